@@ -1,0 +1,36 @@
+# The two commands of the README, each doing all the set-up itself: `make demo` and `make test`.
+# They need Python 3.11 or later and make; PYTHON=... chooses another interpreter than the first one found.
+
+PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3 python,$(if $(shell $(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo yes),$(p))))
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.PHONY: demo test lint bench clean
+
+demo: $(READY)
+	@$(BIN)/python examples/demo.py
+
+test: lint
+	@$(BIN)/python -m pytest
+
+lint: $(READY)
+	@$(BIN)/ruff check -q .
+	@$(BIN)/ruff format --check -q .
+	@$(BIN)/mypy --no-error-summary
+
+bench: $(READY)
+	@$(BIN)/python -m benchmarks.pixels
+	@$(BIN)/python -m benchmarks.fill
+
+# The stamp is written last, so that an interrupted set-up is begun again instead of being taken for a finished one.
+$(READY): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "Overpaint needs Python 3.11 or later; none was found (set PYTHON=/path/to/python3.11)"; exit 1; }
+	@echo "Setting up $(VENV) with $$($(PYTHON) --version) (once; a minute or two) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@PIP_CONSTRAINT= $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt 'pip>=25.1'
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt --group test --group lint --group bench -e .
+	@touch $@
+
+clean:
+	rm -rf $(VENV) dist build demo bench-out .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,297 @@
+"""The contract of an engine: canvases in, pixels out.
+
+An engine owns one worker thread and its device; only that thread calls the network or the algorithm. A simple engine
+derives from `ThreadedEngine` and writes `paint_one`; one that paints many canvases at a time writes `submit` itself.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from ..errors import Cancelled, EngineError, OverpaintError
+from ..geometry import Size
+
+Pixels = NDArray[np.float32]
+"""(H, W, 3) float32 in [0, 1]."""
+
+ColourSpace = Literal["encoded", "srgb"]
+
+
+@dataclass(frozen=True, slots=True)
+class SizeRules:
+    """Which working sizes an engine takes.
+
+    Attributes:
+        native: The side it works best at; a working size is never below native x native pixels in area, nor shorter
+            than `minimum` on a side. None: any size, at the picture's own scale.
+        multiple: Both sides are multiples of this.
+        minimum: The shortest side it takes.
+        maximum_area: The most pixels it takes at once; larger frames are scaled down.
+        square: Whether it takes squares alone.
+    """
+
+    native: int | None = None
+    multiple: int = 1
+    minimum: int = 1
+    maximum_area: int | None = None
+    square: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """How much of the surroundings an engine wants to see when the padding is left automatic.
+
+    Padding = clamp(ratio x the mean of the mask box's sides, minimum, maximum) pixels of the picture.
+    """
+
+    ratio: float = 0.5
+    minimum: int = 32
+    maximum: int = 512
+
+
+class NoOptions(BaseModel):
+    """For engines that have no options of their own."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineCard:
+    """What an engine is and takes.
+
+    Attributes:
+        name: As asked for: "exemplar".
+        title: One line for people.
+        kind: "pixel" fills from the picture alone, "learned" has weights, "remote" is someone else's machine.
+        sizes: Its size rules.
+        context: The surroundings that it wants to see.
+        takes_prompt: Whether a prompt changes what it paints.
+        colour_space: "encoded": the picture's own values; "srgb": sRGB, through the picture's profile.
+        options: A strict pydantic model of the options that it alone knows.
+        licence: SPDX expression of code and weights.
+        digest: Digest of weights and version: what makes two results comparable.
+        references: Papers that it follows.
+    """
+
+    name: str
+    title: str
+    kind: Literal["pixel", "learned", "remote"] = "pixel"
+    sizes: SizeRules = field(default_factory=SizeRules)
+    context: Context = field(default_factory=Context)
+    takes_prompt: bool = False
+    colour_space: ColourSpace = "encoded"
+    options: type[BaseModel] = NoOptions
+    licence: str = "Apache-2.0"
+    digest: str = ""
+    references: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Canvas:
+    """What an engine is given: one picture at working size.
+
+    Attributes:
+        pixels: (H, W, 3) float32 in [0, 1] in the card's colour space. In the hole it holds the old pixels.
+        mask: (H, W) float32 in [0, 1], the denoise mask: > 0 is the hole, 1 is wholly free.
+        seed: 0 to 2**63 - 1.
+        usable: (H, W) bool: pixels that show the real picture. False where the frame was extended beyond the picture
+            or the picture is transparent: colour was invented there, and must not be copied from. None: all are.
+        settings: Resolved request fields by name (strength, prompt, steps ...), as plain values.
+        options: The engine's own options, checked against the card.
+    """
+
+    pixels: Pixels
+    mask: NDArray[np.float32]
+    seed: int = 0
+    usable: NDArray[np.bool_] | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    options: BaseModel = field(default_factory=NoOptions)
+
+    def __post_init__(self) -> None:
+        if self.pixels.ndim != 3 or self.pixels.shape[2] != 3 or self.pixels.dtype != np.float32:
+            raise ValueError(f"pixels must be float32 (H, W, 3), not {self.pixels.dtype} {self.pixels.shape}")
+        if self.mask.shape != self.pixels.shape[:2] or self.mask.dtype != np.float32:
+            raise ValueError(
+                f"the mask must be float32 {self.pixels.shape[:2]}, not {self.mask.dtype} {self.mask.shape}"
+            )
+
+    @property
+    def size(self) -> Size:
+        """Width and height in pixels."""
+        return Size(self.pixels.shape[1], self.pixels.shape[0])
+
+    @property
+    def hole(self) -> NDArray[np.bool_]:
+        """(H, W) bool: what the engine repaints."""
+        return self.mask > 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Painted:
+    """What an engine gives back.
+
+    Attributes:
+        pixels: (H, W, 3) float32, the canvas's size and colour space; outside the hole it may hold anything.
+        evidence: The engine's own unblended estimate of the whole canvas, or None when it has none. What it gets wrong
+            on known pixels is carried into the hole by `finish`. A ring that was pasted back proves nothing, so an
+            engine that keeps the known pixels leaves this out.
+    """
+
+    pixels: Pixels
+    evidence: Pixels | None = None
+
+
+class Monitor:
+    """One canvas's line to the person who waits: progress and previews out, cancellation in. Thread-safe."""
+
+    def __init__(
+        self,
+        on_progress: Callable[[int, int], None] | None = None,
+        on_preview: Callable[[Pixels], None] | None = None,
+    ) -> None:
+        """`on_progress(step, steps)` and `on_preview(pixels)` are called from the engine's thread."""
+        self._on_progress = on_progress
+        self._on_preview = on_preview
+        self._cancelled = threading.Event()
+
+    def cancel(self) -> None:
+        """Ask the engine to stop at its next step."""
+        self._cancelled.set()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether the work was called off."""
+        return self._cancelled.is_set()
+
+    @property
+    def wants_previews(self) -> bool:
+        """Whether anyone looks at previews; an engine need not make them otherwise."""
+        return self._on_preview is not None
+
+    def check(self) -> None:
+        """Raise Cancelled when the work was called off. Engines call this at least once a step."""
+        if self.cancelled:
+            raise Cancelled("cancelled; nothing was painted")
+
+    def progress(self, step: int, steps: int) -> None:
+        """Report that `step` of `steps` is done, and stop here when the work was called off."""
+        self.check()
+        if self._on_progress is not None:
+            self._on_progress(step, steps)
+
+    def preview(self, pixels: Pixels) -> None:
+        """Show what there is so far, (h, w, 3) float32 at any size."""
+        if self._on_preview is not None:
+            self._on_preview(pixels)
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """What every engine is."""
+
+    @property
+    def card(self) -> EngineCard:
+        """What it is and takes."""
+
+    def submit(self, canvas: Canvas, monitor: Monitor) -> Future[Painted]:
+        """Begin to paint. The future fails with Cancelled, EngineError or the engine's own error."""
+
+    def close(self) -> None:
+        """Give up thread, device and weights. Canvases still waiting are cancelled."""
+
+
+def paint(engine: Engine, canvases: Sequence[Canvas], monitors: Sequence[Monitor] | None = None) -> list[Painted]:
+    """Submit every canvas and wait for all; an error (or an interrupt) cancels the others before it is raised.
+
+    Args:
+        engine: Who paints.
+        canvases: What to paint.
+        monitors: One for each canvas; silent ones when left out.
+    """
+    monitors = [Monitor() for _ in canvases] if monitors is None else list(monitors)
+    futures = [engine.submit(canvas, monitor) for canvas, monitor in zip(canvases, monitors, strict=True)]
+    try:
+        return [future.result() for future in futures]
+    except BaseException:
+        for monitor in monitors:
+            monitor.cancel()
+        for future in futures:
+            future.cancel()
+        raise
+
+
+class ThreadedEngine:
+    """One worker thread that paints one canvas after another, in the order in which they came."""
+
+    card: EngineCard
+
+    def __init__(self) -> None:
+        self._jobs: queue.SimpleQueue[tuple[Canvas, Monitor, Future[Painted]] | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+
+    def paint_one(self, canvas: Canvas, monitor: Monitor) -> Painted:
+        """Paint one canvas, on the worker thread. Call `monitor.progress` at least once a step."""
+        raise NotImplementedError
+
+    def submit(self, canvas: Canvas, monitor: Monitor) -> Future[Painted]:
+        """Queue one canvas."""
+        future: Future[Painted] = Future()
+        with self._lock:
+            if self._closed:
+                raise EngineError(f"the engine {self.card.name!r} is closed")
+            self._jobs.put((canvas, monitor, future))
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name=f"overpaint-{self.card.name}", daemon=True)
+                self._thread.start()
+        return future
+
+    def close(self) -> None:
+        """Finish the canvas in work, cancel those that wait, end the thread."""
+        with self._lock:
+            self._closed = True
+            thread = self._thread
+            self._jobs.put(None)
+        if thread is not None and thread is not threading.current_thread():
+            thread.join()
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            canvas, monitor, future = job
+            if self._closed:
+                future.cancel()
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                monitor.check()
+                future.set_result(_checked(self.paint_one(canvas, monitor), canvas, self.card.name))
+            except OverpaintError as error:
+                future.set_exception(error)
+            except MemoryError:
+                future.set_exception(EngineError(f"{self.card.name} ran out of memory on a {canvas.size} canvas"))
+            except Exception as error:
+                failure = EngineError(f"{self.card.name} failed on a {canvas.size} canvas: {error}")
+                failure.__cause__ = error
+                future.set_exception(failure)
+
+
+def _checked(painted: Painted, canvas: Canvas, name: str) -> Painted:
+    """The result, if it is a picture of the canvas's size without NaN in the hole."""
+    for label, pixels in (("pixels", painted.pixels), ("evidence", painted.evidence)):
+        if pixels is None:
+            continue
+        if pixels.shape != canvas.pixels.shape:
+            raise EngineError(f"{name} gave {label} of shape {pixels.shape} for a canvas of {canvas.pixels.shape}")
+        if not np.isfinite(pixels[canvas.hole]).all():
+            raise EngineError(f"{name} gave {label} that are not finite numbers")
+    return painted

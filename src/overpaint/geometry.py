@@ -1,0 +1,193 @@
+"""Sizes, boxes and margins: the pure values that every other room speaks in.
+
+Boxes are (left, top, right, bottom) in whole pixels, right and bottom exclusive, the origin in the upper left corner.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Width and height in pixels, neither negative."""
+
+    width: int
+    height: int
+
+    def __post_init__(self) -> None:
+        if self.width < 0 or self.height < 0:
+            raise ValueError(f"a size can't be negative: {self.width}x{self.height}")
+
+    @property
+    def area(self) -> int:
+        """Number of pixels."""
+        return self.width * self.height
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(height, width), as arrays have it."""
+        return (self.height, self.width)
+
+    @property
+    def swapped(self) -> Size:
+        """The size of the picture turned by a quarter."""
+        return Size(self.height, self.width)
+
+    @property
+    def box(self) -> Box:
+        """The box from the origin that has this size."""
+        return Box(0, 0, self.width, self.height)
+
+    def __iter__(self) -> Iterator[int]:
+        yield self.width
+        yield self.height
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height}"
+
+
+@dataclass(frozen=True, slots=True)
+class Margins:
+    """Pixels added on each side of a picture or a box."""
+
+    left: int = 0
+    top: int = 0
+    right: int = 0
+    bottom: int = 0
+
+    def __iter__(self) -> Iterator[int]:
+        yield self.left
+        yield self.top
+        yield self.right
+        yield self.bottom
+
+    def __bool__(self) -> bool:
+        return any(self)
+
+    def __str__(self) -> str:
+        return f"{self.left},{self.top},{self.right},{self.bottom}"
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle of pixels: left <= x < right, top <= y < bottom. It may lie partly or wholly outside a picture."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def width(self) -> int:
+        """Pixels across; never negative."""
+        return max(0, self.right - self.left)
+
+    @property
+    def height(self) -> int:
+        """Pixels down; never negative."""
+        return max(0, self.bottom - self.top)
+
+    @property
+    def size(self) -> Size:
+        """Width and height."""
+        return Size(self.width, self.height)
+
+    @property
+    def area(self) -> int:
+        """Number of pixels."""
+        return self.width * self.height
+
+    @property
+    def diagonal(self) -> float:
+        """Length of the diagonal in pixels."""
+        return math.hypot(self.width, self.height)
+
+    @property
+    def empty(self) -> bool:
+        """Whether no pixel lies within."""
+        return self.right <= self.left or self.bottom <= self.top
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Row and column slices for an array. The box must lie inside the array: a negative index means another thing."""
+        if self.left < 0 or self.top < 0:
+            raise ValueError(f"the box {self} starts outside the array")
+        return (slice(self.top, self.bottom), slice(self.left, self.right))
+
+    def __iter__(self) -> Iterator[int]:
+        yield self.left
+        yield self.top
+        yield self.right
+        yield self.bottom
+
+    def __str__(self) -> str:
+        return f"{self.left},{self.top},{self.right},{self.bottom}"
+
+    def pad(self, margins: Margins | int) -> Box:
+        """Grow by the margins (or by one number of pixels on every side)."""
+        m = Margins(margins, margins, margins, margins) if isinstance(margins, int) else margins
+        return Box(self.left - m.left, self.top - m.top, self.right + m.right, self.bottom + m.bottom)
+
+    def shift(self, x: int, y: int) -> Box:
+        """Move right by x and down by y."""
+        return Box(self.left + x, self.top + y, self.right + x, self.bottom + y)
+
+    def intersect(self, other: Box) -> Box:
+        """The pixels in both; an empty box at the nearer corner when there are none."""
+        left, top = max(self.left, other.left), max(self.top, other.top)
+        return Box(left, top, max(left, min(self.right, other.right)), max(top, min(self.bottom, other.bottom)))
+
+    def union(self, other: Box) -> Box:
+        """The smallest box around both. An empty box adds nothing."""
+        if self.empty:
+            return other
+        if other.empty:
+            return self
+        return Box(
+            min(self.left, other.left),
+            min(self.top, other.top),
+            max(self.right, other.right),
+            max(self.bottom, other.bottom),
+        )
+
+    def contains(self, other: Box) -> bool:
+        """Whether every pixel of `other` is in this box."""
+        return other.empty or (
+            self.left <= other.left
+            and self.top <= other.top
+            and self.right >= other.right
+            and self.bottom >= other.bottom
+        )
+
+    def overlaps(self, other: Box) -> bool:
+        """Whether at least one pixel is in both."""
+        return not self.intersect(other).empty
+
+    def move_inside(self, outer: Box) -> Box:
+        """Shift, without resizing, so that as little as can be sticks out of `outer`.
+
+        Along an axis on which this box is the longer one it is centred as well as its own place allows: it keeps
+        covering the whole of `outer` on that axis.
+        """
+        return self.shift(
+            _shift(self.left, self.right, outer.left, outer.right),
+            _shift(self.top, self.bottom, outer.top, outer.bottom),
+        )
+
+    def overhang(self, outer: Box) -> Margins:
+        """How far this box sticks out of `outer` on each side."""
+        return Margins(
+            max(0, outer.left - self.left),
+            max(0, outer.top - self.top),
+            max(0, self.right - outer.right),
+            max(0, self.bottom - outer.bottom),
+        )
+
+
+def _shift(low: int, high: int, outer_low: int, outer_high: int) -> int:
+    if high - low <= outer_high - outer_low:
+        return max(0, outer_low - low) - max(0, high - outer_high)
+    return min(0, outer_low - low) + max(0, outer_high - high)

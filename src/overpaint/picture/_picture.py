@@ -1,0 +1,143 @@
+"""The picture: pixels, and all that must survive them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import PictureError
+from ..geometry import Size
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Samples = NDArray[np.uint8] | NDArray[np.uint16]
+
+
+class Colour(StrEnum):
+    """What the samples of a pixel mean."""
+
+    GREY = "grey"  # 1 sample
+    RGB = "rgb"  # 3 samples
+    CMYK = "cmyk"  # 4 samples, 0 = no ink
+
+    @property
+    def samples(self) -> int:
+        """How many samples a pixel has, alpha not counted."""
+        return {Colour.GREY: 1, Colour.RGB: 3, Colour.CMYK: 4}[self]
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What a file says about its pixels. `exif` is the TIFF block (without the `Exif\\0\\0` prefix), orientation 1."""
+
+    icc: bytes | None = None
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    iptc: bytes | None = None  # the Photoshop image resource block, thumbnails removed
+    dpi: tuple[float, float] | None = None
+    text: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  # PNG text chunks by keyword
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a picture came from: what the writer needs to keep a file's own ways, and what a record says of it.
+
+    Attributes:
+        format: "png", "jpeg", "webp", "tiff", "avif" or "heif"; None for a picture made in memory.
+        path: The file, if it was one.
+        data: The encoded file as it was read; the JPEG writer takes quantisation tables, subsampling and untouched
+            blocks from it.
+        sha256: Digest of `data`, hexadecimal.
+        orientation: The EXIF orientation (1 to 8) that was applied on opening.
+        lossless: Whether the encoding kept exact values (false for JPEG, and for WebP, AVIF and HEIF files that can't
+            be shown to be lossless).
+        mode: The file's own pixel mode in words, for `info`: "palette", "bilevel", "rgb 16-bit", ...
+    """
+
+    format: str | None = None
+    path: Path | None = None
+    data: bytes | None = None
+    sha256: str | None = None
+    orientation: int = 1
+    lossless: bool = True
+    mode: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """Pixels plus all that must survive them. Orientation has been applied; nothing in here may be written to.
+
+    Attributes:
+        samples: (H, W, C) uint8 or uint16, C by `colour`; read-only. Colour is not premultiplied by alpha.
+        alpha: (H, W) of the same dtype, the largest value opaque; None when the picture has no alpha.
+        colour: Grey, RGB or CMYK.
+        metadata: ICC, EXIF, XMP, IPTC, dpi, text.
+        source: The file it came from.
+    """
+
+    samples: Samples
+    alpha: Samples | None = None
+    colour: Colour = Colour.RGB
+    metadata: Metadata = field(default_factory=Metadata)
+    source: Source = field(default_factory=Source)
+
+    def __post_init__(self) -> None:
+        samples, alpha = self.samples, self.alpha
+        if samples.dtype not in (np.uint8, np.uint16):
+            raise PictureError(f"samples must be uint8 or uint16, not {samples.dtype}")
+        if samples.ndim != 3 or samples.shape[2] != self.colour.samples:
+            raise PictureError(
+                f"a {self.colour} picture has samples of shape (H, W, {self.colour.samples}), not {samples.shape}"
+            )
+        if samples.shape[0] == 0 or samples.shape[1] == 0:
+            raise PictureError(f"a picture must have at least one pixel, not {samples.shape[1]}x{samples.shape[0]}")
+        if alpha is not None and (alpha.shape != samples.shape[:2] or alpha.dtype != samples.dtype):
+            raise PictureError(
+                f"alpha must be {samples.dtype} of shape {samples.shape[:2]}, not {alpha.dtype} of {alpha.shape}"
+            )
+        object.__setattr__(self, "samples", _frozen(samples))
+        if alpha is not None:
+            object.__setattr__(self, "alpha", _frozen(alpha))
+
+    @property
+    def size(self) -> Size:
+        """Width and height in pixels, as displayed."""
+        return Size(self.samples.shape[1], self.samples.shape[0])
+
+    @property
+    def depth(self) -> int:
+        """Bits a sample: 8 or 16."""
+        return self.samples.dtype.itemsize * 8
+
+    @property
+    def maximum(self) -> int:
+        """The largest sample value: 255 or 65535."""
+        return (1 << self.depth) - 1
+
+    @property
+    def mode(self) -> str:
+        """In words: "rgb 8-bit", "grey+alpha 16-bit", ..."""
+        return f"{self.colour}{'+alpha' if self.alpha is not None else ''} {self.depth}-bit"
+
+    def with_pixels(self, samples: Samples, alpha: Samples | None) -> Picture:
+        """The same picture with other pixels: metadata and source stay."""
+        return replace(self, samples=samples, alpha=alpha)
+
+    def __repr__(self) -> str:
+        came = f" from {self.source.path or self.source.format}" if self.source.format else ""
+        return f"<Picture {self.size} {self.mode}{came}>"
+
+
+def _frozen(values: Samples) -> Samples:
+    """A read-only view (a copy only when the caller could still write to the memory through another name)."""
+    if values.flags.writeable or not values.flags.c_contiguous:
+        values = np.ascontiguousarray(values).view()
+        values.flags.writeable = False
+    return values
