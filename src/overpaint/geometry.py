@@ -112,7 +112,7 @@ class Box:
 
     @property
     def slices(self) -> tuple[slice, slice]:
-        """Row and column slices for an array. The box must lie inside the array: a negative index means another thing."""
+        """Row and column slices for an array that the box lies inside of: a negative index would mean another thing."""
         if self.left < 0 or self.top < 0:
             raise ValueError(f"the box {self} starts outside the array")
         return (slice(self.top, self.bottom), slice(self.left, self.right))

@@ -1,0 +1,1 @@
+"""Engines: canvases in, pixels out."""

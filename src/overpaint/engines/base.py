@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from ..errors import Cancelled, EngineError, OverpaintError
-from ..geometry import Size
+from overpaint.errors import Cancelled, EngineError, OverpaintError
+from overpaint.geometry import Size
 
 Pixels = NDArray[np.float32]
 """(H, W, 3) float32 in [0, 1]."""

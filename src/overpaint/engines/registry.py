@@ -9,7 +9,8 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from ..errors import EngineError, UnknownEngineError, did_you_mean
+from overpaint.errors import EngineError, UnknownEngineError, did_you_mean
+
 from .base import Engine, EngineCard
 
 GROUP = "overpaint.engines"

@@ -1,0 +1,1 @@
+"""Patch search and synthesis."""

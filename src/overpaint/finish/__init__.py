@@ -1,0 +1,1 @@
+"""What happens to painted pixels before they are pasted: colour and seam correction."""

@@ -1,0 +1,1 @@
+"""Masks: where to repaint."""

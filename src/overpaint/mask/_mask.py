@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import MaskError
-from ..geometry import Box, Size
+from overpaint.errors import MaskError
+from overpaint.geometry import Box, Size
 
 
 @dataclass(frozen=True, slots=True, eq=False)

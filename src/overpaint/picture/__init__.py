@@ -1,0 +1,1 @@
+"""Pictures: read, write, depth, colour, metadata."""

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import PictureError
-from ..geometry import Size
+from overpaint.errors import PictureError
+from overpaint.geometry import Size
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -136,8 +136,9 @@ class Picture:
 
 
 def _frozen(values: Samples) -> Samples:
-    """A read-only view (a copy only when the caller could still write to the memory through another name)."""
+    """A contiguous read-only view; whoever made the array must not write to it any more."""
     if values.flags.writeable or not values.flags.c_contiguous:
-        values = np.ascontiguousarray(values).view()
-        values.flags.writeable = False
+        view: Samples = np.ascontiguousarray(values).view()
+        view.flags.writeable = False
+        return view
     return values

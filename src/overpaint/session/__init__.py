@@ -1,0 +1,1 @@
+"""An original and what was made of it: layers, comparisons, exports."""
