@@ -1,0 +1,94 @@
+"""Where to work: distant parts of a hole are filled each on its own, in a window that its surroundings need.
+
+So the cost follows the hole and not the picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from overpaint.geometry import Box
+
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """One part of the hole, with its surroundings.
+
+    Attributes:
+        window: Where the part and its surroundings lie in the canvas; inside of it.
+        hole: (h, w) bool, of the window's size: the pixels of this part. Other parts' pixels may lie in the window too.
+    """
+
+    window: Box
+    hole: Flags
+
+
+def bounds(flags: Flags) -> Box:
+    """The smallest box around the True pixels; an empty box when there are none."""
+    rows = np.flatnonzero(flags.any(axis=1))
+    if rows.size == 0:
+        return Box(0, 0, 0, 0)
+    columns = np.flatnonzero(flags[rows[0] : rows[-1] + 1].any(axis=0))
+    return Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+
+
+def parts(hole: Flags, known: Flags, margin: Callable[[Box], int], apart: int = 16) -> Iterator[Part]:
+    """Split a hole into parts that lie further than about `apart` pixels from one another.
+
+    A part's window is its box grown by `margin(box)` pixels, and further, by doubling, until it holds a known pixel.
+    There is always one part at least, unless the hole is empty.
+
+    Args:
+        hole: (H, W) bool, what to fill.
+        known: (H, W) bool, what may be looked at.
+        margin: How many pixels of surroundings a part with this box needs.
+        apart: Pixels; parts nearer than this to each other are one.
+    """
+    whole = Box(0, 0, hole.shape[1], hole.shape[0])
+    outer = bounds(hole)
+    if outer.empty:
+        return
+    inner = hole[outer.slices]
+    labels, boxes = _labelled(inner, apart)
+    for label, box in enumerate(boxes, start=1):
+        mine = inner[box.slices] & (labels[box.slices] == label)
+        placed = box.shift(outer.left, outer.top)
+        grown = margin(placed)
+        window = placed.pad(grown).intersect(whole)
+        while not known[window.slices].any() and window != whole:
+            grown = max(2 * grown, 8)
+            window = placed.pad(grown).intersect(whole)
+        flags = np.zeros(window.size.shape, bool)
+        flags[placed.shift(-window.left, -window.top).slices] = mine
+        yield Part(window, flags)
+
+
+def _labelled(hole: Flags, apart: int) -> tuple[NDArray[np.int32], list[Box]]:
+    """The number of the part for each pixel of the hole, (H, W), and the parts' boxes; numbers begin at 1.
+
+    Pixels belong together when their cells of a coarse grid touch, so that thousands of specks cost no more than one
+    pass, and near ones are filled together.
+    """
+    cell = max(1, apart // 2)
+    height, width = hole.shape
+    rows, columns = -(-height // cell), -(-width // cell)
+    padded = np.zeros((rows * cell, columns * cell), np.uint8)
+    padded[:height, :width] = hole
+    coarse = padded.reshape(rows, cell, columns, cell).max(axis=(1, 3))
+    count, numbers = cv2.connectedComponents(coarse, connectivity=8, ltype=cv2.CV_32S)
+    labels = np.repeat(np.repeat(numbers, cell, axis=0), cell, axis=1)[:height, :width]
+    boxes = []
+    for number in range(1, count):
+        around = bounds(numbers == number) if count > 2 else Box(0, 0, columns, rows)
+        rough = Box(around.left * cell, around.top * cell, around.right * cell, around.bottom * cell)
+        rough = rough.intersect(Box(0, 0, width, height))
+        tight = bounds(hole[rough.slices] & (labels[rough.slices] == number))
+        boxes.append(tight.shift(rough.left, rough.top))
+    return labels, boxes

@@ -1,0 +1,73 @@
+"""Smooth interpolation of colours over unknown pixels.
+
+`blurred` is normalised convolution (Knutsson and Westin, "Normalized and differential convolution", CVPR 1993) over an
+image pyramid, as in the pull-push step of Gortler et al., "The Lumigraph", SIGGRAPH 1996. `membrane` goes on to relax
+it level by level towards Laplace's equation, as cascadic multigrid does (Bornemann and Deuflhard, Numerische
+Mathematik 75, 1996): a soap film hung from the known pixels, which continues a linear ramp as a linear ramp.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Flags = NDArray[np.bool_]
+
+_CROSS = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]], np.float32) / 4
+
+
+def blurred(pixels: Floats, known: Flags) -> Floats:
+    """Fill unknown pixels with ever wider Gaussian means of the known ones.
+
+    Args:
+        pixels: (H, W, C) float32; what it holds at unknown pixels is not looked at.
+        known: (H, W) bool. With no known pixel at all the result is zero.
+
+    Returns:
+        (H, W, C) float32, equal to `pixels` where they are known.
+    """
+    return _pulled(pixels, known.astype(np.float32), sweeps=0)
+
+
+def membrane(pixels: Floats, known: Flags, sweeps: int = 12) -> Floats:
+    """Fill unknown pixels with a function that is nearly harmonic: no bumps, no edges, no overshoot.
+
+    Args:
+        pixels: (H, W, C) float32; what it holds at unknown pixels is not looked at.
+        known: (H, W) bool. With no known pixel at all the result is zero.
+        sweeps: Jacobi sweeps on each level; more is nearer to harmonic.
+
+    Returns:
+        (H, W, C) float32, equal to `pixels` where they are known.
+    """
+    return _pulled(pixels, known.astype(np.float32), sweeps)
+
+
+def _pulled(values: Floats, weight: Floats, sweeps: int) -> Floats:
+    """Normalised convolution over a pyramid: means go up where they are known, and come down where they are not."""
+    height, width = weight.shape
+    fixed = weight[..., None]
+    # `values` may hold NaN or poison where nothing is known: multiplying by zero would not take that out.
+    filled = np.where(fixed > 0, values, np.float32(0))
+    if weight.min() > 0 or max(height, width) == 1:
+        return filled
+    # Summing with weights before halving is the normalised mean; clipping makes one known pixel in a cell count whole.
+    mass = _halved(weight)
+    means = _halved(filled * fixed) / np.maximum(mass, np.float32(1e-6))[..., None]
+    coarse = _pulled(means, np.minimum(mass * 4, 1).astype(np.float32), sweeps)
+    wide = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR).reshape(values.shape)
+    filled = fixed * filled + (1 - fixed) * wide
+    for _ in range(sweeps):
+        spread = cv2.filter2D(filled, -1, _CROSS, borderType=cv2.BORDER_REPLICATE).reshape(values.shape)
+        filled = fixed * filled + (1 - fixed) * spread
+    return filled
+
+
+def _halved(values: Floats) -> Floats:
+    """Half the size, rounded up: means of 2 x 2 pixels; an odd last row or column counts twice."""
+    height, width = values.shape[:2]
+    even = np.pad(values, [(0, height % 2), (0, width % 2)] + [(0, 0)] * (values.ndim - 2), mode="edge")
+    quarters = even[0::2, 0::2] + even[1::2, 0::2] + even[0::2, 1::2] + even[1::2, 1::2]
+    return (quarters / np.float32(4)).astype(np.float32)
