@@ -1,0 +1,102 @@
+"""The photos and holes that `benchmarks.fill` runs over: 52 photos with three masks each, beside the project."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from benchmarks.classifier import SHARED
+from overpaint.geometry import Box, Size
+
+KINDS = ("brush", "box", "object")
+EVAL = SHARED / "photos" / "eval"
+CONTEXT = 1.5
+"""Sides of the judged crop over those of the mask's box."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Loaded:
+    """One case in memory.
+
+    Attributes:
+        pixels: (H, W, 3) uint8, the photo.
+        hole: (H, W) bool, True where to fill.
+        crop: The part that is judged: the mask's box times CONTEXT about its centre, cut at the photo's borders.
+    """
+
+    pixels: NDArray[np.uint8]
+    hole: NDArray[np.bool_]
+    crop: Box
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One photo and one mask."""
+
+    photo: str
+    kind: str
+    image: Path
+    mask: Path
+    caption: str
+
+    @property
+    def key(self) -> str:
+        """As files of the case are called: "007_box"."""
+        return f"{self.photo}_{self.kind}"
+
+    def load(self) -> Loaded:
+        """Read both files; ValueError when their sizes differ or the mask is empty."""
+        with Image.open(self.image) as image, Image.open(self.mask) as mask:
+            if image.size != mask.size:
+                raise ValueError(f"{self.key}: the photo is {image.size}, its mask {mask.size}")
+            pixels = np.asarray(image.convert("RGB"))
+            hole = np.asarray(mask.convert("L")) > 127
+        return Loaded(pixels, hole, context_box(hole))
+
+
+def hole_box(hole: NDArray[np.bool_]) -> Box:
+    """The smallest box around a hole; ValueError when it is empty."""
+    rows, columns = np.flatnonzero(hole.any(axis=1)), np.flatnonzero(hole.any(axis=0))
+    if rows.size == 0:
+        raise ValueError("the hole is empty")
+    return Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+
+
+def context_box(hole: NDArray[np.bool_], factor: float = CONTEXT) -> Box:
+    """The hole's box with both sides times `factor` about its centre, cut at the picture's borders."""
+    box = hole_box(hole)
+    across, down = round(box.width * (factor - 1) / 2), round(box.height * (factor - 1) / 2)
+    whole = Size(hole.shape[1], hole.shape[0]).box
+    return Box(box.left - across, box.top - down, box.right + across, box.bottom + down).intersect(whole)
+
+
+def cases(folder: Path = EVAL, *, kinds: Sequence[str] = KINDS, limit: int | None = None) -> list[Case]:
+    """All cases, photo by photo; of the first `limit` photos when given.
+
+    Raises:
+        FileNotFoundError: The photos are not there.
+        ValueError: No such kind of mask.
+    """
+    index = folder / "index.jsonl"
+    if not index.is_file():
+        raise FileNotFoundError(f"no photos at {folder} (looked for {index.name})")
+    if unknown := [kind for kind in kinds if kind not in KINDS]:
+        raise ValueError(f"no masks of kind {', '.join(unknown)}; there are: {', '.join(KINDS)}")
+    rows = [json.loads(line) for line in index.read_text("utf-8").splitlines() if line.strip()]
+    return [
+        Case(
+            photo=row["id"],
+            kind=kind,
+            image=folder / row["image"],
+            mask=folder / "masks" / f"{row['id']}_{kind}.png",
+            caption=row["caption"],
+        )
+        for row in rows[:limit]
+        for kind in kinds
+    ]
