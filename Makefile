@@ -1,7 +1,7 @@
 # The two commands of the README, each doing all the set-up itself: `make demo` and `make test`.
 # They need Python 3.11 or later and make; PYTHON=... chooses another interpreter than the first one found.
 
-PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3 python,$(if $(shell $(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo yes),$(p))))
+PYTHON ?= $(firstword $(foreach p,python3.11 python3.12 python3.13 python3 python,$(if $(shell $(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo yes),$(p))))
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready

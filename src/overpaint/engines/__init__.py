@@ -1,1 +1,35 @@
 """Engines: canvases in, pixels out."""
+
+from overpaint.frame import Context, SizeRules
+
+from .base import (
+    Canvas,
+    ColourSpace,
+    Engine,
+    EngineCard,
+    Monitor,
+    NoOptions,
+    Painted,
+    Pixels,
+    ThreadedEngine,
+    paint,
+)
+from .registry import card, create, names
+
+__all__ = [
+    "Canvas",
+    "ColourSpace",
+    "Context",
+    "Engine",
+    "EngineCard",
+    "Monitor",
+    "NoOptions",
+    "Painted",
+    "Pixels",
+    "SizeRules",
+    "ThreadedEngine",
+    "card",
+    "create",
+    "names",
+    "paint",
+]

@@ -18,44 +18,13 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from overpaint.errors import Cancelled, EngineError, OverpaintError
+from overpaint.frame import Context, SizeRules
 from overpaint.geometry import Size
 
 Pixels = NDArray[np.float32]
 """(H, W, 3) float32 in [0, 1]."""
 
 ColourSpace = Literal["encoded", "srgb"]
-
-
-@dataclass(frozen=True, slots=True)
-class SizeRules:
-    """Which working sizes an engine takes.
-
-    Attributes:
-        native: The side it works best at; a working size is never below native x native pixels in area, nor shorter
-            than `minimum` on a side. None: any size, at the picture's own scale.
-        multiple: Both sides are multiples of this.
-        minimum: The shortest side it takes.
-        maximum_area: The most pixels it takes at once; larger frames are scaled down.
-        square: Whether it takes squares alone.
-    """
-
-    native: int | None = None
-    multiple: int = 1
-    minimum: int = 1
-    maximum_area: int | None = None
-    square: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """How much of the surroundings an engine wants to see when the padding is left automatic.
-
-    Padding = clamp(ratio x the mean of the mask box's sides, minimum, maximum) pixels of the picture.
-    """
-
-    ratio: float = 0.5
-    minimum: int = 32
-    maximum: int = 512
 
 
 class NoOptions(BaseModel):

@@ -1,0 +1,86 @@
+"""The library in one call each, over a studio that the process shares."""
+
+from __future__ import annotations
+
+import atexit
+import os
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import Any, BinaryIO
+
+from .engines import Monitor
+from .mask import Mask
+from .picture import Picture, open_picture
+from .request import EditRequest
+from .studio import Edit, Edited, EditFailure, Studio
+
+Pictured = Picture | str | os.PathLike[str] | bytes | BinaryIO
+
+
+@cache
+def _studio() -> Studio:
+    studio = Studio()
+    atexit.register(studio.close)
+    return studio
+
+
+def open(source: str | os.PathLike[str] | bytes | BinaryIO) -> Picture:
+    """Open a picture: PNG, JPEG, WebP, TIFF or AVIF (HEIC with the extra `heif`), 8 or 16 bit.
+
+    Raises:
+        PictureError: It can't be read; the message says why and what would be right.
+    """
+    return open_picture(source)
+
+
+def edit(
+    picture: Pictured,
+    request: EditRequest | None = None,
+    *,
+    mask: Mask | None = None,
+    monitor: Monitor | None = None,
+    **settings: Any,
+) -> Edited:
+    """Repaint the masked part of a picture. See `Studio.edit`, which this calls on a shared studio.
+
+        overpaint.edit("photo.jpg", mask=mask, intent="replace", prompt="a red flower", strength=0.85)
+
+    Args:
+        picture: A picture, its path, its bytes or an open file.
+        request: What is asked; `settings` are laid over it.
+        mask: Where to repaint, 1 = repaint.
+        monitor: Progress and cancellation.
+        **settings: Fields of EditRequest.
+    """
+    return _studio().edit(picture, request, mask=mask, monitor=monitor, **settings)
+
+
+def edit_many(
+    edits: Iterable[Edit | tuple[Pictured, Mask] | Pictured], request: EditRequest | None = None, **settings: Any
+) -> Iterator[Edited | EditFailure]:
+    """Do many edits, in their order; a bad one comes back as an EditFailure. See `Studio.edit_many`."""
+    return _studio().edit_many(edits, request, **settings)
+
+
+def remove(picture: Pictured, mask: Mask, **settings: Any) -> Edited:
+    """Take what the mask covers out of the picture.
+
+    Args:
+        picture: A picture, its path, its bytes or an open file.
+        mask: What to remove, 1 = repaint.
+        **settings: Fields of EditRequest: engine, grow, feather, seed ...
+    """
+    return edit(picture, mask=mask, intent="remove", **settings)
+
+
+def expand(
+    picture: Pictured, *, left: int = 0, top: int = 0, right: int = 0, bottom: int = 0, **settings: Any
+) -> Edited:
+    """Go on beyond the picture's borders.
+
+    Args:
+        picture: A picture, its path, its bytes or an open file.
+        left, top, right, bottom: Pixels to add on each side.
+        **settings: Fields of EditRequest.
+    """
+    return edit(picture, intent="expand", margins=(left, top, right, bottom), **settings)

@@ -1,0 +1,122 @@
+"""Colour and seam correction from evidence.
+
+A learned engine paints its whole canvas a little off: an autoencoder shifts colours, a network drifts. What it got wrong
+where the truth is known tells what it gets wrong in the hole. So the difference between the original and the engine's own
+unblended estimate (`evidence`) on the known pixels is carried into the hole: its trend over the canvas first (colour
+match), what is left near the hole's edge second (seam). Both are trimmed (a detail that the engine redrew elsewhere is no
+colour shift), low-pass (texture is not colour) and bounded.
+
+Known pixels alone are looked at. Setting the hole to zero instead of leaving it out biases the statistics by the hole's
+share: a shift of 3 levels keeps 2 of them at a hole of 75 % (spec/canvas-and-masks.md 1.5).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .spread import spread
+
+Image = NDArray[np.float32]
+
+BOUND = 0.12
+"""The most that a correction changes any value by, on the scale 0 to 1 (31 of 255 levels)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Correction:
+    """What was corrected.
+
+    Attributes:
+        pixels: (H, W, 3) float32, the painted canvas, corrected in the hole and outside it alike.
+        shift: The mean change in the hole by channel, on the scale 0 to 1.
+        trusted: The share of known pixels that the correction rests on.
+    """
+
+    pixels: Image
+    shift: tuple[float, float, float]
+    trusted: float
+
+
+def correct(
+    painted: Image,
+    evidence: Image | None,
+    original: Image,
+    hole: NDArray[np.bool_],
+    usable: NDArray[np.bool_] | None = None,
+    *,
+    colour_match: bool = True,
+    seam: bool = True,
+) -> Correction:
+    """Take from the painted pixels the error that the evidence shows.
+
+    Args:
+        painted: (H, W, 3) float32, what the engine gave.
+        evidence: (H, W, 3) float32, its own estimate of the whole canvas; None: nothing is known, nothing is done.
+        original: (H, W, 3) float32, the canvas as it was.
+        hole: (H, W) bool, what was to be repainted.
+        usable: (H, W) bool, pixels that show the real picture; None: all.
+        colour_match: Whether to remove the trend over the canvas (a gain and an offset by channel).
+        seam: Whether to remove what is left near the hole's edge.
+    """
+    known = ~hole if usable is None else ~hole & usable
+    if evidence is None or not (colour_match or seam) or int(known.sum()) < 16:
+        return Correction(painted, (0.0, 0.0, 0.0), 0.0)
+    error = original - evidence
+    weights, trusted = _trust(error, known)
+    change = np.zeros_like(painted)
+    if colour_match:
+        gain, offset = _line(evidence, error, weights)
+        change += gain * painted + offset
+        error = error - (gain * evidence + offset)
+        # The line has taken the common shift away; what is left is judged anew.
+        weights, _ = _trust(error, known)
+    if seam:
+        change += _seam(error, hole, weights)
+    np.clip(change, -BOUND, BOUND, out=change)
+    inside = change[hole]
+    mean = inside.mean(axis=0) if inside.size else np.zeros(3)
+    return Correction(painted + change, (float(mean[0]), float(mean[1]), float(mean[2])), trusted)
+
+
+def _trust(error: Image, known: NDArray[np.bool_]) -> tuple[Image, float]:
+    """1 on known pixels whose error is an ordinary one in every channel, 0 elsewhere; and the share of such pixels.
+
+    Ordinary: within 2.5 robust standard deviations (1.4826 x the median absolute deviation, and never less than two
+    levels of 255, so that clean evidence is not thrown away) of the median.
+    """
+    sample = error[known]
+    median = np.median(sample, axis=0)
+    spread_by_channel = np.maximum(1.4826 * np.median(np.abs(sample - median), axis=0), 2 / 255)
+    fine = known & (np.abs(error - median) <= 2.5 * spread_by_channel).all(axis=2)
+    return fine.astype(np.float32), float(fine.sum() / known.sum())
+
+
+def _line(evidence: Image, error: Image, weights: Image) -> tuple[Image, Image]:
+    """Least-squares error = gain x evidence + offset by channel over the trusted pixels, the gain within 0.25.
+
+    Ridge regression pulls the gain to 0 where the evidence hardly varies and can't tell gain from offset.
+    """
+    fine = weights > 0
+    if not fine.any():
+        return np.zeros(3, np.float32), np.zeros(3, np.float32)
+    x, y = evidence[fine].astype(np.float64), error[fine].astype(np.float64)
+    mean_x, mean_y = x.mean(axis=0), y.mean(axis=0)
+    covariance = ((x - mean_x) * (y - mean_y)).mean(axis=0)
+    gain = np.clip(covariance / (((x - mean_x) ** 2).mean(axis=0) + (4 / 255) ** 2), -0.25, 0.25)
+    return gain.astype(np.float32), (mean_y - gain * mean_x).astype(np.float32)
+
+
+def _seam(error: Image, hole: NDArray[np.bool_], weights: Image) -> Image:
+    """The error near the hole's edge, carried inward; it fades away from the edge as its reasons do."""
+    import cv2
+
+    if not hole.any() or not (weights > 0).any():
+        return np.zeros_like(error)
+    size = float(np.sqrt(hole.sum()))
+    width = float(np.clip(size / 8, 4, 32))
+    away = cv2.distanceTransform((~hole).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    near = weights * np.exp(-away / np.float32(width))
+    return spread(error, near.astype(np.float32), width / 2)

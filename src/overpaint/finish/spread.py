@@ -1,0 +1,41 @@
+"""Carry values from where they are known into where they are not, smoothly."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def spread(values: NDArray[np.float32], weights: NDArray[np.float32], smooth: float) -> NDArray[np.float32]:
+    """Weighted means of known values in an ever larger neighbourhood: a low-pass that reaches any distance.
+
+    Normalised convolution (Knutsson and Westin, CVPR 1993) over an octave pyramid: at each level the weighted mean of
+    values within about `smooth` pixels; where their weights run out, the next coarser level's answer takes over.
+
+    Args:
+        values: (H, W, C) float32; anything where the weight is 0.
+        weights: (H, W) float32, 0 or more: how much each value is to be trusted.
+        smooth: Standard deviation of the finest mean in pixels; detail below it is not carried.
+
+    Returns:
+        (H, W, C) float32; zeros when no weight is positive.
+    """
+    import cv2
+
+    weighted = np.dstack([values * weights[..., None], weights]).astype(np.float32)
+    # The last channel is the weight itself, smoothed and shrunk along with the sums it will divide.
+    blurred = cv2.GaussianBlur(weighted, (0, 0), max(smooth, 0.5), borderType=cv2.BORDER_REFLECT_101)
+    height, width = weights.shape
+    if max(height, width) > 4:
+        half = cv2.resize(blurred, ((width + 1) // 2, (height + 1) // 2), interpolation=cv2.INTER_AREA)
+        inner = half[..., -1]
+        sums = np.divide(half[..., :-1], np.maximum(inner, 1e-12)[..., None])
+        coarse = spread(sums, inner, max(smooth / 2, 1.0))
+        coarse = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR).reshape(values.shape)
+    else:
+        total = float(weighted[..., -1].sum())
+        mean = weighted[..., :-1].sum(axis=(0, 1)) / total if total > 0 else np.zeros(values.shape[2], np.float32)
+        coarse = np.broadcast_to(mean.astype(np.float32), values.shape)
+    # A neighbourhood with a hundredth of full weight counts as much as the coarser answer does.
+    weight = blurred[..., -1:]
+    return np.asarray((blurred[..., :-1] + 0.01 * coarse) / (weight + 0.01), dtype=np.float32)

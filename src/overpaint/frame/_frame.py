@@ -1,0 +1,187 @@
+"""The frame: which part of the picture an engine sees, at what size, and the way back.
+
+A frame is the mask's box, padded for context, fitted to the engine's size rules, moved inside the picture before it is
+ever extended beyond it (spec/canvas-and-masks.md 1.7; extending by mirroring confused people there, so that what lies
+beyond the picture repeats its edge). Pure geometry; no pixel is looked at.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from overpaint.geometry import Box, Margins, Size
+
+from .rules import Context, SizeRules
+
+
+@dataclass(frozen=True, slots=True)
+class Framing:
+    """How much of the picture a request wants an engine to see.
+
+    Attributes:
+        area: "masked" looks at the mask's surroundings, "whole" at the whole picture.
+        padding: Pixels of context around the mask's box, or None for automatic.
+        context: The rule that automatic padding follows.
+    """
+
+    area: Literal["masked", "whole"] = "masked"
+    padding: int | None = None
+    context: Context = field(default_factory=Context)
+
+    def pad(self, bounds: Box) -> int:
+        """Pixels of context for a mask with these bounds."""
+        return self.context.padding(*bounds.size) if self.padding is None else self.padding
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A box of the picture, and the working size that an engine sees it at.
+
+    Attributes:
+        box: In pixels of the picture; where it sticks out, the picture's edge is repeated.
+        working: The size of the canvas.
+        picture: The size of the picture.
+    """
+
+    box: Box
+    working: Size
+    picture: Size
+
+    @property
+    def scale(self) -> float:
+        """Working pixels per pixel of the picture (the geometric mean of both axes, which differ by rounding alone)."""
+        return math.sqrt(self.working.area / self.box.area)
+
+    @property
+    def resized(self) -> bool:
+        """Whether the working size differs from the box's own."""
+        return self.working != self.box.size
+
+    @property
+    def inside(self) -> Box:
+        """The part of the box that lies in the picture."""
+        return self.box.intersect(self.picture.box)
+
+    @property
+    def overhang(self) -> Margins:
+        """How far the box sticks out of the picture."""
+        return self.box.overhang(self.picture.box)
+
+    def cut(self, image: NDArray[Any], outside: Literal["edge", "zero"] = "edge") -> NDArray[Any]:
+        """The box's pixels of an (H, W) or (H, W, C) array of the picture's size, at the picture's scale.
+
+        Args:
+            image: What to cut from; not written to. A view is returned where the box lies inside the picture.
+            outside: What stands beyond the picture: its edge repeated, or zeros.
+        """
+        if image.shape[:2] != self.picture.shape:
+            raise ValueError(f"an array of the picture's size {self.picture} is needed, not {image.shape[:2][::-1]}")
+        rows, columns = self.inside.slices
+        part = image[rows, columns]
+        if not self.overhang:
+            return part
+        left, top, right, bottom = self.overhang
+        widths = ((top, bottom), (left, right), *(((0, 0),) * (image.ndim - 2)))
+        return np.pad(part, widths, mode="edge") if outside == "edge" else np.pad(part, widths)
+
+    def trim(self, crop: NDArray[Any]) -> NDArray[Any]:
+        """The part of a crop of the box's size that lies in the picture: what `cut` added is taken off again."""
+        if crop.shape[:2] != self.box.size.shape:
+            raise ValueError(f"a crop of the box's size {self.box.size} is needed, not {crop.shape[:2][::-1]}")
+        left, top, right, bottom = self.overhang
+        return crop[top : crop.shape[0] - bottom, left : crop.shape[1] - right]
+
+    def to_working(self, crop: NDArray[np.float32], *, smooth: bool = True) -> NDArray[np.float32]:
+        """A float32 crop at the picture's scale, resized to the working size; itself when both are equal.
+
+        Args:
+            crop: (h, w) or (h, w, C), the box's size.
+            smooth: Enlarge by cubic interpolation, which may overshoot; False for masks: linear, which stays in range.
+        """
+        return _resize(crop, self.working, smooth)
+
+    def from_working(self, canvas: NDArray[np.float32]) -> NDArray[np.float32]:
+        """A float32 canvas at the working size, resized to the box's; itself when both are equal."""
+        return _resize(canvas, self.box.size, True)
+
+
+def fit(bounds: Box, picture: Size, framing: Framing, sizes: SizeRules) -> Frame:
+    """The frame for a hole with these bounds.
+
+    Padding never leads beyond the picture; only a size rule that the picture is too small for does. With a native size
+    and automatic padding the box is at least half of it on each side, so that nothing is enlarged more than twice.
+
+    Args:
+        bounds: What must be seen at the least: the box of the denoise mask, inside the picture.
+        picture: The picture's size.
+        framing: What the request wants.
+        sizes: What the engine takes.
+    """
+    if bounds.empty or not picture.box.contains(bounds):
+        raise ValueError(f"the hole {bounds} must lie inside the picture {picture} and not be empty")
+    if framing.area == "whole":
+        box = picture.box
+    else:
+        box = bounds.pad(framing.pad(bounds))
+        if sizes.native is not None and framing.padding is None:
+            box = _at_least(box, sizes.native // 2, sizes.native // 2)
+        box = box.move_inside(picture.box).intersect(picture.box)
+    width, height = box.size
+    if sizes.square:
+        width = height = max(width, height)
+    elif sizes.maximum_aspect is not None:
+        width = max(width, math.ceil(height / sizes.maximum_aspect))
+        height = max(height, math.ceil(width / sizes.maximum_aspect))
+    scale = _scale(width, height, sizes)
+    working = _working(width * scale, height * scale, sizes)
+    box = _at_least(box, max(width, round(working.width / scale)), max(height, round(working.height / scale)))
+    return Frame(box.move_inside(picture.box), working, picture)
+
+
+def _at_least(box: Box, width: int, height: int) -> Box:
+    """The box grown about its middle to at least these sides."""
+    wider, higher = max(0, width - box.width), max(0, height - box.height)
+    return box.pad(Margins(wider // 2, higher // 2, wider - wider // 2, higher - higher // 2))
+
+
+def _scale(width: int, height: int, sizes: SizeRules) -> float:
+    """How much to enlarge or reduce a box of this size: 1 where the rules allow it."""
+    area = width * height
+    scale = 1.0
+    if sizes.native is not None and area < sizes.native**2:
+        scale = sizes.native / math.sqrt(area)
+    if min(width, height) * scale < sizes.minimum:
+        scale = sizes.minimum / min(width, height)
+    if sizes.maximum_area is not None and area * scale * scale > sizes.maximum_area:
+        scale = math.sqrt(sizes.maximum_area / area)
+    return scale
+
+
+def _working(width: float, height: float, sizes: SizeRules) -> Size:
+    """The size in multiples: rounded up, so that it is never below what was asked, unless that is more than allowed."""
+    step = sizes.multiple
+    up = Size(_ceil(width, step), _ceil(height, step))
+    if sizes.maximum_area is None or up.area <= max(sizes.maximum_area, step * step):
+        return up
+    return Size(max(step, int(width) // step * step), max(step, int(height) // step * step))
+
+
+def _ceil(value: float, step: int) -> int:
+    # The small slack keeps 512.0000001 from becoming 520 when the scale was computed to give 512.
+    return max(step, math.ceil(value / step - 1e-6) * step)
+
+
+def _resize(image: NDArray[np.float32], size: Size, smooth: bool) -> NDArray[np.float32]:
+    if image.shape[:2] == size.shape:
+        return image
+    import cv2
+
+    # Area averages when reducing (no aliasing, and no part of a hole gets lost); interpolation when enlarging.
+    smaller = size.area < image.shape[0] * image.shape[1]
+    method = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC if smooth else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, (size.width, size.height), interpolation=method), dtype=np.float32)

@@ -1,0 +1,172 @@
+"""From a mask to the regions that are painted one by one: each with its edge, its two masks and its frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from overpaint.geometry import Box
+from overpaint.mask import Mask
+
+from ._frame import Frame, Framing, fit
+from .edges import Edge, EdgeRule, TwoMasks, automatic_edge, two_masks
+
+if TYPE_CHECKING:
+    from .rules import SizeRules
+
+MOST_GROUPS = 8
+"""More regions than this are merged, the nearest first: each costs a pass through the engine."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Region:
+    """Parts of the mask that are painted together.
+
+    Attributes:
+        frame: What the engine sees.
+        masks: What is painted and what is pasted, over `box`.
+        box: Where the two masks are not zero, in pixels of the picture; inside the frame.
+        edge: The widest edge among the parts.
+        parts: How many connected parts of the mask this holds.
+    """
+
+    frame: Frame
+    masks: TwoMasks
+    box: Box
+    edge: Edge
+    parts: int
+
+    @property
+    def denoise(self) -> NDArray[np.float32]:
+        """The denoise mask over the whole of the frame's box, (h, w) float32."""
+        whole = np.zeros(self.frame.box.size.shape, np.float32)
+        whole[self.within.slices] = self.masks.denoise
+        return whole
+
+    @property
+    def within(self) -> Box:
+        """`box` in pixels of the frame's box."""
+        return self.box.shift(-self.frame.box.left, -self.frame.box.top)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """One connected part with its edge and masks over `box`."""
+
+    box: Box
+    masks: TwoMasks
+    edge: Edge
+
+
+def plan(
+    mask: Mask,
+    *,
+    learned: bool,
+    sizes: SizeRules,
+    framing: Framing,
+    rule: EdgeRule = "scaled",
+    strength: float = 1.0,
+    grow: float | None = None,
+    feather: float | None = None,
+    limit: float | None = None,
+    most: int = MOST_GROUPS,
+) -> tuple[Region, ...]:
+    """Divide a mask into regions, in reading order. Regions whose frames overlap are one.
+
+    Args:
+        mask: The user's mask, not empty.
+        learned: Whether the engine has weights (for the automatic edge).
+        sizes: What sizes the engine takes.
+        framing: How much of the picture is to be seen.
+        rule: The rule for an edge that was left open.
+        strength: How far the engine may go, 0 to 1 (for the automatic edge).
+        grow, feather: The edge, where the request gives it, in pixels of the picture.
+        limit: The most that grow + feather may be, where the request gives it.
+        most: At most so many regions.
+
+    The edge of a hard mask follows each connected part's own size; a soft mask keeps its own unless one is given.
+    """
+    hard = mask.hard
+    parts = [
+        _part(mask, box, part, hard, _edge(part, hard, learned, rule, strength, grow, feather, limit))
+        for box, part in _parts(mask)
+    ]
+    groups = [[part] for part in parts]
+    frames = [fit(part.box, mask.size, framing, sizes) for part in parts]
+    while (pair := _next_merge(frames, most)) is not None:
+        first, second = pair
+        groups[first] += groups.pop(second)
+        frames.pop(second)
+        bounds = _bounds(part.box for part in groups[first])
+        frames[first] = fit(bounds, mask.size, framing, sizes)
+    return tuple(_region(group, frame) for group, frame in zip(groups, frames, strict=True))
+
+
+def _parts(mask: Mask) -> Sequence[tuple[Box, Mask]]:
+    """Connected parts with their boxes. Thousands of specks are taken as one part: each alone would cost too much."""
+    components = mask.components()
+    if len(components) > 256:
+        bounds = mask.bounds
+        return [(bounds, Mask(np.ascontiguousarray(mask.values[bounds.slices])))]
+    return components
+
+
+def _edge(
+    part: Mask,
+    hard: bool,
+    learned: bool,
+    rule: EdgeRule,
+    strength: float,
+    grow: float | None,
+    feather: float | None,
+    limit: float | None,
+) -> Edge:
+    edge = automatic_edge(part.support, learned=learned, rule=rule, strength=strength) if hard else Edge()
+    edge = Edge(edge.grow if grow is None else grow, edge.feather if feather is None else feather)
+    return edge if limit is None else edge.within(limit)
+
+
+def _part(mask: Mask, box: Box, part: Mask, hard: bool, edge: Edge) -> _Part:
+    margin = int(np.ceil(edge.total))
+    outer = box.pad(margin).intersect(mask.size.box)
+    values = np.zeros(outer.size.shape, np.float32)
+    values[box.shift(-outer.left, -outer.top).slices] = part.values
+    masks = two_masks(Mask(values), edge, hard=hard)
+    return _Part(outer, masks, edge)
+
+
+def _bounds(boxes: Iterable[Box]) -> Box:
+    return reduce(Box.union, boxes, Box(0, 0, 0, 0))
+
+
+def _next_merge(frames: Sequence[Frame], most: int) -> tuple[int, int] | None:
+    """Two frames to merge: the first pair that overlaps, else the nearest while there are too many, else None."""
+    boxes = np.array([tuple(frame.box) for frame in frames], dtype=np.int64)
+    low, high = boxes[:, :2], boxes[:, 2:]
+    # Pixels between two boxes along each axis; negative where they share some.
+    apart = np.maximum(low[:, None] - high[None], low[None] - high[:, None])
+    later = np.triu(np.ones((len(boxes), len(boxes)), dtype=bool), k=1)
+    overlapping = np.argwhere((apart < 0).all(axis=2) & later)
+    if overlapping.size:
+        return int(overlapping[0, 0]), int(overlapping[0, 1])
+    if len(boxes) <= most:
+        return None
+    gap = np.where(later, np.hypot(*np.moveaxis(np.maximum(apart, 0), 2, 0)), np.inf)
+    first, second = np.unravel_index(int(gap.argmin()), gap.shape)
+    return int(first), int(second)
+
+
+def _region(group: Sequence[_Part], frame: Frame) -> Region:
+    box = _bounds(part.box for part in group)
+    denoise, composite = np.zeros(box.size.shape, np.float32), np.zeros(box.size.shape, np.float32)
+    for part in group:
+        inner = part.box.shift(-box.left, -box.top).slices
+        np.maximum(denoise[inner], part.masks.denoise, out=denoise[inner])
+        np.maximum(composite[inner], part.masks.composite, out=composite[inner])
+    edge = max((part.edge for part in group), key=lambda edge: edge.total)
+    return Region(frame, TwoMasks(denoise, composite), box, edge, len(group))

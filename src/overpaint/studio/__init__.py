@@ -1,0 +1,6 @@
+"""Studio: engines and one door, `edit`; and what comes out of it."""
+
+from ._edited import Edited, PaintedRegion, Saved
+from ._studio import Edit, EditFailure, Studio
+
+__all__ = ["Edit", "EditFailure", "Edited", "PaintedRegion", "Saved", "Studio"]

@@ -1,0 +1,295 @@
+"""The result of an edit, how it is saved, and what is said of it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from overpaint.errors import OutputError
+from overpaint.frame import Edge
+from overpaint.geometry import Box, Size
+from overpaint.mask import Mask
+from overpaint.picture import Encoded, Picture, encode, format_of, open_picture, write_file
+from overpaint.record import Record, RegionRecord, embed, sidecar_path
+from overpaint.request import EditRequest, Execution, ResolvedRequest
+
+from .compare import comparison
+from .layers import save_layers
+
+RecordMode = Literal["embed", "sidecar", "none"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PaintedRegion:
+    """One region of a result.
+
+    Attributes:
+        box: Where anything changed, in pixels of the result.
+        frame: What the engine saw; it may stick out of the picture.
+        working: The size that it saw it at.
+        edge: Its (widest) edge.
+        parts: Connected parts of the mask in it.
+        seed: The seed that it was painted with.
+        patch: (h, w, C) float32 over `box`, the painted pixels in units of the picture's samples, unblended.
+        weight: (h, w) float32 over `box`, the composite mask.
+        shift: Mean colour correction by channel, on the scale 0 to 1.
+    """
+
+    box: Box
+    frame: Box
+    working: Size
+    edge: Edge
+    parts: int
+    seed: int
+    patch: NDArray[np.float32]
+    weight: NDArray[np.float32]
+    shift: tuple[float, float, float] = (0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What was written.
+
+    Attributes:
+        path: The file.
+        format: "png", "jpeg", ...
+        fidelity: "lossless": every sample beyond the reach equals the original's. "blocks": so does every sample of
+            the decoded file beyond the reach, which was rounded up to JPEG blocks. "re-encoded": the format's own loss
+            touched the whole picture; `changed` and `largest` say how much.
+        reach: Pixels beyond the mask at which nothing is changed any more, in this file.
+        changed: Pixels beyond the reach that differ from the original in the decoded file.
+        largest: The largest such difference, in levels.
+        size: Bytes.
+        sha256: The file's digest.
+        sidecar: The record's file, if it has one of its own.
+        notes: For people.
+    """
+
+    path: Path
+    format: str
+    fidelity: str
+    reach: int
+    changed: int
+    largest: int
+    size: int
+    sha256: str
+    sidecar: Path | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Edited:
+    """A finished edit.
+
+    Attributes:
+        picture: The result.
+        original: The picture as opened.
+        stage: The picture that was painted on: the original, extended by margins where some were asked for.
+        placed: Where the original lies in the result.
+        mask: Where was repainted, of the result's size; inverted already where the intent inverts it.
+        request: What was asked.
+        resolved: The same with every default filled in.
+        execution: On what it ran.
+        regions: What was painted, region by region.
+        reach: The largest distance in pixels from the mask to a pixel that changed.
+        timings: Seconds by step.
+        notes: For people: what was assumed or left out.
+    """
+
+    picture: Picture
+    original: Picture
+    stage: Picture
+    placed: Box
+    mask: Mask
+    request: EditRequest
+    resolved: ResolvedRequest
+    execution: Execution
+    regions: tuple[PaintedRegion, ...]
+    reach: int
+    timings: Mapping[str, float]
+    notes: tuple[str, ...] = ()
+
+    @cached_property
+    def touched(self) -> NDArray[np.bool_]:
+        """(H, W) bool of the result's size: everything that may differ from `stage`."""
+        touched = np.zeros(self.picture.size.shape, bool)
+        for region in self.regions:
+            touched[region.box.slices] |= region.weight > 0
+        return touched
+
+    @property
+    def record(self) -> Record:
+        """How the result was made, as a value that is written into files and read back."""
+        return Record(
+            request=self.request,
+            resolved=self.resolved,
+            execution=self.execution,
+            regions=tuple(
+                RegionRecord(
+                    box=tuple(region.box),
+                    frame=tuple(region.frame),
+                    working=tuple(region.working),
+                    grow=region.edge.grow,
+                    feather=region.edge.feather,
+                    seed=region.seed,
+                )
+                for region in self.regions
+            ),
+            size=tuple(self.picture.size),
+            reach=self.reach,
+            input_sha256=self.original.source.sha256,
+            input_name=self.original.source.path.name if self.original.source.path else None,
+            pixels_sha256=pixel_digest(self.picture),
+            timings=dict(self.timings),
+            notes=self.notes,
+        )
+
+    def default_path(self, format: str | None = None) -> Path:
+        """NAME.INTENT.EXT beside the input, in the input's own format (PNG where that can't be written).
+
+        Raises:
+            OutputError: The picture did not come from a file.
+        """
+        source = self.original.source
+        if source.path is None:
+            raise OutputError("the picture did not come from a file, so there is no name to follow: give a path")
+        return source.path.with_name(f"{source.path.stem}.{self.request.intent}{self._extension(format)}")
+
+    def _extension(self, format: str | None) -> str:
+        source = self.original.source
+        chosen = format or default_format(self.original)
+        if format is None and source.path is not None and format_of(source.path) == chosen:
+            return source.path.suffix
+        return EXTENSIONS[chosen]
+
+    def encode(self, format: str | None = None, *, quality: int | None = None, record: RecordMode = "embed") -> Encoded:
+        """The result as a file's bytes.
+
+        Args:
+            format: "png", "jpeg", "webp", "tiff" or "avif"; the input's own when left out.
+            quality: 1 to 100 for the formats that lose; left out, the least loss that the format is used with.
+            record: Whether the record goes into the file.
+        """
+        format = format or default_format(self.original)
+        picture = self.picture
+        if record == "embed":
+            picture = replace(picture, metadata=embed(picture.metadata, self.record, format))
+        return encode(picture, format, quality=quality, touched=self.touched)
+
+    def save(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        format: str | None = None,
+        quality: int | None = None,
+        overwrite: bool = False,
+        record: RecordMode = "embed",
+    ) -> Saved:
+        """Write the result; whole or not at all.
+
+        Args:
+            path: Where; its extension gives the format. Left out: `default_path`.
+            format: The format, where the extension does not say it.
+            quality: 1 to 100 for the formats that lose.
+            overwrite: Whether an existing file may be replaced.
+            record: "embed" writes how it was made into the file, "sidecar" beside it, "none" nowhere.
+
+        Raises:
+            OutputError: The file exists, its folder does not, or its format can't hold the picture.
+        """
+        target = Path(path) if path is not None else self.default_path(format)
+        format = format or format_of(target) or self._no_format(target)
+        sidecar = sidecar_path(target) if record == "sidecar" else None
+        for file in (target, sidecar):
+            if file is not None and not overwrite and file.exists():
+                raise OutputError(f"{file} exists already: choose another name, or allow it to be overwritten")
+        encoded = self.encode(format, quality=quality, record=record)
+        reach, changed, largest = self._measure(encoded)
+        write_file(target, encoded.data, overwrite=overwrite)
+        if sidecar is not None:
+            write_file(sidecar, self.record.to_json().encode(), overwrite=overwrite)
+        return Saved(
+            path=target,
+            format=encoded.format,
+            fidelity=encoded.fidelity,
+            reach=reach,
+            changed=changed,
+            largest=largest,
+            size=len(encoded.data),
+            sha256=hashlib.sha256(encoded.data).hexdigest(),
+            sidecar=sidecar,
+            notes=encoded.notes,
+        )
+
+    def _no_format(self, target: Path) -> str:
+        if target.suffix:
+            raise OutputError(
+                f"{target.name}: the extension {target.suffix!r} is none that can be written; "
+                f"there are {', '.join(sorted(EXTENSIONS.values()))}"
+            )
+        return default_format(self.original)
+
+    def _measure(self, encoded: Encoded) -> tuple[int, int, int]:
+        """Reach, pixels changed beyond it and the largest change, as a reader of this file finds them."""
+        if encoded.fidelity == "lossless":
+            return self.reach, 0, 0
+        written = open_picture(encoded.data)
+        touched = self.touched if encoded.touched is None else self.touched | encoded.touched
+        reach = self.reach if encoded.touched is None else reach_in(touched, self.mask)
+        difference = _difference(written, self.stage)
+        outside = ~touched
+        changed = difference[outside] > 0
+        return reach, int(changed.sum()), int(difference[outside].max(initial=0))
+
+    def comparison(self) -> Picture:
+        """Before, mask and after side by side, 8-bit RGB."""
+        return comparison(self.stage, self.mask, self.picture)
+
+    def save_layers(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+        """Write a PSD with the original below and each painted region above it, its composite mask as layer mask."""
+        return save_layers(self, path, overwrite=overwrite)
+
+
+EXTENSIONS = {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "tiff": ".tif", "avif": ".avif"}
+
+
+def default_format(picture: Picture) -> str:
+    """The picture's own format where it can be written, PNG otherwise."""
+    return picture.source.format if picture.source.format in EXTENSIONS else "png"
+
+
+def pixel_digest(picture: Picture) -> str:
+    """SHA-256 of samples and alpha with their shape and depth: equal for equal pixels, whatever file they came in."""
+    digest = hashlib.sha256(f"{picture.colour} {picture.depth} {picture.samples.shape}".encode())
+    digest.update(np.ascontiguousarray(picture.samples).data)
+    if picture.alpha is not None:
+        digest.update(np.ascontiguousarray(picture.alpha).data)
+    return digest.hexdigest()
+
+
+def reach_in(touched: NDArray[np.bool_], mask: Mask) -> int:
+    """The largest distance, rounded up to whole pixels, from the mask's support to a touched pixel."""
+    from overpaint.frame.edges import reach_of
+
+    return reach_of(touched.astype(np.float32), mask.support)
+
+
+def _difference(one: Picture, other: Picture) -> NDArray[np.int64]:
+    """(H, W) largest difference of any sample, alpha included, in levels of `one`."""
+    if one.samples.shape != other.samples.shape:
+        raise OutputError(f"the written file decodes to {one.samples.shape}, not {other.samples.shape}")
+    shift = max(0, other.depth - one.depth)
+    old = other.samples >> shift
+    difference = np.abs(one.samples.astype(np.int64) - old.astype(np.int64)).max(axis=2)
+    if one.alpha is not None and other.alpha is not None:
+        alpha = other.alpha >> shift
+        difference = np.maximum(difference, np.abs(one.alpha.astype(np.int64) - alpha.astype(np.int64)))
+    return np.asarray(difference)

@@ -1,0 +1,493 @@
+"""The studio: engines that are kept at hand, and one door, `edit`."""
+
+from __future__ import annotations
+
+import os
+import platform
+import secrets
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from types import MappingProxyType, TracebackType
+from typing import Any, BinaryIO, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from overpaint import engines
+from overpaint.composite import paste, paste_alpha
+from overpaint.engines import Engine, EngineCard, Monitor, Painted, paint
+from overpaint.errors import Cancelled, EngineError, MaskError, OverpaintError, RequestError
+from overpaint.frame import Framing, Region, plan
+from overpaint.geometry import Margins
+from overpaint.mask import Mask
+from overpaint.picture import Picture, open_picture
+from overpaint.request import (
+    EditRequest,
+    Execution,
+    IntentRule,
+    ResolvedRequest,
+    blob_array,
+    blob_of,
+    intent_rule,
+    mask_of,
+    picture_blob,
+    resolve,
+    spec_of,
+)
+
+from ._edited import Edited, PaintedRegion, reach_in
+from .canvases import Sheet, sheet
+from .progress import Shared
+from .stage import Stage, stage
+
+Pictured = Picture | str | os.PathLike[str] | bytes | BinaryIO
+Inputs = Mapping[str, NDArray[Any]]
+Device = Literal["auto", "cpu", "cuda", "mps"]
+
+WEIGHTLESS_DEFAULT = "exemplar"
+"""The engine of intents that need no prompt, until a learned one is chosen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One of many edits: a picture and what to do with it.
+
+    Attributes:
+        picture: A picture, its path or its bytes.
+        mask: Where to repaint, unless the request says so.
+        request: What is asked; `settings` change it.
+        sketch: Strokes to lay over the picture before painting, (H, W, 4) uint8.
+        settings: Fields of EditRequest by name.
+    """
+
+    picture: Pictured
+    mask: Mask | None = None
+    request: EditRequest | None = None
+    sketch: NDArray[np.uint8] | None = None
+    settings: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class EditFailure:
+    """One of many edits that could not be done; the others went on.
+
+    Attributes:
+        edit: What was asked.
+        error: Why not.
+    """
+
+    edit: Edit
+    error: OverpaintError
+
+
+class Studio:
+    """Engines at hand, and one door. Thread-safe; a context manager that gives the engines up at its end."""
+
+    def __init__(self, *, device: Device = "auto", threads: int | None = None) -> None:
+        """Nothing is loaded yet.
+
+        Args:
+            device: Where learned engines run; "auto" takes a GPU when there is one.
+            threads: Threads that an engine may use on a CPU; None leaves it to the libraries.
+        """
+        self.device = device
+        self.threads = threads
+        self._engines: dict[str, Engine] = {}
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give up every engine. The studio can be used again afterwards; engines then load anew."""
+        with self._lock:
+            held, self._engines = self._engines, {}
+        for engine in held.values():
+            engine.close()
+
+    def engine(self, name: str) -> Engine:
+        """The engine of this name, made when it is first asked for. Raises UnknownEngineError."""
+        with self._lock:
+            if name not in self._engines:
+                self._engines[name] = engines.create(name)
+            return self._engines[name]
+
+    def add_engine(self, engine: Engine) -> None:
+        """Use this engine under its card's name, without an entry point. The studio closes it."""
+        with self._lock:
+            before = self._engines.get(engine.card.name)
+            self._engines[engine.card.name] = engine
+        if before is not None:
+            before.close()
+
+    def card(self, name: str) -> EngineCard:
+        """The card of an engine that was added or is registered. Raises UnknownEngineError; loads no weights."""
+        with self._lock:
+            held = self._engines.get(name)
+        return held.card if held is not None else engines.card(name)
+
+    def edit(
+        self,
+        picture: Pictured,
+        request: EditRequest | None = None,
+        *,
+        mask: Mask | None = None,
+        sketch: NDArray[np.uint8] | None = None,
+        inputs: Inputs | None = None,
+        monitor: Monitor | None = None,
+        **settings: Any,
+    ) -> Edited:
+        """Repaint the masked part of a picture.
+
+        Args:
+            picture: A picture, its path, its bytes or an open file.
+            request: What is asked; `settings` are laid over it.
+            mask: Where to repaint, 1 = repaint, of the picture's size; instead of a mask in the request.
+            sketch: (H, W, 4) uint8 RGBA strokes, of the picture's size, laid over it before painting; where there is
+                no mask, they are the mask too.
+            inputs: Rasters that the request names by digest.
+            monitor: Progress, previews and cancellation.
+            **settings: Fields of EditRequest: intent, prompt, engine, grow, feather, seed ...
+
+        Raises:
+            PictureError, MaskError, RequestError, UnknownEngineError: What came in can't be used; nothing was painted.
+            EngineError: The engine failed.
+            Cancelled: The monitor was told to stop.
+        """
+        clock = _Clock()
+        monitor = monitor or Monitor()
+        opened = picture if isinstance(picture, Picture) else open_picture(picture)
+        clock.lap("open")
+        request, rasters = asked(opened, request, mask, sketch, inputs, settings)
+        rule = intent_rule(request.intent)
+        name, card = self._engine_for(request, rule)
+        resolved = resolve(
+            request,
+            engine=name,
+            engine_digest=card.digest,
+            kind=card.kind,
+            seed=drawn_seed(request.seed),
+            image=picture_blob(opened),
+        )
+        options = _options(card, request.options)
+        scene = _stage(opened, request, rule, rasters)
+        strokes = _strokes(request, rasters, scene)
+        regions = _plan(scene, request, resolved, rule, card)
+        values = resolved.to_mapping()
+        sheets = [
+            sheet(scene, region, card, seed=_nth(resolved.seed, k), settings=values, options=options, sketch=strokes)
+            for k, region in enumerate(regions)
+        ]
+        clock.lap("prepare")
+        monitor.check()
+        painted = paint(self.engine(name), [one.canvas for one in sheets], Shared(monitor, len(sheets)).parts)
+        clock.lap("paint")
+        monitor.check()
+        result, done = _assemble(scene, sheets, painted, resolved)
+        clock.lap("finish")
+        edited = Edited(
+            picture=result,
+            original=opened,
+            stage=scene.picture,
+            placed=scene.original,
+            mask=scene.mask,
+            request=request,
+            resolved=resolved,
+            execution=self._execution(resolved),
+            regions=done,
+            reach=0,
+            timings={},
+            notes=_notes(request, card, strokes is not None),
+        )
+        edited = replace(edited, reach=reach_in(edited.touched, scene.mask))
+        clock.lap("measure")
+        return replace(edited, timings=clock.laps)
+
+    def edit_many(
+        self,
+        edits: Iterable[Edit | tuple[Pictured, Mask] | Pictured],
+        request: EditRequest | None = None,
+        *,
+        ahead: int = 2,
+        **settings: Any,
+    ) -> Iterator[Edited | EditFailure]:
+        """Do many edits, in their order; a bad one is an EditFailure and the others go on.
+
+        Reading, painting and pasting of up to `ahead` edits overlap; results do not depend on it.
+
+        Args:
+            edits: Edits, or (picture, mask) pairs, or pictures for intents that need no mask.
+            request: What is asked of all, unless an edit has its own.
+            ahead: How many are in flight at once.
+            **settings: Fields of EditRequest, laid over every edit's own request and under its own settings.
+        """
+        waiting: list[tuple[Edit, Future[Edited]]] = []
+        monitor = Monitor()
+        pool = ThreadPoolExecutor(max(1, ahead), thread_name_prefix="overpaint-edit")
+
+        def start(edit: Edit) -> None:
+            future = pool.submit(
+                self.edit,
+                edit.picture,
+                edit.request or request,
+                mask=edit.mask,
+                sketch=edit.sketch,
+                monitor=_Echo(monitor),
+                **{**settings, **edit.settings},
+            )
+            waiting.append((edit, future))
+
+        try:
+            for item in edits:
+                start(_as_edit(item))
+                if len(waiting) >= max(1, ahead):
+                    yield _outcome(*waiting.pop(0))
+            while waiting:
+                yield _outcome(*waiting.pop(0))
+        finally:
+            # Reached early when the caller stops listening or is interrupted: what is in flight is called off.
+            monitor.cancel()
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _engine_for(self, request: EditRequest, rule: IntentRule) -> tuple[str, EngineCard]:
+        if request.model is not None:
+            raise RequestError(
+                f"the model {request.model!r} can't be used: no engine that loads checkpoints is installed. "
+                f"Engines: {', '.join(engines.names())}"
+            )
+        if request.engine is not None:
+            return request.engine, self.card(request.engine)
+        if rule.prefers == "pixel" and not request.prompt:
+            return WEIGHTLESS_DEFAULT, self.card(WEIGHTLESS_DEFAULT)
+        raise RequestError(
+            f"{request.intent} paints what a prompt says, and no engine that takes prompts is installed. "
+            f"An engine that continues the surroundings instead can be named: engine={WEIGHTLESS_DEFAULT!r}"
+        )
+
+    def _execution(self, resolved: ResolvedRequest) -> Execution:
+        return Execution(
+            device="cpu" if self.device == "auto" else self.device,
+            dtype="float32",
+            threads=self.threads or os.cpu_count() or 1,
+            exact=bool(resolved.exact),
+            versions=_versions(),
+        )
+
+
+class _Clock:
+    """Seconds by step."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.laps[name] = round(now - self._last, 6)
+        self._last = now
+
+
+class _Echo(Monitor):
+    """A monitor that is cancelled with another."""
+
+    def __init__(self, parent: Monitor) -> None:
+        super().__init__()
+        self._parent = parent
+
+    @property
+    def cancelled(self) -> bool:
+        return super().cancelled or self._parent.cancelled
+
+
+def asked(
+    picture: Picture,
+    request: EditRequest | None,
+    mask: Mask | None,
+    sketch: NDArray[np.uint8] | None,
+    inputs: Inputs | None,
+    settings: Mapping[str, Any],
+) -> tuple[EditRequest, dict[str, NDArray[Any]]]:
+    """One request from a request, values given beside it and settings laid over it; and the rasters that it names.
+
+    Raises:
+        RequestError: A setting is unknown or out of range, or the mask is given twice.
+        MaskError: The mask or the sketch has another size than the picture.
+    """
+    rasters: dict[str, NDArray[Any]] = dict(inputs or {})
+    changes = dict(settings)
+    if mask is not None:
+        mask.require_size(picture.size)
+        if request is not None and request.mask is not None:
+            raise RequestError("the request has a mask already: give the mask there or beside it, not both")
+        changes["mask"], carried = spec_of(mask)
+        rasters |= carried
+    if sketch is not None:
+        if sketch.dtype != np.uint8 or sketch.shape != (*picture.size.shape, 4):
+            raise RequestError(
+                f"a sketch is uint8 RGBA of the picture's size, {(*picture.size.shape, 4)}, "
+                f"not {sketch.dtype} {sketch.shape}"
+            )
+        blob = blob_of(sketch)
+        changes["sketch"] = blob
+        if blob.data is None:
+            rasters[blob.sha256] = sketch
+    if request is None:
+        return EditRequest.of(**changes), rasters
+    return request.merged(**changes) if changes else request, rasters
+
+
+def drawn_seed(seed: int | None) -> int:
+    """The seed itself, or a random one (0 to 2**32 - 1, which every other tool can be given too) for None and -1."""
+    return secrets.randbelow(1 << 32) if seed is None or seed < 0 else seed
+
+
+def _nth(seed: int, k: int) -> int:
+    return (seed + k) % (1 << 63)
+
+
+def _options(card: EngineCard, options: Mapping[str, Any] | None) -> Any:
+    try:
+        return card.options.model_validate(dict(options or {}))
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        known = ", ".join(card.options.model_fields) or "none"
+        raise RequestError(
+            f"the option {name}={first.get('input')!r} does not suit the engine {card.name!r}: {first['msg']}. "
+            f"Its options: {known}"
+        ) from None
+
+
+def _stage(picture: Picture, request: EditRequest, rule: IntentRule, rasters: Inputs) -> Stage:
+    """The picture with its margins, and the mask in it, turned round where the intent wants that."""
+    margins = Margins(*request.margins) if request.margins is not None else Margins()
+    if rule.grows_canvas and not margins:
+        raise RequestError(f"{request.intent} needs margins: how many pixels to add on the left, top, right and bottom")
+    mask: Mask | None = None
+    if request.mask is not None:
+        mask = mask_of(request.mask, picture.size, inputs=rasters, picture=picture)
+        # The transparent part of a cut-out is its background already; any other mask marks the subject.
+        if rule.inverts_mask and not any(part.kind == "alpha" for part in request.mask.parts):
+            mask = mask.invert()
+            if mask.bounds.empty:
+                raise MaskError("the mask covers the whole picture, so that no background is left to repaint")
+    elif request.sketch is not None:
+        mask = Mask.from_array(blob_array(request.sketch, rasters)[..., 3] > 0)
+    elif not margins:
+        raise MaskError(f"{request.intent} needs a mask: which pixels of the {picture.size} picture to repaint")
+    return stage(picture, mask, margins)
+
+
+def _strokes(request: EditRequest, rasters: Inputs, scene: Stage) -> NDArray[np.uint8] | None:
+    """The sketch on the stage, (H, W, 4) uint8, or None."""
+    if request.sketch is None:
+        return None
+    sketch = blob_array(request.sketch, rasters)
+    if sketch.shape != (*scene.original.size.shape, 4):
+        raise RequestError(
+            f"the sketch is {sketch.shape[1]}x{sketch.shape[0]} with {sketch.shape[2:]} channels; "
+            f"it must be RGBA of the picture's size {scene.original.size}"
+        )
+    whole = np.zeros((*scene.picture.size.shape, 4), np.uint8)
+    whole[scene.original.slices] = sketch
+    return whole
+
+
+def _plan(
+    scene: Stage, request: EditRequest, resolved: ResolvedRequest, rule: IntentRule, card: EngineCard
+) -> tuple[Region, ...]:
+    factor = {"near": 0.5, "wide": 1.0, "whole": 1.0}[rule.context]
+    whole_by_intent = rule.context == "whole" and request.padding is None
+    area = request.area or ("whole" if whole_by_intent else "masked")
+    strict = bool(request.strict)
+    return plan(
+        scene.mask,
+        learned=card.kind != "pixel",
+        sizes=card.sizes,
+        framing=Framing(area, request.padding, card.context.scaled(factor)),
+        rule=rule.edge,
+        strength=resolved.strength,
+        grow=0.0 if strict else request.grow,
+        feather=0.0 if strict else request.feather,
+        limit=request.reach_limit,
+    )
+
+
+def _assemble(
+    scene: Stage, sheets: list[Sheet], painted: list[Painted], resolved: ResolvedRequest
+) -> tuple[Picture, tuple[PaintedRegion, ...]]:
+    """Paste every region into a copy of the stage."""
+    samples = scene.picture.samples.copy()
+    alpha = None if scene.picture.alpha is None else scene.picture.alpha.copy()
+    done = []
+    for one, result in zip(sheets, painted, strict=True):
+        region = one.region
+        patch, corrected = one.patch(result, colour_match=resolved.colour_match, seam=resolved.seam)
+        paste(samples, patch, region.masks.composite, region.box, scene.picture.alpha)
+        if alpha is not None:
+            paste_alpha(alpha, region.masks.composite, region.box, resolved.alpha)
+        done.append(
+            PaintedRegion(
+                box=region.box,
+                frame=region.frame.box,
+                working=region.frame.working,
+                edge=region.edge,
+                parts=region.parts,
+                seed=one.canvas.seed,
+                patch=patch,
+                weight=region.masks.composite,
+                shift=corrected.shift,
+            )
+        )
+    return scene.picture.with_pixels(samples, alpha), tuple(done)
+
+
+def _notes(request: EditRequest, card: EngineCard, sketched: bool) -> tuple[str, ...]:
+    notes = []
+    if request.prompt and not card.takes_prompt:
+        notes.append(f"{card.name} takes no prompt; it continued the surroundings")
+    if sketched and card.kind == "pixel":
+        notes.append(f"{card.name} does not look at what was in the hole, so the sketch had no effect")
+    return tuple(notes)
+
+
+def _as_edit(item: Edit | tuple[Pictured, Mask] | Pictured) -> Edit:
+    if isinstance(item, Edit):
+        return item
+    if isinstance(item, tuple):
+        picture, mask = item
+        return Edit(picture, mask)
+    return Edit(item)
+
+
+def _outcome(edit: Edit, future: Future[Edited]) -> Edited | EditFailure:
+    try:
+        return future.result()
+    except Cancelled:
+        raise
+    except OverpaintError as error:
+        return EditFailure(edit, error)
+    except Exception as error:  # a fault of ours: one picture must not cost the others
+        failure = EngineError(f"the edit failed unexpectedly: {type(error).__name__}: {error}")
+        failure.__cause__ = error
+        return EditFailure(edit, failure)
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in ("overpaint", "numpy", "opencv-python-headless", "pillow", "scikit-image", "torch"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,69 @@
+"""Before, mask and after in one picture."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from overpaint.geometry import Size
+from overpaint.mask import Mask
+from overpaint.picture import Picture, bridge_for, from_array
+
+GAP = 12
+MOST_SIDE = 4096
+_TINT = (235, 64, 52)
+
+
+def comparison(before: Picture, mask: Mask, after: Picture) -> Picture:
+    """Before, before with the mask laid over it, and after, side by side (one above the other for wide pictures).
+
+    Args:
+        before: The picture that was painted on.
+        mask: Of the same size: where was repainted.
+        after: The result, of the same size.
+
+    Returns:
+        An 8-bit sRGB picture, reduced so that no panel's side is longer than 4096 pixels, transparent parts on a
+        chequerboard.
+    """
+    shown = [_shown(before), _tinted(_shown(before), mask), _shown(after)]
+    shown = [_reduced(panel) for panel in shown]
+    height, width = shown[0].shape[:2]
+    upright = width > 1.6 * height
+    if upright:
+        gap = np.full((GAP, width, 3), 255, np.uint8)
+        return from_array(np.concatenate([shown[0], gap, shown[1], gap, shown[2]], axis=0))
+    gap = np.full((height, GAP, 3), 255, np.uint8)
+    return from_array(np.concatenate([shown[0], gap, shown[1], gap, shown[2]], axis=1))
+
+
+def _shown(picture: Picture) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8 sRGB, transparent parts over a chequerboard."""
+    canvas = bridge_for(picture, "srgb").to_canvas(picture.samples)
+    pixels: NDArray[np.uint8] = np.rint(np.clip(canvas, 0, 1) * 255).astype(np.uint8)
+    if picture.alpha is None:
+        return pixels
+    alpha = (picture.alpha.astype(np.float32) / picture.maximum)[..., None]
+    return np.rint(pixels * alpha + _chequers(picture.size) * (1 - alpha)).astype(np.uint8)
+
+
+def _chequers(size: Size) -> NDArray[np.float32]:
+    rows, columns = np.ogrid[: size.height, : size.width]
+    light = ((rows // 12 + columns // 12) % 2 == 0)[..., None]
+    return np.where(light, np.float32(235), np.float32(205))
+
+
+def _tinted(pixels: NDArray[np.uint8], mask: Mask) -> NDArray[np.uint8]:
+    share = (mask.values * np.float32(0.65))[..., None]
+    return np.rint(pixels * (1 - share) + np.float32(_TINT) * share).astype(np.uint8)
+
+
+def _reduced(panel: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    height, width = panel.shape[:2]
+    longest = max(height, width)
+    if longest <= MOST_SIDE:
+        return panel
+    import cv2
+
+    size = (max(1, width * MOST_SIDE // longest), max(1, height * MOST_SIDE // longest))
+    return np.asarray(cv2.resize(panel, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)

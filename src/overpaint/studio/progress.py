@@ -1,0 +1,40 @@
+"""One person waits for several canvases: their progress is one bar, their cancellation one button."""
+
+from __future__ import annotations
+
+import threading
+
+from overpaint.engines import Monitor
+
+
+class Shared:
+    """Monitors for several canvases that report to one monitor, and are cancelled with it."""
+
+    def __init__(self, monitor: Monitor, count: int) -> None:
+        self._monitor = monitor
+        self._lock = threading.Lock()
+        self._steps = [(0, 1)] * count
+        self.parts = [_Part(self, monitor, index) for index in range(count)]
+
+    def report(self, index: int, step: int, steps: int) -> None:
+        """Canvas `index` has done `step` of `steps`: reported as the sum over all canvases."""
+        with self._lock:
+            self._steps[index] = (step, max(1, steps))
+            # Canvases that have not begun are taken to be as long as the longest one known.
+            longest = max(total for _, total in self._steps)
+            done = sum(step * longest // total for step, total in self._steps)
+            self._monitor.progress(done, longest * len(self._steps))
+
+
+class _Part(Monitor):
+    def __init__(self, shared: Shared, parent: Monitor, index: int) -> None:
+        super().__init__(
+            on_progress=lambda step, steps: shared.report(index, step, steps),
+            on_preview=parent.preview if parent.wants_previews else None,
+        )
+        self._parent = parent
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether this canvas or the whole edit was called off."""
+        return super().cancelled or self._parent.cancelled
