@@ -1,1 +1,84 @@
-"""What was asked, and what was made of it."""
+"""What was asked, and what was made of it.
+
+`EditRequest` is what someone asked for, `ResolvedRequest` the same with every default filled in; both are frozen,
+strict values with a digest, and can be written as JSON. `intents` is the table that the defaults come from. Importing
+this room loads neither NumPy nor an imaging library; what needs pixels (`mask_of`, `spec_of`) loads them when it is
+first asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ._blob import INLINE_LIMIT, Blob, blob_array, blob_of, picture_blob
+from ._canonical import canonical_json, digest_of
+from ._edit import Area, Dialect, EditRequest
+from ._names import suggest_setting, suggest_value
+from ._parts import (
+    AlphaPart,
+    BoxPart,
+    EllipsePart,
+    FullPart,
+    MaskSpec,
+    Part,
+    PolygonPart,
+    RasterPart,
+    StrokesPart,
+)
+from ._reference import Setting, settings_reference
+from ._resolved import EngineKind, Execution, ResolvedRequest, draw_seed, resolve
+from ._upgrade import SCHEMA
+from ._value import Problem, SettingError
+from .intents import INTENTS, Intent, IntentRule, MaskedContent, intent_rule
+
+if TYPE_CHECKING:
+    from ._masks import mask_of, spec_of
+
+__all__ = [
+    "INLINE_LIMIT",
+    "INTENTS",
+    "SCHEMA",
+    "AlphaPart",
+    "Area",
+    "Blob",
+    "BoxPart",
+    "Dialect",
+    "EditRequest",
+    "EllipsePart",
+    "EngineKind",
+    "Execution",
+    "FullPart",
+    "Intent",
+    "IntentRule",
+    "MaskSpec",
+    "MaskedContent",
+    "Part",
+    "PolygonPart",
+    "Problem",
+    "RasterPart",
+    "ResolvedRequest",
+    "Setting",
+    "SettingError",
+    "StrokesPart",
+    "blob_array",
+    "blob_of",
+    "canonical_json",
+    "digest_of",
+    "draw_seed",
+    "intent_rule",
+    "mask_of",
+    "picture_blob",
+    "resolve",
+    "settings_reference",
+    "spec_of",
+    "suggest_setting",
+    "suggest_value",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("mask_of", "spec_of"):
+        from . import _masks
+
+        return getattr(_masks, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,266 @@
+"""The request: what was asked. One frozen, strict value, the same in Python, JSON and TOML."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field, JsonValue, model_validator
+
+from overpaint.errors import RequestError
+from overpaint.geometry import Margins
+
+from ._blob import Blob
+from ._canonical import canonical_json, digest_of
+from ._parts import MaskSpec
+from ._upgrade import SCHEMA, upgraded
+from ._value import Listed, Value, as_mapping, parse_json
+from .intents import INTENTS, AlphaRule, Intent, IntentRule, MaskedContent
+
+Area = Literal["masked", "whole"]
+Dialect = Literal["native", "diffusers", "webui"]
+
+MOST_PROMPT = 32_000  # characters, as OpenAI's edits take
+MOST_MARGIN = 1 << 16
+MOST_SEED = (1 << 63) - 1
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+MarginPixels = Annotated[int, Field(ge=0, le=MOST_MARGIN)]
+
+
+def setting(text: str, *, left_open: str, unit: str = "", **rules: Any) -> Any:
+    """A field that may be left open: what it does, what happens then, and pydantic's rules for it."""
+    return Field(default=None, description=text, json_schema_extra={"left_open": left_open, "unit": unit}, **rules)
+
+
+def _named(value: str | None) -> str | None:
+    if value is not None and not value.strip():
+        raise RequestError("must not be blank; leave it out instead")
+    return value
+
+
+def _ordered(interval: tuple[float, float] | None) -> tuple[float, float] | None:
+    if interval is not None and interval[0] > interval[1]:
+        raise RequestError(f"must go from the smaller to the larger number, not {interval[0]} to {interval[1]}")
+    return interval
+
+
+def _option_table(options: Mapping[str, JsonValue] | None) -> dict[str, JsonValue] | None:
+    """A copy without what is null at its top (left open), so that JSON and TOML can say the same."""
+    if options is None:
+        return None
+    kept = {name: value for name, value in options.items() if value is not None}
+    try:
+        table: dict[str, JsonValue] = json.loads(canonical_json(kept))
+    except RecursionError:
+        raise RequestError("must not be nested so deeply") from None
+    if _has_null(table):
+        raise RequestError("must not hold null within a value, for TOML has none; leave it out instead")
+    # `canonical_json` writes 1.0 as 1; keep the number's own type for the engine that reads it
+    return dict(kept) if table else {}
+
+
+def _has_null(value: JsonValue) -> bool:
+    match value:
+        case None:
+            return True
+        case dict():
+            return any(map(_has_null, value.values()))
+        case list():
+            return any(map(_has_null, value))
+        case _:
+            return False
+
+
+Name = Annotated[str, Field(max_length=1024), AfterValidator(_named)]
+
+
+class EditRequest(Value):
+    """What was asked. A field that is None was left open, and follows from the intent (see `intents`) or the engine.
+
+    EditRequest(intent="replace", prompt="a bench", mask=MaskSpec(parts=[BoxPart(box=(40, 80, 220, 200))]))
+
+    Raises:
+        SettingError (a RequestError): An unknown key or a value out of its range; it says what would be right.
+    """
+
+    schema_: Annotated[
+        int,
+        Field(
+            alias="schema",
+            ge=SCHEMA,
+            le=SCHEMA,
+            description="version of this form",
+            json_schema_extra={"left_open": str(SCHEMA), "unit": ""},
+        ),
+    ] = SCHEMA
+    intent: Annotated[
+        Intent,
+        Field(
+            description="what the edit is for; the other settings follow from it where they are left open",
+            json_schema_extra={"left_open": "custom", "unit": ""},
+        ),
+    ] = "custom"
+
+    image: Blob | None = setting("the picture, by the digest of its pixels", left_open="the picture given beside it")
+    mask: MaskSpec | None = setting(
+        "where to repaint: 1 or white is repainted", left_open="the mask given beside it; what is new when expanding"
+    )
+    sketch: Blob | None = setting(
+        "strokes with alpha (RGBA, the picture's size), laid over the picture before it is painted", left_open="none"
+    )
+    margins: Listed[tuple[MarginPixels, MarginPixels, MarginPixels, MarginPixels]] | None = setting(
+        f"how much the picture grows: left, top, right, bottom, each 0 to {MOST_MARGIN}",
+        left_open="not at all",
+        unit="px",
+    )
+
+    prompt: str | None = setting("what to paint there", left_open="empty, or the intent's own", max_length=MOST_PROMPT)
+    negative_prompt: str | None = setting("what to keep from being painted", left_open="empty", max_length=MOST_PROMPT)
+    engine: Name | None = setting("who paints: one of `overpaint engines`", left_open="the intent's default")
+    model: Name | None = setting("a checkpoint; implies its engine", left_open="the engine's default")
+    options: Annotated[Mapping[str, JsonValue] | None, AfterValidator(_option_table)] = setting(
+        "settings that only this engine knows, by name", left_open="the engine's defaults"
+    )
+
+    area: Area | None = setting(
+        "paint on the masked area at full size, or on the whole picture at once",
+        left_open="masked; whole for a new background",
+    )
+    padding: int | None = setting(
+        "how far an engine sees beyond the mask's box",
+        left_open="automatic, by engine and intent",
+        unit="px",
+        ge=0,
+        le=1 << 16,
+    )
+    grow: float | None = setting(
+        "how far repainting goes beyond the mask", left_open="automatic, by the region's scale; 0 for a soft mask",
+        unit="px", ge=0, le=4096,
+    )  # fmt: skip
+    feather: float | None = setting(
+        "how wide the outward fade from new to old is", left_open="automatic, by the region's scale; 0 for a soft mask",
+        unit="px", ge=0, le=4096,
+    )  # fmt: skip
+    strict: bool | None = setting("change nothing beyond the mask itself", left_open="false")
+    reach_limit: int | None = setting(
+        "how far from the mask anything may change at the most", left_open="96", unit="px", ge=0, le=1 << 16
+    )
+
+    strength: float | None = setting(
+        "how far to go from what is there: 0 keeps it, 1 begins anew", left_open="by intent", ge=0, le=1
+    )
+    steps: int | None = setting("denoising steps", left_open="25", ge=1, le=1000)
+    guidance_scale: float | None = setting(
+        "how strongly the prompt pulls: 1 is not at all beyond the model's own idea", left_open="7.5", ge=0, le=100
+    )
+    guidance_rescale: float | None = setting(
+        "how far guided values are scaled back to the unguided spread, against overexposure", left_open="0", ge=0, le=1
+    )
+    guidance_interval: Annotated[Listed[tuple[Fraction, Fraction]] | None, AfterValidator(_ordered)] = setting(
+        "the part of the steps that guidance acts on: from, to, each 0 to 1", left_open="0, 1: all steps"
+    )
+    sampler: Name | None = setting("how the steps are taken", left_open="DPM++ 2M")
+    scheduler: Name | None = setting("how the noise levels are spaced", left_open="Karras")
+    clip_skip: int | None = setting(
+        "which of the text encoder's layers, counted from the last, is read", left_open="1", ge=1, le=12
+    )
+    seed: int | None = setting(
+        "what the noise is drawn from; -1 draws one", left_open="drawn, and recorded", ge=-1, le=MOST_SEED
+    )
+    masked_content: MaskedContent | None = setting("what painting starts from in the hole", left_open="by intent")
+    dialect: Dialect | None = setting("whose exact arithmetic to follow", left_open="native")
+
+    alpha: AlphaRule | None = setting("keep the picture's alpha, or let what is painted cover", left_open="by intent")
+    colour_match: bool | None = setting("match the new colours to known pixels around", left_open="true")
+    seam: bool | None = setting("correct brightness steps at the edge where an engine shows evidence", left_open="true")
+    exact: bool | None = setting(
+        "the same pixels under any batching on one machine", left_open="false; true in a batch run"
+    )
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        if self.margins is not None and self.intent not in ("expand", "custom"):
+            raise RequestError(
+                f"margins {Margins(*self.margins)} make the picture larger, which intent {self.intent!r} does not do: "
+                "use intent 'expand'"
+            )
+        if self.margins is not None and not any(self.margins):
+            raise RequestError("margins 0,0,0,0 add nothing: give at least one side some pixels")
+        if self.sketch is not None and (self.sketch.channels, self.sketch.depth) != (4, 8):
+            raise RequestError(
+                f"sketch must be RGBA with 8 bits, not {self.sketch.channels} channels of {self.sketch.depth} bits"
+            )
+        return self
+
+    @classmethod
+    def of(cls, intent: Intent = "custom", **settings: Any) -> EditRequest:
+        """A request from its settings. Those that are None are left open.
+
+        Raises:
+            RequestError: As for the class.
+        """
+        return cls.from_mapping({"intent": intent, **settings})
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, Any]) -> EditRequest:
+        """A request from a table as JSON and TOML have it; an older schema is upgraded first."""
+        table = upgraded(as_mapping(mapping, "the request"))
+        return cls(**{name: value for name, value in table.items() if value is not None})
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> EditRequest:
+        """A request from JSON text."""
+        return cls.from_mapping(as_mapping(parse_json(text, "the request"), "the request"))
+
+    @classmethod
+    def from_toml(cls, text: str) -> EditRequest:
+        """A request from TOML text."""
+        try:
+            table = tomllib.loads(text)
+        except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
+            raise RequestError(f"the request is not TOML: {error}") from None
+        return cls.from_mapping(table)
+
+    def to_json(self, *, indent: int | None = 2) -> str:
+        """JSON text; what was left open is left out."""
+        return json.dumps(self.to_mapping(), ensure_ascii=False, indent=indent)
+
+    def to_toml(self) -> str:
+        """TOML text; what was left open is left out."""
+        import tomli_w
+
+        return tomli_w.dumps(self.to_mapping())
+
+    def merged(self, **changes: Any) -> EditRequest:
+        """A copy with some settings changed; None leaves one open again."""
+        own = {field.alias or name: getattr(self, name) for name, field in type(self).model_fields.items()}
+        return EditRequest.from_mapping({**own, **changes})
+
+    @property
+    def rule(self) -> IntentRule:
+        """What the intent stands for."""
+        return INTENTS[self.intent]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what is asked, whatever it is written in. Whether a raster is inline makes no difference."""
+        return digest_of(without_codes(self.to_mapping()))
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+
+def without_codes(value: Any) -> Any:
+    """A table without the inline codes of its rasters: digests name them, and zlib's output is no canonical form."""
+    match value:
+        case dict() if "sha256" in value and "channels" in value:
+            return {name: inner for name, inner in value.items() if name != "data"}
+        case dict():
+            return {name: inner if name == "options" else without_codes(inner) for name, inner in value.items()}
+        case list():
+            return [without_codes(inner) for inner in value]
+        case _:
+            return value

@@ -1,0 +1,125 @@
+"""From a mask as it is written down to a Mask, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import reduce
+from typing import Any
+
+from numpy.typing import NDArray
+
+from overpaint.errors import MaskError
+from overpaint.geometry import Size
+from overpaint.mask import Mask
+from overpaint.picture import Picture
+
+from ._blob import Blob, blob_array, blob_of
+from ._parts import (
+    AlphaPart,
+    BoxPart,
+    EllipsePart,
+    FullPart,
+    MaskSpec,
+    Part,
+    PolygonPart,
+    RasterPart,
+    StrokesPart,
+)
+
+
+def mask_of(
+    spec: MaskSpec,
+    size: Size,
+    *,
+    inputs: Mapping[str, NDArray[Any]] | None = None,
+    picture: Picture | None = None,
+) -> Mask:
+    """The mask that `spec` describes, for a picture of `size`.
+
+    Args:
+        spec: Parts, joined in their order.
+        size: Of the picture.
+        inputs: Rasters by SHA-256, for parts whose raster is not inline.
+        picture: Whose alpha an "alpha" part takes.
+
+    Raises:
+        MaskError: A raster has another size, or nothing is left to repaint.
+        RequestError: A raster is missing or not what its digest says.
+    """
+    mask = reduce(_join, ((part, _drawn(part, size, inputs, picture)) for part in spec.parts), Mask.empty(size))
+    if spec.invert:
+        mask = mask.invert()
+    if mask.bounds.empty:
+        raise MaskError(f"the mask is empty: {_why_empty(spec, size)}")
+    return mask
+
+
+def spec_of(mask: Mask) -> tuple[MaskSpec, dict[str, NDArray[Any]]]:
+    """A mask as a request carries it, and the rasters that must travel beside it.
+
+    It is kept in 8 bits, rounded half up, so that the core stays the core. The second value has the raster by its
+    SHA-256 when it is too large to be inline, and is empty otherwise.
+    """
+    raster = mask.to_bytes8()
+    blob = blob_of(raster)
+    return MaskSpec(parts=(RasterPart(raster=blob),)), ({} if blob.data is not None else {blob.sha256: raster})
+
+
+def _join(mask: Mask, step: tuple[Part, Mask]) -> Mask:
+    part, drawn = step
+    match part.op:
+        case "add":
+            return mask.union(drawn)
+        case "subtract":
+            return mask.subtract(drawn)
+        case "intersect":
+            return mask.intersect(drawn)
+
+
+def _drawn(part: Part, size: Size, inputs: Mapping[str, NDArray[Any]] | None, picture: Picture | None) -> Mask:
+    mask = _shape(part, size, inputs, picture)
+    return mask.feather(part.feather) if part.feather > 0 else mask
+
+
+def _shape(part: Part, size: Size, inputs: Mapping[str, NDArray[Any]] | None, picture: Picture | None) -> Mask:
+    match part:
+        case BoxPart():
+            return Mask.box(size, part.box)
+        case EllipsePart():
+            return Mask.ellipse(size, part.box)
+        case PolygonPart():
+            return Mask.polygon(size, part.points)
+        case StrokesPart():
+            return Mask.strokes(size, part.strokes, part.width)
+        case RasterPart():
+            require_same_size(part.raster, size)
+            return Mask.from_array(blob_array(part.raster, inputs))
+        case AlphaPart():
+            if picture is None or picture.alpha is None:
+                raise MaskError("the mask is to be the picture's transparency, but the picture has no alpha")
+            return Mask.from_alpha(picture)
+        case FullPart():
+            return Mask.full(size)
+
+
+def require_same_size(blob: Blob, size: Size) -> None:
+    """MaskError, before a pixel is decoded, unless the mask has the picture's size."""
+    if blob.size == size:
+        return
+    swapped = "; width and height are swapped" if blob.size == size.swapped else ""
+    raise MaskError(f"the mask is {blob.size}, but the picture is {size}{swapped}")
+
+
+def _why_empty(spec: MaskSpec, size: Size) -> str:
+    """The likely reason: a single shape that lies elsewhere is told by its box."""
+    match spec.parts:
+        case (BoxPart() | EllipsePart() as part,) if not spec.invert:
+            return f"the box {','.join(map(str, part.box))} lies outside the picture, which is {size}"
+        case (PolygonPart() | StrokesPart(),) if not spec.invert:
+            return f"the {spec.parts[0].kind} lies outside the picture, which is {size}"
+        case (RasterPart() | AlphaPart(),) if not spec.invert:
+            return "nothing in it says repaint (white and opaque in a mask file, transparent in a picture's alpha)"
+        case _ if spec.invert:
+            return "its parts cover the whole picture, and it is inverted"
+        case _:
+            return "its parts leave nothing of one another"

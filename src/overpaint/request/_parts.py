@@ -1,0 +1,130 @@
+"""Where to repaint, as a request says it: parts that are joined in their order."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from overpaint.errors import RequestError
+
+from ._blob import Blob
+from ._value import Listed, Value
+
+_FAR = 1 << 24  # no picture is so large, and float32 still counts pixels up to here
+_POINTS = 100_000
+
+Coordinate = Annotated[float, Field(ge=-_FAR, le=_FAR)]
+Pixel = Annotated[int, Field(ge=-_FAR, le=_FAR)]
+Point = Listed[tuple[Coordinate, Coordinate]]
+
+
+def _with_area(box: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+    left, top, right, bottom = box
+    if right <= left or bottom <= top:
+        raise RequestError(
+            f"the box {left},{top},{right},{bottom} has no area: it is left,top,right,bottom, "
+            "with right beyond left and bottom below top"
+        )
+    return box
+
+
+BoxValues = Annotated[Listed[tuple[Pixel, Pixel, Pixel, Pixel]], AfterValidator(_with_area)]
+
+
+class _Part(Value):
+    op: Annotated[Literal["add", "subtract", "intersect"], Field(description="how it joins the parts before it")] = (
+        "add"
+    )
+    feather: Annotated[
+        float,
+        Field(ge=0, le=4096, description="sigma in px of a Gaussian that softens this part on both sides of its edge"),
+    ] = 0.0
+
+
+class BoxPart(_Part):
+    """A rectangle of whole pixels, right and bottom exclusive."""
+
+    kind: Literal["box"] = "box"
+    box: Annotated[BoxValues, Field(description="left, top, right, bottom in px")]
+
+
+class EllipsePart(_Part):
+    """The ellipse that a box encloses."""
+
+    kind: Literal["ellipse"] = "ellipse"
+    box: Annotated[BoxValues, Field(description="left, top, right, bottom in px of the box around it")]
+
+
+class PolygonPart(_Part):
+    """The inside of a closed line of straight pieces."""
+
+    kind: Literal["polygon"] = "polygon"
+    points: Annotated[
+        Listed[tuple[Point, ...]], Field(min_length=3, max_length=_POINTS, description="its corners, [x, y] in px")
+    ]
+
+
+class StrokesPart(_Part):
+    """What a round brush covers along lines of straight pieces."""
+
+    kind: Literal["strokes"] = "strokes"
+    strokes: Annotated[
+        Listed[tuple[Annotated[tuple[Point, ...], Field(min_length=1, max_length=_POINTS)], ...]],
+        Field(min_length=1, max_length=_POINTS, description="lines of points, [x, y] in px"),
+    ]
+    width: Annotated[float, Field(gt=0, le=_FAR, description="diameter of the brush in px")]
+
+
+class RasterPart(_Part):
+    """A drawn or loaded mask of the picture's size: 255 = repaint."""
+
+    kind: Literal["raster"] = "raster"
+    raster: Annotated[Blob, Field(description="an 8-bit raster with one channel")]
+
+    @model_validator(mode="after")
+    def _one_channel(self) -> Self:
+        if self.raster.channels != 1 or self.raster.depth != 8:
+            raise RequestError(
+                f"a mask's raster has 1 channel of 8 bits, not {self.raster.channels} of {self.raster.depth}"
+            )
+        return self
+
+
+class AlphaPart(_Part):
+    """The picture's own transparency: transparent = repaint."""
+
+    kind: Literal["alpha"] = "alpha"
+
+
+class FullPart(_Part):
+    """The whole picture."""
+
+    kind: Literal["full"] = "full"
+
+
+Part = Annotated[
+    BoxPart | EllipsePart | PolygonPart | StrokesPart | RasterPart | AlphaPart | FullPart, Field(discriminator="kind")
+]
+
+
+class MaskSpec(Value):
+    """A mask as it is written down: parts joined in their order, then perhaps turned round.
+
+    MaskSpec(parts=[BoxPart(box=(10, 10, 90, 60)), EllipsePart(op="subtract", box=(30, 20, 50, 40))])
+    """
+
+    parts: Annotated[
+        Listed[tuple[Part, ...]],
+        Field(min_length=1, max_length=10_000, description="shapes and rasters, joined in their order"),
+    ]
+    invert: Annotated[bool, Field(description="repaint everything but what the parts cover")] = False
+
+    @model_validator(mode="after")
+    def _begins_with_something(self) -> Self:
+        first = self.parts[0]
+        if first.op != "add":
+            raise RequestError(
+                f'the first part can\'t {first.op}: there is nothing before it; begin with {{"kind": "full"}}'
+            )
+        return self

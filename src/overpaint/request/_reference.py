@@ -1,0 +1,59 @@
+"""The settings reference: one row a setting, read off EditRequest itself, for help texts and pages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, get_args, get_origin
+
+from ._edit import EditRequest
+from ._value import expected_of
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting of a request.
+
+    Attributes:
+        name: Its key.
+        takes: What it takes, with its range: "a number between 0 and 1".
+        choices: The values it takes, when they can be listed.
+        unit: "px" or "".
+        left_open: What happens when it is left out.
+        help: One line on what it does.
+    """
+
+    name: str
+    takes: str
+    choices: tuple[str, ...]
+    unit: str
+    left_open: str
+    help: str
+
+
+_TAKES = {
+    "image": "a raster",
+    "sketch": "a raster",
+    "mask": "a mask",
+    "margins": "four whole numbers",
+    "options": "a table",
+    "guidance_interval": "two numbers",
+}
+
+
+def settings_reference() -> tuple[Setting, ...]:
+    """Every setting of EditRequest, in its order."""
+    rows = []
+    for name, field in EditRequest.model_fields.items():
+        extra: Any = field.json_schema_extra
+        choices = _choices(field.annotation)
+        key = field.alias or name
+        takes = f"one of {', '.join(choices)}" if choices else _TAKES.get(name) or expected_of(EditRequest, key)
+        rows.append(Setting(key, takes, choices, extra["unit"], extra["left_open"], field.description or ""))
+    return tuple(rows)
+
+
+def _choices(annotation: Any) -> tuple[str, ...]:
+    for part in (annotation, *get_args(annotation)):
+        if get_origin(part) is Literal:
+            return get_args(part)
+    return ()

@@ -1,0 +1,227 @@
+"""The request with every default filled in: what is painted, cached, resumed and replayed."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, JsonValue, ValidationError
+
+from overpaint.errors import RequestError
+
+from ._blob import Blob
+from ._canonical import digest_of
+from ._edit import MOST_SEED, Area, Dialect, EditRequest, without_codes
+from ._parts import MaskSpec
+from ._value import Listed, Value, as_mapping, parse_json, raise_readable
+from .intents import (
+    BACKGROUND_PROMPT,
+    GUIDANCE_SCALE,
+    REACH_LIMIT,
+    SAMPLER,
+    SCHEDULER,
+    STEPS,
+    AlphaRule,
+    ContextRule,
+    EdgeRule,
+    Intent,
+    MaskedContent,
+)
+
+EngineKind = Literal["pixel", "learned", "remote"]
+
+
+class ResolvedRequest(Value):
+    """What is painted. None means automatic, by the region (padding, grow, feather), or not used by the engine.
+
+    Attributes:
+        engine: Its name.
+        engine_digest: What makes two results of it comparable: weights and version.
+        kind: "pixel", "learned" or "remote".
+        edge: How grow and feather follow where they are None (see `intents`).
+        context: How the padding follows where it is None.
+        seed: As drawn.
+
+    The others are those of EditRequest.
+    """
+
+    schema_: Annotated[int, Field(alias="schema", ge=1, le=1)] = 1
+    intent: Intent
+    engine: str
+    engine_digest: str
+    kind: EngineKind
+    model: str | None = None
+    options: Mapping[str, JsonValue] = {}
+
+    image: Blob | None = None
+    mask: MaskSpec | None = None
+    sketch: Blob | None = None
+    margins: Listed[tuple[int, int, int, int]] | None = None
+
+    area: Area
+    context: ContextRule
+    padding: int | None = None
+    edge: EdgeRule
+    grow: float | None = None
+    feather: float | None = None
+    strict: bool
+    reach_limit: int
+    alpha: AlphaRule
+    colour_match: bool
+    seam: bool
+    exact: bool
+    inverts_mask: bool
+    seed: Annotated[int, Field(ge=0, le=MOST_SEED)]
+    dialect: Dialect
+
+    prompt: str | None = None
+    negative_prompt: str | None = None
+    strength: float | None = None
+    masked_content: MaskedContent | None = None
+    steps: int | None = None
+    guidance_scale: float | None = None
+    guidance_rescale: float | None = None
+    guidance_interval: Listed[tuple[float, float]] | None = None
+    sampler: str | None = None
+    scheduler: str | None = None
+    clip_skip: int | None = None
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of everything that the pixels follow from, but for the machine."""
+        return digest_of(without_codes(self.to_mapping()))
+
+    def settings(self) -> dict[str, Any]:
+        """The settings by name, as plain values, for an engine's canvas; rasters and options are left out."""
+        left_out = {"schema_", "image", "mask", "sketch", "options", "engine_digest"}
+        return {name: getattr(self, name) for name in type(self).model_fields if name not in left_out}
+
+    def to_json(self, *, indent: int | None = 2) -> str:
+        """JSON text."""
+        return json.dumps(self.to_mapping(), ensure_ascii=False, indent=indent)
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, Any]) -> ResolvedRequest:
+        """From the table that `to_mapping` gives."""
+        try:
+            return cls(**as_mapping(mapping, "the resolved request"))
+        except ValidationError as error:  # pragma: no cover - the constructor turns these already
+            raise_readable(error, cls)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> ResolvedRequest:
+        """From the text that `to_json` gives."""
+        return cls.from_mapping(as_mapping(parse_json(text, "the resolved request"), "the resolved request"))
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+
+class Execution(Value):
+    """Where and how it ran: what the pixels may further depend on, in their last bits.
+
+    Attributes:
+        device: "cpu", "cuda:0 NVIDIA H200", "mps".
+        dtype: What the networks calculated in: "float32", "bfloat16"; "" for none.
+        threads: Threads of one worker.
+        exact: Whether exact mode was on.
+        versions: Of the packages that calculate, by name.
+    """
+
+    device: str = "cpu"
+    dtype: str = ""
+    threads: Annotated[int, Field(ge=1)] = 1
+    exact: bool = False
+    versions: Mapping[str, str] = {}
+
+
+def draw_seed(seed: int | None = None) -> int:
+    """The seed to paint with: a fresh one for None and -1, below 2**32, which every other tool can take."""
+    return secrets.randbelow(1 << 32) if seed is None or seed == -1 else seed
+
+
+def resolve(
+    request: EditRequest,
+    *,
+    engine: str,
+    engine_digest: str,
+    kind: EngineKind,
+    seed: int,
+    takes_prompt: bool | None = None,
+) -> ResolvedRequest:
+    """Fill in what the request left open.
+
+    Sampling settings stay None for an engine that does not sample, so that a record claims nothing that was not done,
+    and equal pixels have equal digests.
+
+    Args:
+        request: What was asked.
+        engine: The name of the engine that paints.
+        engine_digest: Its card's digest.
+        kind: Its card's kind.
+        seed: As drawn (see `draw_seed`).
+        takes_prompt: Its card's word on prompts; left out, all but pixel engines take one.
+
+    Raises:
+        RequestError: The intent needs a prompt and there is none.
+    """
+    rule = request.rule
+    takes_prompt = kind != "pixel" if takes_prompt is None else takes_prompt
+    return ResolvedRequest(
+        intent=request.intent,
+        engine=engine,
+        engine_digest=engine_digest,
+        kind=kind,
+        model=request.model,
+        options=request.options or {},
+        image=request.image,
+        mask=request.mask,
+        sketch=request.sketch,
+        margins=request.margins,
+        area=_or(request.area, "whole" if rule.context == "whole" else "masked"),
+        context=rule.context,
+        padding=request.padding,
+        edge=rule.edge,
+        grow=request.grow,
+        feather=request.feather,
+        strict=_or(request.strict, False),
+        reach_limit=_or(request.reach_limit, REACH_LIMIT),
+        alpha=_or(request.alpha, rule.alpha),
+        colour_match=_or(request.colour_match, True),
+        seam=_or(request.seam, True),
+        exact=_or(request.exact, False),
+        inverts_mask=rule.inverts_mask,
+        seed=seed,
+        dialect=_or(request.dialect, "native"),
+        **(_prompts(request, engine) if takes_prompt else {}),
+        **(_sampling(request) if kind == "learned" else {}),
+    )
+
+
+def _or(value: Any, default: Any) -> Any:
+    return default if value is None else value
+
+
+def _prompts(request: EditRequest, engine: str) -> dict[str, Any]:
+    prompt = request.prompt or ""
+    if not prompt.strip():
+        if request.rule.prompt == "required":
+            raise RequestError(f"{request.intent!r} with {engine} needs a prompt: say what is to be painted there")
+        prompt = BACKGROUND_PROMPT if request.rule.prompt == "background" else ""
+    return {"prompt": prompt, "negative_prompt": request.negative_prompt or ""}
+
+
+def _sampling(request: EditRequest) -> dict[str, Any]:
+    return {
+        "strength": _or(request.strength, request.rule.strength),
+        "masked_content": _or(request.masked_content, request.rule.masked_content),
+        "steps": _or(request.steps, STEPS),
+        "guidance_scale": _or(request.guidance_scale, GUIDANCE_SCALE),
+        "guidance_rescale": _or(request.guidance_rescale, 0.0),
+        "guidance_interval": _or(request.guidance_interval, (0.0, 1.0)),
+        "sampler": _or(request.sampler, SAMPLER),
+        "scheduler": _or(request.scheduler, SCHEDULER),
+        "clip_skip": _or(request.clip_skip, 1),
+    }

@@ -1,0 +1,43 @@
+"""Requests of older schemas, brought up to today's one version at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from overpaint.errors import RequestError
+
+SCHEMA = 1
+"""The version that is written."""
+
+Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
+
+UPGRADES: Mapping[int, Upgrade] = {}
+"""By version: what makes a request of that version one of the next. Schema 1 is the first, so there is none yet."""
+
+
+def upgraded(
+    table: Mapping[str, Any], upgrades: Mapping[int, Upgrade] | None = None, current: int = SCHEMA
+) -> dict[str, Any]:
+    """`table` in the schema `current`. A table that names no schema is taken to be of the current one.
+
+    Raises:
+        RequestError: A newer schema, or one from before the first.
+    """
+    upgrades = UPGRADES if upgrades is None else upgrades
+    table = dict(table)
+    version = table.get("schema", current)
+    if version is None:
+        version = current
+    if isinstance(version, bool) or not isinstance(version, int):
+        raise RequestError(f"schema must be a whole number, not {version!r:.80}")
+    if version > current:
+        raise RequestError(
+            f"this request has schema {version}, and this version of Overpaint knows {current} at most: update it"
+        )
+    while version < current:
+        if version not in upgrades:
+            raise RequestError(f"schema must be {current}, not {version}: there never was such a schema")
+        table = upgrades[version](table)
+        version += 1
+    return {**table, "schema": current}

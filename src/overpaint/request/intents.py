@@ -1,0 +1,111 @@
+"""What people come to do, and what follows from it: one table.
+
+Where the numbers come from:
+
+* **Strength.** The field's tutorial for this job teaches object replacement at 0.85, colour adjustment at 0.6,
+  background replacement at 0.9 with the mask of the subject inverted, and texture refinement at 0.4. Removing, adding
+  and expanding start from nothing worth keeping: 1. For `custom` it is AUTOMATIC1111's own default of 0.75 (spec:
+  inpaint settings 6).
+* **Masked content.** At a strength below 1 the old pixels show through, so the tutorial's four keep `original`.
+  `remove` begins with the exemplar fill, since a removed object otherwise grows back (canvas and masks 1.1: remove
+  pre-fills with an inpaint model); `expand` begins with smoothly continued colours (`fill`); `add` begins with zero
+  latents, which like Krita's neutral grey leave the model free (canvas and masks 1.1).
+* **Edge.** `scaled`: grow and feather follow from the region's scale, as in canvas and masks 1.2. `tight`: for edits
+  that must keep a contour, no growth and a feather of a few pixels (Krita's background replacement feathers 1 % at
+  most). `none`: the mask's own edge.
+* **Context.** Full-strength edits look at wide surroundings, partial ones hold on to what they have and see less
+  (canvas and masks 1.3); a new background sees the whole picture.
+* **Alpha.** An edit of what is there keeps its alpha; one that puts something where nothing was makes it opaque.
+* **Prompt.** `background`: an empty prompt becomes a phrase for scenery (canvas and masks 1.1: "background scenery").
+
+What every intent has in common, AUTOMATIC1111's and the tutorials' usual: guidance 7.5, and 25 steps, which DPM++ 2M
+with the Karras schedule needs for what the tutorials' 50 steps of older samplers gave.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal, get_args
+
+from overpaint.errors import RequestError
+
+from ._names import suggest_value
+
+Intent = Literal["remove", "replace", "recolor", "background", "refine", "add", "expand", "custom"]
+MaskedContent = Literal["original", "fill", "latent_noise", "latent_nothing", "exemplar"]
+EdgeRule = Literal["scaled", "tight", "none"]
+ContextRule = Literal["near", "wide", "whole"]
+AlphaRule = Literal["keep", "cover"]
+PromptRule = Literal["required", "optional", "background"]
+
+BACKGROUND_PROMPT = "background scenery"
+"""What a learned engine is told to paint where something is removed and no prompt says what to put there."""
+
+
+@dataclass(frozen=True, slots=True)
+class IntentRule:
+    """What an intent stands for where the request leaves things open.
+
+    Attributes:
+        name: As asked for.
+        title: One line for people.
+        strength: 0 to 1: how far a learned engine goes from the masked content.
+        masked_content: What a learned engine starts from in the hole.
+        edge: How grow and feather follow: "scaled" to the region, "tight" to keep a contour, "none".
+        context: How much of the surroundings an engine sees: "near", "wide", "whole" picture.
+        alpha: "keep" the picture's alpha, or "cover": max(alpha, composite mask).
+        prompt: "required" by learned engines; "optional"; "background": when empty, a phrase for scenery.
+        inverts_mask: The mask marks what stays (the subject), and the rest is repainted.
+        grows_canvas: The picture grows by the request's margins, and what is new is painted.
+        prefers: The kind of engine that does this best: "pixel" or "prompted".
+    """
+
+    name: Intent
+    title: str
+    strength: float
+    masked_content: MaskedContent
+    edge: EdgeRule
+    context: ContextRule
+    alpha: AlphaRule
+    prompt: PromptRule
+    inverts_mask: bool = False
+    grows_canvas: bool = False
+    prefers: Literal["pixel", "prompted"] = "prompted"
+
+
+# fmt: off
+_TABLE = (
+    #          name          title                                    strength  content  edge  context  alpha  prompt
+    IntentRule("remove",     "take something out of the picture",         1.0,  "exemplar",       "scaled", "wide",  "keep",  "background", prefers="pixel"),  # noqa: E501
+    IntentRule("replace",    "put something else in an object's place",   0.85, "original",       "scaled", "wide",  "keep",  "required"),  # noqa: E501
+    IntentRule("recolor",    "give an object another colour",             0.6,  "original",       "tight",  "near",  "keep",  "required"),  # noqa: E501
+    IntentRule("background", "give a subject another background",         0.9,  "original",       "tight",  "whole", "cover", "required", inverts_mask=True),  # noqa: E501
+    IntentRule("refine",     "bring out texture and detail",              0.4,  "original",       "scaled", "near",  "keep",  "optional"),  # noqa: E501
+    IntentRule("add",        "put something new into the picture",        1.0,  "latent_nothing", "scaled", "wide",  "cover", "required"),  # noqa: E501
+    IntentRule("expand",     "go on beyond the picture's borders",        1.0,  "fill",           "scaled", "wide",  "cover", "optional", grows_canvas=True, prefers="pixel"),  # noqa: E501
+    IntentRule("custom",     "as the settings say",                       0.75, "original",       "scaled", "wide",  "keep",  "optional"),  # noqa: E501
+)
+# fmt: on
+
+INTENTS: Mapping[str, IntentRule] = MappingProxyType({rule.name: rule for rule in _TABLE})
+
+STEPS = 25
+GUIDANCE_SCALE = 7.5
+SAMPLER = "DPM++ 2M"
+SCHEDULER = "Karras"
+REACH_LIMIT = 96
+
+
+def intent_rule(name: str) -> IntentRule:
+    """The rule of an intent.
+
+    Raises:
+        RequestError: There is no such intent; the message names the nearest.
+    """
+    if name in INTENTS:
+        return INTENTS[name]
+    raise RequestError(
+        f"unknown intent {name!r}{suggest_value('intent', name, INTENTS)} (one of {', '.join(get_args(Intent))})"
+    )
