@@ -1,1 +1,0 @@
-"""An original and what was made of it: layers, comparisons, exports."""
