@@ -112,8 +112,8 @@ def _parts(mask: Mask) -> Sequence[tuple[Box, Mask]]:
     components = mask.components()
     if len(components) > 256:
         bounds = mask.bounds
-        return [(bounds, Mask(np.ascontiguousarray(mask.values[bounds.slices])))]
-    return components
+        return [(bounds, Mask(mask.values[bounds.slices]))]
+    return [(component.box, Mask(component.values)) for component in components]
 
 
 def _edge(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import secrets
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -33,6 +32,7 @@ from overpaint.request import (
     ResolvedRequest,
     blob_array,
     blob_of,
+    draw_seed,
     intent_rule,
     mask_of,
     picture_blob,
@@ -172,18 +172,18 @@ class Studio:
         rule = intent_rule(request.intent)
         name, card = self._engine_for(request, rule)
         resolved = resolve(
-            request,
+            _of_picture(request, opened),
             engine=name,
             engine_digest=card.digest,
             kind=card.kind,
-            seed=drawn_seed(request.seed),
-            image=picture_blob(opened),
+            seed=draw_seed(request.seed),
+            takes_prompt=card.takes_prompt,
         )
         options = _options(card, request.options)
         scene = _stage(opened, request, rule, rasters)
         strokes = _strokes(request, rasters, scene)
         regions = _plan(scene, request, resolved, rule, card)
-        values = resolved.to_mapping()
+        values = resolved.settings()
         sheets = [
             sheet(scene, region, card, seed=_nth(resolved.seed, k), settings=values, options=options, sketch=strokes)
             for k, region in enumerate(regions)
@@ -346,9 +346,19 @@ def asked(
     return request.merged(**changes) if changes else request, rasters
 
 
-def drawn_seed(seed: int | None) -> int:
-    """The seed itself, or a random one (0 to 2**32 - 1, which every other tool can be given too) for None and -1."""
-    return secrets.randbelow(1 << 32) if seed is None or seed < 0 else seed
+def _of_picture(request: EditRequest, picture: Picture) -> EditRequest:
+    """The request with the picture named in it by the digest of its pixels.
+
+    Raises:
+        RequestError: It names another picture.
+    """
+    blob = picture_blob(picture)
+    if request.image is not None and request.image.sha256 != blob.sha256:
+        raise RequestError(
+            f"the request is for another picture: its image is {request.image.sha256[:12]}... "
+            f"({request.image.size}), this one is {blob.sha256[:12]}... ({blob.size})"
+        )
+    return request.merged(image=blob)
 
 
 def _nth(seed: int, k: int) -> int:
@@ -416,7 +426,7 @@ def _plan(
         sizes=card.sizes,
         framing=Framing(area, request.padding, card.context.scaled(factor)),
         rule=rule.edge,
-        strength=resolved.strength,
+        strength=1.0 if resolved.strength is None else resolved.strength,
         grow=0.0 if strict else request.grow,
         feather=0.0 if strict else request.feather,
         limit=request.reach_limit,

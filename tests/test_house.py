@@ -1,0 +1,128 @@
+"""The rules of the house: one direction of imports, nothing heavy at import, a public surface that is real."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import overpaint
+
+SOURCE = Path(overpaint.__file__).parent
+
+# Ground floor first. A room may import itself and the floors below it; the rooms of a line are one floor.
+FLOORS = (
+    ("errors",),
+    ("geometry",),
+    ("picture",),
+    ("mask",),
+    ("exemplar",),
+    ("prompt",),
+    ("request",),
+    ("record",),
+    ("frame",),
+    ("models",),
+    ("select",),
+    ("engines",),
+    ("finish",),
+    ("composite",),
+    ("pocket",),
+    ("restore",),
+    ("studio",),
+    ("api",),
+    ("session",),
+    ("ledger",),
+    ("audit",),
+    ("batch",),
+    ("server",),
+    ("web", "cli"),
+    ("__main__",),
+)
+FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+HEAVY = ("numpy", "torch", "cv2", "PIL", "scipy", "skimage", "diffusers", "transformers", "tifffile", "psd_tools")
+
+
+def _room(path: Path) -> str:
+    return path.relative_to(SOURCE).parts[0].removesuffix(".py")
+
+
+def _imports(path: Path) -> list[tuple[int, str]]:
+    """(line, room) of every import of Overpaint's own, those inside functions too; type-checking ones as well."""
+    package = ["overpaint", *path.relative_to(SOURCE).parts[:-1]]
+    found = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            names = [f"{module}.{alias.name}" for alias in node.names] if module == "overpaint" else [module]
+        else:
+            continue
+        found += [(node.lineno, name.split(".")[1]) for name in names if name.startswith("overpaint.")]
+    return found
+
+
+def test_every_room_has_a_floor():
+    rooms = {_room(path) for path in SOURCE.rglob("*.py")} - {"__init__"}
+    assert rooms <= set(FLOOR_OF)
+
+
+def test_imports_lead_downward_only():
+    wrong = [
+        f"{path.relative_to(SOURCE)}:{line} imports {room}"
+        for path in SOURCE.rglob("*.py")
+        if _room(path) != "__init__"
+        for line, room in _imports(path)
+        if room in FLOOR_OF and room != _room(path) and FLOOR_OF[room] >= FLOOR_OF[_room(path)]
+    ]
+    assert wrong == []
+
+
+def test_the_import_rule_can_fail(tmp_path, monkeypatch):
+    (tmp_path / "mask").mkdir()
+    file = tmp_path / "mask" / "bad.py"
+    file.write_text("def f():\n    from overpaint.studio import Studio\n    from ..engines import paint\n")
+    monkeypatch.setattr(sys.modules[__name__], "SOURCE", tmp_path)
+    assert _imports(file) == [(2, "studio"), (3, "engines")]
+
+
+@pytest.mark.parametrize(
+    "module", ["overpaint", "overpaint.errors", "overpaint.geometry", "overpaint.request", "overpaint.cli"]
+)
+def test_nothing_heavy_is_loaded_by_importing(module):
+    code = f"import sys, {module}; print([name for name in {HEAVY!r} if name in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["overpaint"] + [f"overpaint.{room}" for room in FLOOR_OF if (SOURCE / room / "__init__.py").exists()],
+)
+def test_the_public_surface_is_real(module):
+    found = importlib.import_module(module)
+    names = found.__all__
+    assert len(names) == len(set(names))
+    assert list(names) == sorted(names), "kept in order, so that a duplicate or a gap is seen"
+    for name in names:
+        assert getattr(found, name) is not None
+
+
+def test_the_top_level_lists_what_it_offers():
+    assert set(overpaint.__all__) <= set(dir(overpaint))
+    with pytest.raises(AttributeError, match="nonsense"):
+        _ = overpaint.nonsense
+
+
+def test_no_file_needs_a_table_of_contents():
+    long = {
+        str(path.relative_to(SOURCE)): count
+        for path in SOURCE.rglob("*.py")
+        if (count := len(path.read_text().splitlines())) > 500
+    }
+    assert long == {}
