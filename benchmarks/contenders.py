@@ -1,0 +1,196 @@
+"""Who fills: a registered engine with settings, run by itself (direct) or through the studio as a user's edit is."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.dataset import Case, Loaded
+from benchmarks.fingerprint import fingerprint
+from overpaint.engines import registry
+from overpaint.engines.base import Canvas, paint
+from overpaint.errors import OverpaintError, RequestError
+from overpaint.geometry import Box
+
+UNTOUCHED = "untouched"
+"""The name of the contender that leaves the photo as it is: the best that any fill can score."""
+
+Pixels8 = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """One column of the benchmark.
+
+    Attributes:
+        label: As tables call it, and the folder that its fills are kept in.
+        engine: The engine's registered name, or UNTOUCHED.
+        settings: Fields of the request; in strings "{caption}" stands for the photo's caption.
+        options: The engine's own options.
+        direct: Whether the engine is given the whole photo and its pixels pasted hard into the hole, without the
+            studio's framing, growing and feathering.
+    """
+
+    label: str
+    engine: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    direct: bool = False
+
+    def fingerprint(self) -> str:
+        """Digest of what the fills depend on: settings, engine's digest, sources, libraries. Raises EngineError."""
+        if self.engine == UNTOUCHED:
+            return UNTOUCHED
+        card = registry.card(self.engine)
+        wanted = json.dumps([self.engine, dict(self.settings), dict(self.options), self.direct], sort_keys=True)
+        modules = [_module(self.engine), *([] if self.direct else ["overpaint.studio"])]
+        return fingerprint(modules, wanted, card.digest)
+
+
+def _module(engine: str) -> str:
+    created = registry.create(engine)
+    try:
+        return type(created).__module__
+    finally:
+        created.close()
+
+
+def contenders(
+    engines: Sequence[str] | None = None, variants: Sequence[str] = (), *, direct: bool = False
+) -> tuple[list[Contender], list[str]]:
+    """The contenders asked for, the untouched photo last, and a line for each registered engine that can't be loaded.
+
+    Args:
+        engines: Names; all registered pixel engines when left out (others want a prompt: give them as a variant).
+        variants: "LABEL=ENGINE key=value ...", see `variant`.
+        direct: As in Contender.
+
+    Raises:
+        RequestError: A variant can't be read, or two contenders have one label.
+        UnknownEngineError, EngineError: An engine asked for by name is not there or can't be loaded.
+    """
+    found, missing = [], []
+    for name in registry.names() if engines is None else engines:
+        try:
+            card = registry.card(name)
+        except OverpaintError as error:
+            if engines is not None:
+                raise
+            missing.append(f"{name}: {error}")
+            continue
+        if engines is not None or card.kind == "pixel":
+            found.append(Contender(name, name, direct=direct))
+    found += [variant(text, direct=direct) for text in variants]
+    for contender in found:
+        registry.card(contender.engine)
+    labels = [contender.label for contender in found]
+    if doubled := sorted({label for label in labels if labels.count(label) > 1 or label == UNTOUCHED}):
+        raise RequestError(f"each contender needs a label of its own; given twice or reserved: {', '.join(doubled)}")
+    return [*found, Contender(UNTOUCHED, UNTOUCHED, direct=direct)], missing
+
+
+def variant(text: str, *, direct: bool = False) -> Contender:
+    """A contender from "LABEL=ENGINE key=value ...": values are JSON or else plain words.
+
+    `options.patch=9` is the engine's own option, `strength=0.5` a field of the request. Values hold no spaces, but "_"
+    is free for labels, and a prompt of several words is written as JSON with \\u0020.
+    """
+    head, *rest = text.split()
+    label, equals, engine = head.partition("=")
+    if not equals or not re.fullmatch(r"[\w.+-]+", label):
+        raise RequestError(f"a variant is LABEL=ENGINE key=value ..., not {text!r}")
+    settings: dict[str, Any] = {}
+    options: dict[str, Any] = {}
+    for word in rest:
+        key, equals, value = word.partition("=")
+        if not equals:
+            raise RequestError(f"{word!r} in the variant {label!r} is not key=value")
+        place, name = (options, key[8:]) if key.startswith("options.") else (settings, key)
+        place[name] = _value(value)
+    return Contender(label, engine, settings, options, direct)
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+class Runner(Protocol):
+    """A contender at work."""
+
+    def fill(self, case: Case, loaded: Loaded) -> Pixels8:
+        """The photo with its hole filled, (H, W, 3) uint8."""
+
+    def close(self) -> None:
+        """Give up engines and threads."""
+
+
+def start(contender: Contender) -> Runner:
+    """A runner that has filled a small picture once, so that imports and set-up are not timed."""
+    runner: Runner = _Direct(contender) if contender.direct else _Studio(contender)
+    noise = np.random.default_rng(0).integers(0, 256, (96, 96, 3), dtype=np.uint8)
+    hole = np.zeros((96, 96), bool)
+    hole[40:56, 40:56] = True
+    nothing = Case("warm-up", "box", Path(), Path(), caption="noise")
+    runner.fill(nothing, Loaded(noise, hole, Box(0, 0, 96, 96)))
+    return runner
+
+
+class _Direct:
+    def __init__(self, contender: Contender) -> None:
+        self._contender = contender
+        self._engine = registry.create(contender.engine)
+
+    def fill(self, case: Case, loaded: Loaded) -> Pixels8:
+        canvas = Canvas(
+            pixels=loaded.pixels.astype(np.float32) / np.float32(255),
+            mask=loaded.hole.astype(np.float32),
+            settings=_written(self._contender.settings, case),
+            options=self._engine.card.options(**_written(self._contender.options, case)),
+        )
+        painted = paint(self._engine, [canvas])[0].pixels
+        filled = loaded.pixels.copy()
+        filled[loaded.hole] = np.rint(painted[loaded.hole] * 255).clip(0, 255).astype(np.uint8)
+        return filled
+
+    def close(self) -> None:
+        self._engine.close()
+
+
+class _Studio:
+    def __init__(self, contender: Contender) -> None:
+        from overpaint.studio import Studio
+
+        self._contender = contender
+        self._studio = Studio()
+
+    def fill(self, case: Case, loaded: Loaded) -> Pixels8:
+        from overpaint.mask import Mask
+        from overpaint.picture import from_array
+
+        wanted: dict[str, Any] = {"intent": "remove", "seed": 0, **_written(self._contender.settings, case)}
+        if self._contender.options:
+            wanted["options"] = _written(self._contender.options, case)
+        edited = self._studio.edit(
+            from_array(loaded.pixels), mask=Mask.from_array(loaded.hole), engine=self._contender.engine, **wanted
+        )
+        return np.asarray(edited.picture.samples, np.uint8)
+
+    def close(self) -> None:
+        self._studio.close()
+
+
+def _written(settings: Mapping[str, Any], case: Case) -> dict[str, Any]:
+    return {
+        key: value.replace("{caption}", case.caption) if isinstance(value, str) else value
+        for key, value in settings.items()
+    }

@@ -1,0 +1,139 @@
+"""How good are the fills? Every engine on real photos with real holes, and the photos themselves as the upper bound.
+
+    python -m benchmarks.fill
+    python -m benchmarks.fill --engines exemplar,telea --limit 12 --kinds object,box
+    python -m benchmarks.fill --direct --variant "large=exemplar options.patch=9" --focus large
+
+Figures, each inside the hole or over the crop of 1.5 times the mask's box (docs/benchmarks.md says how to read them):
+seconds; PSNR and SSIM against the photo; gradient energy over that of the photo (median; 1 is best) and the median of
+|log ratio| (gradient error; 0 is best); cosine distance between a classifier's features of filled and original crop;
+and the kernel distance between the two sets of crops, the figure that engines are ranked by, with paired bootstrap
+intervals.
+
+Which kernel distance. "The kernel distance on the classifier's features over crops 1.5 times the mask's box" is the
+MMD^2 with the cubic kernel between the filled crops and the untouched crops. Since both show the same photos, the
+textbook estimate is biased in favour of fills that are near to their own photo. The figure here therefore compares each
+crop with crops of *other* photos alone (`benchmarks.kernel`), which is unbiased, and gives the untouched photos 0. The
+textbook figure is kept in results.json, next to all others.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from benchmarks import report, sheets
+from benchmarks.classifier import NET, SHARED, Classifier
+from benchmarks.contenders import UNTOUCHED, Contender, contenders
+from benchmarks.dataset import KINDS, Case, cases
+from benchmarks.fills import Shelf, make
+from benchmarks.judge import Grid, Judged, choose_focus, judge, verdicts
+from overpaint.errors import OverpaintError
+
+OUT = Path("bench-out") / "fill"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """0 when all was measured, 1 when an engine failed (the others are reported), 2 when nothing could be begun."""
+    wanted = parser().parse_args(argv)
+    console = Console()
+    try:
+        work = cases(wanted.shared / "photos" / "eval", kinds=wanted.kinds, limit=wanted.limit)
+        net = Classifier(wanted.shared / "nets" / NET.name, store=wanted.out / "features")
+        entries, notes = contenders(wanted.engines, wanted.variant, direct=wanted.direct)
+        focus = choose_focus(wanted.focus, entries)
+        if len({case.photo for case in work}) < 2 or len(entries) < 2:
+            raise ValueError("there must be at least two photos and one engine to compare")
+    except (OSError, ImportError, ValueError, OverpaintError) as error:
+        print(f"benchmarks.fill: {error}", file=sys.stderr)
+        if isinstance(error, FileNotFoundError):
+            print(f"The photos and the classifier are not part of the project; see --shared ({wanted.shared}).")
+        return 2
+    shelves, failed = _fill(entries, work, wanted, console)
+    if len(shelves) < 2:
+        console.print("No engine finished: there is nothing to compare.", style="red")
+        return 1
+    focus = focus if focus in shelves else next(iter(shelves))
+    grid = Grid.of(work)
+    judged = _judge(grid, shelves, net, console)
+    found = verdicts(judged, grid, UNTOUCHED, focus)
+    report.show(console, found, focus, len(grid.photos))
+    report.write(wanted.out, [e for e in entries if e.label in shelves], grid, judged, found, focus, [*notes, *failed])
+    if not wanted.no_sheets:
+        pages = sheets.write(sheets.Gallery(grid, shelves, judged), wanted.out / "sheets", focus)
+        console.print(f"{len(pages)} contact sheets in {wanted.out / 'sheets'}")
+    console.print(f"Figures in {wanted.out / 'results.json'} and {wanted.out / 'table.md'}")
+    for note in notes:
+        console.print(f"Not measured: {note}", style="yellow", markup=False)
+    return 1 if failed else 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(prog="python -m benchmarks.fill", description=(__doc__ or "").split("\n")[0])
+    add = made.add_argument
+    add("--engines", type=_names, help="engines by name, separated by commas (default: every registered pixel engine)")
+    add(
+        "--variant",
+        action="append",
+        default=[],
+        metavar="'LABEL=ENGINE KEY=VALUE ...'",
+        help="a further contender: an engine with fields of the request or its own options (options.KEY=VALUE)",
+    )
+    add("--focus", metavar="LABEL", help="who is compared with all others (default: exemplar)")
+    add("--direct", action="store_true", help="run the bare engine on the whole photo, without the studio around it")
+    add("--limit", type=int, metavar="N", help="only the first N photos")
+    add("--kinds", type=_names, default=list(KINDS), help="kinds of masks, separated by commas: brush,box,object")
+    add("--jobs", type=int, default=1, metavar="N", help="processes; with more than one the seconds mean little")
+    add("--reuse", action="store_true", help="take fills that are there even if the code has changed since")
+    add("--out", type=Path, default=OUT, help=f"where results and fills are kept (default: {OUT})")
+    add("--shared", type=Path, default=SHARED, help="the folder with photos/eval and nets")
+    add("--no-sheets", action="store_true", help="figures alone")
+    return made
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _progress(console: Console) -> Progress:
+    columns = (TextColumn("{task.description:24}"), BarColumn(), MofNCompleteColumn())
+    return Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console)
+
+
+def _fill(
+    entries: Sequence[Contender], work: Sequence[Case], wanted: argparse.Namespace, console: Console
+) -> tuple[dict[str, Shelf], list[str]]:
+    shelves: dict[str, Shelf] = {}
+    failed = []
+    with _progress(console) as progress:
+        for entry in entries:
+            task = progress.add_task(f"fill: {entry.label}", total=len(work))
+            try:
+                shelf = Shelf.of(wanted.out, entry, stale=wanted.reuse)
+                make(entry, work, shelf, jobs=wanted.jobs, done=partial(progress.advance, task))
+            except OverpaintError as error:
+                failed.append(f"{entry.label}: {error} {' '.join(getattr(error, '__notes__', []))}".rstrip())
+                progress.console.print(f"Failed: {failed[-1]}", style="red", markup=False)
+                continue
+            shelves[entry.label] = shelf
+    return shelves, failed
+
+
+def _judge(grid: Grid, shelves: dict[str, Shelf], net: Classifier, console: Console) -> dict[str, Judged]:
+    judged = {}
+    with _progress(console) as progress:
+        task = progress.add_task("judge", total=len(shelves) * len(grid.cases))
+        for label, shelf in shelves.items():
+            judged[label] = judge(grid, shelf, net, partial(progress.advance, task))
+    return judged
+
+
+if __name__ == "__main__":
+    sys.exit(main())

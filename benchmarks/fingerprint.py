@@ -1,0 +1,68 @@
+"""What a result depends on, as a digest: the source of a module and of all that it imports within the project."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.util
+from collections.abc import Iterable, Iterator
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+LIBRARIES = ("numpy", "opencv-python-headless", "scikit-image", "scipy", "torch")
+
+
+def fingerprint(modules: Iterable[str], *extra: str, package: str = "overpaint") -> str:
+    """16 hexadecimal digits over the source files reached from `modules`, the libraries' versions and `extra`.
+
+    Imports inside functions count too; what is found through entry points must be named. Modules of other packages
+    than `package` stand for themselves by version.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(reached(modules, package)):
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    for text in (*(f"{name} {version(name)}" for name in LIBRARIES), *extra):
+        digest.update(b"\0" + text.encode())
+    return digest.hexdigest()[:16]
+
+
+def reached(modules: Iterable[str], package: str = "overpaint") -> set[Path]:
+    """Every source file of the package that these modules import, themselves included."""
+    found: dict[str, Path] = {}
+    waiting = [name for module in modules for name in _with_parents(module)]
+    while waiting:
+        name = waiting.pop()
+        path = _source(name)
+        if name in found or path is None or name.split(".")[0] != package:
+            continue
+        found[name] = path
+        waiting += [parent for target in _imports(name, path) for parent in _with_parents(target)]
+    return set(found.values())
+
+
+def _with_parents(name: str) -> list[str]:
+    steps = name.split(".")
+    return [".".join(steps[:n]) for n in range(1, len(steps) + 1)]
+
+
+@cache
+def _source(name: str) -> Path | None:
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        return None  # `from package import function` is no module, and neither are a module's members
+    return Path(spec.origin) if spec is not None and spec.origin and spec.origin.endswith(".py") else None
+
+
+def _imports(name: str, path: Path) -> Iterator[str]:
+    home = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            steps = home.split(".")
+            base = ".".join(steps[: len(steps) - node.level + 1]) if node.level else ""
+            target = ".".join(part for part in (base, node.module or "") if part)
+            yield target
+            yield from (f"{target}.{alias.name}" for alias in node.names)
