@@ -1,0 +1,100 @@
+"""What comes in from outside, checked once: sizes, boxes, points, pixel counts."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from overpaint.errors import MaskError
+from overpaint.geometry import Box, Size
+
+SizeLike = Size | tuple[int, int]
+BoxLike = Box | Sequence[float]
+LARGEST_AREA = 200_000_000  # pixels; the same as the limit on pictures
+MOST_POINTS = 1_000_000
+FARTHEST = 1_000_000_000  # no coordinate is larger: products of them stay far from the limits of float64
+
+
+def as_size(size: SizeLike) -> Size:
+    """(width, height) as a Size of at least one pixel and at most `LARGEST_AREA` of them."""
+    try:
+        width, height = (operator.index(side) for side in size)
+    except (TypeError, ValueError):
+        raise MaskError(f"a size must be two whole numbers (width, height), not {size!r}") from None
+    if width < 1 or height < 1:
+        raise MaskError(f"a mask must have at least one pixel, not {width}x{height}")
+    if width * height > LARGEST_AREA:
+        raise MaskError(f"a mask may have {LARGEST_AREA:,} pixels at most, not {width}x{height}")
+    return Size(width, height)
+
+
+def as_corners(box: BoxLike, what: str) -> tuple[float, float, float, float]:
+    """Four finite numbers (left, top, right, bottom) around some area."""
+    numbers = as_numbers(box, f"a {what}'s box")
+    if len(numbers) != 4:
+        raise MaskError(f"a {what}'s box must be four numbers (left, top, right, bottom), not {box!r}")
+    left, top, right, bottom = numbers
+    if right <= left or bottom <= top:
+        raise MaskError(
+            f"the {what} {shown(numbers)} has no area: right must be more than left, and bottom more than top"
+        )
+    return left, top, right, bottom
+
+
+def as_points(points: Iterable[Iterable[float]], what: str, *, columns: tuple[int, ...] = (2,)) -> NDArray[np.float64]:
+    """(N, columns) float64, all finite, `MOST_POINTS` at most."""
+    try:
+        rows = [as_numbers(point, f"a point of the {what}") for point in points]
+    except TypeError:
+        raise MaskError(f"the {what} must be a list of points (x, y), not {points!r:.100}") from None
+    if len(rows) > MOST_POINTS:
+        raise MaskError(f"the {what} has {len(rows):,} points; {MOST_POINTS:,} is the most")
+    wanted = " or ".join(str(n) for n in columns)
+    for row in rows:
+        if len(row) not in columns:
+            raise MaskError(f"a point of the {what} must have {wanted} numbers, not {shown(row)}")
+    if len({len(row) for row in rows}) > 1:
+        raise MaskError(f"the points of the {what} must all have the same count of numbers ({wanted})")
+    return np.array(rows, dtype=np.float64).reshape(len(rows), len(rows[0]) if rows else columns[0])
+
+
+def as_numbers(values: Any, what: str) -> tuple[float, ...]:
+    """Floats that are numbers, and none beyond `FARTHEST`."""
+    try:
+        numbers = tuple(float(value) for value in values)
+    except (TypeError, ValueError):
+        raise MaskError(f"{what} must be numbers, not {values!r:.100}") from None
+    if not all(abs(number) <= FARTHEST for number in numbers):  # false for NaN, too
+        raise MaskError(f"{what} must be numbers between -{FARTHEST:,} and {FARTHEST:,}, not {shown(numbers)}")
+    return numbers
+
+
+def as_pixels(value: float, what: str) -> float:
+    """A finite number of pixels, zero or more."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise MaskError(f"{what} must be a number of pixels, not {value!r}") from None
+    if not (math.isfinite(number) and number >= 0):
+        raise MaskError(f"{what} must be zero or more pixels, not {value}")
+    return number
+
+
+def bounds_of(marked: NDArray[np.bool_]) -> Box:
+    """The smallest box around the True pixels of (H, W); an empty box at the origin when there are none."""
+    rows = np.flatnonzero(marked.any(axis=1))
+    if rows.size == 0:
+        return Box(0, 0, 0, 0)
+    top, bottom = int(rows[0]), int(rows[-1]) + 1
+    columns = np.flatnonzero(marked[top:bottom].any(axis=0))
+    return Box(int(columns[0]), top, int(columns[-1]) + 1, bottom)
+
+
+def shown(numbers: Iterable[float]) -> str:
+    """Numbers as people write them: 10,20,30.5,40."""
+    return ",".join(f"{number:.10g}" for number in numbers)

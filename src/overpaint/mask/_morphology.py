@@ -1,0 +1,104 @@
+"""Grow, shrink, fill holes, drop specks: each works in the box that matters."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from overpaint.geometry import Box
+
+from ._checks import bounds_of
+from .distance import whole_square, within
+
+Values = NDArray[np.float32]
+
+
+def is_hard(values: Values) -> bool:
+    """Whether no value lies between 0 and 1."""
+    box = bounds_of(values > 0)
+    return box.empty or bool((np.logical_or(values[box.slices] == 0, values[box.slices] == 1)).all())
+
+
+def grow(values: Values, pixels: float) -> Values:
+    """The largest value within `pixels`: a hard mask grows by a Euclidean disc, a soft one takes its edge along."""
+    if pixels < 1:
+        return values
+    if is_hard(values):
+        return within(values > 0, pixels).astype(np.float32)
+    box = bounds_of(values > 0)
+    region = _around(box, pixels, values)
+    grown = np.zeros_like(values)
+    grown[region.slices] = _dilate(values[region.slices], pixels)
+    return grown
+
+
+def shrink(values: Values, pixels: float) -> Values:
+    """The smallest value within `pixels`; beyond the picture's border nothing counts."""
+    box = bounds_of(values > 0)
+    if pixels < 1 or box.empty:
+        return values
+    region = _around(box, pixels, values)
+    inside = values[region.slices]
+    shrunk = np.zeros_like(values)
+    if is_hard(values):
+        shrunk[region.slices] = ~within(inside == 0, pixels)
+    else:
+        shrunk[region.slices] = -_dilate(-inside, pixels)
+    return shrunk
+
+
+def fill_holes(values: Values) -> Values:
+    """1 on all that the core encloses. The core joins across corners (8 neighbours), a hole does not (4 neighbours)."""
+    core = values >= np.float32(0.5)
+    box = bounds_of(core)
+    if box.empty:
+        return values
+    canvas = np.zeros((box.height + 2, box.width + 2), dtype=np.uint8)
+    canvas[1:-1, 1:-1] = core[box.slices]
+    cv2.floodFill(canvas, None, (0, 0), 2)  # what the outside reaches becomes 2, a hole stays 0
+    filled = values.copy()
+    filled[box.slices][canvas[1:-1, 1:-1] == 0] = 1
+    return filled
+
+
+def remove_specks(values: Values, area: float) -> Values:
+    """0 on every connected piece of the support (8 neighbours) that has fewer than `area` pixels."""
+    box = bounds_of(values > 0)
+    if box.empty:
+        return values
+    support = np.ascontiguousarray(values[box.slices] > 0)
+    _, labels, statistics, _ = cv2.connectedComponentsWithStats(support.view(np.uint8), connectivity=8)
+    small = statistics[:, cv2.CC_STAT_AREA] < area
+    small[0] = False  # the background
+    kept = values.copy()
+    kept[box.slices][small[labels]] = 0
+    return kept
+
+
+def _around(box: Box, pixels: float, values: Values) -> Box:
+    height, width = values.shape
+    return box.pad(math.floor(pixels)).intersect(Box(0, 0, width, height))
+
+
+def _dilate(values: Values, radius: float) -> Values:
+    """Greyscale dilation by a flat disc: the largest value of its chords, one row of the disc after another.
+
+    Going from the disc's top to its middle the chords only get longer, and a running maximum of a longer chord is made
+    from that of a shorter one.
+    """
+    whole = math.floor(radius)
+    height = values.shape[0]
+    best: Values = values.copy()
+    chord, half = np.ascontiguousarray(values), 0
+    for row in range(whole, -1, -1):
+        wanted = math.isqrt(whole_square(radius) - row * row)
+        if wanted > half:
+            chord = cv2.dilate(chord, np.ones((1, 2 * (wanted - half) + 1), np.uint8))
+            half = wanted
+        if row < height:
+            np.maximum(best[row:], chord[: height - row], out=best[row:])
+            np.maximum(best[: height - row], chord[row:], out=best[: height - row])
+    return best

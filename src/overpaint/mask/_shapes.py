@@ -1,0 +1,169 @@
+"""Shapes to pixels.
+
+A hard shape has the pixels whose centres lie in it; pixel (x, y) has its centre at x + 0.5, y + 0.5. Coordinates are of
+the picture's plane, so that the box 0,0,10,10 is exactly the first ten columns and rows. A soft edge (`antialias`) is
+one pixel wide: the part of the pixel that the shape covers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from overpaint.errors import MaskError
+from overpaint.geometry import Box, Size
+
+from ._checks import BoxLike, as_corners, as_points, bounds_of, shown
+
+Values = NDArray[np.float32]
+Rule = Literal["union", "evenodd"]
+_MOST_CROSSINGS = 100_000_000  # about a second a 10 million
+_FINE = 4  # an antialiased polygon is drawn on a grid this many times as fine
+
+
+def box(size: Size, corners: BoxLike, antialias: bool) -> Values:
+    """(H, W) with 1 in the box, clipped to the picture."""
+    left, top, right, bottom = as_corners(corners, "box")
+    columns = _cover(size.width, left, right, antialias)
+    rows = _cover(size.height, top, bottom, antialias)
+    values = np.zeros(size.shape, dtype=np.float32)
+    inside = Box(*_span(columns, rows))
+    values[inside.slices] = rows[inside.top : inside.bottom, None] * columns[inside.left : inside.right]
+    return required(values, f"box {shown((left, top, right, bottom))}", size)
+
+
+def ellipse(size: Size, corners: BoxLike, antialias: bool) -> Values:
+    """(H, W) with 1 in the ellipse that the box goes around, clipped to the picture."""
+    left, top, right, bottom = as_corners(corners, "ellipse")
+    centre, half = np.array([(left + right) / 2, (top + bottom) / 2]), np.array([right - left, bottom - top]) / 2
+    region = clipped(Box(math.floor(left), math.floor(top), math.ceil(right), math.ceil(bottom)), size)
+    x = (np.arange(region.left, region.right) + 0.5 - centre[0]) / half[0]
+    y = (np.arange(region.top, region.bottom) + 0.5 - centre[1]) / half[1]
+    values = np.zeros(size.shape, dtype=np.float32)
+    if antialias:
+        # distance to the curve f = 1 to first order, (f - 1) / |grad f|, with f the radius in units of the ellipse's
+        radius = np.hypot(x, y[:, None])
+        slope = np.hypot(x / half[0], (y / half[1])[:, None]) / np.maximum(radius, 1e-9)
+        values[region.slices] = np.clip(0.5 - (radius - 1) / np.maximum(slope, 1e-9), 0, 1)
+    else:
+        values[region.slices] = np.square(x) + np.square(y)[:, None] <= 1
+    return required(values, f"ellipse {shown((left, top, right, bottom))}", size)
+
+
+def polygon(size: Size, points: Iterable[object], rule: Rule, antialias: bool) -> Values:
+    """(H, W) with 1 in one ring, or several: `points` are (x, y) pairs, or lists of them."""
+    if rule not in ("union", "evenodd"):
+        raise MaskError(f"the rule of a polygon must be 'union' or 'evenodd', not {rule!r}")
+    rings = _rings(points)
+    everything = np.concatenate(rings)
+    low, high = np.floor(everything.min(axis=0)), np.ceil(everything.max(axis=0))
+    region = clipped(Box(int(low[0]), int(low[1]), int(high[0]), int(high[1])), size)
+    name = f"polygon in {shown((*everything.min(axis=0), *everything.max(axis=0)))}"
+    values = np.zeros(size.shape, dtype=np.float32)
+    if not region.empty:
+        origin = np.array([region.left, region.top], dtype=np.float64)
+        values[region.slices] = _fill([ring - origin for ring in rings], region.size, rule, _FINE if antialias else 1)
+    return required(values, name, size)
+
+
+def _rings(points: Iterable[object]) -> list[NDArray[np.float64]]:
+    try:
+        items = list(points)
+        several = len(items) > 0 and _is_ring(items[0])
+    except TypeError:
+        raise MaskError(f"a polygon must be a list of points (x, y), or of such lists, not {points!r:.100}") from None
+    rings = [as_points(ring, "polygon") for ring in (items if several else [items])]  # type: ignore[arg-type]
+    for ring in rings:
+        if len(ring) < 3:
+            raise MaskError(f"a polygon must have 3 points or more, not {len(ring)}")
+    return rings
+
+
+def _is_ring(item: object) -> bool:
+    """Whether this is a list of points rather than a point."""
+    first = next(iter(item), None)  # type: ignore[call-overload]
+    return hasattr(first, "__len__") and not isinstance(first, str)
+
+
+def _fill(rings: list[NDArray[np.float64]], size: Size, rule: Rule, fine: int) -> Values:
+    if fine == 1:
+        return _filled(rings, size, rule).astype(np.float32)
+    values = np.empty(size.shape, dtype=np.float32)
+    rows = max(1, 4_000_000 // (size.width * fine * fine))  # so many rows at once, to keep the fine grid small
+    for top in range(0, size.height, rows):
+        height = min(rows, size.height - top)
+        moved = [(ring - (0, top)) * fine for ring in rings]
+        inside = _filled(moved, Size(size.width * fine, height * fine), rule)
+        values[top : top + height] = inside.reshape(height, fine, size.width, fine).mean(axis=(1, 3), dtype=np.float32)
+    return values
+
+
+def _filled(rings: list[NDArray[np.float64]], size: Size, rule: Rule) -> NDArray[np.bool_]:
+    """(H, W) bool by counting, along each row of pixel centres, the edges crossed on the way from the left."""
+    if rule == "evenodd":
+        parity = sum((_crossings(ring, size, signed=False) for ring in rings), np.zeros(size.shape, np.int32))
+        return (np.cumsum(parity, axis=1, out=parity) & 1).astype(np.bool_)
+    inside = np.zeros(size.shape, dtype=np.bool_)
+    for ring in rings:
+        winding = _crossings(ring, size, signed=True)
+        inside |= np.cumsum(winding, axis=1, out=winding) != 0
+    return inside
+
+
+def _crossings(ring: NDArray[np.float64], size: Size, *, signed: bool) -> NDArray[np.int32]:
+    """(H, W): how many edges cross a row of centres before this centre but after the one to its left."""
+    start, end = ring, np.roll(ring, -1, axis=0)
+    upward = start[:, 1] > end[:, 1]
+    # an edge is always taken from its upper end, so that it crosses at the same x whichever way it is walked
+    upper, lower = np.where(upward[:, None], end, start), np.where(upward[:, None], start, end)
+    first = np.clip(np.ceil(upper[:, 1] - 0.5), 0, size.height).astype(np.int64)
+    last = np.clip(np.ceil(lower[:, 1] - 0.5), 0, size.height).astype(np.int64)
+    counts = last - first
+    total = int(counts.sum())
+    if total > _MOST_CROSSINGS:
+        raise MaskError(f"the polygon crosses {total:,} rows; {_MOST_CROSSINGS:,} is the most: it needs fewer points")
+    counted = np.zeros((size.height, size.width + 1), dtype=np.int32)
+    for some in np.array_split(np.arange(len(ring)), total // 2_000_000 + 1):
+        edge = np.repeat(some, counts[some])
+        before = np.cumsum(counts[some]) - counts[some]
+        row = np.arange(len(edge)) - np.repeat(before, counts[some]) + first[edge]
+        along = (row + 0.5 - upper[edge, 1]) / (lower[edge, 1] - upper[edge, 1])
+        x = upper[edge, 0] + along * (lower[edge, 0] - upper[edge, 0])
+        column = np.clip(np.ceil(x - 0.5), 0, size.width).astype(np.int64)
+        weights = np.where(upward[edge], -1, 1) if signed else np.ones(len(edge), dtype=np.int64)
+        np.add.at(counted, (row, column), weights.astype(np.int32))
+    return counted[:, : size.width].copy()
+
+
+def _cover(length: int, low: float, high: float, antialias: bool) -> Values:
+    """(length,): how much of each pixel lies between low and high, or whether its centre does."""
+    pixels = np.arange(length, dtype=np.float64)
+    if antialias:
+        covered: Values = np.clip(np.minimum(pixels + 1, high) - np.maximum(pixels, low), 0, 1).astype(np.float32)
+        return covered
+    return ((pixels + 0.5 >= low) & (pixels + 0.5 < high)).astype(np.float32)
+
+
+def _span(columns: Values, rows: Values) -> tuple[int, int, int, int]:
+    across, down = bounds_of(columns[None] > 0), bounds_of(rows[None] > 0)
+    return across.left, down.left, across.right, down.right
+
+
+def clipped(region: Box, size: Size) -> Box:
+    """The part of a region that lies in the picture; an empty box at the origin when none does."""
+    inside = region.intersect(size.box)
+    return Box(0, 0, 0, 0) if inside.empty else inside
+
+
+def required(values: Values, name: str, size: Size) -> Values:
+    """The values, unless the shape has no pixel in the picture."""
+    if not values.any():
+        raise MaskError(
+            f"the {name} has no pixel in the picture of {size}: it must overlap 0,0,{size.width},{size.height} and be "
+            "large enough to hold the centre of a pixel"
+        )
+    return values

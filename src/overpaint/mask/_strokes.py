@@ -1,0 +1,126 @@
+"""Brush strokes: polylines with a width and round ends."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from overpaint.errors import MaskError
+from overpaint.geometry import Box, Size
+
+from ._checks import as_pixels, as_points
+from ._shapes import clipped, required
+
+Values = NDArray[np.float32]
+_PIECE = 128  # pixels of a long segment that are drawn at once, so that a diagonal does not cost its whole box
+
+
+def strokes(
+    size: Size, lines: Iterable[Iterable[Iterable[float]]], width: float | Sequence[float], antialias: bool
+) -> Values:
+    """(H, W) with 1 within half the width of a line. A point is (x, y), or (x, y, pressure) with pressure in 0..1."""
+    try:
+        polylines = [as_points(line, "stroke", columns=(2, 3)) for line in lines]
+    except TypeError:
+        raise MaskError(f"strokes must be a list of lists of points (x, y), not {lines!r:.100}") from None
+    if not any(len(line) for line in polylines):
+        raise MaskError("there is no stroke with a point in it")
+    values = np.zeros(size.shape, dtype=np.float32)
+    for line, across in zip(polylines, _widths(width, len(polylines)), strict=True):
+        _draw(values, line, across / 2, antialias)
+    return required(values, f"set of {len(polylines)} strokes", size)
+
+
+def _widths(width: float | Sequence[float], count: int) -> list[float]:
+    each = list(width) if isinstance(width, Sequence | np.ndarray) else [width] * count
+    if len(each) != count:
+        raise MaskError(f"there are {count} strokes but {len(each)} widths: give one width, or one for each stroke")
+    widths = [as_pixels(one, "the width of a stroke") for one in each]
+    for one in widths:
+        if one == 0:
+            raise MaskError("the width of a stroke must be more than 0 pixels")
+    return widths
+
+
+def _draw(values: Values, line: NDArray[np.float64], half: float, antialias: bool) -> None:
+    if len(line) == 0:
+        return
+    pressure = line[:, 2] if line.shape[1] == 3 else np.ones(len(line))
+    if pressure.min() < 0 or pressure.max() > 1:
+        raise MaskError(f"the pressure of a stroke must be from 0 to 1, not {pressure.min():g} to {pressure.max():g}")
+    points, radii = line[:, :2], half * pressure
+    ends = range(1, len(points)) if len(points) > 1 else (0,)
+    for i in ends:
+        _draw_segment(values, points[max(i - 1, 0)], points[i], float(radii[max(i - 1, 0)]), float(radii[i]), antialias)
+
+
+def _draw_segment(
+    values: Values, a: NDArray[np.float64], b: NDArray[np.float64], radius_a: float, radius_b: float, antialias: bool
+) -> None:
+    """Lay one segment over the values: the union of all discs between its ends."""
+    height, width = values.shape
+    pad = math.ceil(max(radius_a, radius_b)) + 1
+    window = _window(a, b, width, height, pad)
+    if window is None:
+        return
+    low, high = window
+    pieces = max(1, math.ceil((high - low) * math.dist(a, b) / _PIECE))
+    for k in range(pieces):
+        p, q = a + (b - a) * (low + (high - low) * k / pieces), a + (b - a) * (low + (high - low) * (k + 1) / pieces)
+        left, top = np.floor(np.minimum(p, q)).astype(int) - pad
+        right, bottom = np.ceil(np.maximum(p, q)).astype(int) + pad
+        region = clipped(Box(int(left), int(top), int(right), int(bottom)), Size(width, height))
+        if region.empty:
+            continue
+        x = np.arange(region.left, region.right, dtype=np.float64) + 0.5
+        y = np.arange(region.top, region.bottom, dtype=np.float64)[:, None] + 0.5
+        depth = _depth(x, y, a, b, radius_a, radius_b)
+        part = values[region.slices]
+        covered = np.clip(depth + 0.5, 0, 1).astype(np.float32) if antialias else (depth >= 0).astype(np.float32)
+        np.maximum(part, covered, out=part)
+
+
+def _window(
+    a: NDArray[np.float64], b: NDArray[np.float64], width: int, height: int, pad: int
+) -> tuple[float, float] | None:
+    """The part (from, to) of the segment, 0 to 1, that can leave a mark in the picture (Liang and Barsky 1984)."""
+    low, high = 0.0, 1.0
+    for start, step, most in ((a[0], b[0] - a[0], width), (a[1], b[1] - a[1], height)):
+        if step == 0:
+            if not -pad <= start <= most + pad:
+                return None
+            continue
+        enter, leave = sorted(((-pad - start) / step, (most + pad - start) / step))
+        low, high = max(low, enter), min(high, leave)
+    return (low, high) if low <= high else None
+
+
+def _depth(
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    a: NDArray[np.float64],
+    b: NDArray[np.float64],
+    radius_a: float,
+    radius_b: float,
+) -> NDArray[np.float64]:
+    """How deep each point lies in the widest of the discs from (a, radius_a) to (b, radius_b); negative outside.
+
+    The disc at t has radius r(t) = radius_a + t (radius_b - radius_a). The t with the largest r(t) - |p - c(t)| lies
+    ahead of the foot of the perpendicular h by h s / sqrt(1 - s^2), s = (radius_b - radius_a) / length. When |s| >= 1
+    one end's disc holds the other's.
+    """
+    length = math.dist(a, b)
+    if length <= abs(radius_b - radius_a):
+        c, radius = (a, radius_a) if radius_a >= radius_b else (b, radius_b)
+        disc: NDArray[np.float64] = radius - np.hypot(x - c[0], y - c[1])
+        return disc
+    ux, uy = (b - a) / length
+    along = (x - a[0]) * ux + (y - a[1]) * uy
+    beside = np.abs((y - a[1]) * ux - (x - a[0]) * uy)
+    s = (radius_b - radius_a) / length
+    foot = np.clip(along + beside * (s / math.sqrt(1 - s * s)), 0, length)
+    depth: NDArray[np.float64] = radius_a + s * foot - np.hypot(along - foot, beside)
+    return depth

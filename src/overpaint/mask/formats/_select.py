@@ -1,0 +1,75 @@
+"""What the document formats have in common: choosing by label and image, and putting shapes together."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+from overpaint.errors import MaskError, did_you_mean
+from overpaint.geometry import Size
+from overpaint.mask._checks import as_size
+from overpaint.mask._mask import Mask
+
+T = TypeVar("T")
+
+
+def with_label(items: Iterable[tuple[str, T]], label: str | None, what: str) -> list[T]:
+    """The items with this label, or all; an error when there are none."""
+    pairs = list(items)
+    if not pairs:
+        raise MaskError(f"the {what} has no shapes")
+    chosen = [item for name, item in pairs if label is None or name == label]
+    if not chosen:
+        known = sorted({name for name, _ in pairs})
+        shown = ", ".join(repr(name) for name in known[:20])
+        raise MaskError(f"the {what} has no label {label!r}{did_you_mean(str(label), known)}; it has {shown}")
+    return chosen
+
+
+def with_name(items: Iterable[tuple[str, T]], name: str | None, what: str) -> T:
+    """The one picture that is meant: by its name, with or without folders, or the only one."""
+    pairs = list(items)
+    if name is None and len(pairs) == 1:
+        return pairs[0][1]
+    names = [found for found, _ in pairs]
+    shown = ", ".join(repr(found) for found in names[:10]) + (", ..." if len(names) > 10 else "")
+    if not pairs:
+        raise MaskError(f"the {what} has no images")
+    if name is None:
+        raise MaskError(f"the {what} is about {len(pairs)} images; say which: {shown}")
+    for key in (str, posixpath.basename):
+        chosen = [item for found, item in pairs if key(found) == key(name)]
+        if len(chosen) == 1:
+            return chosen[0]
+        if chosen:
+            raise MaskError(f"the {what} has {len(chosen)} images of the name {name!r}")
+    raise MaskError(f"the {what} has no image {name!r}{did_you_mean(name, names)}; it has {shown}")
+
+
+def united(masks: Iterable[Mask], size: Size) -> Mask:
+    """The union of masks of one size."""
+    whole = Mask.empty(size)
+    for mask in masks:
+        whole = whole.union(mask)
+    return whole
+
+
+def size_in(document: Mapping[str, Any], width: str, height: str, what: str) -> Size:
+    """The size that a document says its picture has."""
+    try:
+        numbers = [whole(document[key], f"the {key} of the {what}") for key in (width, height)]
+    except KeyError as error:
+        raise MaskError(f"the {what} does not say its {error.args[0]}") from None
+    return as_size((numbers[0], numbers[1]))
+
+
+def whole(value: Any, what: str) -> int:
+    """A whole number, also as 12.0 or "12"."""
+    try:
+        number = float(value)
+        if isinstance(value, bool) or number != int(number):
+            raise ValueError
+    except (TypeError, ValueError, OverflowError):
+        raise MaskError(f"{what} must be a whole number, not {value!r:.60}") from None
+    return int(number)

@@ -1,0 +1,144 @@
+"""COCO: run lengths (compressed or not), polygons, and documents with images, categories and annotations.
+
+Run lengths go down the columns. Polygons are flat lists x1, y1, x2, y2, ...; several of one annotation are united. A
+pixel belongs to a polygon when its centre does; COCO's own tools round coordinates to fifths first, and so may differ
+along an edge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from overpaint.errors import MaskError
+from overpaint.geometry import Size
+from overpaint.mask._checks import SizeLike, as_size
+from overpaint.mask._mask import Mask
+
+from ._outline import outlines
+from ._runs import bits_of, compressed, decompressed, runs_of
+from ._select import size_in, united, whole, with_label, with_name
+
+
+def to_coco_rle(mask: Mask, *, compress: bool = True) -> dict[str, Any]:
+    """The core as {"size": [height, width], "counts": text, or a list when `compress` is false}."""
+    counts = runs_of(mask.core.ravel(order="F"))
+    return {"size": [*mask.size.shape], "counts": compressed(counts) if compress else counts.tolist()}
+
+
+def to_coco_polygons(mask: Mask) -> list[list[int]]:
+    """The core as flat lists of corners, one for each connected piece, exact: see `_outline`."""
+    return [[number for point in ring for number in point] for ring in outlines(mask)]
+
+
+def to_coco_annotation(
+    mask: Mask,
+    *,
+    kind: Literal["rle", "rle_list", "polygons"] = "rle",
+    id: int = 1,
+    image_id: int = 1,
+    category_id: int = 1,
+) -> dict[str, Any]:
+    """One annotation: ids, segmentation, area, bbox (left, top, width, height), iscrowd."""
+    box = mask.threshold().bounds
+    segmentation = to_coco_polygons(mask) if kind == "polygons" else to_coco_rle(mask, compress=kind == "rle")
+    return {
+        "id": id,
+        "image_id": image_id,
+        "category_id": category_id,
+        "segmentation": segmentation,
+        "area": int(np.count_nonzero(mask.core)),
+        "bbox": [box.left, box.top, box.width, box.height],
+        "iscrowd": int(kind == "rle_list"),  # as COCO has it: crowds are lists of run lengths
+    }
+
+
+def from_coco_segmentation(segmentation: Any, size: SizeLike | None = None) -> Mask:
+    """A mask of run lengths {"size", "counts"}, or of polygons, which need the picture's (width, height).
+
+    Raises:
+        MaskError: neither of them; sizes that differ; run lengths that don't add up; a polygon that is none, or that
+            lies wholly outside the picture when no other is inside.
+    """
+    wanted = None if size is None else as_size(size)
+    if isinstance(segmentation, Mapping):
+        mask = _from_rle(segmentation)
+        return mask if wanted is None else mask.require_size(wanted)
+    if not isinstance(segmentation, Sequence) or isinstance(segmentation, str | bytes):
+        raise MaskError(f"a COCO segmentation must be run lengths or a list of polygons, not {segmentation!r:.100}")
+    if wanted is None:
+        raise MaskError("COCO polygons don't say the size of their picture: give size=(width, height)")
+    flat = bool(segmentation) and not isinstance(segmentation[0], Sequence)  # one polygon that is not in a list
+    return Mask.polygon(wanted, [_points(numbers) for numbers in ([segmentation] if flat else segmentation)])
+
+
+def from_coco(document: Mapping[str, Any], *, label: str | None = None, image: str | None = None) -> Mask:
+    """All annotations of one image in a COCO document, or those of the category named `label`.
+
+    Args:
+        document: With "images", "annotations" and, if labels are to be chosen, "categories".
+        label: A category's name.
+        image: The image's file name; not needed when there is but one.
+    """
+    what = "COCO document"
+    images = [_mapping(item, "an image", what) for item in _list(document, "images", what)]
+    chosen = with_name([(str(item.get("file_name", item.get("id"))), item) for item in images], image, what)
+    size = size_in(chosen, "width", "height", "image in the COCO document")
+    categories = [_mapping(item, "a category", what) for item in document.get("categories") or []]
+    names = {item.get("id"): str(item.get("name")) for item in categories}
+    annotations = [_mapping(item, "an annotation", what) for item in _list(document, "annotations", what)]
+    mine = [item for item in annotations if item.get("image_id") == chosen.get("id")]
+    labelled = [(names.get(item.get("category_id"), str(item.get("category_id"))), item) for item in mine]
+    parts = []
+    for annotation in with_label(labelled, label, f"image in the {what}"):
+        segmentation = annotation.get("segmentation")
+        if not segmentation:
+            raise MaskError(f"the COCO annotation {annotation.get('id')} has no segmentation")
+        parts.append(from_coco_segmentation(segmentation, size))
+    return united(parts, size)
+
+
+def _from_rle(segmentation: Mapping[str, Any]) -> Mask:
+    try:
+        sides, counts = segmentation["size"], segmentation["counts"]
+    except KeyError as error:
+        found = ", ".join(map(repr, segmentation))
+        raise MaskError(
+            f"run lengths in COCO's form must have 'size' and 'counts'; {error} is missing in {found:.200}"
+        ) from None
+    if not isinstance(sides, Sequence) or isinstance(sides, str) or len(sides) != 2:
+        raise MaskError(f"the size of COCO's run lengths must be [height, width], not {sides!r:.100}")
+    height, width = (whole(side, "a side in the size of COCO's run lengths") for side in sides)
+    size: Size = as_size((width, height))
+    if isinstance(counts, str | bytes):
+        lengths = decompressed(counts)
+    elif isinstance(counts, Sequence):
+        lengths = np.array([whole(count, "a run length") for count in counts], dtype=np.float64)
+        if lengths.size and np.abs(lengths).max() > size.area:
+            raise MaskError(f"a run-length mask of {size.area} pixels has a run of {lengths.max():.0f}")
+        lengths = lengths.astype(np.int64)
+    else:
+        raise MaskError(f"the counts of COCO's run lengths must be text or a list, not {counts!r:.100}")
+    bits = bits_of(lengths, size.area)
+    return Mask(bits.reshape(size.width, size.height).T.astype(np.float32))
+
+
+def _points(numbers: Any) -> list[tuple[Any, Any]]:
+    if not isinstance(numbers, Sequence) or isinstance(numbers, str) or len(numbers) % 2 or len(numbers) < 6:
+        raise MaskError(f"a COCO polygon must be x1, y1, x2, y2, ... with 3 points or more, not {numbers!r:.100}")
+    return list(zip(numbers[::2], numbers[1::2], strict=True))
+
+
+def _list(document: Mapping[str, Any], key: str, what: str) -> list[Any]:
+    items = document.get(key)
+    if not isinstance(items, list):
+        raise MaskError(f"the {what} must have a list of {key!r}, not {items!r:.60}")
+    return items
+
+
+def _mapping(item: Any, name: str, what: str) -> Mapping[str, Any]:
+    if not isinstance(item, Mapping):
+        raise MaskError(f"{name} in the {what} must be an object, not {item!r:.60}")
+    return item

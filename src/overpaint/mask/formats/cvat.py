@@ -1,0 +1,167 @@
+"""CVAT's XML for images 1.1: boxes, polygons, polylines, points, ellipses and masks."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+from xml.etree.ElementTree import Element, ParseError, SubElement, indent, tostring
+
+import defusedxml.ElementTree
+import numpy as np
+from defusedxml import DefusedXmlException
+
+from overpaint.errors import MaskError
+from overpaint.geometry import Box, Size
+from overpaint.mask._checks import LARGEST_AREA, as_numbers, as_pixels
+from overpaint.mask._mask import Mask
+
+from ._outline import outlines
+from ._runs import bits_of, runs_of
+from ._select import size_in, united, whole, with_label, with_name
+
+LINE_WIDTH = 10.0  # pixels
+POINT_RADIUS = 5.0  # pixels
+KINDS = ("box", "polygon", "polyline", "points", "ellipse", "mask")
+
+
+def from_cvat(
+    data: bytes | str,
+    *,
+    label: str | None = None,
+    image: str | None = None,
+    line_width: float = LINE_WIDTH,
+    point_radius: float = POINT_RADIUS,
+) -> Mask:
+    """The union of the shapes on one image of a CVAT document, or of those with one label.
+
+    Args:
+        data: The XML. Entities and DTDs are refused.
+        label: Only shapes with this label.
+        image: The image's name; not needed when there is but one.
+        line_width: Pixels across for polylines, which have no width of their own.
+        point_radius: Pixels, for points.
+
+    Raises:
+        MaskError: not such a document, or something in it is missing or wrong; the message names the shape.
+    """
+    try:
+        root = defusedxml.ElementTree.fromstring(data, forbid_dtd=True)
+    except (ParseError, DefusedXmlException, ValueError) as error:
+        raise MaskError(f"the mask document is not readable as XML: {error!r}") from error
+    if root.tag != "annotations":
+        raise MaskError(f"a mask in XML must be CVAT's for images 1.1, whose root is 'annotations', not {root.tag!r}")
+    if root.find("track") is not None:
+        raise MaskError("this CVAT document is for videos (it has tracks): export it as 'CVAT for images 1.1'")
+    images = [(element.get("name", ""), element) for element in root.iter("image")]
+    chosen = with_name(images, image, "CVAT document")
+    size = size_in(chosen.attrib, "width", "height", "image in the CVAT document")
+    shapes = [(shape.get("label", ""), shape) for shape in chosen if shape.tag in KINDS]
+    parts = []
+    for shape in with_label(shapes, label, "image in the CVAT document"):
+        try:
+            parts.append(_draw(shape, size, line_width, point_radius))
+        except MaskError as error:
+            raise MaskError(f"the {shape.tag} {shape.get('label')!r} of the CVAT document: {error}") from error
+    return united(parts, size)
+
+
+def to_cvat(mask: Mask, *, label: str = "mask", image: str = "", kind: Literal["mask", "polygon"] = "mask") -> str:
+    """A CVAT document with the core on one image: as one mask, or as a polygon for each piece. Both are exact."""
+    root = Element("annotations")
+    SubElement(root, "version").text = "1.1"
+    about = SubElement(root, "image", id="0", name=image, width=str(mask.size.width), height=str(mask.size.height))
+    common = {"label": label, "source": "manual", "occluded": "0", "z_order": "0"}
+    box = mask.threshold().bounds
+    if kind == "polygon":
+        for ring in outlines(mask):
+            SubElement(about, "polygon", {**common, "points": ";".join(f"{x}.00,{y}.00" for x, y in ring)})
+    elif not box.empty:
+        counts = runs_of(mask.core[box.slices].ravel())
+        sides = {"left": box.left, "top": box.top, "width": box.width, "height": box.height}
+        attributes = {**common, "rle": ", ".join(map(str, counts.tolist())), **{k: str(v) for k, v in sides.items()}}
+        SubElement(about, "mask", attributes)
+    indent(root)
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + tostring(root, encoding="unicode") + "\n"
+
+
+def _draw(shape: Element, size: Size, line_width: float, point_radius: float) -> Mask:
+    if shape.tag == "box":
+        left, top, right, bottom = (_number(shape, key) for key in ("xtl", "ytl", "xbr", "ybr"))
+        angle = _number(shape, "rotation", 0)
+        if not angle:
+            return Mask.box(size, (left, top, right, bottom))
+        corners = [(left, top), (right, top), (right, bottom), (left, bottom)]
+        return Mask.polygon(size, _turned(corners, ((left + right) / 2, (top + bottom) / 2), angle))
+    if shape.tag == "ellipse":
+        return _ellipse(shape, size)
+    if shape.tag == "mask":
+        return _mask(shape, size)
+    points = _points(shape)
+    if shape.tag == "polygon":
+        return Mask.polygon(size, points)
+    if shape.tag == "polyline":
+        return Mask.strokes(size, [points], line_width)
+    return Mask.strokes(size, [[point] for point in points], 2 * point_radius)
+
+
+def _ellipse(shape: Element, size: Size) -> Mask:
+    x, y, across, down = (_number(shape, key) for key in ("cx", "cy", "rx", "ry"))
+    across, down = as_pixels(across, "the rx of an ellipse"), as_pixels(down, "the ry of an ellipse")
+    angle = _number(shape, "rotation", 0)
+    if not angle:
+        return Mask.ellipse(size, (x - across, y - down, x + across, y + down))
+    # a turned ellipse as a polygon that is nowhere farther than a hundredth of a pixel from it
+    count = max(16, math.ceil(math.pi / math.acos(1 - min(0.5, 0.01 / max(across, down, 0.02)))))
+    turns = [2 * math.pi * k / min(count, 20_000) for k in range(min(count, 20_000))]
+    ring = [(x + across * math.cos(turn), y + down * math.sin(turn)) for turn in turns]
+    return Mask.polygon(size, _turned(ring, (x, y), angle))
+
+
+def _mask(shape: Element, size: Size) -> Mask:
+    """Run lengths along the rows of a box."""
+    left, top, width, height = (whole(_text(shape, key), f"its {key}") for key in ("left", "top", "width", "height"))
+    box = Box(left, top, left + width, top + height)
+    if width < 1 or height < 1 or width * height > LARGEST_AREA:
+        raise MaskError(f"its box is {width}x{height}: it must have an area, and {LARGEST_AREA:,} pixels at most")
+    numbers = [number for number in _text(shape, "rle").replace(",", " ").split(" ") if number]
+    counts = np.array([whole(number, "a run length") for number in numbers], dtype=np.float64)
+    if counts.size and np.abs(counts).max() > box.area:
+        raise MaskError(f"a run-length mask of {box.area} pixels has a run of {counts.max():.0f}")
+    marked = bits_of(counts.astype(np.int64), box.area).reshape(height, width)
+    inside = box.intersect(size.box)
+    if inside.empty:
+        raise MaskError(f"its box {box} lies outside the picture of {size}")
+    values = np.zeros(size.shape, dtype=np.float32)
+    values[inside.slices] = marked[inside.shift(-left, -top).slices]
+    return Mask(values)
+
+
+def _points(shape: Element) -> list[tuple[float, ...]]:
+    pairs = _text(shape, "points").split(";")
+    points = [as_numbers(pair.split(","), "a point") for pair in pairs if pair.strip()]
+    for point in points:
+        if len(point) != 2:
+            raise MaskError(f"a point must be two numbers x,y, not {len(point)}")
+    return points
+
+
+def _turned(
+    points: list[tuple[float, float]], centre: tuple[float, float], degrees: float
+) -> list[tuple[float, float]]:
+    """Clockwise about the centre, as CVAT has it (the y axis points down)."""
+    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    x0, y0 = centre
+    return [(x0 + (x - x0) * cosine - (y - y0) * sine, y0 + (x - x0) * sine + (y - y0) * cosine) for x, y in points]
+
+
+def _text(shape: Element, key: str) -> str:
+    value = shape.get(key)
+    if value is None:
+        raise MaskError(f"its attribute {key!r} is missing")
+    return value
+
+
+def _number(shape: Element, key: str, default: float | None = None) -> float:
+    if default is not None and shape.get(key) is None:
+        return default
+    return as_numbers([_text(shape, key)], f"its attribute {key!r}")[0]

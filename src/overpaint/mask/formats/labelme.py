@@ -1,0 +1,162 @@
+"""LabelMe's JSON: polygons, rectangles, circles, lines, points and embedded masks."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+
+from overpaint.errors import MaskError, PictureError
+from overpaint.geometry import Box, Size
+from overpaint.mask._checks import LARGEST_AREA, as_points
+from overpaint.mask._mask import Mask
+
+from ._outline import outlines
+from ._select import size_in, united, with_label
+
+LINE_WIDTH = 10.0  # pixels: what LabelMe's own tools draw lines with
+POINT_RADIUS = 5.0  # pixels: the same for points
+
+
+def from_labelme(
+    document: Mapping[str, Any],
+    *,
+    label: str | None = None,
+    line_width: float = LINE_WIDTH,
+    point_radius: float = POINT_RADIUS,
+) -> Mask:
+    """The union of a LabelMe document's shapes, or of those with one label.
+
+    Args:
+        document: With "shapes", "imageWidth" and "imageHeight".
+        label: Only shapes with this label.
+        line_width: Pixels across for lines and line strips, which have no width of their own.
+        point_radius: Pixels, for points.
+
+    Raises:
+        MaskError: something is missing or wrong, or lies wholly outside the picture; the message names the shape.
+    """
+    size = size_in(document, "imageWidth", "imageHeight", "LabelMe document")
+    shapes = document.get("shapes")
+    if not isinstance(shapes, list) or not all(isinstance(shape, Mapping) for shape in shapes):
+        raise MaskError(f"the 'shapes' of a LabelMe document must be a list of objects, not {shapes!r:.100}")
+    numbered = [(str(shape.get("label")), (i, shape)) for i, shape in enumerate(shapes)]
+    parts = []
+    for i, shape in with_label(numbered, label, "LabelMe document"):
+        try:
+            parts.append(_draw(shape, size, line_width, point_radius))
+        except MaskError as error:
+            raise MaskError(f"shape {i} ({shape.get('label')!r}) of the LabelMe document: {error}") from error
+    return united(parts, size)
+
+
+def to_labelme(
+    mask: Mask, *, label: str = "mask", image: str = "", kind: Literal["mask", "polygon"] = "polygon"
+) -> str:
+    """A LabelMe document (JSON) with the core: a polygon for each piece, or one embedded mask. Both are exact.
+
+    Args:
+        mask: What to write.
+        label: Of all shapes.
+        image: Path of the picture, as the document is to have it.
+        kind: "polygon", which every version of LabelMe can edit, or "mask" (LabelMe 5.2 and later).
+    """
+    if kind == "polygon":
+        shapes = [_shape(label, "polygon", ring) for ring in outlines(mask)]
+    else:
+        shapes = [_embedded(mask, label)] if mask.core.any() else []
+    document: dict[str, Any] = {
+        "version": "5.5.0",
+        "flags": {},
+        "shapes": shapes,
+        "imagePath": image,
+        "imageData": None,
+        "imageHeight": mask.size.height,
+        "imageWidth": mask.size.width,
+    }
+    return json.dumps(document, ensure_ascii=False, indent=2)
+
+
+def _draw(shape: Mapping[str, Any], size: Size, line_width: float, point_radius: float) -> Mask:
+    kind = shape.get("shape_type") or "polygon"  # the first versions had polygons only, and did not say so
+    points = as_points(shape.get("points", ()), str(kind)).tolist()
+    if kind in ("polygon", "oriented_rectangle"):
+        return Mask.polygon(size, points)
+    if kind == "rectangle":
+        _need(points, (2, 4), kind)
+        across, down = [x for x, _ in points], [y for _, y in points]
+        return Mask.box(size, (min(across), min(down), max(across), max(down)))
+    if kind == "circle":
+        _need(points, (2,), kind)
+        (x, y), edge = points
+        radius = math.dist((x, y), edge)
+        return Mask.ellipse(size, (x - radius, y - radius, x + radius, y + radius))
+    if kind in ("line", "linestrip"):
+        return Mask.strokes(size, [points], line_width)
+    if kind in ("point", "points"):
+        return Mask.strokes(size, [[point] for point in points], 2 * point_radius)
+    if kind == "mask":
+        return _decoded(shape.get("mask"), points, size)
+    raise MaskError(
+        f"unknown kind of shape {kind!r}: it must be polygon, rectangle, oriented_rectangle, circle, line, linestrip, "
+        "point, points or mask"
+    )
+
+
+def _need(points: list[list[float]], counts: tuple[int, ...], kind: str) -> None:
+    if len(points) not in counts:
+        raise MaskError(f"a {kind} must have {' or '.join(map(str, counts))} points, not {len(points)}")
+
+
+def _decoded(text: Any, points: list[list[float]], size: Size) -> Mask:
+    """An embedded mask: a PNG in base64 that lies between two corners, both of which belong to it."""
+    from overpaint.picture import Limits, open_picture
+
+    _need(points, (2,), "mask")
+    (left, top), (right, bottom) = ((math.floor(x), math.floor(y)) for x, y in points)
+    box = Box(left, top, right + 1, bottom + 1)
+    if box.empty or box.area > LARGEST_AREA:
+        raise MaskError(f"the corners {left},{top} and {right},{bottom} of an embedded mask enclose {box.area} pixels")
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (TypeError, ValueError, binascii.Error) as error:
+        raise MaskError(f"an embedded mask must be a PNG in base64, not {text!r:.40}") from error
+    try:
+        picture = open_picture(data, limits=Limits(pixels=box.area))
+    except PictureError as error:
+        raise MaskError(f"an embedded mask can't be read: {error}") from error
+    if picture.size != box.size:
+        raise MaskError(f"an embedded mask of {picture.size} lies between corners that are {box.size} apart")
+    inside = box.intersect(size.box)
+    if inside.empty:
+        raise MaskError(f"an embedded mask in {box} lies outside the picture of {size}")
+    values = np.zeros(size.shape, dtype=np.float32)
+    marked = picture.samples.max(axis=2) > 0  # LabelMe writes bilevel pictures, others 0 and 1
+    values[inside.slices] = marked[inside.shift(-left, -top).slices]
+    return Mask(values)
+
+
+def _embedded(mask: Mask, label: str) -> dict[str, Any]:
+    from overpaint.picture import encode, from_array
+
+    core = mask.threshold()
+    box = core.bounds
+    data = encode(from_array(core.to_bytes8()[box.slices]), "png").data
+    shape = _shape(label, "mask", [(box.left, box.top), (box.right - 1, box.bottom - 1)])
+    return {**shape, "mask": base64.b64encode(data).decode("ascii")}
+
+
+def _shape(label: str, kind: str, points: list[tuple[int, int]]) -> dict[str, Any]:
+    return {
+        "label": label,
+        "points": [[float(x), float(y)] for x, y in points],
+        "group_id": None,
+        "description": "",
+        "shape_type": kind,
+        "flags": {},
+    }
