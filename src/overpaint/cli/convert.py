@@ -1,0 +1,132 @@
+"""`overpaint mask convert`: from one form of mask to another."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Group, Parameter
+
+from overpaint.errors import OutputError
+
+from . import outputs, values
+from .maskfiles import tell
+from .options import OUT, WHERE, About, AsJson, Channel, Debug, Label, MaskFile, Overwrite, Quiet
+from .values import STDIO
+from .where import loaded
+
+if TYPE_CHECKING:
+    from overpaint.mask import Mask
+
+Form = Literal["png", "tiff", "coco-rle", "coco-polygons", "labelme", "cvat"]
+
+_BY_ENDING: dict[str, Form] = {".png": "png", ".tif": "tiff", ".tiff": "tiff", ".json": "labelme", ".xml": "cvat"}
+_WRITTEN = Group("Written", sort_key=4)
+
+
+def convert(
+    mask: MaskFile,
+    /,
+    *,
+    mask_channel: Channel = "auto",
+    mask_label: Label = None,
+    mask_picture: About = None,
+    size: Annotated[
+        str | None,
+        Parameter(
+            name="--size",
+            metavar="WxH",
+            help="The picture's size, for bare COCO polygons, which don't say it.",
+            group=WHERE,
+        ),
+    ] = None,
+    to: Annotated[
+        Form | None,
+        Parameter(
+            name="--to",
+            help="The form. Left out: by the name of OUT, .json being LabelMe and .xml CVAT.",
+            group=_WRITTEN,
+        ),
+    ] = None,
+    label: Annotated[
+        str, Parameter(name="--label", metavar="NAME", help="What the shapes are called.", group=_WRITTEN)
+    ] = "mask",
+    picture: Annotated[
+        str,
+        Parameter(
+            name="--picture",
+            metavar="NAME",
+            help="The file name of the picture, as the annotations are to have it.",
+            group=_WRITTEN,
+        ),
+    ] = "",
+    output: Annotated[
+        str,
+        Parameter(name=("--output", "-o"), metavar="OUT", help="The file; - writes to standard output.", group=OUT),
+    ],
+    overwrite: Overwrite = False,
+    json: AsJson = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> int:
+    """Write a mask in another form: an image, or COCO, LabelMe or CVAT annotations, which hold hard masks.
+
+    [dim]$[/] overpaint mask convert mask.png --to coco-rle --label person -o mask.json
+    [dim]$[/] overpaint mask convert annotations.xml --mask-label car -o car.png
+    """
+    form = to or _form(output)
+    if output != STDIO:
+        outputs.check([Path(output)], overwrite=overwrite, inputs=[] if mask == STDIO else [Path(mask)])
+    extent = None if size is None else values.size_of(size, "--size")
+    found = loaded(mask, extent, channel=mask_channel, label=mask_label, picture=mask_picture)
+    data = encoded(found, form, label=label, picture=picture)
+    if output == STDIO:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+        return 0
+    from overpaint.picture import write_file
+
+    write_file(Path(output), data, overwrite=overwrite)
+    tell(found, output, as_json=json, quiet=quiet, form=form)
+    if not found.hard and form not in ("png", "tiff") and not quiet:
+        print(f"note: {form} holds hard masks; what is at least half marked was written", file=sys.stderr)
+    return 0
+
+
+def _form(output: str) -> Form:
+    ending = "" if output == STDIO else Path(output).suffix.lower()
+    if ending not in _BY_ENDING:
+        where = "standard output" if output == STDIO else f"--output {output}"
+        raise OutputError(f"{where} does not say which form: add --to png, coco-rle, coco-polygons, labelme or cvat")
+    return _BY_ENDING[ending]
+
+
+def encoded(mask: Mask, form: Form, *, label: str = "mask", picture: str = "") -> bytes:
+    """A mask as a file's bytes in one of the forms."""
+    from overpaint.mask import formats
+    from overpaint.picture import encode
+
+    match form:
+        case "png" | "tiff":
+            return encode(mask.to_picture(), form).data
+        case "coco-rle" | "coco-polygons":
+            return json.dumps(_coco(mask, form, label, picture), ensure_ascii=False, indent=2).encode()
+        case "labelme":
+            return formats.to_labelme(mask, label=label, image=picture).encode()
+        case "cvat":
+            return formats.to_cvat(mask, label=label, image=picture).encode()
+
+
+def _coco(mask: Mask, form: Form, label: str, picture: str) -> dict[str, object]:
+    """A whole COCO document of one picture, one category and one annotation."""
+    from overpaint.mask import formats
+
+    kind: Literal["rle", "polygons"] = "rle" if form == "coco-rle" else "polygons"
+    width, height = mask.size
+    return {
+        "images": [{"id": 1, "file_name": picture, "width": width, "height": height}],
+        "categories": [{"id": 1, "name": label}],
+        "annotations": [formats.to_coco_annotation(mask, kind=kind)],
+    }

@@ -1,0 +1,153 @@
+"""`overpaint doctor`: whether everything that is needed is here, and what to do where it is not."""
+
+from __future__ import annotations
+
+import json as json_module
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, requires, version
+from typing import Literal
+
+from .options import AsJson, Debug
+
+State = Literal["ok", "missing", "optional"]
+
+EXTRAS = {
+    "jpeg": ("jpeglib", "JPEG blocks that an edit does not touch are carried over unchanged"),
+    "heif": ("pillow_heif", "HEIC and HEIF pictures can be read"),
+}
+"""Optional dependencies by the extra that brings them: the module, and what it is good for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the report.
+
+    Attributes:
+        what: What was looked at.
+        state: "ok"; "missing", which needs doing something; "optional": not here, and not needed.
+        found: What was found.
+        do: What to do about it; empty when nothing is.
+    """
+
+    what: str
+    state: State
+    found: str
+    do: str = ""
+
+
+def doctor(*, json: AsJson = False, debug: Debug = False) -> int:
+    """Look whether everything needed is here, and say what to do if not. Exit status 1 when something is missing.
+
+    [dim]$[/] overpaint doctor
+    """
+    checks = list(look())
+    if json:
+        print(json_module.dumps([asdict(check) for check in checks], ensure_ascii=False, indent=2))
+    else:
+        _print(checks)
+    return 1 if any(check.state == "missing" for check in checks) else 0
+
+
+def look() -> Iterator[Check]:
+    """Every check, one after another."""
+    yield _python()
+    yield from _packages()
+    yield from _extras()
+    yield _device()
+    yield from _engines()
+    yield from _places()
+
+
+def _python() -> Check:
+    found = f"{platform.python_version()} on {platform.system()} {platform.machine()}, {os.cpu_count()} processors"
+    if sys.version_info < (3, 11):
+        return Check("Python", "missing", found, "install Python 3.11 or later")
+    return Check("Python", "ok", found)
+
+
+def _packages() -> Iterator[Check]:
+    yield Check("overpaint", "ok", version("overpaint"))
+    for requirement in requires("overpaint") or ():
+        if "extra ==" in requirement:
+            continue
+        name = requirement.split(";")[0].split("[")[0].split("<")[0].split(">")[0].split("=")[0].split("!")[0].strip()
+        try:
+            yield Check(name, "ok", version(name))
+        except PackageNotFoundError:
+            yield Check(name, "missing", "not installed", f"pip install '{requirement}'")
+
+
+def _extras() -> Iterator[Check]:
+    for extra, (module, good_for) in EXTRAS.items():
+        try:
+            import_module(module)
+        except ImportError:
+            yield Check(f"extra {extra}", "optional", "not installed", f"pip install 'overpaint[{extra}]': {good_for}")
+        else:
+            yield Check(f"extra {extra}", "ok", good_for)
+
+
+def _device() -> Check:
+    try:
+        torch = import_module("torch")
+    except Exception as error:
+        return Check("device", "missing", f"torch can't be loaded: {error}", "pip install --force-reinstall torch")
+    if torch.cuda.is_available():
+        memory = torch.cuda.get_device_properties(0).total_memory / 2**30
+        return Check("device", "ok", f"cuda: {torch.cuda.get_device_name(0)}, {memory:.0f} GiB")
+    if torch.backends.mps.is_available():
+        return Check("device", "ok", "mps")
+    return Check("device", "ok", f"cpu, {torch.get_num_threads()} threads")
+
+
+def _engines() -> Iterator[Check]:
+    from overpaint.engines import card, names
+    from overpaint.errors import EngineError
+
+    if not names():
+        yield Check(
+            "engines", "missing", "none found", "install overpaint with pip, so that its entry points are known"
+        )
+    for name in names():
+        try:
+            yield Check(f"engine {name}", "ok", card(name).title)
+        except EngineError as error:
+            yield Check(f"engine {name}", "missing", str(error), "update or uninstall the package that adds it")
+
+
+def _places() -> Iterator[Check]:
+    folder = tempfile.gettempdir()
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        yield Check("temporary folder", "missing", f"{folder}: {error.strerror}", "set TMPDIR to a folder with room")
+        return
+    free = shutil.disk_usage(folder).free / 2**30
+    yield Check("temporary folder", "ok", f"{folder}, {free:.1f} GiB free")
+
+
+def _print(checks: list[Check]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    marks = {"ok": Text("ok", "green"), "missing": Text("missing", "bold red"), "optional": Text("optional", "yellow")}
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for check in checks:
+        said = check.found if not check.do else f"{check.found}\n→ {check.do}"
+        table.add_row(marks[check.state], check.what, Text(said))
+    console = Console(highlight=False)
+    console.print(table)
+    missing = sum(check.state == "missing" for check in checks)
+    console.print("Everything that is needed is here." if not missing else f"{missing} missing: see the arrows above.")

@@ -1,0 +1,200 @@
+"""The one mechanism behind every verb that paints: from options to a request, and from its result to files."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from overpaint.errors import RequestError
+from overpaint.request import EditRequest
+
+from . import outputs, report
+from .options import Bounds, Out, Run, Where
+from .outputs import Plan
+from .progress import Bar, bar
+from .values import STDIO, key_value
+from .where import Place, margins, opened, place
+
+if TYPE_CHECKING:
+    from overpaint.picture import Picture
+    from overpaint.studio import Edited, Saved, Studio
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One call of a verb that paints.
+
+    Attributes:
+        source: The picture, `STDIO` for standard input.
+        request: What is asked, as far as it can be said before the picture is known.
+        where: Places in the picture.
+        bounds: How far it grows, for intents that make it larger.
+        run: Sketch, the engine's options, variations, device.
+        out: Where the result goes.
+    """
+
+    source: str
+    request: EditRequest
+    where: Where = field(default_factory=Where)
+    bounds: Bounds | None = None
+    run: Run = field(default_factory=Run)
+    out: Out = field(default_factory=Out)
+
+
+def do(job: Job) -> int:
+    """Paint, save and tell. What can be known to go wrong is found out before any painting."""
+    began = time.perf_counter()
+    plans = outputs.plans(job.source, job.request.intent, job.out, job.run.variations)
+    _one_reader_of_standard_input(job)
+    outputs.check((path for plan in plans for path in plan.paths), overwrite=job.out.overwrite, inputs=_files_read(job))
+    told: list[dict[str, Any]] = []
+    lines: list[str] = []
+    with bar(quiet=job.out.quiet) as shown:
+        for edited, plan in zip(_painted(job, shown), plans, strict=True):
+            shown.say("saving")
+            saved, extras = _save(edited, plan, job.out)
+            seconds = time.perf_counter() - began
+            told.append(report.mapping(job.source, edited, saved, extras, seconds))
+            name = "standard output" if plan.path is None else str(plan.path)
+            lines.append(report.line(edited, name, saved, seconds))
+            began = time.perf_counter()
+    _tell(job, told, lines)
+    return 0
+
+
+def _painted(job: Job, shown: Bar) -> Iterator[Edited]:
+    """Every variation, painted one after another: the first with the seed asked for, the next with seed + 1, ..."""
+    picture = opened(job.source)
+    settings: dict[str, Any] = {}
+    found = _place(job, picture)
+    if found is not None:
+        settings["mask"] = found.spec
+    if job.bounds is not None and not (job.bounds.unset and job.request.margins is not None):
+        settings["margins"] = tuple(margins(job.bounds, picture.size))
+    with _studio(job.run) as studio:
+        sketch = _sketch(job.run, picture)
+        first: int | None = job.request.seed
+        for index in range(job.run.variations):
+            if index and first is not None:
+                settings["seed"] = first + index
+            shown.say("painting" if job.run.variations == 1 else f"painting {index + 1} of {job.run.variations}")
+            edited = studio.edit(
+                picture,
+                job.request,
+                sketch=sketch,
+                inputs=None if found is None else found.inputs,
+                monitor=shown.monitor(),
+                **settings,
+            )
+            first = edited.resolved.seed - index
+            yield edited
+
+
+def _studio(run: Run) -> Studio:
+    from overpaint.studio import Studio
+
+    return Studio(device=run.device, threads=run.threads)
+
+
+def _place(job: Job, picture: Picture) -> Place | None:
+    """The place that options name, or None to leave it to the request, the sketch or the margins."""
+    if job.where.named and job.request.mask is not None:
+        raise RequestError("the request file has a mask already: leave out --mask, --box, --ellipse and --polygon")
+    found = place(job.where, picture.size)
+    if found is None and job.request.mask is None and job.bounds is None and job.run.sketch is None:
+        raise RequestError(
+            f"say which part of the {picture.size} picture: --mask FILE, --box L,T,R,B, --ellipse or --polygon "
+            "(--mask full takes all of it)"
+        )
+    return found
+
+
+def _sketch(run: Run, picture: Picture) -> Any:
+    """(H, W, 4) uint8 strokes, or None."""
+    if run.sketch is None:
+        return None
+    import numpy as np
+
+    from overpaint.picture import to_pil
+
+    drawn = opened(run.sketch)
+    if drawn.alpha is None:
+        raise RequestError(
+            f"--sketch {run.sketch} has no transparency, and would hide the whole picture: use a PNG with alpha"
+        )
+    if drawn.size != picture.size:
+        swapped = "; width and height are swapped" if drawn.size == picture.size.swapped else ""
+        raise RequestError(f"the sketch is {drawn.size}, but the picture is {picture.size}{swapped}")
+    return np.asarray(to_pil(drawn).convert("RGBA"))
+
+
+def _one_reader_of_standard_input(job: Job) -> None:
+    readers = [source for source in (job.source, *job.where.mask, job.run.sketch) if source == STDIO]
+    if len(readers) > 1:
+        raise RequestError("standard input (-) can be read once: give the others as files")
+
+
+def _files_read(job: Job) -> list[Path]:
+    return [
+        Path(source)
+        for source in (job.source, *job.where.mask, job.run.sketch)
+        if source is not None and source not in (STDIO, "alpha", "full")
+    ]
+
+
+def _save(edited: Edited, plan: Plan, out: Out) -> tuple[Saved | None, dict[str, Path]]:
+    """Write the picture, then what goes beside it: a fault in an extra never costs the picture."""
+    saved = None
+    if plan.path is None:
+        sys.stdout.buffer.write(edited.encode(plan.format, quality=out.quality, record=out.record).data)
+        sys.stdout.buffer.flush()
+    else:
+        saved = edited.save(
+            plan.path, format=plan.format, quality=out.quality, overwrite=out.overwrite, record=out.record
+        )
+    extras: dict[str, Path] = {}
+    if plan.compare is not None:
+        from overpaint.picture import encode, write_file
+
+        comparison = encode(edited.comparison(), outputs.format_of(plan.compare, "--compare"))
+        write_file(plan.compare, comparison.data, overwrite=out.overwrite)
+        extras["compare"] = plan.compare
+    if plan.layers is not None:
+        edited.save_layers(plan.layers, overwrite=out.overwrite)
+        extras["layers"] = plan.layers
+    return saved, extras
+
+
+def _tell(job: Job, told: list[dict[str, Any]], lines: list[str]) -> None:
+    if job.out.json:
+        whole: Mapping[str, Any] = told[0] if len(told) == 1 else {"variations": told}
+        print(json.dumps(whole, ensure_ascii=False, allow_nan=False))
+        return
+    if job.out.quiet:
+        return
+    if job.out.output == STDIO:
+        stream = sys.stderr if sys.stderr.isatty() else None
+    else:
+        stream = sys.stdout
+    if stream is None:
+        return
+    for text in lines:
+        print(text, file=stream)
+    for note in dict.fromkeys(note for one in told for note in one["notes"]):
+        print(f"note: {note}", file=sys.stderr)
+
+
+def request_of(intent: Any, settings: Mapping[str, Any], run: Run, base: EditRequest | None = None) -> EditRequest:
+    """The request of options, laid over one from a file where there is one. Raises RequestError."""
+    given = dict(settings)
+    if run.option:
+        own = dict(key_value(text, "--option") for text in run.option)
+        given["options"] = {**((base.options if base is not None else None) or {}), **own}
+    if base is None:
+        return EditRequest.of(intent, **given)
+    return base.merged(**({"intent": intent} if intent is not None else {}), **given)

@@ -1,0 +1,153 @@
+"""`overpaint engines`: what can paint here, and with which options."""
+
+from __future__ import annotations
+
+import json as json_module
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Group, Parameter
+
+from overpaint.errors import EngineError
+
+from .options import AsJson, Debug
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from overpaint.engines import EngineCard
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One engine: its card, or why it can't be loaded."""
+
+    name: str
+    card: EngineCard | None = None
+    fault: str = ""
+    options: list[dict[str, Any]] = field(default_factory=list)
+
+
+def engines(
+    name: Annotated[
+        str | None, Parameter(name="NAME", help="Only this one, with all that is known of it.", group=Group("Engine"))
+    ] = None,
+    /,
+    *,
+    json: AsJson = False,
+    debug: Debug = False,
+) -> int:
+    """What can paint here: engines that need no weights, and those that were added.
+
+    [dim]$[/] overpaint engines
+    [dim]$[/] overpaint engines exemplar
+    """
+    from overpaint.engines import card, names
+
+    if name is None:
+        entries = [_entry(one) for one in names()]
+    else:
+        found = card(name)
+        entries = [Entry(name, found, options=options_of(found.options))]
+    if json:
+        print(json_module.dumps([_mapping(entry) for entry in entries], ensure_ascii=False, indent=2))
+    elif name is None:
+        _table(entries)
+    else:
+        _details(entries[0])
+    return 0
+
+
+def _entry(name: str) -> Entry:
+    from overpaint.engines import card
+
+    try:
+        found = card(name)
+    except EngineError as error:
+        return Entry(name, fault=str(error))
+    return Entry(name, found, options=options_of(found.options))
+
+
+def options_of(model: type[BaseModel]) -> list[dict[str, Any]]:
+    """The options that one engine alone knows, as its model says them."""
+    properties: dict[str, dict[str, Any]] = model.model_json_schema().get("properties", {})
+    return [
+        {
+            "name": name,
+            "default": about.get("default"),
+            "range": _range(about),
+            "help": str(about.get("description", "")),
+        }
+        for name, about in properties.items()
+    ]
+
+
+def _range(about: dict[str, Any]) -> str:
+    if "enum" in about:
+        return ", ".join(map(str, about["enum"]))
+    low, high = about.get("minimum", about.get("exclusiveMinimum")), about.get("maximum")
+    if low is None and high is None:
+        return ""
+    return f"{'' if low is None else low} to {'' if high is None else high}".strip()
+
+
+def _mapping(entry: Entry) -> dict[str, Any]:
+    if entry.card is None:
+        return {"name": entry.name, "usable": False, "fault": entry.fault}
+    card = entry.card
+    return {
+        "name": card.name,
+        "usable": True,
+        "title": card.title,
+        "kind": card.kind,
+        "takes_prompt": card.takes_prompt,
+        "colour_space": card.colour_space,
+        "native": card.sizes.native,
+        "multiple": card.sizes.multiple,
+        "options": entry.options,
+        "licence": card.licence,
+        "digest": card.digest,
+        "references": list(card.references),
+    }
+
+
+def _table(entries: list[Entry]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("engine", "kind", "prompt", "what it does"):
+        table.add_column(title, overflow="fold", no_wrap=title == "engine")
+    for entry in entries:
+        card = entry.card
+        if card is None:
+            table.add_row(entry.name, "-", "-", f"can't be used: {entry.fault}")
+        else:
+            table.add_row(entry.name, card.kind, "yes" if card.takes_prompt else "no", card.title)
+    console = Console(highlight=False, markup=False)
+    console.print(table)
+    console.print("\n'overpaint engines NAME' says more. No engine that loads checkpoints is installed yet.")
+
+
+def _details(entry: Entry) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    card = entry.card
+    assert card is not None
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_row("engine", card.name)
+    table.add_row("does", card.title)
+    table.add_row("kind", card.kind)
+    table.add_row("prompt", "changes what it paints" if card.takes_prompt else "not taken")
+    table.add_row("size", "any" if card.sizes.native is None else f"best at {card.sizes.native} px")
+    table.add_row("licence", card.licence)
+    for option in entry.options:
+        limits = f" ({option['range']})" if option["range"] else ""
+        said = " ".join(str(option["help"]).split())
+        table.add_row(f"--option {option['name']}=", f"{said}{limits}; left out: {option['default']}")
+    for reference in card.references:
+        table.add_row("after", reference)
+    Console(highlight=False, markup=False).print(table)

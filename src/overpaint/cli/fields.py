@@ -1,0 +1,163 @@
+"""The request's own fields as options: made from the model, so that the two can't drift apart."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass, field, make_dataclass
+from functools import cache
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from cyclopts import Group, Parameter
+
+from overpaint.request import EditRequest, IntentRule, Setting, settings_reference
+
+from . import values
+from .options import HOW, MODEL, RUN, WHERE
+
+COVERED: Mapping[str, str] = {
+    "schema": "written by the program",
+    "intent": "the verb; --intent of 'edit'",
+    "image": "PICTURE",
+    "mask": "--mask, --box, --ellipse, --polygon, --invert",
+    "sketch": "--sketch",
+    "margins": "--left, --top, --right, --bottom, --to, --aspect of 'expand'",
+    "options": "--option KEY=VALUE",
+}
+"""Fields of the request that reach the command line in another way than as an option of their own name."""
+
+_PLACES: Mapping[str, Group] = {
+    **dict.fromkeys(("grow", "feather", "strict", "reach_limit"), WHERE),
+    **dict.fromkeys(("prompt", "engine", "model", "area", "padding", "alpha", "colour_match", "seam"), HOW),
+    **dict.fromkeys(("seed", "exact"), RUN),
+}
+"""Which panel of the help shows a field; one that isn't named here is shown with those for models."""
+
+_ORDER = ("prompt", "engine", "model", "grow", "feather", "strict", "reach_limit", "area", "padding")
+_METAVARS = {"prompt": "TEXT", "negative_prompt": "TEXT", "guidance_interval": "FROM,TO"}
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How a field's type is written behind an option.
+
+    Attributes:
+        hint: The type that the parser makes.
+        metavar: What the help shows for a value; None for choices and flags.
+        pair: Whether it is two numbers in one argument.
+    """
+
+    hint: Any
+    metavar: str | None
+    pair: bool = False
+
+
+def form_of(annotation: Any) -> Form:
+    """The form of a field from its annotation, None left out of it. Raises TypeError for a type without a form."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return form_of(get_args(annotation)[0])
+    if origin in (Union, types.UnionType):
+        members = [member for member in get_args(annotation) if member is not type(None)]
+        if len(members) == 1:
+            return form_of(members[0])
+    if origin is Literal:
+        return Form(annotation, None)
+    if origin is tuple and len(get_args(annotation)) == 2:
+        return Form(str, "A,B", pair=True)
+    if annotation is bool:
+        return Form(bool, None)
+    if annotation in (int, float):
+        return Form(annotation, "N")
+    if annotation is str:
+        return Form(str, "NAME")
+    raise TypeError(f"{annotation!r} has no form on the command line")
+
+
+def flag(name: str) -> str:
+    """The option of a field: `--guidance-scale` for `guidance_scale`."""
+    return "--" + name.replace("_", "-")
+
+
+@cache
+def names() -> tuple[str, ...]:
+    """Every field that has an option of its own name, in the order of the help."""
+    own = [setting.name for setting in settings_reference() if setting.name not in COVERED]
+    return (*_ORDER, *(name for name in own if name not in _ORDER))
+
+
+def options(rule: IntentRule) -> type[Any]:
+    """A dataclass with one field for each option of the request, its help saying what this intent makes of it."""
+    by_name = {setting.name: setting for setting in settings_reference()}
+    fields = [(name, _annotated(by_name[name], rule), field(default=None)) for name in names()]
+    # without a module of its own the class is taken for one of Python's, which the parser does not look into
+    return make_dataclass("Settings", fields, frozen=True, namespace={"__module__": __name__})
+
+
+def _annotated(setting: Setting, rule: IntentRule) -> Any:
+    form = _form(setting.name)
+    return Annotated[
+        form.hint | None,
+        Parameter(
+            name=flag(setting.name),
+            metavar=_metavar(setting, form),
+            show_choices=not _terse(setting),
+            help=_sentence(setting.help),
+            group=_PLACES.get(setting.name, MODEL),
+            show_default=_left_open(setting, rule),
+        ),
+    ]
+
+
+def _form(name: str) -> Form:
+    return form_of(EditRequest.model_fields[name].annotation)
+
+
+def _metavar(setting: Setting, form: Form) -> str | None:
+    if setting.name in _METAVARS:
+        return _METAVARS[setting.name]
+    if form.hint is bool:
+        return None
+    if setting.choices:
+        return "|".join(setting.choices) if _terse(setting) else None
+    return setting.unit.upper() or _range(setting.name) or form.metavar
+
+
+def _terse(setting: Setting) -> bool:
+    """Whether the choices are so few that they say better than a name what the option takes."""
+    return 0 < len("|".join(setting.choices)) <= 16
+
+
+def _sentence(text: str) -> str:
+    # in Rich's markup a bracket would open a tag
+    plain = text.replace("`", "'").replace("[", "\\[")
+    return f"{plain[:1].upper()}{plain[1:]}."
+
+
+def _range(name: str) -> str:
+    """ "0-1" for a number with both ends small enough to be read."""
+    rules = EditRequest.model_fields[name].metadata
+    low = next((rule.ge for rule in rules if hasattr(rule, "ge")), None)
+    high = next((rule.le for rule in rules if hasattr(rule, "le")), None)
+    return f"{low}-{high}" if low is not None and high is not None and 0 <= low and high <= 1000 else ""
+
+
+def _left_open(setting: Setting, rule: IntentRule) -> str:
+    """What happens when the option is left out, as this intent has it."""
+    by_intent = {
+        "strength": str(rule.strength),
+        "masked_content": rule.masked_content,
+        "alpha": rule.alpha,
+        "area": "whole" if rule.context == "whole" else "masked",
+    }
+    return by_intent.get(setting.name, setting.left_open)
+
+
+def settings(parsed: Any) -> dict[str, Any]:
+    """The fields that were given, by name, as the request takes them."""
+    given: dict[str, Any] = {}
+    for name in names():
+        value = getattr(parsed, name, None)
+        if value is not None:
+            given[name] = values.pair(value, flag(name)) if _form(name).pair else value
+    return given

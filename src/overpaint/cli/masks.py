@@ -1,0 +1,204 @@
+"""`overpaint mask`: make, combine, refine and convert masks. They come from files and go to files."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import reduce
+from typing import Annotated, Literal
+
+from cyclopts import App, Group, Parameter
+
+from overpaint.errors import RequestError
+
+from . import values
+from .convert import convert
+from .maskfiles import check_output, write
+from .options import (
+    HOW,
+    OUT,
+    PICTURE,
+    WHERE,
+    AsJson,
+    Channel,
+    Debug,
+    MaskFile,
+    Overwrite,
+    Quiet,
+    Where,
+)
+from .preview import preview
+from .texts import help_text
+from .values import STDIO
+from .where import loaded, opened, place
+
+_STEPS = Group("How", sort_key=2, help="Done in this order, whatever the order they are given in.")
+
+app = App(
+    name="mask",
+    usage="Usage: overpaint mask VERB ...",
+    group_commands=Group("Verbs", sort_key=0),
+    help=help_text(
+        "Make, combine, refine, convert and look at masks. In a mask, white is repainted.",
+        (
+            "mask make photo.jpg --box 10%,20%,40%,60% --feather 20 -o mask.png",
+            "mask refine mask.png --grow 4 --fill-holes -o better.png",
+            "mask preview photo.jpg better.png -o look.png",
+        ),
+    ),
+)
+app.command(convert, sort_key=3)
+app.command(preview, sort_key=4)
+
+Output = Annotated[
+    str,
+    Parameter(
+        name=("--output", "-o"),
+        metavar="OUT",
+        help="The mask, as .png or .tif; - writes a PNG to standard output.",
+        group=OUT,
+    ),
+]
+
+
+@app.command(sort_key=0)
+def make(
+    picture: Annotated[
+        str | None, Parameter(name="PICTURE", help="The picture that the mask is for; or give --size.", group=PICTURE)
+    ] = None,
+    /,
+    *,
+    size: Annotated[
+        str | None, Parameter(name="--size", metavar="WxH", help="The mask's size, without a picture.", group=PICTURE)
+    ] = None,
+    where: Annotated[Where | None, Parameter(name="*")] = None,
+    stroke: Annotated[
+        tuple[str, ...],
+        Parameter(
+            name="--stroke",
+            metavar="'X,Y X,Y ...'",
+            allow_leading_hyphen=True,
+            help="A brush stroke through these points. May be given again.",
+            group=WHERE,
+        ),
+    ] = (),
+    width: Annotated[float, Parameter(name="--width", metavar="PX", help="How wide the brush is.", group=WHERE)] = 20.0,
+    feather: Annotated[
+        float, Parameter(name="--feather", metavar="PX", help="Soften the edge: sigma of a Gaussian.", group=WHERE)
+    ] = 0.0,
+    output: Output,
+    overwrite: Overwrite = False,
+    json: AsJson = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> int:
+    """Draw a mask from shapes, strokes and other masks, for a picture or of a size.
+
+    [dim]$[/] overpaint mask make photo.jpg --ellipse 120,80,260,310 --feather 20 -o mask.png
+    [dim]$[/] overpaint mask make --size 1920x1080 --stroke "10,900 900,880" --width 40 -o mask.png
+    """
+    from overpaint.mask import Mask
+    from overpaint.request import mask_of
+
+    places = where or Where()
+    if (picture is None) == (size is None):
+        raise RequestError("mask make needs either a PICTURE that the mask is for, or --size WxH")
+    if not places.named and not stroke:
+        raise RequestError("nothing to draw: give --box, --ellipse, --polygon, --stroke or --mask")
+    check_output(output, overwrite)
+    source = None if picture is None else opened(picture)
+    extent = source.size if source is not None else values.size_of(size or "", "--size")
+    found = place(replace(places, invert=False), extent)
+    mask = Mask.empty(extent) if found is None else mask_of(found.spec, extent, inputs=found.inputs, picture=source)
+    if stroke:
+        lines = [values.points(text, extent, "--stroke", least=1) for text in stroke]
+        mask = mask.union(Mask.strokes(extent, lines, width))
+    if places.invert:
+        mask = mask.invert()
+    return write(mask.feather(feather), output, overwrite, as_json=json, quiet=quiet)
+
+
+@app.command(sort_key=1)
+def combine(
+    *masks: MaskFile,
+    op: Annotated[
+        Literal["union", "subtract", "intersect"],
+        Parameter(name="--op", help="All of them; the first without the others; what is in every one.", group=HOW),
+    ] = "union",
+    output: Output,
+    overwrite: Overwrite = False,
+    json: AsJson = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> int:
+    """Put several masks of one size together.
+
+    [dim]$[/] overpaint mask combine person.png hair.png -o both.png
+    [dim]$[/] overpaint mask combine person.png face.png --op subtract -o body.png
+    """
+    if len(masks) < 2:
+        raise RequestError(f"mask combine needs two masks or more, not {len(masks)}")
+    if masks.count(STDIO) > 1:
+        raise RequestError("standard input (-) can be read once: give the others as files")
+    check_output(output, overwrite, masks)
+    first, *others = masks
+    start = loaded(first)
+    rest = [loaded(name, start.size) for name in others]
+    whole = reduce(lambda left, right: getattr(left, op)(right), rest, start)
+    return write(whole, output, overwrite, as_json=json, quiet=quiet)
+
+
+@app.command(sort_key=2)
+def refine(
+    mask: MaskFile,
+    /,
+    *,
+    mask_channel: Channel = "auto",
+    threshold: Annotated[
+        float | None,
+        Parameter(name="--threshold", metavar="0-1", help="Make it hard: at least this is repainted.", group=_STEPS),
+    ] = None,
+    fill_holes: Annotated[
+        bool, Parameter(name="--fill-holes", negative=(), help="Fill what the mask encloses.", group=_STEPS)
+    ] = False,
+    remove_specks: Annotated[
+        float | None,
+        Parameter(name="--remove-specks", metavar="AREA", help="Drop pieces of fewer pixels than this.", group=_STEPS),
+    ] = None,
+    grow: Annotated[
+        float | None, Parameter(name="--grow", metavar="PX", help="Outwards by so many pixels.", group=_STEPS)
+    ] = None,
+    shrink: Annotated[
+        float | None, Parameter(name="--shrink", metavar="PX", help="Inwards by so many pixels.", group=_STEPS)
+    ] = None,
+    feather: Annotated[
+        float | None,
+        Parameter(name="--feather", metavar="PX", help="Soften the edge: sigma of a Gaussian.", group=_STEPS),
+    ] = None,
+    invert: Annotated[bool, Parameter(name="--invert", negative=(), help="Turn the mask round.", group=_STEPS)] = False,
+    output: Output,
+    overwrite: Overwrite = False,
+    json: AsJson = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> int:
+    """Make a mask cleaner, larger, smaller, softer or harder.
+
+    [dim]$[/] overpaint mask refine rough.png --threshold 0.5 --remove-specks 30 --grow 3 -o mask.png
+    """
+    check_output(output, overwrite, (mask,))
+    result = loaded(mask, channel=mask_channel)
+    if threshold is not None:
+        result = result.threshold(threshold)
+    if fill_holes:
+        result = result.fill_holes()
+    if remove_specks is not None:
+        result = result.remove_specks(remove_specks)
+    if grow is not None:
+        result = result.grow(grow)
+    if shrink is not None:
+        result = result.shrink(shrink)
+    if feather is not None:
+        result = result.feather(feather)
+    if invert:
+        result = result.invert()
+    return write(result, output, overwrite, as_json=json, quiet=quiet)

@@ -1,0 +1,151 @@
+"""What people read: one line for an error, one line for a result."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from cyclopts.exceptions import (
+    CoercionError,
+    CycloptsError,
+    MissingArgumentError,
+    RepeatArgumentError,
+    UnknownCommandError,
+    UnknownOptionError,
+    UnusedCliTokensError,
+)
+
+from overpaint.errors import did_you_mean
+
+from .values import shown
+
+_OTHER_OPTIONS = {
+    "inpaint-mask": "--mask",
+    "mask-invert": "--invert",
+    "inpainting-mask-invert": "--invert",
+    "rectangle": "--box",
+    "rect": "--box",
+    "region": "--box",
+    "bbox": "--box",
+    "circle": "--ellipse",
+    "neg": "--negative-prompt",
+    "num-images-per-prompt": "--variations",
+    "batch-size": "--variations",
+    "batch-count": "--variations",
+    "n-iter": "--variations",
+    "num-images": "--variations",
+    "out": "--output",
+    "outfile": "--output",
+    "force": "--overwrite",
+    "yes": "--overwrite",
+    "psd": "--layers",
+    "metadata": "--record",
+    "verbose": "--debug",
+    "color": "--colour",
+    "image": "PICTURE",
+    "input": "PICTURE",
+    "init-image": "PICTURE",
+}
+"""What other tools call options that are none of the request's settings, whose other names the request knows itself."""
+
+OTHER_VERBS = {
+    "inpaint": "replace",
+    "erase": "remove",
+    "delete": "remove",
+    "clean": "remove",
+    "heal": "remove",
+    "fill": "remove",
+    "swap": "replace",
+    "recolour": "recolor",
+    "color": "recolor",
+    "insert": "add",
+    "outpaint": "expand",
+    "extend": "expand",
+    "uncrop": "expand",
+    "enhance": "refine",
+    "img2img": "edit",
+    "run": "edit",
+    "masks": "mask",
+    "metadata": "info",
+    "check": "doctor",
+    "help": "--help",
+    "version": "--version",
+    "models": "engines",
+}
+"""What people type for our verbs."""
+
+
+def usage(error: CycloptsError, verbs: Iterable[str]) -> str:
+    """One line that says what is wrong with the arguments, and what would be right."""
+    chain = " ".join(error.command_chain or ())
+    see = f" (see 'overpaint {chain} --help')" if chain else " (see 'overpaint --help')"
+    match error:
+        case UnknownOptionError():
+            return _unknown_option(error) + see
+        case UnknownCommandError():
+            return _unknown_verb(error, chain, verbs)
+        case CoercionError() if error.token is not None:
+            return _wrong_kind(error)
+        case MissingArgumentError():
+            return _missing(error, chain) + see
+        case RepeatArgumentError():
+            return f"{error.token.keyword} is given twice"
+        case UnusedCliTokensError():
+            words = " ".join(shown(word) for word in error.unused_tokens or ())
+            return f"{chain}: what is {words!r} for?{see}"
+    return " ".join(str(error).split()) + see
+
+
+def _unknown_option(error: UnknownOptionError) -> str:
+    from overpaint.request import suggest_setting
+
+    name = (error.token.keyword or error.token.value).split("=", 1)[0]
+    known = {name for argument in error.argument_collection for name in argument.names if name.startswith("--")}
+    plain = name.lower().strip("-").replace("_", "-")
+    meant = _OTHER_OPTIONS.get(plain, f"--{plain}")
+    if meant == "PICTURE":
+        return f"unknown option {name}: the picture is given without an option"
+    if meant in known:
+        return f"unknown option {name}; did you mean {meant!r}?"
+    near = did_you_mean(f"--{plain}", known)
+    if near:
+        return f"unknown option {name}{near}"
+    # names of other tools' settings; only those that this verb has an option for are of any help
+    setting = re.search("'(.*)'", suggest_setting(plain, ()))
+    option = "--" + setting[1].removeprefix("mask.").replace("_", "-") if setting else ""
+    return f"unknown option {name}" + (f"; did you mean {option!r}?" if option in known else "")
+
+
+def _unknown_verb(error: UnknownCommandError, chain: str, verbs: Iterable[str]) -> str:
+    word = (error.unused_tokens or [""])[0]
+    known = sorted(verb for verb in verbs if not verb.startswith("-"))
+    if not chain and ("." in word or "/" in word):
+        return f"what is to be done with {word!r}? For example: overpaint remove {word} --mask mask.png"
+    meant = OTHER_VERBS.get(word.lower())
+    meant = meant if meant in known or (meant or "").startswith("--") else None
+    hint = f"; did you mean {meant!r}?" if meant else did_you_mean(word, known)
+    there_are = f" (there are {', '.join(known)})"
+    return f"there is no verb {word!r}{hint or there_are}"
+
+
+def _wrong_kind(error: CoercionError) -> str:
+    assert error.token is not None
+    argument = error.argument
+    name = error.token.keyword or (argument.name.lstrip("-").upper() if argument is not None else "the value")
+    value = shown(error.token.value)
+    choices = argument.get_choices() if argument is not None else None
+    if choices:
+        return f"{name} must be one of {', '.join(choices)}, not {value!r}{did_you_mean(value, choices)}"
+    kinds = {int: "a whole number", float: "a number", bool: "true or false"}
+    return f"{name} takes {kinds.get(error.target_type or str, 'another kind of value')}, not {value!r}"
+
+
+def _missing(error: MissingArgumentError, chain: str) -> str:
+    assert error.argument is not None
+    argument = error.argument
+    name = error.keyword or next((token.keyword for token in argument.tokens if token.keyword), None)
+    if name:
+        return f"{name} needs a value"
+    if argument.name.startswith("-"):
+        return f"{chain} needs {argument.name}"
+    return f"{chain} needs a {argument.name.lower()}"

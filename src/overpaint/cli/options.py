@@ -1,0 +1,261 @@
+"""The options that verbs share, as the values that the parser fills in: where, out, and how to run.
+
+Those of the request's own fields (`--strength`, `--prompt`, ...) are made from the request's model in `fields`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from cyclopts import Group, Parameter
+
+PICTURE = Group("Picture", sort_key=0)
+MASK = Group("Mask", sort_key=0)
+WHERE = Group("Where", sort_key=1)
+HOW = Group("How", sort_key=2)
+MODEL = Group(
+    "With a model", sort_key=3, help="For engines that take a prompt and steps; the others leave these alone."
+)
+RUN = Group("Run", sort_key=4)
+OUT = Group("Out", sort_key=5)
+
+RecordPlace = Literal["embed", "sidecar", "none"]
+ChannelName = Literal["auto", "luminance", "alpha", "transparent"]
+Device = Literal["auto", "cpu", "cuda", "mps"]
+
+Input = Annotated[str, Parameter(name="PICTURE", help="The picture; - reads it from standard input.", group=PICTURE)]
+
+Masks = Annotated[
+    tuple[str, ...],
+    Parameter(
+        name="--mask",
+        metavar="FILE",
+        help="A mask: white is repainted. An image, or COCO, LabelMe or CVAT annotations; 'alpha' takes the picture's "
+        "own transparency, 'full' all of it. May be given again; what any of them marks counts.",
+        group=WHERE,
+    ),
+]
+Boxes = Annotated[
+    tuple[str, ...],
+    Parameter(
+        name="--box",
+        metavar="L,T,R,B",
+        allow_leading_hyphen=True,
+        help="A rectangle: left, top, right and bottom in pixels or per cent (10%,20%,30%,40%). May be given again.",
+        group=WHERE,
+    ),
+]
+Ellipses = Annotated[
+    tuple[str, ...],
+    Parameter(
+        name="--ellipse",
+        metavar="L,T,R,B",
+        allow_leading_hyphen=True,
+        help="An ellipse in that box. May be given again.",
+        group=WHERE,
+    ),
+]
+Polygons = Annotated[
+    tuple[str, ...],
+    Parameter(
+        name="--polygon",
+        metavar="'X,Y X,Y ...'",
+        allow_leading_hyphen=True,
+        help="A polygon through these points, in one string. May be given again.",
+        group=WHERE,
+    ),
+]
+MaskFile = Annotated[
+    str,
+    Parameter(name="MASK", help="An image, or COCO, LabelMe or CVAT annotations; - reads standard input.", group=MASK),
+]
+Channel = Annotated[
+    ChannelName,
+    Parameter(
+        name="--mask-channel",
+        metavar="NAME",
+        help="What counts in a mask file that has alpha: its light, what is opaque, or what is transparent.",
+        group=WHERE,
+    ),
+]
+Label = Annotated[
+    str | None,
+    Parameter(
+        name="--mask-label", metavar="NAME", help="Of annotations, take only the shapes of this label.", group=WHERE
+    ),
+]
+About = Annotated[
+    str | None,
+    Parameter(
+        name="--mask-picture",
+        metavar="NAME",
+        help="Of annotations of several pictures, the one that is meant.",
+        group=WHERE,
+    ),
+]
+Overwrite = Annotated[
+    bool, Parameter(name="--overwrite", negative=(), help="Replace files that exist already.", group=OUT)
+]
+AsJson = Annotated[
+    bool, Parameter(name="--json", negative=(), help="One JSON object on standard output, for programs.", group=OUT)
+]
+Quiet = Annotated[
+    bool, Parameter(name=("--quiet", "-q"), negative=(), help="No progress bar and no summary.", group=OUT)
+]
+Debug = Annotated[
+    bool,
+    Parameter(
+        name="--debug",
+        negative=(),
+        help="Show where in the program an error came from (so does OVERPAINT_DEBUG=1).",
+        group=OUT,
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Which part of the picture: files and shapes, all of them together, turned round by `invert`."""
+
+    mask: Masks = ()
+    box: Boxes = ()
+    ellipse: Ellipses = ()
+    polygon: Polygons = ()
+    mask_channel: Channel = "auto"
+    mask_label: Label = None
+    mask_picture: About = None
+    invert: Annotated[
+        bool, Parameter(name="--invert", negative=(), help="Turn the mask round: repaint all the rest.", group=WHERE)
+    ] = False
+
+    @property
+    def named(self) -> bool:
+        """Whether any place was given at all."""
+        return bool(self.mask or self.box or self.ellipse or self.polygon)
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How far an outpainted picture reaches beyond the one that is there."""
+
+    left: Annotated[
+        str | None, Parameter(name="--left", metavar="PX|%", help="Pixels, or % of the width, to add.", group=WHERE)
+    ] = None
+    top: Annotated[
+        str | None, Parameter(name="--top", metavar="PX|%", help="Pixels, or % of the height, to add.", group=WHERE)
+    ] = None
+    right: Annotated[
+        str | None, Parameter(name="--right", metavar="PX|%", help="Pixels, or % of the width, to add.", group=WHERE)
+    ] = None
+    bottom: Annotated[
+        str | None, Parameter(name="--bottom", metavar="PX|%", help="Pixels, or % of the height, to add.", group=WHERE)
+    ] = None
+    to: Annotated[str | None, Parameter(name="--to", metavar="WxH", help="Grow to this size instead.", group=WHERE)] = (
+        None
+    )
+    aspect: Annotated[
+        str | None,
+        Parameter(name="--aspect", metavar="W:H", help="Grow to this aspect ratio instead: 16:9.", group=WHERE),
+    ] = None
+    anchor: Annotated[
+        Literal["center", "left", "right", "top", "bottom", "top-left", "top-right", "bottom-left", "bottom-right"],
+        Parameter(
+            name="--anchor",
+            metavar="SIDE",
+            help="Where the old picture sits in the new one, with --to or --aspect.",
+            group=WHERE,
+        ),
+    ] = "center"
+
+    @property
+    def unset(self) -> bool:
+        """Whether nothing was said."""
+        return not any((self.left, self.top, self.right, self.bottom, self.to, self.aspect))
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What is neither asked of the picture nor of the file: sketches, the engine's own options, the machine."""
+
+    sketch: Annotated[
+        str | None,
+        Parameter(
+            name="--sketch",
+            metavar="FILE",
+            help="Strokes with transparency, laid over the picture before it is painted.",
+            group=HOW,
+        ),
+    ] = None
+    option: Annotated[
+        tuple[str, ...],
+        Parameter(
+            name="--option",
+            metavar="KEY=VALUE",
+            help="An option that this engine alone knows ('overpaint engines' lists them). May be given again.",
+            group=HOW,
+        ),
+    ] = ()
+    variations: Annotated[
+        int,
+        Parameter(
+            name=("--variations", "-n"),
+            metavar="N",
+            help="Paint N times with seed, seed + 1, ...; files NAME-1, NAME-2, ...",
+            group=RUN,
+        ),
+    ] = 1
+    device: Annotated[
+        Device, Parameter(name="--device", metavar="NAME", help="Where engines with weights compute.", group=RUN)
+    ] = "auto"
+    threads: Annotated[
+        int | None, Parameter(name="--threads", metavar="N", help="How many processor threads to use.", group=RUN)
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Out:
+    """Where the result goes and what is written beside it."""
+
+    output: Annotated[
+        str | None,
+        Parameter(
+            name=("--output", "-o"),
+            metavar="OUT",
+            help="The result; - writes it to standard output. Left out: NAME.VERB.EXT beside the picture.",
+            group=OUT,
+        ),
+    ] = None
+    overwrite: Overwrite = False
+    format: Annotated[
+        str | None,
+        Parameter(
+            name="--format",
+            metavar="NAME",
+            help="png, jpeg, webp, tiff or avif. Left out: by the name of OUT, else as the picture.",
+            group=OUT,
+        ),
+    ] = None
+    quality: Annotated[
+        int | None,
+        Parameter(name="--quality", metavar="1-100", help="For lossy formats. Left out: as the picture.", group=OUT),
+    ] = None
+    compare: Annotated[
+        str | None,
+        Parameter(name="--compare", metavar="OUT.png", help="Also before, mask and after side by side.", group=OUT),
+    ] = None
+    layers: Annotated[
+        str | None,
+        Parameter(name="--layers", metavar="OUT.psd", help="Also a layered file: original, patch and mask.", group=OUT),
+    ] = None
+    record: Annotated[
+        RecordPlace,
+        Parameter(
+            name="--record",
+            help="How the picture was made: within the file, beside it, or nowhere.",
+            group=OUT,
+        ),
+    ] = "embed"
+    json: AsJson = False
+    quiet: Quiet = False
+    debug: Debug = False

@@ -1,0 +1,56 @@
+"""A progress bar on standard error, on a terminal alone; in a pipe nothing is shown."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from overpaint.engines import Monitor
+    from rich.progress import Progress, TaskID
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One bar for the work on one picture; silent when there is no terminal to show it on."""
+
+    progress: Progress | None = None
+    task: TaskID | None = None
+
+    def say(self, what: str) -> None:
+        """Name the step that begins now, of unknown length."""
+        if self.progress is not None and self.task is not None:
+            self.progress.reset(self.task, description=what, total=None)
+
+    def monitor(self) -> Monitor:
+        """A monitor whose progress the bar shows."""
+        from overpaint.engines import Monitor
+
+        return Monitor(on_progress=self._advance)
+
+    def _advance(self, step: int, steps: int) -> None:
+        if self.progress is not None and self.task is not None:
+            self.progress.update(self.task, completed=step, total=steps)
+
+
+@contextmanager
+def bar(*, quiet: bool) -> Iterator[Bar]:
+    """A bar for as long as the work takes; it is gone afterwards."""
+    if quiet or not sys.stderr.isatty():
+        yield Bar()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True, expand=True) as progress:
+        yield Bar(progress, progress.add_task("reading", total=None))

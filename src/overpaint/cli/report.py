@@ -1,0 +1,98 @@
+"""What is said of a finished edit: one line for people, one object for programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .values import shown
+
+if TYPE_CHECKING:
+    from overpaint.studio import Edited, Saved
+
+_DONE = {
+    "remove": "removed",
+    "replace": "replaced",
+    "recolor": "recoloured",
+    "background": "repainted the background in",
+    "refine": "refined",
+    "add": "painted",
+    "expand": "expanded",
+    "custom": "edited",
+}
+
+
+def line(edited: Edited, name: str, saved: Saved | None, seconds: float) -> str:
+    """One line: what became of the picture, how, and what is certain of all the rest."""
+    engine = edited.resolved.model or edited.resolved.engine
+    return f"{name}: {_what(edited)} with {engine} in {seconds:.1f} s; {_rest(edited, saved)}"
+
+
+def _what(edited: Edited) -> str:
+    done = _DONE[edited.resolved.intent]
+    if edited.resolved.intent == "expand":
+        return f"{done} {edited.original.size} to {edited.picture.size}"
+    regions = edited.regions
+    if len(regions) == 1:
+        return f"{done} 1 region ({_bounds(edited)} px)"
+    return f"{done} {len(regions)} regions (together within {_bounds(edited)} px)"
+
+
+def _bounds(edited: Edited) -> str:
+    return str(edited.mask.bounds.size)
+
+
+def _rest(edited: Edited, saved: Saved | None) -> str:
+    """What holds beyond the reach: never more than was measured on the file."""
+    reach = edited.reach if saved is None else saved.reach
+    if saved is None or saved.fidelity == "lossless":
+        return f"reach {reach} px; every other pixel unchanged"
+    if saved.fidelity == "blocks" and not saved.changed:
+        return f"reach {reach} px, in whole JPEG blocks; every other pixel unchanged"
+    if not saved.changed:
+        return f"reach {reach} px; saved anew as {saved.format}, and every other pixel came out unchanged"
+    levels = "1 level" if saved.largest == 1 else f"{saved.largest} levels"
+    return (
+        f"reach {reach} px; saved anew as {saved.format}, which changed {saved.changed:,} other pixels "
+        f"by up to {levels} (png keeps them)"
+    )
+
+
+def mapping(
+    source: str, edited: Edited, saved: Saved | None, extras: dict[str, Path], seconds: float
+) -> dict[str, Any]:
+    """The object that --json writes. Boxes are left, top, right, bottom in pixels of the result."""
+    resolved = edited.resolved
+    return {
+        "input": shown(source),
+        "output": None if saved is None else str(saved.path),
+        "format": None if saved is None else saved.format,
+        "sidecar": None if saved is None or saved.sidecar is None else str(saved.sidecar),
+        **{name: str(path) for name, path in extras.items()},
+        "intent": resolved.intent,
+        "engine": resolved.engine,
+        "model": resolved.model,
+        "seed": resolved.seed,
+        "size": list(edited.picture.size),
+        "placed": list(edited.placed),
+        "reach": edited.reach if saved is None else saved.reach,
+        "fidelity": None if saved is None else saved.fidelity,
+        "changed_beyond_reach": None if saved is None else saved.changed,
+        "largest_change_beyond_reach": None if saved is None else saved.largest,
+        "regions": [
+            {
+                "box": list(region.box),
+                "frame": list(region.frame),
+                "working": list(region.working),
+                "grow": region.edge.grow,
+                "feather": region.edge.feather,
+                "seed": region.seed,
+            }
+            for region in edited.regions
+        ],
+        "sha256": None if saved is None else saved.sha256,
+        "bytes": None if saved is None else saved.size,
+        "seconds": round(seconds, 3),
+        "timings": dict(edited.timings),
+        "notes": [*edited.notes, *(() if saved is None else saved.notes)],
+    }

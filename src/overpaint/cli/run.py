@@ -1,0 +1,142 @@
+"""From arguments to an exit status: the verbs, and what becomes of every error."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from types import FrameType
+from typing import NoReturn
+
+from cyclopts import App, CycloptsError, Group, Parameter
+
+from overpaint.errors import Cancelled, InputError, OverpaintError
+
+from .values import STDIO
+
+DONE, FAILED, BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
+
+_EDIT = Group("Edit a picture", sort_key=0)
+_TOOLS = Group("Masks and records", sort_key=1)
+_SETUP = Group("Set-up", sort_key=2)
+
+# (name, where it is, panel, one line); the order is that of the help
+VERBS: tuple[tuple[str, str, Group, str], ...] = (
+    ("remove", "verbs:remove", _EDIT, "Take an object away and show what was behind it."),
+    ("replace", "verbs:replace", _EDIT, "Put what a prompt describes in its place."),
+    ("recolor", "verbs:recolor", _EDIT, "Give it other colours and keep its shape."),
+    ("background", "verbs:background", _EDIT, "Repaint all but the subject that the mask marks."),
+    ("refine", "verbs:refine", _EDIT, "Work a part over: better detail and texture, same content."),
+    ("add", "verbs:add", _EDIT, "Paint something new into a place."),
+    ("expand", "verbs:expand", _EDIT, "Continue the picture beyond its edges."),
+    ("edit", "verbs:edit", _EDIT, "Any other change, or one from a request file."),
+    ("mask", "masks:app", _TOOLS, "Make, combine, refine, convert and look at masks."),
+    ("info", "info:info", _TOOLS, "What a picture is, and how it was made."),
+    ("engines", "engines:engines", _SETUP, "What can paint here, and with which options."),
+    ("doctor", "doctor:doctor", _SETUP, "Whether everything needed is here, and what to do if not."),
+)
+
+_ABOUT = """Repaint a chosen part of a picture and leave every other pixel as it was.
+
+[dim]$[/] overpaint remove photo.jpg --box 120,80,260,310
+[dim]$[/] overpaint remove photo.jpg --mask mask.png -o clean.jpg --compare before-after.png
+[dim]$[/] overpaint expand photo.jpg --aspect 16:9
+"""
+
+_STATUS = "Exit status: 0 done, 1 failed, 2 bad input or usage, 130 interrupted."
+
+
+def application(verb: str = "") -> App:
+    """The command line's structure. A verb's module is imported when the verb is used.
+
+    Args:
+        verb: The one in use: it shows its own, longer help instead of the line that the list of all verbs has.
+    """
+    app = App(
+        name="overpaint",
+        help=_ABOUT,
+        help_format="rich",
+        help_epilogue="" if verb else f"[dim]'overpaint VERB --help' says more. {_STATUS}[/]",
+        usage="Usage: overpaint VERB ...",
+        version=_version,
+        exit_on_error=False,
+        print_error=False,
+        result_action="return_value",
+        suppress_keyboard_interrupt=False,
+        default_parameter=Parameter(negative_iterable=(), show_default=lambda value: value or None),
+    )
+    for order, (name, place, group, about) in enumerate(VERBS):
+        shown = None if name == verb else about
+        app.command(f"overpaint.cli.{place}", name=name, help=shown, group=group, sort_key=order)
+    app.register_install_completion_command(help="Install completion for this shell (bash, zsh, fish).", group=_SETUP)
+    for flag, order in (("--install-completion", 20), ("--help", 21), ("--version", 22)):
+        app[flag].group = _SETUP
+        app[flag].sort_key = order
+    app["--help"].help = "Show this page, or a verb's own."
+    app["--version"].help = "Show the version."
+    return app
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return f"overpaint {version('overpaint')}"
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """Do what the arguments say and return the exit status. Errors are one line on standard error."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in words or os.environ.get("OVERPAINT_DEBUG", "0") not in ("", "0")
+    try:
+        with _terminations():
+            status = application(words[0] if words else "")([STDIO if word == "-" else word for word in words])
+            sys.stdout.flush()
+            return status if isinstance(status, int) else DONE
+    except (KeyboardInterrupt, Cancelled):
+        return _complain("interrupted; nothing was left half written", INTERRUPTED, debug)
+    except BrokenPipeError:
+        # whoever read our output has gone; point the stream elsewhere, or Python complains once more on its way out
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except CycloptsError as error:
+        from .messages import usage
+
+        return _complain(usage(error, [name for name, *_ in VERBS]), BAD_INPUT, debug)
+    except OverpaintError as error:
+        return _complain(str(error), BAD_INPUT if isinstance(error, InputError) else FAILED, debug)
+    except MemoryError:
+        return _complain("not enough memory for this picture", FAILED, debug)
+    except Exception as error:
+        text = f"{type(error).__name__}: {error.__cause__ or error}; this is a fault of Overpaint's own (--debug shows where)"
+        return _complain(text, FAILED, debug)
+
+
+def _complain(message: str, status: int, debug: bool) -> int:
+    if debug and status != INTERRUPTED:
+        import traceback
+
+        traceback.print_exc()
+    line = " ".join(message.split())
+    with contextlib.suppress(OSError):
+        print(f"overpaint: {line}", file=sys.stderr, flush=True)
+    return status
+
+
+@contextlib.contextmanager
+def _terminations() -> Iterator[None]:
+    """Let SIGTERM end the work as an interrupt does: cleanly, with no half file. Only where signals can be caught."""
+
+    def interrupt(number: int, frame: FrameType | None) -> NoReturn:
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, interrupt)
+    except ValueError:  # not in the main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

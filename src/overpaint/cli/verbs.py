@@ -1,0 +1,207 @@
+"""The verbs that paint. They differ by intent alone, so they are made from one table."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from overpaint.errors import RequestError
+from overpaint.request import INTENTS, EditRequest, Intent
+
+from . import edit as mechanism
+from . import fields
+from .options import HOW, Bounds, Input, Out, Run, Where
+from .texts import help_text
+
+_FLAT = Parameter(name="*")
+
+
+@dataclass(frozen=True, slots=True)
+class _Verb:
+    """How a verb is shown.
+
+    Attributes:
+        name: Of the verb and of its intent.
+        about: What it does, in a sentence or two.
+        examples: Command lines.
+    """
+
+    name: Intent
+    about: str
+    examples: tuple[str, ...]
+
+    @property
+    def doc(self) -> str:
+        """The verb's help text, in Rich markup."""
+        return help_text(self.about, self.examples)
+
+
+def _parameter(name: str, hint: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:
+    kind = inspect.Parameter.POSITIONAL_ONLY if name == "picture" else inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(name, kind, default=default, annotation=hint)
+
+
+def _command(verb: _Verb) -> Callable[..., int]:
+    """The function behind a verb. Its signature is made here, for the options follow from the request's model."""
+    rule = INTENTS[verb.name]
+    place, nowhere = (Bounds, Bounds()) if rule.grows_canvas else (Where, Where())
+
+    def command(picture: str, /, *, place: Where | Bounds, how: Any, run: Run, out: Out) -> int:
+        request = mechanism.request_of(verb.name, fields.settings(how), run)
+        if isinstance(place, Bounds):
+            return mechanism.do(mechanism.Job(picture, request, bounds=place, run=run, out=out))
+        return mechanism.do(mechanism.Job(picture, request, where=place, run=run, out=out))
+
+    settings = fields.options(rule)
+    parameters = [
+        _parameter("picture", Input),
+        _parameter("place", Annotated[place, _FLAT], nowhere),
+        _parameter("how", Annotated[settings, _FLAT], settings()),
+        _parameter("run", Annotated[Run, _FLAT], Run()),
+        _parameter("out", Annotated[Out, _FLAT], Out()),
+    ]
+    return _signed(command, verb.name, verb.doc, parameters)
+
+
+def _signed(
+    command: Callable[..., int], name: str, doc: str, parameters: list[inspect.Parameter]
+) -> Callable[..., int]:
+    command.__name__, command.__doc__ = name, doc
+    command.__annotations__ = {}
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return command
+
+
+remove = _command(
+    _Verb(
+        "remove",
+        "Take an object away and show what was behind it. The mask marks the object; a little more than its outline "
+        "is better than less.",
+        (
+            "remove street.jpg --box 120,80,260,310",
+            "remove street.jpg --mask person.png --compare before-after.png",
+        ),
+    )
+)
+replace = _command(
+    _Verb(
+        "replace",
+        "Put what a prompt describes in an object's place. The mask marks the object.",
+        ('replace park.jpg --mask bench.png --prompt "a wooden bench" --model NAME',),
+    )
+)
+recolor = _command(
+    _Verb(
+        "recolor",
+        "Give an object other colours and keep its shape. The mask marks the object, closely.",
+        ('recolor car.jpg --mask car.png --prompt "a dark green car" --model NAME',),
+    )
+)
+background = _command(
+    _Verb(
+        "background",
+        "Repaint all but the subject. The mask marks the [b]subject[/], which stays as it is; "
+        "--mask alpha takes a cut-out's own transparency.",
+        (
+            'background portrait.png --mask person.png --prompt "a library, evening light" --model NAME',
+            'background cutout.png --mask alpha --prompt "a beach at noon" --model NAME',
+        ),
+    )
+)
+refine = _command(
+    _Verb(
+        "refine",
+        "Work a part over: better detail and texture, the same content.",
+        ("refine scan.tif --box 20%,20%,60%,70% --strength 0.3 --model NAME",),
+    )
+)
+add = _command(
+    _Verb(
+        "add",
+        "Paint something new into a place. The mask marks the place.",
+        ('add field.jpg --ellipse 300,200,420,330 --prompt "a red kite" --model NAME',),
+    )
+)
+expand = _command(
+    _Verb(
+        "expand",
+        "Continue the picture beyond its edges. What is there stays as it is.",
+        (
+            "expand photo.jpg --left 20% --right 20%",
+            "expand photo.jpg --aspect 16:9 -o wide.png",
+            "expand photo.jpg --to 1920x1080 --anchor bottom",
+        ),
+    )
+)
+
+
+def _edit(
+    picture: str,
+    /,
+    *,
+    intent: Intent | None,
+    request: str | None,
+    place: Where,
+    how: Any,
+    run: Run,
+    out: Out,
+) -> int:
+    base = None if request is None else _read(Path(request))
+    wanted = mechanism.request_of(intent if base is not None else intent or "custom", fields.settings(how), run, base)
+    if wanted.rule.grows_canvas and wanted.margins is None:
+        raise RequestError("use 'overpaint expand' to continue a picture beyond its edges")
+    bounds = Bounds() if wanted.margins is not None and not place.named and wanted.mask is None else None
+    return mechanism.do(mechanism.Job(picture, wanted, where=place, bounds=bounds, run=run, out=out))
+
+
+def _read(path: Path) -> EditRequest:
+    """A request from a JSON or TOML file."""
+    if path.suffix.lower() not in (".json", ".toml"):
+        raise RequestError(f"--request {path}: the name must end in .json or .toml")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise RequestError(f"--request {path} can't be read: {reason}") from None
+    return EditRequest.from_json(text) if path.suffix.lower() == ".json" else EditRequest.from_toml(text)
+
+
+def _edit_parameters() -> list[inspect.Parameter]:
+    settings = fields.options(INTENTS["custom"])
+    intent = Parameter(
+        name="--intent", help="What the edit is for.", group=HOW, show_default="custom, or the request file's"
+    )
+    file = Parameter(
+        name="--request",
+        metavar="FILE",
+        help="A request as JSON or TOML; options given here come before it.",
+        group=HOW,
+    )
+    return [
+        _parameter("picture", Input),
+        _parameter("intent", Annotated[Intent | None, intent], None),
+        _parameter("request", Annotated[str | None, file], None),
+        _parameter("place", Annotated[Where, _FLAT], Where()),
+        _parameter("how", Annotated[settings, _FLAT], settings()),
+        _parameter("run", Annotated[Run, _FLAT], Run()),
+        _parameter("out", Annotated[Out, _FLAT], Out()),
+    ]
+
+
+edit = _signed(
+    _edit,
+    "edit",
+    help_text(
+        "Any other change: with settings of your own, or as a request file says.",
+        (
+            "edit photo.jpg --mask mask.png --engine telea --grow 4 --feather 2",
+            "edit photo.jpg --request same-as-last-time.toml --seed 7",
+        ),
+    ),
+    _edit_parameters(),
+)
