@@ -110,7 +110,8 @@ def encoded(mask: Mask, form: Form, *, label: str = "mask", picture: str = "") -
 
     match form:
         case "png" | "tiff":
-            return encode(mask.to_picture(), form).data
+            image: bytes = encode(mask.to_picture(), form).data
+            return image
         case "coco-rle" | "coco-polygons":
             return json.dumps(_coco(mask, form, label, picture), ensure_ascii=False, indent=2).encode()
         case "labelme":

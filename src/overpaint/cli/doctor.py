@@ -6,7 +6,6 @@ import json as json_module
 import os
 import platform
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -67,8 +66,6 @@ def look() -> Iterator[Check]:
 
 def _python() -> Check:
     found = f"{platform.python_version()} on {platform.system()} {platform.machine()}, {os.cpu_count()} processors"
-    if sys.version_info < (3, 11):
-        return Check("Python", "missing", found, "install Python 3.11 or later")
     return Check("Python", "ok", found)
 
 
@@ -112,9 +109,7 @@ def _engines() -> Iterator[Check]:
     from overpaint.errors import EngineError
 
     if not names():
-        yield Check(
-            "engines", "missing", "none found", "install overpaint with pip, so that its entry points are known"
-        )
+        yield Check("engines", "missing", "none found", "install overpaint with pip: it is found by entry points")
     for name in names():
         try:
             yield Check(f"engine {name}", "ok", card(name).title)

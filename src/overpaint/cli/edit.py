@@ -177,11 +177,8 @@ def _tell(job: Job, told: list[dict[str, Any]], lines: list[str]) -> None:
         return
     if job.out.quiet:
         return
-    if job.out.output == STDIO:
-        stream = sys.stderr if sys.stderr.isatty() else None
-    else:
-        stream = sys.stdout
-    if stream is None:
+    stream = sys.stderr if job.out.output == STDIO else sys.stdout
+    if stream is sys.stderr and not stream.isatty():
         return
     for text in lines:
         print(text, file=stream)

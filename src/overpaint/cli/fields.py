@@ -139,7 +139,7 @@ def _range(name: str) -> str:
     rules = EditRequest.model_fields[name].metadata
     low = next((rule.ge for rule in rules if hasattr(rule, "ge")), None)
     high = next((rule.le for rule in rules if hasattr(rule, "le")), None)
-    return f"{low}-{high}" if low is not None and high is not None and 0 <= low and high <= 1000 else ""
+    return f"{low}-{high}" if low is not None and high is not None and low >= 0 and high <= 1000 else ""
 
 
 def _left_open(setting: Setting, rule: IntentRule) -> str:

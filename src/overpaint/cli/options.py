@@ -14,9 +14,7 @@ PICTURE = Group("Picture", sort_key=0)
 MASK = Group("Mask", sort_key=0)
 WHERE = Group("Where", sort_key=1)
 HOW = Group("How", sort_key=2)
-MODEL = Group(
-    "With a model", sort_key=3, help="For engines that take a prompt and steps; the others leave these alone."
-)
+MODEL = Group("With a model", sort_key=3, help="For engines that take a prompt; the others leave these alone.")
 RUN = Group("Run", sort_key=4)
 OUT = Group("Out", sort_key=5)
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from overpaint.engines import Monitor
     from rich.progress import Progress, TaskID
+
+    from overpaint.engines import Monitor
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,7 +109,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     except MemoryError:
         return _complain("not enough memory for this picture", FAILED, debug)
     except Exception as error:
-        text = f"{type(error).__name__}: {error.__cause__ or error}; this is a fault of Overpaint's own (--debug shows where)"
+        text = f"{type(error).__name__}: {error.__cause__ or error}; a fault of Overpaint's own (--debug shows where)"
         return _complain(text, FAILED, debug)
 
 

@@ -86,10 +86,15 @@ def place(where: Where, size: Size) -> Place | None:
         spec, carried = written(mask)
         parts.extend(spec.parts)
         inputs |= carried
-    parts.extend(BoxPart(box=tuple(values.box(text, size, "--box"))) for text in where.box)
-    parts.extend(EllipsePart(box=tuple(values.box(text, size, "--ellipse"))) for text in where.ellipse)
+    parts.extend(BoxPart(box=_corners(text, size, "--box")) for text in where.box)
+    parts.extend(EllipsePart(box=_corners(text, size, "--ellipse")) for text in where.ellipse)
     parts.extend(PolygonPart(points=tuple(values.points(text, size, "--polygon"))) for text in where.polygon)
     return Place(MaskSpec(parts=tuple(parts), invert=where.invert), inputs)
+
+
+def _corners(text: str, size: Size, option: str) -> tuple[int, int, int, int]:
+    box = values.box(text, size, option)
+    return (box.left, box.top, box.right, box.bottom)
 
 
 def margins(bounds: Bounds, size: Size) -> Margins:
@@ -99,9 +104,7 @@ def margins(bounds: Bounds, size: Size) -> Margins:
     if sum(ways) > 1:
         raise RequestError("use one of: --left/--top/--right/--bottom, --to, --aspect")
     if not any(ways):
-        raise RequestError(
-            "say how far: --left, --top, --right, --bottom (such as 20% or 256), --to WxH or --aspect W:H"
-        )
+        raise RequestError("say how far: --left, --top, --right, --bottom (256 or 20%), --to WxH or --aspect W:H")
     if ways[0]:
         return _sides(sides, size)
     target = values.size_of(bounds.to, "--to") if bounds.to is not None else _to_aspect(size, bounds.aspect or "")
