@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._blob import INLINE_LIMIT, Blob, blob_array, blob_of, picture_blob
 from ._canonical import canonical_json, digest_of
+from ._complaints import Problem, SettingError
 from ._edit import Area, Dialect, EditRequest
 from ._names import suggest_setting, suggest_value
 from ._parts import (
@@ -28,7 +29,6 @@ from ._parts import (
 from ._reference import Setting, settings_reference
 from ._resolved import EngineKind, Execution, ResolvedRequest, draw_seed, resolve
 from ._upgrade import SCHEMA
-from ._value import Problem, SettingError
 from .intents import INTENTS, Intent, IntentRule, MaskedContent, intent_rule
 
 if TYPE_CHECKING:

@@ -220,7 +220,9 @@ class EditRequest(Value):
         """A request from TOML text."""
         try:
             table = tomllib.loads(text)
-        except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
+        except RecursionError:
+            raise RequestError("the request is nested too deeply") from None
+        except ValueError as error:
             raise RequestError(f"the request is not TOML: {error}") from None
         return cls.from_mapping(table)
 

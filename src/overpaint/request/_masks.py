@@ -111,15 +111,9 @@ def require_same_size(blob: Blob, size: Size) -> None:
 
 
 def _why_empty(spec: MaskSpec, size: Size) -> str:
-    """The likely reason: a single shape that lies elsewhere is told by its box."""
-    match spec.parts:
-        case (BoxPart() | EllipsePart() as part,) if not spec.invert:
-            return f"the box {','.join(map(str, part.box))} lies outside the picture, which is {size}"
-        case (PolygonPart() | StrokesPart(),) if not spec.invert:
-            return f"the {spec.parts[0].kind} lies outside the picture, which is {size}"
-        case (RasterPart() | AlphaPart(),) if not spec.invert:
-            return "nothing in it says repaint (white and opaque in a mask file, transparent in a picture's alpha)"
-        case _ if spec.invert:
-            return "its parts cover the whole picture, and it is inverted"
-        case _:
-            return "its parts leave nothing of one another"
+    """The likely reason. (A shape that lies outside the picture has been refused when it was drawn.)"""
+    if spec.invert:
+        return f"its parts cover the whole {size} picture, and it is inverted"
+    if len(spec.parts) == 1:
+        return "nothing in it says repaint, which white does in a mask file and transparency in a picture's alpha"
+    return "its parts leave nothing of one another"

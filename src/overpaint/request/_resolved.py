@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, JsonValue, ValidationError
+from pydantic import Field, JsonValue
 
 from overpaint.errors import RequestError
 
@@ -15,7 +15,7 @@ from ._blob import Blob
 from ._canonical import digest_of
 from ._edit import MOST_SEED, Area, Dialect, EditRequest, without_codes
 from ._parts import MaskSpec
-from ._value import Listed, Value, as_mapping, parse_json, raise_readable
+from ._value import Listed, Value, as_mapping, parse_json
 from .intents import (
     BACKGROUND_PROMPT,
     GUIDANCE_SCALE,
@@ -105,10 +105,7 @@ class ResolvedRequest(Value):
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> ResolvedRequest:
         """From the table that `to_mapping` gives."""
-        try:
-            return cls(**as_mapping(mapping, "the resolved request"))
-        except ValidationError as error:  # pragma: no cover - the constructor turns these already
-            raise_readable(error, cls)
+        return cls(**as_mapping(mapping, "the resolved request"))
 
     @classmethod
     def from_json(cls, text: str | bytes) -> ResolvedRequest:

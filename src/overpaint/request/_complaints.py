@@ -1,0 +1,195 @@
+"""What is wrong with a request: pydantic's complaints as sentences that name the field, the value and what is right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, NoReturn, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from overpaint.errors import RequestError
+
+from ._names import suggest_setting, suggest_value
+
+_MOST_PROBLEMS = 8  # in one error: whoever has more than that reads no further
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with a request.
+
+    Attributes:
+        field: Where: "strength", "mask.parts[0].box"; "" for the request as a whole.
+        value: What was given; None when something is missing.
+        sentence: What is wrong and what would be right, with {field} where the field's name belongs.
+    """
+
+    field: str
+    value: object
+    sentence: str
+
+    @property
+    def message(self) -> str:
+        """The whole sentence."""
+        return self.sentence.replace("{field}", self.field or "the request", 1)
+
+
+class SettingError(RequestError):
+    """A setting is unknown or has a value that it can't take. `problems` has each of them."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        """The message joins those of all problems."""
+        self.problems = tuple(problems)
+        super().__init__("; ".join(dict.fromkeys(problem.message for problem in self.problems)))
+
+
+def raise_readable(error: ValidationError, model: type[BaseModel]) -> NoReturn:
+    """Raise pydantic's complaint about `model` as one SettingError in our own words."""
+    problems = [problem for detail in error.errors(include_url=False) for problem in _problems(detail, model)]
+    raise SettingError(problems[:_MOST_PROBLEMS]) from None
+
+
+def shown(value: object) -> str:
+    """A value as a message shows it: whole when short, cut when long."""
+    text = repr(value) if not isinstance(value, bytes | bytearray) else f"{len(value)} bytes"
+    return text if len(text) <= 80 else f"{text[:60]}... ({len(text)} characters)"
+
+
+def expected_of(model: type[BaseModel], name: str) -> str:
+    """What the field `name` takes, in words ("a number between 0 and 1"); empty when its type can't be put so."""
+    field = _field(model, name)
+    kind = _kind(field.annotation) if field is not None else ""
+    return f"{kind} {range_of(model, name)}".strip() if kind else ""
+
+
+def range_of(model: type[BaseModel], name: str) -> str:
+    """The range of the field `name`: "between 0 and 1", "of at least 0"; or an empty string."""
+    field = _field(model, name)
+    low: Any = None
+    high: Any = None
+    above: Any = None
+    for rule in field.metadata if field is not None else ():
+        low, high, above = getattr(rule, "ge", low), getattr(rule, "le", high), getattr(rule, "gt", above)
+    if above is not None and high is not None:
+        return f"more than {above} and at most {high}"
+    if low is not None and high is not None:
+        return f"between {low} and {high}" if low != high else f"that is {low}"
+    if low is not None:
+        return f"of at least {low}"
+    return f"of at most {high}" if high is not None else ""
+
+
+def _field(model: type[BaseModel], name: str) -> Any:
+    """The field of that name or alias."""
+    for own, field in model.model_fields.items():
+        if name in (own, field.alias):
+            return field
+    return None
+
+
+def _kind(annotation: Any) -> str:
+    """A type in words; None as a further possibility is not mentioned."""
+    if get_origin(annotation) is Annotated:
+        return _kind(get_args(annotation)[0])
+    types = [part for part in (get_args(annotation) or (annotation,)) if part is not type(None)]
+    if len(types) == 1 and types[0] is not annotation:
+        return _kind(types[0])
+    names = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+    return names.get(types[0], "") if len(types) == 1 else ""
+
+
+def _problems(detail: ErrorDetails, model: type[BaseModel]) -> Iterator[Problem]:
+    """One of pydantic's details as problems: a value within a value has told its own already."""
+    field, inner = _path(detail["loc"]), detail.get("ctx", {}).get("error")
+    if isinstance(inner, SettingError):
+        for problem in inner.problems:
+            yield Problem(_joined(field, problem.field), problem.value, problem.sentence)
+    elif inner is not None:
+        # our own checks say "must ..." of their field, or a whole sentence
+        sentence = str(inner)
+        yield Problem(field, detail["input"], f"{{field}} {sentence}" if sentence.startswith("must ") else sentence)
+    else:
+        value = None if detail["type"] == "missing" else detail["input"]
+        yield Problem(field, value, _sentence(detail, model))
+
+
+def _joined(outer: str, inner: str) -> str:
+    return f"{outer}.{inner}" if outer and inner and not inner.startswith("[") else outer + inner
+
+
+def _path(loc: tuple[int | str, ...]) -> str:
+    """("parts", 0, "box") as "parts[0]": what follows an index is the tag of a kind, and no step of the way."""
+    text = ""
+    loc = loc[:2] if loc[:1] == ("options",) else loc  # beyond that pydantic names types, not keys
+    for index, step in enumerate(loc):
+        if isinstance(step, int):
+            text += f"[{step}]"
+        elif not (index and isinstance(loc[index - 1], int)):
+            text = _joined(text, step)
+    return text
+
+
+def _sentence(detail: ErrorDetails, model: type[BaseModel]) -> str:
+    """The sentence for one of pydantic's error types."""
+    kind, value, context = detail["type"], detail["input"], detail.get("ctx", {})
+    direct = len(detail["loc"]) == 1  # then the field is one of the model's own, and its range is known
+    name = str(detail["loc"][-1]) if detail["loc"] else ""
+    span = range_of(model, name).removeprefix("of ") if direct else ""
+    match kind:
+        case "extra_forbidden":
+            return f"unknown setting '{{field}}'{suggest_setting(name, _names(model))}"
+        case "missing":
+            return "{field} is missing"
+        case "literal_error":
+            known = context["expected"]
+            values = [part.strip().strip("'") for part in known.replace(" or ", ", ").split(",")]
+            return f"{{field}} must be {known}, not {shown(value)}{suggest_value(name, value, values)}"
+        case "finite_number":
+            return f"{{field}} must be a {'' if span else 'finite '}number {span}".rstrip() + f", not {shown(value)}"
+        case "greater_than_equal" | "less_than_equal" | "greater_than" | "less_than":
+            return f"{{field}} must be {span or _bound(context)}, not {shown(value)}"
+        case "multiple_of":
+            return f"{{field}} must be a multiple of {context['multiple_of']}, not {shown(value)}"
+        case "string_too_long":
+            return f"{{field}} must have at most {context['max_length']} characters, not {len(str(value))}"
+        case "too_short" | "too_long":
+            bound = f"at least {context['min_length']}" if kind == "too_short" else f"at most {context['max_length']}"
+            return f"{{field}} must have {bound} entries, not {context['actual_length']}"
+        case "union_tag_invalid":
+            return f"{{field}}: kind must be one of {context['expected_tags']}, not {shown(context['tag'])}"
+        case "union_tag_not_found":
+            return f"{{field}} must be a table with a kind (kind = 'box', say), not {shown(value)}"
+        case "string_pattern_mismatch":
+            return f"{{field}} must match {context['pattern']}, not {shown(value)}"
+        case _:
+            expected = expected_of(model, name) if direct else ""
+            return f"{{field}} must be {expected or _TYPES.get(kind, detail['msg'])}, not {shown(value)}"
+
+
+_TYPES = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "string_type": "text",
+    "string_unicode": "Unicode text",
+    "tuple_type": "a list",
+    "mapping_type": "a table of settings",
+    "dict_type": "a table of settings",
+    "model_type": "a table of settings",
+    "model_attributes_type": "a table of settings",
+    "invalid-json-value": "a JSON value",
+    "recursion_depth_exceeded": "nested less deeply",
+}
+
+
+def _bound(context: dict[str, Any]) -> str:
+    """The one bound that was overstepped."""
+    words = {"ge": "at least", "le": "at most", "gt": "more than", "lt": "less than"}
+    return next(f"{words[key]} {float(bound):.10g}" for key, bound in context.items() if key in words)
+
+
+def _names(model: type[BaseModel]) -> list[str]:
+    return [field.alias or name for name, field in model.model_fields.items()]
