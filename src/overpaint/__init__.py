@@ -20,7 +20,7 @@ from .errors import OverpaintError
 from .geometry import Box, Margins, Size
 
 if TYPE_CHECKING:
-    from .api import edit, edit_many, expand, open, remove
+    from .api import edit, edit_many, expand, open, remove, save
     from .engines import Monitor
     from .mask import Mask
     from .picture import Picture
@@ -48,6 +48,7 @@ __all__ = [
     "expand",
     "open",
     "remove",
+    "save",
     "scene_prompt",
 ]
 
@@ -65,6 +66,7 @@ _HOMES = {
     "expand": "api",
     "open": "api",
     "remove": "api",
+    "save": "api",
     "scene_prompt": "prompt",
 }
 

@@ -6,11 +6,13 @@ import atexit
 import os
 from collections.abc import Iterable, Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from .engines import Monitor
+from .errors import OutputError
 from .mask import Mask
-from .picture import Picture, open_picture
+from .picture import Picture, encode, format_of, open_picture, write_file
 from .request import EditRequest
 from .studio import Edit, Edited, EditFailure, Studio
 
@@ -31,6 +33,34 @@ def open(source: str | os.PathLike[str] | bytes | BinaryIO) -> Picture:
         PictureError: It can't be read; the message says why and what would be right.
     """
     return open_picture(source)
+
+
+def save(
+    picture: Picture,
+    path: str | os.PathLike[str],
+    *,
+    format: str | None = None,
+    quality: int | None = None,
+    overwrite: bool = False,
+) -> Path:
+    """Write a picture; whole or not at all. (`Edited.save` writes a result with its record.)
+
+    Args:
+        picture: What to write.
+        path: Where; its extension gives the format.
+        format: "png", "jpeg", "webp", "tiff" or "avif", where the extension does not say it.
+        quality: 1 to 100, for the formats that lose.
+        overwrite: Whether an existing file may be replaced.
+
+    Raises:
+        OutputError: The file exists, can't be written, or its format can't hold the picture.
+    """
+    target = Path(path)
+    format = format or format_of(target)
+    if format is None:
+        raise OutputError(f"{target.name}: the extension names no format that can be written; there are png, jpg ...")
+    write_file(target, encode(picture, format, quality=quality).data, overwrite=overwrite)
+    return target
 
 
 def edit(

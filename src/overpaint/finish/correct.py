@@ -1,10 +1,10 @@
 """Colour and seam correction from evidence.
 
-A learned engine paints its whole canvas a little off: an autoencoder shifts colours, a network drifts. What it got wrong
-where the truth is known tells what it gets wrong in the hole. So the difference between the original and the engine's own
-unblended estimate (`evidence`) on the known pixels is carried into the hole: its trend over the canvas first (colour
-match), what is left near the hole's edge second (seam). Both are trimmed (a detail that the engine redrew elsewhere is no
-colour shift), low-pass (texture is not colour) and bounded.
+A learned engine paints its whole canvas a little off: an autoencoder shifts colours, a network drifts. What it got
+wrong where the truth is known tells what it gets wrong in the hole. So the difference between the original and the
+engine's own unblended estimate (`evidence`) on the known pixels is carried into the hole: its trend over the canvas
+first (colour match), what is left near the hole's edge second (seam). Both are trimmed (a detail that the engine redrew
+elsewhere is no colour shift), low-pass (texture is not colour) and bounded.
 
 Known pixels alone are looked at. Setting the hole to zero instead of leaving it out biases the statistics by the hole's
 share: a shift of 3 levels keeps 2 of them at a hole of 75 % (spec/canvas-and-masks.md 1.5).

@@ -1,8 +1,8 @@
 """The two masks that come from the user's one: what the engine repaints, and what is pasted.
 
-Each is 1 on the core, or the old object would ghost through, and 0 beyond the reach, or pixels would change that nobody
-chose. Between the two lies the edge: `grow` pixels that are still painted entirely, then `feather` pixels over which the
-new picture fades into the old one. Both are counted outward from the mask, in pixels of the picture.
+Each is 1 on the core, or the old object would ghost through, and 0 beyond the reach, or pixels would change that
+nobody chose. Between the two lies the edge: `grow` pixels that are still painted entirely, then `feather` pixels over
+which the new picture fades into the old one. Both are counted outward from the mask, in pixels of the picture.
 
 The proportions follow what works for krita-ai-diffusion's users (spec/canvas-and-masks.md 1.2 and 1.8: a feather of a
 tenth of the selection times strength), with the thickness of the selection taken into account too, so that a power line
@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from overpaint.geometry import Box
-from overpaint.mask import Mask, distance_to, inscribed_radius
+from overpaint.mask import Mask
+from overpaint.mask.distance import distance_to, inscribed_radius
 
 EdgeRule = Literal["scaled", "tight", "none"]
 
@@ -67,7 +68,9 @@ class TwoMasks:
     composite: NDArray[np.float32]
 
 
-def automatic_edge(region: NDArray[np.bool_], *, learned: bool, rule: EdgeRule = "scaled", strength: float = 1.0) -> Edge:
+def automatic_edge(
+    region: NDArray[np.bool_], *, learned: bool, rule: EdgeRule = "scaled", strength: float = 1.0
+) -> Edge:
     """The edge of one connected region when the request leaves it open.
 
     Args:
@@ -123,7 +126,7 @@ def two_masks(mask: Mask, edge: Edge, *, hard: bool | None = None) -> TwoMasks:
 
 def _ramp(solid: NDArray[np.bool_], edge: Edge) -> NDArray[np.float32]:
     distance = distance_to(solid, limit=edge.total + 1)
-    if edge.feather == 0:
+    if edge.feather < 0.01:  # no pixel lies on a ramp so short, and dividing by it could overflow
         return (distance <= np.float32(edge.grow)).astype(np.float32)
     ramp = (np.float32(edge.total) - distance) / np.float32(edge.feather)
     return np.clip(ramp, 0, 1, out=ramp)

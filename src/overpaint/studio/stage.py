@@ -1,4 +1,4 @@
-"""The stage of an edit: the picture as it is painted on (extended where the request adds margins), and where to paint."""
+"""The stage of an edit: the picture that is painted on (extended where margins are asked for), and where to paint."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def stage(picture: Picture, mask: Mask | None, margins: Margins) -> Stage:
     if not margins:
         if mask is None or mask.bounds.empty:
             raise MaskError(
-                f"the mask is empty: no pixel of the {picture.size} picture is marked. In a mask, white (1) means repaint"
+                f"the mask is empty: no pixel of the {picture.size} picture is marked (white, 1, means repaint)"
             )
         return Stage(picture, mask, whole)
     outer = whole.pad(margins)
@@ -90,5 +90,3 @@ def edge_extended(samples: Samples, hidden: NDArray[np.bool_]) -> Samples:
     colours[labels[shown]] = samples[shown]
     extended: Samples = colours[labels]
     return extended
-
-

@@ -1,0 +1,76 @@
+"""Engines that do a known thing, for tests: what they paint, get wrong or break is decided here."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import numpy as np
+
+from overpaint.engines import Canvas, EngineCard, Monitor, Painted, SizeRules, ThreadedEngine
+
+
+class StandIn(ThreadedEngine):
+    """Paints by a function of the canvas, and remembers every canvas that it was given."""
+
+    def __init__(self, paint: Callable[[Canvas, Monitor], Painted], card: EngineCard | None = None) -> None:
+        super().__init__()
+        self.card = card or EngineCard(name="stand-in", title="a stand-in")
+        self.canvases: list[Canvas] = []
+        self._paint = paint
+
+    def paint_one(self, canvas: Canvas, monitor: Monitor) -> Painted:
+        self.canvases.append(canvas)
+        return self._paint(canvas, monitor)
+
+
+def flat(value: float = 0.5, card: EngineCard | None = None) -> StandIn:
+    """Paints one value everywhere, outside the hole too: nothing but the compositor keeps the rest."""
+    return StandIn(lambda canvas, _: Painted(np.full_like(canvas.pixels, value)), card)
+
+
+def noise(card: EngineCard | None = None) -> StandIn:
+    """Paints noise from the seed everywhere."""
+    return StandIn(
+        lambda canvas, _: Painted(np.random.default_rng(canvas.seed).random(canvas.pixels.shape, dtype=np.float32)),
+        card,
+    )
+
+
+def echo(card: EngineCard | None = None) -> StandIn:
+    """Gives back what it was given."""
+    return StandIn(lambda canvas, _: Painted(canvas.pixels.copy()), card)
+
+
+def shifting(shift: tuple[float, float, float], card: EngineCard | None = None) -> StandIn:
+    """A learned engine whose whole estimate is the canvas with a colour shift, and that says so in its evidence."""
+
+    def paint(canvas: Canvas, monitor: Monitor) -> Painted:
+        estimate = canvas.pixels + np.float32(shift)
+        return Painted(estimate, evidence=estimate)
+
+    return StandIn(paint, card or EngineCard(name="stand-in", title="shifts colours", kind="learned"))
+
+
+def waiting(gate: threading.Event, started: threading.Event) -> StandIn:
+    """Says when it has started, and paints in steps until the gate opens or it is cancelled."""
+
+    def paint(canvas: Canvas, monitor: Monitor) -> Painted:
+        started.set()
+        step = 0
+        while not gate.wait(0.005):
+            step += 1
+            monitor.progress(min(step, 999), 1000)
+        return Painted(canvas.pixels.copy())
+
+    return StandIn(paint)
+
+
+LEARNED = EngineCard(
+    name="stand-in",
+    title="of a learned engine's size",
+    kind="learned",
+    sizes=SizeRules(native=64, multiple=8, maximum_area=96 * 96),
+    colour_space="srgb",
+    takes_prompt=True,
+)
