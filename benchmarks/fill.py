@@ -51,9 +51,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         if len({case.photo for case in work}) < 2 or len(entries) < 2:
             raise ValueError("there must be at least two photos and one engine to compare")
     except (OSError, ImportError, ValueError, OverpaintError) as error:
-        print(f"benchmarks.fill: {error}", file=sys.stderr)
-        if isinstance(error, FileNotFoundError):
-            print(f"The photos and the classifier are not part of the project; see --shared ({wanted.shared}).")
+        hint = (
+            "; they are not part of the project: --shared DIR says where"
+            if isinstance(error, FileNotFoundError)
+            else ""
+        )
+        print(f"benchmarks.fill: {error}{hint}", file=sys.stderr)
         return 2
     shelves, failed = _fill(entries, work, wanted, console)
     if len(shelves) < 2:

@@ -47,14 +47,15 @@ def row(label: str, verdict: Verdict) -> list[str]:
         f"{v['ssim'].value:.3f}",
         f"{v['gradient_ratio'].value:.2f}",
         f"{v['gradient_error'].value:.2f}",
-        f"{1e3 * v['feature_distance'].value:.1f}",
+        f"{round(1e3 * v['feature_distance'].value, 1) + 0.0:.1f}",
         _thousandths(v[KERNEL]),
         "" if behind is None else f"{_thousandths(behind, sign='+')} {_meaning(behind)}",
     ]
 
 
 def _thousandths(interval: Interval, sign: str = "") -> str:
-    value, low, high = (1e3 * x for x in (interval.value, interval.low, interval.high))
+    # Adding zero makes 0 of -0, which rounding leaves behind.
+    value, low, high = (round(1e3 * x, 2) + 0.0 for x in (interval.value, interval.low, interval.high))
     return f"{value:{sign}.2f} [{low:{sign}.2f}, {high:{sign}.2f}]"
 
 

@@ -1,0 +1,289 @@
+"""The benchmarks measure what they say: known values, unbiased distances, honest intervals, results that are kept."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from benchmarks import fill, pixels
+from benchmarks.clock import race
+from benchmarks.contenders import Contender, contenders, variant
+from benchmarks.dataset import context_box
+from benchmarks.fingerprint import reached
+from benchmarks.kernel import (
+    bootstrap,
+    cubic_kernel,
+    draw_weights,
+    kernel_statistic,
+    kid,
+    mean_statistic,
+    median_statistic,
+    pair_matrix,
+    paired_bootstrap,
+    paired_kid,
+)
+from benchmarks.metrics import PSNR_CEILING, gradient_energy_ratio, psnr, ssim
+from benchmarks.pixel_tasks import OURS, all_tasks, photo, true_gaussian
+
+from overpaint.errors import RequestError, UnknownEngineError
+from overpaint.geometry import Box, Size
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+HOLE = np.zeros((40, 50), bool)
+HOLE[10:30, 12:40] = True
+
+
+def flat(value: int) -> np.ndarray:
+    return np.full((40, 50, 3), value, np.uint8)
+
+
+def noise(seed: int = 0, spread: float = 30.0) -> np.ndarray:
+    grey = np.random.default_rng(seed).normal(128, spread, (40, 50, 1)).clip(0, 255)
+    return np.repeat(grey, 3, axis=2).astype(np.uint8)
+
+
+def test_psnr_of_a_known_error() -> None:
+    assert psnr(flat(110), flat(100), HOLE) == pytest.approx(20 * np.log10(255 / 10))
+
+
+def test_psnr_looks_at_the_hole_alone() -> None:
+    other = flat(100)
+    other[~HOLE] = 250
+    assert psnr(other, flat(100), HOLE) == PSNR_CEILING
+
+
+def test_ssim_of_flat_pictures_is_the_luminance_term() -> None:
+    c1 = (0.01 * 255) ** 2
+    expected = (2 * 100 * 150 + c1) / (100**2 + 150**2 + c1)
+    assert ssim(flat(150), flat(100), HOLE) == pytest.approx(expected, abs=1e-6)
+
+
+def test_ssim_of_equal_pictures_is_one_and_of_unrelated_ones_is_near_zero() -> None:
+    assert ssim(noise(), noise(), HOLE) == pytest.approx(1)
+    assert abs(ssim(noise(1), noise(2), HOLE)) < 0.15
+
+
+def test_ssim_takes_pictures_smaller_than_its_window() -> None:
+    tiny = np.ones((3, 4), bool)
+    assert ssim(flat(9)[:3, :4], flat(9)[:3, :4], tiny) == pytest.approx(1)
+
+
+def test_half_the_contrast_is_a_quarter_of_the_gradient_energy() -> None:
+    sharp = noise(spread=40)
+    soft = (128 + (sharp.astype(float) - 128) / 2).astype(np.uint8)
+    assert gradient_energy_ratio(soft, sharp, HOLE) == pytest.approx(0.25, rel=0.02)
+
+
+def test_a_seam_is_no_detail() -> None:
+    framed = flat(100)
+    framed[HOLE] = 200
+    assert gradient_energy_ratio(framed, flat(100), HOLE) == 1
+
+
+def test_sizes_that_differ_and_empty_holes_are_told() -> None:
+    with pytest.raises(ValueError, match="sizes differ"):
+        psnr(flat(1)[:-1], flat(1), HOLE)
+    with pytest.raises(ValueError, match="empty"):
+        psnr(flat(1), flat(1), np.zeros_like(HOLE))
+
+
+def test_the_textbook_distance_is_its_formula() -> None:
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(5, 3)), rng.normal(size=(4, 3))
+    k = lambda a, b: (a @ b / 3 + 1) ** 3  # noqa: E731
+    within_x = np.mean([k(x[i], x[j]) for i in range(5) for j in range(5) if i != j])
+    within_y = np.mean([k(y[i], y[j]) for i in range(4) for j in range(4) if i != j])
+    across = np.mean([k(a, b) for a in x for b in y])
+    assert kid(x, y) == pytest.approx(within_x + within_y - 2 * across)
+
+
+def test_the_paired_distance_never_compares_a_photo_with_itself() -> None:
+    rng = np.random.default_rng(1)
+    x, y, groups = rng.normal(size=(6, 3)), rng.normal(size=(6, 3)), np.array(["b", "a", "b", "c", "a", "c"])
+    xx, yy, xy = cubic_kernel(x, x), cubic_kernel(y, y), cubic_kernel(x, y)
+    pairs = [(i, j) for i in range(6) for j in range(6) if groups[i] != groups[j]]
+    expected = np.mean([xx[i, j] + yy[i, j] - xy[i, j] - xy[j, i] for i, j in pairs])
+    assert paired_kid(x, y, groups) == pytest.approx(expected)
+
+
+def test_a_set_has_no_paired_distance_to_itself_where_the_textbook_goes_below_zero() -> None:
+    x = np.random.default_rng(2).normal(size=(20, 4))
+    assert paired_kid(x, x) == pytest.approx(0, abs=1e-12)
+    assert kid(x, x) < -0.01
+
+
+def test_distances_grow_with_a_shift() -> None:
+    rng = np.random.default_rng(3)
+    y = rng.normal(size=(60, 5))
+    x = y + rng.normal(scale=0.3, size=y.shape)
+    for distance in (kid, paired_kid):
+        values = [distance(x + shift, y) for shift in (0.2, 0.4, 0.8, 1.6)]
+        assert values == sorted(values)
+        assert values[1] > 0
+
+
+def test_paired_sets_bias_the_textbook_distance_and_not_ours() -> None:
+    rng = np.random.default_rng(4)
+    draws = []
+    for _ in range(600):
+        y = rng.normal(size=(8, 2))
+        x = y + 0.5  # the same photos, shifted: as dependent as can be
+        draws.append((paired_kid(x, y), kid(x, y)))
+    ours, textbook = np.mean(draws, axis=0)
+    error = np.std(draws, axis=0) / np.sqrt(len(draws))
+    y, x = rng.normal(size=(3000, 2)), rng.normal(size=(3000, 2)) + 0.5
+    truth = kid(x, y)
+    assert abs(ours - truth) < 4 * error[0] + 0.1
+    assert textbook < truth - 4 * error[1]
+
+
+def test_groups_of_one_photo_and_rows_that_do_not_match_are_told() -> None:
+    x = np.zeros((4, 2))
+    with pytest.raises(ValueError, match="two photos"):
+        pair_matrix(x, x, np.zeros(4))
+    with pytest.raises(ValueError, match="match"):
+        pair_matrix(x, x[:3], np.arange(4))
+
+
+def test_nineteen_of_twenty_intervals_hold_the_truth() -> None:
+    rng = np.random.default_rng(5)
+    weights = draw_weights(40, 400)
+    held = {"mean": 0, "kernel": 0}
+    big = rng.normal(size=(3000, 2))
+    truth = kid(big + 0.7, rng.normal(size=(3000, 2)))
+    for _ in range(100):
+        y = rng.normal(size=(40, 2))
+        x = y + 0.7 + rng.normal(scale=0.1, size=y.shape)
+        mean = bootstrap(mean_statistic(x[:, 0]), weights)
+        kernel = bootstrap(kernel_statistic(pair_matrix(x, y, np.arange(40))), weights)
+        held["mean"] += mean.low <= 0.7 <= mean.high
+        held["kernel"] += kernel.low <= truth <= kernel.high
+    assert held["mean"] >= 86
+    assert held["kernel"] >= 83
+
+
+def test_a_weighted_statistic_is_the_statistic_of_the_photos_drawn() -> None:
+    rng = np.random.default_rng(6)
+    values = rng.normal(size=(12, 3))
+    values[2, 1] = np.nan
+    for weight in draw_weights(12, 20, seed=1):
+        drawn = np.repeat(values, weight.astype(int), axis=0)
+        drawn = drawn[np.isfinite(drawn)]
+        assert mean_statistic(values)(weight[None])[0] == pytest.approx(drawn.mean())
+        assert median_statistic(values)(weight[None])[0] == np.quantile(drawn, 0.5, method="inverted_cdf")
+
+
+def test_a_paired_difference_is_surer_than_its_sides() -> None:
+    rng = np.random.default_rng(7)
+    common = rng.normal(scale=3, size=50)
+    one, other = common + rng.normal(scale=0.1, size=50), common + 0.5
+    weights = draw_weights(50, 1000)
+    difference = paired_bootstrap(mean_statistic(one), mean_statistic(other), weights)
+    assert difference.high < 0
+    assert difference.excludes_zero
+    alone = bootstrap(mean_statistic(one), weights)
+    assert difference.high - difference.low < (alone.high - alone.low) / 10
+
+
+def test_the_judged_crop_is_one_and_a_half_times_the_box() -> None:
+    hole = np.zeros((100, 200), bool)
+    hole[40:60, 100:140] = True
+    assert context_box(hole) == Box(90, 35, 150, 65)
+    hole[:, :] = True
+    assert context_box(hole) == Box(0, 0, 200, 100)
+
+
+def test_a_variant_is_an_engine_with_settings_and_options() -> None:
+    found = variant("wide=telea options.radius=9 strength=0.5 prompt={caption}", direct=True)
+    assert found == Contender("wide", "telea", {"strength": 0.5, "prompt": "{caption}"}, {"radius": 9}, True)
+
+
+@pytest.mark.parametrize("text", ["telea", "a/b=telea", "wide=telea radius"])
+def test_a_variant_that_cannot_be_read_is_told(text: str) -> None:
+    with pytest.raises(RequestError, match=r"LABEL=ENGINE|key=value"):
+        variant(text)
+
+
+def test_unknown_engines_and_doubled_labels_are_told() -> None:
+    with pytest.raises(UnknownEngineError, match="telea"):
+        contenders(["telaa"])
+    with pytest.raises(RequestError, match="telea"):
+        contenders(["telea"], ["telea=blur"])
+
+
+def test_fills_are_kept_by_what_they_depend_on() -> None:
+    plain = Contender("a", "telea", direct=True)
+    assert plain.fingerprint() == Contender("b", "telea", direct=True).fingerprint()
+    assert plain.fingerprint() != Contender("a", "telea", options={"radius": 9.0}, direct=True).fingerprint()
+    assert plain.fingerprint() != Contender("a", "blur", direct=True).fingerprint()
+    names = {path.name for path in reached(["overpaint.engines.classical"])}
+    assert {"classical.py", "base.py", "geometry.py", "__init__.py"} <= names
+    assert "_studio.py" not in names
+
+
+def test_races_run_every_side_as_often_and_in_turn() -> None:
+    order: list[str] = []
+    times = race({"a": lambda: order.append("a"), "b": lambda: order.append("b")}, 3)
+    assert order == ["a", "b", "a", "b", "b", "a", "a", "b"]
+    assert set(times) == {"a", "b"}
+    assert times["a"].least <= times["a"].median
+
+
+def test_the_picture_that_pixels_are_timed_on_is_wide_and_no_flat_colour() -> None:
+    wide = photo(Size(1500, 700))
+    assert wide.shape == (700, 1500, 3)
+    assert all(wide[y : y + 100, x : x + 100].std() > 1 for y in (0, 600) for x in (0, 1400))
+
+
+def test_the_gaussian_that_feathers_are_judged_by_is_the_error_function() -> None:
+    from scipy.special import erf
+
+    step = np.zeros((5, 200), bool)
+    step[:, 100:] = True
+    x = np.arange(200) - 99.5
+    expected = 0.5 * (1 + erf(x / (8 * np.sqrt(2))))
+    assert np.abs(true_gaussian(step, 8.0)[2] - expected).max() < 2e-3
+
+
+def test_pixels_names_its_tasks_when_one_is_unknown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert pixels.main(["--tasks", "feather"]) == 2
+    said = capsys.readouterr().err
+    assert all(name in said for name in all_tasks())
+
+
+def test_every_ratio_is_another_way_over_ours() -> None:
+    times = race({OURS: lambda: sum(range(20_000)), "plain": lambda: sum(range(200_000))}, 3)
+    ours, plain = pixels.rows("sum", times, "a note")
+    assert (ours[0], ours[-1], ours[5]) == ("sum", "a note", "")
+    assert 3 < float(plain[5]) < 40
+
+
+def test_without_the_photos_fill_says_one_thing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert fill.main(["--shared", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr()
+    assert said.err.count("\n") == 1
+    assert "--shared" in said.err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(not (SHARED / "photos" / "eval").is_dir(), reason="the photos are not here")
+def test_fill_compares_engines_and_keeps_what_it_made(tmp_path: Path) -> None:
+    pytest.importorskip("ai_edge_litert")
+    asked = ["--direct", "--engines", "telea,blur", "--focus", "telea", "--limit", "2", "--kinds", "object"]
+    asked += ["--out", str(tmp_path)]
+    assert fill.main(asked) == 0
+    results = json.loads((tmp_path / "results.json").read_text("utf-8"))
+    values = {label: v["values"]["kernel_distance"]["value"] for label, v in results["verdicts"]["overall"].items()}
+    assert list(values) == ["telea", "blur", "untouched"]
+    assert values["untouched"] == pytest.approx(0, abs=1e-9)
+    assert min(values["telea"], values["blur"]) > 0
+    assert set(results["fills"]["blur"]) == {"000_object", "001_object"}
+    assert (tmp_path / "sheets" / "object-01.png").is_file()
+    assert "| telea |" in (tmp_path / "table.md").read_text("utf-8")
+
+    made = {path: path.stat().st_mtime_ns for path in tmp_path.glob("fills/*/*/*.png")}
+    assert len(made) == 6
+    assert fill.main([*asked, "--no-sheets"]) == 0
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("fills/*/*/*.png")} == made
