@@ -29,6 +29,7 @@ from ._parts import (
 from ._reference import Setting, settings_reference
 from ._resolved import EngineKind, Execution, ResolvedRequest, draw_seed, resolve
 from ._upgrade import SCHEMA
+from ._value import Listed, Value
 from .intents import INTENTS, Intent, IntentRule, MaskedContent, intent_rule
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ __all__ = [
     "FullPart",
     "Intent",
     "IntentRule",
+    "Listed",
     "MaskSpec",
     "MaskedContent",
     "Part",
@@ -60,6 +62,7 @@ __all__ = [
     "Setting",
     "SettingError",
     "StrokesPart",
+    "Value",
     "blob_array",
     "blob_of",
     "canonical_json",

@@ -1,0 +1,153 @@
+"""ComfyUI's prompt: a graph of nodes in its API form, {id: {"class_type": ..., "inputs": {name: value or [id, slot]}}}.
+
+There is no list of settings in it. The sampler nearest to the picture that was saved is found by walking back along the
+links, and what it was given is read off its inputs; a link is followed to the first node that has the value as such.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Graph = Mapping[str, Any]
+
+_NAMES = {
+    "seed": "seed", "noise_seed": "seed", "steps": "steps", "cfg": "guidance_scale", "sampler_name": "sampler",
+    "scheduler": "scheduler", "denoise": "strength", "guidance": "guidance_scale",
+}  # fmt: skip
+_MODEL_KEYS = ("ckpt_name", "unet_name", "model_name")
+_TEXT_KEYS = ("text", "text_g", "prompt", "string", "value", "t5xxl", "clip_l", "positive")
+_OUTPUTS = ("SaveImage", "PreviewImage", "SaveAnimated", "ImageSave", "Image Save")
+_MOST_NODES = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """What the sampler nearest to the result was given."""
+
+    prompt: str = ""
+    negative_prompt: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+def read_prompt(graph: Graph) -> Sampling | None:
+    """The settings of a graph; None when it is no such graph or has no sampler."""
+    nodes = {
+        name: node for name, node in graph.items() if isinstance(node, dict) and isinstance(node.get("inputs"), dict)
+    }
+    if not nodes or len(nodes) > _MOST_NODES or not any("class_type" in node for node in nodes.values()):
+        return None
+    sampler = _nearest_sampler(nodes)
+    if sampler is None:
+        return None
+    settings: dict[str, Any] = {}
+    for node in _upstream(nodes, [sampler]):
+        inputs = nodes[node]["inputs"]
+        # custom samplers keep these in nodes of their own (KSamplerSelect, BasicScheduler, RandomNoise, CFGGuider)
+        if node != sampler and not _carries_sampling(nodes[node]):
+            continue
+        for key, name in _NAMES.items():
+            value = _constant(nodes, inputs.get(key))
+            if name not in settings and isinstance(value, str | int | float) and not isinstance(value, bool):
+                settings[name] = value
+    if (model := _model(nodes, sampler)) is not None:
+        settings["model"] = model
+    return Sampling(_prompt(nodes, sampler, "positive"), _prompt(nodes, sampler, "negative"), settings)
+
+
+def _nearest_sampler(nodes: Graph) -> str | None:
+    outputs = [name for name, node in nodes.items() if str(node.get("class_type", "")).startswith(_OUTPUTS)]
+    for name in _upstream(nodes, outputs or list(nodes)):
+        if _is_sampler(nodes[name]):
+            return name
+    return None
+
+
+def _is_sampler(node: Mapping[str, Any]) -> bool:
+    """Whatever takes a latent and is steered: KSampler, KSamplerAdvanced, SamplerCustom, SamplerCustomAdvanced, ..."""
+    kind, inputs = str(node.get("class_type", "")), node["inputs"]
+    return "Sampler" in kind and any(key in inputs for key in ("latent_image", "positive", "guider"))
+
+
+def _carries_sampling(node: Mapping[str, Any]) -> bool:
+    kind = str(node.get("class_type", ""))
+    return kind in ("KSamplerSelect", "BasicScheduler", "KarrasScheduler", "RandomNoise", "CFGGuider", "BasicGuider",
+                    "FluxGuidance", "AlignYourStepsScheduler", "SDTurboScheduler")  # fmt: skip
+
+
+def _upstream(nodes: Graph, start: list[str]) -> Iterator[str]:
+    """The nodes that `start` and what it is linked to depend on, nearest first, each once."""
+    queue, seen = deque(start), set(start)
+    while queue:
+        name = queue.popleft()
+        yield name
+        for value in nodes[name]["inputs"].values():
+            linked = _link(nodes, value)
+            if linked is not None and linked not in seen:
+                seen.add(linked)
+                queue.append(linked)
+
+
+def _link(nodes: Graph, value: Any) -> str | None:
+    """The node that an input is linked to, if it is."""
+    match value:
+        case [str() | int() as name, int()] if str(name) in nodes:
+            return str(name)
+    return None
+
+
+def _constant(nodes: Graph, value: Any) -> Any:
+    """A value, or what a node that only holds one (a primitive) has."""
+    linked = _link(nodes, value)
+    if linked is None:
+        return value if not isinstance(value, list | dict) else None
+    inputs = nodes[linked]["inputs"]
+    return next((inputs[key] for key in ("value", "seed", "noise_seed", "int", "float", "text") if key in inputs
+                 and not isinstance(inputs[key], list | dict)), None)  # fmt: skip
+
+
+def _model(nodes: Graph, sampler: str) -> str | None:
+    """The checkpoint, behind whatever patches it."""
+    for name in _upstream(nodes, [sampler]):
+        for key in _MODEL_KEYS:
+            value = nodes[name]["inputs"].get(key)
+            if isinstance(value, str) and "Upscale" not in str(nodes[name].get("class_type")):
+                return value
+    return None
+
+
+def _prompt(nodes: Graph, sampler: str, side: str) -> str:
+    """The text behind the sampler's (or its guider's) positive or negative input."""
+    for name in (sampler, *_guiders(nodes, sampler)):
+        inputs = nodes[name]["inputs"]
+        linked = _link(nodes, inputs.get(side))
+        if linked is None and side == "positive":  # a guider without guidance has but one
+            linked = _link(nodes, inputs.get("conditioning"))
+        if linked is not None:
+            return _encoded_text(nodes, linked, side)
+    return ""
+
+
+def _guiders(nodes: Graph, sampler: str) -> list[str]:
+    guider = _link(nodes, nodes[sampler]["inputs"].get("guider"))
+    return [] if guider is None else [guider]
+
+
+def _encoded_text(nodes: Graph, start: str, side: str) -> str:
+    """The first text that is encoded on the way back from `start`, staying on this side of nodes that pass on both."""
+    queue, seen = deque([start]), {start}
+    while queue:
+        inputs = nodes[queue.popleft()]["inputs"]
+        for key in _TEXT_KEYS:
+            if isinstance(inputs.get(key), str):
+                return str(inputs[key])
+        other = "negative" if side == "positive" else "positive"
+        keys = [side] if _link(nodes, inputs.get(side)) else [key for key in inputs if key != other]
+        for key in keys:
+            linked = _link(nodes, inputs.get(key))
+            if linked is not None and linked not in seen:
+                seen.add(linked)
+                queue.append(linked)
+    return ""

@@ -1,0 +1,140 @@
+"""Writing a record into a file's metadata, or naming the file beside it.
+
+    PNG                 text "parameters" (infotext) and text "overpaint" (JSON)
+    JPEG, WebP, AVIF    EXIF UserComment (infotext) and XMP overpaint:record (JSON)
+    TIFF                XMP overpaint:parameters and overpaint:record
+
+What another tool wrote as its parameters is replaced, for it tells of a picture that is no more; its text is kept as
+"parameters_original". A comment that a person wrote into UserComment stays, and the infotext goes into XMP instead.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from overpaint.picture import Metadata
+from overpaint.picture.exif import user_comment, with_user_comment, without_user_comment
+from overpaint.picture.xmp import read_property, with_property
+from overpaint.request import Blob, EditRequest, MaskSpec, RasterPart
+
+from ._record import Record
+from .infotext import infotext, parse_infotext
+
+NAMESPACE = "https://overpaint.dev/ns/1.0/"
+"""Namespace of the XMP properties `record`, `parameters` and `parameters_original`."""
+
+PNG_RECORD = "overpaint"
+PARAMETERS = "parameters"
+ORIGINAL = "parameters_original"
+SIDECAR_SUFFIX = ".overpaint.json"
+
+_XMP_SEGMENT = 65_000  # bytes of XMP that one JPEG segment holds, with some to spare
+_EXIF_SEGMENT = 65_000  # and of EXIF
+
+
+def embed(metadata: Metadata, record: Record, format: str) -> Metadata:
+    """The metadata with the record in it.
+
+    Timings are left out, so that equal edits give equal files; a sidecar has them. In a JPEG, whose metadata must fit
+    in 64 KiB, rasters are left to their digests when they would not.
+
+    Args:
+        metadata: Of the picture that is saved.
+        record: How it was made.
+        format: "png", "jpeg", "webp", "avif" or "tiff".
+    """
+    record = record.model_copy(update={"timings": {}})
+    if format == "png":
+        return _in_text(metadata, record)
+    return _in_xmp(_in_comment(metadata, record, format), record, format)
+
+
+def strip(metadata: Metadata) -> Metadata:
+    """The metadata without a record of ours; parameters that another tool had written are put back."""
+    text = dict(metadata.text)
+    xmp, exif = metadata.xmp, metadata.exif
+    if text.pop(PNG_RECORD, None) is not None:
+        text.pop(PARAMETERS, None)
+        if (original := text.pop(ORIGINAL, None)) is not None:
+            text[PARAMETERS] = original
+    if _property(xmp, "record"):
+        original = _property(xmp, ORIGINAL)
+        for name in ("record", PARAMETERS, ORIGINAL):
+            if _property(xmp, name):
+                xmp = with_property(xmp, NAMESPACE, name, "")
+        if _is_ours(user_comment(exif)) and exif is not None:
+            exif = with_user_comment(exif, original) if original else without_user_comment(exif)
+    return replace(metadata, text=text, xmp=xmp, exif=exif)
+
+
+def sidecar_path(path: str | os.PathLike[str]) -> Path:
+    """NAME.EXT.overpaint.json beside NAME.EXT."""
+    target = Path(path)
+    return target.with_name(target.name + SIDECAR_SUFFIX)
+
+
+def _in_text(metadata: Metadata, record: Record) -> Metadata:
+    earlier = metadata.text.get(PARAMETERS)
+    kept = {} if earlier is None or PNG_RECORD in metadata.text or ORIGINAL in metadata.text else {ORIGINAL: earlier}
+    ours = {PARAMETERS: infotext(record), PNG_RECORD: record.to_json(indent=None)}
+    return replace(metadata, text={**metadata.text, **kept, **ours})
+
+
+def _in_comment(metadata: Metadata, record: Record, format: str) -> Metadata:
+    """The infotext as UserComment, or as an XMP property where the comment is a person's own or there is no room."""
+    text, comment = infotext(record), user_comment(metadata.exif)
+    exif = with_user_comment(metadata.exif, text) if format != "tiff" and not _is_personal(comment) else None
+    if exif is None or (format == "jpeg" and len(exif) > _EXIF_SEGMENT):
+        return replace(metadata, xmp=with_property(metadata.xmp, NAMESPACE, PARAMETERS, text))
+    xmp = metadata.xmp
+    if comment and not _is_ours(comment) and not _property(xmp, ORIGINAL):
+        xmp = with_property(xmp, NAMESPACE, ORIGINAL, comment)
+    return replace(metadata, exif=exif, xmp=xmp)
+
+
+def _in_xmp(metadata: Metadata, record: Record, format: str) -> Metadata:
+    for candidate in (record, _light(record)):
+        xmp = with_property(metadata.xmp, NAMESPACE, "record", candidate.to_json(indent=None))
+        if format != "jpeg" or len(xmp) <= _XMP_SEGMENT:
+            return replace(metadata, xmp=xmp)
+    return metadata
+
+
+def _light(record: Record) -> Record:
+    """The record without inline rasters: their digests still name them."""
+
+    def lightened(request: EditRequest) -> EditRequest:
+        return request.merged(mask=_without_code(request.mask))
+
+    resolved = record.resolved.model_copy(update={"mask": _without_code(record.resolved.mask)})
+    note = "the mask did not fit into this file's metadata, and is only named by its digest"
+    return record.model_copy(
+        update={"request": lightened(record.request), "resolved": resolved, "notes": (*record.notes, note)}
+    )
+
+
+def _without_code(mask: MaskSpec | None) -> MaskSpec | None:
+    if mask is None:
+        return None
+    parts = tuple(
+        part.model_copy(update={"raster": Blob(**{**part.raster.to_mapping(), "data": None})})
+        if isinstance(part, RasterPart)
+        else part
+        for part in mask.parts
+    )
+    return mask.model_copy(update={"parts": parts})
+
+
+def _property(xmp: bytes | None, name: str) -> str | None:
+    return read_property(xmp, NAMESPACE, name) or None
+
+
+def _is_ours(comment: str | None) -> bool:
+    return parse_infotext(comment or "").settings.get("Version", "").startswith("overpaint ")
+
+
+def _is_personal(comment: str | None) -> bool:
+    """Whether a comment is something that no generator wrote."""
+    return bool(comment and comment.strip()) and not parse_infotext(comment or "").settings

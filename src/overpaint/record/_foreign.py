@@ -1,0 +1,205 @@
+"""What other tools write into pictures, read as far as it is plain. None of it is trusted, and none of it may fail."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ._comfyui import read_prompt
+from .infotext import Infotext, parse_infotext
+
+_MOST_TEXT = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a tool says: its name, the prompts, settings by our names where we have one, and the text as it stood."""
+
+    tool: str
+    raw: str
+    prompt: str = ""
+    negative_prompt: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def told_by_text(text: Mapping[str, str]) -> Iterator[Told]:
+    """From the text chunks of a PNG."""
+    if (comment := text.get("Comment")) and "NovelAI" in text.get("Software", "") + text.get("Source", ""):
+        yield from _some(_novelai(comment, text.get("Description", "")))
+    for key, reader in (("invokeai_metadata", _invokeai), ("sd-metadata", _invokeai_2)):
+        if raw := text.get(key):
+            yield from _some(reader(raw))
+    if raw := text.get("parameters"):
+        yield from _some(told_by_parameters(raw))
+    if raw := text.get("prompt"):
+        yield from _some(_comfyui(raw))
+    if raw := text.get("workflow"):
+        note = "only the editor's workflow is there; its settings can't be told without the nodes that wrote it"
+        yield Told("ComfyUI", raw, notes=(note,))
+
+
+def told_by_comment(comment: str) -> Told | None:
+    """From EXIF's UserComment, which most people use for other things."""
+    told = told_by_parameters(comment)
+    return told if told is not None and told.settings else None
+
+
+def told_by_parameters(raw: str) -> Told | None:
+    """From text named "parameters": infotext, or the JSON that Fooocus and SwarmUI keep there."""
+    if raw.lstrip().startswith("{"):
+        table = _table(raw)
+        return _swarm(raw, table) if "sui_image_params" in table else _fooocus(raw, table)
+    info = parse_infotext(raw)
+    if not info.settings and not info.prompt:
+        return None
+    return Told(_author(info), raw, info.prompt, info.negative_prompt, _from_infotext(info))
+
+
+def told_by_json_in_exif(exif: bytes | None) -> Told | None:
+    """ComfyUI's WebP and JPEG writers put "prompt:{...}" and "workflow:{...}" into Make, Model and their like."""
+    if exif is None or b"prompt:{" not in exif:
+        return None
+    start = exif.index(b"prompt:{") + len(b"prompt:")
+    raw = exif[start : start + _MOST_TEXT].split(b"\0", 1)[0].decode("utf-8", "replace")
+    return _comfyui(raw)
+
+
+_NAMES = {
+    "seed": "seed", "steps": "steps", "strength": "strength", "initimagecreativity": "strength",
+    "cfg_scale": "guidance_scale", "cfgscale": "guidance_scale", "guidance_scale": "guidance_scale",
+    "scale": "guidance_scale", "cfg_rescale": "guidance_rescale", "cfg_rescale_multiplier": "guidance_rescale",
+    "sampler": "sampler", "scheduler": "scheduler", "noise_schedule": "scheduler", "clip_skip": "clip_skip",
+    "model": "model", "base_model": "model", "model_weights": "model", "performance": "performance",
+    "generation_mode": "generation_mode", "resolution": "resolution", "width": "width", "height": "height",
+}  # fmt: skip
+"""What JSON of other tools calls a setting, and what we call it."""
+
+_INFOTEXT_NAMES = {
+    "Steps": "steps", "Sampler": "sampler", "Schedule type": "scheduler", "CFG scale": "guidance_scale", "Seed": "seed",
+    "Model": "model", "Denoising strength": "strength", "Clip skip": "clip_skip", "Inpaint area": "area",
+    "Masked area padding": "padding", "Masked content": "masked_content", "Intent": "intent", "Engine": "engine",
+}  # fmt: skip
+_INFOTEXT_VALUES = {
+    "fill": "fill", "latent noise": "latent_noise", "latent nothing": "latent_nothing", "original": "original",
+    "Only masked": "masked", "Whole picture": "whole",
+}  # fmt: skip
+
+
+def _from_infotext(info: Infotext) -> dict[str, Any]:
+    settings: dict[str, Any] = {}
+    for key, value in info.settings.items():
+        match name := _INFOTEXT_NAMES.get(key, key):
+            case "area" | "masked_content":
+                settings[name] = _INFOTEXT_VALUES.get(value, value)
+            case "model" | "sampler" | "scheduler":
+                settings[name] = value
+            case _:
+                settings[name] = _as_number(value) if key in _INFOTEXT_NAMES else value
+    return settings
+
+
+def _author(info: Infotext) -> str:
+    """Who wrote infotext: all of its dialects share the form and differ in what they call their version."""
+    version = info.settings.get("Version", "").lower()
+    for name in ("Overpaint", "ComfyUI", "Fooocus", "SD.Next"):
+        if name.lower() in version:
+            return name
+    if "Fooocus V2 Expansion" in info.settings:
+        return "Fooocus"
+    return "Forge" if version.startswith("f") and version[1:2].isdigit() else "AUTOMATIC1111"
+
+
+def _comfyui(raw: str) -> Told | None:
+    graph = _table(raw)
+    found = read_prompt(graph)
+    if found is None:
+        return None
+    return Told("ComfyUI", raw, found.prompt, found.negative_prompt, found.settings)
+
+
+def _invokeai(raw: str) -> Told | None:
+    table = _table(raw)
+    if not table:
+        return None
+    settings = _renamed(table)
+    match table.get("model"):
+        case {"name": str(name)} | {"model_name": str(name)}:
+            settings["model"] = name
+    if "scheduler" in settings:  # its schedulers are what others call samplers
+        settings["sampler"] = settings.pop("scheduler")
+    return Told("InvokeAI", raw, _text(table, "positive_prompt"), _text(table, "negative_prompt"), settings)
+
+
+def _invokeai_2(raw: str) -> Told | None:
+    """Versions 2: {"model_weights": ..., "image": {"prompt": [{"prompt": ...}], "sampler": ..., ...}}."""
+    table = _table(raw)
+    image = table.get("image")
+    if not isinstance(image, dict):
+        return None
+    prompts = image.get("prompt")
+    first = prompts[0] if isinstance(prompts, list) and prompts else prompts
+    prompt = _text(first, "prompt") if isinstance(first, dict) else first if isinstance(first, str) else ""
+    return Told("InvokeAI", raw, prompt, "", _renamed(table) | _renamed(image))
+
+
+def _novelai(raw: str, description: str) -> Told | None:
+    table = _table(raw)
+    prompt = _text(table, "prompt") or description
+    return Told("NovelAI", raw, prompt, _text(table, "uc"), _renamed(table)) if table or prompt else None
+
+
+def _fooocus(raw: str, table: Mapping[str, Any]) -> Told | None:
+    # some versions label their keys for people: "Guidance Scale"
+    table = {key.lower().replace(" ", "_"): value for key, value in table.items()}
+    settings = {name: _as_number(value) for name, value in _renamed(table).items()}
+    if not settings:
+        return None
+    return Told("Fooocus", raw, _text(table, "prompt"), _text(table, "negative_prompt"), settings)
+
+
+def _swarm(raw: str, table: Mapping[str, Any]) -> Told | None:
+    params = table["sui_image_params"]
+    if not isinstance(params, dict):
+        return None
+    return Told("SwarmUI", raw, _text(params, "prompt"), _text(params, "negativeprompt"), _renamed(params))
+
+
+def _some(told: Told | None) -> Iterator[Told]:
+    if told is not None:
+        yield told
+
+
+def _table(raw: str) -> dict[str, Any]:
+    """A JSON table; an empty one when it is none. (ComfyUI writes NaN, which Python's reader takes.)"""
+    try:
+        value = json.loads(raw) if len(raw) <= _MOST_TEXT else None
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _renamed(table: Mapping[str, Any]) -> dict[str, Any]:
+    """The plain values of a table that we know, by our names."""
+    return {
+        _NAMES[key]: value
+        for key, value in table.items()
+        if key in _NAMES and isinstance(value, str | int | float) and not isinstance(value, bool)
+    }
+
+
+def _text(table: Mapping[str, Any], key: str) -> str:
+    value = table.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _as_number(value: Any) -> Any:
+    """Numbers that were written as text, as numbers."""
+    if isinstance(value, str):
+        for pattern, read in ((r"-?\d{1,20}", int), (r"-?\d*\.\d+|-?\d+\.", float)):
+            if re.fullmatch(pattern, value.strip()):
+                return read(value)
+    return value

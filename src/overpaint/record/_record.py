@@ -1,0 +1,153 @@
+"""The record of an edit: what was asked, what was made of it, on what it ran, and what came out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from importlib import metadata
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from overpaint.errors import InputError, RecordError
+from overpaint.request import EditRequest, Execution, Listed, ResolvedRequest, Value
+
+Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+BoxValues = Annotated[Listed[tuple[int, ...]], Field(min_length=4, max_length=4)]
+SizeValues = Annotated[Listed[tuple[int, ...]], Field(min_length=2, max_length=2)]
+
+
+@cache
+def version() -> str:
+    """The version of Overpaint that is installed."""
+    try:
+        return metadata.version("overpaint")
+    except metadata.PackageNotFoundError:  # run from a source folder that was never installed
+        return "unknown"
+
+
+class RegionRecord(Value):
+    """One region that was painted.
+
+    Attributes:
+        box: Where anything changed: left, top, right, bottom in pixels of the result.
+        frame: What the engine saw of it; it may stick out of the picture.
+        working: Width and height at which the engine saw it.
+        grow, feather: Its edge in pixels of the picture.
+        seed: The seed that it was painted with.
+    """
+
+    box: BoxValues
+    frame: BoxValues
+    working: SizeValues
+    grow: float
+    feather: float
+    seed: int
+
+
+def _request(value: Any) -> Any:
+    """A request that was written by an older version is upgraded when it is read."""
+    return EditRequest.from_mapping(value) if isinstance(value, Mapping) else value
+
+
+class Record(Value):
+    """How a picture was made.
+
+    Attributes:
+        overpaint: The version that made it.
+        request: What was asked.
+        resolved: The same with every default filled in.
+        execution: On what it ran.
+        regions: What was painted, region by region.
+        size: Width and height of the result.
+        reach: The largest distance in pixels from the mask to a pixel that changed.
+        input_sha256: Digest of the input file; the digest of its pixels is resolved.image's.
+        input_name: Its name, without the folder.
+        input_size: Its width and height.
+        pixels_sha256: Digest of the result's pixels.
+        timings: Seconds by step.
+        notes: For people.
+    """
+
+    schema_: Annotated[int, Field(alias="schema", ge=1, le=1)] = 1
+    overpaint: str = Field(default_factory=version)
+    request: Annotated[EditRequest, BeforeValidator(_request)]
+    resolved: ResolvedRequest
+    execution: Execution
+    regions: Listed[tuple[RegionRecord, ...]] = ()
+    size: SizeValues
+    reach: Annotated[int, Field(ge=0)] = 0
+    input_sha256: Digest | None = None
+    input_name: str | None = None
+    input_size: SizeValues | None = None
+    pixels_sha256: Digest | None = None
+    timings: Mapping[str, float] = {}
+    notes: Listed[tuple[str, ...]] = ()
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Plain JSON values. A raster that is inline in the request is not written a second time."""
+        mapping = super().to_mapping()
+        known = set(_codes(mapping["request"]))
+        _each_blob(mapping["resolved"], lambda blob: blob.pop("data", None) if blob["sha256"] in known else None)
+        return mapping
+
+    def to_json(self, *, indent: int | None = 2) -> str:
+        """JSON text."""
+        return json.dumps(self.to_mapping(), ensure_ascii=False, indent=indent)
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, Any]) -> Record:
+        """From the table that `to_mapping` gives.
+
+        Raises:
+            RecordError: It is no record, or one of a newer version.
+        """
+        if not isinstance(mapping, Mapping) or "request" not in mapping:
+            raise RecordError("this is no record of an edit: it has no request")
+        schema = mapping.get("schema", 1)
+        if isinstance(schema, int) and schema > 1:
+            raise RecordError(f"this record has schema {schema}, and this version of Overpaint knows 1: update it")
+        try:
+            table = json.loads(json.dumps(mapping))
+            codes = _codes(table["request"])
+            _each_blob(table.get("resolved"), lambda blob: blob.setdefault("data", codes.get(blob["sha256"])))
+            return cls(**table)
+        except RecordError:
+            raise
+        except (InputError, TypeError, ValueError, RecursionError) as error:
+            raise RecordError(f"the record can't be read: {error}") from None
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Record:
+        """From the text that `to_json` gives.
+
+        Raises:
+            RecordError: It is no JSON, or no record.
+        """
+        try:
+            return cls.from_mapping(json.loads(text))
+        except RecordError:
+            raise
+        except (ValueError, RecursionError) as error:
+            raise RecordError(f"the record is not JSON: {error}") from None
+
+
+def _each_blob(value: Any, use: Any) -> None:
+    """Call `use` with every table that stands for a raster."""
+    match value:
+        case {"sha256": str(), "channels": _}:
+            use(value)
+        case dict():
+            for inner in value.values():
+                _each_blob(inner, use)
+        case list():
+            for inner in value:
+                _each_blob(inner, use)
+
+
+def _codes(value: Any) -> dict[str, str]:
+    """The inline codes of rasters by their digest."""
+    codes: dict[str, str] = {}
+    _each_blob(value, lambda blob: codes.update({blob["sha256"]: blob["data"]}) if blob.get("data") else None)
+    return codes

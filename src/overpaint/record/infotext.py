@@ -1,0 +1,143 @@
+"""Infotext: generation parameters in the form that AUTOMATIC1111 made common (spec: inpaint settings 6).
+
+    prompt, on one line or more
+    Negative prompt: on one line or more
+    Steps: 25, Sampler: DPM++ 2M, Seed: 7, Size: 512x512, ..., Version: overpaint 0.1.0
+
+A value that holds a comma, a colon or a line break is quoted as JSON. Readers take the last line for settings only
+when it has three of them at least. What is absent has its default (masked content "original", the whole picture,
+...).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from ._record import Record
+
+_LEAST_PAIRS = 3
+_NEGATIVE = "Negative prompt:"
+_KEY = re.compile(r"\s*([\w][^:,\"\n]{0,60}?)\s*:\s*")
+_DECODER = json.JSONDecoder()
+
+MASKED_CONTENT = {
+    "fill": "fill",
+    "latent_noise": "latent noise",
+    "latent_nothing": "latent nothing",
+    "exemplar": "exemplar",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Infotext:
+    """Infotext taken apart.
+
+    Attributes:
+        prompt: What was to be painted.
+        negative_prompt: What was not.
+        settings: The last line's values by key, as they are written there; empty when it has none.
+    """
+
+    prompt: str = ""
+    negative_prompt: str = ""
+    settings: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+def infotext(record: Record) -> str:
+    """The infotext of a record."""
+    settings = {key: value for key, value in _settings(record) if value is not None}
+    return compose(Infotext(record.resolved.prompt or "", record.resolved.negative_prompt or "", settings))
+
+
+def compose(info: Infotext) -> str:
+    """Infotext from its parts. (A prompt of which a line begins with "Negative prompt:" can't be told apart again.)"""
+    negative = f"\n{_NEGATIVE} {info.negative_prompt}" if info.negative_prompt else ""
+    line = ", ".join(f"{key}: {_quoted(value)}" for key, value in info.settings.items())
+    return f"{info.prompt}{negative}\n{line}".strip()
+
+
+def parse_infotext(text: str) -> Infotext:
+    """Take infotext apart, whoever wrote it. Never fails: text without settings is all prompt."""
+    *lines, last = text.replace("\r\n", "\n").strip().split("\n")
+    settings = dict(_pairs(last))
+    if len(settings) < _LEAST_PAIRS:
+        lines, settings = [*lines, last], {}
+    prompt: list[str] = []
+    negative: list[str] = []
+    into = prompt
+    for line in map(str.strip, lines):
+        if line.startswith(_NEGATIVE):
+            into = negative
+            line = line.removeprefix(_NEGATIVE).strip()
+        into.append(line)
+    return Infotext("\n".join(prompt).strip(), "\n".join(negative).strip(), MappingProxyType(settings))
+
+
+def _settings(record: Record) -> Iterator[tuple[str, Any]]:
+    """Keys and values in the order that the form has; a value of None is left out."""
+    r = record.resolved
+    learned = r.kind == "learned"
+    size = record.regions[0].working if record.regions else record.size
+    yield "Steps", r.steps
+    yield "Sampler", r.sampler
+    yield "Schedule type", r.scheduler
+    yield "CFG scale", _number(r.guidance_scale)
+    yield "Seed", r.seed
+    yield "Size", f"{size[0]}x{size[1]}"
+    yield "Model", r.model
+    yield "Denoising strength", _number(r.strength)
+    yield "Clip skip", r.clip_skip if r.clip_skip not in (None, 1) else None
+    yield "RNG", "CPU" if learned else None
+    yield "Mask mode", "Inpaint not masked" if r.inverts_mask else None
+    yield "Inpaint area", "Only masked" if r.area == "masked" else None
+    yield "Masked area padding", r.padding if r.area == "masked" else None
+    yield "Masked content", MASKED_CONTENT.get(r.masked_content or "original")
+    # ours alone; readers of the form keep what they don't know
+    yield "Intent", r.intent
+    yield "Engine", r.engine
+    yield "Version", f"overpaint {record.overpaint}"
+
+
+def _number(value: float | None) -> str | None:
+    """7.0 as "7", 7.5 as "7.5"."""
+    return None if value is None else f"{value:.0f}" if value == int(value) else repr(value)
+
+
+def _quoted(value: Any) -> str:
+    text = str(value)
+    plain = text and text == text.strip() and text[0] not in '"[{' and not re.search(r"[,:\n\r\u2028\u2029]", text)
+    return text if plain else json.dumps(text, ensure_ascii=False)
+
+
+def _pairs(line: str) -> Iterator[tuple[str, str]]:
+    """Keys and values of one line; what is no pair is passed over."""
+    at = 0
+    while at < len(line):
+        key = _KEY.match(line, at)
+        if key is None:
+            comma = line.find(",", at)
+            at = comma + 1 if comma >= 0 else len(line)
+            continue
+        value, at = _value(line, key.end())
+        yield key[1], value
+
+
+def _value(line: str, at: int) -> tuple[str, int]:
+    """The value that begins at `at`, and where the next pair begins."""
+    if line[at : at + 1] in ('"', "[", "{"):
+        try:
+            value, end = _DECODER.raw_decode(line, at)
+        except (ValueError, RecursionError):
+            pass
+        else:
+            rest = line[end:].lstrip()
+            if not rest or rest.startswith(","):
+                return value if isinstance(value, str) else line[at:end], len(line) - len(rest) + 1
+    comma = line.find(",", at)
+    end = comma if comma >= 0 else len(line)
+    return line[at:end].strip(), end + 1
