@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from .engines import Monitor
-from .errors import OutputError
 from .mask import Mask
-from .picture import Picture, encode, format_of, open_picture, write_file
+from .picture import Picture, encode, format_of_path, open_picture, write_file
 from .request import EditRequest
 from .studio import Edit, Edited, EditFailure, Studio
 
@@ -56,10 +55,8 @@ def save(
         OutputError: The file exists, can't be written, or its format can't hold the picture.
     """
     target = Path(path)
-    format = format or format_of(target)
-    if format is None:
-        raise OutputError(f"{target.name}: the extension names no format that can be written; there are png, jpg ...")
-    write_file(target, encode(picture, format, quality=quality).data, overwrite=overwrite)
+    encoded = encode(picture, format or format_of_path(target), quality=quality)
+    write_file(target, encoded.data, overwrite=overwrite)
     return target
 
 

@@ -17,7 +17,17 @@ from overpaint.errors import OutputError
 from overpaint.frame import Edge
 from overpaint.geometry import Box, Size
 from overpaint.mask import Mask
-from overpaint.picture import Encoded, Picture, encode, format_of, open_picture, write_file
+from overpaint.picture import (
+    Encoded,
+    Picture,
+    check_writable,
+    encode,
+    extension_of,
+    format_named,
+    format_of_path,
+    open_picture,
+    write_file,
+)
 from overpaint.record import Record, RegionRecord, embed, sidecar_path
 from overpaint.request import EditRequest, Execution, ResolvedRequest
 
@@ -165,10 +175,10 @@ class Edited:
 
     def _extension(self, format: str | None) -> str:
         source = self.original.source
-        chosen = format or default_format(self.original)
-        if format is None and source.path is not None and format_of(source.path) == chosen:
-            return source.path.suffix
-        return EXTENSIONS[chosen]
+        own = default_format(self.original)
+        chosen = own if format is None else format_named(format)
+        kept = source.path is not None and chosen == own == source.format and _named(source.path) == own
+        return source.path.suffix if kept and source.path is not None else extension_of(chosen)
 
     def encode(self, format: str | None = None, *, quality: int | None = None, record: RecordMode = "embed") -> Encoded:
         """The result as a file's bytes.
@@ -206,11 +216,11 @@ class Edited:
             OutputError: The file exists, its folder does not, or its format can't hold the picture.
         """
         target = Path(path) if path is not None else self.default_path(format)
-        format = format or format_of(target) or self._no_format(target)
+        format = format_named(format) if format is not None else format_of_path(target)
         sidecar = sidecar_path(target) if record == "sidecar" else None
         for file in (target, sidecar):
-            if file is not None and not overwrite and file.exists():
-                raise OutputError(f"{file} exists already: choose another name, or allow it to be overwritten")
+            if file is not None:
+                check_writable(file, overwrite=overwrite)
         encoded = self.encode(format, quality=quality, record=record)
         reach, changed, largest = self._measure(encoded)
         write_file(target, encoded.data, overwrite=overwrite)
@@ -228,14 +238,6 @@ class Edited:
             sidecar=sidecar,
             notes=encoded.notes,
         )
-
-    def _no_format(self, target: Path) -> str:
-        if target.suffix:
-            raise OutputError(
-                f"{target.name}: the extension {target.suffix!r} is none that can be written; "
-                f"there are {', '.join(sorted(EXTENSIONS.values()))}"
-            )
-        return default_format(self.original)
 
     def _measure(self, encoded: Encoded) -> tuple[int, int, int]:
         """Reach, pixels changed beyond it and the largest change, as a reader of this file finds them."""
@@ -258,12 +260,18 @@ class Edited:
         return save_layers(self, path, overwrite=overwrite)
 
 
-EXTENSIONS = {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "tiff": ".tif", "avif": ".avif"}
-
-
 def default_format(picture: Picture) -> str:
-    """The picture's own format where it can be written, PNG otherwise."""
-    return picture.source.format if picture.source.format in EXTENSIONS else "png"
+    """The picture's own format, where that can be written without loss of what is not touched; PNG otherwise."""
+    own = picture.source.format
+    return own if own in ("png", "jpeg", "webp", "tiff", "avif") else "png"
+
+
+def _named(path: Path) -> str | None:
+    """The format that the path's extension names, or None."""
+    try:
+        return format_of_path(path)
+    except OutputError:
+        return None
 
 
 def pixel_digest(picture: Picture) -> str:

@@ -14,7 +14,8 @@ from overpaint.engines import Canvas, EngineCard, Painted
 from overpaint.finish import Correction, correct
 from overpaint.frame import Region
 from overpaint.geometry import Box
-from overpaint.picture import Bridge, Picture, Samples, bridge_for
+from overpaint.picture import Picture, Samples
+from overpaint.picture.colour import Bridge, bridge_for
 
 from .stage import Stage, edge_extended
 

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from overpaint.geometry import Size
 from overpaint.mask import Mask
-from overpaint.picture import Picture, bridge_for, from_array
+from overpaint.picture import Picture, from_array
+from overpaint.picture.colour import bridge_for
 
 GAP = 12
 MOST_SIDE = 4096

@@ -1,0 +1,382 @@
+"""The studio: one door, with engines that do a known thing behind it."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import overpaint
+from overpaint import Edit, EditFailure, EditRequest, Mask, Monitor, Studio
+from overpaint.engines import Canvas, EngineCard, Painted
+from overpaint.errors import (
+    Cancelled,
+    EngineError,
+    MaskError,
+    OutputError,
+    PictureError,
+    RequestError,
+    UnknownEngineError,
+)
+from overpaint.geometry import Box, Size
+from overpaint.picture import Picture, encode, from_array, open_picture
+from stand_ins import LEARNED, StandIn, echo, flat, noise, shifting, waiting
+from test_untouched import picture_of
+
+SIZE = Size(96, 64)
+
+
+@pytest.fixture
+def picture() -> Picture:
+    return picture_of(SIZE, "rgb", 8)
+
+
+@pytest.fixture
+def photo(tmp_path: Path, picture: Picture) -> Path:
+    path = tmp_path / "photo.png"
+    path.write_bytes(encode(picture, "png").data)
+    return path
+
+
+@pytest.fixture
+def mask() -> Mask:
+    return Mask.box(SIZE, Box(30, 20, 50, 36))
+
+
+def edit(engine: StandIn, picture: object, **settings: object) -> overpaint.Edited:
+    with Studio() as studio:
+        studio.add_engine(engine)
+        return studio.edit(picture, engine="stand-in", **{"intent": "custom", **settings})
+
+
+def test_the_same_seed_gives_the_same_picture_and_another_another(picture, mask):
+    one, same, other = (edit(noise(), picture, mask=mask, seed=seed).picture.samples for seed in (5, 5, 6))
+    assert np.array_equal(one, same)
+    assert not np.array_equal(one, other)
+
+
+def test_a_seed_left_open_is_drawn_and_told(picture, mask):
+    first, second = edit(noise(), picture, mask=mask), edit(noise(), picture, mask=mask, seed=-1)
+    assert first.resolved.seed >= 0
+    assert first.resolved.seed != second.resolved.seed
+    again = edit(noise(), picture, mask=mask, seed=first.resolved.seed)
+    assert np.array_equal(again.picture.samples, first.picture.samples)
+
+
+def test_region_k_is_painted_with_seed_plus_k(picture):
+    mask = Mask.box(SIZE, Box(2, 2, 8, 8)).union(Mask.box(SIZE, Box(80, 50, 90, 60)))
+    engine = echo()
+    edited = edit(engine, picture, mask=mask, padding=4, seed=40)
+    assert [canvas.seed for canvas in engine.canvases] == [40, 41]
+    assert [region.seed for region in edited.regions] == [40, 41]
+
+
+def test_a_request_says_it_all_and_gives_the_same_picture_again(picture, mask):
+    first = edit(noise(), picture, mask=mask, seed=7, grow=3.0)
+    request = EditRequest.from_json(first.request.to_json())
+    with Studio() as studio:
+        studio.add_engine(noise())
+        again = studio.edit(picture, request)
+    assert np.array_equal(again.picture.samples, first.picture.samples)
+    assert again.resolved.digest == first.resolved.digest
+
+
+def test_a_request_for_another_picture_is_refused(picture, mask):
+    first = edit(echo(), picture, mask=mask, seed=7)
+    other = picture_of(SIZE, "rgb", 8, seed=9)
+    from overpaint.request import picture_blob
+
+    with pytest.raises(RequestError, match="another picture"):
+        edit(echo(), other, request=first.request.merged(image=picture_blob(picture)))
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+@pytest.mark.parametrize("size", [Size(96, 64), Size(220, 150)])
+def test_a_shift_that_the_engine_shows_in_its_evidence_is_taken_back(depth, size):
+    picture = picture_of(size, "rgb", depth)
+    mask = Mask.ellipse(size, Box(30, 20, 70, 50))
+    card = EngineCard(name="stand-in", title="", kind="learned", sizes=LEARNED.sizes)
+    shifted = edit(shifting((0.05, -0.04, 0.03), card), picture, mask=mask, colour_match=False, seam=False)
+    fixed = edit(shifting((0.05, -0.04, 0.03), card), picture, mask=mask)
+    core = mask.core
+    levels = 255 / picture.maximum
+
+    def error(edited):
+        change = edited.picture.samples[core].astype(float) - picture.samples[core]
+        return np.abs(change.mean(axis=0)).max() * levels
+
+    assert error(shifted) > 7
+    assert error(fixed) < 0.6
+
+
+def test_a_learned_engine_gets_srgb_at_its_own_size_and_the_settings(picture, mask):
+    engine = echo(LEARNED)
+    edit(engine, picture, mask=mask, prompt="a red flower", strength=0.6, steps=12)
+    (canvas,) = engine.canvases
+    assert canvas.size.width % 8 == canvas.size.height % 8 == 0
+    assert canvas.size.area >= 64 * 64 * 0.98
+    assert canvas.settings["prompt"] == "a red flower"
+    assert canvas.settings["strength"] == 0.6
+    assert canvas.settings["steps"] == 12
+    assert canvas.pixels.dtype == canvas.mask.dtype == np.float32
+    assert 0 <= canvas.pixels.min() <= canvas.pixels.max() <= 1
+
+
+def test_an_engine_that_repeats_what_it_saw_changes_nothing(picture, mask):
+    for depth in (8, 16):
+        deep = picture_of(SIZE, "rgb", depth)
+        assert np.array_equal(edit(echo(), deep, mask=mask).picture.samples, deep.samples)
+
+
+def test_background_repaints_all_but_the_subject(picture, mask):
+    edited = edit(flat(1.0), picture, mask=mask, intent="background", prompt="a beach")
+    subject = edited.picture.samples[24:32, 34:46]
+    assert np.array_equal(subject, picture.samples[24:32, 34:46])
+    assert (edited.picture.samples[:15, :25] == 255).all()
+
+
+def test_the_transparent_part_of_a_cut_out_is_its_background():
+    cut = picture_of(SIZE, "rgb+alpha", 8)
+    request = EditRequest.of(intent="background", prompt="sea", mask={"parts": [{"kind": "alpha"}]})
+    edited = edit(flat(1.0), cut, request=request)
+    hidden = cut.alpha == 0
+    assert (edited.picture.samples[hidden] == 255).all()
+    assert (edited.picture.alpha[hidden] == 255).all(), "the new background is seen"
+    opaque = np.asarray(cut.alpha == 255)
+    assert np.array_equal(edited.picture.samples[opaque & ~edited.touched], cut.samples[opaque & ~edited.touched])
+
+
+@pytest.mark.parametrize(
+    ("intent", "seen"), [("remove", False), ("replace", False), ("add", True), ("background", True)]
+)
+def test_alpha_follows_the_intent_and_an_option_overrides_it(intent, seen):
+    cut = picture_of(SIZE, "rgb+alpha", 8)
+    mask = Mask.full(SIZE) if intent != "background" else Mask.box(SIZE, Box(0, 0, 2, 2))
+    edited = edit(flat(), cut, mask=mask, intent=intent, prompt="x")
+    inner = edited.picture.alpha[10:, 10:]
+    assert (inner == 255).all() if seen else np.array_equal(inner, cut.alpha[10:, 10:])
+    kept = edit(flat(), cut, mask=mask, intent=intent, prompt="x", alpha="keep")
+    assert np.array_equal(kept.picture.alpha, cut.alpha)
+
+
+def test_transparent_pixels_are_shown_as_edge_extended_colour_and_not_to_be_copied_from():
+    samples = np.full((*SIZE.shape, 3), 180, np.uint8)
+    alpha = np.full(SIZE.shape, 255, np.uint8)
+    alpha[:, 60:], samples[:, 60:] = 0, 0
+    engine = echo()
+    edit(engine, Picture(samples, alpha), mask=Mask.box(SIZE, Box(40, 20, 55, 40)), area="whole")
+    (canvas,) = engine.canvases
+    assert np.allclose(canvas.pixels, 180 / 255)
+    assert canvas.usable is not None
+    assert not canvas.usable[:, 60:].any()
+    assert canvas.usable[:, :60].all()
+
+
+def test_a_sketch_is_laid_over_what_the_engine_sees_and_is_the_mask_where_there_is_none(picture):
+    sketch = np.zeros((*SIZE.shape, 4), np.uint8)
+    sketch[20:30, 40:60] = [255, 0, 0, 255]
+    engine = echo()
+    edited = edit(engine, picture, sketch=sketch, area="whole")
+    assert edited.mask.bounds == Box(40, 20, 60, 30)
+    assert np.allclose(engine.canvases[0].pixels[20:30, 40:60], [1, 0, 0])
+    assert (edited.picture.samples[20:30, 40:60] == [255, 0, 0]).all()
+    outside = ~edited.touched
+    assert np.array_equal(edited.picture.samples[outside], picture.samples[outside])
+
+
+def test_progress_reaches_the_one_who_waits(picture, mask):
+    def paint(canvas: Canvas, monitor: Monitor) -> Painted:
+        for step in range(1, 5):
+            monitor.progress(step, 4)
+        return Painted(canvas.pixels)
+
+    seen: list[tuple[int, int]] = []
+    edit(StandIn(paint), picture, mask=mask, monitor=Monitor(lambda step, steps: seen.append((step, steps))))
+    assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def test_cancelling_stops_the_engine_and_paints_nothing(picture, mask):
+    gate, started = threading.Event(), threading.Event()
+    monitor = Monitor()
+    with Studio() as studio:
+        studio.add_engine(waiting(gate, started))
+        caught: list[BaseException] = []
+
+        def run() -> None:
+            try:
+                studio.edit(picture, mask=mask, engine="stand-in", monitor=monitor)
+            except BaseException as error:
+                caught.append(error)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        assert started.wait(10)
+        monitor.cancel()
+        thread.join(10)
+        assert not thread.is_alive()
+        assert isinstance(caught[0], Cancelled)
+        # The engine goes on with the next one.
+        gate.set()
+        assert studio.edit(picture, mask=mask, engine="stand-in").reach >= 0
+
+
+@pytest.mark.parametrize(
+    ("paint", "message"),
+    [
+        (lambda canvas, monitor: 1 / 0, "division by zero"),
+        (lambda canvas, monitor: Painted(np.full_like(canvas.pixels, np.nan)), "not finite"),
+        (lambda canvas, monitor: Painted(canvas.pixels[:-1]), "shape"),
+    ],
+)
+def test_a_failing_engine_is_one_clear_error_and_the_studio_goes_on(picture, mask, paint, message):
+    with Studio() as studio:
+        studio.add_engine(StandIn(paint))
+        with pytest.raises(EngineError, match=message):
+            studio.edit(picture, mask=mask, engine="stand-in")
+        studio.add_engine(echo())
+        studio.edit(picture, mask=mask, engine="stand-in")
+
+
+def test_many_edits_come_in_order_and_a_bad_one_costs_no_other(picture, mask, tmp_path):
+    edits = [
+        (picture, mask),
+        Edit(tmp_path / "missing.png", mask),
+        Edit(picture, Mask.empty(SIZE)),
+        Edit(picture, mask, settings={"seed": 11}),
+        (picture, Mask.full(Size(5, 5))),
+        (picture, mask),
+    ]
+    with Studio() as studio:
+        studio.add_engine(noise())
+        results = list(studio.edit_many(edits, engine="stand-in", intent="remove", seed=3))
+    failed = [isinstance(result, EditFailure) for result in results]
+    assert failed == [False, True, True, False, True, False]
+    assert isinstance(results[1].error, PictureError)
+    assert isinstance(results[2].error, MaskError)
+    assert [results[k].resolved.seed for k in (0, 3, 5)] == [3, 11, 3]
+    assert np.array_equal(results[0].picture.samples, results[5].picture.samples)
+
+
+def test_leaving_many_edits_early_calls_off_the_rest(picture, mask):
+    engine = echo()
+    with Studio() as studio:
+        studio.add_engine(engine)
+        for _ in studio.edit_many([(picture, mask)] * 50, engine="stand-in"):
+            break
+    assert len(engine.canvases) < 10
+
+
+BAD = {
+    "mask of another size": ({"mask": Mask.full(Size(10, 10))}, MaskError, "10x10.*96x64"),
+    "swapped mask": ({"mask": Mask.full(SIZE.swapped)}, MaskError, "swapped"),
+    "empty mask": ({"mask": Mask.empty(SIZE)}, MaskError, "empty"),
+    "no mask": ({}, MaskError, "needs a mask"),
+    "unknown engine": ({"mask": Mask.full(SIZE), "engine": "exemplary"}, UnknownEngineError, "did you mean 'exemplar'"),
+    "unknown intent": ({"mask": Mask.full(SIZE), "intent": "remve"}, RequestError, "remove"),
+    "unknown setting": ({"mask": Mask.full(SIZE), "denoising_strength": 0.5}, RequestError, "strength"),
+    "strength 2": ({"mask": Mask.full(SIZE), "strength": 2.0}, RequestError, "between 0 and 1.*2"),
+    "strength NaN": ({"mask": Mask.full(SIZE), "strength": float("nan")}, RequestError, "strength.*nan"),
+    "seed false": ({"mask": Mask.full(SIZE), "seed": False}, RequestError, "seed.*False"),
+    "a model": ({"mask": Mask.full(SIZE), "model": "sd15"}, RequestError, "sd15"),
+    "unknown option": ({"mask": Mask.full(SIZE), "engine": "telea", "options": {"radios": 3}}, RequestError, "radios"),
+    "no margins": ({"intent": "expand"}, RequestError, "margins"),
+    "absurd margins": ({"intent": "expand", "margins": (10**6, 0, 10**6, 0)}, RequestError, "margins|pixels"),
+    "no prompt engine": (
+        {"mask": Mask.full(SIZE), "intent": "replace", "prompt": "x", "engine": None},
+        RequestError,
+        "prompt",
+    ),
+    "sketch of another size": ({"sketch": np.zeros((3, 3, 4), np.uint8)}, RequestError, "sketch"),
+    "background without background": ({"mask": Mask.full(SIZE), "intent": "background"}, MaskError, "background"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_one_clear_error(name, picture):
+    settings, kind, message = BAD[name]
+    with Studio() as studio, pytest.raises(kind, match=f"(?s){message}"):
+        studio.edit(picture, **{"intent": "remove", "engine": "telea", **settings})
+
+
+def test_a_result_is_named_after_its_picture_and_never_written_over_another(photo, mask, tmp_path):
+    edited = edit(flat(), photo, mask=mask, intent="remove")
+    saved = edited.save()
+    assert saved.path == tmp_path / "photo.remove.png"
+    before = saved.path.read_bytes()
+    with pytest.raises(OutputError, match="exists"):
+        edited.save()
+    assert saved.path.read_bytes() == before
+    assert edited.save(overwrite=True).sha256
+    with pytest.raises(OutputError, match="nowhere"):
+        edited.save(tmp_path / "nowhere" / "x.png")
+    with pytest.raises(OutputError, match=r"\.xyz"):
+        edited.save(tmp_path / "x.xyz")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["photo.png", "photo.remove.png"]
+
+
+def test_a_picture_from_memory_needs_a_name(picture, mask, tmp_path):
+    edited = edit(flat(), picture, mask=mask)
+    with pytest.raises(OutputError, match="give a path"):
+        edited.save()
+    assert edited.save(tmp_path / "x.png").format == "png"
+
+
+def test_the_comparison_shows_before_mask_and_after(picture, mask):
+    edited = edit(flat(1.0), picture, mask=mask)
+    shown = edited.comparison()
+    height, width = SIZE.height, SIZE.width
+    assert shown.samples.shape == (height, 3 * width + 24, 3)
+    assert np.array_equal(shown.samples[:, :width], picture.samples)
+    assert np.array_equal(shown.samples[:, -width:], edited.picture.samples)
+    tinted = shown.samples[:, width + 12 : 2 * width + 12]
+    assert np.array_equal((tinted != picture.samples).any(axis=2), mask.support)
+
+
+@pytest.mark.parametrize("mode", ["rgb", "rgb+alpha", "grey", "cmyk"])
+@pytest.mark.parametrize("depth", [8, 16])
+def test_layers_hold_the_original_and_what_was_painted(mode, depth, tmp_path, mask):
+    from psd_tools import PSDImage
+
+    picture = picture_of(SIZE, mode, depth)
+    edited = edit(noise(), picture, mask=mask, seed=1)
+    path = edited.save_layers(tmp_path / "out.psd")
+    document = PSDImage.open(path)
+    assert (document.width, document.height, document.depth) == (*SIZE, depth)
+    assert [layer.name for layer in document] == ["Original", "Custom"]
+    original, painted = document[0].numpy("color"), document[1].numpy("color")
+    top = picture.maximum
+    stored = np.rint(original * top)
+    wanted = picture.samples.astype(np.float64)
+    assert np.array_equal(stored, wanted) or np.array_equal(stored, top - wanted), "CMYK is stored inverted"
+    region = edited.regions[0]
+    assert painted.shape[:2] == region.weight.shape
+    assert (document[1].left, document[1].top) == (region.box.left, region.box.top)
+    with pytest.raises(OutputError, match="exists"):
+        edited.save_layers(path)
+
+
+def test_what_a_record_says_is_what_was_done(photo, mask, tmp_path):
+    edited = edit(noise(), photo, mask=mask, intent="remove", seed=4)
+    record = edited.record
+    assert record.request == edited.request
+    assert record.resolved.seed == 4
+    assert record.reach == edited.reach == 5
+    assert record.regions[0].frame == tuple(edited.regions[0].frame)
+    assert set(edited.timings) >= {"open", "prepare", "paint", "finish"}
+
+
+def test_the_library_in_one_call_each(tmp_path, picture):
+    path = tmp_path / "a.png"
+    path.write_bytes(encode(picture, "png").data)
+    opened = overpaint.open(path)
+    mask = Mask.box(opened.size, (30, 20, 50, 36), feather=4)
+    removed = overpaint.remove(opened, mask, engine="telea")
+    expanded = overpaint.expand(path, left=8, engine="blur")
+    many = list(overpaint.edit_many([(path, mask), (path, mask)], intent="remove", engine="telea"))
+    assert removed.resolved.engine == "telea"
+    assert expanded.picture.size == Size(104, 64)
+    assert all(np.array_equal(one.picture.samples, removed.picture.samples) for one in many)
+    assert overpaint.remove(opened, mask, seed=2).resolved.engine == "exemplar"
+    assert open_picture(overpaint.save(from_array(opened.samples), tmp_path / "b.png")).size == SIZE
