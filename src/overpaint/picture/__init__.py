@@ -1,1 +1,36 @@
-"""Pictures: read, write, depth, colour, metadata."""
+"""Pictures: read, write, depth, colour, metadata.
+
+Opening and encoding say for themselves what survives. `picture.colour` has the bridges to an engine's colours,
+`picture.exif` and `picture.xmp` what is read from and put into those blocks.
+"""
+
+from __future__ import annotations
+
+from ._picture import Colour, Metadata, Picture, Samples, Source
+from .encode import Encoded, encode, extension_of, format_named, format_of_path, formats
+from .files import check_writable, write_file
+from .limits import Limits
+from .open import format_of, open_picture
+from .pil import from_array, from_pil, to_pil
+
+__all__ = [
+    "Colour",
+    "Encoded",
+    "Limits",
+    "Metadata",
+    "Picture",
+    "Samples",
+    "Source",
+    "check_writable",
+    "encode",
+    "extension_of",
+    "format_named",
+    "format_of",
+    "format_of_path",
+    "formats",
+    "from_array",
+    "from_pil",
+    "open_picture",
+    "to_pil",
+    "write_file",
+]

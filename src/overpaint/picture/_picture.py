@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -138,7 +138,8 @@ class Picture:
 def _frozen(values: Samples) -> Samples:
     """A contiguous read-only view; whoever made the array must not write to it any more."""
     if values.flags.writeable or not values.flags.c_contiguous:
-        view: Samples = np.ascontiguousarray(values).view()
+        view: Any = np.ascontiguousarray(values).view()
         view.flags.writeable = False
-        return view
+        frozen: Samples = view
+        return frozen
     return values

@@ -1,0 +1,154 @@
+"""Reading and writing AVIF (AV1 Image File Format 1.1) and, with the extra `heif`, HEIC.
+
+8 bits are decoded by Pillow, 10 and 12 by OpenCV (both libavif); the latter come as 16 bits with the high bits repeated
+below, so that the way back is exact. OpenCV writes AVIF exactly (identity matrix, 4:4:4, quality 100); Pillow doesn't.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from overpaint.errors import MissingExtraError, OutputError, PictureError
+
+from . import bmff
+from . import exif as exif_blocks
+from . import xmp as xmp_packets
+from ._picture import Colour, Metadata, Picture
+from .decoded import Decoded, Pixels, of_image, split
+from .limits import Limits
+from .pil import to_8
+
+LARGEST_SIDE = 65536
+_SPEED = 8  # of 10; slower ones save a few percent of a lossless file and take more than twice as long
+
+
+def read(data: bytes, limits: Limits) -> Decoded:
+    """An AVIF file. Sequences are refused: an edit would lose all frames but one."""
+    contents = bmff.read(data)
+    for width, height in contents.sizes:
+        limits.check_pixels(width, height)
+    from PIL.AvifImagePlugin import AvifImageFile
+
+    image = AvifImageFile(io.BytesIO(data))
+    limits.check_pixels(*image.size)
+    if getattr(image, "n_frames", 1) > 1:
+        raise PictureError("the AVIF file is animated; give one frame as a still picture")
+    if contents.depth <= 8:
+        image.load()
+        pixels = of_image(image)
+    else:
+        pixels = _decoded_deep(data, contents.depth)
+    metadata, _ = _metadata(contents)
+    words = f"{pixels.colour}{'+alpha' if pixels.alpha is not None else ''} {contents.depth}-bit"
+    return Decoded(pixels, metadata, contents.orientation, False, words)
+
+
+def read_heif(data: bytes, limits: Limits) -> Decoded:
+    """A HEIC or HEIF file: its primary picture. MissingExtraError without pillow-heif."""
+    try:
+        import pillow_heif
+    except ImportError as error:
+        raise MissingExtraError.of("reading HEIC and HEIF files", "heif") from error
+    contents = bmff.read(data)
+    for width, height in contents.sizes:
+        limits.check_pixels(width, height)
+    # libheif turns and mirrors by itself, so that nothing is left to be done.
+    found = pillow_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
+    pixels = split(np.array(np.asarray(found)))
+    metadata, _ = _metadata(contents)
+    return Decoded(pixels, metadata, 1, False, f"{pixels.colour} {contents.depth}-bit")
+
+
+def _metadata(contents: bmff.Contents) -> tuple[Metadata, int]:
+    """Metadata, and what EXIF says of orientation, which these formats tell otherwise and readers pass over."""
+    exif, orientation = exif_blocks.sanitised(contents.exif) if contents.exif else (None, 1)
+    xmp = xmp_packets.sanitised(contents.xmp) if contents.xmp else None
+    return Metadata(icc=contents.icc, exif=exif, xmp=xmp, dpi=exif_blocks.resolution(exif)), orientation
+
+
+def _decoded_deep(data: bytes, depth: int) -> Pixels:
+    import cv2
+
+    values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if values is None or values.dtype != np.uint16:
+        raise PictureError("the AVIF file's pixels are damaged")
+    if values.ndim == 3:
+        values = cv2.cvtColor(values, cv2.COLOR_BGR2RGB if values.shape[2] == 3 else cv2.COLOR_BGRA2RGBA)
+    return split(widened(values, depth))
+
+
+def widened(values: NDArray[np.uint16], depth: int) -> NDArray[np.uint16]:
+    """10 or 12 bits as 16: the high bits repeated below, 0 and the maximum kept."""
+    return (values << (16 - depth) | values >> (2 * depth - 16)).astype(np.uint16)
+
+
+def write(picture: Picture, quality: int | None) -> tuple[bytes, bool, int]:
+    """The picture as AVIF: bytes, whether they decode to exactly the picture, and the bits a sample that they have.
+
+    8 bits without a quality are exact. 16 bits become 12, or as many as the AVIF file had that the picture came from;
+    that is exact only where the values were made from so many bits.
+    """
+    import cv2
+
+    depth = _depth_for(picture)
+    planes: list[NDArray[Any]] = [picture.samples if picture.colour is Colour.GREY else picture.samples[..., ::-1]]
+    if picture.alpha is not None:
+        if picture.colour is Colour.GREY:
+            planes = [np.repeat(picture.samples, 3, axis=2)]
+        planes.append(picture.alpha[..., np.newaxis])
+    whole = np.ascontiguousarray(np.concatenate(planes, axis=2))
+    values = whole
+    if depth > 8:
+        values = np.rint(whole * ((2**depth - 1) / 65535)).astype(np.uint16)
+    metadata = picture.metadata
+    kinds, blocks = [], []
+    for kind, block in (
+        (cv2.IMAGE_METADATA_ICCP, metadata.icc),
+        (cv2.IMAGE_METADATA_EXIF, metadata.exif),
+        (cv2.IMAGE_METADATA_XMP, metadata.xmp),
+    ):
+        if block:
+            kinds.append(kind)
+            blocks.append(np.frombuffer(block, np.uint8))
+    settings = [cv2.IMWRITE_AVIF_QUALITY, 100 if quality is None else quality]
+    settings += [cv2.IMWRITE_AVIF_DEPTH, depth, cv2.IMWRITE_AVIF_SPEED, _SPEED]
+    done, data = cv2.imencodeWithMetadata(".avif", values, kinds, blocks, settings)
+    if not done:
+        raise OutputError(f"the AVIF encoder failed on a picture of {picture.size}")
+    exact = (quality is None or quality == 100) and (depth == 8 or np.array_equal(widened(values, depth), whole))
+    return data.tobytes(), exact, depth
+
+
+def _depth_for(picture: Picture) -> int:
+    if picture.depth == 8:
+        return 8
+    if picture.source.format == "avif" and picture.source.data is not None:
+        return max(10, bmff.read(picture.source.data).depth)
+    return 12
+
+
+def write_heif(picture: Picture, quality: int | None) -> bytes:
+    """The picture as HEIC of 8 bits, 4:4:4; always lossy. MissingExtraError without pillow-heif."""
+    try:
+        import pillow_heif
+    except ImportError as error:
+        raise MissingExtraError.of("writing HEIC files", "heif") from error
+    samples, alpha = to_8(picture.samples), picture.alpha
+    planes: list[NDArray[Any]] = [np.repeat(samples, 3, axis=2) if picture.colour is Colour.GREY else samples]
+    if alpha is not None:
+        planes.append(to_8(alpha)[..., np.newaxis])
+    values = np.ascontiguousarray(np.concatenate(planes, axis=2))
+    image = pillow_heif.from_bytes("RGBA" if alpha is not None else "RGB", tuple(picture.size), values.tobytes())
+    out = io.BytesIO()
+    metadata = picture.metadata
+    extra = {"icc_profile": metadata.icc} if metadata.icc else {}
+    if metadata.icc:
+        image.info["icc_profile"] = metadata.icc
+        image.info["icc_profile_type"] = "prof"
+    del extra
+    image.save(out, quality=95 if quality is None else quality, chroma=444, exif=metadata.exif, xmp=metadata.xmp)
+    return out.getvalue()

@@ -1,0 +1,158 @@
+"""A picture as the bytes of a file."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from dataclasses import dataclass, replace
+from pathlib import PurePath
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from overpaint.errors import OutputError, did_you_mean
+
+from . import avif, jpeg_write, png_write, tiff_write, webp
+from ._picture import Colour, Picture
+from .pil import to_8
+
+_EXTENSIONS = {
+    "png": (".png", ".apng"),
+    "jpeg": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "webp": (".webp",),
+    "tiff": (".tif", ".tiff"),
+    "avif": (".avif",),
+    "heif": (".heic", ".heif", ".hif"),
+}
+_LARGEST = {"png": 2**31 - 1, "jpeg": jpeg_write.LARGEST_SIDE, "webp": webp.LARGEST_SIDE, "tiff": 2**31 - 1}
+_LARGEST |= {"avif": avif.LARGEST_SIDE, "heif": avif.LARGEST_SIDE}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Encoded:
+    """A picture as the bytes of a file.
+
+    Attributes:
+        data: The file.
+        format: One of `formats()`.
+        fidelity: "lossless": it decodes to exactly the picture. "blocks": a JPEG file in which untouched blocks are
+            those of the original. "re-encoded": every pixel may differ a little.
+        touched: (H, W) as displayed: where the decoded file may differ from the decoded original file. None: anywhere,
+            or not known.
+        notes: What people should know: "reduced to 8 bits", ...
+    """
+
+    data: bytes
+    format: str
+    fidelity: Literal["lossless", "blocks", "re-encoded"]
+    touched: NDArray[np.bool_] | None = None
+    notes: tuple[str, ...] = ()
+
+
+def formats() -> tuple[str, ...]:
+    """The formats that can be written; "heif" only with the extra of that name."""
+    names = ("png", "jpeg", "webp", "tiff", "avif")
+    return (*names, "heif") if importlib.util.find_spec("pillow_heif") else names
+
+
+def format_named(name: str) -> str:
+    """The format that a name or extension means: "jpg", ".JPEG" and "jpeg" are "jpeg". OutputError for unknown ones."""
+    wanted = name.lower().lstrip(".")
+    for known, extensions in _EXTENSIONS.items():
+        if wanted == known or f".{wanted}" in extensions:
+            return known
+    raise OutputError(f"no format is called {name!r}; use {', '.join(formats())}{did_you_mean(wanted, _EXTENSIONS)}")
+
+
+def format_of_path(path: str | os.PathLike[str]) -> str:
+    """The format that a file's extension asks for. OutputError when it has none or one that can't be written."""
+    extension = PurePath(path).suffix
+    if not extension:
+        raise OutputError(f"{path} has no extension that tells the format; use one of .{', .'.join(formats())}")
+    return format_named(extension)
+
+
+def extension_of(format: str) -> str:
+    """The usual extension, with its dot: ".jpg" for "jpeg"."""
+    return _EXTENSIONS[format_named(format)][0]
+
+
+def encode(
+    picture: Picture, format: str, *, quality: int | None = None, touched: NDArray[np.bool_] | None = None
+) -> Encoded:
+    """The picture in a format, with all metadata that the format can hold.
+
+    PNG and TIFF are always exact. WebP and AVIF are exact unless a quality is given (AVIF of 16-bit pictures: see the
+    notes that come back). JPEG keeps the untouched blocks, the tables and the sampling of a JPEG file that the picture
+    came from; otherwise, and when a quality is given, it is coded anew (95 and 4:4:4 by default).
+
+    Args:
+        picture: What to encode.
+        format: One of `formats()`.
+        quality: 1 to 100, for JPEG, WebP, AVIF and HEIF; None for the ways above. PNG and TIFF have no quality.
+        touched: (H, W): where the picture's pixels may differ from those of the file that it came from.
+
+    Raises:
+        OutputError: The format can't hold the picture (alpha in JPEG, CMYK in PNG, a side too long), or the quality is
+            out of range or without a meaning.
+        MissingExtraError: "heif" without pillow-heif.
+    """
+    format = format_named(format)
+    _check(picture, format, quality, touched)
+    notes: list[str] = []
+    if picture.depth == 16 and format in ("jpeg", "webp", "heif"):
+        alpha = None if picture.alpha is None else to_8(picture.alpha)
+        picture = replace(picture, samples=to_8(picture.samples), alpha=alpha)
+        notes.append(f"reduced to 8 bits: {format.upper()} can't hold 16")
+    found = jpeg_write.write(picture, quality, touched) if format == "jpeg" else _others(picture, format, quality)
+    exact = found.fidelity == "lossless" and not notes
+    fidelity = "re-encoded" if found.fidelity == "lossless" and not exact else found.fidelity
+    notes += [*found.notes, *_left_out(picture, format)]
+    reached = touched if exact else found.touched
+    return Encoded(found.data, format, fidelity, reached, tuple(notes))
+
+
+def _others(picture: Picture, format: str, quality: int | None) -> Encoded:
+    if format == "png":
+        return Encoded(png_write.write(picture), format, "lossless")
+    if format == "tiff":
+        return Encoded(tiff_write.write(picture), format, "lossless")
+    words = () if quality is None else (f"re-encoded as {format.upper()} quality {quality}",)
+    if format == "webp":
+        return Encoded(
+            webp.write(picture, quality), format, "lossless" if quality is None else "re-encoded", None, words
+        )
+    if format == "heif":
+        words = words or ("re-encoded as HEIF quality 95",)
+        return Encoded(avif.write_heif(picture, quality), format, "re-encoded", None, words)
+    data, exact, depth = avif.write(picture, quality)
+    if not exact and quality is None:
+        words = (f"reduced to {depth} bits: AVIF can't hold 16",)
+    return Encoded(data, format, "lossless" if exact else "re-encoded", None, words)
+
+
+def _check(picture: Picture, format: str, quality: int | None, touched: NDArray[np.bool_] | None) -> None:
+    if quality is not None and (isinstance(quality, bool) or not 1 <= quality <= 100):
+        raise OutputError(f"quality must be 1 to 100, not {quality!r}")
+    if quality is not None and format in ("png", "tiff"):
+        raise OutputError(f"{format.upper()} is always exact and has no quality; leave quality={quality} out")
+    if picture.alpha is not None and format == "jpeg":
+        raise OutputError("JPEG can't hold transparency; use PNG, WebP, AVIF or TIFF")
+    if picture.colour is Colour.CMYK and format not in ("jpeg", "tiff"):
+        raise OutputError(f"{format.upper()} can't hold CMYK; use TIFF or JPEG")
+    if max(picture.size) > _LARGEST[format]:
+        largest = _LARGEST[format]
+        raise OutputError(f"{format.upper()} can't hold {picture.size}: a side has at most {largest}; use PNG or TIFF")
+    if touched is not None and touched.shape != picture.size.shape:
+        raise OutputError(f"touched must have the picture's shape {picture.size.shape}, not {touched.shape}")
+
+
+def _left_out(picture: Picture, format: str) -> list[str]:
+    """Metadata that the format has no place for."""
+    notes = []
+    if picture.metadata.iptc and format in ("webp", "avif", "heif"):
+        notes.append(f"IPTC left out: {format.upper()} has no place for it")
+    if picture.metadata.text and format != "png":
+        notes.append(f"PNG text left out: {', '.join(sorted(picture.metadata.text))}")
+    return notes

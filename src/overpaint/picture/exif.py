@@ -1,0 +1,339 @@
+"""EXIF blocks (CIPA DC-008): cleaned on reading, and given a comment without moving anything else.
+
+A block is the TIFF structure without the `Exif\\0\\0` prefix. Maker notes hold offsets that only their maker knows, so
+nothing is ever moved: values are patched where they stand, and what is new goes to the end.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator
+
+from .ifd import (
+    EXIF_IFD,
+    GPS_IFD,
+    INTEROP_IFD,
+    LONG,
+    ORIENTATION,
+    SHORT,
+    UNDEFINED,
+    Block,
+    Directory,
+    MalformedIFD,
+    Value,
+    directory_bytes,
+    entry_bytes,
+)
+from .jpeg_segments import end_of
+
+USER_COMMENT = 0x9286
+_EMPTY = b"MM\0*\0\0\0\x08\0\0\0\0\0\0"
+_PREVIEW = re.compile(rb"\xff\xd8\xff[\xc0-\xcf\xda-\xdf\xe0-\xef\xfe]")
+# Tags of a TIFF's first directory that tell of the picture's making, and not of how its pixels are stored.
+DESCRIPTIVE = frozenset(
+    {270, 271, 272, 305, 306, 315, 316, 33432, 18246, 18249, 40091, 40092, 40093, 40094, 40095, 50341}
+)
+
+
+def sanitised(exif: bytes) -> tuple[bytes | None, int]:
+    """The block with orientation 1 and without embedded previews, and the orientation (1 to 8) that it had.
+
+    The thumbnail directory's link and its bytes are zeroed, as are JPEG streams anywhere in the block (maker notes keep
+    previews); everything else stays byte for byte where it was. A block whose header can't be read comes back as None:
+    nobody else could read it either.
+    """
+    exif = without_prefix(exif)
+    data = bytearray(exif)
+    try:
+        block = Block(data)
+        first = block.directory(block.first)
+    except MalformedIFD:
+        return None, 1
+    if block.big:
+        return None, 1
+    orientation = block.integer(first, ORIENTATION, 1)
+    orientation = orientation if 1 <= orientation <= 8 else 1
+    _patch_orientation(block, first, 1)
+    _drop_thumbnails(block, first)
+    _blank_previews(block, first)
+    return bytes(data), orientation
+
+
+def without_prefix(exif: bytes) -> bytes:
+    """The TIFF block of an APP1 body: `Exif\\0\\0` is taken off."""
+    return exif[6:] if exif[:4] == b"Exif" and exif[4:5] == b"\0" else exif
+
+
+def orientation_of(exif: bytes | None) -> int:
+    """The orientation that the block tells, 1 when it tells none that is valid."""
+    try:
+        block = Block(exif or b"")
+        found = block.integer(block.directory(block.first), ORIENTATION, 1)
+    except MalformedIFD:
+        return 1
+    return found if 1 <= found <= 8 else 1
+
+
+def with_orientation(exif: bytes | None, orientation: int) -> bytes | None:
+    """The block telling this orientation: patched in place, or in a new first directory at the end.
+
+    Without a block, orientation 1 needs none and gives None.
+    """
+    if orientation_of(exif) == orientation:
+        return exif
+    data = bytearray(exif or _EMPTY)
+    block = Block(data)
+    first = block.directory(block.first)
+    if _patch_orientation(block, first, orientation):
+        return bytes(data)
+    value = Value(SHORT, struct.pack(f"{block.order}H", orientation))
+    _append_directory(block, first, {ORIENTATION: value}, pointer=None)
+    return bytes(data)
+
+
+def user_comment(exif: bytes | None) -> str | None:
+    """The text of UserComment (0x9286), None when there is none that can be read.
+
+    Text marked UNICODE is UTF-16 in either byte order: writers disagree, so the order that gives fewer characters
+    outside the Latin scripts wins, a byte order mark deciding if there is one.
+    """
+    try:
+        block = Block(exif or b"")
+        pointed = block.children(block.directory(block.first), EXIF_IFD)
+    except MalformedIFD:
+        return None
+    entry = pointed.entries.get(USER_COMMENT) if pointed else None
+    if entry is None:
+        return None
+    raw = block.raw(entry)
+    code, body = raw[:8], raw[8:]
+    if code == b"UNICODE\0":
+        return _utf16(body)
+    text = body.decode("utf-8", "replace") if code in (b"ASCII\0\0\0", b"\0" * 8) else raw.decode("utf-8", "replace")
+    return text.rstrip("\0") or None
+
+
+def with_user_comment(exif: bytes | None, text: str) -> bytes:
+    """The block with UserComment set to `text`; a new big-endian block when there is none or it can't be read.
+
+    A new Exif directory goes to the end and the pointer to it is patched, so that every other value, maker notes above
+    all, stays where it is. An earlier comment is wiped. Text beyond ASCII is written as UTF-16, big endian, which is
+    what AUTOMATIC1111's reader takes.
+    """
+    if exif is not None and text and user_comment(exif) == text:
+        return exif
+    try:
+        body = b"ASCII\0\0\0" + text.encode("ascii")
+    except UnicodeEncodeError:
+        body = b"UNICODE\0" + text.encode("utf-16-be", "surrogatepass")
+    data = bytearray(exif or _EMPTY)
+    try:
+        block = Block(data)
+        first = block.directory(block.first)
+    except MalformedIFD:
+        data = bytearray(_EMPTY)
+        block = Block(data)
+        first = block.directory(block.first)
+    _append_directory(block, first, {USER_COMMENT: Value(UNDEFINED, body)}, pointer=EXIF_IFD)
+    return bytes(data)
+
+
+def without_user_comment(exif: bytes) -> bytes:
+    """The block with an earlier comment wiped; the tag stays, empty."""
+    return with_user_comment(exif, "") if user_comment(exif) else exif
+
+
+def resolution(exif: bytes | None) -> tuple[float, float] | None:
+    """Dots per inch from XResolution, YResolution and ResolutionUnit; None unless all can be read."""
+    try:
+        block = Block(exif or b"")
+        return directory_resolution(block, block.directory(block.first))
+    except MalformedIFD:
+        return None
+
+
+def directory_resolution(block: Block, first: Directory) -> tuple[float, float] | None:
+    """The same of one directory; TIFF files keep it there too."""
+    entries = [first.entries.get(tag) for tag in (0x011A, 0x011B)]
+    if any(e is None or e.type != 5 or e.count != 1 for e in entries):
+        return None
+    x, y = (block.numbers(e)[0] for e in entries if e is not None)
+    scale = {2: 1.0, 3: 2.54}.get(block.integer(first, 0x0128, 2))
+    return (x * scale, y * scale) if scale and 1 <= x < 1e5 and 1 <= y < 1e5 else None
+
+
+def from_directory(block: Block, first: Directory) -> bytes | None:
+    """An EXIF block of its own from a TIFF file's first directory: what it describes, and its EXIF and GPS directories.
+
+    Values are copied as they are; a maker note that holds offsets into the file can no longer be followed by its
+    maker's software. None when there is nothing to keep.
+    """
+    described = {tag: value for tag, value in block.values(first).items() if tag in DESCRIPTIVE}
+    inner = {tag: _subdirectory(block, first, tag) for tag in (EXIF_IFD, GPS_IFD)}
+    inner = {tag: values for tag, values in inner.items() if values}
+    if not described and not inner:
+        return None
+    mark = b"II*\0" if block.order == "<" else b"MM\0*"
+    return mark + struct.pack(f"{block.order}I", 8) + tree_bytes(block, 8, described, inner)
+
+
+def tree_bytes(
+    block: Block,
+    at: int,
+    first: dict[int, Value],
+    inner: dict[int, dict[int, Value]],
+    following: int = 0,
+    kept: dict[int, bytes] | None = None,
+) -> bytes:
+    """A directory for position `at` with the directories that its pointer tags lead to behind it."""
+    pointers = {tag: Value(LONG, b"\0\0\0\0") for tag in inner}
+    size = len(directory_bytes(block.order, first | pointers, at, following, kept))
+    tail = b""
+    for tag, values in inner.items():
+        where = at + size + len(tail)
+        pointers[tag] = Value(LONG, struct.pack(f"{block.order}I", where))
+        tail += directory_bytes(block.order, {t: v for t, v in values.items() if t != INTEROP_IFD}, where)
+    return directory_bytes(block.order, first | pointers, at, following, kept) + tail
+
+
+def grafted(tiff: bytes, exif: bytes | None) -> bytes:
+    """A TIFF file with what the block describes, and its EXIF and GPS directories, in its first directory.
+
+    Both must have the same byte order. The new directory goes to the end; nothing else moves. Maker notes are copied as
+    they are, so that offsets in them lead nowhere. A block that can't be read adds nothing; a BigTIFF stays as it is.
+    """
+    try:
+        source = Block(exif or b"")
+        described = source.directory(source.first)
+        target = Block(bytearray(tiff))
+        page = target.directory(target.first)
+    except MalformedIFD:
+        return tiff
+    if target.big or source.order != target.order:
+        return tiff
+    kept = {tag: tiff[e.at : e.at + 12] for tag, e in page.entries.items()}
+    values = {t: v for t, v in source.values(described).items() if t in DESCRIPTIVE and t not in kept}
+    inner = {tag: _subdirectory(source, described, tag) for tag in (EXIF_IFD, GPS_IFD)}
+    inner = {tag: found for tag, found in inner.items() if found}
+    if not values and not inner:
+        return tiff
+    padded = tiff + b"\0" * (len(tiff) % 2)
+    added = tree_bytes(target, len(padded), values, inner, page.next, kept)
+    return padded[:4] + struct.pack(f"{target.order}I", len(padded)) + padded[8:] + added
+
+
+def _subdirectory(block: Block, first: Directory, tag: int) -> dict[int, Value]:
+    found = block.children(first, tag)
+    return block.values(found) if found else {}
+
+
+def _utf16(body: bytes) -> str | None:
+    body = body[: len(body) // 2 * 2]
+    if body[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        text = body.decode("utf-16", "replace")
+    else:
+        big, little = body.decode("utf-16-be", "replace"), body.decode("utf-16-le", "replace")
+        text = little if _strange(little) < _strange(big) else big
+    return text.rstrip("\0") or None
+
+
+def _strange(text: str) -> int:
+    return sum(c == "\ufffd" or ord(c) > 0x24F for c in text)
+
+
+def _patch_orientation(block: Block, first: Directory, orientation: int) -> bool:
+    """Write the orientation where the tag stands; False when there is no such tag of a usable type."""
+    entry = first.entries.get(ORIENTATION)
+    if entry is None or entry.type not in (SHORT, LONG) or entry.count != 1 or not isinstance(block.data, bytearray):
+        return False
+    code = "H" if entry.type == SHORT else "I"
+    struct.pack_into(f"{block.order}{code}", block.data, entry.value_at, orientation)
+    return True
+
+
+def _drop_thumbnails(block: Block, first: Directory) -> None:
+    """Cut the link from the first directory to the others and zero the pictures that these point to."""
+    assert isinstance(block.data, bytearray)
+    kept = list(_kept_ranges(block, first))
+    for directory in list(block.chain(first.next, 8)):
+        starts = block.integers(directory, 0x0201) + block.integers(directory, 0x0111)
+        counts = block.integers(directory, 0x0202) + block.integers(directory, 0x0117)
+        for start, count in zip(starts, counts, strict=False):
+            end = min(start + count, len(block.data))
+            if 8 <= start < end and not any(start < b and a < end for a, b in kept):
+                block.data[start:end] = bytes(end - start)
+    if first.next_at + 4 <= len(block.data):
+        block.data[first.next_at : first.next_at + 4] = bytes(4)
+
+
+def _kept_ranges(block: Block, first: Directory) -> Iterator[tuple[int, int]]:
+    """Where the header, the directories that stay and their values lie: a hostile thumbnail may claim those bytes."""
+    yield 0, 8
+    inner = [block.children(first, tag) for tag in (EXIF_IFD, GPS_IFD)]
+    for directory in [first, *(d for d in inner if d is not None)]:
+        yield directory.at, directory.end
+        for entry in directory.entries.values():
+            yield entry.value_at, entry.value_at + entry.length
+
+
+def _blank_previews(block: Block, first: Directory) -> None:
+    """Zero every JPEG stream in the block, up to its end marker or the end of the value that holds it."""
+    data = block.data
+    assert isinstance(data, bytearray)
+    ranges = list(_kept_ranges(block, first)) if _PREVIEW.search(data) else []
+    at = 0
+    while found := _PREVIEW.search(data, at):
+        start = found.start()
+        holder = min((b for a, b in ranges if a <= start < b), default=len(data))
+        end = end_of(data, start) or max(holder, start + 4)
+        data[start:end] = bytes(end - start)
+        at = end
+
+
+def _append_directory(block: Block, first: Directory, values: dict[int, Value], pointer: int | None) -> None:
+    """Put a copy of the first directory (or the one that its tag `pointer` leads to) with `values` set to the end.
+
+    What pointed to the old one is patched. The old copy and the values replaced are wiped, and cut off when they stand
+    at the very end, so that a block doesn't grow with every edit.
+    """
+    data = block.data
+    assert isinstance(data, bytearray)
+    old = block.children(first, pointer) if pointer is not None else first
+    kept: dict[int, bytes] = {}
+    if old is not None:
+        kept = {tag: bytes(data[e.at : e.at + 12]) for tag, e in old.entries.items() if tag not in values}
+        replaced = [old.entries[tag] for tag in values if tag in old.entries]
+        following = old.next
+        _wipe(data, [(old.at, old.end)] + [(e.value_at, e.value_at + e.length) for e in replaced if e.length > 4])
+    else:
+        following = 0
+    data += b"\0" * (len(data) % 2)
+    at = len(data)
+    # Values first, the directory behind them: both then end the block and can be cut off again.
+    fields: dict[int, bytes] = dict(kept)
+    for tag, value in values.items():
+        field = value.raw
+        if len(field) > 4:
+            field = struct.pack(f"{block.order}I", at)
+            data += value.raw + b"\0" * (len(value.raw) % 2)
+            at = len(data)
+        fields[tag] = entry_bytes(block.order, tag, value.type, value.count, field)
+    data += directory_bytes(block.order, {}, at, following, fields)
+    place = struct.pack(f"{block.order}I", at)
+    if pointer is None:
+        data[4:8] = place
+    elif old is not None:
+        entry = first.entries[pointer]
+        data[entry.value_at : entry.value_at + 4] = place
+    else:
+        _append_directory(block, first, {pointer: Value(LONG, place)}, pointer=None)
+
+
+def _wipe(data: bytearray, ranges: list[tuple[int, int]]) -> None:
+    """Zero the ranges, then cut the block where only they stand at its end."""
+    for start, end in sorted(ranges, reverse=True):
+        end = min(end, len(data))
+        data[start:end] = bytes(max(0, end - start))
+        if 0 <= len(data) - end <= 1 and not any(data[end:]) and start >= 8:
+            del data[start:]

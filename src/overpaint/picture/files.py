@@ -1,0 +1,114 @@
+"""Files written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+from pathlib import Path
+
+from overpaint.errors import OutputError
+
+
+def write_file(path: str | os.PathLike[str], data: bytes, *, overwrite: bool = False) -> None:
+    """Write `data` to `path` so that a reader sees the old file, none, or the whole new one.
+
+    The bytes go to a hidden file in the same folder, are flushed to the disk, and take the name in one step; whatever
+    interrupts that, nothing is left behind. A new file has the permissions that any new file would have, an
+    overwritten one keeps its own. A symbolic link is followed.
+
+    Raises:
+        OutputError: The file exists and `overwrite` is false, the folder is missing or can't be written to, the disk is
+            full, or the path is a folder.
+    """
+    target = Path(path)
+    if target.is_symlink():
+        target = Path(os.path.realpath(target))
+    check_writable(target, overwrite=overwrite)
+    hidden = target.with_name(f".{target.name[:80]}.{secrets.token_hex(6)}.tmp")
+    try:
+        _write(hidden, data)
+        if overwrite:
+            with contextlib.suppress(OSError):
+                hidden.chmod(target.stat().st_mode & 0o7777)
+            hidden.replace(target)
+        else:
+            _take_free_name(hidden, target)
+        _flush_folder(target.parent)
+    except FileExistsError as error:
+        raise _exists(target) from error
+    except OSError as error:
+        raise OutputError(_reason(target, error)) from error
+    finally:
+        with contextlib.suppress(OSError):
+            hidden.unlink(missing_ok=True)
+
+
+def check_writable(path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+    """Raise the OutputError that writing there would surely end in, before any work is done for it."""
+    target = Path(path)
+    try:
+        if target.is_dir():
+            raise OutputError(f"{target} is a folder; give the name of a file")
+        if not overwrite and (target.exists() or target.is_symlink()):
+            raise _exists(target)
+        if not target.parent.is_dir():
+            raise OutputError(f"can't write {target}: the folder {target.parent} doesn't exist")
+    except (OSError, ValueError) as error:
+        reason = _reason(target, error) if isinstance(error, OSError) else f"can't write {target}: {error}"
+        raise OutputError(reason) from error
+    if not os.access(target.parent, os.W_OK | os.X_OK):
+        raise OutputError(f"can't write {target}: the folder {target.parent} is read-only")
+
+
+def _write(hidden: Path, data: bytes) -> None:
+    # 0o666 and exclusive: the umask decides about the permissions, and no one else's file or link is opened.
+    descriptor = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+    with open(descriptor, "wb", buffering=0) as file:  # noqa: PTH123 - a descriptor, not a path
+        view = memoryview(data)
+        while view:
+            view = view[file.write(view) :]
+        os.fsync(descriptor)
+
+
+def _take_free_name(hidden: Path, target: Path) -> None:
+    """Name the file without ever replacing another one that appeared meanwhile, where the file system can do that."""
+    try:
+        os.link(hidden, target)
+    except FileExistsError:
+        raise
+    except OSError:  # no hard links here
+        if target.exists():
+            raise FileExistsError(errno.EEXIST, "exists", str(target)) from None
+        hidden.replace(target)
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make the new name durable as well; not every system lets a folder be opened."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _exists(target: Path) -> OutputError:
+    return OutputError(
+        f"{target} exists already; choose another name or allow overwriting (--overwrite, overwrite=True)"
+    )
+
+
+def _reason(target: Path, error: OSError) -> str:
+    reasons = {
+        errno.ENOSPC: "the disk is full",
+        errno.EDQUOT: "the disk quota is used up",
+        errno.EACCES: f"the folder {target.parent} is read-only",
+        errno.EPERM: f"the folder {target.parent} is read-only",
+        errno.EROFS: f"the folder {target.parent} is read-only",
+        errno.ENOENT: f"the folder {target.parent} doesn't exist",
+        errno.ENOTDIR: f"{target.parent} is not a folder",
+        errno.ENAMETOOLONG: "the name is too long",
+    }
+    return f"can't write {target}: {reasons.get(error.errno or 0, error.strerror or str(error))}"

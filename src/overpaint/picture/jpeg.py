@@ -1,0 +1,69 @@
+"""Reading JPEG (ITU-T T.81; JFIF 1.02; EXIF and XMP in APP1, ICC in APP2, Photoshop resources in APP13)."""
+
+from __future__ import annotations
+
+from overpaint.errors import PictureError
+
+from . import exif as exif_blocks
+from . import iptc as iptc_blocks
+from . import xmp as xmp_packets
+from ._picture import Metadata
+from .decoded import Decoded, Pixels, loaded, of_image
+from .jpeg_segments import APP0, APP1, APP2, APP13, Segment, bare, frame_of, segments, transform_of
+from .limits import Limits
+
+EXIF = b"Exif\0"
+XMP = b"http://ns.adobe.com/xap/1.0/\0"
+ICC = b"ICC_PROFILE\0"
+PHOTOSHOP = b"Photoshop 3.0\0"
+
+
+def read(data: bytes, limits: Limits) -> Decoded:
+    """A JPEG file: its first picture. Gain maps and further pictures behind it (MPF) are dropped."""
+    parts = list(segments(data))
+    frame = frame_of(parts)
+    limits.check_pixels(frame.width, frame.height)
+    if frame.precision != 8:
+        raise PictureError(f"a JPEG file of {frame.precision} bits; only 8 bits can be read")
+    transform = transform_of(parts, frame)
+    metadata, orientation = _metadata(parts)
+    words = {"grey": "grey 8-bit", "cmyk": "cmyk 8-bit", "ycck": "cmyk 8-bit (ycck)", "rgb": "rgb 8-bit"}
+    mode = words.get(transform, f"rgb 8-bit (ycc {frame.sampling})") + (", progressive" if frame.progressive else "")
+    return Decoded(decoded(parts), metadata, orientation, False, mode)
+
+
+def decoded(parts: list[Segment]) -> Pixels:
+    """The pixels as stored. CMYK comes with 0 = no ink: files by Adobe, which store it inverted, are turned."""
+    from PIL.JpegImagePlugin import JpegImageFile
+
+    return of_image(loaded(JpegImageFile, bare(parts)))
+
+
+def _metadata(parts: list[Segment]) -> tuple[Metadata, int]:
+    exif = xmp = dpi = None
+    orientation = 1
+    resources = b""
+    profile: dict[int, bytes] = {}
+    for part in parts:
+        body = part.body
+        if part.marker == APP0 and body[:5] == b"JFIF\0" and len(body) >= 12 and dpi is None:
+            unit, x, y = body[7], int.from_bytes(body[8:10], "big"), int.from_bytes(body[10:12], "big")
+            scale = {1: 1.0, 2: 2.54}.get(unit)
+            dpi = (x * scale, y * scale) if scale and x and y else None
+        elif part.marker == APP1 and body.startswith(EXIF) and exif is None:
+            exif, orientation = exif_blocks.sanitised(b"Exif\0\0" + body[6:])
+        elif part.marker == APP1 and body.startswith(XMP) and xmp is None:
+            xmp = xmp_packets.sanitised(body[len(XMP) :])
+        elif part.marker == APP2 and body.startswith(ICC) and len(body) > 14:
+            profile.setdefault(body[12], body[14:])
+        elif part.marker == APP13 and body.startswith(PHOTOSHOP):
+            resources += body[len(PHOTOSHOP) :]
+    icc = b"".join(profile[i] for i in sorted(profile)) if sorted(profile) == list(range(1, len(profile) + 1)) else b""
+    metadata = Metadata(
+        icc=icc or None,
+        exif=exif,
+        xmp=xmp,
+        iptc=iptc_blocks.without_thumbnails(resources) if resources else None,
+        dpi=dpi or exif_blocks.resolution(exif),
+    )
+    return metadata, orientation

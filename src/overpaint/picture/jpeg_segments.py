@@ -1,0 +1,196 @@
+"""The segments of a JPEG file (ITU-T T.81, annex B) and what applications keep in them."""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from overpaint.errors import PictureError
+
+SOI, EOI, SOS, DQT, DHT, DRI, COM = 0xD8, 0xD9, 0xDA, 0xDB, 0xC4, 0xDD, 0xFE
+APP0, APP1, APP2, APP13, APP14 = 0xE0, 0xE1, 0xE2, 0xED, 0xEE
+FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF markers
+LONGEST = 65533  # bytes of a segment after its length field
+_MARKER_IN_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One marker segment; `scan` is the entropy-coded data that follows an SOS."""
+
+    marker: int
+    body: bytes
+    scan: bytes = b""
+
+    def __bytes__(self) -> bytes:
+        return struct.pack(">BBH", 0xFF, self.marker, len(self.body) + 2) + self.body + self.scan
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One colour component of the frame: its identifier, sampling factors and quantisation table."""
+
+    identifier: int
+    horizontal: int
+    vertical: int
+    table: int
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What the frame header (SOF) says."""
+
+    marker: int
+    precision: int
+    width: int
+    height: int
+    components: tuple[Component, ...]
+
+    @property
+    def progressive(self) -> bool:
+        """Whether coefficients come in several passes (SOF2, SOF6, SOF10, SOF14)."""
+        return self.marker in (0xC2, 0xC6, 0xCA, 0xCE)
+
+    @property
+    def sequential_or_progressive_dct(self) -> bool:
+        """Whether it is the usual DCT kind, Huffman or arithmetic: not lossless, not hierarchical."""
+        return self.marker in (0xC0, 0xC1, 0xC2, 0xC9, 0xCA)
+
+    @property
+    def largest(self) -> tuple[int, int]:
+        """The largest horizontal and vertical sampling factor; an MCU has 8 times as many pixels."""
+        return max(c.horizontal for c in self.components), max(c.vertical for c in self.components)
+
+    @property
+    def sampling(self) -> str:
+        """In the usual words: "4:2:0"; "2x1,1x1,1x2" for combinations that have none."""
+        factors = [(c.horizontal, c.vertical) for c in self.components]
+        names = {(1, 1): "4:4:4", (2, 1): "4:2:2", (2, 2): "4:2:0", (4, 1): "4:1:1", (1, 2): "4:4:0", (4, 2): "4:1:0"}
+        if all(f == factors[0] for f in factors):
+            return "4:4:4"
+        if len(factors) == 3 and factors[1:] == [(1, 1), (1, 1)] and factors[0] in names:
+            return names[factors[0]]
+        return ",".join(f"{h}x{v}" for h, v in factors)
+
+
+def segments(data: bytes) -> Iterator[Segment]:
+    """The segments from SOI to the first EOI. PictureError when the file ends early or isn't made of segments."""
+    if data[:2] != b"\xff\xd8":
+        raise PictureError("not a JPEG file: it doesn't start with FF D8")
+    at = 2
+    while True:
+        if at + 2 > len(data):
+            raise PictureError("the JPEG file is truncated")
+        if data[at] != 0xFF:  # stray bytes between segments: decoders skip them, so we do
+            at = data.find(b"\xff", at)
+            if at < 0:
+                raise PictureError("the JPEG file is truncated")
+            continue
+        marker = data[at + 1]
+        if marker == 0xFF:  # fill byte
+            at += 1
+            continue
+        if marker == EOI:
+            return
+        if marker in (0x00, 0x01) or 0xD0 <= marker <= SOI:
+            at += 2
+            continue
+        length = int.from_bytes(data[at + 2 : at + 4], "big")
+        end = at + 2 + length
+        if length < 2 or end > len(data):
+            raise PictureError("the JPEG file is truncated")
+        body = data[at + 4 : end]
+        if marker != SOS:
+            yield Segment(marker, body)
+            at = end
+            continue
+        following = _MARKER_IN_SCAN.search(data, end)
+        if following is None:
+            raise PictureError("the JPEG file is truncated: its picture data has no end marker")
+        at = following.start()
+        yield Segment(marker, body, data[end:at])
+
+
+def end_of(data: bytes | bytearray, at: int) -> int | None:
+    """The position behind the EOI of a JPEG stream that starts at `at`; None when it can't be followed to one."""
+    stop = len(data)
+    at += 2
+    while at + 4 <= stop and data[at] == 0xFF:
+        marker = data[at + 1]
+        if marker == 0xFF:
+            at += 1
+            continue
+        if marker == EOI:
+            return at + 2
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+        if marker == SOS:
+            found = _MARKER_IN_SCAN.search(data, at)
+            if found is None:
+                return None
+            at = found.start()
+    return at + 2 if data[at : at + 2] == b"\xff\xd9" else None
+
+
+def frame_of(parts: list[Segment]) -> Frame:
+    """The frame header. PictureError when there is none, or not exactly one."""
+    headers = [s for s in parts if s.marker in FRAMES]
+    if len(headers) != 1 or len(headers[0].body) < 6:
+        raise PictureError(f"a JPEG file has one frame header, this one {len(headers)}")
+    body = headers[0].body
+    precision, height, width, count = struct.unpack(">BHHB", body[:6])
+    if len(body) < 6 + 3 * count or not 1 <= count <= 4:
+        raise PictureError(f"the JPEG file's frame header is damaged ({count} components)")
+    found = []
+    for i in range(count):
+        identifier, factors, table = body[6 + 3 * i : 9 + 3 * i]
+        found.append(Component(identifier, factors >> 4, factors & 15, table))
+    if any(not (1 <= c.horizontal <= 4 and 1 <= c.vertical <= 4) for c in found):
+        raise PictureError("the JPEG file's frame header is damaged (sampling factors)")
+    return Frame(headers[0].marker, precision, width, height, tuple(found))
+
+
+def bare(parts: list[Segment]) -> bytes:
+    """The file with only what decoding needs: no EXIF, profiles, comments, and nothing behind the first picture."""
+    kept = [s for s in parts if not (APP0 <= s.marker <= 0xEF or s.marker == COM) or s.marker in (APP0, APP14)]
+    return joined([s for s in kept if s.marker != APP0 or s.body[:5] == b"JFIF\0"])
+
+
+def joined(parts: list[Segment]) -> bytes:
+    """The segments as a file."""
+    return b"\xff\xd8" + b"".join(bytes(s) for s in parts) + b"\xff\xd9"
+
+
+def transform_of(parts: list[Segment], frame: Frame) -> str:
+    """How components stand for colours: "grey", "ycc", "rgb", "cmyk" or "ycck", decided as libjpeg does."""
+    count = len(frame.components)
+    adobe = next(
+        (s.body[11] for s in parts if s.marker == APP14 and s.body[:5] == b"Adobe" and len(s.body) >= 12), None
+    )
+    if count == 1:
+        return "grey"
+    if count == 4:
+        return "ycck" if adobe == 2 else "cmyk"
+    if count != 3:
+        raise PictureError(f"a JPEG file with {count} components; 1, 3 or 4 can be read")
+    if any(s.marker == APP0 and s.body[:5] == b"JFIF\0" for s in parts):
+        return "ycc"
+    if adobe is not None:
+        return "rgb" if adobe == 0 else "ycc"
+    return "rgb" if bytes(c.identifier for c in frame.components) == b"RGB" else "ycc"
+
+
+def quantisation_tables(parts: list[Segment]) -> dict[int, list[int]]:
+    """The tables by number, each 64 values in zigzag order. Damaged segments are left out."""
+    found: dict[int, list[int]] = {}
+    for part in parts:
+        body = part.body if part.marker == DQT else b""
+        while body:
+            wide, number = body[0] >> 4, body[0] & 15
+            size = 128 if wide else 64
+            if len(body) < 1 + size:
+                break
+            found[number] = list(struct.unpack(">64H" if wide else ">64B", body[1 : 1 + size]))
+            body = body[1 + size :]
+    return found

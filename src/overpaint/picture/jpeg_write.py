@@ -1,0 +1,177 @@
+"""Writing JPEG: the source's tables and sampling kept, its untouched blocks carried over where that can be done."""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from overpaint.errors import OutputError, PictureError
+
+from . import exif as exif_blocks
+from ._picture import Colour, Picture
+from .jpeg import EXIF, ICC, PHOTOSHOP, XMP, decoded
+from .jpeg_blocks import BlocksUnavailable, carried_over, natural_tables
+from .jpeg_segments import (
+    APP0,
+    APP1,
+    APP2,
+    APP13,
+    APP14,
+    COM,
+    LONGEST,
+    Frame,
+    Segment,
+    frame_of,
+    joined,
+    segments,
+    transform_of,
+)
+from .orient import displayed, stored
+from .pil import image_of, to_8
+
+if TYPE_CHECKING:
+    from .encode import Encoded
+
+LARGEST_SIDE = 65500
+DEFAULT_QUALITY = 95
+_SUBSAMPLING = {"4:4:4": 0, "4:2:2": 1, "4:2:0": 2}
+
+
+def write(picture: Picture, quality: int | None, touched: NDArray[np.bool_] | None) -> Encoded:
+    """The picture as JPEG; 16 bits become 8. OutputError when it has alpha or a side over 65500 pixels.
+
+    Made of a JPEG file of the same size, and without a quality asked for, blocks that `touched` (H, W; worked out when
+    it is None) doesn't reach keep their coefficients, and pixels stay as the file stores them, with its orientation
+    tag. When that can't be done, the file's tables and sampling are used for all of the picture.
+    """
+    from .encode import Encoded
+
+    samples = to_8(picture.samples)
+    original = _original(picture) if quality is None else None
+    notes: tuple[str, ...] = ()
+    if original is not None:
+        parts, frame, transform = original
+        try:
+            return _carried(picture, samples, touched, parts, frame, transform)
+        except BlocksUnavailable as reason:
+            notes = (f"every block was coded again: {reason}",)
+    data, words, transform = _encoded(picture, samples, quality, original)
+    plain = [p for p in segments(data) if not (APP0 <= p.marker <= 0xEF or p.marker == COM)]
+    head, left_out = _metadata_parts(picture, transform, 1)
+    return Encoded(joined(head + plain), "jpeg", "re-encoded", None, (words, *notes, *left_out))
+
+
+def _original(picture: Picture) -> tuple[list[Segment], Frame, str] | None:
+    """The segments of the JPEG file that the picture came from, if it still has its size and colours."""
+    source = picture.source
+    if source.format != "jpeg" or source.data is None:
+        return None
+    parts = list(segments(source.data))
+    frame = frame_of(parts)
+    transform = transform_of(parts, frame)
+    colour = {"grey": Colour.GREY, "cmyk": Colour.CMYK, "ycck": Colour.CMYK}.get(transform, Colour.RGB)
+    width, height = picture.size if source.orientation < 5 else picture.size.swapped
+    return (parts, frame, transform) if (frame.width, frame.height, colour) == (width, height, picture.colour) else None
+
+
+def _carried(
+    picture: Picture,
+    samples: NDArray[np.uint8],
+    touched: NDArray[np.bool_] | None,
+    parts: list[Segment],
+    frame: Frame,
+    transform: str,
+) -> Encoded:
+    from .encode import Encoded
+
+    orientation = picture.source.orientation
+    shown = np.ascontiguousarray(stored(samples, orientation))
+    if touched is None:
+        try:
+            marks = (decoded(parts).samples != shown).any(axis=2)
+        except (PictureError, OSError) as error:
+            raise BlocksUnavailable("the original can't be decoded") from error
+    else:
+        marks = np.ascontiguousarray(stored(touched, orientation))
+    carried = carried_over(parts, frame, transform, shown, marks)
+    head, left_out = _metadata_parts(picture, transform, orientation)
+    data = joined(head + carried.parts)
+    reached = np.ascontiguousarray(displayed(carried.touched, orientation))
+    return Encoded(data, "jpeg", "blocks", reached, left_out)
+
+
+def _encoded(
+    picture: Picture, samples: NDArray[np.uint8], quality: int | None, original: tuple[list[Segment], Frame, str] | None
+) -> tuple[bytes, str, str]:
+    """Encode all of it by Pillow: (file, what was done in words, how components stand for colours)."""
+    transform = {Colour.GREY: "grey", Colour.RGB: "ycc", Colour.CMYK: "cmyk"}[picture.colour]
+    settings: dict[str, Any] = {"quality": quality or DEFAULT_QUALITY, "subsampling": 0}
+    words = f"re-encoded as JPEG quality {quality or DEFAULT_QUALITY}"
+    if original is not None:
+        parts, frame, source_transform = original
+        tables = natural_tables(parts)
+        used = [tables[c.table] for c in frame.components if c.table in tables]
+        if used:
+            chosen = [table.astype(int).ravel().tolist() for table in (used[:1] if len(used) == 1 else used[:2])]
+            settings = {"qtables": chosen, "subsampling": _SUBSAMPLING.get(frame.sampling, 0)}
+            words = "re-encoded as JPEG with the tables of the original"
+        settings["progressive"] = frame.progressive
+        if source_transform == "rgb":
+            transform, settings["keep_rgb"] = "rgb", True
+    out = io.BytesIO()
+    try:
+        image_of(samples, None).save(out, "JPEG", **settings)
+    except (OSError, ValueError) as error:
+        raise OutputError(f"the JPEG encoder failed on a picture of {picture.size}: {error}") from error
+    return out.getvalue(), words, transform
+
+
+def _metadata_parts(picture: Picture, transform: str, orientation: int) -> tuple[list[Segment], tuple[str, ...]]:
+    """The application segments, and what they can't hold."""
+    metadata, notes = picture.metadata, []
+    parts: list[Segment] = []
+    if transform in ("grey", "ycc"):
+        # JFIF says YCbCr or grey, so that files of other colours must do without; their dpi is in EXIF, if anywhere.
+        x, y = metadata.dpi or (1, 1)
+        density = (max(1, min(round(value), 65535)) for value in (x, y))
+        parts.append(
+            Segment(APP0, b"JFIF\0" + struct.pack(">HBHHBB", 0x0101, 1 if metadata.dpi else 0, *density, 0, 0))
+        )
+    exif = exif_blocks.with_orientation(metadata.exif, orientation)
+    if exif is not None and len(exif) + 6 > LONGEST:
+        notes.append(f"EXIF left out: {len(exif):,} bytes, a JPEG file can hold {LONGEST - 6:,}")
+        exif = exif_blocks.with_orientation(None, orientation)
+    if exif is not None:
+        parts.append(Segment(APP1, EXIF + b"\0" + exif))
+    xmp = metadata.xmp
+    if xmp is not None and len(XMP) + len(xmp) > LONGEST:
+        xmp = _without_padding(xmp)
+    if xmp is not None and len(XMP) + len(xmp) > LONGEST:
+        notes.append(f"XMP left out: {len(xmp):,} bytes, a JPEG file can hold {LONGEST - len(XMP):,}")
+    elif xmp is not None:
+        parts.append(Segment(APP1, XMP + xmp))
+    parts += [Segment(APP13, PHOTOSHOP + piece) for piece in _pieces(metadata.iptc, LONGEST - len(PHOTOSHOP))]
+    profile = list(_pieces(metadata.icc, LONGEST - len(ICC) - 2))
+    if len(profile) > 255:
+        notes.append("the ICC profile was left out: too large for a JPEG file")
+    else:
+        parts += [Segment(APP2, ICC + bytes((i + 1, len(profile))) + piece) for i, piece in enumerate(profile)]
+    if transform in ("rgb", "cmyk", "ycck"):
+        parts.append(Segment(APP14, b"Adobe" + struct.pack(">HHHB", 100, 0, 0, 2 if transform == "ycck" else 0)))
+    return parts, tuple(notes)
+
+
+def _pieces(data: bytes | None, size: int) -> Iterator[bytes]:
+    for at in range(0, len(data or b""), size):
+        yield (data or b"")[at : at + size]
+
+
+def _without_padding(xmp: bytes) -> bytes:
+    """The packet without the white space that writers leave for later additions."""
+    body, mark, end = xmp.rpartition(b"<?xpacket end=")
+    return body.rstrip() + b"\n" + mark + end if mark else xmp.rstrip()

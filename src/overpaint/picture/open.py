@@ -1,0 +1,179 @@
+"""Opening a picture: what it is by its content, read by the reader for that, turned as displayed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import BinaryIO
+
+from overpaint.errors import MissingExtraError, PictureError
+
+from . import avif, bmff, jpeg, png, tiff, webp
+from ._picture import Metadata, Picture, Source
+from .decoded import Decoded
+from .limits import Limits
+from .pil import turned
+
+ACCEPTED = "PNG, JPEG, WebP, TIFF, AVIF or HEIC"
+_READERS: dict[str, Callable[[bytes, Limits], Decoded]] = {
+    "png": png.read,
+    "jpeg": jpeg.read,
+    "webp": webp.read,
+    "tiff": tiff.read,
+    "avif": avif.read,
+    "heif": avif.read_heif,
+}
+_OTHERS = (
+    (b"GIF8", "a GIF file"),
+    (b"BM", "a BMP file"),
+    (b"%PDF", "a PDF file"),
+    (b"%!PS", "a PostScript file"),
+    (b"8BPS", "a Photoshop file"),
+    (b"8BPB", "a Photoshop file"),
+    (b"\0\0\0\x0cjP  ", "a JPEG 2000 file"),
+    (b"\xff\x4f\xff\x51", "a JPEG 2000 file"),
+    (b"\xff\x0a", "a JPEG XL file"),
+    (b"\0\0\0\x0cJXL ", "a JPEG XL file"),
+    (b"\0\0\1\0", "an icon"),
+    (b"v/1\x01", "an OpenEXR file"),
+    (b"#?RADIANCE", "a Radiance HDR file"),
+    (b"gimp xcf", "a GIMP file"),
+    (b"PK\x03\x04", "a ZIP archive (or a document that is one)"),
+    (b"qoif", "a QOI file"),
+)
+
+
+def open_picture(source: str | os.PathLike[str] | bytes | BinaryIO, *, limits: Limits | None = None) -> Picture:
+    """Open a picture: PNG, JPEG, WebP, TIFF or AVIF, and HEIC with the extra `heif`.
+
+    The content decides what a file is, not its name. 16 bits stay 16 bits; fewer than 8 become 8; palettes become RGB.
+    The orientation is applied, once, and the metadata then say 1. Thumbnails, previews and gain maps are left out, as
+    they would still show what an edit removes. A file with several pages or frames is refused, because saving would
+    lose all but one; of a JPEG file with further pictures behind it (MPF, MPO) the first one is taken.
+
+    Args:
+        source: A path, the bytes of a file, or an open binary file, which is read to its end.
+        limits: What the file may ask for; checked before anything is decoded.
+
+    Raises:
+        PictureError: Missing, unreadable, unsupported, damaged or too large; the message names the file.
+        MissingExtraError: A HEIC file without pillow-heif.
+    """
+    limits = limits or Limits()
+    name, path, data = _fetched(source, limits)
+    try:
+        kind = format_of(data)
+        if kind is None:
+            raise PictureError(f"{_described(data)}; what can be opened is {ACCEPTED}")
+        found = _READERS[kind](data, limits)
+    except PictureError as error:
+        raise PictureError(f"{name}: {error}") from error
+    except MissingExtraError as error:
+        raise MissingExtraError(f"{name}: {error}") from error
+    except MemoryError as error:
+        raise PictureError(f"{name}: not enough memory to decode it") from error
+    except Exception as error:  # decoders raise anything on hostile input; OpenCV's error is a plain Exception
+        raise PictureError(f"{name}: the file is damaged or truncated ({_first_line(error)})") from error
+    shown = turned(found.pixels, found.orientation)
+    metadata = found.metadata
+    if metadata.text:
+        metadata = _frozen_text(metadata)
+    digest = hashlib.sha256(data).hexdigest()
+    origin = Source(kind, path, data, digest, found.orientation, found.lossless, found.mode)
+    return Picture(shown.samples, shown.alpha, shown.colour, metadata, origin)
+
+
+def format_of(data: bytes) -> str | None:
+    """ "png", "jpeg", "webp", "tiff", "avif" or "heif" by the first bytes; None for anything else."""
+    if data.startswith(png.SIGNATURE):
+        return "png"
+    if data.startswith(b"\xff\xd8\xff"):
+        return "jpeg"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "webp"
+    if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        return "tiff"
+    brands = set(bmff.brands(data))
+    if brands & {b"avif", b"avis"}:
+        return "avif"
+    if brands & {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}:
+        return "heif"
+    return None
+
+
+def _fetched(source: str | os.PathLike[str] | bytes | BinaryIO, limits: Limits) -> tuple[str, Path | None, bytes]:
+    """The name for messages, the path if it is one, and the bytes."""
+    if isinstance(source, bytes | bytearray | memoryview):
+        data = bytes(source)
+        _named("the picture", limits, len(data))
+        return "the picture", None, data
+    if isinstance(source, str | os.PathLike):
+        path = Path(source)
+        try:
+            if path.is_dir():
+                raise PictureError(f"{path} is a folder; give a picture file: {ACCEPTED}")
+            _named(str(path), limits, path.stat().st_size)
+            with path.open("rb") as file:
+                data = file.read(limits.bytes + 1)
+        except FileNotFoundError as error:
+            raise PictureError(f"{path} doesn't exist") from error
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else None
+            raise PictureError(f"{path} can't be read: {reason or error}") from error
+        _named(str(path), limits, len(data))
+        return str(path), path, data
+    if not hasattr(source, "read"):
+        raise PictureError(f"a picture is opened from a path, bytes or a binary file, not from {type(source).__name__}")
+    name = str(getattr(source, "name", "the picture"))
+    try:
+        data = source.read(limits.bytes + 1)
+    except OSError as error:
+        raise PictureError(f"{name} can't be read: {error.strerror or error}") from error
+    if not isinstance(data, bytes):
+        raise PictureError(f"{name}: the file must be open in binary mode")
+    _named(name, limits, len(data))
+    return name, None, data
+
+
+def _named(name: str, limits: Limits, count: int) -> None:
+    try:
+        limits.check_bytes(count)
+    except PictureError as error:
+        raise PictureError(f"{name}: {error}") from error
+
+
+def _described(data: bytes) -> str:
+    """What the file is instead of a picture that we read."""
+    if not data:
+        return "the file is empty"
+    for start, words in _OTHERS:
+        if data.startswith(start):
+            return f"this is {words}"
+    head = data[:2048].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if head.startswith(b"<svg") or (head.startswith((b"<?xml", b"<!")) and b"<svg" in head):
+        return "this is an SVG drawing"
+    if head.startswith((b"<!doctype html", b"<html")):
+        return "this is a web page"
+    if data[4:8] == b"ftyp":
+        return "this is a film or another container without a picture"
+    if data[:4] == b"RIFF":
+        return "this is a RIFF file, but not WebP"
+    printable = sum(byte >= 32 or byte in b"\t\r\n" for byte in data[:512])
+    try:
+        data[:512].decode("utf-8")
+    except UnicodeDecodeError as error:
+        printable = printable if error.start > 500 else 0
+    return "this is text" if printable == len(data[:512]) else "this isn't a picture of a known format"
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip().splitlines()
+    return text[0][:200] if text else type(error).__name__
+
+
+def _frozen_text(metadata: Metadata) -> Metadata:
+    return replace(metadata, text=MappingProxyType(dict(metadata.text)))

@@ -1,0 +1,108 @@
+"""To and from Pillow images, and from plain arrays."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from overpaint.errors import PictureError
+
+from . import exif as exif_blocks
+from . import xmp as xmp_packets
+from ._picture import Metadata, Picture, Samples, Source
+from .decoded import Pixels, of_image, split
+from .orient import displayed
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+def from_array(pixels: ArrayLike, *, icc: bytes | None = None) -> Picture:
+    """A picture of an array.
+
+    Args:
+        pixels: (H, W) or (H, W, 1) grey, (H, W, 2) grey and alpha, (H, W, 3) RGB, (H, W, 4) RGBA; uint8, uint16, or
+            floats in [0, 1], which become 16 bits. Bool becomes 0 and 255. The values are copied.
+        icc: The colour profile that they are meant in; None is sRGB.
+
+    Raises:
+        PictureError: Another shape or type, or floats outside [0, 1].
+    """
+    values: NDArray[Any] = np.asarray(pixels)
+    if values.ndim not in (2, 3) or (values.ndim == 3 and not 1 <= values.shape[2] <= 4):
+        raise PictureError(f"pixels must have the shape (H, W) or (H, W, 1..4), not {values.shape}")
+    if np.issubdtype(values.dtype, np.floating):
+        if values.size and not (np.isfinite(values).all() and values.min() >= 0 and values.max() <= 1):
+            raise PictureError("pixels given as floats must be in [0, 1]; give uint8 or uint16 for whole numbers")
+        values = np.rint(values.astype(np.float64) * 65535).astype(np.uint16)
+    elif values.dtype == np.bool_:
+        values = values.astype(np.uint8) * np.uint8(255)
+    elif values.dtype in (np.uint8, np.uint16):
+        values = values.astype(values.dtype.newbyteorder("="))
+    else:
+        raise PictureError(f"pixels must be uint8, uint16 or floats in [0, 1], not {values.dtype}")
+    found = split(values)
+    return Picture(found.samples, found.alpha, found.colour, Metadata(icc=icc), Source(mode="array"))
+
+
+def from_pil(image: Image) -> Picture:
+    """A picture of a Pillow image of any 8-bit mode or 16-bit grey; its ICC profile, EXIF, XMP and dpi come along.
+
+    The orientation that its EXIF block tells is applied.
+    """
+    info = image.info
+    pixels = of_image(image)
+    exif, orientation = None, 1
+    if raw := info.get("exif"):
+        exif, orientation = exif_blocks.sanitised(bytes(raw))
+    xmp = info.get("xmp")
+    xmp = xmp.encode() if isinstance(xmp, str) else xmp
+    dpi = info.get("dpi")
+    text = getattr(image, "text", {})
+    metadata = Metadata(
+        icc=info.get("icc_profile") or None,
+        exif=exif,
+        xmp=xmp_packets.sanitised(xmp) if xmp else None,
+        dpi=(float(dpi[0]), float(dpi[1])) if dpi and dpi[0] > 0 and dpi[1] > 0 else None,
+        text=MappingProxyType({str(k): str(v) for k, v in text.items() if k != "XML:com.adobe.xmp"}),
+    )
+    shown = turned(pixels, orientation)
+    return Picture(shown.samples, shown.alpha, shown.colour, metadata, Source(mode=image.mode))
+
+
+def to_pil(picture: Picture) -> Image:
+    """An 8-bit view for libraries that want a Pillow image: L, LA, RGB, RGBA or CMYK, with the ICC profile."""
+    image = image_of(to_8(picture.samples), None if picture.alpha is None else to_8(picture.alpha))
+    if picture.metadata.icc:
+        image.info["icc_profile"] = picture.metadata.icc
+    return image
+
+
+def image_of(samples: Samples, alpha: Samples | None) -> Image:
+    """(H, W, 1, 3 or 4) uint8 and alpha as a Pillow image; four samples are CMYK."""
+    from PIL import Image
+
+    channels = [samples] if alpha is None else [samples, alpha[..., np.newaxis]]
+    values = np.ascontiguousarray(np.concatenate(channels, axis=2) if alpha is not None else samples)
+    mode = {1: "L", 3: "RGB", 4: "CMYK"}[samples.shape[2]] + ("A" if alpha is not None else "")
+    height, width = samples.shape[:2]
+    return Image.frombuffer(mode, (width, height), values.tobytes(), "raw", mode, 0, 1)
+
+
+def to_8(values: Samples) -> NDArray[np.uint8]:
+    """Samples in 8 bits: 16-bit ones divided by 257 and rounded."""
+    if values.dtype == np.uint8:
+        return values.astype(np.uint8, copy=False)
+    return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def turned(pixels: Pixels, orientation: int) -> Pixels:
+    """Stored pixels as displayed."""
+    if orientation == 1:
+        return pixels
+    samples: Any = displayed(pixels.samples, orientation)
+    alpha: Any = None if pixels.alpha is None else displayed(pixels.alpha, orientation)
+    return Pixels(samples, alpha, pixels.colour)

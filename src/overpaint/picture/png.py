@@ -1,0 +1,251 @@
+"""Reading PNG (W3C, PNG 3rd edition): our own walk over the chunks, pixels by Pillow (8 bits) or OpenCV (16 bits)."""
+
+from __future__ import annotations
+
+import re
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from overpaint.errors import PictureError
+
+from . import exif as exif_blocks
+from . import iptc as iptc_blocks
+from . import xmp as xmp_packets
+from ._picture import Metadata, Samples
+from .decoded import Decoded, Pixels, loaded, of_image, split
+from .limits import METADATA_BYTES, Limits
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+XMP_KEYWORD = "XML:com.adobe.xmp"
+PROFILE_KEYWORD = "Raw profile type "
+# How colours are meant, where no ICC profile says it: copied from a PNG file to the PNG file made of it.
+COLOUR_CHUNKS = (b"cICP", b"mDCV", b"cLLI", b"sRGB", b"gAMA", b"cHRM")
+_NAMES = {0: "grey", 2: "rgb", 3: "palette", 4: "grey+alpha", 6: "rgb+alpha"}
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The IHDR chunk."""
+
+    width: int
+    height: int
+    depth: int
+    colour: int
+    interlaced: bool
+
+
+def chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """(type, body) of each chunk up to IEND, its checksum tested. PictureError when the file is truncated or damaged.
+
+    A damaged chunk that isn't needed for the pixels is passed over.
+    """
+    at = len(SIGNATURE)
+    while True:
+        if at + 12 > len(data):
+            raise PictureError("the PNG file is truncated")
+        (length,) = struct.unpack_from(">I", data, at)
+        kind, end = data[at + 4 : at + 8], at + 8 + length
+        if end + 4 > len(data):
+            raise PictureError("the PNG file is truncated")
+        body = data[at + 8 : end]
+        if zlib.crc32(body, zlib.crc32(kind)) == struct.unpack_from(">I", data, end)[0]:
+            yield kind, body
+        elif not kind[0] & 32:  # upper case: critical
+            raise PictureError(f"the PNG file is damaged: the checksum of its chunk {kind!r} is wrong")
+        if kind == b"IEND":
+            return
+        at = end + 4
+
+
+def header(data: bytes) -> Header:
+    """The IHDR chunk. PictureError when it is missing or absurd."""
+    if data[8:16] != b"\0\0\0\rIHDR" or len(data) < 33:
+        raise PictureError("the PNG file is damaged: it has no header")
+    width, height, depth, colour, _, _, interlace = struct.unpack_from(">IIBBBBB", data, 16)
+    if depth not in _DEPTHS.get(colour, ()):
+        raise PictureError(f"the PNG file is damaged: colour type {colour} with {depth} bits")
+    return Header(width, height, depth, colour, interlace == 1)
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    """A chunk as it stands in a file."""
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(body, zlib.crc32(kind)))
+
+
+def read(data: bytes, limits: Limits) -> Decoded:
+    """A PNG file. Animated ones are refused: an edit would lose all frames but one."""
+    head = header(data)
+    limits.check_pixels(head.width, head.height)
+    pixels: list[tuple[bytes, bytes]] = []
+    others: list[tuple[bytes, bytes]] = []
+    for kind, body in chunks(data):
+        (pixels if kind in (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND") else others).append((kind, body))
+    frames = next((struct.unpack_from(">I", body)[0] for kind, body in others if kind == b"acTL" and len(body) == 8), 1)
+    if frames > 1:
+        raise PictureError(f"the PNG file is animated ({frames} frames); give one frame as a still picture")
+    if not any(kind == b"IDAT" for kind, _ in pixels):
+        raise PictureError("the PNG file has no pixels")
+    _check_length(head, [body for kind, body in pixels if kind == b"IDAT"])
+    found = _pixels(head, pixels)
+    metadata, orientation = _metadata(others)
+    words = "bilevel" if head.depth == 1 and head.colour == 0 else f"{_NAMES[head.colour]} {head.depth}-bit"
+    return Decoded(found, metadata, orientation, True, words)
+
+
+def _check_length(head: Header, parts: list[bytes]) -> None:
+    """The inflated pixels must be all there: OpenCV would leave the rest of the picture empty without a word."""
+    bits = _CHANNELS[head.colour] * head.depth
+    expected = 0
+    passes = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+    for x, y, step_x, step_y in passes if head.interlaced else ((0, 0, 1, 1),):
+        width, height = -(-(head.width - x) // step_x), -(-(head.height - y) // step_y)
+        if width > 0 and height > 0:
+            expected += (1 + (width * bits + 7) // 8) * height
+    # Deflate can't shrink by more than 1032 : 1, so that a lying header is found before anything is allocated.
+    if sum(map(len, parts)) * 1032 + 64 < expected:
+        raise PictureError(f"the PNG file is truncated: too little data for {head.width}x{head.height} pixels")
+    if head.depth < 16:
+        return  # Pillow tells a short stream itself
+    inflater, count = zlib.decompressobj(), 0
+    try:
+        for part in parts:
+            while part and not inflater.eof and count < expected:
+                count += len(inflater.decompress(part, 1 << 20))
+                part = inflater.unconsumed_tail
+            while not inflater.eof and count < expected and (rest := inflater.decompress(b"", 1 << 20)):
+                count += len(rest)
+    except zlib.error as error:
+        raise PictureError(f"the PNG file's pixels are damaged: {error}") from error
+    if count < expected:
+        raise PictureError(f"the PNG file is truncated: its pixels end after {count:,} of {expected:,} bytes")
+
+
+def _pixels(head: Header, needed: list[tuple[bytes, bytes]]) -> Pixels:
+    """Decode a file that has nothing but the pixels; tRNS of grey and RGB becomes alpha here."""
+    key = next((body for kind, body in needed if kind == b"tRNS"), None)
+    if head.colour != 3:
+        needed = [(kind, body) for kind, body in needed if kind != b"tRNS"]
+    plain = SIGNATURE + b"".join(chunk(kind, body) for kind, body in needed)
+    if head.depth == 16:
+        found = _decoded_16(plain, head)
+    else:
+        from PIL.PngImagePlugin import PngImageFile
+
+        found = of_image(loaded(PngImageFile, plain))
+    count = _CHANNELS[head.colour]
+    if key is None or head.colour not in (0, 2) or len(key) < 2 * count:
+        return found
+    colour = np.array(struct.unpack_from(f">{count}H", key))
+    if head.depth < 8:
+        colour = colour * 255 // ((1 << head.depth) - 1)
+    alpha = np.where((found.samples == colour).all(axis=2), 0, (1 << max(8, head.depth)) - 1)
+    shown: Samples = alpha.astype(np.uint16) if head.depth == 16 else alpha.astype(np.uint8)
+    return Pixels(found.samples, shown, found.colour)
+
+
+def _decoded_16(plain: bytes, head: Header) -> Pixels:
+    """16 bits by OpenCV, as Pillow reduces RGB of 16 bits to 8. Grey with alpha comes as BGRA of equal colours."""
+    import cv2
+
+    values = cv2.imdecode(np.frombuffer(plain, np.uint8), cv2.IMREAD_UNCHANGED)
+    if values is None or values.dtype != np.uint16 or values.shape[:2] != (head.height, head.width):
+        raise PictureError("the PNG file's pixels are damaged")
+    if head.colour == 2:
+        values = cv2.cvtColor(values, cv2.COLOR_BGR2RGB)
+    elif head.colour == 6:
+        values = cv2.cvtColor(values, cv2.COLOR_BGRA2RGBA)
+    elif head.colour == 4:
+        values = np.ascontiguousarray(values[..., 2:4])
+    return split(values)
+
+
+class _Budget:
+    """Inflates chunks within one limit for the whole file."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+    def inflate(self, data: bytes) -> bytes:
+        """The inflated bytes; PictureError beyond the limit, empty when they are damaged."""
+        inflater = zlib.decompressobj()
+        try:
+            found = inflater.decompress(data, self.left + 1)
+        except zlib.error:
+            return b""
+        if len(found) > self.left:
+            raise PictureError(f"the PNG file's metadata inflate to more than {METADATA_BYTES:,} bytes")
+        self.left -= len(found)
+        return found
+
+
+def _metadata(others: list[tuple[bytes, bytes]]) -> tuple[Metadata, int]:
+    budget = _Budget(METADATA_BYTES)
+    icc = exif = xmp = iptc = dpi = None
+    text: dict[str, str] = {}
+    for kind, body in others:
+        if kind == b"iCCP" and icc is None:
+            icc = budget.inflate(body.partition(b"\0")[2][1:]) or None
+        elif kind == b"eXIf" and exif is None:
+            exif = body
+        elif kind == b"pHYs" and len(body) == 9:
+            x, y, unit = struct.unpack(">IIB", body)
+            dpi = (x * 0.0254, y * 0.0254) if unit == 1 and x and y else dpi
+        elif kind in (b"tEXt", b"zTXt", b"iTXt"):
+            keyword, found = _text(kind, body, budget)
+            if keyword == XMP_KEYWORD:
+                xmp = xmp or found
+            elif keyword.startswith(PROFILE_KEYWORD):
+                raw = _raw_profile(found)
+                what = keyword.removeprefix(PROFILE_KEYWORD)
+                if what in ("exif", "APP1") and raw[:4] == b"Exif":
+                    exif = exif or raw
+                elif what == "xmp":
+                    xmp = xmp or raw
+                elif what in ("8bim", "iptc"):
+                    iptc = iptc or (raw if raw[:4] == b"8BIM" else iptc_blocks.from_records(raw)) if raw else iptc
+            elif keyword:
+                text.setdefault(keyword, found.decode("utf-8" if kind == b"iTXt" else "latin-1", "replace"))
+    clean, orientation = exif_blocks.sanitised(exif) if exif else (None, 1)
+    metadata = Metadata(
+        icc=icc,
+        exif=clean,
+        xmp=xmp_packets.sanitised(xmp) if xmp else None,
+        iptc=iptc_blocks.without_thumbnails(iptc) if iptc else None,
+        dpi=dpi,
+        text=text,
+    )
+    return metadata, orientation
+
+
+def _text(kind: bytes, body: bytes, budget: _Budget) -> tuple[str, bytes]:
+    """Keyword and still encoded text of a text chunk; ("", b"") when it is damaged."""
+    key, mark, rest = body.partition(b"\0")
+    keyword = key.decode("latin-1")
+    if not mark or not 1 <= len(key) <= 79:
+        return "", b""
+    if kind == b"zTXt":
+        return keyword, budget.inflate(rest[1:])
+    if kind == b"iTXt":
+        if len(rest) < 4:
+            return "", b""
+        compressed = rest[0] == 1
+        value = rest[2:].partition(b"\0")[2].partition(b"\0")[2]
+        return keyword, budget.inflate(value) if compressed else value
+    return keyword, rest
+
+
+def _raw_profile(text: bytes) -> bytes:
+    """Bytes that ImageMagick writes as hexadecimal text: name, length, digits; empty when it is something else."""
+    found = re.fullmatch(rb"\s*\S+\s+(\d+)\s+([0-9a-fA-F\s]*)", text)
+    if found is None:
+        return b""
+    try:
+        return bytes.fromhex(found[2].decode())
+    except ValueError:
+        return b""

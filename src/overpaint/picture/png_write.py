@@ -1,0 +1,104 @@
+"""Writing PNG: pixels by OpenCV, which is several times as fast as Pillow, metadata chunks by us."""
+
+from __future__ import annotations
+
+import re
+import struct
+import zlib
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from overpaint.errors import OutputError
+
+from ._picture import Colour, Picture
+from .png import COLOUR_CHUNKS, PROFILE_KEYWORD, SIGNATURE, XMP_KEYWORD, chunk, chunks
+
+_BEFORE_PIXELS = 33  # behind signature and IHDR
+
+
+def write(picture: Picture) -> bytes:
+    """The picture as PNG, exact: 8 or 16 bits of grey or RGB, with or without alpha, and all metadata."""
+    plain = _grey_alpha(picture) if picture.colour is Colour.GREY and picture.alpha is not None else _by_opencv(picture)
+    added = b"".join(chunk(kind, body) for kind, body in _metadata_chunks(picture))
+    return b"".join((plain[:_BEFORE_PIXELS], added, plain[_BEFORE_PIXELS:]))
+
+
+def _by_opencv(picture: Picture) -> bytes:
+    """Run-length coding over the Sub filter: on photographs as small as Deflate at its fastest, and faster."""
+    import cv2
+
+    values: NDArray[np.generic] = picture.samples
+    if picture.colour is Colour.RGB and picture.alpha is None:
+        values = cv2.cvtColor(picture.samples, cv2.COLOR_RGB2BGR)
+    elif picture.alpha is not None:
+        values = cv2.merge([*(picture.samples[..., i] for i in (2, 1, 0)), picture.alpha])
+    settings = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
+    done, data = cv2.imencode(".png", values, [*settings, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_SUB])
+    if not done:
+        raise OutputError(f"the PNG encoder failed on a picture of {picture.size}")
+    return bytes(data)
+
+
+def _grey_alpha(picture: Picture) -> bytes:
+    """Grey with alpha, which OpenCV can't write: rows with the Up filter (PNG, section 9.2), then Deflate."""
+    assert picture.alpha is not None
+    both = np.concatenate([picture.samples, picture.alpha[..., np.newaxis]], axis=2)
+    height, width = both.shape[:2]
+    rows = both.astype(both.dtype.newbyteorder(">")).reshape(height, -1).view(np.uint8)
+    filtered = np.empty((height, rows.shape[1] + 1), np.uint8)
+    filtered[:, 0] = 2
+    filtered[0, 1:] = rows[0]
+    np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])
+    head = struct.pack(">IIBBBBB", width, height, picture.depth, 4, 0, 0, 0)
+    pixels = zlib.compress(filtered.tobytes(), 4)
+    return SIGNATURE + chunk(b"IHDR", head) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+
+
+def _metadata_chunks(picture: Picture) -> Iterator[tuple[bytes, bytes]]:
+    metadata = picture.metadata
+    if metadata.icc:
+        yield b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc, 6)
+    yield from _source_colour_chunks(picture)
+    if metadata.dpi:
+        x, y = (max(1, min(round(value / 0.0254), 0x7FFFFFFF)) for value in metadata.dpi)
+        yield b"pHYs", struct.pack(">IIB", x, y, 1)
+    if metadata.exif:
+        yield b"eXIf", metadata.exif
+    if metadata.xmp:
+        yield b"iTXt", XMP_KEYWORD.encode() + b"\0\0\0\0\0" + metadata.xmp
+    if metadata.iptc:
+        yield b"zTXt", _raw_profile("8bim", metadata.iptc)
+    yield from text_chunks(metadata.text)
+
+
+def _source_colour_chunks(picture: Picture) -> Iterator[tuple[bytes, bytes]]:
+    """What the PNG file that the picture came from says about its colours."""
+    source = picture.source
+    if source.format != "png" or source.data is None:
+        return
+    for kind, body in chunks(source.data):
+        if kind == b"IDAT":
+            return
+        if kind in COLOUR_CHUNKS and not (picture.metadata.icc and kind == b"sRGB"):
+            yield kind, body
+
+
+def text_chunks(text: Mapping[str, str]) -> Iterator[tuple[bytes, bytes]]:
+    """tEXt for Latin-1, compressed iTXt for the rest. Keywords that PNG can't hold are shortened and made Latin-1."""
+    for keyword, value in text.items():
+        key = re.sub(rb"[^\x20-\x7e\xa1-\xff]", b"?", keyword.encode("latin-1", "replace")).strip()[:79] or b"Comment"
+        value = value.replace("\0", "\ufffd")
+        try:
+            yield b"tEXt", key + b"\0" + value.encode("latin-1")
+        except UnicodeEncodeError:
+            yield b"iTXt", key + b"\0\1\0\0\0" + zlib.compress(value.encode("utf-8", "replace"))
+
+
+def _raw_profile(name: str, raw: bytes) -> bytes:
+    """A zTXt body as ImageMagick writes it and others read it: name, length, lines of 72 hexadecimal digits."""
+    digits = raw.hex()
+    lines = "\n".join(digits[i : i + 72] for i in range(0, len(digits), 72))
+    text = f"\n{name}\n{len(raw):8d}\n{lines}\n"
+    return f"{PROFILE_KEYWORD}{name}".encode() + b"\0\0" + zlib.compress(text.encode())
