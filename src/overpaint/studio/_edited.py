@@ -75,7 +75,8 @@ class Saved:
             the decoded file beyond the reach, which was rounded up to JPEG blocks. "re-encoded": the format's own loss
             touched the whole picture; `changed` and `largest` say how much.
         reach: Pixels beyond the mask at which nothing is changed any more, in this file.
-        changed: Pixels beyond the reach that differ from the original in the decoded file.
+        changed: Pixels of the decoded file that differ from the original though the edit did not touch them: all that
+            lie beyond the reach, and those within it that happened to be left alone.
         largest: The largest such difference, in levels.
         size: Bytes.
         sha256: The file's digest.
@@ -240,7 +241,7 @@ class Edited:
         )
 
     def _measure(self, encoded: Encoded) -> tuple[int, int, int]:
-        """Reach, pixels changed beyond it and the largest change, as a reader of this file finds them."""
+        """Reach, pixels changed that the edit did not touch, and the largest such change, as a reader finds them."""
         if encoded.fidelity == "lossless":
             return self.reach, 0, 0
         written = open_picture(encoded.data)
