@@ -49,13 +49,16 @@ class Job:
 def do(job: Job) -> int:
     """Paint, save and tell. What can be known to go wrong is found out before any painting."""
     began = time.perf_counter()
-    plans = outputs.plans(job.source, job.request.intent, job.out, job.run.variations)
+    outputs.check_options(job.out, job.run.variations)
     _one_reader_of_standard_input(job)
-    outputs.check((path for plan in plans for path in plan.paths), overwrite=job.out.overwrite, inputs=_files_read(job))
     told: list[dict[str, Any]] = []
     lines: list[str] = []
     with bar(quiet=job.out.quiet) as shown:
-        for edited, plan in zip(_painted(job, shown), plans, strict=True):
+        picture = opened(job.source)
+        plans = outputs.plans(picture, job.request.intent, job.out, job.run.variations)
+        files = [path for plan in plans for path in plan.paths]
+        outputs.check(files, overwrite=job.out.overwrite, inputs=_files_read(job))
+        for edited, plan in zip(_painted(job, picture, shown), plans, strict=True):
             shown.say("saving")
             saved, extras = _save(edited, plan, job.out)
             seconds = time.perf_counter() - began
@@ -67,17 +70,16 @@ def do(job: Job) -> int:
     return 0
 
 
-def _painted(job: Job, shown: Bar) -> Iterator[Edited]:
+def _painted(job: Job, picture: Picture, shown: Bar) -> Iterator[Edited]:
     """Every variation, painted one after another: the first with the seed asked for, the next with seed + 1, ..."""
-    picture = opened(job.source)
     settings: dict[str, Any] = {}
     found = _place(job, picture)
     if found is not None:
         settings["mask"] = found.spec
     if job.bounds is not None and not (job.bounds.unset and job.request.margins is not None):
         settings["margins"] = tuple(margins(job.bounds, picture.size))
+    sketch = _sketch(job.run, picture)
     with _studio(job.run) as studio:
-        sketch = _sketch(job.run, picture)
         first: int | None = job.request.seed
         for index in range(job.run.variations):
             if index and first is not None:

@@ -14,16 +14,16 @@ from .values import STDIO, shown
 if TYPE_CHECKING:
     from overpaint.mask import Mask
 
-LOSSLESS = ("png", "tiff")
-"""Formats that keep a mask's edge as it is."""
+_LOSSY = ("jpeg", "heif")
+"""Formats that blur a mask's edge."""
 
 
 def check_output(output: str, overwrite: bool, inputs: tuple[str, ...] = ()) -> None:
     """Find out before any work whether a mask can be written there. Raises OutputError."""
     if output == STDIO:
         return
-    if outputs.format_of(Path(output), "--output") not in LOSSLESS:
-        raise OutputError(f"--output {output}: a mask is kept as .png or .tif; other formats blur its edge")
+    if outputs.format_of(Path(output), "--output") in _LOSSY:
+        raise OutputError(f"--output {output}: this format would blur the mask's edge; use .png, .tif or .webp")
     read = [Path(name) for name in inputs if name != STDIO]
     outputs.check([Path(output)], overwrite=overwrite, inputs=read)
 

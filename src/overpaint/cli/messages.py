@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from typing import Literal, get_args, get_origin
 
 from cyclopts.exceptions import (
     CoercionError,
@@ -75,7 +75,7 @@ OTHER_VERBS = {
 """What people type for our verbs."""
 
 
-def usage(error: CycloptsError, verbs: Iterable[str]) -> str:
+def usage(error: CycloptsError) -> str:
     """One line that says what is wrong with the arguments, and what would be right."""
     chain = " ".join(error.command_chain or ())
     see = f" (see 'overpaint {chain} --help')" if chain else " (see 'overpaint --help')"
@@ -83,7 +83,7 @@ def usage(error: CycloptsError, verbs: Iterable[str]) -> str:
         case UnknownOptionError():
             return _unknown_option(error) + see
         case UnknownCommandError():
-            return _unknown_verb(error, chain, verbs)
+            return _unknown_verb(error, chain)
         case CoercionError() if error.token is not None:
             return _wrong_kind(error)
         case MissingArgumentError():
@@ -105,20 +105,16 @@ def _unknown_option(error: UnknownOptionError) -> str:
     meant = _OTHER_OPTIONS.get(plain, f"--{plain}")
     if meant == "PICTURE":
         return f"unknown option {name}: the picture is given without an option"
-    if meant in known:
-        return f"unknown option {name}; did you mean {meant!r}?"
-    near = did_you_mean(f"--{plain}", known)
-    if near:
-        return f"unknown option {name}{near}"
-    # names of other tools' settings; only those that this verb has an option for are of any help
-    setting = re.search("'(.*)'", suggest_setting(plain, ()))
-    option = "--" + setting[1].removeprefix("mask.").replace("_", "-") if setting else ""
-    return f"unknown option {name}" + (f"; did you mean {option!r}?" if option in known else "")
+    if meant not in known:
+        # the request knows what other tools call its settings, and what is nearly one of ours
+        setting = re.search("'(.*)'", suggest_setting(plain, [option.strip("-").replace("-", "_") for option in known]))
+        meant = "--" + setting[1].removeprefix("mask.").replace("_", "-") if setting else ""
+    return f"unknown option {name}" + (f"; did you mean {meant!r}?" if meant in known else "")
 
 
-def _unknown_verb(error: UnknownCommandError, chain: str, verbs: Iterable[str]) -> str:
+def _unknown_verb(error: UnknownCommandError, chain: str) -> str:
     word = (error.unused_tokens or [""])[0]
-    known = sorted(verb for verb in verbs if not verb.startswith("-"))
+    known = sorted(verb for verb in error.app or () if not verb.startswith("-"))
     if not chain and ("." in word or "/" in word):
         return f"what is to be done with {word!r}? For example: overpaint remove {word} --mask mask.png"
     meant = OTHER_VERBS.get(word.lower())
@@ -133,7 +129,7 @@ def _wrong_kind(error: CoercionError) -> str:
     argument = error.argument
     name = error.token.keyword or (argument.name.lstrip("-").upper() if argument is not None else "the value")
     value = shown(error.token.value)
-    choices = argument.get_choices() if argument is not None else None
+    choices = [str(one) for one in get_args(error.target_type)] if get_origin(error.target_type) is Literal else []
     if choices:
         return f"{name} must be one of {', '.join(choices)}, not {value!r}{did_you_mean(value, choices)}"
     kinds = {int: "a whole number", float: "a number", bool: "true or false"}

@@ -12,6 +12,7 @@ from cyclopts import Group, Parameter
 
 PICTURE = Group("Picture", sort_key=0)
 MASK = Group("Mask", sort_key=0)
+REQUEST = Group("Request", sort_key=0.5)
 WHERE = Group("Where", sort_key=1)
 HOW = Group("How", sort_key=2)
 MODEL = Group("With a model", sort_key=3, help="For engines that take a prompt; the others leave these alone.")

@@ -7,25 +7,15 @@ import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from overpaint.errors import OutputError, RequestError, did_you_mean
+from overpaint.errors import OutputError, RequestError
 
 from .options import Out
 from .values import STDIO
 
-SUFFIXES = {
-    "png": "png",
-    "jpg": "jpeg",
-    "jpeg": "jpeg",
-    "jpe": "jpeg",
-    "webp": "webp",
-    "tif": "tiff",
-    "tiff": "tiff",
-    "avif": "avif",
-}
-"""The format that a file name's ending asks for."""
-
-_ENDINGS = {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "tiff": ".tif", "avif": ".avif"}
+if TYPE_CHECKING:
+    from overpaint.picture import Picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,125 +24,148 @@ class Plan:
 
     Attributes:
         path: The picture; None for standard output.
-        format: Its format; None to keep the input's.
+        format: Its format.
         compare: The before / mask / after picture, if asked for.
         layers: The layered file, if asked for.
+        sidecar: The record's own file, if it is to have one.
     """
 
     path: Path | None
-    format: str | None
+    format: str
     compare: Path | None = None
     layers: Path | None = None
+    sidecar: Path | None = None
 
     @property
     def paths(self) -> tuple[Path, ...]:
         """Every file that will be written."""
-        return tuple(path for path in (self.path, self.compare, self.layers) if path is not None)
+        every = (self.path, self.compare, self.layers, self.sidecar)
+        return tuple(path for path in every if path is not None)
 
 
-def plans(source: str, verb: str, out: Out, variations: int = 1) -> list[Plan]:
-    """One plan for each variation. Raises RequestError for settings that don't go together."""
+def check_options(out: Out, variations: int) -> None:
+    """Raise RequestError for what can't be meant, before anything is read."""
     if variations < 1:
         raise RequestError(f"--variations must be at least 1, not {variations}")
     if out.quality is not None and not 1 <= out.quality <= 100:
         raise RequestError(f"--quality must be between 1 and 100, not {out.quality}")
-    format = _format(out)
-    if out.output == STDIO and variations > 1:
+    if out.output != STDIO:
+        return
+    if variations > 1:
         raise RequestError("standard output takes one picture: give -o a file name for --variations")
-    if out.output == STDIO and out.json:
+    if out.json:
         raise RequestError("--json and -o - both want standard output: give -o a file name")
-    if out.output == STDIO and out.record == "sidecar":
+    if out.record == "sidecar":
         raise RequestError("a picture on standard output has no place for a sidecar: use --record embed or none")
-    path = _path(source, verb, out, format)
-    compare = None if out.compare is None else Path(out.compare)
-    layers = None if out.layers is None else Path(out.layers)
-    return [
-        Plan(
-            None if path is None else _numbered(path, index, variations),
-            format,
-            None if compare is None else _numbered(compare, index, variations),
-            None if layers is None else _numbered(layers, index, variations),
-        )
-        for index in range(1, variations + 1)
-    ]
 
 
-def _format(out: Out) -> str | None:
-    if out.format is not None:
-        wanted = out.format.lower().lstrip(".")
-        if wanted not in SUFFIXES:
-            known = sorted(set(SUFFIXES.values()))
-            raise RequestError(
-                f"--format {out.format!r} is not one that can be written{did_you_mean(wanted, known)} "
-                f"(there are {', '.join(known)})"
-            )
-        return SUFFIXES[wanted]
-    if out.output is None or out.output == STDIO:
-        return None
-    return format_of(Path(out.output), "--output")
+def plans(picture: Picture, intent: str, out: Out, variations: int = 1) -> list[Plan]:
+    """One plan for each variation. Raises RequestError or OutputError for names and formats that can't be meant."""
+    path, format = _target(picture, intent, out)
+    compare, layers = _companion(out.compare, "--compare"), _layers(out)
+    return [_plan(path, format, compare, layers, out, index, variations) for index in range(1, variations + 1)]
+
+
+def _plan(
+    path: Path | None, format: str, compare: Path | None, layers: Path | None, out: Out, index: int, count: int
+) -> Plan:
+    from overpaint.record import sidecar_path
+
+    own = _numbered(path, index, count)
+    return Plan(
+        own,
+        format,
+        _numbered(compare, index, count),
+        _numbered(layers, index, count),
+        sidecar_path(own) if own is not None and out.record == "sidecar" else None,
+    )
+
+
+def _numbered(path: Path | None, index: int, count: int) -> Path | None:
+    return path if path is None or count == 1 else path.with_name(f"{path.stem}-{index}{path.suffix}")
+
+
+def _target(picture: Picture, intent: str, out: Out) -> tuple[Path | None, str]:
+    from overpaint.picture import format_named
+
+    format = None if out.format is None else format_named(out.format)
+    if out.output == STDIO:
+        return None, format or own_format(picture)
+    if out.output is not None:
+        return Path(out.output), format or format_of(Path(out.output), "--output")
+    if picture.source.path is None:
+        raise RequestError("the picture comes from standard input: say where the result goes with -o")
+    format = format or own_format(picture)
+    return beside(picture.source.path, intent, format), format
+
+
+def own_format(picture: Picture) -> str:
+    """The picture's own format where it can be written, PNG otherwise."""
+    from overpaint.picture import formats
+
+    own = picture.source.format
+    return own if own is not None and own in formats() and own != "heif" else "png"
+
+
+def beside(source: Path, intent: str, format: str) -> Path:
+    """NAME.INTENT.EXT next to the picture, with its own ending where that is one of the format's."""
+    from overpaint.picture import extension_of, format_of_path
+
+    ending = extension_of(format)
+    with contextlib.suppress(OutputError):
+        if format_of_path(source) == format:
+            ending = source.suffix
+    return source.with_name(f"{source.stem}.{intent}{ending}")
 
 
 def format_of(path: Path, option: str) -> str:
     """The format that the name asks for. Raises OutputError when the ending says nothing."""
-    ending = path.suffix.lower().lstrip(".")
-    if ending not in SUFFIXES:
-        what = f"ends in {path.suffix!r}" if ending else "has no ending"
-        raise OutputError(f"{option} {path} {what}: use one of {', '.join('.' + end for end in SUFFIXES)}, or --format")
-    return SUFFIXES[ending]
+    from overpaint.picture import format_of_path
+
+    try:
+        return format_of_path(path)
+    except OutputError as error:
+        raise OutputError(f"{option}: {error}") from None
 
 
-def _path(source: str, verb: str, out: Out, format: str | None) -> Path | None:
-    if out.output == STDIO:
+def _companion(name: str | None, option: str) -> Path | None:
+    if name is None:
         return None
-    if out.output is not None:
-        return Path(out.output)
-    if source == STDIO:
-        raise RequestError("the picture comes from standard input: say where the result goes with -o")
-    return beside(Path(source), verb, format)
+    if name == STDIO:
+        raise RequestError(f"{option} needs a file name: standard output is for the result")
+    format_of(Path(name), option)
+    return Path(name)
 
 
-def beside(source: Path, verb: str, format: str | None) -> Path:
-    """NAME.VERB.EXT next to the picture, with the ending of another format where one is asked for."""
-    ending = source.suffix.lower().lstrip(".")
-    if format is None and ending not in SUFFIXES:
-        # HEIF and its like can be read but not written; the studio saves them as PNG
-        return source.with_name(f"{source.stem}.{verb}.png")
-    if format is not None and SUFFIXES.get(ending) != format:
-        return source.with_name(f"{source.stem}.{verb}{_ENDINGS[format]}")
-    return source.with_name(f"{source.stem}.{verb}{source.suffix}")
-
-
-def _numbered(path: Path, index: int, count: int) -> Path:
-    return path if count == 1 else path.with_name(f"{path.stem}-{index}{path.suffix}")
+def _layers(out: Out) -> Path | None:
+    if out.layers is None:
+        return None
+    if Path(out.layers).suffix.lower() != ".psd":
+        raise OutputError(f"--layers {out.layers}: the name must end in .psd")
+    return Path(out.layers)
 
 
 def check(paths: Iterable[Path], *, overwrite: bool, inputs: Iterable[Path] = ()) -> None:
     """Find out before any work whether every file can be written. Raises OutputError; leaves no trace."""
-    seen: dict[Path, Path] = {path.resolve(): path for path in inputs}
-    read = frozenset(seen)
+    read = frozenset(path.resolve() for path in inputs)
+    seen: set[Path] = set()
     for path in paths:
         resolved = path.resolve()
-        if resolved in seen and resolved not in read:
+        if resolved in seen:
             raise OutputError(f"two results would go to the same file: {path}")
         if resolved in read and not overwrite:
-            raise OutputError(f"{path} is the picture itself: choose another name, or give --overwrite")
-        seen[resolved] = path
+            raise OutputError(f"{path} is what is read: choose another name, or give --overwrite")
+        seen.add(resolved)
         _check_one(path, overwrite)
 
 
 def _check_one(path: Path, overwrite: bool) -> None:
-    folder = path.parent
-    if path.is_dir():
-        raise OutputError(f"{path} is a folder: give a file name")
-    if path.exists() and not overwrite:
-        raise OutputError(f"{path} exists already: choose another name with -o, or give --overwrite")
-    if not folder.exists():
-        raise OutputError(f"can't write {path}: there is no folder {folder}")
-    if not folder.is_dir():
-        raise OutputError(f"can't write {path}: {folder} is not a folder")
+    from overpaint.picture import check_writable
+
+    check_writable(path, overwrite=overwrite)
     try:
-        # permission bits alone say little about root, quotas and read-only mounts
-        with contextlib.closing(tempfile.TemporaryFile(dir=folder)):
+        # permission bits alone say little about administrators, quotas and read-only mounts
+        with contextlib.closing(tempfile.TemporaryFile(dir=path.parent)):
             pass
     except OSError as error:
-        raise OutputError(f"can't write {path}: {folder} takes no new files ({error.strerror})") from None
+        raise OutputError(f"can't write {path}: {path.parent} takes no new files ({error.strerror})") from None

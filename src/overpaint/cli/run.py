@@ -103,7 +103,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     except CycloptsError as error:
         from .messages import usage
 
-        return _complain(usage(error, [name for name, *_ in VERBS]), BAD_INPUT, debug)
+        return _complain(usage(error), BAD_INPUT, debug)
     except OverpaintError as error:
         return _complain(str(error), BAD_INPUT if isinstance(error, InputError) else FAILED, debug)
     except MemoryError:

@@ -15,10 +15,11 @@ from overpaint.request import INTENTS, EditRequest, Intent
 
 from . import edit as mechanism
 from . import fields
-from .options import HOW, Bounds, Input, Out, Run, Where
+from .options import REQUEST, Bounds, Input, Out, Run, Where
 from .texts import help_text
 
 _FLAT = Parameter(name="*")
+_WHERE, _BOUNDS, _RUN, _OUT = Where(), Bounds(), Run(), Out()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +50,24 @@ def _parameter(name: str, hint: Any, default: Any = inspect.Parameter.empty) -> 
 def _command(verb: _Verb) -> Callable[..., int]:
     """The function behind a verb. Its signature is made here, for the options follow from the request's model."""
     rule = INTENTS[verb.name]
-    place, nowhere = (Bounds, Bounds()) if rule.grows_canvas else (Where, Where())
+    settings = fields.options(rule)
+    nowhere: Where | Bounds = _BOUNDS if rule.grows_canvas else _WHERE
 
-    def command(picture: str, /, *, place: Where | Bounds, how: Any, run: Run, out: Out) -> int:
+    # the parser passes on what was given alone, so that what was not needs a default here too
+    def command(
+        picture: str, /, *, place: Where | Bounds = nowhere, how: Any = None, run: Run = _RUN, out: Out = _OUT
+    ) -> int:
         request = mechanism.request_of(verb.name, fields.settings(how), run)
         if isinstance(place, Bounds):
             return mechanism.do(mechanism.Job(picture, request, bounds=place, run=run, out=out))
         return mechanism.do(mechanism.Job(picture, request, where=place, run=run, out=out))
 
-    settings = fields.options(rule)
     parameters = [
         _parameter("picture", Input),
-        _parameter("place", Annotated[place, _FLAT], nowhere),
+        _parameter("place", Annotated[type(nowhere), _FLAT], nowhere),
         _parameter("how", Annotated[settings, _FLAT], settings()),
-        _parameter("run", Annotated[Run, _FLAT], Run()),
-        _parameter("out", Annotated[Out, _FLAT], Out()),
+        _parameter("run", Annotated[Run, _FLAT], _RUN),
+        _parameter("out", Annotated[Out, _FLAT], _OUT),
     ]
     return _signed(command, verb.name, verb.doc, parameters)
 
@@ -144,12 +148,12 @@ def _edit(
     picture: str,
     /,
     *,
-    intent: Intent | None,
-    request: str | None,
-    place: Where,
-    how: Any,
-    run: Run,
-    out: Out,
+    intent: Intent | None = None,
+    request: str | None = None,
+    place: Where = _WHERE,
+    how: Any = None,
+    run: Run = _RUN,
+    out: Out = _OUT,
 ) -> int:
     base = None if request is None else _read(Path(request))
     wanted = mechanism.request_of(intent if base is not None else intent or "custom", fields.settings(how), run, base)
@@ -174,22 +178,22 @@ def _read(path: Path) -> EditRequest:
 def _edit_parameters() -> list[inspect.Parameter]:
     settings = fields.options(INTENTS["custom"])
     intent = Parameter(
-        name="--intent", help="What the edit is for.", group=HOW, show_default="custom, or the request file's"
+        name="--intent", help="What the edit is for.", group=REQUEST, show_default="custom, or the request file's"
     )
     file = Parameter(
         name="--request",
         metavar="FILE",
         help="A request as JSON or TOML; options given here come before it.",
-        group=HOW,
+        group=REQUEST,
     )
     return [
         _parameter("picture", Input),
         _parameter("intent", Annotated[Intent | None, intent], None),
         _parameter("request", Annotated[str | None, file], None),
-        _parameter("place", Annotated[Where, _FLAT], Where()),
+        _parameter("place", Annotated[Where, _FLAT], _WHERE),
         _parameter("how", Annotated[settings, _FLAT], settings()),
-        _parameter("run", Annotated[Run, _FLAT], Run()),
-        _parameter("out", Annotated[Out, _FLAT], Out()),
+        _parameter("run", Annotated[Run, _FLAT], _RUN),
+        _parameter("out", Annotated[Out, _FLAT], _OUT),
     ]
 
 

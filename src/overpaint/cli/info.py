@@ -1,0 +1,144 @@
+"""`overpaint info`: what a picture is, and how it was made."""
+
+from __future__ import annotations
+
+import json as json_module
+from typing import TYPE_CHECKING, Any
+
+from .options import AsJson, Debug, Input
+from .values import shown
+from .where import opened
+
+if TYPE_CHECKING:
+    from overpaint.picture import Picture
+    from overpaint.record import Found
+
+
+def info(picture: Input, /, *, json: AsJson = False, debug: Debug = False) -> int:
+    """What a picture is, and how it was made: the record within the file or beside it, ours or another tool's.
+
+    [dim]$[/] overpaint info photo.remove.jpg
+    """
+    from overpaint.record import read_record
+
+    seen = opened(picture)
+    found = read_record(seen)
+    if json:
+        print(json_module.dumps({**mapping(picture, seen), "record": _record(found)}, ensure_ascii=False, indent=2))
+    else:
+        _print(picture, seen, found)
+    return 0
+
+
+def mapping(name: str, picture: Picture) -> dict[str, Any]:
+    """What a picture is, as plain values."""
+    source, metadata = picture.source, picture.metadata
+    return {
+        "file": shown(name),
+        "format": source.format,
+        "bytes": None if source.data is None else len(source.data),
+        "sha256": source.sha256,
+        "width": picture.size.width,
+        "height": picture.size.height,
+        "mode": source.mode or picture.mode,
+        "colour": str(picture.colour),
+        "depth": picture.depth,
+        "alpha": picture.alpha is not None,
+        "orientation": source.orientation,
+        "lossless": source.lossless,
+        "profile": profile_name(metadata.icc),
+        "dpi": None if metadata.dpi is None else list(metadata.dpi),
+        "metadata": _kinds(picture),
+        "text": {key: len(text) for key, text in metadata.text.items()},
+    }
+
+
+def profile_name(icc: bytes | None) -> str | None:
+    """What an ICC profile calls itself; None without one."""
+    if icc is None:
+        return None
+    import io
+
+    from PIL import ImageCms
+
+    try:
+        return ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(icc))).strip() or "unnamed"
+    except (ImageCms.PyCMSError, OSError):
+        return "unreadable"
+
+
+def _kinds(picture: Picture) -> dict[str, int]:
+    """Bytes of each kind of metadata that is there."""
+    blocks = {
+        "icc": picture.metadata.icc,
+        "exif": picture.metadata.exif,
+        "xmp": picture.metadata.xmp,
+        "iptc": picture.metadata.iptc,
+    }
+    return {name: len(block) for name, block in blocks.items() if block is not None}
+
+
+def _record(found: Found | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {
+        "tool": found.tool,
+        "place": found.place,
+        "prompt": found.prompt,
+        "negative_prompt": found.negative_prompt,
+        "settings": dict(found.settings),
+        "raw": found.raw,
+        "record": None if found.record is None else json_module.loads(found.record.to_json()),
+        "notes": list(found.notes),
+    }
+
+
+def _print(name: str, picture: Picture, found: Found | None) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for what, value in _lines(name, picture):
+        table.add_row(what, value)
+    if found is None:
+        table.add_row("made by", "no record of how this picture was made")
+    else:
+        for what, value in _told(found):
+            table.add_row(what, value)
+    Console(highlight=False, markup=False).print(table)
+
+
+def _lines(name: str, picture: Picture) -> list[tuple[str, str]]:
+    about = mapping(name, picture)
+    size = "" if about["bytes"] is None else f", {about['bytes']:,} bytes"
+    kept = "" if about["lossless"] else ", lossy"
+    turned = "" if about["orientation"] == 1 else f", turned as its orientation {about['orientation']} says"
+    lines = [
+        ("file", f"{about['file']}: {about['format']}{kept}{size}"),
+        ("size", f"{picture.size}{turned}"),
+        ("mode", about["mode"]),
+        ("profile", about["profile"] or "none: taken for sRGB"),
+    ]
+    if about["dpi"]:
+        lines.append(("dpi", " x ".join(f"{value:g}" for value in about["dpi"])))
+    kinds = [f"{kind} ({count:,} bytes)" for kind, count in about["metadata"].items()]
+    texts = [f"text {key!r} ({count:,} characters)" for key, count in about["text"].items()]
+    lines.append(("metadata", ", ".join(kinds + texts) or "none"))
+    return lines
+
+
+def _told(found: Found) -> list[tuple[str, str]]:
+    lines = [("made by", f"{found.tool}, by the {found.place}")]
+    if found.record is not None:
+        record = found.record
+        lines.append(("edit", f"{record.request.intent} with {record.resolved.engine}; reach {record.reach} px"))
+        lines.append(("regions", str(len(record.regions))))
+    if found.prompt:
+        lines.append(("prompt", found.prompt))
+    if found.negative_prompt:
+        lines.append(("not wanted", found.negative_prompt))
+    lines += [(str(key), str(value)) for key, value in found.settings.items()]
+    lines += [("note", note) for note in found.notes]
+    return lines

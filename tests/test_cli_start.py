@@ -1,0 +1,113 @@
+"""Starting up: quick, light, and one clear line when the arguments are wrong."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+
+from overpaint.cli import main
+from overpaint.cli.run import VERBS
+
+HEAVY = ("numpy", "torch", "cv2", "PIL", "scipy", "skimage", "diffusers", "transformers")
+_PROBE = (
+    "import json, sys\n"
+    "from overpaint.cli import main\n"
+    "status = main(sys.argv[1:])\n"
+    f"print(json.dumps([status, [name for name in {HEAVY!r} if name in sys.modules]]), file=sys.stderr)\n"
+)
+
+
+@pytest.mark.parametrize("words", [["--help"], ["remove", "--help"], ["mask", "make", "--help"]])
+def test_help_loads_nothing_heavy(words: list[str]) -> None:
+    done = subprocess.run([sys.executable, "-c", _PROBE, *words], capture_output=True, text=True, check=True)
+    status, loaded = json.loads(done.stderr.splitlines()[-1])
+    assert status == 0
+    assert loaded == []
+    assert "Usage: overpaint" in done.stdout
+
+
+def test_help_is_there_within_300_ms() -> None:
+    taken = []
+    for _ in range(5):
+        began = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "overpaint", "--help"], capture_output=True, check=True)
+        taken.append(time.perf_counter() - began)
+        if taken[-1] < 0.3:  # one quick start shows that it can be; a busy machine shows nothing
+            return
+    raise AssertionError(f"overpaint --help took {min(taken):.3f} s at best")
+
+
+def test_the_version_is_the_package_s(capsys: pytest.CaptureFixture[str]) -> None:
+    from importlib.metadata import version
+
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.strip() == f"overpaint {version('overpaint')}"
+
+
+def test_without_a_verb_the_help_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    shown = capsys.readouterr().out
+    for name, *_ in VERBS:
+        assert name in shown
+
+
+@pytest.mark.parametrize("name", [name for name, *_ in VERBS])
+def test_every_verb_explains_itself_with_an_example(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([name, "--help"]) == 0
+    assert f"$ overpaint {name}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["inpaint", "a.png"], "there is no verb 'inpaint'; did you mean 'replace'?"),
+        (["remvoe", "a.png"], "did you mean 'remove'?"),
+        (["outpaint", "a.png"], "did you mean 'expand'?"),
+        (["frobnicate"], "there are add, background"),
+        (["photo.jpg"], "overpaint remove photo.jpg --mask mask.png"),
+        (["mask", "grow"], "there is no verb 'grow' (there are combine, convert, make, preview, refine)"),
+        (["remove", "a.png", "--denoising-strength", "0.5"], "--denoising-strength; did you mean '--strength'?"),
+        (["remove", "a.png", "--cfg-scale=7"], "did you mean '--guidance-scale'?"),
+        (["remove", "a.png", "--num_inference_steps", "7"], "did you mean '--steps'?"),
+        (["remove", "a.png", "--mask-blur", "7"], "did you mean '--feather'?"),
+        (["remove", "a.png", "--inpaint-full-res-padding", "7"], "did you mean '--padding'?"),
+        (["remove", "a.png", "--inpainting-fill", "1"], "did you mean '--masked-content'?"),
+        (["remove", "a.png", "--mask_image", "7"], "did you mean '--mask'?"),
+        (["remove", "a.png", "--inpainting-mask-invert"], "did you mean '--invert'?"),
+        (["remove", "a.png", "--fether", "7"], "did you mean '--feather'?"),
+        (["remove", "--image", "a.png"], "the picture is given without an option"),
+        (["remove", "a.png", "--out", "b.png"], "did you mean '--output'?"),
+        (["expand", "a.png", "--mask", "b.png"], "unknown option --mask"),
+        (["remove", "a.png", "-x"], "unknown option -x"),
+        (["remove"], "remove needs a picture"),
+        (["mask", "refine", "a.png"], "mask refine needs --output"),
+        (["remove", "a.png", "b.png"], "what is 'b.png' for?"),
+        (["remove", "a.png", "--box"], "--box needs a value"),
+        (["remove", "a.png", "--steps", "many"], "--steps takes a whole number, not 'many'"),
+        (["remove", "a.png", "--strength", "full"], "--strength takes a number, not 'full'"),
+        (["remove", "a.png", "--area", "hole"], "--area must be one of masked, whole, not 'hole'"),
+        (["remove", "a.png", "--seed", "1", "--seed", "2"], "--seed is given twice"),
+        (["remove", "a.png", "--device", "gpu"], "--device must be one of auto, cpu, cuda, mps, not 'gpu'"),
+    ],
+)
+def test_wrong_arguments_are_one_line_that_says_what_would_be_right(
+    words: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("overpaint: ")
+    assert err.count("\n") == 1
+    assert says in err
+
+
+def test_completion_knows_verbs_and_options() -> None:
+    from overpaint.cli.run import application
+
+    script = application().generate_completion(shell="bash")
+    assert "remove" in script
+    assert "--feather" in script
