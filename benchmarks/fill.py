@@ -20,6 +20,7 @@ textbook figure is kept in results.json, next to all others.
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -28,7 +29,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from benchmarks import report, sheets
+from benchmarks import page, report, sheets
 from benchmarks.classifier import NET, SHARED, Classifier
 from benchmarks.contenders import UNTOUCHED, Contender, contenders
 from benchmarks.dataset import KINDS, Case, cases
@@ -42,7 +43,7 @@ OUT = Path("bench-out") / "fill"
 def main(argv: Sequence[str] | None = None) -> int:
     """0 when all was measured, 1 when an engine failed (the others are reported), 2 when nothing could be begun."""
     wanted = parser().parse_args(argv)
-    console = Console()
+    console = report.console()
     try:
         work = cases(wanted.shared / "photos" / "eval", kinds=wanted.kinds, limit=wanted.limit)
         net = Classifier(wanted.shared / "nets" / NET.name, store=wanted.out / "features")
@@ -51,27 +52,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         if len({case.photo for case in work}) < 2 or len(entries) < 2:
             raise ValueError("there must be at least two photos and one engine to compare")
     except (OSError, ImportError, ValueError, OverpaintError) as error:
-        hint = (
-            "; they are not part of the project: --shared DIR says where"
-            if isinstance(error, FileNotFoundError)
-            else ""
-        )
-        print(f"benchmarks.fill: {error}{hint}", file=sys.stderr)
+        missing = isinstance(error, FileNotFoundError)
+        hint = "; photos and classifier are not part of the project: --shared DIR says where they are"
+        print(f"benchmarks.fill: {error}{hint if missing else ''}", file=sys.stderr)
         return 2
     shelves, failed = _fill(entries, work, wanted, console)
     if len(shelves) < 2:
         console.print("No engine finished: there is nothing to compare.", style="red")
         return 1
-    focus = focus if focus in shelves else next(iter(shelves))
     grid = Grid.of(work)
     judged = _judge(grid, shelves, net, console)
+    focus = focus if focus in shelves else next(iter(shelves))
     found = verdicts(judged, grid, UNTOUCHED, focus)
     report.show(console, found, focus, len(grid.photos))
-    report.write(wanted.out, [e for e in entries if e.label in shelves], grid, judged, found, focus, [*notes, *failed])
-    if not wanted.no_sheets:
-        pages = sheets.write(sheets.Gallery(grid, shelves, judged), wanted.out / "sheets", focus)
-        console.print(f"{len(pages)} contact sheets in {wanted.out / 'sheets'}")
+    done = [entry for entry in entries if entry.label in shelves]
+    tables = report.write(wanted.out, done, grid, judged, found, focus, [*notes, *failed])
     console.print(f"Figures in {wanted.out / 'results.json'} and {wanted.out / 'table.md'}")
+    if wanted.page is not None:
+        page.put(wanted.page, "fill", f"{page.measured(report.machine(), _command(wanted))}\n\n{tables}")
+    if not wanted.no_sheets:
+        written = sheets.write(sheets.Gallery(grid, shelves, judged), wanted.out / "sheets", focus)
+        console.print(f"{len(written)} contact sheets in {wanted.out / 'sheets'}")
     for note in notes:
         console.print(f"Not measured: {note}", style="yellow", markup=False)
     return 1 if failed else 0
@@ -97,12 +98,24 @@ def parser() -> argparse.ArgumentParser:
     add("--reuse", action="store_true", help="take fills that are there even if the code has changed since")
     add("--out", type=Path, default=OUT, help=f"where results and fills are kept (default: {OUT})")
     add("--shared", type=Path, default=SHARED, help="the folder with photos/eval and nets")
+    add("--page", type=Path, metavar="FILE", help="put the tables into this page, such as docs/benchmarks.md")
     add("--no-sheets", action="store_true", help="figures alone")
     return made
 
 
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _command(wanted: argparse.Namespace) -> str:
+    """The command again, less what only says where things are."""
+    words = ["python", "-m", "benchmarks.fill", *(["--direct"] if wanted.direct else [])]
+    words += ["--engines", ",".join(wanted.engines)] if wanted.engines else []
+    words += ["--limit", str(wanted.limit)] if wanted.limit else []
+    words += ["--kinds", ",".join(wanted.kinds)] if wanted.kinds != list(KINDS) else []
+    for text in wanted.variant:
+        words += ["--variant", text]
+    return shlex.join(words)
 
 
 def _progress(console: Console) -> Progress:

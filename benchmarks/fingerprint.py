@@ -28,13 +28,16 @@ def fingerprint(modules: Iterable[str], *extra: str, package: str = "overpaint")
 
 
 def reached(modules: Iterable[str], package: str = "overpaint") -> set[Path]:
-    """Every source file of the package that these modules import, themselves included."""
+    """Every source file of the package that these modules import, themselves included.
+
+    The package's own `__init__` is left out: it names all that there is for users, and no fill runs through it.
+    """
     found: dict[str, Path] = {}
     waiting = [name for module in modules for name in _with_parents(module)]
     while waiting:
         name = waiting.pop()
         path = _source(name)
-        if name in found or path is None or name.split(".")[0] != package:
+        if name in found or path is None or name == package or name.split(".")[0] != package:
             continue
         found[name] = path
         waiting += [parent for target in _imports(name, path) for parent in _with_parents(target)]

@@ -19,6 +19,8 @@ estimate the same number with more noise.
 
 **Intervals.** Photos are drawn with replacement, the same draws for every engine (a paired bootstrap); a resample
 weighs each photo by how often it was drawn, and pairs of a photo with itself stay out, as they do in the estimate.
+Percentile intervals from some fifty photos are a little narrow: in simulations with 40, 93 of 100 held a true mean and
+89 of 100 the true distance of a heavy-tailed example, where 95 should.
 """
 
 from __future__ import annotations

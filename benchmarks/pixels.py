@@ -18,12 +18,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
+from rich import box
 from rich.table import Table
 
+from benchmarks import page, report
 from benchmarks.clock import Times, one_core, race
 from benchmarks.pixel_tasks import OURS, WIDE, all_tasks
-from benchmarks.report import machine
 
 OUT = Path("bench-out") / "pixels"
 HEADINGS = ("task", "way", "least ms", "median ms", "CPU ms", "times ours", "notes")
@@ -36,12 +36,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--tasks", help=f"by name, separated by commas: {', '.join(known)}")
     parser.add_argument("--repeats", type=int, default=12, help="rounds; slow tasks take fewer (default: 12)")
     parser.add_argument("--out", type=Path, default=OUT, help=f"where results go (default: {OUT})")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="put the table into this page (docs/benchmarks.md)")
     wanted = parser.parse_args(argv)
     names = wanted.tasks.split(",") if wanted.tasks else list(known)
     if unknown := [name for name in names if name not in known]:
         print(f"benchmarks.pixels: no task {', '.join(unknown)}; there are: {', '.join(known)}", file=sys.stderr)
         return 2
-    console = Console()
+    console = report.console()
     pinned = one_core()
     results: list[dict[str, Any]] = []
     for name in names:
@@ -51,7 +52,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             notes = task.notes()
         results.append({"task": name, "title": task.name, "times": times, "notes": notes})
     console.print(_table(results, pinned))
-    _write(wanted.out, results, pinned)
+    for result in results:
+        console.print(f"{result['title']}: {result['notes']}", markup=False, highlight=False)
+    table = _write(wanted.out, results, pinned)
+    if wanted.page is not None:
+        page.put(wanted.page, "pixels", f"{page.measured(report.machine(), 'python -m benchmarks.pixels')}\n\n{table}")
     console.print(f"Figures in {wanted.out / 'results.json'} and {wanted.out / 'table.md'}")
     return 0
 
@@ -73,23 +78,30 @@ def rows(title: str, times: Mapping[str, Times], notes: str) -> list[list[str]]:
 
 
 def _table(results: Sequence[Mapping[str, Any]], pinned: str) -> Table:
-    table = Table(title=f"{WIDE}, {pinned}", title_justify="left")
-    for heading in HEADINGS:
-        table.add_column(heading, justify="right" if "ms" in heading or "times" in heading else "left")
+    table = Table(title=f"{WIDE}, {pinned}", title_justify="left", box=box.SIMPLE_HEAD)
+    for n, heading in enumerate(HEADINGS[:-1]):
+        table.add_column(heading, justify="right" if n > 1 else "left", no_wrap=True)
     for result in results:
         for cells in rows(result["title"], result["times"], result["notes"]):
-            table.add_row(*cells, style="bold" if cells[1] == OURS else None)
+            table.add_row(*cells[:-1], style="bold" if cells[1] == OURS else None)
     return table
 
 
-def _write(out: Path, results: Sequence[Mapping[str, Any]], pinned: str) -> None:
+def _write(out: Path, results: Sequence[Mapping[str, Any]], pinned: str) -> str:
     out.mkdir(parents=True, exist_ok=True)
     tasks = [{**r, "times": {way: asdict(t) for way, t in r["times"].items()}} for r in results]
-    made = {"made": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "machine": machine(), "size": str(WIDE), "pinned": pinned}
+    made = {
+        "made": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "machine": report.machine(),
+        "size": str(WIDE),
+        "pinned": pinned,
+    }
     (out / "results.json").write_text(json.dumps({**made, "tasks": tasks}, indent=1), "utf-8")
     lines = ["| " + " | ".join(HEADINGS) + " |", "|---|---|" + "---:|" * 4 + "---|"]
     lines += ["| " + " | ".join(cells) + " |" for r in results for cells in rows(r["title"], r["times"], r["notes"])]
-    (out / "table.md").write_text("\n".join(lines) + "\n", "utf-8")
+    table = "\n".join(lines) + "\n"
+    (out / "table.md").write_text(table, "utf-8")
+    return table
 
 
 if __name__ == "__main__":

@@ -12,7 +12,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from benchmarks.classifier import FEATURE
@@ -35,6 +37,12 @@ HEADINGS = (
 )
 
 
+def console() -> Console:
+    """The terminal; in a pipe or file wide enough for every table."""
+    found = Console()
+    return found if found.is_terminal or found.width >= 120 else Console(width=120)
+
+
 def row(label: str, verdict: Verdict) -> list[str]:
     """One contender as cells, in the order of HEADINGS. Distances are in thousandths."""
     v = verdict.values
@@ -49,14 +57,14 @@ def row(label: str, verdict: Verdict) -> list[str]:
         f"{v['gradient_error'].value:.2f}",
         f"{round(1e3 * v['feature_distance'].value, 1) + 0.0:.1f}",
         _thousandths(v[KERNEL]),
-        "" if behind is None else f"{_thousandths(behind, sign='+')} {_meaning(behind)}",
+        "" if behind is None else _thousandths(behind, sign="+", meaning=f" {_meaning(behind)}"),
     ]
 
 
-def _thousandths(interval: Interval, sign: str = "") -> str:
+def _thousandths(interval: Interval, sign: str = "", meaning: str = "") -> str:
     # Adding zero makes 0 of -0, which rounding leaves behind.
     value, low, high = (round(1e3 * x, 2) + 0.0 for x in (interval.value, interval.low, interval.high))
-    return f"{value:{sign}.2f} [{low:{sign}.2f}, {high:{sign}.2f}]"
+    return f"{value:{sign}.2f}{meaning} [{low:{sign}.2f}, {high:{sign}.2f}]"
 
 
 def _meaning(difference: Interval) -> str:
@@ -69,13 +77,14 @@ def _headings(focus: str) -> list[str]:
 
 
 def show(console: Console, found: Mapping[str, Mapping[str, Verdict]], focus: str, photos: int) -> None:
-    """One table a selection of masks."""
+    """One table a selection of masks; intervals on a line of their own, so that a terminal of 120 columns will do."""
     for name, verdicts in found.items():
-        table = Table(title=f"{name} ({photos} photos)", title_justify="left")
-        for heading in _headings(focus):
-            table.add_column(heading, justify="left" if heading == "fill" else "right")
+        table = Table(title=f"{name} ({photos} photos)", title_justify="left", box=box.SIMPLE_HEAD)
+        for n, heading in enumerate(_headings(focus)):
+            table.add_column("\n".join(heading.split(" ", 1)), justify="right" if n else "left", no_wrap=True)
         for label, verdict in verdicts.items():
-            table.add_row(*row(label, verdict), style="bold" if label == focus else None)
+            cells = [cell.replace(" [", "\n[") for cell in map(escape, row(label, verdict))]
+            table.add_row(*cells, style="bold" if label == focus else None)
         console.print(table)
 
 
@@ -118,8 +127,8 @@ def write(
     found: Mapping[str, Mapping[str, Verdict]],
     focus: str,
     notes: Sequence[str],
-) -> None:
-    """OUT/results.json and OUT/table.md."""
+) -> str:
+    """OUT/results.json and OUT/table.md, whose text is returned."""
     results = {
         "made": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "machine": machine(),
@@ -152,4 +161,6 @@ def write(
     }
     out.mkdir(parents=True, exist_ok=True)
     (out / "results.json").write_text(json.dumps(results, indent=1), "utf-8")
-    (out / "table.md").write_text(markdown(found, focus, len(grid.photos)), "utf-8")
+    tables = markdown(found, focus, len(grid.photos))
+    (out / "table.md").write_text(tables, "utf-8")
+    return tables

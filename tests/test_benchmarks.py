@@ -25,7 +25,9 @@ from benchmarks.kernel import (
     paired_kid,
 )
 from benchmarks.metrics import PSNR_CEILING, gradient_energy_ratio, psnr, ssim
+from benchmarks.page import put
 from benchmarks.pixel_tasks import OURS, all_tasks, photo, true_gaussian
+from benchmarks.report import HEADINGS
 
 from overpaint.errors import RequestError, UnknownEngineError
 from overpaint.geometry import Box, Size
@@ -127,7 +129,7 @@ def test_distances_grow_with_a_shift() -> None:
 def test_paired_sets_bias_the_textbook_distance_and_not_ours() -> None:
     rng = np.random.default_rng(4)
     draws = []
-    for _ in range(600):
+    for _ in range(300):
         y = rng.normal(size=(8, 2))
         x = y + 0.5  # the same photos, shifted: as dependent as can be
         draws.append((paired_kid(x, y), kid(x, y)))
@@ -221,6 +223,22 @@ def test_fills_are_kept_by_what_they_depend_on() -> None:
     names = {path.name for path in reached(["overpaint.engines.classical"])}
     assert {"classical.py", "base.py", "geometry.py", "__init__.py"} <= names
     assert "_studio.py" not in names
+
+
+def test_tables_are_put_between_their_marks_and_nothing_else_changes(tmp_path: Path) -> None:
+    written = tmp_path / "page.md"
+    written.write_text("before\n<!-- fill -->\nold\n<!-- end of fill -->\nafter\n", "utf-8")
+    for text in ("first", "second"):
+        put(written, "fill", text)
+    assert written.read_text("utf-8") == "before\n<!-- fill -->\n\nsecond\n\n<!-- end of fill -->\nafter\n"
+    with pytest.raises(ValueError, match="marks"):
+        put(written, "pixels", "new")
+
+
+def test_the_page_has_a_place_for_each_table() -> None:
+    text = (Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md").read_text("utf-8")
+    assert all(text.count(f"<!-- {mark}{name} -->") == 1 for name in ("fill", "pixels") for mark in ("", "end of "))
+    assert all(f"`{heading}`" in text for heading in HEADINGS[1:-1])
 
 
 def test_races_run_every_side_as_often_and_in_turn() -> None:
