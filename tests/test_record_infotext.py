@@ -1,0 +1,126 @@
+"""Infotext in the form that AUTOMATIC1111 made common: written as it is, read tolerantly."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from overpaint.record import Infotext, Record, RegionRecord, infotext, parse_infotext
+from overpaint.record.infotext import compose
+from overpaint.request import EditRequest, Execution, resolve
+
+
+def record(kind="learned", engine="diffusion", **asked) -> Record:
+    request = EditRequest.of(**({"intent": "replace", "prompt": "a wooden bench", "seed": 7} | asked))
+    resolved = resolve(request, engine=engine, engine_digest="d", kind=kind, seed=7)
+    region = RegionRecord(
+        box=(40, 80, 220, 200), frame=(0, 40, 256, 296), working=(512, 512), grow=6, feather=8.5, seed=7
+    )
+    return Record(
+        overpaint="1.2.3",
+        request=request,
+        resolved=resolved,
+        execution=Execution(versions={"torch": "2.13.0"}),
+        regions=(region,),
+        size=(640, 480),
+        reach=14,
+        timings={"paint": 1.25},
+        notes=("one", "two"),
+    )
+
+
+def test_infotext_is_written_in_the_order_and_with_the_keys_of_the_form():
+    text = infotext(
+        record(
+            negative_prompt="blurry",
+            model="realisticVision:v5, inpainting",
+            masked_content="latent_noise",
+            padding=32,
+            clip_skip=2,
+            guidance_scale=7,
+        )
+    )
+    assert text == (
+        "a wooden bench\nNegative prompt: blurry\n"
+        "Steps: 25, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7, Seed: 7, Size: 512x512, "
+        'Model: "realisticVision:v5, inpainting", Denoising strength: 0.85, Clip skip: 2, RNG: CPU, '
+        "Inpaint area: Only masked, Masked area padding: 32, Masked content: latent noise, "
+        "Intent: replace, Engine: diffusion, Version: overpaint 1.2.3"
+    )
+
+
+def test_what_has_its_default_is_left_out_and_an_inverted_mask_is_told():
+    text = infotext(record(intent="background", area="whole"))
+    assert "Masked content" not in text
+    assert "Inpaint area" not in text
+    assert "Clip skip" not in text
+    assert "Mask mode: Inpaint not masked" in text
+
+
+def test_an_engine_without_sampling_claims_none():
+    text = infotext(record("pixel", "exemplar", intent="remove", prompt=None))
+    assert text == (
+        "Seed: 7, Size: 512x512, Inpaint area: Only masked, Intent: remove, Engine: exemplar, Version: overpaint 1.2.3"
+    )
+    assert parse_infotext(text).settings["Engine"] == "exemplar"
+
+
+LINE = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), max_size=30).map(str.strip)
+PROMPT = (
+    st.lists(LINE, max_size=3)
+    .map("\n".join)
+    .map(str.strip)
+    .filter(lambda text: "Negative prompt:" not in text and len(parse_infotext(text).settings) == 0)
+)
+VALUE = st.text(st.characters(exclude_categories=["Cs"]), max_size=20) | st.integers().map(str)
+KEY = st.sampled_from(["Steps", "Sampler", "CFG scale", "Seed", "Size", "Lora hashes", "Masked content", "Version"])
+
+
+@settings(deadline=None, max_examples=300)
+@given(PROMPT, PROMPT, st.dictionaries(KEY, VALUE, min_size=3))
+def test_infotext_there_and_back(prompt, negative, values):
+    info = parse_infotext(compose(Infotext(prompt, negative, values)))
+    assert (info.prompt, info.negative_prompt, dict(info.settings)) == (prompt, negative, values)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.text())
+def test_no_text_whatever_breaks_the_reader(text):
+    info = parse_infotext(text)
+    assert len(info.settings) == 0 or len(info.settings) >= 3
+
+
+def test_text_without_three_settings_on_its_last_line_is_all_prompt():
+    info = parse_infotext("a cat: the movie, seed: 3")
+    assert (info.prompt, dict(info.settings)) == ("a cat: the movie, seed: 3", {})
+
+
+def test_what_other_writers_put_there_is_read():
+    text = (
+        "masterpiece, (best quality:1.2)\r\nsecond line\r\nNegative prompt: lowres\r\nbad hands\r\n"
+        'Steps: 20, Sampler: DPM++ 2M Karras, CFG scale: 7.0, Seed: 1234, Size: 512x768, Model hash: abc, '
+        'Lora hashes: "detail: 123, more: 456", TI: "a \\"b\\"", Civitai resources: [{"type":"lora","w":0.5}], '
+        "Denoising strength: 0.75, Mask blur: 4, Version: v1.10.1"
+    )  # fmt: skip
+    info = parse_infotext(text)
+    assert info.prompt == "masterpiece, (best quality:1.2)\nsecond line"
+    assert info.negative_prompt == "lowres\nbad hands"
+    assert info.settings["Lora hashes"] == "detail: 123, more: 456"
+    assert info.settings["TI"] == 'a "b"'
+    assert json.loads(info.settings["Civitai resources"]) == [{"type": "lora", "w": 0.5}]
+    assert info.settings["Denoising strength"] == "0.75"
+    assert info.settings["Version"] == "v1.10.1"
+
+
+def test_a_broken_line_gives_what_it_can():
+    info = parse_infotext('p\nSteps: 20, Sampler: "DPM, Seed: 5, , Size: 512x512, Model: ')
+    assert dict(info.settings) == {"Steps": "20", "Sampler": '"DPM', "Seed": "5", "Size": "512x512", "Model": ""}
+
+
+@pytest.mark.parametrize("prompt", ["", "a, b: c", "line\nbreak", '"quoted"', "Größe ☂"])
+def test_a_record_s_prompt_comes_back(prompt):
+    info = parse_infotext(infotext(record(intent="refine", prompt=prompt or None, negative_prompt="n: o")))
+    assert (info.prompt, info.negative_prompt) == (prompt, "n: o")
