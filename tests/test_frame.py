@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from overpaint.frame import Context, Edge, Framing, SizeRules, automatic_edge, fit, plan, two_masks
-from overpaint.frame.edges import REACH_LIMIT, reach_of
+from overpaint.frame import Context, Edge, Framing, SizeRules, automatic_edge, fit, plan, reach_of, two_masks
+from overpaint.frame.edges import REACH_LIMIT
 from overpaint.geometry import Box, Size
 from overpaint.mask import Mask
 
@@ -142,7 +142,7 @@ def test_the_two_masks_are_1_on_the_core_and_0_beyond_the_reach(hole, grow, feat
     distance = np.hypot(across, down)
     assert not masks.composite[distance > edge.total + 1e-3].any()
     assert (masks.composite[distance <= edge.grow - 1e-3] == 1).all()
-    reach = reach_of(masks.composite, mask.support)
+    reach = reach_of(masks.composite > 0, mask.support)
     assert not masks.composite[distance > reach + 1e-6].any()
     assert reach <= np.ceil(edge.total)
 

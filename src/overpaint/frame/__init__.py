@@ -1,13 +1,14 @@
 """Where an engine looks and at what size, the two masks, and the exact way back."""
 
 from ._frame import Frame, Framing, fit
-from .edges import Edge, TwoMasks, automatic_edge, two_masks
+from .edges import Edge, EdgeRule, TwoMasks, automatic_edge, reach_of, two_masks
 from .regions import Region, plan
 from .rules import Context, SizeRules
 
 __all__ = [
     "Context",
     "Edge",
+    "EdgeRule",
     "Frame",
     "Framing",
     "Region",
@@ -16,5 +17,6 @@ __all__ = [
     "automatic_edge",
     "fit",
     "plan",
+    "reach_of",
     "two_masks",
 ]

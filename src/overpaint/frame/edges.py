@@ -17,7 +17,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from overpaint.geometry import Box
 from overpaint.mask import Mask
 from overpaint.mask.distance import distance_to, inscribed_radius
 
@@ -132,18 +131,17 @@ def _ramp(solid: NDArray[np.bool_], edge: Edge) -> NDArray[np.float32]:
     return np.clip(ramp, 0, 1, out=ramp)
 
 
-def reach_of(composite: NDArray[np.float32], support: NDArray[np.bool_]) -> int:
-    """The largest distance, in whole pixels rounded up, from the mask's support to a pixel that is pasted at all.
+def reach_of(touched: NDArray[np.bool_], support: NDArray[np.bool_]) -> int:
+    """The largest distance, in whole pixels rounded up, from the mask's support to a touched pixel.
 
     Args:
-        composite: (H, W) float32.
+        touched: (H, W) bool, what an edit may have changed: all of the support and something around it.
         support: (H, W) bool, the user's mask > 0.
     """
-    touched = (composite > 0) & ~support
     rows, columns = np.flatnonzero(touched.any(axis=1)), np.flatnonzero(touched.any(axis=0))
     if rows.size == 0 or not support.any():
         return 0
-    # The distance transform is exact within a crop that holds every touched pixel and the support nearest to it.
-    box = Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
-    distance = distance_to(support)[box.slices]
-    return int(np.ceil(distance[touched[box.slices]].max()))
+    # What is touched holds the support, so that within its box the nearest pixel of the support is at hand.
+    area = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+    distance = distance_to(support[area])
+    return int(np.ceil(distance[touched[area]].max()))

@@ -17,7 +17,7 @@ from overpaint.geometry import Size
 if TYPE_CHECKING:
     from pathlib import Path
 
-Samples = NDArray[np.uint8] | NDArray[np.uint16]
+Samples = NDArray[np.unsignedinteger[Any]]
 
 
 class Colour(StrEnum):

@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from overpaint.errors import OutputError
-from overpaint.frame import Edge
+from overpaint.frame import Edge, reach_of
 from overpaint.geometry import Box, Size
 from overpaint.mask import Mask
 from overpaint.picture import (
     Encoded,
     Picture,
+    Samples,
     check_writable,
     encode,
     extension_of,
@@ -246,11 +247,10 @@ class Edited:
             return self.reach, 0, 0
         written = open_picture(encoded.data)
         touched = self.touched if encoded.touched is None else self.touched | encoded.touched
-        reach = self.reach if encoded.touched is None else reach_in(touched, self.mask)
+        reach = self.reach if encoded.touched is None else reach_of(touched, self.mask.support)
         difference = _difference(written, self.stage)
-        outside = ~touched
-        changed = difference[outside] > 0
-        return reach, int(changed.sum()), int(difference[outside].max(initial=0))
+        difference[touched] = 0
+        return reach, int(np.count_nonzero(difference)), int(difference.max())
 
     def comparison(self) -> Picture:
         """Before, mask and after side by side, 8-bit RGB."""
@@ -284,21 +284,19 @@ def pixel_digest(picture: Picture) -> str:
     return digest.hexdigest()
 
 
-def reach_in(touched: NDArray[np.bool_], mask: Mask) -> int:
-    """The largest distance, rounded up to whole pixels, from the mask's support to a touched pixel."""
-    from overpaint.frame.edges import reach_of
-
-    return reach_of(touched.astype(np.float32), mask.support)
-
-
-def _difference(one: Picture, other: Picture) -> NDArray[np.int64]:
+def _difference(one: Picture, other: Picture) -> Samples:
     """(H, W) largest difference of any sample, alpha included, in levels of `one`."""
     if one.samples.shape != other.samples.shape:
         raise OutputError(f"the written file decodes to {one.samples.shape}, not {other.samples.shape}")
-    shift = max(0, other.depth - one.depth)
-    old = other.samples >> shift
-    difference = np.abs(one.samples.astype(np.int64) - old.astype(np.int64)).max(axis=2)
+    difference: Samples = _apart(one.samples, other.samples, other.depth - one.depth).max(axis=2)
     if one.alpha is not None and other.alpha is not None:
-        alpha = other.alpha >> shift
-        difference = np.maximum(difference, np.abs(one.alpha.astype(np.int64) - alpha.astype(np.int64)))
-    return np.asarray(difference)
+        difference = np.maximum(difference, _apart(one.alpha, other.alpha, other.depth - one.depth))
+    return difference
+
+
+def _apart(one: Samples, other: Samples, deeper: int) -> Samples:
+    """|one - other| without leaving unsigned integers; `other` first brought to the depth of `one`."""
+    if deeper > 0:
+        other = (other >> deeper).astype(one.dtype)
+    apart: Samples = np.maximum(one, other) - np.minimum(one, other)
+    return apart

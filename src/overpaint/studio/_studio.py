@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from types import TracebackType
 from typing import Any, BinaryIO, Literal, Self
@@ -21,7 +21,7 @@ from overpaint import engines
 from overpaint.composite import paste, paste_alpha
 from overpaint.engines import Engine, EngineCard, Monitor, Painted, paint
 from overpaint.errors import Cancelled, EngineError, MaskError, OverpaintError, RequestError
-from overpaint.frame import Framing, Region, plan
+from overpaint.frame import Framing, Region, plan, reach_of
 from overpaint.geometry import Margins
 from overpaint.mask import Mask
 from overpaint.picture import Picture, open_picture
@@ -40,7 +40,7 @@ from overpaint.request import (
     spec_of,
 )
 
-from ._edited import Edited, PaintedRegion, reach_in
+from ._edited import Edited, PaintedRegion
 from .canvases import Sheet, sheet
 from .progress import Shared
 from .stage import Stage, stage
@@ -205,13 +205,12 @@ class Studio:
             resolved=resolved,
             execution=self._execution(resolved),
             regions=done,
-            reach=0,
-            timings={},
+            reach=max(_reach(region, scene.mask) for region in regions),
+            timings=clock.laps,
             notes=_notes(request, card, strokes is not None),
         )
-        edited = replace(edited, reach=reach_in(edited.touched, scene.mask))
         clock.lap("measure")
-        return replace(edited, timings=clock.laps)
+        return edited
 
     def edit_many(
         self,
@@ -460,6 +459,10 @@ def _assemble(
             )
         )
     return scene.picture.with_pixels(samples, alpha), tuple(done)
+
+
+def _reach(region: Region, mask: Mask) -> int:
+    return reach_of(region.masks.composite > 0, mask.values[region.box.slices] > 0)
 
 
 def _notes(request: EditRequest, card: EngineCard, sketched: bool) -> tuple[str, ...]:

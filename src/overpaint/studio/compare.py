@@ -56,7 +56,8 @@ def _chequers(size: Size) -> NDArray[np.float32]:
 
 def _tinted(pixels: NDArray[np.uint8], mask: Mask) -> NDArray[np.uint8]:
     share = (mask.values * np.float32(0.65))[..., None]
-    return np.rint(pixels * (1 - share) + np.float32(_TINT) * share).astype(np.uint8)
+    tinted: NDArray[np.uint8] = np.rint(pixels * (1 - share) + np.array(_TINT, np.float32) * share).astype(np.uint8)
+    return tinted
 
 
 def _reduced(panel: NDArray[np.uint8]) -> NDArray[np.uint8]:

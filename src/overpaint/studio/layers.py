@@ -68,11 +68,13 @@ def _title(edited: Edited) -> str:
 
 def _painted(region: PaintedRegion, stage: Picture) -> Samples:
     patch = np.clip(np.rint(region.patch), 0, stage.maximum)
-    return np.asarray(patch, dtype=stage.samples.dtype)
+    painted: Samples = patch.astype(stage.samples.dtype)
+    return painted
 
 
 def _mask(region: PaintedRegion, stage: Picture) -> Samples:
-    return np.asarray(np.rint(region.weight * stage.maximum), dtype=stage.samples.dtype)
+    mask: Samples = np.rint(region.weight * stage.maximum).astype(stage.samples.dtype)
+    return mask
 
 
 def _layer(document: Any, name: str, samples: Samples, mask: NDArray[Any] | None, box: Box) -> None:

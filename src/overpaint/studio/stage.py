@@ -59,8 +59,8 @@ def stage(picture: Picture, mask: Mask | None, margins: Margins) -> Stage:
     inner = whole.shift(margins.left, margins.top)
     values = np.ones(outer.size.shape, np.float32)
     values[inner.slices] = 0 if mask is None else mask.values
-    samples = np.pad(picture.samples, _widths(margins, 3), mode="edge")
-    alpha = None if picture.alpha is None else np.pad(picture.alpha, _widths(margins, 2))
+    samples: Samples = np.pad(picture.samples, _widths(margins, 3), mode="edge")
+    alpha: Samples | None = None if picture.alpha is None else np.pad(picture.alpha, _widths(margins, 2))
     return Stage(picture.with_pixels(samples, alpha), Mask(values), inner)
 
 
