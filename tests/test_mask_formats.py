@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import json
 from typing import Any
@@ -173,6 +174,13 @@ def test_labelme_labels_are_chosen() -> None:
         read_document(document, label="do")
 
 
+def test_shapes_without_a_pixel_are_passed_over_unless_there_is_nothing_else() -> None:
+    tiny, box = shape("rectangle", (5.6, 5.6), (5.9, 5.9)), shape("rectangle", (1, 1), (9, 9))
+    assert from_labelme(labelme(tiny, box, tiny)).area == 64
+    with pytest.raises(MaskError, match=r"shape 1 .*has no pixel"):
+        from_labelme(labelme(tiny, tiny))
+
+
 def test_an_embedded_mask_of_labelme_lies_between_two_corners_that_both_belong_to_it() -> None:
     inside = np.random.default_rng(0).random((8, 11)) < 0.5
     for mode in ("1", "L"):
@@ -290,7 +298,7 @@ DOCUMENTS = {
     "no images": (b'{"annotations": []}', "'images', not None"),
     "annotation": (
         b'{"images": [{"id": 1, "width": 4, "height": 4}], "annotations": [{"image_id": 1, "id": 9}]}',
-        "annotation 9 has no segmentation",
+        "annotation 9 of the COCO document: .*not None",
     ),
     "annotation no object": (b'{"images": [{"id": 1, "width": 4, "height": 4}], "annotations": [5]}', "object, not 5"),
     "not xml": (b"<annotations>", "not readable as XML"),
@@ -356,6 +364,43 @@ def test_bad_cvat_shapes_are_named(name: str) -> None:
     text, says = BAD_CVAT[name]
     with pytest.raises(MaskError, match=says):
         from_cvat(cvat(text))
+
+
+JSON = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(-3, 9), st.integers(), st.floats(), st.text(max_size=5)),
+    lambda inner: st.lists(inner, max_size=6) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+VALID: list[dict[str, Any]] = [
+    labelme(*(given for given, _ in LABELME_SHAPES.values()), shape("mask", (1, 1), (4, 4), mask="aGVsbG8=")),
+    to_coco_rle(Mask.box((9, 7), (2, 2, 5, 5))),
+    to_coco_rle(Mask.box((9, 7), (2, 2, 5, 5)), compress=False),
+    {
+        "images": [{"id": 1, "file_name": "a", "width": 9, "height": 7}],
+        "categories": [{"id": 1, "name": "cat"}],
+        "annotations": [to_coco_annotation(Mask.box((9, 7), (2, 2, 5, 5)), kind="polygons")],
+    },
+]
+
+
+@given(st.sampled_from(VALID), st.lists(st.integers(0, 50), min_size=1, max_size=6), JSON)
+@settings(deadline=None, max_examples=400)
+def test_a_document_with_anything_at_all_somewhere_in_it_is_a_mask_or_a_clear_error(
+    document: dict[str, Any], path: list[int], strange: Any
+) -> None:
+    with contextlib.suppress(MaskError):
+        assert read_document(json.dumps(_replaced(document, path, strange)).encode(), size=(9, 7)).hard
+
+
+def _replaced(value: Any, path: list[int], strange: Any) -> Any:
+    """The document with `strange` where the path of numbers leads."""
+    if not path or not isinstance(value, dict | list) or not value:
+        return strange
+    if isinstance(value, dict):
+        key = sorted(value)[path[0] % len(value)]
+        return {**value, key: _replaced(value[key], path[1:], strange)}
+    index = path[0] % len(value)
+    return [*value[:index], _replaced(value[index], path[1:], strange), *value[index + 1 :]]
 
 
 def test_a_segmentation_of_another_size_is_refused() -> None:

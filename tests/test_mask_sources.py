@@ -221,6 +221,10 @@ def test_files_that_are_no_masks_are_errors_with_their_name(tmp_path: Path) -> N
         Mask.from_file(tmp_path / "cut.png")
     with pytest.raises(MaskError, match="can't be used as a mask"):
         Mask.from_file(b"hello")
+    with pytest.raises(MaskError, match=r"not ndarray.*from_array"):
+        Mask.from_file(HARD.core)  # type: ignore[arg-type]
+    with pytest.raises(MaskError, match="binary mode"):
+        Mask.from_file(io.StringIO("text"))  # type: ignore[arg-type]
     with pytest.raises(MaskError, match="the values 0 and 1"):
         Mask.from_file(encoded(Image.fromarray(HARD.core.astype(np.uint8))))
 

@@ -20,6 +20,10 @@ MOST_POINTS = 1_000_000
 FARTHEST = 1_000_000_000  # no coordinate is larger: products of them stay far from the limits of float64
 
 
+class NoPixelError(MaskError):
+    """A shape is too small or too far away to have a pixel in the picture."""
+
+
 def as_size(size: SizeLike) -> Size:
     """(width, height) as a Size of at least one pixel and at most `LARGEST_AREA` of them."""
     try:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from overpaint.errors import MaskError
 from overpaint.geometry import Box, Size
 
-from ._checks import BoxLike, as_corners, as_points, bounds_of, shown
+from ._checks import BoxLike, NoPixelError, as_corners, as_points, bounds_of, shown
 
 Values = NDArray[np.float32]
 Rule = Literal["union", "evenodd"]
@@ -162,7 +162,7 @@ def clipped(region: Box, size: Size) -> Box:
 def required(values: Values, name: str, size: Size) -> Values:
     """The values, unless the shape has no pixel in the picture."""
     if not values.any():
-        raise MaskError(
+        raise NoPixelError(
             f"the {name} has no pixel in the picture of {size}: it must overlap 0,0,{size.width},{size.height} and be "
             "large enough to hold the centre of a pixel"
         )

@@ -125,8 +125,8 @@ def read_bytes(source: FileLike) -> bytes:
     Raises:
         MaskError: it can't be read, is too large or is empty.
     """
-    if isinstance(source, bytes):
-        data, name = source, "the mask's data"
+    if isinstance(source, bytes | bytearray | memoryview):
+        data, name = bytes(source), "the mask's data"
     elif isinstance(source, str | os.PathLike):
         name = f"the mask file {os.fspath(source)}"
         try:
@@ -135,8 +135,13 @@ def read_bytes(source: FileLike) -> bytes:
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else error
             raise MaskError(f"{name} can't be read: {reason}") from error
-    else:
+    elif hasattr(source, "read"):
         data, name = source.read(LARGEST_FILE + 1), "the mask file"
+        if not isinstance(data, bytes):
+            raise MaskError("the mask file must be opened in binary mode")
+    else:
+        kind = type(source).__name__
+        raise MaskError(f"a mask file must be a path, bytes or a binary file, not {kind} (for pixels: Mask.from_array)")
     if len(data) > LARGEST_FILE:
         raise MaskError(f"{name} is larger than {LARGEST_FILE >> 20} MiB, too large for a mask")
     if not data:

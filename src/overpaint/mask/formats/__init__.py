@@ -37,7 +37,7 @@ _BOM = b"\xef\xbb\xbf"
 
 def is_document(data: bytes) -> bool:
     """Whether the data looks like JSON or XML rather than like a picture."""
-    return data.removeprefix(_BOM).lstrip()[:1] in (b"{", b"[", b"<")
+    return data[:1024].removeprefix(_BOM).lstrip()[:1] in (b"{", b"[", b"<")
 
 
 def read_document(

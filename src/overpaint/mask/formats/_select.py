@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
+
+import numpy as np
 
 from overpaint.errors import MaskError, did_you_mean
 from overpaint.geometry import Size
-from overpaint.mask._checks import as_size
+from overpaint.mask._checks import NoPixelError, as_size
 from overpaint.mask._mask import Mask
 
 T = TypeVar("T")
@@ -47,12 +49,25 @@ def with_name(items: Iterable[tuple[str, T]], name: str | None, what: str) -> T:
     raise MaskError(f"the {what} has no image {name!r}{did_you_mean(name, names)}; it has {shown}")
 
 
-def united(masks: Iterable[Mask], size: Size) -> Mask:
-    """The union of masks of one size."""
-    whole = Mask.empty(size)
-    for mask in masks:
-        whole = whole.union(mask)
-    return whole
+def united(shapes: Iterable[tuple[str, Callable[[], Mask]]], size: Size) -> Mask:
+    """The union of shapes, each with its name for errors and how to draw it as a mask of this size.
+
+    Annotations of whole data sets have shapes smaller than a pixel; those are passed over unless there is nothing else.
+    """
+    values = np.zeros(size.shape, dtype=np.float32)
+    missed: MaskError | None = None
+    found = False
+    for name, draw in shapes:
+        try:
+            np.maximum(values, draw().values, out=values)
+            found = True
+        except NoPixelError as error:
+            missed = MaskError(f"{name}: {error}")
+        except MaskError as error:
+            raise MaskError(f"{name}: {error}") from error
+    if missed is not None and not found:
+        raise missed
+    return Mask(values)
 
 
 def size_in(document: Mapping[str, Any], width: str, height: str, what: str) -> Size:

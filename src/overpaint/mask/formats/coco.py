@@ -8,6 +8,7 @@ along an edge.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -86,18 +87,18 @@ def from_coco(document: Mapping[str, Any], *, label: str | None = None, image: s
     images = [_mapping(item, "an image", what) for item in _list(document, "images", what)]
     chosen = with_name([(str(item.get("file_name", item.get("id"))), item) for item in images], image, what)
     size = size_in(chosen, "width", "height", "image in the COCO document")
-    categories = [_mapping(item, "a category", what) for item in document.get("categories") or []]
-    names = {item.get("id"): str(item.get("name")) for item in categories}
+    listed = _list(document, "categories", what) if "categories" in document else []
+    categories = [_mapping(item, "a category", what) for item in listed]
+    names = {repr(item.get("id")): str(item.get("name")) for item in categories}
     annotations = [_mapping(item, "an annotation", what) for item in _list(document, "annotations", what)]
     mine = [item for item in annotations if item.get("image_id") == chosen.get("id")]
-    labelled = [(names.get(item.get("category_id"), str(item.get("category_id"))), item) for item in mine]
-    parts = []
-    for annotation in with_label(labelled, label, f"image in the {what}"):
-        segmentation = annotation.get("segmentation")
-        if not segmentation:
-            raise MaskError(f"the COCO annotation {annotation.get('id')} has no segmentation")
-        parts.append(from_coco_segmentation(segmentation, size))
-    return united(parts, size)
+    labelled = [(names.get(repr(item.get("category_id")), str(item.get("category_id"))), item) for item in mine]
+    chosen_ones = with_label(labelled, label, f"image in the {what}")
+    drawn = (
+        (f"annotation {one.get('id')} of the {what}", partial(from_coco_segmentation, one.get("segmentation"), size))
+        for one in chosen_ones
+    )
+    return united(drawn, size)
 
 
 def _from_rle(segmentation: Mapping[str, Any]) -> Mask:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Literal
 from xml.etree.ElementTree import Element, ParseError, SubElement, indent, tostring
 
@@ -12,7 +13,7 @@ from defusedxml import DefusedXmlException
 
 from overpaint.errors import MaskError
 from overpaint.geometry import Box, Size
-from overpaint.mask._checks import LARGEST_AREA, as_numbers, as_pixels
+from overpaint.mask._checks import LARGEST_AREA, NoPixelError, as_numbers, as_pixels
 from overpaint.mask._mask import Mask
 
 from ._outline import outlines
@@ -56,13 +57,15 @@ def from_cvat(
     chosen = with_name(images, image, "CVAT document")
     size = size_in(chosen.attrib, "width", "height", "image in the CVAT document")
     shapes = [(shape.get("label", ""), shape) for shape in chosen if shape.tag in KINDS]
-    parts = []
-    for shape in with_label(shapes, label, "image in the CVAT document"):
-        try:
-            parts.append(_draw(shape, size, line_width, point_radius))
-        except MaskError as error:
-            raise MaskError(f"the {shape.tag} {shape.get('label')!r} of the CVAT document: {error}") from error
-    return united(parts, size)
+    chosen_ones = with_label(shapes, label, "image in the CVAT document")
+    drawn = (
+        (
+            f"the {shape.tag} {shape.get('label')!r} of the CVAT document",
+            partial(_draw, shape, size, line_width, point_radius),
+        )
+        for shape in chosen_ones
+    )
+    return united(drawn, size)
 
 
 def to_cvat(mask: Mask, *, label: str = "mask", image: str = "", kind: Literal["mask", "polygon"] = "mask") -> str:
@@ -130,7 +133,7 @@ def _mask(shape: Element, size: Size) -> Mask:
     marked = bits_of(counts.astype(np.int64), box.area).reshape(height, width)
     inside = box.intersect(size.box)
     if inside.empty:
-        raise MaskError(f"its box {box} lies outside the picture of {size}")
+        raise NoPixelError(f"its box {box} lies outside the picture of {size}")
     values = np.zeros(size.shape, dtype=np.float32)
     values[inside.slices] = marked[inside.shift(-left, -top).slices]
     return Mask(values)

@@ -7,13 +7,14 @@ import binascii
 import json
 import math
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 
 from overpaint.errors import MaskError, PictureError
 from overpaint.geometry import Box, Size
-from overpaint.mask._checks import LARGEST_AREA, as_points
+from overpaint.mask._checks import LARGEST_AREA, NoPixelError, as_points
 from overpaint.mask._mask import Mask
 
 from ._outline import outlines
@@ -46,13 +47,15 @@ def from_labelme(
     if not isinstance(shapes, list) or not all(isinstance(shape, Mapping) for shape in shapes):
         raise MaskError(f"the 'shapes' of a LabelMe document must be a list of objects, not {shapes!r:.100}")
     numbered = [(str(shape.get("label")), (i, shape)) for i, shape in enumerate(shapes)]
-    parts = []
-    for i, shape in with_label(numbered, label, "LabelMe document"):
-        try:
-            parts.append(_draw(shape, size, line_width, point_radius))
-        except MaskError as error:
-            raise MaskError(f"shape {i} ({shape.get('label')!r}) of the LabelMe document: {error}") from error
-    return united(parts, size)
+    chosen = with_label(numbered, label, "LabelMe document")
+    drawn = (
+        (
+            f"shape {i} ({shape.get('label')!r}) of the LabelMe document",
+            partial(_draw, shape, size, line_width, point_radius),
+        )
+        for i, shape in chosen
+    )
+    return united(drawn, size)
 
 
 def to_labelme(
@@ -134,7 +137,7 @@ def _decoded(text: Any, points: list[list[float]], size: Size) -> Mask:
         raise MaskError(f"an embedded mask of {picture.size} lies between corners that are {box.size} apart")
     inside = box.intersect(size.box)
     if inside.empty:
-        raise MaskError(f"an embedded mask in {box} lies outside the picture of {size}")
+        raise NoPixelError(f"an embedded mask in {box} lies outside the picture of {size}")
     values = np.zeros(size.shape, dtype=np.float32)
     marked = picture.samples.max(axis=2) > 0  # LabelMe writes bilevel pictures, others 0 and 1
     values[inside.slices] = marked[inside.shift(-left, -top).slices]
