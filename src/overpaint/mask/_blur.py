@@ -49,14 +49,17 @@ def gaussian(values: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
     height, width = values.shape
     picture = Box(0, 0, width, height)
     background = values[0, 0]
+    if background not in (0, 1):
+        return np.ascontiguousarray(_blur_region(values, picture, sigma, levels))
+    box = bounds_of(values != background)
+    if box.empty:
+        return values
+    region = _aligned(box.pad(reach(sigma) + _margin(levels)), levels).intersect(picture)
+    inner = _blur_region(values, region, sigma, levels)
+    if region == picture:
+        return np.ascontiguousarray(inner)
     blurred = np.full_like(values, background)
-    region = picture
-    if background in (0, 1):
-        box = bounds_of(values != background)
-        if box.empty:
-            return blurred
-        region = _aligned(box.pad(reach(sigma) + _margin(levels)), levels).intersect(picture)
-    blurred[region.slices] = _blur_region(values, region, sigma, levels)
+    blurred[region.slices] = inner
     return blurred
 
 
