@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import resource
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -30,13 +30,15 @@ def test_help_loads_nothing_heavy(words: list[str]) -> None:
     assert "Usage: overpaint" in done.stdout
 
 
-def test_help_is_there_within_300_ms() -> None:
+def test_help_takes_no_more_than_300_ms() -> None:
+    # processor time: what the wall clock says on a busy machine says more about the machine
     taken = []
-    for _ in range(5):
-        began = time.perf_counter()
+    for _ in range(4):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run([sys.executable, "-m", "overpaint", "--help"], capture_output=True, check=True)
-        taken.append(time.perf_counter() - began)
-        if taken[-1] < 0.3:  # one quick start shows that it can be; a busy machine shows nothing
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        taken.append(after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
+        if taken[-1] < 0.3:
             return
     raise AssertionError(f"overpaint --help took {min(taken):.3f} s at best")
 

@@ -14,6 +14,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from typing import Literal
 
 from .options import AsJson, Debug
+from .texts import print_rows
 
 State = Literal["ok", "missing", "optional"]
 
@@ -130,19 +131,8 @@ def _places() -> Iterator[Check]:
 
 
 def _print(checks: list[Check]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    marks = {"ok": Text("ok", "green"), "missing": Text("missing", "bold red"), "optional": Text("optional", "yellow")}
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for check in checks:
-        said = check.found if not check.do else f"{check.found}\n→ {check.do}"
-        table.add_row(marks[check.state], check.what, Text(said))
-    console = Console(highlight=False)
-    console.print(table)
+    for state, colour in (("ok", "green"), ("optional", "yellow"), ("missing", "red bold")):
+        rows = [(one.state, one.what, f"{one.found} → {one.do}" if one.do else one.found) for one in checks]
+        print_rows([row for row in rows if row[0] == state], styles=(colour, "bold"))
     missing = sum(check.state == "missing" for check in checks)
-    console.print("Everything that is needed is here." if not missing else f"{missing} missing: see the arrows above.")
+    print("Everything that is needed is here." if not missing else f"{missing} missing: the arrows say what to do.")

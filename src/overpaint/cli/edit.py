@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from overpaint.errors import RequestError
-from overpaint.request import EditRequest
+from overpaint.request import EditRequest, Problem, SettingError
 
 from . import outputs, report
+from .fields import flag, names
 from .options import Bounds, Out, Run, Where
 from .outputs import Plan
 from .progress import Bar, bar
@@ -72,29 +73,26 @@ def do(job: Job) -> int:
 
 def _painted(job: Job, picture: Picture, shown: Bar) -> Iterator[Edited]:
     """Every variation, painted one after another: the first with the seed asked for, the next with seed + 1, ..."""
-    settings: dict[str, Any] = {}
+    known: dict[str, Any] = {}
     found = _place(job, picture)
     if found is not None:
-        settings["mask"] = found.spec
+        known["mask"] = found.spec
     if job.bounds is not None and not (job.bounds.unset and job.request.margins is not None):
-        settings["margins"] = tuple(margins(job.bounds, picture.size))
+        known["margins"] = tuple(margins(job.bounds, picture.size))
+    request = job.request.merged(**known)
     sketch = _sketch(job.run, picture)
     with _studio(job.run) as studio:
-        first: int | None = job.request.seed
         for index in range(job.run.variations):
-            if index and first is not None:
-                settings["seed"] = first + index
             shown.say("painting" if job.run.variations == 1 else f"painting {index + 1} of {job.run.variations}")
             edited = studio.edit(
                 picture,
-                job.request,
+                request,
                 sketch=sketch,
                 inputs=None if found is None else found.inputs,
                 monitor=shown.monitor(),
-                **settings,
             )
-            first = edited.resolved.seed - index
             yield edited
+            request = request.merged(seed=edited.resolved.seed + 1)
 
 
 def _studio(run: Run) -> Studio:
@@ -188,6 +186,12 @@ def _tell(job: Job, told: list[dict[str, Any]], lines: list[str]) -> None:
         print(f"note: {note}", file=sys.stderr)
 
 
+def _by_option(problem: Problem) -> str:
+    """What is wrong with a setting, in terms of the option that it came by."""
+    rest = problem.message.removeprefix(problem.field)
+    return f"{flag(problem.field)}{rest}" if rest != problem.message and problem.field in names() else problem.message
+
+
 def request_of(intent: Any, settings: Mapping[str, Any], run: Run, base: EditRequest | None = None) -> EditRequest:
     """The request of options, laid over one from a file where there is one. Raises RequestError."""
     given = dict(settings)
@@ -195,5 +199,8 @@ def request_of(intent: Any, settings: Mapping[str, Any], run: Run, base: EditReq
         own = dict(key_value(text, "--option") for text in run.option)
         given["options"] = {**((base.options if base is not None else None) or {}), **own}
     if base is None:
-        return EditRequest.of(intent, **given)
+        try:
+            return EditRequest.of(intent, **given)
+        except SettingError as error:
+            raise RequestError("; ".join(_by_option(problem) for problem in error.problems)) from None
     return base.merged(**({"intent": intent} if intent is not None else {}), **given)

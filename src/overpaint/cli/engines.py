@@ -11,6 +11,7 @@ from cyclopts import Group, Parameter
 from overpaint.errors import EngineError
 
 from .options import AsJson, Debug
+from .texts import print_rows
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -83,6 +84,9 @@ def options_of(model: type[BaseModel]) -> list[dict[str, Any]]:
 
 
 def _range(about: dict[str, Any]) -> str:
+    for part in about.get("anyOf", ()):
+        if part.get("type") != "null":
+            return _range(part)
     if "enum" in about:
         return ", ".join(map(str, about["enum"]))
     low, high = about.get("minimum", about.get("exclusiveMinimum")), about.get("maximum")
@@ -112,42 +116,33 @@ def _mapping(entry: Entry) -> dict[str, Any]:
 
 
 def _table(entries: list[Entry]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("engine", "kind", "prompt", "what it does"):
-        table.add_column(title, overflow="fold", no_wrap=title == "engine")
+    rows = [("engine", "kind", "prompt", "what it does")]
     for entry in entries:
         card = entry.card
         if card is None:
-            table.add_row(entry.name, "-", "-", f"can't be used: {entry.fault}")
+            rows.append((entry.name, "-", "-", f"can't be used: {entry.fault}"))
         else:
-            table.add_row(entry.name, card.kind, "yes" if card.takes_prompt else "no", card.title)
-    console = Console(highlight=False, markup=False)
-    console.print(table)
-    console.print("\n'overpaint engines NAME' says more. No engine that loads checkpoints is installed yet.")
+            rows.append((entry.name, card.kind, "yes" if card.takes_prompt else "no", card.title))
+    print_rows(rows, header=True)
+    print("\n'overpaint engines NAME' says more.")
+    if not any(entry.card is not None and entry.card.takes_prompt for entry in entries):
+        print("No engine that loads checkpoints and takes a prompt is installed yet.")
 
 
 def _details(entry: Entry) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
     card = entry.card
     assert card is not None
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    table.add_row("engine", card.name)
-    table.add_row("does", card.title)
-    table.add_row("kind", card.kind)
-    table.add_row("prompt", "changes what it paints" if card.takes_prompt else "not taken")
-    table.add_row("size", "any" if card.sizes.native is None else f"best at {card.sizes.native} px")
-    table.add_row("licence", card.licence)
+    rows = [
+        ("engine", card.name),
+        ("does", card.title),
+        ("kind", card.kind),
+        ("prompt", "changes what it paints" if card.takes_prompt else "not taken"),
+        ("size", "any" if card.sizes.native is None else f"best at {card.sizes.native} px"),
+        ("licence", card.licence),
+    ]
     for option in entry.options:
         limits = f" ({option['range']})" if option["range"] else ""
         said = " ".join(str(option["help"]).split())
-        table.add_row(f"--option {option['name']}=", f"{said}{limits}; left out: {option['default']}")
-    for reference in card.references:
-        table.add_row("after", reference)
-    Console(highlight=False, markup=False).print(table)
+        rows.append((f"--option {option['name']}=", f"{said}{limits}; left out: {option['default']}"))
+    rows.extend(("after", reference) for reference in card.references)
+    print_rows(rows)

@@ -6,6 +6,7 @@ import json as json_module
 from typing import TYPE_CHECKING, Any
 
 from .options import AsJson, Debug, Input
+from .texts import print_rows
 from .values import shown
 from .where import opened
 
@@ -94,20 +95,8 @@ def _record(found: Found | None) -> dict[str, Any] | None:
 
 
 def _print(name: str, picture: Picture, found: Found | None) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    for what, value in _lines(name, picture):
-        table.add_row(what, value)
-    if found is None:
-        table.add_row("made by", "no record of how this picture was made")
-    else:
-        for what, value in _told(found):
-            table.add_row(what, value)
-    Console(highlight=False, markup=False).print(table)
+    unknown = [("made by", "no record of how this picture was made")]
+    print_rows([*_lines(name, picture), *(unknown if found is None else _told(found))])
 
 
 def _lines(name: str, picture: Picture) -> list[tuple[str, str]]:
@@ -119,7 +108,7 @@ def _lines(name: str, picture: Picture) -> list[tuple[str, str]]:
         ("file", f"{about['file']}: {about['format']}{kept}{size}"),
         ("size", f"{picture.size}{turned}"),
         ("mode", about["mode"]),
-        ("profile", about["profile"] or "none: taken for sRGB"),
+        ("profile", about["profile"] or ("none, so taken for sRGB" if about["colour"] == "rgb" else "none")),
     ]
     if about["dpi"]:
         lines.append(("dpi", " x ".join(f"{value:g}" for value in about["dpi"])))
@@ -130,7 +119,7 @@ def _lines(name: str, picture: Picture) -> list[tuple[str, str]]:
 
 
 def _told(found: Found) -> list[tuple[str, str]]:
-    lines = [("made by", f"{found.tool}, by the {found.place}")]
+    lines = [("made by", f"{found.tool} (record: {found.place})")]
     if found.record is not None:
         record = found.record
         lines.append(("edit", f"{record.request.intent} with {record.resolved.engine}; reach {record.reach} px"))
@@ -139,6 +128,7 @@ def _told(found: Found) -> list[tuple[str, str]]:
         lines.append(("prompt", found.prompt))
     if found.negative_prompt:
         lines.append(("not wanted", found.negative_prompt))
-    lines += [(str(key), str(value)) for key, value in found.settings.items()]
+    for key, value in found.settings.items():
+        lines.append((str(key), value if isinstance(value, str) else json_module.dumps(value, default=str)))
     lines += [("note", note) for note in found.notes]
     return lines

@@ -75,6 +75,13 @@ OTHER_VERBS = {
 """What people type for our verbs."""
 
 
+def spoken(message: str) -> str:
+    """An error's message in terms of the command line, where it names arguments of the library."""
+    message = re.sub(r"\bengine='([\w-]+)'", r"--engine \1", message)
+    message = re.sub(r"\bchannel='(\w+)'", r"--mask-channel \1", message)
+    return message.replace("(--overwrite, overwrite=True)", "(--overwrite)")
+
+
 def usage(error: CycloptsError) -> str:
     """One line that says what is wrong with the arguments, and what would be right."""
     chain = " ".join(error.command_chain or ())

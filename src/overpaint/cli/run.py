@@ -16,7 +16,7 @@ from overpaint.errors import Cancelled, InputError, OverpaintError
 
 from .values import STDIO
 
-DONE, FAILED, BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
+DONE, FAILED, BAD_INPUT, INTERRUPTED, BROKEN_PIPE, TERMINATED = 0, 1, 2, 130, 141, 143
 
 _EDIT = Group("Edit a picture", sort_key=0)
 _TOOLS = Group("Masks and records", sort_key=1)
@@ -46,6 +46,10 @@ _ABOUT = """Repaint a chosen part of a picture and leave every other pixel as it
 """
 
 _STATUS = "Exit status: 0 done, 1 failed, 2 bad input or usage, 130 interrupted."
+
+
+class _Terminated(KeyboardInterrupt):
+    """Someone asked the process to end."""
 
 
 def application(verb: str = "") -> App:
@@ -94,6 +98,8 @@ def run(argv: Sequence[str] | None = None) -> int:
             status = application(words[0] if words else "")([STDIO if word == "-" else word for word in words])
             sys.stdout.flush()
             return status if isinstance(status, int) else DONE
+    except _Terminated:
+        return _complain("terminated; nothing was left half written", TERMINATED, debug)
     except (KeyboardInterrupt, Cancelled):
         return _complain("interrupted; nothing was left half written", INTERRUPTED, debug)
     except BrokenPipeError:
@@ -105,7 +111,9 @@ def run(argv: Sequence[str] | None = None) -> int:
 
         return _complain(usage(error), BAD_INPUT, debug)
     except OverpaintError as error:
-        return _complain(str(error), BAD_INPUT if isinstance(error, InputError) else FAILED, debug)
+        from .messages import spoken
+
+        return _complain(spoken(str(error)), BAD_INPUT if isinstance(error, InputError) else FAILED, debug)
     except MemoryError:
         return _complain("not enough memory for this picture", FAILED, debug)
     except Exception as error:
@@ -114,7 +122,7 @@ def run(argv: Sequence[str] | None = None) -> int:
 
 
 def _complain(message: str, status: int, debug: bool) -> int:
-    if debug and status != INTERRUPTED:
+    if debug and status not in (INTERRUPTED, TERMINATED):
         import traceback
 
         traceback.print_exc()
@@ -129,7 +137,7 @@ def _terminations() -> Iterator[None]:
     """Let SIGTERM end the work as an interrupt does: cleanly, with no half file. Only where signals can be caught."""
 
     def interrupt(number: int, frame: FrameType | None) -> NoReturn:
-        raise KeyboardInterrupt
+        raise _Terminated
 
     try:
         before = signal.signal(signal.SIGTERM, interrupt)

@@ -1,8 +1,41 @@
-"""The form of help texts."""
+"""The form of what is printed: help texts, and rows in columns."""
 
 from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
 
 
 def help_text(about: str, examples: tuple[str, ...]) -> str:
     """A help text in Rich markup: what a verb does, then command lines."""
     return about + "\n\n" + "\n".join(f"[dim]$[/] overpaint {line}" for line in examples)
+
+
+def print_rows(rows: Sequence[tuple[str, ...]], *, styles: Sequence[str] = ("bold",), header: bool = False) -> None:
+    """Print rows in columns: wrapped and styled on a terminal, one line a row in a pipe.
+
+    Args:
+        rows: All of one length.
+        styles: Of the columns, or "" for none; those that are not named have none.
+        header: Whether the first row names the columns.
+    """
+    if not rows:
+        return
+    columns = len(rows[0])
+    if not sys.stdout.isatty():
+        widths = [max(len(row[column]) for row in rows) for column in range(columns)]
+        for row in rows:
+            cells = (" ".join(cell.split()).ljust(width) for cell, width in zip(row, widths, strict=True))
+            print("  ".join(cells).rstrip())
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, show_header=header, header_style="bold")
+    for column in range(columns):
+        style = styles[column] if column < len(styles) else ""
+        table.add_column(rows[0][column] if header else "", style=style, overflow="fold", no_wrap=column < columns - 1)
+    for row in rows[1:] if header else rows:
+        table.add_row(*map(Text, row))
+    Console(highlight=False).print(table)
