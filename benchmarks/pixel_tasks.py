@@ -220,24 +220,22 @@ def png() -> Task:
 
 
 def jpeg(quality: int = 95) -> Task:
-    """Save as JPEG of one quality, in memory."""
+    """Save as JPEG of one quality, in memory. Pillow halves the colour's resolution unless told not to."""
     from overpaint.picture import encode, from_array
 
     pixels = photo()
     picture, image = from_array(pixels), Image.fromarray(pixels)
+    sides: dict[str, Callable[[], bytes]] = {
+        OURS: lambda: encode(picture, "jpeg", quality=quality).data,
+        "Pillow save": lambda: _saved(image, "JPEG", quality=quality),
+        "Pillow, full colour": lambda: _saved(image, "JPEG", quality=quality, subsampling=0),
+    }
 
     def notes() -> str:
-        both = encode(picture, "jpeg", quality=quality).data, _saved(image, "JPEG", quality=quality)
-        return "; ".join(f"{len(data) / 1e6:.2f} MB, {_fidelity(data, pixels):.1f} dB" for data in both)
+        files = {way: save() for way, save in sides.items()}
+        return "; ".join(f"{way} {len(f) / 1e6:.2f} MB, {_fidelity(f, pixels):.1f} dB" for way, f in files.items())
 
-    return Task(
-        f"save JPEG, quality {quality}",
-        {
-            OURS: lambda: encode(picture, "jpeg", quality=quality),
-            "Pillow save": lambda: _saved(image, "JPEG", quality=quality),
-        },
-        notes,
-    )
+    return Task(f"save JPEG, quality {quality}", sides, notes)
 
 
 def jpeg_again() -> Task:
@@ -246,25 +244,26 @@ def jpeg_again() -> Task:
 
     file = _saved(Image.fromarray(photo()), "JPEG", quality=90)
     opened = open_picture(file)
-    touched = one_hole()
+    edit = one_hole()
     samples = opened.samples.copy()
-    samples[touched] = 255 - samples[touched]
+    samples[edit] = 255 - samples[edit]
     edited = opened.with_pixels(samples, opened.alpha)
     image = Image.fromarray(np.asarray(samples, np.uint8))
 
     def notes() -> str:
-        mine, plain = encode(edited, "jpeg", touched=touched), _saved(image, "JPEG", quality=90)
+        mine, plain = encode(edited, "jpeg", touched=edit), _saved(image, "JPEG", quality=90)
+        blocks = edit if mine.touched is None else mine.touched
         counts = []
         for data in (mine.data, plain):
             with Image.open(io.BytesIO(data)) as back:
                 changed = (np.asarray(back) != np.asarray(opened.samples)).any(axis=2)
-            counts.append(int(np.count_nonzero(changed & ~touched)))
-        return f"{mine.fidelity}; pixels changed outside the edit: ours {counts[0]:,}, Pillow's {counts[1]:,}"
+            counts.append(int(np.count_nonzero(changed & ~blocks)))
+        return f"{mine.fidelity}; pixels changed outside the edit's blocks: ours {counts[0]:,}, Pillow's {counts[1]:,}"
 
     return Task(
         "save an edited JPEG again",
         {
-            OURS: lambda: encode(edited, "jpeg", touched=touched),
+            OURS: lambda: encode(edited, "jpeg", touched=edit),
             "Pillow save": lambda: _saved(image, "JPEG", quality=90),
         },
         notes,
