@@ -48,7 +48,7 @@ def mapping(name: str, picture: Picture) -> dict[str, Any]:
         "orientation": source.orientation,
         "lossless": source.lossless,
         "profile": profile_name(metadata.icc),
-        "dpi": None if metadata.dpi is None else list(metadata.dpi),
+        "dpi": None if metadata.dpi is None else [round(value, 2) for value in metadata.dpi],
         "metadata": _kinds(picture),
         "text": {key: len(text) for key, text in metadata.text.items()},
     }
@@ -111,7 +111,7 @@ def _lines(name: str, picture: Picture) -> list[tuple[str, str]]:
         ("profile", about["profile"] or ("none, so taken for sRGB" if about["colour"] == "rgb" else "none")),
     ]
     if about["dpi"]:
-        lines.append(("dpi", " x ".join(f"{value:g}" for value in about["dpi"])))
+        lines.append(("dpi", " x ".join(f"{value:.4g}" for value in about["dpi"])))
     kinds = [f"{kind} ({count:,} bytes)" for kind, count in about["metadata"].items()]
     texts = [f"text {key!r} ({count:,} characters)" for key, count in about["text"].items()]
     lines.append(("metadata", ", ".join(kinds + texts) or "none"))

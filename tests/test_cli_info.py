@@ -1,0 +1,102 @@
+"""Info, engines and doctor say what is there: for people in rows, for programs as JSON."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+from PIL.PngImagePlugin import PngInfo
+
+from overpaint.cli import doctor as doctor_module
+from overpaint.cli import main
+from overpaint.cli.doctor import Check
+from overpaint.engines import names
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(np.random.default_rng(1).integers(0, 256, (40, 60, 3), dtype=np.uint8)).save("photo.png")
+    return tmp_path
+
+
+def test_info_of_a_plain_picture(capsys: pytest.CaptureFixture[str]) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+    Image.new("RGBA", (30, 20)).save("a.png", icc_profile=profile.tobytes(), dpi=(300, 300))
+    assert main(["info", "a.png"]) == 0
+    shown = capsys.readouterr().out
+    for word in ("png", "30x20", "sRGB", "300", "icc", "no record of how this picture was made"):
+        assert word in shown
+    assert all(line == line.rstrip() for line in shown.splitlines())
+    assert main(["info", "a.png", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["width"], said["height"], said["depth"], said["alpha"]) == (30, 20, 8, True)
+    assert "sRGB" in said["profile"]
+    assert said["record"] is None
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "webp", "tif"])
+def test_info_tells_how_a_result_was_made(ending: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["remove", "photo.png", "--box", "10,10,30,30", "--engine", "telea", "--seed", "77", "-q"]
+    assert main([*words, "-o", f"out.{ending}"]) == 0
+    assert main(["info", f"out.{ending}", "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)["record"]
+    assert record["tool"] == "Overpaint"
+    assert record["settings"]["engine"] == "telea"
+    assert record["record"]["resolved"]["seed"] == 77
+    assert main(["info", f"out.{ending}"]) == 0
+    assert "remove with telea" in capsys.readouterr().out
+
+
+def test_info_reads_what_automatic1111_wrote(capsys: pytest.CaptureFixture[str]) -> None:
+    text = PngInfo()
+    text.add_text(
+        "parameters",
+        "a red [door]\nNegative prompt: blurry\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 123, Size: 512x512",
+    )
+    Image.new("RGB", (16, 16)).save("web.png", pnginfo=text)
+    assert main(["info", "web.png"]) == 0
+    shown = capsys.readouterr().out
+    for word in ("AUTOMATIC1111", "a red [door]", "blurry", "123"):
+        assert word in shown
+
+
+def test_engines_are_listed_with_their_cards(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["engines"]) == 0
+    shown = capsys.readouterr().out
+    assert main(["engines", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert tuple(one["name"] for one in said) == names()
+    for one in said:
+        assert one["usable"] is True
+        assert one["name"] in shown
+        assert main(["engines", one["name"]]) == 0
+        details = capsys.readouterr().out
+        for option in one["options"]:
+            assert f"--option {option['name']}=" in details
+
+
+def test_doctor_finds_everything_here(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert {check["state"] for check in said} <= {"ok", "optional"}
+    assert {"Python", "overpaint", "torch", "device", "temporary folder"} <= {check["what"] for check in said}
+
+
+def test_doctor_says_what_to_do_about_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checks = [
+        Check("Python", "ok", "3.11"),
+        Check("numpy", "missing", "not installed", "pip install 'numpy>=2.0'"),
+        Check("extra jpeg", "optional", "not installed", "pip install 'overpaint[jpeg]'"),
+    ]
+    monkeypatch.setattr(doctor_module, "look", lambda: iter(checks))
+    assert main(["doctor"]) == 1
+    shown = capsys.readouterr().out
+    assert "missing  numpy" in shown
+    assert "→ pip install 'numpy>=2.0'" in shown
+    assert "1 missing" in shown

@@ -1,0 +1,147 @@
+"""The mask verbs: what they draw, put together, refine, convert and show is what they say."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from overpaint.cli import main
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(np.random.default_rng(1).integers(0, 256, (60, 80, 3), dtype=np.uint8)).save("photo.png")
+    for name, (left, top, right, bottom) in {"a": (10, 10, 40, 40), "b": (30, 20, 60, 50)}.items():
+        mask = np.zeros((60, 80), np.uint8)
+        mask[top:bottom, left:right] = 255
+        Image.fromarray(mask).save(f"{name}.png")
+    return tmp_path
+
+
+def values(name: str) -> NDArray[np.uint8]:
+    with Image.open(name) as image:
+        assert image.mode == "L"
+        return np.asarray(image)
+
+
+def told(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    parsed: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return parsed
+
+
+def test_make_draws_for_a_picture(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["mask", "make", "photo.png", "--box", "25%,50%,50%,100%", "-o", "m.png"]) == 0
+    assert capsys.readouterr().out == "m.png: 80x60, 12.5% marked within 20,30,40,60, 1 part\n"
+    drawn = values("m.png")
+    assert drawn.shape == (60, 80)
+    assert (drawn[30:60, 20:40] == 255).all()
+    assert drawn.sum() == 255 * 600
+
+
+def test_make_draws_without_a_picture_all_kinds_of_shape(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["mask", "make", "--size", "100x50", "--ellipse", "0,0,20,20", "--polygon", "40,0 60,0 40,20"]
+    assert main([*words, "--stroke", "80,10 90,10", "--width", "6", "--json", "-o", "m.png"]) == 0
+    said = told(capsys)
+    assert said["size"] == [100, 50]
+    assert said["parts"] == 3
+    assert said["hard"] is True
+    drawn = values("m.png")
+    assert drawn[10, 10] == drawn[2, 42] == drawn[10, 85] == 255
+    assert drawn[0, 0] == drawn[30, 30] == 0
+
+
+def test_make_feathers_and_turns_round() -> None:
+    assert main(["mask", "make", "photo.png", "--box", "20,20,60,40", "--feather", "4", "--invert", "-o", "m.png"]) == 0
+    drawn = values("m.png")
+    assert drawn[30, 40] < 10
+    assert drawn[0, 0] == 255
+    assert 80 < drawn[20, 40] < 175
+
+
+def test_combine() -> None:
+    for op, marked in (("union", 900 + 900 - 200), ("subtract", 900 - 200), ("intersect", 200)):
+        assert main(["mask", "combine", "a.png", "b.png", "--op", op, "-o", f"{op}.png", "-q"]) == 0
+        assert int((values(f"{op}.png") == 255).sum()) == marked
+
+
+def test_refine_does_its_steps_in_order(capsys: pytest.CaptureFixture[str]) -> None:
+    rough = np.array(values("a.png"))
+    rough[20:25, 20:25] = 0  # a hole
+    rough[55, 75] = 255  # a speck
+    Image.fromarray(rough).save("rough.png")
+    words = ["mask", "refine", "rough.png", "--fill-holes", "--remove-specks", "5", "--grow", "2", "--json"]
+    assert main([*words, "-o", "m.png"]) == 0
+    said = told(capsys)
+    assert said["bounds"] == [8, 8, 42, 42]
+    assert said["parts"] == 1
+    assert (values("m.png")[20:25, 20:25] == 255).all()
+    assert main(["mask", "refine", "a.png", "--shrink", "5", "-o", "s.png"]) == 0
+    assert int((values("s.png") == 255).sum()) == 400
+    assert main(["mask", "refine", "a.png", "--feather", "3", "--threshold", "0.5", "--invert", "-o", "f.png"]) == 0
+    assert len(np.unique(values("f.png"))) > 10  # feathered after it was made hard
+
+
+@pytest.mark.parametrize(
+    ("form", "ending"),
+    [("coco-rle", "json"), ("coco-polygons", "json"), ("labelme", "json"), ("cvat", "xml"), ("tiff", "tif")],
+)
+def test_convert_and_back_keeps_every_pixel(form: str, ending: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["mask", "combine", "a.png", "b.png", "-o", "m.png"]) == 0
+    words = ["mask", "convert", "m.png", "--to", form, "--label", "thing", "--picture", "photo.png"]
+    assert main([*words, "-o", f"m.{ending}"]) == 0
+    back = ["mask", "convert", f"m.{ending}", "-o", "back.png"]
+    assert main(back if form == "tiff" else [*back, "--mask-label", "thing"]) == 0
+    assert np.array_equal(values("back.png"), values("m.png"))
+    capsys.readouterr()
+    if form != "tiff":
+        assert main(["mask", "convert", f"m.{ending}", "-o", "x.png", "--mask-label", "thin"]) == 2
+        assert "did you mean 'thing'?" in capsys.readouterr().err
+
+
+def test_convert_knows_forms_by_their_endings(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["mask", "convert", "a.png", "-o", "m.json", "-q"]) == 0
+    assert json.loads(Path("m.json").read_text())["shapes"]
+    assert main(["mask", "convert", "a.png", "-o", "m.xml", "--json"]) == 0
+    assert told(capsys)["form"] == "cvat"
+    assert Path("m.xml").read_text().startswith("<?xml")
+
+
+def test_convert_says_that_a_soft_edge_is_lost(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["mask", "refine", "a.png", "--feather", "3", "-o", "soft.png"]) == 0
+    assert "soft edge" in capsys.readouterr().out
+    assert main(["mask", "convert", "soft.png", "-o", "m.json"]) == 0
+    assert "hard masks" in capsys.readouterr().err
+
+
+def test_annotations_mark_where_to_edit() -> None:
+    assert main(["mask", "convert", "a.png", "-o", "m.json", "-q"]) == 0
+    assert main(["remove", "photo.png", "--mask", "m.json", "--engine", "telea", "--strict", "-q"]) == 0
+    with Image.open("photo.png") as before, Image.open("photo.remove.png") as after:
+        changed = (np.asarray(before) != np.asarray(after)).any(axis=2)
+    assert not changed[values("a.png") == 0].any()
+    assert changed[values("a.png") == 255].mean() > 0.9
+
+
+def test_preview_marks_the_mask_its_reach_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
+    Image.new("RGB", (200, 150), (90, 90, 90)).save("grey.png")
+    words = ["mask", "preview", "grey.png", "--box", "50,50,100,100", "--grow", "5", "--feather", "5", "--json"]
+    assert main([*words, "-o", "look.png"]) == 0
+    said = told(capsys)
+    assert said["reach"] == 10
+    assert said["regions"] == [[40, 40, 110, 110]]
+    with Image.open("look.png") as image:
+        shown = np.asarray(image.convert("RGB")).astype(int)
+    red, green, blue = shown[75, 75]
+    assert red > green + 60  # inside the mask
+    assert red > blue + 60
+    assert (shown[10, 10] == shown[140, 190]).all()
+    assert (shown[10, 10] == 90).all()  # far away
+    assert main(["mask", "preview", "photo.png", "a.png", "-o", "other.png", "-q"]) == 0
+    assert Path("other.png").is_file()
