@@ -42,7 +42,8 @@ def bounds(flags: Flags) -> Box:
 def parts(hole: Flags, known: Flags, margin: Callable[[Box], int], apart: int = 16) -> Iterator[Part]:
     """Split a hole into parts that lie further than about `apart` pixels from one another.
 
-    A part's window is its box grown by `margin(box)` pixels, and further, by doubling, until it holds a known pixel.
+    Parts whose windows overlap so far that one window is no larger are one as well. A part's window is its box grown
+    by `margin(box)` pixels, and further, by doubling, until it holds a known pixel.
     There is always one part at least, unless the hole is empty.
 
     Args:
@@ -57,17 +58,50 @@ def parts(hole: Flags, known: Flags, margin: Callable[[Box], int], apart: int = 
         return
     inner = hole[outer.slices]
     labels, boxes = _labelled(inner, apart)
-    for label, box in enumerate(boxes, start=1):
-        mine = inner[box.slices] & (labels[box.slices] == label)
-        placed = box.shift(outer.left, outer.top)
-        grown = margin(placed)
-        window = placed.pad(grown).intersect(whole)
+    group_of, boxes = _merged([box.shift(outer.left, outer.top) for box in boxes], margin, whole)
+    labels = group_of[labels]
+    for group, box in enumerate(boxes):
+        near = box.shift(-outer.left, -outer.top).slices
+        mine = inner[near] & (labels[near] == group)
+        grown = margin(box)
+        window = box.pad(grown).intersect(whole)
         while not known[window.slices].any() and window != whole:
             grown = max(2 * grown, 8)
-            window = placed.pad(grown).intersect(whole)
+            window = box.pad(grown).intersect(whole)
         flags = np.zeros(window.size.shape, bool)
-        flags[placed.shift(-window.left, -window.top).slices] = mine
+        flags[box.shift(-window.left, -window.top).slices] = mine
         yield Part(window, flags)
+
+
+def _merged(boxes: list[Box], margin: Callable[[Box], int], whole: Box) -> tuple[NDArray[np.int32], list[Box]]:
+    """Make one of two boxes wherever one window around both is no larger than their two windows.
+
+    Returns:
+        For label k, 1 to n (0 is no part), the number of its group from 0; and the groups' boxes.
+    """
+    group_of = np.arange(-1, len(boxes), dtype=np.int32)
+    windows = np.array([tuple(box.pad(margin(box)).intersect(whole)) for box in boxes], np.int64).reshape(-1, 4)
+    boxes = list(boxes)
+    alive = np.ones(len(boxes), bool)
+    first = 0
+    while first < len(boxes):
+        low = np.minimum(windows[:, :2], windows[first, :2])
+        high = np.maximum(windows[:, 2:], windows[first, 2:])
+        areas = (windows[:, 2:] - windows[:, :2]).prod(axis=1)
+        saved = areas + areas[first] - (high - low).prod(axis=1)
+        saved[~alive] = -1
+        saved[first] = -1
+        best = int(saved.argmax())
+        if not alive[first] or saved[best] < 0:
+            first += 1
+            continue
+        boxes[first] = boxes[first].union(boxes[best])
+        windows[first] = tuple(boxes[first].pad(margin(boxes[first])).intersect(whole))
+        alive[best] = False
+        group_of[group_of == best] = first
+        first = 0 if len(boxes) < 200 else first
+    numbers = np.append(np.cumsum(alive) - 1, -1).astype(np.int32)
+    return numbers[group_of], [box for box, lives in zip(boxes, alive, strict=True) if lives]
 
 
 def _labelled(hole: Flags, apart: int) -> tuple[NDArray[np.int32], list[Box]]:

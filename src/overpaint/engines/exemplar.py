@@ -1,0 +1,125 @@
+"""Patch-based fill: the best that can be had without weights."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from overpaint.exemplar.fill import Recipe, Watch, fill
+from overpaint.exemplar.holes import Part, parts
+from overpaint.exemplar.smooth import blurred
+from overpaint.frame import Context
+from overpaint.geometry import Box
+
+from .base import Canvas, EngineCard, Monitor, Painted, ThreadedEngine
+
+Floats = NDArray[np.float32]
+Flags = NDArray[np.bool_]
+
+RECIPES: dict[str, Recipe] = {
+    "draft": Recipe(iterations=2, finest_iterations=0, probes=1),
+    "normal": Recipe(),
+    "best": Recipe(iterations=8, finest_iterations=4, probes=6, lattice_above=60_000, most_sources=500_000),
+}
+
+
+class ExemplarOptions(BaseModel):
+    """Options of the patch-based fill.
+
+    Attributes:
+        quality: "draft" is about twice as fast as "normal", "best" takes some four times as long.
+        patch: Side of the patches in pixels, odd, 3 to 15. None: the recipe's own, 7.
+        search_range: How far around the hole patches are copied from, in pixels. None: about the hole's own size.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    quality: Literal["draft", "normal", "best"] = "normal"
+    patch: int | None = Field(default=None, ge=3, le=15, multiple_of=1)
+    search_range: int | None = Field(default=None, ge=8)
+
+
+class Exemplar(ThreadedEngine):
+    """Continues texture and structure by patches of the surroundings.
+
+    Methods published before 2005 only; `overpaint.exemplar.fill` says which, and which are left out and why. Nothing is
+    invented: every pixel is a mode of colours that occur in the known picture. A hole that leaves nothing known gets
+    the mean of its old colours.
+    """
+
+    card = EngineCard(
+        name="exemplar",
+        title="Patch-based fill: continues texture and structure of the surroundings, without weights",
+        context=Context(ratio=1.0, minimum=64, maximum=512),
+        options=ExemplarOptions,
+        digest="exemplar-1",
+        references=(
+            "Wexler, Shechtman, Irani, Space-time video completion, CVPR 2004",
+            "Hertzmann, Jacobs, Oliver, Curless, Salesin, Image analogies, SIGGRAPH 2001",
+            "Ashikhmin, Synthesizing natural textures, I3D 2001",
+            "Wei, Levoy, Fast texture synthesis using tree-structured vector quantization, SIGGRAPH 2000",
+            "Efros, Leung, Texture synthesis by non-parametric sampling, ICCV 1999",
+        ),
+    )
+
+    def paint_one(self, canvas: Canvas, monitor: Monitor) -> Painted:
+        """Fill the hole's parts, one after the other, each in its own window."""
+        options = canvas.options if isinstance(canvas.options, ExemplarOptions) else ExemplarOptions()
+        recipe = RECIPES[options.quality]
+        if options.patch is not None:
+            recipe = replace(recipe, radius=options.patch // 2)
+        hole = canvas.hole
+        known = ~hole if canvas.usable is None else ~hole & canvas.usable
+        painted: Floats = canvas.pixels.copy()
+        if not known.any():
+            if hole.any():
+                painted[hole] = canvas.pixels[hole].mean(axis=0)
+            return Painted(painted)
+        work = list(parts(hole, known, lambda box: _margin(box, options), apart=48))
+        sizes = [int(np.count_nonzero(part.hole)) for part in work]
+        before = 0
+        # There to be compared with, at other parts that are not painted yet, and where the picture does not reach.
+        seen = known.copy()
+        for part, size in zip(work, sizes, strict=True):
+
+            def done(fraction: float, before: int = before, size: int = size) -> None:
+                monitor.progress(round(100 * (before + size * fraction) / sum(sizes)), 100)
+
+            done(0.0)
+            here = part.window.slices
+            watch = Watch(done, monitor.check)
+            filled = _filled(painted[here], known[here], seen[here], part, recipe, canvas.seed, watch)
+            painted[here][part.hole] = filled[part.hole].clip(0, 1)
+            seen[here] |= part.hole
+            before += size
+            if monitor.wants_previews:
+                monitor.preview(painted.copy())
+        monitor.progress(100, 100)
+        return Painted(painted)
+
+
+def _margin(box: Box, options: ExemplarOptions) -> int:
+    """Pixels of surroundings that are copied from."""
+    if options.search_range is not None:
+        return options.search_range
+    return min(max((box.width + box.height) // 2, 64), 400)
+
+
+def _filled(pixels: Floats, known: Flags, seen: Flags, part: Part, recipe: Recipe, seed: int, watch: Watch) -> Floats:
+    """The window's pixels with the part filled.
+
+    Args:
+        pixels: (h, w, 3) of the window.
+        known: (h, w) bool, what may be copied.
+        seen: (h, w) bool, what has colours to compare with: known, or painted already.
+        part: What to fill.
+        recipe: How.
+        seed: Of the search.
+        watch: Told of progress.
+    """
+    compared = np.where((seen | part.hole)[..., None], pixels, blurred(pixels, seen))
+    return fill(compared, known, part.hole, recipe, seed, watch)

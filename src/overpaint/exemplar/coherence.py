@@ -1,0 +1,55 @@
+"""Coherent matches: what lies beside a patch should be copied from beside that patch's source.
+
+Ashikhmin, "Synthesizing natural textures", I3D 2001: the candidates for a patch are the sources of its neighbours,
+shifted by as much. Hertzmann et al., "Image analogies", SIGGRAPH 2001, section 3.2: a coherent candidate is taken
+although its distance is a little larger, by the factor 1 + kappa, because verbatim copies look better than mixtures.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .features import Floats, Places
+from .sites import AROUND, Sites
+
+NONE = -1
+"""A patch that has no match yet."""
+
+
+class Matches:
+    """The source that each patch of the target is matched with, and at which distance.
+
+    Attributes:
+        queries: (n, d) the patches' features.
+        rows: (n,) numbers into the sites' sources, NONE where there is none yet.
+        distances: (n,) squared distances of features, infinite where there is none yet.
+    """
+
+    def __init__(self, sites: Sites, queries: Floats, table: Floats) -> None:
+        """No matches yet, for patches with features `queries` (n, d) among sources with features `table` (s, d)."""
+        self._sites, self.queries, self._table = sites, queries, table
+        self.rows = np.full(len(queries), NONE, np.intp)
+        self.distances = np.full(len(queries), np.inf, np.float32)
+
+    def offer(self, patches: Places, rows: Places, favour: float = 0.0) -> None:
+        """Take these sources for these patches where they are nearer, or further by no more than `favour` of it."""
+        away = self.queries[patches]
+        away -= self._table[rows]
+        distances = np.einsum("ij,ij->i", away, away)
+        better = distances < self.distances[patches] * np.float32(1 + favour)
+        taken = patches[better]
+        self.rows[taken] = rows[better]
+        self.distances[taken] = distances[better]
+
+    def cohere(self, favour: float, rounds: int) -> None:
+        """Offer each patch the sources of its eight neighbours, shifted; later rounds carry them one pixel further."""
+        sites = self._sites
+        width = sites.shape[1]
+        beside = [sites.patches(sites.centres, dy, dx) for dy, dx in AROUND]
+        for _ in range(rounds):
+            for (dy, dx), neighbour in zip(AROUND, beside, strict=True):
+                rows = np.append(self.rows, NONE)[neighbour]
+                # A source lies inside the picture by its radius, so that a step of one pixel never leaves it.
+                shifted = sites.row_at[sites.sources[rows] - (dy * width + dx)]
+                worth = np.flatnonzero((rows != NONE) & (shifted != NONE) & (shifted != self.rows))
+                self.offer(worth, shifted[worth], favour)

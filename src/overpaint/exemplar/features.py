@@ -1,0 +1,104 @@
+"""Patches as short vectors: what a square of pixels looks like, in the space of its principal components.
+
+Nearest neighbours of patches in a PCA space: Hertzmann, Jacobs, Oliver, Curless and Salesin, "Image analogies",
+SIGGRAPH 2001, section 3.1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Flags = NDArray[np.bool_]
+Places = NDArray[np.intp]
+"""(n,) flat indices of pixels: y * width + x."""
+
+_CHUNK = 8192
+
+
+def gathered(channels: Floats, centres: Places, radius: int) -> Floats:
+    """The patches around some pixels, (n, side * side * C) with side = 2 radius + 1.
+
+    Args:
+        channels: (h, w, C) float32.
+        centres: Flat indices of pixels at least `radius` away from every border.
+        radius: Half the side, without the middle.
+    """
+    height, width, count = channels.shape
+    side = 2 * radius + 1
+    channels = np.ascontiguousarray(channels)
+    view = as_strided(
+        channels,
+        (height - side + 1, width - side + 1, side, side * count),
+        (channels.strides[0], channels.strides[1], channels.strides[0], channels.strides[2]),
+        writeable=False,
+    )
+    rows, columns = np.divmod(centres, width)
+    return view[rows - radius, columns - radius].reshape(len(centres), side * side * count)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Basis:
+    """Principal components of a picture's patches.
+
+    Attributes:
+        mean: (D,) of the patches that it was made from.
+        axes: (D, d) orthonormal columns, the largest variance first.
+        radius: The patches' radius.
+    """
+
+    mean: Floats
+    axes: Floats
+    radius: int
+
+    @classmethod
+    def of(cls, channels: Floats, centres: Places, radius: int, dims: int, sample: int = 4096) -> Basis:
+        """From at most `sample` of the patches around `centres`, evenly spread; at most `dims` components."""
+        picked = centres[:: max(1, len(centres) // sample)]
+        patches = gathered(channels, picked, radius)
+        mean = patches.mean(axis=0, dtype=np.float64).astype(np.float32)
+        patches = patches - mean
+        _, axes = np.linalg.eigh((patches.T @ patches).astype(np.float64))
+        return cls(mean, np.ascontiguousarray(axes[:, ::-1][:, :dims], np.float32), radius)
+
+    def project(self, channels: Floats, centres: Places) -> Floats:
+        """(n, d) float32: the patches around `centres` in this space; distances are those of the patches, about."""
+        found = np.empty((len(centres), self.axes.shape[1]), np.float32)
+        offset = self.mean @ self.axes
+        for start in range(0, len(centres), _CHUNK):
+            chunk = slice(start, start + _CHUNK)
+            np.matmul(gathered(channels, centres[chunk], self.radius), self.axes, out=found[chunk])
+        found -= offset
+        return found
+
+
+def inside(flags: Flags, radius: int) -> Flags:
+    """(h, w) bool: pixels whose whole patch lies in the picture and in `flags`."""
+    counts = _box_sums(flags, radius)
+    return counts == (2 * radius + 1) ** 2
+
+
+def touching(flags: Flags, radius: int) -> Flags:
+    """(h, w) bool: pixels whose patch lies in the picture and holds at least one pixel of `flags`."""
+    counts = _box_sums(flags, radius)
+    return counts > 0
+
+
+def _box_sums(flags: Flags, radius: int) -> NDArray[np.int32]:
+    """How many True pixels each patch holds; -1 where the patch sticks out of the picture."""
+    height, width = flags.shape
+    side = 2 * radius + 1
+    sums = np.full(flags.shape, -1, np.int32)
+    if min(height, width) < side:
+        return sums
+    table = np.zeros((height + 1, width + 1), np.int32)
+    np.cumsum(flags, axis=0, dtype=np.int32, out=table[1:, 1:])
+    np.cumsum(table[1:, 1:], axis=1, out=table[1:, 1:])
+    sums[radius : height - radius, radius : width - radius] = (
+        table[side:, side:] - table[:-side, side:] - table[side:, :-side] + table[:-side, :-side]
+    )
+    return sums

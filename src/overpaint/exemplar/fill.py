@@ -1,0 +1,245 @@
+"""Fill a hole with texture and structure of its surroundings: coarse to fine, search and vote.
+
+Everything here was published before 2005. The frame is Wexler, Shechtman and Irani, "Space-time video completion",
+CVPR 2004, for one picture in place of a video: at each scale of a pyramid, every patch that touches the hole is matched
+with the most similar patch of the known picture, every pixel of the hole takes the mode of the colours that the patches
+covering it want, and the two steps are repeated. In it:
+
+- the first guess, at the coarsest scale, comes layer by layer from the edge (`onion`: Efros and Leung, ICCV 1999);
+- nearest neighbours are sought in a space of principal components (`features`: Hertzmann et al., "Image analogies",
+  SIGGRAPH 2001) by a vector quantiser (`search`: Wei and Levoy, SIGGRAPH 2000);
+- the sources of neighbouring patches, shifted, are candidates too, and are favoured (`coherence`: Ashikhmin, I3D 2001;
+  Hertzmann et al. 2001);
+- from scale to scale the *colours* are enlarged, nothing else, and the search begins anew. An enlarged picture is soft,
+  and would find soft sources. So the first search at a scale is an image analogy (Hertzmann et al. 2001): the enlarged
+  coarse hole is compared with the enlarged coarse surroundings, and the sharp pixels of the match are what is copied.
+
+Not used, because patents on them may be in force: random search with propagation of offsets; matches at a coarse scale
+that tell where to look at a finer one; priorities that order the filling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from .coherence import Matches
+from .features import Basis, Flags, Floats, inside
+from .onion import onion
+from .pyramid import Level, doubled, halved
+from .search import Quantiser
+from .sites import Sites
+from .smooth import membrane
+from .vote import voted
+
+_FEWEST_SOURCES = 60
+"""A scale with fewer sources than this has no choice to offer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a hole is filled.
+
+    Attributes:
+        radius: Of the patches, in pixels: side = 2 radius + 1.
+        dims: Principal components kept.
+        iterations: Rounds of search and vote at each scale, after the analogy.
+        finest_iterations: The same, at the picture's own scale, where a round costs most.
+        probes: Cells of the quantiser that a search looks through.
+        lattice_above: With more patches than this every second one in both directions is searched for, and coherence
+            finds the others' sources.
+        most_sources: Of the sources, the nearest to the hole, as many as this.
+        depth: The coarsest scale is the first at which the hole is at most this many patches wide.
+        nearness: Weight of a source's place against its look: matches come rather from nearby.
+        favour: By how much a coherent source may be further (kappa).
+        rounds: Of coherence.
+        decay: A vote weighs decay ** -d at d pixels from the known picture (Wexler's gamma).
+        quantile: Of the distances: sigma squared of the weights of votes (Wexler: the 75th percentile).
+        bandwidth: Of the mean shift that finds the votes' mode, in colour units.
+        last_bandwidth: The same, in the last vote of all. 0: the best patch alone decides.
+    """
+
+    radius: int = 3
+    dims: int = 20
+    iterations: int = 4
+    finest_iterations: int = 2
+    probes: int = 3
+    lattice_above: int = 10_000
+    most_sources: int = 250_000
+    depth: float = 2.0
+    nearness: float = 0.1
+    favour: float = 0.1
+    rounds: int = 2
+    decay: float = 1.3
+    quantile: float = 0.75
+    bandwidth: float = 0.08
+    last_bandwidth: float = 0.03
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Who waits for the fill.
+
+    Attributes:
+        done: Called with the fraction of the work that is done, 0 to 1, after each round; may raise to stop.
+        check: Called often; may raise to stop.
+    """
+
+    done: Callable[[float], None] = lambda fraction: None
+    check: Callable[[], None] = lambda: None
+
+
+def fill(pixels: Floats, known: Flags, target: Flags, recipe: Recipe, seed: int, watch: Watch | None = None) -> Floats:
+    """The picture with its target filled.
+
+    Args:
+        pixels: (h, w, 3) float32. At the target it is not looked at; where it is neither known nor target it is
+            compared with, but never copied.
+        known: (h, w) bool: what may be copied.
+        target: (h, w) bool: what to fill; apart from `known`.
+        recipe: How.
+        seed: Of the sample that the search's cells are made from. The same seed gives the same pixels.
+        watch: Told of progress.
+
+    Returns:
+        (h, w, 3) float32, equal to `pixels` outside the target. With no patch to copy from, a membrane.
+    """
+    watch = watch or Watch()
+    smooth = np.where(target[..., None], membrane(pixels, ~target), pixels)
+    radius = _fitting_radius(known, recipe.radius)
+    if radius == 0:
+        return smooth
+    rng = np.random.default_rng(seed)
+    levels = _levels(Level(pixels, known, target), radius, recipe)
+    costs = [_cost(level, number, recipe) for number, level in enumerate(levels)]
+    total, spent = sum(costs), 0.0
+    current = _first_guess(levels[-1], radius, recipe)
+    for number in reversed(range(len(levels))):
+        level = levels[number]
+        start = None
+        if number < len(levels) - 1:
+            start = doubled(current, level.known.shape)
+            current = np.where(level.target[..., None], start, level.pixels)
+        rounds = recipe.iterations if number else recipe.finest_iterations
+        share = costs[number] / total
+
+        def done(fraction: float, spent: float = spent, share: float = share) -> None:
+            watch.done(spent + share * fraction)
+
+        step = _Scale(level, radius, recipe, rng, Watch(done, watch.check), final=number == 0)
+        current = step.run(current, start, rounds)
+        spent += share
+    return current
+
+
+def _fitting_radius(known: Flags, radius: int) -> int:
+    """The largest radius up to `radius` at which there is a patch to copy; 0 when there is none."""
+    for fitting in range(radius, 0, -1):
+        if inside(known, fitting).any():
+            return fitting
+    return 0
+
+
+def _levels(finest: Level, radius: int, recipe: Recipe) -> list[Level]:
+    """The pyramid, finest first: until the hole is a few patches wide, or too little would be left to copy from."""
+    levels = [finest]
+    while True:
+        level = levels[-1]
+        padded = np.pad(level.target, 1).astype(np.uint8)
+        width = 2 * float(cv2.distanceTransform(padded, cv2.DIST_L2, 3).max())
+        if width <= recipe.depth * (2 * radius + 1):
+            return levels
+        coarser = halved(level)
+        if np.count_nonzero(inside(coarser.known, radius)) < _FEWEST_SOURCES:
+            return levels
+        levels.append(coarser)
+
+
+def _cost(level: Level, number: int, recipe: Recipe) -> float:
+    """What a level costs, about, in any unit."""
+    rounds = 1 + (recipe.iterations if number else recipe.finest_iterations)
+    sources = min(int(np.count_nonzero(level.known)), recipe.most_sources)
+    return 1000 + 0.5 * sources + rounds * float(np.count_nonzero(level.target))
+
+
+def _first_guess(level: Level, radius: int, recipe: Recipe) -> Floats:
+    sources = Sites.of(level, radius, recipe.most_sources).sources
+    return onion(level.pixels, level.target, sources, radius, recipe.nearness)
+
+
+class _Scale:
+    """Search and vote at one scale."""
+
+    def __init__(
+        self, level: Level, radius: int, recipe: Recipe, rng: np.random.Generator, watch: Watch, *, final: bool
+    ) -> None:
+        self._level, self._recipe, self._rng, self._watch, self._final = level, recipe, rng, watch, final
+        self._sites = Sites.of(level, radius, recipe.most_sources)
+        self._confidence = np.float32(recipe.decay) ** -self._sites.depth
+        self._matches: Matches | None = None
+
+    def run(self, current: Floats, start: Floats | None, rounds: int) -> Floats:
+        """`current` (h, w, 3) after so many rounds; `start` is the coarser picture enlarged, if there is one."""
+        if start is not None:
+            current = self._round(_Book(start, self._sites, self._recipe, self._rng), start, current, last=rounds == 0)
+            self._watch.done(1 / (rounds + 1))
+        book = _Book(self._level.pixels, self._sites, self._recipe, self._rng) if rounds else None
+        for number in range(rounds):
+            assert book is not None
+            current = self._round(book, current, current, last=number == rounds - 1, phase=number)
+            self._watch.done((number + 2) / (rounds + 1))
+        return current
+
+    def _round(self, book: _Book, asked: Floats, current: Floats, *, last: bool, phase: int = 0) -> Floats:
+        """One search, with the patches of `asked`, and one vote."""
+        sites, recipe = self._sites, self._recipe
+        matches = Matches(sites, book.features(asked), book.table)
+        searched = self._searched(phase)
+        matches.offer(searched, book.nearest(matches.queries[searched], self._watch.check))
+        if self._matches is not None:
+            matches.offer(np.arange(len(sites.centres)), self._matches.rows)
+        matches.cohere(recipe.favour, recipe.rounds)
+        self._watch.check()
+        self._matches = matches
+        sigma = np.quantile(matches.distances, recipe.quantile) + 1e-8
+        weights = self._confidence * np.exp(matches.distances / np.float32(-2 * sigma)) + np.float32(1e-12)
+        bandwidth = recipe.last_bandwidth if last and self._final else recipe.bandwidth
+        colours = voted(self._level.pixels, sites, matches.rows, weights, bandwidth, 2, self._watch.check)
+        filled = current.copy()
+        filled.reshape(-1, 3)[sites.places] = colours
+        return filled
+
+    def _searched(self, phase: int) -> np.ndarray:
+        """The numbers of the patches that are searched for; other ones in other rounds."""
+        count = len(self._sites.centres)
+        if count <= self._recipe.lattice_above:
+            return np.arange(count)
+        rows, columns = np.divmod(self._sites.centres, self._sites.shape[1])
+        return np.flatnonzero((rows % 2 == phase % 2) & (columns % 2 == phase // 2 % 2))
+
+
+class _Book:
+    """All sources of one scale, as features that can be searched."""
+
+    def __init__(self, pixels: Floats, sites: Sites, recipe: Recipe, rng: np.random.Generator) -> None:
+        self._sites, self._recipe = sites, recipe
+        self._basis = Basis.of(pixels, sites.sources, sites.radius, recipe.dims)
+        # A place across the whole picture weighs as much as `nearness` in every sample of a patch.
+        self._reach = np.float32(recipe.nearness * np.sqrt(3) * (2 * sites.radius + 1))
+        self.table = self._placed(pixels, sites.sources)
+        self._quantiser = Quantiser(self.table, rng)
+
+    def features(self, pixels: Floats) -> Floats:
+        """(n, d) of the target's patches in `pixels`."""
+        return self._placed(pixels, self._sites.centres)
+
+    def nearest(self, queries: Floats, check: Callable[[], None]) -> np.ndarray:
+        """(n,) the number of the nearest source."""
+        return self._quantiser.nearest(queries, self._recipe.probes, check)
+
+    def _placed(self, pixels: Floats, centres: np.ndarray) -> Floats:
+        looks = self._basis.project(pixels, centres)
+        return np.concatenate([looks, self._sites.positions(centres) * self._reach], axis=1)

@@ -1,0 +1,60 @@
+"""A first guess at the coarsest scale: layer by layer from the edge inwards, each pixel from the best match.
+
+Efros and Leung, "Texture synthesis by non-parametric sampling", ICCV 1999: the known part of the patch around a pixel
+is compared with every patch of the picture, under a Gaussian window; here all pixels of a layer at a time.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from .features import Flags, Floats, Places, gathered
+
+_BLOCK = 4_000_000
+_CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8)
+
+
+def onion(pixels: Floats, target: Flags, sources: Places, radius: int, position: float = 0.0) -> Floats:
+    """`pixels` (h, w, 3) with the target filled.
+
+    Args:
+        pixels: (h, w, 3) float32; at the target it is not looked at.
+        target: (h, w) bool, what to fill.
+        sources: Centres of patches that may be copied from.
+        radius: Of the patches; they fit into the picture.
+    """
+    height, width = target.shape
+    filled = pixels.copy()
+    flat = filled.reshape(-1, 3)
+    missing = target.copy()
+    side = 2 * radius + 1
+    book = gathered(pixels, sources, radius)
+    table = np.concatenate([-2 * book, book * book], axis=1).T.copy()
+    ys, xs = np.divmod(sources, width)
+    line = np.arange(-radius, radius + 1)
+    window = np.exp(-0.5 * (line / (side / 3)) ** 2)
+    window = (window[:, None] * window[None, :]).astype(np.float32)
+    while missing.any():
+        have = (~missing).astype(np.uint8)
+        layer = np.flatnonzero((missing & (cv2.dilate(have, _CROSS) > 0)).ravel())
+        if len(layer) == 0:
+            layer = np.flatnonzero(missing.ravel())
+        y, x = np.divmod(layer, width)
+        centre_y, centre_x = y.clip(radius, height - 1 - radius), x.clip(radius, width - 1 - radius)
+        centres = centre_y * width + centre_x
+        there = gathered((have[..., None] * np.ones(3, np.float32)).astype(np.float32), centres, radius)
+        weights = there * np.repeat(window.ravel(), 3)
+        asked = np.concatenate([gathered(filled, centres, radius) * weights, weights], axis=1)
+        mass = weights.sum(axis=1, keepdims=True)
+        best = np.empty(len(layer), np.intp)
+        step = max(1, _BLOCK // max(1, len(sources)))
+        for at in range(0, len(layer), step):
+            ranks = asked[at : at + step] @ table
+            if position:
+                far = (centre_y[at : at + step, None] - ys) ** 2 + (centre_x[at : at + step, None] - xs) ** 2
+                ranks += (position**2 / (height**2 + width**2)) * far * mass[at : at + step]
+            best[at : at + step] = ranks.argmin(axis=1)
+        flat[layer] = flat[sources[best] + (layer - centres)]
+        missing.reshape(-1)[layer] = False
+    return filled

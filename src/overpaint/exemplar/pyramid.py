@@ -1,0 +1,57 @@
+"""A picture with a hole at ever coarser scales. From scale to scale go colours alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Level:
+    """A picture at one scale.
+
+    Attributes:
+        pixels: (h, w, 3) float32; outside `known` it holds no colour of the picture.
+        known: (h, w) bool: shows the picture, and may be copied from. At a coarse scale a pixel is known only when all
+            that it covers is.
+        target: (h, w) bool: what is synthesised. Every pixel that is neither known nor target is left as it is.
+    """
+
+    pixels: Floats
+    known: Flags
+    target: Flags
+
+
+def halved(level: Level) -> Level:
+    """The picture at half the scale, sizes rounded up; colours are means over known pixels only."""
+    known = level.known.astype(np.float32)
+    mass = _cells(known)
+    colours = _cells(np.where(level.known[..., None], level.pixels, np.float32(0)))
+    static = _cells(level.pixels)
+    means = np.where(mass[..., None] > 0, colours / np.maximum(mass, np.float32(1e-6))[..., None], static)
+    target = _cells(level.target.astype(np.float32)) > 0
+    return Level(means.astype(np.float32), (mass > 0.999) & ~target, target)
+
+
+def doubled(pixels: Floats, shape: tuple[int, int]) -> Floats:
+    """The coarser picture at the scale of `shape` (h, w), by cubic interpolation; nothing new is in it."""
+    height, width = pixels.shape[:2]
+    wide = cv2.resize(pixels, (2 * width, 2 * height), interpolation=cv2.INTER_CUBIC)
+    return np.ascontiguousarray(wide[: shape[0], : shape[1]])
+
+
+def _cells(values: Floats) -> Floats:
+    """Means of 2 x 2 pixels; an odd last row or column counts twice."""
+    height, width = values.shape[:2]
+    even = np.pad(values, [(0, height % 2), (0, width % 2)] + [(0, 0)] * (values.ndim - 2), mode="edge")
+    total = even[0::2, 0::2] + even[1::2, 0::2]
+    total += even[0::2, 1::2]
+    total += even[1::2, 1::2]
+    total *= np.float32(0.25)
+    return total

@@ -1,0 +1,75 @@
+"""Votes: every patch that covers a pixel says what colour it wants there.
+
+Wexler, Shechtman and Irani, "Space-time video completion", CVPR 2004, section 3: votes weigh more the more similar the
+patch is to its source, and the nearer it lies to the known picture; and the colour is the mode of the votes, found by
+mean shift, rather than their mean, which would be blurred.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from .features import Floats, Places
+from .sites import Sites
+
+_BLOCK = 1_000_000
+"""Votes held at once."""
+
+
+def voted(
+    pixels: Floats,
+    sites: Sites,
+    rows: Places,
+    weights: Floats,
+    bandwidth: float,
+    sweeps: int,
+    check: Callable[[], None],
+) -> Floats:
+    """The colours (t, 3) that the patches want at the target's pixels.
+
+    Args:
+        pixels: (h, w, 3) float32, where sources are.
+        sites: The patches.
+        rows: (n,) each patch's source.
+        weights: (n,) each patch's weight, > 0.
+        bandwidth: Of the mean shift, in colour units: votes further than this from the mode hardly count. 0: the one
+            vote with the most weight decides.
+        sweeps: Steps of the mean shift.
+        check: Called between blocks; may raise to stop.
+    """
+    width, radius = sites.shape[1], sites.radius
+    flat = pixels.reshape(-1, 3)
+    # One patch more, of no weight, stands for "there is none".
+    sources = np.append(sites.sources[rows], sites.sources[0])
+    weights = np.append(weights, np.float32(0))
+    offsets = [(dy, dx) for dy in range(-radius, radius + 1) for dx in range(-radius, radius + 1)]
+    result = np.empty((len(sites.places), 3), np.float32)
+    step = max(1, _BLOCK // len(offsets))
+    for start in range(0, len(sites.places), step):
+        here = sites.places[start : start + step]
+        heavy = np.empty((len(offsets), len(here)), np.float32)
+        colours = np.empty((len(offsets), len(here), 3), np.float32)
+        for vote, (dy, dx) in enumerate(offsets):
+            patch = sites.patches(here, -dy, -dx)
+            heavy[vote] = weights[patch]
+            np.take(flat, sources[patch] + (dy * width + dx), axis=0, out=colours[vote])
+        result[start : start + step] = _mode(colours, heavy, bandwidth, sweeps)
+        check()
+    return result
+
+
+def _mode(colours: Floats, weights: Floats, bandwidth: float, sweeps: int) -> Floats:
+    """The mode (n, 3) of votes (k, n, 3), from the heaviest vote on."""
+    mode: Floats = colours[weights.argmax(axis=0), np.arange(colours.shape[1])]
+    if bandwidth <= 0:
+        return mode
+    for _ in range(sweeps):
+        apart = colours - mode
+        near = np.einsum("kni,kni->kn", apart, apart)
+        near *= np.float32(-0.5 / bandwidth**2)
+        np.exp(near, out=near)
+        near *= weights
+        mode = np.einsum("kn,kni->ni", near, colours) / near.sum(axis=0)[:, None]
+    return mode
