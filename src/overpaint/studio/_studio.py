@@ -6,23 +6,19 @@ import os
 import platform
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from types import TracebackType
-from typing import Any, BinaryIO, Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from overpaint import engines
 from overpaint.composite import paste, paste_alpha
 from overpaint.engines import Engine, EngineCard, Monitor, Painted, paint
-from overpaint.errors import Cancelled, EngineError, MaskError, OverpaintError, RequestError
+from overpaint.errors import RequestError
 from overpaint.frame import Framing, Region, plan, reach_of
-from overpaint.geometry import Margins
 from overpaint.mask import Mask
 from overpaint.picture import Picture, open_picture
 from overpaint.request import (
@@ -30,59 +26,22 @@ from overpaint.request import (
     Execution,
     IntentRule,
     ResolvedRequest,
-    blob_array,
-    blob_of,
     draw_seed,
     intent_rule,
-    mask_of,
-    picture_blob,
     resolve,
-    spec_of,
 )
 
 from ._edited import Edited, PaintedRegion
+from .asked import Inputs, asked, engine_options, naming, notes_of, staged, strokes_of
 from .canvases import Sheet, sheet
+from .many import Edit, EditFailure, Pictured, many
 from .progress import Shared
-from .stage import Stage, stage
+from .stage import Stage
 
-Pictured = Picture | str | os.PathLike[str] | bytes | BinaryIO
-Inputs = Mapping[str, NDArray[Any]]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
 WEIGHTLESS_DEFAULT = "exemplar"
 """The engine of intents that need no prompt, until a learned one is chosen."""
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """One of many edits: a picture and what to do with it.
-
-    Attributes:
-        picture: A picture, its path or its bytes.
-        mask: Where to repaint, unless the request says so.
-        request: What is asked; `settings` change it.
-        sketch: Strokes to lay over the picture before painting, (H, W, 4) uint8.
-        settings: Fields of EditRequest by name.
-    """
-
-    picture: Pictured
-    mask: Mask | None = None
-    request: EditRequest | None = None
-    sketch: NDArray[np.uint8] | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class EditFailure:
-    """One of many edits that could not be done; the others went on.
-
-    Attributes:
-        edit: What was asked.
-        error: Why not.
-    """
-
-    edit: Edit
-    error: OverpaintError
 
 
 class Studio:
@@ -172,16 +131,16 @@ class Studio:
         rule = intent_rule(request.intent)
         name, card = self._engine_for(request, rule)
         resolved = resolve(
-            _of_picture(request, opened),
+            naming(request, opened),
             engine=name,
             engine_digest=card.digest,
             kind=card.kind,
             seed=draw_seed(request.seed),
             takes_prompt=card.takes_prompt,
         )
-        options = _options(card, request.options)
-        scene = _stage(opened, request, rule, rasters)
-        strokes = _strokes(request, rasters, scene)
+        options = engine_options(card, request.options)
+        scene = staged(opened, request, rule, rasters)
+        strokes = strokes_of(request, rasters, scene)
         regions = _plan(scene, request, resolved, rule, card)
         values = resolved.settings()
         sheets = [
@@ -207,7 +166,7 @@ class Studio:
             regions=done,
             reach=max(_reach(region, scene.mask) for region in regions),
             timings=clock.laps,
-            notes=_notes(request, card, strokes is not None),
+            notes=notes_of(request, card, strokes is not None),
         )
         clock.lap("measure")
         return edited
@@ -230,33 +189,7 @@ class Studio:
             ahead: How many are in flight at once.
             **settings: Fields of EditRequest, laid over every edit's own request and under its own settings.
         """
-        waiting: list[tuple[Edit, Future[Edited]]] = []
-        monitor = Monitor()
-        pool = ThreadPoolExecutor(max(1, ahead), thread_name_prefix="overpaint-edit")
-
-        def start(edit: Edit) -> None:
-            future = pool.submit(
-                self.edit,
-                edit.picture,
-                edit.request or request,
-                mask=edit.mask,
-                sketch=edit.sketch,
-                monitor=_Echo(monitor),
-                **{**settings, **edit.settings},
-            )
-            waiting.append((edit, future))
-
-        try:
-            for item in edits:
-                start(_as_edit(item))
-                if len(waiting) >= max(1, ahead):
-                    yield _outcome(*waiting.pop(0))
-            while waiting:
-                yield _outcome(*waiting.pop(0))
-        finally:
-            # Reached early when the caller stops listening or is interrupted: what is in flight is called off.
-            monitor.cancel()
-            pool.shutdown(wait=True, cancel_futures=True)
+        return many(self.edit, edits, request, ahead, settings)
 
     def _engine_for(self, request: EditRequest, rule: IntentRule) -> tuple[str, EngineCard]:
         if request.model is not None:
@@ -296,120 +229,8 @@ class _Clock:
         self._last = now
 
 
-class _Echo(Monitor):
-    """A monitor that is cancelled with another."""
-
-    def __init__(self, parent: Monitor) -> None:
-        super().__init__()
-        self._parent = parent
-
-    @property
-    def cancelled(self) -> bool:
-        return super().cancelled or self._parent.cancelled
-
-
-def asked(
-    picture: Picture,
-    request: EditRequest | None,
-    mask: Mask | None,
-    sketch: NDArray[np.uint8] | None,
-    inputs: Inputs | None,
-    settings: Mapping[str, Any],
-) -> tuple[EditRequest, dict[str, NDArray[Any]]]:
-    """One request from a request, values given beside it and settings laid over it; and the rasters that it names.
-
-    Raises:
-        RequestError: A setting is unknown or out of range, or the mask is given twice.
-        MaskError: The mask or the sketch has another size than the picture.
-    """
-    rasters: dict[str, NDArray[Any]] = dict(inputs or {})
-    changes = dict(settings)
-    if mask is not None:
-        mask.require_size(picture.size)
-        if request is not None and request.mask is not None:
-            raise RequestError("the request has a mask already: give the mask there or beside it, not both")
-        changes["mask"], carried = spec_of(mask)
-        rasters |= carried
-    if sketch is not None:
-        if sketch.dtype != np.uint8 or sketch.shape != (*picture.size.shape, 4):
-            raise RequestError(
-                f"a sketch is uint8 RGBA of the picture's size, {(*picture.size.shape, 4)}, "
-                f"not {sketch.dtype} {sketch.shape}"
-            )
-        blob = blob_of(sketch)
-        changes["sketch"] = blob
-        if blob.data is None:
-            rasters[blob.sha256] = sketch
-    if request is None:
-        return EditRequest.of(**changes), rasters
-    return request.merged(**changes) if changes else request, rasters
-
-
-def _of_picture(request: EditRequest, picture: Picture) -> EditRequest:
-    """The request with the picture named in it by the digest of its pixels.
-
-    Raises:
-        RequestError: It names another picture.
-    """
-    blob = picture_blob(picture)
-    if request.image is not None and request.image.sha256 != blob.sha256:
-        raise RequestError(
-            f"the request is for another picture: its image is {request.image.sha256[:12]}... "
-            f"({request.image.size}), this one is {blob.sha256[:12]}... ({blob.size})"
-        )
-    return request.merged(image=blob)
-
-
 def _nth(seed: int, k: int) -> int:
     return (seed + k) % (1 << 63)
-
-
-def _options(card: EngineCard, options: Mapping[str, Any] | None) -> Any:
-    try:
-        return card.options.model_validate(dict(options or {}))
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        known = ", ".join(card.options.model_fields) or "none"
-        raise RequestError(
-            f"the option {name}={first.get('input')!r} does not suit the engine {card.name!r}: {first['msg']}. "
-            f"Its options: {known}"
-        ) from None
-
-
-def _stage(picture: Picture, request: EditRequest, rule: IntentRule, rasters: Inputs) -> Stage:
-    """The picture with its margins, and the mask in it, turned round where the intent wants that."""
-    margins = Margins(*request.margins) if request.margins is not None else Margins()
-    if rule.grows_canvas and not margins:
-        raise RequestError(f"{request.intent} needs margins: how many pixels to add on the left, top, right and bottom")
-    mask: Mask | None = None
-    if request.mask is not None:
-        mask = mask_of(request.mask, picture.size, inputs=rasters, picture=picture)
-        # The transparent part of a cut-out is its background already; any other mask marks the subject.
-        if rule.inverts_mask and not any(part.kind == "alpha" for part in request.mask.parts):
-            mask = mask.invert()
-            if mask.bounds.empty:
-                raise MaskError("the mask covers the whole picture, so that no background is left to repaint")
-    elif request.sketch is not None:
-        mask = Mask.from_array(blob_array(request.sketch, rasters)[..., 3] > 0)
-    elif not margins:
-        raise MaskError(f"{request.intent} needs a mask: which pixels of the {picture.size} picture to repaint")
-    return stage(picture, mask, margins)
-
-
-def _strokes(request: EditRequest, rasters: Inputs, scene: Stage) -> NDArray[np.uint8] | None:
-    """The sketch on the stage, (H, W, 4) uint8, or None."""
-    if request.sketch is None:
-        return None
-    sketch = blob_array(request.sketch, rasters)
-    if sketch.shape != (*scene.original.size.shape, 4):
-        raise RequestError(
-            f"the sketch is {sketch.shape[1]}x{sketch.shape[0]} with {sketch.shape[2:]} channels; "
-            f"it must be RGBA of the picture's size {scene.original.size}"
-        )
-    whole = np.zeros((*scene.picture.size.shape, 4), np.uint8)
-    whole[scene.original.slices] = sketch
-    return whole
 
 
 def _plan(
@@ -463,37 +284,6 @@ def _assemble(
 
 def _reach(region: Region, mask: Mask) -> int:
     return reach_of(region.masks.composite > 0, mask.values[region.box.slices] > 0)
-
-
-def _notes(request: EditRequest, card: EngineCard, sketched: bool) -> tuple[str, ...]:
-    notes = []
-    if request.prompt and not card.takes_prompt:
-        notes.append(f"{card.name} takes no prompt; it continued the surroundings")
-    if sketched and card.kind == "pixel":
-        notes.append(f"{card.name} does not look at what was in the hole, so the sketch had no effect")
-    return tuple(notes)
-
-
-def _as_edit(item: Edit | tuple[Pictured, Mask] | Pictured) -> Edit:
-    if isinstance(item, Edit):
-        return item
-    if isinstance(item, tuple):
-        picture, mask = item
-        return Edit(picture, mask)
-    return Edit(item)
-
-
-def _outcome(edit: Edit, future: Future[Edited]) -> Edited | EditFailure:
-    try:
-        return future.result()
-    except Cancelled:
-        raise
-    except OverpaintError as error:
-        return EditFailure(edit, error)
-    except Exception as error:  # a fault of ours: one picture must not cost the others
-        failure = EngineError(f"the edit failed unexpectedly: {type(error).__name__}: {error}")
-        failure.__cause__ = error
-        return EditFailure(edit, failure)
 
 
 def _versions() -> dict[str, str]:

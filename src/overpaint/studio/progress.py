@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from functools import partial
 
-from overpaint.engines import Monitor
+from overpaint.engines import Monitor, Pixels
 
 
 class Shared:
@@ -14,7 +16,8 @@ class Shared:
         self._monitor = monitor
         self._lock = threading.Lock()
         self._steps = [(0, 1)] * count
-        self.parts = [_Part(self, monitor, index) for index in range(count)]
+        preview = monitor.preview if monitor.wants_previews else None
+        self.parts = [Linked(monitor, partial(self.report, index), preview) for index in range(count)]
 
     def report(self, index: int, step: int, steps: int) -> None:
         """Canvas `index` has done `step` of `steps`: reported as the sum over all canvases."""
@@ -26,15 +29,19 @@ class Shared:
             self._monitor.progress(done, longest * len(self._steps))
 
 
-class _Part(Monitor):
-    def __init__(self, shared: Shared, parent: Monitor, index: int) -> None:
-        super().__init__(
-            on_progress=lambda step, steps: shared.report(index, step, steps),
-            on_preview=parent.preview if parent.wants_previews else None,
-        )
+class Linked(Monitor):
+    """A monitor that is cancelled with another, but does not cancel that one."""
+
+    def __init__(
+        self,
+        parent: Monitor,
+        on_progress: Callable[[int, int], None] | None = None,
+        on_preview: Callable[[Pixels], None] | None = None,
+    ) -> None:
+        super().__init__(on_progress, on_preview)
         self._parent = parent
 
     @property
     def cancelled(self) -> bool:
-        """Whether this canvas or the whole edit was called off."""
+        """Whether this one or the other was called off."""
         return super().cancelled or self._parent.cancelled

@@ -1,0 +1,115 @@
+"""Many edits, one after the other in their order, a few in flight at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from overpaint.engines import Monitor
+from overpaint.errors import Cancelled, EngineError, OverpaintError
+from overpaint.mask import Mask
+from overpaint.picture import Picture
+from overpaint.request import EditRequest
+
+from ._edited import Edited
+from .progress import Linked
+
+Pictured = Picture | str | os.PathLike[str] | bytes | BinaryIO
+"""A picture, its path, its bytes or an open file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One of many edits: a picture and what to do with it.
+
+    Attributes:
+        picture: A picture, its path or its bytes.
+        mask: Where to repaint, unless the request says so.
+        request: What is asked; `settings` change it.
+        sketch: Strokes to lay over the picture before painting, (H, W, 4) uint8.
+        settings: Fields of EditRequest by name.
+    """
+
+    picture: Pictured
+    mask: Mask | None = None
+    request: EditRequest | None = None
+    sketch: NDArray[np.uint8] | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class EditFailure:
+    """One of many edits that could not be done; the others went on.
+
+    Attributes:
+        edit: What was asked.
+        error: Why not.
+    """
+
+    edit: Edit
+    error: OverpaintError
+
+
+def many(
+    edit: Callable[..., Edited],
+    edits: Iterable[Edit | tuple[Pictured, Mask] | Pictured],
+    request: EditRequest | None,
+    ahead: int,
+    settings: Mapping[str, Any],
+) -> Iterator[Edited | EditFailure]:
+    """What `Studio.edit_many` does, with its `edit`."""
+    waiting: list[tuple[Edit, Future[Edited]]] = []
+    monitor = Monitor()
+    pool = ThreadPoolExecutor(max(1, ahead), thread_name_prefix="overpaint-edit")
+
+    def start(one: Edit) -> None:
+        future = pool.submit(
+            edit,
+            one.picture,
+            one.request or request,
+            mask=one.mask,
+            sketch=one.sketch,
+            monitor=Linked(monitor),
+            **{**settings, **one.settings},
+        )
+        waiting.append((one, future))
+
+    try:
+        for item in edits:
+            start(_as_edit(item))
+            if len(waiting) >= max(1, ahead):
+                yield _outcome(*waiting.pop(0))
+        while waiting:
+            yield _outcome(*waiting.pop(0))
+    finally:
+        # Reached early when the caller stops listening or is interrupted: what is in flight is called off.
+        monitor.cancel()
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _as_edit(item: Edit | tuple[Pictured, Mask] | Pictured) -> Edit:
+    if isinstance(item, Edit):
+        return item
+    if isinstance(item, tuple):
+        picture, mask = item
+        return Edit(picture, mask)
+    return Edit(item)
+
+
+def _outcome(edit: Edit, future: Future[Edited]) -> Edited | EditFailure:
+    try:
+        return future.result()
+    except Cancelled:
+        raise
+    except OverpaintError as error:
+        return EditFailure(edit, error)
+    except Exception as error:  # a fault of ours: one picture must not cost the others
+        failure = EngineError(f"the edit failed unexpectedly: {type(error).__name__}: {error}")
+        failure.__cause__ = error
+        return EditFailure(edit, failure)
