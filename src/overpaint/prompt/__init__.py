@@ -1,1 +1,29 @@
-"""Prompts."""
+"""Prompts: what is to be painted, in words.
+
+`scene_prompt` adds what the picture says of its light and lens; `scene_of` shows what was measured.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .scene import Scene, scene_of, scene_prompt
+
+if TYPE_CHECKING:
+    from ._camera import Camera
+    from ._light import Light
+
+__all__ = ["Camera", "Light", "Scene", "scene_of", "scene_prompt"]
+
+
+def __getattr__(name: str) -> Any:
+    # these modules load NumPy and OpenCV
+    if name == "Camera":
+        from ._camera import Camera
+
+        return Camera
+    if name == "Light":
+        from ._light import Light
+
+        return Light
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
