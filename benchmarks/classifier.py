@@ -34,7 +34,7 @@ class Classifier:
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
         if not path.is_file():
-            raise FileNotFoundError(f"no classifier at {path}")
+            raise FileNotFoundError(f"no classifier at {path}: it is not part of the project; --shared DIR says where")
         self._net: Any = Interpreter(
             model_path=str(path),
             num_threads=threads,

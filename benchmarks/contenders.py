@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from benchmarks.dataset import Case, Loaded
 from benchmarks.fingerprint import fingerprint
@@ -73,7 +74,7 @@ def contenders(
         direct: As in Contender.
 
     Raises:
-        RequestError: A variant can't be read, or two contenders have one label.
+        RequestError: A variant can't be read or has wrong options, or two contenders have one label.
         UnknownEngineError, EngineError: An engine asked for by name is not there or can't be loaded.
     """
     found, missing = [], []
@@ -89,7 +90,10 @@ def contenders(
             found.append(Contender(name, name, direct=direct))
     found += [variant(text, direct=direct) for text in variants]
     for contender in found:
-        registry.card(contender.engine)
+        try:
+            registry.card(contender.engine).options(**contender.options)
+        except ValidationError as error:
+            raise RequestError(f"{contender.label}: {error.errors()[0]['msg']} ({error.errors()[0]['loc']})") from error
     labels = [contender.label for contender in found]
     if doubled := sorted({label for label in labels if labels.count(label) > 1 or label == UNTOUCHED}):
         raise RequestError(f"each contender needs a label of its own; given twice or reserved: {', '.join(doubled)}")

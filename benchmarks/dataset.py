@@ -85,7 +85,7 @@ def cases(folder: Path = EVAL, *, kinds: Sequence[str] = KINDS, limit: int | Non
     """
     index = folder / "index.jsonl"
     if not index.is_file():
-        raise FileNotFoundError(f"no photos at {folder} (looked for {index.name})")
+        raise FileNotFoundError(f"no photos at {folder}: they are not part of the project; --shared DIR says where")
     if unknown := [kind for kind in kinds if kind not in KINDS]:
         raise ValueError(f"no masks of kind {', '.join(unknown)}; there are: {', '.join(KINDS)}")
     rows = [json.loads(line) for line in index.read_text("utf-8").splitlines() if line.strip()]

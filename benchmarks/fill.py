@@ -45,6 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     wanted = parser().parse_args(argv)
     console = report.console()
     try:
+        if wanted.page is not None:
+            page.marks(wanted.page, "fill")  # now, not after an hour
         work = cases(wanted.shared / "photos" / "eval", kinds=wanted.kinds, limit=wanted.limit)
         net = Classifier(wanted.shared / "nets" / NET.name, store=wanted.out / "features")
         entries, notes = contenders(wanted.engines, wanted.variant, direct=wanted.direct)
@@ -52,9 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if len({case.photo for case in work}) < 2 or len(entries) < 2:
             raise ValueError("there must be at least two photos and one engine to compare")
     except (OSError, ImportError, ValueError, OverpaintError) as error:
-        missing = isinstance(error, FileNotFoundError)
-        hint = "; photos and classifier are not part of the project: --shared DIR says where they are"
-        print(f"benchmarks.fill: {error}{hint if missing else ''}", file=sys.stderr)
+        print(f"benchmarks.fill: {error}", file=sys.stderr)
         return 2
     shelves, failed = _fill(entries, work, wanted, console)
     if len(shelves) < 2:

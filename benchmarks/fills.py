@@ -117,6 +117,7 @@ def make(
         finally:
             runner.close()
     else:
+        start(contender).close()  # what it can't do it says here, where it is heard
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(contender, shelf)) as pool:
             futures = [pool.submit(_in_process, case) for case in lacking]

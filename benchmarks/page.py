@@ -8,15 +8,20 @@ from pathlib import Path
 from typing import Any
 
 
-def put(page: Path, name: str, text: str) -> None:
-    """Replace what stands between `<!-- NAME -->` and `<!-- end of NAME -->`; ValueError when they are not there."""
-    before = page.read_text("utf-8")
+def marks(page: Path, name: str) -> tuple[str, str]:
+    """`<!-- NAME -->` and `<!-- end of NAME -->`; ValueError when the page does not hold them, FileNotFoundError."""
+    text = page.read_text("utf-8")
     begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
-    if before.count(begin) != 1 or before.count(end) != 1 or before.index(begin) > before.index(end):
+    if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
         raise ValueError(f"{page} must hold the marks {begin} and {end}, once each and in this order")
-    head, rest = before.split(begin)
-    tail = rest.split(end)[1]
-    page.write_text(f"{head}{begin}\n\n{text.strip()}\n\n{end}{tail}", "utf-8")
+    return begin, end
+
+
+def put(page: Path, name: str, text: str) -> None:
+    """Replace what stands between the page's marks of this name."""
+    begin, end = marks(page, name)
+    head, rest = page.read_text("utf-8").split(begin)
+    page.write_text(f"{head}{begin}\n\n{text.strip()}\n\n{end}{rest.split(end)[1]}", "utf-8")
 
 
 def measured(machine: Mapping[str, Any], command: str) -> str:

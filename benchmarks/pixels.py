@@ -42,6 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if unknown := [name for name in names if name not in known]:
         print(f"benchmarks.pixels: no task {', '.join(unknown)}; there are: {', '.join(known)}", file=sys.stderr)
         return 2
+    if wanted.page is not None:
+        page.marks(wanted.page, "pixels")
     console = report.console()
     pinned = one_core()
     results: list[dict[str, Any]] = []

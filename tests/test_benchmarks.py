@@ -213,6 +213,8 @@ def test_unknown_engines_and_doubled_labels_are_told() -> None:
         contenders(["telaa"])
     with pytest.raises(RequestError, match="telea"):
         contenders(["telea"], ["telea=blur"])
+    with pytest.raises(RequestError, match=r"far.*radius"):
+        contenders(["telea"], ["far=telea options.radius=900"])
 
 
 def test_fills_are_kept_by_what_they_depend_on() -> None:
