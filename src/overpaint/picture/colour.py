@@ -174,13 +174,13 @@ class _LittleCms:
 
 
 def _conversion(icc: bytes, colour: Colour) -> _Conversion | None:
-    """The conversion of a grey or RGB picture's profile; None when the profile isn't one for such a picture."""
+    """The conversion of a grey or RGB picture's profile; None when it is sRGB or another colour space's."""
     wanted = "GRAY" if colour is Colour.GREY else "RGB"
     if profiles.colour_space(icc) != wanted:
         return None
     profile = profiles.parsed(icc)
     if profile is not None:
-        return _Matrix(profile)
+        return None if profile.is_srgb else _Matrix(profile)
     return _little_cms(icc, "L" if colour is Colour.GREY else "RGB")
 
 

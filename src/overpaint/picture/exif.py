@@ -300,14 +300,14 @@ def _append_directory(block: Block, first: Directory, values: dict[int, Value], 
     data = block.data
     assert isinstance(data, bytearray)
     old = block.children(first, pointer) if pointer is not None else first
+    if pointer is not None and pointer not in first.entries:
+        _append_directory(block, first, {pointer: Value(LONG, bytes(4))}, pointer=None)
+        first = block.directory(block.first)
     kept: dict[int, bytes] = {}
     if old is not None:
         kept = {tag: bytes(data[e.at : e.at + 12]) for tag, e in old.entries.items() if tag not in values}
         replaced = [old.entries[tag] for tag in values if tag in old.entries]
-        following = old.next
         _wipe(data, [(old.at, old.end)] + [(e.value_at, e.value_at + e.length) for e in replaced if e.length > 4])
-    else:
-        following = 0
     data += b"\0" * (len(data) % 2)
     at = len(data)
     # Values first, the directory behind them: both then end the block and can be cut off again.
@@ -319,15 +319,11 @@ def _append_directory(block: Block, first: Directory, values: dict[int, Value], 
             data += value.raw + b"\0" * (len(value.raw) % 2)
             at = len(data)
         fields[tag] = entry_bytes(block.order, tag, value.type, value.count, field)
-    data += directory_bytes(block.order, {}, at, following, fields)
-    place = struct.pack(f"{block.order}I", at)
+    data += directory_bytes(block.order, {}, at, old.next if old is not None else 0, fields)
+    place = 4 if pointer is None else first.entries[pointer].value_at
+    data[place : place + 4] = struct.pack(f"{block.order}I", at)
     if pointer is None:
-        data[4:8] = place
-    elif old is not None:
-        entry = first.entries[pointer]
-        data[entry.value_at : entry.value_at + 4] = place
-    else:
-        _append_directory(block, first, {pointer: Value(LONG, place)}, pointer=None)
+        block.first = at
 
 
 def _wipe(data: bytearray, ranges: list[tuple[int, int]]) -> None:

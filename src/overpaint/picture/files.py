@@ -23,10 +23,10 @@ def write_file(path: str | os.PathLike[str], data: bytes, *, overwrite: bool = F
             full, or the path is a folder.
     """
     target = Path(path)
-    if target.is_symlink():
+    if os.path.islink(target):  # noqa: PTH114 - false, not an error, for a name that no file can have
         target = Path(os.path.realpath(target))
     check_writable(target, overwrite=overwrite)
-    hidden = target.with_name(f".{target.name[:80]}.{secrets.token_hex(6)}.tmp")
+    hidden = target.with_name(f".{target.name[:40]}.{secrets.token_hex(6)}.tmp")
     try:
         _write(hidden, data)
         if overwrite:

@@ -94,6 +94,15 @@ class Profile:
     curves: tuple[Curve, ...]
     matrix: NDArray[np.float64] | None
 
+    @property
+    def is_srgb(self) -> bool:
+        """Whether it is sRGB itself, but for rounding (at most a third of a level of 8 bits)."""
+        if self.matrix is None or np.abs(self.matrix - np.eye(3)).max() > 2e-3:
+            return False
+        ramp = np.linspace(0, 1, 256, dtype=np.float32)
+        wanted = SRGB_CURVE.linear(ramp)
+        return all(np.abs(curve.linear(ramp) - wanted).max() < 1e-3 for curve in self.curves)
+
     def to_srgb(self, values: Floats) -> Floats:
         """(..., 1 or 3) device values in [0, 1] as (..., 3) encoded sRGB in [0, 1], clipped to its gamut."""
         linear = np.stack([c.linear(values[..., i]) for i, c in enumerate(self.curves)], axis=-1)

@@ -1,4 +1,4 @@
-"""Reading PNG (W3C, PNG 3rd edition): our own walk over the chunks, pixels by Pillow (8 bits) or OpenCV (16 bits)."""
+"""Reading PNG (W3C, PNG 3rd edition): our own walk over the chunks, pixels by OpenCV."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from overpaint.errors import PictureError
 from . import exif as exif_blocks
 from . import iptc as iptc_blocks
 from . import xmp as xmp_packets
-from ._picture import Metadata, Samples
-from .decoded import Decoded, Pixels, loaded, of_image, split
+from ._picture import Metadata
+from .decoded import Decoded, Pixels, split
 from .limits import METADATA_BYTES, Limits
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -99,70 +99,40 @@ def read(data: bytes, limits: Limits) -> Decoded:
 
 
 def _check_length(head: Header, parts: list[bytes]) -> None:
-    """The inflated pixels must be all there: OpenCV would leave the rest of the picture empty without a word."""
-    bits = _CHANNELS[head.colour] * head.depth
-    expected = 0
-    passes = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
-    for x, y, step_x, step_y in passes if head.interlaced else ((0, 0, 1, 1),):
-        width, height = -(-(head.width - x) // step_x), -(-(head.height - y) // step_y)
-        if width > 0 and height > 0:
-            expected += (1 + (width * bits + 7) // 8) * height
-    # Deflate can't shrink by more than 1032 : 1, so that a lying header is found before anything is allocated.
+    """Deflate can't shrink by more than 1032 : 1: a header that lies is found before anything is allocated for it."""
+    expected = (head.width * _CHANNELS[head.colour] * head.depth + 7) // 8 * head.height
     if sum(map(len, parts)) * 1032 + 64 < expected:
         raise PictureError(f"the PNG file is truncated: too little data for {head.width}x{head.height} pixels")
-    if head.depth < 16:
-        return  # Pillow tells a short stream itself
-    inflater, count = zlib.decompressobj(), 0
-    try:
-        for part in parts:
-            while part and not inflater.eof and count < expected:
-                count += len(inflater.decompress(part, 1 << 20))
-                part = inflater.unconsumed_tail
-            while not inflater.eof and count < expected and (rest := inflater.decompress(b"", 1 << 20)):
-                count += len(rest)
-    except zlib.error as error:
-        raise PictureError(f"the PNG file's pixels are damaged: {error}") from error
-    if count < expected:
-        raise PictureError(f"the PNG file is truncated: its pixels end after {count:,} of {expected:,} bytes")
 
 
 def _pixels(head: Header, needed: list[tuple[bytes, bytes]]) -> Pixels:
-    """Decode a file that has nothing but the pixels; tRNS of grey and RGB becomes alpha here."""
+    """Decode a file that has nothing but the pixels; tRNS of grey and RGB becomes alpha here.
+
+    OpenCV does it at every depth: Pillow reduces RGB of 16 bits to 8, and passes over rows that are missing at the end.
+    """
+    import cv2
+
     key = next((body for kind, body in needed if kind == b"tRNS"), None)
     if head.colour != 3:
         needed = [(kind, body) for kind, body in needed if kind != b"tRNS"]
     plain = SIGNATURE + b"".join(chunk(kind, body) for kind, body in needed)
-    if head.depth == 16:
-        found = _decoded_16(plain, head)
-    else:
-        from PIL.PngImagePlugin import PngImageFile
-
-        found = of_image(loaded(PngImageFile, plain))
+    values = cv2.imdecode(np.frombuffer(plain, np.uint8), cv2.IMREAD_UNCHANGED)
+    dtype = np.uint16 if head.depth == 16 else np.uint8
+    if values is None or values.dtype != dtype or values.shape[:2] != (head.height, head.width):
+        raise PictureError("the PNG file is damaged or truncated: its pixels can't be decoded")
+    if head.colour == 4:  # comes as blue, green and red, all equal, and alpha
+        values = np.ascontiguousarray(values[..., 2:])
+    elif values.ndim == 3:
+        values = cv2.cvtColor(values, cv2.COLOR_BGR2RGB if values.shape[2] == 3 else cv2.COLOR_BGRA2RGBA)
+    found = split(values)
     count = _CHANNELS[head.colour]
     if key is None or head.colour not in (0, 2) or len(key) < 2 * count:
         return found
     colour = np.array(struct.unpack_from(f">{count}H", key))
     if head.depth < 8:
         colour = colour * 255 // ((1 << head.depth) - 1)
-    alpha = np.where((found.samples == colour).all(axis=2), 0, (1 << max(8, head.depth)) - 1)
-    shown: Samples = alpha.astype(np.uint16) if head.depth == 16 else alpha.astype(np.uint8)
-    return Pixels(found.samples, shown, found.colour)
-
-
-def _decoded_16(plain: bytes, head: Header) -> Pixels:
-    """16 bits by OpenCV, as Pillow reduces RGB of 16 bits to 8. Grey with alpha comes as BGRA of equal colours."""
-    import cv2
-
-    values = cv2.imdecode(np.frombuffer(plain, np.uint8), cv2.IMREAD_UNCHANGED)
-    if values is None or values.dtype != np.uint16 or values.shape[:2] != (head.height, head.width):
-        raise PictureError("the PNG file's pixels are damaged")
-    if head.colour == 2:
-        values = cv2.cvtColor(values, cv2.COLOR_BGR2RGB)
-    elif head.colour == 6:
-        values = cv2.cvtColor(values, cv2.COLOR_BGRA2RGBA)
-    elif head.colour == 4:
-        values = np.ascontiguousarray(values[..., 2:4])
-    return split(values)
+    opaque = (found.samples != colour).any(axis=2)
+    return Pixels(found.samples, opaque.astype(dtype) * dtype(np.iinfo(dtype).max), found.colour)
 
 
 class _Budget:

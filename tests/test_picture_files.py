@@ -1,0 +1,445 @@
+"""Files are written whole or not at all, and what can't be opened is one clear error."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import stat
+import struct
+import subprocess
+import sys
+import time
+import tracemalloc
+import zlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, PngImagePlugin
+
+from overpaint.errors import MissingExtraError, OutputError, PictureError
+from overpaint.picture import (
+    Limits,
+    encode,
+    extension_of,
+    format_named,
+    format_of_path,
+    formats,
+    from_array,
+    open_picture,
+    write_file,
+)
+
+PHOTOS = Path(__file__).parents[2] / "shared" / "photos" / "eval" / "images"
+SMALL = from_array(np.random.default_rng(0).integers(0, 256, (21, 34, 3), dtype=np.uint8))
+
+
+# --- writing ------------------------------------------------------------------------------------------------------
+
+
+def test_a_file_gets_its_bytes_and_the_permissions_of_any_new_file(tmp_path: Path) -> None:
+    write_file(tmp_path / "a.png", b"bytes")
+    (tmp_path / "b").write_bytes(b"")
+    assert (tmp_path / "a.png").read_bytes() == b"bytes"
+    assert stat.S_IMODE((tmp_path / "a.png").stat().st_mode) == stat.S_IMODE((tmp_path / "b").stat().st_mode)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.png", "b"]
+
+
+def test_an_existing_file_stays_unless_overwriting_is_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(b"old")
+    path.chmod(0o640)
+    with pytest.raises(OutputError, match=r"exists already.*overwrite"):
+        write_file(path, b"new")
+    assert path.read_bytes() == b"old"
+    write_file(path, b"new", overwrite=True)
+    assert path.read_bytes() == b"new"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_file_that_appears_meanwhile_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.png"
+    flush = os.fsync
+
+    def late(descriptor: int) -> None:
+        path.write_bytes(b"someone else's")
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fsync", late)
+    with pytest.raises(OutputError, match="exists already"):
+        write_file(path, b"ours")
+    assert path.read_bytes() == b"someone else's"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("failure", "raised", "words"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), OutputError, "the disk is full"),
+        (OSError(errno.EROFS, "Read-only file system"), OutputError, "read-only"),
+        (KeyboardInterrupt(), KeyboardInterrupt, ""),
+        (MemoryError(), MemoryError, ""),
+    ],
+)
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_whatever_interrupts_writing_leaves_nothing_behind(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    failure: BaseException,
+    raised: type[BaseException],
+    words: str,
+    overwrite: bool,
+) -> None:
+    path = tmp_path / "a.png"
+    if overwrite:
+        path.write_bytes(b"old")
+
+    def fails(_: int) -> None:
+        raise failure
+
+    monkeypatch.setattr(os, "fsync", fails)
+    with pytest.raises(raised) as caught:
+        write_file(path, b"new", overwrite=overwrite)
+    assert words in str(caught.value)
+    assert [p.read_bytes() for p in tmp_path.iterdir()] == ([b"old"] if overwrite else [])
+
+
+def test_places_that_cannot_be_written_to_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(OutputError, match=r"the folder .*missing doesn't exist"):
+        write_file(tmp_path / "missing" / "a.png", b"")
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(OutputError, match=r"doesn't exist|not a folder"):
+        write_file(tmp_path / "file" / "a.png", b"")
+    with pytest.raises(OutputError, match="is a folder"):
+        write_file(tmp_path, b"", overwrite=True)
+    with pytest.raises(OutputError, match="too long"):
+        write_file(tmp_path / ("a" * 300 + ".png"), b"")
+    monkeypatch.setattr(os, "access", lambda *_, **__: False)
+    with pytest.raises(OutputError, match="read-only"):
+        write_file(tmp_path / "a.png", b"")
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_without_hard_links_files_are_written_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_links(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr(os, "link", no_links)
+    write_file(tmp_path / "a.png", b"bytes")
+    assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_a_symbolic_link_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "a.png").write_bytes(b"old")
+    (tmp_path / "link.png").symlink_to(tmp_path / "real" / "a.png")
+    write_file(tmp_path / "link.png", b"new", overwrite=True)
+    assert (tmp_path / "link.png").is_symlink()
+    assert (tmp_path / "real" / "a.png").read_bytes() == b"new"
+
+
+def test_names_of_formats() -> None:
+    assert [format_named(n) for n in ("jpg", ".JPEG", "tif", "png", "heic")] == ["jpeg", "jpeg", "tiff", "png", "heif"]
+    assert format_of_path("a/b.c/photo.JPG") == "jpeg"
+    assert extension_of("jpeg") == ".jpg"
+    assert set(formats()) >= {"png", "jpeg", "webp", "tiff", "avif"}
+    with pytest.raises(OutputError, match="no extension"):
+        format_of_path("photo")
+
+
+# --- opening ------------------------------------------------------------------------------------------------------
+
+
+def test_a_picture_is_opened_from_a_path_bytes_and_a_file(tmp_path: Path) -> None:
+    data = encode(SMALL, "png").data
+    path = tmp_path / "a.png"
+    path.write_bytes(data)
+    with path.open("rb") as file:
+        found = [open_picture(path), open_picture(str(path)), open_picture(data), open_picture(file)]
+    for picture in found:
+        np.testing.assert_array_equal(picture.samples, SMALL.samples)
+        assert picture.source.data == data
+    assert [p.source.path for p in found] == [path, path, None, None]
+    assert len({p.source.sha256 for p in found}) == 1
+
+
+def test_the_content_decides_not_the_name(tmp_path: Path) -> None:
+    path = tmp_path / "really-a.jpg"
+    path.write_bytes(encode(SMALL, "png").data)
+    assert open_picture(path).source.format == "png"
+
+
+def others() -> dict[str, tuple[bytes, str]]:
+    def pillow(format: str) -> bytes:
+        out = io.BytesIO()
+        Image.new("RGB", (4, 4)).save(out, format)
+        return out.getvalue()
+
+    return {
+        "empty": (b"", "empty"),
+        "gif": (pillow("GIF"), "GIF"),
+        "bmp": (pillow("BMP"), "BMP"),
+        "pdf": (pillow("PDF"), "PDF"),
+        "eps": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 4 4\n", "PostScript"),
+        "psd": (b"8BPS\0\1" + bytes(40), "Photoshop"),
+        "jpeg2000": (pillow("JPEG2000"), "JPEG 2000"),
+        "svg": (b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>', "SVG"),
+        "html": (b"<!DOCTYPE html><html></html>", "web page"),
+        "text": (b"just some words\n", "text"),
+        "noise": (bytes(range(255, 0, -1)), "isn't a picture"),
+        "film": (b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom" + bytes(30), "film"),
+    }
+
+
+@pytest.mark.parametrize("kind", others())
+def test_other_files_are_named_and_so_is_what_would_be_right(kind: str, tmp_path: Path) -> None:
+    data, words = others()[kind]
+    path = tmp_path / "photo.png"
+    path.write_bytes(data)
+    with pytest.raises(PictureError) as caught:
+        open_picture(path)
+    message = str(caught.value)
+    assert str(path) in message
+    assert words in message
+    assert "PNG, JPEG, WebP, TIFF, AVIF" in message
+
+
+def test_missing_files_folders_and_odd_sources(tmp_path: Path) -> None:
+    with pytest.raises(PictureError, match=r"nowhere\.png doesn't exist"):
+        open_picture(tmp_path / "nowhere.png")
+    with pytest.raises(PictureError, match="is a folder"):
+        open_picture(tmp_path)
+    with pytest.raises(PictureError, match="binary mode"):
+        open_picture(io.StringIO("text"))  # type: ignore[arg-type]
+    with pytest.raises(PictureError, match="not from int"):
+        open_picture(3)  # type: ignore[arg-type]
+    with pytest.raises(PictureError, match="can't be read"):
+        open_picture("a\0b.png")
+
+
+def animated(format: str) -> bytes:
+    frames = [Image.new("RGB", (8, 8), (i * 80, 0, 0)) for i in range(3)]
+    out = io.BytesIO()
+    frames[0].save(out, format, save_all=True, append_images=frames[1:], duration=100)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("format", ["PNG", "WEBP", "AVIF"])
+def test_animated_pictures_are_refused(format: str) -> None:
+    with pytest.raises(PictureError, match="animated"):
+        open_picture(animated(format))
+
+
+def test_heic_is_read_with_the_extra_and_asked_for_without(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    pytest.importorskip("pillow_heif")
+    ramp = from_array(np.repeat(np.arange(64, dtype=np.uint8)[None, :, None] * 3, 48, 0).repeat(3, 2))
+    encoded = encode(ramp, "heif")
+    assert encoded.fidelity == "re-encoded"
+    found = open_picture(encoded.data)
+    assert found.source.format == "heif"
+    assert np.abs(found.samples.astype(int) - ramp.samples).mean() < 2
+    path = tmp_path / "photo.heic"
+    path.write_bytes(encoded.data)
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(MissingExtraError, match=r"photo\.heic: .*overpaint\[heif\]"):
+        open_picture(path)
+    with pytest.raises(MissingExtraError):
+        encode(ramp, "heif")
+
+
+# --- limits and hostile files -------------------------------------------------------------------------------------
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def claims(width: int, height: int) -> dict[str, bytes]:
+    """Small files that claim to be of a size."""
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    png = b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
+    out = io.BytesIO()
+    Image.new("RGB", (16, 16)).save(out, "JPEG")
+    jpeg = out.getvalue()
+    at = jpeg.index(b"\xff\xc0") + 5
+    jpeg = jpeg[:at] + struct.pack(">HH", min(height, 65535), min(width, 65535)) + jpeg[at + 4 :]
+    out = io.BytesIO()
+    tifffile.imwrite(out, np.zeros((4, 4, 3), np.uint8), photometric="rgb", metadata=None)
+    tiff = bytearray(out.getvalue())
+    for tag, value in ((256, width), (257, height), (278, height)):
+        at = tiff.index(struct.pack("<H", tag), 8)
+        tiff[at + 2 : at + 12] = struct.pack("<HII", 4, 1, value)
+    return {"png": png, "jpeg": jpeg, "tiff": bytes(tiff)}
+
+
+@pytest.mark.parametrize("format", ["png", "jpeg", "tiff"])
+def test_too_many_pixels_are_refused_before_decoding(format: str) -> None:
+    started = time.perf_counter()
+    tracemalloc.start()
+    with pytest.raises(PictureError, match=r"60000x60000 is 3,600,000,000 pixels; at most 200,000,000"):
+        open_picture(claims(60000, 60000)[format])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 50e6
+    assert time.perf_counter() - started < 1
+
+
+@pytest.mark.parametrize("format", ["png", "tiff"])
+def test_headers_that_promise_more_than_the_file_has_are_found_before_anything_is_allocated(format: str) -> None:
+    tracemalloc.start()
+    with pytest.raises(PictureError, match="truncated"):
+        open_picture(claims(12000, 12000)[format])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 50e6
+
+
+@pytest.mark.parametrize("format", ["png", "jpeg", "webp", "tiff", "avif"])
+def test_limits_hold_in_every_format(format: str, tmp_path: Path) -> None:
+    data = encode(SMALL, format).data
+    assert open_picture(data, limits=Limits(pixels=21 * 34, bytes=len(data))).size == SMALL.size
+    with pytest.raises(PictureError, match=r"34x21 is 714 pixels; at most 713"):
+        open_picture(data, limits=Limits(pixels=713))
+    path = tmp_path / "a"
+    path.write_bytes(data)
+    for source in (data, path, io.BytesIO(data)):
+        with pytest.raises(PictureError, match=r"bytes; at most|has .* bytes"):
+            open_picture(source, limits=Limits(bytes=len(data) - 1))
+
+
+FLOOD = zlib.compress(bytes(80 << 20))
+
+
+@pytest.mark.parametrize("kind", [b"zTXt", b"iTXt", b"iCCP"])
+def test_metadata_that_inflate_to_a_flood_are_refused(kind: bytes) -> None:
+    body = {b"zTXt": b"Comment\0\0", b"iTXt": b"Comment\0\1\0\0\0", b"iCCP": b"icc\0\0"}[kind] + FLOOD
+    data = encode(SMALL, "png").data
+    with pytest.raises(PictureError, match="inflate to more than"):
+        open_picture(data[:33] + chunk(kind, body) + data[33:])
+
+
+def test_hundreds_of_megapixels_within_the_limit_need_no_warning(recwarn: pytest.WarningsRecorder) -> None:
+    picture = from_array(np.zeros((9500, 10000), np.uint8))  # beyond the size at which Pillow warns
+    assert open_picture(encode(picture, "jpeg").data).size == picture.size
+    assert not recwarn.list
+
+
+def test_a_strip_that_lies_outside_the_file_is_said() -> None:
+    out = io.BytesIO()
+    tifffile.imwrite(out, np.zeros((4, 4, 3), np.uint8), photometric="rgb", metadata=None)
+    data = bytearray(out.getvalue())
+    at = data.index(struct.pack("<HH", 273, 4))
+    data[at + 8 : at + 12] = struct.pack("<I", 1 << 30)
+    with pytest.raises(PictureError, match="outside the file"):
+        open_picture(bytes(data))
+
+
+def test_directories_that_lead_in_circles_end() -> None:
+    entry = struct.pack("<HHII", 256, 4, 1, 4)
+    looping = b"II*\0" + struct.pack("<I", 8) + struct.pack("<H", 1) + entry + struct.pack("<I", 8)
+    with pytest.raises(PictureError):
+        open_picture(looping + bytes(64))
+
+
+def samples_of_all_formats() -> dict[str, bytes]:
+    """Small valid files of every kind that has a way of its own through the readers."""
+    found = {f: encode(SMALL, f).data for f in ("png", "jpeg", "webp", "tiff", "avif")}
+    found["png16"] = encode(from_array(SMALL.samples.astype(np.uint16) * 257), "png").data
+    found["webp-lossy"] = encode(SMALL, "webp", quality=50).data
+    found["avif-lossy"] = encode(SMALL, "avif", quality=50).data
+    for name, how in (("lzw", "tiff_lzw"), ("packbits", "packbits"), ("tiff-jpeg", "jpeg")):
+        out = io.BytesIO()
+        Image.fromarray(SMALL.samples).save(out, "TIFF", compression=how)
+        found[name] = out.getvalue()
+    out = io.BytesIO()
+    Image.fromarray(SMALL.samples).convert("P").save(out, "PNG", transparency=3)
+    found["palette"] = out.getvalue()
+    out = io.BytesIO()
+    Image.fromarray(SMALL.samples).save(out, "JPEG", progressive=True, subsampling=2, dpi=(300, 300))
+    found["progressive"] = out.getvalue()
+    tiled = io.BytesIO()
+    values = np.zeros((40, 40, 4), np.uint16)
+    tifffile.imwrite(tiled, values, photometric="rgb", tile=(16, 16), compression="zlib", metadata=None, bigtiff=True)
+    found["bigtiff"] = tiled.getvalue()
+    return found
+
+
+VALID = samples_of_all_formats()
+
+
+@pytest.mark.parametrize("kind", VALID)
+@settings(deadline=None, max_examples=25)
+@given(data=st.data())
+def test_damaged_files_are_a_picture_or_one_clear_error(kind: str, data: st.DataObject) -> None:
+    file = bytearray(VALID[kind])
+    for _ in range(data.draw(st.integers(0, 4))):
+        file[data.draw(st.integers(0, len(file) - 1))] = data.draw(st.integers(0, 255))
+    cut = data.draw(st.integers(0, len(file)))
+    broken = bytes(file[:cut] if data.draw(st.booleans()) else file)
+    try:
+        picture = open_picture(broken, limits=Limits(pixels=1_000_000))
+    except PictureError as error:
+        message = str(error)
+    else:
+        message = "the picture: opened" if picture.size.area <= 1_000_000 else "too large"
+    assert message.startswith("the picture: ")
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("kind", ["png", "jpeg", "webp", "tiff", "lzw", "avif", "png16", "palette"])
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+def test_truncated_files_are_refused(kind: str, share: float, tmp_path: Path) -> None:
+    path = tmp_path / "cut.bin"
+    path.write_bytes(VALID[kind][: int(len(VALID[kind]) * share)])
+    with pytest.raises(PictureError, match=r"cut\.bin: .*(truncated|damaged)"):
+        open_picture(path)
+
+
+def test_pixels_that_stop_early_are_not_taken_for_a_picture() -> None:
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 64, 64, 8, 0, 0, 0, 0))
+    for body in (zlib.compress(bytes(65 * 30)), zlib.compress(os.urandom(65 * 64))[:2000]):
+        data = b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+        with pytest.raises(PictureError, match="truncated"):
+            open_picture(data)
+
+
+def test_a_damaged_chunk_that_is_not_needed_is_passed_over() -> None:
+    info = PngImagePlugin.PngInfo()
+    info.add_text("Comment", "hello")
+    out = io.BytesIO()
+    Image.fromarray(SMALL.samples).save(out, "PNG", pnginfo=info)
+    broken = out.getvalue().replace(b"hello", b"jello")
+    np.testing.assert_array_equal(open_picture(broken).samples, SMALL.samples)
+
+
+def test_camera_raw_is_named() -> None:
+    out = io.BytesIO()
+    tifffile.imwrite(
+        out, np.zeros((4, 4, 3), np.uint8), photometric="rgb", extratags=[(50706, 1, 4, b"\1\4\0\0", True)]
+    )
+    with pytest.raises(PictureError, match="raw file; develop it"):
+        open_picture(out.getvalue())
+
+
+def test_opening_the_room_loads_no_decoder() -> None:
+    code = (
+        "import sys, overpaint.picture;"
+        "print(sorted({'cv2', 'PIL', 'tifffile', 'torch', 'scipy', 'jpeglib'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.skipif(not PHOTOS.is_dir(), reason="the evaluation photos aren't here")
+def test_real_photos_are_opened_as_other_decoders_do_and_saved_unchanged() -> None:
+    for path in sorted(PHOTOS.glob("*.jpg"))[::6]:
+        picture = open_picture(path)
+        np.testing.assert_array_equal(picture.samples, cv2.imread(str(path))[..., ::-1])
+        for format in ("png", "tiff", "jpeg"):
+            np.testing.assert_array_equal(open_picture(encode(picture, format).data).samples, picture.samples)
