@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from overpaint.errors import RecordError
 from overpaint.picture import Metadata, Picture, encode, open_picture
 from overpaint.picture.exif import user_comment, with_user_comment
 from overpaint.picture.xmp import read_property, with_property
-from overpaint.record import NAMESPACE, Found, Record, embed, infotext, read_record, sidecar_path, strip
+from overpaint.record import NAMESPACE, Found, Record, _foreign, embed, infotext, read_record, sidecar_path, strip
 from overpaint.request import BoxPart, EditRequest, MaskSpec, RasterPart, blob_of
 from test_record_infotext import record
 
@@ -321,3 +323,12 @@ def test_comfyui_is_read_from_a_webp():
     exif[0x0110] = "prompt:" + json.dumps(COMFY)
     found = read_record(picture(exif=exif.tobytes().removeprefix(b"Exif\0\0")))
     assert (found.tool, found.prompt, found.settings["seed"]) == ("ComfyUI", "a cat", 42)
+
+
+def test_the_page_on_records_names_the_tools_that_are_read_and_the_places_that_are_written():
+    page = (Path(__file__).parents[1] / "docs" / "records.md").read_text(encoding="utf-8")
+    source = Path(_foreign.__file__).read_text(encoding="utf-8")
+    tools = {"AUTOMATIC1111", "Forge", "SD.Next", "Fooocus", "ComfyUI", "InvokeAI", "NovelAI", "SwarmUI"}
+    assert set(re.findall(r'Told\(\s*"([\w.]+)"', source)) <= tools
+    assert all(tool in page and f'"{tool}"' in source for tool in tools)
+    assert all(f"`{name}`" in page for name in (NAMESPACE, "overpaint", "parameters", "record", "parameters_original"))

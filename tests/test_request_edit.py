@@ -350,3 +350,14 @@ def test_importing_the_room_loads_no_heavy_library():
     code = "import sys, overpaint.request; print([m for m in ('numpy', 'PIL', 'cv2', 'torch') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_request_does_not_change_with_the_table_that_it_was_made_of():
+    options = {"radius": [1, 2], "left open": None}
+    request = EditRequest.of(options=options)
+    digest = request.digest
+    options["radius"].append(3)
+    assert request.options == {"radius": [1, 2]}
+    assert request.digest == digest
+    with pytest.raises(RequestError, match="text must be Unicode"):
+        EditRequest.of(options={"a": ["\ud800"]})

@@ -11,10 +11,10 @@ from ._found import Found, read_record
 from ._record import Record, RegionRecord
 from .infotext import Infotext, infotext, parse_infotext
 
-__all__ = [
-    "NAMESPACE",
+__all__ = [  # noqa: RUF022 - in plain alphabetical order, as a test of the house has it
     "Found",
     "Infotext",
+    "NAMESPACE",
     "Record",
     "RegionRecord",
     "embed",

@@ -65,6 +65,7 @@ class Record(Value):
         input_sha256: Digest of the input file; the digest of its pixels is resolved.image's.
         input_name: Its name, without the folder.
         input_size: Its width and height.
+        mask_sha256: Digest of the mask in 8 bits, as it was when shapes and rasters had been joined.
         pixels_sha256: Digest of the result's pixels.
         timings: Seconds by step.
         notes: For people.
@@ -81,6 +82,7 @@ class Record(Value):
     input_sha256: Digest | None = None
     input_name: str | None = None
     input_size: SizeValues | None = None
+    mask_sha256: Digest | None = None
     pixels_sha256: Digest | None = None
     timings: Mapping[str, float] = {}
     notes: Listed[tuple[str, ...]] = ()

@@ -35,10 +35,7 @@ from .intents import INTENTS, Intent, IntentRule, MaskedContent, intent_rule
 if TYPE_CHECKING:
     from ._masks import mask_of, spec_of
 
-__all__ = [
-    "INLINE_LIMIT",
-    "INTENTS",
-    "SCHEMA",
+__all__ = [  # noqa: RUF022 - in plain alphabetical order, as a test of the house has it
     "AlphaPart",
     "Area",
     "Blob",
@@ -49,6 +46,8 @@ __all__ = [
     "EngineKind",
     "Execution",
     "FullPart",
+    "INLINE_LIMIT",
+    "INTENTS",
     "Intent",
     "IntentRule",
     "Listed",
@@ -59,6 +58,7 @@ __all__ = [
     "Problem",
     "RasterPart",
     "ResolvedRequest",
+    "SCHEMA",
     "Setting",
     "SettingError",
     "StrokesPart",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import tomllib
 from collections.abc import Mapping
@@ -51,15 +52,11 @@ def _option_table(options: Mapping[str, JsonValue] | None) -> dict[str, JsonValu
     """A copy without what is null at its top (left open), so that JSON and TOML can say the same."""
     if options is None:
         return None
-    kept = {name: value for name, value in options.items() if value is not None}
-    try:
-        table: dict[str, JsonValue] = json.loads(canonical_json(kept))
-    except RecursionError:
-        raise RequestError("must not be nested so deeply") from None
-    if _has_null(table):
+    kept: dict[str, JsonValue] = {name: value for name, value in options.items() if value is not None}
+    canonical_json(kept)  # refuses text that is not Unicode
+    if any(map(_has_null, kept.values())):
         raise RequestError("must not hold null within a value, for TOML has none; leave it out instead")
-    # `canonical_json` writes 1.0 as 1; keep the number's own type for the engine that reads it
-    return dict(kept) if table else {}
+    return copy.deepcopy(kept)
 
 
 def _has_null(value: JsonValue) -> bool:
