@@ -90,9 +90,9 @@ def _range(about: dict[str, Any]) -> str:
     if "enum" in about:
         return ", ".join(map(str, about["enum"]))
     low, high = about.get("minimum", about.get("exclusiveMinimum")), about.get("maximum")
-    if low is None and high is None:
-        return ""
-    return f"{'' if low is None else low} to {'' if high is None else high}".strip()
+    if low is None:
+        return "" if high is None else f"at most {high}"
+    return f"at least {low}" if high is None else f"{low} to {high}"
 
 
 def _mapping(entry: Entry) -> dict[str, Any]:
@@ -141,8 +141,8 @@ def _details(entry: Entry) -> None:
         ("licence", card.licence),
     ]
     for option in entry.options:
-        limits = f" ({option['range']})" if option["range"] else ""
-        said = " ".join(str(option["help"]).split())
-        rows.append((f"--option {option['name']}=", f"{said}{limits}; left out: {option['default']}"))
+        default = "automatic" if option["default"] is None else option["default"]
+        said = (" ".join(option["help"].split()), option["range"], f"left out: {default}")
+        rows.append((f"--option {option['name']}=", "; ".join(part for part in said if part)))
     rows.extend(("after", reference) for reference in card.references)
     print_rows(rows)

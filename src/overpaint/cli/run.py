@@ -35,13 +35,13 @@ VERBS: tuple[tuple[str, str, Group, str], ...] = (
     ("mask", "masks:app", _TOOLS, "Make, combine, refine, convert and look at masks."),
     ("info", "info:info", _TOOLS, "What a picture is, and how it was made."),
     ("engines", "engines:engines", _SETUP, "What can paint here, and with which options."),
-    ("doctor", "doctor:doctor", _SETUP, "Whether everything needed is here, and what to do if not."),
+    ("doctor", "doctor:doctor", _SETUP, "Whether everything that is needed is here."),
 )
 
 _ABOUT = """Repaint a chosen part of a picture and leave every other pixel as it was.
 
 [dim]$[/] overpaint remove photo.jpg --box 120,80,260,310
-[dim]$[/] overpaint remove photo.jpg --mask mask.png -o clean.jpg --compare before-after.png
+[dim]$[/] overpaint remove photo.jpg --mask mask.png --compare before-after.png
 [dim]$[/] overpaint expand photo.jpg --aspect 16:9
 """
 
@@ -95,7 +95,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     debug = "--debug" in words or os.environ.get("OVERPAINT_DEBUG", "0") not in ("", "0")
     try:
         with _terminations():
-            status = application(words[0] if words else "")([STDIO if word == "-" else word for word in words])
+            status = application(_verb(words))([STDIO if word == "-" else word for word in words])
             sys.stdout.flush()
             return status if isinstance(status, int) else DONE
     except _Terminated:
@@ -119,6 +119,11 @@ def run(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         text = f"{type(error).__name__}: {error.__cause__ or error}; a fault of Overpaint's own (--debug shows where)"
         return _complain(text, FAILED, debug)
+
+
+def _verb(words: Sequence[str]) -> str:
+    """The verb in use; empty when none is."""
+    return words[0] if words and words[0] in (name for name, *_ in VERBS) else ""
 
 
 def _complain(message: str, status: int, debug: bool) -> int:
