@@ -332,3 +332,9 @@ def test_the_page_on_records_names_the_tools_that_are_read_and_the_places_that_a
     assert set(re.findall(r'Told\(\s*"([\w.]+)"', source)) <= tools
     assert all(tool in page and f'"{tool}"' in source for tool in tools)
     assert all(f"`{name}`" in page for name in (NAMESPACE, "overpaint", "parameters", "record", "parameters_original"))
+
+
+def test_the_settings_of_our_own_record_can_be_asked_for_again():
+    found = read_record(saved(picture(), record(intent="expand", margins=(1, 2, 3, 4), mask=None), "png"))
+    again = EditRequest.of(prompt=found.prompt, **found.settings)
+    assert (again.intent, again.margins, again.seed, again.steps) == ("expand", (1, 2, 3, 4), 7, 25)

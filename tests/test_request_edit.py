@@ -361,3 +361,33 @@ def test_a_request_does_not_change_with_the_table_that_it_was_made_of():
     assert request.digest == digest
     with pytest.raises(RequestError, match="text must be Unicode"):
         EditRequest.of(options={"a": ["\ud800"]})
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.binary(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(["parts", "kind", "box", "points", "raster", "sha256", "op", "data"]), inner)
+    ),
+    max_leaves=12,
+)
+KINDS = st.sampled_from(["box", "ellipse", "polygon", "strokes", "raster", "alpha", "full"])
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    st.dictionaries(st.sampled_from([row.name for row in settings_reference()]) | st.text(max_size=5), ANYTHING)
+    | st.fixed_dictionaries(
+        {"mask": st.fixed_dictionaries({"parts": st.lists(st.dictionaries(st.just("kind"), KINDS) | ANYTHING)})}
+    )
+)
+def test_nothing_whatever_gets_past_the_request_or_fails_in_another_way(mapping):
+    try:
+        request = EditRequest.from_mapping(mapping)
+    except RequestError as error:
+        complaint = str(error)
+    else:
+        complaint = "none"
+        assert EditRequest.from_json(request.to_json()) == request
+    assert complaint
+    assert "Input should" not in complaint, "pydantic's own words"

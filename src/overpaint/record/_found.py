@@ -13,6 +13,7 @@ from overpaint.errors import RecordError
 from overpaint.picture import Metadata, Picture, open_picture
 from overpaint.picture.exif import user_comment
 from overpaint.picture.xmp import read_property
+from overpaint.request import EditRequest
 
 from ._embed import NAMESPACE, ORIGINAL, PARAMETERS, PNG_RECORD, SIDECAR_SUFFIX, sidecar_path
 from ._foreign import Told, told_by_comment, told_by_json_in_exif, told_by_parameters, told_by_text
@@ -95,14 +96,14 @@ def _from_sidecar(path: Path) -> Found:
 
 def _ours(record: Record, place: str, raw: str) -> Found:
     resolved = record.resolved
-    left_out = ("prompt", "negative_prompt", "margins")
-    settings = {name: value for name, value in resolved.settings().items() if value is not None}
+    names = set(EditRequest.model_fields) - {"prompt", "negative_prompt"}
+    settings = {name: value for name, value in resolved.settings().items() if name in names and value is not None}
     return Found(
         "Overpaint",
         place,
         resolved.prompt or "",
         resolved.negative_prompt or "",
-        MappingProxyType({name: value for name, value in settings.items() if name not in left_out}),
+        MappingProxyType(settings),
         raw or infotext(record),
         record,
     )
