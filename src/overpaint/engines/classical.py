@@ -25,8 +25,8 @@ from .base import Canvas, EngineCard, Monitor, Painted, ThreadedEngine
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
 
-_DEPTH = np.float32(65535)
-"""OpenCV's fills add terms of about one sample unit: on this scale those lie below a step of 16 bits."""
+_SCALE = np.float32(1 << 20)
+"""OpenCV's fills add terms of up to one sample unit: on this scale those lie far below a step of 16 bits."""
 
 _UNKNOWNS = 40_000
 """The most pixels of a hole for which the biharmonic equation is solved at full scale."""
@@ -92,13 +92,16 @@ class _OpenCV(ClassicalEngine):
 
     def fill(self, pixels: Floats, known: Flags, part: Part, canvas: Canvas) -> Floats:
         """March inwards from the known pixels."""
-        unknown = (~known).astype(np.uint8)
+        height, width = known.shape
+        # OpenCV reads beyond strips that are one pixel wide.
+        wider = [(0, 2 * (height == 1)), (0, 2 * (width == 1))]
+        unknown = np.pad((~known).astype(np.uint8), wider, mode="edge")
         channels = [
-            cv2.inpaint(np.ascontiguousarray(pixels[..., c]) * _DEPTH, unknown, _radius(canvas), self.method)
+            cv2.inpaint(np.pad(pixels[..., c], wider, mode="edge") * _SCALE, unknown, _radius(canvas), self.method)
             for c in range(3)
         ]
-        filled = (np.stack(channels, axis=-1) / _DEPTH).astype(np.float32)
-        # On strips one pixel wide the march can divide by nothing.
+        filled = (np.stack(channels, axis=-1)[:height, :width] / _SCALE).astype(np.float32)
+        # And where nothing known lies within the radius, it may divide by nothing.
         return filled if np.isfinite(filled).all() else np.where(np.isfinite(filled), filled, blurred(pixels, known))
 
 

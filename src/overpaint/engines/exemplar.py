@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from overpaint.exemplar.fill import Recipe, Watch, fill
 from overpaint.exemplar.holes import Part, parts
@@ -39,8 +39,15 @@ class ExemplarOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     quality: Literal["draft", "normal", "best"] = "normal"
-    patch: int | None = Field(default=None, ge=3, le=15, multiple_of=1)
+    patch: int | None = Field(default=None, ge=3, le=15)
     search_range: int | None = Field(default=None, ge=8)
+
+    @field_validator("patch")
+    @classmethod
+    def _odd(cls, patch: int | None) -> int | None:
+        if patch is not None and patch % 2 == 0:
+            raise ValueError(f"a patch has a middle pixel, so its side is odd, not {patch}")
+        return patch
 
 
 class Exemplar(ThreadedEngine):

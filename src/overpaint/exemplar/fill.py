@@ -38,6 +38,12 @@ from .vote import voted
 _FEWEST_SOURCES = 60
 """A scale with fewer sources than this has no choice to offer."""
 
+_FIRST_TARGET = 3000
+"""The first guess compares every pixel with every source: it is made where the target has no more pixels than this."""
+
+_FIRST_SOURCES = 6000
+"""And with no more sources than this."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -60,6 +66,8 @@ class Recipe:
         quantile: Of the distances: sigma squared of the weights of votes (Wexler: the 75th percentile).
         bandwidth: Of the mean shift that finds the votes' mode, in colour units.
         last_bandwidth: The same, in the last vote of all. 0: the best patch alone decides.
+        shift: By how much a copied patch may be made brighter or darker, in each channel, to have the mean colour of
+            what it replaces: skies and walls go on without steps.
     """
 
     radius: int = 3
@@ -77,6 +85,7 @@ class Recipe:
     quantile: float = 0.75
     bandwidth: float = 0.08
     last_bandwidth: float = 0.03
+    shift: float = 0.04
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +159,8 @@ def _levels(finest: Level, radius: int, recipe: Recipe) -> list[Level]:
         level = levels[-1]
         padded = np.pad(level.target, 1).astype(np.uint8)
         width = 2 * float(cv2.distanceTransform(padded, cv2.DIST_L2, 3).max())
-        if width <= recipe.depth * (2 * radius + 1):
+        small = np.count_nonzero(level.target) <= _FIRST_TARGET
+        if small and width <= recipe.depth * (2 * radius + 1):
             return levels
         coarser = halved(level)
         if np.count_nonzero(inside(coarser.known, radius)) < _FEWEST_SOURCES:
@@ -167,7 +177,8 @@ def _cost(level: Level, number: int, recipe: Recipe) -> float:
 
 def _first_guess(level: Level, radius: int, recipe: Recipe) -> Floats:
     sources = Sites.of(level, radius, recipe.most_sources).sources
-    return onion(level.pixels, level.target, sources, radius, recipe.nearness)
+    sources = sources[:: -(-len(sources) // _FIRST_SOURCES)]
+    return onion(level.pixels, level.target, sources, radius, recipe.nearness, recipe.shift)
 
 
 class _Scale:
@@ -207,10 +218,19 @@ class _Scale:
         sigma = np.quantile(matches.distances, recipe.quantile) + 1e-8
         weights = self._confidence * np.exp(matches.distances / np.float32(-2 * sigma)) + np.float32(1e-12)
         bandwidth = recipe.last_bandwidth if last and self._final else recipe.bandwidth
-        colours = voted(self._level.pixels, sites, matches.rows, weights, bandwidth, 2, self._watch.check)
+        shifts = self._shifts(current, matches.rows)
+        colours = voted(self._level.pixels, sites, matches.rows, weights, shifts, bandwidth, 2, self._watch.check)
         filled = current.copy()
         filled.reshape(-1, 3)[sites.places] = colours
         return filled
+
+    def _shifts(self, current: Floats, rows: np.ndarray) -> Floats:
+        """(n, 3): the mean colours of the patches less those of their sources, within bounds."""
+        sites, limit = self._sites, np.float32(self._recipe.shift)
+        side = (2 * sites.radius + 1, 2 * sites.radius + 1)
+        there = cv2.blur(current, side).reshape(-1, 3)[sites.centres]
+        here = cv2.blur(self._level.pixels, side).reshape(-1, 3)[sites.sources[rows]]
+        return (there - here).clip(-limit, limit)
 
     def _searched(self, phase: int) -> np.ndarray:
         """The numbers of the patches that are searched for; other ones in other rounds."""

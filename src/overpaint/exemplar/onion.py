@@ -15,7 +15,7 @@ _BLOCK = 4_000_000
 _CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8)
 
 
-def onion(pixels: Floats, target: Flags, sources: Places, radius: int, position: float = 0.0) -> Floats:
+def onion(pixels: Floats, target: Flags, sources: Places, radius: int, nearness: float, shift: float) -> Floats:
     """`pixels` (h, w, 3) with the target filled.
 
     Args:
@@ -23,6 +23,8 @@ def onion(pixels: Floats, target: Flags, sources: Places, radius: int, position:
         target: (h, w) bool, what to fill.
         sources: Centres of patches that may be copied from.
         radius: Of the patches; they fit into the picture.
+        nearness: Weight of a source's place against its look, as in a `Recipe`.
+        shift: By how much a copied colour may be made brighter or darker, as in a `Recipe`.
     """
     height, width = target.shape
     filled = pixels.copy()
@@ -51,10 +53,12 @@ def onion(pixels: Floats, target: Flags, sources: Places, radius: int, position:
         step = max(1, _BLOCK // max(1, len(sources)))
         for at in range(0, len(layer), step):
             ranks = asked[at : at + step] @ table
-            if position:
-                far = (centre_y[at : at + step, None] - ys) ** 2 + (centre_x[at : at + step, None] - xs) ** 2
-                ranks += (position**2 / (height**2 + width**2)) * far * mass[at : at + step]
+            far = (centre_y[at : at + step, None] - ys) ** 2 + (centre_x[at : at + step, None] - xs) ** 2
+            ranks += (nearness**2 / (height**2 + width**2) * far).astype(np.float32) * mass[at : at + step]
             best[at : at + step] = ranks.argmin(axis=1)
-        flat[layer] = flat[sources[best] + (layer - centres)]
+        known = asked[:, book.shape[1] :].reshape(len(layer), -1, 3)
+        apart = asked[:, : book.shape[1]].reshape(known.shape) - known * book[best].reshape(known.shape)
+        change = (apart.sum(axis=1) / known.sum(axis=1)).clip(-shift, shift)
+        flat[layer] = flat[sources[best] + (layer - centres)] + change
         missing.reshape(-1)[layer] = False
     return filled

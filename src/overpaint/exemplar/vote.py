@@ -23,6 +23,7 @@ def voted(
     sites: Sites,
     rows: Places,
     weights: Floats,
+    shifts: Floats,
     bandwidth: float,
     sweeps: int,
     check: Callable[[], None],
@@ -34,6 +35,7 @@ def voted(
         sites: The patches.
         rows: (n,) each patch's source.
         weights: (n,) each patch's weight, > 0.
+        shifts: (n, 3) what is added to the colours of each patch's source.
         bandwidth: Of the mean shift, in colour units: votes further than this from the mode hardly count. 0: the one
             vote with the most weight decides.
         sweeps: Steps of the mean shift.
@@ -44,6 +46,7 @@ def voted(
     # One patch more, of no weight, stands for "there is none".
     sources = np.append(sites.sources[rows], sites.sources[0])
     weights = np.append(weights, np.float32(0))
+    shifts = np.append(shifts, np.zeros((1, 3), np.float32), axis=0)
     offsets = [(dy, dx) for dy in range(-radius, radius + 1) for dx in range(-radius, radius + 1)]
     result = np.empty((len(sites.places), 3), np.float32)
     step = max(1, _BLOCK // len(offsets))
@@ -55,6 +58,7 @@ def voted(
             patch = sites.patches(here, -dy, -dx)
             heavy[vote] = weights[patch]
             np.take(flat, sources[patch] + (dy * width + dx), axis=0, out=colours[vote])
+            colours[vote] += shifts[patch]
         result[start : start + step] = _mode(colours, heavy, bandwidth, sweeps)
         check()
     return result
