@@ -89,6 +89,7 @@ TABLE: list[tuple[str, list[str], int, str]] = [
         "smaller to the larger",
     ),
     ("no variations", ["remove", *PHOTO, *MARKED, "-n", "0"], 2, "--variations must be at least 1, not 0"),
+    ("no threads", ["remove", *PHOTO, *MARKED, "--threads", "0"], 2, "--threads must be at least 1, not 0"),
     ("quality 0", ["remove", *PHOTO, *MARKED, "--quality", "0"], 2, "--quality must be between 1 and 100, not 0"),
     ("quality of a PNG", ["remove", *PHOTO, *MARKED, "--quality", "90"], 1, "quality"),
     ("unknown format", ["remove", *PHOTO, *MARKED, "--format", "gif"], 1, "gif"),
@@ -221,4 +222,16 @@ def test_a_real_process_ends_the_same_way(words: list[str], status: int, says: s
     assert (done.returncode, done.stdout) == (status, "")
     assert done.stderr.count("\n") == 1
     assert says in done.stderr
+    assert listing(folder) == before
+
+
+def test_a_device_that_is_not_here_is_an_error(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    before = listing(folder)
+    assert main(["remove", *PHOTO, *MARKED, "--device", "cuda"]) == 2
+    assert "--device cuda: this machine has none" in capsys.readouterr().err
     assert listing(folder) == before

@@ -185,6 +185,11 @@ class TestOnePicture:
         assert main(words) == 0
         assert "note: telea takes no prompt" in capsys.readouterr().err
 
+    def test_the_scene_is_added_to_the_prompt(self, capsys: pytest.CaptureFixture[str]) -> None:
+        words = ["remove", "photo.png", "--mask", "mask.png", "--engine", "telea", "--prompt", "a bench", "--scene"]
+        assert main([*words, "--json"]) == 0
+        assert told(capsys)["prompt"].startswith("a bench, ")
+
 
 @pytest.mark.usefixtures("folder")
 class TestExpand:

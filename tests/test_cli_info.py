@@ -97,6 +97,6 @@ def test_doctor_says_what_to_do_about_what_is_missing(
     monkeypatch.setattr(doctor_module, "look", lambda: iter(checks))
     assert main(["doctor"]) == 1
     shown = capsys.readouterr().out
-    assert "missing  numpy" in shown
+    assert "missing   numpy" in shown
     assert "→ pip install 'numpy>=2.0'" in shown
     assert "1 missing" in shown

@@ -131,8 +131,9 @@ def _places() -> Iterator[Check]:
 
 
 def _print(checks: list[Check]) -> None:
-    for state, colour in (("ok", "green"), ("optional", "yellow"), ("missing", "red bold")):
-        rows = [(one.state, one.what, f"{one.found} → {one.do}" if one.do else one.found) for one in checks]
-        print_rows([row for row in rows if row[0] == state], styles=(colour, "bold"))
+    order = ("ok", "optional", "missing")  # what needs doing comes last, where it is seen
+    rows = [(one.state, one.what, f"{one.found} → {one.do}" if one.do else one.found) for one in checks]
+    rows.sort(key=lambda row: order.index(row[0]))
+    print_rows(rows, styles=("", "bold"), colours={"ok": "green", "optional": "yellow", "missing": "bold red"})
     missing = sum(check.state == "missing" for check in checks)
     print("Everything that is needed is here." if not missing else f"{missing} missing: the arrows say what to do.")

@@ -79,8 +79,10 @@ def _painted(job: Job, picture: Picture, shown: Bar) -> Iterator[Edited]:
         known["mask"] = found.spec
     if job.bounds is not None and not (job.bounds.unset and job.request.margins is not None):
         known["margins"] = tuple(margins(job.bounds, picture.size))
-    request = job.request.merged(**known)
     sketch = _sketch(job.run, picture)
+    request = job.request.merged(**known)
+    if job.run.scene:
+        request = request.merged(prompt=_scene(request, picture, found))
     with _studio(job.run) as studio:
         for index in range(job.run.variations):
             shown.say("painting" if job.run.variations == 1 else f"painting {index + 1} of {job.run.variations}")
@@ -95,10 +97,33 @@ def _painted(job: Job, picture: Picture, shown: Bar) -> Iterator[Edited]:
             request = request.merged(seed=edited.resolved.seed + 1)
 
 
+def _scene(request: EditRequest, picture: Picture, found: Place | None) -> str:
+    """The prompt with what the picture around the mask says of its light and lens."""
+    from overpaint.prompt import scene_prompt
+    from overpaint.request import mask_of
+
+    spec = request.mask
+    inputs = None if found is None else found.inputs
+    mask = None if spec is None else mask_of(spec, picture.size, inputs=inputs, picture=picture)
+    return scene_prompt(request.prompt or "", picture, mask)
+
+
 def _studio(run: Run) -> Studio:
     from overpaint.studio import Studio
 
+    if run.threads is not None and run.threads < 1:
+        raise RequestError(f"--threads must be at least 1, not {run.threads}")
+    if run.device in ("cuda", "mps"):
+        _require_device(run.device)
     return Studio(device=run.device, threads=run.threads)
+
+
+def _require_device(name: str) -> None:
+    import torch
+
+    here = torch.cuda.is_available() if name == "cuda" else torch.backends.mps.is_available()
+    if not here:
+        raise RequestError(f"--device {name}: this machine has none that torch can use ('overpaint doctor' says more)")
 
 
 def _place(job: Job, picture: Picture) -> Place | None:

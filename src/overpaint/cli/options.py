@@ -177,6 +177,15 @@ class Bounds:
 class Run:
     """What is neither asked of the picture nor of the file: sketches, the engine's own options, the machine."""
 
+    scene: Annotated[
+        bool,
+        Parameter(
+            name="--scene",
+            negative=(),
+            help="Add to the prompt what the picture says of its light and lens.",
+            group=HOW,
+        ),
+    ] = False
     sketch: Annotated[
         str | None,
         Parameter(

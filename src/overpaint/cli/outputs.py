@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -51,6 +52,8 @@ def check_options(out: Out, variations: int) -> None:
         raise RequestError(f"--quality must be between 1 and 100, not {out.quality}")
     if out.output != STDIO:
         return
+    if sys.stdout.isatty():
+        raise RequestError("standard output is a terminal, which can't show a picture: give -o a file name, or a pipe")
     if variations > 1:
         raise RequestError("standard output takes one picture: give -o a file name for --variations")
     if out.json:

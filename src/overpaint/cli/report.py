@@ -72,6 +72,7 @@ def mapping(
         "intent": resolved.intent,
         "engine": resolved.engine,
         "model": resolved.model,
+        "prompt": resolved.prompt or edited.request.prompt,
         "seed": resolved.seed,
         "size": list(edited.picture.size),
         "placed": list(edited.placed),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 
 def help_text(about: str, examples: tuple[str, ...]) -> str:
@@ -11,12 +12,19 @@ def help_text(about: str, examples: tuple[str, ...]) -> str:
     return about + "\n\n" + "\n".join(f"[dim]$[/] overpaint {line}" for line in examples)
 
 
-def print_rows(rows: Sequence[tuple[str, ...]], *, styles: Sequence[str] = ("bold",), header: bool = False) -> None:
+def print_rows(
+    rows: Sequence[tuple[str, ...]],
+    *,
+    styles: Sequence[str] = ("bold",),
+    colours: Mapping[str, str] = MappingProxyType({}),
+    header: bool = False,
+) -> None:
     """Print rows in columns: wrapped and styled on a terminal, one line a row in a pipe.
 
     Args:
         rows: All of one length.
         styles: Of the columns, or "" for none; those that are not named have none.
+        colours: Of words in the first column.
         header: Whether the first row names the columns.
     """
     if not rows:
@@ -37,5 +45,5 @@ def print_rows(rows: Sequence[tuple[str, ...]], *, styles: Sequence[str] = ("bol
         style = styles[column] if column < len(styles) else ""
         table.add_column(rows[0][column] if header else "", style=style, overflow="fold", no_wrap=column < columns - 1)
     for row in rows[1:] if header else rows:
-        table.add_row(*map(Text, row))
+        table.add_row(Text(row[0], colours.get(row[0], "")), *map(Text, row[1:]))
     Console(highlight=False).print(table)
