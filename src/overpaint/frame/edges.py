@@ -82,12 +82,12 @@ def automatic_edge(
     """
     if rule == "none":
         return Edge()
-    if rule == "tight":
-        return Edge(0.0, 2.0)
-    if not learned:
+    if not learned and rule == "scaled":
         return Edge(2.0, 3.0)
     diagonal = float(np.hypot(*region.shape))
     scale = min(diagonal, 4.0 * inscribed_radius(region))
+    if rule == "tight":
+        return Edge(0.0, float(np.clip(0.01 * scale, 1.0, 4.0)))
     feather = float(np.clip(0.1 * strength * scale, 4.0, 64.0))
     return Edge(2.0 + feather / 2.0, feather).within(REACH_LIMIT)
 

@@ -22,7 +22,7 @@ from overpaint.request import Blob, EditRequest, MaskSpec, RasterPart
 from ._record import Record
 from .infotext import infotext, parse_infotext
 
-NAMESPACE = "https://overpaint.dev/ns/1.0/"
+NAMESPACE = "urn:overpaint:ns:1.0/"
 """Namespace of the XMP properties `record`, `parameters` and `parameters_original`."""
 
 PNG_RECORD = "overpaint"

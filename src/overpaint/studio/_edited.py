@@ -158,6 +158,8 @@ class Edited:
             size=tuple(self.picture.size),
             reach=self.reach,
             input_sha256=self.original.source.sha256,
+            input_size=tuple(self.original.size),
+            mask_sha256=hashlib.sha256(self.mask.to_bytes8().data).hexdigest(),
             input_name=self.original.source.path.name if self.original.source.path else None,
             pixels_sha256=pixel_digest(self.picture),
             timings=dict(self.timings),
