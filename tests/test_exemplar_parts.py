@@ -1,0 +1,183 @@
+"""Claims about the machinery of the patch-based fill, module by module."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from overpaint.exemplar.coherence import Matches
+from overpaint.exemplar.features import Basis, gathered, inside, touching
+from overpaint.exemplar.holes import parts
+from overpaint.exemplar.pyramid import Level, doubled, halved
+from overpaint.exemplar.search import Quantiser
+from overpaint.exemplar.sites import Sites
+from overpaint.exemplar.smooth import blurred, membrane
+from overpaint.geometry import Box
+
+flags = hnp.arrays(bool, st.tuples(st.integers(1, 60), st.integers(1, 60)))
+
+
+def random_flags(shape: tuple[int, int], share: float, seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).random(shape) < share
+
+
+@given(
+    shape=st.tuples(st.integers(1, 200), st.integers(1, 200)),
+    share=st.floats(0, 0.2),
+    seed=st.integers(0, 999),
+    margin=st.integers(0, 20),
+    apart=st.integers(1, 40),
+)
+@settings(deadline=None, max_examples=60)
+def test_parts_share_out_the_hole(shape, share, seed, margin, apart):
+    """Every pixel of the hole is in exactly one part, and every window lies in the picture and shows a known pixel."""
+    hole = random_flags(shape, share, seed) & random_flags(shape, 0.3, seed + 1)
+    known = ~hole
+    covered = np.zeros(shape, int)
+    for part in parts(hole, known, lambda box: margin, apart):
+        assert Box(0, 0, shape[1], shape[0]).contains(part.window)
+        covered[part.window.slices] += part.hole
+        assert known[part.window.slices].any() or not known.any()
+    assert np.array_equal(covered, hole.astype(int))
+
+
+def test_distant_parts_have_small_windows_and_near_ones_are_one():
+    hole = np.zeros((500, 2000), bool)
+    hole[10:20, 10:20] = hole[10:20, 24:30] = hole[480:490, 1900:1910] = True
+    found = list(parts(hole, ~hole, lambda box: 8, apart=16))
+    assert sorted(part.window.area for part in found) == [26 * 26, 26 * 36]
+
+
+def test_a_window_grows_until_it_shows_something_known():
+    hole = np.zeros((100, 100), bool)
+    hole[40:50, 40:50] = True
+    known = np.zeros((100, 100), bool)
+    known[0, 0] = True
+    (part,) = parts(hole, known, lambda box: 2, apart=4)
+    assert known[part.window.slices].any()
+
+
+@given(known=flags, seed=st.integers(0, 99))
+@settings(deadline=None, max_examples=50)
+def test_smooth_fills_keep_what_is_known_and_stay_within_its_range(known, seed):
+    pixels = np.random.default_rng(seed).random((*known.shape, 3), dtype=np.float32)
+    pixels[~known] = np.nan
+    for fill in (blurred, membrane):
+        filled = fill(pixels, known)
+        assert np.array_equal(filled[known], pixels[known])
+        assert np.isfinite(filled).all()
+        if known.any():
+            assert filled.min() >= pixels[known].min() - 1e-5
+            assert filled.max() <= pixels[known].max() + 1e-5
+
+
+def test_a_membrane_continues_a_ramp_and_a_blur_does_not():
+    y, x = np.mgrid[:90, :130].astype(np.float32)
+    pixels = np.stack([x / 130, y / 90, (x - y) / 300], axis=-1)
+    known = np.ones((90, 130), bool)
+    known[20:60, 30:100] = False
+    hung, run = (np.abs(fill(pixels, known) - pixels).max() for fill in (membrane, blurred))
+    assert hung < 0.04
+    assert run > 2 * hung
+
+
+@given(flagged=flags, radius=st.integers(1, 4))
+@settings(deadline=None, max_examples=60)
+def test_inside_and_touching_are_what_they_say(flagged, radius):
+    height, width = flagged.shape
+    whole, some = inside(flagged, radius), touching(flagged, radius)
+    for y in range(height):
+        for x in range(width):
+            fits = radius <= y < height - radius and radius <= x < width - radius
+            patch = flagged[y - radius : y + radius + 1, x - radius : x + radius + 1]
+            assert whole[y, x] == (fits and bool(patch.all()))
+            assert some[y, x] == (fits and bool(patch.any()))
+
+
+def test_distances_in_the_components_space_are_those_of_the_patches():
+    channels = np.random.default_rng(0).random((40, 50, 3), dtype=np.float32)
+    centres = np.flatnonzero(inside(np.ones((40, 50), bool), 2).ravel())
+    basis = Basis.of(channels, centres, 2, dims=75)
+    vectors, patches = basis.project(channels, centres), gathered(channels, centres, 2)
+    i, j = np.random.default_rng(1).integers(0, len(centres), (2, 200))
+    np.testing.assert_allclose(
+        ((vectors[i] - vectors[j]) ** 2).sum(axis=1), ((patches[i] - patches[j]) ** 2).sum(axis=1), rtol=1e-3, atol=1e-4
+    )
+
+
+def test_a_gathered_patch_is_the_square_around_its_centre():
+    channels = np.random.default_rng(0).random((20, 30, 3), dtype=np.float32)
+    (patch,) = gathered(channels, np.array([7 * 30 + 11]), 3)
+    assert np.array_equal(patch, channels[4:11, 8:15].ravel())
+
+
+def test_search_through_all_cells_is_exact_and_through_few_is_nearly_so():
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(5000, 8)).astype(np.float32)
+    queries = rng.normal(size=(300, 8)).astype(np.float32)
+    true = ((queries[:, None] - vectors[None]) ** 2).sum(axis=2)
+    quantiser = Quantiser(vectors, np.random.default_rng(1))
+    every = quantiser.nearest(queries, 10_000, lambda: None)
+    assert np.array_equal(every, true.argmin(axis=1))
+    few = quantiser.nearest(queries, 4, lambda: None)
+    assert np.median(true[np.arange(300), few] / true.min(axis=1)) < 1.3
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 50])
+def test_search_among_few_or_equal_vectors(count):
+    vectors = np.ones((count, 4), np.float32)
+    found = Quantiser(vectors, np.random.default_rng(0)).nearest(np.zeros((7, 4), np.float32), 3, lambda: None)
+    assert ((found >= 0) & (found < count)).all()
+
+
+def test_halving_never_lets_unknown_colours_in():
+    pixels = np.full((31, 44, 3), 0.25, np.float32)
+    target = np.zeros((31, 44), bool)
+    target[9:20, 11:30] = True
+    pixels[target] = 1e6
+    coarse = halved(Level(pixels, ~target, target))
+    assert coarse.pixels[coarse.known].max() == pytest.approx(0.25)
+    assert not (coarse.known & coarse.target).any()
+    assert coarse.known.shape == (16, 22)
+
+
+@given(height=st.integers(1, 33), width=st.integers(1, 33))
+@settings(deadline=None, max_examples=30)
+def test_doubling_gives_the_asked_shape_back(height, width):
+    level = Level(
+        np.full((height, width, 3), 0.5, np.float32), np.ones((height, width), bool), np.zeros((height, width), bool)
+    )
+    wide = doubled(halved(level).pixels, (height, width))
+    assert wide.shape == (height, width, 3)
+    np.testing.assert_allclose(wide, 0.5, atol=1e-6)
+
+
+def test_coherence_offers_the_neighbours_source_shifted():
+    """One good match in a periodic picture is enough: its neighbours take the pixels beside its source."""
+    y, x = np.mgrid[:40, :60]
+    pixels = ((np.sin(x) + np.cos(1.7 * y)) / 4 + 0.5)[..., None].repeat(3, axis=2).astype(np.float32)
+    target = np.zeros((40, 60), bool)
+    target[15:22, 25:32] = True
+    sites = Sites.of(Level(pixels, ~target, target), 2, 10_000)
+    basis = Basis.of(pixels, sites.sources, 2, 12)
+    table, queries = basis.project(pixels, sites.sources), basis.project(pixels, sites.centres)
+    matches = Matches(sites, queries, table)
+    middle = int(sites.patches(np.array([18 * 60 + 28]), 0, 0)[0])
+    source = int(((table - queries[middle]) ** 2).sum(axis=1).argmin())
+    matches.offer(np.array([middle]), np.array([source]))
+    matches.cohere(favour=0.0, rounds=4)
+    moved = sites.centres[middle] - sites.sources[source]
+    near = [int(sites.patches(np.array([18 * 60 + 28]), dy, dx)[0]) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
+    assert (sites.centres[near] - sites.sources[matches.rows[near]] == moved).all()
+
+
+def test_only_the_nearest_sources_are_kept():
+    target = np.zeros((60, 200), bool)
+    target[20:40, 20:40] = True
+    level = Level(np.zeros((60, 200, 3), np.float32), ~target, target)
+    sites = Sites.of(level, 3, 1000)
+    assert len(sites.sources) == 1000
+    assert (sites.sources % 200).max() < 80

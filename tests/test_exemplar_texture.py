@@ -1,0 +1,130 @@
+"""Claims about what the patch-based fill continues, and the smooth fills do not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from overpaint.engines.base import Canvas, Monitor, ThreadedEngine
+from overpaint.engines.classical import Telea
+from overpaint.engines.exemplar import Exemplar, ExemplarOptions
+
+SHAPE = (120, 150)
+
+
+def stripes() -> np.ndarray:
+    y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    return 0.5 + 0.3 * np.sign(np.sin((x + 0.5 * y) * np.pi / 7 + 0.1))
+
+
+def checkerboard() -> np.ndarray:
+    y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    return np.where((y // 9 + x // 9) % 2, 0.75, 0.3)
+
+
+def bricks() -> np.ndarray:
+    y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    course = y // 12
+    mortar = (y % 12 < 2) | ((x + 11 * (course % 2)) % 22 < 2)
+    return np.where(mortar, 0.8, 0.4)
+
+
+PATTERNS = {"stripes": stripes, "checkerboard": checkerboard, "bricks": bricks}
+
+
+def coloured(grey: np.ndarray) -> np.ndarray:
+    rough = np.random.default_rng(2).normal(0, 0.015, (*SHAPE, 1))
+    return ((grey[..., None] + rough) * np.array([1.0, 0.9, 0.7])).astype(np.float32)
+
+
+def psnr(painted: np.ndarray, pixels: np.ndarray, hole: np.ndarray) -> float:
+    return float(-10 * np.log10(np.mean((painted - pixels)[hole] ** 2)))
+
+
+def energy(pixels: np.ndarray, hole: np.ndarray) -> float:
+    grey = pixels.mean(axis=2)
+    across, down = hole[:, 1:] & hole[:, :-1], hole[1:] & hole[:-1]
+    return float((np.diff(grey, axis=1)[across] ** 2).sum() + (np.diff(grey, axis=0)[down] ** 2).sum())
+
+
+def filled(engine: ThreadedEngine, pixels: np.ndarray, hole: np.ndarray, **options: object) -> np.ndarray:
+    spoilt = np.where(hole[..., None], np.float32(0.5), pixels)
+    chosen = {"options": ExemplarOptions(**options)} if options else {}
+    return engine.paint_one(Canvas(spoilt, hole.astype(np.float32), seed=1, **chosen), Monitor()).pixels
+
+
+@pytest.fixture
+def hole() -> np.ndarray:
+    flags = np.zeros(SHAPE, bool)
+    flags[40:80, 50:105] = True
+    return flags
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_a_regular_texture_goes_on_better_than_by_a_smooth_fill(pattern, hole):
+    pixels = coloured(PATTERNS[pattern]())
+    ours, telea = filled(Exemplar(), pixels, hole), filled(Telea(), pixels, hole)
+    assert psnr(ours, pixels, hole) > psnr(telea, pixels, hole) + 6
+    assert 0.8 < energy(ours, hole) / energy(pixels, hole) < 1.25
+    assert energy(telea, hole) / energy(pixels, hole) < 0.6
+
+
+@pytest.mark.parametrize("quality", ["draft", "normal", "best"])
+def test_grass_stays_as_rough_as_grass(quality, hole):
+    """An irregular texture can't be foretold; it is right when it has the roughness of its surroundings."""
+    import cv2
+
+    noise = np.random.default_rng(3).normal(0, 1, SHAPE).astype(np.float32)
+    pixels = np.clip(0.5 + 0.4 * cv2.GaussianBlur(noise, (0, 0), 1.0), 0, 1)[..., None].repeat(3, axis=2)
+    ours = filled(Exemplar(), pixels, hole, quality=quality)
+    assert 0.6 < energy(ours, hole) / energy(pixels, hole) < 1.4
+
+
+def test_an_edge_runs_on_through_the_hole(hole):
+    """A straight horizon across the hole meets itself on the other side."""
+    y, _ = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    pixels = coloured(np.where(y < 61, 0.8, 0.3))
+    ours = filled(Exemplar(), pixels, hole)
+    assert psnr(ours, pixels, hole) > 28
+
+
+def test_colours_come_from_the_surroundings_alone(hole):
+    """Red above, blue below: nothing between them, such as purple, and nothing brighter."""
+    y, _ = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    pixels = np.where((y < 61)[..., None], np.float32([0.8, 0.1, 0.1]), np.float32([0.1, 0.1, 0.8]))
+    ours = filled(Exemplar(), pixels, hole)[hole]
+    purple = (ours[:, 0] > 0.25) & (ours[:, 2] > 0.25)
+    assert purple.mean() < 0.03
+
+
+@pytest.mark.parametrize("patch", [3, 5, 9, 15])
+def test_any_patch_works(patch, hole):
+    pixels = coloured(stripes())
+    ours = filled(Exemplar(), pixels, hole, patch=patch)
+    assert np.array_equal(ours[~hole], pixels[~hole])
+    assert energy(ours, hole) / energy(pixels, hole) > 0.4
+
+
+def test_a_search_range_keeps_far_colours_out(hole):
+    """With 12 pixels to look at, the green beyond them can't be copied."""
+    pixels = coloured(stripes())
+    pixels[:, 130:] = pixels[:20] = (0, 1, 0)
+    ours = filled(Exemplar(), pixels, hole, search_range=12)[hole]
+    assert (ours[:, 1] - ours[:, 0]).max() < 0.05
+
+
+def test_another_seed_may_fill_otherwise_but_as_well(hole):
+    pixels = coloured(bricks())
+    spoilt = np.where(hole[..., None], np.float32(0.5), pixels)
+    for seed in (0, 7):
+        ours = Exemplar().paint_one(Canvas(spoilt, hole.astype(np.float32), seed=seed), Monitor()).pixels
+        assert 0.75 < energy(ours, hole) / energy(pixels, hole) < 1.3
+
+
+def test_two_distant_holes_are_each_filled_from_their_own_surroundings():
+    pixels = np.empty((100, 900, 3), np.float32)
+    pixels[:, :450], pixels[:, 450:] = (0.7, 0.2, 0.2), (0.2, 0.2, 0.7)
+    flags = np.zeros((100, 900), bool)
+    flags[40:60, 40:60] = flags[40:60, 840:860] = True
+    ours = Exemplar().paint_one(Canvas(np.where(flags[..., None], 0, pixels), flags.astype(np.float32)), Monitor())
+    np.testing.assert_allclose(ours.pixels, pixels, atol=1e-4)
