@@ -28,6 +28,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Image.fromarray(np.ascontiguousarray(marked.T)).save("turned.png")
     Image.fromarray(np.full((30, 30), 255, np.uint8)).save("other.png")
     Image.fromarray(np.zeros((40, 60), np.uint8)).save("black.png")
+    Image.new("RGBA", (60, 40)).save("clear.png")
     Path("broken.png").write_bytes(Path("photo.png").read_bytes()[:200])
     Path("text.png").write_text("not a picture")
     Path("taken.png").write_bytes(b"here already")
@@ -92,6 +93,7 @@ TABLE: list[tuple[str, list[str], int, str]] = [
     ("no threads", ["remove", *PHOTO, *MARKED, "--threads", "0"], 2, "--threads must be at least 1, not 0"),
     ("quality 0", ["remove", *PHOTO, *MARKED, "--quality", "0"], 2, "--quality must be between 1 and 100, not 0"),
     ("quality of a PNG", ["remove", *PHOTO, *MARKED, "--quality", "90"], 1, "quality"),
+    ("transparency into JPEG", ["remove", "clear.png", *MARKED, "-o", "a.jpg"], 1, "JPEG can't hold transparency"),
     ("unknown format", ["remove", *PHOTO, *MARKED, "--format", "gif"], 1, "gif"),
     ("name without an ending", ["remove", *PHOTO, *MARKED, "-o", "out"], 1, "--output: out has no extension"),
     ("unknown ending", ["remove", *PHOTO, *MARKED, "-o", "out.xyz"], 1, "xyz"),
@@ -162,6 +164,7 @@ def test_nothing_is_painted_before_the_output_is_known_to_be_good(
         raise AssertionError("painted")
 
     monkeypatch.setattr(Studio, "edit", never)
+    assert main(["remove", "clear.png", *MARKED, "-o", "a.jpg"]) == 1
     for words in (["-o", "taken.png"], ["-o", "no/out.png"], ["--compare", "taken.png"], ["--layers", "l.png"]):
         assert main(["remove", *PHOTO, *MARKED, *words]) == 1
     capsys.readouterr()

@@ -267,3 +267,29 @@ def test_a_sketch_with_alpha_is_the_mask_where_there_is_none(capsys: pytest.Capt
     Image.fromarray(strokes).save("sketch.png")
     assert main(["edit", "photo.png", "--sketch", "sketch.png", "--engine", "blur", "--strict", "--json"]) == 0
     assert told(capsys)["regions"][0]["box"] == [10, 10, 30, 20]
+
+
+@pytest.mark.parametrize(
+    ("name", "format"),
+    [
+        ("a.png", "PNG"),
+        ("a.jpeg", "JPEG"),
+        ("a.tif", "TIFF"),
+        ("a.webp", "WEBP"),
+        ("png.jpg", "PNG"),
+        ("a.heic", "HEIF"),
+    ],
+)
+@pytest.mark.usefixtures("folder")
+def test_the_name_beside_the_picture_is_the_library_s(name: str, format: str) -> None:
+    from overpaint.mask import Mask
+    from overpaint.studio import Studio
+
+    if format == "HEIF":
+        pytest.importorskip("pillow_heif").register_heif_opener()
+    with Image.open("photo.png") as image:
+        image.save(name, format=format)
+    assert main(["remove", name, "--box", "10,10,20,20", "--engine", "blur", "-q"]) == 0
+    with Studio() as studio:
+        edited = studio.edit(name, intent="remove", mask=Mask.box((80, 60), (10, 10, 20, 20)), engine="blur")
+    assert edited.default_path().is_file()

@@ -57,6 +57,7 @@ def do(job: Job) -> int:
     with bar(quiet=job.out.quiet) as shown:
         picture = opened(job.source)
         plans = outputs.plans(picture, job.request.intent, job.out, job.run.variations)
+        outputs.check_kind(picture, plans[0].format, job.out.quality)
         files = [path for plan in plans for path in plan.paths]
         outputs.check(files, overwrite=job.out.overwrite, inputs=_files_read(job))
         for edited, plan in zip(_painted(job, picture, shown), plans, strict=True):

@@ -148,6 +148,14 @@ def _layers(out: Out) -> Path | None:
     return Path(out.layers)
 
 
+def check_kind(picture: Picture, format: str, quality: int | None) -> None:
+    """Find out on a corner of the picture whether the format can hold its kind. Raises OutputError."""
+    from overpaint.picture import Picture, encode
+
+    alpha = None if picture.alpha is None else picture.alpha[:8, :8]
+    encode(Picture(picture.samples[:8, :8], alpha, picture.colour), format, quality=quality)
+
+
 def check(paths: Iterable[Path], *, overwrite: bool, inputs: Iterable[Path] = ()) -> None:
     """Find out before any work whether every file can be written. Raises OutputError; leaves no trace."""
     read = frozenset(path.resolve() for path in inputs)
