@@ -7,6 +7,7 @@ import struct
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,7 @@ def photo(linear: np.ndarray, noise: float = 0.0, depth: int = 8, **metadata) ->
 
 
 MASK = Mask.box(SIZE, (100, 60, 140, 100))
+measured_prompt = partial(scene_prompt, general=False)
 
 
 def words(picture: Picture, mask: Mask | None = MASK) -> set[str]:
@@ -49,15 +51,15 @@ def words(picture: Picture, mask: Mask | None = MASK) -> set[str]:
 
 
 def test_an_even_neutral_scene_leaves_the_prompt_alone():
-    assert scene_prompt("a bench", photo(scene()), MASK) == "a bench"
+    assert measured_prompt("a bench", photo(scene()), MASK) == "a bench"
 
 
 @pytest.mark.parametrize("depth", [8, 16])
 def test_the_colour_of_the_light_is_told(depth):
     warm = scene() * [1.2, 1.0, 0.6]
     cool = scene() * [0.6, 1.0, 1.2]
-    assert scene_prompt("a bench", photo(warm, depth=depth), MASK) == "a bench, warm light"
-    assert scene_prompt("a bench", photo(cool, depth=depth), MASK) == "a bench, cool light"
+    assert measured_prompt("a bench", photo(warm, depth=depth), MASK) == "a bench, warm light"
+    assert measured_prompt("a bench", photo(cool, depth=depth), MASK) == "a bench, cool light"
     assert scene_of(photo(warm), MASK).light.warmth > 0.3
 
 
@@ -132,8 +134,8 @@ def test_grain_is_measured_in_levels():
         # the weighted sum of three channels has less grain than each of them
         assert measured == pytest.approx(noise * np.sqrt(0.2126**2 + 0.7152**2 + 0.0722**2), rel=0.2)
     assert "film grain" in words(photo(flat, 8))
-    assert "film grain" not in scene_prompt("a", photo(flat, 8), MASK)
-    assert "film grain" in scene_prompt("a", photo(flat, 8), MASK, style=True)
+    assert "film grain" not in measured_prompt("a", photo(flat, 8), MASK)
+    assert "film grain" in measured_prompt("a", photo(flat, 8), MASK, style=True)
 
 
 def test_colour_is_told_as_style():
@@ -218,15 +220,25 @@ WARM = photo(scene() * [1.2, 1.0, 0.6])
     ],
 )
 def test_words_follow_a_comma_and_what_the_prompt_says_itself_is_left_to_it(prompt, expected):
-    assert scene_prompt(prompt, WARM, MASK) == expected
-    assert scene_prompt(expected, WARM, MASK) == expected
+    assert measured_prompt(prompt, WARM, MASK) == expected
+    assert measured_prompt(expected, WARM, MASK) == expected
+
+
+def test_where_nothing_is_clear_the_tutorials_words_stand_in():
+    even, warm = photo(scene()), WARM
+    assert scene_prompt("a bench", even, MASK) == "a bench, consistent lighting, matching perspective"
+    assert scene_prompt("a bench", warm, MASK) == "a bench, warm light, matching perspective"
+    assert scene_prompt("a bench", even, MASK, lighting=False) == "a bench, matching perspective"
+    assert scene_prompt("a bench at night, wide-angle shot", even, MASK) == "a bench at night, wide-angle shot"
+    once = scene_prompt("a bench", even, MASK)
+    assert scene_prompt(once, even, MASK) == once
 
 
 def test_each_kind_of_words_can_be_left_out():
     picture = replace(WARM, metadata=lens(85, 1.8, 85))
-    assert scene_prompt("a", picture, MASK, perspective=False) == "a, warm light"
-    assert scene_prompt("a", picture, MASK, lighting=False) == "a, 85mm telephoto lens, shallow depth of field"
-    assert scene_prompt("a", picture, MASK, lighting=False, perspective=False) == "a"
+    assert measured_prompt("a", picture, MASK, perspective=False) == "a, warm light"
+    assert measured_prompt("a", picture, MASK, lighting=False) == "a, 85mm telephoto lens, shallow depth of field"
+    assert measured_prompt("a", picture, MASK, lighting=False, perspective=False) == "a"
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 200), (200, 2), (17, 16)])
@@ -241,7 +253,7 @@ def test_every_size_and_kind_of_picture_can_be_asked(size, colour, masked):
 
 def test_a_mask_of_another_size_is_an_error():
     with pytest.raises(MaskError):
-        scene_prompt("a", WARM, Mask.box((160, 240), (1, 1, 9, 9)))
+        measured_prompt("a", WARM, Mask.box((160, 240), (1, 1, 9, 9)))
 
 
 def test_importing_the_room_loads_no_heavy_library():

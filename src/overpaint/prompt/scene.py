@@ -75,8 +75,11 @@ def scene_prompt(
     lighting: bool = True,
     perspective: bool = True,
     style: bool = False,
+    general: bool = True,
 ) -> str:
     """The prompt, followed by what the picture says of its scene.
+
+        scene_prompt("a bench", picture, mask)   # "a bench, warm light, matching perspective"
 
     What the prompt speaks of itself is left to it: with "warm" or "cold" in it, nothing is added on the light's colour.
 
@@ -87,13 +90,21 @@ def scene_prompt(
         lighting: Add the light: bright or dim, soft or hard, warm or cool, its side.
         perspective: Add the lens: focal length, depth of field, focus.
         style: Add grain and colour: film grain, black and white, muted or vivid colours.
+        general: Where nothing clear was measured of the light or the perspective, add the tutorials' "consistent
+            lighting" or "matching perspective" instead.
 
     Raises:
         MaskError: The mask has another size.
     """
     scene = scene_of(picture, mask)
-    words = [*(scene.lighting if lighting else ()), *(scene.perspective if perspective else ())]
-    words += scene.style if style else ()
+    words: list[str] = []
+    for wanted, measured, otherwise in (
+        (lighting, scene.lighting, "consistent lighting"),
+        (perspective, scene.perspective, "matching perspective"),
+        (style, scene.style, None),
+    ):
+        if wanted:
+            words += measured or ([otherwise] if general and otherwise else [])
     fresh = [word for word in words if not _is_said(word, prompt)]
     start = prompt.rstrip().rstrip(",")
     return ", ".join([*([start] if start else []), *fresh])
@@ -167,6 +178,8 @@ _TOPICS = (
     (("depth of field",), r"depth of field|bokeh|deep focus"),
     (("out of focus",), r"(out of|in|sharp) focus|blurr?(y|ed)|bokeh"),
     (("aerial view",), r"aerial|top[- ]down|drone|bird'?s[- ]eye|overhead"),
+    (("consistent lighting",), r"light|lights|lit|lighting|shade|shadows?|dark|bright|night|sunset|sunny|sunlit|backlit"),
+    (("matching perspective",), r"perspective|view|shot|angle|lens|close-?up|\d+ ?mm|aerial|overhead"),
     (("film grain",), r"grain\w*|noisy"),
     (("black and white photo",), r"black[- ]and[- ]white|monochrome|b&w|greyscale|grayscale|sepia"),
     (("colours",), r"colou?rs|colou?rful|muted|vivid|saturated|pastel"),
