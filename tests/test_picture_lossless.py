@@ -268,10 +268,8 @@ def test_tiff_compressions_that_libtiff_writes(compression: str, mode: str) -> N
         values = (ramp * 250 + rng.integers(0, 3, ramp.shape)).astype(np.uint16)
     else:
         values = np.repeat(ramp[..., np.newaxis], len(mode), 2).squeeze().astype(np.uint8)
-    image = (
-        Image.fromarray(values) if mode in ("L", "I;16") else Image.fromarray(values, None if mode != "CMYK" else None)
-    )
-    image = Image.frombytes("CMYK", (23, 31), values.tobytes()) if mode == "CMYK" else image
+    cmyk = mode == "CMYK"
+    image = Image.frombytes("CMYK", (23, 31), values.tobytes()) if cmyk else Image.fromarray(values)
     out = io.BytesIO()
     image.save(out, "TIFF", compression=compression)
     picture = open_picture(out.getvalue())

@@ -81,9 +81,9 @@ def carried_over(
         raise BlocksUnavailable("pip install 'overpaint[jpeg]' carries untouched blocks over") from error
     with _LOCK, tempfile.TemporaryDirectory(prefix="overpaint-") as folder, jpeglib.version(_SEQUENTIAL):
         try:
-            coefficients = _coefficients(jpeglib, bare(parts), Path(folder))
+            image, coefficients = _coefficients(jpeglib, bare(parts), Path(folder))
             changed = _replaced(coefficients, frame, transform, tables, samples, touched)
-            new = _written(jpeglib, coefficients, frame, parts, Path(folder))
+            new = _written(jpeglib, image, coefficients, frame, parts, Path(folder))
         except (OSError, RuntimeError, AttributeError, KeyError) as error:
             raise BlocksUnavailable(f"jpeglib can't rewrite it: {error}") from error
     kept = [p for p in new if not (APP0 <= p.marker <= 0xEF or p.marker == COM)]
@@ -104,14 +104,14 @@ def _require_complete(parts: list[Segment], frame: Frame) -> None:
         raise BlocksUnavailable("its last passes are missing")
 
 
-def _coefficients(jpeglib: Any, data: bytes, folder: Path) -> list[NDArray[np.int16]]:
-    """(rows, columns, 8, 8) of each component, free to be written to."""
+def _coefficients(jpeglib: Any, data: bytes, folder: Path) -> tuple[Any, list[NDArray[np.int16]]]:
+    """jpeglib's image, and (rows, columns, 8, 8) of each component, which may be written to."""
     path = folder / "source.jpeg"
     path.write_bytes(data)
-    read = jpeglib.read_dct(str(path))
-    read.load()
-    planes = [read.Y, read.Cb, read.Cr, read.K]
-    return [np.array(plane) for plane in planes if plane is not None]
+    image = jpeglib.read_dct(str(path))
+    image.load()
+    planes = [image.Y, image.Cb, image.Cr, image.K]
+    return image, [np.require(plane, np.int16, ["C", "W"]) for plane in planes if plane is not None]
 
 
 def _replaced(
@@ -210,18 +210,16 @@ def _pixels_of(blocks: NDArray[np.bool_], step_y: int, step_x: int, height: int,
 
 
 def _written(
-    jpeglib: Any, coefficients: list[NDArray[np.int16]], frame: Frame, parts: list[Segment], folder: Path
+    jpeglib: Any, image: Any, coefficients: list[NDArray[np.int16]], frame: Frame, parts: list[Segment], folder: Path
 ) -> list[Segment]:
     """The segments of a file with these coefficients; progressive if the original was."""
     if len(coefficients) == 4:
         return _written_apart(jpeglib, coefficients, frame, parts, folder)
     with jpeglib.version(_PROGRESSIVE if frame.progressive else _SEQUENTIAL):
-        image = jpeglib.read_dct(str(folder / "source.jpeg"))
         image.Y = coefficients[0]
         if len(coefficients) == 3:
             image.Cb, image.Cr = coefficients[1], coefficients[2]
-        image.qt, image.quant_tbl_no = 0, None  # no tables given: those of the original stay, component numbers too
-        image.markers = None
+        image.qt, image.markers = 0, None  # no tables given: those of the original stay, component numbers too
         target = folder / "target.jpeg"
         image.write_dct(str(target))
     return list(segments(target.read_bytes()))

@@ -91,18 +91,32 @@ def _carried(
 
     orientation = picture.source.orientation
     shown = np.ascontiguousarray(stored(samples, orientation))
-    if touched is None:
-        try:
-            marks = (decoded(parts).samples != shown).any(axis=2)
-        except (PictureError, OSError) as error:
-            raise BlocksUnavailable("the original can't be decoded") from error
-    else:
-        marks = np.ascontiguousarray(stored(touched, orientation))
+    original = _decoded(parts)
+    marks = _differs(original, shown) if touched is None else np.ascontiguousarray(stored(touched, orientation))
     carried = carried_over(parts, frame, transform, shown, marks)
     head, left_out = _metadata_parts(picture, transform, orientation)
+    # Decoders make something of damaged data, but not the same of what is left when it was written anew.
+    if (_differs(_decoded(head + carried.parts), original) & ~carried.touched).any():
+        raise BlocksUnavailable("the original is damaged")
     data = joined(head + carried.parts)
     reached = np.ascontiguousarray(displayed(carried.touched, orientation))
     return Encoded(data, "jpeg", "blocks", reached, left_out)
+
+
+def _differs(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """(H, W): where any sample differs. Channel by channel: several times as fast as `any` over the last axis."""
+    found: NDArray[np.bool_] = a[..., 0] != b[..., 0]
+    for channel in range(1, a.shape[2]):
+        found |= a[..., channel] != b[..., channel]
+    return found
+
+
+def _decoded(parts: list[Segment]) -> NDArray[np.uint8]:
+    """The stored samples of a file."""
+    try:
+        return to_8(decoded(parts).samples)
+    except (PictureError, OSError, SyntaxError, ValueError) as error:
+        raise BlocksUnavailable("the original can't be decoded") from error
 
 
 def _encoded(
