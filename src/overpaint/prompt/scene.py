@@ -178,7 +178,7 @@ _TOPICS = (
     (("depth of field",), r"depth of field|bokeh|deep focus"),
     (("out of focus",), r"(out of|in|sharp) focus|blurr?(y|ed)|bokeh"),
     (("aerial view",), r"aerial|top[- ]down|drone|bird'?s[- ]eye|overhead"),
-    (("consistent lighting",), r"light|lights|lit|lighting|shade|shadows?|dark|bright|night|sunset|sunny|sunlit|backlit"),
+    (("consistent lighting",), r"lights?|lit|lighting|shade|shadows?|dark|bright|night|sunset|sunny|sunlit|backlit"),
     (("matching perspective",), r"perspective|view|shot|angle|lens|close-?up|\d+ ?mm|aerial|overhead"),
     (("film grain",), r"grain\w*|noisy"),
     (("black and white photo",), r"black[- ]and[- ]white|monochrome|b&w|greyscale|grayscale|sepia"),
