@@ -24,7 +24,7 @@ _TABLE = re.compile(r"<!-- table: ([a-z ]+): ([A-Za-z, ]+) -->\n.*?<!-- end -->"
 def verbs() -> dict[str, Any]:
     """Every verb's own application, sub-verbs of `mask` included, by the words that call it."""
     app = application()
-    found = {name: app[name] for name, *_ in VERBS if name != "mask"}
+    found = {verb.name: app[verb.name] for verb in VERBS if verb.name != "mask"}
     mask = application("mask")["mask"]
     return found | {f"mask {name}": mask[name] for name in mask if not name.startswith("-")}
 

@@ -167,6 +167,29 @@ class TestOnePicture:
         first, second = told(capsys)["variations"]
         assert second["seed"] == first["seed"] + 1
 
+    def test_variations_before_a_failure_are_kept_and_told(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        from overpaint.errors import EngineError
+        from overpaint.studio import Studio
+
+        edit = Studio.edit
+
+        def fail_at_43(studio: Studio, picture: Any, request: Any, **more: Any) -> Any:
+            if request.seed == 43:
+                raise EngineError("out of paint")
+            return edit(studio, picture, request, **more)
+
+        monkeypatch.setattr(Studio, "edit", fail_at_43)
+        words = ["remove", "photo.png", "--mask", "mask.png", "--engine", "telea", "--seed", "42", "-n", "3"]
+        assert main(words) == 1
+        out, err = capsys.readouterr()
+        assert out.startswith("photo.remove-1.png: removed")
+        assert out.count("\n") == 1
+        assert err == "overpaint: out of paint\n"
+        assert Path("photo.remove-1.png").is_file()
+        assert not Path("photo.remove-2.png").exists()
+
     def test_the_input_may_be_overwritten_when_that_is_said(self) -> None:
         before = pixels("photo.png").copy()
         words = ["remove", "photo.png", "--mask", "mask.png", "--engine", "blur", "-o", "photo.png"]

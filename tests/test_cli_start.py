@@ -53,11 +53,11 @@ def test_the_version_is_the_package_s(capsys: pytest.CaptureFixture[str]) -> Non
 def test_without_a_verb_the_help_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
     shown = capsys.readouterr().out
-    for name, *_ in VERBS:
-        assert name in shown
+    for verb in VERBS:
+        assert verb.name in shown
 
 
-@pytest.mark.parametrize("name", [name for name, *_ in VERBS])
+@pytest.mark.parametrize("name", [verb.name for verb in VERBS])
 def test_every_verb_explains_itself_with_an_example(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([name, "--help"]) == 0
     assert f"$ overpaint {name}" in capsys.readouterr().out

@@ -54,21 +54,24 @@ def do(job: Job) -> int:
     _one_reader_of_standard_input(job)
     told: list[dict[str, Any]] = []
     lines: list[str] = []
-    with bar(quiet=job.out.quiet) as shown:
-        picture = opened(job.source)
-        plans = outputs.plans(picture, job.request.intent, job.out, job.run.variations)
-        outputs.check_kind(picture, plans[0].format, job.out.quality)
-        files = [path for plan in plans for path in plan.paths]
-        outputs.check(files, overwrite=job.out.overwrite, inputs=_files_read(job))
-        for edited, plan in zip(_painted(job, picture, shown), plans, strict=True):
-            shown.say("saving")
-            saved, extras = _save(edited, plan, job.out)
-            seconds = time.perf_counter() - began
-            told.append(report.mapping(job.source, edited, saved, extras, seconds))
-            name = "standard output" if plan.path is None else str(plan.path)
-            lines.append(report.line(edited, name, saved, seconds))
-            began = time.perf_counter()
-    _tell(job, told, lines)
+    try:
+        with bar(quiet=job.out.quiet) as shown:
+            picture = opened(job.source)
+            plans = outputs.plans(picture, job.request.intent, job.out, job.run.variations)
+            outputs.check_kind(picture, plans[0].format, job.out.quality)
+            files = [path for plan in plans for path in plan.paths]
+            outputs.check(files, overwrite=job.out.overwrite, inputs=_files_read(job))
+            for edited, plan in zip(_painted(job, picture, shown), plans, strict=True):
+                shown.say("saving")
+                saved, extras = _save(edited, plan, job.out)
+                seconds = time.perf_counter() - began
+                told.append(report.mapping(job.source, edited, saved, extras, seconds))
+                name = "standard output" if plan.path is None else str(plan.path)
+                lines.append(report.line(edited, name, saved, seconds))
+                began = time.perf_counter()
+    finally:
+        if told:  # when a later variation fails, those before it are there all the same
+            _tell(job, told, lines)
     return 0
 
 
@@ -95,7 +98,7 @@ def _painted(job: Job, picture: Picture, shown: Bar) -> Iterator[Edited]:
                 monitor=shown.monitor(),
             )
             yield edited
-            request = request.merged(seed=edited.resolved.seed + 1)
+            request = request.merged(seed=(edited.resolved.seed + 1) % (1 << 63))
 
 
 def _scene(request: EditRequest, picture: Picture, found: Place | None) -> str:
@@ -198,7 +201,7 @@ def _save(edited: Edited, plan: Plan, out: Out) -> tuple[Saved | None, dict[str,
 
 def _tell(job: Job, told: list[dict[str, Any]], lines: list[str]) -> None:
     if job.out.json:
-        whole: Mapping[str, Any] = told[0] if len(told) == 1 else {"variations": told}
+        whole: Mapping[str, Any] = told[0] if job.run.variations == 1 else {"variations": told}
         print(json.dumps(whole, ensure_ascii=False, allow_nan=False))
         return
     if job.out.quiet:

@@ -246,7 +246,12 @@ class Out:
     ] = None
     quality: Annotated[
         int | None,
-        Parameter(name="--quality", metavar="1-100", help="For lossy formats. Left out: as the picture.", group=OUT),
+        Parameter(
+            name="--quality",
+            metavar="1-100",
+            help="For JPEG, WebP and AVIF. Left out: JPEG as the picture, the others without loss.",
+            group=OUT,
+        ),
     ] = None
     compare: Annotated[
         str | None,

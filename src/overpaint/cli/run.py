@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from types import FrameType
 from typing import NoReturn
 
@@ -22,21 +23,39 @@ _EDIT = Group("Edit a picture", sort_key=0)
 _TOOLS = Group("Masks and records", sort_key=1)
 _SETUP = Group("Set-up", sort_key=2)
 
-# (name, where it is, panel, one line); the order is that of the help
-VERBS: tuple[tuple[str, str, Group, str], ...] = (
-    ("remove", "verbs:remove", _EDIT, "Take an object away and show what was behind it."),
-    ("replace", "verbs:replace", _EDIT, "Put what a prompt describes in its place."),
-    ("recolor", "verbs:recolor", _EDIT, "Give it other colours and keep its shape."),
-    ("background", "verbs:background", _EDIT, "Repaint all but the subject that the mask marks."),
-    ("refine", "verbs:refine", _EDIT, "Work a part over: better detail and texture, same content."),
-    ("add", "verbs:add", _EDIT, "Paint something new into a place."),
-    ("expand", "verbs:expand", _EDIT, "Continue the picture beyond its edges."),
-    ("edit", "verbs:edit", _EDIT, "Any other change, or one from a request file."),
-    ("mask", "masks:app", _TOOLS, "Make, combine, refine, convert and look at masks."),
-    ("info", "info:info", _TOOLS, "What a picture is, and how it was made."),
-    ("engines", "engines:engines", _SETUP, "What can paint here, and with which options."),
-    ("doctor", "doctor:doctor", _SETUP, "Whether everything that is needed is here."),
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """A verb as the list of all verbs shows it.
+
+    Attributes:
+        name: What is typed.
+        place: Module and name within this package of what does it.
+        panel: Where the list shows it.
+        about: One line.
+    """
+
+    name: str
+    place: str
+    panel: Group
+    about: str
+
+
+VERBS = (
+    Verb("remove", "verbs:remove", _EDIT, "Take an object away and show what was behind it."),
+    Verb("replace", "verbs:replace", _EDIT, "Put what a prompt describes in its place."),
+    Verb("recolor", "verbs:recolor", _EDIT, "Give it other colours and keep its shape."),
+    Verb("background", "verbs:background", _EDIT, "Repaint all but the subject that the mask marks."),
+    Verb("refine", "verbs:refine", _EDIT, "Work a part over: better detail and texture, same content."),
+    Verb("add", "verbs:add", _EDIT, "Paint something new into a place."),
+    Verb("expand", "verbs:expand", _EDIT, "Continue the picture beyond its edges."),
+    Verb("edit", "verbs:edit", _EDIT, "Any other change, or one from a request file."),
+    Verb("mask", "masks:app", _TOOLS, "Make, combine, refine, convert and look at masks."),
+    Verb("info", "info:info", _TOOLS, "What a picture is, and how it was made."),
+    Verb("engines", "engines:engines", _SETUP, "What can paint here, and with which options."),
+    Verb("doctor", "doctor:doctor", _SETUP, "Whether everything that is needed is here."),
 )
+"""Every verb, in the order of the help."""
 
 _ABOUT = """Repaint a chosen part of a picture and leave every other pixel as it was.
 
@@ -71,9 +90,9 @@ def application(verb: str = "") -> App:
         suppress_keyboard_interrupt=False,
         default_parameter=Parameter(negative_iterable=(), show_default=lambda value: value or None),
     )
-    for order, (name, place, group, about) in enumerate(VERBS):
-        shown = None if name == verb else about
-        app.command(f"overpaint.cli.{place}", name=name, help=shown, group=group, sort_key=order)
+    for order, one in enumerate(VERBS):
+        about = None if one.name == verb else one.about
+        app.command(f"overpaint.cli.{one.place}", name=one.name, help=about, group=one.panel, sort_key=order)
     app.register_install_completion_command(help="Install completion for this shell (bash, zsh, fish).", group=_SETUP)
     for flag, order in (("--install-completion", 20), ("--help", 21), ("--version", 22)):
         app[flag].group = _SETUP
@@ -123,7 +142,7 @@ def run(argv: Sequence[str] | None = None) -> int:
 
 def _verb(words: Sequence[str]) -> str:
     """The verb in use; empty when none is."""
-    return words[0] if words and words[0] in (name for name, *_ in VERBS) else ""
+    return words[0] if words and words[0] in (verb.name for verb in VERBS) else ""
 
 
 def _complain(message: str, status: int, debug: bool) -> int:
