@@ -225,16 +225,71 @@ def test_no_trace_of_a_colour_that_srgb_cannot_hold_is_left_where_something_else
     assert np.abs(again - painted).max() < 0.01
 
 
-def test_profiles_of_look_up_tables_go_through_little_cms() -> None:
-    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
-    assert icc.parsed(lab) is None
-    assert icc.colour_space(lab) == "Lab"
+def lut(inputs: int, outputs: int, grid: int, nodes: np.ndarray) -> bytes:
+    """lut8Type (ICC.1, 10.11) with straight curves: nodes (grid ** inputs, outputs) in [0, 1], first input slowest."""
+    straight = bytes(range(256))
+    unit = b"".join(map(fixed, np.eye(3).ravel().tolist()))
+    head = b"mft1\0\0\0\0" + bytes((inputs, outputs, grid, 0)) + unit
+    table = np.rint(nodes.clip(0, 1) * 255).astype(np.uint8).tobytes()
+    return head + straight * inputs + table + straight * outputs
+
+
+def cmyk_profile() -> bytes:
+    """Naive inks as look-up tables: lightness and the two colour axes of Lab, and the way back."""
+    corners = np.stack(np.meshgrid(*[[0.0, 1.0]] * 4, indexing="ij"), -1).reshape(-1, 4)
+    light = (1 - corners[:, :3]) * (1 - corners[:, 3:])
+    r, g, b = light.T
+    lab = np.stack([(r + g + b) / 3, 128 / 255 + (r - g) / 4, 128 / 255 + ((r + g) / 2 - b) / 4], -1)
+    steps = np.linspace(0, 1, 17)
+    nodes = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), -1).reshape(-1, 3)
+    difference, yellow = (nodes[:, 1] - 128 / 255) * 4, (nodes[:, 2] - 128 / 255) * 4
+    blue = nodes[:, 0] - yellow * 2 / 3
+    red = blue + yellow + difference / 2
+    light = np.stack([red, red - difference, blue], -1).clip(0, 1)
+    key = 1 - light.max(axis=1, keepdims=True)
+    inks = np.concatenate([1 - light - key, key], -1)
+    made = bytearray(profile(version=2))
+    tags = {b"A2B0": lut(4, 3, 2, lab), b"B2A0": lut(3, 4, 17, inks), b"wtpt": xyz(D50), b"cprt": b"text\0\0\0\0none"}
+    tags |= {b"A2B1": tags[b"A2B0"], b"B2A1": tags[b"B2A0"]}
+    entries, body, at = b"", b"", 128 + 4 + 12 * len(tags)
+    for name, value in tags.items():
+        entries += name + struct.pack(">II", at + len(body), len(value))
+        body += value + bytes(-len(value) % 4)
+    made[12:24] = b"prtrCMYKLab "
+    whole = bytes(made[4:128]) + struct.pack(">I", len(tags)) + entries + body
+    return struct.pack(">I", len(whole) + 4) + whole
+
+
+def test_cmyk_profiles_go_through_little_cms_and_leave_what_was_not_painted() -> None:
+    made = cmyk_profile()
+    assert icc.parsed(made) is None
+    assert icc.colour_space(made) == "CMYK"
+    inks = np.random.default_rng(0).integers(0, 256, (12, 10, 4), dtype=np.uint8)
+    bridge = bridge_for(picture(inks, Colour.CMYK, made), "srgb")
+    canvas = bridge.to_canvas(inks)
+    profiles = [ImageCms.ImageCmsProfile(io.BytesIO(p)) for p in (made, SRGB)]
+    image = Image.frombytes("CMYK", (10, 12), inks.tobytes())
+    intent, flags = ImageCms.Intent.RELATIVE_COLORIMETRIC, ImageCms.Flags.BLACKPOINTCOMPENSATION
+    wanted = ImageCms.profileToProfile(image, *profiles, renderingIntent=intent, outputMode="RGB", flags=flags)
+    assert np.abs(canvas * 255 - np.asarray(wanted)).max() <= 2
+    naive = bridge_for(picture(inks, Colour.CMYK), "srgb").to_canvas(inks)
+    assert np.abs(canvas - naive).max() > 0.05  # so that the profile was used at all
+    painted = canvas.copy()
+    painted[3:6] = 0.6
+    back = bridge.back(inks, canvas, painted)
+    np.testing.assert_array_equal(np.delete(back, slice(3, 6), 0), np.delete(inks, slice(3, 6), 0))
+    again = bridge.to_canvas(np.rint(back).clip(0, 255).astype(np.uint8))
+    # Deep saturated inks come from a coarse table: a few levels.
+    assert np.abs(again - painted)[3:6].mean() < 0.04
+
+
+def test_an_rgb_profile_without_matrix_or_tables_is_as_good_as_none() -> None:
     made = profile("p3")
     at = made.index(b"rXYZ")
-    without_matrix = made[:at] + b"xxxx" + made[at + 4 :]
-    assert icc.parsed(without_matrix) is None
+    broken = made[:at] + b"xxxx" + made[at + 4 :]
+    assert icc.parsed(broken) is None
     values = cube(85)
-    bridge = bridge_for(picture(values, icc=without_matrix), "srgb")
+    bridge = bridge_for(picture(values, icc=broken), "srgb")
     np.testing.assert_array_equal(bridge.back(values, bridge.to_canvas(values), bridge.to_canvas(values)), values)
 
 

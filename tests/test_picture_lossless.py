@@ -145,6 +145,8 @@ def test_pictures_cannot_be_written_to_and_do_not_share_the_array_that_they_were
     picture = from_array(values)
     with pytest.raises(ValueError, match="read-only"):
         picture.samples[0, 0, 0] = 1
+    values[:] = 9
+    assert picture.samples.max() == 0
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"])

@@ -42,7 +42,9 @@ class Metadata:
     xmp: bytes | None = None
     iptc: bytes | None = None  # the Photoshop image resource block, thumbnails removed
     dpi: tuple[float, float] | None = None
-    text: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  # PNG text chunks by keyword
+    text: Mapping[str, str] = field(
+        default_factory=lambda: MappingProxyType({})
+    )  # PNG text by keyword; a JPEG file's comment as "Comment"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from overpaint.errors import OutputError, did_you_mean
 
 from . import avif, jpeg_write, png_write, tiff_write, webp
 from ._picture import Colour, Picture
+from .jpeg import COMMENT
 from .pil import to_8
 
 _EXTENSIONS = {
@@ -153,6 +154,7 @@ def _left_out(picture: Picture, format: str) -> list[str]:
     notes = []
     if picture.metadata.iptc and format in ("webp", "avif", "heif"):
         notes.append(f"IPTC left out: {format.upper()} has no place for it")
-    if picture.metadata.text and format != "png":
-        notes.append(f"PNG text left out: {', '.join(sorted(picture.metadata.text))}")
+    lost = set(picture.metadata.text) - ({COMMENT} if format == "jpeg" else set())
+    if lost and format != "png":
+        notes.append(f"text left out: {', '.join(sorted(lost))}; only PNG has a place for it")
     return notes

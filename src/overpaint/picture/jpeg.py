@@ -9,13 +9,14 @@ from . import iptc as iptc_blocks
 from . import xmp as xmp_packets
 from ._picture import Metadata
 from .decoded import Decoded, Pixels, loaded, of_image
-from .jpeg_segments import APP0, APP1, APP2, APP13, Segment, bare, frame_of, segments, transform_of
+from .jpeg_segments import APP0, APP1, APP2, APP13, COM, Segment, bare, frame_of, segments, transform_of
 from .limits import Limits
 
 EXIF = b"Exif\0"
 XMP = b"http://ns.adobe.com/xap/1.0/\0"
 ICC = b"ICC_PROFILE\0"
 PHOTOSHOP = b"Photoshop 3.0\0"
+COMMENT = "Comment"  # keyword that a comment segment has among the texts; PNG knows it as well
 
 
 def read(data: bytes, limits: Limits) -> Decoded:
@@ -39,10 +40,18 @@ def decoded(parts: list[Segment]) -> Pixels:
     return of_image(loaded(JpegImageFile, bare(parts)))
 
 
+def _text(comment: bytes) -> str:
+    """A comment segment; the standard knows no character set, so that UTF-8 is tried first."""
+    try:
+        return comment.decode("utf-8")
+    except UnicodeDecodeError:
+        return comment.decode("latin-1")
+
+
 def _metadata(parts: list[Segment]) -> tuple[Metadata, int]:
     exif = xmp = dpi = None
     orientation = 1
-    resources = b""
+    resources = comment = b""
     profile: dict[int, bytes] = {}
     for part in parts:
         body = part.body
@@ -56,6 +65,8 @@ def _metadata(parts: list[Segment]) -> tuple[Metadata, int]:
             xmp = xmp_packets.sanitised(body[len(XMP) :])
         elif part.marker == APP2 and body.startswith(ICC) and len(body) > 14:
             profile.setdefault(body[12], body[14:])
+        elif part.marker == COM and body.strip(b"\0 "):
+            comment = comment or body.rstrip(b"\0")
         elif part.marker == APP13 and body.startswith(PHOTOSHOP):
             resources += body[len(PHOTOSHOP) :]
     icc = b"".join(profile[i] for i in sorted(profile)) if sorted(profile) == list(range(1, len(profile) + 1)) else b""
@@ -65,5 +76,6 @@ def _metadata(parts: list[Segment]) -> tuple[Metadata, int]:
         xmp=xmp,
         iptc=iptc_blocks.without_thumbnails(resources) if resources else None,
         dpi=dpi or exif_blocks.resolution(exif),
+        text={COMMENT: _text(comment)} if comment else {},
     )
     return metadata, orientation

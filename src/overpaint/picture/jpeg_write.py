@@ -14,7 +14,7 @@ from overpaint.errors import OutputError, PictureError
 
 from . import exif as exif_blocks
 from ._picture import Colour, Picture
-from .jpeg import EXIF, ICC, PHOTOSHOP, XMP, decoded
+from .jpeg import COMMENT, EXIF, ICC, PHOTOSHOP, XMP, decoded
 from .jpeg_blocks import BlocksUnavailable, carried_over, natural_tables
 from .jpeg_segments import (
     APP0,
@@ -175,6 +175,8 @@ def _metadata_parts(picture: Picture, transform: str, orientation: int) -> tuple
         notes.append("the ICC profile was left out: too large for a JPEG file")
     else:
         parts += [Segment(APP2, ICC + bytes((i + 1, len(profile))) + piece) for i, piece in enumerate(profile)]
+    if COMMENT in metadata.text:
+        parts.append(Segment(COM, metadata.text[COMMENT].encode("utf-8", "replace")[:LONGEST]))
     if transform in ("rgb", "cmyk", "ycck"):
         parts.append(Segment(APP14, b"Adobe" + struct.pack(">HHHB", 100, 0, 0, 2 if transform == "ycck" else 0)))
     return parts, tuple(notes)
