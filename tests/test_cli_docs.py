@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import pytest
 
@@ -30,22 +30,28 @@ def verbs() -> dict[str, Any]:
 
 
 ALL = verbs()
+COMMON = application().default_parameter
 
 
 def arguments(verb: str) -> Iterator[Any]:
     """The arguments of a verb that the help shows."""
-    return (one for one in ALL[verb].assemble_argument_collection() if one.show)
+    return (one for one in ALL[verb].assemble_argument_collection(default_parameter=COMMON) if one.show)
 
 
 def rows(verb: str, panels: list[str]) -> Iterator[str]:
-    left_open = {fields.flag(setting.name): setting.left_open for setting in settings_reference()}
+    left_open = {
+        fields.flag(setting.name): setting.left_open
+        for setting in settings_reference()
+        if setting.name in fields.names()
+    }
     for one in arguments(verb):
         if not {group.name for group in one.parameter.group} & set(panels):
             continue
         names = [name for name in one.names if not name.startswith("--no-")]
         written = ", ".join(f"`{name}`" for name in names) if names else f"`{one.name}`"
-        takes = one.parameter.metavar or ", ".join(one.get_choices() or ())
-        takes = takes.replace("|", " or ") if one.hint is not bool and names else ""
+        takes = ", ".join(get_args(one.resolved_hint)) if get_origin(one.resolved_hint) is Literal else ""
+        takes = takes or (one.parameter.metavar or "").replace("|", " or ")
+        takes = takes if one.hint is not bool and names else ""
         default = left_open.get(names[0], "") if names else ""
         given = one.field_info.default
         if not default and given not in (None, (), False, one.field_info.empty):
@@ -89,7 +95,7 @@ def test_every_verb_has_a_section_and_its_options_are_on_the_page(verb: str) -> 
 
 def test_the_page_names_no_option_and_no_verb_that_does_not_exist() -> None:
     page = PAGE.read_text(encoding="utf-8")
-    known = {name for verb in ALL for one in ALL[verb].assemble_argument_collection() for name in one.names}
+    known = {name for verb in ALL for one in arguments(verb) for name in one.names}
     known |= {"--help", "--version", "--install-completion"}
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", page)) <= known
     called = set(re.findall(r"overpaint ((?:mask )?[a-z]+)", page))

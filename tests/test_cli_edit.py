@@ -316,3 +316,19 @@ def test_the_name_beside_the_picture_is_the_library_s(name: str, format: str) ->
     with Studio() as studio:
         edited = studio.edit(name, intent="remove", mask=Mask.box((80, 60), (10, 10, 20, 20)), engine="blur")
     assert edited.default_path().is_file()
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.usefixtures("folder")
+def test_progress_is_shown_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["remove", "photo.png", "--mask", "mask.png", "--engine", "telea", "--overwrite"]
+    for more, shown in ([], True), (["--quiet"], False):
+        terminal = _Terminal()
+        monkeypatch.setattr(sys, "stderr", terminal)
+        monkeypatch.setenv("TERM", "xterm")
+        assert main([*words, *more]) == 0
+        assert ("saving" in terminal.getvalue()) is shown
