@@ -12,7 +12,11 @@ from overpaint.geometry import Box
 
 
 @given(
-    st.sampled_from([np.uint8, np.uint16]), st.sampled_from([1, 3, 4]), st.integers(1, 90), st.integers(1, 150), st.data()
+    st.sampled_from([np.uint8, np.uint16]),
+    st.sampled_from([1, 3, 4]),
+    st.integers(1, 90),
+    st.integers(1, 150),
+    st.data(),
 )
 @settings(deadline=None, max_examples=60)
 def test_weight_0_changes_nothing_1_takes_all_and_between_is_the_rounded_blend(dtype, channels, width, height, data):
@@ -30,9 +34,9 @@ def test_weight_0_changes_nothing_1_takes_all_and_between_is_the_rounded_blend(d
     inner, before = new[box.slices], old[box.slices]
     whole = weight == 1
     assert np.array_equal(inner[whole], np.clip(np.rint(patch[whole]), 0, top).astype(dtype))
-    exact = before.astype(np.float64) * (1 - weight[..., None].astype(np.float64)) + patch.astype(
-        np.float64
-    ) * weight[..., None].astype(np.float64)
+    exact = before.astype(np.float64) * (1 - weight[..., None].astype(np.float64)) + patch.astype(np.float64) * weight[
+        ..., None
+    ].astype(np.float64)
     assert np.abs(inner.astype(np.float64) - np.clip(exact, 0, top)).max() <= 0.51
 
 

@@ -56,6 +56,18 @@ def test_a_drift_near_the_hole_is_removed_by_the_seam_alone(scene):
     assert np.abs((both.pixels - picture)[edge]).mean() < 0.4 * np.abs((matched.pixels - picture)[edge]).mean()
 
 
+def test_a_large_canvas_is_corrected_as_a_small_one():
+    rows, columns = np.mgrid[:1100, :1500].astype(np.float32)
+    truth = np.dstack([0.3 + columns / 4000, 0.4 + rows / 5000, 0.5 - columns / 6000]).astype(np.float32)
+    hole = np.zeros(truth.shape[:2], bool)
+    hole[401:807, 333:1000] = True
+    drifted = truth * np.float32(0.95) + (0.03 * np.sin(columns / 300))[..., None] + np.float32(0.02)
+    fixed = correct(drifted, drifted, truth, hole)
+    assert np.abs(fixed.pixels - truth)[hole].mean() < 0.2 * np.abs(drifted - truth)[hole].mean()
+    edge = hole & ~np.pad(hole, 4)[8:, 4:-4]
+    assert np.abs(fixed.pixels - truth)[edge].mean() * 255 < 1.5
+
+
 def test_something_redrawn_elsewhere_does_not_tint_the_hole(scene):
     picture, hole = scene
     evidence = picture.copy()

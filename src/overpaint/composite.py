@@ -30,24 +30,27 @@ def paste(
         alpha: (H, W) of the samples' dtype, where the picture has alpha. Colour under alpha 0 is nobody's choice, so
             the patch is taken there whole: blending it in would draw a dark rim.
     """
-    maximum = float(np.iinfo(samples.dtype).max)
-    rows, columns = box.slices
-    area = samples[rows, columns]
-    hidden = None if alpha is None else alpha[rows, columns] == 0
+    import cv2
+
+    area = samples[box.slices]
+    hidden = None if alpha is None else alpha[box.slices] == 0
+    channels = area.shape[2]
+    if channels == 1:  # OpenCV's way of writing one channel
+        area, patch = area[..., 0], patch[..., 0]
+    depth = cv2.CV_8U if samples.dtype == np.uint8 else cv2.CV_16U
     for top in range(0, box.height, _ROWS):
         part = slice(top, top + _ROWS)
-        old, share = area[part], weight[part]
+        old, new, share = area[part], np.ascontiguousarray(patch[part]), weight[part]
         touched = share > 0
         if not touched.any():
             continue
         if hidden is not None:
             share = np.where(hidden[part] & touched, np.float32(1), share)
-        base = old.astype(np.float32)
-        # old + (new - old) need not give `new` back in floating point; a weight of 1 takes it as it is.
-        mixed = np.where((share == 1)[..., None], patch[part], base + share[..., None] * (patch[part] - base))
-        np.rint(mixed, out=mixed)
-        np.clip(mixed, 0, maximum, out=mixed)
-        np.copyto(old, mixed.astype(samples.dtype), where=touched[..., None])
+        # new + (1 - share) x (old - new) gives `new` itself at a share of 1, which the other way round need not.
+        change = cv2.subtract(old, new, dtype=cv2.CV_32F)
+        change *= cv2.merge([np.float32(1) - share] * channels)
+        # One pass adds, rounds to nearest and clips to the depth's range; one more leaves out what is not touched.
+        cv2.copyTo(cv2.add(new, change, dtype=depth), touched.view(np.uint8), old)
 
 
 def paste_alpha(alpha: Samples, weight: NDArray[np.float32], box: Box, rule: AlphaRule) -> None:

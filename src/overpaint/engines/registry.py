@@ -32,7 +32,7 @@ def _load(name: str) -> Any:
         entry = _entries()[name]
     except KeyError:
         raise UnknownEngineError(
-            f"no engine is called {name!r}{did_you_mean(name, names())} There are: {', '.join(names())}"
+            f"no engine is called {name!r} (there are {', '.join(names())}){did_you_mean(name, names())}"
         ) from None
     try:
         return entry.load()

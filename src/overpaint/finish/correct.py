@@ -12,6 +12,7 @@ share: a shift of 3 levels keeps 2 of them at a hole of 75 % (spec/canvas-and-ma
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,21 +65,63 @@ def correct(
     known = ~hole if usable is None else ~hole & usable
     if evidence is None or not (colour_match or seam) or int(known.sum()) < 16:
         return Correction(painted, (0.0, 0.0, 0.0), 0.0)
-    error = original - evidence
-    weights, trusted = _trust(error, known)
+    small = _reduced(evidence, original, known, hole)
+    weights, trusted = _trust(small.error, small.known)
     change = np.zeros_like(painted)
+    error = small.error
     if colour_match:
-        gain, offset = _line(evidence, error, weights)
-        change += gain * painted + offset
-        error = error - (gain * evidence + offset)
+        gain, offset = _line(small.evidence, error, weights)
+        change = gain * painted + offset
+        error = error - (gain * small.evidence + offset)
         # The line has taken the common shift away; what is left is judged anew.
-        weights, _ = _trust(error, known)
+        weights, _ = _trust(error, small.known)
     if seam:
-        change += _seam(error, hole, weights)
+        change += _enlarged(_seam(error, small.hole, weights), hole.shape)
     np.clip(change, -BOUND, BOUND, out=change)
     inside = change[hole]
     mean = inside.mean(axis=0) if inside.size else np.zeros(3)
     return Correction(painted + change, (float(mean[0]), float(mean[1]), float(mean[2])), trusted)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Small:
+    """The canvas at the scale that corrections are estimated at: they are low-pass, so that no more is needed."""
+
+    evidence: Image
+    error: Image
+    known: NDArray[np.bool_]
+    hole: NDArray[np.bool_]
+
+
+_ESTIMATED_AT = 512 * 512
+
+
+def _reduced(evidence: Image, original: Image, known: NDArray[np.bool_], hole: NDArray[np.bool_]) -> _Small:
+    """Means over the known pixels of each cell of a coarser grid; the canvas itself where it is small already."""
+    step = math.ceil(math.sqrt(hole.size / _ESTIMATED_AT))
+    if step == 1:
+        return _Small(evidence, original - evidence, known, hole)
+    import cv2
+
+    size = (math.ceil(hole.shape[1] / step), math.ceil(hole.shape[0] / step))
+
+    def shrunk(values: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), dtype=np.float32)
+
+    counted = known.astype(np.float32)
+    share = shrunk(counted)
+    by: Image = np.float32(1) / np.maximum(share, np.float32(1e-6))[..., None]
+    weight = cv2.merge([counted] * 3)
+    means = [shrunk(image * weight) * by for image in (evidence, original)]
+    return _Small(means[0], means[1] - means[0], share > 0.25, shrunk(hole.astype(np.float32)) > 0.5)
+
+
+def _enlarged(change: Image, shape: tuple[int, ...]) -> Image:
+    if change.shape[:2] == shape:
+        return change
+    import cv2
+
+    return np.asarray(cv2.resize(change, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR), dtype=np.float32)
 
 
 def _trust(error: Image, known: NDArray[np.bool_]) -> tuple[Image, float]:
@@ -88,10 +131,12 @@ def _trust(error: Image, known: NDArray[np.bool_]) -> tuple[Image, float]:
     levels of 255, so that clean evidence is not thrown away) of the median.
     """
     sample = error[known]
+    if len(sample) == 0:
+        return np.zeros(known.shape, np.float32), 0.0
     median = np.median(sample, axis=0)
     spread_by_channel = np.maximum(1.4826 * np.median(np.abs(sample - median), axis=0), 2 / 255)
     fine = known & (np.abs(error - median) <= 2.5 * spread_by_channel).all(axis=2)
-    return fine.astype(np.float32), float(fine.sum() / known.sum())
+    return fine.astype(np.float32), float(fine.sum() / len(sample))
 
 
 def _line(evidence: Image, error: Image, weights: Image) -> tuple[Image, Image]:

@@ -208,7 +208,8 @@ class Studio:
 
     def _execution(self, resolved: ResolvedRequest) -> Execution:
         return Execution(
-            device="cpu" if self.device == "auto" else self.device,
+            # Weightless engines know nothing but the CPU, whatever the studio was told.
+            device="cpu" if resolved.kind == "pixel" or self.device == "auto" else self.device,
             dtype="float32",
             threads=self.threads or os.cpu_count() or 1,
             exact=bool(resolved.exact),
