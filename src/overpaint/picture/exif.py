@@ -92,11 +92,11 @@ def with_orientation(exif: bytes | None, orientation: int) -> bytes | None:
     return bytes(data)
 
 
-def user_comment(exif: bytes | None) -> str | None:
+def user_comment(exif: bytes | bytearray | None) -> str | None:
     """The text of UserComment (0x9286), None when there is none that can be read.
 
-    Text marked UNICODE is UTF-16 in either byte order: writers disagree, so the order that gives fewer characters
-    outside the Latin scripts wins, a byte order mark deciding if there is one.
+    Text marked UNICODE is UTF-16 in either byte order: writers disagree. A byte order mark decides; without one it is
+    big endian, unless only the other order makes it mostly Latin.
     """
     try:
         block = Block(exif or b"")
@@ -121,22 +121,28 @@ def with_user_comment(exif: bytes | None, text: str) -> bytes:
     all, stays where it is. An earlier comment is wiped. Text beyond ASCII is written as UTF-16, big endian, which is
     what AUTOMATIC1111's reader takes.
     """
+    text = text.encode("utf-8", "replace").decode()  # lone surrogates have no place in a file
     if exif is not None and text and user_comment(exif) == text:
         return exif
     try:
         body = b"ASCII\0\0\0" + text.encode("ascii")
     except UnicodeEncodeError:
-        body = b"UNICODE\0" + text.encode("utf-16-be", "surrogatepass")
-    data = bytearray(exif or _EMPTY)
-    try:
-        block = Block(data)
-        first = block.directory(block.first)
-    except MalformedIFD:
-        data = bytearray(_EMPTY)
-        block = Block(data)
-        first = block.directory(block.first)
-    _append_directory(block, first, {USER_COMMENT: Value(UNDEFINED, body)}, pointer=EXIF_IFD)
-    return bytes(data)
+        wide = text.encode("utf-16-be")
+        # A byte order mark only where readers would guess wrong: some show it.
+        body = b"UNICODE\0" + (wide if _utf16(wide) == text else b"\xfe\xff" + wide)
+    for start in (exif or _EMPTY, _EMPTY):
+        data = bytearray(start)
+        try:
+            block = Block(data)
+            _append_directory(
+                block, block.directory(block.first), {USER_COMMENT: Value(UNDEFINED, body)}, pointer=EXIF_IFD
+            )
+        except MalformedIFD:
+            continue
+        # A block whose directories overlap can't be patched; it is replaced, as one that can't be read.
+        if (user_comment(data) or "") == text.rstrip("\0"):
+            return bytes(data)
+    raise AssertionError("an empty block can hold any comment")
 
 
 def without_user_comment(exif: bytes) -> bytes:
@@ -234,12 +240,12 @@ def _utf16(body: bytes) -> str | None:
         text = body.decode("utf-16", "replace")
     else:
         big, little = body.decode("utf-16-be", "replace"), body.decode("utf-16-le", "replace")
-        text = little if _strange(little) < _strange(big) else big
+        text = little if _mostly_latin(little) and not _mostly_latin(big) else big
     return text.rstrip("\0") or None
 
 
-def _strange(text: str) -> int:
-    return sum(c == "\ufffd" or ord(c) > 0x24F for c in text)
+def _mostly_latin(text: str) -> bool:
+    return 2 * sum(ord(c) < 0x250 for c in text) > len(text)
 
 
 def _patch_orientation(block: Block, first: Directory, orientation: int) -> bool:
