@@ -207,6 +207,15 @@ def test_a_lossy_save_says_so_and_counts_what_changed(tmp_path):
     assert saved.largest > 0
 
 
+@pytest.mark.parametrize("mode", ["grey", "grey+alpha", "rgb+alpha"])
+@pytest.mark.parametrize(("name", "quality"), [("webp", 80), ("webp", None), ("avif", 70), ("avif", None)])
+def test_formats_that_give_grey_back_as_colour_are_measured_all_the_same(mode, name, quality, tmp_path):
+    picture = open_picture(encode(picture_of(Size(40, 30), mode, 8), "png").data)
+    edited = overpaint.remove(picture, Mask.box(picture.size, Box(10, 10, 20, 20)), engine="blur")
+    saved = edited.save(tmp_path / f"out.{name}", quality=quality)
+    assert (saved.fidelity, saved.changed > 0) == (("lossless", False) if quality is None else ("re-encoded", True))
+
+
 @pytest.mark.parametrize("margins", [(10, 0, 0, 0), (0, 7, 9, 0), (5, 5, 5, 5)])
 @pytest.mark.parametrize("mode", ["rgb", "rgb+alpha", "grey"])
 def test_expanding_keeps_the_original_but_for_the_reach(margins, mode, tmp_path):

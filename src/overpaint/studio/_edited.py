@@ -287,13 +287,24 @@ def pixel_digest(picture: Picture) -> str:
 
 
 def _difference(one: Picture, other: Picture) -> Samples:
-    """(H, W) largest difference of any sample, alpha included, in levels of `one`."""
-    if one.samples.shape != other.samples.shape:
-        raise OutputError(f"the written file decodes to {one.samples.shape}, not {other.samples.shape}")
-    difference: Samples = _apart(one.samples, other.samples, other.depth - one.depth).max(axis=2)
-    if one.alpha is not None and other.alpha is not None:
-        difference = np.maximum(difference, _apart(one.alpha, other.alpha, other.depth - one.depth))
+    """(H, W) largest difference of any sample, alpha included, in levels of `one`.
+
+    A format may give grey back as three equal channels, or leave out an alpha that is opaque throughout.
+    """
+    channels = {one.samples.shape[2], other.samples.shape[2]}
+    if one.size != other.size or (len(channels) == 2 and 1 not in channels):
+        raise OutputError(f"the written file decodes to {one.size} {one.mode}, not {other.size} {other.mode}")
+    deeper = other.depth - one.depth
+    difference: Samples = _apart(one.samples, other.samples, deeper).max(axis=2)
+    if one.alpha is not None or other.alpha is not None:
+        difference = np.maximum(difference, _apart(_alpha(one), _alpha(other), deeper))
     return difference
+
+
+def _alpha(picture: Picture) -> Samples:
+    if picture.alpha is not None:
+        return picture.alpha
+    return np.full(picture.size.shape, picture.maximum, picture.samples.dtype)
 
 
 def _apart(one: Samples, other: Samples, deeper: int) -> Samples:
