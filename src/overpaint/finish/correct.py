@@ -110,7 +110,7 @@ def _reduced(evidence: Image, original: Image, known: NDArray[np.bool_], hole: N
 
     counted = known.astype(np.float32)
     share = shrunk(counted)
-    by: Image = np.float32(1) / np.maximum(share, np.float32(1e-6))[..., None]
+    by = (1 / np.maximum(share, 1e-6))[..., None].astype(np.float32)
     weight = cv2.merge([counted] * 3)
     means = [shrunk(image * weight) * by for image in (evidence, original)]
     return _Small(means[0], means[1] - means[0], share > 0.25, shrunk(hole.astype(np.float32)) > 0.5)
