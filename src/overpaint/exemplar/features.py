@@ -38,7 +38,8 @@ def gathered(channels: Floats, centres: Places, radius: int) -> Floats:
         writeable=False,
     )
     rows, columns = np.divmod(centres, width)
-    return view[rows - radius, columns - radius].reshape(len(centres), side * side * count)
+    patches: Floats = view[rows - radius, columns - radius].reshape(len(centres), side * side * count)
+    return patches
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,14 +79,14 @@ class Basis:
 
 def inside(flags: Flags, radius: int) -> Flags:
     """(h, w) bool: pixels whose whole patch lies in the picture and in `flags`."""
-    counts = _box_sums(flags, radius)
-    return counts == (2 * radius + 1) ** 2
+    whole: Flags = _box_sums(flags, radius) == (2 * radius + 1) ** 2
+    return whole
 
 
 def touching(flags: Flags, radius: int) -> Flags:
     """(h, w) bool: pixels whose patch lies in the picture and holds at least one pixel of `flags`."""
-    counts = _box_sums(flags, radius)
-    return counts > 0
+    some: Flags = _box_sums(flags, radius) > 0
+    return some
 
 
 def _box_sums(flags: Flags, radius: int) -> NDArray[np.int32]:

@@ -26,8 +26,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from .coherence import Matches
-from .features import Basis, Flags, Floats, inside
+from .coherence import NONE, Matches
+from .features import Basis, Flags, Floats, Places, inside
 from .onion import onion
 from .pyramid import Level, doubled, halved
 from .search import Quantiser
@@ -57,6 +57,7 @@ class Recipe:
         probes: Cells of the quantiser that a search looks through.
         lattice_above: With more patches than this every second one in both directions is searched for, and coherence
             finds the others' sources.
+        most_votes: Pixels times rounds at one scale, the analogy apart: huge holes get fewer rounds.
         most_sources: Of the sources, the nearest to the hole, as many as this.
         depth: The coarsest scale is the first at which the hole is at most this many patches wide.
         nearness: Weight of a source's place against its look: matches come rather from nearby.
@@ -76,6 +77,7 @@ class Recipe:
     finest_iterations: int = 2
     probes: int = 3
     lattice_above: int = 10_000
+    most_votes: int = 400_000
     most_sources: int = 250_000
     depth: float = 2.0
     nearness: float = 0.1
@@ -132,7 +134,7 @@ def fill(pixels: Floats, known: Flags, target: Flags, recipe: Recipe, seed: int,
         if number < len(levels) - 1:
             start = doubled(current, level.known.shape)
             current = np.where(level.target[..., None], start, level.pixels)
-        rounds = recipe.iterations if number else recipe.finest_iterations
+        rounds = _rounds(level, number, recipe)
         share = costs[number] / total
 
         def done(fraction: float, spent: float = spent, share: float = share) -> None:
@@ -168,9 +170,15 @@ def _levels(finest: Level, radius: int, recipe: Recipe) -> list[Level]:
         levels.append(coarser)
 
 
+def _rounds(level: Level, number: int, recipe: Recipe) -> int:
+    """How often search and vote are repeated at a level, after the analogy: less often where a round costs much."""
+    wanted = recipe.iterations if number else recipe.finest_iterations
+    return min(wanted, recipe.most_votes // max(1, int(np.count_nonzero(level.target))))
+
+
 def _cost(level: Level, number: int, recipe: Recipe) -> float:
     """What a level costs, about, in any unit."""
-    rounds = 1 + (recipe.iterations if number else recipe.finest_iterations)
+    rounds = 1 + _rounds(level, number, recipe)
     sources = min(int(np.count_nonzero(level.known)), recipe.most_sources)
     return 1000 + 0.5 * sources + rounds * float(np.count_nonzero(level.target))
 
@@ -194,15 +202,22 @@ class _Scale:
 
     def run(self, current: Floats, start: Floats | None, rounds: int) -> Floats:
         """`current` (h, w, 3) after so many rounds; `start` is the coarser picture enlarged, if there is one."""
+        rounds = max(rounds, 1) if start is None else rounds
+        steps = rounds + (start is not None)
         if start is not None:
-            current = self._round(_Book(start, self._sites, self._recipe, self._rng), start, current, last=rounds == 0)
-            self._watch.done(1 / (rounds + 1))
-        book = _Book(self._level.pixels, self._sites, self._recipe, self._rng) if rounds else None
+            current = self._round(self._book(start), start, current, last=steps == 1)
+            self._watch.done(1 / steps)
+        if rounds == 0:
+            return current
+        book = self._book(self._level.pixels)
         for number in range(rounds):
-            assert book is not None
             current = self._round(book, current, current, last=number == rounds - 1, phase=number)
-            self._watch.done((number + 2) / (rounds + 1))
+            self._watch.done((number + 1 + steps - rounds) / steps)
         return current
+
+    def _book(self, pixels: Floats) -> _Book:
+        self._watch.check()
+        return _Book(pixels, self._sites, self._recipe, self._rng)
 
     def _round(self, book: _Book, asked: Floats, current: Floats, *, last: bool, phase: int = 0) -> Floats:
         """One search, with the patches of `asked`, and one vote."""
@@ -213,7 +228,8 @@ class _Scale:
         if self._matches is not None:
             matches.offer(np.arange(len(sites.centres)), self._matches.rows)
         matches.cohere(recipe.favour, recipe.rounds)
-        self._watch.check()
+        if len(left := np.flatnonzero(matches.rows == NONE)):
+            matches.offer(left, book.nearest(matches.queries[left], self._watch.check))
         self._matches = matches
         sigma = np.quantile(matches.distances, recipe.quantile) + 1e-8
         weights = self._confidence * np.exp(matches.distances / np.float32(-2 * sigma)) + np.float32(1e-12)
@@ -224,15 +240,16 @@ class _Scale:
         filled.reshape(-1, 3)[sites.places] = colours
         return filled
 
-    def _shifts(self, current: Floats, rows: np.ndarray) -> Floats:
+    def _shifts(self, current: Floats, rows: Places) -> Floats:
         """(n, 3): the mean colours of the patches less those of their sources, within bounds."""
         sites, limit = self._sites, np.float32(self._recipe.shift)
         side = (2 * sites.radius + 1, 2 * sites.radius + 1)
         there = cv2.blur(current, side).reshape(-1, 3)[sites.centres]
         here = cv2.blur(self._level.pixels, side).reshape(-1, 3)[sites.sources[rows]]
-        return (there - here).clip(-limit, limit)
+        shifts: Floats = (there - here).clip(-limit, limit)
+        return shifts
 
-    def _searched(self, phase: int) -> np.ndarray:
+    def _searched(self, phase: int) -> Places:
         """The numbers of the patches that are searched for; other ones in other rounds."""
         count = len(self._sites.centres)
         if count <= self._recipe.lattice_above:
@@ -256,10 +273,10 @@ class _Book:
         """(n, d) of the target's patches in `pixels`."""
         return self._placed(pixels, self._sites.centres)
 
-    def nearest(self, queries: Floats, check: Callable[[], None]) -> np.ndarray:
+    def nearest(self, queries: Floats, check: Callable[[], None]) -> Places:
         """(n,) the number of the nearest source."""
         return self._quantiser.nearest(queries, self._recipe.probes, check)
 
-    def _placed(self, pixels: Floats, centres: np.ndarray) -> Floats:
+    def _placed(self, pixels: Floats, centres: Places) -> Floats:
         looks = self._basis.project(pixels, centres)
         return np.concatenate([looks, self._sites.positions(centres) * self._reach], axis=1)

@@ -47,8 +47,7 @@ class Sites:
         sources = np.flatnonzero(inside(level.known, radius).ravel())
         if len(sources) > most_sources:
             away = _distance(~level.target).ravel()[sources]
-            sources = np.sort(np.argpartition(away, most_sources)[:most_sources])
-            sources = np.flatnonzero(inside(level.known, radius).ravel())[sources]
+            sources = sources[np.sort(np.argpartition(away, most_sources)[:most_sources])]
         centres = np.flatnonzero(touching(level.target, radius).ravel())
         row_at = np.full(height * width, -1, np.intp)
         row_at[sources] = np.arange(len(sources))
@@ -70,7 +69,8 @@ class Sites:
     def positions(self, places: Places) -> Floats:
         """(n, 2) row and column as fractions of the picture's diagonal."""
         rows, columns = np.divmod(places, self.shape[1])
-        return (np.stack([rows, columns], axis=1) / np.hypot(*self.shape)).astype(np.float32)
+        fractions: Floats = np.stack([rows, columns], axis=1).astype(np.float32) / np.float32(np.hypot(*self.shape))
+        return fractions
 
 
 def _distance(flags: Flags) -> NDArray[np.float32]:

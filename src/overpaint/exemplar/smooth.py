@@ -50,13 +50,13 @@ def _pulled(values: Floats, weight: Floats, sweeps: int) -> Floats:
     height, width = weight.shape
     fixed = weight[..., None]
     # `values` may hold NaN or poison where nothing is known: multiplying by zero would not take that out.
-    filled = np.where(fixed > 0, values, np.float32(0))
+    filled: Floats = np.where(fixed > 0, values, np.float32(0))
     if weight.min() > 0 or max(height, width) == 1:
         return filled
     # Summing with weights before halving is the normalised mean; clipping makes one known pixel in a cell count whole.
     mass = _halved(weight)
-    means = _halved(filled * fixed) / np.maximum(mass, np.float32(1e-6))[..., None]
-    coarse = _pulled(means, np.minimum(mass * 4, 1).astype(np.float32), sweeps)
+    means = (_halved(filled * fixed) / np.maximum(mass, 1e-6)[..., None]).astype(np.float32)
+    coarse = _pulled(means, np.minimum(mass * 4, np.float32(1)), sweeps)
     wide = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR).reshape(values.shape)
     filled = fixed * filled + (1 - fixed) * wide
     for _ in range(sweeps):
