@@ -1,0 +1,57 @@
+"""Documentation that can't drift: its code is run, its links lead somewhere, its pages are all there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from overpaint import Mask
+from overpaint.geometry import Size
+from test_untouched import picture_of
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def _blocks(page: Path) -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with the photographs that the pages speak of."""
+    monkeypatch.chdir(tmp_path)
+    samples = picture_of(Size(400, 300), "rgb", 8).samples
+    for name in ("photo.jpg", "a.jpg", "b.jpg"):
+        Image.fromarray(samples).save(name, quality=90)
+    return tmp_path
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/python.md"])
+def test_the_code_on_the_page_runs(page, folder, capsys):
+    small = Mask.box(Size(400, 300), (10, 10, 20, 20))
+    names: dict[str, object] = {"mask_a": small, "mask_b": small}
+    blocks = _blocks(ROOT / page)
+    assert blocks
+    for block in blocks:
+        exec(compile(block, page, "exec"), names)
+    if page == "docs/python.md":
+        printed = capsys.readouterr().out
+        assert "unknown setting 'strenght'; did you mean 'strength'?" in printed
+        assert "failed:" in printed
+        assert printed.count("done:") == 2
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", page.read_text()):
+        if "://" not in target:
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_readme_leads_to_every_page():
+    linked = set(re.findall(r"\(docs/([\w-]+\.md)\)", (ROOT / "README.md").read_text()))
+    assert linked == {page.name for page in (ROOT / "docs").glob("*.md")}
