@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from overpaint.exemplar.blas import _switch, one_thread
 from overpaint.exemplar.coherence import Matches
 from overpaint.exemplar.features import Basis, gathered, inside, touching
 from overpaint.exemplar.holes import parts
@@ -181,3 +182,18 @@ def test_only_the_nearest_sources_are_kept():
     sites = Sites.of(level, 3, 1000)
     assert len(sites.sources) == 1000
     assert (sites.sources % 200).max() < 80
+
+
+def test_matrix_products_get_their_threads_back():
+    """The number of threads is a property of the whole process: it is lent, and given back when the last one leaves."""
+    switch = _switch()
+    if switch is None:
+        pytest.skip("NumPy carries no OpenBLAS of its own here")
+    get, _ = switch
+    before = get()
+    with one_thread():
+        assert get() == 1
+        with one_thread():
+            pass
+        assert get() == 1
+    assert get() == before

@@ -26,6 +26,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from .blas import one_thread
 from .coherence import NONE, Matches
 from .features import Basis, Flags, Floats, Places, inside
 from .onion import onion
@@ -79,14 +80,14 @@ class Recipe:
     lattice_above: int = 10_000
     most_votes: int = 400_000
     most_sources: int = 250_000
-    depth: float = 2.0
+    depth: float = 4.0
     nearness: float = 0.1
     favour: float = 0.1
     rounds: int = 2
     decay: float = 1.3
     quantile: float = 0.75
     bandwidth: float = 0.08
-    last_bandwidth: float = 0.03
+    last_bandwidth: float = 0.02
     shift: float = 0.04
 
 
@@ -118,7 +119,11 @@ def fill(pixels: Floats, known: Flags, target: Flags, recipe: Recipe, seed: int,
     Returns:
         (h, w, 3) float32, equal to `pixels` outside the target. With no patch to copy from, a membrane.
     """
-    watch = watch or Watch()
+    with one_thread():
+        return _filled(pixels, known, target, recipe, seed, watch or Watch())
+
+
+def _filled(pixels: Floats, known: Flags, target: Flags, recipe: Recipe, seed: int, watch: Watch) -> Floats:
     smooth = np.where(target[..., None], membrane(pixels, ~target), pixels)
     radius = _fitting_radius(known, recipe.radius)
     if radius == 0:
