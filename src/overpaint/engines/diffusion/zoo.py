@@ -1,0 +1,398 @@
+"""From a model's files to networks. The one module that knows diffusers' and transformers' names.
+
+Networks are made from configurations without memory of their own (torch's meta device) and take the files' tensors as
+they are; single files of the original release are renamed by diffusers' converters. Nothing here can reach a network.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKL, AutoencoderTiny, UNet2DConditionModel
+from diffusers.loaders.single_file_utils import (
+    convert_ldm_clip_checkpoint,
+    convert_ldm_unet_checkpoint,
+    convert_ldm_vae_checkpoint,
+    convert_open_clip_checkpoint,
+)
+from diffusers.utils import logging as diffusers_logging
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+
+from overpaint.models import (
+    FAMILIES,
+    Family,
+    Kind,
+    ModelError,
+    ModelRef,
+    Prediction,
+    Vocabulary,
+    config_folder,
+    detect,
+    digest,
+    find_vocabulary,
+    read_json,
+    read_vocabulary,
+    scheduler_config,
+    unet_config,
+    weights_in,
+)
+
+from .weights import Tensors, read_tensors
+
+diffusers_logging.set_verbosity_error()  # what is wrong is raised, and advice about its pipelines helps no one here
+
+_UNET, _VAE = "model.diffusion_model.", "first_stage_model."
+_OLD_ATTENTION = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj_attn.": ".to_out.0."}
+_GUIDED = {"time_embed.cond_proj.weight": "time_embedding.cond_proj.weight"}  # LCM's, which the converters don't know
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Parts:
+    """The networks of a checkpoint."""
+
+    unet: Any
+    vae: Any
+    text_encoders: tuple[Any, ...]
+
+    @property
+    def bytes(self) -> int:
+        """How much memory the weights take."""
+        networks = (self.unet, self.vae, *self.text_encoders)
+        return sum(one.numel() * one.element_size() for network in networks for one in network.parameters())
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Loaded:
+    """A model, ready to be used; on the CPU, in evaluation mode, without gradients.
+
+    Attributes:
+        unet: UNet2DConditionModel.
+        vae: AutoencoderKL, or AutoencoderTiny.
+        text_encoders: CLIPTextModel, and for SDXL CLIPTextModelWithProjection after it.
+        tokenizers: CLIPTokenizer for each.
+        scheduler_config: The training schedule, as diffusers' schedulers take it.
+        family: The architecture.
+        channels: Of the U-Net's input: 4, or 9 with mask and masked picture.
+        prediction: What the U-Net gives.
+        lcm: Whether it is a latent consistency model.
+        digest: SHA-256 of all that decides about its results: weights, another VAE, settings of its loading.
+        zero_negative: Whether a negative prompt that says nothing is zeros (SDXL's base model).
+        bytes: How much memory the weights take.
+    """
+
+    unet: Any
+    vae: Any
+    text_encoders: tuple[Any, ...]
+    tokenizers: tuple[Any, ...]
+    scheduler_config: Mapping[str, Any]
+    family: Family
+    channels: int
+    prediction: Prediction
+    lcm: bool
+    digest: str
+    zero_negative: bool
+    bytes: int
+
+    @property
+    def tiny_vae(self) -> bool:
+        """Whether its VAE is a tiny one, whose latents have no distribution to draw from."""
+        return isinstance(self.vae, AutoencoderTiny)
+
+
+def load(ref: ModelRef, dtype: Any = torch.float32, vae_dtype: Any = None) -> Loaded:
+    """Load a model. Nothing is downloaded.
+
+    Args:
+        ref: From `overpaint.models.find`.
+        dtype: Of U-Net and text encoders.
+        vae_dtype: Of the VAE; left out, `dtype`, but float32 instead of float16 for one that can't run in it.
+
+    Raises:
+        ModelError: Files that are missing, damaged, of another kind, or pickles that were not allowed.
+    """
+    kind = ref.kind
+    if kind.what != "checkpoint" or kind.family is None or kind.prediction is None or kind.channels is None:
+        raise ModelError(f"{ref.name} is no checkpoint but a {kind.title}")
+    whole = hashlib.sha256(digest(ref.path).encode())
+    if kind.form == "folder":
+        parts = _folder(ref, dtype, vae_dtype)
+        schedule = dict(scheduler_config(kind, ref.path))
+        index = ref.path / "model_index.json"
+        zero = read_json(index).get("force_zeros_for_empty_prompt") if index.is_file() else None
+    else:
+        tensors = read_tensors(ref.path, allow_pickle=ref.allow_pickle)
+        parts = from_single_file(kind, tensors, dtype, vae_dtype, config=ref.config, own_vae=ref.vae is None)
+        schedule = dict(scheduler_config(kind, ref.config))
+        if "ztsnr" in tensors:
+            schedule["rescale_betas_zero_snr"] = True
+        zero = None
+    if ref.vae is not None:
+        parts = Parts(parts.unet, load_vae(ref.vae, kind, dtype, vae_dtype, ref), parts.text_encoders)
+        whole.update(digest(ref.vae).encode())
+    settings = [kind.prediction, kind.lcm, ref.variant, str(dtype), str(vae_dtype)]
+    settings.append(None if ref.config is None else digest(ref.config))
+    whole.update(json.dumps(settings).encode())
+    return Loaded(
+        parts.unet,
+        parts.vae,
+        parts.text_encoders,
+        _tokenizers(ref, len(parts.text_encoders)),
+        schedule,
+        kind.family,
+        kind.channels,
+        kind.prediction,
+        kind.lcm,
+        whole.hexdigest(),
+        kind.family == "sdxl" if zero is None else bool(zero),
+        parts.bytes,
+    )
+
+
+def from_single_file(
+    kind: Kind,
+    tensors: Tensors,
+    dtype: Any = torch.float32,
+    vae_dtype: Any = None,
+    *,
+    config: Path | None = None,
+    own_vae: bool = True,
+) -> Parts:
+    """The networks of a checkpoint in the original release's layout.
+
+    Args:
+        kind: What it is.
+        tensors: By their names in the file.
+        dtype: See `load`.
+        vae_dtype: See `load`.
+        config: A folder of configurations instead of the family's published ones.
+        own_vae: Whether its VAE is wanted at all.
+
+    Raises:
+        ModelError: Tensors that are missing or have other shapes than the configuration says.
+    """
+    assert kind.family is not None
+    folder = config or config_folder(kind.family)
+    unet_settings = unet_config(kind, folder)
+    renamed = {_UNET + new: tensors[_UNET + old] for old, new in _GUIDED.items() if _UNET + old in tensors}
+    for one in renamed.values():
+        unet_settings["time_cond_proj_dim"] = one.shape[1]
+    own = {name: one for name, one in tensors.items() if name.startswith(_UNET)}
+    converted = convert_ldm_unet_checkpoint(own, config=unet_settings)
+    converted |= {name.removeprefix(_UNET): one for name, one in renamed.items()}
+    _all_used(own, converted, kind)
+    unet = _filled(UNet2DConditionModel, unet_settings, converted, dtype, f"the U-Net of {FAMILIES[kind.family]}")
+    vae = None
+    if own_vae:
+        vae_tensors = {name: one for name, one in tensors.items() if name.startswith(_VAE)}
+        vae = _single_vae(vae_tensors, read_json(folder / "vae" / "config.json"), dtype, vae_dtype)
+    return Parts(unet, vae, _single_texts(kind, tensors, folder, dtype))
+
+
+def _all_used(own: Tensors, converted: Tensors, kind: Kind) -> None:
+    """The converter takes what it knows; what it left must be nothing."""
+    given, taken = sum(one.numel() for one in own.values()), sum(one.numel() for one in converted.values())
+    if taken < given:
+        assert kind.family is not None
+        raise ModelError(
+            f"this U-Net has more than one of {FAMILIES[kind.family]}: {given - taken:,} numbers have no place in it"
+        )
+
+
+def _single_vae(tensors: Tensors, config: Mapping[str, Any], dtype: Any, vae_dtype: Any) -> Any:
+    converted = convert_ldm_vae_checkpoint(dict(tensors), config=config)
+    return _filled(AutoencoderKL, config, converted, _vae_type(config, dtype, vae_dtype), "the VAE")
+
+
+def _vae_type(config: Mapping[str, Any], dtype: Any, vae_dtype: Any) -> Any:
+    if vae_dtype is not None:
+        return vae_dtype
+    return torch.float32 if dtype == torch.float16 and config.get("force_upcast", False) else dtype
+
+
+def _single_texts(kind: Kind, tensors: Tensors, folder: Path, dtype: Any) -> tuple[Any, ...]:
+    first = CLIPTextConfig(**_clip(folder / "text_encoder"))
+    if kind.family == "sd2":
+        return (_text(CLIPTextModel, first, _open_clip(first, tensors, "cond_stage_model.model."), dtype),)
+    encoders = [_text(CLIPTextModel, first, convert_ldm_clip_checkpoint(tensors), dtype)]
+    if kind.family == "sdxl":
+        second = CLIPTextConfig(**_clip(folder / "text_encoder_2"))
+        converted = _open_clip(second, tensors, "conditioner.embedders.1.model.")
+        encoders.append(_text(CLIPTextModelWithProjection, second, converted, dtype))
+    return tuple(encoders)
+
+
+def _open_clip(config: Any, tensors: Tensors, prefix: str) -> dict[str, torch.Tensor]:
+    """Renamed by diffusers' converter, which only asks the model for its width."""
+    holder = type("Holder", (), {"config": config})()
+    converted: dict[str, torch.Tensor] = convert_open_clip_checkpoint(holder, tensors, prefix=prefix)
+    return converted
+
+
+def _clip(folder: Path) -> dict[str, Any]:
+    config = read_json(folder / "config.json")
+    inner = config.get("text_config")
+    return {**config, **inner} if isinstance(inner, dict) else config
+
+
+def _text(cls: Any, config: Any, tensors: Tensors, dtype: Any) -> Any:
+    """A text encoder. Layers beyond its last (SD 2 leaves out the 24th) and what it does not have are dropped."""
+    with torch.device("meta"):
+        network = cls(config)
+    wrapped = any(name.startswith("text_model.") for name in network.state_dict())
+    named = {}
+    for name, one in tensors.items():
+        plain = name.removeprefix("text_model.")
+        named[f"text_model.{plain}" if wrapped and not plain.startswith("text_projection") else plain] = one
+    return _put(network, named, dtype, "the text encoder", strict=False)
+
+
+def _filled(
+    cls: Any, config: Mapping[str, Any], tensors: Tensors, dtype: Any, what: str, *, strict: bool = True
+) -> Any:
+    with torch.device("meta"):
+        network = cls.from_config(dict(config))
+    return _put(network, tensors, dtype, what, strict=strict)
+
+
+def _put(network: Any, tensors: Tensors, dtype: Any, what: str, *, strict: bool) -> Any:
+    """Give a network without memory its tensors; every one must be there and have its shape."""
+    wanted = network.state_dict()
+    missing = sorted(set(wanted) - set(tensors))
+    if missing:
+        raise ModelError(
+            f"{what} lacks {len(missing)} of its {len(wanted)} tensors ({missing[0]}, ...): "
+            "the file is incomplete or of another kind"
+        )
+    unknown = sorted(set(tensors) - set(wanted)) if strict else []
+    if unknown:
+        raise ModelError(f"{what} has {len(unknown)} tensors that it should not have ({unknown[0]}, ...)")
+    given = {}
+    for name, one in wanted.items():
+        if tuple(one.shape) != tuple(tensors[name].shape):
+            raise ModelError(
+                f"{what} is of other sizes than its configuration says: {name} is {tuple(tensors[name].shape)}, "
+                f"and should be {tuple(one.shape)}"
+            )
+        given[name] = tensors[name].to(dtype) if tensors[name].is_floating_point() else tensors[name]
+    network.load_state_dict(given, strict=True, assign=True)
+    for name, buffer in list(network.named_buffers()):
+        if buffer.device.type == "meta" and name.endswith("position_ids"):  # CLIP's: 0, 1, 2 ...; no file has it
+            owner = network.get_submodule(name.rpartition(".")[0])
+            owner.position_ids = torch.arange(buffer.shape[-1]).expand(buffer.shape)
+    return network.requires_grad_(False).eval()
+
+
+def _folder(ref: ModelRef, dtype: Any, vae_dtype: Any) -> Parts:
+    path = ref.path
+    config = unet_config(ref.kind, path)
+    unet = _filled(UNet2DConditionModel, config, _component(path / "unet", ref), dtype, "the U-Net")
+    vae = None if ref.vae is not None else _folder_vae(path / "vae", dtype, vae_dtype, ref)
+    encoders = []
+    for name in ("text_encoder", "text_encoder_2"):
+        folder = path / name
+        if not folder.is_dir() and name == "text_encoder_2" and ref.kind.family != "sdxl":
+            continue
+        cls = CLIPTextModel if name == "text_encoder" else CLIPTextModelWithProjection
+        encoders.append(_text(cls, CLIPTextConfig(**_clip(folder)), _component(folder, ref), dtype))
+    return Parts(unet, vae, tuple(encoders))
+
+
+def _component(folder: Path, ref: ModelRef) -> dict[str, torch.Tensor]:
+    """The weights in one component's folder: the variant that was asked for, else the plain ones, else what is there."""
+    sets = weights_in(folder)
+    if ref.variant is not None and ref.variant in sets:
+        found = sets[ref.variant]
+    else:
+        found = sets.get("") or sets.get("fp16") or next(iter(sets.values()), {})
+    path = found.get("safetensors") or found.get("pickle")
+    if path is None:
+        raise ModelError(f"{folder} has no weights: the model's download is incomplete")
+    return read_tensors(path, allow_pickle=ref.allow_pickle)
+
+
+def _folder_vae(folder: Path, dtype: Any, vae_dtype: Any, ref: ModelRef) -> Any:
+    config = read_json(folder / "config.json")
+    tensors = _component(folder, ref)
+    if config.get("_class_name") == "AutoencoderTiny":
+        return _filled(AutoencoderTiny, config, tensors, vae_dtype or dtype, "the tiny VAE")
+    return _filled(AutoencoderKL, config, _newer(tensors), _vae_type(config, dtype, vae_dtype), "the VAE")
+
+
+def _newer(tensors: Tensors) -> dict[str, torch.Tensor]:
+    """Attention layers by the names that they have had since diffusers 0.17; published VAEs still have older ones."""
+    named = {}
+    for name, one in tensors.items():
+        for old, new in _OLD_ATTENTION.items():
+            if ".attentions." in name:
+                name = name.replace(old, new)  # noqa: PLW2901
+        named[name] = one[:, :, 0, 0] if ".attentions." in name and one.ndim == 4 else one
+    return named
+
+
+def load_vae(path: Path, kind: Kind, dtype: Any, vae_dtype: Any, ref: ModelRef) -> Any:
+    """A VAE of its own: a folder, a file in either layout, a tiny one, or that of a whole checkpoint.
+
+    Args:
+        path: The file or folder.
+        kind: Of the checkpoint that it is for: a file without configuration gets the family's.
+        dtype: See `load`.
+        vae_dtype: See `load`.
+        ref: Whose configurations and permissions hold.
+
+    Raises:
+        ModelError: Not a VAE, damaged, or for another family.
+    """
+    assert kind.family is not None
+    found = detect(path)
+    if path.is_dir():
+        folder = path / "vae" if (path / "vae").is_dir() else path
+        return _folder_vae(folder, dtype, vae_dtype, ref)
+    if found.what == "checkpoint" and found.family not in (kind.family, None) and "sdxl" in (found.family, kind.family):
+        raise ModelError(f"{path.name} is of {FAMILIES[found.family or 'sd1']}: its VAE does not go with {ref.name}")
+    tensors = read_tensors(path, allow_pickle=ref.allow_pickle)
+    if found.what == "tiny-vae":
+        config = read_json(config_folder("taesd") / "config.json")
+        return _filled(AutoencoderTiny, config, tensors, vae_dtype or dtype, "the tiny VAE")
+    config = read_json((ref.config or config_folder(kind.family)) / "vae" / "config.json")
+    if found.layout == "diffusers":
+        return _filled(AutoencoderKL, config, _newer(tensors), _vae_type(config, dtype, vae_dtype), "the VAE")
+    kept = {
+        name: one for name, one in tensors.items() if name.startswith((_VAE, "encoder.", "decoder.", "quant", "post"))
+    }
+    if any(name.startswith(_VAE) for name in kept):
+        kept = {name: one for name, one in kept.items() if name.startswith(_VAE)}
+    return _single_vae(kept, config, dtype, vae_dtype)
+
+
+def _tokenizers(ref: ModelRef, count: int) -> tuple[Any, ...]:
+    """A tokenizer for each text encoder. OpenCLIP's encoders were trained with "!" after the end, OpenAI's with the end."""
+    shared: Vocabulary | None = None
+    found = []
+    for number in range(count):
+        folder = ref.path / ("tokenizer" if number == 0 else "tokenizer_2")
+        pad = "!" if ref.kind.family == "sd2" or number == 1 else "<|endoftext|>"
+        vocabulary = None
+        if ref.kind.form == "folder" and folder.is_dir():
+            vocabulary, pad = read_vocabulary(folder), _pad(folder) or pad
+        if vocabulary is None:
+            shared = shared or find_vocabulary(ref.vocabulary or ref.path)
+            vocabulary = shared
+        merges = list(vocabulary.merges)
+        found.append(CLIPTokenizer(vocab=dict(vocabulary.tokens), merges=merges, pad_token=pad, model_max_length=77))
+    return tuple(found)
+
+
+def _pad(folder: Path) -> str:
+    for name in ("tokenizer_config.json", "special_tokens_map.json"):
+        if (folder / name).is_file():
+            pad = read_json(folder / name).get("pad_token")
+            pad = pad.get("content") if isinstance(pad, dict) else pad
+            if pad:
+                return str(pad)
+    return ""

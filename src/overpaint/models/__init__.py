@@ -1,0 +1,58 @@
+"""Models: what there is, where it is, what kind it is, whether it is whole. Nothing here loads a weight.
+
+`find` gives the reference that the diffusion engine loads from.
+"""
+
+from __future__ import annotations
+
+from .catalogue import CATALOGUE, Listed, listed
+from .configs import config_folder, scheduler_config, unet_config
+from .detect import detect, read_json, require, weights_in
+from .download import DownloadError, get
+from .headers import Table, TensorInfo, read_table
+from .places import home, hub_snapshot, store_folder
+from .store import Entry, Note, add, entries, entry, find, find_part, remove, verify
+from .values import FAMILIES, Family, Kind, ModelError, ModelRef, Prediction
+from .verify import digest, known_digest
+from .vocabulary import Vocabulary, find_vocabulary, read_vocabulary
+
+__all__ = [
+    "CATALOGUE",
+    "FAMILIES",
+    "DownloadError",
+    "Entry",
+    "Family",
+    "Kind",
+    "Listed",
+    "ModelError",
+    "ModelRef",
+    "Note",
+    "Prediction",
+    "Table",
+    "TensorInfo",
+    "Vocabulary",
+    "add",
+    "config_folder",
+    "detect",
+    "digest",
+    "entries",
+    "entry",
+    "find",
+    "find_part",
+    "find_vocabulary",
+    "get",
+    "home",
+    "hub_snapshot",
+    "known_digest",
+    "listed",
+    "read_json",
+    "read_table",
+    "read_vocabulary",
+    "remove",
+    "require",
+    "scheduler_config",
+    "store_folder",
+    "unet_config",
+    "verify",
+    "weights_in",
+]

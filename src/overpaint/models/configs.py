@@ -1,0 +1,37 @@
+"""The published parameters of each family, for single files, which carry none. They are this package's data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from .detect import read_json
+from .values import Kind
+
+_DATA = Path(__file__).parent / "data"
+
+
+def config_folder(family: str) -> Path:
+    """The folder of a family's configurations, in diffusers' layout ("taesd" for the tiny VAE: a single one)."""
+    return _DATA / family
+
+
+def unet_config(kind: Kind, folder: Path | None = None) -> dict[str, Any]:
+    """The U-Net's parameters for a kind: those of its family, with its own channels.
+
+    SD 2's 768 models compute their attention in single precision (`attn_precision: fp32` of the original release).
+    """
+    assert kind.family is not None
+    config = read_json((folder or config_folder(kind.family)) / "unet" / "config.json")
+    config["in_channels"] = kind.channels or config.get("in_channels", 4)
+    if kind.family == "sd2" and kind.prediction == "v":
+        config["upcast_attention"] = True
+    return config
+
+
+def scheduler_config(kind: Kind, folder: Path | None = None) -> dict[str, Any]:
+    """The training schedule of a kind: that of its family, with its own prediction."""
+    assert kind.family is not None
+    config = read_json((folder or config_folder(kind.family)) / "scheduler" / "scheduler_config.json")
+    config["prediction_type"] = "v_prediction" if kind.prediction == "v" else "epsilon"
+    return config

@@ -1,0 +1,340 @@
+"""What a file or folder of weights is, told from names, shapes and configurations. No weight is loaded.
+
+The families differ in ways that do not depend on their sizes: SD 1 projects into its attention with 1x1 convolutions,
+SD 2 with linears; SDXL embeds a label (the pictures' sizes) beside the time.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from .headers import Table, TensorInfo, read_table
+from .values import FAMILIES, Family, Form, Kind, ModelError, Precision, Prediction, What
+
+UNET = "model.diffusion_model."
+_WEIGHTS = re.compile(
+    r"(?:diffusion_pytorch_)?model(?:\.(?P<variant>[A-Za-z0-9_]+))?\.(?:safetensors|bin)(?:\.index\.json)?"
+)
+_WIDTHS: dict[int, Family] = {768: "sd1", 1024: "sd2", 2048: "sdxl"}
+_PRECISIONS: dict[str, Precision] = {
+    "F32": "fp32",
+    "F64": "fp32",
+    "F16": "fp16",
+    "BF16": "bf16",
+    "F8_E4M3": "fp8",
+    "F8_E5M2": "fp8",
+}
+_OTHERS = (
+    ("double_blocks.0.img_attn", "a FLUX model, a family that is not painted with yet"),
+    ("single_transformer_blocks.0.", "a FLUX model, a family that is not painted with yet"),
+    ("joint_blocks.0.", "a Stable Diffusion 3 model, a family that is not painted with yet"),
+    ("ip_adapter.", "an IP-Adapter"),
+    ("adapter.body.", "a T2I-Adapter"),
+    ("motion_modules.0.", "an AnimateDiff motion module"),
+    ("model.1.sub.0.", "an upscaler (ESRGAN)"),
+    ("body.0.rdb1.", "an upscaler (ESRGAN)"),
+    ("generator.model.", "an erase model (LaMa)"),
+)
+
+
+def detect(path: Path) -> Kind:
+    """What a file or folder is.
+
+    Raises:
+        ModelError: It is not there, cut short, damaged, or a pickle that would run code.
+    """
+    if path.is_dir():
+        return _folder(path)
+    if not path.exists():
+        raise ModelError(f"there is no file {path}")
+    return of_table(read_table(path), path)
+
+
+def require(kind: Kind, name: str) -> Kind:
+    """The kind, if it can be painted with; else an error that says what it is and where it belongs.
+
+    Raises:
+        ModelError: It is no checkpoint of a family that is known.
+    """
+    if kind.what == "checkpoint" and kind.family is not None:
+        return kind
+    places: dict[What, str] = {
+        "checkpoint": "its family is not known",
+        "lora": "name it in the prompt, as <lora:NAME:1>, beside a checkpoint",
+        "vae": "give it as the VAE of a checkpoint",
+        "tiny-vae": "give it as the VAE of a checkpoint",
+        "embedding": "name it in the prompt, beside a checkpoint",
+        "controlnet": "it steers a checkpoint, and is none",
+        "unet": "it lacks the VAE and text encoder of a whole checkpoint",
+        "text-encoder": "it is one part of a checkpoint",
+        "other": f"it seems to be {kind.because}" if kind.because else "its weights have no names that are known",
+    }
+    what = "of a known kind" if kind.what == "other" else f"but a {kind.title}"
+    joint = "; " if kind.what != "other" else ": "
+    raise ModelError(f"{name} is no checkpoint {what}{joint}{places[kind.what]}")
+
+
+def of_table(table: Table, path: Path) -> Kind:
+    """What a file with these tensors is."""
+    names, form = table.tensors, table.form
+    precision = _precision(names)
+    plain = Kind("other", form, precision=precision)
+    for look in (_lora, _embedding, _controlnet, _ldm, _unet, _autoencoder, _text_encoder):
+        found = look(table, path, plain)
+        if found is not None:
+            return found
+    for part, title in _OTHERS:
+        if any(part in name for name in names):
+            return replace(plain, because=title)
+    return plain
+
+
+def _precision(tensors: Mapping[str, TensorInfo]) -> Precision:
+    sizes: Counter[Precision] = Counter()
+    for one in tensors.values():
+        if one.dtype in _PRECISIONS:
+            sizes[_PRECISIONS[one.dtype]] += one.bytes
+    if not sizes:
+        return "fp32"
+    (most, amount), whole = sizes.most_common(1)[0], sizes.total()
+    return most if amount >= 0.7 * whole else "mixed"  # a VAE kept in fp32 does not make a checkpoint fp32
+
+
+def _ldm(table: Table, path: Path, plain: Kind) -> Kind | None:
+    names = table.tensors
+    first = names.get(f"{UNET}input_blocks.0.0.weight")
+    if first is None:
+        return None
+    channels = first.shape[1]
+    family, other = _ldm_family(names, channels)
+    if other:
+        return replace(plain, because=other)
+    whole = any(name.startswith("first_stage_model.") for name in names) and any(
+        name.startswith(("cond_stage_model.", "conditioner.embedders.")) for name in names
+    )
+    prediction, because = _prediction(family, channels, table, path)
+    lcm = f"{UNET}time_embed.cond_proj.weight" in names or _named(path, r"(?<![a-z])lcm(?![a-z])")
+    return replace(
+        plain,
+        what="checkpoint" if whole else "unet",
+        family=family,
+        channels=channels,
+        prediction=prediction,
+        because=because,
+        lcm=lcm,
+    )
+
+
+def _ldm_family(names: Mapping[str, TensorInfo], channels: int) -> tuple[Family, str]:
+    label = names.get(f"{UNET}label_emb.0.0.weight")
+    convolved = any(name.endswith(".1.proj_in.weight") and len(one.shape) == 4 for name, one in names.items())
+    family: Family = "sdxl" if label is not None else "sd1" if convolved else "sd2"
+    if label is not None and label.shape[1] == 2560:
+        return family, "the refiner of SDXL; use the base or an inpainting model"
+    if channels not in (4, 9):
+        made = {8: "InstructPix2Pix", 5: "depth-to-image", 7: "an upscaler"}.get(channels, "something else")
+        return family, f"a {FAMILIES[family]} model made for {made}: its U-Net takes {channels} channels, not 4 or 9"
+    return family, ""
+
+
+def _named(path: Path, pattern: str) -> bool:
+    return re.search(pattern, path.name.lower()) is not None
+
+
+def _prediction(family: Family, channels: int, table: Table, path: Path) -> tuple[Prediction, str]:
+    """What a single file's network predicts, and what that is told from. The weights themselves don't say it."""
+    for ending in (".yaml", ".yml"):
+        beside = path.with_suffix(ending)
+        if beside.is_file():
+            text = beside.read_text(encoding="utf-8", errors="replace")[:100_000]
+            v = re.search(r"""parameterization\s*:\s*['"]?v\b""", text) is not None
+            return ("v" if v else "epsilon"), f"told by {beside.name}"
+    told = " ".join(table.metadata.get(key, "") for key in ("modelspec.prediction_type", "prediction_type"))
+    if told.strip():
+        return ("v" if told.strip().lower().startswith("v") else "epsilon"), "told by the file's metadata"
+    if "v_pred" in table.tensors or _named(path, r"v[-_ ]?pred"):
+        return "v", "told by the file's name or a mark in it"
+    if family != "sd2":
+        return "epsilon", "what its family predicts"
+    if channels == 9:
+        return "epsilon", "what inpainting models of SD 2 predict"
+    if table.numbers.get("global_step") == 875_000 or _named(path, r"512|base|eps"):
+        return "epsilon", "told by its name or its training step: a 512 model"
+    return "v", "what SD 2 models of 768 predict; a file NAME.yaml beside it can say otherwise"
+
+
+def _unet(table: Table, path: Path, plain: Kind) -> Kind | None:
+    names = table.tensors
+    if "conv_in.weight" not in names or not any(name.startswith("down_blocks.") for name in names):
+        return None
+    family: Family = "sd2"
+    if "add_embedding.linear_1.weight" in names:
+        family = "sdxl"
+    elif any(name.endswith(".proj_in.weight") and len(one.shape) == 4 for name, one in names.items()):
+        family = "sd1"
+    lcm = "time_embedding.cond_proj.weight" in names
+    channels = names["conv_in.weight"].shape[1]
+    return replace(plain, what="unet", family=family, channels=channels, lcm=lcm, layout="diffusers")
+
+
+def _lora(table: Table, path: Path, plain: Kind) -> Kind | None:
+    names = table.tensors
+    methods = {
+        "lora": (".lora_up.", ".lora_down.", ".lora_A.", ".lora_B.", ".lora.up.", "_lora.up.", "lora_linear_layer.up."),
+        "loha": (".hada_w1_a",),
+        "lokr": (".lokr_w1", ".lokr_w2"),
+        "oft": (".oft_blocks", ".oft_diag"),
+        "glora": (".a1.weight",),
+        "ia3": (".on_input",),
+    }
+    found = next((one for one, parts in methods.items() if any(p in name for name in names for p in parts)), "")
+    if not found:
+        return None
+    method = "dora" if any(".dora_scale" in n or "magnitude_vector" in n for n in names) else found
+    return replace(plain, what="lora", family=_lora_family(names), method=method)
+
+
+def _lora_family(names: Mapping[str, TensorInfo]) -> Family | None:
+    """By the width of the text that the cross-attention reads; by a second text encoder where it has no such layer."""
+    into = re.compile(r"attn2[._]to_k.*(?:lora_down|lora_A|lora\.down|hada_w1_b|hada_w2_b|lokr_w2_b)")
+    for name, one in names.items():
+        if into.search(name) and len(one.shape) >= 2 and one.shape[1] in _WIDTHS:
+            return _WIDTHS[one.shape[1]]
+    if any(name.startswith(("lora_te2_", "text_encoder_2.")) for name in names):
+        return "sdxl"
+    for name, one in names.items():
+        if name.startswith(("lora_te_", "text_encoder.")) and len(one.shape) == 2:
+            text = re.search(r"q_proj.*(?:lora_down|lora_A|lora\.down|lora_linear_layer\.down)", name)
+            if text and one.shape[1] in (768, 1024):
+                return _WIDTHS[one.shape[1]]
+    return None
+
+
+def _embedding(table: Table, path: Path, plain: Kind) -> Kind | None:
+    names = table.tensors
+    if {"clip_l", "clip_g"} <= set(names):
+        return replace(plain, what="embedding", family="sdxl")
+    vectors = [one for name, one in names.items() if name == "emb_params" or name.startswith("string_to_param.")]
+    if not vectors and len(names) == 1:  # diffusers keeps one tensor, under the word that stands for it
+        vectors = [one for one in names.values() if len(one.shape) <= 2 and one.shape[-1:] in ((768,), (1024,))]
+    if not vectors:
+        return None
+    return replace(plain, what="embedding", family=_WIDTHS.get(vectors[0].shape[-1]))
+
+
+def _controlnet(table: Table, path: Path, plain: Kind) -> Kind | None:
+    marks = ("control_model.", "controlnet_cond_embedding.", "input_hint_block.", "controlnet_down_blocks.")
+    return replace(plain, what="controlnet") if any(name.startswith(marks) for name in table.tensors) else None
+
+
+def _autoencoder(table: Table, path: Path, plain: Kind) -> Kind | None:
+    names = {name.removeprefix("first_stage_model.") for name in table.tensors}
+    if {"encoder.conv_in.weight", "decoder.conv_in.weight"} <= names:
+        latent = (
+            table.tensors.get("decoder.conv_in.weight") or table.tensors["first_stage_model.decoder.conv_in.weight"]
+        )
+        if latent.shape[1] != 4:
+            return replace(plain, because=f"a VAE of {latent.shape[1]} latent channels, for another family")
+        layout = "diffusers" if any(name.startswith("encoder.down_blocks.") for name in names) else "ldm"
+        return replace(plain, what="vae", layout="diffusers" if layout == "diffusers" else "ldm")
+    if {"encoder.layers.0.weight", "decoder.layers.0.weight"} <= names:
+        return replace(plain, what="tiny-vae", layout="diffusers")
+    return None
+
+
+def _text_encoder(table: Table, path: Path, plain: Kind) -> Kind | None:
+    marks = ("text_model.embeddings.token_embedding.weight", "embeddings.token_embedding.weight")
+    return replace(plain, what="text-encoder") if any(name in table.tensors for name in marks) else None
+
+
+def weights_in(folder: Path) -> dict[str, dict[Form, Path]]:
+    """The sets of weights of one component's folder: by variant ("" is the plain one), then by form."""
+    found: dict[str, dict[Form, Path]] = {}
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        match = _WEIGHTS.fullmatch(
+            path.name.replace("pytorch_model.", "model.") if "diffusion" not in path.name else path.name
+        )
+        if match and path.is_file():
+            form: Form = "pickle" if ".bin" in path.name else "safetensors"
+            found.setdefault(match["variant"] or "", {})[form] = path
+    return found
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A configuration. Raises ModelError when it is not there or not a JSON object."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ModelError(f"can't read {path}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise ModelError(f"{path} is damaged: it is not JSON ({error})") from error
+    if not isinstance(value, dict):
+        raise ModelError(f"{path} is damaged: it should be a JSON object")
+    return value
+
+
+def _folder(path: Path) -> Kind:
+    if (path / "adapter_config.json").is_file():
+        return Kind("lora", "folder", method="lora", layout="diffusers")
+    if (path / "unet" / "config.json").is_file():
+        return _pipeline(path)
+    if (path / "config.json").is_file():
+        name = str(read_json(path / "config.json").get("_class_name", ""))
+        precision = _folder_precision(path)
+        match name:
+            case "AutoencoderKL":
+                return Kind("vae", "folder", precision=precision, layout="diffusers")
+            case "AutoencoderTiny":
+                return Kind("tiny-vae", "folder", precision=precision, layout="diffusers")
+            case "UNet2DConditionModel":
+                return Kind("unet", "folder", precision=precision, layout="diffusers")
+        if "ControlNet" in name:
+            return Kind("controlnet", "folder", precision=precision, layout="diffusers")
+        return Kind("other", "folder", because=f"a {name}" if name else "", layout="diffusers")
+    if (path / "model_index.json").is_file():
+        name = str(read_json(path / "model_index.json").get("_class_name", "another kind"))
+        return Kind("other", "folder", because=f"a pipeline of {name}, without a U-Net", layout="diffusers")
+    return Kind("other", "folder", because="a folder without a model in it")
+
+
+def _pipeline(path: Path) -> Kind:
+    unet = read_json(path / "unet" / "config.json")
+    family: Family = "sd2" if unet.get("use_linear_projection") else "sd1"
+    family = "sdxl" if unet.get("addition_embed_type") == "text_time" else family
+    channels = int(unet.get("in_channels", 4))
+    plain = Kind("other", "folder", layout="diffusers")
+    if channels not in (4, 9):
+        return replace(plain, because=f"a model whose U-Net takes {channels} channels, not 4 or 9")
+    if family == "sdxl" and not (path / "text_encoder").is_dir():
+        return replace(plain, because="the refiner of SDXL; use the base or an inpainting model")
+    scheduler = path / "scheduler" / "scheduler_config.json"
+    settings = read_json(scheduler) if scheduler.is_file() else {}
+    said = str(settings.get("prediction_type", "epsilon"))
+    if said not in ("epsilon", "v_prediction"):
+        return replace(plain, because=f"a model that predicts {said!r}, not the noise or v")
+    return Kind(
+        "checkpoint",
+        "folder",
+        family=family,
+        channels=channels,
+        prediction="v" if said == "v_prediction" else "epsilon",
+        lcm=unet.get("time_cond_proj_dim") is not None or settings.get("_class_name") == "LCMScheduler",
+        precision=_folder_precision(path / "unet"),
+        layout="diffusers",
+        because="told by its scheduler's configuration",
+    )
+
+
+def _folder_precision(folder: Path) -> Precision:
+    sets = weights_in(folder)
+    plain = sets.get("") or next(iter(sets.values()), {})
+    path = plain.get("safetensors")
+    if path is None or path.suffix == ".json":
+        return "fp16" if "fp16" in sets and "" not in sets else "fp32"
+    return _precision(read_table(path).tensors)

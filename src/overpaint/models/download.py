@@ -1,0 +1,249 @@
+"""Models from Hugging Face's hub, only when the user asked for one by its name.
+
+What is needed of a repository is chosen from its list of files; each file is fetched into a hidden folder of the
+store (what is there of it already is not fetched again), checked against the digest that the hub gives, and the whole
+gets its name in one step.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, Protocol
+
+from overpaint.errors import OutputError, OverpaintError
+
+from .catalogue import LICENCES, listed
+from .detect import detect
+from .places import ENDINGS, file_name, hub_parts, store_folder
+from .store import Entry, Note, discard, entry, licence_of, write_note, writing
+from .values import ModelError
+from .verify import digest
+
+_UNUSED = ("safety_checker", "feature_extractor", "image_encoder", "onnx", "openvino", "flax", "coreml")
+
+
+class DownloadError(OverpaintError):
+    """The hub can't be reached, or did not send what it said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """One file of a repository: its path, bytes, and SHA-256 where the hub says it (large files)."""
+
+    path: str
+    size: int
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A repository: its revision, its files, its licence as the hub calls it."""
+
+    revision: str
+    files: tuple[Remote, ...]
+    licence: str = ""
+
+
+class Hub(Protocol):
+    """The hub, or what stands in for it in a test."""
+
+    def listing(self, repository: str) -> Listing:
+        """What a repository has."""
+
+    def fetch(self, repository: str, revision: str, file: Remote, folder: Path) -> None:
+        """Put a file at its path within a folder, going on from what is there."""
+
+
+def choose(files: Iterable[Remote], *, variant: str | None = None, pickles: bool = False) -> tuple[Remote, ...]:
+    """The files of a repository that a model needs: one set of weights for each part, configurations, its card.
+
+    Args:
+        files: All that it has.
+        variant: "fp16" or "" for the plain weights; None: half precision where every part has it.
+        pickles: Whether weights may be pickles where there is no other form.
+
+    Raises:
+        ModelError: It has no weights of the wanted form.
+    """
+    kept = [one for one in files if PurePosixPath(one.path).parts[0] not in _UNUSED]
+    pipeline = any(one.path == "model_index.json" for one in kept)
+    weights = [one for one in kept if one.path.endswith((*ENDINGS, ".index.json")) and ("/" in one.path) == pipeline]
+    folders = sorted({str(PurePosixPath(one.path).parent) for one in weights})
+    chosen: list[Remote] = []
+    for folder in folders:
+        inside = [one for one in weights if str(PurePosixPath(one.path).parent) == folder]
+        chosen += _set_of(inside, variant, pickles=pickles)
+    if not any(one.path.endswith(ENDINGS) for one in chosen):
+        what = "no weights" if not weights else "weights as pickles only (--allow-pickle takes them)"
+        raise ModelError(f"this repository has {what}")
+    texts = [one for one in kept if _text(one.path) and not one.path.endswith(".index.json")]
+    return tuple(sorted({*chosen, *texts}, key=lambda one: one.path))
+
+
+def _text(path: str) -> bool:
+    parts = PurePosixPath(path).parts
+    name = parts[-1].lower()
+    return len(parts) <= 2 and (
+        name.endswith((".json", ".yaml")) or name in ("merges.txt", "readme.md") or "license" in name
+    )
+
+
+def _set_of(files: list[Remote], variant: str | None, *, pickles: bool) -> list[Remote]:
+    """One set of weights out of a folder's: safetensors before pickles, the variant if there is one."""
+    safe = [one for one in files if ".safetensors" in one.path]
+    pool = safe or (files if pickles else [])
+    half = [one for one in pool if ".fp16." in one.path or "-fp16" in one.path]
+    plain = [one for one in pool if not re.search(r"\.(fp16|non_ema|ema)\.", one.path) and one not in half]
+    if variant == "":
+        found = plain
+    elif variant is not None:
+        found = [one for one in pool if f".{variant}." in one.path] or plain
+    else:
+        found = half or plain
+    names = {PurePosixPath(one.path).name for one in found}
+    for family in (r"diffusion_pytorch_model", r"(pytorch_)?model"):
+        own = [one for one in found if re.match(family + r"[.-]", PurePosixPath(one.path).name)]
+        if own:
+            return own
+    return found if len(names) <= 1 else [max(found, key=lambda one: one.size)]
+
+
+def get(
+    name: str,
+    *,
+    variant: str | None = None,
+    allow_pickle: bool = False,
+    hub: Hub | None = None,
+    on_file: Callable[[str, int, int], None] | None = None,
+) -> Entry:
+    """Download a model into the store, unless it is there.
+
+    Args:
+        name: Of the catalogue, or OWNER/NAME (or OWNER/NAME/FILE) of the hub.
+        variant: See `choose`.
+        allow_pickle: See `choose`.
+        hub: Who sends it.
+        on_file: Told before each file: its name, the bytes that are done and those of all files.
+
+    Raises:
+        ModelError: No such name; nothing in it that can be used.
+        DownloadError: The hub can't be reached, refuses, or sent something else than it said.
+        OutputError: The store can't be written to, or has it already.
+    """
+    row = listed(name)
+    parts = hub_parts(row.hub if row is not None else name)
+    if parts is None:
+        raise ModelError(f"{name!r} is no name of the hub or the catalogue: OWNER/NAME, or one of 'models list --all'")
+    owner, repository, file = parts
+    whole = f"{owner}/{repository}"
+    stem = file_name(whole)
+    target = store_folder() / (f"{stem}--{PurePosixPath(file).name}" if file else stem)
+    if target.exists():
+        raise OutputError(
+            f"{whole} is here already ({target}); 'overpaint models remove {whole}' makes room for a new one"
+        )
+    source = hub or HuggingFace()
+    listing = source.listing(whole)
+    if file:
+        chosen = tuple(one for one in listing.files if one.path == file)
+        if not chosen:
+            raise ModelError(f"{whole} has no file {file}")
+        if not file.endswith(".safetensors") and not allow_pickle:
+            raise ModelError(f"{file} is a pickle, which can hold code: --allow-pickle takes it, weights only")
+    else:
+        chosen = choose(listing.files, variant=variant, pickles=allow_pickle)
+    partial = store_folder() / f".{stem}.partial"
+    with writing(partial):
+        partial.mkdir(parents=True, exist_ok=True)
+        _fetch_all(source, whole, listing.revision, chosen, partial, on_file)
+        fetched = partial / file if file else partial
+        kind = detect(fetched)
+        if kind.what == "other":
+            raise ModelError(f"{whole} is not a model that can be used here: {kind.because or 'of no known kind'}")
+        discard(partial / ".cache")
+        licence = licence_of(fetched) or LICENCES.get(listing.licence, listing.licence)
+        fetched.rename(target)
+        if file:
+            discard(partial)
+    licence = licence or (row.licence if row is not None else "")
+    write_note(target, Note(f"{whole}@{listing.revision}", licence, digest(target)))
+    return entry(target.stem if file else whole, paths=False)
+
+
+def _fetch_all(
+    hub: Hub,
+    repository: str,
+    revision: str,
+    files: tuple[Remote, ...],
+    folder: Path,
+    on_file: Callable[[str, int, int], None] | None,
+) -> None:
+    done, whole = 0, sum(one.size for one in files)
+    for one in files:
+        place = folder / one.path
+        if folder.resolve() not in place.resolve().parents:
+            raise DownloadError(f"the hub named a file outside the model's folder: {one.path!r}")
+        if on_file is not None:
+            on_file(one.path, done, whole)
+        if not _complete(place, one):
+            hub.fetch(repository, revision, one, folder)
+            if not _complete(place, one):
+                place.unlink(missing_ok=True)
+                raise DownloadError(f"{one.path} of {repository} did not arrive as the hub has it; run the same again")
+        done += one.size
+    if on_file is not None:
+        on_file("", done, whole)
+
+
+def _complete(place: Path, file: Remote) -> bool:
+    if not place.is_file() or place.stat().st_size != file.size:
+        return False
+    if file.sha256 is None:
+        return True
+    with place.open("rb") as reading:
+        return hashlib.file_digest(reading, "sha256").hexdigest() == file.sha256
+
+
+class HuggingFace:
+    """The hub itself, through huggingface_hub."""
+
+    def listing(self, repository: str) -> Listing:
+        """What a repository has."""
+        from huggingface_hub import HfApi
+
+        try:
+            about = HfApi().model_info(repository, files_metadata=True, timeout=20)
+        except Exception as error:
+            raise _unreachable(repository, error) from error
+        files = tuple(
+            Remote(str(one.rfilename), int(one.size or 0), one.lfs.sha256 if one.lfs is not None else None)
+            for one in about.siblings or ()
+        )
+        card: Any = about.card_data or {}
+        return Listing(str(about.sha), files, str(card.get("license") or ""))
+
+    def fetch(self, repository: str, revision: str, file: Remote, folder: Path) -> None:
+        """Put a file at its path within a folder, going on from what is there. Shows its own progress."""
+        from huggingface_hub import hf_hub_download
+
+        try:
+            hf_hub_download(repository, file.path, revision=revision, local_dir=folder)
+        except Exception as error:
+            raise _unreachable(repository, error) from error
+
+
+def _unreachable(repository: str, error: Exception) -> DownloadError:
+    name = type(error).__name__
+    if "Gated" in name:
+        return DownloadError(f"{repository} asks you to accept its licence: do so on its page, then 'hf auth login'")
+    if "RepositoryNotFound" in name:
+        return DownloadError(f"the hub has no {repository} (or it is private: 'hf auth login')")
+    folder = repository.rsplit("/", 1)[-1]
+    return DownloadError(
+        f"can't reach the hub ({name}): where there is a network run 'hf download {repository} --local-dir {folder}', "
+        f"bring the folder here, and 'overpaint models add {folder}'; a download that was cut off goes on where it was"
+    )

@@ -1,0 +1,377 @@
+"""The models on this machine: what is in the store, in the hub's cache and in further folders; find, add, remove."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from overpaint.errors import OutputError, did_you_mean
+
+from .catalogue import CATALOGUE, LICENCES, listed
+from .detect import detect, require
+from .places import ENDINGS, file_name, further_folders, hub_names, hub_parts, hub_snapshot, store_folder
+from .values import Kind, ModelError, ModelRef, Prediction
+from .verify import check, digest, forget, known_digest, size_of
+
+Origin = Literal["store", "hub", "folder", "path"]
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What was written down when a model came into the store.
+
+    Attributes:
+        source: Where from: a hub's name with its revision, or a path.
+        licence: As far as it is known.
+        sha256: Its digest then.
+    """
+
+    source: str = ""
+    licence: str = ""
+    sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A model that is here.
+
+    Attributes:
+        name: To ask for it by.
+        path: Its file or folder.
+        origin: "store": ours; "hub": Hugging Face's cache; "folder": of OVERPAINT_MODEL_PATH; "path": named as such.
+        size: In bytes.
+        kind: What it is; None when it can't be told.
+        fault: Why it can't be told.
+        licence: As far as it is known, else "".
+        sha256: If it is known without reading gigabytes.
+        note: What was written down when it came.
+    """
+
+    name: str
+    path: Path
+    origin: Origin
+    size: int
+    kind: Kind | None = None
+    fault: str = ""
+    licence: str = ""
+    sha256: str | None = None
+    note: Note = Note()
+
+
+def entries() -> tuple[Entry, ...]:
+    """Every model that is here, the store's first. What is damaged is among them, with the reason."""
+    return tuple(_entry(name, path, origin) for name, path, origin in _all())
+
+
+def entry(name: str, *, paths: bool = True) -> Entry:
+    """The model of this name. Raises as `find` does, but not for a damaged one, whose entry says so."""
+    return _entry(*_locate(name, paths=paths))
+
+
+def find(
+    name: str,
+    *,
+    paths: bool = True,
+    prediction: Prediction | None = None,
+    lcm: bool | None = None,
+    vae: str | None = None,
+    variant: str | None = None,
+    config: Path | None = None,
+    allow_pickle: bool = False,
+) -> ModelRef:
+    """The checkpoint of this name, ready to be loaded. Nothing is downloaded.
+
+    Args:
+        name: Of the store or the catalogue, OWNER/NAME of the hub (if its cache or the store has it), or a path.
+        paths: Whether a path is taken at all; False for names that come from outside, as over a network.
+        prediction: What its network predicts, where what was told from the file is wrong.
+        lcm: Whether it is a latent consistency model, likewise.
+        vae: Another VAE to use instead of its own, named in the same ways.
+        variant: Of a folder: "fp16" or "" (see `ModelRef`).
+        config: Configurations of a single file's network (see `ModelRef`).
+        allow_pickle: Whether a pickle may be read, weights only.
+
+    Raises:
+        ModelError: There is none; it is damaged; of no known family; or a pickle that was not allowed.
+    """
+    found, path, _ = _locate(name, paths=paths)
+    kind = require(detect(path), found)
+    if kind.form == "pickle" and not allow_pickle:
+        raise ModelError(
+            f"{path.name} is a pickle, which can hold code; if you trust where it came from, allow it "
+            "(--allow-pickle, allow_pickle=True): its weights alone are read, and no code is run"
+        )
+    if prediction is not None:
+        kind = replace(kind, prediction=prediction, because="told by the user")
+    if lcm is not None:
+        kind = replace(kind, lcm=lcm)
+    return ModelRef(
+        found,
+        path,
+        kind,
+        vae=None if vae is None else _vae(vae, paths=paths),
+        variant=variant,
+        config=config,
+        allow_pickle=allow_pickle,
+    )
+
+
+def _vae(name: str, *, paths: bool) -> Path:
+    found, path, _ = _locate(name, paths=paths)
+    kind = detect(path)
+    if kind.what in ("vae", "tiny-vae", "checkpoint"):
+        return path
+    raise ModelError(f"{found} is no VAE but a {kind.title}")
+
+
+def find_part(name: str, what: Literal["lora", "embedding"], *, paths: bool = False) -> Entry:
+    """A LoRA or a textual inversion by its name, as prompts call it.
+
+    Raises:
+        ModelError: There is none, or it is something else.
+    """
+    found = entry(name, paths=paths)
+    if found.kind is None:
+        raise ModelError(found.fault)
+    if found.kind.what != what:
+        title = {"lora": "LoRA", "embedding": "textual inversion"}[what]
+        raise ModelError(f"{found.name} is no {title} but a {found.kind.title}")
+    return found
+
+
+def _all() -> Iterator[tuple[str, Path, Origin]]:
+    seen: set[str] = set()
+    for folder, origin in ((store_folder(), "store"), *((one, "folder") for one in further_folders())):
+        for name, path in _in_folder(folder):
+            if name not in seen:
+                seen.add(name)
+                yield name, path, "store" if origin == "store" else "folder"
+    for name in hub_names():
+        snapshot = hub_snapshot(name)
+        if snapshot is not None and name not in seen and _has_weights(snapshot):
+            yield name, snapshot, "hub"
+
+
+def _has_weights(path: Path) -> bool:
+    return path.is_file() or any(one.suffix in ENDINGS for one in path.rglob("*"))
+
+
+def _in_folder(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Names and paths of a folder's models. Where two files differ in their ending only, names keep the ending."""
+    try:
+        paths = [one for one in sorted(folder.iterdir()) if not one.name.startswith(".")]
+    except OSError:
+        return
+    kept = [one for one in paths if one.is_dir() or one.suffix in ENDINGS]
+    stems = [one.stem if one.suffix in ENDINGS else one.name for one in kept]
+    for path, stem in zip(kept, stems, strict=True):
+        name = stem if stems.count(stem) == 1 else path.name
+        yield (name.replace("--", "/", 1) if path.is_dir() else name), path
+
+
+def _locate(name: str, *, paths: bool) -> tuple[str, Path, Origin]:
+    """Where the model of this name is."""
+    if paths and (os.sep in name or "/" in name or name.endswith(ENDINGS) or name.startswith(("~", "."))):
+        path = Path(name).expanduser()
+        with contextlib.suppress(OSError, ValueError):
+            if path.exists():
+                return path.name, path.absolute(), "path"
+    row = listed(name)
+    wanted = {name, row.hub, row.name} if row is not None else {name}
+    here = list(_all())
+    for found, path, origin in here:
+        if wanted & {found, path.name}:
+            return found, path, origin
+    snapshot = hub_snapshot(row.hub if row is not None else name)
+    if snapshot is not None and _has_weights(snapshot):
+        return name, snapshot, "hub"
+    raise _missing(name, [one[0] for one in here], paths=paths)
+
+
+def _missing(name: str, here: list[str], *, paths: bool) -> ModelError:
+    row = listed(name)
+    if row is not None:
+        return ModelError(f"{name} is not here; 'overpaint models get {row.name}' downloads {row.gigabytes:g} GB")
+    parts = hub_parts(name)
+    if parts is not None and not name.endswith(ENDINGS):
+        return ModelError(f"{name} is not here; 'overpaint models get {name}' downloads it from Hugging Face")
+    if paths and ("/" in name or name.endswith(ENDINGS)):
+        return ModelError(f"there is no file {name}")
+    known = [*here, *(one.name for one in CATALOGUE)]
+    hint = did_you_mean(name, known) or "; 'overpaint models list' says what is here"
+    return ModelError(f"no model is called {name!r}{hint}")
+
+
+def _entry(name: str, path: Path, origin: Origin) -> Entry:
+    note = _note(path) if origin == "store" else Note()
+    row = listed(name.replace("--", "/", 1))
+    licence = note.licence or licence_of(path) or (row.licence if row is not None else "")
+    try:
+        size = size_of(path)
+    except OSError as error:
+        return Entry(name, path, origin, 0, None, f"can't read {path}: {error.strerror or error}", licence)
+    plain = Entry(name, path, origin, size, None, "", licence, known_digest(path), note)
+    try:
+        return replace(plain, kind=detect(path))
+    except ModelError as error:
+        return replace(plain, fault=str(error))
+
+
+def licence_of(path: Path) -> str:
+    """The licence that a model's card (README.md in its folder) names; "" when there is none."""
+    card = path / "README.md"
+    if not path.is_dir() or not card.is_file():
+        return ""
+    lines = card.read_text(encoding="utf-8", errors="replace")[:20_000].splitlines()
+    if not lines or lines[0].strip() != "---":
+        return ""
+    said = {"license": "", "license_name": ""}
+    for line in lines[1:]:
+        if line.strip() == "---":
+            break
+        key, _, value = line.partition(":")
+        if key in said:
+            said[key] = value.strip().strip("'\"")
+    named = said["license_name"] if said["license"] == "other" else ""
+    return named or LICENCES.get(said["license"].lower(), said["license"])
+
+
+def _notes() -> Path:
+    return store_folder() / ".notes"
+
+
+def _note(path: Path) -> Note:
+    try:
+        value = json.loads((_notes() / f"{path.name}.json").read_text(encoding="utf-8"))
+        return Note(*(str(value.get(key, "")) for key in ("source", "licence", "sha256")))
+    except (OSError, ValueError, AttributeError):
+        return Note()
+
+
+def write_note(path: Path, note: Note) -> None:
+    """Write down where a model of the store came from."""
+    from overpaint.picture import write_file
+
+    _notes().mkdir(parents=True, exist_ok=True)
+    data = json.dumps(asdict(note), indent=2, ensure_ascii=False) + "\n"
+    write_file(_notes() / f"{path.name}.json", data.encode(), overwrite=True)
+
+
+def add(
+    source: Path,
+    name: str | None = None,
+    *,
+    link: bool = False,
+    licence: str = "",
+    on_bytes: Callable[[int], None] | None = None,
+) -> Entry:
+    """Take a file or folder into the store, as a copy, or as a link to where it is.
+
+    Args:
+        source: A checkpoint, LoRA, VAE, ...: anything whose kind is known.
+        name: What to call it; its own name if left out.
+        link: Keep it where it is.
+        licence: To be written down with it.
+        on_bytes: Told how many bytes were copied or read.
+
+    Raises:
+        ModelError: It is not there, damaged or of no known kind, or the name can't be one.
+        OutputError: The store has this name, or can't be written to.
+    """
+    kind = detect(source)
+    if kind.what == "other":
+        require(kind, source.name)
+    target = _free_place(name, source)
+    with writing(target):
+        if link:
+            target.symlink_to(source.resolve(), target_is_directory=source.is_dir())
+        else:
+            _copy(source, target, on_bytes)
+    write_note(target, Note(str(source.resolve()), licence or licence_of(source), digest(target, on_bytes)))
+    return entry(target.stem if target.suffix in ENDINGS else target.name, paths=False)
+
+
+def _free_place(name: str | None, source: Path) -> Path:
+    ending = source.suffix if source.is_file() else ""
+    if name is None:
+        stem = source.stem if source.is_file() else source.name
+        name = "".join(one if one.isascii() and (one.isalnum() or one in "._+-") else "-" for one in stem).strip(".-+_")
+    name = file_name(name.removesuffix(ending) if ending else name)
+    target = store_folder() / f"{name}{ending}"
+    if target.exists() or target.is_symlink():
+        raise OutputError(f"the store already has {target.name}: give another name, or remove it first")
+    return target
+
+
+@contextlib.contextmanager
+def writing(target: Path) -> Iterator[None]:
+    """Say in one line why the store can't be written to."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        raise OutputError(f"can't write {target}: {error.strerror or error}") from error
+
+
+def _copy(source: Path, target: Path, on_bytes: Callable[[int], None] | None) -> None:
+    """Copy beside the target and rename, so that the store never shows half a model."""
+    hidden = target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
+
+    def one(start: str, end: str) -> str:
+        with Path(start).open("rb") as reading, Path(end).open("wb") as writing_:
+            while chunk := reading.read(1 << 22):
+                writing_.write(chunk)
+                if on_bytes is not None:
+                    on_bytes(len(chunk))
+            writing_.flush()
+            os.fsync(writing_.fileno())
+        return end
+
+    try:
+        if source.is_dir():
+            shutil.copytree(source, hidden, copy_function=one, ignore=shutil.ignore_patterns(".*"))
+        else:
+            one(str(source), str(hidden))
+        hidden.rename(target)
+    finally:
+        discard(hidden)
+
+
+def discard(path: Path) -> None:
+    """Delete a file, a link (not what it leads to) or a folder, if it is there."""
+    if path.is_symlink() or path.is_file():
+        path.unlink(missing_ok=True)
+    elif path.is_dir():
+        shutil.rmtree(path)
+
+
+def remove(name: str) -> Entry:
+    """Delete a model of the store; of a linked one the link alone. Other programs' models are left alone.
+
+    Raises:
+        ModelError: There is none, or it is not the store's.
+        OutputError: It can't be deleted.
+    """
+    found = entry(name, paths=False)
+    if found.origin != "store" or found.path.parent != store_folder():
+        owner = "Hugging Face's cache ('hf cache rm' frees it)" if found.origin == "hub" else str(found.path.parent)
+        raise ModelError(f"{found.name} is not in the store but in {owner}; it was left alone")
+    with writing(found.path):
+        forget(found.path)
+        discard(found.path)
+        (_notes() / f"{found.path.name}.json").unlink(missing_ok=True)
+    return found
+
+
+def verify(name: str, on_bytes: Callable[[int], None] | None = None) -> tuple[Entry, tuple[str, ...]]:
+    """A model and what is wrong with it, read anew from the disk."""
+    found = entry(name)
+    faults = check(found.path, found.note.sha256 or None, on_bytes)
+    return replace(found, sha256=known_digest(found.path)), faults

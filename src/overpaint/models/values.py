@@ -1,0 +1,107 @@
+"""What a file of weights is, as plain values; nothing here reads a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from overpaint.errors import InputError
+
+Family = Literal["sd1", "sd2", "sdxl"]
+Prediction = Literal["epsilon", "v"]
+What = Literal["checkpoint", "unet", "vae", "tiny-vae", "lora", "embedding", "controlnet", "text-encoder", "other"]
+Precision = Literal["fp32", "fp16", "bf16", "fp8", "mixed"]
+Form = Literal["safetensors", "pickle", "folder"]
+
+FAMILIES: dict[Family, str] = {"sd1": "Stable Diffusion 1.x", "sd2": "Stable Diffusion 2.x", "sdxl": "SDXL"}
+"""Families that can be painted with, and their names for people."""
+
+_NAMES: dict[What, str] = {
+    "checkpoint": "checkpoint",
+    "unet": "U-Net without VAE and text encoder",
+    "vae": "VAE",
+    "tiny-vae": "tiny VAE (TAESD)",
+    "lora": "LoRA",
+    "embedding": "textual inversion",
+    "controlnet": "ControlNet",
+    "text-encoder": "text encoder",
+    "other": "model of another kind",
+}
+
+
+class ModelError(InputError):
+    """A model is not here, damaged, of another kind than needed, or not safe to read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a file or folder of weights is, as its names and shapes say.
+
+    Attributes:
+        what: A whole checkpoint or a part of one.
+        form: How the weights are kept. A pickle is only read when the user allows it.
+        family: The architecture; None where it does not apply or can't be told.
+        channels: Of the U-Net's input: 4 for a base model, 9 for one made for inpainting (4 + mask + masked picture).
+        prediction: What the U-Net was trained to give: the noise, or v. None where it does not apply.
+        lcm: A latent consistency model: few steps, its own sampler.
+        precision: Of the stored weights.
+        method: Of a LoRA: "lora", "loha", "lokr", "oft" ...; empty for the rest.
+        layout: "ldm" (the original release's names) or "diffusers".
+        because: What the prediction was told from, for people; or what a model of another kind seems to be.
+    """
+
+    what: What
+    form: Form
+    family: Family | None = None
+    channels: int | None = None
+    prediction: Prediction | None = None
+    lcm: bool = False
+    precision: Precision = "fp32"
+    method: str = ""
+    layout: Literal["ldm", "diffusers"] = "ldm"
+    because: str = ""
+
+    @property
+    def inpainting(self) -> bool:
+        """Whether it was trained to inpaint (mask and masked picture are further channels)."""
+        return self.channels == 9
+
+    @property
+    def title(self) -> str:
+        """For people: "SDXL inpainting checkpoint, fp16"."""
+        if self.what == "other":
+            return self.because or _NAMES["other"]
+        words = [FAMILIES[self.family]] if self.family else []
+        words += ["inpainting"] if self.inpainting else []
+        words += ["LCM"] if self.lcm else []
+        words.append(_NAMES[self.what] if not self.method or self.method == "lora" else f"LoRA ({self.method})")
+        details: list[str] = [self.precision]
+        details += ["v-prediction"] if self.prediction == "v" else []
+        return f"{' '.join(words)}, {', '.join(details)}"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRef:
+    """A model that was found: where it is, what it is, and how the user wants it read.
+
+    Attributes:
+        name: As the user calls it.
+        path: A file, or a folder in diffusers' layout.
+        kind: What it is.
+        vae: A file or folder of a VAE to use instead of its own; None: its own.
+        variant: Of a folder, which set of weights: "fp16" or "" for the plain ones; None: whichever is there.
+        config: A folder of configurations in diffusers' layout for a single file whose network has other sizes than
+            its family's published ones; None: the published ones.
+        vocabulary: A file or folder that has CLIP's vocabulary; None: it is looked for.
+        allow_pickle: Whether a pickle may be read (weights only, no code is run).
+    """
+
+    name: str
+    path: Path
+    kind: Kind
+    vae: Path | None = None
+    variant: str | None = None
+    config: Path | None = None
+    vocabulary: Path | None = None
+    allow_pickle: bool = False
