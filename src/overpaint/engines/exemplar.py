@@ -54,8 +54,8 @@ class Exemplar(ThreadedEngine):
     """Continues texture and structure by patches of the surroundings.
 
     Methods published before 2005 only; `overpaint.exemplar.fill` says which, and which are left out and why. Nothing is
-    invented: every pixel is a mode of colours of the known picture, made brighter or darker by no more than 0.04. A hole that leaves nothing known gets
-    the mean of its old colours.
+    invented: every pixel is a mode of colours of the known picture, each made brighter or darker by 0.04 at most. A
+    hole that leaves nothing known gets the mean of its old colours.
     """
 
     card = EngineCard(
