@@ -1,19 +1,43 @@
 """Prompts: what is to be painted, in words.
 
-`scene_prompt` adds what the picture says of its light and lens; `scene_of` shows what was measured.
+`parse` reads AUTOMATIC1111's grammar (weights, BREAK, comments, network tags), `chunked` parts it into what a text
+encoder sees at a time. `scene_prompt` adds what the picture says of its light and lens; `scene_of` shows what was
+measured.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .chunks import Chunk, Token, Vector, Vocabulary, chunked, padded
+from .grammar import Prompt, Span, escape, literal, parse
+from .networks import Network, split_networks
 from .scene import Scene, scene_of, scene_prompt
 
 if TYPE_CHECKING:
     from ._camera import Camera
     from ._light import Light
 
-__all__ = ["Camera", "Light", "Scene", "scene_of", "scene_prompt"]
+__all__ = [
+    "Camera",
+    "Chunk",
+    "Light",
+    "Network",
+    "Prompt",
+    "Scene",
+    "Span",
+    "Token",
+    "Vector",
+    "Vocabulary",
+    "chunked",
+    "escape",
+    "literal",
+    "padded",
+    "parse",
+    "scene_of",
+    "scene_prompt",
+    "split_networks",
+]
 
 
 def __getattr__(name: str) -> Any:

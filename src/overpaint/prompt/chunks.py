@@ -1,0 +1,183 @@
+"""Chunks: what a text encoder of 77 places sees at a time is 75 tokens between its begin and end marks.
+
+A longer prompt is parted into several, whose states are joined. The rules are AUTOMATIC1111's: BREAK closes a chunk;
+when one overflows and its last comma is among its last 20 tokens, what follows the comma moves on with the rest, so
+that a phrase stays whole. The vectors of a textual inversion stay together. Pure Python: the tokenizer is a function.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from overpaint.errors import RequestError
+
+from .grammar import Prompt, Section
+
+CHUNK = 75
+BACKTRACK = 20
+MOST_CHUNKS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """A tokenizer, as far as chunks need it.
+
+    Attributes:
+        tokenise: From text to token ids, without marks and without a limit.
+        bos: Id of the begin mark.
+        eos: Id of the end mark.
+        pad: Id that fills a chunk up after its first end mark: the end mark again, or 0 for SD 2.x and SDXL's second
+            encoder.
+    """
+
+    tokenise: Callable[[str], Sequence[int]]
+    bos: int
+    eos: int
+    pad: int
+
+    @property
+    def comma(self) -> int | None:
+        """Id of a comma; None when it is not one token."""
+        ids = self.tokenise(",")
+        return ids[0] if len(ids) == 1 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Vector:
+    """A vector of a textual inversion in the place of a token's own: which one, and which of its vectors."""
+
+    name: str
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One place of a chunk. `id` is the begin mark's where a vector takes the place of the token's own."""
+
+    id: int
+    weight: float = 1.0
+    vector: Vector | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """At most 75 tokens, without marks."""
+
+    tokens: tuple[Token, ...] = ()
+
+    def ids(self, vocabulary: Vocabulary) -> tuple[int, ...]:
+        """77 ids: begin mark, tokens, end mark, padding."""
+        fill = (vocabulary.pad,) * (CHUNK - len(self.tokens))
+        return (vocabulary.bos, *(token.id for token in self.tokens), vocabulary.eos, *fill)
+
+    @property
+    def weights(self) -> tuple[float, ...]:
+        """77 weights; marks and padding count 1."""
+        return (1.0, *(token.weight for token in self.tokens), *(1.0,) * (CHUNK + 1 - len(self.tokens)))
+
+    @property
+    def vectors(self) -> tuple[tuple[int, Vector], ...]:
+        """Which of the 77 places take a vector, and which vector."""
+        return tuple((place, token.vector) for place, token in enumerate(self.tokens, 1) if token.vector is not None)
+
+
+def chunked(
+    prompt: Prompt,
+    vocabulary: Vocabulary,
+    *,
+    vectors: Mapping[str, int] | None = None,
+    backtrack: int = BACKTRACK,
+    most: int = MOST_CHUNKS,
+) -> tuple[Chunk, ...]:
+    """Part a prompt into chunks, at least one. No token is lost or changes its place in the order.
+
+    Args:
+        prompt: As read.
+        vocabulary: The encoder's.
+        vectors: Names of textual inversions and how many vectors each has (at most 75). A name counts where it stands
+            alone in the text, in capitals or not; of several that fit, the longest.
+        backtrack: How far back from the end of a full chunk a comma may lie to end it; 0: never.
+        most: How many chunks there may be.
+
+    Raises:
+        RequestError: More chunks than `most`; a textual inversion longer than a chunk or without a name.
+    """
+    vectors = vectors or {}
+    for name, count in vectors.items():
+        if not name.strip():
+            raise RequestError(f"{name!r} is no name for a textual inversion; it needs a word to stand for")
+        if not 1 <= count <= CHUNK:
+            raise RequestError(f"the textual inversion {name!r} has {count} vectors; 1 to {CHUNK} fit into a chunk")
+    names = _Names(vectors) if vectors else None
+    comma = vocabulary.comma
+    chunks: list[Chunk] = []
+    for number, section in enumerate(prompt.sections):
+        parts = _parted(_units(section, vocabulary, vectors, names), comma, backtrack)
+        # a BREAK closes a chunk even when it is empty; the end of the prompt does not
+        keep_empty = number + 1 < len(prompt.sections)
+        for part in parts:
+            if part or keep_empty or not chunks:
+                chunks.append(Chunk(tuple(part)))
+            if len(chunks) > most:
+                raise RequestError(f"the prompt has more than {most * CHUNK} tokens ({most} chunks); shorten it")
+    return tuple(chunks)
+
+
+def padded(chunks: Sequence[Chunk], count: int) -> tuple[Chunk, ...]:
+    """The chunks and as many empty ones as make `count`."""
+    return (*chunks, *(Chunk(),) * (count - len(chunks)))
+
+
+def _parted(units: Iterator[tuple[Token, ...]], comma: int | None, backtrack: int) -> Iterator[list[Token]]:
+    """The tokens of a section in lists of at most 75; units stay whole. Gives at least one list."""
+    current: list[Token] = []
+    last_comma: int | None = None
+    for unit in units:
+        is_comma = unit[0].vector is None and unit[0].id == comma
+        if len(current) == CHUNK and not is_comma and last_comma is not None and CHUNK - last_comma <= backtrack:
+            yield current[: last_comma + 1]
+            current, last_comma = current[last_comma + 1 :], None
+        if len(current) + len(unit) > CHUNK:
+            yield current
+            current, last_comma = [], None
+        if is_comma:
+            last_comma = len(current)
+        current.extend(unit)
+    yield current
+
+
+def _units(
+    section: Section, vocabulary: Vocabulary, vectors: Mapping[str, int], names: _Names | None
+) -> Iterator[tuple[Token, ...]]:
+    """What may not be parted: single tokens, and all vectors of a textual inversion."""
+    for span in section:
+        for part, name in names.split(span.text) if names else [(span.text, None)]:
+            for token in vocabulary.tokenise(part) if part else ():
+                yield (Token(token, span.weight),)
+            if name is not None:
+                yield tuple(Token(vocabulary.bos, span.weight, Vector(name, i)) for i in range(vectors[name]))
+
+
+class _Names:
+    """Finds names in a text: the longest first, in capitals or not, never inside of a word."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = sorted(names, key=len, reverse=True)
+        self._pattern = re.compile("|".join(f"({_alone(name)})" for name in self._names), re.IGNORECASE)
+
+    def split(self, text: str) -> Iterator[tuple[str, str | None]]:
+        """The text before each name and the name; the rest and None at last."""
+        done = 0
+        for match in self._pattern.finditer(text):
+            yield text[done : match.start()], self._names[(match.lastindex or 1) - 1]
+            done = match.end()
+        yield text[done:], None
+
+
+def _alone(name: str) -> str:
+    """The pattern of a name whose ends, where they are letters or digits, have no letter or digit beside them."""
+    before = r"(?<!\w)" if re.match(r"\w", name) else ""
+    after = r"(?!\w)" if re.search(r"\w\Z", name) else ""
+    return before + re.escape(name) + after

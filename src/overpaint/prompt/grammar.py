@@ -1,0 +1,234 @@
+r"""The grammar of prompts: AUTOMATIC1111's, from its description, with its faults mended.
+
+    (x)         x counts 1.1 times          (x:1.3)    x counts 1.3 times; a sign and spaces around are allowed
+    [x]         x counts 1 / 1.1 times      \( \[ \:   the character itself; \ before any other one likewise
+    BREAK       closes a chunk              # ...      a comment, to the end of the line
+    <lora:...>  see `networks`
+
+Brackets nest and multiply; unclosed ones last to the end, and a closing one without an opening one is text. Round and
+square brackets are matched apart, so that they may cross. A comment goes first, then tags, then the rest is read.
+
+What differs from upstream, each a fault there: a weight that is no number, `(x:1.2.3)`, is text and no crash; BREAK is
+one inside of brackets too; a backslash also guards `:`, `#`, `<` and the word BREAK; each weight is computed from its
+whole nesting, so that `([x])` counts exactly 1; absurd nesting, weights and lengths are refused.
+
+Not read yet, and text until then: `AND`, and the schedules `[a:b:0.5]` and `[a|b]` (which are also brackets: the whole
+counts 1 / 1.1 times). They come before `read_weights`: a schedule turns one text into texts for parts of the way, and
+AND into several with weights.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from overpaint.errors import RequestError
+
+from .networks import Network, split_networks
+
+MOST_CHARACTERS = 100_000
+MOST_NESTED = 100
+MOST_WEIGHT = 1000.0
+EMPHASIS = 1.1
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Words that count alike. `text` is as written, spaces included; `weight` is 1 for plain words."""
+
+    text: str
+    weight: float = 1.0
+
+
+Section = tuple[Span, ...]
+"""What lies between two BREAKs: spans of different weight side by side, none of them empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A prompt that was read.
+
+    Attributes:
+        sections: At least one; a BREAK lies between each two.
+        networks: What its tags ask for.
+    """
+
+    sections: tuple[Section, ...] = ((),)
+    networks: tuple[Network, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether it says nothing: no BREAK, and no text but spaces."""
+        return len(self.sections) == 1 and not any(span.text.strip() for span in self.sections[0])
+
+
+def parse(text: str, *, weighted: bool = True) -> Prompt:
+    """Read a prompt, in time linear in its length.
+
+    Args:
+        text: As written.
+        weighted: False: brackets, backslashes and BREAK are text (upstream's emphasis "None"); comments and tags still
+            go.
+
+    Raises:
+        RequestError: Absurdly long, nested or weighted; a tag that can't be read.
+    """
+    _check_length(text)
+    plain, networks = split_networks(without_comments(text))
+    return Prompt(read_weights(plain) if weighted else literal(plain).sections, networks)
+
+
+def literal(text: str) -> Prompt:
+    """The prompt of a program without a grammar: every character is text.
+
+    Raises:
+        RequestError: Absurdly long.
+    """
+    _check_length(text)
+    return Prompt(((Span(text),) if text else (),))
+
+
+def escape(text: str) -> str:
+    r"""The text, so written that `parse` gives it back: a backslash before all that would mean something.
+
+    It may be put into brackets, and into the schedules and ANDs to come.
+    """
+    return _MEANING.sub(r"\\\g<0>", text)
+
+
+def without_comments(text: str) -> str:
+    """The text without what follows a `#` on its line; the ends of lines stay."""
+    return _COMMENT.sub(lambda match: match[1] or "", text)
+
+
+def read_weights(text: str) -> tuple[Section, ...]:
+    """Read brackets, weights, escapes and BREAKs: no comments, no tags.
+
+    Raises:
+        RequestError: Brackets nested more than 100 deep, or a weight beyond 1000.
+    """
+    sections = [_Spans()]
+    depth, products = 0, [1.0]  # brackets without a number, (up) less [down]; products of the numbers around
+    open_brackets: dict[bool, list[_Open]] = {False: [], True: []}
+    for piece in _pieces(text):
+        match piece:
+            case str():
+                sections[-1].add(piece, products[-1] * EMPHASIS**depth)
+            case _Break():
+                sections.append(_Spans())
+            case _Open(square=square, weight=weight):
+                open_brackets[square].append(piece)
+                if weight is None:
+                    depth += -1 if square else 1
+                else:
+                    products.append(products[-1] * weight)
+            case _Close(square=square):
+                if open_brackets[square].pop().weight is None:
+                    depth -= -1 if square else 1
+                else:
+                    products.pop()
+    return tuple(section.spans() for section in sections)
+
+
+@dataclass(slots=True)
+class _Open:
+    square: bool
+    weight: float | None = None  # from the closing bracket, when it has one
+
+
+@dataclass(frozen=True, slots=True)
+class _Close:
+    square: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Break:
+    pass
+
+
+_COMMENT = re.compile(r"(\\.)|#[^\n]*+", re.DOTALL)
+_MEANING = re.compile(r"[\\()\[\]:|<#]|\b(?:BREAK|AND)\b")
+_BREAK = re.compile(r"\bBREAK\b")
+# Possessive quantifiers (++), so that nothing is tried twice: linear for any text.
+_TOKEN = re.compile(
+    r"\\(?P<escaped>.?)"
+    r"|(?P<open>[(\[])"
+    r"|(?P<close>[)\]])"
+    r"|:\s*+(?P<weight>[+-]?(?:\d++(?:\.\d*+)?|\.\d++))\s*+\)"
+    r"|(?P<run>[^\\()\[\]:]++)"
+    r"|:",
+    re.DOTALL,
+)
+
+
+def _pieces(text: str) -> list[str | _Open | _Close | _Break]:
+    """Text, brackets that mean something, and BREAKs, in order. Closing brackets have told the opening ones weights."""
+    pieces: list[str | _Open | _Close | _Break] = []
+    waiting: dict[bool, list[_Open]] = {False: [], True: []}
+    for match in _TOKEN.finditer(text):
+        kind, whole = match.lastgroup, match[0]
+        if kind == "run":
+            pieces += _broken(text, match.start(), match.end())
+        elif kind == "escaped":
+            pieces.append(match["escaped"])
+        elif kind == "open":
+            bracket = _Open(square=whole == "[")
+            waiting[bracket.square].append(bracket)
+            if len(waiting[bracket.square]) > MOST_NESTED:
+                raise RequestError(
+                    f"more than {MOST_NESTED} brackets are open at character {match.start() + 1} of the prompt, "
+                    f"{_around(text, match.start())}; a bracket that is meant as a character is written as \\{whole}"
+                )
+            pieces.append(bracket)
+        elif kind in ("close", "weight") and waiting[square := whole == "]"]:
+            opened = waiting[square].pop()
+            if kind == "weight":
+                opened.weight = float(match["weight"])
+            pieces.append(_Close(square))
+        else:
+            pieces.append(whole)
+    return pieces
+
+
+def _broken(text: str, start: int, end: int) -> Iterator[str | _Break]:
+    """A run of text parted at its BREAKs, which take the spaces around them along."""
+    done = start
+    for match in _BREAK.finditer(text, start, end):
+        part = text[done : match.start()].rstrip()
+        yield part if done == start else part.lstrip()
+        yield _Break()
+        done = match.end()
+    yield text[done:end] if done == start else text[done:end].lstrip()
+
+
+class _Spans:
+    """Collects a section; neighbours of equal weight become one span."""
+
+    def __init__(self) -> None:
+        self._parts: list[tuple[list[str], float]] = []
+
+    def add(self, text: str, weight: float) -> None:
+        if not text:
+            return
+        if not abs(weight) <= MOST_WEIGHT:
+            raise RequestError(
+                f"{text[:40]!r} in the prompt would count {weight:.4g} times; weights lie between "
+                f"-{MOST_WEIGHT:g} and {MOST_WEIGHT:g}, and useful ones between 0 and 2"
+            )
+        if self._parts and self._parts[-1][1] == weight:
+            self._parts[-1][0].append(text)
+        else:
+            self._parts.append(([text], weight))
+
+    def spans(self) -> Section:
+        return tuple(Span("".join(texts), weight) for texts, weight in self._parts)
+
+
+def _check_length(text: str) -> None:
+    if len(text) > MOST_CHARACTERS:
+        raise RequestError(f"the prompt has {len(text)} characters; at most {MOST_CHARACTERS} are read")
+
+
+def _around(text: str, place: int) -> str:
+    return repr(text[max(0, place - 10) : place + 20])

@@ -1,0 +1,123 @@
+"""Network tags in a prompt: `<lora:name:te:unet:dyn>`, `<lyco:...>`, `<hypernet:name:strength>`.
+
+The grammar is AUTOMATIC1111's, from its description: word characters, a colon, anything that is not `>`. What differs:
+a tag of an unknown kind is an error and not dropped in silence, and `\\<` is a character and begins no tag.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Literal, cast, get_args
+
+from overpaint.errors import RequestError, did_you_mean
+
+MOST_NETWORKS = 100
+MOST_TAG = 500
+
+NetworkKind = Literal["lora", "lyco", "hypernet"]
+
+# Possessive (++), so that no prompt makes this look at a character more than twice.
+_START = re.compile(r"\\.|<(\w++):", re.DOTALL)
+_PARAMETERS = ("te", "unet", "dyn")
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """An extra network that a prompt asks for.
+
+    Attributes:
+        kind: "lyco" is an older name of "lora"; "hypernet" has one strength, held in te and unet alike.
+        name: As written; which file it means, the model store knows.
+        te: Strength in the text encoders; any finite number.
+        unet: Strength in the U-Net; te's unless written.
+        dyn: Use the first `dyn` ranks alone; None: all.
+    """
+
+    kind: NetworkKind
+    name: str
+    te: float = 1.0
+    unet: float = 1.0
+    dyn: int | None = None
+
+
+def split_networks(text: str) -> tuple[str, tuple[Network, ...]]:
+    """The prompt without its tags (nothing else is changed), and what they ask for, in order.
+
+    A `<` without a `>` after it begins no tag. Linear in the length of the text.
+
+    Raises:
+        RequestError: A tag of an unknown kind, without a name, or with a value that is no number; more than 100 tags.
+    """
+    kept: list[str] = []
+    networks: list[Network] = []
+    done = look = 0
+    while match := _START.search(text, look):
+        look = match.end()
+        if match[1] is None:
+            continue
+        end = text.find(">", look)
+        if end < 0:
+            break
+        if end == look:  # `<lora:>`, which is text
+            continue
+        if len(networks) == MOST_NETWORKS:
+            raise RequestError(f"the prompt asks for more than {MOST_NETWORKS} networks; use fewer")
+        networks.append(_network(match[1], text[look:end], text[match.start() : end + 1]))
+        kept.append(text[done : match.start()])
+        done = look = end + 1
+    return "".join([*kept, text[done:]]), tuple(networks)
+
+
+def _network(kind: str, rest: str, tag: str) -> Network:
+    """One tag's network. `rest` is what follows the kind and its colon."""
+    if len(tag) > MOST_TAG:
+        raise RequestError(f"the tag {tag[:40]!r}... in the prompt has {len(tag)} characters; it may have {MOST_TAG}")
+    parts = rest.split(":")
+    kinds = get_args(NetworkKind)
+    if kind not in kinds:
+        raise RequestError(
+            f"{tag!r} in the prompt asks for a network of the unknown kind {kind!r}; known are {', '.join(kinds)}"
+            f"{did_you_mean(kind, kinds)} (a plain < is written as \\<)"
+        )
+    name = parts[0].strip()
+    if not name:
+        raise RequestError(f"{tag!r} in the prompt names no network; right would be <{kind}:name:1>")
+    known = _PARAMETERS[:1] if kind == "hypernet" else _PARAMETERS
+    values = {}
+    for place, part in enumerate(parts[1:]):
+        key, equals, value = part.partition("=")
+        if not equals:
+            key, value = known[place] if place < len(known) else "", part
+        if key.strip() not in known:
+            raise RequestError(f"{part!r} is too much in {tag!r}; right would be <{kind}:name:{':'.join(known)}>")
+        values[key.strip()] = value
+    te = _number(values.get("te", "1"), tag)
+    return Network(
+        kind=cast(NetworkKind, kind),
+        name=name,
+        te=te,
+        unet=_number(values["unet"], tag) if "unet" in values else te,
+        dyn=_rank(values["dyn"], tag) if "dyn" in values else None,
+    )
+
+
+def _number(text: str, tag: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise RequestError(f"{text!r} in {tag!r} is no number; right would be one like 0.8")
+    return value
+
+
+def _rank(text: str, tag: str) -> int:
+    try:
+        rank = int(text)
+    except ValueError:
+        rank = 0
+    if rank < 1:
+        raise RequestError(f"{text!r} in {tag!r} is no rank; right would be a whole number from 1")
+    return rank
