@@ -7,6 +7,8 @@ although its distance is a little larger, by the factor 1 + kappa, because verba
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from .features import Floats, Places
@@ -41,7 +43,7 @@ class Matches:
         self.rows[taken] = rows[better]
         self.distances[taken] = distances[better]
 
-    def cohere(self, favour: float, rounds: int) -> None:
+    def cohere(self, favour: float, rounds: int, check: Callable[[], None]) -> None:
         """Offer each patch the sources of its eight neighbours, shifted; later rounds carry them one pixel further."""
         sites = self._sites
         width = sites.shape[1]
@@ -53,3 +55,4 @@ class Matches:
                 shifted = sites.row_at[sites.sources[rows] - (dy * width + dx)]
                 worth = np.flatnonzero((rows != NONE) & (shifted != NONE) & (shifted != self.rows))
                 self.offer(worth, shifted[worth], favour)
+                check()

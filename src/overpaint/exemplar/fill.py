@@ -232,7 +232,7 @@ class _Scale:
         matches.offer(searched, book.nearest(matches.queries[searched], self._watch.check))
         if self._matches is not None:
             matches.offer(np.arange(len(sites.centres)), self._matches.rows)
-        matches.cohere(recipe.favour, recipe.rounds)
+        matches.cohere(recipe.favour, recipe.rounds, self._watch.check)
         if len(left := np.flatnonzero(matches.rows == NONE)):
             matches.offer(left, book.nearest(matches.queries[left], self._watch.check))
         self._matches = matches
