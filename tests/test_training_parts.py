@@ -1,0 +1,250 @@
+"""Parts of the training: masks, colour words, phrases, the vocabulary, schedules; each by what it promises."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import settings as tuned
+from hypothesis import strategies as st
+from training.pocket import colours, config, losses, masks, networks, phrases, scenes, start, tokenizer
+from training.pocket.config import Schedule
+from training.pocket.denoiser import weight
+from training.pocket.loop import Average, Progress, done, rate
+from training.pocket.objects import convincing, nouns
+from training.pocket.photos import Record, allowed
+from training.pocket.questions import EXAMPLES, QUESTIONS, hue_error, mean_colour, moved
+
+EVERYWHERE = torch.ones(1, 1, 4, 4, dtype=torch.bool)
+HERE = Path(config.__file__).parent
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def painted(red: int, green: int, blue: int) -> torch.Tensor:
+    return torch.tensor([red, green, blue]).view(1, 3, 1, 1).expand(1, 3, 4, 4) / 255
+
+
+@pytest.mark.parametrize("name", ["pocket.toml", "small.toml"])
+def test_the_configs_describe_networks_that_may_be_shipped(name: str) -> None:
+    wanted = config.read(HERE / name).networks
+    with torch.device("meta"):
+        nets = (
+            networks.autoencoder(wanted.autoencoder),
+            networks.text_encoder(wanted.text, wanted.text.vocabulary),
+        )
+    unet = networks.denoiser(wanted)
+    assert networks.parameters(*nets, unet) <= networks.LARGEST
+    assert unet.config.in_channels == 9, "the number of channels that diffusers' inpainting pipeline accepts"
+
+
+def test_both_configs_describe_the_same_networks() -> None:
+    assert config.read(HERE / "pocket.toml").networks == config.read(HERE / "small.toml").networks
+
+
+def test_a_wrong_key_is_named(tmp_path: Path) -> None:
+    (tmp_path / "wrong.toml").write_text("[denoiser]\nbach = 3\n")
+    with pytest.raises(ValueError, match=r"wrong\.toml.*\n?.*bach"):
+        config.read(tmp_path / "wrong.toml")
+
+
+@pytest.mark.parametrize(
+    ("licence", "kept"),
+    [
+        ("CC0-1.0", True),
+        ("CC-BY-4.0 / Unsplash", True),
+        ("CC-BY-SA-3.0", False),
+        ("CC-BY-4.0 / GPL-2", False),
+        ("LGPL-3.0 / CC-BY-SA-4.0", False),
+        ("OSL-3.0/AFL-3.0", False),
+        ("Unlicense (public domain)", True),
+    ],
+)
+def test_licences(licence: str, kept: bool) -> None:
+    assert allowed(licence, config.Data().without) is kept
+
+
+@pytest.mark.parametrize(("word", "colour"), EXAMPLES.items())
+def test_colours_are_called_what_people_call_them(word: str, colour: tuple[int, int, int]) -> None:
+    assert colours.words(painted(*colour), EVERYWHERE) == [[word]]
+
+
+@pytest.mark.parametrize(
+    ("word", "colour"),
+    [
+        ("black", (12, 12, 16)),
+        ("white", (245, 245, 240)),
+        ("grey", (128, 130, 126)),
+        ("brown", (110, 70, 35)),
+        ("beige", (225, 205, 170)),
+    ],
+)
+def test_dull_colours_have_names_too(word: str, colour: tuple[int, int, int]) -> None:
+    assert colours.words(painted(*colour), EVERYWHERE) == [[word]]
+
+
+def test_only_the_hole_is_named_and_an_empty_hole_has_no_colour() -> None:
+    picture = torch.cat((painted(200, 30, 30), painted(50, 90, 190)), 3)
+    right = torch.zeros(1, 1, 4, 8, dtype=torch.bool)
+    assert colours.words(picture, right) == [[]]
+    right[..., 4:] = True
+    assert colours.words(picture, right) == [["blue"]]
+    assert colours.words(picture, ~right | right) == [["red", "blue"]]
+
+
+@given(seed=st.integers(0, 2**31), kind=st.sampled_from(masks.KINDS))
+@tuned(deadline=None, max_examples=25)
+def test_holes_of_every_kind_are_there_and_leave_something(seed: int, kind: str) -> None:
+    shares = tuple(float(name == kind) for name in masks.KINDS)
+    covered = masks.mixture(4, 64, seeded(seed), shares).float().mean((1, 2, 3))
+    assert (covered > 0).all()
+    assert kind in ("full", "strokes") or (covered < 1).all()
+
+
+def test_the_same_seed_gives_the_same_holes() -> None:
+    assert torch.equal(masks.mixture(16, 48, seeded(3)), masks.mixture(16, 48, seeded(3)))
+    assert not torch.equal(masks.mixture(16, 48, seeded(3)), masks.mixture(16, 48, seeded(4)))
+
+
+def test_the_latent_mask_is_the_one_that_diffusers_makes() -> None:
+    holes = masks.mixture(8, 64, seeded())
+    wanted = torch.nn.functional.interpolate(holes.float(), size=(8, 8))
+    assert torch.equal(masks.to_latents(holes), wanted)
+
+
+def test_a_pasted_object_lies_where_its_mask_says_and_a_hole_covers_it() -> None:
+    tiles = torch.zeros(6, 4, 16, 16, dtype=torch.uint8)
+    tiles[:, 0], tiles[:, 3] = 255, 255
+    ground = torch.zeros(6, 3, 64, 64)
+    pictures, shapes = scenes.paste(ground, tiles, seeded())
+    assert (pictures[:, :1][shapes] > 0.4).all()
+    assert (pictures[:, 1:] == 0).all()
+    inner = ~(torch.nn.functional.max_pool2d((~shapes).float(), 3, 1, 1) > 0)
+    assert inner.flatten(1).any(1).all()
+    assert (scenes.around(shapes, seeded()) | ~shapes).all()
+
+
+def test_boxes_of_shapes() -> None:
+    shape = torch.zeros(1, 1, 8, 8, dtype=torch.bool)
+    shape[..., 2:5, 1:7] = True
+    assert scenes.box_of(shape).tolist() == [[1 / 8, 2 / 8, 7 / 8, 5 / 8]]
+
+
+def test_phrases() -> None:
+    assert phrases.article("orange") == "an orange"
+    assert phrases.article("red dress") == "a red dress"
+    assert phrases.article("pair of shoes") == "pair of shoes"
+    assert nouns(("rose", "flower", "red", "person")) == ("rose", "flower")
+
+
+def test_what_is_asked_for_names_the_thing_and_its_colour() -> None:
+    draw = np.random.default_rng(0)
+    said = [phrases.thing(("rose", "flower"), ["red"], draw) for _ in range(50)]
+    assert all("rose" in phrase or "flower" in phrase for phrase in said)
+    assert 30 < sum("red" in phrase for phrase in said) < 50
+
+
+def test_what_lies_in_a_hole_is_guessed_by_its_height() -> None:
+    record = Record("a photo with sky and grass", ("sky", "grass"), "us", "CC0")
+    draw = np.random.default_rng(0)
+    above, below = ({phrases.place(record, y, [], draw) for _ in range(40)} for y in (0.2, 0.8))
+    assert above == {"sky", record.caption}
+    assert below == {"grass", record.caption}
+
+
+def test_the_vocabulary_joins_what_is_frequent_and_reads_any_text(tmp_path: Path) -> None:
+    texts = ["a red flower"] * 9 + ["a flow of red water"]
+    count = tokenizer.write(tmp_path, texts, vocabulary=600, length=16)
+    words = tokenizer.load(tmp_path)
+    assert len(words) == count <= 600
+    assert words.tokenize("a RED flower") == ["a</w>", "red</w>", "flower</w>"]
+    ids = tokenizer.Tokens(words)(["a red flower", "naïve 花 12!", ""])
+    assert [len(row) for row in ids] == [16] * 3
+    assert ids[2] == [count - 2] + [count - 1] * 15
+    assert words.decode(ids[1], skip_special_tokens=True).replace(" ", "") == "naïve花12!"
+
+
+def test_the_vocabulary_depends_on_the_texts_alone() -> None:
+    texts = phrases.corpus([Record("a red rose", ("rose",), "us", "CC0")])
+    assert tokenizer.merges(texts, 60) == tokenizer.merges(list(reversed(texts)), 60)
+
+
+def test_the_rate_rises_holds_and_falls_to_nothing() -> None:
+    schedule = Schedule(steps=100, warm_up=9, hold=0.5, decay="linear")
+    assert rate(schedule, Progress(0)) == pytest.approx(0.1)
+    assert rate(schedule, Progress(50)) == 1
+    assert rate(schedule, Progress(75)) == pytest.approx(0.5)
+    assert rate(schedule, Progress(100)) == 0
+
+
+def test_a_schedule_in_minutes_counts_time_of_all_runs() -> None:
+    schedule = Schedule(steps=1_000_000, minutes=10)
+    assert done(schedule, Progress(5, 300)) == pytest.approx(0.5)
+    assert done(schedule, Progress(5, 601)) == 1
+
+
+def test_averaged_weights_follow_and_can_be_looked_through() -> None:
+    net = torch.nn.Linear(1, 1, bias=False)
+    average = Average({"net": net}, 0.9)
+    with torch.no_grad():
+        before = net.weight.clone()
+        net.weight += 1
+    average.update()
+    assert average.weights["net.weight"].item() == pytest.approx(before.item() + 0.9)
+    with average.swapped():
+        assert net.weight.item() == pytest.approx(before.item() + 0.9)
+    assert net.weight.item() == pytest.approx(before.item() + 1)
+
+
+@given(signal=st.floats(0.001, 0.999))
+def test_weights_of_the_loss_are_min_snr(signal: float) -> None:
+    snr = signal / (1 - signal)
+    found = weight(torch.tensor([signal], dtype=torch.float64), 5.0).item()
+    assert found == pytest.approx(min(snr, 5.0) / (snr + 1))
+
+
+def test_losses_are_nothing_for_the_same_picture() -> None:
+    picture = torch.rand(2, 3, 16, 16, generator=seeded())
+    assert losses.gradients(picture, picture) == 0
+    assert losses.low_pass(picture, picture) == 0
+    assert losses.gradients(picture, picture + 0.1) == pytest.approx(0, abs=1e-6)
+    assert losses.low_pass(picture, picture + 0.1) == pytest.approx(0.1, abs=1e-6)
+
+
+def test_latents_of_deviation_one_cost_little() -> None:
+    latents = torch.randn(8, 4, 16, 16, generator=seeded())
+    assert losses.moments(latents) < 0.01 < losses.moments(latents * 2)
+
+
+def test_a_cut_that_is_nearly_everything_convinces_nobody() -> None:
+    everything, nothing, disc = np.ones((40, 40), bool), np.zeros((40, 40), bool), np.zeros((40, 40), bool)
+    disc[10:30, 10:30] = True
+    assert [convincing(mask) for mask in (everything, nothing, disc)] == [False, False, True]
+
+
+def test_every_question_about_colour_can_be_judged() -> None:
+    for question in QUESTIONS:
+        assert not question.colour or question.colour in EXAMPLES
+        assert question.colour or question.classes
+        assert question.colour in question.prompt
+
+
+def test_a_hue_counts_as_moved_when_it_came_nearer() -> None:
+    hole = np.ones((2, 2), bool)
+    seen = ((200, 30, 30), (230, 120, 20), (70, 150, 50))
+    red, orange, green = (mean_colour(np.full((2, 2, 3), colour, np.uint8), hole) for colour in seen)
+    assert hue_error(red, "red") < 1
+    assert moved(orange, green, "red")
+    assert not moved(green, orange, "red")
+    grey = mean_colour(np.full((2, 2, 3), 128, np.uint8), hole)
+    assert hue_error(grey, "red") == 180
+
+
+def test_a_missing_stage_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="run the stage `autoencoder` first"):
+        start.averaged(tmp_path / "autoencoder.pt", {})

@@ -1,0 +1,307 @@
+"""The training stages do what they say: on synthetic photos, on a CPU, to the end and again after being stopped."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from training.pocket import (
+    autoencoder,
+    config,
+    denoiser,
+    evaluate,
+    export,
+    networks,
+    phrases,
+    sampling,
+    scenes,
+    sheets,
+    shelf,
+    tokenizer,
+)
+from training.pocket.loop import Limits
+from training.pocket.state import State
+
+TINY = """
+[networks]
+size = 32
+[networks.autoencoder]
+width = 16
+encoder_blocks = [0, 0, 1, 1]
+decoder_blocks = [1, 1, 0, 0]
+[networks.denoiser]
+channels = [16, 32]
+heads = [1, 2]
+[networks.text]
+vocabulary = 560
+width = 16
+layers = 1
+heads = 2
+[data]
+tile = 24
+[autoencoder]
+steps = 6
+batch = 2
+crops = [32]
+warm_up = 1
+features = 0
+adversarial_from = 0.5
+[denoiser]
+steps = 6
+batch = 3
+repeats = 2
+warm_up = 1
+sizes = [32, 24]
+"""
+DISC = (220, 40, 30)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Networks as tiny as these are slower on several threads, and far slower on a busy machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def quiet(line: str) -> None:
+    assert line
+
+
+def photograph(number: int) -> np.ndarray:
+    """A red disc on a green ground with some grain, no two alike."""
+    rng = np.random.default_rng(number)
+    pixels = np.full((72, 80, 3), (60, 150, 70), np.float64) + rng.normal(0, 4, (72, 80, 3))
+    y, x = np.mgrid[:72, :80]
+    pixels[(x - 40) ** 2 + (y - 36) ** 2 < (18 + number % 4) ** 2] = DISC
+    return pixels.clip(0, 255).astype(np.uint8)
+
+
+def tar_of_photos(path: Path, licences: list[str]) -> None:
+    with tarfile.open(path, "w") as tar:
+        for number, licence in enumerate(licences):
+            jpeg = io.BytesIO()
+            Image.fromarray(photograph(number)).save(jpeg, "jpeg", quality=95)
+            row = {
+                "caption": "a photo of a rose",
+                "labels": ["rose", "flower", "grass"],
+                "source": "us",
+                "licence": licence,
+            }
+            for kind, data in (("jpg", jpeg.getvalue()), ("json", json.dumps(row).encode())):
+                member = tarfile.TarInfo(f"{number:03d}.{kind}")
+                member.size = len(data)
+                tar.addfile(member, io.BytesIO(data))
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> config.Config:
+    path = tmp_path_factory.mktemp("config") / "tiny.toml"
+    path.write_text(TINY)
+    return config.read(path)
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory, settings: config.Config) -> State:
+    """Photos read and the vocabulary learned."""
+    root = tmp_path_factory.mktemp("state")
+    (root / "tars").mkdir()
+    tar_of_photos(root / "tars" / "a.tar", ["CC0"] * 6 + ["CC-BY-SA-3.0", "LGPL-3.0 / CC-BY", "OSL-3.0", "GPL-2+"])
+    state = State(root)
+    shelf.build(root / "tars", state.photos, settings.data, say=quiet)
+    text = settings.networks.text
+    tokenizer.write(
+        state.tokenizer, phrases.corpus(shelf.records(state.photos)), vocabulary=text.vocabulary, length=text.length
+    )
+    return state
+
+
+def run_autoencoder(settings: config.Config, state: State, steps: int | None = None, begin: Path | None = None) -> int:
+    return autoencoder.train(
+        settings,
+        state,
+        device="cpu",
+        features=Path("none"),
+        limits=Limits(steps),
+        begin=begin,
+        fast=False,
+        say=quiet,
+    ).step
+
+
+def run_denoiser(settings: config.Config, state: State, steps: int | None = None, begin: Path | None = None) -> int:
+    return denoiser.train(settings, state, device="cpu", limits=Limits(steps), begin=begin, fast=False, say=quiet).step
+
+
+@pytest.fixture(scope="module")
+def checkpoint(prepared: State, settings: config.Config) -> Path:
+    """All stages, each stopped after half of its steps and gone on with."""
+    assert run_autoencoder(settings, prepared, 3) == 3
+    assert run_autoencoder(settings, prepared) == 6
+    assert run_denoiser(settings, prepared, 3) == 3
+    assert run_denoiser(settings, prepared) == 6
+    folder = prepared.root / "checkpoint"
+    export.write(settings, prepared, folder, say=quiet)
+    return folder
+
+
+def weights(path: Path) -> dict[str, torch.Tensor]:
+    found: dict[str, torch.Tensor] = torch.load(path, weights_only=True)["average"]["weights"]
+    return found
+
+
+def elsewhere(state: State, folder: Path, *parts: str) -> State:
+    """Another state folder with parts of this one."""
+    for part in parts:
+        (folder / part).symlink_to(state.root / part)
+    return State(folder)
+
+
+def test_photos_whose_licence_asks_for_more_than_credit_are_left_out(prepared: State) -> None:
+    assert [record.licence for record in shelf.records(prepared.photos)] == ["CC0"] * 6
+
+
+def test_the_object_of_a_photo_is_cut_out_and_named_with_its_own_colour(prepared: State) -> None:
+    photos = shelf.load(prepared.photos, torch.device("cpu"))
+    assert len(photos.tiles) == 6
+    assert photos.tile_nouns[0] == ("rose", "flower", "grass")
+    assert photos.box_tones[0] == ["red"]
+    left, top, right, bottom = photos.boxes[0].tolist()
+    assert (left, top, right, bottom) == pytest.approx((22, 18, 58, 54), abs=3)
+    opaque = photos.tiles[0, 3] > 127
+    assert photos.tiles[0, :3, opaque].float().mean(1).tolist() == pytest.approx(DISC, abs=25)
+
+
+def test_a_stage_that_was_stopped_goes_on_as_if_it_had_not(
+    checkpoint: Path, prepared: State, settings: config.Config, tmp_path: Path
+) -> None:
+    state = elsewhere(prepared, tmp_path, "photos", "tokenizer", "latents.json", "autoencoder.pt")
+    assert run_denoiser(settings, state) == 6
+    stopped, whole = weights(prepared.saved("denoiser")), weights(state.saved("denoiser"))
+    assert stopped.keys() == whole.keys()
+    for key, value in whole.items():
+        torch.testing.assert_close(stopped[key], value, rtol=1e-4, atol=1e-5)
+
+
+def test_training_moves_every_network(
+    checkpoint: Path, prepared: State, settings: config.Config, tmp_path: Path
+) -> None:
+    state = elsewhere(prepared, tmp_path, "photos", "tokenizer", "latents.json", "autoencoder.pt")
+    run_denoiser(settings, state, 0)
+    before, after = weights(state.saved("denoiser")), weights(prepared.saved("denoiser"))
+    moved = {key.split(".")[0] for key, value in after.items() if not torch.equal(value, before[key])}
+    assert moved == {"denoiser", "text"}
+
+
+def test_a_state_of_other_networks_is_refused(checkpoint: Path, prepared: State, settings: config.Config) -> None:
+    other = settings.model_copy(
+        update={
+            "networks": settings.networks.model_copy(update={"denoiser": config.Denoiser(channels=(16,), heads=(1,))})
+        }
+    )
+    with pytest.raises(ValueError, match=r"denoiser\.pt is of other networks"):
+        run_denoiser(other, prepared)
+
+
+def test_stages_begin_from_a_finished_checkpoint(
+    checkpoint: Path, prepared: State, settings: config.Config, tmp_path: Path
+) -> None:
+    state = elsewhere(prepared, tmp_path, "photos", "tokenizer", "latents.json")
+    assert run_autoencoder(settings, state, 0, checkpoint) == 0
+    assert run_denoiser(settings, state, 0, checkpoint) == 0
+    for stage in ("autoencoder", "denoiser"):
+        begun, shipped = weights(state.saved(stage)), weights(prepared.saved(stage))
+        for key, value in begun.items():
+            torch.testing.assert_close(value, shipped[key], rtol=2e-3, atol=1e-4)  # shipped in fp16
+
+
+def test_figures_and_sheets_are_kept(checkpoint: Path, prepared: State) -> None:
+    for stage in ("autoencoder", "denoiser"):
+        rows = [json.loads(line) for line in prepared.log(stage).read_text().splitlines()]
+        assert rows[-1]["step"] == 6
+        assert all(np.isfinite(row["loss"]) for row in rows)
+        assert (prepared.sheets / f"{stage}-0000006.png").is_file()
+    assert "critic" in rows[-1] or "critic" in prepared.log("autoencoder").read_text()
+
+
+@pytest.fixture(scope="module")
+def lively(
+    checkpoint: Path, prepared: State, settings: config.Config, tmp_path_factory: pytest.TempPathFactory
+) -> State:
+    """A state whose pictures say something: large weights in the decoder, in the last layer, in the words."""
+    assert checkpoint.is_dir()
+    state = elsewhere(prepared, tmp_path_factory.mktemp("lively"), "photos", "tokenizer", "latents.json")
+    coder = weights(prepared.saved("autoencoder"))
+    torch.save({"average": {"weights": {key: value * 1.7 for key, value in coder.items()}}}, state.saved("autoencoder"))
+    kept = weights(prepared.saved("denoiser"))
+    draw = torch.Generator().manual_seed(5)
+    for key, value in kept.items():
+        if key.startswith(("denoiser.conv_out", "text.embeddings")) or ".attn2." in key:
+            value.copy_(torch.randn(value.shape, generator=draw) * 0.3)
+    torch.save({"average": {"weights": kept}}, state.saved("denoiser"))
+    export.write(settings, state, state.root / "checkpoint", say=quiet)
+    return state
+
+
+def test_diffusers_fills_holes_as_the_training_does(
+    lively: State, settings: config.Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = evaluate.open_pipeline(lively.root / "checkpoint")
+    picture = np.asarray(Image.fromarray(photograph(9)).resize((32, 32)))
+    one, other = (evaluate.fill(pipeline, [picture], prompt)[0] for prompt in ("a red rose", "grass"))
+    hole = evaluate.hole_of(32)
+    assert np.array_equal(one[~hole], picture[~hole])
+    assert np.abs(one[hole].astype(int) - other[hole]).mean() > 1, "the words are heard"
+
+    monkeypatch.setattr(sampling, "mixed", lambda device: nullcontext())
+    scale = float(pipeline.vae.config.scaling_factor)
+    models = networks.Models(pipeline.vae, pipeline.unet, pipeline.text_encoder, scale)
+    given = torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
+    batch = scenes.Scenes(given, torch.from_numpy(hole)[None, None], ["a red rose"])
+    tokens = tokenizer.Tokens(pipeline.tokenizer)
+    made = sampling.fill(models, settings.networks.noise, tokens, batch, guidance=evaluate.GUIDANCE)
+    assert np.abs(sheets.to_bytes(made)[0].astype(int) - one).max() <= 1
+
+
+def test_the_same_seed_gives_the_same_picture(lively: State) -> None:
+    pipeline = evaluate.open_pipeline(lively.root / "checkpoint")
+    picture = np.asarray(Image.fromarray(photograph(9)).resize((32, 32)))
+    one, again = (evaluate.fill(pipeline, [picture], "a rose")[0] for _ in range(2))
+    assert np.array_equal(one, again)
+
+
+def test_the_export_names_whom_to_credit_and_is_readable(checkpoint: Path) -> None:
+    assert json.loads((checkpoint / "credits.json").read_text()) == [{"source": "us", "licence": "CC0", "photos": 6}]
+    assert all(path.stat().st_mode & 0o044 == 0o044 for path in checkpoint.rglob("*.safetensors"))
+
+
+def test_an_export_that_is_too_large_is_refused(
+    checkpoint: Path, prepared: State, settings: config.Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export, "LARGEST_BYTES", 1000)
+    with pytest.raises(ValueError, match="more than the 1,000 that may be shipped"):
+        export.write(settings, prepared, tmp_path / "large", say=quiet)
+    assert not (tmp_path / "large").exists()
+
+
+def test_evaluation_measures_and_draws(checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "photos" / "images").mkdir(parents=True)
+    for number in range(2):
+        Image.fromarray(photograph(number)).save(tmp_path / "photos" / "images" / f"{number}.jpg")
+    monkeypatch.setattr(evaluate, "STEPS", 2)
+    monkeypatch.setattr(evaluate, "QUESTIONS", evaluate.QUESTIONS[:2])
+    result = evaluate.measure(checkpoint, tmp_path / "photos", tmp_path / "none", tmp_path / "out", seeds=2, say=quiet)
+    assert 0 <= result["colours"] <= 1
+    assert result["nouns"] is None, "there is no classifier"
+    assert 3 < result["reconstruction_db"] < 50
+    assert json.loads((tmp_path / "out" / "results.json").read_text()) == result
+    assert (tmp_path / "out" / "prompts.png").is_file()

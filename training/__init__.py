@@ -1,0 +1,1 @@
+"""How the models that the program carries are made; not part of the installed package."""

@@ -1,0 +1,144 @@
+"""`python -m training.pocket STAGE`: photos, tokenizer, autoencoder, denoiser, export, evaluate; in this order."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from . import autoencoder, config, denoiser, evaluate, export, phrases, shelf, tokenizer
+from .loop import Limits, Progress
+from .state import State
+
+SHARED = Path(__file__).resolve().parents[3] / "shared"
+app = App(name="python -m training.pocket", help=__doc__)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Common:
+    """Options of every stage."""
+
+    state: Path = Path("../pocket-state")
+    """Folder, outside the repository, where stages leave their work and find that of others."""
+    config: Path = config.DEFAULT
+    """Settings of all stages (TOML)."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Run:
+    """Options of the stages that train."""
+
+    device: str = "auto"
+    """cpu, cuda, or auto: a GPU when there is one."""
+    minutes: float | None = None
+    """End this run after so many minutes; the state is saved and the same command goes on."""
+    steps: int | None = None
+    """End this run after so many steps, likewise."""
+    begin: Path | None = None
+    """A finished checkpoint folder (such as the shipped one) to begin from when there is no state."""
+    fast: bool = False
+    """Compile the networks: a minute or two once, then faster steps on a GPU."""
+
+    @property
+    def limits(self) -> Limits:
+        """As the loop wants them."""
+        return Limits(self.steps, None if self.minutes is None else 60 * self.minutes)
+
+
+_COMMON, _RUN = Common(), Run()
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+@app.command
+def photos(
+    tars: Path = SHARED / "photos" / "train",
+    *,
+    limit: Annotated[int | None, Parameter(help="Use the first so many photos alone.")] = None,
+    common: Common = _COMMON,
+) -> None:
+    """Read the tars of photos, leave out what the licence filter names, cut out objects."""
+    shelf.build(tars, State(common.state).photos, config.read(common.config).data, limit=limit, say=_say)
+
+
+@app.command(name="tokenizer")
+def tokenizer_(*, common: Common = _COMMON) -> None:
+    """Learn the vocabulary of the captions and of the words that prompts are made of."""
+    settings, state = config.read(common.config).networks.text, State(common.state)
+    texts = phrases.corpus(shelf.records(state.photos))
+    count = tokenizer.write(state.tokenizer, texts, vocabulary=settings.vocabulary, length=settings.length)
+    _say(f"{count} tokens: {state.tokenizer}")
+
+
+@app.command(name="autoencoder")
+def autoencoder_(
+    *, features: Path = SHARED / "nets" / "taef2_encoder.pth", run: Run = _RUN, common: Common = _COMMON
+) -> None:
+    """Train the autoencoder, or go on; `features` is the encoder of the feature loss."""
+    settings, state = config.read(common.config), State(common.state)
+    done = autoencoder.train(
+        settings,
+        state,
+        device=run.device,
+        features=features,
+        limits=run.limits,
+        begin=run.begin,
+        fast=run.fast,
+        say=_say,
+    )
+    _ended(done)
+
+
+@app.command(name="denoiser")
+def denoiser_(*, run: Run = _RUN, common: Common = _COMMON) -> None:
+    """Train denoiser and text encoder on the frozen autoencoder, or go on."""
+    settings, state = config.read(common.config), State(common.state)
+    done = denoiser.train(
+        settings, state, device=run.device, limits=run.limits, begin=run.begin, fast=run.fast, say=_say
+    )
+    _ended(done)
+
+
+@app.command(name="export")
+def export_(folder: Path, *, common: Common = _COMMON) -> None:
+    """Write the averaged weights as a checkpoint folder that diffusers opens."""
+    export.write(config.read(common.config), State(common.state), folder, say=_say)
+
+
+@app.command(name="evaluate")
+def evaluate_(
+    folder: Path,
+    *,
+    photos: Path = SHARED / "photos" / "eval",
+    classifier: Path = SHARED / "nets" / "mobilenet_edgetpu_224_1.0_uint8.tflite",
+    out: Path = Path("bench-out/pocket"),
+    seeds: int = 8,
+    limit: int | None = None,
+) -> None:
+    """Measure a checkpoint through diffusers' pipeline: reconstruction, colours and nouns of 20 prompts, time."""
+    evaluate.measure(folder, photos, classifier, out, seeds=seeds, limit=limit, say=_say)
+
+
+def _ended(progress: Progress) -> None:
+    _say(f"stopped at step {progress.step} after {progress.seconds:.0f} s of training; the same command goes on")
+
+
+def main() -> int:
+    """0 when the stage did its work, 2 when it could not: the reason is then one line."""
+    try:
+        app()
+    except (OSError, ValueError, ArithmeticError) as error:
+        print(f"training.pocket: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,67 @@
+"""Words for colours, from pixels: what makes "a red flower" mean something although no caption says so."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+WORDS = ("black", "white", "grey", "red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "beige")
+_BLACK, _WHITE, _GREY, _RED, _ORANGE, _YELLOW, _GREEN, _BLUE, _PURPLE, _PINK, _BROWN, _BEIGE = range(len(WORDS))
+_HUES = ((15, _RED), (42, _ORANGE), (70, _YELLOW), (165, _GREEN), (255, _BLUE), (292, _PURPLE), (345, _PINK))
+"""Upper ends in degrees; red goes on from the last one."""
+
+_WEIGHTS = (0.9, 0.9, 0.6, 1.6, 1.5, 1.5, 1.3, 1.3, 1.6, 1.6, 1.1, 0.9)
+"""How much a share of each colour says: people name the lively one."""
+
+_SECOND_SHARE, _SECOND_OF_FIRST = 0.2, 0.5
+
+
+def names(pictures: Tensor) -> Tensor:
+    """Index into WORDS of every pixel, by hue, saturation and value.
+
+    Args:
+        pictures: (n, 3, h, w) float, [0, 1].
+
+    Returns:
+        (n, h, w) int64.
+    """
+    red, green, blue = pictures.unbind(1)
+    value, least = pictures.amax(1), pictures.amin(1)
+    chroma = value - least
+    safe = chroma.clamp_min(1e-6)
+    sixth = torch.where(
+        value == red,
+        ((green - blue) / safe) % 6,
+        torch.where(value == green, (blue - red) / safe + 2, (red - green) / safe + 4),
+    )
+    hue, saturation = sixth * 60, chroma / value.clamp_min(1e-6)
+    found = torch.full_like(hue, _RED, dtype=torch.int64)
+    for end, word in reversed(_HUES):
+        found = torch.where(hue < end, word, found)
+    warm = (hue >= 12) & (hue < 55)
+    found = torch.where(warm & (value < 0.62), _BROWN, found)
+    found = torch.where((hue >= 15) & (hue < 65) & (saturation < 0.35) & (value >= 0.62), _BEIGE, found)
+    found = torch.where(((hue < 15) | (hue >= 330)) & (saturation < 0.5) & (value > 0.7), _PINK, found)
+    dull = (saturation < 0.14) | (chroma < 0.06)
+    found = torch.where(dull, _GREY, found)
+    found = torch.where(dull & (value > 0.8), _WHITE, found)
+    return torch.where((value < 0.16) | (dull & (value < 0.25)), _BLACK, found)
+
+
+def words(pictures: Tensor, holes: Tensor) -> list[list[str]]:
+    """One or two colour words for what lies in each hole, the most telling one first; none for an empty hole.
+
+    Args:
+        pictures: (n, 3, h, w) float, [0, 1].
+        holes: (n, 1, h, w) bool.
+    """
+    named = names(pictures).flatten(1)
+    shares = torch.zeros(len(named), len(WORDS), device=named.device)
+    shares.scatter_add_(1, named, holes.flatten(1).float())
+    shares = shares / shares.sum(1, keepdim=True).clamp_min(1)
+    telling = shares * torch.tensor(_WEIGHTS, device=shares.device)
+    best, which = telling.topk(2, dim=1)
+    own = shares.gather(1, which)
+    two = (own[:, 1] >= _SECOND_SHARE) & (best[:, 1] >= _SECOND_OF_FIRST * best[:, 0])
+    rows = zip(which.tolist(), two.tolist(), (best[:, 0] > 0).tolist(), strict=True)
+    return [[WORDS[k] for k in pair[: 1 + second]] if there else [] for pair, second, there in rows]

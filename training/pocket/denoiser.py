@@ -1,0 +1,182 @@
+"""Stage `denoiser`: the network that fills holes, and the text encoder, trained together on the frozen autoencoder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+
+from . import autoencoder, masks, networks, sampling, scenes, sheets, shelf, start, tokenizer
+from .config import Config, DenoiserStage
+from .device import mixed, optimiser, pick, ready, set_rate
+from .loop import Average, Chance, Keeper, Limits, Log, Progress, run
+from .networks import Models
+from .state import State
+
+STAGE = "denoiser"
+
+
+def latent_scale(net: Any, photos: shelf.Shelf, size: int, n: int = 64) -> float:
+    """1 / deviation of the latents of a fixed choice of photos: AutoencoderTiny's `scaling_factor`."""
+    crops = photos.crops(n, size, Generator(photos.device).manual_seed(0)).pictures * 2 - 1
+    with torch.no_grad():
+        deviation = torch.cat([net.encode(part).latents.float() for part in crops.split(16)]).std()
+    return round(float(1 / deviation.clamp_min(1e-4)), 5)
+
+
+def kept_scale(state: State, net: Any, photos: shelf.Shelf, size: int) -> float:
+    """The scale that a training began with, whatever the device that measured it; measured when it begins."""
+    if not state.scale.is_file():
+        state.scale.write_text(json.dumps({"scaling_factor": latent_scale(net, photos, size)}) + "\n", "utf-8")
+    return float(json.loads(state.scale.read_text("utf-8"))["scaling_factor"])
+
+
+def weight(signal: Tensor, bound: float) -> Tensor:
+    """Min-SNR weights of v-prediction: min(snr, bound) / (snr + 1), for the signal's share of the variance.
+
+    Hang et al. 2023, "Efficient diffusion training via min-SNR weighting strategy", equation 6 and its remark on v.
+    """
+    return torch.minimum(signal / (1 - signal), torch.full_like(signal, bound)) * (1 - signal)
+
+
+class Trainer:
+    """The networks of the stage and one step of their training."""
+
+    def __init__(
+        self,
+        config: Config,
+        photos: shelf.Shelf,
+        frozen: Any,
+        words: Any,
+        *,
+        scale: float,
+        seed: int = 0,
+        fast: bool = False,
+    ) -> None:
+        """Denoiser and text encoder at random weights.
+
+        Args:
+            config: All settings.
+            photos: Their device is where it trains.
+            frozen: The autoencoder.
+            words: The tokenizer.
+            scale: Factor on latents.
+            seed: Of weights and of all that is drawn.
+            fast: Compile the denoiser.
+        """
+        self.config, self.photos, self.device = config, photos, photos.device
+        self.settings: DenoiserStage = config.denoiser
+        torch.manual_seed(seed)
+        self.tokens = tokenizer.Tokens(words)
+        self.models = Models(
+            encoder=frozen,
+            denoiser=ready(networks.denoiser(config.networks), self.device),
+            text=ready(networks.text_encoder(config.networks.text, len(words)), self.device),
+            scale=scale,
+        )
+        nets = {"denoiser": self.models.denoiser, "text": self.models.text}
+        self._weights = [p for net in nets.values() for p in net.parameters()]
+        self.optimiser = optimiser(list(nets.values()), self.settings.rate, self.settings.weight_decay, self.device)
+        self.average = Average(nets, self.settings.average)
+        self.chance = Chance(Generator(self.device).manual_seed(seed))
+        noise = networks.scheduler(config.networks.noise)
+        self._signal = noise.alphas_cumprod.to(self.device)
+        self._forward = torch.compile(self.models.denoiser) if fast else self.models.denoiser
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        """What is saved."""
+        return {
+            "denoiser": self.models.denoiser,
+            "text": self.models.text,
+            "optimiser": self.optimiser,
+            "average": self.average,
+            "chance": self.chance,
+        }
+
+    def step(self, factor: float, share: float) -> Mapping[str, Tensor]:
+        """One step at `factor` of the rate: scenes, each at `repeats` times of the forward process."""
+        own, draw = self.settings, self.chance.generator
+        size = own.sizes[int(torch.randint(len(own.sizes), (), device=self.device, generator=draw))]
+        batch = scenes.make(self.photos, own, own.batch, size, draw)
+        with mixed(self.device):
+            clean, known = self.models.encode(batch.pictures), self.models.encode(batch.masked)
+            hole = masks.to_latents(batch.holes)
+            ids = torch.tensor(self.tokens(batch.prompts), device=self.device)
+            states = self.models.text(ids).last_hidden_state
+            clean, known, hole, states = (x.repeat_interleave(own.repeats, 0) for x in (clean, known, hole, states))
+            times = self._times(len(clean))
+            noise = torch.randn(clean.shape, device=self.device, generator=draw)
+            signal = self._signal[times].view(-1, 1, 1, 1)
+            noisy = signal.sqrt() * clean + (1 - signal).sqrt() * noise
+            wanted = signal.sqrt() * noise - (1 - signal).sqrt() * clean
+            given = torch.cat((noisy, hole, known), 1).contiguous(memory_format=torch.channels_last)
+            made = self._forward(given, times, encoder_hidden_states=states, return_dict=False)[0].float()
+        error = (made - wanted).square().mean(1, keepdim=True)
+        where = own.outside + (1 - own.outside) * hole
+        each = (error * where).flatten(1).sum(1) / where.flatten(1).sum(1)
+        loss = (each * weight(signal.flatten(), own.snr)).mean()
+        self.optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self._weights, own.clip)
+        set_rate(self.optimiser, own.rate * factor)
+        self.optimiser.step()
+        self.average.update()
+        return {"loss": loss.detach(), "v": each.detach().mean()}
+
+    def _times(self, n: int) -> Tensor:
+        """n timesteps, one drawn in each of n equal parts of the process, in random order."""
+        draw = self.chance.generator
+        within = (torch.arange(n, device=self.device) + torch.rand(n, device=self.device, generator=draw)) / n
+        order = torch.randperm(n, device=self.device, generator=draw)
+        return (within[order] * len(self._signal)).long().clamp_max(len(self._signal) - 1)
+
+    def sheet(self, path: Path, n: int = 8) -> None:
+        """Draw scenes, their holes, and what the averaged weights make of them with and without guidance."""
+        size = min(self.config.networks.size, self.photos.smallest_side // 8 * 8)
+        batch = scenes.make(self.photos, self.settings, n, size, Generator(self.device).manual_seed(2))
+        with self.average.swapped():
+            made = [
+                sampling.fill(self.models, self.config.networks.noise, self.tokens, batch, guidance=guidance)
+                for guidance in (1.0, 4.0)
+            ]
+        sheets.draw(path, [batch.pictures, batch.masked, *made], batch.prompts)
+
+
+def train(
+    config: Config,
+    state: State,
+    *,
+    device: str,
+    limits: Limits,
+    begin: Path | None,
+    fast: bool,
+    say: Callable[[str], None],
+) -> Progress:
+    """Run the stage, or go on with it; `begin` is a folder of finished weights to begin from when there is no state."""
+    photos = shelf.load(state.photos, pick(device))
+    frozen = autoencoder.averaged(config, state, photos.device)
+    scale = kept_scale(state, frozen, photos, min(config.denoiser.sizes))
+    trainer = Trainer(config, photos, frozen, tokenizer.load(state.tokenizer), scale=scale, fast=fast)
+    keeper = Keeper(state.saved(STAGE), trainer.parts)
+    progress = keeper.load(photos.device)
+    if progress.step == 0 and begin is not None:
+        start.denoiser(trainer.models.denoiser, trainer.models.text, begin)
+        nets = {"denoiser": trainer.models.denoiser, "text": trainer.models.text}
+        trainer.average = Average(nets, config.denoiser.average)
+        keeper = Keeper(keeper.path, trainer.parts)
+    count = networks.parameters(frozen, trainer.models.denoiser, trainer.models.text)
+    say(f"denoiser: {count:,} parameters with autoencoder and text on {photos.device}, from step {progress.step}")
+    return run(
+        trainer.step,
+        schedule=config.denoiser,
+        limits=limits,
+        keeper=keeper,
+        progress=progress,
+        log=Log(state.log(STAGE), say),
+        sheet=lambda at: trainer.sheet(state.sheets / f"{STAGE}-{at.step:07d}.png"),
+    )

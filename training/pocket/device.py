@@ -1,0 +1,43 @@
+"""The same code on a CPU and on a GPU: where tensors lie, and bfloat16 where it is fast."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+
+def pick(name: str) -> torch.device:
+    """ "auto" is the GPU when there is one; ValueError for a GPU that is not there."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device(name)
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"there is no GPU for device {name!r}; on offer: cpu")
+    return device
+
+
+def mixed(device: torch.device) -> Any:
+    """Context in which convolutions and matrix products run in bfloat16; weights and losses stay in float32."""
+    return torch.autocast(device.type, dtype=torch.bfloat16)
+
+
+def ready(net: Any, device: torch.device) -> Any:
+    """A network on its device, channels last, which convolutions like on both."""
+    return net.to(device=device, memory_format=torch.channels_last)
+
+
+def optimiser(nets: list[Any], rate: float, decay: float, device: torch.device) -> Any:
+    """AdamW, fused; no weight decay on what is not a matrix (biases, norms)."""
+    weights = [p for net in nets for p in net.parameters()]
+    groups = [
+        {"params": [p for p in weights if p.ndim > 1], "weight_decay": decay},
+        {"params": [p for p in weights if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.99), fused=device.type in ("cpu", "cuda"))
+
+
+def set_rate(optimiser: Any, rate: float) -> None:
+    """Set the learning rate of all groups."""
+    for group in optimiser.param_groups:
+        group["lr"] = rate

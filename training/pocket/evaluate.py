@@ -1,0 +1,205 @@
+"""Stage `evaluate`: what a checkpoint folder can do, measured through diffusers' own pipeline."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from .questions import QUESTIONS, Question, mean_colour, moved
+from .sheets import page
+
+Pixels = NDArray[np.uint8]
+Say = Callable[[str], None]
+
+GUIDANCE, STEPS = 4.0, 20
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one prompt did, over the seeds.
+
+    Attributes:
+        prompt: What was asked for.
+        coloured: Share of seeds in which the hue moved the right way; None for a prompt without a hue.
+        named: Share of seeds in which the classifier's score for the noun rose; None where it knows no such noun.
+    """
+
+    prompt: str
+    coloured: float | None
+    named: float | None
+
+
+class Names:
+    """An 8-bit ImageNet classifier: (1001,) probabilities of a crop."""
+
+    def __init__(self, path: Path) -> None:
+        """FileNotFoundError when there is no such file, ImportError without ai-edge-litert."""
+        from ai_edge_litert.interpreter import Interpreter
+
+        if not path.is_file():
+            raise FileNotFoundError(f"no classifier at {path}")
+        self._net: Any = Interpreter(model_path=str(path), num_threads=1)
+        self._net.allocate_tensors()
+        (self._in,), (self._out,) = self._net.get_input_details(), self._net.get_output_details()
+
+    def __call__(self, crop: Pixels) -> NDArray[np.float64]:
+        """Probabilities for a crop (h, w, 3) of any size."""
+        _, height, width, _ = (int(side) for side in self._in["shape"])
+        small = Image.fromarray(crop).resize((width, height), Image.Resampling.BICUBIC)
+        self._net.set_tensor(self._in["index"], np.asarray(small, np.uint8)[None])
+        self._net.invoke()
+        scale, zero = self._out["quantization"]
+        values = (self._net.get_tensor(self._out["index"])[0].astype(np.float64) - zero) * scale
+        if values.min() >= 0 and values.sum() <= 1.5:
+            return np.asarray(values)  # the network ends in a softmax
+        powers = np.exp(values - values.max())
+        return np.asarray(powers / powers.sum())
+
+
+def open_pipeline(folder: Path) -> Any:
+    """diffusers' inpainting pipeline over a checkpoint folder, in float32, without progress bars."""
+    from diffusers import StableDiffusionInpaintPipeline
+
+    if not (folder / "model_index.json").is_file():
+        raise FileNotFoundError(f"no checkpoint in {folder}: it has no model_index.json")
+    pipeline = StableDiffusionInpaintPipeline.from_pretrained(str(folder), local_files_only=True)
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def squares(photos: Path, size: int, limit: int | None = None) -> list[Pixels]:
+    """The middles of all photos of a folder of eval photos, resized; FileNotFoundError when there are none."""
+    found = sorted((photos / "images").glob("*.jpg"))[:limit]
+    if not found:
+        raise FileNotFoundError(f"no photos: there is no images/*.jpg in {photos}")
+    return [_square(path, size) for path in found]
+
+
+def _square(path: Path, size: int) -> Pixels:
+    with Image.open(path) as image:
+        whole = image.convert("RGB")
+    side = min(whole.size)
+    left, top = (whole.width - side) // 2, (whole.height - side) // 2
+    middle = whole.resize((size, size), Image.Resampling.LANCZOS, box=(left, top, left + side, top + side))
+    return np.asarray(middle)
+
+
+def reconstruction(pipeline: Any, pictures: Sequence[Pixels]) -> float:
+    """Mean PSNR in dB of pictures through the autoencoder and back."""
+    values = []
+    for picture in pictures:
+        given = torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
+        with torch.no_grad():
+            made = pipeline.vae.decode(pipeline.vae.encode(given).latents).sample.clamp(-1, 1)
+        values.append(10 * np.log10(4 / max(1e-12, float((made - given).square().mean()))))
+    return float(np.mean(values))
+
+
+def hole_of(size: int) -> NDArray[np.bool_]:
+    """(size, size), a box over the middle half."""
+    hole = np.zeros((size, size), np.bool_)
+    hole[size // 4 : -(size // 4), size // 4 : -(size // 4)] = True
+    return hole
+
+
+def fill(pipeline: Any, pictures: Sequence[Pixels], prompt: str) -> list[Pixels]:
+    """Each picture's middle filled as asked, seed k for picture k, pasted into the picture."""
+    size = pictures[0].shape[0]
+    hole = hole_of(size)
+    made = pipeline(
+        prompt=[prompt] * len(pictures),
+        image=[Image.fromarray(picture) for picture in pictures],
+        mask_image=[Image.fromarray(hole.astype(np.uint8) * 255)] * len(pictures),
+        height=size,
+        width=size,
+        num_inference_steps=STEPS,
+        guidance_scale=GUIDANCE,
+        generator=[torch.Generator().manual_seed(k) for k in range(len(pictures))],
+        output_type="np",
+    ).images
+    pasted = [(image * 255).round().astype(np.uint8) for image in made]
+    return [np.where(hole[..., None], new, old) for new, old in zip(pasted, pictures, strict=True)]
+
+
+def ask(question: Question, asked: Sequence[Pixels], plain: Sequence[Pixels], names: Names | None) -> Answer:
+    """Judge the answers to a question against those to the empty prompt, picture by picture."""
+    size = asked[0].shape[0]
+    hole, edge = hole_of(size), size // 6
+    pairs = list(zip(asked, plain, strict=True))
+    coloured = named = None
+    if question.colour:
+        coloured = np.mean([moved(mean_colour(a, hole), mean_colour(p, hole), question.colour) for a, p in pairs])
+    if question.classes and names is not None:
+        scores = [[names(x[edge:-edge, edge:-edge])[list(question.classes)].sum() for x in pair] for pair in pairs]
+        named = np.mean([score > base for score, base in scores])
+    return Answer(question.prompt, *(None if share is None else float(share) for share in (coloured, named)))
+
+
+def measure(
+    folder: Path, photos: Path, classifier: Path, out: Path, *, seeds: int = 8, limit: int | None = None, say: Say
+) -> dict[str, Any]:
+    """Measure a checkpoint and write results.json and two sheets to `out`.
+
+    Args:
+        folder: The checkpoint.
+        photos: Eval photos, images/*.jpg.
+        classifier: The ImageNet classifier; nouns are left out where it is not there.
+        out: Where results go.
+        seeds: Pictures, and seeds, a prompt.
+        limit: Of the photos, use the first so many.
+        say: Takes lines for people.
+
+    Raises:
+        FileNotFoundError: No checkpoint, or no photos.
+    """
+    pipeline = open_pipeline(folder)
+    size = int(pipeline.unet.config.sample_size) * 8
+    pictures = squares(photos, size, limit)
+    db = reconstruction(pipeline, pictures)
+    say(f"reconstruction of {len(pictures)} photos: {db:.2f} dB")
+    chosen = [pictures[k * len(pictures) // seeds] for k in range(seeds)]
+    names = Names(classifier) if classifier.is_file() else None
+    fill(pipeline, chosen[:1], "a red flower")
+    begun = time.perf_counter()
+    fill(pipeline, chosen[:1], "a red flower")
+    seconds = time.perf_counter() - begun
+    say(f"{STEPS} steps with guidance at {size}x{size}: {seconds:.2f} s with {torch.get_num_threads()} threads")
+    plain, rows, answers = fill(pipeline, chosen, ""), [], []
+    for question in QUESTIONS:
+        asked = fill(pipeline, chosen, question.prompt)
+        answers.append(ask(question, asked, plain, names))
+        rows.append((question.prompt, asked))
+        say(f"{question.prompt}: colour {_share(answers[-1].coloured)}, noun {_share(answers[-1].named)}")
+    result = {
+        "photos": len(pictures),
+        "reconstruction_db": round(db, 2),
+        "seconds": round(seconds, 2),
+        "seeds": seeds,
+        "guidance": GUIDANCE,
+        "colours": _mean([answer.coloured for answer in answers]),
+        "nouns": _mean([answer.named for answer in answers]),
+        "answers": [{"prompt": a.prompt, "coloured": a.coloured, "named": a.named} for a in answers],
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "results.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")
+    page(out / "prompts.png", [("photo", chosen), ('""', plain), *rows])
+    say(f"colours {_share(result['colours'])}, nouns {_share(result['nouns'])}: {out}")
+    return result
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    there = [value for value in values if value is not None]
+    return round(float(np.mean(there)), 3) if there else None
+
+
+def _share(value: Any) -> str:
+    return "-" if value is None else f"{100 * value:.0f} %"

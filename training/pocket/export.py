@@ -1,0 +1,88 @@
+"""Stage `export`: the averaged weights as an ordinary diffusers folder in fp16, small enough to ship."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import diffusers
+from safetensors.torch import save_file
+
+from . import networks, photos, shelf, start, tokenizer
+from .config import Config
+from .state import State
+
+LARGEST_BYTES = 30_000_000
+PIPELINE = "StableDiffusionInpaintPipeline"
+
+
+def write(config: Config, state: State, folder: Path, *, say: Callable[[str], None]) -> None:
+    """Write the checkpoint folder; what was there is replaced as a whole.
+
+    Raises:
+        FileNotFoundError: A stage has not run.
+        ValueError: The networks have more parameters, or the files more bytes, than may be shipped.
+    """
+    words = tokenizer.load(state.tokenizer)
+    coder = networks.autoencoder(config.networks.autoencoder)
+    unet, text = networks.denoiser(config.networks), networks.text_encoder(config.networks.text, len(words))
+    if (count := networks.parameters(coder, unet, text)) > networks.LARGEST:
+        raise ValueError(f"{count:,} parameters are more than the {networks.LARGEST:,} that may be shipped")
+    start.averaged(state.saved("autoencoder"), {"net": coder})
+    start.averaged(state.saved("denoiser"), {"denoiser": unet, "text": text})
+    coder.register_to_config(scaling_factor=float(json.loads(state.scale.read_text("utf-8"))["scaling_factor"]))
+    partial = folder.with_name(folder.name + ".part")
+    shutil.rmtree(partial, ignore_errors=True)
+    coder.save_config(partial / "vae")
+    unet.save_config(partial / "unet")
+    text.config.architectures, text.config.dtype = ["CLIPTextModel"], "float32"  # the file's fp16 is for storing alone
+    text.config.save_pretrained(partial / "text_encoder")
+    _save(coder, partial / "vae" / "diffusion_pytorch_model.safetensors")
+    _save(unet, partial / "unet" / "diffusion_pytorch_model.safetensors")
+    _save(text, partial / "text_encoder" / "model.safetensors")
+    networks.scheduler(config.networks.noise).save_pretrained(partial / "scheduler")
+    shutil.copytree(state.tokenizer, partial / "tokenizer")
+    (partial / "model_index.json").write_text(json.dumps(index(), indent=2) + "\n", "utf-8")
+    (partial / "credits.json").write_text(json.dumps(_credits(state), indent=1) + "\n", "utf-8")
+    if (size := bytes_of(partial)) > LARGEST_BYTES:
+        raise ValueError(f"{size:,} bytes are more than the {LARGEST_BYTES:,} that may be shipped: {partial}")
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.replace(folder)
+    say(f"{count:,} parameters, {size:,} bytes: {folder}")
+
+
+def _save(net: Any, path: Path) -> None:
+    """A network's weights in fp16, readable by all."""
+    save_file({key: value.half().contiguous() for key, value in net.state_dict().items()}, path, {"format": "pt"})
+    path.chmod(0o644)
+
+
+def index() -> dict[str, Any]:
+    """model_index.json: which class each folder is of."""
+    return {
+        "_class_name": PIPELINE,
+        "_diffusers_version": diffusers.__version__,
+        "scheduler": ["diffusers", "DDIMScheduler"],
+        "text_encoder": ["transformers", "CLIPTextModel"],
+        "tokenizer": ["transformers", "CLIPTokenizer"],
+        "unet": ["diffusers", "UNet2DConditionModel"],
+        "vae": ["diffusers", "AutoencoderTiny"],
+        "safety_checker": [None, None],
+        "feature_extractor": [None, None],
+        "image_encoder": [None, None],
+        "requires_safety_checker": False,
+    }
+
+
+def bytes_of(folder: Path) -> int:
+    """Bytes of all files below a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _credits(state: State) -> list[dict[str, Any]]:
+    """Who is to be named for the photos that the weights were trained on."""
+    rows = photos.credits(shelf.records(state.photos))
+    return [{"source": source, "licence": licence, "photos": count} for source, licence, count in rows]

@@ -1,0 +1,88 @@
+"""What makes a reconstruction good: near in colour, edges, the large, and features; like a photo in texture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+def gradients(one: Tensor, other: Tensor) -> Tensor:
+    """Mean absolute difference of horizontal and of vertical differences."""
+    error = one - other
+    return error.diff(dim=-1).abs().mean() + error.diff(dim=-2).abs().mean()
+
+
+def low_pass(one: Tensor, other: Tensor, factor: int = 4) -> Tensor:
+    """Mean absolute difference at a quarter of the size: colours in the large."""
+    return F.avg_pool2d(one - other, factor).abs().mean()
+
+
+def moments(latents: Tensor) -> Tensor:
+    """How far each latent channel is from mean 0 and deviation 1, which the denoiser expects, plus what exceeds 3."""
+    means, deviations = latents.mean((0, 2, 3)), latents.std((0, 2, 3))
+    return means.square().mean() + (deviations - 1).square().mean() + F.relu(latents.abs() - 3).mean()
+
+
+def critic(width: int = 48) -> Any:
+    """A patch discriminator (Isola et al. 2017): logits (n, 1, h / 8, w / 8), high for photos."""
+    layers: list[Any] = [nn.Conv2d(3, width, 4, 2, 1), nn.LeakyReLU(0.2)]
+    for k in range(2):
+        inner, outer = width * 2**k, width * 2 ** (k + 1)
+        layers += [nn.Conv2d(inner, outer, 4, 2, 1, bias=False), nn.GroupNorm(8, outer), nn.LeakyReLU(0.2)]
+    return nn.Sequential(*layers, nn.Conv2d(width * 4, 1, 3, 1, 1))
+
+
+def critic_loss(real: Tensor, made: Tensor) -> Tensor:
+    """Hinge loss of the critic's logits (Lim and Ye 2017)."""
+    return (F.relu(1 - real).mean() + F.relu(1 + made).mean()) / 2
+
+
+Features = Callable[[Tensor, Tensor], Tensor]
+
+
+def feature_loss(path: Path, device: torch.device) -> Features:
+    """Distance between the inner layers of a published tiny encoder (TAESD's family), as perceptual losses use VGG.
+
+    The file is a state of plain convolutions and residual blocks, numbered in order; what lies behind the second
+    halving of the size is not used. FileNotFoundError when it is not there.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"no encoder for the feature loss at {path}; set autoencoder.features to 0 to do without"
+        )
+    state = {key: value.to(device).float() for key, value in torch.load(path, weights_only=True).items()}
+    numbers = sorted({int(key.split(".")[0]) for key in state})
+
+    def layer(x: Tensor, number: int) -> Tensor:
+        if f"{number}.weight" in state:
+            stride = 1 if f"{number}.bias" in state else 2
+            return F.conv2d(x, state[f"{number}.weight"], state.get(f"{number}.bias"), stride, 1)
+        y = x
+        for part in (0, 2, 4):
+            y = F.conv2d(y, state[f"{number}.conv.{part}.weight"], state[f"{number}.conv.{part}.bias"], padding=1)
+            y = F.relu(y) if part < 4 else y
+        return F.relu(x + y)
+
+    def inner(pictures: Tensor) -> list[Tensor]:
+        x, kept, halvings = (pictures + 1) / 2, [], 0
+        for number in numbers:
+            halvings += f"{number}.weight" in state and f"{number}.bias" not in state
+            if halvings > 2:
+                break
+            x = layer(x, number)
+            if f"{number}.conv.0.weight" in state:
+                kept.append(F.normalize(x, dim=1))
+        return kept
+
+    def distance(one: Tensor, other: Tensor) -> Tensor:
+        with torch.no_grad():
+            wanted = inner(other)
+        pairs = zip(inner(one), wanted, strict=True)
+        return torch.stack([(a - b).square().sum(1).mean() for a, b in pairs]).mean()
+
+    return distance

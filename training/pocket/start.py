@@ -1,0 +1,45 @@
+"""Weights to begin from: a finished checkpoint folder, or another stage's averaged weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+
+
+def _fill(net: Any, path: Path) -> None:
+    if not path.is_file():
+        raise FileNotFoundError(f"no weights at {path}")
+    try:
+        net.load_state_dict({key: value.float() for key, value in load_file(path).items()})
+    except RuntimeError as error:
+        raise ValueError(f"{path} is of another network than the config's: {error}") from error
+
+
+def autoencoder(net: Any, folder: Path) -> None:
+    """Fill an autoencoder from a checkpoint folder."""
+    _fill(net, folder / "vae" / "diffusion_pytorch_model.safetensors")
+
+
+def denoiser(net: Any, text: Any, folder: Path) -> None:
+    """Fill denoiser and text encoder from a checkpoint folder (whose tokenizer must be the one in use)."""
+    _fill(net, folder / "unet" / "diffusion_pytorch_model.safetensors")
+    _fill(text, folder / "text_encoder" / "model.safetensors")
+
+
+def averaged(path: Path, nets: Mapping[str, Any]) -> None:
+    """Fill networks with the averaged weights of a stage's saved state, each under its name there."""
+    if not path.is_file():
+        raise FileNotFoundError(f"nothing at {path}: run the stage `{path.stem}` first")
+    weights = torch.load(path, map_location="cpu", weights_only=True)["average"]["weights"]
+    for name, net in nets.items():
+        own = {key.removeprefix(f"{name}."): value for key, value in weights.items() if key.startswith(f"{name}.")}
+        try:
+            net.load_state_dict(own, strict=False)
+        except RuntimeError as error:
+            raise ValueError(f"{path} is of another network than the config's: {error}") from error
+        if lacking := [key for key, _ in net.named_parameters() if key not in own]:
+            raise ValueError(f"{path} lacks {lacking[0]} of {name}: it is of another network than the config's")
