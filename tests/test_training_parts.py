@@ -202,10 +202,10 @@ def test_averaged_weights_follow_and_can_be_looked_through() -> None:
 
 
 @given(signal=st.floats(0.001, 0.999))
-def test_weights_of_the_loss_are_min_snr(signal: float) -> None:
+def test_the_loss_is_bounded_where_noise_is_low_and_whole_where_it_is_high(signal: float) -> None:
     snr = signal / (1 - signal)
     found = weight(torch.tensor([signal], dtype=torch.float64), 5.0).item()
-    assert found == pytest.approx(min(snr, 5.0) / (snr + 1))
+    assert found == pytest.approx(1.0 if snr <= 5 else 6 / (snr + 1))
 
 
 def test_losses_are_nothing_for_the_same_picture() -> None:
@@ -241,6 +241,8 @@ def test_a_hue_counts_as_moved_when_it_came_nearer() -> None:
     assert hue_error(red, "red") < 1
     assert moved(orange, green, "red")
     assert not moved(green, orange, "red")
+    assert moved(red, red, "red"), "it is red anyhow"
+    assert not moved((red + orange) / 4, (red + orange) / 2, "red"), "it has lost colour"
     grey = mean_colour(np.full((2, 2, 3), 128, np.uint8), hole)
     assert hue_error(grey, "red") == 180
 

@@ -37,7 +37,7 @@ class Trainer:
         self.distance = losses.feature_loss(features, self.device) if self.settings.features else None
         self._encode, self._decode = self.net.encoder, self.net.decoder
         if fast:
-            self._encode, self._decode = torch.compile(self._encode), torch.compile(self._decode)
+            self._encode, self._decode = (torch.compile(part, dynamic=False) for part in (self._encode, self._decode))
 
     @property
     def parts(self) -> dict[str, Any]:

@@ -156,7 +156,7 @@ class DenoiserStage(Schedule):
         drop: Share of samples without words, for guidance.
         pasted: Share of samples with a cut-out object pasted onto the photo and asked for.
         in_place: Share of samples whose hole covers the photo's own object, where its box is known.
-        snr: Bound of min-SNR weighting (Hang et al. 2023).
+        snr: Bound of the loss's weight over signal-to-noise ratios, see `denoiser.weight`.
     """
 
     sizes: tuple[int, ...] = (192, 192, 192, 160, 128)

@@ -36,11 +36,13 @@ def kept_scale(state: State, net: Any, photos: shelf.Shelf, size: int) -> float:
 
 
 def weight(signal: Tensor, bound: float) -> Tensor:
-    """Min-SNR weights of v-prediction: min(snr, bound) / (snr + 1), for the signal's share of the variance.
+    """Weights of the v loss, for the signal's share of the variance: (min(snr, bound) + 1) / (snr + 1).
 
-    Hang et al. 2023, "Efficient diffusion training via min-SNR weighting strategy", equation 6 and its remark on v.
+    The plain v loss weighs the error of the picture itself by snr + 1 (Salimans and Ho 2022, section 4). This bounds
+    that as min-SNR does (Hang et al. 2023), but keeps the 1: without it nothing is learned where noise is all there
+    is, and that is where colour and object are decided.
     """
-    return torch.minimum(signal / (1 - signal), torch.full_like(signal, bound)) * (1 - signal)
+    return (torch.minimum(signal / (1 - signal), torch.full_like(signal, bound)) + 1) * (1 - signal)
 
 
 class Trainer:
@@ -85,7 +87,7 @@ class Trainer:
         self.chance = Chance(Generator(self.device).manual_seed(seed))
         noise = networks.scheduler(config.networks.noise)
         self._signal = noise.alphas_cumprod.to(self.device)
-        self._forward = torch.compile(self.models.denoiser) if fast else self.models.denoiser
+        self._forward = torch.compile(self.models.denoiser, dynamic=False) if fast else self.models.denoiser
 
     @property
     def parts(self) -> dict[str, Any]:

@@ -10,10 +10,13 @@ import torch
 def pick(name: str) -> torch.device:
     """ "auto" is the GPU when there is one; ValueError for a GPU that is not there."""
     if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
     device = torch.device(name)
     if device.type == "cuda" and not torch.cuda.is_available():
         raise ValueError(f"there is no GPU for device {name!r}; on offer: cpu")
+    if device.type == "cuda":
+        torch.backends.cudnn.benchmark = True
+        torch.set_float32_matmul_precision("high")
     return device
 
 

@@ -21,7 +21,8 @@ EXAMPLES = {
 }
 """Words with a hue, and a colour that they name."""
 
-_NEAR = 20.0
+_NEAR, _STEP = 20.0, 3.0
+"""Degrees."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,10 @@ def hue_error(mean: NDArray[np.float64], word: str) -> float:
 
 
 def moved(asked: NDArray[np.float64], plain: NDArray[np.float64], word: str) -> bool:
-    """Whether the word brought the hole's mean colour nearer to its hue, or kept it within 20 degrees of it."""
-    now = hue_error(asked, word)
-    return now < hue_error(plain, word) or now <= _NEAR
+    """Whether the word brought the hole's mean colour nearer to its hue by 3 degrees, or made more of it.
+
+    The second is for a hole that has the hue anyhow: still within 20 degrees, and no less colourful than without it.
+    """
+    now, before = hue_error(asked, word), hue_error(plain, word)
+    livelier = np.hypot(asked[1], asked[2]) >= np.hypot(plain[1], plain[2])
+    return now <= before - _STEP or bool(now <= _NEAR and livelier)
