@@ -263,6 +263,12 @@ def _filled(
 def _put(network: Any, tensors: Tensors, dtype: Any, what: str, *, strict: bool) -> Any:
     """Give a network without memory its tensors; every one must be there and have its shape."""
     wanted = network.state_dict()
+    for name in sorted(wanted.keys() & tensors.keys()):
+        if tuple(wanted[name].shape) != tuple(tensors[name].shape):
+            raise ModelError(
+                f"{what} is of other sizes than its configuration says: {name} is {tuple(tensors[name].shape)}, "
+                f"and should be {tuple(wanted[name].shape)}"
+            )
     missing = sorted(set(wanted) - set(tensors))
     if missing:
         raise ModelError(
@@ -272,14 +278,9 @@ def _put(network: Any, tensors: Tensors, dtype: Any, what: str, *, strict: bool)
     unknown = sorted(set(tensors) - set(wanted)) if strict else []
     if unknown:
         raise ModelError(f"{what} has {len(unknown)} tensors that it should not have ({unknown[0]}, ...)")
-    given = {}
-    for name, one in wanted.items():
-        if tuple(one.shape) != tuple(tensors[name].shape):
-            raise ModelError(
-                f"{what} is of other sizes than its configuration says: {name} is {tuple(tensors[name].shape)}, "
-                f"and should be {tuple(one.shape)}"
-            )
-        given[name] = tensors[name].to(dtype) if tensors[name].is_floating_point() else tensors[name]
+    given = {
+        name: tensors[name].to(dtype) if one.is_floating_point() else tensors[name] for name, one in wanted.items()
+    }
     network.load_state_dict(given, strict=True, assign=True)
     for name, buffer in list(network.named_buffers()):
         if buffer.device.type == "meta" and name.endswith("position_ids"):  # CLIP's: 0, 1, 2 ...; no file has it
@@ -304,7 +305,7 @@ def _folder(ref: ModelRef, dtype: Any, vae_dtype: Any) -> Parts:
 
 
 def _component(folder: Path, ref: ModelRef) -> dict[str, torch.Tensor]:
-    """The weights in one component's folder: the variant that was asked for, else the plain ones, else what is there."""
+    """The weights in one component's folder: the variant asked for, else the plain ones, else what is there."""
     sets = weights_in(folder)
     if ref.variant is not None and ref.variant in sets:
         found = sets[ref.variant]
@@ -330,7 +331,7 @@ def _newer(tensors: Tensors) -> dict[str, torch.Tensor]:
     for name, one in tensors.items():
         for old, new in _OLD_ATTENTION.items():
             if ".attentions." in name:
-                name = name.replace(old, new)  # noqa: PLW2901
+                name = name.replace(old, new)
         named[name] = one[:, :, 0, 0] if ".attentions." in name and one.ndim == 4 else one
     return named
 
@@ -353,8 +354,8 @@ def load_vae(path: Path, kind: Kind, dtype: Any, vae_dtype: Any, ref: ModelRef) 
     if path.is_dir():
         folder = path / "vae" if (path / "vae").is_dir() else path
         return _folder_vae(folder, dtype, vae_dtype, ref)
-    if found.what == "checkpoint" and found.family not in (kind.family, None) and "sdxl" in (found.family, kind.family):
-        raise ModelError(f"{path.name} is of {FAMILIES[found.family or 'sd1']}: its VAE does not go with {ref.name}")
+    if found.what == "checkpoint" and found.family and (found.family == "sdxl") != (kind.family == "sdxl"):
+        raise ModelError(f"{path.name} is of {FAMILIES[found.family]}: its VAE does not go with {ref.name}")
     tensors = read_tensors(path, allow_pickle=ref.allow_pickle)
     if found.what == "tiny-vae":
         config = read_json(config_folder("taesd") / "config.json")
@@ -371,7 +372,7 @@ def load_vae(path: Path, kind: Kind, dtype: Any, vae_dtype: Any, ref: ModelRef) 
 
 
 def _tokenizers(ref: ModelRef, count: int) -> tuple[Any, ...]:
-    """A tokenizer for each text encoder. OpenCLIP's encoders were trained with "!" after the end, OpenAI's with the end."""
+    """A tokenizer for each text encoder. OpenCLIP's were trained with "!" after the end, OpenAI's with the end."""
     shared: Vocabulary | None = None
     found = []
     for number in range(count):

@@ -1,0 +1,367 @@
+"""Checkpoints become networks: every published layout at real size, and small ones as diffusers reads them."""
+
+from __future__ import annotations
+
+import dataclasses
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from overpaint import models
+from overpaint.engines.diffusion import weights, zoo
+from overpaint.models import Kind, ModelError
+
+from tests import checkpoints
+from tests.checkpoints import REAL, TINY, Plan
+
+FAMILIES = ("sd1", "sd2", "sdxl")
+
+
+@pytest.fixture(autouse=True)
+def _alone(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A home of its own, no hub's cache, and no network at all."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("OVERPAINT_HOME", str(home))
+    monkeypatch.setenv("HF_HUB_CACHE", str(home / "hub"))
+
+    def refuse(*args: Any, **kwargs: Any) -> None:
+        raise AssertionError(f"the network was asked for: {args}")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def vocabulary(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return checkpoints.write_vocabulary(tmp_path_factory.mktemp("vocabulary") / "bpe_simple_vocab_16e6.txt.gz")
+
+
+def saved(folder: Path, plan: Plan, name: str = "model.safetensors", **about: Any) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(checkpoints.tensors(checkpoints.layout(plan), **about), folder / name)
+    return folder / name
+
+
+def found(path: Path, plan: Plan, vocabulary: Path, **asked: Any) -> models.ModelRef:
+    config = checkpoints.small_config(plan, path.parent / "config")
+    ref = models.find(str(path), config=config, **asked)
+    return dataclasses.replace(ref, vocabulary=vocabulary)
+
+
+# ---- the published layouts, at their real sizes ----
+
+PARAMETERS = {
+    ("sd1", 4): (859_520_964, 83_653_863, (123_060_480,)),
+    ("sd1", 9): (859_535_364, 83_653_863, (123_060_480,)),
+    ("sd2", 4): (865_910_724, 83_653_863, (340_387_840,)),
+    ("sd2", 9): (865_925_124, 83_653_863, (340_387_840,)),
+    ("sdxl", 4): (2_567_463_684, 83_653_863, (123_060_480, 694_659_840)),
+    ("sdxl", 9): (2_567_478_084, 83_653_863, (123_060_480, 694_659_840)),
+}
+"""Of U-Net, VAE and text encoders, as they were published (SD 2's text encoder without its last layer)."""
+
+
+@pytest.mark.parametrize(("family", "channels"), list(PARAMETERS))
+def test_every_tensor_of_a_published_checkpoint_has_its_place(family: str, channels: int) -> None:
+    plan = dataclasses.replace(REAL[family], channels=channels)
+    given = checkpoints.tensors(checkpoints.layout(plan), device="meta")
+    kind = Kind("checkpoint", "safetensors", family=plan.family, channels=channels, prediction="epsilon")
+    parts = zoo.from_single_file(kind, given)  # raises for one that is missing, or one too many in the U-Net
+
+    def count(network: Any) -> int:
+        return sum(one.numel() for one in network.parameters())
+
+    assert (count(parts.unet), count(parts.vae), tuple(map(count, parts.text_encoders))) == PARAMETERS[family, channels]
+    used = count(parts.unet) + count(parts.vae) + sum(map(count, parts.text_encoders))
+    left = sum(one.numel() for name, one in given.items() if _has_no_place(name, family))
+    assert used + left == sum(one.numel() for one in given.values()), "none is left over"
+    assert {one.device.type for network in parts.text_encoders for one in network.buffers()} <= {"cpu"}
+
+
+def _has_no_place(name: str, family: str) -> bool:
+    """What no network takes: buffers of training; in SD 2 also the text encoder's last layer and projection."""
+    if name.endswith(("position_ids", "logit_scale")) or "." not in name or name.startswith("denoiser."):
+        return True
+    return family == "sd2" and (".resblocks.23." in name or name.endswith("text_projection"))
+
+
+def test_the_layouts_have_as_many_tensors_as_the_published_files() -> None:
+    counts = {family: len(checkpoints.unet(plan)) for family, plan in REAL.items()}
+    assert counts == {"sd1": 686, "sd2": 686, "sdxl": 1680}
+    assert len(checkpoints.vae(128)) == 248
+    assert len(checkpoints.texts(REAL["sd1"])) == 197
+    assert sum(map(len, (checkpoints.unet(REAL["sd1"]), checkpoints.vae(128), checkpoints.texts(REAL["sd1"])))) == 1131
+    assert len(checkpoints.layout(REAL["sdxl"])) == 2515 + 1
+
+
+# ---- small ones, against diffusers' own loader ----
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("channels", [4, 9])
+def test_a_single_file_is_read_as_diffusers_reads_it(
+    family: str, channels: int, tmp_path: Path, vocabulary: Path
+) -> None:
+    from diffusers import AutoencoderKL, UNet2DConditionModel
+
+    plan = dataclasses.replace(TINY[family], channels=channels)
+    path = saved(tmp_path, plan)
+    ref = found(path, plan, vocabulary)
+    assert (ref.kind.family, ref.kind.channels, ref.kind.inpainting) == (family, channels, channels == 9)
+    loaded = zoo.load(ref)
+    config = {"config": str(tmp_path / "config"), "local_files_only": True}
+    oracle = UNet2DConditionModel.from_single_file(str(path), subfolder="unet", low_cpu_mem_usage=False, **config)
+    assert _same(loaded.unet, oracle)
+    oracle = AutoencoderKL.from_single_file(str(path), subfolder="vae", low_cpu_mem_usage=False, **config)
+    assert _same(loaded.vae, oracle)
+    assert _paints(loaded, plan)
+
+
+def _same(one: torch.nn.Module, other: torch.nn.Module) -> bool:
+    left, right = one.state_dict(), other.state_dict()
+    return left.keys() == right.keys() and all(torch.equal(left[name], right[name]) for name in left)
+
+
+def _paints(loaded: zoo.Loaded, plan: Plan) -> bool:
+    """One step from a prompt: text, U-Net, VAE; everything finite and of its shape."""
+    states, pooled = [], None
+    for tokenizer, encoder in zip(loaded.tokenizers, loaded.text_encoders, strict=True):
+        ids = tokenizer("abcd abce", padding="max_length", return_tensors="pt").input_ids
+        assert ids.shape == (1, 77)
+        given = encoder(ids, output_hidden_states=True)
+        states.append(given.hidden_states[-2])
+        pooled = getattr(given, "text_embeds", None)
+    added = None
+    if pooled is not None:
+        added = {"text_embeds": pooled, "time_ids": torch.tensor([[64.0, 64, 0, 0, 64, 64]])}
+    with torch.inference_mode():
+        latent = loaded.vae.encode(torch.zeros(1, 3, 64, 64)).latent_dist.mode()
+        x = torch.randn(1, loaded.channels, 8, 8, generator=torch.Generator().manual_seed(0))
+        noise = loaded.unet(x, 10, torch.cat(states, dim=-1), added_cond_kwargs=added).sample
+        picture = loaded.vae.decode(latent + noise).sample
+    return noise.shape == (1, 4, 8, 8) and picture.shape == (1, 3, 64, 64) and bool(torch.isfinite(picture).all())
+
+
+def test_text_encoders_of_both_layouts_give_the_states_of_their_own_formulas(tmp_path: Path, vocabulary: Path) -> None:
+    """OpenCLIP's fused attention and transposed projection, against torch's own transformer."""
+    plan = TINY["sdxl"]
+    path = saved(tmp_path, plan)
+    loaded = zoo.load(found(path, plan, vocabulary))
+    raw = weights.read_tensors(path)
+    width, layers, heads = plan.open_clip or (0, 0, 0)
+    prefix = "conditioner.embedders.1.model."
+    ids = loaded.tokenizers[1]("abcd", padding="max_length", return_tensors="pt").input_ids
+    x = raw[f"{prefix}token_embedding.weight"][ids] + raw[f"{prefix}positional_embedding"]
+    mask = torch.full((77, 77), float("-inf")).triu(1)
+    for n in range(layers):
+        block = f"{prefix}transformer.resblocks.{n}."
+        own = {name.removeprefix(block): one for name, one in raw.items() if name.startswith(block)}
+        y = torch.nn.functional.layer_norm(x, (width,), own["ln_1.weight"], own["ln_1.bias"])
+        attention = torch.nn.MultiheadAttention(width, heads, batch_first=True)
+        attention.load_state_dict({name[5:]: one for name, one in own.items() if name.startswith("attn.")})
+        x = x + attention(y, y, y, attn_mask=mask, need_weights=False)[0]
+        y = torch.nn.functional.layer_norm(x, (width,), own["ln_2.weight"], own["ln_2.bias"])
+        y = torch.nn.functional.gelu(y @ own["mlp.c_fc.weight"].T + own["mlp.c_fc.bias"])
+        x = x + y @ own["mlp.c_proj.weight"].T + own["mlp.c_proj.bias"]
+    x = torch.nn.functional.layer_norm(x, (width,), raw[f"{prefix}ln_final.weight"], raw[f"{prefix}ln_final.bias"])
+    pooled = x[0, ids[0].argmax()] @ raw[f"{prefix}text_projection"]
+    given = loaded.text_encoders[1](ids)
+    torch.testing.assert_close(given.last_hidden_state, x, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(given.text_embeds[0], pooled, atol=1e-5, rtol=1e-4)
+
+
+def as_folder(loaded: zoo.Loaded, config: Path, folder: Path, **how: Any) -> Path:
+    """The model in diffusers' layout, written by diffusers and transformers themselves."""
+    import shutil
+
+    shutil.copytree(config, folder)
+    loaded.unet.save_pretrained(folder / "unet", **how)
+    loaded.vae.save_pretrained(folder / "vae", **how)
+    for number, encoder in enumerate(loaded.text_encoders):
+        encoder.save_pretrained(folder / ("text_encoder" if number == 0 else "text_encoder_2"))
+    for number, tokenizer in enumerate(loaded.tokenizers):
+        tokenizer.save_pretrained(folder / ("tokenizer" if number == 0 else "tokenizer_2"))
+    return folder
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_folder_and_a_hub_name_give_the_same_networks(family: str, tmp_path: Path, vocabulary: Path) -> None:
+    plan = dataclasses.replace(TINY[family], channels=9)
+    path = saved(tmp_path, plan)
+    single = zoo.load(found(path, plan, vocabulary))
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    root = models.hub_snapshot.__globals__["hub_cache"]() / "models--someone--a-model"
+    (root / "refs").mkdir(parents=True)
+    (root / "refs" / "main").write_text(commit)
+    as_folder(single, tmp_path / "config", root / "snapshots" / commit)
+    ref = models.find("someone/a-model", paths=False)
+    assert (ref.kind.form, ref.kind.family, ref.kind.channels) == ("folder", family, 9)
+    loaded = zoo.load(ref)
+    assert _same(loaded.unet, single.unet)
+    assert _same(loaded.vae, single.vae)
+    for one, other in zip(loaded.text_encoders, single.text_encoders, strict=True):
+        assert _same(one, other)
+    ids = [tokenizer("abcd abce").input_ids for tokenizer in loaded.tokenizers]
+    assert ids == [tokenizer("abcd abce").input_ids for tokenizer in single.tokenizers]
+    assert [t.pad_token for t in loaded.tokenizers] == [t.pad_token for t in single.tokenizers]
+    assert loaded.digest != single.digest
+
+
+def test_a_variant_of_a_folder_is_taken_when_asked_for(tmp_path: Path, vocabulary: Path) -> None:
+    plan = TINY["sd1"]
+    single = zoo.load(found(saved(tmp_path, plan), plan, vocabulary))
+    folder = as_folder(single, tmp_path / "config", tmp_path / "folder")
+    half = {name: one.half() for name, one in single.unet.state_dict().items()}
+    save_file(half, folder / "unet" / "diffusion_pytorch_model.fp16.safetensors")
+    plain = zoo.load(models.find(str(folder)))
+    halved = zoo.load(models.find(str(folder), variant="fp16"))
+    assert _same(plain.unet, single.unet)
+    assert not _same(halved.unet, single.unet)
+    assert plain.digest != halved.digest
+    assert zoo.load(models.find(str(folder)), torch.float16).unet.dtype == torch.float16
+    (folder / "unet" / "diffusion_pytorch_model.safetensors").unlink()
+    assert models.find(str(folder)).kind.precision == "fp16"
+    zoo.load(models.find(str(folder)))
+
+
+def test_a_half_precision_file_keeps_or_widens(tmp_path: Path, vocabulary: Path) -> None:
+    plan = TINY["sdxl"]
+    ref = found(saved(tmp_path, plan, dtype=torch.float16), plan, vocabulary)
+    assert ref.kind.precision == "fp16"
+    assert zoo.load(ref).unet.dtype == torch.float32
+    half = zoo.load(ref, torch.float16)
+    assert {one.dtype for one in half.unet.parameters()} == {torch.float16}
+    assert half.vae.dtype == torch.float32, "SDXL's VAE overflows in float16"
+    assert half.bytes < 2.2 * sum(one.numel() for one in half.unet.parameters()) + 4e7
+
+
+def test_old_names_of_a_vae_s_attention_are_known(tmp_path: Path, vocabulary: Path) -> None:
+    plan = TINY["sd1"]
+    single = zoo.load(found(saved(tmp_path, plan), plan, vocabulary))
+    folder = as_folder(single, tmp_path / "config", tmp_path / "folder")
+    old = {}
+    for name, one in single.vae.state_dict().items():
+        for ours, theirs in (("to_q", "query"), ("to_k", "key"), ("to_v", "value"), ("to_out.0", "proj_attn")):
+            name = name.replace(f".{ours}.", f".{theirs}.") if ".attentions." in name else name
+        old[name] = one
+    assert any(".proj_attn." in name for name in old)
+    save_file(old, folder / "vae" / "diffusion_pytorch_model.safetensors")
+    assert _same(zoo.load(models.find(str(folder))).vae, single.vae)
+
+
+def test_another_vae_takes_the_place_of_its_own(tmp_path: Path, vocabulary: Path) -> None:
+    plan = TINY["sd1"]
+    path = saved(tmp_path, plan)
+    own = zoo.load(found(path, plan, vocabulary))
+    other = checkpoints.tensors(checkpoints.vae(plan.vae_width), seed=9)
+    bare = {name.removeprefix("first_stage_model."): one for name, one in other.items()}
+    save_file(bare, tmp_path / "better.vae.safetensors")
+    loaded = zoo.load(found(path, plan, vocabulary, vae=str(tmp_path / "better.vae.safetensors")))
+    assert torch.equal(loaded.vae.decoder.conv_in.weight, other["first_stage_model.decoder.conv_in.weight"])
+    assert _same(loaded.unet, own.unet)
+    assert loaded.digest != own.digest
+    loaded.vae.save_pretrained(tmp_path / "vae")
+    assert _same(zoo.load(found(path, plan, vocabulary, vae=str(tmp_path / "vae"))).vae, loaded.vae)
+    whole = saved(tmp_path, plan, "whole.safetensors", seed=9)
+    zoo.load(found(path, plan, vocabulary, vae=str(whole)))
+
+
+def test_a_tiny_vae_is_a_vae(tmp_path: Path, vocabulary: Path) -> None:
+    from diffusers import AutoencoderTiny
+
+    plan = TINY["sd1"]
+    tiny = AutoencoderTiny(encoder_block_out_channels=(8,) * 4, decoder_block_out_channels=(8,) * 4)
+    tiny.save_pretrained(tmp_path / "taesd")
+    loaded = zoo.load(found(saved(tmp_path, plan), plan, vocabulary, vae=str(tmp_path / "taesd")))
+    assert loaded.tiny_vae
+    assert _same(loaded.vae, tiny)
+    AutoencoderTiny().save_pretrained(tmp_path / "real")
+    file = tmp_path / "real" / "diffusion_pytorch_model.safetensors"
+    assert models.detect(file).what == "tiny-vae"
+    assert zoo.load(found(tmp_path / "model.safetensors", plan, vocabulary, vae=str(file))).tiny_vae
+
+
+def test_lcm_s_guidance_embedding_is_loaded(tmp_path: Path, vocabulary: Path) -> None:
+    plan = TINY["sd1"]
+    held = checkpoints.tensors(checkpoints.layout(plan))
+    held["model.diffusion_model.time_embed.cond_proj.weight"] = torch.randn(plan.width, 24)
+    save_file(held, tmp_path / "model.safetensors")
+    ref = found(tmp_path / "model.safetensors", plan, vocabulary)
+    assert ref.kind.lcm
+    unet = zoo.load(ref).unet
+    assert unet.config.time_cond_proj_dim == 24
+    assert torch.equal(unet.time_embedding.cond_proj.weight, held["model.diffusion_model.time_embed.cond_proj.weight"])
+
+
+def test_what_the_network_predicts_reaches_the_schedule(tmp_path: Path, vocabulary: Path) -> None:
+    plan = TINY["sd2"]
+    path = saved(tmp_path, plan)
+    assert zoo.load(found(path, plan, vocabulary)).scheduler_config["prediction_type"] == "v_prediction"
+    told = zoo.load(found(path, plan, vocabulary, prediction="epsilon"))
+    assert (told.prediction, told.scheduler_config["prediction_type"]) == ("epsilon", "epsilon")
+
+
+# ---- pickles ----
+
+
+def test_a_checkpoint_of_a_training_program_is_read_when_allowed(tmp_path: Path, vocabulary: Path) -> None:
+    plan = TINY["sd1"]
+    given = checkpoints.tensors(checkpoints.layout(plan))
+    path = tmp_path / "model.ckpt"
+    checkpoints.write_lightning(path, given)
+    with pytest.raises(ModelError, match="--allow-pickle"):
+        models.find(str(path))
+    with pytest.raises(ModelError, match="pickle"):
+        weights.read_tensors(path)
+    ref = found(path, plan, vocabulary, allow_pickle=True)
+    assert ref.kind.family == "sd1"
+    loaded = zoo.load(ref)
+    assert torch.equal(loaded.unet.conv_in.weight, given["model.diffusion_model.input_blocks.0.0.weight"])
+
+
+# ---- what is wrong is said in one line ----
+
+
+def test_a_network_of_other_sizes_is_told(tmp_path: Path, vocabulary: Path) -> None:
+    path = saved(tmp_path, TINY["sd1"])
+    ref = dataclasses.replace(models.find(str(path)), vocabulary=vocabulary)
+    with pytest.raises(ModelError, match=r"of other sizes than its configuration says: conv_in.bias is \(16,\), and"):
+        zoo.load(ref)
+
+
+def test_a_checkpoint_without_some_of_its_tensors_is_told(tmp_path: Path, vocabulary: Path) -> None:
+    plan = TINY["sd1"]
+    held = checkpoints.tensors(checkpoints.layout(plan))
+    del held["model.diffusion_model.middle_block.1.norm.weight"]
+    save_file(held, tmp_path / "model.safetensors")
+    with pytest.raises(ModelError, match=r"lacks 1 of its \d+ tensors \(mid_block"):
+        zoo.load(found(tmp_path / "model.safetensors", plan, vocabulary))
+
+
+def test_tensors_without_a_place_in_the_unet_are_told(tmp_path: Path, vocabulary: Path) -> None:
+    plan = TINY["sd1"]
+    held = checkpoints.tensors(checkpoints.layout(plan))
+    held["model.diffusion_model.strange.weight"] = torch.zeros(3)
+    save_file(held, tmp_path / "model.safetensors")
+    with pytest.raises(ModelError, match="3 numbers have no place"):
+        zoo.load(found(tmp_path / "model.safetensors", plan, vocabulary))
+
+
+def test_without_a_vocabulary_the_error_says_what_to_get(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = TINY["sd1"]
+    path = saved(tmp_path, plan)
+    ref = models.find(str(path), config=checkpoints.small_config(plan, tmp_path / "config"))
+    monkeypatch.setattr("overpaint.models.vocabulary.find_spec", lambda name: None)
+    with pytest.raises(ModelError, match="pip install open_clip_torch"):
+        zoo.load(ref)
+
+
+def test_a_folder_without_weights_is_told(tmp_path: Path) -> None:
+    checkpoints.small_config(TINY["sd1"], tmp_path / "folder")
+    with pytest.raises(ModelError, match="has no weights"):
+        zoo.load(models.find(str(tmp_path / "folder")))
