@@ -1,0 +1,163 @@
+"""Networks brought to one form: (x, sigma, t, conditioning) to the estimate x0, whatever they predict."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable, Mapping
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+from .values import Conditioning, Prediction
+
+
+def _wide(sigma: torch.Tensor) -> torch.Tensor:
+    """(B,) as (B, 1, 1, 1), to go with latents."""
+    return sigma.reshape(-1, 1, 1, 1)
+
+
+def to_input(x: torch.Tensor, sigma: torch.Tensor, prediction: Prediction) -> torch.Tensor:
+    """x as the network was trained to see it, (B, C, h, w).
+
+    Variance preserving, x / sqrt(1 + sigma^2); for flow matching, (1 - s) x0 + s noise with sigma = s / (1 - s), which
+    is x / (1 + sigma).
+    """
+    sigma = _wide(sigma)
+    return x / (1 + sigma) if prediction == "flow" else x / (sigma**2 + 1).sqrt()
+
+
+def to_estimate(output: torch.Tensor, x: torch.Tensor, sigma: torch.Tensor, prediction: Prediction) -> torch.Tensor:
+    """x0 from the network's output, (B, C, h, w).
+
+    epsilon: x0 = x - sigma e. v (Salimans and Ho 2022, arXiv 2202.00512): x0 = x / (sigma^2 + 1) - v sigma /
+    sqrt(sigma^2 + 1). flow: the output is noise - x0, hence x0 = (x - sigma output) / (1 + sigma).
+    """
+    sigma = _wide(sigma)
+    if prediction == "epsilon":
+        return x - sigma * output
+    if prediction == "v":
+        return x / (sigma**2 + 1) - output * (sigma / (sigma**2 + 1).sqrt())
+    if prediction == "flow":
+        return (x - sigma * output) / (1 + sigma)
+    return output
+
+
+def to_output(estimate: torch.Tensor, x: torch.Tensor, sigma: torch.Tensor, prediction: Prediction) -> torch.Tensor:
+    """The output that stands for the estimate: the inverse of `to_estimate`, for sigma > 0."""
+    sigma = _wide(sigma)
+    if prediction == "epsilon":
+        return (x - estimate) / sigma
+    if prediction == "v":
+        return (x / (sigma**2 + 1) - estimate) * ((sigma**2 + 1).sqrt() / sigma)
+    if prediction == "flow":
+        return (x - (1 + sigma) * estimate) / sigma
+    return estimate
+
+
+def guidance_embedding(scale: torch.Tensor, width: int) -> torch.Tensor:
+    """(B, width) sinusoidal embedding of guidance scales for networks distilled with it.
+
+    Luo et al. 2023 (arXiv 2310.04378): the scale less one, times 1000, in the position embedding of Transformers.
+    """
+    half = width // 2
+    frequency = torch.exp(torch.arange(half, dtype=torch.float32) * (-math.log(10000.0) / (half - 1)))
+    angle = (scale.float() - 1)[:, None] * 1000.0 * frequency.to(scale.device)[None, :]
+    embedding = torch.cat([angle.sin(), angle.cos()], dim=1)
+    return torch.nn.functional.pad(embedding, (0, width - 2 * half))
+
+
+class RowByRow(TorchFunctionMode):  # type: ignore[misc]
+    """While it is active, linear layers whose row count is the batch are worked out one row at a time.
+
+    Matrix products pick their order of summation by the row count. In bf16 on one thread the time and added embeddings
+    are the only places of a UNet where that count is the batch (a row of anything else is a token or a pixel), so that
+    with them taken row by row a row's bits no longer depend on the rows beside it.
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Take F.linear of (B, D) apart; leave everything else as it is."""
+        kwargs = dict(kwargs or {})
+        if func is torch.nn.functional.linear and args and args[0].dim() == 2 and args[0].shape[0] > 1:
+            return torch.cat([func(row, *args[1:], **kwargs) for row in args[0].split(1)])
+        return func(*args, **kwargs)
+
+
+class UNetDenoiser:
+    """A UNet of Stable Diffusion's kind as a Denoiser.
+
+    It is called as diffusers' UNet2DConditionModel is: (sample, timesteps, encoder_hidden_states, timestep_cond,
+    added_cond_kwargs). The network works in its own type; x, sigma and the estimate are float32.
+    """
+
+    def __init__(self, unet: torch.nn.Module, *, prediction: Prediction, key: Hashable, exact: bool = False) -> None:
+        """Wrap `unet`.
+
+        Args:
+            unet: The network, in evaluation mode, on its device.
+            prediction: What its output stands for.
+            key: Digest of the network, with its LoRA set and weights.
+            exact: Whether a row must have the same bits beside any neighbours. Then bf16 on the CPU is batched with
+                `RowByRow`, on one thread (the worker's to see to); other types and devices go one row a call.
+        """
+        parameter = next(unet.parameters())
+        self._unet = unet
+        self._dtype: torch.dtype = parameter.dtype
+        self._device: torch.device = parameter.device
+        self._exact = exact
+        self._guidance_width: int | None = getattr(getattr(unet, "config", None), "time_cond_proj_dim", None)
+        self.prediction: Prediction = prediction
+        self.key: Hashable = (key, exact)
+
+    @property
+    def embeds_guidance(self) -> bool:
+        """Whether the guidance scale is an input of the network."""
+        return self._guidance_width is not None
+
+    @property
+    def rows_at_once(self) -> int | None:
+        """One in exact mode, unless the type is known to allow more."""
+        batched = self._dtype == torch.bfloat16 and self._device.type == "cpu"
+        return 1 if self._exact and not batched else None
+
+    def __call__(
+        self,
+        x: torch.Tensor,
+        sigma: torch.Tensor,
+        t: torch.Tensor,
+        conditioning: Conditioning,
+        extra: torch.Tensor | None = None,
+        guidance: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """The estimate x0, as `values.Denoiser` says."""
+        seen = to_input(x, sigma, self.prediction)
+        if extra is not None:
+            seen = torch.cat([seen, extra.to(seen)], dim=1)
+        added = None
+        if conditioning.pooled is not None:
+            added = {"text_embeds": self._own(conditioning.pooled), "time_ids": self._own(conditioning.time_ids)}
+        embedding = None
+        if self._guidance_width is not None and guidance is not None:
+            embedding = self._own(guidance_embedding(guidance, self._guidance_width))
+        with torch.inference_mode(), RowByRow() if self._exact else nullcontext():
+            output = self._unet(
+                self._own(seen),
+                t,
+                encoder_hidden_states=self._own(conditioning.context),
+                timestep_cond=embedding,
+                added_cond_kwargs=added,
+                return_dict=False,
+            )[0]
+        return to_estimate(output.to(torch.float32), x, sigma, self.prediction)
+
+    def _own(self, tensor: torch.Tensor | None) -> torch.Tensor:
+        """The tensor in the network's type, on its device."""
+        assert tensor is not None, "SDXL's pooled text states come with size conditioning"
+        return tensor.to(self._device, self._dtype)

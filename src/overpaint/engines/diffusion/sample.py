@@ -1,0 +1,286 @@
+"""One picture in flight through the diffusion engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from overpaint.engines.base import Monitor
+from overpaint.errors import EngineError, OverpaintError, RequestError
+
+from .blend import Blend, BlendName
+from .guidance import Guidance
+from .names import SamplerChoice
+from .noise import Noise
+from .samplers import SAMPLERS, Course
+from .schedule import Schedule, Training, native
+from .schedule_diffusers import diffusers_schedule
+from .values import Conditioning, Denoiser, Dialect, Moved, NotFiniteError, Query, Timeline, Walk
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a picture is sampled.
+
+    Attributes:
+        choice: Sampler and scheduler, as `names.parse_sampler` gives them.
+        steps: Steps asked for. Native takes exactly these; diffusers leaves out what strength leaves out.
+        strength: 0 to 1. Native: 0 gives the content back. diffusers: above 0.
+        dialect: Whose rules for schedule, start and guidance.
+        eta: How much noise a sampler renews; None: its usual in the dialect.
+        config: The model's scheduler config, for the noise levels of training and, in the dialect diffusers, spacing.
+    """
+
+    choice: SamplerChoice
+    steps: int = 25
+    strength: float = 1.0
+    dialect: Dialect = "native"
+    eta: float | None = None
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+    def schedule(self) -> Schedule:
+        """The noise levels that follow.
+
+        Raises:
+            RequestError: for numbers out of range, or a scheduler that the dialect does not have.
+        """
+        if self.steps < 1 or not 0 <= self.strength <= 1:
+            raise RequestError(f"steps must be 1 or more and strength 0 to 1, not {self.steps} and {self.strength}")
+        if self.dialect == "native":
+            training = Training.of(self.config)
+            return native(training, steps=self.steps, strength=self.strength, scheduler=self.choice.usual)
+        return diffusers_schedule(
+            self.config,
+            self.choice.sampler,
+            steps=self.steps,
+            strength=self.strength,
+            scheduler=self.choice.scheduler,
+        )
+
+    @property
+    def usual_eta(self) -> float | None:
+        """The eta that samplers are given: diffusers' pipelines hand 0 to those whose schedulers take one."""
+        if self.eta is None and self.dialect == "diffusers" and self.choice.sampler in ("ddim", "tcd"):
+            return 0.0
+        return self.eta
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Latents:
+    """What a picture is to the loop, all float32 on the network's device.
+
+    Attributes:
+        content: (1, C, h, w) scaled latents to begin from, the masked content in place.
+        mask: (1, 1, h, w) in [0, 1]; 1 is repainted.
+        kept: (1, C, h, w) latents that the kept cells hold to; None: the content.
+        extra: (1, E, h, w) further input channels of the network (9 channels: mask, masked picture), or None.
+    """
+
+    content: torch.Tensor
+    mask: torch.Tensor
+    kept: torch.Tensor | None = None
+    extra: torch.Tensor | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Row:
+    """One row that a sample wants of a network call.
+
+    Attributes:
+        query: What is asked.
+        conditioning: Prompt's or negative's.
+        extra: Further channels, or None.
+        guidance: The scale, for networks that embed it.
+    """
+
+    query: Query
+    conditioning: Conditioning
+    extra: torch.Tensor | None
+    guidance: float | None
+
+    @property
+    def shapes(self) -> tuple[object, ...]:
+        """What must be equal for rows to share a call."""
+        extra = None if self.extra is None else tuple(self.extra.shape[1:])
+        return tuple(self.query.x.shape[1:]), self.conditioning.shapes, extra, self.guidance is None
+
+
+def blend_for(dialect: Dialect, channels: int) -> BlendName:
+    """The dialect's own blend rule for a network of 4 or 9 input channels."""
+    if dialect == "native":
+        return "estimate"
+    return "renoise" if channels == 4 else "none"
+
+
+class Sample:
+    """One picture in flight: its sampler, noise, conditioning and guidance over the steps, and blend rule.
+
+    The loop asks for `rows`, has the network answer, and hands the answers to `receive`; nothing of one sample is seen
+    by another. A sample is finished when `done`; then `result` gives its latents, or raises what ended it.
+    """
+
+    def __init__(
+        self,
+        denoiser: Denoiser,
+        plan: Plan,
+        latents: Latents,
+        *,
+        positive: Conditioning | Timeline,
+        negative: Conditioning | Timeline,
+        noise: Noise,
+        guidance: Guidance | None = None,
+        blend: BlendName | None = None,
+        monitor: Monitor | None = None,
+    ) -> None:
+        """Begin a picture.
+
+        Args:
+            denoiser: The network.
+            plan: How it is sampled.
+            latents: Content, mask and further channels.
+            positive: The prompt, over the steps.
+            negative: The negative prompt, over the steps.
+            noise: The picture's own noise; the first that is drawn here is the noise that it begins with.
+            guidance: Scale, interval and rescale.
+            blend: How the kept part is held; None: the dialect's own.
+            monitor: Told of progress, asked about cancellation.
+
+        Raises:
+            RequestError: when the plan makes no sense.
+        """
+        self.denoiser = denoiser
+        self.plan = plan
+        self.schedule = plan.schedule()
+        self.guidance = guidance or Guidance()
+        self.monitor = monitor or Monitor()
+        self.estimate: torch.Tensor | None = None
+        """(1, C, h, w): the latest estimate x0, for previews; None before the first."""
+        self.step = 0
+        """How many steps are done."""
+        self._positive, self._negative = Timeline.of(positive), Timeline.of(negative)
+        self._extra = latents.extra
+        self._walk: Walk | None = None
+        self._query: Query | None = None
+        self._result: torch.Tensor | None = None
+        self._error: BaseException | None = None
+        kept = latents.content if latents.kept is None else latents.kept
+        rule = blend or blend_for(plan.dialect, 9 if latents.extra is not None else 4)
+        if self.schedule.steps == 0:
+            self._blend = Blend(rule, latents.mask, kept)
+            self._result = latents.content
+            return
+        first = noise(latents.content)
+        scale = self.schedule.start if self.schedule.noise_scale is None else self.schedule.noise_scale
+        x = first * scale if self.schedule.pure else latents.content + first * scale
+        self._blend = Blend(rule, latents.mask, kept, first)
+        combines = denoiser.prediction if plan.dialect == "diffusers" else "epsilon"
+        self._walk = SAMPLERS[plan.choice.sampler](x, Course(self.schedule, noise, plan.usual_eta, combines))
+        self._go_on(None)
+
+    @property
+    def steps(self) -> int:
+        """How many steps there are in all."""
+        return self.schedule.steps
+
+    @property
+    def done(self) -> bool:
+        """Whether it has finished, well or not."""
+        return self._result is not None or self._error is not None
+
+    @property
+    def error(self) -> BaseException | None:
+        """What ended it early, or None."""
+        return self._error
+
+    def result(self) -> torch.Tensor:
+        """The finished latents, (1, C, h, w) float32, scaled as the content was.
+
+        Raises:
+            Cancelled: when it was called off.
+            EngineError: when it failed, or is not finished.
+        """
+        if self._error is not None:
+            if isinstance(self._error, OverpaintError):
+                raise self._error
+            raise EngineError(
+                f"sampling failed at step {self.step + 1} of {self.steps}: {self._error}"
+            ) from self._error
+        if self._result is None:
+            raise EngineError(f"sampling is at step {self.step + 1} of {self.steps} and has no result yet")
+        return self._result
+
+    def fail(self, error: BaseException) -> None:
+        """End it with an error; its neighbours go on."""
+        self._error = error
+        self._query = None
+        if self._walk is not None:
+            self._walk.close()
+
+    def rows(self) -> tuple[Row, ...]:
+        """The rows that it needs now: the prompt's, the negative's, or both. None once it is done."""
+        query = self._query
+        if query is None:
+            return ()
+        if self.denoiser.embeds_guidance:
+            return (Row(query, self._positive.at(query.step), self._extra, self.guidance.scale),)
+        sides = self._sides(query)
+        timelines = (self._positive, self._negative)
+        return tuple(
+            Row(query, timeline.at(query.step), self._extra, None)
+            for timeline, wanted in zip(timelines, sides, strict=True)
+            if wanted
+        )
+
+    def receive(self, estimates: list[torch.Tensor]) -> None:
+        """Go on with the network's estimates, (1, C, h, w) each, one for each of `rows` in their order."""
+        query = self._query
+        assert query is not None, "a finished sample is asked nothing"
+        try:
+            given = iter(estimates)
+            sides = (True, False) if self.denoiser.embeds_guidance else self._sides(query)
+            positive, negative = (next(given) if wanted else None for wanted in sides)
+            x0 = self.guidance.combine(positive, negative, query.x, query.sigma, self.denoiser.prediction)
+            if not torch.isfinite(x0).all():
+                raise NotFiniteError(
+                    f"the network gave numbers that are not finite at step {query.step + 1} of {self.steps}"
+                )
+            self.estimate = self._blend.estimate(x0, query.step, self.steps)
+            self._go_on(self.estimate)
+        except BaseException as error:
+            self.fail(error)
+            if not isinstance(error, Exception):
+                raise
+
+    def _sides(self, query: Query) -> tuple[bool, bool]:
+        return self.guidance.sides(query.step, self.steps, self.plan.dialect)
+
+    def _go_on(self, x0: torch.Tensor | None) -> None:
+        """Run the sampler to its next question, or to its end."""
+        assert self._walk is not None
+        try:
+            said = next(self._walk) if x0 is None else self._walk.send(x0)
+            while isinstance(said, Moved):
+                x = self._arrived(said)
+                if not said.inner:
+                    self.step = said.step + 1
+                    self.monitor.progress(self.step, self.steps)
+                if self._result is not None:
+                    return
+                said = self._walk.send(x)
+            self._query = said
+        except StopIteration:
+            raise EngineError(f"the sampler {self.plan.choice.sampler!r} ended before its last step") from None
+
+    def _arrived(self, moved: Moved) -> torch.Tensor:
+        """x after a call; at the last step, the result."""
+        if moved.inner or moved.step < self.steps - 1:
+            return self._blend.moved(moved)
+        x = moved.x
+        if self.schedule.preserving:
+            x = x / (1 + moved.sigma**2) ** 0.5
+        self._result = self._blend.final(x, self.steps)
+        self._query = None
+        return self._result

@@ -1,0 +1,55 @@
+"""Samplers: each is its equation, asks for estimates by yielding, and knows no model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+import torch
+
+from overpaint.engines.diffusion.values import Walk
+
+from .course import Course
+from .first_order import ddim, euler, euler_a, lcm, tcd
+from .multistep import dpmpp_2m, dpmpp_2m_sde, lms, pndm, unipc
+from .second_order import dpm2, dpm2_a, heun
+
+Sampler = Callable[[torch.Tensor, Course], Walk]
+
+SAMPLERS: Mapping[str, Sampler] = MappingProxyType(
+    {
+        "euler": euler,
+        "euler_a": euler_a,
+        "heun": heun,
+        "lms": lms,
+        "dpm2": dpm2,
+        "dpm2_a": dpm2_a,
+        "dpmpp_2m": dpmpp_2m,
+        "dpmpp_2m_sde": dpmpp_2m_sde,
+        "ddim": ddim,
+        "pndm": pndm,
+        "unipc": unipc,
+        "lcm": lcm,
+        "tcd": tcd,
+    }
+)
+"""Samplers by canonical name; `names.parse_sampler` knows what else people call them."""
+
+__all__ = [
+    "SAMPLERS",
+    "Course",
+    "Sampler",
+    "ddim",
+    "dpm2",
+    "dpm2_a",
+    "dpmpp_2m",
+    "dpmpp_2m_sde",
+    "euler",
+    "euler_a",
+    "heun",
+    "lcm",
+    "lms",
+    "pndm",
+    "tcd",
+    "unipc",
+]

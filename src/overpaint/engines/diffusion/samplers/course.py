@@ -1,0 +1,55 @@
+"""What a sampler is given besides x, and the small algebra that samplers share."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from overpaint.engines.diffusion.schedule import Schedule
+from overpaint.engines.diffusion.values import NoiseLike, Prediction
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Course:
+    """The way ahead of one picture.
+
+    Attributes:
+        schedule: The levels that it is taken through.
+        noise: Fresh noise from the picture's own generator.
+        eta: How much of the noise is renewed at each step, for the samplers that renew any; None: the sampler's usual.
+        combines: What PLMS extrapolates: "v" where diffusers' PNDM is given a network of that kind, else "epsilon".
+    """
+
+    schedule: Schedule
+    noise: NoiseLike
+    eta: float | None = None
+    combines: Prediction = "epsilon"
+
+
+def slope(x: torch.Tensor, x0: torch.Tensor, sigma: float) -> torch.Tensor:
+    """dx/dsigma = (x - x0) / sigma, which is the noise in x (Karras et al. 2022, arXiv 2206.00364, equation 3)."""
+    return (x - x0) / sigma
+
+
+def log_step(sigma: float, target: float) -> float:
+    """h = lambda(target) - lambda(sigma) with lambda = -log sigma; infinite for a step to 0."""
+    return math.log(sigma / target) if target > 0 else math.inf
+
+
+def renewal(sigma: float, target: float, eta: float) -> tuple[float, float]:
+    """The level to step down to, and the deviation of the noise to add there, to arrive at `target`.
+
+    The variance of DDPM's posterior, scaled by eta (Song et al. 2021, arXiv 2010.02502, equation 16).
+    """
+    up = min(target, eta * math.sqrt(max(target**2 * (sigma**2 - target**2), 0.0)) / sigma)
+    return math.sqrt(max(target**2 - up**2, 0.0)), up
+
+
+def relevel(x: torch.Tensor, sigma: float, other: float) -> torch.Tensor:
+    """x of level `sigma`, taken for one of level `other`: equal as variance-preserving latents, x / sqrt(1 + sigma^2).
+
+    Upstream's DDIM and PNDM carry that form from step to step, and do not always arrive where the next step begins.
+    """
+    return x if sigma == other else x * math.sqrt((1 + other**2) / (1 + sigma**2))

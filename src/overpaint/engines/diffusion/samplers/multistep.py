@@ -1,0 +1,189 @@
+"""Samplers that ask once a step and remember earlier answers."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from torch import Tensor
+
+from overpaint.engines.diffusion.schedule import Move
+from overpaint.engines.diffusion.values import Moved, Query, Walk
+
+from .course import Course, log_step, relevel, slope
+
+
+def lms(x: Tensor, course: Course) -> Walk:
+    """Linear multistep of order 4 (Adams and Bashforth's, on uneven levels; k-diffusion's LMS).
+
+    The slope is taken for the polynomial through the last slopes, whose integral over the step is exact.
+    """
+    sigmas = course.schedule.sigmas
+    slopes: list[Tensor] = []
+    for move in course.schedule.moves():
+        x0 = yield Query(x, move.sigma, move.time, move.step)
+        slopes = [slope(x, x0, move.sigma), *slopes[:3]]
+        # The order counts from the schedule's own beginning, as upstream's does when strength leaves steps out.
+        weights = lagrange_weights(sigmas, move.index, min(move.index + 1, 4))
+        x = x + sum((w * d for w, d in zip(weights, slopes, strict=False)), start=x.new_zeros(()))
+        x = yield Moved(x, move.target, move.step)
+
+
+def lagrange_weights(sigmas: tuple[float, ...], index: int, order: int) -> list[float]:
+    """Integrals from sigmas[index] to sigmas[index + 1] of the Lagrange polynomials of the last `order` levels."""
+    nodes = [sigmas[index - k] for k in range(order)]
+    weights = []
+    for own in nodes:
+        others = [node for node in nodes if node != own]
+        basis = np.polynomial.Polynomial(np.atleast_1d(np.poly(others))[::-1]) / math.prod(
+            own - other for other in others
+        )
+        whole = basis.integ()
+        weights.append(float(whole(sigmas[index + 1]) - whole(sigmas[index])))
+    return weights
+
+
+def dpmpp_2m(x: Tensor, course: Course) -> Walk:
+    """DPM-Solver++(2M) (Lu et al. 2022, arXiv 2211.01095, algorithm 2), in sigma, with lambda = -log sigma.
+
+    x' = (sigma' / sigma) x + (1 - e^-h) D, with D extrapolated from this answer and the last.
+    """
+    before: tuple[Tensor, float] | None = None
+    for move in course.schedule.moves():
+        x0 = yield Query(x, move.sigma, move.time, move.step)
+        h = log_step(move.sigma, move.target)
+        d = x0
+        if before is not None and not _falls_back(course, move):
+            last, last_sigma = before
+            d = x0 + (x0 - last) * (h / (2 * log_step(last_sigma, move.sigma)))
+        x = (move.target / move.sigma) * x - math.expm1(-h) * d
+        before = x0, move.sigma
+        x = yield Moved(x, move.target, move.step)
+
+
+def dpmpp_2m_sde(x: Tensor, course: Course) -> Walk:
+    """SDE-DPM-Solver++(2M) (Lu et al. 2022, arXiv 2211.01095, equation 19): `dpmpp_2m` with the noise renewed."""
+    before: tuple[Tensor, float] | None = None
+    for move in course.schedule.moves():
+        x0 = yield Query(x, move.sigma, move.time, move.step)
+        h = log_step(move.sigma, move.target)
+        d = x0
+        if before is not None and not _falls_back(course, move):
+            last, last_sigma = before
+            d = x0 + (x0 - last) * (h / (2 * log_step(last_sigma, move.sigma)))
+        x = (move.target / move.sigma) ** 2 * x - math.expm1(-2 * h) * d
+        if move.target > 0:
+            x = x + move.target * math.sqrt(-math.expm1(-2 * h)) * course.noise(x)
+        before = x0, move.sigma
+        x = yield Moved(x, move.target, move.step)
+
+
+def _falls_back(course: Course, move: Move) -> bool:
+    """Whether the step is taken with order 1: the last one, to 0 or of a short schedule, is unsteady otherwise."""
+    total = len(course.schedule.times)
+    return move.index == total - 1 and (move.target == 0 or total < 15)
+
+
+def unipc(x: Tensor, course: Course) -> Walk:
+    """UniPC-2 with B(h) = e^h - 1 (Zhao et al. 2023, arXiv 2302.04867, algorithms 5 and 6), in sigma.
+
+    Each answer first corrects the step that led to it (UniC), then predicts the next (UniP, here DPM-Solver++(2M)).
+    """
+    total = len(course.schedule.times)
+    answers: list[tuple[Tensor, float]] = []
+    left: tuple[Tensor, float, int] | None = None
+    for move in course.schedule.moves():
+        x0 = yield Query(x, move.sigma, move.time, move.step)
+        if left is not None:
+            x = _corrected(*left, move.sigma, x0, answers)
+        answers = [(x0, move.sigma), *answers[:1]]
+        order = min(2, total - move.index, len(answers))
+        left = x, move.sigma, order
+        h = log_step(move.sigma, move.target)
+        d = x0
+        if order == 2:
+            last, last_sigma = answers[1]
+            d = x0 + (x0 - last) * (h / (2 * log_step(last_sigma, move.sigma)))
+        x = yield Moved((move.target / move.sigma) * x - math.expm1(-h) * d, move.target, move.step)
+
+
+def _corrected(
+    x: Tensor, sigma: float, order: int, target: float, x0: Tensor, answers: list[tuple[Tensor, float]]
+) -> Tensor:
+    """UniC: the step from (x, sigma) to `target` again, now that x0, the answer there, is known."""
+    h = log_step(sigma, target)
+    first = answers[0][0]
+    plain = (target / sigma) * x - math.expm1(-h) * first
+    if order == 1:
+        return plain - math.expm1(-h) * 0.5 * (x0 - first)
+    last, last_sigma = answers[1]
+    r = -log_step(last_sigma, sigma) / h
+    # phi-functions of -h over B(h), and the weights that match them at the points r and 1.
+    phi_1 = math.expm1(-h)
+    phi_2 = phi_1 / -h - 1
+    phi_3 = phi_2 / -h - 0.5
+    matched = np.linalg.solve(np.array([[1.0, 1.0], [r, 1.0]]), np.array([phi_2, 2 * phi_3]) / phi_1)
+    earlier, here = (float(weight) for weight in matched)
+    return plain - phi_1 * (earlier * (last - first) / r + here * (x0 - first))
+
+
+def pndm(x: Tensor, course: Course) -> Walk:
+    """Pseudo linear multistep (Liu et al. 2022, arXiv 2202.09778, PLMS): Adams and Bashforth's weights of order 4.
+
+    The first step is taken twice, the second time with the mean slope of both its ends.
+    """
+    calls = _plms_calls(course)
+    begin = x
+    outputs: list[Tensor] = []
+    for call, (move, source) in enumerate(calls):
+        x0 = yield Query(x, move.sigma, move.time, max(call - 1, 0))
+        output = _as_output(course, x, x0, move.sigma)
+        if call == 1:
+            x, combined = begin, (output + outputs[0]) / 2
+        else:
+            outputs = [output, *outputs[:3]]
+            combined = sum((w * o for w, o in zip(ADAMS[len(outputs)], outputs, strict=True)), start=x.new_zeros(()))
+        x = relevel(x, calls[0][0].sigma if call == 1 else move.sigma, source)
+        noise = _as_noise(course, x, combined, source)
+        arrived = calls[call + 1][0].sigma if call + 1 < len(calls) else move.target
+        x = relevel(x + noise * (move.target - source), move.target, arrived)
+        x = yield Moved(x, arrived, max(call - 1, 0), inner=call == 0 and len(calls) > 1)
+
+
+ADAMS = {
+    1: (1.0,),
+    2: (3 / 2, -1 / 2),
+    3: (23 / 12, -16 / 12, 5 / 12),
+    4: (55 / 24, -59 / 24, 37 / 24, -9 / 24),
+}
+"""Weights of Adams and Bashforth's methods for even steps, the latest slope first."""
+
+
+def _plms_calls(course: Course) -> list[tuple[Move, float]]:
+    """The moves of PLMS, each with the level that it leads from, which for the second is the first's."""
+    schedule = course.schedule
+    moves = list(schedule.moves())
+    if schedule.stride is None:
+        again = [Move(0, 0, moves[1].sigma, moves[1].time, moves[1].sigma)] if len(moves) > 1 else []
+        return [(moves[0], moves[0].sigma), *((m, moves[0].sigma) for m in again), *((m, m.sigma) for m in moves[1:])]
+    calls = [(move, move.sigma) for move in moves]
+    if len(calls) > 1:
+        # Upstream counts back from the second call's time, also when strength has left out the first of the pair.
+        second = moves[1]
+        source = schedule.training.sigma(second.time + schedule.stride)
+        calls[1] = Move(second.step, second.index, second.sigma, second.time, second.sigma), source
+    return calls
+
+
+def _as_output(course: Course, x: Tensor, x0: Tensor, sigma: float) -> Tensor:
+    """What PLMS extrapolates: the noise in x, or v = (x / (1 + sigma^2) - x0) sqrt(1 + sigma^2) / sigma."""
+    if course.combines == "v":
+        return (x / (1 + sigma**2) - x0) * (math.sqrt(1 + sigma**2) / sigma)
+    return slope(x, x0, sigma)
+
+
+def _as_noise(course: Course, x: Tensor, output: Tensor, sigma: float) -> Tensor:
+    """The noise that a combined output stands for at level sigma."""
+    if course.combines == "v":
+        return output / math.sqrt(1 + sigma**2) + x * (sigma / (1 + sigma**2))
+    return output

@@ -1,0 +1,265 @@
+"""Noise levels: those of training, and the levels that a picture is taken through.
+
+A schedule of n steps has n + 1 levels sigma, descending; step i leads from level i to level i + 1.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from overpaint.errors import RequestError, did_you_mean
+
+Levels = NDArray[np.float64]
+
+KARRAS_RHO = 7.0
+"""Karras et al. 2022, table 1."""
+
+BETA_SHAPE = 0.6
+"""Both shape parameters of Lee et al. 2024 (arXiv 2407.12173)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Training:
+    """The noise levels that a network was trained on.
+
+    Attributes:
+        alphas: (T,) cumulative products of 1 - beta, descending, in float32 as upstream rounds them.
+        sigmas: (T,) noise levels sqrt((1 - a) / a), ascending.
+    """
+
+    alphas: NDArray[np.float32]
+    sigmas: Levels
+
+    @staticmethod
+    def of(config: Mapping[str, Any] | None = None) -> Training:
+        """The levels of a scheduler's config; what it does not say is as in Stable Diffusion.
+
+        Read are num_train_timesteps, beta_start, beta_end, beta_schedule ("scaled_linear", "linear",
+        "squaredcos_cap_v2"), trained_betas and rescale_betas_zero_snr.
+        """
+        config = config or {}
+        betas = config.get("trained_betas")
+        return _training(
+            int(config.get("num_train_timesteps", 1000)),
+            float(config.get("beta_start", 0.00085)),
+            float(config.get("beta_end", 0.012)),
+            str(config.get("beta_schedule", "scaled_linear")),
+            None if betas is None else tuple(float(beta) for beta in betas),
+            bool(config.get("rescale_betas_zero_snr", False)),
+        )
+
+    @property
+    def steps(self) -> int:
+        """How many training times there are."""
+        return len(self.sigmas)
+
+    def sigma(self, t: float) -> float:
+        """The noise level of a training time, linear between whole times; 0 at -1, one before the first."""
+        return float(np.interp(t, np.arange(-1, self.steps), np.concatenate([[0.0], self.sigmas])))
+
+    def time(self, sigma: float) -> float:
+        """The training time of a noise level, 0 to T - 1, linear in log sigma between whole times."""
+        return float(np.interp(math.log(max(sigma, 1e-10)), np.log(self.sigmas), np.arange(self.steps)))
+
+
+@lru_cache(maxsize=32)
+def _training(
+    steps: int, start: float, end: float, kind: str, trained: tuple[float, ...] | None, zero_snr: bool
+) -> Training:
+    """Training levels from plain numbers, in float32 as upstream has them: 1 - a is small, and its rounding shows."""
+    if trained is not None:
+        betas = torch.tensor(trained, dtype=torch.float32)
+    elif kind == "scaled_linear":
+        betas = torch.linspace(start**0.5, end**0.5, steps, dtype=torch.float32) ** 2
+    elif kind == "linear":
+        betas = torch.linspace(start, end, steps, dtype=torch.float32)
+    elif kind == "squaredcos_cap_v2":  # Nichol and Dhariwal 2021 (arXiv 2102.09672), equation 17
+
+        def bar(t: float) -> float:
+            return math.cos((t + 0.008) / 1.008 * math.pi / 2) ** 2
+
+        betas = torch.tensor([min(1 - bar((i + 1) / steps) / bar(i / steps), 0.999) for i in range(steps)])
+    else:
+        raise RequestError(f"beta_schedule must be scaled_linear, linear or squaredcos_cap_v2, not {kind!r}")
+    if zero_snr:
+        betas = _zero_terminal_snr(betas)
+    alphas = torch.cumprod(1.0 - betas, dim=0)
+    if zero_snr:
+        alphas[-1] = 2**-24  # keeps the last sigma finite
+    levels = alphas.double()
+    return Training(alphas.numpy(), ((1 - levels) / levels).sqrt().numpy())
+
+
+def _zero_terminal_snr(betas: torch.Tensor) -> torch.Tensor:
+    """Betas moved so that the last training time is pure noise (Lin et al. 2024, arXiv 2305.08891, algorithm 1)."""
+    root = torch.cumprod(1.0 - betas, dim=0).sqrt()
+    root = (root - root[-1]) * (root[0] / (root[0] - root[-1]))
+    bar = root**2
+    return 1 - torch.cat([bar[:1], bar[1:] / bar[:-1]])
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One step between noise levels.
+
+    Attributes:
+        step: Which, from 0 where the picture begins.
+        index: Which, from 0 where the whole schedule begins.
+        sigma: The level that it leads from.
+        time: The training time of that level, which the network is told.
+        target: The level that it leads to.
+    """
+
+    step: int
+    index: int
+    sigma: float
+    time: float
+    target: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Schedule:
+    """The levels that one picture is taken through.
+
+    Attributes:
+        training: The network's own levels.
+        sigmas: n + 1 levels, descending.
+        times: n training times, one for each step.
+        begin: Steps before this one are left out (diffusers' strength); native schedules begin at 0.
+        targets: n levels that DDIM and PLMS step to, where upstream's are not the next step's own; None: they are.
+        stride: PLMS in the dialect diffusers: training times of a step. There the second time occurs twice in `times`
+            and `sigmas`, since PLMS asks there twice. None elsewhere.
+        noise_scale: What the first noise is multiplied by.
+        pure: Whether the picture begins as noise alone, without content (diffusers at strength 1).
+        preserving: Whether the result is the variance-preserving latent of the last level, which differs from x when
+            that level is not 0 (diffusers' DDIM, PNDM and TCD).
+    """
+
+    training: Training
+    sigmas: tuple[float, ...]
+    times: tuple[float, ...]
+    begin: int = 0
+    targets: tuple[float, ...] | None = None
+    stride: int | None = None
+    noise_scale: float | None = None
+    pure: bool = False
+    preserving: bool = False
+
+    @property
+    def steps(self) -> int:
+        """How many steps the picture takes."""
+        asked = len(self.times) - self.begin
+        return asked - 1 if self.stride and asked > 1 else asked
+
+    @property
+    def start(self) -> float:
+        """The level that the picture begins at; 0 when there is nothing to do."""
+        return self.sigmas[self.begin] if self.times else 0.0
+
+    def moves(self) -> Iterator[Move]:
+        """The steps from `begin` on."""
+        targets = self.targets or self.sigmas[1:]
+        for index in range(self.begin, len(self.times)):
+            yield Move(index - self.begin, index, self.sigmas[index], self.times[index], targets[index])
+
+
+def native(training: Training, *, steps: int, strength: float = 1.0, scheduler: str = "normal") -> Schedule:
+    """Exactly `steps` steps from the noise level of training time strength x T down to 0.
+
+    Training times count from 1 here, so that strength 1 is the last and strongest. The content stays under the noise,
+    at strength 1 too. Strength 0 is a schedule without steps.
+
+    Args:
+        training: The network's own levels.
+        steps: At least 1.
+        strength: 0 to 1.
+        scheduler: "normal", "karras", "exponential", "sgm_uniform", "simple" or "beta".
+
+    Raises:
+        RequestError: for another scheduler, or numbers out of range.
+    """
+    if steps < 1 or not 0 <= strength <= 1:
+        raise RequestError(f"steps must be 1 or more and strength 0 to 1, not {steps} and {strength}")
+    if scheduler not in SPACINGS:
+        raise RequestError(
+            f"no scheduler {scheduler!r}{did_you_mean(scheduler, SPACINGS)}; there are {', '.join(SPACINGS)}"
+        )
+    if strength == 0:
+        return Schedule(training, (0.0,), ())
+    first = strength * training.steps - 1
+    start = training.sigma(first)
+    # Below the first training time all spacings would meet in one point: there the levels are even.
+    levels = start * (1 - np.arange(steps) / steps) if first <= 0 else SPACINGS[scheduler](training, first, steps)
+    levels[0] = start
+    sigmas = (*(float(level) for level in levels), 0.0)
+    return Schedule(training, sigmas, tuple(training.time(sigma) for sigma in sigmas[:-1]), noise_scale=start)
+
+
+def karras_levels(high: float, low: float, steps: int) -> Levels:
+    """Even in sigma^(1/7) (Karras et al. 2022, equation 5)."""
+    root = np.linspace(high ** (1 / KARRAS_RHO), low ** (1 / KARRAS_RHO), steps)
+    return np.asarray(root**KARRAS_RHO)
+
+
+def exponential_levels(high: float, low: float, steps: int) -> Levels:
+    """Even in log sigma."""
+    return np.exp(np.linspace(math.log(high), math.log(low), steps))
+
+
+def beta_quantiles(at: Levels) -> Levels:
+    """Quantiles of the beta distribution of Lee et al. 2024."""
+    from scipy.special import betaincinv
+
+    return np.asarray(betaincinv(BETA_SHAPE, BETA_SHAPE, at), dtype=np.float64)
+
+
+def _at(training: Training, times: Levels) -> Levels:
+    return np.array([training.sigma(t) for t in times])
+
+
+def _normal(training: Training, first: float, steps: int) -> Levels:
+    """Even in training time, down to the first."""
+    return _at(training, np.linspace(first, 0, steps))
+
+
+def _karras(training: Training, first: float, steps: int) -> Levels:
+    return karras_levels(training.sigma(first), training.sigma(0), steps)
+
+
+def _exponential(training: Training, first: float, steps: int) -> Levels:
+    return exponential_levels(training.sigma(first), training.sigma(0), steps)
+
+
+def _sgm_uniform(training: Training, first: float, steps: int) -> Levels:
+    """Even in training time, the first one itself left out."""
+    return _at(training, np.linspace(first, 0, steps + 1)[:-1])
+
+
+def _simple(training: Training, first: float, steps: int) -> Levels:
+    """Every (T / steps)th training level; between levels where there are fewer than steps."""
+    back = np.arange(steps) * (first + 1) / steps
+    return _at(training, first - (np.floor(back) if first + 1 >= steps else back))
+
+
+def _beta(training: Training, first: float, steps: int) -> Levels:
+    """Training times at the quantiles of a beta distribution, which crowds both ends."""
+    return _at(training, first * beta_quantiles(1 - np.arange(steps) / steps))
+
+
+SPACINGS: Mapping[str, Callable[[Training, float, int], Levels]] = {
+    "normal": _normal,
+    "karras": _karras,
+    "exponential": _exponential,
+    "sgm_uniform": _sgm_uniform,
+    "simple": _simple,
+    "beta": _beta,
+}
+"""Native schedulers: (training, first time, steps) to `steps` descending levels above 0."""

@@ -1,0 +1,169 @@
+"""The small values that the parts of the diffusion engine hand to each other.
+
+Everything between the parts is in the "variance-exploding" form of Karras et al. 2022 (arXiv 2206.00364): a latent x at
+noise level sigma is x = x0 + sigma * noise, whatever the network was trained on. The variance-preserving latent of
+DDPM and DDIM papers is x / sqrt(1 + sigma^2); only the denoiser needs to know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import torch
+
+from overpaint.errors import EngineError
+
+Prediction = Literal["epsilon", "v", "x0", "flow"]
+"""What a network's output stands for."""
+
+Dialect = Literal["native", "diffusers"]
+
+
+class NotFiniteError(EngineError):
+    """The network gave NaN or infinity: often half precision that overflowed; a wider type may do."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Conditioning:
+    """What one row of a network call is conditioned on.
+
+    Attributes:
+        context: (B, T, D) states of the text encoders; B is 1 for one picture's conditioning.
+        pooled: (B, P) pooled text states of SDXL, or None.
+        time_ids: (B, 6) SDXL's sizes and crop, in pixels, or None.
+    """
+
+    context: torch.Tensor
+    pooled: torch.Tensor | None = None
+    time_ids: torch.Tensor | None = None
+
+    @property
+    def shapes(self) -> tuple[tuple[int, ...] | None, ...]:
+        """The shapes without the batch: rows with equal shapes may share a call."""
+        parts = (self.context, self.pooled, self.time_ids)
+        return tuple(None if part is None else tuple(part.shape[1:]) for part in parts)
+
+    @staticmethod
+    def stack(rows: Sequence[Conditioning]) -> Conditioning:
+        """The rows as one batch. They must have equal shapes."""
+
+        def stacked(parts: list[torch.Tensor | None]) -> torch.Tensor | None:
+            given = [part for part in parts if part is not None]
+            return torch.cat(given) if given else None
+
+        return Conditioning(
+            torch.cat([row.context for row in rows]),
+            stacked([row.pooled for row in rows]),
+            stacked([row.time_ids for row in rows]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """A conditioning that may change from step to step.
+
+    Attributes:
+        entries: (step, conditioning) in ascending order of steps: each holds from its step on. The first step is 0.
+    """
+
+    entries: tuple[tuple[int, Conditioning], ...]
+
+    def __post_init__(self) -> None:
+        steps = [step for step, _ in self.entries]
+        if not steps or steps[0] != 0 or steps != sorted(set(steps)):
+            raise ValueError(f"a timeline begins at step 0 and ascends, unlike {steps}")
+
+    @classmethod
+    def of(cls, conditioning: Conditioning | Timeline) -> Timeline:
+        """The same conditioning at every step."""
+        return conditioning if isinstance(conditioning, Timeline) else cls(((0, conditioning),))
+
+    def at(self, step: int) -> Conditioning:
+        """What holds at `step`."""
+        return [conditioning for first, conditioning in self.entries if first <= step][-1]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Query:
+    """A sampler asks for the clean latent behind x. It is sent x0, (1, C, h, w).
+
+    Attributes:
+        x: (1, C, h, w) float32 at noise level `sigma`.
+        sigma: Noise level.
+        t: Training time that the network is told, 0 to T - 1; may be fractional.
+        step: Which step this is part of, from 0. A second-order sampler asks twice with one step.
+    """
+
+    x: torch.Tensor
+    sigma: float
+    t: float
+    step: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moved:
+    """A sampler has moved. It is sent x, or what a blend rule made of it.
+
+    Attributes:
+        x: (1, C, h, w) float32.
+        sigma: The noise level that kept latents must have to join x here.
+        step: The step that it is part of.
+        inner: Whether this is a probe inside a second-order step rather than the step's end.
+    """
+
+    x: torch.Tensor
+    sigma: float
+    step: int
+    inner: bool = False
+
+
+Walk = Generator[Query | Moved, torch.Tensor, None]
+"""A sampler at work: after each Query it is sent x0, after each Moved it is sent x."""
+
+NoiseLike = Callable[[torch.Tensor], torch.Tensor]
+"""Standard normal noise of a tensor's shape and device."""
+
+
+class Denoiser(Protocol):
+    """A network brought to one form: the estimate of x0 from a noisy x."""
+
+    @property
+    def key(self) -> Hashable:
+        """Digest of the network, with its LoRA set and weights: equal keys give equal estimates."""
+
+    @property
+    def prediction(self) -> Prediction:
+        """What the network's output stands for."""
+
+    @property
+    def embeds_guidance(self) -> bool:
+        """Whether the guidance scale is an input of the network (distilled, LCM), so that one row is enough."""
+
+    @property
+    def rows_at_once(self) -> int | None:
+        """The most rows that a call may have without changing any of them, or None for no such limit."""
+
+    def __call__(
+        self,
+        x: torch.Tensor,
+        sigma: torch.Tensor,
+        t: torch.Tensor,
+        conditioning: Conditioning,
+        extra: torch.Tensor | None = None,
+        guidance: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """The estimate x0.
+
+        Args:
+            x: (B, C, h, w) float32.
+            sigma: (B,) float32 noise levels.
+            t: (B,) float32 training times.
+            conditioning: B rows.
+            extra: (B, E, h, w) further channels (mask and masked picture of a 9-channel network), or None.
+            guidance: (B,) guidance scales, for a network that embeds them.
+
+        Returns:
+            (B, C, h, w) float32.
+        """
