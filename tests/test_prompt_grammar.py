@@ -363,6 +363,14 @@ def test_names_of_textual_inversions_stand_alone_and_the_longest_wins():
     assert all(token.id == BOS for token in chunk.tokens if token.vector is not None)
 
 
+def test_thousands_of_textual_inversions_cost_little():
+    began = time.process_time()
+    vectors = {f"name{number}": 2 for number in range(5000)}
+    chunks = chunked(literal("name name4999 " * 500), VOCABULARY, vectors=vectors)
+    assert sum(len(chunk.vectors) for chunk in chunks) == 1000
+    assert time.process_time() - began < 1
+
+
 @pytest.mark.parametrize("vectors", [{"x": 0}, {"x": 76}, {" ": 1}])
 def test_impossible_textual_inversions_are_refused(vectors):
     with pytest.raises(RequestError, match="textual inversion"):

@@ -110,7 +110,7 @@ def chunked(
             raise RequestError(f"{name!r} is no name for a textual inversion; it needs a word to stand for")
         if not 1 <= count <= CHUNK:
             raise RequestError(f"the textual inversion {name!r} has {count} vectors; 1 to {CHUNK} fit into a chunk")
-    names = _Names(vectors) if vectors else None
+    names = _names_in(prompt, vectors)
     comma = vocabulary.comma
     chunks: list[Chunk] = []
     for number, section in enumerate(prompt.sections):
@@ -158,6 +158,13 @@ def _units(
                 yield (Token(token, span.weight),)
             if name is not None:
                 yield tuple(Token(vocabulary.bos, span.weight, Vector(name, i)) for i in range(vectors[name]))
+
+
+def _names_in(prompt: Prompt, vectors: Mapping[str, int]) -> _Names | None:
+    """Those names that the prompt may have; people keep thousands, and a pattern of them all is slow."""
+    text = "\n".join(span.text for section in prompt.sections for span in section).lower()
+    found = [name for name in vectors if name.lower() in text]
+    return _Names(found) if found else None
 
 
 class _Names:

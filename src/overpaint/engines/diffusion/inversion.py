@@ -1,0 +1,131 @@
+"""Textual inversions: learnt vectors that stand for a word of a prompt (Gal et al. 2022, arXiv 2208.01618).
+
+Read from a file into a value of their own; the tokenizer and the text encoder's table never learn of them (see `text`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import torch
+
+from overpaint.models import ModelError, read_table
+from overpaint.prompt.chunks import CHUNK
+
+from .weights import read_tensors
+
+_PARAMETER_DICT = "torch.nn.modules.container.ParameterDict"
+
+UNNAMED = ""
+"""The slot of a file that does not say which encoder it is for: models with one encoder take it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Inversion:
+    """A word and its vectors.
+
+    Attributes:
+        name: The word that stands for it in a prompt.
+        vectors: (n, width) float32 for each encoder, by slot: "clip_l" and "clip_g" for SDXL, else one without a name.
+            n is the same for all.
+    """
+
+    name: str
+    vectors: Mapping[str, torch.Tensor]
+
+    def __post_init__(self) -> None:
+        counts = {len(rows) for rows in self.vectors.values()}
+        if not self.name.strip():
+            raise ModelError(f"a textual inversion needs a word to stand for, and {self.name!r} is none")
+        if len(counts) != 1 or not 1 <= self.count <= CHUNK:
+            raise ModelError(
+                f"the textual inversion {self.name!r} has {sorted(counts)} vectors for its encoders; "
+                f"right would be one number from 1 to {CHUNK}"
+            )
+        for slot, rows in self.vectors.items():
+            if rows.ndim != 2 or not torch.isfinite(rows).all():
+                raise ModelError(
+                    f"the textual inversion {self.name!r} has {tuple(rows.shape)} numbers for {slot or 'its encoder'}, "
+                    "or numbers that are not finite; right would be (number, width) finite ones"
+                )
+
+    @property
+    def count(self) -> int:
+        """How many vectors, and so places of a chunk, it has."""
+        return len(next(iter(self.vectors.values())))
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of slots, shapes and numbers; not of the name."""
+        whole = hashlib.sha256()
+        for slot in sorted(self.vectors):
+            rows = self.vectors[slot].detach().to("cpu", torch.float32).contiguous()
+            whole.update(f"{slot} {tuple(rows.shape)}\n".encode())
+            whole.update(rows.numpy().tobytes())
+        return whole.hexdigest()
+
+
+def load_inversion(path: str | Path, name: str | None = None, *, allow_pickle: bool = False) -> Inversion:
+    """Read a textual inversion from a file.
+
+    Understood: `emb_params` (kohya), `clip_l` and `clip_g` (SDXL), one vector under its word (diffusers), and
+    AUTOMATIC1111's dictionary with `string_to_param`; in a .safetensors file, or in a pickle (.pt, .bin), from which
+    nothing but numbers is loaded.
+
+    Args:
+        path: The file.
+        name: The word; left out, the file's stem, or the word that a diffusers file has.
+        allow_pickle: Whether a pickle may be read at all.
+
+    Raises:
+        ModelError: Not such a file, damaged, or a pickle that was not allowed.
+    """
+    path = Path(path)
+    word, vectors = _vectors(_tensors(path, allow_pickle), path)
+    return Inversion(name or word or path.stem, vectors)
+
+
+def _vectors(held: Mapping[str, torch.Tensor], path: Path) -> tuple[str | None, dict[str, torch.Tensor]]:
+    """The word that a file has, if any, and its vectors by slot."""
+    if "clip_l" in held and "clip_g" in held:
+        return None, {slot: _rows(held[slot], path) for slot in ("clip_l", "clip_g")}
+    if "emb_params" in held:
+        return None, {UNNAMED: _rows(held["emb_params"], path)}
+    params = [rows for name, rows in held.items() if name.startswith("string_to_param.")]
+    if len(params) == 1:
+        return None, {UNNAMED: _rows(params[0], path)}
+    if len(held) == 1:
+        ((word, rows),) = held.items()
+        return word, {UNNAMED: _rows(rows, path)}
+    raise ModelError(
+        f"{path.name} is no textual inversion: it holds {', '.join(sorted(held)[:6]) or 'nothing'}; "
+        "right would be emb_params, clip_l and clip_g, string_to_param, or one vector under its word"
+    )
+
+
+def _rows(value: torch.Tensor, path: Path) -> torch.Tensor:
+    """(n, width) float32 of a vector or of several."""
+    if not value.is_floating_point() or value.ndim not in (1, 2):
+        raise ModelError(
+            f"{path.name} holds {value.dtype} {tuple(value.shape)} where a textual inversion has (number, width) floats"
+        )
+    rows = value.detach().to("cpu", torch.float32)
+    return rows.reshape(-1, rows.shape[-1]).clone()
+
+
+def _tensors(path: Path, allow_pickle: bool) -> Mapping[str, torch.Tensor]:
+    table = read_table(path)  # which also looks through a pickle for what would run
+    if not (allow_pickle and _PARAMETER_DICT in table.stand_ins):
+        return read_tensors(path, allow_pickle=allow_pickle)
+    # The first files of textual inversions hold a class of torch's that is no more than a dictionary.
+    try:
+        with torch.serialization.safe_globals([torch.nn.ParameterDict]):
+            held = torch.load(path, map_location="cpu", weights_only=True)
+        return {f"string_to_param.{word}": rows for word, rows in held["string_to_param"].items()}
+    except Exception as error:  # whatever bytes can make a reader do
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ModelError(f"{path.name} can't be read: {reason}") from error
