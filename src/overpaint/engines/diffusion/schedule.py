@@ -66,8 +66,13 @@ class Training:
         return float(np.interp(t, np.arange(-1, self.steps), np.concatenate([[0.0], self.sigmas])))
 
     def time(self, sigma: float) -> float:
-        """The training time of a noise level, 0 to T - 1, linear in log sigma between whole times."""
-        return float(np.interp(math.log(max(sigma, 1e-10)), np.log(self.sigmas), np.arange(self.steps)))
+        """The training time of a noise level, 0 to T - 1, linear in log sigma between whole times.
+
+        The logarithms are rounded to single precision as upstream's, since some of its schedulers cut what follows
+        down to whole times, and 998.99999 becomes 998.
+        """
+        logs = np.log(self.sigmas.astype(np.float32)).astype(np.float64)
+        return float(np.interp(math.log(max(sigma, 1e-10)), logs, np.arange(self.steps)))
 
 
 @lru_cache(maxsize=32)

@@ -154,7 +154,7 @@ def _solver_schedule(
     """DPM-Solver++ and UniPC: whole times, one more than steps of which the last is not used."""
     offset = int(config.get("steps_offset", 0))
     if respaced:
-        levels = _respace(training.sigmas[::-1], respaced, steps)
+        levels = _respace(training.sigmas[::-1].astype(np.float32).astype(np.float64), respaced, steps)
         times = np.array([training.time(level) for level in levels])
         times = times.round() if respaced == "karras" else np.floor(times)
     else:
