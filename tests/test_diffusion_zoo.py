@@ -11,12 +11,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+import checkpoints
+from checkpoints import REAL, TINY, Plan
 from overpaint import models
 from overpaint.engines.diffusion import weights, zoo
 from overpaint.models import Kind, ModelError
-
-from tests import checkpoints
-from tests.checkpoints import REAL, TINY, Plan
 
 FAMILIES = ("sd1", "sd2", "sdxl")
 
@@ -334,12 +333,24 @@ def test_a_network_of_other_sizes_is_told(tmp_path: Path, vocabulary: Path) -> N
         zoo.load(ref)
 
 
-def test_a_checkpoint_without_some_of_its_tensors_is_told(tmp_path: Path, vocabulary: Path) -> None:
-    plan = TINY["sd1"]
+@pytest.mark.parametrize(
+    ("family", "name", "says"),
+    [
+        ("sd1", "model.diffusion_model.middle_block.1.norm.weight", r"U-Net .*lacks 1 of its \d+ tensors \(mid_block"),
+        ("sdxl", "model.diffusion_model.label_emb.0.2.bias", r"lacks label_emb.0.2.bias"),
+        ("sd1", "first_stage_model.decoder.norm_out.bias", r"the VAE lacks 1 of its"),
+        ("sd1", "first_stage_model.decoder.up.1.block.0.conv1.weight", r"the VAE lacks 1 of its"),
+        ("sd2", "cond_stage_model.model.ln_final.weight", r"the text encoder lacks 1 of its"),
+    ],
+)
+def test_a_checkpoint_without_one_of_its_tensors_is_told(
+    family: str, name: str, says: str, tmp_path: Path, vocabulary: Path
+) -> None:
+    plan = TINY[family]
     held = checkpoints.tensors(checkpoints.layout(plan))
-    del held["model.diffusion_model.middle_block.1.norm.weight"]
+    del held[name]
     save_file(held, tmp_path / "model.safetensors")
-    with pytest.raises(ModelError, match=r"lacks 1 of its \d+ tensors \(mid_block"):
+    with pytest.raises(ModelError, match=says):
         zoo.load(found(tmp_path / "model.safetensors", plan, vocabulary))
 
 

@@ -183,7 +183,12 @@ def from_single_file(
     for one in renamed.values():
         unet_settings["time_cond_proj_dim"] = one.shape[1]
     own = {name: one for name, one in tensors.items() if name.startswith(_UNET)}
-    converted = convert_ldm_unet_checkpoint(own, config=unet_settings)
+    try:
+        converted = convert_ldm_unet_checkpoint(own, config=unet_settings)
+    except KeyError as error:
+        raise ModelError(
+            f"the U-Net of {FAMILIES[kind.family]} lacks {error.args[0]}: the file is incomplete"
+        ) from error
     converted |= {name.removeprefix(_UNET): one for name, one in renamed.items()}
     _all_used(own, converted, kind)
     unet = _filled(UNet2DConditionModel, unet_settings, converted, dtype, f"the U-Net of {FAMILIES[kind.family]}")

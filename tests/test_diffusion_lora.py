@@ -1,0 +1,343 @@
+"""LoRAs are merged as their formulas say, under every trainer's names, and the base never changes."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+import checkpoints
+from checkpoints import TINY
+from overpaint.engines.diffusion import lora, lora_names, zoo
+from overpaint.engines.diffusion.lora import LoraUse, merge, read_lora
+from overpaint.models import Kind, ModelError
+
+torch.set_num_threads(1)
+G = torch.Generator().manual_seed(7)
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OVERPAINT_HOME", str(tmp_path_factory.mktemp("home")))
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, zoo.Parts]:
+    made = {}
+    for family, plan in TINY.items():
+        config = checkpoints.small_config(plan, tmp_path_factory.mktemp(family))
+        kind = Kind("checkpoint", "safetensors", family=plan.family, channels=4, prediction="epsilon")
+        made[family] = zoo.from_single_file(kind, checkpoints.tensors(checkpoints.layout(plan)), config=config)
+    return made
+
+
+def rand(*shape: int) -> torch.Tensor:
+    return torch.randn(shape, generator=G) / 4
+
+
+def merged(parts: zoo.Parts, path: Path, unet: float = 1.0, text: float = 1.0, **more: Any) -> lora.Merged:
+    uses = [LoraUse(read_lora(path), unet, text, **more)]
+    return merge(parts.unet, parts.text_encoders, "base", uses)
+
+
+def weight(network: Any, place: str) -> torch.Tensor:
+    return network.get_submodule(place).weight
+
+
+Q = "down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q"
+CONV = "down_blocks.0.resnets.0.conv1"
+TE = "encoder.layers.0.self_attn.q_proj"
+
+
+@pytest.mark.parametrize("style", ["kohya", "diffusers", "peft", "processor", "dotted"])
+def test_every_trainer_s_names_give_the_same_weights(style: str, parts: dict[str, zoo.Parts], tmp_path: Path) -> None:
+    base = parts["sd1"]
+    down, up, text_down, text_up = rand(4, 16), rand(16, 4), rand(3, 32), rand(32, 3)
+    name = {
+        "kohya": ("lora_unet_" + Q.replace(".", "_"), ".lora_down.weight", ".lora_up.weight"),
+        "diffusers": (f"unet.{Q}", ".lora.down.weight", ".lora.up.weight"),
+        "peft": (f"base_model.model.{Q}", ".lora_A.default.weight", ".lora_B.default.weight"),
+        "processor": (f"unet.{Q.removesuffix('.to_q')}.processor.to_q_lora", ".down.weight", ".up.weight"),
+        "dotted": (f"unet.{Q}", ".lora_A.weight", ".lora_B.weight"),
+    }[style]
+    text = {
+        "kohya": ("lora_te_text_model_" + TE.replace(".", "_"), ".lora_down.weight", ".lora_up.weight"),
+        "diffusers": (
+            f"text_encoder.text_model.{TE}",
+            ".lora_linear_layer.down.weight",
+            ".lora_linear_layer.up.weight",
+        ),
+    }.get(style, (f"text_encoder.text_model.{TE}", ".lora_A.weight", ".lora_B.weight"))
+    held = {name[0] + name[1]: down, name[0] + name[2]: up, text[0] + text[1]: text_down, text[0] + text[2]: text_up}
+    save_file(held, tmp_path / "a.safetensors")
+    found = merged(base, tmp_path / "a.safetensors", 0.5, 0.25)
+    torch.testing.assert_close(weight(found.unet, Q), weight(base.unet, Q) + 0.5 * up @ down)
+    text_ = found.text_encoders[0]
+    torch.testing.assert_close(weight(text_, TE), weight(base.text_encoders[0], TE) + 0.25 * text_up @ text_down)
+    assert found.skipped == ()
+
+
+def test_each_layer_has_its_own_alpha(parts: dict[str, zoo.Parts], tmp_path: Path) -> None:
+    """Where diffusers 0.42 mis-scales text encoders: alphas that differ between their layers."""
+    base = parts["sd1"]
+    held, expected = {}, {}
+    for n, alpha in ((0, 1.0), (1, 8.0)):
+        for one in ("q_proj", "out_proj"):
+            place = f"encoder.layers.{n}.self_attn.{one}"
+            down, up = rand(4, 32), rand(32, 4)
+            key = "lora_te_text_model_" + place.replace(".", "_")
+            held |= {f"{key}.lora_down.weight": down, f"{key}.lora_up.weight": up}
+            held[f"{key}.alpha"] = torch.tensor(alpha)
+            expected[place] = weight(base.text_encoders[0], place) + 2.0 * alpha / 4 * up @ down
+    save_file(held, tmp_path / "a.safetensors")
+    found = merged(base, tmp_path / "a.safetensors", text=2.0)
+    for place, one in expected.items():
+        torch.testing.assert_close(weight(found.text_encoders[0], place), one)
+    assert found.unet is base.unet, "what nothing changes is the base's own"
+
+
+def test_convolutions_and_their_tucker_form(parts: dict[str, zoo.Parts], tmp_path: Path) -> None:
+    base = parts["sd1"]
+    key = "lora_unet_" + CONV.replace(".", "_")
+    plain = weight(base.unet, CONV)
+    down, up = rand(3, 16, 3, 3), rand(16, 3, 1, 1)
+    save_file({f"{key}.lora_down.weight": down, f"{key}.lora_up.weight": up}, tmp_path / "a.safetensors")
+    x = rand(1, 16, 5, 5)
+    conv = torch.nn.functional.conv2d
+    got = conv(x, weight(merged(base, tmp_path / "a.safetensors").unet, CONV), padding=1)
+    torch.testing.assert_close(
+        got, conv(x, plain, padding=1) + conv(conv(x, down, padding=1), up), atol=1e-5, rtol=1e-5
+    )
+    down, mid = rand(3, 16, 1, 1), rand(3, 3, 3, 3)
+    held = {f"{key}.lora_down.weight": down, f"{key}.lora_up.weight": up, f"{key}.lora_mid.weight": mid}
+    save_file(held | {f"{key}.alpha": torch.tensor(6.0)}, tmp_path / "b.safetensors")
+    got = conv(x, weight(merged(base, tmp_path / "b.safetensors").unet, CONV), padding=1)
+    delta = conv(conv(conv(x, down), mid, padding=1), up)
+    torch.testing.assert_close(got, conv(x, plain, padding=1) + 2 * delta, atol=1e-5, rtol=1e-5)
+
+
+def test_a_projection_that_is_a_convolution_takes_a_linear_s_change(
+    parts: dict[str, zoo.Parts], tmp_path: Path
+) -> None:
+    place = "down_blocks.0.attentions.0.proj_in"
+    key, down, up = "lora_unet_" + place.replace(".", "_"), rand(2, 16), rand(16, 2)
+    save_file({f"{key}.lora_down.weight": down, f"{key}.lora_up.weight": up}, tmp_path / "a.safetensors")
+    found = merged(parts["sd1"], tmp_path / "a.safetensors")
+    expected = weight(parts["sd1"].unet, place) + (up @ down)[:, :, None, None]
+    torch.testing.assert_close(weight(found.unet, place), expected)
+
+
+def test_loha_and_lokr(parts: dict[str, zoo.Parts], tmp_path: Path) -> None:
+    base = weight(parts["sd1"].unet, Q)
+    key = "lora_unet_" + Q.replace(".", "_")
+    a, b, c, d = rand(16, 3), rand(3, 16), rand(16, 3), rand(3, 16)
+    held = {"hada_w1_a": a, "hada_w1_b": b, "hada_w2_a": c, "hada_w2_b": d, "alpha": torch.tensor(6.0)}
+    save_file({f"{key}.{slot}": one for slot, one in held.items()}, tmp_path / "loha.safetensors")
+    assert read_lora(tmp_path / "loha.safetensors").layers[0].alpha == 6
+    got = weight(merged(parts["sd1"], tmp_path / "loha.safetensors").unet, Q)
+    torch.testing.assert_close(got, base + 2 * (a @ b) * (c @ d))
+    one, left, right = rand(4, 2), rand(4, 2), rand(2, 8)
+    held = {"lokr_w1": one, "lokr_w2_a": left, "lokr_w2_b": right, "alpha": torch.tensor(1.0)}
+    save_file({f"{key}.{slot}": part for slot, part in held.items()}, tmp_path / "lokr.safetensors")
+    got = weight(merged(parts["sd1"], tmp_path / "lokr.safetensors").unet, Q)
+    x = rand(16)
+    blocks = torch.einsum("ai,bj,ij->ab", one, left @ right, x.reshape(2, 8)).reshape(-1)
+    torch.testing.assert_close(got @ x, base @ x + 0.5 * blocks, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("strength", [1.0, 0.4])
+def test_dora_keeps_the_learnt_lengths(parts: dict[str, zoo.Parts], tmp_path: Path, strength: float) -> None:
+    base = weight(parts["sd1"].unet, Q)
+    key = "lora_unet_" + Q.replace(".", "_")
+    down, up = rand(2, 16), rand(16, 2)
+    turned = base + up @ down
+    for name, magnitude, dim in (("out", rand(16, 1).abs(), 1), ("in", rand(1, 16).abs(), 0)):
+        held = {"lora_down.weight": down, "lora_up.weight": up, "dora_scale": magnitude}
+        save_file({f"{key}.{slot}": one for slot, one in held.items()}, tmp_path / f"{name}.safetensors")
+        got = weight(merged(parts["sd1"], tmp_path / f"{name}.safetensors", strength).unet, Q)
+        whole = turned / turned.norm(dim=dim, keepdim=True) * magnitude
+        torch.testing.assert_close(got, base + strength * (whole - base))
+        if strength == 1:
+            torch.testing.assert_close(got.norm(dim=dim, keepdim=True), magnitude)
+
+
+def test_peft_s_alpha_is_read_from_the_header(parts: dict[str, zoo.Parts], tmp_path: Path) -> None:
+    down, up = rand(4, 16), rand(16, 4)
+    held = {f"unet.{Q}.lora_A.weight": down, f"unet.{Q}.lora_B.weight": up}
+    about = {"lora_adapter_metadata": json.dumps({"unet.r": 4, "unet.lora_alpha": 8})}
+    save_file(held, tmp_path / "a.safetensors", metadata=about)
+    got = weight(merged(parts["sd1"], tmp_path / "a.safetensors").unet, Q)
+    torch.testing.assert_close(got, weight(parts["sd1"].unet, Q) + 2 * up @ down)
+
+
+def test_only_the_first_ranks_when_asked(parts: dict[str, zoo.Parts], tmp_path: Path) -> None:
+    key, down, up = "lora_unet_" + Q.replace(".", "_"), rand(4, 16), rand(16, 4)
+    save_file({f"{key}.lora_down.weight": down, f"{key}.lora_up.weight": up}, tmp_path / "a.safetensors")
+    got = weight(merged(parts["sd1"], tmp_path / "a.safetensors", ranks=2).unet, Q)
+    torch.testing.assert_close(got, weight(parts["sd1"].unet, Q) + up[:, :2] @ down[:2])
+
+
+@pytest.mark.parametrize("family", ["sd1", "sd2", "sdxl"])
+def test_the_original_release_s_names_lead_to_the_same_layers(family: str, parts: dict[str, zoo.Parts]) -> None:
+    """By diffusers' own converter: each original tensor is put where our table says."""
+    from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint
+
+    shapes = {n: s for n, s in checkpoints.unet(TINY[family]).items() if n.endswith(".weight") and len(s) >= 2}
+    marked = {name: torch.tensor(-1.0) for name in checkpoints.unet(TINY[family])}
+    marked |= {name: torch.tensor(float(n)) for n, name in enumerate(shapes)}
+    unet = parts[family].unet
+    placed = convert_ldm_unet_checkpoint(marked, config=unet.config)
+    where = {int(one): name.removesuffix(".weight") for name, one in placed.items() if one >= 0}
+    table = lora_names.layer_names(unet, "unet")
+    for n, name in enumerate(shapes):
+        key = name.removeprefix("model.diffusion_model.").removesuffix(".weight").replace(".", "_")
+        assert table[key] == where[n]
+
+
+def test_sdxl_s_two_text_encoders_are_told_apart(parts: dict[str, zoo.Parts], tmp_path: Path) -> None:
+    base = parts["sdxl"]
+    held, expected = {}, []
+    place = "text_model." + TE
+    for number in (1, 2):
+        down, up = rand(2, 32), rand(32, 2)
+        key = f"lora_te{number}_text_model_" + TE.replace(".", "_")
+        held |= {f"{key}.lora_down.weight": down, f"{key}.lora_up.weight": up}
+        expected.append(up @ down)
+    save_file(held, tmp_path / "a.safetensors")
+    assert read_lora(tmp_path / "a.safetensors").family == "sdxl"
+    found = merged(base, tmp_path / "a.safetensors")
+    for network, before, at, one in zip(found.text_encoders, base.text_encoders, (TE, place), expected, strict=True):
+        torch.testing.assert_close(weight(network, at), weight(before, at) + one)
+
+
+def test_the_base_is_left_as_it_is_and_its_weights_are_shared(parts: dict[str, zoo.Parts], tmp_path: Path) -> None:
+    base = parts["sd1"].unet
+    before = {name: one.clone() for name, one in base.state_dict().items()}
+    key = "lora_unet_" + Q.replace(".", "_")
+    save_file(
+        {f"{key}.lora_down.weight": rand(2, 16), f"{key}.lora_up.weight": rand(16, 2)}, tmp_path / "a.safetensors"
+    )
+    found = merged(parts["sd1"], tmp_path / "a.safetensors")
+    assert all(torch.equal(one, before[name]) for name, one in base.state_dict().items())
+    moved = [n for n, one in found.unet.state_dict().items() if one.data_ptr() != base.state_dict()[n].data_ptr()]
+    assert moved == [f"{Q}.weight"]
+    assert found.bytes == 16 * 16 * 4
+    context = rand(1, 4, 32)
+    with torch.inference_mode():
+        x = rand(1, 4, 8, 8)
+        assert not torch.equal(found.unet(x, 3, context).sample, base(x, 3, context).sample)
+
+
+def test_several_add_up_and_zero_is_nothing(parts: dict[str, zoo.Parts], tmp_path: Path) -> None:
+    base = parts["sd1"]
+    key, uses, total = "lora_unet_" + Q.replace(".", "_"), [], weight(base.unet, Q)
+    for n, strength in enumerate((1.0, -0.5, 0.0)):
+        down, up = rand(2, 16), rand(16, 2)
+        path = tmp_path / f"{n}.safetensors"
+        save_file({f"{key}.lora_down.weight": down, f"{key}.lora_up.weight": up}, path)
+        uses.append(LoraUse(read_lora(path), strength))
+        total = total + strength * up @ down
+    found = merge(base.unet, base.text_encoders, "base", uses)
+    torch.testing.assert_close(weight(found.unet, Q), total)
+    assert found.unet_digest == merge(base.unet, base.text_encoders, "base", uses[:2]).unet_digest != "base"
+    assert found.text_digest != "base"
+    nothing = merge(base.unet, base.text_encoders, "base", [dataclasses.replace(uses[0], unet=0.0, text=0.0)])
+    assert nothing.unet is base.unet
+    assert (nothing.unet_digest, nothing.text_digest) == ("base", "base")
+
+
+def test_half_precision_is_merged_in_single(parts: dict[str, zoo.Parts]) -> None:
+    layer = lora.Layer("unet", "x", {"down": rand(2, 16).half(), "up": rand(16, 2).half()}, 1.0)
+    half = rand(16, 16).half()
+    got = lora.change(layer, half, 0.3)
+    assert got.dtype == torch.float32
+    up, down = layer.tensors["up"].float(), layer.tensors["down"].float()
+    torch.testing.assert_close(got, half.float() + 0.3 * 0.5 * up @ down)
+
+
+def test_a_base_model_s_change_fits_the_latents_of_an_inpainting_model() -> None:
+    layer = lora.Layer("unet", "conv_in", {"down": rand(2, 4, 3, 3), "up": rand(16, 2, 1, 1)})
+    nine = rand(16, 9, 3, 3)
+    got = lora.change(layer, nine, 1.0)
+    torch.testing.assert_close(got[:, :4], lora.change(layer, nine[:, :4], 1.0))
+    assert torch.equal(got[:, 4:], nine[:, 4:])
+
+
+# ---- what does not fit is said in one line ----
+
+
+def real(tmp_path: Path, width: int) -> Path:
+    """A LoRA whose cross-attention reads text of this width."""
+    key = "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn2_to_k"
+    held = {f"{key}.lora_down.weight": rand(2, width), f"{key}.lora_up.weight": rand(640, 2)}
+    save_file(held, tmp_path / f"{width}.safetensors")
+    return tmp_path / f"{width}.safetensors"
+
+
+@pytest.mark.parametrize(("width", "made"), [(768, "sd1"), (1024, "sd2"), (2048, "sdxl")])
+def test_a_lora_for_another_family_is_told(width: int, made: str, parts: dict[str, zoo.Parts], tmp_path: Path) -> None:
+    found = read_lora(real(tmp_path, width))
+    assert found.family == made
+    other: Any = "sd2" if made == "sd1" else "sd1"
+    base = parts[other]
+    with pytest.raises(ModelError, match=r"was made for S.*, and this model is Stable Diffusion"):
+        merge(base.unet, base.text_encoders, "base", [LoraUse(found)], family=other)
+
+
+def test_a_lora_of_other_sizes_is_told(parts: dict[str, zoo.Parts], tmp_path: Path) -> None:
+    base = parts["sd1"]
+    with pytest.raises(ModelError, match=r"does not go with this model: the layer down_blocks_1.*other sizes"):
+        merge(base.unet, base.text_encoders, "base", [LoraUse(read_lora(real(tmp_path, 768)))])
+
+
+def test_a_lora_without_a_layer_of_this_model_is_told(parts: dict[str, zoo.Parts], tmp_path: Path) -> None:
+    save_file(
+        {
+            "lora_unet_double_blocks_0.lora_down.weight": rand(2, 4),
+            "lora_unet_double_blocks_0.lora_up.weight": rand(4, 2),
+        },
+        tmp_path / "a.safetensors",
+    )
+    with pytest.raises(ModelError, match="none of its 1 layers"):
+        merged(parts["sd1"], tmp_path / "a.safetensors")
+
+
+def test_kinds_that_are_not_understood_are_named(tmp_path: Path) -> None:
+    save_file({"lora_unet_x.oft_blocks": rand(2, 4, 4)}, tmp_path / "oft.safetensors")
+    with pytest.raises(ModelError, match="of the kind OFT"):
+        read_lora(tmp_path / "oft.safetensors")
+    save_file(checkpoints.tensors(checkpoints.vae(8)), tmp_path / "vae.safetensors")
+    with pytest.raises(ModelError, match="is no LoRA but a VAE"):
+        read_lora(tmp_path / "vae.safetensors")
+
+
+# ---- the cache ----
+
+
+def test_the_cache_keeps_what_fits_and_drops_the_least_used() -> None:
+    cache, made = lora.NetworkCache(100), []
+
+    def make(size: int) -> lora.Merged:
+        made.append(size)
+        return lora.Merged(None, (), "", "", size)
+
+    def use(name: str, strength: float = 1.0) -> list[LoraUse]:
+        return [LoraUse(lora.Lora(name, name, ()), strength)]
+
+    first = cache.get("base", use("a"), lambda: make(60))
+    assert cache.get("base", use("a"), lambda: make(60)) is first
+    cache.get("base", use("a", 0.5), lambda: make(30))
+    cache.get("other", use("a"), lambda: make(10))
+    assert (made, cache.bytes) == ([60, 30, 10], 100)
+    cache.get("base", use("a"), lambda: make(60))
+    cache.get("base", use("b"), lambda: make(20))
+    assert cache.bytes == 90, "the one at half strength went, being the least recently used"
+    cache.get("base", use("c"), lambda: make(101))
+    assert cache.bytes == 90, "too large to keep at all"
+    cache.clear()
+    assert cache.bytes == 0
