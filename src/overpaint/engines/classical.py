@@ -33,15 +33,11 @@ _UNKNOWNS = 40_000
 
 
 class RadiusOptions(BaseModel):
-    """Options of the engines that march inwards from the hole's edge.
-
-    Attributes:
-        radius: How many pixels around each pixel are looked at, more than 0 and at most 64.
-    """
+    """Options of the engines that march inwards from the hole's edge."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    radius: float = Field(default=5.0, gt=0, le=64)
+    radius: float = Field(default=5.0, gt=0, le=64, description="how many pixels around each pixel are looked at")
 
 
 class ClassicalEngine(ThreadedEngine):

@@ -28,20 +28,22 @@ RECIPES: dict[str, Recipe] = {
 
 
 class ExemplarOptions(BaseModel):
-    """Options of the patch-based fill.
-
-    Attributes:
-        quality: "draft" takes a little over half the time of "normal", "best" about twice as long: it looks through
-            more of the surroundings more often, which seldom shows.
-        patch: Side of the patches in pixels, odd, 3 to 15. None: the recipe's own, 7.
-        search_range: How far around the hole patches are copied from, in pixels. None: about the hole's own size.
-    """
+    """Options of the patch-based fill."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    quality: Literal["draft", "normal", "best"] = "normal"
-    patch: int | None = Field(default=None, ge=3, le=15)
-    search_range: int | None = Field(default=None, ge=8)
+    quality: Literal["draft", "normal", "best"] = Field(
+        default="normal",
+        description="draft takes a little over half the time of normal; best twice as long, which seldom shows",
+    )
+    patch: int | None = Field(
+        default=None, ge=3, le=15, description="side of the patches in pixels, odd (7 unless given)"
+    )
+    search_range: int | None = Field(
+        default=None,
+        ge=8,
+        description="how far around the hole patches are copied from, in pixels (about its own size unless given)",
+    )
 
     @field_validator("patch")
     @classmethod
