@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import settings as tuned
 from hypothesis import strategies as st
+from training.pocket import __main__ as command
 from training.pocket import colours, config, losses, masks, networks, phrases, scenes, start, tokenizer
 from training.pocket.config import Schedule
 from training.pocket.denoiser import weight
@@ -221,6 +223,19 @@ def test_latents_of_deviation_one_cost_little() -> None:
     assert losses.moments(latents) < 0.01 < losses.moments(latents * 2)
 
 
+def test_a_fresh_autoencoder_has_latents_that_the_noise_does_not_drown() -> None:
+    torch.manual_seed(0)
+    net = networks.autoencoder(config.Autoencoder(width=16, encoder_blocks=(0, 0, 1, 1), decoder_blocks=(1, 1, 0, 0)))
+    pictures = torch.rand(4, 3, 32, 32, generator=seeded()) * 2 - 1
+    networks.balance(net, pictures)
+    with torch.no_grad():
+        latents = net.encode(pictures).latents
+        made = net.decode(latents).sample
+    assert latents.std((0, 2, 3)).tolist() == pytest.approx([1] * 4, abs=1e-3)
+    assert latents.mean((0, 2, 3)).tolist() == pytest.approx([0] * 4, abs=1e-3)
+    assert made.mean((0, 2, 3)).tolist() == pytest.approx([0] * 3, abs=1e-3)
+
+
 def test_a_cut_that_is_nearly_everything_convinces_nobody() -> None:
     everything, nothing, disc = np.ones((40, 40), bool), np.zeros((40, 40), bool), np.zeros((40, 40), bool)
     disc[10:30, 10:30] = True
@@ -250,3 +265,14 @@ def test_a_hue_counts_as_moved_when_it_came_nearer() -> None:
 def test_a_missing_stage_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="run the stage `autoencoder` first"):
         start.averaged(tmp_path / "autoencoder.pt", {})
+
+
+def test_the_command_says_in_one_line_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["training.pocket", "tokenizer", "--state", str(tmp_path)])
+    assert command.main() == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    monkeypatch.setattr(sys, "argv", ["training.pocket", "export", str(tmp_path / "out"), "--state", str(tmp_path)])
+    assert command.main() == 2
+    assert "run the stage `tokenizer` first" in capsys.readouterr().err

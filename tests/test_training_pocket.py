@@ -237,11 +237,11 @@ def test_figures_and_sheets_are_kept(checkpoint: Path, prepared: State) -> None:
 def lively(
     checkpoint: Path, prepared: State, settings: config.Config, tmp_path_factory: pytest.TempPathFactory
 ) -> State:
-    """A state whose pictures say something: large weights in the decoder, in the last layer, in the words."""
+    """A state whose denoiser does something: large weights in the last layer, which begins at 0, and in the words."""
     assert checkpoint.is_dir()
-    state = elsewhere(prepared, tmp_path_factory.mktemp("lively"), "photos", "tokenizer", "latents.json")
-    coder = weights(prepared.saved("autoencoder"))
-    torch.save({"average": {"weights": {key: value * 1.7 for key, value in coder.items()}}}, state.saved("autoencoder"))
+    state = elsewhere(
+        prepared, tmp_path_factory.mktemp("lively"), "photos", "tokenizer", "latents.json", "autoencoder.pt"
+    )
     kept = weights(prepared.saved("denoiser"))
     draw = torch.Generator().manual_seed(5)
     for key, value in kept.items():

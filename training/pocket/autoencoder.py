@@ -24,11 +24,13 @@ class Trainer:
     def __init__(
         self, config: Config, photos: shelf.Shelf, *, features: Path, seed: int = 0, fast: bool = False
     ) -> None:
-        """Networks at random weights, on the device that the photos lie on."""
+        """Networks at their first weights, on the device that the photos lie on."""
         self.settings: AutoencoderStage = config.autoencoder
         self.photos, self.device = photos, photos.device
         torch.manual_seed(seed)
         self.net = ready(networks.autoencoder(config.networks.autoencoder), self.device)
+        some = photos.crops(16, min(config.autoencoder.crops), Generator(self.device).manual_seed(seed)).pictures
+        networks.balance(self.net, some * 2 - 1)
         self.critic = ready(losses.critic(), self.device)
         self.optimiser = optimiser([self.net], self.settings.rate, self.settings.weight_decay, self.device)
         self.critic_optimiser = optimiser([self.critic], self.settings.adversarial_rate, 0.0, self.device)

@@ -28,6 +28,31 @@ def autoencoder(settings: Autoencoder) -> Any:
     )
 
 
+def balance(net: Any, pictures: Tensor) -> None:
+    """Set a fresh autoencoder's weights so that it learns from the first step.
+
+    At PyTorch's own, latents begin with a deviation of 0.03, far below the noise put on them. Here residual branches
+    begin at 0 (Zhang, Dauphin and Ma 2019, "Fixup initialization") and the last layers are scaled on `pictures`
+    (n, 3, h, w) in [-1, 1], so that latents have mean 0 and deviation 1 a channel (after Mishkin and Matas 2016,
+    "All you need is a good init"), and what is decoded is mid-grey with some contrast.
+    """
+    for layer in (*net.encoder.layers, *net.decoder.layers):
+        inner = [part for part in layer.modules() if isinstance(part, nn.Conv2d)]
+        for conv in inner:
+            nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
+            if conv.bias is not None:
+                nn.init.zeros_(conv.bias)
+        if len(inner) > 1:
+            nn.init.zeros_(inner[-1].weight)
+    with torch.no_grad():
+        latents, last = net.encoder(pictures), net.encoder.layers[-1]
+        last.weight /= latents.std((0, 2, 3)).clamp_min(1e-6).view(-1, 1, 1, 1)
+        last.bias -= net.encoder(pictures).mean((0, 2, 3))
+        made, last = net.decoder(net.encoder(pictures)), net.decoder.layers[-1]
+        last.weight *= 0.3 / made.std().clamp_min(1e-6)
+        last.bias += 0.5 - (net.decoder(net.encoder(pictures)).mean((0, 2, 3)) + 1) / 2
+
+
 def denoiser(settings: Networks) -> Any:
     """UNet2DConditionModel of latents, mask and masked latents; its last layer begins at 0."""
     own: Denoiser = settings.denoiser
