@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -267,12 +266,8 @@ def test_a_missing_stage_is_named(tmp_path: Path) -> None:
         start.averaged(tmp_path / "autoencoder.pt", {})
 
 
-def test_the_command_says_in_one_line_what_is_missing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(sys, "argv", ["training.pocket", "tokenizer", "--state", str(tmp_path)])
-    assert command.main() == 2
+def test_the_command_says_in_one_line_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["tokenizer", "--state", str(tmp_path)]) == 2
     assert capsys.readouterr().err.count("\n") == 1
-    monkeypatch.setattr(sys, "argv", ["training.pocket", "export", str(tmp_path / "out"), "--state", str(tmp_path)])
-    assert command.main() == 2
+    assert command.main(["export", str(tmp_path / "out"), "--state", str(tmp_path)]) == 2
     assert "run the stage `tokenizer` first" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -130,10 +131,10 @@ def _ended(progress: Progress) -> None:
     _say(f"stopped at step {progress.step} after {progress.seconds:.0f} s of training; the same command goes on")
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """0 when the stage did its work, 2 when it could not: the reason is then one line."""
     try:
-        app()
+        app(sys.argv[1:] if argv is None else argv)
     except (OSError, ValueError, ArithmeticError) as error:
         print(f"training.pocket: {error}", file=sys.stderr)
         return 2
