@@ -1,0 +1,464 @@
+"""The loop: pictures share calls of the network and nothing else."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Hashable
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from overpaint.engines.base import Monitor
+from overpaint.engines.diffusion.blend import Blend
+from overpaint.engines.diffusion.denoiser import (
+    RowByRow,
+    UNetDenoiser,
+    guidance_embedding,
+    to_estimate,
+    to_input,
+    to_output,
+)
+from overpaint.engines.diffusion.guidance import Guidance
+from overpaint.engines.diffusion.loop import advance, run
+from overpaint.engines.diffusion.names import SAMPLER_TITLES, parse_sampler
+from overpaint.engines.diffusion.noise import Noise
+from overpaint.engines.diffusion.sample import Latents, Plan, Sample
+from overpaint.engines.diffusion.values import Conditioning, NotFiniteError, Timeline
+from overpaint.errors import Cancelled, EngineError, RequestError
+
+SIZE = 8
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+class Still:
+    """A stand-in for a network: it believes in its context's mean, and counts the rows of its calls."""
+
+    prediction = "epsilon"
+    embeds_guidance = False
+    rows_at_once = None
+
+    def __init__(self, key: Hashable = "still") -> None:
+        self.key = key
+        self.calls: list[int] = []
+        self.times: list[list[float]] = []
+        self.guidance: list[list[float]] = []
+
+    def __call__(self, x, sigma, t, conditioning, extra=None, guidance=None):
+        self.calls.append(len(x))
+        self.times.append(t.tolist())
+        if guidance is not None:
+            self.guidance.append(guidance.tolist())
+        belief = conditioning.context.mean(dim=(1, 2))[:, None, None, None]
+        if extra is not None:
+            belief = belief + 0 * extra[:, :1]
+        return belief + 0.1 * x / (1 + sigma**2).sqrt()[:, None, None, None]
+
+
+def says(value: float, tokens: int = 3) -> Conditioning:
+    return Conditioning(torch.full((1, tokens, 2), value))
+
+
+def content(seed: int = 0, size: int = SIZE) -> torch.Tensor:
+    return torch.randn(1, 4, size, size, generator=torch.Generator().manual_seed(seed))
+
+
+def begin(
+    denoiser,
+    name: str = "Euler",
+    *,
+    steps: int = 4,
+    strength: float = 1.0,
+    seed: int = 1,
+    mask: torch.Tensor | None = None,
+    positive=None,
+    negative=None,
+    **more,
+) -> Sample:
+    z = content(seed)
+    return Sample(
+        denoiser,
+        Plan(parse_sampler(name), steps, strength),
+        Latents(z, torch.ones(1, 1, SIZE, SIZE) if mask is None else mask),
+        positive=says(1.0) if positive is None else positive,
+        negative=says(0.0) if negative is None else negative,
+        noise=Noise(seed),
+        **more,
+    )
+
+
+def test_rows_of_all_samples_share_one_call():
+    net = Still()
+    waiting = advance([begin(net, seed=seed) for seed in range(3)])
+    assert net.calls == [6]
+    assert len(waiting) == 3
+
+
+def test_what_may_not_share_a_call_does_not():
+    net, other = Still(), Still("with a LoRA")
+    longer = begin(net, positive=says(1.0, tokens=6))
+    advance([begin(net), longer, begin(other)])
+    assert net.calls == [3, 1]
+    assert other.calls == [2]
+
+
+def test_networks_of_one_digest_are_one_network():
+    first, second = Still("a"), Still("a")
+    advance([begin(first), begin(second)])
+    assert first.calls == [4]
+    assert second.calls == []
+
+
+def test_a_call_is_cut_where_memory_bounds_it():
+    net = Still()
+    advance([begin(net, seed=seed) for seed in range(3)], rows_at_once=4)
+    assert net.calls == [4, 2]
+
+
+def test_rows_of_one_call_have_levels_of_their_own():
+    net = Still()
+    advance([begin(net, strength=1.0), begin(net, strength=0.5)])
+    assert net.times[0] == pytest.approx([999, 999, 499, 499], abs=1e-2)
+
+
+def test_samples_come_and_go_between_steps():
+    net = Still()
+    short, long, late = begin(net, steps=2), begin(net, steps=5, seed=2), begin(net, steps=2, seed=3)
+    waiting = advance([short, long])
+    waiting = advance([*waiting, late])
+    assert short.done
+    assert waiting == [long, late]
+    run(waiting)
+    assert net.calls == [4, 6, 4, 2, 2]
+    alone = begin(Still(), steps=2, seed=3)
+    run([alone])
+    assert torch.allclose(alone.result(), late.result(), atol=1e-6)
+
+
+def test_a_failing_picture_fails_alone():
+    class Choking(Still):
+        def __call__(self, x, sigma, t, conditioning, extra=None, guidance=None):
+            if (conditioning.context > 50).any():
+                raise RuntimeError("choked")
+            return super().__call__(x, sigma, t, conditioning, extra, guidance)
+
+    net = Choking()
+    good, bad, better = begin(net), begin(net, positive=says(99.0), seed=2), begin(net, seed=3)
+    run([good, bad, better])
+    with pytest.raises(EngineError, match="choked"):
+        bad.result()
+    for seed, sample in ((1, good), (3, better)):
+        alone = begin(Still(), seed=seed)
+        run([alone])
+        assert torch.allclose(sample.result(), alone.result(), atol=1e-6)
+
+
+def test_numbers_that_are_not_finite_fail_alone_and_by_name():
+    net = Still()
+    good, bad = begin(net), begin(net, positive=says(float("inf")), seed=2)
+    run([good, bad])
+    with pytest.raises(NotFiniteError, match="step 1 of 4"):
+        bad.result()
+    assert torch.isfinite(good.result()).all()
+
+
+def test_cancelling_one_leaves_the_others():
+    net = Still()
+    monitor = Monitor()
+    gone, stays = begin(net, monitor=monitor), begin(net, seed=2)
+    waiting = advance([gone, stays])
+    monitor.cancel()
+    run(waiting)
+    assert net.calls == [4, 2, 2, 2]
+    with pytest.raises(Cancelled):
+        gone.result()
+    assert torch.isfinite(stays.result()).all()
+
+
+def test_a_listener_that_raises_hurts_only_its_picture():
+    def grumble(step: int, steps: int) -> None:
+        raise ValueError("no thanks")
+
+    net = Still()
+    bad, good = begin(net, monitor=Monitor(grumble)), begin(net, seed=2)
+    run([bad, good])
+    with pytest.raises(EngineError, match="no thanks"):
+        bad.result()
+    assert good.error is None
+
+
+@pytest.mark.parametrize("name", SAMPLER_TITLES)
+def test_progress_counts_steps(name: str):
+    told: list[tuple[int, int]] = []
+    sample = begin(Still(), name, steps=5, monitor=Monitor(lambda step, steps: told.append((step, steps))))
+    assert sample.steps == 5
+    run([sample])
+    assert told == [(step, 5) for step in range(1, 6)]
+    assert sample.estimate is not None
+
+
+def test_there_is_no_result_before_the_end():
+    with pytest.raises(EngineError, match="step 1 of 4"):
+        begin(Still()).result()
+
+
+@pytest.mark.parametrize("name", SAMPLER_TITLES)
+def test_strength_0_gives_the_input_back(name: str):
+    net = Still()
+    sample = begin(net, name, strength=0)
+    run([sample])
+    assert torch.equal(sample.result(), content(1))
+    assert net.calls == []
+
+
+@pytest.mark.parametrize("strength", [1.0, 0.4])
+def test_native_begins_with_content_under_noise(strength: float):
+    """x = content + sigma_start x noise, at strength 1 too."""
+    sample = begin(Still(), strength=strength)
+    noise = Noise(1)(content(1))
+    expected = content(1) + sample.schedule.start * noise
+    assert torch.equal(sample.rows()[0].query.x, expected)
+
+
+@pytest.mark.parametrize("name", SAMPLER_TITLES)
+def test_kept_cells_come_back_as_they_were(name: str):
+    mask = torch.zeros(1, 1, SIZE, SIZE)
+    mask[..., 2:5, 3:7] = 1
+    sample = begin(Still(), name, mask=mask, steps=6)
+    run([sample])
+    kept = mask.expand_as(content(1)) == 0
+    assert torch.equal(sample.result()[kept], content(1)[kept])
+    assert not torch.isclose(sample.result()[~kept], content(1)[~kept]).all()
+
+
+def test_fractional_cells_are_freed_one_after_another():
+    """A cell of m is kept until the progress reaches 1 - m."""
+    mask = torch.tensor([0.0, 0.25, 0.5, 1.0]).reshape(1, 1, 1, 4)
+    blend = Blend("estimate", mask, torch.zeros(1, 4, 1, 4))
+    free = [blend.free(step, 8).flatten().tolist() for step in range(8)]
+    assert [row[0] for row in free] == [0] * 8
+    assert [row[1] for row in free] == [0] * 6 + [1] * 2
+    assert [row[2] for row in free] == [0] * 4 + [1] * 4
+    assert [row[3] for row in free] == [1] * 8
+
+
+def test_a_fractional_cell_changes_less_than_a_free_one():
+    mask = torch.full((1, 1, SIZE, SIZE), 1.0)
+    mask[..., :4] = 0.3
+    sample = begin(Still(), mask=mask, steps=10, positive=says(5.0))
+    run([sample])
+    change = (sample.result() - content(1)).abs()
+    assert 0 < change[..., :4].mean() < change[..., 4:].mean()
+
+
+def test_guidance_outside_its_interval_asks_for_the_prompt_alone():
+    net = Still()
+    run([begin(net, steps=10, guidance=Guidance(5, interval=(0.2, 0.6)))])
+    assert net.calls == [1, 1, 2, 2, 2, 2, 1, 1, 1, 1]
+
+
+@pytest.mark.parametrize(("scale", "rows"), [(1.0, 1), (0.0, 1), (0.5, 2), (7.5, 2)])
+def test_only_the_sides_that_count_are_asked_for(scale: float, rows: int):
+    net = Still()
+    sample = begin(net, steps=1, guidance=Guidance(scale))
+    run([sample])
+    assert net.calls == [rows]
+    expected = begin(Still(), steps=1, positive=says(scale), guidance=Guidance(1.0))
+    run([expected])
+    assert torch.allclose(sample.result(), expected.result(), atol=1e-5)
+
+
+def test_rescaled_guidance_has_the_deviation_of_the_prompts_own():
+    x, positive, negative = content(1) * 5, content(2), content(3)
+    level = torch.tensor([3.0])
+    guided = Guidance(9.0, rescale=1.0).combine(positive, negative, x, 3.0, "v")
+    wanted = to_output(positive, x, level, "v").std()
+    assert float(to_output(guided, x, level, "v").std()) == pytest.approx(float(wanted), rel=1e-4)
+    plain = Guidance(9.0).combine(positive, negative, x, 3.0, "v")
+    half = Guidance(9.0, rescale=0.5).combine(positive, negative, x, 3.0, "v")
+    assert torch.allclose(half, (guided + plain) / 2, atol=1e-4)
+
+
+def test_an_interval_that_descends_is_refused():
+    with pytest.raises(ValueError, match="interval"):
+        Guidance(5, interval=(0.7, 0.2))
+
+
+def test_a_timeline_changes_the_prompt_from_its_step_on():
+    net = Still()
+    sample = begin(net, "Heun", steps=4, positive=Timeline(((0, says(1.0)), (2, says(9.0)))))
+    seen = []
+    while not sample.done:
+        seen.append((sample.rows()[0].query.step, float(sample.rows()[0].conditioning.context.mean())))
+        advance([sample])
+    assert seen == [(0, 1.0), (0, 1.0), (1, 1.0), (1, 1.0), (2, 9.0), (2, 9.0), (3, 9.0)]
+    with pytest.raises(ValueError, match="step 0"):
+        Timeline(((1, says(1.0)),))
+
+
+def test_a_network_that_embeds_guidance_needs_one_row():
+    class Distilled(Still):
+        embeds_guidance = True
+
+    net = Distilled()
+    run([begin(net, "LCM", steps=3, guidance=Guidance(4.0))])
+    assert net.calls == [1, 1, 1]
+    assert net.guidance == [[4.0]] * 3
+
+
+@pytest.mark.parametrize("wrong", [{"steps": 0}, {"strength": 1.2}])
+def test_a_plan_without_sense_is_refused(wrong: dict):
+    with pytest.raises(RequestError):
+        begin(Still(), **wrong)
+
+
+@pytest.mark.parametrize("prediction", ["epsilon", "v", "x0", "flow"])
+def test_every_prediction_finds_the_clean_latent(prediction: str):
+    """The output that a perfect network would give leads back to x0, at every row's own level."""
+    x0, noise = torch.randn(3, 4, 5, 5), torch.randn(3, 4, 5, 5)
+    sigma = torch.tensor([0.05, 1.0, 12.0])
+    wide = sigma[:, None, None, None]
+    x = x0 + wide * noise
+    alpha, beta = 1 / (1 + wide**2).sqrt(), wide / (1 + wide**2).sqrt()
+    perfect = {"epsilon": noise, "v": alpha * noise - beta * x0, "x0": x0, "flow": noise - x0}[prediction]
+    assert torch.allclose(to_estimate(perfect, x, sigma, prediction), x0, atol=1e-4)
+    assert torch.allclose(to_output(x0, x, sigma, prediction), perfect, atol=1e-4)
+    part = wide / (1 + wide)
+    seen = (1 - part) * x0 + part * noise if prediction == "flow" else alpha * x
+    assert torch.allclose(to_input(x, sigma, prediction), seen, atol=1e-5)
+
+
+def test_the_guidance_embedding_is_diffusers_own():
+    from diffusers import StableDiffusionInpaintPipeline
+
+    scales = torch.tensor([1.0, 4.0, 7.5])
+    theirs = StableDiffusionInpaintPipeline.get_guidance_scale_embedding(None, scales - 1, 256)
+    assert torch.allclose(guidance_embedding(scales, 256), theirs, atol=1e-4)
+
+
+@functools.cache
+def unet(dtype: torch.dtype, xl: bool = True):
+    from diffusers import UNet2DConditionModel
+
+    torch.manual_seed(5)
+    added = {
+        "addition_embed_type": "text_time",
+        "addition_time_embed_dim": 4,
+        "projection_class_embeddings_input_dim": 4 * 6 + 16,
+    }
+    net = UNet2DConditionModel(
+        sample_size=SIZE,
+        in_channels=9,
+        out_channels=4,
+        block_out_channels=(32, 64),
+        time_embedding_dim=1280,  # as wide as in Stable Diffusion: narrow products have the same bits at any row count
+        norm_num_groups=8,
+        layers_per_block=1,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        cross_attention_dim=32,
+        attention_head_dim=8,
+        use_linear_projection=True,
+        **(added if xl else {}),
+    )
+    return net.eval() if dtype == torch.float32 else net.to(dtype).eval()
+
+
+NAMES = ("Euler", "Euler a", "Heun", "DPM++ 2M Karras", "UniPC", "PNDM", "DPM2 a", "DDIM")
+
+
+def real(denoiser, number: int) -> Sample:
+    """Sample `number` of a mixed lot: its sampler, steps, strength and guidance differ from the others'."""
+    draw = torch.Generator().manual_seed(number)
+
+    def states() -> Conditioning:
+        sizes = torch.tensor([[64.0, 64, 0, 0, 64, 64 + number]])
+        return Conditioning(torch.randn(1, 7, 32, generator=draw), torch.randn(1, 16, generator=draw), sizes)
+
+    positive, negative = states(), states()
+    mask = (torch.rand(1, 1, SIZE, SIZE, generator=draw) > 0.4).float()
+    return Sample(
+        denoiser,
+        Plan(parse_sampler(NAMES[number % len(NAMES)]), 4 + number % 3, (1.0, 0.7, 0.4)[number % 3]),
+        Latents(content(number), mask, extra=torch.randn(1, 5, SIZE, SIZE, generator=draw)),
+        positive=positive,
+        negative=negative,
+        noise=Noise(number),
+        guidance=Guidance(2.0 + number / 4, interval=(0.0, 0.8 if number % 2 else 1.0)),
+    )
+
+
+@functools.cache
+def solo(dtype: torch.dtype, exact: bool, number: int) -> torch.Tensor:
+    sample = real(UNetDenoiser(unet(dtype), prediction="v", key="net", exact=exact), number)
+    run([sample])
+    return sample.result()
+
+
+def arrive(denoiser, arrivals: list[tuple[int, int]]) -> dict[int, torch.Tensor]:
+    """Results of samples that arrive in a given order: (number, how many calls later than the one before)."""
+    samples: dict[int, Sample] = {}
+    waiting: list[Sample] = []
+    for number, pause in arrivals:
+        for _ in range(pause):
+            waiting = advance(waiting)
+        samples[number] = real(denoiser, number)
+        waiting.insert(number % (len(waiting) + 1), samples[number])
+    run(waiting)
+    return {number: sample.result() for number, sample in samples.items()}
+
+
+ARRIVALS = st.lists(st.tuples(st.integers(0, 11), st.integers(0, 3)), min_size=2, max_size=6, unique_by=lambda a: a[0])
+
+
+def test_neighbours_do_not_change_a_picture():
+    """fp32, within 1e-5."""
+    results = arrive(UNetDenoiser(unet(torch.float32), prediction="v", key="net"), [(n, n % 3) for n in range(10)])
+    for number, result in results.items():
+        assert (result - solo(torch.float32, False, number)).abs().max() < 1e-5 * max(1.0, float(result.std()))
+
+
+@settings(deadline=None, max_examples=12)
+@given(arrivals=ARRIVALS)
+def test_exact_mode_is_equal_bit_for_bit_in_any_arrival_order(arrivals: list[tuple[int, int]]):
+    """bf16 on one thread, rows batched."""
+    denoiser = UNetDenoiser(unet(torch.bfloat16), prediction="v", key="net", exact=True)
+    assert denoiser.rows_at_once is None
+    for number, result in arrive(denoiser, arrivals).items():
+        assert torch.equal(result, solo(torch.bfloat16, True, number))
+
+
+@settings(deadline=None, max_examples=4)
+@given(arrivals=ARRIVALS)
+def test_exact_mode_in_single_precision_is_equal_too(arrivals: list[tuple[int, int]]):
+    denoiser = UNetDenoiser(unet(torch.float32), prediction="v", key="net", exact=True)
+    assert denoiser.rows_at_once == 1
+    for number, result in arrive(denoiser, arrivals).items():
+        assert torch.equal(result, solo(torch.float32, True, number))
+
+
+@pytest.mark.parametrize("width", [1280, 2816])
+def test_linear_layers_over_the_batch_give_each_row_the_bits_it_has_alone(width: int):
+    """Widths of Stable Diffusion's and SDXL's embeddings, where an ordinary bf16 product depends on its row count."""
+    torch.manual_seed(0)
+    layer = torch.nn.Linear(width, 1280).to(torch.bfloat16)
+    rows = torch.randn(12, width).to(torch.bfloat16)
+    with torch.inference_mode(), RowByRow():
+        together = layer(rows)
+    with torch.inference_mode():
+        alone = torch.cat([layer(row) for row in rows.split(1)])
+    assert torch.equal(together, alone)
+
+
+def test_exact_mode_computes_what_the_fast_one_does():
+    for number in range(3):
+        exact, fast = solo(torch.float32, True, number), solo(torch.float32, False, number)
+        assert (exact - fast).abs().max() < 1e-5 * max(1, float(fast.std()))
