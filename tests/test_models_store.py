@@ -1,0 +1,554 @@
+"""The store: what is here is found by its names, comes in whole or not at all, and nothing leads out of it."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+import checkpoints
+from checkpoints import TINY
+from overpaint import models
+from overpaint.errors import OutputError
+from overpaint.models import CATALOGUE, DownloadError, ModelError, store_folder
+from overpaint.models.download import Listing, Remote, choose
+from overpaint.models.places import file_name, hub_cache, hub_parts, hub_snapshot
+from overpaint.models.store import licence_of
+from overpaint.models.vocabulary import START, byte_letters
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("OVERPAINT_HOME", str(folder))
+    monkeypatch.setenv("HF_HUB_CACHE", str(folder / "hub"))
+    monkeypatch.delenv("OVERPAINT_MODEL_PATH", raising=False)
+    return folder
+
+
+def vae(path: Path, seed: int = 0) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(checkpoints.tensors(checkpoints.vae(8), seed=seed), path)
+    return path
+
+
+def checkpoint(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    held = {name: torch.zeros(shape, dtype=torch.float16) for name, shape in checkpoints.unet(TINY["sd1"]).items()}
+    held |= {"first_stage_model.x": torch.zeros(1), "cond_stage_model.x": torch.zeros(1)}
+    save_file(held, path)
+    return path
+
+
+# ---- in and out ----
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_a_model_comes_in_and_goes_again(link: bool, tmp_path: Path) -> None:
+    source = checkpoint(tmp_path / "my model (1).safetensors")
+    sent: list[int] = []
+    entry = models.add(source, link=link, licence="MIT", on_bytes=sent.append)
+    assert entry.name == "my-model--1"
+    assert entry.path == store_folder() / "my-model--1.safetensors"
+    assert entry.path.is_symlink() == link
+    assert (entry.licence, entry.origin, entry.size) == ("MIT", "store", source.stat().st_size)
+    assert entry.sha256 == hashlib.sha256(source.read_bytes()).hexdigest() == entry.note.sha256
+    assert sum(sent) >= source.stat().st_size
+    assert [one.name for one in models.entries()] == [entry.name]
+    assert models.find(entry.name, paths=False).path == entry.path
+    with pytest.raises(OutputError, match="already has"):
+        models.add(source)
+    assert models.remove(entry.name).name == entry.name
+    assert models.entries() == ()
+    assert source.exists(), "what a link leads to is left alone"
+    assert [one.name for one in store_folder().iterdir()] == [".notes"]
+    assert list((store_folder() / ".notes").iterdir()) == []
+
+
+def test_a_folder_comes_in_whole(tmp_path: Path) -> None:
+    folder = checkpoints.small_config(TINY["sdxl"], tmp_path / "a-model")
+    (folder / "README.md").write_text("---\nlicense: openrail++\ntags: [x]\n---\n# A model\n")
+    (folder / ".cache").mkdir()
+    (folder / ".cache" / "x").write_text("not ours")
+    entry = models.add(folder, "someone/a-model")
+    assert entry.name == "someone/a-model"
+    assert entry.path == store_folder() / "someone--a-model"
+    assert entry.licence == "CreativeML Open RAIL++-M"
+    assert not (entry.path / ".cache").exists()
+    assert models.find("someone/a-model").kind.family == "sdxl"
+    assert models.verify("someone/a-model")[1] == ()
+
+
+def test_an_interrupted_copy_leaves_nothing(tmp_path: Path) -> None:
+    source = checkpoint(tmp_path / "a.safetensors")
+
+    def stop(_: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        models.add(source, on_bytes=stop)
+    assert list(store_folder().iterdir()) == []
+
+
+def test_what_is_no_model_does_not_come_in(tmp_path: Path) -> None:
+    save_file({"x": torch.zeros(1)}, tmp_path / "a.safetensors")
+    with pytest.raises(ModelError, match="no checkpoint of a known kind"):
+        models.add(tmp_path / "a.safetensors")
+    with pytest.raises(ModelError, match="there is no file"):
+        models.add(tmp_path / "b.safetensors")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../x",
+        "a/../b",
+        "/etc/passwd",
+        "a/b/c",
+        "..",
+        ".hidden",
+        "a\\b",
+        "C:x",
+        "x" * 200,
+        "",
+        "a b",
+        "é",
+        "a/.b",
+        "a\0b",
+        "a--b/c",
+    ],
+)
+def test_no_name_leads_out_of_the_store(name: str, tmp_path: Path) -> None:
+    source = checkpoint(tmp_path / "a.safetensors")
+    if hub_parts(name) is None or name.count("/") > 1:
+        with pytest.raises(ModelError, match="can't be a model's name"):
+            file_name(name)
+        with pytest.raises(ModelError, match="can't be a model's name"):
+            models.add(source, name)
+    with pytest.raises(ModelError):
+        models.find(name, paths=False)
+    with pytest.raises(ModelError):
+        models.remove(name)
+
+
+def test_names_from_outside_are_never_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = checkpoint(tmp_path / "a.safetensors")
+    monkeypatch.chdir(tmp_path)
+    for name in (str(source), "./a.safetensors", "a.safetensors", "../" + tmp_path.name + "/a.safetensors"):
+        assert models.find(name).path.samefile(source)
+        with pytest.raises(ModelError):
+            models.find(name, paths=False)
+
+
+# ---- finding ----
+
+
+def cached(name: str, files: dict[str, bytes], commit: str = "c" * 40, ref: bool = True) -> Path:
+    root = hub_cache() / ("models--" + name.replace("/", "--"))
+    for file, data in files.items():
+        path = root / "snapshots" / commit / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    if ref:
+        (root / "refs").mkdir(exist_ok=True)
+        (root / "refs" / "main").write_text(commit)
+    return root / "snapshots" / commit
+
+
+def test_the_hub_s_cache_is_looked_into(tmp_path: Path) -> None:
+    data = checkpoint(tmp_path / "a.safetensors").read_bytes()
+    snapshot = cached("someone/one-file", {"model.safetensors": data})
+    assert models.find("someone/one-file").path == snapshot / "model.safetensors"
+    assert models.find("someone/one-file/model.safetensors").path == snapshot / "model.safetensors"
+    old = cached("someone/no-ref", {"model.safetensors": data}, commit="d" * 40, ref=False)
+    assert hub_snapshot("someone/no-ref") == old / "model.safetensors"
+    cached("someone/tokenizer-only", {"tokenizer/vocab.json": b"{}"})
+    with pytest.raises(ModelError, match="'overpaint models get someone/tokenizer-only' downloads it"):
+        models.find("someone/tokenizer-only")
+    names = {one.name: one.origin for one in models.entries()}
+    assert names == {"someone/one-file": "hub", "someone/no-ref": "hub"}
+    with pytest.raises(ModelError, match="not in the store but in Hugging Face's cache"):
+        models.remove("someone/one-file")
+    (hub_cache() / "models--someone--one-file" / "refs" / "main").write_text("../../../../etc")
+    assert hub_snapshot("someone/one-file") == snapshot / "model.safetensors"
+
+
+def test_a_short_name_leads_to_what_the_cache_has(tmp_path: Path) -> None:
+    row = CATALOGUE[0]
+    folder = checkpoints.small_config(TINY["sd1"], tmp_path / "x")
+    files = {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*.json")}
+    snapshot = cached(row.hub, files | {"unet/diffusion_pytorch_model.safetensors": vae(tmp_path / "v").read_bytes()})
+    assert models.find(row.name).path == models.find(row.hub).path == snapshot
+    assert models.entry(row.name).licence == row.licence
+
+
+def test_further_folders_are_read_and_never_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = checkpoint(tmp_path / "one" / "good.safetensors")
+    two = vae(tmp_path / "two" / "good.vae.safetensors")
+    monkeypatch.setenv("OVERPAINT_MODEL_PATH", f"{one.parent}{os.pathsep}{two.parent}")
+    assert models.find("good", vae="good.vae").vae == two
+    assert [(entry.name, entry.origin) for entry in models.entries()] == [("good", "folder"), ("good.vae", "folder")]
+    with pytest.raises(ModelError, match="it was left alone"):
+        models.remove("good")
+
+
+def test_names_that_differ_in_the_ending_alone_keep_it(tmp_path: Path) -> None:
+    vae(store_folder() / "a.safetensors")
+    torch.save({"state_dict": {"first_stage_model.encoder.conv_in.weight": torch.zeros(1)}}, store_folder() / "a.ckpt")
+    assert {one.name for one in models.entries()} == {"a.ckpt", "a.safetensors"}
+    assert models.entry("a.ckpt").path.suffix == ".ckpt"
+
+
+def test_a_damaged_model_is_listed_with_its_fault() -> None:
+    path = vae(store_folder() / "a.safetensors")
+    path.write_bytes(path.read_bytes()[:-10])
+    entry = models.entry("a")
+    assert entry.kind is None
+    assert "cut short" in entry.fault
+    assert "cut short" in models.verify("a")[1][0]
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("sd15-inpainting", "'overpaint models get sd15-inpainting' downloads 2.1 GB"),
+        ("someone/thing", "'overpaint models get someone/thing'"),
+        ("sd15-inpaintng", "did you mean 'sd15-inpainting'"),
+        ("zzzz", "'overpaint models list'"),
+        ("./nothing.safetensors", "there is no file"),
+    ],
+)
+def test_a_model_that_is_not_here_is_told(name: str, says: str) -> None:
+    with pytest.raises(ModelError, match=says):
+        models.find(name)
+
+
+def test_a_part_is_found_for_a_prompt(tmp_path: Path) -> None:
+    key = "lora_unet_down_blocks_0_attentions_0_proj_in"
+    (store_folder()).mkdir(parents=True)
+    save_file(
+        {f"{key}.lora_down.weight": torch.zeros(1, 4), f"{key}.lora_up.weight": torch.zeros(4, 1)},
+        store_folder() / "style.safetensors",
+    )
+    assert models.find_part("style", "lora").path.name == "style.safetensors"
+    with pytest.raises(ModelError, match="is no textual inversion but a LoRA"):
+        models.find_part("style", "embedding")
+
+
+# ---- digests ----
+
+
+def test_a_digest_is_computed_once_and_again_when_the_file_changed(tmp_path: Path) -> None:
+    path = vae(tmp_path / "a.safetensors")
+    assert models.known_digest(path) is None
+    read: list[int] = []
+    first = models.digest(path, read.append)
+    assert first == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert sum(read) == path.stat().st_size
+    assert models.digest(path, read.append) == models.known_digest(path) == first
+    assert sum(read) == path.stat().st_size, "the second time nothing was read"
+    vae(path, seed=1)
+    assert models.known_digest(path) is None
+    assert models.digest(path) != first
+
+
+def test_a_folder_s_digest_is_of_its_files_and_their_names(tmp_path: Path) -> None:
+    folder = checkpoints.small_config(TINY["sd1"], tmp_path / "x")
+    first = models.digest(folder)
+    (folder / "README.md").write_text("a page about it")
+    (folder / ".hidden").write_text("x")
+    assert models.digest(folder) == first
+    (folder / "unet" / "config.json").rename(folder / "unet" / "other.json")
+    assert models.digest(folder) != first
+
+
+def test_verify_notices_a_changed_file_even_with_its_old_times(tmp_path: Path) -> None:
+    entry = models.add(vae(tmp_path / "a.safetensors"))
+    about = entry.path.stat()
+    data = bytearray(entry.path.read_bytes())
+    data[-1] ^= 1
+    with entry.path.open("r+b") as file:
+        file.write(data)
+    os.utime(entry.path, ns=(about.st_atime_ns, about.st_mtime_ns))
+    assert models.known_digest(entry.path) == entry.sha256, "the list of digests can't know"
+    _, faults = models.verify("a")
+    assert len(faults) == 1
+    assert "it has changed" in faults[0]
+
+
+def test_digests_work_where_nothing_can_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("x")
+    monkeypatch.setenv("OVERPAINT_HOME", str(tmp_path / "file"))
+    path = vae(tmp_path / "a.safetensors")
+    assert models.digest(path) == hashlib.sha256(path.read_bytes()).hexdigest()
+    with pytest.raises(OutputError, match="can't write"):
+        models.add(path)
+
+
+# ---- downloads ----
+
+
+class Stand:
+    """Stands in for the hub: a folder, which can lose its line after some files or send wrong bytes."""
+
+    def __init__(self, folder: Path, *, stop_after: int = 99, garble: str = "") -> None:
+        self.folder, self.stop_after, self.garble = folder, stop_after, garble
+        self.sent: list[str] = []
+
+    def listing(self, repository: str) -> Listing:
+        files = [one for one in sorted(self.folder.rglob("*")) if one.is_file()]
+        return Listing(
+            "abc123",
+            tuple(
+                Remote(
+                    one.relative_to(self.folder).as_posix(),
+                    one.stat().st_size,
+                    hashlib.sha256(one.read_bytes()).hexdigest() if one.suffix == ".safetensors" else None,
+                )
+                for one in files
+            ),
+            "creativeml-openrail-m",
+        )
+
+    def fetch(self, repository: str, revision: str, file: Remote, folder: Path) -> None:
+        if len(self.sent) >= self.stop_after:
+            raise DownloadError("the line is cut")
+        self.sent.append(file.path)
+        data = (self.folder / file.path).read_bytes()
+        if file.path == self.garble:
+            data = bytes(len(data))
+        (folder / file.path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file.path).write_bytes(data)
+
+
+@pytest.fixture
+def remote(tmp_path: Path) -> Path:
+    folder = checkpoints.small_config(TINY["sd1"], tmp_path / "remote")
+    for part in ("unet", "vae", "safety_checker"):
+        vae(folder / part / "diffusion_pytorch_model.safetensors")
+        vae(folder / part / "diffusion_pytorch_model.fp16.safetensors", seed=1)
+        (folder / part / "diffusion_pytorch_model.bin").write_bytes(b"\x80\x02")
+    vae(folder / "text_encoder" / "model.safetensors")
+    vae(folder / "whole.safetensors")
+    (folder / "tokenizer").mkdir()
+    (folder / "tokenizer" / "merges.txt").write_text("a b\n")
+    return folder
+
+
+def test_get_takes_what_is_needed_and_no_more(remote: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+    hub = Stand(remote)
+    entry = models.get("someone/a-model", hub=hub, on_file=lambda *line: told.append(line))
+    weights = [name for name in hub.sent if name.endswith(".safetensors")]
+    assert weights == [
+        "text_encoder/model.safetensors",
+        "unet/diffusion_pytorch_model.fp16.safetensors",
+        "vae/diffusion_pytorch_model.fp16.safetensors",
+    ]
+    assert not any(name.endswith(".bin") or "safety" in name for name in hub.sent)
+    assert {"model_index.json", "tokenizer/merges.txt", "unet/config.json"} <= set(hub.sent)
+    assert (entry.name, entry.origin, entry.licence) == ("someone/a-model", "store", "CreativeML OpenRAIL-M")
+    assert entry.note.source == "someone/a-model@abc123"
+    assert told[-1][1] == told[-1][2] > 0
+    assert models.verify(entry.name)[1] == ()
+    with pytest.raises(OutputError, match="is here already"):
+        models.get("someone/a-model", hub=hub)
+
+
+def test_get_goes_on_where_it_was_cut_off(remote: Path) -> None:
+    first = Stand(remote, stop_after=3)
+    with pytest.raises(DownloadError, match="the line is cut"):
+        models.get("someone/a-model", hub=first)
+    assert models.entries() == (), "half a model is not listed"
+    second = Stand(remote)
+    models.get("someone/a-model", hub=second)
+    assert not set(first.sent) & set(second.sent)
+    assert [one.name for one in store_folder().iterdir() if "partial" in one.name] == []
+
+
+def test_get_does_not_take_what_is_not_what_the_hub_has(remote: Path) -> None:
+    hub = Stand(remote, garble="vae/diffusion_pytorch_model.fp16.safetensors")
+    with pytest.raises(DownloadError, match="did not arrive as the hub has it"):
+        models.get("someone/a-model", hub=hub)
+    assert models.entries() == ()
+
+
+def test_get_one_file_of_a_repository(remote: Path) -> None:
+    entry = models.get("someone/a-model/whole.safetensors", hub=Stand(remote))
+    assert entry.path.name == "someone--a-model--whole.safetensors"
+    with pytest.raises(ModelError, match="has no file"):
+        models.get("someone/a-model/nothing.safetensors", hub=Stand(remote))
+    with pytest.raises(ModelError, match="--allow-pickle"):
+        models.get("someone/a-model/unet/diffusion_pytorch_model.bin", hub=Stand(remote))
+
+
+def test_a_hub_can_not_write_outside(remote: Path) -> None:
+    class Evil(Stand):
+        def listing(self, repository: str) -> Listing:
+            return Listing("abc", (Remote("../evil.json", 2), *super().listing(repository).files))
+
+    with pytest.raises(DownloadError, match="outside the model's folder"):
+        models.get("someone/a-model", hub=Evil(remote))
+
+
+def test_choosing_among_a_repository_s_files() -> None:
+    def names(*files: str, **how: Any) -> list[str]:
+        return [one.path for one in choose([Remote(name, 1) for name in files], **how)]
+
+    assert names("a.safetensors", "README.md", "b.png") == ["README.md", "a.safetensors"]
+    assert names("unet/diffusion_pytorch_model.bin", "model_index.json", pickles=True) == [
+        "model_index.json",
+        "unet/diffusion_pytorch_model.bin",
+    ]
+    with pytest.raises(ModelError, match="as pickles only"):
+        names("unet/diffusion_pytorch_model.bin", "model_index.json")
+    with pytest.raises(ModelError, match="no weights"):
+        names("README.md")
+    shards = ["diffusion_pytorch_model-00001-of-00002.safetensors", "diffusion_pytorch_model.safetensors.index.json"]
+    assert names(*shards, "config.json") == ["config.json", *shards]
+    both = ["unet/diffusion_pytorch_model.fp16.safetensors", "unet/diffusion_pytorch_model.safetensors"]
+    assert names("model_index.json", *both, variant="") == ["model_index.json", both[1]]
+    assert names("model_index.json", *both) == ["model_index.json", both[0]]
+
+
+def test_without_a_network_one_line_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: Any, **kwargs: Any) -> None:
+        raise OSError(101, "Network is unreachable")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    with pytest.raises(DownloadError) as caught:
+        models.get("taesd")
+    said = str(caught.value)
+    assert "hf download madebyollin/taesd" in said
+    assert "overpaint models add taesd" in said
+    assert "\n" not in said
+    assert models.entries() == ()
+    with pytest.raises(ModelError, match="is no name of the hub"):
+        models.get("no name")
+
+
+# ---- the catalogue ----
+
+
+def test_the_catalogue_is_in_order() -> None:
+    names = [one.name for one in CATALOGUE]
+    assert len(set(names)) == len(names)
+    assert len({one.hub for one in CATALOGUE}) == len(CATALOGUE)
+    for one in CATALOGUE:
+        assert hub_parts(one.hub) is not None
+        assert one.channels in ((4, 9) if one.what == "checkpoint" else (0,))
+        assert one.licence
+        assert one.gigabytes > 0
+        assert models.listed(one.name) is models.listed(one.hub) is one
+    assert {one.family for one in CATALOGUE if one.channels == 9} == {"sd1", "sd2", "sdxl"}
+
+
+@pytest.mark.parametrize(
+    ("card", "licence"),
+    [
+        ("---\nlicense: creativeml-openrail-m\n---\n", "CreativeML OpenRAIL-M"),
+        ("---\nlicense: other\nlicense_name: faipl-1.0-sd\n---\n", "faipl-1.0-sd"),
+        ("---\nlicense: bsd\n---\n", "bsd"),
+        ("no front matter\nlicense: mit\n", ""),
+    ],
+)
+def test_a_card_s_licence(card: str, licence: str, tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text(card)
+    assert licence_of(tmp_path) == licence
+
+
+# ---- CLIP's vocabulary ----
+
+
+@pytest.fixture(scope="module")
+def merges(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return checkpoints.write_vocabulary(tmp_path_factory.mktemp("v") / "bpe_simple_vocab_16e6.txt.gz")
+
+
+@pytest.fixture(autouse=True)
+def _no_open_clip(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("overpaint.models.vocabulary.find_spec", lambda name: None)
+
+
+def test_tokens_follow_from_merges(merges: Path) -> None:
+    found = models.read_vocabulary(merges)
+    assert len(found.tokens) == 49_408
+    assert len(found.merges) == 48_894
+    assert (found.tokens[START], found.tokens["<|endoftext|>"]) == (49_406, 49_407)
+    assert (found.tokens["!"], found.tokens["a"], found.tokens["!</w>"]) == (0, 64, 256)
+    assert len(set(byte_letters())) == 256
+    lines = gzip.decompress(merges.read_bytes()).decode().splitlines()
+    assert found.merges[0] == tuple(lines[1].split())
+
+
+def test_every_form_of_a_vocabulary_gives_the_same(merges: Path, tmp_path: Path) -> None:
+    from transformers import CLIPTokenizer
+
+    found = models.read_vocabulary(merges)
+    CLIPTokenizer(vocab=dict(found.tokens), merges=list(found.merges)).save_pretrained(tmp_path / "new")
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "vocab.json").write_text(json.dumps(dict(found.tokens)))
+    text = "\n".join(["#version: 0.2", *(" ".join(pair) for pair in found.merges)])
+    (tmp_path / "old" / "merges.txt").write_text(text)
+    for folder in ("new", "old"):
+        other = models.read_vocabulary(tmp_path / folder)
+        assert (dict(other.tokens), other.merges) == (dict(found.tokens), found.merges)
+
+
+def test_the_vocabulary_is_looked_for_in_every_place(
+    merges: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = merges.read_bytes()
+    beside = tmp_path / "models" / "a.safetensors"
+    beside.parent.mkdir()
+    with pytest.raises(ModelError, match="pip install open_clip_torch") as caught:
+        models.find_vocabulary(beside)
+    assert "\n" not in str(caught.value)
+
+    package = tmp_path / "site" / "open_clip"
+    package.mkdir(parents=True)
+    (package / merges.name).write_bytes(data)
+    spec = type("Spec", (), {"submodule_search_locations": [str(package)]})()
+    monkeypatch.setattr("overpaint.models.vocabulary.find_spec", lambda name: spec if name == "open_clip" else None)
+    assert models.find_vocabulary(beside).source == package / merges.name
+
+    snapshot = cached("someone/a-model", {f"tokenizer/{merges.name}": data})
+    assert models.find_vocabulary(beside).source == snapshot / "tokenizer" / merges.name
+
+    (store_folder() / "clip").mkdir(parents=True)
+    (store_folder() / "clip" / merges.name).write_bytes(data)
+    assert models.find_vocabulary(beside).source == store_folder() / "clip" / merges.name
+
+    (beside.parent / merges.name).write_bytes(data)
+    assert models.find_vocabulary(beside).source == beside.parent / merges.name
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [("vocab.json", b"{"), ("vocab.json", b"[]"), ("tokenizer.json", b"{}"), ("bpe_simple_vocab_16e6.txt.gz", b"x")],
+)
+def test_a_damaged_vocabulary_is_told(name: str, data: bytes, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(data)
+    (tmp_path / "merges.txt").write_text("a b\n")
+    with pytest.raises(ModelError):
+        models.read_vocabulary(tmp_path / name)
+
+
+def test_nothing_heavy_is_loaded_by_importing_the_room() -> None:
+    import subprocess
+    import sys
+
+    heavy = ("torch", "diffusers", "transformers", "numpy", "huggingface_hub")
+    code = f"import sys, overpaint.models; print([name for name in {heavy!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
