@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from training.pocket import __main__ as command
 from training.pocket import (
     autoencoder,
     config,
@@ -215,13 +216,24 @@ def test_a_state_of_other_networks_is_refused(checkpoint: Path, prepared: State,
 def test_stages_begin_from_a_finished_checkpoint(
     checkpoint: Path, prepared: State, settings: config.Config, tmp_path: Path
 ) -> None:
-    state = elsewhere(prepared, tmp_path, "photos", "tokenizer", "latents.json")
+    state = elsewhere(prepared, tmp_path, "photos")
+    assert command.main(["tokenizer", "--begin", str(checkpoint), "--state", str(tmp_path)]) == 0
     assert run_autoencoder(settings, state, 0, checkpoint) == 0
     assert run_denoiser(settings, state, 0, checkpoint) == 0
     for stage in ("autoencoder", "denoiser"):
         begun, shipped = weights(state.saved(stage)), weights(prepared.saved(stage))
         for key, value in begun.items():
             torch.testing.assert_close(value, shipped[key], rtol=2e-3, atol=1e-4)  # shipped in fp16
+    assert state.scale.read_text() == prepared.scale.read_text()
+
+
+def test_weights_of_another_vocabulary_are_refused(
+    checkpoint: Path, prepared: State, settings: config.Config, tmp_path: Path
+) -> None:
+    state = elsewhere(prepared, tmp_path, "photos", "autoencoder.pt")
+    tokenizer.write(state.tokenizer, ["other words"], vocabulary=560, length=32)
+    with pytest.raises(ValueError, match="another vocabulary"):
+        run_denoiser(settings, state, 0, checkpoint)
 
 
 def test_figures_and_sheets_are_kept(checkpoint: Path, prepared: State) -> None:

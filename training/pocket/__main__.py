@@ -10,12 +10,12 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from . import autoencoder, config, denoiser, evaluate, export, phrases, shelf, tokenizer
+from . import autoencoder, config, denoiser, evaluate, export, phrases, shelf, start, tokenizer
 from .loop import Limits, Progress
 from .state import State
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
-app = App(name="python -m training.pocket", help=__doc__)
+app = App(name="python -m training.pocket", help=__doc__, result_action="return_value")
 
 
 @Parameter(name="*")
@@ -70,9 +70,17 @@ def photos(
 
 
 @app.command(name="tokenizer")
-def tokenizer_(*, common: Common = _COMMON) -> None:
+def tokenizer_(
+    *,
+    begin: Annotated[Path | None, Parameter(help="Take over the vocabulary of this checkpoint folder.")] = None,
+    common: Common = _COMMON,
+) -> None:
     """Learn the vocabulary of the captions and of the words that prompts are made of."""
     settings, state = config.read(common.config).networks.text, State(common.state)
+    if begin is not None:
+        start.vocabulary(begin, state.tokenizer)
+        _say(f"{len(tokenizer.load(state.tokenizer))} tokens of {begin}: {state.tokenizer}")
+        return
     texts = phrases.corpus(shelf.records(state.photos))
     count = tokenizer.write(state.tokenizer, texts, vocabulary=settings.vocabulary, length=settings.length)
     _say(f"{count} tokens: {state.tokenizer}")

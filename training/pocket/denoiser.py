@@ -162,6 +162,9 @@ def train(
     """Run the stage, or go on with it; `begin` is a folder of finished weights to begin from when there is no state."""
     photos = shelf.load(state.photos, pick(device))
     frozen = autoencoder.averaged(config, state, photos.device)
+    if begin is not None and not state.saved(STAGE).is_file():
+        start.same_vocabulary(begin, state.tokenizer)
+        state.scale.write_text(json.dumps({"scaling_factor": start.scale(begin)}) + "\n", "utf-8")
     scale = kept_scale(state, frozen, photos, min(config.denoiser.sizes))
     trainer = Trainer(config, photos, frozen, tokenizer.load(state.tokenizer), scale=scale, fast=fast)
     keeper = Keeper(state.saved(STAGE), trainer.parts)

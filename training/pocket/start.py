@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,26 @@ def _fill(net: Any, path: Path) -> None:
 def autoencoder(net: Any, folder: Path) -> None:
     """Fill an autoencoder from a checkpoint folder."""
     _fill(net, folder / "vae" / "diffusion_pytorch_model.safetensors")
+
+
+def vocabulary(folder: Path, target: Path) -> None:
+    """Copy a checkpoint's tokenizer; FileNotFoundError when it has none."""
+    if not (folder / "tokenizer" / "vocab.json").is_file():
+        raise FileNotFoundError(f"no tokenizer in {folder}")
+    shutil.copytree(folder / "tokenizer", target, dirs_exist_ok=True)
+
+
+def same_vocabulary(folder: Path, own: Path) -> None:
+    """ValueError unless a checkpoint's tokens are those in use: its text encoder knows no others."""
+    one, other = (path / "vocab.json" for path in (folder / "tokenizer", own))
+    if one.read_text("utf-8") != other.read_text("utf-8"):
+        raise ValueError(f"{folder} was trained with another vocabulary than {own}: run `tokenizer --begin {folder}`")
+
+
+def scale(folder: Path) -> float:
+    """The factor on latents that a checkpoint's denoiser was trained with."""
+    settings = json.loads((folder / "vae" / "config.json").read_text("utf-8"))
+    return float(settings["scaling_factor"])
 
 
 def denoiser(net: Any, text: Any, folder: Path) -> None:
