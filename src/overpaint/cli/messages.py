@@ -70,7 +70,9 @@ OTHER_VERBS = {
     "check": "doctor",
     "help": "--help",
     "version": "--version",
-    "models": "engines",
+    "model": "models",
+    "checkpoints": "models",
+    "download": "models",
 }
 """What people type for our verbs."""
 

@@ -53,6 +53,7 @@ VERBS = (
     Verb("mask", "masks:app", _TOOLS, "Make, combine, refine, convert and look at masks."),
     Verb("info", "info:info", _TOOLS, "What a picture is, and how it was made."),
     Verb("engines", "engines:engines", _SETUP, "What can paint here, and with which options."),
+    Verb("models", "models:app", _SETUP, "Which models are here; get, check and remove them."),
     Verb("doctor", "doctor:doctor", _SETUP, "Whether everything that is needed is here."),
 )
 """Every verb, in the order of the help."""

@@ -208,8 +208,11 @@ def _complete(place: Path, file: Remote) -> bool:
         return hashlib.file_digest(reading, "sha256").hexdigest() == file.sha256
 
 
+@dataclass(frozen=True, slots=True)
 class HuggingFace:
-    """The hub itself, through huggingface_hub."""
+    """The hub itself, through huggingface_hub. `progress`: show bars of its own on standard error."""
+
+    progress: bool = False
 
     def listing(self, repository: str) -> Listing:
         """What a repository has."""
@@ -227,9 +230,11 @@ class HuggingFace:
         return Listing(str(about.sha), files, str(card.get("license") or ""))
 
     def fetch(self, repository: str, revision: str, file: Remote, folder: Path) -> None:
-        """Put a file at its path within a folder, going on from what is there. Shows its own progress."""
+        """Put a file at its path within a folder, going on from what is there."""
         from huggingface_hub import hf_hub_download
+        from huggingface_hub.utils.tqdm import disable_progress_bars, enable_progress_bars
 
+        (enable_progress_bars if self.progress else disable_progress_bars)()
         try:
             hf_hub_download(repository, file.path, revision=revision, local_dir=folder)
         except Exception as error:

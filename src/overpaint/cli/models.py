@@ -1,0 +1,368 @@
+"""`overpaint models`: which models are here, and getting, checking and removing them."""
+
+from __future__ import annotations
+
+import json as json_module
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import App, Group, Parameter
+
+from .options import OUT, AsJson, Debug, Quiet
+from .progress import bar
+from .texts import help_text, print_rows
+
+if TYPE_CHECKING:
+    from overpaint.models import Entry, Listed
+
+_MODEL = Group("Model", sort_key=0)
+_HOW = Group("How", sort_key=1)
+
+app = App(
+    name="models",
+    usage="Usage: overpaint models VERB ...",
+    group_commands=Group("Verbs", sort_key=0),
+    help=help_text(
+        "Which models are here; get, check and remove them. Only 'get' uses the network.",
+        (
+            "models list --all",
+            "models get sd15-inpainting",
+            "models add dreamshaper.safetensors",
+        ),
+    ),
+)
+
+Name = Annotated[
+    str,
+    Parameter(
+        name="NAME",
+        help="As 'models list' has it: of the store, of the catalogue, or OWNER/NAME of Hugging Face.",
+        group=_MODEL,
+    ),
+]
+Pickle = Annotated[
+    bool,
+    Parameter(
+        name="--allow-pickle",
+        negative=(),
+        help="Take a pickle (.ckpt, .pt, .bin) where there is no .safetensors; its weights alone are ever read.",
+        group=_HOW,
+    ),
+]
+
+
+@app.command(name="list", sort_key=0)
+def list_(
+    *,
+    all: Annotated[
+        bool, Parameter(name="--all", negative=(), help="Also what could be had: the catalogue.", group=OUT)
+    ] = False,
+    json: AsJson = False,
+    debug: Debug = False,
+) -> int:
+    """What is here: kind, size, licence, digest.
+
+    [dim]$[/] overpaint models list
+    [dim]$[/] overpaint models list --all
+    """
+    from overpaint.models import CATALOGUE, entries, store_folder
+
+    here = entries()
+    names = {entry.name for entry in here}
+    offered = [row for row in CATALOGUE if all and not names & {row.name, row.hub}]
+    if json:
+        found: dict[str, Any] = {"store": str(store_folder()), "models": [mapping(entry) for entry in here]}
+        if all:
+            found["catalogue"] = [_row(row) for row in offered]
+        print(json_module.dumps(found, ensure_ascii=False, indent=2))
+        return 0
+    if here:
+        rows = [("model", "what it is", "size", "licence", "where", "SHA-256")]
+        rows += [
+            (entry.name, what(entry), size(entry.size), entry.licence or "?", entry.origin, (entry.sha256 or "-")[:12])
+            for entry in here
+        ]
+        print_rows(rows, header=True)
+    else:
+        print(f"No model is here yet (the store is {store_folder()}).")
+    if offered:
+        lines = [("could be had", "what it is", "size", "licence", "about")]
+        lines += [(row.name, row.title, f"{row.gigabytes:g} GB", row.licence, row.about) for row in offered]
+        print()
+        print_rows(lines, header=True)
+        print("\n'overpaint models get NAME' downloads one.")
+    elif not all:
+        print("\n'overpaint models list --all' also shows what could be had.")
+    return 0
+
+
+@app.command(sort_key=1)
+def show(name: Name, /, *, json: AsJson = False, debug: Debug = False) -> int:
+    """All that is known of one model.
+
+    [dim]$[/] overpaint models show sd15-inpainting
+    [dim]$[/] overpaint models show ./dreamshaper.safetensors
+    """
+    from overpaint.models import ModelError, entry, listed
+
+    try:
+        found = entry(name)
+    except ModelError:
+        row = listed(name)
+        if row is None:
+            raise
+        if json:
+            print(json_module.dumps(_row(row), ensure_ascii=False, indent=2))
+        else:
+            _print_row(row)
+        return 0
+    if json:
+        print(json_module.dumps(mapping(found), ensure_ascii=False, indent=2))
+    else:
+        _print_entry(found)
+    return 0
+
+
+@app.command(sort_key=2)
+def add(
+    path: Annotated[str, Parameter(name="PATH", help="A file, or a folder in diffusers' layout.", group=_MODEL)],
+    /,
+    *,
+    name: Annotated[str | None, Parameter(name="--name", metavar="NAME", help="What to call it.", group=_HOW)] = None,
+    link: Annotated[
+        bool, Parameter(name="--link", negative=(), help="Leave it where it is, and only point to it.", group=_HOW)
+    ] = False,
+    licence: Annotated[
+        str | None,
+        Parameter(name="--licence", metavar="TEXT", help="Its licence, to be kept with it.", group=_HOW),
+    ] = None,
+    json: AsJson = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> int:
+    """Take a model into the store: a checkpoint, LoRA, VAE or textual inversion.
+
+    [dim]$[/] overpaint models add dreamshaper.safetensors
+    [dim]$[/] overpaint models add /data/big-model --link --name big
+    """
+    from overpaint.models import add as take
+
+    source = Path(path).expanduser()
+    with bar(quiet=quiet) as shown:
+        entry = take(
+            source, name, link=link, licence=licence or "", on_bytes=_counting(shown, "copying", _bytes_of(source))
+        )
+    _said(entry, "added", json=json, quiet=quiet)
+    return 0
+
+
+@app.command(sort_key=3)
+def get(
+    name: Annotated[
+        str,
+        Parameter(
+            name="NAME", help="Of the catalogue, or OWNER/NAME (or OWNER/NAME/FILE) of Hugging Face.", group=_MODEL
+        ),
+    ],
+    /,
+    *,
+    variant: Annotated[
+        str | None,
+        Parameter(
+            name="--variant",
+            metavar="NAME",
+            help="Which set of weights, where there are several. Left out: half precision (fp16).",
+            group=_HOW,
+        ),
+    ] = None,
+    full: Annotated[
+        bool, Parameter(name="--full", negative=(), help="The full-precision weights instead.", group=_HOW)
+    ] = False,
+    allow_pickle: Pickle = False,
+    json: AsJson = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> int:
+    """Download a model into the store; one that was cut off goes on where it was.
+
+    [dim]$[/] overpaint models get sd15-inpainting
+    [dim]$[/] overpaint models get Lykon/dreamshaper-8-inpainting
+    """
+    from overpaint.models import get as download
+    from overpaint.models.download import HuggingFace
+
+    def told(file: str, done: int, whole: int) -> None:
+        if file and not quiet:
+            print(f"{size(done)} of {size(whole)}: {file}", file=sys.stderr, flush=True)
+
+    hub = HuggingFace(progress=not quiet and sys.stderr.isatty())
+    entry = download(name, variant="" if full else variant, allow_pickle=allow_pickle, hub=hub, on_file=told)
+    _said(entry, "downloaded", json=json, quiet=quiet)
+    return 0
+
+
+@app.command(sort_key=4)
+def verify(
+    *names: Annotated[
+        str, Parameter(name="NAME", help="Those to look at; all of the store if left out.", group=_MODEL)
+    ],
+    json: AsJson = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> int:
+    """Read models anew from the disk and say whether they are whole. Exit status 1 if one is not.
+
+    [dim]$[/] overpaint models verify
+    """
+    from overpaint.models import entries
+    from overpaint.models import verify as check
+
+    asked = names or tuple(entry.name for entry in entries() if entry.origin == "store")
+    results: list[tuple[Entry, tuple[str, ...]]] = []
+    for name in asked:
+        with bar(quiet=quiet) as shown:
+            results.append(check(name, _counting(shown, f"reading {name}", 0)))
+    if json:
+        found = [{**mapping(entry), "whole": not faults, "faults": list(faults)} for entry, faults in results]
+        print(json_module.dumps(found, ensure_ascii=False, indent=2))
+    else:
+        for entry, faults in results:
+            if faults or not quiet:
+                print(f"{entry.name}: {'; '.join(faults) or f'whole, SHA-256 {entry.sha256}'}")
+        if not results and not quiet:
+            print("The store is empty.")
+    return 1 if any(faults for _, faults in results) else 0
+
+
+@app.command(sort_key=5)
+def remove(name: Name, /, *, json: AsJson = False, quiet: Quiet = False, debug: Debug = False) -> int:
+    """Delete a model of the store. Those of other programs are left alone, and so is what a link leads to.
+
+    [dim]$[/] overpaint models remove sd15-inpainting
+    """
+    from overpaint.models import listed
+    from overpaint.models import remove as delete
+
+    row = listed(name)
+    entry = delete(row.hub if row is not None else name)
+    _said(entry, "removed", json=json, quiet=quiet)
+    return 0
+
+
+def size(count: int) -> str:
+    """Bytes for people: "2.1 GB"."""
+    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= factor:
+            return f"{count / factor:.1f} {unit}"
+    return f"{count} B"
+
+
+def what(entry: Entry) -> str:
+    """What a model is, or why that can't be told."""
+    return entry.kind.title if entry.kind is not None else f"can't be used: {entry.fault}"
+
+
+def mapping(entry: Entry) -> dict[str, Any]:
+    """The object that --json writes for a model that is here."""
+    kind = entry.kind
+    return {
+        "name": entry.name,
+        "path": str(entry.path),
+        "where": entry.origin,
+        "bytes": entry.size,
+        "usable": kind is not None and kind.what != "other",
+        "what": None if kind is None else kind.what,
+        "title": what(entry),
+        "family": None if kind is None else kind.family,
+        "channels": None if kind is None else kind.channels,
+        "prediction": None if kind is None else kind.prediction,
+        "lcm": None if kind is None else kind.lcm,
+        "precision": None if kind is None else kind.precision,
+        "form": None if kind is None else kind.form,
+        "licence": entry.licence or None,
+        "sha256": entry.sha256,
+        "source": entry.note.source or None,
+    }
+
+
+def _row(row: Listed) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "hub": row.hub,
+        "what": row.what,
+        "title": row.title,
+        "family": row.family,
+        "channels": row.channels or None,
+        "licence": row.licence,
+        "gigabytes": row.gigabytes,
+        "about": row.about,
+    }
+
+
+def _print_row(row: Listed) -> None:
+    print_rows(
+        [
+            ("model", row.name),
+            ("what it is", row.title),
+            ("about", row.about),
+            ("licence", row.licence),
+            ("size", f"about {row.gigabytes:g} GB"),
+            ("from", f"https://huggingface.co/{row.hub}"),
+            ("here", f"no; 'overpaint models get {row.name}' downloads it"),
+        ]
+    )
+
+
+def _print_entry(entry: Entry) -> None:
+    kind = entry.kind
+    rows = [("model", entry.name), ("what it is", what(entry)), ("size", f"{entry.size:,} bytes")]
+    if kind is not None and kind.channels:
+        rows.append(("channels", f"{kind.channels}" + (" (made for inpainting)" if kind.inpainting else "")))
+    if kind is not None and kind.prediction:
+        rows.append(("predicts", {"epsilon": "the noise", "v": "v"}[kind.prediction] + f" ({kind.because})"))
+    if kind is not None and kind.form == "pickle":
+        rows.append(("form", "a pickle: only used with --allow-pickle"))
+    rows += [("licence", entry.licence or "not known"), ("where", f"{entry.path} ({entry.origin})")]
+    if entry.note.source:
+        rows.append(("from", entry.note.source))
+    rows.append(("SHA-256", entry.sha256 or "not computed yet: 'overpaint models verify' does"))
+    print_rows(rows)
+
+
+def _said(entry: Entry, done: str, *, json: bool, quiet: bool) -> None:
+    if json:
+        print(json_module.dumps(mapping(entry), ensure_ascii=False, indent=2))
+    elif not quiet:
+        licence = f", licence {entry.licence}" if entry.licence else ""
+        print(f"{done} {entry.name}: {what(entry)}, {size(entry.size)}{licence}")
+
+
+def _bytes_of(path: Path) -> int:
+    """For the length of a bar only: what can't be read is told of where it is used."""
+    from overpaint.models.verify import size_of
+
+    try:
+        return size_of(path)
+    except OSError:
+        return 0
+
+
+def _counting(shown: Any, said: str, whole: int) -> Callable[[int], None]:
+    """Shows how many bytes were done on a bar, in steps of megabytes."""
+    done = 0
+    monitor = None
+
+    def count(sent: int) -> None:
+        nonlocal done, monitor
+        if shown.progress is None:
+            return
+        if monitor is None:
+            shown.say(said)
+            monitor = shown.monitor()
+        done += sent
+        if whole:
+            monitor.progress(min(done, whole) >> 20, max(whole >> 20, 1))
+
+    return count

@@ -1,0 +1,144 @@
+"""`overpaint models` on the command line, and docs/models.md, whose table is the catalogue's own.
+
+`python tests/test_models_cli.py` writes that table anew.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+import checkpoints
+from checkpoints import TINY
+from overpaint import models
+from overpaint.cli import main
+from overpaint.cli.models import size
+from overpaint.models import CATALOGUE
+
+PAGE = Path(__file__).parents[1] / "docs" / "models.md"
+_TABLE = re.compile(r"<!-- catalogue -->\n.*?<!-- end -->", re.DOTALL)
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OVERPAINT_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.delenv("OVERPAINT_MODEL_PATH", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def model(name: str) -> str:
+    save_file(checkpoints.tensors(checkpoints.vae(8)), name)
+    return name
+
+
+def test_add_list_show_verify_remove(capsys: pytest.CaptureFixture[str]) -> None:
+    model("good.vae.safetensors")
+    assert main(["models", "add", "good.vae.safetensors", "--licence", "MIT"]) == 0
+    assert capsys.readouterr().out.startswith("added good.vae: VAE, fp32, ")
+    assert main(["models", "list"]) == 0
+    assert re.search(r"good\.vae +VAE, fp32 +[\d.]+ MB +MIT +store +[0-9a-f]{12}", capsys.readouterr().out)
+    assert main(["models", "list", "--json", "--all"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [one["name"] for one in found["models"]] == ["good.vae"]
+    assert len(found["catalogue"]) == len(CATALOGUE)
+    assert main(["models", "show", "good.vae"]) == 0
+    assert "SHA-256" in capsys.readouterr().out
+    assert main(["models", "verify"]) == 0
+    assert "good.vae: whole, SHA-256 " in capsys.readouterr().out
+    path = models.entry("good.vae").path
+    path.write_bytes(path.read_bytes()[:-4])
+    assert main(["models", "verify"]) == 1
+    assert "is cut short" in capsys.readouterr().out
+    assert main(["models", "verify", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)[0]["whole"] is False
+    assert main(["models", "list"]) == 0
+    assert "can't be used: good.vae.safetensors is cut short" in capsys.readouterr().out
+    assert main(["models", "remove", "good.vae"]) == 0
+    assert not path.exists()
+    assert main(["models", "list"]) == 0
+    assert "No model is here yet" in capsys.readouterr().out
+
+
+def test_show_says_what_was_told_and_from_what(capsys: pytest.CaptureFixture[str]) -> None:
+    held = {name: torch.zeros(shape) for name, shape in checkpoints.unet(TINY["sd2"]).items()}
+    save_file(held | {"first_stage_model.x": torch.zeros(1), "cond_stage_model.x": torch.zeros(1)}, "v2.safetensors")
+    assert main(["models", "show", "./v2.safetensors"]) == 0
+    out = capsys.readouterr().out
+    assert "Stable Diffusion 2.x checkpoint, fp32, v-prediction" in out
+    assert "v (what SD 2 models of 768 predict" in out
+    assert main(["models", "show", "sdxl-inpainting"]) == 0
+    out = capsys.readouterr().out
+    assert "https://huggingface.co/diffusers/stable-diffusion-xl-1.0-inpainting-0.1" in out
+    assert "RAIL++-M" in out
+    assert main(["models", "show", "sdxl-inpainting", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["channels"] == 9
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "says"),
+    [
+        (["add", "nothing.safetensors"], 2, "there is no file"),
+        (["add", "vae.safetensors", "--name", "../x"], 2, "can't be a model's name"),
+        (["add", "text.txt"], 2, "neither a .safetensors file"),
+        (["show", "sd15-inpaintin"], 2, "did you mean 'sd15-inpainting'?"),
+        (["remove", "sd15-inpainting"], 2, "is not here"),
+        (["verify", "nothing"], 2, "no model is called 'nothing'"),
+        (["get", "no such name"], 2, "is no name of the hub or the catalogue"),
+        (["frob"], 2, "there is no verb 'frob' (there are add, get, list, remove, show, verify)"),
+    ],
+)
+def test_what_is_wrong_is_one_line(
+    words: list[str], status: int, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model("vae.safetensors")
+    Path("text.txt").write_text("some text, which is no model")
+    assert main(["models", *words]) == status
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("overpaint: ")
+    assert err.count("\n") == 1
+    assert says in err
+
+
+def test_get_without_a_network_says_what_to_do(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import socket
+
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise OSError(101, "Network is unreachable")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    assert main(["models", "get", "sd15-inpainting"]) == 1
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "hf download stable-diffusion-v1-5/stable-diffusion-inpainting" in err
+
+
+@pytest.mark.parametrize(("count", "text"), [(5, "5 B"), (1500, "1.5 kB"), (2_100_000_000, "2.1 GB")])
+def test_sizes_are_said_for_people(count: int, text: str) -> None:
+    assert size(count) == text
+
+
+def filled(page: str) -> str:
+    """The page with the catalogue as it is."""
+    head = "| Name | On the hub | What it is | Licence | Size |\n|---|---|---|---|---|\n"
+    rows = [f"| `{o.name}` | {o.hub} | {o.title}. {o.about} | {o.licence} | {o.gigabytes:g} GB |" for o in CATALOGUE]
+    return _TABLE.sub(lambda _: f"<!-- catalogue -->\n{head}{chr(10).join(rows)}\n<!-- end -->", page)
+
+
+def test_the_page_has_the_catalogue() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert len(_TABLE.findall(page)) == 1
+    assert filled(page) == page, "run: python tests/test_models_cli.py"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(filled(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
