@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from overpaint.engines.base import Monitor
-from overpaint.engines.diffusion.blend import Blend
+from overpaint.engines.diffusion.blend import Blend, latent_mask
 from overpaint.engines.diffusion.denoiser import (
     RowByRow,
     UNetDenoiser,
@@ -257,6 +257,16 @@ def test_a_fractional_cell_changes_less_than_a_free_one():
     run([sample])
     change = (sample.result() - content(1)).abs()
     assert 0 < change[..., :4].mean() < change[..., 4:].mean()
+
+
+def test_a_cell_that_the_core_touches_is_free():
+    mask = torch.zeros(16, 24)
+    mask[7, 15] = 0.5  # one pixel, in the corner of the cell at (0, 1)
+    mask[9, 20] = 0.3
+    assert latent_mask(mask, 2, 3).tolist() == [[[[0, 1, 0], [0, 0, pytest.approx(0.3)]]]]
+    assert latent_mask(mask, 2, 3, "diffusers").sum() == 0
+    mask[8, 16] = 0.5
+    assert latent_mask(mask, 2, 3, "diffusers").tolist() == [[[[0, 0, 0], [0, 0, 1]]]]
 
 
 def test_guidance_outside_its_interval_asks_for_the_prompt_alone():

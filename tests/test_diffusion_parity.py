@@ -84,7 +84,7 @@ def family(name: str, channels: int) -> Family:
             "projection_class_embeddings_input_dim": 4 * 6 + 16,
         }
         if name == "sdxl"
-        else {}
+        else {"time_cond_proj_dim": 8 if name == "lcm" else None}
     )
     unet = UNet2DConditionModel(
         sample_size=SIZE // 2,
@@ -164,9 +164,16 @@ def pipeline(sampler: str, name: str, channels: int, more: tuple[tuple[str, obje
 
 
 def theirs(
-    sampler: str, model: Family, jobs: list[Job], *, strength: float, steps: int = STEPS, **more
+    sampler: str,
+    model: Family,
+    jobs: list[Job],
+    *,
+    strength: float,
+    steps: int = STEPS,
+    call: dict | None = None,
+    **more,
 ) -> torch.Tensor:
-    """Latents of diffusers' pipeline for a batch."""
+    """Latents of diffusers' pipeline for a batch; `call` goes to the pipeline, `more` into its scheduler's config."""
     pooled = {}
     if model.xl:
         pooled = {
@@ -183,7 +190,7 @@ def theirs(
         width=SIZE,
         strength=strength,
         num_inference_steps=steps,
-        guidance_scale=SCALE,
+        **({"guidance_scale": SCALE} | (call or {})),
         generator=[torch.Generator().manual_seed(j.seed) for j in jobs],
         output_type="latent",
         **pooled,
@@ -198,6 +205,8 @@ def ours(
     strength: float,
     steps: int = STEPS,
     scheduler: str | None = None,
+    guidance: Guidance | None = None,
+    eta: float | None = None,
     **more,
 ) -> Sample:
     """A sample of one picture, its generator used in the order in which the pipeline uses it."""
@@ -240,12 +249,12 @@ def ours(
     own = SCHEDULERS[sampler][1]
     return Sample(
         UNetDenoiser(model.unet, prediction=model.prediction, key=model.name),
-        Plan(parse_sampler(sampler, scheduler), steps, strength, "diffusers", config=CONFIG | own | more),
+        Plan(parse_sampler(sampler, scheduler), steps, strength, "diffusers", eta, CONFIG | own | more),
         Latents(content, mask, extra=extra),
         positive=j.prompt,
         negative=j.negative,
         noise=Drawn(),
-        guidance=Guidance(SCALE),
+        guidance=guidance or Guidance(SCALE),
     )
 
 
@@ -277,6 +286,21 @@ def test_latents_equal_those_of_the_pipeline(name: str, channels: int, sampler: 
     alone = latents([ours(sampler, model, jobs[0], strength=strength)])
     assert_close(got, expected)
     assert_close(alone, single)
+
+
+@pytest.mark.parametrize("name", ["sd1", "sdxl"])
+def test_a_lot_of_all_samplers_in_one_loop_equals_each_pipeline_alone(name: str):
+    """Samplers, strengths and steps mixed in the same calls of the network."""
+    model = family(name, 9)
+    lot = {
+        (sampler, number): {"strength": (1.0, 0.6)[number % 2], "steps": 3 + number % 4}
+        for number, sampler in enumerate(SCHEDULERS)
+    }
+    samples = {key: ours(key[0], model, job(model, key[1]), **settings) for key, settings in lot.items()}
+    run(samples.values())
+    for (sampler, number), settings in lot.items():
+        expected = theirs(sampler, model, [job(model, number)], **settings)
+        assert_close(samples[sampler, number].result(), expected)
 
 
 @pytest.mark.parametrize(
@@ -314,6 +338,51 @@ def test_long_schedules_end_as_upstream():
         more = {"final_sigmas_type": "sigma_min"}
         expected = theirs(sampler, model, [j], strength=1.0, steps=16, **more)
         assert_close(latents([ours(sampler, model, j, strength=1.0, steps=16, **more)]), expected)
+
+
+@pytest.mark.parametrize("rescale", [0.3, 1.0])
+def test_rescaled_guidance_is_upstreams(rescale: float):
+    model = family("sdxl", 4)
+    j = job(model, 6)
+    expected = theirs("dpmpp_2m", model, [j], strength=0.8, call={"guidance_rescale": rescale})
+    sample = ours("dpmpp_2m", model, j, strength=0.8, guidance=Guidance(SCALE, rescale=rescale))
+    assert_close(latents([sample]), expected)
+
+
+@pytest.mark.parametrize("scale", [0.0, 0.7, 1.0, 1.01])
+def test_a_scale_of_1_or_less_does_not_guide(scale: float):
+    model = family("sd1", 9)
+    j = job(model, 6)
+    expected = theirs("euler", model, [j], strength=1.0, call={"guidance_scale": scale})
+    assert_close(latents([ours("euler", model, j, strength=1.0, guidance=Guidance(scale))]), expected)
+
+
+@pytest.mark.parametrize("sampler", ["ddim", "tcd"])
+@pytest.mark.parametrize("eta", [0.3, 1.0])
+def test_eta_renews_noise_as_upstream(sampler: str, eta: float):
+    model = family("sd2", 9)
+    j = job(model, 6)
+    expected = theirs(sampler, model, [j], strength=1.0, call={"eta": eta})
+    assert_close(latents([ours(sampler, model, j, strength=1.0, eta=eta)]), expected)
+
+
+@pytest.mark.parametrize("channels", [4, 9])
+def test_a_distilled_network_is_told_its_guidance(channels: int):
+    """LCM checkpoints: the scale is an input, and there is no row for the negative prompt."""
+    model = family("lcm", channels)
+    j = job(model, 6)
+    expected = theirs("lcm", model, [j], strength=0.75, steps=4)
+    assert_close(latents([ours("lcm", model, j, strength=0.75, steps=4)]), expected)
+
+
+@pytest.mark.parametrize("sampler", ["dpmpp_2m", "unipc"])
+def test_zero_terminal_snr_is_upstreams(sampler: str):
+    """Its Euler loses four digits at level 4096, and its DDIM alone begins at infinity: they are left out."""
+    model = family("sd2", 4)
+    j = job(model, 6)
+    more = {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}
+    expected = theirs(sampler, model, [j], strength=1.0, **more)
+    assert_close(latents([ours(sampler, model, j, strength=1.0, **more)]), expected)
 
 
 @pytest.mark.parametrize("name", ["sd1", "sd2"])

@@ -104,8 +104,8 @@ class UNetDenoiser:
             unet: The network, in evaluation mode, on its device.
             prediction: What its output stands for.
             key: Digest of the network, with its LoRA set and weights.
-            exact: Whether a row must have the same bits beside any neighbours. Then bf16 on the CPU is batched with
-                `RowByRow`, on one thread (the worker's to see to); other types and devices go one row a call.
+            exact: Whether a row must have the same bits beside any neighbours. Then bf16 on one CPU thread is batched
+                with `RowByRow`; other types, devices and more threads go one row a call.
         """
         parameter = next(unet.parameters())
         self._unet = unet
@@ -123,8 +123,8 @@ class UNetDenoiser:
 
     @property
     def rows_at_once(self) -> int | None:
-        """One in exact mode, unless the type is known to allow more."""
-        batched = self._dtype == torch.bfloat16 and self._device.type == "cpu"
+        """One in exact mode, unless type, device and threads are known to allow more."""
+        batched = self._dtype == torch.bfloat16 and self._device.type == "cpu" and torch.get_num_threads() == 1
         return 1 if self._exact and not batched else None
 
     def __call__(
