@@ -7,6 +7,8 @@ import hashlib
 import json
 import os
 import socket
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +58,8 @@ def test_a_model_comes_in_and_goes_again(link: bool, tmp_path: Path) -> None:
     source = checkpoint(tmp_path / "my model (1).safetensors")
     sent: list[int] = []
     entry = models.add(source, link=link, licence="MIT", on_bytes=sent.append)
-    assert entry.name == "my-model--1"
-    assert entry.path == store_folder() / "my-model--1.safetensors"
+    assert entry.name == "my-model-1"
+    assert entry.path == store_folder() / "my-model-1.safetensors"
     assert entry.path.is_symlink() == link
     assert (entry.licence, entry.origin, entry.size) == ("MIT", "store", source.stat().st_size)
     assert entry.sha256 == hashlib.sha256(source.read_bytes()).hexdigest() == entry.note.sha256
@@ -388,6 +390,98 @@ def test_get_one_file_of_a_repository(remote: Path) -> None:
         models.get("someone/a-model/nothing.safetensors", hub=Stand(remote))
     with pytest.raises(ModelError, match="--allow-pickle"):
         models.get("someone/a-model/unet/diffusion_pytorch_model.bin", hub=Stand(remote))
+
+
+def test_a_repository_of_one_file_is_that_file(tmp_path: Path) -> None:
+    """As LoRAs are published: weights under a general name, a page, pictures."""
+    key = "lora_unet_down_blocks_0_attentions_0_proj_in"
+    held = {f"{key}.lora_down.weight": torch.zeros(1, 4), f"{key}.lora_up.weight": torch.zeros(4, 1)}
+    (tmp_path / "remote").mkdir()
+    save_file(held, tmp_path / "remote" / "pytorch_lora_weights.safetensors")
+    (tmp_path / "remote" / "README.md").write_text("---\nlicense: openrail++\n---\n")
+    entry = models.get("lcm-lora-sd15", hub=Stand(tmp_path / "remote"))
+    assert entry.path.name == "latent-consistency--lcm-lora-sdv1-5.safetensors"
+    assert (entry.name, entry.licence) == ("latent-consistency/lcm-lora-sdv1-5", "CreativeML Open RAIL++-M")
+    assert models.find_part("lcm-lora-sd15", "lora").path == models.find_part(entry.name, "lora").path == entry.path
+    assert [one.name for one in store_folder().iterdir() if one.name.startswith(".") and one.name != ".notes"] == []
+    assert models.remove(entry.name).path == entry.path
+
+
+class Pages(BaseHTTPRequestHandler):
+    """The hub's own interface, as huggingface_hub speaks to it, for one repository in a folder."""
+
+    folder: Path
+    asked: list[tuple[str, str | None]]
+
+    def do_HEAD(self) -> None:
+        self.answer(body=False)
+
+    def do_GET(self) -> None:
+        self.answer(body=True)
+
+    def answer(self, *, body: bool) -> None:
+        path = self.path.split("?")[0]
+        if path.startswith("/api/models/"):
+            files = [one for one in sorted(self.folder.rglob("*")) if one.is_file()]
+            self.send(
+                json.dumps({"id": "x/y", "sha": "a" * 40, "siblings": [self.about(one) for one in files]}).encode()
+            )
+            return
+        file = self.folder / path.split(f"/{'a' * 40}/")[-1]
+        data = file.read_bytes()
+        start = int((self.headers.get("Range") or "bytes=0-").split("=")[1].split("-")[0])
+        if body:
+            type(self).asked.append((file.name, self.headers.get("Range")))
+        self.send_response(206 if start else 200)
+        self.send_header("ETag", f'"{hashlib.sha256(data).hexdigest()}"')
+        self.send_header("X-Repo-Commit", "a" * 40)
+        self.send_header("Accept-Ranges", "bytes")
+        self.send_header("Content-Length", str(len(data) - start))
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
+        self.end_headers()
+        if body:
+            self.wfile.write(data[start:])
+
+    def about(self, file: Path) -> dict[str, Any]:
+        data = file.read_bytes()
+        found: dict[str, Any] = {"rfilename": file.relative_to(self.folder).as_posix(), "size": len(data)}
+        if file.suffix == ".safetensors":
+            found["lfs"] = {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data), "pointerSize": 1}
+        return found
+
+    def send(self, data: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+def test_the_hub_s_own_interface_is_spoken(remote: Path) -> None:
+    from overpaint.models.download import HuggingFace
+
+    class Mine(Pages):
+        folder, asked = remote, []
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Mine)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        hub = HuggingFace(endpoint=f"http://127.0.0.1:{server.server_address[1]}")
+        entry = models.get("someone/a-model", hub=hub)
+        assert entry.note.source == f"someone/a-model@{'a' * 40}"
+        assert entry.kind is not None
+        assert (entry.kind.what, entry.kind.family) == ("checkpoint", "sd1")
+        assert not (entry.path / ".cache").exists()
+        assert "diffusion_pytorch_model.fp16.safetensors" in [name for name, _ in Mine.asked]
+        with pytest.raises(DownloadError, match="hf download someone/a-model"):
+            models.get("someone/a-model/whole.safetensors", hub=HuggingFace(endpoint="http://127.0.0.1:9"))
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def test_a_hub_can_not_write_outside(remote: Path) -> None:

@@ -202,7 +202,7 @@ def _lora(table: Table, path: Path, plain: Kind) -> Kind | None:
 
 def _lora_family(names: Mapping[str, TensorInfo]) -> Family | None:
     """By the width of the text that the cross-attention reads; by a second text encoder where it has no such layer."""
-    into = re.compile(r"attn2[._]to_k.*(?:lora_down|lora_A|lora\.down|hada_w1_b|hada_w2_b|lokr_w2_b)")
+    into = re.compile(r"attn2[._]to_k.*(?:lora_down|lora_A|lora\.down|hada_w1_b|hada_w2_b)")
     for name, one in names.items():
         if into.search(name) and len(one.shape) >= 2 and one.shape[1] in _WIDTHS:
             return _WIDTHS[one.shape[1]]
@@ -300,7 +300,9 @@ def _folder(path: Path) -> Kind:
     if (path / "model_index.json").is_file():
         name = str(read_json(path / "model_index.json").get("_class_name", "another kind"))
         return Kind("other", "folder", because=f"a pipeline of {name}, without a U-Net", layout="diffusers")
-    return Kind("other", "folder", because="a folder without a model in it")
+    files = sorted(one.name for one in path.iterdir() if one.suffix in (".safetensors", ".ckpt"))
+    because = f"a folder of files: name one of them, such as {files[0]}" if files else "a folder without a model in it"
+    return Kind("other", "folder", because=because)
 
 
 def _pipeline(path: Path) -> Kind:

@@ -23,7 +23,7 @@ from .store import Entry, Note, discard, entry, licence_of, write_note, writing
 from .values import ModelError
 from .verify import digest
 
-_UNUSED = ("safety_checker", "feature_extractor", "image_encoder", "onnx", "openvino", "flax", "coreml")
+_UNUSED = ("safety_checker", "vae_1_0", "feature_extractor", "image_encoder", "onnx", "openvino", "flax", "coreml")
 
 
 class DownloadError(OverpaintError):
@@ -140,12 +140,6 @@ def get(
         raise ModelError(f"{name!r} is no name of the hub or the catalogue: OWNER/NAME, or one of 'models list --all'")
     owner, repository, file = parts
     whole = f"{owner}/{repository}"
-    stem = file_name(whole)
-    target = store_folder() / (f"{stem}--{PurePosixPath(file).name}" if file else stem)
-    if target.exists():
-        raise OutputError(
-            f"{whole} is here already ({target}); 'overpaint models remove {whole}' makes room for a new one"
-        )
     source = hub or HuggingFace()
     listing = source.listing(whole)
     if file:
@@ -156,22 +150,41 @@ def get(
             raise ModelError(f"{file} is a pickle, which can hold code: --allow-pickle takes it, weights only")
     else:
         chosen = choose(listing.files, variant=variant, pickles=allow_pickle)
+    stem, alone = file_name(whole), file or _alone(chosen)
+    target = store_folder() / _target_name(stem, file, alone)
+    if target.exists():
+        raise OutputError(f"{whole} is here already ({target}); 'overpaint models remove' makes room for a new one")
     partial = store_folder() / f".{stem}.partial"
     with writing(partial):
         partial.mkdir(parents=True, exist_ok=True)
         _fetch_all(source, whole, listing.revision, chosen, partial, on_file)
-        fetched = partial / file if file else partial
+        fetched = partial / alone if alone else partial
         kind = detect(fetched)
         if kind.what == "other":
             raise ModelError(f"{whole} is not a model that can be used here: {kind.because or 'of no known kind'}")
         discard(partial / ".cache")
-        licence = licence_of(fetched) or LICENCES.get(listing.licence, listing.licence)
+        licence = licence_of(partial) or LICENCES.get(listing.licence, listing.licence)
         fetched.rename(target)
-        if file:
+        if alone:
             discard(partial)
     licence = licence or (row.licence if row is not None else "")
     write_note(target, Note(f"{whole}@{listing.revision}", licence, digest(target)))
-    return entry(target.stem if file else whole, paths=False)
+    return entry(target.name, paths=False)
+
+
+def _alone(chosen: tuple[Remote, ...]) -> str:
+    """The one file of weights of a repository that has no configuration beside it, as LoRAs have none; else ""."""
+    weights = [one.path for one in chosen if one.path.endswith(ENDINGS)]
+    configured = any(one.path in ("config.json", "model_index.json", "adapter_config.json") for one in chosen)
+    return weights[0] if len(weights) == 1 and not configured else ""
+
+
+def _target_name(stem: str, file: str, alone: str) -> str:
+    """What a download is called in the store: a folder, the one file of a repository, or one of several."""
+    if not alone:
+        return stem
+    path = PurePosixPath(alone)
+    return f"{stem}--{path.name}" if file else f"{stem}{path.suffix}"
 
 
 def _fetch_all(
@@ -210,16 +223,22 @@ def _complete(place: Path, file: Remote) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class HuggingFace:
-    """The hub itself, through huggingface_hub. `progress`: show bars of its own on standard error."""
+    """The hub itself, through huggingface_hub.
+
+    Attributes:
+        progress: Whether bars are shown on standard error.
+        endpoint: Of a mirror; None: as HF_ENDPOINT says, else huggingface.co.
+    """
 
     progress: bool = False
+    endpoint: str | None = None
 
     def listing(self, repository: str) -> Listing:
         """What a repository has."""
         from huggingface_hub import HfApi
 
         try:
-            about = HfApi().model_info(repository, files_metadata=True, timeout=20)
+            about = HfApi(endpoint=self.endpoint).model_info(repository, files_metadata=True, timeout=20)
         except Exception as error:
             raise _unreachable(repository, error) from error
         files = tuple(
@@ -236,7 +255,7 @@ class HuggingFace:
 
         (enable_progress_bars if self.progress else disable_progress_bars)()
         try:
-            hf_hub_download(repository, file.path, revision=revision, local_dir=folder)
+            hf_hub_download(repository, file.path, revision=revision, local_dir=folder, endpoint=self.endpoint)
         except Exception as error:
             raise _unreachable(repository, error) from error
 

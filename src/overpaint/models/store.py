@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
@@ -173,7 +174,7 @@ def _in_folder(folder: Path) -> Iterator[tuple[str, Path]]:
     stems = [one.stem if one.suffix in ENDINGS else one.name for one in kept]
     for path, stem in zip(kept, stems, strict=True):
         name = stem if stems.count(stem) == 1 else path.name
-        yield (name.replace("--", "/", 1) if path.is_dir() else name), path
+        yield name.replace("--", "/", 1), path
 
 
 def _locate(name: str, *, paths: bool) -> tuple[str, Path, Origin]:
@@ -295,14 +296,14 @@ def add(
         else:
             _copy(source, target, on_bytes)
     write_note(target, Note(str(source.resolve()), licence or licence_of(source), digest(target, on_bytes)))
-    return entry(target.stem if target.suffix in ENDINGS else target.name, paths=False)
+    return entry(target.name, paths=False)
 
 
 def _free_place(name: str | None, source: Path) -> Path:
     ending = source.suffix if source.is_file() else ""
     if name is None:
         stem = source.stem if source.is_file() else source.name
-        name = "".join(one if one.isascii() and (one.isalnum() or one in "._+-") else "-" for one in stem).strip(".-+_")
+        name = re.sub(r"-{2,}", "-", re.sub(r"[^A-Za-z0-9._+-]", "-", stem)).strip(".-+_")
     name = file_name(name.removesuffix(ending) if ending else name)
     target = store_folder() / f"{name}{ending}"
     if target.exists() or target.is_symlink():

@@ -176,11 +176,11 @@ def change(layer: Layer, weight: torch.Tensor, strength: float, ranks: int | Non
     """
     base = weight.to(torch.float32)
     try:
-        delta, rank = _delta({slot: one.to(torch.float32) for slot, one in layer.tensors.items()}, ranks)
+        delta, rank = _delta({slot: one.to(base.device, torch.float32) for slot, one in layer.tensors.items()}, ranks)
         scale = 1.0 if layer.alpha is None or rank is None else layer.alpha / rank
         delta = _shaped(delta * scale, base)
         if "magnitude" in layer.tensors:
-            delta = _decomposed(base + delta, layer.tensors["magnitude"].to(torch.float32)) - base
+            delta = _decomposed(base + delta, layer.tensors["magnitude"].to(base)) - base
     except (KeyError, RuntimeError) as error:
         raise ModelError(
             f"the layer {layer.name} was made for a network of other sizes: it does not go with {tuple(weight.shape)}"

@@ -122,7 +122,8 @@ def load(ref: ModelRef, dtype: Any = torch.float32, vae_dtype: Any = None) -> Lo
     whole = hashlib.sha256(digest(ref.path).encode())
     if kind.form == "folder":
         parts = _folder(ref, dtype, vae_dtype)
-        schedule = dict(scheduler_config(kind, ref.path))
+        own = (ref.path / "scheduler" / "scheduler_config.json").is_file()
+        schedule = dict(scheduler_config(kind, ref.path if own else None))
         index = ref.path / "model_index.json"
         zero = read_json(index).get("force_zeros_for_empty_prompt") if index.is_file() else None
     else:
@@ -296,7 +297,7 @@ def _put(network: Any, tensors: Tensors, dtype: Any, what: str, *, strict: bool)
 
 def _folder(ref: ModelRef, dtype: Any, vae_dtype: Any) -> Parts:
     path = ref.path
-    config = unet_config(ref.kind, path)
+    config = read_json(path / "unet" / "config.json")
     unet = _filled(UNet2DConditionModel, config, _component(path / "unet", ref), dtype, "the U-Net")
     vae = None if ref.vae is not None else _folder_vae(path / "vae", dtype, vae_dtype, ref)
     encoders = []
