@@ -149,6 +149,12 @@ def test_a_strength_that_leaves_no_step_is_refused():
         diffusers_schedule(SD, "euler", steps=10, strength=0.04)
 
 
+@pytest.mark.parametrize("sampler", SAMPLER_TITLES)
+def test_more_steps_than_times_are_refused(sampler: str):
+    with pytest.raises(RequestError, match="1200 "):
+        diffusers_schedule(SD | {"timestep_spacing": "leading"}, sampler, steps=1200)
+
+
 def test_more_steps_than_distilled_are_refused():
     with pytest.raises(RequestError, match="50"):
         diffusers_schedule(SD, "lcm", steps=51)

@@ -7,7 +7,9 @@ begins as noise alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -49,21 +51,79 @@ def diffusers_schedule(
     Raises:
         RequestError: for a scheduler that diffusers does not have for this sampler, or when strength leaves no step.
     """
-    training = Training.of(config)
-    respaced = _respacing(config, sampler, scheduler)
-    spacing = "trailing" if scheduler == "sgm_uniform" else None
     begin = max(steps - min(int(steps * strength), steps), 0)
     if begin >= steps:
         raise RequestError(f"strength {strength} of {steps} steps leaves none; at least {1 / steps:.3g} is needed")
+    asked = _Asked(
+        training=Training.of(config),
+        config=config,
+        sampler=sampler,
+        steps=steps,
+        begin=begin,
+        pure=strength == 1,
+        respaced=_respacing(config, sampler, scheduler),
+        trailing=scheduler == "sgm_uniform",
+    )
+    schedule = _builder(sampler)(asked)
+    levels = schedule.sigmas[:-1]
+    if schedule.stride:
+        levels = levels[:1] + levels[2:]
+    if any(high <= low for high, low in pairwise(levels)):
+        raise RequestError(f"{steps} steps are more than diffusers can space for {sampler!r}; use fewer")
+    return schedule
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Asked:
+    """What a schedule is made from.
+
+    Attributes:
+        training: The network's own levels.
+        config: The scheduler config.
+        sampler: Canonical name.
+        steps: Steps of the whole schedule.
+        begin: Steps that strength leaves out.
+        pure: Whether the picture begins as noise alone.
+        respaced: "karras", "exponential", "beta" or None.
+        trailing: Whether trailing spacing is asked for, whatever the config says.
+    """
+
+    training: Training
+    config: Mapping[str, Any]
+    sampler: str
+    steps: int
+    begin: int
+    pure: bool
+    respaced: str | None
+    trailing: bool
+
+    @property
+    def offset(self) -> int:
+        """Training times that leading spacing is moved by."""
+        return int(self.config.get("steps_offset", 0))
+
+    @property
+    def final(self) -> float:
+        """The last level, where the scheduler has a say in it."""
+        return float(self.training.sigmas[0]) if self.config.get("final_sigmas_type") == "sigma_min" else 0.0
+
+    def spacing(self, usual: str) -> str:
+        """How times are spaced: as asked, as the config says, or as is usual."""
+        return "trailing" if self.trailing else str(self.config.get("timestep_spacing", usual))
+
+    def levels(self, times: NDArray[Any]) -> Levels:
+        """The levels of training times."""
+        return np.array([self.training.sigma(t) for t in times])
+
+
+def _builder(sampler: str) -> Callable[[_Asked], Schedule]:
     if sampler in SIGMA_SAMPLERS:
-        spacing = spacing or config.get("timestep_spacing", "linspace")
-        return _sigma_schedule(training, config, sampler, steps, begin, strength, spacing, respaced)
+        return _sigma_schedule
     if sampler in SOLVERS:
-        spacing = spacing or config.get("timestep_spacing", "linspace")
-        return _solver_schedule(training, config, sampler, steps, begin, strength, spacing, respaced)
+        return _solver_schedule
     if sampler in DISTILLED:
-        return _distilled_schedule(training, config, sampler, steps, begin, strength)
-    return _ddim_schedule(training, config, sampler, steps, begin, strength, spacing)
+        return _distilled_schedule
+    return _ddim_schedule if sampler == "ddim" else _plms_schedule
 
 
 def _respacing(config: Mapping[str, Any], sampler: str, scheduler: str | None) -> str | None:
@@ -105,133 +165,102 @@ def _respace(levels: Levels, respaced: str, steps: int) -> Levels:
     return low + beta_quantiles(1 - np.linspace(0, 1, steps)) * (high - low)
 
 
-def _final(training: Training, config: Mapping[str, Any]) -> float:
-    return float(training.sigmas[0]) if config.get("final_sigmas_type") == "sigma_min" else 0.0
-
-
 def _single(levels: Levels) -> tuple[float, ...]:
     """Levels rounded to single precision, as upstream keeps them."""
     return tuple(float(level) for level in levels.astype(np.float32))
 
 
-def _sigma_schedule(
-    training: Training,
-    config: Mapping[str, Any],
-    sampler: str,
-    steps: int,
-    begin: int,
-    strength: float,
-    spacing: str,
-    respaced: str | None,
-) -> Schedule:
+def _sigma_schedule(asked: _Asked) -> Schedule:
     """Euler, Euler a, Heun, LMS, KDPM2 and KDPM2 a."""
-    times = _times(training, steps, spacing, int(config.get("steps_offset", 0))).astype(np.float32).astype(np.float64)
-    levels = np.array([training.sigma(t) for t in times])
-    if respaced:
-        levels = _respace(levels, respaced, steps)
-        times = np.array([training.time(level) for level in levels])
-        if respaced == "karras" and sampler in ("dpm2", "dpm2_a"):
+    spacing = asked.spacing("linspace")
+    times = _times(asked.training, asked.steps, spacing, asked.offset).astype(np.float32).astype(np.float64)
+    levels = asked.levels(times)
+    if asked.respaced:
+        levels = _respace(levels, asked.respaced, asked.steps)
+        times = np.array([asked.training.time(level) for level in levels])
+        if asked.respaced == "karras" and asked.sampler in ("dpm2", "dpm2_a"):
             times = times.round()
-    final = _final(training, config) if sampler == "euler" else 0.0
-    sigmas = _single(np.append(levels, final))
+    sigmas = _single(np.append(levels, asked.final if asked.sampler == "euler" else 0.0))
     # Upstream's first noise has the deviation of x itself with leading spacing, of the noise alone with the others.
     highest = max(sigmas)
-    pure = strength == 1
     scale = (highest**2 + 1) ** 0.5 if spacing == "leading" else highest
-    return Schedule(training, sigmas, _single(times), begin, noise_scale=scale if pure else sigmas[begin], pure=pure)
+    return Schedule(
+        asked.training,
+        sigmas,
+        _single(times),
+        asked.begin,
+        noise_scale=scale if asked.pure else sigmas[asked.begin],
+        pure=asked.pure,
+    )
 
 
-def _solver_schedule(
-    training: Training,
-    config: Mapping[str, Any],
-    sampler: str,
-    steps: int,
-    begin: int,
-    strength: float,
-    spacing: str,
-    respaced: str | None,
-) -> Schedule:
+def _solver_schedule(asked: _Asked) -> Schedule:
     """DPM-Solver++ and UniPC: whole times, one more than steps of which the last is not used."""
-    offset = int(config.get("steps_offset", 0))
-    if respaced:
-        levels = _respace(training.sigmas[::-1].astype(np.float32).astype(np.float64), respaced, steps)
-        times = np.array([training.time(level) for level in levels])
-        times = times.round() if respaced == "karras" else np.floor(times)
+    final = asked.final
+    if asked.respaced:
+        levels = asked.training.sigmas[::-1].astype(np.float32).astype(np.float64)
+        levels = _respace(levels, asked.respaced, asked.steps)
+        times = np.array([asked.training.time(level) for level in levels])
+        times = times.round() if asked.respaced == "karras" else np.floor(times)
+        if asked.sampler == "unipc" and final:
+            final = float(levels[-1])
     else:
-        if spacing == "linspace":
-            times = _times(training, steps + 1, spacing, 0).round()[:-1]
-        elif spacing == "leading":
-            times = _times(training, steps + 1, spacing, 0)[:-1] + offset
+        spacing = asked.spacing("linspace")
+        if spacing == "trailing":
+            times = _times(asked.training, asked.steps, spacing, 0)
         else:
-            times = _times(training, steps, spacing, 0)
-        levels = np.array([training.sigma(t) for t in times])
-    final = _final(training, config)
-    if respaced and sampler == "unipc" and final:
-        final = float(levels[-1])
-    return _preserving(training, np.append(levels, final), times, begin, strength, preserving=bool(final))
+            times = _times(asked.training, asked.steps + 1, spacing, 0).round()[:-1]
+            times = times + (asked.offset if spacing == "leading" else 0)
+        levels = asked.levels(times)
+    return _preserving(asked, np.append(levels, final), times, ends_noisy=final > 0)
 
 
-def _distilled_schedule(
-    training: Training, config: Mapping[str, Any], sampler: str, steps: int, begin: int, strength: float
-) -> Schedule:
+def _distilled_schedule(asked: _Asked) -> Schedule:
     """LCM and TCD: times picked from those of the distillation (Luo et al. 2023, Zheng et al. 2024)."""
-    original = int(config.get("original_inference_steps") or 50)
-    if steps > original:
-        raise RequestError(f"{sampler} was distilled with {original} steps; {steps} are too many")
-    distilled = (np.arange(1, original + 1) * (training.steps // original) - 1)[::-1]
-    times = distilled[np.floor(np.linspace(0, original, steps, endpoint=False)).astype(int)].astype(np.float64)
-    levels = np.array([training.sigma(t) for t in times])
-    final = training.sigma(0) if sampler == "tcd" else 0.0
-    return _preserving(training, np.append(levels, final), times, begin, strength, preserving=sampler == "tcd")
+    original = int(asked.config.get("original_inference_steps") or 50)
+    if asked.steps > original:
+        raise RequestError(f"{asked.sampler} was distilled with {original} steps; {asked.steps} are too many")
+    distilled = (np.arange(1, original + 1) * (asked.training.steps // original) - 1)[::-1]
+    times = distilled[np.floor(np.linspace(0, original, asked.steps, endpoint=False)).astype(int)]
+    final = asked.training.sigma(0) if asked.sampler == "tcd" else 0.0
+    return _preserving(asked, np.append(asked.levels(times), final), times, ends_noisy=final > 0)
 
 
-def _ddim_schedule(
-    training: Training,
-    config: Mapping[str, Any],
-    sampler: str,
-    steps: int,
-    begin: int,
-    strength: float,
-    spacing: str | None,
-) -> Schedule:
-    """DDIM and PLMS: each step goes back T // steps training times, wherever the next one begins."""
-    spacing = spacing or config.get("timestep_spacing", "leading")
-    times = _times(training, steps, spacing, int(config.get("steps_offset", 0))).round()
-    stride = training.steps // steps
-    one = bool(config.get("set_alpha_to_one", sampler == "ddim"))
-    below = 0.0 if one else training.sigma(0)
-    if sampler == "ddim":
-        targets = [training.sigma(t - stride) if t >= stride else below for t in times]
-        levels = np.array([training.sigma(t) for t in times])
-        schedule = _preserving(training, np.append(levels, targets[-1]), times, begin, strength, preserving=True)
-        return _with_targets(schedule, targets)
-    # PLMS asks twice at the second time, and its second answer leads there once more, from the first time.
-    calls = np.insert(times, 1, times[1]) if steps > 1 else times
-    targets = [training.sigma(t - stride) if t >= stride else below for t in calls]
-    levels = np.array([training.sigma(t) for t in calls])
-    schedule = _preserving(training, np.append(levels, targets[-1]), calls, begin, strength, preserving=True)
-    return _with_targets(schedule, targets, stride=stride)
+def _ddim_schedule(asked: _Asked) -> Schedule:
+    """DDIM: each step goes back T // steps training times, wherever the next one begins."""
+    times = _times(asked.training, asked.steps, asked.spacing("leading"), asked.offset).round()
+    targets = _back(asked, times, usual_one=True)
+    schedule = _preserving(asked, np.append(asked.levels(times), targets[-1]), times, ends_noisy=True)
+    return replace(schedule, targets=targets)
 
 
-def _preserving(
-    training: Training, levels: Levels, times: NDArray[Any], begin: int, strength: float, *, preserving: bool
-) -> Schedule:
+def _plms_schedule(asked: _Asked) -> Schedule:
+    """PLMS: as DDIM, but it asks twice at the second time."""
+    times = _times(asked.training, asked.steps, asked.spacing("leading"), asked.offset).round()
+    calls = np.insert(times, 1, times[1]) if asked.steps > 1 else times
+    targets = _back(asked, calls, usual_one=False)
+    schedule = _preserving(asked, np.append(asked.levels(calls), targets[-1]), calls, ends_noisy=True)
+    return replace(schedule, targets=targets, stride=asked.training.steps // asked.steps)
+
+
+def _back(asked: _Asked, times: NDArray[Any], *, usual_one: bool) -> tuple[float, ...]:
+    """The levels T // steps training times before these; below the first time, 0 or the first's own level."""
+    stride = asked.training.steps // asked.steps
+    one = bool(asked.config.get("set_alpha_to_one", usual_one))
+    below = 0.0 if one else asked.training.sigma(0)
+    return _single(np.array([asked.training.sigma(t - stride) if t >= stride else below for t in times]))
+
+
+def _preserving(asked: _Asked, levels: Levels, times: NDArray[Any], *, ends_noisy: bool) -> Schedule:
     """A schedule of a variance-preserving scheduler: its first noise has the deviation of x itself."""
     sigmas = _single(levels)
-    pure = strength == 1
-    scale = (sigmas[begin] ** 2 + 1) ** 0.5 if pure else sigmas[begin]
-    return Schedule(training, sigmas, _single(times), begin, noise_scale=scale, pure=pure, preserving=preserving)
-
-
-def _with_targets(schedule: Schedule, targets: list[float], *, stride: int | None = None) -> Schedule:
+    first = sigmas[asked.begin]
     return Schedule(
-        schedule.training,
-        schedule.sigmas,
-        schedule.times,
-        schedule.begin,
-        targets=_single(np.array(targets)),
-        stride=stride,
-        noise_scale=schedule.noise_scale,
-        pure=schedule.pure,
-        preserving=schedule.preserving,
+        asked.training,
+        sigmas,
+        _single(times.astype(np.float64)),
+        asked.begin,
+        noise_scale=(first**2 + 1) ** 0.5 if asked.pure else first,
+        pure=asked.pure,
+        preserving=ends_noisy,
     )
