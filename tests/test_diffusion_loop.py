@@ -468,6 +468,16 @@ def test_linear_layers_over_the_batch_give_each_row_the_bits_it_has_alone(width:
     assert torch.equal(together, alone)
 
 
+def test_exact_mode_does_not_batch_on_more_threads():
+    """There other products depend on the row count too."""
+    denoiser = UNetDenoiser(unet(torch.bfloat16), prediction="v", key="net", exact=True)
+    torch.set_num_threads(2)
+    try:
+        assert denoiser.rows_at_once == 1
+    finally:
+        torch.set_num_threads(1)
+
+
 def test_exact_mode_computes_what_the_fast_one_does():
     for number in range(3):
         exact, fast = solo(torch.float32, True, number), solo(torch.float32, False, number)
