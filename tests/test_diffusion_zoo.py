@@ -228,6 +228,21 @@ def test_a_variant_of_a_folder_is_taken_when_asked_for(tmp_path: Path, vocabular
     zoo.load(models.find(str(folder)))
 
 
+@pytest.mark.parametrize("variant", [None, "fp16"])
+def test_weights_in_several_files_are_put_together(variant: str | None, tmp_path: Path, vocabulary: Path) -> None:
+    plan = TINY["sd1"]
+    single = zoo.load(found(saved(tmp_path, plan), plan, vocabulary))
+    folder = as_folder(single, tmp_path / "config", tmp_path / "folder")
+    (folder / "unet" / "diffusion_pytorch_model.safetensors").unlink()
+    single.unet.save_pretrained(folder / "unet", max_shard_size="100KB", variant=variant)
+    assert len(list((folder / "unet").glob("*-of-*.safetensors"))) > 1
+    assert _same(zoo.load(models.find(str(folder), variant=variant)).unet, single.unet)
+    index = next((folder / "unet").glob("*.index*.json"))
+    index.write_text(index.read_text().replace('"diffusion', '"../diffusion'))
+    with pytest.raises(ModelError, match="lists no shards beside it"):
+        zoo.load(models.find(str(folder), variant=variant))
+
+
 def test_a_half_precision_file_keeps_or_widens(tmp_path: Path, vocabulary: Path) -> None:
     plan = TINY["sdxl"]
     ref = found(saved(tmp_path, plan, dtype=torch.float16), plan, vocabulary)

@@ -508,6 +508,11 @@ def test_choosing_among_a_repository_s_files() -> None:
         names("README.md")
     shards = ["diffusion_pytorch_model-00001-of-00002.safetensors", "diffusion_pytorch_model.safetensors.index.json"]
     assert names(*shards, "config.json") == ["config.json", *shards]
+    half = [
+        "diffusion_pytorch_model.fp16-00001-of-00002.safetensors",
+        "diffusion_pytorch_model.safetensors.index.fp16.json",
+    ]
+    assert names(*shards, *half, "config.json") == ["config.json", *half]
     both = ["unet/diffusion_pytorch_model.fp16.safetensors", "unet/diffusion_pytorch_model.safetensors"]
     assert names("model_index.json", *both, variant="") == ["model_index.json", both[1]]
     assert names("model_index.json", *both) == ["model_index.json", both[0]]

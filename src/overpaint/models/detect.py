@@ -19,7 +19,8 @@ from .values import FAMILIES, Family, Form, Kind, ModelError, Precision, Predict
 
 UNET = "model.diffusion_model."
 _WEIGHTS = re.compile(
-    r"(?:diffusion_pytorch_)?model(?:\.(?P<variant>[A-Za-z0-9_]+))?\.(?:safetensors|bin)(?:\.index\.json)?"
+    r"(?:diffusion_pytorch_model|pytorch_model|model)(?:\.(?P<variant>\w+))?"
+    r"\.(?:safetensors|bin)(?:\.index(?:\.(?P<sharded>\w+))?\.json)?"
 )
 _WIDTHS: dict[int, Family] = {768: "sd1", 1024: "sd2", 2048: "sdxl"}
 _PRECISIONS: dict[str, Precision] = {
@@ -257,12 +258,10 @@ def weights_in(folder: Path) -> dict[str, dict[Form, Path]]:
     """The sets of weights of one component's folder: by variant ("" is the plain one), then by form."""
     found: dict[str, dict[Form, Path]] = {}
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        match = _WEIGHTS.fullmatch(
-            path.name.replace("pytorch_model.", "model.") if "diffusion" not in path.name else path.name
-        )
+        match = _WEIGHTS.fullmatch(path.name)
         if match and path.is_file():
             form: Form = "pickle" if ".bin" in path.name else "safetensors"
-            found.setdefault(match["variant"] or "", {})[form] = path
+            found.setdefault(match["variant"] or match["sharded"] or "", {})[form] = path
     return found
 
 

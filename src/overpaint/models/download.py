@@ -71,7 +71,7 @@ def choose(files: Iterable[Remote], *, variant: str | None = None, pickles: bool
     """
     kept = [one for one in files if PurePosixPath(one.path).parts[0] not in _UNUSED]
     pipeline = any(one.path == "model_index.json" for one in kept)
-    weights = [one for one in kept if one.path.endswith((*ENDINGS, ".index.json")) and ("/" in one.path) == pipeline]
+    weights = [one for one in kept if _weighs(one.path) and ("/" in one.path) == pipeline]
     folders = sorted({str(PurePosixPath(one.path).parent) for one in weights})
     chosen: list[Remote] = []
     for folder in folders:
@@ -80,8 +80,13 @@ def choose(files: Iterable[Remote], *, variant: str | None = None, pickles: bool
     if not any(one.path.endswith(ENDINGS) for one in chosen):
         what = "no weights" if not weights else "weights as pickles only (--allow-pickle takes them)"
         raise ModelError(f"this repository has {what}")
-    texts = [one for one in kept if _text(one.path) and not one.path.endswith(".index.json")]
+    texts = [one for one in kept if _text(one.path) and not _weighs(one.path)]
     return tuple(sorted({*chosen, *texts}, key=lambda one: one.path))
+
+
+def _weighs(path: str) -> bool:
+    """Whether a file is of weights, or lists the shards that are."""
+    return path.endswith(ENDINGS) or re.search(r"\.index(\.\w+)?\.json$", path) is not None
 
 
 def _text(path: str) -> bool:
@@ -96,12 +101,12 @@ def _set_of(files: list[Remote], variant: str | None, *, pickles: bool) -> list[
     """One set of weights out of a folder's: safetensors before pickles, the variant if there is one."""
     safe = [one for one in files if ".safetensors" in one.path]
     pool = safe or (files if pickles else [])
-    half = [one for one in pool if ".fp16." in one.path or "-fp16" in one.path]
+    half = [one for one in pool if re.search(r"[.-]fp16[.-]", one.path)]
     plain = [one for one in pool if not re.search(r"\.(fp16|non_ema|ema)\.", one.path) and one not in half]
     if variant == "":
         found = plain
     elif variant is not None:
-        found = [one for one in pool if f".{variant}." in one.path] or plain
+        found = [one for one in pool if re.search(rf"[.-]{re.escape(variant)}[.-]", one.path)] or plain
     else:
         found = half or plain
     names = {PurePosixPath(one.path).name for one in found}

@@ -132,7 +132,7 @@ def _compressed(path: Path) -> Vocabulary:
     """OpenAI's list of merges, from which the tokens follow: bytes, bytes at a word's end, merges, marks."""
     with gzip.open(path, "rt", encoding="utf-8") as file:
         lines = file.read(50_000_000).splitlines()
-    merges = _pairs(lines[1:])[:_MERGES]
+    merges = _pairs(lines[1 : _MERGES + 1])
     bytes_ = byte_letters()
     names = [*bytes_, *(f"{one}</w>" for one in bytes_), *(left + right for left, right in merges), START, END]
     return Vocabulary({name: number for number, name in enumerate(names)}, merges, path)

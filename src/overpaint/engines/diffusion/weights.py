@@ -17,7 +17,7 @@ Tensors = Mapping[str, torch.Tensor]
 def read_tensors(path: Path, *, allow_pickle: bool = False) -> dict[str, torch.Tensor]:
     """The tensors of a file by name; of a training checkpoint, those of its `state_dict`.
 
-    A file `NAME.index.json` stands for the shards that it lists.
+    A file `NAME.index.json` (or `NAME.index.VARIANT.json`) stands for the shards that it lists.
 
     Args:
         path: The file.
@@ -27,7 +27,7 @@ def read_tensors(path: Path, *, allow_pickle: bool = False) -> dict[str, torch.T
     Raises:
         ModelError: Not a file of weights, cut short, damaged, would run code, or a pickle that was not allowed.
     """
-    if path.name.endswith(".index.json"):
+    if path.suffix == ".json" and ".index." in path.name:
         return _shards(path, allow_pickle=allow_pickle)
     table = read_table(path)
     try:
