@@ -86,6 +86,11 @@ def test_v_prediction_of_other_families_is_marked(tmp_path: Path) -> None:
     assert detect(header_only(tmp_path / "noob-vpred.safetensors", layout)).prediction == "v"
 
 
+def test_a_stray_tensor_does_not_make_a_checkpoint_a_lora(tmp_path: Path) -> None:
+    layout = checkpoints.layout(TINY["sd1"]) | {"left.over.lora_down.weight": (4, 4)}
+    assert detect(header_only(tmp_path / "a.safetensors", layout)).what == "checkpoint"
+
+
 def test_the_user_knows_better(tmp_path: Path) -> None:
     path = header_only(tmp_path / "a.safetensors", checkpoints.layout(TINY["sd2"]))
     assert models.find(str(path), prediction="epsilon").kind.prediction == "epsilon"
@@ -114,6 +119,11 @@ PARTS: dict[str, tuple[dict[str, Shape], str, str]] = {
     "embedding": ({"emb_params": (8, 768)}, "embedding", "textual inversion"),
     "embedding of SDXL": ({"clip_l": (8, 768), "clip_g": (8, 1280)}, "embedding", "SDXL textual inversion"),
     "controlnet": ({"control_model.input_hint_block.0.weight": (16, 3, 3, 3)}, "controlnet", "ControlNet"),
+    "controlnet with its base": (
+        checkpoints.layout(TINY["sd1"]) | {"control_model.x": (1,)},
+        "controlnet",
+        "ControlNet",
+    ),
     "controlnet of diffusers": (
         {"controlnet_cond_embedding.conv_in.weight": (16, 3, 3, 3)},
         "controlnet",
@@ -145,6 +155,7 @@ def test_parts_are_told_and_named_when_given_as_a_checkpoint(name: str, tmp_path
         ({"anything": (3,)}, "no checkpoint of a known kind: its weights have no names that are known"),
         ({}, "no checkpoint of a known kind"),
         (checkpoints.layout(dataclasses.replace(TINY["sd1"], channels=8)), "InstructPix2Pix"),
+        (checkpoints.layout(TINY["sdxl"]) | {"edm_mean": (4,)}, "Playground 2.5"),
         (checkpoints.layout(dataclasses.replace(TINY["sdxl"], label=2560)), "refiner of SDXL"),
     ],
 )

@@ -86,7 +86,7 @@ def of_table(table: Table, path: Path) -> Kind:
     names, form = table.tensors, table.form
     precision = _precision(names)
     plain = Kind("other", form, precision=precision)
-    for look in (_lora, _embedding, _controlnet, _ldm, _unet, _autoencoder, _text_encoder):
+    for look in (_controlnet, _ldm, _lora, _embedding, _unet, _autoencoder, _text_encoder):
         found = look(table, path, plain)
         if found is not None:
             return found
@@ -138,6 +138,8 @@ def _ldm_family(names: Mapping[str, TensorInfo], channels: int) -> tuple[Family,
     family: Family = "sdxl" if label is not None else "sd1" if convolved else "sd2"
     if label is not None and label.shape[1] == 2560:
         return family, "the refiner of SDXL; use the base or an inpainting model"
+    if "edm_mean" in names:
+        return family, "Playground 2.5, whose noise schedule (EDM) is not known here"
     if channels not in (4, 9):
         made = {8: "InstructPix2Pix", 5: "depth-to-image", 7: "an upscaler"}.get(channels, "something else")
         return family, f"a {FAMILIES[family]} model made for {made}: its U-Net takes {channels} channels, not 4 or 9"
