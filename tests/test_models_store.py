@@ -461,8 +461,11 @@ class Pages(BaseHTTPRequestHandler):
         pass
 
 
-def test_the_hub_s_own_interface_is_spoken(remote: Path) -> None:
+def test_the_hub_s_own_interface_is_spoken(remote: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from overpaint.models.download import HuggingFace
+
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
 
     class Mine(Pages):
         folder, asked = remote, []
