@@ -5,7 +5,9 @@ OverpaintError
 │   ├── PictureError        unreadable, unsupported, too large, of another kind than its name says
 │   ├── MaskError           another size, empty, outside, not a mask
 │   ├── RequestError        unknown key, a value out of its range, a combination without a meaning
-│   └── RecordError         a record or sidecar that can't be read
+│   ├── RecordError         a record or sidecar that can't be read
+│   └── ModelError          a model that is not here, damaged, of another kind, or not safe to read
+├── DownloadError           the hub can't be reached, or did not send what it said
 ├── EngineError             the engine failed while it painted
 │   └── UnknownEngineError  no engine has this name
 ├── OutputError             exists already, can't be written, can't hold what was asked
@@ -41,6 +43,14 @@ class RequestError(InputError):
 
 class RecordError(InputError):
     """A record of an edit can't be read."""
+
+
+class ModelError(InputError):
+    """A model is not here, damaged, of another kind than needed, or not safe to read."""
+
+
+class DownloadError(OverpaintError):
+    """The hub can't be reached, or did not send what it said."""
 
 
 class EngineError(OverpaintError):

@@ -5,14 +5,16 @@
 
 from __future__ import annotations
 
+from overpaint.errors import DownloadError, ModelError
+
 from .catalogue import CATALOGUE, Listed, listed
 from .configs import config_folder, scheduler_config, unet_config
 from .detect import detect, read_json, require, weights_in
-from .download import DownloadError, get
+from .download import get
 from .headers import Table, TensorInfo, read_table
 from .places import home, hub_snapshot, store_folder
 from .store import Entry, Note, add, entries, entry, find, find_part, remove, verify
-from .values import FAMILIES, Family, Kind, ModelError, ModelRef, Prediction
+from .values import FAMILIES, Family, Kind, ModelRef, Prediction
 from .verify import digest, known_digest
 from .vocabulary import Vocabulary, find_vocabulary, read_vocabulary
 

@@ -14,8 +14,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from overpaint.errors import ModelError
+
 from .headers import Table, TensorInfo, read_table
-from .values import FAMILIES, Family, Form, Kind, ModelError, Precision, Prediction, What
+from .values import FAMILIES, Family, Form, Kind, Precision, Prediction, What
 
 UNET = "model.diffusion_model."
 _WEIGHTS = re.compile(

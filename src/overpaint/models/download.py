@@ -14,20 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
-from overpaint.errors import OutputError, OverpaintError
+from overpaint.errors import DownloadError, ModelError, OutputError
 
 from .catalogue import LICENCES, listed
 from .detect import detect
 from .places import ENDINGS, file_name, hub_parts, store_folder
 from .store import Entry, Note, discard, entry, licence_of, write_note, writing
-from .values import ModelError
 from .verify import digest
 
 _UNUSED = ("safety_checker", "vae_1_0", "feature_extractor", "image_encoder", "onnx", "openvino", "flax", "coreml")
-
-
-class DownloadError(OverpaintError):
-    """The hub can't be reached, or did not send what it said."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,9 @@ from math import prod
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
-from .values import Form, ModelError
+from overpaint.errors import ModelError
+
+from .values import Form
 
 _SIZES = {"F64": 8, "I64": 8, "U64": 8, "F32": 4, "I32": 4, "U32": 4, "F16": 2, "BF16": 2, "I16": 2, "U16": 2}
 _STORAGES = {

@@ -7,7 +7,7 @@ import re
 import sys
 from pathlib import Path
 
-from .values import ModelError
+from overpaint.errors import ModelError
 
 ENDINGS = (".safetensors", ".ckpt", ".pt", ".pth", ".bin")
 """Of files of weights."""

@@ -13,12 +13,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from overpaint.errors import OutputError, did_you_mean
+from overpaint.errors import ModelError, OutputError, did_you_mean
 
 from .catalogue import CATALOGUE, LICENCES, listed
 from .detect import detect, require
 from .places import ENDINGS, file_name, further_folders, hub_names, hub_parts, hub_snapshot, store_folder
-from .values import Kind, ModelError, ModelRef, Prediction
+from .values import Kind, ModelRef, Prediction
 from .verify import check, digest, forget, known_digest, size_of
 
 Origin = Literal["store", "hub", "folder", "path"]

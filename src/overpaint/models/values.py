@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from overpaint.errors import InputError
-
 Family = Literal["sd1", "sd2", "sdxl"]
 Prediction = Literal["epsilon", "v"]
 What = Literal["checkpoint", "unet", "vae", "tiny-vae", "lora", "embedding", "controlnet", "text-encoder", "other"]
@@ -28,10 +26,6 @@ _NAMES: dict[What, str] = {
     "text-encoder": "text encoder",
     "other": "model of another kind",
 }
-
-
-class ModelError(InputError):
-    """A model is not here, damaged, of another kind than needed, or not safe to read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from overpaint.errors import ModelError
+
 from .headers import read_table
 from .places import home
-from .values import ModelError
 
 _CHUNK = 1 << 22
 _KEPT = 2000

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from overpaint.errors import ModelError
+
 from .places import hub_names, hub_snapshot, store_folder
-from .values import ModelError
 
 SIZE = 49_408
 START, END = "<|startoftext|>", "<|endoftext|>"
