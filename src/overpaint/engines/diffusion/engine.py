@@ -1,0 +1,283 @@
+"""The diffusion engine: canvases that came while others run join them in the same calls of the network."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import queue
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from overpaint.engines.base import Canvas, EngineCard, Monitor, Painted, ThreadedEngine
+from overpaint.errors import EngineError, OverpaintError
+from overpaint.frame import Context, SizeRules
+from overpaint.models import FAMILIES, ModelError, ModelRef, digest, unet_config
+
+from .canvas_latents import Prepared, prepare
+from .loop import advance
+from .networks import Budget, Networks, Set
+from .preview import Preview
+from .sample import Sample
+from .settings import Asked, DiffusionOptions, asked_of
+from .values import Conditioning, NotFiniteError
+from .zoo import load
+
+CELL = 8
+"""Pixels on the side of a latent cell, in every family."""
+
+AT_ONCE = 16
+"""Canvases in flight; more wait."""
+
+ROWS_OF_512 = {"cpu": 8, "cuda": 32}
+"""Rows of 512 x 512 pixels that one call may have, by device: what bounds its memory. Elsewhere as on a CPU."""
+
+
+def device_of(name: str) -> torch.device:
+    """The device of a name; "auto" is a GPU where there is one.
+
+    Raises:
+        EngineError: It is not there.
+    """
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        return torch.device("cuda" if there["cuda"] else "mps" if there["mps"] else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise EngineError(f"there is no device {name!r}; right would be auto, cpu, cuda or mps") from None
+    if not there.get(device.type, False):
+        raise EngineError(
+            f"the device {name!r} is not there; this machine has {', '.join(k for k in there if there[k])}"
+        )
+    return device
+
+
+def usual_dtype(device: torch.device) -> torch.dtype:
+    """What networks calculate in: half precision where the device has it.
+
+    On a CPU bf16 where it has instructions for it. On a GPU fp16, in which checkpoints are published, and which rounds
+    eight times finer than bf16; what overflows in it is done again in single precision.
+    """
+    if device.type == "cuda":
+        return torch.float16
+    if device.type == "cpu" and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()):
+        return torch.bfloat16
+    return torch.float32
+
+
+def card_of(ref: ModelRef) -> EngineCard:
+    """The card of a model; its configuration is looked at, and no weight is loaded.
+
+    Raises:
+        ModelError: It is no checkpoint, or can't be read.
+    """
+    kind = ref.kind
+    if kind.what != "checkpoint" or kind.family is None:
+        raise ModelError(f"{ref.name} is no checkpoint but a {kind.title}")
+    cells = int(unet_config(kind, ref.path if kind.form == "folder" else ref.config).get("sample_size") or 64)
+    native = cells * CELL
+    decides: list[Any] = [digest(ref.path), kind.prediction, kind.lcm, ref.variant]
+    decides += [None if one is None else digest(one) for one in (ref.vae, ref.config)]
+    return EngineCard(
+        name="diffusion",
+        title=f"{ref.name}: {FAMILIES[kind.family]}{', made for inpainting' if kind.inpainting else ''}",
+        kind="learned",
+        # Far beyond the size that it was trained at, a network repeats its subject.
+        sizes=SizeRules(native=native, multiple=CELL, maximum_area=native * native * 9 // 4, maximum_aspect=2.0),
+        context=Context(ratio=1.0, minimum=64, maximum=512),
+        takes_prompt=True,
+        colour_space="srgb",
+        options=DiffusionOptions,
+        licence="",
+        digest=hashlib.sha256(json.dumps(decides).encode()).hexdigest(),
+        references=("Rombach et al., High-resolution image synthesis with latent diffusion models, CVPR 2022",),
+    )
+
+
+class DiffusionEngine(ThreadedEngine):
+    """One checkpoint. Its worker thread takes all canvases in flight through the steps together."""
+
+    def __init__(
+        self,
+        ref: ModelRef,
+        *,
+        device: str = "auto",
+        dtype: torch.dtype | None = None,
+        threads: int | None = None,
+        budget: Budget | None = None,
+    ) -> None:
+        """Look at the model; its weights are loaded by the first canvas.
+
+        Args:
+            ref: From `overpaint.models.find`.
+            device: "auto", "cpu", "cuda", "cuda:1", "mps".
+            dtype: What networks calculate in; None: the device's usual.
+            threads: Of torch on a CPU, in the whole process; None leaves them as they are.
+            budget: Of what is kept; None: the usual.
+
+        Raises:
+            ModelError: It is no checkpoint, or can't be read.
+            EngineError: The device is not there.
+        """
+        super().__init__()
+        self.card = card_of(ref)
+        self.device = device_of(device)
+        self.dtype = dtype or usual_dtype(self.device)
+        self._ref = ref
+        self._threads = threads
+        self._budget = budget or Budget()
+        self._networks: Networks | None = None
+        self._ending = False
+
+    def close(self) -> None:
+        """Finish what is in flight, cancel what waits, end the thread and let the weights go."""
+        super().close()
+        self._networks = None
+
+    def _work(self) -> None:
+        if self._threads is not None:
+            torch.set_num_threads(self._threads)
+        flights: list[_Flight] = []
+        while not self._ending or flights:
+            flights += self._admitted(len(flights))
+            try:
+                advance([one.sample for one in flights], rows_at_once=self._rows(flights))
+            except Exception as error:
+                for one in flights:
+                    one.sample.fail(error)
+            flights = [one for one in flights if not self._landed(one)]
+
+    def _admitted(self, running: int) -> list[_Flight]:
+        """Canvases that wait, made ready; waits for one itself where none is running."""
+        begun: list[_Flight] = []
+        while not self._ending and running + len(begun) < AT_ONCE:
+            try:
+                job = self._jobs.get(block=running + len(begun) == 0)
+            except queue.Empty:
+                break
+            if job is None:
+                self._ending = True
+                break
+            canvas, monitor, future = job
+            if self._closed:
+                future.cancel()
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                flight = self._begun(canvas, monitor, future)
+            except Exception as error:
+                future.set_exception(_failure(error, canvas))
+            else:
+                begun += [] if flight is None else [flight]
+        return begun
+
+    def _begun(self, canvas: Canvas, monitor: Monitor, future: Future[Painted]) -> _Flight | None:
+        """A canvas made ready for the loop; None where it is painted already."""
+        monitor.check()
+        if self._networks is None:
+            loaded = load(self._ref, self.dtype)
+            self._networks = Networks(loaded, self.device, self._budget)
+        networks = self._networks
+        if canvas.size.width % networks.multiple or canvas.size.height % networks.multiple:
+            raise EngineError(f"a canvas of {canvas.size} has sides that are no multiples of {networks.multiple}")
+        asked = asked_of(canvas, networks.loaded.family, networks.loaded.scheduler_config)
+        if asked.plan.schedule().steps == 0:
+            monitor.progress(1, 1)
+            future.set_result(Painted(canvas.pixels.copy()))
+            return None
+        chosen = networks.set_for(asked)
+        texts = networks.conditionings(chosen, asked, canvas.size)
+        return _Flight(networks, canvas, monitor, future, asked, chosen, texts)
+
+    def _landed(self, flight: _Flight) -> bool:
+        """Whether a flight has ended, well or not; those that have not show what they have so far."""
+        if not flight.future.running():
+            return True
+        try:
+            if not flight.sample.done:
+                flight.show()
+                return False
+            if isinstance(flight.sample.error, NotFiniteError) and flight.networks.half and not flight.wide:
+                flight.begin(wide=True)
+                return False
+            flight.future.set_result(flight.painted())
+        except Exception as error:
+            flight.future.set_exception(_failure(error, flight.canvas))
+        return True
+
+    def _rows(self, flights: list[_Flight]) -> int:
+        area = max((one.canvas.size.area for one in flights), default=1)
+        return max(2, ROWS_OF_512.get(self.device.type, ROWS_OF_512["cpu"]) * 512 * 512 // area)
+
+
+@dataclass(eq=False)
+class _Flight:
+    """A canvas on its way through the steps."""
+
+    networks: Networks
+    canvas: Canvas
+    monitor: Monitor
+    future: Future[Painted]
+    asked: Asked
+    chosen: Set
+    texts: tuple[Conditioning, Conditioning]
+
+    def __post_init__(self) -> None:
+        self._preview: Preview | None = None
+        self._shown = 0
+        self.begin()
+
+    def begin(self, *, wide: bool = False) -> None:
+        """From the first step; `wide` in single precision."""
+        self.wide = wide
+        loaded = self.networks.loaded
+        prepared = prepare(self.canvas, self.asked, loaded.channels, self.networks.encode, self.monitor)
+        if self.monitor.wants_previews:
+            self._preview = self._preview or _preview(prepared, self.canvas)
+        self.sample = Sample(
+            self.networks.denoiser(self.chosen, exact=self.asked.exact, wide=wide),
+            self.asked.plan,
+            prepared.latents,
+            positive=self.texts[0],
+            negative=self.texts[1],
+            noise=prepared.noise,
+            guidance=self.asked.guidance,
+            monitor=self.monitor,
+        )
+
+    def show(self) -> None:
+        """A preview of the latest step, once."""
+        estimate = self.sample.estimate
+        if self._preview is not None and estimate is not None and self.sample.step > self._shown:
+            self._shown = self.sample.step
+            self.monitor.preview(self._preview(estimate))
+
+    def painted(self) -> Painted:
+        """The finished picture. Nothing of the original was pasted into it, so that it is its own evidence."""
+        latents = self.sample.result()
+        self.monitor.check()
+        pixels = self.networks.decode(latents)
+        return Painted(pixels, evidence=pixels)
+
+
+def _preview(prepared: Prepared, canvas: Canvas) -> Preview | None:
+    return None if prepared.shown is None else Preview(*prepared.shown, canvas.mask)
+
+
+def _failure(error: Exception, canvas: Canvas) -> Exception:
+    """What the one who waits is told: errors of the house as they are, others with the canvas that they came with."""
+    if isinstance(error, EngineError) and isinstance(error.__cause__, (MemoryError, RuntimeError)):
+        error = _memory(error.__cause__, canvas) or error
+    if isinstance(error, OverpaintError):
+        return error
+    failure = _memory(error, canvas) or EngineError(f"diffusion failed on a {canvas.size} canvas: {error}")
+    failure.__cause__ = error
+    return failure
+
+
+def _memory(error: BaseException, canvas: Canvas) -> EngineError | None:
+    short = isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error)
+    return EngineError(f"diffusion ran out of memory on a {canvas.size} canvas; paint a smaller one") if short else None

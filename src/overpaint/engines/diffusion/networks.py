@@ -1,0 +1,238 @@
+"""A loaded model at work on its device: autoencoder, text and U-Net, with LoRAs, caches, and a wider type for NaNs."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from overpaint.errors import RequestError
+from overpaint.geometry import Size
+from overpaint.models import entries, find_part
+from overpaint.prompt import Network, Prompt
+
+from .caches import ByteCache, bytes_of
+from .canvas_latents import Moments
+from .denoiser import UNetDenoiser
+from .inversion import Inversion, load_inversion
+from .lora import Lora, LoraUse, Merged, NetworkCache, merge, read_lora
+from .settings import Asked
+from .text import TextJob, TextSide, encode, plan_texts, read, text_side, time_ids_of
+from .values import Conditioning, NotFiniteError
+from .zoo import Loaded
+
+Pixels = NDArray[np.float32]
+
+TILED_ABOVE = 1024 * 1024
+"""Pixels from which an autoencoder works tile by tile: its memory grows by several kilobytes a pixel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Bytes that may be kept of what was worked out already.
+
+    Attributes:
+        texts: Of encoded prompts.
+        pictures: Of encoded pictures.
+        loras: Of LoRA files.
+        merged: Of weights that LoRAs changed.
+    """
+
+    texts: int = 64 << 20
+    pictures: int = 64 << 20
+    loras: int = 512 << 20
+    merged: int = 2 << 30
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Set:
+    """The networks that a prompt asks for: the model's, or a copy with LoRAs in it.
+
+    Attributes:
+        merged: U-Net and text encoders.
+        prompt: The prompt as read.
+        negative: The negative one, or None.
+    """
+
+    merged: Merged
+    prompt: Prompt
+    negative: Prompt | None
+
+
+class Networks:
+    """One model on one device. For one thread."""
+
+    def __init__(self, loaded: Loaded, device: torch.device, budget: Budget = Budget()) -> None:
+        """Take a model and move it to the device."""
+        self.loaded = loaded
+        self.device = device
+        for network in (loaded.unet, loaded.vae, *loaded.text_encoders):
+            network.to(device)
+        self._vaes = _Widening(loaded.vae)
+        self._wide: dict[str, Any] = {}
+        self._texts: ByteCache[Conditioning] = ByteCache(budget.texts, lambda c: bytes_of(c.context, c.pooled))
+        self._pictures: ByteCache[Moments] = ByteCache(budget.pictures, lambda m: bytes_of(m.mean, m.deviation))
+        self._loras: ByteCache[Lora] = ByteCache(
+            budget.loras, lambda lora: bytes_of(*(one for layer in lora.layers for one in layer.tensors.values()))
+        )
+        self._merged = NetworkCache(budget.merged)
+
+    @property
+    def multiple(self) -> int:
+        """Pixels on the side of a latent cell."""
+        config = self.loaded.vae.config
+        blocks = getattr(config, "block_out_channels", None) or config.encoder_block_out_channels
+        return int(2 ** (len(blocks) - 1))
+
+    def encode(self, pixels: Pixels) -> Moments:
+        """The latents of a picture (H, W, 3) in [0, 1]; kept by content."""
+        key = hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).hexdigest(), pixels.shape
+        return self._pictures.get(key, lambda: self._encoded(pixels))
+
+    def _encoded(self, pixels: Pixels) -> Moments:
+        x = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))[None].to(self.device) * 2 - 1
+        factor = float(self.loaded.vae.config.scaling_factor)
+
+        def work(vae: Any) -> tuple[torch.Tensor, ...]:
+            found = vae.encode(x.to(vae.dtype))
+            if not hasattr(found, "latent_dist"):
+                return (found.latents.float() * factor,)
+            return found.latent_dist.mean.float() * factor, found.latent_dist.std.float() * factor
+
+        return Moments(*self._vaes.run(work, tiled=_area(pixels) > TILED_ABOVE, what="the VAE's encoder"))
+
+    def decode(self, latents: torch.Tensor) -> Pixels:
+        """The picture (H, W, 3) in [0, 1] of latents (1, C, h, w), scaled as `encode` gives them."""
+        z = latents / float(self.loaded.vae.config.scaling_factor)
+        tiled = z.shape[2] * z.shape[3] * self.multiple**2 > TILED_ABOVE
+
+        def work(vae: Any) -> tuple[torch.Tensor, ...]:
+            return (vae.decode(z.to(vae.dtype)).sample.float(),)
+
+        (x,) = self._vaes.run(work, tiled=tiled, what="the VAE's decoder")
+        pixels = (x[0] / 2 + 0.5).clamp(0, 1).permute(1, 2, 0)
+        return np.ascontiguousarray(pixels.cpu().numpy(), dtype=np.float32)
+
+    def set_for(self, asked: Asked) -> Set:
+        """Read the texts, and put the LoRAs of their tags into the networks.
+
+        Raises:
+            RequestError: A prompt that can't be read, or tags that can't be used.
+            ModelError: A LoRA that is not here, or not for this model.
+        """
+        prompt = read(asked.prompt, asked.text)
+        negative = None if asked.negative is None else read(asked.negative, asked.text)
+        if negative is not None and negative.networks:
+            raise RequestError(f"<{negative.networks[0].kind}:...> belongs in the prompt, not in the negative prompt")
+        model = self.loaded
+        uses = [self._use(network) for network in prompt.networks]
+
+        def make() -> Merged:
+            return merge(model.unet, model.text_encoders, model.digest, uses, model.family)
+
+        return Set(self._merged.get(model.digest, uses, make), prompt, negative)
+
+    def _use(self, network: Network) -> LoraUse:
+        if network.kind == "hypernet":
+            raise RequestError(f"<hypernet:{network.name}> in the prompt: hypernetworks can't be used, LoRAs can")
+        path = find_part(network.name, "lora").path
+        stat = path.stat()
+        lora = self._loras.get((path, stat.st_size, stat.st_mtime_ns), lambda: read_lora(path, network.name))
+        return LoraUse(lora, unet=network.unet, text=network.te, ranks=network.dyn)
+
+    def conditionings(self, chosen: Set, asked: Asked, size: Size) -> tuple[Conditioning, Conditioning]:
+        """What the prompt and the negative prompt are to the network; the text encoders run for what is new."""
+        model, merged = self.loaded, chosen.merged
+        side = text_side(
+            model.family,
+            merged.text_encoders,
+            model.tokenizers,
+            merged.text_digest,
+            zero_negative=model.zero_negative,
+        )
+        inversions = _inversions(asked.prompt, asked.negative)
+        plan = plan_texts(side, chosen.prompt, chosen.negative, asked.text, inversions)
+        time_ids = time_ids_of(size, size).to(self.device) if model.family == "sdxl" else None
+
+        def conditioning(job: TextJob) -> Conditioning:
+            found = self._texts.get(job.key, lambda: self._text(side, job))
+            return replace(found, time_ids=time_ids)
+
+        return conditioning(plan.positive), conditioning(plan.negative)
+
+    def _text(self, side: TextSide, job: TextJob) -> Conditioning:
+        found = encode(side, job)
+        if _finite(found.context, found.pooled):
+            return found
+        if all(encoder.model.dtype == torch.float32 for encoder in side.encoders):
+            raise NotFiniteError("the text encoder gave numbers that are not finite: its weights are damaged")
+        wide = [replace(encoder, model=copy.deepcopy(encoder.model).float()) for encoder in side.encoders]
+        found = encode(replace(side, encoders=tuple(wide)), job)
+        if not _finite(found.context, found.pooled):
+            raise NotFiniteError("the text encoder gave numbers that are not finite, in single precision too")
+        return found
+
+    def denoiser(self, chosen: Set, *, exact: bool, wide: bool = False) -> UNetDenoiser:
+        """The U-Net of a set, in single precision with `wide`."""
+        unet, key = chosen.merged.unet, chosen.merged.unet_digest
+        if wide and unet.dtype != torch.float32:
+            if key not in self._wide:
+                self._wide = {key: copy.deepcopy(unet).float()}
+            unet = self._wide[key]
+        return UNetDenoiser(unet, prediction=self.loaded.prediction, key=(key, str(unet.dtype)), exact=exact)
+
+    @property
+    def half(self) -> bool:
+        """Whether the U-Net works in less than single precision, so that a wider type is left to try."""
+        return bool(self.loaded.unet.dtype != torch.float32)
+
+
+class _Widening:
+    """An autoencoder that works in single precision where its own type gives NaN or infinity."""
+
+    def __init__(self, vae: Any) -> None:
+        self._vae = vae
+        self._wide: Any = None
+
+    def run(
+        self, work: Callable[[Any], tuple[torch.Tensor, ...]], *, tiled: bool, what: str
+    ) -> tuple[torch.Tensor, ...]:
+        found = self._with(self._vae, work, tiled)
+        if _finite(*found):
+            return found
+        if self._vae.dtype != torch.float32:
+            if self._wide is None:
+                self._wide = copy.deepcopy(self._vae).float()
+            found = self._with(self._wide, work, tiled)
+            if _finite(*found):
+                return found
+        raise NotFiniteError(f"{what} gave numbers that are not finite, in single precision too")
+
+    @staticmethod
+    def _with(vae: Any, work: Callable[[Any], tuple[torch.Tensor, ...]], tiled: bool) -> tuple[torch.Tensor, ...]:
+        (vae.enable_tiling if tiled else vae.disable_tiling)()
+        with torch.inference_mode():
+            return work(vae)
+
+
+def _finite(*tensors: torch.Tensor | None) -> bool:
+    return all(bool(torch.isfinite(one).all()) for one in tensors if one is not None)
+
+
+def _area(pixels: Pixels) -> int:
+    return int(pixels.shape[0] * pixels.shape[1])
+
+
+def _inversions(*texts: str | None) -> Sequence[Inversion]:
+    """The textual inversions of the store whose names stand in the texts."""
+    whole = "\n".join(text for text in texts if text).lower()
+    if not whole.strip():
+        return ()
+    here = [one for one in entries() if one.kind is not None and one.kind.what == "embedding"]
+    return [load_inversion(one.path, one.name) for one in here if one.name.lower() in whole]

@@ -1,0 +1,109 @@
+"""From a canvas's plain settings to the values that the loop and the text encoders take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from overpaint.engines.base import Canvas
+from overpaint.errors import RequestError
+from overpaint.request import MaskedContent
+
+from .guidance import Guidance
+from .names import parse_sampler
+from .sample import Plan
+from .text import Emphasis, TextFamily, TextSettings
+from .values import Dialect
+
+DIALECTS: tuple[Dialect, ...] = ("native", "diffusers")
+
+
+class DiffusionOptions(BaseModel):
+    """Options that only this engine knows."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    emphasis: Literal["original", "no_norm", "ignore", "none"] = Field(
+        default="original",
+        description="what weights in a prompt do: multiply and restore the mean, multiply, nothing, or stand as text",
+    )
+    eta: float | None = Field(
+        default=None, ge=0, le=1, description="how much noise a sampler renews at each step (its usual unless given)"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What one canvas asks for.
+
+    Attributes:
+        plan: How it is sampled.
+        guidance: How it is guided.
+        text: How its texts are read.
+        prompt: What is to be painted.
+        negative: What is not; None: nothing was said.
+        content: What the hole begins with.
+        exact: Whether its bits must not depend on its neighbours.
+    """
+
+    plan: Plan
+    guidance: Guidance
+    text: TextSettings
+    prompt: str
+    negative: str | None
+    content: MaskedContent
+    exact: bool
+
+
+def asked_of(canvas: Canvas, family: TextFamily, config: Mapping[str, Any]) -> Asked:
+    """Read a canvas's settings; what they leave open is as an ordinary request would have it.
+
+    Args:
+        canvas: Whose.
+        family: The model's.
+        config: The model's scheduler config.
+
+    Raises:
+        RequestError: A sampler, scheduler or dialect that is not there; numbers out of range.
+    """
+    given = {name: value for name, value in canvas.settings.items() if value is not None}
+    options = canvas.options if isinstance(canvas.options, DiffusionOptions) else DiffusionOptions()
+    dialect = given.get("dialect", "native")
+    if dialect not in DIALECTS:
+        raise RequestError(f"the dialect {dialect!r} is not one that this engine speaks; it has {', '.join(DIALECTS)}")
+    interval = tuple(given.get("guidance_interval", (0.0, 1.0)))
+    try:
+        guidance = Guidance(
+            float(given.get("guidance_scale", 7.5)),
+            (float(interval[0]), float(interval[1])),
+            float(given.get("guidance_rescale", 0.0)),
+        )
+    except ValueError as error:
+        raise RequestError(str(error)) from None
+    negative = str(given.get("negative_prompt", ""))
+    return Asked(
+        plan=Plan(
+            parse_sampler(str(given.get("sampler", "DPM++ 2M")), given.get("scheduler")),
+            int(given.get("steps", 25)),
+            float(given.get("strength", 1.0)),
+            dialect,
+            options.eta,
+            config,
+        ),
+        guidance=guidance,
+        text=_text(given.get("clip_skip"), options.emphasis, family, dialect),
+        prompt=str(given.get("prompt", "")),
+        negative=negative if negative.strip() else None,
+        content=given.get("masked_content", "original"),
+        exact=bool(given.get("exact", False)),
+    )
+
+
+def _text(clip_skip: int | None, emphasis: Emphasis, family: TextFamily, dialect: Dialect) -> TextSettings:
+    """A request counts layers from the last, which is 1, in every dialect; diffusers counts those that it skips."""
+    if clip_skip is not None and dialect == "diffusers":
+        clip_skip = max(0, clip_skip - (2 if family == "sdxl" else 1))
+    return TextSettings(clip_skip, emphasis, dialect)

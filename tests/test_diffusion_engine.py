@@ -1,0 +1,529 @@
+"""The diffusion engine from a checkpoint's folder to a picture: small random networks, every door but the published."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import warnings
+from concurrent.futures import Future
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from overpaint import Mask, Monitor, Studio, models
+from overpaint.engines.base import Canvas, Engine, Painted, paint
+from overpaint.engines.diffusion.caches import ByteCache
+from overpaint.engines.diffusion.canvas_latents import Moments, content_pixels, prepare
+from overpaint.engines.diffusion.engine import DiffusionEngine
+from overpaint.engines.diffusion.settings import asked_of
+from overpaint.errors import Cancelled, EngineError, RequestError
+from overpaint.geometry import Box, Size
+from overpaint.models import ModelError
+from overpaint.picture import from_array
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array:DeprecationWarning")  # in diffusers, under NumPy 2
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionInpaintPipeline, UNet2DConditionModel
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+SIDE = 64
+SCHEDULE = {
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "set_alpha_to_one": False,
+    "steps_offset": 1,
+    "clip_sample": False,
+}
+SETTINGS = {"prompt": "a (cat:1.3) and a dog", "negative_prompt": "dog", "steps": 4, "strength": 0.9}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def tokenizer_of() -> CLIPTokenizer:
+    """Bytes and two words."""
+    from tokenizers.pre_tokenizers import ByteLevel
+
+    symbols = sorted(ByteLevel.alphabet())
+    vocabulary = {symbol: i for i, symbol in enumerate(itertools.chain(symbols, (s + "</w>" for s in symbols)))}
+    merges = ["c a", "ca t</w>", "d o", "do g</w>"]
+    for name in [*(merge.replace(" ", "") for merge in merges), "<|startoftext|>", "<|endoftext|>"]:
+        vocabulary[name] = len(vocabulary)
+    pairs = [tuple(merge.split()) for merge in merges]
+    return CLIPTokenizer(vocab=vocabulary, merges=pairs, pad_token="<|endoftext|>", model_max_length=77)
+
+
+def checkpoint(folder: Path, channels: int) -> Path:
+    """A small Stable Diffusion 1.x with random weights, as diffusers and transformers write it."""
+    torch.manual_seed(channels)
+    tokenizer = tokenizer_of()
+    unet = UNet2DConditionModel(
+        sample_size=SIDE // 8,
+        in_channels=channels,
+        out_channels=4,
+        block_out_channels=(8, 16),
+        norm_num_groups=4,
+        layers_per_block=1,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        cross_attention_dim=16,
+        attention_head_dim=2,
+    )
+    vae = AutoencoderKL(
+        block_out_channels=(4, 4, 8, 8),
+        norm_num_groups=2,
+        layers_per_block=1,
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        latent_channels=4,
+        sample_size=SIDE,
+    )
+    text = CLIPTextModel(
+        CLIPTextConfig(
+            vocab_size=len(tokenizer), hidden_size=16, intermediate_size=24, num_hidden_layers=2,
+            num_attention_heads=2, max_position_embeddings=77, projection_dim=16, bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
+        )
+    )  # fmt: skip
+    with torch.no_grad():
+        for parameter in text.parameters():
+            parameter.add_(0.3 * torch.randn(parameter.shape))
+    unet.save_pretrained(folder / "unet")
+    vae.save_pretrained(folder / "vae")
+    text.save_pretrained(folder / "text_encoder")
+    tokenizer.save_pretrained(folder / "tokenizer")
+    DDIMScheduler(**SCHEDULE).save_pretrained(folder / "scheduler")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OVERPAINT_HOME", str(home / "overpaint"))
+        patch.setenv("HF_HUB_CACHE", str(home / "hub"))
+        yield {channels: checkpoint(home / f"sd1-{channels}", channels) for channels in (4, 9)}
+
+
+@pytest.fixture(scope="module")
+def engines(folders: dict[int, Path]):
+    held = {
+        channels: DiffusionEngine(models.find(str(folder)), device="cpu", dtype=torch.float32)
+        for channels, folder in folders.items()
+    }
+    yield held
+    for engine in held.values():
+        engine.close()
+
+
+@pytest.fixture(params=[4, 9])
+def engine(request: pytest.FixtureRequest, engines: dict[int, DiffusionEngine]) -> DiffusionEngine:
+    return engines[request.param]
+
+
+def pixels_of(seed: int = 0, height: int = SIDE, width: int = SIDE) -> np.ndarray:
+    """Smooth colours with some texture."""
+    rng = np.random.default_rng(seed)
+    coarse = torch.from_numpy(rng.random((1, 3, 4, 4), np.float32))
+    smooth = torch.nn.functional.interpolate(coarse, size=(height, width), mode="bilinear")[0].permute(1, 2, 0).numpy()
+    return np.clip(smooth + 0.1 * rng.random((height, width, 3), np.float32), 0, 1).astype(np.float32)
+
+
+def canvas_of(seed: int = 1, *, picture: int = 0, width: int = SIDE, **settings: object) -> Canvas:
+    mask = np.zeros((SIDE, width), np.float32)
+    mask[16:40, 24:48] = 1
+    return Canvas(pixels_of(picture, width=width), mask, seed, settings={**SETTINGS, **settings})
+
+
+def painted(engine: Engine, canvas: Canvas) -> np.ndarray:
+    return paint(engine, [canvas])[0].pixels
+
+
+def levels(one: np.ndarray, other: np.ndarray) -> float:
+    """The largest difference, in 255ths."""
+    return float(np.abs(one - other).max() * 255)
+
+
+# ---- what a canvas gets ----
+
+
+def test_the_same_seed_gives_the_same_pixels_and_another_others(engine):
+    one, same, other = (painted(engine, canvas_of(seed)) for seed in (5, 5, 6))
+    assert np.array_equal(one, same)
+    assert levels(one, other) > 1
+
+
+def test_prompt_negative_prompt_and_guidance_change_what_is_painted(engine):
+    plain = painted(engine, canvas_of())
+    changes = [{"prompt": "a cat"}, {"negative_prompt": ""}, {"guidance_scale": 1.0}, {"guidance_rescale": 0.7}]
+    changes += [{"guidance_interval": (0.5, 1.0)}, {"clip_skip": 2}, {"sampler": "Euler a"}, {"scheduler": "Normal"}]
+    for change in changes:
+        assert not np.array_equal(painted(engine, canvas_of(**change)), plain), change
+
+
+def test_strength_0_gives_the_canvas_back(engine):
+    canvas = canvas_of(strength=0.0)
+    assert np.array_equal(painted(engine, canvas), canvas.pixels)
+
+
+def test_known_cells_keep_the_pictures_own_latents_and_the_decoded_whole_is_the_evidence(engine, monkeypatch):
+    painted(engine, canvas_of())
+    networks, decoded = engine._networks, []
+    decode = networks.decode
+    monkeypatch.setattr(networks, "decode", lambda latents: decoded.append(latents) or decode(latents))
+    canvas = canvas_of(masked_content="original")
+    result = paint(engine, [canvas])[0]
+    own = networks.encode(canvas.pixels).mean
+    same = (decoded[0] == own).all(dim=1)[0]
+    known = torch.ones(8, 8, dtype=torch.bool)
+    known[2:5, 3:6] = False
+    assert torch.equal(same, known)
+    assert np.array_equal(result.evidence, decode(decoded[0]))
+
+
+def test_two_canvases_at_once_are_as_one_at_a_time(engine):
+    canvases = [canvas_of(3), canvas_of(4, picture=2, sampler="Euler a", steps=6), canvas_of(5, width=SIDE + 16)]
+    alone = [painted(engine, canvas) for canvas in canvases]
+    for result, expected in zip(paint(engine, canvases), alone, strict=True):
+        assert levels(result.pixels, expected) < 1
+
+
+def test_a_canvas_that_comes_while_another_runs_joins_it(engines):
+    """It ends first, having fewer steps: the worker did not wait for the one before it."""
+    engine, ended = engines[4], []
+    started = threading.Event()
+
+    def watched(step: int, steps: int) -> None:
+        started.set()
+        if step == 1:
+            assert late_is_in.wait(20)
+
+    late_is_in = threading.Event()
+    long = engine.submit(canvas_of(1, steps=30), Monitor(on_progress=watched))
+    assert started.wait(20)
+    short = engine.submit(canvas_of(2, steps=2), Monitor())
+    long.add_done_callback(lambda _: ended.append("long"))
+    short.add_done_callback(lambda _: ended.append("short"))
+    late_is_in.set()
+    assert np.array_equal(short.result(30).pixels.shape, (SIDE, SIDE, 3))
+    long.result(30)
+    assert ended == ["short", "long"]
+
+
+def test_exact_mode_gives_the_same_bits_beside_any_neighbour(engines):
+    canvas = canvas_of(3, exact=True)
+    alone = painted(engines[9], canvas)
+    together = paint(engines[9], [canvas_of(8, exact=True, steps=7), canvas, canvas_of(9, exact=True, picture=4)])
+    assert np.array_equal(together[1].pixels, alone)
+
+
+# ---- progress, previews, cancellation ----
+
+
+def test_progress_and_previews_come_with_every_step(engine):
+    steps, previews = [], []
+    monitor = Monitor(lambda *at: steps.append(at), previews.append)
+    engine.submit(canvas_of(), monitor).result(30)
+    assert steps == [(k, 4) for k in range(1, 5)]
+    assert len(previews) == 3
+    assert all(p.shape == (8, 8, 3) and p.dtype == np.float32 and 0 <= p.min() <= p.max() <= 1 for p in previews)
+
+
+def test_a_cancelled_canvas_leaves_its_neighbours_alone(engine):
+    canvas = canvas_of(7)
+    expected = painted(engine, canvas)
+    monitor = Monitor(on_progress=lambda step, steps: step == 2 and monitor.cancel())
+    called_off = engine.submit(canvas_of(8, steps=9), monitor)
+    beside = engine.submit(canvas, Monitor())
+    with pytest.raises(Cancelled):
+        called_off.result(30)
+    assert levels(beside.result(30).pixels, expected) < 1
+
+
+@pytest.mark.parametrize("part", ["encode", "decode"])
+def test_nothing_is_encoded_or_decoded_once_it_is_called_off(engine, part, monkeypatch):
+    canvas = canvas_of(1, steps=2, picture=77 + len(part))
+    painted(engine, canvas_of())
+    monitor = Monitor()
+    if part == "encode":
+        monitor.cancel()
+    else:
+        # the last step's report comes before decoding
+        monitor = Monitor(on_progress=lambda step, steps: step == steps and monitor.cancel())
+    monkeypatch.setattr(engine._networks, part, lambda *_: pytest.fail("it went on"))
+    with pytest.raises(Cancelled):
+        engine.submit(canvas, monitor).result(30)
+
+
+def test_closing_cancels_what_waits_and_ends_what_runs(folders):
+    engine = DiffusionEngine(models.find(str(folders[4])), device="cpu", dtype=torch.float32)
+    inside, go_on = threading.Event(), threading.Event()
+
+    def held(step: int, steps: int) -> None:
+        inside.set()
+        go_on.wait(20)
+
+    running = engine.submit(canvas_of(steps=2), Monitor(on_progress=held))
+    assert inside.wait(20)
+    waiting: Future[Painted] = engine.submit(canvas_of(2), Monitor())
+    closing = threading.Thread(target=engine.close)
+    closing.start()
+    while not engine._closed:
+        pass
+    go_on.set()
+    closing.join(20)
+    assert running.result(1).pixels.shape == (SIDE, SIDE, 3)
+    assert waiting.cancelled()
+    with pytest.raises(EngineError, match="closed"):
+        engine.submit(canvas_of(), Monitor())
+
+
+# ---- what the hole begins with ----
+
+
+def begun(canvas: Canvas, channels: int = 4):
+    """Prepared with an autoencoder that is a mean over cells."""
+
+    def encode(pixels: np.ndarray) -> Moments:
+        means = pixels.reshape(SIDE // 8, 8, SIDE // 8, 8, 3).mean(axis=(1, 3)).transpose(2, 0, 1)
+        return Moments(torch.from_numpy(np.ascontiguousarray(means))[None])
+
+    return prepare(canvas, asked_of(canvas, "sd1", {}), channels, encode, Monitor()).latents
+
+
+def test_the_hole_begins_with_what_is_asked():
+    hole = np.s_[0, :, 2:5, 3:6]
+    content = {
+        name: begun(canvas_of(masked_content=name)).content
+        for name in ("original", "fill", "latent_noise", "latent_nothing", "exemplar")
+    }
+    for one, other in itertools.combinations(content.values(), 2):
+        assert not torch.equal(one[hole], other[hole])
+        kept = torch.ones(1, 3, 8, 8)
+        kept[hole] = 0
+        assert torch.equal(one * kept, other * kept)
+    assert content["latent_nothing"][hole].abs().max() == 0
+    noise = begun(Canvas(pixels_of(), np.ones((SIDE, SIDE), np.float32), settings={"masked_content": "latent_noise"}))
+    assert abs(float(noise.content.std()) - 1) < 0.2
+
+
+def test_fill_is_made_of_the_surroundings_alone():
+    canvas = canvas_of()
+    poisoned = Canvas(np.where(canvas.hole[..., None], np.float32(9), canvas.pixels), canvas.mask)
+    for content in ("fill", "exemplar"):
+        filled = content_pixels(poisoned, content, Monitor())
+        assert filled.max() <= canvas.pixels[~canvas.hole].max() + 1e-6
+        assert np.array_equal(filled[~canvas.hole], canvas.pixels[~canvas.hole])
+
+
+def test_nine_channels_see_a_binary_mask_and_a_grey_hole():
+    canvas = canvas_of()
+    soft = Canvas(canvas.pixels, canvas.mask * np.float32(0.2), settings=canvas.settings)
+    extra = begun(soft, 9).extra
+    assert set(extra[0, 0].unique().tolist()) == {0.0, 1.0}
+    assert (extra[0, 1:, 2:5, 3:6] == 0.5).all()
+    assert begun(soft).mask.max() == pytest.approx(0.2)
+
+
+# ---- diffusers' pipeline as the oracle ----
+
+
+@pytest.mark.parametrize("strength", [1.0, 0.6])
+@pytest.mark.parametrize("sampler", ["DDIM", "Euler a"])
+def test_the_dialect_of_diffusers_paints_what_its_pipeline_paints(engine, folders, sampler, strength):
+    import diffusers
+
+    channels = engine._ref.kind.channels
+    pipe = StableDiffusionInpaintPipeline(**pipeline_parts(folders[channels]))
+    pipe.set_progress_bar_config(disable=True)
+    if sampler == "Euler a":
+        pipe.scheduler = diffusers.EulerAncestralDiscreteScheduler.from_config(pipe.scheduler.config)
+    canvas = canvas_of(11)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected = pipe(
+            "a cat and a dog",
+            negative_prompt="dog",
+            image=torch.from_numpy(canvas.pixels.transpose(2, 0, 1))[None],
+            mask_image=torch.from_numpy(canvas.mask)[None, None],
+            height=SIDE,
+            width=SIDE,
+            strength=strength,
+            num_inference_steps=6,
+            guidance_scale=5.0,
+            generator=torch.Generator().manual_seed(11),
+            output_type="np",
+        ).images[0]
+    asked = {"sampler": sampler, "strength": strength, "steps": 6, "guidance_scale": 5.0, "prompt": "a cat and a dog"}
+    got = painted(engine, canvas_of(11, dialect="diffusers", scheduler="automatic", clip_skip=1, **asked))
+    assert levels(got, expected) < 0.1
+
+
+def pipeline_parts(folder: Path) -> dict[str, object]:
+    return {
+        "unet": UNet2DConditionModel.from_pretrained(folder / "unet").eval(),
+        "vae": AutoencoderKL.from_pretrained(folder / "vae").eval(),
+        "text_encoder": CLIPTextModel.from_pretrained(folder / "text_encoder").eval(),
+        "tokenizer": CLIPTokenizer.from_pretrained(folder / "tokenizer"),
+        "scheduler": DDIMScheduler.from_pretrained(folder / "scheduler"),
+        "safety_checker": None,
+        "feature_extractor": None,
+        "requires_safety_checker": False,
+    }
+
+
+# ---- half precision, caches, LoRAs ----
+
+
+def test_numbers_that_overflow_half_precision_are_done_again_in_single(folders, engines):
+    """Each part in turn is made to give infinity in fp16."""
+    expected = painted(engines[9], canvas_of())
+    engine = DiffusionEngine(models.find(str(folders[9])), device="cpu", dtype=torch.float16)
+    try:
+        plain = painted(engine, canvas_of())
+        model = engine._networks.loaded
+        broken = [model.unet.conv_out, model.vae.encoder.conv_out, model.vae.decoder.conv_out]
+        broken.append(model.text_encoders[0].get_input_embeddings())
+        handles = [
+            part.register_forward_hook(lambda _, __, out: out * (np.inf if out.dtype == torch.float16 else 1))
+            for part in broken
+        ]
+        again = painted(engine, canvas_of(prompt="a (cat:1.3) and a dog", picture=0, seed=1))
+        for handle in handles:
+            handle.remove()
+    finally:
+        engine.close()
+    assert levels(plain, expected) < 8
+    assert levels(again, expected) < 8
+
+
+def test_a_model_that_gives_no_numbers_at_all_is_an_error(folders):
+    engine = DiffusionEngine(models.find(str(folders[4])), device="cpu", dtype=torch.float32)
+    try:
+        painted(engine, canvas_of())
+        handle = engine._networks.loaded.unet.conv_out.register_forward_hook(lambda _, __, out: out * np.nan)
+        with pytest.raises(EngineError, match="not finite"):
+            painted(engine, canvas_of())
+        handle.remove()
+        assert np.isfinite(painted(engine, canvas_of())).all()
+    finally:
+        engine.close()
+
+
+def test_texts_and_pictures_are_encoded_once(engine, monkeypatch):
+    from overpaint.engines.diffusion import networks
+
+    painted(engine, canvas_of(1))
+    monkeypatch.setattr(networks, "encode", lambda *_: pytest.fail("the text was encoded again"))
+    monkeypatch.setattr(engine._networks, "_encoded", lambda *_: pytest.fail("the picture was encoded again"))
+    painted(engine, canvas_of(2))
+
+
+def test_a_cache_keeps_within_its_budget_what_was_used_last():
+    cache: ByteCache[str] = ByteCache(10, len)
+    made = []
+
+    def get(text: str) -> str:
+        return cache.get(text, lambda: made.append(text) or text)
+
+    for text in ("aaaa", "bbbb", "aaaa", "cccc", "aaaa", "bbbb", "d" * 11, "bbbb"):
+        assert get(text) == text
+        assert cache.bytes <= 10
+    assert made == ["aaaa", "bbbb", "cccc", "bbbb", "d" * 11]
+
+
+def test_a_lora_of_the_prompt_changes_its_own_canvas_alone(engines, folders):
+    from safetensors.torch import save_file
+
+    generator = torch.Generator().manual_seed(3)
+    layer = "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn2_to_k"
+    lora = {
+        f"{layer}.lora_down.weight": torch.randn(2, 16, generator=generator),
+        f"{layer}.lora_up.weight": torch.randn(16, 2, generator=generator),
+        f"{layer}.alpha": torch.tensor(2.0),
+    }
+    models.store_folder().mkdir(parents=True, exist_ok=True)
+    save_file(lora, models.store_folder() / "style.safetensors")
+    plain = painted(engines[4], canvas_of())
+    styled = canvas_of(prompt=f"{SETTINGS['prompt']}<lora:style:1>")
+    with_lora, beside = paint(engines[4], [styled, canvas_of()])
+    assert levels(with_lora.pixels, plain) > 1
+    assert levels(beside.pixels, plain) < 1
+    assert np.array_equal(painted(engines[4], canvas_of(prompt=f"{SETTINGS['prompt']}<lora:style:0>")), plain)
+    with pytest.raises(ModelError, match="stile"):
+        painted(engines[4], canvas_of(prompt="a cat <lora:stile:1>"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"sampler": "Eulr"}, "Eulr"),
+        ({"scheduler": "Karas"}, "Karas"),
+        ({"dialect": "webui"}, "webui"),
+        ({"prompt": "<hypernet:x:1>"}, "hypernet"),
+        ({"negative_prompt": "<lora:x:1>"}, "negative"),
+        ({"clip_skip": 12}, "clip_skip"),
+        ({"guidance_interval": (0.9, 0.1)}, "interval"),
+    ],
+)
+def test_what_can_not_be_done_is_one_clear_error_and_the_engine_goes_on(engines, settings, message):
+    with pytest.raises(RequestError, match=message):
+        painted(engines[4], canvas_of(**settings))
+    assert painted(engines[4], canvas_of()).shape == (SIDE, SIDE, 3)
+
+
+# ---- through the studio ----
+
+
+def photo(size: Size) -> object:
+    return from_array((pixels_of(5, size.height, size.width) * 255).round().astype(np.uint8))
+
+
+@pytest.mark.parametrize("channels", [4, 9])
+def test_an_object_is_replaced_and_nothing_else(folders, channels):
+    size = Size(150, 120)
+    picture, mask = photo(size), Mask.box(size, Box(60, 40, 90, 70))
+    ask = {"mask": mask, "intent": "replace", "model": str(folders[channels]), "prompt": "a dog", "steps": 3}
+    with Studio(device="cpu") as studio:
+        edited = studio.edit(picture, seed=4, **ask)
+        same, other = (studio.edit(picture, seed=seed, **ask) for seed in (4, 5))
+        engine = studio.engine("diffusion", str(folders[channels]))
+        assert engine.card.sizes.native == SIDE
+        assert edited.resolved.engine == "diffusion"
+        assert edited.resolved.engine_digest == engine.card.digest
+    before, after = picture.samples, edited.picture.samples
+    assert np.array_equal(after, same.picture.samples)
+    assert not np.array_equal(after, other.picture.samples)
+    reached = mask.grow(edited.reach + 1).values > 0
+    assert np.array_equal(after[~reached], before[~reached])
+    core = mask.values >= 0.5
+    assert (after[core] != before[core]).mean() > 0.5
+
+
+def test_strength_0_gives_the_picture_back(folders):
+    size = Size(96, 80)
+    picture, mask = photo(size), Mask.box(size, Box(30, 20, 60, 50))
+    with Studio(device="cpu") as studio:
+        ask = {"intent": "replace", "model": str(folders[4]), "prompt": "a dog", "strength": 0.0}
+        assert np.array_equal(studio.edit(picture, mask=mask, **ask).picture.samples, picture.samples)
+
+
+def test_a_model_that_is_not_here_is_told(folders, tmp_path):
+    size = Size(64, 64)
+    ask = {"mask": Mask.box(size, Box(20, 20, 40, 40)), "intent": "replace", "prompt": "a dog"}
+    with Studio() as studio:
+        with pytest.raises(ModelError, match="sd99"):
+            studio.edit(photo(size), model="sd99", **ask)
+        with pytest.raises(RequestError, match=r"telea.*diffusion"):
+            studio.edit(photo(size), model=str(folders[4]), engine="telea", **ask)
+        assert studio.edit(photo(size), model=str(folders[4]), steps=1, **ask).touched.any()
