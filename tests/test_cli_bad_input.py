@@ -70,7 +70,7 @@ TABLE: list[tuple[str, list[str], int, str]] = [
     ("no such mask", ["remove", *PHOTO, "--mask", "nowhere.png"], 2, "nowhere.png"),
     ("a text for a mask", ["remove", *PHOTO, "--mask", "text.png"], 2, "text.png"),
     ("unknown engine", ["remove", *PHOTO, "--mask", "mask.png", "--engine", "telae"], 2, "did you mean 'telea'?"),
-    ("a model", ["remove", *PHOTO, "--mask", "mask.png", "--model", "sd15"], 2, "no engine that loads checkpoints"),
+    ("a model", ["remove", *PHOTO, "--mask", "mask.png", "--model", "sd15"], 2, "overpaint models get sd15"),
     (
         "a prompt, but no engine for it",
         ["replace", *PHOTO, "--mask", "mask.png", "--prompt", "a"],

@@ -43,6 +43,9 @@ Device = Literal["auto", "cpu", "cuda", "mps"]
 WEIGHTLESS_DEFAULT = "exemplar"
 """The engine of intents that need no prompt, until a learned one is chosen."""
 
+CHECKPOINTS = "diffusion"
+"""The engine that a request for a model gets."""
+
 
 class Studio:
     """Engines at hand, and one door. Thread-safe; a context manager that gives the engines up at its end."""
@@ -74,12 +77,26 @@ class Studio:
         for engine in held.values():
             engine.close()
 
-    def engine(self, name: str) -> Engine:
-        """The engine of this name, made when it is first asked for. Raises UnknownEngineError."""
+    def engine(self, name: str, model: str | None = None) -> Engine:
+        """The engine of this name, made when it is first asked for; with a model, the one that paints with it.
+
+        Raises:
+            UnknownEngineError: There is none of this name.
+            ModelError: The model is not here, damaged or no checkpoint. Its weights are loaded when it paints.
+        """
+        key = name if model is None else f"{name} {model}"
         with self._lock:
-            if name not in self._engines:
-                self._engines[name] = engines.create(name)
-            return self._engines[name]
+            if key not in self._engines:
+                self._engines[key] = engines.create(name) if model is None else self._painter(model)
+            return self._engines[key]
+
+    def _painter(self, model: str) -> Engine:
+        from overpaint.models import find
+
+        ref = find(model)
+        from overpaint.engines.diffusion.engine import DiffusionEngine  # loads torch
+
+        return DiffusionEngine(ref, device=self.device, threads=self.threads)
 
     def add_engine(self, engine: Engine) -> None:
         """Use this engine under its card's name, without an entry point. The studio closes it."""
@@ -149,7 +166,9 @@ class Studio:
         ]
         clock.lap("prepare")
         monitor.check()
-        painted = paint(self.engine(name), [one.canvas for one in sheets], Shared(monitor, len(sheets)).parts)
+        painted = paint(
+            self.engine(name, request.model), [one.canvas for one in sheets], Shared(monitor, len(sheets)).parts
+        )
         clock.lap("paint")
         monitor.check()
         result, done = _assemble(scene, sheets, painted, resolved)
@@ -193,10 +212,12 @@ class Studio:
 
     def _engine_for(self, request: EditRequest, rule: IntentRule) -> tuple[str, EngineCard]:
         if request.model is not None:
-            raise RequestError(
-                f"the model {request.model!r} can't be used: no engine that loads checkpoints is installed. "
-                f"Engines: {', '.join(engines.names())}"
-            )
+            if request.engine not in (None, CHECKPOINTS):
+                raise RequestError(
+                    f"the engine {request.engine!r} loads no checkpoints, so that the model {request.model!r} can't be "
+                    f"used with it; right would be engine={CHECKPOINTS!r}, or no engine"
+                )
+            return CHECKPOINTS, self.engine(CHECKPOINTS, request.model).card
         if request.engine is not None:
             return request.engine, self.card(request.engine)
         if rule.prefers == "pixel" and not request.prompt:
