@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 import warnings
 from concurrent.futures import Future
 from pathlib import Path
@@ -27,8 +28,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array:DeprecationWarning")  # 
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionInpaintPipeline, UNet2DConditionModel
-    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+    import diffusers
+    from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 SIDE = 64
 SCHEDULE = {
@@ -63,10 +65,15 @@ def tokenizer_of() -> CLIPTokenizer:
     return CLIPTokenizer(vocab=vocabulary, merges=pairs, pad_token="<|endoftext|>", model_max_length=77)
 
 
-def checkpoint(folder: Path, channels: int) -> Path:
-    """A small Stable Diffusion 1.x with random weights, as diffusers and transformers write it."""
+def checkpoint(folder: Path, channels: int, family: str = "sd1") -> Path:
+    """A small model with random weights, as diffusers and transformers write it."""
     torch.manual_seed(channels)
     tokenizer = tokenizer_of()
+    xl = {
+        "addition_embed_type": "text_time",
+        "addition_time_embed_dim": 4,
+        "projection_class_embeddings_input_dim": 4 * 6 + 16,
+    }
     unet = UNet2DConditionModel(
         sample_size=SIDE // 8,
         in_channels=channels,
@@ -76,8 +83,10 @@ def checkpoint(folder: Path, channels: int) -> Path:
         layers_per_block=1,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-        cross_attention_dim=16,
-        attention_head_dim=2,
+        cross_attention_dim=32 if family == "sdxl" else 16,
+        attention_head_dim=2 if family == "sd1" else (1, 2),
+        use_linear_projection=family != "sd1",
+        **(xl if family == "sdxl" else {}),
     )
     vae = AutoencoderKL(
         block_out_channels=(4, 4, 8, 8),
@@ -88,42 +97,61 @@ def checkpoint(folder: Path, channels: int) -> Path:
         latent_channels=4,
         sample_size=SIDE,
     )
-    text = CLIPTextModel(
-        CLIPTextConfig(
-            vocab_size=len(tokenizer), hidden_size=16, intermediate_size=24, num_hidden_layers=2,
-            num_attention_heads=2, max_position_embeddings=77, projection_dim=16, bos_token_id=tokenizer.bos_token_id,
-            eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
-        )
-    )  # fmt: skip
-    with torch.no_grad():
-        for parameter in text.parameters():
-            parameter.add_(0.3 * torch.randn(parameter.shape))
     unet.save_pretrained(folder / "unet")
     vae.save_pretrained(folder / "vae")
-    text.save_pretrained(folder / "text_encoder")
-    tokenizer.save_pretrained(folder / "tokenizer")
-    DDIMScheduler(**SCHEDULE).save_pretrained(folder / "scheduler")
+    prediction = {"prediction_type": "v_prediction"} if family == "sd2" else {}
+    DDIMScheduler(**SCHEDULE, **prediction).save_pretrained(folder / "scheduler")
+    for number, kind in enumerate(
+        (CLIPTextModel, CLIPTextModelWithProjection) if family == "sdxl" else (CLIPTextModel,)
+    ):
+        text = kind(
+            CLIPTextConfig(
+                vocab_size=len(tokenizer), hidden_size=16, intermediate_size=24, num_hidden_layers=2,
+                num_attention_heads=2, max_position_embeddings=77, projection_dim=16,
+                bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
+                pad_token_id=tokenizer.pad_token_id,
+            )
+        )  # fmt: skip
+        with torch.no_grad():
+            for parameter in text.parameters():
+                parameter.add_(0.3 * torch.randn(parameter.shape))
+        text.save_pretrained(folder / ("text_encoder_2" if number else "text_encoder"))
+        tokenizer.save_pretrained(folder / ("tokenizer_2" if number else "tokenizer"))
     return folder
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+def every_folder(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, int], Path]:
     home = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OVERPAINT_HOME", str(home / "overpaint"))
         patch.setenv("HF_HUB_CACHE", str(home / "hub"))
-        yield {channels: checkpoint(home / f"sd1-{channels}", channels) for channels in (4, 9)}
+        yield {
+            (family, channels): checkpoint(home / f"{family}-{channels}", channels, family)
+            for family in ("sd1", "sd2", "sdxl")
+            for channels in (4, 9)
+        }
 
 
 @pytest.fixture(scope="module")
-def engines(folders: dict[int, Path]):
+def every_engine(every_folder: dict[tuple[str, int], Path]):
     held = {
-        channels: DiffusionEngine(models.find(str(folder)), device="cpu", dtype=torch.float32)
-        for channels, folder in folders.items()
+        key: DiffusionEngine(models.find(str(folder)), device="cpu", dtype=torch.float32)
+        for key, folder in every_folder.items()
     }
     yield held
     for engine in held.values():
         engine.close()
+
+
+@pytest.fixture(scope="module")
+def folders(every_folder: dict[tuple[str, int], Path]) -> dict[int, Path]:
+    return {channels: every_folder["sd1", channels] for channels in (4, 9)}
+
+
+@pytest.fixture(scope="module")
+def engines(every_engine: dict[tuple[str, int], DiffusionEngine]) -> dict[int, DiffusionEngine]:
+    return {channels: every_engine["sd1", channels] for channels in (4, 9)}
 
 
 @pytest.fixture(params=[4, 9])
@@ -189,6 +217,13 @@ def test_known_cells_keep_the_pictures_own_latents_and_the_decoded_whole_is_the_
     known[2:5, 3:6] = False
     assert torch.equal(same, known)
     assert np.array_equal(result.evidence, decode(decoded[0]))
+
+
+@pytest.mark.parametrize("family", ["sd2", "sdxl"])
+def test_every_family_paints(every_engine, family):
+    for channels in (4, 9):
+        one, other = (painted(every_engine[family, channels], canvas_of(seed)) for seed in (1, 2))
+        assert levels(one, other) > 1
 
 
 def test_two_canvases_at_once_are_as_one_at_a_time(engine):
@@ -279,7 +314,7 @@ def test_closing_cancels_what_waits_and_ends_what_runs(folders):
     closing = threading.Thread(target=engine.close)
     closing.start()
     while not engine._closed:
-        pass
+        time.sleep(0.001)
     go_on.set()
     closing.join(20)
     assert running.result(1).pixels.shape == (SIDE, SIDE, 3)
@@ -338,14 +373,36 @@ def test_nine_channels_see_a_binary_mask_and_a_grey_hole():
 # ---- diffusers' pipeline as the oracle ----
 
 
-@pytest.mark.parametrize("strength", [1.0, 0.6])
-@pytest.mark.parametrize("sampler", ["DDIM", "Euler a"])
-def test_the_dialect_of_diffusers_paints_what_its_pipeline_paints(engine, folders, sampler, strength):
-    import diffusers
-
-    channels = engine._ref.kind.channels
-    pipe = StableDiffusionInpaintPipeline(**pipeline_parts(folders[channels]))
+def pipeline(folder: Path, family: str):
+    parts = {
+        "unet": UNet2DConditionModel.from_pretrained(folder / "unet").eval(),
+        "vae": AutoencoderKL.from_pretrained(folder / "vae").eval(),
+        "text_encoder": CLIPTextModel.from_pretrained(folder / "text_encoder").eval(),
+        "tokenizer": CLIPTokenizer.from_pretrained(folder / "tokenizer"),
+        "scheduler": DDIMScheduler.from_pretrained(folder / "scheduler"),
+    }
+    if family == "sdxl":
+        parts["text_encoder_2"] = CLIPTextModelWithProjection.from_pretrained(folder / "text_encoder_2").eval()
+        parts["tokenizer_2"] = CLIPTokenizer.from_pretrained(folder / "tokenizer_2")
+        pipe = diffusers.StableDiffusionXLInpaintPipeline(**parts)
+    else:
+        parts |= {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
+        pipe = diffusers.StableDiffusionInpaintPipeline(**parts)
     pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+@pytest.mark.parametrize("negative", ["dog", ""])
+@pytest.mark.parametrize("strength", [1.0, 0.6])
+@pytest.mark.parametrize(
+    ("family", "channels", "sampler"),
+    [("sd1", 4, "DDIM"), ("sd1", 4, "Euler a"), ("sd1", 9, "DDIM"), ("sd1", 9, "Euler a"), ("sd2", 4, "DDIM"),
+     ("sdxl", 4, "Euler a"), ("sdxl", 9, "DDIM")],
+)  # fmt: skip
+def test_the_dialect_of_diffusers_paints_what_its_pipeline_paints(
+    family, channels, sampler, strength, negative, every_engine, every_folder
+):
+    pipe = pipeline(every_folder[family, channels], family)
     if sampler == "Euler a":
         pipe.scheduler = diffusers.EulerAncestralDiscreteScheduler.from_config(pipe.scheduler.config)
     canvas = canvas_of(11)
@@ -353,7 +410,7 @@ def test_the_dialect_of_diffusers_paints_what_its_pipeline_paints(engine, folder
         warnings.simplefilter("ignore")
         expected = pipe(
             "a cat and a dog",
-            negative_prompt="dog",
+            negative_prompt=negative or None,
             image=torch.from_numpy(canvas.pixels.transpose(2, 0, 1))[None],
             mask_image=torch.from_numpy(canvas.mask)[None, None],
             height=SIDE,
@@ -365,21 +422,8 @@ def test_the_dialect_of_diffusers_paints_what_its_pipeline_paints(engine, folder
             output_type="np",
         ).images[0]
     asked = {"sampler": sampler, "strength": strength, "steps": 6, "guidance_scale": 5.0, "prompt": "a cat and a dog"}
-    got = painted(engine, canvas_of(11, dialect="diffusers", scheduler="automatic", clip_skip=1, **asked))
-    assert levels(got, expected) < 0.1
-
-
-def pipeline_parts(folder: Path) -> dict[str, object]:
-    return {
-        "unet": UNet2DConditionModel.from_pretrained(folder / "unet").eval(),
-        "vae": AutoencoderKL.from_pretrained(folder / "vae").eval(),
-        "text_encoder": CLIPTextModel.from_pretrained(folder / "text_encoder").eval(),
-        "tokenizer": CLIPTokenizer.from_pretrained(folder / "tokenizer"),
-        "scheduler": DDIMScheduler.from_pretrained(folder / "scheduler"),
-        "safety_checker": None,
-        "feature_extractor": None,
-        "requires_safety_checker": False,
-    }
+    asked |= {"negative_prompt": negative, "dialect": "diffusers", "scheduler": "automatic", "clip_skip": 1}
+    assert levels(painted(every_engine[family, channels], canvas_of(11, **asked)), expected) < 0.1
 
 
 # ---- half precision, caches, LoRAs ----
@@ -462,6 +506,38 @@ def test_a_lora_of_the_prompt_changes_its_own_canvas_alone(engines, folders):
     assert np.array_equal(painted(engines[4], canvas_of(prompt=f"{SETTINGS['prompt']}<lora:style:0>")), plain)
     with pytest.raises(ModelError, match="stile"):
         painted(engines[4], canvas_of(prompt="a cat <lora:stile:1>"))
+
+
+def test_a_textual_inversion_stands_for_its_word_and_one_for_another_kind_is_a_word(engines, folders):
+    from safetensors.torch import save_file
+
+    models.store_folder().mkdir(parents=True, exist_ok=True)
+    canvas = canvas_of(prompt="a mywrd and a dog")
+    plain = painted(engines[4], canvas)
+    save_file({"emb_params": torch.randn(2, 24)}, models.store_folder() / "mywrd.safetensors")
+    assert np.array_equal(painted(engines[4], canvas), plain)
+    save_file({"emb_params": torch.randn(2, 16)}, models.store_folder() / "mywrd.safetensors")
+    assert levels(painted(engines[4], canvas), plain) > 0.1
+
+
+def test_a_tiny_vae_may_take_the_vaes_place(folders, tmp_path):
+    from diffusers import AutoencoderTiny
+
+    torch.manual_seed(0)
+    tiny = AutoencoderTiny(
+        encoder_block_out_channels=(8,) * 4, decoder_block_out_channels=(8,) * 4, num_encoder_blocks=(1,) * 4,
+        num_decoder_blocks=(1,) * 4,
+    )  # fmt: skip
+    torch.nn.init.constant_(tiny.decoder.layers[-1].bias, 0.5)  # else untrained ones decode to black
+    tiny.save_pretrained(tmp_path / "tiny")
+    engine = DiffusionEngine(
+        models.find(str(folders[9]), vae=str(tmp_path / "tiny")), device="cpu", dtype=torch.float32
+    )
+    try:
+        for dialect in ("native", "diffusers"):
+            assert painted(engine, canvas_of(dialect=dialect, scheduler="automatic")).std() > 0
+    finally:
+        engine.close()
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from overpaint.errors import RequestError
 from overpaint.geometry import Size
-from overpaint.models import entries, find_part
+from overpaint.models import ModelError, entries, find_part
 from overpaint.prompt import Network, Prompt
 
 from .caches import ByteCache, bytes_of
@@ -24,6 +24,7 @@ from .inversion import Inversion, load_inversion
 from .lora import Lora, LoraUse, Merged, NetworkCache, merge, read_lora
 from .settings import Asked
 from .text import TextJob, TextSide, encode, plan_texts, read, text_side, time_ids_of
+from .text_plan import vectors_for
 from .values import Conditioning, NotFiniteError
 from .zoo import Loaded
 
@@ -156,7 +157,7 @@ class Networks:
             merged.text_digest,
             zero_negative=model.zero_negative,
         )
-        inversions = _inversions(asked.prompt, asked.negative)
+        inversions = _inversions(side, asked.prompt, asked.negative)
         plan = plan_texts(side, chosen.prompt, chosen.negative, asked.text, inversions)
         time_ids = time_ids_of(size, size).to(self.device) if model.family == "sdxl" else None
 
@@ -229,10 +230,23 @@ def _area(pixels: Pixels) -> int:
     return int(pixels.shape[0] * pixels.shape[1])
 
 
-def _inversions(*texts: str | None) -> Sequence[Inversion]:
-    """The textual inversions of the store whose names stand in the texts."""
+def _inversions(side: TextSide, *texts: str | None) -> Sequence[Inversion]:
+    """The textual inversions of the store whose names stand in the texts.
+
+    Those for models of another kind are passed over: their names are plain words here.
+    """
     whole = "\n".join(text for text in texts if text).lower()
     if not whole.strip():
         return ()
     here = [one for one in entries() if one.kind is not None and one.kind.what == "embedding"]
-    return [load_inversion(one.path, one.name) for one in here if one.name.lower() in whole]
+    found = [load_inversion(one.path, one.name) for one in here if one.name.lower() in whole]
+    return [one for one in found if _suits(one, side)]
+
+
+def _suits(inversion: Inversion, side: TextSide) -> bool:
+    try:
+        for encoder in side.encoders:
+            vectors_for(inversion, encoder, side)
+    except ModelError:
+        return False
+    return True
