@@ -17,7 +17,7 @@ from overpaint import Mask, Monitor, Studio, models
 from overpaint.engines.base import Canvas, Engine, Painted, paint
 from overpaint.engines.diffusion.caches import ByteCache
 from overpaint.engines.diffusion.canvas_latents import Moments, content_pixels, prepare
-from overpaint.engines.diffusion.engine import DiffusionEngine
+from overpaint.engines.diffusion.engine import DiffusionEngine, card_of
 from overpaint.engines.diffusion.settings import asked_of
 from overpaint.errors import Cancelled, EngineError, RequestError
 from overpaint.geometry import Box, Size
@@ -260,6 +260,28 @@ def test_exact_mode_gives_the_same_bits_beside_any_neighbour(engines):
     alone = painted(engines[9], canvas)
     together = paint(engines[9], [canvas_of(8, exact=True, steps=7), canvas, canvas_of(9, exact=True, picture=4)])
     assert np.array_equal(together[1].pixels, alone)
+
+
+@pytest.mark.parametrize(
+    ("family", "prediction", "native"),
+    [("sd1", "epsilon", 512), ("sd2", "epsilon", 512), ("sd2", "v", 768), ("sdxl", "epsilon", 1024)],
+)
+def test_a_family_is_painted_with_at_the_size_that_it_was_trained_at(tmp_path, family, prediction, native):
+    (tmp_path / "model.safetensors").write_bytes(b"looked at for its digest alone")
+    kind = models.Kind("checkpoint", "safetensors", family, 9, prediction)
+    card = card_of(models.ModelRef("a model", tmp_path / "model.safetensors", kind))
+    assert (card.name, card.kind, card.takes_prompt, card.colour_space) == ("diffusion", "learned", True, "srgb")
+    assert (card.sizes.native, card.sizes.multiple, card.sizes.maximum_aspect) == (native, 8, 2)
+    assert card.sizes.maximum_area >= native**2
+    with pytest.raises(ModelError, match="LoRA"):
+        card_of(models.ModelRef("x", tmp_path, models.Kind("lora", "safetensors", family)))
+
+
+def test_what_a_network_has_to_paint_may_be_read_only(engine):
+    """A view of somebody's array, say; PyTorch warns of those."""
+    canvas = canvas_of()
+    canvas.pixels.flags.writeable = canvas.mask.flags.writeable = False
+    assert np.array_equal(painted(engine, canvas), painted(engine, canvas_of()))
 
 
 # ---- progress, previews, cancellation ----

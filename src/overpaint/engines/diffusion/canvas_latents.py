@@ -90,7 +90,7 @@ def _native(canvas: Canvas, asked: Asked, channels: int, encode: Encoder, monito
     pixels = content_pixels(canvas, asked.content, monitor)
     z = encode(pixels).mean
     height, width = z.shape[2:]
-    mask = latent_mask(torch.from_numpy(canvas.mask), height, width).to(z.device)
+    mask = latent_mask(torch.tensor(canvas.mask), height, width).to(z.device)
     content = content_latents(z, mask, asked.content, canvas.seed)
     extra = None
     if channels == 9:
@@ -122,7 +122,7 @@ def _diffusers(canvas: Canvas, asked: Asked, channels: int, encode: Encoder, mon
         content = moments.drawn(generator) if original else moments.mean
         shown = (pixels, moments.mean)
     height, width = content.shape[2:]
-    mask = latent_mask(torch.from_numpy(canvas.mask), height, width, "diffusers").to(content.device)
+    mask = latent_mask(torch.tensor(canvas.mask), height, width, "diffusers").to(content.device)
     if not original:
         content = content_latents(content, mask, asked.content, canvas.seed)
     noise = Begun(generator, content)

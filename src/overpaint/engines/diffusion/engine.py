@@ -77,8 +77,7 @@ def card_of(ref: ModelRef) -> EngineCard:
     kind = ref.kind
     if kind.what != "checkpoint" or kind.family is None:
         raise ModelError(f"{ref.name} is no checkpoint but a {kind.title}")
-    cells = int(unet_config(kind, ref.path if kind.form == "folder" else ref.config).get("sample_size") or 64)
-    native = cells * CELL
+    native = _cells(ref) * CELL
     decides: list[Any] = [digest(ref.path), kind.prediction, kind.lcm, ref.variant]
     decides += [None if one is None else digest(one) for one in (ref.vae, ref.config)]
     return EngineCard(
@@ -95,6 +94,19 @@ def card_of(ref: ModelRef) -> EngineCard:
         digest=hashlib.sha256(json.dumps(decides).encode()).hexdigest(),
         references=("Rombach et al., High-resolution image synthesis with latent diffusion models, CVPR 2022",),
     )
+
+
+def _cells(ref: ModelRef) -> int:
+    """Latent cells on the side of what the network was trained on, as its configuration says.
+
+    A single file has none of its own: of SD 2, those that predict v were trained at 768 x 768 pixels.
+    """
+    kind = ref.kind
+    own = ref.path if kind.form == "folder" else ref.config
+    if own is None and kind.family == "sd2" and kind.prediction == "v":
+        return 96
+    said = unet_config(kind, own).get("sample_size") or (128 if kind.family == "sdxl" else 64)
+    return int(max(said) if isinstance(said, list) else said)
 
 
 class DiffusionEngine(ThreadedEngine):
