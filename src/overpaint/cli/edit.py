@@ -119,7 +119,7 @@ def _studio(run: Run) -> Studio:
         raise RequestError(f"--threads must be at least 1, not {run.threads}")
     if run.device in ("cuda", "mps"):
         _require_device(run.device)
-    return Studio(device=run.device, threads=run.threads)
+    return Studio(device=run.device, threads=run.threads, allow_pickle=run.allow_pickle)
 
 
 def _require_device(name: str) -> None:

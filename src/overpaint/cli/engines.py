@@ -125,8 +125,7 @@ def _table(entries: list[Entry]) -> None:
             rows.append((entry.name, card.kind, "yes" if card.takes_prompt else "no", card.title))
     print_rows(rows, header=True)
     print("\n'overpaint engines NAME' says more.")
-    if not any(entry.card is not None and entry.card.takes_prompt for entry in entries):
-        print("No engine that loads checkpoints and takes a prompt is installed yet.")
+    print("With --model NAME a checkpoint paints from a prompt; 'overpaint models' lists them.")
 
 
 def _details(entry: Entry) -> None:

@@ -219,6 +219,15 @@ class Run:
     threads: Annotated[
         int | None, Parameter(name="--threads", metavar="N", help="How many processor threads to use.", group=RUN)
     ] = None
+    allow_pickle: Annotated[
+        bool,
+        Parameter(
+            name="--allow-pickle",
+            negative=(),
+            help="Take a .ckpt checkpoint too: its weights alone are read, and no code in it is run.",
+            group=RUN,
+        ),
+    ] = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,14 +50,16 @@ CHECKPOINTS = "diffusion"
 class Studio:
     """Engines at hand, and one door. Thread-safe; a context manager that gives the engines up at its end."""
 
-    def __init__(self, *, device: Device = "auto", threads: int | None = None) -> None:
+    def __init__(self, *, device: Device = "auto", threads: int | None = None, allow_pickle: bool = False) -> None:
         """Nothing is loaded yet.
 
         Args:
             device: Where learned engines run; "auto" takes a GPU when there is one.
             threads: Threads that an engine may use on a CPU; None leaves it to the libraries.
+            allow_pickle: Whether a checkpoint may be a pickle (.ckpt): its weights alone are read, and no code is run.
         """
         self.device = device
+        self.allow_pickle = allow_pickle
         self.threads = threads
         self._engines: dict[str, Engine] = {}
         self._lock = threading.Lock()
@@ -93,7 +95,7 @@ class Studio:
     def _painter(self, model: str) -> Engine:
         from overpaint.models import find
 
-        ref = find(model)
+        ref = find(model, allow_pickle=self.allow_pickle)
         from overpaint.engines.diffusion.engine import DiffusionEngine  # loads torch
 
         return DiffusionEngine(ref, device=self.device, threads=self.threads)
@@ -223,7 +225,8 @@ class Studio:
         if rule.prefers == "pixel" and not request.prompt:
             return WEIGHTLESS_DEFAULT, self.card(WEIGHTLESS_DEFAULT)
         raise RequestError(
-            f"{request.intent} paints what a prompt says, and no engine that takes prompts is installed. "
+            f"{request.intent} paints what a prompt says, which needs a model, and none was given ('overpaint models list "
+            "--all' shows what there is). "
             f"An engine that continues the surroundings instead can be named: engine={WEIGHTLESS_DEFAULT!r}"
         )
 
