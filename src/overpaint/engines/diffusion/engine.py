@@ -239,12 +239,12 @@ class _Flight:
 
     def __post_init__(self) -> None:
         self._preview: Preview | None = None
-        self._shown = 0
         self.begin()
 
     def begin(self, *, wide: bool = False) -> None:
         """From the first step; `wide` in single precision."""
         self.wide = wide
+        self._shown = 0
         loaded = self.networks.loaded
         prepared = prepare(self.canvas, self.asked, loaded.channels, self.networks.encode, self.monitor)
         if self.monitor.wants_previews:
