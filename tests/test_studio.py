@@ -131,6 +131,13 @@ def test_an_engine_that_repeats_what_it_saw_changes_nothing(picture, mask):
         assert np.array_equal(edit(echo(), deep, mask=mask).picture.samples, deep.samples)
 
 
+def test_an_engine_that_paints_nothing_changes_nothing_at_any_working_size(picture, mask):
+    engine = echo(LEARNED)
+    edited = edit(engine, picture, mask=mask, prompt="x", padding=4)
+    assert engine.canvases[0].size != edited.regions[0].frame.size
+    assert np.array_equal(edited.picture.samples, picture.samples)
+
+
 def test_background_repaints_all_but_the_subject(picture, mask):
     edited = edit(flat(1.0), picture, mask=mask, intent="background", prompt="a beach")
     subject = edited.picture.samples[24:32, 34:46]

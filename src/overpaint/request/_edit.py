@@ -160,7 +160,9 @@ class EditRequest(Value):
         "the part of the steps that guidance acts on: from, to, each 0 to 1", left_open="0, 1: all steps"
     )
     sampler: Name | None = setting("how the steps are taken", left_open="DPM++ 2M")
-    scheduler: Name | None = setting("how the noise levels are spaced", left_open="Karras")
+    scheduler: Name | None = setting(
+        "how the noise levels are spaced", left_open="Karras; with a sampler named, what goes with that one"
+    )
     clip_skip: int | None = setting(
         "which of the text encoder's layers, counted from the last, is read", left_open="1", ge=1, le=12
     )

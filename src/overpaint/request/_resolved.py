@@ -219,6 +219,7 @@ def _sampling(request: EditRequest) -> dict[str, Any]:
         "guidance_rescale": _or(request.guidance_rescale, 0.0),
         "guidance_interval": _or(request.guidance_interval, (0.0, 1.0)),
         "sampler": _or(request.sampler, SAMPLER),
-        "scheduler": _or(request.scheduler, SCHEDULER),
+        # A sampler that was named keeps the scheduler that goes with it ("DPM++ 2M Exponential", PNDM's own).
+        "scheduler": _or(request.scheduler, SCHEDULER if request.sampler is None else None),
         "clip_skip": _or(request.clip_skip, 1),
     }

@@ -168,9 +168,8 @@ class Studio:
         ]
         clock.lap("prepare")
         monitor.check()
-        painted = paint(
-            self.engine(name, request.model), [one.canvas for one in sheets], Shared(monitor, len(sheets)).parts
-        )
+        engine = self.engine(name, request.model)
+        painted = paint(engine, [one.canvas for one in sheets], Shared(monitor, len(sheets)).parts)
         clock.lap("paint")
         monitor.check()
         result, done = _assemble(scene, sheets, painted, resolved)
@@ -183,7 +182,7 @@ class Studio:
             mask=scene.mask,
             request=request,
             resolved=resolved,
-            execution=self._execution(resolved),
+            execution=self._execution(resolved, engine),
             regions=done,
             reach=max(_reach(region, scene.mask) for region in regions),
             timings=clock.laps,
@@ -225,16 +224,16 @@ class Studio:
         if rule.prefers == "pixel" and not request.prompt:
             return WEIGHTLESS_DEFAULT, self.card(WEIGHTLESS_DEFAULT)
         raise RequestError(
-            f"{request.intent} paints what a prompt says, which needs a model, and none was given ('overpaint models list "
-            "--all' shows what there is). "
+            f"{request.intent} paints what a prompt says, which needs a model, and none was given "
+            "('overpaint models list --all' shows what there is). "
             f"An engine that continues the surroundings instead can be named: engine={WEIGHTLESS_DEFAULT!r}"
         )
 
-    def _execution(self, resolved: ResolvedRequest) -> Execution:
+    def _execution(self, resolved: ResolvedRequest, engine: Engine) -> Execution:
         return Execution(
-            # Weightless engines know nothing but the CPU, whatever the studio was told.
-            device="cpu" if resolved.kind == "pixel" or self.device == "auto" else self.device,
-            dtype="float32",
+            # Engines with a device say which one they chose; the others know nothing but the CPU.
+            device=str(getattr(engine, "device", "cpu")),
+            dtype=str(getattr(engine, "dtype", "float32")).removeprefix("torch."),
             threads=self.threads or os.cpu_count() or 1,
             exact=bool(resolved.exact),
             versions=_versions(),

@@ -31,6 +31,7 @@ class Sheet:
         region: What is painted.
         crop: (h, w, C) the picture's samples over the frame's box, hidden ones edge-extended.
         clean: (h, w, 3) float32, the crop in the engine's colours, without the sketch.
+        shown: The same with the sketch: the canvas before it was brought to working size.
         canvas: What the engine gets.
     """
 
@@ -38,6 +39,7 @@ class Sheet:
     bridge: Bridge
     crop: Samples
     clean: NDArray[np.float32]
+    shown: NDArray[np.float32]
     canvas: Canvas
 
     def patch(self, painted: Painted, *, colour_match: bool, seam: bool) -> tuple[NDArray[np.float32], Correction]:
@@ -51,7 +53,10 @@ class Sheet:
             colour_match=colour_match,
             seam=seam,
         )
-        over_box = self.region.frame.from_working(np.ascontiguousarray(corrected.pixels, dtype=np.float32))
+        if np.array_equal(corrected.pixels, self.canvas.pixels):
+            over_box = self.shown  # nothing was painted (strength 0, say): resizing there and back would soften it
+        else:
+            over_box = self.region.frame.from_working(np.ascontiguousarray(corrected.pixels, dtype=np.float32))
         within = self.region.within.slices
         back = self.bridge.back(self.crop[within], self.clean[within], over_box[within])
         return np.asarray(back, dtype=np.float32), corrected
@@ -86,7 +91,7 @@ def sheet(
         settings=settings,
         options=options,
     )
-    return Sheet(region, bridge, crop, clean, canvas)
+    return Sheet(region, bridge, crop, clean, shown, canvas)
 
 
 def _hidden(picture: Picture, region: Region) -> NDArray[np.bool_] | None:
