@@ -62,6 +62,7 @@ repeats = 2
 warm_up = 1
 sizes = [32, 24]
 """
+CLASSIFIER = Path(__file__).parents[2] / "shared" / "nets" / "mobilenet_edgetpu_224_1.0_uint8.tflite"
 DISC = (220, 40, 30)
 
 
@@ -317,3 +318,13 @@ def test_evaluation_measures_and_draws(checkpoint: Path, tmp_path: Path, monkeyp
     assert 3 < result["reconstruction_db"] < 50
     assert json.loads((tmp_path / "out" / "results.json").read_text()) == result
     assert (tmp_path / "out" / "prompts.png").is_file()
+
+
+@pytest.mark.skipif(not CLASSIFIER.is_file(), reason="the classifier is not part of the project")
+def test_the_classifier_has_an_opinion_on_every_class() -> None:
+    pytest.importorskip("ai_edge_litert")
+    names = evaluate.Names(CLASSIFIER)
+    odds = names(photograph(0))
+    assert odds.shape == (1001,)
+    assert odds.sum() == pytest.approx(1)
+    assert odds.min() > 0, "no class is rounded away"
