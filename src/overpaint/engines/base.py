@@ -103,6 +103,11 @@ class Canvas:
         """(H, W) bool: what the engine repaints."""
         return self.mask > 0
 
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """(H, W) bool: pixels of the real picture that stay, which may be copied from."""
+        return ~self.hole if self.usable is None else ~self.hole & self.usable
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Painted:

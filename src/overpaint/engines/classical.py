@@ -40,6 +40,14 @@ class RadiusOptions(BaseModel):
     radius: float = Field(default=5.0, gt=0, le=64, description="how many pixels around each pixel are looked at")
 
 
+def evened(canvas: Canvas) -> Painted:
+    """What is left to do where no pixel is known: the hole takes the mean of its old colours."""
+    painted: Floats = canvas.pixels.copy()
+    if canvas.hole.any():
+        painted[canvas.hole] = canvas.pixels[canvas.hole].mean(axis=0)
+    return Painted(painted)
+
+
 class ClassicalEngine(ThreadedEngine):
     """What the classical engines share: the way through the parts of a hole."""
 
@@ -61,12 +69,10 @@ class ClassicalEngine(ThreadedEngine):
     def paint_one(self, canvas: Canvas, monitor: Monitor) -> Painted:
         """Fill part after part; each is one step."""
         hole = canvas.hole
-        known = ~hole if canvas.usable is None else ~hole & canvas.usable
-        painted: Floats = canvas.pixels.copy()
+        known = canvas.known
         if not known.any():
-            if hole.any():
-                painted[hole] = canvas.pixels[hole].mean(axis=0)
-            return Painted(painted)
+            return evened(canvas)
+        painted: Floats = canvas.pixels.copy()
         work = list(parts(hole, known, lambda box: self.margin(box, canvas)))
         for step, part in enumerate(work):
             monitor.progress(step, len(work))

@@ -16,6 +16,7 @@ from overpaint.frame import Context
 from overpaint.geometry import Box
 
 from .base import Canvas, EngineCard, Monitor, Painted, ThreadedEngine
+from .classical import evened
 
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
@@ -83,12 +84,10 @@ class Exemplar(ThreadedEngine):
         if options.patch is not None:
             recipe = replace(recipe, radius=options.patch // 2)
         hole = canvas.hole
-        known = ~hole if canvas.usable is None else ~hole & canvas.usable
-        painted: Floats = canvas.pixels.copy()
+        known = canvas.known
         if not known.any():
-            if hole.any():
-                painted[hole] = canvas.pixels[hole].mean(axis=0)
-            return Painted(painted)
+            return evened(canvas)
+        painted: Floats = canvas.pixels.copy()
         work = list(parts(hole, known, lambda box: _margin(box, options), apart=48))
         sizes = [int(np.count_nonzero(part.hole)) for part in work]
         before = 0
