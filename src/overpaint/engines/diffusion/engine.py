@@ -86,7 +86,9 @@ def card_of(ref: ModelRef) -> EngineCard:
         kind="learned",
         # Far beyond the size that it was trained at, a network repeats its subject.
         sizes=SizeRules(native=native, multiple=CELL, maximum_area=native * native * 9 // 4, maximum_aspect=2.0),
-        context=Context(ratio=1.0, minimum=64, maximum=512),
+        # Half the hole's side all round, as Krita's plugin has it (spec/canvas-and-masks.md 1.3): a whole side more
+        # than doubles the pixels, and with them the time of every step.
+        context=Context(ratio=0.5, minimum=64, maximum=512),
         takes_prompt=True,
         colour_space="srgb",
         options=DiffusionOptions,
