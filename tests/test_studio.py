@@ -138,6 +138,23 @@ def test_an_engine_that_paints_nothing_changes_nothing_at_any_working_size(pictu
     assert np.array_equal(edited.picture.samples, picture.samples)
 
 
+@pytest.mark.parametrize("settings", [{"intent": "remove"}, {"intent": "expand", "margins": (4, 0, 0, 0)}])
+def test_what_needs_no_prompt_is_done_without_a_model_and_says_that_the_prompt_had_no_effect(settings, picture, mask):
+    with Studio() as studio:
+        edited = studio.edit(picture, mask=mask, prompt="grass", seed=1, **settings)
+    assert edited.resolved.engine == "exemplar"
+    assert any("takes no prompt" in note for note in edited.notes)
+
+
+def test_the_reach_is_limited_unless_an_edge_is_asked_for():
+    picture, mask = picture_of(Size(400, 400), "rgb", 8), Mask.box(Size(400, 400), Box(190, 190, 210, 210))
+    asked = edit(flat(), picture, mask=mask, grow=120.0, feather=0.0)
+    assert (asked.reach, asked.resolved.reach_limit) == (120, None)
+    held = edit(flat(), picture, mask=mask, grow=120.0, feather=0.0, reach_limit=30)
+    assert (held.reach, held.resolved.reach_limit) == (30, 30)
+    assert edit(flat(), picture, mask=mask).resolved.reach_limit == 96
+
+
 def test_background_repaints_all_but_the_subject(picture, mask):
     edited = edit(flat(1.0), picture, mask=mask, intent="background", prompt="a beach")
     subject = edited.picture.samples[24:32, 34:46]

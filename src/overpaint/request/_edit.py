@@ -143,7 +143,11 @@ class EditRequest(Value):
     )  # fmt: skip
     strict: bool | None = setting("change nothing beyond the mask itself", left_open="false")
     reach_limit: int | None = setting(
-        "how far from the mask anything may change at the most", left_open="96", unit="px", ge=0, le=1 << 16
+        "how far from the mask anything may change at the most",
+        left_open="96; none where grow or feather is given",
+        unit="px",
+        ge=0,
+        le=1 << 16,
     )
 
     strength: float | None = setting(

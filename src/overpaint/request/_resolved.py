@@ -34,7 +34,7 @@ EngineKind = Literal["pixel", "learned", "remote"]
 
 
 class ResolvedRequest(Value):
-    """What is painted. None means automatic, by the region (padding, grow, feather), or not used by the engine.
+    """What is painted. None means automatic, by the region (padding, grow, feather), no limit, or not used.
 
     Attributes:
         engine: Its name.
@@ -67,7 +67,7 @@ class ResolvedRequest(Value):
     grow: float | None = None
     feather: float | None = None
     strict: bool
-    reach_limit: int
+    reach_limit: int | None = None
     alpha: AlphaRule
     colour_match: bool
     seam: bool
@@ -184,7 +184,8 @@ def resolve(
         grow=request.grow,
         feather=request.feather,
         strict=_or(request.strict, False),
-        reach_limit=_or(request.reach_limit, REACH_LIMIT),
+        # Who gives the edge asks for its reach; the limit is for what is chosen automatically.
+        reach_limit=_or(request.reach_limit, REACH_LIMIT if request.grow is request.feather is None else None),
         alpha=_or(request.alpha, rule.alpha),
         colour_match=_or(request.colour_match, True),
         seam=_or(request.seam, True),

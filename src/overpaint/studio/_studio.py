@@ -221,7 +221,7 @@ class Studio:
             return CHECKPOINTS, self.engine(CHECKPOINTS, request.model).card
         if request.engine is not None:
             return request.engine, self.card(request.engine)
-        if rule.prefers == "pixel" and not request.prompt:
+        if rule.prefers == "pixel":
             return WEIGHTLESS_DEFAULT, self.card(WEIGHTLESS_DEFAULT)
         raise RequestError(
             f"{request.intent} paints what a prompt says, which needs a model, and none was given "
@@ -273,7 +273,7 @@ def _plan(
         strength=1.0 if resolved.strength is None else resolved.strength,
         grow=0.0 if strict else request.grow,
         feather=0.0 if strict else request.feather,
-        limit=request.reach_limit,
+        limit=resolved.reach_limit,
     )
 
 
