@@ -38,8 +38,8 @@ def make(shelf: Shelf, settings: DenoiserStage, n: int, size: int, generator: Ge
     """Draw n scenes; everything random comes from the generator, which lies on the shelf's device."""
     seed = torch.randint(0, 2**31 - 1, (), device=generator.device, generator=generator)
     draw = np.random.default_rng(int(seed))
-    crops = shelf.crops(n, size, generator)
-    pictures, holes = crops.pictures, masks.mixture(n, size, generator)
+    crops = shelf.crops(n, _side(size, shelf.smallest_side, generator), generator)
+    pictures, holes = _shrunk(crops.pictures, size), masks.mixture(n, size, generator)
     pasted = draw.random(n) < (settings.pasted if len(shelf.tiles) else 0)
     which = np.zeros(n, np.int64)
     if pasted.any():
@@ -152,6 +152,20 @@ def _widened(boxes: Tensor) -> Tensor:
     """Boxes times 1.2 about their middle: an ellipse in them covers most of what the box held."""
     middle, half = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]) * 0.6
     return torch.cat((middle - half, middle + half), 1)
+
+
+def _side(size: int, largest: int, generator: Generator) -> int:
+    """Side of the crops of a batch: half the time `size`, else up to the whole photo, so that small pictures show
+    whole scenes and not only parts of large ones.
+    """
+    wide, where = torch.rand(2, device=generator.device, generator=generator).tolist()
+    return size if wide < 0.5 else size + round(where * (largest - size))
+
+
+def _shrunk(pictures: Tensor, size: int) -> Tensor:
+    if pictures.shape[-1] == size:
+        return pictures
+    return F.interpolate(pictures, (size, size), mode="bilinear", antialias=True, align_corners=False).clamp(0, 1)
 
 
 def _middles(holes: Tensor) -> list[float]:
