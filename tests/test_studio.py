@@ -22,6 +22,7 @@ from overpaint.errors import (
 )
 from overpaint.geometry import Box, Size
 from overpaint.picture import Picture, encode, from_array, open_picture
+from overpaint.studio import pixel_digest
 from stand_ins import LEARNED, StandIn, echo, flat, noise, shifting, waiting
 from test_untouched import picture_of
 
@@ -405,3 +406,27 @@ def test_the_library_in_one_call_each(tmp_path, picture):
     assert all(np.array_equal(one.picture.samples, removed.picture.samples) for one in many)
     assert overpaint.remove(opened, mask, seed=2).resolved.engine == "exemplar"
     assert open_picture(overpaint.save(from_array(opened.samples), tmp_path / "b.png")).size == SIZE
+
+
+@pytest.mark.parametrize("mode", ["grey", "grey+alpha", "rgb", "rgb+alpha"])
+@pytest.mark.parametrize("name", ["out.png", "out.jpg", "out.webp", "out.tif", "out.avif"])
+def test_what_was_saved_is_told_by_the_pixels_that_a_reader_finds(tmp_path, name, mode):
+    photo = picture_of(SIZE, mode, 8)
+    if "alpha" in mode and name == "out.jpg":
+        pytest.skip("JPEG has no alpha")
+    edited = edit(flat(), photo, mask=Mask.box(SIZE, Box(30, 20, 50, 36)))
+    saved = edited.save(tmp_path / name)
+    assert saved.pixels_sha256 == pixel_digest(open_picture(tmp_path / name))
+
+
+def test_the_licence_of_an_edit_is_its_engines(picture, mask):
+    card = EngineCard(name="stand-in", title="a stand-in", licence="CC0-1.0")
+    assert edit(flat(card=card), picture, mask=mask).licence == "CC0-1.0"
+
+
+@pytest.mark.parametrize(("padding", "area"), [(None, "whole"), (16, "masked")])
+def test_the_area_that_is_recorded_is_the_one_that_was_painted_on(picture, mask, padding, area):
+    engine = flat(card=LEARNED)
+    edited = edit(engine, picture, mask=mask, intent="background", prompt="sand", padding=padding)
+    assert edited.resolved.area == area
+    assert (edited.regions[0].frame.size == SIZE) or area == "masked"

@@ -177,7 +177,8 @@ def resolve(
         mask=request.mask,
         sketch=request.sketch,
         margins=request.margins,
-        area=_or(request.area, "whole" if rule.context == "whole" else "masked"),
+        # A padding that was given says how far to look, which leaves "the whole picture" without a meaning.
+        area=_or(request.area, "whole" if rule.context == "whole" and request.padding is None else "masked"),
         context=rule.context,
         padding=request.padding,
         edge=rule.edge,

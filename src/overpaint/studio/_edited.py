@@ -81,6 +81,7 @@ class Saved:
         largest: The largest such difference, in levels.
         size: Bytes.
         sha256: The file's digest.
+        pixels_sha256: Digest of the pixels that a reader of the file finds.
         sidecar: The record's file, if it has one of its own.
         notes: For people.
     """
@@ -93,8 +94,21 @@ class Saved:
     largest: int
     size: int
     sha256: str
+    pixels_sha256: str
     sidecar: Path | None = None
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """What a file turned out to be: reach, pixels changed that the edit did not touch, the largest such change in
+    levels, and the digest of its pixels.
+    """
+
+    reach: int
+    changed: int
+    largest: int
+    pixels_sha256: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +128,7 @@ class Edited:
         reach: The largest distance in pixels from the mask to a pixel that changed.
         timings: Seconds by step.
         notes: For people: what was assumed or left out.
+        licence: Of the engine and its weights, as the engine's card has it; "" where that does not say.
     """
 
     picture: Picture
@@ -128,6 +143,12 @@ class Edited:
     reach: int
     timings: Mapping[str, float]
     notes: tuple[str, ...] = ()
+    licence: str = ""
+
+    @cached_property
+    def pixels_sha256(self) -> str:
+        """Digest of the result's pixels."""
+        return pixel_digest(self.picture)
 
     @cached_property
     def touched(self) -> NDArray[np.bool_]:
@@ -161,7 +182,7 @@ class Edited:
             input_size=tuple(self.original.size),
             mask_sha256=hashlib.sha256(self.mask.to_bytes8().data).hexdigest(),
             input_name=self.original.source.path.name if self.original.source.path else None,
-            pixels_sha256=pixel_digest(self.picture),
+            pixels_sha256=self.pixels_sha256,
             timings=dict(self.timings),
             notes=self.notes,
         )
@@ -226,7 +247,7 @@ class Edited:
             if file is not None:
                 check_writable(file, overwrite=overwrite)
         encoded = self.encode(format, quality=quality, record=record)
-        reach, changed, largest = self._measure(encoded)
+        measured = self._measure(encoded)
         write_file(target, encoded.data, overwrite=overwrite)
         if sidecar is not None:
             write_file(sidecar, self.record.to_json().encode(), overwrite=overwrite)
@@ -234,25 +255,29 @@ class Edited:
             path=target,
             format=encoded.format,
             fidelity=encoded.fidelity,
-            reach=reach,
-            changed=changed,
-            largest=largest,
+            reach=measured.reach,
+            changed=measured.changed,
+            largest=measured.largest,
             size=len(encoded.data),
             sha256=hashlib.sha256(encoded.data).hexdigest(),
+            pixels_sha256=measured.pixels_sha256,
             sidecar=sidecar,
             notes=encoded.notes,
         )
 
-    def _measure(self, encoded: Encoded) -> tuple[int, int, int]:
-        """Reach, pixels changed that the edit did not touch, and the largest such change, as a reader finds them."""
+    def _measure(self, encoded: Encoded) -> _Measured:
+        """The file as a reader finds it."""
         if encoded.fidelity == "lossless":
-            return self.reach, 0, 0
+            # PNG and TIFF give every picture back in its own form; others may turn grey to RGB or drop an opaque alpha.
+            own_form = encoded.format in ("png", "tiff")
+            pixels = self.pixels_sha256 if own_form else pixel_digest(open_picture(encoded.data))
+            return _Measured(self.reach, 0, 0, pixels)
         written = open_picture(encoded.data)
         touched = self.touched if encoded.touched is None else self.touched | encoded.touched
         reach = self.reach if encoded.touched is None else reach_of(touched, self.mask.support)
         difference = _difference(written, self.stage)
         difference[touched] = 0
-        return reach, int(np.count_nonzero(difference)), int(difference.max())
+        return _Measured(reach, int(np.count_nonzero(difference)), int(difference.max()), pixel_digest(written))
 
     def comparison(self) -> Picture:
         """Before, mask and after side by side, 8-bit RGB."""

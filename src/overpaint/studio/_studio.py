@@ -187,6 +187,7 @@ class Studio:
             reach=max(_reach(region, scene.mask) for region in regions),
             timings=clock.laps,
             notes=notes_of(request, card, strokes is not None),
+            licence=card.licence,
         )
         clock.lap("measure")
         return edited
@@ -261,14 +262,12 @@ def _plan(
     scene: Stage, request: EditRequest, resolved: ResolvedRequest, rule: IntentRule, card: EngineCard
 ) -> tuple[Region, ...]:
     factor = {"near": 0.5, "wide": 1.0, "whole": 1.0}[rule.context]
-    whole_by_intent = rule.context == "whole" and request.padding is None
-    area = request.area or ("whole" if whole_by_intent else "masked")
     strict = bool(request.strict)
     return plan(
         scene.mask,
         learned=card.kind != "pixel",
         sizes=card.sizes,
-        framing=Framing(area, request.padding, card.context.scaled(factor)),
+        framing=Framing(resolved.area, request.padding, card.context.scaled(factor)),
         rule=rule.edge,
         strength=1.0 if resolved.strength is None else resolved.strength,
         grow=0.0 if strict else request.grow,
