@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -430,3 +431,55 @@ def test_the_area_that_is_recorded_is_the_one_that_was_painted_on(picture, mask,
     edited = edit(engine, picture, mask=mask, intent="background", prompt="sand", padding=padding)
     assert edited.resolved.area == area
     assert (edited.regions[0].frame.size == SIZE) or area == "masked"
+
+
+def test_the_three_steps_of_an_edit_give_what_edit_gives(photo, mask):
+    with Studio() as studio:
+        studio.add_engine(noise())
+        whole = studio.edit(photo, mask=mask, intent="custom", engine="stand-in", seed=3)
+        prepared = studio.prepare(photo, mask=mask, intent="custom", engine="stand-in", seed=3)
+        painted = studio.paint(prepared)
+        edited = studio.finish(prepared, painted)
+    assert np.array_equal(edited.picture.samples, whole.picture.samples)
+    assert edited.resolved.digest == whole.resolved.digest
+    assert list(edited.timings) == ["open", "prepare", "wait", "paint", "finish", "measure"]
+
+
+def test_waiting_for_the_engine_is_not_taken_for_painting(picture, mask):
+    gate, started = threading.Event(), threading.Event()
+    with Studio() as studio:
+        studio.add_engine(waiting(gate, started))
+        prepared = [studio.prepare(picture, mask=mask, intent="custom", engine="stand-in", seed=n) for n in (1, 2)]
+        found: dict[int, object] = {}
+        first, second = (
+            threading.Thread(target=lambda n=n: found.update({n: studio.paint(prepared[n]).timings})) for n in (0, 1)
+        )
+        first.start()
+        assert started.wait(10)
+        second.start()
+        time.sleep(0.2)
+        gate.set()
+        first.join()
+        second.join()
+    assert found[0]["paint"] > 0.15
+    assert found[1]["wait"] > 0.15
+    assert found[1]["paint"] < found[0]["paint"]
+
+
+def test_what_is_resolved_before_the_picture_is_known_is_what_is_painted(picture, mask):
+    with Studio() as studio:
+        studio.add_engine(noise())
+        request = EditRequest.of("custom", engine="stand-in", grow=3.0)
+        early = studio.resolved(request, seed=11)
+        edited = studio.edit(picture, request, mask=mask, seed=11)
+    assert edited.resolved.model_copy(update={"image": None, "mask": None}) == early
+
+
+def test_a_lossless_file_is_looked_at_too_when_asked(picture, mask, monkeypatch):
+    edited = edit(flat(), picture, mask=mask)
+    assert edited.render("png", verify=True).measured.changed == 0
+    monkeypatch.setattr(
+        type(edited), "encode", lambda self, *_, **__: encode(picture_of(SIZE, "rgb", 8, seed=9), "png")
+    )
+    assert edited.render("png").measured.changed == 0
+    assert edited.render("png", verify=True).measured.changed > 1000

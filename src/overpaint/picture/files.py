@@ -22,13 +22,43 @@ def write_file(path: str | os.PathLike[str], data: bytes, *, overwrite: bool = F
         OutputError: The file exists and `overwrite` is false, the folder is missing or can't be written to, the disk is
             full, or the path is a folder.
     """
-    target = Path(path)
-    if os.path.islink(target):  # noqa: PTH114 - false, not an error, for a name that no file can have
-        target = Path(os.path.realpath(target))
+    target = _followed(Path(path))
     check_writable(target, overwrite=overwrite)
     hidden = target.with_name(f".{target.name[:40]}.{secrets.token_hex(6)}.tmp")
     try:
+        stage_file(hidden, data, target)
+        publish_file(hidden, target, overwrite=overwrite)
+    finally:
+        with contextlib.suppress(OSError):
+            hidden.unlink(missing_ok=True)
+
+
+def stage_file(hidden: Path, data: bytes, target: Path) -> None:
+    """The first half of `write_file`: the bytes in a new file `hidden`, beside the target that it is for, on the disk.
+
+    Raises:
+        OutputError: As for `write_file`, and where `hidden` exists. Nothing is left behind.
+    """
+    try:
         _write(hidden, data)
+    except FileExistsError as error:
+        raise _exists(hidden) from error
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            hidden.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise OutputError(_reason(target, error)) from error
+        raise
+
+
+def publish_file(hidden: Path, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+    """The second half of `write_file`: a staged file takes its name in one step.
+
+    Raises:
+        OutputError: The file exists and `overwrite` is false, or the name can't be taken. The staged file stays.
+    """
+    target = _followed(Path(path))
+    try:
         if overwrite:
             with contextlib.suppress(OSError):
                 hidden.chmod(target.stat().st_mode & 0o7777)
@@ -40,9 +70,11 @@ def write_file(path: str | os.PathLike[str], data: bytes, *, overwrite: bool = F
         raise _exists(target) from error
     except OSError as error:
         raise OutputError(_reason(target, error)) from error
-    finally:
-        with contextlib.suppress(OSError):
-            hidden.unlink(missing_ok=True)
+
+
+def _followed(target: Path) -> Path:
+    # os.path.islink says false, and raises nothing, for a name that no file can have
+    return Path(os.path.realpath(target)) if os.path.islink(target) else target  # noqa: PTH114
 
 
 def check_writable(path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
@@ -82,6 +114,9 @@ def _take_free_name(hidden: Path, target: Path) -> None:
         if target.exists():
             raise FileExistsError(errno.EEXIST, "exists", str(target)) from None
         hidden.replace(target)
+    else:
+        with contextlib.suppress(OSError):
+            hidden.unlink()
 
 
 def _flush_folder(folder: Path) -> None:

@@ -1,7 +1,19 @@
 """Studio: engines and one door, `edit`; and what comes out of it."""
 
-from ._edited import Edited, PaintedRegion, Saved, pixel_digest
+from ._edited import Edited, PaintedRegion, Rendered, Saved, pixel_digest
 from ._studio import Studio
 from .many import Edit, EditFailure
+from .steps import PaintedSheets, Prepared
 
-__all__ = ["Edit", "EditFailure", "Edited", "PaintedRegion", "Saved", "Studio", "pixel_digest"]
+__all__ = [
+    "Edit",
+    "EditFailure",
+    "Edited",
+    "PaintedRegion",
+    "PaintedSheets",
+    "Prepared",
+    "Rendered",
+    "Saved",
+    "Studio",
+    "pixel_digest",
+]

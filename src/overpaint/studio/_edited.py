@@ -100,15 +100,49 @@ class Saved:
 
 
 @dataclass(frozen=True, slots=True)
-class _Measured:
-    """What a file turned out to be: reach, pixels changed that the edit did not touch, the largest such change in
-    levels, and the digest of its pixels.
-    """
+class Measured:
+    """What a reader of a file finds. Attributes as for `Saved`."""
 
     reach: int
     changed: int
     largest: int
     pixels_sha256: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rendered:
+    """A result as the bytes of a file, before they are written.
+
+    Attributes:
+        encoded: The bytes, their format and fidelity.
+        measured: What the file turned out to be.
+        sha256: The file's digest.
+    """
+
+    encoded: Encoded
+    measured: Measured
+    sha256: str
+
+    @property
+    def data(self) -> bytes:
+        """The file."""
+        return self.encoded.data
+
+    def saved(self, path: Path, sidecar: Path | None = None) -> Saved:
+        """What is said of it once it is written to `path`."""
+        return Saved(
+            path=path,
+            format=self.encoded.format,
+            fidelity=self.encoded.fidelity,
+            reach=self.measured.reach,
+            changed=self.measured.changed,
+            largest=self.measured.largest,
+            size=len(self.data),
+            sha256=self.sha256,
+            pixels_sha256=self.measured.pixels_sha256,
+            sidecar=sidecar,
+            notes=self.encoded.notes,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -246,38 +280,42 @@ class Edited:
         for file in (target, sidecar):
             if file is not None:
                 check_writable(file, overwrite=overwrite)
-        encoded = self.encode(format, quality=quality, record=record)
-        measured = self._measure(encoded)
-        write_file(target, encoded.data, overwrite=overwrite)
+        rendered = self.render(format, quality=quality, record=record)
+        write_file(target, rendered.data, overwrite=overwrite)
         if sidecar is not None:
             write_file(sidecar, self.record.to_json().encode(), overwrite=overwrite)
-        return Saved(
-            path=target,
-            format=encoded.format,
-            fidelity=encoded.fidelity,
-            reach=measured.reach,
-            changed=measured.changed,
-            largest=measured.largest,
-            size=len(encoded.data),
-            sha256=hashlib.sha256(encoded.data).hexdigest(),
-            pixels_sha256=measured.pixels_sha256,
-            sidecar=sidecar,
-            notes=encoded.notes,
-        )
+        return rendered.saved(target, sidecar)
 
-    def _measure(self, encoded: Encoded) -> _Measured:
+    def render(
+        self,
+        format: str | None = None,
+        *,
+        quality: int | None = None,
+        record: RecordMode = "embed",
+        verify: bool = False,
+    ) -> Rendered:
+        """The result as a file's bytes, and what a reader of them finds; nothing is written.
+
+        Args:
+            format, quality, record: As for `encode`.
+            verify: Whether a lossless file is decoded and compared as well. Lossy ones always are.
+        """
+        encoded = self.encode(format, quality=quality, record=record)
+        return Rendered(encoded, self._measure(encoded, verify), hashlib.sha256(encoded.data).hexdigest())
+
+    def _measure(self, encoded: Encoded, verify: bool) -> Measured:
         """The file as a reader finds it."""
-        if encoded.fidelity == "lossless":
+        if encoded.fidelity == "lossless" and not verify:
             # PNG and TIFF give every picture back in its own form; others may turn grey to RGB or drop an opaque alpha.
             own_form = encoded.format in ("png", "tiff")
             pixels = self.pixels_sha256 if own_form else pixel_digest(open_picture(encoded.data))
-            return _Measured(self.reach, 0, 0, pixels)
+            return Measured(self.reach, 0, 0, pixels)
         written = open_picture(encoded.data)
         touched = self.touched if encoded.touched is None else self.touched | encoded.touched
         reach = self.reach if encoded.touched is None else reach_of(touched, self.mask.support)
         difference = _difference(written, self.stage)
         difference[touched] = 0
-        return _Measured(reach, int(np.count_nonzero(difference)), int(difference.max()), pixel_digest(written))
+        return Measured(reach, int(np.count_nonzero(difference)), int(difference.max()), pixel_digest(written))
 
     def comparison(self) -> Picture:
         """Before, mask and after side by side, 8-bit RGB."""

@@ -15,10 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from overpaint import engines
-from overpaint.composite import paste, paste_alpha
-from overpaint.engines import Engine, EngineCard, Monitor, Painted, paint
+from overpaint.engines import Engine, EngineCard, Monitor, paint
 from overpaint.errors import RequestError
-from overpaint.frame import Framing, Region, plan, reach_of
 from overpaint.mask import Mask
 from overpaint.picture import Picture, open_picture
 from overpaint.request import (
@@ -31,12 +29,11 @@ from overpaint.request import (
     resolve,
 )
 
-from ._edited import Edited, PaintedRegion
-from .asked import Inputs, asked, engine_options, naming, notes_of, staged, strokes_of
-from .canvases import Sheet, sheet
+from ._edited import Edited
+from .asked import Inputs, asked, engine_options, naming, staged, strokes_of
 from .many import Edit, EditFailure, Pictured, many
 from .progress import Shared
-from .stage import Stage
+from .steps import Clock, PaintedSheets, Prepared, finish, sheets_of
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
@@ -142,55 +139,74 @@ class Studio:
             EngineError: The engine failed.
             Cancelled: The monitor was told to stop.
         """
-        clock = _Clock()
-        monitor = monitor or Monitor()
+        prepared = self.prepare(picture, request, mask=mask, sketch=sketch, inputs=inputs, **settings)
+        return finish(prepared, self.paint(prepared, monitor))
+
+    def resolved(self, request: EditRequest, *, seed: int) -> ResolvedRequest:
+        """The request with every default filled in, before any picture is opened: what a plan needs to know.
+
+        Args:
+            request: What is asked; its rasters stay as they are.
+            seed: The seed to paint with where the request leaves it open.
+
+        Raises:
+            RequestError, UnknownEngineError, ModelError: It can't be painted, whatever the picture.
+        """
+        name, card = self._engine_for(request, intent_rule(request.intent))
+        engine_options(card, request.options)
+        drawn = seed if request.seed in (None, -1) else draw_seed(request.seed)
+        return _resolved(request, name, card, drawn)
+
+    def prepare(
+        self,
+        picture: Pictured,
+        request: EditRequest | None = None,
+        *,
+        mask: Mask | None = None,
+        sketch: NDArray[np.uint8] | None = None,
+        inputs: Inputs | None = None,
+        **settings: Any,
+    ) -> Prepared:
+        """The first of the three steps of `edit`: all that comes before the engine. Arguments and errors as there."""
+        clock = Clock()
         opened = picture if isinstance(picture, Picture) else open_picture(picture)
         clock.lap("open")
         request, rasters = asked(opened, request, mask, sketch, inputs, settings)
         rule = intent_rule(request.intent)
         name, card = self._engine_for(request, rule)
-        resolved = resolve(
-            naming(request, opened),
-            engine=name,
-            engine_digest=card.digest,
-            kind=card.kind,
-            seed=draw_seed(request.seed),
-            takes_prompt=card.takes_prompt,
-        )
+        resolved = _resolved(naming(request, opened), name, card, draw_seed(request.seed))
         options = engine_options(card, request.options)
         scene = staged(opened, request, rule, rasters)
         strokes = strokes_of(request, rasters, scene)
-        regions = _plan(scene, request, resolved, rule, card)
-        values = resolved.settings()
-        sheets = [
-            sheet(scene, region, card, seed=_nth(resolved.seed, k), settings=values, options=options, sketch=strokes)
-            for k, region in enumerate(regions)
-        ]
+        sheets = sheets_of(scene, request, resolved, card, options, strokes)
         clock.lap("prepare")
+        return Prepared(opened, request, resolved, card, scene, sheets, strokes is not None, clock.laps)
+
+    def paint(self, prepared: Prepared, monitor: Monitor | None = None) -> PaintedSheets:
+        """The second step: the engine paints. Several threads may do this at once, and the engine gets all they have.
+
+        Raises:
+            EngineError: The engine failed.
+            Cancelled: The monitor was told to stop.
+        """
+        monitor = monitor or Monitor()
         monitor.check()
-        engine = self.engine(name, request.model)
-        painted = paint(engine, [one.canvas for one in sheets], Shared(monitor, len(sheets)).parts)
-        clock.lap("paint")
+        engine = self.engine(prepared.resolved.engine, prepared.request.model)
+        shared = Shared(monitor, len(prepared.sheets))
+        asked_at = time.perf_counter()
+        painted = paint(engine, [sheet.canvas for sheet in prepared.sheets], shared.parts)
+        done = time.perf_counter()
         monitor.check()
-        result, done = _assemble(scene, sheets, painted, resolved)
-        clock.lap("finish")
-        edited = Edited(
-            picture=result,
-            original=opened,
-            stage=scene.picture,
-            placed=scene.original,
-            mask=scene.mask,
-            request=request,
-            resolved=resolved,
-            execution=self._execution(resolved, engine),
-            regions=done,
-            reach=max(_reach(region, scene.mask) for region in regions),
-            timings=clock.laps,
-            notes=notes_of(request, card, strokes is not None),
-            licence=card.licence,
+        began = min((part.began for part in shared.parts if part.began is not None), default=asked_at)
+        return PaintedSheets(
+            tuple(painted),
+            self._execution(prepared.resolved, engine),
+            {"wait": round(began - asked_at, 6), "paint": round(done - began, 6)},
         )
-        clock.lap("measure")
-        return edited
+
+    def finish(self, prepared: Prepared, painted: PaintedSheets) -> Edited:
+        """The third step: what was painted is corrected, pasted and measured."""
+        return finish(prepared, painted)
 
     def edit_many(
         self,
@@ -241,72 +257,15 @@ class Studio:
         )
 
 
-class _Clock:
-    """Seconds by step."""
-
-    def __init__(self) -> None:
-        self.laps: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def lap(self, name: str) -> None:
-        now = time.perf_counter()
-        self.laps[name] = round(now - self._last, 6)
-        self._last = now
-
-
-def _nth(seed: int, k: int) -> int:
-    return (seed + k) % (1 << 63)
-
-
-def _plan(
-    scene: Stage, request: EditRequest, resolved: ResolvedRequest, rule: IntentRule, card: EngineCard
-) -> tuple[Region, ...]:
-    factor = {"near": 0.5, "wide": 1.0, "whole": 1.0}[rule.context]
-    strict = bool(request.strict)
-    return plan(
-        scene.mask,
-        learned=card.kind != "pixel",
-        sizes=card.sizes,
-        framing=Framing(resolved.area, request.padding, card.context.scaled(factor)),
-        rule=rule.edge,
-        strength=1.0 if resolved.strength is None else resolved.strength,
-        grow=0.0 if strict else request.grow,
-        feather=0.0 if strict else request.feather,
-        limit=resolved.reach_limit,
+def _resolved(request: EditRequest, name: str, card: EngineCard, seed: int) -> ResolvedRequest:
+    return resolve(
+        request,
+        engine=name,
+        engine_digest=card.digest,
+        kind=card.kind,
+        seed=seed,
+        takes_prompt=card.takes_prompt,
     )
-
-
-def _assemble(
-    scene: Stage, sheets: list[Sheet], painted: list[Painted], resolved: ResolvedRequest
-) -> tuple[Picture, tuple[PaintedRegion, ...]]:
-    """Paste every region into a copy of the stage."""
-    samples = scene.picture.samples.copy()
-    alpha = None if scene.picture.alpha is None else scene.picture.alpha.copy()
-    done = []
-    for one, result in zip(sheets, painted, strict=True):
-        region = one.region
-        patch, corrected = one.patch(result, colour_match=resolved.colour_match, seam=resolved.seam)
-        paste(samples, patch, region.masks.composite, region.box, scene.picture.alpha)
-        if alpha is not None:
-            paste_alpha(alpha, region.masks.composite, region.box, resolved.alpha)
-        done.append(
-            PaintedRegion(
-                box=region.box,
-                frame=region.frame.box,
-                working=region.frame.working,
-                edge=region.edge,
-                parts=region.parts,
-                seed=one.canvas.seed,
-                patch=patch,
-                weight=region.masks.composite,
-                shift=corrected.shift,
-            )
-        )
-    return scene.picture.with_pixels(samples, alpha), tuple(done)
-
-
-def _reach(region: Region, mask: Mask) -> int:
-    return reach_of(region.masks.composite > 0, mask.values[region.box.slices] > 0)
 
 
 def _versions() -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 
@@ -30,7 +31,12 @@ class Shared:
 
 
 class Linked(Monitor):
-    """A monitor that is cancelled with another, but does not cancel that one."""
+    """A monitor that is cancelled with another, but does not cancel that one.
+
+    Attributes:
+        began: When the engine first looked at it, in seconds of `time.perf_counter`; None before. Until then its
+            canvas only waited for its turn.
+    """
 
     def __init__(
         self,
@@ -40,6 +46,13 @@ class Linked(Monitor):
     ) -> None:
         super().__init__(on_progress, on_preview)
         self._parent = parent
+        self.began: float | None = None
+
+    def check(self) -> None:
+        """Raise Cancelled when this one or the other was called off. An engine's first call notes when it began."""
+        if self.began is None:
+            self.began = time.perf_counter()
+        super().check()
 
     @property
     def cancelled(self) -> bool:
