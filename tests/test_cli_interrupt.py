@@ -60,10 +60,11 @@ def test_a_signal_while_painting_leaves_nothing_behind(
     started = tmp_path / "started"
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     words = ["remove", "photo.png", "--box", "10,10,30,30", "--engine", "slow", "-o", "out.png", "--compare", "c.png"]
+    paths = [str(plugin), *filter(None, [os.environ.get("PYTHONPATH")])]
     process = subprocess.Popen(
         [sys.executable, "-m", "overpaint", *words],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(plugin), "SLOW_STARTED": str(started)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "SLOW_STARTED": str(started)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -77,7 +78,7 @@ def test_a_signal_while_painting_leaves_nothing_behind(
         out, err = process.communicate(timeout=20)
     finally:
         process.kill()
-        process.wait()
+        process.communicate()  # closes the pipes, too
     assert process.returncode == status
     assert out == ""
     assert err.count("\n") == 1

@@ -249,6 +249,44 @@ def test_cancelling_stops_the_engine_and_paints_nothing(picture, mask):
         assert studio.edit(picture, mask=mask, engine="stand-in").reach >= 0
 
 
+def test_an_interrupt_while_a_canvas_is_handed_over_calls_it_off(picture, mask):
+    """A signal may come at any moment: here after the worker began, before `submit` has returned its future."""
+    gate, started = threading.Event(), threading.Event()
+    engine = waiting(gate, started)
+    submit = engine.submit
+
+    def interrupted(canvas: Canvas, monitor: Monitor) -> object:
+        futures.append(submit(canvas, monitor))
+        assert started.wait(10)
+        raise KeyboardInterrupt
+
+    futures: list[object] = []
+    engine.submit = interrupted
+    closing = threading.Timer(10, gate.set)  # so that a failure of this test ends
+    closing.start()
+    with pytest.raises(KeyboardInterrupt):
+        edit(engine, picture, mask=mask)
+    closing.cancel()
+    assert isinstance(futures[0].exception(0), Cancelled)
+
+
+def test_an_interrupt_before_the_worker_starts_leaves_a_usable_engine(monkeypatch):
+    def interrupted(thread: threading.Thread) -> None:
+        raise KeyboardInterrupt
+
+    engine, canvas = echo(), Canvas(np.zeros((8, 8, 3), np.float32), np.ones((8, 8), np.float32))
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(threading.Thread, "start", interrupted)
+        engine.submit(canvas, Monitor())
+    assert engine.submit(canvas, Monitor()).result(10).pixels.shape == (8, 8, 3)
+    engine.close()
+    never = echo()
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(threading.Thread, "start", interrupted)
+        never.submit(canvas, Monitor())
+    never.close()
+
+
 @pytest.mark.parametrize(
     ("paint", "message"),
     [

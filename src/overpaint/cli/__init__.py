@@ -16,6 +16,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: The arguments without the program's name; those of the process when left out.
     """
-    from .run import run
+    try:
+        from .run import run
+    except KeyboardInterrupt:  # so early that nothing was begun
+        return 130
 
     return run(argv)

@@ -192,8 +192,11 @@ def paint(engine: Engine, canvases: Sequence[Canvas], monitors: Sequence[Monitor
         monitors: One for each canvas; silent ones when left out.
     """
     monitors = [Monitor() for _ in canvases] if monitors is None else list(monitors)
-    futures = [engine.submit(canvas, monitor) for canvas, monitor in zip(canvases, monitors, strict=True)]
+    futures: list[Future[Painted]] = []
     try:
+        # An interrupt may come while a canvas is handed over: it runs then, though nobody holds its future yet.
+        for canvas, monitor in zip(canvases, monitors, strict=True):
+            futures.append(engine.submit(canvas, monitor))
         return [future.result() for future in futures]
     except BaseException:
         for monitor in monitors:
@@ -227,6 +230,7 @@ class ThreadedEngine:
             self._jobs.put((canvas, monitor, future))
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name=f"overpaint-{self.card.name}", daemon=True)
+            if self._thread.ident is None:  # not yet started: an interrupt may have come just before it was
                 self._thread.start()
         return future
 
@@ -236,7 +240,8 @@ class ThreadedEngine:
             self._closed = True
             thread = self._thread
             self._jobs.put(None)
-        if thread is not None and thread is not threading.current_thread():
+        # One that an interrupt kept from being started has nothing to finish, and can't be waited for.
+        if thread is not None and thread.ident is not None and thread is not threading.current_thread():
             thread.join()
 
     def _work(self) -> None:
