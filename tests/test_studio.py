@@ -275,15 +275,17 @@ def test_an_interrupt_before_the_worker_starts_leaves_a_usable_engine(monkeypatc
         raise KeyboardInterrupt
 
     engine, canvas = echo(), Canvas(np.zeros((8, 8, 3), np.float32), np.ones((8, 8), np.float32))
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", interrupted)
-        engine.submit(canvas, Monitor())
+        with pytest.raises(KeyboardInterrupt):
+            engine.submit(canvas, Monitor())
     assert engine.submit(canvas, Monitor()).result(10).pixels.shape == (8, 8, 3)
     engine.close()
     never = echo()
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", interrupted)
-        never.submit(canvas, Monitor())
+        with pytest.raises(KeyboardInterrupt):
+            never.submit(canvas, Monitor())
     never.close()
 
 
