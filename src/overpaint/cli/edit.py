@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from overpaint.errors import RequestError
 from overpaint.request import EditRequest, Problem, SettingError
 
 from . import outputs, report
+from .evidence import Evidence
 from .fields import flag, names
 from .options import Bounds, Out, Run, Where
 from .outputs import Plan
@@ -51,6 +52,9 @@ def do(job: Job) -> int:
     """Paint, save and tell. What can be known to go wrong is found out before any painting."""
     began = time.perf_counter()
     outputs.check_options(job.out, job.run.variations)
+    if job.out.private:
+        job = replace(job, out=replace(job.out, record="none"))
+    evidence = None if job.out.audit is None else Evidence.opened(job.out.audit, _masks_read(job), job.out.private)
     _one_reader_of_standard_input(job)
     told: list[dict[str, Any]] = []
     lines: list[str] = []
@@ -68,6 +72,8 @@ def do(job: Job) -> int:
                 told.append(report.mapping(job.source, edited, saved, extras, seconds))
                 name = "standard output" if plan.path is None else str(plan.path)
                 lines.append(report.line(edited, name, saved, seconds))
+                if evidence is not None and saved is not None:
+                    evidence.add(edited, saved)
                 began = time.perf_counter()
     finally:
         if told:  # when a later variation fails, those before it are there all the same
@@ -169,11 +175,12 @@ def _one_reader_of_standard_input(job: Job) -> None:
 
 
 def _files_read(job: Job) -> list[Path]:
-    return [
-        Path(source)
-        for source in (job.source, *job.where.mask, job.run.sketch)
-        if source is not None and source not in (STDIO, "alpha", "full")
-    ]
+    sketch = () if job.run.sketch is None else (job.run.sketch,)
+    return [Path(source) for source in (job.source, *sketch) if source != STDIO] + _masks_read(job)
+
+
+def _masks_read(job: Job) -> list[Path]:
+    return [Path(source) for source in job.where.mask if source not in (STDIO, "alpha", "full")]
 
 
 def _save(edited: Edited, plan: Plan, out: Out) -> tuple[Saved | None, dict[str, Path]]:

@@ -278,6 +278,24 @@ class Out:
             group=OUT,
         ),
     ] = "embed"
+    audit: Annotated[
+        str | None,
+        Parameter(
+            name="--audit",
+            metavar="PATH",
+            help="Also append a record to this audit log ('overpaint audit verify PATH' checks it).",
+            group=OUT,
+        ),
+    ] = None
+    private: Annotated[
+        bool,
+        Parameter(
+            name="--private",
+            negative=(),
+            help="Keep prompts out of the audit log, but for their hashes, and any record out of the picture.",
+            group=OUT,
+        ),
+    ] = False
     json: AsJson = False
     quiet: Quiet = False
     debug: Debug = False

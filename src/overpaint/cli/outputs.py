@@ -50,6 +50,10 @@ def check_options(out: Out, variations: int) -> None:
         raise RequestError(f"--variations must be at least 1, not {variations}")
     if out.quality is not None and not 1 <= out.quality <= 100:
         raise RequestError(f"--quality must be between 1 and 100, not {out.quality}")
+    if out.private and out.audit is None:
+        raise RequestError("--private is about the audit log: give --audit PATH too (--record none embeds nothing)")
+    if out.private and out.record == "sidecar":
+        raise RequestError("--private keeps any record away from the picture: leave out --record sidecar")
     if out.output != STDIO:
         return
     if sys.stdout.isatty():
@@ -58,6 +62,8 @@ def check_options(out: Out, variations: int) -> None:
         raise RequestError("standard output takes one picture: give -o a file name for --variations")
     if out.json:
         raise RequestError("--json and -o - both want standard output: give -o a file name")
+    if out.audit is not None:
+        raise RequestError("an audit log needs a file to tell of: give -o a file name")
     if out.record == "sidecar":
         raise RequestError("a picture on standard output has no place for a sidecar: use --record embed or none")
 

@@ -52,6 +52,8 @@ VERBS = (
     Verb("edit", "verbs:edit", _EDIT, "Any other change, or one from a request file."),
     Verb("mask", "masks:app", _TOOLS, "Make, combine, refine, convert and look at masks."),
     Verb("info", "info:info", _TOOLS, "What a picture is, and how it was made."),
+    Verb("audit", "audit:app", _TOOLS, "Evidence of edits: verify, show and export an audit log."),
+    Verb("replay", "replay:replay", _TOOLS, "Run an edit again from its record, and compare."),
     Verb("engines", "engines:engines", _SETUP, "What can paint here, and with which options."),
     Verb("models", "models:app", _SETUP, "Which models are here; get, check and remove them."),
     Verb("doctor", "doctor:doctor", _SETUP, "Whether everything that is needed is here."),

@@ -29,7 +29,7 @@ from ._parts import (
 from ._reference import Setting, settings_reference
 from ._resolved import EngineKind, Execution, ResolvedRequest, draw_seed, resolve
 from ._upgrade import SCHEMA
-from ._value import Listed, Value
+from ._value import Listed, Value, parse_json
 from .intents import INTENTS, Intent, IntentRule, MaskedContent, intent_rule
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ __all__ = [  # noqa: RUF022 - in plain alphabetical order, as a test of the hous
     "draw_seed",
     "intent_rule",
     "mask_of",
+    "parse_json",
     "picture_blob",
     "resolve",
     "settings_reference",

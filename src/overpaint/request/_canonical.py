@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
+from json.encoder import encode_basestring
 from typing import Any
 
 from overpaint.errors import RequestError
@@ -30,9 +31,7 @@ def canonical_json(value: Any) -> str:
         case float():
             return _number(value)
         case Mapping():
-            # RFC 8785 3.2.3: keys are ordered by their UTF-16 code units
-            keys = sorted(value, key=lambda key: str(key).encode("utf-16-be", "surrogatepass"))
-            return "{" + ",".join(f"{_scalar(str(key))}:{canonical_json(value[key])}" for key in keys) + "}"
+            return "{" + ",".join(f"{_scalar(str(key))}:{canonical_json(value[key])}" for key in _ordered(value)) + "}"
         case Sequence():
             return "[" + ",".join(map(canonical_json, value)) + "]"
         case _:
@@ -44,8 +43,19 @@ def digest_of(value: Any) -> str:
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()
 
 
+def _ordered(table: Mapping[Any, Any]) -> list[Any]:
+    """Its keys, ordered by their UTF-16 code units (RFC 8785 3.2.3), which for ASCII is the usual order."""
+    if all(isinstance(key, str) and key.isascii() for key in table):
+        return sorted(table)
+    return sorted(table, key=lambda key: str(key).encode("utf-16-be", "surrogatepass"))
+
+
 def _scalar(value: str | bool | None) -> str:
-    text = json.dumps(value, ensure_ascii=False)
+    if not isinstance(value, str):
+        return json.dumps(value)
+    text = encode_basestring(value)
+    if text.isascii():
+        return text
     try:
         text.encode()
     except UnicodeEncodeError:

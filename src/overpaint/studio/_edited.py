@@ -30,7 +30,7 @@ from overpaint.picture import (
     write_file,
 )
 from overpaint.record import Record, RegionRecord, embed, sidecar_path
-from overpaint.request import EditRequest, Execution, ResolvedRequest
+from overpaint.request import EditRequest, Execution, ResolvedRequest, picture_blob
 
 from .compare import comparison
 from .layers import save_layers
@@ -340,13 +340,18 @@ def _named(path: Path) -> str | None:
         return None
 
 
-def pixel_digest(picture: Picture) -> str:
-    """SHA-256 of samples and alpha with their shape and depth: equal for equal pixels, whatever file they came in."""
-    digest = hashlib.sha256(f"{picture.colour} {picture.depth} {picture.samples.shape}".encode())
-    digest.update(np.ascontiguousarray(picture.samples).data)
-    if picture.alpha is not None:
-        digest.update(np.ascontiguousarray(picture.alpha).data)
-    return digest.hexdigest()
+def pixel_digest(picture: Picture, raster: str | None = None) -> str:
+    """A digest of samples and alpha with their size and kind: equal for equal pixels, whatever file they came in.
+
+    SHA-256 of "MODE WxH RASTER", where MODE is as in "rgb+alpha 8-bit" and RASTER the digest that a request names the
+    picture by.
+
+    Args:
+        picture: The picture.
+        raster: That digest, where it is known.
+    """
+    raster = picture_blob(picture).sha256 if raster is None else raster
+    return hashlib.sha256(f"{picture.mode} {picture.size} {raster}".encode()).hexdigest()
 
 
 def _difference(one: Picture, other: Picture) -> Samples:

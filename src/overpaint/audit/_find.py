@@ -1,0 +1,135 @@
+"""Finding records in a log: all of them in their order, or the one of a picture or an id."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from overpaint.errors import PictureError, RecordError
+from overpaint.picture import open_picture
+from overpaint.studio import pixel_digest
+
+from ._line import Link, link_of, record_text, true_hash
+from ._record import AuditRecord
+
+NAME = "audit.jsonl"
+_SHORTEST = 6  # characters of an id that name a record
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of a log that is a record of an edit.
+
+    Attributes:
+        log: The log.
+        link: Its place in the chain.
+        text: The record's JSON.
+        whole: Whether the line's own hash holds.
+    """
+
+    log: Path
+    link: Link
+    text: bytes
+    whole: bool
+
+    @cached_property
+    def record(self) -> AuditRecord:
+        """The record as a value. Raises RecordError when it is none."""
+        return AuditRecord.from_json(self.text)
+
+
+def log_at(path: Path) -> Path:
+    """The log at a path: the file, or audit.jsonl in a folder.
+
+    Raises:
+        RecordError: There is none.
+    """
+    found = path / NAME if path.is_dir() else path
+    if not found.is_file():
+        raise RecordError(f"there is no audit log at {found}; name the file, or a folder that has {NAME}")
+    return found
+
+
+def entries(log: Path, *, holding: bytes = b"") -> Iterator[Entry]:
+    """Every record of an edit, in order; lines that are none are passed over.
+
+    Args:
+        log: The file.
+        holding: Only lines that hold these bytes are looked at.
+    """
+    try:
+        with log.open("rb") as file:
+            for line in file:
+                if holding in line and (entry := _entry(log, line.rstrip(b"\n"))) is not None:
+                    yield entry
+    except OSError as error:
+        raise RecordError(f"the audit log {log} can't be read: {error.strerror or error}") from None
+
+
+def _entry(log: Path, line: bytes) -> Entry | None:
+    link = link_of(line)
+    if link is None:
+        return None
+    text = record_text(line)
+    if b'"kind":"edit"' not in text:
+        return None
+    return Entry(log, link, text, true_hash(line) == link.hash)
+
+
+def find(log: Path, what: str) -> Entry:
+    """The record of a picture file, by the digest of the file or else of its pixels, or of an id.
+
+    Of several, as when a file was made twice, it is the last.
+
+    Args:
+        log: The file.
+        what: The path of a picture, or the beginning of an id (6 characters or more).
+
+    Raises:
+        RecordError: There is none, or the id is that of several.
+    """
+    path = Path(what)
+    if path.is_file():
+        return _of_file(log, path)
+    if not re.fullmatch(f"[0-9a-f]{{{_SHORTEST},32}}", what):
+        raise RecordError(
+            f"{what!r} is neither a file nor a record's id, which is {_SHORTEST} to 32 of the characters 0-9a-f"
+        )
+    found = {entry.link.id: entry for entry in entries(log, holding=what.encode()) if entry.link.id.startswith(what)}
+    if not found:
+        raise RecordError(f"{log} has no record whose id begins with {what}")
+    if len(found) > 1:
+        raise RecordError(f"{len(found)} records of {log} have ids that begin with {what}: {', '.join(sorted(found))}")
+    return next(iter(found.values()))
+
+
+def _of_file(log: Path, path: Path) -> Entry:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise RecordError(f"{path} can't be read: {error.strerror or error}") from None
+    digest = hashlib.sha256(data).hexdigest()
+    found = _last(log, digest, lambda record: record.output.sha256 == digest)
+    if found is not None:
+        return found
+    try:
+        pixels = pixel_digest(open_picture(data))
+    except PictureError as error:
+        raise RecordError(f"{log} has no record of {path}, which is no picture either: {error}") from None
+    found = _last(log, pixels, lambda record: record.output.pixels_sha256 == pixels)
+    if found is None:
+        raise RecordError(f"{log} has no record of {path}: neither of the file nor of its pixels")
+    return found
+
+
+def _last(log: Path, digest: str, fits: Callable[[AuditRecord], bool]) -> Entry | None:
+    for entry in reversed(list(entries(log, holding=digest.encode()))):
+        with contextlib.suppress(RecordError):
+            if fits(entry.record):
+                return entry
+    return None

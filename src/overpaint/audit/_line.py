@@ -1,0 +1,132 @@
+"""One line of an audit log, and the head beside it.
+
+    {"hash":H,"id":I,"n":N,"prev":P,"record":{...}}
+
+The line is canonical JSON (RFC 8785), so its keys always stand in this order. H is the SHA-256 of the line without its
+hash, so every byte of a line either is the hash or is hashed; P is the hash of the line before, zeros on the first; N
+counts from 1; I is the first half of the SHA-256 of the record's own text.
+
+The head, NAME.head beside NAME.jsonl, says how many lines there are and the hash of the last: a chain alone can't tell
+that its end was cut off.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from overpaint.errors import RecordError
+from overpaint.request import canonical_json
+
+GENESIS = "0" * 64
+"""What stands for the line before the first."""
+
+_FORM = re.compile(
+    rb'\{"hash":"([0-9a-f]{64})","id":"([0-9a-f]{32})","n":([1-9][0-9]{0,17}),"prev":"([0-9a-f]{64})","record":'
+)
+_HASHED_FROM = len(f'{{"hash":"{GENESIS}",')
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What chains a line to its neighbours.
+
+    Attributes:
+        n: Its number, from 1.
+        id: Of its record.
+        prev: The hash of the line before.
+        hash: Its own, as it says.
+    """
+
+    n: int
+    id: str
+    prev: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The end of a chain.
+
+    Attributes:
+        count: Lines.
+        hash: Of the last line; zeros when there is none.
+    """
+
+    count: int = 0
+    hash: str = GENESIS
+
+    def __str__(self) -> str:
+        return f"{self.count}:{self.hash}"
+
+
+def id_of(text: str | bytes) -> str:
+    """The id of a record: half of the digest of its canonical JSON. The same record has the same id anywhere."""
+    return hashlib.sha256(text.encode() if isinstance(text, str) else text).hexdigest()[:32]
+
+
+def line_of(record: str, n: int, prev: str) -> tuple[bytes, Link]:
+    """A record's canonical JSON as line `n`, with its newline, and its link."""
+    body = f'"id":"{id_of(record)}","n":{n},"prev":"{prev}","record":{record}}}'.encode()
+    digest = hashlib.sha256(b"{" + body).hexdigest()
+    return b'{"hash":"' + digest.encode() + b'",' + body + b"\n", Link(n, id_of(record), prev, digest)
+
+
+def link_of(line: bytes) -> Link | None:
+    """What a line says of its place in the chain; None when it has not a line's form. Nothing is checked."""
+    found = _FORM.match(line)
+    if found is None:
+        return None
+    digest, id, n, prev = found.groups()
+    return Link(int(n), id.decode(), prev.decode(), digest.decode())
+
+
+def true_hash(line: bytes) -> str:
+    """The hash that a line (without its newline) ought to have."""
+    return hashlib.sha256(b"{" + line[_HASHED_FROM:]).hexdigest()
+
+
+def record_text(line: bytes) -> bytes:
+    """The record within a line of the right form, as it stands there."""
+    found = _FORM.match(line)
+    return b"" if found is None else line[found.end() : -1]
+
+
+def head_path(log: Path) -> Path:
+    """NAME.head beside NAME.jsonl."""
+    return log.with_suffix(".head")
+
+
+def read_head(log: Path) -> Head | None:
+    """The head beside a log; None when there is none.
+
+    Raises:
+        RecordError: What is there is no head.
+    """
+    path = head_path(log)
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise RecordError(f"{path} can't be read: {error.strerror or error}") from None
+    try:
+        value = json.loads(data)
+        head = Head(value["count"], value["hash"])
+        if head_bytes(head) != data:
+            raise ValueError
+    except (ValueError, TypeError, KeyError):
+        raise RecordError(
+            f'{path} was changed: a head is {{"count":N,"hash":"..."}}, and this is {data[:80]!r}'
+        ) from None
+    return head
+
+
+def head_bytes(head: Head) -> bytes:
+    """The head as its file has it."""
+    if isinstance(head.count, bool) or not isinstance(head.count, int) or not re.fullmatch("[0-9a-f]{64}", head.hash):
+        raise ValueError(f"no head of a chain: {head}")
+    return canonical_json({"count": head.count, "hash": head.hash}).encode() + b"\n"

@@ -1,0 +1,279 @@
+"""The record of one edit as evidence: what went in, what was done with what and by whom, and what came out."""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from overpaint.errors import InputError, MaskError, ModelError, RecordError
+from overpaint.record import Record
+from overpaint.request import Listed, Value, canonical_json, parse_json
+from overpaint.studio import Edited, Saved, pixel_digest
+
+from ._line import id_of
+from ._note import now
+from ._secret import Secret
+
+Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class InputFile(Value):
+    """The picture that was edited.
+
+    Attributes:
+        place: Its path, relative to the log's folder with forward slashes when it lies within, or its address.
+        sha256: Of the file; None for a picture that came from memory.
+        pixels_sha256: Of its pixels, as those of an output are counted: a chain of edits can be followed by it.
+    """
+
+    place: str | None = None
+    sha256: Digest | None = None
+    pixels_sha256: Digest
+
+
+class MaskFile(Value):
+    """A file that a mask came from: its place, as an input's, and its digest. The mask itself is in the request."""
+
+    place: str
+    sha256: Digest
+
+
+class OutputFile(Value):
+    """The file that was written; see `overpaint.studio.Saved` for what its reach and its changes mean."""
+
+    place: str
+    format: str
+    sha256: Digest
+    bytes: Annotated[int, Field(ge=0)]
+    pixels_sha256: Digest
+    fidelity: str
+    reach: Annotated[int, Field(ge=0)]
+    changed: Annotated[int, Field(ge=0)]
+    largest: Annotated[int, Field(ge=0)]
+
+
+class ModelUsed(Value):
+    """An engine or a checkpoint.
+
+    Attributes:
+        name: As it was asked for.
+        digest: An engine's card's (weights and version), a checkpoint's SHA-256; "" where it is not known.
+        licence: As far as it is known, else "".
+    """
+
+    name: str
+    digest: str = ""
+    licence: str = ""
+
+
+class Who(Value):
+    """Who did it: the user's name on the machine, and the machine's where it is wanted."""
+
+    user: str | None = None
+    host: str | None = None
+
+    @classmethod
+    def here(cls) -> Who:
+        """The user of this process, without the machine."""
+        try:
+            return cls(user=getpass.getuser())
+        except (KeyError, OSError, ImportError):  # an account without a name, as in some containers
+            return cls()
+
+
+def _record(value: Any) -> Any:
+    return Record.from_mapping(value) if isinstance(value, Mapping) else value
+
+
+class AuditRecord(Value):
+    """One edit.
+
+    Attributes:
+        kind: "edit".
+        made: When it was finished, in UTC.
+        edit: What was asked, resolved, on what it ran, regions, digests of pixels, timings. In private mode without
+            prompts.
+        input, output: The files.
+        masks: Files that the mask was read from.
+        models: The engine, and the checkpoint where there is one, with their licences.
+        who: Who did it.
+        attempt: Which try it was, from 1.
+        hidden: In private mode the keyed hashes of "prompt" and "negative_prompt" (see `Secret`).
+    """
+
+    schema_: Annotated[int, Field(alias="schema", ge=1, le=1)] = 1
+    kind: Literal["edit"] = "edit"
+    made: str
+    edit: Annotated[Record, BeforeValidator(_record)]
+    input: InputFile
+    masks: Listed[tuple[MaskFile, ...]] = ()
+    output: OutputFile
+    models: Listed[tuple[ModelUsed, ...]]
+    who: Who = Field(default_factory=Who)
+    attempt: Annotated[int, Field(ge=1)] = 1
+    hidden: Mapping[str, str] = {}
+
+    @property
+    def id(self) -> str:
+        """The record's id: half of the digest of its JSON."""
+        return id_of(self.to_json())
+
+    @property
+    def began(self) -> str:
+        """When it was begun, by its timings."""
+        seconds = sum(self.edit.timings.values())
+        start = datetime.fromisoformat(self.made).astimezone(UTC) - timedelta(seconds=seconds)
+        return start.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Plain JSON values. A raster that is inline in the request is written once."""
+        return {**super().to_mapping(), "edit": self.edit.to_mapping()}
+
+    def to_json(self) -> str:
+        """Canonical JSON, as it is chained."""
+        return canonical_json(self.to_mapping())
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, Any]) -> AuditRecord:
+        """From the table that `to_mapping` gives.
+
+        Raises:
+            RecordError: It is no record of an edit, or one of a newer version.
+        """
+        schema = mapping.get("schema", 1) if isinstance(mapping, Mapping) else 1
+        if isinstance(schema, int) and schema > 1:
+            raise RecordError(
+                f"this audit record has schema {schema}, and this version of Overpaint knows 1: update it"
+            )
+        try:
+            return cls(**dict(mapping))
+        except RecordError:
+            raise
+        except (InputError, TypeError, ValueError) as error:
+            raise RecordError(f"the audit record can't be read: {error}") from None
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> AuditRecord:
+        """From the text that `to_json` gives."""
+        try:
+            return cls.from_mapping(parse_json(text, "the audit record"))
+        except RecordError:
+            raise
+        except InputError as error:
+            raise RecordError(str(error)) from None
+
+
+def edit_record(
+    edited: Edited,
+    saved: Saved,
+    *,
+    attempt: int = 1,
+    masks: Sequence[MaskFile] = (),
+    who: Who | None = None,
+    folder: Path | None = None,
+    source: str | None = None,
+    target: str | None = None,
+    secret: Secret | None = None,
+) -> AuditRecord:
+    """The record of a finished edit.
+
+    Args:
+        edited: What was painted.
+        saved: The file that it became; it need not be there yet.
+        attempt: Which try it was, from 1.
+        masks: Files that the mask was read from.
+        who: Who did it; the user of this process when left out.
+        folder: The log's; files within it are named relative to it, so that it may be moved.
+        source, target: Places of input and output where they are not the paths that `edited` and `saved` have, as in
+            an object store.
+        secret: Private mode: prompts are replaced by hashes under this key.
+    """
+    original = edited.original
+    path = original.source.path
+    raster = None if edited.resolved.image is None else edited.resolved.image.sha256
+    record, hidden = (edited.record, {}) if secret is None else _hidden(edited.record, secret)
+    return AuditRecord(
+        made=now(),
+        edit=record,
+        input=InputFile(
+            place=source or (None if path is None else place_of(path, folder)),
+            sha256=original.source.sha256,
+            pixels_sha256=pixel_digest(original, raster),
+        ),
+        masks=tuple(masks),
+        output=OutputFile(
+            place=target or place_of(saved.path, folder),
+            format=saved.format,
+            sha256=saved.sha256,
+            bytes=saved.size,
+            pixels_sha256=saved.pixels_sha256,
+            fidelity=saved.fidelity,
+            reach=saved.reach,
+            changed=saved.changed,
+            largest=saved.largest,
+        ),
+        models=_models(edited),
+        who=Who.here() if who is None else who,
+        attempt=attempt,
+        hidden=hidden,
+    )
+
+
+def place_of(path: Path, folder: Path | None = None) -> str:
+    """A path as a record has it: relative, with forward slashes, within `folder`, and absolute elsewhere."""
+    whole = path.absolute()
+    if folder is not None and whole.is_relative_to(folder.absolute()):
+        return whole.relative_to(folder.absolute()).as_posix()
+    return str(whole)
+
+
+def file_at(place: str, folder: Path) -> Path | None:
+    """The path that a place stands for; None for an address."""
+    return None if "://" in place else folder / place
+
+
+def mask_file(path: Path, folder: Path | None = None) -> MaskFile:
+    """A mask's file, read for its digest. Raises MaskError when it can't be."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise MaskError(f"the mask {path} can't be read: {error.strerror or error}") from None
+    return MaskFile(place=place_of(path, folder), sha256=hashlib.sha256(data).hexdigest())
+
+
+def _models(edited: Edited) -> tuple[ModelUsed, ...]:
+    resolved = edited.resolved
+    engine = ModelUsed(name=resolved.engine, digest=resolved.engine_digest, licence=edited.licence)
+    if resolved.model is None:
+        return (engine,)
+    return (engine, _checkpoint(resolved.model, resolved.engine_digest))
+
+
+@cache
+def _checkpoint(name: str, engine_digest: str) -> ModelUsed:
+    """What is known of a checkpoint; asked once for each that an engine has loaded."""
+    from overpaint.models import entry
+
+    try:
+        found = entry(name)
+    except ModelError:  # it may have gone since
+        return ModelUsed(name=name)
+    return ModelUsed(name=name, digest=found.sha256 or "", licence=found.licence)
+
+
+def _hidden(record: Record, secret: Secret) -> tuple[Record, dict[str, str]]:
+    """The record without the texts that someone wrote, and their hashes. The intents' own prompts are no secret."""
+    asked = {name: getattr(record.request, name) for name in ("prompt", "negative_prompt")}
+    texts = {name: text for name, text in asked.items() if text and text.strip()}
+    gone = dict.fromkeys(texts)
+    bare = record.model_copy(
+        update={"request": record.request.merged(**gone), "resolved": record.resolved.model_copy(update=gone)}
+    )
+    return bare, {name: secret.hash(text) for name, text in texts.items()}

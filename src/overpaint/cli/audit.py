@@ -1,0 +1,253 @@
+"""`overpaint audit`: verify, show and export the evidence of edits."""
+
+from __future__ import annotations
+
+import json as json_module
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import App, Group, Parameter
+
+from overpaint.errors import RecordError, RequestError
+
+from .options import OUT, AsJson, Debug, Overwrite, Quiet
+from .texts import help_text, print_rows
+
+if TYPE_CHECKING:
+    from overpaint.audit import AuditRecord, Entry, Verdict
+
+_LOG = Group("Log", sort_key=0)
+_HOW = Group("How", sort_key=1)
+
+app = App(
+    name="audit",
+    usage="Usage: overpaint audit VERB ...",
+    group_commands=Group("Verbs", sort_key=0),
+    help=help_text(
+        "The evidence of edits: is a log whole, how was a picture made, and the log for other tools.",
+        ("audit verify out", "audit show out/bench.remove.png", "audit export out --to csv -o edits.csv"),
+    ),
+)
+
+LogPath = Annotated[
+    str, Parameter(name="PATH", help="The log, or a folder that has an audit.jsonl. Left out: this folder.", group=_LOG)
+]
+What = Annotated[
+    str, Parameter(name="FILE|ID", help="A picture that was written, or the beginning of a record's id.", group=_LOG)
+]
+LogOption = Annotated[
+    str | None,
+    Parameter(
+        name="--audit",
+        metavar="PATH",
+        help="The log, or a folder that has an audit.jsonl. Left out: the picture's folder, then this one.",
+        group=_LOG,
+    ),
+]
+
+
+@app.command(sort_key=0)
+def verify(
+    path: LogPath = ".",
+    /,
+    *,
+    files: Annotated[
+        bool,
+        Parameter(
+            name="--files", negative="--chain-only", help="Compare the outputs with their digests as well.", group=_HOW
+        ),
+    ] = True,
+    head: Annotated[
+        str | None,
+        Parameter(
+            name="--head",
+            metavar="COUNT:HASH",
+            help="A head that is known from elsewhere, as a batch's report has it: the chain must have come by it.",
+            group=_HOW,
+        ),
+    ] = None,
+    json: AsJson = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> int:
+    """Whether a log is whole: nothing changed, missing, added or moved. Exit status 1 when it is not.
+
+    [dim]$[/] overpaint audit verify out
+    [dim]$[/] overpaint audit verify out/audit.jsonl --head 300:5f0c...
+    """
+    from overpaint.audit import verify as verified
+
+    log = _log(path)
+    verdict = verified(log, files=files, expected=None if head is None else _head(head))
+    if json:
+        print(json_module.dumps(mapping(verdict), ensure_ascii=False, indent=2))
+    elif not quiet:
+        _print(verdict)
+    return 0 if verdict.whole else 1
+
+
+@app.command(sort_key=1)
+def show(
+    what: What,
+    /,
+    *,
+    audit: LogOption = None,
+    prompt: Annotated[
+        str | None,
+        Parameter(
+            name="--prompt", metavar="TEXT", help="Of a private record: whether this was its prompt.", group=_HOW
+        ),
+    ] = None,
+    json: AsJson = False,
+    debug: Debug = False,
+) -> int:
+    """How a picture was made, as the log has it.
+
+    [dim]$[/] overpaint audit show out/bench.remove.png
+    [dim]$[/] overpaint audit show 5f0c93 --audit out
+    """
+    found = entry(what, audit)
+    matches = None if prompt is None else _matches(found, prompt)
+    if json:
+        told = {"line": found.link.n, "id": found.link.id, "whole": found.whole, "log": str(found.log)}
+        told |= {} if matches is None else {"prompt_matches": matches}
+        print(json_module.dumps({**told, "record": json_module.loads(found.text)}, ensure_ascii=False, indent=2))
+    else:
+        print_rows([*rows(found), *([] if matches is None else [("--prompt", _said(matches))])])
+    return 1 if matches is False or not found.whole else 0
+
+
+@app.command(sort_key=2)
+def export(
+    path: LogPath = ".",
+    /,
+    *,
+    to: Annotated[
+        Literal["prov", "csv"], Parameter(name="--to", help="W3C PROV-JSON, or a table.", group=_HOW)
+    ] = "prov",
+    output: Annotated[
+        str | None,
+        Parameter(name=("--output", "-o"), metavar="OUT", help="The file. Left out: standard output.", group=OUT),
+    ] = None,
+    overwrite: Overwrite = False,
+    debug: Debug = False,
+) -> int:
+    """The log's edits for other tools: as W3C PROV-JSON, or as a table.
+
+    [dim]$[/] overpaint audit export out --to prov -o edits.prov.json
+    [dim]$[/] overpaint audit export out --to csv -o edits.csv
+    """
+    from overpaint.audit import entries, log_at, to_csv, to_prov
+
+    records = (entry.record for entry in entries(log_at(Path(path))))
+    text = to_csv(records) if to == "csv" else json_module.dumps(to_prov(records), ensure_ascii=False, indent=2) + "\n"
+    if output is None:
+        sys.stdout.buffer.write(text.encode())
+        sys.stdout.buffer.flush()
+        return 0
+    from overpaint.picture import write_file
+
+    write_file(Path(output), text.encode(), overwrite=overwrite)
+    return 0
+
+
+def entry(what: str, audit: str | None) -> Entry:
+    """The record of a picture or an id, from the log that was named or is near. Raises RecordError."""
+    from overpaint.audit import find, log_at
+
+    if audit is not None:
+        return find(log_at(Path(audit)), what)
+    file = Path(what)
+    folders = dict.fromkeys([file.parent, Path()]) if file.is_file() else [Path()]
+    logs = [folder / "audit.jsonl" for folder in folders if (folder / "audit.jsonl").is_file()]
+    if not logs:
+        raise RecordError(
+            f"there is no audit.jsonl {'beside it or ' if file.is_file() else ''}here: name it by --audit"
+        )
+    for log in logs[:-1]:
+        try:
+            return find(log, what)
+        except RecordError:
+            continue
+    return find(logs[-1], what)
+
+
+def _log(path: str) -> Path:
+    """The log that is meant, even when it is gone and only its head is there."""
+    return Path(path) / "audit.jsonl" if Path(path).is_dir() else Path(path)
+
+
+def _head(text: str) -> str:
+    """A head, checked for its form."""
+    import re
+
+    if not re.fullmatch(r"(\d+:)?[0-9a-f]{64}", text):
+        raise RequestError(f"--head takes COUNT:HASH with 64 of the characters 0-9a-f, not {text!r}")
+    return text
+
+
+def _matches(found: Entry, prompt: str) -> bool:
+    from overpaint.audit import Secret
+
+    record = found.record
+    hashed = record.hidden.get("prompt")
+    if hashed is None:
+        return (record.edit.request.prompt or "").strip() == prompt.strip()
+    return Secret.beside(found.log).matches(prompt, hashed)
+
+
+def _said(matches: bool) -> str:
+    return "was the prompt of this edit" if matches else "was not the prompt of this edit"
+
+
+def mapping(verdict: Verdict) -> dict[str, Any]:
+    """What `--json` says of a log."""
+    return {
+        "log": str(verdict.log),
+        "whole": verdict.whole,
+        "lines": verdict.head.count,
+        "head": str(verdict.head),
+        "records": verdict.records,
+        "outputs_compared": verdict.outputs,
+        "faults": [{"line": fault.line, "text": fault.text} for fault in verdict.faults],
+        "notes": list(verdict.notes),
+    }
+
+
+def _print(verdict: Verdict) -> None:
+    for note in verdict.notes:
+        print(f"note: {note}")
+    if verdict.whole:
+        outputs = f", {verdict.outputs} outputs as they were written" if verdict.outputs else ""
+        print(f"{verdict.log} is whole: {verdict.records} records{outputs}; head {verdict.head}")
+        return
+    print(f"{verdict.log} is not whole: {verdict.faults[0]}")
+    for fault in verdict.faults[1:20]:
+        print(f"also: {fault}")
+    if len(verdict.faults) > 20:
+        print(f"and {len(verdict.faults) - 20} more (--json has all)")
+
+
+def rows(found: Entry) -> list[tuple[str, str]]:
+    """A record in lines for people."""
+    record: AuditRecord = found.record
+    edit = record.edit
+    whole = "" if found.whole else "; CHANGED since it was written"
+    place = record.input.place or "from memory"
+    masks = "; ".join(f"{mask.place} ({mask.sha256[:12]}...)" for mask in record.masks)
+    models = "; ".join(f"{model.name} ({model.licence or 'licence not known'})" for model in record.models)
+    machine = f"{edit.execution.device}{', exact' if edit.execution.exact else ''}, Overpaint {edit.overpaint}"
+    who = " on ".join(name for name in (record.who.user, record.who.host) if name)
+    told = [
+        ("record", f"{found.link.id}, line {found.link.n} of {found.log}{whole}"),
+        ("made", f"{record.made} in {sum(edit.timings.values()):.2f} s{f' by {who}' if who else ''}"),
+        ("input", f"{place} ({(record.input.sha256 or record.input.pixels_sha256)[:12]}...)"),
+        ("mask", masks or (f"in the request ({edit.mask_sha256[:12]}...)" if edit.mask_sha256 else "none")),
+        ("output", f"{record.output.place} ({record.output.sha256[:12]}..., {record.output.bytes:,} bytes)"),
+        ("edit", f"{edit.resolved.intent} with {models}; seed {edit.resolved.seed}; reach {record.output.reach} px"),
+        ("ran on", machine),
+        ("attempt", str(record.attempt)),
+    ]
+    prompt = record.hidden.get("prompt") or edit.resolved.prompt
+    return [*told, *([("prompt", prompt)] if prompt else []), *(("note", note) for note in edit.notes)]

@@ -1,0 +1,249 @@
+"""`overpaint replay`: run an edit again from its record."""
+
+from __future__ import annotations
+
+import hashlib
+import json as json_module
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Group, Parameter
+
+from overpaint.errors import OverpaintError, RecordError, RequestError
+
+from .audit import LogOption, What, entry
+from .options import OUT, AsJson, Debug, Device, Overwrite, Quiet
+from .progress import bar
+from .where import loaded, opened
+
+if TYPE_CHECKING:
+    from overpaint.audit import AuditRecord, Replayed, Secret
+    from overpaint.picture import Picture
+    from overpaint.record import Record
+
+_GIVEN = Group("What the record only names", sort_key=1)
+_RUN = Group("Run", sort_key=2)
+
+
+def replay(
+    what: What,
+    /,
+    *,
+    audit: LogOption = None,
+    image: Annotated[
+        str | None,
+        Parameter(name="--image", metavar="FILE", help="The picture that was edited, if it was moved.", group=_GIVEN),
+    ] = None,
+    mask: Annotated[
+        tuple[str, ...],
+        Parameter(
+            name="--mask",
+            metavar="FILE",
+            help="A mask that was too large to be kept in the record, if it was moved. May be given again.",
+            group=_GIVEN,
+        ),
+    ] = (),
+    sketch: Annotated[
+        str | None, Parameter(name="--sketch", metavar="FILE", help="The sketch, likewise.", group=_GIVEN)
+    ] = None,
+    prompt: Annotated[
+        str | None, Parameter(name="--prompt", metavar="TEXT", help="The prompt of a private record.", group=_GIVEN)
+    ] = None,
+    negative_prompt: Annotated[
+        str | None,
+        Parameter(name="--negative-prompt", metavar="TEXT", help="Its negative prompt.", group=_GIVEN),
+    ] = None,
+    device: Annotated[
+        Device, Parameter(name="--device", metavar="NAME", help="Where engines with weights compute.", group=_RUN)
+    ] = "auto",
+    output: Annotated[
+        str | None,
+        Parameter(name=("--output", "-o"), metavar="OUT", help="Also keep what came out now.", group=OUT),
+    ] = None,
+    overwrite: Overwrite = False,
+    json: AsJson = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> int:
+    """Run an edit again, from its record in a log or in the picture itself, and say whether the same came out.
+
+    Exit status 1 when it did not.
+
+    [dim]$[/] overpaint replay out/bench.remove.png
+    [dim]$[/] overpaint replay 5f0c93 --audit out --image moved/bench.jpg
+    """
+    from overpaint.audit import replay as again
+    from overpaint.picture import check_writable
+    from overpaint.studio import Studio
+
+    known = _known(what, audit)
+    if output is not None:
+        check_writable(output, overwrite=overwrite)
+    picture = _picture(known, image)
+    prompts = _prompts(known, {"prompt": prompt, "negative_prompt": negative_prompt})
+    inputs = _inputs(known, picture, mask, sketch)
+    execution = known.record.execution
+    with (
+        bar(quiet=quiet) as shown,
+        Studio(
+            device="cpu" if device == "auto" and execution.device == "cpu" else device, threads=execution.threads
+        ) as studio,
+    ):
+        shown.say("painting")
+        replayed = again(
+            studio,
+            known.record,
+            picture,
+            inputs=inputs,
+            prompts=prompts,
+            made=_made(known),
+            monitor=shown.monitor(),
+        )
+    saved = None if output is None else replayed.edited.save(output, overwrite=overwrite)
+    if json:
+        print(
+            json_module.dumps({**mapping(replayed), "output": saved and str(saved.path)}, ensure_ascii=False, indent=2)
+        )
+    elif not quiet:
+        print(f"{what}: {said(replayed)}")
+        for note in replayed.notes:
+            print(f"note: {note}")
+    return 0 if replayed.equal else 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is known of an edit, and where what it names may lie.
+
+    Attributes:
+        record: How it was made.
+        folder: What relative places begin at.
+        audit: The log's record, when it came from one.
+        made: The picture that was named, if one was.
+        log: The log.
+    """
+
+    record: Record
+    folder: Path
+    audit: AuditRecord | None = None
+    made: Path | None = None
+    log: Path | None = None
+
+    def file(self, place: str | None) -> Path | None:
+        """The file at a place of the record, when it is there."""
+        if place is None or "://" in place:
+            return None
+        path = self.folder / place
+        return path if path.is_file() else None
+
+
+def _known(what: str, audit: str | None) -> _Known:
+    """From the log where there is one that knows it; otherwise from the picture itself."""
+    file = Path(what) if Path(what).is_file() else None
+    try:
+        found = entry(what, audit)
+    except RecordError as error:
+        if file is None or audit is not None:
+            raise
+        return _embedded(file, str(error))
+    return _Known(found.record.edit, found.log.parent, found.record, file, found.log)
+
+
+def _embedded(file: Path, why: str) -> _Known:
+    from overpaint.record import read_record
+
+    found = read_record(file)
+    if found is None or found.record is None:
+        raise RecordError(f"{file} has no record of Overpaint's within or beside it, and {why}")
+    return _Known(found.record, file.parent, made=file)
+
+
+def _picture(known: _Known, image: str | None) -> Picture:
+    """The input: as given, where the record says, or by its name beside the picture."""
+    if image is not None:
+        return opened(image)
+    recorded = None if known.audit is None else known.audit.input.place
+    path = known.file(recorded) or known.file(known.record.input_name)
+    if path is None:
+        name = recorded or known.record.input_name or "the picture that was edited"
+        raise RecordError(f"{name} is not there: say where it is now with --image")
+    return opened(str(path))
+
+
+def _made(known: _Known) -> Picture | None:
+    """What came out then, if it is still there and can be read."""
+    recorded = None if known.audit is None else known.file(known.audit.output.place)
+    path = known.made or recorded
+    if path is None or path.suffix == ".json":
+        return None
+    try:
+        return opened(str(path))
+    except OverpaintError:
+        return None
+
+
+def _prompts(known: _Known, given: dict[str, str | None]) -> dict[str, str]:
+    """The texts of a private record, checked against their hashes."""
+    from overpaint.audit import Secret
+
+    hidden = {} if known.audit is None else known.audit.hidden
+    needless = [name for name, text in given.items() if text is not None and name not in hidden]
+    if needless:
+        raise RequestError(f"the record has its {needless[0].replace('_', ' ')} or none: it is not to be given")
+    texts: dict[str, str] = {}
+    for name, hashed in hidden.items():
+        option = f"--{name.replace('_', '-')}"
+        text = given[name]
+        if text is None:
+            raise RecordError(
+                f"the record is private and has only a hash of the {name.replace('_', ' ')}: give {option}"
+            )
+        assert known.log is not None
+        secret: Secret = Secret.beside(known.log)
+        if not secret.matches(text, hashed):
+            raise RecordError(f"{option}: this is not the text that the record has the hash of")
+        texts[name] = text
+    return texts
+
+
+def _inputs(known: _Known, picture: Picture, masks: tuple[str, ...], sketch: str | None) -> dict[str, Any]:
+    """Rasters by their digest: those that were given, and mask files of the record that are still what they were."""
+    from overpaint.request import blob_of
+
+    recorded = () if known.audit is None else known.audit.masks
+    unmoved = [
+        str(path) for one in recorded if (path := known.file(one.place)) is not None and _digest(path) == one.sha256
+    ]
+    rasters: list[Any] = [loaded(source, picture.size).to_bytes8() for source in (*masks, *unmoved)]
+    if sketch is not None:
+        import numpy as np
+
+        from overpaint.picture import to_pil
+
+        rasters.append(np.asarray(to_pil(opened(sketch)).convert("RGBA")))
+    return {blob_of(raster, inline=False).sha256: raster for raster in rasters}
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def said(replayed: Replayed) -> str:
+    """What came out, in a line."""
+    if replayed.equal:
+        return f"the same {replayed.edited.picture.size} picture came out, every pixel equal"
+    return f"another picture came out: {replayed.difference or 'how far it differs is not known'}"
+
+
+def mapping(replayed: Replayed) -> dict[str, Any]:
+    """What `--json` says."""
+    apart = replayed.difference
+    return {
+        "equal": replayed.equal,
+        "difference": apart
+        and {"pixels": apart.pixels, "of": apart.of, "largest": apart.largest, "box": list(apart.box)},
+        "size": list(replayed.edited.picture.size),
+        "pixels_sha256": replayed.edited.pixels_sha256,
+        "notes": list(replayed.notes),
+    }
