@@ -18,12 +18,12 @@ from overpaint.request import EditRequest, settings_reference
 
 PAGE = Path(__file__).parents[1] / "docs" / "cli.md"
 PAINTING = ("remove", "replace", "recolor", "background", "refine", "add", "expand", "edit")
-GROUPS = ("mask", "models")
+GROUPS = ("mask", "models", "audit")
 _TABLE = re.compile(r"<!-- table: ([a-z ]+): ([A-Za-z, ]+) -->\n.*?<!-- end -->", re.DOTALL)
 
 
 def verbs() -> dict[str, Any]:
-    """Every verb's own application, sub-verbs of `mask` and `models` included, by the words that call it."""
+    """Every verb's own application, those of `mask`, `models` and `audit` included, by the words that call it."""
     app = application()
     found = {verb.name: app[verb.name] for verb in VERBS if verb.name not in GROUPS}
     for group in GROUPS:
@@ -101,7 +101,7 @@ def test_the_page_names_no_option_and_no_verb_that_does_not_exist() -> None:
     known = {name for verb in ALL for one in arguments(verb) for name in one.names}
     known |= {"--help", "--version", "--install-completion"}
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", page)) <= known
-    called = set(re.findall(r"overpaint ((?:(?:mask|models) )?[a-z]+)", page))
+    called = set(re.findall(r"overpaint ((?:(?:mask|models|audit) )?[a-z]+)", page))
     assert called - set(GROUPS) <= set(ALL) | {f"{group} VERB" for group in GROUPS}
 
 

@@ -69,7 +69,7 @@ def test_every_verb_explains_itself_with_an_example(name: str, capsys: pytest.Ca
         (["inpaint", "a.png"], "there is no verb 'inpaint'; did you mean 'replace'?"),
         (["remvoe", "a.png"], "did you mean 'remove'?"),
         (["outpaint", "a.png"], "did you mean 'expand'?"),
-        (["frobnicate"], "there are add, background"),
+        (["frobnicate"], "there are add, audit, background"),
         (["photo.jpg"], "overpaint remove photo.jpg --mask mask.png"),
         (["mask", "grow"], "there is no verb 'grow' (there are combine, convert, make, preview, refine)"),
         (["remove", "a.png", "--denoising-strength", "0.5"], "--denoising-strength; did you mean '--strength'?"),

@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import quote
 
 from ._record import AuditRecord, ModelUsed
 
@@ -85,11 +86,13 @@ class _Document:
 
     def element(self, kind: str, name: str, **attributes: Any) -> str:
         """An entity, activity or agent, once for each name; returns its identifier."""
-        known = self._kinds.setdefault(kind, {}).setdefault(f"op:{name}", {})
+        identifier = f"op:{quote(name, safe='/@~')}"
+        known = self._kinds.setdefault(kind, {}).setdefault(identifier, {})
         for key, value in attributes.items():
             if value is not None:
-                known.setdefault(key.replace("_", ":", 1), value)
-        return f"op:{name}"
+                key = key.replace("_", ":", 1)
+                known.setdefault(key, {"$": value, "type": "prov:QUALIFIED_NAME"} if key == "prov:type" else value)
+        return identifier
 
     def relation(self, kind: str, **parts: str) -> None:
         """A relation between two elements, once."""

@@ -98,7 +98,7 @@ def replay(
     if record.pixels_sha256 is None:
         raise RecordError("the record does not say what came out, so that nothing can be compared")
     if edited.pixels_sha256 == record.pixels_sha256:
-        return Replayed(edited, True, None, tuple(notes))
+        return Replayed(edited, True, None, (*notes, *_touched(made, edited.picture)))
     if made is None:
         return Replayed(edited, False, None, (*notes, "what came out then is not here: give it to see the difference"))
     if pixel_digest(made) != record.pixels_sha256:
@@ -122,6 +122,14 @@ def _checked(record: Record, picture: Picture) -> list[str]:
     if record.input_sha256 not in (None, picture.source.sha256):
         return ["the input file is another than then, with the same pixels"]
     return []
+
+
+def _touched(made: Picture | None, true: Picture) -> list[str]:
+    """Whether what is kept as the result is another picture than the one that is now known to have come out."""
+    if made is None or not made.source.lossless or pixel_digest(made) == pixel_digest(true):
+        return []
+    apart = difference(made, true) if made.size == true.size else f"it is {made.size} and not {true.size}"
+    return [] if apart is None else [f"the picture given is not what was made then: {apart}"]
 
 
 def _changes(record: Record, edited: Edited) -> list[str]:

@@ -34,7 +34,7 @@ LogPath = Annotated[
     str, Parameter(name="PATH", help="The log, or a folder that has an audit.jsonl. Left out: this folder.", group=_LOG)
 ]
 What = Annotated[
-    str, Parameter(name="FILE|ID", help="A picture that was written, or the beginning of a record's id.", group=_LOG)
+    str, Parameter(name="FILE-or-ID", help="A picture that was written, or the beginning of a record's id.", group=_LOG)
 ]
 LogOption = Annotated[
     str | None,

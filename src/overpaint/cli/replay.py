@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from overpaint.picture import Picture
     from overpaint.record import Record
 
-_GIVEN = Group("What the record only names", sort_key=1)
+_GIVEN = Group("Given", sort_key=1, help="What the record only names.")
 _RUN = Group("Run", sort_key=2)
 
 

@@ -1,0 +1,410 @@
+"""A record is enough to do an edit again, to show how it was made, and to tell other tools."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from overpaint import EditRequest, Mask, Studio
+from overpaint.audit import (
+    AuditLog,
+    Replayed,
+    Secret,
+    Who,
+    difference,
+    edit_record,
+    entries,
+    replay,
+    request_again,
+    to_csv,
+    to_prov,
+    verify,
+)
+from overpaint.cli import main
+from overpaint.engines import Painted
+from overpaint.errors import RecordError
+from overpaint.geometry import Box, Size
+from overpaint.picture import Picture, encode, from_array, open_picture
+from overpaint.record import Record
+from overpaint.request import INTENTS, resolve
+from stand_ins import LEARNED, StandIn, echo, noise
+from test_untouched import picture_of
+
+SIZE = Size(64, 48)
+MASK = Mask.box(SIZE, Box(20, 10, 40, 30))
+
+
+@pytest.fixture
+def picture() -> Picture:
+    return picture_of(SIZE, "rgb", 8)
+
+
+def again(record: Record, picture: Picture, engine: StandIn, **given: Any) -> Replayed:
+    with Studio() as studio:
+        studio.add_engine(engine)
+        return replay(studio, record, picture, **given)
+
+
+def made(picture: Picture, engine: StandIn, **settings: Any) -> Any:
+    with Studio() as studio:
+        studio.add_engine(engine)
+        return studio.edit(picture, engine="stand-in", **settings)
+
+
+class TestReplay:
+    def test_the_same_comes_out_from_the_record_alone(self, picture):
+        edited = made(picture, noise(), mask=MASK, intent="remove", feather=3.0)
+        record = Record.from_json(edited.record.to_json())
+        replayed = again(record, picture, noise())
+        assert replayed.equal
+        assert replayed.difference is None
+        assert np.array_equal(replayed.edited.picture.samples, edited.picture.samples)
+        assert replayed.edited.resolved.digest == edited.resolved.digest
+
+    def test_a_seed_that_was_drawn_and_an_engine_that_was_chosen_are_those_of_then(self, picture):
+        with Studio() as studio:
+            edited = studio.edit(picture, mask=MASK, intent="remove")
+            replayed = replay(studio, edited.record, picture)
+        assert replayed.equal
+        assert replayed.edited.resolved.seed == edited.resolved.seed
+        assert replayed.edited.resolved.engine == "exemplar"
+
+    def test_where_something_else_comes_out_it_says_how_much_and_where(self, picture):
+        edited = made(picture, echo(), mask=MASK, grow=0.0, feather=0.0)
+
+        def dot(canvas, monitor):
+            painted = canvas.pixels.copy()
+            rows, columns = np.nonzero(canvas.mask > 0)
+            painted[rows[0] + 2, columns[0] + 3] += np.float32(9 / 255)
+            return Painted(painted)
+
+        replayed = again(edited.record, picture, StandIn(dot), made=edited.picture)
+        assert not replayed.equal
+        assert str(replayed.difference) == f"1 of {64 * 48:,} pixels differ, by up to 9 levels, within 23,12,24,13"
+
+    def test_without_the_picture_of_then_it_says_only_that_it_differs(self, picture):
+        replayed = again(made(picture, echo(), mask=MASK).record, picture, noise())
+        assert not replayed.equal
+        assert replayed.difference is None
+        assert "give it to see the difference" in replayed.notes[-1]
+
+    def test_what_has_changed_since_is_named(self, picture):
+        record = made(picture, noise(), mask=MASK).record
+        execution = record.execution.model_copy(update={"versions": {"numpy": "1.0"}, "threads": 64})
+        replayed = again(record.model_copy(update={"execution": execution}), picture, noise(LEARNED))
+        said = "; ".join(replayed.notes)
+        assert f"numpy was 1.0 and is {np.__version__}" in said
+        assert "threads was 64 and is" in said
+
+    def test_another_picture_is_refused_and_the_same_pixels_from_another_file_are_not(self, picture, tmp_path):
+        (tmp_path / "a.png").write_bytes(encode(picture, "png").data)
+        record = made(tmp_path / "a.png", noise(), mask=MASK).record
+        with pytest.raises(RecordError, match=r"is not what was edited: a\.png, 64x48"):
+            again(record, picture_of(SIZE, "rgb", 8, seed=5), noise())
+        (tmp_path / "a.tif").write_bytes(encode(picture, "tiff").data)
+        replayed = again(record, open_picture(tmp_path / "a.tif"), noise())
+        assert replayed.equal
+        assert replayed.notes[0] == "the input file is another than then, with the same pixels"
+
+    def test_a_background_with_padding_is_painted_on_the_same_area_again(self, picture):
+        edited = made(picture, noise(LEARNED), mask=MASK, intent="background", prompt="sand", padding=8)
+        assert again(edited.record, picture, noise(LEARNED)).equal
+
+
+SETTINGS = {
+    "grow": st.floats(0, 20, width=32),
+    "feather": st.floats(0, 20, width=32),
+    "padding": st.integers(0, 99),
+    "strict": st.booleans(),
+    "reach_limit": st.integers(0, 99),
+    "area": st.sampled_from(["masked", "whole"]),
+    "strength": st.floats(0, 1),
+    "steps": st.integers(1, 50),
+    "sampler": st.sampled_from(["Euler a", "UniPC"]),
+    "scheduler": st.sampled_from(["Karras", "Exponential"]),
+    "alpha": st.sampled_from(["keep", "cover"]),
+    "exact": st.booleans(),
+    "seam": st.booleans(),
+    "negative_prompt": st.text("ab", min_size=1),
+    "options": st.just({"a": 1.5}),
+}
+
+
+@given(
+    intent=st.sampled_from(sorted(INTENTS)),
+    kind=st.sampled_from(["pixel", "learned", "remote"]),
+    settings=st.fixed_dictionaries({}, optional=SETTINGS),
+    seed=st.integers(0, 2**63 - 1),
+)
+def test_a_request_that_leaves_nothing_open_resolves_to_the_same(intent, kind, settings, seed):
+    if intent == "expand":
+        settings = {**settings, "margins": (1, 0, 2, 0)}
+    request = EditRequest.of(intent, prompt="a bench", **settings)
+    first = resolve(request, engine="any", engine_digest="d", kind=kind, seed=seed)
+    second = resolve(request_again(first), engine="any", engine_digest="d", kind=kind, seed=first.seed)
+    assert second.digest == first.digest
+
+
+class TestDifference:
+    def test_equal_pictures_have_none_whatever_form_they_are_in(self, picture):
+        assert difference(picture, picture) is None
+        grey = picture_of(SIZE, "grey", 8)
+        assert difference(grey, from_array(np.repeat(grey.samples, 3, axis=2))) is None
+        opaque = replace(picture, alpha=np.full(SIZE.shape, 255, np.uint8))
+        assert difference(picture, opaque) is None
+        deep = replace(picture, samples=picture.samples.astype(np.uint16) * 257)
+        assert difference(picture, deep) is None
+
+    def test_alpha_counts_and_levels_are_those_of_the_deeper(self, picture):
+        alpha = np.full(SIZE.shape, 255, np.uint8)
+        alpha[5, 6] = 254
+        apart = difference(picture, replace(picture, alpha=alpha))
+        assert apart is not None
+        assert (apart.pixels, apart.largest, apart.box) == (1, 1, Box(6, 5, 7, 6))
+        deep = replace(picture, samples=picture.samples.astype(np.uint16) * 257 - np.uint16(1))
+        found = difference(picture, deep)
+        assert found is not None
+        assert found.largest == 1
+
+    def test_what_can_not_be_compared_is_refused(self, picture):
+        with pytest.raises(RecordError, match="can't be compared"):
+            difference(picture, picture_of(Size(10, 10), "rgb", 8))
+        with pytest.raises(RecordError, match="can't be compared"):
+            difference(picture, picture_of(SIZE, "cmyk", 8))
+
+
+class TestPrivate:
+    def edit(self, folder: Path, picture: Picture, **settings: Any) -> tuple[Any, Any]:
+        edited = made(picture, noise(LEARNED), mask=MASK, intent="replace", **settings)
+        return edited, edited.save(folder / "out.png", record="none")
+
+    def test_the_record_has_hashes_that_only_the_salt_can_compare(self, picture, tmp_path):
+        edited, saved = self.edit(tmp_path, picture, prompt="Ägypten at dawn", negative_prompt="people")
+        secret = Secret.beside(tmp_path / "audit.jsonl", make=True)
+        record = edit_record(edited, saved, secret=secret)
+        text = record.to_json()
+        assert "gypten" not in text
+        assert "people" not in text
+        assert edited.resolved.digest not in text
+        assert set(record.hidden) == {"prompt", "negative_prompt"}
+        assert secret.matches("  Ägypten at dawn ", record.hidden["prompt"])
+        assert secret.matches("A\u0308gypten at dawn", record.hidden["prompt"])
+        assert not secret.matches("Ägypten at dusk", record.hidden["prompt"])
+        other = Secret.beside(tmp_path / "other.jsonl", make=True)
+        assert not other.matches("Ägypten at dawn", record.hidden["prompt"])
+
+    def test_who_knows_the_prompt_can_replay(self, picture, tmp_path):
+        edited, saved = self.edit(tmp_path, picture, prompt="a bench")
+        record = edit_record(edited, saved, secret=Secret.beside(tmp_path / "audit.jsonl", make=True)).edit
+        assert again(record, picture, noise(LEARNED), prompts={"prompt": "a bench"}).equal
+
+    def test_the_prompt_that_an_intent_brings_is_no_secret(self, picture, tmp_path):
+        edited = made(picture, noise(LEARNED), mask=MASK, intent="remove")
+        saved = edited.save(tmp_path / "out.png", record="none")
+        record = edit_record(edited, saved, secret=Secret.beside(tmp_path / "audit.jsonl", make=True))
+        assert record.hidden == {}
+        assert record.edit.resolved.prompt == edited.resolved.prompt
+        assert edited.resolved.prompt
+
+    def test_the_salt_is_made_once_and_for_its_owner_alone(self, tmp_path):
+        log = tmp_path / "audit.jsonl"
+        with pytest.raises(RecordError, match="without the salt"):
+            Secret.beside(log)
+        first = Secret.beside(log, make=True)
+        assert Secret.beside(log, make=True) == first == Secret.beside(log)
+        assert (tmp_path / "audit.salt").stat().st_mode & 0o077 == 0
+        assert first.key.hex() not in repr(first)
+        (tmp_path / "audit.salt").write_text("12")
+        with pytest.raises(RecordError, match="1 bytes and not 32"):
+            Secret.beside(log)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to work in, with a picture and a mask."""
+    monkeypatch.chdir(tmp_path)
+    noisy = np.random.default_rng(7).integers(0, 256, (60, 80, 3), dtype=np.uint8)
+    Image.fromarray(noisy).save("photo.png")
+    mask = np.zeros((60, 80), np.uint8)
+    mask[20:40, 25:55] = 255
+    Image.fromarray(mask).save("mask.png")
+    return tmp_path
+
+
+def told(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    parsed: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return parsed
+
+
+REMOVE = ["remove", "photo.png", "--engine", "telea", "-q", "--mask", "mask.png"]
+
+
+@pytest.mark.usefixtures("folder")
+class TestCommands:
+    def test_an_edit_is_recorded_verified_shown_and_done_again(self, capsys):
+        assert main([*REMOVE, "--audit", "audit.jsonl", "-n", "2"]) == 0
+        assert main(["audit", "verify"]) == 0
+        assert "audit.jsonl is whole: 2 records, 2 outputs as they were written; head 2:" in capsys.readouterr().out
+        assert main(["audit", "show", "photo.remove-2.png", "--json"]) == 0
+        shown = told(capsys)
+        assert (shown["line"], shown["whole"]) == (2, True)
+        assert shown["record"]["masks"][0]["place"] == "mask.png"
+        assert main(["audit", "show", shown["id"][:8]]) == 0
+        assert "input    photo.png" in capsys.readouterr().out
+        assert main(["replay", "photo.remove-2.png", "-o", "again.png", "--json"]) == 0
+        assert told(capsys)["equal"] is True
+        assert (open_picture("again.png").samples == open_picture("photo.remove-2.png").samples).all()
+
+    def test_a_fault_is_named_and_ends_with_status_1(self, capsys):
+        main([*REMOVE, "--audit", "audit.jsonl"])
+        Path("photo.remove.png").write_bytes(Path("photo.png").read_bytes())
+        assert main(["audit", "verify"]) == 1
+        assert "line 1: its output photo.remove.png was changed since: it has other pixels" in capsys.readouterr().out
+        assert main(["audit", "verify", "--chain-only"]) == 0
+        capsys.readouterr()
+        assert main(["audit", "verify", "--json"]) == 1
+        assert told(capsys)["faults"][0]["line"] == 1
+
+    def test_a_head_from_elsewhere_is_asked_for(self, capsys):
+        main([*REMOVE, "--audit", "audit.jsonl"])
+        main(["audit", "verify", "--json"])
+        head = told(capsys)["head"]
+        assert main(["audit", "verify", "--head", head]) == 0
+        assert main(["audit", "verify", "--head", f"9:{'a' * 64}"]) == 1
+        assert main(["audit", "verify", "--head", "9"]) == 2
+
+    def test_a_picture_alone_can_be_done_again(self, capsys):
+        assert main(REMOVE) == 0
+        assert main(["replay", "photo.remove.png"]) == 0
+        out = capsys.readouterr().out
+        assert out.startswith("photo.remove.png: the same 80x60 picture came out, every pixel equal")
+
+    def test_a_picture_that_was_changed_since_is_told_where(self, capsys):
+        main([*REMOVE, "--audit", "audit.jsonl"])
+        main(["audit", "verify", "--json"])
+        samples = open_picture("photo.remove.png").samples.copy()
+        samples[30, 33] ^= 64
+        changed = replace(open_picture("photo.remove.png"), samples=samples)
+        Path("photo.remove.png").write_bytes(encode(changed, "png").data)
+        capsys.readouterr()
+        assert main(["replay", "photo.remove.png", "--audit", "audit.jsonl"]) == 2
+        assert "no record of photo.remove.png: neither of the file nor of its pixels" in capsys.readouterr().err
+        assert main(["replay", "photo.remove.png"]) == 0  # by the record within it
+        assert "the picture given is not what was made then: 1 of 4,800 pixels differ" in capsys.readouterr().out
+
+    def test_what_was_moved_is_asked_for(self, capsys):
+        main([*REMOVE, "--audit", "audit.jsonl"])
+        Path("photo.png").rename("elsewhere.png")
+        assert main(["replay", "photo.remove.png"]) == 2
+        assert "photo.png is not there: say where it is now with --image" in capsys.readouterr().err
+        assert main(["replay", "photo.remove.png", "--image", "elsewhere.png"]) == 0
+        assert main(["replay", "photo.remove.png", "--image", "mask.png"]) == 2
+
+    def test_a_mask_too_large_for_a_record_is_found_by_its_digest(self, capsys):
+        speckled = (np.random.default_rng(3).random((700, 800)) > 0.5).astype(np.uint8) * 255
+        Image.fromarray(speckled).save("mask.png")
+        Image.fromarray(np.zeros((700, 800, 3), np.uint8)).save("photo.png")
+        main([*REMOVE, "--audit", "audit.jsonl"])
+        assert Path("audit.jsonl").stat().st_size < 20_000
+        assert main(["replay", "photo.remove.png"]) == 0
+        Path("mask.png").rename("moved.png")
+        capsys.readouterr()
+        assert main(["replay", "photo.remove.png"]) == 2
+        assert "neither inline nor among the inputs" in capsys.readouterr().err
+        assert main(["replay", "photo.remove.png", "--mask", "moved.png"]) == 0
+
+    def test_private_keeps_the_prompt_out_of_log_and_picture(self, capsys):
+        words = [*REMOVE, "--prompt", "grandmother's garden", "--audit", "audit.jsonl", "--private"]
+        assert main(words) == 0
+        for name in ("audit.jsonl", "photo.remove.png"):
+            assert b"grandmother" not in Path(name).read_bytes()
+            assert b"overpaint" not in Path("photo.remove.png").read_bytes()
+        capsys.readouterr()
+        assert main(["audit", "show", "photo.remove.png", "--prompt", "grandmother's garden"]) == 0
+        assert "was the prompt of this edit" in capsys.readouterr().out
+        assert main(["audit", "show", "photo.remove.png", "--prompt", "another"]) == 1
+        assert "was not the prompt" in capsys.readouterr().out
+        assert main(["replay", "photo.remove.png"]) == 2
+        assert "give --prompt" in capsys.readouterr().err
+        assert main(["replay", "photo.remove.png", "--prompt", "another"]) == 2
+        assert "not the text that the record has the hash of" in capsys.readouterr().err
+        assert main(["replay", "photo.remove.png", "--prompt", "grandmother's garden"]) == 0
+
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            ([*REMOVE, "--private"], "give --audit PATH too"),
+            ([*REMOVE, "--private", "--audit", "a.jsonl", "--record", "sidecar"], "leave out --record sidecar"),
+            ([*REMOVE, "--audit", "a.jsonl", "-o", "-"], "an audit log needs a file"),
+            ([*REMOVE, "--audit", "nowhere/a.jsonl"], "the folder nowhere doesn't exist"),
+            (["audit", "verify"], "there is no audit log"),
+            (["audit", "show", "photo.png"], "name it by --audit"),
+            (["replay", "photo.png"], "has no record of Overpaint's"),
+            (["replay", "0123456789"], "name it by --audit"),
+        ],
+    )
+    def test_what_can_not_be_done_is_said_before_anything_is_written(self, capsys, words, said):
+        before = sorted(Path().iterdir())
+        assert main(words) in (1, 2)
+        assert said in capsys.readouterr().err
+        assert sorted(Path().iterdir()) == before
+
+    def test_exports_are_written(self, capsys):
+        main([*REMOVE, "--audit", "audit.jsonl"])
+        assert main(["audit", "export", "--to", "csv"]) == 0
+        assert capsys.readouterr().out.startswith("id,made,input,")
+        assert main(["audit", "export", ".", "-o", "prov.json"]) == 0
+        assert json.loads(Path("prov.json").read_text())["prefix"]
+        assert main(["audit", "export", ".", "-o", "prov.json"]) == 1
+
+
+class TestExport:
+    @pytest.fixture
+    def records(self, tmp_path: Path, picture: Picture) -> list[Any]:
+        """Two edits, the second on the first one's result."""
+        (tmp_path / "a.png").write_bytes(encode(picture, "png").data)
+        log = AuditLog(tmp_path / "audit.jsonl")
+        for source, target, prompt in (("a.png", "b.png", "=cmd|' /C calc'!A0"), ("b.png", "c.png", 'a "red", bench')):
+            edited = made(tmp_path / source, noise(LEARNED), mask=MASK, intent="replace", prompt=prompt)
+            saved = edited.save(tmp_path / target)
+            log.append(edit_record(edited, saved, folder=tmp_path, who=Who(user="ada", host="mill")))
+        assert verify(log.path).whole
+        return [entry.record for entry in entries(log.path)]
+
+    def test_prov_names_every_part_and_chains_the_edits(self, records):
+        document = to_prov(records)
+        elements = {name for kind in ("entity", "activity", "agent") for name in document[kind]}
+        used = [
+            value
+            for kind, relations in document.items()
+            if kind not in ("prefix", "entity", "activity", "agent")
+            for relation in relations.values()
+            for value in relation.values()
+        ]
+        assert used
+        assert set(used) <= elements
+        derived = [(one["prov:generatedEntity"], one["prov:usedEntity"]) for one in document["wasDerivedFrom"].values()]
+        assert derived[0][0] == derived[1][1]
+        assert len(document["activity"]) == 2
+        activity = document["activity"][f"op:edit-{records[0].id}"]
+        assert activity["prov:startTime"] <= activity["prov:endTime"]
+        assert "op:user-ada@mill" in document["agent"]
+        assert json.loads(json.dumps(document)) == document
+
+    def test_the_table_has_a_row_a_record_and_no_formula(self, records):
+        rows = list(csv.DictReader(io.StringIO(to_csv(records), newline="")))
+        assert [row["output"] for row in rows] == ["b.png", "c.png"]
+        assert rows[0]["prompt"] == "'=cmd|' /C calc'!A0"
+        assert rows[1]["prompt"] == 'a "red", bench'
+        assert rows[0]["output_sha256"] == rows[1]["input_sha256"]
+        assert (rows[0]["user"], rows[0]["host"]) == ("ada", "mill")
