@@ -38,18 +38,18 @@ def engines(
     json: AsJson = False,
     debug: Debug = False,
 ) -> int:
-    """What can paint here: engines that need no weights, and those that were added.
+    """What can paint here: engines that need no weights, the one for checkpoints, and those that were added.
 
     [dim]$[/] overpaint engines
     [dim]$[/] overpaint engines exemplar
     """
     from overpaint.engines import card, names
+    from overpaint.engines.diffusion.options import CARD  # needs a checkpoint, so that no entry point makes it
 
     if name is None:
-        entries = [_entry(one) for one in names()]
+        entries = sorted([*(_entry(one) for one in names() if one != CARD.name), _of(CARD)], key=lambda one: one.name)
     else:
-        found = card(name)
-        entries = [Entry(name, found, options=options_of(found.options))]
+        entries = [_of(CARD if name == CARD.name else card(name))]
     if json:
         print(json_module.dumps([_mapping(entry) for entry in entries], ensure_ascii=False, indent=2))
     elif name is None:
@@ -63,10 +63,13 @@ def _entry(name: str) -> Entry:
     from overpaint.engines import card
 
     try:
-        found = card(name)
+        return _of(card(name))
     except EngineError as error:
         return Entry(name, fault=str(error))
-    return Entry(name, found, options=options_of(found.options))
+
+
+def _of(card: EngineCard) -> Entry:
+    return Entry(card.name, card, options=options_of(card.options))
 
 
 def options_of(model: type[BaseModel]) -> list[dict[str, Any]]:
@@ -125,7 +128,13 @@ def _table(entries: list[Entry]) -> None:
             rows.append((entry.name, card.kind, "yes" if card.takes_prompt else "no", card.title))
     print_rows(rows, header=True)
     print("\n'overpaint engines NAME' says more.")
-    print("With --model NAME a checkpoint paints from a prompt; 'overpaint models' lists them.")
+    print("For --model NAME, 'overpaint models list --all' shows the checkpoints that there are.")
+
+
+def _size(card: EngineCard) -> str:
+    if card.sizes.native is not None:
+        return f"best at {card.sizes.native} px"
+    return "any" if card.kind == "pixel" else "its model's"
 
 
 def _details(entry: Entry) -> None:
@@ -136,7 +145,7 @@ def _details(entry: Entry) -> None:
         ("does", card.title),
         ("kind", card.kind),
         ("prompt", "changes what it paints" if card.takes_prompt else "not taken"),
-        ("size", "any" if card.sizes.native is None else f"best at {card.sizes.native} px"),
+        ("size", _size(card)),
         ("licence", card.licence),
     ]
     for option in entry.options:

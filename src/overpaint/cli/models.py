@@ -264,6 +264,20 @@ def what(entry: Entry) -> str:
     return entry.kind.title if entry.kind is not None else f"can't be used: {entry.fault}"
 
 
+def usual(entry: Entry) -> tuple[dict[str, Any], str]:
+    """The settings that a checkpoint is usually used with, where they are not the house's own; or why not."""
+    kind = entry.kind
+    if kind is None or kind.what != "checkpoint":
+        return {}, ""
+    from overpaint.engines.diffusion.usual import usual_of
+    from overpaint.models import ModelError, ModelRef
+
+    try:
+        return usual_of(ModelRef(entry.name, entry.path, kind)).to_mapping(), ""
+    except ModelError as error:
+        return {}, f"can't be told: {error}"
+
+
 def mapping(entry: Entry) -> dict[str, Any]:
     """The object that --json writes for a model that is here."""
     kind = entry.kind
@@ -281,6 +295,7 @@ def mapping(entry: Entry) -> dict[str, Any]:
         "lcm": None if kind is None else kind.lcm,
         "precision": None if kind is None else kind.precision,
         "form": None if kind is None else kind.form,
+        "usual": usual(entry)[0],
         "licence": entry.licence or None,
         "sha256": entry.sha256,
         "source": entry.note.source or None,
@@ -322,6 +337,9 @@ def _print_entry(entry: Entry) -> None:
         rows.append(("channels", f"{kind.channels}" + (" (made for inpainting)" if kind.inpainting else "")))
     if kind is not None and kind.prediction:
         rows.append(("predicts", {"epsilon": "the noise", "v": "v"}[kind.prediction] + f" ({kind.because})"))
+    settings, fault = usual(entry)
+    if settings or fault:
+        rows.append(("usual", fault or ", ".join(f"{name} {value}" for name, value in settings.items())))
     if kind is not None and kind.form == "pickle":
         rows.append(("form", "a pickle: only used with --allow-pickle"))
     rows += [("licence", entry.licence or "not known"), ("where", f"{entry.path} ({entry.origin})")]

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict
 from overpaint.errors import Cancelled, EngineError, OverpaintError
 from overpaint.frame import Context, SizeRules
 from overpaint.geometry import Size
+from overpaint.request import UsedModel, Usual
 
 Pixels = NDArray[np.float32]
 """(H, W, 3) float32 in [0, 1]."""
@@ -46,7 +47,8 @@ class EngineCard:
         takes_prompt: Whether a prompt changes what it paints.
         colour_space: "encoded": the picture's own values; "srgb": sRGB, through the picture's profile.
         options: A strict pydantic model of the options that it alone knows.
-        licence: SPDX expression of code and weights.
+        usual: The settings that it is usually used with, where a request leaves them open.
+        licence: Of code and weights, an SPDX expression where there is one; "unknown" where nobody says.
         digest: Digest of weights and version: what makes two results comparable.
         references: Papers that it follows.
     """
@@ -59,6 +61,7 @@ class EngineCard:
     takes_prompt: bool = False
     colour_space: ColourSpace = "encoded"
     options: type[BaseModel] = NoOptions
+    usual: Usual = field(default_factory=Usual)
     licence: str = "Apache-2.0"
     digest: str = ""
     references: tuple[str, ...] = ()
@@ -176,6 +179,9 @@ class Engine(Protocol):
     def card(self) -> EngineCard:
         """What it is and takes."""
 
+    def models(self, settings: Mapping[str, Any], options: BaseModel) -> tuple[UsedModel, ...]:
+        """The files of weights that a canvas with these settings and options is painted with."""
+
     def submit(self, canvas: Canvas, monitor: Monitor) -> Future[Painted]:
         """Begin to paint. The future fails with Cancelled, EngineError or the engine's own error."""
 
@@ -220,6 +226,10 @@ class ThreadedEngine:
     def paint_one(self, canvas: Canvas, monitor: Monitor) -> Painted:
         """Paint one canvas, on the worker thread. Call `monitor.progress` at least once a step."""
         raise NotImplementedError
+
+    def models(self, settings: Mapping[str, Any], options: BaseModel) -> tuple[UsedModel, ...]:
+        """None: an engine with weights says which."""
+        return ()
 
     def submit(self, canvas: Canvas, monitor: Monitor) -> Future[Painted]:
         """Queue one canvas."""

@@ -12,6 +12,7 @@ from .configs import config_folder, scheduler_config, unet_config
 from .detect import detect, read_json, require, weights_in
 from .download import get
 from .headers import Table, TensorInfo, read_table
+from .hints import Hints, read_hints
 from .places import home, hub_snapshot, store_folder
 from .store import Entry, Note, add, entries, entry, find, find_part, remove, verify
 from .values import FAMILIES, Family, Kind, ModelRef, Prediction
@@ -24,6 +25,7 @@ __all__ = [
     "DownloadError",
     "Entry",
     "Family",
+    "Hints",
     "Kind",
     "Listed",
     "ModelError",
@@ -47,6 +49,7 @@ __all__ = [
     "hub_snapshot",
     "known_digest",
     "listed",
+    "read_hints",
     "read_json",
     "read_table",
     "read_vocabulary",

@@ -122,7 +122,8 @@ def _ldm(table: Table, path: Path, plain: Kind) -> Kind | None:
         name.startswith(("cond_stage_model.", "conditioner.embedders.")) for name in names
     )
     prediction, because = _prediction(family, channels, table, path)
-    lcm = f"{UNET}time_embed.cond_proj.weight" in names or _named(path, r"(?<![a-z])lcm(?![a-z])")
+    embeds = f"{UNET}time_embed.cond_proj.weight" in names
+    lcm = embeds or _named(path, r"(?<![a-z])lcm(?![a-z])")
     return replace(
         plain,
         what="checkpoint" if whole else "unet",
@@ -131,6 +132,8 @@ def _ldm(table: Table, path: Path, plain: Kind) -> Kind | None:
         prediction=prediction,
         because=because,
         lcm=lcm,
+        embeds_guidance=embeds,
+        zero_snr="ztsnr" in names,
     )
 
 
@@ -185,7 +188,9 @@ def _unet(table: Table, path: Path, plain: Kind) -> Kind | None:
         family = "sd1"
     lcm = "time_embedding.cond_proj.weight" in names
     channels = names["conv_in.weight"].shape[1]
-    return replace(plain, what="unet", family=family, channels=channels, lcm=lcm, layout="diffusers")
+    return replace(
+        plain, what="unet", family=family, channels=channels, lcm=lcm, embeds_guidance=lcm, layout="diffusers"
+    )
 
 
 def _lora(table: Table, path: Path, plain: Kind) -> Kind | None:
@@ -323,13 +328,16 @@ def _pipeline(path: Path) -> Kind:
     said = str(settings.get("prediction_type", "epsilon"))
     if said not in ("epsilon", "v_prediction"):
         return replace(plain, because=f"a model that predicts {said!r}, not the noise or v")
+    embeds = unet.get("time_cond_proj_dim") is not None
     return Kind(
         "checkpoint",
         "folder",
         family=family,
         channels=channels,
         prediction="v" if said == "v_prediction" else "epsilon",
-        lcm=unet.get("time_cond_proj_dim") is not None or settings.get("_class_name") == "LCMScheduler",
+        lcm=embeds or settings.get("_class_name") == "LCMScheduler",
+        embeds_guidance=embeds,
+        zero_snr=bool(settings.get("rescale_betas_zero_snr", False)),
         precision=_folder_precision(path / "unet"),
         layout="diffusers",
         because="told by its scheduler's configuration",

@@ -16,7 +16,7 @@ from typing import Literal
 from overpaint.errors import ModelError, OutputError, did_you_mean
 
 from .catalogue import CATALOGUE, LICENCES, listed
-from .detect import detect, require
+from .detect import detect, require, weights_in
 from .places import ENDINGS, file_name, further_folders, hub_names, hub_parts, hub_snapshot, store_folder
 from .values import Kind, ModelRef, Prediction
 from .verify import check, digest, forget, known_digest, size_of
@@ -95,41 +95,71 @@ def find(
         prediction: What its network predicts, where what was told from the file is wrong.
         lcm: Whether it is a latent consistency model, likewise.
         vae: Another VAE to use instead of its own, named in the same ways.
-        variant: Of a folder: "fp16" or "" (see `ModelRef`).
+        variant: Of a folder: "fp16", or "fp32" (or "") for the plain weights (see `ModelRef`).
         config: Configurations of a single file's network (see `ModelRef`).
         allow_pickle: Whether a pickle may be read, weights only.
 
     Raises:
-        ModelError: There is none; it is damaged; of no known family; or a pickle that was not allowed.
+        ModelError: There is none; it is damaged; of no known family; without this variant; or a pickle that was not
+            allowed.
     """
-    found, path, _ = _locate(name, paths=paths)
+    found, path, origin = _locate(name, paths=paths)
     kind = require(detect(path), found)
+    _allowed(kind, path, allow_pickle)
+    if prediction is not None:
+        kind = replace(kind, prediction=prediction, because="told by the user")
+    if lcm is not None:
+        kind = replace(kind, lcm=lcm)
+    ref = ModelRef(
+        found,
+        path,
+        kind,
+        variant=None if variant is None else _variant(variant, path, found),
+        config=config,
+        allow_pickle=allow_pickle,
+        licence=_licence(found, path, origin),
+    )
+    return ref if vae is None else _with_vae(ref, vae, paths=paths)
+
+
+def _allowed(kind: Kind, path: Path, allow_pickle: bool) -> None:
     if kind.form == "pickle" and not allow_pickle:
         raise ModelError(
             f"{path.name} is a pickle, which can hold code; if you trust where it came from, allow it "
             "(--allow-pickle, allow_pickle=True): its weights alone are read, and no code is run"
         )
-    if prediction is not None:
-        kind = replace(kind, prediction=prediction, because="told by the user")
-    if lcm is not None:
-        kind = replace(kind, lcm=lcm)
-    return ModelRef(
-        found,
-        path,
-        kind,
-        vae=None if vae is None else _vae(vae, paths=paths),
-        variant=variant,
-        config=config,
-        allow_pickle=allow_pickle,
-    )
 
 
-def _vae(name: str, *, paths: bool) -> Path:
-    found, path, _ = _locate(name, paths=paths)
+def _variant(name: str, path: Path, found: str) -> str:
+    """The variant as the files call it; the plain weights are those without a name, which are fp32 by custom."""
+    if not path.is_dir():
+        raise ModelError(f"{found} is a single file, which has no variant {name!r}: leave the variant out")
+    sets = weights_in(path / "unet")
+    if name in sets:
+        return name
+    if name in ("", "fp32") and "" in sets:
+        return ""
+    there = ", ".join(sorted(one or "fp32" for one in sets)) or "none"
+    raise ModelError(f"{found} has no variant {name!r} here (there are: {there})")
+
+
+def _with_vae(ref: ModelRef, name: str, *, paths: bool) -> ModelRef:
+    try:
+        found, path, origin = _locate(name, paths=paths)
+    except ModelError as error:
+        raise ModelError(f"the VAE: {error}") from error
     kind = detect(path)
-    if kind.what in ("vae", "tiny-vae", "checkpoint"):
-        return path
-    raise ModelError(f"{found} is no VAE but a {kind.title}")
+    if kind.what not in ("vae", "tiny-vae", "checkpoint"):
+        raise ModelError(f"{found} is no VAE but a {kind.title}")
+    _allowed(kind, path, ref.allow_pickle)
+    return replace(ref, vae=path, vae_name=found, vae_licence=_licence(found, path, origin))
+
+
+def _licence(name: str, path: Path, origin: Origin) -> str:
+    """What was written down when it came, what its card says, or what the catalogue has; "" where nobody says."""
+    row = listed(name.replace("--", "/", 1))
+    noted = _note(path).licence if origin == "store" else ""
+    return noted or licence_of(path) or (row.licence if row is not None else "")
 
 
 def find_part(name: str, what: Literal["lora", "embedding"], *, paths: bool = False) -> Entry:
@@ -212,8 +242,7 @@ def _missing(name: str, here: list[str], *, paths: bool) -> ModelError:
 
 def _entry(name: str, path: Path, origin: Origin) -> Entry:
     note = _note(path) if origin == "store" else Note()
-    row = listed(name.replace("--", "/", 1))
-    licence = note.licence or licence_of(path) or (row.licence if row is not None else "")
+    licence = _licence(name, path, origin)
     try:
         size = size_of(path)
     except OSError as error:

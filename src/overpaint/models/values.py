@@ -39,6 +39,8 @@ class Kind:
         channels: Of the U-Net's input: 4 for a base model, 9 for one made for inpainting (4 + mask + masked picture).
         prediction: What the U-Net was trained to give: the noise, or v. None where it does not apply.
         lcm: A latent consistency model: few steps, its own sampler.
+        embeds_guidance: Whether its U-Net takes the guidance scale as an input, so that one call a step is enough.
+        zero_snr: Whether its last training time is pure noise.
         precision: Of the stored weights.
         method: Of a LoRA: "lora", "loha", "lokr", "oft" ...; empty for the rest.
         layout: "ldm" (the original release's names) or "diffusers".
@@ -51,6 +53,8 @@ class Kind:
     channels: int | None = None
     prediction: Prediction | None = None
     lcm: bool = False
+    embeds_guidance: bool = False
+    zero_snr: bool = False
     precision: Precision = "fp32"
     method: str = ""
     layout: Literal["ldm", "diffusers"] = "ldm"
@@ -89,6 +93,9 @@ class ModelRef:
             its family's published ones; None: the published ones.
         vocabulary: A file or folder that has CLIP's vocabulary; None: it is looked for.
         allow_pickle: Whether a pickle may be read (weights only, no code is run).
+        licence: As its note, its card or the catalogue has it; "" where nobody says.
+        vae_name: How the other VAE was asked for.
+        vae_licence: Of the other VAE.
     """
 
     name: str
@@ -99,3 +106,6 @@ class ModelRef:
     config: Path | None = None
     vocabulary: Path | None = None
     allow_pickle: bool = False
+    licence: str = ""
+    vae_name: str = ""
+    vae_licence: str = ""

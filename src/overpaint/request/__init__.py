@@ -14,6 +14,7 @@ from ._blob import INLINE_LIMIT, Blob, blob_array, blob_of, picture_blob
 from ._canonical import canonical_json, digest_of
 from ._complaints import Problem, SettingError
 from ._edit import Area, Dialect, EditRequest
+from ._models import ModelRole, UsedModel, Usual
 from ._names import suggest_setting, suggest_value
 from ._parts import (
     AlphaPart,
@@ -53,6 +54,7 @@ __all__ = [  # noqa: RUF022 - in plain alphabetical order, as a test of the hous
     "Listed",
     "MaskSpec",
     "MaskedContent",
+    "ModelRole",
     "Part",
     "PolygonPart",
     "Problem",
@@ -62,6 +64,8 @@ __all__ = [  # noqa: RUF022 - in plain alphabetical order, as a test of the hous
     "Setting",
     "SettingError",
     "StrokesPart",
+    "Usual",
+    "UsedModel",
     "Value",
     "blob_array",
     "blob_of",

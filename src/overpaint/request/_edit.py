@@ -153,22 +153,32 @@ class EditRequest(Value):
     strength: float | None = setting(
         "how far to go from what is there: 0 keeps it, 1 begins anew", left_open="by intent", ge=0, le=1
     )
-    steps: int | None = setting("denoising steps", left_open="25", ge=1, le=1000)
+    steps: int | None = setting("denoising steps", left_open="the model's usual, else 25", ge=1, le=1000)
     guidance_scale: float | None = setting(
-        "how strongly the prompt pulls: 1 is not at all beyond the model's own idea", left_open="7.5", ge=0, le=100
+        "how strongly the prompt pulls: 1 is not at all beyond the model's own idea",
+        left_open="the model's usual, else 7.5",
+        ge=0,
+        le=100,
     )
     guidance_rescale: float | None = setting(
-        "how far guided values are scaled back to the unguided spread, against overexposure", left_open="0", ge=0, le=1
+        "how far guided values are scaled back to the unguided spread, against overexposure",
+        left_open="the model's usual, else 0",
+        ge=0,
+        le=1,
     )
     guidance_interval: Annotated[Listed[tuple[Fraction, Fraction]] | None, AfterValidator(_ordered)] = setting(
         "the part of the steps that guidance acts on: from, to, each 0 to 1", left_open="0, 1: all steps"
     )
-    sampler: Name | None = setting("how the steps are taken", left_open="DPM++ 2M")
+    sampler: Name | None = setting("how the steps are taken", left_open="the model's usual, else DPM++ 2M")
     scheduler: Name | None = setting(
-        "how the noise levels are spaced", left_open="Karras; with a sampler named, what goes with that one"
+        "how the noise levels are spaced",
+        left_open="the model's usual, else Karras; with a sampler named, what goes with that one",
     )
     clip_skip: int | None = setting(
-        "which of the text encoder's layers, counted from the last, is read", left_open="1", ge=1, le=12
+        "which of the text encoder's layers, counted from the last, is read",
+        left_open="the model's usual, else 1",
+        ge=1,
+        le=12,
     )
     seed: int | None = setting(
         "what the noise is drawn from; -1 draws one", left_open="drawn, and recorded", ge=-1, le=MOST_SEED

@@ -14,6 +14,7 @@ from overpaint.errors import RequestError
 from ._blob import Blob
 from ._canonical import digest_of
 from ._edit import MOST_SEED, Area, Dialect, EditRequest, without_codes
+from ._models import UsedModel, Usual
 from ._parts import MaskSpec
 from ._value import Listed, Value, as_mapping, parse_json
 from .intents import (
@@ -40,6 +41,7 @@ class ResolvedRequest(Value):
         engine: Its name.
         engine_digest: What makes two results of it comparable: weights and version.
         kind: "pixel", "learned" or "remote".
+        models: Every file of weights that has a part in it: the checkpoint, another VAE, LoRAs, textual inversions.
         edge: How grow and feather follow where they are None (see `intents`).
         context: How the padding follows where it is None.
         seed: As drawn.
@@ -53,6 +55,7 @@ class ResolvedRequest(Value):
     engine_digest: str
     kind: EngineKind
     model: str | None = None
+    models: Listed[tuple[UsedModel, ...]] = ()
     options: Mapping[str, JsonValue] = {}
 
     image: Blob | None = None
@@ -91,11 +94,13 @@ class ResolvedRequest(Value):
     @property
     def digest(self) -> str:
         """SHA-256 of everything that the pixels follow from, but for the machine."""
-        return digest_of(without_codes(self.to_mapping()))
+        mapping = self.to_mapping()
+        mapping["models"] = [{name: model[name] for name in ("role", "sha256")} for model in mapping["models"]]
+        return digest_of(without_codes(mapping))
 
     def settings(self) -> dict[str, Any]:
         """The settings by name, as plain values, for an engine's canvas; rasters and options are left out."""
-        left_out = {"schema_", "image", "mask", "sketch", "options", "engine_digest"}
+        left_out = {"schema_", "image", "mask", "sketch", "options", "models", "engine_digest"}
         return {name: getattr(self, name) for name in type(self).model_fields if name not in left_out}
 
     def to_json(self, *, indent: int | None = 2) -> str:
@@ -147,6 +152,7 @@ def resolve(
     kind: EngineKind,
     seed: int,
     takes_prompt: bool | None = None,
+    usual: Usual | None = None,
 ) -> ResolvedRequest:
     """Fill in what the request left open.
 
@@ -160,6 +166,7 @@ def resolve(
         kind: Its card's kind.
         seed: As drawn (see `draw_seed`).
         takes_prompt: Its card's word on prompts; left out, all but pixel engines take one.
+        usual: Its card's usual settings.
 
     Raises:
         RequestError: The intent needs a prompt and there is none.
@@ -195,7 +202,7 @@ def resolve(
         seed=seed,
         dialect=_or(request.dialect, "native"),
         **(_prompts(request, engine) if takes_prompt else {}),
-        **(_sampling(request) if kind == "learned" else {}),
+        **(_sampling(request, usual or Usual()) if kind == "learned" else {}),
     )
 
 
@@ -212,16 +219,26 @@ def _prompts(request: EditRequest, engine: str) -> dict[str, Any]:
     return {"prompt": prompt, "negative_prompt": request.negative_prompt or ""}
 
 
-def _sampling(request: EditRequest) -> dict[str, Any]:
+def _sampling(request: EditRequest, usual: Usual) -> dict[str, Any]:
     return {
         "strength": _or(request.strength, request.rule.strength),
         "masked_content": _or(request.masked_content, request.rule.masked_content),
-        "steps": _or(request.steps, STEPS),
-        "guidance_scale": _or(request.guidance_scale, GUIDANCE_SCALE),
-        "guidance_rescale": _or(request.guidance_rescale, 0.0),
+        "steps": _first(request.steps, usual.steps, STEPS),
+        "guidance_scale": _first(request.guidance_scale, usual.guidance_scale, GUIDANCE_SCALE),
+        "guidance_rescale": _first(request.guidance_rescale, usual.guidance_rescale, 0.0),
         "guidance_interval": _or(request.guidance_interval, (0.0, 1.0)),
-        "sampler": _or(request.sampler, SAMPLER),
-        # A sampler that was named keeps the scheduler that goes with it ("DPM++ 2M Exponential", PNDM's own).
-        "scheduler": _or(request.scheduler, SCHEDULER if request.sampler is None else None),
-        "clip_skip": _or(request.clip_skip, 1),
+        "sampler": _first(request.sampler, usual.sampler, SAMPLER),
+        "scheduler": _scheduler(request, usual),
+        "clip_skip": _first(request.clip_skip, usual.clip_skip, 1),
     }
+
+
+def _scheduler(request: EditRequest, usual: Usual) -> str | None:
+    """A sampler that was named keeps the scheduler that goes with it ("DPM++ 2M Exponential", PNDM's own)."""
+    if request.scheduler is not None or request.sampler is not None:
+        return request.scheduler
+    return usual.scheduler if usual.sampler is not None else _or(usual.scheduler, SCHEDULER)
+
+
+def _first(*values: Any) -> Any:
+    return next(value for value in values if value is not None)

@@ -162,7 +162,7 @@ class Edited:
         reach: The largest distance in pixels from the mask to a pixel that changed.
         timings: Seconds by step.
         notes: For people: what was assumed or left out.
-        licence: Of the engine and its weights, as the engine's card has it; "" where that does not say.
+        licence: Of the engine and its weights, as the engine's card has it; "unknown" where nobody says.
     """
 
     picture: Picture

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from types import TracebackType
 from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel
 
 from overpaint import engines
 from overpaint.engines import Engine, EngineCard, Monitor, paint
@@ -59,6 +61,7 @@ class Studio:
         self.allow_pickle = allow_pickle
         self.threads = threads
         self._engines: dict[str, Engine] = {}
+        self._making: dict[str, threading.Event] = {}
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -72,27 +75,57 @@ class Studio:
     def close(self) -> None:
         """Give up every engine. The studio can be used again afterwards; engines then load anew."""
         with self._lock:
+            making = list(self._making.values())
+        for made in making:
+            made.wait()
+        with self._lock:
             held, self._engines = self._engines, {}
         for engine in held.values():
             engine.close()
 
-    def engine(self, name: str, model: str | None = None) -> Engine:
+    def engine(self, name: str, model: str | None = None, options: Mapping[str, Any] | None = None) -> Engine:
         """The engine of this name, made when it is first asked for; with a model, the one that paints with it.
+
+        Looking at a large model takes a while, and keeps no one waiting who asks for another.
+
+        Args:
+            name: As in `overpaint engines`.
+            model: A checkpoint.
+            options: Of a request; those that decide what is loaded (another VAE, say) make an engine of its own.
 
         Raises:
             UnknownEngineError: There is none of this name.
+            RequestError: Options that do not suit.
             ModelError: The model is not here, damaged or no checkpoint. Its weights are loaded when it paints.
         """
-        key = name if model is None else f"{name} {model}"
-        with self._lock:
-            if key not in self._engines:
-                self._engines[key] = engines.create(name) if model is None else self._painter(model)
-            return self._engines[key]
+        loading = _loading(options) if model is not None else {}
+        key = name if model is None else json.dumps([name, model, loading])
+        while True:
+            with self._lock:
+                if key in self._engines:
+                    return self._engines[key]
+                made = self._making.get(key)
+                if made is None:
+                    made = self._making[key] = threading.Event()
+                    break
+            made.wait()  # if that failed, it is tried again here, and fails in this thread's own name
+        try:
+            engine = engines.create(name) if model is None else self._painter(model, loading)
+            with self._lock:
+                # One that was added meanwhile under this name was asked for in so many words.
+                held = self._engines.setdefault(key, engine)
+        finally:
+            with self._lock:
+                del self._making[key]
+            made.set()
+        if held is not engine:
+            engine.close()
+        return held
 
-    def _painter(self, model: str) -> Engine:
+    def _painter(self, model: str, loading: Mapping[str, Any]) -> Engine:
         from overpaint.models import find
 
-        ref = find(model, allow_pickle=self.allow_pickle)
+        ref = find(model, allow_pickle=self.allow_pickle, **loading)
         from overpaint.engines.diffusion.engine import DiffusionEngine  # loads torch
 
         return DiffusionEngine(ref, device=self.device, threads=self.threads)
@@ -153,9 +186,9 @@ class Studio:
             RequestError, UnknownEngineError, ModelError: It can't be painted, whatever the picture.
         """
         name, card = self._engine_for(request, intent_rule(request.intent))
-        engine_options(card, request.options)
+        options = engine_options(card, request.options)
         drawn = seed if request.seed in (None, -1) else draw_seed(request.seed)
-        return _resolved(request, name, card, drawn)
+        return self._resolved(request, name, card, options, drawn)
 
     def prepare(
         self,
@@ -174,8 +207,8 @@ class Studio:
         request, rasters = asked(opened, request, mask, sketch, inputs, settings)
         rule = intent_rule(request.intent)
         name, card = self._engine_for(request, rule)
-        resolved = _resolved(naming(request, opened), name, card, draw_seed(request.seed))
         options = engine_options(card, request.options)
+        resolved = self._resolved(naming(request, opened), name, card, options, draw_seed(request.seed))
         scene = staged(opened, request, rule, rasters)
         strokes = strokes_of(request, rasters, scene)
         sheets = sheets_of(scene, request, resolved, card, options, strokes)
@@ -191,7 +224,7 @@ class Studio:
         """
         monitor = monitor or Monitor()
         monitor.check()
-        engine = self.engine(prepared.resolved.engine, prepared.request.model)
+        engine = self.engine(prepared.resolved.engine, prepared.request.model, prepared.request.options)
         shared = Shared(monitor, len(prepared.sheets))
         asked_at = time.perf_counter()
         painted = paint(engine, [sheet.canvas for sheet in prepared.sheets], shared.parts)
@@ -235,7 +268,12 @@ class Studio:
                     f"the engine {request.engine!r} loads no checkpoints, so that the model {request.model!r} can't be "
                     f"used with it; right would be engine={CHECKPOINTS!r}, or no engine"
                 )
-            return CHECKPOINTS, self.engine(CHECKPOINTS, request.model).card
+            return CHECKPOINTS, self.engine(CHECKPOINTS, request.model, request.options).card
+        if request.engine == CHECKPOINTS and not self._added(CHECKPOINTS):
+            raise RequestError(
+                f"the engine {CHECKPOINTS!r} paints with a checkpoint, and none was named: give a model "
+                "('overpaint models list --all' shows what there is)"
+            )
         if request.engine is not None:
             return request.engine, self.card(request.engine)
         if rule.prefers == "pixel":
@@ -245,6 +283,27 @@ class Studio:
             "('overpaint models list --all' shows what there is). "
             f"An engine that continues the surroundings instead can be named: engine={WEIGHTLESS_DEFAULT!r}"
         )
+
+    def _added(self, name: str) -> bool:
+        with self._lock:
+            return name in self._engines
+
+    def _resolved(
+        self, request: EditRequest, name: str, card: EngineCard, options: BaseModel, seed: int
+    ) -> ResolvedRequest:
+        resolved = resolve(
+            request,
+            engine=name,
+            engine_digest=card.digest,
+            kind=card.kind,
+            seed=seed,
+            takes_prompt=card.takes_prompt,
+            usual=card.usual,
+        )
+        if card.kind != "learned":
+            return resolved
+        engine = self.engine(name, request.model, request.options)
+        return resolved.model_copy(update={"models": engine.models(resolved.settings(), options)})
 
     def _execution(self, resolved: ResolvedRequest, engine: Engine) -> Execution:
         return Execution(
@@ -257,15 +316,13 @@ class Studio:
         )
 
 
-def _resolved(request: EditRequest, name: str, card: EngineCard, seed: int) -> ResolvedRequest:
-    return resolve(
-        request,
-        engine=name,
-        engine_digest=card.digest,
-        kind=card.kind,
-        seed=seed,
-        takes_prompt=card.takes_prompt,
-    )
+def _loading(options: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The options that decide what is loaded, checked."""
+    from overpaint.engines.diffusion.options import CARD, LOADING
+
+    checked = engine_options(CARD, options)
+    given = {name: getattr(checked, name) for name in LOADING}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _versions() -> dict[str, str]:

@@ -5,23 +5,29 @@ from __future__ import annotations
 import hashlib
 import json
 import queue
+from collections.abc import Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+from pydantic import BaseModel
 
 from overpaint.engines.base import Canvas, EngineCard, Monitor, Painted, ThreadedEngine
 from overpaint.errors import EngineError, OverpaintError
 from overpaint.frame import Context, SizeRules
-from overpaint.models import FAMILIES, ModelError, ModelRef, digest, unet_config
+from overpaint.models import FAMILIES, ModelError, ModelRef, digest, read_hints, unet_config
+from overpaint.request import UsedModel
 
 from .canvas_latents import Prepared, prepare
 from .loop import advance
 from .networks import Budget, Networks, Set
+from .options import CARD, DiffusionOptions
 from .preview import Preview
 from .sample import Sample
-from .settings import Asked, DiffusionOptions, asked_of
+from .settings import Asked, asked_of, text_settings
+from .used import UNKNOWN, used_models
+from .usual import usual_of
 from .values import Conditioning, NotFiniteError
 from .zoo import load
 
@@ -77,24 +83,27 @@ def card_of(ref: ModelRef) -> EngineCard:
     kind = ref.kind
     if kind.what != "checkpoint" or kind.family is None:
         raise ModelError(f"{ref.name} is no checkpoint but a {kind.title}")
-    native = _cells(ref) * CELL
+    hints = read_hints(ref.path)
+    native = hints.native or _cells(ref) * CELL
     decides: list[Any] = [digest(ref.path), kind.prediction, kind.lcm, ref.variant]
     decides += [None if one is None else digest(one) for one in (ref.vae, ref.config)]
-    return EngineCard(
-        name="diffusion",
+    return replace(
+        CARD,
         title=f"{ref.name}: {FAMILIES[kind.family]}{', made for inpainting' if kind.inpainting else ''}",
-        kind="learned",
-        # Far beyond the size that it was trained at, a network repeats its subject.
-        sizes=SizeRules(native=native, multiple=CELL, maximum_area=native * native * 9 // 4, maximum_aspect=2.0),
+        sizes=SizeRules(
+            native=native,
+            multiple=CELL,
+            minimum=hints.minimum or 1,
+            # Far beyond the size that it was trained at, a network repeats its subject.
+            maximum_area=hints.maximum**2 if hints.maximum is not None else native * native * 9 // 4,
+            maximum_aspect=2.0,
+        ),
         # Half the hole's side all round, as Krita's plugin has it (spec/canvas-and-masks.md 1.3): a whole side more
         # than doubles the pixels, and with them the time of every step.
         context=Context(ratio=0.5, minimum=64, maximum=512),
-        takes_prompt=True,
-        colour_space="srgb",
-        options=DiffusionOptions,
-        licence="",
+        usual=usual_of(ref),
+        licence=ref.licence or UNKNOWN,
         digest=hashlib.sha256(json.dumps(decides).encode()).hexdigest(),
-        references=("Rombach et al., High-resolution image synthesis with latent diffusion models, CVPR 2022",),
     )
 
 
@@ -145,6 +154,20 @@ class DiffusionEngine(ThreadedEngine):
         self._budget = budget or Budget()
         self._networks: Networks | None = None
         self._ending = False
+
+    def models(self, settings: Mapping[str, Any], options: BaseModel) -> tuple[UsedModel, ...]:
+        """The checkpoint, another VAE, and the LoRAs and textual inversions that the prompts name.
+
+        Raises:
+            RequestError: A prompt that can't be read.
+            ModelError: A LoRA that is not here, is none, or was made for another family.
+        """
+        kind = self._ref.kind
+        assert kind.family is not None
+        given = {name: value for name, value in settings.items() if value is not None}
+        emphasis = options.emphasis if isinstance(options, DiffusionOptions) else "original"
+        text = text_settings(given.get("clip_skip"), emphasis, kind.family, given.get("dialect", "native"))
+        return used_models(self._ref, str(given.get("prompt", "")), str(given.get("negative_prompt", "")), text)
 
     def close(self) -> None:
         """Finish what is in flight, cancel what waits, end the thread and let the weights go."""

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
-
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Any
 
 from overpaint.engines.base import Canvas
 from overpaint.errors import RequestError
@@ -14,25 +12,12 @@ from overpaint.request import MaskedContent
 
 from .guidance import Guidance
 from .names import parse_sampler
+from .options import DiffusionOptions
 from .sample import Plan
 from .text import Emphasis, TextFamily, TextSettings
 from .values import Dialect
 
 DIALECTS: tuple[Dialect, ...] = ("native", "diffusers")
-
-
-class DiffusionOptions(BaseModel):
-    """Options that only this engine knows."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    emphasis: Literal["original", "no_norm", "ignore", "none"] = Field(
-        default="original",
-        description="what weights in a prompt do: multiply and restore the mean, multiply, nothing, or stand as text",
-    )
-    eta: float | None = Field(
-        default=None, ge=0, le=1, description="how much noise a sampler renews at each step (its usual unless given)"
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +79,7 @@ def asked_of(canvas: Canvas, family: TextFamily, config: Mapping[str, Any]) -> A
             config,
         ),
         guidance=guidance,
-        text=_text(given.get("clip_skip"), options.emphasis, family, dialect),
+        text=text_settings(given.get("clip_skip"), options.emphasis, family, dialect),
         prompt=str(given.get("prompt", "")),
         negative=negative if negative.strip() else None,
         content=given.get("masked_content", "original"),
@@ -102,7 +87,7 @@ def asked_of(canvas: Canvas, family: TextFamily, config: Mapping[str, Any]) -> A
     )
 
 
-def _text(clip_skip: int | None, emphasis: Emphasis, family: TextFamily, dialect: Dialect) -> TextSettings:
+def text_settings(clip_skip: int | None, emphasis: Emphasis, family: TextFamily, dialect: Dialect) -> TextSettings:
     """A request counts layers from the last, which is 1, in every dialect; diffusers counts those that it skips."""
     if clip_skip is not None and dialect == "diffusers":
         clip_skip = max(0, clip_skip - (2 if family == "sdxl" else 1))

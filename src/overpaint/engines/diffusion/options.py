@@ -1,0 +1,57 @@
+"""Options that only this engine knows. Importing them loads no network library."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from overpaint.engines.base import EngineCard
+
+NAME = "diffusion"
+
+LOADING = ("vae", "variant", "prediction")
+"""Options that decide what is loaded: checkpoints that differ in them are engines of their own."""
+
+
+class DiffusionOptions(BaseModel):
+    """Options that only this engine knows."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    vae: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=1024,
+        description="another VAE in place of the checkpoint's own, or a tiny one (TAESD): a model's name or path",
+    )
+    variant: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=64,
+        description="which set of a folder's weights: fp16, or fp32 for the plain ones (those, where there are any)",
+    )
+    prediction: Literal["epsilon", "v"] | None = Field(
+        default=None,
+        description="what the network predicts, where it was told wrongly: the noise, or v ('overpaint models show')",
+    )
+    emphasis: Literal["original", "no_norm", "ignore", "none"] = Field(
+        default="original",
+        description="what weights in a prompt do: multiply and restore the mean, multiply, nothing, or stand as text",
+    )
+    eta: float | None = Field(
+        default=None, ge=0, le=1, description="how much noise a sampler renews at each step (its usual unless given)"
+    )
+
+
+CARD = EngineCard(
+    name=NAME,
+    title="Paints from a prompt with a checkpoint: --model NAME.",
+    kind="learned",
+    takes_prompt=True,
+    colour_space="srgb",
+    options=DiffusionOptions,
+    licence="the checkpoint's",
+    references=("Rombach et al., High-resolution image synthesis with latent diffusion models, CVPR 2022",),
+)
+"""What every checkpoint has in common; each has a card of its own beside it."""

@@ -1,0 +1,427 @@
+"""Checkpoints as a request meets them: usual settings, what is loaded with them, what a record says of them."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import threading
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from overpaint import Mask, Monitor, Studio, models
+from overpaint.cli import main
+from overpaint.engines.diffusion.engine import card_of
+from overpaint.engines.diffusion.options import CARD, DiffusionOptions
+from overpaint.engines.diffusion.usual import usual_of
+from overpaint.errors import RequestError
+from overpaint.geometry import Box, Size
+from overpaint.models import ModelError, ModelRef
+from overpaint.models.values import Kind
+from overpaint.picture import encode
+from overpaint.request import EditRequest, UsedModel, Usual, resolve
+from test_diffusion_engine import checkpoint, photo
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array:DeprecationWarning")  # in diffusers, under NumPy 2
+
+DOCS = Path(__file__).parents[1] / "docs"
+SIZE = Size(96, 80)
+MASK = Mask.box(SIZE, Box(30, 20, 60, 50))
+ASK: dict[str, Any] = {"intent": "replace", "prompt": "a dog", "seed": 4}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("OVERPAINT_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.delenv("OVERPAINT_MODEL_PATH", raising=False)
+    models.store_folder().mkdir(parents=True)
+    return models.store_folder()
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return checkpoint(tmp_path_factory.mktemp("made") / "model", 9)
+
+
+@pytest.fixture
+def folder(made: Path, tmp_path: Path) -> Path:
+    """A checkpoint that a test may change."""
+    return Path(shutil.copytree(made, tmp_path / "model"))
+
+
+def ref(name: str = "model", **kind: Any) -> ModelRef:
+    about = {"family": "sd1", "channels": 4, "prediction": "epsilon"} | kind
+    return ModelRef(name, Path("/nowhere") / name, Kind("checkpoint", "safetensors", **about))
+
+
+# ---- usual settings ----
+
+
+@pytest.mark.parametrize(
+    ("model", "usual"),
+    [
+        (ref("sd15"), Usual()),
+        (ref("any", lcm=True, embeds_guidance=True), Usual(sampler="LCM", steps=8, guidance_scale=8.0)),
+        (ref("any", lcm=True), Usual(sampler="LCM", steps=8, guidance_scale=1.5)),
+        (
+            ref("sdxl_lightning_4step.safetensors"),
+            Usual(sampler="Euler", scheduler="SGM Uniform", steps=4, guidance_scale=1.0),
+        ),
+        (ref("RealVis-Lightning"), Usual(sampler="Euler", scheduler="SGM Uniform", steps=8, guidance_scale=1.0)),
+        (ref("sdxl-turbo"), Usual(sampler="Euler a", scheduler="SGM Uniform", steps=4, guidance_scale=1.0)),
+        (ref("blightninger"), Usual()),
+        (ref("any", prediction="v"), Usual()),
+        (ref("any", prediction="v", zero_snr=True), Usual(guidance_rescale=0.7, scheduler="SGM Uniform")),
+    ],
+)
+def test_what_a_kind_is_usually_asked_for(model: ModelRef, usual: Usual) -> None:
+    assert usual_of(model) == usual
+
+
+def test_what_a_request_leaves_open_is_the_models_usual_and_what_it_names_is_not() -> None:
+    usual = Usual(sampler="LCM", steps=8, guidance_scale=1.5)
+
+    def resolved(**settings: Any) -> tuple[Any, ...]:
+        request = EditRequest.of("replace", prompt="x", **settings)
+        found = resolve(request, engine="e", engine_digest="", kind="learned", seed=0, usual=usual)
+        return found.sampler, found.scheduler, found.steps, found.guidance_scale, found.clip_skip
+
+    assert resolved() == ("LCM", None, 8, 1.5, 1)
+    assert resolved(steps=4, guidance_scale=2.0) == ("LCM", None, 4, 2.0, 1)
+    assert resolved(sampler="Euler") == ("Euler", None, 8, 1.5, 1), "a sampler keeps the scheduler that goes with it"
+    assert resolved(scheduler="Beta") == ("LCM", "Beta", 8, 1.5, 1)
+    usual = Usual(scheduler="SGM Uniform")
+    assert resolved() == ("DPM++ 2M", "SGM Uniform", 25, 7.5, 1)
+    usual = Usual()
+    assert resolved() == ("DPM++ 2M", "Karras", 25, 7.5, 1)
+
+
+def test_a_sampler_of_ones_own_does_not_take_anothers_scheduler() -> None:
+    kind = Usual(sampler="Euler", scheduler="SGM Uniform", steps=4)
+    assert Usual(sampler="DDIM").over(kind) == Usual(sampler="DDIM", steps=4)
+    assert Usual(steps=6).over(kind) == Usual(sampler="Euler", scheduler="SGM Uniform", steps=6)
+
+
+def test_a_folder_says_how_it_is_used(folder: Path) -> None:
+    own = {"steps": 3, "guidance_scale": 2, "sampler": "DDIM", "scheduler": "SGM Uniform"}
+    sizes = {"native": 80, "minimum": 48, "maximum": 120}
+    (folder / "overpaint.json").write_text(json.dumps({"schema": 1, **own, **sizes}))
+    card = card_of(models.find(str(folder)))
+    assert (card.sizes.native, card.sizes.minimum, card.sizes.maximum_area) == (80, 48, 120 * 120)
+    with Studio(device="cpu") as studio:
+        steps: list[tuple[int, int]] = []
+        monitor = Monitor(lambda step, whole: steps.append((step, whole)))
+        edited = studio.edit(photo(SIZE), mask=MASK, model=str(folder), monitor=monitor, **ASK)
+        assert {name: getattr(edited.resolved, name) for name in own} == own
+        assert steps[-1] == (3, 3)
+        assert studio.resolved(EditRequest.of(model=str(folder), steps=9, **ASK), seed=1).steps == 9
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('{"stepss": 20}', "stepss.*did you mean 'steps'"),
+        ('{"steps": "20"}', "steps must be a whole number between 1 and 1000, not '20'"),
+        ('{"sampler": "DDMI"}', "DDMI"),
+        ('{"native": 100}', "multiple of 8, not 100"),
+        ('{"native": 512, "maximum": 256}', r"\[512, 256\]"),
+        ('{"schema": 2}', "schema"),
+        ("[]", "JSON object"),
+    ],
+)
+def test_a_damaged_word_on_usual_settings_is_told(text: str, says: str, folder: Path) -> None:
+    (folder / "overpaint.json").write_text(text)
+    with pytest.raises(ModelError, match=says) as caught:
+        card_of(models.find(str(folder)))
+    assert "overpaint.json" in str(caught.value)
+
+
+def test_an_lcm_folder_is_told_by_its_scheduler_and_by_its_network(folder: Path) -> None:
+    def change(part: str, **values: Any) -> None:
+        file = folder / part
+        file.write_text(json.dumps(json.loads(file.read_text()) | values))
+
+    assert usual_of(models.find(str(folder))) == Usual()
+    change("scheduler/scheduler_config.json", _class_name="LCMScheduler")
+    assert usual_of(models.find(str(folder))).guidance_scale == 1.5
+    change("unet/config.json", time_cond_proj_dim=8)
+    assert usual_of(models.find(str(folder))).guidance_scale == 8.0
+    change("scheduler/scheduler_config.json", _class_name="DDIMScheduler", rescale_betas_zero_snr=True)
+    change("scheduler/scheduler_config.json", prediction_type="v_prediction")
+    change("unet/config.json", time_cond_proj_dim=None)
+    assert usual_of(models.find(str(folder))).guidance_rescale == 0.7
+
+
+def test_show_says_the_usual_settings(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "show", str(folder)]) == 0
+    assert "\nusual " not in capsys.readouterr().out
+    (folder / "overpaint.json").write_text('{"steps": 20, "sampler": "DDIM"}')
+    assert main(["models", "show", str(folder)]) == 0
+    assert re.search(r"usual +steps 20, sampler DDIM", capsys.readouterr().out)
+    assert main(["models", "show", str(folder), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["usual"] == {"steps": 20, "sampler": "DDIM"}
+    (folder / "overpaint.json").write_text('{"steps": 0}')
+    assert main(["models", "show", str(folder)]) == 0
+    assert "steps must be" in capsys.readouterr().out
+
+
+# ---- what is loaded with a checkpoint ----
+
+
+def other_vae(folder: Path, target: Path) -> Path:
+    """A VAE of the same shape with other weights."""
+    shutil.copytree(folder / "vae", target)
+    from safetensors.torch import load_file
+
+    file = target / "diffusion_pytorch_model.safetensors"
+    held = load_file(file)
+    save_file({name: one + 0.05 * torch.randn_like(one) for name, one in held.items()}, file)
+    return target
+
+
+def test_a_request_chooses_the_vae_and_the_prediction(folder: Path, home: Path) -> None:
+    other_vae(folder, home / "smooth")
+    with Studio(device="cpu") as studio:
+
+        def painted(**options: Any) -> np.ndarray:
+            edited = studio.edit(photo(SIZE), mask=MASK, model=str(folder), steps=2, options=options, **ASK)
+            return edited.picture.samples
+
+        plain, smooth, v = painted(), painted(vae="smooth"), painted(prediction="v")
+        assert not np.array_equal(plain, smooth)
+        assert not np.array_equal(plain, v)
+        assert np.array_equal(painted(eta=None), plain)
+        engines = [
+            studio.engine("diffusion", str(folder), options)
+            for options in (None, {"vae": "smooth"}, {"prediction": "v"}, {"eta": 0.5}, {})
+        ]
+        assert engines[0] is engines[3] is engines[4]
+        assert len({engine.card.digest for engine in engines[:3]}) == 3
+
+
+def test_a_variant_is_loaded_and_one_that_is_not_there_is_told(folder: Path) -> None:
+    unet = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    from safetensors.torch import load_file
+
+    save_file(
+        {name: (one * 1.5).half() for name, one in load_file(unet).items()}, unet.with_suffix(".fp16.safetensors")
+    )
+    shutil.move(unet.with_suffix(".fp16.safetensors"), unet.with_name("diffusion_pytorch_model.fp16.safetensors"))
+    with Studio(device="cpu") as studio:
+
+        def painted(**options: Any) -> np.ndarray:
+            edited = studio.edit(photo(SIZE), mask=MASK, model=str(folder), steps=2, options=options, **ASK)
+            return edited.picture.samples
+
+        assert np.array_equal(painted(), painted(variant="fp32"))
+        assert not np.array_equal(painted(), painted(variant="fp16"))
+        with pytest.raises(ModelError, match=r"no variant 'fp8' here \(there are: fp16, fp32\)"):
+            painted(variant="fp8")
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "says"),
+    [
+        ({"vae": "nowhere"}, ModelError, "the VAE: no model is called 'nowhere'"),
+        ({"vae": "style"}, ModelError, "style is no VAE but a .*LoRA"),
+        ({"vae": 3}, RequestError, "vae=3"),
+        ({"variant": "fp8"}, ModelError, "fp8"),
+        ({"prediction": "x0"}, RequestError, "prediction='x0'"),
+        ({"vea": "x"}, RequestError, "vea.*Its options: vae, variant"),
+    ],
+)
+def test_what_can_not_be_loaded_is_one_clear_error(
+    options: dict[str, Any], error: type[Exception], says: str, made: Path, home: Path
+) -> None:
+    save_lora(home / "style.safetensors")
+    with Studio(device="cpu") as studio, pytest.raises(error, match=says):
+        studio.edit(photo(SIZE), mask=MASK, model=str(made), options=options, **ASK)
+
+
+def test_a_single_file_has_no_variants(tmp_path: Path) -> None:
+    import checkpoints
+
+    file = tmp_path / "one.safetensors"
+    save_file(checkpoints.tensors(checkpoints.layout(checkpoints.TINY["sd1"])), file)
+    with pytest.raises(ModelError, match="single file, which has no variant 'fp16'"):
+        models.find(str(file), variant="fp16")
+
+
+def test_the_engine_without_a_checkpoint_asks_for_one() -> None:
+    with Studio() as studio, pytest.raises(RequestError, match="none was named: give a model"):
+        studio.edit(photo(SIZE), mask=MASK, engine="diffusion", **ASK)
+
+
+def test_the_options_reach_the_command_line(folder: Path, tmp_path: Path, home: Path, capsys: Any) -> None:
+    other_vae(folder, home / "smooth")
+    picture = tmp_path / "photo.png"
+    picture.write_bytes(encode(photo(SIZE), "png").data)
+    words = ["replace", str(picture), "--box", "30,20,60,50", "--prompt", "a dog", "--steps", "1", "--seed", "4"]
+    words += ["--model", str(folder), "--device", "cpu", "--json"]
+    assert main([*words, "--option", "vae=smooth", "-o", str(tmp_path / "one.png")]) == 0
+    assert main([*words, "--option", "vae=sooth", "-o", str(tmp_path / "two.png")]) == 2
+    assert "no model is called 'sooth'; did you mean 'smooth'?" in capsys.readouterr().err
+
+
+def test_the_page_and_the_command_line_name_every_option(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (DOCS / "models.md").read_text(encoding="utf-8")
+    section = page.split("## Options of a checkpoint", 1)[1].split("\n## ", 1)[0]
+    assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == list(DiffusionOptions.model_fields)
+    assert main(["engines", "diffusion"]) == 0
+    out = capsys.readouterr().out
+    assert all(f"--option {name}=" in out for name in CARD.options.model_fields)
+    assert main(["engines", "--json"]) == 0
+    assert "diffusion" in [one["name"] for one in json.loads(capsys.readouterr().out)]
+
+
+# ---- what a result was made with ----
+
+
+def save_lora(path: Path, seed: int = 3, width: int = 16) -> Path:
+    generator = torch.Generator().manual_seed(seed)
+    layer = "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn2_to_k"
+    lora = {
+        f"{layer}.lora_down.weight": torch.randn(2, width, generator=generator),
+        f"{layer}.lora_up.weight": torch.randn(16, 2, generator=generator),
+    }
+    save_file(lora, path)
+    return path
+
+
+def test_a_record_names_every_file_of_weights(folder: Path, home: Path) -> None:
+    (folder / "README.md").write_text("---\nlicense: openrail++\n---\n")
+    other_vae(folder, home / "smooth")
+    save_lora(home / "style.safetensors")
+    save_file({"emb_params": torch.randn(2, 16)}, home / "mywrd.safetensors")
+    save_file({"emb_params": torch.randn(2, 16)}, home / "absent.safetensors")
+    ask = ASK | {"prompt": "a mywrd dog <lora:style:0.5> <lora:style:0.5>", "options": {"vae": "smooth"}, "steps": 1}
+    with Studio(device="cpu") as studio:
+        edited = studio.edit(photo(SIZE), mask=MASK, model=str(folder), **ask)
+    said = [(one.role, one.name, one.licence) for one in edited.record.resolved.models]
+    assert said == [
+        ("checkpoint", "model", "CreativeML Open RAIL++-M"),
+        ("vae", "smooth", "unknown"),
+        ("lora", "style", "unknown"),
+        ("embedding", "mywrd", "unknown"),
+    ]
+    paths = [folder, home / "smooth", home / "style.safetensors", home / "mywrd.safetensors"]
+    assert [one.sha256 for one in edited.resolved.models] == [models.digest(path) for path in paths]
+    assert edited.licence == "CreativeML Open RAIL++-M"
+    assert type(edited.record).from_json(edited.record.to_json()).resolved == edited.resolved
+
+
+def test_the_digest_of_a_result_follows_the_files_that_its_prompt_names(made: Path, home: Path) -> None:
+    with Studio(device="cpu") as studio:
+
+        def digest(prompt: str) -> str:
+            return studio.resolved(EditRequest.of(model=str(made), **ASK | {"prompt": prompt}), seed=1).digest
+
+        save_lora(home / "style.safetensors")
+        plain, styled = digest("a dog"), digest("a dog <lora:style:1>")
+        assert digest("a dog <lora:style:1>") == styled
+        save_lora(home / "style.safetensors", seed=8)
+        assert digest("a dog <lora:style:1>") != styled
+        assert digest("a dog") == plain
+
+
+def test_a_digest_does_not_follow_what_a_model_is_called_or_its_licence() -> None:
+    request = EditRequest.of("replace", prompt="x")
+    resolved = resolve(request, engine="e", engine_digest="", kind="learned", seed=0)
+    used = UsedModel(role="lora", name="style", sha256="0" * 64)
+
+    def digest(*found: UsedModel) -> str:
+        return resolved.model_copy(update={"models": found}).digest
+
+    assert digest(used) == digest(used.model_copy(update={"name": "other", "licence": "MIT"}))
+    assert len({digest(used), digest(), digest(used.model_copy(update={"sha256": "1" * 64}))}) == 3
+
+
+def test_a_lora_for_another_family_is_told_before_anything_is_loaded(
+    made: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_lora(home / "wide.safetensors", width=2048)
+    monkeypatch.setattr("overpaint.engines.diffusion.engine.load", lambda *_: pytest.fail("it was loaded"))
+    ask = ASK | {"prompt": "a dog <lora:wide:1>"}
+    with Studio(device="cpu") as studio, pytest.raises(ModelError, match=r"'wide' was made for SDXL, and model is"):
+        studio.edit(photo(SIZE), mask=MASK, model=str(made), **ask)
+
+
+def test_the_licence_is_the_notes_the_cards_or_the_catalogues(folder: Path, home: Path) -> None:
+    assert models.find(str(folder)).licence == ""
+    assert card_of(models.find(str(folder))).licence == "unknown"
+    models.add(folder, "mine", licence="CC0")
+    assert card_of(models.find("mine")).licence == "CC0"
+    shutil.copytree(folder, home / "sdxl-inpainting")
+    assert models.find("sdxl-inpainting").licence == "CreativeML Open RAIL++-M"
+
+
+# ---- many threads at one studio ----
+
+
+def test_looking_at_one_model_keeps_no_one_waiting_for_another(
+    made: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looking, go_on = threading.Event(), threading.Event()
+    looked: list[str] = []
+    real = card_of
+
+    def slow(model: ModelRef) -> Any:
+        looked.append(str(model.path))
+        if model.path == folder:
+            looking.set()
+            assert go_on.wait(20)
+        return real(model)
+
+    monkeypatch.setattr("overpaint.engines.diffusion.engine.card_of", slow)
+    got: list[Any] = []
+    with Studio(device="cpu") as studio:
+        threads = [
+            threading.Thread(target=lambda: got.append(studio.engine("diffusion", str(folder)))) for _ in range(2)
+        ]
+        for thread in threads:
+            thread.start()
+        assert looking.wait(20)
+        try:
+            assert studio.engine("telea").card.name == "telea"
+            assert studio.engine("diffusion", str(made)).card.kind == "learned"
+            assert not got
+        finally:
+            go_on.set()
+            for thread in threads:
+                thread.join(20)
+        assert got[0] is got[1]
+        assert looked.count(str(folder)) == 1
+
+
+def test_a_model_that_failed_once_is_looked_at_again(folder: Path) -> None:
+    with Studio(device="cpu") as studio:
+        (folder / "overpaint.json").write_text('{"steps": 0}')
+        with pytest.raises(ModelError, match="steps"):
+            studio.engine("diffusion", str(folder))
+        (folder / "overpaint.json").write_text('{"steps": 5}')
+        assert studio.engine("diffusion", str(folder)).card.usual.steps == 5
+
+
+def test_another_vae_may_be_a_pickle_only_when_that_is_allowed(made: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file
+
+    torch.save(load_file(made / "vae" / "diffusion_pytorch_model.safetensors"), tmp_path / "vae.pt")
+    with pytest.raises(ModelError, match="allow_pickle"):
+        models.find(str(made), vae=str(tmp_path / "vae.pt"))
+    found = models.find(str(made), vae=str(tmp_path / "vae.pt"), allow_pickle=True)
+    assert found == replace(found, vae=tmp_path / "vae.pt", vae_name="vae.pt")
