@@ -325,6 +325,28 @@ def test_a_record_names_every_file_of_weights(folder: Path, home: Path) -> None:
     assert type(edited.record).from_json(edited.record.to_json()).resolved == edited.resolved
 
 
+def test_evidence_names_the_files_and_private_evidence_no_word_of_the_prompt(
+    made: Path, home: Path, tmp_path: Path
+) -> None:
+    from overpaint.audit import Secret, edit_record, replay
+
+    save_lora(home / "style.safetensors")
+    save_file({"emb_params": torch.randn(2, 16)}, home / "mywrd.safetensors")
+    ask = ASK | {"prompt": "a mywrd dog <lora:style:0.5>", "steps": 1}
+    with Studio(device="cpu") as studio:
+        edited = studio.edit(photo(SIZE), mask=MASK, model=str(made), **ask)
+        saved = edited.save(tmp_path / "out.png")
+        open_, private = edit_record(edited, saved), edit_record(edited, saved, secret=Secret(b"k" * 32))
+        assert [one.name for one in open_.models] == ["diffusion", "model", "style", "mywrd"]
+        assert [one.digest for one in open_.models[1:]] == [one.sha256 for one in edited.resolved.models]
+        assert [one.name for one in private.models] == ["diffusion", "model", "lora", "embedding"]
+        assert not {"style", "mywrd"} & set(re.findall(r"\w+", private.to_json()))
+        assert replay(studio, open_.edit, photo(SIZE)).equal
+        save_lora(home / "style.safetensors", seed=8)
+        again = replay(studio, open_.edit, photo(SIZE))
+        assert "the lora style is another than then" in again.notes
+
+
 def test_the_digest_of_a_result_follows_the_files_that_its_prompt_names(made: Path, home: Path) -> None:
     with Studio(device="cpu") as studio:
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import getpass
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from overpaint.errors import InputError, MaskError, ModelError, RecordError
+from overpaint.errors import InputError, MaskError, RecordError
 from overpaint.record import Record
-from overpaint.request import Listed, Value, canonical_json, parse_json
+from overpaint.request import Listed, UsedModel, Value, canonical_json, parse_json
 from overpaint.studio import Edited, Saved, pixel_digest
 
 from ._line import id_of
@@ -60,11 +59,11 @@ class OutputFile(Value):
 
 
 class ModelUsed(Value):
-    """An engine or a checkpoint.
+    """An engine, or a file of weights that it used: a checkpoint, another VAE, a LoRA, a textual inversion.
 
     Attributes:
         name: As it was asked for.
-        digest: An engine's card's (weights and version), a checkpoint's SHA-256; "" where it is not known.
+        digest: An engine's card's (weights and version), a file's SHA-256; "" where it is not known.
         licence: As far as it is known, else "".
     """
 
@@ -102,7 +101,7 @@ class AuditRecord(Value):
             prompts.
         input, output: The files.
         masks: Files that the mask was read from.
-        models: The engine, and the checkpoint where there is one, with their licences.
+        models: The engine, and every file of weights that it used, with their licences.
         who: Who did it.
         attempt: Which try it was, from 1.
         hidden: In private mode the keyed hashes of "prompt" and "negative_prompt" (see `Secret`).
@@ -219,7 +218,7 @@ def edit_record(
             changed=saved.changed,
             largest=saved.largest,
         ),
-        models=_models(edited),
+        models=_models(edited, record.resolved.models),
         who=Who.here() if who is None else who,
         attempt=attempt,
         hidden=hidden,
@@ -248,24 +247,20 @@ def mask_file(path: Path, folder: Path | None = None) -> MaskFile:
     return MaskFile(place=place_of(path, folder), sha256=hashlib.sha256(data).hexdigest())
 
 
-def _models(edited: Edited) -> tuple[ModelUsed, ...]:
+def _models(edited: Edited, used: Iterable[UsedModel]) -> tuple[ModelUsed, ...]:
     resolved = edited.resolved
-    engine = ModelUsed(name=resolved.engine, digest=resolved.engine_digest, licence=edited.licence)
-    if resolved.model is None:
-        return (engine,)
-    return (engine, _checkpoint(resolved.model, resolved.engine_digest))
+    engine = ModelUsed(name=resolved.engine, digest=resolved.engine_digest, licence=_known(edited.licence))
+    return (engine, *(ModelUsed(name=one.name, digest=one.sha256, licence=_known(one.licence)) for one in used))
 
 
-@cache
-def _checkpoint(name: str, engine_digest: str) -> ModelUsed:
-    """What is known of a checkpoint; asked once for each that an engine has loaded."""
-    from overpaint.models import entry
+def _known(licence: str) -> str:
+    return "" if licence == "unknown" else licence
 
-    try:
-        found = entry(name)
-    except ModelError:  # it may have gone since
-        return ModelUsed(name=name)
-    return ModelUsed(name=name, digest=found.sha256 or "", licence=found.licence)
+
+def _unnamed(used: Iterable[UsedModel]) -> tuple[UsedModel, ...]:
+    """What the prompts name goes by its role: its name is a word of theirs."""
+    named = ("checkpoint", "vae")
+    return tuple(one if one.role in named else one.model_copy(update={"name": one.role}) for one in used)
 
 
 def _hidden(record: Record, secret: Secret) -> tuple[Record, dict[str, str]]:
@@ -273,7 +268,6 @@ def _hidden(record: Record, secret: Secret) -> tuple[Record, dict[str, str]]:
     asked = {name: getattr(record.request, name) for name in ("prompt", "negative_prompt")}
     texts = {name: text for name, text in asked.items() if text and text.strip()}
     gone = dict.fromkeys(texts)
-    bare = record.model_copy(
-        update={"request": record.request.merged(**gone), "resolved": record.resolved.model_copy(update=gone)}
-    )
+    resolved = record.resolved.model_copy(update={**gone, "models": _unnamed(record.resolved.models)})
+    bare = record.model_copy(update={"request": record.request.merged(**gone), "resolved": resolved})
     return bare, {name: secret.hash(text) for name, text in texts.items()}

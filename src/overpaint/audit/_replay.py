@@ -17,7 +17,7 @@ from overpaint.record import Record
 from overpaint.request import EditRequest, ResolvedRequest, picture_blob
 from overpaint.studio import Edited, Studio, pixel_digest
 
-_NOT_ASKED = frozenset(("schema_", "engine_digest", "kind", "context", "edge", "inverts_mask"))
+_NOT_ASKED = frozenset(("schema_", "engine_digest", "models", "kind", "context", "edge", "inverts_mask"))
 """Fields of a resolved request that follow from the rest."""
 
 
@@ -146,6 +146,12 @@ def _changes(record: Record, edited: Edited) -> list[str]:
             notes.append(f"{name} was {then} and is {now}")
     if record.resolved.engine_digest != edited.resolved.engine_digest:
         notes.append(f"the engine {edited.resolved.engine} is another than then, in version or weights")
+    then_used = {one.sha256 for one in record.resolved.models}
+    notes += [
+        f"the {one.role} {one.name} is another than then"
+        for one in edited.resolved.models
+        if one.role != "checkpoint" and one.sha256 not in then_used
+    ]
     return notes
 
 
