@@ -11,6 +11,7 @@ OverpaintError
 ├── EngineError             the engine failed while it painted
 │   └── UnknownEngineError  no engine has this name
 ├── OutputError             exists already, can't be written, can't hold what was asked
+├── LedgerError             the ledger of jobs can't be used, or a job is no longer one's own
 ├── MissingExtraError       an optional dependency is needed
 └── Cancelled               the user stopped the work
 """
@@ -63,6 +64,10 @@ class UnknownEngineError(EngineError, InputError):
 
 class OutputError(OverpaintError):
     """A result can't be written where or how it was asked."""
+
+
+class LedgerError(OverpaintError):
+    """The ledger of jobs can't be used, or a job in it is no longer one's own."""
 
 
 class MissingExtraError(OverpaintError, ImportError):
