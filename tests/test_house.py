@@ -23,6 +23,7 @@ FLOORS = (
     ("exemplar",),
     ("prompt",),
     ("request",),
+    ("places",),
     ("record",),
     ("frame",),
     ("models",),

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from overpaint.errors import RequestError
+from overpaint.places import Placed
 from overpaint.request import EditRequest, Problem, SettingError
 
 from . import outputs, report
@@ -20,7 +21,7 @@ from .options import Bounds, Out, Run, Where
 from .outputs import Plan
 from .progress import Bar, bar
 from .values import STDIO, key_value
-from .where import Place, margins, opened, place
+from .where import margins, opened, place
 
 if TYPE_CHECKING:
     from overpaint.picture import Picture
@@ -107,7 +108,7 @@ def _painted(job: Job, picture: Picture, shown: Bar) -> Iterator[Edited]:
             request = request.merged(seed=(edited.resolved.seed + 1) % (1 << 63))
 
 
-def _scene(request: EditRequest, picture: Picture, found: Place | None) -> str:
+def _scene(request: EditRequest, picture: Picture, found: Placed | None) -> str:
     """The prompt with what the picture around the mask says of its light and lens."""
     from overpaint.prompt import scene_prompt
     from overpaint.request import mask_of
@@ -136,7 +137,7 @@ def _require_device(name: str) -> None:
         raise RequestError(f"--device {name}: this machine has none that torch can use ('overpaint doctor' says more)")
 
 
-def _place(job: Job, picture: Picture) -> Place | None:
+def _place(job: Job, picture: Picture) -> Placed | None:
     """The place that options name, or None to leave it to the request, the sketch or the margins."""
     if job.where.named and job.request.mask is not None:
         raise RequestError("the request file has a mask already: leave out --mask, --box, --ellipse and --polygon")

@@ -3,21 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from overpaint.errors import RequestError
 from overpaint.geometry import Margins, Size
-from overpaint.request import (
-    AlphaPart,
-    BoxPart,
-    EllipsePart,
-    FullPart,
-    MaskSpec,
-    Part,
-    PolygonPart,
-)
+from overpaint.places import Placed, Places, placed
 
 from . import values
 from .options import Bounds, ChannelName, Where
@@ -26,19 +16,6 @@ from .values import STDIO
 if TYPE_CHECKING:
     from overpaint.mask import Mask
     from overpaint.picture import Picture
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where to repaint.
-
-    Attributes:
-        spec: The mask as the request has it.
-        inputs: Rasters that it names by digest.
-    """
-
-    spec: MaskSpec
-    inputs: Mapping[str, Any] = field(default_factory=dict)
 
 
 def opened(source: str) -> Picture:
@@ -63,38 +40,23 @@ def loaded(
     return Mask.from_file(data, size, channel=channel, label=label, image=picture)
 
 
-def written(mask: Mask) -> tuple[MaskSpec, dict[str, Any]]:
-    """A mask as the request carries it, and its raster by digest where that is too large to be within."""
-    from overpaint.request import spec_of
-
-    return spec_of(mask)
-
-
-def place(where: Where, size: Size) -> Place | None:
+def place(where: Where, size: Size) -> Placed | None:
     """Everything that was named, joined; None when nothing was. Raises RequestError or MaskError."""
-    if not where.named:
-        if where.invert:
-            raise RequestError("--invert turns a mask round, and none is given: use --mask, --box, ...")
-        return None
-    parts: list[Part] = []
-    inputs: dict[str, Any] = {}
-    for source in where.mask:
-        if source in ("alpha", "full"):
-            parts.append(AlphaPart() if source == "alpha" else FullPart())
-            continue
-        mask = loaded(source, size, channel=where.mask_channel, label=where.mask_label, picture=where.mask_picture)
-        spec, carried = written(mask)
-        parts.extend(spec.parts)
-        inputs |= carried
-    parts.extend(BoxPart(box=_corners(text, size, "--box")) for text in where.box)
-    parts.extend(EllipsePart(box=_corners(text, size, "--ellipse")) for text in where.ellipse)
-    parts.extend(PolygonPart(points=tuple(values.points(text, size, "--polygon"))) for text in where.polygon)
-    return Place(MaskSpec(parts=tuple(parts), invert=where.invert), inputs)
+    places = Places(
+        mask=where.mask,
+        box=where.box,
+        ellipse=where.ellipse,
+        polygon=where.polygon,
+        mask_channel=where.mask_channel,
+        mask_label=where.mask_label,
+        mask_picture=where.mask_picture,
+        invert=where.invert,
+    )
 
+    def load(source: str) -> Mask:
+        return loaded(source, size, channel=where.mask_channel, label=where.mask_label, picture=where.mask_picture)
 
-def _corners(text: str, size: Size, option: str) -> tuple[int, int, int, int]:
-    box = values.box(text, size, option)
-    return (box.left, box.top, box.right, box.bottom)
+    return placed(places, size, load, name="--{}".format)
 
 
 def margins(bounds: Bounds, size: Size) -> Margins:
