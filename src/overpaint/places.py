@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from overpaint.errors import RequestError
 from overpaint.geometry import Box, Size
-from overpaint.request import AlphaPart, BoxPart, EllipsePart, FullPart, MaskSpec, Part, PolygonPart
 
 if TYPE_CHECKING:
     from overpaint.mask import Mask
+    from overpaint.request import MaskSpec, Part
 
 __all__ = [
     "BOX_FORM",
@@ -107,7 +107,8 @@ def placed(
                 f"{name('invert')} turns a mask round, and none is given: use {name('mask')}, {name('box')}, ..."
             )
         return None
-    from overpaint.request import spec_of  # loads NumPy
+    # here and not above: the command line's help reads what is below, and should not load the request's model for it
+    from overpaint.request import AlphaPart, BoxPart, EllipsePart, FullPart, MaskSpec, PolygonPart, spec_of
 
     parts: list[Part] = []
     inputs: dict[str, Any] = {}
