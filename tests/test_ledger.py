@@ -76,7 +76,7 @@ def test_adding_again_leaves_equal_jobs_alone_and_begins_changed_ones_anew(ledge
     assert ledger.add([Job("job 0", "key 0"), Job("job 1", "another key"), Job("job 2", "key 2")]) == 2
     assert [entry.state for entry in ledger.entries()] == ["done", "waiting", "waiting"]
     assert ledger.add([Job("job 0", "key 0", spec="elsewhere")]) == 1
-    assert ledger.entry("job 0").result is None
+    assert (ledger.entry("job 0").state, ledger.entry("job 0").result) == ("waiting", "digest")
 
 
 def test_a_lease_that_is_over_is_lost_and_another_takes_the_job(ledger, clock):
@@ -139,8 +139,10 @@ def test_when_all_owners_are_known_to_be_gone_their_jobs_wait_again_at_once(ledg
     ledger.finish(ledger.claim("me", 1000), "digest", "rename it")
     assert [(entry.id, entry.token) for entry in ledger.expire(owners_gone=True)] == [("job 0", first.token)]
     assert [entry.state for entry in ledger.entries()] == ["waiting", "finished", "waiting"]
-    ledger.lost("job 1", "its file is gone")
+    ledger.undo("job 1", "its file is gone")
     assert ledger.counts()["waiting"] == 3
+    ledger.undo("job 1", "not finished any more", state="failed")
+    assert ledger.counts()["failed"] == 0
 
 
 def test_a_job_that_can_not_be_begun_is_told_with_its_reason_and_can_be_forgotten(ledger):
@@ -283,7 +285,8 @@ class AnyCourse(RuleBasedStateMachine):
         if hasattr(self, "ledger"):
             for entry in self.ledger.entries():
                 assert entry.attempts == self.begun.get(entry.id, 0)
-                assert (entry.state == "leased") == (entry.token is not None and entry.result is None)
+                assert (entry.state == "leased") == (entry.until is not None)
+                assert (entry.state in ("leased", "finished")) == (entry.token is not None)
 
     def teardown(self) -> None:
         if hasattr(self, "ledger"):

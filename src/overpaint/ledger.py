@@ -109,7 +109,7 @@ class Entry:
         attempts: How often it was begun.
         retries: How often it may still be begun again.
         token, owner, until: Of the lease; None without one. The token stays when the job is finished.
-        result: Digest of what was made.
+        result: Digest of what was made when it was last finished, whatever became of the job since.
         line: What is still to be done for a finished job, as text.
         detail: What is told of it, as text.
         note: Why it failed.
@@ -208,7 +208,7 @@ class Ledger:
                 "INSERT INTO job (id, key, spec, retries, updated) VALUES (?, ?, ?, ?, ?) "
                 "ON CONFLICT (id) DO UPDATE SET key = excluded.key, spec = excluded.spec, retries = excluded.retries, "
                 "state = 'waiting', attempts = 0, not_before = 0, token = NULL, owner = NULL, until = NULL, "
-                "result = NULL, line = NULL, detail = NULL, note = NULL, updated = excluded.updated "
+                "line = NULL, detail = NULL, note = NULL, updated = excluded.updated "
                 "WHERE key != excluded.key OR spec != excluded.spec",
                 rows,
             )
@@ -232,7 +232,7 @@ class Ledger:
                 "INSERT INTO job (id, key, spec, state, note, detail, updated) VALUES (?, ?, ?, 'failed', ?, ?, ?) "
                 "ON CONFLICT (id) DO UPDATE SET key = excluded.key, spec = excluded.spec, state = 'failed', "
                 "note = excluded.note, detail = excluded.detail, token = NULL, owner = NULL, until = NULL, "
-                "result = NULL, line = NULL, updated = excluded.updated",
+                "line = NULL, updated = excluded.updated",
                 (job.id, job.key, job.spec, note, detail, self._clock()),
             )
 
@@ -326,7 +326,7 @@ class Ledger:
             row = run(
                 "UPDATE job SET state = CASE WHEN ? AND retries > 0 THEN 'waiting' ELSE 'failed' END, "
                 "retries = CASE WHEN ? AND retries > 0 THEN retries - 1 ELSE retries END, not_before = ?, note = ?, "
-                "detail = ?, token = NULL, owner = NULL, until = NULL, result = NULL, updated = ? "
+                "detail = ?, token = NULL, owner = NULL, until = NULL, updated = ? "
                 "WHERE id = ? AND token = ? AND state = 'leased' RETURNING state",
                 (retry, retry, now + delay, note, detail, now, lease.id, lease.token),
             ).fetchone()
@@ -373,13 +373,13 @@ class Ledger:
             )
         return taken
 
-    def lost(self, id: str, note: str) -> None:
-        """What a finished job had made is gone: it waits again."""
+    def undo(self, id: str, note: str, *, state: Literal["waiting", "failed"] = "waiting") -> None:
+        """What a finished job had made is gone, or can't get its name: it waits again, or has failed."""
         with self._transaction() as run:
             run(
-                "UPDATE job SET state = 'waiting', token = NULL, owner = NULL, result = NULL, line = NULL, note = ?, "
-                "updated = ? WHERE id = ? AND state = 'finished'",
-                (note, self._clock(), id),
+                "UPDATE job SET state = ?, token = NULL, owner = NULL, line = NULL, note = ?, updated = ? "
+                "WHERE id = ? AND state = 'finished'",
+                (state, note, self._clock(), id),
             )
 
     # ── looking ───────────────────────────────────────────────────────────────────────────────────────────────────

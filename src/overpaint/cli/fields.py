@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, make_dataclass
 from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -86,10 +86,10 @@ def names() -> tuple[str, ...]:
     return (*_ORDER, *(name for name in own if name not in _ORDER))
 
 
-def options(rule: IntentRule) -> type[Any]:
+def options(rule: IntentRule, *, leave_out: Collection[str] = ()) -> type[Any]:
     """A dataclass with one field for each option of the request, its help saying what this intent makes of it."""
     by_name = {setting.name: setting for setting in settings_reference()}
-    fields = [(name, _annotated(by_name[name], rule), field(default=None)) for name in names()]
+    fields = [(name, _annotated(by_name[name], rule), field(default=None)) for name in names() if name not in leave_out]
     # without a module of its own the class is taken for one of Python's, which the parser does not look into
     return make_dataclass("Settings", fields, frozen=True, namespace={"__module__": __name__})
 

@@ -19,7 +19,7 @@ from .values import STDIO
 
 DONE, FAILED, BAD_INPUT, INTERRUPTED, BROKEN_PIPE, TERMINATED = 0, 1, 2, 130, 141, 143
 
-_EDIT = Group("Edit a picture", sort_key=0)
+_EDIT = Group("Edit pictures", sort_key=0)
 _TOOLS = Group("Masks and records", sort_key=1)
 _SETUP = Group("Set-up", sort_key=2)
 
@@ -50,6 +50,7 @@ VERBS = (
     Verb("add", "verbs:add", _EDIT, "Paint something new into a place."),
     Verb("expand", "verbs:expand", _EDIT, "Continue the picture beyond its edges."),
     Verb("edit", "verbs:edit", _EDIT, "Any other change, or one from a request file."),
+    Verb("batch", "batch:batch", _EDIT, "Many edits, from a list or a folder; resumable, with a report."),
     Verb("mask", "masks:app", _TOOLS, "Make, combine, refine, convert and look at masks."),
     Verb("info", "info:info", _TOOLS, "What a picture is, and how it was made."),
     Verb("audit", "audit:app", _TOOLS, "Evidence of edits: verify, show and export an audit log."),

@@ -1,0 +1,81 @@
+"""Where a batch keeps its results and its state."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from overpaint.errors import LedgerError, OutputError
+
+FOLDER = ".overpaint"
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The folder of results, and beside them (or elsewhere) the folder of the batch's state.
+
+    Attributes:
+        out: Results, report, audit log.
+        state: Ledger, digests of files, thumbnails; on a local disk, which `out` need not be.
+    """
+
+    out: Path
+    state: Path
+
+    @classmethod
+    def at(cls, out: Path, state: Path | None = None) -> Home:
+        """The home in `out`, with its state within unless it is to be elsewhere."""
+        return cls(out.absolute(), (state or out / FOLDER).absolute())
+
+    @property
+    def ledger(self) -> Path:
+        """What is to run, ran and failed."""
+        return self.state / "ledger.sqlite"
+
+    @property
+    def files(self) -> Path:
+        """Digests of files that were read before."""
+        return self.state / "files.sqlite"
+
+    @property
+    def thumbnails(self) -> Path:
+        """Small pictures for the report."""
+        return self.state / "thumbnails.sqlite"
+
+    def make(self) -> None:
+        """Make the folders, and find out whether they can be written to.
+
+        Raises:
+            OutputError: They can't.
+        """
+        for folder in (self.out, self.state):
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                # permission bits alone say little about administrators, quotas and read-only mounts
+                with contextlib.closing(tempfile.TemporaryFile(dir=folder)):
+                    pass
+            except OSError as error:
+                raise OutputError(f"can't write to the folder {folder}: {error.strerror or error}") from None
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other runs out of here for as long as this lasts, or until this process dies.
+
+        Raises:
+            LedgerError: Another run is at work here.
+        """
+        from filelock import FileLock, Timeout
+
+        try:
+            with FileLock(self.state / "lock", timeout=0):
+                (self.state / "run.pid").write_text(f"{os.getpid()}\n", encoding="ascii")
+                yield
+        except Timeout:
+            pid = ""
+            with contextlib.suppress(OSError):
+                pid = f" (process {(self.state / 'run.pid').read_text(encoding='ascii').strip()})"
+            raise LedgerError(f"another run is at work on {self.out}{pid}: wait for its end, or stop it") from None

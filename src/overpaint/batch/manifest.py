@@ -1,0 +1,233 @@
+"""Where rows come from: JSON lines, JSON, CSV, YAML; or folders of pictures and masks."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from overpaint.errors import InputError, RequestError
+from overpaint.request import EditRequest, parse_json
+
+from .rows import OWN, TEXTS, Found
+
+FORMS = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "json",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".yaml": "yaml",
+    ".yml": "yaml",
+}
+PICTURES = frozenset((".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".tif", ".tiff", ".avif"))
+PICTURES |= {".heic", ".heif", ".hif"}
+MASKS = PICTURES | {".json", ".xml"}
+_MASK_ENDINGS = ("", "_mask", "-mask", ".mask")
+
+
+def read_manifest(path: Path) -> list[Found]:
+    """The rows of a file, by its ending: .jsonl, .json, .csv, .tsv, .yaml.
+
+    Raises:
+        RequestError: It can't be read at all. A row that can't is told as such, and the others are read.
+    """
+    form = FORMS.get(path.suffix.lower())
+    if form is None:
+        raise RequestError(f"{path}: a manifest's name ends in one of {', '.join(FORMS)}")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise RequestError(f"{path} can't be read: it is not UTF-8 text") from None
+    except FileNotFoundError:
+        raise RequestError(f"the manifest {path} doesn't exist") from None
+    except OSError as error:
+        raise RequestError(f"the manifest {path} can't be read: {error.strerror or error}") from None
+    return read_text(text, form, str(path))
+
+
+def read_text(text: str, form: str, name: str) -> list[Found]:
+    """The rows of a manifest's text in the form "jsonl", "json", "csv" or "yaml". Raises as `read_manifest`."""
+    readers = {"jsonl": _lines, "json": _json, "csv": _csv, "yaml": _yaml}
+    found = list(readers[form](text, name))
+    if not found:
+        raise RequestError(f"{name} has no rows")
+    return found
+
+
+def _lines(text: str, name: str) -> Iterator[Found]:
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            try:
+                yield _found(number, parse_json(line, "the row"))
+            except InputError as error:
+                yield Found(number, problem=str(error))
+
+
+def _json(text: str, name: str) -> Iterator[Found]:
+    yield from _listed(parse_json(text, name), name)
+
+
+def _yaml(text: str, name: str) -> Iterator[Found]:
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the safe one, in C where that was built: no objects
+    try:
+        rows = yaml.load(text, Loader=loader)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise RequestError(f"{name} is not YAML: {' '.join(str(error).split())}") from None
+    yield from _listed(rows, name)
+
+
+def _listed(rows: Any, name: str) -> Iterator[Found]:
+    if not isinstance(rows, list):
+        raise RequestError(f"{name} must be a list of rows, not {type(rows).__name__}")
+    for number, row in enumerate(rows, 1):
+        yield _found(number, row)
+
+
+def _found(number: int, row: Any) -> Found:
+    if not isinstance(row, Mapping) or not all(isinstance(key, str) for key in row):
+        return Found(number, problem=f"a row must be a table of settings, not {row!r:.80}")
+    return Found(number, dict(row))
+
+
+def _csv(text: str, name: str) -> Iterator[Found]:
+    """The first line names the fields. An empty cell leaves a field open; the number is that of the row, not the line,
+    for a cell may have several lines.
+    """
+    head = text.split("\n", 1)[0]
+    comma = max(",;\t", key=head.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=comma, strict=True)
+    try:
+        names = [cell.strip() for cell in next(reader, [])]
+        if len(set(names)) != len(names) or not all(names):
+            raise RequestError(f"{name}: its first line must name each field once, not {', '.join(names)!r:.80}")
+        for number, cells in enumerate((cells for cells in reader if any(cell.strip() for cell in cells)), 1):
+            if len(cells) > len(names):
+                yield Found(number, problem=f"it has {len(cells)} cells for {len(names)} fields")
+                continue
+            row = {field: cell for field, cell in zip(names, cells, strict=False) if cell.strip()}
+            try:
+                yield Found(number, {field: _cell(field, cell) for field, cell in row.items()})
+            except RequestError as error:
+                yield Found(number, problem=str(error))
+    except csv.Error as error:
+        raise RequestError(f"{name} is not CSV: {error} (near line {reader.line_num})") from None
+
+
+def _cell(name: str, cell: str) -> Any:
+    """A cell as the field takes it: text stays text, the rest is read as JSON would have it."""
+    text = cell.strip()
+    if name in TEXTS or name not in (*OWN, *EditRequest.model_fields):
+        return text
+    if name in ("box", "ellipse", "polygon", "mask"):
+        return _json_or_text(text) if text.startswith(("[", "{")) else text
+    if name in EditRequest.model_fields and _is_text(EditRequest.model_fields[name].annotation):
+        return cell
+    if name in ("margins", "guidance_interval") and not text.startswith("["):
+        text = f"[{text}]"
+    return _json_or_text(text.lower() if text.lower() in ("true", "false") else text)
+
+
+def _json_or_text(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _is_text(annotation: Any) -> bool:
+    """Whether a field takes text: str, or one of several words."""
+    origin = get_origin(annotation)
+    if origin is Literal or annotation is str:
+        return True
+    if origin in (Union, UnionType, Annotated):
+        return any(map(_is_text, get_args(annotation)))
+    return False
+
+
+def read_folders(images: Path, masks: Path | None, *, leave_out: Path | None = None) -> list[Found]:
+    """One row for each picture in a folder and the folders in it, in the order of their names.
+
+    Its mask is the file of the same stem (or with "_mask", "-mask" or ".mask" behind it): in the same place among the
+    masks, else anywhere among them when there is just one.
+
+    Args:
+        images: The folder of pictures.
+        masks: The folder of masks, or one mask for all; None where the settings say where to repaint.
+        leave_out: A folder that is not looked into: that of the results.
+
+    Raises:
+        RequestError: There are no pictures, or a folder is missing.
+    """
+    if not images.is_dir():
+        raise RequestError(f"--images {images} is no folder")
+    if masks is not None and not masks.exists():
+        raise RequestError(f"--masks {masks} doesn't exist")
+    skipped = [leave_out] if leave_out is not None and _within(leave_out, images) else []
+    skipped += [masks] if masks is not None and masks.is_dir() and masks != images and _within(masks, images) else []
+    pictures = [path for path in _files(images, PICTURES) if not any(_within(path, folder) for folder in skipped)]
+    if masks is not None and masks.resolve() == images.resolve():
+        pictures = [path for path in pictures if not path.stem.endswith(_MASK_ENDINGS[1:])]
+    if not pictures:
+        raise RequestError(f"--images {images} holds no pictures ({' '.join(sorted(PICTURES))})")
+    find = _Masks(masks) if masks is not None and masks.is_dir() else None
+    found = []
+    for number, path in enumerate(pictures, 1):
+        within = path.relative_to(images)
+        folder = "" if len(within.parts) == 1 else within.parent.as_posix() + "/"
+        table: dict[str, Any] = {"image": str(path.absolute())}
+        try:
+            if find is not None:
+                table["mask"] = str(find(within, path).absolute())
+            elif masks is not None:
+                table["mask"] = str(masks.absolute())
+            found.append(Found(number, table, folder=folder))
+        except RequestError as error:
+            found.append(Found(number, problem=f"{path}: {error}"))
+    return found
+
+
+def _within(path: Path, folder: Path) -> bool:
+    return path.resolve().is_relative_to(folder.resolve())
+
+
+def _files(folder: Path, endings: frozenset[str]) -> list[Path]:
+    """Files with these endings, hidden ones and those in hidden folders left out."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in endings
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and path.is_file()
+    )
+
+
+class _Masks:
+    """The masks of a folder, by what they are called."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._by_place: dict[Path, list[Path]] = {}
+        self._by_stem: dict[str, list[Path]] = {}
+        for path in _files(folder, MASKS):
+            self._by_place.setdefault(path.relative_to(folder).with_suffix(""), []).append(path)
+            self._by_stem.setdefault(path.stem, []).append(path)
+
+    def __call__(self, within: Path, picture: Path) -> Path:
+        """The mask of the picture at `within` its own folder."""
+        for ending in _MASK_ENDINGS:
+            place = within.with_name(within.stem + ending)
+            for candidates in (self._by_place.get(place, []), self._by_stem.get(place.name, [])):
+                others = [path for path in candidates if path.resolve() != picture.resolve()]
+                if len(others) > 1:
+                    names = ", ".join(str(path.relative_to(self._folder)) for path in others[:4])
+                    raise RequestError(f"it has several masks in {self._folder}: {names}")
+                if others:
+                    return others[0]
+        raise RequestError(f"it has no mask in {self._folder}: one called {within.stem}.png, say")

@@ -1,0 +1,356 @@
+"""The plan: which rows there are, what each is called, where its result goes, and by what key it is known to be done.
+
+Nothing is decoded here. A row's key is the digest of its resolved request, its input files and how it is saved; a row
+that goes on from another has that one's key in the place of its picture's digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from overpaint.errors import InputError, OutputError, OverpaintError, PictureError, RequestError, did_you_mean
+from overpaint.places import Places
+from overpaint.request import EditRequest, ResolvedRequest, digest_of
+
+from .names import DEFAULT, check_template, filled, within
+from .rows import BadRow, Row
+
+if TYPE_CHECKING:
+    from overpaint.studio import Studio
+
+    from .files import Files, Known
+
+RecordMode = Literal["embed", "sidecar", "none"]
+
+_SAME = ("png", "jpeg", "webp", "tiff", "avif")
+"""Formats in which a result is saved as its picture was; others become PNG."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What holds for the whole batch.
+
+    Attributes:
+        out: The folder of results.
+        base: The folder that paths in rows are relative to.
+        name: The template of results' names.
+        seed: What seeds follow from where rows leave them open.
+        record: Whether results carry how they were made.
+        overwrite: Whether a file that is no result of this batch may be replaced.
+    """
+
+    out: Path
+    base: Path
+    name: str = DEFAULT
+    seed: int = 0
+    record: RecordMode = "embed"
+    overwrite: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A row that can be done.
+
+    Attributes:
+        row: As it was read.
+        id: What it is called: its own id, else its output.
+        key: Digest of all that its result follows from.
+        image: The picture's path; that of the result it goes on from for a chained row.
+        image_sha256: Its digest; "" where it follows from another row.
+        masks: Mask files and their digests.
+        sketch: The file of strokes and its digest.
+        request: What is asked, seed included.
+        engine: Who paints.
+        output: The result's path.
+        after: The id of the row that it goes on from.
+        replaces: Whether a file in the place of the output may be replaced.
+    """
+
+    row: Row
+    id: str
+    key: str
+    image: Path
+    image_sha256: str
+    masks: tuple[tuple[str, str], ...]
+    sketch: tuple[str, str] | None
+    request: EditRequest
+    engine: str
+    output: Path
+    after: str | None = None
+    replaces: bool = False
+
+    def places(self, base: Path) -> Places:
+        """Where to repaint, with whole paths of mask files."""
+        files = frozenset(self.row.places.files)
+        named = tuple(str(base / name) if name in files else name for name in self.row.places.mask)
+        return replace(self.row.places, mask=named)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What can be done, in the order of the rows, and what can't."""
+
+    items: tuple[Item, ...]
+    bad: tuple[BadRow, ...] = ()
+
+
+def plan(
+    rows: Iterable[Row | BadRow], rules: Rules, studio: Studio, files: Files, own: Collection[Path] = frozenset()
+) -> Plan:
+    """Plan a batch.
+
+    Args:
+        rows: As they were read.
+        rules: What holds for all.
+        studio: Knows engines.
+        files: Knows digests.
+        own: Results that earlier runs have written here, which may be written again.
+
+    Raises:
+        RequestError: Two rows have one id or would write one file, or a result would replace an input.
+    """
+    check_template(rules.name)
+    planner = _Planner(rules, studio, files, frozenset(own))
+    read = list(rows)
+    _refuse_same_ids(read)
+    items: list[Item] = []
+    bad = [row for row in read if isinstance(row, BadRow)]
+    known: dict[str, Item] = {}
+    for row in _in_order([row for row in read if isinstance(row, Row)]):
+        try:
+            before = None
+            if row.after is not None:
+                before = known.get(row.after)
+                if before is None:
+                    raise RequestError(_no_such(row.after, read))
+            item = planner.item(row, before)
+        except OverpaintError as error:
+            bad.append(BadRow(row.number, str(error), row.id, row.image))
+            continue
+        items.append(item)
+        if row.id is not None:
+            known[row.id] = item
+    items.sort(key=lambda item: item.row.number)
+    _refuse_same_outputs(items, rules.out)
+    _refuse_outputs_that_are_read(items)
+    ready, refused = _refuse_what_is_there(items, planner.own, rules)
+    return Plan(tuple(ready), tuple(sorted([*bad, *refused], key=lambda row: row.number)))
+
+
+def seed_of(batch: int, id: str) -> int:
+    """The seed of a row that has none: 32 bits of SHA-256 over the batch's seed and the row's id."""
+    return int.from_bytes(hashlib.sha256(f"{batch}\0{id}".encode()).digest()[:4], "big")
+
+
+@dataclass(frozen=True, slots=True)
+class _Resolved:
+    engine: str
+    digest: str
+
+
+@dataclass(slots=True)
+class _Planner:
+    rules: Rules
+    studio: Studio
+    files: Files
+    own: frozenset[Path]
+    _resolved: dict[str, _Resolved | InputError] = field(default_factory=dict)
+
+    def item(self, row: Row, before: Item | None) -> Item:
+        """The row with all that a plan knows of it. Raises OverpaintError for one that can't be done."""
+        image = before.output if before is not None else self.rules.base / (row.image or "")
+        known = None if before is not None else self._known(image, "image")
+        if known is not None and not known.kind:
+            raise PictureError(f"{image} is no picture of a known format")
+        resolved = self._resolve(row)
+        output = self._output(row, image, known, resolved.engine)
+        id = row.id or output.relative_to(self.rules.out).as_posix()
+        seed = row.seed if row.seed is not None else seed_of(self.rules.seed, id)
+        masks = tuple((name, self._known(self.rules.base / name, "mask").sha256) for name in row.places.files)
+        sketch = None
+        if row.sketch is not None:
+            sketch = (row.sketch, self._known(self.rules.base / row.sketch, "sketch").sha256)
+        words = [name for name in row.places.mask if name not in row.places.files]
+        key = digest_of(
+            {
+                "request": resolved.digest,
+                "seed": seed,
+                "image": {"after": before.key} if before is not None else known.sha256 if known is not None else "",
+                "places": {**asdict(row.places), "mask": words},
+                "masks": [digest for _, digest in masks],
+                "sketch": sketch[1] if sketch is not None else None,
+                "saved": {"name": output.suffix.lower(), "quality": row.quality, "record": self.rules.record},
+            }
+        )
+        return Item(
+            row=row,
+            id=id,
+            key=key,
+            image=image,
+            image_sha256=known.sha256 if known is not None else "",
+            masks=masks,
+            sketch=sketch,
+            request=row.request.model_copy(update={"seed": seed}),
+            engine=resolved.engine,
+            output=output,
+            after=before.id if before is not None else None,
+        )
+
+    def _known(self, path: Path, what: str) -> Known:
+        try:
+            return self.files.known(path)
+        except FileNotFoundError:
+            raise PictureError(f"the {what} {path} doesn't exist") from None
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise PictureError(f"the {what} {path} can't be read: {reason}") from None
+
+    def _resolve(self, row: Row) -> _Resolved:
+        """Engine and digest of the resolved request, seed left out; found once for rows with equal settings."""
+        if row.settings not in self._resolved:
+            try:
+                found: ResolvedRequest = self.studio.resolved(row.request, seed=0)
+                self._resolved[row.settings] = _Resolved(found.engine, found.digest)
+            except InputError as error:
+                self._resolved[row.settings] = error
+        outcome = self._resolved[row.settings]
+        if isinstance(outcome, InputError):
+            raise outcome
+        return outcome
+
+    def _output(self, row: Row, image: Path, known: Known | None, engine: str) -> Path:
+        from overpaint.picture import extension_of, format_named, format_of_path
+
+        if row.output is not None:
+            path = self.rules.out / within(row.output)
+            if row.format is not None and format_named(row.format) != format_of_path(path):
+                raise OutputError(f"the output {row.output} and the format {row.format!r} don't go together")
+            format_of_path(path)
+            return path
+        own = format_of_path(image) if known is None else known.kind if known.kind in _SAME else "png"
+        chosen = own if row.format is None else format_named(row.format)
+        ending = image.suffix if chosen == _named(image) else extension_of(chosen)
+        values = {
+            "folder": row.folder,
+            "name": image.stem,
+            "intent": row.request.intent,
+            "engine": engine,
+            "id": row.id or str(row.number),
+            "row": str(row.number),
+            "ext": ending,
+        }
+        return self.rules.out / within(filled(self.rules.name, values))
+
+
+def _named(path: Path) -> str | None:
+    from overpaint.picture import format_of_path
+
+    try:
+        return format_of_path(path)
+    except OutputError:
+        return None
+
+
+def _in_order(rows: list[Row]) -> Iterator[Row]:
+    """Rows so that each comes after the one that it goes on from; those of a circle come last, and find no one."""
+    followers: dict[str, list[Row]] = {}
+    ids = {row.id for row in rows if row.id is not None}
+    ready: list[Row] = []
+    for row in rows:
+        if row.after is not None and row.after in ids:
+            followers.setdefault(row.after, []).append(row)
+        else:
+            ready.append(row)
+    ready.reverse()
+    seen = set()
+    while ready:
+        row = ready.pop()
+        seen.add(row.number)
+        yield row
+        if row.id is not None:
+            ready.extend(reversed(followers.pop(row.id, [])))
+    yield from (row for row in rows if row.number not in seen)
+
+
+def _no_such(name: str, rows: Iterable[Row | BadRow]) -> str:
+    ids = [row.id for row in rows if row.id is not None]
+    if name not in ids:
+        return f"it goes on after {name!r}, and no row has that id{did_you_mean(name, ids)}"
+    return f"it goes on after {name!r}, which can't be done itself, or the rows go round in a circle"
+
+
+def _refuse_same_ids(rows: Iterable[Row | BadRow]) -> None:
+    seen: dict[str, int] = {}
+    for row in rows:
+        if row.id is not None:
+            if row.id in seen:
+                raise RequestError(f"the rows {seen[row.id]} and {row.number} have the same id {row.id!r}")
+            seen[row.id] = row.number
+
+
+def _refuse_same_outputs(items: Iterable[Item], out: Path) -> None:
+    seen: dict[str, Item] = {}
+    ids: dict[str, Item] = {}
+    for item in items:
+        place = os.path.normcase(item.output)
+        if place in seen:
+            one = seen[place]
+            raise RequestError(
+                f"the rows {one.row.number} and {item.row.number} would both write {item.output.relative_to(out)}: "
+                "give one of them an output of its own, or all of them ids and --name '{name}.{id}{ext}'"
+            )
+        seen[place] = item
+        if item.id in ids:
+            one = ids[item.id]
+            raise RequestError(f"the id of row {one.row.number} is what row {item.row.number} is called: {item.id!r}")
+        ids[item.id] = item
+
+
+def _refuse_outputs_that_are_read(items: Iterable[Item]) -> None:
+    read: dict[str, int] = {}
+    for item in items:
+        if item.after is None:
+            read.setdefault(_place(item.image), item.row.number)
+    for item in items:
+        number = read.get(_place(item.output))
+        if number is not None:
+            raise RequestError(
+                f"row {item.row.number} would replace {item.output}, which row {number} reads: choose another folder "
+                "or name, or let the one go on after the other"
+            )
+
+
+def _place(path: Path) -> str:
+    return os.path.normcase(os.path.abspath(path))  # noqa: PTH100 - twice for every row, without looking at the disk
+
+
+def _refuse_what_is_there(items: Iterable[Item], own: frozenset[Path], rules: Rules) -> tuple[list[Item], list[BadRow]]:
+    """Results whose place is taken by a file that is not of this batch."""
+    ready: list[Item] = []
+    refused = []
+    for item in items:
+        mine = item.output in own
+        if not mine and not rules.overwrite and os.path.lexists(item.output):
+            reason = f"{item.output} is there already and no result of this batch: --overwrite replaces it"
+            refused.append(BadRow(item.row.number, reason, item.row.id, item.row.image))
+        else:
+            ready.append(replace(item, replaces=mine or rules.overwrite))
+    return ready, refused
+
+
+def describe(item: Item) -> Mapping[str, Any]:
+    """What a report and an event say of a row before it is done."""
+    return {
+        "row": item.row.number,
+        "image": item.row.image if item.after is None else None,
+        "after": item.after,
+        "intent": item.request.intent,
+        "engine": item.engine,
+        "model": item.request.model,
+        "seed": item.request.seed,
+    }

@@ -1,0 +1,45 @@
+"""The report: a view of the ledger as one page and as one table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from overpaint.batch.small import Shelf
+from overpaint.ledger import Ledger
+from overpaint.picture import write_file
+
+from .page import page
+from .table import table
+from .view import view
+
+PAGE, TABLE = "report.html", "report.csv"
+
+__all__ = ["PAGE", "TABLE", "Report", "write"]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was written."""
+
+    page: Path
+    table: Path
+
+
+def write(ledger: Ledger, shelf: Shelf, out: Path, *, head: str = "") -> Report:
+    """Write both into the folder of results, each whole or not at all.
+
+    Args:
+        ledger: What the report is a view of.
+        shelf: Its thumbnails.
+        out: The folder of results.
+        head: The end of the audit log's chain.
+
+    Raises:
+        OutputError: A file can't be written.
+    """
+    rows = view(ledger)
+    report = Report(out / PAGE, out / TABLE)
+    write_file(report.table, table(rows).encode("utf-8"), overwrite=True)
+    write_file(report.page, page(rows, shelf, out.name, head), overwrite=True)
+    return report

@@ -1,0 +1,59 @@
+"""The ledger as rows of a report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from overpaint.batch.settle import output_of
+from overpaint.ledger import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One row of the report.
+
+    Attributes:
+        id, state, attempts: As in the ledger.
+        output: The result's file, relative to the report.
+        sha256: The result's digest; "" where there is none.
+        reason: Why there is none.
+        updated: When its state last changed, in seconds since 1970.
+        told: What is known of it (see `work`), plain JSON values.
+    """
+
+    id: str
+    state: str
+    attempts: int
+    output: str
+    sha256: str
+    reason: str
+    updated: float
+    told: Mapping[str, Any]
+
+    @property
+    def row(self) -> int:
+        """Its number in the manifest; 0 where that is not known."""
+        return int(self.told.get("row") or 0)
+
+
+def view(ledger: Ledger) -> list[Line]:
+    """Every row that the ledger knows, in the order of the manifest."""
+    lines = []
+    for entry in ledger.entries():
+        done = entry.state == "done"
+        lines.append(
+            Line(
+                id=entry.id,
+                state=entry.state,
+                attempts=entry.attempts,
+                output=output_of(entry),
+                sha256=(entry.result or "") if done else "",
+                reason=entry.note or "",
+                updated=entry.updated,
+                told=json.loads(entry.detail) if entry.detail else {},
+            )
+        )
+    return sorted(lines, key=lambda line: (line.row == 0, line.row))

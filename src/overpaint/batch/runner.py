@@ -1,0 +1,245 @@
+"""The runner: rows are handed to a crew, and what comes back is settled. One thread decides, and it alone writes the
+ledger, the audit log and the results' names.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import queue
+import secrets
+import socket
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Iterable
+from concurrent.futures import CancelledError, Future
+from dataclasses import dataclass
+
+from overpaint.errors import Cancelled, InputError, OutputError, OverpaintError
+from overpaint.ledger import Lease, LeaseLostError, Ledger
+from overpaint.record import sidecar_path
+
+from .crew import Crew
+from .events import Done, Event, Failed, Unchanged
+from .plan import Item, describe
+from .settle import Line, NoNameError, Settler, hidden_beside
+from .small import Shelf
+from .standing import Standing, base_of, job_of, told_of
+from .task import How, Made
+
+LEASE = 120.0  # seconds; renewed long before
+_RENEW = 30.0
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+Tell = Callable[[Event], None]
+
+
+@dataclass(slots=True)
+class Tally:
+    """What came of a run.
+
+    Attributes:
+        done, unchanged, failed: Rows.
+        painting: Seconds that engines were at work.
+        stopped: Why the run ended early; "" when it did not.
+    """
+
+    done: int = 0
+    unchanged: int = 0
+    failed: int = 0
+    painting: float = 0.0
+    stopped: str = ""
+
+
+class Runner:
+    """Does the rows of a standing plan."""
+
+    def __init__(self, crew: Crew, settler: Settler, shelf: Shelf, how: How, tell: Tell) -> None:
+        self._crew = crew
+        self._settler = settler
+        self._ledger: Ledger = settler.ledger
+        self._shelf = shelf
+        self._how = how
+        self._tell = tell
+        self._owner = f"{socket.gethostname()} {os.getpid()} {secrets.token_hex(3)}"
+        self._back: queue.SimpleQueue[Future[Made]] = queue.SimpleQueue()
+        self._flying: dict[Future[Made], tuple[Item, Lease]] = {}
+        self._ready: deque[Item] = deque()
+        self._followers: dict[str, list[Item]] = {}
+        self._perhaps: frozenset[str] = frozenset()
+        self._renewed = time.monotonic()
+        self.tally = Tally()
+
+    def run(self, standing: Standing, chosen: Collection[Item]) -> Tally:
+        """Do the chosen rows of those that are to be done.
+
+        Raises:
+            KeyboardInterrupt: It was called off; what was finished is settled, and what was not waits.
+            LedgerError, OutputError: The ledger or the audit log can't be written.
+        """
+        self._line_up(standing, chosen)
+        try:
+            self._loop()
+        except BaseException:
+            self._land()
+            raise
+        if self.tally.stopped:
+            self._land()
+        return self.tally
+
+    def _line_up(self, standing: Standing, chosen: Collection[Item]) -> None:
+        """Rows that can begin, and those that come after one that is still to be done."""
+        self._perhaps = standing.perhaps
+        ids = {item.id for item in chosen}
+        for item in chosen:
+            if item.after is None or item.after in standing.unchanged:
+                self._ready.append(item)
+            elif item.after in ids:
+                self._followers.setdefault(item.after, []).append(item)
+            # else: the one before it is not chosen and not done, so that it has to wait for another run
+
+    def _loop(self) -> None:
+        while (self._ready or self._flying) and not self.tally.stopped:
+            while self._ready and len(self._flying) < self._crew.ahead:
+                self._start(self._ready.popleft())
+            if self._flying:
+                try:
+                    future = self._back.get(timeout=1.0)
+                except queue.Empty:
+                    self._renew()
+                    continue
+                self._renew()
+                self._landed(future)
+
+    def _start(self, item: Item) -> None:
+        before = None if item.after is None else self._ledger.entry(item.after)
+        image = item.image_sha256 if before is None else before.result or ""
+        if item.id in self._perhaps and base_of(self._ledger.entry(item.id)) == image:
+            self.tally.unchanged += 1
+            self._tell(Unchanged(item.id, item.row.number))
+            self._release_followers(item)
+            return
+        if item.id in self._perhaps:
+            self._ledger.again([item.id])
+        lease = self._ledger.claim(self._owner, LEASE, item.id)
+        if lease is None:
+            self._lose(item, "it is being done by someone else")
+            return
+        task = self._how.task(item, image, hidden_beside(item.output, lease.token), attempt=lease.attempt)
+        future = self._crew.start(task)
+        self._flying[future] = (item, lease)
+        future.add_done_callback(self._back.put)
+
+    def _landed(self, future: Future[Made]) -> None:
+        item, lease = self._flying.pop(future)
+        try:
+            made = future.result()
+        except (Cancelled, CancelledError):
+            self._ledger.release(lease)
+        except OverpaintError as error:
+            self._fail(item, lease, error)
+        else:
+            self._settle(item, lease, made)
+
+    def _settle(self, item: Item, lease: Lease, made: Made) -> None:
+        out = self._settler.out
+        told = {**describe(item), "image": item.row.image, **made.told, "attempts": lease.attempt}
+        told |= {"base": item.image_sha256 or self._result_of(item.after)}
+        sidecar = None
+        if made.sidecar is not None:
+            sidecar = (sidecar_path(item.output).relative_to(out).as_posix(), made.sidecar)
+        line = Line(
+            hidden=hidden_beside(item.output, lease.token).relative_to(out).as_posix(),
+            target=item.output.relative_to(out).as_posix(),
+            replaces=item.replaces,
+            sidecar=sidecar,
+            record=made.record,
+            told=told,
+        )
+        if made.thumbnails is not None:
+            self._shelf.put(item.id, made.thumbnails)
+        try:
+            self._settler.settle(lease, made, line)
+        except LeaseLostError as error:
+            (out / line.hidden).unlink(missing_ok=True)
+            self._lose(item, str(error))
+            return
+        except NoNameError as error:
+            self._lose(item, str(error))
+            return
+        self.tally.done += 1
+        self.tally.painting += float(made.told.get("timings", {}).get("paint", 0.0))
+        self._tell(
+            Done(
+                item.id,
+                item.row.number,
+                line.target,
+                float(made.told.get("seconds", 0.0)),
+                tuple(made.told.get("warnings", ())),
+                told,
+            )
+        )
+        self._release_followers(item)
+
+    def _result_of(self, id: str | None) -> str | None:
+        entry = None if id is None else self._ledger.entry(id)
+        return None if entry is None else entry.result
+
+    def _fail(self, item: Item, lease: Lease, error: OverpaintError) -> None:
+        if _disk_is_full(error):
+            self._ledger.release(lease)
+            self.tally.stopped = str(error)
+            return
+        # A bad input stays bad; anything else may have been the moment's.
+        state = self._ledger.fail(lease, str(error), retry=not isinstance(error, InputError), detail=told_of(item))
+        if state == "waiting":
+            self._tell(Failed(item.id, item.row.number, str(error), again=True))
+            self._ready.append(item)
+            return
+        self._lose(item, str(error))
+
+    def _lose(self, item: Item, reason: str) -> None:
+        """The row has failed, and with it all that go on from it."""
+        lost = [(item, reason)]
+        while lost:
+            one, why = lost.pop()
+            self.tally.failed += 1
+            self._tell(Failed(one.id, one.row.number, why))
+            for follower in self._followers.pop(one.id, []):
+                text = f"the row that it goes on from, {one.id!r}, failed"
+                self._ledger.refuse(job_of(follower, self._settler.out), text, told_of(follower))
+                lost.append((follower, text))
+        if self._how.fail_fast:
+            self.tally.stopped = f"{item.id}: {reason}"
+
+    def _release_followers(self, item: Item) -> None:
+        """Those that go on from a row come next, so that chains are not left half done."""
+        self._ready.extendleft(reversed(self._followers.pop(item.id, [])))
+
+    def _renew(self) -> None:
+        if time.monotonic() - self._renewed < _RENEW:
+            return
+        self._renewed = time.monotonic()
+        self._ledger.renew([lease for _, lease in self._flying.values()], LEASE)
+
+    def _land(self) -> None:
+        """Bring what is in the air to the ground: what is finished is settled, the rest waits again."""
+        self._crew.stop()
+        for future in list(self._flying):
+            item, lease = self._flying.pop(future)
+            if future.cancelled() or future.exception() is not None:
+                self._ledger.release(lease)
+            else:
+                self._settle(item, lease, future.result())
+
+
+def _disk_is_full(error: BaseException) -> bool:
+    cause = error.__cause__
+    return isinstance(error, OutputError) and isinstance(cause, OSError) and cause.errno in _FULL
+
+
+def choose(standing: Standing, wanted: Iterable[Item], limit: int | None) -> list[Item]:
+    """Of the rows to do, those that are wanted, and no more than `limit` of them."""
+    ids = {item.id for item in wanted}
+    chosen = [item for item in standing.to_do if item.id in ids]
+    return chosen if limit is None else chosen[:limit]

@@ -1,0 +1,135 @@
+"""What goes to whoever paints, and what comes back: small values that can travel to another process or machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from overpaint.places import Places
+from overpaint.request import EditRequest
+
+from .plan import Item, RecordMode
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One edit to do.
+
+    Attributes:
+        id: Of the row.
+        attempt: Which try it is, from 1.
+        image: The picture's path, and in `image_sha256` the digest that it must have.
+        request: What is asked, with its seed.
+        places: Where to repaint, with the paths of mask files.
+        masks: Digests that mask files must have, by path.
+        sketch: Path and digest of strokes.
+        target: Where the result will lie.
+        hidden: Where whoever paints puts it.
+        quality, record: How it is saved.
+        log: The folder of the audit log, which paths in it are relative to.
+        key: In private mode the key that prompts are hashed with.
+        thumbnails: Whether small pictures for the report are wanted.
+    """
+
+    id: str
+    attempt: int
+    image: Path
+    image_sha256: str
+    request: EditRequest
+    places: Places
+    masks: Mapping[str, str]
+    sketch: tuple[Path, str] | None
+    target: Path
+    hidden: Path
+    quality: int | None = None
+    record: RecordMode = "embed"
+    log: Path | None = None
+    key: bytes | None = field(default=None, repr=False)
+    thumbnails: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Thumbnails:
+    """Small pictures of the place of an edit, as files: JPEG, and PNG for the mask.
+
+    Attributes:
+        large: Before, mask and after, at most 320 pixels a side.
+        small: The same, at most 112.
+    """
+
+    large: tuple[bytes, bytes, bytes]
+    small: tuple[bytes, bytes, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What was made: it lies in the task's hidden file, on the disk.
+
+    Attributes:
+        sha256: Its digest.
+        size: Its bytes.
+        record: The audit record as JSON.
+        sidecar: The record that goes beside it, as JSON.
+        told: What the report tells of it, plain JSON values.
+        thumbnails: For the report.
+    """
+
+    sha256: str
+    size: int
+    record: str
+    sidecar: str | None
+    told: Mapping[str, Any]
+    thumbnails: Thumbnails | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """How rows are done.
+
+    Attributes:
+        base: The folder that paths of masks are relative to.
+        record: Whether results carry how they were made.
+        log: The folder of the audit log.
+        key: In private mode the key that prompts are hashed with.
+        fail_fast: Whether the first failure ends the run.
+        thumbnails: Whether small pictures for the report are made.
+    """
+
+    base: Path
+    record: RecordMode = "embed"
+    log: Path | None = None
+    key: bytes | None = field(default=None, repr=False)
+    fail_fast: bool = False
+    thumbnails: bool = True
+
+    def task(
+        self, item: Item, image_sha256: str, hidden: Path, *, target: Path | None = None, attempt: int = 1
+    ) -> Task:
+        """The task of a row.
+
+        Args:
+            item: The row.
+            image_sha256: The digest that its picture must have.
+            hidden: Where whoever paints puts the result.
+            target: Where it will lie; the row's own output when left out.
+            attempt: Which try it is.
+        """
+        return Task(
+            id=item.id,
+            attempt=attempt,
+            image=item.image,
+            image_sha256=image_sha256,
+            request=item.request,
+            places=item.places(self.base),
+            masks={str(self.base / name): digest for name, digest in item.masks},
+            sketch=None if item.sketch is None else (self.base / item.sketch[0], item.sketch[1]),
+            target=target or item.output,
+            hidden=hidden,
+            quality=item.row.quality,
+            record=self.record,
+            log=self.log,
+            key=self.key,
+            thumbnails=self.thumbnails,
+        )

@@ -1,0 +1,180 @@
+"""One edit from its files to its file. Several threads do this at once, so that reading and writing overlap painting.
+
+The engine is kept busy by whoever waits for it; of those that read or write, only a few go at once, for they would
+take the processor from the engine and from one another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from overpaint.audit import MaskFile, Secret, edit_record
+from overpaint.engines import Monitor
+from overpaint.errors import MaskError, PictureError, RequestError
+from overpaint.mask import Mask
+from overpaint.picture import Picture, format_of_path, open_picture, stage_file, to_pil
+from overpaint.places import placed
+from overpaint.record import sidecar_path
+from overpaint.studio import Edited, Prepared, Rendered, Studio
+
+from . import look
+from .task import Made, Task
+
+
+class Worker:
+    """Does tasks with a studio. Thread-safe."""
+
+    def __init__(self, studio: Studio, *, readers: int = 2, writers: int = 2) -> None:
+        """Nothing is loaded yet.
+
+        Args:
+            studio: Whose engines paint; whoever made it closes it.
+            readers, writers: How many tasks may be read, and written, at once.
+        """
+        self._studio = studio
+        self._reading = threading.Semaphore(readers)
+        self._writing = threading.Semaphore(writers)
+
+    def do(self, task: Task, monitor: Monitor) -> Made:
+        """Read, paint, finish and write to the task's hidden file.
+
+        Raises:
+            OverpaintError: It can't be done, or was called off; the hidden file is not there.
+        """
+        with self._reading:
+            monitor.check()
+            prepared = _prepared(self._studio, task)
+        painted = self._studio.paint(prepared, monitor)
+        with self._writing:
+            monitor.check()
+            return _written(self._studio.finish(prepared, painted), task)
+
+
+def _prepared(studio: Studio, task: Task) -> Prepared:
+    began = time.perf_counter()
+    picture = open_picture(task.image)
+    if picture.source.sha256 != task.image_sha256:
+        raise PictureError(f"{task.image} was replaced during the run; the next run takes the new one")
+    opened = time.perf_counter()
+
+    def load(name: str) -> Mask:
+        return _mask(task, name, picture)
+
+    place = placed(task.places, picture.size, load)
+    request = task.request
+    if place is not None:
+        if request.mask is not None:
+            raise RequestError("the mask is given twice: in the request, and as a file or shape")
+        request = request.merged(mask=place.spec)
+    prepared = studio.prepare(
+        picture,
+        request,
+        sketch=_sketch(task, picture),
+        inputs=None if place is None else place.inputs,
+    )
+    return replace(prepared, timings={**prepared.timings, "open": round(opened - began, 6)})
+
+
+def _mask(task: Task, name: str, picture: Picture) -> Mask:
+    path = Path(name)
+    data = _bytes(path, task.masks[name], "mask")
+    places = task.places
+    try:
+        return Mask.from_file(
+            data, picture.size, channel=places.mask_channel, label=places.mask_label, image=places.mask_picture
+        )
+    except MaskError as error:
+        raise MaskError(f"{path}: {error}") from error
+
+
+def _bytes(path: Path, digest: str, what: str) -> bytes:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise PictureError(f"the {what} {path} can't be read: {error.strerror or error}") from None
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise PictureError(f"the {what} {path} was replaced during the run; the next run takes the new one")
+    return data
+
+
+def _sketch(task: Task, picture: Picture) -> NDArray[np.uint8] | None:
+    if task.sketch is None:
+        return None
+    path, digest = task.sketch
+    drawn = open_picture(_bytes(path, digest, "sketch"))
+    if drawn.alpha is None:
+        raise RequestError(f"the sketch {path} has no transparency, and would hide the whole picture")
+    if drawn.size != picture.size:
+        raise RequestError(f"the sketch {path} is {drawn.size}, but the picture is {picture.size}")
+    return np.asarray(to_pil(drawn).convert("RGBA"))
+
+
+def _written(edited: Edited, task: Task) -> Made:
+    began = time.perf_counter()
+    record = "none" if task.key is not None else task.record
+    rendered = edited.render(format_of_path(task.target), quality=task.quality, record=record, verify=True)
+    beside = sidecar_path(task.target) if record == "sidecar" else None
+    saved = rendered.saved(task.target, beside)
+    masks = [MaskFile(place=_relative(Path(name), task.log), sha256=digest) for name, digest in task.masks.items()]
+    evidence = edit_record(
+        edited,
+        saved,
+        attempt=task.attempt,
+        masks=masks,
+        folder=task.log,
+        secret=None if task.key is None else Secret(task.key),
+    )
+    told = _told(edited, rendered, task, look.looked_at(edited, saved))
+    small = look.thumbnails(edited) if task.thumbnails else None
+    task.target.parent.mkdir(parents=True, exist_ok=True)
+    stage_file(task.hidden, rendered.data, task.target)
+    told["timings"]["save"] = round(time.perf_counter() - began, 6)
+    told["seconds"] = round(sum(seconds for name, seconds in told["timings"].items() if name != "wait"), 4)
+    return Made(
+        sha256=rendered.sha256,
+        size=len(rendered.data),
+        record=evidence.to_json(),
+        sidecar=edited.record.to_json() if beside is not None else None,
+        told=told,
+        thumbnails=small,
+    )
+
+
+def _relative(path: Path, folder: Path | None) -> str:
+    """A path as the audit has it: relative to its log within the log's folder, whole elsewhere."""
+    if folder is not None and path.is_relative_to(folder):
+        return path.relative_to(folder).as_posix()
+    return str(path)
+
+
+def _told(edited: Edited, rendered: Rendered, task: Task, seen: dict[str, Any]) -> dict[str, Any]:
+    """What the report tells of a result: plain values. In private mode no prompt is among them."""
+    resolved = edited.resolved
+    settings = {
+        name: getattr(resolved, name)
+        for name in ("strength", "steps", "guidance_scale", "sampler", "grow", "feather", "padding", "area", "exact")
+        if getattr(resolved, name) is not None
+    }
+    return {
+        **look.place_of(edited),
+        **seen,
+        "intent": resolved.intent,
+        "engine": resolved.engine,
+        "model": resolved.model,
+        "prompt": None if task.key is not None else resolved.prompt or edited.request.prompt,
+        "seed": resolved.seed,
+        "settings": settings,
+        "regions": len(edited.regions),
+        "device": edited.execution.device,
+        "timings": dict(edited.timings),
+        "bytes": len(rendered.data),
+        "notes": [*edited.notes, *rendered.encoded.notes],
+    }

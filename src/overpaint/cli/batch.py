@@ -1,0 +1,200 @@
+"""`overpaint batch`: many edits from a list or a folder."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from overpaint.errors import RequestError
+from overpaint.places import Places
+from overpaint.request import INTENTS
+
+from . import fields
+from .batch_options import ROWS, Machine, Results, Rows, Which
+from .options import Where
+from .texts import help_text
+from .values import STDIO, key_value
+
+if TYPE_CHECKING:
+    from overpaint.batch import BadRow, Options, Row
+
+_FLAT = Parameter(name="*")
+_ROWS, _PLACE, _MACHINE, _WHICH = Rows(), Where(), Machine(), Which()
+
+
+def _batch(
+    edits: str | None = None,
+    /,
+    *,
+    rows: Rows,
+    place: Where,
+    how: Any,
+    machine: Machine,
+    which: Which,
+    results: Results,
+) -> int:
+    from overpaint import batch as batches
+    from overpaint.studio import Studio
+
+    from .batch_shown import shown
+
+    _check(edits, rows, machine, which, results)
+    found, base = _found(edits, rows, Path(results.output))
+    shared = batches.Shared(
+        settings=_settings(rows, how, machine),
+        places=_places(place),
+        sketch=None if machine.sketch is None else str(Path(machine.sketch).absolute()),
+        format=results.format,
+        quality=results.quality,
+    )
+    reader = batches.Reader(shared)
+    read: list[Row | BadRow] = [reader.read(one) for one in found]
+    options = _options(base, machine, which, results)
+    with (
+        Studio(device=machine.device, threads=machine.threads, allow_pickle=machine.allow_pickle) as studio,
+        shown(json=results.json, quiet=results.quiet) as display,
+    ):
+        if which.dry_run:
+            display.preview(batches.preview(read, options, studio), options)
+            return 0
+        ended = batches.run(read, options, studio, tell=display.tell)
+    return 1 if ended.failed or ended.stopped else 0
+
+
+def _check(edits: str | None, rows: Rows, machine: Machine, which: Which, results: Results) -> None:
+    if (edits is None) == (rows.images is None):
+        raise RequestError("batch needs a list of edits, or --images DIR" + (", not both" if edits else ""))
+    if rows.masks is not None and rows.images is None:
+        raise RequestError("--masks goes with --images; a list names the mask of each row itself")
+    for name, value, least in (
+        ("--limit", which.limit, 0),
+        ("--retries", which.retries, 0),
+        ("--ahead", machine.ahead, 1),
+        ("--threads", machine.threads, 1),
+    ):
+        if value is not None and value < least:
+            raise RequestError(f"{name} must be at least {least}, not {value}")
+    if results.quality is not None and not 1 <= results.quality <= 100:
+        raise RequestError(f"--quality must be between 1 and 100, not {results.quality}")
+
+
+def _found(edits: str | None, rows: Rows, out: Path) -> tuple[list[Any], Path]:
+    """The rows as they were found, and the folder that their paths are relative to."""
+    import sys
+
+    from overpaint.batch import read_folders, read_manifest, read_text
+
+    if edits is None:
+        masks = None if rows.masks is None else Path(rows.masks)
+        return read_folders(Path(rows.images or ""), masks, leave_out=out), Path.cwd()
+    if edits == STDIO:
+        return read_text(sys.stdin.buffer.read().decode("utf-8-sig", "replace"), "jsonl", "standard input"), Path.cwd()
+    return read_manifest(Path(edits)), Path(edits).absolute().parent
+
+
+def _settings(rows: Rows, how: Any, machine: Machine) -> dict[str, Any]:
+    given = {"intent": rows.intent or "remove", "exact": True, **fields.settings(how)}
+    if machine.option:
+        given["options"] = dict(key_value(text, "--option") for text in machine.option)
+    return given
+
+
+def _places(where: Where) -> Places:
+    """Those that hold for every row; files are named from the folder that the command runs in."""
+    return Places(
+        mask=tuple(name if name in ("alpha", "full") else str(Path(name).absolute()) for name in where.mask),
+        box=where.box,
+        ellipse=where.ellipse,
+        polygon=where.polygon,
+        mask_channel=where.mask_channel,
+        mask_label=where.mask_label,
+        mask_picture=where.mask_picture,
+        invert=where.invert,
+    )
+
+
+def _options(base: Path, machine: Machine, which: Which, results: Results) -> Options:
+    from overpaint.batch import Filter, Home, Options, Rules
+
+    out = Path(results.output).absolute()
+    audit: Path | None = out / "audit.jsonl"
+    if results.audit is not None:
+        audit = None if results.audit == "none" else Path(results.audit).absolute()
+    return Options(
+        home=Home.at(out, None if results.state is None else Path(results.state)),
+        rules=Rules(
+            out=out,
+            base=base,
+            name=results.name,
+            seed=machine.seed,
+            record="none" if results.private else results.record,
+            overwrite=results.overwrite,
+        ),
+        audit=audit,
+        private=results.private,
+        retries=which.retries,
+        limit=which.limit,
+        where=None if which.where is None else Filter.of(which.where),
+        fail_fast=which.fail_fast,
+        ahead=machine.ahead,
+        report=results.report,
+    )
+
+
+def _command() -> Callable[..., int]:
+    """The verb with a signature that is made here, for the options follow from the request's model."""
+    settings = fields.options(INTENTS["remove"], leave_out=("seed",))
+
+    def batch(
+        edits: str | None = None,
+        /,
+        *,
+        rows: Rows = _ROWS,
+        place: Where = _PLACE,
+        how: Any = None,
+        machine: Machine = _MACHINE,
+        which: Which = _WHICH,
+        results: Results,
+    ) -> int:
+        return _batch(edits, rows=rows, place=place, how=how, machine=machine, which=which, results=results)
+
+    edits = Annotated[
+        str | None,
+        Parameter(
+            name="EDITS",
+            help="The list, a row for each edit: .jsonl, .json, .csv or .yaml; - reads JSON lines from standard input.",
+            group=ROWS,
+        ),
+    ]
+    only, empty = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.empty
+    parameters = [inspect.Parameter("edits", only, default=None, annotation=edits)]
+    for name, kind, default in (
+        ("rows", Rows, _ROWS),
+        ("place", Where, _PLACE),
+        ("how", settings, settings()),
+        ("machine", Machine, _MACHINE),
+        ("which", Which, _WHICH),
+        ("results", Results, empty),
+    ):
+        parameters.append(
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, _FLAT])
+        )
+    batch.__doc__ = help_text(
+        "Many edits, from a list or a folder. What is done stays done: run it again, and only what is missing or has "
+        "changed is done.",
+        (
+            "batch edits.jsonl -o out",
+            "batch --images photos --masks masks --intent remove -o out",
+            "batch edits.csv -o out --where 'state == \"failed\"' --dry-run",
+        ),
+    )
+    batch.__annotations__ = {}
+    batch.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return batch
+
+
+batch = _command()

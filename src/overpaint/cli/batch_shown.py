@@ -1,0 +1,180 @@
+"""What is seen of a batch while it runs: a bar on a terminal, one JSON object a line elsewhere."""
+
+from __future__ import annotations
+
+import json as json_module
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Protocol
+
+from overpaint.batch import Began, Done, Ended, Event, Failed, Options, Preview, Unchanged
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+_MOST_SHOWN = 20  # rows of a dry run, and faults that are listed: more than that is what the report is for
+
+
+class Display(Protocol):
+    """Where a run's events go."""
+
+    def tell(self, event: Event) -> None:
+        """Something happened."""
+
+    def preview(self, preview: Preview, options: Options) -> None:
+        """What would be done."""
+
+
+@contextmanager
+def shown(*, json: bool, quiet: bool) -> Iterator[Display]:
+    """The display for this terminal, or for none."""
+    if json or (not quiet and not sys.stdout.isatty()):
+        yield Lines()
+        return
+    if quiet:
+        yield Silent()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        yield Bar(progress)
+
+
+class Silent:
+    """Says nothing; failures are in the report and in the exit status."""
+
+    def tell(self, event: Event) -> None:
+        """Nothing."""
+
+    def preview(self, preview: Preview, options: Options) -> None:
+        """Nothing."""
+
+
+class Lines:
+    """One JSON object a line on standard output."""
+
+    def tell(self, event: Event) -> None:
+        """One event, one line."""
+        table = asdict(event)
+        table.pop("told", None)
+        self._print({"event": type(event).__name__.lower(), **table})
+
+    def preview(self, preview: Preview, options: Options) -> None:
+        """One line a row, then one for all."""
+        for bad in preview.plan.bad:
+            self._print({"event": "bad", "id": bad.id, "row": bad.number, "reason": bad.reason})
+        for item in preview.to_do:
+            name = item.output.relative_to(options.home.out).as_posix()
+            self._print(
+                {"event": "would", "id": item.id, "row": item.row.number, "engine": item.engine, "output": name}
+            )
+        self._print(
+            {
+                "event": "preview",
+                "rows": len(preview.plan.items) + len(preview.plan.bad),
+                "to_do": len(preview.to_do),
+                "unchanged": preview.unchanged,
+                "left": preview.left,
+                "bad": len(preview.plan.bad),
+                "seconds": None if preview.estimate.seconds is None else round(preview.estimate.seconds, 1),
+                "basis": preview.estimate.basis,
+            }
+        )
+
+    def _print(self, table: dict[str, Any]) -> None:
+        print(json_module.dumps(table, ensure_ascii=False), flush=True)
+
+
+class Bar:
+    """A bar with rate and time left, faults above it, and a summary at the end."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._task: TaskID | None = None
+        self._failed = 0
+
+    def tell(self, event: Event) -> None:
+        """Move the bar, print a fault, or sum up."""
+        match event:
+            case Began():
+                self._task = self._progress.add_task("editing", total=event.to_do, rate="")
+                if event.unchanged:
+                    self._say(f"{_rows(event.unchanged)} done before")
+                if event.completed:
+                    self._say(f"{_rows(event.completed)} completed that an interrupted run had painted")
+            case Done() | Unchanged():
+                self._advance()
+            case Failed():
+                self._failed += 1
+                if self._failed <= _MOST_SHOWN:
+                    again = " (it is tried again)" if event.again else ""
+                    self._say(f"row {event.row}: {event.reason}{again}")
+                if event.begun and not event.again:
+                    self._advance()
+            case Ended():
+                self._progress.stop()
+                for line in _summary(event):
+                    print(line)
+
+    def preview(self, preview: Preview, options: Options) -> None:
+        """The first rows, faults, and how long it would take."""
+        self._progress.stop()
+        for bad in preview.plan.bad[:_MOST_SHOWN]:
+            print(f"row {bad.number} can't be done: {bad.reason}")
+        for item in preview.to_do[:_MOST_SHOWN]:
+            name = item.output.relative_to(options.home.out).as_posix()
+            print(f"row {item.row.number}: {item.request.intent} with {item.engine} -> {name}")
+        if len(preview.to_do) > _MOST_SHOWN:
+            print(f"... and {len(preview.to_do) - _MOST_SHOWN} more")
+        seconds = preview.estimate.seconds
+        about = "for a time that is not known" if seconds is None else f"in about {duration(seconds)}"
+        print(
+            f"{_rows(len(preview.to_do))} would be done {about} ({preview.estimate.basis}); "
+            f"{preview.unchanged} done before, {len(preview.plan.bad)} that can't be done"
+        )
+
+    def _advance(self) -> None:
+        if self._task is None:
+            return
+        self._progress.advance(self._task)
+        task = next(task for task in self._progress.tasks if task.id == self._task)
+        if task.speed:
+            rate = f"{task.speed:.1f}/s" if task.speed >= 1 else f"{60 * task.speed:.1f}/min"
+            self._progress.update(self._task, rate=rate)
+
+    def _say(self, text: str) -> None:
+        self._progress.console.print(text, markup=False, highlight=False)
+
+
+def _summary(ended: Ended) -> Iterator[str]:
+    word = "interrupted" if ended.interrupted else "stopped" if ended.stopped else "done"
+    rest = [f"{ended.unchanged} done before"] if ended.unchanged else []
+    rest += [f"{ended.failed} failed (see the report)"] if ended.failed else []
+    rest += [f"{ended.left} left to do"] if ended.left else []
+    yield f"{word}: {_rows(ended.done)} in {duration(ended.seconds)}" + "".join(f"; {part}" for part in rest)
+    if ended.stopped:
+        yield f"stopped because of {ended.stopped}"
+
+
+def _rows(count: int) -> str:
+    return "1 edit" if count == 1 else f"{count:,} edits"
+
+
+def duration(seconds: float) -> str:
+    """ "8.2 s", "4 min 10 s", "3 h 20 min"."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    if seconds < 3600:
+        return f"{int(seconds // 60)} min {int(seconds % 60)} s"
+    return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60)} min"
