@@ -56,9 +56,11 @@ def rows(verb: str, panels: list[str]) -> Iterator[str]:
         takes = takes or (one.parameter.metavar or "").replace("|", " or ")
         takes = takes if one.hint is not bool and names else ""
         default = left_open.get(names[0], "") if names else ""
-        given = one.field_info.default
-        if not default and given not in (None, (), False, one.field_info.empty):
+        given, said = one.field_info.default, one.parameter.show_default
+        if type(given) is int or (not default and given not in (None, (), False, one.field_info.empty)):
             default = f"`{given}`"
+        elif not default and isinstance(said, str):
+            default = said
         yield f"| {written} | {takes} | {one.parameter.help} | {default} |"
 
 

@@ -1,0 +1,101 @@
+"""Small batches for tests: pictures on the disk, rows, and a run with an engine that does a known thing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from overpaint import Studio
+from overpaint.batch import Ended, Event, Home, Options, Reader, Row, Rules, Shared, preview, read_text, run
+from overpaint.batch.run import Preview
+from overpaint.engines import Engine
+from stand_ins import noise
+
+BOX = "8,6,20,16"
+
+
+def photo(path: Path, seed: int = 0, size: tuple[int, int] = (40, 30)) -> Path:
+    """A picture with colours of its own."""
+    rng = np.random.default_rng(seed)
+    smooth = np.linspace(0, 200, size[0], dtype=np.uint8)[None, :, None]
+    pixels = smooth + rng.integers(0, 56, (size[1], size[0], 3), dtype=np.uint8)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels.astype(np.uint8)).save(path)
+    return path
+
+
+def photos(folder: Path, count: int) -> list[Path]:
+    """So many pictures."""
+    return [photo(folder / f"p{n:03}.png", seed=n) for n in range(count)]
+
+
+@dataclass
+class Bench:
+    """A folder with pictures, and runs of batches in it."""
+
+    folder: Path
+    engine: Callable[[], Engine] = noise
+    events: list[Event] = field(default_factory=list)
+
+    @property
+    def out(self) -> Path:
+        """Where results go."""
+        return self.folder / "out"
+
+    def rows(self, tables: Iterable[Mapping[str, Any]], **shared: Any) -> list[Row]:
+        """Rows of tables, with the stand-in engine unless they name another."""
+        settings = {"intent": "remove", "engine": "stand-in", "exact": True, **shared}
+        reader = Reader(Shared(settings=settings))
+        text = "\n".join(table if isinstance(table, str) else json.dumps(table) for table in tables)
+        return [reader.read(found) for found in read_text(text, "jsonl", "the rows")]  # type: ignore[misc]
+
+    def options(self, **changes: Any) -> Options:
+        """How it is run."""
+        rules = Rules(out=self.out, base=self.folder)
+        if "rules" in changes:
+            rules = replace(rules, **changes.pop("rules"))
+        plain = Options(Home.at(self.out), rules, audit=self.out / "audit.jsonl", report=False)
+        return replace(plain, **changes)
+
+    def run(self, tables: Iterable[Mapping[str, Any]], **changes: Any) -> Ended:
+        """Do a batch; its events are kept."""
+        self.events.clear()
+        with Studio() as studio:
+            studio.add_engine(self.engine())
+            return run(self.rows(tables), self.options(**changes), studio, tell=self.events.append)
+
+    def preview(self, tables: Iterable[Mapping[str, Any]], **changes: Any) -> Preview:
+        """What would be done."""
+        with Studio() as studio:
+            studio.add_engine(self.engine())
+            return preview(self.rows(tables), self.options(**changes), studio)
+
+    def names(self) -> set[str]:
+        """Results by name; hidden files and the batch's own left out."""
+        return {path.name for path in self.out.iterdir() if path.suffix in (".png", ".jpg") and path.name[0] != "."}
+
+    def strays(self) -> list[str]:
+        """Files that no one should find after a run."""
+        own = {"report.html", "report.csv", "audit.jsonl", "audit.head", "audit.salt", ".overpaint"}
+        return sorted(
+            path.relative_to(self.out).as_posix()
+            for path in self.out.rglob("*")
+            if path.name not in own and path.is_file() and path.suffix not in (".png", ".jpg", ".json")
+            if path.parent.name != ".overpaint"
+        )
+
+    def told(self, kind: type) -> list[Any]:
+        """Events of one kind."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+def pixels(path: Path) -> np.ndarray[Any, Any]:
+    """(H, W, C) of a file."""
+    with Image.open(path) as image:
+        return np.asarray(image)

@@ -1,0 +1,429 @@
+"""A batch does what is missing or has changed, and nothing else; bad rows cost no good ones."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from batches import BOX, Bench, photo, photos, pixels
+from overpaint import Mask, Studio
+from overpaint.audit import verify
+from overpaint.batch import Began, Done, Failed, Unchanged, run, seed_of
+from overpaint.engines import Painted
+from overpaint.errors import EngineError, LedgerError, OutputError, RequestError
+from overpaint.geometry import Box, Size
+from overpaint.ledger import Ledger
+from overpaint.picture import open_picture
+from overpaint.record import read_record
+from stand_ins import StandIn, flat, noise
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    photos(tmp_path, 4)
+    return Bench(tmp_path)
+
+
+def rows(count: int = 4, **more: object) -> list[dict[str, object]]:
+    return [{"image": f"p{n:03}.png", "box": BOX, **more} for n in range(count)]
+
+
+def test_every_row_has_its_result_and_its_line_in_the_audit(bench):
+    ended = bench.run(rows())
+    assert (ended.done, ended.failed, ended.left) == (4, 0, 0)
+    assert bench.names() == {f"p{n:03}.remove.png" for n in range(4)}
+    assert bench.strays() == []
+    verdict = verify(bench.out / "audit.jsonl")
+    assert (verdict.whole, verdict.records, verdict.outputs) == (True, 4, 4)
+    assert str(verdict.head) == ended.head
+
+
+def test_a_result_is_what_edit_makes_with_the_rows_seed(bench):
+    bench.run(rows(1, id="first"))
+    with Studio() as studio:
+        studio.add_engine(noise())
+        mask = Mask.box(Size(40, 30), Box(8, 6, 20, 16))
+        edited = studio.edit(
+            bench.folder / "p000.png",
+            mask=mask,
+            intent="remove",
+            engine="stand-in",
+            seed=seed_of(0, "first"),
+            exact=True,
+        )
+    assert np.array_equal(pixels(bench.out / "p000.remove.png"), edited.picture.samples)
+    record = read_record(open_picture(bench.out / "p000.remove.png")).record
+    assert record is not None
+    assert record.resolved.seed == seed_of(0, "first")
+    assert record.execution.exact
+
+
+def test_a_second_run_does_nothing_and_decodes_nothing(bench, monkeypatch):
+    bench.run(rows())
+    before = {path: path.stat().st_mtime_ns for path in bench.out.glob("*.png")}
+    monkeypatch.setattr("overpaint.batch.work.open_picture", None)
+    ended = bench.run(rows())
+    assert (ended.done, ended.unchanged) == (0, 4)
+    assert {path: path.stat().st_mtime_ns for path in bench.out.glob("*.png")} == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda bench: (bench.out / "p001.remove.png").unlink(),
+        lambda bench: photo(bench.out / "p001.remove.png", seed=99),
+        lambda bench: photo(bench.folder / "p001.png", seed=77),
+    ],
+    ids=["deleted", "changed", "another picture"],
+)
+def test_only_what_is_missing_or_has_changed_is_done_again(bench, change):
+    bench.run(rows())
+    change(bench)
+    ended = bench.run(rows())
+    assert (ended.done, ended.unchanged) == (1, 3)
+    assert [event.id for event in bench.told(Done)] == ["p001.remove.png"]
+    assert bench.run(rows()).unchanged == 4
+
+
+def test_a_row_with_other_settings_is_another_row_and_its_old_result_is_replaced(bench):
+    bench.run(rows())
+    old = pixels(bench.out / "p002.remove.png")
+    changed = rows()
+    changed[2]["seed"] = 5
+    ended = bench.run(changed)
+    assert (ended.done, ended.unchanged) == (1, 3)
+    assert not np.array_equal(pixels(bench.out / "p002.remove.png"), old)
+
+
+@pytest.mark.parametrize("change", [{"rules": {"record": "none"}}, {"rules": {"seed": 1}}])
+def test_how_it_is_saved_and_the_seed_of_all_are_part_of_what_is_done(bench, change):
+    bench.run(rows())
+    assert bench.run(rows(), **change).done == 4
+
+
+def test_a_touched_file_with_the_same_bytes_is_the_same(bench):
+    bench.run(rows())
+    for path in (bench.folder / "p001.png", bench.out / "p001.remove.png"):
+        os.utime(path, ns=(1, 1))
+    assert bench.run(rows()).unchanged == 4
+
+
+def test_seeds_belong_to_rows_and_not_to_their_place(bench):
+    bench.run(rows())
+    alone = Bench(bench.folder / "again")
+    shutil.copy(bench.folder / "p003.png", photo(alone.folder / "p003.png"))
+    alone.run([{"image": "p003.png", "box": BOX}])
+    assert np.array_equal(pixels(alone.out / "p003.remove.png"), pixels(bench.out / "p003.remove.png"))
+
+
+def test_results_do_not_depend_on_how_many_are_on_their_way_nor_on_their_speed(bench):
+    bench.run(rows(), ahead=1)
+    one = {name: pixels(bench.out / name) for name in bench.names()}
+    slow = np.random.default_rng(3)
+
+    def paint(canvas, monitor):
+        time.sleep(float(slow.random()) * 0.03)
+        return Painted(np.random.default_rng(canvas.seed).random(canvas.pixels.shape, dtype=np.float32))
+
+    other = Bench(bench.folder, engine=lambda: StandIn(paint))
+    shutil.rmtree(bench.out)
+    other.run(rows(), ahead=8)
+    assert {name: pixels(other.out / name).tobytes() for name in other.names()} == {
+        name: samples.tobytes() for name, samples in one.items()
+    }
+
+
+def test_reading_painting_and_writing_overlap(bench):
+    """While the engine is at work on one canvas, others wait for it."""
+    waiting = []
+    gate = threading.Event()
+
+    def paint(canvas, monitor):
+        if not gate.is_set():
+            time.sleep(0.3)
+            waiting.append(engine._jobs.qsize())
+            gate.set()
+        return Painted(canvas.pixels)
+
+    engine = StandIn(paint)
+    Bench(bench.folder, engine=lambda: engine).run(rows(), ahead=4)
+    assert waiting[0] >= 2
+
+
+# ── chains ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+CHAIN = [
+    {"id": "c", "after": "b", "box": "2,2,9,9"},
+    {"id": "a", "image": "p000.png", "box": BOX},
+    {"id": "b", "after": "a", "box": "25,10,35,20"},
+]
+
+
+def test_chained_rows_go_on_from_the_result_before_whatever_their_order(bench):
+    ended = bench.run(CHAIN)
+    assert ended.done == 3
+    assert [event.id for event in bench.told(Done)] == ["a", "b", "c"]
+    original, last = pixels(bench.folder / "p000.png"), pixels(bench.out / "p000.remove.remove.remove.png")
+    changed = (original != last).any(axis=2)
+    for left, top, right, bottom in ((8, 6, 20, 16), (25, 10, 35, 20), (2, 2, 9, 9)):
+        assert changed[top:bottom, left:right].mean() > 0.9
+    assert bench.run(CHAIN).unchanged == 3
+
+
+def test_a_chain_is_done_again_from_where_it_came_out_otherwise(bench):
+    bench.run(CHAIN)
+    (bench.out / "p000.remove.png").unlink()
+    ended = bench.run(CHAIN)
+    assert (ended.done, ended.unchanged) == (1, 2), "the first came out as before, so that the others still hold"
+    assert [event.id for event in bench.told(Unchanged)] == ["b", "c"]
+    photo(bench.folder / "p000.png", seed=50)
+    assert bench.run(CHAIN).done == 3
+
+
+def test_a_chain_breaks_where_a_row_fails_and_goes_on_later(bench):
+    def paint(canvas, monitor):
+        raise EngineError("no")
+
+    broken = Bench(bench.folder, engine=lambda: StandIn(paint))
+    ended = broken.run(CHAIN, retries=0)
+    assert (ended.done, ended.failed) == (0, 3)
+    reasons = {event.id: event.reason for event in broken.told(Failed)}
+    assert reasons["b"] == "the row that it goes on from, 'a', failed"
+    assert bench.run(CHAIN).done == 3
+
+
+def test_chains_without_a_beginning_are_refused_row_by_row(bench):
+    ended = bench.run(
+        [
+            {"id": "x", "after": "y", "box": BOX},
+            {"id": "y", "after": "x", "box": BOX},
+            {"after": "nowhere", "box": BOX},
+            *rows(1),
+        ]
+    )
+    assert (ended.done, ended.failed) == (1, 3)
+    reasons = [event.reason for event in bench.told(Failed)]
+    assert "circle" in reasons[0]
+    assert "no row has that id" in reasons[2]
+
+
+# ── bad input ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_bad_rows_are_told_with_their_reason_and_the_others_are_done(bench):
+    photo(bench.folder / "m.png", size=(10, 10))
+    (bench.folder / "text.png").write_text("this is no picture")
+    bad = {
+        "not json": "not JSON",
+        '["a", "list"]': "must be a table of settings",
+        '{"image": "p000.png", "bx": "1,1,2,2"}': "unknown field 'bx'; did you mean 'box'?",
+        '{"image": "p000.png", "strenght": 1}': "did you mean 'strength'?",
+        '{"image": "gone.png", "box": "1,1,5,5"}': "gone.png doesn't exist",
+        '{"image": "text.png", "box": "1,1,5,5"}': "is no picture of a known format",
+        '{"image": "p000.png", "mask": "m.png", "output": "x.png"}': "10x10",
+        '{"image": "p000.png", "mask": "none.png"}': "the mask",
+        '{"image": "p000.png", "box": "1,1,1", "output": "y.png"}': "has 3",
+        '{"image": "p000.png", "output": "z.png"}': "needs a mask",
+        '{"image": "p000.png", "steps": 0, "box": "1,1,5,5"}': "steps must be",
+        '{"image": "p000.png", "engine": "exemplr", "box": "1,1,5,5"}': "did you mean 'exemplar'?",
+        '{"image": "p000.png", "box": "1,1,5,5", "output": "../out.png"}': "within the folder",
+        '{"image": "p000.png", "box": "1,1,5,5", "output": "out.gif"}': "gif",
+        '{"image": "p000.png", "box": "1,1,5,5", "seed": 1.5}': "seed must be",
+        '{"box": "1,1,5,5"}': "neither",
+    }
+    ended = bench.run([*bad, *rows()])
+    assert (ended.done, ended.failed) == (4, len(bad))
+    reasons = {event.row: event.reason for event in bench.told(Failed)}
+    for number, (row, says) in enumerate(bad.items(), 1):
+        assert says in reasons[number], row
+    assert verify(bench.out / "audit.jsonl").records == 4
+    with Ledger(bench.out / ".overpaint" / "ledger.sqlite") as ledger:
+        assert ledger.counts()["failed"] == len(bad)
+    assert bench.run(rows()).failed == 0
+    with Ledger(bench.out / ".overpaint" / "ledger.sqlite") as ledger:
+        assert ledger.counts()["failed"] == 0, "rows that are not in the list any more are forgotten"
+
+
+def test_two_rows_that_would_write_one_file_are_refused_before_anything_is_done(bench):
+    with pytest.raises(RequestError, match=r"the rows 1 and 3 would both write p000.remove.png: give one"):
+        bench.run([*rows(2), rows(1)[0]])
+    assert bench.names() == set()
+    with pytest.raises(RequestError, match="the rows 1 and 2 have the same id 'same'"):
+        bench.run(rows(2, id="same"))
+    assert bench.run([*rows(2), {**rows(1)[0], "output": "again.png"}]).done == 3
+
+
+def test_a_result_never_replaces_what_is_read_nor_what_is_not_of_this_batch(bench):
+    photo(bench.out / "a.png")
+    with pytest.raises(RequestError, match=r"row 2 would replace .*a.png, which row 1 reads"):
+        bench.run([{"image": "out/a.png", "box": BOX, "output": "b.png"}, {**rows(1)[0], "output": "a.png"}])
+    stranger = (bench.out / "p001.remove.png", b"not ours")
+    stranger[0].write_bytes(stranger[1])
+    ended = bench.run(rows())
+    assert (ended.done, ended.failed) == (3, 1)
+    assert "no result of this batch: --overwrite" in bench.told(Failed)[0].reason
+    assert stranger[0].read_bytes() == stranger[1]
+    assert bench.run(rows(), rules={"overwrite": True}).done == 1
+
+
+def test_a_picture_that_is_replaced_during_the_run_is_not_taken_for_the_one_that_was_planned(bench):
+    def paint(canvas, monitor):
+        photo(bench.folder / "p003.png", seed=1234)
+        return Painted(canvas.pixels * 0)
+
+    changing = Bench(bench.folder, engine=lambda: StandIn(paint))
+    ended = changing.run(rows(), ahead=1)
+    assert (ended.done, ended.failed) == (3, 1)
+    assert "p003.png was replaced during the run" in changing.told(Failed)[0].reason
+    assert changing.run(rows()).done == 1
+    verdict = verify(bench.out / "audit.jsonl")
+    assert (verdict.whole, verdict.records) == (True, 4)
+
+
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="administrators may write anywhere")
+def test_a_folder_that_can_not_be_written_to_is_found_out_before_any_work(bench):
+    bench.out.mkdir()
+    bench.out.chmod(0o500)
+    with pytest.raises(OutputError, match="can't write to the folder"):
+        bench.run(rows())
+
+
+def test_a_folder_of_results_that_is_a_file_is_told(bench):
+    bench.out.write_text("a file")
+    with pytest.raises(OutputError, match="can't write to the folder"):
+        bench.run(rows())
+
+
+def test_two_runs_on_one_folder_at_a_time_are_refused(bench):
+    home = bench.options().home
+    home.make()
+    with home.alone(), pytest.raises(LedgerError, match=rf"another run is at work on .*out \(process {os.getpid()}\)"):
+        bench.run(rows())
+    assert bench.run(rows()).done == 4
+
+
+# ── retries, choosing, stopping ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def failing(times: int, what: type[Exception] = RuntimeError) -> StandIn:
+    """Fails so many times, then paints."""
+    left = [times]
+
+    def paint(canvas, monitor):
+        if left[0] > 0:
+            left[0] -= 1
+            raise what("a bad moment")
+        return Painted(canvas.pixels)
+
+    return StandIn(paint)
+
+
+def test_what_failed_for_a_moment_is_tried_again(bench):
+    shaky = Bench(bench.folder, engine=lambda: failing(2))
+    ended = shaky.run(rows(), retries=1, ahead=1)
+    assert (ended.done, ended.failed) == (4, 0)
+    assert [event.again for event in shaky.told(Failed)] == [True, True]
+    with Ledger(bench.out / ".overpaint" / "ledger.sqlite") as ledger:
+        assert sorted(entry.attempts for entry in ledger.entries()) == [1, 1, 2, 2]
+
+
+def test_what_fails_as_often_as_it_may_has_failed_and_the_next_run_tries_it_again(bench):
+    shaky = Bench(bench.folder, engine=lambda: failing(2))
+    assert shaky.run(rows(1), retries=1).failed == 1
+    assert "a bad moment" in shaky.told(Failed)[-1].reason
+    assert bench.run(rows(1)).done == 1
+
+
+def test_a_bad_input_is_not_tried_again(bench):
+    photo(bench.folder / "m.png", size=(10, 10))
+    bench.run([{"image": "p000.png", "mask": "m.png"}], retries=5)
+    assert [event.again for event in bench.told(Failed)] == [False]
+
+
+def test_fail_fast_ends_the_run_and_keeps_what_is_done(bench):
+    photo(bench.folder / "m.png", size=(10, 10))
+    ended = bench.run([*rows(1), {"image": "p001.png", "mask": "m.png"}, *rows()[2:]], fail_fast=True, ahead=1)
+    assert (ended.done, ended.failed, ended.left) == (1, 1, 2)
+    assert "10x10" in ended.stopped
+
+
+def test_limit_does_so_many_and_the_next_run_the_rest(bench):
+    assert bench.run(rows(), limit=3).done == 3
+    began = bench.told(Began)[0]
+    assert (began.to_do, began.left) == (3, 1)
+    assert bench.run(rows(), limit=3).done == 1
+
+
+def test_a_preview_says_what_would_be_done_and_writes_no_result(bench):
+    bench.run(rows(2))
+    found = bench.preview([*rows(), {"image": "gone.png", "box": BOX}])
+    assert [item.id for item in found.to_do] == ["p002.remove.png", "p003.remove.png"]
+    assert (found.unchanged, len(found.plan.bad)) == (2, 1)
+    assert found.estimate.seconds is not None
+    assert found.estimate.basis == "from 2 edits that were done before"
+    assert bench.names() == {"p000.remove.png", "p001.remove.png"}
+
+
+def test_where_nothing_was_done_before_an_edit_is_tried_and_thrown_away(bench):
+    def paint(canvas, monitor):
+        time.sleep(0.05)
+        return Painted(canvas.pixels)
+
+    slow = Bench(bench.folder, engine=lambda: StandIn(paint))
+    found = slow.preview(rows())
+    assert found.estimate.seconds is not None
+    assert found.estimate.seconds >= 4 * 0.05
+    assert "tried and thrown away" in found.estimate.basis
+    assert bench.names() == set()
+    assert bench.strays() == []
+    assert bench.run(rows()).done == 4
+
+
+def test_an_interrupt_keeps_what_is_finished_and_the_next_run_goes_on(bench):
+    def tell_then_interrupt(event):
+        bench.events.append(event)
+        if isinstance(event, Done):
+            raise KeyboardInterrupt
+
+    with Studio() as studio:
+        studio.add_engine(flat())
+        with pytest.raises(KeyboardInterrupt):
+            run(bench.rows(rows()), bench.options(ahead=1), studio, tell=tell_then_interrupt)
+    assert bench.strays() == []
+    with Ledger(bench.out / ".overpaint" / "ledger.sqlite") as ledger:
+        counts = ledger.counts()
+        assert counts["done"] >= 1
+        assert counts["leased"] == counts["finished"] == 0
+        before = counts["done"]
+    ended = bench.run(rows())
+    assert (ended.done, ended.unchanged) == (4 - before, before)
+    assert verify(bench.out / "audit.jsonl").records == 4
+
+
+def test_private_mode_keeps_prompts_out_of_everything(bench):
+    secret = "a very private bench"
+    learned = Bench(bench.folder, engine=lambda: noise())
+    learned.run(rows(prompt=secret), private=True, rules={"record": "none"}, report=True)
+    for path in bench.out.rglob("*"):
+        if path.is_file():
+            assert secret.encode() not in path.read_bytes(), path
+    assert verify(bench.out / "audit.jsonl").whole
+    assert read_record(open_picture(bench.out / "p000.remove.png")) is None
+
+
+def test_a_record_beside_the_result_is_written_with_it(bench):
+    bench.run(rows(1), rules={"record": "sidecar"})
+    assert len(list(bench.out.glob("p000.remove*.json"))) == 1
+    assert bench.run(rows(1), rules={"record": "sidecar"}).unchanged == 1
+
+
+def test_without_an_audit_none_is_written(bench):
+    assert bench.run(rows(), audit=None).head == ""
+    assert not (bench.out / "audit.jsonl").exists()
