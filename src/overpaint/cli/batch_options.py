@@ -182,7 +182,7 @@ class Results:
             name="--audit",
             metavar="PATH|none",
             help="The audit log: one line for each edit, hash-chained.",
-            show_default="audit.jsonl in the folder",
+            show_default="DIR/audit.jsonl",
             group=OUT,
         ),
     ] = None
@@ -204,7 +204,7 @@ class Results:
             name="--state",
             metavar="DIR",
             help="Where the ledger is kept, on a local disk.",
-            show_default=".overpaint in the folder",
+            show_default="DIR/.overpaint",
             group=OUT,
         ),
     ] = None
