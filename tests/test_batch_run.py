@@ -17,7 +17,7 @@ from overpaint import Mask, Studio
 from overpaint.audit import verify
 from overpaint.batch import Began, Done, Failed, Unchanged, run, seed_of
 from overpaint.engines import Painted
-from overpaint.errors import EngineError, LedgerError, OutputError, RequestError
+from overpaint.errors import EngineError, LedgerError, OutputError, RequestError, WorkerLostError
 from overpaint.geometry import Box, Size
 from overpaint.ledger import Ledger
 from overpaint.picture import open_picture
@@ -427,3 +427,19 @@ def test_a_record_beside_the_result_is_written_with_it(bench):
 def test_without_an_audit_none_is_written(bench):
     assert bench.run(rows(), audit=None).head == ""
     assert not (bench.out / "audit.jsonl").exists()
+
+
+def test_a_row_whose_worker_is_lost_is_begun_anew_and_given_up_when_it_loses_every_one(bench):
+    lost = Bench(bench.folder, engine=lambda: failing(2, WorkerLostError))
+    assert lost.run(rows(1), retries=0).done == 1
+    with Ledger(bench.out / ".overpaint" / "ledger.sqlite") as ledger:
+        assert ledger.entries()[0].attempts == 3
+    deadly = Bench(bench.folder, engine=lambda: failing(99, WorkerLostError))
+    assert deadly.run([{**rows(1)[0], "seed": 1}], retries=0).failed == 1
+    assert [event.again for event in deadly.told(Failed)] == [True, True, False]
+
+
+def test_fail_fast_does_not_begin_when_a_row_is_bad(bench):
+    ended = bench.run(["nonsense", *rows()], fail_fast=True)
+    assert (ended.done, ended.failed, ended.left) == (0, 1, 4)
+    assert ended.stopped.startswith("row 1: ")

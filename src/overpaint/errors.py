@@ -10,6 +10,7 @@ OverpaintError
 ├── DownloadError           the hub can't be reached, or did not send what it said
 ├── EngineError             the engine failed while it painted
 │   └── UnknownEngineError  no engine has this name
+├── WorkerLostError         whoever was at work on an edit is gone
 ├── OutputError             exists already, can't be written, can't hold what was asked
 ├── LedgerError             the ledger of jobs can't be used, or a job is no longer one's own
 ├── MissingExtraError       an optional dependency is needed
@@ -60,6 +61,10 @@ class EngineError(OverpaintError):
 
 class UnknownEngineError(EngineError, InputError):
     """No engine has this name."""
+
+
+class WorkerLostError(OverpaintError):
+    """Whoever was at work on an edit is gone; someone else can begin it anew."""
 
 
 class OutputError(OverpaintError):

@@ -126,11 +126,12 @@ def run(
         tell(Began(total, len(chosen), len(standing.unchanged), left, len(planned.bad), completed))
         for bad in planned.bad:
             tell(Failed(bad.id or f"row {bad.number}", bad.number, bad.reason, begun=False))
-        if options.fail_fast and planned.bad:
-            chosen = []
         own = Threads(studio, ahead=options.ahead) if crew is None else None
         runner = Runner(crew or own, desk.settler, desk.shelf, _how(options), tell)  # type: ignore[arg-type]
         runner.tally.unchanged = len(standing.unchanged)
+        if options.fail_fast and planned.bad:
+            chosen = []
+            runner.tally.stopped = f"row {planned.bad[0].number}: {planned.bad[0].reason}"
         try:
             runner.run(standing, chosen)
         except BaseException as error:
@@ -229,6 +230,7 @@ def _how(options: Options) -> How:
         record=options.rules.record,
         log=None if options.audit is None else options.audit.parent,
         key=key,
+        retries=options.retries,
         fail_fast=options.fail_fast,
         thumbnails=options.report,
     )

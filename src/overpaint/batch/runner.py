@@ -10,12 +10,12 @@ import queue
 import secrets
 import socket
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
 
-from overpaint.errors import Cancelled, InputError, OutputError, OverpaintError
+from overpaint.errors import Cancelled, InputError, OutputError, OverpaintError, WorkerLostError
 from overpaint.ledger import Lease, LeaseLostError, Ledger
 from overpaint.record import sidecar_path
 
@@ -29,6 +29,7 @@ from .task import How, Made
 
 LEASE = 120.0  # seconds; renewed long before
 _RENEW = 30.0
+_LOSSES = 3  # how often a row may lose its worker before it is taken for the cause
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 Tell = Callable[[Event], None]
@@ -67,6 +68,7 @@ class Runner:
         self._ready: deque[Item] = deque()
         self._followers: dict[str, list[Item]] = {}
         self._perhaps: frozenset[str] = frozenset()
+        self._losses: Counter[str] = Counter()
         self._renewed = time.monotonic()
         self.tally = Tally()
 
@@ -120,7 +122,7 @@ class Runner:
             self._release_followers(item)
             return
         if item.id in self._perhaps:
-            self._ledger.again([item.id])
+            self._ledger.again([item.id], retries=self._how.retries)
         lease = self._ledger.claim(self._owner, LEASE, item.id)
         if lease is None:
             self._lose(item, "it is being done by someone else")
@@ -190,6 +192,13 @@ class Runner:
             self._ledger.release(lease)
             self.tally.stopped = str(error)
             return
+        if isinstance(error, WorkerLostError):
+            self._losses[item.id] += 1
+            if self._losses[item.id] < _LOSSES:  # no fault of the row's, and no try of its retries
+                self._ledger.release(lease)
+                self._tell(Failed(item.id, item.row.number, str(error), again=True))
+                self._ready.append(item)
+                return
         # A bad input stays bad; anything else may have been the moment's.
         state = self._ledger.fail(lease, str(error), retry=not isinstance(error, InputError), detail=told_of(item))
         if state == "waiting":

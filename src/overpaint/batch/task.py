@@ -93,6 +93,7 @@ class How:
         record: Whether results carry how they were made.
         log: The folder of the audit log.
         key: In private mode the key that prompts are hashed with.
+        retries: How often a row is tried again that failed for another reason than its input.
         fail_fast: Whether the first failure ends the run.
         thumbnails: Whether small pictures for the report are made.
     """
@@ -101,6 +102,7 @@ class How:
     record: RecordMode = "embed"
     log: Path | None = None
     key: bytes | None = field(default=None, repr=False)
+    retries: int = 0
     fail_fast: bool = False
     thumbnails: bool = True
 
