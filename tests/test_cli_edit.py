@@ -170,17 +170,17 @@ class TestOnePicture:
     def test_variations_before_a_failure_are_kept_and_told(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
+        from overpaint.engines.classical import Telea
         from overpaint.errors import EngineError
-        from overpaint.studio import Studio
 
-        edit = Studio.edit
+        paint_one = Telea.paint_one
 
-        def fail_at_43(studio: Studio, picture: Any, request: Any, **more: Any) -> Any:
-            if request.seed == 43:
+        def fail_at_43(engine: Telea, canvas: Any, monitor: Any) -> Any:
+            if canvas.seed == 43:
                 raise EngineError("out of paint")
-            return edit(studio, picture, request, **more)
+            return paint_one(engine, canvas, monitor)
 
-        monkeypatch.setattr(Studio, "edit", fail_at_43)
+        monkeypatch.setattr(Telea, "paint_one", fail_at_43)
         words = ["remove", "photo.png", "--mask", "mask.png", "--engine", "telea", "--seed", "42", "-n", "3"]
         assert main(words) == 1
         out, err = capsys.readouterr()
@@ -189,6 +189,31 @@ class TestOnePicture:
         assert err == "overpaint: out of paint\n"
         assert Path("photo.remove-1.png").is_file()
         assert not Path("photo.remove-2.png").exists()
+        assert not Path("photo.remove-sheet.png").exists()
+
+    def test_variations_come_with_a_contact_sheet_unless_that_is_not_wanted(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        words = ["remove", "photo.png", "--mask", "mask.png", "--engine", "blur", "--seed", "41", "-n", "2"]
+        assert main([*words, "--no-sheet"]) == 0
+        assert not Path("photo.remove-sheet.png").exists()
+        assert "sheet" not in capsys.readouterr().out
+        assert main([*words, "--overwrite"]) == 0
+        assert "photo.remove-sheet.png: all 2, with their seeds" in capsys.readouterr().out
+        assert pixels("photo.remove-sheet.png").shape[2] == 3
+        assert main([*words, "-o", "out.jpg", "--json"]) == 0
+        assert told(capsys)["sheet"] == "out-sheet.jpg"
+        assert main([*words[:-1], "1", "-o", "one.png", "--json"]) == 0
+        assert "sheet" not in told(capsys)
+        assert not Path("one-sheet.png").exists()
+
+    def test_a_sheet_that_is_there_already_is_found_out_first(self, capsys: pytest.CaptureFixture[str]) -> None:
+        Path("out-sheet.png").write_bytes(b"mine")
+        words = ["remove", "photo.png", "--mask", "mask.png", "--engine", "telea", "-n", "2", "-o", "out.png"]
+        assert main(words) == 1
+        assert "out-sheet.png" in capsys.readouterr().err
+        assert Path("out-sheet.png").read_bytes() == b"mine"
+        assert not Path("out-1.png").exists()
 
     def test_the_input_may_be_overwritten_when_that_is_said(self) -> None:
         before = pixels("photo.png").copy()

@@ -392,6 +392,36 @@ def test_the_licence_is_the_notes_the_cards_or_the_catalogues(folder: Path, home
     assert models.find("sdxl-inpainting").licence == "CreativeML Open RAIL++-M"
 
 
+# ---- variations ----
+
+
+def test_variations_are_painted_together_and_each_is_what_its_seed_gives(
+    made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from overpaint.engines.diffusion import engine as module
+
+    together: list[int] = []
+    advance = module.advance
+
+    def counting(samples: Any, **how: Any) -> None:
+        together.append(len(samples))
+        advance(samples, **how)
+
+    monkeypatch.setattr(module, "advance", counting)
+    ask = ASK | {"model": str(made), "steps": 4, "mask": MASK}
+    with Studio(device="cpu") as studio:
+        studio.edit(photo(SIZE), **ask)  # the weights are loaded now
+        together.clear()
+        several = list(studio.variations(photo(SIZE), count=3, **ask))
+        assert max(together) == 3
+        assert len(together) <= 6, "three times four steps, in few calls"
+        alone = [studio.edit(photo(SIZE), **ask | {"seed": seed}) for seed in (4, 5, 6)]
+    for one, other in zip(several, alone, strict=True):
+        assert one.resolved == other.resolved
+        apart = np.abs(one.picture.samples.astype(int) - other.picture.samples).max()
+        assert apart <= 1
+
+
 # ---- many threads at one studio ----
 
 

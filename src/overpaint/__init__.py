@@ -20,13 +20,13 @@ from .errors import OverpaintError
 from .geometry import Box, Margins, Size
 
 if TYPE_CHECKING:
-    from .api import edit, edit_many, expand, open, remove, save
+    from .api import edit, edit_many, expand, open, remove, save, variations
     from .engines import Monitor
     from .mask import Mask
     from .picture import Picture
     from .prompt import scene_prompt
     from .request import EditRequest
-    from .studio import Edit, Edited, EditFailure, Studio
+    from .studio import Edit, Edited, EditFailure, Studio, contact_sheet
 
 __version__ = "0.1.0"
 
@@ -43,6 +43,7 @@ __all__ = [
     "Picture",
     "Size",
     "Studio",
+    "contact_sheet",
     "edit",
     "edit_many",
     "expand",
@@ -50,6 +51,7 @@ __all__ = [
     "remove",
     "save",
     "scene_prompt",
+    "variations",
 ]
 
 _HOMES = {
@@ -61,6 +63,7 @@ _HOMES = {
     "Monitor": "engines",
     "Picture": "picture",
     "Studio": "studio",
+    "contact_sheet": "studio",
     "edit": "api",
     "edit_many": "api",
     "expand": "api",
@@ -68,6 +71,7 @@ _HOMES = {
     "remove": "api",
     "save": "api",
     "scene_prompt": "prompt",
+    "variations": "api",
 }
 
 

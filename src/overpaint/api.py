@@ -82,6 +82,19 @@ def edit(
     return _studio().edit(picture, request, mask=mask, monitor=monitor, **settings)
 
 
+def variations(
+    picture: Pictured,
+    request: EditRequest | None = None,
+    *,
+    count: int,
+    mask: Mask | None = None,
+    monitor: Monitor | None = None,
+    **settings: Any,
+) -> Iterator[Edited]:
+    """One edit with `count` seeds, one after another. See `Studio.variations`."""
+    return _studio().variations(picture, request, count=count, mask=mask, monitor=monitor, **settings)
+
+
 def edit_many(
     edits: Iterable[Edit | tuple[Pictured, Mask] | Pictured], request: EditRequest | None = None, **settings: Any
 ) -> Iterator[Edited | EditFailure]:

@@ -25,7 +25,7 @@ from .where import margins, opened, place
 
 if TYPE_CHECKING:
     from overpaint.picture import Picture
-    from overpaint.studio import Edited, Saved, Studio
+    from overpaint.studio import Edited, Saved, Studio, Tile
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +59,15 @@ def do(job: Job) -> int:
     _one_reader_of_standard_input(job)
     told: list[dict[str, Any]] = []
     lines: list[str] = []
+    tiles: list[Tile] = []
+    drawn: Path | None = None
     try:
         with bar(quiet=job.out.quiet) as shown:
             picture = opened(job.source)
             plans = outputs.plans(picture, job.request.intent, job.out, job.run.variations)
             outputs.check_kind(picture, plans[0].format, job.out.quality)
-            files = [path for plan in plans for path in plan.paths]
+            sheet = outputs.sheet_path(plans, job.out)
+            files = [path for plan in plans for path in plan.paths] + ([] if sheet is None else [sheet])
             outputs.check(files, overwrite=job.out.overwrite, inputs=_files_read(job))
             for edited, plan in zip(_painted(job, picture, shown), plans, strict=True):
                 shown.say("saving")
@@ -75,15 +78,22 @@ def do(job: Job) -> int:
                 lines.append(report.line(edited, name, saved, seconds))
                 if evidence is not None and saved is not None:
                     evidence.add(edited, saved)
+                if sheet is not None:
+                    from overpaint.studio import tile_of
+
+                    tiles.append(tile_of(edited, len(tiles) + 1))
                 began = time.perf_counter()
+                shown.say("painting")
+            if sheet is not None:
+                drawn = _draw(tiles, sheet, job.out)
     finally:
         if told:  # when a later variation fails, those before it are there all the same
-            _tell(job, told, lines)
+            _tell(job, told, lines, drawn)
     return 0
 
 
 def _painted(job: Job, picture: Picture, shown: Bar) -> Iterator[Edited]:
-    """Every variation, painted one after another: the first with the seed asked for, the next with seed + 1, ..."""
+    """Every variation: the first with the seed asked for, the next with seed + 1, ..."""
     known: dict[str, Any] = {}
     found = _place(job, picture)
     if found is not None:
@@ -94,18 +104,13 @@ def _painted(job: Job, picture: Picture, shown: Bar) -> Iterator[Edited]:
     request = job.request.merged(**known)
     if job.run.scene:
         request = request.merged(prompt=_scene(request, picture, found))
+    inputs = None if found is None else found.inputs
     with _studio(job.run) as studio:
-        for index in range(job.run.variations):
-            shown.say("painting" if job.run.variations == 1 else f"painting {index + 1} of {job.run.variations}")
-            edited = studio.edit(
-                picture,
-                request,
-                sketch=sketch,
-                inputs=None if found is None else found.inputs,
-                monitor=shown.monitor(),
-            )
-            yield edited
-            request = request.merged(seed=(edited.resolved.seed + 1) % (1 << 63))
+        count = job.run.variations
+        shown.say("painting" if count == 1 else f"painting {count} variations")
+        yield from studio.variations(
+            picture, request, count=count, sketch=sketch, inputs=inputs, monitor=shown.monitor()
+        )
 
 
 def _scene(request: EditRequest, picture: Picture, found: Placed | None) -> str:
@@ -207,9 +212,21 @@ def _save(edited: Edited, plan: Plan, out: Out) -> tuple[Saved | None, dict[str,
     return saved, extras
 
 
-def _tell(job: Job, told: list[dict[str, Any]], lines: list[str]) -> None:
+def _draw(tiles: list[Tile], path: Path, out: Out) -> Path:
+    """Write the contact sheet."""
+    from overpaint.picture import encode, write_file
+    from overpaint.studio import sheet_of
+
+    format = outputs.format_of(path, "--sheet")
+    data = encode(sheet_of(tiles), format, quality=92 if format == "jpeg" else None).data
+    write_file(path, data, overwrite=out.overwrite)
+    return path
+
+
+def _tell(job: Job, told: list[dict[str, Any]], lines: list[str], sheet: Path | None) -> None:
     if job.out.json:
-        whole: Mapping[str, Any] = told[0] if job.run.variations == 1 else {"variations": told}
+        several = {"variations": told, **({} if sheet is None else {"sheet": str(sheet)})}
+        whole: Mapping[str, Any] = told[0] if job.run.variations == 1 else several
         print(json.dumps(whole, ensure_ascii=False, allow_nan=False))
         return
     if job.out.quiet:
@@ -217,6 +234,8 @@ def _tell(job: Job, told: list[dict[str, Any]], lines: list[str]) -> None:
     stream = sys.stderr if job.out.output == STDIO else sys.stdout
     if stream is sys.stderr and not stream.isatty():
         return
+    if sheet is not None:
+        lines = [*lines, f"{sheet}: all {len(told)}, with their seeds"]
     for text in lines:
         print(text, file=stream)
     for note in dict.fromkeys(note for one in told for note in one["notes"]):

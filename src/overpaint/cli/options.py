@@ -209,7 +209,7 @@ class Run:
         Parameter(
             name=("--variations", "-n"),
             metavar="N",
-            help="Paint N times with seed, seed + 1, ...; files NAME-1, NAME-2, ...",
+            help="Paint N times with seed, seed + 1, ...; files NAME-1, NAME-2, ..., and all on NAME-sheet.",
             group=RUN,
         ),
     ] = 1
@@ -265,6 +265,16 @@ class Out:
     compare: Annotated[
         str | None,
         Parameter(name="--compare", metavar="OUT.png", help="Also before, mask and after side by side.", group=OUT),
+    ] = None
+    sheet: Annotated[
+        bool | None,
+        Parameter(
+            name="--sheet",
+            negative="--no-sheet",
+            help="With --variations, also a contact sheet NAME-sheet with the seed under each; --no-sheet makes none.",
+            show_default="yes, for 2 or more",
+            group=OUT,
+        ),
     ] = None
     layers: Annotated[
         str | None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -73,6 +73,15 @@ def plans(picture: Picture, intent: str, out: Out, variations: int = 1) -> list[
     path, format = _target(picture, intent, out)
     compare, layers = _companion(out.compare, "--compare"), _layers(out)
     return [_plan(path, format, compare, layers, out, index, variations) for index in range(1, variations + 1)]
+
+
+def sheet_path(plans: Sequence[Plan], out: Out) -> Path | None:
+    """Where the contact sheet of several variations goes; None where there is to be none. It is a PNG or a JPEG."""
+    first = plans[0].path
+    if len(plans) < 2 or out.sheet is False or first is None:
+        return None
+    ending = first.suffix if plans[0].format == "jpeg" else ".png"
+    return first.with_name(f"{first.stem.removesuffix('-1')}-sheet{ending}")
 
 
 def _plan(

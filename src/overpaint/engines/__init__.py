@@ -13,6 +13,7 @@ from .base import (
     Pixels,
     ThreadedEngine,
     paint,
+    paint_groups,
 )
 from .registry import card, create, names
 
@@ -32,4 +33,5 @@ __all__ = [
     "create",
     "names",
     "paint",
+    "paint_groups",
 ]

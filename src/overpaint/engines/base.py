@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -198,16 +198,36 @@ def paint(engine: Engine, canvases: Sequence[Canvas], monitors: Sequence[Monitor
         monitors: One for each canvas; silent ones when left out.
     """
     monitors = [Monitor() for _ in canvases] if monitors is None else list(monitors)
-    futures: list[Future[Painted]] = []
+    (painted,) = paint_groups(engine, [canvases], [monitors])
+    return painted
+
+
+def paint_groups(
+    engine: Engine, groups: Sequence[Sequence[Canvas]], monitors: Sequence[Sequence[Monitor]]
+) -> Iterator[list[Painted]]:
+    """Submit every canvas of every group at once, and give the groups in their order as they are done.
+
+    An engine that paints many canvases at a time paints them together. An error, an interrupt, or a listener that goes
+    away calls the others off.
+
+    Args:
+        engine: Who paints.
+        groups: What to paint.
+        monitors: One for each canvas.
+    """
+    futures: list[list[Future[Painted]]] = []
     try:
         # An interrupt may come while a canvas is handed over: it runs then, though nobody holds its future yet.
-        for canvas, monitor in zip(canvases, monitors, strict=True):
-            futures.append(engine.submit(canvas, monitor))
-        return [future.result() for future in futures]
+        for canvases, own in zip(groups, monitors, strict=True):
+            futures.append([])
+            for canvas, monitor in zip(canvases, own, strict=True):
+                futures[-1].append(engine.submit(canvas, monitor))
+        for group in futures:
+            yield [future.result() for future in group]
     except BaseException:
-        for monitor in monitors:
+        for monitor in (one for own in monitors for one in own):
             monitor.cancel()
-        for future in futures:
+        for future in (one for group in futures for one in group):
             future.cancel()
         raise
 

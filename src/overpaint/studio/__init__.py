@@ -2,6 +2,7 @@
 
 from ._edited import Edited, PaintedRegion, Rendered, Saved, pixel_digest
 from ._studio import Studio
+from .contact import Tile, contact_sheet, sheet_of, tile_of
 from .many import Edit, EditFailure
 from .steps import PaintedSheets, Prepared
 
@@ -15,5 +16,9 @@ __all__ = [
     "Rendered",
     "Saved",
     "Studio",
+    "Tile",
+    "contact_sheet",
     "pixel_digest",
+    "sheet_of",
+    "tile_of",
 ]

@@ -36,6 +36,7 @@ from .asked import Inputs, asked, engine_options, naming, staged, strokes_of
 from .many import Edit, EditFailure, Pictured, many
 from .progress import Shared
 from .steps import Clock, PaintedSheets, Prepared, finish, sheets_of
+from .variations import variations
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
@@ -240,6 +241,40 @@ class Studio:
     def finish(self, prepared: Prepared, painted: PaintedSheets) -> Edited:
         """The third step: what was painted is corrected, pasted and measured."""
         return finish(prepared, painted)
+
+    def variations(
+        self,
+        picture: Pictured,
+        request: EditRequest | None = None,
+        *,
+        count: int,
+        mask: Mask | None = None,
+        sketch: NDArray[np.uint8] | None = None,
+        inputs: Inputs | None = None,
+        monitor: Monitor | None = None,
+        **settings: Any,
+    ) -> Iterator[Edited]:
+        """One edit in several variations: with its seed, seed + 1, ..., in that order.
+
+        The engine gets all of them at once; one that paints many canvases at a time paints them together. Each is what
+        `edit` gives with its seed. Leaving the iterator early calls the rest off.
+
+        Args:
+            count: How many.
+            monitor: Its progress is that of all together.
+            picture, request, mask, sketch, inputs, **settings: As for `edit`.
+
+        Raises:
+            RequestError: A count below 1; and all that `edit` raises: at once for what came in, and later from the
+                iterator for the engine's own.
+        """
+        if count < 1:
+            raise RequestError(f"the number of variations must be at least 1, not {count}")
+        prepared = self.prepare(picture, request, mask=mask, sketch=sketch, inputs=inputs, **settings)
+        engine = self.engine(prepared.resolved.engine, prepared.request.model, prepared.request.options)
+        return variations(
+            prepared, count, engine, lambda one: self._execution(one.resolved, engine), monitor or Monitor()
+        )
 
     def edit_many(
         self,

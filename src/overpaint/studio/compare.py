@@ -27,18 +27,18 @@ def comparison(before: Picture, mask: Mask, after: Picture) -> Picture:
         An 8-bit sRGB picture, reduced so that no panel's side is longer than 4096 pixels, transparent parts on a
         chequerboard.
     """
-    shown = [_shown(before), _tinted(_shown(before), mask), _shown(after)]
-    shown = [_reduced(panel) for panel in shown]
-    height, width = shown[0].shape[:2]
+    panels = [shown(before), _tinted(shown(before), mask), shown(after)]
+    panels = [_reduced(panel) for panel in panels]
+    height, width = panels[0].shape[:2]
     upright = width > 1.6 * height
     if upright:
         gap = np.full((GAP, width, 3), 255, np.uint8)
-        return from_array(np.concatenate([shown[0], gap, shown[1], gap, shown[2]], axis=0))
+        return from_array(np.concatenate([panels[0], gap, panels[1], gap, panels[2]], axis=0))
     gap = np.full((height, GAP, 3), 255, np.uint8)
-    return from_array(np.concatenate([shown[0], gap, shown[1], gap, shown[2]], axis=1))
+    return from_array(np.concatenate([panels[0], gap, panels[1], gap, panels[2]], axis=1))
 
 
-def _shown(picture: Picture) -> NDArray[np.uint8]:
+def shown(picture: Picture) -> NDArray[np.uint8]:
     """(H, W, 3) uint8 sRGB, transparent parts over a chequerboard."""
     canvas = bridge_for(picture, "srgb").to_canvas(picture.samples)
     pixels: NDArray[np.uint8] = np.rint(np.clip(canvas, 0, 1) * 255).astype(np.uint8)
