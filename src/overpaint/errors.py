@@ -11,6 +11,7 @@ OverpaintError
 ├── EngineError             the engine failed while it painted
 │   └── UnknownEngineError  no engine has this name
 ├── WorkerLostError         whoever was at work on an edit is gone
+├── ClusterError            a cluster can't be reached, or has no worker left
 ├── OutputError             exists already, can't be written, can't hold what was asked
 ├── LedgerError             the ledger of jobs can't be used, or a job is no longer one's own
 ├── MissingExtraError       an optional dependency is needed
@@ -65,6 +66,10 @@ class UnknownEngineError(EngineError, InputError):
 
 class WorkerLostError(OverpaintError):
     """Whoever was at work on an edit is gone; someone else can begin it anew."""
+
+
+class ClusterError(OverpaintError):
+    """A cluster can't be reached, or has no worker left."""
 
 
 class OutputError(OverpaintError):

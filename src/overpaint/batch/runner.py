@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
 
-from overpaint.errors import Cancelled, InputError, OutputError, OverpaintError, WorkerLostError
+from overpaint.errors import Cancelled, ClusterError, InputError, OutputError, OverpaintError, WorkerLostError
 from overpaint.ledger import Lease, LeaseLostError, Ledger
 from overpaint.record import sidecar_path
 
@@ -188,7 +188,7 @@ class Runner:
         return None if entry is None else entry.result
 
     def _fail(self, item: Item, lease: Lease, error: OverpaintError) -> None:
-        if _disk_is_full(error):
+        if _disk_is_full(error) or isinstance(error, ClusterError):
             self._ledger.release(lease)
             self.tally.stopped = str(error)
             return

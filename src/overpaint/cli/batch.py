@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,7 +22,7 @@ from .texts import help_text
 from .values import STDIO, key_value
 
 if TYPE_CHECKING:
-    from overpaint.batch import BadRow, Options, Row
+    from overpaint.batch import BadRow, Crew, Options, Row
 
 _FLAT = Parameter(name="*")
 _ROWS, _PLACE, _MACHINE, _WHICH = Rows(), Where(), Machine(), Which()
@@ -61,8 +63,25 @@ def _batch(
         if which.dry_run:
             display.preview(batches.preview(read, options, studio), options)
             return 0
-        ended = batches.run(read, options, studio, tell=display.tell)
+        with _crew(machine) as crew:
+            ended = batches.run(read, options, studio, tell=display.tell, crew=crew)
     return 1 if ended.failed or ended.stopped else 0
+
+
+@contextlib.contextmanager
+def _crew(machine: Machine) -> Iterator[Crew | None]:
+    """Workers of a cluster where one is asked for; None leaves the rows to threads of this process."""
+    if machine.ray is None:
+        yield None
+        return
+    from overpaint.batch.cluster import RayCrew, Terms, connected
+    from overpaint.studio import Studio
+
+    threads = machine.threads or 1
+    make = partial(Studio, device=machine.device, threads=threads, allow_pickle=machine.allow_pickle)
+    terms = Terms(ahead=machine.ahead, cpus=threads, gpus=machine.device in ("auto", "cuda"), stall=machine.stall)
+    with connected(machine.ray), RayCrew(make, terms) as crew:
+        yield crew
 
 
 def _check(edits: str | None, rows: Rows, machine: Machine, which: Which, results: Results) -> None:
@@ -75,6 +94,7 @@ def _check(edits: str | None, rows: Rows, machine: Machine, which: Which, result
         ("--retries", which.retries, 0),
         ("--ahead", machine.ahead, 1),
         ("--threads", machine.threads, 1),
+        ("--stall", machine.stall, 1),
     ):
         if value is not None and value < least:
             raise RequestError(f"{name} must be at least {least}, not {value}")

@@ -86,12 +86,32 @@ class Machine:
             group=RUN,
         ),
     ] = False
+    ray: Annotated[
+        str | None,
+        Parameter(
+            name="--ray",
+            metavar="auto|HOST:PORT|local:N",
+            help="Paint on a Ray cluster (extra 'ray'): the one that is here, that of a head, or N processors of this "
+            "machine.",
+            group=RUN,
+        ),
+    ] = None
+    stall: Annotated[
+        float,
+        Parameter(
+            name="--stall",
+            metavar="SECONDS",
+            help="With --ray: how long a worker may get on with nothing before another does its rows.",
+            group=RUN,
+        ),
+    ] = 600.0
     ahead: Annotated[
         int,
         Parameter(
             name="--ahead",
             metavar="N",
-            help="How many rows are on their way at once: read, painted, written. Results don't depend on it.",
+            help="How many rows are on their way at once: read, painted, written; with --ray, on each "
+            "worker. Results don't depend on it.",
             group=RUN,
         ),
     ] = 6

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ._embed import NAMESPACE, embed, sidecar_path, strip
 from ._found import Found, read_record
-from ._record import Record, RegionRecord
+from ._record import Record, RegionRecord, version
 from .infotext import Infotext, infotext, parse_infotext
 
 __all__ = [  # noqa: RUF022 - in plain alphabetical order, as a test of the house has it
@@ -23,4 +23,5 @@ __all__ = [  # noqa: RUF022 - in plain alphabetical order, as a test of the hous
     "read_record",
     "sidecar_path",
     "strip",
+    "version",
 ]

@@ -1,0 +1,130 @@
+"""Edits as a step of a Ray Data pipeline: blocks of rows in, blocks of rows with their results out."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from overpaint.engines import Monitor
+from overpaint.errors import EngineError, OverpaintError, RequestError
+from overpaint.picture import publish_file
+from overpaint.studio import Studio
+
+from .files import Files
+from .names import DEFAULT
+from .plan import Item, RecordMode, Rules, plan
+from .rows import Found, Reader, Shared
+from .settle import hidden_beside
+from .task import How, Made
+from .work import Worker
+
+Block = Mapping[str, NDArray[Any]]
+"""A column of values by name, all of one length."""
+
+
+class EditActor:
+    """A callable for `Dataset.map_batches`: rows as those of a batch's list, columns `output`, `sha256`, `error` added.
+
+        rows.map_batches(EditActor, fn_constructor_kwargs={"out": "/shared/out", "intent": "remove"}, concurrency=4)
+
+    A row's columns are those of a batch's list: image, mask, box, prompt, id ...; others are passed through. A row that
+    can't be done has its reason in `error`, and the others go on. Ray Data may do a block again, which does no harm:
+    the same row has the same seed and gives the same file, which takes its name in one step.
+    """
+
+    def __init__(
+        self,
+        out: str,
+        *,
+        base: str = ".",
+        name: str = DEFAULT,
+        seed: int = 0,
+        record: RecordMode = "embed",
+        ahead: int = 4,
+        device: str = "auto",
+        threads: int | None = 1,
+        allow_pickle: bool = False,
+        **settings: Any,
+    ) -> None:
+        """Nothing is loaded before the first block.
+
+        Args:
+            out: The folder of results, the same on every node.
+            base: The folder that paths in rows are relative to.
+            name: The template of results' names; it can't have {row}, for a block does not know its place.
+            seed: What the seeds of rows without one are drawn from, together with the row's id or output.
+            record: Whether results carry how they were made.
+            ahead: Rows at work at once.
+            device, threads, allow_pickle: Of the studio.
+            **settings: Fields of the request that hold for every row: intent, prompt, engine ... As in a batch, rows
+                remove and are exact unless it is said otherwise.
+        """
+        if "{row}" in name:
+            raise RequestError(f"the name {name!r} has {{row}}; a block of rows does not know its place: use {{id}}")
+
+        self._rules = Rules(
+            out=Path(out).absolute(), base=Path(base).absolute(), name=name, seed=seed, record=record, overwrite=True
+        )
+        self._reader = Reader(Shared(settings={"intent": "remove", "exact": True, **settings}))
+        self._studio = Studio(device=device, threads=threads, allow_pickle=allow_pickle)  # type: ignore[arg-type]
+        self._worker = Worker(self._studio)
+        self._pool = ThreadPoolExecutor(ahead, thread_name_prefix="overpaint-data")
+
+    def __call__(self, block: Block) -> dict[str, NDArray[Any]]:
+        """Do the rows of a block.
+
+        Raises:
+            RequestError: Two of them would write one file.
+        """
+        count = len(next(iter(block.values()), ()))
+        tables = [{name: _plain(column[index]) for name, column in block.items()} for index in range(count)]
+        found = [Found(index, self._known(table)) for index, table in enumerate(tables)]
+        with tempfile.TemporaryDirectory(prefix="overpaint-") as folder, Files(Path(folder) / "files.sqlite") as files:
+            planned = plan(map(self._reader.read, found), self._rules, self._studio, files)
+        errors = {row.number: row.reason for row in planned.bad}
+        outcomes = dict(
+            zip((item.row.number for item in planned.items), self._pool.map(self._do, planned.items), strict=True)
+        )
+        return {**block, **_columns([outcomes.get(index, errors.get(index, "")) for index in range(count)])}
+
+    @staticmethod
+    def _known(table: Mapping[str, Any]) -> dict[str, Any]:
+        """The columns that are a row's; a data set may have others."""
+        from .rows import OWN, REQUEST
+
+        return {name: value for name, value in table.items() if name in OWN or name in REQUEST}
+
+    def _do(self, item: Item) -> tuple[str, str] | str:
+        """Place and digest of the result, or why there is none."""
+        hidden = hidden_beside(item.output, f"{item.key[:16]}-{id(item):x}")
+        task = How(self._rules.base, record=self._rules.record, thumbnails=False).task(item, item.image_sha256, hidden)
+        try:
+            made: Made = self._worker.do(task, Monitor())
+            publish_file(hidden, item.output, overwrite=True)
+        except OverpaintError as error:
+            return str(error)
+        except Exception as error:  # a fault of ours: one row must not cost the others
+            return str(EngineError(f"it failed unexpectedly: {type(error).__name__}: {error}"))
+        return (str(item.output), made.sha256)
+
+
+def _columns(outcomes: Sequence[tuple[str, str] | str]) -> dict[str, NDArray[Any]]:
+    done = [("", "", one) if isinstance(one, str) else (*one, "") for one in outcomes]
+    names = ("output", "sha256", "error")
+    return {name: np.array([row[place] for row in done], dtype=object) for place, name in enumerate(names)}
+
+
+def _plain(value: Any) -> Any:
+    """A cell as JSON has it; None for one that is empty."""
+    if isinstance(value, np.ndarray):
+        return [_plain(one) for one in value.tolist()]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and math.isnan(value) else value
