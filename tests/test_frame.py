@@ -236,3 +236,28 @@ def test_thousands_of_specks_are_one_group_each_with_the_same_edge():
     regions = plan(mask, learned=False, sizes=PIXEL, framing=Framing())
     assert len(regions) == 1
     assert np.array_equal(regions[0].masks.composite, two_masks(mask, Edge(2, 3)).composite[regions[0].box.slices])
+
+
+def test_a_twentieth_of_a_large_photo_is_seen_at_the_native_size_and_its_own_scale():
+    size = Size(1024, 1024)
+    for side, left, top in ((229, 400, 400), (229, 0, 700), (200, 500, 120)):
+        box = Box(left, top, left + side, top + side)
+        (region,) = plan(
+            Mask.box(size, box), learned=True, sizes=SD, framing=Framing(context=Context(0.5, 64, 512))
+        )
+        assert region.frame.working == Size(512, 512)
+        assert not region.frame.resized
+
+
+@given(holes(), st.integers(0, 120))
+@settings(deadline=None)
+def test_context_is_measured_from_the_mask_not_from_its_edge(hole, edge):
+    size, mask = hole
+    bounds = mask.pad(edge).intersect(size.box)
+    framing = Framing(context=Context(0.5, 64, 512))
+    frame = fit(bounds, size, framing, PIXEL, mask)
+    assert frame.box.contains(bounds.pad(32).intersect(size.box)), "something is known all round"
+    assert frame.box.width <= max(mask.pad(framing.pad(mask)).width, bounds.width + 64)
+    alone = fit(mask, size, framing, PIXEL)
+    if edge <= 32:
+        assert frame == alone

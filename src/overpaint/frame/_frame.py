@@ -110,26 +110,39 @@ class Frame:
         return _resize(canvas, self.box.size, True)
 
 
-def fit(bounds: Box, picture: Size, framing: Framing, sizes: SizeRules) -> Frame:
+_SPARED_ENLARGEMENT = 0.75
+"""A frame at least this share of the native side sees more context instead of being enlarged by less than a third."""
+
+
+def fit(bounds: Box, picture: Size, framing: Framing, sizes: SizeRules, mask: Box | None = None) -> Frame:
     """The frame for a hole with these bounds.
 
     Padding never leads beyond the picture; only a size rule that the picture is too small for does. With a native size
-    and automatic padding the box is at least half of it on each side, so that nothing is enlarged more than twice.
+    and automatic padding the box is at least half of it on each side, so that nothing is enlarged more than twice; and
+    one that would be enlarged a little is given that much more context instead, at the picture's own scale: it costs
+    the same, and no pixel is resampled.
 
     Args:
         bounds: What must be seen at the least: the box of the denoise mask, inside the picture.
         picture: The picture's size.
         framing: What the request wants.
         sizes: What the engine takes.
+        mask: The box of the user's mask, from which context is measured; `bounds` when left out. Measured from
+            `bounds`, the edge's width would count twice, and a 5 % mask of 1024x1024 would be seen at 664x664.
     """
     if bounds.empty or not picture.box.contains(bounds):
         raise ValueError(f"the hole {bounds} must lie inside the picture {picture} and not be empty")
     if framing.area == "whole":
         box = picture.box
     else:
-        box = bounds.pad(framing.pad(bounds))
+        core = bounds if mask is None else mask
+        least = framing.context.minimum // 2 if framing.padding is None else 0  # beyond a wide edge too
+        box = core.pad(framing.pad(core)).union(bounds.pad(least))
         if sizes.native is not None and framing.padding is None:
             box = _at_least(box, sizes.native // 2, sizes.native // 2)
+            short = sizes.native / math.sqrt(box.area)
+            if 1 < short <= 1 / _SPARED_ENLARGEMENT:
+                box = _at_least(box, math.ceil(box.width * short), math.ceil(box.height * short))
         box = box.move_inside(picture.box).intersect(picture.box)
     width, height = box.size
     if sizes.square:

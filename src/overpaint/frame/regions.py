@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from overpaint.geometry import Box
+from overpaint.geometry import Box, Size
 from overpaint.mask import Mask
 
 from ._frame import Frame, Framing, fit
@@ -56,9 +56,10 @@ class Region:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Part:
-    """One connected part with its edge and masks over `box`."""
+    """One connected part with its edge and masks over `box`; `core` is the box of the user's mask."""
 
     box: Box
+    core: Box
     masks: TwoMasks
     edge: Edge
 
@@ -97,14 +98,18 @@ def plan(
         for box, part in _parts(mask)
     ]
     groups = [[part] for part in parts]
-    frames = [fit(part.box, mask.size, framing, sizes) for part in parts]
+    frames = [_frame([part], mask.size, framing, sizes) for part in parts]
     while (pair := _next_merge(frames, most)) is not None:
         first, second = pair
         groups[first] += groups.pop(second)
         frames.pop(second)
-        bounds = _bounds(part.box for part in groups[first])
-        frames[first] = fit(bounds, mask.size, framing, sizes)
+        frames[first] = _frame(groups[first], mask.size, framing, sizes)
     return tuple(_region(group, frame) for group, frame in zip(groups, frames, strict=True))
+
+
+def _frame(group: Sequence[_Part], picture: Size, framing: Framing, sizes: SizeRules) -> Frame:
+    bounds, core = _bounds(part.box for part in group), _bounds(part.core for part in group)
+    return fit(bounds, picture, framing, sizes, mask=core)
 
 
 def _parts(mask: Mask) -> Sequence[tuple[Box, Mask]]:
@@ -137,7 +142,7 @@ def _part(mask: Mask, box: Box, part: Mask, hard: bool, edge: Edge) -> _Part:
     values = np.zeros(outer.size.shape, np.float32)
     values[box.shift(-outer.left, -outer.top).slices] = part.values
     masks = two_masks(Mask(values), edge, hard=hard)
-    return _Part(outer, masks, edge)
+    return _Part(outer, box, masks, edge)
 
 
 def _bounds(boxes: Iterable[Box]) -> Box:

@@ -1,0 +1,230 @@
+"""The jobs of `benchmarks.diffusion`, and the ways to do them: through Studio, and through diffusers' pipelines."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.diffusion_times import Stopwatch, Timed
+from overpaint import Mask, Monitor, Studio
+from overpaint.picture import from_array
+
+PROMPT = "a wooden bench under a tree, photo {}"
+NEGATIVE = "blurry"
+GUIDANCE = 7.5
+
+OURS = "overpaint"
+WHOLE = "diffusers, whole canvas"
+CROPPED = "diffusers, padding_mask_crop"
+HALF_GUIDED = "overpaint, guidance over the first half"
+AGAIN = "overpaint, the same picture again"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is edited, and how.
+
+    Attributes:
+        title: For the table.
+        side: Of the square picture.
+        hole: Side of the square hole.
+        whole: Whether the whole picture is the canvas.
+        ways: Ours first.
+        families: Of checkpoints that it is meant for.
+    """
+
+    title: str
+    side: int
+    hole: int
+    whole: bool
+    ways: tuple[str, ...]
+    families: tuple[str, ...] = ("sd1",)
+
+
+JOBS = {
+    "photo": Job("1024x1024 photo, 5 % mask", 1024, 229, False, (OURS, WHOLE)),
+    "crop": Job("the same, both cropped", 1024, 229, False, (OURS, CROPPED)),
+    "picture": Job("512x512, whole picture", 512, 229, True, (OURS, WHOLE)),
+    "savings": Job("further savings on the photo", 1024, 229, False, (OURS, HALF_GUIDED, AGAIN)),
+    "xl": Job("1024x1024, whole picture, SDXL", 1024, 400, True, (OURS, WHOLE), ("sdxl",)),
+}
+
+
+def unknown(names: Sequence[str]) -> list[str]:
+    """Names that no job has."""
+    return [name for name in names if name not in JOBS]
+
+
+class Ways:
+    """One checkpoint in Studio and in diffusers' pipeline, each loaded when it is first needed."""
+
+    def __init__(
+        self, checkpoint: Path, family: str, device: str, precision: str | None, threads: int | None, steps: int
+    ) -> None:
+        """`precision` None: the device's usual, for both."""
+        import torch
+
+        from overpaint.engines.diffusion.engine import DiffusionEngine, device_of, usual_dtype
+        from overpaint.models import find
+
+        if threads is not None:
+            torch.set_num_threads(threads)
+        self._dtype = usual_dtype(device_of(device)) if precision is None else getattr(torch, precision)
+        self._checkpoint, self._family, self._device, self._steps = checkpoint, family, device, steps
+        self._make_engine: Callable[[], Any] = lambda: DiffusionEngine(
+            find(str(checkpoint)), device=device, dtype=self._dtype, threads=threads
+        )
+        self._studio: Studio | None = None
+        self._pipe: Any = None
+        self._runs = 0
+        self._clock = time.process_time if device == "cpu" else time.perf_counter
+        self.setting = (
+            f"{family} in {str(self._dtype).removeprefix('torch.')} on {device}, {torch.get_num_threads()} threads, "
+            f"{steps} steps run, guidance {GUIDANCE} (two rows a step). Seconds are "
+            f"{'processor seconds of all cores' if device == 'cpu' else 'by the clock'}."
+        )
+
+    def run(self, job: Job, way: str) -> Timed:
+        """One timed run; what it needs is loaded, and has run once, before the clock starts."""
+        self._runs += 1
+        photo = picture(job.side, self._runs)
+        hole = np.zeros((job.side, job.side), np.float32)
+        begin = (job.side - job.hole) // 2
+        hole[begin : begin + job.hole, begin : begin + job.hole] = 1
+        prompt = PROMPT.format(self._runs)
+        if way in (WHOLE, CROPPED):
+            self._diffusers()
+            return self._piped(job, photo, hole, prompt, cropped=way == CROPPED)
+        self._ours()
+        if way == AGAIN:
+            self._edited(job, photo, hole, prompt, (0.0, 1.0))
+        return self._edited(job, photo, hole, prompt, (0.0, 0.5) if way == HALF_GUIDED else (0.0, 1.0))
+
+    def _edited(
+        self, job: Job, photo: NDArray[np.uint8], hole: NDArray[np.float32], prompt: str, interval: tuple[float, float]
+    ) -> Timed:
+        assert self._studio is not None
+        watch = Stopwatch(self._clock)
+        edited = self._studio.edit(
+            from_array(photo),
+            mask=Mask(hole),
+            monitor=Monitor(on_progress=watch.tick),
+            intent="replace",
+            prompt=prompt,
+            negative_prompt=NEGATIVE,
+            engine="diffusion",
+            area="whole" if job.whole else "masked",
+            strength=1.0,
+            steps=self._steps,
+            guidance_scale=GUIDANCE,
+            guidance_interval=interval,
+            seed=1,
+        )
+        (region,) = edited.regions
+        return watch.timed(str(region.working), self._steps, self._peak())
+
+    def _piped(
+        self, job: Job, photo: NDArray[np.uint8], hole: NDArray[np.float32], prompt: str, *, cropped: bool
+    ) -> Timed:
+        import torch
+        from PIL import Image
+
+        side = 512 if cropped else job.side
+        asked: dict[str, Any] = {"padding_mask_crop": (512 - job.hole) // 2} if cropped else {}
+        watch = Stopwatch(self._clock)
+
+        def ended(pipe: Any, step: int, t: Any, kept: dict[str, Any]) -> dict[str, Any]:
+            watch.tick()
+            return kept
+
+        self._pipe(
+            prompt=prompt,
+            negative_prompt=NEGATIVE,
+            image=Image.fromarray(photo),
+            mask_image=Image.fromarray((hole * 255).astype(np.uint8)),
+            height=side,
+            width=side,
+            strength=1.0,
+            num_inference_steps=self._steps,
+            guidance_scale=GUIDANCE,
+            generator=torch.Generator("cpu").manual_seed(1),
+            callback_on_step_end=ended,
+            **asked,
+        )
+        return watch.timed(f"{side}x{side}", self._steps, self._peak())
+
+    def _ours(self) -> None:
+        if self._studio is None:
+            self._drop()
+            self._studio = Studio(device="auto")
+            self._studio.add_engine(self._make_engine())
+            self._warm(OURS)
+        self._begin_peak()
+
+    def _diffusers(self) -> None:
+        if self._pipe is None:
+            self._drop()
+            import diffusers
+
+            kind = "StableDiffusionXLInpaintPipeline" if self._family == "sdxl" else "StableDiffusionInpaintPipeline"
+            more = {} if self._family == "sdxl" else {"safety_checker": None, "requires_safety_checker": False}
+            self._pipe = getattr(diffusers, kind).from_pretrained(
+                self._checkpoint, torch_dtype=self._dtype, local_files_only=True, **more
+            )
+            solver = diffusers.DPMSolverMultistepScheduler
+            self._pipe.scheduler = solver.from_config(self._pipe.scheduler.config, use_karras_sigmas=True)
+            self._pipe.set_progress_bar_config(disable=True)
+            self._pipe.to(self._device)
+            self._warm(WHOLE)
+        self._begin_peak()
+
+    def _warm(self, way: str) -> None:
+        """One small run, after which nothing is loaded or compiled for the first time."""
+        small = Job("", 256, 64, True, (way,))
+        photo, hole = picture(256, 0), np.zeros((256, 256), np.float32)
+        hole[96:160, 96:160] = 1
+        if way == OURS:
+            self._edited(small, photo, hole, PROMPT, (0.0, 1.0))
+        else:
+            self._piped(small, photo, hole, PROMPT, cropped=False)
+
+    def _drop(self) -> None:
+        """On a GPU one side at a time, so that each has a peak of its own."""
+        if self._device == "cpu":
+            return
+        import torch
+
+        if self._studio is not None:
+            self._studio.close()
+        self._studio = self._pipe = None
+        gc.collect()
+        torch.cuda.empty_cache()
+
+    def _begin_peak(self) -> None:
+        if self._device != "cpu":
+            import torch
+
+            torch.cuda.synchronize()
+            torch.cuda.reset_peak_memory_stats()
+
+    def _peak(self) -> float | None:
+        if self._device == "cpu":
+            return None
+        import torch
+
+        return float(torch.cuda.max_memory_allocated()) / 1e9
+
+
+def picture(side: int, number: int) -> NDArray[np.uint8]:
+    """(side, side, 3): a smooth picture with some texture, another for each number, so that no cache knows it."""
+    rows, columns = np.mgrid[0:side, 0:side].astype(np.float32) / side
+    waves = [np.sin(6 * columns + 3 * rows + number), np.cos(5 * rows - columns), np.sin(9 * rows * columns + 1)]
+    noise = np.random.default_rng(number).normal(0, 6, (side, side, 3))
+    return np.clip(np.stack(waves, 2) * 90 + 128 + noise, 0, 255).astype(np.uint8)
