@@ -300,6 +300,16 @@ def test_a_chunk_has_marks_and_padding():
     assert full.ids(VOCABULARY)[-1] == EOS
 
 
+def test_a_smaller_encoder_has_smaller_chunks():
+    small = Vocabulary(tokenise, bos=BOS, eos=EOS, pad=EOS, room=6)
+    parts = chunked(numbered(14, comma=4), small)
+    assert [len(part.tokens) for part in parts] == [5, 6, 3]
+    assert {len(part.ids(small)) for part in padded(parts, 5)} == {8}
+    assert {len(part.weights) for part in padded(parts, 5)} == {8}
+    with pytest.raises(RequestError, match="more than 12 tokens"):
+        chunked(numbered(13), small, most=2)
+
+
 def test_no_backtracking_when_it_is_off():
     chunks = chunked(numbered(80, comma=70), VOCABULARY, backtrack=0)
     assert [len(chunk.tokens) for chunk in chunks] == [75, 5]

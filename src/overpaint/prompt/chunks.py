@@ -1,5 +1,7 @@
 """Chunks: what a text encoder of 77 places sees at a time is 75 tokens between its begin and end marks.
 
+Small encoders have fewer places; what is said of 75 below then holds of theirs.
+
 A longer prompt is parted into several, whose states are joined. The rules are AUTOMATIC1111's: BREAK closes a chunk;
 when one overflows and its last comma is among its last 20 tokens, what follows the comma moves on with the rest, so
 that a phrase stays whole. The vectors of a textual inversion stay together. Pure Python: the tokenizer is a function.
@@ -30,12 +32,14 @@ class Vocabulary:
         eos: Id of the end mark.
         pad: Id that fills a chunk up after its first end mark: the end mark again, or 0 for SD 2.x and SDXL's second
             encoder.
+        room: Tokens that a chunk holds between its marks: the encoder's places less two.
     """
 
     tokenise: Callable[[str], Sequence[int]]
     bos: int
     eos: int
     pad: int
+    room: int = CHUNK
 
     @property
     def comma(self) -> int | None:
@@ -63,19 +67,20 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """At most 75 tokens, without marks."""
+    """At most `room` tokens, without marks."""
 
     tokens: tuple[Token, ...] = ()
+    room: int = CHUNK
 
     def ids(self, vocabulary: Vocabulary) -> tuple[int, ...]:
         """77 ids: begin mark, tokens, end mark, padding."""
-        fill = (vocabulary.pad,) * (CHUNK - len(self.tokens))
+        fill = (vocabulary.pad,) * (self.room - len(self.tokens))
         return (vocabulary.bos, *(token.id for token in self.tokens), vocabulary.eos, *fill)
 
     @property
     def weights(self) -> tuple[float, ...]:
         """77 weights; marks and padding count 1."""
-        return (1.0, *(token.weight for token in self.tokens), *(1.0,) * (CHUNK + 1 - len(self.tokens)))
+        return (1.0, *(token.weight for token in self.tokens), *(1.0,) * (self.room + 1 - len(self.tokens)))
 
     @property
     def vectors(self) -> tuple[tuple[int, Vector], ...]:
@@ -104,42 +109,44 @@ def chunked(
     Raises:
         RequestError: More chunks than `most`; a textual inversion longer than a chunk or without a name.
     """
-    vectors = vectors or {}
+    vectors, room = vectors or {}, vocabulary.room
     for name, count in vectors.items():
         if not name.strip():
             raise RequestError(f"{name!r} is no name for a textual inversion; it needs a word to stand for")
-        if not 1 <= count <= CHUNK:
-            raise RequestError(f"the textual inversion {name!r} has {count} vectors; 1 to {CHUNK} fit into a chunk")
+        if not 1 <= count <= room:
+            raise RequestError(f"the textual inversion {name!r} has {count} vectors; 1 to {room} fit into a chunk")
     names = _names_in(prompt, vectors)
     comma = vocabulary.comma
     chunks: list[Chunk] = []
     for number, section in enumerate(prompt.sections):
-        parts = _parted(_units(section, vocabulary, vectors, names), comma, backtrack)
+        parts = _parted(_units(section, vocabulary, vectors, names), comma, backtrack, room)
         # a BREAK closes a chunk even when it is empty; the end of the prompt does not
         keep_empty = number + 1 < len(prompt.sections)
         for part in parts:
             if part or keep_empty or not chunks:
-                chunks.append(Chunk(tuple(part)))
+                chunks.append(Chunk(tuple(part), room))
             if len(chunks) > most:
-                raise RequestError(f"the prompt has more than {most * CHUNK} tokens ({most} chunks); shorten it")
+                raise RequestError(f"the prompt has more than {most * room} tokens ({most} chunks); shorten it")
     return tuple(chunks)
 
 
 def padded(chunks: Sequence[Chunk], count: int) -> tuple[Chunk, ...]:
     """The chunks and as many empty ones as make `count`."""
-    return (*chunks, *(Chunk(),) * (count - len(chunks)))
+    return (*chunks, *(Chunk(room=chunks[0].room),) * (count - len(chunks)))
 
 
-def _parted(units: Iterator[tuple[Token, ...]], comma: int | None, backtrack: int) -> Iterator[list[Token]]:
-    """The tokens of a section in lists of at most 75; units stay whole. Gives at least one list."""
+def _parted(
+    units: Iterator[tuple[Token, ...]], comma: int | None, backtrack: int, room: int
+) -> Iterator[list[Token]]:
+    """The tokens of a section in lists of at most `room`; units stay whole. Gives at least one list."""
     current: list[Token] = []
     last_comma: int | None = None
     for unit in units:
         is_comma = unit[0].vector is None and unit[0].id == comma
-        if len(current) == CHUNK and not is_comma and last_comma is not None and CHUNK - last_comma <= backtrack:
+        if len(current) == room and not is_comma and last_comma is not None and room - last_comma <= backtrack:
             yield current[: last_comma + 1]
             current, last_comma = current[last_comma + 1 :], None
-        if len(current) + len(unit) > CHUNK:
+        if len(current) + len(unit) > room:
             yield current
             current, last_comma = [], None
         if is_comma:

@@ -21,7 +21,6 @@ import torch
 
 from overpaint.errors import EngineError
 from overpaint.geometry import Size
-from overpaint.prompt.chunks import CHUNK
 
 from .inversion import Inversion, load_inversion
 from .text_plan import (
@@ -124,7 +123,8 @@ def _zeros(side: TextSide, chunks: int, time_ids: torch.Tensor | None) -> Condit
     """What a negative prompt that says nothing is for SDXL."""
     last = side.encoders[-1].model
     width = sum(encoder.width for encoder in side.encoders)
-    context = torch.zeros((1, chunks * (CHUNK + 2), width), dtype=last.dtype, device=last.device)
+    places = side.encoders[-1].vocabulary.room + 2
+    context = torch.zeros((1, chunks * places, width), dtype=last.dtype, device=last.device)
     if side.family != "sdxl":
         return Conditioning(context, None, time_ids)
     return Conditioning(context, context.new_zeros((1, int(last.config.projection_dim))), time_ids)

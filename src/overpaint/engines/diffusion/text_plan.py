@@ -13,7 +13,7 @@ import torch
 
 from overpaint.errors import RequestError
 from overpaint.models import ModelError
-from overpaint.prompt.chunks import BACKTRACK, Chunk, Vocabulary, chunked, padded
+from overpaint.prompt.chunks import BACKTRACK, CHUNK, Chunk, Vocabulary, chunked, padded
 from overpaint.prompt.grammar import Prompt, literal, parse
 from overpaint.request import Dialect
 
@@ -33,7 +33,7 @@ class TextSettings:
             takes 1 as 2. In the dialect of diffusers: how many states are skipped *beyond* those that are anyway, for
             the prompt and not for the negative one. None: as the model was made.
         emphasis: What weights do.
-        dialect: "diffusers" takes the text as it is, the first 75 tokens of it.
+        dialect: "diffusers" takes the text as it is, what fits into one chunk of it.
     """
 
     clip_skip: int | None = None
@@ -91,7 +91,7 @@ class TextJob:
     Attributes:
         side: Digest of the encoders.
         chunks: For each encoder, equally many.
-        ids: For each encoder and chunk, 77 token ids.
+        ids: For each encoder and chunk, an id for each of its places (77 of CLIP's).
         layer: Which hidden state is read, from the last.
         normed: Whether the final layer norm follows.
         emphasis: What weights do; "ignore" where all are 1.
@@ -155,14 +155,14 @@ def text_side(
     """
     slots = ("clip_l", "clip_g") if family == "sdxl" else (UNNAMED,)
     encoders = tuple(
-        TextEncoder(model, vocabulary_of(tokenizer), slot)
+        TextEncoder(model, vocabulary_of(tokenizer, int(model.config.max_position_embeddings)), slot)
         for model, tokenizer, slot in zip(models, tokenizers, slots, strict=True)
     )
     return TextSide(family, encoders, digest, family == "sdxl" if zero_negative is None else zero_negative)
 
 
-def vocabulary_of(tokenizer: Any) -> Vocabulary:
-    """A CLIPTokenizer of transformers as chunks need it. `<|endoftext|>` in a prompt is text and no end mark."""
+def vocabulary_of(tokenizer: Any, places: int = CHUNK + 2) -> Vocabulary:
+    """A CLIPTokenizer of transformers as chunks need it, for an encoder of so many places. `<|endoftext|>` in a prompt is text and no end mark."""
 
     def tokenise(text: str) -> list[int]:
         clean = text.encode("utf-8", "replace").decode()  # half of a surrogate pair is no text
@@ -171,7 +171,9 @@ def vocabulary_of(tokenizer: Any) -> Vocabulary:
         ).input_ids
         return list(found)
 
-    return Vocabulary(tokenise, tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id)
+    return Vocabulary(
+        tokenise, tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id, min(places - 2, CHUNK)
+    )
 
 
 def read(text: str, settings: TextSettings = TextSettings()) -> Prompt:
