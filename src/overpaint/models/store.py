@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from overpaint import pocket
 from overpaint.errors import ModelError, OutputError, did_you_mean
 
 from .catalogue import CATALOGUE, LICENCES, listed
@@ -21,7 +22,7 @@ from .places import ENDINGS, file_name, further_folders, hub_names, hub_parts, h
 from .values import Kind, ModelRef, Prediction
 from .verify import check, digest, forget, known_digest, size_of
 
-Origin = Literal["store", "hub", "folder", "path"]
+Origin = Literal["embedded", "store", "hub", "folder", "path"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Entry:
     Attributes:
         name: To ask for it by.
         path: Its file or folder.
-        origin: "store": ours; "hub": Hugging Face's cache; "folder": of OVERPAINT_MODEL_PATH; "path": named as such.
+        origin: "embedded": part of the package; "store": ours; "hub": Hugging Face's cache; "folder": of OVERPAINT_MODEL_PATH; "path": named as such.
         size: In bytes.
         kind: What it is; None when it can't be told.
         fault: Why it can't be told.
@@ -67,7 +68,7 @@ class Entry:
 
 
 def entries() -> tuple[Entry, ...]:
-    """Every model that is here, the store's first. What is damaged is among them, with the reason."""
+    """Every model that is here, the embedded one and the store's first. What is damaged is among them, with the reason."""
     return tuple(_entry(name, path, origin) for name, path, origin in _all())
 
 
@@ -179,6 +180,9 @@ def find_part(name: str, what: Literal["lora", "embedding"], *, paths: bool = Fa
 
 def _all() -> Iterator[tuple[str, Path, Origin]]:
     seen: set[str] = set()
+    if (own := pocket.folder()) is not None:
+        seen.add(pocket.NAME)  # no file of this name in the store can take its place
+        yield pocket.NAME, own, "embedded"
     for folder, origin in ((store_folder(), "store"), *((one, "folder") for one in further_folders())):
         for name, path in _in_folder(folder):
             if name not in seen:
@@ -334,6 +338,8 @@ def _free_place(name: str | None, source: Path) -> Path:
         stem = source.stem if source.is_file() else source.name
         name = re.sub(r"-{2,}", "-", re.sub(r"[^A-Za-z0-9._+-]", "-", stem)).strip(".-+_")
     name = file_name(name.removesuffix(ending) if ending else name)
+    if name == pocket.NAME:
+        raise OutputError(f"{name!r} is the name of the embedded model: give another name")
     target = store_folder() / f"{name}{ending}"
     if target.exists() or target.is_symlink():
         raise OutputError(f"the store already has {target.name}: give another name, or remove it first")
@@ -391,6 +397,8 @@ def remove(name: str) -> Entry:
     """
     found = entry(name, paths=False)
     if found.origin != "store" or found.path.parent != store_folder():
+        if found.origin == "embedded":
+            raise ModelError(f"{found.name} is part of Overpaint itself and can't be removed")
         owner = "Hugging Face's cache ('hf cache rm' frees it)" if found.origin == "hub" else str(found.path.parent)
         raise ModelError(f"{found.name} is not in the store but in {owner}; it was left alone")
     with writing(found.path):
