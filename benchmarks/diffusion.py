@@ -5,8 +5,8 @@
     python -m benchmarks.diffusion --jobs photo,crop
 
 The weights are random: no time depends on their values. All ways of a job run in one process with the same weights,
-steps, guidance, threads and precision. A run's seconds are taken apart into seconds a step and what every run costs once
-(encoding, decoding, pasting, text), from the moments at which steps end; both give the seconds of 20 steps.
+steps, guidance, threads and precision. A run's seconds are taken apart into seconds a step and what every run costs
+once (encoding, decoding, pasting, text), from the moments at which steps end; both give the seconds of 20 steps.
 """
 
 from __future__ import annotations
@@ -72,15 +72,15 @@ def main(argv: Sequence[str] | None = None) -> int:
                 for way in job.ways:
                     with console.status(f"{job.title}: {way} ..."):
                         timed = ways.run(job, way)
+                    console.print(
+                        f"{job.title}: {way}: {timed.canvas}, {timed.step:.2f} s a step, {timed.once:.2f} s once"
+                    )
                     found[way] = timed if way not in found else found[way].least(timed)
             ours = found[job.ways[0]]
             for way, timed in found.items():
                 ratio = timed.whole(wanted.reckon) / ours.whole(wanted.reckon)
-                console.print(
-                    f"{job.title}: {way}: {timed.canvas}, {timed.step:.2f} s a step, {timed.once:.2f} s once, "
-                    f"{timed.whole(wanted.reckon):.1f} s for {wanted.reckon}, times ours {ratio:.2f}",
-                    highlight=False,
-                )
+                whole = f"{timed.whole(wanted.reckon):.1f} s for {wanted.reckon} steps"
+                console.print(f"{job.title}: {way}: {whole}, times ours {ratio:.2f}", highlight=False)
             results.append({"job": name, "title": job.title, "times": {way: asdict(one) for way, one in found.items()}})
         setting = ways.setting
     table = _write(wanted.out, results, wanted.reckon, setting)

@@ -17,6 +17,7 @@ def write_checkpoint(folder: Path, family: str) -> Path:
         folder: Where; made.
         family: "sd1" or "sdxl".
     """
+    import diffusers
     import torch
     from diffusers import AutoencoderKL, UNet2DConditionModel
     from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
@@ -38,9 +39,11 @@ def write_checkpoint(folder: Path, family: str) -> Path:
             kind(config).to(torch.float16).save_pretrained(folder / name)
     finally:
         torch.set_default_dtype(before)
-    for name in ("model_index.json", "scheduler/scheduler_config.json"):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes((source / name).read_bytes())
+    index = {**read_json(source / "model_index.json"), "_diffusers_version": diffusers.__version__}
+    (folder / "model_index.json").write_text(json.dumps(index), "utf-8")
+    schedule = folder / "scheduler" / "scheduler_config.json"
+    schedule.parent.mkdir(parents=True, exist_ok=True)
+    schedule.write_bytes((source / "scheduler" / "scheduler_config.json").read_bytes())
     for name, _ in parts:
         _vocabulary(folder / name.replace("text_encoder", "tokenizer"))
     return folder

@@ -47,7 +47,8 @@ class Entry:
     Attributes:
         name: To ask for it by.
         path: Its file or folder.
-        origin: "embedded": part of the package; "store": ours; "hub": Hugging Face's cache; "folder": of OVERPAINT_MODEL_PATH; "path": named as such.
+        origin: "embedded": part of the package; "store": ours;
+            "hub": Hugging Face's cache; "folder": of OVERPAINT_MODEL_PATH; "path": named as such.
         size: In bytes.
         kind: What it is; None when it can't be told.
         fault: Why it can't be told.
@@ -68,7 +69,7 @@ class Entry:
 
 
 def entries() -> tuple[Entry, ...]:
-    """Every model that is here, the embedded one and the store's first. What is damaged is among them, with the reason."""
+    """Every model that is here, the embedded one and the store's first. What is damaged is among them, and why."""
     return tuple(_entry(name, path, origin) for name, path, origin in _all())
 
 
@@ -259,10 +260,11 @@ def _entry(name: str, path: Path, origin: Origin) -> Entry:
 
 
 def licence_of(path: Path) -> str:
-    """The licence that a model's card (README.md in its folder) names; "" when there is none."""
-    card = path / "README.md"
-    if not path.is_dir() or not card.is_file():
+    """The licence that a model's card (README.md or MODEL_CARD.md in its folder) names; "" when there is none."""
+    cards = [card for name in ("README.md", "MODEL_CARD.md") if (card := path / name).is_file()]
+    if not path.is_dir() or not cards:
         return ""
+    card = cards[0]
     lines = card.read_text(encoding="utf-8", errors="replace")[:20_000].splitlines()
     if not lines or lines[0].strip() != "---":
         return ""

@@ -135,9 +135,7 @@ def padded(chunks: Sequence[Chunk], count: int) -> tuple[Chunk, ...]:
     return (*chunks, *(Chunk(room=chunks[0].room),) * (count - len(chunks)))
 
 
-def _parted(
-    units: Iterator[tuple[Token, ...]], comma: int | None, backtrack: int, room: int
-) -> Iterator[list[Token]]:
+def _parted(units: Iterator[tuple[Token, ...]], comma: int | None, backtrack: int, room: int) -> Iterator[list[Token]]:
     """The tokens of a section in lists of at most `room`; units stay whole. Gives at least one list."""
     current: list[Token] = []
     last_comma: int | None = None

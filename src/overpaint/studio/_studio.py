@@ -8,6 +8,7 @@ import platform
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from overpaint import engines
+from overpaint import engines, pocket
 from overpaint.engines import Engine, EngineCard, Monitor, paint
 from overpaint.errors import RequestError
 from overpaint.mask import Mask
@@ -24,7 +25,6 @@ from overpaint.picture import Picture, open_picture
 from overpaint.request import (
     EditRequest,
     Execution,
-    IntentRule,
     ResolvedRequest,
     draw_seed,
     intent_rule,
@@ -47,18 +47,37 @@ CHECKPOINTS = "diffusion"
 """The engine that a request for a model gets."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Painter:
+    """Who paints a request: an engine, with a checkpoint where it takes one."""
+
+    engine: str
+    model: str | None
+    card: EngineCard
+
+
 class Studio:
     """Engines at hand, and one door. Thread-safe; a context manager that gives the engines up at its end."""
 
-    def __init__(self, *, device: Device = "auto", threads: int | None = None, allow_pickle: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        device: Device = "auto",
+        threads: int | None = None,
+        allow_pickle: bool = False,
+        model: str | None = None,
+    ) -> None:
         """Nothing is loaded yet.
 
         Args:
             device: Where learned engines run; "auto" takes a GPU when there is one.
             threads: Threads that an engine may use on a CPU; None leaves it to the libraries.
             allow_pickle: Whether a checkpoint may be a pickle (.ckpt): its weights alone are read, and no code is run.
+            model: The checkpoint of prompted intents that name none. Left out, what the environment's OVERPAINT_MODEL
+                names, else the embedded one, "pocket".
         """
         self.device = device
+        self.model = model or os.environ.get("OVERPAINT_MODEL") or (pocket.NAME if pocket.folder() else None)
         self.allow_pickle = allow_pickle
         self.threads = threads
         self._engines: dict[str, Engine] = {}
@@ -186,10 +205,10 @@ class Studio:
         Raises:
             RequestError, UnknownEngineError, ModelError: It can't be painted, whatever the picture.
         """
-        name, card = self._engine_for(request, intent_rule(request.intent))
-        options = engine_options(card, request.options)
+        painter = self._painter_of(request)
+        options = engine_options(painter.card, request.options)
         drawn = seed if request.seed in (None, -1) else draw_seed(request.seed)
-        return self._resolved(request, name, card, options, drawn)
+        return self._resolved(request, painter, options, drawn)
 
     def prepare(
         self,
@@ -206,11 +225,10 @@ class Studio:
         opened = picture if isinstance(picture, Picture) else open_picture(picture)
         clock.lap("open")
         request, rasters = asked(opened, request, mask, sketch, inputs, settings)
-        rule = intent_rule(request.intent)
-        name, card = self._engine_for(request, rule)
-        options = engine_options(card, request.options)
-        resolved = self._resolved(naming(request, opened), name, card, options, draw_seed(request.seed))
-        scene = staged(opened, request, rule, rasters)
+        painter = self._painter_of(request)
+        card, options = painter.card, engine_options(painter.card, request.options)
+        resolved = self._resolved(naming(request, opened), painter, options, draw_seed(request.seed))
+        scene = staged(opened, request, intent_rule(request.intent), rasters)
         strokes = strokes_of(request, rasters, scene)
         sheets = sheets_of(scene, request, resolved, card, options, strokes)
         clock.lap("prepare")
@@ -225,7 +243,7 @@ class Studio:
         """
         monitor = monitor or Monitor()
         monitor.check()
-        engine = self.engine(prepared.resolved.engine, prepared.request.model, prepared.request.options)
+        engine = self.engine(prepared.resolved.engine, prepared.resolved.model, prepared.request.options)
         shared = Shared(monitor, len(prepared.sheets))
         asked_at = time.perf_counter()
         painted = paint(engine, [sheet.canvas for sheet in prepared.sheets], shared.parts)
@@ -296,39 +314,39 @@ class Studio:
         """
         return many(self.edit, edits, request, ahead, settings)
 
-    def _engine_for(self, request: EditRequest, rule: IntentRule) -> tuple[str, EngineCard]:
+    def _painter_of(self, request: EditRequest) -> _Painter:
+        """Who paints: the request's word, else the studio's model where a prompt decides, else the weightless one."""
         if request.model is not None:
             if request.engine not in (None, CHECKPOINTS):
                 raise RequestError(
                     f"the engine {request.engine!r} loads no checkpoints, so that the model {request.model!r} can't be "
                     f"used with it; right would be engine={CHECKPOINTS!r}, or no engine"
                 )
-            return CHECKPOINTS, self.engine(CHECKPOINTS, request.model, request.options).card
-        if request.engine == CHECKPOINTS and not self._added(CHECKPOINTS):
-            raise RequestError(
-                f"the engine {CHECKPOINTS!r} paints with a checkpoint, and none was named: give a model "
-                "('overpaint models list --all' shows what there is)"
-            )
-        if request.engine is not None:
-            return request.engine, self.card(request.engine)
-        if rule.prefers == "pixel":
-            return WEIGHTLESS_DEFAULT, self.card(WEIGHTLESS_DEFAULT)
+            return self._with(request.model, request)
+        if request.engine is not None and (request.engine != CHECKPOINTS or self._added(CHECKPOINTS)):
+            return _Painter(request.engine, None, self.card(request.engine))
+        if request.engine is None and intent_rule(request.intent).prefers == "pixel":
+            return _Painter(WEIGHTLESS_DEFAULT, None, self.card(WEIGHTLESS_DEFAULT))
+        if self.model is not None:
+            return self._with(self.model, request)
         raise RequestError(
             f"{request.intent} paints what a prompt says, which needs a model, and none was given "
             "('overpaint models list --all' shows what there is). "
             f"An engine that continues the surroundings instead can be named: engine={WEIGHTLESS_DEFAULT!r}"
         )
 
+    def _with(self, model: str, request: EditRequest) -> _Painter:
+        return _Painter(CHECKPOINTS, model, self.engine(CHECKPOINTS, model, request.options).card)
+
     def _added(self, name: str) -> bool:
         with self._lock:
             return name in self._engines
 
-    def _resolved(
-        self, request: EditRequest, name: str, card: EngineCard, options: BaseModel, seed: int
-    ) -> ResolvedRequest:
+    def _resolved(self, request: EditRequest, painter: _Painter, options: BaseModel, seed: int) -> ResolvedRequest:
+        card = painter.card
         resolved = resolve(
-            request,
-            engine=name,
+            request if painter.model == request.model else request.merged(model=painter.model),
+            engine=painter.engine,
             engine_digest=card.digest,
             kind=card.kind,
             seed=seed,
@@ -337,7 +355,7 @@ class Studio:
         )
         if card.kind != "learned":
             return resolved
-        engine = self.engine(name, request.model, request.options)
+        engine = self.engine(painter.engine, painter.model, request.options)
         return resolved.model_copy(update={"models": engine.models(resolved.settings(), options)})
 
     def _execution(self, resolved: ResolvedRequest, engine: Engine) -> Execution:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
+from overpaint import pocket
 from overpaint.engines import EngineCard
 from overpaint.errors import MaskError, RequestError
 from overpaint.geometry import Margins
@@ -123,9 +124,14 @@ def strokes_of(request: EditRequest, rasters: Inputs, scene: Stage) -> NDArray[n
     return whole
 
 
-def notes_of(request: EditRequest, card: EngineCard, sketched: bool) -> tuple[str, ...]:
-    """What was asked for and had no effect, in words for people."""
+def notes_of(request: EditRequest, model: str | None, card: EngineCard, sketched: bool) -> tuple[str, ...]:
+    """What was asked for and had no effect, and what was chosen for the user, in words for people."""
     notes = []
+    if model == pocket.NAME and request.model is None:
+        notes.append(
+            f"painted by {pocket.NAME}, the small model that comes with Overpaint; for more, "
+            "'overpaint models list --all' shows larger ones, and --model NAME takes one"
+        )
     if request.prompt and not card.takes_prompt:
         notes.append(f"{card.name} takes no prompt; it continued the surroundings")
     if sketched and card.kind == "pixel":

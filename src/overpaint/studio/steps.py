@@ -116,7 +116,7 @@ def finish(prepared: Prepared, brushwork: PaintedSheets) -> Edited:
         regions=regions,
         reach=reach,
         timings={**prepared.timings, **brushwork.timings, **clock.laps},
-        notes=notes_of(request, prepared.card, prepared.sketched),
+        notes=notes_of(request, prepared.resolved.model, prepared.card, prepared.sketched),
         licence=prepared.card.licence,
     )
 

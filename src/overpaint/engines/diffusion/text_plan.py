@@ -162,7 +162,10 @@ def text_side(
 
 
 def vocabulary_of(tokenizer: Any, places: int = CHUNK + 2) -> Vocabulary:
-    """A CLIPTokenizer of transformers as chunks need it, for an encoder of so many places. `<|endoftext|>` in a prompt is text and no end mark."""
+    """A CLIPTokenizer of transformers as chunks need it, for an encoder of so many places.
+
+    `<|endoftext|>` in a prompt is text and no end mark.
+    """
 
     def tokenise(text: str) -> list[int]:
         clean = text.encode("utf-8", "replace").decode()  # half of a surrogate pair is no text
