@@ -20,25 +20,27 @@ Places = NDArray[np.intp]
 _CHUNK = 8192
 
 
-def gathered(channels: Floats, centres: Places, radius: int) -> Floats:
+def gathered(channels: Floats, centres: Places, radius: int, stride: int = 1) -> Floats:
     """The patches around some pixels, (n, side * side * C) with side = 2 radius + 1.
 
     Args:
         channels: (h, w, C) float32.
-        centres: Flat indices of pixels at least `radius` away from every border.
+        centres: Flat indices of pixels at least `radius * stride` away from every border.
         radius: Half the side, without the middle.
+        stride: Pixels between a patch's samples: smooth pictures need not be looked at everywhere.
     """
     height, width, count = channels.shape
-    side = 2 * radius + 1
+    side, reach = 2 * radius + 1, radius * stride
     channels = np.ascontiguousarray(channels)
-    view = as_strided(
-        channels,
-        (height - side + 1, width - side + 1, side, side * count),
-        (channels.strides[0], channels.strides[1], channels.strides[0], channels.strides[2]),
-        writeable=False,
-    )
+    down, across, deep = channels.strides
+    free = (height - 2 * reach, width - 2 * reach)
+    if stride == 1:  # a row of samples is one run of memory, and copied at once
+        view = as_strided(channels, (*free, side, side * count), (down, across, down, deep), writeable=False)
+    else:
+        steps = (down, across, stride * down, stride * across, deep)
+        view = as_strided(channels, (*free, side, side, count), steps, writeable=False)
     rows, columns = np.divmod(centres, width)
-    patches: Floats = view[rows - radius, columns - radius].reshape(len(centres), side * side * count)
+    patches: Floats = view[rows - reach, columns - reach].reshape(len(centres), side * side * count)
     return patches
 
 
@@ -50,21 +52,25 @@ class Basis:
         mean: (D,) of the patches that it was made from.
         axes: (D, d) orthonormal columns, the largest variance first.
         radius: The patches' radius.
+        stride: Pixels between their samples.
     """
 
     mean: Floats
     axes: Floats
     radius: int
+    stride: int = 1
 
     @classmethod
-    def of(cls, channels: Floats, centres: Places, radius: int, dims: int, sample: int = 4096) -> Basis:
+    def of(
+        cls, channels: Floats, centres: Places, radius: int, dims: int, sample: int = 4096, stride: int = 1
+    ) -> Basis:
         """From at most `sample` of the patches around `centres`, evenly spread; at most `dims` components."""
         picked = centres[:: max(1, len(centres) // sample)]
-        patches = gathered(channels, picked, radius)
+        patches = gathered(channels, picked, radius, stride)
         mean = patches.mean(axis=0, dtype=np.float64).astype(np.float32)
         patches = patches - mean
         _, axes = np.linalg.eigh((patches.T @ patches).astype(np.float64))
-        return cls(mean, np.ascontiguousarray(axes[:, ::-1][:, :dims], np.float32), radius)
+        return cls(mean, np.ascontiguousarray(axes[:, ::-1][:, :dims], np.float32), radius, stride)
 
     def project(self, channels: Floats, centres: Places) -> Floats:
         """(n, d) float32: the patches around `centres` in this space; distances are those of the patches, about."""
@@ -72,7 +78,7 @@ class Basis:
         offset = self.mean @ self.axes
         for start in range(0, len(centres), _CHUNK):
             chunk = slice(start, start + _CHUNK)
-            np.matmul(gathered(channels, centres[chunk], self.radius), self.axes, out=found[chunk])
+            np.matmul(gathered(channels, centres[chunk], self.radius, self.stride), self.axes, out=found[chunk])
         found -= offset
         return found
 

@@ -74,11 +74,16 @@ class Quantiser:
         cells = np.empty((len(asked), probes), np.intp)
         step = max(64, _BLOCK // len(self._means))
         for at in range(0, len(asked), step):
-            ranks = asked[at : at + step] @ table
-            if probes < ranks.shape[1]:
-                cells[at : at + step] = np.argpartition(ranks, probes - 1, axis=1)[:, :probes]
-            else:
+            if probes == len(self._means):
                 cells[at : at + step] = np.arange(probes)
+                continue
+            ranks = asked[at : at + step] @ table
+            every = np.arange(len(ranks))
+            # For a few probes, as many passes for the least are several times faster than a partition.
+            for probe in range(probes):
+                nearest = ranks.argmin(axis=1)
+                cells[at : at + step, probe] = nearest
+                ranks[every, nearest] = np.inf
         return cells
 
 
