@@ -37,8 +37,8 @@ def parts_table() -> str:
 
 def intents_table() -> str:
     rows = [
-        "| Intent | For | Strength | Masked content | Edge | Context | Alpha | Prompt | Further |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| Intent | For | Strength | Masked content | Edge | Context | Alpha | Detail | Prompt | Further |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for rule in INTENTS.values():
         further = [
@@ -54,7 +54,7 @@ def intents_table() -> str:
             rule.edge,
             rule.context,
         ]
-        rows.append(f"| {' | '.join([*cells, rule.alpha, rule.prompt, ', '.join(further) or '-'])} |")
+        rows.append(f"| {' | '.join([*cells, rule.alpha, rule.detail, rule.prompt, ', '.join(further) or '-'])} |")
     return "\n".join(rows)
 
 

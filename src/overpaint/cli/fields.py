@@ -28,7 +28,7 @@ COVERED: Mapping[str, str] = {
 
 _PLACES: Mapping[str, Group] = {
     **dict.fromkeys(("grow", "feather", "strict", "reach_limit"), WHERE),
-    **dict.fromkeys(("prompt", "engine", "model", "area", "padding", "alpha", "colour_match", "seam"), HOW),
+    **dict.fromkeys(("prompt", "engine", "model", "area", "padding", "alpha", "colour_match", "seam", "detail"), HOW),
     **dict.fromkeys(("seed", "exact"), RUN),
 }
 """Which panel of the help shows a field; one that isn't named here is shown with those for models."""
@@ -148,6 +148,7 @@ def _left_open(setting: Setting, rule: IntentRule) -> str:
         "strength": str(rule.strength),
         "masked_content": rule.masked_content,
         "alpha": rule.alpha,
+        "detail": {"full": "true", "careful": "where its match is beyond doubt"}[rule.detail],
         "area": "whole" if rule.context == "whole" else "masked",
     }
     return by_intent.get(setting.name, setting.left_open)

@@ -36,6 +36,7 @@ class RegionRecord(Value):
         working: Width and height at which the engine saw it.
         grow, feather: Its edge in pixels of the picture.
         seed: The seed that it was painted with.
+        detail: How far the detail added to it could be trusted, 0 (none was added) to 1.
     """
 
     box: BoxValues
@@ -44,6 +45,7 @@ class RegionRecord(Value):
     grow: float
     feather: float
     seed: int
+    detail: float = 0.0
 
 
 def _request(value: Any) -> Any:

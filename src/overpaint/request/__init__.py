@@ -31,7 +31,7 @@ from ._reference import Setting, settings_reference
 from ._resolved import EngineKind, Execution, ResolvedRequest, draw_seed, resolve
 from ._upgrade import SCHEMA
 from ._value import Listed, Value, parse_json
-from .intents import INTENTS, Intent, IntentRule, MaskedContent, intent_rule
+from .intents import INTENTS, DetailRule, Intent, IntentRule, MaskedContent, intent_rule
 
 if TYPE_CHECKING:
     from ._masks import mask_of, spec_of
@@ -41,6 +41,7 @@ __all__ = [  # noqa: RUF022 - in plain alphabetical order, as a test of the hous
     "Area",
     "Blob",
     "BoxPart",
+    "DetailRule",
     "Dialect",
     "EditRequest",
     "EllipsePart",

@@ -26,6 +26,7 @@ from .intents import (
     STEPS,
     AlphaRule,
     ContextRule,
+    DetailRule,
     EdgeRule,
     Intent,
     MaskedContent,
@@ -44,6 +45,7 @@ class ResolvedRequest(Value):
         models: Every file of weights that has a part in it: the checkpoint, another VAE, LoRAs, textual inversions.
         edge: How grow and feather follow where they are None (see `intents`).
         context: How the padding follows where it is None.
+        detail: How good a match added detail needs (see `intents`); None where none is added, as by older versions.
         seed: As drawn.
 
     The others are those of EditRequest.
@@ -74,6 +76,7 @@ class ResolvedRequest(Value):
     alpha: AlphaRule
     colour_match: bool
     seam: bool
+    detail: DetailRule | None = None
     exact: bool
     inverts_mask: bool
     seed: Annotated[int, Field(ge=0, le=MOST_SEED)]
@@ -197,6 +200,7 @@ def resolve(
         alpha=_or(request.alpha, rule.alpha),
         colour_match=_or(request.colour_match, True),
         seam=_or(request.seam, True),
+        detail=_detail(request, kind),
         exact=_or(request.exact, False),
         inverts_mask=rule.inverts_mask,
         seed=seed,
@@ -208,6 +212,15 @@ def resolve(
 
 def _or(value: Any, default: Any) -> Any:
     return default if value is None else value
+
+
+def _detail(request: EditRequest, kind: EngineKind) -> DetailRule | None:
+    """None wherever no detail is added: pixel engines paint at full size, and dialects follow tools that add none."""
+    if kind == "pixel" or request.detail is False:
+        return None
+    if request.detail:
+        return "full"
+    return request.rule.detail if _or(request.dialect, "native") == "native" else None
 
 
 def _prompts(request: EditRequest, engine: str) -> dict[str, Any]:

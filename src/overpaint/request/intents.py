@@ -16,6 +16,9 @@ Where the numbers come from:
 * **Context.** Full-strength edits look at wide surroundings, partial ones hold on to what they have and see less
   (canvas and masks 1.3); a new background sees the whole picture.
 * **Alpha.** An edit of what is there keeps its alpha; one that puts something where nothing was makes it opaque.
+* **Detail.** What continues the surroundings gets their detail wherever a learned engine painted below the picture's
+  size (`full`); what is put in place of something may be of its own make, and gets it only where it plainly looks like
+  the surroundings (`careful`).
 * **Prompt.** `background`: an empty prompt becomes a phrase for scenery (canvas and masks 1.1: "background scenery").
 
 What every intent has in common, AUTOMATIC1111's and the tutorials' usual: guidance 7.5, and 25 steps, which DPM++ 2M
@@ -39,6 +42,7 @@ EdgeRule = Literal["scaled", "tight", "none"]
 ContextRule = Literal["near", "wide", "whole"]
 AlphaRule = Literal["keep", "cover"]
 PromptRule = Literal["required", "optional", "background"]
+DetailRule = Literal["full", "careful"]
 
 BACKGROUND_PROMPT = "background scenery"
 """What a learned engine is told to paint where something is removed and no prompt says what to put there."""
@@ -56,6 +60,8 @@ class IntentRule:
         edge: How grow and feather follow: "scaled" to the region, "tight" to keep a contour, "none".
         context: How much of the surroundings an engine sees: "near", "wide", "whole" picture.
         alpha: "keep" the picture's alpha, or "cover": max(alpha, composite mask).
+        detail: How good a match the surroundings' detail needs where a learned engine painted below the picture's size:
+            "full" takes likely ones, "careful" those alone that are beyond doubt.
         prompt: "required" by learned engines; "optional"; "background": when empty, a phrase for scenery.
         inverts_mask: The mask marks what stays (the subject), and the rest is repainted.
         grows_canvas: The picture grows by the request's margins, and what is new is painted.
@@ -69,6 +75,7 @@ class IntentRule:
     edge: EdgeRule
     context: ContextRule
     alpha: AlphaRule
+    detail: DetailRule
     prompt: PromptRule
     inverts_mask: bool = False
     grows_canvas: bool = False
@@ -77,15 +84,15 @@ class IntentRule:
 
 # fmt: off
 _TABLE = (
-    #          name          title                                    strength  content  edge  context  alpha  prompt
-    IntentRule("remove",     "take something out of the picture",         1.0,  "exemplar",       "scaled", "wide",  "keep",  "background", prefers="pixel"),  # noqa: E501
-    IntentRule("replace",    "put something else in an object's place",   0.85, "original",       "scaled", "wide",  "keep",  "required"),  # noqa: E501
-    IntentRule("recolor",    "give an object another colour",             0.6,  "original",       "tight",  "near",  "keep",  "required"),  # noqa: E501
-    IntentRule("background", "give a subject another background",         0.9,  "original",       "tight",  "whole", "cover", "required", inverts_mask=True),  # noqa: E501
-    IntentRule("refine",     "bring out texture and detail",              0.4,  "original",       "scaled", "near",  "keep",  "optional"),  # noqa: E501
-    IntentRule("add",        "put something new into the picture",        1.0,  "latent_nothing", "scaled", "wide",  "cover", "required"),  # noqa: E501
-    IntentRule("expand",     "go on beyond the picture's borders",        1.0,  "fill",           "scaled", "wide",  "cover", "optional", grows_canvas=True, prefers="pixel"),  # noqa: E501
-    IntentRule("custom",     "as the settings say",                       0.75, "original",       "scaled", "wide",  "keep",  "optional"),  # noqa: E501
+    #          name          title                                    strength  content  edge  context  alpha  detail  prompt  # noqa: E501
+    IntentRule("remove",     "take something out of the picture",         1.0,  "exemplar",       "scaled", "wide",  "keep",  "full",    "background", prefers="pixel"),  # noqa: E501
+    IntentRule("replace",    "put something else in an object's place",   0.85, "original",       "scaled", "wide",  "keep",  "careful", "required"),  # noqa: E501
+    IntentRule("recolor",    "give an object another colour",             0.6,  "original",       "tight",  "near",  "keep",  "careful", "required"),  # noqa: E501
+    IntentRule("background", "give a subject another background",         0.9,  "original",       "tight",  "whole", "cover", "full",    "required", inverts_mask=True),  # noqa: E501
+    IntentRule("refine",     "bring out texture and detail",              0.4,  "original",       "scaled", "near",  "keep",  "careful", "optional"),  # noqa: E501
+    IntentRule("add",        "put something new into the picture",        1.0,  "latent_nothing", "scaled", "wide",  "cover", "careful", "required"),  # noqa: E501
+    IntentRule("expand",     "go on beyond the picture's borders",        1.0,  "fill",           "scaled", "wide",  "cover", "full",    "optional", grows_canvas=True, prefers="pixel"),  # noqa: E501
+    IntentRule("custom",     "as the settings say",                       0.75, "original",       "scaled", "wide",  "keep",  "careful", "optional"),  # noqa: E501
 )
 # fmt: on
 

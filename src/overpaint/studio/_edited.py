@@ -52,6 +52,7 @@ class PaintedRegion:
         patch: (h, w, C) float32 over `box`, the painted pixels in units of the picture's samples, unblended.
         weight: (h, w) float32 over `box`, the composite mask.
         shift: Mean colour correction by channel, on the scale 0 to 1.
+        detail: How far the detail added to it could be trusted, 0 (none was added) to 1.
     """
 
     box: Box
@@ -63,6 +64,7 @@ class PaintedRegion:
     patch: NDArray[np.float32]
     weight: NDArray[np.float32]
     shift: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    detail: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +209,7 @@ class Edited:
                     grow=region.edge.grow,
                     feather=region.edge.feather,
                     seed=region.seed,
+                    detail=round(region.detail, 3),
                 )
                 for region in self.regions
             ),

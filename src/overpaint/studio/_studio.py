@@ -193,7 +193,7 @@ class Studio:
             Cancelled: The monitor was told to stop.
         """
         prepared = self.prepare(picture, request, mask=mask, sketch=sketch, inputs=inputs, **settings)
-        return finish(prepared, self.paint(prepared, monitor))
+        return finish(prepared, self.paint(prepared, monitor), monitor)
 
     def resolved(self, request: EditRequest, *, seed: int) -> ResolvedRequest:
         """The request with every default filled in, before any picture is opened: what a plan needs to know.

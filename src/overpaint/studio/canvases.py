@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from overpaint.frame import Region
 from overpaint.geometry import Box
 from overpaint.picture import Picture, Samples
 from overpaint.picture.colour import Bridge, bridge_for
+from overpaint.request import DetailRule
 
 from .stage import Stage, edge_extended
 
@@ -33,6 +34,7 @@ class Sheet:
         clean: (h, w, 3) float32, the crop in the engine's colours, without the sketch.
         shown: The same with the sketch: the canvas before it was brought to working size.
         canvas: What the engine gets.
+        real: (h, w) bool, the crop's pixels that show the real picture; None where all do.
     """
 
     region: Region
@@ -41,9 +43,26 @@ class Sheet:
     clean: NDArray[np.float32]
     shown: NDArray[np.float32]
     canvas: Canvas
+    real: NDArray[np.bool_] | None
 
-    def patch(self, painted: Painted, *, colour_match: bool, seam: bool) -> tuple[NDArray[np.float32], Correction]:
-        """What to paste over `region.box`, (h, w, C) float32 in units of the picture's samples, after correction."""
+    def patch(
+        self,
+        painted: Painted,
+        *,
+        colour_match: bool,
+        seam: bool,
+        detail: DetailRule | None = None,
+        check: Callable[[], None] = lambda: None,
+    ) -> Patch:
+        """What to paste over `region.box`, after correction and with detail.
+
+        Args:
+            painted: What the engine gave.
+            colour_match: Whether colours are matched to known pixels.
+            seam: Whether steps at the hole's edge are corrected.
+            detail: How good a match the surroundings' detail needs to be added; None: none is added.
+            check: Called often; may raise to stop.
+        """
         corrected = correct(
             painted.pixels,
             painted.evidence,
@@ -53,13 +72,72 @@ class Sheet:
             colour_match=colour_match,
             seam=seam,
         )
+        share = 0.0
         if np.array_equal(corrected.pixels, self.canvas.pixels):
             over_box = self.shown  # nothing was painted (strength 0, say): resizing there and back would soften it
         else:
-            over_box = self.region.frame.from_working(np.ascontiguousarray(corrected.pixels, dtype=np.float32))
+            over_box = self._enlarged(corrected.pixels)
+            if detail is not None:
+                over_box, share = self._detailed(over_box, painted, corrected, detail, check)
         within = self.region.within.slices
         back = self.bridge.back(self.crop[within], self.clean[within], over_box[within])
-        return np.asarray(back, dtype=np.float32), corrected
+        return Patch(np.asarray(back, dtype=np.float32), corrected.shift, share)
+
+    def _enlarged(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        return self.region.frame.from_working(np.ascontiguousarray(pixels, dtype=np.float32))
+
+    def _detailed(
+        self,
+        over_box: NDArray[np.float32],
+        painted: Painted,
+        corrected: Correction,
+        rule: DetailRule,
+        check: Callable[[], None],
+    ) -> tuple[NDArray[np.float32], float]:
+        """The patch over the frame with the surroundings' detail, and how far that could be trusted."""
+        from overpaint.finish.detail import CAREFUL, FULL, LEAST, detailed  # needs OpenCV
+
+        frame, within = self.region.frame, self.region.within.slices
+        if frame.scale * LEAST > 1:
+            return over_box, 0.0
+        if painted.evidence is None:
+            soft = self.canvas.pixels
+        else:
+            # What was corrected in the patch was corrected in the estimate that it is compared with.
+            soft = painted.evidence + (corrected.pixels - painted.pixels)
+        target = np.zeros(over_box.shape[:2], bool)
+        target[within] = self.region.masks.composite > 0
+        known = ~target
+        known[within] &= self.region.masks.denoise <= 0
+        if self.real is not None:
+            known &= self.real
+        found = detailed(
+            over_box,
+            self.clean,
+            self._enlarged(soft),
+            known,
+            target,
+            enlarged=1 / frame.scale,
+            limits=FULL if rule == "full" else CAREFUL,
+            seed=self.canvas.seed,
+            check=check,
+        )
+        return found.pixels, found.share
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Patch:
+    """What an engine's canvas came to.
+
+    Attributes:
+        pixels: (h, w, C) float32 over the region's box, in units of the picture's samples.
+        shift: The mean colour correction by channel, on the scale 0 to 1.
+        detail: How far the detail added to it could be trusted, 0 (none was added) to 1.
+    """
+
+    pixels: NDArray[np.float32]
+    shift: tuple[float, float, float]
+    detail: float
 
 
 def sheet(
@@ -83,15 +161,16 @@ def sheet(
     shown = clean if sketch is None else _over(frame.cut(sketch, "zero"), clean)
     pixels = np.clip(frame.to_working(shown), 0, 1)
     mask = np.clip(frame.to_working(region.denoise, smooth=False), 0, 1)
+    real = _real(stage, region, hidden)
     canvas = Canvas(
         pixels=np.ascontiguousarray(pixels, dtype=np.float32),
         mask=np.ascontiguousarray(mask, dtype=np.float32),
         seed=seed,
-        usable=_usable(stage, region, hidden),
+        usable=None if real is None else frame.to_working(real.astype(np.float32), smooth=False) > 0.999,
         settings=settings,
         options=options,
     )
-    return Sheet(region, bridge, crop, clean, shown, canvas)
+    return Sheet(region, bridge, crop, clean, shown, canvas, real)
 
 
 def _hidden(picture: Picture, region: Region) -> NDArray[np.bool_] | None:
@@ -102,17 +181,17 @@ def _hidden(picture: Picture, region: Region) -> NDArray[np.bool_] | None:
     return hidden if hidden.any() else None
 
 
-def _usable(stage: Stage, region: Region, hidden: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
-    """(h, w) bool at working size: pixels that show the real picture; None where all do."""
+def _real(stage: Stage, region: Region, hidden: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
+    """(h, w) bool over the frame's box: pixels that show the real picture; None where all do."""
     frame = region.frame
-    real = frame.box.intersect(stage.original)
-    if hidden is None and real == frame.box:
+    inside = frame.box.intersect(stage.original)
+    if hidden is None and inside == frame.box:
         return None
-    usable = np.zeros(frame.box.size.shape, np.float32)
-    usable[Box(*real).shift(-frame.box.left, -frame.box.top).slices] = 1
+    real = np.zeros(frame.box.size.shape, bool)
+    real[Box(*inside).shift(-frame.box.left, -frame.box.top).slices] = True
     if hidden is not None:
-        usable[hidden] = 0
-    return frame.to_working(usable, smooth=False) > 0.999
+        real[hidden] = False
+    return real
 
 
 def _over(sketch: Sketch, canvas: NDArray[np.float32]) -> NDArray[np.float32]:

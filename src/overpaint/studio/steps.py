@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from overpaint.composite import paste, paste_alpha
-from overpaint.engines import EngineCard, Painted
+from overpaint.engines import EngineCard, Monitor, Painted
 from overpaint.frame import Framing, Region, plan, reach_of
 from overpaint.mask import Mask
 from overpaint.picture import Picture
@@ -96,11 +96,15 @@ def sheets_of(
     )
 
 
-def finish(prepared: Prepared, brushwork: PaintedSheets) -> Edited:
-    """What was painted, corrected and pasted into the scene, and what can be said of it."""
+def finish(prepared: Prepared, brushwork: PaintedSheets, monitor: Monitor | None = None) -> Edited:
+    """What was painted, corrected and pasted into the scene, and what can be said of it.
+
+    Raises:
+        Cancelled: The monitor was told to stop.
+    """
     clock = Clock()
     scene, request = prepared.scene, prepared.request
-    result, regions = _assemble(scene, prepared.sheets, brushwork.painted, prepared.resolved)
+    result, regions = _assemble(scene, prepared.sheets, brushwork.painted, prepared.resolved, monitor or Monitor())
     clock.lap("finish")
     reach = max(_reach(one.region, scene.mask) for one in prepared.sheets)
     clock.lap("measure")
@@ -143,7 +147,11 @@ def _plan(scene: Stage, request: EditRequest, resolved: ResolvedRequest, card: E
 
 
 def _assemble(
-    scene: Stage, sheets: tuple[Sheet, ...], painted: tuple[Painted, ...], resolved: ResolvedRequest
+    scene: Stage,
+    sheets: tuple[Sheet, ...],
+    painted: tuple[Painted, ...],
+    resolved: ResolvedRequest,
+    monitor: Monitor,
 ) -> tuple[Picture, tuple[PaintedRegion, ...]]:
     """Paste every region into a copy of the stage."""
     samples = scene.picture.samples.copy()
@@ -151,8 +159,14 @@ def _assemble(
     done = []
     for one, result in zip(sheets, painted, strict=True):
         region = one.region
-        patch, corrected = one.patch(result, colour_match=resolved.colour_match, seam=resolved.seam)
-        paste(samples, patch, region.masks.composite, region.box, scene.picture.alpha)
+        patch = one.patch(
+            result,
+            colour_match=resolved.colour_match,
+            seam=resolved.seam,
+            detail=resolved.detail,
+            check=monitor.check,
+        )
+        paste(samples, patch.pixels, region.masks.composite, region.box, scene.picture.alpha)
         if alpha is not None:
             paste_alpha(alpha, region.masks.composite, region.box, resolved.alpha)
         done.append(
@@ -163,9 +177,10 @@ def _assemble(
                 edge=region.edge,
                 parts=region.parts,
                 seed=one.canvas.seed,
-                patch=patch,
+                patch=patch.pixels,
                 weight=region.masks.composite,
-                shift=corrected.shift,
+                shift=patch.shift,
+                detail=patch.detail,
             )
         )
     return scene.picture.with_pixels(samples, alpha), tuple(done)

@@ -1,0 +1,268 @@
+"""Detail beyond an engine's own size: structure from the engine, fine detail from the photo itself.
+
+A frame that is larger than an engine takes is reduced before it is painted and enlarged afterwards, so that the patch
+is softer than the picture around it. The known part of the frame shows what such a reduction takes away: reduced and
+enlarged again it looks as the patch does, and the difference to the picture is the detail that belongs to that look.
+Octave by octave, from the engine's size up to the picture's, each place of the patch takes the detail of the place that
+looks most like it (`analogy`), as far as it does look like it. Nothing is known of what the patch shows: what has a
+colour or a look of its own, such as a flat object in a meadow, finds no match and stays as it is.
+
+An engine that shows its own estimate of the known pixels (`Painted.evidence`) may be softer than a reduction: an
+autoencoder loses texture. Then its estimate is the soft version, and the analogy makes up for that loss too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from overpaint.exemplar.blas import one_thread
+from overpaint.exemplar.features import Flags, Floats
+from overpaint.exemplar.holes import bounds
+from overpaint.geometry import Box
+
+from .analogy import STEP, Limits, Octave, Recipe, analogy
+
+LEAST = 1.15
+"""A patch that was enlarged by less than this has lost next to nothing."""
+
+FULL = Limits(colour=(0.06, 0.14), look=(1.5, 3.0))
+"""For what is meant to look like its surroundings."""
+
+CAREFUL = Limits(colour=(0.03, 0.07), look=(0.3, 0.7))
+"""For what may be something of its own: only where the match is beyond doubt."""
+
+ASTRAY = np.float32(0.08)
+"""Where an engine's estimate differs by more from the picture, on the mean over an engine's pixels, it is not used."""
+
+SURROUNDINGS = (96, 256)
+"""Pixels around the target that detail is taken from: 0.3 times its mean side, within these."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detail:
+    """What was added.
+
+    Attributes:
+        pixels: (h, w, 3) float32: the patch with its detail; equal to what came in wherever none was added.
+        share: Over the target, 0 to 1: how far the matches could be trusted.
+    """
+
+    pixels: Floats
+    share: float
+
+
+def detailed(
+    patch: Floats,
+    picture: Floats,
+    soft: Floats,
+    known: Flags,
+    target: Flags,
+    *,
+    enlarged: float,
+    limits: Limits = FULL,
+    seed: int = 0,
+    recipe: Recipe | None = None,
+    check: Callable[[], None] = lambda: None,
+) -> Detail:
+    """The patch with detail of the known picture.
+
+    Args:
+        patch: (h, w, 3) float32 over the frame, enlarged from the engine's size.
+        picture: (h, w, 3) float32, the frame's pixels before.
+        soft: (h, w, 3) float32, the picture as the engine would give it back, enlarged in the same way as the patch.
+        known: (h, w) bool: pixels that show the picture and may be copied from; apart from `target`.
+        target: (h, w) bool: where detail is wanted.
+        enlarged: How many pixels of the picture lie along one of the engine's.
+        limits: How good a match must be.
+        seed: Ties between equally good matches are broken by it; the same seed gives the same pixels.
+        recipe: How.
+        check: Called often; may raise to stop.
+    """
+    recipe = recipe or Recipe()
+    box = bounds(target)
+    if enlarged < LEAST or box.empty:
+        return Detail(patch, 0.0)
+    # The first step bridges two to four times, where the soft picture has no detail finer than a patch's samples.
+    octaves = max(0, math.floor(math.log2(enlarged / 2)))
+    window = _window(box, target.shape, octaves, recipe)
+    scene = _Scene.of(patch, picture, soft, known, target, window, octaves, enlarged)
+    with one_thread():
+        found = _climbed(scene, octaves, recipe, limits, np.random.default_rng(seed), check)
+    if found is None:
+        return Detail(patch, 0.0)
+    change, share = found
+    return Detail(_added(patch, change, window), share)
+
+
+def _window(box: Box, shape: tuple[int, ...], octaves: int, recipe: Recipe) -> Box:
+    """The target with its surroundings, in whole cells of the coarsest grid. It may stick out of the frame."""
+    cell = 1 << octaves
+    low, high = SURROUNDINGS
+    around = round(min(max(0.15 * (box.width + box.height), low), high))
+    rim = (recipe.reach + 2 * STEP) * cell
+    outer = box.pad(around).intersect(Box(0, 0, shape[1], shape[0])).union(box.pad(rim))
+    width, height = (-(-side // cell) * cell for side in outer.size)
+    return Box(outer.left, outer.top, outer.left + width, outer.top + height)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Scene:
+    """The window at every scale, the picture's own first.
+
+    Attributes:
+        picture, patch: What `detailed` was given, at each scale.
+        soft: The soft picture at the coarsest scale, the only one that it is looked at.
+        sure: (h, w) bool at the coarsest scale: known pixels whose soft version holds nothing of unknown ones.
+        known, target: (h, w) bool at each scale: cells that are wholly known, that hold some of the target.
+    """
+
+    picture: tuple[Floats, ...]
+    patch: tuple[Floats, ...]
+    soft: Floats
+    sure: Flags
+    known: tuple[Flags, ...]
+    target: tuple[Flags, ...]
+
+    @classmethod
+    def of(
+        cls,
+        patch: Floats,
+        picture: Floats,
+        soft: Floats,
+        known: Flags,
+        target: Flags,
+        window: Box,
+        octaves: int,
+        enlarged: float,
+    ) -> _Scene:
+        pictures, patches = [_cut(picture, window)], [_cut(patch, window)]
+        knowns, targets = [_cut(known, window)], [_cut(target, window)]
+        # An engine's pixel is a mean over half of one to each side, and cubic interpolation looks at two more.
+        side = 2 * math.ceil(2.5 * enlarged) + 1
+        sure = _eroded(knowns[0], side)
+        softest = _cut(soft, window)
+        for _ in range(octaves):
+            pictures.append(_halved(pictures[-1]))
+            patches.append(_halved(patches[-1]))
+            softest = _halved(softest)
+            knowns.append(_quarters(knowns[-1], np.logical_and))
+            targets.append(_quarters(targets[-1], np.logical_or))
+            sure = _quarters(sure, np.logical_and)
+        # An estimate may show things that are not there; they are no softer version of what is.
+        around = 2 * math.ceil(1.5 * enlarged / (1 << octaves)) + 1
+        wrong = cv2.blur(softest - pictures[-1], (around, around))
+        sure = sure & (np.abs(wrong).max(axis=2) < ASTRAY)
+        return cls(tuple(pictures), tuple(patches), softest, sure, tuple(knowns), tuple(targets))
+
+
+def _climbed(
+    scene: _Scene,
+    octaves: int,
+    recipe: Recipe,
+    limits: Limits,
+    rng: np.random.Generator,
+    check: Callable[[], None],
+) -> tuple[Floats, float] | None:
+    """What is added over the window, (h, w, 3) float32, and how far its matches are trusted; None for nothing."""
+    detail = trust = None
+    for level in range(octaves, -1, -1):
+        picture, asked = scene.picture[level], scene.patch[level]
+        known = scene.known[level]
+        if detail is None:
+            soft, known = scene.soft, scene.sure
+        else:
+            soft, detail = _softened(picture), _doubled(detail)
+            known = _eroded(known, len(_line()))  # so far does softening look
+            asked = asked + detail
+        octave = Octave(soft, picture - soft, known, asked, scene.target[level])
+        found = analogy(octave, recipe, limits, rng, check)
+        if found is None:
+            return None
+        # What was not trusted at a coarser scale is not given finer detail either.
+        trust = found.trust if trust is None else np.minimum(found.trust, _doubled(trust))
+        fine = found.fine
+        fine *= cv2.merge([trust] * 3)
+        if detail is not None:
+            fine += detail
+        detail = fine
+    assert detail is not None
+    assert trust is not None
+    target = scene.target[0]
+    detail[~target] = 0
+    return detail, float(trust[target].mean())
+
+
+def _added(patch: Floats, change: Floats, window: Box) -> Floats:
+    """The patch with what is added over the window; pixels to which nothing is added keep their value, bit for bit."""
+    inner = window.intersect(Box(0, 0, patch.shape[1], patch.shape[0]))
+    change = change[inner.shift(-window.left, -window.top).slices]
+    result = patch.copy()
+    part = result[inner.slices]
+    sharper = part + change
+    np.clip(sharper, 0, 1, out=sharper)
+    np.copyto(part, sharper, where=change != 0)
+    return result
+
+
+def _cut(image: NDArray[Any], window: Box) -> NDArray[Any]:
+    """The window's pixels: beyond the frame its edge is repeated, and flags are False. A view where it can be."""
+    inner = window.intersect(Box(0, 0, image.shape[1], image.shape[0]))
+    left, top, right, bottom = window.overhang(inner)
+    part = image[inner.slices]
+    if inner == window:
+        return part
+    if part.dtype == bool:
+        return np.pad(part, ((top, bottom), (left, right)))
+    return np.asarray(cv2.copyMakeBorder(part, top, bottom, left, right, cv2.BORDER_REPLICATE), dtype=part.dtype)
+
+
+def _halved(image: Floats) -> Floats:
+    half = (image.shape[1] // 2, image.shape[0] // 2)
+    return np.asarray(cv2.resize(image, half, interpolation=cv2.INTER_AREA), dtype=np.float32)
+
+
+def _doubled(image: Floats) -> Floats:
+    """Colours by cubic interpolation; shares by a linear one, which stays in range."""
+    method = cv2.INTER_CUBIC if image.ndim == 3 else cv2.INTER_LINEAR
+    twice = (2 * image.shape[1], 2 * image.shape[0])
+    return np.asarray(cv2.resize(image, twice, interpolation=method), dtype=np.float32)
+
+
+def _quarters(flags: Flags, join: np.ufunc) -> Flags:
+    """Of each 2 x 2 pixels, joined by a logical operation."""
+    rows = join(flags[0::2], flags[1::2])
+    joined: Flags = join(rows[:, 0::2], rows[:, 1::2])
+    return joined
+
+
+def _eroded(flags: Flags, side: int) -> Flags:
+    """Pixels around which all within a square are True; what lies beyond the window does not matter."""
+    square = np.ones((side, side), np.uint8)
+    kept: Flags = cv2.erode(flags.astype(np.uint8), square, borderType=cv2.BORDER_CONSTANT, borderValue=1) > 0
+    return kept
+
+
+def _softened(image: Floats) -> Floats:
+    """What halving and doubling leave of an image, wherever its cells begin."""
+    line = _line()
+    return np.asarray(cv2.sepFilter2D(image, -1, line, line, borderType=cv2.BORDER_REPLICATE), dtype=np.float32)
+
+
+@cache
+def _line() -> Floats:
+    """(9,) the mean response of `_doubled` after `_halved` to a line of one pixel, over both places in a cell."""
+    total = np.zeros(9, np.float32)
+    for place in (16, 17):
+        image = np.zeros((16, 32, 3), np.float32)
+        image[:, place] = 1
+        total += _doubled(_halved(image))[8, place - 4 : place + 5, 0]
+    total /= total.sum()
+    return total
