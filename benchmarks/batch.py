@@ -1,0 +1,314 @@
+"""What a batch costs beyond its engine: against a plain loop over the same engine, and IOPaint's own batch.
+
+    python -m benchmarks.batch
+    python -m benchmarks.batch --count 60 --engines stand-in --iopaint ~/iopaint-venv/bin/iopaint
+
+300 edits of 1024x768 JPEG photos, each with a mask of its own. The stand-in engine takes a known time for each and
+leaves the processor alone, as a GPU would. Per engine two ways do the same edits, one after the other:
+
+- plain: `for ...: studio.edit(...).save(...)`, nothing kept of how it went;
+- batch: `overpaint.batch.run`, with ledger, audit log, the written file read again, thumbnails and the report.
+
+`busy` is the engine's share of the time from its first canvas to its last; `overhead` is the whole run's time, less
+what the engine took in the plain loop, by edit: reading, writing, the report and whatever slows the engine down.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import page, report
+from benchmarks.classifier import SHARED
+from overpaint import Mask, Studio
+from overpaint.batch import Home, Options, Reader, Rules, Shared, read_folders, run
+from overpaint.engines import Canvas, EngineCard, Monitor, Painted, ThreadedEngine
+from overpaint.engines.exemplar import Exemplar
+
+OUT = Path("bench-out") / "batch"
+SIZE = (1024, 768)
+HEADINGS = ("engine", "way", "seconds", "edits/s", "engine s/edit", "busy", "overhead ms", "times plain")
+
+
+@dataclass(slots=True)
+class Clock:
+    """When an engine was at work: spans of time, one for each canvas."""
+
+    spans: list[tuple[float, float]] = field(default_factory=list)
+
+    @property
+    def worked(self) -> float:
+        """Seconds at work."""
+        return sum(end - start for start, end in self.spans)
+
+    @property
+    def busy(self) -> float:
+        """Share of the time from the first canvas to the last, 0 to 1."""
+        return self.worked / (self.spans[-1][1] - self.spans[0][0]) if self.spans else 0.0
+
+
+class TimedExemplar(Exemplar):
+    """The exemplar engine with a clock."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def paint_one(self, canvas: Canvas, monitor: Monitor) -> Painted:
+        """As it does, timed."""
+        began = time.perf_counter()
+        painted = super().paint_one(canvas, monitor)
+        self._clock.spans.append((began, time.perf_counter()))
+        return painted
+
+
+class StandIn(ThreadedEngine):
+    """Takes a known time for each canvas and paints grey; the processor is free meanwhile, as with a GPU."""
+
+    card = EngineCard(name="stand-in", title="takes a known time")
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        super().__init__()
+        self._clock = clock
+        self._seconds = seconds
+
+    def paint_one(self, canvas: Canvas, monitor: Monitor) -> Painted:
+        """Wait, and paint grey."""
+        began = time.perf_counter()
+        monitor.progress(0, 1)
+        time.sleep(self._seconds)
+        painted = Painted(np.full_like(canvas.pixels, 0.5))
+        self._clock.spans.append((began, time.perf_counter()))
+        return painted
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How one way did.
+
+    Attributes:
+        engine, way: Which.
+        count: Edits.
+        seconds: From beginning to end.
+        engine_seconds: That the engine was at work, in all; None where that can't be seen.
+        busy: The engine's share, 0 to 1; likewise.
+        overhead: Milliseconds an edit beyond the engine's in the plain loop; likewise.
+    """
+
+    engine: str
+    way: str
+    count: int
+    seconds: float
+    engine_seconds: float | None = None
+    busy: float | None = None
+    overhead: float | None = None
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """0 when all was measured, 2 when nothing could be begun."""
+    wanted = parser().parse_args(argv)
+    console = report.console()
+    photos = sorted((wanted.shared / "photos" / "eval" / "images").glob("*.jpg"))
+    if not photos:
+        print(f"benchmarks.batch: no photos in {wanted.shared / 'photos' / 'eval'}", file=sys.stderr)
+        return 2
+    if wanted.page is not None:
+        page.marks(wanted.page, "batch")
+    engines: Mapping[str, Callable[[Clock], ThreadedEngine]] = {
+        "exemplar": TimedExemplar,
+        "stand-in": partial(StandIn, seconds=wanted.cost),
+    }
+    results: list[Result] = []
+    with tempfile.TemporaryDirectory(prefix="overpaint-bench-") as folder:
+        work = Path(folder)
+        with console.status("making photos and masks"):
+            images, masks = make(photos, work, wanted.count)
+        for name in wanted.engines.split(","):
+            with console.status(f"{name}: plain"):
+                plain = by_loop(name, engines[name], images, masks, work / f"plain-{name}")
+            with console.status(f"{name}: batch"):
+                batch = by_batch(name, engines[name], images, masks, work / f"batch-{name}", plain, wanted.ahead)
+            results += [plain, batch]
+        if wanted.iopaint is not None:
+            with console.status("IOPaint and overpaint, as commands"):
+                results += as_commands(wanted.iopaint, images, masks, work)
+    console.print(_table(results, console))
+    text = _write(wanted.out, results, wanted)
+    if wanted.page is not None:
+        page.put(wanted.page, "batch", f"{page.measured(report.machine(), _command(wanted))}\n\n{text}")
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(prog="python -m benchmarks.batch", description=(__doc__ or "").split("\n")[0])
+    add = made.add_argument
+    add("--count", type=int, default=300, help="edits (default: 300)")
+    add("--engines", default="exemplar,stand-in", help="by name, separated by commas: exemplar,stand-in")
+    add("--cost", type=float, default=0.1, metavar="S", help="seconds that the stand-in takes (default: 0.1)")
+    add("--ahead", type=int, default=6, metavar="N", help="rows on their way at once (default: 6)")
+    add("--iopaint", type=Path, metavar="FILE", help="IOPaint's command, to be compared with its model cv2")
+    add("--out", type=Path, default=OUT, help=f"where results go (default: {OUT})")
+    add("--shared", type=Path, default=SHARED, help="the folder with photos/eval")
+    add("--page", type=Path, metavar="FILE", help="put the table into this page (docs/benchmarks.md)")
+    return made
+
+
+def make(photos: Sequence[Path], work: Path, count: int) -> tuple[Path, Path]:
+    """So many 1024x768 photos, and a mask for each: an ellipse of 2 to 4 % of the picture at a place of its own."""
+    images, masks = work / "images", work / "masks"
+    for folder in (images, masks):
+        folder.mkdir()
+    rng = np.random.default_rng(8)
+    for n in range(count):
+        with Image.open(photos[n % len(photos)]) as photo:
+            image = photo.convert("RGB").resize(SIZE, Image.Resampling.LANCZOS)
+        if n >= len(photos):  # the same photo again, the other way round: no two files are equal
+            image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT).rotate(2 * (n // len(photos)), expand=False)
+        image.save(images / f"{n:04}.jpg", quality=92, subsampling=0)
+        share = rng.uniform(0.02, 0.04)
+        half = 0.5 * np.sqrt(share * 4 / np.pi) * np.asarray(SIZE)
+        x, y = (rng.uniform(half[k] + 4, SIZE[k] - half[k] - 4) for k in (0, 1))
+        mask = Image.new("L", SIZE)
+        ImageDraw.Draw(mask).ellipse((x - half[0], y - half[1], x + half[0], y + half[1]), fill=255)
+        mask.save(masks / f"{n:04}.png")
+    return images, masks
+
+
+def by_loop(name: str, engine: Callable[[Clock], ThreadedEngine], images: Path, masks: Path, out: Path) -> Result:
+    """One edit after the other, as a script would do it."""
+    out.mkdir()
+    clock = Clock()
+    with Studio() as studio:
+        studio.add_engine(engine(clock))
+        began = time.perf_counter()
+        for number, image in enumerate(sorted(images.iterdir())):
+            mask = Mask.from_file(masks / f"{image.stem}.png")
+            edited = studio.edit(image, mask=mask, intent="remove", engine=name, exact=True, seed=number)
+            edited.save(out / image.name)
+        seconds = time.perf_counter() - began
+    return _result(name, "plain loop", seconds, clock, clock.worked)
+
+
+def by_batch(
+    name: str,
+    engine: Callable[[Clock], ThreadedEngine],
+    images: Path,
+    masks: Path,
+    out: Path,
+    plain: Result,
+    ahead: int,
+) -> Result:
+    """The same edits as a batch with all that belongs to one."""
+    clock = Clock()
+    with Studio() as studio:
+        studio.add_engine(engine(clock))
+        began = time.perf_counter()
+        reader = Reader(Shared(settings={"intent": "remove", "engine": name, "exact": True}))
+        rows = [reader.read(found) for found in read_folders(images, masks)]
+        options = Options(Home.at(out), Rules(out=out, base=images), audit=out / "audit.jsonl", ahead=ahead)
+        ended = run(rows, options, studio)
+        seconds = time.perf_counter() - began
+    if ended.done != len(rows):
+        raise RuntimeError(f"{ended.failed} of {len(rows)} rows failed")
+    return _result(name, "batch", seconds, clock, plain.engine_seconds or 0.0)
+
+
+def _result(name: str, way: str, seconds: float, clock: Clock, alone: float) -> Result:
+    count = len(clock.spans)
+    return Result(name, way, count, seconds, clock.worked, clock.busy, 1e3 * (seconds - alone) / count)
+
+
+def as_commands(iopaint: Path, images: Path, masks: Path, work: Path) -> list[Result]:
+    """IOPaint's `run` with its model cv2 (OpenCV's inpaint), and ours with the same; start-up included."""
+    count = len(list(images.iterdir()))
+    theirs, ours = work / "iopaint", work / "overpaint"
+    theirs.mkdir()
+    words: Mapping[str, list[str]] = {
+        "iopaint run": [
+            str(iopaint), "run", "--model=cv2", "--device=cpu",
+            f"--image={images}", f"--mask={masks}", f"--output={theirs}",
+        ],
+        "overpaint batch": [
+            sys.executable, "-m", "overpaint", "batch", "--images", str(images), "--masks", str(masks),
+            "-o", str(ours), "--engine", "telea", "--quiet",
+        ],
+    }  # fmt: skip
+    found = []
+    for way, command in words.items():
+        began = time.perf_counter()
+        done = subprocess.run(command, capture_output=True, text=True, env={**os.environ})
+        seconds = time.perf_counter() - began
+        if done.returncode:
+            raise RuntimeError(f"{way} failed: {done.stderr[-500:]}")
+        found.append(Result("cv2", way, count, seconds))
+    written = len([path for path in theirs.rglob("*") if path.is_file()])
+    if written < count:
+        raise RuntimeError(f"iopaint run wrote {written} of {count} files")
+    shutil.rmtree(theirs)
+    return found
+
+
+def _cells(result: Result, results: Sequence[Result]) -> list[str]:
+    first = next(other for other in results if other.engine == result.engine)
+    engine = "-" if result.engine_seconds is None else f"{result.engine_seconds / result.count:.3f}"
+    return [
+        result.engine,
+        result.way,
+        f"{result.seconds:.1f}",
+        f"{result.count / result.seconds:.2f}",
+        engine,
+        "-" if result.busy is None else f"{100 * result.busy:.1f} %",
+        "-" if result.overhead is None else f"{result.overhead:.1f}",
+        "" if result is first else f"{first.seconds / result.seconds:.2f}",
+    ]
+
+
+def _table(results: Sequence[Result], console: Console) -> Table:
+    table = Table(*HEADINGS, box=box.SIMPLE)
+    for result in results:
+        table.add_row(*_cells(result, results))
+    return table
+
+
+def _write(out: Path, results: Sequence[Result], wanted: argparse.Namespace) -> str:
+    """The results as JSON and as markdown; the latter is returned."""
+    out.mkdir(parents=True, exist_ok=True)
+    whole = {
+        "machine": report.machine(),
+        "command": _command(wanted),
+        "cost": wanted.cost,
+        "results": [asdict(result) for result in results],
+    }
+    (out / "results.json").write_text(json.dumps(whole, indent=2), "utf-8")
+    rows = [HEADINGS, ["---"] * len(HEADINGS), *(_cells(result, results) for result in results)]
+    text = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    (out / "table.md").write_text(text + "\n", "utf-8")
+    return text
+
+
+def _command(wanted: argparse.Namespace) -> str:
+    words = ["python -m benchmarks.batch"]
+    words += [f"--count {wanted.count}"] if wanted.count != 300 else []
+    words += ["--iopaint .../iopaint"] if wanted.iopaint is not None else []
+    return " ".join(words)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
