@@ -171,7 +171,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def make(photos: Sequence[Path], work: Path, count: int) -> tuple[Path, Path]:
-    """So many 1024x768 photos, and a mask for each: an ellipse of 2 to 4 % of the picture at a place of its own."""
+    """So many 1024x768 photos, and a mask for each: an ellipse of 0.5 to 1.5 % of the picture at a place of its own."""
     images, masks = work / "images", work / "masks"
     for folder in (images, masks):
         folder.mkdir()
@@ -182,7 +182,7 @@ def make(photos: Sequence[Path], work: Path, count: int) -> tuple[Path, Path]:
         if n >= len(photos):  # the same photo again, the other way round: no two files are equal
             image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT).rotate(2 * (n // len(photos)), expand=False)
         image.save(images / f"{n:04}.jpg", quality=92, subsampling=0)
-        share = rng.uniform(0.02, 0.04)
+        share = rng.uniform(0.005, 0.015)
         half = 0.5 * np.sqrt(share * 4 / np.pi) * np.asarray(SIZE)
         x, y = (rng.uniform(half[k] + 4, SIZE[k] - half[k] - 4) for k in (0, 1))
         mask = Image.new("L", SIZE)

@@ -1,0 +1,166 @@
+"""The report is a view of the ledger: every row is in it, nothing in a row can break it, and it needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import importlib
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from batches import BOX, Bench, photo, photos
+from overpaint.batch import look
+from overpaint.batch.report.table import COLUMNS
+from overpaint.engines import Painted
+from overpaint.ledger import Ledger
+from stand_ins import StandIn
+
+
+def parts(page: Path) -> dict[str, Any]:
+    """The values that the page's script begins with."""
+    text = page.read_text(encoding="utf-8")
+    found = re.search(r"<script>const ABOUT=(.*?);const ROWS=(.*?);const PICTURES=(.*?);\n", text, re.DOTALL)
+    assert found is not None
+    return dict(zip(("about", "rows", "pictures"), map(json.loads, found.groups()), strict=True))
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    photos(tmp_path, 3)
+    return Bench(tmp_path)
+
+
+def tables(**more: object) -> list[dict[str, object]]:
+    return [{"image": f"p{n:03}.png", "box": BOX, **more} for n in range(3)]
+
+
+def test_every_row_is_in_the_report_with_its_thumbnails_or_its_reason(bench):
+    ended = bench.run([*tables(), {"image": "gone.png", "box": BOX}], report=True)
+    found = parts(bench.out / "report.html")
+    assert [row["state"] for row in found["rows"]] == ["done"] * 3 + ["failed"]
+    assert "gone.png doesn't exist" in found["rows"][3]["reason"]
+    assert found["about"]["head"] == ended.head
+    for three in found["pictures"][:3]:
+        before, mask, after = map(base64.b64decode, three)
+        assert (before[:3], mask[:4], after[:3]) == (b"\xff\xd8\xff", b"\x89PNG", b"\xff\xd8\xff")
+        assert before != after
+    assert found["pictures"][3] == 0
+    row = found["rows"][0]
+    assert {"seam", "shift", "changed", "reach", "timings", "settings", "seed", "sha256"} <= row.keys()
+    assert row["timings"].keys() >= {"open", "prepare", "wait", "paint", "finish", "save"}
+
+
+def test_it_shows_what_earlier_runs_did_and_is_written_anew_when_something_was_done(bench):
+    bench.run(tables()[:2], report=True)
+    bench.run(tables(), report=True)
+    found = parts(bench.out / "report.html")
+    assert len(found["rows"]) == 3
+    assert all(found["pictures"])
+
+
+def test_the_table_has_the_same_rows(bench):
+    bench.run([*tables(prompt="=1+1"), "nonsense"], report=True)
+    with (bench.out / "report.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert tuple(rows[0]) == COLUMNS
+    assert [row["state"] for row in rows] == ["done"] * 3 + ["failed"]
+    assert rows[0]["prompt"] == "'=1+1", "a spreadsheet must not take a prompt for a formula"
+    assert rows[0]["width"] == "40"
+    assert rows[3]["reason"]
+
+
+class _Page(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.scripts = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.links += [value or "" for name, value in attrs if name in ("src", "href", "srcset")]
+        self.scripts += tag == "script"
+
+
+def test_nothing_in_a_row_ends_the_script_and_the_page_asks_for_nothing(bench):
+    nasty = "</script><script>alert(1)</script><!-- \u2028 ]]> ${1} `"
+    bench.run(tables(prompt=nasty)[:1], report=True)
+    page = bench.out / "report.html"
+    assert parts(page)["rows"][0]["prompt"] == nasty
+    parser = _Page()
+    parser.feed(page.read_text(encoding="utf-8"))
+    assert parser.scripts == 1
+    assert parser.links == []
+    assert "default-src 'none'" in page.read_text(encoding="utf-8")
+
+
+def test_a_page_for_many_rows_takes_small_thumbnails_and_says_what_it_leaves_out(bench, monkeypatch):
+    bench.run(tables(), report=True)
+    large = parts(bench.out / "report.html")["pictures"]
+    module = importlib.import_module("overpaint.batch.report.page")
+    monkeypatch.setattr(module, "LARGE_BUDGET", 10)
+    (bench.out / "report.html").unlink()
+    bench.run(tables(), report=True)
+    small = parts(bench.out / "report.html")["pictures"]
+    assert sum(map(len, small[0])) <= sum(map(len, large[0]))
+    monkeypatch.setattr(module, "BUDGET", sum(map(len, small[0])) * 3 // 2)
+    (bench.out / "report.html").unlink()
+    bench.run(tables(), report=True)
+    found = parts(bench.out / "report.html")
+    assert [bool(three) for three in found["pictures"]] == [True, False, False]
+    assert found["about"]["left_out"] == 2
+
+
+def test_thumbnails_show_the_place_of_the_edit_and_not_the_whole_of_a_large_picture(tmp_path):
+    bench = Bench(tmp_path)
+    photo(tmp_path / "large.png", size=(900, 600))
+    bench.run([{"image": "large.png", "box": "400,300,430,330"}], report=True)
+    three = parts(bench.out / "report.html")["pictures"][0]
+    import cv2
+
+    shape = cv2.imdecode(np.frombuffer(base64.b64decode(three[0]), np.uint8), cv2.IMREAD_COLOR).shape
+    assert shape == (78, 78, 3)
+
+
+def test_a_seam_is_scored_where_one_shows_and_not_in_texture():
+    rng = np.random.default_rng(1)
+    texture = rng.normal(128, 8, (80, 80)).astype(np.float32)
+    touched = np.zeros((80, 80), bool)
+    touched[20:60, 20:60] = True
+    assert 0.8 < look.seam_score(texture, touched) < 1.2
+    stepped = texture + np.float32(30) * touched
+    assert look.seam_score(stepped, touched) > look.SEAM_LIMIT
+    assert look.seam_score(np.full((80, 80), 9, np.float32), touched) == 1.0
+    assert look.seam_score(texture, np.ones((80, 80), bool)) == 1.0
+
+
+def test_what_a_lossy_format_changed_is_a_warning_that_was_measured_on_the_file(bench):
+    bench.run(tables(format="jpeg", quality=60), report=True)
+    found = parts(bench.out / "report.html")["rows"]
+    assert found[0]["changed"] > 0
+    assert any("beyond the reach changed" in text for text in found[0]["warnings"])
+
+
+def test_a_visible_edge_is_a_warning(tmp_path):
+    bench = Bench(tmp_path, engine=lambda: StandIn(lambda canvas, _: Painted(np.zeros_like(canvas.pixels))))
+    from PIL import Image
+
+    Image.new("RGB", (60, 60), (200, 200, 200)).save(tmp_path / "flat.png")
+    bench.run([{"image": "flat.png", "box": "20,20,40,40", "grow": 0, "feather": 0}], report=True)
+    row = parts(bench.out / "report.html")["rows"][0]
+    assert row["seam"] > 20
+    assert row["warnings"][0].startswith("a seam shows")
+
+
+def test_a_ledger_without_thumbnails_still_has_a_report(bench):
+    bench.run(tables(), report=False)
+    bench.run(tables(), report=True)
+    found = parts(bench.out / "report.html")
+    assert len(found["rows"]) == 3
+    assert found["pictures"] == [0, 0, 0]
+    with Ledger(bench.out / ".overpaint" / "ledger.sqlite") as ledger:
+        assert ledger.counts()["done"] == 3
