@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -70,12 +71,21 @@ class Home:
         """
         from filelock import FileLock, Timeout
 
+        lock = FileLock(self.state / "lock", timeout=0)
+        note = self.state / "run.pid"
         try:
-            with FileLock(self.state / "lock", timeout=0):
-                (self.state / "run.pid").write_text(f"{os.getpid()}\n", encoding="ascii")
-                yield
+            lock.acquire()
+            note.write_text(f"{os.getpid()}\n", encoding="ascii")
         except Timeout:
             pid = ""
             with contextlib.suppress(OSError):
-                pid = f" (process {(self.state / 'run.pid').read_text(encoding='ascii').strip()})"
+                pid = f" (process {note.read_text(encoding='ascii').strip()})"
             raise LedgerError(f"another run is at work on {self.out}{pid}: wait for its end, or stop it") from None
+        except OSError as error:
+            lock.release()
+            reason = "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else error.strerror
+            raise OutputError(f"can't write to the folder {self.state}: {reason or error}") from error
+        try:
+            yield
+        finally:
+            lock.release()

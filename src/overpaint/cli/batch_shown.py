@@ -87,7 +87,7 @@ class Lines:
                 "unchanged": preview.unchanged,
                 "left": preview.left,
                 "bad": len(preview.plan.bad),
-                "seconds": None if preview.estimate.seconds is None else round(preview.estimate.seconds, 1),
+                "seconds": None if preview.estimate.seconds is None else round(preview.estimate.seconds, 3),
                 "basis": preview.estimate.basis,
             }
         )

@@ -1,0 +1,241 @@
+"""`overpaint batch`: what it says, where, and with which exit status; and what it does on a disk that is full."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import pty
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from batches import photo, photos
+from overpaint.audit import verify
+from overpaint.cli import main
+from overpaint.ledger import Ledger
+
+TELEA = ("--engine", "telea")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with three pictures and a list of them."""
+    monkeypatch.chdir(tmp_path)
+    photos(tmp_path, 3)
+    rows = [{"image": f"p{n:03}.png", "box": "8,6,20,16"} for n in range(3)]
+    (tmp_path / "edits.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return tmp_path
+
+
+def told(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+@pytest.mark.usefixtures("folder")
+def test_without_a_terminal_there_is_one_json_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["batch", "edits.jsonl", "-o", "out", *TELEA]) == 0
+    began, *done, ended = told(capsys)
+    assert (began["event"], began["to_do"]) == ("began", 3)
+    assert [one["event"] for one in done] == ["done"] * 3
+    assert {one["output"] for one in done} == {f"p{n:03}.remove.png" for n in range(3)}
+    assert (ended["event"], ended["done"], ended["failed"]) == ("ended", 3, 0)
+    for name in ("report.html", "report.csv", "audit.jsonl", "audit.head", ".overpaint/ledger.sqlite"):
+        assert Path("out", name).exists(), name
+
+
+def test_a_row_that_failed_is_told_and_the_exit_status_is_1(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with (folder / "edits.jsonl").open("a") as file:
+        file.write('\n{"image": "gone.png", "box": "1,1,9,9"}\n')
+    assert main(["batch", "edits.jsonl", "-o", "out", *TELEA]) == 1
+    events = told(capsys)
+    (failed,) = [event for event in events if event["event"] == "failed"]
+    assert (failed["row"], failed["begun"]) == (4, False)
+    assert "gone.png doesn't exist" in failed["reason"]
+    assert events[-1]["done"] == 3
+
+
+def test_paths_of_a_list_are_relative_to_it_and_those_of_options_to_where_one_stands(folder: Path) -> None:
+    lists = folder / "lists"
+    lists.mkdir()
+    (lists / "edits.json").write_text('[{"image": "../p000.png"}]')
+    Image.fromarray(np.pad(np.full((10, 12), 255, np.uint8), ((6, 14), (8, 20)))).save(folder / "mask.png")
+    assert main(["batch", "lists/edits.json", "--mask", "mask.png", "-o", "out", "--quiet", *TELEA]) == 0
+    assert (folder / "out" / "p000.remove.png").exists()
+
+
+def test_folders_of_pictures_and_masks_are_a_batch(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.move(folder / "p000.png", photo(folder / "images" / "deep" / "p000.png"))
+    shutil.move(folder / "p001.png", photo(folder / "images" / "p001.png"))
+    mask = Image.fromarray(np.pad(np.full((10, 12), 255, np.uint8), ((6, 14), (8, 20))))
+    (folder / "masks").mkdir()
+    mask.save(folder / "masks" / "p000.png")
+    assert main(["batch", "--images", "images", "--masks", "masks", "-o", "out", *TELEA]) == 1
+    assert (folder / "out" / "deep" / "p000.remove.png").exists()
+    assert "it has no mask" in json.dumps(told(capsys))
+    assert main(["batch", "--images", "images", "--masks", "masks/p000.png", "-o", "out", *TELEA]) == 0
+
+
+def test_a_list_may_come_from_standard_input(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Standard:
+        buffer = io.BytesIO((folder / "edits.jsonl").read_bytes())
+
+    monkeypatch.setattr(sys, "stdin", Standard())
+    assert main(["batch", "-", "-o", "out", "--quiet", *TELEA]) == 0
+    assert len(list((folder / "out").glob("*.png"))) == 3
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_dry_run_lists_what_would_be_done_and_writes_no_result(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["batch", "edits.jsonl", "-o", "out", *TELEA]
+    assert main([*words, "--dry-run", "--where", "row != 2"]) == 0
+    first, second, preview = told(capsys)
+    assert [first["output"], second["output"]] == ["p000.remove.png", "p002.remove.png"]
+    assert (preview["to_do"], preview["left"]) == (2, 1)
+    assert preview["seconds"] > 0
+    assert [path.name for path in Path("out").iterdir()] == [".overpaint"]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["batch", "-o", "out"], "needs a list of edits, or --images DIR"),
+        (["batch", "edits.jsonl", "--images", ".", "-o", "out"], "not both"),
+        (["batch", "edits.jsonl", "--masks", ".", "-o", "out"], "--masks goes with --images"),
+        (["batch", "edits.jsonl"], "batch needs --output"),
+        (["batch", "none.jsonl", "-o", "out"], "none.jsonl doesn't exist"),
+        (["batch", "edits.jsonl", "-o", "out", "--where", "rwo == 1"], "did you mean 'row'?"),
+        (["batch", "edits.jsonl", "-o", "out", "--name", "{nam}{ext}"], "did you mean 'name'?"),
+        (["batch", "edits.jsonl", "-o", "out", "--name", "same{ext}"], "would both write same.png"),
+        (["batch", "edits.jsonl", "-o", "out", "--limit", "-1"], "--limit must be at least 0"),
+        (["batch", "edits.jsonl", "-o", "out", "--quality", "101"], "--quality must be between"),
+        (["batch", "edits.jsonl", "-o", "out", "--ahead", "0"], "--ahead must be at least 1"),
+        (["batch", "edits.jsonl", "-o", "out", "--box", "1,1,2"], ""),
+    ],
+)
+@pytest.mark.usefixtures("folder")
+def test_what_can_not_be_meant_is_one_line_and_nothing_is_painted(
+    words: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*words, *TELEA]) in ((2,) if says else (0, 1))
+    out, err = capsys.readouterr()
+    if says:
+        assert out == ""
+        assert err.count("\n") == 1
+        assert says in err
+        assert not list(Path("out").glob("*.png")) if Path("out").exists() else True
+
+
+def test_on_a_terminal_there_is_a_bar_with_rate_and_time_left(folder: Path) -> None:
+    leader, follower = pty.openpty()
+    command = [sys.executable, "-m", "overpaint", "batch", "edits.jsonl", "-o", "out", *TELEA]
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "120"}
+    with subprocess.Popen(command, stdout=follower, stderr=follower, stdin=follower, env=environment) as process:
+        os.close(follower)
+        shown = b""
+        while True:
+            try:
+                part = os.read(leader, 65536)
+            except OSError:
+                break
+            if not part:
+                break
+            shown += part
+    os.close(leader)
+    assert process.returncode == 0
+    text = shown.decode()
+    assert "3/3" in text
+    assert "/s" in text or "/min" in text
+    assert "done: 3 edits in " in text
+    assert "{" not in text
+
+
+def test_private_and_audit_go_where_they_are_told(folder: Path) -> None:
+    words = ["batch", "edits.jsonl", "--quiet", *TELEA, "--prompt", "a secret thing", "--private"]
+    assert main([*words, "--audit", "elsewhere.jsonl", "-o", "out"]) == 0
+    assert not (folder / "out" / "audit.jsonl").exists()
+    assert verify(folder / "elsewhere.jsonl").records == 3
+    kept = [path for path in folder.rglob("*") if path.is_file() and b"a secret thing" in path.read_bytes()]
+    assert kept == []
+    assert main([*words, "--audit", "none", "-o", "two"]) == 0
+    assert not list((folder / "two").glob("audit*"))
+
+
+def test_the_state_may_be_kept_elsewhere(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["batch", "edits.jsonl", "-o", "out", *TELEA, "--state", "state"]
+    assert main(words) == 0
+    assert not (folder / "out" / ".overpaint").exists()
+    assert main(words) == 0
+    assert told(capsys)[-1]["unchanged"] == 3
+
+
+# ── a full disk ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path):
+    """A file system of 1 MiB, where one may be mounted."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", place], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("nothing may be mounted here")
+    yield place
+    subprocess.run(["umount", place], check=True)
+
+
+@pytest.mark.skipif(shutil.which("mount") is None, reason="nothing can be mounted here")
+def test_a_full_disk_ends_the_run_and_with_room_again_it_goes_on(folder: Path, small_disk: Path, capsys) -> None:
+    rng = np.random.default_rng(2)
+    rows = []
+    for n in range(8):  # noise, so that each result takes 150 kB
+        Image.fromarray(rng.integers(0, 256, (230, 220, 3), dtype=np.uint8)).save(folder / f"n{n}.png")
+        rows.append({"image": f"n{n}.png", "box": "10,10,30,30"})
+    (folder / "noise.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    words = ["batch", "noise.jsonl", "-o", str(small_disk / "out"), "--state", "state", *TELEA]
+    assert main(words) == 1
+    out, err = capsys.readouterr()
+    events = [json.loads(line) for line in out.splitlines()]
+    ended = next(event for event in events if event["event"] == "ended")
+    assert "the disk is full" in ended["stopped"] + err
+    assert 1 <= ended["done"] < 8
+    pictures = sorted((small_disk / "out").glob("*.png"))
+    assert len(pictures) == ended["done"]
+    for path in pictures:
+        with Image.open(path) as image:
+            image.load()
+    assert not [path.name for path in (small_disk / "out").iterdir() if path.name.startswith(".")]
+    with Ledger(folder / "state" / "ledger.sqlite") as ledger:
+        assert ledger.counts()["done"] == ended["done"]
+        assert ledger.counts()["failed"] == 0
+
+    subprocess.run(["mount", "-o", "remount,size=8m", small_disk], check=True)
+    assert main(words) == 0
+    assert told(capsys)[-1]["done"] == 8 - ended["done"]
+    verdict = verify(small_disk / "out" / "audit.jsonl")
+    assert (verdict.whole, verdict.records) == (True, 8), verdict.faults
+
+
+@pytest.mark.skipif(shutil.which("mount") is None, reason="nothing can be mounted here")
+def test_a_ledger_on_a_full_disk_ends_the_run_in_one_line(folder: Path, small_disk: Path, capsys) -> None:
+    words = ["batch", "edits.jsonl", "-o", "out", "--state", str(small_disk / "state"), *TELEA]
+    filler = os.open(small_disk / "filler", os.O_WRONLY | os.O_CREAT)
+    with contextlib.suppress(OSError):
+        while True:
+            os.write(filler, b"x" * 4096)
+    os.close(filler)
+    assert main(words) == 1
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "full" in err
+    assert not list((folder / "out").glob("*.png"))
+    (small_disk / "filler").unlink()
+    assert main(words) == 0
+    assert told(capsys)[-1]["done"] == 3
