@@ -83,7 +83,7 @@ function card(row) {
   const body = make("div", { className: "body" });
   const title = row.state === "done"
     ? make("a", { href: row.output.split("/").map(encodeURIComponent).join("/") }, row.output)
-    : row.output || row.id;
+    : row.output || (row.image || row.id).split("/").pop();
   body.append(make("h2", {}, title));
   const facts = [row.row ? `row ${row.row}` : "", row.intent, row.model || row.engine,
     row.size ? `${row.size[0]}×${row.size[1]}` : "", row.seconds ? `${number(row.seconds, 2)} s` : ""];
@@ -105,7 +105,7 @@ function pictures(row, [before, mask, after]) {
   const pair = make("div", { className: "pair" },
     image(before, "jpeg", "before", `before: ${row.output}`), image(after, "jpeg", "after", "after"),
     image(mask, "png", "mask", "mask"),
-    make("span", { className: "tag" }, "before"), make("span", { className: "tag" }, "after"));
+    make("span", { className: "tag left" }, "before"), make("span", { className: "tag right" }, "after"));
   const slider = make("input", { type: "range", min: 0, max: 100, value: 50 });
   slider.setAttribute("aria-label", `before and after of ${row.output}`);
   const cut = (value) => {
@@ -125,6 +125,10 @@ function pictures(row, [before, mask, after]) {
     cut(Math.round(100 * Math.min(1, Math.max(0, (event.clientX - box.left) / box.width))));
   });
   masked.addEventListener("click", () => show(!pair.classList.contains("masked")));
+  const inset = make("button", { type: "button", className: "inset", title: "where was painted: white", tabIndex: -1 },
+    image(mask, "png", "", "mask"));
+  inset.addEventListener("click", () => show(true));
+  pair.append(inset);
   const side = (text, value) => {
     const button = make("button", { type: "button" }, text);
     button.addEventListener("click", () => { show(false); cut(value); });
