@@ -230,7 +230,7 @@ def photo(depth: int = 8) -> Picture:
 
 def test_remove_adds_detail_and_the_record_says_how_much():
     picture, core = photo(), hole_of(meadow())
-    plain, fine = edit(again(), picture, detail=False), edit(again(), picture)
+    plain, fine = edit(again(), picture, detail="none"), edit(again(), picture)
     assert energy(fine.picture.samples, core) > 3 * energy(plain.picture.samples, core)
     assert fine.regions[0].detail > 0.5
     assert fine.record.regions[0].detail > 0.5
@@ -242,7 +242,7 @@ def test_remove_adds_detail_and_the_record_says_how_much():
 def test_switched_off_it_is_the_enlarged_patch_and_nothing_else(depth):
     picture = photo(depth)
     engine = again()
-    edited = edit(engine, picture, detail=False)
+    edited = edit(engine, picture, detail="none")
     (region,) = edited.regions
     canvas = engine.canvases[0]
     from overpaint.frame import Frame
@@ -271,7 +271,7 @@ def test_expanding_takes_detail_from_the_picture_and_not_from_its_repeated_edge(
     with Studio() as studio:
         studio.add_engine(again())
         edited = studio.edit(picture, intent="expand", margins=(80, 0, 0, 0), engine="stand-in", seed=1)
-        off = studio.edit(picture, intent="expand", margins=(80, 0, 0, 0), engine="stand-in", seed=1, detail=False)
+        off = studio.edit(picture, intent="expand", margins=(80, 0, 0, 0), engine="stand-in", seed=1, detail="none")
     assert np.array_equal(edited.picture.samples[:, 200:], off.picture.samples[:, 200:])
     assert edited.resolved.detail == "full"
 
@@ -307,26 +307,27 @@ def test_the_intent_decides_unless_the_request_does():
     full = {"remove", "background", "expand"}
     for intent in ("remove", "replace", "recolor", "background", "refine", "add", "expand", "custom"):
         assert settled(intent).detail == ("full" if intent in full else "careful")
-        assert settled(intent, detail=True).detail == "full"
-        assert settled(intent, detail=False).detail is None
-        assert settled(intent, kind="pixel", detail=True).detail is None
+        assert settled(intent, detail="full").detail == "full"
+        assert settled(intent, detail="none").detail is None
+        assert settled(intent, detail="careful").detail == "careful"
+        assert settled(intent, kind="pixel", detail="full").detail is None
     assert settled("remove", dialect="webui").detail is None
-    assert settled("remove", dialect="webui", detail=True).detail == "full"
+    assert settled("remove", dialect="webui", detail="full").detail == "full"
 
 
 def test_older_requests_and_records_mean_what_they_meant():
     """A version that knew no detail added none: without the key that is what is read, and the digest is the same."""
-    off = settled("remove", detail=False)
+    off = settled("remove", detail="none")
     assert "detail" not in off.to_mapping()
     assert ResolvedRequest.from_mapping(off.to_mapping()) == off
     assert settled("remove").digest != off.digest
-    assert settled("remove", kind="pixel").digest == settled("remove", kind="pixel", detail=False).digest
+    assert settled("remove", kind="pixel").digest == settled("remove", kind="pixel", detail="none").digest
     request = EditRequest.of("remove")
     assert "detail" not in request.to_mapping()
-    assert EditRequest.from_json(request.merged(detail=False).to_json()).detail is False
+    assert EditRequest.from_json(request.merged(detail="none").to_json()).detail == "none"
 
 
-@pytest.mark.parametrize("settings", [{}, {"detail": True}, {"detail": False}, {"dialect": "webui"}])
+@pytest.mark.parametrize("settings", [{}, {"detail": "full"}, {"detail": "none"}, {"dialect": "webui"}])
 @pytest.mark.parametrize("intent", ["remove", "custom"])
 def test_a_record_asks_for_the_same_again(intent, settings, tmp_path):
     first = edit(again(), photo(), intent=intent, **settings)

@@ -63,7 +63,7 @@ class Replayed:
 def request_again(resolved: ResolvedRequest) -> EditRequest:
     """The request that leaves nothing open: resolved, it gives `resolved` again, whatever defaults have become."""
     names = [name for name in ResolvedRequest.model_fields if name not in _NOT_ASKED]
-    return EditRequest.of(**{name: getattr(resolved, name) for name in names})
+    return EditRequest.of(**{name: getattr(resolved, name) for name in names} | {"detail": resolved.detail_asked})
 
 
 def replay(

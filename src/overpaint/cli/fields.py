@@ -148,7 +148,7 @@ def _left_open(setting: Setting, rule: IntentRule) -> str:
         "strength": str(rule.strength),
         "masked_content": rule.masked_content,
         "alpha": rule.alpha,
-        "detail": {"full": "true", "careful": "where its match is beyond doubt"}[rule.detail],
+        "detail": rule.detail,
         "area": "whole" if rule.context == "whole" else "masked",
     }
     return by_intent.get(setting.name, setting.left_open)

@@ -98,11 +98,8 @@ def _ours(record: Record, place: str, raw: str) -> Found:
     resolved = record.resolved
     names = set(EditRequest.model_fields) - {"prompt", "negative_prompt"}
     settings = {name: value for name, value in resolved.settings().items() if name in names and value is not None}
-    # A request says whether there is to be detail; how good its match must be follows from the intent. Versions that
-    # knew no detail added none.
-    settings.pop("detail", None)
-    if resolved.kind != "pixel" and resolved.detail != "careful":
-        settings["detail"] = resolved.detail == "full"
+    if resolved.detail_asked is not None:
+        settings["detail"] = resolved.detail_asked
     return Found(
         "Overpaint",
         place,

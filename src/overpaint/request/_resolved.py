@@ -95,6 +95,11 @@ class ResolvedRequest(Value):
     clip_skip: int | None = None
 
     @property
+    def detail_asked(self) -> Literal["full", "careful", "none"] | None:
+        """What a request must say of detail to be resolved to this again; versions that knew no detail added none."""
+        return None if self.kind == "pixel" else self.detail or "none"
+
+    @property
     def digest(self) -> str:
         """SHA-256 of everything that the pixels follow from, but for the machine."""
         mapping = self.to_mapping()
@@ -216,11 +221,11 @@ def _or(value: Any, default: Any) -> Any:
 
 def _detail(request: EditRequest, kind: EngineKind) -> DetailRule | None:
     """None wherever no detail is added: pixel engines paint at full size, and dialects follow tools that add none."""
-    if kind == "pixel" or request.detail is False:
+    if kind == "pixel" or request.detail == "none":
         return None
-    if request.detail:
-        return "full"
-    return request.rule.detail if _or(request.dialect, "native") == "native" else None
+    if request.detail is None and request.dialect in ("diffusers", "webui"):
+        return None
+    return request.detail or request.rule.detail
 
 
 def _prompts(request: EditRequest, engine: str) -> dict[str, Any]:
