@@ -48,6 +48,11 @@ class Bench:
         """Where results go."""
         return self.folder / "out"
 
+    @property
+    def state(self) -> Path | None:
+        """Where the ledger is, if not with the results."""
+        return None
+
     def rows(self, tables: Iterable[Mapping[str, Any]], **shared: Any) -> list[Row]:
         """Rows of tables, with the stand-in engine unless they name another."""
         settings = {"intent": "remove", "engine": "stand-in", "exact": True, **shared}
@@ -60,7 +65,8 @@ class Bench:
         rules = Rules(out=self.out, base=self.folder)
         if "rules" in changes:
             rules = replace(rules, **changes.pop("rules"))
-        plain = Options(Home.at(self.out), rules, audit=self.out / "audit.jsonl", report=False)
+        home = Home.at(self.out, self.state)
+        plain = Options(home, rules, audit=home.papers / "audit.jsonl", report=False)
         return replace(plain, **changes)
 
     def run(self, tables: Iterable[Mapping[str, Any]], **changes: Any) -> Ended:

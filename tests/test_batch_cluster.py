@@ -21,10 +21,11 @@ from PIL import Image
 
 from overpaint import EditRequest, Studio
 from overpaint.audit import entries, verify
-from overpaint.batch import Done, Ended, Failed, Home, Options, Reader, Rules, Shared, read_manifest, run
+from overpaint.batch import Address, Done, Ended, Failed, Home, Options, Reader, Rules, Shared, read_manifest, run
 from overpaint.batch.cluster import RayCrew, Terms, connected
 from overpaint.batch.data import EditActor
 from overpaint.batch.hand import Trouble
+from overpaint.cli import main
 from overpaint.engines import Canvas, Monitor, Painted
 from overpaint.errors import ClusterError, MaskError, OutputError, RequestError
 from overpaint.request import SettingError
@@ -269,6 +270,43 @@ class TestWorkers:
         failure = next(event for event in told if isinstance(event, Failed))
         assert not failure.again
         assert "001.png" in failure.reason or "PNG" in failure.reason
+
+
+class TestPlaces:
+    def test_pictures_and_results_may_be_objects(self, node, tmp_path):
+        rows, base = batch(tmp_path / "in", 3)
+        far = [replace(row, image=f"file://{base}/{row.image}") for row in rows]
+        out = Address(f"file://{tmp_path}/far")
+        state = tmp_path / "state"
+        make = partial(slow, 0.0)
+        how = Options(Home.at(out, state), Rules(out=out, base=tmp_path), audit=state / "audit.jsonl", report=False)
+        with RayCrew(make) as crew, make() as studio:
+            assert run(far, how, studio, crew=crew).done == 3
+        whole(
+            [replace(row, seed=seed) for row, seed in zip(rows, seeds(state), strict=True)],
+            base,
+            tmp_path / "near",
+            make,
+        )
+        assert pixels(tmp_path / "far") == pixels(tmp_path / "near")
+        assert verify(state / "audit.jsonl").records == 3
+
+    def test_the_command_line_takes_a_cluster(self, node, tmp_path, capsys):
+        _, base = batch(tmp_path / "in", 3)
+        words = ["batch", str(base / "edits.jsonl"), "-o", str(tmp_path / "out"), "--engine", "telea", "--json"]
+        assert main([*words, "--ray", "auto", "--no-report"]) == 0
+        told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert (told[-1]["event"], told[-1]["done"]) == ("ended", 3)
+        records = [entry.record for entry in entries(tmp_path / "out" / "audit.jsonl")]
+        assert {record.edit.execution.threads for record in records} == {1}
+        assert main(words) == 0
+        assert json.loads(capsys.readouterr().out.splitlines()[-1])["unchanged"] == 3
+
+
+def seeds(state: Path) -> list[int]:
+    """The seeds that rows were painted with, in the order of their names."""
+    records = [entry.record for entry in entries(state / "audit.jsonl")]
+    return [record.edit.resolved.seed for record in sorted(records, key=lambda record: record.output.place)]
 
 
 class TestTrouble:

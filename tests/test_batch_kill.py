@@ -103,7 +103,7 @@ def dying(do):
 BEFORE = sys.argv[2] == "before"
 match sys.argv[1]:
     case "finish": Ledger.finish = dying(Ledger.finish)
-    case "name": settle.publish_file = dying(settle.publish_file)
+    case "name": settle.publish = dying(settle.publish)
     case "audit": AuditLog.append = dying(AuditLog.append)
     case "done": Ledger.done = dying(Ledger.done)
 from overpaint.cli import main

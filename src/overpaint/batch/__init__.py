@@ -10,11 +10,13 @@ from .manifest import read_folders, read_manifest, read_text
 from .plan import Item, Plan, Rules, plan, seed_of
 from .rows import BadRow, Found, Reader, Row, Shared
 from .run import Options, Preview, preview, run, write_report
+from .store import Address, Place
 from .task import How, Made, Task, Thumbnails
 from .where import Filter
 from .work import Worker
 
 __all__ = [
+    "Address",
     "BadRow",
     "Began",
     "Crew",
@@ -30,6 +32,7 @@ __all__ = [
     "Item",
     "Made",
     "Options",
+    "Place",
     "Plan",
     "Preview",
     "Reader",

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from overpaint.engines import Monitor
 from overpaint.errors import EngineError, OverpaintError, RequestError
-from overpaint.picture import publish_file
 from overpaint.studio import Studio
 
 from .files import Files
@@ -22,6 +21,7 @@ from .names import DEFAULT
 from .plan import Item, RecordMode, Rules, plan
 from .rows import Found, Reader, Shared
 from .settle import hidden_beside
+from .store import at, publish
 from .task import How, Made
 from .work import Worker
 
@@ -56,7 +56,7 @@ class EditActor:
         """Nothing is loaded before the first block.
 
         Args:
-            out: The folder of results, the same on every node.
+            out: The folder of results, the same on every node, or the address of one in an object store.
             base: The folder that paths in rows are relative to.
             name: The template of results' names; it can't have {row}, for a block does not know its place.
             seed: What the seeds of rows without one are drawn from, together with the row's id or output.
@@ -70,7 +70,7 @@ class EditActor:
             raise RequestError(f"the name {name!r} has {{row}}; a block of rows does not know its place: use {{id}}")
 
         self._rules = Rules(
-            out=Path(out).absolute(), base=Path(base).absolute(), name=name, seed=seed, record=record, overwrite=True
+            out=at(Path.cwd(), out), base=Path(base).absolute(), name=name, seed=seed, record=record, overwrite=True
         )
         self._reader = Reader(Shared(settings={"intent": "remove", "exact": True, **settings}))
         self._studio = Studio(device=device, threads=threads, allow_pickle=allow_pickle)  # type: ignore[arg-type]
@@ -107,7 +107,7 @@ class EditActor:
         task = How(self._rules.base, record=self._rules.record, thumbnails=False).task(item, item.image_sha256, hidden)
         try:
             made: Made = self._worker.do(task, Monitor())
-            publish_file(hidden, item.output, overwrite=True)
+            publish(hidden, item.output, overwrite=True)
         except OverpaintError as error:
             return str(error)
         except Exception as error:  # a fault of ours: one row must not cost the others

@@ -13,6 +13,8 @@ from typing import Self
 
 from overpaint.errors import LedgerError
 
+from .store import Place, marks_of
+
 _TABLE = """
 CREATE TABLE IF NOT EXISTS file (
     path TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER, inode INTEGER, sha256 TEXT, kind TEXT
@@ -72,15 +74,16 @@ class Files:
     def _each(self, paths: Iterable[str]) -> list[tuple[str, Known]]:
         return [(path, self._known[path][1]) for path in paths]
 
-    def known(self, path: Path) -> Known:
+    def known(self, path: Place) -> Known:
         """Digest and kind of the file, read only when it has changed since. Raises OSError when it can't be."""
         name = str(path)
-        marks = _marks(os.stat(name))  # noqa: PTH116 - called for every file of every row
+        marks = marks_of(path)
         before = self._known.get(name)
         if before is not None and before[0] == marks:
             return before[1]
         with path.open("rb") as file:
-            marks = _marks(os.fstat(file.fileno()))
+            if isinstance(path, Path):
+                marks = _marks(os.fstat(file.fileno()))
             head = file.read(_HEAD)
             file.seek(0)
             digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -90,10 +93,10 @@ class Files:
         self._keep(name, marks, found)
         return found
 
-    def note(self, path: Path, sha256: str) -> None:
+    def note(self, path: Place, sha256: str) -> None:
         """The file was just written, and has this digest."""
         with contextlib.suppress(OSError):
-            self._keep(str(path), _marks(path.stat()), Known(sha256, ""))
+            self._keep(str(path), marks_of(path), Known(sha256, ""))
 
     def _keep(self, name: str, marks: tuple[int, int, int], known: Known) -> None:
         self._known[name] = (marks, known)

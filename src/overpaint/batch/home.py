@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import secrets
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from overpaint.errors import LedgerError, OutputError
+from overpaint.errors import LedgerError, OutputError, RequestError
+
+from .store import Address, Place
 
 FOLDER = ".overpaint"
 
@@ -20,17 +23,30 @@ class Home:
     """The folder of results, and beside them (or elsewhere) the folder of the batch's state.
 
     Attributes:
-        out: Results, report, audit log.
+        out: Results, report, audit log; of an address the results alone.
         state: Ledger, digests of files, thumbnails; on a local disk, which `out` need not be.
     """
 
-    out: Path
+    out: Place
     state: Path
 
     @classmethod
-    def at(cls, out: Path, state: Path | None = None) -> Home:
-        """The home in `out`, with its state within unless it is to be elsewhere."""
-        return cls(out.absolute(), (state or out / FOLDER).absolute())
+    def at(cls, out: Place, state: Path | None = None) -> Home:
+        """The home in `out`, with its state within unless it is to be elsewhere.
+
+        Raises:
+            RequestError: The results go to an object store, which can't hold the state.
+        """
+        if isinstance(out, Path):
+            return cls(out.absolute(), (state or out / FOLDER).absolute())
+        if state is None:
+            raise RequestError(f"{out} can't hold a batch's state: give a folder of this machine with --state DIR")
+        return cls(out, state.absolute())
+
+    @property
+    def papers(self) -> Path:
+        """Where the report and the audit log are: beside the results, or with the state when those are far away."""
+        return self.out if isinstance(self.out, Path) else self.state
 
     @property
     def ledger(self) -> Path:
@@ -53,7 +69,9 @@ class Home:
         Raises:
             OutputError: They can't.
         """
-        for folder in (self.out, self.state):
+        if isinstance(self.out, Address):
+            _try(self.out / f".{secrets.token_hex(6)}.part")
+        for folder in dict.fromkeys((self.papers, self.state)):
             try:
                 folder.mkdir(parents=True, exist_ok=True)
                 # permission bits alone say little about administrators, quotas and read-only mounts
@@ -89,3 +107,12 @@ class Home:
             yield
         finally:
             lock.release()
+
+
+def _try(place: Address) -> None:
+    """Put an object there and remove it, so that a store that takes none is found out before any work."""
+    try:
+        place.write_bytes(b"")
+        place.unlink()
+    except OSError as error:
+        raise OutputError(f"can't write to {place.parent}: {error.strerror or error}") from None

@@ -19,6 +19,7 @@ from overpaint.request import EditRequest, ResolvedRequest, digest_of
 
 from .names import DEFAULT, check_template, filled, within
 from .rows import BadRow, Row
+from .store import Place, at, is_there
 
 if TYPE_CHECKING:
     from overpaint.studio import Studio
@@ -44,7 +45,7 @@ class Rules:
         overwrite: Whether a file that is no result of this batch may be replaced.
     """
 
-    out: Path
+    out: Place
     base: Path
     name: str = DEFAULT
     seed: int = 0
@@ -74,20 +75,20 @@ class Item:
     row: Row
     id: str
     key: str
-    image: Path
+    image: Place
     image_sha256: str
     masks: tuple[tuple[str, str], ...]
     sketch: tuple[str, str] | None
     request: EditRequest
     engine: str
-    output: Path
+    output: Place
     after: str | None = None
     replaces: bool = False
 
     def places(self, base: Path) -> Places:
         """Where to repaint, with whole paths of mask files."""
         files = frozenset(self.row.places.files)
-        named = tuple(str(base / name) if name in files else name for name in self.row.places.mask)
+        named = tuple(str(at(base, name)) if name in files else name for name in self.row.places.mask)
         return replace(self.row.places, mask=named)
 
 
@@ -100,7 +101,7 @@ class Plan:
 
 
 def plan(
-    rows: Iterable[Row | BadRow], rules: Rules, studio: Studio, files: Files, own: Collection[Path] = frozenset()
+    rows: Iterable[Row | BadRow], rules: Rules, studio: Studio, files: Files, own: Collection[Place] = frozenset()
 ) -> Plan:
     """Plan a batch.
 
@@ -158,12 +159,12 @@ class _Planner:
     rules: Rules
     studio: Studio
     files: Files
-    own: frozenset[Path]
+    own: frozenset[Place]
     _resolved: dict[str, _Resolved | InputError] = field(default_factory=dict)
 
     def item(self, row: Row, before: Item | None) -> Item:
         """The row with all that a plan knows of it. Raises OverpaintError for one that can't be done."""
-        image = before.output if before is not None else self.rules.base / (row.image or "")
+        image = before.output if before is not None else at(self.rules.base, row.image or "")
         known = None if before is not None else self._known(image, "image")
         if known is not None and not known.kind:
             raise PictureError(f"{image} is no picture of a known format")
@@ -171,10 +172,10 @@ class _Planner:
         output = self._output(row, image, known, resolved.engine)
         id = row.id or output.relative_to(self.rules.out).as_posix()
         seed = row.seed if row.seed is not None else seed_of(self.rules.seed, id)
-        masks = tuple((name, self._known(self.rules.base / name, "mask").sha256) for name in row.places.files)
+        masks = tuple((name, self._known(at(self.rules.base, name), "mask").sha256) for name in row.places.files)
         sketch = None
         if row.sketch is not None:
-            sketch = (row.sketch, self._known(self.rules.base / row.sketch, "sketch").sha256)
+            sketch = (row.sketch, self._known(at(self.rules.base, row.sketch), "sketch").sha256)
         words = [name for name in row.places.mask if name not in row.places.files]
         key = digest_of(
             {
@@ -201,7 +202,7 @@ class _Planner:
             after=before.id if before is not None else None,
         )
 
-    def _known(self, path: Path, what: str) -> Known:
+    def _known(self, path: Place, what: str) -> Known:
         try:
             return self.files.known(path)
         except FileNotFoundError:
@@ -223,7 +224,7 @@ class _Planner:
             raise outcome
         return outcome
 
-    def _output(self, row: Row, image: Path, known: Known | None, engine: str) -> Path:
+    def _output(self, row: Row, image: Place, known: Known | None, engine: str) -> Place:
         from overpaint.picture import extension_of, format_named, format_of_path
 
         if row.output is not None:
@@ -247,7 +248,7 @@ class _Planner:
         return self.rules.out / within(filled(self.rules.name, values))
 
 
-def _named(path: Path) -> str | None:
+def _named(path: Place) -> str | None:
     from overpaint.picture import format_of_path
 
     try:
@@ -293,7 +294,7 @@ def _refuse_same_ids(rows: Iterable[Row | BadRow]) -> None:
             seen[row.id] = row.number
 
 
-def _refuse_same_outputs(items: Iterable[Item], out: Path) -> None:
+def _refuse_same_outputs(items: Iterable[Item], out: Place) -> None:
     seen: dict[str, Item] = {}
     ids: dict[str, Item] = {}
     for item in items:
@@ -325,17 +326,19 @@ def _refuse_outputs_that_are_read(items: Iterable[Item]) -> None:
             )
 
 
-def _place(path: Path) -> str:
+def _place(path: Place) -> str:
     return os.path.normcase(os.path.abspath(path))  # noqa: PTH100 - twice for every row, without looking at the disk
 
 
-def _refuse_what_is_there(items: Iterable[Item], own: frozenset[Path], rules: Rules) -> tuple[list[Item], list[BadRow]]:
+def _refuse_what_is_there(
+    items: Iterable[Item], own: frozenset[Place], rules: Rules
+) -> tuple[list[Item], list[BadRow]]:
     """Results whose place is taken by a file that is not of this batch."""
     ready: list[Item] = []
     refused = []
     for item in items:
         mine = item.output in own
-        if not mine and not rules.overwrite and os.path.lexists(item.output):
+        if not mine and not rules.overwrite and is_there(item.output):
             reason = f"{item.output} is there already and no result of this batch: --overwrite replaces it"
             refused.append(BadRow(item.row.number, reason, item.row.id, item.row.image))
         else:

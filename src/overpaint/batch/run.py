@@ -162,7 +162,7 @@ def _end(
     # Whatever an interrupt tore apart is put in order now, and not by the next run.
     desk.settler.recover()
     ended = _ended(tally, planned, began, desk, interrupted)
-    missing = not (options.home.out / "report.html").exists()
+    missing = not (options.home.papers / "report.html").exists()
     if options.report and (ended.done or ended.failed or missing):
         _report(desk, options, ended)
     return ended
@@ -258,4 +258,4 @@ def _ended(tally: Tally, planned: Plan, began: float, desk: _Desk, interrupted: 
 def _report(desk: _Desk, options: Options, ended: Ended | None) -> Report:
     from .report import write
 
-    return write(desk.ledger, desk.shelf, options.home.out, head="" if ended is None else ended.head)
+    return write(desk.ledger, desk.shelf, options.home.papers, head="" if ended is None else ended.head)

@@ -149,7 +149,8 @@ class Runner:
         told |= {"base": item.image_sha256 or self._result_of(item.after)}
         sidecar = None
         if made.sidecar is not None:
-            sidecar = (sidecar_path(item.output).relative_to(out).as_posix(), made.sidecar)
+            beside = item.output.with_name(sidecar_path(item.output.name).name)
+            sidecar = (beside.relative_to(out).as_posix(), made.sidecar)
         line = Line(
             hidden=hidden_beside(item.output, lease.token).relative_to(out).as_posix(),
             target=item.output.relative_to(out).as_posix(),

@@ -12,15 +12,14 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from overpaint.audit import AuditLog
 from overpaint.errors import OutputError
 from overpaint.ledger import Entry, Lease, Ledger
-from overpaint.picture import publish_file, write_file
 
 from .files import Files
+from .store import Place, publish, write
 from .task import Made
 
 
@@ -58,7 +57,7 @@ class Line:
         return cls(**{**table, "sidecar": None if sidecar is None else (sidecar[0], sidecar[1])})
 
 
-def hidden_beside(target: Path, token: str) -> Path:
+def hidden_beside(target: Place, token: str) -> Place:
     """Where a result lies before it has its name; follows from the lease, so that one that was left can be found."""
     return target.with_name(f".{target.name[:40]}.{token}.part")
 
@@ -86,7 +85,7 @@ class Settler:
         audit: The log, or None where none is kept.
     """
 
-    out: Path
+    out: Place
     ledger: Ledger
     files: Files
     audit: AuditLog | None
@@ -140,13 +139,13 @@ class Settler:
             self.ledger.undo(id, "its result was gone before it had its name")
             return
         if line.sidecar is not None:
-            write_file(self.out / line.sidecar[0], line.sidecar[1].encode(), overwrite=True)
+            write(self.out / line.sidecar[0], line.sidecar[1].encode())
         if self.audit is not None and line.record:
             self.audit.append(line.record)
         self.files.note(target, sha256)
         self.ledger.done(id, json.dumps(line.told, ensure_ascii=False))
 
-    def _name(self, hidden: Path, target: Path, sha256: str, replaces: bool) -> None:
+    def _name(self, hidden: Place, target: Place, sha256: str, replaces: bool) -> None:
         """Give the file its name, unless it has it already. FileNotFoundError when there is neither."""
         if not hidden.exists():
             if not _is(target, sha256):
@@ -155,14 +154,14 @@ class Settler:
         if not replaces and _is(target, sha256):  # stopped between the two halves of taking a free name
             hidden.unlink(missing_ok=True)
             return
-        publish_file(hidden, target, overwrite=replaces)
+        publish(hidden, target, overwrite=replaces)
 
 
 class NoNameError(OutputError):
     """A result could not get its name; its row has failed, and the run goes on."""
 
 
-def _is(path: Path, sha256: str) -> bool:
+def _is(path: Place, sha256: str) -> bool:
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest() == sha256

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from overpaint.ledger import Entry, Job, Ledger
 from overpaint.request import digest_of
@@ -14,6 +13,7 @@ from .files import Files
 from .plan import Item, Plan, describe
 from .rows import BadRow
 from .settle import output_of, spec_of
+from .store import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +31,12 @@ class Standing:
     perhaps: frozenset[str] = field(default_factory=frozenset)
 
 
-def own_outputs(ledger: Ledger, out: Path) -> frozenset[Path]:
+def own_outputs(ledger: Ledger, out: Place) -> frozenset[Place]:
     """Files that earlier runs have written here."""
     return frozenset(out / output_of(entry) for entry in ledger.entries() if entry.result and entry.spec)
 
 
-def job_of(item: Item, out: Path, retries: int = 0) -> Job:
+def job_of(item: Item, out: Place, retries: int = 0) -> Job:
     """A row as the ledger knows it."""
     return Job(item.id, item.key, spec_of(item.output.relative_to(out).as_posix()), retries)
 
@@ -46,7 +46,7 @@ def bad_job(row: BadRow) -> Job:
     return Job(row.id or f"row {row.number}", digest_of({"bad": row.reason}))
 
 
-def enter(plan: Plan, ledger: Ledger, out: Path, retries: int) -> None:
+def enter(plan: Plan, ledger: Ledger, out: Place, retries: int) -> None:
     """Take the plan into the ledger. Rows that it does not name any more and that have no result are forgotten."""
     bad = [(bad_job(row), row) for row in plan.bad]
     named = {item.id for item in plan.items} | {job.id for job, _ in bad}
@@ -56,7 +56,7 @@ def enter(plan: Plan, ledger: Ledger, out: Path, retries: int) -> None:
         ledger.refuse(job, row.reason, json.dumps({"row": row.number, "image": row.image}, ensure_ascii=False))
 
 
-def stand(plan: Plan, entries: Iterable[Entry], files: Files, out: Path) -> Standing:
+def stand(plan: Plan, entries: Iterable[Entry], files: Files, out: Place) -> Standing:
     """Compare the plan with what the ledger knows and with the files that are there."""
     known = {entry.id: entry for entry in entries}
     unchanged: set[str] = set()
@@ -98,7 +98,7 @@ def base_of(entry: Entry | None) -> str | None:
     return base
 
 
-def _has_result(item: Item, entry: Entry | None, files: Files, out: Path) -> bool:
+def _has_result(item: Item, entry: Entry | None, files: Files, out: Place) -> bool:
     """Whether the result is there, made from the same, and nobody has changed it since."""
     if entry is None or entry.state != "done" or entry.key != item.key:
         return False

@@ -11,6 +11,7 @@ from overpaint.places import Places
 from overpaint.request import EditRequest
 
 from .plan import Item, RecordMode
+from .store import Place, at
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +36,14 @@ class Task:
 
     id: str
     attempt: int
-    image: Path
+    image: Place
     image_sha256: str
     request: EditRequest
     places: Places
     masks: Mapping[str, str]
-    sketch: tuple[Path, str] | None
-    target: Path
-    hidden: Path
+    sketch: tuple[Place, str] | None
+    target: Place
+    hidden: Place
     quality: int | None = None
     record: RecordMode = "embed"
     log: Path | None = None
@@ -107,7 +108,7 @@ class How:
     thumbnails: bool = True
 
     def task(
-        self, item: Item, image_sha256: str, hidden: Path, *, target: Path | None = None, attempt: int = 1
+        self, item: Item, image_sha256: str, hidden: Place, *, target: Place | None = None, attempt: int = 1
     ) -> Task:
         """The task of a row.
 
@@ -125,8 +126,8 @@ class How:
             image_sha256=image_sha256,
             request=item.request,
             places=item.places(self.base),
-            masks={str(self.base / name): digest for name, digest in item.masks},
-            sketch=None if item.sketch is None else (self.base / item.sketch[0], item.sketch[1]),
+            masks={str(at(self.base, name)): digest for name, digest in item.masks},
+            sketch=None if item.sketch is None else (at(self.base, item.sketch[0]), item.sketch[1]),
             target=target or item.output,
             hidden=hidden,
             quality=item.row.quality,

@@ -20,12 +20,13 @@ from overpaint.audit import MaskFile, Secret, edit_record
 from overpaint.engines import Monitor
 from overpaint.errors import MaskError, PictureError, RequestError
 from overpaint.mask import Mask
-from overpaint.picture import Picture, format_of_path, open_picture, stage_file, to_pil
+from overpaint.picture import Picture, format_of_path, open_picture, to_pil
 from overpaint.places import placed
 from overpaint.record import sidecar_path
 from overpaint.studio import Edited, Prepared, Rendered, Studio
 
 from . import look
+from .store import Address, Place, at, stage
 from .task import Made, Task
 
 
@@ -60,7 +61,7 @@ class Worker:
 
 def _prepared(studio: Studio, task: Task) -> Prepared:
     began = time.perf_counter()
-    picture = open_picture(task.image)
+    picture = _opened(task.image)
     if picture.source.sha256 != task.image_sha256:
         raise PictureError(f"{task.image} was replaced during the run; the next run takes the new one")
     opened = time.perf_counter()
@@ -83,8 +84,19 @@ def _prepared(studio: Studio, task: Task) -> Prepared:
     return replace(prepared, timings={**prepared.timings, "open": round(opened - began, 6)})
 
 
+def _opened(place: Place) -> Picture:
+    if isinstance(place, Path):
+        return open_picture(place)
+    try:
+        return open_picture(place.read_bytes())
+    except OSError as error:
+        raise PictureError(f"the image {place} can't be read: {error.strerror or error}") from None
+    except PictureError as error:
+        raise PictureError(f"{place}: {error}") from error
+
+
 def _mask(task: Task, name: str, picture: Picture) -> Mask:
-    path = Path(name)
+    path = at(Path(), name)
     data = _bytes(path, task.masks[name], "mask")
     places = task.places
     try:
@@ -95,7 +107,7 @@ def _mask(task: Task, name: str, picture: Picture) -> Mask:
         raise MaskError(f"{path}: {error}") from error
 
 
-def _bytes(path: Path, digest: str, what: str) -> bytes:
+def _bytes(path: Place, digest: str, what: str) -> bytes:
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -121,21 +133,27 @@ def _written(edited: Edited, task: Task) -> Made:
     began = time.perf_counter()
     record = "none" if task.key is not None else task.record
     rendered = edited.render(format_of_path(task.target), quality=task.quality, record=record, verify=True)
-    beside = sidecar_path(task.target) if record == "sidecar" else None
-    saved = rendered.saved(task.target, beside)
-    masks = [MaskFile(place=_relative(Path(name), task.log), sha256=digest) for name, digest in task.masks.items()]
+    # A place that is an address is told as such, and the value that wants a path gets its name alone.
+    away = isinstance(task.target, Address)
+    target = Path(task.target.name) if isinstance(task.target, Address) else task.target
+    beside = sidecar_path(target) if record == "sidecar" else None
+    saved = rendered.saved(target, beside)
+    masks = [
+        MaskFile(place=_relative(at(Path(), name), task.log), sha256=digest) for name, digest in task.masks.items()
+    ]
     evidence = edit_record(
         edited,
         saved,
         attempt=task.attempt,
         masks=masks,
         folder=task.log,
+        source=str(task.image) if isinstance(task.image, Address) else None,
+        target=str(task.target) if away else None,
         secret=None if task.key is None else Secret(task.key),
     )
     told = _told(edited, rendered, task, look.looked_at(edited, saved))
     small = look.thumbnails(edited) if task.thumbnails else None
-    task.target.parent.mkdir(parents=True, exist_ok=True)
-    stage_file(task.hidden, rendered.data, task.target)
+    stage(task.hidden, rendered.data, task.target)
     told["timings"]["save"] = round(time.perf_counter() - began, 6)
     told["seconds"] = round(sum(seconds for name, seconds in told["timings"].items() if name != "wait"), 4)
     return Made(
@@ -148,9 +166,9 @@ def _written(edited: Edited, task: Task) -> Made:
     )
 
 
-def _relative(path: Path, folder: Path | None) -> str:
+def _relative(path: Place, folder: Path | None) -> str:
     """A path as the audit has it: relative to its log within the log's folder, whole elsewhere."""
-    if folder is not None and path.is_relative_to(folder):
+    if isinstance(path, Path) and folder is not None and path.is_relative_to(folder):
         return path.relative_to(folder).as_posix()
     return str(path)
 

@@ -139,13 +139,15 @@ def _places(where: Where) -> Places:
 
 def _options(base: Path, machine: Machine, which: Which, results: Results) -> Options:
     from overpaint.batch import Filter, Home, Options, Rules
+    from overpaint.batch.store import at
 
-    out = Path(results.output).absolute()
-    audit: Path | None = out / "audit.jsonl"
+    out = at(Path.cwd(), results.output)
+    home = Home.at(out, None if results.state is None else Path(results.state))
+    audit: Path | None = home.papers / "audit.jsonl"
     if results.audit is not None:
         audit = None if results.audit == "none" else Path(results.audit).absolute()
     return Options(
-        home=Home.at(out, None if results.state is None else Path(results.state)),
+        home=home,
         rules=Rules(
             out=out,
             base=base,
