@@ -23,11 +23,15 @@ from stand_ins import StandIn
 
 
 def parts(page: Path) -> dict[str, Any]:
-    """The values that the page's script begins with."""
+    """The values that the page carries: what is told of all, rows, and the thumbnails of each row."""
     text = page.read_text(encoding="utf-8")
-    found = re.search(r"<script>const ABOUT=(.*?);const ROWS=(.*?);const PICTURES=(.*?);\n", text, re.DOTALL)
-    assert found is not None
-    return dict(zip(("about", "rows", "pictures"), map(json.loads, found.groups()), strict=True))
+    found = dict(re.findall(r'<script type="application/json" id="([\w-]+)">(.*?)</script>', text, re.DOTALL))
+    pictures = [json.loads(found[f"pictures-{n}"]) for n in range(len(found) - 2)]
+    return {
+        "about": json.loads(found["about"]),
+        "rows": json.loads(found["data"]),
+        "pictures": [three for part in pictures for three in part],
+    }
 
 
 @pytest.fixture
@@ -83,13 +87,15 @@ class _Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.links += [value or "" for name, value in attrs if name in ("src", "href", "srcset")]
-        self.scripts += tag == "script"
+        self.scripts += tag == "script" and ("type", "application/json") not in attrs
 
 
 def test_nothing_in_a_row_ends_the_script_and_the_page_asks_for_nothing(bench):
     nasty = "</script><script>alert(1)</script><!-- \u2028 ]]> ${1} `"
     bench.run(tables(prompt=nasty)[:1], report=True)
     page = bench.out / "report.html"
+    text = page.read_text(encoding="utf-8")
+    assert text.count("</script>") == 4, "what is told, the rows, their thumbnails, and the one script"
     assert parts(page)["rows"][0]["prompt"] == nasty
     parser = _Page()
     parser.feed(page.read_text(encoding="utf-8"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, Self
 
@@ -57,7 +56,10 @@ class Shelf:
         row = self._database.execute(f"SELECT {columns} FROM thumbnail WHERE id = ?", (id,)).fetchone()
         return None if row is None else (row[0], row[1], row[2])
 
-    def ids(self) -> Iterator[str]:
-        """The rows that have some."""
-        for row in self._database.execute("SELECT id FROM thumbnail"):
-            yield row[0]
+    def bytes(self, size: Literal["large", "small"]) -> dict[str, int]:
+        """How many bytes those of each row have together."""
+        end = "" if size == "large" else "_small"
+        rows = self._database.execute(
+            f"SELECT id, length(before{end}) + length(mask{end}) + length(after{end}) FROM thumbnail"
+        )
+        return dict(rows.fetchall())

@@ -1,6 +1,15 @@
 "use strict";
 const STEP = 48;
 const $ = (id) => document.getElementById(id);
+const read = (id) => JSON.parse($(id).textContent);
+const ABOUT = read("about");
+const ROWS = read("data");
+const parts = new Map();
+const thumbnails = (index) => {
+  const part = Math.floor(index / ABOUT.chunk);
+  if (!parts.has(part)) parts.set(part, read(`pictures-${part}`));
+  return parts.get(part)[index % ABOUT.chunk];
+};
 const make = (tag, props = {}, ...children) => {
   const element = Object.assign(document.createElement(tag), props);
   element.append(...children);
@@ -78,7 +87,7 @@ function more(focus) {
 
 function card(row) {
   const article = make("article", { className: row.state });
-  const three = PICTURES[row.index];
+  const three = thumbnails(row.index);
   if (three) article.append(...pictures(row, three));
   const body = make("div", { className: "body" });
   const title = row.state === "done"

@@ -19,6 +19,9 @@ LARGE_BUDGET = 24 << 20
 BUDGET = 80 << 20
 """Bytes of thumbnails that a page may hold at all; beyond that, rows without a warning go without."""
 
+CHUNK = 48
+"""Rows whose thumbnails are read together, when the first of them is shown."""
+
 _PARTS = {"/*style*/": "page.css", "/*script*/": "page.js"}
 
 
@@ -38,14 +41,27 @@ def page(lines: Sequence[Line], shelf: Shelf, name: str, head: str) -> bytes:
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "head": head,
         "left_out": left_out,
+        "chunk": CHUNK,
     }
     text = _asset("page.html")
     for mark, asset in _PARTS.items():
         text = text.replace(mark, _asset(asset))
-    before, _, rest = text.partition("/*data*/")
-    data = {"ABOUT": about, "ROWS": [_row(line) for line in lines], "PICTURES": pictures}
-    script = "".join(f"const {name}={_json(value)};" for name, value in data.items())
-    return b"".join((before.encode(), script.encode(), rest.encode()))
+    before, _, after = text.partition("<!--data-->")
+    parts = [before, _data("about", about), _data("data", [_row(line) for line in lines])]
+    parts += [_data(f"pictures-{n}", part) for n, part in enumerate(batched(pictures, CHUNK))]
+    return "\n".join((*parts, after)).encode()
+
+
+def _data(name: str, value: Any) -> str:
+    """A value in the page. It is no script until the page's own one reads it, so that thousands of thumbnails cost
+    nothing before they are shown.
+    """
+    return f'<script type="application/json" id="{name}">{_json(value)}</script>'
+
+
+def batched(items: Sequence[Any], count: int) -> list[Sequence[Any]]:
+    """The items, so many at a time."""
+    return [items[start : start + count] for start in range(0, len(items), count)]
 
 
 def _asset(name: str) -> str:
@@ -53,9 +69,8 @@ def _asset(name: str) -> str:
 
 
 def _json(value: Any) -> str:
-    """JSON that can stand within a script: no end tag, and no line end that scripts know and JSON does not."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    """JSON that can stand within a page: nothing in it ends the element that it is in."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def _row(line: Line) -> dict[str, Any]:
@@ -74,27 +89,23 @@ def _row(line: Line) -> dict[str, Any]:
 
 def _pictures(lines: Sequence[Line], shelf: Shelf) -> tuple[list[list[str] | int], int]:
     """Before, mask and after of each row in base64, 0 for none; and how many were left out."""
-    done = [index for index, line in enumerate(lines) if line.state == "done"]
-    size = _size([lines[index].id for index in done], shelf)
+    sizes = shelf.bytes("large")
+    done = [index for index, line in enumerate(lines) if line.state == "done" and line.id in sizes]
+    size: Literal["large", "small"] = "large"
+    if sum(_in_base64(sizes[lines[index].id]) for index in done) > LARGE_BUDGET:
+        size, sizes = "small", shelf.bytes("small")
     found: list[list[str] | int] = [0] * len(lines)
     used = left_out = 0
     for index in sorted(done, key=lambda index: not lines[index].told.get("warnings")):
-        three = shelf.get(lines[index].id, size)
+        id = lines[index].id
+        three = shelf.get(id, size) if used + _in_base64(sizes[id]) <= BUDGET else None
         if three is None:
-            continue
-        used += sum(map(len, three)) * 4 // 3
-        if used > BUDGET:
             left_out += 1
             continue
+        used += _in_base64(sizes[id])
         found[index] = [b64encode(one).decode("ascii") for one in three]
     return found, left_out
 
 
-def _size(ids: Sequence[str], shelf: Shelf) -> Literal["large", "small"]:
-    total = 0
-    for id in ids:
-        three = shelf.get(id, "large")
-        total += 0 if three is None else sum(map(len, three)) * 4 // 3
-        if total > LARGE_BUDGET:
-            return "small"
-    return "large"
+def _in_base64(count: int) -> int:
+    return count * 4 // 3
