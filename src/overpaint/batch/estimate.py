@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from overpaint.engines import Monitor
 from overpaint.errors import OverpaintError
@@ -39,14 +40,14 @@ class Estimate:
 def by_history(items: Sequence[Item], entries: Iterable[Entry]) -> Estimate | None:
     """From rows that were done with the same engines; None when one of the engines has none.
 
-    The engine's own seconds count, for reading and writing go on beside it.
+    Reading and writing go on beside the engine, two of each at once, so that the slower of the two ways counts.
     """
     taken: dict[str, list[float]] = {}
     for entry in entries:
         if entry.state == "done" and entry.detail:
             told = json.loads(entry.detail)
             engine = _name(told.get("engine"), told.get("model"))
-            taken.setdefault(engine, []).append(max(told.get("timings", {}).get("paint", 0.0), 0.001))
+            taken.setdefault(engine, []).append(_cost(told))
     each = {engine: statistics.fmean(seconds) for engine, seconds in taken.items()}
     wanted = [_name(item.engine, item.request.model) for item in items]
     if any(engine not in each for engine in wanted):
@@ -91,7 +92,13 @@ def _tried(item: Item, worker: Worker, how: How) -> float | None:
             made = worker.do(task, Monitor())
         except OverpaintError:
             return None
-    return max(float(made.told["timings"]["paint"]), 0.001)
+    return _cost(made.told)
+
+
+def _cost(told: Mapping[str, Any]) -> float:
+    """Seconds that a row adds to a run: the engine's, or half of all else when that is more."""
+    painting = float(told.get("timings", {}).get("paint", 0.0))
+    return max(painting, (float(told.get("seconds", 0.0)) - painting) / 2, 0.001)
 
 
 def _name(engine: str | None, model: str | None) -> str:

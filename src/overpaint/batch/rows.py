@@ -19,6 +19,9 @@ OWN = (*TEXTS, *SHAPES, "invert", "quality")
 REQUEST = tuple(name for name in EditRequest.model_fields if name not in ("schema_", "image", "mask", "sketch"))
 """Fields of the request that a row may have as they are."""
 
+DEFAULTS: Mapping[str, Any] = {"intent": "remove", "exact": True}
+"""What holds where neither a row nor what is shared says otherwise: results must not depend on speed or order."""
+
 _CHANNELS = ("auto", "luminance", "alpha", "transparent")
 
 
@@ -131,7 +134,7 @@ class Reader:
             which = "both" if "image" in own else "neither"
             raise RequestError(f"a row has an image or goes on after another row; this one has {which}")
         places, spec = _places(table, own, self._shared.places)
-        settings = {**self._shared.settings, **{name: table[name] for name in REQUEST if name in table}}
+        settings = {**DEFAULTS, **self._shared.settings, **{name: table[name] for name in REQUEST if name in table}}
         settings |= {"mask": spec} if spec is not None else {}
         seed = _seed(settings.pop("seed", None))
         key = json.dumps(settings, sort_keys=True, default=str)

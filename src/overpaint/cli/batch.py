@@ -117,7 +117,9 @@ def _found(edits: str | None, rows: Rows, out: Path) -> tuple[list[Any], Path]:
 
 
 def _settings(rows: Rows, how: Any, machine: Machine) -> dict[str, Any]:
-    given = {"intent": rows.intent or "remove", "exact": True, **fields.settings(how)}
+    given = fields.settings(how)
+    if rows.intent is not None:
+        given["intent"] = rows.intent
     if machine.option:
         given["options"] = dict(key_value(text, "--option") for text in machine.option)
     return given

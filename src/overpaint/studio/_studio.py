@@ -299,7 +299,7 @@ class Studio:
         edits: Iterable[Edit | tuple[Pictured, Mask] | Pictured],
         request: EditRequest | None = None,
         *,
-        ahead: int = 2,
+        ahead: int = 4,
         **settings: Any,
     ) -> Iterator[Edited | EditFailure]:
         """Do many edits, in their order; a bad one is an EditFailure and the others go on.
