@@ -443,3 +443,19 @@ def test_fail_fast_does_not_begin_when_a_row_is_bad(bench):
     ended = bench.run(["nonsense", *rows()], fail_fast=True)
     assert (ended.done, ended.failed, ended.left) == (0, 1, 4)
     assert ended.stopped.startswith("row 1: ")
+
+
+def test_a_machine_that_slept_has_not_lost_what_it_was_at_work_on(bench, monkeypatch):
+    """Time jumps by an hour while an edit is painted, and other rows are claimed after that."""
+    jump = [0.0]
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + jump[0])
+    monkeypatch.setattr(Ledger.__init__, "__kwdefaults__", {"clock": lambda: real() + jump[0]})
+
+    def paint(canvas, monitor):
+        jump[0] += 3600
+        time.sleep(0.05)
+        return Painted(canvas.pixels)
+
+    ended = Bench(bench.folder, engine=lambda: StandIn(paint)).run(rows(), retries=0, ahead=2)
+    assert (ended.done, ended.failed) == (4, 0)

@@ -61,7 +61,12 @@ class Files:
         self.close()
 
     def close(self) -> None:
-        """Keep what was found out."""
+        """Keep what was found out, and close the file."""
+        self.save()
+        self._database.close()
+
+    def save(self) -> None:
+        """Keep what was found out so far, for the case that this process is killed."""
         with contextlib.suppress(sqlite3.Error):  # on a full disk, say: it costs no more than reading again
             self._database.execute("BEGIN")
             self._database.executemany(
@@ -69,7 +74,7 @@ class Files:
                 [(path, *self._known[path][0], known.sha256, known.kind) for path, known in self._each(self._fresh)],
             )
             self._database.execute("COMMIT")
-        self._database.close()
+            self._fresh.clear()
 
     def _each(self, paths: Iterable[str]) -> list[tuple[str, Known]]:
         return [(path, self._known[path][1]) for path in paths]

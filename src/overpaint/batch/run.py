@@ -209,6 +209,7 @@ def _planned(
 ) -> tuple[Plan, Standing, dict[str, Entry]]:
     out = options.home.out
     planned = plan(rows, options.rules, studio, desk.files, own_outputs(desk.ledger, out))
+    desk.files.save()
     enter(planned, desk.ledger, out, options.retries)
     entries = {entry.id: entry for entry in desk.ledger.entries()}
     return planned, stand(planned, entries.values(), desk.files, out), entries

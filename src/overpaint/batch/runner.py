@@ -69,7 +69,7 @@ class Runner:
         self._followers: dict[str, list[Item]] = {}
         self._perhaps: frozenset[str] = frozenset()
         self._losses: Counter[str] = Counter()
-        self._renewed = time.monotonic()
+        self._renewed = time.time()
         self.tally = Tally()
 
     def run(self, standing: Standing, chosen: Collection[Item]) -> Tally:
@@ -114,6 +114,7 @@ class Runner:
                 self._landed(future)
 
     def _start(self, item: Item) -> None:
+        self._renew()  # before a claim takes back what ran out
         before = None if item.after is None else self._ledger.entry(item.after)
         image = item.image_sha256 if before is None else before.result or ""
         if item.id in self._perhaps and base_of(self._ledger.entry(item.id)) == image:
@@ -227,9 +228,10 @@ class Runner:
         self._ready.extendleft(reversed(self._followers.pop(item.id, [])))
 
     def _renew(self) -> None:
-        if time.monotonic() - self._renewed < _RENEW:
+        # The ledger's clock, and not a monotonic one: it goes on while the machine sleeps, and leases run out by it.
+        if 0 <= time.time() - self._renewed < _RENEW:
             return
-        self._renewed = time.monotonic()
+        self._renewed = time.time()
         self._ledger.renew([lease for _, lease in self._flying.values()], LEASE)
 
     def _land(self) -> None:

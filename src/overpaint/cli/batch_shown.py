@@ -102,12 +102,14 @@ class Bar:
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._task: TaskID | None = None
+        self._planning = progress.add_task("looking at the files", total=None, rate="")
         self._failed = 0
 
     def tell(self, event: Event) -> None:
         """Move the bar, print a fault, or sum up."""
         match event:
             case Began():
+                self._progress.remove_task(self._planning)
                 self._task = self._progress.add_task("editing", total=event.to_do, rate="")
                 if event.unchanged:
                     self._say(f"{_rows(event.unchanged)} done before")
