@@ -88,7 +88,7 @@ def test_killed_five_times_two_hundred_rows_have_each_one_result_and_nothing_is_
 
 _DIE_AT = """
 import os, signal, sys
-from overpaint.batch import settle
+from overpaint.batch import settle, store
 from overpaint.ledger import Ledger
 from overpaint.audit import AuditLog
 
@@ -106,6 +106,12 @@ match sys.argv[1]:
     case "name": settle.publish = dying(settle.publish)
     case "audit": AuditLog.append = dying(AuditLog.append)
     case "done": Ledger.done = dying(Ledger.done)
+    case "report":
+        publish = store.publish_file
+        at_report = dying(publish)
+        store.publish_file = lambda hidden, target, **how: (
+            at_report if target.name == "report.html" else publish
+        )(hidden, target, **how)
 from overpaint.cli import main
 sys.exit(main(sys.argv[3:]))
 """
@@ -128,6 +134,18 @@ def test_killed_at_each_step_of_settling_the_next_run_does_what_is_left(tmp_path
     assert names == {"r0.png", "r1.png", "r2.png", "audit.jsonl", "audit.head"}
     verdict = verify(folder / "out" / "audit.jsonl")
     assert (verdict.whole, verdict.records) == (True, 3), verdict.faults
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is another thing there")
+def test_killed_while_the_report_is_written_the_next_run_leaves_nothing_of_it_behind(tmp_path):
+    folder = folder_of(tmp_path, 2)
+    words = [sys.executable, "-c", _DIE_AT, "report", "before", *BATCH[3:]]
+    assert subprocess.run(words, cwd=folder, capture_output=True).returncode == -signal.SIGKILL
+    assert (folder / "out" / ".report.html.part").exists()
+    again = subprocess.run([*BATCH], cwd=folder, capture_output=True, text=True)
+    assert json.loads(again.stdout.splitlines()[-1])["unchanged"] == 2
+    assert (folder / "out" / "report.html").exists()
+    assert not list((folder / "out").glob(".*.part"))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are another thing there")

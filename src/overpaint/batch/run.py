@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from overpaint.audit import AuditLog, Secret
 from overpaint.errors import OverpaintError
@@ -20,6 +19,7 @@ from .events import Began, Ended, Event, Failed
 from .files import Files
 from .home import Home
 from .plan import Item, Plan, Rules, plan
+from .report import Report, tidy, write
 from .rows import BadRow, Row
 from .runner import Runner, Tally, choose
 from .settle import Settler
@@ -28,9 +28,6 @@ from .standing import Standing, enter, own_outputs, stand
 from .task import How
 from .where import Filter
 from .work import Worker
-
-if TYPE_CHECKING:
-    from .report import Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +112,7 @@ def run(
     """
     began = time.perf_counter()
     with _desk(options) as desk:
+        tidy(options.home.papers)
         completed, _ = desk.settler.recover()
         planned, standing, entries = _planned(rows, options, studio, desk)
         chosen = choose(standing, _wanted(planned, entries, options.where), options.limit)
@@ -257,6 +255,4 @@ def _ended(tally: Tally, planned: Plan, began: float, desk: _Desk, interrupted: 
 
 
 def _report(desk: _Desk, options: Options, ended: Ended | None) -> Report:
-    from .report import write
-
     return write(desk.ledger, desk.shelf, options.home.papers, head="" if ended is None else ended.head)

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias
 
 from overpaint.errors import OutputError, RequestError
-from overpaint.picture import publish_file, stage_file, write_file
+from overpaint.picture import publish_file, stage_file
 
 
 class Address(PurePosixPath):
@@ -146,12 +146,24 @@ def publish(hidden: Place, target: Place, *, overwrite: bool) -> None:
 
 
 def write(place: Place, data: bytes) -> None:
-    """Write a small file, whole or not at all, instead of any that is there. Raises OutputError."""
+    """Write a file that is the batch's own, whole or not at all, instead of any that is there. Raises OutputError.
+
+    Its hidden file always has the same name, so that one that a crash left is replaced the next time and not left
+    for good.
+    """
     if isinstance(place, Address):
         with _telling(place):
             place.write_bytes(data)
     else:
-        write_file(place, data, overwrite=True)
+        hidden = part_of(place)
+        hidden.unlink(missing_ok=True)
+        stage_file(hidden, data, place)
+        publish_file(hidden, place, overwrite=True)
+
+
+def part_of(target: Path) -> Path:
+    """The hidden file of one of the batch's own files."""
+    return target.with_name(f".{target.name}.part")
 
 
 @contextlib.contextmanager

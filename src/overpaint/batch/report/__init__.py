@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from overpaint.batch import store
 from overpaint.batch.small import Shelf
 from overpaint.ledger import Ledger
-from overpaint.picture import write_file
 
 from .page import page
 from .table import table
@@ -15,7 +15,7 @@ from .view import view
 
 PAGE, TABLE = "report.html", "report.csv"
 
-__all__ = ["PAGE", "TABLE", "Report", "write"]
+__all__ = ["PAGE", "TABLE", "Report", "tidy", "write"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,12 @@ def write(ledger: Ledger, shelf: Shelf, out: Path, *, head: str = "") -> Report:
     """
     rows = view(ledger)
     report = Report(out / PAGE, out / TABLE)
-    write_file(report.table, table(rows).encode("utf-8"), overwrite=True)
-    write_file(report.page, page(rows, shelf, out.name, head), overwrite=True)
+    store.write(report.table, table(rows).encode("utf-8"))
+    store.write(report.page, page(rows, shelf, out.name, head))
     return report
+
+
+def tidy(out: Path) -> None:
+    """Remove what a run that was killed may have left of a report."""
+    for name in (PAGE, TABLE):
+        store.part_of(out / name).unlink(missing_ok=True)
