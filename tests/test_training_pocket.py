@@ -16,6 +16,7 @@ from PIL import Image
 from training.pocket import __main__ as command
 from training.pocket import (
     autoencoder,
+    card,
     config,
     denoiser,
     evaluate,
@@ -30,6 +31,9 @@ from training.pocket import (
 )
 from training.pocket.loop import Limits
 from training.pocket.state import State
+
+from overpaint.models import read_hints
+from overpaint.models.store import licence_of
 
 TINY = """
 [networks]
@@ -318,6 +322,40 @@ def test_evaluation_measures_and_draws(checkpoint: Path, tmp_path: Path, monkeyp
     assert 3 < result["reconstruction_db"] < 50
     assert json.loads((tmp_path / "out" / "results.json").read_text()) == result
     assert (tmp_path / "out" / "prompts.png").is_file()
+
+
+def test_the_card_is_written_from_what_the_stages_left(
+    checkpoint: Path, prepared: State, settings: config.Config, tmp_path: Path
+) -> None:
+    answers = [{"prompt": "a red flower", "coloured": 0.875, "named": None}]
+    found = {
+        "reconstruction_db": 21.5,
+        "seconds": 1.25,
+        "seeds": 8,
+        "colours": 0.875,
+        "nouns": None,
+        "answers": answers,
+    }
+    (tmp_path / "results.json").write_text(json.dumps(found))
+    card.write(settings, prepared, checkpoint, tmp_path / "results.json", given=7, device="a test", say=quiet)
+    text = (checkpoint / "MODEL_CARD.md").read_text()
+    assert text.startswith("---\nlicense: apache-2.0\n")
+    for said in (
+        "| us | CC0 | 6 |",
+        "| denoiser | 6 | 3 |",
+        "21.50 dB",
+        "| a red flower | 88 % | - |",
+        "6 openly licensed",
+    ):
+        assert said in text, said
+    assert licence_of(checkpoint) == "Apache-2.0"
+    (checkpoint / "MODEL_CARD.md").unlink()
+
+
+def test_the_checkpoint_says_how_it_is_used(checkpoint: Path) -> None:
+    hints = read_hints(checkpoint)
+    assert (hints.native, hints.minimum, hints.maximum) == (32, 16, 40)
+    assert (hints.usual.steps, hints.usual.guidance_scale) == (evaluate.STEPS, evaluate.GUIDANCE)
 
 
 @pytest.mark.skipif(not CLASSIFIER.is_file(), reason="the classifier is not part of the project")

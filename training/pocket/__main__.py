@@ -1,4 +1,4 @@
-"""`python -m training.pocket STAGE`: photos, tokenizer, autoencoder, denoiser, export, evaluate; in this order."""
+"""`python -m training.pocket STAGE`: photos, tokenizer, autoencoder, denoiser, export, evaluate, card, in turn."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from . import autoencoder, config, denoiser, evaluate, export, phrases, shelf, start, tokenizer
+from . import autoencoder, card, config, denoiser, evaluate, export, phrases, shelf, start, tokenizer
+from . import photos as photos_
 from .loop import Limits, Progress
 from .state import State
 
@@ -133,6 +134,21 @@ def evaluate_(
 ) -> None:
     """Measure a checkpoint through diffusers' pipeline: reconstruction, colours and nouns of 20 prompts, time."""
     evaluate.measure(folder, photos, classifier, out, seeds=seeds, limit=limit, say=_say)
+
+
+@app.command(name="card")
+def card_(
+    folder: Path,
+    *,
+    results: Path = Path("bench-out/pocket/results.json"),
+    tars: Path = SHARED / "photos" / "train",
+    device: Annotated[str, Parameter(help="What it was trained on, in words.")],
+    common: Common = _COMMON,
+) -> None:
+    """Write MODEL_CARD.md beside the weights, from what the other stages left."""
+    settings = config.read(common.config)
+    given = photos_.count(tars)
+    card.write(settings, State(common.state), folder, results, given=given, device=device, say=_say)
 
 
 def _ended(progress: Progress) -> None:

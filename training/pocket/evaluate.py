@@ -14,13 +14,13 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from .export import GUIDANCE, STEPS
 from .questions import QUESTIONS, Question, mean_colour, moved
 from .sheets import page
 
 Pixels = NDArray[np.uint8]
 Say = Callable[[str], None]
 
-GUIDANCE, STEPS = 4.0, 20
 LOGITS = "Logits/SpatialSqueeze"
 
 

@@ -16,6 +16,8 @@ from .config import Config
 from .state import State
 
 LARGEST_BYTES = 30_000_000
+STEPS, GUIDANCE = 20, 4.0
+"""As the checkpoint is used where nothing else is asked for."""
 PIPELINE = "StableDiffusionInpaintPipeline"
 
 
@@ -46,6 +48,7 @@ def write(config: Config, state: State, folder: Path, *, say: Callable[[str], No
     networks.scheduler(config.networks.noise).save_pretrained(partial / "scheduler")
     shutil.copytree(state.tokenizer, partial / "tokenizer")
     (partial / "model_index.json").write_text(json.dumps(index(), indent=2) + "\n", "utf-8")
+    (partial / "overpaint.json").write_text(json.dumps(hints(config.networks.size)) + "\n", "utf-8")
     (partial / "credits.json").write_text(json.dumps(_credits(state), indent=1) + "\n", "utf-8")
     if (size := bytes_of(partial)) > LARGEST_BYTES:
         raise ValueError(f"{size:,} bytes are more than the {LARGEST_BYTES:,} that may be shipped: {partial}")
@@ -74,6 +77,20 @@ def index() -> dict[str, Any]:
         "feature_extractor": [None, None],
         "image_encoder": [None, None],
         "requires_safety_checker": False,
+    }
+
+
+def hints(size: int) -> dict[str, Any]:
+    """overpaint.json: how the checkpoint is best used, and the sizes that it was trained at or near."""
+    return {
+        "schema": 1,
+        "steps": STEPS,
+        "guidance_scale": GUIDANCE,
+        "sampler": "DDIM",
+        "scheduler": "SGM Uniform",
+        "native": size,
+        "minimum": size * 2 // 3 // 8 * 8,
+        "maximum": size * 4 // 3 // 8 * 8,
     }
 
 
