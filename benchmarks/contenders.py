@@ -15,7 +15,8 @@ from pydantic import ValidationError
 
 from benchmarks.dataset import Case, Loaded
 from benchmarks.fingerprint import fingerprint
-from overpaint.engines import registry
+from overpaint import pocket
+from overpaint.engines import EngineCard, registry
 from overpaint.engines.base import Canvas, paint
 from overpaint.errors import OverpaintError, RequestError
 from overpaint.geometry import Box
@@ -49,14 +50,39 @@ class Contender:
         """Digest of what the fills depend on: settings, engine's digest, sources, libraries. Raises EngineError."""
         if self.engine == UNTOUCHED:
             return UNTOUCHED
-        card = registry.card(self.engine)
+        card = _card(self)
         wanted = json.dumps([self.engine, dict(self.settings), dict(self.options), self.direct], sort_keys=True)
-        modules = [_module(self.engine), *([] if self.direct else ["overpaint.studio"])]
+        modules = [_module(self), *([] if self.direct else ["overpaint.studio"])]
         return fingerprint(modules, wanted, card.digest)
 
 
-def _module(engine: str) -> str:
-    created = registry.create(engine)
+CHECKPOINTS = "diffusion"
+"""The engine of contenders that name a model."""
+
+POCKETS = (
+    "pocket=diffusion model=pocket masked_content=fill detail=false",
+    "pocket+detail=diffusion model=pocket masked_content=fill detail=true",
+    "exemplar+pocket=diffusion model=pocket masked_content=exemplar strength=0.5 detail=true",
+)
+"""The embedded model by itself, with the surroundings' detail, and going on from the exemplar fill."""
+
+
+def _card(contender: Contender) -> EngineCard:
+    if contender.engine != CHECKPOINTS:
+        return registry.card(contender.engine)
+    from overpaint.engines.diffusion.engine import card_of
+    from overpaint.models import find
+
+    model = contender.settings.get("model")
+    if not isinstance(model, str):
+        raise RequestError(f"{contender.label}: the engine {CHECKPOINTS!r} needs model=NAME")
+    return card_of(find(model))
+
+
+def _module(contender: Contender) -> str:
+    if contender.engine == CHECKPOINTS:
+        return "overpaint.engines.diffusion.engine"
+    created = registry.create(contender.engine)
     try:
         return type(created).__module__
     finally:
@@ -69,7 +95,8 @@ def contenders(
     """The contenders asked for, the untouched photo last, and a line for each registered engine that can't be loaded.
 
     Args:
-        engines: Names; all registered pixel engines when left out (others want a prompt: give them as a variant).
+        engines: Names; when left out all registered pixel engines, and the embedded model in three ways (others want
+            a prompt: give them as a variant).
         variants: "LABEL=ENGINE key=value ...", see `variant`.
         direct: As in Contender.
 
@@ -88,10 +115,12 @@ def contenders(
             continue
         if engines is not None or card.kind == "pixel":
             found.append(Contender(name, name, direct=direct))
+    if engines is None and not direct and pocket.folder() is not None:
+        found += [variant(text) for text in POCKETS]
     found += [variant(text, direct=direct) for text in variants]
     for contender in found:
         try:
-            registry.card(contender.engine).options(**contender.options)
+            _card(contender).options(**contender.options)
         except ValidationError as error:
             raise RequestError(f"{contender.label}: {error.errors()[0]['msg']} ({error.errors()[0]['loc']})") from error
     labels = [contender.label for contender in found]
