@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmarks import fill, pixels
+from benchmarks import diffusion, fill, pixels
 from benchmarks.clock import race
 from benchmarks.contenders import Contender, contenders, variant
 from benchmarks.dataset import context_box
+from benchmarks.diffusion_jobs import JOBS, picture
+from benchmarks.diffusion_times import Stopwatch, Timed
 from benchmarks.fingerprint import reached
 from benchmarks.kernel import (
     bootstrap,
@@ -307,3 +309,29 @@ def test_fill_compares_engines_and_keeps_what_it_made(tmp_path: Path) -> None:
     assert len(made) == 6
     assert fill.main([*asked, "--no-sheets"]) == 0
     assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("fills/*/*/*.png")} == made
+
+
+# --- diffusion
+
+
+def test_a_run_is_taken_apart_at_the_ends_of_its_steps():
+    now = iter([0.0, 5.0, 7.0, 9.0, 12.0]).__next__  # begin, three ends of steps, end of all
+    watch = Stopwatch(now)
+    for _ in range(3):
+        watch.tick()
+    timed = watch.timed("512x512", 3)
+    assert (timed.step, timed.once) == (2.0, 6.0)
+    assert timed.whole(20) == 46.0
+    assert timed.least(Timed("512x512", 1.0, 8.0)) == Timed("512x512", 1.0, 6.0)
+
+
+def test_jobs_of_diffusion_are_named_and_begin_with_ours(capsys):
+    assert all(job.ways[0] == "overpaint" for job in JOBS.values())
+    assert diffusion.main(["--jobs", "photo,phto"]) == 2
+    assert "no job phto" in capsys.readouterr().err
+    assert diffusion.main(["--steps", "1"]) == 2
+
+
+def test_pictures_of_diffusion_differ_so_that_no_cache_helps():
+    assert not np.array_equal(picture(64, 1), picture(64, 2))
+    assert np.array_equal(picture(64, 1), picture(64, 1))
