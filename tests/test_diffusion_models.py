@@ -20,7 +20,7 @@ from overpaint.cli import main
 from overpaint.engines.diffusion.engine import card_of
 from overpaint.engines.diffusion.options import CARD, DiffusionOptions
 from overpaint.engines.diffusion.usual import usual_of
-from overpaint.errors import RequestError
+from overpaint.errors import OverpaintError, RequestError
 from overpaint.geometry import Box, Size
 from overpaint.models import ModelError, ModelRef
 from overpaint.models.values import Kind
@@ -260,6 +260,46 @@ def test_a_single_file_has_no_variants(tmp_path: Path) -> None:
     save_file(checkpoints.tensors(checkpoints.layout(checkpoints.TINY["sd1"])), file)
     with pytest.raises(ModelError, match="single file, which has no variant 'fp16'"):
         models.find(str(file), variant="fp16")
+
+
+def test_a_file_of_other_sizes_is_used_with_its_configurations(tmp_path: Path) -> None:
+    import checkpoints
+
+    plan = checkpoints.TINY["sd1"]
+    file = tmp_path / "small.safetensors"
+    save_file(checkpoints.tensors(checkpoints.layout(plan)), file)
+    checkpoints.write_vocabulary(tmp_path / "bpe_simple_vocab_16e6.txt.gz")
+    config = checkpoints.small_config(plan, tmp_path / "config")
+    ask = ASK | {"mask": MASK, "steps": 1, "model": str(file)}
+    with Studio(device="cpu") as studio:
+        edited = studio.edit(photo(SIZE), options={"config": str(config)}, **ask)
+        assert edited.touched.any()
+        with pytest.raises(ModelError, match="nowhere is no folder of configurations"):
+            studio.edit(photo(SIZE), options={"config": str(tmp_path / "nowhere")}, **ask)
+        with pytest.raises(ModelError, match=r"of other sizes.*needs the option 'config'"):
+            studio.edit(photo(SIZE), **ask)
+
+
+def test_a_folder_has_configurations_of_its_own(made: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="has configurations of its own"):
+        models.find(str(made), config=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"sampler": "DPM++ 9M"}, r"no sampler is called 'DPM\+\+ 9M'; did you mean 'DPM\+\+ 2M'\? \(there are Euler,"),
+        ({"scheduler": "Karas"}, "did you mean 'Karras'"),
+        ({"dialect": "webui"}, "the dialect 'webui'"),
+        ({"prompt": "a dog <lora:stile:1>"}, "<lora:stile> in the prompt: no model is called 'stile'"),
+    ],
+)
+def test_what_is_named_wrongly_is_told_before_anything_is_loaded(
+    settings: dict[str, Any], says: str, made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("overpaint.engines.diffusion.engine.load", lambda *_: pytest.fail("it was loaded"))
+    with Studio(device="cpu") as studio, pytest.raises(OverpaintError, match=says):
+        studio.edit(photo(SIZE), mask=MASK, model=str(made), **ASK | settings)
 
 
 def test_the_engine_without_a_checkpoint_asks_for_one() -> None:

@@ -85,6 +85,7 @@ def spoken(message: str) -> str:
     """An error's message in terms of the command line, where it names arguments of the library."""
     message = re.sub(r"\bengine='([\w-]+)'", r"--engine \1", message)
     message = re.sub(r"\bchannel='(\w+)'", r"--mask-channel \1", message)
+    message = message.replace("(--allow-pickle, allow_pickle=True)", "(--allow-pickle)")
     return message.replace("(--overwrite, overwrite=True)", "(--overwrite)")
 
 

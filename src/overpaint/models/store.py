@@ -86,7 +86,7 @@ def find(
     lcm: bool | None = None,
     vae: str | None = None,
     variant: str | None = None,
-    config: Path | None = None,
+    config: str | os.PathLike[str] | None = None,
     allow_pickle: bool = False,
 ) -> ModelRef:
     """The checkpoint of this name, ready to be loaded. Nothing is downloaded.
@@ -98,7 +98,7 @@ def find(
         lcm: Whether it is a latent consistency model, likewise.
         vae: Another VAE to use instead of its own, named in the same ways.
         variant: Of a folder: "fp16", or "fp32" (or "") for the plain weights (see `ModelRef`).
-        config: Configurations of a single file's network (see `ModelRef`).
+        config: A folder of configurations of a single file's networks (see `ModelRef`).
         allow_pickle: Whether a pickle may be read, weights only.
 
     Raises:
@@ -117,7 +117,7 @@ def find(
         path,
         kind,
         variant=None if variant is None else _variant(variant, path, found),
-        config=config,
+        config=None if config is None else _config(Path(config), path),
         allow_pickle=allow_pickle,
         licence=_licence(found, path, origin),
     )
@@ -143,6 +143,15 @@ def _variant(name: str, path: Path, found: str) -> str:
         return ""
     there = ", ".join(sorted(one or "fp32" for one in sets)) or "none"
     raise ModelError(f"{found} has no variant {name!r} here (there are: {there})")
+
+
+def _config(folder: Path, path: Path) -> Path:
+    if path.is_dir():
+        raise ModelError(f"{path.name} is a folder, which has configurations of its own: leave {str(folder)!r} out")
+    folder = folder.expanduser()
+    if not (folder / "unet" / "config.json").is_file():
+        raise ModelError(f"{folder} is no folder of configurations: it has no unet/config.json")
+    return folder
 
 
 def _with_vae(ref: ModelRef, name: str, *, paths: bool) -> ModelRef:

@@ -25,7 +25,7 @@ from .networks import Budget, Networks, Set
 from .options import CARD, DiffusionOptions
 from .preview import Preview
 from .sample import Sample
-from .settings import Asked, asked_of, text_settings
+from .settings import Asked, asked_of, check_names, text_settings
 from .used import UNKNOWN, used_models
 from .usual import usual_of
 from .values import Conditioning, NotFiniteError
@@ -173,13 +173,16 @@ class DiffusionEngine(ThreadedEngine):
     def models(self, settings: Mapping[str, Any], options: BaseModel) -> tuple[UsedModel, ...]:
         """The checkpoint, another VAE, and the LoRAs and textual inversions that the prompts name.
 
+        What can be known to go wrong without the weights is told here, before they are loaded.
+
         Raises:
-            RequestError: A prompt that can't be read.
+            RequestError: A prompt that can't be read; a sampler, scheduler or dialect that is not there.
             ModelError: A LoRA that is not here, is none, or was made for another family.
         """
         kind = self._ref.kind
         assert kind.family is not None
         given = {name: value for name, value in settings.items() if value is not None}
+        check_names(given)
         emphasis = options.emphasis if isinstance(options, DiffusionOptions) else "original"
         text = text_settings(given.get("clip_skip"), emphasis, kind.family, given.get("dialect", "native"))
         return used_models(self._ref, str(given.get("prompt", "")), str(given.get("negative_prompt", "")), text)

@@ -149,5 +149,7 @@ def _schedulers() -> dict[str, str]:
 
 def _unknown(what: str, name: str, titles: Iterable[str]) -> RequestError:
     titles = list(titles)
-    near = did_you_mean(name, [title.lower() for title in titles])
-    return RequestError(f"no {what} is called {name!r}{near}; there are {', '.join(titles)}")
+    near = did_you_mean(name.lower(), [title.lower() for title in titles])
+    for title in titles:
+        near = near.replace(f"{title.lower()!r}", f"{title!r}")
+    return RequestError(f"no {what} is called {name!r}{near} (there are {', '.join(titles)})")

@@ -10,7 +10,7 @@ from overpaint.engines.base import EngineCard
 
 NAME = "diffusion"
 
-LOADING = ("vae", "variant", "prediction")
+LOADING = ("vae", "variant", "prediction", "config")
 """Options that decide what is loaded: checkpoints that differ in them are engines of their own."""
 
 
@@ -34,6 +34,12 @@ class DiffusionOptions(BaseModel):
     prediction: Literal["epsilon", "v"] | None = Field(
         default=None,
         description="what the network predicts, where it was told wrongly: the noise, or v ('overpaint models show')",
+    )
+    config: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=4096,
+        description="of a single file whose networks have other sizes than published: a folder of their configurations",
     )
     emphasis: Literal["original", "no_norm", "ignore", "none"] = Field(
         default="original",

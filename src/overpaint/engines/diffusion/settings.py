@@ -11,7 +11,7 @@ from overpaint.errors import RequestError
 from overpaint.request import MaskedContent
 
 from .guidance import Guidance
-from .names import parse_sampler
+from .names import SamplerChoice, parse_sampler
 from .options import DiffusionOptions
 from .sample import Plan
 from .text import Emphasis, TextFamily, TextSettings
@@ -56,9 +56,7 @@ def asked_of(canvas: Canvas, family: TextFamily, config: Mapping[str, Any]) -> A
     """
     given = {name: value for name, value in canvas.settings.items() if value is not None}
     options = canvas.options if isinstance(canvas.options, DiffusionOptions) else DiffusionOptions()
-    dialect = given.get("dialect", "native")
-    if dialect not in DIALECTS:
-        raise RequestError(f"the dialect {dialect!r} is not one that this engine speaks; it has {', '.join(DIALECTS)}")
+    choice, dialect = check_names(given)
     interval = tuple(given.get("guidance_interval", (0.0, 1.0)))
     try:
         guidance = Guidance(
@@ -71,7 +69,7 @@ def asked_of(canvas: Canvas, family: TextFamily, config: Mapping[str, Any]) -> A
     negative = str(given.get("negative_prompt", ""))
     return Asked(
         plan=Plan(
-            parse_sampler(str(given.get("sampler", "DPM++ 2M")), given.get("scheduler")),
+            choice,
             int(given.get("steps", 25)),
             float(given.get("strength", 1.0)),
             dialect,
@@ -85,6 +83,14 @@ def asked_of(canvas: Canvas, family: TextFamily, config: Mapping[str, Any]) -> A
         content=given.get("masked_content", "original"),
         exact=bool(given.get("exact", False)),
     )
+
+
+def check_names(given: Mapping[str, Any]) -> tuple[SamplerChoice, Dialect]:
+    """The sampler and the dialect of settings. Raises RequestError when there are none of these names."""
+    dialect = given.get("dialect", "native")
+    if dialect not in DIALECTS:
+        raise RequestError(f"the dialect {dialect!r} is not one that this engine speaks; it has {', '.join(DIALECTS)}")
+    return parse_sampler(str(given.get("sampler", "DPM++ 2M")), given.get("scheduler")), dialect
 
 
 def text_settings(clip_skip: int | None, emphasis: Emphasis, family: TextFamily, dialect: Dialect) -> TextSettings:

@@ -43,7 +43,10 @@ def _used(role: ModelRole, entry: Entry) -> UsedModel:
 
 def lora_of(network: Network, ref: ModelRef) -> Entry:
     """The LoRA of a tag. Raises ModelError when it is not here, is none, or was made for another family."""
-    entry = find_part(network.name, "lora")
+    try:
+        entry = find_part(network.name, "lora")
+    except ModelError as error:
+        raise ModelError(f"<lora:{network.name}> in the prompt: {error}") from error
     assert entry.kind is not None
     made, here = entry.kind.family, ref.kind.family
     if made is not None and here is not None and made != here:

@@ -273,7 +273,7 @@ def _put(network: Any, tensors: Tensors, dtype: Any, what: str, *, strict: bool)
         if tuple(wanted[name].shape) != tuple(tensors[name].shape):
             raise ModelError(
                 f"{what} is of other sizes than its configuration says: {name} is {tuple(tensors[name].shape)}, "
-                f"and should be {tuple(wanted[name].shape)}"
+                f"and should be {tuple(wanted[name].shape)} (a single file of other sizes needs the option 'config')"
             )
     missing = sorted(set(wanted) - set(tensors))
     if missing:
