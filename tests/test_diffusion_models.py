@@ -303,8 +303,10 @@ def test_what_is_named_wrongly_is_told_before_anything_is_loaded(
 
 
 def test_the_engine_without_a_checkpoint_asks_for_one() -> None:
-    with Studio() as studio, pytest.raises(RequestError, match="none was named: give a model"):
-        studio.edit(photo(SIZE), mask=MASK, engine="diffusion", **ASK)
+    with Studio() as studio:
+        studio.model = None  # as where the embedded one is not installed
+        with pytest.raises(RequestError, match="needs a model, and none was given"):
+            studio.edit(photo(SIZE), mask=MASK, engine="diffusion", **ASK)
 
 
 def test_the_options_reach_the_command_line(folder: Path, tmp_path: Path, home: Path, capsys: Any) -> None:
@@ -460,6 +462,12 @@ def test_variations_are_painted_together_and_each_is_what_its_seed_gives(
         assert one.resolved == other.resolved
         apart = np.abs(one.picture.samples.astype(int) - other.picture.samples).max()
         assert apart <= 1
+
+
+def test_variations_are_painted_with_the_studios_model_where_none_is_named(made: Path) -> None:
+    with Studio(device="cpu", model=str(made)) as studio:
+        several = list(studio.variations(photo(SIZE), mask=MASK, steps=1, count=2, **ASK))
+    assert [one.resolved.model for one in several] == [str(made)] * 2
 
 
 # ---- many threads at one studio ----

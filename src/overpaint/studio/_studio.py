@@ -289,7 +289,7 @@ class Studio:
         if count < 1:
             raise RequestError(f"the number of variations must be at least 1, not {count}")
         prepared = self.prepare(picture, request, mask=mask, sketch=sketch, inputs=inputs, **settings)
-        engine = self.engine(prepared.resolved.engine, prepared.request.model, prepared.request.options)
+        engine = self.engine(prepared.resolved.engine, prepared.resolved.model, prepared.request.options)
         return variations(
             prepared, count, engine, lambda one: self._execution(one.resolved, engine), monitor or Monitor()
         )

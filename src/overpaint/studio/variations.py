@@ -45,7 +45,7 @@ def variations(
     asked_at = time.perf_counter()
     canvases = [[sheet.canvas for sheet in one.sheets] for one in every]
     for one, own, painted in zip(every, monitors, paint_groups(engine, canvases, monitors), strict=True):
-        yield finish(one, PaintedSheets(tuple(painted), execution(one), _timings(own, asked_at)))
+        yield finish(one, PaintedSheets(tuple(painted), execution(one), _timings(own, asked_at)), monitor)
 
 
 def _timings(monitors: list[Linked], asked_at: float) -> dict[str, float]:
