@@ -22,6 +22,7 @@ lint: $(READY)
 bench: $(READY)
 	@$(BIN)/python -m benchmarks.pixels
 	@$(BIN)/python -m benchmarks.fill
+	@$(BIN)/python -m benchmarks.batch
 
 # The stamp is written last, so that an interrupted set-up is begun again instead of being taken for a finished one.
 $(READY): pyproject.toml constraints.txt
