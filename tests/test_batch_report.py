@@ -68,6 +68,16 @@ def test_it_shows_what_earlier_runs_did_and_is_written_anew_when_something_was_d
     assert all(found["pictures"])
 
 
+def test_it_is_not_written_again_when_it_would_say_the_same(bench):
+    given = [*tables(), {"image": "gone.png", "box": BOX}]
+    bench.run(given, report=True)
+    before = (bench.out / "report.html").stat().st_mtime_ns
+    bench.run(given, report=True)
+    assert (bench.out / "report.html").stat().st_mtime_ns == before
+    bench.run([*tables(), {"image": "also gone.png", "box": BOX}], report=True)
+    assert parts(bench.out / "report.html")["rows"][3]["reason"].endswith("also gone.png doesn't exist")
+
+
 def test_the_table_has_the_same_rows(bench):
     bench.run([*tables(prompt="=1+1"), "nonsense"], report=True)
     with (bench.out / "report.csv").open(encoding="utf-8", newline="") as file:

@@ -251,6 +251,16 @@ def test_bad_rows_are_told_with_their_reason_and_the_others_are_done(bench):
         assert ledger.counts()["failed"] == 0, "rows that are not in the list any more are forgotten"
 
 
+def test_a_result_outlives_its_row_that_has_become_bad(bench):
+    named = [{**row, "id": str(n)} for n, row in enumerate(rows(2))]
+    bench.run(named)
+    (bench.folder / "p001.png").rename(bench.folder / "away.png")
+    ended = bench.run(named)
+    assert (ended.unchanged, ended.failed) == (1, 1)
+    (bench.folder / "away.png").rename(bench.folder / "p001.png")
+    assert bench.run(named).unchanged == 2
+
+
 def test_two_rows_that_would_write_one_file_are_refused_before_anything_is_done(bench):
     with pytest.raises(RequestError, match=r"the rows 1 and 3 would both write p000.remove.png: give one"):
         bench.run([*rows(2), rows(1)[0]])

@@ -160,8 +160,7 @@ def _end(
     # Whatever an interrupt tore apart is put in order now, and not by the next run.
     desk.settler.recover()
     ended = _ended(tally, planned, began, desk, interrupted)
-    missing = not (options.home.papers / "report.html").exists()
-    if options.report and (ended.done or ended.failed or missing):
+    if options.report:
         _report(desk, options, ended)
     return ended
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from overpaint.ledger import Entry, Job, Ledger
@@ -41,14 +41,16 @@ def job_of(item: Item, out: Place, retries: int = 0) -> Job:
     return Job(item.id, item.key, spec_of(item.output.relative_to(out).as_posix()), retries)
 
 
-def bad_job(row: BadRow) -> Job:
-    """A row that can't be begun, as the ledger knows it."""
-    return Job(row.id or f"row {row.number}", digest_of({"bad": row.reason}))
+def bad_job(row: BadRow, done: Collection[str]) -> Job:
+    """A row that can't be begun, as the ledger knows it. It does not take the place of a result that it had before."""
+    id = row.id if row.id is not None and row.id not in done else f"row {row.number}"
+    return Job(id, digest_of({"bad": row.reason}))
 
 
 def enter(plan: Plan, ledger: Ledger, out: Place, retries: int) -> None:
     """Take the plan into the ledger. Rows that it does not name any more and that have no result are forgotten."""
-    bad = [(bad_job(row), row) for row in plan.bad]
+    done = {entry.id for entry in ledger.entries("done")}
+    bad = [(bad_job(row, done), row) for row in plan.bad]
     named = {item.id for item in plan.items} | {job.id for job, _ in bad}
     ledger.forget(entry.id for entry in ledger.entries("failed", "waiting") if entry.id not in named)
     ledger.add(job_of(item, out, retries) for item in plan.items)

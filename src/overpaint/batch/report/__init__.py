@@ -9,7 +9,7 @@ from overpaint.batch import store
 from overpaint.batch.small import Shelf
 from overpaint.ledger import Ledger
 
-from .page import page
+from .page import mark_in, mark_of, page
 from .table import table
 from .view import view
 
@@ -27,7 +27,7 @@ class Report:
 
 
 def write(ledger: Ledger, shelf: Shelf, out: Path, *, head: str = "") -> Report:
-    """Write both into the folder of results, each whole or not at all.
+    """Write both into the folder of results, each whole or not at all; not again when they say the same already.
 
     Args:
         ledger: What the report is a view of.
@@ -40,6 +40,8 @@ def write(ledger: Ledger, shelf: Shelf, out: Path, *, head: str = "") -> Report:
     """
     rows = view(ledger)
     report = Report(out / PAGE, out / TABLE)
+    if report.table.exists() and mark_in(report.page) == mark_of(rows, head):
+        return report
     store.write(report.table, table(rows).encode("utf-8"))
     store.write(report.page, page(rows, shelf, out.name, head))
     return report

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from base64 import b64encode
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import resources
+from pathlib import Path
 from typing import Any, Literal
 
 from overpaint.batch.small import Shelf
+from overpaint.record import version
 
 from .view import Line
 
@@ -21,6 +25,8 @@ BUDGET = 80 << 20
 
 CHUNK = 48
 """Rows whose thumbnails are read together, when the first of them is shown."""
+
+_HEAD = 1 << 16  # bytes of a page that its mark is within
 
 _PARTS = {"/*style*/": "page.css", "/*script*/": "page.js"}
 
@@ -41,6 +47,7 @@ def page(lines: Sequence[Line], shelf: Shelf, name: str, head: str) -> bytes:
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "head": head,
         "left_out": left_out,
+        "mark": mark_of(lines, head),
         "chunk": CHUNK,
     }
     text = _asset("page.html")
@@ -62,6 +69,28 @@ def _data(name: str, value: Any) -> str:
 def batched(items: Sequence[Any], count: int) -> list[Sequence[Any]]:
     """The items, so many at a time."""
     return [items[start : start + count] for start in range(0, len(items), count)]
+
+
+def mark_of(lines: Sequence[Line], head: str) -> str:
+    """A digest of all that a page tells. When a row's state last changed is left out: a row that can't be begun is
+    found so in every run.
+    """
+    digest = hashlib.sha256(f"{version()} {head}".encode())
+    for line in lines:
+        digest.update(
+            _json([line.id, line.state, line.attempts, line.output, line.sha256, line.reason, line.told]).encode()
+        )
+    return digest.hexdigest()
+
+
+def mark_in(page: Path) -> str:
+    """The mark of a page that was written before; "" where there is none."""
+    try:
+        with page.open("rb") as file:
+            found = re.search(rb'"mark":"([0-9a-f]{64})"', file.read(_HEAD))
+    except OSError:
+        return ""
+    return found[1].decode() if found is not None else ""
 
 
 def _asset(name: str) -> str:
