@@ -25,7 +25,8 @@ def main(table: str, out: str) -> int:
         fn_constructor_kwargs={"out": str(Path(out).absolute()), "base": str(Path(table).absolute().parent)},
         batch_size=8,
         num_cpus=1,
-        compute=ray.data.ActorPoolStrategy(size=2),  # or one for each GPU, with num_gpus=1
+        # One processor is left for reading and writing. On GPUs: num_gpus=1, and as many actors.
+        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=max(1, int(ray.cluster_resources()["CPU"]) - 1)),
     ).materialize()
     results.repartition(1).write_csv(str(Path(out).absolute() / "table"))
     failed = results.filter(lambda row: row["error"] != "").count()

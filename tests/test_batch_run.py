@@ -449,6 +449,26 @@ def test_a_row_whose_worker_is_lost_is_begun_anew_and_given_up_when_it_loses_eve
     assert [event.again for event in deadly.told(Failed)] == [True, True, False]
 
 
+def test_a_worker_that_outlives_its_killed_driver_leaves_nothing_behind(bench):
+    photos(bench.folder, 2)
+    rows = [{"image": f"p{n:03}.png", "box": BOX} for n in range(2)]
+    bench.run(rows, limit=0)
+    with Ledger(bench.options().home.ledger) as ledger:
+        lease = ledger.claim("a driver that is killed", 60.0)
+    assert lease is not None
+    late = bench.out / f".p000.remove.png.{lease.token}.part"
+
+    def tell(event):
+        if isinstance(event, Began):
+            late.write_bytes(b"written by a worker that did not know yet")
+
+    with Studio() as studio:
+        studio.add_engine(noise())
+        assert run(bench.rows(rows), bench.options(), studio, tell=tell).done == 2
+    assert not late.exists()
+    assert bench.names() == {"p000.remove.png", "p001.remove.png"}
+
+
 def test_fail_fast_does_not_begin_when_a_row_is_bad(bench):
     ended = bench.run(["nonsense", *rows()], fail_fast=True)
     assert (ended.done, ended.failed, ended.left) == (0, 1, 4)

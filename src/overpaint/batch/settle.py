@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from overpaint.audit import AuditLog
@@ -83,12 +83,14 @@ class Settler:
         out: The folder of results.
         ledger, files: Of the batch.
         audit: The log, or None where none is kept.
+        stale: Hidden files of attempts that are over, which whoever was at them may yet write.
     """
 
     out: Place
     ledger: Ledger
     files: Files
     audit: AuditLog | None
+    stale: list[Place] = field(default_factory=list, compare=False)
 
     def settle(self, lease: Lease, made: Made, line: Line) -> None:
         """From a result on the disk to a row that is done.
@@ -109,7 +111,13 @@ class Settler:
         """
         gone = self.ledger.expire(owners_gone=True)
         for entry in gone:
-            self._clear(entry)
+            with contextlib.suppress(ValueError, KeyError):
+                self.stale.append(hidden_beside(self.out / output_of(entry), entry.token or ""))
+        # Those of the run's beginning are cleared once more at its end: workers of a cluster whose driver was killed
+        # live on for a moment, and may write what they were at.
+        for place in self.stale:
+            with contextlib.suppress(OSError):
+                place.unlink(missing_ok=True)
         completed = 0
         for entry in self.ledger.entries("finished"):
             try:
@@ -120,12 +128,6 @@ class Settler:
             except NoNameError:
                 continue
         return completed, len(gone)
-
-    def _clear(self, entry: Entry) -> None:
-        """Remove the file that an attempt may have left before it was finished."""
-        with contextlib.suppress(ValueError, KeyError, OSError):
-            target = self.out / output_of(entry)
-            hidden_beside(target, entry.token or "").unlink(missing_ok=True)
 
     def _complete(self, id: str, sha256: str, line: Line) -> None:
         hidden, target = self.out / line.hidden, self.out / line.target
