@@ -23,6 +23,7 @@ bench: $(READY)
 	@$(BIN)/python -m benchmarks.pixels
 	@$(BIN)/python -m benchmarks.fill
 	@$(BIN)/python -m benchmarks.batch
+	@$(BIN)/python -m benchmarks.detail
 
 # The stamp is written last, so that an interrupted set-up is begun again instead of being taken for a finished one.
 $(READY): pyproject.toml constraints.txt

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmarks import diffusion, fill, pixels
+from benchmarks import detail, diffusion, fill, pixels
 from benchmarks.clock import race
 from benchmarks.contenders import Contender, contenders, variant
 from benchmarks.dataset import context_box
@@ -241,7 +241,9 @@ def test_tables_are_put_between_their_marks_and_nothing_else_changes(tmp_path: P
 
 def test_the_page_has_a_place_for_each_table() -> None:
     text = (Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md").read_text("utf-8")
-    assert all(text.count(f"<!-- {mark}{name} -->") == 1 for name in ("fill", "pixels") for mark in ("", "end of "))
+    assert all(
+        text.count(f"<!-- {mark}{name} -->") == 1 for name in ("fill", "detail", "pixels") for mark in ("", "end of ")
+    )
     assert all(f"`{heading}`" in text for heading in HEADINGS[1:-1])
 
 
@@ -335,3 +337,25 @@ def test_jobs_of_diffusion_are_named_and_begin_with_ours(capsys):
 def test_pictures_of_diffusion_differ_so_that_no_cache_helps():
     assert not np.array_equal(picture(64, 1), picture(64, 2))
     assert np.array_equal(picture(64, 1), picture(64, 1))
+
+
+def test_without_the_photos_detail_says_one_thing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert detail.main(["--shared", str(tmp_path)]) == 2
+    assert "no photos at" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not (SHARED / "photos" / "eval").is_dir(), reason="the photos are not here")
+def test_detail_measures_every_way_of_every_patch(tmp_path: Path) -> None:
+    pytest.importorskip("ai_edge_litert")
+    page = tmp_path / "page.md"
+    page.write_text("<!-- detail -->\n<!-- end of detail -->\n")
+    given = ["--limit", "2", "--kinds", "box", "--out", str(tmp_path), "--page", str(page)]
+    assert detail.main(given) == 0
+    rows = [line.split(" | ") for line in page.read_text().splitlines() if line.startswith("| ")][1:]
+    assert [(row[0].strip("| "), row[1]) for row in rows] == [
+        (simulated.name, way) for simulated in detail.SIMULATED for way in detail.WAYS
+    ]
+    for simulated in (rows[:3], rows[3:6], rows[6:]):
+        none, careful, full = (float(row[2]) for row in simulated)
+        assert none <= careful < full
+    assert len(list((tmp_path / "sheets").glob("*.png"))) == 2

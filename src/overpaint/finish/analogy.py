@@ -97,7 +97,7 @@ class Octave:
         fine: (h, w, 3) float32, the fine part that belongs to it.
         known: (h, w) bool: where both are the picture's own.
         asked: (h, w, 3) float32, the target without its fine part.
-        target: (h, w) bool: where detail is wanted; further than `MARGIN` of a recipe from every border.
+        target: (h, w) bool: where detail is wanted; further than a recipe's reach and two steps from every border.
     """
 
     soft: Floats

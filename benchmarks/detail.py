@@ -1,0 +1,250 @@
+"""What detail beyond an engine's size brings, with an engine whose structure is perfect and whose detail is missing.
+
+    python -m benchmarks.detail
+    python -m benchmarks.detail --native 96 --limit 12 --kinds box
+
+No weights are needed: the engine here gives back what the hole held, at a working size of `--native` pixels a side, so
+that the patch shows the photo's own structure and nothing finer. It does so in three ways: as it was reduced; softer
+than that, as an autoencoder is; and softer but showing it, in evidence over the whole canvas. Each patch is judged as
+it is enlarged (`none`), with detail where its match is beyond doubt (`careful`) and wherever it is likely to belong
+(`full`).
+
+Gradient energy and kernel distance are those of `benchmarks.fill`. The untouched photo has 1 and 0.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from rich.progress import track
+
+from benchmarks import page, report
+from benchmarks.classifier import NET, SHARED, Classifier
+from benchmarks.dataset import Case, Loaded, cases, hole_box
+from benchmarks.kernel import Interval, bootstrap, draw_weights, kernel_statistic, pair_matrix, paired_bootstrap
+from benchmarks.metrics import gradient_energy_ratio
+from overpaint.engines import Canvas, EngineCard, Monitor, Painted, SizeRules, ThreadedEngine
+from overpaint.mask import Mask
+from overpaint.picture import from_array
+from overpaint.studio import Studio
+
+OUT = Path("bench-out") / "detail"
+WAYS = ("none", "careful", "full")
+CROP = 240
+"""Sides of the crops on the sheet, which are at the photo's own scale."""
+
+
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """How the engine loses detail: sigma of a Gaussian in its own pixels, and whether it shows that in evidence."""
+
+    name: str
+    blur: float
+    shows: bool
+
+
+SIMULATED = (
+    Simulated("reduced", 0.0, shows=False),
+    Simulated("softer", 0.8, shows=False),
+    Simulated("softer-shown", 0.8, shows=True),
+)
+
+
+class Truthful(ThreadedEngine):
+    """Gives back what it was given, hole and all."""
+
+    def __init__(self, simulated: Simulated, native: int) -> None:
+        """`native`: sides of its largest square canvas."""
+        super().__init__()
+        self.card = EngineCard(
+            name="truthful",
+            title="gives back what was there",
+            kind="learned",
+            sizes=SizeRules(native=native, multiple=8, maximum_area=native * native),
+        )
+        self._simulated = simulated
+
+    def paint_one(self, canvas: Canvas, monitor: Monitor) -> Painted:
+        """All but equal to the canvas: an engine that gives it back exactly has painted nothing."""
+        blur = self._simulated.blur
+        seen = cv2.GaussianBlur(canvas.pixels, (0, 0), blur) if blur else canvas.pixels
+        painted = (seen * np.float32(0.9999)).astype(np.float32)
+        return Painted(painted, evidence=painted if self._simulated.shows else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table: medians and means over all cases.
+
+    Attributes:
+        ratio: Median gradient energy over the photo's.
+        error: Median of the absolute logarithm of that.
+        kernel: Kernel distance.
+        against: Kernel distance minus that of the same patches without detail; None for those themselves.
+        seconds: Processor time of a whole edit.
+        share: Mean trust in the matches.
+    """
+
+    simulated: str
+    way: str
+    ratio: float
+    error: float
+    kernel: Interval
+    against: Interval | None
+    seconds: float
+    share: float
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """0 when all was measured, 2 when nothing could be begun."""
+    wanted = parser().parse_args(argv)
+    console = report.console()
+    cv2.setNumThreads(1)
+    try:
+        if wanted.page is not None:
+            page.marks(wanted.page, "detail")
+        work = cases(wanted.shared / "photos" / "eval", kinds=wanted.kinds.split(","), limit=wanted.limit)
+        net = Classifier(wanted.shared / "nets" / NET.name, store=wanted.out / "features")
+        if len({case.photo for case in work}) < 2:
+            raise ValueError("there must be at least two photos to compare")
+    except (OSError, ImportError, ValueError) as error:
+        print(f"benchmarks.detail: {error}", file=sys.stderr)
+        return 2
+    photos = np.array([case.photo for case in work])
+    originals = np.stack([net.features([_judged(case.load())])[0] for case in work])
+    found: list[Row] = []
+    crops: dict[str, list[NDArray[np.uint8]]] = {case.key: [] for case in work}
+    for simulated in SIMULATED:
+        found += _measured(simulated, wanted.native, work, net, originals, photos, crops)
+    lines = table(found)
+    wanted.out.mkdir(parents=True, exist_ok=True)
+    (wanted.out / "table.md").write_text(lines, "utf-8")
+    _sheets(work, crops, wanted.out / "sheets")
+    console.print(lines, markup=False)
+    console.print(f"Table in {wanted.out / 'table.md'}; crops at the photos' own scale in {wanted.out / 'sheets'}")
+    if wanted.page is not None:
+        page.put(wanted.page, "detail", f"{page.measured(report.machine(), _command(wanted))}\n\n{lines}")
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(prog="python -m benchmarks.detail", description=(__doc__ or "").split("\n")[0])
+    add = made.add_argument
+    add("--native", type=int, default=192, metavar="N", help="side of the engine's canvas in pixels (default: 192)")
+    add("--limit", type=int, metavar="N", help="only the first N photos")
+    add("--kinds", default="box,object", help="kinds of masks, separated by commas (default: box,object)")
+    add("--out", type=Path, default=OUT, help=f"where the table, crops and features are kept (default: {OUT})")
+    add("--shared", type=Path, default=SHARED, help="the folder with photos/eval and nets")
+    add("--page", type=Path, metavar="FILE", help="put the table into this page, such as docs/benchmarks.md")
+    return made
+
+
+def _command(wanted: argparse.Namespace) -> str:
+    words = ["python", "-m", "benchmarks.detail"]
+    words += ["--native", str(wanted.native)] if wanted.native != 192 else []
+    words += ["--limit", str(wanted.limit)] if wanted.limit else []
+    words += ["--kinds", wanted.kinds] if wanted.kinds != "box,object" else []
+    return shlex.join(words)
+
+
+def _measured(
+    simulated: Simulated,
+    native: int,
+    work: Sequence[Case],
+    net: Classifier,
+    originals: NDArray[np.float32],
+    photos: NDArray[np.str_],
+    crops: dict[str, list[NDArray[np.uint8]]],
+) -> list[Row]:
+    weights = draw_weights(len(set(photos)))
+    rows: list[Row] = []
+    statistics = {}
+    with Studio() as studio:
+        studio.add_engine(Truthful(simulated, native))
+        for way in WAYS:
+            ratios, features, seconds, shares = [], [], [], []
+            for case in track(work, f"{simulated.name}, {way}", transient=True):
+                loaded = case.load()
+                began = time.process_time()
+                edited = studio.edit(
+                    from_array(loaded.pixels),
+                    mask=Mask.from_array(loaded.hole),
+                    intent="remove",
+                    engine="truthful",
+                    detail=way,
+                    seed=0,
+                )
+                seconds.append(time.process_time() - began)
+                shares.append(np.mean([region.detail for region in edited.regions]))
+                filled = Loaded(np.asarray(edited.picture.samples, np.uint8), loaded.hole, loaded.crop)
+                ratios.append(gradient_energy_ratio(filled.pixels, loaded.pixels, loaded.hole))
+                features.append(net.features([_judged(filled)])[0])
+                if not simulated.blur or way == "full":
+                    crops[case.key].append(_crop(filled))
+            statistics[way] = kernel_statistic(pair_matrix(np.stack(features), originals, photos))
+            rows.append(
+                Row(
+                    simulated.name,
+                    way,
+                    float(np.median(ratios)),
+                    float(np.median(np.abs(np.log(ratios)))),
+                    bootstrap(statistics[way], weights),
+                    None if way == "none" else paired_bootstrap(statistics[way], statistics["none"], weights),
+                    float(np.mean(seconds)),
+                    float(np.mean(shares)),
+                )
+            )
+    return rows
+
+
+def table(rows: Sequence[Row]) -> str:
+    """In markdown; distances in thousandths."""
+    lines = [
+        "| patch | detail | gradient ratio | gradient error | kernel distance | minus none | trusted | CPU s |",
+        "|---|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for row in rows:
+        against = "" if row.against is None else _thousandths(row.against, "+")
+        cells = [row.simulated, row.way, f"{row.ratio:.2f}", f"{row.error:.2f}", _thousandths(row.kernel), against]
+        lines.append(f"| {' | '.join([*cells, f'{row.share:.2f}', f'{row.seconds:.2f}'])} |")
+    return "\n".join(lines) + "\n"
+
+
+def _thousandths(interval: Interval, sign: str = "") -> str:
+    value, low, high = (round(1e3 * x, 2) + 0.0 for x in (interval.value, interval.low, interval.high))
+    return f"{value:{sign}.2f} [{low:{sign}.2f}, {high:{sign}.2f}]"
+
+
+def _judged(loaded: Loaded) -> NDArray[np.uint8]:
+    return np.ascontiguousarray(loaded.pixels[loaded.crop.slices])
+
+
+def _crop(loaded: Loaded) -> NDArray[np.uint8]:
+    """CROP pixels a side about the middle of the hole, or less at the photo's borders."""
+    box = hole_box(loaded.hole)
+    top = max(0, (box.top + box.bottom - CROP) // 2)
+    left = max(0, (box.left + box.right - CROP) // 2)
+    return loaded.pixels[top : top + CROP, left : left + CROP]
+
+
+def _sheets(work: Sequence[Case], crops: dict[str, list[NDArray[np.uint8]]], folder: Path) -> None:
+    """One picture a case: none, careful, full; full of the softer ones, unshown and shown; the photo."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for case in work:
+        row = [*crops[case.key], _crop(case.load())]
+        Image.fromarray(np.concatenate(row, axis=1)).save(folder / f"{case.key}.png", compress_level=1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
