@@ -18,8 +18,11 @@ from batches import BOX, Bench, photo, photos
 from overpaint.batch import look
 from overpaint.batch.report.table import COLUMNS
 from overpaint.engines import Painted
+from overpaint.geometry import Size
 from overpaint.ledger import Ledger
+from overpaint.picture import encode, format_of_path
 from stand_ins import StandIn
+from test_untouched import picture_of
 
 
 def parts(page: Path) -> dict[str, Any]:
@@ -180,3 +183,30 @@ def test_a_ledger_without_thumbnails_still_has_a_report(bench):
     assert found["pictures"] == [0, 0, 0]
     with Ledger(bench.out / ".overpaint" / "ledger.sqlite") as ledger:
         assert ledger.counts()["done"] == 3
+
+
+@pytest.mark.parametrize(
+    ("mode", "depth", "name"),
+    [
+        ("grey", 8, "a.png"),
+        ("grey+alpha", 16, "a.png"),
+        ("rgb", 16, "a.tif"),
+        ("rgb+alpha", 8, "a.webp"),
+        ("cmyk", 8, "a.tif"),
+        ("rgb", 8, "a.avif"),
+    ],
+)
+def test_pictures_of_every_kind_have_thumbnails_and_figures(tmp_path, mode, depth, name):
+    bench = Bench(tmp_path)
+    (tmp_path / name).write_bytes(encode(picture_of(Size(60, 40), mode, depth), format_of_path(name)).data)
+    tables = [
+        {"image": name, "box": "10,10,30,25"},
+        {"image": name, "intent": "expand", "margins": [8, 0, 12, 0]},
+    ]
+    ended = bench.run(tables, report=True)
+    assert (ended.done, ended.failed) == (2, 0), bench.events
+    found = parts(bench.out / "report.html")
+    for row, three in zip(found["rows"], found["pictures"], strict=True):
+        assert three
+        assert row["seam"] > 0
+        assert row["size"] == ([60, 40] if row["intent"] == "remove" else [80, 40])
