@@ -146,10 +146,11 @@ def test_reading_painting_and_writing_overlap(bench):
     gate = threading.Event()
 
     def paint(canvas, monitor):
-        if not gate.is_set():
-            time.sleep(0.3)
-            waiting.append(engine._jobs.qsize())
-            gate.set()
+        until = time.monotonic() + 20
+        while not gate.is_set() and engine._jobs.qsize() < 2 and time.monotonic() < until:
+            time.sleep(0.005)
+        waiting.append(engine._jobs.qsize())
+        gate.set()
         return Painted(canvas.pixels)
 
     engine = StandIn(paint)
