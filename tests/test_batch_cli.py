@@ -224,6 +224,16 @@ def test_a_full_disk_ends_the_run_and_with_room_again_it_goes_on(folder: Path, s
 
 
 @pytest.mark.skipif(shutil.which("mount") is None, reason="nothing can be mounted here")
+def test_a_folder_that_can_not_be_written_to_is_told_before_any_work(folder: Path, small_disk: Path, capsys) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    assert main(["batch", "edits.jsonl", "-o", str(small_disk / "out"), *TELEA]) == 1
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert "can't write to the folder" in err
+    assert "ead-only" in err
+
+
+@pytest.mark.skipif(shutil.which("mount") is None, reason="nothing can be mounted here")
 def test_a_ledger_on_a_full_disk_ends_the_run_in_one_line(folder: Path, small_disk: Path, capsys) -> None:
     words = ["batch", "edits.jsonl", "-o", "out", "--state", str(small_disk / "state"), *TELEA]
     filler = os.open(small_disk / "filler", os.O_WRONLY | os.O_CREAT)

@@ -306,6 +306,15 @@ def test_a_folder_that_can_not_be_written_to_is_found_out_before_any_work(bench)
         bench.run(rows())
 
 
+def test_a_folder_that_can_not_be_made_costs_its_own_rows_alone(bench):
+    bench.out.mkdir()
+    (bench.out / "taken").write_text("a file")
+    tables = [*rows(2), {"image": "p002.png", "box": BOX, "output": "taken/x.png"}]
+    ended = bench.run(tables, retries=0)
+    assert (ended.done, ended.failed) == (2, 1)
+    assert bench.told(Failed)[0].reason.startswith("can't make the folder ")
+
+
 def test_a_folder_of_results_that_is_a_file_is_told(bench):
     bench.out.write_text("a file")
     with pytest.raises(OutputError, match="can't write to the folder"):

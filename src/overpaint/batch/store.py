@@ -129,7 +129,10 @@ def stage(hidden: Place, data: bytes, target: Place) -> None:
             hidden.write_bytes(data)
     else:
         assert isinstance(target, Path)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"can't make the folder {target.parent}: {error.strerror or error}") from error
         stage_file(hidden, data, target)
 
 
