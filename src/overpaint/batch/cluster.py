@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import socket
 import threading
 import time
 from collections import deque
@@ -30,6 +31,7 @@ _SURVEY = 1.0  # seconds between two looks at which nodes there are
 _PULSE = 5.0  # seconds between two questions whether a worker gets on
 _TRIES = 3  # how often a worker may fail to come up on a node before the node is left alone
 _STORE = 80 << 20  # bytes of shared memory, the least that Ray takes: only paths travel
+_KNOCK = 10.0  # seconds to wait for an answer from a cluster's head
 _LANDING = 5.0  # seconds that workers have to call their tasks off
 
 
@@ -366,6 +368,7 @@ def connected(where: str) -> Iterator[None]:
         raise MissingExtraError.of("a cluster", "ray") from None
     ours = not ray.is_initialized()
     if ours:
+        _knock(os.environ.get("RAY_ADDRESS", "") if where == "auto" else where)
         start: dict[str, Any] = {"address": where}
         if local is not None:
             start = {"address": "local", "num_cpus": int(local[1]), "object_store_memory": _STORE}
@@ -378,6 +381,17 @@ def connected(where: str) -> Iterator[None]:
     finally:
         if ours:
             ray.shutdown()
+
+
+def _knock(head: str) -> None:
+    """Find out in seconds whether anyone is at HOST:PORT; Ray itself tries for minutes. Raises ClusterError."""
+    host, _, port = head.rpartition(":")
+    if not host or not port.isdecimal() or host == "local" or "/" in host:
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK).close()
+    except (OSError, OverflowError) as error:
+        raise ClusterError(f"the cluster {head} can't be reached: {error}") from error
 
 
 def _settle(future: Future[Made], outcome: Made | BaseException) -> None:
