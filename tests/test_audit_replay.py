@@ -256,7 +256,7 @@ class TestCommands:
     def test_an_edit_is_recorded_verified_shown_and_done_again(self, capsys):
         assert main([*REMOVE, "--audit", "audit.jsonl", "-n", "2"]) == 0
         assert main(["audit", "verify"]) == 0
-        assert "audit.jsonl is whole: 2 records, 2 outputs as they were written; head 2:" in capsys.readouterr().out
+        assert "audit.jsonl is whole: 2 records, 2 outputs as written; head 2:" in capsys.readouterr().out
         assert main(["audit", "show", "photo.remove-2.png", "--json"]) == 0
         shown = told(capsys)
         assert (shown["line"], shown["whole"]) == (2, True)

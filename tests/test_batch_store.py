@@ -123,6 +123,7 @@ class TestBatches:
         bench.run(rows)
         log = tmp_path / "state" / "audit.jsonl"
         assert verify(log).whole
+        assert verify(log).notes == ("3 outputs are addresses and were not fetched",)
         records = [entry.record for entry in entries(log)]
         assert {record.input.place for record in records} == {row["image"] for row in rows}
         assert {record.output.place for record in records} == {

@@ -209,10 +209,11 @@ def _head(log: Path, end: Head) -> list[Fault]:
 
 def _outputs(folder: Path, found: _Findings) -> int:
     """Compare the files that the last record of each place tells of."""
-    compared, missing = 0, 0
+    compared = missing = away = 0
     for place, (n, output) in found.outputs.items():
         path = file_at(place, folder)
         if path is None:
+            away += 1
             continue
         try:
             data = path.read_bytes()
@@ -225,6 +226,9 @@ def _outputs(folder: Path, found: _Findings) -> int:
         compared += 1
         if hashlib.sha256(data).hexdigest() != output.get("sha256"):
             found.faults.append(Fault(n, f"its output {place} was changed since: {_how(data, output)}"))
+    if away:
+        what = "1 output is an address and was" if away == 1 else f"{away} outputs are addresses and were"
+        found.notes.append(f"{what} not fetched")
     if missing:
         gone = "1 output is not where it was" if missing == 1 else f"{missing} outputs are not where they were"
         found.notes.append(f"{gone} written, and could not be compared")

@@ -219,14 +219,18 @@ def _print(verdict: Verdict) -> None:
     for note in verdict.notes:
         print(f"note: {note}")
     if verdict.whole:
-        outputs = f", {verdict.outputs} outputs as they were written" if verdict.outputs else ""
-        print(f"{verdict.log} is whole: {verdict.records} records{outputs}; head {verdict.head}")
+        outputs = f", {_counted(verdict.outputs, 'output')} as written" if verdict.outputs else ""
+        print(f"{verdict.log} is whole: {_counted(verdict.records, 'record')}{outputs}; head {verdict.head}")
         return
     print(f"{verdict.log} is not whole: {verdict.faults[0]}")
     for fault in verdict.faults[1:20]:
         print(f"also: {fault}")
     if len(verdict.faults) > 20:
         print(f"and {len(verdict.faults) - 20} more (--json has all)")
+
+
+def _counted(number: int, what: str) -> str:
+    return f"1 {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def rows(found: Entry) -> list[tuple[str, str]]:
