@@ -60,9 +60,9 @@ CHECKPOINTS = "diffusion"
 """The engine of contenders that name a model."""
 
 POCKETS = (
-    "pocket=diffusion model=pocket masked_content=fill detail=false",
-    "pocket+detail=diffusion model=pocket masked_content=fill detail=true",
-    "exemplar+pocket=diffusion model=pocket masked_content=exemplar strength=0.5 detail=true",
+    "pocket=diffusion model=pocket masked_content=fill detail=none",
+    "pocket+detail=diffusion model=pocket masked_content=fill detail=full",
+    "exemplar+pocket=diffusion model=pocket masked_content=exemplar strength=0.5 detail=full",
 )
 """The embedded model by itself, with the surroundings' detail, and going on from the exemplar fill."""
 
