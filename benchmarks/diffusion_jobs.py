@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -37,6 +38,8 @@ class Job:
         hole: Side of the square hole.
         whole: Whether the whole picture is the canvas.
         ways: Ours first.
+        strength: Below 1 both encode the picture and the masked picture; at 1 diffusers leaves out the picture's own
+            content, and with it one encoding.
         families: Of checkpoints that it is meant for.
     """
 
@@ -46,11 +49,13 @@ class Job:
     whole: bool
     ways: tuple[str, ...]
     families: tuple[str, ...] = ("sd1",)
+    strength: float = 0.85
 
 
 JOBS = {
     "photo": Job("1024x1024 photo, 5 % mask", 1024, 229, False, (OURS, WHOLE)),
     "crop": Job("the same, both cropped", 1024, 229, False, (OURS, CROPPED)),
+    "crop1": Job("the same at strength 1", 1024, 229, False, (OURS, CROPPED), strength=1.0),
     "picture": Job("512x512, whole picture", 512, 229, True, (OURS, WHOLE)),
     "savings": Job("further savings on the photo", 1024, 229, False, (OURS, HALF_GUIDED, AGAIN)),
     "xl": Job("1024x1024, whole picture, SDXL", 1024, 400, True, (OURS, WHOLE), ("sdxl",)),
@@ -121,7 +126,7 @@ class Ways:
             negative_prompt=NEGATIVE,
             engine="diffusion",
             area="whole" if job.whole else "masked",
-            strength=1.0,
+            strength=job.strength,
             steps=self._steps,
             guidance_scale=GUIDANCE,
             guidance_interval=interval,
@@ -151,8 +156,8 @@ class Ways:
             mask_image=Image.fromarray((hole * 255).astype(np.uint8)),
             height=side,
             width=side,
-            strength=1.0,
-            num_inference_steps=self._steps,
+            strength=job.strength,
+            num_inference_steps=math.ceil(self._steps / job.strength),  # so that as many are run
             guidance_scale=GUIDANCE,
             generator=torch.Generator("cpu").manual_seed(1),
             callback_on_step_end=ended,

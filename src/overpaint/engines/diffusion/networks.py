@@ -73,8 +73,11 @@ class Networks:
         """Take a model and move it to the device."""
         self.loaded = loaded
         self.device = device
-        for network in (loaded.unet, loaded.vae, *loaded.text_encoders):
-            network.to(device)
+        for network in (loaded.unet, loaded.vae):
+            # Convolutions and group norms like channels last: 10 % of the VAE's time on a CPU, more on a GPU.
+            network.to(device, memory_format=torch.channels_last)
+        for encoder in loaded.text_encoders:
+            encoder.to(device)
         self._vaes = _Widening(loaded.vae)
         self._wide: dict[str, Any] = {}
         self._texts: ByteCache[Conditioning] = ByteCache(budget.texts, lambda c: bytes_of(c.context, c.pooled))
