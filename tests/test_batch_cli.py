@@ -19,6 +19,7 @@ from PIL import Image
 
 from batches import photo, photos
 from overpaint.audit import verify
+from overpaint.batch import settle
 from overpaint.cli import main
 from overpaint.ledger import Ledger
 
@@ -49,6 +50,21 @@ def test_without_a_terminal_there_is_one_json_object_a_line(capsys: pytest.Captu
     assert (ended["event"], ended["done"], ended["failed"]) == ("ended", 3, 0)
     for name in ("report.html", "report.csv", "audit.jsonl", "audit.head", ".overpaint/ledger.sqlite"):
         assert Path("out", name).exists(), name
+
+
+@pytest.mark.usefixtures("folder")
+def test_what_a_library_prints_does_not_get_between_the_lines(capsys, monkeypatch) -> None:
+    publish = settle.publish
+
+    def chatty(*given: Any, **more: Any) -> None:
+        print("(raylet) a node has been marked dead")
+        publish(*given, **more)
+
+    monkeypatch.setattr(settle, "publish", chatty)
+    assert main(["batch", "edits.jsonl", "-o", "out", *TELEA]) == 0
+    out, err = capsys.readouterr()
+    assert [json.loads(line)["event"] for line in out.splitlines()] == ["began", "done", "done", "done", "ended"]
+    assert err.count("(raylet)") == 3
 
 
 def test_a_row_that_failed_is_told_and_the_exit_status_is_1(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json as json_module
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from overpaint.batch import Began, Done, Ended, Event, Failed, Options, Preview, Unchanged
 
@@ -31,7 +31,10 @@ class Display(Protocol):
 def shown(*, json: bool, quiet: bool) -> Iterator[Display]:
     """The display for this terminal, or for none."""
     if json or (not quiet and not sys.stdout.isatty()):
-        yield Lines()
+        lines = Lines(sys.stdout)
+        # Standard output has our lines and nothing else: a cluster prints of its nodes there, when it likes.
+        with redirect_stdout(sys.stderr):
+            yield lines
         return
     if quiet:
         yield Silent()
@@ -64,6 +67,9 @@ class Silent:
 class Lines:
     """One JSON object a line on standard output."""
 
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
     def tell(self, event: Event) -> None:
         """One event, one line."""
         table = asdict(event)
@@ -93,7 +99,7 @@ class Lines:
         )
 
     def _print(self, table: dict[str, Any]) -> None:
-        print(json_module.dumps(table, ensure_ascii=False), flush=True)
+        print(json_module.dumps(table, ensure_ascii=False), file=self._out, flush=True)
 
 
 class Bar:
