@@ -80,7 +80,17 @@ def cluster() -> Iterator[Any]:
         patched.setenv("PYTHONPATH", os.pathsep.join(path for path in paths if path))
         made = Cluster(
             initialize_head=True,
-            head_node_args={"num_cpus": 0, "object_store_memory": 80 << 20, "include_dashboard": False},
+            head_node_args={
+                "num_cpus": 0,
+                "object_store_memory": 80 << 20,
+                "include_dashboard": False,
+                # A node that is gone is noticed within seconds and not within half a minute.
+                "_system_config": {
+                    "health_check_initial_delay_ms": 1000,
+                    "health_check_period_ms": 1000,
+                    "health_check_failure_threshold": 5,
+                },
+            },
         )
         patched.setenv("RAY_ADDRESS", made.address)
         try:
