@@ -266,6 +266,8 @@ class TestWorkers:
         with RayCrew(make, Terms(stall=1.0)) as crew:
             ended = whole(hanging, base, tmp_path / "out", make, tell=told, crew=crew)
         assert (ended.done, ended.failed) == (4, 1)
+        lost = [event.id for event in told if isinstance(event, Failed)]
+        assert max(lost.count(id) for id in lost if id != "000.remove.png") == 1, "no row suffers twice from another"
         assert "it got on with nothing for 1 s" in next(event for event in told if isinstance(event, Failed)).reason
         assert hidden(tmp_path / "out") == []
 

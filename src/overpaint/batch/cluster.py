@@ -89,6 +89,7 @@ class RayCrew:
         self._tries: dict[str, int] = {}
         self._why = ""
         self._lost: list[Task] = []
+        self._suspects: set[str] = set()
         self._awake = threading.Condition()
         self._ending = False
         self._surveyed = self._pulsed = float("-inf")
@@ -262,10 +263,11 @@ class RayCrew:
     def _hand_out(self) -> None:
         while True:
             with self._awake:
-                post = self._freest()
-                if post is None or not self._waiting or self._ending:
+                match = self._match()
+                if match is None or self._ending:
                     return
-                task, future = self._waiting.popleft()
+                post, (task, future) = match
+                self._waiting.remove((task, future))
                 if not post.tasks:
                     post.moved = time.monotonic()
                 post.tasks[future] = task
@@ -273,12 +275,28 @@ class RayCrew:
             reference.future().add_done_callback(_Landing(self, post, future))
 
     def _something_to_do(self) -> bool:
-        return any(post.broken for post in self._posts) or (bool(self._waiting) and self._freest() is not None)
+        return any(post.broken for post in self._posts) or self._match() is not None
 
-    def _freest(self) -> _Post | None:
-        room = self._terms.ahead
-        ready = [post for post in self._posts if post.hello and not post.broken and len(post.tasks) < room]
-        return min(ready, key=lambda post: len(post.tasks), default=None)
+    def _match(self) -> tuple[_Post, tuple[Task, Future[Made]]] | None:
+        """The first task that a worker has room for, and the worker that has the fewest.
+
+        A task that lost its worker before has the next one for itself: if it is what workers are lost by, it shall cost
+        no other task its tries.
+        """
+        suspects = self._suspects
+        able = [post for post in self._posts if post.hello is not None and not post.broken]
+        idle = next((post for post in able if not post.tasks), None)
+        free = [
+            post
+            for post in able
+            if len(post.tasks) < self._terms.ahead and not any(task.id in suspects for task in post.tasks.values())
+        ]
+        freest = min(free, key=lambda post: len(post.tasks), default=None)
+        for task, future in self._waiting:
+            post = idle if task.id in suspects else freest
+            if post is not None:
+                return post, (task, future)
+        return None
 
     def _give_up_alone(self) -> None:
         """Without any worker for too long, say so instead of waiting on."""
@@ -302,6 +320,8 @@ class RayCrew:
     def _lose(self, post: _Post, why: str) -> None:
         """Go on without a worker; its tasks are to be begun anew."""
         host = post.hello.host if post.hello is not None else f"node {post.node[:8]}"
+        with self._awake:
+            self._suspects.update(task.id for task in post.tasks.values())
         self._end(post, WorkerLostError(f"the worker on {host} was lost: {why}"))
 
     def _end(self, post: _Post, error: Exception) -> None:
