@@ -22,7 +22,8 @@ from PIL import Image
 from overpaint import EditRequest, Studio
 from overpaint.audit import entries, verify
 from overpaint.batch import Address, Done, Ended, Failed, Home, Options, Reader, Rules, Shared, read_manifest, run
-from overpaint.batch.cluster import RayCrew, Terms, connected
+from overpaint.batch.cluster import RayCrew, Terms
+from overpaint.batch.connect import connected
 from overpaint.batch.data import EditActor
 from overpaint.batch.hand import Trouble
 from overpaint.cli import main
@@ -350,7 +351,7 @@ class TestConnecting:
     def test_a_cluster_that_is_not_there_is_an_error_in_words_and_soon(self, where, monkeypatch):
         pytest.importorskip("ray")
         # In another process, for this one may be connected.
-        code = f"from overpaint.batch.cluster import connected\nwith connected({where!r}): pass"
+        code = f"from overpaint.batch.connect import connected\nwith connected({where!r}): pass"
         monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
         ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
         assert "ClusterError: the cluster 127.0.0.1:1 can't be reached: " in ended.stderr
@@ -362,7 +363,8 @@ from functools import partial
 from pathlib import Path
 from test_batch_cluster import options, slow
 from overpaint.batch import Done, Reader, Shared, read_manifest, run
-from overpaint.batch.cluster import RayCrew, connected
+from overpaint.batch.cluster import RayCrew
+from overpaint.batch.connect import connected
 
 base, out = map(Path, sys.argv[1:])
 reader = Reader(Shared(settings={"intent": "remove", "exact": True, "engine": "stand-in"}))

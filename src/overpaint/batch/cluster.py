@@ -9,29 +9,25 @@ anew, under another hidden name.
 from __future__ import annotations
 
 import contextlib
-import os
-import re
-import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, field
 from typing import Any
 
-from overpaint.errors import Cancelled, ClusterError, MissingExtraError, RequestError, WorkerLostError
+from overpaint.errors import Cancelled, ClusterError, WorkerLostError
 from overpaint.record import version
 from overpaint.studio import Studio
 
+from .connect import first_line
 from .hand import Hand, Hello, Trouble
 from .task import Made, Task
 
 _SURVEY = 1.0  # seconds between two looks at which nodes there are
 _PULSE = 5.0  # seconds between two questions whether a worker gets on
 _TRIES = 3  # how often a worker may fail to come up on a node before the node is left alone
-_STORE = 80 << 20  # bytes of shared memory, the least that Ray takes: only paths travel
-_KNOCK = 10.0  # seconds to wait for an answer from a cluster's head
 _LANDING = 5.0  # seconds that workers have to call their tasks off
 
 
@@ -70,7 +66,7 @@ class _Post:
 
 
 class RayCrew:
-    """Does tasks on a cluster that this process is connected to (see `connected`). A context manager that ends it."""
+    """Does tasks on a cluster that this process is connected to (see `connect`). A context manager that ends it."""
 
     def __init__(self, make: Callable[[], Studio], terms: Terms | None = None) -> None:
         """Workers are started at once, and tasks wait for the first.
@@ -225,7 +221,7 @@ class RayCrew:
             try:
                 hello: Hello = self._ray.get(post.greeting)
             except self._ray.exceptions.RayError as error:
-                self._fail_to_come_up(post, _first_line(error))
+                self._fail_to_come_up(post, first_line(error))
                 continue
             if hello.version != version():
                 self._fail_to_come_up(post, f"Overpaint is {hello.version} there and {version()} here")
@@ -344,7 +340,7 @@ class RayCrew:
             mine = post.tasks.pop(future, None)
             if mine is not None and error is not None:
                 post.tasks[future] = mine  # the watcher takes it back together with its worker
-                post.broken = _first_line(error)
+                post.broken = first_line(error)
             self._awake.notify_all()
         if mine is None or error is not None:
             return
@@ -364,63 +360,9 @@ class _Landing:
         self.crew._landed(self.post, self.future, reply)
 
 
-@contextlib.contextmanager
-def connected(where: str) -> Iterator[None]:
-    """Be connected to a cluster for as long as this lasts.
-
-    Args:
-        where: "auto": the cluster that RAY_ADDRESS names, or that runs on this machine; "HOST:PORT": the one whose head
-            that is; "local:N": one of N processors that is started here and ends with this process.
-
-    Raises:
-        MissingExtraError: Ray is not installed.
-        RequestError: It names no cluster.
-        ClusterError: The cluster can't be reached.
-    """
-    local = re.fullmatch(r"local:([1-9]\d{0,3})", where)
-    if local is None and where != "auto" and not re.fullmatch(r"(?!local:)[\w.\-\[\]:]+:\d{1,5}", where):
-        raise RequestError(f"a cluster is 'auto', HOST:PORT or local:N with N processors, not {where!r}")
-    # Ray asks a server of its makers' unless told not to; nothing here uses the network unasked.
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    try:
-        import ray
-    except ImportError:
-        raise MissingExtraError.of("a cluster", "ray") from None
-    ours = not ray.is_initialized()
-    if ours:
-        _knock(os.environ.get("RAY_ADDRESS", "") if where == "auto" else where)
-        start: dict[str, Any] = {"address": where}
-        if local is not None:
-            start = {"address": "local", "num_cpus": int(local[1]), "object_store_memory": _STORE}
-        try:
-            ray.init(include_dashboard=False if local else None, log_to_driver=False, logging_level="ERROR", **start)
-        except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
-            raise ClusterError(f"the cluster {where} can't be reached: {_first_line(error)}") from error
-    try:
-        yield
-    finally:
-        if ours:
-            ray.shutdown()
-
-
-def _knock(head: str) -> None:
-    """Find out in seconds whether anyone is at HOST:PORT; Ray itself tries for minutes. Raises ClusterError."""
-    host, _, port = head.rpartition(":")
-    if not host or not port.isdecimal() or host == "local" or "/" in host:
-        return
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK).close()
-    except (OSError, OverflowError) as error:
-        raise ClusterError(f"the cluster {head} can't be reached: {error}") from error
-
-
 def _settle(future: Future[Made], outcome: Made | BaseException) -> None:
     with contextlib.suppress(InvalidStateError):  # it was settled already: a worker that was given up came back
         if isinstance(outcome, BaseException):
             future.set_exception(outcome)
         else:
             future.set_result(outcome)
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().partition("\n")[0][:300] or type(error).__name__

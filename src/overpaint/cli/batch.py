@@ -74,7 +74,8 @@ def _crew(machine: Machine) -> Iterator[Crew | None]:
     if machine.ray is None:
         yield None
         return
-    from overpaint.batch.cluster import RayCrew, Terms, connected
+    from overpaint.batch.cluster import RayCrew, Terms
+    from overpaint.batch.connect import connected
     from overpaint.studio import Studio
 
     threads = machine.threads or 1
