@@ -1,6 +1,7 @@
-"""What `make demo` runs: take a lightning tower out of a photograph, and show before, mask and after.
+"""What `make demo` runs: take a lightning tower out of a photograph; with a model, put soup where coffee was in another.
 
-The photograph is the one of a Falcon 9 before its launch that comes with scikit-image (SpaceX, public domain, CC0).
+The photographs come with scikit-image: a Falcon 9 before its launch (SpaceX, CC0), an espresso (Rachel Michetti, CC0).
+The first is filled from the rest of the picture. The second is painted by the studio's own model, where there is one.
 """
 
 from __future__ import annotations
@@ -16,22 +17,39 @@ from overpaint import Mask
 TOWER = [(441, 119), (453, 119), (456, 188), (461, 190), (484, 427), (420, 427), (418, 372), (437, 350), (439, 190)]
 
 
+# The coffee in the cup.
+COFFEE = (203, 94, 371, 195)
+
+
 def main(folder: Path) -> None:
-    """Write the result and a comparison into `folder`."""
+    """Write both results and a comparison of each into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    photo = folder / "rocket.jpg"
-    photo.write_bytes((files("skimage.data") / "rocket.jpg").read_bytes())
+    rocket = overpaint.open(_photo("rocket.jpg", folder))
+    tower = Mask.polygon(rocket.size, TOWER)
+    _show("Removed", overpaint.remove(rocket, tower, seed=1), folder / "before-mask-after.png")
 
-    picture = overpaint.open(photo)
-    mask = Mask.polygon(picture.size, TOWER)
-    edited = overpaint.remove(picture, mask, seed=1)
+    if overpaint.Studio().model is None:
+        return
+    coffee = overpaint.open(_photo("coffee.png", folder))
+    drink = Mask.ellipse(coffee.size, COFFEE)
+    soup = overpaint.edit(coffee, mask=drink, intent="replace", prompt="green soup", seed=1)
+    _show("Replaced", soup, folder / "coffee-mask-soup.png")
+    print(f"Replaced by a prompt: {soup.request.prompt!r}.", *soup.notes)
+
+
+def _photo(name: str, folder: Path) -> Path:
+    photo = folder / name
+    photo.write_bytes((files("skimage.data") / name).read_bytes())
+    return photo
+
+
+def _show(did: str, edited: overpaint.Edited, comparison: Path) -> None:
     saved = edited.save(overwrite=True)
-    comparison = folder / "before-mask-after.png"
     overpaint.save(edited.comparison(), comparison, overwrite=True)
-
     seconds = sum(edited.timings.values())
-    print(f"Removed {mask.area:.0f} pixels of a {picture.size} photo with {edited.resolved.engine} in {seconds:.1f} s.")
-    print(f"  photo       {photo}")
+    painter = edited.resolved.model or edited.resolved.engine
+    print(f"{did} {edited.mask.area:.0f} pixels of a {edited.picture.size} photo with {painter} in {seconds:.1f} s.")
+    print(f"  photo       {edited.original.source.path}")
     print(f"  result      {saved.path}")
     print(f"  comparison  {comparison}")
     print(f"Beyond {saved.reach} pixels from the mask, {saved.changed or 'no'} pixels of the written file differ.")

@@ -1,0 +1,256 @@
+"""The embedded model: an ordinary checkpoint that diffusers opens too, and the default of whoever has no other.
+
+What is claimed of its code holds for any weights: while none are shipped, random ones of the same shape stand in.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import overpaint
+from overpaint import Mask, Studio, models, pocket
+from overpaint.engines.base import Canvas, paint
+from overpaint.engines.diffusion.engine import DiffusionEngine
+from overpaint.errors import ModelError, OutputError
+from overpaint.picture import from_array
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array:DeprecationWarning")  # in diffusers, under NumPy 2
+
+SIDE = 192
+
+
+SHIPPED = pocket.folder() is not None
+shipped = pytest.mark.skipif(not SHIPPED, reason="no weights are shipped yet")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The shipped checkpoint, or random networks of its shape as the training exports them."""
+    return pocket.FOLDER if SHIPPED else stand_in(tmp_path_factory.mktemp("pocket"))
+
+
+def stand_in(root: Path) -> Path:
+    from training.pocket import config, export, networks, shelf, tokenizer
+    from training.pocket.state import State
+
+    settings, state = config.read(), State(root / "state")
+    texts = ["a red flower in green grass", "blue sky over yellow sand", "a photo of a white daisy"]
+    count = tokenizer.write(state.tokenizer, texts, vocabulary=560, length=settings.networks.text.length)
+    torch.manual_seed(0)
+    coder = networks.autoencoder(settings.networks.autoencoder)
+    networks.balance(coder, torch.from_numpy(photo()).permute(2, 0, 1)[None].float() / 127.5 - 1)
+    denoiser = networks.denoiser(settings.networks)
+    torch.nn.init.normal_(denoiser.conv_out.weight, std=0.02)  # which begins at 0, and would do nothing
+    text = networks.text_encoder(settings.networks.text, count)
+    for stage, nets in (("autoencoder", {"net": coder}), ("denoiser", {"denoiser": denoiser, "text": text})):
+        weights = {f"{name}.{key}": value for name, net in nets.items() for key, value in net.named_parameters()}
+        torch.save({"average": {"weights": weights}}, state.saved(stage))
+    state.scale.write_text(json.dumps({"scaling_factor": 1.0}))
+    image = {"caption": "", "labels": [], "source": "nobody", "licence": "CC0"}
+    write_photos(root / "photos", image)
+    shelf.build(root / "photos", state.photos, settings.data, say=lambda line: None)
+    export.write(settings, state, root / "checkpoint", say=lambda line: None)
+    return root / "checkpoint"
+
+
+def write_photos(folder: Path, row: dict[str, object]) -> None:
+    """One photo in a tar, as the training reads them."""
+    folder.mkdir()
+    jpeg = io.BytesIO()
+    Image.fromarray(photo()).save(jpeg, "JPEG")
+    with tarfile.open(folder / "one.tar", "w") as tar:
+        for name, data in (("0.jpg", jpeg.getvalue()), ("0.json", json.dumps(row).encode())):
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+
+
+@pytest.fixture(autouse=True)
+def nothing_configured(tmp_path, monkeypatch, folder):
+    monkeypatch.setenv("OVERPAINT_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("OVERPAINT_MODEL", raising=False)
+    monkeypatch.setattr(pocket, "FOLDER", folder)
+
+
+@pytest.fixture
+def studio():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with Studio(device="cpu") as one:
+        yield one
+    torch.set_num_threads(before)
+
+
+def photo(side: int = SIDE, seed: int = 0) -> np.ndarray:
+    """A sky over a meadow with a bright stone, (side, side, 3) uint8."""
+    draw = np.random.default_rng(seed)
+    rows, columns = np.mgrid[0:side, 0:side] / side
+    sky = np.stack([120 + 80 * rows, 160 + 40 * rows, 230 - 20 * rows], 2)
+    grass = np.stack([60 + 30 * columns, 110 + 30 * rows, 40 + 0 * rows], 2)
+    picture = np.where((rows < 0.5)[..., None], sky, grass) + draw.normal(0, 5, (side, side, 3))
+    picture[((rows - 0.55) ** 2 + (columns - 0.5) ** 2) < 0.02] = (200, 190, 180)
+    return picture.clip(0, 255).astype(np.uint8)
+
+
+def box(side: int = SIDE) -> np.ndarray:
+    mask = np.zeros((side, side), np.float32)
+    mask[side // 4 : 3 * side // 4, side // 4 : 3 * side // 4] = 1
+    return mask
+
+
+def test_it_is_small_enough_to_ship(folder):
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) <= 30_000_000
+    from safetensors import safe_open
+
+    count = 0
+    for path in folder.rglob("*.safetensors"):
+        with safe_open(path, "pt") as file:
+            for name in file.keys():  # noqa: SIM118 (it is no mapping)
+                tensor = file.get_slice(name)
+                assert tensor.get_dtype() == "F16"
+                count += int(np.prod(tensor.get_shape()))
+    assert count <= 14_000_000
+    assert {path.suffix for path in files} <= {".json", ".safetensors", ".md", ".txt"}
+
+
+@shipped
+def test_its_card_says_what_it_is_made_of_and_what_it_cannot_do():
+    folder = pocket.folder()
+    assert folder is not None
+    card = (folder / "MODEL_CARD.md").read_text("utf-8")
+    for heading in ("What it is", "What it cannot do", "Data", "Credits", "Recipe", "Measured"):
+        assert f"## {heading}" in card
+    for credit in json.loads((folder / "credits.json").read_text("utf-8")):
+        assert credit["source"] in card
+        forbidden = ("-sa", "share-alike", "sharealike", "gpl", "osl")
+        assert not any(word in credit["licence"].lower() for word in forbidden), credit
+
+
+def test_it_is_found_listed_and_verified_like_any_other_but_can_not_be_removed_or_shadowed(tmp_path):
+    entry = models.entries()[0]
+    assert (entry.name, entry.origin) == ("pocket", "embedded")
+    assert not SHIPPED or entry.licence == "Apache-2.0"
+    assert entry.kind is not None
+    assert (entry.kind.what, entry.kind.channels, entry.kind.prediction) == ("checkpoint", 9, "v")
+    _, faults = models.verify("pocket")
+    assert faults == ()
+    with pytest.raises(ModelError, match="part of Overpaint itself"):
+        models.remove("pocket")
+    assert pocket.folder() is not None
+    with pytest.raises(OutputError, match="the name of the embedded model"):
+        models.add(pocket.FOLDER, "pocket")
+
+
+@pytest.mark.parametrize(("sampler", "strength"), [("DDIM", 1.0), ("DDIM", 0.6), ("Euler", 1.0)])
+def test_diffusers_pipeline_paints_the_same_from_the_same_files(sampler, strength):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import diffusers
+
+        pipe = diffusers.StableDiffusionInpaintPipeline.from_pretrained(str(pocket.FOLDER), local_files_only=True)
+    pipe.set_progress_bar_config(disable=True)
+    if sampler == "Euler":
+        pipe.scheduler = diffusers.EulerDiscreteScheduler.from_config(pipe.scheduler.config)
+    pixels = photo().astype(np.float32) / 255
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected = pipe(
+            "a red flower",
+            negative_prompt="grass",
+            image=torch.from_numpy(pixels.transpose(2, 0, 1))[None],
+            mask_image=torch.from_numpy(box())[None, None],
+            height=SIDE,
+            width=SIDE,
+            strength=strength,
+            num_inference_steps=5,
+            guidance_scale=4.0,
+            generator=torch.Generator().manual_seed(3),
+            output_type="np",
+        ).images[0]
+    settings = {"prompt": "a red flower", "negative_prompt": "grass", "steps": 5, "guidance_scale": 4.0}
+    settings |= {"sampler": sampler, "scheduler": "automatic", "strength": strength, "dialect": "diffusers"}
+    engine = DiffusionEngine(models.find("pocket"), device="cpu", dtype=torch.float32)
+    try:
+        made = paint(engine, [Canvas(pixels, box(), seed=3, settings=settings)])[0].pixels
+    finally:
+        engine.close()
+    assert float(np.abs(made - expected).max()) * 255 < 0.5
+
+
+def test_a_prompted_intent_without_a_model_gets_it_and_says_so_in_one_line(studio):
+    picture, mask = from_array(photo()), Mask(box())
+    edited = studio.edit(picture, mask=mask, intent="replace", prompt="a red flower", steps=3, seed=5)
+    assert (edited.resolved.engine, edited.resolved.model) == ("diffusion", "pocket")
+    assert edited.request.model is None, "what was left open stays so in the request"
+    (note,) = [note for note in edited.notes if "pocket" in note]
+    assert "\n" not in note
+    assert "--model" in note
+    again = studio.edit(picture, mask=mask, intent="replace", prompt="a red flower", steps=3, seed=5)
+    assert np.array_equal(again.picture.samples, edited.picture.samples), "the same seed, the same picture"
+    other = studio.edit(picture, mask=mask, intent="replace", prompt="a red flower", steps=3, seed=6)
+    assert not np.array_equal(other.picture.samples, edited.picture.samples)
+    outside = ~edited.touched
+    assert np.array_equal(edited.picture.samples[outside], picture.samples[outside])
+
+
+def test_what_needs_no_prompt_still_needs_no_model(studio):
+    edited = studio.edit(from_array(photo()), mask=Mask(box()), intent="remove", seed=1)
+    assert edited.resolved.engine == "exemplar"
+    assert not any("pocket" in note for note in edited.notes)
+
+
+def test_a_model_of_ones_own_can_be_the_default(monkeypatch):
+    monkeypatch.setenv("OVERPAINT_MODEL", "not-here")
+    with Studio() as one, pytest.raises(ModelError, match="not-here"):
+        one.edit(from_array(photo()), mask=Mask(box()), intent="replace", prompt="x")
+
+
+@pytest.mark.parametrize("side", [64, 128, 500])
+def test_a_hole_of_any_size_is_painted_at_a_size_that_it_was_trained_for(studio, side):
+    picture = from_array(photo(side))
+    edited = studio.edit(picture, mask=Mask(box(side)), intent="replace", prompt="grass", steps=2, seed=1)
+    (region,) = edited.regions
+    assert min(region.working) >= 128
+    assert region.working.area <= 256 * 256
+    assert max(region.working) <= 2 * 256
+
+
+def test_the_command_line_needs_no_network_and_no_model(tmp_path, folder):
+    source = tmp_path / "photo.png"
+    overpaint.save(from_array(photo()), source)
+    # Any attempt to reach the net fails, as on a machine that has none.
+    blocked = tmp_path / "sitecustomize.py"
+    blocked.write_text(
+        "import socket\n"
+        "def refuse(*a, **k):\n    raise OSError('no network in this test')\n"
+        "socket.socket.connect = refuse\nsocket.create_connection = refuse\nsocket.getaddrinfo = refuse\n"
+    )
+    model = {} if SHIPPED else {"OVERPAINT_MODEL": str(folder)}
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "overpaint", "replace", str(source), "--box", "48,48,144,144"),
+            *("--prompt", "a red flower", "--steps", "2", "--seed", "1"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, **model, "PYTHONPATH": path, "HOME": str(tmp_path), "OMP_NUM_THREADS": "1"},
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not SHIPPED or "pocket" in done.stderr
+    assert Path(tmp_path / "photo.replace.png").is_file()
