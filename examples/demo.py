@@ -1,4 +1,4 @@
-"""What `make demo` runs: take a lightning tower out of a photograph; with a model, put soup where coffee was in another.
+"""What `make demo` runs: take a lightning tower out of a photograph; with a model, put soup in the place of coffee.
 
 The photographs come with scikit-image: a Falcon 9 before its launch (SpaceX, CC0), an espresso (Rachel Michetti, CC0).
 The first is filled from the rest of the picture. The second is painted by the studio's own model, where there is one.
