@@ -523,3 +523,16 @@ def test_a_lossless_file_is_looked_at_too_when_asked(picture, mask, monkeypatch)
     )
     assert edited.render("png").measured.changed == 0
     assert edited.render("png", verify=True).measured.changed > 1000
+
+
+@pytest.mark.parametrize("format", ["png", "jpeg", "webp", "tiff"])
+def test_a_file_saved_without_a_record_tells_of_no_earlier_edit_either(picture, mask, tmp_path, format):
+    first = tmp_path / f"first.{format}"
+    with Studio() as studio:
+        studio.edit(picture, mask=mask, engine="telea", prompt="a secret").save(first)
+        assert b"a secret" in first.read_bytes()
+        again = studio.edit(first, mask=mask, engine="telea")
+        for record in ("none", "sidecar"):
+            saved = again.save(tmp_path / f"{record}.{format}", record=record)
+            assert b"a secret" not in saved.path.read_bytes()
+            assert b"resolved" not in saved.path.read_bytes(), "nothing of the record but, at most, its name space"

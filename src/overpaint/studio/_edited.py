@@ -29,7 +29,7 @@ from overpaint.picture import (
     open_picture,
     write_file,
 )
-from overpaint.record import Record, RegionRecord, embed, sidecar_path
+from overpaint.record import Record, RegionRecord, embed, sidecar_path, strip
 from overpaint.request import EditRequest, Execution, ResolvedRequest, picture_blob
 
 from .compare import comparison
@@ -248,12 +248,13 @@ class Edited:
         Args:
             format: "png", "jpeg", "webp", "tiff" or "avif"; the input's own when left out.
             quality: 1 to 100 for the formats that lose; left out, the least loss that the format is used with.
-            record: Whether the record goes into the file.
+            record: Whether the record goes into the file. Where it does not, an earlier one of ours goes too: it would
+                tell of another edit, with its prompt.
         """
         format = format or default_format(self.original)
-        picture = self.picture
-        if record == "embed":
-            picture = replace(picture, metadata=embed(picture.metadata, self.record, format))
+        metadata = self.picture.metadata
+        kept = embed(metadata, self.record, format) if record == "embed" else strip(metadata)
+        picture = replace(self.picture, metadata=kept)
         return encode(picture, format, quality=quality, touched=self.touched)
 
     def save(
