@@ -9,7 +9,7 @@ from cyclopts import Group, Parameter
 
 from overpaint.request import Intent
 
-from .options import HOW, OUT, RUN, Debug, Device, Overwrite, Quiet, RecordPlace
+from .options import HOW, OUT, RUN, AllowPickle, Debug, DeviceName, Option, Overwrite, Quiet, RecordPlace, Threads
 
 ROWS = Group("Rows", sort_key=0)
 WHICH = Group("Which and when", sort_key=3.5)
@@ -53,15 +53,7 @@ class Machine:
             name="--sketch", metavar="FILE", help="Strokes with transparency, laid over every picture.", group=HOW
         ),
     ] = None
-    option: Annotated[
-        tuple[str, ...],
-        Parameter(
-            name="--option",
-            metavar="KEY=VALUE",
-            help="An option that this engine alone knows ('overpaint engines' lists them). May be given again.",
-            group=HOW,
-        ),
-    ] = ()
+    option: Option = ()
     seed: Annotated[
         int,
         Parameter(
@@ -71,21 +63,9 @@ class Machine:
             group=RUN,
         ),
     ] = 0
-    device: Annotated[
-        Device, Parameter(name="--device", metavar="NAME", help="Where engines with weights compute.", group=RUN)
-    ] = "auto"
-    threads: Annotated[
-        int | None, Parameter(name="--threads", metavar="N", help="How many processor threads to use.", group=RUN)
-    ] = None
-    allow_pickle: Annotated[
-        bool,
-        Parameter(
-            name="--allow-pickle",
-            negative=(),
-            help="Take a .ckpt checkpoint too: its weights alone are read, and no code in it is run.",
-            group=RUN,
-        ),
-    ] = False
+    device: DeviceName = "auto"
+    threads: Threads = None
+    allow_pickle: AllowPickle = False
     ray: Annotated[
         str | None,
         Parameter(

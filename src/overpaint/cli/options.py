@@ -111,6 +111,30 @@ Debug = Annotated[
         group=OUT,
     ),
 ]
+Option = Annotated[
+    tuple[str, ...],
+    Parameter(
+        name="--option",
+        metavar="KEY=VALUE",
+        help="An option that this engine alone knows ('overpaint engines' lists them). May be given again.",
+        group=HOW,
+    ),
+]
+DeviceName = Annotated[
+    Device, Parameter(name="--device", metavar="NAME", help="Where engines with weights compute.", group=RUN)
+]
+Threads = Annotated[
+    int | None, Parameter(name="--threads", metavar="N", help="How many processor threads to use.", group=RUN)
+]
+AllowPickle = Annotated[
+    bool,
+    Parameter(
+        name="--allow-pickle",
+        negative=(),
+        help="Take a .ckpt checkpoint too: its weights alone are read, and no code in it is run.",
+        group=RUN,
+    ),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,15 +219,7 @@ class Run:
             group=HOW,
         ),
     ] = None
-    option: Annotated[
-        tuple[str, ...],
-        Parameter(
-            name="--option",
-            metavar="KEY=VALUE",
-            help="An option that this engine alone knows ('overpaint engines' lists them). May be given again.",
-            group=HOW,
-        ),
-    ] = ()
+    option: Option = ()
     variations: Annotated[
         int,
         Parameter(
@@ -213,21 +229,9 @@ class Run:
             group=RUN,
         ),
     ] = 1
-    device: Annotated[
-        Device, Parameter(name="--device", metavar="NAME", help="Where engines with weights compute.", group=RUN)
-    ] = "auto"
-    threads: Annotated[
-        int | None, Parameter(name="--threads", metavar="N", help="How many processor threads to use.", group=RUN)
-    ] = None
-    allow_pickle: Annotated[
-        bool,
-        Parameter(
-            name="--allow-pickle",
-            negative=(),
-            help="Take a .ckpt checkpoint too: its weights alone are read, and no code in it is run.",
-            group=RUN,
-        ),
-    ] = False
+    device: DeviceName = "auto"
+    threads: Threads = None
+    allow_pickle: AllowPickle = False
 
 
 @dataclass(frozen=True, slots=True)
