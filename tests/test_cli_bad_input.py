@@ -201,7 +201,7 @@ def test_a_fault_of_our_own_is_one_line_too(
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("a\nfault")
 
-    monkeypatch.setattr(Studio, "edit", broken)
+    monkeypatch.setattr(Studio, "prepare", broken)
     assert main(["remove", *PHOTO, *MARKED]) == 1
     assert capsys.readouterr().err.count("\n") == 1
     assert main(["remove", *PHOTO, *MARKED, "--debug"]) == 1

@@ -20,6 +20,7 @@ from overpaint.ledger import Lease, LeaseLostError, Ledger
 from overpaint.record import sidecar_path
 
 from .crew import Crew
+from .disturb import undisturbed
 from .events import Done, Event, Failed, Unchanged
 from .plan import Item, describe
 from .settle import Line, NoNameError, Settler, hidden_beside
@@ -111,7 +112,8 @@ class Runner:
                     self._renew()
                     continue
                 self._renew()
-                self._landed(future)
+                with undisturbed():  # or a row could have its name and not be counted
+                    self._landed(future)
 
     def _start(self, item: Item) -> None:
         self._renew()  # before a claim takes back what ran out
