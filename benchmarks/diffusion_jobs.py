@@ -24,7 +24,7 @@ GUIDANCE = 7.5
 OURS = "overpaint"
 WHOLE = "diffusers, whole canvas"
 CROPPED = "diffusers, padding_mask_crop"
-HALF_GUIDED = "overpaint, guidance over the first half"
+UNGUIDED = "overpaint, steps without guidance"
 AGAIN = "overpaint, the same picture again"
 
 
@@ -57,7 +57,7 @@ JOBS = {
     "crop": Job("the same, both cropped", 1024, 229, False, (OURS, CROPPED)),
     "crop1": Job("the same at strength 1", 1024, 229, False, (OURS, CROPPED), strength=1.0),
     "picture": Job("512x512, whole picture", 512, 229, True, (OURS, WHOLE)),
-    "savings": Job("further savings on the photo", 1024, 229, False, (OURS, HALF_GUIDED, AGAIN)),
+    "savings": Job("further savings on the photo", 1024, 229, False, (OURS, UNGUIDED, AGAIN)),
     "xl": Job("1024x1024, whole picture, SDXL", 1024, 400, True, (OURS, WHOLE), ("sdxl",)),
 }
 
@@ -109,11 +109,16 @@ class Ways:
             return self._piped(job, photo, hole, prompt, cropped=way == CROPPED)
         self._ours()
         if way == AGAIN:
-            self._edited(job, photo, hole, prompt, (0.0, 1.0))
-        return self._edited(job, photo, hole, prompt, (0.0, 0.5) if way == HALF_GUIDED else (0.0, 1.0))
+            self._edited(job, photo, hole, prompt)
+        return self._edited(job, photo, hole, prompt, 1.0 if way == UNGUIDED else GUIDANCE)
 
     def _edited(
-        self, job: Job, photo: NDArray[np.uint8], hole: NDArray[np.float32], prompt: str, interval: tuple[float, float]
+        self,
+        job: Job,
+        photo: NDArray[np.uint8],
+        hole: NDArray[np.float32],
+        prompt: str,
+        guidance: float = GUIDANCE,
     ) -> Timed:
         assert self._studio is not None
         watch = Stopwatch(self._clock)
@@ -128,8 +133,7 @@ class Ways:
             area="whole" if job.whole else "masked",
             strength=job.strength,
             steps=self._steps,
-            guidance_scale=GUIDANCE,
-            guidance_interval=interval,
+            guidance_scale=guidance,
             seed=1,
         )
         (region,) = edited.regions
@@ -196,7 +200,7 @@ class Ways:
         photo, hole = picture(256, 0), np.zeros((256, 256), np.float32)
         hole[96:160, 96:160] = 1
         if way == OURS:
-            self._edited(small, photo, hole, PROMPT, (0.0, 1.0))
+            self._edited(small, photo, hole, PROMPT)
         else:
             self._piped(small, photo, hole, PROMPT, cropped=False)
 
