@@ -206,6 +206,14 @@ def test_a_prompted_intent_without_a_model_gets_it_and_says_so_in_one_line(studi
     assert np.array_equal(edited.picture.samples[outside], picture.samples[outside])
 
 
+def test_a_narrow_network_takes_one_thread_unless_told_otherwise():
+    picture, mask = from_array(photo()), Mask(box())
+    for threads, used in ((None, 1), (2, 2)):
+        with Studio(device="cpu", threads=threads) as one:
+            edited = one.edit(picture, mask=mask, intent="replace", prompt="grass", steps=1, seed=1)
+            assert (edited.execution.threads, edited.execution.dtype) == (used, "float32")
+
+
 def test_what_needs_no_prompt_still_needs_no_model(studio):
     edited = studio.edit(from_array(photo()), mask=Mask(box()), intent="remove", seed=1)
     assert edited.resolved.engine == "exemplar"

@@ -363,7 +363,7 @@ class Studio:
             # Engines with a device say which one they chose; the others know nothing but the CPU.
             device=str(getattr(engine, "device", "cpu")),
             dtype=str(getattr(engine, "dtype", "float32")).removeprefix("torch."),
-            threads=self.threads or os.cpu_count() or 1,
+            threads=getattr(engine, "threads", None) or self.threads or os.cpu_count() or 1,
             exact=bool(resolved.exact),
             versions=_versions(),
         )
