@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from overpaint.audit import AuditLog, Secret
-from overpaint.errors import OverpaintError
+from overpaint.errors import OutputError, OverpaintError
 from overpaint.ledger import Entry, Ledger
 from overpaint.studio import Studio
 
@@ -158,10 +158,17 @@ def _end(
     if own is not None:
         own.stop()
     # Whatever an interrupt tore apart is put in order now, and not by the next run.
-    desk.settler.recover()
+    try:
+        completed, _ = desk.settler.recover()
+        tally.done += completed
+    except OutputError as error:  # a full disk has no room for the audit's lines either; the next run writes them
+        tally.stopped = tally.stopped or str(error)
     ended = _ended(tally, planned, began, desk, interrupted)
     if options.report:
-        _report(desk, options, ended)
+        try:
+            _report(desk, options, ended)
+        except OutputError as error:  # the run is told of all the same
+            ended = replace(ended, stopped=ended.stopped or str(error))
     return ended
 
 

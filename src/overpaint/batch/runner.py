@@ -78,7 +78,7 @@ class Runner:
 
         Raises:
             KeyboardInterrupt: It was called off; what was finished is settled, and what was not waits.
-            LedgerError, OutputError: The ledger or the audit log can't be written.
+            LedgerError: The ledger can't be written. An audit log that can't be ends the run, and the tally says why.
         """
         self._line_up(standing, chosen)
         try:
@@ -172,6 +172,9 @@ class Runner:
             return
         except NoNameError as error:
             self._lose(item, str(error))
+            return
+        except OutputError as error:  # no room for its line in the audit log: the next run does what is left
+            self.tally.stopped = str(error)
             return
         self.tally.done += 1
         self.tally.painting += float(made.told.get("timings", {}).get("paint", 0.0))
