@@ -74,7 +74,7 @@ class Networks:
         self.loaded = loaded
         self.device = device
         for network in (loaded.unet, loaded.vae):
-            # Convolutions and group norms like channels last: 10 % of the VAE's time on a CPU, more on a GPU.
+            # Convolutions and group norms like channels last: 10 % of the VAE's time on a CPU.
             network.to(device, memory_format=torch.channels_last)
         for encoder in loaded.text_encoders:
             encoder.to(device)
