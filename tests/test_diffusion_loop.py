@@ -20,6 +20,7 @@ from overpaint.engines.diffusion.denoiser import (
     to_input,
     to_output,
 )
+from overpaint.engines.diffusion.first_layers import repeats
 from overpaint.engines.diffusion.guidance import Guidance
 from overpaint.engines.diffusion.loop import advance, run
 from overpaint.engines.diffusion.names import SAMPLER_TITLES, parse_sampler
@@ -407,8 +408,8 @@ def real(denoiser, number: int) -> Sample:
 
 
 @functools.cache
-def solo(dtype: torch.dtype, exact: bool, number: int) -> torch.Tensor:
-    sample = real(UNetDenoiser(unet(dtype), prediction="v", key="net", exact=exact), number)
+def solo(dtype: torch.dtype, exact: bool, number: int, xl: bool = True) -> torch.Tensor:
+    sample = real(UNetDenoiser(unet(dtype, xl), prediction="v", key="net", exact=exact), number)
     run([sample])
     return sample.result()
 
@@ -429,21 +430,27 @@ def arrive(denoiser, arrivals: list[tuple[int, int]]) -> dict[int, torch.Tensor]
 ARRIVALS = st.lists(st.tuples(st.integers(0, 11), st.integers(0, 3)), min_size=2, max_size=6, unique_by=lambda a: a[0])
 
 
-def test_neighbours_do_not_change_a_picture():
+both_kinds = pytest.mark.parametrize("xl", [True, False], ids=["xl", "sd"])
+"""SDXL's time embedding has text in it; in Stable Diffusion's kind prompt and negative share the first layers."""
+
+
+@both_kinds
+def test_neighbours_do_not_change_a_picture(xl: bool):
     """fp32, within 1e-5."""
-    results = arrive(UNetDenoiser(unet(torch.float32), prediction="v", key="net"), [(n, n % 3) for n in range(10)])
+    results = arrive(UNetDenoiser(unet(torch.float32, xl), prediction="v", key="net"), [(n, n % 3) for n in range(10)])
     for number, result in results.items():
-        assert (result - solo(torch.float32, False, number)).abs().max() < 1e-5 * max(1.0, float(result.std()))
+        assert (result - solo(torch.float32, False, number, xl)).abs().max() < 1e-5 * max(1.0, float(result.std()))
 
 
+@both_kinds
 @settings(deadline=None, max_examples=12)
 @given(arrivals=ARRIVALS)
-def test_exact_mode_is_equal_bit_for_bit_in_any_arrival_order(arrivals: list[tuple[int, int]]):
+def test_exact_mode_is_equal_bit_for_bit_in_any_arrival_order(xl: bool, arrivals: list[tuple[int, int]]):
     """bf16 on one thread, rows batched."""
-    denoiser = UNetDenoiser(unet(torch.bfloat16), prediction="v", key="net", exact=True)
+    denoiser = UNetDenoiser(unet(torch.bfloat16, xl), prediction="v", key="net", exact=True)
     assert denoiser.rows_at_once is None
     for number, result in arrive(denoiser, arrivals).items():
-        assert torch.equal(result, solo(torch.bfloat16, True, number))
+        assert torch.equal(result, solo(torch.bfloat16, True, number, xl))
 
 
 @settings(deadline=None, max_examples=4)
@@ -453,6 +460,44 @@ def test_exact_mode_in_single_precision_is_equal_too(arrivals: list[tuple[int, i
     assert denoiser.rows_at_once == 1
     for number, result in arrive(denoiser, arrivals).items():
         assert torch.equal(result, solo(torch.float32, True, number))
+
+
+def test_layers_before_the_text_work_once_for_a_prompt_and_its_negative():
+    """In one call for two pictures conv_in and the first self-attention see two rows of four; the answers are those of
+    a call that shares nothing."""
+    net = unet(torch.bfloat16, xl=False)
+    sharing, plain = (UNetDenoiser(net, prediction="v", key="net", exact=True) for _ in range(2))
+    plain._first = ()
+    draw = torch.Generator().manual_seed(2)
+    pictures, extras = torch.randn(2, 4, SIZE, SIZE, generator=draw), torch.randn(2, 5, SIZE, SIZE, generator=draw)
+    asked = [
+        pictures.repeat_interleave(2, 0),
+        torch.tensor([4.0, 4.0, 1.5, 1.5]),
+        torch.tensor([700.0, 700.0, 300.0, 300.0]),
+        Conditioning(torch.randn(4, 7, 32, generator=draw)),
+        extras.repeat_interleave(2, 0),
+    ]
+    seen: list[int] = []
+    attention = net.down_blocks[1].attentions[0].transformer_blocks[0]
+    watched = (net.conv_in, net.down_blocks[0].resnets[0].conv1, attention.attn1.to_q, attention.attn2.to_q)
+    hooks = [layer.register_forward_hook(lambda _, given, out: seen.append(len(given[0]))) for layer in watched]
+    try:
+        shared = sharing(*asked)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    assert seen == [2, 2, 2, 4]
+    assert torch.equal(shared, plain(*asked))
+    assert not any(layer._forward_hooks or layer._forward_pre_hooks for layer in net.modules())
+    asked[4] = torch.randn(4, 5, SIZE, SIZE, generator=draw)  # another masked picture in every row: nothing is shared
+    assert torch.equal(sharing(*asked), plain(*asked))
+
+
+def test_rows_that_repeat_the_row_before_them():
+    x, t = torch.tensor([[1.0], [1.0], [2.0], [1.0], [1.0]]), torch.tensor([5, 5, 5, 5, 4])
+    assert repeats(x, t) == ([0, 2, 3, 4], [0, 0, 1, 2, 3])
+    assert repeats(x, None) == ([0, 2, 3], [0, 0, 1, 2, 2])
+    assert repeats(x[2:4]) is None
 
 
 @pytest.mark.parametrize("width", [1280, 2816])

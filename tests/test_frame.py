@@ -69,6 +69,13 @@ def test_a_frame_obeys_the_size_rules_and_holds_the_hole(hole, framing, rules):
     assert abs(across / down - 1) <= slack
 
 
+def test_one_side_is_rounded_down_where_that_is_enough():
+    """A minimum side and a largest area that hardly go together: 128 x 512 is cut down to fit, not to half of that."""
+    frame = fit(Box(0, 0, 1, 257), Size(1, 257), Framing(area="whole"), POCKET)
+    assert frame.working.area <= 256 * 256
+    assert frame.working.area >= 192 * 192 * 0.98
+
+
 @given(holes(), framings, st.sampled_from([SD, POCKET, SQUARE]))
 @settings(deadline=None)
 def test_a_frame_leaves_the_picture_only_where_the_picture_is_too_small(hole, framing, rules):

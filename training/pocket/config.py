@@ -151,6 +151,7 @@ class DenoiserStage(Schedule):
 
     Attributes:
         sizes: Sides in pixels of the pictures, one drawn a step.
+        small: Share of the schedule in which the smallest of `sizes` alone is drawn: a step costs least there.
         repeats: Timesteps that each encoded picture and mask serves.
         outside: Weight of the loss outside the hole (1 inside).
         drop: Share of samples without words, for guidance.
@@ -160,6 +161,7 @@ class DenoiserStage(Schedule):
     """
 
     sizes: tuple[int, ...] = (192, 192, 192, 160, 128)
+    small: float = Field(default=0, ge=0, le=1)
     repeats: int = Field(default=1, ge=1)
     outside: float = Field(default=0.15, ge=0, le=1)
     drop: float = Field(default=0.1, ge=0, le=1)

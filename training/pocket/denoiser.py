@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 
 from . import autoencoder, masks, networks, sampling, scenes, sheets, shelf, start, tokenizer
 from .config import Config, DenoiserStage
-from .device import mixed, optimiser, pick, ready, set_rate
+from .device import attention, mixed, optimiser, pick, ready, set_rate
 from .loop import Average, Chance, Keeper, Limits, Log, Progress, run
 from .networks import Models
 from .state import State
@@ -103,9 +103,10 @@ class Trainer:
     def step(self, factor: float, share: float) -> Mapping[str, Tensor]:
         """One step at `factor` of the rate: scenes, each at `repeats` times of the forward process."""
         own, draw = self.settings, self.chance.generator
-        size = own.sizes[int(torch.randint(len(own.sizes), (), device=self.device, generator=draw))]
+        sizes = own.sizes if share >= own.small else (min(own.sizes),)
+        size = sizes[int(torch.randint(len(sizes), (), device=self.device, generator=draw))]
         batch = scenes.make(self.photos, own, own.batch, size, draw)
-        with mixed(self.device):
+        with mixed(self.device), attention(self.device):
             clean, known = self.models.encode(batch.pictures), self.models.encode(batch.masked)
             hole = masks.to_latents(batch.holes)
             ids = torch.tensor(self.tokens(batch.prompts), device=self.device)

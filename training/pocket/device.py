@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 
 def pick(name: str) -> torch.device:
@@ -23,6 +25,13 @@ def pick(name: str) -> torch.device:
 def mixed(device: torch.device) -> Any:
     """Context in which convolutions and matrix products run in bfloat16; weights and losses stay in float32."""
     return torch.autocast(device.type, dtype=torch.bfloat16)
+
+
+def attention(device: torch.device) -> AbstractContextManager[Any]:
+    """Context in which attention on a CPU is plain matrix products: at the few hundred places of a small latent the
+    backward pass of its flash kernel is slower (30 % of a whole step of the denoiser, measured).
+    """
+    return sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext()
 
 
 def ready(net: Any, device: torch.device) -> Any:

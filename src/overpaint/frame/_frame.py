@@ -176,12 +176,18 @@ def _scale(width: int, height: int, sizes: SizeRules) -> float:
 
 
 def _working(width: float, height: float, sizes: SizeRules) -> Size:
-    """The size in multiples: rounded up, so that it is never below what was asked, unless that is more than allowed."""
+    """The size in multiples: rounded up, so that it is never below what was asked, unless that is more than allowed.
+
+    Then the largest that is allowed: with one side rounded down, or both. Squares stay squares.
+    """
     step = sizes.multiple
     up = Size(_ceil(width, step), _ceil(height, step))
     if sizes.maximum_area is None or up.area <= max(sizes.maximum_area, step * step):
         return up
-    return Size(max(step, int(width) // step * step), max(step, int(height) // step * step))
+    down = Size(max(step, int(width) // step * step), max(step, int(height) // step * step))
+    mixed = [] if sizes.square else [Size(up.width, down.height), Size(down.width, up.height)]
+    fitting = [size for size in mixed if size.area <= sizes.maximum_area]
+    return max([down, *fitting], key=lambda size: size.area)
 
 
 def _ceil(value: float, step: int) -> int:

@@ -1,0 +1,87 @@
+"""What a U-Net does before it first looks at the text, done once for rows that are equal until then.
+
+Guidance asks about one picture twice, with the prompt and with the negative prompt (Ho and Salimans 2022, arXiv
+2207.12598). Up to the first cross-attention both rows are the same numbers: the first residual blocks, and the first
+self-attention, which at the largest size is the dearest of all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+
+def first_layers(unet: Any) -> tuple[torch.nn.Module, ...]:
+    """The layers of diffusers' UNet2DConditionModel that come before the first cross-attention, in order.
+
+    None where they don't see the picture alone: where the time embedding has text in it (SDXL), and for networks that
+    are built otherwise.
+    """
+    config = getattr(unet, "config", None)
+    if (
+        config is None
+        or config.get("addition_embed_type") is not None
+        or config.get("encoder_hid_dim_type") is not None
+    ):
+        return ()
+    found: list[torch.nn.Module] = [unet.conv_in]
+    for block in unet.down_blocks:
+        attentions = list(getattr(block, "attentions", ()))
+        if attentions:
+            first = attentions[0]
+            layer = first.transformer_blocks[0]
+            # A block that is conditioned in its norms, or has no self-attention first, is another network's.
+            if not hasattr(layer, "norm1") or not hasattr(layer, "attn1") or layer.only_cross_attention:
+                return (*found, block.resnets[0])
+            return (*found, block.resnets[0], first.norm, first.proj_in, layer.norm1, layer.attn1)
+        found += [*block.resnets, *(block.downsamplers or ())]
+    return tuple(found)
+
+
+def repeats(*rows: torch.Tensor | None) -> tuple[list[int], list[int]] | None:
+    """Which rows are no repeats of the row before them, and for every row which of those it is; None without repeats.
+
+    Args:
+        rows: Tensors of (B, ...), all of which must be equal for a row to be a repeat.
+    """
+    given = [one for one in rows if one is not None]
+    same = torch.ones(len(given[0]) - 1, dtype=torch.bool, device=given[0].device)
+    for one in given:
+        same &= (one[1:] == one[:-1]).reshape(len(same), -1).all(1)
+    repeated = [False, *same.tolist()]
+    if not any(repeated):
+        return None
+    first = [index for index, again in enumerate(repeated) if not again]
+    back, at = [], -1
+    for again in repeated:
+        at += not again
+        back.append(at)
+    return first, back
+
+
+@contextmanager
+def once(layers: tuple[torch.nn.Module, ...], first: list[int], back: list[int]) -> Iterator[None]:
+    """While it lasts, `layers` work on the rows `first` alone and give every row what is its own, as `back` says."""
+    count = len(back)
+
+    def narrow(module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return tuple(_rows(one, first, count) for one in args), {k: _rows(v, first, count) for k, v in kwargs.items()}
+
+    def widen(module: torch.nn.Module, args: tuple[Any, ...], output: torch.Tensor) -> torch.Tensor:
+        return output[back]
+
+    hooks = [layer.register_forward_pre_hook(narrow, with_kwargs=True) for layer in layers]
+    hooks += [layer.register_forward_hook(widen) for layer in layers]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _rows(value: Any, which: list[int], count: int) -> Any:
+    """Those rows of a tensor of `count` rows; anything else as it is."""
+    return value[which] if isinstance(value, torch.Tensor) and value.dim() and len(value) == count else value
