@@ -115,7 +115,7 @@ class Ways:
         self._ours()
         if way == AGAIN:
             self._edited(job, photo, hole, prompt)
-        with mock.patch.object(denoiser, "first_layers", lambda unet: ()) if way == APART else nullcontext():
+        with mock.patch.object(denoiser, "first_layers", return_value=()) if way == APART else nullcontext():
             return self._edited(job, photo, hole, prompt, 1.0 if way == UNGUIDED else GUIDANCE)
 
     def _edited(

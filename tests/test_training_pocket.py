@@ -8,6 +8,7 @@ import tarfile
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -196,6 +197,25 @@ def test_a_stage_that_was_stopped_goes_on_as_if_it_had_not(
     assert stopped.keys() == whole.keys()
     for key, value in whole.items():
         torch.testing.assert_close(stopped[key], value, rtol=1e-4, atol=1e-5)
+
+
+def test_small_pictures_come_first_where_that_is_asked_for(
+    checkpoint: Path, prepared: State, settings: config.Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three of six steps at the smallest size, whatever is drawn; then what is drawn, mostly the large one here."""
+    sizes: list[int] = []
+    make = scenes.make
+
+    def recorded(photos: shelf.Shelf, own: config.DenoiserStage, n: int, size: int, draw: Any) -> scenes.Scenes:
+        sizes.append(size)
+        return make(photos, own, n, size, draw)
+
+    monkeypatch.setattr(scenes, "make", recorded)
+    small = settings.denoiser.model_copy(update={"small": 0.5, "sizes": (32, 32, 32, 32, 32, 24)})
+    state = elsewhere(prepared, tmp_path, "photos", "tokenizer", "latents.json", "autoencoder.pt")
+    assert run_denoiser(settings.model_copy(update={"denoiser": small}), state) == 6
+    assert sizes[:3] == [24, 24, 24]
+    assert 32 in sizes[3:6]
 
 
 def test_training_moves_every_network(
