@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import settings as tuned
 from hypothesis import strategies as st
 from training.pocket import __main__ as command
-from training.pocket import colours, config, losses, masks, networks, phrases, scenes, start, tokenizer
+from training.pocket import colours, config, losses, masks, muon, networks, phrases, scenes, start, tokenizer
 from training.pocket.config import Schedule
 from training.pocket.denoiser import weight
 from training.pocket.loop import Average, Progress, done, rate
@@ -173,6 +173,19 @@ def test_the_vocabulary_joins_what_is_frequent_and_reads_any_text(tmp_path: Path
 def test_the_vocabulary_depends_on_the_texts_alone() -> None:
     texts = phrases.corpus([Record("a red rose", ("rose",), "us", "CC0")])
     assert tokenizer.merges(texts, 60) == tokenizer.merges(list(reversed(texts)), 60)
+
+
+@pytest.mark.parametrize("shape", [(2, 48, 300), (2, 300, 48), (3, 32, 32)])
+def test_muons_steps_are_as_large_in_every_direction(shape: tuple[int, int, int]) -> None:
+    """Singular values from 1 to 30 all come out near 1, and the directions stay what they were."""
+    left, _, right = torch.linalg.svd(torch.randn(shape, generator=seeded()), full_matrices=False)
+    sizes = torch.linspace(1, 30, min(shape[1:]))
+    made = muon.orthogonal(left @ torch.diag(sizes) @ right)
+    found = torch.linalg.svdvals(made)
+    assert found.min() > 0.5
+    assert found.max() < 1.3
+    along = (left.mT @ made @ right.mT).diagonal(dim1=1, dim2=2)
+    assert along.min() > 0.5, "the sign and place of every direction are kept"
 
 
 def test_the_rate_rises_holds_and_falls_to_nothing() -> None:

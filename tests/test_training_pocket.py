@@ -168,6 +168,7 @@ def weights(path: Path) -> dict[str, torch.Tensor]:
 
 def elsewhere(state: State, folder: Path, *parts: str) -> State:
     """Another state folder with parts of this one."""
+    folder.mkdir(exist_ok=True)
     for part in parts:
         (folder / part).symlink_to(state.root / part)
     return State(folder)
@@ -197,6 +198,24 @@ def test_a_stage_that_was_stopped_goes_on_as_if_it_had_not(
     assert stopped.keys() == whole.keys()
     for key, value in whole.items():
         torch.testing.assert_close(stopped[key], value, rtol=1e-4, atol=1e-5)
+
+
+def test_muon_goes_on_as_if_it_had_not_been_stopped(
+    checkpoint: Path, prepared: State, settings: config.Config, tmp_path: Path
+) -> None:
+    quick = settings.model_copy(update={"denoiser": settings.denoiser.model_copy(update={"optimiser": "muon"})})
+    parts = ("photos", "tokenizer", "latents.json", "autoencoder.pt")
+    one, other = elsewhere(prepared, tmp_path / "one", *parts), elsewhere(prepared, tmp_path / "other", *parts)
+    assert run_denoiser(quick, one) == 6
+    assert run_denoiser(quick, other, 3) == 3
+    assert run_denoiser(quick, other) == 6
+    whole, stopped = weights(one.saved("denoiser")), weights(other.saved("denoiser"))
+    for key, value in whole.items():
+        torch.testing.assert_close(stopped[key], value, rtol=1e-4, atol=1e-5)
+    plain = weights(prepared.saved("denoiser"))
+    assert any(not torch.allclose(value, plain[key], atol=1e-4) for key, value in whole.items()), "not AdamW's"
+    with pytest.raises(ValueError, match="other networks"):
+        run_denoiser(settings, other)  # its state is not AdamW's
 
 
 def test_small_pictures_come_first_where_that_is_asked_for(

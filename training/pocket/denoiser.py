@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 
 from . import autoencoder, masks, networks, sampling, scenes, sheets, shelf, start, tokenizer
 from .config import Config, DenoiserStage
-from .device import attention, mixed, optimiser, pick, ready, set_rate
+from .device import attention, mixed, muon, optimiser, pick, ready, set_rate
 from .loop import Average, Chance, Keeper, Limits, Log, Progress, run
 from .networks import Models
 from .state import State
@@ -82,7 +82,8 @@ class Trainer:
         )
         nets = {"denoiser": self.models.denoiser, "text": self.models.text}
         self._weights = [p for net in nets.values() for p in net.parameters()]
-        self.optimiser = optimiser(list(nets.values()), self.settings.rate, self.settings.weight_decay, self.device)
+        make = muon if self.settings.optimiser == "muon" else optimiser
+        self.optimiser = make(list(nets.values()), self.settings.rate, self.settings.weight_decay, self.device)
         self.average = Average(nets, self.settings.average)
         self.chance = Chance(Generator(self.device).manual_seed(seed))
         noise = networks.scheduler(config.networks.noise)

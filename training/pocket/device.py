@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from .muon import Both, Muon
+
 
 def pick(name: str) -> torch.device:
     """ "auto" is the GPU when there is one; ValueError for a GPU that is not there."""
@@ -42,10 +44,23 @@ def ready(net: Any, device: torch.device) -> Any:
 def optimiser(nets: list[Any], rate: float, decay: float, device: torch.device) -> Any:
     """AdamW, fused; no weight decay on what is not a matrix (biases, norms)."""
     weights = [p for net in nets for p in net.parameters()]
-    groups = [
-        {"params": [p for p in weights if p.ndim > 1], "weight_decay": decay},
-        {"params": [p for p in weights if p.ndim <= 1], "weight_decay": 0.0},
-    ]
+    return _adam([p for p in weights if p.ndim > 1], [p for p in weights if p.ndim <= 1], rate, decay, device)
+
+
+def muon(nets: list[Any], rate: float, decay: float, device: torch.device) -> Any:
+    """Muon for the matrices and convolutions between the first and the last layer, AdamW for the rest."""
+    hidden: list[Any] = []
+    outer: list[Any] = []
+    vectors: list[Any] = []
+    for net in nets:
+        for name, weight in net.named_parameters():
+            ends = any(part in name for part in ("conv_in.", "conv_out.", "_embedding.weight"))
+            (vectors if weight.ndim <= 1 else outer if ends else hidden).append(weight)
+    return Both(Muon(hidden, lr=rate, weight_decay=decay), _adam(outer, vectors, rate, decay, device))
+
+
+def _adam(matrices: list[Any], vectors: list[Any], rate: float, decay: float, device: torch.device) -> Any:
+    groups = [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}]
     return torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.99), fused=device.type in ("cpu", "cuda"))
 
 

@@ -1,0 +1,92 @@
+"""Muon (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/): steps of equal size in every direction of a
+weight matrix, for hidden layers; AdamW for what is no matrix, and for the first and last layers.
+
+The gradient's momentum G = U S V' is replaced by about U V', by five Newton-Schulz iterations, and scaled by 0.2 times
+the root of the matrix's longer side, so that its entries are as large as AdamW's and both share a rate (Liu et al.
+2025, "Muon is scalable for LLM training", arXiv 2502.16982, section 2.2). A convolution is a matrix of
+(out, in x height x width).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+_A, _B, _C = 3.4445, -4.7750, 2.0315
+"""Of the polynomial a x + b x^3 + c x^5, which takes every singular value to about 1 (Jordan et al. 2024)."""
+
+
+def orthogonal(matrices: Tensor, rounds: int = 5) -> Tensor:
+    """(n, r, c) float32, every singular value brought to about 1 (0.7 to 1.2); works in bfloat16."""
+    tall = matrices.shape[1] > matrices.shape[2]
+    x = (matrices.mT if tall else matrices).bfloat16()
+    x = x / x.norm(dim=(1, 2), keepdim=True).clamp_min(1e-7)
+    for _ in range(rounds):
+        square = torch.bmm(x, x.mT)
+        mixed = torch.baddbmm(square, square, square, beta=_B, alpha=_C)
+        x = torch.baddbmm(x, mixed, x, beta=_A)
+    return (x.mT if tall else x).float()
+
+
+class Muon(torch.optim.Optimizer):  # type: ignore[misc]
+    """The steps of matrices alone: every weight has 2 dimensions or more."""
+
+    def __init__(self, weights: Iterable[Tensor], *, lr: float, momentum: float = 0.95, weight_decay: float = 0.01):
+        """Of these weights."""
+        super().__init__(list(weights), {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+
+    @torch.no_grad()  # type: ignore[untyped-decorator]
+    def step(self, closure: Any = None) -> None:
+        """One step along the orthogonalised momentum (Nesterov's)."""
+        for group in self.param_groups:
+            alike: dict[tuple[int, int], list[tuple[Tensor, Tensor]]] = defaultdict(list)
+            for weight in group["params"]:
+                if weight.grad is None:
+                    continue
+                state = self.state[weight]
+                if "momentum" not in state:
+                    state["momentum"] = torch.zeros_like(weight.grad)
+                state["momentum"].lerp_(weight.grad, 1 - group["momentum"])
+                ahead = weight.grad.lerp(state["momentum"], group["momentum"]).reshape(len(weight), -1)
+                alike[tuple(ahead.shape)].append((weight, ahead))
+            for (rows, columns), members in alike.items():
+                made = orthogonal(torch.stack([ahead for _, ahead in members]))
+                made *= -group["lr"] * 0.2 * max(rows, columns) ** 0.5
+                for (weight, _), change in zip(members, made, strict=True):
+                    weight.mul_(1 - group["lr"] * group["weight_decay"]).add_(change.view_as(weight))
+
+
+class Both:
+    """Muon and AdamW side by side, as one optimiser."""
+
+    def __init__(self, *optimisers: torch.optim.Optimizer) -> None:
+        """Of optimisers that have no weight in common."""
+        self._all = optimisers
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        """Of all."""
+        return [group for one in self._all for group in one.param_groups]
+
+    def zero_grad(self) -> None:
+        """Of all."""
+        for one in self._all:
+            one.zero_grad()
+
+    def step(self) -> None:
+        """Of all."""
+        for one in self._all:
+            one.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        """One a name."""
+        return {type(one).__name__: one.state_dict() for one in self._all}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up a state; KeyError when it is of other optimisers."""
+        for one in self._all:
+            one.load_state_dict(state[type(one).__name__])
