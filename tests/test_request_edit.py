@@ -22,6 +22,7 @@ from overpaint.request import (
     MaskSpec,
     PolygonPart,
     SettingError,
+    Usual,
     canonical_json,
     draw_seed,
     intent_rule,
@@ -336,6 +337,12 @@ def test_an_intent_that_paints_something_needs_to_be_told_what():
             resolve(EditRequest.of(name, prompt=" "), engine="sd", engine_digest="", kind="learned", seed=0)
     scenery = resolve(EditRequest.of("remove"), engine="sd", engine_digest="", kind="learned", seed=0)
     assert scenery.prompt == "background scenery"
+    for own in ("", "an empty street"):
+        usual = Usual(background_prompt=own)
+        told = resolve(EditRequest.of("remove"), engine="sd", engine_digest="", kind="learned", seed=0, usual=usual)
+        assert told.prompt == own, "a model's own phrase"
+        asked = EditRequest.of("remove", prompt="grass")
+        assert resolve(asked, engine="sd", engine_digest="", kind="learned", seed=0, usual=usual).prompt == "grass"
 
 
 def test_a_drawn_seed_can_be_given_again_and_taken_by_other_tools():

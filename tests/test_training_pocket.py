@@ -189,6 +189,27 @@ def test_the_object_of_a_photo_is_cut_out_and_named_with_its_own_colour(prepared
     assert photos.tiles[0, :3, opaque].float().mean(1).tolist() == pytest.approx(DISC, abs=25)
 
 
+def test_holes_beside_the_object_are_asked_to_be_background(prepared: State, settings: config.Config) -> None:
+    photos = shelf.load(prepared.photos, torch.device("cpu"))
+    alone = {"pasted": 0.0, "in_place": 0.0, "drop": 0.0}
+    draw = torch.Generator().manual_seed(0)
+    made = scenes.make(photos, settings.denoiser.model_copy(update={**alone, "background": 1.0}), 60, 32, draw)
+    beside = made.prompts.count(phrases.BACKGROUND)
+    assert 5 < beside < 55, "the photos show a disc in the middle: some holes are over it, and some are not"
+    never = scenes.make(photos, settings.denoiser.model_copy(update={**alone, "background": 0.0}), 60, 32, draw)
+    assert phrases.BACKGROUND not in never.prompts
+
+
+def test_a_hole_touches_an_object_when_a_tenth_of_it_lies_in_its_box() -> None:
+    boxes = torch.tensor([[0.5, 0.5, 1.0, 1.0], [0.5, 0.5, 1.0, 1.0], [0.5, 0.5, 2.0, 2.0], [float("nan")] * 4])
+    holes = torch.zeros(4, 1, 8, 8, dtype=torch.bool)
+    holes[:, :, :5, :5] = True  # of its 25 pixels one lies in the box: too little
+    holes[2, :, 4:, 4:] = True
+    crops = shelf.Crops(torch.zeros(4, 3, 8, 8), torch.zeros(4, dtype=torch.int64), boxes)
+    holes[1, :, 4:6, 4:6] = True
+    assert scenes.touched(crops, holes).tolist() == [False, True, True, False]
+
+
 def test_a_stage_that_was_stopped_goes_on_as_if_it_had_not(
     checkpoint: Path, prepared: State, settings: config.Config, tmp_path: Path
 ) -> None:

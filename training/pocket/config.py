@@ -157,6 +157,7 @@ class DenoiserStage(Schedule):
         drop: Share of samples without words, for guidance.
         pasted: Share of samples with a cut-out object pasted onto the photo and asked for.
         in_place: Share of samples whose hole covers the photo's own object, where its box is known.
+        background: Share of the holes over no object which are asked to be "background": the surroundings go on.
         optimiser: "adamw" or "muon", which learns more from a step that takes longer (see `muon.py`).
         snr: Bound of the loss's weight over signal-to-noise ratios, see `denoiser.weight`.
     """
@@ -168,6 +169,7 @@ class DenoiserStage(Schedule):
     drop: float = Field(default=0.1, ge=0, le=1)
     pasted: float = Field(default=0.35, ge=0, le=1)
     in_place: float = Field(default=0.25, ge=0, le=1)
+    background: float = Field(default=0.3, ge=0, le=1)
     optimiser: str = Field(default="adamw", pattern="^(adamw|muon)$")
     snr: float = Field(default=5.0, gt=0)
 

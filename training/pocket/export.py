@@ -11,12 +11,12 @@ from typing import Any
 import diffusers
 from safetensors.torch import save_file
 
-from . import networks, photos, shelf, start, tokenizer
+from . import networks, photos, phrases, shelf, start, tokenizer
 from .config import Config
 from .state import State
 
 LARGEST_BYTES = 30_000_000
-STEPS, GUIDANCE = 20, 4.0
+STEPS, GUIDANCE = 20, 6.0
 """As the checkpoint is used where nothing else is asked for."""
 PIPELINE = "StableDiffusionInpaintPipeline"
 
@@ -88,6 +88,7 @@ def hints(size: int) -> dict[str, Any]:
         "guidance_scale": GUIDANCE,
         "sampler": "DDIM",
         "scheduler": "SGM Uniform",
+        "background_prompt": phrases.BACKGROUND,
         "native": size,
         "minimum": size * 2 // 3 // 8 * 8,
         "maximum": size * 4 // 3 // 8 * 8,

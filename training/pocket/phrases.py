@@ -27,6 +27,9 @@ MASS = frozenset(
 )
 """Things without "a"."""
 
+BACKGROUND = "background"
+"""What a hole is asked to be in which the surroundings simply go on, as where something is removed."""
+
 _COMMON = 20
 """How often each of those counts as a caption's word."""
 

@@ -59,6 +59,7 @@ def make(shelf: Shelf, settings: DenoiserStage, n: int, size: int, generator: Ge
     shown = torch.where(filled.flatten(1).any(1).view(-1, 1, 1, 1), filled, holes)
     tones = colours.words(pictures, shown)
     middles = _middles(holes)
+    clear = ~touched(crops, holes).cpu().numpy()
     photo = crops.photo.tolist()
     prompts = []
     for k in range(n):
@@ -68,6 +69,8 @@ def make(shelf: Shelf, settings: DenoiserStage, n: int, size: int, generator: Ge
             prompts.append(phrases.thing(shelf.tile_nouns[which[k]], tones[k], draw))
         elif own[k]:
             prompts.append(phrases.thing(shelf.box_nouns[photo[k]], shelf.box_tones[photo[k]] or tones[k], draw))
+        elif clear[k] and draw.random() < settings.background:
+            prompts.append(phrases.BACKGROUND)
         else:
             prompts.append(phrases.place(shelf.records[photo[k]], middles[k], tones[k], draw))
     return Scenes(pictures * 2 - 1, holes, prompts)
@@ -126,6 +129,13 @@ def in_place(crops: Crops, size: int, generator: Generator) -> tuple[Tensor, Ten
     loose = loosened(clipped, generator)
     ovals = masks.uniform(len(boxes), 0, 1, generator).view(-1, 1, 1, 1) < 0.3
     return good, torch.where(ovals, masks.oval(_widened(loose), size), masks.inside(loose, size))
+
+
+def touched(crops: Crops, holes: Tensor) -> Tensor:
+    """(n,) bool: whether more than a tenth of a hole lies in the box of the photo's object, where that is known."""
+    boxes = torch.nan_to_num(crops.boxes, nan=-1.0).clamp(0, 1)
+    shared = (masks.inside(boxes, holes.shape[-1]) & holes).flatten(1).sum(1)
+    return shared > 0.1 * holes.flatten(1).sum(1)
 
 
 def box_of(shapes: Tensor) -> Tensor:

@@ -210,7 +210,7 @@ def resolve(
         inverts_mask=rule.inverts_mask,
         seed=seed,
         dialect=_or(request.dialect, "native"),
-        **(_prompts(request, engine) if takes_prompt else {}),
+        **(_prompts(request, engine, usual or Usual()) if takes_prompt else {}),
         **(_sampling(request, usual or Usual()) if kind == "learned" else {}),
     )
 
@@ -228,12 +228,12 @@ def _detail(request: EditRequest, kind: EngineKind) -> DetailRule | None:
     return request.detail or request.rule.detail
 
 
-def _prompts(request: EditRequest, engine: str) -> dict[str, Any]:
+def _prompts(request: EditRequest, engine: str, usual: Usual) -> dict[str, Any]:
     prompt = request.prompt or ""
     if not prompt.strip():
         if request.rule.prompt == "required":
             raise RequestError(f"{request.intent!r} with {engine} needs a prompt: say what is to be painted there")
-        prompt = BACKGROUND_PROMPT if request.rule.prompt == "background" else ""
+        prompt = _first(usual.background_prompt, BACKGROUND_PROMPT) if request.rule.prompt == "background" else ""
     return {"prompt": prompt, "negative_prompt": request.negative_prompt or ""}
 
 
