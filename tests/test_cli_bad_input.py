@@ -142,7 +142,7 @@ TABLE: list[tuple[str, list[str], int, str]] = [
 
 @pytest.mark.parametrize(("words", "status", "says"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE])
 def test_bad_input_is_one_clear_line_and_nothing_is_written(
-    words: list[str], status: int, says: str, folder: Path, capsys: pytest.CaptureFixture[str]
+    words: list[str], status: int, says: str, folder: Path, capsys: pytest.CaptureFixture[str], without_pocket: None
 ) -> None:
     before = listing(folder)
     assert main(words) == status

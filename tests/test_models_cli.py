@@ -25,7 +25,7 @@ _TABLE = re.compile(r"<!-- catalogue -->\n.*?<!-- end -->", re.DOTALL)
 
 
 @pytest.fixture(autouse=True)
-def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without_pocket: None) -> None:
     monkeypatch.setenv("OVERPAINT_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.delenv("OVERPAINT_MODEL_PATH", raising=False)

@@ -28,7 +28,7 @@ from overpaint.models.vocabulary import START, byte_letters
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, without_pocket: None) -> Path:
     folder = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("OVERPAINT_HOME", str(folder))
     monkeypatch.setenv("HF_HUB_CACHE", str(folder / "hub"))

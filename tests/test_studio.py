@@ -361,7 +361,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_bad_input_is_one_clear_error(name, picture):
+def test_bad_input_is_one_clear_error(name, picture, without_pocket):
     settings, kind, message = BAD[name]
     with Studio() as studio, pytest.raises(kind, match=f"(?s){message}"):
         studio.edit(picture, **{"intent": "remove", "engine": "telea", **settings})
