@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import settings as tuned
 from hypothesis import strategies as st
 from training.pocket import __main__ as command
-from training.pocket import colours, config, losses, masks, muon, networks, phrases, scenes, start, tokenizer
+from training.pocket import colours, config, critics, losses, masks, muon, networks, phrases, scenes, start, tokenizer
 from training.pocket.config import Schedule
 from training.pocket.denoiser import weight
 from training.pocket.loop import Average, Progress, done, rate
 from training.pocket.objects import convincing, nouns
 from training.pocket.photos import Record, allowed
+from training.pocket.pool import Encoded, Pool
 from training.pocket.questions import EXAMPLES, QUESTIONS, hue_error, mean_colour, moved
 
 EVERYWHERE = torch.ones(1, 1, 4, 4, dtype=torch.bool)
@@ -228,6 +229,75 @@ def test_losses_are_nothing_for_the_same_picture() -> None:
     assert losses.low_pass(picture, picture) == 0
     assert losses.gradients(picture, picture + 0.1) == pytest.approx(0, abs=1e-6)
     assert losses.low_pass(picture, picture + 0.1) == pytest.approx(0.1, abs=1e-6)
+
+
+def test_each_loss_has_its_share_of_the_gradient_whatever_its_scale() -> None:
+    seen = torch.zeros(2, 3, 4, 4, requires_grad=True)
+    first, other = seen[:, 0].sum(), 1e6 * seen[:, 1].sum()
+    whole = losses.balanced(seen, first, [(other, 0.5)])
+    torch.testing.assert_close(whole, losses.balanced(seen, first, [(other / 1e9, 0.5)]))
+    assert (whole[:, 1].norm() / whole[:, 0].norm()).item() == pytest.approx(0.5)
+    assert torch.equal(losses.balanced(seen, first, []), torch.autograd.grad(first, seen)[0])
+
+
+def test_pictures_with_the_same_features_are_seen_as_alike_at_any_contrast() -> None:
+    maps = [torch.randn(2, 8, 4, 4, generator=seeded(1)), torch.randn(2, 16, 2, 2, generator=seeded(2))]
+    assert losses.perceived(maps, [3 * x for x in maps]) == pytest.approx(0, abs=1e-6)
+    assert losses.perceived(maps, [-x for x in maps]) == pytest.approx(4, abs=1e-4)
+
+
+def test_critics_learn_to_tell_two_kinds_of_features_apart() -> None:
+    torch.manual_seed(0)
+    real, made = ([torch.randn(16, 8, 4, 4, generator=seeded(k)) + k] for k in (0, 1))
+    heads = critics.Heads(real, width=8)
+    rule = torch.optim.Adam(heads.parameters(), 1e-2)
+    before = critics.loss(heads(real), heads(made)).item()
+    for _ in range(40):
+        rule.zero_grad()
+        critics.loss(heads(real), heads(made)).backward()
+        rule.step()
+    assert critics.loss(heads(real), heads(made)).item() < 0.6 * before
+    assert critics.praise(heads(real)) < critics.praise(heads(made)), "photos are praised more"
+
+
+def scenes_numbered() -> Pool:
+    """A pool of 8 places filled 4 at a time; a scene's token ids are its number."""
+    made = iter(range(0, 10_000, 4))
+
+    def four(n: int) -> Encoded:
+        ids = torch.arange(n).view(-1, 1) + next(made)
+        latents = ids.view(-1, 1, 1, 1).expand(-1, 2, 3, 3) / 8
+        return Encoded(latents, -latents, latents[:, :1] > 0, ids)
+
+    return Pool(four, capacity=8, chunk=4)
+
+
+def test_a_pool_gives_scenes_whole_and_keeps_the_latest() -> None:
+    pool = scenes_numbered()
+    draw = seeded()
+    assert len(pool.draw(5, fresh=2, generator=draw)) == 5
+    assert len(pool) == 4
+    for _ in range(20):
+        drawn = pool.draw(64, fresh=2, generator=draw)
+    assert len(pool) == 8
+    numbers = drawn.ids[:, 0]
+    assert set(numbers.tolist()) == set(range(32, 40)), "21 draws owe 42 scenes, of which 10 chunks are made"
+    torch.testing.assert_close(drawn.clean[:, 0, 0, 0], numbers / 8)
+    torch.testing.assert_close(drawn.known, -drawn.clean)
+    assert drawn.clean.dtype == drawn.hole.dtype == torch.float32
+
+
+def test_a_pool_makes_as_many_scenes_as_are_asked_for() -> None:
+    made = []
+
+    def counted(n: int) -> Encoded:
+        made.append(n)
+        return Encoded(*(torch.zeros(n, 1, 1, 1) for _ in range(3)), torch.zeros(n, 1, dtype=torch.int64))
+
+    pool = Pool(counted, capacity=100, chunk=10)
+    for _ in range(50):
+        pool.draw(16, fresh=2, generator=seeded())
+    assert sum(made) == pytest.approx(100, abs=10)
 
 
 def test_latents_of_deviation_one_cost_little() -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 from training.pocket import __main__ as command
 from training.pocket import (
     autoencoder,
@@ -22,6 +23,7 @@ from training.pocket import (
     denoiser,
     evaluate,
     export,
+    mobilenet,
     networks,
     phrases,
     sampling,
@@ -67,6 +69,7 @@ repeats = 2
 warm_up = 1
 sizes = [32, 24]
 """
+SEGMENTER = Path(__file__).parents[2] / "shared" / "nets" / "deeplabv3_mnv2_ade20k_int8.tflite"
 CLASSIFIER = Path(__file__).parents[2] / "shared" / "nets" / "mobilenet_edgetpu_224_1.0_uint8.tflite"
 DISC = (220, 40, 30)
 
@@ -176,6 +179,12 @@ def elsewhere(state: State, folder: Path, *parts: str) -> State:
 
 def test_photos_whose_licence_asks_for_more_than_credit_are_left_out(prepared: State) -> None:
     assert [record.licence for record in shelf.records(prepared.photos)] == ["CC0"] * 6
+
+
+def test_several_processes_write_the_same_files(prepared: State, settings: config.Config, tmp_path: Path) -> None:
+    shelf.build(prepared.root / "tars", tmp_path, settings.data, jobs=2, say=quiet)
+    for path in prepared.photos.iterdir():
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
 
 
 def test_the_object_of_a_photo_is_cut_out_and_named_with_its_own_colour(prepared: State) -> None:
@@ -299,6 +308,52 @@ def test_weights_of_another_vocabulary_are_refused(
     tokenizer.write(state.tokenizer, ["other words"], vocabulary=560, length=32)
     with pytest.raises(ValueError, match="another vocabulary"):
         run_denoiser(settings, state, 0, checkpoint)
+
+
+def changed(settings: config.Config, stage: str, **values: object) -> config.Config:
+    own = getattr(settings, stage).model_copy(update=values)
+    return settings.model_copy(update={stage: own})
+
+
+def test_a_decoder_learns_alone_and_leaves_latents_as_they_are(
+    checkpoint: Path, prepared: State, settings: config.Config, tmp_path: Path
+) -> None:
+    state = elsewhere(prepared, tmp_path, "photos", "tokenizer")
+    assert run_autoencoder(changed(settings, "autoencoder", decoder_alone=True, halved=0.5), state, 6, checkpoint) == 6
+    before = load_file(checkpoint / "vae" / "diffusion_pytorch_model.safetensors")
+    moved = {
+        key.removeprefix("net.").partition(".")[0]
+        for key, value in weights(state.saved("autoencoder")).items()
+        if not torch.equal(value.half(), before[key.removeprefix("net.")])
+    }
+    assert moved == {"decoder"}
+
+
+@pytest.mark.skipif(not SEGMENTER.is_file(), reason="the published network is not part of the repository")
+def test_an_autoencoder_learns_through_a_backbones_eyes_and_goes_on(
+    prepared: State, settings: config.Config, tmp_path: Path
+) -> None:
+    pytest.importorskip("ai_edge_litert")
+    state = elsewhere(prepared, tmp_path, "photos")
+    mobilenet.convert(SEGMENTER, state.backbone)
+    seen = changed(settings, "autoencoder", perceptual=1.0, halved=0.1, adversarial_from=0.0)
+    assert run_autoencoder(seen, state, 3) == 3
+    assert run_autoencoder(seen, state) == 6
+    rows = [json.loads(line) for line in state.log("autoencoder").read_text().splitlines()]
+    assert {"perceptual", "critic", "halved"} <= set(rows[-1])
+    assert all(np.isfinite(value) for value in rows[-1].values())
+
+
+def test_a_denoiser_can_draw_from_a_pool_and_go_on(
+    checkpoint: Path, prepared: State, settings: config.Config, tmp_path: Path
+) -> None:
+    assert checkpoint.is_dir()
+    state = elsewhere(prepared, tmp_path, "photos", "tokenizer", "autoencoder.pt")
+    pooled = changed(settings, "denoiser", pool=8)
+    assert run_denoiser(pooled, state, 3) == 3
+    assert run_denoiser(pooled, state) == 6
+    rows = [json.loads(line) for line in state.log("denoiser").read_text().splitlines()]
+    assert all(np.isfinite(row["loss"]) for row in rows)
 
 
 def test_figures_and_sheets_are_kept(checkpoint: Path, prepared: State) -> None:

@@ -1,4 +1,4 @@
-"""`python -m training.pocket STAGE`: photos, tokenizer, autoencoder, denoiser, export, evaluate, card, in turn."""
+"""`python -m training.pocket STAGE`: photos, tokenizer, backbone, autoencoder, denoiser, export, evaluate, card."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from . import autoencoder, card, config, denoiser, evaluate, export, phrases, shelf, start, tokenizer
+from . import autoencoder, card, config, denoiser, evaluate, export, mobilenet, phrases, shelf, start, tokenizer
 from . import photos as photos_
 from .loop import Limits, Progress
 from .state import State
@@ -64,10 +64,12 @@ def photos(
     tars: Path = SHARED / "photos" / "train",
     *,
     limit: Annotated[int | None, Parameter(help="Use the first so many photos alone.")] = None,
+    jobs: Annotated[int, Parameter(help="Processes that cut objects out.")] = 1,
     common: Common = _COMMON,
 ) -> None:
     """Read the tars of photos, leave out what the licence filter names, cut out objects."""
-    shelf.build(tars, State(common.state).photos, config.read(common.config).data, limit=limit, say=_say)
+    data = config.read(common.config).data
+    shelf.build(tars, State(common.state).photos, data, limit=limit, jobs=jobs, say=_say)
 
 
 @app.command(name="tokenizer")
@@ -85,6 +87,17 @@ def tokenizer_(
     texts = phrases.corpus(shelf.records(state.photos))
     count = tokenizer.write(state.tokenizer, texts, vocabulary=settings.vocabulary, length=settings.length)
     _say(f"{count} tokens: {state.tokenizer}")
+
+
+@app.command(name="backbone")
+def backbone_(
+    network: Path = SHARED / "nets" / "deeplabv3_mnv2_ade20k_int8.tflite", *, common: Common = _COMMON
+) -> None:
+    """Read a published network whose features say what is alike to the eye, for the autoencoder's losses."""
+    target = State(common.state).backbone
+    target.parent.mkdir(parents=True, exist_ok=True)
+    mobilenet.convert(network, target)
+    _say(f"{target}")
 
 
 @app.command(name="autoencoder")

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
+from torch.nn import functional as F
 
-from . import losses, networks, sheets, shelf, start
+from . import critics, losses, mobilenet, networks, sheets, shelf, start
 from .config import AutoencoderStage, Config
 from .device import mixed, optimiser, pick, ready, set_rate
 from .loop import Average, Chance, Keeper, Limits, Log, Progress, run
@@ -22,20 +23,43 @@ class Trainer:
     """The networks of the stage and one step of their training."""
 
     def __init__(
-        self, config: Config, photos: shelf.Shelf, *, features: Path, seed: int = 0, fast: bool = False
+        self,
+        config: Config,
+        photos: shelf.Shelf,
+        *,
+        features: Path,
+        eyes: Path,
+        seed: int = 0,
+        fast: bool = False,
     ) -> None:
-        """Networks at their first weights, on the device that the photos lie on."""
+        """Networks at their first weights, on the device that the photos lie on.
+
+        Args:
+            config: All settings.
+            photos: Their device is where it trains.
+            features: The encoder of the feature loss; not read where its share is 0.
+            eyes: The backbone of `perceptual` and of the critics, from the stage `backbone`; likewise.
+            seed: Of weights and of all that is drawn.
+            fast: Compile the autoencoder.
+        """
         self.settings: AutoencoderStage = config.autoencoder
         self.photos, self.device = photos, photos.device
         torch.manual_seed(seed)
         self.net = ready(networks.autoencoder(config.networks.autoencoder), self.device)
         some = photos.crops(16, min(config.autoencoder.crops), Generator(self.device).manual_seed(seed)).pictures
         networks.balance(self.net, some * 2 - 1)
-        self.critic = ready(losses.critic(), self.device)
-        self.optimiser = optimiser([self.net], self.settings.rate, self.settings.weight_decay, self.device)
+        self.eyes = mobilenet.load(eyes, self.device) if self.settings.perceptual else None
+        parts = {"patches": critics.patches()}
+        if self.eyes is not None:
+            parts["heads"] = critics.Heads(self.eyes(some * 2 - 1))
+        self.critic = ready(nn.ModuleDict(parts), self.device)
+        trained = self.net.decoder if self.settings.decoder_alone else self.net
+        self._weights = list(trained.parameters())
+        self.optimiser = optimiser([trained], self.settings.rate, self.settings.weight_decay, self.device)
         self.critic_optimiser = optimiser([self.critic], self.settings.adversarial_rate, 0.0, self.device)
         self.average = Average({"net": self.net}, self.settings.average)
         self.chance = Chance(Generator(self.device).manual_seed(seed))
+        self.luck = Chance(Generator().manual_seed(seed))  # on the CPU: to know a size must not wait for a GPU
         self.distance = losses.feature_loss(features, self.device) if self.settings.features else None
         self._encode, self._decode = self.net.encoder, self.net.decoder
         if fast:
@@ -51,38 +75,82 @@ class Trainer:
             "critic_optimiser": self.critic_optimiser,
             "average": self.average,
             "chance": self.chance,
+            "luck": self.luck,
         }
 
     def step(self, factor: float, share: float) -> Mapping[str, Tensor]:
         """One step at `factor` of the rate, with `share` of the schedule behind."""
         own, draw = self.settings, self.chance.generator
-        size = own.crops[int(torch.randint(len(own.crops), (), device=self.device, generator=draw))]
+        size = own.crops[int(torch.randint(len(own.crops), (), generator=self.luck.generator))]
         wanted = self.photos.crops(own.batch, size, draw).pictures * 2 - 1
         with mixed(self.device):
-            latents = self._encode(wanted).float()
+            latents = self._latents(wanted)
             noisy = latents + own.noise * torch.randn(latents.shape, device=self.device, generator=draw)
             made = self._decode(noisy).float()
-            figures = {"l1": (made - wanted).abs().mean(), "mse": (made.clamp(-1, 1) - wanted).square().mean()}
-            loss = figures["l1"] + own.moments * losses.moments(latents)
-            loss = loss + own.gradient * losses.gradients(made, wanted) + own.low_pass * losses.low_pass(made, wanted)
-            if self.distance is not None:
-                figures["features"] = self.distance(made, wanted)
-                loss = loss + own.features * figures["features"]
-            if own.adversarial and share >= own.adversarial_from:
-                figures["critic"] = self._judge(wanted, made.detach(), factor)
-                self.critic.requires_grad_(False)
-                loss = loss - own.adversarial * self.critic(made).float().mean()
-                self.critic.requires_grad_(True)
+            seen = made.detach().requires_grad_()
+            first, figures = self._alike(seen, wanted)
+            figures["loss"] = first
+            others = self._judged(seen, wanted, factor, share, figures)
+            loss = (made * losses.balanced(seen, first, others)).sum()  # whose gradient at `made` is that
+            if not own.decoder_alone:
+                loss = loss + own.moments * losses.moments(latents)
+            if own.halved:
+                small, target = (F.avg_pool2d(x[: max(1, own.batch // 2)], 2) for x in (latents, wanted))
+                half, _ = self._alike(self._decode(small).float(), target)
+                figures["halved"] = half
+                loss = loss + own.halved * half
         self.optimiser.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.net.parameters(), own.clip)
+        torch.nn.utils.clip_grad_norm_(self._weights, own.clip)
         set_rate(self.optimiser, own.rate * factor)
         self.optimiser.step()
         self.average.update()
-        return {"loss": loss.detach(), **{name: value.detach() for name, value in figures.items()}}
+        return {name: value.detach() for name, value in figures.items()}
 
-    def _judge(self, real: Tensor, made: Tensor, factor: float) -> Tensor:
-        loss = losses.critic_loss(self.critic(real).float(), self.critic(made).float())
+    def _latents(self, wanted: Tensor) -> Tensor:
+        with torch.set_grad_enabled(not self.settings.decoder_alone):
+            latents: Tensor = self._encode(wanted).float()
+        return latents
+
+    def _alike(self, made: Tensor, wanted: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """How far pictures are from the photos, pixel by pixel, and the figures to log."""
+        own = self.settings
+        figures = {"l1": (made - wanted).abs().mean(), "mse": (made.clamp(-1, 1) - wanted).square().mean()}
+        loss = figures["l1"] + own.gradient * losses.gradients(made, wanted)
+        return loss + own.low_pass * losses.low_pass(made, wanted), figures
+
+    def _judged(
+        self, seen: Tensor, wanted: Tensor, factor: float, share: float, figures: dict[str, Tensor]
+    ) -> list[tuple[Tensor, float]]:
+        """Losses by what is seen in the pictures, with their shares of the gradient."""
+        own = self.settings
+        found: list[tuple[Tensor, float]] = []
+        if self.distance is not None:
+            figures["features"] = self.distance(seen, wanted)
+            found.append((figures["features"], own.features))
+        real: list[Tensor] = []
+        made: list[Tensor] = []
+        if self.eyes is not None:
+            with torch.no_grad():
+                real = self.eyes(wanted)
+            made = self.eyes(seen)
+            figures["perceptual"] = losses.perceived(made, real)
+            found.append((figures["perceptual"], own.perceptual))
+        if own.adversarial and share >= own.adversarial_from:
+            figures["critic"] = self._judge(wanted, seen.detach(), real, [x.detach() for x in made], factor)
+            self.critic.requires_grad_(False)
+            found.append((critics.praise(self._logits(seen, made)), own.adversarial * own.ramp(share)))
+            self.critic.requires_grad_(True)
+        return found
+
+    def _logits(self, pictures: Tensor, features: list[Tensor]) -> list[Tensor]:
+        logits = [self.critic["patches"](pictures).float()]
+        return logits + (self.critic["heads"](features) if features else [])
+
+    def _judge(
+        self, wanted: Tensor, made: Tensor, real_features: list[Tensor], made_features: list[Tensor], factor: float
+    ) -> Tensor:
+        loss = critics.loss(self._logits(wanted, real_features), self._logits(made, made_features))
         self.critic_optimiser.zero_grad()
         loss.backward()
         set_rate(self.critic_optimiser, self.settings.adversarial_rate * min(1.0, 2 * factor))
@@ -108,9 +176,12 @@ def train(
     fast: bool,
     say: Callable[[str], None],
 ) -> Progress:
-    """Run the stage, or go on with it; `begin` is a folder of finished weights to begin from when there is no state."""
+    """Run the stage, or go on with it; `begin` is a folder of finished weights to begin from when there is no state.
+
+    The backbone of perceptual loss and critics is `state.backbone`.
+    """
     photos = shelf.load(state.photos, pick(device))
-    trainer = Trainer(config, photos, features=features, fast=fast)
+    trainer = Trainer(config, photos, features=features, eyes=state.backbone, fast=fast)
     keeper = Keeper(state.saved(STAGE), trainer.parts)
     progress = keeper.load(photos.device)
     if progress.step == 0 and begin is not None:

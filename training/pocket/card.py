@@ -141,7 +141,7 @@ def write(
 def _objects(found: Mapping[str, Any]) -> str:
     """Honest about whether anything but colour is painted: more than three nouns in four need a shape."""
     nouns = found["nouns"]
-    if nouns is not None and nouns >= 0.75 and found["reconstruction_db"] >= 25:
+    if nouns is not None and nouns >= 0.75:
         return "Shapes are simple, and seldom right in their parts."
     return "It paints colours and rough textures, and hardly any shapes: a red flower is a reddish patch."
 

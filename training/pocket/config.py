@@ -133,17 +133,41 @@ class Schedule(Settings):
 
 
 class AutoencoderStage(Schedule):
-    """The autoencoder's losses (see `losses.py`); each weight 0 switches its term off."""
+    """The autoencoder's losses (see `losses.py` and `critics.py`); each weight or share 0 switches its term off.
+
+    Attributes:
+        crops: Sides in pixels of what it sees, one drawn a step.
+        noise: Deviation of the noise on latents while training: what the denoiser may get wrong unseen.
+        gradient: Weight of differences of edges, beside that of pixels, which is 1.
+        low_pass: Weight of differences in the large.
+        moments: Pull of latents towards mean 0 and deviation 1.
+        halved: Weight of this: latents reduced to half decode to the picture reduced to half. Without it latents are
+            all but white, and a denoiser has little to go by (Kouzelis et al. 2025, "EQ-VAE"; Skorokhodov et al. 2025,
+            "Improving the diffusability of autoencoders").
+        features: Norm of the gradient of the distance of a published encoder's layers, over that of the pixels' loss.
+        perceptual: The same of the distance of the backbone's features; where it is 0 the critics have no backbone.
+        adversarial: The same of the critics' praise.
+        adversarial_from: Share of the schedule after which there are critics; a tenth later they have their full say.
+        adversarial_rate: Their learning rate.
+        decoder_alone: Leave the encoder as it is: latents keep their meaning, so that a denoiser stays usable.
+    """
 
     crops: tuple[int, ...] = (96, 128, 160)
     noise: float = Field(default=0.05, ge=0)
     gradient: float = Field(default=1.0, ge=0)
     low_pass: float = Field(default=1.0, ge=0)
-    features: float = Field(default=0.1, ge=0)
     moments: float = Field(default=0.01, ge=0)
-    adversarial: float = Field(default=0.02, ge=0)
+    halved: float = Field(default=0.0, ge=0)
+    features: float = Field(default=0.5, ge=0)
+    perceptual: float = Field(default=0.0, ge=0)
+    adversarial: float = Field(default=0.5, ge=0)
     adversarial_from: float = Field(default=0.6, ge=0, le=1)
     adversarial_rate: float = Field(default=2e-4, gt=0)
+    decoder_alone: bool = False
+
+    def ramp(self, share: float) -> float:
+        """How much of their say the critics have, with `share` of the schedule behind."""
+        return min(1.0, max(0.0, share - self.adversarial_from) / 0.1)
 
 
 class DenoiserStage(Schedule):
@@ -153,6 +177,9 @@ class DenoiserStage(Schedule):
         sizes: Sides in pixels of the pictures, one drawn a step.
         small: Share of the schedule in which the smallest of `sizes` alone is drawn: a step costs least there.
         repeats: Timesteps that each encoded picture and mask serves.
+        pool: Encoded scenes of each size that are kept, to draw a step's rows from them all instead of from its own
+            batch alone: the repeats of a scene then lie far apart. Kept in memory alone: a run that goes on begins
+            it anew, and does not end with the same weights to the bit. 0 for none.
         outside: Weight of the loss outside the hole (1 inside).
         drop: Share of samples without words, for guidance.
         pasted: Share of samples with a cut-out object pasted onto the photo and asked for.
@@ -165,6 +192,7 @@ class DenoiserStage(Schedule):
     sizes: tuple[int, ...] = (192, 192, 192, 160, 128)
     small: float = Field(default=0, ge=0, le=1)
     repeats: int = Field(default=1, ge=1)
+    pool: int = Field(default=0, ge=0)
     outside: float = Field(default=0.15, ge=0, le=1)
     drop: float = Field(default=0.1, ge=0, le=1)
     pasted: float = Field(default=0.35, ge=0, le=1)

@@ -15,6 +15,7 @@ from .config import Config, DenoiserStage
 from .device import attention, mixed, muon, optimiser, pick, ready, set_rate
 from .loop import Average, Chance, Keeper, Limits, Log, Progress, run
 from .networks import Models
+from .pool import Encoded, Pool
 from .state import State
 
 STAGE = "denoiser"
@@ -86,6 +87,8 @@ class Trainer:
         self.optimiser = make(list(nets.values()), self.settings.rate, self.settings.weight_decay, self.device)
         self.average = Average(nets, self.settings.average)
         self.chance = Chance(Generator(self.device).manual_seed(seed))
+        self.luck = Chance(Generator().manual_seed(seed))  # on the CPU: to know a size must not wait for a GPU
+        self._pools: dict[int, Pool] = {}
         noise = networks.scheduler(config.networks.noise)
         self._signal = noise.alphas_cumprod.to(self.device)
         self._forward = torch.compile(self.models.denoiser, dynamic=False) if fast else self.models.denoiser
@@ -99,20 +102,18 @@ class Trainer:
             "optimiser": self.optimiser,
             "average": self.average,
             "chance": self.chance,
+            "luck": self.luck,
         }
 
     def step(self, factor: float, share: float) -> Mapping[str, Tensor]:
         """One step at `factor` of the rate: scenes, each at `repeats` times of the forward process."""
         own, draw = self.settings, self.chance.generator
         sizes = own.sizes if share >= own.small else (min(own.sizes),)
-        size = sizes[int(torch.randint(len(sizes), (), device=self.device, generator=draw))]
-        batch = scenes.make(self.photos, own, own.batch, size, draw)
+        size = sizes[int(torch.randint(len(sizes), (), generator=self.luck.generator))]
+        batch = self._drawn(size)
+        clean, known, hole = batch.clean, batch.known, batch.hole
         with mixed(self.device), attention(self.device):
-            clean, known = self.models.encode(batch.pictures), self.models.encode(batch.masked)
-            hole = masks.to_latents(batch.holes)
-            ids = torch.tensor(self.tokens(batch.prompts), device=self.device)
-            states = self.models.text(ids).last_hidden_state
-            clean, known, hole, states = (x.repeat_interleave(own.repeats, 0) for x in (clean, known, hole, states))
+            states = self.models.text(batch.ids).last_hidden_state
             times = self._times(len(clean))
             noise = torch.randn(clean.shape, device=self.device, generator=draw)
             signal = self._signal[times].view(-1, 1, 1, 1)
@@ -131,6 +132,23 @@ class Trainer:
         self.optimiser.step()
         self.average.update()
         return {"loss": loss.detach(), "v": each.detach().mean()}
+
+    def _drawn(self, size: int) -> Encoded:
+        """The scenes of a step: each of a new batch `repeats` times, or as many from the pool of their size."""
+        own, draw = self.settings, self.chance.generator
+        if not own.pool:
+            each = torch.arange(own.batch, device=self.device).repeat_interleave(own.repeats)
+            return self._encoded(own.batch, size).rows(each)
+        if size not in self._pools:
+            self._pools[size] = Pool(lambda n: self._encoded(n, size), capacity=own.pool)
+        return self._pools[size].draw(own.batch * own.repeats, fresh=own.batch, generator=draw)
+
+    def _encoded(self, n: int, size: int) -> Encoded:
+        batch = scenes.make(self.photos, self.settings, n, size, self.chance.generator)
+        with mixed(self.device):
+            clean, known = self.models.encode(batch.pictures), self.models.encode(batch.masked)
+        ids = torch.tensor(self.tokens(batch.prompts), device=self.device)
+        return Encoded(clean, known, masks.to_latents(batch.holes), ids)
 
     def _times(self, n: int) -> Tensor:
         """n timesteps, one drawn in each of n equal parts of the process, in random order."""

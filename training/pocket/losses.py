@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 
@@ -28,18 +27,31 @@ def moments(latents: Tensor) -> Tensor:
     return means.square().mean() + (deviations - 1).square().mean() + F.relu(latents.abs() - 3).mean()
 
 
-def critic(width: int = 48) -> Any:
-    """A patch discriminator (Isola et al. 2017): logits (n, 1, h / 8, w / 8), high for photos."""
-    layers: list[Any] = [nn.Conv2d(3, width, 4, 2, 1), nn.LeakyReLU(0.2)]
-    for k in range(2):
-        inner, outer = width * 2**k, width * 2 ** (k + 1)
-        layers += [nn.Conv2d(inner, outer, 4, 2, 1, bias=False), nn.GroupNorm(8, outer), nn.LeakyReLU(0.2)]
-    return nn.Sequential(*layers, nn.Conv2d(width * 4, 1, 3, 1, 1))
+def balanced(seen: Tensor, first: Tensor, others: Sequence[tuple[Tensor, float]]) -> Tensor:
+    """The gradient at made pictures of several losses of them, each other one as strong as its share of the first.
+
+    Losses of different kinds have scales of their own, which moreover change in training; what a share of the gradient
+    at the output means does not (Defossez et al. 2022, "High fidelity neural audio compression", section 3.4).
+
+    Args:
+        seen: The pictures, a leaf that the losses were computed from.
+        first: The loss whose gradient is taken as it is.
+        others: Losses, and the norm of their gradient over that of the first.
+    """
+    (whole,) = torch.autograd.grad(first, seen, retain_graph=True)
+    norm = whole.norm()
+    for loss, share in others:
+        (own,) = torch.autograd.grad(loss, seen, retain_graph=True)
+        whole = whole + own * (share * norm / own.norm().clamp_min(1e-12))
+    return whole
 
 
-def critic_loss(real: Tensor, made: Tensor) -> Tensor:
-    """Hinge loss of the critic's logits (Lim and Ye 2017)."""
-    return (F.relu(1 - real).mean() + F.relu(1 + made).mean()) / 2
+def perceived(one: Sequence[Tensor], other: Sequence[Tensor]) -> Tensor:
+    """Distance of two pictures' feature maps (n, c, h, w), each place's features brought to one length (Zhang et al.
+    2018, "The unreasonable effectiveness of deep features", with all channels alike); the mean over maps.
+    """
+    pairs = [(F.normalize(a.float(), dim=1), F.normalize(b.float(), dim=1)) for a, b in zip(one, other, strict=True)]
+    return torch.stack([(a - b).square().sum(1).mean() for a, b in pairs]).mean()
 
 
 Features = Callable[[Tensor, Tensor], Tensor]

@@ -43,21 +43,26 @@ class Muon(torch.optim.Optimizer):  # type: ignore[misc]
     def step(self, closure: Any = None) -> None:
         """One step along the orthogonalised momentum (Nesterov's)."""
         for group in self.param_groups:
+            weights = [weight for weight in group["params"] if weight.grad is not None]
+            if not weights:
+                continue
+            gradients = [weight.grad for weight in weights]
+            for weight in weights:
+                if "momentum" not in self.state[weight]:
+                    self.state[weight]["momentum"] = torch.zeros_like(weight.grad)
+            moments = [self.state[weight]["momentum"] for weight in weights]
+            torch._foreach_lerp_(moments, gradients, 1 - group["momentum"])
             alike: dict[tuple[int, int], list[tuple[Tensor, Tensor]]] = defaultdict(list)
-            for weight in group["params"]:
-                if weight.grad is None:
-                    continue
-                state = self.state[weight]
-                if "momentum" not in state:
-                    state["momentum"] = torch.zeros_like(weight.grad)
-                state["momentum"].lerp_(weight.grad, 1 - group["momentum"])
-                ahead = weight.grad.lerp(state["momentum"], group["momentum"]).reshape(len(weight), -1)
-                alike[tuple(ahead.shape)].append((weight, ahead))
+            ways = torch._foreach_lerp(gradients, moments, group["momentum"])
+            for weight, ahead in zip(weights, ways, strict=True):
+                matrix = ahead.reshape(len(weight), -1)
+                alike[tuple(matrix.shape)].append((weight, matrix))
+            torch._foreach_mul_(weights, 1 - group["lr"] * group["weight_decay"])
             for (rows, columns), members in alike.items():
-                made = orthogonal(torch.stack([ahead for _, ahead in members]))
+                made = orthogonal(torch.stack([matrix for _, matrix in members]))
                 made *= -group["lr"] * 0.2 * max(rows, columns) ** 0.5
-                for (weight, _), change in zip(members, made, strict=True):
-                    weight.mul_(1 - group["lr"] * group["weight_decay"]).add_(change.view_as(weight))
+                changed = [weight for weight, _ in members]
+                torch._foreach_add_(changed, [part.view_as(weight) for part, weight in zip(made, changed, strict=True)])
 
 
 class Both:

@@ -56,12 +56,29 @@ class Photo:
     record: Record
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class File:
+    """One photo as it lies in its tar: where, its bytes, and its record."""
+
+    where: str
+    encoded: bytes
+    record: Record
+
+    def photo(self) -> Photo:
+        """Decoded; ValueError when it is too small for anything."""
+        with Image.open(io.BytesIO(self.encoded)) as image:
+            pixels = np.asarray(image.convert("RGB"))
+        if min(pixels.shape[:2]) < 8:
+            raise ValueError(f"{self.where} is only {pixels.shape[1]}x{pixels.shape[0]}")
+        return Photo(pixels, self.record)
+
+
 def allowed(licence: str, without: Sequence[str]) -> bool:
     """Whether none of the marks is part of the licence's name, in any case."""
     return not any(mark.lower() in licence.lower() for mark in without)
 
 
-def read(folder: Path, *, without: Sequence[str] = (), limit: int | None = None) -> Iterator[Photo]:
+def read(folder: Path, *, without: Sequence[str] = (), limit: int | None = None) -> Iterator[File]:
     """All photos of the tars in a folder, in order; at most `limit`.
 
     Raises:
@@ -80,11 +97,7 @@ def read(folder: Path, *, without: Sequence[str] = (), limit: int | None = None)
             if limit is not None and count >= limit:
                 return
             count += 1
-            with Image.open(io.BytesIO(jpeg)) as image:
-                pixels = np.asarray(image.convert("RGB"))
-            if min(pixels.shape[:2]) < 8:
-                raise ValueError(f"{path}: {name} is only {pixels.shape[1]}x{pixels.shape[0]}")
-            yield Photo(pixels, record)
+            yield File(f"{path}: {name}", jpeg, record)
 
 
 def count(folder: Path) -> int:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from torch import Generator, Tensor
@@ -15,7 +19,7 @@ from torch import Generator, Tensor
 from . import colours
 from .config import Data
 from .objects import Cut, cut
-from .photos import Photo, Record, read
+from .photos import File, Photo, Record, read
 
 _FILES = ("pixels.npy", "shapes.npy", "boxes.npy", "tiles.npy", "shelf.json")
 
@@ -43,6 +47,7 @@ class Shelf:
         pixels: (P, 3) uint8, the pixels of all photos, row after row.
         first: (N,) int64, each photo's first pixel.
         shapes: (N, 2) int64, height and width.
+        smallest_side: Of any photo: no crop can be larger.
         boxes: (N, 4) float32, each photo's object in pixels, not a number where unknown.
         tiles: (M, 4, side, side) uint8, cut-out objects.
         records: Of each photo.
@@ -54,6 +59,7 @@ class Shelf:
     pixels: Tensor
     first: Tensor
     shapes: Tensor
+    smallest_side: int
     boxes: Tensor
     tiles: Tensor
     records: Sequence[Record]
@@ -65,11 +71,6 @@ class Shelf:
     def device(self) -> torch.device:
         """Where the arrays lie."""
         return self.pixels.device
-
-    @property
-    def smallest_side(self) -> int:
-        """Of any photo: no crop can be larger."""
-        return int(self.shapes.min())
 
     def crops(self, n: int, size: int, generator: Generator) -> Crops:
         """Random squares of random photos, half of them mirrored; ValueError when photos are smaller than that."""
@@ -91,8 +92,19 @@ class Shelf:
         return Crops(taken.permute(0, 3, 1, 2).float() / 255, photo, boxes)
 
 
-def build(photos: Path, folder: Path, settings: Data, *, limit: int | None = None, say: Callable[[str], None]) -> None:
-    """Read the tars, cut out objects, and write the arrays to a folder; the last file is written last."""
+def build(
+    photos: Path,
+    folder: Path,
+    settings: Data,
+    *,
+    limit: int | None = None,
+    jobs: int = 1,
+    say: Callable[[str], None],
+) -> None:
+    """Read the tars, cut out objects, and write the arrays to a folder; the last file is written last.
+
+    Objects are cut out in `jobs` processes; photos keep their order, so that the files do not depend on it.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / _FILES[-1]).unlink(missing_ok=True)
     flat: list[np.ndarray] = []
@@ -101,19 +113,20 @@ def build(photos: Path, folder: Path, settings: Data, *, limit: int | None = Non
     tiles: list[np.ndarray] = []
     rows: list[dict[str, object]] = []
     tile_nouns: list[tuple[str, ...]] = []
-    for number, photo in enumerate(read(photos, without=settings.without, limit=limit), 1):
-        flat.append(photo.pixels.reshape(-1, 3))
-        shapes.append((photo.pixels.shape[0], photo.pixels.shape[1]))
-        found = cut(photo, settings.cut, settings.tile)
-        if found is not None:
-            tiles.append(found.tile)
-            tile_nouns.append(found.nouns)
-        box, named = _object(photo, found)
-        boxes.append(box)
-        tones = _tones(found) if found is not None and named == found.nouns else []
-        rows.append({**photo.record.mapping(), "nouns": named, "tones": tones})
-        if number % 500 == 0:
-            say(f"{number} photos, {len(tiles)} objects")
+    with _mapping(jobs) as mapped:
+        several = mapped(partial(_with_cut, settings=settings), read(photos, without=settings.without, limit=limit))
+        for number, (photo, found) in enumerate(several, 1):
+            flat.append(photo.pixels.reshape(-1, 3))
+            shapes.append((photo.pixels.shape[0], photo.pixels.shape[1]))
+            if found is not None:
+                tiles.append(found.tile)
+                tile_nouns.append(found.nouns)
+            box, named = _object(photo, found)
+            boxes.append(box)
+            tones = _tones(found) if found is not None and named == found.nouns else []
+            rows.append({**photo.record.mapping(), "nouns": named, "tones": tones})
+            if number % 500 == 0:
+                say(f"{number} photos, {len(tiles)} objects")
     if not rows:
         raise ValueError(f"no photo in {photos} is left after leaving out {', '.join(settings.without)}")
     np.save(folder / "pixels.npy", np.concatenate(flat))
@@ -124,6 +137,24 @@ def build(photos: Path, folder: Path, settings: Data, *, limit: int | None = Non
     np.save(folder / "tiles.npy", np.ascontiguousarray(stacked.transpose(0, 3, 1, 2)))
     (folder / _FILES[-1]).write_text(json.dumps({"photos": rows, "tiles": tile_nouns}), "utf-8")
     say(f"{len(rows)} photos, {len(tiles)} objects: {folder}")
+
+
+def _with_cut(file: File, settings: Data) -> tuple[Photo, Cut | None]:
+    photo = file.photo()
+    return photo, cut(photo, settings.cut, settings.tile)
+
+
+@contextmanager
+def _mapping(jobs: int) -> Iterator[Callable[..., Any]]:
+    """`map`, in so many processes where there is more than one, each on one thread.
+
+    Spawned, not forked: a fork of a process whose threads hold locks (OpenCV's, PyTorch's) can wait for ever.
+    """
+    if jobs <= 1:
+        yield map
+        return
+    with get_context("spawn").Pool(jobs, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+        yield partial(pool.imap, chunksize=16)
 
 
 def _tones(found: Cut) -> list[str]:
@@ -166,6 +197,7 @@ def load(folder: Path, device: torch.device) -> Shelf:
         pixels=pixels,
         first=areas.cumsum(0) - areas,
         shapes=shapes,
+        smallest_side=int(shapes.min()),
         boxes=boxes,
         tiles=tiles,
         records=[Record.of(row) for row in table["photos"]],

@@ -23,6 +23,11 @@ class State:
         return self.root / "tokenizer"
 
     @property
+    def backbone(self) -> Path:
+        """The network whose features say what is alike to the eye."""
+        return self.root / "backbone.safetensors"
+
+    @property
     def sheets(self) -> Path:
         """Samples on the way."""
         return self.root / "sheets"

@@ -1,0 +1,62 @@
+"""Who tells made pictures from photos: a critic of pixels, and one that looks through a frozen backbone's eyes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.parametrizations import spectral_norm
+
+
+def patches(width: int = 48) -> Any:
+    """A patch discriminator (Isola et al. 2017): logits (n, 1, h / 8, w / 8), high for photos."""
+    layers: list[Any] = [nn.Conv2d(3, width, 4, 2, 1), nn.LeakyReLU(0.2)]
+    for k in range(2):
+        inner, outer = width * 2**k, width * 2 ** (k + 1)
+        layers += [nn.Conv2d(inner, outer, 4, 2, 1, bias=False), nn.GroupNorm(8, outer), nn.LeakyReLU(0.2)]
+    return nn.Sequential(*layers, nn.Conv2d(width * 4, 1, 3, 1, 1))
+
+
+class Heads(nn.Module):  # type: ignore[misc]
+    """One small critic a map of a frozen backbone: "Projected GANs converge faster" (Sauer et al. 2021).
+
+    The backbone already knows what photos are made of, so that little has to be learned to see what a made picture
+    lacks: within minutes, where a critic of pixels takes hours.
+    """
+
+    def __init__(self, some: Sequence[Tensor], width: int = 96) -> None:
+        """For maps (n, c, h, w) like `some`, of photos, which say how large their values are."""
+        super().__init__()
+        self.heads = nn.ModuleList()
+        for k, features in enumerate(some):
+            self.register_buffer(f"middle{k}", features.float().mean((0, 2, 3)).view(1, -1, 1, 1))
+            self.register_buffer(f"spread{k}", features.float().std((0, 2, 3)).clamp_min(1e-4).view(1, -1, 1, 1))
+            self.heads.append(
+                nn.Sequential(
+                    spectral_norm(nn.Conv2d(features.shape[1], width, 1)),
+                    nn.LeakyReLU(0.2),
+                    spectral_norm(nn.Conv2d(width, width, 3, 1, 1)),
+                    nn.LeakyReLU(0.2),
+                    spectral_norm(nn.Conv2d(width, 1, 3, 1, 1)),
+                )
+            )
+
+    def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
+        """Logits of each map, high for photos."""
+        known = [(getattr(self, f"middle{k}"), getattr(self, f"spread{k}")) for k in range(len(self.heads))]
+        parts = zip(self.heads, features, known, strict=True)
+        return [head((x.float() - middle) / spread) for head, x, (middle, spread) in parts]
+
+
+def loss(real: Sequence[Tensor], made: Sequence[Tensor]) -> Tensor:
+    """Hinge loss of the critics' logits (Lim and Ye 2017), the mean over the critics."""
+    each = [(F.relu(1 - a).mean() + F.relu(1 + b).mean()) / 2 for a, b in zip(real, made, strict=True)]
+    return torch.stack(each).mean()
+
+
+def praise(made: Sequence[Tensor]) -> Tensor:
+    """What the pictures are made to raise, negated: the mean logit, the mean over the critics."""
+    return -torch.stack([logits.float().mean() for logits in made]).mean()
