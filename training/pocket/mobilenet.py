@@ -2,7 +2,7 @@
 
 The file is a segmenter for phones, DeepLab (Chen et al. 2018) on MobileNetV2, trained on ImageNet and ADE20K. Its
 weights are whole numbers with a scale a channel; brought back to real ones, the first twelve blocks give features that
-correlate with the phone's own by 0.996 and more (a test measures it). Reading the file takes ai-edge-litert; using what
+correlate with the phone's own by 0.995 and more (a test measures it). Reading the file takes ai-edge-litert; using what
 `convert` wrote takes torch alone, so that a training can run where that is not installed.
 """
 
