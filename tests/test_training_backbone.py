@@ -116,7 +116,13 @@ def test_it_is_frozen_and_lets_a_gradient_through(converted: Path) -> None:
 def test_a_missing_backbone_names_its_stage(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="run the stage `backbone` first"):
         mobilenet.load(tmp_path / "none.safetensors", torch.device("cpu"))
+    (tmp_path / "other.safetensors").write_bytes(b"something else")
+    with pytest.raises(ValueError, match=r"other\.safetensors is no backbone"):
+        mobilenet.load(tmp_path / "other.safetensors", torch.device("cpu"))
     pytest.importorskip("ai_edge_litert")
+    (tmp_path / "other.tflite").write_bytes(b"something else")
+    with pytest.raises(ValueError, match=r"other\.tflite is no TensorFlow Lite network"):
+        mobilenet.convert(tmp_path / "other.tflite", tmp_path / "out.safetensors")
     with pytest.raises(FileNotFoundError, match="no network at"):
         mobilenet.convert(tmp_path / "none.tflite", tmp_path / "out.safetensors")
 

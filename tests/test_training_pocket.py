@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
+import sys
 import tarfile
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -187,6 +190,25 @@ def test_several_processes_write_the_same_files(prepared: State, settings: confi
         assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
 
 
+def test_whole_photos_and_jobs_that_are_none(
+    prepared: State, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["photos", str(prepared.root / "tars"), "--state", str(tmp_path)]
+    assert command.main([*given, "--whole"]) == 0
+    assert len(shelf.load(tmp_path / "photos", torch.device("cpu")).tiles) == 0
+    capsys.readouterr()
+    assert command.main([*given, "--jobs", "0"]) == 2
+    assert "jobs is 0" in capsys.readouterr().err
+
+
+def test_a_whole_schedule_fits_into_the_time_that_is_given(settings: config.Config) -> None:
+    given = command.Run(within=2.5).schedule(settings, "denoiser")
+    assert (given.denoiser.minutes, given.autoencoder.minutes) == (2.5, settings.autoencoder.minutes)
+    assert command.Run().schedule(settings, "denoiser") == settings
+    with pytest.raises(ValueError, match="within is 0 minutes"):
+        command.Run(within=0).schedule(settings, "denoiser")
+
+
 def test_the_object_of_a_photo_is_cut_out_and_named_with_its_own_colour(prepared: State) -> None:
     photos = shelf.load(prepared.photos, torch.device("cpu"))
     assert len(photos.tiles) == 6
@@ -345,15 +367,48 @@ def test_an_autoencoder_learns_through_a_backbones_eyes_and_goes_on(
 
 
 def test_a_denoiser_can_draw_from_a_pool_and_go_on(
-    checkpoint: Path, prepared: State, settings: config.Config, tmp_path: Path
+    checkpoint: Path, prepared: State, settings: config.Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert checkpoint.is_dir()
     state = elsewhere(prepared, tmp_path, "photos", "tokenizer", "autoencoder.pt")
+    made: list[list[str]] = []
+    make = scenes.make
+
+    def watched(*given: Any) -> scenes.Scenes:
+        found = make(*given)
+        made.append(found.prompts)
+        return found
+
+    monkeypatch.setattr(scenes, "make", watched)
     pooled = changed(settings, "denoiser", pool=8)
     assert run_denoiser(pooled, state, 3) == 3
     assert run_denoiser(pooled, state) == 6
+    assert max(len(prompts) for prompts in made) == 8, "made in chunks for the pool, not a batch at a time"
     rows = [json.loads(line) for line in state.log("denoiser").read_text().splitlines()]
     assert all(np.isfinite(row["loss"]) for row in rows)
+
+
+@pytest.mark.slow
+def test_all_stages_fit_into_the_seconds_that_are_given(prepared: State, tmp_path: Path) -> None:
+    """Five processes, each of which imports all there is."""
+    state, config_ = elsewhere(prepared, tmp_path / "state", "tokenizer"), tmp_path / "tiny.toml"
+    config_.write_text(TINY)
+    root = Path(__file__).parents[1]
+    given = [root / "training" / "pocket" / "timed.sh", "300", prepared.root / "tars", state.root, tmp_path / "out"]
+    own = {"CONFIG": str(config_), "JOBS": "2", "PYTHON": sys.executable, "OMP_NUM_THREADS": "1"}
+    ran = subprocess.run([str(word) for word in given], cwd=root, env=os.environ | own, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert (tmp_path / "out" / "checkpoint" / "model_index.json").is_file()
+    assert len(shelf.load(state.photos, torch.device("cpu")).tiles) == 6, "the denoiser had the objects"
+    late = subprocess.run(
+        [str(word) for word in [*given[:1], "1", *given[2:]]],
+        cwd=root,
+        env=os.environ | own,
+        capture_output=True,
+        text=True,
+    )
+    assert late.returncode == 1
+    assert "none are left for the denoiser" in late.stderr
 
 
 def test_figures_and_sheets_are_kept(checkpoint: Path, prepared: State) -> None:
@@ -457,13 +512,20 @@ def test_the_card_is_written_from_what_the_stages_left(
     assert text.startswith("---\nlicense: apache-2.0\n")
     for said in (
         "| us | CC0 | 6 |",
-        "| denoiser | 6 | 3 |",
+        "| denoiser | 6 | 6 |",  # 3 scenes, twice each
+        "a red flower is a reddish patch",
         "21.50 dB",
         "| a red flower | 88 % | - |",
         "6 openly licensed",
     ):
         assert said in text, said
     assert licence_of(checkpoint) == "Apache-2.0"
+    seen = "Daisies are daisies."
+    results = tmp_path / "results.json"
+    card.write(settings, prepared, checkpoint, results, given=7, device="a test", objects=seen, say=quiet)
+    text = (checkpoint / "MODEL_CARD.md").read_text()
+    assert seen in text
+    assert "reddish patch" not in text, "who looked knows better than the figures"
     (checkpoint / "MODEL_CARD.md").unlink()
 
 

@@ -41,6 +41,8 @@ class Run:
     """End this run after so many minutes; the state is saved and the same command goes on."""
     steps: int | None = None
     """End this run after so many steps, likewise."""
+    within: float | None = None
+    """Go through the whole schedule in so many minutes, whatever the config says."""
     begin: Path | None = None
     """A finished checkpoint folder (such as the shipped one) to begin from when there is no state."""
     fast: bool = False
@@ -50,6 +52,15 @@ class Run:
     def limits(self) -> Limits:
         """As the loop wants them."""
         return Limits(self.steps, None if self.minutes is None else 60 * self.minutes)
+
+    def schedule(self, settings: config.Config, stage: str) -> config.Config:
+        """The config with a stage's time as `within` has it; ValueError when that is no time."""
+        if self.within is None:
+            return settings
+        if self.within <= 0:
+            raise ValueError(f"within is {self.within:g} minutes: more than 0 are needed")
+        changed = getattr(settings, stage).model_copy(update={"minutes": self.within})
+        return settings.model_copy(update={stage: changed})
 
 
 _COMMON, _RUN = Common(), Run()
@@ -65,10 +76,12 @@ def photos(
     *,
     limit: Annotated[int | None, Parameter(help="Use the first so many photos alone.")] = None,
     jobs: Annotated[int, Parameter(help="Processes that cut objects out.")] = 1,
+    whole: Annotated[bool, Parameter(help="Cut nothing out: soon done, and all that the autoencoder needs.")] = False,
     common: Common = _COMMON,
 ) -> None:
     """Read the tars of photos, leave out what the licence filter names, cut out objects."""
     data = config.read(common.config).data
+    data = data.model_copy(update={"cut": ()}) if whole else data
     shelf.build(tars, State(common.state).photos, data, limit=limit, jobs=jobs, say=_say)
 
 
@@ -107,7 +120,7 @@ def autoencoder_(
     """Train the autoencoder, or go on; `features` is the encoder of the feature loss."""
     settings, state = config.read(common.config), State(common.state)
     done = autoencoder.train(
-        settings,
+        run.schedule(settings, autoencoder.STAGE),
         state,
         device=run.device,
         features=features,
@@ -124,7 +137,13 @@ def denoiser_(*, run: Run = _RUN, common: Common = _COMMON) -> None:
     """Train denoiser and text encoder on the frozen autoencoder, or go on."""
     settings, state = config.read(common.config), State(common.state)
     done = denoiser.train(
-        settings, state, device=run.device, limits=run.limits, begin=run.begin, fast=run.fast, say=_say
+        run.schedule(settings, denoiser.STAGE),
+        state,
+        device=run.device,
+        limits=run.limits,
+        begin=run.begin,
+        fast=run.fast,
+        say=_say,
     )
     _ended(done)
 
@@ -156,12 +175,13 @@ def card_(
     results: Path = Path("bench-out/pocket/results.json"),
     tars: Path = SHARED / "photos" / "train",
     device: Annotated[str, Parameter(help="What it was trained on, in words.")],
+    objects: Annotated[str | None, Parameter(help="How well it paints things, as seen on `evaluate`'s sheet.")] = None,
     common: Common = _COMMON,
 ) -> None:
     """Write MODEL_CARD.md beside the weights, from what the other stages left."""
     settings = config.read(common.config)
     given = photos_.count(tars)
-    card.write(settings, State(common.state), folder, results, given=given, device=device, say=_say)
+    card.write(settings, State(common.state), folder, results, given=given, device=device, objects=objects, say=_say)
 
 
 def _ended(progress: Progress) -> None:
@@ -172,7 +192,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """0 when the stage did its work, 2 when it could not: the reason is then one line."""
     try:
         app(sys.argv[1:] if argv is None else argv)
-    except (OSError, ValueError, ArithmeticError) as error:
+    except (OSError, ValueError, ArithmeticError, ImportError) as error:
         print(f"training.pocket: {error}", file=sys.stderr)
         return 2
     return 0

@@ -61,7 +61,7 @@ Thanks to those who took these photos and gave them away.
 _TAIL = """
 ## Recipe
 
-| Stage | Steps | Batch | Rate | Hours |
+| Stage | Steps | Rows a step | Rate | Hours |
 |---|---:|---:|---:|---:|
 {recipe}
 Trained on {device}. The code is `training/pocket` of Overpaint's repository; its page says why each part is as it is.
@@ -88,6 +88,7 @@ def write(
     *,
     given: int,
     device: str,
+    objects: str | None = None,
     say: Callable[[str], None],
 ) -> None:
     """Write MODEL_CARD.md into a checkpoint folder.
@@ -99,6 +100,7 @@ def write(
         results: results.json of `evaluate`.
         given: Photos there were before the licence filter.
         device: What it was trained on, in words.
+        objects: How well it paints things, in the words of someone who looked; left out, a guess from the figures.
         say: Takes lines for people.
 
     Raises:
@@ -117,7 +119,7 @@ def write(
         size=own.size,
         steps=STEPS,
         guidance=GUIDANCE,
-        objects=_objects(found),
+        objects=objects or _objects(found),
         cells=own.autoencoder.latent_channels,
         db=f"{found['reconstruction_db']:.1f}",
         photos=sum(row["photos"] for row in credits),
@@ -141,7 +143,7 @@ def write(
 def _objects(found: Mapping[str, Any]) -> str:
     """Honest about whether anything but colour is painted: more than three nouns in four need a shape."""
     nouns = found["nouns"]
-    if nouns is not None and nouns >= 0.75:
+    if nouns is not None and nouns >= 0.75 and found["reconstruction_db"] >= 25:
         return "Shapes are simple, and seldom right in their parts."
     return "It paints colours and rough textures, and hardly any shapes: a red flower is a reddish patch."
 
@@ -162,7 +164,8 @@ def _last(log: Path) -> Mapping[str, Any]:
 
 def _recipe(name: str, schedule: Any, last: Mapping[str, Any]) -> str:
     hours = float(last["seconds"]) / 3600
-    return f"| {name} | {last['step']:,} | {schedule.batch} | {schedule.rate:g} | {hours:.2f} |\n"
+    rows = schedule.batch * getattr(schedule, "repeats", 1)
+    return f"| {name} | {last['step']:,} | {rows:,} | {schedule.rate:g} | {hours:.2f} |\n"
 
 
 def _measured(found: Mapping[str, Any]) -> str:

@@ -45,18 +45,18 @@ class Heads(nn.Module):  # type: ignore[misc]
             )
 
     def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
-        """Logits of each map, high for photos."""
+        """Logits of each map, (n, 1, h, w) float32, high for photos; `features` are maps as those at the beginning."""
         known = [(getattr(self, f"middle{k}"), getattr(self, f"spread{k}")) for k in range(len(self.heads))]
         parts = zip(self.heads, features, known, strict=True)
-        return [head((x.float() - middle) / spread) for head, x, (middle, spread) in parts]
+        return [head((x.float() - middle) / spread).float() for head, x, (middle, spread) in parts]
 
 
 def loss(real: Sequence[Tensor], made: Sequence[Tensor]) -> Tensor:
-    """Hinge loss of the critics' logits (Lim and Ye 2017), the mean over the critics."""
+    """Hinge loss of the critics' logits for photos and for made pictures (Lim and Ye 2017), the mean over critics."""
     each = [(F.relu(1 - a).mean() + F.relu(1 + b).mean()) / 2 for a, b in zip(real, made, strict=True)]
     return torch.stack(each).mean()
 
 
 def praise(made: Sequence[Tensor]) -> Tensor:
     """What the pictures are made to raise, negated: the mean logit, the mean over the critics."""
-    return -torch.stack([logits.float().mean() for logits in made]).mean()
+    return -torch.stack([logits.mean() for logits in made]).mean()

@@ -110,10 +110,11 @@ class Trainer:
         own, draw = self.settings, self.chance.generator
         sizes = own.sizes if share >= own.small else (min(own.sizes),)
         size = sizes[int(torch.randint(len(sizes), (), generator=self.luck.generator))]
-        batch = self._drawn(size)
-        clean, known, hole = batch.clean, batch.known, batch.hole
+        batch, repeats = self._drawn(size)
         with mixed(self.device), attention(self.device):
             states = self.models.text(batch.ids).last_hidden_state
+            each = (batch.clean, batch.known, batch.hole, states)
+            clean, known, hole, states = (x.repeat_interleave(repeats, 0) for x in each)
             times = self._times(len(clean))
             noise = torch.randn(clean.shape, device=self.device, generator=draw)
             signal = self._signal[times].view(-1, 1, 1, 1)
@@ -133,15 +134,14 @@ class Trainer:
         self.average.update()
         return {"loss": loss.detach(), "v": each.detach().mean()}
 
-    def _drawn(self, size: int) -> Encoded:
-        """The scenes of a step: each of a new batch `repeats` times, or as many from the pool of their size."""
+    def _drawn(self, size: int) -> tuple[Encoded, int]:
+        """The scenes of a step, and how often each is a row: a new batch, or `repeats` times as many from the pool."""
         own, draw = self.settings, self.chance.generator
         if not own.pool:
-            each = torch.arange(own.batch, device=self.device).repeat_interleave(own.repeats)
-            return self._encoded(own.batch, size).rows(each)
+            return self._encoded(own.batch, size), own.repeats
         if size not in self._pools:
             self._pools[size] = Pool(lambda n: self._encoded(n, size), capacity=own.pool)
-        return self._pools[size].draw(own.batch * own.repeats, fresh=own.batch, generator=draw)
+        return self._pools[size].draw(own.batch * own.repeats, fresh=own.batch, generator=draw), 1
 
     def _encoded(self, n: int, size: int) -> Encoded:
         batch = scenes.make(self.photos, self.settings, n, size, self.chance.generator)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -28,16 +28,21 @@ _CONVOLUTIONS = {"CONV_2D": (0, 3, 1, 2), "DEPTHWISE_CONV_2D": (3, 0, 1, 2)}
 def convert(network: Path, target: Path) -> None:
     """Write the weights as one safetensors file: `k.weight`, `k.bias` of the k-th convolution, strides in its metadata.
 
+    What was at `target` stays until the new file is whole.
+
     Raises:
         FileNotFoundError: No such network.
-        ValueError: It does not begin with a MobileNetV2's convolutions.
+        ValueError: It is no TensorFlow Lite file, or does not begin with a MobileNetV2's convolutions.
         ImportError: Without ai-edge-litert.
     """
     from ai_edge_litert.interpreter import Interpreter
 
     if not network.is_file():
         raise FileNotFoundError(f"no network at {network}")
-    opened = Interpreter(model_path=str(network), num_threads=1)
+    try:
+        opened = Interpreter(model_path=str(network), num_threads=1)
+    except ValueError as error:
+        raise ValueError(f"{network} is no TensorFlow Lite network: {error}") from error
     opened.allocate_tensors()
     about = {details["index"]: details for details in opened.get_tensor_details()}
     weights: dict[str, Tensor] = {}
@@ -54,7 +59,9 @@ def convert(network: Path, target: Path) -> None:
         strides.append(int(before[1]) // int(after[1]))
     if [k for k, stride in enumerate(strides) if stride == 2] != [0, 4, 10, 19] or len(strides) != 3 + 3 * BLOCKS:
         raise ValueError(f"{network} does not begin as MobileNetV2 does: its strides are {strides}")
-    save_file(weights, target, {"strides": json.dumps(strides)})
+    partial = target.with_suffix(".part")
+    save_file(weights, partial, {"strides": json.dumps(strides)})
+    partial.replace(target)
 
 
 def _real(whole: Any, details: dict[str, Any]) -> Tensor:
@@ -112,11 +119,14 @@ def _convolution(weight: Tensor, bias: Tensor, stride: int) -> Any:
 
 
 def load(path: Path, device: torch.device) -> MobileNet:
-    """What `convert` wrote; FileNotFoundError when it is not there."""
+    """What `convert` wrote; FileNotFoundError when it is not there, ValueError when something else is."""
     if not path.is_file():
         raise FileNotFoundError(f"no backbone at {path}: run the stage `backbone` first")
-    with safe_open(path, "pt") as file:
-        strides = json.loads(file.metadata()["strides"])
-        weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - no mapping, whatever it looks like
+    try:
+        with safe_open(path, "pt") as file:
+            strides = json.loads((file.metadata() or {})["strides"])
+            weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - it is no mapping
+    except (SafetensorError, KeyError) as error:
+        raise ValueError(f"{path} is no backbone ({error}): run the stage `backbone` again") from error
     made: MobileNet = MobileNet(weights, strides).to(device)
     return made

@@ -29,7 +29,7 @@ class Encoded:
         return len(self.clean)
 
     def rows(self, which: Tensor) -> Encoded:
-        """Some of the scenes, in the order of their numbers; latents and masks in float32."""
+        """The scenes of these numbers (k,) int64, in this order, once more where one is there twice; in float32."""
         return Encoded(
             self.clean[which].float(), self.known[which].float(), self.hole[which].float(), self.ids[which].long()
         )
@@ -54,7 +54,13 @@ class Pool:
         return self._count
 
     def draw(self, n: int, *, fresh: int, generator: Generator) -> Encoded:
-        """n scenes at random, some perhaps twice, after `fresh` more have been owed, and made when a chunk is owed."""
+        """n scenes at random, some perhaps twice.
+
+        Args:
+            n: Rows.
+            fresh: So many new scenes are owed by this draw; they are made once a whole chunk is owed.
+            generator: Source of chance, on the scenes' device.
+        """
         self._owed += fresh
         while self._kept is None or self._owed >= self._chunk:
             self._add(self._make(self._chunk))

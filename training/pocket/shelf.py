@@ -104,7 +104,13 @@ def build(
     """Read the tars, cut out objects, and write the arrays to a folder; the last file is written last.
 
     Objects are cut out in `jobs` processes; photos keep their order, so that the files do not depend on it.
+
+    Raises:
+        FileNotFoundError: No tars there.
+        ValueError: A photo without its JSON or smaller than 8 pixels, none that is left, or `jobs` below 1.
     """
+    if jobs < 1:
+        raise ValueError(f"jobs is {jobs}: at least one process is needed")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / _FILES[-1]).unlink(missing_ok=True)
     flat: list[np.ndarray] = []
@@ -150,7 +156,7 @@ def _mapping(jobs: int) -> Iterator[Callable[..., Any]]:
 
     Spawned, not forked: a fork of a process whose threads hold locks (OpenCV's, PyTorch's) can wait for ever.
     """
-    if jobs <= 1:
+    if jobs == 1:
         yield map
         return
     with get_context("spawn").Pool(jobs, initializer=cv2.setNumThreads, initargs=(1,)) as pool:

@@ -7,25 +7,34 @@
 # is), OUT takes the checkpoint, the logs and the sheets. BEGIN is a finished checkpoint whose autoencoder is begun from.
 # The autoencoder has the minutes of CONFIG (default pocket.toml) and trains on whole photos while objects are cut out.
 set -eu
-end=$(($(date +%s) + $1)) tars=$2 state=$3 out=$4 begin=${5:+--begin $5}
-config=${CONFIG:-training/pocket/pocket.toml} jobs=${JOBS:-$(nproc)} run="${PYTHON:-python3} -m training.pocket"
-mkdir -p "$state/work" "$out"
+if [ $# -lt 4 ]; then
+    echo "timed.sh SECONDS TARS STATE OUT [BEGIN]: $# given" >&2
+    exit 2
+fi
+end=$(($(date +%s) + $1)) tars=$2 state=$3 out=$4
+begin=() && [ $# -lt 5 ] || begin=(--begin "$5")
+config=${CONFIG:-training/pocket/pocket.toml} jobs=${JOBS:-$(nproc)}
 work=$state/work
+mkdir -p "$work" "$out"
+stage() {
+    "${PYTHON:-python3}" -m training.pocket "$@" --config "$config"
+}
+trap 'kill $(jobs -p) 2>/dev/null || true' EXIT # the cutting, where the autoencoder failed
 
-sed 's/^without = /cut = []\n&/' "$config" >"$work/whole.toml"
-$run photos "$tars" --jobs "$jobs" --state "$work/whole" --config "$work/whole.toml" ${LIMIT:-}
-ln -sfn "$work/whole/photos" "$state/photos"
-$run photos "$tars" --jobs "$(((jobs + 1) / 2))" --state "$work/cut" --config "$config" ${LIMIT:-} >"$work/cut.log" &
+stage photos "$tars" --whole --jobs "$jobs" --state "$work/whole"
+ln -sfn "$(realpath "$work/whole/photos")" "$state/photos"
+stage photos "$tars" --jobs "$(((jobs + 1) / 2))" --state "$work/cut" >"$work/cut.log" &
 cutting=$!
-# shellcheck disable=SC2086
-$run autoencoder --state "$state" --config "$config" $begin
+stage autoencoder --state "$state" "${begin[@]}"
 wait $cutting
 tail -n 1 "$work/cut.log"
-ln -sfn "$work/cut/photos" "$state/photos"
+ln -sfn "$(realpath "$work/cut/photos")" "$state/photos"
 
-left=$((end - $(date +%s) - 26)) # less what importing, the last sheet and the export take
-minutes=$((left / 60)).$(printf %03d $(((left % 60) * 1000 / 60)))
-sed "/^\[denoiser\]/,\$s/^minutes = .*/minutes = $minutes/" "$config" >"$work/rest.toml"
-$run denoiser --state "$state" --config "$work/rest.toml"
-$run export "$out/checkpoint" --state "$state" --config "$config"
+left=$((end - $(date +%s) - ${RESERVE:-26})) # seconds, less what importing, the last sheet and the export take
+if [ "$left" -lt 1 ]; then
+    echo "timed.sh: of $1 seconds none are left for the denoiser; the state is kept in $state" >&2
+    exit 1
+fi
+stage denoiser --state "$state" --within "$((left / 60)).$(printf %03d $((left % 60 * 1000 / 60)))"
+stage export "$out/checkpoint" --state "$state"
 cp "$state"/*.jsonl "$state"/sheets/*.png "$out"
