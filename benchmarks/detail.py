@@ -2,12 +2,14 @@
 
     python -m benchmarks.detail
     python -m benchmarks.detail --native 96 --limit 12 --kinds box
+    python -m benchmarks.detail --autoencoder src/overpaint/pocket/checkpoint --limit 20
 
 No weights are needed: the engine here gives back what the hole held, at a working size of `--native` pixels a side, so
 that the patch shows the photo's own structure and nothing finer. It does so in three ways: as it was reduced; softer
-than that, as an autoencoder is; and softer but showing it, in evidence over the whole canvas. Each patch is judged as
-it is enlarged (`none`), with detail where its match is beyond doubt (`careful`) and wherever it is likely to belong
-(`full`).
+than that, as an autoencoder is; and softer but showing it, in evidence over the whole canvas. With `--autoencoder` also
+in a fourth, through that checkpoint's own autoencoder and back: how much of what a model's fills lack is its
+autoencoder's, whatever its denoiser paints. Each patch is judged as it is enlarged (`none`), with detail where its
+match is beyond doubt (`careful`) and wherever it is likely to belong (`full`).
 
 Gradient energy and kernel distance are those of `benchmarks.fill`. The untouched photo has 1 and 0.
 """
@@ -21,6 +23,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -46,11 +49,19 @@ CROP = 240
 
 @dataclass(frozen=True, slots=True)
 class Simulated:
-    """How the engine loses detail: sigma of a Gaussian in its own pixels, and whether it shows that in evidence."""
+    """How the engine loses detail.
+
+    Attributes:
+        name: As the table calls it.
+        blur: Sigma of a Gaussian in its own pixels; 0 for none.
+        shows: Whether it shows what it lost in evidence.
+        folder: A checkpoint folder whose autoencoder the canvas goes through.
+    """
 
     name: str
     blur: float
     shows: bool
+    folder: Path | None = None
 
 
 SIMULATED = (
@@ -73,13 +84,34 @@ class Truthful(ThreadedEngine):
             sizes=SizeRules(native=native, multiple=8, maximum_area=native * native),
         )
         self._simulated = simulated
+        self._coder = None if simulated.folder is None else _autoencoder(simulated.folder)
 
     def paint_one(self, canvas: Canvas, monitor: Monitor) -> Painted:
         """All but equal to the canvas: an engine that gives it back exactly has painted nothing."""
         blur = self._simulated.blur
         seen = cv2.GaussianBlur(canvas.pixels, (0, 0), blur) if blur else canvas.pixels
+        if self._coder is not None:
+            seen = _there_and_back(self._coder, seen)
         painted = (seen * np.float32(0.9999)).astype(np.float32)
         return Painted(painted, evidence=painted if self._simulated.shows else None)
+
+
+def _autoencoder(folder: Path) -> Any:
+    """The tiny autoencoder of a checkpoint folder."""
+    from diffusers import AutoencoderTiny
+
+    return AutoencoderTiny.from_pretrained(folder / "vae", local_files_only=True).eval()
+
+
+def _there_and_back(coder: Any, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A canvas (H, W, 3) in [0, 1] encoded and decoded."""
+    import torch
+
+    with torch.no_grad():
+        given = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None] * 2 - 1
+        made = coder.decode(coder.encode(given).latents).sample.clamp(-1, 1)
+    decoded: NDArray[np.float32] = ((made[0].permute(1, 2, 0) + 1) / 2).numpy()
+    return decoded
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +149,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         net = Classifier(wanted.shared / "nets" / NET.name, store=wanted.out / "features")
         if len({case.photo for case in work}) < 2:
             raise ValueError("there must be at least two photos to compare")
+        ways = list(SIMULATED)
+        if wanted.autoencoder is not None:
+            if not (wanted.autoencoder / "vae" / "config.json").is_file():
+                raise ValueError(f"there is no autoencoder in {wanted.autoencoder}: vae/config.json is missing")
+            ways.append(Simulated("autoencoder", 0.0, shows=True, folder=wanted.autoencoder))
     except (OSError, ImportError, ValueError) as error:
         print(f"benchmarks.detail: {error}", file=sys.stderr)
         return 2
@@ -124,7 +161,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     originals = np.stack([net.features([_judged(case.load())])[0] for case in work])
     found: list[Row] = []
     crops: dict[str, list[NDArray[np.uint8]]] = {case.key: [] for case in work}
-    for simulated in SIMULATED:
+    for simulated in ways:
         found += _measured(simulated, wanted.native, work, net, originals, photos, crops)
     lines = table(found)
     wanted.out.mkdir(parents=True, exist_ok=True)
@@ -142,6 +179,7 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="python -m benchmarks.detail", description=(__doc__ or "").split("\n")[0])
     add = made.add_argument
     add("--native", type=int, default=192, metavar="N", help="side of the engine's canvas in pixels (default: 192)")
+    add("--autoencoder", type=Path, metavar="FOLDER", help="measure this checkpoint folder's autoencoder too")
     add("--limit", type=int, metavar="N", help="only the first N photos")
     add("--kinds", default="box,object", help="kinds of masks, separated by commas (default: box,object)")
     add("--out", type=Path, default=OUT, help=f"where the table, crops and features are kept (default: {OUT})")
@@ -153,6 +191,7 @@ def parser() -> argparse.ArgumentParser:
 def _command(wanted: argparse.Namespace) -> str:
     words = ["python", "-m", "benchmarks.detail"]
     words += ["--native", str(wanted.native)] if wanted.native != 192 else []
+    words += ["--autoencoder", str(wanted.autoencoder)] if wanted.autoencoder else []
     words += ["--limit", str(wanted.limit)] if wanted.limit else []
     words += ["--kinds", wanted.kinds] if wanted.kinds != "box,object" else []
     return shlex.join(words)
@@ -190,7 +229,7 @@ def _measured(
                 filled = Loaded(np.asarray(edited.picture.samples, np.uint8), loaded.hole, loaded.crop)
                 ratios.append(gradient_energy_ratio(filled.pixels, loaded.pixels, loaded.hole))
                 features.append(net.features([_judged(filled)])[0])
-                if not simulated.blur or way == "full":
+                if simulated.name == "reduced" or way == "full":
                     crops[case.key].append(_crop(filled))
             statistics[way] = kernel_statistic(pair_matrix(np.stack(features), originals, photos))
             rows.append(
@@ -239,7 +278,7 @@ def _crop(loaded: Loaded) -> NDArray[np.uint8]:
 
 
 def _sheets(work: Sequence[Case], crops: dict[str, list[NDArray[np.uint8]]], folder: Path) -> None:
-    """One picture a case: none, careful, full; full of the softer ones, unshown and shown; the photo."""
+    """One picture a case: none, careful, full; full of the others, in the table's order; the photo."""
     folder.mkdir(parents=True, exist_ok=True)
     for case in work:
         row = [*crops[case.key], _crop(case.load())]

@@ -31,6 +31,7 @@ from benchmarks.page import put
 from benchmarks.pixel_tasks import OURS, all_tasks, photo, true_gaussian
 from benchmarks.report import HEADINGS
 
+from overpaint import pocket
 from overpaint.errors import RequestError, UnknownEngineError
 from overpaint.geometry import Box, Size
 
@@ -345,17 +346,25 @@ def test_without_the_photos_detail_says_one_thing(tmp_path: Path, capsys: pytest
 
 
 @pytest.mark.skipif(not (SHARED / "photos" / "eval").is_dir(), reason="the photos are not here")
+def test_detail_says_where_there_is_no_autoencoder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("ai_edge_litert")
+    assert detail.main(["--autoencoder", str(tmp_path), "--out", str(tmp_path), "--limit", "2"]) == 2
+    assert f"there is no autoencoder in {tmp_path}" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not (SHARED / "photos" / "eval").is_dir(), reason="the photos are not here")
 def test_detail_measures_every_way_of_every_patch(tmp_path: Path) -> None:
     pytest.importorskip("ai_edge_litert")
     page = tmp_path / "page.md"
     page.write_text("<!-- detail -->\n<!-- end of detail -->\n")
     given = ["--limit", "2", "--kinds", "box", "--out", str(tmp_path), "--page", str(page)]
-    assert detail.main(given) == 0
+    assert detail.main([*given, "--autoencoder", str(pocket.folder())]) == 0
     rows = [line.split(" | ") for line in page.read_text().splitlines() if line.startswith("| ")][1:]
     assert [(row[0].strip("| "), row[1]) for row in rows] == [
-        (simulated.name, way) for simulated in detail.SIMULATED for way in detail.WAYS
+        (name, way) for name in [*(one.name for one in detail.SIMULATED), "autoencoder"] for way in detail.WAYS
     ]
-    for simulated in (rows[:3], rows[3:6], rows[6:]):
+    assert float(rows[9][2]) < float(rows[0][2]), "an autoencoder loses detail"
+    for simulated in (rows[:3], rows[3:6], rows[6:9], rows[9:]):
         none, careful, full = (float(row[2]) for row in simulated)
         assert none <= careful < full
     assert len(list((tmp_path / "sheets").glob("*.png"))) == 2

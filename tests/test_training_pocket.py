@@ -531,7 +531,7 @@ def test_the_card_is_written_from_what_the_stages_left(
 
 def test_the_checkpoint_says_how_it_is_used(checkpoint: Path) -> None:
     hints = read_hints(checkpoint)
-    assert (hints.native, hints.minimum, hints.maximum) == (32, 16, 32)
+    assert (hints.native, hints.minimum, hints.maximum) == (32, 16, 40)
     assert (hints.usual.steps, hints.usual.guidance_scale) == (evaluate.STEPS, evaluate.GUIDANCE)
 
 

@@ -30,7 +30,7 @@ A small latent diffusion model that repaints the masked part of a picture from a
 and embedded in its package: {parameters:,} parameters, {bytes:,} bytes in fp16. An ordinary diffusers folder
 (`StableDiffusionInpaintPipeline` opens it): `UNet2DConditionModel` of 9 channels that predicts v, `AutoencoderTiny`,
 `CLIPTextModel` of {layers} layers with a vocabulary of {words:,} tokens of its own, `DDIMScheduler`. Native size
-{size}x{size}, the most that a frame is given; of use from 128 to 256. Usual: {steps} steps, guidance {guidance:g}.
+{size}x{size}; of use from 128 to 256. Usual settings: {steps} steps, guidance {guidance:g}.
 
 It is there so that a prompt does something on a machine without network, GPU or gigabytes. Checkpoints that are larger
 by a factor of sixty are better at everything; Overpaint takes those too.

@@ -141,9 +141,9 @@ class AutoencoderStage(Schedule):
         gradient: Weight of differences of edges, beside that of pixels, which is 1.
         low_pass: Weight of differences in the large.
         moments: Pull of latents towards mean 0 and deviation 1.
-        halved: Weight of this: latents reduced to half decode to the picture reduced to half. Without it latents are
-            all but white, and a denoiser has little to go by (Kouzelis et al. 2025, "EQ-VAE"; Skorokhodov et al. 2025,
-            "Improving the diffusability of autoencoders").
+        halved: Weight of this: latents reduced to half decode to the picture reduced to half, so that they are alike
+            at every scale, which is said to be learned more easily (Kouzelis et al. 2025, "EQ-VAE"; Skorokhodov et al.
+            2025, "Improving the diffusability of autoencoders").
         features: Norm of the gradient of the distance of a published encoder's layers, over that of the pixels' loss.
         perceptual: The same of the distance of the backbone's features; where it is 0 the critics have no backbone.
         adversarial: The same of the critics' praise.

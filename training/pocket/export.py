@@ -91,7 +91,7 @@ def hints(size: int) -> dict[str, Any]:
         "background_prompt": phrases.BACKGROUND,
         "native": size,
         "minimum": size * 2 // 3 // 8 * 8,
-        "maximum": size,
+        "maximum": size * 4 // 3 // 8 * 8,
     }
 
 
