@@ -43,6 +43,15 @@ def test_help_takes_no_more_than_300_ms() -> None:
     raise AssertionError(f"overpaint --help took {min(taken):.3f} s at best")
 
 
+@pytest.mark.parametrize(("call", "frozen"), [("main()", True), ("main(sys.argv[1:])", False)])
+def test_only_a_process_of_its_own_ends_without_a_search_for_garbage(call: str, frozen: bool) -> None:
+    # what is registered first is called last: after whatever `main` wants done on the way out
+    watch = "import atexit, gc, sys; atexit.register(lambda: print(gc.get_freeze_count()))"
+    code = f"{watch}; from overpaint.cli import main; {call}"
+    done = subprocess.run([sys.executable, "-c", code, "--version"], capture_output=True, text=True, check=True)
+    assert (int(done.stdout.splitlines()[-1]) > 1000) is frozen
+
+
 def test_the_version_is_the_package_s(capsys: pytest.CaptureFixture[str]) -> None:
     from importlib.metadata import version
 

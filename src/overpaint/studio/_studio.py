@@ -19,6 +19,7 @@ from pydantic import BaseModel
 
 from overpaint import engines, pocket
 from overpaint.engines import Engine, EngineCard, Monitor, paint
+from overpaint.engines.loading import collector_paused
 from overpaint.errors import RequestError
 from overpaint.mask import Mask
 from overpaint.picture import Picture, open_picture
@@ -146,7 +147,8 @@ class Studio:
         from overpaint.models import find
 
         ref = find(model, allow_pickle=self.allow_pickle, **loading)
-        from overpaint.engines.diffusion.engine import DiffusionEngine  # loads torch
+        with collector_paused():
+            from overpaint.engines.diffusion.engine import DiffusionEngine  # loads torch
 
         return DiffusionEngine(ref, device=self.device, threads=self.threads)
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import queue
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from pydantic import BaseModel
 
 from overpaint.engines.base import Canvas, EngineCard, Monitor, Painted, ThreadedEngine
+from overpaint.engines.loading import collector_paused
 from overpaint.errors import EngineError, OverpaintError
 from overpaint.frame import Context, SizeRules
 from overpaint.models import FAMILIES, ModelError, ModelRef, digest, read_hints, unet_config
@@ -29,7 +30,9 @@ from .settings import Asked, asked_of, check_names, text_settings
 from .used import UNKNOWN, used_models
 from .usual import usual_of
 from .values import Conditioning, NotFiniteError
-from .zoo import load
+
+if TYPE_CHECKING:
+    from .zoo import Loaded
 
 CELL = 8
 """Pixels on the side of a latent cell, in every family."""
@@ -135,6 +138,13 @@ def _width(ref: ModelRef) -> int:
     return int(unet_config(ref.kind, own).get("block_out_channels", (320,))[0])
 
 
+def _loader() -> Callable[[ModelRef, torch.dtype], Loaded]:
+    """What makes networks of files. To import it is half of a command's start, which a refused request never needs."""
+    with collector_paused():
+        from .zoo import load
+    return load
+
+
 class DiffusionEngine(ThreadedEngine):
     """One checkpoint. Its worker thread takes all canvases in flight through the steps together."""
 
@@ -190,6 +200,11 @@ class DiffusionEngine(ThreadedEngine):
         text = text_settings(given.get("clip_skip"), emphasis, kind.family, given.get("dialect", "native"))
         return used_models(self._ref, str(given.get("prompt", "")), str(given.get("negative_prompt", "")), text)
 
+    def submit(self, canvas: Canvas, monitor: Monitor) -> Future[Painted]:
+        """Queue one canvas. The first one's caller imports what networks are made of, as it can be interrupted."""
+        _loader()
+        return super().submit(canvas, monitor)
+
     def close(self) -> None:
         """Finish what is in flight, cancel what waits, end the thread and let the weights go."""
         super().close()
@@ -236,7 +251,7 @@ class DiffusionEngine(ThreadedEngine):
         """A canvas made ready for the loop; None where it is painted already."""
         monitor.check()
         if self._networks is None:
-            loaded = load(self._ref, self.dtype)
+            loaded = _loader()(self._ref, self.dtype)
             self._networks = Networks(loaded, self.device, self._budget)
         networks = self._networks
         if canvas.size.width % networks.multiple or canvas.size.height % networks.multiple:

@@ -6,7 +6,7 @@ import copy
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -26,7 +26,9 @@ from .settings import Asked
 from .text import TextJob, TextSide, encode, plan_texts, read, text_side, time_ids_of
 from .text_plan import vectors_for
 from .values import Conditioning, NotFiniteError
-from .zoo import Loaded
+
+if TYPE_CHECKING:
+    from .zoo import Loaded
 
 Pixels = NDArray[np.float32]
 

@@ -2,6 +2,10 @@
 
 Networks are made from configurations without memory of their own (torch's meta device) and take the files' tensors as
 they are; single files of the original release are renamed by diffusers' converters. Nothing here can reach a network.
+
+To import it is half of a command's start, and would be with fewer names: diffusers' packages import all that they have,
+so that its U-Net alone brings transformers, SciPy and torch's compiler. Hence the engine
+imports it with its first canvas.
 """
 
 from __future__ import annotations
