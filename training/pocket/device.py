@@ -9,6 +9,7 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from .muon import Both, Muon
+from .precision import fast
 
 
 def pick(name: str) -> torch.device:
@@ -25,8 +26,10 @@ def pick(name: str) -> torch.device:
 
 
 def mixed(device: torch.device) -> Any:
-    """Context in which convolutions and matrix products run in bfloat16; weights and losses stay in float32."""
-    return torch.autocast(device.type, dtype=torch.bfloat16)
+    """Context in which convolutions and matrix products run in bfloat16, where there are instructions for it; weights
+    and losses stay in float32.
+    """
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=fast(device) is torch.bfloat16)
 
 
 def attention(device: torch.device) -> AbstractContextManager[Any]:

@@ -16,14 +16,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .precision import fast
+
 _A, _B, _C = 3.4445, -4.7750, 2.0315
 """Of the polynomial a x + b x^3 + c x^5, which takes every singular value to about 1 (Jordan et al. 2024)."""
 
 
 def orthogonal(matrices: Tensor, rounds: int = 5) -> Tensor:
-    """(n, r, c) float32, every singular value brought to about 1 (0.7 to 1.2); works in bfloat16."""
+    """(n, r, c) float32, every singular value brought to about 1 (0.7 to 1.2); works in bfloat16 where that is fast."""
     tall = matrices.shape[1] > matrices.shape[2]
-    x = (matrices.mT if tall else matrices).bfloat16()
+    x = (matrices.mT if tall else matrices).to(fast(matrices.device))
     x = x / x.norm(dim=(1, 2), keepdim=True).clamp_min(1e-7)
     for _ in range(rounds):
         square = torch.bmm(x, x.mT)
