@@ -147,12 +147,15 @@ def run_autoencoder(settings: config.Config, state: State, steps: int | None = N
         limits=Limits(steps),
         begin=begin,
         fast=False,
+        record=False,
         say=quiet,
     ).step
 
 
 def run_denoiser(settings: config.Config, state: State, steps: int | None = None, begin: Path | None = None) -> int:
-    return denoiser.train(settings, state, device="cpu", limits=Limits(steps), begin=begin, fast=False, say=quiet).step
+    return denoiser.train(
+        settings, state, device="cpu", limits=Limits(steps), begin=begin, fast=False, record=False, say=quiet
+    ).step
 
 
 @pytest.fixture(scope="module")

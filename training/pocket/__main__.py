@@ -47,6 +47,8 @@ class Run:
     """A finished checkpoint folder (such as the shipped one) to begin from when there is no state."""
     fast: bool = False
     """Compile the networks: a minute or two once, then faster steps on a GPU."""
+    record: bool = True
+    """On a GPU, replay steps as CUDA graphs."""
 
     @property
     def limits(self) -> Limits:
@@ -127,6 +129,7 @@ def autoencoder_(
         limits=run.limits,
         begin=run.begin,
         fast=run.fast,
+        record=run.record,
         say=_say,
     )
     _ended(done)
@@ -143,6 +146,7 @@ def denoiser_(*, run: Run = _RUN, common: Common = _COMMON) -> None:
         limits=run.limits,
         begin=run.begin,
         fast=run.fast,
+        record=run.record,
         say=_say,
     )
     _ended(done)

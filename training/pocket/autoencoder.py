@@ -14,6 +14,7 @@ from . import critics, losses, mobilenet, networks, sheets, shelf, start
 from .config import AutoencoderStage, Config
 from .device import mixed, optimiser, pick, ready, set_rate
 from .loop import Average, Chance, Keeper, Limits, Log, Progress, run
+from .replay import Replay
 from .state import State
 
 STAGE = "autoencoder"
@@ -31,6 +32,7 @@ class Trainer:
         eyes: Path,
         seed: int = 0,
         fast: bool = False,
+        record: bool = True,
     ) -> None:
         """Networks at their first weights, on the device that the photos lie on.
 
@@ -41,6 +43,7 @@ class Trainer:
             eyes: The backbone of `perceptual` and of the critics, from the stage `backbone`; likewise.
             seed: Of weights and of all that is drawn.
             fast: Compile the autoencoder.
+            record: On a GPU, replay steps as CUDA graphs.
         """
         self.settings: AutoencoderStage = config.autoencoder
         self.photos, self.device = photos, photos.device
@@ -55,6 +58,11 @@ class Trainer:
         self.critic = ready(nn.ModuleDict(parts), self.device)
         trained = self.net.decoder if self.settings.decoder_alone else self.net
         self._weights = list(trained.parameters())
+        self._gradients = Replay(
+            self._set_gradients,
+            [*self._weights, *self.critic.parameters()],
+            record=record and self.device.type == "cuda",
+        )
         self.optimiser = optimiser([trained], self.settings.rate, self.settings.weight_decay, self.device)
         self.critic_optimiser = optimiser([self.critic], self.settings.adversarial_rate, 0.0, self.device)
         self.average = Average({"net": self.net}, self.settings.average)
@@ -83,14 +91,38 @@ class Trainer:
         own, draw = self.settings, self.chance.generator
         size = own.crops[int(torch.randint(len(own.crops), (), generator=self.luck.generator))]
         wanted = self.photos.crops(own.batch, size, draw).pictures * 2 - 1
+        cells = (own.batch, self.net.config.latent_channels, size // 8, size // 8)
+        noise = torch.randn(cells, device=self.device, generator=draw)
+        noise = noise * own.noise * torch.rand(own.batch, 1, 1, 1, device=self.device, generator=draw)
+        judged = own.adversarial > 0 and share >= own.adversarial_from
+        say = torch.full((), own.adversarial * own.ramp(share), device=self.device)
+        figures = self._gradients(wanted, noise, say, kind="judged" if judged else "alone")
+        torch.nn.utils.clip_grad_norm_(self._weights, own.clip)
+        set_rate(self.optimiser, own.rate * factor)
+        self.optimiser.step()
+        if judged:
+            set_rate(self.critic_optimiser, own.adversarial_rate * min(1.0, 2 * factor))
+            self.critic_optimiser.step()
+        self.average.update()
+        return {name: value.detach() for name, value in figures.items()}
+
+    def _set_gradients(self, wanted: Tensor, noise: Tensor, say: Tensor, *, kind: str) -> Mapping[str, Tensor]:
+        """Leave gradients on the autoencoder, and on the critics where they judge; to figures.
+
+        Args:
+            wanted: (n, 3, h, w) photos in [-1, 1].
+            noise: (n, c, h / 8, w / 8), in deviations of the latents.
+            say: What share of the gradient the critics have.
+            kind: "judged" or "alone".
+        """
+        own = self.settings
         with mixed(self.device):
             latents = self._latents(wanted)
-            noisy = latents + own.noise * torch.randn(latents.shape, device=self.device, generator=draw)
-            made = self._decode(noisy).float()
+            made = self._decode(latents + noise * latents.std()).float()
             seen = made.detach().requires_grad_()
             first, figures = self._alike(seen, wanted)
             figures["loss"] = first
-            others = self._judged(seen, wanted, factor, share, figures)
+            others = self._judged(seen, wanted, say if kind == "judged" else None, figures)
             loss = (made * losses.balanced(seen, first, others)).sum()  # whose gradient at `made` is that
             if not own.decoder_alone:
                 loss = loss + own.moments * losses.moments(latents)
@@ -99,13 +131,8 @@ class Trainer:
                 half, _ = self._alike(self._decode(small).float(), target)
                 figures["halved"] = half
                 loss = loss + own.halved * half
-        self.optimiser.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self._weights, own.clip)
-        set_rate(self.optimiser, own.rate * factor)
-        self.optimiser.step()
-        self.average.update()
-        return {name: value.detach() for name, value in figures.items()}
+        return figures
 
     def _latents(self, wanted: Tensor) -> Tensor:
         with torch.set_grad_enabled(not self.settings.decoder_alone):
@@ -120,11 +147,11 @@ class Trainer:
         return loss + own.low_pass * losses.low_pass(made, wanted), figures
 
     def _judged(
-        self, seen: Tensor, wanted: Tensor, factor: float, share: float, figures: dict[str, Tensor]
-    ) -> list[tuple[Tensor, float]]:
-        """Losses by what is seen in the pictures, with their shares of the gradient."""
+        self, seen: Tensor, wanted: Tensor, say: Tensor | None, figures: dict[str, Tensor]
+    ) -> list[tuple[Tensor, float | Tensor]]:
+        """Losses by what is seen in the pictures, with their shares of the gradient: the critics' is `say`."""
         own = self.settings
-        found: list[tuple[Tensor, float]] = []
+        found: list[tuple[Tensor, float | Tensor]] = []
         if self.distance is not None:
             figures["features"] = self.distance(seen, wanted)
             found.append((figures["features"], own.features))
@@ -136,10 +163,10 @@ class Trainer:
             made = self.eyes(seen)
             figures["perceptual"] = losses.perceived(made, real)
             found.append((figures["perceptual"], own.perceptual))
-        if own.adversarial and share >= own.adversarial_from:
-            figures["critic"] = self._judge(wanted, seen.detach(), real, [x.detach() for x in made], factor)
+        if say is not None:
+            figures["critic"] = self._judge(wanted, seen.detach(), real, [x.detach() for x in made])
             self.critic.requires_grad_(False)
-            found.append((critics.praise(self._logits(seen, made)), own.adversarial * own.ramp(share)))
+            found.append((critics.praise(self._logits(seen, made)), say))
             self.critic.requires_grad_(True)
         return found
 
@@ -147,14 +174,10 @@ class Trainer:
         logits = [self.critic["patches"](pictures).float()]
         return logits + (self.critic["heads"](features) if features else [])
 
-    def _judge(
-        self, wanted: Tensor, made: Tensor, real_features: list[Tensor], made_features: list[Tensor], factor: float
-    ) -> Tensor:
+    def _judge(self, wanted: Tensor, made: Tensor, real_features: list[Tensor], made_features: list[Tensor]) -> Tensor:
+        """The critics' own loss, whose gradients are left on them; their step comes after the praise is worked out."""
         loss = critics.loss(self._logits(wanted, real_features), self._logits(made, made_features))
-        self.critic_optimiser.zero_grad()
         loss.backward()
-        set_rate(self.critic_optimiser, self.settings.adversarial_rate * min(1.0, 2 * factor))
-        self.critic_optimiser.step()
         return loss.detach()
 
     def sheet(self, path: Path, size: int, n: int = 8) -> None:
@@ -174,6 +197,7 @@ def train(
     limits: Limits,
     begin: Path | None,
     fast: bool,
+    record: bool,
     say: Callable[[str], None],
 ) -> Progress:
     """Run the stage, or go on with it; `begin` is a folder of finished weights to begin from when there is no state.
@@ -181,7 +205,7 @@ def train(
     The backbone of perceptual loss and critics is `state.backbone`.
     """
     photos = shelf.load(state.photos, pick(device))
-    trainer = Trainer(config, photos, features=features, eyes=state.backbone, fast=fast)
+    trainer = Trainer(config, photos, features=features, eyes=state.backbone, fast=fast, record=record)
     keeper = Keeper(state.saved(STAGE), trainer.parts)
     progress = keeper.load(photos.device)
     if progress.step == 0 and begin is not None:

@@ -137,7 +137,10 @@ class AutoencoderStage(Schedule):
 
     Attributes:
         crops: Sides in pixels of what it sees, one drawn a step.
-        noise: Deviation of the noise on latents while training: what the denoiser may get wrong unseen.
+        noise: Largest deviation of the noise on latents while training, in deviations of theirs; each picture has its
+            own, from 0 to that. What the denoiser gets wrong by so much is still decoded to something that looks like
+            a photo, and latents that survive it are easier to learn (Yang et al. 2025, "Latent denoising makes good
+            visual tokenizers", arXiv 2507.15856).
         gradient: Weight of differences of edges, beside that of pixels, which is 1.
         low_pass: Weight of differences in the large.
         moments: Pull of latents towards mean 0 and deviation 1.
@@ -153,7 +156,7 @@ class AutoencoderStage(Schedule):
     """
 
     crops: tuple[int, ...] = (96, 128, 160)
-    noise: float = Field(default=0.05, ge=0)
+    noise: float = Field(default=0.1, ge=0)
     gradient: float = Field(default=1.0, ge=0)
     low_pass: float = Field(default=1.0, ge=0)
     moments: float = Field(default=0.01, ge=0)

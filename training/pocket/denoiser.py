@@ -16,6 +16,7 @@ from .device import attention, mixed, muon, optimiser, pick, ready, set_rate
 from .loop import Average, Chance, Keeper, Limits, Log, Progress, run
 from .networks import Models
 from .pool import Encoded, Pool
+from .replay import Replay
 from .state import State
 
 STAGE = "denoiser"
@@ -59,6 +60,7 @@ class Trainer:
         scale: float,
         seed: int = 0,
         fast: bool = False,
+        record: bool = True,
     ) -> None:
         """Denoiser and text encoder at random weights.
 
@@ -70,6 +72,7 @@ class Trainer:
             scale: Factor on latents.
             seed: Of weights and of all that is drawn.
             fast: Compile the denoiser.
+            record: On a GPU, replay steps as CUDA graphs.
         """
         self.config, self.photos, self.device = config, photos, photos.device
         self.settings: DenoiserStage = config.denoiser
@@ -89,6 +92,7 @@ class Trainer:
         self.chance = Chance(Generator(self.device).manual_seed(seed))
         self.luck = Chance(Generator().manual_seed(seed))  # on the CPU: to know a size must not wait for a GPU
         self._pools: dict[int, Pool] = {}
+        self._gradients = Replay(self._set_gradients, self._weights, record=record and self.device.type == "cuda")
         noise = networks.scheduler(config.networks.noise)
         self._signal = noise.alphas_cumprod.to(self.device)
         self._forward = torch.compile(self.models.denoiser, dynamic=False) if fast else self.models.denoiser
@@ -111,12 +115,24 @@ class Trainer:
         sizes = own.sizes if share >= own.small else (min(own.sizes),)
         size = sizes[int(torch.randint(len(sizes), (), generator=self.luck.generator))]
         batch, repeats = self._drawn(size)
+        rows = len(batch) * repeats
+        noise = torch.randn(rows, *batch.clean.shape[1:], device=self.device, generator=draw)
+        figures = self._gradients(batch.clean, batch.known, batch.hole, batch.ids, self._times(rows), noise)
+        torch.nn.utils.clip_grad_norm_(self._weights, own.clip)
+        set_rate(self.optimiser, own.rate * factor)
+        self.optimiser.step()
+        self.average.update()
+        return figures
+
+    def _set_gradients(
+        self, clean: Tensor, known: Tensor, hole: Tensor, ids: Tensor, times: Tensor, noise: Tensor
+    ) -> Mapping[str, Tensor]:
+        """Leave gradients on the networks; to figures. `times` and `noise` have a row for each repeat of a scene."""
+        own, repeats = self.settings, len(times) // len(clean)
         with mixed(self.device), attention(self.device):
-            states = self.models.text(batch.ids).last_hidden_state
-            each = (batch.clean, batch.known, batch.hole, states)
-            clean, known, hole, states = (x.repeat_interleave(repeats, 0) for x in each)
-            times = self._times(len(clean))
-            noise = torch.randn(clean.shape, device=self.device, generator=draw)
+            states = self.models.text(ids).last_hidden_state
+            if repeats > 1:
+                clean, known, hole, states = (x.repeat_interleave(repeats, 0) for x in (clean, known, hole, states))
             signal = self._signal[times].view(-1, 1, 1, 1)
             noisy = signal.sqrt() * clean + (1 - signal).sqrt() * noise
             wanted = signal.sqrt() * noise - (1 - signal).sqrt() * clean
@@ -126,12 +142,7 @@ class Trainer:
         where = own.outside + (1 - own.outside) * hole
         each = (error * where).flatten(1).sum(1) / where.flatten(1).sum(1)
         loss = (each * weight(signal.flatten(), own.snr)).mean()
-        self.optimiser.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self._weights, own.clip)
-        set_rate(self.optimiser, own.rate * factor)
-        self.optimiser.step()
-        self.average.update()
         return {"loss": loss.detach(), "v": each.detach().mean()}
 
     def _drawn(self, size: int) -> tuple[Encoded, int]:
@@ -177,6 +188,7 @@ def train(
     limits: Limits,
     begin: Path | None,
     fast: bool,
+    record: bool,
     say: Callable[[str], None],
 ) -> Progress:
     """Run the stage, or go on with it; `begin` is a folder of finished weights to begin from when there is no state."""
@@ -184,9 +196,10 @@ def train(
     frozen = autoencoder.averaged(config, state, photos.device)
     if begin is not None and not state.saved(STAGE).is_file():
         start.same_vocabulary(begin, state.tokenizer)
-        state.scale.write_text(json.dumps({"scaling_factor": start.scale(begin)}) + "\n", "utf-8")
+        if start.same_autoencoder(frozen, begin):
+            state.scale.write_text(json.dumps({"scaling_factor": start.scale(begin)}) + "\n", "utf-8")
     scale = kept_scale(state, frozen, photos, min(config.denoiser.sizes))
-    trainer = Trainer(config, photos, frozen, tokenizer.load(state.tokenizer), scale=scale, fast=fast)
+    trainer = Trainer(config, photos, frozen, tokenizer.load(state.tokenizer), scale=scale, fast=fast, record=record)
     keeper = Keeper(state.saved(STAGE), trainer.parts)
     progress = keeper.load(photos.device)
     if progress.step == 0 and begin is not None:

@@ -27,7 +27,7 @@ def moments(latents: Tensor) -> Tensor:
     return means.square().mean() + (deviations - 1).square().mean() + F.relu(latents.abs() - 3).mean()
 
 
-def balanced(seen: Tensor, first: Tensor, others: Sequence[tuple[Tensor, float]]) -> Tensor:
+def balanced(seen: Tensor, first: Tensor, others: Sequence[tuple[Tensor, float | Tensor]]) -> Tensor:
     """The gradient at made pictures of several losses of them, each other one as strong as its share of the first.
 
     Losses of different kinds have scales of their own, which moreover change in training; what a share of the gradient

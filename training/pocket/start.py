@@ -40,6 +40,17 @@ def same_vocabulary(folder: Path, own: Path) -> None:
         raise ValueError(f"{folder} was trained with another vocabulary than {own}: run `tokenizer --begin {folder}`")
 
 
+def same_autoencoder(net: Any, folder: Path) -> bool:
+    """Whether an autoencoder is a checkpoint's own, but for rounding: its latents have that scale then."""
+    path = folder / "vae" / "diffusion_pytorch_model.safetensors"
+    if not path.is_file():
+        raise FileNotFoundError(f"no weights at {path}")
+    stored, own = load_file(path), net.state_dict()
+    return stored.keys() == own.keys() and all(
+        torch.allclose(value.float(), own[key].cpu().float(), rtol=1e-3, atol=1e-6) for key, value in stored.items()
+    )
+
+
 def scale(folder: Path) -> float:
     """The factor on latents that a checkpoint's denoiser was trained with."""
     settings = json.loads((folder / "vae" / "config.json").read_text("utf-8"))
