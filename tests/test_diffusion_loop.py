@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Hashable
 
@@ -434,12 +435,26 @@ both_kinds = pytest.mark.parametrize("xl", [True, False], ids=["xl", "sd"])
 """SDXL's time embedding has text in it; in Stable Diffusion's kind prompt and negative share the first layers."""
 
 
+def rounding(number: int, xl: bool) -> float:
+    """How far single precision alone takes a sample: the largest difference to what the same network makes in double.
+
+    One sampler of the lot, on a network of random weights, makes 1e-5 of the output's deviation out of rounding by
+    itself; which processor rounds how differs.
+    """
+    precise = copy.deepcopy(unet(torch.float32, xl)).double()
+    sample = real(UNetDenoiser(precise, prediction="v", key="double"), number)
+    run([sample])
+    return float((sample.result() - solo(torch.float32, False, number, xl)).abs().max())
+
+
 @both_kinds
 def test_neighbours_do_not_change_a_picture(xl: bool):
-    """fp32, within 1e-5."""
+    """fp32, within 1e-5 of the picture's scale, or twice what rounding by itself does to that sample."""
     results = arrive(UNetDenoiser(unet(torch.float32, xl), prediction="v", key="net"), [(n, n % 3) for n in range(10)])
     for number, result in results.items():
-        assert (result - solo(torch.float32, False, number, xl)).abs().max() < 1e-5 * max(1.0, float(result.std()))
+        alone = solo(torch.float32, False, number, xl)
+        within = max(1e-5 * max(1.0, float(result.std())), 2 * rounding(number, xl))
+        assert (result - alone).abs().max() < within < 1e-4, f"sample {number}"
 
 
 @both_kinds
