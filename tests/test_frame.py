@@ -194,6 +194,7 @@ def test_the_edge_follows_strength_kind_and_rule():
     half = automatic_edge(region, learned=True, strength=0.5)
     assert half.feather == pytest.approx(full.feather / 2)
     assert automatic_edge(region, learned=False) == Edge(2, 3)
+    assert automatic_edge(region, learned=True, rule="narrow") == automatic_edge(region, learned=False)
     assert automatic_edge(region, learned=True, rule="none") == Edge()
     assert automatic_edge(region, learned=True, rule="tight").grow == 0
 

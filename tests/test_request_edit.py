@@ -311,6 +311,18 @@ def test_resolving_fills_in_what_was_left_open(name, kind):
     assert type(resolved).from_json(resolved.to_json()) == resolved
 
 
+@pytest.mark.parametrize("name", sorted(INTENTS))
+def test_a_model_may_have_a_narrow_edge_where_the_intent_has_a_scaled_one(name):
+    rule = intent_rule(name)
+    request = EditRequest.of(name, prompt="a cat")
+
+    def edge(kind, usual):
+        return resolve(request, engine="e", engine_digest="d", kind=kind, seed=5, usual=usual).edge
+
+    assert edge("learned", Usual(edge="narrow")) == ("narrow" if rule.edge == "scaled" else rule.edge)
+    assert edge("learned", Usual()) == edge("pixel", Usual(edge="narrow")) == rule.edge
+
+
 def test_what_was_asked_wins_over_what_the_intent_says():
     asked = {"strength": 0.3, "steps": 7, "alpha": "keep", "area": "masked", "reach_limit": 0, "guidance_scale": 0}
     resolved = resolve(

@@ -89,6 +89,7 @@ def hints(size: int) -> dict[str, Any]:
         "sampler": "DDIM",
         "scheduler": "SGM Uniform",
         "background_prompt": phrases.BACKGROUND,
+        "edge": "narrow",
         "native": size,
         "minimum": size * 2 // 3 // 8 * 8,
         "maximum": size * 4 // 3 // 8 * 8,

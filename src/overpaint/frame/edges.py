@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from overpaint.mask import Mask
 from overpaint.mask.distance import distance_to, inscribed_radius
 
-EdgeRule = Literal["scaled", "tight", "none"]
+EdgeRule = Literal["scaled", "narrow", "tight", "none"]
 
 REACH_LIMIT = 96.0
 """Pixels that an automatic edge never exceeds, all told, unless a request asks for more."""
@@ -76,13 +76,13 @@ def automatic_edge(
         region: (h, w) bool, the region alone; the crop should be tight around it.
         learned: Whether the engine has weights. The others continue what they see right up to the hole and need no
             more than the width of a lens's or a JPEG's blur.
-        rule: "scaled" follows the region's size, "tight" stays as near as a clean edge allows (what is kept matters
-            more than what is painted), "none" touches nothing beyond the mask.
+        rule: "scaled" follows the region's size; "narrow" has an edge as without weights; "tight" stays as near as a
+            clean edge allows (what is kept matters more than what is painted); "none" touches nothing beyond the mask.
         strength: 0 to 1, how far the engine may go from the old pixels.
     """
     if rule == "none":
         return Edge()
-    if not learned and rule == "scaled":
+    if rule == "narrow" or (rule == "scaled" and not learned):
         return Edge(2.0, 3.0)
     diagonal = float(np.hypot(*region.shape))
     scale = min(diagonal, 4.0 * inscribed_radius(region))

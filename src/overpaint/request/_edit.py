@@ -189,9 +189,9 @@ class EditRequest(Value):
     alpha: AlphaRule | None = setting("keep the picture's alpha, or let what is painted cover", left_open="by intent")
     colour_match: bool | None = setting("match the new colours to known pixels around", left_open="true")
     seam: bool | None = setting("correct brightness steps at the edge where an engine shows evidence", left_open="true")
-    detail: Literal["full", "careful", "none"] | None = setting(
-        "where a learned engine painted below the picture's size, add the surroundings' fine detail: wherever it is "
-        "likely to belong, only where that is beyond doubt, or nowhere",
+    detail: Literal["surroundings", "full", "careful", "none"] | None = setting(
+        "where a learned engine painted below the picture's size or loses texture, add the surroundings': throughout, "
+        "wherever it is likely to belong, only where that is beyond doubt, or nowhere",
         left_open="by intent",
     )
     exact: bool | None = setting(

@@ -16,7 +16,8 @@ class Usual(Value):
     """What a model is usually asked for, where a request leaves it open; None: as the house has it (see `intents`).
 
     A model that was distilled to few steps, or trained with another schedule, is no good with everyone's defaults; nor
-    is one of few words with everyone's phrase for an empty background.
+    is one of few words with everyone's phrase for an empty background. One that would spoil what lies around the mask
+    should paint little of it: `edge` takes the place of an intent's "scaled" one (see `intents`).
     """
 
     steps: Annotated[int | None, Field(ge=1, le=1000)] = None
@@ -26,6 +27,7 @@ class Usual(Value):
     scheduler: Name | None = None
     clip_skip: Annotated[int | None, Field(ge=1, le=12)] = None
     background_prompt: Annotated[str | None, Field(max_length=1000)] = None
+    edge: Literal["scaled", "narrow"] | None = None
 
     def over(self, other: Usual) -> Usual:
         """These settings, and the other's where these say nothing. A sampler keeps its own scheduler."""

@@ -95,7 +95,7 @@ class ResolvedRequest(Value):
     clip_skip: int | None = None
 
     @property
-    def detail_asked(self) -> Literal["full", "careful", "none"] | None:
+    def detail_asked(self) -> Literal["surroundings", "full", "careful", "none"] | None:
         """What a request must say of detail to be resolved to this again; versions that knew no detail added none."""
         return None if self.kind == "pixel" else self.detail or "none"
 
@@ -196,7 +196,7 @@ def resolve(
         area=_or(request.area, "whole" if rule.context == "whole" and request.padding is None else "masked"),
         context=rule.context,
         padding=request.padding,
-        edge=rule.edge,
+        edge=_edge(rule.edge, kind, usual),
         grow=request.grow,
         feather=request.feather,
         strict=_or(request.strict, False),
@@ -219,13 +219,22 @@ def _or(value: Any, default: Any) -> Any:
     return default if value is None else value
 
 
+def _edge(rule: EdgeRule, kind: EngineKind, usual: Usual | None) -> EdgeRule:
+    """An edge that keeps a contour is the intent's business; one that follows the region's size may be the model's."""
+    own = None if usual is None or kind != "learned" else usual.edge
+    return own if own is not None and rule == "scaled" else rule
+
+
 def _detail(request: EditRequest, kind: EngineKind) -> DetailRule | None:
     """None wherever no detail is added: pixel engines paint at full size, and dialects follow tools that add none."""
     if kind == "pixel" or request.detail == "none":
         return None
     if request.detail is None and request.dialect in ("diffusers", "webui"):
         return None
-    return request.detail or request.rule.detail
+    if request.detail is not None:
+        return request.detail
+    rule = request.rule.detail
+    return "surroundings" if rule == "full" and not (request.prompt or "").strip() else rule
 
 
 def _prompts(request: EditRequest, engine: str, usual: Usual) -> dict[str, Any]:

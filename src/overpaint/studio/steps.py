@@ -138,7 +138,7 @@ def _plan(scene: Stage, request: EditRequest, resolved: ResolvedRequest, card: E
         learned=card.kind != "pixel",
         sizes=card.sizes,
         framing=Framing(resolved.area, request.padding, card.context.scaled(factor)),
-        rule=rule.edge,
+        rule=resolved.edge,
         strength=1.0 if resolved.strength is None else resolved.strength,
         grow=0.0 if strict else request.grow,
         feather=0.0 if strict else request.feather,
