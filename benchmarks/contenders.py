@@ -61,8 +61,8 @@ CHECKPOINTS = "diffusion"
 
 POCKETS = (
     "pocket=diffusion model=pocket masked_content=fill detail=none",
-    "pocket+detail=diffusion model=pocket masked_content=fill detail=full",
-    "exemplar+pocket=diffusion model=pocket masked_content=exemplar strength=0.5 detail=full",
+    "pocket+detail=diffusion model=pocket masked_content=fill",
+    "exemplar+pocket=diffusion model=pocket masked_content=exemplar strength=0.5",
 )
 """The embedded model by itself, with the surroundings' detail, and going on from the exemplar fill."""
 

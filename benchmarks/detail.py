@@ -9,7 +9,8 @@ that the patch shows the photo's own structure and nothing finer. It does so in 
 than that, as an autoencoder is; and softer but showing it, in evidence over the whole canvas. With `--autoencoder` also
 in a fourth, through that checkpoint's own autoencoder and back: how much of what a model's fills lack is its
 autoencoder's, whatever its denoiser paints. Each patch is judged as it is enlarged (`none`), with detail where its
-match is beyond doubt (`careful`) and wherever it is likely to belong (`full`).
+match is beyond doubt (`careful`), wherever it is likely to belong (`full`), and made of the surroundings throughout
+where the engine loses texture (`surroundings`).
 
 Gradient energy and kernel distance are those of `benchmarks.fill`. The untouched photo has 1 and 0.
 """
@@ -42,7 +43,7 @@ from overpaint.picture import from_array
 from overpaint.studio import Studio
 
 OUT = Path("bench-out") / "detail"
-WAYS = ("none", "careful", "full")
+WAYS = ("none", "careful", "full", "surroundings")
 CROP = 240
 """Sides of the crops on the sheet, which are at the photo's own scale."""
 
@@ -229,7 +230,7 @@ def _measured(
                 filled = Loaded(np.asarray(edited.picture.samples, np.uint8), loaded.hole, loaded.crop)
                 ratios.append(gradient_energy_ratio(filled.pixels, loaded.pixels, loaded.hole))
                 features.append(net.features([_judged(filled)])[0])
-                if simulated.name == "reduced" or way == "full":
+                if simulated.name == "reduced" or way in ("full", "surroundings"):
                     crops[case.key].append(_crop(filled))
             statistics[way] = kernel_statistic(pair_matrix(np.stack(features), originals, photos))
             rows.append(
@@ -278,7 +279,7 @@ def _crop(loaded: Loaded) -> NDArray[np.uint8]:
 
 
 def _sheets(work: Sequence[Case], crops: dict[str, list[NDArray[np.uint8]]], folder: Path) -> None:
-    """One picture a case: none, careful, full; full of the others, in the table's order; the photo."""
+    """One picture a case: all ways of `reduced`, the last two of each other patch in the table's order, the photo."""
     folder.mkdir(parents=True, exist_ok=True)
     for case in work:
         row = [*crops[case.key], _crop(case.load())]

@@ -135,7 +135,7 @@ SETTINGS = {
     "alpha": st.sampled_from(["keep", "cover"]),
     "exact": st.booleans(),
     "seam": st.booleans(),
-    "detail": st.sampled_from(["full", "careful", "none"]),
+    "detail": st.sampled_from(["surroundings", "full", "careful", "none"]),
     "dialect": st.sampled_from(["native", "diffusers", "webui"]),
     "negative_prompt": st.text("ab", min_size=1),
     "options": st.just({"a": 1.5}),

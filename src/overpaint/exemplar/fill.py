@@ -30,7 +30,7 @@ from .blas import one_thread
 from .coherence import NONE, Matches
 from .features import Basis, Flags, Floats, Places, inside
 from .onion import onion
-from .pyramid import Level, doubled, halved
+from .pyramid import Level, cells, doubled, halved
 from .search import Quantiser
 from .sites import Sites
 from .smooth import membrane
@@ -104,7 +104,33 @@ class Watch:
     check: Callable[[], None] = lambda: None
 
 
-def fill(pixels: Floats, known: Flags, target: Flags, recipe: Recipe, seed: int, watch: Watch | None = None) -> Floats:
+@dataclass(frozen=True, slots=True, eq=False)
+class Sketch:
+    """What the fill is to look like in the large.
+
+    Attributes:
+        pixels: (h, w, 3) float32: the whole picture, target and all, as whoever made the sketch shows it. Around the
+            target it may differ from the picture, as long as it differs there as it does at the target: the first
+            search compares the sketch with itself.
+        octaves: So often it is halved before it is believed, >= 1; what is finer in it is not looked at.
+        weight: Of a patch's look in the sketch beside its look in the picture, at every later search. 0: the sketch is
+            begun with, and may be left.
+    """
+
+    pixels: Floats
+    octaves: int
+    weight: float = 1.0
+
+
+def fill(
+    pixels: Floats,
+    known: Flags,
+    target: Flags,
+    recipe: Recipe,
+    seed: int,
+    watch: Watch | None = None,
+    sketch: Sketch | None = None,
+) -> Floats:
     """The picture with its target filled.
 
     Args:
@@ -115,29 +141,35 @@ def fill(pixels: Floats, known: Flags, target: Flags, recipe: Recipe, seed: int,
         recipe: How.
         seed: Of the sample that the search's cells are made from. The same seed gives the same pixels.
         watch: Told of progress.
+        sketch: What to begin with, in place of a first guess from the target's edge.
 
     Returns:
-        (h, w, 3) float32, equal to `pixels` outside the target. With no patch to copy from, a membrane.
+        (h, w, 3) float32, equal to `pixels` outside the target. With no patch to copy from, a membrane or the sketch.
     """
     with one_thread():
-        return _filled(pixels, known, target, recipe, seed, watch or Watch())
+        return _filled(pixels, known, target, recipe, seed, watch or Watch(), sketch)
 
 
-def _filled(pixels: Floats, known: Flags, target: Flags, recipe: Recipe, seed: int, watch: Watch) -> Floats:
-    smooth = np.where(target[..., None], membrane(pixels, ~target), pixels)
+def _filled(
+    pixels: Floats, known: Flags, target: Flags, recipe: Recipe, seed: int, watch: Watch, sketch: Sketch | None
+) -> Floats:
     radius = _fitting_radius(known, recipe.radius)
     if radius == 0:
-        return smooth
+        return np.where(target[..., None], membrane(pixels, ~target) if sketch is None else sketch.pixels, pixels)
     rng = np.random.default_rng(seed)
-    levels = _levels(Level(pixels, known, target), radius, recipe)
+    finest = Level(pixels, known, target)
+    levels = _levels(finest, radius, recipe) if sketch is None else _halvings(finest, radius, sketch.octaves)
     costs = [_cost(level, number, recipe) for number, level in enumerate(levels)]
     total, spent = sum(costs), 0.0
-    current = _first_guess(levels[-1], radius, recipe)
+    start = None if sketch is None else _coarse(sketch.pixels, len(levels) - 1)
+    guide = start
+    current = _first_guess(levels[-1], radius, recipe) if start is None else start
     for number in reversed(range(len(levels))):
         level = levels[number]
-        start = None
         if number < len(levels) - 1:
             start = doubled(current, level.known.shape)
+            guide = None if guide is None else doubled(guide, level.known.shape)
+        if start is not None:
             current = np.where(level.target[..., None], start, level.pixels)
         rounds = _rounds(level, number, recipe)
         share = costs[number] / total
@@ -145,7 +177,9 @@ def _filled(pixels: Floats, known: Flags, target: Flags, recipe: Recipe, seed: i
         def done(fraction: float, spent: float = spent, share: float = share) -> None:
             watch.done(spent + share * fraction)
 
-        step = _Scale(level, radius, recipe, rng, Watch(done, watch.check), final=number == 0)
+        weight = 0.0 if sketch is None else sketch.weight
+        beside = guide * np.float32(weight) if guide is not None and weight > 0 else None
+        step = _Scale(level, radius, recipe, rng, Watch(done, watch.check), final=number == 0, beside=beside)
         current = step.run(current, start, rounds)
         spent += share
     return current
@@ -175,6 +209,24 @@ def _levels(finest: Level, radius: int, recipe: Recipe) -> list[Level]:
         levels.append(coarser)
 
 
+def _halvings(finest: Level, radius: int, octaves: int) -> list[Level]:
+    """The pyramid, finest first, of so many halvings; of fewer where too little would be left to copy from."""
+    levels = [finest]
+    for _ in range(octaves):
+        coarser = halved(levels[-1])
+        if np.count_nonzero(inside(coarser.known, radius)) < _FEWEST_SOURCES:
+            break
+        levels.append(coarser)
+    return levels
+
+
+def _coarse(pixels: Floats, octaves: int) -> Floats:
+    """A picture without holes, halved so often."""
+    for _ in range(octaves):
+        pixels = cells(pixels)
+    return pixels
+
+
 def _rounds(level: Level, number: int, recipe: Recipe) -> int:
     """How often search and vote are repeated at a level, after the analogy: less often where a round costs much."""
     wanted = recipe.iterations if number else recipe.finest_iterations
@@ -195,11 +247,20 @@ def _first_guess(level: Level, radius: int, recipe: Recipe) -> Floats:
 
 
 class _Scale:
-    """Search and vote at one scale."""
+    """Search and vote at one scale. What is compared are the patches of the picture and of what lies `beside` it."""
 
     def __init__(
-        self, level: Level, radius: int, recipe: Recipe, rng: np.random.Generator, watch: Watch, *, final: bool
+        self,
+        level: Level,
+        radius: int,
+        recipe: Recipe,
+        rng: np.random.Generator,
+        watch: Watch,
+        *,
+        final: bool,
+        beside: Floats | None = None,
     ) -> None:
+        self._beside = beside
         self._level, self._recipe, self._rng, self._watch, self._final = level, recipe, rng, watch, final
         self._sites = Sites.of(level, radius, recipe.most_sources)
         self._confidence = np.float32(recipe.decay) ** -self._sites.depth
@@ -222,12 +283,16 @@ class _Scale:
 
     def _book(self, pixels: Floats) -> _Book:
         self._watch.check()
-        return _Book(pixels, self._sites, self._recipe, self._rng)
+        return _Book(self._compared(pixels), self._sites, self._recipe, self._rng)
+
+    def _compared(self, pixels: Floats) -> Floats:
+        """(h, w, C): the channels that patches are compared by."""
+        return pixels if self._beside is None else np.concatenate([pixels, self._beside], axis=2)
 
     def _round(self, book: _Book, asked: Floats, current: Floats, *, last: bool, phase: int = 0) -> Floats:
         """One search, with the patches of `asked`, and one vote."""
         sites, recipe = self._sites, self._recipe
-        matches = Matches(sites, book.features(asked), book.table)
+        matches = Matches(sites, book.features(self._compared(asked)), book.table)
         searched = self._searched(phase)
         matches.offer(searched, book.nearest(matches.queries[searched], self._watch.check))
         if self._matches is not None:

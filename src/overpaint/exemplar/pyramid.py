@@ -31,11 +31,11 @@ class Level:
 def halved(level: Level) -> Level:
     """The picture at half the scale, sizes rounded up; colours are means over known pixels only."""
     known = level.known.astype(np.float32)
-    mass = _cells(known)
-    colours = _cells(np.where(level.known[..., None], level.pixels, np.float32(0)))
-    static = _cells(level.pixels)
+    mass = cells(known)
+    colours = cells(np.where(level.known[..., None], level.pixels, np.float32(0)))
+    static = cells(level.pixels)
     means = np.where(mass[..., None] > 0, colours / np.maximum(mass, np.float32(1e-6))[..., None], static)
-    target = _cells(level.target.astype(np.float32)) > 0
+    target = cells(level.target.astype(np.float32)) > 0
     return Level(means.astype(np.float32), (mass > 0.999) & ~target, target)
 
 
@@ -46,8 +46,8 @@ def doubled(pixels: Floats, shape: tuple[int, int]) -> Floats:
     return np.ascontiguousarray(wide[: shape[0], : shape[1]])
 
 
-def _cells(values: Floats) -> Floats:
-    """Means of 2 x 2 pixels; an odd last row or column counts twice."""
+def cells(values: Floats) -> Floats:
+    """Means of 2 x 2 pixels, sizes rounded up; an odd last row or column counts twice."""
     height, width = values.shape[:2]
     even = np.pad(values, [(0, height % 2), (0, width % 2)] + [(0, 0)] * (values.ndim - 2), mode="edge")
     total = even[0::2, 0::2] + even[1::2, 0::2]

@@ -75,10 +75,10 @@ class Sheet:
         share = 0.0
         if np.array_equal(corrected.pixels, self.canvas.pixels):
             over_box = self.shown  # nothing was painted (strength 0, say): resizing there and back would soften it
-        else:
+        elif detail is None:
             over_box = self._enlarged(corrected.pixels)
-            if detail is not None:
-                over_box, share = self._detailed(over_box, painted, corrected, detail, check)
+        else:
+            over_box, share = self._detailed(painted, corrected, detail, check)
         within = self.region.within.slices
         back = self.bridge.back(self.crop[within], self.clean[within], over_box[within])
         return Patch(np.asarray(back, dtype=np.float32), corrected.shift, share)
@@ -87,24 +87,16 @@ class Sheet:
         return self.region.frame.from_working(np.ascontiguousarray(pixels, dtype=np.float32))
 
     def _detailed(
-        self,
-        over_box: NDArray[np.float32],
-        painted: Painted,
-        corrected: Correction,
-        rule: DetailRule,
-        check: Callable[[], None],
+        self, painted: Painted, corrected: Correction, rule: DetailRule, check: Callable[[], None]
     ) -> tuple[NDArray[np.float32], float]:
         """The patch over the frame with the surroundings' detail, and how far that could be trusted."""
         from overpaint.finish.detail import CAREFUL, FULL, LEAST, detailed  # needs OpenCV
 
         frame, within = self.region.frame, self.region.within.slices
+        pixels, soft, share = self._textured(painted, corrected, rule, check)
+        over_box = self._enlarged(pixels)
         if frame.scale * LEAST > 1:
-            return over_box, 0.0
-        if painted.evidence is None:
-            soft = self.canvas.pixels
-        else:
-            # What was corrected in the patch was corrected in the estimate that it is compared with.
-            soft = painted.evidence + (corrected.pixels - painted.pixels)
+            return over_box, share
         target = np.zeros(over_box.shape[:2], bool)
         target[within] = self.region.masks.composite > 0
         known = ~target
@@ -118,11 +110,38 @@ class Sheet:
             known,
             target,
             enlarged=1 / frame.scale,
-            limits=FULL if rule == "full" else CAREFUL,
+            limits=CAREFUL if rule == "careful" else FULL,
             seed=self.canvas.seed,
             check=check,
         )
         return found.pixels, found.share
+
+    def _textured(
+        self, painted: Painted, corrected: Correction, rule: DetailRule, check: Callable[[], None]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
+        """The canvas with the surroundings' texture where the engine loses it; how the known picture looks on that
+        canvas; and how far the texture could be trusted.
+        """
+        if painted.evidence is None:
+            return corrected.pixels, self.canvas.pixels, 0.0
+        # What was corrected in the patch was corrected in the estimate that it is compared with.
+        soft = painted.evidence + (corrected.pixels - painted.pixels)
+        if rule == "careful":
+            return corrected.pixels, soft, 0.0
+        from overpaint.finish.texture import ALIKE, textured  # needs OpenCV
+
+        canvas = self.canvas
+        found = textured(
+            corrected.pixels,
+            soft,
+            canvas.pixels,
+            canvas.known,
+            canvas.hole,
+            limits=ALIKE if rule == "full" else None,
+            seed=canvas.seed,
+            check=check,
+        )
+        return found.pixels, canvas.pixels if found.octaves else soft, found.share
 
 
 @dataclass(frozen=True, slots=True, eq=False)
