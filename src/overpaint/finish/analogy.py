@@ -76,7 +76,7 @@ class Recipe:
     dims: int = 20
     probes: int = 2
     most_sources: int = 250_000
-    most_pairs: float = 6e9
+    most_pairs: float = 3e9
     favour: float = 0.25
     floor: float = 1.5 / 255
     chunks: tuple[int, ...] = (8, 4, 2)

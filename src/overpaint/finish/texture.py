@@ -42,6 +42,9 @@ MOST_OCTAVES = 3
 ALIKE = Limits(colour=(0.06, 0.14), look=(0.7, 1.2))
 """How like the patch the texture must be, at the scale at which the patch is believed."""
 
+RECIPE = Recipe(most_votes=40_000)
+"""As the engine `exemplar` fills; large targets get fewer rounds at the finest scale, which are half of the time."""
+
 _FEWEST = 64
 """An octave of fewer known pixels says nothing."""
 
@@ -70,7 +73,7 @@ def textured(
     *,
     limits: Limits | None = ALIKE,
     seed: int = 0,
-    recipe: Recipe | None = None,
+    recipe: Recipe = RECIPE,
     check: Callable[[], None] = lambda: None,
 ) -> Textured:
     """The patch with the picture's texture in place of octaves that its engine loses.
@@ -91,7 +94,7 @@ def textured(
         return Textured(patch, 0, 0.0)
     sketch = Sketch(np.where(target[..., None], patch, soft), octaves, weight=0.0 if limits is None else 1.0)
     before = np.where(target[..., None], patch, picture)
-    filled = fill(before, known, target, recipe or Recipe(), seed, Watch(check=check), sketch)
+    filled = fill(before, known, target, recipe, seed, Watch(check=check), sketch)
     trust = np.ones(target.shape, np.float32) if limits is None else _alike(filled, patch, target, octaves, limits)
     pixels = patch + np.where(target, trust, np.float32(0))[..., None] * (filled.clip(0, 1) - patch)
     return Textured(pixels.astype(np.float32), octaves, float(trust[target].mean()))
