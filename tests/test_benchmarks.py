@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmarks import detail, diffusion, fill, pixels
+from benchmarks import detail, diffusion, fill, large_hole, pixels
 from benchmarks.clock import race
 from benchmarks.contenders import Contender, contenders, variant
 from benchmarks.dataset import context_box
@@ -350,6 +350,25 @@ def test_detail_says_where_there_is_no_autoencoder(tmp_path: Path, capsys: pytes
     pytest.importorskip("ai_edge_litert")
     assert detail.main(["--autoencoder", str(tmp_path), "--out", str(tmp_path), "--limit", "2"]) == 2
     assert f"there is no autoencoder in {tmp_path}" in capsys.readouterr().err
+
+
+def test_a_large_hole_is_asked_for_in_range_and_where_there_are_photos(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert large_hole.main(["--megapixels", "9"]) == 2
+    assert "--megapixels is 9.0, and must be between" in capsys.readouterr().err
+    assert large_hole.main(["--shared", str(tmp_path)]) == 2
+    assert f"no photos at {tmp_path}" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not (SHARED / "photos" / "eval").is_dir(), reason="the photos are not here")
+def test_a_large_hole_is_timed_by_ways_of_detail(capsys: pytest.CaptureFixture[str]) -> None:
+    given = ["--megapixels", "0.05", "--repeats", "1", "--native", "64", "--autoencoder", str(pocket.folder())]
+    assert large_hole.main(given) == 0
+    rows = [[cell.strip() for cell in line.strip("| ").split("|")] for line in capsys.readouterr().out.splitlines()[2:]]
+    assert [row[0] for row in rows] == list(large_hole.WAYS)
+    assert float(rows[0][3]) == 0 < float(rows[1][3])
+    assert 0 < float(rows[0][1]) < float(rows[1][1])
 
 
 @pytest.mark.skipif(not (SHARED / "photos" / "eval").is_dir(), reason="the photos are not here")
