@@ -1,17 +1,20 @@
-"""What the embedded model makes of prompts, good and bad: the sheet in docs/models.md.
+"""What the embedded model makes of prompts and of removals, good and bad: the two sheets in docs/models.md.
 
-    python examples/pocket.py docs/pocket.jpg
+    python examples/pocket.py docs/pocket.jpg docs/removals.jpg
 
-Seeds 1 to 4 of every prompt, none left out. The photographs come with scikit-image, CC0 or in the public domain: an
-espresso (Rachel Michetti), a cat (Stefan van der Walt), Eileen Collins and a Falcon 9 (NASA, SpaceX).
+Seeds 1 to 4 of every prompt, seed 1 of every removal, none left out. The photographs come with scikit-image, CC0 or in
+the public domain: an espresso (Rachel Michetti), a cat (Stefan van der Walt), Eileen Collins and a Falcon 9 (NASA,
+SpaceX), grass (linolafett) and bricks (CC0Textures).
 """
 
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -30,7 +33,7 @@ class Asked:
     intent: str
     photo: str
     hole: tuple[int, int, int, int]
-    prompt: str
+    prompt: str = ""
     box: bool = False
 
     def mask(self, size: overpaint.Size) -> Mask:
@@ -38,7 +41,15 @@ class Asked:
         return Mask.box(size, self.hole) if self.box else Mask.ellipse(size, self.hole)
 
 
-SHEET = (
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a column of a sheet is made, and what is written above it."""
+
+    label: str
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+PROMPTS = (
     Asked("replace", "coffee.png", (203, 94, 371, 195), "green soup"),
     Asked("add", "coffee.png", (400, 20, 590, 200), "a red flower"),
     Asked("add", "coffee.png", (400, 20, 590, 200), "a yellow lemon"),
@@ -50,27 +61,56 @@ SHEET = (
 )
 """The last is beyond it: it has seen no animals."""
 
+REMOVALS = (
+    Asked("remove", "rocket.jpg", (290, 90, 360, 400), box=True),
+    Asked("remove", "coffee.png", (330, 180, 560, 330)),
+    Asked("remove", "grass.png", (150, 150, 350, 350), box=True),
+    Asked("remove", "brick.png", (150, 150, 350, 350)),
+    Asked("remove", "chelsea.png", (120, 80, 220, 160)),
+    Asked("remove", "astronaut.png", (140, 20, 300, 230)),
+)
+"""The last is beyond all of them: a head leaves nothing to continue."""
 
-def main(path: Path) -> None:
-    """Write the sheet."""
-    font = ImageFont.load_default(13)
-    sheet = Image.new("RGB", ((1 + len(SEEDS)) * (SIDE + GAP) - GAP, len(SHEET) * (SIDE + LINE)), "white")
-    pen = ImageDraw.Draw(sheet)
+_POCKET: dict[str, Any] = {"model": "pocket", "masked_content": "fill"}
+WAYS = (
+    Way("blur", {"engine": "blur"}),
+    Way("telea", {"engine": "telea"}),
+    Way("exemplar", {"engine": "exemplar"}),
+    Way("pocket, detail none", {**_POCKET, "detail": "none"}),
+    Way("pocket", _POCKET),
+    Way("pocket from exemplar", {**_POCKET, "masked_content": "exemplar", "strength": 0.5}),
+)
+
+
+def main(prompts: Path, removals: Path) -> None:
+    """Write the sheets."""
     with overpaint.Studio() as studio:
-        for row, asked in enumerate(SHEET):
-            top = row * (SIDE + LINE)
-            pen.text((2, top + 1), f"{asked.intent}: {asked.prompt}", fill="black", font=font)
-            picture = overpaint.open(Path(str(files("skimage.data") / asked.photo)))
-            mask = asked.mask(picture.size)
-            tint = np.array([90, 0, 90], np.uint8)
-            cells = [np.where(mask.values[..., None] > 0, picture.samples // 2 + tint, picture.samples)]
-            for seed in SEEDS:
-                edited = studio.edit(picture, mask=mask, intent=asked.intent, prompt=asked.prompt, seed=seed)
-                cells.append(edited.picture.samples)
-            for column, cell in enumerate(cells):
-                sheet.paste(_around(cell, asked.hole), (column * (SIDE + GAP), top + LINE))
-    sheet.save(path, quality=88)
-    print(f"{len(SHEET)} prompts, seeds {SEEDS[0]} to {SEEDS[-1]}: {path}")
+        seeds = [Way("", {"seed": seed}) for seed in SEEDS]
+        _sheet(studio, PROMPTS, seeds).save(prompts, quality=88)
+        print(f"{len(PROMPTS)} prompts, seeds {SEEDS[0]} to {SEEDS[-1]}: {prompts}")
+        _sheet(studio, REMOVALS, WAYS).save(removals, quality=88)
+        print(f"{len(REMOVALS)} removals in {len(WAYS)} ways: {removals}")
+
+
+def _sheet(studio: overpaint.Studio, rows: Sequence[Asked], ways: Sequence[Way]) -> Image.Image:
+    """A row for each of `rows`: the photograph with its hole, then each way."""
+    font = ImageFont.load_default(13)
+    sheet = Image.new("RGB", ((1 + len(ways)) * (SIDE + GAP) - GAP, len(rows) * (SIDE + LINE)), "white")
+    pen = ImageDraw.Draw(sheet)
+    for row, asked in enumerate(rows):
+        top = row * (SIDE + LINE)
+        labels = [f"{asked.intent}: {asked.prompt}" if asked.prompt else asked.intent, *(way.label for way in ways)]
+        picture = overpaint.open(Path(str(files("skimage.data") / asked.photo)))
+        mask = asked.mask(picture.size)
+        tint = np.array([90, 0, 90], np.uint8)
+        cells = [np.where(mask.values[..., None] > 0, picture.samples // 2 + tint, picture.samples)]
+        for way in ways:
+            settings = {"seed": 1, **({"prompt": asked.prompt} if asked.prompt else {}), **way.settings}
+            cells.append(studio.edit(picture, mask=mask, intent=asked.intent, **settings).picture.samples)
+        for column, (label, cell) in enumerate(zip(labels, cells, strict=True)):
+            pen.text((column * (SIDE + GAP) + 2, top + 1), label, fill="black", font=font)
+            sheet.paste(_around(cell, asked.hole), (column * (SIDE + GAP), top + LINE))
+    return sheet
 
 
 def _around(pixels: np.ndarray, hole: tuple[int, int, int, int]) -> Image.Image:
@@ -79,8 +119,9 @@ def _around(pixels: np.ndarray, hole: tuple[int, int, int, int]) -> Image.Image:
     side = min(height, width, round(1.5 * max(hole[2] - hole[0], hole[3] - hole[1])))
     left = min(max(0, (hole[0] + hole[2] - side) // 2), width - side)
     top = min(max(0, (hole[1] + hole[3] - side) // 2), height - side)
-    return Image.fromarray(pixels[top : top + side, left : left + side]).resize((SIDE, SIDE), Image.Resampling.LANCZOS)
+    part = np.broadcast_to(pixels[top : top + side, left : left + side], (side, side, 3))
+    return Image.fromarray(part.copy()).resize((SIDE, SIDE), Image.Resampling.LANCZOS)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "pocket.jpg"))
+    main(*(Path(given) for given in (*sys.argv[1:], *("pocket.jpg", "removals.jpg")[len(sys.argv) - 1 :])))
