@@ -7,10 +7,10 @@
 No weights are needed: the engine here gives back what the hole held, at a working size of `--native` pixels a side, so
 that the patch shows the photo's own structure and nothing finer. It does so in three ways: as it was reduced; softer
 than that, as an autoencoder is; and softer but showing it, in evidence over the whole canvas. With `--autoencoder` also
-in a fourth, through that checkpoint's own autoencoder and back: how much of what a model's fills lack is its
-autoencoder's, whatever its denoiser paints. Each patch is judged as it is enlarged (`none`), with detail where its
-match is beyond doubt (`careful`), wherever it is likely to belong (`full`), and made of the surroundings throughout
-where the engine loses texture (`surroundings`).
+in a fourth, through that checkpoint's own autoencoder and back, with its own edge around the mask: how much of what a
+model's fills lack is its autoencoder's, whatever its denoiser paints. Each patch is judged as it is enlarged (`none`),
+with detail where its match is beyond doubt (`careful`), wherever it is likely to belong (`full`), and made of the
+surroundings throughout where the engine loses texture (`surroundings`).
 
 Gradient energy and kernel distance are those of `benchmarks.fill`. The untouched photo has 1 and 0.
 """
@@ -39,7 +39,9 @@ from benchmarks.kernel import Interval, bootstrap, draw_weights, kernel_statisti
 from benchmarks.metrics import gradient_energy_ratio
 from overpaint.engines import Canvas, EngineCard, Monitor, Painted, SizeRules, ThreadedEngine
 from overpaint.mask import Mask
+from overpaint.models.hints import read_hints
 from overpaint.picture import from_array
+from overpaint.request import Usual
 from overpaint.studio import Studio
 
 OUT = Path("bench-out") / "detail"
@@ -83,6 +85,7 @@ class Truthful(ThreadedEngine):
             title="gives back what was there",
             kind="learned",
             sizes=SizeRules(native=native, multiple=8, maximum_area=native * native),
+            usual=Usual() if simulated.folder is None else read_hints(simulated.folder).usual,
         )
         self._simulated = simulated
         self._coder = None if simulated.folder is None else _autoencoder(simulated.folder)
