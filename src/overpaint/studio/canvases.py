@@ -120,28 +120,21 @@ class Sheet:
         self, painted: Painted, corrected: Correction, rule: DetailRule, check: Callable[[], None]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
         """The canvas with the surroundings' texture where the engine loses it; how the known picture looks on that
-        canvas; and how far the texture could be trusted.
+        canvas; and 1 where that is done, else 0.
         """
         if painted.evidence is None:
             return corrected.pixels, self.canvas.pixels, 0.0
         # What was corrected in the patch was corrected in the estimate that it is compared with.
         soft = painted.evidence + (corrected.pixels - painted.pixels)
-        if rule == "careful":
+        if rule != "surroundings":
             return corrected.pixels, soft, 0.0
-        from overpaint.finish.texture import ALIKE, textured  # needs OpenCV
+        from overpaint.finish.texture import textured  # needs OpenCV
 
         canvas = self.canvas
         found = textured(
-            corrected.pixels,
-            soft,
-            canvas.pixels,
-            canvas.known,
-            canvas.hole,
-            limits=ALIKE if rule == "full" else None,
-            seed=canvas.seed,
-            check=check,
+            corrected.pixels, soft, canvas.pixels, canvas.known, canvas.hole, seed=canvas.seed, check=check
         )
-        return found.pixels, canvas.pixels if found.octaves else soft, found.share
+        return (found.pixels, canvas.pixels, 1.0) if found.octaves else (corrected.pixels, soft, 0.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
