@@ -13,7 +13,7 @@ from overpaint.finish.detail import CAREFUL, FULL, Detail, detailed
 from overpaint.geometry import Box, Size
 from overpaint.picture import Picture, from_array
 from overpaint.record import read_record
-from overpaint.request import EditRequest, ResolvedRequest, resolve
+from overpaint.request import EditRequest, ResolvedRequest, Usual, resolve
 from stand_ins import StandIn, flat
 from test_untouched import picture_of
 
@@ -234,7 +234,7 @@ def test_remove_adds_detail_and_the_record_says_how_much():
     assert energy(fine.picture.samples, core) > 3 * energy(plain.picture.samples, core)
     assert fine.regions[0].detail > 0.5
     assert fine.record.regions[0].detail > 0.5
-    assert fine.record.resolved.detail == "surroundings"
+    assert fine.record.resolved.detail == "full"
     assert plain.regions[0].detail == 0
 
 
@@ -273,7 +273,7 @@ def test_expanding_takes_detail_from_the_picture_and_not_from_its_repeated_edge(
         edited = studio.edit(picture, intent="expand", margins=(80, 0, 0, 0), engine="stand-in", seed=1)
         off = studio.edit(picture, intent="expand", margins=(80, 0, 0, 0), engine="stand-in", seed=1, detail="none")
     assert np.array_equal(edited.picture.samples[:, 200:], off.picture.samples[:, 200:])
-    assert edited.resolved.detail == "surroundings"
+    assert edited.resolved.detail == "full"
 
 
 def test_an_engine_softer_than_a_reduction_is_made_up_for_when_it_shows_evidence():
@@ -291,7 +291,7 @@ def test_a_pixel_engine_and_a_frame_at_full_size_get_none():
     assert pixel.resolved.detail is None
     large = EngineCard(name="stand-in", title="", kind="learned", sizes=SizeRules(native=64, multiple=8))
     edited = edit(StandIn(lambda canvas, _: Painted(canvas.pixels * np.float32(0.9)), large), picture)
-    assert edited.resolved.detail == "surroundings"
+    assert edited.resolved.detail == "full"
     assert edited.regions[0].detail == 0
 
 
@@ -317,20 +317,21 @@ def test_the_intent_decides_unless_the_request_does():
 
 
 @pytest.mark.parametrize("prompt", [None, "", "  "])
-def test_without_a_prompt_nothing_but_the_surroundings_is_wanted(prompt):
+def test_without_a_prompt_a_model_may_leave_all_texture_to_the_surroundings(prompt):
+    own = Usual(detail="surroundings")
+
+    def found(request: EditRequest, usual: Usual = own) -> ResolvedRequest:
+        return resolve(request, engine="e", engine_digest="d", kind="learned", seed=0, usual=usual)
+
     for intent in ("remove", "expand"):
         request = EditRequest.of(intent, **({} if prompt is None else {"prompt": prompt}))
-        found = resolve(request, engine="e", engine_digest="d", kind="learned", seed=0)
-        assert found.detail == "surroundings"
-        again = resolve(
-            request.merged(detail=found.detail_asked), engine="e", engine_digest="d", kind="learned", seed=0
-        )
-        assert again == found
-    assert settled("remove").detail == "full"
+        resolved = found(request)
+        assert resolved.detail == "surroundings"
+        assert found(request.merged(detail=resolved.detail_asked), Usual()) == resolved
+        assert found(request, Usual()).detail == found(request.merged(prompt="grass")).detail == "full"
+        assert found(request.merged(detail="careful")).detail == "careful"
     for intent in ("refine", "custom"):
-        assert (
-            resolve(EditRequest.of(intent), engine="e", engine_digest="d", kind="learned", seed=0).detail == "careful"
-        )
+        assert found(EditRequest.of(intent)).detail == "careful"
 
 
 def test_older_requests_and_records_mean_what_they_meant():

@@ -220,6 +220,16 @@ def test_what_needs_no_prompt_still_needs_no_model(studio):
     assert not any("pocket" in note for note in edited.notes)
 
 
+def test_it_paints_little_beyond_the_mask_and_without_a_prompt_all_texture_is_the_photos(studio):
+    def found(**settings):
+        return studio.resolved(overpaint.EditRequest(model="pocket", **settings), seed=0)
+
+    removed, asked = found(intent="remove"), found(intent="remove", prompt="grass")
+    assert (removed.edge, removed.detail) == ("narrow", "surroundings")
+    assert (asked.edge, asked.detail) == ("narrow", "full")
+    assert found(intent="recolor", prompt="red").edge == "tight", "a contour is kept"
+
+
 def test_a_model_of_ones_own_can_be_the_default(monkeypatch):
     monkeypatch.setenv("OVERPAINT_MODEL", "not-here")
     with Studio() as one, pytest.raises(ModelError, match="not-here"):

@@ -169,7 +169,7 @@ def edited(engine: ThreadedEngine, **settings: object):
 
 def test_a_removal_has_the_photos_texture_also_where_nothing_is_enlarged():
     truth = energy(np.rint(halves() * 255), hole_of())
-    plain, found = edited(Smearing(), detail="none"), edited(Smearing())
+    plain, found = edited(Smearing(), detail="none"), edited(Smearing(), detail="surroundings")
     assert found.regions[0].working == found.regions[0].frame.size
     assert energy(plain.picture.samples, hole_of()) < 0.3 * truth
     assert energy(found.picture.samples, hole_of()) > 0.5 * truth
@@ -178,7 +178,8 @@ def test_a_removal_has_the_photos_texture_also_where_nothing_is_enlarged():
 
 
 def test_without_evidence_nothing_is_known_of_what_is_lost():
-    plain, found = edited(Smearing(evidence=False), detail="none"), edited(Smearing(evidence=False))
+    blind = Smearing(evidence=False)
+    plain, found = edited(blind, detail="none"), edited(Smearing(evidence=False), detail="surroundings")
     assert np.array_equal(plain.picture.samples, found.picture.samples)
 
 

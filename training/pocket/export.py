@@ -90,6 +90,7 @@ def hints(size: int) -> dict[str, Any]:
         "scheduler": "SGM Uniform",
         "background_prompt": phrases.BACKGROUND,
         "edge": "narrow",
+        "detail": "surroundings",
         "native": size,
         "minimum": size * 2 // 3 // 8 * 8,
         "maximum": size * 4 // 3 // 8 * 8,

@@ -17,7 +17,8 @@ class Usual(Value):
 
     A model that was distilled to few steps, or trained with another schedule, is no good with everyone's defaults; nor
     is one of few words with everyone's phrase for an empty background. One that would spoil what lies around the mask
-    should paint little of it: `edge` takes the place of an intent's "scaled" one (see `intents`).
+    should paint little of it: `edge` takes the place of an intent's "scaled" one (see `intents`). And where one's
+    layouts are no better than a first guess, `detail` takes the place of "full" where no prompt is given.
     """
 
     steps: Annotated[int | None, Field(ge=1, le=1000)] = None
@@ -28,6 +29,7 @@ class Usual(Value):
     clip_skip: Annotated[int | None, Field(ge=1, le=12)] = None
     background_prompt: Annotated[str | None, Field(max_length=1000)] = None
     edge: Literal["scaled", "narrow"] | None = None
+    detail: Literal["surroundings", "full"] | None = None
 
     def over(self, other: Usual) -> Usual:
         """These settings, and the other's where these say nothing. A sampler keeps its own scheduler."""

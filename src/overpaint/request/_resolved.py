@@ -205,7 +205,7 @@ def resolve(
         alpha=_or(request.alpha, rule.alpha),
         colour_match=_or(request.colour_match, True),
         seam=_or(request.seam, True),
-        detail=_detail(request, kind),
+        detail=_detail(request, kind, usual),
         exact=_or(request.exact, False),
         inverts_mask=rule.inverts_mask,
         seed=seed,
@@ -225,16 +225,19 @@ def _edge(rule: EdgeRule, kind: EngineKind, usual: Usual | None) -> EdgeRule:
     return own if own is not None and rule == "scaled" else rule
 
 
-def _detail(request: EditRequest, kind: EngineKind) -> DetailRule | None:
-    """None wherever no detail is added: pixel engines paint at full size, and dialects follow tools that add none."""
+def _detail(request: EditRequest, kind: EngineKind, usual: Usual | None) -> DetailRule | None:
+    """None wherever no detail is added: pixel engines paint at full size, and dialects follow tools that add none.
+
+    Where nobody says what is to be painted, the model may have its own way of what an intent has as "full".
+    """
     if kind == "pixel" or request.detail == "none":
         return None
     if request.detail is None and request.dialect in ("diffusers", "webui"):
         return None
     if request.detail is not None:
         return request.detail
-    rule = request.rule.detail
-    return "surroundings" if rule == "full" and not (request.prompt or "").strip() else rule
+    rule, own = request.rule.detail, None if usual is None else usual.detail
+    return own if own is not None and rule == "full" and not (request.prompt or "").strip() else rule
 
 
 def _prompts(request: EditRequest, engine: str, usual: Usual) -> dict[str, Any]:

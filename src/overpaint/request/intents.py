@@ -18,8 +18,8 @@ Where the numbers come from:
 * **Alpha.** An edit of what is there keeps its alpha; one that puts something where nothing was makes it opaque.
 * **Detail.** What continues the surroundings gets their detail wherever a learned engine painted below the picture's
   size (`full`); what is put in place of something may be of its own make, and gets it only where it plainly looks like
-  the surroundings (`careful`). Where nobody says what is to be painted, nothing is wanted but the surroundings: where
-  an engine loses texture, the patch is made of theirs throughout (`surroundings`).
+  the surroundings (`careful`). Where nobody says what is to be painted, nothing is wanted but the surroundings: a small
+  model whose layouts are a guess and whose texture is lost may leave all texture to them (`surroundings`).
 * **Prompt.** `background`: an empty prompt becomes a phrase for scenery (canvas and masks 1.1: "background scenery").
 
 What every intent has in common, AUTOMATIC1111's and the tutorials' usual: guidance 7.5, and 25 steps, which DPM++ 2M
@@ -62,8 +62,8 @@ class IntentRule:
         context: How much of the surroundings an engine sees: "near", "wide", "whole" picture.
         alpha: "keep" the picture's alpha, or "cover": max(alpha, composite mask).
         detail: How good a match the surroundings' detail needs where a learned engine painted below the picture's size:
-            "full" takes likely ones, "careful" those alone that are beyond doubt. Without a prompt "full" becomes
-            "surroundings", which takes the best there are where the engine loses texture.
+            "full" takes likely ones, "careful" those alone that are beyond doubt. Without a prompt a model may have
+            "surroundings" in place of "full" (see `Usual`): the best there are, where it loses texture.
         prompt: "required" by learned engines; "optional"; "background": when empty, a phrase for scenery.
         inverts_mask: The mask marks what stays (the subject), and the rest is repainted.
         grows_canvas: The picture grows by the request's margins, and what is new is painted.
