@@ -1,7 +1,7 @@
 """How long detail takes in a large hole, by ways of detail.
 
     python -m benchmarks.large_hole
-    python -m benchmarks.large_hole --megapixels 4 --autoencoder src/overpaint/pocket/checkpoint
+    python -m benchmarks.large_hole --megapixels 1 --autoencoder src/overpaint/pocket/checkpoint
 
 A picture of 12 megapixels is laid out of the evaluation's photos at their own scale. A square hole in its middle is
 given back by the engine of `benchmarks.detail`, at `--native` pixels a side: as it was reduced, or through a
@@ -31,6 +31,8 @@ from overpaint.request import EditRequest
 from overpaint.studio import Studio
 
 WIDTH, HEIGHT = 4000, 3000
+MEGAPIXELS = (0.01, 2.25)
+"""Of a hole with at least as much around it in the picture."""
 WAYS = ("none", "full", "surroundings")
 
 
@@ -38,13 +40,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """0 when all was measured, 2 when nothing could be begun."""
     wanted = parser().parse_args(argv)
     cv2.setNumThreads(1)
+    for name, least, most in (("megapixels", *MEGAPIXELS), ("repeats", 1, 1000), ("native", 64, 2048)):
+        if not least <= (value := getattr(wanted, name)) <= most:
+            print(
+                f"benchmarks.large_hole: --{name} is {value}, and must be between {least} and {most}", file=sys.stderr
+            )
+            return 2
     side = round(math.sqrt(wanted.megapixels * 1e6))
-    if not 64 <= side <= HEIGHT // 2:
-        print(
-            f"benchmarks.large_hole: --megapixels is {wanted.megapixels}, and must be between 0.01 and 2.25",
-            file=sys.stderr,
-        )
-        return 2
     simulated = Simulated("reduced", 0.0, shows=False)
     if wanted.autoencoder is not None:
         simulated = Simulated("autoencoder", 0.0, shows=True, folder=wanted.autoencoder)

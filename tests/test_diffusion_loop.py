@@ -435,26 +435,47 @@ both_kinds = pytest.mark.parametrize("xl", [True, False], ids=["xl", "sd"])
 """SDXL's time embedding has text in it; in Stable Diffusion's kind prompt and negative share the first layers."""
 
 
+@functools.cache
+def precise(xl: bool) -> UNetDenoiser:
+    """The network in double precision."""
+    return UNetDenoiser(copy.deepcopy(unet(torch.float32, xl)).double(), prediction="v", key="double")
+
+
+@functools.cache
+def precise_solo(number: int, xl: bool) -> torch.Tensor:
+    sample = real(precise(xl), number)
+    run([sample])
+    return sample.result()
+
+
 def rounding(number: int, xl: bool) -> float:
     """How far single precision alone takes a sample: the largest difference to what the same network makes in double.
 
     One sampler of the lot, on a network of random weights, makes 1e-5 of the output's deviation out of rounding by
     itself; which processor rounds how differs.
     """
-    precise = copy.deepcopy(unet(torch.float32, xl)).double()
-    sample = real(UNetDenoiser(precise, prediction="v", key="double"), number)
-    run([sample])
-    return float((sample.result() - solo(torch.float32, False, number, xl)).abs().max())
+    return float((precise_solo(number, xl) - solo(torch.float32, False, number, xl)).abs().max())
+
+
+LOT = [(number, number % 3) for number in range(10)]
 
 
 @both_kinds
 def test_neighbours_do_not_change_a_picture(xl: bool):
     """fp32, within 1e-5 of the picture's scale, or twice what rounding by itself does to that sample."""
-    results = arrive(UNetDenoiser(unet(torch.float32, xl), prediction="v", key="net"), [(n, n % 3) for n in range(10)])
+    results = arrive(UNetDenoiser(unet(torch.float32, xl), prediction="v", key="net"), LOT)
     for number, result in results.items():
         alone = solo(torch.float32, False, number, xl)
         within = max(1e-5 * max(1.0, float(result.std())), 2 * rounding(number, xl))
         assert (result - alone).abs().max() < within < 1e-4, f"sample {number}"
+
+
+@both_kinds
+def test_neighbours_change_nothing_where_rounding_hides_nothing(xl: bool):
+    """In double precision, on any processor: a tenth of what single precision is allowed."""
+    for number, result in arrive(precise(xl), LOT).items():
+        scale = max(1.0, float(result.std()))
+        assert (result - precise_solo(number, xl)).abs().max() < 1e-6 * scale, f"sample {number}"
 
 
 @both_kinds

@@ -1,4 +1,4 @@
-"""What happens to painted pixels before they are pasted: colour and seam correction, detail beyond the engine's size.
+"""What happens to painted pixels before they are pasted: colour and seam correction, texture, detail beyond a size.
 
 The modules for detail need OpenCV, so that this page loads none of them before they are asked for.
 """

@@ -196,7 +196,7 @@ def resolve(
         area=_or(request.area, "whole" if rule.context == "whole" and request.padding is None else "masked"),
         context=rule.context,
         padding=request.padding,
-        edge=_edge(rule.edge, kind, usual),
+        edge=_edge(rule.edge, kind, usual or Usual()),
         grow=request.grow,
         feather=request.feather,
         strict=_or(request.strict, False),
@@ -205,7 +205,7 @@ def resolve(
         alpha=_or(request.alpha, rule.alpha),
         colour_match=_or(request.colour_match, True),
         seam=_or(request.seam, True),
-        detail=_detail(request, kind, usual),
+        detail=_detail(request, kind, usual or Usual()),
         exact=_or(request.exact, False),
         inverts_mask=rule.inverts_mask,
         seed=seed,
@@ -219,13 +219,12 @@ def _or(value: Any, default: Any) -> Any:
     return default if value is None else value
 
 
-def _edge(rule: EdgeRule, kind: EngineKind, usual: Usual | None) -> EdgeRule:
+def _edge(rule: EdgeRule, kind: EngineKind, usual: Usual) -> EdgeRule:
     """An edge that keeps a contour is the intent's business; one that follows the region's size may be the model's."""
-    own = None if usual is None or kind != "learned" else usual.edge
-    return own if own is not None and rule == "scaled" else rule
+    return _first(usual.edge, rule) if kind == "learned" and rule == "scaled" else rule
 
 
-def _detail(request: EditRequest, kind: EngineKind, usual: Usual | None) -> DetailRule | None:
+def _detail(request: EditRequest, kind: EngineKind, usual: Usual) -> DetailRule | None:
     """None wherever no detail is added: pixel engines paint at full size, and dialects follow tools that add none.
 
     Where nobody says what is to be painted, the model may have its own way of what an intent has as "full".
@@ -236,8 +235,8 @@ def _detail(request: EditRequest, kind: EngineKind, usual: Usual | None) -> Deta
         return None
     if request.detail is not None:
         return request.detail
-    rule, own = request.rule.detail, None if usual is None else usual.detail
-    return own if own is not None and rule == "full" and not (request.prompt or "").strip() else rule
+    rule = request.rule.detail
+    return _first(usual.detail, rule) if rule == "full" and not (request.prompt or "").strip() else rule
 
 
 def _prompts(request: EditRequest, engine: str, usual: Usual) -> dict[str, Any]:
