@@ -30,17 +30,32 @@ def test_help_loads_nothing_heavy(words: list[str]) -> None:
     assert "Usage: overpaint" in done.stdout
 
 
-def test_help_takes_no_more_than_300_ms() -> None:
-    # processor time: what the wall clock says on a busy machine says more about the machine
-    taken = []
-    for _ in range(4):
+_LEAST = """
+from cyclopts import App
+
+app = App(name="least", help="What a command line of this library takes at the least.", help_format="rich")
+for name in "abcdefghijklmnop":
+    app.command("least:nothing", name=name, help="Does nothing, and is not imported.")
+app(["--help"], exit_on_error=False, result_action="return_value")
+"""
+
+
+def test_help_takes_little_more_than_its_library() -> None:
+    # Processor time, as the wall clock tells of a busy machine; beside the least that the library takes, as a slow
+    # machine needs longer for both. Where that is 0.24 seconds, these are the 300 ms that a help may take.
+    def taken(*words: str) -> float:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([sys.executable, "-m", "overpaint", "--help"], capture_output=True, check=True)
+        subprocess.run([sys.executable, *words], capture_output=True, check=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        taken.append(after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
-        if taken[-1] < 0.3:
+        return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+
+    ours, least = [], []
+    for _ in range(6):
+        least.append(taken("-c", _LEAST))
+        ours.append(taken("-m", "overpaint", "--help"))
+        if min(ours) < 1.25 * min(least):
             return
-    raise AssertionError(f"overpaint --help took {min(taken):.3f} s at best")
+    raise AssertionError(f"overpaint --help took {min(ours):.3f} s, the least of its library {min(least):.3f} s")
 
 
 @pytest.mark.parametrize(("call", "frozen"), [("main()", True), ("main(sys.argv[1:])", False)])
