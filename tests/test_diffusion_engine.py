@@ -469,7 +469,7 @@ def test_numbers_that_overflow_half_precision_are_done_again_in_single(folders, 
             "unet": model.unet.conv_out,
             "encoder": model.vae.encoder.conv_out,
             "decoder": model.vae.decoder.conv_out,
-            "text": model.text_encoders[0].get_input_embeddings(),
+            "text": model.text_encoders[0].embeddings.token_embedding,
         }
         layers[part].register_forward_hook(overflow)
         again = painted(engine, canvas_of())

@@ -1,12 +1,11 @@
 """The first prompted edit of a process: what is loaded for it, when, and what is not.
 
 diffusers' U-Net brings transformers, SciPy and torch's compiler with it, as its packages import all that they have:
-half of a command's start. It can't be had without; it can be had only where something is painted.
+half of a command's start once. They are had without, and only where something is painted.
 """
 
 from __future__ import annotations
 
-import gc
 import json
 import subprocess
 import sys
@@ -17,20 +16,19 @@ import pytest
 from PIL import Image
 
 from overpaint import pocket
-from overpaint.engines.loading import collector_paused
 
-LATE = ("diffusers", "transformers", "torch._dynamo", "scipy.stats", "sympy", "tokenizers")
+LATE = ("overpaint_diffusers.models.unets.unet_2d_blocks", "tokenizers")
 """What only the networks need."""
 
+COMPANY = ("diffusers", "diffusers.loaders.peft", "transformers", "torch._dynamo", "scipy.stats", "sympy")
+"""What comes along where diffusers' U-Net is imported in the plain way."""
+
 NEVER = (
-    "diffusers.pipelines",
-    "diffusers.loaders.single_file",
-    "diffusers.models.controlnets",
-    "transformers.models.t5",
-    "transformers.models.bert",
-    "transformers.models.clip.image_processing_clip",
-    "transformers.pipelines",
-    "transformers.trainer",
+    *COMPANY,
+    "overpaint_diffusers.pipelines",
+    "overpaint_diffusers.loaders.single_file",
+    "overpaint_diffusers.models.controlnets",
+    "overpaint_diffusers.models.transformers.transformer_flux",
     "torchvision",
     "sklearn",
     "accelerate",
@@ -45,7 +43,7 @@ collected = {{}}
 
 
 def importing(event, details):
-    if event == "import" and details[0] in ("torch", "diffusers", "transformers"):
+    if event == "import" and details[0] in ("torch", "tokenizers", {LATE[0]!r}):
         collected.setdefault(details[0], gc.isenabled())
 
 
@@ -72,22 +70,33 @@ def test_a_prompted_edit_loads_the_networks_libraries_late_and_no_more_of_them_t
     assert painted == 0, done.stderr
     assert late == list(LATE), "a list of names that nothing loads any more would prove nothing"
     assert never == []
-    assert collected == {"torch": False, "diffusers": False, "transformers": False}
+    assert collected == {"torch": False, "tokenizers": False, LATE[0]: False}
     assert collecting
 
 
-def test_the_collector_is_as_it_was_after_a_pause() -> None:
-    assert gc.isenabled()
-    with collector_paused():
-        assert not gc.isenabled()
-    assert gc.isenabled()
-    with pytest.raises(ImportError), collector_paused():
-        raise ImportError("a library that is not there")
-    assert gc.isenabled()
-    gc.disable()
-    try:
-        with collector_paused():
-            assert not gc.isenabled()
-        assert not gc.isenabled(), "someone else switched it off"
-    finally:
-        gc.enable()
+_BOTH = f"""
+import json, sys
+
+from overpaint.engines.diffusion.zoo import load
+from overpaint.models import find
+
+ours = load(find("pocket"))
+before = [name for name in {COMPANY!r} if name in sys.modules]
+from diffusers import StableDiffusionInpaintPipeline, UNet2DConditionModel
+
+pipeline = StableDiffusionInpaintPipeline.from_pretrained(sys.argv[1], safety_checker=None, local_files_only=True)
+here, there = ours.unet.state_dict(), pipeline.unet.state_dict()
+same = here.keys() == there.keys() and all(here[name].float().equal(there[name].float()) for name in here)
+after = [name for name in {COMPANY!r} if name in sys.modules]
+print(json.dumps([before, after, type(ours.unet) is UNet2DConditionModel, same]))
+"""
+
+
+@pytest.mark.skipif(pocket.folder() is None, reason="no weights are shipped yet")
+def test_whoever_imports_diffusers_later_in_the_same_process_gets_all_of_it() -> None:
+    run = [sys.executable, "-c", _BOTH, str(pocket.folder())]
+    done = subprocess.run(run, capture_output=True, text=True, check=True)
+    before, after, same_class, same_weights = json.loads(done.stdout.splitlines()[-1])
+    assert (before, after) == ([], list(COMPANY))
+    assert not same_class
+    assert same_weights

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import threading
 import warnings
 
 import pytest
 import torch
+from hypothesis import example, given
+from hypothesis import strategies as st
 from safetensors.torch import save_file
 
+from overpaint.engines.diffusion.clip import ClipConfig, ClipText
+from overpaint.engines.diffusion.clip_tokens import ClipTokens
 from overpaint.engines.diffusion.inversion import Inversion, load_inversion
 from overpaint.engines.diffusion.text import (
     TextSettings,
@@ -39,21 +44,38 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-def tokenizer_of(pad: str = "<|endoftext|>") -> CLIPTokenizer:
+def vocabulary() -> tuple[dict[str, int], list[tuple[str, str]]]:
     """Bytes and a few words."""
     from tokenizers.pre_tokenizers import ByteLevel
 
     symbols = sorted(ByteLevel.alphabet())
-    vocabulary = {symbol: i for i, symbol in enumerate(itertools.chain(symbols, (s + "</w>" for s in symbols)))}
+    tokens = {symbol: i for i, symbol in enumerate(itertools.chain(symbols, (s + "</w>" for s in symbols)))}
     merges = ["c a", "ca t</w>", "d o", "do g</w>"]
     for merge in merges:
-        vocabulary[merge.replace(" ", "")] = len(vocabulary)
-    vocabulary["<|startoftext|>"] = len(vocabulary)
-    vocabulary["<|endoftext|>"] = len(vocabulary)
-    pairs = [tuple(merge.split()) for merge in merges]
-    tokenizer = CLIPTokenizer(vocab=vocabulary, merges=pairs, pad_token=pad)
+        tokens[merge.replace(" ", "")] = len(tokens)
+    tokens["<|startoftext|>"] = len(tokens)
+    tokens["<|endoftext|>"] = len(tokens)
+    return tokens, [tuple(merge.split()) for merge in merges]
+
+
+def tokenizer_of(pad: str = "<|endoftext|>") -> CLIPTokenizer:
+    """transformers' own."""
+    tokens, merges = vocabulary()
+    tokenizer = CLIPTokenizer(vocab=tokens, merges=merges, pad_token=pad)
     tokenizer.model_max_length = 77
     return tokenizer
+
+
+def tokens_of(pad: str = "<|endoftext|>") -> ClipTokens:
+    return ClipTokens(*vocabulary(), pad)
+
+
+def own(model) -> ClipText:
+    """The same weights in our own encoder."""
+    weights = {name.removeprefix("text_model."): one for name, one in model.state_dict().items()}
+    encoder = ClipText(ClipConfig.read(model.config.to_dict()), projection="text_projection.weight" in weights)
+    encoder.load_state_dict(weights)
+    return encoder.eval()
 
 
 TOKENIZER = tokenizer_of()
@@ -94,7 +116,7 @@ def clip():
 
 @pytest.fixture(scope="module")
 def sd1(clip) -> TextSide:
-    return text_side("sd1", [clip], [TOKENIZER], "a digest")
+    return text_side("sd1", [own(clip)], [tokens_of()], "a digest")
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +126,7 @@ def big():
 
 @pytest.fixture(scope="module")
 def sdxl(clip, big) -> TextSide:
-    return text_side("sdxl", [clip, big], [TOKENIZER, tokenizer_of("!")], "a digest")
+    return text_side("sdxl", [own(clip), own(big)], [tokens_of(), tokens_of("!")], "a digest")
 
 
 def both(side: TextSide, prompt: str, negative: str | None = None, inversions=(), **settings):
@@ -127,6 +149,82 @@ def plain(model, text: str, pad: str = "<|endoftext|>"):
 
 
 LONG = "a cat, the dog and 12 more: " * 6
+
+
+# --- tokens and encoder, against transformers' own
+
+
+@given(st.one_of(st.text(), st.text("Aa cCdtg'sŁé12,.<|>endofxtr \t\n\u3000\u0130")))
+@example("a cat's DOG isn't 12 cats' <|endoftext|>\r\n e\u0301\u0345")
+def test_tokens_are_transformers_own(text):
+    there = tokens_of()
+    clean = text.encode("utf-8", "replace").decode()
+    assert there.ids(text) == TOKENIZER(clean, add_special_tokens=False, split_special_tokens=True).input_ids
+    assert (there.bos, there.eos, there.pad) == (TOKENIZER.bos_token_id, TOKENIZER.eos_token_id, TOKENIZER.pad_token_id)
+
+
+def test_what_pads_is_a_token_of_the_vocabulary():
+    assert tokens_of("!").pad == tokenizer_of("!").pad_token_id != tokens_of().pad
+
+
+@pytest.mark.parametrize("projection", [False, True])
+@pytest.mark.parametrize("eos", [2, TOKENIZER.eos_token_id])
+@pytest.mark.parametrize("act", ["quick_gelu", "gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "silu"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_encoder_is_transformers_own(projection, eos, act, dtype):
+    sizes = config(40).to_dict() | {"hidden_act": act, "layer_norm_eps": 1e-3, "eos_token_id": eos}
+    cls = CLIPTextModelWithProjection if projection else CLIPTextModel
+    model = randomised(cls(CLIPTextConfig(**sizes))).to(dtype)
+    ids = torch.randint(0, TOKENIZER.eos_token_id, (3, 20), generator=torch.Generator().manual_seed(0))
+    for row, place in ((0, 7), (1, 3), (1, 9), (2, 19)):
+        ids[row, place] = TOKENIZER.eos_token_id
+    with torch.no_grad():
+        found, expected = own(model).to(dtype)(ids), model(ids, output_hidden_states=True)
+    assert len(found.hidden_states) == len(expected.hidden_states) == LAYERS + 1
+    pairs = [*zip(found.hidden_states, expected.hidden_states, strict=True)]
+    pairs.append((found.last_hidden_state, expected.last_hidden_state))
+    if projection:
+        pairs.append((found.text_embeds, expected.text_embeds))
+    else:
+        assert found.text_embeds is None
+    for one, other in pairs:
+        if act != "gelu_new":
+            assert torch.equal(one, other)
+        elif dtype == torch.float32:  # transformers rounds after each of its operations
+            torch.testing.assert_close(one, other)
+
+
+def test_a_config_that_says_little_means_what_transformers_takes_it_for():
+    given = CLIPTextConfig().to_dict()
+    assert dataclasses.asdict(ClipConfig.read({})) == {
+        one.name: given[one.name] for one in dataclasses.fields(ClipConfig)
+    }
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({"hidden_act": "tanh"}, "hidden_act 'tanh'; known are quick_gelu"),
+        ({"hidden_size": 30, "num_attention_heads": 4}, "4 heads can't share 30"),
+        ({"num_hidden_layers": -1}, "num_hidden_layers -1"),
+        ({"hidden_size": "wide"}, "hidden_size 'wide'"),
+        ({"vocab_size": 1.5}, "vocab_size 1.5"),
+        ({"num_attention_heads": True}, "num_attention_heads True"),
+    ],
+)
+def test_a_config_that_means_nothing_is_refused(said, message):
+    with pytest.raises(ModelError, match=message):
+        ClipConfig.read(said)
+
+
+def test_a_row_longer_than_the_places_is_refused():
+    with pytest.raises(ValueError, match="78 tokens for a text encoder of 77"):
+        ClipText(ClipConfig(vocab_size=3, hidden_size=8, intermediate_size=8, num_hidden_layers=1))(
+            torch.zeros(1, 78, dtype=torch.long)
+        )
+
+
+# --- texts
 
 
 @pytest.mark.parametrize("text", ["", "a cat, a dog", "Ünïcode 你好"])
@@ -187,13 +285,13 @@ def test_an_empty_negative_prompt_is_zeros_for_sdxl_alone(sdxl, sd1, clip):
     assert torch.equal(both(sd1, "a cat", None)[1].context, plain(clip, "").last_hidden_state)
     assert both(sdxl, "", "")[0].context.any()
     trained_otherwise = text_side(
-        "sdxl", [e.model for e in sdxl.encoders], [TOKENIZER, tokenizer_of("!")], "", zero_negative=False
+        "sdxl", [e.model for e in sdxl.encoders], [tokens_of(), tokens_of("!")], "", zero_negative=False
     )
     assert both(trained_otherwise, "a cat")[1].context.any()
 
 
 def test_sd2_pads_with_its_own_id(clip):
-    side = text_side("sd2", [clip], [tokenizer_of("!")], "a digest")
+    side = text_side("sd2", [own(clip)], [tokens_of("!")], "a digest")
     assert torch.equal(context(side, "a cat"), plain(clip, "a cat", "!").last_hidden_state)
     assert not torch.equal(context(side, "a cat"), plain(clip, "a cat").last_hidden_state)
 
@@ -234,8 +332,7 @@ def test_each_chunk_and_each_encoder_restores_its_own_mean(sd1, sdxl):
     for part, encoder in zip(joined.split([32, 40], dim=-1), sdxl.encoders, strict=True):
         with torch.no_grad():
             states = encoder.model(
-                torch.tensor([plan_texts(sdxl, read("a cat")).positive.ids[sdxl.encoders.index(encoder)][0]]),
-                output_hidden_states=True,
+                torch.tensor([plan_texts(sdxl, read("a cat")).positive.ids[sdxl.encoders.index(encoder)][0]])
             ).hidden_states[-2]
         assert torch.allclose(part, by_hand(states, {2: 1.4}, restore=True), rtol=1e-4, atol=1e-5)
 
@@ -300,7 +397,7 @@ def test_equal_keys_mean_equal_states_and_unequal_ones_do_not(sd1):
     ]  # fmt: skip
     assert len({one, *others}) == len(others) + 1
     assert key("a (dog:1.3)", [toy]) == key("a (dog:1.3)")
-    other = text_side("sd1", [sd1.encoders[0].model], [TOKENIZER], "another digest")
+    other = text_side("sd1", [sd1.encoders[0].model], [tokens_of()], "another digest")
     assert plan_texts(other, read("a cat")).positive.key != key("a cat")
     with pytest.raises(ValueError, match="planned for other encoders"):
         encode(other, plan_texts(sd1, read("a cat")).positive)
@@ -331,14 +428,14 @@ def spliced(model, text: str, rows: dict[int, torch.Tensor]) -> torch.Tensor:
 
 def test_vectors_stand_in_for_a_word_and_leave_nothing_behind(sd1, clip):
     vectors = torch.randn(2, 32, generator=torch.Generator().manual_seed(1))
-    before = (clip.embeddings.token_embedding.weight.clone(), len(TOKENIZER))
+    table = sd1.encoders[0].model.embeddings.token_embedding
+    before = table.weight.clone()
     unaware = context(sd1, "a my-toy, dog")
     found, _ = both(sd1, "a (My-Toy:1.0), dog", None, [Inversion("my-toy", {"": vectors})])
     assert torch.equal(found.context, spliced(clip, "a c d, dog", {2: vectors[0], 3: vectors[1]}))
     assert torch.equal(context(sd1, "a my-toy, dog"), unaware)
-    assert torch.equal(clip.embeddings.token_embedding.weight, before[0])
-    assert len(TOKENIZER) == before[1]
-    assert not clip.embeddings.token_embedding._forward_hooks
+    assert torch.equal(table.weight, before)
+    assert not table._forward_hooks
 
 
 def test_another_threads_call_does_not_see_the_vectors(sd1, clip):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import shutil
 import socket
 from pathlib import Path
 from typing import Any
@@ -126,15 +128,20 @@ def _same(one: torch.nn.Module, other: torch.nn.Module) -> bool:
     return left.keys() == right.keys() and all(torch.equal(left[name], right[name]) for name in left)
 
 
+def _row(tokens: Any, text: str) -> torch.Tensor:
+    """One chunk of ids."""
+    ids = [tokens.bos, *tokens.ids(text), tokens.eos]
+    return torch.tensor([ids + [tokens.pad] * (77 - len(ids))])
+
+
 def _paints(loaded: zoo.Loaded, plan: Plan) -> bool:
     """One step from a prompt: text, U-Net, VAE; everything finite and of its shape."""
     states, pooled = [], None
     for tokenizer, encoder in zip(loaded.tokenizers, loaded.text_encoders, strict=True):
-        ids = tokenizer("abcd abce", padding="max_length", return_tensors="pt").input_ids
-        assert ids.shape == (1, 77)
-        given = encoder(ids, output_hidden_states=True)
+        given = encoder(_row(tokenizer, "abcd abce"))
+        assert given.last_hidden_state.shape[1] == 77
         states.append(given.hidden_states[-2])
-        pooled = getattr(given, "text_embeds", None)
+        pooled = given.text_embeds
     added = None
     if pooled is not None:
         added = {"text_embeds": pooled, "time_ids": torch.tensor([[64.0, 64, 0, 0, 64, 64]])}
@@ -154,7 +161,7 @@ def test_text_encoders_of_both_layouts_give_the_states_of_their_own_formulas(tmp
     raw = weights.read_tensors(path)
     width, layers, heads = plan.open_clip or (0, 0, 0)
     prefix = "conditioner.embedders.1.model."
-    ids = loaded.tokenizers[1]("abcd", padding="max_length", return_tensors="pt").input_ids
+    ids = _row(loaded.tokenizers[1], "abcd")
     x = raw[f"{prefix}token_embedding.weight"][ids] + raw[f"{prefix}positional_embedding"]
     mask = torch.full((77, 77), float("-inf")).triu(1)
     for n in range(layers):
@@ -176,15 +183,26 @@ def test_text_encoders_of_both_layouts_give_the_states_of_their_own_formulas(tmp
 
 def as_folder(loaded: zoo.Loaded, config: Path, folder: Path, **how: Any) -> Path:
     """The model in diffusers' layout, written by diffusers and transformers themselves."""
-    import shutil
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
     shutil.copytree(config, folder)
     loaded.unet.save_pretrained(folder / "unet", **how)
     loaded.vae.save_pretrained(folder / "vae", **how)
-    for number, encoder in enumerate(loaded.text_encoders):
-        encoder.save_pretrained(folder / ("text_encoder" if number == 0 else "text_encoder_2"))
-    for number, tokenizer in enumerate(loaded.tokenizers):
-        tokenizer.save_pretrained(folder / ("tokenizer" if number == 0 else "tokenizer_2"))
+    for number, (encoder, tokens) in enumerate(zip(loaded.text_encoders, loaded.tokenizers, strict=True)):
+        end = "_2" if number else ""
+        settings = CLIPTextConfig.from_pretrained(folder / f"text_encoder{end}")
+        model = (CLIPTextModelWithProjection if number else CLIPTextModel)(settings)
+        inner = model.text_model if number else model
+        weights = encoder.state_dict()
+        if number:
+            model.text_projection.weight = torch.nn.Parameter(weights.pop("text_projection.weight"))
+        inner.load_state_dict(weights)
+        model.save_pretrained(folder / f"text_encoder{end}")
+        held = json.loads(tokens._tokenizer.to_str())["model"]
+        pad = next(word for word, id_ in held["vocab"].items() if id_ == tokens.pad)
+        CLIPTokenizer(
+            vocab=held["vocab"], merges=[tuple(pair) for pair in held["merges"]], pad_token=pad
+        ).save_pretrained(folder / f"tokenizer{end}")
     return folder
 
 
@@ -205,9 +223,9 @@ def test_a_folder_and_a_hub_name_give_the_same_networks(family: str, tmp_path: P
     assert _same(loaded.vae, single.vae)
     for one, other in zip(loaded.text_encoders, single.text_encoders, strict=True):
         assert _same(one, other)
-    ids = [tokenizer("abcd abce").input_ids for tokenizer in loaded.tokenizers]
-    assert ids == [tokenizer("abcd abce").input_ids for tokenizer in single.tokenizers]
-    assert [t.pad_token for t in loaded.tokenizers] == [t.pad_token for t in single.tokenizers]
+    for one, other in zip(loaded.tokenizers, single.tokenizers, strict=True):
+        assert one.ids("abcd abce") == other.ids("abcd abce")
+        assert (one.bos, one.eos, one.pad) == (other.bos, other.eos, other.pad)
     assert loaded.digest != single.digest
 
 

@@ -1,10 +1,20 @@
-"""Importing large libraries without Python's collector walking through all that was imported before."""
+"""Importing large libraries: without the collector's walks, and without what they bring along and nothing here uses."""
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
+import importlib
+import importlib.util
+import sys
+import threading
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from importlib.abc import Loader
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 
 @contextmanager
@@ -21,3 +31,168 @@ def collector_paused() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
+
+
+def private_copy(
+    package: str, alias: str, modules: Sequence[str], *, late: Collection[str] = (), without: Collection[str] = ()
+) -> tuple[ModuleType, ...]:
+    """Modules of a package, imported under another name and with as little else as they can do with.
+
+    diffusers' U-Net needs torch and a few files of its own. Its packages, though, import all that they have, and with
+    it transformers, SciPy and torch's compiler where these are installed: six times its own time.
+
+    A package that was imported in this way knows less than its other users expect. Hence the other name: whoever
+    imports it by its own gets a whole one, of other classes. Only the calling thread is kept from anything, and only
+    meanwhile.
+
+    Args:
+        package: A top-level name.
+        alias: The top-level name that it gets.
+        modules: Within it, without its name.
+        late: Packages within it that import their modules only when one of their own names is asked for.
+        without: Modules, by their whole names, that look as if they were not there. One that is imported already is
+            only kept from those who ask whether it is there. If the package can't do without them (another version of
+            it), it gets them.
+
+    Returns:
+        The modules, in their order.
+
+    Raises:
+        ImportError: The package is not installed, or can't be imported.
+    """
+    with _ONE_AT_A_TIME:
+        before = set(sys.modules)
+        try:
+            with _apart(package, alias, frozenset(without)):
+                return _imported(package, alias, modules, late)
+        except BaseException as error:
+            _forget(alias)
+            if not isinstance(error, Exception):
+                raise
+        finally:
+            # what asked for the package by its own name got the copy's modules: they are nobody else's
+            _forget(package, keep=before)
+        try:
+            return _imported(package, alias, modules, ())
+        except BaseException:
+            _forget(alias)
+            raise
+
+
+_ONE_AT_A_TIME = threading.Lock()
+
+
+def _imported(package: str, alias: str, modules: Sequence[str], late: Collection[str]) -> tuple[ModuleType, ...]:
+    if alias not in sys.modules:
+        found = importlib.util.find_spec(package)
+        if found is None or found.origin is None:
+            raise ModuleNotFoundError(f"No module named {package!r}", name=package)
+        # Its modules import each other relative to where they are: a name for the uppermost is one for them all.
+        top = _made(alias, Path(found.origin))
+        for name in late:
+            inner = _made(f"{alias}.{name}", Path(found.origin).parent.joinpath(*name.split("."), "__init__.py"))
+            inner.__class__ = _Late
+        assert top.__spec__ is not None
+        assert top.__spec__.loader is not None
+        top.__spec__.loader.exec_module(top)
+    return tuple(importlib.import_module(f"{alias}.{name}") for name in modules)
+
+
+def _made(name: str, init: Path) -> ModuleType:
+    """A package among the modules that has not run yet."""
+    spec = importlib.util.spec_from_file_location(name, init, submodule_search_locations=[str(init.parent)])
+    assert spec is not None
+    sys.modules[name] = importlib.util.module_from_spec(spec)
+    return sys.modules[name]
+
+
+class _Late(ModuleType):
+    """A package that runs when one of its own names is asked for; its modules can be imported without."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or self.__spec__ is None or self.__spec__.loader is None:
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        self.__class__ = ModuleType  # type: ignore[assignment]
+        self.__spec__.loader.exec_module(self)
+        return getattr(self, name)
+
+
+def _forget(package: str, keep: Collection[str] = ()) -> None:
+    for name in [name for name in sys.modules if name == package or name.startswith(f"{package}.")]:
+        if name not in keep:
+            del sys.modules[name]
+
+
+@contextmanager
+def _apart(package: str, alias: str, absent: frozenset[str]) -> Iterator[None]:
+    """Meanwhile this thread finds the alias's modules where it looks for the package's, and the absent ones nowhere."""
+    thread = threading.get_ident()
+    finder: Any = _Finder(package, alias, absent, thread)
+    found = importlib.util.find_spec
+
+    def find_spec(name: str, package: str | None = None) -> ModuleSpec | None:
+        return None if name in absent and threading.get_ident() == thread else found(name, package)
+
+    sys.meta_path.insert(0, finder)
+    importlib.util.find_spec = find_spec
+    try:
+        with _uncompiled(thread) if "torch._dynamo" in absent else nullcontext():
+            yield
+    finally:
+        importlib.util.find_spec = found
+        sys.meta_path.remove(finder)
+
+
+@dataclass(frozen=True, slots=True)
+class _Finder:
+    package: str
+    alias: str
+    absent: frozenset[str]
+    thread: int
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        if threading.get_ident() != self.thread:
+            return None
+        if name in self.absent:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        if self.alias in sys.modules and (name == self.package or name.startswith(f"{self.package}.")):
+            return ModuleSpec(name, _Same(self.alias + name.removeprefix(self.package)))
+        return None
+
+
+@dataclass(slots=True)
+class _Same(Loader):
+    """Gives a module that there is already, under a second name."""
+
+    name: str
+    spec: ModuleSpec | None = None
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        module = importlib.import_module(self.name)
+        self.spec = module.__spec__
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__spec__ = self.spec  # which import has written over
+
+
+@contextmanager
+def _uncompiled(thread: int) -> Iterator[None]:
+    """What this thread keeps from torch's compiler (`torch.compiler.disable`) is not told to it, as it is not there.
+
+    That only says what is not to be compiled, and no network is compiled here.
+    """
+    import torch
+
+    disable = torch.compiler.disable
+
+    def disabled(fn: Any = None, *args: Any, **options: Any) -> Any:
+        if threading.get_ident() != thread:
+            return disable(fn, *args, **options)
+        return fn if fn is not None else lambda decorated: decorated
+
+    torch.compiler.disable = disabled
+    try:
+        yield
+    finally:
+        torch.compiler.disable = disable

@@ -13,15 +13,15 @@ A textual inversion is put in place of its tokens' embeddings while its chunk is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 
-from overpaint.errors import EngineError
 from overpaint.geometry import Size
 
+from .clip import ClipText
 from .inversion import Inversion, load_inversion
 from .text_plan import (
     Emphasis,
@@ -127,55 +127,42 @@ def _zeros(side: TextSide, chunks: int, time_ids: torch.Tensor | None) -> Condit
     context = torch.zeros((1, chunks * places, width), dtype=last.dtype, device=last.device)
     if side.family != "sdxl":
         return Conditioning(context, None, time_ids)
-    return Conditioning(context, context.new_zeros((1, int(last.config.projection_dim))), time_ids)
+    return Conditioning(context, context.new_zeros((1, last.config.projection_dim)), time_ids)
 
 
 def _states(
-    model: Any, ids: Sequence[int], rows: Mapping[int, torch.Tensor], layer: int, normed: bool
+    model: ClipText, ids: Sequence[int], rows: Mapping[int, torch.Tensor], layer: int, normed: bool
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """A hidden state (1, 77, D) of one chunk, and the projected pooled state (1, P) of an encoder that has it."""
+    """A hidden state (1, 77, D) of one chunk, and the projected state (1, P) of an encoder that has it."""
     row = torch.tensor([list(ids)], dtype=torch.long, device=model.device)
     with _in_place(model, row, rows):
-        found = model(row, output_hidden_states=True)
+        found = model(row)
     if normed and layer == 1:
         states = found.last_hidden_state
     else:
         states = found.hidden_states[-layer]
         if normed:
-            states = _final_norm(model)(states)
-    return states, getattr(found, "text_embeds", None)
-
-
-def _final_norm(model: Any) -> Callable[[torch.Tensor], torch.Tensor]:
-    """The final layer norm; transformers 5.6 moved it up by one in models without a projection."""
-    norm: Callable[[torch.Tensor], torch.Tensor] = getattr(model, "text_model", model).final_layer_norm
-    return norm
+            states = model.final_layer_norm(states)
+    return states, found.text_embeds
 
 
 @contextmanager
-def _in_place(model: Any, row: torch.Tensor, rows: Mapping[int, torch.Tensor]) -> Iterator[None]:
+def _in_place(model: ClipText, row: torch.Tensor, rows: Mapping[int, torch.Tensor]) -> Iterator[None]:
     """For one call, give the places of `rows` these embeddings. The table stays, and so do other threads' calls."""
     if not rows:
         yield
         return
-    reached = False
 
     def put(_: Any, given: tuple[torch.Tensor, ...], embeddings: torch.Tensor) -> torch.Tensor | None:
-        nonlocal reached
         if given[0].data_ptr() != row.data_ptr():
             return None
-        reached = True
         changed = embeddings.clone()
         for place, vector in rows.items():
             changed[0, place] = vector.to(changed)
         return changed
 
-    handle = model.get_input_embeddings().register_forward_hook(put)
+    handle = model.embeddings.token_embedding.register_forward_hook(put)
     try:
         yield
     finally:
         handle.remove()
-    if not reached:
-        raise EngineError(
-            "this text encoder can't take textual inversions: it does not look its tokens up as CLIP does"
-        )

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 
@@ -18,6 +18,10 @@ from overpaint.prompt.grammar import Prompt, literal, parse
 from overpaint.request import Dialect
 
 from .inversion import UNNAMED, Inversion
+
+if TYPE_CHECKING:  # Hugging Face's tokenizers, which only come with a model's weights
+    from .clip import ClipText
+    from .clip_tokens import ClipTokens
 
 TextFamily = Literal["sd1", "sd2", "sdxl"]
 Emphasis = Literal["original", "no_norm", "ignore", "none"]
@@ -43,27 +47,27 @@ class TextSettings:
 
 @dataclass(frozen=True, eq=False)
 class TextEncoder:
-    """A CLIP text model of transformers and its tokenizer.
+    """A text encoder and its tokenizer.
 
     Attributes:
-        model: CLIPTextModel or CLIPTextModelWithProjection.
+        model: With its weights.
         vocabulary: Its tokenizer.
         slot: The name of its vectors in a textual inversion that has several: "clip_l", "clip_g".
     """
 
-    model: Any
+    model: ClipText
     vocabulary: Vocabulary
     slot: str = UNNAMED
 
     @property
     def layers(self) -> int:
         """How many hidden states it has, beyond the embeddings."""
-        return int(self.model.config.num_hidden_layers)
+        return self.model.config.num_hidden_layers
 
     @property
     def width(self) -> int:
         """How many numbers a token's state has."""
-        return int(self.model.config.hidden_size)
+        return self.model.config.hidden_size
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,8 +142,8 @@ class TextPlan:
 
 def text_side(
     family: TextFamily,
-    models: Sequence[Any],
-    tokenizers: Sequence[Any],
+    models: Sequence[ClipText],
+    tokenizers: Sequence[ClipTokens],
     digest: str,
     *,
     zero_negative: bool | None = None,
@@ -148,35 +152,22 @@ def text_side(
 
     Args:
         family: The model's.
-        models: CLIPTextModel, and for SDXL CLIPTextModelWithProjection after it.
-        tokenizers: CLIPTokenizer for each.
+        models: One, and for SDXL one with a projection after it.
+        tokenizers: One for each.
         digest: Of their weights.
         zero_negative: See `TextSide`; left out, for SDXL alone.
     """
     slots = ("clip_l", "clip_g") if family == "sdxl" else (UNNAMED,)
     encoders = tuple(
-        TextEncoder(model, vocabulary_of(tokenizer, int(model.config.max_position_embeddings)), slot)
+        TextEncoder(model, vocabulary_of(tokenizer, model.config.max_position_embeddings), slot)
         for model, tokenizer, slot in zip(models, tokenizers, slots, strict=True)
     )
     return TextSide(family, encoders, digest, family == "sdxl" if zero_negative is None else zero_negative)
 
 
-def vocabulary_of(tokenizer: Any, places: int = CHUNK + 2) -> Vocabulary:
-    """A CLIPTokenizer of transformers as chunks need it, for an encoder of so many places.
-
-    `<|endoftext|>` in a prompt is text and no end mark.
-    """
-
-    def tokenise(text: str) -> list[int]:
-        clean = text.encode("utf-8", "replace").decode()  # half of a surrogate pair is no text
-        found = tokenizer(
-            clean, add_special_tokens=False, truncation=False, split_special_tokens=True, verbose=False
-        ).input_ids
-        return list(found)
-
-    return Vocabulary(
-        tokenise, tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id, min(places - 2, CHUNK)
-    )
+def vocabulary_of(tokens: ClipTokens, places: int = CHUNK + 2) -> Vocabulary:
+    """A tokenizer as chunks need it, for an encoder of so many places."""
+    return Vocabulary(tokens.ids, tokens.bos, tokens.eos, tokens.pad, min(places - 2, CHUNK))
 
 
 def read(text: str, settings: TextSettings = TextSettings()) -> Prompt:

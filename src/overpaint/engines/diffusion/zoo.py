@@ -1,16 +1,16 @@
-"""From a model's files to networks. The one module that knows diffusers' and transformers' names.
+"""From a model's files to networks. The one module that knows diffusers' names.
 
 Networks are made from configurations without memory of their own (torch's meta device) and take the files' tensors as
 they are; single files of the original release are renamed by diffusers' converters. Nothing here can reach a network.
 
-To import it is half of a command's start, and would be with fewer names: diffusers' packages import all that they have,
-so that its U-Net alone brings transformers, SciPy and torch's compiler. Hence the engine
-imports it with its first canvas.
+To import it is most of a command's start, although it takes diffusers without all that its U-Net needs nothing of (see
+`private_copy`). Hence the engine imports it with its first canvas.
 """
 
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,16 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, AutoencoderTiny, UNet2DConditionModel
-from diffusers.loaders.single_file_utils import (
-    convert_ldm_clip_checkpoint,
-    convert_ldm_unet_checkpoint,
-    convert_ldm_vae_checkpoint,
-    convert_open_clip_checkpoint,
-)
-from diffusers.utils import logging as diffusers_logging
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
+from overpaint.engines.loading import private_copy
 from overpaint.models import (
     FAMILIES,
     Family,
@@ -47,9 +39,25 @@ from overpaint.models import (
     weights_in,
 )
 
+from .clip import ClipConfig, ClipText
+from .clip_tokens import ClipTokens
 from .weights import Tensors, read_tensors
 
-diffusers_logging.set_verbosity_error()  # what is wrong is raised, and advice about its pipelines helps no one here
+_UNETS, _VAES, _TINY_VAES, _SINGLE, _LOGGING = private_copy(
+    "diffusers",
+    "overpaint_diffusers",
+    (
+        "models.unets.unet_2d_condition",
+        "models.autoencoders.autoencoder_kl",
+        "models.autoencoders.autoencoder_tiny",
+        "loaders.single_file_utils",
+        "utils.logging",
+    ),
+    late=("models.autoencoders", "models.transformers", "models.unets"),
+    # what its other models, pipelines and schedulers need, and those who train or compile
+    without=("transformers", "scipy", "accelerate", "peft", "bitsandbytes", "torchao", "torch._dynamo"),
+)
+_LOGGING.set_verbosity_error()  # what is wrong is raised, and advice about its pipelines helps no one here
 
 _UNET, _VAE = "model.diffusion_model.", "first_stage_model."
 _OLD_ATTENTION = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj_attn.": ".to_out.0."}
@@ -62,7 +70,7 @@ class Parts:
 
     unet: Any
     vae: Any
-    text_encoders: tuple[Any, ...]
+    text_encoders: tuple[ClipText, ...]
 
     @property
     def bytes(self) -> int:
@@ -78,8 +86,8 @@ class Loaded:
     Attributes:
         unet: UNet2DConditionModel.
         vae: AutoencoderKL, or AutoencoderTiny.
-        text_encoders: CLIPTextModel, and for SDXL CLIPTextModelWithProjection after it.
-        tokenizers: CLIPTokenizer for each.
+        text_encoders: One, and for SDXL one with a projection after it.
+        tokenizers: One for each.
         scheduler_config: The training schedule, as diffusers' schedulers take it.
         family: The architecture.
         channels: Of the U-Net's input: 4, or 9 with mask and masked picture.
@@ -92,8 +100,8 @@ class Loaded:
 
     unet: Any
     vae: Any
-    text_encoders: tuple[Any, ...]
-    tokenizers: tuple[Any, ...]
+    text_encoders: tuple[ClipText, ...]
+    tokenizers: tuple[ClipTokens, ...]
     scheduler_config: Mapping[str, Any]
     family: Family
     channels: int
@@ -106,7 +114,7 @@ class Loaded:
     @property
     def tiny_vae(self) -> bool:
         """Whether its VAE is a tiny one, whose latents have no distribution to draw from."""
-        return isinstance(self.vae, AutoencoderTiny)
+        return isinstance(self.vae, _TINY_VAES.AutoencoderTiny)
 
 
 def load(ref: ModelRef, dtype: Any = torch.float32, vae_dtype: Any = None) -> Loaded:
@@ -189,14 +197,16 @@ def from_single_file(
         unet_settings["time_cond_proj_dim"] = one.shape[1]
     own = {name: one for name, one in tensors.items() if name.startswith(_UNET)}
     try:
-        converted = convert_ldm_unet_checkpoint(own, config=unet_settings)
+        converted = _SINGLE.convert_ldm_unet_checkpoint(own, config=unet_settings)
     except KeyError as error:
         raise ModelError(
             f"the U-Net of {FAMILIES[kind.family]} lacks {error.args[0]}: the file is incomplete"
         ) from error
     converted |= {name.removeprefix(_UNET): one for name, one in renamed.items()}
     _all_used(own, converted, kind)
-    unet = _filled(UNet2DConditionModel, unet_settings, converted, dtype, f"the U-Net of {FAMILIES[kind.family]}")
+    unet = _filled(
+        _UNETS.UNet2DConditionModel, unet_settings, converted, dtype, f"the U-Net of {FAMILIES[kind.family]}"
+    )
     vae = None
     if own_vae:
         vae_tensors = {name: one for name, one in tensors.items() if name.startswith(_VAE)}
@@ -215,8 +225,8 @@ def _all_used(own: Tensors, converted: Tensors, kind: Kind) -> None:
 
 
 def _single_vae(tensors: Tensors, config: Mapping[str, Any], dtype: Any, vae_dtype: Any) -> Any:
-    converted = convert_ldm_vae_checkpoint(dict(tensors), config=config)
-    return _filled(AutoencoderKL, config, converted, _vae_type(config, dtype, vae_dtype), "the VAE")
+    converted = _SINGLE.convert_ldm_vae_checkpoint(dict(tensors), config=config)
+    return _filled(_VAES.AutoencoderKL, config, converted, _vae_type(config, dtype, vae_dtype), "the VAE")
 
 
 def _vae_type(config: Mapping[str, Any], dtype: Any, vae_dtype: Any) -> Any:
@@ -225,48 +235,46 @@ def _vae_type(config: Mapping[str, Any], dtype: Any, vae_dtype: Any) -> Any:
     return torch.float32 if dtype == torch.float16 and config.get("force_upcast", False) else dtype
 
 
-def _single_texts(kind: Kind, tensors: Tensors, folder: Path, dtype: Any) -> tuple[Any, ...]:
-    first = CLIPTextConfig(**_clip(folder / "text_encoder"))
+def _single_texts(kind: Kind, tensors: Tensors, folder: Path, dtype: Any) -> tuple[ClipText, ...]:
+    first = _clip(folder / "text_encoder")
     if kind.family == "sd2":
-        return (_text(CLIPTextModel, first, _open_clip(first, tensors, "cond_stage_model.model."), dtype),)
-    encoders = [_text(CLIPTextModel, first, convert_ldm_clip_checkpoint(tensors), dtype)]
+        return (_text(first, _open_clip(first, tensors, "cond_stage_model.model."), dtype),)
+    encoders = [_text(first, _SINGLE.convert_ldm_clip_checkpoint(tensors), dtype)]
     if kind.family == "sdxl":
-        second = CLIPTextConfig(**_clip(folder / "text_encoder_2"))
+        second = _clip(folder / "text_encoder_2")
         converted = _open_clip(second, tensors, "conditioner.embedders.1.model.")
-        encoders.append(_text(CLIPTextModelWithProjection, second, converted, dtype))
+        encoders.append(_text(second, converted, dtype, projection=True))
     return tuple(encoders)
 
 
-def _open_clip(config: Any, tensors: Tensors, prefix: str) -> dict[str, torch.Tensor]:
+def _open_clip(config: ClipConfig, tensors: Tensors, prefix: str) -> dict[str, torch.Tensor]:
     """Renamed by diffusers' converter, which only asks the model for its width."""
     holder = type("Holder", (), {"config": config})()
-    converted: dict[str, torch.Tensor] = convert_open_clip_checkpoint(holder, tensors, prefix=prefix)
+    converted: dict[str, torch.Tensor] = _SINGLE.convert_open_clip_checkpoint(holder, tensors, prefix=prefix)
     return converted
 
 
-def _clip(folder: Path) -> dict[str, Any]:
+def _clip(folder: Path) -> ClipConfig:
     config = read_json(folder / "config.json")
     inner = config.get("text_config")
-    return {**config, **inner} if isinstance(inner, dict) else config
+    return ClipConfig.read({**config, **inner} if isinstance(inner, dict) else config)
 
 
-def _text(cls: Any, config: Any, tensors: Tensors, dtype: Any) -> Any:
+def _text(config: ClipConfig, tensors: Tensors, dtype: Any, *, projection: bool = False) -> ClipText:
     """A text encoder. Layers beyond its last (SD 2 leaves out the 24th) and what it does not have are dropped."""
     with torch.device("meta"):
-        network = cls(config)
-    wrapped = any(name.startswith("text_model.") for name in network.state_dict())
-    named = {}
-    for name, one in tensors.items():
-        plain = name.removeprefix("text_model.")
-        named[f"text_model.{plain}" if wrapped and not plain.startswith("text_projection") else plain] = one
-    return _put(network, named, dtype, "the text encoder", strict=False)
+        network = ClipText(config, projection=projection)
+    named = {name.removeprefix("text_model."): one for name, one in tensors.items()}
+    filled: ClipText = _put(network, named, dtype, "the text encoder", strict=False)
+    return filled
 
 
 def _filled(
     cls: Any, config: Mapping[str, Any], tensors: Tensors, dtype: Any, what: str, *, strict: bool = True
 ) -> Any:
     with torch.device("meta"):
-        network = cls.from_config(dict(config))
+        known = inspect.signature(cls.__init__).parameters
+        network = cls(**{name: value for name, value in config.items() if name in known})
     return _put(network, tensors, dtype, what, strict=strict)
 
 
@@ -292,25 +300,21 @@ def _put(network: Any, tensors: Tensors, dtype: Any, what: str, *, strict: bool)
         name: tensors[name].to(dtype) if one.is_floating_point() else tensors[name] for name, one in wanted.items()
     }
     network.load_state_dict(given, strict=True, assign=True)
-    for name, buffer in list(network.named_buffers()):
-        if buffer.device.type == "meta" and name.endswith("position_ids"):  # CLIP's: 0, 1, 2 ...; no file has it
-            owner = network.get_submodule(name.rpartition(".")[0])
-            owner.position_ids = torch.arange(buffer.shape[-1]).expand(buffer.shape)
     return network.requires_grad_(False).eval()
 
 
 def _folder(ref: ModelRef, dtype: Any, vae_dtype: Any) -> Parts:
     path = ref.path
     config = read_json(path / "unet" / "config.json")
-    unet = _filled(UNet2DConditionModel, config, _component(path / "unet", ref), dtype, "the U-Net")
+    unet = _filled(_UNETS.UNet2DConditionModel, config, _component(path / "unet", ref), dtype, "the U-Net")
     vae = None if ref.vae is not None else _folder_vae(path / "vae", dtype, vae_dtype, ref)
     encoders = []
     for name in ("text_encoder", "text_encoder_2"):
         folder = path / name
         if not folder.is_dir() and name == "text_encoder_2" and ref.kind.family != "sdxl":
             continue
-        cls = CLIPTextModel if name == "text_encoder" else CLIPTextModelWithProjection
-        encoders.append(_text(cls, CLIPTextConfig(**_clip(folder)), _component(folder, ref), dtype))
+        projection = name == "text_encoder_2"
+        encoders.append(_text(_clip(folder), _component(folder, ref), dtype, projection=projection))
     return Parts(unet, vae, tuple(encoders))
 
 
@@ -331,8 +335,8 @@ def _folder_vae(folder: Path, dtype: Any, vae_dtype: Any, ref: ModelRef) -> Any:
     config = read_json(folder / "config.json")
     tensors = _component(folder, ref)
     if config.get("_class_name") == "AutoencoderTiny":
-        return _filled(AutoencoderTiny, config, tensors, vae_dtype or dtype, "the tiny VAE")
-    return _filled(AutoencoderKL, config, _newer(tensors), _vae_type(config, dtype, vae_dtype), "the VAE")
+        return _filled(_TINY_VAES.AutoencoderTiny, config, tensors, vae_dtype or dtype, "the tiny VAE")
+    return _filled(_VAES.AutoencoderKL, config, _newer(tensors), _vae_type(config, dtype, vae_dtype), "the VAE")
 
 
 def _newer(tensors: Tensors) -> dict[str, torch.Tensor]:
@@ -369,10 +373,10 @@ def load_vae(path: Path, kind: Kind, dtype: Any, vae_dtype: Any, ref: ModelRef) 
     tensors = read_tensors(path, allow_pickle=ref.allow_pickle)
     if found.what == "tiny-vae":
         config = read_json(config_folder("taesd") / "config.json")
-        return _filled(AutoencoderTiny, config, tensors, vae_dtype or dtype, "the tiny VAE")
+        return _filled(_TINY_VAES.AutoencoderTiny, config, tensors, vae_dtype or dtype, "the tiny VAE")
     config = read_json((ref.config or config_folder(kind.family)) / "vae" / "config.json")
     if found.layout == "diffusers":
-        return _filled(AutoencoderKL, config, _newer(tensors), _vae_type(config, dtype, vae_dtype), "the VAE")
+        return _filled(_VAES.AutoencoderKL, config, _newer(tensors), _vae_type(config, dtype, vae_dtype), "the VAE")
     kept = {
         name: one for name, one in tensors.items() if name.startswith((_VAE, "encoder.", "decoder.", "quant", "post"))
     }
@@ -381,7 +385,7 @@ def load_vae(path: Path, kind: Kind, dtype: Any, vae_dtype: Any, ref: ModelRef) 
     return _single_vae(kept, config, dtype, vae_dtype)
 
 
-def _tokenizers(ref: ModelRef, count: int) -> tuple[Any, ...]:
+def _tokenizers(ref: ModelRef, count: int) -> tuple[ClipTokens, ...]:
     """A tokenizer for each text encoder. OpenCLIP's were trained with "!" after the end, OpenAI's with the end."""
     shared: Vocabulary | None = None
     found = []
@@ -394,8 +398,7 @@ def _tokenizers(ref: ModelRef, count: int) -> tuple[Any, ...]:
         if vocabulary is None:
             shared = shared or find_vocabulary(ref.vocabulary or ref.path)
             vocabulary = shared
-        merges = list(vocabulary.merges)
-        found.append(CLIPTokenizer(vocab=dict(vocabulary.tokens), merges=merges, pad_token=pad, model_max_length=77))
+        found.append(ClipTokens(vocabulary.tokens, vocabulary.merges, pad))
     return tuple(found)
 
 

@@ -1,0 +1,213 @@
+"""CLIP's text encoder (Radford et al. 2021, "Learning Transferable Visual Models From Natural Language Supervision").
+
+A transformer over the embeddings of tokens and places, whose layers normalise before they attend, and attend to what
+came before only (2.4; after Vaswani et al. 2017 and Radford et al. 2019). A checkpoint's config decides the sizes, by
+the names and defaults of transformers' CLIPTextConfig; its parameters have the names that published files have.
+
+transformers has the same network, behind four seconds of imports that it needs nothing of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from functools import partial
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from overpaint.errors import ModelError
+
+_ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "quick_gelu": lambda x: x * torch.sigmoid(1.702 * x),  # Hendrycks and Gimpel 2016, arXiv 1606.08415, 2
+    "gelu": functional.gelu,
+    "gelu_new": partial(functional.gelu, approximate="tanh"),
+    "gelu_pytorch_tanh": partial(functional.gelu, approximate="tanh"),
+    "relu": functional.relu,
+    "silu": functional.silu,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ClipConfig:
+    """Sizes of a text encoder; the defaults are those of a config that leaves something out.
+
+    Attributes:
+        vocab_size: Tokens.
+        hidden_size: Numbers of a token's state.
+        intermediate_size: Numbers within a layer's second half.
+        num_hidden_layers: Layers.
+        num_attention_heads: Heads, which divide the state among them.
+        max_position_embeddings: Places: the most tokens of a row.
+        hidden_act: The nonlinearity.
+        layer_norm_eps: What a norm adds to the variance.
+        projection_dim: Numbers of the projected state, where there is a projection.
+        eos_token_id: The end mark, at which a row's own state is read. 2, which configs of before 2023 say wrongly,
+            stands for the highest token of the row.
+    """
+
+    vocab_size: int = 49408
+    hidden_size: int = 512
+    intermediate_size: int = 2048
+    num_hidden_layers: int = 12
+    num_attention_heads: int = 8
+    max_position_embeddings: int = 77
+    hidden_act: str = "quick_gelu"
+    layer_norm_eps: float = 1e-5
+    projection_dim: int = 512
+    eos_token_id: int = 49407
+
+    @classmethod
+    def read(cls, config: Mapping[str, Any]) -> ClipConfig:
+        """The sizes in a checkpoint's config; what else it says is of no use here.
+
+        Raises:
+            ModelError: Sizes that are none, that do not go together, or a nonlinearity that is not known.
+        """
+        own = {one.name: config[one.name] for one in fields(cls) if config.get(one.name) is not None}
+        found = cls(**own)
+        for name, value in own.items():
+            if name == "hidden_act":
+                continue
+            number = isinstance(value, (int, float) if name == "layer_norm_eps" else int)
+            if isinstance(value, bool) or not number or value < (name not in ("eos_token_id", "layer_norm_eps")):
+                raise ModelError(f"the text encoder's config says {name} {value!r}, which means nothing")
+        if found.hidden_act not in _ACTIVATIONS:
+            raise ModelError(
+                f"the text encoder's config says hidden_act {found.hidden_act!r}; known are {', '.join(_ACTIVATIONS)}"
+            )
+        if found.hidden_size % found.num_attention_heads:
+            raise ModelError(
+                f"the text encoder's {found.num_attention_heads} heads can't share {found.hidden_size} numbers: "
+                "its config is damaged"
+            )
+        return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Encoded:
+    """What the encoder makes of rows of tokens.
+
+    Attributes:
+        hidden_states: (N, T, D) each: what goes into the first layer, and what comes out of every one.
+        last_hidden_state: (N, T, D): the last of them after the final norm.
+        text_embeds: (N, P): the projected state at the end mark; None without a projection.
+    """
+
+    hidden_states: tuple[torch.Tensor, ...]
+    last_hidden_state: torch.Tensor
+    text_embeds: torch.Tensor | None
+
+
+class ClipText(nn.Module):  # type: ignore[misc]
+    """The text encoder. Called with token ids (N, T), T at most the places it has."""
+
+    def __init__(self, config: ClipConfig, *, projection: bool = False) -> None:
+        """Make one; its weights are to be loaded, and mean nothing before.
+
+        Args:
+            config: Its sizes.
+            projection: Whether a row's state is projected to where pictures are (SDXL's second encoder).
+        """
+        super().__init__()
+        self.config = config
+        self.embeddings = _Embeddings(config)
+        self.encoder = _Layers(config)
+        self.final_layer_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.text_projection = nn.Linear(config.hidden_size, config.projection_dim, bias=False) if projection else None
+
+    def forward(self, ids: torch.Tensor) -> Encoded:
+        """The states of all layers."""
+        x = self.embeddings(ids)
+        states = [x]
+        for layer in self.encoder.layers:
+            x = layer(x)
+            states.append(x)
+        last = self.final_layer_norm(x)
+        embeds = None if self.text_projection is None else self.text_projection(self._at_the_end(ids, last))
+        return Encoded(tuple(states), last, embeds)
+
+    def _at_the_end(self, ids: torch.Tensor, states: torch.Tensor) -> torch.Tensor:
+        """The states (N, D) at each row's first end mark."""
+        marks = ids if self.config.eos_token_id == 2 else (ids == self.config.eos_token_id).int()
+        return states[torch.arange(len(ids), device=ids.device), marks.argmax(dim=-1)]
+
+    @property
+    def device(self) -> torch.device:
+        """Where its weights are."""
+        return self.final_layer_norm.weight.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What it calculates in."""
+        return self.final_layer_norm.weight.dtype
+
+
+class _Embeddings(nn.Module):  # type: ignore[misc]
+    def __init__(self, config: ClipConfig) -> None:
+        super().__init__()
+        # Without random numbers: on the meta device torch takes its compiler's road to them, and imports it whole.
+        self.token_embedding, self.position_embedding = (
+            nn.Embedding.from_pretrained(torch.empty(count, config.hidden_size), freeze=False)
+            for count in (config.vocab_size, config.max_position_embeddings)
+        )
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        places = self.position_embedding.weight
+        if ids.shape[1] > len(places):
+            raise ValueError(f"a row of {ids.shape[1]} tokens for a text encoder of {len(places)} places")
+        embedded: torch.Tensor = self.token_embedding(ids) + places[: ids.shape[1]]
+        return embedded
+
+
+class _Layers(nn.Module):  # type: ignore[misc]
+    def __init__(self, config: ClipConfig) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(_Layer(config) for _ in range(config.num_hidden_layers))
+
+
+class _Layer(nn.Module):  # type: ignore[misc]
+    def __init__(self, config: ClipConfig) -> None:
+        super().__init__()
+        self.self_attn = _Attention(config)
+        self.layer_norm1 = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.mlp = _Mlp(config)
+        self.layer_norm2 = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = x + self.self_attn(self.layer_norm1(x))
+        changed: torch.Tensor = x + self.mlp(self.layer_norm2(x))
+        return changed
+
+
+class _Attention(nn.Module):  # type: ignore[misc]
+    """Of every place to those before it and to itself."""
+
+    def __init__(self, config: ClipConfig) -> None:
+        super().__init__()
+        self.heads = config.num_attention_heads
+        self.q_proj, self.k_proj, self.v_proj, self.out_proj = (
+            nn.Linear(config.hidden_size, config.hidden_size) for _ in range(4)
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        q, k, v = (
+            one(x).unflatten(2, (self.heads, -1)).transpose(1, 2) for one in (self.q_proj, self.k_proj, self.v_proj)
+        )
+        attended = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+        mixed: torch.Tensor = self.out_proj(attended.transpose(1, 2).flatten(2))
+        return mixed
+
+
+class _Mlp(nn.Module):  # type: ignore[misc]
+    def __init__(self, config: ClipConfig) -> None:
+        super().__init__()
+        self.activation = _ACTIVATIONS[config.hidden_act]
+        self.fc1 = nn.Linear(config.hidden_size, config.intermediate_size)
+        self.fc2 = nn.Linear(config.intermediate_size, config.hidden_size)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        mapped: torch.Tensor = self.fc2(self.activation(self.fc1(x)))
+        return mapped

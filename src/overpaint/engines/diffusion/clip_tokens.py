@@ -1,0 +1,50 @@
+"""CLIP's tokens: byte pairs (Sennrich et al. 2016) over bytes (Radford et al. 2019) of lower-case text.
+
+Text is brought to Unicode's form C, runs of white space become one blank, and letters lower case. It is then parted
+into words, contractions' ends, single digits and runs of other signs, whose bytes are joined by the vocabulary's
+merges; `</w>` marks a part's last one. The work is done by Hugging Face's tokenizers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
+
+from overpaint.models.vocabulary import END, START
+
+_PARTS = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+"
+
+
+class ClipTokens:
+    """A tokenizer. What reads like a mark (`<|endoftext|>`) is text like any other."""
+
+    def __init__(self, tokens: Mapping[str, int], merges: Sequence[tuple[str, str]], pad: str = END) -> None:
+        """Make one of a vocabulary.
+
+        Args:
+            tokens: The number of each token, the marks of begin and end among them.
+            merges: Pairs to join, the first the most urgent.
+            pad: The token that fills a row up.
+        """
+        model = models.BPE(
+            vocab=dict(tokens), merges=list(merges), continuing_subword_prefix="", end_of_word_suffix="</w>",
+            fuse_unk=False, unk_token=END,
+        )  # fmt: skip
+        self._tokenizer = Tokenizer(model)
+        self._tokenizer.normalizer = normalizers.Sequence(
+            [normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()]
+        )
+        self._tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+            [
+                pre_tokenizers.Split(Regex(_PARTS), behavior="removed", invert=True),
+                pre_tokenizers.ByteLevel(add_prefix_space=False),
+            ]
+        )
+        self.bos, self.eos = tokens[START], tokens[END]
+        self.pad = tokens.get(pad, self.eos)
+
+    def ids(self, text: str) -> list[int]:
+        """The tokens of a text, without marks and however many."""
+        clean = text.encode("utf-8", "replace").decode()  # half of a surrogate pair is no text
+        return list(self._tokenizer.encode(clean, add_special_tokens=False).ids)
