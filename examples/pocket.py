@@ -124,4 +124,6 @@ def _around(pixels: np.ndarray, hole: tuple[int, int, int, int]) -> Image.Image:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) > 3:
+        sys.exit("examples/pocket.py takes two files to write at most: the sheet of prompts and that of removals")
     main(*(Path(given) for given in (*sys.argv[1:], *("pocket.jpg", "removals.jpg")[len(sys.argv) - 1 :])))

@@ -123,14 +123,24 @@ def test_a_package_that_was_imported_stays_as_it_is() -> None:
     assert not light.FOUND
 
 
+def test_a_module_that_calls_its_package_by_name_finds_the_one_that_was_imported() -> None:
+    whole = importlib.import_module("things")
+    (formal,) = private_copy("things", "mine", ["formal"], without=["big"])
+    assert formal.light is whole.parts.light is sys.modules["things.parts.light"]
+    assert formal.light.__name__ == "things.parts.light"
+
+
 def test_the_second_call_gives_the_same_modules() -> None:
     assert private_copy("things", "mine", ["tools"]) == private_copy("things", "mine", ["tools"])
 
 
-def test_a_version_that_needs_it_all_gets_it_all() -> None:
-    (greedy,) = private_copy("things", "mine", ["greedy"], late=["parts"], without=["big"])
+def test_a_version_that_needs_it_all_is_imported_as_ever() -> None:
+    greedy, tools = private_copy("things", "mine", ["greedy", "tools"], late=["parts"], without=["big"])
     assert greedy.HEAVY.WEIGHT == 1000
     assert greedy.big.SIZE == 1
+    assert greedy is importlib.import_module("things.greedy")
+    assert tools is importlib.import_module("things.tools")
+    assert names("mine") == set()
 
 
 def test_a_package_that_is_not_there_or_broken_says_so_and_leaves_nothing() -> None:
@@ -139,7 +149,7 @@ def test_a_package_that_is_not_there_or_broken_says_so_and_leaves_nothing() -> N
     assert caught.value.name == "no_such_things"
     with pytest.raises(AttributeError, match="never right"):
         private_copy("things", "mine", ["tools", "broken"], without=["big"])
-    assert names("mine") == names("things") == set()
+    assert names("mine") == set()
 
 
 def test_an_interrupt_is_one_and_leaves_nothing() -> None:

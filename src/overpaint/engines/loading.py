@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -51,32 +51,24 @@ def private_copy(
         modules: Within it, without its name.
         late: Packages within it that import their modules only when one of their own names is asked for.
         without: Modules, by their whole names, that look as if they were not there. One that is imported already is
-            only kept from those who ask whether it is there. If the package can't do without them (another version of
-            it), it gets them.
+            only kept from those who ask whether it is there.
 
     Returns:
-        The modules, in their order.
+        The modules, in their order. Where the package can't do without the others, as another version of it may not,
+        they are its own, imported as ever.
 
     Raises:
         ImportError: The package is not installed, or can't be imported.
     """
-    with _ONE_AT_A_TIME:
-        before = set(sys.modules)
-        try:
-            with _apart(package, alias, frozenset(without)):
-                return _imported(package, alias, modules, late)
-        except BaseException as error:
-            _forget(alias)
-            if not isinstance(error, Exception):
-                raise
-        finally:
-            # what asked for the package by its own name got the copy's modules: they are nobody else's
-            _forget(package, keep=before)
-        try:
-            return _imported(package, alias, modules, ())
-        except BaseException:
-            _forget(alias)
+    try:
+        with _ONE_AT_A_TIME, _apart(package, alias, frozenset(without)):
+            return _imported(package, alias, modules, late)
+    except BaseException as error:
+        for name in [name for name in list(sys.modules) if name == alias or name.startswith(f"{alias}.")]:
+            del sys.modules[name]
+        if not isinstance(error, Exception):
             raise
+    return tuple(importlib.import_module(f"{package}.{name}") for name in modules)
 
 
 _ONE_AT_A_TIME = threading.Lock()
@@ -117,12 +109,6 @@ class _Late(ModuleType):
         return getattr(self, name)
 
 
-def _forget(package: str, keep: Collection[str] = ()) -> None:
-    for name in [name for name in sys.modules if name == package or name.startswith(f"{package}.")]:
-        if name not in keep:
-            del sys.modules[name]
-
-
 @contextmanager
 def _apart(package: str, alias: str, absent: frozenset[str]) -> Iterator[None]:
     """Meanwhile this thread finds the alias's modules where it looks for the package's, and the absent ones nowhere."""
@@ -141,23 +127,31 @@ def _apart(package: str, alias: str, absent: frozenset[str]) -> Iterator[None]:
     finally:
         importlib.util.find_spec = found
         sys.meta_path.remove(finder)
+        for name in finder.given:  # who looks there from now on is to find the package's own
+            sys.modules.pop(name, None)
 
 
 @dataclass(frozen=True, slots=True)
 class _Finder:
+    """What one thread finds, first of all finders: `given` is what it was given of the copy by the package's name."""
+
     package: str
     alias: str
     absent: frozenset[str]
     thread: int
+    given: list[str] = field(default_factory=list)
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
         if threading.get_ident() != self.thread:
             return None
         if name in self.absent:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-        if self.alias in sys.modules and (name == self.package or name.startswith(f"{self.package}.")):
-            return ModuleSpec(name, _Same(self.alias + name.removeprefix(self.package)))
-        return None
+        inside = name == self.package or name.startswith(f"{self.package}.")
+        copy = sys.modules.get(self.alias)
+        if not inside or copy is None or sys.modules.get(self.package, copy) is not copy:
+            return None
+        self.given.append(name)
+        return ModuleSpec(name, _Same(self.alias + name.removeprefix(self.package)))
 
 
 @dataclass(slots=True)

@@ -139,7 +139,7 @@ def _width(ref: ModelRef) -> int:
 
 
 def _loader() -> Callable[[ModelRef, torch.dtype], Loaded]:
-    """What makes networks of files. To import it is half of a command's start, which a refused request never needs."""
+    """What makes networks of files. To import it takes most of a second, which a refused request never needs."""
     with collector_paused():
         from .zoo import load
     return load

@@ -3,8 +3,9 @@
 Networks are made from configurations without memory of their own (torch's meta device) and take the files' tensors as
 they are; single files of the original release are renamed by diffusers' converters. Nothing here can reach a network.
 
-To import it is most of a command's start, although it takes diffusers without all that its U-Net needs nothing of (see
-`private_copy`). Hence the engine imports it with its first canvas.
+Of diffusers it takes what the networks need and nothing that its packages bring along, which would be half of a
+command's start (see `private_copy`); transformers it does without, for the same reason. What is left is most of a
+second: the engine imports it with its first canvas.
 """
 
 from __future__ import annotations
