@@ -167,6 +167,11 @@ def test_what_pads_is_a_token_of_the_vocabulary():
     assert tokens_of("!").pad == tokenizer_of("!").pad_token_id != tokens_of().pad
 
 
+def test_merges_of_what_is_no_token_are_refused():
+    with pytest.raises(ModelError, match=r"vocabulary is damaged.*ab"):
+        ClipTokens({"a": 0, "b": 1, "<|startoftext|>": 2, "<|endoftext|>": 3}, [("a", "b")])
+
+
 @pytest.mark.parametrize("projection", [False, True])
 @pytest.mark.parametrize("eos", [2, TOKENIZER.eos_token_id])
 @pytest.mark.parametrize("act", ["quick_gelu", "gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "silu"])
@@ -204,7 +209,10 @@ def test_a_config_that_says_little_means_what_transformers_takes_it_for():
 @pytest.mark.parametrize(
     ("said", "message"),
     [
-        ({"hidden_act": "tanh"}, "hidden_act 'tanh'; known are quick_gelu"),
+        ({"hidden_act": "tanh"}, "hidden_act 'tanh'; right would be one of quick_gelu"),
+        ({"hidden_act": ["gelu"]}, "hidden_act"),
+        ({"layer_norm_eps": float("nan")}, "layer_norm_eps nan; right would be"),
+        ({"num_hidden_layers": 10**9}, "from 1 to 1,000"),
         ({"hidden_size": 30, "num_attention_heads": 4}, "4 heads can't share 30"),
         ({"num_hidden_layers": -1}, "num_hidden_layers -1"),
         ({"hidden_size": "wide"}, "hidden_size 'wide'"),

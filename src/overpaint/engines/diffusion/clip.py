@@ -67,17 +67,18 @@ class ClipConfig:
             ModelError: Sizes that are none, that do not go together, or a nonlinearity that is not known.
         """
         own = {one.name: config[one.name] for one in fields(cls) if config.get(one.name) is not None}
-        found = cls(**own)
         for name, value in own.items():
             if name == "hidden_act":
-                continue
-            number = isinstance(value, (int, float) if name == "layer_norm_eps" else int)
-            if isinstance(value, bool) or not number or value < (name not in ("eos_token_id", "layer_norm_eps")):
-                raise ModelError(f"the text encoder's config says {name} {value!r}, which means nothing")
-        if found.hidden_act not in _ACTIVATIONS:
-            raise ModelError(
-                f"the text encoder's config says hidden_act {found.hidden_act!r}; known are {', '.join(_ACTIVATIONS)}"
-            )
+                right = isinstance(value, str) and value in _ACTIVATIONS
+                known = f"one of {', '.join(_ACTIVATIONS)}"
+            elif name == "layer_norm_eps":
+                right, known = isinstance(value, float) and 0 <= value < 1, "a number from 0 to below 1"
+            else:
+                least, most = (0 if name == "eos_token_id" else 1), 1000 if name == "num_hidden_layers" else 10_000_000
+                right, known = type(value) is int and least <= value <= most, f"a number from {least} to {most:,}"
+            if not right:
+                raise ModelError(f"the text encoder's config says {name} {value!r}; right would be {known}")
+        found = cls(**own)
         if found.hidden_size % found.num_attention_heads:
             raise ModelError(
                 f"the text encoder's {found.num_attention_heads} heads can't share {found.hidden_size} numbers: "

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
+from overpaint.errors import ModelError
 from overpaint.models.vocabulary import END, START
 
 _PARTS = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+"
@@ -25,12 +26,18 @@ class ClipTokens:
         Args:
             tokens: The number of each token, the marks of begin and end among them.
             merges: Pairs to join, the first the most urgent.
-            pad: The token that fills a row up.
+            pad: The token that fills a row up; where the vocabulary lacks it, the mark of the end does.
+
+        Raises:
+            ModelError: A merge of tokens, or to a token, that the vocabulary lacks.
         """
-        model = models.BPE(
-            vocab=dict(tokens), merges=list(merges), continuing_subword_prefix="", end_of_word_suffix="</w>",
-            fuse_unk=False, unk_token=END,
-        )  # fmt: skip
+        try:
+            model = models.BPE(
+                vocab=dict(tokens), merges=list(merges), continuing_subword_prefix="", end_of_word_suffix="</w>",
+                fuse_unk=False, unk_token=END,
+            )  # fmt: skip
+        except Exception as error:  # of no narrower class
+            raise ModelError(f"the text encoder's vocabulary is damaged: {error}") from error
         self._tokenizer = Tokenizer(model)
         self._tokenizer.normalizer = normalizers.Sequence(
             [normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()]
