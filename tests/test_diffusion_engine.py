@@ -200,6 +200,25 @@ def test_prompt_negative_prompt_and_guidance_change_what_is_painted(engine):
         assert not np.array_equal(painted(engine, canvas_of(**change)), plain), change
 
 
+def test_where_prompt_and_negative_prompt_are_equal_the_network_sees_one_row(engine):
+    painted(engine, canvas_of())
+    rows = []
+    hook = engine._networks.loaded.unet.register_forward_pre_hook(lambda _, given: rows.append(len(given[0])))
+    try:
+        nothing = painted(engine, canvas_of(prompt="", negative_prompt=None))
+        assert set(rows) == {1}
+        rows.clear()
+        same = painted(engine, canvas_of(prompt="a cat", negative_prompt="a cat"))
+        assert set(rows) == {1}
+        rows.clear()
+        painted(engine, canvas_of(prompt="a cat", negative_prompt="a dog"))
+        assert set(rows) == {2}
+    finally:
+        hook.remove()
+    for found, words in ((nothing, ""), (same, "a cat")):
+        assert levels(found, painted(engine, canvas_of(prompt=words, guidance_scale=1.0))) < 1
+
+
 def test_strength_0_gives_the_canvas_back(engine):
     canvas = canvas_of(strength=0.0)
     assert np.array_equal(painted(engine, canvas), canvas.pixels)

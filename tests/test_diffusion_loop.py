@@ -288,6 +288,23 @@ def test_only_the_sides_that_count_are_asked_for(scale: float, rows: int):
     assert torch.allclose(sample.result(), expected.result(), atol=1e-5)
 
 
+@pytest.mark.parametrize("rescale", [0.0, 0.7])
+def test_equal_texts_are_asked_for_once(rescale: float):
+    net, twice = Still(), Still()
+    one, equal = says(2.0), says(2.0)
+    guidance = Guidance(7.5, rescale=rescale)
+    sample = begin(net, steps=3, positive=one, negative=one, guidance=guidance)
+    other = begin(twice, steps=3, positive=one, negative=equal, guidance=guidance)
+    run([sample])
+    run([other])
+    assert (net.calls, twice.calls) == ([1, 1, 1], [2, 2, 2])
+    assert torch.allclose(sample.result(), other.result(), atol=1e-5)
+    changed = begin(net, steps=2, positive=Timeline(((0, one), (1, equal))), negative=one, guidance=guidance)
+    net.calls.clear()
+    run([changed])
+    assert net.calls == [1, 2], "as long as they are equal"
+
+
 def test_rescaled_guidance_has_the_deviation_of_the_prompts_own():
     x, positive, negative = content(1) * 5, content(2), content(3)
     level = torch.tensor([3.0])

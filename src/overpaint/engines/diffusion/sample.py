@@ -255,7 +255,11 @@ class Sample:
                 raise
 
     def _sides(self, query: Query) -> tuple[bool, bool]:
-        return self.guidance.sides(query.step, self.steps, self.plan.dialect)
+        """Whether the prompt's and the negative's estimate are needed: one is enough where both ask the same."""
+        sides = self.guidance.sides(query.step, self.steps, self.plan.dialect)
+        if all(sides) and self._positive.at(query.step).same(self._negative.at(query.step)):
+            return True, False
+        return sides
 
     def _go_on(self, x0: torch.Tensor | None) -> None:
         """Run the sampler to its next question, or to its end."""

@@ -45,6 +45,10 @@ class Conditioning:
         parts = (self.context, self.pooled, self.time_ids)
         return tuple(None if part is None else tuple(part.shape[1:]) for part in parts)
 
+    def same(self, other: Conditioning) -> bool:
+        """Whether it is made of the very tensors of another: what two equal texts are, as each is encoded once."""
+        return self.context is other.context and self.pooled is other.pooled and self.time_ids is other.time_ids
+
     @staticmethod
     def stack(rows: Sequence[Conditioning]) -> Conditioning:
         """The rows as one batch. They must have equal shapes."""
