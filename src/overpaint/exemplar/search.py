@@ -32,8 +32,8 @@ class Quantiser:
         means = sample[:cells].copy()
         for _ in range(4):
             owner = _nearest_rows(sample, means)
-            sums = np.zeros((len(means), vectors.shape[1]), np.float64)
-            np.add.at(sums, owner, sample)
+            # in double precision and in the sample's order, as np.add.at would, in a tenth of its time
+            sums = np.stack([np.bincount(owner, column, minlength=len(means)) for column in sample.T], axis=1)
             sizes = np.bincount(owner, minlength=len(means))
             means[sizes > 0] = (sums[sizes > 0] / sizes[sizes > 0, None]).astype(np.float32)
         owner = _nearest_rows(vectors, means)

@@ -252,7 +252,7 @@ def _judged(octave: Octave, recipe: Recipe, places: Places, found: Places, limit
             -1, (2 * recipe.radius + 1) ** 2, 3
         )
         given = gathered(octave.soft, found[chunk], recipe.radius, STRIDE).reshape(asked.shape)
-        mean_asked, mean_given = asked.mean(axis=1), given.mean(axis=1)
+        mean_asked, mean_given = _means(asked), _means(given)
         colour = np.abs(mean_asked - mean_given).max(axis=1)
         asked -= mean_asked[:, None]
         given -= mean_given[:, None]
@@ -283,6 +283,12 @@ def _edges(image: Floats, reach: int, places: Places) -> Floats:
     return edges
 
 
+def _means(patches: Floats) -> Floats:
+    """(n, 3) of patches (n, k, 3), in a fifth of numpy's own time, which goes along the last three."""
+    sums: Floats = np.einsum("nkc->nc", patches)
+    return sums / np.float32(patches.shape[1])
+
+
 def _mean_square(patches: Floats) -> Floats:
     squares: Floats = np.einsum("nkc,nkc->n", patches, patches) / np.float32(patches[0].size)
     return squares
@@ -303,33 +309,40 @@ def _pasted(octave: Octave, lattice: _Lattice, found: Places, gain: Floats, trus
     hat = line[:, None] * line
     # Where blocks differ their mean is flat; a steeper window means less of it, and shows more of where they meet.
     window = hat**WINDOW
+    colours = np.repeat(window, 3, axis=1)
     fine = np.ascontiguousarray(octave.fine)
-    blocks = _tiles(fine, (0, 0), 1)
+    blocks = _runs(fine, (0, 0), 1)
     out, mass, sure = np.zeros_like(fine), np.zeros(fine.shape[:2], np.float32), np.zeros(fine.shape[:2], np.float32)
     rows, columns = (part - STEP for part in np.divmod(found, width))
+    # A block that is not trusted at all still counts where there is no other, so that nothing is divided by 0.
+    counts = np.maximum(trust, np.float32(1e-3))
     for parity in np.ndindex(2, 2):  # blocks of one parity do not overlap: they can be added many at a time
-        mine = np.flatnonzero((lattice.rows % 2 == parity[0]) & (lattice.columns % 2 == parity[1]))
         corner = (lattice.rim - STEP + STEP * parity[0], lattice.rim - STEP + STEP * parity[1])
-        into, weights, shares = (_tiles(image, corner, side) for image in (out, mass, sure))
-        for start in range(0, len(mine), _BLOCKS):
-            some = mine[start : start + _BLOCKS]
-            here = (lattice.rows[some] // 2, lattice.columns[some] // 2)
-            # A block that is not trusted at all still counts where there is no other, so that nothing is divided by 0.
-            weight = window * np.maximum(trust[some], np.float32(1e-3))[:, None, None]
-            weights[here] += weight
-            shares[here] += hat * trust[some, None, None]
-            weight *= gain[some, None, None]
-            block = blocks[rows[some], columns[some]]
-            block *= weight[..., None]
-            into[here] += block
+        into, weights, shares = (_runs(image, corner, side) for image in (out, mass, sure))
+        for row, patches in enumerate(lattice.at[parity[0] :: 2, parity[1] :: 2]):
+            here = np.flatnonzero(patches >= 0)
+            if len(here) == 0:
+                continue
+            some = patches[here]
+            count = counts[some, None, None]
+            weights[row, here] += window * count
+            shares[row, here] += hat * trust[some, None, None]
+            block = colours * count
+            block *= gain[some, None, None]
+            block *= blocks[rows[some], columns[some]]
+            into[row, here] += block
     out /= cv2.merge([np.maximum(mass, np.float32(1e-9))] * 3)
     return Found(out, np.minimum(sure, np.float32(1)))
 
 
-def _tiles(image: Floats, corner: tuple[int, int], pitch: int) -> Floats:
-    """(rows, columns, 2 STEP, 2 STEP, ...) a view of the squares from `corner` on, `pitch` pixels apart."""
+def _runs(image: Floats, corner: tuple[int, int], pitch: int) -> Floats:
+    """(rows, columns, 2 STEP, 2 STEP C) a view of the squares from `corner` on, `pitch` pixels apart, line by line.
+
+    Colours lie in the lines: along an axis of three numpy takes several times as long.
+    """
     side = 2 * STEP
     part = image[corner[0] :, corner[1] :]
-    count = [(length - side) // pitch + 1 for length in part.shape[:2]]
-    down, across, *deep = part.strides
-    return as_strided(part, (*count, side, side, *part.shape[2:]), (pitch * down, pitch * across, down, across, *deep))
+    rows, columns = ((length - side) // pitch + 1 for length in part.shape[:2])
+    depth = part.shape[2] if part.ndim == 3 else 1
+    down, across = part.strides[:2]
+    return as_strided(part, (rows, columns, side, side * depth), (pitch * down, pitch * across, down, part.itemsize))
