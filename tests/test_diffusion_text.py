@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 import threading
 import warnings
+from pathlib import Path
 
 import pytest
 import torch
@@ -28,7 +29,7 @@ from overpaint.engines.diffusion.text import (
 )
 from overpaint.errors import RequestError
 from overpaint.geometry import Size
-from overpaint.models import ModelError
+from overpaint.models import ModelError, Vocabulary
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -67,7 +68,8 @@ def tokenizer_of(pad: str = "<|endoftext|>") -> CLIPTokenizer:
 
 
 def tokens_of(pad: str = "<|endoftext|>") -> ClipTokens:
-    return ClipTokens(*vocabulary(), pad)
+    tokens, merges = vocabulary()
+    return ClipTokens(Vocabulary(tokens, tuple(merges), Path("vocab.json")), pad)
 
 
 def own(model) -> ClipText:
@@ -168,8 +170,9 @@ def test_what_pads_is_a_token_of_the_vocabulary():
 
 
 def test_merges_of_what_is_no_token_are_refused():
-    with pytest.raises(ModelError, match=r"vocabulary is damaged.*ab"):
-        ClipTokens({"a": 0, "b": 1, "<|startoftext|>": 2, "<|endoftext|>": 3}, [("a", "b")])
+    tokens = {"a": 0, "b": 1, "<|startoftext|>": 2, "<|endoftext|>": 3}
+    with pytest.raises(ModelError, match=r"the vocabulary here/vocab.json is damaged.*ab"):
+        ClipTokens(Vocabulary(tokens, (("a", "b"),), Path("here/vocab.json")))
 
 
 @pytest.mark.parametrize("projection", [False, True])

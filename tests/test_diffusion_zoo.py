@@ -246,6 +246,16 @@ def test_a_variant_of_a_folder_is_taken_when_asked_for(tmp_path: Path, vocabular
     zoo.load(models.find(str(folder)))
 
 
+def test_a_text_encoder_s_config_that_means_nothing_is_told_with_its_place(tmp_path: Path, vocabulary: Path) -> None:
+    plan = TINY["sd1"]
+    single = zoo.load(found(saved(tmp_path, plan), plan, vocabulary))
+    folder = as_folder(single, tmp_path / "config", tmp_path / "folder")
+    place = folder / "text_encoder" / "config.json"
+    place.write_text(json.dumps(json.loads(place.read_text()) | {"num_attention_heads": 0}))
+    with pytest.raises(ModelError, match=r"folder/text_encoder: .*num_attention_heads 0"):
+        zoo.load(models.find(str(folder)))
+
+
 @pytest.mark.parametrize("variant", [None, "fp16"])
 def test_weights_in_several_files_are_put_together(variant: str | None, tmp_path: Path, vocabulary: Path) -> None:
     plan = TINY["sd1"]

@@ -120,7 +120,14 @@ class ClipText(nn.Module):  # type: ignore[misc]
         self.text_projection = nn.Linear(config.hidden_size, config.projection_dim, bias=False) if projection else None
 
     def forward(self, ids: torch.Tensor) -> Encoded:
-        """The states of all layers."""
+        """The states of all layers.
+
+        Args:
+            ids: (N, T) tokens.
+
+        Raises:
+            ValueError: More of them in a row than there are places.
+        """
         x = self.embeddings(ids)
         states = [x]
         for layer in self.encoder.layers:

@@ -7,11 +7,10 @@ merges; `</w>` marks a part's last one. The work is done by Hugging Face's token
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
 from overpaint.errors import ModelError
+from overpaint.models import Vocabulary
 from overpaint.models.vocabulary import END, START
 
 _PARTS = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+"
@@ -20,12 +19,11 @@ _PARTS = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N
 class ClipTokens:
     """A tokenizer. What reads like a mark (`<|endoftext|>`) is text like any other."""
 
-    def __init__(self, tokens: Mapping[str, int], merges: Sequence[tuple[str, str]], pad: str = END) -> None:
+    def __init__(self, vocabulary: Vocabulary, pad: str = END) -> None:
         """Make one of a vocabulary.
 
         Args:
-            tokens: The number of each token, the marks of begin and end among them.
-            merges: Pairs to join, the first the most urgent.
+            vocabulary: Tokens, the marks of begin and end among them, and merges.
             pad: The token that fills a row up; where the vocabulary lacks it, the mark of the end does.
 
         Raises:
@@ -33,11 +31,11 @@ class ClipTokens:
         """
         try:
             model = models.BPE(
-                vocab=dict(tokens), merges=list(merges), continuing_subword_prefix="", end_of_word_suffix="</w>",
-                fuse_unk=False, unk_token=END,
+                vocab=dict(vocabulary.tokens), merges=list(vocabulary.merges), continuing_subword_prefix="",
+                end_of_word_suffix="</w>", fuse_unk=False, unk_token=END,
             )  # fmt: skip
         except Exception as error:  # of no narrower class
-            raise ModelError(f"the text encoder's vocabulary is damaged: {error}") from error
+            raise ModelError(f"the vocabulary {vocabulary.source} is damaged: {error}") from error
         self._tokenizer = Tokenizer(model)
         self._tokenizer.normalizer = normalizers.Sequence(
             [normalizers.NFC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Lowercase()]
@@ -48,8 +46,8 @@ class ClipTokens:
                 pre_tokenizers.ByteLevel(add_prefix_space=False),
             ]
         )
-        self.bos, self.eos = tokens[START], tokens[END]
-        self.pad = tokens.get(pad, self.eos)
+        self.bos, self.eos = vocabulary.tokens[START], vocabulary.tokens[END]
+        self.pad = vocabulary.tokens.get(pad, self.eos)
 
     def ids(self, text: str) -> list[int]:
         """The tokens of a text, without marks and however many."""

@@ -258,7 +258,10 @@ def _open_clip(config: ClipConfig, tensors: Tensors, prefix: str) -> dict[str, t
 def _clip(folder: Path) -> ClipConfig:
     config = read_json(folder / "config.json")
     inner = config.get("text_config")
-    return ClipConfig.read({**config, **inner} if isinstance(inner, dict) else config)
+    try:
+        return ClipConfig.read({**config, **inner} if isinstance(inner, dict) else config)
+    except ModelError as error:
+        raise ModelError(f"{folder}: {error}") from error
 
 
 def _text(config: ClipConfig, tensors: Tensors, dtype: Any, *, projection: bool = False) -> ClipText:
@@ -399,7 +402,7 @@ def _tokenizers(ref: ModelRef, count: int) -> tuple[ClipTokens, ...]:
         if vocabulary is None:
             shared = shared or find_vocabulary(ref.vocabulary or ref.path)
             vocabulary = shared
-        found.append(ClipTokens(vocabulary.tokens, vocabulary.merges, pad))
+        found.append(ClipTokens(vocabulary, pad))
     return tuple(found)
 
 
