@@ -37,7 +37,7 @@ from overpaint.audit._line import line_of, link_of
 from overpaint.errors import OutputError, RecordError
 from overpaint.geometry import Box, Size
 from overpaint.picture import Metadata, Picture, encode, open_picture
-from overpaint.request import canonical_json
+from overpaint.values import canonical_json
 from stand_ins import noise
 from test_untouched import picture_of
 

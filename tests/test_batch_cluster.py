@@ -29,7 +29,7 @@ from overpaint.batch.hand import Trouble
 from overpaint.cli import main
 from overpaint.engines import Canvas, Monitor, Painted
 from overpaint.errors import MaskError, OutputError, RequestError
-from overpaint.request import SettingError
+from overpaint.validation import SettingError
 from stand_ins import StandIn
 
 TESTS = Path(__file__).parent

@@ -18,6 +18,8 @@ SOURCE = Path(overpaint.__file__).parent
 FLOORS = (
     ("errors",),
     ("geometry",),
+    ("validation", "files"),
+    ("values",),
     ("picture",),
     ("mask",),
     ("exemplar",),
@@ -112,7 +114,8 @@ def test_one_module_alone_knows_diffusers_and_none_transformers():
 
 
 @pytest.mark.parametrize(
-    "module", ["overpaint", "overpaint.errors", "overpaint.geometry", "overpaint.request", "overpaint.cli"]
+    "module",
+    ["overpaint", *(f"overpaint.{room}" for room in ("errors", "geometry", "values", "files", "request", "cli"))],
 )
 def test_nothing_heavy_is_loaded_by_importing(module):
     code = f"import sys, {module}; print([name for name in {HEAVY!r} if name in sys.modules])"

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from overpaint.errors import OutputError
-from overpaint.picture import extension_of, format_named, format_of_path, formats, write_file
+from overpaint.files import write_file
+from overpaint.picture import extension_of, format_named, format_of_path, formats
 
 
 def test_a_file_gets_its_bytes_and_the_permissions_of_any_new_file(tmp_path: Path) -> None:

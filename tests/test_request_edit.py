@@ -21,9 +21,7 @@ from overpaint.request import (
     EllipsePart,
     MaskSpec,
     PolygonPart,
-    SettingError,
     Usual,
-    canonical_json,
     draw_seed,
     intent_rule,
     resolve,
@@ -31,6 +29,8 @@ from overpaint.request import (
     suggest_setting,
 )
 from overpaint.request._upgrade import upgraded
+from overpaint.validation import SettingError
+from overpaint.values import canonical_json
 
 MASK = {"parts": [{"kind": "box", "box": [10, 10, 50, 40]}]}
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from .engines import Monitor
+from .files import write_file
 from .mask import Mask
-from .picture import Picture, encode, format_of_path, open_picture, write_file
+from .picture import Picture, encode, format_of_path, open_picture
 from .request import EditRequest
 from .studio import Edit, Edited, EditFailure, Studio
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from overpaint.errors import RecordError
-from overpaint.request import canonical_json
+from overpaint.values import canonical_json
 
 GENESIS = "0" * 64
 """What stands for the line before the first."""

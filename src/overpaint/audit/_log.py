@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from overpaint.errors import OutputError, RecordError, RequestError
-from overpaint.request import canonical_json, parse_json
+from overpaint.values import canonical_json, parse_json
 
 from ._line import GENESIS, Head, head_bytes, head_path, id_of, line_of, link_of, read_head
 from ._lock import locked

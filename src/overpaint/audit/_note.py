@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Literal
 
-from overpaint.request import Value, canonical_json
+from overpaint.values import Value, canonical_json
 
 What = Literal["torn", "uncovered", "headless", "lost", "replaced", "unreadable"]
 

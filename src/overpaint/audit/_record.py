@@ -13,8 +13,9 @@ from pydantic import BeforeValidator, Field
 
 from overpaint.errors import InputError, MaskError, RecordError
 from overpaint.record import Record
-from overpaint.request import Listed, UsedModel, Value, canonical_json, parse_json
+from overpaint.request import UsedModel
 from overpaint.studio import Edited, Saved, pixel_digest
+from overpaint.values import Listed, Value, canonical_json, parse_json
 
 from ._line import id_of
 from ._note import now

@@ -11,7 +11,8 @@ from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from overpaint.errors import InputError, RequestError
-from overpaint.request import EditRequest, parse_json
+from overpaint.request import EditRequest
+from overpaint.values import parse_json
 
 from .rows import OWN, TEXTS, Found
 

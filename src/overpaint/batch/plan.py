@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from overpaint.errors import InputError, OutputError, OverpaintError, PictureError, RequestError, did_you_mean
 from overpaint.places import Places
-from overpaint.request import EditRequest, ResolvedRequest, digest_of
+from overpaint.request import EditRequest, ResolvedRequest
+from overpaint.values import digest_of
 
 from .names import DEFAULT, check_template, filled, within
 from .rows import BadRow, Row

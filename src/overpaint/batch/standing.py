@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from overpaint.ledger import Entry, Job, Ledger
-from overpaint.request import digest_of
+from overpaint.values import digest_of
 
 from .files import Files
 from .plan import Item, Plan, describe

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias
 
 from overpaint.errors import OutputError, RequestError
-from overpaint.picture import publish_file, stage_file
+from overpaint.files import publish_file, stage_file
 
 
 class Address(PurePosixPath):

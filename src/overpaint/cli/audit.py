@@ -146,7 +146,7 @@ def export(
         sys.stdout.buffer.write(text.encode())
         sys.stdout.buffer.flush()
         return 0
-    from overpaint.picture import write_file
+    from overpaint.files import write_file
 
     write_file(Path(output), text.encode(), overwrite=overwrite)
     return 0

@@ -86,7 +86,7 @@ def convert(
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
         return 0
-    from overpaint.picture import write_file
+    from overpaint.files import write_file
 
     write_file(Path(output), data, overwrite=overwrite)
     tell(found, output, as_json=json, quiet=quiet, form=form)

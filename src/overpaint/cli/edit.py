@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from overpaint.errors import RequestError
 from overpaint.places import Placed
-from overpaint.request import EditRequest, Problem, SettingError
+from overpaint.request import EditRequest
+from overpaint.validation import Problem, SettingError
 
 from . import outputs, report
 from .evidence import Evidence
@@ -201,7 +202,8 @@ def _save(edited: Edited, plan: Plan, out: Out) -> tuple[Saved | None, dict[str,
         )
     extras: dict[str, Path] = {}
     if plan.compare is not None:
-        from overpaint.picture import encode, write_file
+        from overpaint.files import write_file
+        from overpaint.picture import encode
 
         comparison = encode(edited.comparison(), outputs.format_of(plan.compare, "--compare"))
         write_file(plan.compare, comparison.data, overwrite=out.overwrite)
@@ -214,7 +216,8 @@ def _save(edited: Edited, plan: Plan, out: Out) -> tuple[Saved | None, dict[str,
 
 def _draw(tiles: list[Tile], path: Path, out: Out) -> Path:
     """Write the contact sheet."""
-    from overpaint.picture import encode, write_file
+    from overpaint.files import write_file
+    from overpaint.picture import encode
     from overpaint.studio import sheet_of
 
     format = outputs.format_of(path, "--sheet")

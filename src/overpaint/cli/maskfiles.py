@@ -30,7 +30,8 @@ def check_output(output: str, overwrite: bool, inputs: tuple[str, ...] = ()) -> 
 
 def write(mask: Mask, output: str, overwrite: bool, *, as_json: bool, quiet: bool) -> int:
     """Write a mask as a grey picture and say in a line what it marks."""
-    from overpaint.picture import encode, write_file
+    from overpaint.files import write_file
+    from overpaint.picture import encode
 
     format = "png" if output == STDIO else outputs.format_of(Path(output), "--output")
     data = encode(mask.to_picture(), format).data

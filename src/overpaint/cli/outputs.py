@@ -186,7 +186,7 @@ def check(paths: Iterable[Path], *, overwrite: bool, inputs: Iterable[Path] = ()
 
 
 def _check_one(path: Path, overwrite: bool) -> None:
-    from overpaint.picture import check_writable
+    from overpaint.files import check_writable
 
     check_writable(path, overwrite=overwrite)
     try:

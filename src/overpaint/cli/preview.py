@@ -57,7 +57,8 @@ def preview(
     [dim]$[/] overpaint mask preview photo.jpg --box 10%,20%,40%,60% -o look.png
     """
     from overpaint.errors import RequestError
-    from overpaint.picture import encode, write_file
+    from overpaint.files import write_file
+    from overpaint.picture import encode
     from overpaint.request import mask_of
 
     places = where or Where()

@@ -74,7 +74,7 @@ def replay(
     [dim]$[/] overpaint replay 5f0c93 --audit out --image moved/bench.jpg
     """
     from overpaint.audit import replay as again
-    from overpaint.picture import check_writable
+    from overpaint.files import check_writable
     from overpaint.studio import Studio
 
     known = _known(what, audit)

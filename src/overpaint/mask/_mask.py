@@ -364,7 +364,8 @@ class Mask:
         Raises:
             OutputError: the file exists and `overwrite` is false, or it can't be written.
         """
-        from overpaint.picture import encode, write_file
+        from overpaint.files import write_file
+        from overpaint.picture import encode
 
         write_file(path, encode(self.to_picture(), "png").data, overwrite=overwrite)
 

@@ -302,7 +302,7 @@ def _note(path: Path) -> Note:
 
 def write_note(path: Path, note: Note) -> None:
     """Write down where a model of the store came from."""
-    from overpaint.picture import write_file
+    from overpaint.files import write_file
 
     _notes().mkdir(parents=True, exist_ok=True)
     data = json.dumps(asdict(note), indent=2, ensure_ascii=False) + "\n"

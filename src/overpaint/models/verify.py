@@ -144,7 +144,7 @@ def _kept() -> dict[str, str]:
 
 def _keep(kept: dict[str, str]) -> None:
     """Write the list; where that can't be done, digests are computed again."""
-    from overpaint.picture import write_file
+    from overpaint.files import write_file
 
     newest = dict(list(kept.items())[-_KEPT:])
     with contextlib.suppress(Exception):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from ._picture import Colour, Metadata, Picture, Samples, Source
 from .encode import Encoded, encode, extension_of, format_named, format_of_path, formats
-from .files import check_writable, publish_file, stage_file, write_file
 from .limits import Limits
 from .open import format_of, open_picture
 from .pil import from_array, from_pil, to_pil
@@ -21,7 +20,6 @@ __all__ = [
     "Picture",
     "Samples",
     "Source",
-    "check_writable",
     "encode",
     "extension_of",
     "format_named",
@@ -31,8 +29,5 @@ __all__ = [
     "from_array",
     "from_pil",
     "open_picture",
-    "publish_file",
-    "stage_file",
     "to_pil",
-    "write_file",
 ]

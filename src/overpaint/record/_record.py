@@ -11,7 +11,8 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from overpaint.errors import InputError, RecordError
-from overpaint.request import EditRequest, Execution, Listed, ResolvedRequest, Value
+from overpaint.request import EditRequest, Execution, ResolvedRequest
+from overpaint.values import Listed, Value
 
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 BoxValues = Annotated[Listed[tuple[int, ...]], Field(min_length=4, max_length=4)]

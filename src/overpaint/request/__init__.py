@@ -11,8 +11,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ._blob import INLINE_LIMIT, Blob, blob_array, blob_of, picture_blob
-from ._canonical import canonical_json, digest_of
-from ._complaints import Problem, SettingError
 from ._edit import Area, Dialect, EditRequest
 from ._models import ModelRole, UsedModel, Usual
 from ._names import suggest_setting, suggest_value
@@ -30,7 +28,6 @@ from ._parts import (
 from ._reference import Setting, settings_reference
 from ._resolved import EngineKind, Execution, ResolvedRequest, draw_seed, resolve
 from ._upgrade import SCHEMA
-from ._value import Listed, Value, parse_json
 from .intents import INTENTS, DetailRule, Intent, IntentRule, MaskedContent, intent_rule
 
 if TYPE_CHECKING:
@@ -52,30 +49,23 @@ __all__ = [  # noqa: RUF022 - in plain alphabetical order, as a test of the hous
     "INTENTS",
     "Intent",
     "IntentRule",
-    "Listed",
     "MaskSpec",
     "MaskedContent",
     "ModelRole",
     "Part",
     "PolygonPart",
-    "Problem",
     "RasterPart",
     "ResolvedRequest",
     "SCHEMA",
     "Setting",
-    "SettingError",
     "StrokesPart",
     "Usual",
     "UsedModel",
-    "Value",
     "blob_array",
     "blob_of",
-    "canonical_json",
-    "digest_of",
     "draw_seed",
     "intent_rule",
     "mask_of",
-    "parse_json",
     "picture_blob",
     "resolve",
     "settings_reference",

@@ -24,8 +24,7 @@ from pydantic import Field
 
 from overpaint.errors import RequestError
 from overpaint.geometry import Size
-
-from ._value import Value
+from overpaint.values import Value
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,18 +6,18 @@ import copy
 import json
 import tomllib
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, JsonValue, model_validator
 
 from overpaint.errors import RequestError
 from overpaint.geometry import Margins
+from overpaint.values import Listed, Value, as_mapping, canonical_json, digest_of, parse_json
 
 from ._blob import Blob
-from ._canonical import canonical_json, digest_of
+from ._names import SETTING_ALIASES, VALUE_ALIASES
 from ._parts import MaskSpec
 from ._upgrade import SCHEMA, upgraded
-from ._value import Listed, Value, as_mapping, parse_json
 from .intents import INTENTS, AlphaRule, Intent, IntentRule, MaskedContent
 
 Area = Literal["masked", "whole"]
@@ -82,6 +82,9 @@ class EditRequest(Value):
     Raises:
         SettingError (a RequestError): An unknown key or a value out of its range; it says what would be right.
     """
+
+    setting_aliases: ClassVar[Mapping[str, str]] = SETTING_ALIASES
+    value_aliases: ClassVar[Mapping[str, Mapping[str, str]]] = VALUE_ALIASES
 
     schema_: Annotated[
         int,

@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from overpaint.values import Value
+
 from ._edit import Fraction, Name
-from ._value import Value
 
 ModelRole = Literal["checkpoint", "vae", "lora", "embedding"]
 

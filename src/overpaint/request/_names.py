@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from overpaint.errors import did_you_mean
+from overpaint.errors import suggest
 
 SETTING_ALIASES: Mapping[str, str] = {
     # AUTOMATIC1111 and Forge
@@ -113,26 +113,9 @@ VALUE_ALIASES: Mapping[str, Mapping[str, str]] = {
 
 def suggest_setting(name: str, known: Iterable[str]) -> str:
     """ "; did you mean 'x'?" for a setting's name that we don't know, or an empty string."""
-    return _suggest(name, known, SETTING_ALIASES)
+    return suggest(name, known, SETTING_ALIASES)
 
 
 def suggest_value(setting: str, value: object, known: Iterable[str]) -> str:
     """ "; did you mean 'x'?" for a value that the setting doesn't take, or an empty string."""
-    return _suggest(str(value), known, VALUE_ALIASES.get(setting, {})) if not isinstance(value, bool) else ""
-
-
-def _suggest(name: str, known: Iterable[str], aliases: Mapping[str, str]) -> str:
-    plain = name.strip().strip("-").replace("-", "_").replace(" ", "_").lower()
-    known = tuple(known)
-    if plain in known:
-        return f"; did you mean {plain!r}?"
-    if plain in aliases:
-        return f"; did you mean {aliases[plain]!r}?"
-    if len(plain) > 64:  # matching is quadratic, and nobody mistypes that much
-        return ""
-    near = did_you_mean(plain, known)
-    if near:
-        return near
-    # a near miss of a foreign name ("denoising_stength") still tells what was meant
-    foreign = did_you_mean(plain, aliases).removeprefix("; did you mean '").removesuffix("'?")
-    return f"; did you mean {aliases[foreign]!r}?" if foreign in aliases and len(foreign) > 4 else ""
+    return suggest(str(value), known, VALUE_ALIASES.get(setting, {})) if not isinstance(value, bool) else ""

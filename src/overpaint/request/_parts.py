@@ -7,9 +7,9 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from overpaint.errors import RequestError
+from overpaint.values import Listed, Value
 
 from ._blob import Blob
-from ._value import Listed, Value
 
 _FAR = 1 << 24  # no picture is so large, and float32 still counts pixels up to here
 _POINTS = 100_000

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
 
-from ._complaints import expected_of
+from overpaint.validation import expected_of
+
 from ._edit import EditRequest
 
 

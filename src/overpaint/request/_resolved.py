@@ -10,13 +10,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, JsonValue
 
 from overpaint.errors import RequestError
+from overpaint.values import Listed, Value, as_mapping, digest_of, parse_json
 
 from ._blob import Blob
-from ._canonical import digest_of
 from ._edit import MOST_SEED, Area, Dialect, EditRequest, without_codes
 from ._models import UsedModel, Usual
 from ._parts import MaskSpec
-from ._value import Listed, Value, as_mapping, parse_json
 from .intents import (
     BACKGROUND_PROMPT,
     GUIDANCE_SCALE,

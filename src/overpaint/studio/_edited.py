@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from overpaint.errors import OutputError
+from overpaint.files import check_writable, write_file
 from overpaint.frame import Edge, reach_of
 from overpaint.geometry import Box, Size
 from overpaint.mask import Mask
@@ -21,13 +22,11 @@ from overpaint.picture import (
     Encoded,
     Picture,
     Samples,
-    check_writable,
     encode,
     extension_of,
     format_named,
     format_of_path,
     open_picture,
-    write_file,
 )
 from overpaint.record import Record, RegionRecord, embed, sidecar_path, strip
 from overpaint.request import EditRequest, Execution, ResolvedRequest, picture_blob

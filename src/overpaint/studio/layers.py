@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from overpaint.errors import OutputError
+from overpaint.files import write_file
 from overpaint.geometry import Box
-from overpaint.picture import Colour, Picture, Samples, write_file
+from overpaint.picture import Colour, Picture, Samples
 
 if TYPE_CHECKING:
     from ._edited import Edited, PaintedRegion

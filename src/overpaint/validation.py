@@ -1,4 +1,4 @@
-"""What is wrong with a request: pydantic's complaints as sentences that name the field, the value and what is right."""
+"""pydantic's validation errors as one SettingError that names the field, the value and what would be right."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from typing import Annotated, Any, NoReturn, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from overpaint.errors import RequestError
-
-from ._names import suggest_setting, suggest_value
+from overpaint.errors import RequestError, suggest
 
 _MOST_PROBLEMS = 8  # in one error: whoever has more than that reads no further
 
@@ -39,10 +37,14 @@ class Problem:
 class SettingError(RequestError):
     """A setting is unknown or has a value that it can't take. `problems` has each of them."""
 
+    code = "setting-invalid"
+
     def __init__(self, problems: Iterable[Problem]) -> None:
         """The message joins those of all problems."""
         self.problems = tuple(problems)
-        super().__init__("; ".join(dict.fromkeys(problem.message for problem in self.problems)))
+        first = self.problems[0] if self.problems else Problem("", None, "")
+        text = "; ".join(dict.fromkeys(problem.message for problem in self.problems))
+        super().__init__(text, field=first.field, value=first.value)
 
 
 def raise_readable(error: ValidationError, model: type[BaseModel]) -> NoReturn:
@@ -139,13 +141,14 @@ def _sentence(detail: ErrorDetails, model: type[BaseModel]) -> str:
     span = range_of(model, name).removeprefix("of ") if direct else ""
     match kind:
         case "extra_forbidden":
-            return f"unknown setting '{{field}}'{suggest_setting(name, _names(model))}"
+            near = suggest(name, _names(model), getattr(model, "setting_aliases", {}))
+            return f"unknown setting '{{field}}'{near}"
         case "missing":
             return "{field} is missing"
         case "literal_error":
             known = context["expected"]
             values = [part.strip().strip("'") for part in known.replace(" or ", ", ").split(",")]
-            return f"{{field}} must be {known}, not {shown(value)}{suggest_value(name, value, values)}"
+            return f"{{field}} must be {known}, not {shown(value)}{_suggest_value(model, name, value, values)}"
         case "finite_number":
             return f"{{field}} must be a {'' if span else 'finite '}number {span}".rstrip() + f", not {shown(value)}"
         case "greater_than_equal" | "less_than_equal" | "greater_than" | "less_than":
@@ -189,6 +192,11 @@ def _bound(context: dict[str, Any]) -> str:
     """The one bound that was overstepped."""
     words = {"ge": "at least", "le": "at most", "gt": "more than", "lt": "less than"}
     return next(f"{words[key]} {float(bound):.10g}" for key, bound in context.items() if key in words)
+
+
+def _suggest_value(model: type[BaseModel], name: str, value: object, known: list[str]) -> str:
+    aliases = getattr(model, "value_aliases", {}).get(name, {})
+    return suggest(str(value), known, aliases) if not isinstance(value, bool) else ""
 
 
 def _names(model: type[BaseModel]) -> list[str]:

@@ -1,0 +1,182 @@
+"""Frozen, strict values: pydantic models that raise our own errors, JSON read strictly, and one spelling for digests.
+
+`canonical_json` follows RFC 8785 (JCS), so that a digest depends on the value and not on the layout of its text.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from json.encoder import encode_basestring
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NoReturn, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+
+from overpaint.errors import RequestError
+from overpaint.geometry import Box, Margins, Size
+from overpaint.validation import raise_readable, shown
+
+T = TypeVar("T")
+
+
+def tuples(value: Any) -> Any:
+    """Lists and our own boxes, margins and sizes as tuples, at any depth: JSON and callers write them so."""
+    if isinstance(value, list | tuple):
+        return tuple(tuples(item) for item in value)
+    return tuple(value) if isinstance(value, Box | Margins | Size) else plain(value)
+
+
+def plain(value: Any) -> Any:
+    """A NumPy number as Python's own (NumPy need not be loaded for that); anything else as it is."""
+    return value.item() if type(value).__module__ == "numpy" and getattr(value, "ndim", 1) == 0 else value
+
+
+Listed = Annotated[T, BeforeValidator(tuples)]
+"""A tuple that may also be given as a list."""
+
+
+class Value(BaseModel):
+    """A frozen value: unknown keys are errors, numbers are finite, and no type is silently made into another."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
+
+    setting_aliases: ClassVar[Mapping[str, str]] = {}
+    """What other programs call our fields, for suggestions in errors: {their name: ours}."""
+
+    value_aliases: ClassVar[Mapping[str, Mapping[str, str]]] = {}
+    """What other programs call our values, by field, for suggestions in errors: {field: {their value: ours}}."""
+
+    if not TYPE_CHECKING:  # the type checker is to see the constructor that pydantic makes from the fields
+
+        def __init__(self, **values: Any) -> None:
+            try:
+                super().__init__(**{name: plain(value) for name, value in values.items()})
+            except ValidationError as error:
+                raise_readable(error, type(self))
+            except RecursionError:
+                raise RequestError(f"{type(self).__name__} is nested too deeply") from None
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Plain JSON values by key: tuples as lists, and what was left open left out."""
+        dumped: dict[str, Any] = self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        return dumped
+
+
+def parse_json(text: str | bytes, what: str) -> Any:
+    """JSON, strictly: no NaN, and no key twice in one table.
+
+    Raises:
+        RequestError: It is no such JSON; `what` names it in the message ("the request").
+    """
+    try:
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse)
+    except RequestError:
+        raise
+    except RecursionError:
+        raise RequestError(f"{what} is nested too deeply") from None
+    except ValueError as error:
+        raise RequestError(f"{what} is not JSON: {error}") from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    table: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in table:
+            raise RequestError(f"{key!r} is given twice")
+        table[key] = value
+    return table
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise RequestError(f"JSON has no {constant}: give a finite number")
+
+
+def as_mapping(value: Any, what: str) -> dict[str, Any]:
+    """`value` as a table with string keys, or RequestError."""
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise RequestError(f"{what} must be a table of settings, not {shown(value)}")
+    return dict(value)
+
+
+def canonical_json(value: Any) -> str:
+    """The JSON text of `value` with sorted keys, no blanks and one spelling for each number.
+
+    Follows RFC 8785, but for one thing: whole numbers beyond 2**53 keep all their digits, for a seed has 63 bits.
+
+    Args:
+        value: None, bool, int, float, str, and lists, tuples and string-keyed mappings of them.
+
+    Raises:
+        RequestError: NaN, infinity, text that is not Unicode, or another type of value.
+    """
+    match value:
+        case None | bool() | str():
+            return _scalar(value)
+        case int():
+            return str(int(value))
+        case float():
+            return _number(value)
+        case Mapping():
+            return "{" + ",".join(f"{_scalar(str(key))}:{canonical_json(value[key])}" for key in _ordered(value)) + "}"
+        case Sequence():
+            return "[" + ",".join(map(canonical_json, value)) + "]"
+        case _:
+            raise RequestError(f"{type(value).__name__} is no kind of JSON value: {value!r:.80}")
+
+
+def digest_of(value: Any) -> str:
+    """SHA-256 of the canonical JSON in UTF-8, hexadecimal."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def _ordered(table: Mapping[Any, Any]) -> list[Any]:
+    """Its keys, ordered by their UTF-16 code units (RFC 8785 3.2.3), which for ASCII is the usual order."""
+    if all(isinstance(key, str) and key.isascii() for key in table):
+        return sorted(table)
+    return sorted(table, key=lambda key: str(key).encode("utf-16-be", "surrogatepass"))
+
+
+def _scalar(value: str | bool | None) -> str:
+    if not isinstance(value, str):
+        return json.dumps(value)
+    text = encode_basestring(value)
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise RequestError(f"text must be Unicode, without halves of surrogate pairs: {value!r:.80}") from None
+    return text
+
+
+def _number(value: float) -> str:
+    """A float as ECMAScript's Number::toString writes it (ECMA-262 6.1.6.1.20): shortest digits that read back."""
+    if not math.isfinite(value):
+        raise RequestError(f"JSON has no {value}: give a finite number")
+    if value == 0:
+        return "0"
+    mantissa, _, exponent = f"{value!r}".partition("e")
+    sign, mantissa = ("-", mantissa[1:]) if mantissa.startswith("-") else ("", mantissa)
+    whole, _, fraction = mantissa.partition(".")
+    fraction = "" if fraction == "0" else fraction
+    point = len(whole) + int(exponent or 0)  # the decimal point stands after this many digits
+    digits = whole + fraction
+    stripped = digits.lstrip("0")
+    point -= len(digits) - len(stripped)
+    digits = stripped.rstrip("0")
+    return sign + _layout(digits, point)
+
+
+def _layout(digits: str, point: int) -> str:
+    """`digits` with the point after `point` of them, with an exponent where ECMAScript uses one."""
+    count = len(digits)
+    if count <= point <= 21:
+        return digits + "0" * (point - count)
+    if 0 < point <= 21:
+        return f"{digits[:point]}.{digits[point:]}"
+    if -6 < point <= 0:
+        return "0." + "0" * -point + digits
+    mantissa = digits[0] + (f".{digits[1:]}" if count > 1 else "")
+    return f"{mantissa}e{point - 1:+d}"
