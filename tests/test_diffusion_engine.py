@@ -633,6 +633,21 @@ def test_an_object_is_replaced_and_nothing_else(folders, channels):
     assert (after[core] != before[core]).mean() > 0.5
 
 
+def test_what_of_a_prompt_is_not_used_as_written_is_named_in_the_notes(folders):
+    size = Size(96, 80)
+    ask = {"mask": Mask.box(size, Box(30, 20, 60, 50)), "intent": "replace", "model": str(folders[4]), "steps": 1}
+    with Studio(device="cpu") as studio:
+        edited = studio.edit(photo(size), prompt="[red|blue] car AND sky # hm", negative_prompt="[a:b:0.5]", **ask)
+        assert edited.notes == edited.record.notes
+        assert edited.notes == (
+            "prompt: left out as a comment: # hm",
+            "prompt: encoded as plain words, for schedules, alternatives and AND are not supported: [red|blue], AND",
+            "negative prompt: encoded as plain words, for schedules, alternatives and AND are not supported: [a:b:0.5]",
+        )
+        assert studio.edit(photo(size), prompt="a #D14233 (car:1.2) [old]", **ask).notes == ()
+        assert studio.edit(photo(size), prompt="[a|b] AND # c", dialect="diffusers", **(ask | {"steps": 2})).notes == ()
+
+
 def test_strength_0_gives_the_picture_back(folders):
     size = Size(96, 80)
     picture, mask = photo(size), Mask.box(size, Box(30, 20, 60, 50))

@@ -134,13 +134,51 @@ def test_schedules_are_bracketed_text_until_they_are_read(inner):
         ("# all", ""),
         (r"a \# b", "a # b"),
         ("a # <lora:x> (\nb", "a \nb"),
-        (r"a \\# b", "a \\"),
+        (r"a \\ # b", "a \\ "),
+        ("a\n#\nb", "a\n\nb"),
+        # joined to a word, it is text: a colour, a number, a name
+        ("a flower of #D14233 red on grass", "a flower of #D14233 red on grass"),
+        ("#1 of C# and F#\n#cat", "#1 of C# and F#\n#cat"),
     ],
 )
-def test_comments_end_with_their_line(text, left):
+def test_a_number_sign_alone_begins_a_comment_that_ends_with_its_line(text, left):
     prompt = parse(text)
     assert "".join(span.text for section in prompt.sections for span in section) == left
     assert prompt.networks == ()
+
+
+def test_a_comment_is_named_in_a_note():
+    assert parse("a cat # grey, old\n# thin\nb").notes == ("left out as a comment: # grey, old, # thin",)
+    assert parse("a #D14233 cat").notes == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("[red car: blue car: 0.5]", "[red car: blue car: 0.5]"),
+        ("a [b|c] d", "[b|c]"),
+        ("[a:5] [b::.5]", "[a:5], [b::.5]"),
+        ("[a (b:1.2):c:0.5]", "[a (b:1.2):c:0.5]"),
+        ("[[a|b] c]", "[a|b]"),
+        ("cat AND dog:0.5 AND x", "AND"),
+        ("[" + "x" * 60 + "|y]", "[" + "x" * 36 + "..."),
+        ("[a|b][b|c][c|d][d|e][e|f]", "[a|b], [b|c], [c|d] and 2 more"),
+    ],
+)
+def test_what_the_grammar_does_not_support_yet_is_named_in_one_note(text, named):
+    (note,) = parse(text).notes
+    assert note == f"encoded as plain words, for schedules, alternatives and AND are not supported: {named}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(word:1.2)", "[word]", "[a:b]", "[[a]]", "a|b", "(a|b)", r"\[a|b\]", r"[a\|b]", r"\AND", "AND1 sand and",
+        "a BREAK b", "<lora:a:0.5>", "12:30", "]a|b[", "a:0.5]",
+    ],
+)  # fmt: skip
+def test_what_the_grammar_supports_gets_no_note(text):
+    assert parse(text).notes == ()
 
 
 def test_vector_42_networks_are_taken_out():

@@ -106,15 +106,49 @@ def test_parameters_of_another_tool_are_replaced_and_kept_as_the_original(format
     assert (restored.tool, restored.prompt, restored.settings["steps"]) == ("AUTOMATIC1111", "a castle", 20)
 
 
-def test_a_persons_own_comment_and_other_metadata_stay():
+OLD = "Steps: 25, Sampler: Euler a, CFG scale: 7, Seed: 11, Size: 512x768, Model: some"
+
+
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        f"a cat\nNegative prompt: dog\n{OLD}\nTemplate: a {{cat|dog}}",
+        f"{{red|blue}} car\n{OLD}",
+        json.dumps({"prompt": "a cat", "guidance_scale": 4.0, "seed": 5, "base_model": "jugger"}),
+    ],
+)
+def test_an_older_generation_text_in_a_jpeg_is_replaced_and_kept_as_the_original(theirs):
+    after = embed(Metadata(exif=with_user_comment(None, theirs)), made := record(), "jpeg")
+    assert user_comment(after.exif) == infotext(made)
+    assert read_property(after.xmp, NAMESPACE, "parameters_original") == theirs
+    assert user_comment(strip(after).exif) == theirs
+
+
+def test_a_prompt_that_begins_with_a_brace_is_infotext_and_no_json():
+    found = text_of(parameters=f"{{red|blue}} car, {{{{masterpiece}}}}\nNegative prompt: dog\n{OLD}")
+    assert (found.tool, found.prompt) == ("AUTOMATIC1111", "{red|blue} car, {{masterpiece}}")
+    assert (found.negative_prompt, found.settings["seed"]) == ("dog", 11)
+
+
+def test_an_infotext_of_ours_whose_record_had_no_room_is_removed_too():
+    alone = Metadata(exif=with_user_comment(None, infotext(record())))
+    assert user_comment(strip(alone).exif) is None
+    in_xmp = Metadata(xmp=with_property(None, NAMESPACE, "parameters", infotext(record())))
+    assert read_property(strip(in_xmp).xmp, NAMESPACE, "parameters") in (None, "")
+
+
+@pytest.mark.parametrize(
+    "comment", ["Grandmother's garden, 1984", "Camera: Leica, Lens: 50mm, Film: Portra", '{"album": 3}']
+)
+def test_a_persons_own_comment_and_other_metadata_stay(comment):
     before = Metadata(
-        exif=with_user_comment(None, "Grandmother's garden, 1984"),
+        exif=with_user_comment(None, comment),
         xmp=with_property(None, "http://example.org/", "rating", "5"),
         text={"Title": "Garden"},
         dpi=(300, 300),
     )
     after = embed(before, record(), "jpeg")
-    assert user_comment(after.exif) == "Grandmother's garden, 1984"
+    assert user_comment(after.exif) == comment
     assert read_property(after.xmp, "http://example.org/", "rating") == "5"
     assert after.dpi == (300, 300)
     assert read_record(Picture(PIXELS, metadata=after)).record is not None

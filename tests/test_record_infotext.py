@@ -115,6 +115,30 @@ def test_what_other_writers_put_there_is_read():
     assert info.settings["Version"] == "v1.10.1"
 
 
+SETTINGS = "Steps: 25, Sampler: Euler a, CFG scale: 7, Seed: 11, Size: 512x768, Model: some"
+
+
+def test_lines_that_extensions_write_after_the_settings_do_not_hide_them():
+    rest = "Template: a {cat|dog}\nNegative Template: {dog|cat}, x: 1, y: 2, z: 3"
+    info = parse_infotext(f"a cat\nNegative prompt: dog\n{SETTINGS}\n{rest}")
+    assert (info.prompt, info.negative_prompt, info.rest) == ("a cat", "dog", rest)
+    assert info.settings["Seed"] == "11"
+    assert compose(info) == f"a cat\nNegative prompt: dog\n{SETTINGS}\n{rest}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Camera: Leica M6, Lens: 50mm, Film: Portra 400",
+        "Model: Mustang, Engine: V8, Size: large, Version: 1967",
+        "Garden\nWhere: Bern, When: 1984, Who: Anna and Ben",
+        "Steps: three, and more words: here",
+    ],
+)
+def test_a_persons_own_list_is_no_generators_settings(text):
+    assert parse_infotext(text) == Infotext(text)
+
+
 def test_a_broken_line_gives_what_it_can():
     info = parse_infotext('p\nSteps: 20, Sampler: "DPM, Seed: 5, , Size: 512x512, Model: ')
     assert dict(info.settings) == {"Steps": "20", "Sampler": '"DPM', "Seed": "5", "Size": "512x512", "Model": ""}

@@ -121,10 +121,12 @@ class Painted:
         evidence: The engine's own unblended estimate of the whole canvas, or None when it has none. What it gets wrong
             on known pixels is carried into the hole by `finish`. A ring that was pasted back proves nothing, so an
             engine that keeps the known pixels leaves this out.
+        notes: For people: parts of the settings that the engine could not use. They become the edit's notes.
     """
 
     pixels: Pixels
     evidence: Pixels | None = None
+    notes: tuple[str, ...] = ()
 
 
 class Monitor:

@@ -2,19 +2,19 @@ r"""The grammar of prompts: AUTOMATIC1111's, from its description, with its faul
 
     (x)         x counts 1.1 times          (x:1.3)    x counts 1.3 times; a sign and spaces around are allowed
     [x]         x counts 1 / 1.1 times      \( \[ \:   the character itself; \ before any other one likewise
-    BREAK       closes a chunk              # ...      a comment, to the end of the line
+    BREAK       closes a chunk              # ...      a comment, to the end of the line: a # that stands alone
     <lora:...>  see `networks`
 
 Brackets nest and multiply; unclosed ones last to the end, and a closing one without an opening one is text. Round and
-square brackets are matched apart, so that they may cross. A comment goes first, then tags, then the rest is read.
+square brackets are matched separately, so they may cross. Comments are removed first, then tags; then the rest is read.
 
-What differs from upstream, each a fault there: a weight that is no number, `(x:1.2.3)`, is text and no crash; BREAK is
-one inside of brackets too; a backslash also guards `:`, `#`, `<` and the word BREAK; each weight is computed from its
-whole nesting, so that `([x])` counts exactly 1; absurd nesting, weights and lengths are refused.
+Differences from upstream, each a fault there: a weight that is not a number, `(x:1.2.3)`, is text instead of a crash;
+BREAK works inside brackets too; a backslash also escapes `:`, `#`, `<` and the word BREAK; a `#` joined to a word
+(`#D14233`) is text, and a comment is reported; each weight is computed from its whole nesting, so that `([x])` counts
+exactly 1; excessive nesting, weights and lengths are refused.
 
-Not read yet, and text until then: `AND`, and the schedules `[a:b:0.5]` and `[a|b]` (which are also brackets: the whole
-counts 1 / 1.1 times). They come before `read_weights`: a schedule turns one text into texts for parts of the way, and
-AND into several with weights.
+Not supported yet: `AND`, and the schedules `[a:b:0.5]` and `[a|b]`. They are encoded as words (the brackets count as
+brackets: 1 / 1.1 times), and `Prompt.notes` names them.
 """
 
 from __future__ import annotations
@@ -51,11 +51,13 @@ class Prompt:
 
     Attributes:
         sections: At least one; a BREAK lies between each two.
-        networks: What its tags ask for.
+        networks: The networks that its tags name.
+        notes: For people: comments that were left out, and syntax that is not supported and counts as words.
     """
 
     sections: tuple[Section, ...] = ((),)
     networks: tuple[Network, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -75,8 +77,14 @@ def parse(text: str, *, weighted: bool = True) -> Prompt:
         RequestError: Absurdly long, nested or weighted; a tag that can't be read.
     """
     _check_length(text)
+    comments = _COMMENT.findall(text)
     plain, networks = split_networks(without_comments(text))
-    return Prompt(read_weights(plain) if weighted else literal(plain).sections, networks)
+    notes = [f"left out as a comment: {_listed(comments)}"] if comments else []
+    if unsupported := _unsupported(plain):
+        notes.append(
+            f"encoded as plain words, for schedules, alternatives and AND are not supported: {_listed(unsupported)}"
+        )
+    return Prompt(read_weights(plain) if weighted else literal(plain).sections, networks, tuple(notes))
 
 
 def literal(text: str) -> Prompt:
@@ -98,8 +106,36 @@ def escape(text: str) -> str:
 
 
 def without_comments(text: str) -> str:
-    """The text without what follows a `#` on its line; the ends of lines stay."""
-    return _COMMENT.sub(lambda match: match[1] or "", text)
+    """The text without its comments; the ends of lines stay."""
+    return _COMMENT.sub("", text)
+
+
+def _unsupported(text: str) -> list[str]:
+    """Schedules (`[a:b:0.5]`, `[a:0.5]`), alternatives (`[a|b]`) and AND in a text, as written."""
+    found: list[str] = []
+    opened: list[int] = []  # places of open square brackets
+    marked: list[bool] = []  # whether a bar or a number that ends a schedule was seen within each
+    for match in _SYNTAX.finditer(text):
+        kind = match.lastgroup
+        if kind == "open":
+            opened.append(match.start())
+            marked.append(False)
+        elif kind == "mark" and opened:
+            marked[-1] = True
+        elif kind == "close" and opened:
+            start = opened.pop()
+            if marked.pop():
+                found.append(text[start : min(match.end(), start + _LONGEST_SHOWN + 1)])
+        elif kind == "and":
+            found.append("AND")
+    return found
+
+
+def _listed(pieces: list[str]) -> str:
+    """Up to three different pieces, each at most 40 characters."""
+    different = list(dict.fromkeys(pieces))
+    shown = [one if len(one) <= _LONGEST_SHOWN else one[: _LONGEST_SHOWN - 3] + "..." for one in different[:3]]
+    return ", ".join(shown) + (f" and {len(different) - 3} more" if len(different) > 3 else "")
 
 
 def read_weights(text: str) -> tuple[Section, ...]:
@@ -147,7 +183,12 @@ class _Break:
     pass
 
 
-_COMMENT = re.compile(r"(\\.)|#[^\n]*+", re.DOTALL)
+_COMMENT = re.compile(r"(?<!\S)#(?!\S)[^\n]*+")
+_SYNTAX = re.compile(
+    r"\\.?|(?P<open>\[)|(?P<close>\])|(?P<mark>\||:\s*+(?:\d++(?:\.\d*+)?|\.\d++)\s*+(?=\]))|(?P<and>\bAND\b)",
+    re.DOTALL,
+)
+_LONGEST_SHOWN = 40
 _MEANING = re.compile(r"[\\()\[\]:|<#]|\b(?:BREAK|AND)\b")
 _BREAK = re.compile(r"\bBREAK\b")
 # Possessive quantifiers (++), so that nothing is tried twice: linear for any text.

@@ -4,7 +4,7 @@
     JPEG, WebP, AVIF    EXIF UserComment (infotext) and XMP overpaint:record (JSON)
     TIFF                XMP overpaint:parameters and overpaint:record
 
-What another tool wrote as its parameters is replaced, for it tells of a picture that is no more; its text is kept as
+Parameters that another tool wrote are replaced, as they describe the picture before the edit; their text is kept as
 "parameters_original". A comment that a person wrote into UserComment stays, and the infotext goes into XMP instead.
 """
 
@@ -19,6 +19,7 @@ from overpaint.picture.exif import user_comment, with_user_comment, without_user
 from overpaint.picture.xmp import read_property, with_property
 from overpaint.request import Blob, EditRequest, MaskSpec, RasterPart
 
+from ._foreign import told_by_comment
 from ._record import Record
 from .infotext import infotext, parse_infotext
 
@@ -59,12 +60,13 @@ def strip(metadata: Metadata) -> Metadata:
         text.pop(PARAMETERS, None)
         if (original := text.pop(ORIGINAL, None)) is not None:
             text[PARAMETERS] = original
-    if _property(xmp, "record"):
+    in_comment = exif is not None and _is_ours(user_comment(exif))
+    if in_comment or _property(xmp, "record") or _is_ours(_property(xmp, PARAMETERS)):
         original = _property(xmp, ORIGINAL)
         for name in ("record", PARAMETERS, ORIGINAL):
             if _property(xmp, name):
                 xmp = with_property(xmp, NAMESPACE, name, "")
-        if _is_ours(user_comment(exif)) and exif is not None:
+        if in_comment and exif is not None:
             exif = with_user_comment(exif, original) if original else without_user_comment(exif)
     return replace(metadata, text=text, xmp=xmp, exif=exif)
 
@@ -136,5 +138,5 @@ def _is_ours(comment: str | None) -> bool:
 
 
 def _is_personal(comment: str | None) -> bool:
-    """Whether a comment is something that no generator wrote."""
-    return bool(comment and comment.strip()) and not parse_infotext(comment or "").settings
+    """Whether a comment is a person's own: no tool's generation parameters."""
+    return bool(comment and comment.strip()) and told_by_comment(comment or "") is None

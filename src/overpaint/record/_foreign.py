@@ -50,8 +50,7 @@ def told_by_comment(comment: str) -> Told | None:
 
 def told_by_parameters(raw: str) -> Told | None:
     """From text named "parameters": infotext, or the JSON that Fooocus and SwarmUI keep there."""
-    if raw.lstrip().startswith("{"):
-        table = _table(raw)
+    if table := _table(raw):
         return _swarm(raw, table) if "sui_image_params" in table else _fooocus(raw, table)
     info = parse_infotext(raw)
     if not info.settings and not info.prompt:

@@ -4,9 +4,9 @@
     Negative prompt: on one line or more
     Steps: 25, Sampler: DPM++ 2M, Seed: 7, Size: 512x512, ..., Version: overpaint 0.1.0
 
-A value that holds a comma, a colon or a line break is quoted as JSON. Readers take the last line for settings only
-when it has three of them at least. What is absent has its default (masked content "original", the whole picture,
-...).
+A value that holds a comma, a colon or a line break is quoted as JSON. The settings are the last line that has at least
+three of them, two by keys of this form; extensions write further lines after it ("Template: ..."). An absent setting
+has its default (masked content "original", the whole picture, ...).
 """
 
 from __future__ import annotations
@@ -21,6 +21,16 @@ from typing import Any
 from ._record import Record
 
 _LEAST_PAIRS = 3
+_LEAST_KNOWN = 2
+_GENERATORS = {
+    "Steps", "Sampler", "Schedule type", "CFG scale", "Seed", "Denoising strength", "Clip skip", "RNG", "Model hash",
+    "VAE", "VAE hash", "Hashes", "Lora hashes", "TI hashes", "Mask mode", "Mask blur", "Inpaint area",
+    "Masked area padding", "Masked content", "ENSD", "Face restoration", "Variation seed", "Hires upscale",
+}  # fmt: skip
+"""Keys that only generators write: a settings line has at least one, a person's own list of values has none."""
+
+_KNOWN = _GENERATORS | {"Size", "Model", "Version", "Engine", "Intent"}
+
 _NEGATIVE = "Negative prompt:"
 _KEY = re.compile(r"\s*([\w][^:,\"\n]{0,60}?)\s*:\s*")
 _DECODER = json.JSONDecoder()
@@ -40,12 +50,14 @@ class Infotext:
     Attributes:
         prompt: What was to be painted.
         negative_prompt: What was not.
-        settings: The last line's values by key, as they are written there; empty when it has none.
+        settings: Values of the settings line by key, as written there; empty where there is no such line.
+        rest: Lines after the settings, as written there.
     """
 
     prompt: str = ""
     negative_prompt: str = ""
     settings: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    rest: str = ""
 
 
 def infotext(record: Record) -> str:
@@ -58,15 +70,19 @@ def compose(info: Infotext) -> str:
     """Infotext from its parts. (A prompt of which a line begins with "Negative prompt:" can't be told apart again.)"""
     negative = f"\n{_NEGATIVE} {info.negative_prompt}" if info.negative_prompt else ""
     line = ", ".join(f"{key}: {_quoted(value)}" for key, value in info.settings.items())
-    return f"{info.prompt}{negative}\n{line}".strip()
+    return f"{info.prompt}{negative}\n{line}\n{info.rest}".strip()
 
 
 def parse_infotext(text: str) -> Infotext:
     """Take infotext apart, whoever wrote it. Never fails: text without settings is all prompt."""
-    *lines, last = text.replace("\r\n", "\n").strip().split("\n")
-    settings = dict(_pairs(last))
-    if len(settings) < _LEAST_PAIRS:
-        lines, settings = [*lines, last], {}
+    lines = text.replace("\r\n", "\n").strip().split("\n")
+    settings: dict[str, str] = {}
+    rest: list[str] = []
+    for number in reversed(range(len(lines))):
+        pairs = dict(_pairs(lines[number]))
+        if len(pairs) >= _LEAST_PAIRS and pairs.keys() & _GENERATORS and len(pairs.keys() & _KNOWN) >= _LEAST_KNOWN:
+            lines, settings, rest = lines[:number], pairs, lines[number + 1 :]
+            break
     prompt: list[str] = []
     negative: list[str] = []
     into = prompt
@@ -75,7 +91,9 @@ def parse_infotext(text: str) -> Infotext:
             into = negative
             line = line.removeprefix(_NEGATIVE).strip()
         into.append(line)
-    return Infotext("\n".join(prompt).strip(), "\n".join(negative).strip(), MappingProxyType(settings))
+    return Infotext(
+        "\n".join(prompt).strip(), "\n".join(negative).strip(), MappingProxyType(settings), "\n".join(rest).strip()
+    )
 
 
 def _settings(record: Record) -> Iterator[tuple[str, Any]]:

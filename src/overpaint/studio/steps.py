@@ -108,6 +108,7 @@ def finish(prepared: Prepared, brushwork: PaintedSheets, monitor: Monitor | None
     clock.lap("finish")
     reach = max(_reach(one.region, scene.mask) for one in prepared.sheets)
     clock.lap("measure")
+    notes = notes_of(request, prepared.resolved.model, prepared.card, prepared.sketched)
     return Edited(
         picture=result,
         original=prepared.original,
@@ -120,7 +121,7 @@ def finish(prepared: Prepared, brushwork: PaintedSheets, monitor: Monitor | None
         regions=regions,
         reach=reach,
         timings={**prepared.timings, **brushwork.timings, **clock.laps},
-        notes=notes_of(request, prepared.resolved.model, prepared.card, prepared.sketched),
+        notes=tuple(dict.fromkeys((*notes, *(note for one in brushwork.painted for note in one.notes)))),
         licence=prepared.card.licence,
     )
 

@@ -333,7 +333,7 @@ class _Flight:
         latents = self.sample.result()
         self.monitor.check()
         pixels = self.networks.decode(latents)
-        return Painted(pixels, evidence=pixels)
+        return Painted(pixels, evidence=pixels, notes=self.chosen.notes)
 
 
 def _preview(prepared: Prepared, canvas: Canvas) -> Preview | None:

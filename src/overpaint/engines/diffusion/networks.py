@@ -67,6 +67,12 @@ class Set:
     prompt: Prompt
     negative: Prompt | None
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What of the two texts was not used as written, for people."""
+        texts = {"prompt": self.prompt, "negative prompt": self.negative}
+        return tuple(f"{name}: {note}" for name, text in texts.items() if text is not None for note in text.notes)
+
 
 class Networks:
     """One model on one device. For one thread."""
