@@ -20,13 +20,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
+import overpaint
+from overpaint import Mask
 from overpaint.errors import MissingExtraError, PictureError
 from overpaint.picture import (
     Limits,
     encode,
     from_array,
     open_picture,
+    to_pil,
 )
+from overpaint.studio._edited import default_format
 
 PHOTOS = Path(__file__).parents[2] / "shared" / "photos" / "eval" / "images"
 SMALL = from_array(np.random.default_rng(0).integers(0, 256, (21, 34, 3), dtype=np.uint8))
@@ -62,12 +66,10 @@ def others() -> dict[str, tuple[bytes, str]]:
 
     return {
         "empty": (b"", "empty"),
-        "gif": (pillow("GIF"), "GIF"),
-        "bmp": (pillow("BMP"), "BMP"),
         "pdf": (pillow("PDF"), "PDF"),
         "eps": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 4 4\n", "PostScript"),
         "psd": (b"8BPS\0\1" + bytes(40), "Photoshop"),
-        "jpeg2000": (pillow("JPEG2000"), "JPEG 2000"),
+        "words": (b"BM is how this text begins, and it goes on for a while\n", "text"),
         "svg": (b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>', "SVG"),
         "html": (b"<!DOCTYPE html><html></html>", "web page"),
         "text": (b"just some words\n", "text"),
@@ -109,10 +111,96 @@ def animated(format: str) -> bytes:
     return out.getvalue()
 
 
-@pytest.mark.parametrize("format", ["PNG", "WEBP", "AVIF"])
+@pytest.mark.parametrize("format", ["PNG", "WEBP", "AVIF", "GIF"])
 def test_animated_pictures_are_refused(format: str) -> None:
     with pytest.raises(PictureError, match="animated"):
         open_picture(animated(format))
+
+
+def by_pillow(mode: str, format: str, **how: object) -> tuple[bytes, np.ndarray]:
+    """A file of noise, and the pixels that Pillow finds in it."""
+    noise = np.random.default_rng(1).integers(0, 256, (33, 47, 4), dtype=np.uint8)
+    image = Image.frombytes("RGBA", (47, 33), noise.tobytes())
+    image = image if mode == "RGBA" else image.convert("RGB").convert(mode)
+    if mode == "LA":
+        image.putalpha(Image.fromarray(noise[..., 3]))
+    out = io.BytesIO()
+    image.save(out, format, **how)
+    found = Image.open(io.BytesIO(out.getvalue()))
+    return out.getvalue(), np.asarray(found.convert({"1": "L", "P": "RGB"}.get(found.mode, found.mode)))
+
+
+@pytest.mark.parametrize(
+    ("mode", "format", "how"),
+    [
+        *((mode, "BMP", {}) for mode in ("1", "L", "P", "RGB", "RGBA")),
+        *((mode, "GIF", {}) for mode in ("1", "L", "P", "RGB")),
+        *((mode, "JPEG2000", how) for mode in ("L", "LA", "RGB", "RGBA") for how in ({}, {"no_jp2": True})),
+    ],
+)
+def test_bmp_still_gif_and_jpeg_2000_are_read_and_kept_as_png(
+    mode: str, format: str, how: dict[str, object], tmp_path: Path
+) -> None:
+    data, wanted = by_pillow(mode, format, **how)
+    picture = open_picture(data)
+    assert picture.source.format == format.lower()
+    np.testing.assert_array_equal(np.asarray(to_pil(picture)), wanted)
+    assert default_format(picture) == "png"
+    path = tmp_path / f"photo.{format.lower()}"
+    path.write_bytes(data)
+    mask = Mask.box(picture.size, (4, 4, 12, 12))
+    assert overpaint.remove(path, mask, engine="telea").save().path == tmp_path / "photo.remove.png"
+
+
+@pytest.mark.parametrize(("shape", "depth"), [((64, 80, 3), 16), ((64, 80), 16), ((64, 80, 3), 12), ((64, 80), 12)])
+def test_deep_jpeg_2000_files_keep_their_bits(shape: tuple[int, ...], depth: int) -> None:
+    values = np.random.default_rng(1).integers(0, 1 << depth, shape).astype(np.uint16)
+    centred = values if depth == 16 else values + np.uint16(32768 - 2048)  # samples are coded around their middle
+    settings = [cv2.IMWRITE_JPEG2000_COMPRESSION_X1000, 1000]
+    data = bytearray(cv2.imencode(".jp2", centred[..., ::-1] if values.ndim == 3 else centred, settings)[1].tobytes())
+    sizes = data.index(b"\xff\x4f\xff\x51") + 42
+    for i in range(1 if values.ndim == 2 else 3):
+        data[sizes + 3 * i] = depth - 1
+    data[data.index(b"ihdr") + 14] = depth - 1
+    picture = open_picture(bytes(data))
+    assert picture.depth == 16
+    wanted = values if depth == 16 else values << 4 | values >> 8
+    np.testing.assert_array_equal(picture.samples.squeeze(), wanted)
+
+
+def test_transparency_and_comments_of_a_gif_file_stay() -> None:
+    image = Image.new("P", (6, 4), 1)
+    image.putpalette([255, 0, 0, 0, 255, 0, 0, 0, 255])
+    image.putpixel((2, 1), 2)
+    out = io.BytesIO()
+    image.save(out, "GIF", transparency=2, comment=b"a note")
+    picture = open_picture(out.getvalue())
+    assert picture.alpha is not None
+    assert picture.alpha[1, 2] == 0
+    assert (picture.alpha == 0).sum() == 1
+    assert dict(picture.metadata.text) == {"Comment": "a note"}
+
+
+def test_profiles_and_xmp_of_jpeg_2000_and_bmp_files_are_read() -> None:
+    plain, _ = by_pillow("RGB", "JPEG2000")
+    box = lambda kind, body: struct.pack(">I4s", 8 + len(body), kind) + body  # noqa: E731
+    at = plain.index(b"colr") - 4
+    size = int.from_bytes(plain[at : at + 4], "big")
+    profile = b"\0" * 36 + b"acsp" + bytes(100)
+    jp2h = plain.index(b"jp2h")
+    colour = box(b"colr", b"\2\0\0" + profile)
+    whole = bytearray(plain[:at] + colour + plain[at + size :])
+    whole[jp2h - 4 : jp2h] = (int.from_bytes(plain[jp2h - 4 : jp2h], "big") + len(colour) - size).to_bytes(4, "big")
+    packet = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"/>'
+    whole += box(b"uuid", bytes.fromhex("be7acfcb97a942e89c71999491e3afac") + packet)
+    found = open_picture(bytes(whole)).metadata
+    assert (found.icc, found.xmp) == (profile, packet)
+    plain, _ = by_pillow("RGB", "BMP")
+    header = struct.pack("<I", 124) + plain[18:54] + bytes(16) + b"DEBM" + bytes(52)
+    header += struct.pack("<II", len(plain) - 54 + 124, len(profile)) + bytes(4)
+    v5 = bytearray(plain[:14] + header + plain[54:] + profile)
+    v5[10:14] = struct.pack("<I", 14 + 124)
+    assert open_picture(bytes(v5)).metadata.icc == profile
 
 
 def test_heic_is_read_with_the_extra_and_asked_for_without(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -154,10 +242,20 @@ def claims(width: int, height: int) -> dict[str, bytes]:
     for tag, value in ((256, width), (257, height), (278, height)):
         at = tiff.index(struct.pack("<H", tag), 8)
         tiff[at + 2 : at + 12] = struct.pack("<HII", 4, 1, value)
-    return {"png": png, "jpeg": jpeg, "tiff": bytes(tiff)}
+    out = io.BytesIO()
+    Image.new("RGB", (16, 16)).save(out, "BMP")
+    bmp = out.getvalue()[:18] + struct.pack("<ii", width, height) + out.getvalue()[26:]
+    out = io.BytesIO()
+    Image.new("P", (16, 16)).save(out, "GIF")
+    gif = out.getvalue()[:6] + struct.pack("<HH", min(width, 65535), min(height, 65535)) + out.getvalue()[10:]
+    out = io.BytesIO()
+    Image.new("RGB", (16, 16)).save(out, "JPEG2000")
+    at = out.getvalue().index(b"\xff\x4f\xff\x51") + 8
+    jpeg2000 = out.getvalue()[:at] + struct.pack(">II", width, height) + out.getvalue()[at + 8 :]
+    return {"png": png, "jpeg": jpeg, "tiff": bytes(tiff), "bmp": bmp, "gif": gif, "jpeg2000": jpeg2000}
 
 
-@pytest.mark.parametrize("format", ["png", "jpeg", "tiff"])
+@pytest.mark.parametrize("format", ["png", "jpeg", "tiff", "bmp", "gif", "jpeg2000"])
 def test_too_many_pixels_are_refused_before_decoding(format: str) -> None:
     started = time.perf_counter()
     tracemalloc.start()
@@ -169,7 +267,7 @@ def test_too_many_pixels_are_refused_before_decoding(format: str) -> None:
     assert time.perf_counter() - started < 1
 
 
-@pytest.mark.parametrize("format", ["png", "tiff"])
+@pytest.mark.parametrize("format", ["png", "tiff", "bmp"])
 def test_headers_that_promise_more_than_the_file_has_are_found_before_anything_is_allocated(format: str) -> None:
     tracemalloc.start()
     with pytest.raises(PictureError, match="truncated"):
@@ -242,6 +340,10 @@ def samples_of_all_formats() -> dict[str, bytes]:
     out = io.BytesIO()
     Image.fromarray(SMALL.samples).save(out, "JPEG", progressive=True, subsampling=2, dpi=(300, 300))
     found["progressive"] = out.getvalue()
+    for name in ("BMP", "GIF", "JPEG2000"):
+        out = io.BytesIO()
+        Image.fromarray(SMALL.samples).save(out, name)
+        found[name.lower()] = out.getvalue()
     tiled = io.BytesIO()
     values = np.zeros((40, 40, 4), np.uint16)
     tifffile.imwrite(tiled, values, photometric="rgb", tile=(16, 16), compression="zlib", metadata=None, bigtiff=True)
@@ -271,7 +373,9 @@ def test_damaged_files_are_a_picture_or_one_clear_error(kind: str, data: st.Data
     assert "\n" not in message
 
 
-@pytest.mark.parametrize("kind", ["png", "jpeg", "webp", "tiff", "lzw", "avif", "png16", "palette"])
+@pytest.mark.parametrize(
+    "kind", ["png", "jpeg", "webp", "tiff", "lzw", "avif", "png16", "palette", "bmp", "gif", "jpeg2000"]
+)
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
 def test_truncated_files_are_refused(kind: str, share: float, tmp_path: Path) -> None:
     path = tmp_path / "cut.bin"

@@ -25,9 +25,6 @@ FORMS = {
     ".yaml": "yaml",
     ".yml": "yaml",
 }
-PICTURES = frozenset((".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".tif", ".tiff", ".avif"))
-PICTURES |= {".heic", ".heif", ".hif"}
-MASKS = PICTURES | {".json", ".xml"}
 _MASK_ENDINGS = ("", "_mask", "-mask", ".mask")
 
 
@@ -166,17 +163,21 @@ def read_folders(images: Path, masks: Path | None, *, leave_out: Path | None = N
     Raises:
         RequestError: There are no pictures, or a folder is missing.
     """
+    from overpaint.picture import READABLE_EXTENSIONS
+
     if not images.is_dir():
         raise RequestError(f"--images {images} is no folder")
     if masks is not None and not masks.exists():
         raise RequestError(f"--masks {masks} doesn't exist")
     skipped = [leave_out] if leave_out is not None and _within(leave_out, images) else []
     skipped += [masks] if masks is not None and masks.is_dir() and masks != images and _within(masks, images) else []
-    pictures = [path for path in _files(images, PICTURES) if not any(_within(path, folder) for folder in skipped)]
+    pictures = [
+        path for path in _files(images, READABLE_EXTENSIONS) if not any(_within(path, folder) for folder in skipped)
+    ]
     if masks is not None and masks.resolve() == images.resolve():
         pictures = [path for path in pictures if not path.stem.endswith(_MASK_ENDINGS[1:])]
     if not pictures:
-        raise RequestError(f"--images {images} holds no pictures ({' '.join(sorted(PICTURES))})")
+        raise RequestError(f"--images {images} holds no pictures ({' '.join(sorted(READABLE_EXTENSIONS))})")
     find = _Masks(masks) if masks is not None and masks.is_dir() else None
     found = []
     for number, path in enumerate(pictures, 1):
@@ -213,10 +214,12 @@ class _Masks:
     """The masks of a folder, by what they are called."""
 
     def __init__(self, folder: Path) -> None:
+        from overpaint.picture import READABLE_EXTENSIONS
+
         self._folder = folder
         self._by_place: dict[Path, list[Path]] = {}
         self._by_stem: dict[str, list[Path]] = {}
-        for path in _files(folder, MASKS):
+        for path in _files(folder, READABLE_EXTENSIONS | {".json", ".xml"}):
             self._by_place.setdefault(path.relative_to(folder).with_suffix(""), []).append(path)
             self._by_stem.setdefault(path.stem, []).append(path)
 

@@ -7,12 +7,13 @@ Opening and encoding say for themselves what survives. `picture.colour` has the 
 from __future__ import annotations
 
 from ._picture import Colour, Metadata, Picture, Samples, Source
-from .encode import Encoded, encode, extension_of, format_named, format_of_path, formats
+from .encode import READABLE_EXTENSIONS, Encoded, encode, extension_of, format_named, format_of_path, formats
 from .limits import Limits
 from .open import format_of, open_picture
 from .pil import from_array, from_pil, to_pil
 
 __all__ = [
+    "READABLE_EXTENSIONS",
     "Colour",
     "Encoded",
     "Limits",

@@ -52,7 +52,8 @@ class Source:
     """Where a picture came from: what the writer needs to keep a file's own ways, and what a record says of it.
 
     Attributes:
-        format: "png", "jpeg", "webp", "tiff", "avif" or "heif"; None for a picture made in memory.
+        format: "png", "jpeg", "webp", "tiff", "avif", "heif", "jpeg2000", "bmp" or "gif"; None for a picture made in
+            memory.
         path: The file, if it was one.
         data: The encoded file as it was read; the JPEG writer takes quantisation tables, subsampling and untouched
             blocks from it.

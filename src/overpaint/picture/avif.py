@@ -18,7 +18,7 @@ from . import bmff
 from . import exif as exif_blocks
 from . import xmp as xmp_packets
 from ._picture import Colour, Metadata, Picture
-from .decoded import Decoded, Pixels, of_image, split
+from .decoded import Decoded, by_opencv, of_image, split, widened
 from .limits import Limits
 from .pil import to_8
 
@@ -41,7 +41,7 @@ def read(data: bytes, limits: Limits) -> Decoded:
         image.load()
         pixels = of_image(image)
     else:
-        pixels = _decoded_deep(data, contents.depth)
+        pixels = split(by_opencv(data, contents.depth))
     metadata, _ = _metadata(contents)
     words = f"{pixels.colour}{'+alpha' if pixels.alpha is not None else ''} {contents.depth}-bit"
     return Decoded(pixels, metadata, contents.orientation, False, words)
@@ -68,22 +68,6 @@ def _metadata(contents: bmff.Contents) -> tuple[Metadata, int]:
     exif, orientation = exif_blocks.sanitised(contents.exif) if contents.exif else (None, 1)
     xmp = xmp_packets.sanitised(contents.xmp) if contents.xmp else None
     return Metadata(icc=contents.icc, exif=exif, xmp=xmp, dpi=exif_blocks.resolution(exif)), orientation
-
-
-def _decoded_deep(data: bytes, depth: int) -> Pixels:
-    import cv2
-
-    values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if values is None or values.dtype != np.uint16:
-        raise PictureError("the AVIF file's pixels are damaged")
-    if values.ndim == 3:
-        values = cv2.cvtColor(values, cv2.COLOR_BGR2RGB if values.shape[2] == 3 else cv2.COLOR_BGRA2RGBA)
-    return split(widened(values, depth))
-
-
-def widened(values: NDArray[np.uint16], depth: int) -> NDArray[np.uint16]:
-    """10 or 12 bits as 16: the high bits repeated below, 0 and the maximum kept."""
-    return (values << (16 - depth) | values >> (2 * depth - 16)).astype(np.uint16)
 
 
 def write(picture: Picture, quality: int | None) -> tuple[bytes, bool, int]:

@@ -56,7 +56,7 @@ def read(data: bytes) -> Contents:
         raise PictureError("the file's boxes are damaged") from error
 
 
-def _boxes(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+def boxes(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
     """(type, start of body, end) of the boxes in a range."""
     while at + 8 <= end:
         size, kind, head = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8], 8
@@ -71,24 +71,24 @@ def _boxes(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _read(data: bytes) -> Contents:
-    meta = next(((a, b) for kind, a, b in _boxes(data, 0, len(data)) if kind == b"meta"), None)
+    meta = next(((a, b) for kind, a, b in boxes(data, 0, len(data)) if kind == b"meta"), None)
     if meta is None:
         raise PictureError("the file has no picture (no meta box)")
-    boxes = {kind: (a, b) for kind, a, b in _boxes(data, meta[0] + 4, meta[1])}
+    inner = {kind: (a, b) for kind, a, b in boxes(data, meta[0] + 4, meta[1])}
     items: dict[int, Item] = {}
-    if b"iinf" in boxes:
-        _item_kinds(data, *boxes[b"iinf"], items)
-    if b"iloc" in boxes:
-        _item_places(data, *boxes[b"iloc"], items)
-    sizes = _properties(data, *boxes[b"iprp"], items) if b"iprp" in boxes else []
+    if b"iinf" in inner:
+        _item_kinds(data, *inner[b"iinf"], items)
+    if b"iloc" in inner:
+        _item_places(data, *inner[b"iloc"], items)
+    sizes = _properties(data, *inner[b"iprp"], items) if b"iprp" in inner else []
     if not sizes:
         raise PictureError("the file doesn't tell its size")
     primary = Item()
-    if b"pitm" in boxes:
-        a = boxes[b"pitm"][0]
+    if b"pitm" in inner:
+        a = inner[b"pitm"][0]
         number = int.from_bytes(data[a + 4 : a + (6 if data[a] == 0 else 8)], "big")
         primary = items.get(number, primary)
-    idat = data[slice(*boxes[b"idat"])] if b"idat" in boxes else b""
+    idat = data[slice(*inner[b"idat"])] if b"idat" in inner else b""
     exif = next((_bytes(data, idat, i) for i in items.values() if i.kind == b"Exif"), b"")
     rdf = b"application/rdf+xml"
     xmp = next((_bytes(data, idat, i) for i in items.values() if i.kind == b"mime" and i.content == rdf), b"")
@@ -107,7 +107,7 @@ def _av1_depth(body: bytes) -> int:
 
 def _item_kinds(data: bytes, at: int, end: int, items: dict[int, Item]) -> None:
     start = at + (6 if data[at] == 0 else 8)
-    for kind, a, b in _boxes(data, start, end):
+    for kind, a, b in boxes(data, start, end):
         if kind != b"infe" or data[a] < 2:
             continue
         wide = 4 if data[a] == 3 else 2
@@ -152,10 +152,10 @@ def _bytes(data: bytes, idat: bytes, item: Item) -> bytes:
 def _properties(data: bytes, at: int, end: int, items: dict[int, Item]) -> list[tuple[int, int]]:
     """Hang the properties on their items; returns every size in the file."""
     found: list[tuple[bytes, bytes]] = []
-    for kind, a, b in _boxes(data, at, end):
+    for kind, a, b in boxes(data, at, end):
         if kind == b"ipco":
-            found += [(k, data[c:d]) for k, c, d in _boxes(data, a, b)]
-    for kind, a, b in _boxes(data, at, end):
+            found += [(k, data[c:d]) for k, c, d in boxes(data, a, b)]
+    for kind, a, b in boxes(data, at, end):
         if kind != b"ipma":
             continue
         version, wide = data[a], data[a + 3] & 1

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
 
+COMMENT = "Comment"  # keyword of a JPEG or GIF file's comment among the texts; PNG knows it as well
+
+
 @dataclass(frozen=True, slots=True)
 class Pixels:
     """(H, W, C) samples and (H, W) alpha as stored, not turned."""
@@ -69,6 +72,35 @@ def of_image(image: Image) -> Pixels:
     if image.mode == "CMYK":
         return Pixels(values, None, Colour.CMYK)
     return split(values)
+
+
+def by_opencv(data: bytes, depth: int) -> NDArray[Any]:
+    """(H, W) or (H, W, 3 or 4) samples, RGB, as OpenCV decodes them; more than 8 bits as 16 (`widened`).
+
+    Raises:
+        PictureError: OpenCV can't decode the file, or finds another depth than `depth` bits.
+    """
+    import cv2
+
+    values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if values is None or values.dtype != (np.uint8 if depth <= 8 else np.uint16):
+        raise PictureError("the file is damaged or truncated: its pixels can't be decoded")
+    if values.ndim == 3:
+        values = cv2.cvtColor(values, cv2.COLOR_BGR2RGB if values.shape[2] == 3 else cv2.COLOR_BGRA2RGBA)
+    return values if depth in (8, 16) else widened(values, depth)
+
+
+def widened(values: NDArray[np.uint16], depth: int) -> NDArray[np.uint16]:
+    """9 to 15 bits as 16: the high bits repeated below, so that 0 and the maximum stay and there is a way back."""
+    return (values << (16 - depth) | values >> (2 * depth - 16)).astype(np.uint16)
+
+
+def decoded_text(comment: bytes) -> str:
+    """A comment of JPEG or GIF; neither names a character set, so that UTF-8 is tried first."""
+    try:
+        return comment.decode("utf-8")
+    except UnicodeDecodeError:
+        return comment.decode("latin-1")
 
 
 def loaded(plugin: type[ImageFile], data: bytes) -> ImageFile:

@@ -15,10 +15,10 @@ from overpaint.errors import OutputError, did_you_mean
 
 from . import avif, jpeg_write, png_write, tiff_write, webp
 from ._picture import Colour, Picture
-from .jpeg import COMMENT
+from .decoded import COMMENT
 from .pil import to_8
 
-_EXTENSIONS = {
+_EXTENSIONS = {  # of the formats that can be written; the first one is the usual one
     "png": (".png", ".apng"),
     "jpeg": (".jpg", ".jpeg", ".jpe", ".jfif"),
     "webp": (".webp",),
@@ -26,6 +26,16 @@ _EXTENSIONS = {
     "avif": (".avif",),
     "heif": (".heic", ".heif", ".hif"),
 }
+READABLE_EXTENSIONS = frozenset(extension for known in _EXTENSIONS.values() for extension in known) | {
+    ".bmp",
+    ".dib",
+    ".gif",
+    ".jp2",
+    ".jpx",
+    ".j2k",
+    ".jpc",
+}
+"""The extensions, in lower case, of files that may be opened: those that a folder of pictures is searched for."""
 _LARGEST = {"png": 2**31 - 1, "jpeg": jpeg_write.LARGEST_SIDE, "webp": webp.LARGEST_SIDE, "tiff": 2**31 - 1}
 _LARGEST |= {"avif": avif.LARGEST_SIDE, "heif": avif.LARGEST_SIDE}
 

@@ -8,7 +8,7 @@ from . import exif as exif_blocks
 from . import iptc as iptc_blocks
 from . import xmp as xmp_packets
 from ._picture import Metadata
-from .decoded import Decoded, Pixels, loaded, of_image
+from .decoded import COMMENT, Decoded, Pixels, decoded_text, loaded, of_image
 from .jpeg_segments import APP0, APP1, APP2, APP13, COM, Segment, bare, frame_of, segments, transform_of
 from .limits import Limits
 
@@ -16,7 +16,6 @@ EXIF = b"Exif\0"
 XMP = b"http://ns.adobe.com/xap/1.0/\0"
 ICC = b"ICC_PROFILE\0"
 PHOTOSHOP = b"Photoshop 3.0\0"
-COMMENT = "Comment"  # keyword that a comment segment has among the texts; PNG knows it as well
 
 
 def read(data: bytes, limits: Limits) -> Decoded:
@@ -38,14 +37,6 @@ def decoded(parts: list[Segment]) -> Pixels:
     from PIL.JpegImagePlugin import JpegImageFile
 
     return of_image(loaded(JpegImageFile, bare(parts)))
-
-
-def _text(comment: bytes) -> str:
-    """A comment segment; the standard knows no character set, so that UTF-8 is tried first."""
-    try:
-        return comment.decode("utf-8")
-    except UnicodeDecodeError:
-        return comment.decode("latin-1")
 
 
 def _metadata(parts: list[Segment]) -> tuple[Metadata, int]:
@@ -76,6 +67,6 @@ def _metadata(parts: list[Segment]) -> tuple[Metadata, int]:
         xmp=xmp,
         iptc=iptc_blocks.without_thumbnails(resources) if resources else None,
         dpi=dpi or exif_blocks.resolution(exif),
-        text={COMMENT: _text(comment)} if comment else {},
+        text={COMMENT: decoded_text(comment)} if comment else {},
     )
     return metadata, orientation

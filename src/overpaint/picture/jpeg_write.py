@@ -14,7 +14,8 @@ from overpaint.errors import OutputError, PictureError
 
 from . import exif as exif_blocks
 from ._picture import Colour, Picture
-from .jpeg import COMMENT, EXIF, ICC, PHOTOSHOP, XMP, decoded
+from .decoded import COMMENT
+from .jpeg import EXIF, ICC, PHOTOSHOP, XMP, decoded
 from .jpeg_blocks import BlocksUnavailable, carried_over, natural_tables
 from .jpeg_segments import (
     APP0,

@@ -12,13 +12,13 @@ from typing import BinaryIO
 
 from overpaint.errors import MissingExtraError, PictureError
 
-from . import avif, bmff, jpeg, png, tiff, webp
+from . import avif, bitmap, bmff, jpeg, jpeg2000, png, tiff, webp
 from ._picture import Metadata, Picture, Source
 from .decoded import Decoded
 from .limits import Limits
 from .pil import turned
 
-ACCEPTED = "PNG, JPEG, WebP, TIFF, AVIF or HEIC"
+ACCEPTED = "PNG, JPEG, WebP, TIFF, AVIF, JPEG 2000, BMP, GIF or HEIC"
 _READERS: dict[str, Callable[[bytes, Limits], Decoded]] = {
     "png": png.read,
     "jpeg": jpeg.read,
@@ -26,16 +26,15 @@ _READERS: dict[str, Callable[[bytes, Limits], Decoded]] = {
     "tiff": tiff.read,
     "avif": avif.read,
     "heif": avif.read_heif,
+    "jpeg2000": jpeg2000.read,
+    "bmp": bitmap.read_bmp,
+    "gif": bitmap.read_gif,
 }
 _OTHERS = (
-    (b"GIF8", "a GIF file"),
-    (b"BM", "a BMP file"),
     (b"%PDF", "a PDF file"),
     (b"%!PS", "a PostScript file"),
     (b"8BPS", "a Photoshop file"),
     (b"8BPB", "a Photoshop file"),
-    (b"\0\0\0\x0cjP  ", "a JPEG 2000 file"),
-    (b"\xff\x4f\xff\x51", "a JPEG 2000 file"),
     (b"\xff\x0a", "a JPEG XL file"),
     (b"\0\0\0\x0cJXL ", "a JPEG XL file"),
     (b"\0\0\1\0", "an icon"),
@@ -48,7 +47,7 @@ _OTHERS = (
 
 
 def open_picture(source: str | os.PathLike[str] | bytes | BinaryIO, *, limits: Limits | None = None) -> Picture:
-    """Open a picture: PNG, JPEG, WebP, TIFF or AVIF, and HEIC with the extra `heif`.
+    """Open a picture: PNG, JPEG, WebP, TIFF, AVIF, JPEG 2000, BMP, still GIF, and HEIC with the extra `heif`.
 
     The content decides what a file is, not its name. 16 bits stay 16 bits; fewer than 8 become 8; palettes become RGB.
     The orientation is applied, once, and the metadata then say 1. Thumbnails, previews and gain maps are left out, as
@@ -88,7 +87,7 @@ def open_picture(source: str | os.PathLike[str] | bytes | BinaryIO, *, limits: L
 
 
 def format_of(data: bytes) -> str | None:
-    """ "png", "jpeg", "webp", "tiff", "avif" or "heif" by the first bytes; None for anything else."""
+    """The format by the first bytes: as in `Source.format`; None for anything else."""
     if data.startswith(png.SIGNATURE):
         return "png"
     if data.startswith(b"\xff\xd8\xff"):
@@ -97,6 +96,12 @@ def format_of(data: bytes) -> str | None:
         return "webp"
     if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         return "tiff"
+    if data[:6] in (b"GIF87a", b"GIF89a"):
+        return "gif"
+    if bitmap.is_bmp(data[:18]):
+        return "bmp"
+    if data.startswith(jpeg2000.SIGNATURES):
+        return "jpeg2000"
     brands = set(bmff.brands(data))
     if brands & {b"avif", b"avis"}:
         return "avif"

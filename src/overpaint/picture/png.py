@@ -16,7 +16,7 @@ from . import exif as exif_blocks
 from . import iptc as iptc_blocks
 from . import xmp as xmp_packets
 from ._picture import Metadata
-from .decoded import Decoded, Pixels, split
+from .decoded import Decoded, Pixels, by_opencv, split
 from .limits import METADATA_BYTES, Limits
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -110,20 +110,15 @@ def _pixels(head: Header, needed: list[tuple[bytes, bytes]]) -> Pixels:
 
     OpenCV does it at every depth: Pillow reduces RGB of 16 bits to 8, and passes over rows that are missing at the end.
     """
-    import cv2
-
     key = next((body for kind, body in needed if kind == b"tRNS"), None)
     if head.colour != 3:
         needed = [(kind, body) for kind, body in needed if kind != b"tRNS"]
     plain = SIGNATURE + b"".join(chunk(kind, body) for kind, body in needed)
-    values = cv2.imdecode(np.frombuffer(plain, np.uint8), cv2.IMREAD_UNCHANGED)
-    dtype = np.uint16 if head.depth == 16 else np.uint8
-    if values is None or values.dtype != dtype or values.shape[:2] != (head.height, head.width):
+    values = by_opencv(plain, max(head.depth, 8))
+    if values.shape[:2] != (head.height, head.width):
         raise PictureError("the PNG file is damaged or truncated: its pixels can't be decoded")
-    if head.colour == 4:  # comes as blue, green and red, all equal, and alpha
+    if head.colour == 4:  # comes as red, green and blue, all equal, and alpha
         values = np.ascontiguousarray(values[..., 2:])
-    elif values.ndim == 3:
-        values = cv2.cvtColor(values, cv2.COLOR_BGR2RGB if values.shape[2] == 3 else cv2.COLOR_BGRA2RGBA)
     found = split(values)
     count = _CHANNELS[head.colour]
     if key is None or head.colour not in (0, 2) or len(key) < 2 * count:
@@ -132,7 +127,8 @@ def _pixels(head: Header, needed: list[tuple[bytes, bytes]]) -> Pixels:
     if head.depth < 8:
         colour = colour * 255 // ((1 << head.depth) - 1)
     opaque = (found.samples != colour).any(axis=2)
-    return Pixels(found.samples, opaque.astype(dtype) * dtype(np.iinfo(dtype).max), found.colour)
+    alpha = (opaque * np.iinfo(values.dtype).max).astype(values.dtype)
+    return Pixels(found.samples, alpha, found.colour)
 
 
 class _Budget:

@@ -1,0 +1,71 @@
+"""Reading BMP and still GIF files: pixels by Pillow, sizes checked by us before anything is decoded."""
+
+from __future__ import annotations
+
+import io
+import struct
+from typing import TYPE_CHECKING
+
+from overpaint.errors import PictureError
+
+from . import xmp as xmp_packets
+from ._picture import Metadata
+from .decoded import COMMENT, Decoded, decoded_text, loaded, of_image
+from .limits import Limits
+
+if TYPE_CHECKING:
+    from PIL.ImageFile import ImageFile
+
+_BMP_HEADERS = frozenset({12, 40, 52, 56, 64, 108, 124})  # lengths of the header behind the file header
+_EMBEDDED_PROFILE = b"DEBM"  # bV5CSType PROFILE_EMBEDDED, little endian
+
+
+def is_bmp(head: bytes) -> bool:
+    """Whether a file with these first bytes is a BMP file; plain text may start with "BM" too."""
+    return head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADERS
+
+
+def read_bmp(data: bytes, limits: Limits) -> Decoded:
+    """A BMP file: palettes become RGB, the transparency of 32-bit files becomes alpha, embedded profiles stay."""
+    from PIL.BmpImagePlugin import BmpImageFile
+
+    image = BmpImageFile(io.BytesIO(data))
+    limits.check_pixels(*image.size)
+    bits = int.from_bytes(data[24:26] if data[14] == 12 else data[28:30], "little")
+    packed = data[14] >= 40 and data[30] in (1, 2)  # run lengths: two bytes give at most 255 pixels
+    most = len(data) * 128 if packed else len(data) * 8 // max(bits, 1)
+    if image.size[0] * image.size[1] > most:
+        raise PictureError(f"the BMP file is truncated: too little data for {image.size[0]}x{image.size[1]} pixels")
+    image.load()
+    icc = None
+    if data[14] == 124 and data[70:74] == _EMBEDDED_PROFILE:
+        start, size = struct.unpack_from("<II", data, 126)
+        icc = data[14 + start : 14 + start + size] or None
+    return Decoded(of_image(image), Metadata(icc=icc, dpi=_dpi(image)), 1, True, f"{_kind(image)} {bits}-bit")
+
+
+def read_gif(data: bytes, limits: Limits) -> Decoded:
+    """A GIF file of one picture. Animated ones are refused: an edit would lose all frames but one."""
+    from PIL.GifImagePlugin import GifImageFile
+
+    image = GifImageFile(io.BytesIO(data))
+    limits.check_pixels(*image.size)
+    if image.is_animated:
+        raise PictureError(
+            "the GIF file is animated", code="picture-animated", hint="give one frame as a still picture"
+        )
+    pixels = of_image(loaded(GifImageFile, data))
+    xmp, comment = image.info.get("xmp"), image.info.get("comment")
+    metadata = Metadata(
+        xmp=xmp_packets.sanitised(xmp) if xmp else None, text={COMMENT: decoded_text(comment)} if comment else {}
+    )
+    return Decoded(pixels, metadata, 1, True, "palette 8-bit")
+
+
+def _dpi(image: ImageFile) -> tuple[float, float] | None:
+    x, y = image.info.get("dpi", (0, 0))
+    return (float(x), float(y)) if x > 0 and y > 0 else None
+
+
+def _kind(image: ImageFile) -> str:
+    return {"1": "bilevel", "L": "grey", "P": "palette", "RGBA": "rgb+alpha"}.get(image.mode, "rgb")
