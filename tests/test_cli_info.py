@@ -51,6 +51,18 @@ def test_info_tells_how_a_result_was_made(ending: str, capsys: pytest.CaptureFix
     assert "remove with telea" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("place", ["embed", "sidecar"])
+def test_info_and_the_command_name_one_reach(place: str, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("jpeglib")
+    Image.open("photo.png").save("photo.jpg", quality=90)
+    words = ["remove", "photo.jpg", "--box", "18,18,22,22", "--engine", "telea", "--json", "--record", place]
+    assert main(words) == 0
+    reported = json.loads(capsys.readouterr().out)
+    assert reported["fidelity"] == "blocks"
+    assert main(["info", reported["output"], "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["record"]["record"]["reach"] == reported["reach"] > 9
+
+
 def test_info_reads_what_automatic1111_wrote(capsys: pytest.CaptureFixture[str]) -> None:
     text = PngInfo()
     text.add_text(

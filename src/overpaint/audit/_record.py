@@ -198,7 +198,8 @@ def edit_record(
     original = edited.original
     path = original.source.path
     raster = None if edited.resolved.image is None else edited.resolved.image.sha256
-    record, hidden = (edited.record, {}) if secret is None else _hidden(edited.record, secret)
+    record = edited.record_of(saved.reach)
+    record, hidden = (record, {}) if secret is None else _hidden(record, secret)
     return AuditRecord(
         made=now(),
         edit=record,

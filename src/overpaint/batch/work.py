@@ -160,7 +160,7 @@ def _written(edited: Edited, task: Task) -> Made:
         sha256=rendered.sha256,
         size=len(rendered.data),
         record=evidence.to_json(),
-        sidecar=edited.record.to_json() if beside is not None else None,
+        sidecar=edited.record_of(saved.reach).to_json() if beside is not None else None,
         told=told,
         thumbnails=small,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Literal
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from overpaint.errors import OutputError, did_you_mean
 
 from . import avif, jpeg_write, png_write, tiff_write, webp
-from ._picture import Colour, Picture
+from ._picture import Colour, Metadata, Picture
 from .decoded import COMMENT
 from .pil import to_8
 
@@ -38,6 +39,9 @@ READABLE_EXTENSIONS = frozenset(extension for known in _EXTENSIONS.values() for 
 """The extensions, in lower case, of files that may be opened: those that a folder of pictures is searched for."""
 _LARGEST = {"png": 2**31 - 1, "jpeg": jpeg_write.LARGEST_SIDE, "webp": webp.LARGEST_SIDE, "tiff": 2**31 - 1}
 _LARGEST |= {"avif": avif.LARGEST_SIDE, "heif": avif.LARGEST_SIDE}
+
+Annotate = Callable[[NDArray[np.bool_] | None], Metadata]
+"""From where a file may differ from the one that the picture came from, as `Encoded.touched`, to its metadata."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,7 +94,12 @@ def extension_of(format: str) -> str:
 
 
 def encode(
-    picture: Picture, format: str, *, quality: int | None = None, touched: NDArray[np.bool_] | None = None
+    picture: Picture,
+    format: str,
+    *,
+    quality: int | None = None,
+    touched: NDArray[np.bool_] | None = None,
+    annotate: Annotate | None = None,
 ) -> Encoded:
     """The picture in a format, with all metadata that the format can hold.
 
@@ -103,6 +112,7 @@ def encode(
         format: One of `formats()`.
         quality: 1 to 100, for JPEG, WebP, AVIF and HEIF; None for the ways above. PNG and TIFF have no quality.
         touched: (H, W): where the picture's pixels may differ from those of the file that it came from.
+        annotate: Makes the file's metadata from `Encoded.touched`; left out, they are the picture's.
 
     Raises:
         OutputError: The format can't hold the picture (alpha in JPEG, CMYK in PNG, a side too long), or the quality is
@@ -116,7 +126,11 @@ def encode(
         alpha = None if picture.alpha is None else to_8(picture.alpha)
         picture = replace(picture, samples=to_8(picture.samples), alpha=alpha)
         notes.append(f"reduced to 8 bits: {format.upper()} can't hold 16")
-    found = jpeg_write.write(picture, quality, touched) if format == "jpeg" else _others(picture, format, quality)
+    if annotate is not None and format != "jpeg":
+        picture = replace(picture, metadata=annotate(None))
+    found = (
+        jpeg_write.write(picture, quality, touched, annotate) if format == "jpeg" else _others(picture, format, quality)
+    )
     exact = found.fidelity == "lossless" and not notes
     fidelity = "re-encoded" if found.fidelity == "lossless" and not exact else found.fidelity
     notes += [*found.notes, *_left_out(picture, format)]

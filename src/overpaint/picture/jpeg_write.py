@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,19 +37,22 @@ from .orient import displayed, stored
 from .pil import image_of, to_8
 
 if TYPE_CHECKING:
-    from .encode import Encoded
+    from .encode import Annotate, Encoded
 
 LARGEST_SIDE = 65500
 DEFAULT_QUALITY = 95
 _SUBSAMPLING = {"4:4:4": 0, "4:2:2": 1, "4:2:0": 2}
 
 
-def write(picture: Picture, quality: int | None, touched: NDArray[np.bool_] | None) -> Encoded:
+def write(
+    picture: Picture, quality: int | None, touched: NDArray[np.bool_] | None, annotate: Annotate | None = None
+) -> Encoded:
     """The picture as JPEG; 16 bits become 8. OutputError when it has alpha or a side over 65500 pixels.
 
     Made of a JPEG file of the same size, and without a quality asked for, blocks that `touched` (H, W; worked out when
     it is None) doesn't reach keep their coefficients, and pixels stay as the file stores them, with its orientation
-    tag. When that can't be done, the file's tables and sampling are used for all of the picture.
+    tag. When that can't be done, the file's tables and sampling are used for all of the picture. `annotate` makes the
+    metadata from the pixels (H, W) whose decoded values may differ, None where all may.
     """
     from .encode import Encoded
 
@@ -58,11 +62,13 @@ def write(picture: Picture, quality: int | None, touched: NDArray[np.bool_] | No
     if original is not None:
         parts, frame, transform = original
         try:
-            return _carried(picture, samples, touched, parts, frame, transform)
+            return _carried(picture, samples, touched, annotate, parts, frame, transform)
         except BlocksUnavailable as reason:
             notes = (f"every block was coded again: {reason}",)
     data, words, transform = _encoded(picture, samples, quality, original)
     plain = [p for p in segments(data) if not (APP0 <= p.marker <= 0xEF or p.marker == COM)]
+    if annotate is not None:
+        picture = replace(picture, metadata=annotate(None))
     head, left_out = _metadata_parts(picture, transform, 1)
     return Encoded(joined(head + plain), "jpeg", "re-encoded", None, (words, *notes, *left_out))
 
@@ -84,6 +90,7 @@ def _carried(
     picture: Picture,
     samples: NDArray[np.uint8],
     touched: NDArray[np.bool_] | None,
+    annotate: Annotate | None,
     parts: list[Segment],
     frame: Frame,
     transform: str,
@@ -95,12 +102,14 @@ def _carried(
     original = _decoded(parts)
     marks = _differs(original, shown) if touched is None else np.ascontiguousarray(stored(touched, orientation))
     carried = carried_over(parts, frame, transform, shown, marks)
+    reached = np.ascontiguousarray(displayed(carried.touched, orientation))
+    if annotate is not None:
+        picture = replace(picture, metadata=annotate(reached))
     head, left_out = _metadata_parts(picture, transform, orientation)
     # Decoders make something of damaged data, but not the same of what is left when it was written anew.
     if (_differs(_decoded(head + carried.parts), original) & ~carried.touched).any():
         raise BlocksUnavailable("the original is damaged")
     data = joined(head + carried.parts)
-    reached = np.ascontiguousarray(displayed(carried.touched, orientation))
     return Encoded(data, "jpeg", "blocks", reached, left_out)
 
 

@@ -64,7 +64,8 @@ class Record(Value):
         execution: On what it ran.
         regions: What was painted, region by region.
         size: Width and height of the result.
-        reach: The largest distance in pixels from the mask to a pixel that changed.
+        reach: Pixels beyond the mask at which nothing is changed any more, in the file that has this record; JPEG
+            blocks are counted whole.
         input_sha256: Digest of the input file; the digest of its pixels is resolved.image's.
         input_name: Its name, without the folder.
         input_size: Its width and height.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -20,6 +20,7 @@ from overpaint.geometry import Box, Size
 from overpaint.mask import Mask
 from overpaint.picture import (
     Encoded,
+    Metadata,
     Picture,
     Samples,
     encode,
@@ -223,6 +224,10 @@ class Edited:
             notes=self.notes,
         )
 
+    def record_of(self, reach: int) -> Record:
+        """The record of a file with this reach: in a JPEG file it is rounded up to blocks."""
+        return self.record.model_copy(update={"reach": reach})
+
     def default_path(self, format: str | None = None) -> Path:
         """NAME.INTENT.EXT beside the input, in the input's own format (PNG where that can't be written).
 
@@ -251,10 +256,14 @@ class Edited:
                 tell of another edit, with its prompt.
         """
         format = format or default_format(self.original)
-        metadata = self.picture.metadata
-        kept = embed(metadata, self.record, format) if record == "embed" else strip(metadata)
-        picture = replace(self.picture, metadata=kept)
-        return encode(picture, format, quality=quality, touched=self.touched)
+
+        def annotate(touched: NDArray[np.bool_] | None) -> Metadata:
+            metadata = self.picture.metadata
+            return (
+                embed(metadata, self.record_of(self._reach(touched)), format) if record == "embed" else strip(metadata)
+            )
+
+        return encode(self.picture, format, quality=quality, touched=self.touched, annotate=annotate)
 
     def save(
         self,
@@ -286,7 +295,8 @@ class Edited:
         rendered = self.render(format, quality=quality, record=record)
         write_file(target, rendered.data, overwrite=overwrite)
         if sidecar is not None:
-            write_file(sidecar, self.record.to_json().encode(), overwrite=overwrite)
+            record_of_file = self.record_of(rendered.measured.reach)
+            write_file(sidecar, record_of_file.to_json().encode(), overwrite=overwrite)
         return rendered.saved(target, sidecar)
 
     def render(
@@ -315,10 +325,14 @@ class Edited:
             return Measured(self.reach, 0, 0, pixels)
         written = open_picture(encoded.data)
         touched = self.touched if encoded.touched is None else self.touched | encoded.touched
-        reach = self.reach if encoded.touched is None else reach_of(touched, self.mask.support)
+        reach = self._reach(encoded.touched)
         difference = _difference(written, self.stage)
         difference[touched] = 0
         return Measured(reach, int(np.count_nonzero(difference)), int(difference.max()), pixel_digest(written))
+
+    def _reach(self, touched: NDArray[np.bool_] | None) -> int:
+        """The reach of a file whose pixels may differ at `touched` (H, W) too; None: nowhere else."""
+        return self.reach if touched is None else reach_of(self.touched | touched, self.mask.support)
 
     def comparison(self) -> Picture:
         """Before, mask and after side by side, 8-bit RGB."""
