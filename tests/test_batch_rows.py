@@ -185,7 +185,7 @@ def test_masks_may_lie_beside_the_pictures_and_results_are_not_taken_for_picture
 def test_a_folder_without_pictures_is_told(tmp_path, images):
     (tmp_path / "empty").mkdir()
     photo(tmp_path / "file.png")
-    with pytest.raises(RequestError, match="--images"):
+    with pytest.raises(RequestError, match="images: "):
         read_folders(tmp_path / images, None)
 
 

@@ -279,7 +279,7 @@ def test_a_result_never_replaces_what_is_read_nor_what_is_not_of_this_batch(benc
     stranger[0].write_bytes(stranger[1])
     ended = bench.run(rows())
     assert (ended.done, ended.failed) == (3, 1)
-    assert "no result of this batch: --overwrite" in bench.told(Failed)[0].reason
+    assert "no result of this batch; set overwrite" in bench.told(Failed)[0].reason
     assert stranger[0].read_bytes() == stranger[1]
     assert bench.run(rows(), rules={"overwrite": True}).done == 1
 

@@ -356,7 +356,7 @@ def test_a_checkpoint_of_a_training_program_is_read_when_allowed(tmp_path: Path,
     given = checkpoints.tensors(checkpoints.layout(plan))
     path = tmp_path / "model.ckpt"
     checkpoints.write_lightning(path, given)
-    with pytest.raises(ModelError, match="--allow-pickle"):
+    with pytest.raises(ModelError, match=r"is a pickle.*set allow_pickle"):
         models.find(str(path))
     with pytest.raises(ModelError, match="pickle"):
         weights.read_tensors(path)

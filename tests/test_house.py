@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -40,11 +41,14 @@ FLOORS = (
     ("session",),
     ("ledger",),
     ("audit",),
+    ("doors",),
     ("batch",),
     ("server",),
     ("web", "cli"),
     ("__main__",),
 )
+DOORS = ("doors", "cli", "__main__")
+"""Rooms that may speak of options and commands; all others speak of fields."""
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 HEAVY = ("numpy", "torch", "cv2", "PIL", "scipy", "skimage", "diffusers", "transformers", "tifffile", "psd_tools")
 
@@ -148,3 +152,55 @@ def test_no_file_needs_a_table_of_contents():
         if (count := len(path.read_text().splitlines())) > 500
     }
     assert long == {}
+
+
+def _texts(tree: ast.AST) -> list[tuple[int, str]]:
+    """(line, text) of every string of a module, its docstrings included."""
+    return [
+        (node.lineno, node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+
+
+def test_the_core_speaks_of_fields_and_never_of_options_or_commands():
+    spoken = re.compile(
+        r"(?<![\w!<-])--[a-z]|'?overpaint (models|doctor|engines|mask|info|batch|replay|audit|expand)\b"
+    )
+    wrong = [
+        f"{path.relative_to(SOURCE)}:{line} {text[:60]!r}"
+        for path in SOURCE.rglob("*.py")
+        if _room(path) not in DOORS
+        for line, text in _texts(ast.parse(path.read_text()))
+        if spoken.search(text)
+    ]
+    assert wrong == [], "write the field's name (or {field}) here; the door adds its options and hints (by code)"
+
+
+def _codes() -> set[tuple[str, str]]:
+    """(code, class) of every error: defaults of classes, and literals where one is raised."""
+    found = set()
+    for path in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                for one in node.body:
+                    target = one.target if isinstance(one, ast.AnnAssign) else getattr(one, "targets", [None])[0]
+                    value = getattr(one, "value", None)
+                    if getattr(target, "id", "") == "code" and isinstance(value, ast.Constant):
+                        found.add((value.value, node.name))
+            elif isinstance(node, ast.Call):
+                name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+                for given in node.keywords:
+                    if given.arg == "code" and isinstance(given.value, ast.Constant) and name.endswith("Error"):
+                        found.add((given.value.value, name))
+    return found
+
+
+def test_every_code_of_an_error_is_on_its_page():
+    page = (SOURCE.parents[1] / "docs" / "errors.md").read_text()
+    rows = re.findall(r"^\| `([^`]+)` \| ([\w, ]+) \| ([^|]+) \| ([^|]+) \|$", page, re.MULTILINE)
+    listed = {(code, name) for code, names, _, _ in rows for name in names.split(", ")}
+    assert listed == _codes(), "docs/errors.md lists code, class, meaning, what to do, in alphabetical order"
+    codes = [code for code, *_ in rows]
+    assert codes == sorted(set(codes))
+    assert all(re.fullmatch(r"[a-z]+(-[a-z0-9]+)*", code) for code in codes)

@@ -89,7 +89,7 @@ def test_show_says_what_was_told_and_from_what(capsys: pytest.CaptureFixture[str
         (["show", "sd15-inpaintin"], 2, "did you mean 'sd15-inpainting'?"),
         (["remove", "sd15-inpainting"], 2, "is not here"),
         (["verify", "nothing"], 2, "no model is called 'nothing'"),
-        (["get", "no such name"], 2, "is no name of the hub or the catalogue"),
+        (["get", "no such name"], 2, "is neither a name of the hub (OWNER/NAME) nor of the catalogue"),
         (["frob"], 2, "there is no verb 'frob' (there are add, get, list, remove, show, verify)"),
     ],
 )

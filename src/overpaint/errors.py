@@ -1,4 +1,7 @@
-"""The tree of errors. Each message says what was wrong, with which value, and what would be right.
+"""The tree of errors. An error is a value: it has a code, the field, the value that was given, and a hint.
+
+Messages speak of fields; each door (command line, batch, server) words them by its own options. docs/errors.md lists
+all codes.
 
 OverpaintError
 ├── InputError (also a ValueError)
@@ -6,14 +9,14 @@ OverpaintError
 │   ├── MaskError           another size, empty, outside, not a mask
 │   ├── RequestError        unknown key, a value out of its range, a combination without a meaning
 │   ├── RecordError         a record or sidecar that can't be read
-│   └── ModelError          a model that is not here, damaged, of another kind, or not safe to read
-├── DownloadError           the hub can't be reached, or did not send what it said
+│   └── ModelError          a model that is missing, damaged, of another kind, or not safe to read
+├── DownloadError           the hub can't be reached, or sent something else than it announced
 ├── EngineError             the engine failed while it painted
 │   └── UnknownEngineError  no engine has this name
-├── WorkerLostError         whoever was at work on an edit is gone
+├── WorkerLostError         the process that worked on an edit has ended
 ├── ClusterError            a cluster can't be reached, or has no worker left
-├── OutputError             exists already, can't be written, can't hold what was asked
-├── LedgerError             the ledger of jobs can't be used, or a job is no longer one's own
+├── OutputError             an output exists already, can't be written, or its format can't hold the picture
+├── LedgerError             the ledger of jobs can't be used, or another worker holds the job
 ├── MissingExtraError       an optional dependency is needed
 └── Cancelled               the user stopped the work
 """
@@ -21,17 +24,20 @@ OverpaintError
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from copy import copy
+from typing import Self
 
 
 class OverpaintError(Exception):
     """Root of all errors that Overpaint raises on purpose.
 
     Attributes:
-        code: Stable, kebab-case; programs may rely on it (docs/errors.md lists all). A class's own unless given.
+        message: What is wrong, with {field} in the place of the field's name.
+        code: Stable, kebab-case; programs may rely on it (docs/errors.md lists all). The class's default unless given.
         field: The request's field, or the argument, that is wrong: "strength", "mask.parts[0].box"; "" for none.
-        value: What was given; None where nothing was.
-        hint: What would be right, in a sentence without a full stop; "" where the message says all there is.
+        value: The value that was given; None for none.
+        hint: What would be right, as a clause without a full stop; "" where the message needs none.
     """
 
     code: str = "error"
@@ -39,7 +45,7 @@ class OverpaintError(Exception):
     def __init__(
         self, message: str = "", *, code: str | None = None, field: str = "", value: object = None, hint: str = ""
     ) -> None:
-        """`message` says what is wrong, with {field} where the field's name belongs: a door writes its own there."""
+        """`message` is what is wrong; {field} in it stands for the field's name, which a door replaces by its own."""
         super().__init__(message)
         self.message = message
         if code is not None:
@@ -48,22 +54,31 @@ class OverpaintError(Exception):
         self.value = value
         self.hint = hint
 
-    def worded(self, field: str | None = None, hint: str | None = None) -> str:
+    def worded(self, name_of: Callable[[str], str] = str, hint: str | None = None) -> str:
         """The message and the hint in one line.
 
         Args:
-            field: What a door calls the field ("--box" for "mask.box"); None: its own name.
-            hint: A door's own hint in place of this one; None: this one.
+            name_of: A door's name for a field: what it calls "strength", say.
+            hint: The door's own hint in place of this one; None keeps this one.
         """
-        name = self.field if field is None else field
-        text = self.message.replace("{field}", name or "the request", 1) if self.field else self.message
         hint = self.hint if hint is None else hint
+        text = self._text(name_of)
         return f"{text}; {hint}" if hint else text
+
+    def _text(self, name_of: Callable[[str], str]) -> str:
+        """The message with a door's name of the field."""
+        return with_field(self.message, self.field, name_of)
+
+    def within(self, context: str) -> Self:
+        """The same error with a context before its message, such as the name of a file: "CONTEXT: MESSAGE"."""
+        found = copy(self)
+        found.message = f"{context}: {self.message}"
+        return found
 
     def __str__(self) -> str:
         return self.worded()
 
-    def __reduce__(self) -> tuple[object, ...]:  # an error travels between processes with all that it carries
+    def __reduce__(self) -> tuple[object, ...]:  # pickled errors keep all attributes
         return _restored, (type(self), self.message, dict(self.__dict__)), None
 
 
@@ -98,13 +113,13 @@ class RecordError(InputError):
 
 
 class ModelError(InputError):
-    """A model is not here, damaged, of another kind than needed, or not safe to read."""
+    """A model is missing, damaged, of another kind than needed, or not safe to read."""
 
     code = "model-invalid"
 
 
 class DownloadError(OverpaintError):
-    """The hub can't be reached, or did not send what it said."""
+    """The hub can't be reached, or sent something else than it announced."""
 
     code = "download-failed"
 
@@ -122,7 +137,7 @@ class UnknownEngineError(EngineError, InputError):
 
 
 class WorkerLostError(OverpaintError):
-    """Whoever was at work on an edit is gone; someone else can begin it anew."""
+    """The process that worked on an edit has ended; another can start the edit again."""
 
     code = "worker-lost"
 
@@ -134,30 +149,30 @@ class ClusterError(OverpaintError):
 
 
 class OutputError(OverpaintError):
-    """A result can't be written where or how it was asked."""
+    """A result can't be written to this place or in this format."""
 
     code = "output-refused"
 
 
 class LedgerError(OverpaintError):
-    """The ledger of jobs can't be used, or a job in it is no longer one's own."""
+    """The ledger of jobs can't be used, or another worker holds the job."""
 
     code = "ledger-failed"
 
 
 class MissingExtraError(OverpaintError, ImportError):
-    """An optional dependency is needed; the message says which extra brings it."""
+    """An optional dependency is needed; the message names the extra that installs it."""
 
     code = "extra-missing"
 
     @classmethod
     def of(cls, what: str, extra: str) -> MissingExtraError:
-        """The error for `what`, which the extra named `extra` would make possible."""
-        return cls(f"{what} needs an optional dependency: pip install 'overpaint[{extra}]'")
+        """The error for a feature (`what`) that needs the extra of that name."""
+        return cls(f"{what} needs an optional dependency: pip install 'overpaint[{extra}]'", value=extra)
 
 
 class Cancelled(OverpaintError):  # noqa: N818 - an event that the user asked for, not a fault
-    """The user stopped the work; nothing was written."""
+    """The user stopped the work. Nothing was written."""
 
     code = "cancelled"
 
@@ -169,12 +184,12 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def suggest(name: str, known: Iterable[str], aliases: Mapping[str, str]) -> str:
-    """ "; did you mean 'x'?" for a name that is not known: by spelling, or by what other programs call things.
+    """ "; did you mean 'x'?" for an unknown name: the nearest by spelling, or our name for another program's.
 
     Args:
-        name: As given.
-        known: Names that are right.
-        aliases: Other programs' names, and ours for them.
+        name: The unknown name.
+        known: The names that exist.
+        aliases: Other programs' names, with ours for each.
     """
     plain = name.strip().strip("-").replace("-", "_").replace(" ", "_").lower()
     known = tuple(known)
@@ -190,6 +205,11 @@ def suggest(name: str, known: Iterable[str], aliases: Mapping[str, str]) -> str:
     # A near miss of a foreign name ("denoising_stength") still shows what was meant.
     foreign = did_you_mean(plain, aliases).removeprefix("; did you mean '").removesuffix("'?")
     return f"; did you mean {aliases[foreign]!r}?" if foreign in aliases and len(foreign) > 4 else ""
+
+
+def with_field(message: str, field: str, name_of: Callable[[str], str]) -> str:
+    """The message with the name of its field in the place of {field}."""
+    return message.replace("{field}", name_of(field) if field else "the request", 1)
 
 
 def _restored(kind: type[OverpaintError], message: str, state: dict[str, object]) -> OverpaintError:

@@ -131,7 +131,11 @@ def _flush_folder(folder: Path) -> None:
 
 def _exists(target: Path) -> OutputError:
     return OutputError(
-        f"{target} exists already; choose another name or allow overwriting (--overwrite, overwrite=True)"
+        f"{target} exists already",
+        code="output-exists",
+        field="output",
+        value=str(target),
+        hint="choose another name, or set overwrite",
     )
 
 

@@ -96,7 +96,7 @@ def placed(
         places: What was named.
         size: Of the picture.
         load: The mask of a file of that name, of the picture's size.
-        name: What the door calls a field, for messages: "--box" for "box".
+        name: What the door calls a field, for messages.
 
     Raises:
         RequestError, MaskError: Something is not what it should be.

@@ -1,17 +1,17 @@
-"""pydantic's validation errors as one SettingError that names the field, the value and what would be right."""
+"""pydantic's validation errors as one SettingError, which names the field, the value and the values that are right."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, NoReturn, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from overpaint.errors import RequestError, suggest
+from overpaint.errors import RequestError, suggest, with_field
 
-_MOST_PROBLEMS = 8  # in one error: whoever has more than that reads no further
+_MOST_PROBLEMS = 8  # in one error; a longer message is not read
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,48 +19,49 @@ class Problem:
     """One thing that is wrong with a request.
 
     Attributes:
-        field: Where: "strength", "mask.parts[0].box"; "" for the request as a whole.
-        value: What was given; None when something is missing.
-        sentence: What is wrong and what would be right, with {field} where the field's name belongs.
+        field: Its field: "strength", "mask.parts[0].box"; "" for the request as a whole.
+        value: The value that was given; None when it is missing.
+        sentence: What is wrong and what would be right, with {field} in the place of the field's name.
     """
 
     field: str
     value: object
     sentence: str
 
-    @property
-    def message(self) -> str:
-        """The whole sentence."""
-        return self.sentence.replace("{field}", self.field or "the request", 1)
+    def worded(self, name_of: Callable[[str], str] = str) -> str:
+        """The sentence with a door's name of the field."""
+        return with_field(self.sentence, self.field, name_of)
 
 
 class SettingError(RequestError):
-    """A setting is unknown or has a value that it can't take. `problems` has each of them."""
+    """Settings are unknown or have values that they can't take. `problems` has each of them."""
 
     code = "setting-invalid"
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        """The message joins those of all problems."""
+        """The message joins the sentences of all problems."""
         self.problems = tuple(problems)
         first = self.problems[0] if self.problems else Problem("", None, "")
-        text = "; ".join(dict.fromkeys(problem.message for problem in self.problems))
-        super().__init__(text, field=first.field, value=first.value)
+        super().__init__(self._text(str), field=first.field, value=first.value)
+
+    def _text(self, name_of: Callable[[str], str]) -> str:
+        return "; ".join(dict.fromkeys(problem.worded(name_of) for problem in self.problems))
 
 
 def raise_readable(error: ValidationError, model: type[BaseModel]) -> NoReturn:
-    """Raise pydantic's complaint about `model` as one SettingError in our own words."""
+    """Raise pydantic's error about `model` as one SettingError in our own words."""
     problems = [problem for detail in error.errors(include_url=False) for problem in _problems(detail, model)]
     raise SettingError(problems[:_MOST_PROBLEMS]) from None
 
 
 def shown(value: object) -> str:
-    """A value as a message shows it: whole when short, cut when long."""
+    """A value for a message: whole when short, cut when long."""
     text = repr(value) if not isinstance(value, bytes | bytearray) else f"{len(value)} bytes"
     return text if len(text) <= 80 else f"{text[:60]}... ({len(text)} characters)"
 
 
 def expected_of(model: type[BaseModel], name: str) -> str:
-    """What the field `name` takes, in words ("a number between 0 and 1"); empty when its type can't be put so."""
+    """The values of the field `name` in words ("a number between 0 and 1"); empty when its type has no words."""
     field = _field(model, name)
     kind = _kind(field.annotation) if field is not None else ""
     return f"{kind} {range_of(model, name)}".strip() if kind else ""
@@ -92,7 +93,7 @@ def _field(model: type[BaseModel], name: str) -> Any:
 
 
 def _kind(annotation: Any) -> str:
-    """A type in words; None as a further possibility is not mentioned."""
+    """A type in words; an optional None is not mentioned."""
     if get_origin(annotation) is Annotated:
         return _kind(get_args(annotation)[0])
     types = [part for part in (get_args(annotation) or (annotation,)) if part is not type(None)]
@@ -103,7 +104,7 @@ def _kind(annotation: Any) -> str:
 
 
 def _problems(detail: ErrorDetails, model: type[BaseModel]) -> Iterator[Problem]:
-    """One of pydantic's details as problems: a value within a value has told its own already."""
+    """One of pydantic's details as problems; a nested value brings its own SettingError."""
     field, inner = _path(detail["loc"]), detail.get("ctx", {}).get("error")
     if isinstance(inner, SettingError):
         for problem in inner.problems:
@@ -122,7 +123,7 @@ def _joined(outer: str, inner: str) -> str:
 
 
 def _path(loc: tuple[int | str, ...]) -> str:
-    """("parts", 0, "box") as "parts[0]": what follows an index is the tag of a kind, and no step of the way."""
+    """("parts", 0, "box") as "parts[0]": what follows an index is the tag of a union, not a field."""
     text = ""
     loc = loc[:2] if loc[:1] == ("options",) else loc  # beyond that pydantic names types, not keys
     for index, step in enumerate(loc):
@@ -189,7 +190,7 @@ _TYPES = {
 
 
 def _bound(context: dict[str, Any]) -> str:
-    """The one bound that was overstepped."""
+    """The bound that the value violates."""
     words = {"ge": "at least", "le": "at most", "gt": "more than", "lt": "less than"}
     return next(f"{words[key]} {float(bound):.10g}" for key, bound in context.items() if key in words)
 

@@ -15,7 +15,7 @@ class Began:
         rows: Of the manifest.
         to_do: Rows that will be done now.
         unchanged: Rows whose result is there and as it should be.
-        left: Rows that could be done and will not be now: --where or --limit left them out.
+        left: Rows that could be done and will not be now: the filter or the limit left them out.
         bad: Rows that can't be begun.
         completed: Results of an interrupted run that got their names now.
     """
@@ -86,7 +86,7 @@ class Ended:
         seconds: How long it took.
         painting: Seconds that the engine was at work, summed over what it painted.
         interrupted: Whether it was called off.
-        stopped: Why it ended early otherwise: a failure with --fail-fast, a full disk.
+        stopped: Why it ended early otherwise: a failure with fail_fast, a full disk.
         head: The end of the audit log's chain.
     """
 

@@ -40,7 +40,13 @@ class Home:
         if isinstance(out, Path):
             return cls(out.absolute(), (state or out / FOLDER).absolute())
         if state is None:
-            raise RequestError(f"{out} can't hold a batch's state: give a folder of this machine with --state DIR")
+            raise RequestError(
+                f"{out} can't hold a batch's state",
+                code="state-folder-needed",
+                field="state",
+                value=str(out),
+                hint="name a folder of this machine for the state",
+            )
         return cls(out, state.absolute())
 
     @property

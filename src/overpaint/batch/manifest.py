@@ -166,9 +166,9 @@ def read_folders(images: Path, masks: Path | None, *, leave_out: Path | None = N
     from overpaint.picture import READABLE_EXTENSIONS
 
     if not images.is_dir():
-        raise RequestError(f"--images {images} is no folder")
+        raise RequestError(f"{{field}}: {images} is no folder", field="images", value=str(images))
     if masks is not None and not masks.exists():
-        raise RequestError(f"--masks {masks} doesn't exist")
+        raise RequestError(f"{{field}}: {masks} doesn't exist", field="masks", value=str(masks))
     skipped = [leave_out] if leave_out is not None and _within(leave_out, images) else []
     skipped += [masks] if masks is not None and masks.is_dir() and masks != images and _within(masks, images) else []
     pictures = [
@@ -177,7 +177,11 @@ def read_folders(images: Path, masks: Path | None, *, leave_out: Path | None = N
     if masks is not None and masks.resolve() == images.resolve():
         pictures = [path for path in pictures if not path.stem.endswith(_MASK_ENDINGS[1:])]
     if not pictures:
-        raise RequestError(f"--images {images} holds no pictures ({' '.join(sorted(READABLE_EXTENSIONS))})")
+        raise RequestError(
+            f"{{field}}: {images} holds no pictures ({' '.join(sorted(READABLE_EXTENSIONS))})",
+            field="images",
+            value=str(images),
+        )
     find = _Masks(masks) if masks is not None and masks.is_dir() else None
     found = []
     for number, path in enumerate(pictures, 1):

@@ -304,7 +304,7 @@ def _refuse_same_outputs(items: Iterable[Item], out: Place) -> None:
             one = seen[place]
             raise RequestError(
                 f"the rows {one.row.number} and {item.row.number} would both write {item.output.relative_to(out)}: "
-                "give one of them an output of its own, or all of them ids and --name '{name}.{id}{ext}'"
+                "give one of them an output of its own, or all of them ids and the name '{name}.{id}{ext}'"
             )
         seen[place] = item
         if item.id in ids:
@@ -340,7 +340,7 @@ def _refuse_what_is_there(
     for item in items:
         mine = item.output in own
         if not mine and not rules.overwrite and is_there(item.output):
-            reason = f"{item.output} is there already and no result of this batch: --overwrite replaces it"
+            reason = f"{item.output} exists already and is no result of this batch; set overwrite to replace it"
             refused.append(BadRow(item.row.number, reason, item.row.id, item.row.image))
         else:
             ready.append(replace(item, replaces=mine or rules.overwrite))

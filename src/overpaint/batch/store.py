@@ -142,7 +142,13 @@ def publish(hidden: Place, target: Place, *, overwrite: bool) -> None:
         assert isinstance(target, Address)
         with _telling(target):
             if not overwrite and target.exists():
-                raise OutputError(f"{target} exists already; choose another name or allow overwriting (--overwrite)")
+                raise OutputError(
+                    f"{target} exists already",
+                    code="output-exists",
+                    field="output",
+                    value=str(target),
+                    hint="choose another name, or set overwrite",
+                )
             hidden.move_to(target)
     else:
         publish_file(hidden, target, overwrite=overwrite)

@@ -1,4 +1,4 @@
-"""`--where`: which rows are meant, as an expression over their fields. It is read as a tree and never run as code.
+"""A filter of rows: an expression over their fields. It is parsed as a tree and never run as code.
 
 intent == "remove" and like(image, "*.jpg")
 steps > 20 or state == "failed"
@@ -55,12 +55,12 @@ class Filter:
             RequestError: It is none, or names something that rows don't have; the message says what.
         """
         if len(text) > _MOST:
-            raise RequestError(f"--where is {len(text)} characters long; {_MOST} are enough")
+            raise _refused(f"{{field}} is {len(text)} characters long; {_MOST} are enough", text)
         try:
             tree = ast.parse(text.strip(), mode="eval").body
         except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
             reason = error.msg if isinstance(error, SyntaxError) else str(error)
-            raise RequestError(f"--where {text!r} is no expression: {reason}") from None
+            raise _refused(f"{{field}} {text!r} is no expression: {reason}", text) from None
         _check(tree, text)
         return cls(text, tree)
 
@@ -100,7 +100,7 @@ def _check(node: ast.expr, text: str) -> None:
                 _check(value, text)
         case ast.Name(id=name):
             if name not in FIELDS:
-                raise RequestError(f"--where: rows have no field {name!r}{did_you_mean(name, FIELDS)}")
+                raise _refused(f"{{field}}: rows have no field {name!r}{did_you_mean(name, FIELDS)}", text)
         case ast.Constant(value=None | bool() | int() | float() | str()):
             pass
         case ast.List(elts=elements) | ast.Tuple(elts=elements):
@@ -109,18 +109,23 @@ def _check(node: ast.expr, text: str) -> None:
         case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]) if name in _FUNCTIONS:
             if len(arguments) != (2 if name == "like" else 1):
                 takes = "a field and a pattern" if name == "like" else "one field"
-                raise RequestError(f"--where: {name}() takes {takes}")
+                raise _refused(f"{{field}}: {name}() takes {takes}", text)
             for argument in arguments:
                 _check(argument, text)
         case ast.Call(func=ast.Name(id=name)):
             known = ", ".join(f"{one}()" for one in _FUNCTIONS)
-            raise RequestError(f"--where: there is no {name}(); there are {known}")
+            raise _refused(f"{{field}}: there is no {name}(); there are {known}", text)
         case _:
             part = ast.get_source_segment(text.strip(), node) or text
-            raise RequestError(
-                f"--where: {part!r} is not understood; an expression compares fields (==, !=, <, <=, >, >=, in) and "
-                "joins them with and, or, not"
+            raise _refused(
+                f"{{field}}: {part!r} is not understood; an expression compares fields (==, !=, <, <=, >, >=, in) and "
+                "joins them with and, or, not",
+                text,
             )
+
+
+def _refused(message: str, text: str) -> RequestError:
+    return RequestError(message, code="filter-invalid", field="where", value=text)
 
 
 def _value(node: ast.expr, fields: Mapping[str, Any]) -> Any:

@@ -13,11 +13,9 @@ from typing import TYPE_CHECKING, Any
 from overpaint.errors import RequestError
 from overpaint.places import Placed
 from overpaint.request import EditRequest
-from overpaint.validation import Problem, SettingError
 
 from . import outputs, report
 from .evidence import Evidence
-from .fields import flag, names
 from .options import Bounds, Out, Run, Where
 from .outputs import Plan
 from .progress import Bar, bar
@@ -245,12 +243,6 @@ def _tell(job: Job, told: list[dict[str, Any]], lines: list[str], sheet: Path | 
         print(f"note: {note}", file=sys.stderr)
 
 
-def _by_option(problem: Problem) -> str:
-    """What is wrong with a setting, in terms of the option that it came by."""
-    rest = problem.message.removeprefix(problem.field)
-    return f"{flag(problem.field)}{rest}" if rest != problem.message and problem.field in names() else problem.message
-
-
 def request_of(intent: Any, settings: Mapping[str, Any], run: Run, base: EditRequest | None = None) -> EditRequest:
     """The request of options, laid over one from a file where there is one. Raises RequestError."""
     given = dict(settings)
@@ -258,8 +250,5 @@ def request_of(intent: Any, settings: Mapping[str, Any], run: Run, base: EditReq
         own = dict(key_value(text, "--option") for text in run.option)
         given["options"] = {**((base.options if base is not None else None) or {}), **own}
     if base is None:
-        try:
-            return EditRequest.of(intent, **given)
-        except SettingError as error:
-            raise RequestError("; ".join(_by_option(problem) for problem in error.problems)) from None
+        return EditRequest.of(intent, **given)
     return base.merged(**({"intent": intent} if intent is not None else {}), **given)

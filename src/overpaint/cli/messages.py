@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Literal, get_args, get_origin
+from dataclasses import fields as fields_of
+from typing import Any, Literal, get_args, get_origin
 
 from cyclopts.exceptions import (
     CoercionError,
@@ -15,7 +16,8 @@ from cyclopts.exceptions import (
     UnusedCliTokensError,
 )
 
-from overpaint.errors import did_you_mean
+from overpaint.doors.words import error_line, error_values
+from overpaint.errors import OverpaintError, did_you_mean
 
 from .values import shown
 
@@ -81,12 +83,45 @@ OTHER_VERBS = {
 """What people type for our verbs."""
 
 
-def spoken(message: str) -> str:
-    """An error's message in terms of the command line, where it names arguments of the library."""
-    message = re.sub(r"\bengine='([\w-]+)'", r"--engine \1", message)
-    message = re.sub(r"\bchannel='(\w+)'", r"--mask-channel \1", message)
-    message = message.replace("(--allow-pickle, allow_pickle=True)", "(--allow-pickle)")
-    return message.replace("(--overwrite, overwrite=True)", "(--overwrite)")
+HINTS = {
+    "output-exists": "choose another name, or give --overwrite",
+    "pickle-refused": "if you trust its source, --allow-pickle takes it: only its weights are read, and no code is run",
+    "model-not-downloaded": "'overpaint models get {value}' downloads it",
+    "model-unknown": "'overpaint models list --all' shows which there are",
+    "model-needed": "--model NAME takes one ('overpaint models list --all' shows which there are); an engine that "
+    "continues the surroundings can be named: --engine exemplar",
+    "model-exists": "'overpaint models remove {value}' makes room for a new one",
+    "hub-unreachable": "on a machine with a network run 'hf download {value} --local-dir FOLDER', bring the folder "
+    "here, and 'overpaint models add FOLDER'; an interrupted download continues where it stopped",
+    "mask-ambiguous": "choose --mask-channel transparent (OpenAI's form) or --mask-channel alpha (black strokes on "
+    "transparency)",
+    "state-folder-needed": "give a folder of this machine with --state DIR",
+    "engine-unknown": "'overpaint engines' shows which there are",
+}
+"""What the command line advises, by the code of the error, with the error's value for {value}."""
+
+_OF_ONE_VERB = frozenset(("size", "stroke", "width", "head", "request", "resize", "variant", "picture"))
+_OTHERWISE = {"image": "PICTURE", "options": "--option"}
+
+
+def option_of(field: str) -> str:
+    """The option of a field or argument; its own name where no option stands for it."""
+    from .batch_options import Machine, Results, Rows, Which
+    from .fields import flag, names
+    from .options import Bounds, Out, Run, Where
+
+    shared = {one.name for kind in (Where, Bounds, Run, Out, Rows, Machine, Which, Results) for one in fields_of(kind)}
+    return flag(field) if field in names() or field in shared | _OF_ONE_VERB else _OTHERWISE.get(field, field)
+
+
+def in_line(error: OverpaintError) -> str:
+    """An error as one line in terms of the command line."""
+    return error_line(error, option_of, HINTS)
+
+
+def in_json(error: OverpaintError) -> dict[str, Any]:
+    """An error as `--json` writes it."""
+    return {"error": error_values(error, option_of, HINTS)}
 
 
 def usage(error: CycloptsError) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from types import FrameType
 from typing import NoReturn
 
@@ -134,9 +136,11 @@ def run(argv: Sequence[str] | None = None) -> int:
 
         return _complain(usage(error), BAD_INPUT, debug)
     except OverpaintError as error:
-        from .messages import spoken
+        from .messages import in_json, in_line
 
-        return _complain(spoken(str(error)), BAD_INPUT if isinstance(error, InputError) else FAILED, debug)
+        if "--json" in words and not {("-o", "-"), ("--output", "-")} & set(pairwise(words)):  # else the picture's
+            print(json.dumps(in_json(error), ensure_ascii=False))
+        return _complain(in_line(error), BAD_INPUT if isinstance(error, InputError) else FAILED, debug)
     except MemoryError:
         return _complain("not enough memory for this picture", FAILED, debug)
     except Exception as error:

@@ -88,8 +88,10 @@ def from_picture(picture: Picture, channel: Channel) -> Values:
         if seen.size and int(np.ptp(seen, axis=0).max()) <= picture.maximum // 16:
             if light[opaque >= 0.5].max() < picture.maximum / 4:
                 raise MaskError(
-                    "all that is visible in the mask file is black, so it does not say which part to repaint: choose "
-                    "channel='transparent' (as OpenAI has it) or channel='alpha' (black strokes on a transparent layer)"
+                    "all that is visible in the mask file is black, so it does not say which part to repaint",
+                    code="mask-ambiguous",
+                    field="mask_channel",
+                    hint="choose the channel 'transparent' (OpenAI's form) or 'alpha' (black strokes on transparency)",
                 )
             return opaque
     values: Values = light.astype(np.float32) / np.float32(picture.maximum) * opaque

@@ -36,7 +36,7 @@ class Listed:
     """A line of the catalogue.
 
     Attributes:
-        name: Short, for `overpaint models get NAME`.
+        name: Short, for downloads.
         hub: Its name on the hub; a file within it after a third "/".
         what: What it is.
         family: The architecture.

@@ -73,8 +73,14 @@ def choose(files: Iterable[Remote], *, variant: str | None = None, pickles: bool
         inside = [one for one in weights if str(PurePosixPath(one.path).parent) == folder]
         chosen += _set_of(inside, variant, pickles=pickles)
     if not any(one.path.endswith(ENDINGS) for one in chosen):
-        what = "no weights" if not weights else "weights as pickles only (--allow-pickle takes them)"
-        raise ModelError(f"this repository has {what}")
+        if weights:
+            raise ModelError(
+                "this repository has weights as pickles only, which can hold code",
+                code="pickle-refused",
+                field="allow_pickle",
+                hint="if you trust its source, set allow_pickle: only its weights are read, and no code is run",
+            )
+        raise ModelError("this repository has no weights")
     texts = [one for one in kept if _text(one.path) and not _weighs(one.path)]
     return tuple(sorted({*chosen, *texts}, key=lambda one: one.path))
 
@@ -137,7 +143,12 @@ def get(
     row = listed(name)
     parts = hub_parts(row.hub if row is not None else name)
     if parts is None:
-        raise ModelError(f"{name!r} is no name of the hub or the catalogue: OWNER/NAME, or one of 'models list --all'")
+        raise ModelError(
+            f"{name!r} is neither a name of the hub (OWNER/NAME) nor of the catalogue",
+            code="model-unknown",
+            field="model",
+            value=name,
+        )
     owner, repository, file = parts
     whole = f"{owner}/{repository}"
     source = hub or HuggingFace()
@@ -147,13 +158,25 @@ def get(
         if not chosen:
             raise ModelError(f"{whole} has no file {file}")
         if not file.endswith(".safetensors") and not allow_pickle:
-            raise ModelError(f"{file} is a pickle, which can hold code: --allow-pickle takes it, weights only")
+            raise ModelError(
+                f"{file} is a pickle, which can hold code",
+                code="pickle-refused",
+                field="allow_pickle",
+                value=file,
+                hint="if you trust its source, set allow_pickle: only its weights are read, and no code is run",
+            )
     else:
         chosen = choose(listing.files, variant=variant, pickles=allow_pickle)
     stem, alone = file_name(whole), file or _alone(chosen)
     target = store_folder() / _target_name(stem, file, alone)
     if target.exists():
-        raise OutputError(f"{whole} is here already ({target}); 'overpaint models remove' makes room for a new one")
+        raise OutputError(
+            f"the model {whole} is here already ({target})",
+            code="model-exists",
+            field="model",
+            value=whole,
+            hint="remove it first",
+        )
     partial = store_folder() / f".{stem}.partial"
     with writing(partial):
         partial.mkdir(parents=True, exist_ok=True)
@@ -266,8 +289,10 @@ def _unreachable(repository: str, error: Exception) -> DownloadError:
         return DownloadError(f"{repository} asks you to accept its licence: do so on its page, then 'hf auth login'")
     if "RepositoryNotFound" in name:
         return DownloadError(f"the hub has no {repository} (or it is private: 'hf auth login')")
-    folder = repository.rsplit("/", 1)[-1]
     return DownloadError(
-        f"can't reach the hub ({name}): where there is a network run 'hf download {repository} --local-dir {folder}', "
-        f"bring the folder here, and 'overpaint models add {folder}'; a download that was cut off goes on where it was"
+        f"can't reach the hub ({name})",
+        code="hub-unreachable",
+        value=repository,
+        hint="download it on a machine with a network, bring its folder here, and add the folder to the models; an "
+        "interrupted download continues where it stopped",
     )

@@ -29,7 +29,7 @@ def home() -> Path:
 
 
 def store_folder() -> Path:
-    """Where `overpaint models get` and `add` put models."""
+    """The folder of the models that were downloaded or added."""
     return home() / "models"
 
 

@@ -127,8 +127,11 @@ def find(
 def _allowed(kind: Kind, path: Path, allow_pickle: bool) -> None:
     if kind.form == "pickle" and not allow_pickle:
         raise ModelError(
-            f"{path.name} is a pickle, which can hold code; if you trust where it came from, allow it "
-            "(--allow-pickle, allow_pickle=True): its weights alone are read, and no code is run"
+            f"{path.name} is a pickle, which can hold code",
+            code="pickle-refused",
+            field="allow_pickle",
+            value=str(path),
+            hint="if you trust its source, set allow_pickle: only its weights are read, and no code is run",
         )
 
 
@@ -243,15 +246,26 @@ def _locate(name: str, *, paths: bool) -> tuple[str, Path, Origin]:
 def _missing(name: str, here: list[str], *, paths: bool) -> ModelError:
     row = listed(name)
     if row is not None:
-        return ModelError(f"{name} is not here; 'overpaint models get {row.name}' downloads {row.gigabytes:g} GB")
+        return _not_here(name, row.name, f"; the download has {row.gigabytes:g} GB")
     parts = hub_parts(name)
     if parts is not None and not name.endswith(ENDINGS):
-        return ModelError(f"{name} is not here; 'overpaint models get {name}' downloads it from Hugging Face")
+        return _not_here(name, name, "")
     if paths and ("/" in name or name.endswith(ENDINGS)):
-        return ModelError(f"there is no file {name}")
+        return ModelError(f"there is no file {name}", code="model-unknown", field="model", value=name)
     known = [*here, *(one.name for one in CATALOGUE)]
-    hint = did_you_mean(name, known) or "; 'overpaint models list' says what is here"
-    return ModelError(f"no model is called {name!r}{hint}")
+    return ModelError(
+        f"no model is called {name!r}{did_you_mean(name, known)}", code="model-unknown", field="model", value=name
+    )
+
+
+def _not_here(name: str, download: str, size: str) -> ModelError:
+    """`download` is the name by which it can be downloaded."""
+    return ModelError(
+        f"the model {name} is not here, but can be downloaded{size}",
+        code="model-not-downloaded",
+        field="model",
+        value=download,
+    )
 
 
 def _entry(name: str, path: Path, origin: Origin) -> Entry:

@@ -119,7 +119,7 @@ class EditRequest(Value):
 
     prompt: str | None = setting("what to paint there", left_open="empty, or the intent's own", max_length=MOST_PROMPT)
     negative_prompt: str | None = setting("what to keep from being painted", left_open="empty", max_length=MOST_PROMPT)
-    engine: Name | None = setting("who paints: one of `overpaint engines`", left_open="the intent's default")
+    engine: Name | None = setting("the engine that paints", left_open="the intent's default")
     model: Name | None = setting("a checkpoint; implies its engine", left_open="the engine's default")
     options: Annotated[Mapping[str, JsonValue] | None, AfterValidator(_option_table)] = setting(
         "settings that only this engine knows, by name", left_open="the engine's defaults"

@@ -110,7 +110,7 @@ class Studio:
         Looking at a large model takes a while, and keeps no one waiting who asks for another.
 
         Args:
-            name: As in `overpaint engines`.
+            name: The engine's.
             model: A checkpoint.
             options: Of a request; those that decide what is loaded (another VAE, say) make an engine of its own.
 
@@ -322,7 +322,7 @@ class Studio:
             if request.engine not in (None, CHECKPOINTS):
                 raise RequestError(
                     f"the engine {request.engine!r} loads no checkpoints, so that the model {request.model!r} can't be "
-                    f"used with it; right would be engine={CHECKPOINTS!r}, or no engine"
+                    f"used with it; right would be the engine {CHECKPOINTS!r}, or none"
                 )
             return self._with(request.model, request)
         if request.engine is not None and (request.engine != CHECKPOINTS or self._added(CHECKPOINTS)):
@@ -332,9 +332,10 @@ class Studio:
         if self.model is not None:
             return self._with(self.model, request)
         raise RequestError(
-            f"{request.intent} paints what a prompt says, which needs a model, and none was given "
-            "('overpaint models list --all' shows what there is). "
-            f"An engine that continues the surroundings instead can be named: engine={WEIGHTLESS_DEFAULT!r}"
+            f"{request.intent} paints from a prompt, which needs a model, and none was named",
+            code="model-needed",
+            field="model",
+            hint=f"name a model, or an engine that continues the surroundings, such as {WEIGHTLESS_DEFAULT!r}",
         )
 
     def _with(self, model: str, request: EditRequest) -> _Painter:

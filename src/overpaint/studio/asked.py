@@ -129,8 +129,7 @@ def notes_of(request: EditRequest, model: str | None, card: EngineCard, sketched
     notes = []
     if model == pocket.NAME and request.model is None:
         notes.append(
-            f"painted by {pocket.NAME}, the small model that comes with Overpaint; for more, "
-            "'overpaint models list --all' shows larger ones, and --model NAME takes one"
+            f"painted by {pocket.NAME}, the small model that comes with Overpaint; the setting model names a larger one"
         )
     if request.prompt and not card.takes_prompt:
         notes.append(f"{card.name} takes no prompt; it continued the surroundings")

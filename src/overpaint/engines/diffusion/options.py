@@ -33,7 +33,7 @@ class DiffusionOptions(BaseModel):
     )
     prediction: Literal["epsilon", "v"] | None = Field(
         default=None,
-        description="what the network predicts, where it was told wrongly: the noise, or v ('overpaint models show')",
+        description="what the network predicts, where detection is wrong: the noise, or v",
     )
     config: str | None = Field(
         default=None,
@@ -52,7 +52,7 @@ class DiffusionOptions(BaseModel):
 
 CARD = EngineCard(
     name=NAME,
-    title="Paints from a prompt with a checkpoint: --model NAME.",
+    title="Paints from a prompt with a checkpoint, which the setting model names.",
     kind="learned",
     takes_prompt=True,
     colour_space="srgb",

@@ -38,8 +38,11 @@ def read_tensors(path: Path, *, allow_pickle: bool = False) -> dict[str, torch.T
             return found
         if not allow_pickle:
             raise ModelError(
-                f"{path.name} is a pickle, which can hold code; if you trust where it came from, allow it "
-                "(--allow-pickle, allow_pickle=True): its weights alone are read, and no code is run"
+                f"{path.name} is a pickle, which can hold code",
+                code="pickle-refused",
+                field="allow_pickle",
+                value=str(path),
+                hint="if you trust its source, set allow_pickle: only its weights are read, and no code is run",
             )
         return _pickle(path, table)
     except ModelError:

@@ -1,0 +1,47 @@
+"""An error in a door's own words, as a line for people and as plain values for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from overpaint.errors import OverpaintError
+
+__all__ = ["error_line", "error_values"]
+
+
+def error_line(error: OverpaintError, name_of: Callable[[str], str], hints: Mapping[str, str]) -> str:
+    """The message and the hint in one line.
+
+    Args:
+        error: The error.
+        name_of: The door's name for a field.
+        hints: The door's own hints by code, with {value} in the place of the value; the error's own for other codes.
+    """
+    return error.worded(name_of, _hint(error, hints))
+
+
+def error_values(error: OverpaintError, name_of: Callable[[str], str], hints: Mapping[str, str]) -> dict[str, Any]:
+    """The error as JSON values; arguments as for `error_line`. The field keeps the name that the core gives it."""
+    hint = _hint(error, hints)
+    return {
+        "code": error.code,
+        "message": error.worded(name_of, ""),
+        "field": error.field or None,
+        "value": _plain(error.value),
+        "hint": (error.hint if hint is None else hint) or None,
+    }
+
+
+def _hint(error: OverpaintError, hints: Mapping[str, str]) -> str | None:
+    hint = hints.get(error.code)
+    return hint.replace("{value}", str(error.value)) if hint is not None else None
+
+
+def _plain(value: object) -> Any:
+    """A value as JSON holds it: itself, or its text."""
+    try:
+        return json.loads(json.dumps(value, allow_nan=False))
+    except (TypeError, ValueError, RecursionError):
+        return repr(value)[:200]

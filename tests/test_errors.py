@@ -1,0 +1,77 @@
+"""An error is a value: code, field, value and hint; a door words it by its own options."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+
+import pytest
+
+from overpaint.cli import main
+from overpaint.cli.messages import HINTS, in_json, in_line
+from overpaint.doors.words import error_values
+from overpaint.errors import OutputError, OverpaintError, RequestError
+from overpaint.request import EditRequest
+from overpaint.validation import SettingError
+
+PAGE = Path(__file__).parents[1] / "docs" / "errors.md"
+
+
+def test_a_message_names_the_field_as_the_door_does():
+    error = RequestError("{field} must be at least 1, not 0", field="steps", value=0, hint="20 is usual")
+    assert str(error) == "steps must be at least 1, not 0; 20 is usual"
+    assert error.worded(lambda name: f"--{name}") == "--steps must be at least 1, not 0; 20 is usual"
+    assert error.worded(hint="") == "steps must be at least 1, not 0"
+
+
+def test_every_problem_of_several_settings_is_worded():
+    with pytest.raises(SettingError) as caught:
+        EditRequest.of("remove", strength=2, guidance_scale=-1)
+    assert in_line(caught.value).startswith("--strength must be between 0 and 1, not 2")
+    assert "--guidance-scale must be" in in_line(caught.value)
+    assert caught.value.code == "setting-invalid"
+    assert (caught.value.field, caught.value.value) == ("strength", 2)
+
+
+def test_the_command_line_adds_its_own_hint_by_the_code():
+    error = OutputError("a.png exists already", code="output-exists", hint="set overwrite")
+    assert in_line(error) == "a.png exists already; choose another name, or give --overwrite"
+
+
+def test_the_hints_are_for_codes_that_exist():
+    listed = [line.split("`")[1] for line in PAGE.read_text().splitlines() if line.startswith("| `")]
+    assert set(HINTS) <= set(listed)
+
+
+def test_a_context_keeps_code_and_class():
+    error = RequestError("{field} is missing", code="x-y", field="box").within("row 3")
+    assert (type(error), str(error), error.code) == (RequestError, "row 3: box is missing", "x-y")
+
+
+@pytest.mark.parametrize("value", [None, 3, "text", [1, 2], object(), float("nan"), b"bytes", Path("a")])
+def test_an_error_is_plain_values_for_programs(value):
+    values = error_values(OverpaintError("m", value=value), str, {})
+    assert json.loads(json.dumps(values, allow_nan=False))["code"] == "error"
+
+
+def test_an_error_travels_between_processes():
+    error = pickle.loads(pickle.dumps(RequestError("{field} is wrong", code="c", field="f", value=1, hint="h")))
+    assert (str(error), error.code, error.field, error.value) == ("f is wrong; h", "c", "f", 1)
+
+
+def test_json_has_code_field_value_and_hint(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["remove", "a.png", "--box", "1,1,2,2", "--strength", "2", "--json"]) == 2
+    out, err = capsys.readouterr()
+    assert json.loads(out) == {
+        "error": {
+            "code": "setting-invalid",
+            "message": "--strength must be between 0 and 1, not 2.0",
+            "field": "strength",
+            "value": 2.0,
+            "hint": None,
+        }
+    }
+    assert err == "overpaint: --strength must be between 0 and 1, not 2.0\n"
+    assert in_json(RequestError("m", hint="h"))["error"]["hint"] == "h"
