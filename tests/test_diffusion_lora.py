@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 import checkpoints
 from checkpoints import TINY
 from overpaint.engines.diffusion import lora, lora_names, zoo
+from overpaint.engines.diffusion.caches import ByteCache
 from overpaint.engines.diffusion.lora import LoraUse, merge, read_lora
 from overpaint.models import Kind, ModelError
 
@@ -79,7 +80,7 @@ def test_every_trainer_s_names_give_the_same_weights(style: str, parts: dict[str
     torch.testing.assert_close(weight(found.unet, Q), weight(base.unet, Q) + 0.5 * up @ down)
     text_ = found.text_encoders[0]
     torch.testing.assert_close(weight(text_, TE), weight(base.text_encoders[0], TE) + 0.25 * text_up @ text_down)
-    assert found.skipped == ()
+    assert found.notes == ()
 
 
 def test_each_layer_has_its_own_alpha(parts: dict[str, zoo.Parts], tmp_path: Path) -> None:
@@ -251,7 +252,7 @@ def test_several_add_up_and_zero_is_nothing(parts: dict[str, zoo.Parts], tmp_pat
 
 
 def test_half_precision_is_merged_in_single(parts: dict[str, zoo.Parts]) -> None:
-    layer = lora.Layer("unet", "x", {"down": rand(2, 16).half(), "up": rand(16, 2).half()}, 1.0)
+    layer = lora.LoraLayer("unet", "x", {"down": rand(2, 16).half(), "up": rand(16, 2).half()}, 1.0)
     half = rand(16, 16).half()
     got = lora.change(layer, half, 0.3)
     assert got.dtype == torch.float32
@@ -260,11 +261,189 @@ def test_half_precision_is_merged_in_single(parts: dict[str, zoo.Parts]) -> None
 
 
 def test_a_base_model_s_change_fits_the_latents_of_an_inpainting_model() -> None:
-    layer = lora.Layer("unet", "conv_in", {"down": rand(2, 4, 3, 3), "up": rand(16, 2, 1, 1)})
+    layer = lora.LoraLayer("unet", "conv_in", {"down": rand(2, 4, 3, 3), "up": rand(16, 2, 1, 1)})
     nine = rand(16, 9, 3, 3)
     got = lora.change(layer, nine, 1.0)
     torch.testing.assert_close(got[:, :4], lora.change(layer, nine[:, :4], 1.0))
     assert torch.equal(got[:, 4:], nine[:, 4:])
+
+
+# ---- every tensor of a file counts ----
+
+
+def kohya(module: str) -> str:
+    return "lora_unet_" + module.replace(".", "_")
+
+
+ORIGINAL_NORM = "diffusion_model.output_blocks.0.0.in_layers.0.w_norm"
+
+
+def test_norms_biases_and_plain_differences_are_added(parts: dict[str, zoo.Parts], tmp_path: Path) -> None:
+    base = parts["sd1"].unet
+    resnet, out = "down_blocks.0.resnets.0", "conv_norm_out"
+    held = {
+        f"{kohya(resnet)}_norm1.w_norm": rand(16),
+        f"{kohya(resnet)}_norm1.b_norm": rand(16),
+        f"{kohya(out)}.w_norm": rand(16),
+        f"{kohya(out)}.b_norm": rand(16),
+        f"{kohya('conv_in')}.diff": rand(16, 4, 3, 3),
+        f"{kohya('conv_in')}.diff_b": rand(16),
+        ORIGINAL_NORM: rand(64),
+    }
+    save_file(held, tmp_path / "a.safetensors")
+    assert read_lora(tmp_path / "a.safetensors").unknown == ()
+    found = merged(parts["sd1"], tmp_path / "a.safetensors", 0.5)
+    assert found.notes == ()
+    for module, layer in ((f"{resnet}.norm1", f"{kohya(resnet)}_norm1"), (out, kohya(out))):
+        before, after = base.get_submodule(module), found.unet.get_submodule(module)
+        torch.testing.assert_close(after.weight, before.weight + 0.5 * held[f"{layer}.w_norm"])
+        torch.testing.assert_close(after.bias, before.bias + 0.5 * held[f"{layer}.b_norm"])
+    torch.testing.assert_close(found.unet.conv_in.weight, base.conv_in.weight + 0.5 * held[f"{kohya('conv_in')}.diff"])
+    torch.testing.assert_close(found.unet.conv_in.bias, base.conv_in.bias + 0.5 * held[f"{kohya('conv_in')}.diff_b"])
+    norm = "up_blocks.0.resnets.0.norm1"
+    torch.testing.assert_close(
+        weight(found.unet, norm),
+        weight(base, norm) + 0.5 * held[ORIGINAL_NORM],
+    )
+    assert found.bytes == 4 * sum(one.numel() for one in held.values())
+
+
+def test_a_file_of_differences_alone_is_a_lora(parts: dict[str, zoo.Parts], tmp_path: Path) -> None:
+    diff = rand(16, 16)
+    save_file({f"diffusion_model.{Q}.diff": diff}, tmp_path / "a.safetensors")
+    assert read_lora(tmp_path / "a.safetensors").family is None
+    got = weight(merged(parts["sd1"], tmp_path / "a.safetensors", -2.0).unet, Q)
+    torch.testing.assert_close(got, weight(parts["sd1"].unet, Q) - 2 * diff)
+
+
+@pytest.mark.parametrize(
+    ("unet", "text"),
+    [
+        (f"diffusion_model.{Q}", f"text_encoders.clip_l.transformer.text_model.{TE}"),
+        ("diffusion_model.input_blocks.1.1.transformer_blocks.0.attn1.to_q", f"clip_l.transformer.text_model.{TE}"),
+        ("lycoris_" + Q.replace(".", "_"), "lora_te1_text_model_" + TE.replace(".", "_")),
+        ("lycoris_unet_" + Q.replace(".", "_"), "lycoris_te_text_model_" + TE.replace(".", "_")),
+    ],
+)
+def test_prefixes_of_comfyui_and_lycoris(unet: str, text: str, parts: dict[str, zoo.Parts], tmp_path: Path) -> None:
+    base = parts["sd1"]
+    down, up, text_down, text_up = rand(4, 16), rand(16, 4), rand(3, 32), rand(32, 3)
+    held = {f"{unet}.lora_down.weight": down, f"{unet}.lora_up.weight": up}
+    held |= {f"{text}.lora_down.weight": text_down, f"{text}.lora_up.weight": text_up}
+    save_file(held, tmp_path / "a.safetensors")
+    found = merged(base, tmp_path / "a.safetensors")
+    assert found.notes == ()
+    torch.testing.assert_close(weight(found.unet, Q), weight(base.unet, Q) + up @ down)
+    (encoder,) = found.text_encoders
+    torch.testing.assert_close(weight(encoder, TE), weight(base.text_encoders[0], TE) + text_up @ text_down)
+
+
+def test_comfyui_s_second_text_encoder(parts: dict[str, zoo.Parts], tmp_path: Path) -> None:
+    base = parts["sdxl"].text_encoders[1]
+    down, up = rand(3, 32), rand(32, 3)
+    key = f"text_encoders.clip_g.transformer.text_model.{TE}"
+    save_file({f"{key}.lora_A.weight": down, f"{key}.lora_B.weight": up}, tmp_path / "a.safetensors")
+    assert read_lora(tmp_path / "a.safetensors").family == "sdxl"
+    found = merged(parts["sdxl"], tmp_path / "a.safetensors").text_encoders[1]
+    torch.testing.assert_close(weight(found, TE), weight(base, TE) + up @ down)
+
+
+@pytest.mark.parametrize("where", ["header", "folder"])
+def test_rslora_is_scaled_by_the_root_of_the_rank(where: str, parts: dict[str, zoo.Parts], tmp_path: Path) -> None:
+    down, up = rand(16, 16), rand(16, 16)
+    held = {f"unet.{Q}.lora_A.weight": down, f"unet.{Q}.lora_B.weight": up}
+    path = tmp_path / "a.safetensors"
+    if where == "header":
+        about = {"unet.r": 16, "unet.lora_alpha": 8, "unet.use_rslora": True}
+        save_file(held, path, metadata={"lora_adapter_metadata": json.dumps(about)})
+    else:
+        path = tmp_path
+        save_file(held, path / "adapter_model.safetensors")
+        (path / "adapter_config.json").write_text(json.dumps({"r": 16, "lora_alpha": 8, "use_rslora": True}))
+    got = weight(merged(parts["sd1"], path).unet, Q)
+    torch.testing.assert_close(got, weight(parts["sd1"].unet, Q) + 8 / 4 * up @ down)
+
+
+def test_the_bias_of_a_peft_factor_is_scaled_as_the_factor_is(parts: dict[str, zoo.Parts], tmp_path: Path) -> None:
+    place = "time_embedding.linear_1"
+    base = parts["sd1"].unet.get_submodule(place)
+    down, up, bias = rand(2, 16), rand(64, 2), rand(64)
+    key = f"unet.{place}"
+    held = {f"{key}.lora_A.weight": down, f"{key}.lora_B.weight": up, f"{key}.lora_B.bias": bias}
+    save_file(held | {f"{key}.alpha": torch.tensor(6.0)}, tmp_path / "a.safetensors")
+    found = merged(parts["sd1"], tmp_path / "a.safetensors", 0.5).unet.get_submodule(place)
+    torch.testing.assert_close(found.weight, base.weight + 0.5 * 3 * up @ down)
+    torch.testing.assert_close(found.bias, base.bias + 0.5 * 3 * bias)
+
+
+def test_lokr_and_loha_with_a_core(parts: dict[str, zoo.Parts], tmp_path: Path) -> None:
+    base, key = weight(parts["sd1"].unet, CONV), kohya(CONV)
+    one, core, left, right = rand(4, 2), rand(3, 3, 3, 3), rand(3, 4), rand(3, 8)
+    held = {"lokr_w1": one, "lokr_t2": core, "lokr_w2_a": left, "lokr_w2_b": right, "alpha": torch.tensor(1.5)}
+    save_file({f"{key}.{slot}": part for slot, part in held.items()}, tmp_path / "lokr.safetensors")
+    got = weight(merged(parts["sd1"], tmp_path / "lokr.safetensors").unet, CONV) - base
+    small = torch.stack([sum(core[a, b] * left[a, o] * right[b, i] for a in range(3) for b in range(3))
+                         for o in range(4) for i in range(8)]).reshape(4, 8, 3, 3)  # fmt: skip
+    expected = torch.stack([torch.cat([one[p, q] * small for q in range(2)], 1) for p in range(4)]).flatten(0, 1)
+    torch.testing.assert_close(got, 0.5 * expected, atol=1e-5, rtol=1e-5)
+    held = {f"hada_{n}": rand(3, 16) for n in ("w1_a", "w1_b", "w2_a", "w2_b")}
+    held |= {f"hada_t{n}": rand(3, 3, 3, 3) for n in (1, 2)}
+    save_file({f"{key}.{slot}": part for slot, part in held.items()}, tmp_path / "loha.safetensors")
+    got = weight(merged(parts["sd1"], tmp_path / "loha.safetensors").unet, CONV) - base
+    halves = [
+        sum(held[f"hada_t{n}"][a, b][None, None] * held[f"hada_w{n}_a"][a][:, None, None, None]
+            * held[f"hada_w{n}_b"][b][None, :, None, None] for a in range(3) for b in range(3))
+        for n in (1, 2)
+    ]  # fmt: skip
+    torch.testing.assert_close(got, halves[0] * halves[1], atol=1e-5, rtol=1e-5)
+
+
+def test_ia3_scales_outputs_or_inputs(parts: dict[str, zoo.Parts], tmp_path: Path) -> None:
+    base, key, vector = weight(parts["sd1"].unet, Q), kohya(Q), rand(16)
+    for on_input in (False, True):
+        held = {f"{key}.weight": vector, f"{key}.on_input": torch.tensor(on_input)}
+        save_file(held, tmp_path / "a.safetensors")
+        got = weight(merged(parts["sd1"], tmp_path / "a.safetensors", 0.5).unet, Q)
+        scale = 1 + 0.5 * (vector[None, :] if on_input else vector[:, None])
+        torch.testing.assert_close(got, base * scale)
+
+
+def test_peft_s_magnitudes_of_a_convolution_are_of_its_outputs(parts: dict[str, zoo.Parts], tmp_path: Path) -> None:
+    """peft keeps them as (1, outputs, 1, 1), LyCORIS those of inputs as (1, inputs, 1, 1)."""
+    base, down, up, magnitude = weight(parts["sd1"].unet, CONV), rand(2, 16, 3, 3), rand(16, 2, 1, 1), rand(16).abs()
+    turned = base + (up.flatten(1) @ down.flatten(1)).reshape(base.shape)
+    for slot, dims in (("lora_magnitude_vector.weight", (1, 2, 3)), ("dora_scale", (0, 2, 3))):
+        key = f"unet.{CONV}"
+        held = {
+            f"{key}.lora_A.weight": down,
+            f"{key}.lora_B.weight": up,
+            f"{key}.{slot}": magnitude[None, :, None, None],
+        }
+        save_file(held, tmp_path / "a.safetensors")
+        got = weight(merged(parts["sd1"], tmp_path / "a.safetensors").unet, CONV)
+        norms = [one.square().sum(dims, keepdim=True).sqrt() for one in (got, turned)]
+        torch.testing.assert_close(norms[0].flatten(), magnitude)
+        torch.testing.assert_close(got / norms[0], turned / norms[1], atol=1e-4, rtol=1e-4)
+
+
+def test_what_has_no_place_is_counted_and_named(parts: dict[str, zoo.Parts], tmp_path: Path) -> None:
+    def layer(name: str) -> dict[str, torch.Tensor]:
+        return {f"lora_unet_{name}.lora_down.weight": rand(2, 16), f"lora_unet_{name}.lora_up.weight": rand(16, 2)}
+
+    known = layer(Q.replace(".", "_")) | layer(Q.replace(".", "_").replace("to_q", "to_k"))
+    save_file(known | layer("nowhere"), tmp_path / "few.safetensors")
+    (note,) = merged(parts["sd1"], tmp_path / "few.safetensors").notes
+    assert note == "1 of the 3 layers of the LoRA 'few' have no place in this model and had no effect (nowhere)"
+    most = {key: one for n in range(9) for key, one in layer(f"nowhere_{n}").items()}
+    save_file(known | most, tmp_path / "most.safetensors")
+    (note,) = merged(parts["sd1"], tmp_path / "most.safetensors").notes
+    assert "was made for another model: 9 of its 11 layers" in note
+    assert "nowhere_0, nowhere_1, nowhere_2, ..." in note
+    odd = {"bundle_emb.word.string_to_param.*": rand(2, 32), f"{kohya(Q)}.diff_b": rand(16)}
+    save_file(known | odd, tmp_path / "odd.safetensors")
+    (note,) = merged(parts["sd1"], tmp_path / "odd.safetensors").notes
+    assert "bundle_emb.word" in note
+    assert f"{Q.replace('.', '_')}.bias" in note, "a layer without a bias"
 
 
 # ---- what does not fit is said in one line ----
@@ -319,24 +498,22 @@ def test_kinds_that_are_not_understood_are_named(tmp_path: Path) -> None:
 
 
 def test_the_cache_keeps_what_fits_and_drops_the_least_used() -> None:
-    cache, made = lora.NetworkCache(100), []
+    cache, made = ByteCache(100, lambda one: one.bytes), []
 
     def make(size: int) -> lora.Merged:
         made.append(size)
         return lora.Merged(None, (), "", "", size)
 
-    def use(name: str, strength: float = 1.0) -> list[LoraUse]:
-        return [LoraUse(lora.Lora(name, name, ()), strength)]
+    def key(base: str, name: str, strength: float = 1.0) -> str:
+        return lora.set_key(base, [LoraUse(lora.Lora(name, name, ()), strength)])
 
-    first = cache.get("base", use("a"), lambda: make(60))
-    assert cache.get("base", use("a"), lambda: make(60)) is first
-    cache.get("base", use("a", 0.5), lambda: make(30))
-    cache.get("other", use("a"), lambda: make(10))
+    first = cache.get(key("base", "a"), lambda: make(60))
+    assert cache.get(key("base", "a"), lambda: make(60)) is first
+    cache.get(key("base", "a", 0.5), lambda: make(30))
+    cache.get(key("other", "a"), lambda: make(10))
     assert (made, cache.bytes) == ([60, 30, 10], 100)
-    cache.get("base", use("a"), lambda: make(60))
-    cache.get("base", use("b"), lambda: make(20))
+    cache.get(key("base", "a"), lambda: make(60))
+    cache.get(key("base", "b"), lambda: make(20))
     assert cache.bytes == 90, "the one at half strength went, being the least recently used"
-    cache.get("base", use("c"), lambda: make(101))
+    cache.get(key("base", "c"), lambda: make(101))
     assert cache.bytes == 90, "too large to keep at all"
-    cache.clear()
-    assert cache.bytes == 0

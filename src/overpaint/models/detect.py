@@ -33,6 +33,21 @@ _PRECISIONS: dict[str, Precision] = {
     "F8_E4M3": "fp8",
     "F8_E5M2": "fp8",
 }
+_LORA_METHODS = {
+    name: re.compile(pattern)
+    for name, pattern in {
+        "dora": r"\.dora_scale|magnitude_vector",
+        "lora": r"\.lora_(up|down|A|B)\b|[._]lora\.up\.|lora_linear_layer\.up\.",
+        "loha": r"\.hada_w1_a",
+        "lokr": r"\.lokr_w[12]",
+        "oft": r"\.oft_(blocks|diag)",
+        "glora": r"\.a1\.weight",
+        "ia3": r"\.on_input$",
+        "full": r"\.(diff|diff_b|w_norm|b_norm)$",
+    }.items()
+}
+"""What the names of a LoRA's tensors show about its method; the first match decides."""
+
 _OTHERS = (
     ("double_blocks.0.img_attn", "a FLUX model, a family that is not painted with yet"),
     ("single_transformer_blocks.0.", "a FLUX model, a family that is not painted with yet"),
@@ -195,19 +210,8 @@ def _unet(table: Table, path: Path, plain: Kind) -> Kind | None:
 
 def _lora(table: Table, path: Path, plain: Kind) -> Kind | None:
     names = table.tensors
-    methods = {
-        "lora": (".lora_up.", ".lora_down.", ".lora_A.", ".lora_B.", ".lora.up.", "_lora.up.", "lora_linear_layer.up."),
-        "loha": (".hada_w1_a",),
-        "lokr": (".lokr_w1", ".lokr_w2"),
-        "oft": (".oft_blocks", ".oft_diag"),
-        "glora": (".a1.weight",),
-        "ia3": (".on_input",),
-    }
-    found = next((one for one, parts in methods.items() if any(p in name for name in names for p in parts)), "")
-    if not found:
-        return None
-    method = "dora" if any(".dora_scale" in n or "magnitude_vector" in n for n in names) else found
-    return replace(plain, what="lora", family=_lora_family(names), method=method)
+    method = next((one for one, mark in _LORA_METHODS.items() if any(mark.search(name) for name in names)), "")
+    return replace(plain, what="lora", family=_lora_family(names), method=method) if method else None
 
 
 def _lora_family(names: Mapping[str, TensorInfo]) -> Family | None:
@@ -216,7 +220,7 @@ def _lora_family(names: Mapping[str, TensorInfo]) -> Family | None:
     for name, one in names.items():
         if into.search(name) and len(one.shape) >= 2 and one.shape[1] in _WIDTHS:
             return _WIDTHS[one.shape[1]]
-    if any(name.startswith(("lora_te2_", "text_encoder_2.")) for name in names):
+    if any(name.startswith(("lora_te2_", "text_encoder_2.", "text_encoders.clip_g.")) for name in names):
         return "sdxl"
     for name, one in names.items():
         if name.startswith(("lora_te_", "text_encoder.")) and len(one.shape) == 2:

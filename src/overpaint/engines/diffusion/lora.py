@@ -1,10 +1,11 @@
 """LoRAs: small changes of a network's weights, merged into a copy of it. The network itself stays as it is.
 
-    W' = W + w (alpha / r) B A          Hu et al. 2021 (arXiv 2106.09685), equation 3; w is the strength asked for
+    W' = W + w (alpha / r) B A          Hu et al. 2021 (arXiv 2106.09685), equation 3; w is the strength
 
-LoHa: a product of two such, element by element (Hyeon-Woo et al. 2021, arXiv 2108.06098). LoKr: a Kronecker product
-(Yeh et al. 2023, arXiv 2309.14859). DoRA: the norm of W + B A is learnt apart (Liu et al. 2024, arXiv 2402.09353).
-Names of kohya's trainers, of diffusers and of peft are understood.
+Variants: rsLoRA scales by alpha / sqrt(r) (Kalajdzievski 2023, arXiv 2312.03732); LoHa is an elementwise product of two
+such changes (Hyeon-Woo et al. 2021, arXiv 2108.06098); LoKr a Kronecker product (Yeh et al. 2023, arXiv 2309.14859);
+DoRA learns the norm of W + B A apart (Liu et al. 2024, arXiv 2402.09353); IA3 scales rows or columns (Liu et al. 2022,
+arXiv 2205.05638). Plain differences of weights, biases and norms are added. Names: see `lora_names`.
 """
 
 from __future__ import annotations
@@ -13,9 +14,8 @@ import copy
 import hashlib
 import itertools
 import json
-from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,24 +26,43 @@ from overpaint.models import FAMILIES, Family, ModelError, detect, digest, read_
 from .lora_names import Part, layer_names, place_of
 from .weights import Tensors, read_tensors
 
+METHODS = ("lora", "loha", "lokr", "dora", "ia3", "full")
+"""Methods of LoRA files that can be merged, as `Kind.method` names them."""
+
 _TEXTS: tuple[Part, ...] = ("text", "text_2")
+_BIASES = frozenset({"diff_b", "up_bias"})
+_PREFIXES: dict[Part, str] = {"unet": "unet.", "text": "text_encoder.", "text_2": "text_encoder_2."}
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Layer:
+class LoraLayer:
     """The change of one layer.
 
     Attributes:
-        part: Of the model.
-        name: The layer's, with "_" for ".", as the file has it.
-        tensors: The factors by what they are: "down" (A), "up" (B), "alpha", ...
-        alpha: What scales it, over the rank; None: the rank itself, so that the scale is 1.
+        part: The part of the model.
+        name: The layer's name in the file, with "_" for ".".
+        tensors: The factors by name: "down" (A), "up" (B), "diff", ... (see `lora_names`).
+        alpha: The numerator of the scale; None: the rank, so that the scale is 1.
+        stabilised: Whether the scale is alpha / sqrt(rank) (rsLoRA) in place of alpha / rank.
     """
 
     part: Part
     name: str
     tensors: Tensors
     alpha: float | None = None
+    stabilised: bool = False
+
+    def scale(self, rank: int | None) -> float:
+        """The factor of the change; 1 where it has no rank."""
+        if rank is None or (self.alpha is None and not self.stabilised):
+            return 1.0
+        alpha = float(rank) if self.alpha is None else self.alpha
+        return float(alpha / (rank**0.5 if self.stabilised else rank))
+
+    @property
+    def changes_weight(self) -> bool:
+        """Whether it changes the layer's weight, and not its bias alone."""
+        return not self.tensors.keys() <= _BIASES
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -51,27 +70,29 @@ class Lora:
     """A file of changes.
 
     Attributes:
-        name: As prompts call it.
+        name: The name that prompts use.
         digest: SHA-256 of the file.
-        layers: What it changes.
-        family: What it was made for, where that can be told.
+        layers: The changes, one for each layer.
+        family: The family that it was made for, where its shapes show it.
+        unknown: Names of tensors in the file that are no factor of a change.
     """
 
     name: str
     digest: str
-    layers: tuple[Layer, ...]
+    layers: tuple[LoraLayer, ...]
     family: Family | None = None
+    unknown: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class LoraUse:
-    """A LoRA with the strengths that it is asked for with.
+    """A LoRA with its strengths.
 
     Attributes:
-        lora: Which.
-        unet: In the U-Net; any number, 0 is nothing.
-        text: In the text encoders.
-        ranks: Only the first so many; None: all.
+        lora: The LoRA.
+        unet: Strength in the U-Net: any number; 0 changes nothing.
+        text: Strength in the text encoders.
+        ranks: How many of the first ranks are used; None: all.
     """
 
     lora: Lora
@@ -82,15 +103,15 @@ class LoraUse:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Merged:
-    """A model's networks with a set of LoRAs in them; they share every weight that no LoRA changes with the base.
+    """A model's networks with a set of LoRAs in them; unchanged weights are shared with the base.
 
     Attributes:
-        unet: The base's own where nothing in it changes.
-        text_encoders: Likewise.
-        unet_digest: Of the U-Net with its LoRAs: what groups rows of one network.
-        text_digest: Of the text encoders with theirs.
-        bytes: What the changed weights take.
-        skipped: Layers that the model does not have.
+        unet: The base's own network where nothing in it changes.
+        text_encoders: The same.
+        unet_digest: Digest of the U-Net with its LoRAs.
+        text_digest: Digest of the text encoders with theirs.
+        bytes: Memory of the changed weights.
+        notes: What the files hold that had no effect, one sentence for each LoRA.
     """
 
     unet: Any
@@ -98,32 +119,40 @@ class Merged:
     unet_digest: str
     text_digest: str
     bytes: int = 0
-    skipped: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def read_lora(path: Path, name: str | None = None, *, allow_pickle: bool = False) -> Lora:
     """Read a LoRA from a file, or from a folder as peft writes it.
 
     Raises:
-        ModelError: Not a LoRA; of a kind that is not understood (OFT, GLoRA, IA3); damaged; a pickle not allowed.
+        ModelError: Not a LoRA; a method that is not supported (OFT, GLoRA); damaged; a pickle that is not allowed.
     """
     file, settings = path, {}
     if path.is_dir():
         settings = read_json(path / "adapter_config.json")
         file = path / "adapter_model.safetensors"
     kind = detect(file)
-    called = name or path.stem
+    name = name or path.stem
     if kind.what != "lora":
-        raise ModelError(f"{called} is no LoRA but a {kind.title}")
-    if kind.method not in ("lora", "loha", "lokr", "dora"):
-        raise ModelError(f"{called} is of the kind {kind.method.upper()}; LoRA, LoCon, LoHa, LoKr and DoRA can be used")
-    settings = settings or _peft(read_table(file).metadata)
-    return Lora(
-        called, digest(file), _layers(read_tensors(file, allow_pickle=allow_pickle), settings, called), kind.family
-    )
+        raise ModelError(f"{name} is no LoRA but a {kind.title}", code="model-wrong-kind")
+    if kind.method not in METHODS:
+        raise ModelError(
+            f"{name} is of the kind {kind.method.upper()}, which is not supported",
+            code="lora-method-unsupported",
+            value=kind.method,
+            hint="LoRA, LoCon, LoHa, LoKr, DoRA, IA3 and plain differences are",
+        )
+    settings = settings or _peft_settings(read_table(file).metadata)
+    tensors = read_tensors(file, allow_pickle=allow_pickle)
+    layers, unknown = _layers(tensors, settings)
+    if not layers:
+        raise ModelError(f"{name} has no layers by known names: it holds {next(iter(tensors), 'nothing')!r}, ...")
+    return Lora(name, digest(file), layers, kind.family, unknown)
 
 
-def _peft(metadata: Mapping[str, str]) -> dict[str, Any]:
+def _peft_settings(metadata: Mapping[str, str]) -> dict[str, Any]:
+    """What diffusers writes into the header of a peft LoRA: ranks and alphas, each after its part's prefix."""
     try:
         held = json.loads(metadata.get("lora_adapter_metadata", "{}"))
     except ValueError:
@@ -131,44 +160,55 @@ def _peft(metadata: Mapping[str, str]) -> dict[str, Any]:
     return held if isinstance(held, dict) else {}
 
 
-def _layers(tensors: Tensors, settings: Mapping[str, Any], name: str) -> tuple[Layer, ...]:
-    grouped: dict[tuple[Part, str], dict[str, torch.Tensor]] = {}
-    for key, one in tensors.items():
-        found = place_of(key)
-        if found is not None:
-            part, base, slot = found
-            grouped.setdefault((part, base), {})[slot] = one
+def _layers(tensors: Tensors, settings: Mapping[str, Any]) -> tuple[tuple[LoraLayer, ...], tuple[str, ...]]:
+    """The changes, and the names of tensors that belong to none."""
+    grouped: dict[tuple[Part, str], dict[str, str]] = {}
+    unknown = []
+    for key in tensors:
+        place = place_of(key)
+        if place is None:
+            unknown.append(key)
+        else:
+            part, layer, factor = place
+            grouped.setdefault((part, layer), {})[factor] = key
     layers = []
-    for (part, base), held in grouped.items():
+    for (part, layer), keys in grouped.items():
+        if ("ia3" in keys) != ("on_input" in keys) or keys.keys() == {"alpha"}:
+            unknown += keys.values()
+            continue
+        held = {factor: tensors[key] for factor, key in keys.items()}
         alpha = held.pop("alpha", None)
-        scale = float(alpha) if alpha is not None else _alpha(settings, part, base)
-        if held:
-            layers.append(Layer(part, base, held, scale))
-    if not layers:
-        raise ModelError(f"{name} has no layers by names that are known, as {next(iter(tensors), 'none')!r}")
-    return tuple(layers)
+        layers.append(
+            LoraLayer(
+                part,
+                layer,
+                held,
+                float(alpha) if alpha is not None else _alpha(settings, part, layer),
+                bool(settings.get(_PREFIXES[part] + "use_rslora", settings.get("use_rslora", False))),
+            )
+        )
+    return tuple(layers), tuple(unknown)
 
 
-def _alpha(settings: Mapping[str, Any], part: Part, base: str) -> float | None:
-    """What peft keeps beside the weights: one alpha for all, and others for the layers of some names."""
-    prefix = {"unet": "unet.", "text": "text_encoder.", "text_2": "text_encoder_2."}[part]
-    for start in (prefix, ""):
+def _alpha(settings: Mapping[str, Any], part: Part, layer: str) -> float | None:
+    """peft's alpha of a layer: one for all, and others for layers whose names end as the pattern says."""
+    for start in (_PREFIXES[part], ""):
         pattern = settings.get(f"{start}alpha_pattern") or {}
         for name, one in pattern.items() if isinstance(pattern, dict) else ():
-            if base.endswith(str(name).replace(".", "_").lstrip("^")):
+            if layer.endswith(str(name).replace(".", "_").lstrip("^")):
                 return float(one)
         if (alpha := settings.get(f"{start}lora_alpha")) is not None:
             return float(alpha)
     return None
 
 
-def change(layer: Layer, weight: torch.Tensor, strength: float, ranks: int | None = None) -> torch.Tensor:
+def change(layer: LoraLayer, weight: torch.Tensor, strength: float, ranks: int | None = None) -> torch.Tensor:
     """A layer's weight with the change in it, float32, of the weight's shape.
 
     Args:
         layer: The change.
-        weight: What it is made to, of any type.
-        strength: How much of it.
+        weight: The weight that is changed, of any type.
+        strength: The factor of the change.
         ranks: See `LoraUse`.
 
     Raises:
@@ -176,16 +216,35 @@ def change(layer: Layer, weight: torch.Tensor, strength: float, ranks: int | Non
     """
     base = weight.to(torch.float32)
     try:
-        delta, rank = _delta({slot: one.to(base.device, torch.float32) for slot, one in layer.tensors.items()}, ranks)
-        scale = 1.0 if layer.alpha is None or rank is None else layer.alpha / rank
-        delta = _shaped(delta * scale, base)
-        if "magnitude" in layer.tensors:
-            delta = _decomposed(base + delta, layer.tensors["magnitude"].to(base)) - base
+        held = {factor: one.to(base.device, torch.float32) for factor, one in layer.tensors.items()}
+        if "ia3" in held:
+            return base + strength * base * _along(held["ia3"], base, 1 if held["on_input"] else 0)
+        delta, rank = _delta(held, ranks)
+        delta = _shaped(delta * layer.scale(rank), base)
+        if "magnitude" in held or "output_magnitude" in held:
+            delta = _decomposed(base + delta, held) - base
     except (KeyError, RuntimeError) as error:
-        raise ModelError(
-            f"the layer {layer.name} was made for a network of other sizes: it does not go with {tuple(weight.shape)}"
-        ) from error
+        raise _other_sizes(layer, weight) from error
     return base + strength * delta
+
+
+def change_bias(layer: LoraLayer, bias: torch.Tensor, strength: float) -> torch.Tensor:
+    """A layer's bias with the change in it, float32. Arguments and errors are those of `change`."""
+    base = bias.to(torch.float32)
+    for factor in sorted(_BIASES & layer.tensors.keys()):
+        delta = layer.tensors[factor].to(base)
+        if delta.shape != base.shape:
+            raise _other_sizes(layer, bias)
+        rank = layer.tensors["down"].shape[0] if factor == "up_bias" else None
+        base = base + strength * layer.scale(rank) * delta
+    return base
+
+
+def _other_sizes(layer: LoraLayer, weight: torch.Tensor) -> ModelError:
+    return ModelError(
+        f"the layer {layer.name} was made for a network of other sizes: it does not go with {tuple(weight.shape)}",
+        code="lora-other-sizes",
+    )
 
 
 def _delta(held: Mapping[str, torch.Tensor], ranks: int | None) -> tuple[torch.Tensor, int | None]:
@@ -206,8 +265,11 @@ def _delta(held: Mapping[str, torch.Tensor], ranks: int | None) -> tuple[torch.T
 
 
 def _loha(held: Mapping[str, torch.Tensor], number: str) -> torch.Tensor:
-    left, right = held[f"w{number}_a"], held[f"w{number}_b"]
-    core = held.get(f"t{number}")
+    return _product(held[f"w{number}_a"], held[f"w{number}_b"], held.get(f"t{number}"))
+
+
+def _product(left: torch.Tensor, right: torch.Tensor, core: torch.Tensor | None) -> torch.Tensor:
+    """A product of two factors, or of a Tucker core with them: (ranks, out), (ranks, in), (ranks, ranks, k, k)."""
     return left @ right if core is None else torch.einsum("abkl,ao,bi->oikl", core, left, right)
 
 
@@ -218,34 +280,40 @@ def _lokr(held: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, int | None]:
         whole = held.get(f"k{number}")
         if whole is None:
             left, right = held[f"k{number}_a"], held[f"k{number}_b"]
-            core = held.get("kt2") if number == "2" else None
             rank = right.shape[0]
-            whole = left @ right if core is None else torch.einsum("abkl,ao,bi->oikl", core, left, right)
-        factors.append(whole)
+            whole = _product(left, right, held.get("kt2") if number == "2" else None)
+        factors.append(whole.contiguous())  # as torch.kron wants them
     one, two = factors
     return torch.kron(one.reshape(*one.shape, *(1,) * (two.ndim - one.ndim)), two), rank
 
 
 def _shaped(delta: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """A 1x1 convolution is a linear, and back. A base model's first layer changes an inpainting model's own part of it.
+    """The change in the weight's shape: a 1x1 convolution is a linear; four input channels fit the first of nine.
 
-    Nine-channel networks were made from four-channel ones: the latents come first, mask and masked picture after.
+    Nine-channel networks were made from four-channel ones: the latents come first, then mask and masked picture.
     """
     if delta.numel() == weight.numel() and delta.shape[0] == weight.shape[0]:
         return delta.reshape(weight.shape)
     if delta.ndim == 4 and weight.ndim == 4 and (delta.shape[1], weight.shape[1]) == (4, 9):
         return torch.nn.functional.pad(delta, (0, 0, 0, 0, 0, 5))
-    raise RuntimeError("sizes")
+    raise RuntimeError("other sizes")
 
 
-def _decomposed(merged: torch.Tensor, magnitude: torch.Tensor) -> torch.Tensor:
-    """DoRA: the direction of the merged weight, at the learnt length of each output (peft) or input (LyCORIS)."""
-    flat = merged.flatten(1) if magnitude.shape[0] == merged.shape[0] or magnitude.ndim == 1 else None
-    if flat is not None:
-        length = flat.norm(dim=1)
-        return merged * (magnitude.flatten() / length).reshape(-1, *(1,) * (merged.ndim - 1))
-    length = merged.transpose(0, 1).flatten(1).norm(dim=1)
-    return merged * (magnitude.flatten() / length).reshape(1, -1, *(1,) * (merged.ndim - 2))
+def _along(vector: torch.Tensor, weight: torch.Tensor, dim: int) -> torch.Tensor:
+    """A vector shaped so that it multiplies the weight along one dimension."""
+    if vector.numel() != weight.shape[dim]:
+        raise RuntimeError("other sizes")
+    return vector.reshape(*(-1 if one == dim else 1 for one in range(weight.ndim)))
+
+
+def _decomposed(merged: torch.Tensor, held: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """DoRA: the merged weight with a learnt norm of each output (peft, LyCORIS) or of each input (LyCORIS)."""
+    magnitude = held.get("output_magnitude", held.get("magnitude"))
+    assert magnitude is not None
+    by_output = "output_magnitude" in held or magnitude.ndim == 1 or magnitude.shape[0] == merged.shape[0]
+    dim = 0 if by_output else 1
+    norm = merged.transpose(0, dim).flatten(1).norm(dim=1)
+    return merged * _along(magnitude.flatten() / norm, merged, dim)
 
 
 def merge(
@@ -256,9 +324,9 @@ def merge(
     Args:
         unet: UNet2DConditionModel.
         text_encoders: CLIP text models, one or two.
-        base_digest: Of the model.
-        uses: What to merge.
-        family: The model's: a LoRA that was made for another is an error.
+        base_digest: Digest of the model.
+        uses: The LoRAs to merge.
+        family: The model's family: a LoRA that was made for another one is an error.
 
     Raises:
         ModelError: A LoRA for another family, for other sizes, or without a single layer of this model.
@@ -267,38 +335,33 @@ def merge(
     networks.update(zip(_TEXTS, text_encoders, strict=False))
     tables: dict[Part, dict[str, str]] = {part: layer_names(one, part) for part, one in networks.items()}
     changed: dict[Part, dict[str, torch.Tensor]] = {part: {} for part in networks}
-    skipped: list[str] = []
+    notes = []
     for use in uses:
-        if family is not None and use.lora.family not in (None, family):
-            assert use.lora.family is not None
-            made, here = FAMILIES[use.lora.family], FAMILIES[family]
-            raise ModelError(f"the LoRA {use.lora.name!r} was made for {made}, and this model is {here}")
-        known = 0
+        _check_family(use.lora, family)
+        missing, placed = list(use.lora.unknown), 0
         for layer in use.lora.layers:
-            place = tables.get(layer.part, {}).get(layer.name)
-            if place is None:
-                skipped.append(f"{use.lora.name}: {layer.name}")
+            module = tables.get(layer.part, {}).get(layer.name)
+            if module is None:
+                missing.append(layer.name)
                 continue
-            known += 1
+            placed += 1
+            parameters = dict(networks[layer.part].get_submodule(module).named_parameters(recurse=False))
+            if _BIASES & layer.tensors.keys() and "bias" not in parameters:
+                missing.append(f"{layer.name}.bias")
             strength = use.unet if layer.part == "unet" else use.text
-            if strength == 0:
-                continue
-            before = changed[layer.part].get(place)
-            before = networks[layer.part].get_submodule(place).weight if before is None else before
             try:
-                changed[layer.part][place] = change(layer, before, strength, use.ranks)
+                for name, new in _changes(layer, module, parameters, changed[layer.part], strength, use.ranks):
+                    changed[layer.part][name] = new
             except ModelError as error:
-                raise ModelError(f"the LoRA {use.lora.name!r} does not go with this model: {error}") from error
-        if not known:
-            raise ModelError(
-                f"the LoRA {use.lora.name!r} was made for another model: this one has none of its "
-                f"{len(use.lora.layers)} layers ({use.lora.layers[0].name}, ...)"
-            )
+                raise ModelError(
+                    f"the LoRA {use.lora.name!r} does not go with this model: {error}", code="lora-other-sizes"
+                ) from error
+        notes += _missing_note(use.lora, missing, placed)
     copies: dict[Part, Any] = {part: _with(networks[part], weights) for part, weights in changed.items()}
     size = sum(
-        networks[part].get_submodule(place).weight.element_size() * one.numel()
+        networks[part].get_parameter(name).element_size() * one.numel()
         for part, weights in changed.items()
-        for place, one in weights.items()
+        for name, one in weights.items()
     )
     return Merged(
         copies["unet"],
@@ -306,14 +369,71 @@ def merge(
         set_digest(base_digest, uses, "unet"),
         set_digest(base_digest, uses, "text"),
         size,
-        tuple(skipped),
+        tuple(notes),
     )
 
 
+def _check_family(lora: Lora, family: Family | None) -> None:
+    if family is not None and lora.family not in (None, family):
+        assert lora.family is not None
+        raise ModelError(
+            f"the LoRA {lora.name!r} was made for {FAMILIES[lora.family]}, and this model is {FAMILIES[family]}",
+            code="lora-other-family",
+        )
+
+
+def _changes(
+    layer: LoraLayer,
+    module: str,
+    parameters: Mapping[str, torch.Tensor],
+    changed: Mapping[str, torch.Tensor],
+    strength: float,
+    ranks: int | None,
+) -> list[tuple[str, torch.Tensor]]:
+    """New values of a layer's parameters by name, on top of what earlier LoRAs changed."""
+    if strength == 0:
+        return []
+    found = []
+    if layer.changes_weight:
+        name = f"{module}.weight"
+        found.append((name, change(layer, changed.get(name, parameters["weight"]), strength, ranks)))
+    if _BIASES & layer.tensors.keys() and "bias" in parameters:
+        name = f"{module}.bias"
+        found.append((name, change_bias(layer, changed.get(name, parameters["bias"]), strength)))
+    return found
+
+
+def _missing_note(lora: Lora, missing: Sequence[str], placed: int) -> list[str]:
+    """The note about what found no place in the model, if anything. Raises ModelError where nothing did."""
+    if not missing:
+        return []
+    count = len(lora.layers) + len(lora.unknown)
+    names = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
+    if not placed:
+        raise ModelError(
+            f"the LoRA {lora.name!r} was made for another model: this one has none of its {count} layers ({names})",
+            code="lora-other-model",
+        )
+    if 2 * len(missing) > count:
+        return [
+            f"the LoRA {lora.name!r} was made for another model: "
+            f"{len(missing)} of its {count} layers have no place in this one and had no effect ({names})"
+        ]
+    return [
+        f"{len(missing)} of the {count} layers of the LoRA {lora.name!r} have no place in this model "
+        f"and had no effect ({names})"
+    ]
+
+
 def set_digest(base_digest: str, uses: Sequence[LoraUse], part: Literal["unet", "text"]) -> str:
-    """What a network with a set of LoRAs is known by: the base's own digest where none of them changes it."""
+    """The key of a network with a set of LoRAs; the base's own digest where none of them changes it."""
     own = [(use.lora.digest, getattr(use, part), use.ranks) for use in uses if getattr(use, part) != 0]
     return base_digest if not own else hashlib.sha256(json.dumps([base_digest, part, own]).encode()).hexdigest()
+
+
+def set_key(base_digest: str, uses: Sequence[LoraUse]) -> str:
+    """The key of all networks with a set of LoRAs."""
+    return set_digest(base_digest, uses, "unet") + set_digest(base_digest, uses, "text")
 
 
 def _with(network: Any, weights: Mapping[str, torch.Tensor]) -> Any:
@@ -322,42 +442,8 @@ def _with(network: Any, weights: Mapping[str, torch.Tensor]) -> Any:
         return network
     shared = {id(one): one for one in itertools.chain(network.parameters(), network.buffers())}
     other = copy.deepcopy(network, shared)
-    for place, one in weights.items():
-        layer = other.get_submodule(place)
-        layer.weight = torch.nn.Parameter(one.to(layer.weight), requires_grad=False)
+    for name, one in weights.items():
+        module, _, parameter = name.rpartition(".")
+        layer = other.get_submodule(module)
+        setattr(layer, parameter, torch.nn.Parameter(one.to(getattr(layer, parameter)), requires_grad=False))
     return other
-
-
-@dataclass(slots=True)
-class NetworkCache:
-    """Merged networks by what they were made from, within a budget of bytes; the least recently used go first.
-
-    One that is larger than the whole budget is made and not kept. Not for more than one thread.
-
-    Attributes:
-        budget: In bytes of changed weights.
-    """
-
-    budget: int
-    _kept: OrderedDict[str, Merged] = field(default_factory=OrderedDict)
-
-    @property
-    def bytes(self) -> int:
-        """What is held now."""
-        return sum(one.bytes for one in self._kept.values())
-
-    def get(self, base_digest: str, uses: Sequence[LoraUse], make: Callable[[], Merged]) -> Merged:
-        """The networks of this base and set; made if they are not here."""
-        key = set_digest(base_digest, uses, "unet") + set_digest(base_digest, uses, "text")
-        found = self._kept.pop(key, None)
-        if found is None:
-            found = make()
-        if found.bytes <= self.budget:
-            self._kept[key] = found
-            while self.bytes > self.budget:
-                self._kept.popitem(last=False)
-        return found
-
-    def clear(self) -> None:
-        """Let go of all."""
-        self._kept.clear()

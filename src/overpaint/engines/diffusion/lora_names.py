@@ -1,4 +1,8 @@
-"""What trainers call the layers of a network: kohya's names, diffusers' and peft's, the original release's."""
+"""Names of a LoRA file's tensors: which part of a model, which layer, which factor of the change.
+
+Trainers and programs name the same layer differently: kohya ("lora_unet_..."), LyCORIS, diffusers, peft, ComfyUI; by
+diffusers' layer names or by the original release's.
+"""
 
 from __future__ import annotations
 
@@ -8,21 +12,20 @@ from typing import Any, Literal
 
 Part = Literal["unet", "text", "text_2"]
 
-_PARTS: tuple[tuple[str, Part], ...] = (
-    ("lora_unet_", "unet"),
-    ("lora_te1_", "text"),
-    ("lora_te2_", "text_2"),
-    ("lora_te_", "text"),
-    ("unet.", "unet"),
-    ("text_encoder_2.", "text_2"),
-    ("text_encoder.", "text"),
+_PREFIXES: tuple[tuple[re.Pattern[str], Part], ...] = (
+    (re.compile(r"(lora|lycoris)_unet_|unet\.|(model\.)?diffusion_model\."), "unet"),
+    (re.compile(r"(lora|lycoris)_te2_|text_encoder_2\.|(text_encoders\.)?clip_g\.(transformer\.)?"), "text_2"),
+    (re.compile(r"(lora|lycoris)_te1?_|text_encoder\.|(text_encoders\.)?clip_[lh]\.(transformer\.)?"), "text"),
+    (re.compile(r"lycoris_"), "unet"),
 )
-_SLOTS = {
+_FACTORS = {
     r"lora_down(\.weight)?|lora_A(\.\w+)?\.weight|lora\.down\.weight|lora_linear_layer\.down\.weight": "down",
     r"lora_up(\.weight)?|lora_B(\.\w+)?\.weight|lora\.up\.weight|lora_linear_layer\.up\.weight": "up",
     r"lora_mid(\.weight)?": "mid",
+    r"lora_B(\.\w+)?\.bias": "up_bias",
     r"alpha|network_alpha": "alpha",
-    r"dora_scale|lora_magnitude_vector(\.\w+)?(\.weight)?": "magnitude",
+    r"dora_scale": "magnitude",
+    r"lora_magnitude_vector(\.\w+)?(\.weight)?": "output_magnitude",
     r"hada_w1_a": "w1_a",
     r"hada_w1_b": "w1_b",
     r"hada_w2_a": "w2_a",
@@ -36,56 +39,59 @@ _SLOTS = {
     r"lokr_w2_a": "k2_a",
     r"lokr_w2_b": "k2_b",
     r"lokr_t2": "kt2",
-    r"diff": "diff",
+    r"diff|w_norm": "diff",
+    r"diff_b|b_norm": "diff_b",
+    r"weight": "ia3",
+    r"on_input": "on_input",
 }
-_SLOT = re.compile(r"(?P<base>.*?)\.(?P<slot>" + "|".join(_SLOTS) + r")")
-_PROCESSOR = re.compile(r"(?P<base>.*)\.processor\.(?P<one>to_[qkv]|to_out)_lora\.(?P<slot>down|up)\.weight")
+_COMPILED = tuple((re.compile(rf"(?P<layer>.+)\.(?:{pattern})"), factor) for pattern, factor in _FACTORS.items())
+_PROCESSOR = re.compile(r"(?P<layer>.*)\.processor\.(?P<one>to_[qkv]|to_out)_lora\.(?P<factor>down|up)\.weight")
 
 
 def place_of(key: str) -> tuple[Part, str, str] | None:
-    """Part, layer and factor that a tensor's name stands for; None for what is none (a word's embedding, say)."""
+    """Part, layer (with "_" for ".") and factor that a tensor's name stands for; None for any other tensor."""
     key = key.removeprefix("base_model.model.")
     part: Part = "unet"
-    for prefix, one in _PARTS:
-        if key.startswith(prefix):
-            part, key = one, key.removeprefix(prefix)
+    for prefix, one in _PREFIXES:
+        if match := prefix.match(key):
+            part, key = one, key[match.end() :]
             break
     key = key.removeprefix("base_model.model.")
     if old := _PROCESSOR.fullmatch(key):
-        one_ = "to_out.0" if old["one"] == "to_out" else old["one"]
-        return part, f"{old['base']}.{one_}".replace(".", "_"), old["slot"]
-    match = _SLOT.fullmatch(key)
-    if match is None:
-        return None
-    slot = next(slot for pattern, slot in _SLOTS.items() if re.fullmatch(pattern, match["slot"]))
-    return part, match["base"].replace(".", "_"), slot
+        projection = "to_out.0" if old["one"] == "to_out" else old["one"]
+        return part, f"{old['layer']}.{projection}".replace(".", "_"), old["factor"]
+    for pattern, factor in _COMPILED:
+        if match := pattern.fullmatch(key):
+            return part, match["layer"].replace(".", "_"), factor
+    return None
 
 
 def layer_names(network: Any, part: Part) -> dict[str, str]:
-    """Modules with a weight, by the names that LoRAs call them: with "_" for ".", the original release's as well."""
-    places = [name for name, one in network.named_modules() if getattr(getattr(one, "weight", None), "ndim", 0) >= 2]
+    """Modules with weights by the names that LoRAs give them: with "_" for ".", the original release's as well."""
+    modules = [name for name, one in network.named_modules() if getattr(one, "weight", None) is not None]
     names = {}
-    for place in places:
-        plain = place.removeprefix("text_model.")
-        names[plain.replace(".", "_")] = place
+    for module in modules:
+        plain = module.removeprefix("text_model.")
+        names[plain.replace(".", "_")] = module
         if part != "unet":
-            names[f"text_model_{plain}".replace(".", "_")] = place
+            names[f"text_model_{plain}".replace(".", "_")] = module
     if part == "unet":
-        here = set(places)
-        for place, ldm in _original_names(network):
-            if place in here:
-                names[ldm.replace(".", "_")] = place
+        here = set(modules)
+        names |= {ldm.replace(".", "_"): module for module, ldm in _original_names(network, modules) if module in here}
     return names
 
 
 _RESNET = {
+    "norm1": "in_layers.0",
     "conv1": "in_layers.2",
     "time_emb_proj": "emb_layers.1",
+    "norm2": "out_layers.0",
     "conv2": "out_layers.3",
     "conv_shortcut": "skip_connection",
 }
 _TOP = {
     "conv_in": "input_blocks.0.0",
+    "conv_norm_out": "out.0",
     "conv_out": "out.2",
     "time_embedding.linear_1": "time_embed.0",
     "time_embedding.linear_2": "time_embed.2",
@@ -94,8 +100,8 @@ _TOP = {
 }
 
 
-def _original_names(unet: Any) -> Iterator[tuple[str, str]]:
-    """(diffusers' name, the original release's) of a U-Net's layers: SDXL's LoRAs are mostly named by the latter."""
+def _original_names(unet: Any, modules: list[str]) -> Iterator[tuple[str, str]]:
+    """(diffusers' name, the original release's) of a U-Net's layers: most LoRAs of SDXL use the latter."""
     yield from _TOP.items()
     blocks: list[tuple[str, str]] = []
     layers = int(getattr(unet.config, "layers_per_block", 2))
@@ -114,13 +120,11 @@ def _original_names(unet: Any) -> Iterator[tuple[str, str]]:
         yield f"up_blocks.{level}.upsamplers.0.conv", f"output_blocks.{start + layers}.{after}.conv"
     blocks += [(f"mid_block.resnets.{n}", f"middle_block.{2 * n}") for n in (0, 1)]
     blocks.append(("mid_block.attentions.0", "middle_block.1"))
-    parts = dict(blocks)
-    for place, one in unet.named_modules():
-        if getattr(getattr(one, "weight", None), "ndim", 0) < 2:
-            continue
+    original = dict(blocks)
+    for module in modules:
         for length in (4, 3):  # up_blocks.0.resnets.1, mid_block.resnets.0
-            owner = ".".join(place.split(".")[:length])
-            if owner in parts:
-                rest = place[len(owner) + 1 :]
-                yield place, f"{parts[owner]}.{_RESNET.get(rest, rest)}"
+            block_name = ".".join(module.split(".")[:length])
+            if block_name in original:
+                rest = module[len(block_name) + 1 :]
+                yield module, f"{original[block_name]}.{_RESNET.get(rest, rest)}"
                 break

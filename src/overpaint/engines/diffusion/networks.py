@@ -21,7 +21,7 @@ from .caches import ByteCache, bytes_of
 from .canvas_latents import Moments
 from .denoiser import UNetDenoiser
 from .inversion import Inversion, load_inversion
-from .lora import Lora, LoraUse, Merged, NetworkCache, merge, read_lora
+from .lora import Lora, LoraUse, Merged, merge, read_lora, set_key
 from .settings import Asked
 from .text import TextJob, TextSide, encode, plan_texts, read, text_side, time_ids_of
 from .text_plan import vectors_for
@@ -69,9 +69,10 @@ class Set:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What of the two texts was not used as written, for people."""
+        """What of the two texts and of the LoRAs was not used as written, for people."""
         texts = {"prompt": self.prompt, "negative prompt": self.negative}
-        return tuple(f"{name}: {note}" for name, text in texts.items() if text is not None for note in text.notes)
+        unused = tuple(f"{name}: {note}" for name, text in texts.items() if text is not None for note in text.notes)
+        return unused + self.merged.notes
 
 
 class Networks:
@@ -93,7 +94,7 @@ class Networks:
         self._loras: ByteCache[Lora] = ByteCache(
             budget.loras, lambda lora: bytes_of(*(one for layer in lora.layers for one in layer.tensors.values()))
         )
-        self._merged = NetworkCache(budget.merged)
+        self._merged: ByteCache[Merged] = ByteCache(budget.merged, lambda merged: merged.bytes)
 
     @property
     def multiple(self) -> int:
@@ -148,7 +149,7 @@ class Networks:
         def make() -> Merged:
             return merge(model.unet, model.text_encoders, model.digest, uses, model.family)
 
-        return Set(self._merged.get(model.digest, uses, make), prompt, negative)
+        return Set(self._merged.get(set_key(model.digest, uses), make), prompt, negative)
 
     def _use(self, network: Network) -> LoraUse:
         if network.kind == "hypernet":
