@@ -135,7 +135,7 @@ def read_lora(path: Path, name: str | None = None, *, allow_pickle: bool = False
     kind = detect(file)
     name = name or path.stem
     if kind.what != "lora":
-        raise ModelError(f"{name} is no LoRA but a {kind.title}", code="model-wrong-kind")
+        raise ModelError(f"{name} is no LoRA but a {kind.title}")
     if kind.method not in METHODS:
         raise ModelError(
             f"{name} is of the kind {kind.method.upper()}, which is not supported",
@@ -243,7 +243,7 @@ def change_bias(layer: LoraLayer, bias: torch.Tensor, strength: float) -> torch.
 def _other_sizes(layer: LoraLayer, weight: torch.Tensor) -> ModelError:
     return ModelError(
         f"the layer {layer.name} was made for a network of other sizes: it does not go with {tuple(weight.shape)}",
-        code="lora-other-sizes",
+        code="lora-mismatch",
     )
 
 
@@ -354,7 +354,7 @@ def merge(
                     changed[layer.part][name] = new
             except ModelError as error:
                 raise ModelError(
-                    f"the LoRA {use.lora.name!r} does not go with this model: {error}", code="lora-other-sizes"
+                    f"the LoRA {use.lora.name!r} does not go with this model: {error}", code="lora-mismatch"
                 ) from error
         notes += _missing_note(use.lora, missing, placed)
     copies: dict[Part, Any] = {part: _with(networks[part], weights) for part, weights in changed.items()}
@@ -378,7 +378,7 @@ def _check_family(lora: Lora, family: Family | None) -> None:
         assert lora.family is not None
         raise ModelError(
             f"the LoRA {lora.name!r} was made for {FAMILIES[lora.family]}, and this model is {FAMILIES[family]}",
-            code="lora-other-family",
+            code="lora-mismatch",
         )
 
 
@@ -412,7 +412,7 @@ def _missing_note(lora: Lora, missing: Sequence[str], placed: int) -> list[str]:
     if not placed:
         raise ModelError(
             f"the LoRA {lora.name!r} was made for another model: this one has none of its {count} layers ({names})",
-            code="lora-other-model",
+            code="lora-mismatch",
         )
     if 2 * len(missing) > count:
         return [
