@@ -6,12 +6,14 @@ derives from `ThreadedEngine` and writes `paint_one`; one that paints many canva
 
 from __future__ import annotations
 
+import atexit
 import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
+from weakref import WeakSet
 
 import numpy as np
 from numpy.typing import NDArray
@@ -243,6 +245,7 @@ class ThreadedEngine:
         self._jobs: queue.SimpleQueue[tuple[Canvas, Monitor, Future[Painted]] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._monitors: WeakSet[Monitor] = WeakSet()
         self._closed = False
 
     def paint_one(self, canvas: Canvas, monitor: Monitor) -> Painted:
@@ -260,7 +263,10 @@ class ThreadedEngine:
             if self._closed:
                 raise EngineError(f"the engine {self.card.name!r} is closed")
             self._jobs.put((canvas, monitor, future))
+            self._monitors.add(monitor)
             if self._thread is None:
+                # The interpreter ends daemon threads wherever they are; one that is inside torch aborts the process.
+                atexit.register(self._stop)
                 self._thread = threading.Thread(target=self._work, name=f"overpaint-{self.card.name}", daemon=True)
             if self._thread.ident is None:  # not yet started: an interrupt may have come just before it was
                 self._thread.start()
@@ -272,9 +278,16 @@ class ThreadedEngine:
             self._closed = True
             thread = self._thread
             self._jobs.put(None)
+        atexit.unregister(self._stop)
         # One that an interrupt kept from being started has nothing to finish, and can't be waited for.
         if thread is not None and thread.ident is not None and thread is not threading.current_thread():
             thread.join()
+
+    def _stop(self) -> None:
+        """At the interpreter's exit: cancel every canvas, and close."""
+        for monitor in self._monitors:
+            monitor.cancel()
+        self.close()
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
