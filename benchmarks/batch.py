@@ -227,7 +227,7 @@ def by_batch(
         studio.add_engine(engine(clock))
         began = time.perf_counter()
         reader = Reader(Shared(settings={"intent": "remove", "engine": name, "exact": True}))
-        rows = [reader.read(found) for found in read_folders(images, masks)]
+        rows = [reader.read(found) for found in read_folders(images, masks).rows]
         options = Options(Home.at(out), Rules(out=out, base=images), audit=out / "audit.jsonl", ahead=ahead)
         ended = run(rows, options, studio)
         seconds = time.perf_counter() - began

@@ -52,6 +52,16 @@ def test_without_a_terminal_there_is_one_json_object_a_line(capsys: pytest.Captu
         assert Path("out", name).exists(), name
 
 
+def test_files_of_a_folder_that_are_no_pictures_are_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "drawing.psd").write_bytes(b"8BPS")
+    (folder / "edits.jsonl").unlink()
+    words = ["batch", "--images", ".", "--box", "8,6,20,16", "-o", "out", *TELEA]
+    assert main([*words, "--dry-run"]) == 0
+    assert "drawing.psd" in told(capsys)[-1]["notes"][0]
+    assert main(words) == 0
+    assert "drawing.psd" in told(capsys)[0]["notes"][0]
+
+
 @pytest.mark.usefixtures("folder")
 def test_what_a_library_prints_does_not_get_between_the_lines(capsys, monkeypatch) -> None:
     publish = settle.publish

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -128,6 +129,23 @@ def test_a_file_that_is_no_list_is_told_apart(tmp_path, name):
         read_manifest(tmp_path / name)
 
 
+@pytest.mark.parametrize(("written", "seed"), [("7.0", 7), ("7", 7), ("7.00", 7), ("-1.0", None)])
+def test_a_whole_number_that_a_table_writes_as_a_float_is_one(written, seed):
+    (found,) = read_text(f'image,box,seed,steps,quality,strength\na.png,"1,1,2,2",{written},20.0,90.0,1.0', "csv", "x")
+    row = Reader(Shared()).read(found)
+    assert (row.seed, row.request.steps, row.quality, row.request.strength) == (seed, 20, 90, 1.0)
+    whole = Reader(Shared()).read(
+        Found(1, {"image": "a.png", "box": "1,1,2,2", "id": 7.0, "intent": "expand", "margins": [1.0, 0, 0, 2.0]})
+    )
+    assert (whole.id, whole.request.margins) == ("7", (1, 0, 0, 2))
+
+
+@pytest.mark.parametrize("written", ["7.5", "18014398509481985.0", "nan", "seven"])
+def test_a_seed_that_is_no_whole_number_is_refused(written):
+    (found,) = read_text(f'image,box,seed\na.png,"1,1,2,2",{written}', "csv", "x")
+    assert "seed must be a whole number" in Reader(Shared()).read(found).reason
+
+
 @given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(), lambda inner: st.lists(inner, max_size=4)))
 def test_whatever_a_field_holds_there_is_a_row_or_a_reason(value):
     for name in (*OWN, "seed", "steps", "prompt", "margins", "options"):
@@ -143,7 +161,7 @@ def test_each_picture_in_a_folder_finds_its_mask_at_any_depth(tmp_path):
         photo(tmp_path / "images" / name)
     for name in ("a.png", "b_mask.png", "sub/c.png", "elsewhere/d.png", "e-mask.png"):
         photo(tmp_path / "masks" / name)
-    rows = [Reader(Shared()).read(found) for found in read_folders(tmp_path / "images", tmp_path / "masks")]
+    rows = [Reader(Shared()).read(found) for found in read_folders(tmp_path / "images", tmp_path / "masks").rows]
     found = {Path(row.image).name: row for row in rows if isinstance(row, Row) and row.image}
     masks = {name: Path(row.places.mask[0]).relative_to(tmp_path / "masks").as_posix() for name, row in found.items()}
     assert masks == {
@@ -161,11 +179,13 @@ def test_each_picture_in_a_folder_finds_its_mask_at_any_depth(tmp_path):
 def test_one_mask_serves_all_and_two_for_one_are_told(tmp_path):
     photos(tmp_path / "images", 2)
     one = photo(tmp_path / "one.png")
-    rows = [Reader(Shared()).read(found) for found in read_folders(tmp_path / "images", one)]
+    rows = [Reader(Shared()).read(found) for found in read_folders(tmp_path / "images", one).rows]
     assert [row.places.mask for row in rows if isinstance(row, Row)] == [(str(one),)] * 2
     photo(tmp_path / "masks" / "p000.png")
     photo(tmp_path / "masks" / "p000.jpg")
-    first, second = (Reader(Shared()).read(found) for found in read_folders(tmp_path / "images", tmp_path / "masks"))
+    first, second = (
+        Reader(Shared()).read(found) for found in read_folders(tmp_path / "images", tmp_path / "masks").rows
+    )
     assert isinstance(first, BadRow)
     assert "several masks" in first.reason
     assert isinstance(second, BadRow)
@@ -176,9 +196,30 @@ def test_masks_may_lie_beside_the_pictures_and_results_are_not_taken_for_picture
     photo(tmp_path / "p000_mask.png")
     photo(tmp_path / "p001.mask.png")
     photo(tmp_path / "out" / "p000.remove.png")
-    rows = [Reader(Shared()).read(found) for found in read_folders(tmp_path, tmp_path, leave_out=tmp_path / "out")]
+    rows = [Reader(Shared()).read(found) for found in read_folders(tmp_path, tmp_path, leave_out=tmp_path / "out").rows]
     assert [Path(row.image or "").name for row in rows] == ["p000.png", "p001.png"]
     assert all(isinstance(row, Row) for row in rows)
+
+
+def test_names_in_composed_and_in_decomposed_form_are_one_name(tmp_path):
+    for form, other in (("NFC", "NFD"), ("NFD", "NFC")):
+        photo(tmp_path / form / "i" / "é" / unicodedata.normalize(form, "café.png"))
+        photo(tmp_path / form / "m" / "é" / unicodedata.normalize(other, "café_mask.png"))
+        (found,) = read_folders(tmp_path / form / "i", tmp_path / form / "m").rows
+        assert Path(found.table["mask"]).is_file()
+
+
+def test_files_that_are_no_pictures_are_named_in_a_note(tmp_path):
+    photos(tmp_path / "images", 2)
+    for name in ("b.psd", "sub/c.svg", ".hidden.psd", "out/d.psd"):
+        (tmp_path / "images" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "images" / name).write_bytes(b"")
+    one = read_folders(tmp_path / "images", None, leave_out=tmp_path / "images" / "out")
+    assert len(one.rows) == 2
+    assert one.notes == ("2 files were left out, as pictures of this kind can't be read: b.psd, sub/c.svg",)
+    (tmp_path / "images" / "p000.json").write_text("{}")  # a mask, where the folder of masks is the same
+    same = read_folders(tmp_path / "images", tmp_path / "images", leave_out=tmp_path / "images" / "out")
+    assert "p000.json" not in same.notes[0]
 
 
 @pytest.mark.parametrize("images", ["none", "empty", "file.png"])

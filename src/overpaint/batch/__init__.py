@@ -6,7 +6,7 @@ from .crew import Crew, Threads
 from .estimate import Estimate
 from .events import Began, Done, Ended, Event, Failed, Unchanged
 from .home import Home
-from .manifest import read_folders, read_manifest, read_text
+from .manifest import FolderRows, read_folders, read_manifest, read_text
 from .plan import Item, Plan, Rules, plan, seed_of
 from .rows import BadRow, Found, Reader, Row, Shared
 from .run import Options, Preview, preview, run, write_report
@@ -26,6 +26,7 @@ __all__ = [
     "Event",
     "Failed",
     "Filter",
+    "FolderRows",
     "Found",
     "Home",
     "How",

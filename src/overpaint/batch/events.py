@@ -18,6 +18,7 @@ class Began:
         left: Rows that could be done and will not be now: the filter or the limit left them out.
         bad: Rows that can't be begun.
         completed: Results of an interrupted run that got their names now.
+        notes: For people: files of the folder that were left out.
     """
 
     rows: int
@@ -26,6 +27,7 @@ class Began:
     left: int
     bad: int
     completed: int = 0
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+import unicodedata
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from overpaint.errors import InputError, RequestError
+from overpaint.picture import READABLE_EXTENSIONS
 from overpaint.request import EditRequest
 from overpaint.values import parse_json
 
@@ -25,6 +28,8 @@ FORMS = {
     ".yaml": "yaml",
     ".yml": "yaml",
 }
+_ANNOTATIONS = (".json", ".xml")
+_MOST_NAMED = 10
 _MASK_ENDINGS = ("", "_mask", "-mask", ".mask")
 
 
@@ -149,7 +154,15 @@ def _is_text(annotation: Any) -> bool:
     return False
 
 
-def read_folders(images: Path, masks: Path | None, *, leave_out: Path | None = None) -> list[Found]:
+@dataclass(frozen=True, slots=True)
+class FolderRows:
+    """The rows of a folder, and notes for people on files that were left out."""
+
+    rows: tuple[Found, ...]
+    notes: tuple[str, ...] = ()
+
+
+def read_folders(images: Path, masks: Path | None, *, leave_out: Path | None = None) -> FolderRows:
     """One row for each picture in a folder and the folders in it, in the order of their names.
 
     Its mask is the file of the same stem (or with "_mask", "-mask" or ".mask" behind it): in the same place among the
@@ -163,19 +176,18 @@ def read_folders(images: Path, masks: Path | None, *, leave_out: Path | None = N
     Raises:
         RequestError: There are no pictures, or a folder is missing.
     """
-    from overpaint.picture import READABLE_EXTENSIONS
-
     if not images.is_dir():
         raise RequestError(f"{{field}}: {images} is no folder", field="images", value=str(images))
     if masks is not None and not masks.exists():
         raise RequestError(f"{{field}}: {masks} doesn't exist", field="masks", value=str(masks))
-    skipped = [leave_out] if leave_out is not None and _within(leave_out, images) else []
-    skipped += [masks] if masks is not None and masks.is_dir() and masks != images and _within(masks, images) else []
-    pictures = [
-        path for path in _files(images, READABLE_EXTENSIONS) if not any(_within(path, folder) for folder in skipped)
-    ]
+    skipped = [folder for folder in (leave_out, masks) if folder is not None and folder.is_dir() and folder != images]
+    skipped = [folder for folder in skipped if _within(folder, images)]
+    files = [path for path in _files(images) if not any(_within(path, folder) for folder in skipped)]
+    pictures = [path for path in files if path.suffix.lower() in READABLE_EXTENSIONS]
+    others = [path.relative_to(images).as_posix() for path in files if path.suffix.lower() not in READABLE_EXTENSIONS]
     if masks is not None and masks.resolve() == images.resolve():
         pictures = [path for path in pictures if not path.stem.endswith(_MASK_ENDINGS[1:])]
+        others = [name for name in others if not name.lower().endswith(_ANNOTATIONS)]
     if not pictures:
         raise RequestError(
             f"{{field}}: {images} holds no pictures ({' '.join(sorted(READABLE_EXTENSIONS))})",
@@ -196,42 +208,54 @@ def read_folders(images: Path, masks: Path | None, *, leave_out: Path | None = N
             found.append(Found(number, table, folder=folder))
         except RequestError as error:
             found.append(Found(number, problem=f"{path}: {error}"))
-    return found
+    return FolderRows(tuple(found), (_left_out(others),) if others else ())
+
+
+def _left_out(names: list[str]) -> str:
+    """A note that names files in a folder of pictures that are none."""
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    count = "1 file was" if len(names) == 1 else f"{len(names)} files were"
+    return f"{count} left out, as pictures of this kind can't be read: {', '.join(names[:_MOST_NAMED])}{more}"
 
 
 def _within(path: Path, folder: Path) -> bool:
     return path.resolve().is_relative_to(folder.resolve())
 
 
-def _files(folder: Path, endings: frozenset[str]) -> list[Path]:
-    """Files with these endings, hidden ones and those in hidden folders left out."""
+def _files(folder: Path) -> list[Path]:
+    """All files; hidden ones and those in hidden folders left out."""
     return sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in endings
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        and path.is_file()
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts) and path.is_file()
     )
+
+
+def _composed(name: object) -> str:
+    """A name in composed form (NFC): some systems write an accent as a character of its own (NFD)."""
+    return unicodedata.normalize("NFC", str(name))
 
 
 class _Masks:
     """The masks of a folder, by what they are called."""
 
     def __init__(self, folder: Path) -> None:
-        from overpaint.picture import READABLE_EXTENSIONS
-
         self._folder = folder
-        self._by_place: dict[Path, list[Path]] = {}
+        self._by_place: dict[str, list[Path]] = {}
         self._by_stem: dict[str, list[Path]] = {}
-        for path in _files(folder, READABLE_EXTENSIONS | {".json", ".xml"}):
-            self._by_place.setdefault(path.relative_to(folder).with_suffix(""), []).append(path)
-            self._by_stem.setdefault(path.stem, []).append(path)
+        for path in _files(folder):
+            if path.suffix.lower() in READABLE_EXTENSIONS.union(_ANNOTATIONS):
+                self._by_place.setdefault(_composed(path.relative_to(folder).with_suffix("")), []).append(path)
+                self._by_stem.setdefault(_composed(path.stem), []).append(path)
 
     def __call__(self, within: Path, picture: Path) -> Path:
         """The mask of the picture at `within` its own folder."""
         for ending in _MASK_ENDINGS:
             place = within.with_name(within.stem + ending)
-            for candidates in (self._by_place.get(place, []), self._by_stem.get(place.name, [])):
+            for candidates in (
+                self._by_place.get(_composed(place), []),
+                self._by_stem.get(_composed(place.name), []),
+            ):
                 others = [path for path in candidates if path.resolve() != picture.resolve()]
                 if len(others) > 1:
                     names = ", ".join(str(path.relative_to(self._folder)) for path in others[:4])

@@ -115,7 +115,7 @@ class Reader:
         """The row, or what is wrong with it."""
         if found.table is None:
             return BadRow(found.number, found.problem)
-        table = {name: value for name, value in found.table.items() if value is not None}
+        table = {name: _whole(value) for name, value in found.table.items() if value is not None}
         try:
             return self._row(found, table)
         except InputError as error:
@@ -140,11 +140,6 @@ class Reader:
         key = json.dumps(settings, sort_keys=True, default=str)
         if key not in self._requests:
             self._requests[key] = EditRequest.from_mapping(settings)
-        quality = table.get("quality", self._shared.quality)
-        if quality is not None and (
-            isinstance(quality, bool) or not isinstance(quality, int) or not 1 <= quality <= 100
-        ):
-            raise RequestError(f"quality must be a whole number between 1 and 100, not {quality!r}")
         return Row(
             number=found.number,
             image=own.get("image"),
@@ -160,6 +155,14 @@ class Reader:
             quality=_quality(table.get("quality", self._shared.quality)),
             folder=found.folder,
         )
+
+
+def _whole(value: Any) -> Any:
+    """A whole number that was written as a float (7.0), as tables write a column with empty cells, as an int."""
+    if isinstance(value, list):
+        return [_whole(one) for one in value]
+    exact = isinstance(value, float) and value.is_integer() and abs(value) < 1 << 53
+    return int(value) if exact else value
 
 
 def _refuse_unknown(table: Mapping[str, Any]) -> None:

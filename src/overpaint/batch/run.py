@@ -45,6 +45,7 @@ class Options:
         fail_fast: Whether the first failure ends the run.
         ahead: How many rows are on their way at once.
         report: Whether report.html and report.csv are written.
+        notes: On the rows, for people; passed on with the first event.
     """
 
     home: Home
@@ -57,6 +58,7 @@ class Options:
     fail_fast: bool = False
     ahead: int = 6
     report: bool = True
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,7 @@ def run(
         )
         total = len(planned.items) + len(planned.bad)
         left = len(standing.to_do) - len(chosen)
-        tell(Began(total, len(chosen), len(standing.unchanged), left, len(planned.bad), completed))
+        tell(Began(total, len(chosen), len(standing.unchanged), left, len(planned.bad), completed, options.notes))
         for bad in planned.bad:
             tell(Failed(bad.id or f"row {bad.number}", bad.number, bad.reason, begun=False))
         own = Threads(studio, ahead=options.ahead) if crew is None else None

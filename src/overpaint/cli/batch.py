@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -45,7 +46,7 @@ def _batch(
     from .batch_shown import shown
 
     _check(edits, rows, machine, which, results)
-    found, base = _found(edits, rows, Path(results.output))
+    found, base, notes = _found(edits, rows, Path(results.output))
     shared = batches.Shared(
         settings=_settings(rows, how, machine),
         places=_places(place),
@@ -55,7 +56,7 @@ def _batch(
     )
     reader = batches.Reader(shared)
     read: list[Row | BadRow] = [reader.read(one) for one in found]
-    options = _options(base, machine, which, results)
+    options = replace(_options(base, machine, which, results), notes=notes)
     with (
         Studio(device=machine.device, threads=machine.threads, allow_pickle=machine.allow_pickle) as studio,
         shown(json=results.json, quiet=results.quiet) as display,
@@ -103,18 +104,23 @@ def _check(edits: str | None, rows: Rows, machine: Machine, which: Which, result
         raise RequestError(f"--quality must be between 1 and 100, not {results.quality}")
 
 
-def _found(edits: str | None, rows: Rows, out: Path) -> tuple[list[Any], Path]:
-    """The rows as they were found, and the folder that their paths are relative to."""
+def _found(edits: str | None, rows: Rows, out: Path) -> tuple[list[Any], Path, tuple[str, ...]]:
+    """The rows as they were found, the folder that their paths are relative to, and notes."""
     import sys
 
     from overpaint.batch import read_folders, read_manifest, read_text
 
     if edits is None:
         masks = None if rows.masks is None else Path(rows.masks)
-        return read_folders(Path(rows.images or ""), masks, leave_out=out), Path.cwd()
+        listed = read_folders(Path(rows.images or ""), masks, leave_out=out)
+        return list(listed.rows), Path.cwd(), listed.notes
     if edits == STDIO:
-        return read_text(sys.stdin.buffer.read().decode("utf-8-sig", "replace"), "jsonl", "standard input"), Path.cwd()
-    return read_manifest(Path(edits)), Path(edits).absolute().parent
+        return (
+            read_text(sys.stdin.buffer.read().decode("utf-8-sig", "replace"), "jsonl", "standard input"),
+            Path.cwd(),
+            (),
+        )
+    return read_manifest(Path(edits)), Path(edits).absolute().parent, ()
 
 
 def _settings(rows: Rows, how: Any, machine: Machine) -> dict[str, Any]:

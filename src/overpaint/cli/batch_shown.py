@@ -95,6 +95,7 @@ class Lines:
                 "bad": len(preview.plan.bad),
                 "seconds": None if preview.estimate.seconds is None else round(preview.estimate.seconds, 3),
                 "basis": preview.estimate.basis,
+                "notes": options.notes,
             }
         )
 
@@ -117,6 +118,8 @@ class Bar:
             case Began():
                 self._progress.remove_task(self._planning)
                 self._task = self._progress.add_task("editing", total=event.to_do, rate="")
+                for note in event.notes:
+                    self._say(f"note: {note}")
                 if event.unchanged:
                     self._say(f"{_rows(event.unchanged)} done before")
                 if event.completed:
@@ -138,6 +141,8 @@ class Bar:
     def preview(self, preview: Preview, options: Options) -> None:
         """The first rows, faults, and how long it would take."""
         self._progress.stop()
+        for note in options.notes:
+            print(f"note: {note}")
         for bad in preview.plan.bad[:_MOST_SHOWN]:
             print(f"row {bad.number} can't be done: {bad.reason}")
         for item in preview.to_do[:_MOST_SHOWN]:
