@@ -113,7 +113,7 @@ def contenders(
                 raise
             missing.append(f"{name}: {error}")
             continue
-        if engines is not None or card.kind == "pixel":
+        if engines is not None or "model" not in card.accepts:
             found.append(Contender(name, name, direct=direct))
     if engines is None and not direct and pocket.folder() is not None:
         found += [variant(text) for text in POCKETS]
@@ -187,7 +187,6 @@ class _Direct:
         canvas = Canvas(
             pixels=loaded.pixels.astype(np.float32) / np.float32(255),
             mask=loaded.hole.astype(np.float32),
-            settings=_written(self._contender.settings, case),
             options=self._engine.card.options(**_written(self._contender.options, case)),
         )
         painted = paint(self._engine, [canvas])[0].pixels

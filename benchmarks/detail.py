@@ -83,7 +83,7 @@ class Truthful(ThreadedEngine):
         self.card = EngineCard(
             name="truthful",
             title="gives back what was there",
-            kind="learned",
+            edge="diffusion",
             sizes=SizeRules(native=native, multiple=8, maximum_area=native * native),
             usual=Usual() if simulated.folder is None else read_hints(simulated.folder).usual,
         )

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from overpaint.engines import Canvas, EngineCard, Monitor, Painted, SizeRules, ThreadedEngine
+from overpaint.request import SAMPLING_SETTINGS
 
 
 class StandIn(ThreadedEngine):
@@ -49,7 +50,7 @@ def shifting(shift: tuple[float, float, float], card: EngineCard | None = None) 
         estimate = canvas.pixels + np.float32(shift)
         return Painted(estimate, evidence=estimate)
 
-    return StandIn(paint, card or EngineCard(name="stand-in", title="shifts colours", kind="learned"))
+    return StandIn(paint, card or EngineCard(name="stand-in", title="shifts colours", edge="diffusion"))
 
 
 def waiting(gate: threading.Event, started: threading.Event) -> StandIn:
@@ -66,11 +67,26 @@ def waiting(gate: threading.Event, started: threading.Event) -> StandIn:
     return StandIn(paint)
 
 
+PIXEL = EngineCard(name="e", title="", digest="d")
+DIFFUSION = EngineCard(
+    name="e",
+    title="",
+    paints_from="prompt",
+    samples=True,
+    accepts=SAMPLING_SETTINGS | {"model", "sketch", "seed"},
+    edge="diffusion",
+    sizes=SizeRules(native=512, multiple=8),
+    digest="d",
+)
+"""Cards for resolving requests; no engine has them."""
+
 LEARNED = EngineCard(
     name="stand-in",
     title="of a learned engine's size",
-    kind="learned",
+    paints_from="prompt",
+    samples=True,
+    accepts=SAMPLING_SETTINGS | {"model", "sketch", "seed"},
+    edge="diffusion",
     sizes=SizeRules(native=64, multiple=8, maximum_area=96 * 96),
     colour_space="srgb",
-    takes_prompt=True,
 )

@@ -36,8 +36,9 @@ from overpaint.errors import RecordError
 from overpaint.geometry import Box, Size
 from overpaint.picture import Picture, encode, from_array, open_picture
 from overpaint.record import Record
-from overpaint.request import INTENTS, resolve
-from stand_ins import LEARNED, StandIn, echo, noise
+from overpaint.request import INTENTS
+from overpaint.studio import resolve
+from stand_ins import DIFFUSION, LEARNED, PIXEL, StandIn, echo, noise
 from test_untouched import picture_of
 
 SIZE = Size(64, 48)
@@ -144,16 +145,16 @@ SETTINGS = {
 
 @given(
     intent=st.sampled_from(sorted(INTENTS)),
-    kind=st.sampled_from(["pixel", "learned", "remote"]),
+    card=st.sampled_from([PIXEL, DIFFUSION]),
     settings=st.fixed_dictionaries({}, optional=SETTINGS),
     seed=st.integers(0, 2**63 - 1),
 )
-def test_a_request_that_leaves_nothing_open_resolves_to_the_same(intent, kind, settings, seed):
+def test_a_request_that_leaves_nothing_open_resolves_to_the_same(intent, card, settings, seed):
     if intent == "expand":
         settings = {**settings, "margins": (1, 0, 2, 0)}
     request = EditRequest.of(intent, prompt="a bench", **settings)
-    first = resolve(request, engine="any", engine_digest="d", kind=kind, seed=seed)
-    second = resolve(request_again(first), engine="any", engine_digest="d", kind=kind, seed=first.seed)
+    first = resolve(request, card, seed=seed)
+    second = resolve(request_again(first), card, seed=first.seed)
     assert second.digest == first.digest
 
 

@@ -231,7 +231,7 @@ class TestOnePicture:
     def test_a_prompt_to_an_engine_without_prompts_is_noted(self, capsys: pytest.CaptureFixture[str]) -> None:
         words = ["remove", "photo.png", "--mask", "mask.png", "--engine", "telea", "--prompt", "grass"]
         assert main(words) == 0
-        assert "note: telea takes no prompt" in capsys.readouterr().err
+        assert "note: telea does not use prompt" in capsys.readouterr().err
 
     def test_the_scene_is_added_to_the_prompt(self, capsys: pytest.CaptureFixture[str]) -> None:
         words = ["remove", "photo.png", "--mask", "mask.png", "--engine", "telea", "--prompt", "a bench", "--scene"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -13,8 +15,9 @@ from overpaint.finish.detail import CAREFUL, FULL, Detail, detailed
 from overpaint.geometry import Box, Size
 from overpaint.picture import Picture, from_array
 from overpaint.record import read_record
-from overpaint.request import EditRequest, ResolvedRequest, Usual, resolve
-from stand_ins import StandIn, flat
+from overpaint.request import EditRequest, ResolvedRequest, Usual
+from overpaint.studio import resolve
+from stand_ins import DIFFUSION, PIXEL, StandIn, flat
 from test_untouched import picture_of
 
 SIDE = 320
@@ -23,7 +26,7 @@ HOLE = Box(110, 110, 210, 210)
 SMALL = EngineCard(
     name="stand-in",
     title="of a size far below the picture's",
-    kind="learned",
+    edge="diffusion",
     sizes=SizeRules(native=64, multiple=8, maximum_area=64 * 64),
 )
 
@@ -289,7 +292,7 @@ def test_a_pixel_engine_and_a_frame_at_full_size_get_none():
     picture = photo()
     pixel = edit(flat(), picture)
     assert pixel.resolved.detail is None
-    large = EngineCard(name="stand-in", title="", kind="learned", sizes=SizeRules(native=64, multiple=8))
+    large = EngineCard(name="stand-in", title="", edge="diffusion", sizes=SizeRules(native=64, multiple=8))
     edited = edit(StandIn(lambda canvas, _: Painted(canvas.pixels * np.float32(0.9)), large), picture)
     assert edited.resolved.detail == "full"
     assert edited.regions[0].detail == 0
@@ -298,9 +301,8 @@ def test_a_pixel_engine_and_a_frame_at_full_size_get_none():
 # The setting.
 
 
-def settled(intent: str, kind: str = "learned", **settings: object) -> ResolvedRequest:
-    request = EditRequest.of(intent, prompt="x", **settings)
-    return resolve(request, engine="e", engine_digest="d", kind=kind, seed=0)
+def settled(intent: str, card: EngineCard = DIFFUSION, **settings: object) -> ResolvedRequest:
+    return resolve(EditRequest.of(intent, prompt="x", **settings), card, seed=0)
 
 
 def test_the_intent_decides_unless_the_request_does():
@@ -308,11 +310,11 @@ def test_the_intent_decides_unless_the_request_does():
     for intent in ("remove", "replace", "recolor", "background", "refine", "add", "expand", "custom"):
         assert settled(intent).detail == ("full" if intent in full else "careful")
         assert settled(intent, detail="full").detail == "full"
-        assert settled(intent, detail="none").detail is None
+        assert settled(intent, detail="none").detail == "none"
         assert settled(intent, detail="careful").detail == "careful"
-        assert settled(intent, kind="pixel", detail="full").detail is None
+        assert settled(intent, PIXEL, detail="full").detail is None
         assert settled(intent, detail="surroundings").detail == "surroundings"
-    assert settled("remove", dialect="webui").detail is None
+    assert settled("remove", dialect="webui").detail == "none"
     assert settled("remove", dialect="webui", detail="full").detail == "full"
 
 
@@ -321,13 +323,13 @@ def test_without_a_prompt_a_model_may_leave_all_texture_to_the_surroundings(prom
     own = Usual(detail="surroundings")
 
     def found(request: EditRequest, usual: Usual = own) -> ResolvedRequest:
-        return resolve(request, engine="e", engine_digest="d", kind="learned", seed=0, usual=usual)
+        return resolve(request, replace(DIFFUSION, usual=usual), seed=0)
 
     for intent in ("remove", "expand"):
         request = EditRequest.of(intent, **({} if prompt is None else {"prompt": prompt}))
         resolved = found(request)
         assert resolved.detail == "surroundings"
-        assert found(request.merged(detail=resolved.detail_asked), Usual()) == resolved
+        assert found(request.merged(detail=resolved.detail), Usual()) == resolved
         assert found(request, Usual()).detail == found(request.merged(prompt="grass")).detail == "full"
         assert found(request.merged(detail="careful")).detail == "careful"
     for intent in ("refine", "custom"):
@@ -335,12 +337,13 @@ def test_without_a_prompt_a_model_may_leave_all_texture_to_the_surroundings(prom
 
 
 def test_older_requests_and_records_mean_what_they_meant():
-    """A version that knew no detail added none: without the key that is what is read, and the digest is the same."""
+    """A version that knew no detail added none: without the key that is what is read."""
     off = settled("remove", detail="none")
-    assert "detail" not in off.to_mapping()
-    assert ResolvedRequest.from_mapping(off.to_mapping()) == off
+    old = off.to_mapping() | {"schema": 1, "kind": "learned"}
+    del old["detail"], old["paints_from"]
+    assert ResolvedRequest.from_mapping(old) == off
     assert settled("remove").digest != off.digest
-    assert settled("remove", kind="pixel").digest == settled("remove", kind="pixel", detail="none").digest
+    assert settled("remove", PIXEL).digest == settled("remove", PIXEL, detail="none").digest
     request = EditRequest.of("remove")
     assert "detail" not in request.to_mapping()
     assert EditRequest.from_json(request.merged(detail="none").to_json()).detail == "none"
@@ -353,7 +356,7 @@ def test_a_record_asks_for_the_same_again(intent, settings, tmp_path):
     first.save(tmp_path / "out.png")
     found = read_record(tmp_path / "out.png")
     request = EditRequest.of(**{**found.settings, "engine": "e", "image": None})
-    again_resolved = resolve(request, engine="e", engine_digest="", kind="learned", seed=5)
+    again_resolved = resolve(request, DIFFUSION, seed=5)
     assert again_resolved.detail == first.resolved.detail
 
 

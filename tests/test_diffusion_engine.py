@@ -23,6 +23,7 @@ from overpaint.errors import Cancelled, EngineError, RequestError
 from overpaint.geometry import Box, Size
 from overpaint.models import ModelError
 from overpaint.picture import from_array
+from overpaint.request import Sampling
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array:DeprecationWarning")  # in diffusers, under NumPy 2
 
@@ -171,7 +172,7 @@ def pixels_of(seed: int = 0, height: int = SIDE, width: int = SIDE) -> np.ndarra
 def canvas_of(seed: int = 1, *, picture: int = 0, width: int = SIDE, **settings: object) -> Canvas:
     mask = np.zeros((SIDE, width), np.float32)
     mask[16:40, 24:48] = 1
-    return Canvas(pixels_of(picture, width=width), mask, seed, settings={**SETTINGS, **settings})
+    return Canvas(pixels_of(picture, width=width), mask, seed, sampling=Sampling(**{**SETTINGS, **settings}))
 
 
 def painted(engine: Engine, canvas: Canvas) -> np.ndarray:
@@ -205,7 +206,7 @@ def test_where_prompt_and_negative_prompt_are_equal_the_network_sees_one_row(eng
     rows = []
     hook = engine._networks.loaded.unet.register_forward_pre_hook(lambda _, given: rows.append(len(given[0])))
     try:
-        nothing = painted(engine, canvas_of(prompt="", negative_prompt=None))
+        nothing = painted(engine, canvas_of(prompt="", negative_prompt=""))
         assert set(rows) == {1}
         rows.clear()
         same = painted(engine, canvas_of(prompt="a cat", negative_prompt="a cat"))
@@ -290,7 +291,7 @@ def test_a_family_is_painted_with_at_the_size_that_it_was_trained_at(tmp_path, f
     (tmp_path / "model.safetensors").write_bytes(b"looked at for its digest alone")
     kind = models.Kind("checkpoint", "safetensors", family, 9, prediction)
     card = card_of(models.ModelRef("a model", tmp_path / "model.safetensors", kind))
-    assert (card.name, card.kind, card.takes_prompt, card.colour_space) == ("diffusion", "learned", True, "srgb")
+    assert (card.name, card.paints_from, card.samples, card.colour_space) == ("diffusion", "prompt", True, "srgb")
     assert (card.sizes.native, card.sizes.multiple, card.sizes.maximum_aspect) == (native, 8, 2)
     assert card.sizes.maximum_area >= native**2
     with pytest.raises(ModelError, match="LoRA"):
@@ -390,7 +391,9 @@ def test_the_hole_begins_with_what_is_asked():
         kept[hole] = 0
         assert torch.equal(one * kept, other * kept)
     assert content["latent_nothing"][hole].abs().max() == 0
-    noise = begun(Canvas(pixels_of(), np.ones((SIDE, SIDE), np.float32), settings={"masked_content": "latent_noise"}))
+    noise = begun(
+        Canvas(pixels_of(), np.ones((SIDE, SIDE), np.float32), sampling=Sampling(masked_content="latent_noise"))
+    )
     assert abs(float(noise.content.std()) - 1) < 0.2
 
 
@@ -405,7 +408,7 @@ def test_fill_is_made_of_the_surroundings_alone():
 
 def test_nine_channels_see_a_binary_mask_and_a_grey_hole():
     canvas = canvas_of()
-    soft = Canvas(canvas.pixels, canvas.mask * np.float32(0.2), settings=canvas.settings)
+    soft = Canvas(canvas.pixels, canvas.mask * np.float32(0.2), sampling=canvas.sampling)
     extra = begun(soft, 9).extra
     assert set(extra[0, 0].unique().tolist()) == {0.0, 1.0}
     assert (extra[0, 1:, 2:5, 3:6] == 0.5).all()

@@ -25,7 +25,9 @@ from overpaint.geometry import Box, Size
 from overpaint.models import ModelError, ModelRef
 from overpaint.models.values import Kind
 from overpaint.picture import encode
-from overpaint.request import EditRequest, UsedModel, Usual, resolve
+from overpaint.request import EditRequest, UsedModel, Usual
+from overpaint.studio import resolve
+from stand_ins import DIFFUSION
 from test_diffusion_engine import checkpoint, photo
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array:DeprecationWarning")  # in diffusers, under NumPy 2
@@ -98,7 +100,7 @@ def test_what_a_request_leaves_open_is_the_models_usual_and_what_it_names_is_not
 
     def resolved(**settings: Any) -> tuple[Any, ...]:
         request = EditRequest.of("replace", prompt="x", **settings)
-        found = resolve(request, engine="e", engine_digest="", kind="learned", seed=0, usual=usual)
+        found = resolve(request, replace(DIFFUSION, usual=usual), seed=0)
         return found.sampler, found.scheduler, found.steps, found.guidance_scale, found.clip_skip
 
     assert resolved() == ("LCM", None, 8, 1.5, 1)
@@ -405,7 +407,7 @@ def test_the_digest_of_a_result_follows_the_files_that_its_prompt_names(made: Pa
 
 def test_a_digest_does_not_follow_what_a_model_is_called_or_its_licence() -> None:
     request = EditRequest.of("replace", prompt="x")
-    resolved = resolve(request, engine="e", engine_digest="", kind="learned", seed=0)
+    resolved = resolve(request, DIFFUSION, seed=0)
     used = UsedModel(role="lora", name="style", sha256="0" * 64)
 
     def digest(*found: UsedModel) -> str:
@@ -498,7 +500,7 @@ def test_looking_at_one_model_keeps_no_one_waiting_for_another(
         assert looking.wait(20)
         try:
             assert studio.engine("telea").card.name == "telea"
-            assert studio.engine("diffusion", str(made)).card.kind == "learned"
+            assert studio.engine("diffusion", str(made)).card.samples
             assert not got
         finally:
             go_on.set()

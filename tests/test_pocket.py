@@ -25,6 +25,7 @@ from overpaint.engines.base import Canvas, paint
 from overpaint.engines.diffusion.engine import DiffusionEngine
 from overpaint.errors import ModelError, OutputError
 from overpaint.picture import from_array
+from overpaint.request import Sampling
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array:DeprecationWarning")  # in diffusers, under NumPy 2
 
@@ -184,7 +185,7 @@ def test_diffusers_pipeline_paints_the_same_from_the_same_files(sampler, strengt
     settings |= {"sampler": sampler, "scheduler": "automatic", "strength": strength, "dialect": "diffusers"}
     engine = DiffusionEngine(models.find("pocket"), device="cpu", dtype=torch.float32)
     try:
-        made = paint(engine, [Canvas(pixels, box(), seed=3, settings=settings)])[0].pixels
+        made = paint(engine, [Canvas(pixels, box(), seed=3, sampling=Sampling(**settings))])[0].pixels
     finally:
         engine.close()
     assert float(np.abs(made - expected).max()) * 255 < 0.5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -10,12 +11,14 @@ from hypothesis import strategies as st
 
 from overpaint.record import Infotext, Record, RegionRecord, infotext, parse_infotext
 from overpaint.record.infotext import compose
-from overpaint.request import EditRequest, Execution, resolve
+from overpaint.request import EditRequest, Execution
+from overpaint.studio import resolve
+from stand_ins import DIFFUSION, PIXEL
 
 
-def record(kind="learned", engine="diffusion", **asked) -> Record:
+def record(card=DIFFUSION, engine="diffusion", **asked) -> Record:
     request = EditRequest.of(**({"intent": "replace", "prompt": "a wooden bench", "seed": 7} | asked))
-    resolved = resolve(request, engine=engine, engine_digest="d", kind=kind, seed=7)
+    resolved = resolve(request, replace(card, name=engine), seed=7)
     region = RegionRecord(
         box=(40, 80, 220, 200), frame=(0, 40, 256, 296), working=(512, 512), grow=6, feather=8.5, seed=7
     )
@@ -61,7 +64,7 @@ def test_what_has_its_default_is_left_out_and_an_inverted_mask_is_told():
 
 
 def test_an_engine_without_sampling_claims_none():
-    text = infotext(record("pixel", "exemplar", intent="remove", prompt=None))
+    text = infotext(record(PIXEL, "exemplar", intent="remove", prompt=None))
     assert text == (
         "Seed: 7, Size: 512x512, Inpaint area: Only masked, Intent: remove, Engine: exemplar, Version: overpaint 1.2.3"
     )

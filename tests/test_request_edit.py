@@ -6,12 +6,14 @@ import copy
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from overpaint.engines import EngineCard
 from overpaint.errors import RequestError
 from overpaint.geometry import Box, Margins
 from overpaint.request import (
@@ -21,17 +23,27 @@ from overpaint.request import (
     EllipsePart,
     MaskSpec,
     PolygonPart,
+    ResolvedRequest,
     Usual,
     draw_seed,
     intent_rule,
-    resolve,
     settings_reference,
     suggest_setting,
 )
 from overpaint.request._upgrade import upgraded
+from overpaint.studio import resolve
 from overpaint.validation import SettingError
 from overpaint.values import canonical_json
+from stand_ins import DIFFUSION, PIXEL
 
+REMOTE = EngineCard(
+    name="e",
+    title="",
+    paints_from="prompt",
+    accepts=frozenset({"prompt", "strength"}),
+    edge="diffusion",
+    elsewhere=True,
+)
 MASK = {"parts": [{"kind": "box", "box": [10, 10, 50, 40]}]}
 
 BAD = [
@@ -296,18 +308,18 @@ def test_a_canonical_number_reads_back_as_itself(number):
 
 
 @pytest.mark.parametrize("name", sorted(INTENTS))
-@pytest.mark.parametrize("kind", ["pixel", "learned", "remote"])
-def test_resolving_fills_in_what_was_left_open(name, kind):
+@pytest.mark.parametrize("card", [PIXEL, DIFFUSION, REMOTE], ids=["pixel", "diffusion", "remote"])
+def test_resolving_fills_in_what_was_left_open(name, card):
     rule = intent_rule(name)
-    resolved = resolve(EditRequest.of(name, prompt="a cat"), engine="e", engine_digest="d", kind=kind, seed=5)
+    resolved = resolve(EditRequest.of(name, prompt="a cat"), card, seed=5)
     assert resolved.alpha == rule.alpha
     assert resolved.seed == 5
-    assert resolved.edge == rule.edge
+    assert resolved.edge == ("narrow" if rule.edge == "scaled" and card.edge == "pixel" else rule.edge)
     assert resolved.inverts_mask == rule.inverts_mask
-    assert (resolved.strength, resolved.masked_content) == (
-        (rule.strength, rule.masked_content) if kind == "learned" else (None, None)
-    )
-    assert resolved.prompt == (None if kind == "pixel" else "a cat")
+    assert resolved.strength == (None if card is PIXEL else rule.strength)
+    assert resolved.masked_content == (rule.masked_content if card is DIFFUSION else None)
+    assert (resolved.steps is None) == (card is not DIFFUSION)
+    assert resolved.prompt == (None if card is PIXEL else "a cat")
     assert type(resolved).from_json(resolved.to_json()) == resolved
 
 
@@ -316,45 +328,61 @@ def test_a_model_may_have_a_narrow_edge_where_the_intent_has_a_scaled_one(name):
     rule = intent_rule(name)
     request = EditRequest.of(name, prompt="a cat")
 
-    def edge(kind, usual):
-        return resolve(request, engine="e", engine_digest="d", kind=kind, seed=5, usual=usual).edge
+    def edge(wanted):
+        return resolve(request, replace(DIFFUSION, edge=wanted), seed=5).edge
 
-    assert edge("learned", Usual(edge="narrow")) == ("narrow" if rule.edge == "scaled" else rule.edge)
-    assert edge("learned", Usual()) == edge("pixel", Usual(edge="narrow")) == rule.edge
+    assert edge("narrow") == edge("pixel") == ("narrow" if rule.edge == "scaled" else rule.edge)
+    assert edge("diffusion") == rule.edge
 
 
 def test_what_was_asked_wins_over_what_the_intent_says():
     asked = {"strength": 0.3, "steps": 7, "alpha": "keep", "area": "masked", "reach_limit": 0, "guidance_scale": 0}
-    resolved = resolve(
-        EditRequest.of("background", prompt="x", **asked), engine="e", engine_digest="d", kind="learned", seed=0
-    )
+    resolved = resolve(EditRequest.of("background", prompt="x", **asked), DIFFUSION, seed=0)
     assert {name: getattr(resolved, name) for name in asked} == asked
 
 
 def test_the_digest_of_what_is_painted_follows_seed_engine_and_settings_and_nothing_else():
     request = EditRequest.of("remove", seed=-1, steps=9)
 
-    def digest(request=request, engine_digest="d", kind="pixel", seed=1):
-        return resolve(request, engine="e", engine_digest=engine_digest, kind=kind, seed=seed).digest
+    def digest(request=request, card=PIXEL, seed=1):
+        return resolve(request, card, seed=seed).digest
 
     assert digest() == digest()
     assert digest() == digest(request.merged(steps=50, prompt="unheard", seed=1)), "a pixel engine takes no steps"
-    assert len({digest(), digest(seed=2), digest(engine_digest="new"), digest(request.merged(grow=3))}) == 4
-    assert digest(kind="learned") != digest(request.merged(steps=50), kind="learned")
+    assert (
+        len({digest(), digest(seed=2), digest(card=replace(PIXEL, digest="new")), digest(request.merged(grow=3))}) == 4
+    )
+    assert digest(card=DIFFUSION) != digest(request.merged(steps=50), card=DIFFUSION)
 
 
 def test_an_intent_that_paints_something_needs_to_be_told_what():
     for name in ("replace", "recolor", "background", "add"):
-        with pytest.raises(RequestError, match=f"'{name}' with sd needs a prompt"):
-            resolve(EditRequest.of(name, prompt=" "), engine="sd", engine_digest="", kind="learned", seed=0)
-    scenery = resolve(EditRequest.of("remove"), engine="sd", engine_digest="", kind="learned", seed=0)
-    assert scenery.prompt == "background scenery"
+        with pytest.raises(RequestError, match=f"'{name}' with e needs a prompt") as caught:
+            resolve(EditRequest.of(name, prompt=" "), DIFFUSION, seed=0)
+        assert (caught.value.code, caught.value.field) == ("prompt-missing", "prompt")
+    assert resolve(EditRequest.of("remove"), DIFFUSION, seed=0).prompt == "background scenery"
     for own in ("", "an empty street"):
-        usual = Usual(background_prompt=own)
-        told = resolve(EditRequest.of("remove"), engine="sd", engine_digest="", kind="learned", seed=0, usual=usual)
-        assert told.prompt == own, "a model's own phrase"
-        asked = EditRequest.of("remove", prompt="grass")
-        assert resolve(asked, engine="sd", engine_digest="", kind="learned", seed=0, usual=usual).prompt == "grass"
+        card = replace(DIFFUSION, usual=Usual(background_prompt=own))
+        assert resolve(EditRequest.of("remove"), card, seed=0).prompt == own, "a model's own phrase"
+        assert resolve(EditRequest.of("remove", prompt="grass"), card, seed=0).prompt == "grass"
+
+
+def test_a_resolved_request_of_schema_1_is_read_and_means_the_same():
+    for kind, card in (("pixel", PIXEL), ("learned", DIFFUSION)):
+        resolved = resolve(EditRequest.of("remove", detail="none"), card, seed=5)
+        old = resolved.to_mapping() | {"schema": 1, "kind": kind, "edge": "scaled"}
+        old.pop("detail", None)
+        del old["paints_from"]
+        assert ResolvedRequest.from_mapping(old) == resolved
+    with pytest.raises(RequestError, match="schema 3"):
+        ResolvedRequest.from_mapping(resolved.to_mapping() | {"schema": 3})
+
+
+def test_a_resolved_request_gives_the_request_that_leaves_nothing_open():
+    for card in (PIXEL, DIFFUSION, REMOTE):
+        resolved = resolve(EditRequest.of("custom", prompt="a cat", steps=9, mask=MASK), card, seed=5)
+        again = EditRequest.of(**resolved.settings() | {"engine": None})
+        assert resolve(again, card, seed=5) == resolved
 
 
 def test_a_drawn_seed_can_be_given_again_and_taken_by_other_tools():

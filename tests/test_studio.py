@@ -100,7 +100,7 @@ def test_a_request_for_another_picture_is_refused(picture, mask):
 def test_a_shift_that_the_engine_shows_in_its_evidence_is_taken_back(depth, size):
     picture = picture_of(size, "rgb", depth)
     mask = Mask.ellipse(size, Box(30, 20, 70, 50))
-    card = EngineCard(name="stand-in", title="", kind="learned", sizes=LEARNED.sizes)
+    card = EngineCard(name="stand-in", title="", edge="diffusion", sizes=LEARNED.sizes)
     shifted = edit(shifting((0.05, -0.04, 0.03), card), picture, mask=mask, colour_match=False, seam=False)
     fixed = edit(shifting((0.05, -0.04, 0.03), card), picture, mask=mask)
     core = mask.core
@@ -120,9 +120,8 @@ def test_a_learned_engine_gets_srgb_at_its_own_size_and_the_settings(picture, ma
     (canvas,) = engine.canvases
     assert canvas.size.width % 8 == canvas.size.height % 8 == 0
     assert canvas.size.area >= 64 * 64 * 0.98
-    assert canvas.settings["prompt"] == "a red flower"
-    assert canvas.settings["strength"] == 0.6
-    assert canvas.settings["steps"] == 12
+    assert canvas.sampling is not None
+    assert (canvas.sampling.prompt, canvas.sampling.strength, canvas.sampling.steps) == ("a red flower", 0.6, 12)
     assert canvas.pixels.dtype == canvas.mask.dtype == np.float32
     assert 0 <= canvas.pixels.min() <= canvas.pixels.max() <= 1
 
@@ -145,7 +144,7 @@ def test_what_needs_no_prompt_is_done_without_a_model_and_says_that_the_prompt_h
     with Studio() as studio:
         edited = studio.edit(picture, mask=mask, prompt="grass", seed=1, **settings)
     assert edited.resolved.engine == "exemplar"
-    assert any("takes no prompt" in note for note in edited.notes)
+    assert "exemplar does not use prompt: it continues the surroundings" in edited.notes
 
 
 def test_the_reach_is_limited_unless_an_edge_is_asked_for():

@@ -146,7 +146,7 @@ class Smearing(ThreadedEngine):
     card = EngineCard(
         name="stand-in",
         title="smears",
-        kind="learned",
+        edge="diffusion",
         sizes=SizeRules(native=64, multiple=8, maximum_area=SIDE * SIDE),
     )
 

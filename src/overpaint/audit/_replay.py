@@ -17,9 +17,6 @@ from overpaint.record import Record
 from overpaint.request import EditRequest, ResolvedRequest, picture_blob
 from overpaint.studio import Edited, Studio, pixel_digest
 
-_NOT_ASKED = frozenset(("schema_", "engine_digest", "models", "kind", "context", "edge", "inverts_mask"))
-"""Fields of a resolved request that follow from the rest."""
-
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -62,8 +59,7 @@ class Replayed:
 
 def request_again(resolved: ResolvedRequest) -> EditRequest:
     """The request that leaves nothing open: resolved, it gives `resolved` again, whatever defaults have become."""
-    names = [name for name in ResolvedRequest.model_fields if name not in _NOT_ASKED]
-    return EditRequest.of(**{name: getattr(resolved, name) for name in names} | {"detail": resolved.detail_asked})
+    return EditRequest.of(**resolved.settings())
 
 
 def replay(

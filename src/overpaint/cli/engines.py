@@ -106,8 +106,11 @@ def _mapping(entry: Entry) -> dict[str, Any]:
         "name": card.name,
         "usable": True,
         "title": card.title,
-        "kind": card.kind,
-        "takes_prompt": card.takes_prompt,
+        "paints_from": card.paints_from,
+        "samples": card.samples,
+        "accepts": sorted(card.accepts),
+        "edge": card.edge,
+        "elsewhere": card.elsewhere,
         "colour_space": card.colour_space,
         "native": card.sizes.native,
         "multiple": card.sizes.multiple,
@@ -119,13 +122,13 @@ def _mapping(entry: Entry) -> dict[str, Any]:
 
 
 def _table(entries: list[Entry]) -> None:
-    rows = [("engine", "kind", "prompt", "what it does")]
+    rows = [("engine", "paints from", "what it does")]
     for entry in entries:
         card = entry.card
         if card is None:
-            rows.append((entry.name, "-", "-", f"can't be used: {entry.fault}"))
+            rows.append((entry.name, "-", f"can't be used: {entry.fault}"))
         else:
-            rows.append((entry.name, card.kind, "yes" if card.takes_prompt else "no", card.title))
+            rows.append((entry.name, _source(card), card.title))
     print_rows(rows, header=True)
     print("\n'overpaint engines NAME' says more.")
     print("For --model NAME, 'overpaint models list --all' shows the checkpoints that there are.")
@@ -134,17 +137,23 @@ def _table(entries: list[Entry]) -> None:
 def _size(card: EngineCard) -> str:
     if card.sizes.native is not None:
         return f"best at {card.sizes.native} px"
-    return "any" if card.kind == "pixel" else "its model's"
+    return "its model's" if "model" in card.accepts else "any"
+
+
+def _source(card: EngineCard) -> str:
+    return f"{card.paints_from}, elsewhere" if card.elsewhere else card.paints_from
 
 
 def _details(entry: Entry) -> None:
+    from overpaint.request import ENGINE_SETTINGS
+
     card = entry.card
     assert card is not None
     rows = [
         ("engine", card.name),
         ("does", card.title),
-        ("kind", card.kind),
-        ("prompt", "changes what it paints" if card.takes_prompt else "not taken"),
+        ("paints from", _source(card)),
+        ("settings", ", ".join(name for name in ENGINE_SETTINGS if card.uses(name)) or "none of an engine's"),
         ("size", _size(card)),
         ("licence", card.licence),
     ]

@@ -21,14 +21,17 @@ COVERED: Mapping[str, str] = {
     "image": "PICTURE",
     "mask": "--mask, --box, --ellipse, --polygon, --invert",
     "sketch": "--sketch",
+    "controls": "a request file, as no engine here uses them yet",
     "margins": "--left, --top, --right, --bottom, --to, --aspect of 'expand'",
     "options": "--option KEY=VALUE",
 }
 """Fields of the request that reach the command line in another way than as an option of their own name."""
 
 _PLACES: Mapping[str, Group] = {
-    **dict.fromkeys(("grow", "feather", "strict", "reach_limit"), WHERE),
-    **dict.fromkeys(("prompt", "engine", "model", "area", "padding", "alpha", "colour_match", "seam", "detail"), HOW),
+    **dict.fromkeys(("grow", "feather", "strict", "reach_limit", "follow_effects"), WHERE),
+    **dict.fromkeys(
+        ("prompt", "engine", "model", "size", "area", "padding", "alpha", "colour_match", "seam", "detail"), HOW
+    ),
     **dict.fromkeys(("seed", "exact"), RUN),
 }
 """Which panel of the help shows a field; one that isn't named here is shown with those for models."""

@@ -5,6 +5,7 @@ from overpaint.frame import Context, SizeRules
 from .base import (
     Canvas,
     ColourSpace,
+    ControlImage,
     Engine,
     EngineCard,
     Monitor,
@@ -21,6 +22,7 @@ __all__ = [
     "Canvas",
     "ColourSpace",
     "Context",
+    "ControlImage",
     "Engine",
     "EngineCard",
     "Monitor",

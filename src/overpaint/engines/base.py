@@ -9,10 +9,10 @@ from __future__ import annotations
 import atexit
 import queue
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 from weakref import WeakSet
 
 import numpy as np
@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict
 from overpaint.errors import Cancelled, EngineError, OverpaintError
 from overpaint.frame import Context, SizeRules
 from overpaint.geometry import Size
-from overpaint.request import UsedModel, Usual
+from overpaint.request import ENGINE_SETTINGS, Control, PaintsFrom, Sampling, UsedModel, Usual
 
 Pixels = NDArray[np.float32]
 """(H, W, 3) float32 in [0, 1]."""
@@ -38,35 +38,70 @@ class NoOptions(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class EngineCard:
-    """What an engine is and takes.
+    """What an engine can do, and what it takes.
 
     Attributes:
-        name: As asked for: "exemplar".
+        name: Its name in requests: "exemplar".
         title: One line for people.
-        kind: "pixel" fills from the picture alone, "learned" has weights, "remote" is someone else's machine.
+        paints_from: "surroundings" continues what surrounds the hole; "prompt" paints what a prompt says.
+        samples: Whether it takes denoising steps from noise.
+        accepts: Names of the request's settings that it acts on (see `ENGINE_SETTINGS`): "prompt", "strength", "seed".
+        edge: The edge that it needs around a mask: "pixel" and "narrow" a few pixels, "diffusion" one that follows the
+            region's size and the strength.
+        elsewhere: Whether it runs on another machine, which the picture is sent to.
         sizes: Its size rules.
         context: The surroundings that it wants to see.
-        takes_prompt: Whether a prompt changes what it paints.
         colour_space: "encoded": the picture's own values; "srgb": sRGB, through the picture's profile.
         options: A strict pydantic model of the options that it alone knows.
         usual: The settings that it is usually used with, where a request leaves them open.
-        licence: Of code and weights, an SPDX expression where there is one; "unknown" where nobody says.
+        licence: Of code and weights, an SPDX expression where there is one; "unknown" where none is stated.
         digest: Digest of weights and version: what makes two results comparable.
         references: Papers that it follows.
     """
 
     name: str
     title: str
-    kind: Literal["pixel", "learned", "remote"] = "pixel"
+    paints_from: PaintsFrom = "surroundings"
+    samples: bool = False
+    accepts: frozenset[str] = frozenset()
+    edge: Literal["pixel", "diffusion", "narrow"] = "pixel"
+    elsewhere: bool = False
     sizes: SizeRules = field(default_factory=SizeRules)
     context: Context = field(default_factory=Context)
-    takes_prompt: bool = False
     colour_space: ColourSpace = "encoded"
     options: type[BaseModel] = NoOptions
     usual: Usual = field(default_factory=Usual)
     licence: str = "Apache-2.0"
     digest: str = ""
     references: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        unknown = sorted(self.accepts.difference(ENGINE_SETTINGS))
+        if unknown:
+            raise ValueError(f"the card of {self.name!r} accepts {', '.join(unknown)}, which no request has")
+        if self.paints_from == "prompt" and "prompt" not in self.accepts:
+            raise ValueError(f"the card of {self.name!r} paints from a prompt, and must accept one")
+
+    def uses(self, setting: str) -> bool:
+        """Whether a setting of the request has an effect with this engine.
+
+        That is one that it accepts. The working size and added detail concern every engine that has a size of its own.
+        """
+        has_size = self.sizes.native is not None or self.sizes.maximum_area is not None
+        return setting in self.accepts or (has_size and setting in ("size", "detail"))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ControlImage:
+    """A control as an engine gets it: its settings, and its image cut and resized like the canvas.
+
+    Attributes:
+        control: Kind, weight, range of steps, model and options.
+        pixels: (H, W, 3) float32 in [0, 1], the canvas's size.
+    """
+
+    control: Control
+    pixels: Pixels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,7 +114,8 @@ class Canvas:
         seed: 0 to 2**63 - 1.
         usable: (H, W) bool: pixels that show the real picture. False where the frame was extended beyond the picture
             or the picture is transparent: colour was invented there, and must not be copied from. None: all are.
-        settings: Resolved request fields by name (strength, prompt, steps ...), as plain values.
+        sampling: Prompt, strength, steps ...; None for an engine that accepts none of them.
+        controls: Control images, for an engine that accepts them.
         options: The engine's own options, checked against the card.
     """
 
@@ -87,7 +123,8 @@ class Canvas:
     mask: NDArray[np.float32]
     seed: int = 0
     usable: NDArray[np.bool_] | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    sampling: Sampling | None = None
+    controls: tuple[ControlImage, ...] = ()
     options: BaseModel = field(default_factory=NoOptions)
 
     def __post_init__(self) -> None:
@@ -124,11 +161,14 @@ class Painted:
             on known pixels is carried into the hole by `finish`. A ring that was pasted back proves nothing, so an
             engine that keeps the known pixels leaves this out.
         notes: For people: parts of the settings that the engine could not use. They become the edit's notes.
+        effect: (H, W) float32 in [0, 1], where the engine changed things beyond the hole (shadows, reflections), 1 =
+            changed; None when nothing. It is pasted where the request allows it (`follow_effects`).
     """
 
     pixels: Pixels
     evidence: Pixels | None = None
     notes: tuple[str, ...] = ()
+    effect: NDArray[np.float32] | None = None
 
 
 class Monitor:
@@ -183,8 +223,8 @@ class Engine(Protocol):
     def card(self) -> EngineCard:
         """What it is and takes."""
 
-    def models(self, settings: Mapping[str, Any], options: BaseModel) -> tuple[UsedModel, ...]:
-        """The files of weights that a canvas with these settings and options is painted with."""
+    def models(self, sampling: Sampling | None, options: BaseModel) -> tuple[UsedModel, ...]:
+        """The files of weights that a canvas with this sampling and these options is painted with."""
 
     def submit(self, canvas: Canvas, monitor: Monitor) -> Future[Painted]:
         """Begin to paint. The future fails with Cancelled, EngineError or the engine's own error."""
@@ -252,7 +292,7 @@ class ThreadedEngine:
         """Paint one canvas, on the worker thread. Call `monitor.progress` at least once a step."""
         raise NotImplementedError
 
-    def models(self, settings: Mapping[str, Any], options: BaseModel) -> tuple[UsedModel, ...]:
+    def models(self, sampling: Sampling | None, options: BaseModel) -> tuple[UsedModel, ...]:
         """None: an engine with weights says which."""
         return ()
 
@@ -318,4 +358,6 @@ def _checked(painted: Painted, canvas: Canvas, name: str) -> Painted:
             raise EngineError(f"{name} gave {label} of shape {pixels.shape} for a canvas of {canvas.pixels.shape}")
         if not np.isfinite(pixels[canvas.hole]).all():
             raise EngineError(f"{name} gave {label} that are not finite numbers")
+    if painted.effect is not None and painted.effect.shape != canvas.mask.shape:
+        raise EngineError(f"{name} gave an effect of shape {painted.effect.shape} for a canvas of {canvas.mask.shape}")
     return painted

@@ -1,11 +1,12 @@
 """Where an engine looks and at what size, the two masks, and the exact way back."""
 
 from ._frame import Frame, Framing, fit
-from .edges import Edge, EdgeRule, TwoMasks, automatic_edge, reach_of, two_masks
+from .edges import REACH_LIMIT, Edge, EdgeRule, TwoMasks, automatic_edge, reach_of, two_masks
 from .regions import Region, plan
 from .rules import Context, SizeRules
 
 __all__ = [
+    "REACH_LIMIT",
     "Context",
     "Edge",
     "EdgeRule",

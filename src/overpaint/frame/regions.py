@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from overpaint.geometry import Box, Size
 from overpaint.mask import Mask
+from overpaint.mask.distance import distance_to
 
 from ._frame import Frame, Framing, fit
 from .edges import Edge, EdgeRule, TwoMasks, automatic_edge, two_masks
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 MOST_GROUPS = 8
 """More regions than this are merged, the nearest first: each costs a pass through the engine."""
+
+_EFFECT_FADE = 8
+"""Pixels before the reach limit over which an effect fades."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,6 +56,27 @@ class Region:
     def within(self) -> Box:
         """`box` in pixels of the frame's box."""
         return self.box.shift(-self.frame.box.left, -self.frame.box.top)
+
+    def with_effect(self, effect: NDArray[np.float32], mask: Mask, limit: float) -> Region:
+        """The region with its composite mask widened by an effect, over the part of the frame within the limit.
+
+        Args:
+            effect: (h, w) float32 in [0, 1] of the working size, 1 = changed.
+            mask: The user's mask, of the picture's size.
+            limit: Pixels from the mask's support at which the effect has faded to nothing.
+        """
+        outer = self.box.pad(int(limit)).intersect(self.frame.inside)
+        near = outer.pad(int(limit) + 1).intersect(mask.size.box)  # what may lie within the limit of it
+        distance = distance_to(mask.values[near.slices] > 0, limit=limit + 1)
+        distance = distance[outer.shift(-near.left, -near.top).slices]
+        fade = np.clip((np.float32(limit) - distance) / np.float32(_EFFECT_FADE), 0, 1)
+        frame = np.clip(self.frame.from_working(np.ascontiguousarray(effect, np.float32)), 0, 1)
+        composite = frame[outer.shift(-self.frame.box.left, -self.frame.box.top).slices] * fade
+        denoise = np.zeros_like(composite)
+        inner = self.box.shift(-outer.left, -outer.top).slices
+        composite[inner] = np.maximum(composite[inner], self.masks.composite)
+        denoise[inner] = self.masks.denoise
+        return replace(self, masks=TwoMasks(denoise, composite), box=outer)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,10 @@ class SizeRules:
     maximum_area: int | None = None
     maximum_aspect: float | None = None
     square: bool = False
+
+    def at(self, side: int) -> SizeRules:
+        """The same rules for a working area of side x side pixels; an engine without a native size does not enlarge."""
+        return replace(self, native=None if self.native is None else side, maximum_area=side * side)
 
 
 @dataclass(frozen=True, slots=True)

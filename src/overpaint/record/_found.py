@@ -13,7 +13,6 @@ from overpaint.errors import RecordError
 from overpaint.picture import Metadata, Picture, open_picture
 from overpaint.picture.exif import user_comment
 from overpaint.picture.xmp import read_property
-from overpaint.request import EditRequest
 
 from ._embed import NAMESPACE, ORIGINAL, PARAMETERS, PNG_RECORD, SIDECAR_SUFFIX, sidecar_path
 from ._foreign import Told, told_by_comment, told_by_json_in_exif, told_by_parameters, told_by_text
@@ -96,10 +95,8 @@ def _from_sidecar(path: Path) -> Found:
 
 def _ours(record: Record, place: str, raw: str) -> Found:
     resolved = record.resolved
-    names = set(EditRequest.model_fields) - {"prompt", "negative_prompt"}
-    settings = {name: value for name, value in resolved.settings().items() if name in names and value is not None}
-    if resolved.detail_asked is not None:
-        settings["detail"] = resolved.detail_asked
+    apart = {"prompt", "negative_prompt", "image", "mask", "sketch", "controls", "options"}
+    settings = {name: value for name, value in resolved.settings().items() if name not in apart}
     return Found(
         "Overpaint",
         place,

@@ -99,7 +99,6 @@ def parse_infotext(text: str) -> Infotext:
 def _settings(record: Record) -> Iterator[tuple[str, Any]]:
     """Keys and values in the order that the form has; a value of None is left out."""
     r = record.resolved
-    learned = r.kind == "learned"
     size = record.regions[0].working if record.regions else record.size
     yield "Steps", r.steps
     yield "Sampler", r.sampler
@@ -110,7 +109,7 @@ def _settings(record: Record) -> Iterator[tuple[str, Any]]:
     yield "Model", r.model
     yield "Denoising strength", _number(r.strength)
     yield "Clip skip", r.clip_skip if r.clip_skip not in (None, 1) else None
-    yield "RNG", "CPU" if learned else None
+    yield "RNG", "CPU" if r.sampler is not None else None
     yield "Mask mode", "Inpaint not masked" if r.inverts_mask else None
     yield "Inpaint area", "Only masked" if r.area == "masked" else None
     yield "Masked area padding", r.padding if r.area == "masked" else None

@@ -11,7 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ._blob import INLINE_LIMIT, Blob, blob_array, blob_of, picture_blob
-from ._edit import Area, Dialect, EditRequest
+from ._control import Control
+from ._edit import EditRequest
 from ._models import ModelRole, UsedModel, Usual
 from ._names import suggest_setting, suggest_value
 from ._parts import (
@@ -26,7 +27,9 @@ from ._parts import (
     StrokesPart,
 )
 from ._reference import Setting, settings_reference
-from ._resolved import EngineKind, Execution, ResolvedRequest, draw_seed, resolve
+from ._resolved import Execution, ResolvedRequest, draw_seed
+from ._sampling import ENGINE_SETTINGS, SAMPLING_SETTINGS, Sampling
+from ._types import Area, Dialect, PaintsFrom
 from ._upgrade import SCHEMA
 from .intents import INTENTS, DetailRule, Intent, IntentRule, MaskedContent, intent_rule
 
@@ -38,11 +41,12 @@ __all__ = [  # noqa: RUF022 - in plain alphabetical order, as a test of the hous
     "Area",
     "Blob",
     "BoxPart",
+    "Control",
     "DetailRule",
     "Dialect",
+    "ENGINE_SETTINGS",
     "EditRequest",
     "EllipsePart",
-    "EngineKind",
     "Execution",
     "FullPart",
     "INLINE_LIMIT",
@@ -52,11 +56,14 @@ __all__ = [  # noqa: RUF022 - in plain alphabetical order, as a test of the hous
     "MaskSpec",
     "MaskedContent",
     "ModelRole",
+    "PaintsFrom",
     "Part",
     "PolygonPart",
     "RasterPart",
     "ResolvedRequest",
+    "SAMPLING_SETTINGS",
     "SCHEMA",
+    "Sampling",
     "Setting",
     "StrokesPart",
     "Usual",
@@ -67,7 +74,6 @@ __all__ = [  # noqa: RUF022 - in plain alphabetical order, as a test of the hous
     "intent_rule",
     "mask_of",
     "picture_blob",
-    "resolve",
     "settings_reference",
     "spec_of",
     "suggest_setting",

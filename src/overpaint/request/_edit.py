@@ -15,31 +15,23 @@ from overpaint.geometry import Margins
 from overpaint.values import Listed, Value, as_mapping, canonical_json, digest_of, parse_json
 
 from ._blob import Blob
+from ._control import Control
 from ._names import SETTING_ALIASES, VALUE_ALIASES
 from ._parts import MaskSpec
+from ._types import Area, Dialect, Fraction, Name
 from ._upgrade import SCHEMA, upgraded
 from .intents import INTENTS, AlphaRule, Intent, IntentRule, MaskedContent
-
-Area = Literal["masked", "whole"]
-Dialect = Literal["native", "diffusers", "webui"]
 
 MOST_PROMPT = 32_000  # characters, as OpenAI's edits take
 MOST_MARGIN = 1 << 16
 MOST_SEED = (1 << 63) - 1
 
-Fraction = Annotated[float, Field(ge=0, le=1)]
 MarginPixels = Annotated[int, Field(ge=0, le=MOST_MARGIN)]
 
 
 def setting(text: str, *, left_open: str, unit: str = "", **rules: Any) -> Any:
     """A field that may be left open: what it does, what happens then, and pydantic's rules for it."""
     return Field(default=None, description=text, json_schema_extra={"left_open": left_open, "unit": unit}, **rules)
-
-
-def _named(value: str | None) -> str | None:
-    if value is not None and not value.strip():
-        raise RequestError("must not be blank; leave it out instead")
-    return value
 
 
 def _ordered(interval: tuple[float, float] | None) -> tuple[float, float] | None:
@@ -69,9 +61,6 @@ def _has_null(value: JsonValue) -> bool:
             return any(map(_has_null, value))
         case _:
             return False
-
-
-Name = Annotated[str, Field(max_length=1024), AfterValidator(_named)]
 
 
 class EditRequest(Value):
@@ -111,6 +100,11 @@ class EditRequest(Value):
     sketch: Blob | None = setting(
         "strokes with alpha (RGBA, the picture's size), laid over the picture before it is painted", left_open="none"
     )
+    controls: Listed[tuple[Control, ...]] | None = setting(
+        "control images (edges, depth, a pose), which guide an engine that accepts them",
+        left_open="none",
+        max_length=16,
+    )
     margins: Listed[tuple[MarginPixels, MarginPixels, MarginPixels, MarginPixels]] | None = setting(
         f"how much the picture grows: left, top, right, bottom, each 0 to {MOST_MARGIN}",
         left_open="not at all",
@@ -125,6 +119,13 @@ class EditRequest(Value):
         "settings that only this engine knows, by name", left_open="the engine's defaults"
     )
 
+    size: int | None = setting(
+        "the side, in pixels, of the square of whose area the engine paints: fewer are faster and coarser",
+        left_open="the engine's native size, or more where the frame has more",
+        unit="px",
+        ge=64,
+        le=8192,
+    )
     area: Area | None = setting(
         "paint on the masked area at full size, or on the whole picture at once",
         left_open="masked; whole for a new background",
@@ -151,6 +152,11 @@ class EditRequest(Value):
         unit="px",
         ge=0,
         le=1 << 16,
+    )
+
+    follow_effects: bool | None = setting(
+        "also paste what the engine changed beyond the mask (shadows, reflections), within the reach limit",
+        left_open="false",
     )
 
     strength: float | None = setting(
@@ -198,7 +204,7 @@ class EditRequest(Value):
         left_open="by intent",
     )
     exact: bool | None = setting(
-        "the same pixels under any batching on one machine", left_open="false; true in a batch run"
+        "the same pixels under any batching on one machine", left_open="false; true in a batch run and for variations"
     )
 
     @model_validator(mode="after")

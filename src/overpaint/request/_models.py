@@ -8,7 +8,7 @@ from pydantic import Field
 
 from overpaint.values import Value
 
-from ._edit import Fraction, Name
+from ._types import Fraction, Name
 
 ModelRole = Literal["checkpoint", "vae", "lora", "embedding"]
 

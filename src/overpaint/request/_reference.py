@@ -35,6 +35,7 @@ _TAKES = {
     "image": "a raster",
     "sketch": "a raster",
     "mask": "a mask",
+    "controls": "a list of tables",
     "margins": "four whole numbers",
     "options": "a table",
     "guidance_interval": "two numbers",

@@ -1,4 +1,4 @@
-"""Requests of older schemas, brought up to today's one version at a time."""
+"""Requests and resolved requests of older schemas, brought up to the current one, one version at a time."""
 
 from __future__ import annotations
 
@@ -14,6 +14,24 @@ Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
 
 UPGRADES: Mapping[int, Upgrade] = {}
 """By version: what makes a request of that version one of the next. Schema 1 is the first, so there is none yet."""
+
+RESOLVED_SCHEMA = 2
+"""The version of resolved requests that is written."""
+
+
+def _without_kind(table: dict[str, Any]) -> dict[str, Any]:
+    """Schema 2 has `paints_from` in place of `kind`; "narrow" edges and detail of "none" are explicit."""
+    table = dict(table)
+    pixel = table.pop("kind", "pixel") == "pixel"
+    table["paints_from"] = "surroundings" if pixel else "prompt"
+    if pixel and table.get("edge") == "scaled":
+        table["edge"] = "narrow"
+    if not pixel:
+        table["detail"] = table.get("detail") or "none"
+    return table
+
+
+RESOLVED_UPGRADES: Mapping[int, Upgrade] = {1: _without_kind}
 
 
 def upgraded(

@@ -67,7 +67,7 @@ class IntentRule:
         prompt: "required" by learned engines; "optional"; "background": when empty, a phrase for scenery.
         inverts_mask: The mask marks what stays (the subject), and the rest is repainted.
         grows_canvas: The picture grows by the request's margins, and what is new is painted.
-        prefers: The kind of engine that does this best: "pixel" or "prompted".
+        prefers: What an engine that does this best paints from: "surroundings" or a "prompt".
     """
 
     name: Intent
@@ -81,19 +81,19 @@ class IntentRule:
     prompt: PromptRule
     inverts_mask: bool = False
     grows_canvas: bool = False
-    prefers: Literal["pixel", "prompted"] = "prompted"
+    prefers: Literal["surroundings", "prompt"] = "prompt"
 
 
 # fmt: off
 _TABLE = (
     #          name          title                                    strength  content  edge  context  alpha  detail  prompt  # noqa: E501
-    IntentRule("remove",     "take something out of the picture",         1.0,  "exemplar",       "scaled", "wide",  "keep",  "full",    "background", prefers="pixel"),  # noqa: E501
+    IntentRule("remove",     "take something out of the picture",         1.0,  "exemplar",       "scaled", "wide",  "keep",  "full",    "background", prefers="surroundings"),  # noqa: E501
     IntentRule("replace",    "put something else in an object's place",   0.85, "original",       "scaled", "wide",  "keep",  "careful", "required"),  # noqa: E501
     IntentRule("recolor",    "give an object another colour",             0.6,  "original",       "tight",  "near",  "keep",  "careful", "required"),  # noqa: E501
     IntentRule("background", "give a subject another background",         0.9,  "original",       "tight",  "whole", "cover", "full",    "required", inverts_mask=True),  # noqa: E501
     IntentRule("refine",     "bring out texture and detail",              0.4,  "original",       "scaled", "near",  "keep",  "careful", "optional"),  # noqa: E501
     IntentRule("add",        "put something new into the picture",        1.0,  "latent_nothing", "scaled", "wide",  "cover", "careful", "required"),  # noqa: E501
-    IntentRule("expand",     "go on beyond the picture's borders",        1.0,  "fill",           "scaled", "wide",  "cover", "full",    "optional", grows_canvas=True, prefers="pixel"),  # noqa: E501
+    IntentRule("expand",     "go on beyond the picture's borders",        1.0,  "fill",           "scaled", "wide",  "cover", "full",    "optional", grows_canvas=True, prefers="surroundings"),  # noqa: E501
     IntentRule("custom",     "as the settings say",                       0.75, "original",       "scaled", "wide",  "keep",  "careful", "optional"),  # noqa: E501
 )
 # fmt: on

@@ -4,6 +4,7 @@ from ._edited import Edited, PaintedRegion, Rendered, Saved, pixel_digest
 from ._studio import Studio
 from .contact import Tile, contact_sheet, sheet_of, tile_of
 from .many import Edit, EditFailure
+from .resolve import resolve
 from .steps import PaintedSheets, Prepared
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "Tile",
     "contact_sheet",
     "pixel_digest",
+    "resolve",
     "sheet_of",
     "tile_of",
 ]

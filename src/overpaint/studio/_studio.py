@@ -29,13 +29,13 @@ from overpaint.request import (
     ResolvedRequest,
     draw_seed,
     intent_rule,
-    resolve,
 )
 
 from ._edited import Edited
-from .asked import Inputs, asked, engine_options, naming, staged, strokes_of
+from .asked import Inputs, asked, controls_of, engine_options, naming, staged, strokes_of
 from .many import Edit, EditFailure, Pictured, many
 from .progress import Shared
+from .resolve import resolve
 from .steps import Clock, PaintedSheets, Prepared, finish, sheets_of
 from .variations import variations
 
@@ -232,9 +232,10 @@ class Studio:
         resolved = self._resolved(naming(request, opened), painter, options, draw_seed(request.seed))
         scene = staged(opened, request, intent_rule(request.intent), rasters)
         strokes = strokes_of(request, rasters, scene)
-        sheets = sheets_of(scene, request, resolved, card, options, strokes)
+        controls = controls_of(request, card, rasters, scene)
+        sheets = sheets_of(scene, request, resolved, card, options, strokes, controls)
         clock.lap("prepare")
-        return Prepared(opened, request, resolved, card, scene, sheets, strokes is not None, clock.laps)
+        return Prepared(opened, request, resolved, card, scene, sheets, clock.laps)
 
     def paint(self, prepared: Prepared, monitor: Monitor | None = None) -> PaintedSheets:
         """The second step: the engine paints. Several threads may do this at once, and the engine gets all they have.
@@ -327,7 +328,7 @@ class Studio:
             return self._with(request.model, request)
         if request.engine is not None and (request.engine != CHECKPOINTS or self._added(CHECKPOINTS)):
             return _Painter(request.engine, None, self.card(request.engine))
-        if request.engine is None and intent_rule(request.intent).prefers == "pixel":
+        if request.engine is None and intent_rule(request.intent).prefers == "surroundings":
             return _Painter(WEIGHTLESS_DEFAULT, None, self.card(WEIGHTLESS_DEFAULT))
         if self.model is not None:
             return self._with(self.model, request)
@@ -347,19 +348,9 @@ class Studio:
 
     def _resolved(self, request: EditRequest, painter: _Painter, options: BaseModel, seed: int) -> ResolvedRequest:
         card = painter.card
-        resolved = resolve(
-            request if painter.model == request.model else request.merged(model=painter.model),
-            engine=painter.engine,
-            engine_digest=card.digest,
-            kind=card.kind,
-            seed=seed,
-            takes_prompt=card.takes_prompt,
-            usual=card.usual,
-        )
-        if card.kind != "learned":
-            return resolved
+        resolved = resolve(request, card, seed=seed, model=painter.model)
         engine = self.engine(painter.engine, painter.model, request.options)
-        return resolved.model_copy(update={"models": engine.models(resolved.settings(), options)})
+        return resolved.model_copy(update={"models": engine.models(resolved.sampling, options)})
 
     def _execution(self, resolved: ResolvedRequest, engine: Engine) -> Execution:
         return Execution(

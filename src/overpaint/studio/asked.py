@@ -10,12 +10,22 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
 from overpaint import pocket
-from overpaint.engines import EngineCard
+from overpaint.engines import ControlImage, EngineCard
 from overpaint.errors import MaskError, RequestError
 from overpaint.geometry import Margins
 from overpaint.mask import Mask
 from overpaint.picture import Picture
-from overpaint.request import EditRequest, IntentRule, blob_array, blob_of, mask_of, picture_blob, spec_of
+from overpaint.request import (
+    ENGINE_SETTINGS,
+    Control,
+    EditRequest,
+    IntentRule,
+    blob_array,
+    blob_of,
+    mask_of,
+    picture_blob,
+    spec_of,
+)
 
 from .stage import Stage, stage
 
@@ -124,15 +134,46 @@ def strokes_of(request: EditRequest, rasters: Inputs, scene: Stage) -> NDArray[n
     return whole
 
 
-def notes_of(request: EditRequest, model: str | None, card: EngineCard, sketched: bool) -> tuple[str, ...]:
-    """What was asked for and had no effect, and what was chosen for the user, in words for people."""
+def controls_of(request: EditRequest, card: EngineCard, rasters: Inputs, scene: Stage) -> tuple[ControlImage, ...]:
+    """The control images over the whole scene, where the engine accepts them."""
+    if not request.controls or not card.uses("controls"):
+        return ()
+    return tuple(_control(one, rasters, scene) for one in request.controls)
+
+
+def _control(control: Control, rasters: Inputs, scene: Stage) -> ControlImage:
+    raster = blob_array(control.image, rasters)
+    if control.image.size != scene.original.size:
+        raise RequestError(
+            f"the image of the control {control.kind!r} is {control.image.size}; "
+            f"it must have the picture's size {scene.original.size}",
+            code="control-size",
+            field="controls",
+        )
+    pixels = np.zeros((*scene.picture.size.shape, 3), np.float32)
+    colours = raster[..., None] if raster.ndim == 2 else raster[..., :3]
+    pixels[scene.original.slices] = colours.astype(np.float32) / np.float32(255)
+    return ControlImage(control, pixels)
+
+
+def notes_of(request: EditRequest, model: str | None, card: EngineCard) -> tuple[str, ...]:
+    """What had no effect, and what was chosen for the user, in words for people."""
     notes = []
     if model == pocket.NAME and request.model is None:
         notes.append(
             f"painted by {pocket.NAME}, the small model that comes with Overpaint; the setting model names a larger one"
         )
-    if request.prompt and not card.takes_prompt:
-        notes.append(f"{card.name} takes no prompt; it continued the surroundings")
-    if sketched and card.kind == "pixel":
-        notes.append(f"{card.name} does not look at what was in the hole, so the sketch had no effect")
+    # A seed is drawn for every edit, and may be given to every engine.
+    ignored = [name for name in ENGINE_SETTINGS if name != "seed" and _given(request, name) and not card.uses(name)]
+    if ignored:
+        why = ": it continues the surroundings" if card.paints_from == "surroundings" else ""
+        notes.append(f"{card.name} does not use {', '.join(ignored)}{why}")
+    native = card.sizes.native
+    if request.size is not None and native is not None and request.size < native:
+        notes.append(f"painted at size {request.size}, below {card.name}'s own {native}: faster, and coarser")
     return tuple(notes)
+
+
+def _given(request: EditRequest, name: str) -> bool:
+    value = getattr(request, name)
+    return bool(value.strip()) if isinstance(value, str) else value is not None and value is not False

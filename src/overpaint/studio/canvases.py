@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from overpaint.engines import Canvas, EngineCard, Painted
+from overpaint.engines import Canvas, ControlImage, EngineCard, Painted
 from overpaint.finish import Correction, correct
-from overpaint.frame import Region
+from overpaint.frame import REACH_LIMIT, Region
 from overpaint.geometry import Box
+from overpaint.mask import Mask
 from overpaint.picture import Picture, Samples
 from overpaint.picture.colour import Bridge, bridge_for
-from overpaint.request import DetailRule
+from overpaint.request import DetailRule, ResolvedRequest, Sampling
 
 from .stage import Stage, edge_extended
 
@@ -44,6 +44,21 @@ class Sheet:
     shown: NDArray[np.float32]
     canvas: Canvas
     real: NDArray[np.bool_] | None
+
+    def with_effect(self, effect: NDArray[np.float32] | None, mask: Mask, resolved: ResolvedRequest) -> Sheet:
+        """The sheet with its composite mask widened by what the engine changed beyond the hole, if that is wanted.
+
+        The effect ends within the reach limit, fading over its last pixels.
+
+        Args:
+            effect: (H, W) float32 in [0, 1] of the canvas's size, 1 = changed.
+            mask: The mask of the edit, of the picture's size.
+            resolved: Whose `follow_effects`, `strict` and `reach_limit` decide.
+        """
+        if effect is None or not resolved.follow_effects or resolved.strict:
+            return self
+        limit = REACH_LIMIT if resolved.reach_limit is None else resolved.reach_limit
+        return replace(self, region=self.region.with_effect(effect, mask, limit))
 
     def patch(
         self,
@@ -158,8 +173,9 @@ def sheet(
     card: EngineCard,
     *,
     seed: int,
-    settings: Mapping[str, Any],
+    sampling: Sampling | None,
     options: BaseModel,
+    controls: Sequence[ControlImage] = (),
     sketch: Sketch | None = None,
 ) -> Sheet:
     """Cut one region out of the stage and put it on a canvas in the engine's colours and size."""
@@ -179,10 +195,17 @@ def sheet(
         mask=np.ascontiguousarray(mask, dtype=np.float32),
         seed=seed,
         usable=None if real is None else frame.to_working(real.astype(np.float32), smooth=False) > 0.999,
-        settings=settings,
+        sampling=sampling,
+        controls=tuple(_cut_control(one, region) for one in controls),
         options=options,
     )
     return Sheet(region, bridge, crop, clean, shown, canvas, real)
+
+
+def _cut_control(image: ControlImage, region: Region) -> ControlImage:
+    """A control image of the picture's size as it belongs to the region's canvas."""
+    pixels = region.frame.to_working(np.ascontiguousarray(region.frame.cut(image.pixels)))
+    return replace(image, pixels=np.clip(pixels, 0, 1))
 
 
 def _hidden(picture: Picture, region: Region) -> NDArray[np.bool_] | None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from overpaint.composite import paste, paste_alpha
-from overpaint.engines import EngineCard, Monitor, Painted
+from overpaint.engines import ControlImage, EngineCard, Monitor, Painted
 from overpaint.frame import Framing, Region, plan, reach_of
 from overpaint.mask import Mask
 from overpaint.picture import Picture
@@ -37,7 +37,6 @@ class Prepared:
         card: Of the engine that is to paint.
         scene: What is painted on, and where.
         sheets: One for each region: its canvas, and the way back.
-        sketched: Whether there is a sketch.
         timings: Seconds by step so far.
     """
 
@@ -47,7 +46,6 @@ class Prepared:
     card: EngineCard
     scene: Stage
     sheets: tuple[Sheet, ...]
-    sketched: bool = False
     timings: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -87,11 +85,21 @@ def sheets_of(
     card: EngineCard,
     options: BaseModel,
     sketch: NDArray[np.uint8] | None,
+    controls: tuple[ControlImage, ...] = (),
 ) -> tuple[Sheet, ...]:
     """One sheet for each region of the scene; region k is painted with seed + k."""
-    settings = resolved.settings()
+    sampling = resolved.sampling
     return tuple(
-        sheet(scene, region, card, seed=_nth(resolved.seed, k), settings=settings, options=options, sketch=sketch)
+        sheet(
+            scene,
+            region,
+            card,
+            seed=_nth(resolved.seed, k),
+            sampling=sampling,
+            controls=controls,
+            options=options,
+            sketch=sketch,
+        )
         for k, region in enumerate(_plan(scene, request, resolved, card))
     )
 
@@ -104,11 +112,15 @@ def finish(prepared: Prepared, brushwork: PaintedSheets, monitor: Monitor | None
     """
     clock = Clock()
     scene, request = prepared.scene, prepared.request
-    result, regions = _assemble(scene, prepared.sheets, brushwork.painted, prepared.resolved, monitor or Monitor())
+    sheets = tuple(
+        one.with_effect(painted.effect, scene.mask, prepared.resolved)
+        for one, painted in zip(prepared.sheets, brushwork.painted, strict=True)
+    )
+    result, regions = _assemble(scene, sheets, brushwork.painted, prepared.resolved, monitor or Monitor())
     clock.lap("finish")
-    reach = max(_reach(one.region, scene.mask) for one in prepared.sheets)
+    reach = max(_reach(one.region, scene.mask) for one in sheets)
     clock.lap("measure")
-    notes = notes_of(request, prepared.resolved.model, prepared.card, prepared.sketched)
+    notes = notes_of(request, prepared.resolved.model, prepared.card)
     return Edited(
         picture=result,
         original=prepared.original,
@@ -133,11 +145,11 @@ def _nth(seed: int, k: int) -> int:
 def _plan(scene: Stage, request: EditRequest, resolved: ResolvedRequest, card: EngineCard) -> tuple[Region, ...]:
     rule = request.rule
     factor = {"near": 0.5, "wide": 1.0, "whole": 1.0}[rule.context]
-    strict = bool(request.strict)
+    strict = resolved.strict
     return plan(
         scene.mask,
-        learned=card.kind != "pixel",
-        sizes=card.sizes,
+        learned=card.edge == "diffusion",
+        sizes=card.sizes if resolved.size is None else card.sizes.at(resolved.size),
         framing=Framing(resolved.area, request.padding, card.context.scaled(factor)),
         rule=resolved.edge,
         strength=1.0 if resolved.strength is None else resolved.strength,
@@ -164,7 +176,7 @@ def _assemble(
             result,
             colour_match=resolved.colour_match,
             seam=resolved.seam,
-            detail=resolved.detail,
+            detail=resolved.detail if resolved.detail != "none" else None,
             check=monitor.check,
         )
         paste(samples, patch.pixels, region.masks.composite, region.box, scene.picture.alpha)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import queue
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from overpaint.engines.loading import collector_paused
 from overpaint.errors import EngineError, OverpaintError
 from overpaint.frame import Context, SizeRules
 from overpaint.models import FAMILIES, ModelError, ModelRef, digest, read_hints, unet_config
-from overpaint.request import UsedModel
+from overpaint.request import Sampling, UsedModel
 
 from .canvas_latents import Prepared, prepare
 from .loop import advance
@@ -96,6 +96,7 @@ def card_of(ref: ModelRef) -> EngineCard:
     if kind.what != "checkpoint" or kind.family is None:
         raise ModelError(f"{ref.name} is no checkpoint but a {kind.title}")
     hints = read_hints(ref.path)
+    usual = usual_of(ref)
     native = hints.native or _cells(ref) * CELL
     decides: list[Any] = [digest(ref.path), kind.prediction, kind.lcm, ref.variant]
     decides += [None if one is None else digest(one) for one in (ref.vae, ref.config)]
@@ -113,7 +114,8 @@ def card_of(ref: ModelRef) -> EngineCard:
         # Half the hole's side all round, as Krita's plugin has it (spec/canvas-and-masks.md 1.3): a whole side more
         # than doubles the pixels, and with them the time of every step.
         context=Context(ratio=0.5, minimum=64, maximum=512),
-        usual=usual_of(ref),
+        edge="narrow" if usual.edge == "narrow" else "diffusion",
+        usual=usual,
         licence=ref.licence or UNKNOWN,
         digest=hashlib.sha256(json.dumps(decides).encode()).hexdigest(),
     )
@@ -183,7 +185,7 @@ class DiffusionEngine(ThreadedEngine):
         self._networks: Networks | None = None
         self._ending = False
 
-    def models(self, settings: Mapping[str, Any], options: BaseModel) -> tuple[UsedModel, ...]:
+    def models(self, sampling: Sampling | None, options: BaseModel) -> tuple[UsedModel, ...]:
         """The checkpoint, another VAE, and the LoRAs and textual inversions that the prompts name.
 
         What can be known to go wrong without the weights is told here, before they are loaded.
@@ -194,11 +196,11 @@ class DiffusionEngine(ThreadedEngine):
         """
         kind = self._ref.kind
         assert kind.family is not None
-        given = {name: value for name, value in settings.items() if value is not None}
-        check_names(given)
+        sampling = sampling or Sampling()
+        _, dialect = check_names(sampling)
         emphasis = options.emphasis if isinstance(options, DiffusionOptions) else "original"
-        text = text_settings(given.get("clip_skip"), emphasis, kind.family, given.get("dialect", "native"))
-        return used_models(self._ref, str(given.get("prompt", "")), str(given.get("negative_prompt", "")), text)
+        text = text_settings(sampling.clip_skip, emphasis, kind.family, dialect)
+        return used_models(self._ref, sampling.prompt, sampling.negative_prompt, text)
 
     def submit(self, canvas: Canvas, monitor: Monitor) -> Future[Painted]:
         """Queue one canvas. The first one's caller imports what networks are made of, as it can be interrupted."""

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from overpaint.engines.base import EngineCard
+from overpaint.request import SAMPLING_SETTINGS
 
 NAME = "diffusion"
 
@@ -53,8 +54,10 @@ class DiffusionOptions(BaseModel):
 CARD = EngineCard(
     name=NAME,
     title="Paints from a prompt with a checkpoint, which the setting model names.",
-    kind="learned",
-    takes_prompt=True,
+    paints_from="prompt",
+    samples=True,
+    accepts=SAMPLING_SETTINGS | {"model", "sketch", "seed"},
+    edge="diffusion",
     colour_space="srgb",
     options=DiffusionOptions,
     licence="the checkpoint's",

@@ -8,7 +8,7 @@ from typing import Any
 
 from overpaint.engines.base import Canvas
 from overpaint.errors import RequestError
-from overpaint.request import MaskedContent
+from overpaint.request import MaskedContent, Sampling
 
 from .guidance import Guidance
 from .names import SamplerChoice, parse_sampler
@@ -54,43 +54,30 @@ def asked_of(canvas: Canvas, family: TextFamily, config: Mapping[str, Any]) -> A
     Raises:
         RequestError: A sampler, scheduler or dialect that is not there; numbers out of range.
     """
-    given = {name: value for name, value in canvas.settings.items() if value is not None}
+    sampling = canvas.sampling or Sampling()
     options = canvas.options if isinstance(canvas.options, DiffusionOptions) else DiffusionOptions()
-    choice, dialect = check_names(given)
-    interval = tuple(given.get("guidance_interval", (0.0, 1.0)))
+    choice, dialect = check_names(sampling)
     try:
-        guidance = Guidance(
-            float(given.get("guidance_scale", 7.5)),
-            (float(interval[0]), float(interval[1])),
-            float(given.get("guidance_rescale", 0.0)),
-        )
+        guidance = Guidance(sampling.guidance_scale, sampling.guidance_interval, sampling.guidance_rescale)
     except ValueError as error:
         raise RequestError(str(error)) from None
-    negative = str(given.get("negative_prompt", ""))
     return Asked(
-        plan=Plan(
-            choice,
-            int(given.get("steps", 25)),
-            float(given.get("strength", 1.0)),
-            dialect,
-            options.eta,
-            config,
-        ),
+        plan=Plan(choice, sampling.steps, sampling.strength, dialect, options.eta, config),
         guidance=guidance,
-        text=text_settings(given.get("clip_skip"), options.emphasis, family, dialect),
-        prompt=str(given.get("prompt", "")),
-        negative=negative if negative.strip() else None,
-        content=given.get("masked_content", "original"),
-        exact=bool(given.get("exact", False)),
+        text=text_settings(sampling.clip_skip, options.emphasis, family, dialect),
+        prompt=sampling.prompt,
+        negative=sampling.negative_prompt if sampling.negative_prompt.strip() else None,
+        content=sampling.masked_content,
+        exact=sampling.exact,
     )
 
 
-def check_names(given: Mapping[str, Any]) -> tuple[SamplerChoice, Dialect]:
-    """The sampler and the dialect of settings. Raises RequestError when there are none of these names."""
-    dialect = given.get("dialect", "native")
+def check_names(sampling: Sampling) -> tuple[SamplerChoice, Dialect]:
+    """The sampler and the dialect. Raises RequestError when there are none of these names."""
+    dialect = sampling.dialect
     if dialect not in DIALECTS:
         raise RequestError(f"the dialect {dialect!r} is not one that this engine speaks; it has {', '.join(DIALECTS)}")
-    return parse_sampler(str(given.get("sampler", "DPM++ 2M")), given.get("scheduler")), dialect
+    return parse_sampler(sampling.sampler, sampling.scheduler), dialect
 
 
 def text_settings(clip_skip: int | None, emphasis: Emphasis, family: TextFamily, dialect: Dialect) -> TextSettings:

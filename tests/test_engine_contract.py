@@ -1,0 +1,183 @@
+"""The contract of an engine: capabilities, typed settings, control images and effects beyond the mask."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from overpaint import Mask, Studio
+from overpaint.engines import Canvas, EngineCard, Painted
+from overpaint.errors import EngineError, RequestError
+from overpaint.geometry import Box, Size
+from overpaint.record import Record, infotext
+from overpaint.request import Control, EditRequest, Sampling, blob_of
+from overpaint.studio import Edited
+from stand_ins import LEARNED, StandIn, echo, flat
+from test_untouched import picture_of
+
+SIZE = Size(96, 64)
+PICTURE = picture_of(SIZE, "rgb", 8)
+MASK = Mask.box(SIZE, Box(30, 20, 50, 36))
+
+
+def edit(engine: StandIn, **settings: object) -> Edited:
+    with Studio() as studio:
+        studio.add_engine(engine)
+        given = {"intent": "custom", "seed": 7, "mask": MASK}
+        return studio.edit(PICTURE, engine="stand-in", **{**given, **settings})
+
+
+def card(**capabilities: object) -> EngineCard:
+    return EngineCard(name="stand-in", title="", **capabilities)
+
+
+def test_settings_that_an_engine_does_not_accept_are_noted_by_name_and_recorded_nowhere():
+    engine = flat()
+    edited = edit(engine, prompt="grass", strength=0.4, steps=9, sampler="Euler", size=128, detail="full")
+    assert edited.notes == (
+        "stand-in does not use prompt, strength, steps, sampler, size, detail: it continues the surroundings",
+    )
+    assert engine.canvases[0].sampling is None
+    recorded = edited.record.resolved.to_mapping()
+    assert not {"prompt", "strength", "steps", "sampler", "guidance_scale", "size", "detail"} & recorded.keys()
+    assert not any(word in infotext(edited.record) for word in ("grass", "Steps", "Sampler", "Denoising", "RNG"))
+
+
+def test_what_is_blank_or_off_needs_no_note():
+    assert edit(flat(), prompt=" ", follow_effects=False).notes == ()
+
+
+def test_an_engine_elsewhere_gets_the_intents_strength_and_nothing_that_it_does_not_accept():
+    engine = flat(card=card(paints_from="prompt", accepts=frozenset({"prompt", "strength"}), elsewhere=True))
+    edited = edit(engine, intent="replace", prompt="a bench", steps=9)
+    assert engine.canvases[0].sampling == Sampling(prompt="a bench", strength=0.85)
+    assert (edited.resolved.strength, edited.resolved.steps, edited.resolved.sampler) == (0.85, None, None)
+    assert edited.notes == ("stand-in does not use steps",)
+    assert Record.from_json(edited.record.to_json()).resolved == edited.resolved
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "message"),
+    [
+        ({"accepts": frozenset({"stregth"})}, "accepts stregth, which no request has"),
+        ({"paints_from": "prompt"}, "must accept one"),
+    ],
+)
+def test_a_card_that_contradicts_itself_is_refused(capabilities, message):
+    with pytest.raises(ValueError, match=message):
+        card(**capabilities)
+
+
+# The working size.
+
+
+def test_a_size_below_the_native_one_is_obeyed_and_noted():
+    large = replace(LEARNED, sizes=replace(LEARNED.sizes, native=512, maximum_area=768 * 768))
+    usual, small = echo(large), echo(large)
+    edit(usual, prompt="x")
+    edited = edit(small, prompt="x", size=128)
+    assert usual.canvases[0].size.area >= 0.98 * 512 * 512
+    assert 0.9 * 128 * 128 <= small.canvases[0].size.area <= 128 * 128
+    assert any("size 128, below stand-in's own 512" in note for note in edited.notes)
+    assert edited.resolved.size == 128
+    assert edit(echo(large), prompt="x", size=640).notes == ()
+
+
+# Control images.
+
+
+def controlled(size: Size = SIZE) -> tuple[Control, dict[str, np.ndarray]]:
+    edges = np.random.default_rng(1).integers(0, 256, (*size.shape, 3), dtype=np.uint8)
+    blob = blob_of(edges, inline=False)
+    return Control(kind="canny", image=blob, weight=0.8, end=0.5), {blob.sha256: edges}
+
+
+def test_an_engine_that_accepts_controls_gets_each_cut_like_its_canvas():
+    control, inputs = controlled()
+    engine = echo(card(accepts=frozenset({"controls"})))
+    edited = edit(engine, controls=[control], inputs=inputs, margins=(8, 0, 0, 0))
+    (canvas,) = engine.canvases
+    (image,) = canvas.controls
+    assert image.control == control
+    assert image.pixels.shape == canvas.pixels.shape
+    box = edited.regions[0].frame
+    expected = np.pad(inputs[control.image.sha256], ((0, 0), (8, 0), (0, 0)))[box.slices] / np.float32(255)
+    assert np.array_equal(image.pixels, expected)
+    assert edited.resolved.controls == (control,)
+    assert EditRequest.from_json(edited.request.to_json()) == edited.request
+
+
+def test_an_engine_that_accepts_no_controls_gets_none_and_a_note_says_so():
+    control, inputs = controlled()
+    engine = echo(LEARNED)
+    edited = edit(engine, prompt="x", controls=[control], inputs=inputs)
+    assert engine.canvases[0].controls == ()
+    assert edited.resolved.controls is None
+    assert edited.notes == ("stand-in does not use controls",)
+
+
+def test_a_control_of_another_size_is_refused():
+    control, inputs = controlled(Size(32, 32))
+    with pytest.raises(RequestError, match="'canny' is 32x32; it must have the picture's size 96x64") as caught:
+        edit(echo(card(accepts=frozenset({"controls"}))), controls=[control], inputs=inputs)
+    assert caught.value.code == "control-size"
+
+
+def test_a_control_is_checked_and_says_what_would_be_right():
+    image = blob_of(np.zeros((4, 4), np.uint8))
+    with pytest.raises(RequestError, match=r"ends at 0.2, before it starts at 0.5"):
+        Control(kind="depth", image=image, start=0.5, end=0.2)
+    with pytest.raises(RequestError, match="1, 3 or 4 channels of 8 bits, not 1 of 16"):
+        Control(kind="depth", image=blob_of(np.zeros((4, 4), np.uint16)))
+
+
+# Effects beyond the mask.
+
+
+def shadow(reach: int) -> StandIn:
+    """Darkens everything up to `reach` pixels below the hole, and says so in its effect."""
+
+    def paint(canvas: Canvas, monitor: object) -> Painted:
+        changed = canvas.hole.copy()
+        rows = np.flatnonzero(canvas.hole.any(axis=1))
+        changed[rows[-1] : rows[-1] + reach + 1] = canvas.hole.any(axis=0)
+        return Painted(np.full_like(canvas.pixels, 0.1), effect=changed.astype(np.float32))
+
+    return StandIn(paint, card(accepts=frozenset({"follow_effects"})))
+
+
+def changed_rows(edited: Edited) -> int:
+    """The last row that differs from the original."""
+    return int(np.flatnonzero((edited.picture.samples != PICTURE.samples).any(axis=(1, 2)))[-1])
+
+
+def test_an_effect_is_pasted_where_the_request_allows_it_and_counts_as_reach():
+    off, on = edit(shadow(20)), edit(shadow(20), follow_effects=True)
+    assert changed_rows(off) < 42
+    assert 54 <= changed_rows(on) <= 61
+    assert on.reach > off.reach
+    beyond = ~on.touched
+    assert np.array_equal(on.picture.samples[beyond], PICTURE.samples[beyond])
+    assert edit(shadow(0), follow_effects=True).reach <= off.reach + 1
+
+
+@pytest.mark.parametrize("limit", [12, 20])
+def test_an_effect_ends_within_the_reach_limit(limit):
+    edited = edit(shadow(27), follow_effects=True, reach_limit=limit)
+    assert edited.reach <= limit
+    assert changed_rows(edited) <= 35 + limit
+
+
+def test_strict_allows_no_effect_and_an_engine_without_effects_is_noted():
+    assert edit(shadow(20), follow_effects=True, strict=True).reach == 0
+    assert edit(flat(), follow_effects=True).notes == (
+        "stand-in does not use follow_effects: it continues the surroundings",
+    )
+
+
+def test_an_effect_of_another_size_is_the_engines_fault():
+    engine = StandIn(lambda canvas, _: Painted(canvas.pixels, effect=np.zeros((3, 3), np.float32)))
+    with pytest.raises(EngineError, match=r"effect of shape \(3, 3\)"):
+        edit(engine)
