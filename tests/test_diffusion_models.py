@@ -307,7 +307,7 @@ def test_what_is_named_wrongly_is_told_before_anything_is_loaded(
 def test_the_engine_without_a_checkpoint_asks_for_one() -> None:
     with Studio() as studio:
         studio.model = None  # as where the embedded one is not installed
-        with pytest.raises(RequestError, match="needs a model, and none was given"):
+        with pytest.raises(RequestError, match="needs a model, and none was named"):
             studio.edit(photo(SIZE), mask=MASK, engine="diffusion", **ASK)
 
 
