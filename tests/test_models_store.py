@@ -580,11 +580,6 @@ def merges(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return checkpoints.write_vocabulary(tmp_path_factory.mktemp("v") / "bpe_simple_vocab_16e6.txt.gz")
 
 
-@pytest.fixture(autouse=True)
-def _no_open_clip(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("overpaint.models.vocabulary.find_spec", lambda name: None)
-
-
 def test_tokens_follow_from_merges(merges: Path) -> None:
     found = models.read_vocabulary(merges)
     assert len(found.tokens) == 49_408
@@ -610,32 +605,39 @@ def test_every_form_of_a_vocabulary_gives_the_same(merges: Path, tmp_path: Path)
         assert (dict(other.tokens), other.merges) == (dict(found.tokens), found.merges)
 
 
-def test_the_vocabulary_is_looked_for_in_every_place(
-    merges: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    data = merges.read_bytes()
+def test_a_vocabulary_beside_the_checkpoint_comes_before_the_package_s(merges: Path, tmp_path: Path) -> None:
     beside = tmp_path / "models" / "a.safetensors"
     beside.parent.mkdir()
-    with pytest.raises(ModelError, match="pip install open_clip_torch") as caught:
-        models.find_vocabulary(beside)
-    assert "\n" not in str(caught.value)
+    own = models.find_vocabulary(beside)
+    assert own == models.find_vocabulary()
+    (beside.parent / "vocab.json").write_text("{}")
+    assert models.find_vocabulary(beside).source == own.source, "a damaged one is no vocabulary"
+    (beside.parent / "tokenizer").mkdir()
+    for folder in (beside.parent / "tokenizer", beside.parent):
+        (beside.parent / "vocab.json").unlink(missing_ok=True)
+        (folder / merges.name).write_bytes(merges.read_bytes())
+        assert models.find_vocabulary(beside).source == folder / merges.name
 
-    package = tmp_path / "site" / "open_clip"
-    package.mkdir(parents=True)
-    (package / merges.name).write_bytes(data)
-    spec = type("Spec", (), {"submodule_search_locations": [str(package)]})()
-    monkeypatch.setattr("overpaint.models.vocabulary.find_spec", lambda name: spec if name == "open_clip" else None)
-    assert models.find_vocabulary(beside).source == package / merges.name
 
-    snapshot = cached("someone/a-model", {f"tokenizer/{merges.name}": data})
-    assert models.find_vocabulary(beside).source == snapshot / "tokenizer" / merges.name
+def test_the_package_s_vocabulary_is_clip_s() -> None:
+    """Known ids of CLIP's published vocabulary, and transformers' own tokenizer over the same tokens and merges."""
+    from transformers import CLIPTokenizer
 
-    (store_folder() / "clip").mkdir(parents=True)
-    (store_folder() / "clip" / merges.name).write_bytes(data)
-    assert models.find_vocabulary(beside).source == store_folder() / "clip" / merges.name
+    from overpaint.engines.diffusion.clip_tokens import ClipTokens
 
-    (beside.parent / merges.name).write_bytes(data)
-    assert models.find_vocabulary(beside).source == beside.parent / merges.name
+    found = models.find_vocabulary()
+    assert len(found.tokens) == 49_408
+    assert (found.tokens["a</w>"], found.tokens["photo</w>"], found.tokens["cat</w>"]) == (320, 1125, 2368)
+    ours = ClipTokens(found)
+    assert ours.ids("a photo of a cat") == [320, 1125, 539, 320, 2368]
+    theirs = CLIPTokenizer(vocab=dict(found.tokens), merges=list(found.merges))
+    texts = (
+        "A photo of a cat, 4k!! isn't it?", "   spaces\tand\nlines ", "naïve café 東京 🐈 ½", "1234 a1b2", "",
+        "trending on artstation, (masterpiece:1.2), by greg rutkowski", "<|endoftext|> ~`@#$%^&*()_+-={}[]|\\:;",
+    )  # fmt: skip
+    for text in texts[:-1]:
+        assert ours.ids(text) == theirs(text)["input_ids"][1:-1], text
+    assert found.tokens["<|endoftext|>"] not in ours.ids(texts[-1]), "a mark in a prompt is text"
 
 
 @pytest.mark.parametrize(

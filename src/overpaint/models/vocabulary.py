@@ -1,34 +1,24 @@
-"""CLIP's vocabulary: 49,408 tokens and the merges that make them. It is not ours to write: it is looked for.
+"""CLIP's vocabulary: 49,408 tokens, and the merges that make them.
 
-Places, in this order: beside the checkpoint, the model store, the hub's cache, an installed open_clip_torch (its wheel
-carries OpenAI's `bpe_simple_vocab_16e6.txt.gz`). Byte-pair encoding: Sennrich et al. 2016; byte level: Radford et al.
-2019.
+Its merges (OpenAI, MIT licence: data/clip/LICENSE) come with the package, as single-file checkpoints have none.
+Byte-pair encoding: Sennrich et al. 2016; byte level: Radford et al. 2019.
 """
 
 from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 from overpaint.errors import ModelError
 
-from .places import hub_names, hub_snapshot, store_folder
-
 SIZE = 49_408
 START, END = "<|startoftext|>", "<|endoftext|>"
 _MERGES = SIZE - 2 * 256 - 2  # two tokens for each byte, inside and at the end of a word, and the two marks
-_GZ = "bpe_simple_vocab_16e6.txt.gz"
-_FILES = ("tokenizer.json", "vocab.json", _GZ)
-_LIKELY = ("openai/clip-vit-large-patch14", "stable-diffusion-v1-5/stable-diffusion-inpainting")
-
-ADVICE = (
-    "CLIP's vocabulary was not found: 'pip install open_clip_torch' brings it, or put vocab.json and merges.txt "
-    "(of openai/clip-vit-large-patch14) beside the checkpoint"
-)
+_OWN = Path(__file__).parent / "data" / "clip" / "merges.txt.gz"
+_FILES = ("tokenizer.json", "vocab.json", "bpe_simple_vocab_16e6.txt.gz", "merges.txt.gz")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +28,7 @@ class Vocabulary:
     Attributes:
         tokens: The number of each token.
         merges: Pairs to join, the first the most urgent.
-        source: Where it was found.
+        source: The file that they are from.
     """
 
     tokens: Mapping[str, int]
@@ -47,45 +37,25 @@ class Vocabulary:
 
 
 def find_vocabulary(near: Path | None = None) -> Vocabulary:
-    """CLIP's vocabulary, from the first place that has it.
+    """CLIP's vocabulary: a complete one at or beside a path, else the package's own.
 
     Args:
-        near: The checkpoint, or a file or folder that was named for it.
-
-    Raises:
-        ModelError: No place has it; the message says what to get.
+        near: A checkpoint, or a file or folder that has a vocabulary.
     """
-    for place in _places(near):
-        try:
-            found = read_vocabulary(place)
-        except ModelError:
-            continue
-        if len(found.tokens) >= SIZE:
-            return found
-    raise ModelError(ADVICE)
-
-
-def _places(near: Path | None) -> Iterator[Path]:
     if near is not None:
-        yield near
         folder = near if near.is_dir() else near.parent
-        yield from (folder, folder / "tokenizer", folder / "clip")
-    store = store_folder()
-    if store.is_dir():
-        yield from (store, store / "clip", store / "tokenizer")
-        yield from (one / "tokenizer" for one in sorted(store.iterdir()) if one.is_dir())
-    for name in (*_LIKELY, *hub_names()):
-        snapshot = hub_snapshot(name)
-        if snapshot is not None and snapshot.is_dir():
-            yield from (snapshot / "tokenizer", snapshot)
-    for package in ("open_clip", "clip"):
-        spec = find_spec(package)  # a top-level name: nothing is imported
-        for installed in spec.submodule_search_locations or () if spec is not None else ():
-            yield Path(installed) / _GZ
+        for place in (near, folder, folder / "tokenizer"):
+            try:
+                found = read_vocabulary(place)
+            except ModelError:
+                continue
+            if len(found.tokens) >= SIZE:
+                return found
+    return read_vocabulary(_OWN)
 
 
 def read_vocabulary(path: Path) -> Vocabulary:
-    """The vocabulary in a file (`tokenizer.json`, `vocab.json` with `merges.txt`, OpenAI's `.txt.gz`) or a folder.
+    """The vocabulary in a file (`tokenizer.json`, `vocab.json` with `merges.txt`, merges as `.txt.gz`) or a folder.
 
     Raises:
         ModelError: There is none, or it is damaged.
@@ -130,10 +100,10 @@ def _whole(path: Path) -> Vocabulary:
 
 
 def _compressed(path: Path) -> Vocabulary:
-    """OpenAI's list of merges, from which the tokens follow: bytes, bytes at a word's end, merges, marks."""
+    """A list of merges, from which the tokens follow: bytes, bytes at a word's end, merges, marks."""
     with gzip.open(path, "rt", encoding="utf-8") as file:
         lines = file.read(50_000_000).splitlines()
-    merges = _pairs(lines[1 : _MERGES + 1])
+    merges = _pairs([line for line in lines if "#version" not in line][:_MERGES])  # OpenAI's file begins with a title
     bytes_ = byte_letters()
     names = [*bytes_, *(f"{one}</w>" for one in bytes_), *(left + right for left, right in merges), START, END]
     return Vocabulary({name: number for number, name in enumerate(names)}, merges, path)
