@@ -9,10 +9,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from defusedxml import ElementTree
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, TiffImagePlugin
 
+from overpaint.geometry import Size
 from overpaint.picture import Metadata, Picture, encode, exif, from_array, from_pil, iptc, open_picture, xmp
 from overpaint.picture.orient import displayed, stored
 
@@ -121,6 +123,33 @@ def test_orientation_is_applied_once_in_every_format(format: str, orientation: i
     again = open_picture(encode(picture, "png").data)
     np.testing.assert_array_equal(again.samples, picture.samples)
     assert again.source.orientation == 1
+
+
+ORIENTED = (
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    '<rdf:Description rdf:about="" xmlns:tiff="http://ns.adobe.com/tiff/1.0/"{}</rdf:Description></rdf:RDF></x:xmpmeta>'
+)
+
+
+@pytest.mark.parametrize("form", [' tiff:Orientation="{}">', "><tiff:Orientation> {} </tiff:Orientation>"])
+@pytest.mark.parametrize("quality", [None, 90])
+@pytest.mark.parametrize("format", FORMATS)
+def test_exif_and_xmp_of_a_saved_file_agree_on_its_orientation(format: str, quality: int | None, form: str) -> None:
+    if quality is not None and format in ("png", "tiff"):
+        pytest.skip("no quality")
+    tags = Image.Exif()
+    tags[0x0112] = 6
+    packet = ORIENTED.format(form.format(6)).encode()
+    out = io.BytesIO()
+    Image.new("RGB", (32, 24)).save(out, "JPEG", exif=tags, xmp=packet)
+    data = encode(open_picture(out.getvalue()), format, quality=quality).data
+    stored = Image.open(io.BytesIO(data))
+    by_xmp = ElementTree.fromstring(stored.info.get("xmp") or stored.info.get("XML:com.adobe.xmp"))
+    place = "{http://ns.adobe.com/tiff/1.0/}Orientation"
+    found = [e.get(place) or e.findtext(place) for e in by_xmp.iter() if e.get(place) or e.find(place) is not None]
+    kept = format == "jpeg" and quality is None  # blocks carried over stay as they were stored
+    assert [stored.getexif().get(0x0112, 1), *(int(text) for text in found)] == ([6, 6] if kept else [1, 1])
+    assert open_picture(data).size == Size(24, 32)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

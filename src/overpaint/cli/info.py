@@ -33,6 +33,8 @@ def info(picture: Input, /, *, json: AsJson = False, debug: Debug = False) -> in
 
 def mapping(name: str, picture: Picture) -> dict[str, Any]:
     """What a picture is, as plain values."""
+    from overpaint.picture import profile_name
+
     source, metadata = picture.source, picture.metadata
     return {
         "file": shown(name),
@@ -47,25 +49,11 @@ def mapping(name: str, picture: Picture) -> dict[str, Any]:
         "alpha": picture.alpha is not None,
         "orientation": source.orientation,
         "lossless": source.lossless,
-        "profile": profile_name(metadata.icc),
+        "profile": profile_name(metadata),
         "dpi": None if metadata.dpi is None else [round(value, 2) for value in metadata.dpi],
         "metadata": _kinds(picture),
         "text": {key: len(text) for key, text in metadata.text.items()},
     }
-
-
-def profile_name(icc: bytes | None) -> str | None:
-    """What an ICC profile calls itself; None without one."""
-    if icc is None:
-        return None
-    import io
-
-    from PIL import ImageCms
-
-    try:
-        return ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(icc))).strip() or "unnamed"
-    except (ImageCms.PyCMSError, OSError):
-        return "unreadable"
 
 
 def _kinds(picture: Picture) -> dict[str, int]:

@@ -7,6 +7,8 @@ Opening and encoding say for themselves what survives. `picture.colour` has the 
 from __future__ import annotations
 
 from ._picture import Colour, Metadata, Picture, Samples, Source
+from .code_points import CodePoints
+from .colour import profile_name
 from .encode import READABLE_EXTENSIONS, Encoded, encode, extension_of, format_named, format_of_path, formats
 from .limits import Limits
 from .open import format_of, open_picture
@@ -14,6 +16,7 @@ from .pil import from_array, from_pil, to_pil
 
 __all__ = [
     "READABLE_EXTENSIONS",
+    "CodePoints",
     "Colour",
     "Encoded",
     "Limits",
@@ -30,5 +33,6 @@ __all__ = [
     "from_array",
     "from_pil",
     "open_picture",
+    "profile_name",
     "to_pil",
 ]

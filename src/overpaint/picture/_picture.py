@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from overpaint.errors import PictureError
 from overpaint.geometry import Size
 
+from .code_points import CodePoints
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -35,16 +37,25 @@ class Colour(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """What a file says about its pixels. `exif` is the TIFF block (without the `Exif\\0\\0` prefix), orientation 1."""
+    """What a file says about its pixels.
+
+    Attributes:
+        icc: The ICC profile.
+        code_points: Colour stated without an ICC profile; where both are there, it counts before the profile.
+        exif: The TIFF block (without the `Exif\\0\\0` prefix), orientation 1, thumbnails removed.
+        xmp: The packet, orientation 1, thumbnails removed.
+        iptc: The Photoshop image resource block, thumbnails removed.
+        dpi: Dots per inch, across and down.
+        text: PNG text by keyword; a JPEG or GIF file's comment as "Comment".
+    """
 
     icc: bytes | None = None
+    code_points: CodePoints | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
-    iptc: bytes | None = None  # the Photoshop image resource block, thumbnails removed
+    iptc: bytes | None = None
     dpi: tuple[float, float] | None = None
-    text: Mapping[str, str] = field(
-        default_factory=lambda: MappingProxyType({})
-    )  # PNG text by keyword; a JPEG file's comment as "Comment"
+    text: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ below, so that the way back is exact. OpenCV writes AVIF exactly (identity matri
 from __future__ import annotations
 
 import io
+import struct
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from . import bmff
 from . import exif as exif_blocks
 from . import xmp as xmp_packets
 from ._picture import Colour, Metadata, Picture
+from .code_points import CodePoints
 from .decoded import Decoded, by_opencv, of_image, split, widened
 from .limits import Limits
 from .pil import to_8
@@ -67,7 +69,10 @@ def _metadata(contents: bmff.Contents) -> tuple[Metadata, int]:
     """Metadata, and what EXIF says of orientation, which these formats tell otherwise and readers pass over."""
     exif, orientation = exif_blocks.sanitised(contents.exif) if contents.exif else (None, 1)
     xmp = xmp_packets.sanitised(contents.xmp) if contents.xmp else None
-    return Metadata(icc=contents.icc, exif=exif, xmp=xmp, dpi=exif_blocks.resolution(exif)), orientation
+    metadata = Metadata(
+        icc=contents.icc, code_points=contents.code_points, exif=exif, xmp=xmp, dpi=exif_blocks.resolution(exif)
+    )
+    return metadata, orientation
 
 
 def write(picture: Picture, quality: int | None) -> tuple[bytes, bool, int]:
@@ -104,7 +109,18 @@ def write(picture: Picture, quality: int | None) -> tuple[bytes, bool, int]:
     if not done:
         raise OutputError(f"the AVIF encoder failed on a picture of {picture.size}")
     exact = (quality is None or quality == 100) and (depth == 8 or np.array_equal(widened(values, depth), whole))
-    return data.tobytes(), exact, depth
+    return _with_code_points(data.tobytes(), metadata.code_points), exact, depth
+
+
+def _with_code_points(data: bytes, points: CodePoints | None) -> bytes:
+    """The file with primaries and transfer in its nclx box, which OpenCV can't be told; its matrix stays the coder's.
+
+    Readers take the box before what the AV1 stream says (AVIF 1.1, 2.2.1).
+    """
+    at = data.find(b"colrnclx")
+    if points is None or at < 0:
+        return data
+    return data[: at + 8] + struct.pack(">2H", points.primaries, points.transfer) + data[at + 12 :]
 
 
 def _depth_for(picture: Picture) -> int:
@@ -129,10 +145,12 @@ def write_heif(picture: Picture, quality: int | None) -> bytes:
     image = pillow_heif.from_bytes("RGBA" if alpha is not None else "RGB", tuple(picture.size), values.tobytes())
     out = io.BytesIO()
     metadata = picture.metadata
-    extra = {"icc_profile": metadata.icc} if metadata.icc else {}
+    codes: dict[str, int] = {}
     if metadata.icc:
-        image.info["icc_profile"] = metadata.icc
-        image.info["icc_profile_type"] = "prof"
-    del extra
-    image.save(out, quality=95 if quality is None else quality, chroma=444, exif=metadata.exif, xmp=metadata.xmp)
+        image.info.update(icc_profile=metadata.icc, icc_profile_type="prof")
+    elif points := metadata.code_points:
+        codes = {"color_primaries": points.primaries, "transfer_characteristics": points.transfer}
+        codes |= {"matrix_coefficients": 6, "full_range_flag": 1}
+    quality = 95 if quality is None else quality
+    image.save(out, quality=quality, chroma=444, exif=metadata.exif, xmp=metadata.xmp, **codes)
     return out.getvalue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from overpaint.errors import PictureError
 
+from .code_points import CodePoints
 from .limits import METADATA_BYTES
 from .orient import displayed
 
@@ -34,6 +36,7 @@ class Contents:
     depth: int
     orientation: int
     icc: bytes | None
+    code_points: CodePoints | None
     exif: bytes | None
     xmp: bytes | None
 
@@ -95,9 +98,13 @@ def _read(data: bytes) -> Contents:
     if len(exif) > 4:  # the first four bytes count what stands before the TIFF header
         exif = exif[4 + int.from_bytes(exif[:4], "big") :]
     icc = next((b[4:] for k, b in primary.properties if k == b"colr" and b[:4] in (b"prof", b"rICC")), None)
+    nclx = next((b for k, b in primary.properties if k == b"colr" and b[:4] == b"nclx" and len(b) >= 11), None)
+    points = None
+    if nclx is not None and icc is None:
+        points = CodePoints(*struct.unpack(">3H", nclx[4:10]))
     depths = [max(b[5 : 5 + b[4]], default=8) for k, b in primary.properties if k == b"pixi" and len(b) > 5]
     depths += [_av1_depth(b) for k, b in primary.properties if k == b"av1C" and len(b) >= 3]
-    return Contents(tuple(sizes), max(depths, default=8), _orientation(primary), icc, exif or None, xmp or None)
+    return Contents(tuple(sizes), max(depths, default=8), _orientation(primary), icc, points, exif or None, xmp or None)
 
 
 def _av1_depth(body: bytes) -> int:

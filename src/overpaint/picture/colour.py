@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from overpaint.errors import PictureError
 
 from . import icc as profiles
-from ._picture import Colour, Picture
+from ._picture import Colour, Metadata, Picture
+from .profile import Profile
 
 if TYPE_CHECKING:
     from PIL.ImageCms import ImageCmsTransform
@@ -74,9 +75,7 @@ def bridge_for(picture: Picture, space: Literal["encoded", "srgb"]) -> Bridge:
         raise PictureError(f"a canvas is 'encoded' or 'srgb', not {space!r}")
     if picture.colour is Colour.CMYK:
         return _Converted(_cmyk(picture.metadata.icc), picture.maximum)
-    if space == "encoded" or picture.metadata.icc is None:
-        return _Encoded(picture.colour, picture.maximum)
-    conversion = _conversion(picture.metadata.icc, picture.colour)
+    conversion = None if space == "encoded" else _conversion(picture.metadata, picture.colour)
     return _Encoded(picture.colour, picture.maximum) if conversion is None else _Converted(conversion, picture.maximum)
 
 
@@ -124,7 +123,7 @@ class _Converted:
 class _Matrix:
     """A profile of curves and a matrix, in floats."""
 
-    profile: profiles.Profile
+    profile: Profile
 
     def forward(self, values: Floats) -> Floats:
         return self.profile.to_srgb(values)
@@ -173,15 +172,50 @@ class _LittleCms:
         return np.asarray(found).astype(np.float32) / np.float32(255)
 
 
-def _conversion(icc: bytes, colour: Colour) -> _Conversion | None:
-    """The conversion of a grey or RGB picture's profile; None when it is sRGB or another colour space's."""
-    wanted = "GRAY" if colour is Colour.GREY else "RGB"
-    if profiles.colour_space(icc) != wanted:
+def icc_of(metadata: Metadata, *, grey: bool) -> bytes | None:
+    """The ICC profile; where there is none, one made of the code points, unless they are sRGB or no curve is known.
+
+    Args:
+        metadata: The picture's.
+        grey: Whether one that is made is to be for grey, not for RGB.
+    """
+    points = metadata.code_points
+    if metadata.icc is not None or points is None or points.is_srgb or points.profile is None:
+        return metadata.icc
+    return profiles.encoded(points.profile.grey if grey else points.profile, points.name, points)
+
+
+def profile_name(metadata: Metadata) -> str | None:
+    """What the colour of a picture is called: by its code points, else by its ICC profile; None without either."""
+    if metadata.code_points is not None:
+        return metadata.code_points.name
+    if metadata.icc is None:
         return None
-    profile = profiles.parsed(icc)
-    if profile is not None:
-        return None if profile.is_srgb else _Matrix(profile)
-    return _little_cms(icc, "L" if colour is Colour.GREY else "RGB")
+    import io
+
+    from PIL import ImageCms
+
+    try:
+        return ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(metadata.icc))).strip() or "unnamed"
+    except (ImageCms.PyCMSError, OSError):
+        return "unreadable"
+
+
+def _conversion(metadata: Metadata, colour: Colour) -> _Conversion | None:
+    """The conversion of a grey or RGB picture; None for sRGB, for no colour, and for one that can't be used."""
+    grey = colour is Colour.GREY
+    if metadata.code_points is not None:
+        profile = metadata.code_points.profile
+    elif profiles.colour_space(metadata.icc) != ("GRAY" if grey else "RGB"):
+        return None
+    else:
+        assert metadata.icc is not None
+        profile = profiles.parsed(metadata.icc)
+        if profile is None:
+            return _little_cms(metadata.icc, "L" if grey else "RGB")
+    if profile is None or profile.is_srgb:
+        return None
+    return _Matrix(profile.grey if grey else profile)
 
 
 def _cmyk(icc: bytes | None) -> _Conversion:

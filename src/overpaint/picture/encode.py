@@ -15,7 +15,10 @@ from numpy.typing import NDArray
 from overpaint.errors import OutputError, did_you_mean
 
 from . import avif, jpeg_write, png_write, tiff_write, webp
+from . import icc as profiles
 from ._picture import Colour, Metadata, Picture
+from .code_points import CodePoints
+from .colour import icc_of, profile_name
 from .decoded import COMMENT
 from .pil import to_8
 
@@ -121,21 +124,65 @@ def encode(
     """
     format = format_named(format)
     _check(picture, format, quality, touched)
-    notes: list[str] = []
-    if picture.depth == 16 and format in ("jpeg", "webp", "heif"):
+    picture, notes = _with_fitting_colour(picture, format)
+    reduced = picture.depth == 16 and format in ("jpeg", "webp", "heif")
+    if reduced:
         alpha = None if picture.alpha is None else to_8(picture.alpha)
         picture = replace(picture, samples=to_8(picture.samples), alpha=alpha)
         notes.append(f"reduced to 8 bits: {format.upper()} can't hold 16")
-    if annotate is not None and format != "jpeg":
-        picture = replace(picture, metadata=annotate(None))
+    if annotate is not None:
+        annotate = _keeping_colour(annotate, picture.metadata)
+        picture = picture if format == "jpeg" else replace(picture, metadata=annotate(None))
     found = (
         jpeg_write.write(picture, quality, touched, annotate) if format == "jpeg" else _others(picture, format, quality)
     )
-    exact = found.fidelity == "lossless" and not notes
+    exact = found.fidelity == "lossless" and not reduced
     fidelity = "re-encoded" if found.fidelity == "lossless" and not exact else found.fidelity
     notes += [*found.notes, *_left_out(picture, format)]
     reached = touched if exact else found.touched
     return Encoded(found.data, format, fidelity, reached, tuple(notes))
+
+
+def _keeping_colour(annotate: Annotate, metadata: Metadata) -> Annotate:
+    """The function, its metadata with the colour of these, which fits the format."""
+    return lambda touched: replace(annotate(touched), icc=metadata.icc, code_points=metadata.code_points)
+
+
+def _with_fitting_colour(picture: Picture, format: str) -> tuple[Picture, list[str]]:
+    """The picture with its colour in a form that the format carries, and notes on what became of it."""
+    metadata, name = picture.metadata, format.upper()
+    icc, points = metadata.icc, metadata.code_points
+    notes: list[str] = []
+    as_rgb = format in ("webp", "heif") or (format == "avif" and picture.alpha is not None)
+    stores_rgb = picture.colour is Colour.RGB or (picture.colour is Colour.GREY and as_rgb)
+    if points is not None and not _carries(picture, format, points):
+        made = icc_of(metadata, grey=not stores_rgb)
+        if icc is not None:
+            notes.append(f"code points left out ({points.name}): {name} has no place for them; the ICC profile stays")
+        elif made is not None:
+            notes.append(f"colour written as an ICC profile ({points.name}): {name} has no place for code points")
+        elif not points.is_srgb:  # which a file without a profile is taken for
+            notes.append(
+                f"colour left out ({points.name}): {name} has no place for code points, nor a profile for these"
+            )
+        icc = made
+        points = None
+    elif points is not None and icc is not None and format != "png":
+        notes.append(f"ICC profile left out: {name} would have it count before the code points ({points.name})")
+        icc = None
+    if stores_rgb and profiles.colour_space(icc) == "GRAY":
+        parsed = profiles.parsed(icc or b"")
+        if parsed is None:
+            notes.append(f"grey ICC profile left out: {name} stores RGB here, and no RGB profile can be made of it")
+        icc = None if parsed is None else profiles.encoded(parsed.rgb, profile_name(metadata) or "grey")
+    return replace(picture, metadata=replace(metadata, icc=icc, code_points=points)), notes
+
+
+def _carries(picture: Picture, format: str, points: CodePoints) -> bool:
+    """Whether the format has a place for these code points; gamma and chromaticities stay from PNG to PNG only."""
+    if format == "png":
+        return points.coded or picture.source.format == "png"
+    return points.coded and format in ("avif", "heif")
 
 
 def _others(picture: Picture, format: str, quality: int | None) -> Encoded:

@@ -1,124 +1,17 @@
-"""Matrix and tone-curve profiles in floats (ICC.1:2022): RGB by section F.3, grey by F.2, both to and from linear sRGB.
-
-Colour conversion libraries work on 8 bits here; these few formulas keep the full depth.
-"""
+"""ICC profiles of curves and a matrix (ICC.1:2022): read, and made for formats that have no place for code points."""
 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
-Floats = NDArray[np.float32]
+from .code_points import CodePoints
+from .profile import D50, SRGB_TO_XYZ, XYZ_TO_SRGB, Matrix, ParametricCurve, Profile, TableCurve, ToneCurve
 
-# Linear sRGB to XYZ under D50: IEC 61966-2-1's primaries, adapted by Bradford as in the profile that ICC publishes.
-_SRGB_TO_XYZ = np.array(
-    [
-        [0.4360657, 0.3851471, 0.1430664],
-        [0.2224884, 0.7168732, 0.0606079],
-        [0.0139160, 0.0970764, 0.7140961],
-    ]
-)
-_XYZ_TO_SRGB = np.linalg.inv(_SRGB_TO_XYZ)
-
-
-class Curve(Protocol):
-    """A tone curve: device values in [0, 1] to linear ones, and back."""
-
-    def linear(self, values: Floats) -> Floats:
-        """Device to linear."""
-        ...
-
-    def device(self, values: Floats) -> Floats:
-        """Linear to device."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Parametric:
-    """y = (a x + b)^g + e for x >= d, y = c x + f below (ICC.1, 10.18); a plain gamma is the case a = 1, the rest 0."""
-
-    g: float
-    a: float = 1.0
-    b: float = 0.0
-    c: float = 0.0
-    d: float = 0.0
-    e: float = 0.0
-    f: float = 0.0
-
-    def linear(self, values: Floats) -> Floats:
-        """Device to linear."""
-        upper = np.maximum(self.a * values + self.b, 0) ** self.g + self.e
-        found: Floats = np.where(values >= self.d, upper, self.c * values + self.f).astype(np.float32)
-        return found
-
-    def device(self, values: Floats) -> Floats:
-        """Linear to device."""
-        upper = (np.maximum(values - self.e, 0) ** (1 / self.g) - self.b) / self.a
-        if self.d <= 0:
-            plain: Floats = upper.astype(np.float32)
-            return plain
-        lower = (values - self.f) / self.c if self.c else np.zeros_like(values)
-        found: Floats = np.where(values >= self.c * self.d + self.f, upper, lower).astype(np.float32)
-        return found
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Table:
-    """Linear interpolation between evenly spaced values, which never fall (ICC.1, 10.6)."""
-
-    values: NDArray[np.float64]
-
-    def linear(self, values: Floats) -> Floats:
-        """Device to linear."""
-        return np.interp(values, np.linspace(0, 1, self.values.size), self.values).astype(np.float32)
-
-    def device(self, values: Floats) -> Floats:
-        """Linear to device."""
-        # On a flat stretch the middle of it: np.interp takes whichever end it finds.
-        rising = self.values + np.arange(self.values.size) * 1e-9
-        return np.interp(values, rising, np.linspace(0, 1, self.values.size)).astype(np.float32)
-
-
-SRGB_CURVE = Parametric(2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Profile:
-    """Tone curves of one or three channels, and the matrix from linear device RGB to linear sRGB (None for grey)."""
-
-    curves: tuple[Curve, ...]
-    matrix: NDArray[np.float64] | None
-
-    @property
-    def is_srgb(self) -> bool:
-        """Whether it is sRGB itself, but for rounding (at most a third of a level of 8 bits)."""
-        if self.matrix is None or np.abs(self.matrix - np.eye(3)).max() > 2e-3:
-            return False
-        ramp = np.linspace(0, 1, 256, dtype=np.float32)
-        wanted = SRGB_CURVE.linear(ramp)
-        return all(np.abs(curve.linear(ramp) - wanted).max() < 1e-3 for curve in self.curves)
-
-    def to_srgb(self, values: Floats) -> Floats:
-        """(..., 1 or 3) device values in [0, 1] as (..., 3) encoded sRGB in [0, 1], clipped to its gamut."""
-        linear = np.stack([c.linear(values[..., i]) for i, c in enumerate(self.curves)], axis=-1)
-        matrix = np.ones((3, 1)) if self.matrix is None else self.matrix
-        linear = linear @ matrix.T.astype(np.float32)
-        return np.clip(SRGB_CURVE.device(np.clip(linear, 0, 1)), 0, 1)
-
-    def from_srgb(self, values: Floats) -> Floats:
-        """(..., 3) encoded sRGB as (..., 1 or 3) device values, clipped to [0, 1]."""
-        linear = SRGB_CURVE.linear(values)
-        if self.matrix is None:
-            linear = (linear @ _SRGB_TO_XYZ[1].astype(np.float32) / np.float32(_SRGB_TO_XYZ[1].sum()))[..., np.newaxis]
-        else:
-            linear = linear @ np.linalg.inv(self.matrix).T.astype(np.float32)
-        linear = np.clip(linear, 0, 1)
-        return np.clip(np.stack([c.device(linear[..., i]) for i, c in enumerate(self.curves)], axis=-1), 0, 1)
+_ENTRIES = 4096  # of a curve that is written as a table
 
 
 @lru_cache(maxsize=16)
@@ -130,9 +23,9 @@ def parsed(icc: bytes) -> Profile | None:
         return None
 
 
-def colour_space(icc: bytes) -> str:
+def colour_space(icc: bytes | None) -> str:
     """The profile's data colour space: "RGB", "GRAY", "CMYK", ...; "" when it isn't a profile."""
-    return icc[16:20].decode("latin-1").strip() if len(icc) >= 128 and icc[36:40] == b"acsp" else ""
+    return icc[16:20].decode("latin-1").strip() if icc and len(icc) >= 128 and icc[36:40] == b"acsp" else ""
 
 
 def _parsed(icc: bytes) -> Profile | None:
@@ -140,14 +33,18 @@ def _parsed(icc: bytes) -> Profile | None:
     if space not in ("RGB", "GRAY") or icc[20:24] not in (b"XYZ ", b"Lab "):
         return None
     tags = _tags(icc)
+    if b"cicp" in tags:  # counts before the curves, which can't hold light above white
+        primaries, transfer, _, full = tags[b"cicp"][8:12]
+        profile = CodePoints(primaries, transfer, 0, full == 1).profile
+        if profile is not None:
+            return profile.grey if space == "GRAY" else profile
     if space == "GRAY":
         return Profile((_curve(tags[b"kTRC"]),), None) if b"kTRC" in tags else None
     needed = [tags.get(name) for name in (b"rTRC", b"gTRC", b"bTRC", b"rXYZ", b"gXYZ", b"bXYZ")]
-    if any(tag is None for tag in needed) or icc[20:24] != b"XYZ ":
-        return None
     found = [tag for tag in needed if tag is not None]
-    to_xyz = np.stack([_xyz(tag) for tag in found[3:]], axis=1)
-    matrix = _XYZ_TO_SRGB @ to_xyz
+    if len(found) < 6 or icc[20:24] != b"XYZ ":
+        return None
+    matrix = XYZ_TO_SRGB @ np.stack([_xyz(tag) for tag in found[3:]], axis=1)
     if not np.isfinite(matrix).all() or abs(np.linalg.det(matrix)) < 1e-6:
         return None
     return Profile(tuple(_curve(tag) for tag in found[:3]), matrix)
@@ -163,38 +60,81 @@ def _tags(icc: bytes) -> dict[bytes, bytes]:
     return found
 
 
-def _xyz(tag: bytes) -> NDArray[np.float64]:
+def _xyz(tag: bytes) -> Matrix:
     if tag[:4] != b"XYZ ":
         raise ValueError("no XYZ tag")
     return np.array(struct.unpack_from(">3i", tag, 8)) / 65536
 
 
-def _curve(tag: bytes) -> Curve:
+def _curve(tag: bytes) -> ToneCurve:
     """curveType (10.6) or parametricCurveType (10.18)."""
     if tag[:4] == b"curv":
         (count,) = struct.unpack_from(">I", tag, 8)
         if count == 0:
-            return Parametric(1.0)
+            return ParametricCurve(1.0)
         if count == 1:
-            return _sound(Parametric(struct.unpack_from(">H", tag, 12)[0] / 256))
+            return _invertible(ParametricCurve(struct.unpack_from(">H", tag, 12)[0] / 256))
         values = np.array(struct.unpack_from(f">{count}H", tag, 12)) / 65535
-        return Table(np.maximum.accumulate(values))
+        return TableCurve(np.maximum.accumulate(values))
     if tag[:4] != b"para":
         raise ValueError("no curve tag")
     (kind,) = struct.unpack_from(">H", tag, 8)
     p = [v / 65536 for v in struct.unpack_from(f">{(1, 3, 4, 5, 7)[kind]}i", tag, 12)]
-    if kind == 0:
-        return _sound(Parametric(p[0]))
-    g, a, b = p[:3]
     if kind in (1, 2):  # below -b/a the curve is 0 (kind 1) or c (kind 2)
         c = p[3] if kind == 2 else 0.0
-        return _sound(Parametric(g, a, b, 0.0, -b / a, c, c))
-    if kind == 3:
-        return _sound(Parametric(g, a, b, p[3], p[4]))
-    return _sound(Parametric(g, a, b, p[3], p[4], p[5], p[6]))
+        p = [*p[:3], 0.0, -p[2] / p[1], c, c]
+    return _invertible(ParametricCurve(*p))
 
 
-def _sound(curve: Parametric) -> Parametric:
+def _invertible(curve: ParametricCurve) -> ParametricCurve:
     if not (curve.g > 0 and curve.a > 0):
-        raise ValueError("a curve that can't be turned round")
+        raise ValueError("a curve without an inverse")
     return curve
+
+
+def encoded(profile: Profile, name: str, points: CodePoints | None = None) -> bytes:
+    """A version 4 display profile of curves and a matrix, or of one curve for grey.
+
+    Args:
+        profile: What to write. Light above white (PQ, HLG) is cut off in the curves.
+        name: What programs show to people.
+        points: Code points to add as a `cicp` tag (9.2.17), which readers that know it prefer to the curves.
+    """
+    tags = {b"desc": _text(name), b"cprt": _text("No copyright"), b"wtpt": _xyz_tag(D50)}
+    if profile.matrix is None:
+        tags[b"kTRC"] = _curve_tag(profile.curves[0])
+    else:
+        for letter, column, curve in zip("rgb", (SRGB_TO_XYZ @ profile.matrix).T, profile.curves, strict=True):
+            tags[f"{letter}XYZ".encode()], tags[f"{letter}TRC".encode()] = _xyz_tag(column), _curve_tag(curve)
+    if points is not None and points.coded:
+        tags[b"cicp"] = b"cicp" + bytes((0, 0, 0, 0, points.primaries, points.transfer, 0, 1))
+    at = 132 + 12 * len(tags)
+    entries = body = b""
+    for tag, value in tags.items():
+        entries += struct.pack(">4sII", tag, at + len(body), len(value))
+        body += value + bytes(-len(value) % 4)
+    space = b"GRAY" if profile.matrix is None else b"RGB "
+    head = struct.pack(">III4s4s4s", at + len(body), 0, 0x04400000, b"mntr", space, b"XYZ ")
+    head += struct.pack(">6H4s28x", 2026, 1, 1, 0, 0, 0, b"acsp") + _fixed(D50)
+    return head.ljust(128, b"\0") + struct.pack(">I", len(tags)) + entries + body
+
+
+def _fixed(values: ArrayLike) -> bytes:
+    return bytes(np.rint(np.array(values) * 65536).astype(">i4").tobytes())
+
+
+def _xyz_tag(values: ArrayLike) -> bytes:
+    return b"XYZ \0\0\0\0" + _fixed(values)
+
+
+def _text(text: str) -> bytes:
+    wide = text.encode("utf-16-be")
+    return struct.pack(">4s4xII2s2sII", b"mluc", 1, 12, b"en", b"US", len(wide), 28) + wide
+
+
+def _curve_tag(curve: ToneCurve) -> bytes:
+    if isinstance(curve, ParametricCurve):
+        return b"para\0\0\0\0\0\4\0\0" + _fixed([curve.g, curve.a, curve.b, curve.c, curve.d, curve.e, curve.f])
+    ramp = np.linspace(0, 1, _ENTRIES, dtype=np.float32)
+    table = curve.values if isinstance(curve, TableCurve) else np.clip(curve.linear(ramp), 0, 1)
+    return struct.pack(">4s4xI", b"curv", table.size) + np.rint(table * 65535).astype(">u2").tobytes()

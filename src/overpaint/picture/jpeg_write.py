@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from overpaint.errors import OutputError, PictureError
 
 from . import exif as exif_blocks
+from . import xmp as xmp_packets
 from ._picture import Colour, Picture
 from .decoded import COMMENT
 from .jpeg import EXIF, ICC, PHOTOSHOP, XMP, decoded
@@ -172,7 +173,7 @@ def _metadata_parts(picture: Picture, transform: str, orientation: int) -> tuple
         exif = exif_blocks.with_orientation(None, orientation)
     if exif is not None:
         parts.append(Segment(APP1, EXIF + b"\0" + exif))
-    xmp = metadata.xmp
+    xmp = xmp_packets.with_orientation(metadata.xmp, orientation)
     if xmp is not None and len(XMP) + len(xmp) > LONGEST:
         xmp = _without_padding(xmp)
     if xmp is not None and len(XMP) + len(xmp) > LONGEST:

@@ -12,7 +12,8 @@ from overpaint.errors import PictureError
 
 from . import exif as exif_blocks
 from . import xmp as xmp_packets
-from ._picture import Metadata, Picture, Samples, Source
+from ._picture import Colour, Metadata, Picture, Samples, Source
+from .colour import icc_of
 from .decoded import Pixels, of_image, split
 from .orient import displayed
 
@@ -76,8 +77,8 @@ def from_pil(image: Image) -> Picture:
 def to_pil(picture: Picture) -> Image:
     """An 8-bit view for libraries that want a Pillow image: L, LA, RGB, RGBA or CMYK, with the ICC profile."""
     image = image_of(to_8(picture.samples), None if picture.alpha is None else to_8(picture.alpha))
-    if picture.metadata.icc:
-        image.info["icc_profile"] = picture.metadata.icc
+    if icc := icc_of(picture.metadata, grey=picture.colour is Colour.GREY):
+        image.info["icc_profile"] = icc
     return image
 
 

@@ -16,6 +16,7 @@ from . import exif as exif_blocks
 from . import iptc as iptc_blocks
 from . import xmp as xmp_packets
 from ._picture import Metadata
+from .code_points import CodePoints
 from .decoded import Decoded, Pixels, by_opencv, split
 from .limits import METADATA_BYTES, Limits
 
@@ -152,11 +153,22 @@ class _Budget:
 
 def _metadata(others: list[tuple[bytes, bytes]]) -> tuple[Metadata, int]:
     budget = _Budget(METADATA_BYTES)
-    icc = exif = xmp = iptc = dpi = None
+    icc = exif = xmp = iptc = dpi = points = None
+    gamma: float | None = None
+    places: tuple[float, ...] | None = None
     text: dict[str, str] = {}
     for kind, body in others:
         if kind == b"iCCP" and icc is None:
             icc = budget.inflate(body.partition(b"\0")[2][1:]) or None
+        elif kind == b"cICP" and len(body) == 4:
+            points = CodePoints(body[0], body[1], body[2], full_range=body[3] == 1)
+        elif kind == b"sRGB":
+            points = points or CodePoints(1, 13, 0)
+        elif kind == b"gAMA" and len(body) == 4:
+            gamma = int.from_bytes(body, "big") / 100_000 or None
+        elif kind == b"cHRM" and len(body) == 32:
+            numbers = struct.unpack(">8I", body)
+            places = tuple(number / 100_000 for number in numbers[2:] + numbers[:2])  # white comes first there
         elif kind == b"eXIf" and exif is None:
             exif = body
         elif kind == b"pHYs" and len(body) == 9:
@@ -177,9 +189,12 @@ def _metadata(others: list[tuple[bytes, bytes]]) -> tuple[Metadata, int]:
                     iptc = iptc or (raw if raw[:4] == b"8BIM" else iptc_blocks.from_records(raw)) if raw else iptc
             elif keyword:
                 text.setdefault(keyword, found.decode("utf-8" if kind == b"iTXt" else "latin-1", "replace"))
+    if icc is None and points is None and (gamma or places):  # in this order: PNG, 4.3
+        points = CodePoints(gamma=gamma, chromaticities=places)
     clean, orientation = exif_blocks.sanitised(exif) if exif else (None, 1)
     metadata = Metadata(
         icc=icc,
+        code_points=points,
         exif=clean,
         xmp=xmp_packets.sanitised(xmp) if xmp else None,
         iptc=iptc_blocks.without_thumbnails(iptc) if iptc else None,

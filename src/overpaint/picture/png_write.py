@@ -60,7 +60,7 @@ def _metadata_chunks(picture: Picture) -> Iterator[tuple[bytes, bytes]]:
     metadata = picture.metadata
     if metadata.icc:
         yield b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc, 6)
-    yield from _source_colour_chunks(picture)
+    yield from _colour_chunks(picture)
     if metadata.dpi:
         x, y = (max(1, min(round(value / 0.0254), 0x7FFFFFFF)) for value in metadata.dpi)
         yield b"pHYs", struct.pack(">IIB", x, y, 1)
@@ -73,10 +73,12 @@ def _metadata_chunks(picture: Picture) -> Iterator[tuple[bytes, bytes]]:
     yield from text_chunks(metadata.text)
 
 
-def _source_colour_chunks(picture: Picture) -> Iterator[tuple[bytes, bytes]]:
-    """What the PNG file that the picture came from says about its colours."""
-    source = picture.source
+def _colour_chunks(picture: Picture) -> Iterator[tuple[bytes, bytes]]:
+    """What the PNG file that the picture came from says about its colours; cICP from other files' code points."""
+    source, points = picture.source, picture.metadata.code_points
     if source.format != "png" or source.data is None:
+        if points is not None and points.coded and not points.is_srgb:
+            yield b"cICP", bytes((points.primaries, points.transfer, 0, 1))
         return
     for kind, body in chunks(source.data):
         if kind == b"IDAT":

@@ -64,13 +64,26 @@ def sanitised(xmp: bytes) -> bytes | None:
         found = _scan(xmp)
     except _Unreadable:
         return None if _LIKELY_PICTURE.search(xmp) or not xmp.strip() else xmp
-    edits: list[tuple[int, int, bytes]] = []
-    for namespace, name, start, end in [*found.properties, *(a[:4] for a in found.attributes)]:
-        if _dropped(namespace, name):
-            edits.append((start, end, b""))
-        elif (namespace, name) == (_TIFF, "Orientation"):
-            edits.append((start, end, re.sub(rb"""([>"']\s*)[2-8](\s*[<"'])""", rb"\g<1>1\g<2>", xmp[start:end])))
-    return _edited(xmp, edits)
+    ranges = _ranges(found)
+    edits = [(start, end, b"") for namespace, name, start, end in ranges if _dropped(namespace, name)]
+    return _edited(xmp, edits + _orientation_edits(xmp, found, 1))
+
+
+def with_orientation(xmp: bytes | None, orientation: int) -> bytes | None:
+    """The packet whose tiff:Orientation, where it has one, is `orientation`: what EXIF says in the same file."""
+    try:
+        return xmp and _edited(xmp, _orientation_edits(xmp, _scan(xmp), orientation))
+    except _Unreadable:
+        return xmp
+
+
+def _orientation_edits(xmp: bytes, found: _Found, orientation: int) -> list[tuple[int, int, bytes]]:
+    number = b"\\g<1>%d\\g<2>" % orientation
+    return [
+        (start, end, re.sub(rb"""([>"']\s*)[1-8](\s*[<"'])""", number, xmp[start:end]))
+        for namespace, name, start, end in _ranges(found)
+        if (namespace, name) == (_TIFF, "Orientation")
+    ]
 
 
 def read_property(xmp: bytes | None, namespace: str, name: str) -> str | None:
@@ -105,8 +118,7 @@ def with_property(xmp: bytes | None, namespace: str, name: str, value: str, *, p
             raise _Unreadable("no rdf:RDF")
     except _Unreadable:
         packet, found = _PACKET, _scan(_PACKET)
-    entries = [*found.properties, *[a[:4] for a in found.attributes]]
-    edits = [(start, end, b"") for space, local, start, end in entries if (space, local) == (namespace, name)]
+    edits = [(start, end, b"") for space, local, start, end in _ranges(found) if (space, local) == (namespace, name)]
     rdf = found.rdf_prefix.decode()
     about = escape(found.description, {'"': "&quot;"})
     text = escape(re.sub("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\ufffd", value)).replace(
@@ -124,6 +136,11 @@ def _without_empty_descriptions(packet: bytes, rdf: str, prefix: str) -> bytes:
     """Descriptions of ours that were emptied above go too, so that setting twice gives what setting once gives."""
     r, p = re.escape(rdf.encode()), re.escape(prefix.encode())
     return re.sub(rb'<%b:Description %b:about="[^"]*" xmlns:%b="[^"]*"></%b:Description>\n' % (r, r, p, r), b"", packet)
+
+
+def _ranges(found: _Found) -> list[tuple[str, str, int, int]]:
+    """Namespace, name, start and end of every property, whether it is an element or an attribute."""
+    return [*found.properties, *(attribute[:4] for attribute in found.attributes)]
 
 
 def _dropped(namespace: str, name: str) -> bool:
