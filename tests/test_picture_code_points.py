@@ -5,12 +5,16 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+import overpaint
+from overpaint import Mask
+from overpaint.geometry import Size
 from overpaint.picture import CodePoints, Colour, Metadata, Picture, encode, from_array, icc, open_picture, profile_name
 from overpaint.picture.code_points import _TRANSFERS
 from overpaint.picture.colour import bridge_for
@@ -261,3 +265,11 @@ def test_a_grey_picture_with_code_points_gets_a_grey_profile() -> None:
     grey = picture(CodePoints(gamma=1 / 1.8), GREY[..., np.newaxis], Colour.GREY)
     assert icc.colour_space(open_picture(encode(grey, "jpeg").data).metadata.icc) == "GRAY"
     assert icc.colour_space(open_picture(encode(grey, "webp").data).metadata.icc) == "RGB"
+
+
+@pytest.mark.parametrize("name", ["out.webp", "out.jpg"])
+def test_an_edit_saved_with_its_record_has_the_profile_too(name: str, tmp_path: Path) -> None:
+    edited = overpaint.remove(picture(P3), Mask.box(Size(32, 24), (4, 4, 9, 9)), engine="telea")
+    saved = edited.save(tmp_path / name)
+    assert any("colour written as an ICC profile (Display P3)" in note for note in saved.notes)
+    assert profile_name(open_picture(saved.path).metadata) == "Display P3"
