@@ -403,6 +403,7 @@ def test_the_comparison_shows_before_mask_and_after(picture, mask):
 @pytest.mark.parametrize("mode", ["rgb", "rgb+alpha", "grey", "cmyk"])
 @pytest.mark.parametrize("depth", [8, 16])
 def test_layers_hold_the_original_and_what_was_painted(mode, depth, tmp_path, mask):
+    from PIL import Image
     from psd_tools import PSDImage
 
     picture = picture_of(SIZE, mode, depth)
@@ -411,14 +412,26 @@ def test_layers_hold_the_original_and_what_was_painted(mode, depth, tmp_path, ma
     document = PSDImage.open(path)
     assert (document.width, document.height, document.depth) == (*SIZE, depth)
     assert [layer.name for layer in document] == ["Original", "Custom"]
-    original, painted = document[0].numpy("color"), document[1].numpy("color")
-    top = picture.maximum
-    stored = np.rint(original * top)
-    wanted = picture.samples.astype(np.float64)
-    assert np.array_equal(stored, wanted) or np.array_equal(stored, top - wanted), "CMYK is stored inverted"
-    region = edited.regions[0]
-    assert painted.shape[:2] == region.weight.shape
+    top, region = picture.maximum, edited.regions[0]
+    inks = (lambda values: top - values) if mode == "cmyk" else (lambda values: values)  # PSD: 0 is full ink
+    stored = [np.rint(layer.numpy("color") * top) for layer in document]
+    np.testing.assert_array_equal(stored[0], inks(picture.samples))
+    np.testing.assert_array_equal(stored[1], inks(np.clip(np.rint(region.patch), 0, top)))
     assert (document[1].left, document[1].top) == (region.box.left, region.box.top)
+    assert not document[0].has_mask()
+    layer_mask = document[1].mask
+    assert layer_mask.bbox == tuple(region.box)
+    assert layer_mask.background_color == 0
+    np.testing.assert_array_equal(np.asarray(layer_mask.topil()), np.rint(region.weight * 255))
+    assert document[1].numpy("shape").min() == 1, "the layer itself is opaque: a retoucher may widen the mask"
+    if "alpha" in mode:
+        np.testing.assert_array_equal(np.rint(document[0].numpy("shape")[..., 0] * top), picture.alpha)
+    merged = np.rint(document.numpy("color") * top)
+    if "alpha" not in mode:
+        assert np.abs(merged - inks(edited.picture.samples.astype(float))).max() <= max(1, top / 255)
+        if depth == 8:
+            shown = np.asarray(Image.open(path)).reshape(picture.samples.shape).astype(int)
+            assert np.abs(shown - edited.picture.samples).max() <= 1, "as Pillow reads it, 0 is no ink again"
     with pytest.raises(OutputError, match="exists"):
         edited.save_layers(path)
 
