@@ -430,7 +430,8 @@ def test_layers_hold_the_original_and_what_was_painted(mode, depth, tmp_path, ma
     if "alpha" not in mode:
         assert np.abs(merged - inks(edited.picture.samples.astype(float))).max() <= max(1, top / 255)
         if depth == 8:
-            shown = np.asarray(Image.open(path)).reshape(picture.samples.shape).astype(int)
+            with Image.open(path) as image:
+                shown = np.asarray(image).reshape(picture.samples.shape).astype(int)
             assert np.abs(shown - edited.picture.samples).max() <= 1, "as Pillow reads it, 0 is no ink again"
     with pytest.raises(OutputError, match="exists"):
         edited.save_layers(path)
