@@ -144,9 +144,13 @@ def test_antialiased_edges_are_the_covered_part_of_a_pixel() -> None:
     assert Mask.box(size, (3.25, 4.5, 10, 9), antialias=True).area == pytest.approx(6.75 * 4.5)
     triangle = Mask.polygon(size, [(2, 2), (38, 2), (2, 28)], antialias=True)
     assert triangle.area == pytest.approx(36 * 26 / 2, abs=1)
-    assert not triangle.hard
-    assert not Mask.ellipse(size, (3, 3, 31, 27), antialias=True).hard
-    assert not Mask.strokes(size, [[(3, 3), (31, 27)]], 3, antialias=True).hard
+    for mask in (
+        triangle,
+        Mask.ellipse(size, (3, 3, 31, 27), antialias=True),
+        Mask.strokes(size, [[(3, 3), (31, 27)]], 3, antialias=True),
+    ):
+        assert mask.hard, "an antialiased edge is no soft one"
+        assert not mask.bilevel
 
 
 def test_what_sticks_out_is_cut_off() -> None:

@@ -21,7 +21,9 @@ from overpaint.picture import from_array, open_picture
 
 SIZE = (24, 18)
 HARD = Mask.ellipse(SIZE, (4, 3, 20, 15))
-SOFT = Mask.from_bytes8(np.linspace(0, 255, 24 * 18).astype(np.uint8).reshape(18, 24))
+GRADIENT = np.linspace(0, 255, 24 * 18).astype(np.uint8).reshape(18, 24)
+GRADIENT[GRADIENT < 4], GRADIENT[GRADIENT > 251] = 0, 255  # below and above, levels are noise
+SOFT = Mask.from_bytes8(GRADIENT)
 grey = array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=20)
 
 
@@ -40,14 +42,16 @@ def test_bytes_come_back_the_same(levels: np.ndarray) -> None:
     mask = Mask.from_bytes8(levels)
     assert np.array_equal(mask.to_bytes8(), levels)
     assert np.array_equal(mask.core, levels >= 128)
-    if levels.max() != 1:
-        assert Mask.from_array(levels).equals(mask)
+    if levels.max() == 255:  # of others the scale may be another
+        read = Mask.from_array(levels)
+        assert np.array_equal(read.core, mask.core)
+        assert np.array_equal(read.values[(levels > 25) & (levels < 230)], mask.values[(levels > 25) & (levels < 230)])
 
 
 @given(st.lists(st.floats(0, 1, width=32), min_size=1))
 @settings(deadline=None, max_examples=100)
 def test_eight_bits_keep_the_core(values: list[float]) -> None:
-    mask = Mask.from_array(np.array([[*values, 0.5, np.nextafter(np.float32(0.5), np.float32(0))]], dtype=np.float32))
+    mask = Mask(np.array([[*values, 0.5, np.nextafter(np.float32(0.5), np.float32(0))]], dtype=np.float32))
     assert np.array_equal(Mask.from_bytes8(mask.to_bytes8()).core, mask.core)
     assert np.abs(Mask.from_bytes8(mask.to_bytes8()).values - mask.values).max() <= 0.5001 / 255
 
@@ -73,8 +77,6 @@ def test_arrays_of_all_kinds_mean_the_same() -> None:
         (np.array([[0, 1]]), "int64"),
         (np.array([[0, 1j]]), "complex"),
         (np.array([["a"]]), "not <U1"),
-        (np.array([[0, 1]], np.uint8), "only the values 0 and 1, where 255 means repaint"),
-        (np.array([[0, 1]], np.uint16), "where 65535 means repaint"),
     ],
 )
 def test_arrays_that_are_no_masks_are_errors_with_what_was_found(array: Any, says: str) -> None:
@@ -151,7 +153,8 @@ def test_soft_masks_keep_their_depth() -> None:
     assert Mask.from_file(encoded(Image.fromarray(SOFT.to_bytes8()))).equals(SOFT)
     fine = np.linspace(0, 65535, 24 * 18).astype(np.uint16).reshape(18, 24)
     read = Mask.from_file(cv2.imencode(".png", fine)[1].tobytes())
-    assert np.allclose(read.values, fine / 65535, atol=1e-7)
+    inner = (fine > 4 * 257) & (fine < 251 * 257)
+    assert np.allclose(read.values[inner], fine[inner] / 65535, atol=1e-7)
 
 
 def test_colour_counts_by_its_luminance() -> None:
@@ -225,8 +228,6 @@ def test_files_that_are_no_masks_are_errors_with_their_name(tmp_path: Path) -> N
         Mask.from_file(HARD.core)  # type: ignore[arg-type]
     with pytest.raises(MaskError, match="binary mode"):
         Mask.from_file(io.StringIO("text"))  # type: ignore[arg-type]
-    with pytest.raises(MaskError, match="the values 0 and 1"):
-        Mask.from_file(encoded(Image.fromarray(HARD.core.astype(np.uint8))))
 
 
 # Saving

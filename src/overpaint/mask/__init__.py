@@ -8,13 +8,16 @@ from ._mask import Mask
 
 if TYPE_CHECKING:
     from ._components import Component, Components
+    from ._plausible import covers_most, plausible
 
-__all__ = ["Component", "Components", "Mask"]
+__all__ = ["Component", "Components", "Mask", "covers_most", "plausible"]
 
 
 def __getattr__(name: str) -> object:
-    if name in ("Component", "Components"):  # these load OpenCV
-        from . import _components
+    from importlib import import_module
 
-        return getattr(_components, name)
+    if name in ("Component", "Components"):  # these load OpenCV
+        return getattr(import_module("._components", __name__), name)
+    if name in ("covers_most", "plausible"):
+        return getattr(import_module("._plausible", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -31,8 +31,9 @@ class Mask:
 
     Attributes:
         values: (H, W) float32 in [0, 1], read-only; 1 = repaint.
+        notes: What was corrected when the mask was read, and what is likely wrong with it. For people.
 
-    Core: values >= 0.5. Support: values > 0. A hard mask has no value between 0 and 1.
+    Core: values >= 0.5. Support: values > 0. Hard: no ramp between 0 and 1 is wider than 2 pixels.
 
     The shapes (`box`, `ellipse`, `polygon`, `strokes`) take coordinates in pixels of the picture as displayed, the
     origin in the upper left corner of the upper left pixel; they may be fractions. A pixel is in a hard shape when its
@@ -42,6 +43,7 @@ class Mask:
     """
 
     values: NDArray[np.float32]
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         values = self.values
@@ -140,7 +142,7 @@ class Mask:
         """
         from . import _sources
 
-        return cls(_sources.from_array(array))
+        return _sources.from_array(array)
 
     @classmethod
     def from_bytes8(cls, array: NDArray[np.uint8]) -> Mask:
@@ -158,7 +160,7 @@ class Mask:
         """
         from . import _sources
 
-        return cls(_sources.from_alpha(picture))
+        return _sources.from_alpha(picture)
 
     @classmethod
     def from_file(
@@ -194,7 +196,7 @@ class Mask:
         from . import _sources
 
         wanted = None if size is None else _checks.as_size(size)
-        mask = cls(_sources.from_file(source, channel, wanted, label, image))
+        mask = _sources.from_file(source, channel, wanted, label, image)
         return mask if wanted is None else mask.require_size(wanted)
 
     # What a mask is
@@ -231,10 +233,17 @@ class Mask:
 
     @property
     def hard(self) -> bool:
-        """Whether no value lies between 0 and 1."""
+        """Whether no ramp between 0 and 1 is wider than 2 pixels: an antialiased edge is hard, a feathered one soft."""
         from . import _morphology
 
         return _morphology.is_hard(self.values)
+
+    @property
+    def bilevel(self) -> bool:
+        """Whether no value lies between 0 and 1."""
+        from . import _morphology
+
+        return _morphology.is_bilevel(self.values)
 
     @property
     def is_empty(self) -> bool:
@@ -269,19 +278,20 @@ class Mask:
 
     def union(self, other: Mask) -> Mask:
         """What either marks: the larger value."""
-        return Mask(np.maximum(self.values, other.require_size(self.size).values))
+        return self._joined(np.maximum(self.values, other.require_size(self.size).values), other)
 
     def intersect(self, other: Mask) -> Mask:
         """What both mark: the smaller value."""
-        return Mask(np.minimum(self.values, other.require_size(self.size).values))
+        return self._joined(np.minimum(self.values, other.require_size(self.size).values), other)
 
     def subtract(self, other: Mask) -> Mask:
         """What this marks and the other does not: the smaller of this value and 1 - the other."""
-        return Mask(np.minimum(self.values, np.float32(1) - other.require_size(self.size).values))
+        rest = np.float32(1) - other.require_size(self.size).values
+        return self._joined(np.minimum(self.values, rest), other)
 
     def invert(self) -> Mask:
         """The rest of the picture: 1 - values."""
-        return Mask(np.float32(1) - self.values)
+        return self._with(np.float32(1) - self.values)
 
     __or__ = union
     __and__ = intersect
@@ -338,13 +348,13 @@ class Mask:
         """A hard mask: 1 where the value is at least `level`, which must be more than 0 and at most 1."""
         if not 0 < level <= 1:
             raise MaskError(f"the level of a threshold must be more than 0 and at most 1, not {level}")
-        return Mask((self.values >= np.float32(level)).astype(np.float32))
+        return self._with((self.values >= np.float32(level)).astype(np.float32))
 
     def snapped(self) -> Mask:
         """0 under 0.1 and 1 over 0.9, to take away what lossy encoding left around the two ends."""
-        from . import _sources
+        from . import _plausible
 
-        return Mask(_sources.snapped(self.values))
+        return self._with(_plausible.snapped(self.values))
 
     # Handing masks on
 
@@ -370,7 +380,10 @@ class Mask:
         write_file(path, encode(self.to_picture(), "png").data, overwrite=overwrite)
 
     def _with(self, values: NDArray[np.float32]) -> Mask:
-        return self if values is self.values else Mask(values)
+        return self if values is self.values else Mask(values, self.notes)
+
+    def _joined(self, values: NDArray[np.float32], other: Mask) -> Mask:
+        return Mask(values, tuple(dict.fromkeys(self.notes + other.notes)))
 
     def __repr__(self) -> str:
         return f"<Mask {self.size}, {self.fraction:.1%} in {self.bounds}{'' if self.hard else ', soft'}>"

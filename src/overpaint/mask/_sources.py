@@ -1,4 +1,4 @@
-"""Masks from arrays, from pictures and from files."""
+"""Masks from arrays, from pictures and from files: what a raster means, before `_plausible` checks its values."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from overpaint.errors import MaskError
 from overpaint.geometry import Size
 
 from ._checks import LARGEST_AREA
+from ._mask import Mask
+from ._plausible import FLOOR, RINGING, from_levels, plausible, snapped
 
 if TYPE_CHECKING:
     from overpaint.picture import Picture
@@ -23,9 +25,14 @@ Channel = Literal["auto", "luminance", "alpha", "transparent"]
 FileLike = str | os.PathLike[str] | bytes | BinaryIO
 LARGEST_FILE = 1 << 28  # bytes; a mask file that is larger than this is something else
 
+_SAMPLE = 200_000  # pixels that a colour statistic is taken from
+_ONE_HUE = 0.97  # length of the mean of unit vectors of hue: within about 15 degrees of one another
+_FEW_COLOURS = 32  # that hold nine tenths of the coloured pixels of a drawing, 5 bits a channel; a photograph has more
+_MANY_GREYS = 64
 
-def from_array(array: ArrayLike) -> Values:
-    """(H, W) float32 in [0, 1] from bool, uint8 (255 = 1), uint16 (65535 = 1) or float values in [0, 1]."""
+
+def from_array(array: ArrayLike) -> Mask:
+    """From bool, uint8 (255 = 1), uint16 (65535 = 1) or float values in [0, 1], or 0 and 255."""
     given = np.asarray(array)
     if given.ndim != 2:
         raise MaskError(f"a mask array must have the shape (H, W), not {given.shape}")
@@ -34,91 +41,196 @@ def from_array(array: ArrayLike) -> Values:
     if given.size > LARGEST_AREA:
         raise MaskError(f"a mask may have {LARGEST_AREA:,} pixels at most, not {given.shape[1]}x{given.shape[0]}")
     if given.dtype == np.bool_:
-        return given.astype(np.float32)
+        return Mask(given.astype(np.float32))
     if given.dtype in (np.uint8, np.uint16):
-        return _from_levels(given, int(np.iinfo(given.dtype).max), "array")
+        return from_levels(given)
     if not np.issubdtype(given.dtype, np.floating):
         raise MaskError(f"a mask array must be bool, uint8, uint16 or float, not {given.dtype}")
     low, high = given.min(), given.max()
+    if low >= 0 and high == 255 and np.isin(given, (0, 255)).all():
+        note = "the mask is of floats and has only the values 0 and 255: 255 was taken as repaint"
+        return Mask((given > 0).astype(np.float32), (note,))
     if not (low >= 0 and high <= 1):
         wrong = np.isnan(given).any()
         raise MaskError(
             "a mask array has values that are not numbers (NaN)"
             if wrong
-            else f"a float mask must have values in 0..1, not {low:g}..{high:g}"
+            else f"a float mask must have values in 0..1, not {low:g}..{high:g}",
+            code="mask-range",
+            field="mask",
+            value=None if wrong else f"{low:g}..{high:g}",
         )
-    return given.astype(np.float32)
+    return plausible(Mask(given.astype(np.float32)))
 
 
-def _from_levels(levels: Samples, maximum: int, what: str) -> Values:
-    if levels.max() == 1:
-        raise MaskError(
-            f"the mask {what} has only the values 0 and 1, where {maximum} means repaint: multiply it by {maximum}, "
-            "or give an array as bool"
-        )
-    values: Values = levels.astype(np.float32) / np.float32(maximum)
-    return values
+def from_alpha(picture: Picture) -> Mask:
+    """1 where the picture is transparent, 0 where it is opaque.
+
+    Values are exact, because a faint rim is a part of the transparency; faint specks apart from it are left out.
+    """
+    values = _opacity(picture)
+    np.subtract(np.float32(1), values, out=values)
+    faint = np.logical_and(values > 0, values < np.float32(FLOOR))
+    if faint.any():
+        import cv2
+
+        _, pieces = cv2.connectedComponents((values > 0).view(np.uint8), connectivity=8)
+        values[~np.isin(pieces, np.unique(pieces[values >= np.float32(FLOOR)]))] = 0
+    return Mask(values)
 
 
-def from_alpha(picture: Picture) -> Values:
-    """1 where the picture is transparent, 0 where it is opaque."""
+def _opacity(picture: Picture) -> Values:
     if picture.alpha is None:
         raise MaskError(
-            f"the picture ({picture.mode}) has no alpha, so no part of it is transparent: give a mask another way"
+            f"the picture ({picture.mode}) has no alpha, so no part of it is transparent: give a mask another way",
+            code="mask-no-alpha",
+            field="mask",
+            value=picture.mode,
         )
-    values: Values = np.float32(1) - picture.alpha.astype(np.float32) / np.float32(picture.maximum)
+    values: Values = picture.alpha.astype(np.float32)
+    values /= np.float32(picture.maximum)
     return values
 
 
-def from_picture(picture: Picture, channel: Channel) -> Values:
-    """A mask that was saved as a picture: white = repaint. See `Mask.from_file` for the rule about alpha."""
+def from_picture(picture: Picture, channel: Channel) -> Mask:
+    """A mask that was saved as a picture: white = repaint. See `Mask.from_file` for the rules about alpha and colour.
+
+    Raises:
+        MaskError: an opaque photograph in colour; visible pixels that are all black.
+    """
     if channel not in ("auto", "luminance", "alpha", "transparent"):
         raise MaskError(f"the channel must be 'auto', 'luminance', 'alpha' or 'transparent', not {channel!r}")
     if channel == "transparent":
-        return from_alpha(picture)
-    alpha = picture.alpha
+        return _checked(from_alpha(picture).values, picture)
     if channel == "alpha":
-        return np.float32(1) - from_alpha(picture)
-    light = _luminance(picture)
-    if alpha is None or bool((alpha == picture.maximum).all()):
-        return _from_levels(light, picture.maximum, "file")
-    opaque: Values = alpha.astype(np.float32) / np.float32(picture.maximum)
+        return _checked(_opacity(picture), picture)
+    opaque = None if picture.alpha is None else _opacity(picture)
+    if opaque is None or bool((opaque > np.float32(1 - FLOOR)).all()):
+        return _from_opaque(picture, channel)
     if channel == "auto":
-        seen = picture.samples[opaque >= 0.5].reshape(-1, picture.samples.shape[2])
-        if seen.size and int(np.ptp(seen, axis=0).max()) <= picture.maximum // 16:
-            if light[opaque >= 0.5].max() < picture.maximum / 4:
+        read = _from_layer(picture, opaque)
+        if read is not None:
+            return read
+    return _checked(_luminance(picture).astype(np.float32) / np.float32(picture.maximum) * opaque, picture)
+
+
+def _checked(values: Values, picture: Picture, *notes: str) -> Mask:
+    return plausible(Mask(values if picture.source.lossless else snapped(values), notes))
+
+
+def _from_opaque(picture: Picture, channel: Channel) -> Mask:
+    """Grey counts by its levels, one hue on black by its brightest channel, all else by its luminance."""
+    lossless, top = picture.source.lossless, picture.maximum
+    if channel == "auto" and picture.samples.shape[2] > 1:
+        rgb = _rgb(picture)
+        high = np.maximum(np.maximum(rgb[..., 0], rgb[..., 1]), rgb[..., 2])
+        low = np.minimum(np.minimum(rgb[..., 0], rgb[..., 1]), rgb[..., 2])
+        coloured = high - low > top // 8
+        if np.mean(coloured) > 0.0005:
+            on_black = np.mean(high[~coloured] < top // 8) > 0.995 if not coloured.all() else False
+            colours = _sampled(rgb[coloured])
+            if on_black and _hue_spread(colours) >= _ONE_HUE:
+                brightest = int(high.max())
+                colour = ",".join(str(int(level)) for level in np.median(colours, axis=0))
+                note = f"the mask is of one colour ({colour}) on black: its brightest channel was taken"
+                return _checked(high.astype(np.float32) / np.float32(brightest), picture, note)
+            if np.mean(coloured) > 0.05 and (count := _colour_count(colours, top)) > _FEW_COLOURS:
                 raise MaskError(
-                    "all that is visible in the mask file is black, so it does not say which part to repaint",
-                    code="mask-ambiguous",
-                    field="mask_channel",
-                    hint="choose the channel 'transparent' (OpenAI's form) or 'alpha' (black strokes on transparency)",
+                    f"the mask is a photograph: it is opaque, and nine tenths of its coloured part have {count} colours",
+                    code="mask-is-photo",
+                    field="mask",
+                    value=f"{picture.size} {picture.mode}",
+                    hint="a mask is white where the picture is repainted and black elsewhere, or a copy of the picture "
+                    "that is transparent there",
                 )
-            return opaque
-    values: Values = light.astype(np.float32) / np.float32(picture.maximum) * opaque
-    return values
+            if on_black:
+                note = "the mask has several colours on black, taken as labels: every label is repainted"
+                return _checked((high >= top // 8).astype(np.float32), picture, note)
+            note = "the mask is in colour: each pixel counts by its luminance"
+            return from_levels(_luminance(picture), lossless=lossless, notes=(note,))
+    return from_levels(_luminance(picture), lossless=lossless)
+
+
+def _from_layer(picture: Picture, opaque: Values) -> Mask | None:
+    """What a picture with transparent parts means as a mask, or None where its light over black counts.
+
+    Strokes of one colour on a transparent layer: alpha. A picture with a hole: the hole.
+    """
+    top, seen = picture.maximum, opaque >= 0.5
+    samples = picture.samples[seen].reshape(-1, picture.samples.shape[2])
+    if not samples.size:
+        return None
+    light = _luminance(picture)[seen]
+    if int(np.ptp(samples, axis=0).max()) <= top // 16:
+        if light.max() < top / 4:
+            raise MaskError(
+                "all that is visible in the mask file is black, so it does not say which part to repaint",
+                code="mask-ambiguous",
+                field="mask_channel",
+                hint="choose the channel 'transparent' (OpenAI's form) or 'alpha' (black strokes on transparency)",
+            )
+        return _checked(opaque, picture)
+    some = opaque > np.float32(2 * RINGING)
+    straight = picture.samples[some].astype(np.float32) / (opaque[some][:, None] * np.float32(top))
+    if straight.max() <= 1.05 and np.ptp(straight, axis=0).max() <= 0.1 and straight.max() > 0.25:
+        return _checked(opaque, picture, "the mask is of one colour, multiplied by its alpha: alpha was taken")
+    rgb = _sampled(_rgb(picture)[seen])
+    chroma = rgb.max(axis=1).astype(np.int64) - rgb.min(axis=1)
+    coloured = rgb[chroma > top // 8]
+    in_colour = len(coloured) > 0.05 * len(rgb) and _hue_spread(coloured) < _ONE_HUE
+    greys = np.bincount((light.astype(np.float32) * np.float32(255 / top)).astype(np.uint8))
+    between = greys[round(255 * RINGING) : round(255 * (1 - RINGING))].sum() > 0.5 * greys.sum()
+    photo = between and np.count_nonzero(greys) > _MANY_GREYS
+    if not (in_colour or photo):
+        return None
+    border = np.concatenate([seen[0], seen[-1], seen[:, 0], seen[:, -1]])
+    if photo or _colour_count(coloured, top) > _FEW_COLOURS or np.mean(border) >= 0.5:
+        note = "the mask is a picture with transparent parts, taken as OpenAI's form: these are repainted"
+        return _checked(from_alpha(picture).values, picture, note)
+    return _checked(opaque, picture, "the mask has strokes of several colours on a transparent layer: alpha was taken")
+
+
+def _sampled(pixels: Samples) -> Samples:
+    """At most `_SAMPLE` of the pixels, evenly taken."""
+    return pixels[:: len(pixels) // _SAMPLE + 1]
+
+
+def _hue_spread(colours: Samples) -> float:
+    """1 when all (N, 3) coloured pixels have one hue; near 0 when all hues are there."""
+    red, green, blue = colours.astype(np.float32).T
+    hues = red + green * np.exp(2j * np.pi / 3) + blue * np.exp(-2j * np.pi / 3)
+    return float(np.abs(np.mean(hues / np.maximum(np.abs(hues), 1e-6))))
+
+
+def _colour_count(colours: Samples, top: int) -> int:
+    """How many colours, of 5 bits a channel, nine tenths of the (N, 3) pixels have."""
+    bits = (colours >> (3 if top == 255 else 11)).astype(np.int64)
+    counts = np.sort(np.bincount(bits[:, 0] << 10 | bits[:, 1] << 5 | bits[:, 2]))[::-1]
+    return int(np.searchsorted(np.cumsum(counts), 0.9 * counts.sum()) + 1)
+
+
+def _rgb(picture: Picture) -> Samples:
+    """(H, W, 3) of the samples' own depth, grey repeated, CMYK as light."""
+    samples = picture.samples
+    if samples.shape[2] == 1:
+        grey: Samples = np.repeat(samples, 3, axis=2)
+        return grey
+    if samples.shape[2] == 3:
+        return samples
+    most = np.float32(picture.maximum)
+    light = (most - samples[:, :, :3].astype(np.float32)) * ((most - samples[:, :, 3:].astype(np.float32)) / most)
+    rgb: Samples = np.rint(light).astype(samples.dtype)
+    return rgb
 
 
 def _luminance(picture: Picture) -> Samples:
     """(H, W) of the samples' own depth, by the weights of ITU-R BT.601, rounded: as Pillow's mode L has it."""
-    samples = picture.samples
-    if samples.shape[2] == 1:
-        grey: Samples = samples[:, :, 0]
+    if picture.samples.shape[2] == 1:
+        grey: Samples = picture.samples[:, :, 0]
         return grey
-    colours = samples.astype(np.float32)
-    if samples.shape[2] == 4:  # CMYK, 0 = no ink
-        most = np.float32(picture.maximum)
-        colours = (most - colours[:, :, :3]) * ((most - colours[:, :, 3:]) / most)
-    red, green, blue = colours[:, :, 0], colours[:, :, 1], colours[:, :, 2]
-    light: Samples = np.rint(0.299 * red + 0.587 * green + 0.114 * blue).astype(samples.dtype)
+    red, green, blue = (_rgb(picture)[:, :, c].astype(np.float32) for c in range(3))
+    light: Samples = np.rint(0.299 * red + 0.587 * green + 0.114 * blue).astype(picture.samples.dtype)
     return light
-
-
-def snapped(values: Values) -> Values:
-    """0 under 0.1 and 1 over 0.9: what lossy encoding left around the two ends is taken away."""
-    result = values.copy()
-    result[values < np.float32(0.1)] = 0
-    result[values > np.float32(0.9)] = 1
-    return result
 
 
 def read_bytes(source: FileLike) -> bytes:
@@ -151,13 +263,13 @@ def read_bytes(source: FileLike) -> bytes:
     return data
 
 
-def from_file(source: FileLike, channel: Channel, size: Size | None, label: str | None, image: str | None) -> Values:
+def from_file(source: FileLike, channel: Channel, size: Size | None, label: str | None, image: str | None) -> Mask:
     """A picture file in any mode, or a document (COCO, LabelMe, CVAT), told apart by content."""
     from .formats import is_document, read_document
 
     data = read_bytes(source)
     if is_document(data):
-        return read_document(data, size=size, label=label, image=image).values
+        return read_document(data, size=size, label=label, image=image)
     if label is not None or image is not None:
         raise MaskError(
             "a label or an image's name can be chosen in a COCO, LabelMe or CVAT document only, and this is a picture"
@@ -170,5 +282,4 @@ def from_file(source: FileLike, channel: Channel, size: Size | None, label: str 
     except PictureError as error:
         name = os.fspath(source) if isinstance(source, str | os.PathLike) else "the given data"
         raise MaskError(f"{name} can't be used as a mask: {error}") from error
-    values = from_picture(picture, channel)
-    return values if picture.source.lossless else snapped(values)
+    return from_picture(picture, channel)
