@@ -47,8 +47,41 @@ def test_colour_under_full_transparency_never_darkens_the_patch():
     assert old[0, :, 0].tolist() == [200, 100, 0]
 
 
-@pytest.mark.parametrize(("rule", "expected"), [("keep", [0, 100, 255, 7]), ("cover", [255, 128, 255, 7])])
+@pytest.mark.parametrize(("rule", "expected"), [("keep", [0, 100, 255, 7]), ("cover", [255, 228, 255, 7])])
 def test_alpha_follows_the_rule(rule, expected):
     alpha = np.array([[0, 100, 255, 7]], np.uint8)
     paste_alpha(alpha, np.array([[1, 0.5, 0.5, 0]], np.float32), Box(0, 0, 4, 1), rule)
     assert alpha[0].tolist() == expected
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_new_paint_lies_under_a_translucent_rim_which_becomes_opaque(dtype):
+    """A mask of the picture's own transparency: composite = min(1, 2 (1 - alpha))."""
+    top = int(np.iinfo(dtype).max)
+    alpha = np.linspace(0, top, 52).round().astype(dtype)[None]
+    weight = np.minimum(1, 2 * (1 - alpha / np.float32(top))).astype(np.float32)
+    old = np.where(alpha == 0, 0, int(0.8 * top)).astype(dtype)[..., None]  # black under alpha 0, as files have it
+    new, box = np.full((1, 52, 1), 0.2 * top, np.float32), Box(0, 0, 52, 1)
+    pasted, covered = old.copy(), alpha.copy()
+    paste(pasted, new, weight, box, alpha, "cover")
+    paste_alpha(covered, weight, box, "cover")
+    assert (covered == top).all()
+    assert pasted.min() >= int(0.2 * top), "no dark fringe"
+    assert (np.diff(pasted[0, :, 0].astype(int)) >= 0).all(), "from new to old without a step back"
+    assert pasted[0, -1, 0] == old[0, -1, 0]
+
+
+def test_over_a_translucent_rim_straight_alpha_is_kept():
+    """Old over new: coverage min(a, 1 - w) of the old, the patch fills up to min(1, a + w)."""
+    alpha = np.array([[100, 51, 204, 0]], np.uint8)
+    weight = np.array([[0.2, 0.9, 0.2, 0.4]], np.float32)
+    old, new = np.full((1, 4, 1), 200, np.uint8), np.full((1, 4, 1), 100, np.float32)
+    paste(old, new, weight, Box(0, 0, 4, 1), alpha, "cover")
+    paste_alpha(alpha, weight, Box(0, 0, 4, 1), "cover")
+    assert alpha[0].tolist() == [151, 255, 255, 102]
+    assert old[0, :, 0].tolist() == [
+        round(100 + 100 * 100 / 151),  # coverage 100 of the old, 51 of the new
+        round(100 + 100 * 0.1),  # 0.1 of the old, 0.9 of the new
+        round(100 + 100 * 0.8),  # old over new
+        100,
+    ]

@@ -160,18 +160,18 @@ def test_a_soft_mask_keeps_its_own_edge_and_still_covers_its_core(seed, grow, fe
     values = np.random.default_rng(seed).random((40, 50), dtype=np.float32)
     values[values < 0.4] = 0
     mask = Mask(values)
-    own = two_masks(mask, Edge())
+    own = two_masks(mask, Edge(), hard=False)
     assert np.array_equal(own.denoise, values)
     assert np.array_equal(own.composite > 0, values > 0)
     assert (own.composite[values >= 0.5] == 1).all()
-    wider = two_masks(mask, Edge(grow, feather))
+    wider = two_masks(mask, Edge(grow, feather), hard=False)
     assert (wider.composite >= own.composite).all()
     assert (wider.composite[mask.core] == 1).all()
 
 
 def test_strict_ends_at_the_masks_own_support():
     for mask in (_hard(Size(30, 20), Box(5, 5, 12, 9)), Mask.box(Size(90, 80), Box(20, 20, 60, 50)).feather(5)):
-        (region,) = plan(mask, learned=True, sizes=PIXEL, framing=Framing(), grow=0.0, feather=0.0)
+        (region,) = plan(mask, engine="diffusion", sizes=PIXEL, framing=Framing(), grow=0.0, feather=0.0)
         whole = np.zeros(mask.size.shape, bool)
         whole[region.box.slices] = region.masks.composite > 0
         assert np.array_equal(whole, mask.support)
@@ -182,28 +182,53 @@ def test_a_power_line_and_a_blemish_keep_a_small_reach():
     spot = Mask.ellipse(Size(4200, 3000), Box(2000, 1500, 2012, 1512))
     square = Mask.box(Size(2000, 2000), Box(500, 500, 1500, 1500))
     for mask, most in ((wire, 9), (spot, 9)):
-        (region,) = plan(mask, learned=True, sizes=SD, framing=Framing())
+        (region,) = plan(mask, engine="diffusion", sizes=SD, framing=Framing())
         assert region.edge.total <= most
-    (region,) = plan(square, learned=True, sizes=SD, framing=Framing())
+    (region,) = plan(square, engine="diffusion", sizes=SD, framing=Framing())
     assert 90 <= region.edge.total <= REACH_LIMIT
 
 
 def test_the_edge_follows_strength_kind_and_rule():
     region = np.ones((300, 400), bool)
-    full = automatic_edge(region, learned=True, strength=1.0)
-    half = automatic_edge(region, learned=True, strength=0.5)
+    full = automatic_edge(region, engine="diffusion", strength=1.0)
+    half = automatic_edge(region, engine="diffusion", strength=0.5)
     assert half.feather == pytest.approx(full.feather / 2)
-    assert automatic_edge(region, learned=False) == Edge(2, 3)
-    assert automatic_edge(region, learned=True, rule="narrow") == automatic_edge(region, learned=False)
-    assert automatic_edge(region, learned=True, rule="none") == Edge()
-    assert automatic_edge(region, learned=True, rule="tight").grow == 0
+    assert automatic_edge(region, engine="pixel") == automatic_edge(region, engine="narrow") == Edge(2, 3)
+    assert automatic_edge(region, engine="diffusion", rule="narrow") == automatic_edge(region, engine="pixel")
+    assert automatic_edge(region, engine="diffusion", rule="none") == Edge()
+    assert automatic_edge(region, engine="diffusion", rule="tight").grow == 0
+
+
+@pytest.mark.parametrize("engine", ["pixel", "diffusion", "narrow"])
+def test_an_antialiased_edge_gets_the_same_edge_as_a_hard_one(engine):
+    size = Size(300, 300)
+    brush = Mask.ellipse(size, (100, 80, 180, 160), antialias=True)
+    hard = Mask(brush.support.astype(np.float32))
+    (soft_region,) = plan(brush, engine=engine, sizes=PIXEL, framing=Framing())
+    (hard_region,) = plan(hard, engine=engine, sizes=PIXEL, framing=Framing())
+    assert soft_region.edge == hard_region.edge
+    assert np.array_equal(soft_region.masks.composite, hard_region.masks.composite)
+    (strict,) = plan(brush, engine=engine, sizes=PIXEL, framing=Framing(), grow=0, feather=0)
+    whole = np.zeros(size.shape, np.float32)
+    whole[strict.box.slices] = strict.masks.composite
+    assert np.array_equal(whole, np.minimum(1, 2 * brush.values)), "its own smooth edge"
+    assert (strict.masks.denoise == (strict.masks.composite > 0)).all(), "painted entirely"
+
+
+def test_each_part_is_hard_or_soft_by_itself():
+    size = Size(600, 200)
+    mask = Mask.box(size, (20, 10, 80, 70)) | Mask.box(size, (400, 60, 460, 120), feather=8)
+    hard, soft = plan(mask, engine="diffusion", sizes=PIXEL, framing=Framing(padding=10))
+    assert hard.edge.feather >= 4
+    assert soft.edge == Edge()
+    assert np.array_equal(soft.masks.denoise, mask.values[soft.box.slices])
 
 
 def test_a_given_edge_is_taken_as_it_is_and_a_limit_scales_it():
     mask = _hard(Size(400, 400), Box(150, 150, 250, 250))
-    (region,) = plan(mask, learned=True, sizes=SD, framing=Framing(), grow=60.0, feather=90.0)
+    (region,) = plan(mask, engine="diffusion", sizes=SD, framing=Framing(), grow=60.0, feather=90.0)
     assert (region.edge.grow, region.edge.feather) == (60, 90)
-    (region,) = plan(mask, learned=True, sizes=SD, framing=Framing(), grow=60.0, feather=90.0, limit=50)
+    (region,) = plan(mask, engine="diffusion", sizes=SD, framing=Framing(), grow=60.0, feather=90.0, limit=50)
     assert region.edge.total == pytest.approx(50)
 
 
@@ -217,7 +242,7 @@ def _spots(size: Size, places: list[tuple[int, int]], side: int = 6) -> Mask:
 def test_distant_parts_are_painted_apart_and_near_ones_together():
     framing = Framing(padding=20)
     mask = _spots(Size(1000, 1000), [(100, 100), (115, 100), (800, 800)])
-    regions = plan(mask, learned=False, sizes=PIXEL, framing=framing)
+    regions = plan(mask, engine="pixel", sizes=PIXEL, framing=framing)
     assert [region.parts for region in regions] == [2, 1]
     assert not regions[0].frame.box.overlaps(regions[1].frame.box)
 
@@ -226,7 +251,7 @@ def test_distant_parts_are_painted_apart_and_near_ones_together():
 @settings(deadline=None, max_examples=40)
 def test_regions_never_overlap_are_few_and_miss_nothing(places, padding):
     mask = _spots(Size(600, 400), places, side=5)
-    regions = plan(mask, learned=False, sizes=PIXEL, framing=Framing(padding=padding))
+    regions = plan(mask, engine="pixel", sizes=PIXEL, framing=Framing(padding=padding))
     assert 1 <= len(regions) <= 8
     covered = np.zeros(mask.size.shape, np.float32)
     for k, region in enumerate(regions):
@@ -241,7 +266,7 @@ def test_regions_never_overlap_are_few_and_miss_nothing(places, padding):
 def test_thousands_of_specks_are_one_group_each_with_the_same_edge():
     rng = np.random.default_rng(7)
     mask = _spots(Size(1200, 900), [(int(x), int(y)) for x, y in rng.integers(0, 890, (700, 2))], side=2)
-    regions = plan(mask, learned=False, sizes=PIXEL, framing=Framing())
+    regions = plan(mask, engine="pixel", sizes=PIXEL, framing=Framing())
     assert len(regions) == 1
     assert np.array_equal(regions[0].masks.composite, two_masks(mask, Edge(2, 3)).composite[regions[0].box.slices])
 
@@ -250,7 +275,7 @@ def test_a_twentieth_of_a_large_photo_is_seen_at_the_native_size_and_its_own_sca
     size = Size(1024, 1024)
     for side, left, top in ((229, 400, 400), (229, 0, 700), (200, 500, 120)):
         box = Box(left, top, left + side, top + side)
-        (region,) = plan(Mask.box(size, box), learned=True, sizes=SD, framing=Framing(context=Context(0.5, 64, 512)))
+        (region,) = plan(Mask.box(size, box), engine="diffusion", sizes=SD, framing=Framing(context=Context(0.5, 64, 512)))
         assert region.frame.working == Size(512, 512)
         assert not region.frame.resized
 

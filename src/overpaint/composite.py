@@ -1,4 +1,4 @@
-"""The new pixels into the original, and nothing anywhere else."""
+"""Paste the new pixels into the original, and change nothing anywhere else."""
 
 from __future__ import annotations
 
@@ -11,41 +11,50 @@ from overpaint.geometry import Box
 from overpaint.picture import Samples
 
 AlphaRule = Literal["keep", "cover"]
+"""What a paste does to alpha a under the composite mask w: "keep" leaves it; "cover" makes it min(1, a + w)."""
 
-_ROWS = 64  # so many at a time stay in the cache, which is what makes this several times faster than whole arrays
+_ROWS = 64  # this many rows at a time stay in the cache, which is several times faster than whole arrays
 
 
 def paste(
-    samples: Samples, patch: NDArray[np.float32], weight: NDArray[np.float32], box: Box, alpha: Samples | None = None
+    samples: Samples,
+    patch: NDArray[np.float32],
+    weight: NDArray[np.float32],
+    box: Box,
+    alpha: Samples | None = None,
+    rule: AlphaRule = "keep",
 ) -> None:
-    """Blend a patch into samples, in place: round(old + weight x (new - old)), clipped to the depth's range.
+    """Blend a patch into samples, in place: round(old + share x (new - old)), clipped to the depth's range.
 
-    A sample whose weight is 0 is not written to at all, one whose weight is 1 is the rounded patch.
+    A sample whose weight is 0 is not written to, one whose weight is 1 is the rounded patch. The share of the patch is
+    the weight w, except under partial alpha a with the rule "cover": there the patch lies under what is left of the
+    old, whose coverage is min(a, 1 - w), and fills up to min(1, a + w). In straight alpha its share is then
+    w / min(1, a + w). Fully transparent old samples hold no colour that counts: the share there is 1.
 
     Args:
         samples: (H, W, C) uint8 or uint16, writeable: the result so far.
         patch: (h, w, C) float32 over `box`, in units of the samples (0 to 255 or 65535).
         weight: (h, w) float32 in [0, 1] over `box`, the composite mask.
         box: Where, inside the samples.
-        alpha: (H, W) of the samples' dtype, where the picture has alpha. Colour under alpha 0 is nobody's choice, so
-            the patch is taken there whole: blending it in would draw a dark rim.
+        alpha: (H, W) of the samples' dtype, the alpha before the paste; None where the picture has none.
+        rule: What happens to alpha; `paste_alpha` changes alpha itself.
     """
     import cv2
 
     area = samples[box.slices]
-    hidden = None if alpha is None else alpha[box.slices] == 0
+    old_alpha = None if alpha is None else alpha[box.slices]
     channels = area.shape[2]
-    if channels == 1:  # OpenCV's way of writing one channel
+    if channels == 1:  # OpenCV's form of one channel
         area, patch = area[..., 0], patch[..., 0]
     depth = cv2.CV_8U if samples.dtype == np.uint8 else cv2.CV_16U
     for top in range(0, box.height, _ROWS):
-        part = slice(top, top + _ROWS)
-        old, new, share = area[part], np.ascontiguousarray(patch[part]), weight[part]
+        rows = slice(top, top + _ROWS)
+        old, new, share = area[rows], np.ascontiguousarray(patch[rows]), weight[rows]
         touched = share > 0
         if not touched.any():
             continue
-        if hidden is not None:
-            share = np.where(hidden[part] & touched, np.float32(1), share)
+        if old_alpha is not None:
+            share = _share(share, touched, old_alpha[rows], rule)
         # new + (1 - share) x (old - new) gives `new` itself at a share of 1, which the other way round need not.
         change = cv2.subtract(old, new, dtype=cv2.CV_32F)
         change *= cv2.merge([np.float32(1) - share] * channels)
@@ -53,17 +62,26 @@ def paste(
         cv2.copyTo(cv2.add(new, change, dtype=depth), touched.view(np.uint8), old)
 
 
+def _share(
+    weight: NDArray[np.float32], touched: NDArray[np.bool_], alpha: Samples, rule: AlphaRule
+) -> NDArray[np.float32]:
+    """(h, w) float32: the share of the patch where the old samples have this alpha (see `paste`)."""
+    if rule == "keep":
+        return np.where(touched & (alpha == 0), np.float32(1), weight)
+    coverage = np.minimum(np.float32(1), alpha.astype(np.float32) / np.float32(np.iinfo(alpha.dtype).max) + weight)
+    return np.divide(weight, coverage, out=np.zeros_like(weight), where=touched)
+
+
 def paste_alpha(alpha: Samples, weight: NDArray[np.float32], box: Box, rule: AlphaRule) -> None:
-    """Change alpha, in place, as the intent wants it.
+    """Change alpha, in place, by the rule.
 
     Args:
         alpha: (H, W) uint8 or uint16, writeable.
         weight: (h, w) float32 in [0, 1] over `box`, the composite mask.
         box: Where.
-        rule: "keep" leaves alpha alone; "cover" makes it max(alpha, weight): what is painted is seen.
+        rule: See `AlphaRule`. With "cover", a mask of the picture's own transparency leaves no translucent rim.
     """
     if rule == "keep":
         return
-    area = alpha[box.slices]
-    cover = np.rint(weight * np.float32(np.iinfo(alpha.dtype).max)).astype(alpha.dtype)
-    np.maximum(area, cover, out=area)
+    area, most = alpha[box.slices], np.float32(np.iinfo(alpha.dtype).max)
+    area[...] = np.rint(np.minimum(most, area.astype(np.float32) + weight * most)).astype(alpha.dtype)

@@ -86,7 +86,7 @@ def planned(mask: Mask, *, grow: float | None = None, feather: float | None = No
     from overpaint.frame import Context, Framing, SizeRules, plan
 
     framing = Framing("masked", None, Context())
-    return plan(mask, learned=False, sizes=SizeRules(), framing=framing, grow=grow, feather=feather)
+    return plan(mask, engine="pixel", sizes=SizeRules(), framing=framing, grow=grow, feather=feather)
 
 
 def overlay(picture: Picture, mask: Mask, regions: tuple[Region, ...]) -> NDArray[np.uint8]:

@@ -1,7 +1,7 @@
 """Where an engine looks and at what size, the two masks, and the exact way back."""
 
 from ._frame import Frame, Framing, fit
-from .edges import REACH_LIMIT, Edge, EdgeRule, TwoMasks, automatic_edge, reach_of, two_masks
+from .edges import REACH_LIMIT, Edge, EdgeRule, EngineEdge, TwoMasks, automatic_edge, reach_of, two_masks
 from .regions import Region, plan
 from .rules import Context, SizeRules
 
@@ -10,6 +10,7 @@ __all__ = [
     "Context",
     "Edge",
     "EdgeRule",
+    "EngineEdge",
     "Frame",
     "Framing",
     "Region",

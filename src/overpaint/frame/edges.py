@@ -1,12 +1,12 @@
-"""The two masks that come from the user's one: what the engine repaints, and what is pasted.
+"""The denoise mask (what an engine repaints) and the composite mask (what is pasted), derived from the user's mask.
 
-Each is 1 on the core, or the old object would ghost through, and 0 beyond the reach, or pixels would change that
-nobody chose. Between the two lies the edge: `grow` pixels that are still painted entirely, then `feather` pixels over
-which the new picture fades into the old one. Both are counted outward from the mask, in pixels of the picture.
+Both are 1 on the core, or the old object would show through, and 0 beyond the reach. Between lies the edge: `grow`
+pixels that are painted entirely, then `feather` pixels over which the new picture fades into the old one, both counted
+outward from the mask in pixels of the picture.
 
-The proportions follow what works for krita-ai-diffusion's users (spec/canvas-and-masks.md 1.2 and 1.8: a feather of a
-tenth of the selection times strength), with the thickness of the selection taken into account too, so that a power line
-of 4000x12 pixels is not given the edge of a 4000x4000 square.
+The proportions follow krita-ai-diffusion (spec/canvas-and-masks.md 1.2 and 1.8: a feather of a tenth of the selection
+times strength), with the thickness of the selection taken into account, so that a power line of 4000x12 pixels does not
+get the edge of a 4000x4000 square.
 """
 
 from __future__ import annotations
@@ -20,19 +20,26 @@ from numpy.typing import NDArray
 from overpaint.mask import Mask
 from overpaint.mask.distance import distance_to, inscribed_radius
 
+EngineEdge = Literal["pixel", "diffusion", "narrow"]
+"""The edge that an engine needs: "pixel" and "narrow" a fixed one, "diffusion" one that follows the region's scale."""
+
 EdgeRule = Literal["scaled", "narrow", "tight", "none"]
+"""What an intent does with the engine's edge (see `automatic_edge`)."""
 
 REACH_LIMIT = 96.0
-"""Pixels that an automatic edge never exceeds, all told, unless a request asks for more."""
+"""The most that grow + feather of an automatic edge may be, in pixels."""
+
+NARROW = (2.0, 3.0)
+"""Grow and feather of engines that continue the surroundings up to the hole: the blur of a lens or of JPEG."""
 
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """How far an edit may spread beyond the mask, in pixels of the picture.
+    """How far an edit spreads beyond the mask, in pixels of the picture.
 
     Attributes:
-        grow: Pixels beyond the mask that are painted entirely.
-        feather: Pixels beyond those over which the new picture fades into the old.
+        grow: Width of the band beyond the mask that is painted entirely.
+        feather: Width of the band beyond that over which the new picture fades into the old one.
     """
 
     grow: float = 0.0
@@ -44,7 +51,7 @@ class Edge:
 
     @property
     def total(self) -> float:
-        """Pixels beyond the mask at which nothing is touched any more."""
+        """The distance from the mask beyond which nothing changes."""
         return self.grow + self.feather
 
     def within(self, limit: float) -> Edge:
@@ -56,10 +63,10 @@ class Edge:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TwoMasks:
-    """What is painted and what is pasted, both (H, W) float32 in [0, 1], over the same pixels.
+    """Both masks over the same pixels, (H, W) float32 in [0, 1].
 
     Attributes:
-        denoise: 1 is wholly free to the engine, values between are free in part, 0 is kept.
+        denoise: How freely the engine repaints: 1 entirely, 0 not at all.
         composite: The share of the new picture in the result: 1 on the core, 0 beyond the reach.
     """
 
@@ -68,24 +75,26 @@ class TwoMasks:
 
 
 def automatic_edge(
-    region: NDArray[np.bool_], *, learned: bool, rule: EdgeRule = "scaled", strength: float = 1.0
+    region: NDArray[np.bool_], *, engine: EngineEdge, rule: EdgeRule = "scaled", strength: float = 1.0
 ) -> Edge:
     """The edge of one connected region when the request leaves it open.
 
+    With scale = min(diagonal, 4 x largest inscribed radius), diffusion engines get
+
+        feather = clamp(0.1 x strength x scale, 4, 64),   grow = 2 + feather / 2
+
     Args:
-        region: (h, w) bool, the region alone; the crop should be tight around it.
-        learned: Whether the engine has weights. The others continue what they see right up to the hole and need no
-            more than the width of a lens's or a JPEG's blur.
-        rule: "scaled" follows the region's size; "narrow" has an edge as without weights; "tight" stays as near as a
-            clean edge allows (what is kept matters more than what is painted); "none" touches nothing beyond the mask.
-        strength: 0 to 1, how far the engine may go from the old pixels.
+        region: (h, w) bool, the support of the region alone, cropped to its box.
+        engine: The edge that the engine needs.
+        rule: "scaled": the engine's edge. "narrow": that of pixel engines. "tight": as near as a clean edge allows,
+            for intents that keep a contour: no growth, feather = clamp(0.01 x scale, 1, 4). "none": none.
+        strength: 0 to 1, how far the engine goes from the old pixels.
     """
     if rule == "none":
         return Edge()
-    if rule == "narrow" or (rule == "scaled" and not learned):
-        return Edge(2.0, 3.0)
-    diagonal = float(np.hypot(*region.shape))
-    scale = min(diagonal, 4.0 * inscribed_radius(region))
+    if rule == "narrow" or (rule == "scaled" and engine != "diffusion"):
+        return Edge(*NARROW)
+    scale = min(float(np.hypot(*region.shape)), 4.0 * inscribed_radius(region))
     if rule == "tight":
         return Edge(0.0, float(np.clip(0.01 * scale, 1.0, 4.0)))
     feather = float(np.clip(0.1 * strength * scale, 4.0, 64.0))
@@ -95,10 +104,12 @@ def automatic_edge(
 def two_masks(mask: Mask, edge: Edge, *, hard: bool | None = None) -> TwoMasks:
     """The denoise mask and the composite mask of `mask` with this edge, at the mask's own size.
 
-    A hard mask is grown and faded outward by the edge: with d the Euclidean distance to the mask in pixels,
+    A hard mask is grown and faded outward from its support, with d the Euclidean distance to it in pixels:
 
         denoise   = clamp((grow + feather - d) / feather)                  linear
-        composite = 3 u^2 - 2 u^3, u the same                             smooth, so that no edge of the ramp shows
+        composite = 3 u^2 - 2 u^3, u = denoise                            smooth, so that no edge of the ramp shows
+
+    Without an edge its denoise mask is the support, and the composite mask min(1, 2 mask): an antialiased edge stays.
 
     A soft mask has its own edge: denoise = mask, composite = min(1, 2 mask), each joined (by the larger value) with the
     ramp around its core where the edge is not zero.
@@ -106,26 +117,20 @@ def two_masks(mask: Mask, edge: Edge, *, hard: bool | None = None) -> TwoMasks:
     Args:
         mask: The user's mask.
         edge: How far to spread.
-        hard: Whether to treat it as a hard mask; by default, whether it has no value between 0 and 1. A part of a
-            larger mask is told, because the part may look hard where the whole is not.
+        hard: Whether to treat it as a hard mask; `mask.hard` when left out.
     """
-    values = mask.values
+    values, own = mask.values, np.minimum(np.float32(1), mask.values * np.float32(2))
     hard = mask.hard if hard is None else hard
-    if hard and edge.total == 0:
-        support = mask.support.astype(np.float32)
-        return TwoMasks(support, support)
     if edge.total == 0:
-        return TwoMasks(values, np.minimum(np.float32(1), values * np.float32(2)))
+        return TwoMasks(mask.support.astype(np.float32) if hard else values, own)
     linear = _ramp(mask.support if hard else mask.core, edge)
     smooth = linear * linear * (np.float32(3) - np.float32(2) * linear)
-    if hard:
-        return TwoMasks(linear, smooth)
-    return TwoMasks(np.maximum(values, linear), np.maximum(np.minimum(np.float32(1), values * np.float32(2)), smooth))
+    return TwoMasks(linear, smooth) if hard else TwoMasks(np.maximum(values, linear), np.maximum(own, smooth))
 
 
 def _ramp(solid: NDArray[np.bool_], edge: Edge) -> NDArray[np.float32]:
     distance = distance_to(solid, limit=edge.total + 1)
-    if edge.feather < 0.01:  # no pixel lies on a ramp so short, and dividing by it could overflow
+    if edge.feather < 0.01:  # no pixel lies on so short a ramp, and dividing by it could overflow
         return (distance <= np.float32(edge.grow)).astype(np.float32)
     ramp = (np.float32(edge.total) - distance) / np.float32(edge.feather)
     return np.clip(ramp, 0, 1, out=ramp)
@@ -135,13 +140,13 @@ def reach_of(touched: NDArray[np.bool_], support: NDArray[np.bool_]) -> int:
     """The largest distance, in whole pixels rounded up, from the mask's support to a touched pixel.
 
     Args:
-        touched: (H, W) bool, what an edit may have changed: all of the support and something around it.
+        touched: (H, W) bool, pixels that an edit may have changed; it includes the support.
         support: (H, W) bool, the user's mask > 0.
     """
     rows, columns = np.flatnonzero(touched.any(axis=1)), np.flatnonzero(touched.any(axis=0))
     if rows.size == 0 or not support.any():
         return 0
-    # What is touched holds the support, so that within its box the nearest pixel of the support is at hand.
+    # The box of the touched pixels includes the support, and so the nearest pixel of it.
     area = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
     distance = distance_to(support[area])
     return int(np.ceil(distance[touched[area]].max()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from overpaint.mask import Mask
 from overpaint.mask.distance import distance_to
 
 from ._frame import Frame, Framing, fit
-from .edges import Edge, EdgeRule, TwoMasks, automatic_edge, two_masks
+from .edges import Edge, EdgeRule, EngineEdge, TwoMasks, automatic_edge, two_masks
 
 if TYPE_CHECKING:
     from .rules import SizeRules
@@ -80,7 +80,7 @@ class Region:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Part:
+class _EdgedPart:
     """One connected part with its edge and masks over `box`; `core` is the box of the user's mask."""
 
     box: Box
@@ -92,7 +92,7 @@ class _Part:
 def plan(
     mask: Mask,
     *,
-    learned: bool,
+    engine: EngineEdge,
     sizes: SizeRules,
     framing: Framing,
     rule: EdgeRule = "scaled",
@@ -106,7 +106,7 @@ def plan(
 
     Args:
         mask: The user's mask, not empty.
-        learned: Whether the engine has weights (for the automatic edge).
+        engine: The edge that the engine needs.
         sizes: What sizes the engine takes.
         framing: How much of the picture is to be seen.
         rule: The rule for an edge that was left open.
@@ -115,13 +115,16 @@ def plan(
         limit: The most that grow + feather may be, where the request gives it.
         most: At most so many regions.
 
-    The edge of a hard mask follows each connected part's own size; a soft mask keeps its own unless one is given.
+    Each connected part is hard or soft by itself. The edge of a hard one follows its size; a soft one keeps its own
+    edge unless one is given.
     """
-    hard = mask.hard
-    parts = [
-        _part(mask, box, part, hard, _edge(part, hard, learned, rule, strength, grow, feather, limit))
-        for box, part in _parts(mask)
-    ]
+
+    def edge_of(part: Mask, hard: bool) -> Edge:
+        edge = automatic_edge(part.support, engine=engine, rule=rule, strength=strength) if hard else Edge()
+        edge = Edge(edge.grow if grow is None else grow, edge.feather if feather is None else feather)
+        return edge if limit is None else edge.within(limit)
+
+    parts = [_part(mask.size, box, part, edge_of) for box, part in _parts(mask)]
     groups = [[part] for part in parts]
     frames = [_frame([part], mask.size, framing, sizes) for part in parts]
     while (pair := _next_merge(frames, most)) is not None:
@@ -132,7 +135,7 @@ def plan(
     return tuple(_region(group, frame) for group, frame in zip(groups, frames, strict=True))
 
 
-def _frame(group: Sequence[_Part], picture: Size, framing: Framing, sizes: SizeRules) -> Frame:
+def _frame(group: Sequence[_EdgedPart], picture: Size, framing: Framing, sizes: SizeRules) -> Frame:
     bounds, core = _bounds(part.box for part in group), _bounds(part.core for part in group)
     return fit(bounds, picture, framing, sizes, mask=core)
 
@@ -146,28 +149,13 @@ def _parts(mask: Mask) -> Sequence[tuple[Box, Mask]]:
     return [(component.box, Mask(component.values)) for component in components]
 
 
-def _edge(
-    part: Mask,
-    hard: bool,
-    learned: bool,
-    rule: EdgeRule,
-    strength: float,
-    grow: float | None,
-    feather: float | None,
-    limit: float | None,
-) -> Edge:
-    edge = automatic_edge(part.support, learned=learned, rule=rule, strength=strength) if hard else Edge()
-    edge = Edge(edge.grow if grow is None else grow, edge.feather if feather is None else feather)
-    return edge if limit is None else edge.within(limit)
-
-
-def _part(mask: Mask, box: Box, part: Mask, hard: bool, edge: Edge) -> _Part:
-    margin = int(np.ceil(edge.total))
-    outer = box.pad(margin).intersect(mask.size.box)
+def _part(picture: Size, box: Box, part: Mask, edge_of: Callable[[Mask, bool], Edge]) -> _EdgedPart:
+    hard = part.hard
+    edge = edge_of(part, hard)
+    outer = box.pad(int(np.ceil(edge.total))).intersect(picture.box)
     values = np.zeros(outer.size.shape, np.float32)
     values[box.shift(-outer.left, -outer.top).slices] = part.values
-    masks = two_masks(Mask(values), edge, hard=hard)
-    return _Part(outer, box, masks, edge)
+    return _EdgedPart(outer, box, two_masks(Mask(values), edge, hard=hard), edge)
 
 
 def _bounds(boxes: Iterable[Box]) -> Box:
@@ -191,7 +179,7 @@ def _next_merge(frames: Sequence[Frame], most: int) -> tuple[int, int] | None:
     return int(first), int(second)
 
 
-def _region(group: Sequence[_Part], frame: Frame) -> Region:
+def _region(group: Sequence[_EdgedPart], frame: Frame) -> Region:
     box = _bounds(part.box for part in group)
     denoise, composite = np.zeros(box.size.shape, np.float32), np.zeros(box.size.shape, np.float32)
     for part in group:

@@ -280,6 +280,25 @@ def from_file(source: FileLike, channel: Channel, size: Size | None, label: str 
     try:
         picture = open_picture(data)
     except PictureError as error:
+        values = _float_tiff(data)
+        if values is not None:
+            return from_array(values)
         name = os.fspath(source) if isinstance(source, str | os.PathLike) else "the given data"
         raise MaskError(f"{name} can't be used as a mask: {error}") from error
     return from_picture(picture, channel)
+
+
+def _float_tiff(data: bytes) -> Values | None:
+    """(H, W) of a grey TIFF of floats, which is no picture but may well be a mask; None for anything else."""
+    import io
+
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(io.BytesIO(data), formats=("TIFF",)) as image:
+            if image.mode != "F" or image.width * image.height > LARGEST_AREA:
+                return None
+            values: Values = np.asarray(ImageOps.exif_transpose(image))
+            return values
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None

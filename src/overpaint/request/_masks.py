@@ -93,7 +93,7 @@ def _shape(part: Part, size: Size, inputs: Mapping[str, NDArray[Any]] | None, pi
             return Mask.strokes(size, part.strokes, part.width)
         case RasterPart():
             require_same_size(part.raster, size)
-            return Mask.from_bytes8(blob_array(part.raster, inputs))
+            return Mask.from_array(blob_array(part.raster, inputs))
         case AlphaPart():
             if picture is None or picture.alpha is None:
                 raise MaskError("the mask is to be the picture's transparency, but the picture has no alpha")

@@ -148,7 +148,7 @@ def _plan(scene: Stage, request: EditRequest, resolved: ResolvedRequest, card: E
     strict = resolved.strict
     return plan(
         scene.mask,
-        learned=card.edge == "diffusion",
+        engine=card.edge,
         sizes=card.sizes if resolved.size is None else card.sizes.at(resolved.size),
         framing=Framing(resolved.area, request.padding, card.context.scaled(factor)),
         rule=resolved.edge,
@@ -179,7 +179,7 @@ def _assemble(
             detail=resolved.detail if resolved.detail != "none" else None,
             check=monitor.check,
         )
-        paste(samples, patch.pixels, region.masks.composite, region.box, scene.picture.alpha)
+        paste(samples, patch.pixels, region.masks.composite, region.box, scene.picture.alpha, resolved.alpha)
         if alpha is not None:
             paste_alpha(alpha, region.masks.composite, region.box, resolved.alpha)
         done.append(

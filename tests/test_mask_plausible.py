@@ -1,0 +1,216 @@
+"""Every mask raster passes one check: certain faults are corrected and noted, likely ones noted, photographs refused."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageFilter
+
+from overpaint.errors import MaskError
+from overpaint.mask import Mask, covers_most, plausible
+from overpaint.picture import from_array
+from overpaint.request import MaskSpec, RasterPart, blob_of, mask_of
+
+W, H, S = 120, 90, 8
+SIZE = (W, H)
+rng = np.random.default_rng(1)
+
+
+def disc(radius: float) -> Image.Image:
+    big = Image.new("L", (W * S, H * S), 0)
+    ImageDraw.Draw(big).ellipse([(c + sign * radius) * S for sign in (-1, 1) for c in (60, 45)], fill=255)
+    return big.resize(SIZE, Image.Resampling.BOX)
+
+
+BRUSH = disc(22)
+"""What a paint program writes: an antialiased edge."""
+HARD8 = BRUSH.point(lambda v: 255 if v > 127 else 0)
+LEVELS = np.asarray(HARD8)
+HARD = Mask.from_bytes8(LEVELS)
+y, x = np.mgrid[0:H, 0:W]
+PHOTO = Image.fromarray(
+    np.clip(np.stack([80 + x, 60 + y * 1.2, 150 - x * 0.5], -1) + rng.integers(-3, 4, (H, W, 1)), 0, 255).astype("u1")
+)
+
+
+def png(image: Any, **options: Any) -> bytes:
+    if isinstance(image, np.ndarray):
+        return cv2.imencode(".png", image)[1].tobytes()
+    buffer = io.BytesIO()
+    image.save(buffer, options.pop("format", "png"), **options)
+    return buffer.getvalue()
+
+
+def with_alpha(image: Image.Image, alpha: Image.Image) -> Image.Image:
+    image = image.copy()
+    image.putalpha(alpha)
+    return image
+
+
+INVERSE = Image.eval(HARD8, lambda v: 255 - v)
+
+
+def on_black(colour: tuple[int, int, int], share: Image.Image = HARD8) -> Image.Image:
+    return Image.composite(Image.new("RGB", SIZE, colour), Image.new("RGB", SIZE), share)
+
+
+def of_labels(*colours: tuple[int, int, int]) -> Image.Image:
+    drawn = Image.new("RGB", SIZE)
+    for k, colour in enumerate(colours):
+        stripe = Image.new("L", SIZE)
+        ImageDraw.Draw(stripe).rectangle((0, k * 90 // len(colours), W, (k + 1) * 90 // len(colours) - 1), fill=255)
+        drawn.paste(colour, mask=Image.fromarray(np.minimum(np.asarray(stripe), LEVELS)))
+    return drawn
+
+
+def palette(index: int, colour: tuple[int, int, int]) -> Image.Image:
+    image = Image.fromarray(np.where(LEVELS > 0, index, 0).astype("u1"), "P")
+    image.putpalette([0] * 3 * index + list(colour) + [0] * 3 * (255 - index))
+    return image
+
+
+premultiplied = np.dstack([np.asarray(BRUSH)] * 3 + [np.asarray(BRUSH)])
+
+CORRECTED: dict[str, tuple[bytes, str]] = {
+    "a copy of the photo with the hole erased": (png(with_alpha(PHOTO, INVERSE)), "OpenAI's form"),
+    "the same in grey": (png(with_alpha(PHOTO.convert("L"), INVERSE)), "OpenAI's form"),
+    "the same as WebP": (png(with_alpha(PHOTO, INVERSE), format="webp", lossless=True, exact=True), "OpenAI's form"),
+    "16 bits that hold 0 and 255": (png(LEVELS.astype("u2")), "16 bits and no level above 255"),
+    "16 bits that hold 0 and 4095": (png(LEVELS.astype("u2") // 255 * 4095), "no level above 4095"),
+    "labels 0 and 1": (png(LEVELS // 255), "levels 0, 1, taken as labels"),
+    "labels 0 and 2": (png(LEVELS // 255 * 2), "levels 0, 2, taken as labels"),
+    "labels 0, 1 and 5": (png(np.where(x < 60, 1, 5).astype("u1") * (LEVELS > 0)), "levels 0, 1, 5, taken as labels"),
+    "16-bit labels": (png((LEVELS // 255).astype("u2")), "levels 0, 1, taken as labels"),
+    "16 to 235": (png((LEVELS / 255 * 219 + 16).astype("u1")), "video range"),
+    "16 to 235 in 16 bits": (png(((LEVELS / 255 * 219 + 16) * 256).astype("u2")), "video range"),
+    "16 to 235 as JPEG": (
+        png(Image.fromarray((LEVELS / 255 * 219 + 16).astype("u1")), format="jpeg", quality=92),
+        "video range",
+    ),
+    "red on black": (png(on_black((255, 0, 0))), "one colour (255,0,0) on black"),
+    "a dark blue on black": (png(on_black((0, 0, 128))), "one colour (0,0,128) on black"),
+    "red on black as JPEG": (png(on_black((255, 0, 0)), format="jpeg", quality=90), "one colour"),
+    "a palette with label 1 in dark red": (png(palette(1, (128, 0, 0))), "one colour (128,0,0) on black"),
+    "labels in colours": (png(of_labels((128, 0, 0), (0, 128, 0), (64, 0, 128))), "several colours on black"),
+    "white strokes, premultiplied": (png(Image.fromarray(premultiplied, "RGBA")), "multiplied by its alpha"),
+}
+
+
+@pytest.mark.parametrize("kind", CORRECTED)
+def test_what_is_certain_is_corrected_and_noted(kind: str) -> None:
+    data, note = CORRECTED[kind]
+    mask = Mask.from_file(data, SIZE)
+    wrong = np.mean(mask.core != HARD.core)
+    assert wrong == 0 if "JPEG" not in kind else wrong < 0.01
+    assert mask.values[HARD.shrink(8).core].min() == 1
+    assert not mask.values[~HARD.grow(12).core].any()
+    assert len(mask.notes) == 1
+    assert note in mask.notes[0]
+
+
+PLAIN = {
+    "bilevel": png(HARD8.convert("1")),
+    "grey": png(HARD8),
+    "antialiased": png(BRUSH),
+    "grey and opaque alpha": png(HARD8.convert("LA")),
+    "white strokes on a transparent layer": png(with_alpha(Image.new("RGB", SIZE, (255, 255, 255)), HARD8)),
+    "254 in place of 255": png(np.minimum(LEVELS, 254)),
+    "1 in place of 0": png(np.maximum(LEVELS, 1)),
+    "16 bits": png(LEVELS.astype("u2") * 257),
+    "JPEG": png(HARD8, format="jpeg", quality=60),
+    "a JPEG that was saved as PNG": png(Image.open(io.BytesIO(png(HARD8, format="jpeg", quality=90)))),
+    "a float TIFF": png(Image.fromarray((LEVELS / 255).astype("f4")), format="tiff"),
+    "feathered": png(HARD8.filter(ImageFilter.GaussianBlur(4))),
+}
+
+
+@pytest.mark.parametrize("kind", PLAIN)
+def test_what_is_right_passes_without_a_word(kind: str) -> None:
+    mask = Mask.from_file(PLAIN[kind], SIZE)
+    assert mask.notes == ()
+    assert np.mean(mask.core != HARD.core) < 0.01
+    assert mask.values[HARD.shrink(12).core].min() == 1
+    assert not mask.values[~HARD.grow(16).core].any()
+    assert mask.hard == (kind != "feathered")
+    assert plausible(mask) is mask
+
+
+@pytest.mark.parametrize("density", [0.0001, 0.02, 0.6])
+def test_noise_of_1_to_3_levels_marks_nothing(density: float) -> None:
+    noise = (rng.random((H, W)) < density) * rng.integers(1, 4, (H, W))
+    for clean in (LEVELS, np.asarray(HARD8.filter(ImageFilter.GaussianBlur(4)))):
+        wanted = Mask.from_array(clean)
+        noisy = np.where(clean == 0, noise, clean).astype("u1")
+        for read in (
+            Mask.from_file(png(noisy)),
+            Mask.from_array(noisy),
+            Mask.from_array(noisy.astype("u2") * 257),
+            Mask.from_array(noisy / np.float32(255)),
+            plausible(Mask.from_bytes8(noisy)),
+            mask_of(MaskSpec(parts=[RasterPart(raster=blob_of(noisy))]), wanted.size),
+        ):
+            assert np.array_equal(read.values, wanted.values)
+            assert read.bounds == wanted.bounds
+
+
+def test_an_opaque_photograph_is_refused_with_the_right_way() -> None:
+    for data in (png(PHOTO), png(PHOTO, format="jpeg"), png(with_alpha(PHOTO, Image.new("L", SIZE, 254)))):
+        with pytest.raises(MaskError, match=r"is a photograph.*white where.*transparent there") as caught:
+            Mask.from_file(data)
+        assert caught.value.code == "mask-is-photo"
+    assert Mask.from_file(png(PHOTO), channel="luminance").values.max() > 0.4, "unless it is wanted"
+
+
+def test_what_is_likely_wrong_is_noted() -> None:
+    (note,) = Mask.from_file(png(PHOTO.convert("L"))).notes
+    assert "levels, and most of it is neither 0 nor 1" in note
+    (note,) = Mask.from_file(png(LEVELS // 255 * 100)).notes
+    assert "the largest value of the mask is 0.39, below one half" in note
+    assert "86%" in covers_most(Mask.from_file(png(INVERSE)))
+    assert covers_most(HARD) == ""
+
+
+def test_notes_stay_with_what_is_made_of_a_mask() -> None:
+    one, other = Mask.from_array(LEVELS // 255), Mask.from_array(LEVELS.astype("u2"))
+    assert len((one | other).notes) == 2
+    assert (one & one).notes == one.grow(3).feather(2).invert().threshold().notes == one.notes
+
+
+def test_floats_of_0_and_255_are_a_known_scale() -> None:
+    mask = Mask.from_array(LEVELS.astype(float))
+    assert mask.equals(HARD)
+    assert "255 was taken as repaint" in mask.notes[0]
+
+
+def test_a_request_made_of_a_mask_gives_the_same_mask() -> None:
+    """A faint mask that 8 bits would show as labels is taken as labels at once."""
+    mask = plausible(Mask(HARD.values * np.float32(2 / 255)))
+    assert np.array_equal(mask.values, HARD.values)
+    raster = MaskSpec(parts=[RasterPart(raster=blob_of(LEVELS // 255 * 2))])
+    read = mask_of(raster, HARD.size)
+    assert np.array_equal(read.values, HARD.values)
+    assert read.notes == mask.notes
+
+
+def test_a_faint_rim_of_transparency_counts_and_faint_specks_do_not() -> None:
+    soft = np.asarray(disc(30).filter(ImageFilter.GaussianBlur(5)))
+    alpha = soft.copy()
+    alpha[3, 3] = alpha[45, 60] - 2 if soft[45, 60] == 255 else 253
+    cut = np.dstack([np.asarray(PHOTO), soft])
+    assert np.array_equal(Mask.from_alpha(from_array(cut)).support, soft < 255)
+    cut[45, 60, 3] = 253
+    assert np.array_equal(Mask.from_alpha(from_array(cut)).support, soft < 255)
+
+
+@pytest.mark.parametrize("sigma", [1.6, 3, 12])
+def test_a_mask_is_hard_when_its_ramps_are_narrow(sigma: float) -> None:
+    assert Mask.from_file(png(BRUSH)).hard
+    assert Mask.from_file(png(BRUSH.resize((W * 2, H * 2), Image.Resampling.BICUBIC))).hard
+    line = Mask.strokes((60, 60), [[(5, 9), (55, 47)]], 1, antialias=True)
+    assert line.hard, "a thin line is all edge"
+    assert not Mask.from_bytes8(np.asarray(HARD8.filter(ImageFilter.GaussianBlur(sigma)))).hard
+    assert not Mask(np.full((30, 30), 0.5, np.float32)).hard
