@@ -275,7 +275,9 @@ def test_a_twentieth_of_a_large_photo_is_seen_at_the_native_size_and_its_own_sca
     size = Size(1024, 1024)
     for side, left, top in ((229, 400, 400), (229, 0, 700), (200, 500, 120)):
         box = Box(left, top, left + side, top + side)
-        (region,) = plan(Mask.box(size, box), engine="diffusion", sizes=SD, framing=Framing(context=Context(0.5, 64, 512)))
+        (region,) = plan(
+            Mask.box(size, box), engine="diffusion", sizes=SD, framing=Framing(context=Context(0.5, 64, 512))
+        )
         assert region.frame.working == Size(512, 512)
         assert not region.frame.resized
 

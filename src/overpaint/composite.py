@@ -69,7 +69,8 @@ def _share(
     if rule == "keep":
         return np.where(touched & (alpha == 0), np.float32(1), weight)
     coverage = np.minimum(np.float32(1), alpha.astype(np.float32) / np.float32(np.iinfo(alpha.dtype).max) + weight)
-    return np.divide(weight, coverage, out=np.zeros_like(weight), where=touched)
+    share: NDArray[np.float32] = np.divide(weight, coverage, out=np.zeros_like(weight), where=touched)
+    return share
 
 
 def paste_alpha(alpha: Samples, weight: NDArray[np.float32], box: Box, rule: AlphaRule) -> None:

@@ -117,12 +117,12 @@ def _is_video(counts: NDArray[np.int64], low: int, high: int, unit: int, lossles
     """Whether black is 16 and white 235 (ITU-R BT.601), exactly or, in a lossy file, at most levels nearby."""
     black, white = 16 * unit, 235 * unit
     if lossless:
-        return (low, high) == (black, white)
+        return bool((low, high) == (black, white))
     near = 8 * unit
     around = counts[black - near : black + near + 1].sum() + counts[white - near : white + near + 1].sum()
     peaks = counts[: 128 * unit].argmax(), 128 * unit + counts[128 * unit :].argmax() if high >= 128 * unit else 0
     exact = abs(int(peaks[0]) - black) <= 2 * unit and abs(int(peaks[1]) - white) <= 2 * unit
-    return exact and bool(around > 0.9 * counts.sum())
+    return bool(exact and around > 0.9 * counts.sum())
 
 
 def _read_as_labels(values: Values) -> bool:
@@ -148,7 +148,7 @@ def _cleaned(values: Values) -> Values:
         import cv2
 
         square = np.ones((3, 3), np.uint8)
-        for end, sign in ((0, 1), (1, -1)):  # what lies near 0 or 1, and beside nothing else
+        for end in (0, 1):  # what lies near 0 or 1, and beside nothing else
             apart = np.abs(inner - np.float32(end)) < np.float32(RINGING)
             edge = cv2.dilate(np.logical_not(apart).view(np.uint8), square).view(np.bool_)
             inner[apart & ~edge] = end

@@ -136,7 +136,7 @@ def _from_opaque(picture: Picture, channel: Channel) -> Mask:
                 return _checked(high.astype(np.float32) / np.float32(brightest), picture, note)
             if np.mean(coloured) > 0.05 and (count := _colour_count(colours, top)) > _FEW_COLOURS:
                 raise MaskError(
-                    f"the mask is a photograph: it is opaque, and nine tenths of its coloured part have {count} colours",
+                    f"the mask is a photograph: it is opaque and in colour, with {count} colours in nine tenths of it",
                     code="mask-is-photo",
                     field="mask",
                     value=f"{picture.size} {picture.mode}",
