@@ -1,4 +1,4 @@
-"""Every mask raster passes one check: certain faults are corrected and noted, likely ones noted, photographs refused."""
+"""One check for every mask: certain faults are corrected and noted, likely ones noted, photographs refused."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from overpaint.errors import Cancelled, EngineError, OverpaintError
-from overpaint.frame import Context, SizeRules
+from overpaint.frame import Context, EngineEdge, SizeRules
 from overpaint.geometry import Size
 from overpaint.request import ENGINE_SETTINGS, Control, PaintsFrom, Sampling, UsedModel, Usual
 
@@ -64,7 +64,7 @@ class EngineCard:
     paints_from: PaintsFrom = "surroundings"
     samples: bool = False
     accepts: frozenset[str] = frozenset()
-    edge: Literal["pixel", "diffusion", "narrow"] = "pixel"
+    edge: EngineEdge = "pixel"
     elsewhere: bool = False
     sizes: SizeRules = field(default_factory=SizeRules)
     context: Context = field(default_factory=Context)

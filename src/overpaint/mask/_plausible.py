@@ -131,7 +131,7 @@ def _read_as_labels(values: Values) -> bool:
     if not 0 < high <= np.float32(_LARGEST_LABEL / 255):
         return False
     levels = np.unique(np.rint(values * np.float32(255)))
-    return 0 < np.count_nonzero(levels) <= _MOST_LABELS
+    return bool(0 < np.count_nonzero(levels) <= _MOST_LABELS)
 
 
 def _cleaned(values: Values) -> Values:
