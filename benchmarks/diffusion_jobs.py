@@ -101,7 +101,7 @@ class Ways:
 
     def run(self, job: Job, way: str) -> Timed:
         """One timed run; what it needs is loaded, and has run once, before the clock starts."""
-        from overpaint.engines.diffusion import denoiser
+        from overpaint.engines.diffusion import first_layers
 
         self._runs += 1
         photo = picture(job.side, self._runs)
@@ -115,7 +115,7 @@ class Ways:
         self._ours()
         if way == AGAIN:
             self._edited(job, photo, hole, prompt)
-        with mock.patch.object(denoiser, "first_layers", return_value=()) if way == APART else nullcontext():
+        with mock.patch.object(first_layers, "first_layers", return_value=()) if way == APART else nullcontext():
             return self._edited(job, photo, hole, prompt, 1.0 if way == UNGUIDED else GUIDANCE)
 
     def _edited(

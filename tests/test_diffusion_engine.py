@@ -18,6 +18,7 @@ from overpaint.engines.base import Canvas, Engine, Painted, paint
 from overpaint.engines.diffusion.caches import ByteCache
 from overpaint.engines.diffusion.canvas_latents import Moments, content_pixels, prepare
 from overpaint.engines.diffusion.engine import DiffusionEngine, card_of
+from overpaint.engines.diffusion.families.unet import SD1
 from overpaint.engines.diffusion.settings import asked_of
 from overpaint.errors import Cancelled, EngineError, RequestError
 from overpaint.geometry import Box, Size
@@ -204,7 +205,7 @@ def test_prompt_negative_prompt_and_guidance_change_what_is_painted(engine):
 def test_where_prompt_and_negative_prompt_are_equal_the_network_sees_one_row(engine):
     painted(engine, canvas_of())
     rows = []
-    hook = engine._networks.loaded.unet.register_forward_pre_hook(lambda _, given: rows.append(len(given[0])))
+    hook = engine._networks.loaded.network.register_forward_pre_hook(lambda _, given: rows.append(len(given[0])))
     try:
         nothing = painted(engine, canvas_of(prompt="", negative_prompt=""))
         assert set(rows) == {1}
@@ -376,7 +377,8 @@ def begun(canvas: Canvas, channels: int = 4):
         means = pixels.reshape(SIDE // 8, 8, SIDE // 8, 8, 3).mean(axis=(1, 3)).transpose(2, 0, 1)
         return Moments(torch.from_numpy(np.ascontiguousarray(means))[None])
 
-    return prepare(canvas, asked_of(canvas, "sd1", {}), channels, encode, Monitor()).latents
+    extra_input = SD1.extra_input if channels == 9 else None
+    return prepare(canvas, asked_of(canvas, SD1, {}), extra_input, encode, Monitor()).latents
 
 
 def test_the_hole_begins_with_what_is_asked():
@@ -488,7 +490,7 @@ def test_numbers_that_overflow_half_precision_are_done_again_in_single(folders, 
         painted(engine, canvas_of(picture=9, prompt="a dog", negative_prompt=""))  # loads it
         model = engine._networks.loaded
         layers = {
-            "unet": model.unet.conv_out,
+            "unet": model.network.conv_out,
             "encoder": model.vae.encoder.conv_out,
             "decoder": model.vae.decoder.conv_out,
             "text": model.text_encoders[0].embeddings.token_embedding,
@@ -505,7 +507,7 @@ def test_a_model_that_gives_no_numbers_at_all_is_an_error(folders):
     engine = DiffusionEngine(models.find(str(folders[4])), device="cpu", dtype=torch.float32)
     try:
         painted(engine, canvas_of())
-        handle = engine._networks.loaded.unet.conv_out.register_forward_hook(lambda _, __, out: out * np.nan)
+        handle = engine._networks.loaded.network.conv_out.register_forward_hook(lambda _, __, out: out * np.nan)
         with pytest.raises(EngineError, match="not finite"):
             painted(engine, canvas_of())
         handle.remove()
@@ -515,10 +517,10 @@ def test_a_model_that_gives_no_numbers_at_all_is_an_error(folders):
 
 
 def test_texts_and_pictures_are_encoded_once(engine, monkeypatch):
-    from overpaint.engines.diffusion import networks
+    from overpaint.engines.diffusion import text
 
     painted(engine, canvas_of(1))
-    monkeypatch.setattr(networks, "encode", lambda *_: pytest.fail("the text was encoded again"))
+    monkeypatch.setattr(text, "encode", lambda *_: pytest.fail("the text was encoded again"))
     monkeypatch.setattr(engine._networks, "_encoded", lambda *_: pytest.fail("the picture was encoded again"))
     painted(engine, canvas_of(2))
 

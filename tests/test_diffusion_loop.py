@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 from overpaint.engines.base import Monitor
 from overpaint.engines.diffusion.blend import Blend, latent_mask
 from overpaint.engines.diffusion.denoiser import (
+    NetworkDenoiser,
     RowByRow,
-    UNetDenoiser,
     guidance_embedding,
     to_estimate,
     to_input,
     to_output,
 )
+from overpaint.engines.diffusion.families.unet import SD1
 from overpaint.engines.diffusion.first_layers import repeats
 from overpaint.engines.diffusion.guidance import Guidance
 from overpaint.engines.diffusion.loop import advance, run
@@ -410,7 +411,7 @@ def real(denoiser, number: int) -> Sample:
 
     def states() -> Conditioning:
         sizes = torch.tensor([[64.0, 64, 0, 0, 64, 64 + number]])
-        return Conditioning(torch.randn(1, 7, 32, generator=draw), torch.randn(1, 16, generator=draw), sizes)
+        return Conditioning(torch.randn(1, 7, 32, generator=draw), torch.randn(1, 16, generator=draw), {"time_ids": sizes})
 
     positive, negative = states(), states()
     mask = (torch.rand(1, 1, SIZE, SIZE, generator=draw) > 0.4).float()
@@ -427,7 +428,7 @@ def real(denoiser, number: int) -> Sample:
 
 @functools.cache
 def solo(dtype: torch.dtype, exact: bool, number: int, xl: bool = True) -> torch.Tensor:
-    sample = real(UNetDenoiser(unet(dtype, xl), prediction="v", key="net", exact=exact), number)
+    sample = real(NetworkDenoiser(SD1, unet(dtype, xl), prediction="v", key="net", exact=exact), number)
     run([sample])
     return sample.result()
 
@@ -453,9 +454,9 @@ both_kinds = pytest.mark.parametrize("xl", [True, False], ids=["xl", "sd"])
 
 
 @functools.cache
-def precise(xl: bool) -> UNetDenoiser:
+def precise(xl: bool) -> NetworkDenoiser:
     """The network in double precision."""
-    return UNetDenoiser(copy.deepcopy(unet(torch.float32, xl)).double(), prediction="v", key="double")
+    return NetworkDenoiser(SD1, copy.deepcopy(unet(torch.float32, xl)).double(), prediction="v", key="double")
 
 
 @functools.cache
@@ -480,7 +481,7 @@ LOT = [(number, number % 3) for number in range(10)]
 @both_kinds
 def test_neighbours_do_not_change_a_picture(xl: bool):
     """fp32, within 1e-5 of the picture's scale, or twice what rounding by itself does to that sample."""
-    results = arrive(UNetDenoiser(unet(torch.float32, xl), prediction="v", key="net"), LOT)
+    results = arrive(NetworkDenoiser(SD1, unet(torch.float32, xl), prediction="v", key="net"), LOT)
     for number, result in results.items():
         alone = solo(torch.float32, False, number, xl)
         within = max(1e-5 * max(1.0, float(result.std())), 2 * rounding(number, xl))
@@ -500,7 +501,7 @@ def test_neighbours_change_nothing_where_rounding_hides_nothing(xl: bool):
 @given(arrivals=ARRIVALS)
 def test_exact_mode_is_equal_bit_for_bit_in_any_arrival_order(xl: bool, arrivals: list[tuple[int, int]]):
     """bf16 on one thread, rows batched."""
-    denoiser = UNetDenoiser(unet(torch.bfloat16, xl), prediction="v", key="net", exact=True)
+    denoiser = NetworkDenoiser(SD1, unet(torch.bfloat16, xl), prediction="v", key="net", exact=True)
     assert denoiser.rows_at_once is None
     for number, result in arrive(denoiser, arrivals).items():
         assert torch.equal(result, solo(torch.bfloat16, True, number, xl))
@@ -509,7 +510,7 @@ def test_exact_mode_is_equal_bit_for_bit_in_any_arrival_order(xl: bool, arrivals
 @settings(deadline=None, max_examples=4)
 @given(arrivals=ARRIVALS)
 def test_exact_mode_in_single_precision_is_equal_too(arrivals: list[tuple[int, int]]):
-    denoiser = UNetDenoiser(unet(torch.float32), prediction="v", key="net", exact=True)
+    denoiser = NetworkDenoiser(SD1, unet(torch.float32), prediction="v", key="net", exact=True)
     assert denoiser.rows_at_once == 1
     for number, result in arrive(denoiser, arrivals).items():
         assert torch.equal(result, solo(torch.float32, True, number))
@@ -519,7 +520,7 @@ def test_layers_before_the_text_work_once_for_a_prompt_and_its_negative():
     """In one call for two pictures conv_in and the first self-attention see two rows of four; the answers are those of
     a call that shares nothing."""
     net = unet(torch.bfloat16, xl=False)
-    sharing, plain = (UNetDenoiser(net, prediction="v", key="net", exact=True) for _ in range(2))
+    sharing, plain = (NetworkDenoiser(SD1, net, prediction="v", key="net", exact=True) for _ in range(2))
     plain._first = ()
     draw = torch.Generator().manual_seed(2)
     pictures, extras = torch.randn(2, 4, SIZE, SIZE, generator=draw), torch.randn(2, 5, SIZE, SIZE, generator=draw)
@@ -568,7 +569,7 @@ def test_linear_layers_over_the_batch_give_each_row_the_bits_it_has_alone(width:
 
 def test_exact_mode_does_not_batch_on_more_threads():
     """There other products depend on the row count too."""
-    denoiser = UNetDenoiser(unet(torch.bfloat16), prediction="v", key="net", exact=True)
+    denoiser = NetworkDenoiser(SD1, unet(torch.bfloat16), prediction="v", key="net", exact=True)
     torch.set_num_threads(2)
     try:
         assert denoiser.rows_at_once == 1

@@ -13,8 +13,10 @@ from safetensors.torch import save_file
 
 import checkpoints
 from checkpoints import TINY
-from overpaint.engines.diffusion import lora, lora_names, zoo
+from overpaint.engines.diffusion import loader, lora, lora_names
 from overpaint.engines.diffusion.caches import ByteCache
+from overpaint.engines.diffusion.families.unet import SD1, SD2
+from overpaint.engines.diffusion.loader import CheckpointNetworks as Parts
 from overpaint.engines.diffusion.lora import LoraUse, merge, read_lora
 from overpaint.models import Kind, ModelError
 
@@ -28,12 +30,12 @@ def _home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.fixture(scope="module")
-def parts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, zoo.Parts]:
+def parts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Parts]:
     made = {}
     for family, plan in TINY.items():
         config = checkpoints.small_config(plan, tmp_path_factory.mktemp(family))
         kind = Kind("checkpoint", "safetensors", family=plan.family, channels=4, prediction="epsilon")
-        made[family] = zoo.from_single_file(kind, checkpoints.tensors(checkpoints.layout(plan)), config=config)
+        made[family] = loader.from_single_file(kind, checkpoints.tensors(checkpoints.layout(plan)), config=config)
     return made
 
 
@@ -41,7 +43,7 @@ def rand(*shape: int) -> torch.Tensor:
     return torch.randn(shape, generator=G) / 4
 
 
-def merged(parts: zoo.Parts, path: Path, unet: float = 1.0, text: float = 1.0, **more: Any) -> lora.Merged:
+def merged(parts: Parts, path: Path, unet: float = 1.0, text: float = 1.0, **more: Any) -> lora.Merged:
     uses = [LoraUse(read_lora(path), unet, text, **more)]
     return merge(parts.unet, parts.text_encoders, "base", uses)
 
@@ -56,7 +58,7 @@ TE = "encoder.layers.0.self_attn.q_proj"
 
 
 @pytest.mark.parametrize("style", ["kohya", "diffusers", "peft", "processor", "dotted"])
-def test_every_trainer_s_names_give_the_same_weights(style: str, parts: dict[str, zoo.Parts], tmp_path: Path) -> None:
+def test_every_trainer_s_names_give_the_same_weights(style: str, parts: dict[str, Parts], tmp_path: Path) -> None:
     base = parts["sd1"]
     down, up, text_down, text_up = rand(4, 16), rand(16, 4), rand(3, 32), rand(32, 3)
     name = {
@@ -83,7 +85,7 @@ def test_every_trainer_s_names_give_the_same_weights(style: str, parts: dict[str
     assert found.notes == ()
 
 
-def test_each_layer_has_its_own_alpha(parts: dict[str, zoo.Parts], tmp_path: Path) -> None:
+def test_each_layer_has_its_own_alpha(parts: dict[str, Parts], tmp_path: Path) -> None:
     """Where diffusers 0.42 mis-scales text encoders: alphas that differ between their layers."""
     base = parts["sd1"]
     held, expected = {}, {}
@@ -102,7 +104,7 @@ def test_each_layer_has_its_own_alpha(parts: dict[str, zoo.Parts], tmp_path: Pat
     assert found.unet is base.unet, "what nothing changes is the base's own"
 
 
-def test_convolutions_and_their_tucker_form(parts: dict[str, zoo.Parts], tmp_path: Path) -> None:
+def test_convolutions_and_their_tucker_form(parts: dict[str, Parts], tmp_path: Path) -> None:
     base = parts["sd1"]
     key = "lora_unet_" + CONV.replace(".", "_")
     plain = weight(base.unet, CONV)
@@ -122,9 +124,7 @@ def test_convolutions_and_their_tucker_form(parts: dict[str, zoo.Parts], tmp_pat
     torch.testing.assert_close(got, conv(x, plain, padding=1) + 2 * delta, atol=1e-5, rtol=1e-5)
 
 
-def test_a_projection_that_is_a_convolution_takes_a_linear_s_change(
-    parts: dict[str, zoo.Parts], tmp_path: Path
-) -> None:
+def test_a_projection_that_is_a_convolution_takes_a_linear_s_change(parts: dict[str, Parts], tmp_path: Path) -> None:
     place = "down_blocks.0.attentions.0.proj_in"
     key, down, up = "lora_unet_" + place.replace(".", "_"), rand(2, 16), rand(16, 2)
     save_file({f"{key}.lora_down.weight": down, f"{key}.lora_up.weight": up}, tmp_path / "a.safetensors")
@@ -133,7 +133,7 @@ def test_a_projection_that_is_a_convolution_takes_a_linear_s_change(
     torch.testing.assert_close(weight(found.unet, place), expected)
 
 
-def test_loha_and_lokr(parts: dict[str, zoo.Parts], tmp_path: Path) -> None:
+def test_loha_and_lokr(parts: dict[str, Parts], tmp_path: Path) -> None:
     base = weight(parts["sd1"].unet, Q)
     key = "lora_unet_" + Q.replace(".", "_")
     a, b, c, d = rand(16, 3), rand(3, 16), rand(16, 3), rand(3, 16)
@@ -152,7 +152,7 @@ def test_loha_and_lokr(parts: dict[str, zoo.Parts], tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("strength", [1.0, 0.4])
-def test_dora_keeps_the_learnt_lengths(parts: dict[str, zoo.Parts], tmp_path: Path, strength: float) -> None:
+def test_dora_keeps_the_learnt_lengths(parts: dict[str, Parts], tmp_path: Path, strength: float) -> None:
     base = weight(parts["sd1"].unet, Q)
     key = "lora_unet_" + Q.replace(".", "_")
     down, up = rand(2, 16), rand(16, 2)
@@ -167,7 +167,7 @@ def test_dora_keeps_the_learnt_lengths(parts: dict[str, zoo.Parts], tmp_path: Pa
             torch.testing.assert_close(got.norm(dim=dim, keepdim=True), magnitude)
 
 
-def test_peft_s_alpha_is_read_from_the_header(parts: dict[str, zoo.Parts], tmp_path: Path) -> None:
+def test_peft_s_alpha_is_read_from_the_header(parts: dict[str, Parts], tmp_path: Path) -> None:
     down, up = rand(4, 16), rand(16, 4)
     held = {f"unet.{Q}.lora_A.weight": down, f"unet.{Q}.lora_B.weight": up}
     about = {"lora_adapter_metadata": json.dumps({"unet.r": 4, "unet.lora_alpha": 8})}
@@ -176,7 +176,7 @@ def test_peft_s_alpha_is_read_from_the_header(parts: dict[str, zoo.Parts], tmp_p
     torch.testing.assert_close(got, weight(parts["sd1"].unet, Q) + 2 * up @ down)
 
 
-def test_only_the_first_ranks_when_asked(parts: dict[str, zoo.Parts], tmp_path: Path) -> None:
+def test_only_the_first_ranks_when_asked(parts: dict[str, Parts], tmp_path: Path) -> None:
     key, down, up = "lora_unet_" + Q.replace(".", "_"), rand(4, 16), rand(16, 4)
     save_file({f"{key}.lora_down.weight": down, f"{key}.lora_up.weight": up}, tmp_path / "a.safetensors")
     got = weight(merged(parts["sd1"], tmp_path / "a.safetensors", ranks=2).unet, Q)
@@ -184,7 +184,7 @@ def test_only_the_first_ranks_when_asked(parts: dict[str, zoo.Parts], tmp_path: 
 
 
 @pytest.mark.parametrize("family", ["sd1", "sd2", "sdxl"])
-def test_the_original_release_s_names_lead_to_the_same_layers(family: str, parts: dict[str, zoo.Parts]) -> None:
+def test_the_original_release_s_names_lead_to_the_same_layers(family: str, parts: dict[str, Parts]) -> None:
     """By diffusers' own converter: each original tensor is put where our table says."""
     from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint
 
@@ -194,13 +194,13 @@ def test_the_original_release_s_names_lead_to_the_same_layers(family: str, parts
     unet = parts[family].unet
     placed = convert_ldm_unet_checkpoint(marked, config=unet.config)
     where = {int(one): name.removesuffix(".weight") for name, one in placed.items() if one >= 0}
-    table = lora_names.layer_names(unet, "unet")
+    table = lora_names.layer_names(unet, "unet", SD1)
     for n, name in enumerate(shapes):
         key = name.removeprefix("model.diffusion_model.").removesuffix(".weight").replace(".", "_")
         assert table[key] == where[n]
 
 
-def test_sdxl_s_two_text_encoders_are_told_apart(parts: dict[str, zoo.Parts], tmp_path: Path) -> None:
+def test_sdxl_s_two_text_encoders_are_told_apart(parts: dict[str, Parts], tmp_path: Path) -> None:
     base = parts["sdxl"]
     held, expected = {}, []
     for number in (1, 2):
@@ -215,7 +215,7 @@ def test_sdxl_s_two_text_encoders_are_told_apart(parts: dict[str, zoo.Parts], tm
         torch.testing.assert_close(weight(network, TE), weight(before, TE) + one)
 
 
-def test_the_base_is_left_as_it_is_and_its_weights_are_shared(parts: dict[str, zoo.Parts], tmp_path: Path) -> None:
+def test_the_base_is_left_as_it_is_and_its_weights_are_shared(parts: dict[str, Parts], tmp_path: Path) -> None:
     base = parts["sd1"].unet
     before = {name: one.clone() for name, one in base.state_dict().items()}
     key = "lora_unet_" + Q.replace(".", "_")
@@ -233,7 +233,7 @@ def test_the_base_is_left_as_it_is_and_its_weights_are_shared(parts: dict[str, z
         assert not torch.equal(found.unet(x, 3, context).sample, base(x, 3, context).sample)
 
 
-def test_several_add_up_and_zero_is_nothing(parts: dict[str, zoo.Parts], tmp_path: Path) -> None:
+def test_several_add_up_and_zero_is_nothing(parts: dict[str, Parts], tmp_path: Path) -> None:
     base = parts["sd1"]
     key, uses, total = "lora_unet_" + Q.replace(".", "_"), [], weight(base.unet, Q)
     for n, strength in enumerate((1.0, -0.5, 0.0)):
@@ -251,7 +251,7 @@ def test_several_add_up_and_zero_is_nothing(parts: dict[str, zoo.Parts], tmp_pat
     assert (nothing.unet_digest, nothing.text_digest) == ("base", "base")
 
 
-def test_half_precision_is_merged_in_single(parts: dict[str, zoo.Parts]) -> None:
+def test_half_precision_is_merged_in_single(parts: dict[str, Parts]) -> None:
     layer = lora.LoraLayer("unet", "x", {"down": rand(2, 16).half(), "up": rand(16, 2).half()}, 1.0)
     half = rand(16, 16).half()
     got = lora.change(layer, half, 0.3)
@@ -278,7 +278,7 @@ def kohya(module: str) -> str:
 ORIGINAL_NORM = "diffusion_model.output_blocks.0.0.in_layers.0.w_norm"
 
 
-def test_norms_biases_and_plain_differences_are_added(parts: dict[str, zoo.Parts], tmp_path: Path) -> None:
+def test_norms_biases_and_plain_differences_are_added(parts: dict[str, Parts], tmp_path: Path) -> None:
     base = parts["sd1"].unet
     resnet, out = "down_blocks.0.resnets.0", "conv_norm_out"
     held = {
@@ -308,7 +308,7 @@ def test_norms_biases_and_plain_differences_are_added(parts: dict[str, zoo.Parts
     assert found.bytes == 4 * sum(one.numel() for one in held.values())
 
 
-def test_a_file_of_differences_alone_is_a_lora(parts: dict[str, zoo.Parts], tmp_path: Path) -> None:
+def test_a_file_of_differences_alone_is_a_lora(parts: dict[str, Parts], tmp_path: Path) -> None:
     diff = rand(16, 16)
     save_file({f"diffusion_model.{Q}.diff": diff}, tmp_path / "a.safetensors")
     assert read_lora(tmp_path / "a.safetensors").family is None
@@ -325,7 +325,7 @@ def test_a_file_of_differences_alone_is_a_lora(parts: dict[str, zoo.Parts], tmp_
         ("lycoris_unet_" + Q.replace(".", "_"), "lycoris_te_text_model_" + TE.replace(".", "_")),
     ],
 )
-def test_prefixes_of_comfyui_and_lycoris(unet: str, text: str, parts: dict[str, zoo.Parts], tmp_path: Path) -> None:
+def test_prefixes_of_comfyui_and_lycoris(unet: str, text: str, parts: dict[str, Parts], tmp_path: Path) -> None:
     base = parts["sd1"]
     down, up, text_down, text_up = rand(4, 16), rand(16, 4), rand(3, 32), rand(32, 3)
     held = {f"{unet}.lora_down.weight": down, f"{unet}.lora_up.weight": up}
@@ -338,7 +338,7 @@ def test_prefixes_of_comfyui_and_lycoris(unet: str, text: str, parts: dict[str, 
     torch.testing.assert_close(weight(encoder, TE), weight(base.text_encoders[0], TE) + text_up @ text_down)
 
 
-def test_comfyui_s_second_text_encoder(parts: dict[str, zoo.Parts], tmp_path: Path) -> None:
+def test_comfyui_s_second_text_encoder(parts: dict[str, Parts], tmp_path: Path) -> None:
     base = parts["sdxl"].text_encoders[1]
     down, up = rand(3, 32), rand(32, 3)
     key = f"text_encoders.clip_g.transformer.text_model.{TE}"
@@ -349,7 +349,7 @@ def test_comfyui_s_second_text_encoder(parts: dict[str, zoo.Parts], tmp_path: Pa
 
 
 @pytest.mark.parametrize("where", ["header", "folder"])
-def test_rslora_is_scaled_by_the_root_of_the_rank(where: str, parts: dict[str, zoo.Parts], tmp_path: Path) -> None:
+def test_rslora_is_scaled_by_the_root_of_the_rank(where: str, parts: dict[str, Parts], tmp_path: Path) -> None:
     down, up = rand(16, 16), rand(16, 16)
     held = {f"unet.{Q}.lora_A.weight": down, f"unet.{Q}.lora_B.weight": up}
     path = tmp_path / "a.safetensors"
@@ -364,7 +364,7 @@ def test_rslora_is_scaled_by_the_root_of_the_rank(where: str, parts: dict[str, z
     torch.testing.assert_close(got, weight(parts["sd1"].unet, Q) + 8 / 4 * up @ down)
 
 
-def test_the_bias_of_a_peft_factor_is_scaled_as_the_factor_is(parts: dict[str, zoo.Parts], tmp_path: Path) -> None:
+def test_the_bias_of_a_peft_factor_is_scaled_as_the_factor_is(parts: dict[str, Parts], tmp_path: Path) -> None:
     place = "time_embedding.linear_1"
     base = parts["sd1"].unet.get_submodule(place)
     down, up, bias = rand(2, 16), rand(64, 2), rand(64)
@@ -376,7 +376,7 @@ def test_the_bias_of_a_peft_factor_is_scaled_as_the_factor_is(parts: dict[str, z
     torch.testing.assert_close(found.bias, base.bias + 0.5 * 3 * bias)
 
 
-def test_lokr_and_loha_with_a_core(parts: dict[str, zoo.Parts], tmp_path: Path) -> None:
+def test_lokr_and_loha_with_a_core(parts: dict[str, Parts], tmp_path: Path) -> None:
     base, key = weight(parts["sd1"].unet, CONV), kohya(CONV)
     one, core, left, right = rand(4, 2), rand(3, 3, 3, 3), rand(3, 4), rand(3, 8)
     held = {"lokr_w1": one, "lokr_t2": core, "lokr_w2_a": left, "lokr_w2_b": right, "alpha": torch.tensor(1.5)}
@@ -398,7 +398,7 @@ def test_lokr_and_loha_with_a_core(parts: dict[str, zoo.Parts], tmp_path: Path) 
     torch.testing.assert_close(got, halves[0] * halves[1], atol=1e-5, rtol=1e-5)
 
 
-def test_ia3_scales_outputs_or_inputs(parts: dict[str, zoo.Parts], tmp_path: Path) -> None:
+def test_ia3_scales_outputs_or_inputs(parts: dict[str, Parts], tmp_path: Path) -> None:
     base, key, vector = weight(parts["sd1"].unet, Q), kohya(Q), rand(16)
     for on_input in (False, True):
         held = {f"{key}.weight": vector, f"{key}.on_input": torch.tensor(on_input)}
@@ -408,7 +408,7 @@ def test_ia3_scales_outputs_or_inputs(parts: dict[str, zoo.Parts], tmp_path: Pat
         torch.testing.assert_close(got, base * scale)
 
 
-def test_peft_s_magnitudes_of_a_convolution_are_of_its_outputs(parts: dict[str, zoo.Parts], tmp_path: Path) -> None:
+def test_peft_s_magnitudes_of_a_convolution_are_of_its_outputs(parts: dict[str, Parts], tmp_path: Path) -> None:
     """peft keeps them as (1, outputs, 1, 1), LyCORIS those of inputs as (1, inputs, 1, 1)."""
     base, down, up, magnitude = weight(parts["sd1"].unet, CONV), rand(2, 16, 3, 3), rand(16, 2, 1, 1), rand(16).abs()
     turned = base + (up.flatten(1) @ down.flatten(1)).reshape(base.shape)
@@ -426,7 +426,7 @@ def test_peft_s_magnitudes_of_a_convolution_are_of_its_outputs(parts: dict[str, 
         torch.testing.assert_close(got / norms[0], turned / norms[1], atol=1e-4, rtol=1e-4)
 
 
-def test_what_has_no_place_is_counted_and_named(parts: dict[str, zoo.Parts], tmp_path: Path) -> None:
+def test_what_has_no_place_is_counted_and_named(parts: dict[str, Parts], tmp_path: Path) -> None:
     def layer(name: str) -> dict[str, torch.Tensor]:
         return {f"lora_unet_{name}.lora_down.weight": rand(2, 16), f"lora_unet_{name}.lora_up.weight": rand(16, 2)}
 
@@ -458,22 +458,22 @@ def real(tmp_path: Path, width: int) -> Path:
 
 
 @pytest.mark.parametrize(("width", "made"), [(768, "sd1"), (1024, "sd2"), (2048, "sdxl")])
-def test_a_lora_for_another_family_is_told(width: int, made: str, parts: dict[str, zoo.Parts], tmp_path: Path) -> None:
+def test_a_lora_for_another_family_is_told(width: int, made: str, parts: dict[str, Parts], tmp_path: Path) -> None:
     found = read_lora(real(tmp_path, width))
     assert found.family == made
     other: Any = "sd2" if made == "sd1" else "sd1"
     base = parts[other]
     with pytest.raises(ModelError, match=r"was made for S.*, and this model is Stable Diffusion"):
-        merge(base.unet, base.text_encoders, "base", [LoraUse(found)], family=other)
+        merge(base.unet, base.text_encoders, "base", [LoraUse(found)], family={"sd1": SD1, "sd2": SD2}[other])
 
 
-def test_a_lora_of_other_sizes_is_told(parts: dict[str, zoo.Parts], tmp_path: Path) -> None:
+def test_a_lora_of_other_sizes_is_told(parts: dict[str, Parts], tmp_path: Path) -> None:
     base = parts["sd1"]
     with pytest.raises(ModelError, match=r"does not go with this model: the layer down_blocks_1.*other sizes"):
         merge(base.unet, base.text_encoders, "base", [LoraUse(read_lora(real(tmp_path, 768)))])
 
 
-def test_a_lora_without_a_layer_of_this_model_is_told(parts: dict[str, zoo.Parts], tmp_path: Path) -> None:
+def test_a_lora_without_a_layer_of_this_model_is_told(parts: dict[str, Parts], tmp_path: Path) -> None:
     save_file(
         {
             "lora_unet_double_blocks_0.lora_down.weight": rand(2, 4),

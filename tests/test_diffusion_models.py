@@ -299,7 +299,7 @@ def test_a_folder_has_configurations_of_its_own(made: Path, tmp_path: Path) -> N
 def test_what_is_named_wrongly_is_told_before_anything_is_loaded(
     settings: dict[str, Any], says: str, made: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("overpaint.engines.diffusion.zoo.load", lambda *_: pytest.fail("it was loaded"))
+    monkeypatch.setattr("overpaint.engines.diffusion.loader.load", lambda *_: pytest.fail("it was loaded"))
     with Studio(device="cpu") as studio, pytest.raises(OverpaintError, match=says):
         studio.edit(photo(SIZE), mask=MASK, model=str(made), **ASK | settings)
 
@@ -421,7 +421,7 @@ def test_a_lora_for_another_family_is_told_before_anything_is_loaded(
     made: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save_lora(home / "wide.safetensors", width=2048)
-    monkeypatch.setattr("overpaint.engines.diffusion.zoo.load", lambda *_: pytest.fail("it was loaded"))
+    monkeypatch.setattr("overpaint.engines.diffusion.loader.load", lambda *_: pytest.fail("it was loaded"))
     ask = ASK | {"prompt": "a dog <lora:wide:1>"}
     with Studio(device="cpu") as studio, pytest.raises(ModelError, match=r"'wide' was made for SDXL, and model is"):
         studio.edit(photo(SIZE), mask=MASK, model=str(made), **ask)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from overpaint.engines.diffusion.denoiser import UNetDenoiser
+from overpaint.engines.diffusion.denoiser import NetworkDenoiser
+from overpaint.engines.diffusion.families.unet import SD1
 from overpaint.engines.diffusion.guidance import Guidance
 from overpaint.engines.diffusion.loop import run
 from overpaint.engines.diffusion.names import parse_sampler
@@ -133,7 +134,7 @@ def job(model: Family, seed: int, mask: torch.Tensor | None = None) -> Job:
         if not model.xl:
             return Conditioning(context)
         sizes = torch.tensor([[SIZE, SIZE, 0, 0, SIZE, SIZE]], dtype=torch.float32)
-        return Conditioning(context, torch.randn(1, 16, generator=draw), sizes)
+        return Conditioning(context, torch.randn(1, 16, generator=draw), {"time_ids": sizes})
 
     return Job(torch.rand(1, 3, SIZE, SIZE, generator=draw) * 2 - 1, mask, states(), states(), seed)
 
@@ -248,7 +249,7 @@ def ours(
 
     own = SCHEDULERS[sampler][1]
     return Sample(
-        UNetDenoiser(model.unet, prediction=model.prediction, key=model.name),
+        NetworkDenoiser(SD1, model.unet, prediction=model.prediction, key=model.name),
         Plan(parse_sampler(sampler, scheduler), steps, strength, "diffusers", eta, CONFIG | own | more),
         Latents(content, mask, extra=extra),
         positive=j.prompt,
@@ -415,7 +416,7 @@ def test_a_white_mask_and_nothing_under_it_is_text_to_image(name: str):
     ).images
     nothing = torch.zeros(1, 4, SIZE // 2, SIZE // 2)
     sample = Sample(
-        UNetDenoiser(model.unet, prediction=model.prediction, key=name),
+        NetworkDenoiser(SD1, model.unet, prediction=model.prediction, key=name),
         Plan(parse_sampler("Euler a"), STEPS, 1.0, "diffusers", config=CONFIG),
         Latents(nothing, torch.ones(1, 1, SIZE // 2, SIZE // 2)),
         positive=j.prompt,

@@ -77,7 +77,7 @@ def test_a_prompted_edit_loads_the_networks_libraries_late_and_no_more_of_them_t
 _BOTH = f"""
 import json, sys
 
-from overpaint.engines.diffusion.zoo import load
+from overpaint.engines.diffusion.loader import load
 from overpaint.models import find
 
 ours = load(find("pocket"))
@@ -85,10 +85,10 @@ before = [name for name in {COMPANY!r} if name in sys.modules]
 from diffusers import StableDiffusionInpaintPipeline, UNet2DConditionModel
 
 pipeline = StableDiffusionInpaintPipeline.from_pretrained(sys.argv[1], safety_checker=None, local_files_only=True)
-here, there = ours.unet.state_dict(), pipeline.unet.state_dict()
+here, there = ours.network.state_dict(), pipeline.unet.state_dict()
 same = here.keys() == there.keys() and all(here[name].float().equal(there[name].float()) for name in here)
 after = [name for name in {COMPANY!r} if name in sys.modules]
-print(json.dumps([before, after, type(ours.unet) is UNet2DConditionModel, same]))
+print(json.dumps([before, after, type(ours.network) is UNet2DConditionModel, same]))
 """
 
 

@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 
 from overpaint.engines.diffusion.clip import ClipConfig, ClipText
 from overpaint.engines.diffusion.clip_tokens import ClipTokens
+from overpaint.engines.diffusion.families.unet import SD1, SD2, SDXL
 from overpaint.engines.diffusion.inversion import Inversion, load_inversion
 from overpaint.engines.diffusion.text import (
     TextSettings,
@@ -118,7 +119,7 @@ def clip():
 
 @pytest.fixture(scope="module")
 def sd1(clip) -> TextSide:
-    return text_side("sd1", [own(clip)], [tokens_of()], "a digest")
+    return text_side(SD1, [own(clip)], [tokens_of()], "a digest")
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +129,7 @@ def big():
 
 @pytest.fixture(scope="module")
 def sdxl(clip, big) -> TextSide:
-    return text_side("sdxl", [own(clip), own(big)], [tokens_of(), tokens_of("!")], "a digest")
+    return text_side(SDXL, [own(clip), own(big)], [tokens_of(), tokens_of("!")], "a digest")
 
 
 def both(side: TextSide, prompt: str, negative: str | None = None, inversions=(), **settings):
@@ -296,13 +297,13 @@ def test_an_empty_negative_prompt_is_zeros_for_sdxl_alone(sdxl, sd1, clip):
     assert torch.equal(both(sd1, "a cat", None)[1].context, plain(clip, "").last_hidden_state)
     assert both(sdxl, "", "")[0].context.any()
     trained_otherwise = text_side(
-        "sdxl", [e.model for e in sdxl.encoders], [tokens_of(), tokens_of("!")], "", zero_negative=False
+        SDXL, [e.model for e in sdxl.encoders], [tokens_of(), tokens_of("!")], "", zero_negative=False
     )
     assert both(trained_otherwise, "a cat")[1].context.any()
 
 
 def test_sd2_pads_with_its_own_id(clip):
-    side = text_side("sd2", [own(clip)], [tokens_of("!")], "a digest")
+    side = text_side(SD2, [own(clip)], [tokens_of("!")], "a digest")
     assert torch.equal(context(side, "a cat"), plain(clip, "a cat", "!").last_hidden_state)
     assert not torch.equal(context(side, "a cat"), plain(clip, "a cat").last_hidden_state)
 
@@ -408,7 +409,7 @@ def test_equal_keys_mean_equal_states_and_unequal_ones_do_not(sd1):
     ]  # fmt: skip
     assert len({one, *others}) == len(others) + 1
     assert key("a (dog:1.3)", [toy]) == key("a (dog:1.3)")
-    other = text_side("sd1", [sd1.encoders[0].model], [tokens_of()], "another digest")
+    other = text_side(SD1, [sd1.encoders[0].model], [tokens_of()], "another digest")
     assert plan_texts(other, read("a cat")).positive.key != key("a cat")
     with pytest.raises(ValueError, match="planned for other encoders"):
         encode(other, plan_texts(sd1, read("a cat")).positive)

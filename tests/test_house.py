@@ -112,7 +112,7 @@ def test_one_module_alone_knows_diffusers_and_none_transformers():
 
     files = list(SOURCE.rglob("*.py"))
     assert [path.relative_to(SOURCE) for path in files if knows(path, "diffusers")] == [
-        Path("engines/diffusion/zoo.py")
+        Path("engines/diffusion/loader.py")
     ]
     assert not [path for path in files if knows(path, "transformers")]
 

@@ -11,20 +11,19 @@ from .catalogue import CATALOGUE, Listed, listed
 from .configs import config_folder, scheduler_config, unet_config
 from .detect import detect, read_json, require, weights_in
 from .download import get
+from .families import family_names, family_of, family_title, register_family
 from .headers import Table, TensorInfo, read_table
 from .hints import Hints, read_hints
 from .places import home, hub_snapshot, store_folder
 from .store import Entry, Note, add, entries, entry, find, find_part, remove, verify
-from .values import FAMILIES, Family, Kind, ModelRef, Prediction
+from .values import Kind, ModelRef, Prediction
 from .verify import digest, known_digest
 from .vocabulary import Vocabulary, find_vocabulary, read_vocabulary
 
 __all__ = [
     "CATALOGUE",
-    "FAMILIES",
     "DownloadError",
     "Entry",
-    "Family",
     "Hints",
     "Kind",
     "Listed",
@@ -41,6 +40,9 @@ __all__ = [
     "digest",
     "entries",
     "entry",
+    "family_names",
+    "family_of",
+    "family_title",
     "find",
     "find_part",
     "find_vocabulary",
@@ -53,6 +55,7 @@ __all__ = [
     "read_json",
     "read_table",
     "read_vocabulary",
+    "register_family",
     "remove",
     "require",
     "scheduler_config",

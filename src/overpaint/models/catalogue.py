@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from .values import FAMILIES, Family, What
+from .families import family_title
+from .values import What
 
 RAIL_M = "CreativeML OpenRAIL-M"
 RAIL_PP = "CreativeML Open RAIL++-M"
@@ -50,7 +51,7 @@ class Listed:
     name: str
     hub: str
     what: What
-    family: Family
+    family: str
     channels: int
     licence: str
     gigabytes: float
@@ -61,7 +62,7 @@ class Listed:
     def title(self) -> str:
         """For people."""
         kind = {"checkpoint": "inpainting" if self.channels == 9 else "base", "vae": "VAE", "tiny-vae": "tiny VAE"}
-        return f"{FAMILIES[self.family]} {'LCM ' if self.lcm else ''}{kind.get(self.what, 'LoRA')}"
+        return f"{family_title(self.family)} {'LCM ' if self.lcm else ''}{kind.get(self.what, 'LoRA')}"
 
 
 # fmt: off

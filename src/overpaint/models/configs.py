@@ -17,15 +17,10 @@ def config_folder(family: str) -> Path:
 
 
 def unet_config(kind: Kind, folder: Path | None = None) -> dict[str, Any]:
-    """The U-Net's parameters for a kind: those of its family, with its own channels.
-
-    SD 2's 768 models compute their attention in single precision (`attn_precision: fp32` of the original release).
-    """
+    """The U-Net's parameters for a kind: those of its family, with its own channels."""
     assert kind.family is not None
     config = read_json((folder or config_folder(kind.family)) / "unet" / "config.json")
     config["in_channels"] = kind.channels or config.get("in_channels", 4)
-    if kind.family == "sd2" and kind.prediction == "v":
-        config["upcast_attention"] = True
     return config
 
 

@@ -16,15 +16,16 @@ from typing import Any
 
 from overpaint.errors import ModelError
 
+from .families import family_title, recognised
 from .headers import Table, TensorInfo, read_table
-from .values import FAMILIES, Family, Form, Kind, Precision, Prediction, What
+from .values import Form, Kind, Precision, Prediction, What
 
 UNET = "model.diffusion_model."
 _WEIGHTS = re.compile(
     r"(?:diffusion_pytorch_model|pytorch_model|model)(?:\.(?P<variant>\w+))?"
     r"\.(?:safetensors|bin)(?:\.index(?:\.(?P<sharded>\w+))?\.json)?"
 )
-_WIDTHS: dict[int, Family] = {768: "sd1", 1024: "sd2", 2048: "sdxl"}
+_WIDTHS: dict[int, str] = {768: "sd1", 1024: "sd2", 2048: "sdxl"}
 _PRECISIONS: dict[str, Precision] = {
     "F32": "fp32",
     "F64": "fp32",
@@ -107,6 +108,8 @@ def of_table(table: Table, path: Path) -> Kind:
         found = look(table, path, plain)
         if found is not None:
             return found
+    if (found := recognised(path, table)) is not None:
+        return found
     for part, title in _OTHERS:
         if any(part in name for name in names):
             return replace(plain, because=title)
@@ -152,17 +155,20 @@ def _ldm(table: Table, path: Path, plain: Kind) -> Kind | None:
     )
 
 
-def _ldm_family(names: Mapping[str, TensorInfo], channels: int) -> tuple[Family, str]:
+def _ldm_family(names: Mapping[str, TensorInfo], channels: int) -> tuple[str, str]:
     label = names.get(f"{UNET}label_emb.0.0.weight")
     convolved = any(name.endswith(".1.proj_in.weight") and len(one.shape) == 4 for name, one in names.items())
-    family: Family = "sdxl" if label is not None else "sd1" if convolved else "sd2"
+    family = "sdxl" if label is not None else "sd1" if convolved else "sd2"
     if label is not None and label.shape[1] == 2560:
         return family, "the refiner of SDXL; use the base or an inpainting model"
     if "edm_mean" in names:
         return family, "Playground 2.5, whose noise schedule (EDM) is not known here"
     if channels not in (4, 9):
         made = {8: "InstructPix2Pix", 5: "depth-to-image", 7: "an upscaler"}.get(channels, "something else")
-        return family, f"a {FAMILIES[family]} model made for {made}: its U-Net takes {channels} channels, not 4 or 9"
+        return (
+            family,
+            f"a {family_title(family)} model made for {made}: its U-Net takes {channels} channels, not 4 or 9",
+        )
     return family, ""
 
 
@@ -170,7 +176,7 @@ def _named(path: Path, pattern: str) -> bool:
     return re.search(pattern, path.name.lower()) is not None
 
 
-def _prediction(family: Family, channels: int, table: Table, path: Path) -> tuple[Prediction, str]:
+def _prediction(family: str, channels: int, table: Table, path: Path) -> tuple[Prediction, str]:
     """What a single file's network predicts, and what that is told from. The weights themselves don't say it."""
     for ending in (".yaml", ".yml"):
         beside = path.with_suffix(ending)
@@ -196,7 +202,7 @@ def _unet(table: Table, path: Path, plain: Kind) -> Kind | None:
     names = table.tensors
     if "conv_in.weight" not in names or not any(name.startswith("down_blocks.") for name in names):
         return None
-    family: Family = "sd2"
+    family = "sd2"
     if "add_embedding.linear_1.weight" in names:
         family = "sdxl"
     elif any(name.endswith(".proj_in.weight") and len(one.shape) == 4 for name, one in names.items()):
@@ -214,7 +220,7 @@ def _lora(table: Table, path: Path, plain: Kind) -> Kind | None:
     return replace(plain, what="lora", family=_lora_family(names), method=method) if method else None
 
 
-def _lora_family(names: Mapping[str, TensorInfo]) -> Family | None:
+def _lora_family(names: Mapping[str, TensorInfo]) -> str | None:
     """By the width of the text that the cross-attention reads; by a second text encoder where it has no such layer."""
     into = re.compile(r"attn2[._]to_k.*(?:lora_down|lora_A|lora\.down|hada_w1_b|hada_w2_b)")
     for name, one in names.items():
@@ -294,6 +300,8 @@ def read_json(path: Path) -> dict[str, Any]:
 def _folder(path: Path) -> Kind:
     if (path / "adapter_config.json").is_file():
         return Kind("lora", "folder", method="lora", layout="diffusers")
+    if (found := recognised(path, None)) is not None:
+        return found
     if (path / "unet" / "config.json").is_file():
         return _pipeline(path)
     if (path / "config.json").is_file():
@@ -319,7 +327,7 @@ def _folder(path: Path) -> Kind:
 
 def _pipeline(path: Path) -> Kind:
     unet = read_json(path / "unet" / "config.json")
-    family: Family = "sd2" if unet.get("use_linear_projection") else "sd1"
+    family = "sd2" if unet.get("use_linear_projection") else "sd1"
     family = "sdxl" if unet.get("addition_embed_type") == "text_time" else family
     channels = int(unet.get("in_channels", 4))
     plain = Kind("other", "folder", layout="diffusers")

@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-Family = Literal["sd1", "sd2", "sdxl"]
+from .families import family_title
+
 Prediction = Literal["epsilon", "v"]
 What = Literal["checkpoint", "unet", "vae", "tiny-vae", "lora", "embedding", "controlnet", "text-encoder", "other"]
 Precision = Literal["fp32", "fp16", "bf16", "fp8", "mixed"]
 Form = Literal["safetensors", "pickle", "folder"]
-
-FAMILIES: dict[Family, str] = {"sd1": "Stable Diffusion 1.x", "sd2": "Stable Diffusion 2.x", "sdxl": "SDXL"}
-"""Families that can be painted with, and their names for people."""
 
 _NAMES: dict[What, str] = {
     "checkpoint": "checkpoint",
@@ -35,7 +33,7 @@ class Kind:
     Attributes:
         what: A whole checkpoint or a part of one.
         form: How the weights are kept. A pickle is only read when the user allows it.
-        family: The architecture; None where it does not apply or can't be told.
+        family: Name of the architecture (see `families`); None where it does not apply or can't be told.
         channels: Of the U-Net's input: 4 for a base model, 9 for one made for inpainting (4 + mask + masked picture).
         prediction: What the U-Net was trained to give: the noise, or v. None where it does not apply.
         lcm: A latent consistency model: few steps, its own sampler.
@@ -49,7 +47,7 @@ class Kind:
 
     what: What
     form: Form
-    family: Family | None = None
+    family: str | None = None
     channels: int | None = None
     prediction: Prediction | None = None
     lcm: bool = False
@@ -70,7 +68,7 @@ class Kind:
         """For people: "SDXL inpainting checkpoint, fp16"."""
         if self.what == "other":
             return self.because or _NAMES["other"]
-        words = [FAMILIES[self.family]] if self.family else []
+        words = [family_title(self.family)] if self.family else []
         words += ["inpainting"] if self.inpainting else []
         words += ["LCM"] if self.lcm else []
         words.append(_NAMES[self.what] if not self.method or self.method == "lora" else f"LoRA ({self.method})")

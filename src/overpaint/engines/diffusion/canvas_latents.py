@@ -49,6 +49,8 @@ class Moments:
 Encoder = Callable[[Pixels], Moments]
 """An autoencoder: (H, W, 3) float32 in [0, 1] to its latents."""
 
+ExtraInput = Callable[[Pixels, NDArray[np.bool_], torch.Tensor, Callable[[Pixels], torch.Tensor]], torch.Tensor | None]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
@@ -65,13 +67,15 @@ class Prepared:
     shown: tuple[Pixels, torch.Tensor] | None
 
 
-def prepare(canvas: Canvas, asked: Asked, channels: int, encode: Encoder, monitor: Monitor) -> Prepared:
+def prepare(
+    canvas: Canvas, asked: Asked, extra_input: ExtraInput | None, encode: Encoder, monitor: Monitor
+) -> Prepared:
     """Encode a canvas as its dialect does.
 
     Args:
         canvas: What is painted.
         asked: Its settings.
-        channels: Of the network's input: 4, or 9 with mask and masked picture.
+        extra_input: `Family.extra_input` of a model that is shown more than x, or None.
         encode: The autoencoder.
         monitor: Asked about cancellation before each encoding.
     """
@@ -81,11 +85,13 @@ def prepare(canvas: Canvas, asked: Asked, channels: int, encode: Encoder, monito
         return encode(pixels)
 
     if asked.plan.dialect == "diffusers":
-        return _diffusers(canvas, asked, channels, checked, monitor)
-    return _native(canvas, asked, channels, checked, monitor)
+        return _diffusers(canvas, asked, extra_input, checked, monitor)
+    return _native(canvas, asked, extra_input, checked, monitor)
 
 
-def _native(canvas: Canvas, asked: Asked, channels: int, encode: Encoder, monitor: Monitor) -> Prepared:
+def _native(
+    canvas: Canvas, asked: Asked, extra_input: ExtraInput | None, encode: Encoder, monitor: Monitor
+) -> Prepared:
     """The mean of the autoencoder's distribution, whatever the seed; mask and masked picture from mask > 0."""
     pixels = content_pixels(canvas, asked.content, monitor)
     z = encode(pixels).mean
@@ -93,47 +99,41 @@ def _native(canvas: Canvas, asked: Asked, channels: int, encode: Encoder, monito
     mask = latent_mask(torch.tensor(canvas.mask), height, width).to(z.device)
     content = content_latents(z, mask, asked.content, canvas.seed)
     extra = None
-    if channels == 9:
-        hole = canvas.hole
-        masked = encode(np.where(hole[..., None], np.float32(0.5), canvas.pixels)).mean
-        covered = latent_mask(torch.from_numpy(hole.astype(np.float32)), height, width).to(z.device)
-        extra = torch.cat([covered, masked], dim=1)
+    if extra_input is not None:
+        covered = latent_mask(torch.from_numpy(canvas.hole.astype(np.float32)), height, width).to(z.device)
+        extra = extra_input(canvas.pixels, canvas.hole, covered, lambda picture: encode(picture).mean)
     return Prepared(Latents(content, mask, extra=extra), Noise(canvas.seed), (pixels, z))
 
 
-def _diffusers(canvas: Canvas, asked: Asked, channels: int, encode: Encoder, monitor: Monitor) -> Prepared:
+def _diffusers(
+    canvas: Canvas, asked: Asked, extra_input: ExtraInput | None, encode: Encoder, monitor: Monitor
+) -> Prepared:
     """As StableDiffusionInpaintPipeline draws from its generator: picture, noise, masked picture (spec/diffusers.md 2).
 
     It encodes the masked picture for 4 channels too and throws it away; only its draw is repeated here. Content other
     than the original is not known there: then nothing but the noise and the masked picture is drawn.
     """
     generator = torch.Generator("cpu").manual_seed(canvas.seed)
-    binary = (canvas.mask >= 0.5)[..., None]
-    masked = np.where(binary, np.float32(0.5), canvas.pixels)
+    hole = canvas.mask >= 0.5
+    masked = np.where(hole[..., None], np.float32(0.5), canvas.pixels)
     original = asked.content == "original"
-    shown = None
-    hidden = None
-    if channels == 9 and asked.plan.strength == 1:  # begins as noise alone, and nothing is held
-        hidden = encode(masked)
-        content = torch.zeros_like(hidden.mean)
-    else:
-        pixels = content_pixels(canvas, asked.content, monitor)
-        moments = encode(pixels)
-        content = moments.drawn(generator) if original else moments.mean
-        shown = (pixels, moments.mean)
+    alone = extra_input is not None and asked.plan.strength == 1  # begins as noise alone, and nothing is held
+    pixels = masked if alone else content_pixels(canvas, asked.content, monitor)
+    moments = encode(pixels)
+    content = moments.drawn(generator) if original and not alone else moments.mean
+    if alone:
+        content = torch.zeros_like(content)
     height, width = content.shape[2:]
     mask = latent_mask(torch.tensor(canvas.mask), height, width, "diffusers").to(content.device)
     if not original:
         content = content_latents(content, mask, asked.content, canvas.seed)
     noise = Begun(generator, content)
     extra = None
-    if channels == 9:
-        hidden = hidden or encode(masked)
-        extra = torch.cat([mask, hidden.drawn(generator)], dim=1)
-        shown = shown or (masked, hidden.mean)
+    if extra_input is not None:
+        extra = extra_input(canvas.pixels, hole, mask, lambda picture: encode(picture).drawn(generator))
     elif original:
         Moments(content, content).drawn(generator)
-    return Prepared(Latents(content, mask, extra=extra), noise, shown)
+    return Prepared(Latents(content, mask, extra=extra), noise, (pixels, moments.mean))
 
 
 class Begun(Noise):

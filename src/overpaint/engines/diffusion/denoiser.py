@@ -10,7 +10,8 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
-from .first_layers import first_layers, once, repeats
+from .families import Family
+from .first_layers import once, repeats
 from .values import Conditioning, Prediction
 
 
@@ -91,39 +92,39 @@ class RowByRow(TorchFunctionMode):  # type: ignore[misc]
         return func(*args, **kwargs)
 
 
-class UNetDenoiser:
-    """A UNet of Stable Diffusion's kind as a Denoiser.
+class NetworkDenoiser:
+    """A network of any family as a Denoiser. It works in its own type; x, sigma and the estimate are float32."""
 
-    It is called as diffusers' UNet2DConditionModel is: (sample, timesteps, encoder_hidden_states, timestep_cond,
-    added_cond_kwargs). The network works in its own type; x, sigma and the estimate are float32.
-    """
-
-    def __init__(self, unet: torch.nn.Module, *, prediction: Prediction, key: Hashable, exact: bool = False) -> None:
-        """Wrap `unet`.
+    def __init__(
+        self, family: Family, network: torch.nn.Module, *, prediction: Prediction, key: Hashable, exact: bool = False
+    ) -> None:
+        """Wrap `network`.
 
         Args:
-            unet: The network, in evaluation mode, on its device.
+            family: How it is called.
+            network: In evaluation mode, on its device.
             prediction: What its output stands for.
             key: Digest of the network, with its LoRA set and weights.
             exact: Whether a row must have the same bits beside any neighbours. Then bf16 on one CPU thread is batched
                 with `RowByRow`; other types, devices and more threads go one row a call.
         """
-        parameter = next(unet.parameters())
-        self._unet = unet
+        parameter = next(network.parameters())
+        self._family = family
+        self._network = network
         self._dtype: torch.dtype = parameter.dtype
         self._device: torch.device = parameter.device
         self._exact = exact
         # Not in single precision: there one row's bits differ from those of one among several, and what a picture
         # gets would move by more than 1e-5 with its neighbours.
-        self._first = first_layers(unet) if self._dtype in (torch.bfloat16, torch.float16) else ()
-        self._guidance_width: int | None = getattr(getattr(unet, "config", None), "time_cond_proj_dim", None)
+        half = self._dtype in (torch.bfloat16, torch.float16)
+        self._first = family.text_free_layers(network) if half else ()
         self.prediction: Prediction = prediction
         self.key: Hashable = (key, exact)
 
     @property
     def embeds_guidance(self) -> bool:
         """Whether the guidance scale is an input of the network."""
-        return self._guidance_width is not None
+        return self._family.embeds_guidance(self._network)
 
     @property
     def rows_at_once(self) -> int | None:
@@ -142,28 +143,20 @@ class UNetDenoiser:
     ) -> torch.Tensor:
         """The estimate x0, as `values.Denoiser` says."""
         seen = to_input(x, sigma, self.prediction)
-        if extra is not None:
-            seen = torch.cat([seen, extra.to(seen)], dim=1)
-        added = None
-        if conditioning.pooled is not None:
-            added = {"text_embeds": self._own(conditioning.pooled), "time_ids": self._own(conditioning.time_ids)}
-        embedding = None
-        if self._guidance_width is not None and guidance is not None:
-            embedding = self._own(guidance_embedding(guidance, self._guidance_width))
-        same = repeats(seen, sigma, t, guidance) if self._first and len(seen) > 1 else None
+        same = repeats(seen, extra, sigma, t, guidance) if self._first and len(seen) > 1 else None
         shared = once(self._first, *same) if same else nullcontext()
         with torch.inference_mode(), RowByRow() if self._exact else nullcontext(), shared:
-            output = self._unet(
+            output = self._family.predict(
+                self._network,
                 self._own(seen),
+                sigma,
                 t,
-                encoder_hidden_states=self._own(conditioning.context),
-                timestep_cond=embedding,
-                added_cond_kwargs=added,
-                return_dict=False,
-            )[0]
+                conditioning.map(self._own),
+                None if extra is None else self._own(extra),
+                guidance,
+            )
         return to_estimate(output.to(torch.float32), x, sigma, self.prediction)
 
-    def _own(self, tensor: torch.Tensor | None) -> torch.Tensor:
+    def _own(self, tensor: torch.Tensor) -> torch.Tensor:
         """The tensor in the network's type, on its device."""
-        assert tensor is not None, "SDXL's pooled text states come with size conditioning"
         return tensor.to(self._device, self._dtype)

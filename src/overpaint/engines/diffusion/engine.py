@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import queue
-from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from pydantic import BaseModel
@@ -17,10 +16,11 @@ from overpaint.engines.base import Canvas, EngineCard, Monitor, Painted, Threade
 from overpaint.engines.loading import collector_paused
 from overpaint.errors import EngineError, OverpaintError
 from overpaint.frame import Context, SizeRules
-from overpaint.models import FAMILIES, ModelError, ModelRef, digest, read_hints, unet_config
+from overpaint.models import ModelError, ModelRef, digest, family_of, read_hints
 from overpaint.request import Sampling, UsedModel
 
 from .canvas_latents import Prepared, prepare
+from .families import Family
 from .loop import advance
 from .networks import Budget, Networks, Set
 from .options import CARD, DiffusionOptions
@@ -30,12 +30,6 @@ from .settings import Asked, asked_of, check_names, text_settings
 from .used import UNKNOWN, used_models
 from .usual import usual_of
 from .values import Conditioning, NotFiniteError
-
-if TYPE_CHECKING:
-    from .zoo import Loaded
-
-CELL = 8
-"""Pixels on the side of a latent cell, in every family."""
 
 AT_ONCE = 16
 """Canvases in flight; more wait."""
@@ -97,15 +91,16 @@ def card_of(ref: ModelRef) -> EngineCard:
         raise ModelError(f"{ref.name} is no checkpoint but a {kind.title}")
     hints = read_hints(ref.path)
     usual = usual_of(ref)
-    native = hints.native or _cells(ref) * CELL
+    family: Family = family_of(kind.family)
+    native = hints.native or family.native_size(ref)
     decides: list[Any] = [digest(ref.path), kind.prediction, kind.lcm, ref.variant]
     decides += [None if one is None else digest(one) for one in (ref.vae, ref.config)]
     return replace(
         CARD,
-        title=f"{ref.name}: {FAMILIES[kind.family]}{', made for inpainting' if kind.inpainting else ''}",
+        title=f"{ref.name}: {family.title}{', made for inpainting' if kind.inpainting else ''}",
         sizes=SizeRules(
             native=native,
-            multiple=CELL,
+            multiple=family.multiple,
             minimum=hints.minimum or 1,
             # Far beyond the size that it was trained at, a network repeats its subject.
             maximum_area=hints.maximum**2 if hints.maximum is not None else native * native * 9 // 4,
@@ -119,32 +114,6 @@ def card_of(ref: ModelRef) -> EngineCard:
         licence=ref.licence or UNKNOWN,
         digest=hashlib.sha256(json.dumps(decides).encode()).hexdigest(),
     )
-
-
-def _cells(ref: ModelRef) -> int:
-    """Latent cells on the side of what the network was trained on, as its configuration says.
-
-    A single file has none of its own: of SD 2, those that predict v were trained at 768 x 768 pixels.
-    """
-    kind = ref.kind
-    own = ref.path if kind.form == "folder" else ref.config
-    if own is None and kind.family == "sd2" and kind.prediction == "v":
-        return 96
-    said = unet_config(kind, own).get("sample_size") or (128 if kind.family == "sdxl" else 64)
-    return int(max(said) if isinstance(said, list) else said)
-
-
-def _width(ref: ModelRef) -> int:
-    """Channels of the U-Net's first level."""
-    own = ref.path if ref.kind.form == "folder" else ref.config
-    return int(unet_config(ref.kind, own).get("block_out_channels", (320,))[0])
-
-
-def _loader() -> Callable[[ModelRef, torch.dtype], Loaded]:
-    """What makes networks of files. To import it takes most of a second, which a refused request never needs."""
-    with collector_paused():
-        from .zoo import load
-    return load
 
 
 class DiffusionEngine(ThreadedEngine):
@@ -176,10 +145,11 @@ class DiffusionEngine(ThreadedEngine):
         """
         super().__init__()
         self.card = card_of(ref)
+        self._family: Family = family_of(ref.kind.family or "")
         self.device = device_of(device)
-        self.dtype = dtype or usual_dtype(self.device, _width(ref))
+        self.dtype = dtype or usual_dtype(self.device, self._family.width(ref))
         self._ref = ref
-        narrow = self.device.type == "cpu" and _width(ref) < NARROW
+        narrow = self.device.type == "cpu" and self._family.width(ref) < NARROW
         self.threads = 1 if threads is None and narrow else threads
         self._budget = budget or Budget()
         self._networks: Networks | None = None
@@ -194,17 +164,16 @@ class DiffusionEngine(ThreadedEngine):
             RequestError: A prompt that can't be read; a sampler, scheduler or dialect that is not there.
             ModelError: A LoRA that is not here, is none, or was made for another family.
         """
-        kind = self._ref.kind
-        assert kind.family is not None
         sampling = sampling or Sampling()
         _, dialect = check_names(sampling)
         emphasis = options.emphasis if isinstance(options, DiffusionOptions) else "original"
-        text = text_settings(sampling.clip_skip, emphasis, kind.family, dialect)
+        text = text_settings(sampling.clip_skip, emphasis, self._family, dialect)
         return used_models(self._ref, sampling.prompt, sampling.negative_prompt, text)
 
     def submit(self, canvas: Canvas, monitor: Monitor) -> Future[Painted]:
         """Queue one canvas. The first one's caller imports what networks are made of, as it can be interrupted."""
-        _loader()
+        with collector_paused():
+            self._family.import_networks()
         return super().submit(canvas, monitor)
 
     def close(self) -> None:
@@ -253,7 +222,7 @@ class DiffusionEngine(ThreadedEngine):
         """A canvas made ready for the loop; None where it is painted already."""
         monitor.check()
         if self._networks is None:
-            loaded = _loader()(self._ref, self.dtype)
+            loaded = self._family.load(self._ref, self.dtype)
             self._networks = Networks(loaded, self.device, self._budget)
         networks = self._networks
         if canvas.size.width % networks.multiple or canvas.size.height % networks.multiple:
@@ -309,7 +278,13 @@ class _Flight:
         self.wide = wide
         self._shown = 0
         loaded = self.networks.loaded
-        prepared = prepare(self.canvas, self.asked, loaded.channels, self.networks.encode, self.monitor)
+        prepared = prepare(
+            self.canvas,
+            self.asked,
+            loaded.family.extra_input if loaded.inpainting else None,
+            self.networks.encode,
+            self.monitor,
+        )
         if self.monitor.wants_previews:
             self._preview = self._preview or _preview(prepared, self.canvas)
         self.sample = Sample(

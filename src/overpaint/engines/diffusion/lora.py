@@ -21,8 +21,9 @@ from typing import Any, Literal
 
 import torch
 
-from overpaint.models import FAMILIES, Family, ModelError, detect, digest, read_json, read_table
+from overpaint.models import ModelError, detect, digest, family_title, read_json, read_table
 
+from .families import Family
 from .lora_names import Part, layer_names, place_of
 from .weights import Tensors, read_tensors
 
@@ -80,7 +81,7 @@ class Lora:
     name: str
     digest: str
     layers: tuple[LoraLayer, ...]
-    family: Family | None = None
+    family: str | None = None
     unknown: tuple[str, ...] = ()
 
 
@@ -317,12 +318,16 @@ def _decomposed(merged: torch.Tensor, held: Mapping[str, torch.Tensor]) -> torch
 
 
 def merge(
-    unet: Any, text_encoders: Sequence[Any], base_digest: str, uses: Sequence[LoraUse], family: Family | None = None
+    network: Any,
+    text_encoders: Sequence[Any],
+    base_digest: str,
+    uses: Sequence[LoraUse],
+    family: Family | None = None,
 ) -> Merged:
     """The networks with these LoRAs in them, in the order given. The given networks are left as they are.
 
     Args:
-        unet: UNet2DConditionModel.
+        network: What predicts.
         text_encoders: CLIP text models, one or two.
         base_digest: Digest of the model.
         uses: The LoRAs to merge.
@@ -331,9 +336,9 @@ def merge(
     Raises:
         ModelError: A LoRA for another family, for other sizes, or without a single layer of this model.
     """
-    networks: dict[Part, Any] = {"unet": unet}
+    networks: dict[Part, Any] = {"unet": network}
     networks.update(zip(_TEXTS, text_encoders, strict=False))
-    tables: dict[Part, dict[str, str]] = {part: layer_names(one, part) for part, one in networks.items()}
+    tables: dict[Part, dict[str, str]] = {part: layer_names(one, part, family) for part, one in networks.items()}
     changed: dict[Part, dict[str, torch.Tensor]] = {part: {} for part in networks}
     notes = []
     for use in uses:
@@ -374,10 +379,10 @@ def merge(
 
 
 def _check_family(lora: Lora, family: Family | None) -> None:
-    if family is not None and lora.family not in (None, family):
+    if family is not None and lora.family not in (None, family.name):
         assert lora.family is not None
         raise ModelError(
-            f"the LoRA {lora.name!r} was made for {FAMILIES[lora.family]}, and this model is {FAMILIES[family]}",
+            f"the LoRA {lora.name!r} was made for {family_title(lora.family)}, and this model is {family.title}",
             code="lora-mismatch",
         )
 

@@ -7,8 +7,11 @@ diffusers' layer names or by the original release's.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Any, Literal
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from .families import Family
 
 Part = Literal["unet", "text", "text_2"]
 
@@ -66,7 +69,7 @@ def place_of(key: str) -> tuple[Part, str, str] | None:
     return None
 
 
-def layer_names(network: Any, part: Part) -> dict[str, str]:
+def layer_names(network: Any, part: Part, family: Family | None = None) -> dict[str, str]:
     """Modules with weights by the names that LoRAs give them: with "_" for ".", the original release's as well."""
     modules = [name for name, one in network.named_modules() if getattr(one, "weight", None) is not None]
     names = {}
@@ -75,9 +78,10 @@ def layer_names(network: Any, part: Part) -> dict[str, str]:
         names[plain.replace(".", "_")] = module
         if part != "unet":
             names[f"text_model_{plain}".replace(".", "_")] = module
-    if part == "unet":
+    if part == "unet" and family is not None:
         here = set(modules)
-        names |= {ldm.replace(".", "_"): module for module, ldm in _original_names(network, modules) if module in here}
+        original = family.original_layer_names(network, modules)
+        names |= {name.replace(".", "_"): module for module, name in original if module in here}
     return names
 
 
@@ -100,7 +104,7 @@ _TOP = {
 }
 
 
-def _original_names(unet: Any, modules: list[str]) -> Iterator[tuple[str, str]]:
+def original_unet_names(unet: Any, modules: Sequence[str]) -> Iterator[tuple[str, str]]:
     """(diffusers' name, the original release's) of a U-Net's layers: most LoRAs of SDXL use the latter."""
     yield from _TOP.items()
     blocks: list[tuple[str, str]] = []

@@ -6,7 +6,7 @@ import copy
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,21 +14,18 @@ from numpy.typing import NDArray
 
 from overpaint.errors import RequestError
 from overpaint.geometry import Size
-from overpaint.models import ModelError, entries, find_part
+from overpaint.models import entries, find_part
 from overpaint.prompt import Network, Prompt
 
 from .caches import ByteCache, bytes_of
 from .canvas_latents import Moments
-from .denoiser import UNetDenoiser
+from .denoiser import NetworkDenoiser
+from .families import TextEncoding
 from .inversion import Inversion, load_inversion
 from .lora import Lora, LoraUse, Merged, merge, read_lora, set_key
 from .settings import Asked
-from .text import TextJob, TextSide, encode, plan_texts, read, text_side, time_ids_of
-from .text_plan import vectors_for
-from .values import Conditioning, NotFiniteError
-
-if TYPE_CHECKING:
-    from .zoo import Loaded
+from .text import read
+from .values import Conditioning, LoadedModel, NotFiniteError
 
 Pixels = NDArray[np.float32]
 
@@ -78,18 +75,18 @@ class Set:
 class Networks:
     """One model on one device. For one thread."""
 
-    def __init__(self, loaded: Loaded, device: torch.device, budget: Budget = Budget()) -> None:
+    def __init__(self, loaded: LoadedModel, device: torch.device, budget: Budget = Budget()) -> None:
         """Take a model and move it to the device."""
         self.loaded = loaded
         self.device = device
-        for network in (loaded.unet, loaded.vae):
+        for network in (loaded.network, loaded.vae):
             # Convolutions and group norms like channels last: 10 % of the VAE's time on a CPU.
             network.to(device, memory_format=torch.channels_last)
         for encoder in loaded.text_encoders:
             encoder.to(device)
         self._vaes = _Widening(loaded.vae)
         self._wide: dict[str, Any] = {}
-        self._texts: ByteCache[Conditioning] = ByteCache(budget.texts, lambda c: bytes_of(c.context, c.pooled))
+        self._texts: ByteCache[Conditioning] = ByteCache(budget.texts, lambda c: bytes_of(*c.tensors.values()))
         self._pictures: ByteCache[Moments] = ByteCache(budget.pictures, lambda m: bytes_of(m.mean, m.deviation))
         self._loras: ByteCache[Lora] = ByteCache(
             budget.loras, lambda lora: bytes_of(*(one for layer in lora.layers for one in layer.tensors.values()))
@@ -98,10 +95,8 @@ class Networks:
 
     @property
     def multiple(self) -> int:
-        """Pixels on the side of a latent cell."""
-        config = self.loaded.vae.config
-        blocks = getattr(config, "block_out_channels", None) or config.encoder_block_out_channels
-        return int(2 ** (len(blocks) - 1))
+        """Pixels that the sides of a canvas must be multiples of."""
+        return self.loaded.family.multiple
 
     def encode(self, pixels: Pixels) -> Moments:
         """The latents of a picture (H, W, 3) in [0, 1]; kept by content."""
@@ -110,23 +105,19 @@ class Networks:
 
     def _encoded(self, pixels: Pixels) -> Moments:
         x = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))[None].to(self.device) * 2 - 1
-        factor = float(self.loaded.vae.config.scaling_factor)
 
         def work(vae: Any) -> tuple[torch.Tensor, ...]:
-            found = vae.encode(x.to(vae.dtype))
-            if not hasattr(found, "latent_dist"):
-                return (found.latents.float() * factor,)
-            return found.latent_dist.mean.float() * factor, found.latent_dist.std.float() * factor
+            return self.loaded.family.encode(vae, x)
 
         return Moments(*self._vaes.run(work, tiled=_area(pixels) > TILED_ABOVE, what="the VAE's encoder"))
 
     def decode(self, latents: torch.Tensor) -> Pixels:
         """The picture (H, W, 3) in [0, 1] of latents (1, C, h, w), scaled as `encode` gives them."""
-        z = latents / float(self.loaded.vae.config.scaling_factor)
-        tiled = z.shape[2] * z.shape[3] * self.multiple**2 > TILED_ABOVE
+        family = self.loaded.family
+        tiled = latents.shape[2] * latents.shape[3] * family.cell**2 > TILED_ABOVE
 
         def work(vae: Any) -> tuple[torch.Tensor, ...]:
-            return (vae.decode(z.to(vae.dtype)).sample.float(),)
+            return (family.decode(vae, latents),)
 
         (x,) = self._vaes.run(work, tiled=tiled, what="the VAE's decoder")
         pixels = (x[0] / 2 + 0.5).clamp(0, 1).permute(1, 2, 0)
@@ -147,7 +138,7 @@ class Networks:
         uses = [self._use(network) for network in prompt.networks]
 
         def make() -> Merged:
-            return merge(model.unet, model.text_encoders, model.digest, uses, model.family)
+            return merge(model.network, model.text_encoders, model.digest, uses, model.family)
 
         return Set(self._merged.get(set_key(model.digest, uses), make), prompt, negative)
 
@@ -162,48 +153,44 @@ class Networks:
     def conditionings(self, chosen: Set, asked: Asked, size: Size) -> tuple[Conditioning, Conditioning]:
         """What the prompt and the negative prompt are to the network; the text encoders run for what is new."""
         model, merged = self.loaded, chosen.merged
-        side = text_side(
-            model.family,
-            merged.text_encoders,
-            model.tokenizers,
-            merged.text_digest,
-            zero_negative=model.zero_negative,
-        )
-        inversions = _inversions(side, asked.prompt, asked.negative)
-        plan = plan_texts(side, chosen.prompt, chosen.negative, asked.text, inversions)
-        time_ids = time_ids_of(size, size).to(self.device) if model.family == "sdxl" else None
+        texts = model.family.text_encoding(model, merged.text_encoders, merged.text_digest)
+        inversions = _inversions(texts, asked.prompt, asked.negative)
+        plan = texts.plan(chosen.prompt, chosen.negative, asked.text, inversions)
+        sizes = model.family.size_conditions(size, self.device)
 
-        def conditioning(job: TextJob) -> Conditioning:
-            found = self._texts.get(job.key, lambda: self._text(side, job))
-            return replace(found, time_ids=time_ids)
+        def conditioning(job: Any) -> Conditioning:
+            found = self._texts.get(job.key, lambda: self._text(texts, job))
+            return replace(found, added={**found.added, **sizes})
 
         return conditioning(plan.positive), conditioning(plan.negative)
 
-    def _text(self, side: TextSide, job: TextJob) -> Conditioning:
-        found = encode(side, job)
-        if _finite(found.context, found.pooled):
+    def _text(self, texts: TextEncoding, job: Any) -> Conditioning:
+        found = texts.encode(job)
+        if _finite(*found.tensors.values()):
             return found
-        if all(encoder.model.dtype == torch.float32 for encoder in side.encoders):
+        wide = texts.widened()
+        if wide is None:
             raise NotFiniteError("the text encoder gave numbers that are not finite: its weights are damaged")
-        wide = [replace(encoder, model=copy.deepcopy(encoder.model).float()) for encoder in side.encoders]
-        found = encode(replace(side, encoders=tuple(wide)), job)
-        if not _finite(found.context, found.pooled):
+        found = wide.encode(job)
+        if not _finite(*found.tensors.values()):
             raise NotFiniteError("the text encoder gave numbers that are not finite, in single precision too")
         return found
 
-    def denoiser(self, chosen: Set, *, exact: bool, wide: bool = False) -> UNetDenoiser:
-        """The U-Net of a set, in single precision with `wide`."""
+    def denoiser(self, chosen: Set, *, exact: bool, wide: bool = False) -> NetworkDenoiser:
+        """The network of a set, in single precision with `wide`."""
         unet, key = chosen.merged.unet, chosen.merged.unet_digest
         if wide and unet.dtype != torch.float32:
             if key not in self._wide:
                 self._wide = {key: copy.deepcopy(unet).float()}
             unet = self._wide[key]
-        return UNetDenoiser(unet, prediction=self.loaded.prediction, key=(key, str(unet.dtype)), exact=exact)
+        return NetworkDenoiser(
+            self.loaded.family, unet, prediction=self.loaded.prediction, key=(key, str(unet.dtype)), exact=exact
+        )
 
     @property
     def half(self) -> bool:
-        """Whether the U-Net works in less than single precision, so that a wider type is left to try."""
-        return bool(self.loaded.unet.dtype != torch.float32)
+        """Whether the network works in less than single precision, so that a wider type is left to try."""
+        return bool(self.loaded.network.dtype != torch.float32)
 
 
 class _Widening:
@@ -242,7 +229,7 @@ def _area(pixels: Pixels) -> int:
     return int(pixels.shape[0] * pixels.shape[1])
 
 
-def _inversions(side: TextSide, *texts: str | None) -> Sequence[Inversion]:
+def _inversions(encoding: TextEncoding, *texts: str | None) -> Sequence[Inversion]:
     """The textual inversions of the store whose names stand in the texts.
 
     Those for models of another kind are passed over: their names are plain words here.
@@ -252,13 +239,4 @@ def _inversions(side: TextSide, *texts: str | None) -> Sequence[Inversion]:
         return ()
     here = [one for one in entries() if one.kind is not None and one.kind.what == "embedding"]
     found = [load_inversion(one.path, one.name) for one in here if one.name.lower() in whole]
-    return [one for one in found if _suits(one, side)]
-
-
-def _suits(inversion: Inversion, side: TextSide) -> bool:
-    try:
-        for encoder in side.encoders:
-            vectors_for(inversion, encoder, side)
-    except ModelError:
-        return False
-    return True
+    return [one for one in found if encoding.accepts(one)]

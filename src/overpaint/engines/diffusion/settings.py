@@ -10,11 +10,12 @@ from overpaint.engines.base import Canvas
 from overpaint.errors import RequestError
 from overpaint.request import MaskedContent, Sampling
 
+from .families import Family
 from .guidance import Guidance
 from .names import SamplerChoice, parse_sampler
 from .options import DiffusionOptions
 from .sample import Plan
-from .text import Emphasis, TextFamily, TextSettings
+from .text import Emphasis, TextSettings
 from .values import Dialect
 
 DIALECTS: tuple[Dialect, ...] = ("native", "diffusers")
@@ -43,7 +44,7 @@ class Asked:
     exact: bool
 
 
-def asked_of(canvas: Canvas, family: TextFamily, config: Mapping[str, Any]) -> Asked:
+def asked_of(canvas: Canvas, family: Family, config: Mapping[str, Any]) -> Asked:
     """Read a canvas's settings; what they leave open is as an ordinary request would have it.
 
     Args:
@@ -80,8 +81,8 @@ def check_names(sampling: Sampling) -> tuple[SamplerChoice, Dialect]:
     return parse_sampler(sampling.sampler, sampling.scheduler), dialect
 
 
-def text_settings(clip_skip: int | None, emphasis: Emphasis, family: TextFamily, dialect: Dialect) -> TextSettings:
+def text_settings(clip_skip: int | None, emphasis: Emphasis, family: Family, dialect: Dialect) -> TextSettings:
     """A request counts layers from the last, which is 1, in every dialect; diffusers counts those that it skips."""
     if clip_skip is not None and dialect == "diffusers":
-        clip_skip = max(0, clip_skip - (2 if family == "sdxl" else 1))
+        clip_skip = max(0, clip_skip - getattr(family, "text_layer", 1))
     return TextSettings(clip_skip, emphasis, dialect)

@@ -13,20 +13,23 @@ A textual inversion is put in place of its tokens' embeddings while its chunk is
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
 from overpaint.geometry import Size
+from overpaint.models import ModelError
+from overpaint.prompt import Prompt
 
 from .clip import ClipText
 from .inversion import Inversion, load_inversion
 from .text_plan import (
     Emphasis,
     TextEncoder,
-    TextFamily,
     TextJob,
     TextPlan,
     TextSettings,
@@ -40,10 +43,10 @@ from .text_plan import (
 from .values import Conditioning
 
 __all__ = [
+    "ClipTexts",
     "Emphasis",
     "Inversion",
     "TextEncoder",
-    "TextFamily",
     "TextJob",
     "TextPlan",
     "TextSettings",
@@ -59,13 +62,45 @@ __all__ = [
 ]
 
 
-def encode(side: TextSide, job: TextJob, time_ids: torch.Tensor | None = None) -> Conditioning:
+@dataclass(frozen=True, eq=False)
+class ClipTexts:
+    """CLIP's encoders as the diffusion engine asks them (`families.TextEncoding`)."""
+
+    side: TextSide
+
+    def plan(
+        self, prompt: Prompt, negative: Prompt | None, settings: TextSettings, inversions: Sequence[Inversion]
+    ) -> TextPlan:
+        """See `plan_texts`."""
+        return plan_texts(self.side, prompt, negative, settings, inversions)
+
+    def encode(self, job: TextJob) -> Conditioning:
+        """See `encode`."""
+        return encode(self.side, job)
+
+    def accepts(self, inversion: Inversion) -> bool:
+        """Whether the inversion has vectors of these encoders' widths."""
+        try:
+            for encoder in self.side.encoders:
+                vectors_for(inversion, encoder, self.side)
+        except ModelError:
+            return False
+        return True
+
+    def widened(self) -> ClipTexts | None:
+        """Copies in single precision."""
+        if all(encoder.model.dtype == torch.float32 for encoder in self.side.encoders):
+            return None
+        wide = (replace(one, model=copy.deepcopy(one.model).float()) for one in self.side.encoders)
+        return ClipTexts(replace(self.side, encoders=tuple(wide)))
+
+
+def encode(side: TextSide, job: TextJob) -> Conditioning:
     """Run the text encoders.
 
     Args:
         side: Those that the job was made for.
         job: What to encode.
-        time_ids: See `time_ids_of`; goes into the result.
 
     Returns:
         context (1, 77 n, D) for n chunks, in the encoder's type and on its device; pooled (1, P) for SDXL.
@@ -73,7 +108,7 @@ def encode(side: TextSide, job: TextJob, time_ids: torch.Tensor | None = None) -
     if job.side != side.digest:
         raise ValueError("the text was planned for other encoders")
     if job.zero:
-        return _zeros(side, len(job.chunks[0]), time_ids)
+        return _zeros(side, len(job.chunks[0]))
     joined, pooled = [], None
     with torch.no_grad():
         for encoder, chunks, ids in zip(side.encoders, job.chunks, job.ids, strict=True):
@@ -87,7 +122,7 @@ def encode(side: TextSide, job: TextJob, time_ids: torch.Tensor | None = None) -
                     pooled = embeds
             joined.append(torch.cat(parts, dim=1))
         context = torch.cat(joined, dim=-1)
-    return Conditioning(context, pooled if side.family == "sdxl" else None, time_ids)
+    return Conditioning(context, pooled if side.pooled else None)
 
 
 def emphasised(states: torch.Tensor, weights: Sequence[float], emphasis: Emphasis) -> torch.Tensor:
@@ -119,15 +154,13 @@ def time_ids_of(original: Size, target: Size, crop: tuple[int, int] = (0, 0)) ->
     return torch.tensor([sizes], dtype=torch.float32)
 
 
-def _zeros(side: TextSide, chunks: int, time_ids: torch.Tensor | None) -> Conditioning:
+def _zeros(side: TextSide, chunks: int) -> Conditioning:
     """What a negative prompt that says nothing is for SDXL."""
     last = side.encoders[-1].model
     width = sum(encoder.width for encoder in side.encoders)
     places = side.encoders[-1].vocabulary.room + 2
     context = torch.zeros((1, chunks * places, width), dtype=last.dtype, device=last.device)
-    if side.family != "sdxl":
-        return Conditioning(context, None, time_ids)
-    return Conditioning(context, context.new_zeros((1, last.config.projection_dim)), time_ids)
+    return Conditioning(context, context.new_zeros((1, last.config.projection_dim)) if side.pooled else None)
 
 
 def _states(

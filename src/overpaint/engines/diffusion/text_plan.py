@@ -22,8 +22,8 @@ from .inversion import UNNAMED, Inversion
 if TYPE_CHECKING:  # Hugging Face's tokenizers, which only come with a model's weights
     from .clip import ClipText
     from .clip_tokens import ClipTokens
+    from .families.unet import UNetFamily
 
-TextFamily = Literal["sd1", "sd2", "sdxl"]
 Emphasis = Literal["original", "no_norm", "ignore", "none"]
 """What weights do: multiply and restore the mean; multiply; nothing; nothing, and brackets are characters."""
 
@@ -75,16 +75,20 @@ class TextSide:
     """The text encoders of a model.
 
     Attributes:
-        family: SDXL joins the states of two encoders and takes the pooled states of the second.
-        encoders: One, or SDXL's two.
+        encoders: One or several; their states are joined.
         digest: Of their weights, LoRAs included.
+        layer: The hidden state that the network was made for, from the last, which is 1.
+        normed: Whether the encoder's final layer norm follows.
+        pooled: Whether the last encoder's projected state is used as well.
         zero_negative: Whether a negative prompt that says nothing is zeros instead of an encoded nothing, as SDXL was
             trained (`force_zeros_for_empty_prompt`).
     """
 
-    family: TextFamily
     encoders: tuple[TextEncoder, ...]
     digest: str
+    layer: int = 1
+    normed: bool = True
+    pooled: bool = False
     zero_negative: bool = False
 
 
@@ -141,7 +145,7 @@ class TextPlan:
 
 
 def text_side(
-    family: TextFamily,
+    family: UNetFamily,
     models: Sequence[ClipText],
     tokenizers: Sequence[ClipTokens],
     digest: str,
@@ -152,17 +156,23 @@ def text_side(
 
     Args:
         family: The model's.
-        models: One, and for SDXL one with a projection after it.
+        models: One for each of `family.texts`.
         tokenizers: One for each.
         digest: Of their weights.
-        zero_negative: See `TextSide`; left out, for SDXL alone.
+        zero_negative: See `TextSide`; left out, as the family has it.
     """
-    slots = ("clip_l", "clip_g") if family == "sdxl" else (UNNAMED,)
     encoders = tuple(
-        TextEncoder(model, vocabulary_of(tokenizer, model.config.max_position_embeddings), slot)
-        for model, tokenizer, slot in zip(models, tokenizers, slots, strict=True)
+        TextEncoder(model, vocabulary_of(tokenizer, model.config.max_position_embeddings), part.slot)
+        for model, tokenizer, part in zip(models, tokenizers, family.texts, strict=True)
     )
-    return TextSide(family, encoders, digest, family == "sdxl" if zero_negative is None else zero_negative)
+    return TextSide(
+        encoders,
+        digest,
+        family.text_layer,
+        family.text_norm,
+        family.texts[-1].projection,
+        family.empty_is_zeros if zero_negative is None else zero_negative,
+    )
 
 
 def vocabulary_of(tokens: ClipTokens, places: int = CHUNK + 2) -> Vocabulary:
@@ -245,7 +255,7 @@ def _job(
         chunks=chunks,
         ids=_ids(side, chunks),
         layer=_layer(side, settings, is_negative),
-        normed=side.family != "sdxl",
+        normed=side.normed,
         emphasis=settings.emphasis if weighted else "ignore",
         zero=zero,
         inversions={name: inversions[name] for name in sorted(used)},
@@ -267,7 +277,7 @@ def _ids(side: TextSide, chunks: tuple[tuple[Chunk, ...], ...]) -> tuple[tuple[t
 
 def _layer(side: TextSide, settings: TextSettings, is_negative: bool) -> int:
     """Which hidden state is read, from the last."""
-    made_for = 2 if side.family == "sdxl" else 1
+    made_for = side.layer
     if settings.dialect == "diffusers":
         layer = made_for + (0 if is_negative else settings.clip_skip or 0)
     else:

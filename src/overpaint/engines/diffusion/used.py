@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from overpaint.models import FAMILIES, Entry, ModelError, ModelRef, digest, entries, find_part
+from overpaint.models import Entry, ModelError, ModelRef, digest, entries, family_title, find_part
 from overpaint.prompt import Network
 from overpaint.request import ModelRole, UsedModel
 
@@ -50,7 +50,9 @@ def lora_of(network: Network, ref: ModelRef) -> Entry:
     assert entry.kind is not None
     made, here = entry.kind.family, ref.kind.family
     if made is not None and here is not None and made != here:
-        raise ModelError(f"the LoRA {entry.name!r} was made for {FAMILIES[made]}, and {ref.name} is {FAMILIES[here]}")
+        raise ModelError(
+            f"the LoRA {entry.name!r} was made for {family_title(made)}, and {ref.name} is {family_title(here)}"
+        )
     return entry
 
 

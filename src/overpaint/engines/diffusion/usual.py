@@ -13,9 +13,10 @@ from __future__ import annotations
 import re
 
 from overpaint.errors import RequestError
-from overpaint.models import ModelError, ModelRef, read_hints
+from overpaint.models import ModelError, ModelRef, family_of, read_hints
 from overpaint.request import Usual
 
+from .families import Family
 from .names import parse_sampler
 
 _DISTILLED = (
@@ -36,10 +37,12 @@ def usual_of(ref: ModelRef) -> Usual:
         parse_sampler(own.sampler or "Euler", own.scheduler)
     except RequestError as error:
         raise ModelError(f"overpaint.json of {ref.name}: {error}") from error
-    return own.over(_of_kind(ref))
+    family: Family = family_of(ref.kind.family or "sd1")
+    return own.over(family.usual(ref))
 
 
-def _of_kind(ref: ModelRef) -> Usual:
+def usual_of_kind(ref: ModelRef) -> Usual:
+    """The usual settings of a checkpoint with a U-Net, by its kind and name."""
     if ref.kind.lcm:
         return Usual(steps=8, guidance_scale=8.0 if ref.kind.embeds_guidance else 1.5, sampler="LCM")
     called = f"{ref.name} {ref.path.name}".lower()

@@ -7,13 +7,16 @@ DDPM and DDIM papers is x / sqrt(1 + sigma^2); only the denoiser needs to know.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Hashable, Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import torch
 
 from overpaint.errors import EngineError
+
+if TYPE_CHECKING:
+    from .families import Family
 
 Prediction = Literal["epsilon", "v", "x0", "flow"]
 """What a network's output stands for."""
@@ -26,42 +29,82 @@ class NotFiniteError(EngineError):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class LoadedModel:
+    """A model, ready to be used: in evaluation mode, without gradients.
+
+    Attributes:
+        family: How it is used.
+        network: What predicts.
+        vae: The autoencoder, called as diffusers' are.
+        text_encoders: As the family's text encoding takes them.
+        tokenizers: One for each.
+        scheduler_config: The training schedule, as diffusers' schedulers take it.
+        prediction: What the network gives.
+        digest: SHA-256 of all that decides about its results: weights, another VAE, settings of its loading.
+        inpainting: Whether it is shown more than x (`Family.extra_input`).
+        empty_is_zeros: Whether an empty negative prompt is zeros instead of an encoded empty text.
+    """
+
+    family: Family
+    network: Any
+    vae: Any
+    text_encoders: tuple[Any, ...]
+    tokenizers: tuple[Any, ...]
+    scheduler_config: Mapping[str, Any]
+    prediction: Prediction
+    digest: str
+    inpainting: bool = False
+    empty_is_zeros: bool = False
+
+    @property
+    def bytes(self) -> int:
+        """Memory that the weights take."""
+        networks = (self.network, self.vae, *self.text_encoders)
+        return sum(one.numel() * one.element_size() for network in networks for one in network.parameters())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Conditioning:
     """What one row of a network call is conditioned on.
 
     Attributes:
         context: (B, T, D) states of the text encoders; B is 1 for one picture's conditioning.
-        pooled: (B, P) pooled text states of SDXL, or None.
-        time_ids: (B, 6) SDXL's sizes and crop, in pixels, or None.
+        pooled: (B, P) one vector for the whole text, or None.
+        added: Further conditions of a family by name, (B, ...) each: sizes, masks of tokens.
     """
 
     context: torch.Tensor
     pooled: torch.Tensor | None = None
-    time_ids: torch.Tensor | None = None
+    added: Mapping[str, torch.Tensor] = field(default_factory=dict)
 
     @property
-    def shapes(self) -> tuple[tuple[int, ...] | None, ...]:
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """All of them by name."""
+        pooled = {} if self.pooled is None else {"pooled": self.pooled}
+        return {"context": self.context, **pooled, **self.added}
+
+    @property
+    def shapes(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
         """The shapes without the batch: rows with equal shapes may share a call."""
-        parts = (self.context, self.pooled, self.time_ids)
-        return tuple(None if part is None else tuple(part.shape[1:]) for part in parts)
+        return tuple((name, tuple(one.shape[1:])) for name, one in self.tensors.items())
 
     def same(self, other: Conditioning) -> bool:
         """Whether it is made of the very tensors of another: what two equal texts are, as each is encoded once."""
-        return self.context is other.context and self.pooled is other.pooled and self.time_ids is other.time_ids
+        here, there = self.tensors, other.tensors
+        return here.keys() == there.keys() and all(one is there[name] for name, one in here.items())
+
+    def map(self, function: Callable[[torch.Tensor], torch.Tensor]) -> Conditioning:
+        """The same with the function applied to every tensor."""
+        return _conditioning({name: function(one) for name, one in self.tensors.items()})
 
     @staticmethod
     def stack(rows: Sequence[Conditioning]) -> Conditioning:
         """The rows as one batch. They must have equal shapes."""
+        return _conditioning({name: torch.cat([row.tensors[name] for row in rows]) for name in rows[0].tensors})
 
-        def stacked(parts: list[torch.Tensor | None]) -> torch.Tensor | None:
-            given = [part for part in parts if part is not None]
-            return torch.cat(given) if given else None
 
-        return Conditioning(
-            torch.cat([row.context for row in rows]),
-            stacked([row.pooled for row in rows]),
-            stacked([row.time_ids for row in rows]),
-        )
+def _conditioning(tensors: dict[str, torch.Tensor]) -> Conditioning:
+    return Conditioning(tensors.pop("context"), tensors.pop("pooled", None), tensors)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ from safetensors.torch import save_file
 import checkpoints
 from checkpoints import REAL, TINY, Plan
 from overpaint import models
-from overpaint.engines.diffusion import weights, zoo
+from overpaint.engines.diffusion import loader, weights
+from overpaint.engines.diffusion.values import LoadedModel
 from overpaint.models import Kind, ModelError
 
 FAMILIES = ("sd1", "sd2", "sdxl")
@@ -72,7 +73,7 @@ def test_every_tensor_of_a_published_checkpoint_has_its_place(family: str, chann
     plan = dataclasses.replace(REAL[family], channels=channels)
     given = checkpoints.tensors(checkpoints.layout(plan), device="meta")
     kind = Kind("checkpoint", "safetensors", family=plan.family, channels=channels, prediction="epsilon")
-    parts = zoo.from_single_file(kind, given)  # raises for one that is missing, or one too many in the U-Net
+    parts = loader.from_single_file(kind, given)  # raises for one that is missing, or one too many in the U-Net
 
     def count(network: Any) -> int:
         return sum(one.numel() for one in network.parameters())
@@ -114,10 +115,10 @@ def test_a_single_file_is_read_as_diffusers_reads_it(
     path = saved(tmp_path, plan)
     ref = found(path, plan, vocabulary)
     assert (ref.kind.family, ref.kind.channels, ref.kind.inpainting) == (family, channels, channels == 9)
-    loaded = zoo.load(ref)
+    loaded = loader.load(ref)
     config = {"config": str(tmp_path / "config"), "local_files_only": True}
     oracle = UNet2DConditionModel.from_single_file(str(path), subfolder="unet", low_cpu_mem_usage=False, **config)
-    assert _same(loaded.unet, oracle)
+    assert _same(loaded.network, oracle)
     oracle = AutoencoderKL.from_single_file(str(path), subfolder="vae", low_cpu_mem_usage=False, **config)
     assert _same(loaded.vae, oracle)
     assert _paints(loaded, plan)
@@ -134,7 +135,7 @@ def _row(tokens: Any, text: str) -> torch.Tensor:
     return torch.tensor([ids + [tokens.pad] * (77 - len(ids))])
 
 
-def _paints(loaded: zoo.Loaded, plan: Plan) -> bool:
+def _paints(loaded: LoadedModel, plan: Plan) -> bool:
     """One step from a prompt: text, U-Net, VAE; everything finite and of its shape."""
     states, pooled = [], None
     for tokenizer, encoder in zip(loaded.tokenizers, loaded.text_encoders, strict=True):
@@ -147,8 +148,8 @@ def _paints(loaded: zoo.Loaded, plan: Plan) -> bool:
         added = {"text_embeds": pooled, "time_ids": torch.tensor([[64.0, 64, 0, 0, 64, 64]])}
     with torch.inference_mode():
         latent = loaded.vae.encode(torch.zeros(1, 3, 64, 64)).latent_dist.mode()
-        x = torch.randn(1, loaded.channels, 8, 8, generator=torch.Generator().manual_seed(0))
-        noise = loaded.unet(x, 10, torch.cat(states, dim=-1), added_cond_kwargs=added).sample
+        x = torch.randn(1, loaded.network.config.in_channels, 8, 8, generator=torch.Generator().manual_seed(0))
+        noise = loaded.network(x, 10, torch.cat(states, dim=-1), added_cond_kwargs=added).sample
         picture = loaded.vae.decode(latent + noise).sample
     return noise.shape == (1, 4, 8, 8) and picture.shape == (1, 3, 64, 64) and bool(torch.isfinite(picture).all())
 
@@ -157,7 +158,7 @@ def test_text_encoders_of_both_layouts_give_the_states_of_their_own_formulas(tmp
     """OpenCLIP's fused attention and transposed projection, against torch's own transformer."""
     plan = TINY["sdxl"]
     path = saved(tmp_path, plan)
-    loaded = zoo.load(found(path, plan, vocabulary))
+    loaded = loader.load(found(path, plan, vocabulary))
     raw = weights.read_tensors(path)
     width, layers, heads = plan.open_clip or (0, 0, 0)
     prefix = "conditioner.embedders.1.model."
@@ -181,12 +182,12 @@ def test_text_encoders_of_both_layouts_give_the_states_of_their_own_formulas(tmp
     torch.testing.assert_close(given.text_embeds[0], pooled, atol=1e-5, rtol=1e-4)
 
 
-def as_folder(loaded: zoo.Loaded, config: Path, folder: Path, **how: Any) -> Path:
+def as_folder(loaded: LoadedModel, config: Path, folder: Path, **how: Any) -> Path:
     """The model in diffusers' layout, written by diffusers and transformers themselves."""
     from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
     shutil.copytree(config, folder)
-    loaded.unet.save_pretrained(folder / "unet", **how)
+    loaded.network.save_pretrained(folder / "unet", **how)
     loaded.vae.save_pretrained(folder / "vae", **how)
     for number, (encoder, tokens) in enumerate(zip(loaded.text_encoders, loaded.tokenizers, strict=True)):
         end = "_2" if number else ""
@@ -210,7 +211,7 @@ def as_folder(loaded: zoo.Loaded, config: Path, folder: Path, **how: Any) -> Pat
 def test_a_folder_and_a_hub_name_give_the_same_networks(family: str, tmp_path: Path, vocabulary: Path) -> None:
     plan = dataclasses.replace(TINY[family], channels=9)
     path = saved(tmp_path, plan)
-    single = zoo.load(found(path, plan, vocabulary))
+    single = loader.load(found(path, plan, vocabulary))
     commit = "0123456789abcdef0123456789abcdef01234567"
     root = models.hub_snapshot.__globals__["hub_cache"]() / "models--someone--a-model"
     (root / "refs").mkdir(parents=True)
@@ -218,8 +219,8 @@ def test_a_folder_and_a_hub_name_give_the_same_networks(family: str, tmp_path: P
     as_folder(single, tmp_path / "config", root / "snapshots" / commit)
     ref = models.find("someone/a-model", paths=False)
     assert (ref.kind.form, ref.kind.family, ref.kind.channels) == ("folder", family, 9)
-    loaded = zoo.load(ref)
-    assert _same(loaded.unet, single.unet)
+    loaded = loader.load(ref)
+    assert _same(loaded.network, single.network)
     assert _same(loaded.vae, single.vae)
     for one, other in zip(loaded.text_encoders, single.text_encoders, strict=True):
         assert _same(one, other)
@@ -231,60 +232,60 @@ def test_a_folder_and_a_hub_name_give_the_same_networks(family: str, tmp_path: P
 
 def test_a_variant_of_a_folder_is_taken_when_asked_for(tmp_path: Path, vocabulary: Path) -> None:
     plan = TINY["sd1"]
-    single = zoo.load(found(saved(tmp_path, plan), plan, vocabulary))
+    single = loader.load(found(saved(tmp_path, plan), plan, vocabulary))
     folder = as_folder(single, tmp_path / "config", tmp_path / "folder")
-    half = {name: one.half() for name, one in single.unet.state_dict().items()}
+    half = {name: one.half() for name, one in single.network.state_dict().items()}
     save_file(half, folder / "unet" / "diffusion_pytorch_model.fp16.safetensors")
-    plain = zoo.load(models.find(str(folder)))
-    halved = zoo.load(models.find(str(folder), variant="fp16"))
-    assert _same(plain.unet, single.unet)
-    assert not _same(halved.unet, single.unet)
+    plain = loader.load(models.find(str(folder)))
+    halved = loader.load(models.find(str(folder), variant="fp16"))
+    assert _same(plain.network, single.network)
+    assert not _same(halved.network, single.network)
     assert plain.digest != halved.digest
-    assert zoo.load(models.find(str(folder)), torch.float16).unet.dtype == torch.float16
+    assert loader.load(models.find(str(folder)), torch.float16).network.dtype == torch.float16
     (folder / "unet" / "diffusion_pytorch_model.safetensors").unlink()
     assert models.find(str(folder)).kind.precision == "fp16"
-    zoo.load(models.find(str(folder)))
+    loader.load(models.find(str(folder)))
 
 
 def test_a_text_encoder_s_config_that_means_nothing_is_told_with_its_place(tmp_path: Path, vocabulary: Path) -> None:
     plan = TINY["sd1"]
-    single = zoo.load(found(saved(tmp_path, plan), plan, vocabulary))
+    single = loader.load(found(saved(tmp_path, plan), plan, vocabulary))
     folder = as_folder(single, tmp_path / "config", tmp_path / "folder")
     place = folder / "text_encoder" / "config.json"
     place.write_text(json.dumps(json.loads(place.read_text()) | {"num_attention_heads": 0}))
     with pytest.raises(ModelError, match=r"folder/text_encoder: .*num_attention_heads 0"):
-        zoo.load(models.find(str(folder)))
+        loader.load(models.find(str(folder)))
 
 
 @pytest.mark.parametrize("variant", [None, "fp16"])
 def test_weights_in_several_files_are_put_together(variant: str | None, tmp_path: Path, vocabulary: Path) -> None:
     plan = TINY["sd1"]
-    single = zoo.load(found(saved(tmp_path, plan), plan, vocabulary))
+    single = loader.load(found(saved(tmp_path, plan), plan, vocabulary))
     folder = as_folder(single, tmp_path / "config", tmp_path / "folder")
     (folder / "unet" / "diffusion_pytorch_model.safetensors").unlink()
-    single.unet.save_pretrained(folder / "unet", max_shard_size="100KB", variant=variant)
+    single.network.save_pretrained(folder / "unet", max_shard_size="100KB", variant=variant)
     assert len(list((folder / "unet").glob("*-of-*.safetensors"))) > 1
-    assert _same(zoo.load(models.find(str(folder), variant=variant)).unet, single.unet)
+    assert _same(loader.load(models.find(str(folder), variant=variant)).network, single.network)
     index = next((folder / "unet").glob("*.index*.json"))
     index.write_text(index.read_text().replace('"diffusion', '"../diffusion'))
     with pytest.raises(ModelError, match="lists no shards beside it"):
-        zoo.load(models.find(str(folder), variant=variant))
+        loader.load(models.find(str(folder), variant=variant))
 
 
 def test_a_half_precision_file_keeps_or_widens(tmp_path: Path, vocabulary: Path) -> None:
     plan = TINY["sdxl"]
     ref = found(saved(tmp_path, plan, dtype=torch.float16), plan, vocabulary)
     assert ref.kind.precision == "fp16"
-    assert zoo.load(ref).unet.dtype == torch.float32
-    half = zoo.load(ref, torch.float16)
-    assert {one.dtype for one in half.unet.parameters()} == {torch.float16}
+    assert loader.load(ref).network.dtype == torch.float32
+    half = loader.load(ref, torch.float16)
+    assert {one.dtype for one in half.network.parameters()} == {torch.float16}
     assert half.vae.dtype == torch.float32, "SDXL's VAE overflows in float16"
-    assert half.bytes < 2.2 * sum(one.numel() for one in half.unet.parameters()) + 4e7
+    assert half.bytes < 2.2 * sum(one.numel() for one in half.network.parameters()) + 4e7
 
 
 def test_old_names_of_a_vae_s_attention_are_known(tmp_path: Path, vocabulary: Path) -> None:
     plan = TINY["sd1"]
-    single = zoo.load(found(saved(tmp_path, plan), plan, vocabulary))
+    single = loader.load(found(saved(tmp_path, plan), plan, vocabulary))
     folder = as_folder(single, tmp_path / "config", tmp_path / "folder")
     old = {}
     for name, one in single.vae.state_dict().items():
@@ -293,24 +294,24 @@ def test_old_names_of_a_vae_s_attention_are_known(tmp_path: Path, vocabulary: Pa
         old[name] = one
     assert any(".proj_attn." in name for name in old)
     save_file(old, folder / "vae" / "diffusion_pytorch_model.safetensors")
-    assert _same(zoo.load(models.find(str(folder))).vae, single.vae)
+    assert _same(loader.load(models.find(str(folder))).vae, single.vae)
 
 
 def test_another_vae_takes_the_place_of_its_own(tmp_path: Path, vocabulary: Path) -> None:
     plan = TINY["sd1"]
     path = saved(tmp_path, plan)
-    own = zoo.load(found(path, plan, vocabulary))
+    own = loader.load(found(path, plan, vocabulary))
     other = checkpoints.tensors(checkpoints.vae(plan.vae_width), seed=9)
     bare = {name.removeprefix("first_stage_model."): one for name, one in other.items()}
     save_file(bare, tmp_path / "better.vae.safetensors")
-    loaded = zoo.load(found(path, plan, vocabulary, vae=str(tmp_path / "better.vae.safetensors")))
+    loaded = loader.load(found(path, plan, vocabulary, vae=str(tmp_path / "better.vae.safetensors")))
     assert torch.equal(loaded.vae.decoder.conv_in.weight, other["first_stage_model.decoder.conv_in.weight"])
-    assert _same(loaded.unet, own.unet)
+    assert _same(loaded.network, own.network)
     assert loaded.digest != own.digest
     loaded.vae.save_pretrained(tmp_path / "vae")
-    assert _same(zoo.load(found(path, plan, vocabulary, vae=str(tmp_path / "vae"))).vae, loaded.vae)
+    assert _same(loader.load(found(path, plan, vocabulary, vae=str(tmp_path / "vae"))).vae, loaded.vae)
     whole = saved(tmp_path, plan, "whole.safetensors", seed=9)
-    zoo.load(found(path, plan, vocabulary, vae=str(whole)))
+    loader.load(found(path, plan, vocabulary, vae=str(whole)))
 
 
 def test_a_tiny_vae_is_a_vae(tmp_path: Path, vocabulary: Path) -> None:
@@ -319,13 +320,14 @@ def test_a_tiny_vae_is_a_vae(tmp_path: Path, vocabulary: Path) -> None:
     plan = TINY["sd1"]
     tiny = AutoencoderTiny(encoder_block_out_channels=(8,) * 4, decoder_block_out_channels=(8,) * 4)
     tiny.save_pretrained(tmp_path / "taesd")
-    loaded = zoo.load(found(saved(tmp_path, plan), plan, vocabulary, vae=str(tmp_path / "taesd")))
-    assert loaded.tiny_vae
+    loaded = loader.load(found(saved(tmp_path, plan), plan, vocabulary, vae=str(tmp_path / "taesd")))
+    assert type(loaded.vae).__name__ == "AutoencoderTiny"
     assert _same(loaded.vae, tiny)
     AutoencoderTiny().save_pretrained(tmp_path / "real")
     file = tmp_path / "real" / "diffusion_pytorch_model.safetensors"
     assert models.detect(file).what == "tiny-vae"
-    assert zoo.load(found(tmp_path / "model.safetensors", plan, vocabulary, vae=str(file))).tiny_vae
+    again = loader.load(found(tmp_path / "model.safetensors", plan, vocabulary, vae=str(file)))
+    assert type(again.vae).__name__ == "AutoencoderTiny"
 
 
 def test_lcm_s_guidance_embedding_is_loaded(tmp_path: Path, vocabulary: Path) -> None:
@@ -335,7 +337,7 @@ def test_lcm_s_guidance_embedding_is_loaded(tmp_path: Path, vocabulary: Path) ->
     save_file(held, tmp_path / "model.safetensors")
     ref = found(tmp_path / "model.safetensors", plan, vocabulary)
     assert ref.kind.lcm
-    unet = zoo.load(ref).unet
+    unet = loader.load(ref).network
     assert unet.config.time_cond_proj_dim == 24
     assert torch.equal(unet.time_embedding.cond_proj.weight, held["model.diffusion_model.time_embed.cond_proj.weight"])
 
@@ -343,8 +345,8 @@ def test_lcm_s_guidance_embedding_is_loaded(tmp_path: Path, vocabulary: Path) ->
 def test_what_the_network_predicts_reaches_the_schedule(tmp_path: Path, vocabulary: Path) -> None:
     plan = TINY["sd2"]
     path = saved(tmp_path, plan)
-    assert zoo.load(found(path, plan, vocabulary)).scheduler_config["prediction_type"] == "v_prediction"
-    told = zoo.load(found(path, plan, vocabulary, prediction="epsilon"))
+    assert loader.load(found(path, plan, vocabulary)).scheduler_config["prediction_type"] == "v_prediction"
+    told = loader.load(found(path, plan, vocabulary, prediction="epsilon"))
     assert (told.prediction, told.scheduler_config["prediction_type"]) == ("epsilon", "epsilon")
 
 
@@ -362,8 +364,8 @@ def test_a_checkpoint_of_a_training_program_is_read_when_allowed(tmp_path: Path,
         weights.read_tensors(path)
     ref = found(path, plan, vocabulary, allow_pickle=True)
     assert ref.kind.family == "sd1"
-    loaded = zoo.load(ref)
-    assert torch.equal(loaded.unet.conv_in.weight, given["model.diffusion_model.input_blocks.0.0.weight"])
+    loaded = loader.load(ref)
+    assert torch.equal(loaded.network.conv_in.weight, given["model.diffusion_model.input_blocks.0.0.weight"])
 
 
 # ---- what is wrong is said in one line ----
@@ -373,7 +375,7 @@ def test_a_network_of_other_sizes_is_told(tmp_path: Path, vocabulary: Path) -> N
     path = saved(tmp_path, TINY["sd1"])
     ref = dataclasses.replace(models.find(str(path)), vocabulary=vocabulary)
     with pytest.raises(ModelError, match=r"of other sizes than its configuration says: conv_in.bias is \(16,\), and"):
-        zoo.load(ref)
+        loader.load(ref)
 
 
 @pytest.mark.parametrize(
@@ -394,7 +396,7 @@ def test_a_checkpoint_without_one_of_its_tensors_is_told(
     del held[name]
     save_file(held, tmp_path / "model.safetensors")
     with pytest.raises(ModelError, match=says):
-        zoo.load(found(tmp_path / "model.safetensors", plan, vocabulary))
+        loader.load(found(tmp_path / "model.safetensors", plan, vocabulary))
 
 
 def test_tensors_without_a_place_in_the_unet_are_told(tmp_path: Path, vocabulary: Path) -> None:
@@ -403,17 +405,17 @@ def test_tensors_without_a_place_in_the_unet_are_told(tmp_path: Path, vocabulary
     held["model.diffusion_model.strange.weight"] = torch.zeros(3)
     save_file(held, tmp_path / "model.safetensors")
     with pytest.raises(ModelError, match="3 numbers have no place"):
-        zoo.load(found(tmp_path / "model.safetensors", plan, vocabulary))
+        loader.load(found(tmp_path / "model.safetensors", plan, vocabulary))
 
 
 def test_a_single_file_brings_no_vocabulary_and_needs_none(tmp_path: Path) -> None:
     plan = TINY["sd1"]
     path = saved(tmp_path, plan)
-    loaded = zoo.load(models.find(str(path), config=checkpoints.small_config(plan, tmp_path / "config")))
+    loaded = loader.load(models.find(str(path), config=checkpoints.small_config(plan, tmp_path / "config")))
     assert loaded.tokenizers[0].ids("a photo of a cat") == [320, 1125, 539, 320, 2368]
 
 
 def test_a_folder_without_weights_is_told(tmp_path: Path) -> None:
     checkpoints.small_config(TINY["sd1"], tmp_path / "folder")
     with pytest.raises(ModelError, match="has no weights"):
-        zoo.load(models.find(str(tmp_path / "folder")))
+        loader.load(models.find(str(tmp_path / "folder")))

@@ -14,7 +14,7 @@ import hashlib
 import inspect
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,26 +22,26 @@ import torch
 
 from overpaint.engines.loading import private_copy
 from overpaint.models import (
-    FAMILIES,
-    Family,
     Kind,
     ModelError,
     ModelRef,
-    Prediction,
     Vocabulary,
     config_folder,
     detect,
     digest,
+    family_of,
+    family_title,
     find_vocabulary,
     read_json,
     read_vocabulary,
     scheduler_config,
-    unet_config,
     weights_in,
 )
 
 from .clip import ClipConfig, ClipText
 from .clip_tokens import ClipTokens
+from .families.unet import ClipPart, UNetFamily
+from .values import LoadedModel
 from .weights import Tensors, read_tensors
 
 _UNETS, _VAES, _TINY_VAES, _SINGLE, _LOGGING = private_copy(
@@ -66,60 +66,16 @@ _GUIDED = {"time_embed.cond_proj.weight": "time_embedding.cond_proj.weight"}  # 
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Parts:
-    """The networks of a checkpoint."""
+class CheckpointNetworks:
+    """The networks of a U-Net checkpoint: UNet2DConditionModel, AutoencoderKL or AutoencoderTiny, text encoders."""
 
     unet: Any
     vae: Any
     text_encoders: tuple[ClipText, ...]
 
-    @property
-    def bytes(self) -> int:
-        """How much memory the weights take."""
-        networks = (self.unet, self.vae, *self.text_encoders)
-        return sum(one.numel() * one.element_size() for network in networks for one in network.parameters())
 
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Loaded:
-    """A model, ready to be used; on the CPU, in evaluation mode, without gradients.
-
-    Attributes:
-        unet: UNet2DConditionModel.
-        vae: AutoencoderKL, or AutoencoderTiny.
-        text_encoders: One, and for SDXL one with a projection after it.
-        tokenizers: One for each.
-        scheduler_config: The training schedule, as diffusers' schedulers take it.
-        family: The architecture.
-        channels: Of the U-Net's input: 4, or 9 with mask and masked picture.
-        prediction: What the U-Net gives.
-        lcm: Whether it is a latent consistency model.
-        digest: SHA-256 of all that decides about its results: weights, another VAE, settings of its loading.
-        zero_negative: Whether a negative prompt that says nothing is zeros (SDXL's base model).
-        bytes: How much memory the weights take.
-    """
-
-    unet: Any
-    vae: Any
-    text_encoders: tuple[ClipText, ...]
-    tokenizers: tuple[ClipTokens, ...]
-    scheduler_config: Mapping[str, Any]
-    family: Family
-    channels: int
-    prediction: Prediction
-    lcm: bool
-    digest: str
-    zero_negative: bool
-    bytes: int
-
-    @property
-    def tiny_vae(self) -> bool:
-        """Whether its VAE is a tiny one, whose latents have no distribution to draw from."""
-        return isinstance(self.vae, _TINY_VAES.AutoencoderTiny)
-
-
-def load(ref: ModelRef, dtype: Any = torch.float32, vae_dtype: Any = None) -> Loaded:
-    """Load a model. Nothing is downloaded.
+def load(ref: ModelRef, dtype: Any = torch.float32, vae_dtype: Any = None) -> LoadedModel:
+    """Load a model with a U-Net. Nothing is downloaded.
 
     Args:
         ref: From `overpaint.models.find`.
@@ -132,9 +88,10 @@ def load(ref: ModelRef, dtype: Any = torch.float32, vae_dtype: Any = None) -> Lo
     kind = ref.kind
     if kind.what != "checkpoint" or kind.family is None or kind.prediction is None or kind.channels is None:
         raise ModelError(f"{ref.name} is no checkpoint but a {kind.title}")
+    family: UNetFamily = family_of(kind.family)
     whole = hashlib.sha256(digest(ref.path).encode())
     if kind.form == "folder":
-        parts = _folder(ref, dtype, vae_dtype)
+        parts = _folder(ref, family, dtype, vae_dtype)
         own = (ref.path / "scheduler" / "scheduler_config.json").is_file()
         schedule = dict(scheduler_config(kind, ref.path if own else None))
         index = ref.path / "model_index.json"
@@ -147,24 +104,22 @@ def load(ref: ModelRef, dtype: Any = torch.float32, vae_dtype: Any = None) -> Lo
             schedule["rescale_betas_zero_snr"] = True
         zero = None
     if ref.vae is not None:
-        parts = Parts(parts.unet, load_vae(ref.vae, kind, dtype, vae_dtype, ref), parts.text_encoders)
+        parts = replace(parts, vae=load_vae(ref.vae, kind, dtype, vae_dtype, ref))
         whole.update(digest(ref.vae).encode())
     settings = [kind.prediction, kind.lcm, ref.variant, str(dtype), str(vae_dtype)]
     settings.append(None if ref.config is None else digest(ref.config))
     whole.update(json.dumps(settings).encode())
-    return Loaded(
+    return LoadedModel(
+        family,
         parts.unet,
         parts.vae,
         parts.text_encoders,
-        _tokenizers(ref, len(parts.text_encoders)),
+        _tokenizers(ref, family),
         schedule,
-        kind.family,
-        kind.channels,
         kind.prediction,
-        kind.lcm,
         whole.hexdigest(),
-        kind.family == "sdxl" if zero is None else bool(zero),
-        parts.bytes,
+        inpainting=kind.inpainting,
+        empty_is_zeros=family.empty_is_zeros if zero is None else bool(zero),
     )
 
 
@@ -176,7 +131,7 @@ def from_single_file(
     *,
     config: Path | None = None,
     own_vae: bool = True,
-) -> Parts:
+) -> CheckpointNetworks:
     """The networks of a checkpoint in the original release's layout.
 
     Args:
@@ -191,8 +146,9 @@ def from_single_file(
         ModelError: Tensors that are missing or have other shapes than the configuration says.
     """
     assert kind.family is not None
+    family: UNetFamily = family_of(kind.family)
     folder = config or config_folder(kind.family)
-    unet_settings = unet_config(kind, folder)
+    unet_settings = family.config(kind, folder)
     renamed = {_UNET + new: tensors[_UNET + old] for old, new in _GUIDED.items() if _UNET + old in tensors}
     for one in renamed.values():
         unet_settings["time_cond_proj_dim"] = one.shape[1]
@@ -200,28 +156,24 @@ def from_single_file(
     try:
         converted = _SINGLE.convert_ldm_unet_checkpoint(own, config=unet_settings)
     except KeyError as error:
-        raise ModelError(
-            f"the U-Net of {FAMILIES[kind.family]} lacks {error.args[0]}: the file is incomplete"
-        ) from error
+        raise ModelError(f"the U-Net of {family.title} lacks {error.args[0]}: the file is incomplete") from error
     converted |= {name.removeprefix(_UNET): one for name, one in renamed.items()}
-    _all_used(own, converted, kind)
-    unet = _filled(
-        _UNETS.UNet2DConditionModel, unet_settings, converted, dtype, f"the U-Net of {FAMILIES[kind.family]}"
-    )
+    _all_used(own, converted, family)
+    unet = _filled(_UNETS.UNet2DConditionModel, unet_settings, converted, dtype, f"the U-Net of {family.title}")
     vae = None
     if own_vae:
         vae_tensors = {name: one for name, one in tensors.items() if name.startswith(_VAE)}
         vae = _single_vae(vae_tensors, read_json(folder / "vae" / "config.json"), dtype, vae_dtype)
-    return Parts(unet, vae, _single_texts(kind, tensors, folder, dtype))
+    texts = tuple(_single_text(part, tensors, folder, dtype) for part in family.texts)
+    return CheckpointNetworks(unet, vae, texts)
 
 
-def _all_used(own: Tensors, converted: Tensors, kind: Kind) -> None:
+def _all_used(own: Tensors, converted: Tensors, family: UNetFamily) -> None:
     """The converter takes what it knows; what it left must be nothing."""
     given, taken = sum(one.numel() for one in own.values()), sum(one.numel() for one in converted.values())
     if taken < given:
-        assert kind.family is not None
         raise ModelError(
-            f"this U-Net has more than one of {FAMILIES[kind.family]}: {given - taken:,} numbers have no place in it"
+            f"this U-Net has more than one of {family.title}: {given - taken:,} numbers have no place in it"
         )
 
 
@@ -236,16 +188,13 @@ def _vae_type(config: Mapping[str, Any], dtype: Any, vae_dtype: Any) -> Any:
     return torch.float32 if dtype == torch.float16 and config.get("force_upcast", False) else dtype
 
 
-def _single_texts(kind: Kind, tensors: Tensors, folder: Path, dtype: Any) -> tuple[ClipText, ...]:
-    first = _clip(folder / "text_encoder")
-    if kind.family == "sd2":
-        return (_text(first, _open_clip(first, tensors, "cond_stage_model.model."), dtype),)
-    encoders = [_text(first, _SINGLE.convert_ldm_clip_checkpoint(tensors), dtype)]
-    if kind.family == "sdxl":
-        second = _clip(folder / "text_encoder_2")
-        converted = _open_clip(second, tensors, "conditioner.embedders.1.model.")
-        encoders.append(_text(second, converted, dtype, projection=True))
-    return tuple(encoders)
+def _single_text(part: ClipPart, tensors: Tensors, folder: Path, dtype: Any) -> ClipText:
+    config = _clip(folder / part.folder)
+    if part.open_clip is None:
+        converted = _SINGLE.convert_ldm_clip_checkpoint(tensors)
+    else:
+        converted = _open_clip(config, tensors, part.open_clip)
+    return _text(config, converted, dtype, projection=part.projection)
 
 
 def _open_clip(config: ClipConfig, tensors: Tensors, prefix: str) -> dict[str, torch.Tensor]:
@@ -307,19 +256,16 @@ def _put(network: Any, tensors: Tensors, dtype: Any, what: str, *, strict: bool)
     return network.requires_grad_(False).eval()
 
 
-def _folder(ref: ModelRef, dtype: Any, vae_dtype: Any) -> Parts:
+def _folder(ref: ModelRef, family: UNetFamily, dtype: Any, vae_dtype: Any) -> CheckpointNetworks:
     path = ref.path
     config = read_json(path / "unet" / "config.json")
     unet = _filled(_UNETS.UNet2DConditionModel, config, _component(path / "unet", ref), dtype, "the U-Net")
     vae = None if ref.vae is not None else _folder_vae(path / "vae", dtype, vae_dtype, ref)
-    encoders = []
-    for name in ("text_encoder", "text_encoder_2"):
-        folder = path / name
-        if not folder.is_dir() and name == "text_encoder_2" and ref.kind.family != "sdxl":
-            continue
-        projection = name == "text_encoder_2"
-        encoders.append(_text(_clip(folder), _component(folder, ref), dtype, projection=projection))
-    return Parts(unet, vae, tuple(encoders))
+    texts = tuple(
+        _text(_clip(path / part.folder), _component(path / part.folder, ref), dtype, projection=part.projection)
+        for part in family.texts
+    )
+    return CheckpointNetworks(unet, vae, texts)
 
 
 def _component(folder: Path, ref: ModelRef) -> dict[str, torch.Tensor]:
@@ -368,12 +314,13 @@ def load_vae(path: Path, kind: Kind, dtype: Any, vae_dtype: Any, ref: ModelRef) 
         ModelError: Not a VAE, damaged, or for another family.
     """
     assert kind.family is not None
+    family: UNetFamily = family_of(kind.family)
     found = detect(path)
     if path.is_dir():
         folder = path / "vae" if (path / "vae").is_dir() else path
         return _folder_vae(folder, dtype, vae_dtype, ref)
-    if found.what == "checkpoint" and found.family and (found.family == "sdxl") != (kind.family == "sdxl"):
-        raise ModelError(f"{path.name} is of {FAMILIES[found.family]}: its VAE does not go with {ref.name}")
+    if found.what == "checkpoint" and found.family and family_of(found.family).latents != family.latents:
+        raise ModelError(f"{path.name} is of {family_title(found.family)}: its VAE does not go with {ref.name}")
     tensors = read_tensors(path, allow_pickle=ref.allow_pickle)
     if found.what == "tiny-vae":
         config = read_json(config_folder("taesd") / "config.json")
@@ -389,13 +336,12 @@ def load_vae(path: Path, kind: Kind, dtype: Any, vae_dtype: Any, ref: ModelRef) 
     return _single_vae(kept, config, dtype, vae_dtype)
 
 
-def _tokenizers(ref: ModelRef, count: int) -> tuple[ClipTokens, ...]:
-    """A tokenizer for each text encoder. OpenCLIP's were trained with "!" after the end, OpenAI's with the end."""
+def _tokenizers(ref: ModelRef, family: UNetFamily) -> tuple[ClipTokens, ...]:
+    """A tokenizer for each text encoder."""
     shared: Vocabulary | None = None
     found = []
-    for number in range(count):
-        folder = ref.path / ("tokenizer" if number == 0 else "tokenizer_2")
-        pad = "!" if ref.kind.family == "sd2" or number == 1 else "<|endoftext|>"
+    for part in family.texts:
+        folder, pad = ref.path / part.tokenizer, part.pad
         vocabulary = None
         if ref.kind.form == "folder" and folder.is_dir():
             vocabulary, pad = read_vocabulary(folder), _pad(folder) or pad

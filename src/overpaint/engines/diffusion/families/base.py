@@ -1,0 +1,227 @@
+"""What the diffusion engine asks of a family of models. Importing this loads no network library."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from overpaint.geometry import Size
+from overpaint.models import Kind, ModelRef, Table
+from overpaint.request import Usual
+
+if TYPE_CHECKING:
+    import torch
+
+    from overpaint.engines.diffusion.inversion import Inversion
+    from overpaint.engines.diffusion.schedule import Training
+    from overpaint.engines.diffusion.text_plan import TextSettings
+    from overpaint.engines.diffusion.values import Conditioning, LoadedModel
+    from overpaint.prompt import Prompt
+
+Pixels = NDArray[np.float32]
+
+
+class TextJob(Protocol):
+    """One text, ready to be encoded."""
+
+    @property
+    def key(self) -> Hashable:
+        """Equal keys, equal states: encoded texts are cached by it."""
+
+
+class TextJobs(Protocol):
+    """The prompt and the negative prompt; their states have equally many tokens where the network needs that."""
+
+    @property
+    def positive(self) -> Any:
+        """The prompt's TextJob."""
+
+    @property
+    def negative(self) -> Any:
+        """The negative prompt's TextJob."""
+
+
+class TextEncoding(Protocol):
+    """The text encoders of a model, with the LoRAs of one prompt in them."""
+
+    def plan(
+        self, prompt: Prompt, negative: Prompt | None, settings: TextSettings, inversions: Sequence[Inversion]
+    ) -> TextJobs:
+        """Read both texts; no network runs.
+
+        Args:
+            prompt: What is to be painted.
+            negative: What is not; None: none was given.
+            settings: How texts are read.
+            inversions: Textual inversions that may occur in the texts.
+
+        Raises:
+            RequestError: A text or setting that these encoders can't take.
+        """
+
+    def encode(self, job: Any) -> Conditioning:
+        """Run the encoders for one job."""
+
+    def accepts(self, inversion: Inversion) -> bool:
+        """Whether a textual inversion was made for these encoders."""
+
+    def widened(self) -> TextEncoding | None:
+        """The same in single precision; None where it is already."""
+
+
+class Family(ABC):
+    """A family of models: one object, one file.
+
+    Latents are (1, C, h, w) float32 throughout the engine, one cell for `cell` x `cell` pixels. A family whose network
+    takes packed tokens packs them in `predict` and unpacks what comes back.
+
+    Attributes:
+        name: Stable name, as files, records and LoRAs have it.
+        title: Name for people.
+        cell: Pixels on the side of a latent cell.
+        multiple: Pixels that the sides of a canvas must be multiples of: `cell`, or more where cells are packed.
+        dialects: Names of the dialects that this family can be sampled in.
+    """
+
+    name: str
+    title: str
+    cell: int = 8
+    multiple: int = 8
+    dialects: tuple[str, ...] = ("native",)
+
+    # ---- files
+
+    def recognise(self, path: Path, table: Table | None) -> Kind | None:
+        """The kind of a file (with its table of tensors) or folder (None), if it belongs to this family."""
+        return None
+
+    def import_networks(self) -> None:  # noqa: B027 - a family without such libraries has nothing to do
+        """Import the libraries that `load` needs: most of a second, which a refused request never takes."""
+
+    @abstractmethod
+    def load(self, ref: ModelRef, dtype: torch.dtype) -> LoadedModel:
+        """The networks of a model, on the CPU. Nothing is downloaded.
+
+        Raises:
+            ModelError: Files that are missing, damaged or of another kind.
+        """
+
+    @abstractmethod
+    def native_size(self, ref: ModelRef) -> int:
+        """Side in pixels of the pictures that the model was trained on; reads configurations only."""
+
+    def width(self, ref: ModelRef) -> int:
+        """Channels of the network's first level; reads configurations only. Decides about dtype and threads."""
+        return 1024
+
+    def usual(self, ref: ModelRef) -> Usual:
+        """The settings that this kind of model was made for; what stays open is as the house has it."""
+        return Usual()
+
+    # ---- latents
+
+    def encode(self, vae: Any, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Latents of pictures (1, 3, H, W) in [-1, 1]: mean and, where the autoencoder has one, deviation.
+
+        Both (1, C, h, w) float32, shifted and scaled as the network takes them.
+        """
+        shift, factor = _scaling(vae)
+        found = vae.encode(x.to(vae.dtype))
+        if not hasattr(found, "latent_dist"):
+            return ((found.latents.float() - shift) * factor,)
+        return (found.latent_dist.mean.float() - shift) * factor, found.latent_dist.std.float() * factor
+
+    def decode(self, vae: Any, z: torch.Tensor) -> torch.Tensor:
+        """Pictures (1, 3, H, W) float32 of latents, scaled as `encode` gives them."""
+        shift, factor = _scaling(vae)
+        decoded: torch.Tensor = vae.decode((z / factor + shift).to(vae.dtype)).sample.float()
+        return decoded
+
+    def extra_input(
+        self, pixels: Pixels, hole: NDArray[np.bool_], cells: torch.Tensor, encode: Callable[[Pixels], torch.Tensor]
+    ) -> torch.Tensor | None:
+        """What a model made for inpainting or editing is shown besides x: mask, masked picture, reference picture.
+
+        Args:
+            pixels: (H, W, 3) in [0, 1].
+            hole: (H, W), true where it is repainted.
+            cells: (1, 1, h, w) float32, the hole on the grid of latents: 0 or 1.
+            encode: Latents (1, C, h, w) of a picture (H, W, 3).
+
+        Returns:
+            (1, E, h, w) float32, handed to `predict` as it is; None for nothing.
+        """
+        return None
+
+    # ---- text
+
+    @abstractmethod
+    def text_encoding(self, model: LoadedModel, encoders: tuple[Any, ...], digest: str) -> TextEncoding:
+        """How texts are encoded.
+
+        Args:
+            model: With its tokenizers.
+            encoders: The model's text encoders, or copies with LoRAs in them.
+            digest: Of the encoders' weights.
+        """
+
+    def size_conditions(self, size: Size, device: torch.device) -> Mapping[str, torch.Tensor]:
+        """Conditions that follow from the size of the canvas; joined to `Conditioning.added`."""
+        return {}
+
+    # ---- network
+
+    def training(self, config: Mapping[str, Any], size: Size) -> Training:
+        """The noise levels that the network was trained on, by its scheduler's config."""
+        from overpaint.engines.diffusion.schedule import Training
+
+        return Training.of(config)
+
+    def embeds_guidance(self, network: Any) -> bool:
+        """Whether the guidance scale is an input of the network, so that the prompt's row is enough."""
+        return False
+
+    def text_free_layers(self, network: Any) -> tuple[torch.nn.Module, ...]:
+        """Layers that come before the network first looks at the text: run once for rows that are equal until then."""
+        return ()
+
+    @abstractmethod
+    def predict(
+        self,
+        network: Any,
+        x: torch.Tensor,
+        sigma: torch.Tensor,
+        t: torch.Tensor,
+        conditioning: Conditioning,
+        extra: torch.Tensor | None,
+        guidance: torch.Tensor | None,
+    ) -> torch.Tensor:
+        """Call the network.
+
+        Args:
+            network: In evaluation mode.
+            x: (B, C, h, w) in the network's type, scaled as it was trained to see it.
+            sigma: (B,) float32 noise levels.
+            t: (B,) float32 training times, from 0.
+            conditioning: B rows in the network's type.
+            extra: (B, E, h, w) in the network's type, of `extra_input`.
+            guidance: (B,) float32 guidance scales, where `embeds_guidance`.
+
+        Returns:
+            (B, C, h, w): what the model's `prediction` says.
+        """
+
+    # ---- LoRA
+
+    def original_layer_names(self, network: Any, modules: Sequence[str]) -> Iterator[tuple[str, str]]:
+        """(name of a module of `network`, its name in the original release), where LoRAs use the latter."""
+        return iter(())
+
+
+def _scaling(vae: Any) -> tuple[float, float]:
+    return float(getattr(vae.config, "shift_factor", None) or 0.0), float(vae.config.scaling_factor)
