@@ -411,7 +411,9 @@ def real(denoiser, number: int) -> Sample:
 
     def states() -> Conditioning:
         sizes = torch.tensor([[64.0, 64, 0, 0, 64, 64 + number]])
-        return Conditioning(torch.randn(1, 7, 32, generator=draw), torch.randn(1, 16, generator=draw), {"time_ids": sizes})
+        return Conditioning(
+            torch.randn(1, 7, 32, generator=draw), torch.randn(1, 16, generator=draw), {"time_ids": sizes}
+        )
 
     positive, negative = states(), states()
     mask = (torch.rand(1, 1, SIZE, SIZE, generator=draw) > 0.4).float()

@@ -45,7 +45,8 @@ def rand(*shape: int) -> torch.Tensor:
 
 def merged(parts: Parts, path: Path, unet: float = 1.0, text: float = 1.0, **more: Any) -> lora.Merged:
     uses = [LoraUse(read_lora(path), unet, text, **more)]
-    return merge(parts.unet, parts.text_encoders, "base", uses)
+    family = dataclasses.replace(SD1, name=uses[0].lora.family or "sd1")
+    return merge(parts.unet, parts.text_encoders, "base", uses, family)
 
 
 def weight(network: Any, place: str) -> torch.Tensor:

@@ -66,7 +66,7 @@ def family_of(name: str) -> Any:
     except KeyError:
         raise ModelError(
             f"no family of models is called {name!r}{did_you_mean(name, family_names())}",
-            code="unknown-family",
+            code="family-unknown",
             value=name,
             hint=f"one of {', '.join(family_names())}",
         ) from None
