@@ -18,6 +18,7 @@ from overpaint.errors import DownloadError, ModelError, OutputError
 
 from .catalogue import LICENCES, listed
 from .detect import detect
+from .pickles import pickle_not_allowed
 from .places import ENDINGS, file_name, hub_parts, store_folder
 from .store import Entry, Note, discard, entry, licence_of, write_note, writing
 from .verify import digest
@@ -74,12 +75,8 @@ def choose(files: Iterable[Remote], *, variant: str | None = None, pickles: bool
         chosen += _set_of(inside, variant, pickles=pickles)
     if not any(one.path.endswith(ENDINGS) for one in chosen):
         if weights:
-            raise ModelError(
-                "this repository has weights as pickles only, which can hold code",
-                code="pickle-refused",
-                field="allow_pickle",
-                hint="if you trust its source, set allow_pickle: only its weights are read, and no code is run",
-            )
+            message = "this repository has weights as pickles only, which can hold code"
+            raise pickle_not_allowed(weights[0].path, message)
         raise ModelError("this repository has no weights")
     texts = [one for one in kept if _text(one.path) and not _weighs(one.path)]
     return tuple(sorted({*chosen, *texts}, key=lambda one: one.path))
@@ -157,14 +154,8 @@ def get(
         chosen = tuple(one for one in listing.files if one.path == file)
         if not chosen:
             raise ModelError(f"{whole} has no file {file}")
-        if not file.endswith(".safetensors") and not allow_pickle:
-            raise ModelError(
-                f"{file} is a pickle, which can hold code",
-                code="pickle-refused",
-                field="allow_pickle",
-                value=file,
-                hint="if you trust its source, set allow_pickle: only its weights are read, and no code is run",
-            )
+        if not file.endswith((".safetensors", ".gguf")) and not allow_pickle:
+            raise pickle_not_allowed(file)
     else:
         chosen = choose(listing.files, variant=variant, pickles=allow_pickle)
     stem, alone = file_name(whole), file or _alone(chosen)

@@ -1,40 +1,40 @@
 """Names, shapes and types of the tensors in a file of weights, read without loading a weight or running any code.
 
-A `.safetensors` file says them in its JSON header. A pickle (`.ckpt`, `.pt`, `.bin`) is read by an unpickler in which
-every name stands for an inert stand-in of ours: what would be called is only looked at, and a name that has no place
-in a file of weights is an error.
+A `.safetensors` file has them in its JSON header, a GGUF file in its own header; of a pickle (`.ckpt`, `.pt`, `.bin`)
+torch reads them without its weights (see `pickles`).
 """
 
 from __future__ import annotations
 
-import io
 import json
-import pickle
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn
+from typing import Any, BinaryIO
 
-from overpaint.errors import ModelError
+from overpaint.errors import MissingExtraError, ModelError
 
+from .pickles import load_pickle
 from .values import Form
 
 _SIZES = {"F64": 8, "I64": 8, "U64": 8, "F32": 4, "I32": 4, "U32": 4, "F16": 2, "BF16": 2, "I16": 2, "U16": 2}
-_STORAGES = {
-    "DoubleStorage": "F64",
-    "FloatStorage": "F32",
-    "HalfStorage": "F16",
-    "BFloat16Storage": "BF16",
-    "LongStorage": "I64",
-    "IntStorage": "I32",
-    "ShortStorage": "I16",
-    "CharStorage": "I8",
-    "ByteStorage": "U8",
-    "BoolStorage": "BOOL",
-    "UntypedStorage": "U8",
+_DTYPES = {
+    "float64": "F64",
+    "float32": "F32",
+    "float16": "F16",
+    "bfloat16": "BF16",
+    "float8_e4m3fn": "F8_E4M3",
+    "float8_e5m2": "F8_E5M2",
+    "int64": "I64",
+    "int32": "I32",
+    "int16": "I16",
+    "int8": "I8",
+    "uint8": "U8",
+    "bool": "BOOL",
 }
+"""safetensors' names of torch's types."""
+
 _LARGEST_HEADER = 100_000_000  # bytes; the format's own limit
 
 
@@ -53,29 +53,28 @@ class TensorInfo:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """What a file of weights has.
+    """The tensors of a file of weights.
 
     Attributes:
-        form: "safetensors" or "pickle".
-        tensors: By name. Of a training checkpoint, those of its `state_dict`.
-        metadata: Text that a safetensors header carries.
+        form: "safetensors", "pickle" or "gguf".
+        tensors: Tensors by name. Of a training checkpoint, those of its `state_dict`.
+        metadata: Text in the header of a safetensors file.
         numbers: Whole numbers beside the weights in a pickle, such as `global_step`.
-        stand_ins: Names of harmless classes of a training program that a pickle mentions and that must be stood in for.
     """
 
     form: Form
     tensors: Mapping[str, TensorInfo]
     metadata: Mapping[str, str] = field(default_factory=dict)
     numbers: Mapping[str, int] = field(default_factory=dict)
-    stand_ins: frozenset[str] = frozenset()
 
 
 def read_table(path: Path) -> Table:
-    """What a file of weights has.
+    """The tensors of a file of weights, without their values.
 
     Raises:
-        ModelError: No such file; it is neither safetensors nor a pickle of torch; it is cut short; or it is a pickle
-            that would run code.
+        ModelError: No such file; neither safetensors, GGUF nor a pickle of torch; cut short; or a pickle that would run
+            code.
+        MissingExtraError: A GGUF file, without the extra "gguf".
     """
     try:
         with path.open("rb") as file:
@@ -84,10 +83,10 @@ def read_table(path: Path) -> Table:
             file.seek(0)
             if len(start) == 9 and start[8:] == b"{":
                 return _safetensors(file, size, path)
-            if start[:4] == b"PK\x03\x04":
-                return _archive(file, path)
-            if start[:1] == b"\x80":
-                return _old_pickle(file, path)
+            if start[:4] == b"GGUF":
+                return _gguf(path)
+            if start[:4] == b"PK\x03\x04" or start[:1] == b"\x80":
+                return _pickled(path)
     except OSError as error:
         raise ModelError(f"can't read {path}: {error.strerror or error}") from error
     if b"<html" in start.lower() or start[:1] == b"<":
@@ -127,192 +126,38 @@ def _cut_short(path: Path, size: int, needed: int) -> ModelError:
     return ModelError(f"{path.name} is cut short: {size:,} bytes of at least {needed:,}; download it again")
 
 
-def _archive(file: BinaryIO, path: Path) -> Table:
-    """A checkpoint of torch 1.6 or later: a zip file with the pickle `data.pkl` and the weights beside it."""
-    try:
-        with zipfile.ZipFile(file) as archive:
-            names = archive.namelist()
-            inner = [name for name in names if name.rsplit("/", 1)[-1] == "data.pkl" and name.count("/") <= 1]
-            if any(name.rsplit("/", 1)[-1] == "constants.pkl" for name in names):
-                raise ModelError(f"{path.name} is a TorchScript program, which is not loaded: it holds code")
-            if len(inner) != 1:
-                raise ModelError(f"{path.name} is a zip file, but no checkpoint of torch")
-            if archive.getinfo(inner[0]).file_size > _LARGEST_HEADER:
-                raise ModelError(f"{path.name} has an index of more than {_LARGEST_HEADER:,} bytes")
-            return _table(_scan(io.BytesIO(archive.read(inner[0])), path, 1))
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
-        raise ModelError(f"{path.name} is cut short or damaged ({error}); download it again") from error
-
-
-def _old_pickle(file: BinaryIO, path: Path) -> Table:
-    """A checkpoint of torch before 1.6: magic number, version, system, then the pickle; the weights after it."""
-    return _table(_scan(file, path, 4))
-
-
-class _Inert:
-    """Stands in for whatever a pickle wants to make. It takes everything and does nothing."""
-
-    state: Any = None
-
-    def __new__(cls, *args: Any, **kwargs: Any) -> _Inert:
-        return super().__new__(cls)
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        pass
-
-    def __setstate__(self, state: Any) -> None:
-        self.state = state
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        pass
-
-    def append(self, value: Any) -> None:
-        """As a list would."""
-
-    def extend(self, values: Any) -> None:
-        """As a list would."""
-
-    def add(self, *values: Any) -> None:
-        """As a set would."""
-
-
-class _Dict(dict[Any, Any]):
-    """Stands in for an OrderedDict, whose attributes (a module's versions) are dropped."""
-
-    def __setstate__(self, state: Any) -> None:
-        pass
-
-
-@dataclass(frozen=True, slots=True)
-class _Storage:
-    dtype: str
-
-
-def _tensor(storage: Any, _offset: Any, size: Any, *_: Any) -> Any:
-    dtype = storage.dtype if isinstance(storage, _Storage) else "F32"
-    return TensorInfo(tuple(int(side) for side in size), dtype)
-
-
-def _first(value: Any, *_: Any) -> Any:
-    return value
-
-
-_MADE: dict[str, Any] = {
-    "collections.OrderedDict": _Dict,
-    "torch._utils._rebuild_tensor": _tensor,
-    "torch._utils._rebuild_tensor_v2": _tensor,
-    "torch._utils._rebuild_parameter": _first,
-    "torch.nn.parameter.Parameter": _first,
-    "torch.Size": _first,
-}
-_INERT = {
-    "_codecs.encode",
-    "builtins.set",
-    "__builtin__.set",
-    "torch.device",
-    "torch.nn.modules.container.ParameterDict",
-    "torch._utils._rebuild_device_tensor_from_numpy",
-}
-"""What torch's weights-only loading knows itself, or reads as plain values."""
-
-_TRAINERS = (
-    "pytorch_lightning.",
-    "lightning.",
-    "lightning_fabric.",
-    "omegaconf.",
-    "numpy.core.multiarray.scalar",
-    "numpy._core.multiarray.scalar",
-    "numpy.dtype",
-    "numpy.dtypes.",
-    "torch.nn.modules.container.ParameterDict",
-    "argparse.Namespace",
-    "pathlib.",
-    "typing.",
-)
-"""Classes of training programs, which checkpoints mention beside the weights. None of them is loaded."""
-
-
-class _Scanner(pickle.Unpickler):
-    """An unpickler that can make only the stand-ins above."""
-
-    def __init__(self, file: BinaryIO, path: Path) -> None:
-        super().__init__(file, encoding="latin-1")
-        self.path = path
-        self.stand_ins: set[str] = set()
-
-    def find_class(self, module: str, name: str) -> Any:
-        whole = f"{module}.{name}"
-        if whole in _MADE:
-            return _MADE[whole]
-        if module in ("torch", "torch.storage") and name in _STORAGES:
-            return type(name, (), {"dtype": _STORAGES[name]})
-        if module == "torch" and name in ("float32", "float16", "bfloat16", "float64", "int64", "int32", "uint8"):
-            return _Inert()
-        if whole.startswith(_TRAINERS):
-            self.stand_ins.add(whole)
-            return _Inert
-        if whole in _INERT:
-            return _Inert
-        raise ModelError(
-            f"{self.path.name} is a pickle that would run {whole}: it was not loaded, and nothing in it was run; "
-            "use a .safetensors file of this model"
-        )
-
-    def persistent_load(self, identity: Any) -> Any:
-        kind = identity[1] if isinstance(identity, tuple) and len(identity) > 1 else None
-        return _Storage(getattr(kind, "dtype", "F32"))
-
-
-@dataclass(frozen=True, slots=True)
-class _Scanned:
-    value: Any
-    stand_ins: frozenset[str]
-
-
-def _scan(file: BinaryIO, path: Path, pickles: int) -> _Scanned:
-    """The last of so many pickles that follow each other in a file."""
-    value: Any = None
-    stand_ins: set[str] = set()
-    try:
-        for _ in range(pickles):
-            scanner = _Scanner(file, path)
-            value = scanner.load()
-            stand_ins |= scanner.stand_ins
-            if pickles > 1 and isinstance(value, dict) and _tensors(value):
-                break
-    except ModelError:
-        raise
-    except Exception as error:  # whatever bytes can make an unpickler do
-        _damaged(path, error)
-    return _Scanned(value, frozenset(stand_ins))
-
-
-def _damaged(path: Path, error: Exception) -> NoReturn:
-    raise ModelError(f"{path.name} is damaged or no checkpoint of torch ({error})") from error
-
-
-def _tensors(value: Any, prefix: str = "", depth: int = 3) -> dict[str, TensorInfo]:
-    found: dict[str, TensorInfo] = {}
-    if isinstance(value, _Inert) and isinstance(value.state, dict):
-        value = value.state.get("_parameters", {})
-    if not isinstance(value, dict) or depth < 0:
-        return found
-    for name, one in value.items():
-        if isinstance(one, TensorInfo):
-            found[f"{prefix}{name}"] = one
-        elif isinstance(one, dict | _Inert):
-            found |= _tensors(one, f"{prefix}{name}.", depth - 1)
-    return found
-
-
-def _table(scanned: _Scanned) -> Table:
-    value = scanned.value
-    inner = value.get("state_dict") if isinstance(value, dict) else None
-    top = inner if isinstance(inner, dict) else value
-    tensors = _tensors(top)
-    numbers = {
-        str(name): one
-        for name, one in (value.items() if isinstance(value, dict) else ())
-        if isinstance(one, int) and not isinstance(one, bool)
+def _pickled(path: Path) -> Table:
+    found = load_pickle(path, "meta")
+    tensors = {
+        name: TensorInfo(tuple(one.shape), _DTYPES.get(str(one.dtype).removeprefix("torch."), "U8"))
+        for name, one in found.tensors.items()
     }
-    return Table("pickle", tensors, {}, numbers, scanned.stand_ins)
+    return Table("pickle", tensors, {}, found.numbers)
+
+
+def _gguf(path: Path) -> Table:
+    tensors = {name: TensorInfo(shape, one.tensor_type.name) for name, shape, one in read_gguf(path)}
+    return Table("gguf", tensors)
+
+
+def read_gguf(path: Path) -> list[tuple[str, tuple[int, ...], Any]]:
+    """Name, shape in torch's order, and the gguf package's tensor, whose data is not read yet, of each tensor.
+
+    Raises:
+        ModelError: The file is damaged.
+        MissingExtraError: The extra "gguf" is not installed.
+    """
+    try:
+        from gguf import GGUFReader
+    except ImportError as error:
+        raise MissingExtraError.of(f"{path.name}, a GGUF file,", "gguf") from error
+    try:
+        reader = GGUFReader(path)
+        found = []
+        for one in reader.tensors:
+            original = reader.get_field(f"comfy.gguf.orig_shape.{one.name}")  # of tensors that were flattened to rows
+            shape = one.shape[::-1] if original is None else original.contents()
+            found.append((str(one.name), tuple(int(side) for side in shape), one))
+        return found
+    except Exception as error:  # any bytes may be in the file
+        raise ModelError(f"{path.name} is cut short or damaged; download it again") from error

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from overpaint.errors import ModelError
 
-ENDINGS = (".safetensors", ".ckpt", ".pt", ".pth", ".bin")
+ENDINGS = (".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".gguf")
 """Of files of weights."""
 
 _PART = r"[A-Za-z0-9](?:[A-Za-z0-9._+-]{0,94}[A-Za-z0-9_+-])?"

@@ -18,6 +18,7 @@ from overpaint.errors import ModelError, OutputError, did_you_mean
 
 from .catalogue import CATALOGUE, LICENCES, listed
 from .detect import detect, require, weights_in
+from .pickles import pickle_not_allowed
 from .places import ENDINGS, file_name, further_folders, hub_names, hub_parts, hub_snapshot, store_folder
 from .values import Kind, ModelRef, Prediction
 from .verify import check, digest, forget, known_digest, size_of
@@ -126,13 +127,7 @@ def find(
 
 def _allowed(kind: Kind, path: Path, allow_pickle: bool) -> None:
     if kind.form == "pickle" and not allow_pickle:
-        raise ModelError(
-            f"{path.name} is a pickle, which can hold code",
-            code="pickle-refused",
-            field="allow_pickle",
-            value=str(path),
-            hint="if you trust its source, set allow_pickle: only its weights are read, and no code is run",
-        )
+        raise pickle_not_allowed(path)
 
 
 def _variant(name: str, path: Path, found: str) -> str:

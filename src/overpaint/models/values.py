@@ -10,8 +10,8 @@ from .families import family_title
 
 Prediction = Literal["epsilon", "v"]
 What = Literal["checkpoint", "unet", "vae", "tiny-vae", "lora", "embedding", "controlnet", "text-encoder", "other"]
-Precision = Literal["fp32", "fp16", "bf16", "fp8", "mixed"]
-Form = Literal["safetensors", "pickle", "folder"]
+Precision = Literal["fp32", "fp16", "bf16", "fp8", "quantised", "mixed"]
+Form = Literal["safetensors", "pickle", "gguf", "folder"]
 
 _NAMES: dict[What, str] = {
     "checkpoint": "checkpoint",

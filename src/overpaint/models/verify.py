@@ -14,7 +14,7 @@ from typing import Any
 from overpaint.errors import ModelError
 
 from .headers import read_table
-from .places import home
+from .places import ENDINGS, home
 
 _CHUNK = 1 << 22
 _KEPT = 2000
@@ -84,7 +84,7 @@ def check(path: Path, expected: str | None, on_bytes: Callable[[int], None] | No
     """
     faults = []
     for file in files_of(path) if path.is_dir() else (path,):
-        if file.suffix in (".safetensors", ".ckpt", ".pt", ".pth", ".bin"):
+        if file.suffix in ENDINGS:
             try:
                 read_table(file)
             except ModelError as error:

@@ -13,12 +13,10 @@ from pathlib import Path
 
 import torch
 
-from overpaint.models import ModelError, read_table
+from overpaint.models import ModelError
 from overpaint.prompt.chunks import CHUNK
 
 from .weights import read_tensors
-
-_PARAMETER_DICT = "torch.nn.modules.container.ParameterDict"
 
 UNNAMED = ""
 """The slot of a file that does not say which encoder it is for: models with one encoder take it."""
@@ -85,7 +83,7 @@ def load_inversion(path: str | Path, name: str | None = None, *, allow_pickle: b
         ModelError: Not such a file, damaged, or a pickle that was not allowed.
     """
     path = Path(path)
-    word, vectors = _vectors(_tensors(path, allow_pickle), path)
+    word, vectors = _vectors(read_tensors(path, allow_pickle=allow_pickle), path)
     return Inversion(name or word or path.stem, vectors)
 
 
@@ -115,17 +113,3 @@ def _rows(value: torch.Tensor, path: Path) -> torch.Tensor:
         )
     rows = value.detach().to("cpu", torch.float32)
     return rows.reshape(-1, rows.shape[-1]).clone()
-
-
-def _tensors(path: Path, allow_pickle: bool) -> Mapping[str, torch.Tensor]:
-    table = read_table(path)  # which also looks through a pickle for what would run
-    if not (allow_pickle and _PARAMETER_DICT in table.stand_ins):
-        return read_tensors(path, allow_pickle=allow_pickle)
-    # The first files of textual inversions hold a class of torch's that is no more than a dictionary.
-    try:
-        with torch.serialization.safe_globals([torch.nn.ParameterDict]):
-            held = torch.load(path, map_location="cpu", weights_only=True)
-        return {f"string_to_param.{word}": rows for word, rows in held["string_to_param"].items()}
-    except Exception as error:  # whatever bytes can make a reader do
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ModelError(f"{path.name} can't be read: {reason}") from error
