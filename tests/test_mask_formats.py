@@ -6,6 +6,7 @@ import base64
 import contextlib
 import io
 import json
+import re
 from typing import Any
 
 import numpy as np
@@ -179,6 +180,34 @@ def test_shapes_without_a_pixel_are_passed_over_unless_there_is_nothing_else() -
     assert from_labelme(labelme(tiny, box, tiny)).area == 64
     with pytest.raises(MaskError, match=r"shape 1 .*has no pixel"):
         from_labelme(labelme(tiny, tiny))
+
+
+def test_a_degenerate_piece_beside_good_ones_is_left_out_with_a_note() -> None:
+    good, two_points = [10, 10, 20, 10, 20, 20, 10, 20], [30, 10, 30, 15]
+    mask = from_coco_segmentation([two_points, good], SIZE)
+    assert mask.equals(Mask.box(SIZE, (10, 10, 20, 20)))
+    (note,) = mask.notes
+    assert re.match("1 of 2 polygons left out.*3 points or more", note)
+    document = {
+        "images": [{"id": 0, "width": 60, "height": 50, "file_name": "a"}],
+        "annotations": [
+            {"id": 1, "image_id": 0, "segmentation": [two_points, good]},
+            {"id": 2, "image_id": 0, "segmentation": [two_points]},
+            {"id": 3, "image_id": 0, "segmentation": [[70, 70, 80, 70, 80, 80]]},
+        ],
+    }
+    read = from_coco(document)
+    assert read.equals(mask)
+    assert read.notes[0] == f"annotation 1 of the COCO document: {note}"
+    assert re.match("left out: annotation 2 of the COCO document.*1 more", read.notes[1])
+    with pytest.raises(MaskError, match="3 points or more"):
+        from_coco_segmentation([two_points], SIZE)
+    with pytest.raises(MaskError, match="3 points or more"):
+        from_coco_segmentation([[1, 2, 3], good], SIZE)
+    box, flat = shape("rectangle", (1, 1), (9, 9)), shape("rectangle", (1, 1), (5, 1))
+    two = shape("polygon", (1, 1), (5, 5))
+    drawn = from_labelme(labelme(flat, box, two))
+    assert (drawn.area, len(drawn.notes)) == (64, 1)
 
 
 def test_an_embedded_mask_of_labelme_lies_between_two_corners_that_both_belong_to_it() -> None:

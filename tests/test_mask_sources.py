@@ -15,6 +15,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 
 from overpaint.errors import MaskError, OutputError
+from overpaint.geometry import Size
 from overpaint.mask import Mask
 from overpaint.mask.formats import to_coco_rle, to_labelme
 from overpaint.picture import from_array, open_picture
@@ -205,10 +206,28 @@ def test_documents_are_read_through_the_same_door(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("data", [HARD_FILES["grey"], to_labelme(HARD).encode()])
 def test_a_file_of_another_size_is_refused(data: bytes) -> None:
-    with pytest.raises(MaskError, match="24x18, but the picture is 18x24: width and height are swapped"):
+    with pytest.raises(MaskError, match="24x18, but the picture is 18x24; width and height are swapped"):
         Mask.from_file(data, (18, 24))
     with pytest.raises(MaskError, match=r"24x18, but the picture is 25x18$"):
         Mask.from_file(data, (25, 18))
+
+
+def test_a_mask_in_proportion_is_resized_where_that_is_wanted() -> None:
+    """Hard: nearest pixels, so that it stays hard. Soft: averages, or linear interpolation."""
+    hard, soft = encoded(HARD8), encoded(Image.fromarray(SOFT.to_bytes8()))
+    with pytest.raises(MaskError, match=r"24x18, but the picture is 48x36; its sides are in proportion.*mask_resize"):
+        Mask.from_file(hard, (48, 36))
+    large = Mask.from_file(hard, (48, 36), resize=True)
+    assert np.array_equal(large.values, HARD.values.repeat(2, axis=0).repeat(2, axis=1))
+    assert Mask.from_file(hard, (25, 19), resize=True).size == Size(25, 19), "the size is rounded"
+    assert large.resize((24, 18)).equals(HARD)
+    small = Mask.from_file(soft, (12, 9), resize=True)
+    assert np.allclose(small.values, SOFT.values.reshape(9, 2, 12, 2).mean(axis=(1, 3)), atol=1e-6)
+    assert not Mask.from_file(soft, (48, 36), resize=True).hard
+    with pytest.raises(MaskError, match=r"24x18, but the picture is 25x18$"):
+        Mask.from_file(hard, (25, 18), resize=True)
+    with pytest.raises(MaskError, match="swapped"):
+        Mask.from_file(hard, (18, 24), resize=True)
 
 
 def test_files_that_are_no_masks_are_errors_with_their_name(tmp_path: Path) -> None:

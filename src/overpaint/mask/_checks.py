@@ -20,8 +20,8 @@ MOST_POINTS = 1_000_000
 FARTHEST = 1_000_000_000  # no coordinate is larger: products of them stay far from the limits of float64
 
 
-class NoPixelError(MaskError):
-    """A shape is too small or too far away to have a pixel in the picture."""
+class DegenerateShapeError(MaskError):
+    """A shape that has no pixel in the picture: too few points, too small, or outside."""
 
 
 def as_size(size: SizeLike) -> Size:
@@ -37,6 +37,18 @@ def as_size(size: SizeLike) -> Size:
     return Size(width, height)
 
 
+def wrong_size(found: Size, wanted: Size) -> MaskError:
+    """The error for a mask of another size than the picture's."""
+    hint = ""
+    if found == wanted.swapped:
+        hint = "width and height are swapped: a mask must be as the picture is displayed, with its orientation applied"
+    elif found.alike(wanted):
+        hint = "its sides are in proportion: set mask_resize to resize it"
+    return MaskError(
+        f"the mask is {found}, but the picture is {wanted}", code="mask-size", field="mask", value=str(found), hint=hint
+    )
+
+
 def as_corners(box: BoxLike, what: str) -> tuple[float, float, float, float]:
     """Four finite numbers (left, top, right, bottom) around some area."""
     numbers = as_numbers(box, f"a {what}'s box")
@@ -44,7 +56,7 @@ def as_corners(box: BoxLike, what: str) -> tuple[float, float, float, float]:
         raise MaskError(f"a {what}'s box must be four numbers (left, top, right, bottom), not {box!r}")
     left, top, right, bottom = numbers
     if right <= left or bottom <= top:
-        raise MaskError(
+        raise DegenerateShapeError(
             f"the {what} {shown(numbers)} has no area: right must be more than left, and bottom more than top"
         )
     return left, top, right, bottom

@@ -171,15 +171,18 @@ class Mask:
         channel: Channel = "auto",
         label: str | None = None,
         image: str | None = None,
+        resize: bool = False,
     ) -> Mask:
         """From a picture file of any mode (white = repaint), or from a COCO, LabelMe or CVAT document.
 
-        Content decides which. Orientation is applied as for pictures. Masks from lossy files are `snapped`. Colour
-        counts by its luminance (BT.601, as Pillow's "L"). Of a file with alpha that varies, `channel` says what counts:
+        The content decides which. Orientation is applied as for pictures. Masks from lossy files are `snapped`. Levels,
+        noise and doubts are handled as `overpaint.mask.plausible` says, with a note in `notes` for each. `channel` is
+        what counts:
 
-        - "auto": when all that is visible is of about one colour (strokes on a transparent layer), alpha, and an error
-          when that colour is black; else "luminance".
-        - "luminance": the picture laid over black.
+        - "auto": of an opaque file its levels; a drawing in one hue on black by its brightest channel; all other
+          colour by its luminance. Of a file with transparent parts: alpha, for strokes of one colour on a transparent
+          layer; the transparent parts, for a photograph with a hole (OpenAI's form); otherwise "luminance".
+        - "luminance": the luminance (BT.601, as Pillow's "L") of the picture over black.
         - "alpha": opaque = repaint.
         - "transparent": transparent = repaint, as in `from_alpha`.
 
@@ -188,18 +191,22 @@ class Mask:
             size: The picture's (width, height), if the mask must have it.
             channel: See above.
             label: In a document: only the shapes with this label.
-            image: In a document about several pictures: the file name of the one that is meant.
+            image: In a document about several pictures: the file name of the picture.
+            resize: Whether a mask of another size with the same aspect ratio is resized (see `resize`).
 
         Raises:
-            MaskError: unreadable, not of the size, without such a label or image, or as said above.
+            MaskError: unreadable; of another size; without such a label or image; an opaque photograph in colour; a
+                layer with nothing but black on it.
         """
         from . import _sources
 
         wanted = None if size is None else _checks.as_size(size)
         mask = _sources.from_file(source, channel, wanted, label, image)
-        return mask if wanted is None else mask.require_size(wanted)
+        if wanted is None:
+            return mask
+        return mask.resize(wanted) if resize and mask.size.alike(wanted) else mask.require_size(wanted)
 
-    # What a mask is
+    # Properties
 
     @property
     def size(self) -> Size:
@@ -264,15 +271,12 @@ class Mask:
         """This mask, if it has that size.
 
         Raises:
-            MaskError: it has another; the message says so when width and height are swapped.
+            MaskError: it has another; the hint says what to do when the sides are swapped or in proportion.
         """
         wanted = _checks.as_size(size)
         if self.size == wanted:
             return self
-        hint = ""
-        if self.size == wanted.swapped:
-            hint = ": width and height are swapped; a mask must be as the picture is displayed, orientation applied"
-        raise MaskError(f"the mask is {self.size}, but the picture is {wanted}{hint}")
+        raise _checks.wrong_size(self.size, wanted)
 
     # Putting masks together
 
@@ -349,6 +353,12 @@ class Mask:
         if not 0 < level <= 1:
             raise MaskError(f"the level of a threshold must be more than 0 and at most 1, not {level}")
         return self._with((self.values >= np.float32(level)).astype(np.float32))
+
+    def resize(self, size: SizeLike) -> Mask:
+        """At another size: a hard mask by its nearest pixels, a soft one by averages (linear where it is enlarged)."""
+        from . import _morphology
+
+        return self._with(_morphology.resized(self.values, _checks.as_size(size)))
 
     def snapped(self) -> Mask:
         """0 under 0.1 and 1 over 0.9, to take away what lossy encoding left around the two ends."""

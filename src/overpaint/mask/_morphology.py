@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from overpaint.geometry import Box
+from overpaint.geometry import Box, Size
 
 from ._checks import bounds_of
 from .distance import whole_square, within
@@ -42,6 +42,16 @@ def is_hard(values: Values) -> bool:
     here = part[y, x]
     lower = [np.minimum(here - part[y - dy, x - dx], here - part[y + dy, x + dx]) for dy, dx in ((0, 1), (1, 0))]
     return bool(wide - np.count_nonzero(np.maximum(*lower) > np.float32(0.1)) <= most)
+
+
+def resized(values: Values, size: Size) -> Values:
+    """The values at another size: nearest for a hard mask, area averages or linear interpolation for a soft one."""
+    if values.shape == size.shape:
+        return values
+    smooth = cv2.INTER_AREA if size.area < values.size else cv2.INTER_LINEAR
+    method = cv2.INTER_NEAREST_EXACT if is_hard(values) else smooth
+    scaled: Values = cv2.resize(values, (size.width, size.height), interpolation=method)
+    return scaled
 
 
 def grow(values: Values, pixels: float) -> Values:

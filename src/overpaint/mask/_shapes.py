@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from overpaint.errors import MaskError
 from overpaint.geometry import Box, Size
 
-from ._checks import BoxLike, NoPixelError, as_corners, as_points, bounds_of, shown
+from ._checks import BoxLike, DegenerateShapeError, as_corners, as_points, bounds_of, shown
 
 Values = NDArray[np.float32]
 Rule = Literal["union", "evenodd"]
@@ -79,7 +79,7 @@ def _rings(points: Iterable[object]) -> list[NDArray[np.float64]]:
     rings = [as_points(ring, "polygon") for ring in (items if several else [items])]  # type: ignore[arg-type]
     for ring in rings:
         if len(ring) < 3:
-            raise MaskError(f"a polygon must have 3 points or more, not {len(ring)}")
+            raise DegenerateShapeError(f"a polygon must have 3 points or more, not {len(ring)}")
     return rings
 
 
@@ -162,7 +162,7 @@ def clipped(region: Box, size: Size) -> Box:
 def required(values: Values, name: str, size: Size) -> Values:
     """The values, unless the shape has no pixel in the picture."""
     if not values.any():
-        raise NoPixelError(
+        raise DegenerateShapeError(
             f"the {name} has no pixel in the picture of {size}: it must overlap 0,0,{size.width},{size.height} and be "
             "large enough to hold the centre of a pixel"
         )

@@ -10,7 +10,7 @@ import numpy as np
 
 from overpaint.errors import MaskError, did_you_mean
 from overpaint.geometry import Size
-from overpaint.mask._checks import NoPixelError, as_size
+from overpaint.mask._checks import DegenerateShapeError, as_size
 from overpaint.mask._mask import Mask
 
 T = TypeVar("T")
@@ -50,24 +50,32 @@ def with_name(items: Iterable[tuple[str, T]], name: str | None, what: str) -> T:
 
 
 def united(shapes: Iterable[tuple[str, Callable[[], Mask]]], size: Size) -> Mask:
-    """The union of shapes, each with its name for errors and how to draw it as a mask of this size.
+    """The union of shapes, each given by its name for messages and a function that draws it as a mask of this size.
 
-    Annotations of whole data sets have shapes smaller than a pixel; those are passed over unless there is nothing else.
+    Annotations of whole data sets have shapes that are smaller than a pixel or degenerate; these are left out, with a
+    note, unless nothing else is there.
     """
     values = np.zeros(size.shape, dtype=np.float32)
-    missed: MaskError | None = None
-    found = False
+    notes: list[str] = []
+    left_out: list[MaskError] = []
+    drawn = 0
     for name, draw in shapes:
         try:
-            np.maximum(values, draw().values, out=values)
-            found = True
-        except NoPixelError as error:
-            missed = MaskError(f"{name}: {error}")
+            mask = draw()
+        except DegenerateShapeError as error:
+            left_out.append(error.within(name))
         except MaskError as error:
-            raise MaskError(f"{name}: {error}") from error
-    if missed is not None and not found:
-        raise missed
-    return Mask(values)
+            raise error.within(name) from error
+        else:
+            drawn += 1
+            np.maximum(values, mask.values, out=values)
+            notes += [f"{name}: {note}" for note in mask.notes]
+    if left_out and not drawn:
+        raise left_out[-1]
+    if left_out:
+        more = f" (and {len(left_out) - 1} more)" if len(left_out) > 1 else ""
+        notes.append(f"left out: {left_out[0]}{more}")
+    return Mask(values, tuple(notes))
 
 
 def size_in(document: Mapping[str, Any], width: str, height: str, what: str) -> Size:

@@ -15,7 +15,7 @@ import numpy as np
 
 from overpaint.errors import MaskError
 from overpaint.geometry import Size
-from overpaint.mask._checks import SizeLike, as_size
+from overpaint.mask._checks import DegenerateShapeError, SizeLike, as_size
 from overpaint.mask._mask import Mask
 
 from ._outline import outlines
@@ -72,7 +72,17 @@ def from_coco_segmentation(segmentation: Any, size: SizeLike | None = None) -> M
     if wanted is None:
         raise MaskError("COCO polygons don't say the size of their picture: give size=(width, height)")
     flat = bool(segmentation) and not isinstance(segmentation[0], Sequence)  # one polygon that is not in a list
-    return Mask.polygon(wanted, [_points(numbers) for numbers in ([segmentation] if flat else segmentation)])
+    rings, left_out = [], []
+    for numbers in [segmentation] if flat else segmentation:
+        ring = _points(numbers)
+        (rings if len(ring) >= 3 else left_out).append(ring)
+    if not left_out:
+        return Mask.polygon(wanted, rings)
+    few = f"a COCO polygon must be x1, y1, x2, y2, ... with 3 points or more, not {left_out[0]!r:.100}"
+    if not rings:
+        raise DegenerateShapeError(few)
+    note = f"{len(left_out)} of {len(left_out) + len(rings)} polygons left out: {few}"
+    return Mask(Mask.polygon(wanted, rings).values, (note,))
 
 
 def from_coco(document: Mapping[str, Any], *, label: str | None = None, image: str | None = None) -> Mask:
@@ -127,7 +137,7 @@ def _from_rle(segmentation: Mapping[str, Any]) -> Mask:
 
 
 def _points(numbers: Any) -> list[tuple[Any, Any]]:
-    if not isinstance(numbers, Sequence) or isinstance(numbers, str) or len(numbers) % 2 or len(numbers) < 6:
+    if not isinstance(numbers, Sequence) or isinstance(numbers, str) or len(numbers) % 2:
         raise MaskError(f"a COCO polygon must be x1, y1, x2, y2, ... with 3 points or more, not {numbers!r:.100}")
     return list(zip(numbers[::2], numbers[1::2], strict=True))
 

@@ -13,7 +13,7 @@ from defusedxml import DefusedXmlException
 
 from overpaint.errors import MaskError
 from overpaint.geometry import Box, Size
-from overpaint.mask._checks import LARGEST_AREA, NoPixelError, as_numbers, as_pixels
+from overpaint.mask._checks import LARGEST_AREA, DegenerateShapeError, as_numbers, as_pixels
 from overpaint.mask._mask import Mask
 
 from ._outline import outlines
@@ -133,7 +133,7 @@ def _mask(shape: Element, size: Size) -> Mask:
     marked = bits_of(counts.astype(np.int64), box.area).reshape(height, width)
     inside = box.intersect(size.box)
     if inside.empty:
-        raise NoPixelError(f"its box {box} lies outside the picture of {size}")
+        raise DegenerateShapeError(f"its box {box} lies outside the picture of {size}")
     values = np.zeros(size.shape, dtype=np.float32)
     values[inside.slices] = marked[inside.shift(-left, -top).slices]
     return Mask(values)

@@ -14,7 +14,7 @@ import numpy as np
 
 from overpaint.errors import MaskError, PictureError
 from overpaint.geometry import Box, Size
-from overpaint.mask._checks import LARGEST_AREA, NoPixelError, as_points
+from overpaint.mask._checks import LARGEST_AREA, DegenerateShapeError, as_points
 from overpaint.mask._mask import Mask
 
 from ._outline import outlines
@@ -137,7 +137,7 @@ def _decoded(text: Any, points: list[list[float]], size: Size) -> Mask:
         raise MaskError(f"an embedded mask of {picture.size} lies between corners that are {box.size} apart")
     inside = box.intersect(size.box)
     if inside.empty:
-        raise NoPixelError(f"an embedded mask in {box} lies outside the picture of {size}")
+        raise DegenerateShapeError(f"an embedded mask in {box} lies outside the picture of {size}")
     values = np.zeros(size.shape, dtype=np.float32)
     marked = picture.samples.max(axis=2) > 0  # LabelMe writes bilevel pictures, others 0 and 1
     values[inside.slices] = marked[inside.shift(-left, -top).slices]
