@@ -72,10 +72,9 @@ def from_coco_segmentation(segmentation: Any, size: SizeLike | None = None) -> M
     if wanted is None:
         raise MaskError("COCO polygons don't say the size of their picture: give size=(width, height)")
     flat = bool(segmentation) and not isinstance(segmentation[0], Sequence)  # one polygon that is not in a list
-    rings, left_out = [], []
-    for numbers in [segmentation] if flat else segmentation:
-        ring = _points(numbers)
-        (rings if len(ring) >= 3 else left_out).append(ring)
+    polygons = [_points(numbers) for numbers in ([segmentation] if flat else segmentation)]
+    rings = [ring for ring in polygons if len(ring) >= 3]
+    left_out = [ring for ring in polygons if len(ring) < 3]
     if not left_out:
         return Mask.polygon(wanted, rings)
     few = f"a COCO polygon must be x1, y1, x2, y2, ... with 3 points or more, not {left_out[0]!r:.100}"
