@@ -37,7 +37,7 @@ from rich.table import Table
 from benchmarks import page, report
 from benchmarks.classifier import SHARED
 from overpaint import Mask, Studio
-from overpaint.batch import Home, Options, Reader, Rules, Shared, read_folders, run
+from overpaint.batch import BatchFolders, Options, Reader, RowDefaults, Rules, read_folders, run
 from overpaint.engines import Canvas, EngineCard, Monitor, Painted, ThreadedEngine
 from overpaint.engines.exemplar import Exemplar
 
@@ -226,9 +226,9 @@ def by_batch(
     with Studio() as studio:
         studio.add_engine(engine(clock))
         began = time.perf_counter()
-        reader = Reader(Shared(settings={"intent": "remove", "engine": name, "exact": True}))
+        reader = Reader(RowDefaults(settings={"intent": "remove", "engine": name, "exact": True}))
         rows = [reader.read(found) for found in read_folders(images, masks).rows]
-        options = Options(Home.at(out), Rules(out=out, base=images), audit=out / "audit.jsonl", ahead=ahead)
+        options = Options(BatchFolders.at(out), Rules(out=out, base=images), audit=out / "audit.jsonl", ahead=ahead)
         ended = run(rows, options, studio)
         seconds = time.perf_counter() - began
     if ended.done != len(rows):
@@ -236,9 +236,9 @@ def by_batch(
     return _result(name, "batch", seconds, clock, plain.engine_seconds or 0.0)
 
 
-def _result(name: str, way: str, seconds: float, clock: Clock, alone: float) -> Result:
+def _result(name: str, way: str, seconds: float, clock: Clock, exclusive: float) -> Result:
     count = len(clock.spans)
-    return Result(name, way, count, seconds, clock.worked, clock.busy, 1e3 * (seconds - alone) / count)
+    return Result(name, way, count, seconds, clock.worked, clock.busy, 1e3 * (seconds - exclusive) / count)
 
 
 def as_commands(iopaint: Path, images: Path, masks: Path, work: Path) -> list[Result]:

@@ -14,7 +14,7 @@ from pathlib import Path
 import ray
 import ray.data
 
-from overpaint.batch.data import EditActor
+from overpaint.batch.ray_data import EditActor
 
 
 def main(table: str, out: str) -> int:

@@ -12,8 +12,20 @@ import numpy as np
 from PIL import Image
 
 from overpaint import Studio
-from overpaint.batch import Ended, Event, Home, Options, Reader, Row, Rules, Shared, preview, read_text, run
-from overpaint.batch.run import Preview
+from overpaint.batch import (
+    BatchFolders,
+    EditRow,
+    Ended,
+    Event,
+    Options,
+    Reader,
+    RowDefaults,
+    Rules,
+    preview,
+    read_text,
+    run,
+)
+from overpaint.batch.run import BatchPreview
 from overpaint.engines import Engine
 from stand_ins import noise
 
@@ -53,10 +65,10 @@ class Bench:
         """Where the ledger is, if not with the results."""
         return None
 
-    def rows(self, tables: Iterable[Mapping[str, Any]], **shared: Any) -> list[Row]:
+    def rows(self, tables: Iterable[Mapping[str, Any]], **shared: Any) -> list[EditRow]:
         """Rows of tables, with the stand-in engine unless they name another."""
         settings = {"intent": "remove", "engine": "stand-in", "exact": True, **shared}
-        reader = Reader(Shared(settings=settings))
+        reader = Reader(RowDefaults(settings=settings))
         text = "\n".join(table if isinstance(table, str) else json.dumps(table) for table in tables)
         return [reader.read(found) for found in read_text(text, "jsonl", "the rows")]  # type: ignore[misc]
 
@@ -65,8 +77,8 @@ class Bench:
         rules = Rules(out=self.out, base=self.folder)
         if "rules" in changes:
             rules = replace(rules, **changes.pop("rules"))
-        home = Home.at(self.out, self.state)
-        plain = Options(home, rules, audit=home.papers / "audit.jsonl", report=False)
+        folders = BatchFolders.at(self.out, self.state)
+        plain = Options(folders, rules, audit=folders.papers / "audit.jsonl", report=False)
         return replace(plain, **changes)
 
     def run(self, tables: Iterable[Mapping[str, Any]], **changes: Any) -> Ended:
@@ -76,7 +88,7 @@ class Bench:
             studio.add_engine(self.engine())
             return run(self.rows(tables), self.options(**changes), studio, tell=self.events.append)
 
-    def preview(self, tables: Iterable[Mapping[str, Any]], **changes: Any) -> Preview:
+    def preview(self, tables: Iterable[Mapping[str, Any]], **changes: Any) -> BatchPreview:
         """What would be done."""
         with Studio() as studio:
             studio.add_engine(self.engine())
@@ -96,7 +108,7 @@ class Bench:
             if path.parent.name != ".overpaint"
         )
 
-    def told(self, kind: type) -> list[Any]:
+    def details(self, kind: type) -> list[Any]:
         """Events of one kind."""
         return [event for event in self.events if isinstance(event, kind)]
 

@@ -19,7 +19,7 @@ from PIL import Image
 
 from batches import photo, photos
 from overpaint.audit import verify
-from overpaint.batch import settle
+from overpaint.batch import results
 from overpaint.cli import main
 from overpaint.ledger import Ledger
 
@@ -36,14 +36,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def told(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+def printed(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
 @pytest.mark.usefixtures("folder")
 def test_without_a_terminal_there_is_one_json_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["batch", "edits.jsonl", "-o", "out", *TELEA]) == 0
-    began, *done, ended = told(capsys)
+    began, *done, ended = printed(capsys)
     assert (began["event"], began["to_do"]) == ("began", 3)
     assert [one["event"] for one in done] == ["done"] * 3
     assert {one["output"] for one in done} == {f"p{n:03}.remove.png" for n in range(3)}
@@ -57,20 +57,20 @@ def test_files_of_a_folder_that_are_no_pictures_are_named(folder: Path, capsys: 
     (folder / "edits.jsonl").unlink()
     words = ["batch", "--images", ".", "--box", "8,6,20,16", "-o", "out", *TELEA]
     assert main([*words, "--dry-run"]) == 0
-    assert "drawing.psd" in told(capsys)[-1]["notes"][0]
+    assert "drawing.psd" in printed(capsys)[-1]["notes"][0]
     assert main(words) == 0
-    assert "drawing.psd" in told(capsys)[0]["notes"][0]
+    assert "drawing.psd" in printed(capsys)[0]["notes"][0]
 
 
 @pytest.mark.usefixtures("folder")
 def test_what_a_library_prints_does_not_get_between_the_lines(capsys, monkeypatch) -> None:
-    publish = settle.publish
+    publish = results.publish
 
     def chatty(*given: Any, **more: Any) -> None:
         print("(raylet) a node has been marked dead")
         publish(*given, **more)
 
-    monkeypatch.setattr(settle, "publish", chatty)
+    monkeypatch.setattr(results, "publish", chatty)
     assert main(["batch", "edits.jsonl", "-o", "out", *TELEA]) == 0
     out, err = capsys.readouterr()
     assert [json.loads(line)["event"] for line in out.splitlines()] == ["began", "done", "done", "done", "ended"]
@@ -81,7 +81,7 @@ def test_a_row_that_failed_is_told_and_the_exit_status_is_1(folder: Path, capsys
     with (folder / "edits.jsonl").open("a") as file:
         file.write('\n{"image": "gone.png", "box": "1,1,9,9"}\n')
     assert main(["batch", "edits.jsonl", "-o", "out", *TELEA]) == 1
-    events = told(capsys)
+    events = printed(capsys)
     (failed,) = [event for event in events if event["event"] == "failed"]
     assert (failed["row"], failed["begun"]) == (4, False)
     assert "gone.png doesn't exist" in failed["reason"]
@@ -105,7 +105,7 @@ def test_folders_of_pictures_and_masks_are_a_batch(folder: Path, capsys: pytest.
     mask.save(folder / "masks" / "p000.png")
     assert main(["batch", "--images", "images", "--masks", "masks", "-o", "out", *TELEA]) == 1
     assert (folder / "out" / "deep" / "p000.remove.png").exists()
-    assert "it has no mask" in json.dumps(told(capsys))
+    assert "it has no mask" in json.dumps(printed(capsys))
     assert main(["batch", "--images", "images", "--masks", "masks/p000.png", "-o", "out", *TELEA]) == 0
 
 
@@ -122,7 +122,7 @@ def test_a_list_may_come_from_standard_input(folder: Path, monkeypatch: pytest.M
 def test_a_dry_run_lists_what_would_be_done_and_writes_no_result(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["batch", "edits.jsonl", "-o", "out", *TELEA]
     assert main([*words, "--dry-run", "--where", "row != 2"]) == 0
-    first, second, preview = told(capsys)
+    first, second, preview = printed(capsys)
     assert [first["output"], second["output"]] == ["p000.remove.png", "p002.remove.png"]
     assert (preview["to_do"], preview["left"]) == (2, 1)
     assert preview["seconds"] > 0
@@ -199,7 +199,7 @@ def test_the_state_may_be_kept_elsewhere(folder: Path, capsys: pytest.CaptureFix
     assert main(words) == 0
     assert not (folder / "out" / ".overpaint").exists()
     assert main(words) == 0
-    assert told(capsys)[-1]["unchanged"] == 3
+    assert printed(capsys)[-1]["unchanged"] == 3
 
 
 # ── a full disk ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -247,7 +247,7 @@ def test_a_full_disk_ends_the_run_and_with_room_again_it_goes_on(folder: Path, s
 
     subprocess.run(["mount", "-o", "remount,size=8m", small_disk], check=True)
     assert main(words) == 0
-    events = told(capsys)
+    events = printed(capsys)
     completed = next(event for event in events if event["event"] == "began")["completed"]
     assert completed == counts["finished"]
     assert events[-1]["done"] == len(rows) - len(pictures)
@@ -280,4 +280,4 @@ def test_a_ledger_on_a_full_disk_ends_the_run_in_one_line(folder: Path, small_di
     assert not list((folder / "out").glob("*.png"))
     (small_disk / "filler").unlink()
     assert main(words) == 0
-    assert told(capsys)[-1]["done"] == 3
+    assert printed(capsys)[-1]["done"] == 3

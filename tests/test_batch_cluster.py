@@ -21,11 +21,23 @@ from PIL import Image
 
 from overpaint import EditRequest, Studio
 from overpaint.audit import entries, verify
-from overpaint.batch import Address, Done, Ended, Failed, Home, Options, Reader, Rules, Shared, read_manifest, run
-from overpaint.batch.cluster import RayCrew, Terms
+from overpaint.batch import (
+    Address,
+    BatchFolders,
+    Done,
+    Ended,
+    Failed,
+    Options,
+    Reader,
+    RowDefaults,
+    Rules,
+    read_manifest,
+    run,
+)
+from overpaint.batch.cluster import ClusterOptions, RayExecutor
 from overpaint.batch.connect import connected
-from overpaint.batch.data import EditActor
-from overpaint.batch.hand import Trouble
+from overpaint.batch.ray_data import EditActor
+from overpaint.batch.ray_worker import RemoteError
 from overpaint.cli import main
 from overpaint.engines import Canvas, Monitor, Painted
 from overpaint.errors import MaskError, OutputError, RequestError
@@ -133,13 +145,16 @@ def batch(folder: Path, count: int, **settings: Any) -> tuple[list[Any], Path]:
         Image.fromarray(chance.integers(0, 255, (40, 48, 3), dtype=np.uint8)).save(folder / f"{n:03}.png")
         lines.append(json.dumps({"image": f"{n:03}.png", "box": [8, 8, 20, 24]}))
     (folder / "edits.jsonl").write_text("\n".join(lines))
-    reader = Reader(Shared(settings={"intent": "remove", "exact": True, "engine": "stand-in", **settings}))
+    reader = Reader(RowDefaults(settings={"intent": "remove", "exact": True, "engine": "stand-in", **settings}))
     return [reader.read(found) for found in read_manifest(folder / "edits.jsonl")], folder
 
 
 def options(base: Path, out: Path, **more: Any) -> Options:
     return Options(
-        home=Home.at(out), rules=Rules(out=out, base=base), audit=out / "audit.jsonl", **{"report": False, **more}
+        folders=BatchFolders.at(out),
+        rules=Rules(out=out, base=base),
+        audit=out / "audit.jsonl",
+        **{"report": False, **more},
     )
 
 
@@ -180,26 +195,26 @@ class TestNodes:
         rows, base = batch(tmp_path / "in", count)
         make = partial(slow, seconds)
         first, second = nodes(), nodes()
-        told = Told(
+        details = Told(
             {
                 count // 5: lambda: cluster.remove_node(first, allow_graceful=False),
                 count // 3: nodes,
                 count // 2: lambda: cluster.remove_node(second, allow_graceful=False),
             }
         )
-        with RayCrew(make) as crew:
-            ended = whole(rows, base, tmp_path / "out", make, tell=told, crew=crew)
-        alone = whole(rows, base, tmp_path / "alone", make)
-        assert alone.done == ended.done == count
+        with RayExecutor(make) as executor:
+            ended = whole(rows, base, tmp_path / "out", make, tell=details, executor=executor)
+        exclusive = whole(rows, base, tmp_path / "alone", make)
+        assert exclusive.done == ended.done == count
         assert pixels(tmp_path / "out") == pixels(tmp_path / "alone")
         assert hidden(tmp_path / "out") == []
         verdict = verify(tmp_path / "out" / "audit.jsonl")
         assert (verdict.whole, verdict.records, verdict.outputs) == (True, count, count)
-        return told, ended
+        return details, ended
 
     def test_two_go_and_one_comes_and_every_row_is_done_once(self, cluster, nodes, tmp_path):
-        told, ended = self.moving(cluster, nodes, tmp_path, 40, 0.05)
-        lost = [event for event in told if isinstance(event, Failed)]
+        details, ended = self.moving(cluster, nodes, tmp_path, 40, 0.05)
+        lost = [event for event in details if isinstance(event, Failed)]
         assert lost
         assert all(event.again and "was lost" in event.reason for event in lost)
         assert ended.failed == 0
@@ -209,25 +224,25 @@ class TestNodes:
 
     @pytest.mark.slow
     def test_the_same_with_300_rows(self, cluster, nodes, tmp_path):
-        told, ended = self.moving(cluster, nodes, tmp_path, 300, 0.05)
+        details, ended = self.moving(cluster, nodes, tmp_path, 300, 0.05)
         assert ended.failed == 0
-        assert sum(isinstance(event, Done) for event in told) == 300
+        assert sum(isinstance(event, Done) for event in details) == 300
 
     def test_without_a_node_it_says_so_instead_of_waiting_for_ever(self, cluster, tmp_path):
         rows, base = batch(tmp_path / "in", 2)
         make = partial(slow, 0.0)
-        with RayCrew(make, Terms(patience=1.0)) as crew:
-            ended = whole(rows, base, tmp_path / "out", make, crew=crew)
+        with RayExecutor(make, ClusterOptions(patience=1.0)) as executor:
+            ended = whole(rows, base, tmp_path / "out", make, executor=executor)
         assert (ended.done, ended.failed, ended.left) == (0, 0, 2)
         assert "no worker came up on the cluster for" in ended.stopped
 
     def test_a_node_that_comes_later_is_waited_for(self, cluster, nodes, tmp_path):
         rows, base = batch(tmp_path / "in", 2)
         make = partial(slow, 0.0)
-        with RayCrew(make) as crew:
+        with RayExecutor(make) as executor:
             time.sleep(1.5)
             nodes()
-            assert whole(rows, base, tmp_path / "out", make, crew=crew).done == 2
+            assert whole(rows, base, tmp_path / "out", make, executor=executor).done == 2
 
 
 class TestWorkers:
@@ -236,11 +251,11 @@ class TestWorkers:
         (tmp_path / "deaths").mkdir()
         (tmp_path / "deaths" / "one").touch()
         make = partial(deadly, str(tmp_path / "deaths"))
-        told = Told()
-        with RayCrew(make) as crew:
-            ended = whole(rows, base, tmp_path / "out", make, tell=told, crew=crew)
+        details = Told()
+        with RayExecutor(make) as executor:
+            ended = whole(rows, base, tmp_path / "out", make, tell=details, executor=executor)
         assert (ended.done, ended.failed) == (6, 0)
-        assert any(isinstance(event, Failed) and event.again for event in told)
+        assert any(isinstance(event, Failed) and event.again for event in details)
 
     @pytest.mark.slow
     def test_a_row_that_workers_die_by_is_given_up_in_the_end(self, node, tmp_path):
@@ -249,11 +264,11 @@ class TestWorkers:
         for n in range(9):
             (tmp_path / "deaths" / str(n)).touch()
         make = partial(deadly, str(tmp_path / "deaths"))
-        told = Told()
-        with RayCrew(make) as crew:
-            ended = whole(rows, base, tmp_path / "out", make, tell=told, crew=crew)
+        details = Told()
+        with RayExecutor(make) as executor:
+            ended = whole(rows, base, tmp_path / "out", make, tell=details, executor=executor)
         assert (ended.done, ended.failed) == (0, 1)
-        lost = [event for event in told if isinstance(event, Failed)]
+        lost = [event for event in details if isinstance(event, Failed)]
         assert [event.again for event in lost] == [True, True, True, False]
         assert "was lost" in lost[-1].reason
 
@@ -263,24 +278,24 @@ class TestWorkers:
         (tmp_path / "deaths").mkdir()
         hanging = [row if n else replace(row, seed=13) for n, row in enumerate(rows)]
         make = partial(deadly, str(tmp_path / "deaths"))
-        told = Told()
-        with RayCrew(make, Terms(stall=1.0)) as crew:
-            ended = whole(hanging, base, tmp_path / "out", make, tell=told, crew=crew)
+        details = Told()
+        with RayExecutor(make, ClusterOptions(stall=1.0)) as executor:
+            ended = whole(hanging, base, tmp_path / "out", make, tell=details, executor=executor)
         assert (ended.done, ended.failed) == (4, 1)
-        lost = [event.id for event in told if isinstance(event, Failed)]
+        lost = [event.id for event in details if isinstance(event, Failed)]
         assert max(lost.count(id) for id in lost if id != "000.remove.png") == 1, "no row suffers twice from another"
-        assert "it got on with nothing for 1 s" in next(event for event in told if isinstance(event, Failed)).reason
+        assert "it got on with nothing for 1 s" in next(event for event in details if isinstance(event, Failed)).reason
         assert hidden(tmp_path / "out") == []
 
     def test_a_row_that_can_not_be_done_says_why_as_it_would_here(self, node, tmp_path):
         rows, base = batch(tmp_path / "in", 2)
-        told = Told({1: lambda: None})
+        details = Told({1: lambda: None})
         (tmp_path / "in" / "001.png").write_bytes(b"\x89PNG\r\n\x1a\nno picture at all")
         make = partial(slow, 0.0)
-        with RayCrew(make) as crew:
-            ended = whole(rows, base, tmp_path / "out", make, tell=told, crew=crew)
+        with RayExecutor(make) as executor:
+            ended = whole(rows, base, tmp_path / "out", make, tell=details, executor=executor)
         assert (ended.done, ended.failed) == (1, 1)
-        failure = next(event for event in told if isinstance(event, Failed))
+        failure = next(event for event in details if isinstance(event, Failed))
         assert not failure.again
         assert "001.png" in failure.reason or "PNG" in failure.reason
 
@@ -292,9 +307,11 @@ class TestPlaces:
         out = Address(f"file://{tmp_path}/far")
         state = tmp_path / "state"
         make = partial(slow, 0.0)
-        how = Options(Home.at(out, state), Rules(out=out, base=tmp_path), audit=state / "audit.jsonl", report=False)
-        with RayCrew(make) as crew, make() as studio:
-            assert run(far, how, studio, crew=crew).done == 3
+        how = Options(
+            BatchFolders.at(out, state), Rules(out=out, base=tmp_path), audit=state / "audit.jsonl", report=False
+        )
+        with RayExecutor(make) as executor, make() as studio:
+            assert run(far, how, studio, executor=executor).done == 3
         whole(
             [replace(row, seed=seed) for row, seed in zip(rows, seeds(state), strict=True)],
             base,
@@ -308,8 +325,8 @@ class TestPlaces:
         _, base = batch(tmp_path / "in", 3)
         words = ["batch", str(base / "edits.jsonl"), "-o", str(tmp_path / "out"), "--engine", "telea", "--json"]
         assert main([*words, "--ray", "auto", "--no-report"]) == 0
-        told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-        assert (told[-1]["event"], told[-1]["done"]) == ("ended", 3)
+        details = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert (details[-1]["event"], details[-1]["done"]) == ("ended", 3)
         records = [entry.record for entry in entries(tmp_path / "out" / "audit.jsonl")]
         assert {record.edit.execution.threads for record in records} == {1}
         assert main(words) == 0
@@ -324,19 +341,19 @@ def seeds(state: Path) -> list[int]:
 
 class TestTrouble:
     def test_an_error_comes_back_as_what_it_was(self):
-        back = Trouble.of(MaskError("the mask is empty")).error()
+        back = RemoteError.of(MaskError("the mask is empty")).error()
         assert (type(back), str(back)) == (MaskError, "the mask is empty")
 
     def test_one_of_a_class_that_is_not_public_comes_back_as_the_nearest_that_is(self):
         with pytest.raises(SettingError) as caught:
             EditRequest.of(strength=7)
-        back = Trouble.of(caught.value).error()
+        back = RemoteError.of(caught.value).error()
         assert (type(back), str(back)) == (RequestError, str(caught.value))
 
     def test_a_full_disk_is_still_one(self):
         error = OutputError("can't write a.png: the disk is full")
         error.__cause__ = OSError(28, "No space left on device")
-        cause = Trouble.of(error).error().__cause__
+        cause = RemoteError.of(error).error().__cause__
         assert isinstance(cause, OSError)
         assert cause.errno == 28
 
@@ -397,9 +414,9 @@ def test_a_driver_that_is_killed_is_gone_on_from(node, tmp_path):
     first.send_signal(signal.SIGKILL)
     first.communicate()
     second = driver(base, out)
-    told, _ = second.communicate()
+    details, _ = second.communicate()
     assert second.returncode == 0
-    done, unchanged, failed = map(int, told.splitlines()[-1].split())
+    done, unchanged, failed = map(int, details.splitlines()[-1].split())
     assert (done + unchanged, failed) == (40, 0)
     assert unchanged >= 10
     assert len(pixels(out)) == 40

@@ -18,8 +18,8 @@ from PIL import Image
 from batches import Bench, photo, pixels
 from overpaint.audit import verify
 from overpaint.batch.files import Files
-from overpaint.batch.settle import spec_of
-from overpaint.batch.standing import job_of
+from overpaint.batch.results import spec_of
+from overpaint.batch.status import job_of
 from overpaint.ledger import Ledger
 
 ROWS, KILLS, AHEAD = 200, 5, 6
@@ -88,7 +88,7 @@ def test_killed_five_times_two_hundred_rows_have_each_one_result_and_nothing_is_
 
 _DIE_AT = """
 import os, signal, sys
-from overpaint.batch import settle, store
+from overpaint.batch import results, store
 from overpaint.ledger import Ledger
 from overpaint.audit import AuditLog
 
@@ -103,7 +103,7 @@ def dying(do):
 BEFORE = sys.argv[2] == "before"
 match sys.argv[1]:
     case "finish": Ledger.finish = dying(Ledger.finish)
-    case "name": settle.publish = dying(settle.publish)
+    case "name": results.publish = dying(results.publish)
     case "audit": AuditLog.append = dying(AuditLog.append)
     case "done": Ledger.done = dying(Ledger.done)
     case "report":
@@ -180,7 +180,7 @@ def test_ten_thousand_rows_with_nothing_to_do_load_no_network_and_open_no_pictur
     ]
     (tmp_path / "edits.jsonl").write_text("\n".join(map(json.dumps, tables)))
     options = bench.options()
-    options.home.make()
+    options.folders.make()
     planned = bench.preview(tables[:1]).plan  # makes the state's files
     assert len(planned.items) == 1
     from overpaint import Studio
@@ -188,7 +188,7 @@ def test_ten_thousand_rows_with_nothing_to_do_load_no_network_and_open_no_pictur
 
     for n in range(count):
         (bench.out / f"{n}.png").write_bytes(b"%d" % n)
-    with Studio() as studio, Files(options.home.files) as files, Ledger(options.home.ledger) as ledger:
+    with Studio() as studio, Files(options.folders.files) as files, Ledger(options.folders.ledger) as ledger:
         own = frozenset(bench.out / f"{n}.png" for n in range(count))
         items = plan(bench.rows(tables), options.rules, studio, files, own).items
         ledger.add(job_of(item, bench.out) for item in items)
@@ -198,7 +198,7 @@ def test_ten_thousand_rows_with_nothing_to_do_load_no_network_and_open_no_pictur
                 execute("UPDATE job SET state = 'done', result = ? WHERE id = ?", (digest, item.id))
         assert spec_of("0.png") == ledger.entries()[0].spec
     code = (
-        "import sys, overpaint.batch.work as work; work.open_picture = None; from overpaint.cli import main; "
+        "import sys, overpaint.batch.worker as work; work.open_picture = None; from overpaint.cli import main; "
         "status = main(sys.argv[1:]); assert 'torch' not in sys.modules; sys.exit(status)"
     )
     words = ["batch", "edits.jsonl", "-o", "out", "--no-report", "--json"]

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from batches import BOX, Bench, photo, photos
-from overpaint.batch import look
+from overpaint.batch import quality
 from overpaint.batch.report.table import COLUMNS
 from overpaint.engines import Painted
 from overpaint.geometry import Size
@@ -150,11 +150,11 @@ def test_a_seam_is_scored_where_one_shows_and_not_in_texture():
     texture = rng.normal(128, 8, (80, 80)).astype(np.float32)
     touched = np.zeros((80, 80), bool)
     touched[20:60, 20:60] = True
-    assert 0.8 < look.seam_score(texture, touched) < 1.2
+    assert 0.8 < quality.seam_score(texture, touched) < 1.2
     stepped = texture + np.float32(30) * touched
-    assert look.seam_score(stepped, touched) > look.SEAM_LIMIT
-    assert look.seam_score(np.full((80, 80), 9, np.float32), touched) == 1.0
-    assert look.seam_score(texture, np.ones((80, 80), bool)) == 1.0
+    assert quality.seam_score(stepped, touched) > quality.SEAM_LIMIT
+    assert quality.seam_score(np.full((80, 80), 9, np.float32), touched) == 1.0
+    assert quality.seam_score(texture, np.ones((80, 80), bool)) == 1.0
 
 
 def test_what_a_lossy_format_changed_is_a_warning_that_was_measured_on_the_file(bench):

@@ -11,10 +11,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batches import BOX, Bench, photo, photos
-from overpaint.batch import BadRow, Filter, Found, Reader, Row, Shared, read_folders, read_manifest, read_text, seed_of
+from overpaint.batch import (
+    BadRow,
+    EditRow,
+    Filter,
+    RawRow,
+    Reader,
+    RowDefaults,
+    read_folders,
+    read_manifest,
+    read_text,
+    seed_of,
+)
+from overpaint.batch.filter import FIELDS
 from overpaint.batch.names import PLACEHOLDERS, check_template, filled, within
 from overpaint.batch.rows import OWN
-from overpaint.batch.where import FIELDS
 from overpaint.errors import RequestError
 from overpaint.places import Places
 
@@ -30,20 +41,26 @@ FORMS = {
 }
 
 
-def read(text: str, form: str = "jsonl", shared: Shared | None = None) -> list[Row | BadRow]:
-    reader = Reader(shared or Shared(settings={"intent": "remove"}))
+def read(text: str, form: str = "jsonl", shared: RowDefaults | None = None) -> list[EditRow | BadRow]:
+    reader = Reader(shared or RowDefaults(settings={"intent": "remove"}))
     return [reader.read(found) for found in read_text(text, form, "the list")]
 
 
 @pytest.mark.parametrize("form", list(FORMS))
 def test_a_list_says_the_same_in_every_form(form):
     first, second = read(FORMS[form], form)
-    assert isinstance(first, Row), first
-    assert isinstance(second, Row), second
+    assert isinstance(first, EditRow), first
+    assert isinstance(second, EditRow), second
     assert (first.image, first.seed, first.quality) == ("a.png", 5, 80)
     assert first.places == Places(box=("1,2,30,40",))
     asked = first.request
-    assert (asked.intent, asked.prompt, asked.steps, asked.seam, asked.strength) == ("replace", "a, b", 7, False, 0.5)
+    assert (asked.intent, asked.prompt, asked.steps, asked.seam, asked.strength) == (
+        "replace",
+        "a, b",
+        7,
+        False,
+        0.5,
+    )
     assert asked.seed is None
     assert (second.image, second.places.invert, second.request.intent) == ("b.png", True, "remove")
 
@@ -63,18 +80,20 @@ def test_a_list_says_the_same_in_every_form(form):
 )
 def test_places_may_be_written_as_text_or_as_numbers(written, places):
     (row,) = read(json.dumps({"image": "a.png", **written}))
-    assert isinstance(row, Row), row
+    assert isinstance(row, EditRow), row
     assert row.places == places
 
 
 def test_a_row_overrides_what_is_shared_and_its_place_replaces_the_shared_one():
-    shared = Shared(settings={"intent": "remove", "steps": 9}, places=Places(box=("1,1,2,2",)), format="png", quality=5)
+    shared = RowDefaults(
+        settings={"intent": "remove", "steps": 9}, places=Places(box=("1,1,2,2",)), format="png", quality=5
+    )
     rows = read(
         '{"image": "a.png"}\n{"image": "b.png", "steps": 3, "ellipse": "1,1,5,5", "format": "webp"}', shared=shared
     )
     plain, own = rows
-    assert isinstance(plain, Row)
-    assert isinstance(own, Row)
+    assert isinstance(plain, EditRow)
+    assert isinstance(own, EditRow)
     assert (plain.request.steps, plain.places.box, plain.format) == (9, ("1,1,2,2",), "png")
     assert (own.request.steps, own.places, own.format) == (3, Places(ellipse=("1,1,5,5",)), "webp")
 
@@ -82,7 +101,7 @@ def test_a_row_overrides_what_is_shared_and_its_place_replaces_the_shared_one():
 def test_a_mask_may_be_written_as_a_request_has_it():
     spec = {"parts": [{"kind": "box", "box": [1, 2, 3, 4]}], "invert": True}
     (row,) = read(json.dumps({"image": "a.png", "mask": spec}))
-    assert isinstance(row, Row), row
+    assert isinstance(row, EditRow), row
     assert row.request.mask is not None
     assert row.request.mask.invert
     (both,) = read(json.dumps({"image": "a.png", "mask": spec, "box": "1,2,3,4"}))
@@ -111,12 +130,12 @@ def test_a_bad_line_is_told_by_its_number_and_the_others_are_read(tmp_path):
     path.write_text(
         "image;steps;box\na.png;seven;1,1,2,2\nb.png;7;1,1,2,2\nc.png;7;1,1,2,2;more\n", encoding="utf-8-sig"
     )
-    reader = Reader(Shared())
+    reader = Reader(RowDefaults())
     first, second, third = (reader.read(found) for found in read_manifest(path))
     assert isinstance(first, BadRow)
     assert (first.number, first.image) == (1, "a.png")
     assert "steps must be a whole number" in first.reason
-    assert isinstance(second, Row)
+    assert isinstance(second, EditRow)
     assert isinstance(third, BadRow)
     assert "4 cells for 3 fields" in third.reason
 
@@ -132,10 +151,10 @@ def test_a_file_that_is_no_list_is_told_apart(tmp_path, name):
 @pytest.mark.parametrize(("written", "seed"), [("7.0", 7), ("7", 7), ("7.00", 7), ("-1.0", None)])
 def test_a_whole_number_that_a_table_writes_as_a_float_is_one(written, seed):
     (found,) = read_text(f'image,box,seed,steps,quality,strength\na.png,"1,1,2,2",{written},20.0,90.0,1.0', "csv", "x")
-    row = Reader(Shared()).read(found)
+    row = Reader(RowDefaults()).read(found)
     assert (row.seed, row.request.steps, row.quality, row.request.strength) == (seed, 20, 90, 1.0)
-    whole = Reader(Shared()).read(
-        Found(1, {"image": "a.png", "box": "1,1,2,2", "id": 7.0, "intent": "expand", "margins": [1.0, 0, 0, 2.0]})
+    whole = Reader(RowDefaults()).read(
+        RawRow(1, {"image": "a.png", "box": "1,1,2,2", "id": 7.0, "intent": "expand", "margins": [1.0, 0, 0, 2.0]})
     )
     assert (whole.id, whole.request.margins) == ("7", (1, 0, 0, 2))
 
@@ -143,14 +162,14 @@ def test_a_whole_number_that_a_table_writes_as_a_float_is_one(written, seed):
 @pytest.mark.parametrize("written", ["7.5", "18014398509481985.0", "nan", "seven"])
 def test_a_seed_that_is_no_whole_number_is_refused(written):
     (found,) = read_text(f'image,box,seed\na.png,"1,1,2,2",{written}', "csv", "x")
-    assert "seed must be a whole number" in Reader(Shared()).read(found).reason
+    assert "seed must be a whole number" in Reader(RowDefaults()).read(found).reason
 
 
 @given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(), lambda inner: st.lists(inner, max_size=4)))
 def test_whatever_a_field_holds_there_is_a_row_or_a_reason(value):
     for name in (*OWN, "seed", "steps", "prompt", "margins", "options"):
-        row = Reader(Shared()).read(Found(1, {"image": "a.png", "box": "1,1,2,2", name: value}))
-        assert isinstance(row, Row) or row.reason
+        row = Reader(RowDefaults()).read(RawRow(1, {"image": "a.png", "box": "1,1,2,2", name: value}))
+        assert isinstance(row, EditRow) or row.reason
 
 
 # ── folders ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -161,8 +180,8 @@ def test_each_picture_in_a_folder_finds_its_mask_at_any_depth(tmp_path):
         photo(tmp_path / "images" / name)
     for name in ("a.png", "b_mask.png", "sub/c.png", "elsewhere/d.png", "e-mask.png"):
         photo(tmp_path / "masks" / name)
-    rows = [Reader(Shared()).read(found) for found in read_folders(tmp_path / "images", tmp_path / "masks").rows]
-    found = {Path(row.image).name: row for row in rows if isinstance(row, Row) and row.image}
+    rows = [Reader(RowDefaults()).read(found) for found in read_folders(tmp_path / "images", tmp_path / "masks").rows]
+    found = {Path(row.image).name: row for row in rows if isinstance(row, EditRow) and row.image}
     masks = {name: Path(row.places.mask[0]).relative_to(tmp_path / "masks").as_posix() for name, row in found.items()}
     assert masks == {
         "a.png": "a.png",
@@ -179,12 +198,12 @@ def test_each_picture_in_a_folder_finds_its_mask_at_any_depth(tmp_path):
 def test_one_mask_serves_all_and_two_for_one_are_told(tmp_path):
     photos(tmp_path / "images", 2)
     one = photo(tmp_path / "one.png")
-    rows = [Reader(Shared()).read(found) for found in read_folders(tmp_path / "images", one).rows]
-    assert [row.places.mask for row in rows if isinstance(row, Row)] == [(str(one),)] * 2
+    rows = [Reader(RowDefaults()).read(found) for found in read_folders(tmp_path / "images", one).rows]
+    assert [row.places.mask for row in rows if isinstance(row, EditRow)] == [(str(one),)] * 2
     photo(tmp_path / "masks" / "p000.png")
     photo(tmp_path / "masks" / "p000.jpg")
     first, second = (
-        Reader(Shared()).read(found) for found in read_folders(tmp_path / "images", tmp_path / "masks").rows
+        Reader(RowDefaults()).read(found) for found in read_folders(tmp_path / "images", tmp_path / "masks").rows
     )
     assert isinstance(first, BadRow)
     assert "several masks" in first.reason
@@ -196,9 +215,11 @@ def test_masks_may_lie_beside_the_pictures_and_results_are_not_taken_for_picture
     photo(tmp_path / "p000_mask.png")
     photo(tmp_path / "p001.mask.png")
     photo(tmp_path / "out" / "p000.remove.png")
-    rows = [Reader(Shared()).read(found) for found in read_folders(tmp_path, tmp_path, leave_out=tmp_path / "out").rows]
+    rows = [
+        Reader(RowDefaults()).read(found) for found in read_folders(tmp_path, tmp_path, leave_out=tmp_path / "out").rows
+    ]
     assert [Path(row.image or "").name for row in rows] == ["p000.png", "p001.png"]
-    assert all(isinstance(row, Row) for row in rows)
+    assert all(isinstance(row, EditRow) for row in rows)
 
 
 def test_names_in_composed_and_in_decomposed_form_are_one_name(tmp_path):

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from overpaint.batch.disturb import undisturbed
+from overpaint.batch.signals import signals_deferred
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are another thing there")
 
@@ -19,7 +19,7 @@ def test_a_signal_waits_until_the_step_is_done_and_comes_then(number):
     came = []
     before = signal.signal(number, lambda number, _frame: came.append(number))
     try:
-        with undisturbed():
+        with signals_deferred():
             os.kill(os.getpid(), number)
             assert came == [], "not within"
         assert came == [number]
@@ -33,7 +33,7 @@ def test_a_signal_waits_until_the_step_is_done_and_comes_then(number):
 def test_a_signal_that_is_ignored_stays_ignored():
     before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
-        with undisturbed():
+        with signals_deferred():
             os.kill(os.getpid(), signal.SIGTERM)
         assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
     finally:
@@ -41,7 +41,7 @@ def test_a_signal_that_is_ignored_stays_ignored():
 
 
 def test_the_step_s_own_error_is_told_when_no_signal_came():
-    with pytest.raises(ValueError, match="its own"), undisturbed():
+    with pytest.raises(ValueError, match="its own"), signals_deferred():
         raise ValueError("its own")
 
 
@@ -49,7 +49,7 @@ def test_other_threads_are_not_concerned():
     done = []
 
     def work() -> None:
-        with undisturbed():
+        with signals_deferred():
             done.append(True)
 
     thread = threading.Thread(target=work)

@@ -184,9 +184,9 @@ class TestBatches:
             bench.run(rows)
 
     def test_what_is_interrupted_between_put_and_name_is_completed(self, bench, rows, store, monkeypatch):
-        from overpaint.batch import settle
+        from overpaint.batch import results as publishing
 
-        publish, calls = settle.publish, []
+        publish, calls = publishing.publish, []
 
         def stopped(*given: Any, **more: Any) -> None:
             calls.append(given)
@@ -195,7 +195,7 @@ class TestBatches:
             publish(*given, **more)
 
         with monkeypatch.context() as patched:
-            patched.setattr(settle, "publish", stopped)
+            patched.setattr(publishing, "publish", stopped)
             with pytest.raises(LedgerError, match="stops here"):
                 bench.run(rows)
         ended = bench.run(rows)

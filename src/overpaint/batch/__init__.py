@@ -2,46 +2,46 @@
 
 from __future__ import annotations
 
-from .crew import Crew, Threads
 from .estimate import Estimate
 from .events import Began, Done, Ended, Event, Failed, Unchanged
-from .home import Home
+from .executor import Executor, ThreadExecutor
+from .filter import Filter
+from .folders import BatchFolders
 from .manifest import FolderRows, read_folders, read_manifest, read_text
-from .plan import Item, Plan, Rules, plan, seed_of
-from .rows import BadRow, Found, Reader, Row, Shared
-from .run import Options, Preview, preview, run, write_report
+from .plan import BatchPlan, PlannedEdit, Rules, plan, seed_of
+from .rows import BadRow, EditRow, RawRow, Reader, RowDefaults
+from .run import BatchPreview, Options, preview, run, write_report
 from .store import Address, Place
-from .task import How, Made, Task, Thumbnails
-from .where import Filter
-from .work import Worker
+from .task import Task, TaskOptions, TaskResult, Thumbnails
+from .worker import Worker
 
 __all__ = [
     "Address",
     "BadRow",
+    "BatchFolders",
+    "BatchPlan",
+    "BatchPreview",
     "Began",
-    "Crew",
     "Done",
+    "EditRow",
     "Ended",
     "Estimate",
     "Event",
+    "Executor",
     "Failed",
     "Filter",
     "FolderRows",
-    "Found",
-    "Home",
-    "How",
-    "Item",
-    "Made",
     "Options",
     "Place",
-    "Plan",
-    "Preview",
+    "PlannedEdit",
+    "RawRow",
     "Reader",
-    "Row",
+    "RowDefaults",
     "Rules",
-    "Shared",
     "Task",
-    "Threads",
+    "TaskOptions",
+    "TaskResult",
+    "ThreadExecutor",
     "Thumbnails",
     "Unchanged",
     "Worker",

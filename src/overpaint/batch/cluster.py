@@ -22,17 +22,17 @@ from overpaint.record import version
 from overpaint.studio import Studio
 
 from .connect import first_line
-from .hand import Hand, Hello, Trouble
-from .task import Made, Task
+from .ray_worker import RayWorker, RemoteError, WorkerInfo
+from .task import Task, TaskResult
 
-_SURVEY = 1.0  # seconds between two looks at which nodes there are
-_PULSE = 5.0  # seconds between two questions whether a worker gets on
-_TRIES = 3  # how often a worker may fail to come up on a node before the node is left alone
-_LANDING = 5.0  # seconds that workers have to call their tasks off
+_NODE_INTERVAL = 1.0  # seconds between two looks at which nodes there are
+_PULSE_INTERVAL = 5.0  # seconds between two questions whether a worker gets on
+_START_ATTEMPTS = 3  # how often a worker may fail to come up on a node before the node is left alone
+_SHUTDOWN_TIMEOUT = 5.0  # seconds that workers have to call their tasks off
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class ClusterOptions:
     """What a worker gets, and how long it is waited for.
 
     Attributes:
@@ -51,24 +51,24 @@ class Terms:
 
 
 @dataclass(slots=True, eq=False)
-class _Post:
+class _Handle:
     """A worker from here: its actor, its node, and the tasks that it has."""
 
     actor: Any
     node: str
-    greeting: Any
-    hello: Hello | None = None
-    tasks: dict[Future[Made], Task] = field(default_factory=dict)
+    info_reply: Any
+    info: WorkerInfo | None = None
+    tasks: dict[Future[TaskResult], Task] = field(default_factory=dict)
     steps: int = -1
     moved: float = field(default_factory=time.monotonic)
-    asked: Any = None
+    pulse_reply: Any = None
     broken: str = ""
 
 
-class RayCrew:
+class RayExecutor:
     """Does tasks on a cluster that this process is connected to (see `connect`). A context manager that ends it."""
 
-    def __init__(self, make: Callable[[], Studio], terms: Terms | None = None) -> None:
+    def __init__(self, make: Callable[[], Studio], terms: ClusterOptions | None = None) -> None:
         """Workers are started at once, and tasks wait for the first.
 
         Args:
@@ -78,22 +78,22 @@ class RayCrew:
         import ray
 
         self._ray = ray
-        self._terms = terms or Terms()
+        self._terms = terms or ClusterOptions()
         self._make = ray.put(make)
-        self._posts: list[_Post] = []
-        self._waiting: deque[tuple[Task, Future[Made]]] = deque()
+        self._handles: list[_Handle] = []
+        self._waiting: deque[tuple[Task, Future[TaskResult]]] = deque()
         self._tries: dict[str, int] = {}
         self._why = ""
         self._lost: list[Task] = []
         self._suspects: set[str] = set()
         self._awake = threading.Condition()
         self._ending = False
-        self._surveyed = self._pulsed = float("-inf")
-        self._alone_since = time.monotonic()
+        self._nodes_checked = self._progress_checked = float("-inf")
+        self._without_worker_since = time.monotonic()
         self._watcher = threading.Thread(target=self._watch, name="overpaint-cluster", daemon=True)
         self._watcher.start()
 
-    def __enter__(self) -> RayCrew:
+    def __enter__(self) -> RayExecutor:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -103,17 +103,17 @@ class RayCrew:
     def ahead(self) -> int:
         """As many tasks as the workers that are there now have room for."""
         with self._awake:
-            return max(1, sum(post.hello is not None for post in self._posts)) * self._terms.ahead
+            return max(1, sum(handle.info is not None for handle in self._handles)) * self._terms.ahead
 
     @property
-    def workers(self) -> tuple[Hello, ...]:
+    def workers(self) -> tuple[WorkerInfo, ...]:
         """Those that are there now."""
         with self._awake:
-            return tuple(post.hello for post in self._posts if post.hello is not None)
+            return tuple(handle.info for handle in self._handles if handle.info is not None)
 
-    def start(self, task: Task) -> Future[Made]:
+    def start(self, task: Task) -> Future[TaskResult]:
         """Hand a task to the worker that has the fewest, or keep it until one has room."""
-        future: Future[Made] = Future()
+        future: Future[TaskResult] = Future()
         with self._awake:
             if self._ending:
                 future.set_exception(Cancelled("the cluster was given up"))
@@ -128,27 +128,27 @@ class RayCrew:
             if self._ending:
                 return
             self._ending = True
-            posts, waiting = list(self._posts), list(self._waiting)
+            handles, waiting = list(self._handles), list(self._waiting)
             self._waiting.clear()
             self._awake.notify_all()
         self._watcher.join()
         for _, future in waiting:
             _settle(future, Cancelled("it was called off"))
         with contextlib.suppress(self._ray.exceptions.RayError):
-            for post in posts:
-                post.actor.cancel.remote()
-        self._land(posts)
-        for post in posts:
-            self._end(post, Cancelled("it was called off"))
+            for handle in handles:
+                handle.actor.cancel.remote()
+        self._wait_for_tasks(handles)
+        for handle in handles:
+            self._end(handle, Cancelled("it was called off"))
         for task in self._lost:
             # Again, now that the workers are gone: one that was given up may have written after it was.
             with contextlib.suppress(OSError):
                 task.hidden.unlink(missing_ok=True)
 
-    def _land(self, posts: list[_Post]) -> None:
-        over = time.monotonic() + _LANDING
+    def _wait_for_tasks(self, handles: list[_Handle]) -> None:
+        over = time.monotonic() + _SHUTDOWN_TIMEOUT
         with self._awake:
-            while any(post.tasks for post in posts) and time.monotonic() < over:
+            while any(handle.tasks for handle in handles) and time.monotonic() < over:
                 self._awake.wait(timeout=0.1)
 
     # ── the watcher's thread ──────────────────────────────────────────────────────────────────────────────────────
@@ -156,38 +156,38 @@ class RayCrew:
     def _watch(self) -> None:
         while not self._ending:
             try:
-                self._bury()
-                self._survey()
-                self._greet()
-                self._pulse()
-                self._hand_out()
-                self._give_up_alone()
+                self._drop_broken()
+                self._update_nodes()
+                self._admit()
+                self._check_progress()
+                self._dispatch()
+                self._check_patience()
             except Exception as error:  # Ray's own errors are many; whatever it is, no task may wait for ever
                 self._abandon(ClusterError(f"the cluster can't be used any more: {type(error).__name__}: {error}"))
             with self._awake:
                 if not self._ending and not self._something_to_do():
                     self._awake.wait(timeout=0.2)
 
-    def _bury(self) -> None:
+    def _drop_broken(self) -> None:
         """Take back the tasks of workers that died."""
-        for post in [post for post in self._posts if post.broken]:
-            self._lose(post, post.broken)
+        for handle in [handle for handle in self._handles if handle.broken]:
+            self._lose(handle, handle.broken)
 
-    def _survey(self) -> None:
+    def _update_nodes(self) -> None:
         """Start workers where there is room for one, and drop those whose node is gone."""
-        if time.monotonic() - self._surveyed < _SURVEY:
+        if time.monotonic() - self._nodes_checked < _NODE_INTERVAL:
             return
-        self._surveyed = time.monotonic()
+        self._nodes_checked = time.monotonic()
         alive = {node["NodeID"]: node["Resources"] for node in self._ray.nodes() if node["Alive"]}
-        for post in [post for post in self._posts if post.node not in alive]:
-            self._lose(post, "its node is gone")
+        for handle in [handle for handle in self._handles if handle.node not in alive]:
+            self._lose(handle, "its node is gone")
         for node, resources in alive.items():
-            if self._tries.get(node, 0) >= _TRIES:
+            if self._tries.get(node, 0) >= _START_ATTEMPTS:
                 continue
-            here = sum(post.node == node for post in self._posts)
+            here = sum(handle.node == node for handle in self._handles)
             wanted, options = self._room(resources)
             for _ in range(wanted - here):
-                self._hire(node, options)
+                self._start_worker(node, options)
 
     def _room(self, resources: dict[str, float]) -> tuple[int, dict[str, float]]:
         """How many workers a node takes, and what each of them gets."""
@@ -196,11 +196,11 @@ class RayCrew:
             return gpus, {"num_gpus": 1, "num_cpus": min(1, cpus // gpus)}
         return cpus // self._terms.cpus, {"num_cpus": self._terms.cpus}
 
-    def _hire(self, node: str, options: dict[str, float]) -> None:
+    def _start_worker(self, node: str, options: dict[str, float]) -> None:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         actor = (
-            self._ray.remote(Hand)
+            self._ray.remote(RayWorker)
             .options(
                 **options,
                 max_restarts=0,
@@ -211,98 +211,98 @@ class RayCrew:
             .remote(self._make)
         )
         with self._awake:
-            self._posts.append(_Post(actor, node, actor.hello.remote()))
+            self._handles.append(_Handle(actor, node, actor.info.remote()))
 
-    def _greet(self) -> None:
+    def _admit(self) -> None:
         """Take in workers that have come up, if they are of our version."""
-        for post in [post for post in self._posts if post.hello is None]:
-            if not self._ray.wait([post.greeting], timeout=0)[0]:
+        for handle in [handle for handle in self._handles if handle.info is None]:
+            if not self._ray.wait([handle.info_reply], timeout=0)[0]:
                 continue
             try:
-                hello: Hello = self._ray.get(post.greeting)
+                info: WorkerInfo = self._ray.get(handle.info_reply)
             except self._ray.exceptions.RayError as error:
-                self._fail_to_come_up(post, first_line(error))
+                self._fail_to_come_up(handle, first_line(error))
                 continue
-            if hello.version != version():
-                self._fail_to_come_up(post, f"Overpaint is {hello.version} there and {version()} here")
+            if info.version != version():
+                self._fail_to_come_up(handle, f"Overpaint is {info.version} there and {version()} here")
                 continue
             with self._awake:
-                post.hello = hello
-                post.moved = time.monotonic()
-            self._tries.pop(post.node, None)
+                handle.info = info
+                handle.moved = time.monotonic()
+            self._tries.pop(handle.node, None)
 
-    def _fail_to_come_up(self, post: _Post, why: str) -> None:
-        self._tries[post.node] = self._tries.get(post.node, 0) + 1
+    def _fail_to_come_up(self, handle: _Handle, why: str) -> None:
+        self._tries[handle.node] = self._tries.get(handle.node, 0) + 1
         self._why = why
-        self._lose(post, why)
+        self._lose(handle, why)
 
-    def _pulse(self) -> None:
+    def _check_progress(self) -> None:
         """Give up workers that have tasks and get on with none."""
-        if time.monotonic() - self._pulsed < min(_PULSE, self._terms.stall / 4):
+        if time.monotonic() - self._progress_checked < min(_PULSE_INTERVAL, self._terms.stall / 4):
             return
-        self._pulsed = time.monotonic()
-        for post in [post for post in self._posts if post.hello is not None]:
-            if post.asked is not None and self._ray.wait([post.asked], timeout=0)[0]:
+        self._progress_checked = time.monotonic()
+        for handle in [handle for handle in self._handles if handle.info is not None]:
+            if handle.pulse_reply is not None and self._ray.wait([handle.pulse_reply], timeout=0)[0]:
                 try:
-                    steps = self._ray.get(post.asked)
+                    steps = self._ray.get(handle.pulse_reply)
                 except self._ray.exceptions.RayError:
-                    self._lose(post, "it died")
+                    self._lose(handle, "it died")
                     continue
-                post.asked = None
-                if steps != post.steps or not post.tasks:
-                    post.steps, post.moved = steps, time.monotonic()
-            if time.monotonic() - post.moved > self._terms.stall:
-                self._lose(post, f"it got on with nothing for {self._terms.stall:g} s")
-            elif post.asked is None:
-                post.asked = post.actor.pulse.remote()
+                handle.pulse_reply = None
+                if steps != handle.steps or not handle.tasks:
+                    handle.steps, handle.moved = steps, time.monotonic()
+            if time.monotonic() - handle.moved > self._terms.stall:
+                self._lose(handle, f"it got on with nothing for {self._terms.stall:g} s")
+            elif handle.pulse_reply is None:
+                handle.pulse_reply = handle.actor.steps_done.remote()
 
-    def _hand_out(self) -> None:
+    def _dispatch(self) -> None:
         while True:
             with self._awake:
                 match = self._match()
                 if match is None or self._ending:
                     return
-                post, (task, future) = match
+                handle, (task, future) = match
                 self._waiting.remove((task, future))
-                if not post.tasks:
-                    post.moved = time.monotonic()
-                post.tasks[future] = task
-            reference = post.actor.do.remote(task)
-            reference.future().add_done_callback(_Landing(self, post, future))
+                if not handle.tasks:
+                    handle.moved = time.monotonic()
+                handle.tasks[future] = task
+            reference = handle.actor.do.remote(task)
+            reference.future().add_done_callback(_ReplyHandler(self, handle, future))
 
     def _something_to_do(self) -> bool:
-        return any(post.broken for post in self._posts) or self._match() is not None
+        return any(handle.broken for handle in self._handles) or self._match() is not None
 
-    def _match(self) -> tuple[_Post, tuple[Task, Future[Made]]] | None:
+    def _match(self) -> tuple[_Handle, tuple[Task, Future[TaskResult]]] | None:
         """The first task that a worker has room for, and the worker that has the fewest.
 
         A task that lost its worker before has the next one for itself: if it is what workers are lost by, it shall cost
         no other task its tries.
         """
         suspects = self._suspects
-        able = [post for post in self._posts if post.hello is not None and not post.broken]
-        idle = next((post for post in able if not post.tasks), None)
+        able = [handle for handle in self._handles if handle.info is not None and not handle.broken]
+        idle = next((handle for handle in able if not handle.tasks), None)
         free = [
-            post
-            for post in able
-            if len(post.tasks) < self._terms.ahead and not any(task.id in suspects for task in post.tasks.values())
+            handle
+            for handle in able
+            if len(handle.tasks) < self._terms.ahead and not any(task.id in suspects for task in handle.tasks.values())
         ]
-        freest = min(free, key=lambda post: len(post.tasks), default=None)
+        freest = min(free, key=lambda handle: len(handle.tasks), default=None)
         for task, future in self._waiting:
-            post = idle if task.id in suspects else freest
-            if post is not None:
-                return post, (task, future)
+            handle = idle if task.id in suspects else freest
+            if handle is not None:
+                return handle, (task, future)
         return None
 
-    def _give_up_alone(self) -> None:
+    def _check_patience(self) -> None:
         """Without any worker for too long, say so instead of waiting on."""
-        if any(post.hello is not None for post in self._posts):
-            self._alone_since = time.monotonic()
+        if any(handle.info is not None for handle in self._handles):
+            self._without_worker_since = time.monotonic()
             return
-        alone = time.monotonic() - self._alone_since
-        if self._waiting and alone > self._terms.patience:
+        exclusive = time.monotonic() - self._without_worker_since
+        if self._waiting and exclusive > self._terms.patience:
             why = f": {self._why}" if self._why else ""
-            self._abandon(ClusterError(f"no worker came up on the cluster for {alone:.0f} s{why}"))
+            self._abandon(ClusterError(f"no worker came up on the cluster for {exclusive:.0f} s{why}"))
 
     def _abandon(self, error: ClusterError) -> None:
         with self._awake:
@@ -313,54 +313,54 @@ class RayCrew:
 
     # ── ends of workers and tasks ─────────────────────────────────────────────────────────────────────────────────
 
-    def _lose(self, post: _Post, why: str) -> None:
+    def _lose(self, handle: _Handle, why: str) -> None:
         """Go on without a worker; its tasks are to be begun anew."""
-        host = post.hello.host if post.hello is not None else f"node {post.node[:8]}"
+        host = handle.info.host if handle.info is not None else f"node {handle.node[:8]}"
         with self._awake:
-            self._suspects.update(task.id for task in post.tasks.values())
-        self._end(post, WorkerLostError(f"the worker on {host} was lost: {why}"))
+            self._suspects.update(task.id for task in handle.tasks.values())
+        self._end(handle, WorkerLostError(f"the worker on {host} was lost: {why}"))
 
-    def _end(self, post: _Post, error: Exception) -> None:
+    def _end(self, handle: _Handle, error: Exception) -> None:
         with self._awake:
-            if post in self._posts:
-                self._posts.remove(post)
-            tasks, post.tasks = post.tasks, {}
+            if handle in self._handles:
+                self._handles.remove(handle)
+            tasks, handle.tasks = handle.tasks, {}
         with contextlib.suppress(Exception):  # it may be dead already, in one of many ways
-            self._ray.kill(post.actor, no_restart=True)
+            self._ray.kill(handle.actor, no_restart=True)
         for future, task in tasks.items():
             self._lost.append(task)
             with contextlib.suppress(OSError):
                 task.hidden.unlink(missing_ok=True)
             _settle(future, error)
 
-    def _landed(self, post: _Post, future: Future[Made], reply: Future[Any]) -> None:
+    def _on_reply(self, handle: _Handle, future: Future[TaskResult], reply: Future[Any]) -> None:
         """A call has ended, one way or another. On a thread of Ray's, so that nothing is asked of Ray here."""
         error = reply.exception()
         with self._awake:
-            mine = post.tasks.pop(future, None)
+            mine = handle.tasks.pop(future, None)
             if mine is not None and error is not None:
-                post.tasks[future] = mine  # the watcher takes it back together with its worker
-                post.broken = first_line(error)
+                handle.tasks[future] = mine  # the watcher takes it back together with its worker
+                handle.broken = first_line(error)
             self._awake.notify_all()
         if mine is None or error is not None:
             return
         answer = reply.result()
-        _settle(future, answer.error() if isinstance(answer, Trouble) else answer)
+        _settle(future, answer.error() if isinstance(answer, RemoteError) else answer)
 
 
 @dataclass(frozen=True, slots=True)
-class _Landing:
+class _ReplyHandler:
     """What is to be done when a call has ended."""
 
-    crew: RayCrew
-    post: _Post
-    future: Future[Made]
+    executor: RayExecutor
+    handle: _Handle
+    future: Future[TaskResult]
 
     def __call__(self, reply: Future[Any]) -> None:
-        self.crew._landed(self.post, self.future, reply)
+        self.executor._on_reply(self.handle, self.future, reply)
 
 
-def _settle(future: Future[Made], outcome: Made | BaseException) -> None:
+def _settle(future: Future[TaskResult], outcome: TaskResult | BaseException) -> None:
     with contextlib.suppress(InvalidStateError):  # it was settled already: a worker that was given up came back
         if isinstance(outcome, BaseException):
             future.set_exception(outcome)

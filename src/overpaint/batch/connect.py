@@ -12,7 +12,7 @@ from typing import Any
 from overpaint.errors import ClusterError, MissingExtraError, RequestError
 
 _STORE = 80 << 20  # bytes of shared memory, the least that Ray takes: only paths travel
-_KNOCK = 10.0  # seconds to wait for an answer from a cluster's head
+_CONNECT_TIMEOUT = 10.0  # seconds to wait for an answer from a cluster's head
 
 
 @contextlib.contextmanager
@@ -39,7 +39,7 @@ def connected(where: str) -> Iterator[None]:
         raise MissingExtraError.of("a cluster", "ray") from None
     ours = not ray.is_initialized()
     if ours:
-        _knock(os.environ.get("RAY_ADDRESS", "") if where == "auto" else where)
+        _check_reachable(os.environ.get("RAY_ADDRESS", "") if where == "auto" else where)
         start: dict[str, Any] = {"address": where}
         if local is not None:
             start = {"address": "local", "num_cpus": int(local[1]), "object_store_memory": _STORE}
@@ -54,13 +54,13 @@ def connected(where: str) -> Iterator[None]:
             ray.shutdown()
 
 
-def _knock(head: str) -> None:
+def _check_reachable(head: str) -> None:
     """Find out in seconds whether anyone is at HOST:PORT; Ray itself tries for minutes. Raises ClusterError."""
     host, _, port = head.rpartition(":")
     if not host or not port.isdecimal() or host == "local" or "/" in host:
         return
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK).close()
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_TIMEOUT).close()
     except (OSError, OverflowError) as error:
         raise ClusterError(f"the cluster {head} can't be reached: {error}") from error
 

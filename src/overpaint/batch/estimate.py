@@ -15,9 +15,9 @@ from overpaint.engines import Monitor
 from overpaint.errors import OverpaintError
 from overpaint.ledger import Entry
 
-from .plan import Item
-from .task import How
-from .work import Worker
+from .plan import PlannedEdit
+from .task import TaskOptions
+from .worker import Worker
 
 _PATIENCE = 10.0  # seconds: no further edit is tried after that
 
@@ -37,7 +37,7 @@ class Estimate:
     basis: str
 
 
-def by_history(items: Sequence[Item], entries: Iterable[Entry]) -> Estimate | None:
+def by_history(items: Sequence[PlannedEdit], entries: Iterable[Entry]) -> Estimate | None:
     """From rows that were done with the same engines; None when one of the engines has none.
 
     Reading and writing go on beside the engine, two of each at once, so that the slower of the two ways counts.
@@ -45,9 +45,9 @@ def by_history(items: Sequence[Item], entries: Iterable[Entry]) -> Estimate | No
     taken: dict[str, list[float]] = {}
     for entry in entries:
         if entry.state == "done" and entry.detail:
-            told = json.loads(entry.detail)
-            engine = _name(told.get("engine"), told.get("model"))
-            taken.setdefault(engine, []).append(_cost(told))
+            details = json.loads(entry.detail)
+            engine = _name(details.get("engine"), details.get("model"))
+            taken.setdefault(engine, []).append(_cost(details))
     each = {engine: statistics.fmean(seconds) for engine, seconds in taken.items()}
     wanted = [_name(item.engine, item.request.model) for item in items]
     if any(engine not in each for engine in wanted):
@@ -56,7 +56,7 @@ def by_history(items: Sequence[Item], entries: Iterable[Entry]) -> Estimate | No
     return Estimate(sum(each[engine] for engine in wanted), each, f"from {count} edits that were done before")
 
 
-def by_trial(items: Sequence[Item], worker: Worker, how: How) -> Estimate:
+def by_trial(items: Sequence[PlannedEdit], worker: Worker, how: TaskOptions) -> Estimate:
     """From the first row of each engine, which is done and thrown away; a second one when there is time for it.
 
     The first edit of an engine may have to load it, so that the later of two counts. What does not work out is left to
@@ -64,7 +64,7 @@ def by_trial(items: Sequence[Item], worker: Worker, how: How) -> Estimate:
     """
     began = time.perf_counter()
     each: dict[str, float] = {}
-    groups: dict[str, list[Item]] = {}
+    groups: dict[str, list[PlannedEdit]] = {}
     for item in items:
         if item.after is None:
             groups.setdefault(_name(item.engine, item.request.model), []).append(item)
@@ -84,7 +84,7 @@ def by_trial(items: Sequence[Item], worker: Worker, how: How) -> Estimate:
     return Estimate(sum(each[engine] for engine in wanted), each, f"from {edits} tried and thrown away")
 
 
-def _tried(item: Item, worker: Worker, how: How) -> float | None:
+def _tried(item: PlannedEdit, worker: Worker, how: TaskOptions) -> float | None:
     with tempfile.TemporaryDirectory(prefix="overpaint-") as folder:
         target = Path(folder) / item.output.name
         task = how.task(item, item.image_sha256, target.with_suffix(".part"), target=target)
@@ -92,13 +92,13 @@ def _tried(item: Item, worker: Worker, how: How) -> float | None:
             made = worker.do(task, Monitor())
         except OverpaintError:
             return None
-    return _cost(made.told)
+    return _cost(made.details)
 
 
-def _cost(told: Mapping[str, Any]) -> float:
+def _cost(details: Mapping[str, Any]) -> float:
     """Seconds that a row adds to a run: the engine's, or half of all else when that is more."""
-    painting = float(told.get("timings", {}).get("paint", 0.0))
-    return max(painting, (float(told.get("seconds", 0.0)) - painting) / 2, 0.001)
+    painting = float(details.get("timings", {}).get("paint", 0.0))
+    return max(painting, (float(details.get("seconds", 0.0)) - painting) / 2, 0.001)
 
 
 def _name(engine: str | None, model: str | None) -> str:

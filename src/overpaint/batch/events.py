@@ -47,7 +47,7 @@ class Done:
     output: str
     seconds: float
     warnings: tuple[str, ...] = ()
-    told: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    details: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

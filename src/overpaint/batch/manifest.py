@@ -17,7 +17,7 @@ from overpaint.picture import READABLE_EXTENSIONS
 from overpaint.request import EditRequest
 from overpaint.values import parse_json
 
-from .rows import OWN, TEXTS, Found
+from .rows import OWN, TEXTS, RawRow
 
 FORMS = {
     ".jsonl": "jsonl",
@@ -33,7 +33,7 @@ _MOST_NAMED = 10
 _MASK_ENDINGS = ("", "_mask", "-mask", ".mask")
 
 
-def read_manifest(path: Path) -> list[Found]:
+def read_manifest(path: Path) -> list[RawRow]:
     """The rows of a file, by its ending: .jsonl, .json, .csv, .tsv, .yaml.
 
     Raises:
@@ -53,7 +53,7 @@ def read_manifest(path: Path) -> list[Found]:
     return read_text(text, form, str(path))
 
 
-def read_text(text: str, form: str, name: str) -> list[Found]:
+def read_text(text: str, form: str, name: str) -> list[RawRow]:
     """The rows of a manifest's text in the form "jsonl", "json", "csv" or "yaml". Raises as `read_manifest`."""
     readers = {"jsonl": _lines, "json": _json, "csv": _csv, "yaml": _yaml}
     found = list(readers[form](text, name))
@@ -62,20 +62,20 @@ def read_text(text: str, form: str, name: str) -> list[Found]:
     return found
 
 
-def _lines(text: str, name: str) -> Iterator[Found]:
+def _lines(text: str, name: str) -> Iterator[RawRow]:
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             try:
                 yield _found(number, parse_json(line, "the row"))
             except InputError as error:
-                yield Found(number, problem=str(error))
+                yield RawRow(number, problem=str(error))
 
 
-def _json(text: str, name: str) -> Iterator[Found]:
+def _json(text: str, name: str) -> Iterator[RawRow]:
     yield from _listed(parse_json(text, name), name)
 
 
-def _yaml(text: str, name: str) -> Iterator[Found]:
+def _yaml(text: str, name: str) -> Iterator[RawRow]:
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the safe one, in C where that was built: no objects
@@ -86,20 +86,20 @@ def _yaml(text: str, name: str) -> Iterator[Found]:
     yield from _listed(rows, name)
 
 
-def _listed(rows: Any, name: str) -> Iterator[Found]:
+def _listed(rows: Any, name: str) -> Iterator[RawRow]:
     if not isinstance(rows, list):
         raise RequestError(f"{name} must be a list of rows, not {type(rows).__name__}")
     for number, row in enumerate(rows, 1):
         yield _found(number, row)
 
 
-def _found(number: int, row: Any) -> Found:
+def _found(number: int, row: Any) -> RawRow:
     if not isinstance(row, Mapping) or not all(isinstance(key, str) for key in row):
-        return Found(number, problem=f"a row must be a table of settings, not {row!r:.80}")
-    return Found(number, dict(row))
+        return RawRow(number, problem=f"a row must be a table of settings, not {row!r:.80}")
+    return RawRow(number, dict(row))
 
 
-def _csv(text: str, name: str) -> Iterator[Found]:
+def _csv(text: str, name: str) -> Iterator[RawRow]:
     """The first line names the fields. An empty cell leaves a field open; the number is that of the row, not the line,
     for a cell may have several lines.
     """
@@ -112,13 +112,13 @@ def _csv(text: str, name: str) -> Iterator[Found]:
             raise RequestError(f"{name}: its first line must name each field once, not {', '.join(names)!r:.80}")
         for number, cells in enumerate((cells for cells in reader if any(cell.strip() for cell in cells)), 1):
             if len(cells) > len(names):
-                yield Found(number, problem=f"it has {len(cells)} cells for {len(names)} fields")
+                yield RawRow(number, problem=f"it has {len(cells)} cells for {len(names)} fields")
                 continue
             row = {field: cell for field, cell in zip(names, cells, strict=False) if cell.strip()}
             try:
-                yield Found(number, {field: _cell(field, cell) for field, cell in row.items()})
+                yield RawRow(number, {field: _cell(field, cell) for field, cell in row.items()})
             except RequestError as error:
-                yield Found(number, problem=str(error))
+                yield RawRow(number, problem=str(error))
     except csv.Error as error:
         raise RequestError(f"{name} is not CSV: {error} (near line {reader.line_num})") from None
 
@@ -158,7 +158,7 @@ def _is_text(annotation: Any) -> bool:
 class FolderRows:
     """The rows of a folder, and notes for people on files that were left out."""
 
-    rows: tuple[Found, ...]
+    rows: tuple[RawRow, ...]
     notes: tuple[str, ...] = ()
 
 
@@ -205,9 +205,9 @@ def read_folders(images: Path, masks: Path | None, *, leave_out: Path | None = N
                 table["mask"] = str(find(within, path).absolute())
             elif masks is not None:
                 table["mask"] = str(masks.absolute())
-            found.append(Found(number, table, folder=folder))
+            found.append(RawRow(number, table, folder=folder))
         except RequestError as error:
-            found.append(Found(number, problem=f"{path}: {error}"))
+            found.append(RawRow(number, problem=f"{path}: {error}"))
     return FolderRows(tuple(found), (_left_out(others),) if others else ())
 
 

@@ -19,7 +19,7 @@ from overpaint.request import EditRequest, ResolvedRequest
 from overpaint.values import digest_of
 
 from .names import DEFAULT, check_template, filled, within
-from .rows import BadRow, Row
+from .rows import BadRow, EditRow
 from .store import Place, at, is_there
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class PlannedEdit:
     """A row that can be done.
 
     Attributes:
@@ -73,7 +73,7 @@ class Item:
         replaces: Whether a file in the place of the output may be replaced.
     """
 
-    row: Row
+    row: EditRow
     id: str
     key: str
     image: Place
@@ -94,16 +94,16 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class BatchPlan:
     """What can be done, in the order of the rows, and what can't."""
 
-    items: tuple[Item, ...]
+    items: tuple[PlannedEdit, ...]
     bad: tuple[BadRow, ...] = ()
 
 
 def plan(
-    rows: Iterable[Row | BadRow], rules: Rules, studio: Studio, files: Files, own: Collection[Place] = frozenset()
-) -> Plan:
+    rows: Iterable[EditRow | BadRow], rules: Rules, studio: Studio, files: Files, own: Collection[Place] = frozenset()
+) -> BatchPlan:
     """Plan a batch.
 
     Args:
@@ -120,10 +120,10 @@ def plan(
     planner = _Planner(rules, studio, files, frozenset(own))
     read = list(rows)
     _refuse_same_ids(read)
-    items: list[Item] = []
+    items: list[PlannedEdit] = []
     bad = [row for row in read if isinstance(row, BadRow)]
-    known: dict[str, Item] = {}
-    for row in _in_order([row for row in read if isinstance(row, Row)]):
+    known: dict[str, PlannedEdit] = {}
+    for row in _in_order([row for row in read if isinstance(row, EditRow)]):
         try:
             before = None
             if row.after is not None:
@@ -141,7 +141,7 @@ def plan(
     _refuse_same_outputs(items, rules.out)
     _refuse_outputs_that_are_read(items)
     ready, refused = _refuse_what_is_there(items, planner.own, rules)
-    return Plan(tuple(ready), tuple(sorted([*bad, *refused], key=lambda row: row.number)))
+    return BatchPlan(tuple(ready), tuple(sorted([*bad, *refused], key=lambda row: row.number)))
 
 
 def seed_of(batch: int, id: str) -> int:
@@ -163,7 +163,7 @@ class _Planner:
     own: frozenset[Place]
     _resolved: dict[str, _Resolved | InputError] = field(default_factory=dict)
 
-    def item(self, row: Row, before: Item | None) -> Item:
+    def item(self, row: EditRow, before: PlannedEdit | None) -> PlannedEdit:
         """The row with all that a plan knows of it. Raises OverpaintError for one that can't be done."""
         image = before.output if before is not None else at(self.rules.base, row.image or "")
         known = None if before is not None else self._known(image, "image")
@@ -189,7 +189,7 @@ class _Planner:
                 "saved": {"name": output.suffix.lower(), "quality": row.quality, "record": self.rules.record},
             }
         )
-        return Item(
+        return PlannedEdit(
             row=row,
             id=id,
             key=key,
@@ -212,7 +212,7 @@ class _Planner:
             reason = error.strerror if isinstance(error, OSError) else error
             raise PictureError(f"the {what} {path} can't be read: {reason}") from None
 
-    def _resolve(self, row: Row) -> _Resolved:
+    def _resolve(self, row: EditRow) -> _Resolved:
         """Engine and digest of the resolved request, seed left out; found once for rows with equal settings."""
         if row.settings not in self._resolved:
             try:
@@ -225,7 +225,7 @@ class _Planner:
             raise outcome
         return outcome
 
-    def _output(self, row: Row, image: Place, known: Known | None, engine: str) -> Place:
+    def _output(self, row: EditRow, image: Place, known: Known | None, engine: str) -> Place:
         from overpaint.picture import extension_of, format_named, format_of_path
 
         if row.output is not None:
@@ -258,11 +258,11 @@ def _named(path: Place) -> str | None:
         return None
 
 
-def _in_order(rows: list[Row]) -> Iterator[Row]:
+def _in_order(rows: list[EditRow]) -> Iterator[EditRow]:
     """Rows so that each comes after the one that it goes on from; those of a circle come last, and find no one."""
-    followers: dict[str, list[Row]] = {}
+    followers: dict[str, list[EditRow]] = {}
     ids = {row.id for row in rows if row.id is not None}
-    ready: list[Row] = []
+    ready: list[EditRow] = []
     for row in rows:
         if row.after is not None and row.after in ids:
             followers.setdefault(row.after, []).append(row)
@@ -279,14 +279,14 @@ def _in_order(rows: list[Row]) -> Iterator[Row]:
     yield from (row for row in rows if row.number not in seen)
 
 
-def _no_such(name: str, rows: Iterable[Row | BadRow]) -> str:
+def _no_such(name: str, rows: Iterable[EditRow | BadRow]) -> str:
     ids = [row.id for row in rows if row.id is not None]
     if name not in ids:
         return f"it goes on after {name!r}, and no row has that id{did_you_mean(name, ids)}"
     return f"it goes on after {name!r}, which can't be done itself, or the rows go round in a circle"
 
 
-def _refuse_same_ids(rows: Iterable[Row | BadRow]) -> None:
+def _refuse_same_ids(rows: Iterable[EditRow | BadRow]) -> None:
     seen: dict[str, int] = {}
     for row in rows:
         if row.id is not None:
@@ -295,9 +295,9 @@ def _refuse_same_ids(rows: Iterable[Row | BadRow]) -> None:
             seen[row.id] = row.number
 
 
-def _refuse_same_outputs(items: Iterable[Item], out: Place) -> None:
-    seen: dict[str, Item] = {}
-    ids: dict[str, Item] = {}
+def _refuse_same_outputs(items: Iterable[PlannedEdit], out: Place) -> None:
+    seen: dict[str, PlannedEdit] = {}
+    ids: dict[str, PlannedEdit] = {}
     for item in items:
         place = os.path.normcase(item.output)
         if place in seen:
@@ -313,7 +313,7 @@ def _refuse_same_outputs(items: Iterable[Item], out: Place) -> None:
         ids[item.id] = item
 
 
-def _refuse_outputs_that_are_read(items: Iterable[Item]) -> None:
+def _refuse_outputs_that_are_read(items: Iterable[PlannedEdit]) -> None:
     read: dict[str, int] = {}
     for item in items:
         if item.after is None:
@@ -332,10 +332,10 @@ def _place(path: Place) -> str:
 
 
 def _refuse_what_is_there(
-    items: Iterable[Item], own: frozenset[Place], rules: Rules
-) -> tuple[list[Item], list[BadRow]]:
+    items: Iterable[PlannedEdit], own: frozenset[Place], rules: Rules
+) -> tuple[list[PlannedEdit], list[BadRow]]:
     """Results whose place is taken by a file that is not of this batch."""
-    ready: list[Item] = []
+    ready: list[PlannedEdit] = []
     refused = []
     for item in items:
         mine = item.output in own
@@ -347,7 +347,7 @@ def _refuse_what_is_there(
     return ready, refused
 
 
-def describe(item: Item) -> Mapping[str, Any]:
+def describe(item: PlannedEdit) -> Mapping[str, Any]:
     """What a report and an event say of a row before it is done."""
     return {
         "row": item.row.number,

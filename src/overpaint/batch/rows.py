@@ -26,7 +26,7 @@ _CHANNELS = ("auto", "luminance", "alpha", "transparent")
 
 
 @dataclass(frozen=True, slots=True)
-class Shared:
+class RowDefaults:
     """What holds for every row that does not say otherwise.
 
     Attributes:
@@ -44,7 +44,7 @@ class Shared:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class EditRow:
     """One edit.
 
     Attributes:
@@ -95,7 +95,7 @@ class BadRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class RawRow:
     """A row as it was found: a table of settings, or what is wrong instead of one."""
 
     number: int
@@ -107,11 +107,11 @@ class Found:
 class Reader:
     """Makes rows of what was found. Requests that are equal but for the seed are checked and kept once."""
 
-    def __init__(self, shared: Shared) -> None:
+    def __init__(self, shared: RowDefaults) -> None:
         self._shared = shared
         self._requests: dict[str, EditRequest] = {}
 
-    def read(self, found: Found) -> Row | BadRow:
+    def read(self, found: RawRow) -> EditRow | BadRow:
         """The row, or what is wrong with it."""
         if found.table is None:
             return BadRow(found.number, found.problem)
@@ -127,7 +127,7 @@ class Reader:
                 image=image if isinstance(image, str) else None,
             )
 
-    def _row(self, found: Found, table: dict[str, Any]) -> Row:
+    def _row(self, found: RawRow, table: dict[str, Any]) -> EditRow:
         _refuse_unknown(table)
         own = {name: _text(table[name], name) for name in TEXTS if name in table}
         if ("image" in own) == ("after" in own):
@@ -140,7 +140,7 @@ class Reader:
         key = json.dumps(settings, sort_keys=True, default=str)
         if key not in self._requests:
             self._requests[key] = EditRequest.from_mapping(settings)
-        return Row(
+        return EditRow(
             number=found.number,
             image=own.get("image"),
             request=self._requests[key],

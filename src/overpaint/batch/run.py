@@ -13,21 +13,21 @@ from overpaint.errors import OutputError, OverpaintError
 from overpaint.ledger import Entry, Ledger
 from overpaint.studio import Studio
 
-from .crew import Crew, Threads
 from .estimate import Estimate, by_history, by_trial
 from .events import Began, Ended, Event, Failed
+from .executor import Executor, ThreadExecutor
 from .files import Files
-from .home import Home
-from .plan import Item, Plan, Rules, plan
+from .filter import Filter
+from .folders import BatchFolders
+from .plan import BatchPlan, PlannedEdit, Rules, plan
 from .report import Report, tidy, write
-from .rows import BadRow, Row
+from .results import ResultPublisher
+from .rows import BadRow, EditRow
 from .runner import Runner, Tally, choose
-from .settle import Settler
-from .small import Shelf
-from .standing import Standing, enter, own_outputs, stand
-from .task import How
-from .where import Filter
-from .work import Worker
+from .status import BatchStatus, own_outputs, register, status_of
+from .task import TaskOptions
+from .thumbnails import ThumbnailStore
+from .worker import Worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Options:
         notes: On the rows, for people; passed on with the first event.
     """
 
-    home: Home
+    folders: BatchFolders
     rules: Rules
     audit: Path | None
     private: bool = False
@@ -62,7 +62,7 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
+class BatchPreview:
     """What a run would do.
 
     Attributes:
@@ -73,8 +73,8 @@ class Preview:
         estimate: How long it would take.
     """
 
-    plan: Plan
-    to_do: tuple[Item, ...]
+    plan: BatchPlan
+    to_do: tuple[PlannedEdit, ...]
     unchanged: int
     left: int
     estimate: Estimate
@@ -86,17 +86,17 @@ class _Desk:
 
     ledger: Ledger
     files: Files
-    shelf: Shelf
-    settler: Settler
+    thumbnail_store: ThumbnailStore
+    publisher: ResultPublisher
 
 
 def run(
-    rows: Iterable[Row | BadRow],
+    rows: Iterable[EditRow | BadRow],
     options: Options,
     studio: Studio,
     *,
     tell: Callable[[Event], None] = lambda _: None,
-    crew: Crew | None = None,
+    executor: Executor | None = None,
 ) -> Ended:
     """Do a batch: all of its rows that are not done yet.
 
@@ -114,26 +114,26 @@ def run(
     """
     began = time.perf_counter()
     with _desk(options) as desk:
-        tidy(options.home.papers)
-        completed, _ = desk.settler.recover()
-        planned, standing, entries = _planned(rows, options, studio, desk)
-        chosen = choose(standing, _wanted(planned, entries, options.where), options.limit)
+        tidy(options.folders.papers)
+        completed, _ = desk.publisher.recover()
+        planned, status, entries = _planned(rows, options, studio, desk)
+        chosen = choose(status, _wanted(planned, entries, options.where), options.limit)
         desk.ledger.again(
-            [item.id for item in chosen if item.id not in standing.perhaps], retries=max(0, options.retries)
+            [item.id for item in chosen if item.id not in status.undecided], retries=max(0, options.retries)
         )
         total = len(planned.items) + len(planned.bad)
-        left = len(standing.to_do) - len(chosen)
-        tell(Began(total, len(chosen), len(standing.unchanged), left, len(planned.bad), completed, options.notes))
+        left = len(status.to_do) - len(chosen)
+        tell(Began(total, len(chosen), len(status.unchanged), left, len(planned.bad), completed, options.notes))
         for bad in planned.bad:
             tell(Failed(bad.id or f"row {bad.number}", bad.number, bad.reason, begun=False))
-        own = Threads(studio, ahead=options.ahead) if crew is None else None
-        runner = Runner(crew or own, desk.settler, desk.shelf, _how(options), tell)  # type: ignore[arg-type]
-        runner.tally.unchanged = len(standing.unchanged)
+        own = ThreadExecutor(studio, ahead=options.ahead) if executor is None else None
+        runner = Runner(executor or own, desk.publisher, desk.thumbnail_store, _task_options(options), tell)  # type: ignore[arg-type]
+        runner.tally.unchanged = len(status.unchanged)
         if options.fail_fast and planned.bad:
             chosen = []
             runner.tally.stopped = f"row {planned.bad[0].number}: {planned.bad[0].reason}"
         try:
-            runner.run(standing, chosen)
+            runner.run(status, chosen)
         except BaseException as error:
             with contextlib.suppress(OverpaintError):  # on a full disk, say; the first fault is the one to tell
                 tell(_end(options, desk, planned, runner.tally, own, began, interrupted=_called_off(error)))
@@ -150,9 +150,9 @@ def _called_off(error: BaseException) -> bool:
 def _end(
     options: Options,
     desk: _Desk,
-    planned: Plan,
+    planned: BatchPlan,
     tally: Tally,
-    own: Threads | None,
+    own: ThreadExecutor | None,
     began: float,
     *,
     interrupted: bool = False,
@@ -161,7 +161,7 @@ def _end(
         own.stop()
     # Whatever an interrupt tore apart is put in order now, and not by the next run.
     try:
-        completed, _ = desk.settler.recover()
+        completed, _ = desk.publisher.recover()
         tally.done += completed
     except OutputError as error:  # a full disk has no room for the audit's lines either; the next run writes them
         tally.stopped = tally.stopped or str(error)
@@ -174,22 +174,22 @@ def _end(
     return ended
 
 
-def preview(rows: Iterable[Row | BadRow], options: Options, studio: Studio) -> Preview:
+def preview(rows: Iterable[EditRow | BadRow], options: Options, studio: Studio) -> BatchPreview:
     """What a run would do, and about how long it would take. Nothing is written but the batch's own state.
 
     Raises:
         RequestError, OutputError, LedgerError: As `run` does.
     """
     with _desk(options) as desk:
-        planned = plan(rows, options.rules, studio, desk.files, own_outputs(desk.ledger, options.home.out))
+        planned = plan(rows, options.rules, studio, desk.files, own_outputs(desk.ledger, options.folders.out))
         entries = {entry.id: entry for entry in desk.ledger.entries()}
-        standing = stand(planned, entries.values(), desk.files, options.home.out)
-        chosen = choose(standing, _wanted(planned, entries, options.where), options.limit)
+        status = status_of(planned, entries.values(), desk.files, options.folders.out)
+        chosen = choose(status, _wanted(planned, entries, options.where), options.limit)
         estimate = Estimate(0.0, {}, "there is nothing to do")
         if chosen:
             known = by_history(chosen, entries.values())
-            estimate = known or by_trial(chosen, Worker(studio), replace(_how(options), thumbnails=False))
-    return Preview(planned, tuple(chosen), len(standing.unchanged), len(standing.to_do) - len(chosen), estimate)
+            estimate = known or by_trial(chosen, Worker(studio), replace(_task_options(options), thumbnails=False))
+    return BatchPreview(planned, tuple(chosen), len(status.unchanged), len(status.to_do) - len(chosen), estimate)
 
 
 def write_report(options: Options) -> Report:
@@ -200,39 +200,44 @@ def write_report(options: Options) -> Report:
 
 @contextlib.contextmanager
 def _desk(options: Options) -> Iterator[_Desk]:
-    home = options.home
-    home.make()
-    with home.alone(), Ledger(home.ledger) as ledger, Files(home.files) as files, Shelf(home.thumbnails) as shelf:
+    folders = options.folders
+    folders.make()
+    with (
+        folders.exclusive(),
+        Ledger(folders.ledger) as ledger,
+        Files(folders.files) as files,
+        ThumbnailStore(folders.thumbnails) as thumbnail_store,
+    ):
         audit = None
         if options.audit is not None:
             audit = AuditLog(options.audit)
             audit.check()
-        yield _Desk(ledger, files, shelf, Settler(home.out, ledger, files, audit))
+        yield _Desk(ledger, files, thumbnail_store, ResultPublisher(folders.out, ledger, files, audit))
 
 
 def _planned(
-    rows: Iterable[Row | BadRow], options: Options, studio: Studio, desk: _Desk
-) -> tuple[Plan, Standing, dict[str, Entry]]:
-    out = options.home.out
+    rows: Iterable[EditRow | BadRow], options: Options, studio: Studio, desk: _Desk
+) -> tuple[BatchPlan, BatchStatus, dict[str, Entry]]:
+    out = options.folders.out
     planned = plan(rows, options.rules, studio, desk.files, own_outputs(desk.ledger, out))
     desk.files.save()
-    enter(planned, desk.ledger, out, options.retries)
+    register(planned, desk.ledger, out, options.retries)
     entries = {entry.id: entry for entry in desk.ledger.entries()}
-    return planned, stand(planned, entries.values(), desk.files, out), entries
+    return planned, status_of(planned, entries.values(), desk.files, out), entries
 
 
-def _wanted(planned: Plan, entries: dict[str, Entry], where: Filter | None) -> list[Item]:
+def _wanted(planned: BatchPlan, entries: dict[str, Entry], where: Filter | None) -> list[PlannedEdit]:
     if where is None:
         return list(planned.items)
     return [item for item in planned.items if where.matches(item, entries.get(item.id))]
 
 
-def _how(options: Options) -> How:
+def _task_options(options: Options) -> TaskOptions:
     key = None
     if options.private:
-        log = options.audit or options.home.state / "private.jsonl"
+        log = options.audit or options.folders.state / "private.jsonl"
         key = Secret.beside(log, make=True).key
-    return How(
+    return TaskOptions(
         base=options.rules.base,
         record=options.rules.record,
         log=None if options.audit is None else options.audit.parent,
@@ -243,11 +248,11 @@ def _how(options: Options) -> How:
     )
 
 
-def _ended(tally: Tally, planned: Plan, began: float, desk: _Desk, interrupted: bool) -> Ended:
+def _ended(tally: Tally, planned: BatchPlan, began: float, desk: _Desk, interrupted: bool) -> Ended:
     head = ""
-    if desk.settler.audit is not None:
+    if desk.publisher.audit is not None:
         with contextlib.suppress(Exception):  # a damaged head is told by `audit verify`
-            head = str(desk.settler.audit.head)
+            head = str(desk.publisher.audit.head)
     failed = tally.failed + len(planned.bad)
     return Ended(
         done=tally.done,
@@ -263,4 +268,4 @@ def _ended(tally: Tally, planned: Plan, began: float, desk: _Desk, interrupted: 
 
 
 def _report(desk: _Desk, options: Options, ended: Ended | None) -> Report:
-    return write(desk.ledger, desk.shelf, options.home.papers, head="" if ended is None else ended.head)
+    return write(desk.ledger, desk.thumbnail_store, options.folders.papers, head="" if ended is None else ended.head)

@@ -19,14 +19,14 @@ from overpaint.errors import Cancelled, ClusterError, InputError, OutputError, O
 from overpaint.ledger import Lease, LeaseLostError, Ledger
 from overpaint.record import sidecar_path
 
-from .crew import Crew
-from .disturb import undisturbed
 from .events import Done, Event, Failed, Unchanged
-from .plan import Item, describe
-from .settle import Line, NoNameError, Settler, hidden_beside
-from .small import Shelf
-from .standing import Standing, base_of, job_of, told_of
-from .task import How, Made
+from .executor import Executor
+from .plan import PlannedEdit, describe
+from .results import FinishedRow, PublishError, ResultPublisher, hidden_beside
+from .signals import signals_deferred
+from .status import BatchStatus, base_of, details_of, job_of
+from .task import TaskOptions, TaskResult
+from .thumbnails import ThumbnailStore
 
 LEASE = 120.0  # seconds; renewed long before
 _RENEW = 30.0
@@ -56,46 +56,53 @@ class Tally:
 class Runner:
     """Does the rows of a standing plan."""
 
-    def __init__(self, crew: Crew, settler: Settler, shelf: Shelf, how: How, tell: Tell) -> None:
-        self._crew = crew
-        self._settler = settler
-        self._ledger: Ledger = settler.ledger
-        self._shelf = shelf
-        self._how = how
+    def __init__(
+        self,
+        executor: Executor,
+        publisher: ResultPublisher,
+        thumbnail_store: ThumbnailStore,
+        how: TaskOptions,
+        tell: Tell,
+    ) -> None:
+        self._executor = executor
+        self._settler = publisher
+        self._ledger: Ledger = publisher.ledger
+        self._shelf = thumbnail_store
+        self._task_options = how
         self._tell = tell
         self._owner = f"{socket.gethostname()} {os.getpid()} {secrets.token_hex(3)}"
-        self._back: queue.SimpleQueue[Future[Made]] = queue.SimpleQueue()
-        self._flying: dict[Future[Made], tuple[Item, Lease]] = {}
-        self._ready: deque[Item] = deque()
-        self._followers: dict[str, list[Item]] = {}
-        self._perhaps: frozenset[str] = frozenset()
+        self._back: queue.SimpleQueue[Future[TaskResult]] = queue.SimpleQueue()
+        self._flying: dict[Future[TaskResult], tuple[PlannedEdit, Lease]] = {}
+        self._ready: deque[PlannedEdit] = deque()
+        self._followers: dict[str, list[PlannedEdit]] = {}
+        self._undecided: frozenset[str] = frozenset()
         self._losses: Counter[str] = Counter()
         self._renewed = time.time()
         self.tally = Tally()
 
-    def run(self, standing: Standing, chosen: Collection[Item]) -> Tally:
+    def run(self, status: BatchStatus, chosen: Collection[PlannedEdit]) -> Tally:
         """Do the chosen rows of those that are to be done.
 
         Raises:
             KeyboardInterrupt: It was called off; what was finished is settled, and what was not waits.
             LedgerError: The ledger can't be written. An audit log that can't be ends the run, and the tally says why.
         """
-        self._line_up(standing, chosen)
+        self._line_up(status, chosen)
         try:
             self._loop()
         except BaseException:
-            self._land()
+            self._wait_for_tasks()
             raise
         if self.tally.stopped:
-            self._land()
+            self._wait_for_tasks()
         return self.tally
 
-    def _line_up(self, standing: Standing, chosen: Collection[Item]) -> None:
+    def _line_up(self, status: BatchStatus, chosen: Collection[PlannedEdit]) -> None:
         """Rows that can begin, and those that come after one that is still to be done."""
-        self._perhaps = standing.perhaps
+        self._undecided = status.undecided
         ids = {item.id for item in chosen}
         for item in chosen:
-            if item.after is None or item.after in standing.unchanged:
+            if item.after is None or item.after in status.unchanged:
                 self._ready.append(item)
             elif item.after in ids:
                 self._followers.setdefault(item.after, []).append(item)
@@ -103,7 +110,7 @@ class Runner:
 
     def _loop(self) -> None:
         while (self._ready or self._flying) and not self.tally.stopped:
-            while self._ready and len(self._flying) < self._crew.ahead:
+            while self._ready and len(self._flying) < self._executor.ahead:
                 self._start(self._ready.popleft())
             if self._flying:
                 try:
@@ -112,30 +119,30 @@ class Runner:
                     self._renew()
                     continue
                 self._renew()
-                with undisturbed():  # or a row could have its name and not be counted
-                    self._landed(future)
+                with signals_deferred():  # or a row could have its name and not be counted
+                    self._on_reply(future)
 
-    def _start(self, item: Item) -> None:
+    def _start(self, item: PlannedEdit) -> None:
         self._renew()  # before a claim takes back what ran out
         before = None if item.after is None else self._ledger.entry(item.after)
         image = item.image_sha256 if before is None else before.result or ""
-        if item.id in self._perhaps and base_of(self._ledger.entry(item.id)) == image:
+        if item.id in self._undecided and base_of(self._ledger.entry(item.id)) == image:
             self.tally.unchanged += 1
             self._tell(Unchanged(item.id, item.row.number))
             self._release_followers(item)
             return
-        if item.id in self._perhaps:
-            self._ledger.again([item.id], retries=self._how.retries)
+        if item.id in self._undecided:
+            self._ledger.again([item.id], retries=self._task_options.retries)
         lease = self._ledger.claim(self._owner, LEASE, item.id)
         if lease is None:
             self._lose(item, "it is being done by someone else")
             return
-        task = self._how.task(item, image, hidden_beside(item.output, lease.token), attempt=lease.attempt)
-        future = self._crew.start(task)
+        task = self._task_options.task(item, image, hidden_beside(item.output, lease.token), attempt=lease.attempt)
+        future = self._executor.start(task)
         self._flying[future] = (item, lease)
         future.add_done_callback(self._back.put)
 
-    def _landed(self, future: Future[Made]) -> None:
+    def _on_reply(self, future: Future[TaskResult]) -> None:
         item, lease = self._flying.pop(future)
         try:
             made = future.result()
@@ -146,21 +153,21 @@ class Runner:
         else:
             self._settle(item, lease, made)
 
-    def _settle(self, item: Item, lease: Lease, made: Made) -> None:
+    def _settle(self, item: PlannedEdit, lease: Lease, made: TaskResult) -> None:
         out = self._settler.out
-        told = {**describe(item), "image": item.row.image, **made.told, "attempts": lease.attempt}
-        told |= {"base": item.image_sha256 or self._result_of(item.after)}
+        details = {**describe(item), "image": item.row.image, **made.details, "attempts": lease.attempt}
+        details |= {"base": item.image_sha256 or self._result_of(item.after)}
         sidecar = None
         if made.sidecar is not None:
             beside = item.output.with_name(sidecar_path(item.output.name).name)
             sidecar = (beside.relative_to(out).as_posix(), made.sidecar)
-        line = Line(
+        line = FinishedRow(
             hidden=hidden_beside(item.output, lease.token).relative_to(out).as_posix(),
             target=item.output.relative_to(out).as_posix(),
             replaces=item.replaces,
             sidecar=sidecar,
             record=made.record,
-            told=told,
+            details=details,
         )
         if made.thumbnails is not None:
             self._shelf.put(item.id, made.thumbnails)
@@ -170,22 +177,22 @@ class Runner:
             (out / line.hidden).unlink(missing_ok=True)
             self._lose(item, str(error))
             return
-        except NoNameError as error:
+        except PublishError as error:
             self._lose(item, str(error))
             return
         except OutputError as error:  # no room for its line in the audit log: the next run does what is left
             self.tally.stopped = str(error)
             return
         self.tally.done += 1
-        self.tally.painting += float(made.told.get("timings", {}).get("paint", 0.0))
+        self.tally.painting += float(made.details.get("timings", {}).get("paint", 0.0))
         self._tell(
             Done(
                 item.id,
                 item.row.number,
                 line.target,
-                float(made.told.get("seconds", 0.0)),
-                tuple(made.told.get("warnings", ())),
-                told,
+                float(made.details.get("seconds", 0.0)),
+                tuple(made.details.get("warnings", ())),
+                details,
             )
         )
         self._release_followers(item)
@@ -194,7 +201,7 @@ class Runner:
         entry = None if id is None else self._ledger.entry(id)
         return None if entry is None else entry.result
 
-    def _fail(self, item: Item, lease: Lease, error: OverpaintError) -> None:
+    def _fail(self, item: PlannedEdit, lease: Lease, error: OverpaintError) -> None:
         if _disk_is_full(error) or isinstance(error, ClusterError):
             self._ledger.release(lease)
             self.tally.stopped = str(error)
@@ -207,14 +214,14 @@ class Runner:
                 self._ready.append(item)
                 return
         # A bad input stays bad; anything else may have been the moment's.
-        state = self._ledger.fail(lease, str(error), retry=not isinstance(error, InputError), detail=told_of(item))
+        state = self._ledger.fail(lease, str(error), retry=not isinstance(error, InputError), detail=details_of(item))
         if state == "waiting":
             self._tell(Failed(item.id, item.row.number, str(error), again=True))
             self._ready.append(item)
             return
         self._lose(item, str(error))
 
-    def _lose(self, item: Item, reason: str) -> None:
+    def _lose(self, item: PlannedEdit, reason: str) -> None:
         """The row has failed, and with it all that go on from it."""
         lost = [(item, reason)]
         while lost:
@@ -223,12 +230,12 @@ class Runner:
             self._tell(Failed(one.id, one.row.number, why))
             for follower in self._followers.pop(one.id, []):
                 text = f"the row that it goes on from, {one.id!r}, failed"
-                self._ledger.refuse(job_of(follower, self._settler.out), text, told_of(follower))
+                self._ledger.refuse(job_of(follower, self._settler.out), text, details_of(follower))
                 lost.append((follower, text))
-        if self._how.fail_fast:
+        if self._task_options.fail_fast:
             self.tally.stopped = f"{item.id}: {reason}"
 
-    def _release_followers(self, item: Item) -> None:
+    def _release_followers(self, item: PlannedEdit) -> None:
         """Those that go on from a row come next, so that chains are not left half done."""
         self._ready.extendleft(reversed(self._followers.pop(item.id, [])))
 
@@ -239,9 +246,9 @@ class Runner:
         self._renewed = time.time()
         self._ledger.renew([lease for _, lease in self._flying.values()], LEASE)
 
-    def _land(self) -> None:
+    def _wait_for_tasks(self) -> None:
         """Bring what is in the air to the ground: what is finished is settled, the rest waits again."""
-        self._crew.stop()
+        self._executor.stop()
         for future in list(self._flying):
             item, lease = self._flying.pop(future)
             if future.cancelled() or future.exception() is not None:
@@ -255,8 +262,8 @@ def _disk_is_full(error: BaseException) -> bool:
     return isinstance(error, OutputError) and isinstance(cause, OSError) and cause.errno in _FULL
 
 
-def choose(standing: Standing, wanted: Iterable[Item], limit: int | None) -> list[Item]:
+def choose(status: BatchStatus, wanted: Iterable[PlannedEdit], limit: int | None) -> list[PlannedEdit]:
     """Of the rows to do, those that are wanted, and no more than `limit` of them."""
     ids = {item.id for item in wanted}
-    chosen = [item for item in standing.to_do if item.id in ids]
+    chosen = [item for item in status.to_do if item.id in ids]
     return chosen if limit is None else chosen[:limit]

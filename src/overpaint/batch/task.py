@@ -10,7 +10,7 @@ from typing import Any
 from overpaint.places import Places
 from overpaint.request import EditRequest
 
-from .plan import Item, RecordMode
+from .plan import PlannedEdit, RecordMode
 from .store import Place, at
 
 
@@ -65,7 +65,7 @@ class Thumbnails:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class TaskResult:
     """What was made: it lies in the task's hidden file, on the disk.
 
     Attributes:
@@ -81,12 +81,12 @@ class Made:
     size: int
     record: str
     sidecar: str | None
-    told: Mapping[str, Any]
+    details: Mapping[str, Any]
     thumbnails: Thumbnails | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class How:
+class TaskOptions:
     """How rows are done.
 
     Attributes:
@@ -108,7 +108,7 @@ class How:
     thumbnails: bool = True
 
     def task(
-        self, item: Item, image_sha256: str, hidden: Place, *, target: Place | None = None, attempt: int = 1
+        self, item: PlannedEdit, image_sha256: str, hidden: Place, *, target: Place | None = None, attempt: int = 1
     ) -> Task:
         """The task of a row.
 

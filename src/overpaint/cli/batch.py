@@ -23,7 +23,7 @@ from .texts import help_text
 from .values import STDIO, key_value
 
 if TYPE_CHECKING:
-    from overpaint.batch import BadRow, Crew, Options, Row
+    from overpaint.batch import BadRow, EditRow, Executor, Options
 
 _FLAT = Parameter(name="*")
 _ROWS, _PLACE, _MACHINE, _WHICH = Rows(), Where(), Machine(), Which()
@@ -47,7 +47,7 @@ def _batch(
 
     _check(edits, rows, machine, which, results)
     found, base, notes = _found(edits, rows, Path(results.output))
-    shared = batches.Shared(
+    shared = batches.RowDefaults(
         settings=_settings(rows, how, machine),
         places=_places(place),
         sketch=None if machine.sketch is None else str(Path(machine.sketch).absolute()),
@@ -55,7 +55,7 @@ def _batch(
         quality=results.quality,
     )
     reader = batches.Reader(shared)
-    read: list[Row | BadRow] = [reader.read(one) for one in found]
+    read: list[EditRow | BadRow] = [reader.read(one) for one in found]
     options = replace(_options(base, machine, which, results), notes=notes)
     with (
         Studio(device=machine.device, threads=machine.threads, allow_pickle=machine.allow_pickle) as studio,
@@ -64,26 +64,28 @@ def _batch(
         if which.dry_run:
             display.preview(batches.preview(read, options, studio), options)
             return 0
-        with _crew(machine) as crew:
-            ended = batches.run(read, options, studio, tell=display.tell, crew=crew)
+        with _executor(machine) as executor:
+            ended = batches.run(read, options, studio, tell=display.tell, executor=executor)
     return 1 if ended.failed or ended.stopped else 0
 
 
 @contextlib.contextmanager
-def _crew(machine: Machine) -> Iterator[Crew | None]:
+def _executor(machine: Machine) -> Iterator[Executor | None]:
     """Workers of a cluster where one is asked for; None leaves the rows to threads of this process."""
     if machine.ray is None:
         yield None
         return
-    from overpaint.batch.cluster import RayCrew, Terms
+    from overpaint.batch.cluster import ClusterOptions, RayExecutor
     from overpaint.batch.connect import connected
     from overpaint.studio import Studio
 
     threads = machine.threads or 1
     make = partial(Studio, device=machine.device, threads=threads, allow_pickle=machine.allow_pickle)
-    terms = Terms(ahead=machine.ahead, cpus=threads, gpus=machine.device in ("auto", "cuda"), stall=machine.stall)
-    with connected(machine.ray), RayCrew(make, terms) as crew:
-        yield crew
+    terms = ClusterOptions(
+        ahead=machine.ahead, cpus=threads, gpus=machine.device in ("auto", "cuda"), stall=machine.stall
+    )
+    with connected(machine.ray), RayExecutor(make, terms) as executor:
+        yield executor
 
 
 def _check(edits: str | None, rows: Rows, machine: Machine, which: Which, results: Results) -> None:
@@ -147,16 +149,16 @@ def _places(where: Where) -> Places:
 
 
 def _options(base: Path, machine: Machine, which: Which, results: Results) -> Options:
-    from overpaint.batch import Filter, Home, Options, Rules
+    from overpaint.batch import BatchFolders, Filter, Options, Rules
     from overpaint.batch.store import at
 
     out = at(Path.cwd(), results.output)
-    home = Home.at(out, None if results.state is None else Path(results.state))
-    audit: Path | None = home.papers / "audit.jsonl"
+    folders = BatchFolders.at(out, None if results.state is None else Path(results.state))
+    audit: Path | None = folders.papers / "audit.jsonl"
     if results.audit is not None:
         audit = None if results.audit == "none" else Path(results.audit).absolute()
     return Options(
-        home=home,
+        folders=folders,
         rules=Rules(
             out=out,
             base=base,

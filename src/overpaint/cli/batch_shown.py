@@ -9,7 +9,7 @@ from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
-from overpaint.batch import Began, Done, Ended, Event, Failed, Options, Preview, Unchanged
+from overpaint.batch import BatchPreview, Began, Done, Ended, Event, Failed, Options, Unchanged
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -23,7 +23,7 @@ class Display(Protocol):
     def tell(self, event: Event) -> None:
         """Something happened."""
 
-    def preview(self, preview: Preview, options: Options) -> None:
+    def preview(self, preview: BatchPreview, options: Options) -> None:
         """What would be done."""
 
 
@@ -60,7 +60,7 @@ class Silent:
     def tell(self, event: Event) -> None:
         """Nothing."""
 
-    def preview(self, preview: Preview, options: Options) -> None:
+    def preview(self, preview: BatchPreview, options: Options) -> None:
         """Nothing."""
 
 
@@ -76,12 +76,12 @@ class Lines:
         table.pop("told", None)
         self._print({"event": type(event).__name__.lower(), **table})
 
-    def preview(self, preview: Preview, options: Options) -> None:
+    def preview(self, preview: BatchPreview, options: Options) -> None:
         """One line a row, then one for all."""
         for bad in preview.plan.bad:
             self._print({"event": "bad", "id": bad.id, "row": bad.number, "reason": bad.reason})
         for item in preview.to_do:
-            name = item.output.relative_to(options.home.out).as_posix()
+            name = item.output.relative_to(options.folders.out).as_posix()
             self._print(
                 {"event": "would", "id": item.id, "row": item.row.number, "engine": item.engine, "output": name}
             )
@@ -138,7 +138,7 @@ class Bar:
                 for line in _summary(event):
                     print(line)
 
-    def preview(self, preview: Preview, options: Options) -> None:
+    def preview(self, preview: BatchPreview, options: Options) -> None:
         """The first rows, faults, and how long it would take."""
         self._progress.stop()
         for note in options.notes:
@@ -146,7 +146,7 @@ class Bar:
         for bad in preview.plan.bad[:_MOST_SHOWN]:
             print(f"row {bad.number} can't be done: {bad.reason}")
         for item in preview.to_do[:_MOST_SHOWN]:
-            name = item.output.relative_to(options.home.out).as_posix()
+            name = item.output.relative_to(options.folders.out).as_posix()
             print(f"row {item.row.number}: {item.request.intent} with {item.engine} -> {name}")
         if len(preview.to_do) > _MOST_SHOWN:
             print(f"... and {len(preview.to_do) - _MOST_SHOWN} more")

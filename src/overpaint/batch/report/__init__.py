@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from overpaint.batch import store
-from overpaint.batch.small import Shelf
+from overpaint.batch.thumbnails import ThumbnailStore
 from overpaint.ledger import Ledger
 
 from .page import mark_in, mark_of, page
@@ -26,7 +26,7 @@ class Report:
     table: Path
 
 
-def write(ledger: Ledger, shelf: Shelf, out: Path, *, head: str = "") -> Report:
+def write(ledger: Ledger, thumbnail_store: ThumbnailStore, out: Path, *, head: str = "") -> Report:
     """Write both into the folder of results, each whole or not at all; not again when they say the same already.
 
     Args:
@@ -43,7 +43,7 @@ def write(ledger: Ledger, shelf: Shelf, out: Path, *, head: str = "") -> Report:
     if report.table.exists() and mark_in(report.page) == mark_of(rows, head):
         return report
     store.write(report.table, table(rows).encode("utf-8"))
-    store.write(report.page, page(rows, shelf, out.name, head))
+    store.write(report.page, page(rows, thumbnail_store, out.name, head))
     return report
 
 

@@ -12,10 +12,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-from overpaint.batch.small import Shelf
+from overpaint.batch.thumbnails import ThumbnailStore
 from overpaint.record import version
 
-from .view import Line
+from .view import ReportRow
 
 LARGE_BUDGET = 24 << 20
 """Bytes of large thumbnails that a page may hold; a batch that needs more gets small ones."""
@@ -31,7 +31,7 @@ _HEAD = 1 << 16  # bytes of a page that its mark is within
 _PARTS = {"/*style*/": "page.css", "/*script*/": "page.js"}
 
 
-def page(lines: Sequence[Line], shelf: Shelf, name: str, head: str) -> bytes:
+def page(lines: Sequence[ReportRow], thumbnail_store: ThumbnailStore, name: str, head: str) -> bytes:
     """The page as UTF-8.
 
     Args:
@@ -41,7 +41,7 @@ def page(lines: Sequence[Line], shelf: Shelf, name: str, head: str) -> bytes:
         name: Of the batch.
         head: The end of the audit log's chain.
     """
-    pictures, left_out = _pictures(lines, shelf)
+    pictures, left_out = _pictures(lines, thumbnail_store)
     about = {
         "name": name,
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -71,14 +71,14 @@ def batched(items: Sequence[Any], count: int) -> list[Sequence[Any]]:
     return [items[start : start + count] for start in range(0, len(items), count)]
 
 
-def mark_of(lines: Sequence[Line], head: str) -> str:
+def mark_of(lines: Sequence[ReportRow], head: str) -> str:
     """A digest of all that a page tells. When a row's state last changed is left out: a row that can't be begun is
     found so in every run.
     """
     digest = hashlib.sha256(f"{version()} {head}".encode())
     for line in lines:
         digest.update(
-            _json([line.id, line.state, line.attempts, line.output, line.sha256, line.reason, line.told]).encode()
+            _json([line.id, line.state, line.attempts, line.output, line.sha256, line.reason, line.details]).encode()
         )
     return digest.hexdigest()
 
@@ -102,9 +102,9 @@ def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
-def _row(line: Line) -> dict[str, Any]:
+def _row(line: ReportRow) -> dict[str, Any]:
     return {
-        **line.told,
+        **line.details,
         "row": line.row,
         "id": line.id,
         "state": line.state,
@@ -116,18 +116,18 @@ def _row(line: Line) -> dict[str, Any]:
     }
 
 
-def _pictures(lines: Sequence[Line], shelf: Shelf) -> tuple[list[list[str] | int], int]:
+def _pictures(lines: Sequence[ReportRow], thumbnail_store: ThumbnailStore) -> tuple[list[list[str] | int], int]:
     """Before, mask and after of each row in base64, 0 for none; and how many were left out."""
-    sizes = shelf.bytes("large")
+    sizes = thumbnail_store.bytes("large")
     done = [index for index, line in enumerate(lines) if line.state == "done" and line.id in sizes]
     size: Literal["large", "small"] = "large"
     if sum(_in_base64(sizes[lines[index].id]) for index in done) > LARGE_BUDGET:
-        size, sizes = "small", shelf.bytes("small")
+        size, sizes = "small", thumbnail_store.bytes("small")
     found: list[list[str] | int] = [0] * len(lines)
     used = left_out = 0
-    for index in sorted(done, key=lambda index: not lines[index].told.get("warnings")):
+    for index in sorted(done, key=lambda index: not lines[index].details.get("warnings")):
         id = lines[index].id
-        three = shelf.get(id, size) if used + _in_base64(sizes[id]) <= BUDGET else None
+        three = thumbnail_store.get(id, size) if used + _in_base64(sizes[id]) <= BUDGET else None
         if three is None:
             left_out += 1
             continue

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable
 from typing import Any
 
-from .view import Line
+from .view import ReportRow
 
 COLUMNS = (
     "row",
@@ -36,7 +36,7 @@ COLUMNS = (
 )
 
 
-def table(lines: Iterable[Line]) -> str:
+def table(lines: Iterable[ReportRow]) -> str:
     """One line a row, with a first one that names the columns."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -45,31 +45,31 @@ def table(lines: Iterable[Line]) -> str:
     return text.getvalue()
 
 
-def _values(line: Line) -> tuple[Any, ...]:
-    told = line.told
-    width, height = told.get("size") or (None, None)
+def _values(line: ReportRow) -> tuple[Any, ...]:
+    details = line.details
+    width, height = details.get("size") or (None, None)
     return (
-        told.get("row"),
+        details.get("row"),
         line.id,
         line.state,
-        told.get("image"),
+        details.get("image"),
         line.output,
-        told.get("intent"),
-        told.get("engine"),
-        told.get("model"),
-        told.get("prompt"),
-        told.get("seed"),
+        details.get("intent"),
+        details.get("engine"),
+        details.get("model"),
+        details.get("prompt"),
+        details.get("seed"),
         width,
         height,
-        told.get("reach"),
-        told.get("fidelity"),
-        told.get("changed"),
-        told.get("largest"),
-        told.get("seam"),
-        told.get("shift"),
-        told.get("seconds"),
+        details.get("reach"),
+        details.get("fidelity"),
+        details.get("changed"),
+        details.get("largest"),
+        details.get("seam"),
+        details.get("shift"),
+        details.get("seconds"),
         line.attempts,
-        "; ".join(told.get("warnings", ())),
+        "; ".join(details.get("warnings", ())),
         line.reason,
         line.sha256,
     )

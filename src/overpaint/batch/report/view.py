@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from overpaint.batch.settle import output_of
+from overpaint.batch.results import output_of
 from overpaint.ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ReportRow:
     """One row of the report.
 
     Attributes:
@@ -31,21 +31,21 @@ class Line:
     sha256: str
     reason: str
     updated: float
-    told: Mapping[str, Any]
+    details: Mapping[str, Any]
 
     @property
     def row(self) -> int:
         """Its number in the manifest; 0 where that is not known."""
-        return int(self.told.get("row") or 0)
+        return int(self.details.get("row") or 0)
 
 
-def view(ledger: Ledger) -> list[Line]:
+def view(ledger: Ledger) -> list[ReportRow]:
     """Every row that the ledger knows, in the order of the manifest."""
     lines = []
     for entry in ledger.entries():
         done = entry.state == "done"
         lines.append(
-            Line(
+            ReportRow(
                 id=entry.id,
                 state=entry.state,
                 attempts=entry.attempts,
@@ -53,7 +53,7 @@ def view(ledger: Ledger) -> list[Line]:
                 sha256=(entry.result or "") if done else "",
                 reason=entry.note or "",
                 updated=entry.updated,
-                told=json.loads(entry.detail) if entry.detail else {},
+                details=json.loads(entry.detail) if entry.detail else {},
             )
         )
     return sorted(lines, key=lambda line: (line.row == 0, line.row))

@@ -20,11 +20,11 @@ from overpaint.ledger import Entry, Lease, Ledger
 
 from .files import Files
 from .store import Place, publish, write
-from .task import Made
+from .task import TaskResult
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class FinishedRow:
     """What is left to do for a finished row.
 
     Files are named relative to the folder of results, which may be moved between two runs.
@@ -43,14 +43,14 @@ class Line:
     replaces: bool
     sidecar: tuple[str, str] | None
     record: str
-    told: Mapping[str, Any]
+    details: Mapping[str, Any]
 
     def to_json(self) -> str:
         """As the ledger keeps it."""
         return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":"))
 
     @classmethod
-    def from_json(cls, text: str) -> Line:
+    def from_json(cls, text: str) -> FinishedRow:
         """From the ledger."""
         table = json.loads(text)
         sidecar = table["sidecar"]
@@ -76,7 +76,7 @@ def output_of(entry: Entry) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Settler:
+class ResultPublisher:
     """Brings finished rows to their end.
 
     Attributes:
@@ -92,7 +92,7 @@ class Settler:
     audit: AuditLog | None
     stale: list[Place] = field(default_factory=list, compare=False)
 
-    def settle(self, lease: Lease, made: Made, line: Line) -> None:
+    def settle(self, lease: Lease, made: TaskResult, line: FinishedRow) -> None:
         """From a result on the disk to a row that is done.
 
         Raises:
@@ -121,22 +121,22 @@ class Settler:
         completed = 0
         for entry in self.ledger.entries("finished"):
             try:
-                self._complete(entry.id, entry.result or "", Line.from_json(entry.line or "{}"))
+                self._complete(entry.id, entry.result or "", FinishedRow.from_json(entry.line or "{}"))
                 completed += 1
             except (KeyError, TypeError, ValueError):
                 self.ledger.undo(entry.id, "what an interrupted run left of it can't be read")
-            except NoNameError:
+            except PublishError:
                 continue
         return completed, len(gone)
 
-    def _complete(self, id: str, sha256: str, line: Line) -> None:
+    def _complete(self, id: str, sha256: str, line: FinishedRow) -> None:
         hidden, target = self.out / line.hidden, self.out / line.target
         try:
             self._name(hidden, target, sha256, line.replaces)
         except OutputError as error:
             hidden.unlink(missing_ok=True)
             self.ledger.undo(id, str(error), state="failed")
-            raise NoNameError(str(error)) from error
+            raise PublishError(str(error)) from error
         except FileNotFoundError:
             self.ledger.undo(id, "its result was gone before it had its name")
             return
@@ -145,7 +145,7 @@ class Settler:
         if self.audit is not None and line.record:
             self.audit.append(line.record)
         self.files.note(target, sha256)
-        self.ledger.done(id, json.dumps(line.told, ensure_ascii=False))
+        self.ledger.done(id, json.dumps(line.details, ensure_ascii=False))
 
     def _name(self, hidden: Place, target: Place, sha256: str, replaces: bool) -> None:
         """Give the file its name, unless it has it already. FileNotFoundError when there is neither."""
@@ -159,7 +159,7 @@ class Settler:
         publish(hidden, target, overwrite=replaces)
 
 
-class NoNameError(OutputError):
+class PublishError(OutputError):
     """A result could not get its name; its row has failed, and the run goes on."""
 
 

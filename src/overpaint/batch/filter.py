@@ -17,7 +17,7 @@ from typing import Any
 from overpaint.errors import RequestError, did_you_mean
 from overpaint.ledger import Entry
 
-from .plan import Item
+from .plan import PlannedEdit
 from .rows import REQUEST
 
 _MOST = 2000  # characters: no one writes more, and a deep tree would use up the stack
@@ -64,7 +64,7 @@ class Filter:
         _check(tree, text)
         return cls(text, tree)
 
-    def matches(self, item: Item, entry: Entry | None = None) -> bool:
+    def matches(self, item: PlannedEdit, entry: Entry | None = None) -> bool:
         """Whether a row is meant. A comparison with what was left open is false."""
         try:
             return bool(_value(self.tree, _fields(item, entry)))
@@ -72,7 +72,7 @@ class Filter:
             return False
 
 
-def _fields(item: Item, entry: Entry | None) -> Mapping[str, Any]:
+def _fields(item: PlannedEdit, entry: Entry | None) -> Mapping[str, Any]:
     return {
         **{name: getattr(item.request, name) for name in REQUEST},
         "engine": item.engine,

@@ -9,25 +9,25 @@ from overpaint.engines import Monitor
 from overpaint.errors import EngineError, OverpaintError
 from overpaint.studio import Studio
 
-from .task import Made, Task
-from .work import Worker
+from .task import Task, TaskResult
+from .worker import Worker
 
 
-class Crew(Protocol):
+class Executor(Protocol):
     """Does tasks, several at once, in any order."""
 
     @property
     def ahead(self) -> int:
         """How many tasks it wants to have at once, so that no engine waits for one."""
 
-    def start(self, task: Task) -> Future[Made]:
+    def start(self, task: Task) -> Future[TaskResult]:
         """Begin a task. The future fails with an OverpaintError; with Cancelled when it was called off."""
 
     def stop(self) -> None:
         """Call everything off that is not finished, and wait until nothing is at work any more."""
 
 
-class Threads:
+class ThreadExecutor:
     """A crew of threads around one studio."""
 
     def __init__(self, studio: Studio, *, ahead: int = 6, readers: int = 2, writers: int = 2) -> None:
@@ -49,7 +49,7 @@ class Threads:
         """As given."""
         return self._ahead
 
-    def start(self, task: Task) -> Future[Made]:
+    def start(self, task: Task) -> Future[TaskResult]:
         """Begin a task on a thread of its own."""
         return self._pool.submit(self._do, task)
 
@@ -58,7 +58,7 @@ class Threads:
         self._monitor.cancel()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def _do(self, task: Task) -> Made:
+    def _do(self, task: Task) -> TaskResult:
         try:
             return self._worker.do(task, self._monitor)
         except OverpaintError:

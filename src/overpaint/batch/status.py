@@ -10,14 +10,14 @@ from overpaint.ledger import Entry, Job, Ledger
 from overpaint.values import digest_of
 
 from .files import Files
-from .plan import Item, Plan, describe
+from .plan import BatchPlan, PlannedEdit, describe
+from .results import output_of, spec_of
 from .rows import BadRow
-from .settle import output_of, spec_of
 from .store import Place
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class BatchStatus:
     """How a plan stands against the ledger.
 
     Attributes:
@@ -26,9 +26,9 @@ class Standing:
         perhaps: Ids, among those to do, of chained rows that are done unless the one before them comes out otherwise.
     """
 
-    to_do: tuple[Item, ...]
+    to_do: tuple[PlannedEdit, ...]
     unchanged: frozenset[str]
-    perhaps: frozenset[str] = field(default_factory=frozenset)
+    undecided: frozenset[str] = field(default_factory=frozenset)
 
 
 def own_outputs(ledger: Ledger, out: Place) -> frozenset[Place]:
@@ -36,7 +36,7 @@ def own_outputs(ledger: Ledger, out: Place) -> frozenset[Place]:
     return frozenset(out / output_of(entry) for entry in ledger.entries() if entry.result and entry.spec)
 
 
-def job_of(item: Item, out: Place, retries: int = 0) -> Job:
+def job_of(item: PlannedEdit, out: Place, retries: int = 0) -> Job:
     """A row as the ledger knows it."""
     return Job(item.id, item.key, spec_of(item.output.relative_to(out).as_posix()), retries)
 
@@ -47,7 +47,7 @@ def bad_job(row: BadRow, done: Collection[str]) -> Job:
     return Job(id, digest_of({"bad": row.reason}))
 
 
-def enter(plan: Plan, ledger: Ledger, out: Place, retries: int) -> None:
+def register(plan: BatchPlan, ledger: Ledger, out: Place, retries: int) -> None:
     """Take the plan into the ledger. Rows that it does not name any more and that have no result are forgotten."""
     done = {entry.id for entry in ledger.entries("done")}
     bad = [(bad_job(row, done), row) for row in plan.bad]
@@ -58,11 +58,11 @@ def enter(plan: Plan, ledger: Ledger, out: Place, retries: int) -> None:
         ledger.refuse(job, row.reason, json.dumps({"row": row.number, "image": row.image}, ensure_ascii=False))
 
 
-def stand(plan: Plan, entries: Iterable[Entry], files: Files, out: Place) -> Standing:
+def status_of(plan: BatchPlan, entries: Iterable[Entry], files: Files, out: Place) -> BatchStatus:
     """Compare the plan with what the ledger knows and with the files that are there."""
     known = {entry.id: entry for entry in entries}
     unchanged: set[str] = set()
-    perhaps: set[str] = set()
+    undecided: set[str] = set()
     chained = [item for item in plan.items if item.after is not None]
     for item in plan.items:
         if item.after is None and _has_result(item, known.get(item.id), files, out):
@@ -83,13 +83,13 @@ def stand(plan: Plan, entries: Iterable[Entry], files: Files, out: Place) -> Sta
             if item.after in unchanged and before is not None and base_of(entry) == before.result:
                 unchanged.add(id)
             elif item.after not in unchanged:
-                perhaps.add(id)
+                undecided.add(id)
         for id in settled:
             del pending[id]
         if not settled:
             break
     to_do = tuple(item for item in plan.items if item.id not in unchanged)
-    return Standing(to_do, frozenset(unchanged), frozenset(perhaps))
+    return BatchStatus(to_do, frozenset(unchanged), frozenset(undecided))
 
 
 def base_of(entry: Entry | None) -> str | None:
@@ -100,7 +100,7 @@ def base_of(entry: Entry | None) -> str | None:
     return base
 
 
-def _has_result(item: Item, entry: Entry | None, files: Files, out: Place) -> bool:
+def _has_result(item: PlannedEdit, entry: Entry | None, files: Files, out: Place) -> bool:
     """Whether the result is there, made from the same, and nobody has changed it since."""
     if entry is None or entry.state != "done" or entry.key != item.key:
         return False
@@ -112,6 +112,6 @@ def _has_result(item: Item, entry: Entry | None, files: Files, out: Place) -> bo
         return False
 
 
-def told_of(item: Item) -> str:
+def details_of(item: PlannedEdit) -> str:
     """What the report tells of a row that has no result."""
     return json.dumps(describe(item), ensure_ascii=False)

@@ -14,12 +14,12 @@ from overpaint.errors import EngineError, OverpaintError
 from overpaint.record import version
 from overpaint.studio import Studio
 
-from .task import Made, Task
-from .work import Worker
+from .task import Task, TaskResult
+from .worker import Worker
 
 
 @dataclass(frozen=True, slots=True)
-class Hello:
+class WorkerInfo:
     """Who a worker is: its version of Overpaint, its machine and its process."""
 
     version: str
@@ -28,7 +28,7 @@ class Hello:
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class RemoteError:
     """Why a task could not be done, in a form that travels: an exception loses its cause when it is pickled.
 
     Attributes:
@@ -42,7 +42,7 @@ class Trouble:
     number: int | None = None
 
     @classmethod
-    def of(cls, error: OverpaintError) -> Trouble:
+    def of(cls, error: OverpaintError) -> RemoteError:
         """From the error."""
         nearest = next(one for one in type(error).__mro__ if one.__module__ == errors.__name__)
         cause = error.__cause__
@@ -57,7 +57,7 @@ class Trouble:
         return made
 
 
-class Hand:
+class RayWorker:
     """A worker. Its methods are called from several threads at once."""
 
     def __init__(self, make: Callable[[], Studio], *, readers: int = 2, writers: int = 2) -> None:
@@ -73,24 +73,24 @@ class Hand:
         self._guard = threading.Lock()
         self._monitor = Monitor(on_progress=lambda step, steps: self._step())
 
-    def hello(self) -> Hello:
+    def info(self) -> WorkerInfo:
         """Who this is."""
-        return Hello(version(), socket.gethostname(), os.getpid())
+        return WorkerInfo(version(), socket.gethostname(), os.getpid())
 
-    def do(self, task: Task) -> Made | Trouble:
+    def do(self, task: Task) -> TaskResult | RemoteError:
         """Do a task, or say why not."""
         try:
             return self._worker.do(task, self._monitor)
         except OverpaintError as error:
-            return Trouble.of(error)
+            return RemoteError.of(error)
         except MemoryError:
-            return Trouble.of(EngineError(f"there was not enough memory for {task.image}"))
+            return RemoteError.of(EngineError(f"there was not enough memory for {task.image}"))
         except Exception as error:  # a fault of ours: one row must not cost the others
-            return Trouble.of(EngineError(f"it failed unexpectedly: {type(error).__name__}: {error}"))
+            return RemoteError.of(EngineError(f"it failed unexpectedly: {type(error).__name__}: {error}"))
         finally:
             self._step()
 
-    def pulse(self) -> int:
+    def steps_done(self) -> int:
         """How much was done so far, in steps of engines and tasks: a number that stands still tells of a hang."""
         return self._steps
 

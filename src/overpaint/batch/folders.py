@@ -19,7 +19,7 @@ FOLDER = ".overpaint"
 
 
 @dataclass(frozen=True, slots=True)
-class Home:
+class BatchFolders:
     """The folder of results, and beside them (or elsewhere) the folder of the batch's state.
 
     Attributes:
@@ -31,7 +31,7 @@ class Home:
     state: Path
 
     @classmethod
-    def at(cls, out: Place, state: Path | None = None) -> Home:
+    def at(cls, out: Place, state: Path | None = None) -> BatchFolders:
         """The home in `out`, with its state within unless it is to be elsewhere.
 
         Raises:
@@ -87,7 +87,7 @@ class Home:
                 raise OutputError(f"can't write to the folder {folder}: {error.strerror or error}") from None
 
     @contextlib.contextmanager
-    def alone(self) -> Iterator[None]:
+    def exclusive(self) -> Iterator[None]:
         """Keep other runs out of here for as long as this lasts, or until this process dies.
 
         Raises:

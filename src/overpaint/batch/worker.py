@@ -25,9 +25,9 @@ from overpaint.places import placed
 from overpaint.record import sidecar_path
 from overpaint.studio import Edited, Prepared, Rendered, Studio
 
-from . import look
+from . import quality
 from .store import Address, Place, at, stage
-from .task import Made, Task
+from .task import Task, TaskResult
 
 
 class Worker:
@@ -44,7 +44,7 @@ class Worker:
         self._reading = threading.Semaphore(readers)
         self._writing = threading.Semaphore(writers)
 
-    def do(self, task: Task, monitor: Monitor) -> Made:
+    def do(self, task: Task, monitor: Monitor) -> TaskResult:
         """Read, paint, finish and write to the task's hidden file.
 
         Raises:
@@ -129,7 +129,7 @@ def _sketch(task: Task, picture: Picture) -> NDArray[np.uint8] | None:
     return np.asarray(to_pil(drawn).convert("RGBA"))
 
 
-def _written(edited: Edited, task: Task) -> Made:
+def _written(edited: Edited, task: Task) -> TaskResult:
     began = time.perf_counter()
     record = "none" if task.key is not None else task.record
     rendered = edited.render(format_of_path(task.target), quality=task.quality, record=record, verify=True)
@@ -151,17 +151,17 @@ def _written(edited: Edited, task: Task) -> Made:
         target=str(task.target) if away else None,
         secret=None if task.key is None else Secret(task.key),
     )
-    told = _told(edited, rendered, task, look.looked_at(edited, saved))
-    small = look.thumbnails(edited) if task.thumbnails else None
+    details = _details(edited, rendered, task, quality.quality_of(edited, saved))
+    small = quality.thumbnails(edited) if task.thumbnails else None
     stage(task.hidden, rendered.data, task.target)
-    told["timings"]["save"] = round(time.perf_counter() - began, 6)
-    told["seconds"] = round(sum(seconds for name, seconds in told["timings"].items() if name != "wait"), 4)
-    return Made(
+    details["timings"]["save"] = round(time.perf_counter() - began, 6)
+    details["seconds"] = round(sum(seconds for name, seconds in details["timings"].items() if name != "wait"), 4)
+    return TaskResult(
         sha256=rendered.sha256,
         size=len(rendered.data),
         record=evidence.to_json(),
         sidecar=edited.record_of(saved.reach).to_json() if beside is not None else None,
-        told=told,
+        details=details,
         thumbnails=small,
     )
 
@@ -173,7 +173,7 @@ def _relative(path: Place, folder: Path | None) -> str:
     return str(path)
 
 
-def _told(edited: Edited, rendered: Rendered, task: Task, seen: dict[str, Any]) -> dict[str, Any]:
+def _details(edited: Edited, rendered: Rendered, task: Task, seen: dict[str, Any]) -> dict[str, Any]:
     """What the report tells of a result: plain values. In private mode no prompt is among them."""
     resolved = edited.resolved
     settings = {
@@ -182,7 +182,7 @@ def _told(edited: Edited, rendered: Rendered, task: Task, seen: dict[str, Any]) 
         if getattr(resolved, name) is not None
     }
     return {
-        **look.place_of(edited),
+        **quality.place_of(edited),
         **seen,
         "intent": resolved.intent,
         "engine": resolved.engine,

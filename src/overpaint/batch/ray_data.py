@@ -18,12 +18,12 @@ from overpaint.studio import Studio
 
 from .files import Files
 from .names import DEFAULT
-from .plan import Item, RecordMode, Rules, plan
-from .rows import Found, Reader, Shared
-from .settle import hidden_beside
+from .plan import PlannedEdit, RecordMode, Rules, plan
+from .results import hidden_beside
+from .rows import RawRow, Reader, RowDefaults
 from .store import at, publish
-from .task import How, Made
-from .work import Worker
+from .task import TaskOptions, TaskResult
+from .worker import Worker
 
 Block = Mapping[str, NDArray[Any]]
 """A column of values by name, all of one length."""
@@ -72,7 +72,7 @@ class EditActor:
         self._rules = Rules(
             out=at(Path.cwd(), out), base=Path(base).absolute(), name=name, seed=seed, record=record, overwrite=True
         )
-        self._reader = Reader(Shared(settings={"intent": "remove", "exact": True, **settings}))
+        self._reader = Reader(RowDefaults(settings={"intent": "remove", "exact": True, **settings}))
         self._studio = Studio(device=device, threads=threads, allow_pickle=allow_pickle)  # type: ignore[arg-type]
         self._worker = Worker(self._studio)
         self._pool = ThreadPoolExecutor(ahead, thread_name_prefix="overpaint-data")
@@ -85,7 +85,7 @@ class EditActor:
         """
         count = len(next(iter(block.values()), ()))
         tables = [{name: _plain(column[index]) for name, column in block.items()} for index in range(count)]
-        found = [Found(index, self._known(table)) for index, table in enumerate(tables)]
+        found = [RawRow(index, self._known(table)) for index, table in enumerate(tables)]
         with tempfile.TemporaryDirectory(prefix="overpaint-") as folder, Files(Path(folder) / "files.sqlite") as files:
             planned = plan(map(self._reader.read, found), self._rules, self._studio, files)
         errors = {row.number: row.reason for row in planned.bad}
@@ -101,12 +101,14 @@ class EditActor:
 
         return {name: value for name, value in table.items() if name in OWN or name in REQUEST}
 
-    def _do(self, item: Item) -> tuple[str, str] | str:
+    def _do(self, item: PlannedEdit) -> tuple[str, str] | str:
         """Place and digest of the result, or why there is none."""
         hidden = hidden_beside(item.output, f"{item.key[:16]}-{id(item):x}")
-        task = How(self._rules.base, record=self._rules.record, thumbnails=False).task(item, item.image_sha256, hidden)
+        task = TaskOptions(self._rules.base, record=self._rules.record, thumbnails=False).task(
+            item, item.image_sha256, hidden
+        )
         try:
-            made: Made = self._worker.do(task, Monitor())
+            made: TaskResult = self._worker.do(task, Monitor())
             publish(hidden, item.output, overwrite=True)
         except OverpaintError as error:
             return str(error)

@@ -18,7 +18,7 @@ CREATE TABLE IF NOT EXISTS thumbnail (
 """
 
 
-class Shelf:
+class ThumbnailStore:
     """Thumbnails by the id of their row. For one thread."""
 
     def __init__(self, path: Path) -> None:

@@ -56,7 +56,7 @@ def seam_score(after: NDArray[np.float32], touched: NDArray[np.bool_]) -> float:
     return round((across / crossings + 1) / (around / pairs + 1), 3)
 
 
-def looked_at(edited: Edited, saved: Saved) -> dict[str, Any]:
+def quality_of(edited: Edited, saved: Saved) -> dict[str, Any]:
     """Figures of a result, and warnings in words."""
     window = _window(edited.mask.bounds, edited.picture.size, 2 * _RING)
     light = _light(edited.picture, window)

@@ -11,7 +11,7 @@ _ENDS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextlib.contextmanager
-def undisturbed() -> Iterator[None]:
+def signals_deferred() -> Iterator[None]:
     """Inside, SIGINT and SIGTERM are only noted; at the end they are raised, as if they had come just then.
 
     Signals reach the main thread alone: on any other this does nothing. One that is ignored, or handled outside of
