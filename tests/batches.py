@@ -78,7 +78,7 @@ class Bench:
         if "rules" in changes:
             rules = replace(rules, **changes.pop("rules"))
         folders = BatchFolders.at(self.out, self.state)
-        plain = Options(folders, rules, audit=folders.papers / "audit.jsonl", report=False)
+        plain = Options(folders, rules, audit=folders.reports / "audit.jsonl", report=False)
         return replace(plain, **changes)
 
     def run(self, tables: Iterable[Mapping[str, Any]], **changes: Any) -> Ended:
@@ -86,7 +86,7 @@ class Bench:
         self.events.clear()
         with Studio() as studio:
             studio.add_engine(self.engine())
-            return run(self.rows(tables), self.options(**changes), studio, tell=self.events.append)
+            return run(self.rows(tables), self.options(**changes), studio, on_event=self.events.append)
 
     def preview(self, tables: Iterable[Mapping[str, Any]], **changes: Any) -> BatchPreview:
         """What would be done."""
@@ -108,7 +108,7 @@ class Bench:
             if path.parent.name != ".overpaint"
         )
 
-    def details(self, kind: type) -> list[Any]:
+    def events_of(self, kind: type) -> list[Any]:
         """Events of one kind."""
         return [event for event in self.events if isinstance(event, kind)]
 

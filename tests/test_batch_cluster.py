@@ -170,7 +170,7 @@ def hidden(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if path.name.startswith(".") and path.name != ".overpaint")
 
 
-class Told(list[Any]):
+class Events(list[Any]):
     """What a run told, and something that is done after so many rows."""
 
     def __init__(self, after: dict[int, Callable[[], object]] | None = None) -> None:
@@ -190,12 +190,12 @@ def whole(rows: list[Any], base: Path, out: Path, make: Callable[[], Studio], **
 
 
 class TestNodes:
-    def moving(self, cluster: Any, nodes: Any, tmp_path: Path, count: int, seconds: float) -> tuple[Told, Ended]:
+    def moving(self, cluster: Any, nodes: Any, tmp_path: Path, count: int, seconds: float) -> tuple[Events, Ended]:
         """A run during which both nodes that it began with are taken away, and another comes."""
         rows, base = batch(tmp_path / "in", count)
         make = partial(slow, seconds)
         first, second = nodes(), nodes()
-        details = Told(
+        events = Events(
             {
                 count // 5: lambda: cluster.remove_node(first, allow_graceful=False),
                 count // 3: nodes,
@@ -203,18 +203,18 @@ class TestNodes:
             }
         )
         with RayExecutor(make) as executor:
-            ended = whole(rows, base, tmp_path / "out", make, tell=details, executor=executor)
-        exclusive = whole(rows, base, tmp_path / "alone", make)
-        assert exclusive.done == ended.done == count
+            ended = whole(rows, base, tmp_path / "out", make, on_event=events, executor=executor)
+        alone = whole(rows, base, tmp_path / "alone", make)
+        assert alone.done == ended.done == count
         assert pixels(tmp_path / "out") == pixels(tmp_path / "alone")
         assert hidden(tmp_path / "out") == []
         verdict = verify(tmp_path / "out" / "audit.jsonl")
         assert (verdict.whole, verdict.records, verdict.outputs) == (True, count, count)
-        return details, ended
+        return events, ended
 
     def test_two_go_and_one_comes_and_every_row_is_done_once(self, cluster, nodes, tmp_path):
-        details, ended = self.moving(cluster, nodes, tmp_path, 40, 0.05)
-        lost = [event for event in details if isinstance(event, Failed)]
+        events, ended = self.moving(cluster, nodes, tmp_path, 40, 0.05)
+        lost = [event for event in events if isinstance(event, Failed)]
         assert lost
         assert all(event.again and "was lost" in event.reason for event in lost)
         assert ended.failed == 0
@@ -224,9 +224,9 @@ class TestNodes:
 
     @pytest.mark.slow
     def test_the_same_with_300_rows(self, cluster, nodes, tmp_path):
-        details, ended = self.moving(cluster, nodes, tmp_path, 300, 0.05)
+        events, ended = self.moving(cluster, nodes, tmp_path, 300, 0.05)
         assert ended.failed == 0
-        assert sum(isinstance(event, Done) for event in details) == 300
+        assert sum(isinstance(event, Done) for event in events) == 300
 
     def test_without_a_node_it_says_so_instead_of_waiting_for_ever(self, cluster, tmp_path):
         rows, base = batch(tmp_path / "in", 2)
@@ -251,11 +251,11 @@ class TestWorkers:
         (tmp_path / "deaths").mkdir()
         (tmp_path / "deaths" / "one").touch()
         make = partial(deadly, str(tmp_path / "deaths"))
-        details = Told()
+        events = Events()
         with RayExecutor(make) as executor:
-            ended = whole(rows, base, tmp_path / "out", make, tell=details, executor=executor)
+            ended = whole(rows, base, tmp_path / "out", make, on_event=events, executor=executor)
         assert (ended.done, ended.failed) == (6, 0)
-        assert any(isinstance(event, Failed) and event.again for event in details)
+        assert any(isinstance(event, Failed) and event.again for event in events)
 
     @pytest.mark.slow
     def test_a_row_that_workers_die_by_is_given_up_in_the_end(self, node, tmp_path):
@@ -264,11 +264,11 @@ class TestWorkers:
         for n in range(9):
             (tmp_path / "deaths" / str(n)).touch()
         make = partial(deadly, str(tmp_path / "deaths"))
-        details = Told()
+        events = Events()
         with RayExecutor(make) as executor:
-            ended = whole(rows, base, tmp_path / "out", make, tell=details, executor=executor)
+            ended = whole(rows, base, tmp_path / "out", make, on_event=events, executor=executor)
         assert (ended.done, ended.failed) == (0, 1)
-        lost = [event for event in details if isinstance(event, Failed)]
+        lost = [event for event in events if isinstance(event, Failed)]
         assert [event.again for event in lost] == [True, True, True, False]
         assert "was lost" in lost[-1].reason
 
@@ -278,24 +278,24 @@ class TestWorkers:
         (tmp_path / "deaths").mkdir()
         hanging = [row if n else replace(row, seed=13) for n, row in enumerate(rows)]
         make = partial(deadly, str(tmp_path / "deaths"))
-        details = Told()
+        events = Events()
         with RayExecutor(make, ClusterOptions(stall=1.0)) as executor:
-            ended = whole(hanging, base, tmp_path / "out", make, tell=details, executor=executor)
+            ended = whole(hanging, base, tmp_path / "out", make, on_event=events, executor=executor)
         assert (ended.done, ended.failed) == (4, 1)
-        lost = [event.id for event in details if isinstance(event, Failed)]
+        lost = [event.id for event in events if isinstance(event, Failed)]
         assert max(lost.count(id) for id in lost if id != "000.remove.png") == 1, "no row suffers twice from another"
-        assert "it got on with nothing for 1 s" in next(event for event in details if isinstance(event, Failed)).reason
+        assert "it got on with nothing for 1 s" in next(event for event in events if isinstance(event, Failed)).reason
         assert hidden(tmp_path / "out") == []
 
     def test_a_row_that_can_not_be_done_says_why_as_it_would_here(self, node, tmp_path):
         rows, base = batch(tmp_path / "in", 2)
-        details = Told({1: lambda: None})
+        events = Events({1: lambda: None})
         (tmp_path / "in" / "001.png").write_bytes(b"\x89PNG\r\n\x1a\nno picture at all")
         make = partial(slow, 0.0)
         with RayExecutor(make) as executor:
-            ended = whole(rows, base, tmp_path / "out", make, tell=details, executor=executor)
+            ended = whole(rows, base, tmp_path / "out", make, on_event=events, executor=executor)
         assert (ended.done, ended.failed) == (1, 1)
-        failure = next(event for event in details if isinstance(event, Failed))
+        failure = next(event for event in events if isinstance(event, Failed))
         assert not failure.again
         assert "001.png" in failure.reason or "PNG" in failure.reason
 
@@ -325,8 +325,8 @@ class TestPlaces:
         _, base = batch(tmp_path / "in", 3)
         words = ["batch", str(base / "edits.jsonl"), "-o", str(tmp_path / "out"), "--engine", "telea", "--json"]
         assert main([*words, "--ray", "auto", "--no-report"]) == 0
-        details = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-        assert (details[-1]["event"], details[-1]["done"]) == ("ended", 3)
+        events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert (events[-1]["event"], events[-1]["done"]) == ("ended", 3)
         records = [entry.record for entry in entries(tmp_path / "out" / "audit.jsonl")]
         assert {record.edit.execution.threads for record in records} == {1}
         assert main(words) == 0
@@ -339,21 +339,21 @@ def seeds(state: Path) -> list[int]:
     return [record.edit.resolved.seed for record in sorted(records, key=lambda record: record.output.place)]
 
 
-class TestTrouble:
+class TestRemoteError:
     def test_an_error_comes_back_as_what_it_was(self):
-        back = RemoteError.of(MaskError("the mask is empty")).error()
+        back = RemoteError.of(MaskError("the mask is empty")).restored()
         assert (type(back), str(back)) == (MaskError, "the mask is empty")
 
-    def test_one_of_a_class_that_is_not_public_comes_back_as_the_nearest_that_is(self):
+    def test_one_of_a_class_that_is_not_public_comes_back_too(self):
         with pytest.raises(SettingError) as caught:
             EditRequest.of(strength=7)
-        back = RemoteError.of(caught.value).error()
-        assert (type(back), str(back)) == (RequestError, str(caught.value))
+        back = RemoteError.of(caught.value).restored()
+        assert (type(back), str(back), back.field) == (SettingError, str(caught.value), "strength")
 
     def test_a_full_disk_is_still_one(self):
         error = OutputError("can't write a.png: the disk is full")
         error.__cause__ = OSError(28, "No space left on device")
-        cause = RemoteError.of(error).error().__cause__
+        cause = RemoteError.of(error).restored().__cause__
         assert isinstance(cause, OSError)
         assert cause.errno == 28
 
@@ -379,20 +379,20 @@ import sys
 from functools import partial
 from pathlib import Path
 from test_batch_cluster import options, slow
-from overpaint.batch import Done, Reader, Shared, read_manifest, run
-from overpaint.batch.cluster import RayCrew
+from overpaint.batch import Done, Reader, RowDefaults, read_manifest, run
+from overpaint.batch.cluster import RayExecutor
 from overpaint.batch.connect import connected
 
 base, out = map(Path, sys.argv[1:])
-reader = Reader(Shared(settings={"intent": "remove", "exact": True, "engine": "stand-in"}))
+reader = Reader(RowDefaults(settings={"intent": "remove", "exact": True, "engine": "stand-in"}))
 rows = [reader.read(found) for found in read_manifest(base / "edits.jsonl")]
 make = partial(slow, 0.05)
 
 def tell(event):
     print(type(event).__name__, flush=True)
 
-with connected("auto"), RayCrew(make) as crew, make() as studio:
-    ended = run(rows, options(base, out), studio, tell=tell, crew=crew)
+with connected("auto"), RayExecutor(make) as executor, make() as studio:
+    ended = run(rows, options(base, out), studio, on_event=tell, executor=executor)
 print(ended.done, ended.unchanged, ended.failed)
 """
 
@@ -414,9 +414,9 @@ def test_a_driver_that_is_killed_is_gone_on_from(node, tmp_path):
     first.send_signal(signal.SIGKILL)
     first.communicate()
     second = driver(base, out)
-    details, _ = second.communicate()
+    events, _ = second.communicate()
     assert second.returncode == 0
-    done, unchanged, failed = map(int, details.splitlines()[-1].split())
+    done, unchanged, failed = map(int, events.splitlines()[-1].split())
     assert (done + unchanged, failed) == (40, 0)
     assert unchanged >= 10
     assert len(pixels(out)) == 40

@@ -18,7 +18,6 @@ from PIL import Image
 from batches import Bench, photo, pixels
 from overpaint.audit import verify
 from overpaint.batch.files import Files
-from overpaint.batch.results import spec_of
 from overpaint.batch.status import job_of
 from overpaint.ledger import Ledger
 
@@ -196,7 +195,7 @@ def test_ten_thousand_rows_with_nothing_to_do_load_no_network_and_open_no_pictur
             for item in items:
                 digest = files.known(item.output).sha256
                 execute("UPDATE job SET state = 'done', result = ? WHERE id = ?", (digest, item.id))
-        assert spec_of("0.png") == ledger.entries()[0].spec
+        assert ledger.entries()[0].spec == "0.png"
     code = (
         "import sys, overpaint.batch.worker as work; work.open_picture = None; from overpaint.cli import main; "
         "status = main(sys.argv[1:]); assert 'torch' not in sys.modules; sys.exit(status)"

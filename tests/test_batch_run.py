@@ -88,7 +88,7 @@ def test_only_what_is_missing_or_has_changed_is_done_again(bench, change):
     change(bench)
     ended = bench.run(rows())
     assert (ended.done, ended.unchanged) == (1, 3)
-    assert [event.id for event in bench.details(Done)] == ["p001.remove.png"]
+    assert [event.id for event in bench.events_of(Done)] == ["p001.remove.png"]
     assert bench.run(rows()).unchanged == 4
 
 
@@ -117,10 +117,10 @@ def test_a_touched_file_with_the_same_bytes_is_the_same(bench):
 
 def test_seeds_belong_to_rows_and_not_to_their_place(bench):
     bench.run(rows())
-    exclusive = Bench(bench.folder / "again")
-    shutil.copy(bench.folder / "p003.png", photo(exclusive.folder / "p003.png"))
-    exclusive.run([{"image": "p003.png", "box": BOX}])
-    assert np.array_equal(pixels(exclusive.out / "p003.remove.png"), pixels(bench.out / "p003.remove.png"))
+    alone = Bench(bench.folder / "again")
+    shutil.copy(bench.folder / "p003.png", photo(alone.folder / "p003.png"))
+    alone.run([{"image": "p003.png", "box": BOX}])
+    assert np.array_equal(pixels(alone.out / "p003.remove.png"), pixels(bench.out / "p003.remove.png"))
 
 
 def test_results_do_not_depend_on_how_many_are_on_their_way_nor_on_their_speed(bench):
@@ -170,7 +170,7 @@ CHAIN = [
 def test_chained_rows_go_on_from_the_result_before_whatever_their_order(bench):
     ended = bench.run(CHAIN)
     assert ended.done == 3
-    assert [event.id for event in bench.details(Done)] == ["a", "b", "c"]
+    assert [event.id for event in bench.events_of(Done)] == ["a", "b", "c"]
     original, last = pixels(bench.folder / "p000.png"), pixels(bench.out / "p000.remove.remove.remove.png")
     changed = (original != last).any(axis=2)
     for left, top, right, bottom in ((8, 6, 20, 16), (25, 10, 35, 20), (2, 2, 9, 9)):
@@ -183,7 +183,7 @@ def test_a_chain_is_done_again_from_where_it_came_out_otherwise(bench):
     (bench.out / "p000.remove.png").unlink()
     ended = bench.run(CHAIN)
     assert (ended.done, ended.unchanged) == (1, 2), "the first came out as before, so that the others still hold"
-    assert [event.id for event in bench.details(Unchanged)] == ["b", "c"]
+    assert [event.id for event in bench.events_of(Unchanged)] == ["b", "c"]
     photo(bench.folder / "p000.png", seed=50)
     assert bench.run(CHAIN).done == 3
 
@@ -195,7 +195,7 @@ def test_a_chain_breaks_where_a_row_fails_and_goes_on_later(bench):
     broken = Bench(bench.folder, engine=lambda: StandIn(paint))
     ended = broken.run(CHAIN, retries=0)
     assert (ended.done, ended.failed) == (0, 3)
-    reasons = {event.id: event.reason for event in broken.details(Failed)}
+    reasons = {event.id: event.reason for event in broken.events_of(Failed)}
     assert reasons["b"] == "the row that it goes on from, 'a', failed"
     assert bench.run(CHAIN).done == 3
 
@@ -210,7 +210,7 @@ def test_chains_without_a_beginning_are_refused_row_by_row(bench):
         ]
     )
     assert (ended.done, ended.failed) == (1, 3)
-    reasons = [event.reason for event in bench.details(Failed)]
+    reasons = [event.reason for event in bench.events_of(Failed)]
     assert "circle" in reasons[0]
     assert "no row has that id" in reasons[2]
 
@@ -241,7 +241,7 @@ def test_bad_rows_are_told_with_their_reason_and_the_others_are_done(bench):
     }
     ended = bench.run([*bad, *rows()])
     assert (ended.done, ended.failed) == (4, len(bad))
-    reasons = {event.row: event.reason for event in bench.details(Failed)}
+    reasons = {event.row: event.reason for event in bench.events_of(Failed)}
     for number, (row, says) in enumerate(bad.items(), 1):
         assert says in reasons[number], row
     assert verify(bench.out / "audit.jsonl").records == 4
@@ -279,7 +279,7 @@ def test_a_result_never_replaces_what_is_read_nor_what_is_not_of_this_batch(benc
     stranger[0].write_bytes(stranger[1])
     ended = bench.run(rows())
     assert (ended.done, ended.failed) == (3, 1)
-    assert "no result of this batch; set overwrite" in bench.details(Failed)[0].reason
+    assert "no result of this batch; set overwrite" in bench.events_of(Failed)[0].reason
     assert stranger[0].read_bytes() == stranger[1]
     assert bench.run(rows(), rules={"overwrite": True}).done == 1
 
@@ -292,7 +292,7 @@ def test_a_picture_that_is_replaced_during_the_run_is_not_taken_for_the_one_that
     changing = Bench(bench.folder, engine=lambda: StandIn(paint))
     ended = changing.run(rows(), ahead=1)
     assert (ended.done, ended.failed) == (3, 1)
-    assert "p003.png was replaced during the run" in changing.details(Failed)[0].reason
+    assert "p003.png was replaced during the run" in changing.events_of(Failed)[0].reason
     assert changing.run(rows()).done == 1
     verdict = verify(bench.out / "audit.jsonl")
     assert (verdict.whole, verdict.records) == (True, 4)
@@ -312,7 +312,7 @@ def test_a_folder_that_can_not_be_made_costs_its_own_rows_alone(bench):
     tables = [*rows(2), {"image": "p002.png", "box": BOX, "output": "taken/x.png"}]
     ended = bench.run(tables, retries=0)
     assert (ended.done, ended.failed) == (2, 1)
-    assert bench.details(Failed)[0].reason.startswith("can't make the folder ")
+    assert bench.events_of(Failed)[0].reason.startswith("can't make the folder ")
 
 
 def test_a_folder_of_results_that_is_a_file_is_told(bench):
@@ -352,7 +352,7 @@ def test_what_failed_for_a_moment_is_tried_again(bench):
     shaky = Bench(bench.folder, engine=lambda: failing(2))
     ended = shaky.run(rows(), retries=1, ahead=1)
     assert (ended.done, ended.failed) == (4, 0)
-    assert [event.again for event in shaky.details(Failed)] == [True, True]
+    assert [event.again for event in shaky.events_of(Failed)] == [True, True]
     with Ledger(bench.out / ".overpaint" / "ledger.sqlite") as ledger:
         assert sorted(entry.attempts for entry in ledger.entries()) == [1, 1, 2, 2]
 
@@ -360,14 +360,14 @@ def test_what_failed_for_a_moment_is_tried_again(bench):
 def test_what_fails_as_often_as_it_may_has_failed_and_the_next_run_tries_it_again(bench):
     shaky = Bench(bench.folder, engine=lambda: failing(2))
     assert shaky.run(rows(1), retries=1).failed == 1
-    assert "a bad moment" in shaky.details(Failed)[-1].reason
+    assert "a bad moment" in shaky.events_of(Failed)[-1].reason
     assert bench.run(rows(1)).done == 1
 
 
 def test_a_bad_input_is_not_tried_again(bench):
     photo(bench.folder / "m.png", size=(10, 10))
     bench.run([{"image": "p000.png", "mask": "m.png"}], retries=5)
-    assert [event.again for event in bench.details(Failed)] == [False]
+    assert [event.again for event in bench.events_of(Failed)] == [False]
 
 
 def test_fail_fast_ends_the_run_and_keeps_what_is_done(bench):
@@ -379,7 +379,7 @@ def test_fail_fast_ends_the_run_and_keeps_what_is_done(bench):
 
 def test_limit_does_so_many_and_the_next_run_the_rest(bench):
     assert bench.run(rows(), limit=3).done == 3
-    began = bench.details(Began)[0]
+    began = bench.events_of(Began)[0]
     assert (began.to_do, began.left) == (3, 1)
     assert bench.run(rows(), limit=3).done == 1
 
@@ -418,7 +418,7 @@ def test_an_interrupt_keeps_what_is_finished_and_the_next_run_goes_on(bench):
     with Studio() as studio:
         studio.add_engine(flat())
         with pytest.raises(KeyboardInterrupt):
-            run(bench.rows(rows()), bench.options(ahead=1), studio, tell=tell_then_interrupt)
+            run(bench.rows(rows()), bench.options(ahead=1), studio, on_event=tell_then_interrupt)
     assert bench.strays() == []
     with Ledger(bench.out / ".overpaint" / "ledger.sqlite") as ledger:
         counts = ledger.counts()
@@ -459,7 +459,7 @@ def test_a_row_whose_worker_is_lost_is_begun_anew_and_given_up_when_it_loses_eve
         assert ledger.entries()[0].attempts == 3
     deadly = Bench(bench.folder, engine=lambda: failing(99, WorkerLostError))
     assert deadly.run([{**rows(1)[0], "seed": 1}], retries=0).failed == 1
-    assert [event.again for event in deadly.details(Failed)] == [True, True, False]
+    assert [event.again for event in deadly.events_of(Failed)] == [True, True, False]
 
 
 def test_a_worker_that_outlives_its_killed_driver_leaves_nothing_behind(bench):
@@ -477,7 +477,7 @@ def test_a_worker_that_outlives_its_killed_driver_leaves_nothing_behind(bench):
 
     with Studio() as studio:
         studio.add_engine(noise())
-        assert run(bench.rows(rows), bench.options(), studio, tell=tell).done == 2
+        assert run(bench.rows(rows), bench.options(), studio, on_event=tell).done == 2
     assert not late.exists()
     assert bench.names() == {"p000.remove.png", "p001.remove.png"}
 

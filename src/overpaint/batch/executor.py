@@ -1,4 +1,4 @@
-"""Who does the tasks: threads of this process, or actors elsewhere."""
+"""What runs tasks: threads of this process, or a Ray cluster (`cluster`)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol
 
 from overpaint.engines import Monitor
-from overpaint.errors import EngineError, OverpaintError
 from overpaint.studio import Studio
 
 from .task import Task, TaskResult
@@ -14,56 +13,40 @@ from .worker import Worker
 
 
 class Executor(Protocol):
-    """Does tasks, several at once, in any order."""
+    """Runs tasks, several at once, in any order."""
 
     @property
     def ahead(self) -> int:
-        """How many tasks it wants to have at once, so that no engine waits for one."""
+        """How many unfinished tasks it needs at once, so that no engine is idle."""
 
     def start(self, task: Task) -> Future[TaskResult]:
-        """Begin a task. The future fails with an OverpaintError; with Cancelled when it was called off."""
+        """Start a task. The future fails with an OverpaintError; with Cancelled when the task was cancelled."""
 
     def stop(self) -> None:
-        """Call everything off that is not finished, and wait until nothing is at work any more."""
+        """Cancel all unfinished tasks, and wait until nothing is running."""
 
 
 class ThreadExecutor:
-    """A crew of threads around one studio."""
+    """Threads around one studio."""
 
     def __init__(self, studio: Studio, *, ahead: int = 6, readers: int = 2, writers: int = 2) -> None:
         """Threads start with the first tasks.
 
         Args:
-            studio: Whose engines paint; whoever made it closes it.
-            ahead: How many tasks are on their way at once: some read, some at the engine, some written. Results do not
-                depend on it.
+            studio: Its engines paint; the caller closes it.
+            ahead: How many tasks run at once: some read, some paint, some write. Results do not depend on it.
             readers, writers: How many of them read, and write, at once.
         """
-        self._ahead = max(1, ahead)
+        self.ahead = max(1, ahead)
         self._worker = Worker(studio, readers=readers, writers=writers)
         self._monitor = Monitor()
-        self._pool = ThreadPoolExecutor(self._ahead, thread_name_prefix="overpaint-batch")
-
-    @property
-    def ahead(self) -> int:
-        """As given."""
-        return self._ahead
+        self._pool = ThreadPoolExecutor(self.ahead, thread_name_prefix="overpaint-batch")
 
     def start(self, task: Task) -> Future[TaskResult]:
-        """Begin a task on a thread of its own."""
-        return self._pool.submit(self._do, task)
+        """Start a task on a thread of its own."""
+        return self._pool.submit(self._worker.do, task, self._monitor)
 
     def stop(self) -> None:
-        """Call off what is not finished, and wait."""
+        """Cancel what is unfinished, and wait."""
         self._monitor.cancel()
         self._pool.shutdown(wait=True, cancel_futures=True)
-
-    def _do(self, task: Task) -> TaskResult:
-        try:
-            return self._worker.do(task, self._monitor)
-        except OverpaintError:
-            raise
-        except MemoryError:
-            raise EngineError(f"there was not enough memory for {task.image}") from None
-        except Exception as error:  # a fault of ours: one row must not cost the others
-            raise EngineError(f"it failed unexpectedly: {type(error).__name__}: {error}") from error

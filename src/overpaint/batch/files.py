@@ -1,4 +1,4 @@
-"""Digests of files, read once for as long as a file stays as it is."""
+"""Digests of files; a file is read again only when it has changed."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import contextlib
 import hashlib
 import os
 import sqlite3
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from overpaint.errors import LedgerError
 
-from .store import Place, marks_of
+from .store import Place, marks_of, marks_of_status
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS file (
@@ -28,29 +27,40 @@ class Known:
     """What is known of a file.
 
     Attributes:
-        sha256: Of its content.
-        kind: "png", "jpeg", ... by its first bytes; "" for anything that is no picture.
+        sha256: Digest of its content.
+        kind: "png", "jpeg", ... by its first bytes; "" for anything that is not a picture.
     """
 
     sha256: str
     kind: str
 
 
+def open_database(path: Path, *statements: str) -> sqlite3.Connection:
+    """Open a database, or make it, and run statements. What it holds can always be made again.
+
+    Raises:
+        LedgerError: It is damaged, or its disk is full.
+    """
+    try:
+        database = sqlite3.connect(path, isolation_level=None)
+        try:
+            for statement in statements:
+                database.execute(statement)
+        except BaseException:
+            database.close()
+            raise
+    except sqlite3.DatabaseError as error:
+        raise LedgerError(f"{path} can't be used: {error}; it may be deleted, and is then made again") from error
+    return database
+
+
 class Files:
-    """Digests by path, size, time of the last change and inode; kept from one run to the next. For one thread."""
+    """Digests by path, size, modification time and inode; kept from one run to the next. For one thread."""
 
     def __init__(self, path: Path) -> None:
-        """Open the file where they are kept, or make it. What is in it can always be found out anew."""
-        try:
-            self._database = sqlite3.connect(path, isolation_level=None)
-            try:
-                self._database.execute(_TABLE)
-                rows = self._database.execute("SELECT path, size, mtime_ns, inode, sha256, kind FROM file").fetchall()
-            except BaseException:
-                self._database.close()
-                raise
-        except sqlite3.DatabaseError as error:
-            raise LedgerError(f"{path} can't be used: {error}; it may be deleted, and is then made anew") from error
+        """Open the file where they are kept, or make it."""
+        self._database = open_database(path, _TABLE, "SELECT path, size, mtime_ns, inode, sha256, kind FROM file")
+        rows = self._database.execute("SELECT path, size, mtime_ns, inode, sha256, kind FROM file").fetchall()
         self._known = {row[0]: (row[1:4], Known(row[4], row[5])) for row in rows}
         self._fresh: set[str] = set()
 
@@ -61,26 +71,24 @@ class Files:
         self.close()
 
     def close(self) -> None:
-        """Keep what was found out, and close the file."""
+        """Save new digests, and close the file."""
         self.save()
         self._database.close()
 
     def save(self) -> None:
-        """Keep what was found out so far, for the case that this process is killed."""
-        with contextlib.suppress(sqlite3.Error):  # on a full disk, say: it costs no more than reading again
+        """Save new digests, in case this process is killed."""
+        rows = []
+        for path in self._fresh:
+            marks, known = self._known[path]
+            rows.append((path, *marks, known.sha256, known.kind))
+        with contextlib.suppress(sqlite3.Error):  # on a full disk, say: the file is then read again
             self._database.execute("BEGIN")
-            self._database.executemany(
-                "INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?)",
-                [(path, *self._known[path][0], known.sha256, known.kind) for path, known in self._each(self._fresh)],
-            )
+            self._database.executemany("INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?)", rows)
             self._database.execute("COMMIT")
             self._fresh.clear()
 
-    def _each(self, paths: Iterable[str]) -> list[tuple[str, Known]]:
-        return [(path, self._known[path][1]) for path in paths]
-
     def known(self, path: Place) -> Known:
-        """Digest and kind of the file, read only when it has changed since. Raises OSError when it can't be."""
+        """Digest and kind of a file, which is read only when it has changed. Raises OSError when it can't be read."""
         name = str(path)
         marks = marks_of(path)
         before = self._known.get(name)
@@ -88,7 +96,7 @@ class Files:
             return before[1]
         with path.open("rb") as file:
             if isinstance(path, Path):
-                marks = _marks(os.fstat(file.fileno()))
+                marks = marks_of_status(os.fstat(file.fileno()))
             head = file.read(_HEAD)
             file.seek(0)
             digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -99,14 +107,10 @@ class Files:
         return found
 
     def note(self, path: Place, sha256: str) -> None:
-        """The file was just written, and has this digest."""
+        """Note the digest of a file that was just written."""
         with contextlib.suppress(OSError):
             self._keep(str(path), marks_of(path), Known(sha256, ""))
 
     def _keep(self, name: str, marks: tuple[int, int, int], known: Known) -> None:
         self._known[name] = (marks, known)
         self._fresh.add(name)
-
-
-def _marks(status: os.stat_result) -> tuple[int, int, int]:
-    return (status.st_size, status.st_mtime_ns, status.st_ino)

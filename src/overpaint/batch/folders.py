@@ -20,11 +20,11 @@ FOLDER = ".overpaint"
 
 @dataclass(frozen=True, slots=True)
 class BatchFolders:
-    """The folder of results, and beside them (or elsewhere) the folder of the batch's state.
+    """The folder of results, and the folder of the batch's state.
 
     Attributes:
-        out: Results, report, audit log; of an address the results alone.
-        state: Ledger, digests of files, thumbnails; on a local disk, which `out` need not be.
+        out: Results, report and audit log; only the results where it is an address of an object store.
+        state: Ledger, digests of files, thumbnails; on a local disk.
     """
 
     out: Place
@@ -32,7 +32,7 @@ class BatchFolders:
 
     @classmethod
     def at(cls, out: Place, state: Path | None = None) -> BatchFolders:
-        """The home in `out`, with its state within unless it is to be elsewhere.
+        """The folders for results in `out`, with the state inside it unless `state` names another folder.
 
         Raises:
             RequestError: The results go to an object store, which can't hold the state.
@@ -50,37 +50,42 @@ class BatchFolders:
         return cls(out, state.absolute())
 
     @property
-    def papers(self) -> Path:
-        """Where the report and the audit log are: beside the results, or with the state when those are far away."""
+    def reports(self) -> Path:
+        """The folder of report and audit log: that of the results where it is local, else that of the state."""
         return self.out if isinstance(self.out, Path) else self.state
 
     @property
     def ledger(self) -> Path:
-        """What is to run, ran and failed."""
+        """The database of rows and their states."""
         return self.state / "ledger.sqlite"
 
     @property
     def files(self) -> Path:
-        """Digests of files that were read before."""
+        """The database of digests of files."""
         return self.state / "files.sqlite"
 
     @property
     def thumbnails(self) -> Path:
-        """Small pictures for the report."""
+        """The database of small pictures for the report."""
         return self.state / "thumbnails.sqlite"
 
     def make(self) -> None:
-        """Make the folders, and find out whether they can be written to.
+        """Make the folders, and check that they can be written to.
 
         Raises:
             OutputError: They can't.
         """
         if isinstance(self.out, Address):
-            _try(self.out / f".{secrets.token_hex(6)}.part")
-        for folder in dict.fromkeys((self.papers, self.state)):
+            probe = self.out / f".{secrets.token_hex(6)}.part"
+            try:
+                probe.write_bytes(b"")
+                probe.unlink()
+            except OSError as error:
+                raise OutputError(f"can't write to {self.out}: {error.strerror or error}") from None
+        for folder in dict.fromkeys((self.reports, self.state)):
             try:
                 folder.mkdir(parents=True, exist_ok=True)
-                # permission bits alone say little about administrators, quotas and read-only mounts
+                # Permission bits say little about administrators, quotas and read-only mounts.
                 with contextlib.closing(tempfile.TemporaryFile(dir=folder)):
                     pass
             except OSError as error:
@@ -88,10 +93,10 @@ class BatchFolders:
 
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:
-        """Keep other runs out of here for as long as this lasts, or until this process dies.
+        """Keep other runs out of these folders inside, or until this process dies.
 
         Raises:
-            LedgerError: Another run is at work here.
+            LedgerError: Another run uses them.
         """
         from filelock import FileLock, Timeout
 
@@ -113,12 +118,3 @@ class BatchFolders:
             yield
         finally:
             lock.release()
-
-
-def _try(place: Address) -> None:
-    """Put an object there and remove it, so that a store that takes none is found out before any work."""
-    try:
-        place.write_bytes(b"")
-        place.unlink()
-    except OSError as error:
-        raise OutputError(f"can't write to {place.parent}: {error.strerror or error}") from None

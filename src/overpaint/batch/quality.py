@@ -1,39 +1,33 @@
-"""What a person would look at in a result, as figures and as small pictures."""
+"""Quality figures of a result: how visible its edge is, how far its colours were corrected, what the file changed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from overpaint.geometry import Box, Size
-from overpaint.mask import Mask
-from overpaint.picture import Picture, to_pil
 from overpaint.studio import Edited, Saved
 
-from .task import Thumbnails
-
 SEAM_LIMIT = 2.0
-"""A seam score above this is a warning: the step at the edge is twice what the picture has around it."""
+"""A seam score above this is a warning: the step at the edge is twice that of the picture around it."""
 
 SHIFT_LIMIT = 0.08
 """A mean colour correction above this (of 1) is a warning: the engine saw other colours than the picture has."""
 
-LARGE, SMALL = 320, 112  # longest side of thumbnails in pixels
 _RING = 12  # pixels around the edge whose own steps a seam is measured against
 
 
 def seam_score(after: NDArray[np.float32], touched: NDArray[np.bool_]) -> float:
-    """How much the edge of what was painted stands out: steps across it over steps around it.
+    """How visible the edge of the painted area is: the steps across it over the steps around it.
 
-    The mean absolute difference of neighbouring pixels, one of which was touched and the other not, divided by the mean
-    over pairs of untouched pixels within 12 of the edge. About 1 where nothing shows, and well above where the edge
-    can be seen. One level is added to both, so that a flat picture has no noise to stand out from.
+    The mean absolute difference between neighbouring pixels of which one was touched, divided by the mean over pairs of
+    untouched pixels within 12 of the edge. About 1 where the edge can't be seen, well above 1 where it can. One level
+    is added to both, as a flat picture has no noise to compare with.
 
     Args:
-        after: (H, W) the result's light, 0 to 255.
+        after: (H, W) the result's mean of channels, 0 to 255.
         touched: (H, W) bool: where it may differ from the original.
 
     Returns:
@@ -57,16 +51,19 @@ def seam_score(after: NDArray[np.float32], touched: NDArray[np.bool_]) -> float:
 
 
 def quality_of(edited: Edited, saved: Saved) -> dict[str, Any]:
-    """Figures of a result, and warnings in words."""
-    window = _window(edited.mask.bounds, edited.picture.size, 2 * _RING)
-    light = _light(edited.picture, window)
-    touched = edited.touched[window.slices]
-    solid = np.zeros(edited.picture.size.shape, bool)
+    """Figures and warnings for the report, as plain JSON values."""
+    size, bounds = edited.picture.size, edited.mask.bounds
+    window = bounds.pad(2 * _RING).intersect(size.box)
+    level = edited.picture.samples[window.slices].astype(np.float32).mean(axis=2)
+    level *= np.float32(255 / edited.picture.maximum)
+    solid = np.zeros(size.shape, bool)
     for region in edited.regions:
         solid[region.box.slices] |= region.weight >= 0.5
-    score = max(seam_score(light, touched), seam_score(light, solid[window.slices]))
+    score = max(seam_score(level, touched[window.slices]) for touched in (edited.touched, solid))
     shift = max((abs(channel) for region in edited.regions for channel in region.shift), default=0.0)
     return {
+        "size": [size.width, size.height],
+        "box": list(bounds),
         "seam": score,
         "shift": round(shift, 4),
         "changed": saved.changed,
@@ -77,97 +74,11 @@ def quality_of(edited: Edited, saved: Saved) -> dict[str, Any]:
     }
 
 
-def _warnings(score: float, shift: float, saved: Saved) -> list[str]:
-    found = []
+def _warnings(score: float, shift: float, saved: Saved) -> Iterator[str]:
     if score > SEAM_LIMIT:
-        found.append(f"a seam shows: steps at the edge are {score:.1f} times those around it")
+        yield f"a seam shows: steps at the edge are {score:.1f} times those around it"
     if shift > SHIFT_LIMIT:
-        found.append(f"colours had to be corrected by {100 * shift:.0f} %")
+        yield f"colours had to be corrected by {100 * shift:.0f} %"
     if saved.changed:
         levels = "1 level" if saved.largest == 1 else f"{saved.largest} levels"
-        found.append(f"{saved.changed:,} pixels beyond the reach changed by up to {levels} in the written file")
-    return found
-
-
-def _window(bounds: Box, size: Size, margin: int) -> Box:
-    return bounds.pad(margin).intersect(size.box)
-
-
-def _light(picture: Picture, window: Box) -> NDArray[np.float32]:
-    """(h, w) float32, 0 to 255: the mean of the colour channels, which is enough to see an edge by."""
-    light: NDArray[np.float32] = picture.samples[window.slices].astype(np.float32).mean(axis=2)
-    light *= np.float32(255 / picture.maximum)
-    return light
-
-
-def thumbnails(edited: Edited) -> Thumbnails:
-    """Before, mask and after around the place of the edit: the whole picture when the edit takes most of it."""
-    bounds = edited.mask.bounds
-    margin = max(24, max(bounds.width, bounds.height) // 2)
-    window = _window(bounds, edited.picture.size, margin)
-    if window.area > 0.6 * edited.picture.size.box.area:
-        window = edited.picture.size.box
-    before, after = (_small(picture, window) for picture in (edited.stage, edited.picture))
-    mask = _mask(edited.mask, window, LARGE)
-    return Thumbnails(
-        large=(_jpeg(before, LARGE, 78), _png(mask), _jpeg(after, LARGE, 78)),
-        small=(_jpeg(before, SMALL, 65), _png(_mask(edited.mask, window, SMALL)), _jpeg(after, SMALL, 65)),
-    )
-
-
-def place_of(edited: Edited) -> Mapping[str, Any]:
-    """Where the edit is in its picture, and how large both are."""
-    bounds, size = edited.mask.bounds, edited.picture.size
-    return {"size": [size.width, size.height], "box": list(bounds)}
-
-
-def _small(picture: Picture, window: Box) -> NDArray[np.uint8]:
-    """(h, w, 3) uint8 sRGB-ish pixels of the window, at most LARGE a side, transparency over a light grey."""
-    from PIL import Image
-
-    samples = np.ascontiguousarray(picture.samples[window.slices])
-    alpha = None if picture.alpha is None else np.ascontiguousarray(picture.alpha[window.slices])
-    image = to_pil(Picture(samples, alpha, picture.colour))
-    image.thumbnail((LARGE, LARGE), Image.Resampling.BOX, reducing_gap=None)
-    if image.mode in ("RGBA", "LA", "PA"):
-        image = Image.alpha_composite(Image.new("RGBA", image.size, (224, 224, 224, 255)), image.convert("RGBA"))
-    return np.asarray(image.convert("RGB"))
-
-
-def _mask(mask: Mask, window: Box, side: int) -> NDArray[np.uint8]:
-    import cv2
-
-    values = mask.values[window.slices]
-    width, height = _fit(values.shape[1], values.shape[0], side)
-    small = cv2.resize(values, (width, height), interpolation=cv2.INTER_AREA)
-    # four levels are enough for a thumbnail, and cost a fraction of 256
-    levels: NDArray[np.uint8] = (np.rint(small * 3) * 85).astype(np.uint8)
-    return levels
-
-
-def _fit(width: int, height: int, side: int) -> tuple[int, int]:
-    scale = min(1.0, side / max(width, height))
-    return max(1, round(width * scale)), max(1, round(height * scale))
-
-
-def _jpeg(pixels: NDArray[np.uint8], side: int, quality: int) -> bytes:
-    import cv2
-
-    width, height = _fit(pixels.shape[1], pixels.shape[0], side)
-    small = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
-    return _encoded(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
-
-
-def _png(pixels: NDArray[np.uint8]) -> bytes:
-    import cv2
-
-    return _encoded(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 6])
-
-
-def _encoded(ending: str, pixels: NDArray[np.uint8], how: list[int]) -> bytes:
-    import cv2
-
-    done, data = cv2.imencode(ending, pixels, how)
-    if not done:
-        raise ValueError(f"OpenCV could not write a thumbnail as {ending}")
-    return bytes(data)
+        yield f"{saved.changed:,} pixels beyond the reach changed by up to {levels} in the written file"

@@ -1,8 +1,8 @@
-"""From a result in its hidden file to one with its name, its line in the audit log, and "done" in the ledger.
+"""Publishing a result: from a hidden file to one with its name, its line in the audit log, and "done" in the ledger.
 
-The order is what makes a crash harmless. The result is on the disk; then the ledger says so, with all that is left to
-do; then the name is taken, the audit written, and the job done. Each step may be done again, so that whoever finds a
-job "finished" just does them all.
+The order makes a crash harmless. The result is on the disk; then the ledger says so, with all that is left to do; then
+the file is renamed, the audit line written, and the job done. Each step may be repeated, so the next run repeats them
+for every job that is "finished".
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 from overpaint.audit import AuditLog
 from overpaint.errors import OutputError
-from overpaint.ledger import Entry, Lease, Ledger
+from overpaint.ledger import Lease, Ledger
 
 from .files import Files
 from .store import Place, publish, write
@@ -31,11 +31,11 @@ class FinishedRow:
 
     Attributes:
         hidden: The result's file for now.
-        target: Where it belongs.
-        replaces: Whether a file there may be replaced.
+        target: Its name.
+        replaces: Whether a file of that name may be replaced.
         sidecar: Name and content of the record beside it, or None.
         record: The audit record as JSON; "" where no audit is kept.
-        told: What the report tells, as JSON.
+        details: What the report says of it, plain JSON values.
     """
 
     hidden: str
@@ -58,32 +58,19 @@ class FinishedRow:
 
 
 def hidden_beside(target: Place, token: str) -> Place:
-    """Where a result lies before it has its name; follows from the lease, so that one that was left can be found."""
+    """The hidden file of a result; named by the lease, so that one that was left behind can be found."""
     return target.with_name(f".{target.name[:40]}.{token}.part")
-
-
-def spec_of(output: str) -> str:
-    """What the ledger keeps of a row: where its result goes, relative to the folder of results."""
-    return json.dumps({"output": output}, ensure_ascii=False)
-
-
-def output_of(entry: Entry) -> str:
-    """Where a row's result goes; "" for a row that could never be begun."""
-    if not entry.spec:
-        return ""
-    output: str = json.loads(entry.spec)["output"]
-    return output
 
 
 @dataclass(frozen=True, slots=True)
 class ResultPublisher:
-    """Brings finished rows to their end.
+    """Publishes results.
 
     Attributes:
         out: The folder of results.
         ledger, files: Of the batch.
         audit: The log, or None where none is kept.
-        stale: Hidden files of attempts that are over, which whoever was at them may yet write.
+        stale: Hidden files of attempts that have ended, which their workers may still write.
     """
 
     out: Place
@@ -92,29 +79,27 @@ class ResultPublisher:
     audit: AuditLog | None
     stale: list[Place] = field(default_factory=list, compare=False)
 
-    def settle(self, lease: Lease, made: TaskResult, line: FinishedRow) -> None:
-        """From a result on the disk to a row that is done.
+    def publish(self, lease: Lease, result: TaskResult, row: FinishedRow) -> None:
+        """Publish a result that lies on the disk.
 
         Raises:
-            LeaseLostError: The row is someone else's; the result is dropped.
-            OutputError: The result can't get its name: the row has failed.
-            LedgerError, OutputError: The ledger or the audit log can't be written; the row is settled in the next run.
+            LeaseLostError: Another process has the row; the result is dropped.
+            PublishError: The result can't get its name: the row has failed.
+            LedgerError, OutputError: The ledger or the audit log can't be written; the next run publishes the row.
         """
-        self.ledger.finish(lease, made.sha256, line.to_json())
-        self._complete(lease.id, made.sha256, line)
+        self.ledger.finish(lease, result.sha256, row.to_json())
+        self._complete(lease.id, result.sha256, row)
 
     def recover(self) -> tuple[int, int]:
-        """Do what an interrupted run left: finished rows get their names, and hidden files of the others are removed.
+        """Complete what an interrupted run left: publish finished rows, remove hidden files of the others.
 
         Returns:
-            Rows that were completed, and rows that had been at work.
+            How many rows were completed, and how many had been running.
         """
-        gone = self.ledger.expire(owners_gone=True)
-        for entry in gone:
-            with contextlib.suppress(ValueError, KeyError):
-                self.stale.append(hidden_beside(self.out / output_of(entry), entry.token or ""))
-        # Those of the run's beginning are cleared once more at its end: workers of a cluster whose driver was killed
-        # live on for a moment, and may write what they were at.
+        interrupted = self.ledger.expire(owners_gone=True)
+        self.stale.extend(hidden_beside(self.out / one.spec, one.token or "") for one in interrupted if one.spec)
+        # Files of the first call are removed once more at the run's end: workers of a cluster whose driver was killed
+        # live on for a moment, and may write theirs.
         for place in self.stale:
             with contextlib.suppress(OSError):
                 place.unlink(missing_ok=True)
@@ -127,12 +112,12 @@ class ResultPublisher:
                 self.ledger.undo(entry.id, "what an interrupted run left of it can't be read")
             except PublishError:
                 continue
-        return completed, len(gone)
+        return completed, len(interrupted)
 
-    def _complete(self, id: str, sha256: str, line: FinishedRow) -> None:
-        hidden, target = self.out / line.hidden, self.out / line.target
+    def _complete(self, id: str, sha256: str, row: FinishedRow) -> None:
+        hidden, target = self.out / row.hidden, self.out / row.target
         try:
-            self._name(hidden, target, sha256, line.replaces)
+            self._rename(hidden, target, sha256, row.replaces)
         except OutputError as error:
             hidden.unlink(missing_ok=True)
             self.ledger.undo(id, str(error), state="failed")
@@ -140,20 +125,20 @@ class ResultPublisher:
         except FileNotFoundError:
             self.ledger.undo(id, "its result was gone before it had its name")
             return
-        if line.sidecar is not None:
-            write(self.out / line.sidecar[0], line.sidecar[1].encode())
-        if self.audit is not None and line.record:
-            self.audit.append(line.record)
+        if row.sidecar is not None:
+            write(self.out / row.sidecar[0], row.sidecar[1].encode())
+        if self.audit is not None and row.record:
+            self.audit.append(row.record)
         self.files.note(target, sha256)
-        self.ledger.done(id, json.dumps(line.details, ensure_ascii=False))
+        self.ledger.done(id, json.dumps(row.details, ensure_ascii=False))
 
-    def _name(self, hidden: Place, target: Place, sha256: str, replaces: bool) -> None:
+    def _rename(self, hidden: Place, target: Place, sha256: str, replaces: bool) -> None:
         """Give the file its name, unless it has it already. FileNotFoundError when there is neither."""
         if not hidden.exists():
-            if not _is(target, sha256):
+            if not _has_digest(target, sha256):
                 raise FileNotFoundError(target)
             return
-        if not replaces and _is(target, sha256):  # stopped between the two halves of taking a free name
+        if not replaces and _has_digest(target, sha256):  # stopped between the two halves of taking a free name
             hidden.unlink(missing_ok=True)
             return
         publish(hidden, target, overwrite=replaces)
@@ -163,7 +148,7 @@ class PublishError(OutputError):
     """A result could not get its name; its row has failed, and the run goes on."""
 
 
-def _is(path: Place, sha256: str) -> bool:
+def _has_digest(path: Place, sha256: str) -> bool:
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest() == sha256

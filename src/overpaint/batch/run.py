@@ -1,4 +1,4 @@
-"""A batch from its rows to its end: one call to do it, one to say what would be done."""
+"""A whole batch: one call to run it, one to preview it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .plan import BatchPlan, PlannedEdit, Rules, plan
 from .report import Report, tidy, write
 from .results import ResultPublisher
 from .rows import BadRow, EditRow
-from .runner import Runner, Tally, choose
+from .runner import Runner, Tally
 from .status import BatchStatus, own_outputs, register, status_of
 from .task import TaskOptions
 from .thumbnails import ThumbnailStore
@@ -35,15 +35,15 @@ class Options:
     """How a batch is run.
 
     Attributes:
-        home: Where results and state are kept.
-        rules: What results follow from.
+        folders: Where results and state are kept.
+        rules: What holds for the whole batch.
         audit: The audit log, or None to keep none.
-        private: Whether prompts are kept as hashes alone, and nothing is embedded in results.
+        private: Whether prompts are kept as hashes only, and nothing is embedded in results.
         retries: How often a row is tried again that failed for another reason than its input.
-        limit: The most rows to do now.
-        where: Which rows to do now.
+        limit: The most rows to do now; None for all.
+        where: Which rows to do now; None for all.
         fail_fast: Whether the first failure ends the run.
-        ahead: How many rows are on their way at once.
+        ahead: How many rows are in progress at once.
         report: Whether report.html and report.csv are written.
         notes: On the rows, for people; passed on with the first event.
     """
@@ -80,54 +80,46 @@ class BatchPreview:
     estimate: Estimate
 
 
-@dataclass(frozen=True, slots=True)
-class _Desk:
-    """What is open while a batch is planned and run."""
-
-    ledger: Ledger
-    files: Files
-    thumbnail_store: ThumbnailStore
-    publisher: ResultPublisher
-
-
 def run(
     rows: Iterable[EditRow | BadRow],
     options: Options,
     studio: Studio,
     *,
-    tell: Callable[[Event], None] = lambda _: None,
+    on_event: Callable[[Event], None] = lambda _: None,
     executor: Executor | None = None,
 ) -> Ended:
-    """Do a batch: all of its rows that are not done yet.
+    """Run a batch: all of its rows that are not done yet.
 
     Args:
         rows: As they were read.
         options: How.
-        studio: Knows engines, and paints unless a crew does.
-        tell: Is told what happens, on the calling thread.
-        crew: Who does the rows; threads around the studio when left out.
+        studio: Has the engines, and paints unless an executor is given.
+        on_event: Called with each event, on the calling thread.
+        executor: Runs the rows; threads around the studio when left out.
 
     Raises:
-        RequestError: Rows can't be told apart, or would write one file.
-        OutputError, LedgerError: The folder, the ledger or the audit log can't be written, or another run is at work.
-        KeyboardInterrupt: It was called off; what was finished is kept, and the next run goes on from there.
+        RequestError: Two rows have one id, or would write one file.
+        OutputError, LedgerError: The folder, the ledger or the audit log can't be written, or another run uses them.
+        KeyboardInterrupt: The user stopped it; finished rows are kept, and the next run continues from there.
     """
     began = time.perf_counter()
-    with _desk(options) as desk:
-        tidy(options.folders.papers)
-        completed, _ = desk.publisher.recover()
-        planned, status, entries = _planned(rows, options, studio, desk)
-        chosen = choose(status, _wanted(planned, entries, options.where), options.limit)
-        desk.ledger.again(
+    with _session(options) as session:
+        tidy(options.folders.reports)
+        completed, _ = session.publisher.recover()
+        planned = session.plan(rows, studio)
+        session.files.save()
+        register(planned, session.ledger, options.folders.out, options.retries)
+        entries, status = session.status(planned)
+        chosen = _chosen(planned, status, entries, options)
+        session.ledger.again(
             [item.id for item in chosen if item.id not in status.undecided], retries=max(0, options.retries)
         )
-        total = len(planned.items) + len(planned.bad)
-        left = len(status.to_do) - len(chosen)
-        tell(Began(total, len(chosen), len(status.unchanged), left, len(planned.bad), completed, options.notes))
+        total, left = len(planned.items) + len(planned.bad), len(status.to_do) - len(chosen)
+        on_event(Began(total, len(chosen), len(status.unchanged), left, len(planned.bad), completed, options.notes))
         for bad in planned.bad:
-            tell(Failed(bad.id or f"row {bad.number}", bad.number, bad.reason, begun=False))
-        own = ThreadExecutor(studio, ahead=options.ahead) if executor is None else None
-        runner = Runner(executor or own, desk.publisher, desk.thumbnail_store, _task_options(options), tell)  # type: ignore[arg-type]
+            on_event(Failed(bad.id or f"row {bad.number}", bad.number, bad.reason, begun=False))
+        own = ThreadExecutor(studio, ahead=options.ahead)
+        runner = Runner(executor or own, session.publisher, session.thumbnails, _task_options(options), on_event)
         runner.tally.unchanged = len(status.unchanged)
         if options.fail_fast and planned.bad:
             chosen = []
@@ -135,42 +127,13 @@ def run(
         try:
             runner.run(status, chosen)
         except BaseException as error:
-            with contextlib.suppress(OverpaintError):  # on a full disk, say; the first fault is the one to tell
-                tell(_end(options, desk, planned, runner.tally, own, began, interrupted=_called_off(error)))
+            with contextlib.suppress(OverpaintError):  # on a full disk, say; the first error is the one to raise
+                own.stop()
+                on_event(session.end(planned, runner.tally, began, interrupted=isinstance(error, KeyboardInterrupt)))
             raise
-        ended = _end(options, desk, planned, runner.tally, own, began)
-        tell(ended)
-    return ended
-
-
-def _called_off(error: BaseException) -> bool:
-    return isinstance(error, KeyboardInterrupt)
-
-
-def _end(
-    options: Options,
-    desk: _Desk,
-    planned: BatchPlan,
-    tally: Tally,
-    own: ThreadExecutor | None,
-    began: float,
-    *,
-    interrupted: bool = False,
-) -> Ended:
-    if own is not None:
         own.stop()
-    # Whatever an interrupt tore apart is put in order now, and not by the next run.
-    try:
-        completed, _ = desk.publisher.recover()
-        tally.done += completed
-    except OutputError as error:  # a full disk has no room for the audit's lines either; the next run writes them
-        tally.stopped = tally.stopped or str(error)
-    ended = _ended(tally, planned, began, desk, interrupted)
-    if options.report:
-        try:
-            _report(desk, options, ended)
-        except OutputError as error:  # the run is told of all the same
-            ended = replace(ended, stopped=ended.stopped or str(error))
+        ended = session.end(planned, runner.tally, began)
+        on_event(ended)
     return ended
 
 
@@ -180,11 +143,10 @@ def preview(rows: Iterable[EditRow | BadRow], options: Options, studio: Studio) 
     Raises:
         RequestError, OutputError, LedgerError: As `run` does.
     """
-    with _desk(options) as desk:
-        planned = plan(rows, options.rules, studio, desk.files, own_outputs(desk.ledger, options.folders.out))
-        entries = {entry.id: entry for entry in desk.ledger.entries()}
-        status = status_of(planned, entries.values(), desk.files, options.folders.out)
-        chosen = choose(status, _wanted(planned, entries, options.where), options.limit)
+    with _session(options) as session:
+        planned = session.plan(rows, studio)
+        entries, status = session.status(planned)
+        chosen = _chosen(planned, status, entries, options)
         estimate = Estimate(0.0, {}, "there is nothing to do")
         if chosen:
             known = by_history(chosen, entries.values())
@@ -193,43 +155,16 @@ def preview(rows: Iterable[EditRow | BadRow], options: Options, studio: Studio) 
 
 
 def write_report(options: Options) -> Report:
-    """Write report.html and report.csv anew from what is known. Raises OutputError or LedgerError."""
-    with _desk(options) as desk:
-        return _report(desk, options, None)
+    """Write report.html and report.csv from the ledger. Raises OutputError or LedgerError."""
+    with _session(options) as session:
+        return session.report("")
 
 
-@contextlib.contextmanager
-def _desk(options: Options) -> Iterator[_Desk]:
-    folders = options.folders
-    folders.make()
-    with (
-        folders.exclusive(),
-        Ledger(folders.ledger) as ledger,
-        Files(folders.files) as files,
-        ThumbnailStore(folders.thumbnails) as thumbnail_store,
-    ):
-        audit = None
-        if options.audit is not None:
-            audit = AuditLog(options.audit)
-            audit.check()
-        yield _Desk(ledger, files, thumbnail_store, ResultPublisher(folders.out, ledger, files, audit))
-
-
-def _planned(
-    rows: Iterable[EditRow | BadRow], options: Options, studio: Studio, desk: _Desk
-) -> tuple[BatchPlan, BatchStatus, dict[str, Entry]]:
-    out = options.folders.out
-    planned = plan(rows, options.rules, studio, desk.files, own_outputs(desk.ledger, out))
-    desk.files.save()
-    register(planned, desk.ledger, out, options.retries)
-    entries = {entry.id: entry for entry in desk.ledger.entries()}
-    return planned, status_of(planned, entries.values(), desk.files, out), entries
-
-
-def _wanted(planned: BatchPlan, entries: dict[str, Entry], where: Filter | None) -> list[PlannedEdit]:
-    if where is None:
-        return list(planned.items)
-    return [item for item in planned.items if where.matches(item, entries.get(item.id))]
+def _chosen(planned: BatchPlan, status: BatchStatus, entries: dict[str, Entry], options: Options) -> list[PlannedEdit]:
+    """Rows to do that the filter and the limit leave."""
+    where = options.where
+    found = [item for item in status.to_do if where is None or where.matches(item, entries.get(item.id))]
+    return found if options.limit is None else found[: options.limit]
 
 
 def _task_options(options: Options) -> TaskOptions:
@@ -248,24 +183,70 @@ def _task_options(options: Options) -> TaskOptions:
     )
 
 
-def _ended(tally: Tally, planned: BatchPlan, began: float, desk: _Desk, interrupted: bool) -> Ended:
-    head = ""
-    if desk.publisher.audit is not None:
-        with contextlib.suppress(Exception):  # a damaged head is told by `audit verify`
-            head = str(desk.publisher.audit.head)
-    failed = tally.failed + len(planned.bad)
-    return Ended(
-        done=tally.done,
-        unchanged=tally.unchanged,
-        failed=failed,
-        left=len(planned.items) - tally.done - tally.unchanged - tally.failed,
-        seconds=round(time.perf_counter() - began, 3),
-        painting=round(tally.painting, 3),
-        interrupted=interrupted,
-        stopped=tally.stopped,
-        head=head,
-    )
+@dataclass(frozen=True, slots=True)
+class _Session:
+    """What is open while a batch is planned and run."""
+
+    options: Options
+    ledger: Ledger
+    files: Files
+    thumbnails: ThumbnailStore
+    publisher: ResultPublisher
+
+    def plan(self, rows: Iterable[EditRow | BadRow], studio: Studio) -> BatchPlan:
+        rules = self.options.rules
+        return plan(rows, rules, studio, self.files, own_outputs(self.ledger, self.options.folders.out))
+
+    def status(self, planned: BatchPlan) -> tuple[dict[str, Entry], BatchStatus]:
+        """The ledger's entries by id, and the plan compared with them."""
+        entries = {entry.id: entry for entry in self.ledger.entries()}
+        return entries, status_of(planned, entries.values(), self.files, self.options.folders.out)
+
+    def end(self, planned: BatchPlan, tally: Tally, began: float, *, interrupted: bool = False) -> Ended:
+        """Complete what an interrupt left, write the report, and sum up."""
+        try:
+            completed, _ = self.publisher.recover()
+            tally.done += completed
+        except OutputError as error:  # a full disk has no room for the audit's lines either; the next run writes them
+            tally.stopped = tally.stopped or str(error)
+        head = ""
+        if self.publisher.audit is not None:
+            with contextlib.suppress(Exception):  # `audit verify` reports a damaged head
+                head = str(self.publisher.audit.head)
+        ended = Ended(
+            done=tally.done,
+            unchanged=tally.unchanged,
+            failed=tally.failed + len(planned.bad),
+            left=len(planned.items) - tally.done - tally.unchanged - tally.failed,
+            seconds=round(time.perf_counter() - began, 3),
+            painting=round(tally.painting, 3),
+            interrupted=interrupted,
+            stopped=tally.stopped,
+            head=head,
+        )
+        if self.options.report:
+            try:
+                self.report(head)
+            except OutputError as error:  # the run is reported all the same
+                ended = replace(ended, stopped=ended.stopped or str(error))
+        return ended
+
+    def report(self, head: str) -> Report:
+        return write(self.ledger, self.thumbnails, self.options.folders.reports, head=head)
 
 
-def _report(desk: _Desk, options: Options, ended: Ended | None) -> Report:
-    return write(desk.ledger, desk.thumbnail_store, options.folders.papers, head="" if ended is None else ended.head)
+@contextlib.contextmanager
+def _session(options: Options) -> Iterator[_Session]:
+    folders = options.folders
+    folders.make()
+    with (
+        folders.exclusive(),
+        Ledger(folders.ledger) as ledger,
+        Files(folders.files) as files,
+        ThumbnailStore(folders.thumbnails) as thumbnails,
+    ):
+        audit = None
+        if options.audit is not None:
+            audit = AuditLog(options.audit)
+            audit.check()
+        yield _Session(options, ledger, files, thumbnails, ResultPublisher(folders.out, ledger, files, audit))

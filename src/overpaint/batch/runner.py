@@ -1,4 +1,4 @@
-"""The runner: rows are handed to a crew, and what comes back is settled. One thread decides, and it alone writes the
+"""The runner: gives rows to an executor, and publishes their results. One thread decides, and it alone writes the
 ledger, the audit log and the results' names.
 """
 
@@ -11,12 +11,12 @@ import secrets
 import socket
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass
 
 from overpaint.errors import Cancelled, ClusterError, InputError, OutputError, OverpaintError, WorkerLostError
-from overpaint.ledger import Lease, LeaseLostError, Ledger
+from overpaint.ledger import Lease, LeaseLostError
 from overpaint.record import sidecar_path
 
 from .events import Done, Event, Failed, Unchanged
@@ -30,19 +30,17 @@ from .thumbnails import ThumbnailStore
 
 LEASE = 120.0  # seconds; renewed long before
 _RENEW = 30.0
-_LOSSES = 3  # how often a row may lose its worker before it is taken for the cause
+_LOSSES = 3  # lost workers after which a row is taken for their cause
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-
-Tell = Callable[[Event], None]
 
 
 @dataclass(slots=True)
 class Tally:
-    """What came of a run.
+    """Counts of a run.
 
     Attributes:
         done, unchanged, failed: Rows.
-        painting: Seconds that engines were at work.
+        painting: Seconds that engines worked.
         stopped: Why the run ended early; "" when it did not.
     """
 
@@ -54,25 +52,25 @@ class Tally:
 
 
 class Runner:
-    """Does the rows of a standing plan."""
+    """Runs the rows of a batch that are to be done."""
 
     def __init__(
         self,
         executor: Executor,
         publisher: ResultPublisher,
-        thumbnail_store: ThumbnailStore,
-        how: TaskOptions,
-        tell: Tell,
+        thumbnails: ThumbnailStore,
+        options: TaskOptions,
+        on_event: Callable[[Event], None],
     ) -> None:
         self._executor = executor
-        self._settler = publisher
-        self._ledger: Ledger = publisher.ledger
-        self._shelf = thumbnail_store
-        self._task_options = how
-        self._tell = tell
+        self._publisher = publisher
+        self._ledger = publisher.ledger
+        self._thumbnails = thumbnails
+        self._options = options
+        self._emit = on_event
         self._owner = f"{socket.gethostname()} {os.getpid()} {secrets.token_hex(3)}"
-        self._back: queue.SimpleQueue[Future[TaskResult]] = queue.SimpleQueue()
-        self._flying: dict[Future[TaskResult], tuple[PlannedEdit, Lease]] = {}
+        self._ended: queue.SimpleQueue[Future[TaskResult]] = queue.SimpleQueue()
+        self._running: dict[Future[TaskResult], tuple[PlannedEdit, Lease]] = {}
         self._ready: deque[PlannedEdit] = deque()
         self._followers: dict[str, list[PlannedEdit]] = {}
         self._undecided: frozenset[str] = frozenset()
@@ -81,24 +79,12 @@ class Runner:
         self.tally = Tally()
 
     def run(self, status: BatchStatus, chosen: Collection[PlannedEdit]) -> Tally:
-        """Do the chosen rows of those that are to be done.
+        """Run the chosen rows of those that are to be done.
 
         Raises:
-            KeyboardInterrupt: It was called off; what was finished is settled, and what was not waits.
-            LedgerError: The ledger can't be written. An audit log that can't be ends the run, and the tally says why.
+            KeyboardInterrupt: The user stopped it; finished rows are published, the others wait.
+            LedgerError: The ledger can't be written. When the audit log can't be, the run ends and the tally says why.
         """
-        self._line_up(status, chosen)
-        try:
-            self._loop()
-        except BaseException:
-            self._wait_for_tasks()
-            raise
-        if self.tally.stopped:
-            self._wait_for_tasks()
-        return self.tally
-
-    def _line_up(self, status: BatchStatus, chosen: Collection[PlannedEdit]) -> None:
-        """Rows that can begin, and those that come after one that is still to be done."""
         self._undecided = status.undecided
         ids = {item.id for item in chosen}
         for item in chosen:
@@ -106,164 +92,158 @@ class Runner:
                 self._ready.append(item)
             elif item.after in ids:
                 self._followers.setdefault(item.after, []).append(item)
-            # else: the one before it is not chosen and not done, so that it has to wait for another run
+            # else: the row before is neither chosen nor done, so this one waits for another run
+        try:
+            self._loop()
+        except BaseException:
+            self._wind_up()
+            raise
+        if self.tally.stopped:
+            self._wind_up()
+        return self.tally
 
     def _loop(self) -> None:
-        while (self._ready or self._flying) and not self.tally.stopped:
-            while self._ready and len(self._flying) < self._executor.ahead:
+        while (self._ready or self._running) and not self.tally.stopped:
+            while self._ready and len(self._running) < self._executor.ahead:
                 self._start(self._ready.popleft())
-            if self._flying:
+            if self._running:
                 try:
-                    future = self._back.get(timeout=1.0)
+                    future = self._ended.get(timeout=1.0)
                 except queue.Empty:
                     self._renew()
                     continue
                 self._renew()
                 with signals_deferred():  # or a row could have its name and not be counted
-                    self._on_reply(future)
+                    self._handle(future)
 
     def _start(self, item: PlannedEdit) -> None:
-        self._renew()  # before a claim takes back what ran out
-        before = None if item.after is None else self._ledger.entry(item.after)
-        image = item.image_sha256 if before is None else before.result or ""
-        if item.id in self._undecided and base_of(self._ledger.entry(item.id)) == image:
-            self.tally.unchanged += 1
-            self._tell(Unchanged(item.id, item.row.number))
-            self._release_followers(item)
-            return
+        self._renew()  # before a claim takes back leases that ran out
+        image = item.image_sha256 if item.after is None else self._result_of(item.after)
         if item.id in self._undecided:
-            self._ledger.again([item.id], retries=self._task_options.retries)
+            if base_of(self._ledger.entry(item.id)) == image:
+                self.tally.unchanged += 1
+                self._emit(Unchanged(item.id, item.row.number))
+                self._release_followers(item)
+                return
+            self._ledger.again([item.id], retries=self._options.retries)
         lease = self._ledger.claim(self._owner, LEASE, item.id)
         if lease is None:
-            self._lose(item, "it is being done by someone else")
+            self._fail_with_followers(item, "it is being done by someone else")
             return
-        task = self._task_options.task(item, image, hidden_beside(item.output, lease.token), attempt=lease.attempt)
+        task = self._options.task(item, image, hidden_beside(item.output, lease.token), attempt=lease.attempt)
         future = self._executor.start(task)
-        self._flying[future] = (item, lease)
-        future.add_done_callback(self._back.put)
+        self._running[future] = (item, lease)
+        future.add_done_callback(self._ended.put)
 
-    def _on_reply(self, future: Future[TaskResult]) -> None:
-        item, lease = self._flying.pop(future)
+    def _handle(self, future: Future[TaskResult]) -> None:
+        """Publish the result of a task that has ended, or its failure."""
+        item, lease = self._running.pop(future)
         try:
-            made = future.result()
+            result = future.result()
         except (Cancelled, CancelledError):
             self._ledger.release(lease)
         except OverpaintError as error:
             self._fail(item, lease, error)
         else:
-            self._settle(item, lease, made)
+            self._publish(item, lease, result)
 
-    def _settle(self, item: PlannedEdit, lease: Lease, made: TaskResult) -> None:
-        out = self._settler.out
-        details = {**describe(item), "image": item.row.image, **made.details, "attempts": lease.attempt}
-        details |= {"base": item.image_sha256 or self._result_of(item.after)}
+    def _publish(self, item: PlannedEdit, lease: Lease, result: TaskResult) -> None:
+        out = self._publisher.out
+        details = {**describe(item), "image": item.row.image, **result.details, "attempts": lease.attempt}
+        details["base"] = item.image_sha256 or self._result_of(item.after)
         sidecar = None
-        if made.sidecar is not None:
+        if result.sidecar is not None:
             beside = item.output.with_name(sidecar_path(item.output.name).name)
-            sidecar = (beside.relative_to(out).as_posix(), made.sidecar)
-        line = FinishedRow(
-            hidden=hidden_beside(item.output, lease.token).relative_to(out).as_posix(),
+            sidecar = (beside.relative_to(out).as_posix(), result.sidecar)
+        hidden = hidden_beside(item.output, lease.token)
+        row = FinishedRow(
+            hidden=hidden.relative_to(out).as_posix(),
             target=item.output.relative_to(out).as_posix(),
             replaces=item.replaces,
             sidecar=sidecar,
-            record=made.record,
+            record=result.record,
             details=details,
         )
-        if made.thumbnails is not None:
-            self._shelf.put(item.id, made.thumbnails)
+        if result.thumbnails is not None:
+            self._thumbnails.put(item.id, result.thumbnails)
         try:
-            self._settler.settle(lease, made, line)
+            self._publisher.publish(lease, result, row)
         except LeaseLostError as error:
-            (out / line.hidden).unlink(missing_ok=True)
-            self._lose(item, str(error))
-            return
+            hidden.unlink(missing_ok=True)
+            self._fail_with_followers(item, str(error))
         except PublishError as error:
-            self._lose(item, str(error))
-            return
-        except OutputError as error:  # no room for its line in the audit log: the next run does what is left
+            self._fail_with_followers(item, str(error))
+        except OutputError as error:  # no room for its line in the audit log: the next run writes it
             self.tally.stopped = str(error)
-            return
-        self.tally.done += 1
-        self.tally.painting += float(made.details.get("timings", {}).get("paint", 0.0))
-        self._tell(
-            Done(
-                item.id,
-                item.row.number,
-                line.target,
-                float(made.details.get("seconds", 0.0)),
-                tuple(made.details.get("warnings", ())),
-                details,
-            )
-        )
-        self._release_followers(item)
+        else:
+            self.tally.done += 1
+            self.tally.painting += float(details.get("timings", {}).get("paint", 0.0))
+            seconds, warnings = float(details.get("seconds", 0.0)), tuple(details.get("warnings", ()))
+            self._emit(Done(item.id, item.row.number, row.target, seconds, warnings, details))
+            self._release_followers(item)
 
-    def _result_of(self, id: str | None) -> str | None:
+    def _result_of(self, id: str | None) -> str:
+        """Digest of a row's result; "" where it has none."""
         entry = None if id is None else self._ledger.entry(id)
-        return None if entry is None else entry.result
+        return "" if entry is None else entry.result or ""
 
     def _fail(self, item: PlannedEdit, lease: Lease, error: OverpaintError) -> None:
         if _disk_is_full(error) or isinstance(error, ClusterError):
             self._ledger.release(lease)
             self.tally.stopped = str(error)
             return
-        if isinstance(error, WorkerLostError):
+        if isinstance(error, WorkerLostError) and self._losses[item.id] < _LOSSES - 1:
             self._losses[item.id] += 1
-            if self._losses[item.id] < _LOSSES:  # no fault of the row's, and no try of its retries
-                self._ledger.release(lease)
-                self._tell(Failed(item.id, item.row.number, str(error), again=True))
-                self._ready.append(item)
-                return
-        # A bad input stays bad; anything else may have been the moment's.
-        state = self._ledger.fail(lease, str(error), retry=not isinstance(error, InputError), detail=details_of(item))
-        if state == "waiting":
-            self._tell(Failed(item.id, item.row.number, str(error), again=True))
+            self._ledger.release(lease)  # not the row's fault, and none of its retries
+            again = True
+        else:
+            # An invalid input stays invalid; any other failure may be temporary.
+            state = self._ledger.fail(
+                lease, str(error), retry=not isinstance(error, InputError), detail=details_of(item)
+            )
+            again = state == "waiting"
+        if again:
+            self._emit(Failed(item.id, item.row.number, str(error), again=True))
             self._ready.append(item)
-            return
-        self._lose(item, str(error))
+        else:
+            self._fail_with_followers(item, str(error))
 
-    def _lose(self, item: PlannedEdit, reason: str) -> None:
-        """The row has failed, and with it all that go on from it."""
-        lost = [(item, reason)]
-        while lost:
-            one, why = lost.pop()
+    def _fail_with_followers(self, item: PlannedEdit, reason: str) -> None:
+        """The row has failed, and so have all rows after it."""
+        failed = [(item, reason)]
+        while failed:
+            one, why = failed.pop()
             self.tally.failed += 1
-            self._tell(Failed(one.id, one.row.number, why))
+            self._emit(Failed(one.id, one.row.number, why))
             for follower in self._followers.pop(one.id, []):
                 text = f"the row that it goes on from, {one.id!r}, failed"
-                self._ledger.refuse(job_of(follower, self._settler.out), text, details_of(follower))
-                lost.append((follower, text))
-        if self._task_options.fail_fast:
+                self._ledger.refuse(job_of(follower, self._publisher.out), text, details_of(follower))
+                failed.append((follower, text))
+        if self._options.fail_fast:
             self.tally.stopped = f"{item.id}: {reason}"
 
     def _release_followers(self, item: PlannedEdit) -> None:
-        """Those that go on from a row come next, so that chains are not left half done."""
+        """Rows after a finished one come next, so that chains are not left half done."""
         self._ready.extendleft(reversed(self._followers.pop(item.id, [])))
 
     def _renew(self) -> None:
-        # The ledger's clock, and not a monotonic one: it goes on while the machine sleeps, and leases run out by it.
+        # The ledger's clock, not a monotonic one: it goes on while the machine sleeps, and leases end by it.
         if 0 <= time.time() - self._renewed < _RENEW:
             return
         self._renewed = time.time()
-        self._ledger.renew([lease for _, lease in self._flying.values()], LEASE)
+        self._ledger.renew([lease for _, lease in self._running.values()], LEASE)
 
-    def _wait_for_tasks(self) -> None:
-        """Bring what is in the air to the ground: what is finished is settled, the rest waits again."""
+    def _wind_up(self) -> None:
+        """Stop the executor; publish what is finished, and release the rest."""
         self._executor.stop()
-        for future in list(self._flying):
-            item, lease = self._flying.pop(future)
+        for future in list(self._running):
+            item, lease = self._running.pop(future)
             if future.cancelled() or future.exception() is not None:
                 self._ledger.release(lease)
             else:
-                self._settle(item, lease, future.result())
+                self._publish(item, lease, future.result())
 
 
 def _disk_is_full(error: BaseException) -> bool:
     cause = error.__cause__
     return isinstance(error, OutputError) and isinstance(cause, OSError) and cause.errno in _FULL
-
-
-def choose(status: BatchStatus, wanted: Iterable[PlannedEdit], limit: int | None) -> list[PlannedEdit]:
-    """Of the rows to do, those that are wanted, and no more than `limit` of them."""
-    ids = {item.id for item in wanted}
-    chosen = [item for item in status.to_do if item.id in ids]
-    return chosen if limit is None else chosen[:limit]

@@ -1,4 +1,4 @@
-"""Signals that ask for an end wait until a step that must be whole is done."""
+"""Signals that end the process are deferred until a step that must be complete is done."""
 
 from __future__ import annotations
 
@@ -7,28 +7,26 @@ import signal
 import threading
 from collections.abc import Iterator
 
-_ENDS = (signal.SIGINT, signal.SIGTERM)
-
 
 @contextlib.contextmanager
 def signals_deferred() -> Iterator[None]:
-    """Inside, SIGINT and SIGTERM are only noted; at the end they are raised, as if they had come just then.
+    """SIGINT and SIGTERM that arrive inside are raised at the end.
 
-    Signals reach the main thread alone: on any other this does nothing. One that is ignored, or handled outside of
-    Python, stays so.
+    Only the main thread receives signals: on any other this does nothing. A signal that is ignored, or handled outside
+    of Python, stays so.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    came: list[int] = []
+    arrived: list[int] = []
     before = {}
-    for number in _ENDS:
+    for number in (signal.SIGINT, signal.SIGTERM):
         if callable(signal.getsignal(number)):
-            before[number] = signal.signal(number, lambda number, _frame: came.append(number))
+            before[number] = signal.signal(number, lambda number, _frame: arrived.append(number))
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        if came:
-            signal.raise_signal(came[0])
+        if arrived:
+            signal.raise_signal(arrived[0])

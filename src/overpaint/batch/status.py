@@ -1,4 +1,4 @@
-"""How things stand: which rows of a plan have their result already, and which are to be done."""
+"""The status of a batch: which rows of a plan have their result already, and which are to be done."""
 
 from __future__ import annotations
 
@@ -11,19 +11,18 @@ from overpaint.values import digest_of
 
 from .files import Files
 from .plan import BatchPlan, PlannedEdit, describe
-from .results import output_of, spec_of
 from .rows import BadRow
 from .store import Place
 
 
 @dataclass(frozen=True, slots=True)
 class BatchStatus:
-    """How a plan stands against the ledger.
+    """A plan compared with the ledger and the files.
 
     Attributes:
         to_do: Rows to do, in their order.
-        unchanged: Ids of rows whose result is there and as it should be.
-        perhaps: Ids, among those to do, of chained rows that are done unless the one before them comes out otherwise.
+        unchanged: Ids of rows whose result is present and valid.
+        undecided: Ids, among those to do, of chained rows that are done unless the result of the row before changes.
     """
 
     to_do: tuple[PlannedEdit, ...]
@@ -32,25 +31,25 @@ class BatchStatus:
 
 
 def own_outputs(ledger: Ledger, out: Place) -> frozenset[Place]:
-    """Files that earlier runs have written here."""
-    return frozenset(out / output_of(entry) for entry in ledger.entries() if entry.result and entry.spec)
+    """Files that earlier runs have written."""
+    return frozenset(out / entry.spec for entry in ledger.entries() if entry.result and entry.spec)
 
 
 def job_of(item: PlannedEdit, out: Place, retries: int = 0) -> Job:
-    """A row as the ledger knows it."""
-    return Job(item.id, item.key, spec_of(item.output.relative_to(out).as_posix()), retries)
+    """The ledger's job for a row; its `spec` is the output's path in the folder of results."""
+    return Job(item.id, item.key, item.output.relative_to(out).as_posix(), retries)
 
 
-def bad_job(row: BadRow, done: Collection[str]) -> Job:
-    """A row that can't be begun, as the ledger knows it. It does not take the place of a result that it had before."""
+def _job_of_bad(row: BadRow, done: Collection[str]) -> Job:
+    """The ledger's job for a row that can't be started. It does not replace a result that the row had before."""
     id = row.id if row.id is not None and row.id not in done else f"row {row.number}"
     return Job(id, digest_of({"bad": row.reason}))
 
 
 def register(plan: BatchPlan, ledger: Ledger, out: Place, retries: int) -> None:
-    """Take the plan into the ledger. Rows that it does not name any more and that have no result are forgotten."""
+    """Add the plan to the ledger. Rows that are no longer in it and have no result are removed."""
     done = {entry.id for entry in ledger.entries("done")}
-    bad = [(bad_job(row, done), row) for row in plan.bad]
+    bad = [(_job_of_bad(row, done), row) for row in plan.bad]
     named = {item.id for item in plan.items} | {job.id for job, _ in bad}
     ledger.forget(entry.id for entry in ledger.entries("failed", "waiting") if entry.id not in named)
     ledger.add(job_of(item, out, retries) for item in plan.items)
@@ -59,35 +58,25 @@ def register(plan: BatchPlan, ledger: Ledger, out: Place, retries: int) -> None:
 
 
 def status_of(plan: BatchPlan, entries: Iterable[Entry], files: Files, out: Place) -> BatchStatus:
-    """Compare the plan with what the ledger knows and with the files that are there."""
+    """Compare the plan with the ledger and with the files."""
     known = {entry.id: entry for entry in entries}
+    by_id = {item.id: item for item in plan.items}
+    seen: set[str] = set()
     unchanged: set[str] = set()
     undecided: set[str] = set()
-    chained = [item for item in plan.items if item.after is not None]
     for item in plan.items:
-        if item.after is None and _has_result(item, known.get(item.id), files, out):
-            unchanged.add(item.id)
-    pending = dict.fromkeys(item.id for item in chained)
-    by_id = {item.id: item for item in chained}
-    while pending:  # a chain may be long, and its rows in any order
-        settled = []
-        for id in pending:
-            item = by_id[id]
-            if item.after in pending:
+        chain = [item]  # from the row back to the first one that is not decided yet
+        while (after := chain[-1].after) in by_id and after not in seen:
+            chain.append(by_id[after])
+        for one in reversed(chain):
+            seen.add(one.id)
+            entry, before = known.get(one.id), known.get(one.after or "")
+            if not _has_result(one, entry, files, out):
                 continue
-            settled.append(id)
-            entry = known.get(id)
-            if not _has_result(item, entry, files, out):
-                continue
-            before = known.get(item.after or "")
-            if item.after in unchanged and before is not None and base_of(entry) == before.result:
-                unchanged.add(id)
-            elif item.after not in unchanged:
-                undecided.add(id)
-        for id in settled:
-            del pending[id]
-        if not settled:
-            break
+            if one.after is None or (one.after in unchanged and before and base_of(entry) == before.result):
+                unchanged.add(one.id)
+            elif one.after not in unchanged:
+                undecided.add(one.id)
     to_do = tuple(item for item in plan.items if item.id not in unchanged)
     return BatchStatus(to_do, frozenset(unchanged), frozenset(undecided))
 
@@ -101,10 +90,10 @@ def base_of(entry: Entry | None) -> str | None:
 
 
 def _has_result(item: PlannedEdit, entry: Entry | None, files: Files, out: Place) -> bool:
-    """Whether the result is there, made from the same, and nobody has changed it since."""
+    """Whether the result is present, was made from the same inputs, and has not been changed since."""
     if entry is None or entry.state != "done" or entry.key != item.key:
         return False
-    if entry.spec != spec_of(item.output.relative_to(out).as_posix()):
+    if entry.spec != item.output.relative_to(out).as_posix():
         return False
     try:
         return files.known(item.output).sha256 == entry.result
@@ -113,5 +102,5 @@ def _has_result(item: PlannedEdit, entry: Entry | None, files: Files, out: Place
 
 
 def details_of(item: PlannedEdit) -> str:
-    """What the report tells of a row that has no result."""
+    """What the report says of a row that has no result, as JSON."""
     return json.dumps(describe(item), ensure_ascii=False)

@@ -113,7 +113,11 @@ def marks_of(place: Place) -> tuple[int, int, int]:
     """Size, time of the last change and inode of a file, or what stands for them. Raises OSError."""
     if isinstance(place, Address):
         return place.marks()
-    status = os.stat(place)  # noqa: PTH116 - called for every file of every row
+    return marks_of_status(os.stat(place))  # noqa: PTH116 - called for every file of every row
+
+
+def marks_of_status(status: os.stat_result) -> tuple[int, int, int]:
+    """Size, modification time in ns and inode."""
     return (status.st_size, status.st_mtime_ns, status.st_ino)
 
 

@@ -51,17 +51,21 @@ class Task:
     thumbnails: bool = True
 
 
+Three = tuple[bytes, bytes, bytes]
+"""Files of small pictures: before, mask and after."""
+
+
 @dataclass(frozen=True, slots=True)
 class Thumbnails:
-    """Small pictures of the place of an edit, as files: JPEG, and PNG for the mask.
+    """Small pictures of the area of an edit: JPEG, and PNG for the mask.
 
     Attributes:
-        large: Before, mask and after, at most 320 pixels a side.
-        small: The same, at most 112.
+        large: At most 320 pixels a side.
+        small: At most 112 pixels a side.
     """
 
-    large: tuple[bytes, bytes, bytes]
-    small: tuple[bytes, bytes, bytes]
+    large: Three
+    small: Three
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,16 +18,17 @@ from numpy.typing import NDArray
 
 from overpaint.audit import MaskFile, Secret, edit_record
 from overpaint.engines import Monitor
-from overpaint.errors import MaskError, PictureError, RequestError
+from overpaint.errors import EngineError, MaskError, OverpaintError, PictureError, RequestError
 from overpaint.mask import Mask
 from overpaint.picture import Picture, format_of_path, open_picture, to_pil
 from overpaint.places import placed
 from overpaint.record import sidecar_path
 from overpaint.studio import Edited, Prepared, Rendered, Studio
 
-from . import quality
+from .quality import quality_of
 from .store import Address, Place, at, stage
 from .task import Task, TaskResult
+from .thumbnails import thumbnails_of
 
 
 class Worker:
@@ -48,15 +49,23 @@ class Worker:
         """Read, paint, finish and write to the task's hidden file.
 
         Raises:
-            OverpaintError: It can't be done, or was called off; the hidden file is not there.
+            OverpaintError: It failed or was cancelled; there is no hidden file. An unexpected error becomes an
+                EngineError, so that one row does not cost the others.
         """
-        with self._reading:
-            monitor.check()
-            prepared = _prepared(self._studio, task)
-        painted = self._studio.paint(prepared, monitor)
-        with self._writing:
-            monitor.check()
-            return _written(self._studio.finish(prepared, painted), task)
+        try:
+            with self._reading:
+                monitor.check()
+                prepared = _prepared(self._studio, task)
+            painted = self._studio.paint(prepared, monitor)
+            with self._writing:
+                monitor.check()
+                return _written(self._studio.finish(prepared, painted), task)
+        except OverpaintError:
+            raise
+        except MemoryError:
+            raise EngineError(f"there was not enough memory for {task.image}") from None
+        except Exception as error:
+            raise EngineError(f"it failed unexpectedly: {type(error).__name__}: {error}") from error
 
 
 def _prepared(studio: Studio, task: Task) -> Prepared:
@@ -151,8 +160,8 @@ def _written(edited: Edited, task: Task) -> TaskResult:
         target=str(task.target) if away else None,
         secret=None if task.key is None else Secret(task.key),
     )
-    details = _details(edited, rendered, task, quality.quality_of(edited, saved))
-    small = quality.thumbnails(edited) if task.thumbnails else None
+    details = _details(edited, rendered, task, quality_of(edited, saved))
+    small = thumbnails_of(edited) if task.thumbnails else None
     stage(task.hidden, rendered.data, task.target)
     details["timings"]["save"] = round(time.perf_counter() - began, 6)
     details["seconds"] = round(sum(seconds for name, seconds in details["timings"].items() if name != "wait"), 4)
@@ -182,7 +191,6 @@ def _details(edited: Edited, rendered: Rendered, task: Task, seen: dict[str, Any
         if getattr(resolved, name) is not None
     }
     return {
-        **quality.place_of(edited),
         **seen,
         "intent": resolved.intent,
         "engine": resolved.engine,

@@ -65,7 +65,7 @@ def _batch(
             display.preview(batches.preview(read, options, studio), options)
             return 0
         with _executor(machine) as executor:
-            ended = batches.run(read, options, studio, tell=display.tell, executor=executor)
+            ended = batches.run(read, options, studio, on_event=display.tell, executor=executor)
     return 1 if ended.failed or ended.stopped else 0
 
 
@@ -154,7 +154,7 @@ def _options(base: Path, machine: Machine, which: Which, results: Results) -> Op
 
     out = at(Path.cwd(), results.output)
     folders = BatchFolders.at(out, None if results.state is None else Path(results.state))
-    audit: Path | None = folders.papers / "audit.jsonl"
+    audit: Path | None = folders.reports / "audit.jsonl"
     if results.audit is not None:
         audit = None if results.audit == "none" else Path(results.audit).absolute()
     return Options(

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from overpaint.batch.results import output_of
 from overpaint.ledger import Ledger
 
 
@@ -49,7 +48,7 @@ def view(ledger: Ledger) -> list[ReportRow]:
                 id=entry.id,
                 state=entry.state,
                 attempts=entry.attempts,
-                output=output_of(entry),
+                output=entry.spec,
                 sha256=(entry.result or "") if done else "",
                 reason=entry.note or "",
                 updated=entry.updated,
