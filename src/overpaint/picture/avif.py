@@ -16,11 +16,9 @@ from numpy.typing import NDArray
 from overpaint.errors import MissingExtraError, OutputError, PictureError
 
 from . import bmff
-from . import exif as exif_blocks
-from . import xmp as xmp_packets
-from ._picture import Colour, Metadata, Picture
+from ._picture import Colour, Picture
 from .code_points import CodePoints
-from .decoded import Decoded, by_opencv, of_image, split, widened
+from .decoded import Decoded, by_opencv, metadata_of, of_image, split, widened
 from .limits import Limits
 from .pil import to_8
 
@@ -44,9 +42,11 @@ def read(data: bytes, limits: Limits) -> Decoded:
         pixels = of_image(image)
     else:
         pixels = split(by_opencv(data, contents.depth))
-    metadata, _ = _metadata(contents)
-    words = f"{pixels.colour}{'+alpha' if pixels.alpha is not None else ''} {contents.depth}-bit"
-    return Decoded(pixels, metadata, contents.orientation, False, words)
+    icc, info = image.info.get("icc_profile"), image.info
+    metadata, orientation = metadata_of(
+        icc=icc, code_points=None if icc else contents.code_points, exif=info.get("exif"), xmp=info.get("xmp")
+    )  # irot and imir are in the EXIF orientation that Pillow gives
+    return Decoded(pixels, metadata, orientation, False, pixels.words(contents.depth))
 
 
 def read_heif(data: bytes, limits: Limits) -> Decoded:
@@ -58,21 +58,13 @@ def read_heif(data: bytes, limits: Limits) -> Decoded:
     contents = bmff.read(data)
     for width, height in contents.sizes:
         limits.check_pixels(width, height)
-    # libheif turns and mirrors by itself, so that nothing is left to be done.
-    found = pillow_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
-    pixels = split(np.array(np.asarray(found)))
-    metadata, _ = _metadata(contents)
-    return Decoded(pixels, metadata, 1, False, f"{pixels.colour} {contents.depth}-bit")
-
-
-def _metadata(contents: bmff.Contents) -> tuple[Metadata, int]:
-    """Metadata, and what EXIF says of orientation, which these formats tell otherwise and readers pass over."""
-    exif, orientation = exif_blocks.sanitised(contents.exif) if contents.exif else (None, 1)
-    xmp = xmp_packets.sanitised(contents.xmp) if contents.xmp else None
-    metadata = Metadata(
-        icc=contents.icc, code_points=contents.code_points, exif=exif, xmp=xmp, dpi=exif_blocks.resolution(exif)
+    image = pillow_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
+    pixels = split(np.array(np.asarray(image)))
+    icc, info = image.info.get("icc_profile"), image.info
+    metadata, _ = metadata_of(
+        icc=icc, code_points=None if icc else contents.code_points, exif=info.get("exif"), xmp=info.get("xmp")
     )
-    return metadata, orientation
+    return Decoded(pixels, metadata, 1, False, pixels.words(contents.depth))  # libheif has turned it
 
 
 def write(picture: Picture, quality: int | None) -> tuple[bytes, bool, int]:

@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import io
 import struct
-from typing import TYPE_CHECKING
 
 from overpaint.errors import PictureError
 
-from . import xmp as xmp_packets
-from ._picture import Metadata
-from .decoded import COMMENT, Decoded, decoded_text, loaded, of_image
+from .decoded import COMMENT, Decoded, decoded_text, loaded, metadata_of, of_image
 from .limits import Limits
-
-if TYPE_CHECKING:
-    from PIL.ImageFile import ImageFile
 
 _BMP_HEADERS = frozenset({12, 40, 52, 56, 64, 108, 124})  # lengths of the header behind the file header
 _EMBEDDED_PROFILE = b"DEBM"  # bV5CSType PROFILE_EMBEDDED, little endian
@@ -41,7 +35,10 @@ def read_bmp(data: bytes, limits: Limits) -> Decoded:
     if data[14] == 124 and data[70:74] == _EMBEDDED_PROFILE:
         start, size = struct.unpack_from("<II", data, 126)
         icc = data[14 + start : 14 + start + size] or None
-    return Decoded(of_image(image), Metadata(icc=icc, dpi=_dpi(image)), 1, True, f"{_kind(image)} {bits}-bit")
+    x, y = image.info.get("dpi", (0, 0))
+    metadata, _ = metadata_of(icc=icc, dpi=(float(x), float(y)) if x > 0 and y > 0 else None)
+    kind = {"1": "bilevel", "L": "grey", "P": "palette", "RGBA": "rgb+alpha"}.get(image.mode, "rgb")
+    return Decoded(of_image(image), metadata, 1, True, f"{kind} {bits}-bit")
 
 
 def read_gif(data: bytes, limits: Limits) -> Decoded:
@@ -56,16 +53,5 @@ def read_gif(data: bytes, limits: Limits) -> Decoded:
         )
     pixels = of_image(loaded(GifImageFile, data))
     xmp, comment = image.info.get("xmp"), image.info.get("comment")
-    metadata = Metadata(
-        xmp=xmp_packets.sanitised(xmp) if xmp else None, text={COMMENT: decoded_text(comment)} if comment else {}
-    )
+    metadata, _ = metadata_of(xmp=xmp, text={COMMENT: decoded_text(comment)} if comment else None)
     return Decoded(pixels, metadata, 1, True, "palette 8-bit")
-
-
-def _dpi(image: ImageFile) -> tuple[float, float] | None:
-    x, y = image.info.get("dpi", (0, 0))
-    return (float(x), float(y)) if x > 0 and y > 0 else None
-
-
-def _kind(image: ImageFile) -> str:
-    return {"1": "bilevel", "L": "grey", "P": "palette", "RGBA": "rgb+alpha"}.get(image.mode, "rgb")

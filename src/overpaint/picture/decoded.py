@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +13,11 @@ from numpy.typing import NDArray
 
 from overpaint.errors import PictureError
 
+from . import exif as exif_blocks
+from . import iptc as iptc_blocks
+from . import xmp as xmp_packets
 from ._picture import Colour, Metadata, Samples
+from .code_points import CodePoints
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -29,6 +35,10 @@ class Pixels:
     alpha: Samples | None
     colour: Colour
 
+    def words(self, depth: int) -> str:
+        """The mode in words: "rgb+alpha 8-bit"."""
+        return f"{self.colour}{'+alpha' if self.alpha is not None else ''} {depth}-bit"
+
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
@@ -39,6 +49,30 @@ class Decoded:
     orientation: int = 1
     lossless: bool = True
     mode: str = ""
+
+
+def metadata_of(
+    *,
+    icc: bytes | None = None,
+    code_points: CodePoints | None = None,
+    exif: bytes | None = None,
+    xmp: bytes | None = None,
+    iptc: bytes | None = None,
+    dpi: tuple[float, float] | None = None,
+    text: Mapping[str, str] | None = None,
+) -> tuple[Metadata, int]:
+    """Metadata as they stand in a file, cleaned of previews; and the orientation (1 to 8) that EXIF states."""
+    clean, orientation = exif_blocks.sanitised(exif) if exif else (None, 1)
+    metadata = Metadata(
+        icc=icc or None,
+        code_points=code_points,
+        exif=clean,
+        xmp=xmp_packets.sanitised(xmp) if xmp else None,
+        iptc=iptc_blocks.without_thumbnails(iptc) if iptc else None,
+        dpi=dpi or exif_blocks.resolution(clean),
+        text=MappingProxyType(dict(text or {})),
+    )
+    return metadata, orientation
 
 
 def split(values: NDArray[Any]) -> Pixels:

@@ -21,7 +21,7 @@ from .ifd import (
     Block,
     Directory,
     MalformedIFD,
-    Value,
+    TagValue,
     directory_bytes,
     entry_bytes,
 )
@@ -87,7 +87,7 @@ def with_orientation(exif: bytes | None, orientation: int) -> bytes | None:
     first = block.directory(block.first)
     if _patch_orientation(block, first, orientation):
         return bytes(data)
-    value = Value(SHORT, struct.pack(f"{block.order}H", orientation))
+    value = TagValue(SHORT, struct.pack(f"{block.order}H", orientation))
     _append_directory(block, first, {ORIENTATION: value}, pointer=None)
     return bytes(data)
 
@@ -135,7 +135,7 @@ def with_user_comment(exif: bytes | None, text: str) -> bytes:
         try:
             block = Block(data)
             _append_directory(
-                block, block.directory(block.first), {USER_COMMENT: Value(UNDEFINED, body)}, pointer=EXIF_IFD
+                block, block.directory(block.first), {USER_COMMENT: TagValue(UNDEFINED, body)}, pointer=EXIF_IFD
             )
         except MalformedIFD:
             continue
@@ -175,63 +175,38 @@ def from_directory(block: Block, first: Directory) -> bytes | None:
     Values are copied as they are; a maker note that holds offsets into the file can no longer be followed by its
     maker's software. None when there is nothing to keep.
     """
-    described = {tag: value for tag, value in block.values(first).items() if tag in DESCRIPTIVE}
-    inner = {tag: _subdirectory(block, first, tag) for tag in (EXIF_IFD, GPS_IFD)}
-    inner = {tag: values for tag, values in inner.items() if values}
-    if not described and not inner:
-        return None
-    mark = b"II*\0" if block.order == "<" else b"MM\0*"
-    return mark + struct.pack(f"{block.order}I", 8) + tree_bytes(block, 8, described, inner)
-
-
-def tree_bytes(
-    block: Block,
-    at: int,
-    first: dict[int, Value],
-    inner: dict[int, dict[int, Value]],
-    following: int = 0,
-    kept: dict[int, bytes] | None = None,
-) -> bytes:
-    """A directory for position `at` with the directories that its pointer tags lead to behind it."""
-    pointers = {tag: Value(LONG, b"\0\0\0\0") for tag in inner}
-    size = len(directory_bytes(block.order, first | pointers, at, following, kept))
-    tail = b""
-    for tag, values in inner.items():
-        where = at + size + len(tail)
-        pointers[tag] = Value(LONG, struct.pack(f"{block.order}I", where))
-        tail += directory_bytes(block.order, {t: v for t, v in values.items() if t != INTEROP_IFD}, where)
-    return directory_bytes(block.order, first | pointers, at, following, kept) + tail
+    empty = (b"II*\0" if block.order == "<" else b"MM\0*") + struct.pack(f"{block.order}IHI", 8, 0, 0)
+    found = _with_directories_of(empty, block, first)
+    return found if found != empty else None
 
 
 def grafted(tiff: bytes, exif: bytes | None) -> bytes:
     """A TIFF file with what the block describes, and its EXIF and GPS directories, in its first directory.
 
-    Both must have the same byte order. The new directory goes to the end; nothing else moves. Maker notes are copied as
+    Both must have the same byte order. The new directories go to the end; nothing else moves. Maker notes are copied as
     they are, so that offsets in them lead nowhere. A block that can't be read adds nothing; a BigTIFF stays as it is.
     """
     try:
-        source = Block(exif or b"")
-        described = source.directory(source.first)
-        target = Block(bytearray(tiff))
-        page = target.directory(target.first)
+        source, target = Block(exif or b""), Block(tiff)
+        if target.big or source.order != target.order:
+            return tiff
+        return _with_directories_of(tiff, source, source.directory(source.first))
     except MalformedIFD:
         return tiff
-    if target.big or source.order != target.order:
-        return tiff
-    kept = {tag: tiff[e.at : e.at + 12] for tag, e in page.entries.items()}
-    values = {t: v for t, v in source.values(described).items() if t in DESCRIPTIVE and t not in kept}
-    inner = {tag: _subdirectory(source, described, tag) for tag in (EXIF_IFD, GPS_IFD)}
-    inner = {tag: found for tag, found in inner.items() if found}
-    if not values and not inner:
-        return tiff
-    padded = tiff + b"\0" * (len(tiff) % 2)
-    added = tree_bytes(target, len(padded), values, inner, page.next, kept)
-    return padded[:4] + struct.pack(f"{target.order}I", len(padded)) + padded[8:] + added
 
 
-def _subdirectory(block: Block, first: Directory, tag: int) -> dict[int, Value]:
-    found = block.children(first, tag)
-    return block.values(found) if found else {}
+def _with_directories_of(data: bytes, source: Block, first: Directory) -> bytes:
+    target = Block(bytearray(data))
+    page = target.directory(target.first)
+    values = {t: v for t, v in source.values(first).items() if t in DESCRIPTIVE and t not in page.entries}
+    found = {tag: source.children(first, tag) for tag in (EXIF_IFD, GPS_IFD)}
+    inner = {tag: source.values(directory) for tag, directory in found.items() if directory and directory.entries}
+    if values or inner:
+        _append_directory(target, page, values | dict.fromkeys(inner, TagValue(LONG, bytes(4))), pointer=None)
+    for tag, entries in inner.items():
+        entries.pop(INTEROP_IFD, None)
+        _append_directory(target, target.directory(target.first), entries, pointer=tag)
+    return bytes(target.data)
 
 
 def _utf16(body: bytes) -> str | None:
@@ -297,7 +272,7 @@ def _blank_previews(block: Block, first: Directory) -> None:
         at = end
 
 
-def _append_directory(block: Block, first: Directory, values: dict[int, Value], pointer: int | None) -> None:
+def _append_directory(block: Block, first: Directory, values: dict[int, TagValue], pointer: int | None) -> None:
     """Put a copy of the first directory (or the one that its tag `pointer` leads to) with `values` set to the end.
 
     What pointed to the old one is patched. The old copy and the values replaced are wiped, and cut off when they stand
@@ -307,7 +282,7 @@ def _append_directory(block: Block, first: Directory, values: dict[int, Value], 
     assert isinstance(data, bytearray)
     old = block.children(first, pointer) if pointer is not None else first
     if pointer is not None and pointer not in first.entries:
-        _append_directory(block, first, {pointer: Value(LONG, bytes(4))}, pointer=None)
+        _append_directory(block, first, {pointer: TagValue(LONG, bytes(4))}, pointer=None)
         first = block.directory(block.first)
     kept: dict[int, bytes] = {}
     if old is not None:
@@ -325,7 +300,7 @@ def _append_directory(block: Block, first: Directory, values: dict[int, Value], 
             data += value.raw + b"\0" * (len(value.raw) % 2)
             at = len(data)
         fields[tag] = entry_bytes(block.order, tag, value.type, value.count, field)
-    data += directory_bytes(block.order, {}, at, old.next if old is not None else 0, fields)
+    data += directory_bytes(block.order, fields, old.next if old is not None else 0)
     place = 4 if pointer is None else first.entries[pointer].value_at
     data[place : place + 4] = struct.pack(f"{block.order}I", at)
     if pointer is None:

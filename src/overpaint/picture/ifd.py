@@ -23,7 +23,7 @@ class MalformedIFD(ValueError):  # noqa: N818 - always caught in this room
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TagEntry:
     """One tag: where its 12 (BigTIFF: 20) bytes stand, and where its value."""
 
     tag: int
@@ -43,7 +43,7 @@ class Directory:
     """The tags of one directory, and the position and value of the link to the next one."""
 
     at: int
-    entries: Mapping[int, Entry]
+    entries: Mapping[int, TagEntry]
     next: int
     next_at: int
 
@@ -54,7 +54,7 @@ class Directory:
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
+class TagValue:
     """A tag's type and raw bytes, cut loose from where they stood."""
 
     type: int
@@ -99,7 +99,7 @@ class Block:
         count = self.number(at, head)
         if at < 4 or count > 4096:
             raise MalformedIFD(f"no directory at {at}")
-        entries: dict[int, Entry] = {}
+        entries: dict[int, TagEntry] = {}
         for i in range(count):
             entry_at = at + head + i * size
             tag, kind, number = self.number(entry_at, 2), self.number(entry_at + 2, 2), self.number(entry_at + 4, width)
@@ -108,7 +108,7 @@ class Block:
             if length > width:
                 value_at = self.number(value_at, width)
             if kind in SIZES and value_at + length <= len(self.data):
-                entries.setdefault(tag, Entry(tag, kind, number, entry_at, value_at))
+                entries.setdefault(tag, TagEntry(tag, kind, number, entry_at, value_at))
         next_at = at + head + count * size
         link = self.number(next_at, width) if next_at + width <= len(self.data) else 0
         return Directory(at, entries, link, next_at)
@@ -125,11 +125,11 @@ class Block:
             yield found
             at = found.next
 
-    def raw(self, entry: Entry) -> bytes:
+    def raw(self, entry: TagEntry) -> bytes:
         """The value's bytes."""
         return bytes(self.data[entry.value_at : entry.value_at + entry.length])
 
-    def numbers(self, entry: Entry, limit: int = 1 << 22) -> tuple[float, ...]:
+    def numbers(self, entry: TagEntry, limit: int = 1 << 22) -> tuple[float, ...]:
         """The value as numbers; rationals are divided (x / 0 is 0), at most `limit` of them."""
         count = min(entry.count, limit)
         raw = self.raw(entry)[: count * SIZES[entry.type]]
@@ -159,9 +159,9 @@ class Block:
         except MalformedIFD:
             return None
 
-    def values(self, directory: Directory) -> dict[int, Value]:
+    def values(self, directory: Directory) -> dict[int, TagValue]:
         """All values of a directory, cut loose."""
-        return {tag: Value(e.type, self.raw(e)) for tag, e in directory.entries.items()}
+        return {tag: TagValue(e.type, self.raw(e)) for tag, e in directory.entries.items()}
 
 
 def entry_bytes(order: Literal["<", ">"], tag: int, kind: int, count: int, field: bytes) -> bytes:
@@ -169,32 +169,7 @@ def entry_bytes(order: Literal["<", ">"], tag: int, kind: int, count: int, field
     return struct.pack(f"{order}HHI", tag, kind, count) + field.ljust(4, b"\0")
 
 
-def directory_bytes(
-    order: Literal["<", ">"],
-    values: Mapping[int, Value],
-    at: int,
-    following: int = 0,
-    kept: Mapping[int, bytes] | None = None,
-) -> bytes:
-    """A directory for the (even) position `at`, its long values behind it.
-
-    Args:
-        order: Byte order; the raw values must be in it already.
-        values: Tags to write.
-        at: Position in the block that the bytes will be put at.
-        following: Link to the next directory.
-        kept: Finished 12-byte entries to go among them.
-    """
-    kept = dict(kept or {})
-    values = {tag: value for tag, value in values.items() if tag not in kept}
-    tail_at = at + 2 + 12 * (len(values) + len(kept)) + 4
-    tail = bytearray()
-    entries = dict(kept)
-    for tag, value in values.items():
-        field = value.raw
-        if len(field) > 4:
-            field = struct.pack(f"{order}I", tail_at + len(tail))
-            tail += value.raw + b"\0" * (len(value.raw) % 2)
-        entries[tag] = entry_bytes(order, tag, value.type, value.count, field)
+def directory_bytes(order: Literal["<", ">"], entries: Mapping[int, bytes], following: int) -> bytes:
+    """A directory of finished 12-byte entries by tag, with a link to the directory at `following` (0: none)."""
     body = b"".join(entries[tag] for tag in sorted(entries))
-    return struct.pack(f"{order}H", len(entries)) + body + struct.pack(f"{order}I", following) + bytes(tail)
+    return struct.pack(f"{order}H", len(entries)) + body + struct.pack(f"{order}I", following)

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from overpaint.errors import PictureError
 
-from . import exif as exif_blocks
-from . import iptc as iptc_blocks
-from . import xmp as xmp_packets
 from ._picture import Metadata
-from .decoded import COMMENT, Decoded, Pixels, decoded_text, loaded, of_image
+from .decoded import COMMENT, Decoded, Pixels, decoded_text, loaded, metadata_of, of_image
 from .jpeg_segments import APP0, APP1, APP2, APP13, COM, Segment, bare, frame_of, segments, transform_of
 from .limits import Limits
 
@@ -41,7 +38,6 @@ def decoded(parts: list[Segment]) -> Pixels:
 
 def _metadata(parts: list[Segment]) -> tuple[Metadata, int]:
     exif = xmp = dpi = None
-    orientation = 1
     resources = comment = b""
     profile: dict[int, bytes] = {}
     for part in parts:
@@ -51,9 +47,9 @@ def _metadata(parts: list[Segment]) -> tuple[Metadata, int]:
             scale = {1: 1.0, 2: 2.54}.get(unit)
             dpi = (x * scale, y * scale) if scale and x and y else None
         elif part.marker == APP1 and body.startswith(EXIF) and exif is None:
-            exif, orientation = exif_blocks.sanitised(b"Exif\0\0" + body[6:])
+            exif = b"Exif\0\0" + body[6:]
         elif part.marker == APP1 and body.startswith(XMP) and xmp is None:
-            xmp = xmp_packets.sanitised(body[len(XMP) :])
+            xmp = body[len(XMP) :]
         elif part.marker == APP2 and body.startswith(ICC) and len(body) > 14:
             profile.setdefault(body[12], body[14:])
         elif part.marker == COM and body.strip(b"\0 "):
@@ -61,12 +57,5 @@ def _metadata(parts: list[Segment]) -> tuple[Metadata, int]:
         elif part.marker == APP13 and body.startswith(PHOTOSHOP):
             resources += body[len(PHOTOSHOP) :]
     icc = b"".join(profile[i] for i in sorted(profile)) if sorted(profile) == list(range(1, len(profile) + 1)) else b""
-    metadata = Metadata(
-        icc=icc or None,
-        exif=exif,
-        xmp=xmp,
-        iptc=iptc_blocks.without_thumbnails(resources) if resources else None,
-        dpi=dpi or exif_blocks.resolution(exif),
-        text={COMMENT: decoded_text(comment)} if comment else {},
-    )
-    return metadata, orientation
+    text = {COMMENT: decoded_text(comment)} if comment else None
+    return metadata_of(icc=icc, exif=exif, xmp=xmp, iptc=resources, dpi=dpi, text=text)

@@ -7,11 +7,8 @@ import struct
 
 from overpaint.errors import PictureError
 
-from . import exif as exif_blocks
-from . import xmp as xmp_packets
-from ._picture import Metadata
 from .bmff import boxes
-from .decoded import Decoded, by_opencv, loaded, of_image, split
+from .decoded import Decoded, by_opencv, loaded, metadata_of, of_image, split
 from .limits import Limits
 
 SIGNATURES = (b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")
@@ -41,18 +38,12 @@ def read(data: bytes, limits: Limits) -> Decoded:
         raise PictureError(f"a JPEG 2000 file of {count} components; 1 to 4 of at most 16 bits, unsigned, can be read")
     depth = max(samples) + 1
     pixels = of_image(loaded(Jpeg2KImageFile, data)) if depth <= 8 else split(by_opencv(data, depth))
-    words = f"{pixels.colour}{'+alpha' if pixels.alpha is not None else ''}"
-    metadata, orientation = _metadata(found, image.info.get("dpi"))
-    return Decoded(pixels, metadata, orientation, False, f"{words} {depth}-bit")
-
-
-def _metadata(found: dict[bytes, bytes], dpi: tuple[float, float] | None) -> tuple[Metadata, int]:
     header = found.get(b"jp2h", b"")
     colours = [header[start:end] for kind, start, end in boxes(header, 0, len(header)) if kind == b"colr"]
-    exif, orientation = exif_blocks.sanitised(found[_EXIF]) if _EXIF in found else (None, 1)
-    return Metadata(
+    metadata, orientation = metadata_of(
         icc=next((body[3:] for body in colours if body[:1] == b"\2"), None),
-        exif=exif,
-        xmp=xmp_packets.sanitised(found[_XMP]) if _XMP in found else None,
-        dpi=dpi or exif_blocks.resolution(exif),
-    ), orientation
+        exif=found.get(_EXIF),
+        xmp=found.get(_XMP),
+        dpi=image.info.get("dpi"),
+    )
+    return Decoded(pixels, metadata, orientation, False, pixels.words(depth))

@@ -5,15 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import BinaryIO
 
 from overpaint.errors import MissingExtraError, PictureError
 
 from . import avif, bitmap, bmff, jpeg, jpeg2000, png, tiff, webp
-from ._picture import Metadata, Picture, Source
+from ._picture import Picture, Source
 from .decoded import Decoded
 from .limits import Limits
 from .pil import turned
@@ -78,12 +76,9 @@ def open_picture(source: str | os.PathLike[str] | bytes | BinaryIO, *, limits: L
     except Exception as error:  # decoders raise anything on hostile input; OpenCV's error is a plain Exception
         raise PictureError(f"{name}: the file is damaged or truncated ({_first_line(error)})") from error
     shown = turned(found.pixels, found.orientation)
-    metadata = found.metadata
-    if metadata.text:
-        metadata = _frozen_text(metadata)
     digest = hashlib.sha256(data).hexdigest()
     origin = Source(kind, path, data, digest, found.orientation, found.lossless, found.mode)
-    return Picture(shown.samples, shown.alpha, shown.colour, metadata, origin)
+    return Picture(shown.samples, shown.alpha, shown.colour, found.metadata, origin)
 
 
 def format_of(data: bytes) -> str | None:
@@ -178,7 +173,3 @@ def _described(data: bytes) -> str:
 def _first_line(error: BaseException) -> str:
     text = str(error).strip().splitlines()
     return text[0][:200] if text else type(error).__name__
-
-
-def _frozen_text(metadata: Metadata) -> Metadata:
-    return replace(metadata, text=MappingProxyType(dict(metadata.text)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,11 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from overpaint.errors import PictureError
 
-from . import exif as exif_blocks
-from . import xmp as xmp_packets
 from ._picture import Colour, Metadata, Picture, Samples, Source
 from .colour import icc_of
-from .decoded import Pixels, of_image, split
+from .decoded import Pixels, metadata_of, of_image, split
 from .orient import displayed
 
 if TYPE_CHECKING:
@@ -56,19 +53,14 @@ def from_pil(image: Image) -> Picture:
     """
     info = image.info
     pixels = of_image(image)
-    exif, orientation = None, 1
-    if raw := info.get("exif"):
-        exif, orientation = exif_blocks.sanitised(bytes(raw))
-    xmp = info.get("xmp")
-    xmp = xmp.encode() if isinstance(xmp, str) else xmp
-    dpi = info.get("dpi")
+    xmp, dpi = info.get("xmp"), info.get("dpi")
     text = getattr(image, "text", {})
-    metadata = Metadata(
-        icc=info.get("icc_profile") or None,
-        exif=exif,
-        xmp=xmp_packets.sanitised(xmp) if xmp else None,
+    metadata, orientation = metadata_of(
+        icc=info.get("icc_profile"),
+        exif=info.get("exif"),
+        xmp=xmp.encode() if isinstance(xmp, str) else xmp,
         dpi=(float(dpi[0]), float(dpi[1])) if dpi and dpi[0] > 0 and dpi[1] > 0 else None,
-        text=MappingProxyType({str(k): str(v) for k, v in text.items() if k != "XML:com.adobe.xmp"}),
+        text={str(k): str(v) for k, v in text.items() if k != "XML:com.adobe.xmp"},
     )
     shown = turned(pixels, orientation)
     return Picture(shown.samples, shown.alpha, shown.colour, metadata, Source(mode=image.mode))

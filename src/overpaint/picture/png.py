@@ -12,12 +12,10 @@ import numpy as np
 
 from overpaint.errors import PictureError
 
-from . import exif as exif_blocks
 from . import iptc as iptc_blocks
-from . import xmp as xmp_packets
 from ._picture import Metadata
 from .code_points import CodePoints
-from .decoded import Decoded, Pixels, by_opencv, split
+from .decoded import Decoded, Pixels, by_opencv, metadata_of, split
 from .limits import METADATA_BYTES, Limits
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -191,17 +189,7 @@ def _metadata(others: list[tuple[bytes, bytes]]) -> tuple[Metadata, int]:
                 text.setdefault(keyword, found.decode("utf-8" if kind == b"iTXt" else "latin-1", "replace"))
     if icc is None and points is None and (gamma or places):  # in this order: PNG, 4.3
         points = CodePoints(gamma=gamma, chromaticities=places)
-    clean, orientation = exif_blocks.sanitised(exif) if exif else (None, 1)
-    metadata = Metadata(
-        icc=icc,
-        code_points=points,
-        exif=clean,
-        xmp=xmp_packets.sanitised(xmp) if xmp else None,
-        iptc=iptc_blocks.without_thumbnails(iptc) if iptc else None,
-        dpi=dpi,
-        text=text,
-    )
-    return metadata, orientation
+    return metadata_of(icc=icc, code_points=points, exif=exif, xmp=xmp, iptc=iptc, dpi=dpi, text=text)
 
 
 def _text(kind: bytes, body: bytes, budget: _Budget) -> tuple[str, bytes]:

@@ -10,10 +10,8 @@ import numpy as np
 
 from overpaint.errors import PictureError
 
-from . import exif as exif_blocks
-from . import xmp as xmp_packets
-from ._picture import Colour, Metadata, Picture
-from .decoded import Decoded, Pixels, loaded, of_image
+from ._picture import Colour, Picture
+from .decoded import Decoded, Pixels, loaded, metadata_of, of_image
 from .limits import Limits
 from .pil import image_of
 
@@ -53,18 +51,9 @@ def read(data: bytes, limits: Limits) -> Decoded:
     pixels = of_image(loaded(WebPImageFile, data))
     if b"VP8 " in parts and b"ALPH" not in parts and pixels.alpha is not None:
         pixels = Pixels(pixels.samples, None, pixels.colour)
-    exif = parts.get(b"EXIF")
-    clean, orientation = exif_blocks.sanitised(exif) if exif else (None, 1)
-    xmp = parts.get(b"XMP ")
-    metadata = Metadata(
-        icc=parts.get(b"ICCP") or None,
-        exif=clean,
-        xmp=xmp_packets.sanitised(xmp) if xmp else None,
-        dpi=exif_blocks.resolution(clean),
-    )
+    metadata, orientation = metadata_of(icc=parts.get(b"ICCP"), exif=parts.get(b"EXIF"), xmp=parts.get(b"XMP "))
     lossless = b"VP8L" in parts
-    mode = f"rgb{'+alpha' if pixels.alpha is not None else ''} 8-bit, {'lossless' if lossless else 'lossy'}"
-    return Decoded(pixels, metadata, orientation, lossless, mode)
+    return Decoded(pixels, metadata, orientation, lossless, f"{pixels.words(8)}, {'lossless' if lossless else 'lossy'}")
 
 
 def _sizes(parts: dict[bytes, bytes]) -> Iterator[tuple[int, int]]:
