@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from overpaint.errors import MaskError
 from overpaint.mask import Mask, covers_most, plausible
+from overpaint.mask.overlay import overlay_colours, tinted
 from overpaint.picture import from_array
 from overpaint.request import MaskSpec, RasterPart, blob_of, mask_of
 
@@ -214,3 +215,15 @@ def test_a_mask_is_hard_when_its_ramps_are_narrow(sigma: float) -> None:
     assert line.hard, "a thin line is all edge"
     assert not Mask.from_bytes8(np.asarray(HARD8.filter(ImageFilter.GaussianBlur(sigma)))).hard
     assert not Mask(np.full((30, 30), 0.5, np.float32)).hard
+
+
+@pytest.mark.parametrize("colour", [(235, 45, 60), (200, 30, 40), (40, 110, 255), (40, 200, 70), (255, 255, 255)])
+def test_an_overlay_stands_out_from_the_picture_at_the_mask(colour: tuple[int, int, int]) -> None:
+    pixels = np.full((H, W, 3), 128, np.uint8)
+    pixels[HARD.core] = colour
+    colours = overlay_colours(pixels, HARD, 3)
+    assert len({one.name for one in colours}) == 3
+    assert np.abs(np.subtract(colours[0].rgb, colour, dtype=int)).max() > 90
+    shown = tinted(pixels, HARD, colours[0], 0.6)
+    assert np.abs(shown.astype(int) - pixels)[HARD.core].max(axis=1).min() > 50
+    assert np.array_equal(shown[~HARD.core], pixels[~HARD.core])

@@ -7,16 +7,16 @@ from numpy.typing import NDArray
 
 from overpaint.geometry import Size
 from overpaint.mask import Mask
+from overpaint.mask.overlay import overlay_colours, tinted
 from overpaint.picture import Picture, from_array
 from overpaint.picture.colour import bridge_for
 
 GAP = 12
 MOST_SIDE = 4096
-_TINT = (235, 64, 52)
 
 
 def comparison(before: Picture, mask: Mask, after: Picture) -> Picture:
-    """Before, before with the mask laid over it, and after, side by side (one above the other for wide pictures).
+    """Before, the same with the mask over it in a colour that stands out, and after; wide pictures one above another.
 
     Args:
         before: The picture that was painted on.
@@ -27,8 +27,9 @@ def comparison(before: Picture, mask: Mask, after: Picture) -> Picture:
         An 8-bit sRGB picture, reduced so that no panel's side is longer than 4096 pixels, transparent parts on a
         chequerboard.
     """
-    panels = [shown(before), _tinted(shown(before), mask), shown(after)]
-    panels = [_reduced(panel) for panel in panels]
+    base = shown(before)
+    (colour,) = overlay_colours(base, mask)
+    panels = [_reduced(panel) for panel in (base, tinted(base, mask, colour, 0.65), shown(after))]
     height, width = panels[0].shape[:2]
     upright = width > 1.6 * height
     if upright:
@@ -52,12 +53,6 @@ def _chequers(size: Size) -> NDArray[np.float32]:
     rows, columns = np.ogrid[: size.height, : size.width]
     light = ((rows // 12 + columns // 12) % 2 == 0)[..., None]
     return np.where(light, np.float32(235), np.float32(205))
-
-
-def _tinted(pixels: NDArray[np.uint8], mask: Mask) -> NDArray[np.uint8]:
-    share = (mask.values * np.float32(0.65))[..., None]
-    tinted: NDArray[np.uint8] = np.rint(pixels * (1 - share) + np.array(_TINT, np.float32) * share).astype(np.uint8)
-    return tinted
 
 
 def _reduced(panel: NDArray[np.uint8]) -> NDArray[np.uint8]:
