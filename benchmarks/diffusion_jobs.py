@@ -79,7 +79,8 @@ class Ways:
         """`precision` None: the device's usual, for both."""
         import torch
 
-        from overpaint.engines.diffusion.engine import DiffusionEngine, device_of, usual_dtype
+        from overpaint.engines.diffusion.devices import device_of, usual_dtype
+        from overpaint.engines.diffusion.engine import DiffusionEngine
         from overpaint.models import find
 
         if threads is not None:

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from overpaint.engines.base import Monitor
+from overpaint.engines.diffusion.batch_invariance import RowByRow
 from overpaint.engines.diffusion.blend import Blend, latent_mask
 from overpaint.engines.diffusion.denoiser import (
     NetworkDenoiser,
-    RowByRow,
     guidance_embedding,
     to_estimate,
     to_input,

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Hashable
 from contextlib import nullcontext
-from typing import Any
 
 import torch
-from torch.overrides import TorchFunctionMode
 
+from .batch_invariance import RowByRow
 from .families import Family
 from .first_layers import once, repeats
 from .values import Conditioning, Prediction
@@ -68,28 +67,6 @@ def guidance_embedding(scale: torch.Tensor, width: int) -> torch.Tensor:
     angle = (scale.float() - 1)[:, None] * 1000.0 * frequency.to(scale.device)[None, :]
     embedding = torch.cat([angle.sin(), angle.cos()], dim=1)
     return torch.nn.functional.pad(embedding, (0, width - 2 * half))
-
-
-class RowByRow(TorchFunctionMode):  # type: ignore[misc]
-    """While it is active, linear layers whose row count is the batch are worked out one row at a time.
-
-    Matrix products pick their order of summation by the row count. In bf16 on one thread the time and added embeddings
-    are the only places of a UNet where that count is the batch (a row of anything else is a token or a pixel), so that
-    with them taken row by row a row's bits no longer depend on the rows beside it.
-    """
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        """Take F.linear of (B, D) apart; leave everything else as it is."""
-        kwargs = dict(kwargs or {})
-        if func is torch.nn.functional.linear and args and args[0].dim() == 2 and args[0].shape[0] > 1:
-            return torch.cat([func(row, *args[1:], **kwargs) for row in args[0].split(1)])
-        return func(*args, **kwargs)
 
 
 class NetworkDenoiser:

@@ -20,6 +20,7 @@ from overpaint.models import ModelError, ModelRef, digest, family_of, read_hints
 from overpaint.request import Sampling, UsedModel
 
 from .canvas_latents import Prepared, prepare
+from .devices import NARROW, device_of, usual_dtype
 from .families import Family
 from .loop import advance
 from .networks import Budget, Networks, Set
@@ -36,48 +37,6 @@ AT_ONCE = 16
 
 ROWS_OF_512 = {"cpu": 8, "cuda": 32}
 """Rows of 512 x 512 pixels that one call may have, by device: what bounds its memory. Elsewhere as on a CPU."""
-
-
-def device_of(name: str) -> torch.device:
-    """The device of a name; "auto" is a GPU where there is one.
-
-    Raises:
-        EngineError: It is not there.
-    """
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if name == "auto":
-        return torch.device("cuda" if there["cuda"] else "mps" if there["mps"] else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise EngineError(f"there is no device {name!r}; right would be auto, cpu, cuda or mps") from None
-    if not there.get(device.type, False):
-        raise EngineError(
-            f"the device {name!r} is not there; this machine has {', '.join(k for k in there if there[k])}"
-        )
-    return device
-
-
-NARROW = 128
-"""Channels of a U-Net's first level below which bf16 is slower on a CPU than single precision: 20 guided steps of one
-with 64 took 1.95 processor seconds in place of 1.45."""
-
-
-def usual_dtype(device: torch.device, width: int = 320) -> torch.dtype:
-    """What networks calculate in: half precision where the device has it and the network, of so many channels, gains.
-
-    On a CPU bf16 where it has instructions for it. On a GPU fp16, in which checkpoints are published, and which rounds
-    eight times finer than bf16; what overflows in it is done again in single precision.
-    """
-    if device.type == "cuda":
-        return torch.float16
-    if (
-        device.type == "cpu"
-        and width >= NARROW
-        and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
-    ):
-        return torch.bfloat16
-    return torch.float32
 
 
 def card_of(ref: ModelRef) -> EngineCard:
