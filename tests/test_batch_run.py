@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from batches import BOX, Bench, photo, photos, pixels
 from overpaint import Mask, Studio
@@ -219,7 +220,7 @@ def test_chains_without_a_beginning_are_refused_row_by_row(bench):
 
 
 def test_bad_rows_are_told_with_their_reason_and_the_others_are_done(bench):
-    photo(bench.folder / "m.png", size=(10, 10))
+    Image.fromarray(np.pad(np.full((4, 4), 255, np.uint8), 3)).save(bench.folder / "m.png")
     (bench.folder / "text.png").write_text("this is no picture")
     bad = {
         "not json": "not JSON",
@@ -365,13 +366,13 @@ def test_what_fails_as_often_as_it_may_has_failed_and_the_next_run_tries_it_agai
 
 
 def test_a_bad_input_is_not_tried_again(bench):
-    photo(bench.folder / "m.png", size=(10, 10))
+    Image.fromarray(np.pad(np.full((4, 4), 255, np.uint8), 3)).save(bench.folder / "m.png")
     bench.run([{"image": "p000.png", "mask": "m.png"}], retries=5)
     assert [event.again for event in bench.events_of(Failed)] == [False]
 
 
 def test_fail_fast_ends_the_run_and_keeps_what_is_done(bench):
-    photo(bench.folder / "m.png", size=(10, 10))
+    Image.fromarray(np.pad(np.full((4, 4), 255, np.uint8), 3)).save(bench.folder / "m.png")
     ended = bench.run([*rows(1), {"image": "p001.png", "mask": "m.png"}, *rows()[2:]], fail_fast=True, ahead=1)
     assert (ended.done, ended.failed, ended.left) == (1, 1, 2)
     assert "10x10" in ended.stopped
