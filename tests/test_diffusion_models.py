@@ -20,6 +20,7 @@ from overpaint.cli import main
 from overpaint.engines.diffusion.engine import card_of
 from overpaint.engines.diffusion.options import CARD, DiffusionOptions
 from overpaint.engines.diffusion.usual import usual_of
+from overpaint.engines.diffusion.weights import read_tensors
 from overpaint.errors import OverpaintError, RequestError
 from overpaint.geometry import Box, Size
 from overpaint.models import ModelError, ModelRef
@@ -367,6 +368,47 @@ def test_a_record_names_every_file_of_weights(folder: Path, home: Path) -> None:
     assert [one.sha256 for one in edited.resolved.models] == [models.digest(path) for path in paths]
     assert edited.licence == "CreativeML Open RAIL++-M"
     assert type(edited.record).from_json(edited.record.to_json()).resolved == edited.resolved
+
+
+def test_an_embedding_counts_as_a_word_of_its_own_and_as_a_pickle_only_when_allowed(folder: Path, home: Path) -> None:
+    """A name within another word is that word; one that can't be used stays text, and a note names it."""
+    torch.save({"string_to_param": {"*": torch.randn(2, 16)}, "name": "art"}, home / "art.pt")
+    save_file({"emb_params": torch.randn(2, 768)}, home / "dog.safetensors")
+
+    def edited(prompt: str, allow_pickle: bool) -> Any:
+        with Studio(device="cpu", allow_pickle=allow_pickle) as studio:
+            return studio.edit(photo(SIZE), mask=MASK, model=str(folder), **ASK | {"prompt": prompt, "steps": 1})
+
+    def used(found: Any) -> list[str]:
+        return [one.name for one in found.resolved.models if one.role == "embedding"]
+
+    def same(a: Any, b: Any) -> bool:
+        return bool((a.picture.samples == b.picture.samples).all())
+
+    party = edited("a party balloon", allow_pickle=False)
+    assert (used(party), party.notes) == ([], ())
+    refused, plain = edited("an art balloon", allow_pickle=False), edited("an a\u200brt balloon", allow_pickle=False)
+    assert used(refused) == used(plain) == []
+    assert any("'art' is a pickle" in note and "stays text" in note for note in refused.notes)
+    allowed = edited("an art balloon", allow_pickle=True)
+    assert (used(allowed), allowed.notes) == (["art"], ())
+    assert not same(allowed, refused), "its vectors take the place of the word's"
+    other = edited("a dog", allow_pickle=True)
+    assert used(other) == []
+    assert any("'dog' was made for another kind of model" in note for note in other.notes)
+
+
+def test_a_lora_in_a_pickle_is_read_only_when_allowed(folder: Path, home: Path) -> None:
+    held = save_lora(home / "style.safetensors")
+    torch.save(read_tensors(held), home / "pickled.pt")
+    pictures = []
+    for name, allow in (("style", False), ("pickled", True)):
+        with Studio(device="cpu", allow_pickle=allow) as studio:
+            ask = ASK | {"prompt": f"a dog <lora:{name}:1>", "steps": 1}
+            pictures.append(studio.edit(photo(SIZE), mask=MASK, model=str(folder), **ask).picture.samples)
+    assert (pictures[0] == pictures[1]).all()
+    with Studio(device="cpu") as studio, pytest.raises(ModelError, match=r"<lora:pickled> in the prompt.*is a pickle"):
+        studio.edit(photo(SIZE), mask=MASK, model=str(folder), **ask)
 
 
 def test_evidence_names_the_files_and_private_evidence_no_word_of_the_prompt(

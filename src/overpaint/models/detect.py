@@ -239,13 +239,15 @@ def _lora_family(names: Mapping[str, TensorInfo]) -> str | None:
 def _embedding(table: Table, path: Path, plain: Kind) -> Kind | None:
     names = table.tensors
     if {"clip_l", "clip_g"} <= set(names):
-        return replace(plain, what="embedding", family="sdxl")
+        slots = tuple((slot, names[slot].shape[-1]) for slot in ("clip_g", "clip_l"))
+        return replace(plain, what="embedding", family="sdxl", vectors=slots)
     vectors = [one for name, one in names.items() if name == "emb_params" or name.startswith("string_to_param.")]
     if not vectors and len(names) == 1:  # diffusers keeps one tensor, under the word that stands for it
         vectors = [one for one in names.values() if len(one.shape) <= 2 and one.shape[-1:] in ((768,), (1024,))]
-    if not vectors:
+    if not vectors or not vectors[0].shape:
         return None
-    return replace(plain, what="embedding", family=_WIDTHS.get(vectors[0].shape[-1]))
+    width = vectors[0].shape[-1]
+    return replace(plain, what="embedding", family=_WIDTHS.get(width), vectors=(("", width),))
 
 
 def _controlnet(table: Table, path: Path, plain: Kind) -> Kind | None:

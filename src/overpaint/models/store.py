@@ -171,18 +171,19 @@ def _licence(name: str, path: Path, origin: Origin) -> str:
     return noted or licence_of(path) or (row.licence if row is not None else "")
 
 
-def find_part(name: str, what: Literal["lora", "embedding"], *, paths: bool = False) -> Entry:
+def find_part(name: str, what: Literal["lora", "embedding"], *, allow_pickle: bool = False) -> Entry:
     """A LoRA or a textual inversion by its name, as prompts call it.
 
     Raises:
-        ModelError: There is none, or it is something else.
+        ModelError: There is none, it is something else, or a pickle that is not allowed.
     """
-    found = entry(name, paths=paths)
+    found = entry(name, paths=False)
     if found.kind is None:
         raise ModelError(found.fault)
     if found.kind.what != what:
         title = {"lora": "LoRA", "embedding": "textual inversion"}[what]
         raise ModelError(f"{found.name} is no {title} but a {found.kind.title}")
+    _allowed(found.kind, found.path, allow_pickle)
     return found
 
 

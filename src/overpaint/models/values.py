@@ -40,6 +40,8 @@ class Kind:
         embeds_guidance: Whether its U-Net takes the guidance scale as an input, so that one call a step is enough.
         zero_snr: Whether its last training time is pure noise.
         precision: Of the stored weights.
+        vectors: Of a textual inversion: (slot, width) of its vectors, sorted; the slot is "clip_l", "clip_g", or ""
+            where the file names none.
         method: Of a LoRA: "lora", "loha", "lokr", "oft" ...; empty for the rest.
         layout: "ldm" (the original release's names) or "diffusers".
         because: What the prediction was told from, for people; or what a model of another kind seems to be.
@@ -54,6 +56,7 @@ class Kind:
     embeds_guidance: bool = False
     zero_snr: bool = False
     precision: Precision = "fp32"
+    vectors: tuple[tuple[str, int], ...] = ()
     method: str = ""
     layout: Literal["ldm", "diffusers"] = "ldm"
     because: str = ""

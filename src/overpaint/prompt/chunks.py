@@ -167,9 +167,14 @@ def _units(
 
 def _names_in(prompt: Prompt, vectors: Mapping[str, int]) -> _Names | None:
     """Those names that the prompt may have; people keep thousands, and a pattern of them all is slow."""
-    text = "\n".join(span.text for section in prompt.sections for span in section).lower()
-    found = [name for name in vectors if name.lower() in text]
+    text = "\n".join(span.text for section in prompt.sections for span in section)
+    found = [name for name in vectors if occurs(name, text)]
     return _Names(found) if found else None
+
+
+def occurs(name: str, text: str) -> bool:
+    """Whether a name occurs in a text as words of its own, in capitals or not: never within a word."""
+    return name.lower() in text.lower() and re.search(_alone(name), text, re.IGNORECASE) is not None
 
 
 class _Names:

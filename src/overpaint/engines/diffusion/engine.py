@@ -182,7 +182,7 @@ class DiffusionEngine(ThreadedEngine):
         monitor.check()
         if self._networks is None:
             loaded = self._family.load(self._ref, self.dtype)
-            self._networks = Networks(loaded, self.device, self._budget)
+            self._networks = Networks(loaded, self._ref, self.device, self._budget)
         networks = self._networks
         if canvas.size.width % networks.multiple or canvas.size.height % networks.multiple:
             raise EngineError(f"a canvas of {canvas.size} has sides that are no multiples of {networks.multiple}")

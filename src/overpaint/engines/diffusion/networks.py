@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from overpaint.errors import RequestError
 from overpaint.geometry import Size
-from overpaint.models import entries, find_part
+from overpaint.models import ModelRef
 from overpaint.prompt import Network, Prompt
 
 from .caches import ByteCache, bytes_of
@@ -25,6 +25,7 @@ from .inversion import Inversion, load_inversion
 from .lora import Lora, LoraUse, Merged, merge, read_lora, set_key
 from .settings import Asked
 from .text import read
+from .used import embeddings_of, lora_of
 from .values import Conditioning, LoadedModel, NotFiniteError
 
 Pixels = NDArray[np.float32]
@@ -58,26 +59,31 @@ class Set:
         merged: U-Net and text encoders.
         prompt: The prompt as read.
         negative: The negative one, or None.
+        inversions: Textual inversions in the two texts.
+        ignored: A note for each textual inversion that can't be used.
     """
 
     merged: Merged
     prompt: Prompt
     negative: Prompt | None
+    inversions: tuple[Inversion, ...] = ()
+    ignored: tuple[str, ...] = ()
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What of the two texts and of the LoRAs was not used as written, for people."""
         texts = {"prompt": self.prompt, "negative prompt": self.negative}
         unused = tuple(f"{name}: {note}" for name, text in texts.items() if text is not None for note in text.notes)
-        return unused + self.merged.notes
+        return unused + self.merged.notes + self.ignored
 
 
 class Networks:
     """One model on one device. For one thread."""
 
-    def __init__(self, loaded: LoadedModel, device: torch.device, budget: Budget = Budget()) -> None:
-        """Take a model and move it to the device."""
+    def __init__(self, loaded: LoadedModel, ref: ModelRef, device: torch.device, budget: Budget = Budget()) -> None:
+        """Take a model, loaded from `ref`, and move it to the device."""
         self.loaded = loaded
+        self.ref = ref
         self.device = device
         for network in (loaded.network, loaded.vae):
             # Convolutions and group norms like channels last: 10 % of the VAE's time on a CPU.
@@ -140,22 +146,27 @@ class Networks:
         def make() -> Merged:
             return merge(model.network, model.text_encoders, model.digest, uses, model.family)
 
-        return Set(self._merged.get(set_key(model.digest, uses), make), prompt, negative)
+        taken, ignored = embeddings_of(f"{asked.prompt}\n{asked.negative or ''}", self.ref)
+        inversions = tuple(load_inversion(one.path, one.name, allow_pickle=self.ref.allow_pickle) for one in taken)
+        merged = self._merged.get(set_key(model.digest, uses), make)
+        return Set(merged, prompt, negative, inversions, tuple(ignored))
 
     def _use(self, network: Network) -> LoraUse:
         if network.kind == "hypernet":
             raise RequestError(f"<hypernet:{network.name}> in the prompt: hypernetworks can't be used, LoRAs can")
-        path = find_part(network.name, "lora").path
+        path = lora_of(network, self.ref).path
         stat = path.stat()
-        lora = self._loras.get((path, stat.st_size, stat.st_mtime_ns), lambda: read_lora(path, network.name))
+        lora = self._loras.get(
+            (path, stat.st_size, stat.st_mtime_ns),
+            lambda: read_lora(path, network.name, allow_pickle=self.ref.allow_pickle),
+        )
         return LoraUse(lora, unet=network.unet, text=network.te, ranks=network.dyn)
 
     def conditionings(self, chosen: Set, asked: Asked, size: Size) -> tuple[Conditioning, Conditioning]:
         """What the prompt and the negative prompt are to the network; the text encoders run for what is new."""
         model, merged = self.loaded, chosen.merged
         texts = model.family.text_encoding(model, merged.text_encoders, merged.text_digest)
-        inversions = _inversions(texts, asked.prompt, asked.negative)
-        plan = texts.plan(chosen.prompt, chosen.negative, asked.text, inversions)
+        plan = texts.plan(chosen.prompt, chosen.negative, asked.text, chosen.inversions)
         sizes = model.family.size_conditions(size, self.device)
 
         def conditioning(job: Any) -> Conditioning:
@@ -227,16 +238,3 @@ def _finite(*tensors: torch.Tensor | None) -> bool:
 
 def _area(pixels: Pixels) -> int:
     return int(pixels.shape[0] * pixels.shape[1])
-
-
-def _inversions(encoding: TextEncoding, *texts: str | None) -> Sequence[Inversion]:
-    """The textual inversions of the store whose names stand in the texts.
-
-    Those for models of another kind are passed over: their names are plain words here.
-    """
-    whole = "\n".join(text for text in texts if text).lower()
-    if not whole.strip():
-        return ()
-    here = [one for one in entries() if one.kind is not None and one.kind.what == "embedding"]
-    found = [load_inversion(one.path, one.name) for one in here if one.name.lower() in whole]
-    return [one for one in found if encoding.accepts(one)]

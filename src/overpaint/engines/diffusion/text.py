@@ -22,7 +22,6 @@ from typing import Any
 import torch
 
 from overpaint.geometry import Size
-from overpaint.models import ModelError
 from overpaint.prompt import Prompt
 
 from .clip import ClipText
@@ -77,15 +76,6 @@ class ClipTexts:
     def encode(self, job: TextJob) -> Conditioning:
         """See `encode`."""
         return encode(self.side, job)
-
-    def accepts(self, inversion: Inversion) -> bool:
-        """Whether the inversion has vectors of these encoders' widths."""
-        try:
-            for encoder in self.side.encoders:
-                vectors_for(inversion, encoder, self.side)
-        except ModelError:
-            return False
-        return True
 
     def widened(self) -> ClipTexts | None:
         """Copies in single precision."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from overpaint.models import Entry, ModelError, ModelRef, digest, entries, family_title, find_part
+from overpaint.models import Entry, ModelError, ModelRef, digest, entries, family_of, family_title, find_part
 from overpaint.prompt import Network
+from overpaint.prompt.chunks import occurs
 from overpaint.request import ModelRole, UsedModel
 
 from .text_plan import TextSettings, read
@@ -33,7 +32,7 @@ def used_models(ref: ModelRef, prompt: str, negative: str, text: TextSettings) -
         found.append(UsedModel(role="vae", name=ref.vae_name, sha256=digest(ref.vae), licence=licence))
     networks = read(prompt, text).networks
     found += [_used("lora", lora_of(one, ref)) for one in networks if one.kind == "lora"]
-    found += [_used("embedding", one) for one in _words(f"{prompt}\n{negative}", ref)]
+    found += [_used("embedding", one) for one in embeddings_of(f"{prompt}\n{negative}", ref)[0]]
     return tuple(dict.fromkeys(found))
 
 
@@ -44,9 +43,9 @@ def _used(role: ModelRole, entry: Entry) -> UsedModel:
 def lora_of(network: Network, ref: ModelRef) -> Entry:
     """The LoRA of a tag. Raises ModelError when it is not here, is none, or was made for another family."""
     try:
-        entry = find_part(network.name, "lora")
+        entry = find_part(network.name, "lora", allow_pickle=ref.allow_pickle)
     except ModelError as error:
-        raise ModelError(f"<lora:{network.name}> in the prompt: {error}") from error
+        raise error.within(f"<lora:{network.name}> in the prompt") from error
     assert entry.kind is not None
     made, here = entry.kind.family, ref.kind.family
     if made is not None and here is not None and made != here:
@@ -56,14 +55,31 @@ def lora_of(network: Network, ref: ModelRef) -> Entry:
     return entry
 
 
-def _words(text: str, ref: ModelRef) -> Iterator[Entry]:
-    """Textual inversions of the store that may stand for a word of the text, and are not for another family."""
-    lower = text.lower()
-    if not lower.strip():
-        return
+def embeddings_of(text: str, ref: ModelRef) -> tuple[list[Entry], list[str]]:
+    """Textual inversions on this machine whose names occur in a text as words of their own.
+
+    Returns:
+        Those that this model takes, and a note for each other one, whose name stays text.
+    """
+    taken: list[Entry] = []
+    notes: list[str] = []
+    if not text.strip():
+        return taken, notes
+    assert ref.kind.family is not None
+    wanted = family_of(ref.kind.family).embedding_widths(ref)
     for entry in entries():
         kind = entry.kind
-        if kind is None or kind.what != "embedding" or kind.family not in (None, ref.kind.family):
+        if kind is None or kind.what != "embedding" or not occurs(entry.name, text):
             continue
-        if entry.name.lower() in lower:
-            yield entry
+        if kind.vectors != wanted:
+            notes.append(
+                f"the textual inversion {entry.name!r} was made for another kind of model; its name stays text"
+            )
+        elif kind.form == "pickle" and not ref.allow_pickle:
+            notes.append(
+                f"the textual inversion {entry.name!r} is a pickle, which is not allowed (allow_pickle); "
+                "its name stays text"
+            )
+        else:
+            taken.append(entry)
+    return taken, notes

@@ -67,9 +67,6 @@ class TextEncoding(Protocol):
     def encode(self, job: Any) -> Conditioning:
         """Run the encoders for one job."""
 
-    def accepts(self, inversion: Inversion) -> bool:
-        """Whether a textual inversion was made for these encoders."""
-
     def widened(self) -> TextEncoding | None:
         """The same in single precision; None where it is already."""
 
@@ -169,6 +166,10 @@ class Family(ABC):
             encoders: The model's text encoders, or copies with LoRAs in them.
             digest: Of the encoders' weights.
         """
+
+    def embedding_widths(self, ref: ModelRef) -> tuple[tuple[str, int], ...]:
+        """(slot, width) of the vectors of a textual inversion that fits, sorted, as `Kind.vectors`; () for none."""
+        return ()
 
     def size_conditions(self, size: Size, device: torch.device) -> Mapping[str, torch.Tensor]:
         """Conditions that follow from the size of the canvas; joined to `Conditioning.added`."""

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from overpaint.geometry import Size
-from overpaint.models import Kind, ModelRef, unet_config
+from overpaint.models import Kind, ModelRef, config_folder, read_json, unet_config
 from overpaint.request import Usual
 
 from .base import Family, Pixels
@@ -131,6 +131,12 @@ class UNetFamily(Family):
         from overpaint.engines.diffusion.text_plan import text_side
 
         return ClipTexts(text_side(self, encoders, model.tokenizers, digest, zero_negative=model.empty_is_zeros))
+
+    def embedding_widths(self, ref: ModelRef) -> tuple[tuple[str, int], ...]:
+        """See `Family.embedding_widths`: the widths of the text encoders."""
+        folder = _own_configs(ref) or config_folder(self.name)
+        configs = ((part.slot, read_json(folder / part.folder / "config.json")) for part in self.texts)
+        return tuple(sorted((slot, config.get("text_config", config)["hidden_size"]) for slot, config in configs))
 
     def size_conditions(self, size: Size, device: torch.device) -> Mapping[str, torch.Tensor]:
         """SDXL's micro-conditioning: the canvas is the whole picture."""
