@@ -24,10 +24,10 @@ from overpaint.batch import (
     seed_of,
 )
 from overpaint.batch.filter import FIELDS
-from overpaint.batch.names import PLACEHOLDERS, check_template, filled, within
 from overpaint.batch.rows import OWN
+from overpaint.doors.names import PLACEHOLDERS, check_template, filled, inside
+from overpaint.doors.places import Places
 from overpaint.errors import RequestError
-from overpaint.places import Places
 
 FORMS = {
     "jsonl": '{"image": "a.png", "box": "1,2,30,40", "intent": "replace", "prompt": "a, b", "steps": 7, "seam": false, '
@@ -260,7 +260,7 @@ def test_whatever_fills_a_name_it_stays_in_its_folder(value, name):
     made = filled(
         "{folder}{name}-{id}.{intent}{ext}", {**values, "folder": "sub/", name if name != "folder" else "id": value}
     )
-    path = Path(within(made))
+    path = Path(inside(made))
     assert not path.is_absolute()
     assert path.parts[0] == "sub"
     assert len(path.parts) == 2
@@ -271,7 +271,7 @@ def test_whatever_fills_a_name_it_stays_in_its_folder(value, name):
 )
 def test_an_output_outside_the_folder_of_results_is_refused(output):
     with pytest.raises(RequestError, match="folder of"):
-        within(output)
+        inside(output)
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,6 @@ FLOORS = (
     ("exemplar",),
     ("prompt",),
     ("request",),
-    ("places",),
     ("record",),
     ("frame",),
     ("pocket",),

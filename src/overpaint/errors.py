@@ -16,6 +16,7 @@ OverpaintError
 ├── WorkerLostError         the process that worked on an edit has ended
 ├── ClusterError            a cluster can't be reached, or has no worker left
 ├── OutputError             an output exists already, can't be written, or its format can't hold the picture
+│   └── UnknownFormatError  no format that can be written has this name or extension
 ├── LedgerError             the ledger of jobs can't be used, or another worker holds the job
 ├── MissingExtraError       an optional dependency is needed
 └── Cancelled               the user stopped the work
@@ -152,6 +153,12 @@ class OutputError(OverpaintError):
     """A result can't be written to this place or in this format."""
 
     code = "output-refused"
+
+
+class UnknownFormatError(OutputError, InputError):
+    """No format that can be written has this name or extension."""
+
+    code = "format-unknown"
 
 
 class LedgerError(OverpaintError):

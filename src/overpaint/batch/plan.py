@@ -13,12 +13,19 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from overpaint.doors.names import (
+    DEFAULT_TEMPLATE,
+    check_template,
+    extension_for,
+    filled,
+    format_of_result,
+    inside,
+)
+from overpaint.doors.places import Places
 from overpaint.errors import InputError, OutputError, OverpaintError, PictureError, RequestError, did_you_mean
-from overpaint.places import Places
 from overpaint.request import EditRequest, ResolvedRequest
 from overpaint.values import digest_of
 
-from .names import DEFAULT, check_template, filled, within
 from .rows import BadRow, EditRow
 from .store import Place, at, is_there
 
@@ -28,9 +35,6 @@ if TYPE_CHECKING:
     from .files import Files, Known
 
 RecordMode = Literal["embed", "sidecar", "none"]
-
-_SAME = ("png", "jpeg", "webp", "tiff", "avif")
-"""Formats in which a result is saved as its picture was; others become PNG."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ class Rules:
 
     out: Place
     base: Path
-    name: str = DEFAULT
+    name: str = DEFAULT_TEMPLATE
     seed: int = 0
     record: RecordMode = "embed"
     overwrite: bool = False
@@ -226,17 +230,15 @@ class _Planner:
         return outcome
 
     def _output(self, row: EditRow, image: Place, known: Known | None, engine: str) -> Place:
-        from overpaint.picture import extension_of, format_named, format_of_path
+        from overpaint.picture import format_named, format_of_path
 
         if row.output is not None:
-            path = self.rules.out / within(row.output)
+            path = self.rules.out / inside(row.output)
             if row.format is not None and format_named(row.format) != format_of_path(path):
                 raise OutputError(f"the output {row.output} and the format {row.format!r} don't go together")
             format_of_path(path)
             return path
-        own = format_of_path(image) if known is None else known.kind if known.kind in _SAME else "png"
-        chosen = own if row.format is None else format_named(row.format)
-        ending = image.suffix if chosen == _named(image) else extension_of(chosen)
+        format = format_of_result(format_of_path(image) if known is None else known.kind, row.format)
         values = {
             "folder": row.folder,
             "name": image.stem,
@@ -244,18 +246,9 @@ class _Planner:
             "engine": engine,
             "id": row.id or str(row.number),
             "row": str(row.number),
-            "ext": ending,
+            "ext": extension_for(format, image),
         }
-        return self.rules.out / within(filled(self.rules.name, values))
-
-
-def _named(path: Place) -> str | None:
-    from overpaint.picture import format_of_path
-
-    try:
-        return format_of_path(path)
-    except OutputError:
-        return None
+        return self.rules.out / inside(filled(self.rules.name, values))
 
 
 def _in_order(rows: list[EditRow]) -> Iterator[EditRow]:

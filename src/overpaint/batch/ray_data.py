@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from overpaint.doors.names import DEFAULT_TEMPLATE
 from overpaint.engines import Monitor
 from overpaint.errors import EngineError, OverpaintError, RequestError
 from overpaint.studio import Studio
 
 from .files import Files
-from .names import DEFAULT
 from .plan import PlannedEdit, RecordMode, Rules, plan
 from .results import hidden_beside
 from .rows import RawRow, Reader, RowDefaults
@@ -44,7 +44,7 @@ class EditActor:
         out: str,
         *,
         base: str = ".",
-        name: str = DEFAULT,
+        name: str = DEFAULT_TEMPLATE,
         seed: int = 0,
         record: RecordMode = "embed",
         ahead: int = 4,

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from overpaint.doors.places import Places
 from overpaint.errors import InputError, RequestError, did_you_mean
-from overpaint.places import Places
 from overpaint.request import EditRequest, suggest_setting
 
 TEXTS = ("id", "image", "after", "output", "format", "sketch", "mask_channel", "mask_label", "mask_picture")

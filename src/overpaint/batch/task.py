@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from overpaint.places import Places
+from overpaint.doors.places import Places
 from overpaint.request import EditRequest
 
 from .plan import PlannedEdit, RecordMode

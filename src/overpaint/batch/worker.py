@@ -13,15 +13,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from overpaint.audit import MaskFile, Secret, edit_record
+from overpaint.doors.inputs import collect
 from overpaint.engines import Monitor
-from overpaint.errors import EngineError, MaskError, OverpaintError, PictureError, RequestError
-from overpaint.mask import Mask
-from overpaint.picture import Picture, format_of_path, open_picture, to_pil
-from overpaint.places import placed
+from overpaint.errors import EngineError, OverpaintError, PictureError
+from overpaint.picture import Picture, format_of_path, open_picture
 from overpaint.record import sidecar_path
 from overpaint.studio import Edited, Prepared, Rendered, Studio
 
@@ -75,21 +71,17 @@ def _prepared(studio: Studio, task: Task) -> Prepared:
         raise PictureError(f"{task.image} was replaced during the run; the next run takes the new one")
     opened = time.perf_counter()
 
-    def load(name: str) -> Mask:
-        return _mask(task, name, picture)
+    sketch, digests = None, {name: ("mask", digest) for name, digest in task.masks.items()}
+    if task.sketch is not None:
+        sketch = str(task.sketch[0])
+        digests[sketch] = ("sketch", task.sketch[1])
 
-    place = placed(task.places, picture.size, load)
-    request = task.request
-    if place is not None:
-        if request.mask is not None:
-            raise RequestError("the mask is given twice: in the request, and as a file or shape")
-        request = request.merged(mask=place.spec)
-    prepared = studio.prepare(
-        picture,
-        request,
-        sketch=_sketch(task, picture),
-        inputs=None if place is None else place.inputs,
-    )
+    def load(name: str) -> bytes:
+        what, digest = digests[name]
+        return _bytes(at(Path(), name), digest, what)
+
+    inputs = collect(picture, task.request, load, places=task.places, sketch=sketch)
+    prepared = studio.prepare(inputs.picture, inputs.request, **inputs.rest)
     return replace(prepared, timings={**prepared.timings, "open": round(opened - began, 6)})
 
 
@@ -104,18 +96,6 @@ def _opened(place: Place) -> Picture:
         raise PictureError(f"{place}: {error}") from error
 
 
-def _mask(task: Task, name: str, picture: Picture) -> Mask:
-    path = at(Path(), name)
-    data = _bytes(path, task.masks[name], "mask")
-    places = task.places
-    try:
-        return Mask.from_file(
-            data, picture.size, channel=places.mask_channel, label=places.mask_label, image=places.mask_picture
-        )
-    except MaskError as error:
-        raise MaskError(f"{path}: {error}") from error
-
-
 def _bytes(path: Place, digest: str, what: str) -> bytes:
     try:
         data = path.read_bytes()
@@ -124,18 +104,6 @@ def _bytes(path: Place, digest: str, what: str) -> bytes:
     if hashlib.sha256(data).hexdigest() != digest:
         raise PictureError(f"the {what} {path} was replaced during the run; the next run takes the new one")
     return data
-
-
-def _sketch(task: Task, picture: Picture) -> NDArray[np.uint8] | None:
-    if task.sketch is None:
-        return None
-    path, digest = task.sketch
-    drawn = open_picture(_bytes(path, digest, "sketch"))
-    if drawn.alpha is None:
-        raise RequestError(f"the sketch {path} has no transparency, and would hide the whole picture")
-    if drawn.size != picture.size:
-        raise RequestError(f"the sketch {path} is {drawn.size}, but the picture is {picture.size}")
-    return np.asarray(to_pil(drawn).convert("RGBA"))
 
 
 def _written(edited: Edited, task: Task) -> TaskResult:

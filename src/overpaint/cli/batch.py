@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from overpaint.doors.forms import key_value
+from overpaint.doors.places import WORDS
 from overpaint.errors import RequestError
-from overpaint.places import Places
 from overpaint.request import INTENTS
 
 from . import fields
 from .batch_options import ROWS, Machine, Results, Rows, Which
 from .options import Where
+from .streams import STDIO
 from .texts import help_text
-from .values import STDIO, key_value
 
 if TYPE_CHECKING:
     from overpaint.batch import BadRow, EditRow, Executor, Options
@@ -49,7 +50,7 @@ def _batch(
     found, base, notes = _found(edits, rows, Path(results.output))
     shared = batches.RowDefaults(
         settings=_settings(rows, how, machine),
-        places=_places(place),
+        places=replace(place, mask=_absolute(place.mask)),
         sketch=None if machine.sketch is None else str(Path(machine.sketch).absolute()),
         format=results.format,
         quality=results.quality,
@@ -130,22 +131,13 @@ def _settings(rows: Rows, how: Any, machine: Machine) -> dict[str, Any]:
     if rows.intent is not None:
         given["intent"] = rows.intent
     if machine.option:
-        given["options"] = dict(key_value(text, "--option") for text in machine.option)
+        given["options"] = dict(key_value(text, "option") for text in machine.option)
     return given
 
 
-def _places(where: Where) -> Places:
-    """Those that hold for every row; files are named from the folder that the command runs in."""
-    return Places(
-        mask=tuple(name if name in ("alpha", "full") else str(Path(name).absolute()) for name in where.mask),
-        box=where.box,
-        ellipse=where.ellipse,
-        polygon=where.polygon,
-        mask_channel=where.mask_channel,
-        mask_label=where.mask_label,
-        mask_picture=where.mask_picture,
-        invert=where.invert,
-    )
+def _absolute(masks: tuple[str, ...]) -> tuple[str, ...]:
+    """Mask files for every row, which are relative to the folder that the command runs in."""
+    return tuple(name if name in WORDS else str(Path(name).absolute()) for name in masks)
 
 
 def _options(base: Path, machine: Machine, which: Which, results: Results) -> Options:

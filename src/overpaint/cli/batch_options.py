@@ -9,7 +9,20 @@ from cyclopts import Group, Parameter
 
 from overpaint.request import Intent
 
-from .options import HOW, OUT, RUN, AllowPickle, Debug, DeviceName, Option, Overwrite, Quiet, RecordPlace, Threads
+from .options import (
+    FORMATS,
+    HOW,
+    OUT,
+    RUN,
+    AllowPickle,
+    Debug,
+    DeviceName,
+    Option,
+    Overwrite,
+    Quiet,
+    RecordPlace,
+    Threads,
+)
 
 ROWS = Group("Rows", sort_key=0)
 WHICH = Group("Which and when", sort_key=3.5)
@@ -157,9 +170,7 @@ class Results:
     overwrite: Overwrite = False
     format: Annotated[
         str | None,
-        Parameter(
-            name="--format", metavar="NAME", help="png, jpeg, webp, tiff or avif. Left out: as the picture.", group=OUT
-        ),
+        Parameter(name="--format", metavar="NAME", help=f"{FORMATS}. Left out: as the picture.", group=OUT),
     ] = None
     quality: Annotated[
         int | None,

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Group, Parameter
 
+from overpaint.doors import forms
+from overpaint.doors.inputs import mask_from
+from overpaint.doors.outputs import check_writable_all
+from overpaint.doors.places import Places
 from overpaint.errors import OutputError
 
-from . import outputs, values
-from .maskfiles import tell
+from .maskfiles import describe
 from .options import OUT, WHERE, About, AsJson, Channel, Debug, Label, MaskFile, Overwrite, Quiet
-from .values import STDIO
-from .where import loaded
+from .streams import STDIO, load, paths, write_bytes
 
 if TYPE_CHECKING:
     from overpaint.mask import Mask
@@ -78,18 +80,19 @@ def convert(
     """
     form = to or _form(output)
     if output != STDIO:
-        outputs.check([Path(output)], overwrite=overwrite, inputs=[] if mask == STDIO else [Path(mask)])
-    extent = None if size is None else values.size_of(size, "--size")
-    found = loaded(mask, extent, channel=mask_channel, label=mask_label, picture=mask_picture)
+        check_writable_all([Path(output)], overwrite=overwrite, inputs=paths((mask,)))
+    extent = None if size is None else forms.size_of(size, "size")
+    found = mask_from(
+        load(mask), extent, Places(mask_channel=mask_channel, mask_label=mask_label, mask_picture=mask_picture)
+    )
     data = encoded(found, form, label=label, picture=picture)
     if output == STDIO:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        write_bytes(data)
         return 0
     from overpaint.files import write_file
 
     write_file(Path(output), data, overwrite=overwrite)
-    tell(found, output, as_json=json, quiet=quiet, form=form)
+    describe(found, output, as_json=json, quiet=quiet, form=form)
     if not found.hard and form not in ("png", "tiff") and not quiet:
         print(f"note: {form} holds hard masks; what is at least half marked was written", file=sys.stderr)
     return 0

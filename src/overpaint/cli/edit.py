@@ -1,133 +1,184 @@
-"""The one mechanism behind every verb that paints: from options to a request, and from its result to files."""
+"""The one mechanism behind every verb that paints: from options to requests, and from results to files."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from overpaint.errors import RequestError
-from overpaint.places import Placed
+from overpaint.doors.inputs import EditInputs, collect
+from overpaint.doors.outputs import Target, check_format, check_writable_all
+from overpaint.errors import Cancelled, OutputError, OverpaintError, RequestError
 from overpaint.request import EditRequest
 
 from . import outputs, report
 from .evidence import Evidence
+from .messages import failed, in_json
 from .options import Bounds, Out, Run, Where
-from .outputs import Plan
 from .progress import Bar, bar
-from .values import STDIO, key_value
-from .where import margins, opened, place
+from .streams import STDIO, as_written, check_one_reader, load, opened, paths, write_bytes
 
 if TYPE_CHECKING:
-    from overpaint.picture import Picture
     from overpaint.studio import Edited, Saved, Studio, Tile
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class PaintCall:
     """One call of a verb that paints.
 
     Attributes:
-        source: The picture, `STDIO` for standard input.
-        request: What is asked, as far as it can be said before the picture is known.
-        where: Places in the picture.
-        bounds: How far it grows, for intents that make it larger.
+        pictures: The pictures, `STDIO` for standard input.
+        request: The request, as far as it is known without a picture.
+        where: Places in the pictures; None for an intent that extends them.
+        bounds: How far a picture is extended; None for other intents.
         run: Sketch, the engine's options, variations, device.
-        out: Where the result goes.
+        out: Where results go.
     """
 
-    source: str
+    pictures: tuple[str, ...]
     request: EditRequest
-    where: Where = field(default_factory=Where)
+    where: Where | None = None
     bounds: Bounds | None = None
     run: Run = field(default_factory=Run)
     out: Out = field(default_factory=Out)
 
+    @property
+    def several(self) -> bool:
+        """Whether there is more than one picture."""
+        return len(self.pictures) > 1
 
-def do(job: Job) -> int:
-    """Paint, save and tell. What can be known to go wrong is found out before any painting."""
+    @property
+    def mask_files(self) -> list[Path]:
+        """The files that masks are read from."""
+        return paths(self.where.files) if self.where is not None else []
+
+
+@dataclass(slots=True)
+class _Results:
+    """The results of one picture: a table for programs and a line for people for each variation."""
+
+    source: str
+    tables: list[dict[str, Any]] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+    sheet: Path | None = None
+
+
+def paint(call: PaintCall) -> int:
+    """Paint, save and report. What can go wrong is found out before any painting, as far as it can be.
+
+    Returns:
+        0, or the exit status of the first picture that failed; the others are done all the same.
+    """
+    if not call.pictures:
+        raise RequestError(f"{call.request.intent} needs a picture")
+    outputs.check_options(call.out, call.run.variations, len(call.pictures))
+    if call.out.private:
+        call = replace(call, out=replace(call.out, record="none"))
+    check_one_reader((*call.pictures, *(call.where.mask if call.where is not None else ()), call.run.sketch))
+    evidence = None
+    if call.out.audit is not None:
+        evidence = Evidence.opened(call.out.audit, call.mask_files, call.out.private)
+    status = 0
+    written: set[Path] = set()
+    noted: set[str] = set()
+    with _studio(call.run) as studio:
+        if call.several and not call.run.scene:
+            studio.resolved(call.request, seed=0)  # an unknown engine is one error, not one for each picture
+        for source in call.pictures:
+            results = _Results(source)
+            error = None
+            try:
+                _paint_picture(call, studio, results, evidence, written)
+            except Cancelled:
+                raise
+            except OverpaintError as caught:
+                error = caught
+            except MemoryError:
+                error = OverpaintError(f"{as_written(source)}: not enough memory for this picture", code="memory-short")
+            _report(call, results, error, noted)
+            if error is not None:
+                name = as_written(source) if call.several else ""
+                own = failed(error, name, debug=call.out.debug)
+                status = status or own
+    return status
+
+
+def _paint_picture(
+    call: PaintCall, studio: Studio, results: _Results, evidence: Evidence | None, written: set[Path]
+) -> None:
+    """Paint and save every variation of one picture."""
     began = time.perf_counter()
-    outputs.check_options(job.out, job.run.variations)
-    if job.out.private:
-        job = replace(job, out=replace(job.out, record="none"))
-    evidence = None if job.out.audit is None else Evidence.opened(job.out.audit, _masks_read(job), job.out.private)
-    _one_reader_of_standard_input(job)
-    told: list[dict[str, Any]] = []
-    lines: list[str] = []
     tiles: list[Tile] = []
-    drawn: Path | None = None
-    try:
-        with bar(quiet=job.out.quiet) as shown:
-            picture = opened(job.source)
-            plans = outputs.plans(picture, job.request.intent, job.out, job.run.variations)
-            outputs.check_kind(picture, plans[0].format, job.out.quality)
-            sheet = outputs.sheet_path(plans, job.out)
-            files = [path for plan in plans for path in plan.paths] + ([] if sheet is None else [sheet])
-            outputs.check(files, overwrite=job.out.overwrite, inputs=_files_read(job))
-            for edited, plan in zip(_painted(job, picture, shown), plans, strict=True):
-                shown.say("saving")
-                saved, extras = _save(edited, plan, job.out)
-                seconds = time.perf_counter() - began
-                told.append(report.mapping(job.source, edited, saved, extras, seconds))
-                name = "standard output" if plan.path is None else str(plan.path)
-                lines.append(report.line(edited, name, saved, seconds))
-                if evidence is not None and saved is not None:
-                    evidence.add(edited, saved)
-                if sheet is not None:
-                    from overpaint.studio import tile_of
-
-                    tiles.append(tile_of(edited, len(tiles) + 1))
-                began = time.perf_counter()
-                shown.say("painting")
-            if sheet is not None:
-                drawn = _draw(tiles, sheet, job.out)
-    finally:
-        if told:  # when a later variation fails, those before it are there all the same
-            _tell(job, told, lines, drawn)
-    return 0
-
-
-def _painted(job: Job, picture: Picture, shown: Bar) -> Iterator[Edited]:
-    """Every variation: the first with the seed asked for, the next with seed + 1, ..."""
-    known: dict[str, Any] = {}
-    found = _place(job, picture)
-    if found is not None:
-        known["mask"] = found.spec
-    if job.bounds is not None and not (job.bounds.unset and job.request.margins is not None):
-        known["margins"] = tuple(margins(job.bounds, picture.size))
-    sketch = _sketch(job.run, picture)
-    request = job.request.merged(**known)
-    if job.run.scene:
-        request = request.merged(prompt=_scene(request, picture, found))
-    inputs = None if found is None else found.inputs
-    with _studio(job.run) as studio:
-        count = job.run.variations
-        shown.say("painting" if count == 1 else f"painting {count} variations")
-        yield from studio.variations(
-            picture, request, count=count, sketch=sketch, inputs=inputs, monitor=shown.monitor()
+    with bar(quiet=call.out.quiet) as shown:
+        picture = opened(results.source)
+        target = outputs.target(picture, call.request.intent, call.out, several=call.several)
+        check_format(picture, target.format, call.out.quality)
+        targets = list(target.variations(call.run.variations))
+        sheet = target.sheet if len(targets) > 1 and call.out.sheet is not False else None
+        _check_files(call, targets, sheet, results.source, written)
+        inputs = collect(
+            picture,
+            call.request,
+            load,
+            places=call.where,
+            sketch=call.run.sketch,
+            extension=call.bounds,
+            scene=call.run.scene,
+            written=as_written,
         )
+        for edited, one in zip(_variations(studio, inputs, call.run, shown), targets, strict=True):
+            shown.say("saving")
+            saved, extras = _save(edited, one, call.out)
+            seconds = time.perf_counter() - began
+            table = report.mapping(results.source, edited, saved, extras, seconds)
+            table["notes"][:0] = inputs.notes
+            results.tables.append(table)
+            name = "standard output" if one.path is None else str(one.path)
+            results.lines.append(report.line(edited, name, saved, seconds))
+            if evidence is not None and saved is not None:
+                evidence.add(edited, saved)
+            if sheet is not None:
+                from overpaint.studio import tile_of
+
+                tiles.append(tile_of(edited, len(tiles) + 1))
+            began = time.perf_counter()
+            shown.say("painting")
+        if sheet is not None:
+            results.sheet = _draw(tiles, sheet, call.out)
 
 
-def _scene(request: EditRequest, picture: Picture, found: Placed | None) -> str:
-    """The prompt with what the picture around the mask says of its light and lens."""
-    from overpaint.prompt import scene_prompt
-    from overpaint.request import mask_of
+def _check_files(call: PaintCall, targets: list[Target], sheet: Path | None, source: str, written: set[Path]) -> None:
+    """Find out whether all files of a picture can be written, and make the folder that -o names."""
+    files = [path for target in targets for path in target.paths] + ([] if sheet is None else [sheet])
+    if targets[0].path is not None and (call.several or (call.out.output or "").endswith(("/", "\\"))):
+        with contextlib.suppress(OSError):  # the check says why
+            targets[0].path.parent.mkdir(exist_ok=True)
+    again = next((path for path in files if path.resolve() in written), None)
+    if again is not None:
+        raise OutputError(f"another picture's result is {again} already", code="output-twice", value=str(again))
+    inputs = [*paths((source, call.run.sketch)), *call.mask_files]
+    check_writable_all(files, overwrite=call.out.overwrite, inputs=inputs)
+    written.update(path.resolve() for path in files)
 
-    spec = request.mask
-    inputs = None if found is None else found.inputs
-    mask = None if spec is None else mask_of(spec, picture.size, inputs=inputs, picture=picture)
-    return scene_prompt(request.prompt or "", picture, mask)
+
+def _variations(studio: Studio, inputs: EditInputs, run: Run, shown: Bar) -> Iterator[Edited]:
+    """Every variation: the first with the request's seed, the next with seed + 1, ..."""
+    shown.say("painting" if run.variations == 1 else f"painting {run.variations} variations")
+    return studio.variations(
+        inputs.picture, inputs.request, count=run.variations, monitor=shown.monitor(), **inputs.rest
+    )
 
 
 def _studio(run: Run) -> Studio:
     from overpaint.studio import Studio
 
     if run.threads is not None and run.threads < 1:
-        raise RequestError(f"--threads must be at least 1, not {run.threads}")
+        raise RequestError(f"--threads must be at least 1, not {run.threads}", field="threads", value=run.threads)
     if run.device in ("cuda", "mps"):
         _require_device(run.device)
     return Studio(device=run.device, threads=run.threads, allow_pickle=run.allow_pickle)
@@ -136,119 +187,67 @@ def _studio(run: Run) -> Studio:
 def _require_device(name: str) -> None:
     import torch
 
-    here = torch.cuda.is_available() if name == "cuda" else torch.backends.mps.is_available()
-    if not here:
-        raise RequestError(f"--device {name}: this machine has none that torch can use ('overpaint doctor' says more)")
-
-
-def _place(job: Job, picture: Picture) -> Placed | None:
-    """The place that options name, or None to leave it to the request, the sketch or the margins."""
-    if job.where.named and job.request.mask is not None:
-        raise RequestError("the request file has a mask already: leave out --mask, --box, --ellipse and --polygon")
-    found = place(job.where, picture.size)
-    if found is None and job.request.mask is None and job.bounds is None and job.run.sketch is None:
+    if not (torch.cuda.is_available() if name == "cuda" else torch.backends.mps.is_available()):
         raise RequestError(
-            f"say which part of the {picture.size} picture: --mask FILE, --box L,T,R,B, --ellipse or --polygon "
-            "(--mask full takes all of it)"
+            f"--device {name}: this machine has none that torch can use ('overpaint doctor' says more)",
+            field="device",
+            value=name,
         )
-    return found
 
 
-def _sketch(run: Run, picture: Picture) -> Any:
-    """(H, W, 4) uint8 strokes, or None."""
-    if run.sketch is None:
-        return None
-    import numpy as np
+def _save(edited: Edited, target: Target, out: Out) -> tuple[Saved | None, dict[str, Path]]:
+    """Write the picture, then its companions, so that a fault in one of those never costs the picture."""
+    from overpaint.files import write_file
+    from overpaint.picture import encode, format_of_path
 
-    from overpaint.picture import to_pil
-
-    drawn = opened(run.sketch)
-    if drawn.alpha is None:
-        raise RequestError(
-            f"--sketch {run.sketch} has no transparency, and would hide the whole picture: use a PNG with alpha"
-        )
-    if drawn.size != picture.size:
-        swapped = "; width and height are swapped" if drawn.size == picture.size.swapped else ""
-        raise RequestError(f"the sketch is {drawn.size}, but the picture is {picture.size}{swapped}")
-    return np.asarray(to_pil(drawn).convert("RGBA"))
-
-
-def _one_reader_of_standard_input(job: Job) -> None:
-    readers = [source for source in (job.source, *job.where.mask, job.run.sketch) if source == STDIO]
-    if len(readers) > 1:
-        raise RequestError("standard input (-) can be read once: give the others as files")
-
-
-def _files_read(job: Job) -> list[Path]:
-    sketch = () if job.run.sketch is None else (job.run.sketch,)
-    return [Path(source) for source in (job.source, *sketch) if source != STDIO] + _masks_read(job)
-
-
-def _masks_read(job: Job) -> list[Path]:
-    return [Path(source) for source in job.where.mask if source not in (STDIO, "alpha", "full")]
-
-
-def _save(edited: Edited, plan: Plan, out: Out) -> tuple[Saved | None, dict[str, Path]]:
-    """Write the picture, then what goes beside it: a fault in an extra never costs the picture."""
     saved = None
-    if plan.path is None:
-        sys.stdout.buffer.write(edited.encode(plan.format, quality=out.quality, record=out.record).data)
-        sys.stdout.buffer.flush()
+    how: dict[str, Any] = {"quality": out.quality, "record": out.record}
+    if target.path is None:
+        write_bytes(edited.encode(target.format, **how).data)
     else:
-        saved = edited.save(
-            plan.path, format=plan.format, quality=out.quality, overwrite=out.overwrite, record=out.record
-        )
+        saved = edited.save(target.path, format=target.format, overwrite=out.overwrite, **how)
     extras: dict[str, Path] = {}
-    if plan.compare is not None:
-        from overpaint.files import write_file
-        from overpaint.picture import encode
-
-        comparison = encode(edited.comparison(), outputs.format_of(plan.compare, "--compare"))
-        write_file(plan.compare, comparison.data, overwrite=out.overwrite)
-        extras["compare"] = plan.compare
-    if plan.layers is not None:
-        edited.save_layers(plan.layers, overwrite=out.overwrite)
-        extras["layers"] = plan.layers
+    if target.compare is not None:
+        comparison = encode(edited.comparison(), format_of_path(target.compare))
+        write_file(target.compare, comparison.data, overwrite=out.overwrite)
+        extras["compare"] = target.compare
+    if target.layers is not None:
+        edited.save_layers(target.layers, overwrite=out.overwrite)
+        extras["layers"] = target.layers
     return saved, extras
 
 
 def _draw(tiles: list[Tile], path: Path, out: Out) -> Path:
     """Write the contact sheet."""
     from overpaint.files import write_file
-    from overpaint.picture import encode
+    from overpaint.picture import encode, format_of_path
     from overpaint.studio import sheet_of
 
-    format = outputs.format_of(path, "--sheet")
+    format = format_of_path(path)
     data = encode(sheet_of(tiles), format, quality=92 if format == "jpeg" else None).data
     write_file(path, data, overwrite=out.overwrite)
     return path
 
 
-def _tell(job: Job, told: list[dict[str, Any]], lines: list[str], sheet: Path | None) -> None:
-    if job.out.json:
-        several = {"variations": told, **({} if sheet is None else {"sheet": str(sheet)})}
-        whole: Mapping[str, Any] = told[0] if job.run.variations == 1 else several
-        print(json.dumps(whole, ensure_ascii=False, allow_nan=False))
+def _report(call: PaintCall, results: _Results, error: OverpaintError | None, noted: set[str]) -> None:
+    """Print the results of one picture. A note that was printed for another picture is not printed again."""
+    if call.out.json:
+        table: dict[str, Any]
+        if call.run.variations == 1:
+            table = results.tables[0] if results.tables else {"input": as_written(results.source)}
+        else:
+            table = {"variations": results.tables}
+            table |= {} if results.sheet is None else {"sheet": str(results.sheet)}
+        table |= {} if error is None else in_json(error)
+        print(json.dumps(table, ensure_ascii=False, allow_nan=False))
         return
-    if job.out.quiet:
+    stream = sys.stderr if call.out.output == STDIO else sys.stdout
+    if call.out.quiet or (stream is sys.stderr and not stream.isatty()):
         return
-    stream = sys.stderr if job.out.output == STDIO else sys.stdout
-    if stream is sys.stderr and not stream.isatty():
-        return
-    if sheet is not None:
-        lines = [*lines, f"{sheet}: all {len(told)}, with their seeds"]
-    for text in lines:
+    for text in results.lines:
         print(text, file=stream)
-    for note in dict.fromkeys(note for one in told for note in one["notes"]):
+    if results.sheet is not None:
+        print(f"{results.sheet}: all {len(results.tables)}, with their seeds", file=stream)
+    for note in (note for table in results.tables for note in table["notes"] if note not in noted):
         print(f"note: {note}", file=sys.stderr)
-
-
-def request_of(intent: Any, settings: Mapping[str, Any], run: Run, base: EditRequest | None = None) -> EditRequest:
-    """The request of options, laid over one from a file where there is one. Raises RequestError."""
-    given = dict(settings)
-    if run.option:
-        own = dict(key_value(text, "--option") for text in run.option)
-        given["options"] = {**((base.options if base is not None else None) or {}), **own}
-    if base is None:
-        return EditRequest.of(intent, **given)
-    return base.merged(**({"intent": intent} if intent is not None else {}), **given)
+        noted.add(note)

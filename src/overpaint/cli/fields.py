@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from cyclopts import Group, Parameter
 
+from overpaint.doors import forms
 from overpaint.request import EditRequest, IntentRule, Setting, settings_reference
 
-from . import values
 from .options import HOW, MODEL, RUN, WHERE
 
 COVERED: Mapping[str, str] = {
@@ -163,5 +163,5 @@ def settings(parsed: Any) -> dict[str, Any]:
     for name in names():
         value = getattr(parsed, name, None)
         if value is not None:
-            given[name] = values.pair(value, flag(name)) if _form(name).pair else value
+            given[name] = forms.pair(value, name) if _form(name).pair else value
     return given

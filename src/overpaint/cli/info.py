@@ -6,9 +6,8 @@ import json as json_module
 from typing import TYPE_CHECKING, Any
 
 from .options import AsJson, Debug, Input
+from .streams import as_written, opened
 from .texts import print_rows
-from .values import shown
-from .where import opened
 
 if TYPE_CHECKING:
     from overpaint.picture import Picture
@@ -37,7 +36,7 @@ def mapping(name: str, picture: Picture) -> dict[str, Any]:
 
     source, metadata = picture.source, picture.metadata
     return {
-        "file": shown(name),
+        "file": as_written(name),
         "format": source.format,
         "bytes": None if source.data is None else len(source.data),
         "sha256": source.sha256,

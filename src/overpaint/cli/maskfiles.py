@@ -1,15 +1,14 @@
-"""Masks on their way out: the checks before, the file, and what is said of it."""
+"""Writing masks: the checks before, the file, and its description."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from overpaint.doors.outputs import check_writable_all
 from overpaint.errors import OutputError
 
-from . import outputs
-from .values import STDIO, shown
+from .streams import STDIO, as_written, paths, write_bytes
 
 if TYPE_CHECKING:
     from overpaint.mask import Mask
@@ -22,36 +21,41 @@ def check_output(output: str, overwrite: bool, inputs: tuple[str, ...] = ()) -> 
     """Find out before any work whether a mask can be written there. Raises OutputError."""
     if output == STDIO:
         return
-    if outputs.format_of(Path(output), "--output") in _LOSSY:
-        raise OutputError(f"--output {output}: this format would blur the mask's edge; use .png, .tif or .webp")
-    read = [Path(name) for name in inputs if name != STDIO]
-    outputs.check([Path(output)], overwrite=overwrite, inputs=read)
+    from overpaint.picture import format_of_path
+
+    if format_of_path(output) in _LOSSY:
+        raise OutputError(
+            f"{{field}} {output}: this format would blur the mask's edge; use .png, .tif or .webp",
+            code="mask-format",
+            field="output",
+            value=output,
+        )
+    check_writable_all([Path(output)], overwrite=overwrite, inputs=paths(inputs))
 
 
 def write(mask: Mask, output: str, overwrite: bool, *, as_json: bool, quiet: bool) -> int:
-    """Write a mask as a grey picture and say in a line what it marks."""
+    """Write a mask as a grey picture, and print what it marks."""
     from overpaint.files import write_file
-    from overpaint.picture import encode
+    from overpaint.picture import encode, format_of_path
 
-    format = "png" if output == STDIO else outputs.format_of(Path(output), "--output")
+    format = "png" if output == STDIO else format_of_path(output)
     data = encode(mask.to_picture(), format).data
     if output == STDIO:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        write_bytes(data)
         return 0
     write_file(Path(output), data, overwrite=overwrite)
-    tell(mask, output, as_json=as_json, quiet=quiet)
+    describe(mask, output, as_json=as_json, quiet=quiet)
     return 0
 
 
-def tell(mask: Mask, output: str, *, as_json: bool, quiet: bool, **more: Any) -> None:
-    """Say what a mask marks: a line for people, or an object for programs."""
+def describe(mask: Mask, output: str, *, as_json: bool, quiet: bool, **more: Any) -> None:
+    """Print what a mask marks: a line for people, or an object for programs."""
     import json
 
     parts = len(mask.components())
     if as_json:
-        told = {
-            "output": shown(output),
+        table = {
+            "output": as_written(output),
             "size": list(mask.size),
             "bounds": None if mask.is_empty else list(mask.bounds),
             "area": round(mask.area, 3),
@@ -60,8 +64,8 @@ def tell(mask: Mask, output: str, *, as_json: bool, quiet: bool, **more: Any) ->
             "hard": mask.hard,
             **more,
         }
-        print(json.dumps(told, ensure_ascii=False))
+        print(json.dumps(table, ensure_ascii=False))
     elif not quiet:
         marked = "nothing marked" if mask.is_empty else f"{mask.fraction:.1%} marked within {mask.bounds}"
         pieces = f"{parts} part" if parts == 1 else f"{parts} parts"
-        print(f"{shown(output)}: {mask.size}, {marked}, {pieces}{'' if mask.hard else ', soft edge'}")
+        print(f"{as_written(output)}: {mask.size}, {marked}, {pieces}{'' if mask.hard else ', soft edge'}")

@@ -8,9 +8,11 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Group, Parameter
 
+from overpaint.doors import forms
+from overpaint.doors.inputs import mask_from
+from overpaint.doors.places import Places, mask_at
 from overpaint.errors import RequestError
 
-from . import values
 from .convert import convert
 from .maskfiles import check_output, write
 from .options import (
@@ -27,9 +29,8 @@ from .options import (
     Where,
 )
 from .preview import preview
+from .streams import check_one_reader, load, opened
 from .texts import help_text
-from .values import STDIO
-from .where import loaded, opened, place
 
 _STEPS = Group("How", sort_key=2, help="Done in this order, whatever the order they are given in.")
 
@@ -97,7 +98,6 @@ def make(
     [dim]$[/] overpaint mask make --size 1920x1080 --stroke "10,900 900,880" --width 40 -o mask.png
     """
     from overpaint.mask import Mask
-    from overpaint.request import mask_of
 
     places = where or Where()
     if (picture is None) == (size is None):
@@ -106,11 +106,11 @@ def make(
         raise RequestError("nothing to draw: give --box, --ellipse, --polygon, --stroke or --mask")
     check_output(output, overwrite)
     source = None if picture is None else opened(picture)
-    extent = source.size if source is not None else values.size_of(size or "", "--size")
-    found = place(replace(places, invert=False), extent)
-    mask = Mask.empty(extent) if found is None else mask_of(found.spec, extent, inputs=found.inputs, picture=source)
+    extent = source.size if source is not None else forms.size_of(size or "", "size")
+    found = mask_at(replace(places, invert=False), extent, lambda name: mask_from(load(name), extent, places))
+    mask = Mask.empty(extent) if found is None else found.drawn(extent, source)
     if stroke:
-        lines = [values.points(text, extent, "--stroke", least=1) for text in stroke]
+        lines = [forms.points(text, extent, "stroke", least=1) for text in stroke]
         mask = mask.union(Mask.strokes(extent, lines, width))
     if places.invert:
         mask = mask.invert()
@@ -137,12 +137,11 @@ def combine(
     """
     if len(masks) < 2:
         raise RequestError(f"mask combine needs two masks or more, not {len(masks)}")
-    if masks.count(STDIO) > 1:
-        raise RequestError("standard input (-) can be read once: give the others as files")
+    check_one_reader(masks)
     check_output(output, overwrite, masks)
     first, *others = masks
-    start = loaded(first)
-    rest = [loaded(name, start.size) for name in others]
+    start = mask_from(load(first))
+    rest = [mask_from(load(name), start.size) for name in others]
     whole = reduce(lambda left, right: getattr(left, op)(right), rest, start)
     return write(whole, output, overwrite, as_json=json, quiet=quiet)
 
@@ -186,7 +185,7 @@ def refine(
     [dim]$[/] overpaint mask refine rough.png --threshold 0.5 --remove-specks 30 --grow 3 -o mask.png
     """
     check_output(output, overwrite, (mask,))
-    result = loaded(mask, channel=mask_channel)
+    result = mask_from(load(mask), None, Places(mask_channel=mask_channel))
     if threshold is not None:
         result = result.threshold(threshold)
     if fill_holes:

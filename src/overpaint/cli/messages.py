@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import sys
 from dataclasses import fields as fields_of
 from typing import Any, Literal, get_args, get_origin
 
@@ -17,9 +19,11 @@ from cyclopts.exceptions import (
 )
 
 from overpaint.doors.words import error_line, error_values
-from overpaint.errors import OverpaintError, did_you_mean
+from overpaint.errors import InputError, OverpaintError, did_you_mean
 
-from .values import shown
+from .streams import as_written
+
+DONE, FAILED, BAD_INPUT, INTERRUPTED, BROKEN_PIPE, TERMINATED = 0, 1, 2, 130, 141, 143
 
 _OTHER_OPTIONS = {
     "inpaint-mask": "--mask",
@@ -84,6 +88,10 @@ OTHER_VERBS = {
 
 
 HINTS = {
+    "mask-missing": "give --mask FILE, --box L,T,R,B, --ellipse or --polygon (--mask full takes all of it)",
+    "mask-twice": "leave out --mask, --box, --ellipse and --polygon",
+    "extension-mixed": "use one of: --left/--top/--right/--bottom, --to, --aspect",
+    "extension-missing": "give --left, --top, --right or --bottom (256 or 20%), --to WxH or --aspect W:H",
     "output-exists": "choose another name, or give --overwrite",
     "pickle-refused": "if you trust its source, --allow-pickle takes it: only its weights are read, and no code is run",
     "model-not-downloaded": "'overpaint models get {value}' downloads it",
@@ -124,6 +132,27 @@ def in_json(error: OverpaintError) -> dict[str, Any]:
     return {"error": error_values(error, option_of, HINTS)}
 
 
+def failed(error: OverpaintError, name: str = "", *, debug: bool = False) -> int:
+    """Print an error on standard error, with the picture that it is about. Returns the exit status."""
+    text = in_line(error)
+    return complain(text if text.startswith(name) else f"{name}: {text}", _status(error), debug)
+
+
+def _status(error: OverpaintError) -> int:
+    return BAD_INPUT if isinstance(error, InputError) else FAILED
+
+
+def complain(message: str, status: int, debug: bool) -> int:
+    """Print a message on standard error, after the traceback of the error at hand where `debug` asks for it."""
+    if debug and status not in (INTERRUPTED, TERMINATED):
+        import traceback
+
+        traceback.print_exc()
+    with contextlib.suppress(OSError):
+        print(f"overpaint: {' '.join(message.split())}", file=sys.stderr, flush=True)
+    return status
+
+
 def usage(error: CycloptsError) -> str:
     """One line that says what is wrong with the arguments, and what would be right."""
     chain = " ".join(error.command_chain or ())
@@ -140,7 +169,7 @@ def usage(error: CycloptsError) -> str:
         case RepeatArgumentError():
             return f"{error.token.keyword} is given twice"
         case UnusedCliTokensError():
-            words = " ".join(shown(word) for word in error.unused_tokens or ())
+            words = " ".join(as_written(word) for word in error.unused_tokens or ())
             return f"{chain}: what is {words!r} for?{see}"
     return " ".join(str(error).split()) + see
 
@@ -177,7 +206,7 @@ def _wrong_kind(error: CoercionError) -> str:
     assert error.token is not None
     argument = error.argument
     name = error.token.keyword or (argument.name.lstrip("-").upper() if argument is not None else "the value")
-    value = shown(error.token.value)
+    value = as_written(error.token.value)
     choices = [str(one) for one in get_args(error.target_type)] if get_origin(error.target_type) is Literal else []
     if choices:
         return f"{name} must be one of {', '.join(choices)}, not {value!r}{did_you_mean(value, choices)}"

@@ -10,6 +10,10 @@ from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter
 
+from overpaint.doors.extension import Anchor, Extension
+from overpaint.doors.places import Channel as ChannelName
+from overpaint.doors.places import Places
+
 PICTURE = Group("Picture", sort_key=0)
 MASK = Group("Mask", sort_key=0)
 REQUEST = Group("Request", sort_key=0.5)
@@ -19,11 +23,17 @@ MODEL = Group("With a model", sort_key=3, help="For engines that take a prompt; 
 RUN = Group("Run", sort_key=4)
 OUT = Group("Out", sort_key=5)
 
+FORMATS = "png, jpeg, webp, tiff or avif; with the extra heif also heif"
+"""The formats that can be written, for the help, which must not load an imaging library."""
+
 RecordPlace = Literal["embed", "sidecar", "none"]
-ChannelName = Literal["auto", "luminance", "alpha", "transparent"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
 Input = Annotated[str, Parameter(name="PICTURE", help="The picture; - reads it from standard input.", group=PICTURE)]
+Inputs = Annotated[
+    str,
+    Parameter(name="PICTURE", help="The picture, or several; - reads standard input.", group=PICTURE),
+]
 
 Masks = Annotated[
     tuple[str, ...],
@@ -138,8 +148,8 @@ AllowPickle = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
-    """Which part of the picture: files and shapes, all of them together, turned round by `invert`."""
+class Where(Places):
+    """Which part of the picture."""
 
     mask: Masks = ()
     box: Boxes = ()
@@ -152,15 +162,10 @@ class Where:
         bool, Parameter(name="--invert", negative=(), help="Turn the mask round: repaint all the rest.", group=WHERE)
     ] = False
 
-    @property
-    def named(self) -> bool:
-        """Whether any place was given at all."""
-        return bool(self.mask or self.box or self.ellipse or self.polygon)
-
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
-    """How far an outpainted picture reaches beyond the one that is there."""
+class Bounds(Extension):
+    """How far the picture is extended."""
 
     left: Annotated[
         str | None, Parameter(name="--left", metavar="PX|%", help="Pixels, or % of the width, to add.", group=WHERE)
@@ -182,7 +187,7 @@ class Bounds:
         Parameter(name="--aspect", metavar="W:H", help="Grow to this aspect ratio instead: 16:9.", group=WHERE),
     ] = None
     anchor: Annotated[
-        Literal["center", "left", "right", "top", "bottom", "top-left", "top-right", "bottom-left", "bottom-right"],
+        Anchor,
         Parameter(
             name="--anchor",
             metavar="SIDE",
@@ -191,15 +196,10 @@ class Bounds:
         ),
     ] = "center"
 
-    @property
-    def unset(self) -> bool:
-        """Whether nothing was said."""
-        return not any((self.left, self.top, self.right, self.bottom, self.to, self.aspect))
-
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What is neither asked of the picture nor of the file: sketches, the engine's own options, the machine."""
+    """How an edit runs: sketch, the engine's own options, variations, device."""
 
     scene: Annotated[
         bool,
@@ -236,14 +236,15 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Out:
-    """Where the result goes and what is written beside it."""
+    """Where results go, and what is written beside them."""
 
     output: Annotated[
         str | None,
         Parameter(
             name=("--output", "-o"),
             metavar="OUT",
-            help="The result; - writes it to standard output. Left out: NAME.VERB.EXT beside the picture.",
+            help="The result; - writes it to standard output. For several: a folder, or a name with {name}. Left out: "
+            "NAME.VERB.EXT beside the picture.",
             group=OUT,
         ),
     ] = None
@@ -253,7 +254,7 @@ class Out:
         Parameter(
             name="--format",
             metavar="NAME",
-            help="png, jpeg, webp, tiff or avif. Left out: by the name of OUT, else as the picture.",
+            help=f"{FORMATS}. Left out: by the name of OUT, else as the picture.",
             group=OUT,
         ),
     ] = None

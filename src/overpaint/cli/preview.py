@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from . import outputs
-from .maskfiles import tell
+from overpaint.doors.inputs import mask_from
+from overpaint.doors.outputs import check_writable_all
+from overpaint.doors.places import mask_at
+from overpaint.errors import RequestError
+
+from .maskfiles import describe
 from .options import OUT, WHERE, AsJson, Debug, Input, Overwrite, Quiet, Where
-from .where import opened, place
+from .streams import load, opened, paths
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,28 +60,24 @@ def preview(
     [dim]$[/] overpaint mask preview photo.jpg mask.png -o look.png
     [dim]$[/] overpaint mask preview photo.jpg --box 10%,20%,40%,60% -o look.png
     """
-    from overpaint.errors import RequestError
     from overpaint.files import write_file
-    from overpaint.picture import encode
-    from overpaint.request import mask_of
+    from overpaint.picture import encode, format_of_path, from_array
 
     places = where or Where()
     if mask is not None:
         places = replace(places, mask=(mask, *places.mask))
     path = Path(output)
-    format = outputs.format_of(path, "--output")
-    outputs.check([path], overwrite=overwrite, inputs=[Path(picture)])
+    format = format_of_path(path)
+    check_writable_all([path], overwrite=overwrite, inputs=paths((picture, *places.files)))
     shown = opened(picture)
-    found = place(places, shown.size)
+    found = mask_at(places, shown.size, lambda name: mask_from(load(name), shown.size, places))
     if found is None:
         raise RequestError("mask preview needs a mask: MASK, --box, --ellipse or --polygon")
-    marked = mask_of(found.spec, shown.size, inputs=found.inputs, picture=shown)
+    marked = found.drawn(shown.size, shown)
     regions = planned(marked, grow=grow, feather=feather)
-    from overpaint.picture import from_array
-
     write_file(path, encode(from_array(overlay(shown, marked, regions)), format).data, overwrite=overwrite)
     reach = max((int(region.edge.total + 0.999) for region in regions), default=0)
-    tell(marked, output, as_json=json, quiet=quiet, reach=reach, regions=[list(region.box) for region in regions])
+    describe(marked, output, as_json=json, quiet=quiet, reach=reach, regions=[list(region.box) for region in regions])
     return 0
 
 

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Group, Parameter
 
+from overpaint.doors.inputs import mask_from, sketch_from
 from overpaint.errors import OverpaintError, RecordError, RequestError
 
 from .audit import LogOption, What, entry
 from .options import OUT, AsJson, Debug, Device, Overwrite, Quiet
 from .progress import bar
-from .where import loaded, opened
+from .streams import load, opened
 
 if TYPE_CHECKING:
     from overpaint.audit import AuditRecord, Replayed, Secret
@@ -215,13 +216,9 @@ def _inputs(known: _Known, picture: Picture, masks: tuple[str, ...], sketch: str
     unmoved = [
         str(path) for one in recorded if (path := known.file(one.place)) is not None and _digest(path) == one.sha256
     ]
-    rasters: list[Any] = [loaded(source, picture.size).to_bytes8() for source in (*masks, *unmoved)]
+    rasters: list[Any] = [mask_from(load(source), picture.size).to_bytes8() for source in (*masks, *unmoved)]
     if sketch is not None:
-        import numpy as np
-
-        from overpaint.picture import to_pil
-
-        rasters.append(np.asarray(to_pil(opened(sketch)).convert("RGBA")))
+        rasters.append(sketch_from(load(sketch), picture.size, sketch))
     return {blob_of(raster, inline=False).sha256: raster for raster in rasters}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .values import shown
+from .streams import as_written
 
 if TYPE_CHECKING:
     from overpaint.studio import Edited, Saved
@@ -64,7 +64,7 @@ def mapping(
     """The object that --json writes. Boxes are left, top, right, bottom in pixels of the result."""
     resolved = edited.resolved
     return {
-        "input": shown(source),
+        "input": as_written(source),
         "output": None if saved is None else str(saved.path),
         "format": None if saved is None else saved.format,
         "sidecar": None if saved is None or saved.sidecar is None else str(saved.sidecar),

@@ -15,11 +15,21 @@ from typing import NoReturn
 
 from cyclopts import App, CycloptsError, Group, Parameter
 
-from overpaint.errors import Cancelled, InputError, OverpaintError
+from overpaint.errors import Cancelled, OverpaintError
 
-from .values import STDIO
-
-DONE, FAILED, BAD_INPUT, INTERRUPTED, BROKEN_PIPE, TERMINATED = 0, 1, 2, 130, 141, 143
+from .messages import (
+    BAD_INPUT,
+    BROKEN_PIPE,
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    TERMINATED,
+    complain,
+    failed,
+    in_json,
+    usage,
+)
+from .streams import STDIO
 
 _EDIT = Group("Edit pictures", sort_key=0)
 _TOOLS = Group("Masks and records", sort_key=1)
@@ -124,44 +134,29 @@ def run(argv: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
             return status if isinstance(status, int) else DONE
     except _Terminated:
-        return _complain("terminated; nothing was left half written", TERMINATED, debug)
+        return complain("terminated; nothing was left half written", TERMINATED, debug)
     except (KeyboardInterrupt, Cancelled):
-        return _complain("interrupted; nothing was left half written", INTERRUPTED, debug)
+        return complain("interrupted; nothing was left half written", INTERRUPTED, debug)
     except BrokenPipeError:
         # whoever read our output has gone; point the stream elsewhere, or Python complains once more on its way out
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     except CycloptsError as error:
-        from .messages import usage
-
-        return _complain(usage(error), BAD_INPUT, debug)
+        return complain(usage(error), BAD_INPUT, debug)
     except OverpaintError as error:
-        from .messages import in_json, in_line
-
         if "--json" in words and not {("-o", "-"), ("--output", "-")} & set(pairwise(words)):  # else the picture's
             print(json.dumps(in_json(error), ensure_ascii=False))
-        return _complain(in_line(error), BAD_INPUT if isinstance(error, InputError) else FAILED, debug)
+        return failed(error, debug=debug)
     except MemoryError:
-        return _complain("not enough memory for this picture", FAILED, debug)
+        return complain("not enough memory for this picture", FAILED, debug)
     except Exception as error:
         text = f"{type(error).__name__}: {error.__cause__ or error}; a fault of Overpaint's own (--debug shows where)"
-        return _complain(text, FAILED, debug)
+        return complain(text, FAILED, debug)
 
 
 def _verb(words: Sequence[str]) -> str:
     """The verb in use; empty when none is."""
     return words[0] if words and words[0] in (verb.name for verb in VERBS) else ""
-
-
-def _complain(message: str, status: int, debug: bool) -> int:
-    if debug and status not in (INTERRUPTED, TERMINATED):
-        import traceback
-
-        traceback.print_exc()
-    line = " ".join(message.split())
-    with contextlib.suppress(OSError):
-        print(f"overpaint: {line}", file=sys.stderr, flush=True)
-    return status
 
 
 @contextlib.contextmanager

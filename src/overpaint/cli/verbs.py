@@ -10,12 +10,13 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from overpaint.doors.requests import read_request, request_of
 from overpaint.errors import RequestError
-from overpaint.request import INTENTS, EditRequest, Intent
+from overpaint.request import INTENTS, Intent
 
-from . import edit as mechanism
 from . import fields
-from .options import REQUEST, Bounds, Input, Out, Run, Where
+from .edit import PaintCall, paint
+from .options import REQUEST, Bounds, Inputs, Out, Run, Where
 from .texts import help_text
 
 _FLAT = Parameter(name="*")
@@ -43,7 +44,7 @@ class _Verb:
 
 
 def _parameter(name: str, hint: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:
-    kind = inspect.Parameter.POSITIONAL_ONLY if name == "picture" else inspect.Parameter.KEYWORD_ONLY
+    kind = inspect.Parameter.VAR_POSITIONAL if name == "pictures" else inspect.Parameter.KEYWORD_ONLY
     return inspect.Parameter(name, kind, default=default, annotation=hint)
 
 
@@ -55,15 +56,14 @@ def _command(verb: _Verb) -> Callable[..., int]:
 
     # the parser passes on what was given alone, so that what was not needs a default here too
     def command(
-        picture: str, /, *, place: Where | Bounds = nowhere, how: Any = None, run: Run = _RUN, out: Out = _OUT
+        *pictures: str, place: Where | Bounds = nowhere, how: Any = None, run: Run = _RUN, out: Out = _OUT
     ) -> int:
-        request = mechanism.request_of(verb.name, fields.settings(how), run)
-        if isinstance(place, Bounds):
-            return mechanism.do(mechanism.Job(picture, request, bounds=place, run=run, out=out))
-        return mechanism.do(mechanism.Job(picture, request, where=place, run=run, out=out))
+        request = request_of(verb.name, fields.settings(how), run.option)
+        where, bounds = (None, place) if isinstance(place, Bounds) else (place, None)
+        return paint(PaintCall(pictures, request, where, bounds, run, out))
 
     parameters = [
-        _parameter("picture", Input),
+        _parameter("pictures", Inputs),
         _parameter("place", Annotated[type(nowhere), _FLAT], nowhere),
         _parameter("how", Annotated[settings, _FLAT], settings()),
         _parameter("run", Annotated[Run, _FLAT], _RUN),
@@ -145,9 +145,7 @@ expand = _command(
 
 
 def _edit(
-    picture: str,
-    /,
-    *,
+    *pictures: str,
     intent: Intent | None = None,
     request: str | None = None,
     place: Where = _WHERE,
@@ -155,24 +153,12 @@ def _edit(
     run: Run = _RUN,
     out: Out = _OUT,
 ) -> int:
-    base = None if request is None else _read(Path(request))
-    wanted = mechanism.request_of(intent if base is not None else intent or "custom", fields.settings(how), run, base)
+    base = None if request is None else read_request(Path(request))
+    wanted = request_of(intent or ("custom" if base is None else None), fields.settings(how), run.option, base)
     if wanted.rule.grows_canvas and wanted.margins is None:
         raise RequestError("use 'overpaint expand' to continue a picture beyond its edges")
-    bounds = Bounds() if wanted.margins is not None and not place.named and wanted.mask is None else None
-    return mechanism.do(mechanism.Job(picture, wanted, where=place, bounds=bounds, run=run, out=out))
-
-
-def _read(path: Path) -> EditRequest:
-    """A request from a JSON or TOML file."""
-    if path.suffix.lower() not in (".json", ".toml"):
-        raise RequestError(f"--request {path}: the name must end in .json or .toml")
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise RequestError(f"--request {path} can't be read: {reason}") from None
-    return EditRequest.from_json(text) if path.suffix.lower() == ".json" else EditRequest.from_toml(text)
+    extends = wanted.margins is not None and not place.named and wanted.mask is None
+    return paint(PaintCall(pictures, wanted, place, Bounds() if extends else None, run, out))
 
 
 def _edit_parameters() -> list[inspect.Parameter]:
@@ -187,7 +173,7 @@ def _edit_parameters() -> list[inspect.Parameter]:
         group=REQUEST,
     )
     return [
-        _parameter("picture", Input),
+        _parameter("pictures", Inputs),
         _parameter("intent", Annotated[Intent | None, intent], None),
         _parameter("request", Annotated[str | None, file], None),
         _parameter("place", Annotated[Where, _FLAT], _WHERE),

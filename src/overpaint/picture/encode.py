@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from overpaint.errors import OutputError, did_you_mean
+from overpaint.errors import OutputError, UnknownFormatError, did_you_mean
 
 from . import avif, jpeg_write, png_write, tiff_write, webp
 from . import icc as profiles
@@ -75,19 +75,29 @@ def formats() -> tuple[str, ...]:
 
 
 def format_named(name: str) -> str:
-    """The format that a name or extension means: "jpg", ".JPEG" and "jpeg" are "jpeg". OutputError for unknown ones."""
+    """The format of a name or extension: "jpg", ".JPEG" and "jpeg" are "jpeg". UnknownFormatError for others."""
     wanted = name.lower().lstrip(".")
     for known, extensions in _EXTENSIONS.items():
         if wanted == known or f".{wanted}" in extensions:
             return known
-    raise OutputError(f"no format is called {name!r}; use {', '.join(formats())}{did_you_mean(wanted, _EXTENSIONS)}")
+    raise UnknownFormatError(
+        f"no format that can be written is called {name!r}{did_you_mean(wanted, _EXTENSIONS)}",
+        field="format",
+        value=name,
+        hint=f"use {', '.join(formats())}",
+    )
 
 
 def format_of_path(path: str | os.PathLike[str]) -> str:
-    """The format that a file's extension asks for. OutputError when it has none or one that can't be written."""
+    """The format that a file's extension asks for. UnknownFormatError for others."""
     extension = PurePath(path).suffix
     if not extension:
-        raise OutputError(f"{path} has no extension that tells the format; use one of .{', .'.join(formats())}")
+        raise UnknownFormatError(
+            f"{path} has no extension that tells the format",
+            field="output",
+            value=str(path),
+            hint=f"use one of .{', .'.join(formats())}",
+        )
     return format_named(extension)
 
 

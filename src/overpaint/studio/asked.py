@@ -52,7 +52,9 @@ def asked(
     if mask is not None:
         mask.require_size(picture.size)
         if request is not None and request.mask is not None:
-            raise RequestError("the request has a mask already: give the mask there or beside it, not both")
+            raise RequestError(
+                "the mask is given twice: in the request, and beside it", code="mask-twice", field="mask"
+            )
         changes["mask"], carried = spec_of(mask)
         rasters |= carried
     if sketch is not None:
@@ -115,7 +117,11 @@ def staged(picture: Picture, request: EditRequest, rule: IntentRule, rasters: In
     elif request.sketch is not None:
         mask = Mask.from_array(blob_array(request.sketch, rasters)[..., 3] > 0)
     elif not margins:
-        raise MaskError(f"{request.intent} needs a mask: which pixels of the {picture.size} picture to repaint")
+        raise MaskError(
+            f"{request.intent} needs a mask: which pixels of the {picture.size} picture to repaint",
+            code="mask-missing",
+            field="mask",
+        )
     return stage(picture, mask, margins)
 
 

@@ -1,4 +1,4 @@
-"""What people write behind an option is read as they mean it, or refused in a sentence that names the option."""
+"""What people write behind an option is read as they mean it, or refused in a sentence that carries its field."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from overpaint.cli import values, where
-from overpaint.cli.options import Bounds
+from overpaint.doors import forms
+from overpaint.doors.extension import Extension, _to_aspect, margins_of
 from overpaint.errors import RequestError
 from overpaint.geometry import Box, Margins, Size
 
@@ -28,7 +28,7 @@ SIZE = Size(200, 100)
     ],
 )
 def test_a_box_is_in_pixels_or_per_cent(text: str, box: Box) -> None:
-    assert values.box(text, SIZE, "--box") == box
+    assert forms.box(text, SIZE, "box") == box
 
 
 @pytest.mark.parametrize(
@@ -43,8 +43,8 @@ def test_a_box_is_in_pixels_or_per_cent(text: str, box: Box) -> None:
     ],
 )
 def test_what_is_no_box_is_refused_with_its_text(text: str, says: str) -> None:
-    with pytest.raises(RequestError, match="--box") as caught:
-        values.box(text, SIZE, "--box")
+    with pytest.raises(RequestError, match="box") as caught:
+        forms.box(text, SIZE, "box")
     assert says in str(caught.value)
 
 
@@ -54,75 +54,75 @@ def test_a_box_is_read_back_as_it_is_written(edges: tuple[int, int, int, int]) -
     box = Box(*edges)
     if box.empty:
         with pytest.raises(RequestError):
-            values.box(str(box), SIZE, "--box")
+            forms.box(str(box), SIZE, "box")
     else:
-        assert values.box(str(box), SIZE, "--box") == box
+        assert forms.box(str(box), SIZE, "box") == box
 
 
 @given(st.text(max_size=20))
 @settings(deadline=None, max_examples=200)
 def test_no_text_whatever_ends_in_more_than_a_refusal(text: str) -> None:
     for read in (
-        lambda: values.box(text, SIZE, "--box"),
-        lambda: values.points(text, SIZE, "--polygon"),
-        lambda: values.size_of(text, "--to"),
-        lambda: values.aspect_of(text, "--aspect"),
-        lambda: values.pair(text, "--guidance-interval"),
-        lambda: values.key_value(text, "--option"),
+        lambda: forms.box(text, SIZE, "box"),
+        lambda: forms.points(text, SIZE, "polygon"),
+        lambda: forms.size_of(text, "to"),
+        lambda: forms.aspect_of(text, "aspect"),
+        lambda: forms.pair(text, "guidance_interval"),
+        lambda: forms.key_value(text, "option"),
     ):
         with contextlib.suppress(RequestError):
             read()
 
 
 def test_points_are_pairs() -> None:
-    assert values.points("0,0 50%,0 200,100", SIZE, "--polygon") == [(0, 0), (100, 0), (200, 100)]
+    assert forms.points("0,0 50%,0 200,100", SIZE, "polygon") == [(0, 0), (100, 0), (200, 100)]
     with pytest.raises(RequestError, match="at least 3 points"):
-        values.points("0,0 1,1", SIZE, "--polygon")
+        forms.points("0,0 1,1", SIZE, "polygon")
 
 
 def test_an_option_of_an_engine_is_json_where_it_is_json() -> None:
-    assert values.key_value("radius=3", "--option") == ("radius", 3)
-    assert values.key_value("fast=true", "--option") == ("fast", True)
-    assert values.key_value("name=plain text", "--option") == ("name", "plain text")
-    assert values.key_value("a=b=c", "--option") == ("a", "b=c")
+    assert forms.key_value("radius=3", "option") == ("radius", 3)
+    assert forms.key_value("fast=true", "option") == ("fast", True)
+    assert forms.key_value("name=plain text", "option") == ("name", "plain text")
+    assert forms.key_value("a=b=c", "option") == ("a", "b=c")
     with pytest.raises(RequestError, match="KEY=VALUE"):
-        values.key_value("radius", "--option")
+        forms.key_value("radius", "option")
 
 
 @pytest.mark.parametrize(
     ("bounds", "margins"),
     [
-        (Bounds(left="20", bottom="10%"), Margins(20, 0, 0, 10)),
-        (Bounds(left="10%", right="10%"), Margins(20, 0, 20, 0)),
-        (Bounds(to="300x100"), Margins(50, 0, 50, 0)),
-        (Bounds(to="301x103", anchor="top-left"), Margins(0, 0, 101, 3)),
-        (Bounds(to="301x103", anchor="bottom"), Margins(50, 3, 51, 0)),
-        (Bounds(aspect="1:1"), Margins(0, 50, 0, 50)),
-        (Bounds(aspect="3:1", anchor="right"), Margins(100, 0, 0, 0)),
-        (Bounds(aspect="2.5"), Margins(25, 0, 25, 0)),
+        (Extension(left="20", bottom="10%"), Margins(20, 0, 0, 10)),
+        (Extension(left="10%", right="10%"), Margins(20, 0, 20, 0)),
+        (Extension(to="300x100"), Margins(50, 0, 50, 0)),
+        (Extension(to="301x103", anchor="top-left"), Margins(0, 0, 101, 3)),
+        (Extension(to="301x103", anchor="bottom"), Margins(50, 3, 51, 0)),
+        (Extension(aspect="1:1"), Margins(0, 50, 0, 50)),
+        (Extension(aspect="3:1", anchor="right"), Margins(100, 0, 0, 0)),
+        (Extension(aspect="2.5"), Margins(25, 0, 25, 0)),
     ],
 )
-def test_three_ways_to_say_how_far_a_picture_grows(bounds: Bounds, margins: Margins) -> None:
-    assert where.margins(bounds, SIZE) == margins
+def test_three_ways_to_say_how_far_a_picture_grows(bounds: Extension, margins: Margins) -> None:
+    assert margins_of(bounds, SIZE) == margins
 
 
 @pytest.mark.parametrize(
     ("bounds", "says"),
     [
-        (Bounds(), "say how far"),
-        (Bounds(left="10", aspect="16:9"), "use one of"),
-        (Bounds(left="-10"), "only adds"),
-        (Bounds(left="0"), "nothing to add"),
-        (Bounds(to="100x100"), "--to 100x100 is smaller than the picture, which is 200x100"),
-        (Bounds(to="200x100"), "that size already"),
-        (Bounds(aspect="2:1"), "that size already"),
-        (Bounds(to="wide"), "WIDTHxHEIGHT"),
-        (Bounds(aspect="16:0"), "aspect ratio"),
+        (Extension(), "how far the picture"),
+        (Extension(left="10", aspect="16:9"), "exclude one another"),
+        (Extension(left="-10"), "only extended"),
+        (Extension(left="0"), "nothing to add"),
+        (Extension(to="100x100"), "to 100x100 is smaller than the picture, which is 200x100"),
+        (Extension(to="200x100"), "that size already"),
+        (Extension(aspect="2:1"), "that size already"),
+        (Extension(to="wide"), "WIDTHxHEIGHT"),
+        (Extension(aspect="16:0"), "aspect ratio"),
     ],
 )
-def test_growth_without_a_meaning_is_refused(bounds: Bounds, says: str) -> None:
+def test_growth_without_a_meaning_is_refused(bounds: Extension, says: str) -> None:
     with pytest.raises(RequestError) as caught:
-        where.margins(bounds, SIZE)
+        margins_of(bounds, SIZE)
     assert says in str(caught.value)
 
 
@@ -138,12 +138,12 @@ def test_an_aspect_ratio_is_reached_by_adding_on_one_axis_alone(
     width: int, height: int, across: int, down: int, anchor: Any
 ) -> None:
     size = Size(width, height)
-    bounds = Bounds(aspect=f"{across}:{down}", anchor=anchor)
-    if where._to_aspect(size, bounds.aspect or "") == size:
+    bounds = Extension(aspect=f"{across}:{down}", anchor=anchor)
+    if _to_aspect(size, bounds.aspect or "") == size:
         with pytest.raises(RequestError, match="that size already"):
-            where.margins(bounds, size)
+            margins_of(bounds, size)
         return
-    added = where.margins(bounds, size)
+    added = margins_of(bounds, size)
     new = Size(width + added.left + added.right, height + added.top + added.bottom)
     assert new.width == width or new.height == height
     # within half a pixel of the ratio, on the side that grew

@@ -1,0 +1,57 @@
+"""Files by their arguments, where a lone `-` is standard input or output."""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from overpaint.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from overpaint.picture import Picture
+
+STDIO = "\x00stdio"
+"""Stands for a lone `-` among the arguments. A real argument can't hold a NUL, so that no file is meant by it."""
+
+
+def as_written(argument: str) -> str:
+    """A file argument as the user wrote it."""
+    return "-" if argument == STDIO else argument
+
+
+def load(argument: str) -> str | bytes:
+    """The path of a file argument, or the bytes of standard input, which are read once."""
+    return _standard_input() if argument == STDIO else argument
+
+
+def opened(argument: str) -> Picture:
+    """The picture of a file argument."""
+    from overpaint.picture import open_picture
+
+    return open_picture(load(argument))
+
+
+def paths(arguments: Iterable[str | None]) -> list[Path]:
+    """The files among the arguments."""
+    return [Path(one) for one in arguments if one not in (None, STDIO)]
+
+
+def check_one_reader(arguments: Iterable[str | None]) -> None:
+    """Raise RequestError when standard input stands for two files."""
+    if list(arguments).count(STDIO) > 1:
+        raise RequestError("standard input (-) can be read once: give the others as files")
+
+
+def write_bytes(data: bytes) -> None:
+    """Write to standard output."""
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+@cache
+def _standard_input() -> bytes:
+    return sys.stdin.buffer.read()

@@ -1,0 +1,140 @@
+"""Text as people write it, made into values: boxes, points, lengths in pixels or per cent, sizes, key=value.
+
+Each function takes the `field` that the text is for, which its errors carry.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+
+from overpaint.errors import RequestError
+from overpaint.geometry import Box, Size
+
+__all__ = ["Length", "aspect_of", "box", "key_value", "length", "lengths", "number", "pair", "points", "size_of"]
+
+_BOX = "LEFT,TOP,RIGHT,BOTTOM"
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """A distance along one side of a picture, in pixels or in per cent of that side."""
+
+    value: float
+    percent: bool = False
+
+    def pixels(self, side: int) -> float:
+        """The distance in pixels on a side of `side` pixels."""
+        return self.value * side / 100 if self.percent else self.value
+
+
+def number(text: str, field: str) -> float:
+    """A finite number."""
+    try:
+        value = float(text)
+    except ValueError:
+        raise RequestError(f"{{field}}: {text.strip()!r} is not a number", field=field, value=text) from None
+    if not math.isfinite(value):
+        raise RequestError(f"{{field}}: {text.strip()!r} is not a finite number", field=field, value=text)
+    return value
+
+
+def length(text: str, field: str) -> Length:
+    """`12`, `12px` or `12%`."""
+    bare = text.strip()
+    if bare.endswith("%"):
+        return Length(number(bare[:-1], field), percent=True)
+    return Length(number(bare.removesuffix("px"), field))
+
+
+def lengths(text: str, count: int, form: str, field: str) -> list[Length]:
+    """`count` lengths between commas or blanks; `form` describes them in errors."""
+    parts = [part for part in text.replace(" ", ",").split(",") if part]
+    if len(parts) != count:
+        raise RequestError(
+            f"{{field}} takes {form}, {count} numbers; {text!r} has {len(parts)}", field=field, value=text
+        )
+    try:
+        return [length(part, field) for part in parts]
+    except RequestError as error:
+        hint = f"it takes {form} in pixels or per cent, not {text!r}"
+        raise RequestError(error.message, field=field, value=text, hint=hint) from None
+
+
+def box(text: str, size: Size, field: str) -> Box:
+    """LEFT,TOP,RIGHT,BOTTOM in pixels or per cent of the picture, right and bottom exclusive; never empty."""
+    left, top, right, bottom = lengths(text, 4, _BOX, field)
+    found = Box(
+        round(left.pixels(size.width)),
+        round(top.pixels(size.height)),
+        round(right.pixels(size.width)),
+        round(bottom.pixels(size.height)),
+    )
+    if found.empty:
+        raise RequestError(
+            f"{{field}} {text} has no area: right must be greater than left and bottom greater than top ({_BOX})",
+            field=field,
+            value=text,
+        )
+    return found
+
+
+def points(text: str, size: Size, field: str, *, least: int = 3) -> list[tuple[float, float]]:
+    """`x,y x,y x,y` in pixels or per cent of the picture: at least `least` points."""
+    found = [
+        (x.pixels(size.width), y.pixels(size.height))
+        for x, y in (lengths(pair, 2, "X,Y", field) for pair in text.replace(";", " ").split())
+    ]
+    if len(found) < least:
+        raise RequestError(
+            f"{{field}} takes at least {least} points as 'x,y x,y x,y'; {text!r} has {len(found)}",
+            field=field,
+            value=text,
+        )
+    return found
+
+
+def size_of(text: str, field: str) -> Size:
+    """WIDTHxHEIGHT in whole pixels, both at least 1."""
+    width, _, height = text.lower().replace("×", "x").partition("x")
+    if not (width.strip().isdecimal() and height.strip().isdecimal() and int(width) and int(height)):
+        raise RequestError(
+            f"{{field}} takes WIDTHxHEIGHT in pixels, such as 1920x1080, not {text!r}", field=field, value=text
+        )
+    return Size(int(width), int(height))
+
+
+def aspect_of(text: str, field: str) -> float:
+    """Width over height from `16:9`, `16/9` or `1.78`."""
+    over, mark, under = text.replace("/", ":").partition(":")
+    ratio = number(over, field)
+    if mark:
+        below = number(under, field)
+        ratio = ratio / below if below else 0.0
+    if not 0.01 <= ratio <= 100:
+        raise RequestError(
+            f"{{field}} takes an aspect ratio between 1:100 and 100:1, such as 16:9, not {text!r}",
+            field=field,
+            value=text,
+        )
+    return ratio
+
+
+def pair(text: str, field: str) -> tuple[float, float]:
+    """`a,b`: two numbers."""
+    first, second = lengths(text, 2, "A,B", field)
+    if first.percent or second.percent:
+        raise RequestError(f"{{field}} takes two plain numbers A,B, not {text!r}", field=field, value=text)
+    return (first.value, second.value)
+
+
+def key_value(text: str, field: str) -> tuple[str, object]:
+    """`key=value`: the value as JSON where it is JSON (3, 0.5, true, [1, 2]), else as text."""
+    key, mark, value = text.partition("=")
+    if not mark or not key.strip():
+        raise RequestError(f"{{field}} takes KEY=VALUE, not {text!r}", field=field, value=text)
+    try:
+        return (key.strip(), json.loads(value))
+    except ValueError:
+        return (key.strip(), value)

@@ -1,0 +1,172 @@
+"""From the files and uploads of a request to the values that a studio takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from overpaint.errors import MaskError, RequestError
+from overpaint.geometry import Size
+
+from .extension import Extension, margins_of
+from .places import Places, mask_at
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from overpaint.mask import Mask
+    from overpaint.picture import Picture
+    from overpaint.request import EditRequest
+
+__all__ = ["EditInputs", "Loader", "Source", "Uploads", "collect", "mask_from", "sketch_from"]
+
+Source: TypeAlias = str | Path | bytes
+"""A path, or the bytes of a file."""
+
+Loader: TypeAlias = Callable[[str], Source]
+"""From the name that a request has for a file to its path or its bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Uploads:
+    """Files that came with a request. The names are keys chosen by a client, and never become paths.
+
+    Attributes:
+        files: Their bytes by name.
+    """
+
+    files: Mapping[str, bytes]
+
+    def __call__(self, name: str) -> bytes:
+        """The bytes of a file. Raises RequestError for a name that did not come with the request."""
+        if name not in self.files:
+            raise RequestError(f"no file {name!r} came with the request", code="upload-missing", value=name)
+        return self.files[name]
+
+
+@dataclass(frozen=True, slots=True)
+class EditInputs:
+    """One edit as a studio takes it.
+
+    Attributes:
+        picture: The picture.
+        request: The request, with margins and shapes filled in.
+        mask: The mask where one file says it.
+        sketch: (H, W, 4) uint8 strokes, RGBA.
+        rasters: Rasters that the request names, by SHA-256.
+        notes: What was found about mask files.
+    """
+
+    picture: Picture
+    request: EditRequest
+    mask: Mask | None = None
+    sketch: NDArray[np.uint8] | None = None
+    rasters: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def rest(self) -> dict[str, Any]:
+        """Mask, sketch and rasters, as the keyword arguments of `Studio.prepare` and `Studio.variations`."""
+        return {"mask": self.mask, "sketch": self.sketch, "inputs": self.rasters}
+
+
+def collect(
+    picture: Picture,
+    request: EditRequest,
+    load: Loader,
+    *,
+    places: Places | None = None,
+    sketch: str | None = None,
+    extension: Extension | None = None,
+    scene: bool = False,
+    written: Callable[[str], str] = str,
+) -> EditInputs:
+    """Read everything that a request names, and fill in what follows from the picture's size.
+
+    Args:
+        picture: The picture.
+        request: The request as far as it is known without the picture.
+        load: Where files are: `Uploads`, or a function that returns paths.
+        places: Where to repaint.
+        sketch: The name of a file of strokes.
+        extension: How far the picture is extended.
+        scene: Whether the prompt is completed by the picture's light and lens.
+        written: The name of a file as errors show it.
+
+    Raises:
+        RequestError: Something is not written as it should be, or given twice.
+        MaskError, PictureError: A file can't be read or has another size than the picture.
+    """
+    places = places or Places()
+    if places.named and request.mask is not None:
+        raise RequestError("the mask is given twice: in the request, and as a file or a shape", code="mask-twice")
+
+    def loaded(name: str) -> Mask:
+        source = load(name)
+        try:
+            return mask_from(source, picture.size, places)
+        except MaskError as error:
+            raise error.within(written(name)) if isinstance(source, bytes) else error from None
+
+    found = mask_at(places, picture.size, loaded)
+    strokes = None if sketch is None else sketch_from(load(sketch), picture.size, written(sketch))
+    if found is not None and found.spec is not None:
+        request = request.merged(mask=found.spec)
+    if extension is not None and not (extension.unset and request.margins is not None):
+        request = request.merged(margins=tuple(margins_of(extension, picture.size)))
+    mask, rasters, notes = (None, {}, ()) if found is None else (found.mask, found.rasters, found.notes)
+    if scene:
+        from overpaint.prompt import scene_prompt
+        from overpaint.request import mask_of
+
+        seen = mask
+        if seen is None and request.mask is not None:
+            seen = mask_of(request.mask, picture.size, inputs=rasters, picture=picture)
+        request = request.merged(prompt=scene_prompt(request.prompt or "", picture, seen))
+    return EditInputs(picture, request, mask, strokes, rasters, notes)
+
+
+def mask_from(source: Source, size: Size | None = None, places: Places | None = None) -> Mask:
+    """The mask of a file, of a picture's size where one is given.
+
+    Args:
+        source: A picture, or COCO, LabelMe or CVAT annotations.
+        size: The size that it must have.
+        places: Which channel, label and picture count; the defaults when left out.
+    """
+    from overpaint.mask import Mask
+
+    how = places or Places()
+    return Mask.from_file(source, size, channel=how.mask_channel, label=how.mask_label, image=how.mask_picture)
+
+
+def sketch_from(source: Source, size: Size, name: str) -> NDArray[np.uint8]:
+    """(H, W, 4) uint8 strokes of a file with transparency and of a picture's size; `name` is for errors.
+
+    Raises:
+        RequestError: It has no transparency, or another size.
+    """
+    import numpy as np
+
+    from overpaint.picture import open_picture, to_pil
+
+    drawn = open_picture(source)
+    if drawn.alpha is None:
+        raise RequestError(
+            f"the sketch {name} has no transparency, and would hide the whole picture",
+            code="sketch-opaque",
+            field="sketch",
+            hint="use a PNG with alpha",
+        )
+    if drawn.size != size:
+        swapped = "width and height are swapped" if drawn.size == size.swapped else ""
+        raise RequestError(
+            f"the sketch {name} is {drawn.size}, but the picture is {size}",
+            code="sketch-size",
+            field="sketch",
+            hint=swapped,
+        )
+    return np.asarray(to_pil(drawn).convert("RGBA"))

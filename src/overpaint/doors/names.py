@@ -1,0 +1,128 @@
+"""Names of outputs: NAME.INTENT.EXT, templates, numbers of variations; and the rule that they stay in their folder."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Collection, Mapping
+from pathlib import PurePath, PurePosixPath, PureWindowsPath
+from typing import TypeVar
+
+from overpaint.errors import OutputError, RequestError, did_you_mean
+
+__all__ = [
+    "DEFAULT_TEMPLATE",
+    "PLACEHOLDERS",
+    "check_placeholders",
+    "check_template",
+    "extension_for",
+    "filled",
+    "format_of_result",
+    "has_placeholder",
+    "inside",
+    "numbered",
+]
+
+DEFAULT_TEMPLATE = "{folder}{name}.{intent}{ext}"
+PLACEHOLDERS = ("folder", "name", "intent", "engine", "id", "row", "ext")
+
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+_Path = TypeVar("_Path", bound=PurePath)
+
+
+def check_placeholders(template: str, known: Collection[str] = PLACEHOLDERS) -> None:
+    """Raise RequestError when a template has a placeholder that is not known, or a brace without its other half."""
+    for name in _PLACEHOLDER.findall(template):
+        if name not in known:
+            listed = ", ".join(f"{{{one}}}" for one in known)
+            raise RequestError(
+                f"the name {template!r} has {{{name}}}; there are {listed}{did_you_mean(name, known)}",
+                code="template-invalid",
+                value=template,
+            )
+    if re.search(r"[{}]", _PLACEHOLDER.sub("", template)):
+        raise RequestError(
+            f"the name {template!r} has a brace without its other half", code="template-invalid", value=template
+        )
+
+
+def check_template(template: str) -> str:
+    """The template itself.
+
+    Raises:
+        RequestError: A placeholder is unknown, it leads out of the folder of results, or it does not end in {ext}.
+    """
+    check_placeholders(template)
+    if not template.endswith("{ext}"):
+        raise RequestError(
+            f"the name {template!r} must end in {{ext}}, the extension of the picture's format",
+            code="template-invalid",
+            value=template,
+        )
+    return inside(template)
+
+
+def has_placeholder(name: str, *of: str) -> bool:
+    """Whether a name has one of these placeholders."""
+    return not set(_PLACEHOLDER.findall(name)).isdisjoint(of)
+
+
+def filled(template: str, values: Mapping[str, str]) -> str:
+    """The name with its placeholders filled. Values are made safe: no separators but those of {folder}."""
+    return _PLACEHOLDER.sub(lambda found: _safe(found[1], values.get(found[1], "")), template)
+
+
+def _safe(name: str, value: str) -> str:
+    return value if name == "folder" else re.sub(r'[\x00-\x1f/\\:*?"<>|]', "_", value).strip()
+
+
+def inside(name: str) -> str:
+    """The name as a path with forward slashes inside the folder of results.
+
+    Raises:
+        RequestError: It would lead out of the folder, or into the one of a batch's state.
+    """
+    path = PurePosixPath(name.replace("\\", "/"))
+    if path.is_absolute() or PureWindowsPath(name).drive or ".." in path.parts or not path.name:
+        raise RequestError(
+            f"the output {name!r} must be a name within the folder of results, without '..'",
+            code="output-outside",
+            field="output",
+            value=name,
+        )
+    if path.parts[0] == ".overpaint":
+        raise RequestError(
+            f"the output {name!r} lies in the folder of the batch's own state: choose another name",
+            code="output-outside",
+            field="output",
+            value=name,
+        )
+    return str(path)
+
+
+def format_of_result(own: str | None, wanted: str | None = None) -> str:
+    """The format of a result: the wanted one, else that of its picture where it can be written, else PNG.
+
+    Raises:
+        OutputError: There is no such format.
+    """
+    from overpaint.picture import format_named, formats
+
+    if wanted is not None:
+        return format_named(wanted)
+    return own if own is not None and own in formats() and own != "heif" else "png"
+
+
+def extension_for(format: str, source: PurePath) -> str:
+    """The extension of a result with its dot: as its picture has it where that says the format, else the usual one."""
+    from overpaint.picture import extension_of, format_of_path
+
+    with contextlib.suppress(OutputError):
+        if format_of_path(source) == format:
+            return source.suffix
+    return extension_of(format)
+
+
+def numbered(path: _Path, index: int, count: int) -> _Path:
+    """NAME-INDEX.EXT for one of several variations."""
+    return path if count == 1 else path.with_name(f"{path.stem}-{index}{path.suffix}")

@@ -1,0 +1,113 @@
+"""Where results and their companions go, and the checks that come before any work, so that no work is lost."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from overpaint.errors import OutputError
+
+from .names import numbered
+
+if TYPE_CHECKING:
+    from overpaint.picture import Picture
+
+__all__ = ["Target", "check_format", "check_writable_all"]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where one result and its companions go.
+
+    Attributes:
+        path: The picture; None where it is no file.
+        format: Its format.
+        compare: The picture of before, mask and after.
+        layers: The layered file.
+        sidecar: Whether the record has a file of its own.
+    """
+
+    path: Path | None
+    format: str
+    compare: Path | None = None
+    layers: Path | None = None
+    sidecar: bool = False
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Every file that will be written."""
+        from overpaint.record import sidecar_path
+
+        sidecar = sidecar_path(self.path) if self.sidecar and self.path is not None else None
+        return tuple(path for path in (self.path, self.compare, self.layers, sidecar) if path is not None)
+
+    def variations(self, count: int) -> Iterator[Target]:
+        """One target for each of `count` variations, with NAME-1, NAME-2, ..."""
+
+        def of(path: Path | None, index: int) -> Path | None:
+            return None if path is None else numbered(path, index, count)
+
+        for index in range(1, count + 1):
+            yield replace(
+                self, path=of(self.path, index), compare=of(self.compare, index), layers=of(self.layers, index)
+            )
+
+    @property
+    def sheet(self) -> Path | None:
+        """The contact sheet of several variations, a PNG or a JPEG."""
+        if self.path is None:
+            return None
+        return self.path.with_name(f"{self.path.stem}-sheet{self.path.suffix if self.format == 'jpeg' else '.png'}")
+
+
+def check_format(picture: Picture, format: str, quality: int | None) -> None:
+    """Find out on a corner of the picture whether the format can hold its kind. Raises OutputError."""
+    from overpaint.picture import Picture, encode
+
+    alpha = None if picture.alpha is None else picture.alpha[:8, :8]
+    encode(Picture(picture.samples[:8, :8], alpha, picture.colour), format, quality=quality)
+
+
+def check_writable_all(paths: Iterable[Path], *, overwrite: bool, inputs: Iterable[Path] = ()) -> None:
+    """Find out before any work whether every file can be written; leaves no trace.
+
+    Args:
+        paths: The files.
+        overwrite: Whether files that exist may be replaced.
+        inputs: Files that are read, and would be lost.
+
+    Raises:
+        OutputError: One can't be written, exists already, is an input, or is named twice.
+    """
+    read = frozenset(path.resolve() for path in inputs)
+    seen: set[Path] = set()
+    for path in paths:
+        resolved = path.resolve()
+        if resolved in seen:
+            raise OutputError(f"two results would go to the same file: {path}", code="output-twice", value=str(path))
+        if resolved in read and not overwrite:
+            raise OutputError(
+                f"{path} is an input, which would be replaced",
+                code="output-exists",
+                field="output",
+                value=str(path),
+                hint="choose another name, or set overwrite",
+            )
+        seen.add(resolved)
+        _check_writable(path, overwrite)
+
+
+def _check_writable(path: Path, overwrite: bool) -> None:
+    from overpaint.files import check_writable
+
+    check_writable(path, overwrite=overwrite)
+    try:
+        # permission bits alone say little about administrators, quotas and read-only mounts
+        with contextlib.closing(tempfile.TemporaryFile(dir=path.parent)):
+            pass
+    except OSError as error:
+        raise OutputError(f"can't write {path}: {path.parent} takes no new files ({error.strerror})") from None

@@ -1,0 +1,52 @@
+"""From settings and options to a request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from overpaint.errors import RequestError
+from overpaint.request import EditRequest
+
+from . import forms
+
+__all__ = ["read_request", "request_of"]
+
+
+def request_of(
+    intent: str | None, settings: Mapping[str, Any], options: Iterable[str] = (), base: EditRequest | None = None
+) -> EditRequest:
+    """A request from what was given, laid over another one where there is one.
+
+    Args:
+        intent: Its intent; None keeps that of `base`.
+        settings: Fields of the request by name.
+        options: The engine's own options, KEY=VALUE each.
+        base: The request below.
+
+    Raises:
+        RequestError: A setting is unknown or has a value that it can't take.
+    """
+    given = dict(settings)
+    own = dict(forms.key_value(text, "option") for text in options)
+    if own:
+        given["options"] = {**((base.options if base is not None else None) or {}), **own}
+    if intent is not None:
+        given["intent"] = intent
+    return EditRequest.of(**given) if base is None else base.merged(**given)
+
+
+def read_request(path: Path) -> EditRequest:
+    """The request of a JSON or TOML file. Raises RequestError, which names the file."""
+    ending = path.suffix.lower()
+    if ending not in (".json", ".toml"):
+        raise RequestError(f"{path}: the name of a request's file must end in .json or .toml", field="request")
+    try:
+        text = path.read_text(encoding="utf-8")
+        return EditRequest.from_json(text) if ending == ".json" else EditRequest.from_toml(text)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise RequestError(f"{path} can't be read: {reason}", field="request", value=str(path)) from None
+    except RequestError as error:
+        raise RequestError(f"{path}: {error}", code=error.code, field="request", value=error.value) from None
