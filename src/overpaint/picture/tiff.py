@@ -172,6 +172,8 @@ def _assembled(data: bytes, page: _TiffPage) -> NDArray[np.unsignedinteger]:
             if not 8 <= start < len(data):
                 raise PictureError(f"the TIFF file is damaged or truncated: strip {index} starts outside the file")
             shape = first.decode(None, index)[2]  # (1, rows, columns, samples)
+            if shape[0] != 1:
+                raise PictureError("the TIFF file holds a volume, not a picture")
             needed = prod(shape) * out.itemsize
             raw = _decompressed(data[start : start + count], page.compression, needed // shape[1], shape[1])
             if len(raw) < needed:
