@@ -15,7 +15,7 @@ from PIL import Image, ImageCms
 from skimage import data
 
 from overpaint.picture import Colour, Picture, encode, exif, open_picture
-from overpaint.picture.jpeg_segments import Segment, frame_of, quantisation_tables, segments
+from overpaint.picture.jpeg_segments import JpegSegment, frame_of, quantisation_tables, segments
 from overpaint.picture.orient import displayed
 
 jpeglib = pytest.importorskip("jpeglib")
@@ -76,7 +76,7 @@ KINDS: dict[str, Callable[[tuple[int, int]], bytes]] = {
 }
 
 
-def component_tables(parts: list[Segment]) -> list[list[int]]:
+def component_tables(parts: list[JpegSegment]) -> list[list[int]]:
     """The quantisation table of each component."""
     tables = quantisation_tables(parts)
     return [tables[c.table] for c in frame_of(parts).components]

@@ -24,7 +24,7 @@ import overpaint
 from overpaint import Mask
 from overpaint.errors import MissingExtraError, PictureError
 from overpaint.picture import (
-    Limits,
+    PictureLimits,
     encode,
     from_array,
     open_picture,
@@ -280,14 +280,14 @@ def test_headers_that_promise_more_than_the_file_has_are_found_before_anything_i
 @pytest.mark.parametrize("format", ["png", "jpeg", "webp", "tiff", "avif"])
 def test_limits_hold_in_every_format(format: str, tmp_path: Path) -> None:
     data = encode(SMALL, format).data
-    assert open_picture(data, limits=Limits(pixels=21 * 34, bytes=len(data))).size == SMALL.size
+    assert open_picture(data, limits=PictureLimits(pixels=21 * 34, bytes=len(data))).size == SMALL.size
     with pytest.raises(PictureError, match=r"34x21 is 714 pixels; at most 713"):
-        open_picture(data, limits=Limits(pixels=713))
+        open_picture(data, limits=PictureLimits(pixels=713))
     path = tmp_path / "a"
     path.write_bytes(data)
     for source in (data, path, io.BytesIO(data)):
         with pytest.raises(PictureError, match=r"bytes; at most|has .* bytes"):
-            open_picture(source, limits=Limits(bytes=len(data) - 1))
+            open_picture(source, limits=PictureLimits(bytes=len(data) - 1))
 
 
 FLOOD = zlib.compress(bytes(80 << 20))
@@ -364,7 +364,7 @@ def test_damaged_files_are_a_picture_or_one_clear_error(kind: str, data: st.Data
     cut = data.draw(st.integers(0, len(file)))
     broken = bytes(file[:cut] if data.draw(st.booleans()) else file)
     try:
-        picture = open_picture(broken, limits=Limits(pixels=1_000_000))
+        picture = open_picture(broken, limits=PictureLimits(pixels=1_000_000))
     except PictureError as error:
         message = str(error)
     else:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from ._picture import Colour, Metadata, Picture, Samples, Source
 from .code_points import CodePoints
 from .colour import profile_name
-from .encode import READABLE_EXTENSIONS, Encoded, encode, extension_of, format_named, format_of_path, formats
-from .limits import Limits
+from .encode import READABLE_EXTENSIONS, EncodedPicture, encode, extension_of, format_named, format_of_path, formats
+from .limits import PictureLimits
 from .open import format_of, open_picture
 from .pil import from_array, from_pil, to_pil
 
@@ -18,10 +18,10 @@ __all__ = [
     "READABLE_EXTENSIONS",
     "CodePoints",
     "Colour",
-    "Encoded",
-    "Limits",
+    "EncodedPicture",
     "Metadata",
     "Picture",
+    "PictureLimits",
     "Samples",
     "Source",
     "encode",

@@ -13,20 +13,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from overpaint.errors import MissingExtraError, OutputError, PictureError
+from overpaint.errors import MissingExtraError, OutputError
 
 from . import bmff
 from ._picture import Colour, Picture
 from .code_points import CodePoints
-from .decoded import Decoded, by_opencv, metadata_of, of_image, split, widened
-from .limits import Limits
+from .decoded import DecodedPicture, animated, by_opencv, metadata_of, of_image, split, widened
+from .limits import PictureLimits
 from .pil import to_8
 
 LARGEST_SIDE = 65536
 _SPEED = 8  # of 10; slower ones save a few percent of a lossless file and take more than twice as long
 
 
-def read(data: bytes, limits: Limits) -> Decoded:
+def read(data: bytes, limits: PictureLimits) -> DecodedPicture:
     """An AVIF file. Sequences are refused: an edit would lose all frames but one."""
     contents = bmff.read(data)
     for width, height in contents.sizes:
@@ -36,7 +36,7 @@ def read(data: bytes, limits: Limits) -> Decoded:
     image = AvifImageFile(io.BytesIO(data))
     limits.check_pixels(*image.size)
     if getattr(image, "n_frames", 1) > 1:
-        raise PictureError("the AVIF file is animated; give one frame as a still picture")
+        raise animated("AVIF")
     if contents.depth <= 8:
         image.load()
         pixels = of_image(image)
@@ -46,10 +46,10 @@ def read(data: bytes, limits: Limits) -> Decoded:
     metadata, orientation = metadata_of(
         icc=icc, code_points=None if icc else contents.code_points, exif=info.get("exif"), xmp=info.get("xmp")
     )  # irot and imir are in the EXIF orientation that Pillow gives
-    return Decoded(pixels, metadata, orientation, False, pixels.words(contents.depth))
+    return DecodedPicture(pixels, metadata, orientation, False, pixels.words(contents.depth))
 
 
-def read_heif(data: bytes, limits: Limits) -> Decoded:
+def read_heif(data: bytes, limits: PictureLimits) -> DecodedPicture:
     """A HEIC or HEIF file: its primary picture. MissingExtraError without pillow-heif."""
     try:
         import pillow_heif
@@ -64,7 +64,7 @@ def read_heif(data: bytes, limits: Limits) -> Decoded:
     metadata, _ = metadata_of(
         icc=icc, code_points=None if icc else contents.code_points, exif=info.get("exif"), xmp=info.get("xmp")
     )
-    return Decoded(pixels, metadata, 1, False, pixels.words(contents.depth))  # libheif has turned it
+    return DecodedPicture(pixels, metadata, 1, False, pixels.words(contents.depth))  # libheif has turned it
 
 
 def write(picture: Picture, quality: int | None) -> tuple[bytes, bool, int]:

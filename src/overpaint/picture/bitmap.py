@@ -7,8 +7,8 @@ import struct
 
 from overpaint.errors import PictureError
 
-from .decoded import COMMENT, Decoded, decoded_text, loaded, metadata_of, of_image
-from .limits import Limits
+from .decoded import COMMENT, DecodedPicture, animated, decoded_text, loaded, metadata_of, of_image
+from .limits import PictureLimits
 
 _BMP_HEADERS = frozenset({12, 40, 52, 56, 64, 108, 124})  # lengths of the header behind the file header
 _EMBEDDED_PROFILE = b"DEBM"  # bV5CSType PROFILE_EMBEDDED, little endian
@@ -19,7 +19,7 @@ def is_bmp(head: bytes) -> bool:
     return head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADERS
 
 
-def read_bmp(data: bytes, limits: Limits) -> Decoded:
+def read_bmp(data: bytes, limits: PictureLimits) -> DecodedPicture:
     """A BMP file: palettes become RGB, the transparency of 32-bit files becomes alpha, embedded profiles stay."""
     from PIL.BmpImagePlugin import BmpImageFile
 
@@ -38,20 +38,18 @@ def read_bmp(data: bytes, limits: Limits) -> Decoded:
     x, y = image.info.get("dpi", (0, 0))
     metadata, _ = metadata_of(icc=icc, dpi=(float(x), float(y)) if x > 0 and y > 0 else None)
     kind = {"1": "bilevel", "L": "grey", "P": "palette", "RGBA": "rgb+alpha"}.get(image.mode, "rgb")
-    return Decoded(of_image(image), metadata, 1, True, f"{kind} {bits}-bit")
+    return DecodedPicture(of_image(image), metadata, 1, True, f"{kind} {bits}-bit")
 
 
-def read_gif(data: bytes, limits: Limits) -> Decoded:
+def read_gif(data: bytes, limits: PictureLimits) -> DecodedPicture:
     """A GIF file of one picture. Animated ones are refused: an edit would lose all frames but one."""
     from PIL.GifImagePlugin import GifImageFile
 
     image = GifImageFile(io.BytesIO(data))
     limits.check_pixels(*image.size)
     if image.is_animated:
-        raise PictureError(
-            "the GIF file is animated", code="picture-animated", hint="give one frame as a still picture"
-        )
+        raise animated("GIF")
     pixels = of_image(loaded(GifImageFile, data))
     xmp, comment = image.info.get("xmp"), image.info.get("comment")
     metadata, _ = metadata_of(xmp=xmp, text={COMMENT: decoded_text(comment)} if comment else None)
-    return Decoded(pixels, metadata, 1, True, "palette 8-bit")
+    return DecodedPicture(pixels, metadata, 1, True, "palette 8-bit")

@@ -1,4 +1,4 @@
-"""What a format's reader hands on: pixels as stored, before orientation, and what was found with them."""
+"""What a format's reader returns: pixels as stored, not turned, and the metadata beside them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ COMMENT = "Comment"  # keyword of a JPEG or GIF file's comment among the texts; 
 
 
 @dataclass(frozen=True, slots=True)
-class Pixels:
+class StoredPixels:
     """(H, W, C) samples and (H, W) alpha as stored, not turned."""
 
     samples: Samples
@@ -41,10 +41,10 @@ class Pixels:
 
 
 @dataclass(frozen=True, slots=True)
-class Decoded:
-    """Everything that a reader found in a file. `orientation` is still to be applied."""
+class DecodedPicture:
+    """What a reader found in a file. `orientation` is not applied yet; the other fields are as in `Source`."""
 
-    pixels: Pixels
+    pixels: StoredPixels
     metadata: Metadata = field(default_factory=Metadata)
     orientation: int = 1
     lossless: bool = True
@@ -75,16 +75,16 @@ def metadata_of(
     return metadata, orientation
 
 
-def split(values: NDArray[Any]) -> Pixels:
+def split(values: NDArray[Any]) -> StoredPixels:
     """(H, W) or (H, W, 1..4) uint8 or uint16: grey, grey+alpha, RGB or RGBA by the number of channels."""
     values = values[..., np.newaxis] if values.ndim == 2 else values
     count = values.shape[2]
     alpha = np.ascontiguousarray(values[..., -1]) if count in (2, 4) else None
     colours = np.ascontiguousarray(values[..., : count - 1]) if count in (2, 4) else values
-    return Pixels(colours, alpha, Colour.GREY if count < 3 else Colour.RGB)
+    return StoredPixels(colours, alpha, Colour.GREY if count < 3 else Colour.RGB)
 
 
-def of_image(image: Image) -> Pixels:
+def of_image(image: Image) -> StoredPixels:
     """The pixels of a Pillow image of 8-bit modes, palettes spelt out; grey of 16 bits too."""
     mode = image.mode
     if mode in ("P", "PA"):
@@ -104,7 +104,7 @@ def of_image(image: Image) -> Pixels:
         )
     values = np.asarray(image)
     if image.mode == "CMYK":
-        return Pixels(values, None, Colour.CMYK)
+        return StoredPixels(values, None, Colour.CMYK)
     return split(values)
 
 
@@ -127,6 +127,12 @@ def by_opencv(data: bytes, depth: int) -> NDArray[Any]:
 def widened(values: NDArray[np.uint16], depth: int) -> NDArray[np.uint16]:
     """9 to 15 bits as 16: the high bits repeated below, so that 0 and the maximum stay and there is a way back."""
     return (values << (16 - depth) | values >> (2 * depth - 16)).astype(np.uint16)
+
+
+def animated(format: str) -> PictureError:
+    """The error for a file of several frames: an edit would lose all but one."""
+    message, hint = f"the {format} file is animated", "give one frame as a still picture"
+    return PictureError(message, code="picture-animated", hint=hint)
 
 
 def decoded_text(comment: bytes) -> str:

@@ -44,11 +44,11 @@ _LARGEST = {"png": 2**31 - 1, "jpeg": jpeg_write.LARGEST_SIDE, "webp": webp.LARG
 _LARGEST |= {"avif": avif.LARGEST_SIDE, "heif": avif.LARGEST_SIDE}
 
 Annotate = Callable[[NDArray[np.bool_] | None], Metadata]
-"""From where a file may differ from the one that the picture came from, as `Encoded.touched`, to its metadata."""
+"""Makes a file's metadata from where it may differ from the file that the picture came from (`touched` below)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Encoded:
+class EncodedPicture:
     """A picture as the bytes of a file.
 
     Attributes:
@@ -113,7 +113,7 @@ def encode(
     quality: int | None = None,
     touched: NDArray[np.bool_] | None = None,
     annotate: Annotate | None = None,
-) -> Encoded:
+) -> EncodedPicture:
     """The picture in a format, with all metadata that the format can hold.
 
     PNG and TIFF are always exact. WebP and AVIF are exact unless a quality is given (AVIF of 16-bit pictures: see the
@@ -125,7 +125,7 @@ def encode(
         format: One of `formats()`.
         quality: 1 to 100, for JPEG, WebP, AVIF and HEIF; None for the ways above. PNG and TIFF have no quality.
         touched: (H, W): where the picture's pixels may differ from those of the file that it came from.
-        annotate: Makes the file's metadata from `Encoded.touched`; left out, they are the picture's.
+        annotate: Makes the file's metadata from `EncodedPicture.touched`; left out, they are the picture's.
 
     Raises:
         OutputError: The format can't hold the picture (alpha in JPEG, CMYK in PNG, a side too long), or the quality is
@@ -150,7 +150,7 @@ def encode(
     fidelity = "re-encoded" if found.fidelity == "lossless" and not exact else found.fidelity
     notes += [*found.notes, *_left_out(picture, format)]
     reached = touched if exact else found.touched
-    return Encoded(found.data, format, fidelity, reached, tuple(notes))
+    return EncodedPicture(found.data, format, fidelity, reached, tuple(notes))
 
 
 def _keeping_colour(annotate: Annotate, metadata: Metadata) -> Annotate:
@@ -195,23 +195,23 @@ def _carries(picture: Picture, format: str, points: CodePoints) -> bool:
     return points.coded and format in ("avif", "heif")
 
 
-def _others(picture: Picture, format: str, quality: int | None) -> Encoded:
+def _others(picture: Picture, format: str, quality: int | None) -> EncodedPicture:
     if format == "png":
-        return Encoded(png_write.write(picture), format, "lossless")
+        return EncodedPicture(png_write.write(picture), format, "lossless")
     if format == "tiff":
-        return Encoded(tiff_write.write(picture), format, "lossless")
+        return EncodedPicture(tiff_write.write(picture), format, "lossless")
     words = () if quality is None else (f"re-encoded as {format.upper()} quality {quality}",)
     if format == "webp":
-        return Encoded(
+        return EncodedPicture(
             webp.write(picture, quality), format, "lossless" if quality is None else "re-encoded", None, words
         )
     if format == "heif":
         words = words or ("re-encoded as HEIF quality 95",)
-        return Encoded(avif.write_heif(picture, quality), format, "re-encoded", None, words)
+        return EncodedPicture(avif.write_heif(picture, quality), format, "re-encoded", None, words)
     data, exact, depth = avif.write(picture, quality)
     if not exact and quality is None:
         words = (f"reduced to {depth} bits: AVIF can't hold 16",)
-    return Encoded(data, format, "lossless" if exact else "re-encoded", None, words)
+    return EncodedPicture(data, format, "lossless" if exact else "re-encoded", None, words)
 
 
 def _check(picture: Picture, format: str, quality: int | None, touched: NDArray[np.bool_] | None) -> None:

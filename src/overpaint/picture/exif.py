@@ -18,9 +18,9 @@ from .ifd import (
     ORIENTATION,
     SHORT,
     UNDEFINED,
-    Block,
-    Directory,
     MalformedIFD,
+    TagBlock,
+    TagDirectory,
     TagValue,
     directory_bytes,
     entry_bytes,
@@ -46,7 +46,7 @@ def sanitised(exif: bytes) -> tuple[bytes | None, int]:
     exif = without_prefix(exif)
     data = bytearray(exif)
     try:
-        block = Block(data)
+        block = TagBlock(data)
         first = block.directory(block.first)
     except MalformedIFD:
         return None, 1
@@ -68,7 +68,7 @@ def without_prefix(exif: bytes) -> bytes:
 def orientation_of(exif: bytes | None) -> int:
     """The orientation that the block tells, 1 when it tells none that is valid."""
     try:
-        block = Block(exif or b"")
+        block = TagBlock(exif or b"")
         found = block.integer(block.directory(block.first), ORIENTATION, 1)
     except MalformedIFD:
         return 1
@@ -83,7 +83,7 @@ def with_orientation(exif: bytes | None, orientation: int) -> bytes | None:
     if orientation_of(exif) == orientation:
         return exif
     data = bytearray(exif or _EMPTY)
-    block = Block(data)
+    block = TagBlock(data)
     first = block.directory(block.first)
     if _patch_orientation(block, first, orientation):
         return bytes(data)
@@ -99,7 +99,7 @@ def user_comment(exif: bytes | bytearray | None) -> str | None:
     big endian, unless only the other order makes it mostly Latin.
     """
     try:
-        block = Block(exif or b"")
+        block = TagBlock(exif or b"")
         pointed = block.children(block.directory(block.first), EXIF_IFD)
     except MalformedIFD:
         return None
@@ -133,7 +133,7 @@ def with_user_comment(exif: bytes | None, text: str) -> bytes:
     for start in (exif or _EMPTY, _EMPTY):
         data = bytearray(start)
         try:
-            block = Block(data)
+            block = TagBlock(data)
             _append_directory(
                 block, block.directory(block.first), {USER_COMMENT: TagValue(UNDEFINED, body)}, pointer=EXIF_IFD
             )
@@ -153,13 +153,13 @@ def without_user_comment(exif: bytes) -> bytes:
 def resolution(exif: bytes | None) -> tuple[float, float] | None:
     """Dots per inch from XResolution, YResolution and ResolutionUnit; None unless all can be read."""
     try:
-        block = Block(exif or b"")
+        block = TagBlock(exif or b"")
         return directory_resolution(block, block.directory(block.first))
     except MalformedIFD:
         return None
 
 
-def directory_resolution(block: Block, first: Directory) -> tuple[float, float] | None:
+def directory_resolution(block: TagBlock, first: TagDirectory) -> tuple[float, float] | None:
     """The same of one directory; TIFF files keep it there too."""
     entries = [first.entries.get(tag) for tag in (0x011A, 0x011B)]
     if any(e is None or e.type != 5 or e.count != 1 for e in entries):
@@ -169,7 +169,7 @@ def directory_resolution(block: Block, first: Directory) -> tuple[float, float] 
     return (x * scale, y * scale) if scale and 1 <= x < 1e5 and 1 <= y < 1e5 else None
 
 
-def from_directory(block: Block, first: Directory) -> bytes | None:
+def from_directory(block: TagBlock, first: TagDirectory) -> bytes | None:
     """An EXIF block of its own from a TIFF file's first directory: what it describes, and its EXIF and GPS directories.
 
     Values are copied as they are; a maker note that holds offsets into the file can no longer be followed by its
@@ -187,7 +187,7 @@ def grafted(tiff: bytes, exif: bytes | None) -> bytes:
     they are, so that offsets in them lead nowhere. A block that can't be read adds nothing; a BigTIFF stays as it is.
     """
     try:
-        source, target = Block(exif or b""), Block(tiff)
+        source, target = TagBlock(exif or b""), TagBlock(tiff)
         if target.big or source.order != target.order:
             return tiff
         return _with_directories_of(tiff, source, source.directory(source.first))
@@ -195,8 +195,8 @@ def grafted(tiff: bytes, exif: bytes | None) -> bytes:
         return tiff
 
 
-def _with_directories_of(data: bytes, source: Block, first: Directory) -> bytes:
-    target = Block(bytearray(data))
+def _with_directories_of(data: bytes, source: TagBlock, first: TagDirectory) -> bytes:
+    target = TagBlock(bytearray(data))
     page = target.directory(target.first)
     values = {t: v for t, v in source.values(first).items() if t in DESCRIPTIVE and t not in page.entries}
     found = {tag: source.children(first, tag) for tag in (EXIF_IFD, GPS_IFD)}
@@ -223,7 +223,7 @@ def _mostly_latin(text: str) -> bool:
     return 2 * sum(ord(c) < 0x250 for c in text) > len(text)
 
 
-def _patch_orientation(block: Block, first: Directory, orientation: int) -> bool:
+def _patch_orientation(block: TagBlock, first: TagDirectory, orientation: int) -> bool:
     """Write the orientation where the tag stands; False when there is no such tag of a usable type."""
     entry = first.entries.get(ORIENTATION)
     if entry is None or entry.type not in (SHORT, LONG) or entry.count != 1 or not isinstance(block.data, bytearray):
@@ -233,7 +233,7 @@ def _patch_orientation(block: Block, first: Directory, orientation: int) -> bool
     return True
 
 
-def _drop_thumbnails(block: Block, first: Directory) -> None:
+def _drop_thumbnails(block: TagBlock, first: TagDirectory) -> None:
     """Cut the link from the first directory to the others and zero the pictures that these point to."""
     assert isinstance(block.data, bytearray)
     kept = list(_kept_ranges(block, first))
@@ -248,7 +248,7 @@ def _drop_thumbnails(block: Block, first: Directory) -> None:
         block.data[first.next_at : first.next_at + 4] = bytes(4)
 
 
-def _kept_ranges(block: Block, first: Directory) -> Iterator[tuple[int, int]]:
+def _kept_ranges(block: TagBlock, first: TagDirectory) -> Iterator[tuple[int, int]]:
     """Where the header, the directories that stay and their values lie: a hostile thumbnail may claim those bytes."""
     yield 0, 8
     inner = [block.children(first, tag) for tag in (EXIF_IFD, GPS_IFD)]
@@ -258,7 +258,7 @@ def _kept_ranges(block: Block, first: Directory) -> Iterator[tuple[int, int]]:
             yield entry.value_at, entry.value_at + entry.length
 
 
-def _blank_previews(block: Block, first: Directory) -> None:
+def _blank_previews(block: TagBlock, first: TagDirectory) -> None:
     """Zero every JPEG stream in the block, up to its end marker or the end of the value that holds it."""
     data = block.data
     assert isinstance(data, bytearray)
@@ -272,7 +272,7 @@ def _blank_previews(block: Block, first: Directory) -> None:
         at = end
 
 
-def _append_directory(block: Block, first: Directory, values: dict[int, TagValue], pointer: int | None) -> None:
+def _append_directory(block: TagBlock, first: TagDirectory, values: dict[int, TagValue], pointer: int | None) -> None:
     """Put a copy of the first directory (or the one that its tag `pointer` leads to) with `values` set to the end.
 
     What pointed to the old one is patched. The old copy and the values replaced are wiped, and cut off when they stand

@@ -39,7 +39,7 @@ class TagEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Directory:
+class TagDirectory:
     """The tags of one directory, and the position and value of the link to the next one."""
 
     at: int
@@ -66,7 +66,7 @@ class TagValue:
         return len(self.raw) // SIZES[self.type]
 
 
-class Block:
+class TagBlock:
     """A TIFF structure: header, byte order, and bounded access to its directories."""
 
     def __init__(self, data: bytes | bytearray) -> None:
@@ -93,7 +93,7 @@ class Block:
             raise MalformedIFD(f"an offset points outside: {at}")
         return int.from_bytes(self.data[at : at + size], "little" if self.order == "<" else "big")
 
-    def directory(self, at: int) -> Directory:
+    def directory(self, at: int) -> TagDirectory:
         """The directory at an offset. Entries whose value lies outside the block are left out."""
         size, width, head = (20, 8, 8) if self.big else (12, 4, 2)
         count = self.number(at, head)
@@ -111,9 +111,9 @@ class Block:
                 entries.setdefault(tag, TagEntry(tag, kind, number, entry_at, value_at))
         next_at = at + head + count * size
         link = self.number(next_at, width) if next_at + width <= len(self.data) else 0
-        return Directory(at, entries, link, next_at)
+        return TagDirectory(at, entries, link, next_at)
 
-    def chain(self, at: int, limit: int = 64) -> Iterator[Directory]:
+    def chain(self, at: int, limit: int = 64) -> Iterator[TagDirectory]:
         """The directories linked from one at `at` on, at most `limit`, each once; stops where one can't be followed."""
         seen: set[int] = set()
         while at and at not in seen and len(seen) < limit:
@@ -139,19 +139,19 @@ class Block:
         code = _CODES.get(entry.type)
         return struct.unpack(f"{self.order}{count}{code}", raw) if code else ()
 
-    def integers(self, directory: Directory, tag: int) -> tuple[int, ...]:
+    def integers(self, directory: TagDirectory, tag: int) -> tuple[int, ...]:
         """The tag's values as integers; empty when it is missing or of another kind."""
         entry = directory.entries.get(tag)
         if entry is None or entry.type not in (1, 3, 4, 13, 16, 18):
             return ()
         return tuple(int(v) for v in self.numbers(entry))
 
-    def integer(self, directory: Directory, tag: int, default: int) -> int:
+    def integer(self, directory: TagDirectory, tag: int, default: int) -> int:
         """The tag's first value."""
         values = self.integers(directory, tag)
         return values[0] if values else default
 
-    def children(self, directory: Directory, tag: int) -> Directory | None:
+    def children(self, directory: TagDirectory, tag: int) -> TagDirectory | None:
         """The directory that a pointer tag leads to, if it can be followed."""
         at = self.integer(directory, tag, 0)
         try:
@@ -159,7 +159,7 @@ class Block:
         except MalformedIFD:
             return None
 
-    def values(self, directory: Directory) -> dict[int, TagValue]:
+    def values(self, directory: TagDirectory) -> dict[int, TagValue]:
         """All values of a directory, cut loose."""
         return {tag: TagValue(e.type, self.raw(e)) for tag, e in directory.entries.items()}
 

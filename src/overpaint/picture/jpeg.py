@@ -5,9 +5,9 @@ from __future__ import annotations
 from overpaint.errors import PictureError
 
 from ._picture import Metadata
-from .decoded import COMMENT, Decoded, Pixels, decoded_text, loaded, metadata_of, of_image
-from .jpeg_segments import APP0, APP1, APP2, APP13, COM, Segment, bare, frame_of, segments, transform_of
-from .limits import Limits
+from .decoded import COMMENT, DecodedPicture, StoredPixels, decoded_text, loaded, metadata_of, of_image
+from .jpeg_segments import APP0, APP1, APP2, APP13, COM, JpegSegment, bare, frame_of, segments, transform_of
+from .limits import PictureLimits
 
 EXIF = b"Exif\0"
 XMP = b"http://ns.adobe.com/xap/1.0/\0"
@@ -15,7 +15,7 @@ ICC = b"ICC_PROFILE\0"
 PHOTOSHOP = b"Photoshop 3.0\0"
 
 
-def read(data: bytes, limits: Limits) -> Decoded:
+def read(data: bytes, limits: PictureLimits) -> DecodedPicture:
     """A JPEG file: its first picture. Gain maps and further pictures behind it (MPF) are dropped."""
     parts = list(segments(data))
     frame = frame_of(parts)
@@ -26,17 +26,17 @@ def read(data: bytes, limits: Limits) -> Decoded:
     metadata, orientation = _metadata(parts)
     words = {"grey": "grey 8-bit", "cmyk": "cmyk 8-bit", "ycck": "cmyk 8-bit (ycck)", "rgb": "rgb 8-bit"}
     mode = words.get(transform, f"rgb 8-bit (ycc {frame.sampling})") + (", progressive" if frame.progressive else "")
-    return Decoded(decoded(parts), metadata, orientation, False, mode)
+    return DecodedPicture(decoded(parts), metadata, orientation, False, mode)
 
 
-def decoded(parts: list[Segment]) -> Pixels:
+def decoded(parts: list[JpegSegment]) -> StoredPixels:
     """The pixels as stored. CMYK comes with 0 = no ink: files by Adobe, which store it inverted, are turned."""
     from PIL.JpegImagePlugin import JpegImageFile
 
     return of_image(loaded(JpegImageFile, bare(parts)))
 
 
-def _metadata(parts: list[Segment]) -> tuple[Metadata, int]:
+def _metadata(parts: list[JpegSegment]) -> tuple[Metadata, int]:
     exif = xmp = dpi = None
     resources = comment = b""
     profile: dict[int, bytes] = {}

@@ -8,15 +8,15 @@ import struct
 from overpaint.errors import PictureError
 
 from .bmff import boxes
-from .decoded import Decoded, by_opencv, loaded, metadata_of, of_image, split
-from .limits import Limits
+from .decoded import DecodedPicture, by_opencv, loaded, metadata_of, of_image, split
+from .limits import PictureLimits
 
 SIGNATURES = (b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")
 _EXIF = b"JpgTiffExif->JP2"
 _XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 
 
-def read(data: bytes, limits: Limits) -> Decoded:
+def read(data: bytes, limits: PictureLimits) -> DecodedPicture:
     """A JPEG 2000 file (JP2 or a bare codestream) of unsigned samples, up to 16 bits."""
     from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 
@@ -46,4 +46,4 @@ def read(data: bytes, limits: Limits) -> Decoded:
         xmp=found.get(_XMP),
         dpi=image.info.get("dpi"),
     )
-    return Decoded(pixels, metadata, orientation, False, pixels.words(depth))
+    return DecodedPicture(pixels, metadata, orientation, False, pixels.words(depth))

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .jpeg_segments import APP0, COM, DHT, DQT, FRAMES, SOS, Frame, Segment, bare, quantisation_tables, segments
+from .jpeg_segments import APP0, COM, DHT, DQT, FRAMES, SOS, JpegFrame, JpegSegment, bare, quantisation_tables, segments
 
 # Place in the 8x8 block, counted row by row, of the k-th value in a file: along the diagonals, up and down in turn.
 ZIGZAG = np.array(sorted(range(64), key=lambda i: (i // 8 + i % 8, i // 8 if (i // 8 + i % 8) % 2 else i % 8)))
@@ -35,14 +35,14 @@ class BlocksUnavailable(Exception):  # noqa: N818 - a reason for a note, never a
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
+class CarriedBlocks:
     """The new file's segments without metadata, and the stored pixels (H, W) whose decoded values may differ."""
 
-    parts: list[Segment]
+    parts: list[JpegSegment]
     touched: NDArray[np.bool_]
 
 
-def natural_tables(parts: list[Segment]) -> dict[int, NDArray[np.float32]]:
+def natural_tables(parts: list[JpegSegment]) -> dict[int, NDArray[np.float32]]:
     """The quantisation tables as 8x8, rows by vertical frequency."""
     found = {}
     for number, values in quantisation_tables(parts).items():
@@ -53,8 +53,8 @@ def natural_tables(parts: list[Segment]) -> dict[int, NDArray[np.float32]]:
 
 
 def carried_over(
-    parts: list[Segment], frame: Frame, transform: str, samples: NDArray[np.uint8], touched: NDArray[np.bool_]
-) -> Carried:
+    parts: list[JpegSegment], frame: JpegFrame, transform: str, samples: NDArray[np.uint8], touched: NDArray[np.bool_]
+) -> CarriedBlocks:
     """The file with new coefficients in the blocks that `touched` reaches into.
 
     Args:
@@ -87,10 +87,10 @@ def carried_over(
         except (OSError, RuntimeError, AttributeError, KeyError) as error:
             raise BlocksUnavailable(f"jpeglib can't rewrite it: {error}") from error
     kept = [p for p in new if not (APP0 <= p.marker <= 0xEF or p.marker == COM)]
-    return Carried(kept, changed)
+    return CarriedBlocks(kept, changed)
 
 
-def _require_complete(parts: list[Segment], frame: Frame) -> None:
+def _require_complete(parts: list[JpegSegment], frame: JpegFrame) -> None:
     """Decoders smooth a progressive picture whose last passes are missing; written complete, it would change."""
     reached: dict[tuple[int, int], int] = {}
     for part in parts:
@@ -116,7 +116,7 @@ def _coefficients(jpeglib: Any, data: bytes, folder: Path) -> tuple[Any, list[ND
 
 def _replaced(
     coefficients: list[NDArray[np.int16]],
-    frame: Frame,
+    frame: JpegFrame,
     transform: str,
     tables: dict[int, NDArray[np.float32]],
     samples: NDArray[np.uint8],
@@ -210,8 +210,13 @@ def _pixels_of(blocks: NDArray[np.bool_], step_y: int, step_x: int, height: int,
 
 
 def _written(
-    jpeglib: Any, image: Any, coefficients: list[NDArray[np.int16]], frame: Frame, parts: list[Segment], folder: Path
-) -> list[Segment]:
+    jpeglib: Any,
+    image: Any,
+    coefficients: list[NDArray[np.int16]],
+    frame: JpegFrame,
+    parts: list[JpegSegment],
+    folder: Path,
+) -> list[JpegSegment]:
     """The segments of a file with these coefficients; progressive if the original was."""
     if len(coefficients) == 4:
         return _written_apart(jpeglib, coefficients, frame, parts, folder)
@@ -226,13 +231,13 @@ def _written(
 
 
 def _written_apart(
-    jpeglib: Any, coefficients: list[NDArray[np.int16]], frame: Frame, parts: list[Segment], folder: Path
-) -> list[Segment]:
+    jpeglib: Any, coefficients: list[NDArray[np.int16]], frame: JpegFrame, parts: list[JpegSegment], folder: Path
+) -> list[JpegSegment]:
     """Four components: jpeglib never writes the fourth one's new coefficients. Each is written as a grey picture, and
     their scans are put behind one frame header, one scan a component (T.81, A.2.2: not interleaved)."""
     tables = [p for p in parts if p.marker == DQT]
     header = next(p for p in parts if p.marker in FRAMES)
-    found = [*tables, Segment(0xC1 if header.marker not in (0xC0, 0xC1) else header.marker, header.body)]
+    found = [*tables, JpegSegment(0xC1 if header.marker not in (0xC0, 0xC1) else header.marker, header.body)]
     for component, plane in zip(frame.components, coefficients, strict=True):
         target = folder / "component.jpeg"
         ones = np.ones((1, 8, 8), np.uint16)
@@ -241,5 +246,5 @@ def _written_apart(
             if part.marker == DHT:
                 found.append(part)
             elif part.marker == SOS:  # one component, with Huffman tables 0 and 0
-                found.append(Segment(SOS, bytes((1, component.identifier, 0, 0, 63, 0)), part.scan))
+                found.append(JpegSegment(SOS, bytes((1, component.identifier, 0, 0, 63, 0)), part.scan))
     return found

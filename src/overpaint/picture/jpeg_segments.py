@@ -17,7 +17,7 @@ _MARKER_IN_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
+class JpegSegment:
     """One marker segment; `scan` is the entropy-coded data that follows an SOS."""
 
     marker: int
@@ -29,7 +29,7 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
-class Component:
+class JpegComponent:
     """One colour component of the frame: its identifier, sampling factors and quantisation table."""
 
     identifier: int
@@ -39,14 +39,14 @@ class Component:
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class JpegFrame:
     """What the frame header (SOF) says."""
 
     marker: int
     precision: int
     width: int
     height: int
-    components: tuple[Component, ...]
+    components: tuple[JpegComponent, ...]
 
     @property
     def progressive(self) -> bool:
@@ -75,7 +75,7 @@ class Frame:
         return ",".join(f"{h}x{v}" for h, v in factors)
 
 
-def segments(data: bytes) -> Iterator[Segment]:
+def segments(data: bytes) -> Iterator[JpegSegment]:
     """The segments from SOI to the first EOI. PictureError when the file ends early or isn't made of segments."""
     if data[:2] != b"\xff\xd8":
         raise PictureError("not a JPEG file: it doesn't start with FF D8")
@@ -103,14 +103,14 @@ def segments(data: bytes) -> Iterator[Segment]:
             raise PictureError("the JPEG file is truncated")
         body = data[at + 4 : end]
         if marker != SOS:
-            yield Segment(marker, body)
+            yield JpegSegment(marker, body)
             at = end
             continue
         following = _MARKER_IN_SCAN.search(data, end)
         if following is None:
             raise PictureError("the JPEG file is truncated: its picture data has no end marker")
         at = following.start()
-        yield Segment(marker, body, data[end:at])
+        yield JpegSegment(marker, body, data[end:at])
 
 
 def end_of(data: bytes | bytearray, at: int) -> int | None:
@@ -133,7 +133,7 @@ def end_of(data: bytes | bytearray, at: int) -> int | None:
     return at + 2 if data[at : at + 2] == b"\xff\xd9" else None
 
 
-def frame_of(parts: list[Segment]) -> Frame:
+def frame_of(parts: list[JpegSegment]) -> JpegFrame:
     """The frame header. PictureError when there is none, or not exactly one."""
     headers = [s for s in parts if s.marker in FRAMES]
     if len(headers) != 1 or len(headers[0].body) < 6:
@@ -145,24 +145,24 @@ def frame_of(parts: list[Segment]) -> Frame:
     found = []
     for i in range(count):
         identifier, factors, table = body[6 + 3 * i : 9 + 3 * i]
-        found.append(Component(identifier, factors >> 4, factors & 15, table))
+        found.append(JpegComponent(identifier, factors >> 4, factors & 15, table))
     if any(not (1 <= c.horizontal <= 4 and 1 <= c.vertical <= 4) for c in found):
         raise PictureError("the JPEG file's frame header is damaged (sampling factors)")
-    return Frame(headers[0].marker, precision, width, height, tuple(found))
+    return JpegFrame(headers[0].marker, precision, width, height, tuple(found))
 
 
-def bare(parts: list[Segment]) -> bytes:
+def bare(parts: list[JpegSegment]) -> bytes:
     """The file with only what decoding needs: no EXIF, profiles, comments, and nothing behind the first picture."""
     kept = [s for s in parts if not (APP0 <= s.marker <= 0xEF or s.marker == COM) or s.marker in (APP0, APP14)]
     return joined([s for s in kept if s.marker != APP0 or s.body[:5] == b"JFIF\0"])
 
 
-def joined(parts: list[Segment]) -> bytes:
+def joined(parts: list[JpegSegment]) -> bytes:
     """The segments as a file."""
     return b"\xff\xd8" + b"".join(bytes(s) for s in parts) + b"\xff\xd9"
 
 
-def transform_of(parts: list[Segment], frame: Frame) -> str:
+def transform_of(parts: list[JpegSegment], frame: JpegFrame) -> str:
     """How components stand for colours: "grey", "ycc", "rgb", "cmyk" or "ycck", decided as libjpeg does."""
     count = len(frame.components)
     adobe = next(
@@ -181,7 +181,7 @@ def transform_of(parts: list[Segment], frame: Frame) -> str:
     return "rgb" if bytes(c.identifier for c in frame.components) == b"RGB" else "ycc"
 
 
-def quantisation_tables(parts: list[Segment]) -> dict[int, list[int]]:
+def quantisation_tables(parts: list[JpegSegment]) -> dict[int, list[int]]:
     """The tables by number, each 64 values in zigzag order. Damaged segments are left out."""
     found: dict[int, list[int]] = {}
     for part in parts:

@@ -27,8 +27,8 @@ from .jpeg_segments import (
     APP14,
     COM,
     LONGEST,
-    Frame,
-    Segment,
+    JpegFrame,
+    JpegSegment,
     frame_of,
     joined,
     segments,
@@ -38,7 +38,7 @@ from .orient import displayed, stored
 from .pil import image_of, to_8
 
 if TYPE_CHECKING:
-    from .encode import Annotate, Encoded
+    from .encode import Annotate, EncodedPicture
 
 LARGEST_SIDE = 65500
 DEFAULT_QUALITY = 95
@@ -47,7 +47,7 @@ _SUBSAMPLING = {"4:4:4": 0, "4:2:2": 1, "4:2:0": 2}
 
 def write(
     picture: Picture, quality: int | None, touched: NDArray[np.bool_] | None, annotate: Annotate | None = None
-) -> Encoded:
+) -> EncodedPicture:
     """The picture as JPEG; 16 bits become 8. OutputError when it has alpha or a side over 65500 pixels.
 
     Made of a JPEG file of the same size, and without a quality asked for, blocks that `touched` (H, W; worked out when
@@ -55,7 +55,7 @@ def write(
     tag. When that can't be done, the file's tables and sampling are used for all of the picture. `annotate` makes the
     metadata from the pixels (H, W) whose decoded values may differ, None where all may.
     """
-    from .encode import Encoded
+    from .encode import EncodedPicture
 
     samples = to_8(picture.samples)
     original = _original(picture) if quality is None else None
@@ -71,10 +71,10 @@ def write(
     if annotate is not None:
         picture = replace(picture, metadata=annotate(None))
     head, left_out = _metadata_parts(picture, transform, 1)
-    return Encoded(joined(head + plain), "jpeg", "re-encoded", None, (words, *notes, *left_out))
+    return EncodedPicture(joined(head + plain), "jpeg", "re-encoded", None, (words, *notes, *left_out))
 
 
-def _original(picture: Picture) -> tuple[list[Segment], Frame, str] | None:
+def _original(picture: Picture) -> tuple[list[JpegSegment], JpegFrame, str] | None:
     """The segments of the JPEG file that the picture came from, if it still has its size and colours."""
     source = picture.source
     if source.format != "jpeg" or source.data is None:
@@ -92,11 +92,11 @@ def _carried(
     samples: NDArray[np.uint8],
     touched: NDArray[np.bool_] | None,
     annotate: Annotate | None,
-    parts: list[Segment],
-    frame: Frame,
+    parts: list[JpegSegment],
+    frame: JpegFrame,
     transform: str,
-) -> Encoded:
-    from .encode import Encoded
+) -> EncodedPicture:
+    from .encode import EncodedPicture
 
     orientation = picture.source.orientation
     shown = np.ascontiguousarray(stored(samples, orientation))
@@ -111,7 +111,7 @@ def _carried(
     if (_differs(_decoded(head + carried.parts), original) & ~carried.touched).any():
         raise BlocksUnavailable("the original is damaged")
     data = joined(head + carried.parts)
-    return Encoded(data, "jpeg", "blocks", reached, left_out)
+    return EncodedPicture(data, "jpeg", "blocks", reached, left_out)
 
 
 def _differs(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -122,7 +122,7 @@ def _differs(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.bool_]:
     return found
 
 
-def _decoded(parts: list[Segment]) -> NDArray[np.uint8]:
+def _decoded(parts: list[JpegSegment]) -> NDArray[np.uint8]:
     """The stored samples of a file."""
     try:
         return to_8(decoded(parts).samples)
@@ -131,7 +131,10 @@ def _decoded(parts: list[Segment]) -> NDArray[np.uint8]:
 
 
 def _encoded(
-    picture: Picture, samples: NDArray[np.uint8], quality: int | None, original: tuple[list[Segment], Frame, str] | None
+    picture: Picture,
+    samples: NDArray[np.uint8],
+    quality: int | None,
+    original: tuple[list[JpegSegment], JpegFrame, str] | None,
 ) -> tuple[bytes, str, str]:
     """Encode all of it by Pillow: (file, what was done in words, how components stand for colours)."""
     transform = {Colour.GREY: "grey", Colour.RGB: "ycc", Colour.CMYK: "cmyk"}[picture.colour]
@@ -156,40 +159,40 @@ def _encoded(
     return out.getvalue(), words, transform
 
 
-def _metadata_parts(picture: Picture, transform: str, orientation: int) -> tuple[list[Segment], tuple[str, ...]]:
+def _metadata_parts(picture: Picture, transform: str, orientation: int) -> tuple[list[JpegSegment], tuple[str, ...]]:
     """The application segments, and what they can't hold."""
     metadata, notes = picture.metadata, []
-    parts: list[Segment] = []
+    parts: list[JpegSegment] = []
     if transform in ("grey", "ycc"):
         # JFIF says YCbCr or grey, so that files of other colours must do without; their dpi is in EXIF, if anywhere.
         x, y = metadata.dpi or (1, 1)
         density = (max(1, min(round(value), 65535)) for value in (x, y))
         parts.append(
-            Segment(APP0, b"JFIF\0" + struct.pack(">HBHHBB", 0x0101, 1 if metadata.dpi else 0, *density, 0, 0))
+            JpegSegment(APP0, b"JFIF\0" + struct.pack(">HBHHBB", 0x0101, 1 if metadata.dpi else 0, *density, 0, 0))
         )
     exif = exif_blocks.with_orientation(metadata.exif, orientation)
     if exif is not None and len(exif) + 6 > LONGEST:
         notes.append(f"EXIF left out: {len(exif):,} bytes, a JPEG file can hold {LONGEST - 6:,}")
         exif = exif_blocks.with_orientation(None, orientation)
     if exif is not None:
-        parts.append(Segment(APP1, EXIF + b"\0" + exif))
+        parts.append(JpegSegment(APP1, EXIF + b"\0" + exif))
     xmp = xmp_packets.with_orientation(metadata.xmp, orientation)
     if xmp is not None and len(XMP) + len(xmp) > LONGEST:
         xmp = _without_padding(xmp)
     if xmp is not None and len(XMP) + len(xmp) > LONGEST:
         notes.append(f"XMP left out: {len(xmp):,} bytes, a JPEG file can hold {LONGEST - len(XMP):,}")
     elif xmp is not None:
-        parts.append(Segment(APP1, XMP + xmp))
-    parts += [Segment(APP13, PHOTOSHOP + piece) for piece in _pieces(metadata.iptc, LONGEST - len(PHOTOSHOP))]
+        parts.append(JpegSegment(APP1, XMP + xmp))
+    parts += [JpegSegment(APP13, PHOTOSHOP + piece) for piece in _pieces(metadata.iptc, LONGEST - len(PHOTOSHOP))]
     profile = list(_pieces(metadata.icc, LONGEST - len(ICC) - 2))
     if len(profile) > 255:
         notes.append("the ICC profile was left out: too large for a JPEG file")
     else:
-        parts += [Segment(APP2, ICC + bytes((i + 1, len(profile))) + piece) for i, piece in enumerate(profile)]
+        parts += [JpegSegment(APP2, ICC + bytes((i + 1, len(profile))) + piece) for i, piece in enumerate(profile)]
     if COMMENT in metadata.text:
-        parts.append(Segment(COM, metadata.text[COMMENT].encode("utf-8", "replace")[:LONGEST]))
+        parts.append(JpegSegment(COM, metadata.text[COMMENT].encode("utf-8", "replace")[:LONGEST]))
     if transform in ("rgb", "cmyk", "ycck"):
-        parts.append(Segment(APP14, b"Adobe" + struct.pack(">HHHB", 100, 0, 0, 2 if transform == "ycck" else 0)))
+        parts.append(JpegSegment(APP14, b"Adobe" + struct.pack(">HHHB", 100, 0, 0, 2 if transform == "ycck" else 0)))
     return parts, tuple(notes)
 
 

@@ -1,4 +1,4 @@
-"""How much a file may ask for before it is decoded."""
+"""Limits of what a file may claim before it is decoded."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from overpaint.errors import PictureError
 
-METADATA_BYTES = 64 << 20  # of all metadata of one file after inflating; the largest honest ICC profiles have 4 MB
+METADATA_BYTES = 64 << 20  # of all metadata of one file after inflating; the largest usual ICC profiles have 4 MB
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """What a picture may ask for. Both are checked before anything is decoded.
+class PictureLimits:
+    """What a picture may claim. Both are checked before anything is decoded.
 
     Attributes:
         pixels: Largest width x height.
@@ -27,10 +27,16 @@ class Limits:
             raise PictureError(f"a picture must have at least one pixel, not {width}x{height}")
         if width * height > self.pixels:
             raise PictureError(
-                f"{width}x{height} is {width * height:,} pixels; at most {self.pixels:,} are allowed (Limits.pixels)"
+                f"{width}x{height} is {width * height:,} pixels; at most {self.pixels:,} are allowed",
+                code="picture-too-large",
+                value=(width, height),
             )
 
     def check_bytes(self, count: int) -> None:
         """Raise PictureError when a file is longer than allowed."""
         if count > self.bytes:
-            raise PictureError(f"the file has {count:,} bytes; at most {self.bytes:,} are allowed (Limits.bytes)")
+            raise PictureError(
+                f"the file has {count:,} bytes; at most {self.bytes:,} are allowed",
+                code="picture-too-large",
+                value=count,
+            )

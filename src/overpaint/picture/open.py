@@ -1,4 +1,4 @@
-"""Opening a picture: what it is by its content, read by the reader for that, turned as displayed."""
+"""Opening a picture: the format is found by content, the file decoded, and the pixels turned as displayed."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from overpaint.errors import MissingExtraError, PictureError
 
 from . import avif, bitmap, bmff, jpeg, jpeg2000, png, tiff, webp
 from ._picture import Picture, Source
-from .decoded import Decoded
-from .limits import Limits
+from .decoded import DecodedPicture
+from .limits import PictureLimits
 from .pil import turned
 
 ACCEPTED = "PNG, JPEG, WebP, TIFF, AVIF, JPEG 2000, BMP, GIF or HEIC"
-_READERS: dict[str, Callable[[bytes, Limits], Decoded]] = {
+_READERS: dict[str, Callable[[bytes, PictureLimits], DecodedPicture]] = {
     "png": png.read,
     "jpeg": jpeg.read,
     "webp": webp.read,
@@ -35,46 +35,53 @@ _OTHERS = (
     (b"8BPB", "a Photoshop file"),
     (b"\xff\x0a", "a JPEG XL file"),
     (b"\0\0\0\x0cJXL ", "a JPEG XL file"),
-    (b"\0\0\1\0", "an icon"),
     (b"v/1\x01", "an OpenEXR file"),
     (b"#?RADIANCE", "a Radiance HDR file"),
     (b"gimp xcf", "a GIMP file"),
     (b"PK\x03\x04", "a ZIP archive (or a document that is one)"),
-    (b"qoif", "a QOI file"),
 )
 
 
-def open_picture(source: str | os.PathLike[str] | bytes | BinaryIO, *, limits: Limits | None = None) -> Picture:
+def open_picture(source: str | os.PathLike[str] | bytes | BinaryIO, *, limits: PictureLimits | None = None) -> Picture:
     """Open a picture: PNG, JPEG, WebP, TIFF, AVIF, JPEG 2000, BMP, still GIF, and HEIC with the extra `heif`.
 
-    The content decides what a file is, not its name. 16 bits stay 16 bits; fewer than 8 become 8; palettes become RGB.
-    The orientation is applied, once, and the metadata then say 1. Thumbnails, previews and gain maps are left out, as
-    they would still show what an edit removes. A file with several pages or frames is refused, because saving would
-    lose all but one; of a JPEG file with further pictures behind it (MPF, MPO) the first one is taken.
+    The content decides the format, not the name. 16 bits stay 16 bits; fewer than 8 become 8; palettes become RGB. The
+    orientation is applied, once, and the metadata then say 1. Thumbnails, previews and gain maps are left out, as they
+    would still show what an edit removes. A file with several pages or frames is refused, because saving would lose
+    all but one; of a JPEG file with further pictures behind it (MPF, MPO) the first one is taken.
 
     Args:
         source: A path, the bytes of a file, or an open binary file, which is read to its end.
-        limits: What the file may ask for; checked before anything is decoded.
+        limits: What the file may claim; checked before anything is decoded.
 
     Raises:
         PictureError: Missing, unreadable, unsupported, damaged or too large; the message names the file.
         MissingExtraError: A HEIC file without pillow-heif.
     """
-    limits = limits or Limits()
-    name, path, data = _fetched(source, limits)
+    limits = limits or PictureLimits()
+    path = Path(source) if isinstance(source, str | os.PathLike) else None
+    name = str(path) if path is not None else str(getattr(source, "name", "the picture"))
+    try:
+        data = _bytes_of(source, limits)
+    except FileNotFoundError as error:
+        raise PictureError(f"{name} doesn't exist", code="picture-missing", value=name) from error
+    except PictureError as error:
+        raise _named(error, name) from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise PictureError(f"{name} can't be read: {reason or error}") from error
     try:
         kind = format_of(data)
         if kind is None:
-            raise PictureError(f"{_described(data)}; what can be opened is {ACCEPTED}")
+            raise PictureError(_described(data), code="picture-unsupported", hint=f"what can be opened is {ACCEPTED}")
         found = _READERS[kind](data, limits)
-    except PictureError as error:
-        raise PictureError(f"{name}: {error}") from error
-    except MissingExtraError as error:
-        raise MissingExtraError(f"{name}: {error}") from error
+    except (PictureError, MissingExtraError) as error:
+        raise _named(error, name) from error
     except MemoryError as error:
         raise PictureError(f"{name}: not enough memory to decode it") from error
     except Exception as error:  # decoders raise anything on hostile input; OpenCV's error is a plain Exception
-        raise PictureError(f"{name}: the file is damaged or truncated ({_first_line(error)})") from error
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        raise PictureError(f"{name}: the file is damaged or truncated ({reason})") from error
     shown = turned(found.pixels, found.orientation)
     digest = hashlib.sha256(data).hexdigest()
     origin = Source(kind, path, data, digest, found.orientation, found.lossless, found.mode)
@@ -105,49 +112,34 @@ def format_of(data: bytes) -> str | None:
     return None
 
 
-def _fetched(source: str | os.PathLike[str] | bytes | BinaryIO, limits: Limits) -> tuple[str, Path | None, bytes]:
-    """The name for messages, the path if it is one, and the bytes."""
+def _bytes_of(source: str | os.PathLike[str] | bytes | BinaryIO, limits: PictureLimits) -> bytes:
+    """The bytes of a file, read no further than the limit."""
     if isinstance(source, bytes | bytearray | memoryview):
         data = bytes(source)
-        _named("the picture", limits, len(data))
-        return "the picture", None, data
-    if isinstance(source, str | os.PathLike):
+    elif isinstance(source, str | os.PathLike):
         path = Path(source)
-        try:
-            if path.is_dir():
-                raise PictureError(f"{path} is a folder; give a picture file: {ACCEPTED}")
-            _named(str(path), limits, path.stat().st_size)
-            with path.open("rb") as file:
-                data = file.read(limits.bytes + 1)
-        except FileNotFoundError as error:
-            raise PictureError(f"{path} doesn't exist") from error
-        except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else None
-            raise PictureError(f"{path} can't be read: {reason or error}") from error
-        _named(str(path), limits, len(data))
-        return str(path), path, data
-    if not hasattr(source, "read"):
-        raise PictureError(f"a picture is opened from a path, bytes or a binary file, not from {type(source).__name__}")
-    name = str(getattr(source, "name", "the picture"))
-    try:
+        if path.is_dir():
+            raise PictureError("this is a folder", code="picture-unsupported", hint=f"give a picture file: {ACCEPTED}")
+        limits.check_bytes(path.stat().st_size)
+        with path.open("rb") as file:
+            data = file.read(limits.bytes + 1)
+    elif hasattr(source, "read"):
         data = source.read(limits.bytes + 1)
-    except OSError as error:
-        raise PictureError(f"{name} can't be read: {error.strerror or error}") from error
-    if not isinstance(data, bytes):
-        raise PictureError(f"{name}: the file must be open in binary mode")
-    _named(name, limits, len(data))
-    return name, None, data
+        if not isinstance(data, bytes):
+            raise PictureError("the file must be open in binary mode")
+    else:
+        raise PictureError(f"a picture is opened from a path, bytes or a binary file, not from {type(source).__name__}")
+    limits.check_bytes(len(data))
+    return data
 
 
-def _named(name: str, limits: Limits, count: int) -> None:
-    try:
-        limits.check_bytes(count)
-    except PictureError as error:
-        raise PictureError(f"{name}: {error}") from error
+def _named(error: PictureError | MissingExtraError, name: str) -> PictureError | MissingExtraError:
+    """The same error with the file's name in front of its message."""
+    return type(error)(f"{name}: {error.message}", code=error.code, value=error.value, hint=error.hint)
 
 
 def _described(data: bytes) -> str:
-    """What the file is instead of a picture that we read."""
+    """What a file is that no reader here takes."""
     if not data:
         return "the file is empty"
     for start, words in _OTHERS:
@@ -168,8 +160,3 @@ def _described(data: bytes) -> str:
     except UnicodeDecodeError as error:
         printable = printable if error.start > 500 else 0
     return "this is text" if printable == len(data[:512]) else "this isn't a picture of a known format"
-
-
-def _first_line(error: BaseException) -> str:
-    text = str(error).strip().splitlines()
-    return text[0][:200] if text else type(error).__name__

@@ -11,7 +11,7 @@ from overpaint.errors import PictureError
 
 from ._picture import Colour, Metadata, Picture, Samples, Source
 from .colour import icc_of
-from .decoded import Pixels, metadata_of, of_image, split
+from .decoded import StoredPixels, metadata_of, of_image, split
 from .orient import displayed
 
 if TYPE_CHECKING:
@@ -92,10 +92,10 @@ def to_8(values: Samples) -> NDArray[np.uint8]:
     return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
-def turned(pixels: Pixels, orientation: int) -> Pixels:
+def turned(pixels: StoredPixels, orientation: int) -> StoredPixels:
     """Stored pixels as displayed."""
     if orientation == 1:
         return pixels
     samples: Any = displayed(pixels.samples, orientation)
     alpha: Any = None if pixels.alpha is None else displayed(pixels.alpha, orientation)
-    return Pixels(samples, alpha, pixels.colour)
+    return StoredPixels(samples, alpha, pixels.colour)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,8 +14,8 @@ from overpaint.errors import PictureError
 from . import iptc as iptc_blocks
 from ._picture import Metadata
 from .code_points import CodePoints
-from .decoded import Decoded, Pixels, by_opencv, metadata_of, split
-from .limits import METADATA_BYTES, Limits
+from .decoded import DecodedPicture, StoredPixels, animated, by_opencv, metadata_of, split
+from .limits import METADATA_BYTES, PictureLimits
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 XMP_KEYWORD = "XML:com.adobe.xmp"
@@ -29,7 +28,7 @@ _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
+class PngHeader:
     """The IHDR chunk."""
 
     width: int
@@ -62,14 +61,14 @@ def chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         at = end + 4
 
 
-def header(data: bytes) -> Header:
+def header(data: bytes) -> PngHeader:
     """The IHDR chunk. PictureError when it is missing or absurd."""
     if data[8:16] != b"\0\0\0\rIHDR" or len(data) < 33:
         raise PictureError("the PNG file is damaged: it has no header")
     width, height, depth, colour, _, _, interlace = struct.unpack_from(">IIBBBBB", data, 16)
     if depth not in _DEPTHS.get(colour, ()):
         raise PictureError(f"the PNG file is damaged: colour type {colour} with {depth} bits")
-    return Header(width, height, depth, colour, interlace == 1)
+    return PngHeader(width, height, depth, colour, interlace == 1)
 
 
 def chunk(kind: bytes, body: bytes) -> bytes:
@@ -77,7 +76,7 @@ def chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(body, zlib.crc32(kind)))
 
 
-def read(data: bytes, limits: Limits) -> Decoded:
+def read(data: bytes, limits: PictureLimits) -> DecodedPicture:
     """A PNG file. Animated ones are refused: an edit would lose all frames but one."""
     head = header(data)
     limits.check_pixels(head.width, head.height)
@@ -87,24 +86,24 @@ def read(data: bytes, limits: Limits) -> Decoded:
         (pixels if kind in (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND") else others).append((kind, body))
     frames = next((struct.unpack_from(">I", body)[0] for kind, body in others if kind == b"acTL" and len(body) == 8), 1)
     if frames > 1:
-        raise PictureError(f"the PNG file is animated ({frames} frames); give one frame as a still picture")
+        raise animated("PNG")
     if not any(kind == b"IDAT" for kind, _ in pixels):
         raise PictureError("the PNG file has no pixels")
     _check_length(head, [body for kind, body in pixels if kind == b"IDAT"])
     found = _pixels(head, pixels)
     metadata, orientation = _metadata(others)
     words = "bilevel" if head.depth == 1 and head.colour == 0 else f"{_NAMES[head.colour]} {head.depth}-bit"
-    return Decoded(found, metadata, orientation, True, words)
+    return DecodedPicture(found, metadata, orientation, True, words)
 
 
-def _check_length(head: Header, parts: list[bytes]) -> None:
+def _check_length(head: PngHeader, parts: list[bytes]) -> None:
     """Deflate can't shrink by more than 1032 : 1: a header that lies is found before anything is allocated for it."""
     expected = (head.width * _CHANNELS[head.colour] * head.depth + 7) // 8 * head.height
     if sum(map(len, parts)) * 1032 + 64 < expected:
         raise PictureError(f"the PNG file is truncated: too little data for {head.width}x{head.height} pixels")
 
 
-def _pixels(head: Header, needed: list[tuple[bytes, bytes]]) -> Pixels:
+def _pixels(head: PngHeader, needed: list[tuple[bytes, bytes]]) -> StoredPixels:
     """Decode a file that has nothing but the pixels; tRNS of grey and RGB becomes alpha here.
 
     OpenCV does it at every depth: Pillow reduces RGB of 16 bits to 8, and passes over rows that are missing at the end.
@@ -127,37 +126,31 @@ def _pixels(head: Header, needed: list[tuple[bytes, bytes]]) -> Pixels:
         colour = colour * 255 // ((1 << head.depth) - 1)
     opaque = (found.samples != colour).any(axis=2)
     alpha = (opaque * np.iinfo(values.dtype).max).astype(values.dtype)
-    return Pixels(found.samples, alpha, found.colour)
-
-
-class _Budget:
-    """Inflates chunks within one limit for the whole file."""
-
-    def __init__(self, left: int) -> None:
-        self.left = left
-
-    def inflate(self, data: bytes) -> bytes:
-        """The inflated bytes; PictureError beyond the limit, empty when they are damaged."""
-        inflater = zlib.decompressobj()
-        try:
-            found = inflater.decompress(data, self.left + 1)
-        except zlib.error:
-            return b""
-        if len(found) > self.left:
-            raise PictureError(f"the PNG file's metadata inflate to more than {METADATA_BYTES:,} bytes")
-        self.left -= len(found)
-        return found
+    return StoredPixels(found.samples, alpha, found.colour)
 
 
 def _metadata(others: list[tuple[bytes, bytes]]) -> tuple[Metadata, int]:
-    budget = _Budget(METADATA_BYTES)
+    left = METADATA_BYTES
+
+    def inflated(data: bytes) -> bytes:
+        """Within one limit for the whole file; empty for damaged data."""
+        nonlocal left
+        try:
+            found = zlib.decompressobj().decompress(data, left + 1)
+        except zlib.error:
+            return b""
+        left -= len(found)
+        if left < 0:
+            raise PictureError(f"the PNG file's metadata inflate to more than {METADATA_BYTES:,} bytes")
+        return found
+
     icc = exif = xmp = iptc = dpi = points = None
     gamma: float | None = None
     places: tuple[float, ...] | None = None
     text: dict[str, str] = {}
     for kind, body in others:
         if kind == b"iCCP" and icc is None:
-            icc = budget.inflate(body.partition(b"\0")[2][1:]) or None
+            icc = inflated(body.partition(b"\0")[2][1:]) or None
         elif kind == b"cICP" and len(body) == 4:
             points = CodePoints(body[0], body[1], body[2], full_range=body[3] == 1)
         elif kind == b"sRGB":
@@ -173,7 +166,7 @@ def _metadata(others: list[tuple[bytes, bytes]]) -> tuple[Metadata, int]:
             x, y, unit = struct.unpack(">IIB", body)
             dpi = (x * 0.0254, y * 0.0254) if unit == 1 and x and y else dpi
         elif kind in (b"tEXt", b"zTXt", b"iTXt"):
-            keyword, found = _text(kind, body, budget)
+            keyword, found = _text(kind, body, inflated)
             if keyword == XMP_KEYWORD:
                 xmp = xmp or found
             elif keyword.startswith(PROFILE_KEYWORD):
@@ -192,29 +185,27 @@ def _metadata(others: list[tuple[bytes, bytes]]) -> tuple[Metadata, int]:
     return metadata_of(icc=icc, code_points=points, exif=exif, xmp=xmp, iptc=iptc, dpi=dpi, text=text)
 
 
-def _text(kind: bytes, body: bytes, budget: _Budget) -> tuple[str, bytes]:
+def _text(kind: bytes, body: bytes, inflated: Callable[[bytes], bytes]) -> tuple[str, bytes]:
     """Keyword and still encoded text of a text chunk; ("", b"") when it is damaged."""
     key, mark, rest = body.partition(b"\0")
     keyword = key.decode("latin-1")
     if not mark or not 1 <= len(key) <= 79:
         return "", b""
     if kind == b"zTXt":
-        return keyword, budget.inflate(rest[1:])
+        return keyword, inflated(rest[1:])
     if kind == b"iTXt":
         if len(rest) < 4:
             return "", b""
         compressed = rest[0] == 1
         value = rest[2:].partition(b"\0")[2].partition(b"\0")[2]
-        return keyword, budget.inflate(value) if compressed else value
+        return keyword, inflated(value) if compressed else value
     return keyword, rest
 
 
 def _raw_profile(text: bytes) -> bytes:
     """Bytes that ImageMagick writes as hexadecimal text: name, length, digits; empty when it is something else."""
-    found = re.fullmatch(rb"\s*\S+\s+(\d+)\s+([0-9a-fA-F\s]*)", text)
-    if found is None:
-        return b""
+    parts = text.split(None, 2)
     try:
-        return bytes.fromhex(found[2].decode())
+        return bytes.fromhex(parts[2].decode()) if len(parts) == 3 else b""
     except ValueError:
         return b""

@@ -22,9 +22,9 @@ from overpaint.errors import PictureError
 from . import exif as exif_blocks
 from . import iptc as iptc_blocks
 from ._picture import Colour
-from .decoded import Decoded, Pixels, loaded, metadata_of, of_image
-from .ifd import ORIENTATION, Block, Directory, MalformedIFD
-from .limits import METADATA_BYTES, Limits
+from .decoded import DecodedPicture, StoredPixels, loaded, metadata_of, of_image
+from .ifd import ORIENTATION, MalformedIFD, TagBlock, TagDirectory
+from .limits import METADATA_BYTES, PictureLimits
 
 XMP, PHOTOSHOP = 700, 34377
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER, _SAMPLES = 256, 257, 258, 259, 262, 266, 277
@@ -41,8 +41,8 @@ _CODECS = frozenset({_NONE, _LZW, _DEFLATE, _PACKBITS, _OLD_DEFLATE, _ZSTD})
 class _TiffPage:
     """The first directory, and what it says about samples."""
 
-    block: Block
-    tags: Directory
+    block: TagBlock
+    tags: TagDirectory
     width: int
     height: int
     bits: int
@@ -64,7 +64,7 @@ class _TiffPage:
         return self.block.raw(entry)
 
 
-def read(data: bytes, limits: Limits) -> Decoded:
+def read(data: bytes, limits: PictureLimits) -> DecodedPicture:
     """A TIFF file of one page. Further pages are refused unless they are previews or masks of the first one."""
     try:
         page = _page(data, limits)
@@ -78,13 +78,13 @@ def read(data: bytes, limits: Limits) -> Decoded:
             dpi=exif_blocks.directory_resolution(page.block, page.tags),
         )
         orientation = page.integer(ORIENTATION, 1)
-        return Decoded(pixels, metadata, orientation if 1 <= orientation <= 8 else 1, True, words)
+        return DecodedPicture(pixels, metadata, orientation if 1 <= orientation <= 8 else 1, True, words)
     except MalformedIFD as error:
         raise PictureError(f"the TIFF file is damaged or truncated: {error}") from error
 
 
-def _page(data: bytes, limits: Limits) -> _TiffPage:
-    block = Block(data)
+def _page(data: bytes, limits: PictureLimits) -> _TiffPage:
+    block = TagBlock(data)
     pages = list(block.chain(block.first))
     if not pages:
         raise PictureError("the TIFF file is damaged or truncated: its first directory can't be read")
@@ -108,7 +108,7 @@ def _page(data: bytes, limits: Limits) -> _TiffPage:
     return _TiffPage(block, tags, width, height, bits[0], samples, photometric, block.integer(tags, _COMPRESSION, 1))
 
 
-def _pixels(data: bytes, page: _TiffPage) -> tuple[Pixels, str]:
+def _pixels(data: bytes, page: _TiffPage) -> tuple[StoredPixels, str]:
     """The pixels as stored, and their mode in words."""
     colour = _COLOURS.get(page.photometric)
     known = page.compression in _CODECS and page.integer(_FILL_ORDER, 1) == 1 and page.integer(_PREDICTOR, 1) in (1, 2)
@@ -129,7 +129,7 @@ def _pixels(data: bytes, page: _TiffPage) -> tuple[Pixels, str]:
     if alpha is not None and extra == (1,):
         colours = _unassociated(colours, alpha)
     words = f"{colour}{'+alpha' if extra else ''}{' (associated)' if extra == (1,) else ''} {page.bits}-bit"
-    return Pixels(colours, alpha, colour), words
+    return StoredPixels(colours, alpha, colour), words
 
 
 def _extra_samples(page: _TiffPage, colour: Colour) -> tuple[int, ...]:
@@ -203,7 +203,7 @@ def _decompressed(raw: bytes, compression: int, row_bytes: int, rows: int) -> by
     return loaded(TiffImageFile, header + padded + struct.pack("<H", len(tags)) + body + b"\0\0\0\0").tobytes()
 
 
-def _by_pillow(data: bytes, page: _TiffPage) -> tuple[Pixels, str]:
+def _by_pillow(data: bytes, page: _TiffPage) -> tuple[StoredPixels, str]:
     """Bilevel, palettes, JPEG, fax and YCbCr: 8 bits at most. The orientation is hidden, as Pillow would apply it."""
     from PIL.TiffImagePlugin import TiffImageFile
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from . import exif as exif_blocks
 from ._picture import Colour, Picture
-from .ifd import Block, MalformedIFD
+from .ifd import MalformedIFD, TagBlock
 from .tiff import PHOTOSHOP, XMP
 
 _LEVEL = 4  # of Deflate; 6 takes twice as long for two percent
@@ -51,6 +51,6 @@ def _raw_tags(picture: Picture) -> tuple[tuple[int, bytes | None], ...]:
 def _byte_order(exif: bytes | None) -> str:
     """The order of the EXIF block, so that its values can be copied as they are."""
     try:
-        return Block(exif or b"").order
+        return TagBlock(exif or b"").order
     except MalformedIFD:
         return "<"

@@ -11,8 +11,8 @@ import numpy as np
 from overpaint.errors import PictureError
 
 from ._picture import Colour, Picture
-from .decoded import Decoded, Pixels, loaded, metadata_of, of_image
-from .limits import Limits
+from .decoded import DecodedPicture, StoredPixels, animated, loaded, metadata_of, of_image
+from .limits import PictureLimits
 from .pil import image_of
 
 LARGEST_SIDE = 16383
@@ -34,7 +34,7 @@ def chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         at += 8 + length + length % 2
 
 
-def read(data: bytes, limits: Limits) -> Decoded:
+def read(data: bytes, limits: PictureLimits) -> DecodedPicture:
     """A WebP file. Animated ones are refused: an edit would lose all frames but one."""
     parts: dict[bytes, bytes] = {}
     for name, body in chunks(data):
@@ -43,17 +43,19 @@ def read(data: bytes, limits: Limits) -> Decoded:
         limits.check_pixels(width, height)
     flags = parts[b"VP8X"][0] if parts.get(b"VP8X") else 0
     if flags & _ANIMATED or b"ANIM" in parts:
-        raise PictureError("the WebP file is animated; give one frame as a still picture")
+        raise animated("WebP")
     if not parts.keys() & {b"VP8 ", b"VP8L"}:
         raise PictureError("the WebP file has no pixels")
     from PIL.WebPImagePlugin import WebPImageFile
 
     pixels = of_image(loaded(WebPImageFile, data))
     if b"VP8 " in parts and b"ALPH" not in parts and pixels.alpha is not None:
-        pixels = Pixels(pixels.samples, None, pixels.colour)
+        pixels = StoredPixels(pixels.samples, None, pixels.colour)
     metadata, orientation = metadata_of(icc=parts.get(b"ICCP"), exif=parts.get(b"EXIF"), xmp=parts.get(b"XMP "))
     lossless = b"VP8L" in parts
-    return Decoded(pixels, metadata, orientation, lossless, f"{pixels.words(8)}, {'lossless' if lossless else 'lossy'}")
+    return DecodedPicture(
+        pixels, metadata, orientation, lossless, f"{pixels.words(8)}, {'lossless' if lossless else 'lossy'}"
+    )
 
 
 def _sizes(parts: dict[bytes, bytes]) -> Iterator[tuple[int, int]]:

@@ -39,12 +39,12 @@ _PACKET = (
 ).encode()
 
 
-class _Unreadable(ValueError):  # noqa: N818 - always caught here
+class _UnreadableXmp(ValueError):  # noqa: N818 - always caught here
     """The packet is no well-formed XML, or has what XMP has no use for."""
 
 
 @dataclass(slots=True)
-class _Found:
+class _XmpRanges:
     """What one pass over a packet is looking for, and the byte ranges and names that it finds."""
 
     properties: list[tuple[str, str, int, int]] = field(default_factory=list)  # namespace, name, start, end
@@ -62,7 +62,7 @@ def sanitised(xmp: bytes) -> bytes | None:
     """
     try:
         found = _scan(xmp)
-    except _Unreadable:
+    except _UnreadableXmp:
         return None if _LIKELY_PICTURE.search(xmp) or not xmp.strip() else xmp
     ranges = _ranges(found)
     edits = [(start, end, b"") for namespace, name, start, end in ranges if _dropped(namespace, name)]
@@ -73,11 +73,11 @@ def with_orientation(xmp: bytes | None, orientation: int) -> bytes | None:
     """The packet whose tiff:Orientation, where it has one, is `orientation`: what EXIF says in the same file."""
     try:
         return xmp and _edited(xmp, _orientation_edits(xmp, _scan(xmp), orientation))
-    except _Unreadable:
+    except _UnreadableXmp:
         return xmp
 
 
-def _orientation_edits(xmp: bytes, found: _Found, orientation: int) -> list[tuple[int, int, bytes]]:
+def _orientation_edits(xmp: bytes, found: _XmpRanges, orientation: int) -> list[tuple[int, int, bytes]]:
     number = b"\\g<1>%d\\g<2>" % orientation
     return [
         (start, end, re.sub(rb"""([>"']\s*)[1-8](\s*[<"'])""", number, xmp[start:end]))
@@ -90,7 +90,7 @@ def read_property(xmp: bytes | None, namespace: str, name: str) -> str | None:
     """The text of a simple property; None when it isn't there or the packet can't be parsed."""
     try:
         found = _scan(xmp or b"")
-    except _Unreadable:
+    except _UnreadableXmp:
         return None
     for space, local, start, _ in found.properties:
         if (space, local) == (namespace, name):
@@ -115,8 +115,8 @@ def with_property(xmp: bytes | None, namespace: str, name: str, value: str, *, p
     try:
         found = _scan(packet)
         if found.rdf_end < 0:
-            raise _Unreadable("no rdf:RDF")
-    except _Unreadable:
+            raise _UnreadableXmp("no rdf:RDF")
+    except _UnreadableXmp:
         packet, found = _PACKET, _scan(_PACKET)
     edits = [(start, end, b"") for space, local, start, end in _ranges(found) if (space, local) == (namespace, name)]
     rdf = found.rdf_prefix.decode()
@@ -138,7 +138,7 @@ def _without_empty_descriptions(packet: bytes, rdf: str, prefix: str) -> bytes:
     return re.sub(rb'<%b:Description %b:about="[^"]*" xmlns:%b="[^"]*"></%b:Description>\n' % (r, r, p, r), b"", packet)
 
 
-def _ranges(found: _Found) -> list[tuple[str, str, int, int]]:
+def _ranges(found: _XmpRanges) -> list[tuple[str, str, int, int]]:
     """Namespace, name, start and end of every property, whether it is an element or an attribute."""
     return [*found.properties, *(attribute[:4] for attribute in found.attributes)]
 
@@ -171,12 +171,12 @@ def _unescaped(raw: bytes) -> str:
     return text
 
 
-class _Scanner:
+class _XmpScanner:
     """Collects elements and attributes with their byte ranges."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
-        self.found = _Found()
+        self.found = _XmpRanges()
         self.open: list[tuple[str, str, int]] = []
         self.prefixes: dict[str, list[str]] = {}
         self.parser = expat.ParserCreate(namespace_separator=" ")
@@ -189,7 +189,7 @@ class _Scanner:
         self.parser.EntityDeclHandler = self.refuse
 
     def refuse(self, *_: object) -> None:
-        raise _Unreadable("a document type or an entity")
+        raise _UnreadableXmp("a document type or an entity")
 
     def declare(self, prefix: str | None, uri: str) -> None:
         self.prefixes.setdefault(prefix or "", []).append(uri)
@@ -197,7 +197,7 @@ class _Scanner:
     def start(self, name: str, attributes: dict[str, str]) -> None:
         at = self.parser.CurrentByteIndex
         if len(self.open) > 200:
-            raise _Unreadable("too deep")
+            raise _UnreadableXmp("too deep")
         namespace, _, local = name.rpartition(" ")
         self.open.append((namespace, local, at))
         self.found.texts[at] = ""
@@ -232,13 +232,13 @@ class _Scanner:
         self.found.properties.append((namespace, local, start, end))
 
 
-def _scan(data: bytes) -> _Found:
-    """One pass over the packet. _Unreadable unless it is well-formed UTF-8 XML without entities."""
-    scanner = _Scanner(data)
+def _scan(data: bytes) -> _XmpRanges:
+    """One pass over the packet. _UnreadableXmp unless it is well-formed UTF-8 XML without entities."""
+    scanner = _XmpScanner(data)
     try:
         scanner.parser.Parse(data.rstrip(b"\0 \r\n\t"), True)
     except (expat.ExpatError, ValueError, RecursionError) as error:
-        raise _Unreadable(str(error)) from error
+        raise _UnreadableXmp(str(error)) from error
     if data[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in data[:64]:
-        raise _Unreadable("not UTF-8")
+        raise _UnreadableXmp("not UTF-8")
     return scanner.found

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from overpaint.picture import Metadata
-from overpaint.picture.ifd import EXIF_IFD, Block, Directory, MalformedIFD
+from overpaint.picture.ifd import EXIF_IFD, MalformedIFD, TagBlock, TagDirectory
 from overpaint.picture.xmp import read_property
 
 _DRONE = "http://www.dji.com/drone-dji/1.0/"
@@ -46,7 +46,7 @@ def camera_of(metadata: Metadata) -> Camera:
     """What the metadata say of the camera."""
     pitch = _number(read_property(metadata.xmp, _DRONE, "GimbalPitchDegree"))
     try:
-        block = Block(metadata.exif or b"")
+        block = TagBlock(metadata.exif or b"")
         directory = block.children(block.directory(block.first), EXIF_IFD)
     except MalformedIFD:
         directory = None
@@ -89,7 +89,7 @@ def _exposure_value(number: float | None, time: float | None, speed: float | Non
     return math.log2(number * number / time) - math.log2(speed / 100)
 
 
-def _value(block: Block, directory: Directory, tag: int) -> float | None:
+def _value(block: TagBlock, directory: TagDirectory, tag: int) -> float | None:
     """The one number of a tag, when it is positive and finite."""
     entry = directory.entries.get(tag)
     if entry is None:

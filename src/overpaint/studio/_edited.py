@@ -19,7 +19,7 @@ from overpaint.frame import Edge, reach_of
 from overpaint.geometry import Box, Size
 from overpaint.mask import Mask
 from overpaint.picture import (
-    Encoded,
+    EncodedPicture,
     Metadata,
     Picture,
     Samples,
@@ -121,7 +121,7 @@ class Rendered:
         sha256: The file's digest.
     """
 
-    encoded: Encoded
+    encoded: EncodedPicture
     measured: Measured
     sha256: str
 
@@ -246,7 +246,9 @@ class Edited:
         kept = source.path is not None and chosen == own == source.format and _named(source.path) == own
         return source.path.suffix if kept and source.path is not None else extension_of(chosen)
 
-    def encode(self, format: str | None = None, *, quality: int | None = None, record: RecordMode = "embed") -> Encoded:
+    def encode(
+        self, format: str | None = None, *, quality: int | None = None, record: RecordMode = "embed"
+    ) -> EncodedPicture:
         """The result as a file's bytes.
 
         Args:
@@ -316,7 +318,7 @@ class Edited:
         encoded = self.encode(format, quality=quality, record=record)
         return Rendered(encoded, self._measure(encoded, verify), hashlib.sha256(encoded.data).hexdigest())
 
-    def _measure(self, encoded: Encoded, verify: bool) -> Measured:
+    def _measure(self, encoded: EncodedPicture, verify: bool) -> Measured:
         """The file as a reader finds it."""
         if encoded.fidelity == "lossless" and not verify:
             # PNG and TIFF give every picture back in its own form; others may turn grey to RGB or drop an opaque alpha.

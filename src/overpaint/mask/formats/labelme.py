@@ -118,7 +118,7 @@ def _need(points: list[list[float]], counts: tuple[int, ...], kind: str) -> None
 
 def _decoded(text: Any, points: list[list[float]], size: Size) -> Mask:
     """An embedded mask: a PNG in base64 that lies between two corners, both of which belong to it."""
-    from overpaint.picture import Limits, open_picture
+    from overpaint.picture import PictureLimits, open_picture
 
     _need(points, (2,), "mask")
     (left, top), (right, bottom) = ((math.floor(x), math.floor(y)) for x, y in points)
@@ -130,7 +130,7 @@ def _decoded(text: Any, points: list[list[float]], size: Size) -> Mask:
     except (TypeError, ValueError, binascii.Error) as error:
         raise MaskError(f"an embedded mask must be a PNG in base64, not {text!r:.40}") from error
     try:
-        picture = open_picture(data, limits=Limits(pixels=box.area))
+        picture = open_picture(data, limits=PictureLimits(pixels=box.area))
     except PictureError as error:
         raise MaskError(f"an embedded mask can't be read: {error}") from error
     if picture.size != box.size:
