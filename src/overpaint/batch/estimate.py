@@ -1,4 +1,4 @@
-"""How long a batch will take: from what it took before, or from an edit that is tried and thrown away."""
+"""How long a batch will take: from earlier edits, or from an edit that is tried and discarded."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .plan import PlannedEdit
 from .task import TaskOptions
 from .worker import Worker
 
-_PATIENCE = 10.0  # seconds: no further edit is tried after that
+_PATIENCE = 10.0  # seconds after which no further edit is tried
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,67 +38,71 @@ class Estimate:
 
 
 def by_history(items: Sequence[PlannedEdit], entries: Iterable[Entry]) -> Estimate | None:
-    """From rows that were done with the same engines; None when one of the engines has none.
-
-    Reading and writing go on beside the engine, two of each at once, so that the slower of the two ways counts.
-    """
+    """From rows that were done with the same engines; None where an engine has none."""
     taken: dict[str, list[float]] = {}
     for entry in entries:
         if entry.state == "done" and entry.detail:
             details = json.loads(entry.detail)
-            engine = _name(details.get("engine"), details.get("model"))
-            taken.setdefault(engine, []).append(_cost(details))
+            taken.setdefault(_name(details.get("engine"), details.get("model")), []).append(_cost(details))
     each = {engine: statistics.fmean(seconds) for engine, seconds in taken.items()}
-    wanted = [_name(item.engine, item.request.model) for item in items]
-    if any(engine not in each for engine in wanted):
-        return None
-    count = sum(len(taken[engine]) for engine in set(wanted))
-    return Estimate(sum(each[engine] for engine in wanted), each, f"from {count} edits that were done before")
+    count = sum(len(taken.get(engine, ())) for engine in {_engine(item) for item in items})
+    return _estimate(items, each, f"from {count} edits that were done before")
 
 
-def by_trial(items: Sequence[PlannedEdit], worker: Worker, how: TaskOptions) -> Estimate:
-    """From the first row of each engine, which is done and thrown away; a second one when there is time for it.
+def by_trial(items: Sequence[PlannedEdit], worker: Worker, options: TaskOptions) -> Estimate:
+    """From the first rows of each engine, which are done and discarded: two where there is time, else one.
 
-    The first edit of an engine may have to load it, so that the later of two counts. What does not work out is left to
-    the run to tell.
+    The first edit of an engine may have to load it, so the later of two counts. Failures are left to the run.
     """
     began = time.perf_counter()
     each: dict[str, float] = {}
     groups: dict[str, list[PlannedEdit]] = {}
     for item in items:
         if item.after is None:
-            groups.setdefault(_name(item.engine, item.request.model), []).append(item)
+            groups.setdefault(_engine(item), []).append(item)
     tried = 0
     for engine, group in groups.items():
         for item in group[:2]:
             if tried and time.perf_counter() - began > _PATIENCE:
                 break
-            seconds = _tried(item, worker, how)
+            seconds = _tried(item, worker, options)
             if seconds is not None:
                 each[engine] = seconds
                 tried += 1
-    wanted = [_name(item.engine, item.request.model) for item in items]
-    if not tried or any(engine not in each for engine in wanted):
-        return Estimate(None, each, "nothing is known yet, and trying an edit did not work out")
     edits = "1 edit that was" if tried == 1 else f"{tried} edits that were"
-    return Estimate(sum(each[engine] for engine in wanted), each, f"from {edits} tried and thrown away")
+    unknown = Estimate(None, each, "nothing is known yet, and trying an edit did not work out")
+    return _estimate(items, each, f"from {edits} tried and thrown away") or unknown
 
 
-def _tried(item: PlannedEdit, worker: Worker, how: TaskOptions) -> float | None:
+def _estimate(items: Sequence[PlannedEdit], each: Mapping[str, float], basis: str) -> Estimate | None:
+    """The sum over all rows; None where an engine's time is not known."""
+    engines = [_engine(item) for item in items]
+    if any(engine not in each for engine in engines):
+        return None
+    return Estimate(sum(each[engine] for engine in engines), each, basis)
+
+
+def _tried(item: PlannedEdit, worker: Worker, options: TaskOptions) -> float | None:
     with tempfile.TemporaryDirectory(prefix="overpaint-") as folder:
         target = Path(folder) / item.output.name
-        task = how.task(item, item.image_sha256, target.with_suffix(".part"), target=target)
+        task = options.task(item, item.image_sha256, target.with_suffix(".part"), target=target)
         try:
-            made = worker.do(task, Monitor())
+            return _cost(worker.do(task, Monitor()).details)
         except OverpaintError:
             return None
-    return _cost(made.details)
 
 
 def _cost(details: Mapping[str, Any]) -> float:
-    """Seconds that a row adds to a run: the engine's, or half of all else when that is more."""
+    """Seconds that a row adds to a run: the engine's, or half of the rest where that is more.
+
+    Two rows are read, and two written, beside the engine.
+    """
     painting = float(details.get("timings", {}).get("paint", 0.0))
     return max(painting, (float(details.get("seconds", 0.0)) - painting) / 2, 0.001)
+
+
+def _engine(item: PlannedEdit) -> str:
+    return _name(item.engine, item.request.model)
 
 
 def _name(engine: str | None, model: str | None) -> str:

@@ -1,4 +1,4 @@
-"""What a run tells while it goes on: one value for each thing that happened."""
+"""Events of a run."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Began:
-    """The plan is made, and what an earlier run left is in order.
+    """The plan is made, and what an earlier run left is completed.
 
     Attributes:
         rows: Of the manifest.
         to_do: Rows that will be done now.
-        unchanged: Rows whose result is there and as it should be.
-        left: Rows that could be done and will not be now: the filter or the limit left them out.
-        bad: Rows that can't be begun.
-        completed: Results of an interrupted run that got their names now.
+        unchanged: Rows whose result is present and valid.
+        left: Rows that the filter or the limit leaves for another run.
+        bad: Rows that can't be started.
+        completed: Results of an interrupted run that were published now.
         notes: For people: files of the folder that were left out.
     """
 
@@ -35,11 +35,11 @@ class Done:
     """A row has its result.
 
     Attributes:
-        id, row: Its name and number.
+        id, row: Its id and number.
         output: The file, relative to the folder of results.
-        seconds: Of work for it, waiting left out.
-        warnings: What a person might look at.
-        told: All that the report says of it.
+        seconds: Time that it took, without waiting.
+        warnings: What a person should check.
+        details: All that the report says of it.
     """
 
     id: str
@@ -52,13 +52,13 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A row did not work out.
+    """A row failed.
 
     Attributes:
-        id, row: Its name and number.
-        reason: Why not.
+        id, row: Its id and number.
+        reason: Why.
         again: Whether it is tried again.
-        begun: False for a row that could not even be begun.
+        begun: False for a row that could not be started.
     """
 
     id: str
@@ -70,7 +70,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Unchanged:
-    """A chained row turned out to be done already, once the one before it was there again."""
+    """A chained row turned out to be done already, once the result before it was made again."""
 
     id: str
     row: int
@@ -81,14 +81,14 @@ class Ended:
     """The run is over.
 
     Attributes:
-        done: Rows that were done in it.
+        done: Rows that were done.
         unchanged: Rows that were done before.
         failed: Rows without a result, for a reason.
-        left: Rows that could still be done.
-        seconds: How long it took.
-        painting: Seconds that the engine was at work, summed over what it painted.
-        interrupted: Whether it was called off.
-        stopped: Why it ended early otherwise: a failure with fail_fast, a full disk.
+        left: Rows that are still to be done.
+        seconds: Time of the run.
+        painting: Seconds that engines worked, summed over the rows.
+        interrupted: Whether the user stopped it.
+        stopped: Why else it ended early: a failure with fail_fast, a full disk.
         head: The end of the audit log's chain.
     """
 

@@ -1,4 +1,4 @@
-"""A filter of rows: an expression over their fields. It is parsed as a tree and never run as code.
+"""`--where`: an expression over a row's fields that chooses rows. It is compiled here and never run as Python code.
 
 intent == "remove" and like(image, "*.jpg")
 steps > 20 or state == "failed"
@@ -20,7 +20,7 @@ from overpaint.ledger import Entry
 from .plan import PlannedEdit
 from .rows import REQUEST
 
-_MOST = 2000  # characters: no one writes more, and a deep tree would use up the stack
+_MOST = 2000  # characters; a deeper tree would use up the stack
 _COMPARE: Mapping[type[ast.cmpop], Callable[[Any, Any], bool]] = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
@@ -37,22 +37,24 @@ _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "len": lambda value: 0 if value is None else len(value),
 }
 FIELDS = ("id", "row", "image", "name", "output", "after", "state", "attempts", "note", *REQUEST)
-"""What an expression may name: of the row, of the ledger, of the request. What was left open is None."""
+"""Names that an expression may use, of the row, the ledger and the request. A field that was left open is None."""
+
+_Function = Callable[[Mapping[str, Any]], Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """An expression that was found to be sound."""
+    """A compiled expression."""
 
     text: str
-    tree: ast.expr
+    function: _Function
 
     @classmethod
     def of(cls, text: str) -> Filter:
-        """Read an expression.
+        """Compile an expression.
 
         Raises:
-            RequestError: It is none, or names something that rows don't have; the message says what.
+            RequestError: It is not an expression, or names something that rows don't have.
         """
         if len(text) > _MOST:
             raise _refused(f"{{field}} is {len(text)} characters long; {_MOST} are enough", text)
@@ -61,13 +63,12 @@ class Filter:
         except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
             reason = error.msg if isinstance(error, SyntaxError) else str(error)
             raise _refused(f"{{field}} {text!r} is no expression: {reason}", text) from None
-        _check(tree, text)
-        return cls(text, tree)
+        return cls(text, _compiled(tree, text))
 
     def matches(self, item: PlannedEdit, entry: Entry | None = None) -> bool:
-        """Whether a row is meant. A comparison with what was left open is false."""
+        """Whether the expression is true of a row. A comparison with an open field is false."""
         try:
-            return bool(_value(self.tree, _fields(item, entry)))
+            return bool(self.function(_fields(item, entry)))
         except TypeError:  # the length of a number, say
             return False
 
@@ -88,72 +89,52 @@ def _fields(item: PlannedEdit, entry: Entry | None) -> Mapping[str, Any]:
     }
 
 
-def _check(node: ast.expr, text: str) -> None:
+def _compiled(node: ast.expr, text: str) -> _Function:
+    """A function from a row's fields to the value of a node."""
     match node:
-        case ast.BoolOp(values=values):
-            for value in values:
-                _check(value, text)
-        case ast.UnaryOp(op=ast.Not() | ast.USub(), operand=operand):
-            _check(operand, text)
+        case ast.BoolOp(op=op, values=values):
+            parts = [_compiled(value, text) for value in values]
+            combined = all if isinstance(op, ast.And) else any
+            return lambda fields: combined(part(fields) for part in parts)
+        case ast.UnaryOp(op=ast.Not() | ast.USub() as sign, operand=operand):
+            part, function = _compiled(operand, text), operator.not_ if isinstance(sign, ast.Not) else operator.neg
+            return lambda fields: function(part(fields))
         case ast.Compare(left=left, ops=ops, comparators=others) if all(type(op) in _COMPARE for op in ops):
-            for value in (left, *others):
-                _check(value, text)
+            parts = [_compiled(value, text) for value in (left, *others)]
+            pairs = list(zip(ops, parts, parts[1:], strict=False))
+            return lambda fields: all(_compare(op, one(fields), other(fields)) for op, one, other in pairs)
         case ast.Name(id=name):
             if name not in FIELDS:
                 raise _refused(f"{{field}}: rows have no field {name!r}{did_you_mean(name, FIELDS)}", text)
-        case ast.Constant(value=None | bool() | int() | float() | str()):
-            pass
+            return operator.itemgetter(name)
+        case ast.Constant(value=None | bool() | int() | float() | str() as constant):
+            return lambda _: constant
         case ast.List(elts=elements) | ast.Tuple(elts=elements):
-            for element in elements:
-                _check(element, text)
+            parts = [_compiled(element, text) for element in elements]
+            return lambda fields: [part(fields) for part in parts]
         case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]) if name in _FUNCTIONS:
             if len(arguments) != (2 if name == "like" else 1):
                 takes = "a field and a pattern" if name == "like" else "one field"
                 raise _refused(f"{{field}}: {name}() takes {takes}", text)
-            for argument in arguments:
-                _check(argument, text)
+            parts = [_compiled(argument, text) for argument in arguments]
+            return lambda fields: _FUNCTIONS[name](*(part(fields) for part in parts))
         case ast.Call(func=ast.Name(id=name)):
             known = ", ".join(f"{one}()" for one in _FUNCTIONS)
             raise _refused(f"{{field}}: there is no {name}(); there are {known}", text)
-        case _:
-            part = ast.get_source_segment(text.strip(), node) or text
-            raise _refused(
-                f"{{field}}: {part!r} is not understood; an expression compares fields (==, !=, <, <=, >, >=, in) and "
-                "joins them with and, or, not",
-                text,
-            )
+    part_of = ast.get_source_segment(text.strip(), node) or text
+    raise _refused(
+        f"{{field}}: {part_of!r} is not understood; an expression compares fields (==, !=, <, <=, >, >=, in) and "
+        "joins them with and, or, not",
+        text,
+    )
 
 
 def _refused(message: str, text: str) -> RequestError:
     return RequestError(message, code="filter-invalid", field="where", value=text)
 
 
-def _value(node: ast.expr, fields: Mapping[str, Any]) -> Any:
-    match node:
-        case ast.BoolOp(op=ast.And(), values=values):
-            return all(_value(value, fields) for value in values)
-        case ast.BoolOp(values=values):
-            return any(_value(value, fields) for value in values)
-        case ast.UnaryOp(op=ast.Not(), operand=operand):
-            return not _value(operand, fields)
-        case ast.UnaryOp(operand=operand):
-            return -_value(operand, fields)
-        case ast.Compare(left=left, ops=ops, comparators=others):
-            values = [_value(value, fields) for value in (left, *others)]
-            return all(_compare(op, one, other) for op, one, other in zip(ops, values, values[1:], strict=False))
-        case ast.Name(id=name):
-            return fields[name]
-        case ast.Constant(value=value):
-            return value
-        case ast.List(elts=elements) | ast.Tuple(elts=elements):
-            return [_value(element, fields) for element in elements]
-        case ast.Call(func=ast.Name(id=name), args=arguments):
-            return _FUNCTIONS[name](*(_value(argument, fields) for argument in arguments))
-    raise AssertionError(ast.dump(node))  # _check lets nothing else through
-
-
 def _compare(op: ast.cmpop, one: Any, other: Any) -> bool:
     try:
         return bool(_COMPARE[type(op)](one, other))
-    except TypeError:  # text with a number, or something that was left open
+    except TypeError:  # text with a number, or with an open field
         return False

@@ -20,19 +20,19 @@ __all__ = ["PAGE", "TABLE", "Report", "tidy", "write"]
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was written."""
+    """The files that were written."""
 
     page: Path
     table: Path
 
 
-def write(ledger: Ledger, thumbnail_store: ThumbnailStore, out: Path, *, head: str = "") -> Report:
-    """Write both into the folder of results, each whole or not at all; not again when they say the same already.
+def write(ledger: Ledger, thumbnails: ThumbnailStore, out: Path, *, head: str = "") -> Report:
+    """Write page and table into a folder, each whole or not at all; not again when they say the same already.
 
     Args:
         ledger: What the report is a view of.
-        shelf: Its thumbnails.
-        out: The folder of results.
+        thumbnails: Thumbnails of its rows.
+        out: The folder.
         head: The end of the audit log's chain.
 
     Raises:
@@ -43,11 +43,11 @@ def write(ledger: Ledger, thumbnail_store: ThumbnailStore, out: Path, *, head: s
     if report.table.exists() and mark_in(report.page) == mark_of(rows, head):
         return report
     store.write(report.table, table(rows).encode("utf-8"))
-    store.write(report.page, page(rows, thumbnail_store, out.name, head))
+    store.write(report.page, page(rows, thumbnails, out.name, head))
     return report
 
 
 def tidy(out: Path) -> None:
-    """Remove what a run that was killed may have left of a report."""
+    """Remove what a killed run may have left of a report."""
     for name in (PAGE, TABLE):
         store.part_of(out / name).unlink(missing_ok=True)

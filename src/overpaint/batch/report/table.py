@@ -9,70 +9,38 @@ from typing import Any
 
 from .view import ReportRow
 
+_DETAILS = {
+    "row": "row", "image": "image", "intent": "intent", "engine": "engine", "model": "model", "prompt": "prompt",
+    "seed": "seed", "reach": "reach", "fidelity": "fidelity", "changed_beyond_reach": "changed",
+    "largest_change": "largest", "seam_score": "seam", "colour_shift": "shift", "seconds": "seconds",
+}  # fmt: skip
+"""Columns that are a detail of the row, and the detail's name."""
+
 COLUMNS = (
-    "row",
-    "id",
-    "state",
-    "image",
-    "output",
-    "intent",
-    "engine",
-    "model",
-    "prompt",
-    "seed",
-    "width",
-    "height",
-    "reach",
-    "fidelity",
-    "changed_beyond_reach",
-    "largest_change",
-    "seam_score",
-    "colour_shift",
-    "seconds",
-    "attempts",
-    "warnings",
-    "reason",
-    "sha256",
-)
+    "row", "id", "state", "image", "output", "intent", "engine", "model", "prompt", "seed", "width", "height", "reach",
+    "fidelity", "changed_beyond_reach", "largest_change", "seam_score", "colour_shift", "seconds", "attempts",
+    "warnings", "reason", "sha256",
+)  # fmt: skip
 
 
-def table(lines: Iterable[ReportRow]) -> str:
-    """One line a row, with a first one that names the columns."""
+def table(rows: Iterable[ReportRow]) -> str:
+    """One line a row, after a first line that names the columns."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows([_cell(value) for value in _values(line)] for line in lines)
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: _cell(value) for name, value in _values(row).items()} for row in rows)
     return text.getvalue()
 
 
-def _values(line: ReportRow) -> tuple[Any, ...]:
-    details = line.details
-    width, height = details.get("size") or (None, None)
-    return (
-        details.get("row"),
-        line.id,
-        line.state,
-        details.get("image"),
-        line.output,
-        details.get("intent"),
-        details.get("engine"),
-        details.get("model"),
-        details.get("prompt"),
-        details.get("seed"),
-        width,
-        height,
-        details.get("reach"),
-        details.get("fidelity"),
-        details.get("changed"),
-        details.get("largest"),
-        details.get("seam"),
-        details.get("shift"),
-        details.get("seconds"),
-        line.attempts,
-        "; ".join(details.get("warnings", ())),
-        line.reason,
-        line.sha256,
-    )
+def _values(row: ReportRow) -> dict[str, Any]:
+    width, height = row.details.get("size") or (None, None)
+    return {
+        **{column: row.details.get(name) for column, name in _DETAILS.items()},
+        **{name: getattr(row, name) for name in ("id", "state", "output", "attempts", "reason", "sha256")},
+        "width": width,
+        "height": height,
+        "warnings": "; ".join(row.details.get("warnings", ())),
+    }
 
 
 def _cell(value: Any) -> Any:

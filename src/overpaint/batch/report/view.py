@@ -20,7 +20,7 @@ class ReportRow:
         sha256: The result's digest; "" where there is none.
         reason: Why there is none.
         updated: When its state last changed, in seconds since 1970.
-        told: What is known of it (see `work`), plain JSON values.
+        details: What is known of it (see `worker`), plain JSON values.
     """
 
     id: str
@@ -34,25 +34,23 @@ class ReportRow:
 
     @property
     def row(self) -> int:
-        """Its number in the manifest; 0 where that is not known."""
+        """Its number in the manifest; 0 where it is not known."""
         return int(self.details.get("row") or 0)
 
 
 def view(ledger: Ledger) -> list[ReportRow]:
-    """Every row that the ledger knows, in the order of the manifest."""
-    lines = []
-    for entry in ledger.entries():
-        done = entry.state == "done"
-        lines.append(
-            ReportRow(
-                id=entry.id,
-                state=entry.state,
-                attempts=entry.attempts,
-                output=entry.spec,
-                sha256=(entry.result or "") if done else "",
-                reason=entry.note or "",
-                updated=entry.updated,
-                details=json.loads(entry.detail) if entry.detail else {},
-            )
+    """Every row of the ledger, in the order of the manifest."""
+    rows = [
+        ReportRow(
+            id=entry.id,
+            state=entry.state,
+            attempts=entry.attempts,
+            output=entry.spec,
+            sha256=entry.result or "" if entry.state == "done" else "",
+            reason=entry.note or "",
+            updated=entry.updated,
+            details=json.loads(entry.detail) if entry.detail else {},
         )
-    return sorted(lines, key=lambda line: (line.row == 0, line.row))
+        for entry in ledger.entries()
+    ]
+    return sorted(rows, key=lambda row: (row.row == 0, row.row))
