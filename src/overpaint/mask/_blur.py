@@ -18,25 +18,24 @@ _UNIT = 1 << 23  # kernel weights are whole multiples of 1 / _UNIT, so float32 s
 
 
 def reach(sigma: float) -> int:
-    """How far the blur carries, in pixels along each axis: ceil(3.5 sigma)."""
+    """The blur's radius of influence in pixels along each axis: ceil(3.5 sigma)."""
     return math.ceil(3.5 * sigma)
 
 
 def gaussian(values: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
     """Blur (H, W) float32 values in [0, 1] by a Gaussian of `sigma` pixels.
 
-    Outside the picture its outermost pixels go on for ever.
+    Beyond the border the outermost pixels are repeated.
 
     The method is Burt and Adelson's pyramid ("The Laplacian pyramid as a compact image code", 1983): halve with the
     binomial filter 1 4 6 4 1, blur the small picture by the variance that is left, double again with the same filter.
     A binomial step at a grid of 2^l pixels adds a variance of 4^l, so that halving and doubling over L levels add
-    2 (4^L - 1) / 3. L is the largest number for which both together carry no farther than half a sigma, which leaves
+    2 (4^L - 1) / 3. L is the largest number for which both together reach no farther than half a sigma, which leaves
     the small picture a kernel of at least 3 of its own sigmas.
 
-    Exact properties, in floating point too: a constant stays that constant where nothing else is within `reach(sigma)`,
-    and results stay in [0, 1]. Every weight is a whole multiple of 2^-23 and they sum to 1, and rounding is monotone.
-    Half the summed absolute difference from the true kernel, which bounds the error on any mask whatever, is below
-    1.7 / 255.
+    In floating point too, a constant stays that constant where nothing else is within `reach(sigma)`, and results stay
+    in [0, 1]: weights are whole multiples of 2^-23 with the sum 1, and rounding is monotone. Half the summed absolute
+    difference from the true kernel, which bounds the error on any mask, is below 1.7 / 255.
 
     Raises:
         MaskError: `sigma` is not a number from 0 to 1024.
@@ -64,12 +63,12 @@ def gaussian(values: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
 
 
 def _margin(levels: int) -> int:
-    """Pixels at the end of a region that the doubling filter's own (mirrored) border may have spoilt."""
+    """Pixels at the end of a region that the (mirrored) border of the doubling filter may falsify."""
     return 4 << levels if levels else 0
 
 
 def _aligned(box: Box, levels: int) -> Box:
-    """The box with its upper left corner on the coarse grid, so that every region samples the picture alike."""
+    """The box with its upper left corner on the coarse grid, so that all regions sample the same points."""
     return Box(box.left >> levels << levels, box.top >> levels << levels, box.right, box.bottom)
 
 
@@ -94,7 +93,7 @@ def _blur_region(values: NDArray[np.float32], region: Box, sigma: float, levels:
 
 
 def _kernel(sigma: float, levels: int) -> NDArray[np.float32]:
-    """The Gaussian for the small picture: what is left of the variance, cut where the whole blur's reach ends."""
+    """The Gaussian for the small picture: the rest of the variance, cut where the reach of the whole blur ends."""
     step = 1 << levels
     variance = (sigma**2 - 2 * (step**2 - 1) / 3) / step**2
     radius = max(1, (reach(sigma) - 4 * (step - 1)) // step)

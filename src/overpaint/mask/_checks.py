@@ -1,4 +1,4 @@
-"""What comes in from outside, checked once: sizes, boxes, points, pixel counts."""
+"""Checks of arguments: sizes, boxes, points, distances."""
 
 from __future__ import annotations
 

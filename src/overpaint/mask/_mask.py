@@ -1,4 +1,4 @@
-"""The mask: where to repaint. 1 means repaint; there is no other polarity inside the house."""
+"""The mask: where to repaint. 1 means repaint; the library has no other polarity."""
 
 from __future__ import annotations
 
@@ -20,26 +20,25 @@ if TYPE_CHECKING:
     from overpaint.picture import Picture
 
     from ._checks import BoxLike, SizeLike
-    from ._components import Components
     from ._shapes import Rule
     from ._sources import Channel, FileLike
+    from .component import MaskComponent
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mask:
-    """Where to repaint, and how surely. A value: every method gives a new mask, or this one when nothing changes.
+    """Where to repaint. Immutable: every method returns a new mask, or this one where nothing changes.
 
     Attributes:
         values: (H, W) float32 in [0, 1], read-only; 1 = repaint.
-        notes: What was corrected when the mask was read, and what is likely wrong with it. For people.
+        notes: Corrections that were made when the mask was read, and likely mistakes in it. For people.
 
     Core: values >= 0.5. Support: values > 0. Hard: no ramp between 0 and 1 is wider than 2 pixels.
 
-    The shapes (`box`, `ellipse`, `polygon`, `strokes`) take coordinates in pixels of the picture as displayed, the
-    origin in the upper left corner of the upper left pixel; they may be fractions. A pixel is in a hard shape when its
-    centre is. What sticks out of the picture is cut off. `feather` blurs the shape (see `feather`), `antialias` gives
-    it an edge of one pixel; without both it is hard. They raise MaskError for coordinates that are not numbers, and
-    when no pixel of the picture is in the shape.
+    The shapes (`box`, `ellipse`, `polygon`, `strokes`) take coordinates in pixels of the picture as displayed, whole or
+    fractional, from the upper left corner of the upper left pixel. A pixel is in a shape when its centre is; parts
+    outside of the picture are cut off. `feather` blurs the shape (see `feather`), `antialias` gives it an edge of one
+    pixel. They raise MaskError for coordinates that are not numbers and for a shape without a pixel in the picture.
     """
 
     values: NDArray[np.float32]
@@ -54,16 +53,16 @@ class Mask:
             values.flags.writeable = False
             object.__setattr__(self, "values", values)
 
-    # Making masks
+    # Construction
 
     @classmethod
     def full(cls, size: SizeLike) -> Mask:
-        """All of the picture."""
+        """The whole picture."""
         return cls(np.ones(_checks.as_size(size).shape, dtype=np.float32))
 
     @classmethod
     def empty(cls, size: SizeLike) -> Mask:
-        """Nothing of the picture."""
+        """A mask that marks nothing."""
         return cls(np.zeros(_checks.as_size(size).shape, dtype=np.float32))
 
     @classmethod
@@ -78,7 +77,7 @@ class Mask:
 
     @classmethod
     def ellipse(cls, size: SizeLike, box: BoxLike, *, feather: float = 0, antialias: bool = False) -> Mask:
-        """The ellipse that touches the four sides of a box (left, top, right, bottom)."""
+        """The ellipse inscribed in a box (left, top, right, bottom)."""
         from . import _shapes
 
         return cls(_shapes.ellipse(_checks.as_size(size), box, antialias)).feather(feather)
@@ -93,14 +92,13 @@ class Mask:
         feather: float = 0,
         antialias: bool = False,
     ) -> Mask:
-        """The inside of one ring of (x, y) points, or of several: a list of points, or a list of such lists.
+        """The inside of one or several rings of (x, y) points: a list of points, or a list of such lists.
 
         Args:
             size: The picture's (width, height).
-            points: Three or more points for each ring, which closes by itself.
-            rule: "union": all that a ring winds around, so that a lasso that crosses itself leaves no gap, and of
-                several rings all together. "evenodd": what is inside an odd number of rings, so that a ring inside
-                another is a hole.
+            points: Three or more points a ring; the last is joined to the first.
+            rule: "union": every pixel that a ring winds around, so that a lasso that crosses itself leaves no gap.
+                "evenodd": pixels inside an odd number of rings, so that a ring inside another is a hole.
             feather: Radius of the blur in pixels.
             antialias: An edge of one pixel (in steps of 1/16) instead of a hard one.
         """
@@ -118,13 +116,13 @@ class Mask:
         feather: float = 0,
         antialias: bool = False,
     ) -> Mask:
-        """Brush strokes with round ends: all within half the width of a line through the points of each stroke.
+        """Brush strokes with round ends: pixels within half the width of the line through the points of a stroke.
 
         Args:
             size: The picture's (width, height).
-            strokes: Each a list of points (x, y), or (x, y, pressure) with pressure from 0 to 1, by which the width is
-                multiplied, evenly changing from point to point. One point is a dot.
-            width: Pixels across, for all strokes or for each.
+            strokes: Lists of points (x, y), or (x, y, pressure) with pressure from 0 to 1, which multiplies the width
+                and is interpolated between points. One point is a dot.
+            width: In pixels, one for all strokes or one for each.
             feather: Radius of the blur in pixels.
             antialias: An edge of one pixel instead of a hard one.
         """
@@ -136,9 +134,10 @@ class Mask:
     def from_array(cls, array: ArrayLike) -> Mask:
         """From (H, W) bool, uint8 (255 = repaint), uint16 (65535 = repaint) or float in [0, 1].
 
+        Other known scales, such as labels, are recognised, and noise is removed (see `overpaint.mask.plausible`).
+
         Raises:
-            MaskError: another shape or type; NaN or values out of range; whole numbers of which the largest is 1,
-                which would be a mask so faint that it was surely meant to be bool.
+            MaskError: another shape or type; NaN or values out of range.
         """
         from . import _sources
 
@@ -146,14 +145,14 @@ class Mask:
 
     @classmethod
     def from_bytes8(cls, array: NDArray[np.uint8]) -> Mask:
-        """From (H, W) uint8 as `to_bytes8` makes it, taken as it is: 255 = repaint."""
+        """From (H, W) uint8 as `to_bytes8` makes it, unchecked: 255 = repaint."""
         if array.dtype != np.uint8 or array.ndim != 2 or array.size == 0:
             raise MaskError(f"the bytes of a mask must be uint8 of shape (H, W), not {array.dtype} of {array.shape}")
         return cls(array.astype(np.float32) / np.float32(255))
 
     @classmethod
     def from_alpha(cls, picture: Picture) -> Mask:
-        """The transparent part of a picture: 1 where alpha is 0. This is how OpenAI's API has its masks.
+        """The transparent part of a picture: 1 where alpha is 0. This is the form of OpenAI's API.
 
         Raises:
             MaskError: the picture has no alpha.
@@ -215,12 +214,12 @@ class Mask:
 
     @property
     def core(self) -> NDArray[np.bool_]:
-        """(H, W) bool: what must be painted anew entirely."""
+        """(H, W) bool: the pixels that are repainted entirely."""
         return self.values >= np.float32(0.5)
 
     @property
     def support(self) -> NDArray[np.bool_]:
-        """(H, W) bool: what may be touched at all before the reach is added."""
+        """(H, W) bool: the pixels that are marked at all."""
         return self.values > 0
 
     @property
@@ -235,7 +234,7 @@ class Mask:
 
     @property
     def fraction(self) -> float:
-        """The area as a part of the picture, 0 to 1."""
+        """The area divided by that of the picture, 0 to 1."""
         return self.area / self.size.area
 
     @property
@@ -254,18 +253,18 @@ class Mask:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is to be repainted: all values are 0."""
+        """Whether all values are 0."""
         return not self.values.any()
 
     def equals(self, other: Mask) -> bool:
-        """Whether size and all values are the same. (`==` compares identity: masks can be keys of a dict.)"""
+        """Whether size and values are equal. (`==` compares identity, so that masks can be keys of a dict.)"""
         return np.array_equal(self.values, other.values)
 
-    def components(self) -> Components:
-        """The connected pieces of the support (8 neighbours): a sequence of `Component`, made when asked for."""
-        from ._components import Components
+    def components(self) -> tuple[MaskComponent, ...]:
+        """The connected components of the support (8 neighbours), in the order of their first pixels."""
+        from .component import components_of
 
-        return Components(self.values)
+        return components_of(self)
 
     def require_size(self, size: SizeLike) -> Mask:
         """This mask, if it has that size.
@@ -278,18 +277,18 @@ class Mask:
             return self
         raise _checks.wrong_size(self.size, wanted)
 
-    # Putting masks together
+    # Combination
 
     def union(self, other: Mask) -> Mask:
-        """What either marks: the larger value."""
+        """Marked in either mask: the larger value."""
         return self._joined(np.maximum(self.values, other.require_size(self.size).values), other)
 
     def intersect(self, other: Mask) -> Mask:
-        """What both mark: the smaller value."""
+        """Marked in both masks: the smaller value."""
         return self._joined(np.minimum(self.values, other.require_size(self.size).values), other)
 
     def subtract(self, other: Mask) -> Mask:
-        """What this marks and the other does not: the smaller of this value and 1 - the other."""
+        """Marked in this mask and not in the other: the smaller of this value and 1 - the other."""
         rest = np.float32(1) - other.require_size(self.size).values
         return self._joined(np.minimum(self.values, rest), other)
 
@@ -302,22 +301,22 @@ class Mask:
     __sub__ = subtract
     __invert__ = invert
 
-    # Refining masks
+    # Refinement
 
     def grow(self, pixels: float) -> Mask:
-        """Outwards by so many pixels in every direction: each pixel takes the largest value within that distance.
+        """Dilation: each pixel takes the largest value within this distance.
 
-        Distances are Euclidean, centre to centre, so that corners become round; below 1 nothing happens. A soft mask
-        keeps the shape of its edge, which moves outwards as a whole (greyscale dilation by a flat disc).
+        Distances are Euclidean, centre to centre, so that corners become round; below 1 nothing happens. The ramp of a
+        soft mask keeps its shape and moves outwards (greyscale dilation by a flat disc).
         """
         from . import _morphology
 
         return self._with(_morphology.grow(self.values, _checks.as_pixels(pixels, "the distance to grow by")))
 
     def shrink(self, pixels: float) -> Mask:
-        """Inwards by so many pixels: each pixel takes the smallest value within that distance (see `grow`).
+        """Erosion: each pixel takes the smallest value within this distance (see `grow`).
 
-        The picture's border counts as no edge: a mask that touches it goes on touching it.
+        The picture's border is no edge: a mask that touches it still does.
         """
         from . import _morphology
 
@@ -327,8 +326,8 @@ class Mask:
         """Blur by a Gaussian whose sigma is `radius` pixels: Pillow's `GaussianBlur(radius)`, 10 to 30 being typical.
 
         Within 1.7 / 255 of the true Gaussian at any radius up to 1024, and fast (see `_blur.gaussian` for the method).
-        Outside the picture its outermost pixels go on. Values change no farther than ceil(3.5 radius) pixels from where
-        the mask changes: beyond, 0 stays exactly 0 and 1 exactly 1.
+        Beyond the border the outermost pixels are repeated. Farther than ceil(3.5 radius) pixels from an edge, 0 stays
+        exactly 0 and 1 exactly 1.
         """
         if radius == 0:
             return self
@@ -337,7 +336,7 @@ class Mask:
         return self._with(_blur.gaussian(self.values, radius))
 
     def fill_holes(self) -> Mask:
-        """1 on everything that the core encloses. What is open to the picture's border is no hole."""
+        """1 on all pixels that the core encloses; a gap that is open to the picture's border is no hole."""
         from . import _morphology
 
         return self._with(_morphology.fill_holes(self.values))
@@ -361,12 +360,12 @@ class Mask:
         return self._with(_morphology.resized(self.values, _checks.as_size(size)))
 
     def snapped(self) -> Mask:
-        """0 under 0.1 and 1 over 0.9, to take away what lossy encoding left around the two ends."""
+        """0 below 0.1 and 1 above 0.9, which removes the noise of lossy encoding at both ends."""
         from . import _plausible
 
         return self._with(_plausible.snapped(self.values))
 
-    # Handing masks on
+    # Output
 
     def to_bytes8(self) -> NDArray[np.uint8]:
         """(H, W) uint8, 255 = repaint, rounded half up: the core stays the core."""

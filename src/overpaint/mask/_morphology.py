@@ -1,4 +1,4 @@
-"""Grow, shrink, fill holes, drop specks: each works in the box that matters."""
+"""Grow, shrink, resize, fill holes, remove specks; each computes within the box that can change."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def resized(values: Values, size: Size) -> Values:
 
 
 def grow(values: Values, pixels: float) -> Values:
-    """The largest value within `pixels`: a hard mask grows by a Euclidean disc, a soft one takes its edge along."""
+    """The largest value within `pixels`, by a Euclidean disc."""
     if pixels < 1:
         return values
     if is_bilevel(values):
@@ -68,7 +68,7 @@ def grow(values: Values, pixels: float) -> Values:
 
 
 def shrink(values: Values, pixels: float) -> Values:
-    """The smallest value within `pixels`; beyond the picture's border nothing counts."""
+    """The smallest value within `pixels`; pixels beyond the picture's border do not count."""
     box = bounds_of(values > 0)
     if pixels < 1 or box.empty:
         return values
@@ -83,14 +83,14 @@ def shrink(values: Values, pixels: float) -> Values:
 
 
 def fill_holes(values: Values) -> Values:
-    """1 on all that the core encloses. The core joins across corners (8 neighbours), a hole does not (4 neighbours)."""
+    """1 on all that the core encloses. The core is connected across corners (8 neighbours), a hole is not (4)."""
     core = values >= np.float32(0.5)
     box = bounds_of(core)
     if box.empty:
         return values
     canvas = np.zeros((box.height + 2, box.width + 2), dtype=np.uint8)
     canvas[1:-1, 1:-1] = core[box.slices]
-    cv2.floodFill(canvas, None, (0, 0), 2)  # what the outside reaches becomes 2, a hole stays 0
+    cv2.floodFill(canvas, None, (0, 0), 2)  # the outside becomes 2, a hole stays 0
     filled = values.copy()
     filled[box.slices][canvas[1:-1, 1:-1] == 0] = 1
     return filled
@@ -118,8 +118,8 @@ def _around(box: Box, pixels: float, values: Values) -> Box:
 def _dilate(values: Values, radius: float) -> Values:
     """Greyscale dilation by a flat disc: the largest value of its chords, one row of the disc after another.
 
-    Going from the disc's top to its middle the chords only get longer, and a running maximum of a longer chord is made
-    from that of a shorter one.
+    From the disc's top to its middle the chords get longer, and the running maximum of a longer chord is computed from
+    that of a shorter one.
     """
     whole = math.floor(radius)
     height = values.shape[0]

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from ._checks import bounds_of
 from ._mask import Mask
-from ._morphology import is_hard
 
 Values = NDArray[np.float32]
 Samples = NDArray[np.uint8] | NDArray[np.uint16]
@@ -136,6 +135,8 @@ def _read_as_labels(values: Values) -> bool:
 
 def _cleaned(values: Values) -> Values:
     """The values without noise; the same array where there is none."""
+    from ._morphology import is_hard  # loads OpenCV
+
     box = bounds_of(values > 0)
     part = values[box.slices]
     if box.empty or part.min() == part.max() == 1 or not np.logical_and(part > 0, part < 1).any():

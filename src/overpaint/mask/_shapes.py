@@ -1,8 +1,7 @@
 """Shapes to pixels.
 
-A hard shape has the pixels whose centres lie in it; pixel (x, y) has its centre at x + 0.5, y + 0.5. Coordinates are of
-the picture's plane, so that the box 0,0,10,10 is exactly the first ten columns and rows. A soft edge (`antialias`) is
-one pixel wide: the part of the pixel that the shape covers.
+A shape has the pixels whose centres lie in it; pixel (x, y) has its centre at x + 0.5, y + 0.5, so that the box
+0,0,10,10 is exactly the first ten columns and rows. With `antialias` a value is the covered part of the pixel.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from ._checks import BoxLike, DegenerateShapeError, as_corners, as_points, bound
 
 Values = NDArray[np.float32]
 Rule = Literal["union", "evenodd"]
-_MOST_CROSSINGS = 100_000_000  # about a second a 10 million
+_MOST_CROSSINGS = 100_000_000  # 10 million take about a second
 _FINE = 4  # an antialiased polygon is drawn on a grid this many times as fine
 
 
@@ -37,7 +36,7 @@ def box(size: Size, corners: BoxLike, antialias: bool) -> Values:
 
 
 def ellipse(size: Size, corners: BoxLike, antialias: bool) -> Values:
-    """(H, W) with 1 in the ellipse that the box goes around, clipped to the picture."""
+    """(H, W) with 1 in the ellipse that is inscribed in the box, clipped to the picture."""
     left, top, right, bottom = as_corners(corners, "ellipse")
     centre, half = np.array([(left + right) / 2, (top + bottom) / 2]), np.array([right - left, bottom - top]) / 2
     region = clipped(Box(math.floor(left), math.floor(top), math.ceil(right), math.ceil(bottom)), size)
@@ -93,7 +92,7 @@ def _fill(rings: list[NDArray[np.float64]], size: Size, rule: Rule, fine: int) -
     if fine == 1:
         return _filled(rings, size, rule).astype(np.float32)
     values = np.empty(size.shape, dtype=np.float32)
-    rows = max(1, 4_000_000 // (size.width * fine * fine))  # so many rows at once, to keep the fine grid small
+    rows = max(1, 4_000_000 // (size.width * fine * fine))  # at a time, to keep the fine grid small
     for top in range(0, size.height, rows):
         height = min(rows, size.height - top)
         moved = [(ring - (0, top)) * fine for ring in rings]
@@ -103,7 +102,7 @@ def _fill(rings: list[NDArray[np.float64]], size: Size, rule: Rule, fine: int) -
 
 
 def _filled(rings: list[NDArray[np.float64]], size: Size, rule: Rule) -> NDArray[np.bool_]:
-    """(H, W) bool by counting, along each row of pixel centres, the edges crossed on the way from the left."""
+    """(H, W) bool, by counting the edges that each row of pixel centres crosses from the left."""
     if rule == "evenodd":
         parity = sum((_crossings(ring, size, signed=False) for ring in rings), np.zeros(size.shape, np.int32))
         return (np.cumsum(parity, axis=1, out=parity) & 1).astype(np.bool_)
@@ -115,10 +114,10 @@ def _filled(rings: list[NDArray[np.float64]], size: Size, rule: Rule) -> NDArray
 
 
 def _crossings(ring: NDArray[np.float64], size: Size, *, signed: bool) -> NDArray[np.int32]:
-    """(H, W): how many edges cross a row of centres before this centre but after the one to its left."""
+    """(H, W): the number of edges that cross a row of centres between this centre and the one to its left."""
     start, end = ring, np.roll(ring, -1, axis=0)
     upward = start[:, 1] > end[:, 1]
-    # an edge is always taken from its upper end, so that it crosses at the same x whichever way it is walked
+    # an edge starts at its upper end, so that it crosses at the same x in both directions
     upper, lower = np.where(upward[:, None], end, start), np.where(upward[:, None], start, end)
     first = np.clip(np.ceil(upper[:, 1] - 0.5), 0, size.height).astype(np.int64)
     last = np.clip(np.ceil(lower[:, 1] - 0.5), 0, size.height).astype(np.int64)
@@ -140,7 +139,7 @@ def _crossings(ring: NDArray[np.float64], size: Size, *, signed: bool) -> NDArra
 
 
 def _cover(length: int, low: float, high: float, antialias: bool) -> Values:
-    """(length,): how much of each pixel lies between low and high, or whether its centre does."""
+    """(length,): the part of each pixel between low and high, or whether its centre is between them."""
     pixels = np.arange(length, dtype=np.float64)
     if antialias:
         covered: Values = np.clip(np.minimum(pixels + 1, high) - np.maximum(pixels, low), 0, 1).astype(np.float32)

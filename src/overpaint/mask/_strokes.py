@@ -15,7 +15,7 @@ from ._checks import as_pixels, as_points
 from ._shapes import clipped, required
 
 Values = NDArray[np.float32]
-_PIECE = 128  # pixels of a long segment that are drawn at once, so that a diagonal does not cost its whole box
+_PIECE = 128  # pixels; a long segment is drawn in pieces, as a diagonal would cost its whole box
 
 
 def strokes(
@@ -60,7 +60,7 @@ def _draw(values: Values, line: NDArray[np.float64], half: float, antialias: boo
 def _draw_segment(
     values: Values, a: NDArray[np.float64], b: NDArray[np.float64], radius_a: float, radius_b: float, antialias: bool
 ) -> None:
-    """Lay one segment over the values: the union of all discs between its ends."""
+    """Draw one segment over the values: the union of all discs between its ends."""
     height, width = values.shape
     pad = math.ceil(max(radius_a, radius_b)) + 1
     window = _window(a, b, width, height, pad)
@@ -86,7 +86,7 @@ def _draw_segment(
 def _window(
     a: NDArray[np.float64], b: NDArray[np.float64], width: int, height: int, pad: int
 ) -> tuple[float, float] | None:
-    """The part (from, to) of the segment, 0 to 1, that can leave a mark in the picture (Liang and Barsky 1984)."""
+    """The part (from, to) of the segment, 0 to 1, that can reach the picture (Liang and Barsky 1984); None for none."""
     low, high = 0.0, 1.0
     for start, step, most in ((a[0], b[0] - a[0], width), (a[1], b[1] - a[1], height)):
         if step == 0:

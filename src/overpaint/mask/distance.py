@@ -1,4 +1,4 @@
-"""Euclidean distances in a mask, computed only where they matter."""
+"""Euclidean distances in a mask, computed only within the limit."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ EXACT_TO = 500  # pixels; squared distances up to here come out of OpenCV well w
 def distance_to(marked: NDArray[np.bool_], limit: float | None = None) -> NDArray[np.float32]:
     """Distance in pixels from the centre of each pixel to the centre of the nearest marked one.
 
-    Exact (the float32 nearest to the root of a whole number) up to 500 pixels, so that `distance <= g` is a stable
-    decision; beyond, within a millionth. After Felzenszwalb and Huttenlocher, "Distance transforms of sampled
-    functions", 2012, as OpenCV has it.
+    Exact (the float32 nearest to the root of a whole number) up to 500 pixels, so that `distance <= g` is stable;
+    beyond, within a millionth. Method: Felzenszwalb and Huttenlocher, "Distance transforms of sampled functions", 2012,
+    by OpenCV.
 
     Args:
         marked: (H, W) bool.
-        limit: Look no farther than this, which saves the time for all that lies outside the box of the marked pixels
-            padded by it. None: no limit.
+        limit: Distances beyond it are not computed, which saves the time outside the box of the marked pixels padded
+            by it. None: no limit.
 
     Returns:
         (H, W) float32, 0 on marked pixels; infinity where no marked pixel is within the limit.
@@ -56,7 +56,7 @@ def within(marked: NDArray[np.bool_], radius: float) -> NDArray[np.bool_]:
         return grown
     region = box.pad(math.floor(radius)).intersect(Box(0, 0, marked.shape[1], marked.shape[0]))
     inside = np.ascontiguousarray(marked[region.slices])
-    if radius <= 8:  # a small disc is cheaper than distances, and says the same
+    if radius <= 8:  # a small disc is cheaper than distances, with the same result
         import cv2
 
         grown[region.slices] = cv2.dilate(inside.view(np.uint8), disc(radius)).view(np.bool_)
@@ -80,8 +80,8 @@ def whole_square(radius: float) -> int:
 def inscribed_radius(marked: NDArray[np.bool_]) -> float:
     """Radius in pixels of the largest circle about a pixel's centre that stays inside the marked pixels of (H, W).
 
-    What lies beyond the picture counts as outside. A line one pixel thick has 0.5; an odd square its half side, an even
-    one a half pixel less; 0 when nothing is marked.
+    Pixels beyond the array count as not marked. A line of one pixel has 0.5; an odd square its half side, an even one
+    half a pixel less; 0 when nothing is marked.
     """
     box = bounds_of(marked)
     if box.empty:
@@ -92,7 +92,7 @@ def inscribed_radius(marked: NDArray[np.bool_]) -> float:
 
 
 def _transform(marked: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Distances to the True pixels, of which there must be one."""
+    """Distances to the True pixels; there must be one."""
     import cv2
 
     rough = cv2.distanceTransform(np.logical_not(marked).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)

@@ -1,7 +1,6 @@
 """Masks of other programs: COCO (RLE and polygons), LabelMe JSON, CVAT XML for images 1.1; read and written.
 
-All of them hold hard masks: what is written is the core. A document is told from a picture, and one kind from another,
-by its content.
+All of them hold bilevel masks: the core is written. The content decides which format a file has.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ def read_document(
         data: The file's content, in UTF-8.
         size: The picture's (width, height). Only bare COCO polygons need it.
         label: Only shapes with this label; None takes all.
-        image: The file name of the picture that is meant, where a document has several.
+        image: The file name of the picture, where a document has several.
 
     Raises:
         MaskError: the document can't be read, or has no such label or image.

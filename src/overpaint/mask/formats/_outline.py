@@ -1,4 +1,4 @@
-"""Polygons around the pixels of a mask, exact: filling them again gives the same mask."""
+"""Polygons around the pixels of a mask: filling them again gives exactly the same mask."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ _RIGHT, _DOWN, _LEFT, _UP = range(4)  # each is a right turn after the one befor
 
 
 def outlines(mask: Mask) -> list[Ring]:
-    """One ring of (x, y) corners for each piece of the core (8 neighbours), along the sides of its pixels.
+    """One ring of (x, y) corners for each component of the core (8 neighbours), along the sides of its pixels.
 
-    A ring with holes goes into each hole and back along one line, which encloses nothing, so that it needs neither a
-    second ring nor a fill rule: it winds once around the piece's pixels and not at all around anything else.
+    A ring enters each hole and returns along the same line, which encloses nothing. It winds once around the pixels of
+    the component and around no other, so that it needs neither a second ring nor a fill rule.
     """
     rings = []
     for piece in mask.threshold().components():
         first, *others = _loops(piece.values > 0)
         ring = first
-        for loop in others:  # close the way so far, go over to the hole, around it, and back
+        for loop in others:  # close the ring, go to the hole, around it, and back
             ring = [*ring, first[0], *loop, loop[0]]
         rings.append([(x + piece.box.left, y + piece.box.top) for x, y in ring])
     return rings
 
 
 def _loops(marked: NDArray[np.bool_]) -> list[Ring]:
-    """The closed ways along the sides of the True pixels of (H, W), True on the right hand of each."""
+    """The closed loops along the sides of the True pixels of (H, W), with True on their right."""
     ends = _straights(np.pad(marked, 1))
     loops = []
     while ends:
@@ -39,14 +39,14 @@ def _loops(marked: NDArray[np.bool_]) -> list[Ring]:
             loop.append(place)
             place = ends.pop((place, direction))
             right, left = (direction + 1) % 4, (direction + 3) % 4
-            # where two pixels touch only by their corners both turns are open: the right one stays at the same pixel
+            # where two pixels touch by their corners both turns exist: the right one stays at the same pixel
             direction = right if (place, right) in ends or (place, right) == start else left
         loops.append(loop)
     return loops
 
 
 def _straights(padded: NDArray[np.bool_]) -> dict[tuple[Point, int], Point]:
-    """Where each straight side that begins at a place, in a direction, ends."""
+    """The end of each straight side, by its start and direction."""
     above, below = padded[:-1, 1:-1], padded[1:, 1:-1]
     before, after = padded[1:-1, :-1].T, padded[1:-1, 1:].T
     ends: dict[tuple[Point, int], Point] = {}

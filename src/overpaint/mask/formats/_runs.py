@@ -1,8 +1,8 @@
-"""Run lengths: a hard mask as the lengths of its runs of 0 and 1 by turns, the first a run of 0 (perhaps of length 0).
+"""Run lengths: a bilevel mask as the lengths of alternate runs of 0 and 1, the first of 0 and possibly empty.
 
-COCO's compressed form writes each length, from the fourth on less the one two before it, in base 32: five bits to a
-character, the least first, bit 5 set when more follow, the sign in bit 4 of the last, and 48 added to be printable
-(documented in the COCO API, maskApi.c).
+COCO's compressed form writes each length, from the fourth on minus the one two before it, in base 32: five bits a
+character, the lowest first, bit 5 set when more follow, the sign in bit 4 of the last, plus 48 to be printable (COCO
+API, maskApi.c).
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def decompressed(text: str | bytes) -> Counts:
         return np.zeros(0, dtype=np.int64)
     if codes.min() < 0 or codes.max() > 63:
         wrong = raw[int(np.flatnonzero((codes < 0) | (codes > 63))[0])]
-        raise MaskError(f"a compressed run-length mask has the character {chr(wrong)!r}, which is none of COCO's")
+        raise MaskError(f"a compressed run-length mask has the character {chr(wrong)!r}, which COCO does not use")
     ends = np.flatnonzero((codes & 0x20) == 0)
     if ends.size == 0 or ends[-1] != codes.size - 1:
         raise MaskError("a compressed run-length mask ends in the middle of a number: it is cut off")

@@ -1,4 +1,4 @@
-"""What the document formats have in common: choosing by label and image, and putting shapes together."""
+"""The common part of the document formats: choosing by label and image, and joining shapes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def with_label(items: Iterable[tuple[str, T]], label: str | None, what: str) -> 
 
 
 def with_name(items: Iterable[tuple[str, T]], name: str | None, what: str) -> T:
-    """The one picture that is meant: by its name, with or without folders, or the only one."""
+    """The item with this name, with or without folders; without a name the only one."""
     pairs = list(items)
     if name is None and len(pairs) == 1:
         return pairs[0][1]
@@ -39,7 +39,7 @@ def with_name(items: Iterable[tuple[str, T]], name: str | None, what: str) -> T:
     if not pairs:
         raise MaskError(f"the {what} has no images")
     if name is None:
-        raise MaskError(f"the {what} is about {len(pairs)} images; say which: {shown}")
+        raise MaskError(f"the {what} has {len(pairs)} images, choose one: {shown}")
     for key in (str, posixpath.basename):
         chosen = [item for found, item in pairs if key(found) == key(name)]
         if len(chosen) == 1:
@@ -79,7 +79,7 @@ def united(shapes: Iterable[tuple[str, Callable[[], Mask]]], size: Size) -> Mask
 
 
 def size_in(document: Mapping[str, Any], width: str, height: str, what: str) -> Size:
-    """The size that a document says its picture has."""
+    """The size of the picture in a document."""
     try:
         numbers = [whole(document[key], f"the {key} of the {what}") for key in (width, height)]
     except KeyError as error:

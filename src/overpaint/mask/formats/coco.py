@@ -1,8 +1,7 @@
 """COCO: run lengths (compressed or not), polygons, and documents with images, categories and annotations.
 
-Run lengths go down the columns. Polygons are flat lists x1, y1, x2, y2, ...; several of one annotation are united. A
-pixel belongs to a polygon when its centre does; COCO's own tools round coordinates to fifths first, and so may differ
-along an edge.
+Run lengths go down the columns. Polygons are flat lists x1, y1, x2, y2, ...; those of one annotation are united. A
+pixel belongs to a polygon when its centre does; COCO's own tools round coordinates to fifths, so that edges may differ.
 """
 
 from __future__ import annotations
@@ -52,7 +51,7 @@ def to_coco_annotation(
         "segmentation": segmentation,
         "area": int(np.count_nonzero(mask.core)),
         "bbox": [box.left, box.top, box.width, box.height],
-        "iscrowd": int(kind == "rle_list"),  # as COCO has it: crowds are lists of run lengths
+        "iscrowd": int(kind == "rle_list"),  # COCO: crowds are lists of run lengths
     }
 
 
@@ -60,8 +59,8 @@ def from_coco_segmentation(segmentation: Any, size: SizeLike | None = None) -> M
     """A mask of run lengths {"size", "counts"}, or of polygons, which need the picture's (width, height).
 
     Raises:
-        MaskError: neither of them; sizes that differ; run lengths that don't add up; a polygon that is none, or that
-            lies wholly outside the picture when no other is inside.
+        MaskError: neither of them; sizes that differ; run lengths that don't add up; malformed polygons; no polygon
+            with a pixel in the picture.
     """
     wanted = None if size is None else as_size(size)
     if isinstance(segmentation, Mapping):
@@ -90,7 +89,7 @@ def from_coco(document: Mapping[str, Any], *, label: str | None = None, image: s
     Args:
         document: With "images", "annotations" and, if labels are to be chosen, "categories".
         label: A category's name.
-        image: The image's file name; not needed when there is but one.
+        image: The image's file name; not needed for a single one.
     """
     what = "COCO document"
     images = [_mapping(item, "an image", what) for item in _list(document, "images", what)]

@@ -38,8 +38,8 @@ def from_cvat(
     Args:
         data: The XML. Entities and DTDs are refused.
         label: Only shapes with this label.
-        image: The image's name; not needed when there is but one.
-        line_width: Pixels across for polylines, which have no width of their own.
+        image: The image's name; not needed for a single one.
+        line_width: Width in pixels of polylines, which have none of their own.
         point_radius: Pixels, for points.
 
     Raises:
@@ -113,7 +113,7 @@ def _ellipse(shape: Element, size: Size) -> Mask:
     angle = _number(shape, "rotation", 0)
     if not angle:
         return Mask.ellipse(size, (x - across, y - down, x + across, y + down))
-    # a turned ellipse as a polygon that is nowhere farther than a hundredth of a pixel from it
+    # a rotated ellipse is drawn as a polygon that is at most a hundredth of a pixel from it
     count = max(16, math.ceil(math.pi / math.acos(1 - min(0.5, 0.01 / max(across, down, 0.02)))))
     turns = [2 * math.pi * k / min(count, 20_000) for k in range(min(count, 20_000))]
     ring = [(x + across * math.cos(turn), y + down * math.sin(turn)) for turn in turns]
@@ -151,7 +151,7 @@ def _points(shape: Element) -> list[tuple[float, ...]]:
 def _turned(
     points: list[tuple[float, float]], centre: tuple[float, float], degrees: float
 ) -> list[tuple[float, float]]:
-    """Clockwise about the centre, as CVAT has it (the y axis points down)."""
+    """Rotated clockwise about the centre, as in CVAT (the y axis points down)."""
     cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     x0, y0 = centre
     return [(x0 + (x - x0) * cosine - (y - y0) * sine, y0 + (x - x0) * sine + (y - y0) * cosine) for x, y in points]

@@ -20,8 +20,8 @@ from overpaint.mask._mask import Mask
 from ._outline import outlines
 from ._select import size_in, united, with_label
 
-LINE_WIDTH = 10.0  # pixels: what LabelMe's own tools draw lines with
-POINT_RADIUS = 5.0  # pixels: the same for points
+LINE_WIDTH = 10.0  # pixels, as in LabelMe's own tools
+POINT_RADIUS = 5.0  # pixels, likewise
 
 
 def from_labelme(
@@ -36,11 +36,11 @@ def from_labelme(
     Args:
         document: With "shapes", "imageWidth" and "imageHeight".
         label: Only shapes with this label.
-        line_width: Pixels across for lines and line strips, which have no width of their own.
+        line_width: Width in pixels of lines and line strips, which have none of their own.
         point_radius: Pixels, for points.
 
     Raises:
-        MaskError: something is missing or wrong, or lies wholly outside the picture; the message names the shape.
+        MaskError: something is missing or wrong, or no shape has a pixel in the picture; the message names the shape.
     """
     size = size_in(document, "imageWidth", "imageHeight", "LabelMe document")
     shapes = document.get("shapes")
@@ -66,7 +66,7 @@ def to_labelme(
     Args:
         mask: What to write.
         label: Of all shapes.
-        image: Path of the picture, as the document is to have it.
+        image: The path of the picture that is written into the document.
         kind: "polygon", which every version of LabelMe can edit, or "mask" (LabelMe 5.2 and later).
     """
     if kind == "polygon":
@@ -86,7 +86,7 @@ def to_labelme(
 
 
 def _draw(shape: Mapping[str, Any], size: Size, line_width: float, point_radius: float) -> Mask:
-    kind = shape.get("shape_type") or "polygon"  # the first versions had polygons only, and did not say so
+    kind = shape.get("shape_type") or "polygon"  # the first versions had polygons only, without a type
     points = as_points(shape.get("points", ()), str(kind)).tolist()
     if kind in ("polygon", "oriented_rectangle"):
         return Mask.polygon(size, points)
@@ -117,7 +117,7 @@ def _need(points: list[list[float]], counts: tuple[int, ...], kind: str) -> None
 
 
 def _decoded(text: Any, points: list[list[float]], size: Size) -> Mask:
-    """An embedded mask: a PNG in base64 that lies between two corners, both of which belong to it."""
+    """An embedded mask: a PNG in base64 between two corners, both inclusive."""
     from overpaint.picture import PictureLimits, open_picture
 
     _need(points, (2,), "mask")
