@@ -1,4 +1,4 @@
-"""`--where`: an expression over a row's fields that chooses rows. It is compiled here and never run as Python code.
+"""The filter of rows: an expression over their fields. It is compiled here and never run as Python code.
 
 intent == "remove" and like(image, "*.jpg")
 steps > 20 or state == "failed"
