@@ -71,6 +71,32 @@ def test_combine() -> None:
         assert int((values(f"{op}.png") == 255).sum()) == marked
 
 
+def test_resize_keeps_a_hard_mask_hard(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["mask", "resize", "a.png", "--size", "160x120", "-o", "large.png"]) == 0
+    assert values("large.png").shape == (120, 160)
+    assert set(np.unique(values("large.png"))) == {0, 255}
+    assert (values("large.png") > 0).sum() == 4 * (values("a.png") > 0).sum()
+    assert main(["mask", "resize", "large.png", "--picture", "photo.png", "-o", "back.png"]) == 0
+    assert np.array_equal(values("back.png"), values("a.png"))
+    capsys.readouterr()
+    assert main(["mask", "resize", "a.png", "--size", "160x121", "-o", "no.png"]) == 2
+    assert "the mask is 80x60, but the picture is 160x121" in capsys.readouterr().err
+    assert main(["mask", "resize", "a.png", "-o", "no.png"]) == 2
+
+
+def test_a_mask_of_another_size_is_resized_where_that_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["mask", "resize", "a.png", "--size", "40x30", "-o", "small.png"]) == 0
+    words = ["remove", "photo.png", "--mask", "small.png", "--engine", "telea", "--seed", "1"]
+    assert main(words) == 2
+    assert "the mask is 40x30, but the picture is 80x60; its sides are in proportion: give --mask-resize" in (
+        capsys.readouterr().err
+    )
+    assert main([*words, "--mask-resize", "-o", "one.png"]) == 0
+    assert main(["remove", "photo.png", "--mask", "a.png", *words[4:], "-o", "other.png"]) == 0
+    with Image.open("one.png") as one, Image.open("other.png") as other:
+        assert np.array_equal(one, other)
+
+
 def test_refine_does_its_steps_in_order(capsys: pytest.CaptureFixture[str]) -> None:
     rough = np.array(values("a.png"))
     rough[20:25, 20:25] = 0  # a hole

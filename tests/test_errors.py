@@ -11,7 +11,7 @@ import pytest
 from overpaint.cli import main
 from overpaint.cli.messages import HINTS, in_json, in_line
 from overpaint.doors.words import error_values
-from overpaint.errors import OutputError, OverpaintError, RequestError
+from overpaint.errors import ModelError, OutputError, OverpaintError, RequestError
 from overpaint.request import EditRequest
 from overpaint.validation import SettingError
 
@@ -35,8 +35,14 @@ def test_every_problem_of_several_settings_is_worded():
 
 
 def test_the_command_line_adds_its_own_hint_by_the_code():
-    error = OutputError("a.png exists already", code="output-exists", hint="set overwrite")
+    error = ModelError("m is not here", code="model-not-downloaded", value="m")
+    assert in_line(error) == "m is not here; 'overpaint models get m' downloads it"
+
+
+def test_fields_in_a_hint_become_options():
+    error = OutputError("a.png exists already", hint="choose another name, or set overwrite")
     assert in_line(error) == "a.png exists already; choose another name, or give --overwrite"
+    assert in_line(OverpaintError("m", hint="set nothing_known")) == "m; set nothing_known"
 
 
 def test_the_hints_are_for_codes_that_exist():

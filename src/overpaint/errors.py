@@ -38,7 +38,8 @@ class OverpaintError(Exception):
         code: Stable, kebab-case; programs may rely on it (docs/errors.md lists all). The class's default unless given.
         field: The request's field, or the argument, that is wrong: "strength", "mask.parts[0].box"; "" for none.
         value: The value that was given; None for none.
-        hint: What would be right, as a clause without a full stop; "" where the message needs none.
+        hint: What would be right, as a clause without a full stop; "" where the message needs none. A door rewords
+            "set FIELD" in it.
     """
 
     code: str = "error"

@@ -13,7 +13,8 @@ from overpaint.request import EditRequest, suggest_setting
 
 TEXTS = ("id", "image", "after", "output", "format", "sketch", "mask_channel", "mask_label", "mask_picture")
 SHAPES = ("mask", "box", "ellipse", "polygon")
-OWN = (*TEXTS, *SHAPES, "invert", "quality")
+FLAGS = ("invert", "mask_resize")
+OWN = (*TEXTS, *SHAPES, *FLAGS, "quality")
 """Fields of a row that are none of the request's, or are written in more ways than there."""
 
 REQUEST = tuple(name for name in EditRequest.model_fields if name not in ("schema_", "image", "mask", "sketch"))
@@ -201,13 +202,15 @@ def _seed(value: Any) -> int | None:
 
 def _places(table: Mapping[str, Any], own: Mapping[str, str], shared: Places) -> tuple[Places, Any]:
     """Where the row repaints, and the mask as a request has it where it is written so."""
-    invert = table.get("invert", shared.invert)
-    if not isinstance(invert, bool):
-        raise RequestError(f"invert must be true or false, not {invert!r:.80}")
+    flags = {name: table.get(name, getattr(shared, name)) for name in FLAGS}
+    for name, flag in flags.items():
+        if not isinstance(flag, bool):
+            raise RequestError(f"{{field}} must be true or false, not {flag!r:.80}", field=name, value=flag)
     channel: Any = own.get("mask_channel", shared.mask_channel)
     if channel not in _CHANNELS:
         raise RequestError(f"mask_channel must be one of {', '.join(_CHANNELS)}, not {channel!r}")
-    how = {
+    how: dict[str, Any] = {
+        **flags,
         "mask_channel": channel,
         "mask_label": own.get("mask_label", shared.mask_label),
         "mask_picture": own.get("mask_picture", shared.mask_picture),
@@ -218,14 +221,13 @@ def _places(table: Mapping[str, Any], own: Mapping[str, str], shared: Places) ->
             raise RequestError("the mask is written out already: put boxes, ellipses and polygons into its parts")
         return Places(), mask
     if not any(name in table for name in SHAPES):
-        return replace(shared, invert=invert, **how), None
+        return replace(shared, **how), None
     return (
         Places(
             mask=_strings(mask, "mask"),
             box=_boxes(table.get("box"), "box"),
             ellipse=_boxes(table.get("ellipse"), "ellipse"),
             polygon=_polygons(table.get("polygon")),
-            invert=invert,
             **how,
         ),
         None,

@@ -39,7 +39,7 @@ app = App(
     usage="Usage: overpaint mask VERB ...",
     group_commands=Group("Verbs", sort_key=0),
     help=help_text(
-        "Make, combine, refine, convert and look at masks. In a mask, white is repainted.",
+        "Make, combine, resize, refine, convert and look at masks. In a mask, white is repainted.",
         (
             "mask make photo.jpg --box 10%,20%,40%,60% --feather 20 -o mask.png",
             "mask refine mask.png --grow 4 --fill-holes -o better.png",
@@ -47,8 +47,8 @@ app = App(
         ),
     ),
 )
-app.command(convert, sort_key=3)
-app.command(preview, sort_key=4)
+app.command(convert, sort_key=4)
+app.command(preview, sort_key=5)
 
 Output = Annotated[
     str,
@@ -147,6 +147,33 @@ def combine(
 
 
 @app.command(sort_key=2)
+def resize(
+    mask: MaskFile,
+    /,
+    *,
+    picture: Annotated[
+        str | None, Parameter(name="--picture", metavar="FILE", help="To the size of this picture.", group=HOW)
+    ] = None,
+    size: Annotated[str | None, Parameter(name="--size", metavar="WxH", help="To this size.", group=HOW)] = None,
+    output: Output,
+    overwrite: Overwrite = False,
+    json: AsJson = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> int:
+    """Give a mask another size in proportion: a hard mask stays hard, a soft one is averaged.
+
+    [dim]$[/] overpaint mask resize mask.png --picture photo.jpg -o large.png
+    """
+    if (picture is None) == (size is None):
+        raise RequestError("mask resize needs either --picture FILE or --size WxH")
+    check_output(output, overwrite, (mask, *(() if picture is None else (picture,))))
+    wanted = opened(picture).size if picture is not None else forms.size_of(size or "", "size")
+    result = mask_from(load(mask), wanted, Places(mask_resize=True))
+    return write(result, output, overwrite, as_json=json, quiet=quiet)
+
+
+@app.command(sort_key=3)
 def refine(
     mask: MaskFile,
     /,

@@ -92,8 +92,6 @@ HINTS = {
     "mask-twice": "leave out --mask, --box, --ellipse and --polygon",
     "extension-mixed": "use one of: --left/--top/--right/--bottom, --to, --aspect",
     "extension-missing": "give --left, --top, --right or --bottom (256 or 20%), --to WxH or --aspect W:H",
-    "output-exists": "choose another name, or give --overwrite",
-    "pickle-refused": "if you trust its source, --allow-pickle takes it: only its weights are read, and no code is run",
     "model-not-downloaded": "'overpaint models get {value}' downloads it",
     "model-unknown": "'overpaint models list --all' shows which there are",
     "model-needed": "--model NAME takes one ('overpaint models list --all' shows which there are); an engine that "

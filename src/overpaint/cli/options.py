@@ -158,6 +158,15 @@ class Where(Places):
     mask_channel: Channel = "auto"
     mask_label: Label = None
     mask_picture: About = None
+    mask_resize: Annotated[
+        bool,
+        Parameter(
+            name="--mask-resize",
+            negative=(),
+            help="Resize a mask file of another size, if its sides are in proportion.",
+            group=WHERE,
+        ),
+    ] = False
     invert: Annotated[
         bool, Parameter(name="--invert", negative=(), help="Turn the mask round: repaint all the rest.", group=WHERE)
     ] = False

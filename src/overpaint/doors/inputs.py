@@ -135,12 +135,19 @@ def mask_from(source: Source, size: Size | None = None, places: Places | None = 
     Args:
         source: A picture, or COCO, LabelMe or CVAT annotations.
         size: The size that it must have.
-        places: Which channel, label and picture count; the defaults when left out.
+        places: Which channel, label and picture count, and whether it is resized; the defaults when left out.
     """
     from overpaint.mask import Mask
 
     how = places or Places()
-    return Mask.from_file(source, size, channel=how.mask_channel, label=how.mask_label, image=how.mask_picture)
+    return Mask.from_file(
+        source,
+        size,
+        channel=how.mask_channel,
+        label=how.mask_label,
+        image=how.mask_picture,
+        resize=how.mask_resize,
+    )
 
 
 def sketch_from(source: Source, size: Size, name: str) -> NDArray[np.uint8]:

@@ -37,6 +37,7 @@ class Places:
         mask_channel: Which channel of a mask file with alpha counts.
         mask_label: The label whose shapes are taken, for annotations; None takes all.
         mask_picture: The file name of the picture, for annotations of several pictures.
+        mask_resize: Whether a mask of another size, whose sides are in proportion, is resized.
         invert: Repaint everything but these.
     """
 
@@ -47,6 +48,7 @@ class Places:
     mask_channel: Channel = "auto"
     mask_label: str | None = None
     mask_picture: str | None = None
+    mask_resize: bool = False
     invert: bool = False
 
     @property
@@ -119,7 +121,7 @@ def mask_at(places: Places, size: Size, load: Callable[[str], Mask]) -> MaskInpu
         spec, carried = spec_of(mask)
         parts += spec.parts
         rasters |= carried
-        notes += getattr(mask, "notes", ())
+        notes += mask.notes
     parts += [BoxPart(box=_corners(text, size, "box")) for text in places.box]
     parts += [EllipsePart(box=_corners(text, size, "ellipse")) for text in places.ellipse]
     parts += [PolygonPart(points=tuple(forms.points(text, size, "polygon"))) for text in places.polygon]

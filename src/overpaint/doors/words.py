@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -18,25 +19,31 @@ def error_line(error: OverpaintError, name_of: Callable[[str], str], hints: Mapp
         error: The error.
         name_of: The door's name for a field.
         hints: The door's own hints by code, with {value} in the place of the value; the error's own for other codes.
+            "set FIELD" in those becomes "give OPTION".
     """
-    return error.worded(name_of, _hint(error, hints))
+    return error.worded(name_of, _hint(error, name_of, hints))
 
 
 def error_values(error: OverpaintError, name_of: Callable[[str], str], hints: Mapping[str, str]) -> dict[str, Any]:
     """The error as JSON values; arguments as for `error_line`. The field keeps the name that the core gives it."""
-    hint = _hint(error, hints)
     return {
         "code": error.code,
         "message": error.worded(name_of, ""),
         "field": error.field or None,
         "value": _plain(error.value),
-        "hint": (error.hint if hint is None else hint) or None,
+        "hint": _hint(error, name_of, hints) or None,
     }
 
 
-def _hint(error: OverpaintError, hints: Mapping[str, str]) -> str | None:
-    hint = hints.get(error.code)
-    return hint.replace("{value}", str(error.value)) if hint is not None else None
+def _hint(error: OverpaintError, name_of: Callable[[str], str], hints: Mapping[str, str]) -> str:
+    if error.code in hints:
+        return hints[error.code].replace("{value}", str(error.value))
+
+    def option(found: re.Match[str]) -> str:
+        name = name_of(found[1])
+        return found[0] if name == found[1] else f"give {name}"
+
+    return re.sub(r"\bset ([a-z_]+)\b", option, error.hint)
 
 
 def _plain(value: object) -> Any:
