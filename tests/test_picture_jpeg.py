@@ -15,7 +15,7 @@ from PIL import Image, ImageCms
 from skimage import data
 
 from overpaint.picture import Colour, Picture, encode, exif, open_picture
-from overpaint.picture.jpeg_segments import JpegSegment, frame_of, quantisation_tables, segments
+from overpaint.picture.jpeg_segments import JpegFrame, JpegSegment, joined, parsed, quantisation_tables, segments
 from overpaint.picture.orient import displayed
 
 jpeglib = pytest.importorskip("jpeglib")
@@ -76,6 +76,10 @@ KINDS: dict[str, Callable[[tuple[int, int]], bytes]] = {
 }
 
 
+def frame_of(parts: list[JpegSegment]) -> JpegFrame:
+    return parsed(joined(parts)).frame
+
+
 def component_tables(parts: list[JpegSegment]) -> list[list[int]]:
     """The quantisation table of each component."""
     tables = quantisation_tables(parts)
@@ -129,7 +133,7 @@ def test_the_touched_area_is_rounded_up_to_mcus_and_a_pixel_of_interpolation(kin
     file = KINDS[kind]((128, 96))
     _, picture, touched = edited(file, (40, 41, 2, 2))
     encoded = encode(picture, "jpeg", touched=touched)
-    horizontal, vertical = frame_of(list(segments(file))).largest
+    horizontal, vertical = parsed(file).frame.largest
     horizontal, vertical = (1, 1) if kind.startswith("grey") else (horizontal, vertical)
     across, down = encoded.touched.any(axis=0).sum(), encoded.touched.any(axis=1).sum()
     spill = {1: 0, 2: 2, 4: 4}
@@ -242,7 +246,7 @@ def test_another_size_is_coded_anew_at_95_and_full_sampling() -> None:
     larger = picture.with_pixels(np.pad(picture.samples, ((0, 8), (0, 8), (0, 0))), None)
     encoded = encode(larger, "jpeg")
     assert encoded.notes == ("re-encoded as JPEG quality 95",)
-    assert frame_of(list(segments(encoded.data))).sampling == "4:4:4"
+    assert parsed(encoded.data).frame.sampling == "4:4:4"
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -6,10 +6,10 @@ Opening and encoding say for themselves what survives. `picture.colour` has the 
 
 from __future__ import annotations
 
-from ._picture import Colour, Metadata, Picture, Samples, Source
+from ._picture import Colour, EncodedPicture, Metadata, Picture, Samples, Source
 from .code_points import CodePoints
 from .colour import profile_name
-from .encode import READABLE_EXTENSIONS, EncodedPicture, encode, extension_of, format_named, format_of_path, formats
+from .encode import READABLE_EXTENSIONS, encode, extension_of, format_named, format_of_path, formats
 from .limits import PictureLimits
 from .open import format_of, open_picture
 from .pil import from_array, from_pil, to_pil

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -147,6 +147,31 @@ class Picture:
     def __repr__(self) -> str:
         came = f" from {self.source.path or self.source.format}" if self.source.format else ""
         return f"<Picture {self.size} {self.mode}{came}>"
+
+
+Annotate = Callable[[NDArray[np.bool_] | None], Metadata]
+"""Makes a file's metadata from where it may differ from the file that the picture came from (`touched` below)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EncodedPicture:
+    """A picture as the bytes of a file.
+
+    Attributes:
+        data: The file.
+        format: One of `formats()`.
+        fidelity: "lossless": it decodes to exactly the picture. "blocks": a JPEG file in which untouched blocks are
+            those of the original. "re-encoded": every pixel may differ a little.
+        touched: (H, W) as displayed: where the decoded file may differ from the decoded original file. None: anywhere,
+            or not known.
+        notes: Sentences for people: "reduced to 8 bits: WEBP can't hold 16", ...
+    """
+
+    data: bytes
+    format: str
+    fidelity: Literal["lossless", "blocks", "re-encoded"]
+    touched: NDArray[np.bool_] | None = None
+    notes: tuple[str, ...] = ()
 
 
 def _frozen(values: Samples) -> Samples:

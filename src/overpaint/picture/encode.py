@@ -1,13 +1,11 @@
-"""A picture as the bytes of a file."""
+"""Encoding: a picture as the bytes of a file, with what the format can hold and notes on what it can't."""
 
 from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import PurePath
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +14,7 @@ from overpaint.errors import OutputError, UnknownFormatError, did_you_mean
 
 from . import avif, jpeg_write, png_write, tiff_write, webp
 from . import icc as profiles
-from ._picture import Colour, Metadata, Picture
+from ._picture import Annotate, Colour, EncodedPicture, Metadata, Picture
 from .code_points import CodePoints
 from .colour import icc_of, profile_name
 from .decoded import COMMENT
@@ -30,42 +28,11 @@ _EXTENSIONS = {  # of the formats that can be written; the first one is the usua
     "avif": (".avif",),
     "heif": (".heic", ".heif", ".hif"),
 }
-READABLE_EXTENSIONS = frozenset(extension for known in _EXTENSIONS.values() for extension in known) | {
-    ".bmp",
-    ".dib",
-    ".gif",
-    ".jp2",
-    ".jpx",
-    ".j2k",
-    ".jpc",
-}
+_ONLY_READ = (".bmp", ".dib", ".gif", ".jp2", ".jpx", ".j2k", ".jpc")
+READABLE_EXTENSIONS = frozenset(_ONLY_READ).union(*_EXTENSIONS.values())
 """The extensions, in lower case, of files that may be opened: those that a folder of pictures is searched for."""
 _LARGEST = {"png": 2**31 - 1, "jpeg": jpeg_write.LARGEST_SIDE, "webp": webp.LARGEST_SIDE, "tiff": 2**31 - 1}
 _LARGEST |= {"avif": avif.LARGEST_SIDE, "heif": avif.LARGEST_SIDE}
-
-Annotate = Callable[[NDArray[np.bool_] | None], Metadata]
-"""Makes a file's metadata from where it may differ from the file that the picture came from (`touched` below)."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class EncodedPicture:
-    """A picture as the bytes of a file.
-
-    Attributes:
-        data: The file.
-        format: One of `formats()`.
-        fidelity: "lossless": it decodes to exactly the picture. "blocks": a JPEG file in which untouched blocks are
-            those of the original. "re-encoded": every pixel may differ a little.
-        touched: (H, W) as displayed: where the decoded file may differ from the decoded original file. None: anywhere,
-            or not known.
-        notes: What people should know: "reduced to 8 bits", ...
-    """
-
-    data: bytes
-    format: str
-    fidelity: Literal["lossless", "blocks", "re-encoded"]
-    touched: NDArray[np.bool_] | None = None
-    notes: tuple[str, ...] = ()
 
 
 def formats() -> tuple[str, ...]:
@@ -143,9 +110,10 @@ def encode(
     if annotate is not None:
         annotate = _keeping_colour(annotate, picture.metadata)
         picture = picture if format == "jpeg" else replace(picture, metadata=annotate(None))
-    found = (
-        jpeg_write.write(picture, quality, touched, annotate) if format == "jpeg" else _others(picture, format, quality)
-    )
+    if format == "jpeg":
+        found = jpeg_write.write(picture, quality, touched, annotate)
+    else:
+        found = _encoded(picture, format, quality)
     exact = found.fidelity == "lossless" and not reduced
     fidelity = "re-encoded" if found.fidelity == "lossless" and not exact else found.fidelity
     notes += [*found.notes, *_left_out(picture, format)]
@@ -154,12 +122,12 @@ def encode(
 
 
 def _keeping_colour(annotate: Annotate, metadata: Metadata) -> Annotate:
-    """The function, its metadata with the colour of these, which fits the format."""
+    """`annotate`, whose result keeps the colour of `metadata`, which fits the format."""
     return lambda touched: replace(annotate(touched), icc=metadata.icc, code_points=metadata.code_points)
 
 
 def _with_fitting_colour(picture: Picture, format: str) -> tuple[Picture, list[str]]:
-    """The picture with its colour in a form that the format carries, and notes on what became of it."""
+    """The picture with its colour in a form that the format carries, and notes on what was changed or left out."""
     metadata, name = picture.metadata, format.upper()
     icc, points = metadata.icc, metadata.code_points
     notes: list[str] = []
@@ -195,37 +163,40 @@ def _carries(picture: Picture, format: str, points: CodePoints) -> bool:
     return points.coded and format in ("avif", "heif")
 
 
-def _others(picture: Picture, format: str, quality: int | None) -> EncodedPicture:
+def _encoded(picture: Picture, format: str, quality: int | None) -> EncodedPicture:
+    """The picture in a format other than JPEG."""
+    notes = () if quality is None else (f"re-encoded as {format.upper()} quality {quality}",)
+    exact = quality is None
     if format == "png":
-        return EncodedPicture(png_write.write(picture), format, "lossless")
-    if format == "tiff":
-        return EncodedPicture(tiff_write.write(picture), format, "lossless")
-    words = () if quality is None else (f"re-encoded as {format.upper()} quality {quality}",)
-    if format == "webp":
-        return EncodedPicture(
-            webp.write(picture, quality), format, "lossless" if quality is None else "re-encoded", None, words
-        )
-    if format == "heif":
-        words = words or ("re-encoded as HEIF quality 95",)
-        return EncodedPicture(avif.write_heif(picture, quality), format, "re-encoded", None, words)
-    data, exact, depth = avif.write(picture, quality)
-    if not exact and quality is None:
-        words = (f"reduced to {depth} bits: AVIF can't hold 16",)
-    return EncodedPicture(data, format, "lossless" if exact else "re-encoded", None, words)
+        data = png_write.write(picture)
+    elif format == "tiff":
+        data = tiff_write.write(picture)
+    elif format == "webp":
+        data = webp.write(picture, quality)
+    elif format == "heif":
+        data, exact = avif.write_heif(picture, quality), False
+        notes = notes or ("re-encoded as HEIF quality 95",)
+    else:
+        data, exact, depth = avif.write(picture, quality)
+        if not exact and quality is None:
+            notes = (f"reduced to {depth} bits: AVIF can't hold 16",)
+    return EncodedPicture(data, format, "lossless" if exact else "re-encoded", None, notes)
 
 
 def _check(picture: Picture, format: str, quality: int | None, touched: NDArray[np.bool_] | None) -> None:
+    name, largest = format.upper(), _LARGEST[format]
     if quality is not None and (isinstance(quality, bool) or not 1 <= quality <= 100):
-        raise OutputError(f"quality must be 1 to 100, not {quality!r}")
+        raise OutputError(f"{{field}} must be 1 to 100, not {quality!r}", field="quality", value=quality)
     if quality is not None and format in ("png", "tiff"):
-        raise OutputError(f"{format.upper()} is always exact and has no quality; leave quality={quality} out")
+        message = f"{name} is always exact and has no quality"
+        raise OutputError(message, field="quality", value=quality, hint=f"leave quality={quality} out")
     if picture.alpha is not None and format == "jpeg":
-        raise OutputError("JPEG can't hold transparency; use PNG, WebP, AVIF or TIFF")
+        raise OutputError("JPEG can't hold transparency", code="output-format", hint="use PNG, WebP, AVIF or TIFF")
     if picture.colour is Colour.CMYK and format not in ("jpeg", "tiff"):
-        raise OutputError(f"{format.upper()} can't hold CMYK; use TIFF or JPEG")
-    if max(picture.size) > _LARGEST[format]:
-        largest = _LARGEST[format]
-        raise OutputError(f"{format.upper()} can't hold {picture.size}: a side has at most {largest}; use PNG or TIFF")
+        raise OutputError(f"{name} can't hold CMYK", code="output-format", hint="use TIFF or JPEG")
+    if max(picture.size) > largest:
+        message = f"{name} can't hold {picture.size}: a side has at most {largest} pixels"
+        raise OutputError(message, code="output-too-large", hint="use PNG or TIFF")
     if touched is not None and touched.shape != picture.size.shape:
         raise OutputError(f"touched must have the picture's shape {picture.size.shape}, not {touched.shape}")
 

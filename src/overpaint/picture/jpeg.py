@@ -6,7 +6,7 @@ from overpaint.errors import PictureError
 
 from ._picture import Metadata
 from .decoded import COMMENT, DecodedPicture, StoredPixels, decoded_text, loaded, metadata_of, of_image
-from .jpeg_segments import APP0, APP1, APP2, APP13, COM, JpegSegment, bare, frame_of, segments, transform_of
+from .jpeg_segments import APP0, APP1, APP2, APP13, COM, JpegSegment, bare, parsed
 from .limits import PictureLimits
 
 EXIF = b"Exif\0"
@@ -17,16 +17,16 @@ PHOTOSHOP = b"Photoshop 3.0\0"
 
 def read(data: bytes, limits: PictureLimits) -> DecodedPicture:
     """A JPEG file: its first picture. Gain maps and further pictures behind it (MPF) are dropped."""
-    parts = list(segments(data))
-    frame = frame_of(parts)
+    file = parsed(data)
+    frame = file.frame
     limits.check_pixels(frame.width, frame.height)
     if frame.precision != 8:
         raise PictureError(f"a JPEG file of {frame.precision} bits; only 8 bits can be read")
-    transform = transform_of(parts, frame)
-    metadata, orientation = _metadata(parts)
+    metadata, orientation = _metadata(file.parts)
     words = {"grey": "grey 8-bit", "cmyk": "cmyk 8-bit", "ycck": "cmyk 8-bit (ycck)", "rgb": "rgb 8-bit"}
-    mode = words.get(transform, f"rgb 8-bit (ycc {frame.sampling})") + (", progressive" if frame.progressive else "")
-    return DecodedPicture(decoded(parts), metadata, orientation, False, mode)
+    mode = words.get(file.transform, f"rgb 8-bit (ycc {frame.sampling})")
+    mode += ", progressive" if frame.progressive else ""
+    return DecodedPicture(decoded(file.parts), metadata, orientation, False, mode)
 
 
 def decoded(parts: list[JpegSegment]) -> StoredPixels:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .jpeg_segments import APP0, COM, DHT, DQT, FRAMES, SOS, JpegFrame, JpegSegment, bare, quantisation_tables, segments
+from .jpeg_segments import APP0, COM, DHT, DQT, FRAMES, SOS, JpegFile, JpegSegment, bare, quantisation_tables, segments
 
 # Place in the 8x8 block, counted row by row, of the k-th value in a file: along the diagonals, up and down in turn.
 ZIGZAG = np.array(sorted(range(64), key=lambda i: (i // 8 + i % 8, i // 8 if (i // 8 + i % 8) % 2 else i % 8)))
@@ -52,55 +52,51 @@ def natural_tables(parts: list[JpegSegment]) -> dict[int, NDArray[np.float32]]:
     return found
 
 
-def carried_over(
-    parts: list[JpegSegment], frame: JpegFrame, transform: str, samples: NDArray[np.uint8], touched: NDArray[np.bool_]
-) -> CarriedBlocks:
+def carried_over(file: JpegFile, samples: NDArray[np.uint8], touched: NDArray[np.bool_]) -> CarriedBlocks:
     """The file with new coefficients in the blocks that `touched` reaches into.
 
     Args:
-        parts: Segments of the original file.
-        frame: Its frame header.
-        transform: How its components stand for colours, as `transform_of` says.
+        file: The original file.
         samples: (H, W, C) as stored, CMYK with 0 = no ink.
         touched: (H, W), as stored: where `samples` differs from the original.
 
     Raises:
         BlocksUnavailable: No jpeglib, or a file that it can't write again.
     """
+    frame, tables = file.frame, natural_tables(file.parts)
     largest_h, largest_v = frame.largest
-    tables = natural_tables(parts)
     if not frame.sequential_or_progressive_dct:
         raise BlocksUnavailable("its kind of JPEG coding can't be written")
     if any(largest_h % c.horizontal or largest_v % c.vertical or c.table not in tables for c in frame.components):
         raise BlocksUnavailable(f"its sampling ({frame.sampling}) can't be written")
     if frame.progressive:
-        _require_complete(parts, frame)
+        _require_complete(file)
     try:
         import jpeglib
     except ImportError as error:
         raise BlocksUnavailable("pip install 'overpaint[jpeg]' carries untouched blocks over") from error
     with _LOCK, tempfile.TemporaryDirectory(prefix="overpaint-") as folder, jpeglib.version(_SEQUENTIAL):
         try:
-            image, coefficients = _coefficients(jpeglib, bare(parts), Path(folder))
-            changed = _replaced(coefficients, frame, transform, tables, samples, touched)
-            new = _written(jpeglib, image, coefficients, frame, parts, Path(folder))
+            image, coefficients = _coefficients(jpeglib, bare(file.parts), Path(folder))
+            changed = _replace_blocks(coefficients, file, samples, touched)
+            new = _written(jpeglib, image, coefficients, file, Path(folder))
         except (OSError, RuntimeError, AttributeError, KeyError) as error:
             raise BlocksUnavailable(f"jpeglib can't rewrite it: {error}") from error
     kept = [p for p in new if not (APP0 <= p.marker <= 0xEF or p.marker == COM)]
     return CarriedBlocks(kept, changed)
 
 
-def _require_complete(parts: list[JpegSegment], frame: JpegFrame) -> None:
+def _require_complete(file: JpegFile) -> None:
     """Decoders smooth a progressive picture whose last passes are missing; written complete, it would change."""
     reached: dict[tuple[int, int], int] = {}
-    for part in parts:
+    for part in file.parts:
         if part.marker != SOS or len(part.body) < 4 or len(part.body) < 4 + 2 * part.body[0]:
             continue
         first, last, bits = part.body[-3:]
         for i in range(part.body[0]):
             identifier = part.body[1 + 2 * i]
             reached |= {(identifier, k): bits & 15 for k in range(first, min(last, 63) + 1)}
-    if any(reached.get((c.identifier, k), 1) for c in frame.components for k in range(64)):
+    if any(reached.get((c.identifier, k), 1) for c in file.frame.components for k in range(64)):
         raise BlocksUnavailable("its last passes are missing")
 
 
@@ -114,15 +110,11 @@ def _coefficients(jpeglib: Any, data: bytes, folder: Path) -> tuple[Any, list[ND
     return image, [np.require(plane, np.int16, ["C", "W"]) for plane in planes if plane is not None]
 
 
-def _replaced(
-    coefficients: list[NDArray[np.int16]],
-    frame: JpegFrame,
-    transform: str,
-    tables: dict[int, NDArray[np.float32]],
-    samples: NDArray[np.uint8],
-    touched: NDArray[np.bool_],
+def _replace_blocks(
+    coefficients: list[NDArray[np.int16]], file: JpegFile, samples: NDArray[np.uint8], touched: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
     """Set the blocks that were touched; returns the pixels that may decode to something else."""
+    frame, tables = file.frame, natural_tables(file.parts)
     height, width = samples.shape[:2]
     largest_h, largest_v = frame.largest
     unit_h, unit_w = 8 * largest_v, 8 * largest_h
@@ -133,7 +125,7 @@ def _replaced(
     blocks: list[NDArray[np.bool_]] = [np.zeros(plane.shape[:2], np.bool_) for plane in coefficients]
     for start in range(0, len(where), max(1, _AT_ONCE // (unit_h * unit_w))):
         some = where[start : start + max(1, _AT_ONCE // (unit_h * unit_w))]
-        inks = _components(tiles[some[:, 0], some[:, 1]], transform)
+        inks = _components(tiles[some[:, 0], some[:, 1]], file.transform)
         marks = units[some[:, 0], some[:, 1]]
         for i, component in enumerate(frame.components):
             step_y, step_x = largest_v // component.vertical, largest_h // component.horizontal
@@ -210,17 +202,12 @@ def _pixels_of(blocks: NDArray[np.bool_], step_y: int, step_x: int, height: int,
 
 
 def _written(
-    jpeglib: Any,
-    image: Any,
-    coefficients: list[NDArray[np.int16]],
-    frame: JpegFrame,
-    parts: list[JpegSegment],
-    folder: Path,
+    jpeglib: Any, image: Any, coefficients: list[NDArray[np.int16]], file: JpegFile, folder: Path
 ) -> list[JpegSegment]:
     """The segments of a file with these coefficients; progressive if the original was."""
     if len(coefficients) == 4:
-        return _written_apart(jpeglib, coefficients, frame, parts, folder)
-    with jpeglib.version(_PROGRESSIVE if frame.progressive else _SEQUENTIAL):
+        return _written_apart(jpeglib, coefficients, file, folder)
+    with jpeglib.version(_PROGRESSIVE if file.frame.progressive else _SEQUENTIAL):
         image.Y = coefficients[0]
         if len(coefficients) == 3:
             image.Cb, image.Cr = coefficients[1], coefficients[2]
@@ -231,14 +218,14 @@ def _written(
 
 
 def _written_apart(
-    jpeglib: Any, coefficients: list[NDArray[np.int16]], frame: JpegFrame, parts: list[JpegSegment], folder: Path
+    jpeglib: Any, coefficients: list[NDArray[np.int16]], file: JpegFile, folder: Path
 ) -> list[JpegSegment]:
     """Four components: jpeglib never writes the fourth one's new coefficients. Each is written as a grey picture, and
     their scans are put behind one frame header, one scan a component (T.81, A.2.2: not interleaved)."""
-    tables = [p for p in parts if p.marker == DQT]
-    header = next(p for p in parts if p.marker in FRAMES)
+    tables = [p for p in file.parts if p.marker == DQT]
+    header = next(p for p in file.parts if p.marker in FRAMES)
     found = [*tables, JpegSegment(0xC1 if header.marker not in (0xC0, 0xC1) else header.marker, header.body)]
-    for component, plane in zip(frame.components, coefficients, strict=True):
+    for component, plane in zip(file.frame.components, coefficients, strict=True):
         target = folder / "component.jpeg"
         ones = np.ones((1, 8, 8), np.uint16)
         jpeglib.from_dct(np.ascontiguousarray(plane), qt=ones).write_dct(str(target))

@@ -75,6 +75,22 @@ class JpegFrame:
         return ",".join(f"{h}x{v}" for h, v in factors)
 
 
+@dataclass(frozen=True, slots=True)
+class JpegFile:
+    """A file's segments, its frame header, and what its components mean: "grey", "ycc", "rgb", "cmyk" or "ycck"."""
+
+    parts: list[JpegSegment]
+    frame: JpegFrame
+    transform: str
+
+
+def parsed(data: bytes) -> JpegFile:
+    """The file taken apart. PictureError when it is truncated or damaged."""
+    parts = list(segments(data))
+    frame = _frame_of(parts)
+    return JpegFile(parts, frame, _transform_of(parts, frame))
+
+
 def segments(data: bytes) -> Iterator[JpegSegment]:
     """The segments from SOI to the first EOI. PictureError when the file ends early or isn't made of segments."""
     if data[:2] != b"\xff\xd8":
@@ -133,7 +149,7 @@ def end_of(data: bytes | bytearray, at: int) -> int | None:
     return at + 2 if data[at : at + 2] == b"\xff\xd9" else None
 
 
-def frame_of(parts: list[JpegSegment]) -> JpegFrame:
+def _frame_of(parts: list[JpegSegment]) -> JpegFrame:
     """The frame header. PictureError when there is none, or not exactly one."""
     headers = [s for s in parts if s.marker in FRAMES]
     if len(headers) != 1 or len(headers[0].body) < 6:
@@ -162,8 +178,8 @@ def joined(parts: list[JpegSegment]) -> bytes:
     return b"\xff\xd8" + b"".join(bytes(s) for s in parts) + b"\xff\xd9"
 
 
-def transform_of(parts: list[JpegSegment], frame: JpegFrame) -> str:
-    """How components stand for colours: "grey", "ycc", "rgb", "cmyk" or "ycck", decided as libjpeg does."""
+def _transform_of(parts: list[JpegSegment], frame: JpegFrame) -> str:
+    """How components stand for colours, decided as libjpeg does."""
     count = len(frame.components)
     adobe = next(
         (s.body[11] for s in parts if s.marker == APP14 and s.body[:5] == b"Adobe" and len(s.body) >= 12), None

@@ -5,8 +5,7 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Iterator
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,30 +14,13 @@ from overpaint.errors import OutputError, PictureError
 
 from . import exif as exif_blocks
 from . import xmp as xmp_packets
-from ._picture import Colour, Picture
+from ._picture import Annotate, Colour, EncodedPicture, Metadata, Picture
 from .decoded import COMMENT
 from .jpeg import EXIF, ICC, PHOTOSHOP, XMP, decoded
 from .jpeg_blocks import BlocksUnavailable, carried_over, natural_tables
-from .jpeg_segments import (
-    APP0,
-    APP1,
-    APP2,
-    APP13,
-    APP14,
-    COM,
-    LONGEST,
-    JpegFrame,
-    JpegSegment,
-    frame_of,
-    joined,
-    segments,
-    transform_of,
-)
+from .jpeg_segments import APP0, APP1, APP2, APP13, APP14, COM, LONGEST, JpegFile, JpegSegment, joined, parsed, segments
 from .orient import displayed, stored
 from .pil import image_of, to_8
-
-if TYPE_CHECKING:
-    from .encode import Annotate, EncodedPicture
 
 LARGEST_SIDE = 65500
 DEFAULT_QUALITY = 95
@@ -50,41 +32,36 @@ def write(
 ) -> EncodedPicture:
     """The picture as JPEG; 16 bits become 8. OutputError when it has alpha or a side over 65500 pixels.
 
-    Made of a JPEG file of the same size, and without a quality asked for, blocks that `touched` (H, W; worked out when
-    it is None) doesn't reach keep their coefficients, and pixels stay as the file stores them, with its orientation
-    tag. When that can't be done, the file's tables and sampling are used for all of the picture. `annotate` makes the
-    metadata from the pixels (H, W) whose decoded values may differ, None where all may.
+    Without a quality, a picture that came from a JPEG file of the same size keeps the coefficients of blocks that
+    `touched` (H, W; found by comparing when it is None) doesn't reach; its pixels stay as the file stores them, with
+    its orientation tag. When that can't be done, the file's tables and sampling are used for the whole picture.
+    `annotate` makes the metadata from the pixels (H, W) whose decoded values may differ, None where all may.
     """
-    from .encode import EncodedPicture
-
     samples = to_8(picture.samples)
     original = _original(picture) if quality is None else None
     notes: tuple[str, ...] = ()
     if original is not None:
-        parts, frame, transform = original
         try:
-            return _carried(picture, samples, touched, annotate, parts, frame, transform)
+            return _carried(picture, samples, touched, annotate, original)
         except BlocksUnavailable as reason:
             notes = (f"every block was coded again: {reason}",)
     data, words, transform = _encoded(picture, samples, quality, original)
     plain = [p for p in segments(data) if not (APP0 <= p.marker <= 0xEF or p.marker == COM)]
-    if annotate is not None:
-        picture = replace(picture, metadata=annotate(None))
-    head, left_out = _metadata_parts(picture, transform, 1)
+    metadata = picture.metadata if annotate is None else annotate(None)
+    head, left_out = _metadata_parts(metadata, transform, 1)
     return EncodedPicture(joined(head + plain), "jpeg", "re-encoded", None, (words, *notes, *left_out))
 
 
-def _original(picture: Picture) -> tuple[list[JpegSegment], JpegFrame, str] | None:
-    """The segments of the JPEG file that the picture came from, if it still has its size and colours."""
+def _original(picture: Picture) -> JpegFile | None:
+    """The JPEG file that the picture came from, if it still has its size and colours."""
     source = picture.source
     if source.format != "jpeg" or source.data is None:
         return None
-    parts = list(segments(source.data))
-    frame = frame_of(parts)
-    transform = transform_of(parts, frame)
-    colour = {"grey": Colour.GREY, "cmyk": Colour.CMYK, "ycck": Colour.CMYK}.get(transform, Colour.RGB)
+    file = parsed(source.data)
+    colour = {"grey": Colour.GREY, "cmyk": Colour.CMYK, "ycck": Colour.CMYK}.get(file.transform, Colour.RGB)
     width, height = picture.size if source.orientation < 5 else picture.size.swapped
-    return (parts, frame, transform) if (frame.width, frame.height, colour) == (width, height, picture.colour) else None
+    same = (file.frame.width, file.frame.height, colour) == (width, height, picture.colour)
+    return file if same else None
 
 
 def _carried(
@@ -92,26 +69,21 @@ def _carried(
     samples: NDArray[np.uint8],
     touched: NDArray[np.bool_] | None,
     annotate: Annotate | None,
-    parts: list[JpegSegment],
-    frame: JpegFrame,
-    transform: str,
+    file: JpegFile,
 ) -> EncodedPicture:
-    from .encode import EncodedPicture
-
+    """The file with new blocks where the picture was touched. BlocksUnavailable when that can't be done."""
     orientation = picture.source.orientation
     shown = np.ascontiguousarray(stored(samples, orientation))
-    original = _decoded(parts)
+    original = _decoded(file.parts)
     marks = _differs(original, shown) if touched is None else np.ascontiguousarray(stored(touched, orientation))
-    carried = carried_over(parts, frame, transform, shown, marks)
+    carried = carried_over(file, shown, marks)
     reached = np.ascontiguousarray(displayed(carried.touched, orientation))
-    if annotate is not None:
-        picture = replace(picture, metadata=annotate(reached))
-    head, left_out = _metadata_parts(picture, transform, orientation)
-    # Decoders make something of damaged data, but not the same of what is left when it was written anew.
+    metadata = picture.metadata if annotate is None else annotate(reached)
+    head, left_out = _metadata_parts(metadata, file.transform, orientation)
+    # Damaged data decode to something, but to something else once they are written anew.
     if (_differs(_decoded(head + carried.parts), original) & ~carried.touched).any():
         raise BlocksUnavailable("the original is damaged")
-    data = joined(head + carried.parts)
-    return EncodedPicture(data, "jpeg", "blocks", reached, left_out)
+    return EncodedPicture(joined(head + carried.parts), "jpeg", "blocks", reached, left_out)
 
 
 def _differs(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -131,25 +103,21 @@ def _decoded(parts: list[JpegSegment]) -> NDArray[np.uint8]:
 
 
 def _encoded(
-    picture: Picture,
-    samples: NDArray[np.uint8],
-    quality: int | None,
-    original: tuple[list[JpegSegment], JpegFrame, str] | None,
+    picture: Picture, samples: NDArray[np.uint8], quality: int | None, original: JpegFile | None
 ) -> tuple[bytes, str, str]:
     """Encode all of it by Pillow: (file, what was done in words, how components stand for colours)."""
     transform = {Colour.GREY: "grey", Colour.RGB: "ycc", Colour.CMYK: "cmyk"}[picture.colour]
     settings: dict[str, Any] = {"quality": quality or DEFAULT_QUALITY, "subsampling": 0}
     words = f"re-encoded as JPEG quality {quality or DEFAULT_QUALITY}"
     if original is not None:
-        parts, frame, source_transform = original
-        tables = natural_tables(parts)
+        frame, tables = original.frame, natural_tables(original.parts)
         used = [tables[c.table] for c in frame.components if c.table in tables]
         if used:
             chosen = [table.astype(int).ravel().tolist() for table in (used[:1] if len(used) == 1 else used[:2])]
             settings = {"qtables": chosen, "subsampling": _SUBSAMPLING.get(frame.sampling, 0)}
             words = "re-encoded as JPEG with the tables of the original"
         settings["progressive"] = frame.progressive
-        if source_transform == "rgb":
+        if original.transform == "rgb":
             transform, settings["keep_rgb"] = "rgb", True
     out = io.BytesIO()
     try:
@@ -159,9 +127,9 @@ def _encoded(
     return out.getvalue(), words, transform
 
 
-def _metadata_parts(picture: Picture, transform: str, orientation: int) -> tuple[list[JpegSegment], tuple[str, ...]]:
-    """The application segments, and what they can't hold."""
-    metadata, notes = picture.metadata, []
+def _metadata_parts(metadata: Metadata, transform: str, orientation: int) -> tuple[list[JpegSegment], tuple[str, ...]]:
+    """The application segments, and notes on what they can't hold."""
+    notes: list[str] = []
     parts: list[JpegSegment] = []
     if transform in ("grey", "ycc"):
         # JFIF says YCbCr or grey, so that files of other colours must do without; their dpi is in EXIF, if anywhere.
