@@ -14,7 +14,8 @@ from overpaint.errors import MaskError
 from overpaint.mask import Mask, covers_most, plausible
 from overpaint.mask.overlay import overlay_colours, tinted
 from overpaint.picture import from_array
-from overpaint.request import MaskSpec, RasterPart, blob_of, mask_of
+from overpaint.request import MaskSpec, RasterPart, blob_of
+from overpaint.studio import mask_of
 
 W, H, S = 120, 90, 8
 SIZE = (W, H)

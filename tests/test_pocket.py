@@ -198,7 +198,7 @@ def test_a_prompted_intent_without_a_model_gets_it_and_says_so_in_one_line(studi
     assert edited.request.model is None, "what was left open stays so in the request"
     (note,) = [note for note in edited.notes if "pocket" in note]
     assert "\n" not in note
-    assert "--model" in note
+    assert "the setting model" in note
     again = studio.edit(picture, mask=mask, intent="replace", prompt="a red flower", steps=3, seed=5)
     assert np.array_equal(again.picture.samples, edited.picture.samples), "the same seed, the same picture"
     other = studio.edit(picture, mask=mask, intent="replace", prompt="a red flower", steps=3, seed=6)

@@ -31,10 +31,9 @@ from overpaint.request import (
     StrokesPart,
     blob_array,
     blob_of,
-    mask_of,
     picture_blob,
-    spec_of,
 )
+from overpaint.studio import mask_of, spec_of
 
 SIZE = Size(60, 40)
 

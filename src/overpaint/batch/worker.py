@@ -19,7 +19,7 @@ from overpaint.engines import Monitor
 from overpaint.errors import EngineError, OverpaintError, PictureError
 from overpaint.picture import Picture, format_of_path, open_picture
 from overpaint.record import sidecar_path
-from overpaint.studio import Edited, Prepared, Rendered, Studio
+from overpaint.studio import Edited, PreparedEdit, Rendered, Studio
 
 from .quality import quality_of
 from .store import Address, Place, at, stage
@@ -64,7 +64,7 @@ class Worker:
             raise EngineError(f"it failed unexpectedly: {type(error).__name__}: {error}") from error
 
 
-def _prepared(studio: Studio, task: Task) -> Prepared:
+def _prepared(studio: Studio, task: Task) -> PreparedEdit:
     began = time.perf_counter()
     picture = _opened(task.image)
     if picture.source.sha256 != task.image_sha256:

@@ -136,7 +136,7 @@ def _paint_picture(
             saved, extras = _save(edited, one, call.out)
             seconds = time.perf_counter() - began
             table = report.mapping(results.source, edited, saved, extras, seconds)
-            table["notes"][:0] = inputs.notes
+            table["notes"] = list(dict.fromkeys((*inputs.notes, *table["notes"])))
             results.tables.append(table)
             name = "standard output" if one.path is None else str(one.path)
             results.lines.append(report.line(edited, name, saved, seconds))

@@ -44,12 +44,8 @@ def engines(
     [dim]$[/] overpaint engines exemplar
     """
     from overpaint.engines import card, names
-    from overpaint.engines.diffusion.options import CARD  # needs a checkpoint, so that no entry point makes it
 
-    if name is None:
-        entries = sorted([*(_entry(one) for one in names() if one != CARD.name), _of(CARD)], key=lambda one: one.name)
-    else:
-        entries = [_of(CARD if name == CARD.name else card(name))]
+    entries = [_entry(one) for one in names()] if name is None else [_of(card(name))]
     if json:
         print(json_module.dumps([_mapping(entry) for entry in entries], ensure_ascii=False, indent=2))
     elif name is None:

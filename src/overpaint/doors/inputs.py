@@ -120,7 +120,7 @@ def collect(
     mask, rasters, notes = (None, {}, ()) if found is None else (found.mask, found.rasters, found.notes)
     if scene:
         from overpaint.prompt import scene_prompt
-        from overpaint.request import mask_of
+        from overpaint.studio.masks import mask_of
 
         seen = mask
         if seen is None and request.mask is not None:

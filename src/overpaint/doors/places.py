@@ -82,7 +82,7 @@ class MaskInput:
         """The mask, for a picture of that size, whose alpha counts where "alpha" is named."""
         if self.mask is not None:
             return self.mask
-        from overpaint.request import mask_of
+        from overpaint.studio.masks import mask_of
 
         assert self.spec is not None
         return mask_of(self.spec, size, inputs=self.rasters, picture=picture)
@@ -108,7 +108,8 @@ def mask_at(places: Places, size: Size, load: Callable[[str], Mask]) -> MaskInpu
     if places.files and places == alone:
         return MaskInput(load(places.mask[0]))
     # here, as the command line imports this module for its help, which must not load the request's model
-    from overpaint.request import AlphaPart, BoxPart, EllipsePart, FullPart, MaskSpec, PolygonPart, spec_of
+    from overpaint.request import AlphaPart, BoxPart, EllipsePart, FullPart, MaskSpec, PolygonPart
+    from overpaint.studio.masks import spec_of
 
     parts: list[Part] = []
     rasters: dict[str, NDArray[Any]] = {}

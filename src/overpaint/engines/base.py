@@ -233,6 +233,40 @@ class Engine(Protocol):
         """Give up thread, device and weights. Canvases still waiting are cancelled."""
 
 
+@dataclass(frozen=True, slots=True)
+class ModelSetup:
+    """A model, and how an engine is to run it.
+
+    Attributes:
+        model: Its name or path.
+        options: The engine's own options, checked.
+        device: "auto", "cpu", "cuda", "mps".
+        threads: Threads that may be used on a CPU; None: the library's own choice.
+        allow_pickle: Whether its file may be a pickle.
+    """
+
+    model: str
+    options: BaseModel
+    device: str = "auto"
+    threads: int | None = None
+    allow_pickle: bool = False
+
+
+class ModelEngineFactory(Protocol):
+    """Makes engines that each run one model. Its card accepts "model", and says what all of them have in common."""
+
+    @property
+    def card(self) -> EngineCard:
+        """The card of an engine whose model is not known yet."""
+
+    @property
+    def loading_options(self) -> tuple[str, ...]:
+        """Names of the options that decide what is loaded: models that differ in them need engines of their own."""
+
+    def open(self, setup: ModelSetup) -> Engine:
+        """An engine for a model. Raises ModelError, EngineError; weights may be loaded later, by the first canvas."""
+
+
 def paint(engine: Engine, canvases: Sequence[Canvas], monitors: Sequence[Monitor] | None = None) -> list[Painted]:
     """Submit every canvas and wait for all; an error (or an interrupt) cancels the others before it is raised.
 

@@ -1,6 +1,7 @@
-"""Which engines there are. They are found through the entry points of the group `overpaint.engines`.
+"""The engines that are installed. They are found through the entry points of the group `overpaint.engines`.
 
-A package adds an engine by declaring `name = "module:Class"` there; the class has a `card` and takes no arguments.
+A package adds an engine by declaring `name = "module:Class"` there; the class has a `card` and takes no arguments. An
+engine that runs models declares a factory: an object whose card accepts "model" (see `ModelEngineFactory`).
 """
 
 from __future__ import annotations
@@ -9,9 +10,9 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from overpaint.errors import EngineError, UnknownEngineError, did_you_mean
+from overpaint.errors import EngineError, RequestError, UnknownEngineError, did_you_mean
 
-from .base import Engine, EngineCard
+from .base import Engine, EngineCard, ModelSetup
 
 GROUP = "overpaint.engines"
 
@@ -32,7 +33,9 @@ def _load(name: str) -> Any:
         entry = _entries()[name]
     except KeyError:
         raise UnknownEngineError(
-            f"no engine is called {name!r} (there are {', '.join(names())}){did_you_mean(name, names())}"
+            f"no engine is called {name!r} (there are {', '.join(names())}){did_you_mean(name, names())}",
+            field="engine",
+            value=name,
         ) from None
     try:
         return entry.load()
@@ -46,7 +49,21 @@ def card(name: str) -> EngineCard:
     return found
 
 
-def create(name: str) -> Engine:
-    """A new engine; whoever creates it closes it. Raises as `card` does."""
-    engine: Engine = _load(name)()
+def loading_options(name: str) -> tuple[str, ...]:
+    """The options of this engine that decide what it loads; empty for one without models. Raises as `card` does."""
+    found: tuple[str, ...] = getattr(_load(name), "loading_options", ())
+    return found
+
+
+def create(name: str, setup: ModelSetup | None = None) -> Engine:
+    """A new engine, which the caller closes. Raises as `card` does, and what a factory raises.
+
+    Args:
+        name: The engine's.
+        setup: The model to run, for an engine whose card accepts "model".
+    """
+    made = _load(name)
+    if setup is None and "model" in made.card.accepts:
+        raise RequestError(f"the engine {name!r} needs a model to run", code="model-needed", field="model")
+    engine: Engine = made() if setup is None else made.open(setup)
     return engine

@@ -8,8 +8,6 @@ first asked for.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from ._blob import INLINE_LIMIT, Blob, blob_array, blob_of, picture_blob
 from ._control import Control
 from ._edit import EditRequest
@@ -32,9 +30,6 @@ from ._sampling import ENGINE_SETTINGS, SAMPLING_SETTINGS, Sampling
 from ._types import Area, Dialect, PaintsFrom
 from ._upgrade import SCHEMA
 from .intents import INTENTS, DetailRule, Intent, IntentRule, MaskedContent, intent_rule
-
-if TYPE_CHECKING:
-    from ._masks import mask_of, spec_of
 
 __all__ = [  # noqa: RUF022 - in plain alphabetical order, as a test of the house has it
     "AlphaPart",
@@ -72,18 +67,8 @@ __all__ = [  # noqa: RUF022 - in plain alphabetical order, as a test of the hous
     "blob_of",
     "draw_seed",
     "intent_rule",
-    "mask_of",
     "picture_blob",
     "settings_reference",
-    "spec_of",
     "suggest_setting",
     "suggest_value",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    if name in ("mask_of", "spec_of"):
-        from . import _masks
-
-        return getattr(_masks, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -33,6 +33,7 @@ from overpaint.record import Record, RegionRecord, embed, sidecar_path, strip
 from overpaint.request import EditRequest, Execution, ResolvedRequest, picture_blob
 
 from .compare import comparison
+from .inputs import InputRasters
 from .layers import save_layers
 
 RecordMode = Literal["embed", "sidecar", "none"]
@@ -153,12 +154,12 @@ class Edited:
 
     Attributes:
         picture: The result.
-        original: The picture as opened.
         stage: The picture that was painted on: the original, extended by margins where some were asked for.
         placed: Where the original lies in the result.
         mask: Where was repainted, of the result's size; inverted already where the intent inverts it.
-        request: What was asked.
-        resolved: The same with every default filled in.
+        rasters: The picture as opened, and the mask and sketch that were given as values.
+        bare_request: The request without those; see `request`.
+        bare_resolved: The same with every default filled in; see `resolved`.
         execution: On what it ran.
         regions: What was painted, region by region.
         reach: The largest distance in pixels from the mask to a pixel that changed.
@@ -168,18 +169,33 @@ class Edited:
     """
 
     picture: Picture
-    original: Picture
     stage: Picture
     placed: Box
     mask: Mask
-    request: EditRequest
-    resolved: ResolvedRequest
+    rasters: InputRasters
+    bare_request: EditRequest
+    bare_resolved: ResolvedRequest
     execution: Execution
     regions: tuple[PaintedRegion, ...]
     reach: int
     timings: Mapping[str, float]
     notes: tuple[str, ...] = ()
     licence: str = ""
+
+    @property
+    def original(self) -> Picture:
+        """The picture as opened."""
+        return self.rasters.picture
+
+    @cached_property
+    def request(self) -> EditRequest:
+        """The request as it is written: with the mask and the sketch that were given as values."""
+        return self.bare_request.model_copy(update=self.rasters.coded)
+
+    @cached_property
+    def resolved(self) -> ResolvedRequest:
+        """The request with every default filled in, its rasters coded, and the picture named by its digest."""
+        return self.bare_resolved.model_copy(update={**self.rasters.coded, "image": self.rasters.image})
 
     @cached_property
     def pixels_sha256(self) -> str:
@@ -237,7 +253,7 @@ class Edited:
         source = self.original.source
         if source.path is None:
             raise OutputError("the picture did not come from a file, so there is no name to follow: give a path")
-        return source.path.with_name(f"{source.path.stem}.{self.request.intent}{self._extension(format)}")
+        return source.path.with_name(f"{source.path.stem}.{self.bare_request.intent}{self._extension(format)}")
 
     def _extension(self, format: str | None) -> str:
         source = self.original.source

@@ -1,8 +1,8 @@
-"""From a region of the stage to an engine's canvas, and from what it painted back to the picture's own samples."""
+"""From a region of the scene to an engine's canvas, and from what it painted back to the picture's own samples."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,14 +18,11 @@ from overpaint.picture import Picture, Samples
 from overpaint.picture.colour import Bridge, bridge_for
 from overpaint.request import DetailRule, ResolvedRequest, Sampling
 
-from .stage import Stage, edge_extended
-
-Sketch = NDArray[np.uint8]
-"""(H, W, 4) uint8, strokes with alpha, of the stage's size."""
+from .scene import Scene, edge_extended
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sheet:
+class RegionCanvas:
     """One region on its way through an engine.
 
     Attributes:
@@ -45,8 +42,8 @@ class Sheet:
     canvas: Canvas
     real: NDArray[np.bool_] | None
 
-    def with_effect(self, effect: NDArray[np.float32] | None, mask: Mask, resolved: ResolvedRequest) -> Sheet:
-        """The sheet with its composite mask widened by what the engine changed beyond the hole, if that is wanted.
+    def with_effect(self, effect: NDArray[np.float32] | None, mask: Mask, resolved: ResolvedRequest) -> RegionCanvas:
+        """The same with its composite mask widened by what the engine changed beyond the hole, if that is wanted.
 
         The effect ends within the reach limit, fading over its last pixels.
 
@@ -167,39 +164,31 @@ class Patch:
     detail: float
 
 
-def sheet(
-    stage: Stage,
-    region: Region,
-    card: EngineCard,
-    *,
-    seed: int,
-    sampling: Sampling | None,
-    options: BaseModel,
-    controls: Sequence[ControlImage] = (),
-    sketch: Sketch | None = None,
-) -> Sheet:
-    """Cut one region out of the stage and put it on a canvas in the engine's colours and size."""
-    picture, frame = stage.picture, region.frame
+def make_canvas(
+    scene: Scene, region: Region, card: EngineCard, *, seed: int, sampling: Sampling | None, options: BaseModel
+) -> RegionCanvas:
+    """Cut one region out of the scene and put it on a canvas in the engine's colours and size."""
+    picture, frame = scene.picture, region.frame
     bridge = bridge_for(picture, card.colour_space)
     crop = frame.cut(picture.samples)
     hidden = _hidden(picture, region)
     if hidden is not None:
         crop = edge_extended(crop, hidden)
     clean = bridge.to_canvas(crop)
-    shown = clean if sketch is None else _over(frame.cut(sketch, "zero"), clean)
+    shown = clean if scene.sketch is None else _over(frame.cut(scene.sketch, "zero"), clean)
     pixels = np.clip(frame.to_working(shown), 0, 1)
     mask = np.clip(frame.to_working(region.denoise, smooth=False), 0, 1)
-    real = _real(stage, region, hidden)
+    real = _real(scene, region, hidden)
     canvas = Canvas(
         pixels=np.ascontiguousarray(pixels, dtype=np.float32),
         mask=np.ascontiguousarray(mask, dtype=np.float32),
         seed=seed,
         usable=None if real is None else frame.to_working(real.astype(np.float32), smooth=False) > 0.999,
         sampling=sampling,
-        controls=tuple(_cut_control(one, region) for one in controls),
+        controls=tuple(_cut_control(one, region) for one in scene.controls),
         options=options,
     )
-    return Sheet(region, bridge, crop, clean, shown, canvas, real)
+    return RegionCanvas(region, bridge, crop, clean, shown, canvas, real)
 
 
 def _cut_control(image: ControlImage, region: Region) -> ControlImage:
@@ -216,10 +205,10 @@ def _hidden(picture: Picture, region: Region) -> NDArray[np.bool_] | None:
     return hidden if hidden.any() else None
 
 
-def _real(stage: Stage, region: Region, hidden: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
+def _real(scene: Scene, region: Region, hidden: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
     """(h, w) bool over the frame's box: pixels that show the real picture; None where all do."""
     frame = region.frame
-    inside = frame.box.intersect(stage.original)
+    inside = frame.box.intersect(scene.original)
     if hidden is None and inside == frame.box:
         return None
     real = np.zeros(frame.box.size.shape, bool)
@@ -229,7 +218,7 @@ def _real(stage: Stage, region: Region, hidden: NDArray[np.bool_] | None) -> NDA
     return real
 
 
-def _over(sketch: Sketch, canvas: NDArray[np.float32]) -> NDArray[np.float32]:
+def _over(sketch: NDArray[np.uint8], canvas: NDArray[np.float32]) -> NDArray[np.float32]:
     """Strokes laid over the canvas: the usual `over` of straight alpha."""
     alpha = sketch[..., 3:].astype(np.float32) / np.float32(255)
     colour = sketch[..., :3].astype(np.float32) / np.float32(255)

@@ -18,7 +18,7 @@ from overpaint.picture import Picture
 from overpaint.request import EditRequest
 
 from ._edited import Edited
-from .progress import Linked
+from .progress import LinkedMonitor
 
 Pictured = Picture | str | os.PathLike[str] | bytes | BinaryIO
 """A picture, its path, its bytes or an open file."""
@@ -75,7 +75,7 @@ def many(
             one.request or request,
             mask=one.mask,
             sketch=one.sketch,
-            monitor=Linked(monitor),
+            monitor=LinkedMonitor(monitor),
             **{**settings, **one.settings},
         )
         waiting.append((one, future))

@@ -1,4 +1,4 @@
-"""One person waits for several canvases: their progress is one bar, their cancellation one button."""
+"""Progress and cancellation of several canvases as those of one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from functools import partial
 from overpaint.engines import Monitor, Pixels
 
 
-class Shared:
+class SharedProgress:
     """Monitors for several canvases that report to one monitor, and are cancelled with it."""
 
     def __init__(self, monitor: Monitor, count: int) -> None:
@@ -18,7 +18,7 @@ class Shared:
         self._lock = threading.Lock()
         self._steps = [(0, 1)] * count
         preview = monitor.preview if monitor.wants_previews else None
-        self.parts = [Linked(monitor, partial(self.report, index), preview) for index in range(count)]
+        self.parts = [LinkedMonitor(monitor, partial(self.report, index), preview) for index in range(count)]
 
     def report(self, index: int, step: int, steps: int) -> None:
         """Canvas `index` has done `step` of `steps`: reported as the sum over all canvases."""
@@ -30,7 +30,7 @@ class Shared:
             self._monitor.progress(done, longest * len(self._steps))
 
 
-class Linked(Monitor):
+class LinkedMonitor(Monitor):
     """A monitor that is cancelled with another, but does not cancel that one.
 
     Attributes:

@@ -1,60 +1,79 @@
-"""The three steps of an edit as values: prepared for the engine, painted by it, finished.
+"""The steps of an edit as values: prepared for the engine, painted by it, finished.
 
-Only the middle one is the engine's. Whoever has many edits to do reads the next and writes the last meanwhile.
+Only the middle step is the engine's: a caller with many edits can read the next and write the last meanwhile.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-
-import numpy as np
-from numpy.typing import NDArray
-from pydantic import BaseModel
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from overpaint.composite import paste, paste_alpha
-from overpaint.engines import ControlImage, EngineCard, Monitor, Painted
+from overpaint.engines import EngineCard, Monitor, Painted, paint_groups
 from overpaint.frame import Framing, Region, plan, reach_of
 from overpaint.mask import Mask
 from overpaint.picture import Picture
 from overpaint.request import EditRequest, Execution, ResolvedRequest
 
 from ._edited import Edited, PaintedRegion
-from .asked import notes_of
-from .canvases import Sheet, sheet
-from .stage import Stage
+from .canvases import RegionCanvas, make_canvas
+from .choose import Painter
+from .execution import execution_of
+from .inputs import InputRasters
+from .notes import notes_of
+from .progress import SharedProgress
+from .scene import Scene
+
+MOST_SEED = (1 << 63) - 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Prepared:
+class PreparedEdit:
     """An edit before the engine.
 
     Attributes:
-        original: The picture as opened.
-        request: What is asked.
+        rasters: The picture as opened, and the mask and sketch that were given as values.
+        request: The request, without those.
         resolved: The same with every default filled in.
-        card: Of the engine that is to paint.
-        scene: What is painted on, and where.
-        sheets: One for each region: its canvas, and the way back.
+        painter: What paints it.
+        scene: The picture that is painted on, and where.
+        canvases: One for each region.
         timings: Seconds by step so far.
     """
 
-    original: Picture
+    rasters: InputRasters
     request: EditRequest
     resolved: ResolvedRequest
-    card: EngineCard
-    scene: Stage
-    sheets: tuple[Sheet, ...]
+    painter: Painter
+    scene: Scene
+    canvases: tuple[RegionCanvas, ...]
     timings: Mapping[str, float] = field(default_factory=dict)
+
+    def variation(self, number: int) -> PreparedEdit:
+        """The edit with its seed + `number`; everything else is as it is."""
+        if number == 0:
+            return self
+        seed = (self.resolved.seed + number) & MOST_SEED
+        canvases = tuple(
+            replace(one, canvas=replace(one.canvas, seed=(one.canvas.seed + number) & MOST_SEED))
+            for one in self.canvases
+        )
+        return replace(
+            self,
+            request=self.request.model_copy(update={"seed": seed}),
+            resolved=self.resolved.model_copy(update={"seed": seed}),
+            canvases=canvases,
+            timings={},
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PaintedSheets:
-    """What the engine made of the sheets of one edit.
+class PaintedCanvases:
+    """What the engine made of the canvases of one edit.
 
     Attributes:
-        painted: One for each sheet.
+        painted: One for each canvas.
         execution: On what it ran.
         timings: Seconds that the canvases waited for their turn, and seconds that they took.
     """
@@ -78,99 +97,113 @@ class Clock:
         self._last = now
 
 
-def sheets_of(
-    scene: Stage,
-    request: EditRequest,
-    resolved: ResolvedRequest,
-    card: EngineCard,
-    options: BaseModel,
-    sketch: NDArray[np.uint8] | None,
-    controls: tuple[ControlImage, ...] = (),
-) -> tuple[Sheet, ...]:
-    """One sheet for each region of the scene; region k is painted with seed + k."""
+def make_canvases(scene: Scene, resolved: ResolvedRequest, painter: Painter) -> tuple[RegionCanvas, ...]:
+    """One canvas for each region of the scene; region k is painted with seed + k."""
     sampling = resolved.sampling
     return tuple(
-        sheet(
+        make_canvas(
             scene,
             region,
-            card,
-            seed=_nth(resolved.seed, k),
+            painter.card,
+            seed=(resolved.seed + k) & MOST_SEED,
             sampling=sampling,
-            controls=controls,
-            options=options,
-            sketch=sketch,
+            options=painter.options,
         )
-        for k, region in enumerate(_plan(scene, request, resolved, card))
+        for k, region in enumerate(_plan(scene, resolved, painter.card))
     )
 
 
-def finish(prepared: Prepared, brushwork: PaintedSheets, monitor: Monitor | None = None) -> Edited:
-    """What was painted, corrected and pasted into the scene, and what can be said of it.
+def paint_edits(
+    edits: Sequence[PreparedEdit], monitor: Monitor, threads: int | None = None
+) -> Iterator[PaintedCanvases]:
+    """Give the canvases of all edits to their one engine at once, and yield each edit's in their order.
+
+    Edits share the engine's time, so that the seconds of all together may be more than it took.
+
+    Args:
+        edits: Edits of one engine.
+        monitor: Progress and previews of all together; cancellation of all.
+        threads: The studio's limit, for the record.
 
     Raises:
-        Cancelled: The monitor was told to stop.
+        EngineError: The engine failed.
+        Cancelled: The monitor was cancelled.
+    """
+    monitor.check()
+    shared = SharedProgress(monitor, sum(len(edit.canvases) for edit in edits))
+    parts = iter(shared.parts)
+    monitors = [[next(parts) for _ in edit.canvases] for edit in edits]
+    submitted = time.perf_counter()
+    groups = paint_groups(edits[0].painter.engine, [[one.canvas for one in edit.canvases] for edit in edits], monitors)
+    for edit, own, painted in zip(edits, monitors, groups, strict=True):
+        done = time.perf_counter()
+        monitor.check()
+        began = min((part.began for part in own if part.began is not None), default=submitted)
+        timings = {"wait": round(began - submitted, 6), "paint": round(done - began, 6)}
+        yield PaintedCanvases(tuple(painted), execution_of(edit.resolved, edit.painter.engine, threads), timings)
+
+
+def finish(prepared: PreparedEdit, made: PaintedCanvases, monitor: Monitor | None = None) -> Edited:
+    """Correct what was painted, paste it into the scene, and describe the result.
+
+    Raises:
+        Cancelled: The monitor was cancelled.
     """
     clock = Clock()
-    scene, request = prepared.scene, prepared.request
-    sheets = tuple(
+    scene, painter = prepared.scene, prepared.painter
+    canvases = tuple(
         one.with_effect(painted.effect, scene.mask, prepared.resolved)
-        for one, painted in zip(prepared.sheets, brushwork.painted, strict=True)
+        for one, painted in zip(prepared.canvases, made.painted, strict=True)
     )
-    result, regions = _assemble(scene, sheets, brushwork.painted, prepared.resolved, monitor or Monitor())
+    result, regions = _assemble(scene, canvases, made.painted, prepared.resolved, monitor or Monitor())
     clock.lap("finish")
-    reach = max(_reach(one.region, scene.mask) for one in sheets)
+    reach = max(_reach(one.region, scene.mask) for one in canvases)
     clock.lap("measure")
-    notes = notes_of(request, prepared.resolved.model, prepared.card)
+    notes = [*notes_of(prepared.request, painter, sketch=scene.sketch is not None), *scene.mask.notes]
     return Edited(
         picture=result,
-        original=prepared.original,
         stage=scene.picture,
         placed=scene.original,
         mask=scene.mask,
-        request=request,
-        resolved=prepared.resolved,
-        execution=brushwork.execution,
+        rasters=prepared.rasters,
+        bare_request=prepared.request,
+        bare_resolved=prepared.resolved,
+        execution=made.execution,
         regions=regions,
         reach=reach,
-        timings={**prepared.timings, **brushwork.timings, **clock.laps},
-        notes=tuple(dict.fromkeys((*notes, *(note for one in brushwork.painted for note in one.notes)))),
-        licence=prepared.card.licence,
+        timings={**prepared.timings, **made.timings, **clock.laps},
+        notes=tuple(dict.fromkeys((*notes, *(note for one in made.painted for note in one.notes)))),
+        licence=painter.card.licence,
     )
 
 
-def _nth(seed: int, k: int) -> int:
-    return (seed + k) % (1 << 63)
-
-
-def _plan(scene: Stage, request: EditRequest, resolved: ResolvedRequest, card: EngineCard) -> tuple[Region, ...]:
-    rule = request.rule
-    factor = {"near": 0.5, "wide": 1.0, "whole": 1.0}[rule.context]
-    strict = resolved.strict
+def _plan(scene: Scene, resolved: ResolvedRequest, card: EngineCard) -> tuple[Region, ...]:
+    factor = {"near": 0.5, "wide": 1.0, "whole": 1.0}[resolved.context]
     return plan(
         scene.mask,
         engine=card.edge,
         sizes=card.sizes if resolved.size is None else card.sizes.at(resolved.size),
-        framing=Framing(resolved.area, request.padding, card.context.scaled(factor)),
+        framing=Framing(resolved.area, resolved.padding, card.context.scaled(factor)),
         rule=resolved.edge,
         strength=1.0 if resolved.strength is None else resolved.strength,
-        grow=0.0 if strict else request.grow,
-        feather=0.0 if strict else request.feather,
+        grow=0.0 if resolved.strict else resolved.grow,
+        feather=0.0 if resolved.strict else resolved.feather,
         limit=resolved.reach_limit,
     )
 
 
 def _assemble(
-    scene: Stage,
-    sheets: tuple[Sheet, ...],
+    scene: Scene,
+    canvases: tuple[RegionCanvas, ...],
     painted: tuple[Painted, ...],
     resolved: ResolvedRequest,
     monitor: Monitor,
 ) -> tuple[Picture, tuple[PaintedRegion, ...]]:
-    """Paste every region into a copy of the stage."""
+    """Paste every region into a copy of the scene's picture."""
     samples = scene.picture.samples.copy()
     alpha = None if scene.picture.alpha is None else scene.picture.alpha.copy()
     done = []
-    for one, result in zip(sheets, painted, strict=True):
+    for one, result in zip(canvases, painted, strict=True):
         region = one.region
         patch = one.patch(
             result,

@@ -12,10 +12,9 @@ from overpaint.errors import MaskError
 from overpaint.geometry import Size
 from overpaint.mask import Mask
 from overpaint.picture import Picture
-
-from ._blob import Blob, blob_array, blob_of
-from ._parts import (
+from overpaint.request import (
     AlphaPart,
+    Blob,
     BoxPart,
     EllipsePart,
     FullPart,
@@ -24,6 +23,8 @@ from ._parts import (
     PolygonPart,
     RasterPart,
     StrokesPart,
+    blob_array,
+    blob_of,
 )
 
 

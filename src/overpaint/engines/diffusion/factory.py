@@ -1,0 +1,31 @@
+"""The factory that the entry point `diffusion` names. Importing it loads neither torch nor diffusers."""
+
+from __future__ import annotations
+
+from overpaint.engines.base import Engine, ModelSetup
+from overpaint.engines.loading import collector_paused
+from overpaint.models import find
+
+from .options import CARD, LOADING
+
+
+class DiffusionFactory:
+    """Makes a diffusion engine for each checkpoint."""
+
+    card = CARD
+    loading_options = LOADING
+
+    @staticmethod
+    def open(setup: ModelSetup) -> Engine:
+        """The engine of a checkpoint; its weights are loaded by the first canvas.
+
+        Raises:
+            ModelError: The model is not here, damaged or no checkpoint.
+            EngineError: The device is not there.
+        """
+        given = {name: getattr(setup.options, name) for name in LOADING}
+        ref = find(setup.model, allow_pickle=setup.allow_pickle, **{k: v for k, v in given.items() if v is not None})
+        with collector_paused():
+            from .engine import DiffusionEngine  # loads torch
+
+        return DiffusionEngine(ref, device=setup.device, threads=setup.threads)

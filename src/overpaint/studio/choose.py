@@ -1,0 +1,102 @@
+"""The one choice of what paints: from a request to an engine, its card and its checked options."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from overpaint.engines import Engine, EngineCard
+from overpaint.errors import RequestError
+from overpaint.request import EditRequest, IntentRule
+
+from .engine_pool import EnginePool
+
+SURROUNDINGS_ENGINE = "exemplar"
+"""The engine of intents that continue the surroundings, where the request names none."""
+
+MODEL_ENGINE = "diffusion"
+"""The engine of a model, where the request names none."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Painter:
+    """What paints an edit.
+
+    Attributes:
+        engine: The engine.
+        card: Its card.
+        options: Its own options, checked.
+        model: The model that it runs; None where it runs none.
+    """
+
+    engine: Engine
+    card: EngineCard
+    options: BaseModel
+    model: str | None = None
+
+
+def choose(request: EditRequest, rule: IntentRule, pool: EnginePool, default_model: str | None) -> Painter:
+    """The painter of a request: the engine or model that it names, else the one that its intent prefers.
+
+    Args:
+        request: The request.
+        rule: Its intent's rule.
+        pool: Where engines come from.
+        default_model: The model where an intent paints from a prompt, or an engine runs models, and none is named.
+
+    Raises:
+        UnknownEngineError: No engine has the name.
+        RequestError: The engine runs no models, its options don't suit, or a model is needed and none is named.
+        ModelError: The model can't be used.
+    """
+    name, model = _names(request, rule, pool, default_model)
+    options = checked_options(pool.card(name), request.options)
+    engine = pool.get(name, model, options)
+    return Painter(engine, engine.card, options, model)
+
+
+def _names(
+    request: EditRequest, rule: IntentRule, pool: EnginePool, default_model: str | None
+) -> tuple[str, str | None]:
+    """The engine's name, and the model's where it runs one."""
+    name = request.engine
+    if request.model is not None:
+        name = name or MODEL_ENGINE
+        if "model" not in pool.card(name).accepts:
+            raise RequestError(
+                f"the engine {name!r} loads no checkpoints, so that the model {request.model!r} can't be used with it",
+                code="engine-without-models",
+                field="engine",
+                value=name,
+                hint=f"right would be engine={MODEL_ENGINE!r}, or no engine",
+            )
+        return name, request.model
+    if name is None and rule.prefers == "surroundings":
+        return SURROUNDINGS_ENGINE, None
+    if name is not None and (pool.has(name) or "model" not in pool.card(name).accepts):
+        return name, None
+    if default_model is None:
+        raise RequestError(
+            f"{request.intent} paints from a prompt, which needs a model, and none was named",
+            code="model-needed",
+            field="model",
+            hint=f"name a model, or an engine that continues the surroundings, such as {SURROUNDINGS_ENGINE!r}",
+        )
+    return name or MODEL_ENGINE, default_model
+
+
+def checked_options(card: EngineCard, options: Mapping[str, Any] | None) -> BaseModel:
+    """The engine's own options, checked against its card. RequestError names the first that does not suit."""
+    try:
+        return card.options.model_validate(dict(options or {}))
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        known = ", ".join(card.options.model_fields) or "none"
+        raise RequestError(
+            f"the option {name}={first.get('input')!r} does not suit the engine {card.name!r}: {first['msg']}. "
+            f"Its options: {known}"
+        ) from None

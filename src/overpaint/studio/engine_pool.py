@@ -1,0 +1,95 @@
+"""The engines that a studio keeps: made when first needed, closed with the studio."""
+
+from __future__ import annotations
+
+import json
+import threading
+
+from pydantic import BaseModel
+
+from overpaint import engines
+from overpaint.engines import Engine, EngineCard, ModelSetup
+from overpaint.engines.registry import loading_options
+
+
+class EnginePool:
+    """Engines by name, and by model where they run one. Thread-safe."""
+
+    def __init__(self, *, device: str, threads: int | None, allow_pickle: bool) -> None:
+        """Arguments as of `Studio`."""
+        self._device = device
+        self._threads = threads
+        self._allow_pickle = allow_pickle
+        self._engines: dict[str, Engine] = {}
+        self._making: dict[str, threading.Event] = {}
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """Close every engine. The pool can be used again afterwards."""
+        with self._lock:
+            making = list(self._making.values())
+        for made in making:
+            made.wait()
+        with self._lock:
+            held, self._engines = self._engines, {}
+        for engine in held.values():
+            engine.close()
+
+    def add(self, engine: Engine) -> None:
+        """Keep this engine under its card's name; one that had the name is closed."""
+        with self._lock:
+            before = self._engines.get(engine.card.name)
+            self._engines[engine.card.name] = engine
+        if before is not None:
+            before.close()
+
+    def has(self, name: str) -> bool:
+        """Whether an engine without a model is kept under this name: one that was added, or made already."""
+        with self._lock:
+            return name in self._engines
+
+    def card(self, name: str) -> EngineCard:
+        """The card of an engine that is kept or installed. Raises UnknownEngineError; loads no weights."""
+        with self._lock:
+            held = self._engines.get(name)
+        return held.card if held is not None else engines.card(name)
+
+    def get(self, name: str, model: str | None, options: BaseModel) -> Engine:
+        """The engine of this name; with a model, the one that runs it.
+
+        Opening a large model takes a while, and does not block callers that need another engine.
+
+        Args:
+            name: The engine's.
+            model: The model's name or path, for an engine that runs models.
+            options: The engine's own, checked; those that decide what is loaded make an engine of its own.
+
+        Raises:
+            UnknownEngineError: There is none of this name.
+            ModelError: The model is not here, damaged, or of another kind.
+        """
+        setup = None
+        key = name
+        if model is not None:
+            setup = ModelSetup(model, options, self._device, self._threads, self._allow_pickle)
+            key = json.dumps([name, model, [getattr(options, one) for one in loading_options(name)]])
+        while True:
+            with self._lock:
+                if key in self._engines:
+                    return self._engines[key]
+                made = self._making.get(key)
+                if made is None:
+                    made = self._making[key] = threading.Event()
+                    break
+            made.wait()  # where that failed, this thread tries again, and raises an error of its own
+        try:
+            engine = engines.create(name, setup)
+            with self._lock:
+                held = self._engines.setdefault(key, engine)  # one that was added meanwhile comes first
+        finally:
+            with self._lock:
+                del self._making[key]
+            made.set()
+        if held is not engine:
+            engine.close()
+        return held

@@ -1,0 +1,116 @@
+"""The inputs of an edit: one request, and picture, mask, sketch and control images as pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from overpaint.errors import RequestError
+from overpaint.mask import Mask, plausible
+from overpaint.picture import Picture
+from overpaint.request import Blob, EditRequest, blob_array, blob_of, picture_blob
+
+from .masks import spec_of
+
+Rasters = Mapping[str, NDArray[Any]]
+"""Rasters by the SHA-256 of their bytes."""
+
+
+@dataclass(frozen=True, eq=False)
+class InputRasters:
+    """The pixels that an edit begins with. They are coded for a request when that is first needed.
+
+    Attributes:
+        picture: The picture as opened.
+        mask: The mask that was given as a value; None where the request has one, or none is needed.
+        sketch: (H, W, 4) uint8, the sketch that was given as an array; None likewise.
+        by_digest: Rasters that the request names.
+    """
+
+    picture: Picture
+    mask: Mask | None = None
+    sketch: NDArray[np.uint8] | None = None
+    by_digest: Rasters = field(default_factory=dict)
+
+    @cached_property
+    def image(self) -> Blob:
+        """The picture's name in a request."""
+        return picture_blob(self.picture)
+
+    @cached_property
+    def coded(self) -> Mapping[str, Any]:
+        """The mask and the sketch that were given as values, as a request's fields."""
+        found: dict[str, Any] = {}
+        if self.mask is not None:
+            found["mask"], _ = spec_of(self.mask)
+        if self.sketch is not None:
+            found["sketch"] = blob_of(self.sketch)
+        return found
+
+
+def gather(
+    picture: Picture,
+    request: EditRequest | None,
+    mask: Mask | None,
+    sketch: NDArray[np.uint8] | None,
+    inputs: Rasters | None,
+    settings: Mapping[str, Any],
+) -> tuple[EditRequest, InputRasters]:
+    """One request from a request and the settings laid over it, and the rasters beside it.
+
+    Raises:
+        RequestError: A setting is unknown or out of range, the mask is given twice, or the request is for another
+            picture.
+        MaskError: The mask or the sketch has another size than the picture.
+    """
+    if request is None:
+        request = EditRequest.of(**settings)
+    elif settings:
+        request = request.merged(**settings)
+    if mask is not None:
+        mask.require_size(picture.size)
+        if request.mask is not None:
+            raise RequestError(
+                "the mask is given twice: in the request, and beside it", code="mask-twice", field="mask"
+            )
+        mask = _checked(mask)
+    if sketch is not None and (sketch.dtype != np.uint8 or sketch.shape != (*picture.size.shape, 4)):
+        raise RequestError(
+            f"a sketch is uint8 RGBA of the picture's size, {(*picture.size.shape, 4)}, "
+            f"not {sketch.dtype} {sketch.shape}"
+        )
+    rasters = InputRasters(picture, mask, sketch, dict(inputs or {}))
+    if request.image is not None and request.image.sha256 != rasters.image.sha256:
+        raise RequestError(
+            f"the request is for another picture: its image is {request.image.sha256[:12]}... "
+            f"({request.image.size}), this one is {rasters.image.sha256[:12]}... ({rasters.image.size})"
+        )
+    return request, rasters
+
+
+def sketch_of(request: EditRequest, rasters: InputRasters) -> NDArray[np.uint8] | None:
+    """The sketch, (H, W, 4) uint8 of the picture's size, from the request or beside it.
+
+    Raises:
+        RequestError: It has another size, or is not there.
+    """
+    if rasters.sketch is not None or request.sketch is None:
+        return rasters.sketch
+    size = rasters.picture.size
+    if request.sketch.size != size:
+        raise RequestError(f"the sketch is {request.sketch.size}; it must have the picture's size {size}")
+    return blob_array(request.sketch, rasters.by_digest)
+
+
+def _checked(mask: Mask) -> Mask:
+    """The mask as a request keeps it, in 8 bits and without noise, so that its replay gives the same pixels."""
+    binary = (mask.values == 0) | (mask.values == 1)
+    if binary.all():
+        return plausible(mask)
+    found = Mask.from_array(mask.to_bytes8())
+    return replace(found, notes=tuple(dict.fromkeys(mask.notes + found.notes)))

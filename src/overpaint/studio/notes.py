@@ -1,0 +1,39 @@
+"""Notes on an edit, for people: what had no effect, and what was chosen automatically."""
+
+from __future__ import annotations
+
+from overpaint import pocket
+from overpaint.request import ENGINE_SETTINGS, EditRequest
+
+from .choose import Painter
+
+
+def notes_of(request: EditRequest, painter: Painter, *, sketch: bool) -> tuple[str, ...]:
+    """The notes of a request.
+
+    Args:
+        request: The request.
+        painter: What painted it.
+        sketch: Whether there was a sketch, in the request or beside it.
+    """
+    notes = []
+    card = painter.card
+    if painter.model == pocket.NAME and request.model is None:
+        notes.append(
+            f"painted by {pocket.NAME}, the small model that comes with Overpaint; the setting model names a larger one"
+        )
+    given = {name for name in ENGINE_SETTINGS if _given(request, name)} | ({"sketch"} if sketch else set())
+    # A seed is drawn for every edit, and may be given to every engine.
+    ignored = [name for name in ENGINE_SETTINGS if name in given - {"seed"} and not card.uses(name)]
+    if ignored:
+        why = ": it continues the surroundings" if card.paints_from == "surroundings" else ""
+        notes.append(f"{card.name} does not use {', '.join(ignored)}{why}")
+    native = card.sizes.native
+    if request.size is not None and native is not None and request.size < native:
+        notes.append(f"painted at size {request.size}, below {card.name}'s own {native}: faster, and coarser")
+    return tuple(notes)
+
+
+def _given(request: EditRequest, name: str) -> bool:
+    value = getattr(request, name)
+    return bool(value.strip()) if isinstance(value, str) else value is not None and value is not False

@@ -1,0 +1,164 @@
+"""The scene of an edit: the picture with its margins, and where to paint in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from overpaint.engines import ControlImage, EngineCard
+from overpaint.errors import MaskError, RequestError
+from overpaint.geometry import Box, Margins
+from overpaint.mask import Mask
+from overpaint.picture import Picture, Samples
+from overpaint.request import Control, EditRequest, IntentRule, blob_array
+
+from .inputs import InputRasters, sketch_of
+from .masks import mask_of
+
+MOST_PIXELS = 400_000_000
+"""The largest picture that margins may make: a typing error in a margin should not fill the memory."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scene:
+    """The picture that is painted on, and where.
+
+    Attributes:
+        picture: The picture, with the margins added; its new pixels repeat the old edge and are fully transparent
+            where the picture has alpha.
+        mask: Where to repaint, in pixels of `picture`.
+        original: Where the picture as opened lies in it.
+        sketch: (H, W, 4) uint8 of `picture`'s size, strokes to lay over it; None for none.
+        controls: Control images of `picture`'s size.
+    """
+
+    picture: Picture
+    mask: Mask
+    original: Box
+    sketch: NDArray[np.uint8] | None = None
+    controls: tuple[ControlImage, ...] = ()
+
+
+def make_scene(request: EditRequest, rasters: InputRasters, rule: IntentRule, card: EngineCard) -> Scene:
+    """Join picture, margins, mask, sketch and control images.
+
+    Args:
+        request: The request.
+        rasters: Its pixels.
+        rule: Its intent's rule, which may invert the mask.
+        card: Of the engine, which may accept control images.
+
+    Raises:
+        MaskError: There is nothing to repaint, or the mask has another size.
+        RequestError: Margins are missing or absurdly large, or a raster has another size or is not there.
+    """
+    picture = rasters.picture
+    margins = Margins(*request.margins) if request.margins is not None else Margins()
+    if rule.grows_canvas and not margins:
+        raise RequestError(
+            f"{request.intent} needs margins: how many pixels to add on the left, top, right and bottom",
+            code="margins-missing",
+            field="margins",
+        )
+    sketch = sketch_of(request, rasters)
+    mask = _mask(request, rasters, rule, sketch)
+    if mask is None and not margins:
+        raise MaskError(
+            f"{request.intent} needs a mask: which pixels of the {picture.size} picture to repaint",
+            code="mask-missing",
+            field="mask",
+        )
+    controls = (request.controls or ()) if card.uses("controls") else ()
+    images = tuple(ControlImage(one, _control(one, rasters)) for one in controls)
+    return _extended(
+        Scene(picture, Mask.empty(picture.size) if mask is None else mask, picture.size.box, sketch, images), margins
+    )
+
+
+def _mask(
+    request: EditRequest, rasters: InputRasters, rule: IntentRule, sketch: NDArray[np.uint8] | None
+) -> Mask | None:
+    """Where to repaint in the picture as opened; None where neither mask nor sketch is given."""
+    mask = rasters.mask
+    if request.mask is not None:
+        mask = mask_of(request.mask, rasters.picture.size, inputs=rasters.by_digest, picture=rasters.picture)
+    if mask is None:
+        return None if sketch is None else Mask.from_array(sketch[..., 3] > 0)
+    # The transparent part of a cut-out is its background already; any other mask marks the subject.
+    of_alpha = request.mask is not None and any(part.kind == "alpha" for part in request.mask.parts)
+    if rule.inverts_mask and not of_alpha:
+        mask = mask.invert()
+        if mask.bounds.empty:
+            raise MaskError("the mask covers the whole picture, so that no background is left to repaint")
+    return mask
+
+
+def _control(control: Control, rasters: InputRasters) -> NDArray[np.float32]:
+    """(H, W, 3) float32 in [0, 1], of the picture's size."""
+    if control.image.size != rasters.picture.size:
+        raise RequestError(
+            f"the image of the control {control.kind!r} is {control.image.size}; "
+            f"it must have the picture's size {rasters.picture.size}",
+            code="control-size",
+            field="controls",
+        )
+    raster = blob_array(control.image, rasters.by_digest)
+    colours = np.repeat(raster[..., None], 3, axis=2) if raster.ndim == 2 else raster[..., :3]
+    scaled: NDArray[np.float32] = colours.astype(np.float32) / np.float32(255)
+    return scaled
+
+
+def _extended(scene: Scene, margins: Margins) -> Scene:
+    """The scene with margins around the picture; what they add joins the mask."""
+    picture, whole = scene.picture, scene.original
+    if not margins:
+        if scene.mask.bounds.empty:
+            raise MaskError(
+                f"the mask is empty: no pixel of the {picture.size} picture is marked (white, 1, means repaint)"
+            )
+        return scene
+    outer = whole.pad(margins)
+    if outer.area > MOST_PIXELS:
+        raise RequestError(
+            f"margins of {margins} would make a picture of {outer.size}, over the limit of {MOST_PIXELS:,} pixels",
+            code="margins-too-large",
+            field="margins",
+        )
+    inner = whole.shift(margins.left, margins.top)
+    values = np.ones(outer.size.shape, np.float32)
+    values[inner.slices] = scene.mask.values
+    samples: Samples = np.pad(picture.samples, _widths(margins, 3), mode="edge")
+    alpha: Samples | None = None if picture.alpha is None else np.pad(picture.alpha, _widths(margins, 2))
+    sketch = None if scene.sketch is None else np.pad(scene.sketch, _widths(margins, 3))
+    controls = tuple(ControlImage(one.control, np.pad(one.pixels, _widths(margins, 3))) for one in scene.controls)
+    return Scene(picture.with_pixels(samples, alpha), Mask(values, scene.mask.notes), inner, sketch, controls)
+
+
+def _widths(margins: Margins, dimensions: int) -> tuple[tuple[int, int], ...]:
+    left, top, right, bottom = margins
+    return ((top, bottom), (left, right), (0, 0))[:dimensions]
+
+
+def edge_extended(samples: Samples, hidden: NDArray[np.bool_]) -> Samples:
+    """Samples whose hidden pixels take the colour of the nearest pixel that is not.
+
+    Under alpha 0 a file may hold anything (black, mostly), which an engine would take for a dark object.
+
+    Args:
+        samples: (h, w, C) uint8 or uint16.
+        hidden: (h, w) bool. Where all are hidden, the samples come back as they are.
+    """
+    if not hidden.any() or hidden.all():
+        return samples
+    import cv2
+
+    _, labels = cv2.distanceTransformWithLabels(
+        hidden.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    colours = np.zeros((int(labels.max()) + 1, samples.shape[2]), samples.dtype)
+    shown = ~hidden
+    colours[labels[shown]] = samples[shown]
+    extended: Samples = colours[labels]
+    return extended
