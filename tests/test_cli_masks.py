@@ -143,7 +143,7 @@ def test_convert_says_that_a_soft_edge_is_lost(capsys: pytest.CaptureFixture[str
     assert main(["mask", "refine", "a.png", "--feather", "3", "-o", "soft.png"]) == 0
     assert "soft edge" in capsys.readouterr().out
     assert main(["mask", "convert", "soft.png", "-o", "m.json"]) == 0
-    assert "hard masks" in capsys.readouterr().err
+    assert "bilevel masks" in capsys.readouterr().err
 
 
 def test_annotations_mark_where_to_edit() -> None:
@@ -155,6 +155,27 @@ def test_annotations_mark_where_to_edit() -> None:
     assert changed[values("a.png") == 255].mean() > 0.9
 
 
+def test_what_was_corrected_is_noted(capsys: pytest.CaptureFixture[str]) -> None:
+    Image.fromarray(values("a.png") // 255 * 2).save("labels.png")
+    assert main(["mask", "combine", "labels.png", "b.png", "-o", "m.png"]) == 0
+    assert "note: the mask has only the levels 0, 2, taken as labels" in capsys.readouterr().err
+    assert main(["mask", "refine", "labels.png", "--json", "-o", "n.png"]) == 0
+    assert "taken as labels" in told(capsys)["notes"][0]
+    assert np.array_equal(values("n.png"), values("a.png"))
+
+
+def test_convert_describes_what_it_wrote(capsys: pytest.CaptureFixture[str]) -> None:
+    """A form that holds bilevel masks has the core, and the summary describes that."""
+    assert main(["mask", "refine", "a.png", "--feather", "4", "-o", "soft.png"]) == 0
+    assert "soft edge" in capsys.readouterr().out
+    assert main(["mask", "convert", "soft.png", "-o", "m.json"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out == "m.json: 80x60, 17.8% marked within 10,10,40,40, 1 part\n"
+    assert "labelme holds bilevel masks" in printed.err
+    assert main(["mask", "convert", "m.json", "-o", "back.png"]) == 0
+    assert capsys.readouterr().out == "back.png: 80x60, 17.8% marked within 10,10,40,40, 1 part\n"
+
+
 def test_preview_marks_the_mask_its_reach_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
     Image.new("RGB", (200, 150), (90, 90, 90)).save("grey.png")
     words = ["mask", "preview", "grey.png", "--box", "50,50,100,100", "--grow", "5", "--feather", "5", "--json"]
@@ -164,9 +185,9 @@ def test_preview_marks_the_mask_its_reach_and_nothing_else(capsys: pytest.Captur
     assert said["regions"] == [[40, 40, 110, 110]]
     with Image.open("look.png") as image:
         shown = np.asarray(image.convert("RGB")).astype(int)
+    assert said["colours"] == {"mask": "yellow", "reach": "magenta", "regions": "red"}
     red, green, blue = shown[75, 75]
-    assert red > green + 60  # inside the mask
-    assert red > blue + 60
+    assert min(red, green) > blue + 60  # inside the mask
     assert (shown[10, 10] == shown[140, 190]).all()
     assert (shown[10, 10] == 90).all()  # far away
     assert main(["mask", "preview", "photo.png", "a.png", "-o", "other.png", "-q"]) == 0

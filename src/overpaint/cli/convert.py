@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -78,6 +77,8 @@ def convert(
     [dim]$[/] overpaint mask convert mask.png --to coco-rle --label person -o mask.json
     [dim]$[/] overpaint mask convert annotations.xml --mask-label car -o car.png
     """
+    from overpaint.mask import Mask
+
     form = to or _form(output)
     if output != STDIO:
         check_writable_all([Path(output)], overwrite=overwrite, inputs=paths((mask,)))
@@ -85,6 +86,9 @@ def convert(
     found = mask_from(
         load(mask), extent, Places(mask_channel=mask_channel, mask_label=mask_label, mask_picture=mask_picture)
     )
+    if not found.bilevel and form not in ("png", "tiff"):
+        note = f"{form} holds bilevel masks: what is at least half marked was written"
+        found = Mask(found.threshold().values, (*found.notes, note))
     data = encoded(found, form, label=label, picture=picture)
     if output == STDIO:
         write_bytes(data)
@@ -93,8 +97,6 @@ def convert(
 
     write_file(Path(output), data, overwrite=overwrite)
     describe(found, output, as_json=json, quiet=quiet, form=form)
-    if not found.hard and form not in ("png", "tiff") and not quiet:
-        print(f"note: {form} holds hard masks; what is at least half marked was written", file=sys.stderr)
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +63,7 @@ def describe(mask: Mask, output: str, *, as_json: bool, quiet: bool, **more: Any
             "fraction": round(mask.fraction, 6),
             "parts": parts,
             "hard": mask.hard,
+            "notes": list(mask.notes),
             **more,
         }
         print(json.dumps(table, ensure_ascii=False))
@@ -69,3 +71,5 @@ def describe(mask: Mask, output: str, *, as_json: bool, quiet: bool, **more: Any
         marked = "nothing marked" if mask.is_empty else f"{mask.fraction:.1%} marked within {mask.bounds}"
         pieces = f"{parts} part" if parts == 1 else f"{parts} parts"
         print(f"{as_written(output)}: {mask.size}, {marked}, {pieces}{'' if mask.hard else ', soft edge'}")
+        for note in mask.notes:
+            print(f"note: {note}", file=sys.stderr)

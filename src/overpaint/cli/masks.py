@@ -1,4 +1,4 @@
-"""`overpaint mask`: make, combine, refine and convert masks. They come from files and go to files."""
+"""`overpaint mask`: make, combine, resize, refine and convert masks, from files to files."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ def refine(
         float | None,
         Parameter(name="--feather", metavar="PX", help="Soften the edge: sigma of a Gaussian.", group=_STEPS),
     ] = None,
-    invert: Annotated[bool, Parameter(name="--invert", negative=(), help="Turn the mask round.", group=_STEPS)] = False,
+    invert: Annotated[bool, Parameter(name="--invert", negative=(), help="Invert the mask.", group=_STEPS)] = False,
     output: Output,
     overwrite: Overwrite = False,
     json: AsJson = False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,11 +24,7 @@ if TYPE_CHECKING:
 
     from overpaint.frame import Region
     from overpaint.mask import Mask
-    from overpaint.picture import Picture
-
-MARK = (235, 45, 75)  # what is repainted
-REACH = (255, 190, 40)  # how far it reaches at the most
-BOXES = (40, 160, 255)  # the regions
+    from overpaint.mask.overlay import OverlayColour
 
 
 def preview(
@@ -54,14 +51,17 @@ def preview(
 ) -> int:
     """Show on a picture what a mask marks.
 
-    Red is what is repainted; yellow, how far an edit reaches at the most (with an engine without weights); blue, the
-    regions that are painted one by one.
+    The mask is filled; outlines show the reach (of an engine that continues the surroundings) and the regions that are
+    painted one by one. Colours are chosen to stand out from the picture; the summary names them.
 
     [dim]$[/] overpaint mask preview photo.jpg mask.png -o look.png
     [dim]$[/] overpaint mask preview photo.jpg --box 10%,20%,40%,60% -o look.png
     """
+    import numpy as np
+
     from overpaint.files import write_file
-    from overpaint.picture import encode, format_of_path, from_array
+    from overpaint.mask.overlay import overlay_colours
+    from overpaint.picture import encode, format_of_path, from_array, to_pil
 
     places = where or Where()
     if mask is not None:
@@ -75,40 +75,47 @@ def preview(
         raise RequestError("mask preview needs a mask: MASK, --box, --ellipse or --polygon")
     marked = found.drawn(shown.size, shown)
     regions = planned(marked, grow=grow, feather=feather)
-    write_file(path, encode(from_array(overlay(shown, marked, regions)), format).data, overwrite=overwrite)
+    pixels = np.asarray(to_pil(shown).convert("RGBA").convert("RGB"))
+    colours = overlay_colours(pixels, marked, 3)
+    write_file(path, encode(from_array(overlay(pixels, marked, regions, colours)), format).data, overwrite=overwrite)
     reach = max((int(region.edge.total + 0.999) for region in regions), default=0)
-    describe(marked, output, as_json=json, quiet=quiet, reach=reach, regions=[list(region.box) for region in regions])
+    names = dict(zip(("mask", "reach", "regions"), (colour.name for colour in colours), strict=True))
+    boxes = [list(region.box) for region in regions]
+    describe(marked, output, as_json=json, quiet=quiet, reach=reach, regions=boxes, colours=names)
+    if not (json or quiet):
+        print(f"mask in {names['mask']}, reach in {names['reach']}, regions in {names['regions']}")
     return 0
 
 
 def planned(mask: Mask, *, grow: float | None = None, feather: float | None = None) -> tuple[Region, ...]:
-    """The regions that an engine without weights would paint."""
+    """The regions of an engine that continues the surroundings."""
     from overpaint.frame import Context, Framing, SizeRules, plan
 
     framing = Framing("masked", None, Context())
     return plan(mask, engine="pixel", sizes=SizeRules(), framing=framing, grow=grow, feather=feather)
 
 
-def overlay(picture: Picture, mask: Mask, regions: tuple[Region, ...]) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8: the picture, greyed a little, with mask, outline, reach and regions drawn over it."""
+def overlay(
+    pixels: NDArray[np.uint8], mask: Mask, regions: tuple[Region, ...], colours: Sequence[OverlayColour]
+) -> NDArray[np.uint8]:
+    """(H, W, 3) uint8: the picture in weaker colours, with mask, outline, reach and regions drawn over it."""
     import cv2
     import numpy as np
 
-    from overpaint.picture import to_pil
+    from overpaint.mask.overlay import tinted
 
-    base = np.asarray(to_pil(picture).convert("RGBA").convert("RGB"), dtype=np.float32)
-    shown = base * np.float32(0.75) + base.mean(axis=2, keepdims=True) * np.float32(0.25)
-    shown += (np.array(MARK, np.float32) - shown) * (mask.values[..., None] * np.float32(0.5))
-    drawn: NDArray[np.uint8] = np.ascontiguousarray(np.clip(shown + 0.5, 0, 255).astype(np.uint8))
+    grey = pixels.mean(axis=2, keepdims=True, dtype=np.float32)
+    muted = np.rint(pixels * np.float32(0.75) + grey * np.float32(0.25)).astype(np.uint8)
+    drawn = np.ascontiguousarray(tinted(muted, mask, colours[0], 0.5))
     line = max(1, round(max(mask.size) / 900))
     reached = np.zeros(mask.size.shape, np.uint8)
     for region in regions:
         reached[region.box.slices] |= (region.masks.composite > 0).astype(np.uint8)
-    _outline(cv2, drawn, reached, REACH, line)
-    _outline(cv2, drawn, mask.core.astype(np.uint8), MARK, line)
+    _outline(cv2, drawn, reached, colours[1].rgb, line)
+    _outline(cv2, drawn, mask.core.astype(np.uint8), colours[0].rgb, line)
     for region in regions:
         left, top, right, bottom = region.box
-        cv2.rectangle(drawn, (left, top), (right - 1, bottom - 1), BOXES, line)
+        cv2.rectangle(drawn, (left, top), (right - 1, bottom - 1), colours[2].rgb, line)
     return drawn
 
 
