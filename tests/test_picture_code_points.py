@@ -10,6 +10,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 import overpaint
@@ -273,3 +275,21 @@ def test_an_edit_saved_with_its_record_has_the_profile_too(name: str, tmp_path: 
     saved = edited.save(tmp_path / name)
     assert any("colour written as an ICC profile (Display P3)" in note for note in saved.notes)
     assert profile_name(open_picture(saved.path).metadata) == "Display P3"
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    gamma=st.none() | st.integers(1, 2**32 - 1),
+    places=st.none() | st.lists(st.integers(0, 2**32 - 1) | st.integers(0, 100_000), min_size=8, max_size=8),
+)
+def test_absurd_gammas_and_primaries_still_give_colours(gamma: int | None, places: list[int] | None) -> None:
+    chunks = [] if gamma is None else [(b"gAMA", struct.pack(">I", gamma))]
+    chunks += [] if places is None else [(b"cHRM", struct.pack(">8I", *places))]
+    opened = open_picture(png(*chunks))
+    bridge = bridge_for(opened, "srgb")
+    canvas = bridge.to_canvas(VALUES)
+    assert ((canvas >= 0) & (canvas <= 1)).all()
+    assert np.isfinite(bridge.back(VALUES, canvas, 1 - canvas)).all()
+    for format in ("webp", "avif", "tiff"):
+        again = open_picture(encode(opened, format).data)
+        np.testing.assert_array_equal(again.samples, VALUES)

@@ -142,6 +142,8 @@ class CodePoints:
 @lru_cache(maxsize=16)
 def _profile(points: CodePoints) -> Profile | None:
     curve = _TRANSFERS.get(13 if points.transfer == UNSPECIFIED else points.transfer, ("", None))[1]
+    if points.gamma is not None and not 0.05 < points.gamma < 20:
+        return None
     if points.gamma is not None:
         curve = SRGB_CURVE if abs(points.gamma - _SRGB_GAMMA) < 5e-4 else ParametricCurve(1 / points.gamma)
     place = points.chromaticities

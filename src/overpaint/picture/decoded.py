@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageFile import ImageFile
 
-
 COMMENT = "Comment"  # keyword of a JPEG or GIF file's comment among the texts; PNG knows it as well
+_CONVERTED = {"1": "L", "RGBX": "RGB", "YCbCr": "RGB", "RGBa": "RGBA", "La": "LA"}  # Pillow's modes
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,23 +85,17 @@ def split(values: NDArray[Any]) -> StoredPixels:
 
 
 def of_image(image: Image) -> StoredPixels:
-    """The pixels of a Pillow image of 8-bit modes, palettes spelt out; grey of 16 bits too."""
+    """The pixels of a Pillow image of an 8-bit mode or 16-bit grey; palettes become RGB."""
     mode = image.mode
-    if mode in ("P", "PA"):
-        transparent = mode == "PA" or "transparency" in image.info
-        image = image.convert("RGBA" if transparent else "RGB")
-    elif mode == "1":
-        image = image.convert("L")
-    elif mode in ("RGBX", "YCbCr"):
-        image = image.convert("RGB")
-    elif mode in ("RGBa", "La"):
-        image = image.convert(mode[:-1] + "A")
-    elif mode.startswith("I;16"):
+    if mode.startswith("I;16"):
         return split(np.asarray(image).astype(np.uint16))
+    if mode in ("P", "PA"):
+        image = image.convert("RGBA" if mode == "PA" or "transparency" in image.info else "RGB")
+    elif mode in _CONVERTED:
+        image = image.convert(_CONVERTED[mode])
     elif mode not in ("L", "LA", "RGB", "RGBA", "CMYK"):
-        raise PictureError(
-            f"pixels of the kind {mode!r} can't be used; convert them to 8 or 16 bits of grey or RGB first"
-        )
+        hint = "convert them to 8 or 16 bits of grey or RGB first"
+        raise PictureError(f"pixels of the kind {mode!r} can't be used", code="picture-unsupported", hint=hint)
     values = np.asarray(image)
     if image.mode == "CMYK":
         return StoredPixels(values, None, Colour.CMYK)

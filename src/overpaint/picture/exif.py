@@ -1,7 +1,7 @@
-"""EXIF blocks (CIPA DC-008): cleaned on reading, and given a comment without moving anything else.
+"""EXIF blocks (CIPA DC-008): previews removed, orientation and comment read and written, nothing else moved.
 
 A block is the TIFF structure without the `Exif\\0\\0` prefix. Maker notes hold offsets that only their maker knows, so
-nothing is ever moved: values are patched where they stand, and what is new goes to the end.
+values are patched where they stand, and new ones go to the end.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from .jpeg_segments import end_of
 USER_COMMENT = 0x9286
 _EMPTY = b"MM\0*\0\0\0\x08\0\0\0\0\0\0"
 _PREVIEW = re.compile(rb"\xff\xd8\xff[\xc0-\xcf\xda-\xdf\xe0-\xef\xfe]")
-# Tags of a TIFF's first directory that tell of the picture's making, and not of how its pixels are stored.
+# Tags of a TIFF's first directory that describe the picture, not the storage of its pixels.
 DESCRIPTIVE = frozenset(
     {270, 271, 272, 305, 306, 315, 316, 33432, 18246, 18249, 40091, 40092, 40093, 40094, 40095, 50341}
 )
@@ -40,55 +40,53 @@ def sanitised(exif: bytes) -> tuple[bytes | None, int]:
     """The block with orientation 1 and without embedded previews, and the orientation (1 to 8) that it had.
 
     The thumbnail directory's link and its bytes are zeroed, as are JPEG streams anywhere in the block (maker notes keep
-    previews); everything else stays byte for byte where it was. A block whose header can't be read comes back as None:
-    nobody else could read it either.
+    previews); every other byte stays. A block whose header can't be read, as one of a BigTIFF, becomes None.
+
+    Args:
+        exif: The TIFF block, with or without the prefix `Exif\\0\\0` of a JPEG segment.
     """
-    exif = without_prefix(exif)
-    data = bytearray(exif)
+    data = bytearray(exif[6:] if exif[:5] == b"Exif\0" else exif)
     try:
-        block = TagBlock(data)
-        first = block.directory(block.first)
+        block, first = _opened(data)
     except MalformedIFD:
         return None, 1
     if block.big:
         return None, 1
-    orientation = block.integer(first, ORIENTATION, 1)
-    orientation = orientation if 1 <= orientation <= 8 else 1
+    orientation = orientation_of(data)
     _patch_orientation(block, first, 1)
     _drop_thumbnails(block, first)
     _blank_previews(block, first)
     return bytes(data), orientation
 
 
-def without_prefix(exif: bytes) -> bytes:
-    """The TIFF block of an APP1 body: `Exif\\0\\0` is taken off."""
-    return exif[6:] if exif[:4] == b"Exif" and exif[4:5] == b"\0" else exif
+def _opened(exif: bytes | bytearray | None) -> tuple[TagBlock, TagDirectory]:
+    """The block and its first directory. MalformedIFD when they can't be read."""
+    block = TagBlock(exif or b"")
+    return block, block.directory(block.first)
 
 
-def orientation_of(exif: bytes | None) -> int:
-    """The orientation that the block tells, 1 when it tells none that is valid."""
+def orientation_of(exif: bytes | bytearray | None) -> int:
+    """The orientation that the block states, 1 when it states none that is valid."""
     try:
-        block = TagBlock(exif or b"")
-        found = block.integer(block.directory(block.first), ORIENTATION, 1)
+        block, first = _opened(exif)
     except MalformedIFD:
         return 1
+    found = block.integer(first, ORIENTATION, 1)
     return found if 1 <= found <= 8 else 1
 
 
 def with_orientation(exif: bytes | None, orientation: int) -> bytes | None:
-    """The block telling this orientation: patched in place, or in a new first directory at the end.
+    """The block with this orientation: patched in place, or in a new first directory at the end.
 
     Without a block, orientation 1 needs none and gives None.
     """
     if orientation_of(exif) == orientation:
         return exif
     data = bytearray(exif or _EMPTY)
-    block = TagBlock(data)
-    first = block.directory(block.first)
-    if _patch_orientation(block, first, orientation):
-        return bytes(data)
-    value = TagValue(SHORT, struct.pack(f"{block.order}H", orientation))
-    _append_directory(block, first, {ORIENTATION: value}, pointer=None)
+    block, first = _opened(data)
+    if not _patch_orientation(block, first, orientation):
+        value = TagValue(SHORT, struct.pack(f"{block.order}H", orientation))
+        _append_directory(block, first, {ORIENTATION: value}, pointer=None)
     return bytes(data)
 
 
@@ -99,10 +97,10 @@ def user_comment(exif: bytes | bytearray | None) -> str | None:
     big endian, unless only the other order makes it mostly Latin.
     """
     try:
-        block = TagBlock(exif or b"")
-        pointed = block.children(block.directory(block.first), EXIF_IFD)
+        block, first = _opened(exif)
     except MalformedIFD:
         return None
+    pointed = block.children(first, EXIF_IFD)
     entry = pointed.entries.get(USER_COMMENT) if pointed else None
     if entry is None:
         return None
@@ -133,10 +131,8 @@ def with_user_comment(exif: bytes | None, text: str) -> bytes:
     for start in (exif or _EMPTY, _EMPTY):
         data = bytearray(start)
         try:
-            block = TagBlock(data)
-            _append_directory(
-                block, block.directory(block.first), {USER_COMMENT: TagValue(UNDEFINED, body)}, pointer=EXIF_IFD
-            )
+            block, first = _opened(data)
+            _append_directory(block, first, {USER_COMMENT: TagValue(UNDEFINED, body)}, pointer=EXIF_IFD)
         except MalformedIFD:
             continue
         # A block whose directories overlap can't be patched; it is replaced, as one that can't be read.
@@ -153,8 +149,7 @@ def without_user_comment(exif: bytes) -> bytes:
 def resolution(exif: bytes | None) -> tuple[float, float] | None:
     """Dots per inch from XResolution, YResolution and ResolutionUnit; None unless all can be read."""
     try:
-        block = TagBlock(exif or b"")
-        return directory_resolution(block, block.directory(block.first))
+        return directory_resolution(*_opened(exif))
     except MalformedIFD:
         return None
 
@@ -249,7 +244,7 @@ def _drop_thumbnails(block: TagBlock, first: TagDirectory) -> None:
 
 
 def _kept_ranges(block: TagBlock, first: TagDirectory) -> Iterator[tuple[int, int]]:
-    """Where the header, the directories that stay and their values lie: a hostile thumbnail may claim those bytes."""
+    """Ranges of the header, and of the directories that stay and their values: a hostile thumbnail may claim them."""
     yield 0, 8
     inner = [block.children(first, tag) for tag in (EXIF_IFD, GPS_IFD)]
     for directory in [first, *(d for d in inner if d is not None)]:
@@ -273,10 +268,10 @@ def _blank_previews(block: TagBlock, first: TagDirectory) -> None:
 
 
 def _append_directory(block: TagBlock, first: TagDirectory, values: dict[int, TagValue], pointer: int | None) -> None:
-    """Put a copy of the first directory (or the one that its tag `pointer` leads to) with `values` set to the end.
+    """Append a copy of the first directory, or of the one that its tag `pointer` leads to, with `values` set.
 
-    What pointed to the old one is patched. The old copy and the values replaced are wiped, and cut off when they stand
-    at the very end, so that a block doesn't grow with every edit.
+    The offset of the old one is patched. The old copy and the replaced values are wiped, and cut off when they stand at
+    the very end, so that a block doesn't grow with every edit.
     """
     data = block.data
     assert isinstance(data, bytearray)

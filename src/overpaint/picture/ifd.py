@@ -1,6 +1,6 @@
-"""Directories of tags, as TIFF files and EXIF blocks have them (TIFF 6.0, section 2; BigTIFF).
+"""Directories of tags in TIFF files and EXIF blocks (TIFF 6.0, section 2; BigTIFF).
 
-Reading is bounded: every offset and count is checked against the block before it is followed.
+Every offset and count is checked against the block before it is followed.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Literal
 
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _CODES = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 11: "f", 12: "d", 13: "I", 16: "Q", 17: "q", 18: "Q"}
-BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED = 1, 2, 3, 4, 5, 7
+SHORT, LONG, UNDEFINED = 3, 4, 7
 
-EXIF_IFD, GPS_IFD, INTEROP_IFD, SUB_IFDS = 0x8769, 0x8825, 0xA005, 0x014A
+EXIF_IFD, GPS_IFD, INTEROP_IFD = 0x8769, 0x8825, 0xA005
 ORIENTATION = 0x0112
 
 
@@ -24,9 +24,8 @@ class MalformedIFD(ValueError):  # noqa: N818 - always caught in this room
 
 @dataclass(frozen=True, slots=True)
 class TagEntry:
-    """One tag: where its 12 (BigTIFF: 20) bytes stand, and where its value."""
+    """One tag's type and count, where its 12 (BigTIFF: 20) bytes stand, and where its value."""
 
-    tag: int
     type: int
     count: int
     at: int  # position of the entry itself
@@ -55,7 +54,7 @@ class TagDirectory:
 
 @dataclass(frozen=True, slots=True)
 class TagValue:
-    """A tag's type and raw bytes, cut loose from where they stood."""
+    """A tag's type and raw bytes, without a place."""
 
     type: int
     raw: bytes
@@ -80,12 +79,9 @@ class TagBlock:
         else:
             raise MalformedIFD("no TIFF header")
         self.big = b"+" in head
-        if self.big:
-            if self.number(4, 2) != 8:
-                raise MalformedIFD("BigTIFF with offsets of another size than 8")
-            self.first = self.number(8, 8)
-        else:
-            self.first = self.number(4, 4)
+        if self.big and self.number(4, 2) != 8:
+            raise MalformedIFD("BigTIFF with offsets of another size than 8")
+        self.first = self.number(8, 8) if self.big else self.number(4, 4)
 
     def number(self, at: int, size: int) -> int:
         """The unsigned integer of `size` bytes at a position."""
@@ -108,7 +104,7 @@ class TagBlock:
             if length > width:
                 value_at = self.number(value_at, width)
             if kind in SIZES and value_at + length <= len(self.data):
-                entries.setdefault(tag, TagEntry(tag, kind, number, entry_at, value_at))
+                entries.setdefault(tag, TagEntry(kind, number, entry_at, value_at))
         next_at = at + head + count * size
         link = self.number(next_at, width) if next_at + width <= len(self.data) else 0
         return TagDirectory(at, entries, link, next_at)
@@ -160,7 +156,7 @@ class TagBlock:
             return None
 
     def values(self, directory: TagDirectory) -> dict[int, TagValue]:
-        """All values of a directory, cut loose."""
+        """All values of a directory by tag."""
         return {tag: TagValue(e.type, self.raw(e)) for tag, e in directory.entries.items()}
 
 

@@ -9,22 +9,15 @@ from numpy.typing import NDArray
 
 T = TypeVar("T", bound=np.generic)
 
-# Orientation: (swap rows and columns first, then mirror rows, then mirror columns)
-_STEPS = {
-    1: (False, False, False),
-    2: (False, False, True),
-    3: (False, True, True),
-    4: (False, True, False),
-    5: (True, False, False),
-    6: (True, False, True),
-    7: (True, True, True),
-    8: (True, True, False),
-}
+
+def _steps(orientation: int) -> tuple[bool, bool, bool]:
+    """Whether to swap rows and columns first, then to mirror rows, then to mirror columns."""
+    return orientation > 4, orientation in (3, 4, 7, 8), orientation in (2, 3, 6, 7)
 
 
 def displayed(stored: NDArray[T], orientation: int) -> NDArray[T]:
     """Stored (H, W, ...) as displayed: a view, (W, H, ...) for the orientations 5 to 8."""
-    swap, rows, columns = _STEPS[orientation]
+    swap, rows, columns = _steps(orientation)
     if swap:
         stored = stored.swapaxes(0, 1)
     return stored[:: -1 if rows else 1, :: -1 if columns else 1]
@@ -32,6 +25,6 @@ def displayed(stored: NDArray[T], orientation: int) -> NDArray[T]:
 
 def stored(shown: NDArray[T], orientation: int) -> NDArray[T]:
     """The way back: `stored(displayed(x, o), o)` is x."""
-    swap, rows, columns = _STEPS[orientation]
+    swap, rows, columns = _steps(orientation)
     shown = shown[:: -1 if rows else 1, :: -1 if columns else 1]
     return shown.swapaxes(0, 1) if swap else shown
