@@ -1,4 +1,4 @@
-"""Where rows come from: JSON lines, JSON, CSV, YAML; or folders of pictures and masks."""
+"""Sources of rows: JSON lines, JSON, CSV, YAML; or folders of pictures and masks."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ _MASK_ENDINGS = ("", "_mask", "-mask", ".mask")
 
 
 def read_manifest(path: Path) -> list[RawRow]:
-    """The rows of a file, by its ending: .jsonl, .json, .csv, .tsv, .yaml.
+    """The rows of a file, by its extension: .jsonl, .json, .csv, .tsv, .yaml.
 
     Raises:
-        RequestError: It can't be read at all. A row that can't is told as such, and the others are read.
+        RequestError: It can't be read at all. A row that can't be read has a problem, and does not stop the others.
     """
     form = FORMS.get(path.suffix.lower())
     if form is None:
@@ -100,8 +100,8 @@ def _found(number: int, row: Any) -> RawRow:
 
 
 def _csv(text: str, name: str) -> Iterator[RawRow]:
-    """The first line names the fields. An empty cell leaves a field open; the number is that of the row, not the line,
-    for a cell may have several lines.
+    """The first line names the fields. An empty cell leaves a field open. Rows are counted, not lines: a cell may have
+    several lines.
     """
     head = text.split("\n", 1)[0]
     comma = max(",;\t", key=head.count)
@@ -124,7 +124,7 @@ def _csv(text: str, name: str) -> Iterator[RawRow]:
 
 
 def _cell(name: str, cell: str) -> Any:
-    """A cell as the field takes it: text stays text, the rest is read as JSON would have it."""
+    """A cell as its field takes it: text stays text, the rest is read as JSON."""
     text = cell.strip()
     if name in TEXTS or name not in (*OWN, *EditRequest.model_fields):
         return text
@@ -165,13 +165,13 @@ class FolderRows:
 def read_folders(images: Path, masks: Path | None, *, leave_out: Path | None = None) -> FolderRows:
     """One row for each picture in a folder and the folders in it, in the order of their names.
 
-    Its mask is the file of the same stem (or with "_mask", "-mask" or ".mask" behind it): in the same place among the
-    masks, else anywhere among them when there is just one.
+    Its mask is the file of the same stem (or with "_mask", "-mask" or ".mask" after it): at the same place in the
+    folder of masks, else anywhere in it when there is only one.
 
     Args:
         images: The folder of pictures.
         masks: The folder of masks, or one mask for all; None where the settings say where to repaint.
-        leave_out: A folder that is not looked into: that of the results.
+        leave_out: A folder that is not searched: that of the results.
 
     Raises:
         RequestError: There are no pictures, or a folder is missing.
@@ -237,7 +237,7 @@ def _composed(name: object) -> str:
 
 
 class _Masks:
-    """The masks of a folder, by what they are called."""
+    """The masks of a folder, by name."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -249,7 +249,7 @@ class _Masks:
                 self._by_stem.setdefault(_composed(path.stem), []).append(path)
 
     def __call__(self, within: Path, picture: Path) -> Path:
-        """The mask of the picture at `within` its own folder."""
+        """The mask of a picture; `within` is its path in the folder of pictures."""
         for ending in _MASK_ENDINGS:
             place = within.with_name(within.stem + ending)
             for candidates in (

@@ -1,7 +1,7 @@
-"""The plan: which rows there are, what each is called, where its result goes, and by what key it is known to be done.
+"""The plan of a batch: for each row its id, the path of its result, and a key that tells whether it is done.
 
 Nothing is decoded here. A row's key is the digest of its resolved request, its input files and how it is saved; a row
-that goes on from another has that one's key in the place of its picture's digest.
+that continues from another has that row's key in place of its picture's digest.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from overpaint.doors.names import (
 )
 from overpaint.doors.places import Places
 from overpaint.errors import InputError, OutputError, OverpaintError, PictureError, RequestError, did_you_mean
-from overpaint.request import EditRequest, ResolvedRequest
+from overpaint.request import EditRequest
 from overpaint.values import digest_of
 
 from .rows import BadRow, EditRow
@@ -45,9 +45,9 @@ class Rules:
         out: The folder of results.
         base: The folder that paths in rows are relative to.
         name: The template of results' names.
-        seed: What seeds follow from where rows leave them open.
-        record: Whether results carry how they were made.
-        overwrite: Whether a file that is no result of this batch may be replaced.
+        seed: From this follow the seeds that rows leave open.
+        record: Where the record of a result goes.
+        overwrite: Whether a file that is not a result of this batch may be replaced.
     """
 
     out: Place
@@ -63,18 +63,18 @@ class PlannedEdit:
     """A row that can be done.
 
     Attributes:
-        row: As it was read.
-        id: What it is called: its own id, else its output.
-        key: Digest of all that its result follows from.
-        image: The picture's path; that of the result it goes on from for a chained row.
-        image_sha256: Its digest; "" where it follows from another row.
+        row: The row.
+        id: Its own id, else its output.
+        key: Digest of all that its result depends on.
+        image: The picture's path; for a chained row that of the result that it continues from.
+        image_sha256: Its digest; "" for a chained row.
         masks: Mask files and their digests.
         sketch: The file of strokes and its digest.
-        request: What is asked, seed included.
-        engine: Who paints.
+        request: The request, with its seed.
+        engine: The engine that paints.
         output: The result's path.
-        after: The id of the row that it goes on from.
-        replaces: Whether a file in the place of the output may be replaced.
+        after: The id of the row that it continues from.
+        replaces: Whether a file at the output's path may be replaced.
     """
 
     row: EditRow
@@ -91,7 +91,7 @@ class PlannedEdit:
     replaces: bool = False
 
     def places(self, base: Path) -> Places:
-        """Where to repaint, with whole paths of mask files."""
+        """Where to repaint, with absolute paths of mask files."""
         files = frozenset(self.row.places.files)
         named = tuple(str(at(base, name)) if name in files else name for name in self.row.places.mask)
         return replace(self.row.places, mask=named)
@@ -99,7 +99,7 @@ class PlannedEdit:
 
 @dataclass(frozen=True, slots=True)
 class BatchPlan:
-    """What can be done, in the order of the rows, and what can't."""
+    """Rows that can be done, in their order, and rows that can't."""
 
     items: tuple[PlannedEdit, ...]
     bad: tuple[BadRow, ...] = ()
@@ -113,9 +113,9 @@ def plan(
     Args:
         rows: As they were read.
         rules: What holds for all.
-        studio: Knows engines.
-        files: Knows digests.
-        own: Results that earlier runs have written here, which may be written again.
+        studio: Resolves requests.
+        files: Digests of files.
+        own: Results of earlier runs, which may be written again.
 
     Raises:
         RequestError: Two rows have one id or would write one file, or a result would replace an input.
@@ -153,28 +153,22 @@ def seed_of(batch: int, id: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{batch}\0{id}".encode()).digest()[:4], "big")
 
 
-@dataclass(frozen=True, slots=True)
-class _Resolved:
-    engine: str
-    digest: str
-
-
 @dataclass(slots=True)
 class _Planner:
     rules: Rules
     studio: Studio
     files: Files
     own: frozenset[Place]
-    _resolved: dict[str, _Resolved | InputError] = field(default_factory=dict)
+    _resolved: dict[str, tuple[str, str] | InputError] = field(default_factory=dict)
 
     def item(self, row: EditRow, before: PlannedEdit | None) -> PlannedEdit:
-        """The row with all that a plan knows of it. Raises OverpaintError for one that can't be done."""
+        """The plan of one row. Raises OverpaintError for one that can't be done."""
         image = before.output if before is not None else at(self.rules.base, row.image or "")
         known = None if before is not None else self._known(image, "image")
         if known is not None and not known.kind:
             raise PictureError(f"{image} is no picture of a known format")
-        resolved = self._resolve(row)
-        output = self._output(row, image, known, resolved.engine)
+        engine, digest = self._resolve(row)
+        output = self._output(row, image, known, engine)
         id = row.id or output.relative_to(self.rules.out).as_posix()
         seed = row.seed if row.seed is not None else seed_of(self.rules.seed, id)
         masks = tuple((name, self._known(at(self.rules.base, name), "mask").sha256) for name in row.places.files)
@@ -184,7 +178,7 @@ class _Planner:
         words = [name for name in row.places.mask if name not in row.places.files]
         key = digest_of(
             {
-                "request": resolved.digest,
+                "request": digest,
                 "seed": seed,
                 "image": {"after": before.key} if before is not None else known.sha256 if known is not None else "",
                 "places": {**asdict(row.places), "mask": words},
@@ -202,7 +196,7 @@ class _Planner:
             masks=masks,
             sketch=sketch,
             request=row.request.model_copy(update={"seed": seed}),
-            engine=resolved.engine,
+            engine=engine,
             output=output,
             after=before.id if before is not None else None,
         )
@@ -216,12 +210,12 @@ class _Planner:
             reason = error.strerror if isinstance(error, OSError) else error
             raise PictureError(f"the {what} {path} can't be read: {reason}") from None
 
-    def _resolve(self, row: EditRow) -> _Resolved:
-        """Engine and digest of the resolved request, seed left out; found once for rows with equal settings."""
+    def _resolve(self, row: EditRow) -> tuple[str, str]:
+        """Engine and digest of the resolved request with seed 0; found once for rows with equal settings."""
         if row.settings not in self._resolved:
             try:
-                found: ResolvedRequest = self.studio.resolved(row.request, seed=0)
-                self._resolved[row.settings] = _Resolved(found.engine, found.digest)
+                found = self.studio.resolved(row.request, seed=0)
+                self._resolved[row.settings] = found.engine, found.digest
             except InputError as error:
                 self._resolved[row.settings] = error
         outcome = self._resolved[row.settings]
@@ -252,7 +246,7 @@ class _Planner:
 
 
 def _in_order(rows: list[EditRow]) -> Iterator[EditRow]:
-    """Rows so that each comes after the one that it goes on from; those of a circle come last, and find no one."""
+    """Rows ordered so that each comes after the one that it continues from; those of a circle come last."""
     followers: dict[str, list[EditRow]] = {}
     ids = {row.id for row in rows if row.id is not None}
     ready: list[EditRow] = []
@@ -275,8 +269,8 @@ def _in_order(rows: list[EditRow]) -> Iterator[EditRow]:
 def _no_such(name: str, rows: Iterable[EditRow | BadRow]) -> str:
     ids = [row.id for row in rows if row.id is not None]
     if name not in ids:
-        return f"it goes on after {name!r}, and no row has that id{did_you_mean(name, ids)}"
-    return f"it goes on after {name!r}, which can't be done itself, or the rows go round in a circle"
+        return f"it comes after {name!r}, and no row has that id{did_you_mean(name, ids)}"
+    return f"it comes after {name!r}, which can't be done itself, or the rows form a circle"
 
 
 def _refuse_same_ids(rows: Iterable[EditRow | BadRow]) -> None:
@@ -302,7 +296,7 @@ def _refuse_same_outputs(items: Iterable[PlannedEdit], out: Place) -> None:
         seen[place] = item
         if item.id in ids:
             one = ids[item.id]
-            raise RequestError(f"the id of row {one.row.number} is what row {item.row.number} is called: {item.id!r}")
+            raise RequestError(f"the rows {one.row.number} and {item.row.number} have the same id {item.id!r}")
         ids[item.id] = item
 
 
@@ -316,7 +310,7 @@ def _refuse_outputs_that_are_read(items: Iterable[PlannedEdit]) -> None:
         if number is not None:
             raise RequestError(
                 f"row {item.row.number} would replace {item.output}, which row {number} reads: choose another folder "
-                "or name, or let the one go on after the other"
+                "or name, or let one row come after the other"
             )
 
 
@@ -327,7 +321,7 @@ def _place(path: Place) -> str:
 def _refuse_what_is_there(
     items: Iterable[PlannedEdit], own: frozenset[Place], rules: Rules
 ) -> tuple[list[PlannedEdit], list[BadRow]]:
-    """Results whose place is taken by a file that is not of this batch."""
+    """Refuse rows whose output is an existing file that is not a result of this batch."""
     ready: list[PlannedEdit] = []
     refused = []
     for item in items:
@@ -341,7 +335,7 @@ def _refuse_what_is_there(
 
 
 def describe(item: PlannedEdit) -> Mapping[str, Any]:
-    """What a report and an event say of a row before it is done."""
+    """What the report says of a row before it is done."""
     return {
         "row": item.row.number,
         "image": item.row.image if item.after is None else None,

@@ -1,4 +1,4 @@
-"""Edits as a step of a Ray Data pipeline: blocks of rows in, blocks of rows with their results out."""
+"""Edits as a step of a Ray Data pipeline: takes blocks of rows, and adds columns for their results."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 
 from overpaint.doors.names import DEFAULT_TEMPLATE
 from overpaint.engines import Monitor
-from overpaint.errors import EngineError, OverpaintError, RequestError
+from overpaint.errors import OverpaintError, RequestError
 from overpaint.studio import Studio
 
 from .files import Files
 from .plan import PlannedEdit, RecordMode, Rules, plan
 from .results import hidden_beside
-from .rows import RawRow, Reader, RowDefaults
+from .rows import OWN, REQUEST, RawRow, Reader, RowDefaults
 from .store import at, publish
-from .task import TaskOptions, TaskResult
+from .task import TaskOptions
 from .worker import Worker
 
 Block = Mapping[str, NDArray[Any]]
@@ -30,13 +30,13 @@ Block = Mapping[str, NDArray[Any]]
 
 
 class EditActor:
-    """A callable for `Dataset.map_batches`: rows as those of a batch's list, columns `output`, `sha256`, `error` added.
+    """A callable for `Dataset.map_batches`: takes rows of a batch, and adds the columns `output`, `sha256`, `error`.
 
         rows.map_batches(EditActor, fn_constructor_kwargs={"out": "/shared/out", "intent": "remove"}, concurrency=4)
 
     A row's columns are those of a batch's list: image, mask, box, prompt, id ...; others are passed through. A row that
-    can't be done has its reason in `error`, and the others go on. Ray Data may do a block again, which does no harm:
-    the same row has the same seed and gives the same file, which takes its name in one step.
+    fails has the reason in `error`. Ray Data may run a block twice without harm: the same row has the same seed and
+    gives the same file, which gets its name in one step.
     """
 
     def __init__(
@@ -58,63 +58,62 @@ class EditActor:
         Args:
             out: The folder of results, the same on every node, or the address of one in an object store.
             base: The folder that paths in rows are relative to.
-            name: The template of results' names; it can't have {row}, for a block does not know its place.
-            seed: What the seeds of rows without one are drawn from, together with the row's id or output.
-            record: Whether results carry how they were made.
-            ahead: Rows at work at once.
+            name: The template of results' names; it can't have {row}, as a block does not know its position.
+            seed: From this, and the row's id or output, follow the seeds of rows without one.
+            record: Where the record of a result goes.
+            ahead: Rows in progress at once.
             device, threads, allow_pickle: Of the studio.
-            **settings: Fields of the request that hold for every row: intent, prompt, engine ... As in a batch, rows
-                remove and are exact unless it is said otherwise.
+            **settings: Fields of the request for every row: intent, prompt, engine ... Left out, intent is "remove" and
+                exact is true, as in a batch.
         """
         if "{row}" in name:
-            raise RequestError(f"the name {name!r} has {{row}}; a block of rows does not know its place: use {{id}}")
+            raise RequestError(f"the name {name!r} has {{row}}; a block of rows does not know its position: use {{id}}")
 
         self._rules = Rules(
             out=at(Path.cwd(), out), base=Path(base).absolute(), name=name, seed=seed, record=record, overwrite=True
         )
-        self._reader = Reader(RowDefaults(settings={"intent": "remove", "exact": True, **settings}))
+        self._reader = Reader(RowDefaults(settings=settings))
         self._studio = Studio(device=device, threads=threads, allow_pickle=allow_pickle)  # type: ignore[arg-type]
         self._worker = Worker(self._studio)
         self._pool = ThreadPoolExecutor(ahead, thread_name_prefix="overpaint-data")
 
     def __call__(self, block: Block) -> dict[str, NDArray[Any]]:
-        """Do the rows of a block.
+        """Run the rows of a block.
 
         Raises:
             RequestError: Two of them would write one file.
         """
         count = len(next(iter(block.values()), ()))
         tables = [{name: _plain(column[index]) for name, column in block.items()} for index in range(count)]
-        found = [RawRow(index, self._known(table)) for index, table in enumerate(tables)]
+        own = (*OWN, *REQUEST)  # a data set may have other columns
+        raw = [
+            RawRow(index, {name: table[name] for name in own if name in table}) for index, table in enumerate(tables)
+        ]
         with tempfile.TemporaryDirectory(prefix="overpaint-") as folder, Files(Path(folder) / "files.sqlite") as files:
-            planned = plan(map(self._reader.read, found), self._rules, self._studio, files)
+            planned = plan(map(self._reader.read, raw), self._rules, self._studio, files)
         errors = {row.number: row.reason for row in planned.bad}
         outcomes = dict(
             zip((item.row.number for item in planned.items), self._pool.map(self._do, planned.items), strict=True)
         )
         return {**block, **_columns([outcomes.get(index, errors.get(index, "")) for index in range(count)])}
 
-    @staticmethod
-    def _known(table: Mapping[str, Any]) -> dict[str, Any]:
-        """The columns that are a row's; a data set may have others."""
-        from .rows import OWN, REQUEST
-
-        return {name: value for name, value in table.items() if name in OWN or name in REQUEST}
-
     def _do(self, item: PlannedEdit) -> tuple[str, str] | str:
-        """Place and digest of the result, or why there is none."""
+        """Path and digest of the result, or why there is none."""
         hidden = hidden_beside(item.output, f"{item.key[:16]}-{id(item):x}")
         task = TaskOptions(self._rules.base, record=self._rules.record, thumbnails=False).task(
             item, item.image_sha256, hidden
         )
         try:
-            made: TaskResult = self._worker.do(task, Monitor())
+            result = self._worker.do(task, Monitor())
             publish(hidden, item.output, overwrite=True)
         except OverpaintError as error:
             return str(error)
-        except Exception as error:  # a fault of ours: one row must not cost the others
-            return str(EngineError(f"it failed unexpectedly: {type(error).__name__}: {error}"))
-        return (str(item.output), made.sha256)
+        return (str(item.output), result.sha256)
+
+
+def _own(table: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns that are a row's; a data set may have others."""
+    return {name: value for name, value in table.items() if name in OWN or name in REQUEST}
 
 
 def _columns(outcomes: Sequence[tuple[str, str] | str]) -> dict[str, NDArray[Any]]:
@@ -124,7 +123,7 @@ def _columns(outcomes: Sequence[tuple[str, str] | str]) -> dict[str, NDArray[Any
 
 
 def _plain(value: Any) -> Any:
-    """A cell as JSON has it; None for one that is empty."""
+    """A cell as a JSON value; None for an empty one."""
     if isinstance(value, np.ndarray):
         return [_plain(one) for one in value.tolist()]
     if isinstance(value, np.generic):

@@ -1,4 +1,4 @@
-"""A row: one edit of many, as a manifest or a folder says it."""
+"""A row: one edit of many, from a manifest or a folder."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ TEXTS = ("id", "image", "after", "output", "format", "sketch", "mask_channel", "
 SHAPES = ("mask", "box", "ellipse", "polygon")
 FLAGS = ("invert", "mask_resize")
 OWN = (*TEXTS, *SHAPES, *FLAGS, "quality")
-"""Fields of a row that are none of the request's, or are written in more ways than there."""
+"""Fields of a row that are not the request's, or may be written in more ways than there."""
 
 REQUEST = tuple(name for name in EditRequest.model_fields if name not in ("schema_", "image", "mask", "sketch"))
-"""Fields of the request that a row may have as they are."""
+"""Fields of the request that a row may have, written as in a request."""
 
 DEFAULTS: Mapping[str, Any] = {"intent": "remove", "exact": True}
-"""What holds where neither a row nor what is shared says otherwise: results must not depend on speed or order."""
+"""Settings that neither a row nor the defaults of the batch give. Exact: results do not depend on speed or order."""
 
 _CHANNELS = ("auto", "luminance", "alpha", "transparent")
 
 
 @dataclass(frozen=True, slots=True)
 class RowDefaults:
-    """What holds for every row that does not say otherwise.
+    """Settings of every row that does not give its own.
 
     Attributes:
         settings: Fields of the request by name.
         places: Where to repaint.
-        sketch: Strokes to lay over each picture: a file.
+        sketch: A file of strokes to lay over each picture.
         format, quality: How the results are saved.
     """
 
@@ -49,18 +49,18 @@ class EditRow:
     """One edit.
 
     Attributes:
-        number: Of its line or entry, from 1.
-        image: The picture's file; None for a row that goes on from another one.
-        request: What is asked, without the seed.
-        settings: Tells rows apart whose requests differ; equal for rows with one request.
-        places: Where to repaint, unless the request says so.
-        seed: As given; None to let it follow from the row.
-        id: What the row is called, if it says so.
-        after: The row on whose result it goes on.
+        number: Its line or entry, from 1.
+        image: The picture's file; None for a row that continues from another row's result.
+        request: The request, without the seed.
+        settings: A text that is equal for rows with equal requests.
+        places: Where to repaint, unless the request has the mask.
+        seed: As given; None for one that follows from the row.
+        id: Its id; None where it has none.
+        after: Id of the row whose result it continues from.
         sketch: A file of strokes.
-        output: The result's file, within the folder of results, if the row says so.
+        output: The result's file in the folder of results; None for a name by the template.
         format, quality: How the result is saved.
-        folder: For a picture that was found in a folder of its own, that folder ("" or "sub/"), which the result keeps.
+        folder: The picture's folder within the folder that was read ("" or "sub/"), which the result keeps.
     """
 
     number: int
@@ -80,12 +80,12 @@ class EditRow:
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A row that can't be done, and why; the others go on.
+    """A row that can't be done; it does not stop the others.
 
     Attributes:
-        number: Of its line or entry, from 1.
+        number: Its line or entry, from 1.
         reason: What is wrong with it, and what would be right.
-        id: What it is called, if that much could be read.
+        id: Its id, if that could be read.
         image: Its picture, likewise.
     """
 
@@ -97,7 +97,7 @@ class BadRow:
 
 @dataclass(frozen=True, slots=True)
 class RawRow:
-    """A row as it was found: a table of settings, or what is wrong instead of one."""
+    """A row before it is checked: a table of settings, or a problem where there is none."""
 
     number: int
     table: Mapping[str, Any] | None = None
@@ -106,55 +106,51 @@ class RawRow:
 
 
 class Reader:
-    """Makes rows of what was found. Requests that are equal but for the seed are checked and kept once."""
+    """Checks rows. Requests that are equal but for the seed are checked and kept once."""
 
-    def __init__(self, shared: RowDefaults) -> None:
-        self._shared = shared
+    def __init__(self, defaults: RowDefaults) -> None:
+        self._defaults = defaults
         self._requests: dict[str, EditRequest] = {}
 
-    def read(self, found: RawRow) -> EditRow | BadRow:
+    def read(self, raw: RawRow) -> EditRow | BadRow:
         """The row, or what is wrong with it."""
-        if found.table is None:
-            return BadRow(found.number, found.problem)
-        table = {name: _whole(value) for name, value in found.table.items() if value is not None}
+        if raw.table is None:
+            return BadRow(raw.number, raw.problem)
+        table = {name: _whole(value) for name, value in raw.table.items() if value is not None}
         try:
-            return self._row(found, table)
+            return self._row(raw, table)
         except InputError as error:
             id, image = table.get("id"), table.get("image")
-            return BadRow(
-                found.number,
-                str(error),
-                id=str(id) if isinstance(id, str | int) else None,
-                image=image if isinstance(image, str) else None,
-            )
+            id = str(id) if isinstance(id, str | int) else None
+            return BadRow(raw.number, str(error), id, image if isinstance(image, str) else None)
 
-    def _row(self, found: RawRow, table: dict[str, Any]) -> EditRow:
+    def _row(self, raw: RawRow, table: dict[str, Any]) -> EditRow:
         _refuse_unknown(table)
         own = {name: _text(table[name], name) for name in TEXTS if name in table}
         if ("image" in own) == ("after" in own):
             which = "both" if "image" in own else "neither"
-            raise RequestError(f"a row has an image or goes on after another row; this one has {which}")
-        places, spec = _places(table, own, self._shared.places)
-        settings = {**DEFAULTS, **self._shared.settings, **{name: table[name] for name in REQUEST if name in table}}
+            raise RequestError(f"a row has an image, or another row that it comes after; this one has {which}")
+        places, spec = _places(table, own, self._defaults.places)
+        settings = {**DEFAULTS, **self._defaults.settings, **{name: table[name] for name in REQUEST if name in table}}
         settings |= {"mask": spec} if spec is not None else {}
-        seed = _seed(settings.pop("seed", None))
+        seed = _integer(settings.pop("seed", None), "seed", -1, (1 << 63) - 1)
         key = json.dumps(settings, sort_keys=True, default=str)
         if key not in self._requests:
             self._requests[key] = EditRequest.from_mapping(settings)
         return EditRow(
-            number=found.number,
+            number=raw.number,
             image=own.get("image"),
             request=self._requests[key],
             settings=key,
             places=places,
-            seed=seed,
+            seed=None if seed == -1 else seed,
             id=own.get("id"),
             after=own.get("after"),
-            sketch=own.get("sketch", self._shared.sketch),
+            sketch=own.get("sketch", self._defaults.sketch),
             output=own.get("output"),
-            format=own.get("format", self._shared.format),
-            quality=_quality(table.get("quality", self._shared.quality)),
-            folder=found.folder,
+            format=own.get("format", self._defaults.format),
+            quality=_integer(table.get("quality", self._defaults.quality), "quality", 1, 100),
+            folder=raw.folder,
         )
 
 
@@ -183,62 +179,41 @@ def _text(value: Any, name: str) -> str:
     return value
 
 
-def _quality(value: Any) -> int | None:
+def _integer(value: Any, name: str, least: int, most: int) -> int | None:
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 100:
-        raise RequestError(f"quality must be a whole number between 1 and 100, not {value!r:.80}")
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise RequestError(f"{name} must be a whole number between {least} and {most}, not {value!r:.80}")
     return value
 
 
-def _seed(value: Any) -> int | None:
-    """The seed that was given; None for none and for -1, which both leave it to the row."""
-    if value is None or value == -1:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 63:
-        raise RequestError(f"seed must be a whole number between -1 and {(1 << 63) - 1}, not {value!r:.80}")
-    return value
-
-
-def _places(table: Mapping[str, Any], own: Mapping[str, str], shared: Places) -> tuple[Places, Any]:
-    """Where the row repaints, and the mask as a request has it where it is written so."""
-    flags = {name: table.get(name, getattr(shared, name)) for name in FLAGS}
+def _places(table: Mapping[str, Any], own: Mapping[str, str], default: Places) -> tuple[Places, Any]:
+    """Where the row repaints; and the mask in a request's form, None where it is not written in that form."""
+    flags = {name: table.get(name, getattr(default, name)) for name in FLAGS}
     for name, flag in flags.items():
         if not isinstance(flag, bool):
             raise RequestError(f"{{field}} must be true or false, not {flag!r:.80}", field=name, value=flag)
-    channel: Any = own.get("mask_channel", shared.mask_channel)
+    channel: Any = own.get("mask_channel", default.mask_channel)
     if channel not in _CHANNELS:
         raise RequestError(f"mask_channel must be one of {', '.join(_CHANNELS)}, not {channel!r}")
-    how: dict[str, Any] = {
-        **flags,
-        "mask_channel": channel,
-        "mask_label": own.get("mask_label", shared.mask_label),
-        "mask_picture": own.get("mask_picture", shared.mask_picture),
-    }
+    label, picture = own.get("mask_label", default.mask_label), own.get("mask_picture", default.mask_picture)
+    common = replace(default, **flags, mask_channel=channel, mask_label=label, mask_picture=picture)
     mask = table.get("mask")
     if isinstance(mask, Mapping):
         if any(name in table for name in ("box", "ellipse", "polygon")):
-            raise RequestError("the mask is written out already: put boxes, ellipses and polygons into its parts")
+            raise RequestError("the mask is in a request's form: put boxes, ellipses and polygons into its parts")
         return Places(), mask
     if not any(name in table for name in SHAPES):
-        return replace(shared, **how), None
-    return (
-        Places(
-            mask=_strings(mask, "mask"),
-            box=_boxes(table.get("box"), "box"),
-            ellipse=_boxes(table.get("ellipse"), "ellipse"),
-            polygon=_polygons(table.get("polygon")),
-            **how,
-        ),
-        None,
+        return common, None
+    files = [] if mask is None else mask if isinstance(mask, list) else [mask]
+    own_places = replace(
+        common,
+        mask=tuple(_text(one, "mask") for one in files),
+        box=_boxes(table.get("box"), "box"),
+        ellipse=_boxes(table.get("ellipse"), "ellipse"),
+        polygon=_polygons(table.get("polygon")),
     )
-
-
-def _strings(value: Any, name: str) -> tuple[str, ...]:
-    if value is None:
-        return ()
-    several = value if isinstance(value, list) else [value]
-    return tuple(_text(one, name) for one in several)
+    return own_places, None
 
 
 def _boxes(value: Any, name: str) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
-"""Where pictures and results lie: in folders, or in object stores by address (s3://..., whatever fsspec opens).
+"""Where pictures and results are kept: in folders, or in object stores by address (s3://..., all that fsspec opens).
 
-The rest of a batch handles both alike. An object store has no renaming: there a result takes its name by a copy, which
-appears whole or not at all, and the hidden object is removed after it.
+The rest of a batch handles both alike. An object store can't rename: there a result gets its name by a copy, which
+appears whole or not at all, and then the hidden object is removed.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from overpaint.files import publish_file, stage_file
 
 
 class Address(PurePosixPath):
-    """The place of an object, as in s3://bucket/folder/a.png. Path arithmetic is a pure path's.
+    """The address of an object: s3://bucket/folder/a.png. Path arithmetic is that of a pure path.
 
     Raises:
-        FileNotFoundError, OSError: As a `Path` does, from every method that looks at the store.
-        RequestError: Nothing here opens such addresses.
+        FileNotFoundError, OSError: As a `Path` does, from every method that uses the store.
+        RequestError: No installed package opens such addresses.
     """
 
     __slots__ = ()
 
     def __str__(self) -> str:
-        """With both slashes, of which a path would keep one; three where no host is named (file:///a.png)."""
+        """With both slashes, of which a pure path keeps one; three where there is no host (file:///a.png)."""
         scheme, mark, rest = super().__str__().partition(":/")
         if not mark or "/" in scheme:
             return scheme + mark + rest
@@ -50,7 +50,7 @@ class Address(PurePosixPath):
         return io.BytesIO(self.read_bytes())
 
     def write_bytes(self, data: bytes) -> None:
-        """Put an object there, whole or not at all, instead of any that is."""
+        """Write the object, whole or not at all; an existing one is replaced."""
         with self._store() as (store, path):
             with contextlib.suppress(NotImplementedError):
                 store.makedirs(path.rpartition("/")[0], exist_ok=True)
@@ -71,18 +71,18 @@ class Address(PurePosixPath):
             store.mv(path, place)
 
     def marks(self) -> tuple[int, int, int]:
-        """What changes when the object does: its size, and two numbers from what the store says of it (ETag, time)."""
+        """Three numbers that change when the object does: its size, and two from its ETag or time."""
         with self._store() as (store, path):
-            said = hashlib.sha256(str(store.ukey(path)).encode()).digest()
-            return (int(store.size(path)), int.from_bytes(said[:7], "big"), int.from_bytes(said[7:14], "big"))
+            key = hashlib.sha256(str(store.ukey(path)).encode()).digest()
+            return (int(store.size(path)), int.from_bytes(key[:7], "big"), int.from_bytes(key[7:14], "big"))
 
     @contextlib.contextmanager
     def _store(self) -> Iterator[tuple[Any, str]]:
-        """The file system and the path in it; its errors as a path's."""
+        """The file system and the path in it; errors become OSErrors."""
         import fsspec.core
 
         try:
-            # Listings that were kept would tell of objects as they were.
+            # A cached listing would be out of date.
             store, path = fsspec.core.url_to_fs(str(self), use_listings_cache=False)
         except (ImportError, ValueError) as error:
             raise RequestError(f"{self} can't be opened: {error}") from None
@@ -90,7 +90,7 @@ class Address(PurePosixPath):
             yield store, path
         except (OSError, NotImplementedError):
             raise
-        except Exception as error:  # stores have errors of their own, of every ancestry
+        except Exception as error:  # stores have errors of their own, with no common base
             raise OSError(f"{type(error).__name__}: {error}") from error
 
 
@@ -98,19 +98,19 @@ Place: TypeAlias = Path | Address
 
 
 def at(base: Place, name: str | os.PathLike[str]) -> Place:
-    """The place that a name stands for: an address as it is, a path from `base`."""
+    """The place of a name: an address as it is, a path relative to `base`."""
     text = os.fspath(name)
     return Address(text) if is_address(text) else base / text
 
 
 def is_address(name: str) -> bool:
-    """Whether a name is that of an object: SCHEME://..."""
+    """Whether a name is an address: SCHEME://..."""
     scheme, mark, _ = name.partition("://")
     return bool(mark) and len(scheme) > 1 and scheme.replace("+", "").replace("-", "").isalnum()
 
 
 def marks_of(place: Place) -> tuple[int, int, int]:
-    """Size, time of the last change and inode of a file, or what stands for them. Raises OSError."""
+    """Size, modification time and inode of a file, or an object's `marks`. Raises OSError."""
     if isinstance(place, Address):
         return place.marks()
     return marks_of_status(os.stat(place))  # noqa: PTH116 - called for every file of every row
@@ -122,14 +122,14 @@ def marks_of_status(status: os.stat_result) -> tuple[int, int, int]:
 
 
 def is_there(place: Place) -> bool:
-    """Whether something has the name; for a path also a link that leads nowhere."""
+    """Whether the name is taken; for a path also by a broken link."""
     return place.exists() if isinstance(place, Address) else os.path.lexists(place)
 
 
 def stage(hidden: Place, data: bytes, target: Place) -> None:
-    """Put a result into its hidden place, on the disk. Raises OutputError."""
+    """Write a result to its hidden file, and flush it to the disk. Raises OutputError."""
     if isinstance(hidden, Address):
-        with _telling(hidden):
+        with _reported(hidden):
             hidden.write_bytes(data)
     else:
         assert isinstance(target, Path)
@@ -141,10 +141,10 @@ def stage(hidden: Place, data: bytes, target: Place) -> None:
 
 
 def publish(hidden: Place, target: Place, *, overwrite: bool) -> None:
-    """Let a result take its name. Raises OutputError; the hidden one then stays."""
+    """Give a hidden file its name. Raises OutputError; the hidden file then stays."""
     if isinstance(hidden, Address):
         assert isinstance(target, Address)
-        with _telling(target):
+        with _reported(target):
             if not overwrite and target.exists():
                 raise OutputError(
                     f"{target} exists already",
@@ -159,13 +159,12 @@ def publish(hidden: Place, target: Place, *, overwrite: bool) -> None:
 
 
 def write(place: Place, data: bytes) -> None:
-    """Write a file that is the batch's own, whole or not at all, instead of any that is there. Raises OutputError.
+    """Write one of the batch's own files, whole or not at all; an existing one is replaced. Raises OutputError.
 
-    Its hidden file always has the same name, so that one that a crash left is replaced the next time and not left
-    for good.
+    Its hidden file always has the same name, so that one left by a crash is replaced the next time.
     """
     if isinstance(place, Address):
-        with _telling(place):
+        with _reported(place):
             place.write_bytes(data)
     else:
         hidden = part_of(place)
@@ -175,12 +174,12 @@ def write(place: Place, data: bytes) -> None:
 
 
 def part_of(target: Path) -> Path:
-    """The hidden file of one of the batch's own files."""
+    """The hidden file of one of the batch's own files, while it is written."""
     return target.with_name(f".{target.name}.part")
 
 
 @contextlib.contextmanager
-def _telling(target: Address) -> Iterator[None]:
+def _reported(target: Address) -> Iterator[None]:
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What goes to whoever paints, and what comes back: small values that can travel to another process or machine."""
+"""What a worker gets and gives back: small values that can be sent to another process or machine."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ class Task:
     """One edit to do.
 
     Attributes:
-        id: Of the row.
-        attempt: Which try it is, from 1.
-        image: The picture's path, and in `image_sha256` the digest that it must have.
-        request: What is asked, with its seed.
+        id: The row's id.
+        attempt: Number of the attempt, from 1.
+        image: The picture's path.
+        image_sha256: The digest that it must have.
+        request: The request, with its seed.
         places: Where to repaint, with the paths of mask files.
         masks: Digests that mask files must have, by path.
-        sketch: Path and digest of strokes.
-        target: Where the result will lie.
-        hidden: Where whoever paints puts it.
+        sketch: Path and digest of the strokes.
+        target: The result's path in the end.
+        hidden: The result's path until it is published.
         quality, record: How it is saved.
-        log: The folder of the audit log, which paths in it are relative to.
+        log: The folder of the audit log, which paths in the log are relative to.
         key: In private mode the key that prompts are hashed with.
-        thumbnails: Whether small pictures for the report are wanted.
+        thumbnails: Whether small pictures for the report are made.
     """
 
     id: str
@@ -70,15 +71,15 @@ class Thumbnails:
 
 @dataclass(frozen=True, slots=True)
 class TaskResult:
-    """What was made: it lies in the task's hidden file, on the disk.
+    """A result, in the task's hidden file.
 
     Attributes:
-        sha256: Its digest.
+        sha256: The file's digest.
         size: Its bytes.
         record: The audit record as JSON.
-        sidecar: The record that goes beside it, as JSON.
-        told: What the report tells of it, plain JSON values.
-        thumbnails: For the report.
+        sidecar: The record beside it as JSON, or None.
+        details: What the report says of it, plain JSON values.
+        thumbnails: Small pictures for the report, or None.
     """
 
     sha256: str
@@ -94,8 +95,8 @@ class TaskOptions:
     """How rows are done.
 
     Attributes:
-        base: The folder that paths of masks are relative to.
-        record: Whether results carry how they were made.
+        base: The folder that paths in rows are relative to.
+        record: Where the record of a result goes.
         log: The folder of the audit log.
         key: In private mode the key that prompts are hashed with.
         retries: How often a row is tried again that failed for another reason than its input.
@@ -119,9 +120,9 @@ class TaskOptions:
         Args:
             item: The row.
             image_sha256: The digest that its picture must have.
-            hidden: Where whoever paints puts the result.
-            target: Where it will lie; the row's own output when left out.
-            attempt: Which try it is.
+            hidden: The result's path until it is published.
+            target: Its path in the end; the row's own output when left out.
+            attempt: Number of the attempt.
         """
         return Task(
             id=item.id,

@@ -1,7 +1,7 @@
-"""One edit from its files to its file. Several threads do this at once, so that reading and writing overlap painting.
+"""One edit, from its input files to its result's file.
 
-The engine is kept busy by whoever waits for it; of those that read or write, only a few go at once, for they would
-take the processor from the engine and from one another.
+Several threads do this at once, so that reading and writing overlap painting. Only a few read or write at a time, as
+they would take the processor from the engine and from one another.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from .thumbnails import thumbnails_of
 
 
 class Worker:
-    """Does tasks with a studio. Thread-safe."""
+    """Runs tasks with a studio. Thread-safe."""
 
     def __init__(self, studio: Studio, *, readers: int = 2, writers: int = 2) -> None:
         """Nothing is loaded yet.
 
         Args:
-            studio: Whose engines paint; whoever made it closes it.
+            studio: Its engines paint; the caller closes it.
             readers, writers: How many tasks may be read, and written, at once.
         """
         self._studio = studio
@@ -110,8 +110,7 @@ def _written(edited: Edited, task: Task) -> TaskResult:
     began = time.perf_counter()
     record = "none" if task.key is not None else task.record
     rendered = edited.render(format_of_path(task.target), quality=task.quality, record=record, verify=True)
-    # A place that is an address is told as such, and the value that wants a path gets its name alone.
-    away = isinstance(task.target, Address)
+    # `saved` wants a path, so an address gives it its name only; the audit record has the address.
     target = Path(task.target.name) if isinstance(task.target, Address) else task.target
     beside = sidecar_path(target) if record == "sidecar" else None
     saved = rendered.saved(target, beside)
@@ -125,7 +124,7 @@ def _written(edited: Edited, task: Task) -> TaskResult:
         masks=masks,
         folder=task.log,
         source=str(task.image) if isinstance(task.image, Address) else None,
-        target=str(task.target) if away else None,
+        target=str(task.target) if isinstance(task.target, Address) else None,
         secret=None if task.key is None else Secret(task.key),
     )
     details = _details(edited, rendered, task, quality_of(edited, saved))
@@ -144,14 +143,14 @@ def _written(edited: Edited, task: Task) -> TaskResult:
 
 
 def _relative(path: Place, folder: Path | None) -> str:
-    """A path as the audit has it: relative to its log within the log's folder, whole elsewhere."""
+    """A path for the audit log: relative to its folder where it is within it, else absolute."""
     if isinstance(path, Path) and folder is not None and path.is_relative_to(folder):
         return path.relative_to(folder).as_posix()
     return str(path)
 
 
-def _details(edited: Edited, rendered: Rendered, task: Task, seen: dict[str, Any]) -> dict[str, Any]:
-    """What the report tells of a result: plain values. In private mode no prompt is among them."""
+def _details(edited: Edited, rendered: Rendered, task: Task, quality: dict[str, Any]) -> dict[str, Any]:
+    """What the report says of a result: plain values. In private mode no prompt is among them."""
     resolved = edited.resolved
     settings = {
         name: getattr(resolved, name)
@@ -159,7 +158,7 @@ def _details(edited: Edited, rendered: Rendered, task: Task, seen: dict[str, Any
         if getattr(resolved, name) is not None
     }
     return {
-        **seen,
+        **quality,
         "intent": resolved.intent,
         "engine": resolved.engine,
         "model": resolved.model,
