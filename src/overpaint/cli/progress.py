@@ -14,12 +14,13 @@ if TYPE_CHECKING:
     from overpaint.engines import Monitor
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Bar:
     """One bar for the work on one picture; silent when there is no terminal to show it on."""
 
     progress: Progress | None = None
     task: TaskID | None = None
+    _waiting: str | None = None
 
     def say(self, what: str) -> None:
         """Name the step that begins now, of unknown length."""
@@ -30,9 +31,18 @@ class Bar:
         """A monitor whose progress the bar shows."""
         from overpaint.engines import Monitor
 
-        return Monitor(on_progress=self._advance)
+        return Monitor(on_progress=self._advance, on_loading=self._loading)
+
+    def _loading(self, model: str) -> None:
+        """Name the model that is loaded; the first step of painting brings the step's own name back."""
+        if self.progress is not None:
+            self._waiting = self.progress.tasks[0].description
+            self.say(f"loading {model}")
 
     def _advance(self, step: int, steps: int) -> None:
+        if self._waiting is not None:
+            self.say(self._waiting)
+            self._waiting = None
         if self.progress is not None and self.task is not None:
             self.progress.update(self.task, completed=step, total=steps)
 

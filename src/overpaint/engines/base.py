@@ -178,9 +178,11 @@ class Monitor:
         self,
         on_progress: Callable[[int, int], None] | None = None,
         on_preview: Callable[[Pixels], None] | None = None,
+        on_loading: Callable[[str], None] | None = None,
     ) -> None:
-        """`on_progress(step, steps)` and `on_preview(pixels)` are called from the engine's thread."""
+        """`on_progress(step, steps)`, `on_preview(pixels)` and `on_loading(model)` run in the engine's thread."""
         self._on_progress = on_progress
+        self._on_loading = on_loading
         self._on_preview = on_preview
         self._cancelled = threading.Event()
 
@@ -202,6 +204,12 @@ class Monitor:
         """Raise Cancelled when the work was called off. Engines call this at least once a step."""
         if self.cancelled:
             raise Cancelled("cancelled; nothing was painted")
+
+    def loading(self, model: str) -> None:
+        """Report that this model's weights are loaded now, which delays the first step."""
+        self.check()
+        if self._on_loading is not None:
+            self._on_loading(model)
 
     def progress(self, step: int, steps: int) -> None:
         """Report that `step` of `steps` is done, and stop here when the work was called off."""

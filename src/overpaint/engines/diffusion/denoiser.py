@@ -8,6 +8,8 @@ from contextlib import nullcontext
 
 import torch
 
+from overpaint.engines.weight_store import call_lock
+
 from .batch_invariance import RowByRow
 from .families import Family
 from .first_layers import once, repeats
@@ -122,7 +124,7 @@ class NetworkDenoiser:
         seen = to_input(x, sigma, self.prediction)
         same = repeats(seen, extra, sigma, t, guidance) if self._first and len(seen) > 1 else None
         shared = once(self._first, *same) if same else nullcontext()
-        with torch.inference_mode(), RowByRow() if self._exact else nullcontext(), shared:
+        with call_lock(self._network), torch.inference_mode(), RowByRow() if self._exact else nullcontext(), shared:
             output = self._family.predict(
                 self._network,
                 self._own(seen),

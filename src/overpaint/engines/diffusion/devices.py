@@ -1,9 +1,10 @@
-"""Devices, and the number type that networks calculate in on each."""
+"""Devices: which there are, the number type of networks on each, and the memory that is left."""
 
 from __future__ import annotations
 
 import torch
 
+from overpaint.engines.weight_store import available_memory
 from overpaint.errors import EngineError
 
 NARROW = 128
@@ -48,3 +49,10 @@ def usual_dtype(device: torch.device, width: int = 320) -> torch.dtype:
         if amx or (width >= NARROW and torch.cpu._is_avx512_bf16_supported()):
             return torch.bfloat16
     return torch.float32
+
+
+def memory_left(device: torch.device) -> int | None:
+    """Bytes of memory that the device has left; None where that is unknown."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    return available_memory() if device.type == "cpu" else None

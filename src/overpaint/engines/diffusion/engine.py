@@ -14,13 +14,14 @@ from pydantic import BaseModel
 
 from overpaint.engines.base import Canvas, EngineCard, Monitor, Painted, ThreadedEngine
 from overpaint.engines.loading import collector_paused
+from overpaint.engines.weight_store import WeightStore
 from overpaint.errors import EngineError, OverpaintError
 from overpaint.frame import Context, SizeRules
 from overpaint.models import ModelError, ModelRef, digest, family_of, read_hints
 from overpaint.request import Sampling, UsedModel
 
 from .canvas_latents import Prepared, prepare
-from .devices import NARROW, device_of, usual_dtype
+from .devices import NARROW, device_of, memory_left, usual_dtype
 from .families import Family
 from .loop import advance
 from .networks import Budget, Networks, Set
@@ -86,6 +87,7 @@ class DiffusionEngine(ThreadedEngine):
         dtype: torch.dtype | None = None,
         threads: int | None = None,
         budget: Budget | None = None,
+        weights: WeightStore | None = None,
     ) -> None:
         """Look at the model; its weights are loaded by the first canvas.
 
@@ -97,6 +99,7 @@ class DiffusionEngine(ThreadedEngine):
                 layers take less time than threads that wait for each other: beside one busy program a whole
                 command took 52 seconds with two threads, and 6.6 with one.
             budget: Of what is kept; None: the usual.
+            weights: Where networks are held; engines with one store have one device. None: in a store of its own.
 
         Raises:
             ModelError: It is no checkpoint, or can't be read.
@@ -111,7 +114,9 @@ class DiffusionEngine(ThreadedEngine):
         narrow = self.device.type == "cpu" and self._family.width(ref) < NARROW
         self.threads = 1 if threads is None and narrow else threads
         self._budget = budget or Budget()
+        self._weights = weights or WeightStore()
         self._networks: Networks | None = None
+        self._painting: list[Future[Painted]] = []
         self._ending = False
 
     def models(self, sampling: Sampling | None, options: BaseModel) -> tuple[UsedModel, ...]:
@@ -139,6 +144,14 @@ class DiffusionEngine(ThreadedEngine):
         """Finish what is in flight, cancel what waits, end the thread and let the weights go."""
         super().close()
         self._networks = None
+        self._weights.forget(self)
+
+    def release_weights(self) -> bool:
+        """Release the weights, unless a canvas is painted with them; the next canvas loads them again."""
+        if self._networks is None or not all(one.done() for one in self._painting):
+            return False
+        self._networks = None
+        return True
 
     def _work(self) -> None:
         if self.threads is not None:
@@ -165,6 +178,7 @@ class DiffusionEngine(ThreadedEngine):
                 self._ending = True
                 break
             canvas, monitor, future = job
+            self._painting = [*(one for one in self._painting if not one.done()), future]
             if self._closed:
                 future.cancel()
             if not future.set_running_or_notify_cancel():
@@ -180,10 +194,8 @@ class DiffusionEngine(ThreadedEngine):
     def _begun(self, canvas: Canvas, monitor: Monitor, future: Future[Painted]) -> _Flight | None:
         """A canvas made ready for the loop; None where it is painted already."""
         monitor.check()
-        if self._networks is None:
-            loaded = self._family.load(self._ref, self.dtype)
-            self._networks = Networks(loaded, self._ref, self.device, self._budget)
-        networks = self._networks
+        networks = self._networks or self._load(monitor)
+        self._weights.use(self)
         if canvas.size.width % networks.multiple or canvas.size.height % networks.multiple:
             raise EngineError(f"a canvas of {canvas.size} has sides that are no multiples of {networks.multiple}")
         asked = asked_of(canvas, networks.loaded.family, networks.loaded.scheduler_config)
@@ -194,6 +206,16 @@ class DiffusionEngine(ThreadedEngine):
         chosen = networks.set_for(asked)
         texts = networks.conditionings(chosen, asked, canvas.size)
         return _Flight(networks, canvas, monitor, future, asked, chosen, texts)
+
+    def _load(self, monitor: Monitor) -> Networks:
+        """Load the networks, where there is memory for them."""
+        monitor.loading(self._ref.name)
+        with self._weights.loading():
+            needed = self._family.weight_bytes(self._ref, self.dtype, self._weights.holds)
+            self._weights.make_room(needed, self._ref.name, lambda: memory_left(self.device))
+            loaded = self._family.load(self._ref, self.dtype)
+            networks = self._networks = Networks(loaded, self._ref, self.device, self._budget)
+        return networks
 
     def _landed(self, flight: _Flight) -> bool:
         """Whether a flight has ended, well or not; those that have not show what they have so far."""

@@ -13,14 +13,16 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from overpaint.engines.loading import private_copy
+from overpaint.engines.weight_store import shared_network
 from overpaint.models import (
     Kind,
     ModelError,
@@ -33,11 +35,13 @@ from overpaint.models import (
     family_title,
     find_vocabulary,
     read_json,
+    read_table,
     read_vocabulary,
     scheduler_config,
     weights_in,
 )
 
+from .caches import bytes_of
 from .clip import ClipConfig, ClipText
 from .clip_tokens import ClipTokens
 from .families.unet import ClipPart, UNetFamily
@@ -98,7 +102,10 @@ def load(ref: ModelRef, dtype: Any = torch.float32, vae_dtype: Any = None) -> Lo
         zero = read_json(index).get("force_zeros_for_empty_prompt") if index.is_file() else None
     else:
         tensors = read_tensors(ref.path, allow_pickle=ref.allow_pickle)
-        parts = from_single_file(kind, tensors, dtype, vae_dtype, config=ref.config, own_vae=ref.vae is None)
+        source = _unet_source(digest(ref.path))
+        parts = from_single_file(
+            kind, tensors, dtype, vae_dtype, config=ref.config, own_vae=ref.vae is None, source=source
+        )
         schedule = dict(scheduler_config(kind, ref.config))
         if "ztsnr" in tensors:
             schedule["rescale_betas_zero_snr"] = True
@@ -131,6 +138,7 @@ def from_single_file(
     *,
     config: Path | None = None,
     own_vae: bool = True,
+    source: str | None = None,
 ) -> CheckpointNetworks:
     """The networks of a checkpoint in the original release's layout.
 
@@ -141,6 +149,7 @@ def from_single_file(
         vae_dtype: See `load`.
         config: A folder of configurations instead of the family's published ones.
         own_vae: Whether its VAE is wanted at all.
+        source: Digest of the U-Net's weights; left out, they are read for it.
 
     Raises:
         ModelError: Tensors that are missing or have other shapes than the configuration says.
@@ -159,7 +168,8 @@ def from_single_file(
         raise ModelError(f"the U-Net of {family.title} lacks {error.args[0]}: the file is incomplete") from error
     converted |= {name.removeprefix(_UNET): one for name, one in renamed.items()}
     _all_used(own, converted, family)
-    unet = _filled(_UNETS.UNet2DConditionModel, unet_settings, converted, dtype, f"the U-Net of {family.title}")
+    name = f"the U-Net of {family.title}"
+    unet = _filled(_UNETS.UNet2DConditionModel, unet_settings, converted, dtype, name, source=source)
     vae = None
     if own_vae:
         vae_tensors = {name: one for name, one in tensors.items() if name.startswith(_VAE)}
@@ -218,21 +228,33 @@ def _text(config: ClipConfig, tensors: Tensors, dtype: Any, *, projection: bool 
     with torch.device("meta"):
         network = ClipText(config, projection=projection)
     named = {name.removeprefix("text_model."): one for name, one in tensors.items()}
-    filled: ClipText = _put(network, named, dtype, "the text encoder", strict=False)
+    filled: ClipText = _put(network, named, dtype, "the text encoder", repr(config), strict=False)
     return filled
 
 
 def _filled(
-    cls: Any, config: Mapping[str, Any], tensors: Tensors, dtype: Any, what: str, *, strict: bool = True
+    cls: Any, config: Mapping[str, Any], tensors: Tensors, dtype: Any, what: str, *, source: str | None = None
 ) -> Any:
     with torch.device("meta"):
         known = inspect.signature(cls.__init__).parameters
         network = cls(**{name: value for name, value in config.items() if name in known})
-    return _put(network, tensors, dtype, what, strict=strict)
+    return _put(network, tensors, dtype, what, json.dumps(config, sort_keys=True, default=str), source=source)
 
 
-def _put(network: Any, tensors: Tensors, dtype: Any, what: str, *, strict: bool) -> Any:
-    """Give a network without memory its tensors; every one must be there and have its shape."""
+def _put(
+    network: Any,
+    tensors: Tensors,
+    dtype: Any,
+    what: str,
+    config: str,
+    *,
+    strict: bool = True,
+    source: str | None = None,
+) -> Any:
+    """Give a network without memory its tensors; every one must be there and have its shape.
+
+    Where another engine holds the same network (type, configuration, weights by digest, dtype), it is that one.
+    """
     wanted = network.state_dict()
     for name in sorted(wanted.keys() & tensors.keys()):
         if tuple(wanted[name].shape) != tuple(tensors[name].shape):
@@ -249,27 +271,90 @@ def _put(network: Any, tensors: Tensors, dtype: Any, what: str, *, strict: bool)
     unknown = sorted(set(tensors) - set(wanted)) if strict else []
     if unknown:
         raise ModelError(f"{what} has {len(unknown)} tensors that it should not have ({unknown[0]}, ...)")
-    given = {
-        name: tensors[name].to(dtype) if one.is_floating_point() else tensors[name] for name, one in wanted.items()
-    }
-    network.load_state_dict(given, strict=True, assign=True)
-    return network.requires_grad_(False).eval()
+
+    def fill() -> Any:
+        given = {
+            name: tensors[name].to(dtype) if one.is_floating_point() else tensors[name] for name, one in wanted.items()
+        }
+        network.load_state_dict(given, strict=True, assign=True)
+        return network.requires_grad_(False).eval()
+
+    def key() -> tuple[str, ...]:
+        return source or _digest({name: tensors[name] for name in wanted}), type(network).__name__, config, str(dtype)
+
+    return shared_network(key, fill, lambda filled: bytes_of(*filled.parameters()))
+
+
+def _digest(tensors: Tensors) -> str:
+    """SHA-256 of tensors with their names, types and shapes."""
+    found = hashlib.sha256()
+    for name, one in sorted(tensors.items()):
+        found.update(f"{name} {one.dtype} {tuple(one.shape)}".encode())
+        if one.numel():
+            found.update(one.detach().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()
+
+
+def _unet_source(model: str) -> str:
+    """The digest that stands for the U-Net of a single file of this digest."""
+    return f"unet of {model}"
+
+
+def weight_bytes(ref: ModelRef, dtype: Any, holds: Callable[[str], bool]) -> int:
+    """Memory that a model's weights will take, from the headers of its files.
+
+    Args:
+        ref: The model.
+        dtype: What its networks will calculate in.
+        holds: Whether a U-Net of these weights is in memory already.
+    """
+    family: UNetFamily = family_of(ref.kind.family or "")
+    if ref.kind.form == "folder":
+        names = ["unet", *(part.folder for part in family.texts), *(["vae"] if ref.vae is None else [])]
+        files = [_weights_file(ref.path / name, ref) for name in names]
+        counted = [one for file in files if not holds(_file_source(file)) for one in _shapes(file).values()]
+    else:
+        unwanted = [_UNET] if holds(_unet_source(digest(ref.path))) else []
+        unwanted += [_VAE] if ref.vae is not None else []
+        shapes = _shapes(ref.path).items()
+        counted = [one for name, one in shapes if not name.startswith((*unwanted, "model_ema."))]
+    return sum(prod(shape) for shape in counted) * int(dtype.itemsize)
+
+
+def _shapes(file: Path) -> dict[str, tuple[int, ...]]:
+    """Shapes of a file's tensors by name; of all shards, where it is the list of them."""
+    files = {file}
+    if file.suffix == ".json":
+        files = {file.parent / str(name) for name in read_json(file).get("weight_map", {}).values()}
+    return {name: one.shape for each in sorted(files) for name, one in read_table(each).tensors.items()}
+
+
+def _file_source(file: Path) -> str:
+    """The digest of a component's weights; "" for shards, whose list says nothing about what is in them."""
+    return "" if file.suffix == ".json" else digest(file)
 
 
 def _folder(ref: ModelRef, family: UNetFamily, dtype: Any, vae_dtype: Any) -> CheckpointNetworks:
     path = ref.path
     config = read_json(path / "unet" / "config.json")
-    unet = _filled(_UNETS.UNet2DConditionModel, config, _component(path / "unet", ref), dtype, "the U-Net")
+    tensors, source = _component(path / "unet", ref)
+    unet = _filled(_UNETS.UNet2DConditionModel, config, tensors, dtype, "the U-Net", source=source)
     vae = None if ref.vae is not None else _folder_vae(path / "vae", dtype, vae_dtype, ref)
     texts = tuple(
-        _text(_clip(path / part.folder), _component(path / part.folder, ref), dtype, projection=part.projection)
+        _text(_clip(path / part.folder), _component(path / part.folder, ref)[0], dtype, projection=part.projection)
         for part in family.texts
     )
     return CheckpointNetworks(unet, vae, texts)
 
 
-def _component(folder: Path, ref: ModelRef) -> dict[str, torch.Tensor]:
-    """The weights in one component's folder: the variant asked for, else the plain ones, else what is there."""
+def _component(folder: Path, ref: ModelRef) -> tuple[dict[str, torch.Tensor], str]:
+    """The weights in one component's folder, and their digest, where it is known without reading them."""
+    file = _weights_file(folder, ref)
+    return read_tensors(file, allow_pickle=ref.allow_pickle), _file_source(file)
+
+
+def _weights_file(folder: Path, ref: ModelRef) -> Path:
+    """A component's file of weights: the variant asked for, else the plain one, else what is there."""
     sets = weights_in(folder)
     if ref.variant is not None and ref.variant in sets:
         found = sets[ref.variant]
@@ -278,12 +363,12 @@ def _component(folder: Path, ref: ModelRef) -> dict[str, torch.Tensor]:
     path = found.get("safetensors") or found.get("pickle")
     if path is None:
         raise ModelError(f"{folder} has no weights: the model's download is incomplete")
-    return read_tensors(path, allow_pickle=ref.allow_pickle)
+    return path
 
 
 def _folder_vae(folder: Path, dtype: Any, vae_dtype: Any, ref: ModelRef) -> Any:
     config = read_json(folder / "config.json")
-    tensors = _component(folder, ref)
+    tensors, _ = _component(folder, ref)
     if config.get("_class_name") == "AutoencoderTiny":
         return _filled(_TINY_VAES.AutoencoderTiny, config, tensors, vae_dtype or dtype, "the tiny VAE")
     return _filled(_VAES.AutoencoderKL, config, _newer(tensors), _vae_type(config, dtype, vae_dtype), "the VAE")

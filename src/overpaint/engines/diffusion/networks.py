@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from overpaint.engines.weight_store import call_lock
 from overpaint.errors import RequestError
 from overpaint.geometry import Size
 from overpaint.models import ModelRef
@@ -227,8 +228,8 @@ class _Widening:
 
     @staticmethod
     def _with(vae: Any, work: Callable[[Any], tuple[torch.Tensor, ...]], tiled: bool) -> tuple[torch.Tensor, ...]:
-        (vae.enable_tiling if tiled else vae.disable_tiling)()
-        with torch.inference_mode():
+        with call_lock(vae), torch.inference_mode():
+            (vae.enable_tiling if tiled else vae.disable_tiling)()
             return work(vae)
 
 

@@ -108,6 +108,16 @@ class Family(ABC):
             ModelError: Files that are missing, damaged or of another kind.
         """
 
+    def weight_bytes(self, ref: ModelRef, dtype: torch.dtype, holds: Callable[[str], bool]) -> int:
+        """Memory that `load` will need for weights; 0 where nobody knows it before.
+
+        Args:
+            ref: The model.
+            dtype: See `load`.
+            holds: Whether a network of these weights, by digest, is in memory already.
+        """
+        return 0
+
     @abstractmethod
     def native_size(self, ref: ModelRef) -> int:
         """Side in pixels of the pictures that the model was trained on; reads configurations only."""

@@ -90,6 +90,12 @@ class UNetFamily(Family):
 
         return load(ref, dtype)
 
+    def weight_bytes(self, ref: ModelRef, dtype: torch.dtype, holds: Callable[[str], bool]) -> int:
+        """See `Family.weight_bytes`."""
+        from overpaint.engines.diffusion.loader import weight_bytes
+
+        return weight_bytes(ref, dtype, holds)
+
     def config(self, kind: Kind, folder: Any = None) -> dict[str, Any]:
         """The U-Net's parameters: of `folder`, or the published ones."""
         found = unet_config(kind, folder)
