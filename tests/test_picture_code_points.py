@@ -237,6 +237,19 @@ def test_colour_that_nothing_can_carry_is_named_in_a_note() -> None:
     assert png_chunk_of(encode(picture(CodePoints(9, 9)), "png").data, b"cICP") == bytes((9, 9, 0, 1))
 
 
+def test_samples_of_a_narrow_range_are_not_taken_for_others() -> None:
+    opened = open_picture(png((b"cICP", bytes((1, 13, 0, 0)))))
+    np.testing.assert_array_equal(bridge_for(opened, "srgb").to_canvas(VALUES), VALUES / np.float32(255))
+    for format in ("webp", "avif"):
+        assert "colour left out (BT.709 primaries, sRGB transfer)" in encode(opened, format).notes[0]
+
+
+def test_code_points_beyond_a_byte_are_no_code_points() -> None:
+    opened = open_picture(avif(300, 13))
+    assert opened.metadata.code_points is None
+    assert encode(opened, "png").notes == ()
+
+
 def test_heif_carries_code_points() -> None:
     pytest.importorskip("pillow_heif")
     opened = open_picture(encode(picture(P3), "heif").data)

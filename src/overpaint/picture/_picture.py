@@ -140,6 +140,11 @@ class Picture:
         """In words: "rgb 8-bit", "grey+alpha 16-bit", ..."""
         return f"{self.colour}{'+alpha' if self.alpha is not None else ''} {self.depth}-bit"
 
+    def interleaved(self, *, rgb: bool = False) -> Samples:
+        """(H, W, C) samples, alpha as one channel more where there is one; with `rgb`, grey as three equal channels."""
+        samples: Samples = np.repeat(self.samples, 3, axis=2) if rgb and self.colour is Colour.GREY else self.samples
+        return samples if self.alpha is None else np.dstack([samples, self.alpha])
+
     def with_pixels(self, samples: Samples, alpha: Samples | None) -> Picture:
         """The same picture with other pixels: metadata and source stay."""
         return replace(self, samples=samples, alpha=alpha)

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from overpaint.errors import MissingExtraError, OutputError
 
 from . import bmff
-from ._picture import Colour, Picture
+from ._picture import Metadata, Picture
 from .code_points import CodePoints
 from .decoded import DecodedPicture, animated, by_opencv, metadata_of, of_image, split, widened
 from .limits import PictureLimits
@@ -42,10 +42,7 @@ def read(data: bytes, limits: PictureLimits) -> DecodedPicture:
         pixels = of_image(image)
     else:
         pixels = split(by_opencv(data, contents.depth))
-    icc, info = image.info.get("icc_profile"), image.info
-    metadata, orientation = metadata_of(
-        icc=icc, code_points=None if icc else contents.code_points, exif=info.get("exif"), xmp=info.get("xmp")
-    )  # irot and imir are in the EXIF orientation that Pillow gives
+    metadata, orientation = _metadata(image.info, contents)  # Pillow writes irot and imir into EXIF
     return DecodedPicture(pixels, metadata, orientation, False, pixels.words(contents.depth))
 
 
@@ -60,11 +57,14 @@ def read_heif(data: bytes, limits: PictureLimits) -> DecodedPicture:
         limits.check_pixels(width, height)
     image = pillow_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
     pixels = split(np.array(np.asarray(image)))
-    icc, info = image.info.get("icc_profile"), image.info
-    metadata, _ = metadata_of(
-        icc=icc, code_points=None if icc else contents.code_points, exif=info.get("exif"), xmp=info.get("xmp")
-    )
-    return DecodedPicture(pixels, metadata, 1, False, pixels.words(contents.depth))  # libheif has turned it
+    metadata, _ = _metadata(image.info, contents)  # libheif has turned the pixels
+    return DecodedPicture(pixels, metadata, 1, False, pixels.words(contents.depth))
+
+
+def _metadata(info: Mapping[Any, Any], contents: bmff.BoxContents) -> tuple[Metadata, int]:
+    icc = info.get("icc_profile")
+    points = None if icc else contents.code_points
+    return metadata_of(icc=icc, code_points=points, exif=info.get("exif"), xmp=info.get("xmp"))
 
 
 def write(picture: Picture, quality: int | None) -> tuple[bytes, bool, int]:
@@ -76,28 +76,20 @@ def write(picture: Picture, quality: int | None) -> tuple[bytes, bool, int]:
     import cv2
 
     depth = _depth_for(picture)
-    planes: list[NDArray[Any]] = [picture.samples if picture.colour is Colour.GREY else picture.samples[..., ::-1]]
-    if picture.alpha is not None:
-        if picture.colour is Colour.GREY:
-            planes = [np.repeat(picture.samples, 3, axis=2)]
-        planes.append(picture.alpha[..., np.newaxis])
-    whole = np.ascontiguousarray(np.concatenate(planes, axis=2))
-    values = whole
-    if depth > 8:
-        values = np.rint(whole * ((2**depth - 1) / 65535)).astype(np.uint16)
+    whole = picture.interleaved(rgb=picture.alpha is not None)
+    if whole.shape[2] > 1:
+        whole = cv2.cvtColor(whole, cv2.COLOR_RGB2BGR if picture.alpha is None else cv2.COLOR_RGBA2BGRA)
+    values = whole if depth == 8 else np.rint(whole * ((2**depth - 1) / 65535)).astype(np.uint16)
     metadata = picture.metadata
-    kinds, blocks = [], []
-    for kind, block in (
-        (cv2.IMAGE_METADATA_ICCP, metadata.icc),
-        (cv2.IMAGE_METADATA_EXIF, metadata.exif),
-        (cv2.IMAGE_METADATA_XMP, metadata.xmp),
-    ):
-        if block:
-            kinds.append(kind)
-            blocks.append(np.frombuffer(block, np.uint8))
+    blocks = {
+        cv2.IMAGE_METADATA_ICCP: metadata.icc,
+        cv2.IMAGE_METADATA_EXIF: metadata.exif,
+        cv2.IMAGE_METADATA_XMP: metadata.xmp,
+    }
+    arrays = {kind: np.frombuffer(block, np.uint8) for kind, block in blocks.items() if block}
     settings = [cv2.IMWRITE_AVIF_QUALITY, 100 if quality is None else quality]
     settings += [cv2.IMWRITE_AVIF_DEPTH, depth, cv2.IMWRITE_AVIF_SPEED, _SPEED]
-    done, data = cv2.imencodeWithMetadata(".avif", values, kinds, blocks, settings)
+    done, data = cv2.imencodeWithMetadata(".avif", values, list(arrays), list(arrays.values()), settings)
     if not done:
         raise OutputError(f"the AVIF encoder failed on a picture of {picture.size}")
     exact = (quality is None or quality == 100) and (depth == 8 or np.array_equal(widened(values, depth), whole))
@@ -105,9 +97,9 @@ def write(picture: Picture, quality: int | None) -> tuple[bytes, bool, int]:
 
 
 def _with_code_points(data: bytes, points: CodePoints | None) -> bytes:
-    """The file with primaries and transfer in its nclx box, which OpenCV can't be told; its matrix stays the coder's.
+    """The file with primaries and transfer in its nclx box, which OpenCV can't set; the matrix stays the encoder's.
 
-    Readers take the box before what the AV1 stream says (AVIF 1.1, 2.2.1).
+    Readers prefer the box to the AV1 stream (AVIF 1.1, 2.2.1).
     """
     at = data.find(b"colrnclx")
     if points is None or at < 0:
@@ -129,12 +121,9 @@ def write_heif(picture: Picture, quality: int | None) -> bytes:
         import pillow_heif
     except ImportError as error:
         raise MissingExtraError.of("writing HEIC files", "heif") from error
-    samples, alpha = to_8(picture.samples), picture.alpha
-    planes: list[NDArray[Any]] = [np.repeat(samples, 3, axis=2) if picture.colour is Colour.GREY else samples]
-    if alpha is not None:
-        planes.append(to_8(alpha)[..., np.newaxis])
-    values = np.ascontiguousarray(np.concatenate(planes, axis=2))
-    image = pillow_heif.from_bytes("RGBA" if alpha is not None else "RGB", tuple(picture.size), values.tobytes())
+    values = np.ascontiguousarray(to_8(picture.interleaved(rgb=True)))
+    mode = "RGB" if picture.alpha is None else "RGBA"
+    image = pillow_heif.from_bytes(mode, tuple(picture.size), values.tobytes())
     out = io.BytesIO()
     metadata = picture.metadata
     codes: dict[str, int] = {}

@@ -107,8 +107,8 @@ class CodePoints:
 
     @property
     def coded(self) -> bool:
-        """Whether numbers of H.273 say it all, so that formats with code points can carry it."""
-        return self.gamma is None and self.chromaticities is None
+        """Whether formats with code points can carry it: full range, and nothing beside the numbers of H.273."""
+        return self.full_range and self.gamma is None and self.chromaticities is None
 
     @property
     def profile(self) -> Profile | None:

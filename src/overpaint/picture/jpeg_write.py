@@ -20,7 +20,7 @@ from .jpeg import EXIF, ICC, PHOTOSHOP, XMP, decoded
 from .jpeg_blocks import BlocksUnavailable, carried_over, natural_tables
 from .jpeg_segments import APP0, APP1, APP2, APP13, APP14, COM, LONGEST, JpegFile, JpegSegment, joined, parsed, segments
 from .orient import displayed, stored
-from .pil import image_of, to_8
+from .pil import to_8, to_pil
 
 LARGEST_SIDE = 65500
 DEFAULT_QUALITY = 95
@@ -37,15 +37,14 @@ def write(
     its orientation tag. When that can't be done, the file's tables and sampling are used for the whole picture.
     `annotate` makes the metadata from the pixels (H, W) whose decoded values may differ, None where all may.
     """
-    samples = to_8(picture.samples)
     original = _original(picture) if quality is None else None
     notes: tuple[str, ...] = ()
     if original is not None:
         try:
-            return _carried(picture, samples, touched, annotate, original)
+            return _carried(picture, touched, annotate, original)
         except BlocksUnavailable as reason:
             notes = (f"every block was coded again: {reason}",)
-    data, words, transform = _encoded(picture, samples, quality, original)
+    data, words, transform = _encoded(picture, quality, original)
     plain = [p for p in segments(data) if not (APP0 <= p.marker <= 0xEF or p.marker == COM)]
     metadata = picture.metadata if annotate is None else annotate(None)
     head, left_out = _metadata_parts(metadata, transform, 1)
@@ -65,15 +64,11 @@ def _original(picture: Picture) -> JpegFile | None:
 
 
 def _carried(
-    picture: Picture,
-    samples: NDArray[np.uint8],
-    touched: NDArray[np.bool_] | None,
-    annotate: Annotate | None,
-    file: JpegFile,
+    picture: Picture, touched: NDArray[np.bool_] | None, annotate: Annotate | None, file: JpegFile
 ) -> EncodedPicture:
     """The file with new blocks where the picture was touched. BlocksUnavailable when that can't be done."""
     orientation = picture.source.orientation
-    shown = np.ascontiguousarray(stored(samples, orientation))
+    shown = np.ascontiguousarray(stored(to_8(picture.samples), orientation))
     original = _decoded(file.parts)
     marks = _differs(original, shown) if touched is None else np.ascontiguousarray(stored(touched, orientation))
     carried = carried_over(file, shown, marks)
@@ -102,9 +97,7 @@ def _decoded(parts: list[JpegSegment]) -> NDArray[np.uint8]:
         raise BlocksUnavailable("the original can't be decoded") from error
 
 
-def _encoded(
-    picture: Picture, samples: NDArray[np.uint8], quality: int | None, original: JpegFile | None
-) -> tuple[bytes, str, str]:
+def _encoded(picture: Picture, quality: int | None, original: JpegFile | None) -> tuple[bytes, str, str]:
     """Encode all of it by Pillow: (file, what was done in words, how components stand for colours)."""
     transform = {Colour.GREY: "grey", Colour.RGB: "ycc", Colour.CMYK: "cmyk"}[picture.colour]
     settings: dict[str, Any] = {"quality": quality or DEFAULT_QUALITY, "subsampling": 0}
@@ -121,7 +114,7 @@ def _encoded(
             transform, settings["keep_rgb"] = "rgb", True
     out = io.BytesIO()
     try:
-        image_of(samples, None).save(out, "JPEG", **settings)
+        to_pil(picture).save(out, "JPEG", **settings)
     except (OSError, ValueError) as error:
         raise OutputError(f"the JPEG encoder failed on a picture of {picture.size}: {error}") from error
     return out.getvalue(), words, transform

@@ -1,4 +1,4 @@
-"""To and from Pillow images, and from plain arrays."""
+"""Pictures of arrays and of Pillow images, and Pillow images of pictures."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def from_array(pixels: ArrayLike, *, icc: bytes | None = None) -> Picture:
     Args:
         pixels: (H, W) or (H, W, 1) grey, (H, W, 2) grey and alpha, (H, W, 3) RGB, (H, W, 4) RGBA; uint8, uint16, or
             floats in [0, 1], which become 16 bits. Bool becomes 0 and 255. The values are copied.
-        icc: The colour profile that they are meant in; None is sRGB.
+        icc: The colour profile of the values; None is sRGB.
 
     Raises:
         PictureError: Another shape or type, or floats outside [0, 1].
@@ -49,7 +49,7 @@ def from_array(pixels: ArrayLike, *, icc: bytes | None = None) -> Picture:
 def from_pil(image: Image) -> Picture:
     """A picture of a Pillow image of any 8-bit mode or 16-bit grey; its ICC profile, EXIF, XMP and dpi come along.
 
-    The orientation that its EXIF block tells is applied.
+    The orientation that its EXIF block states is applied.
     """
     info = image.info
     pixels = of_image(image)
@@ -68,21 +68,15 @@ def from_pil(image: Image) -> Picture:
 
 def to_pil(picture: Picture) -> Image:
     """An 8-bit view for libraries that want a Pillow image: L, LA, RGB, RGBA or CMYK, with the ICC profile."""
-    image = image_of(to_8(picture.samples), None if picture.alpha is None else to_8(picture.alpha))
+    from PIL import Image
+
+    mode = {Colour.GREY: "L", Colour.RGB: "RGB", Colour.CMYK: "CMYK"}[picture.colour]
+    mode += "" if picture.alpha is None else "A"
+    values = np.ascontiguousarray(to_8(picture.interleaved()))
+    image = Image.frombuffer(mode, (picture.size.width, picture.size.height), values.tobytes(), "raw", mode, 0, 1)
     if icc := icc_of(picture.metadata, grey=picture.colour is Colour.GREY):
         image.info["icc_profile"] = icc
     return image
-
-
-def image_of(samples: Samples, alpha: Samples | None) -> Image:
-    """(H, W, 1, 3 or 4) uint8 and alpha as a Pillow image; four samples are CMYK."""
-    from PIL import Image
-
-    channels = [samples] if alpha is None else [samples, alpha[..., np.newaxis]]
-    values = np.ascontiguousarray(np.concatenate(channels, axis=2) if alpha is not None else samples)
-    mode = {1: "L", 3: "RGB", 4: "CMYK"}[samples.shape[2]] + ("A" if alpha is not None else "")
-    height, width = samples.shape[:2]
-    return Image.frombuffer(mode, (width, height), values.tobytes(), "raw", mode, 0, 1)
 
 
 def to_8(values: Samples) -> NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""Reading PNG (W3C, PNG 3rd edition): our own walk over the chunks, pixels by OpenCV."""
+"""Reading PNG (W3C, PNG 3rd edition): chunks are taken apart here, pixels are decoded by OpenCV."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .limits import METADATA_BYTES, PictureLimits
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 XMP_KEYWORD = "XML:com.adobe.xmp"
 PROFILE_KEYWORD = "Raw profile type "
-# How colours are meant, where no ICC profile says it: copied from a PNG file to the PNG file made of it.
+# Colour without an ICC profile: copied from a PNG file to the PNG file made of it.
 COLOUR_CHUNKS = (b"cICP", b"mDCV", b"cLLI", b"sRGB", b"gAMA", b"cHRM")
 _NAMES = {0: "grey", 2: "rgb", 3: "palette", 4: "grey+alpha", 6: "rgb+alpha"}
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
@@ -35,13 +35,12 @@ class PngHeader:
     height: int
     depth: int
     colour: int
-    interlaced: bool
 
 
 def chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """(type, body) of each chunk up to IEND, its checksum tested. PictureError when the file is truncated or damaged.
 
-    A damaged chunk that isn't needed for the pixels is passed over.
+    A damaged chunk that isn't needed for the pixels is skipped.
     """
     at = len(SIGNATURE)
     while True:
@@ -62,13 +61,13 @@ def chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def header(data: bytes) -> PngHeader:
-    """The IHDR chunk. PictureError when it is missing or absurd."""
+    """The IHDR chunk. PictureError when it is missing or impossible."""
     if data[8:16] != b"\0\0\0\rIHDR" or len(data) < 33:
         raise PictureError("the PNG file is damaged: it has no header")
-    width, height, depth, colour, _, _, interlace = struct.unpack_from(">IIBBBBB", data, 16)
+    width, height, depth, colour = struct.unpack_from(">IIBB", data, 16)
     if depth not in _DEPTHS.get(colour, ()):
         raise PictureError(f"the PNG file is damaged: colour type {colour} with {depth} bits")
-    return PngHeader(width, height, depth, colour, interlace == 1)
+    return PngHeader(width, height, depth, colour)
 
 
 def chunk(kind: bytes, body: bytes) -> bytes:
@@ -97,16 +96,16 @@ def read(data: bytes, limits: PictureLimits) -> DecodedPicture:
 
 
 def _check_length(head: PngHeader, parts: list[bytes]) -> None:
-    """Deflate can't shrink by more than 1032 : 1: a header that lies is found before anything is allocated for it."""
+    """Refuse a size that the data can't fill, before memory is allocated: Deflate shrinks by 1032 : 1 at most."""
     expected = (head.width * _CHANNELS[head.colour] * head.depth + 7) // 8 * head.height
     if sum(map(len, parts)) * 1032 + 64 < expected:
         raise PictureError(f"the PNG file is truncated: too little data for {head.width}x{head.height} pixels")
 
 
 def _pixels(head: PngHeader, needed: list[tuple[bytes, bytes]]) -> StoredPixels:
-    """Decode a file that has nothing but the pixels; tRNS of grey and RGB becomes alpha here.
+    """The pixels, decoded from a file that holds nothing else; tRNS of grey and RGB becomes alpha here.
 
-    OpenCV does it at every depth: Pillow reduces RGB of 16 bits to 8, and passes over rows that are missing at the end.
+    By OpenCV, at every depth: Pillow reduces RGB of 16 bits to 8, and accepts files whose last rows are missing.
     """
     key = next((body for kind, body in needed if kind == b"tRNS"), None)
     if head.colour != 3:

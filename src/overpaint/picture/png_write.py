@@ -1,4 +1,4 @@
-"""Writing PNG: pixels by OpenCV, which is several times as fast as Pillow, metadata chunks by us."""
+"""Writing PNG: pixels by OpenCV, which is several times as fast as Pillow; metadata chunks are made here."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import zlib
 from collections.abc import Iterator, Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
 from overpaint.errors import OutputError
 
@@ -29,11 +28,9 @@ def _by_opencv(picture: Picture) -> bytes:
     """Run-length coding over the Sub filter: on photographs as small as Deflate at its fastest, and faster."""
     import cv2
 
-    values: NDArray[np.generic] = picture.samples
-    if picture.colour is Colour.RGB and picture.alpha is None:
-        values = cv2.cvtColor(picture.samples, cv2.COLOR_RGB2BGR)
-    elif picture.alpha is not None:
-        values = cv2.merge([*(picture.samples[..., i] for i in (2, 1, 0)), picture.alpha])
+    values = picture.interleaved()
+    if picture.colour is Colour.RGB:
+        values = cv2.cvtColor(values, cv2.COLOR_RGB2BGR if picture.alpha is None else cv2.COLOR_RGBA2BGRA)
     settings = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
     done, data = cv2.imencode(".png", values, [*settings, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_SUB])
     if not done:
@@ -43,8 +40,7 @@ def _by_opencv(picture: Picture) -> bytes:
 
 def _grey_alpha(picture: Picture) -> bytes:
     """Grey with alpha, which OpenCV can't write: rows with the Up filter (PNG, section 9.2), then Deflate."""
-    assert picture.alpha is not None
-    both = np.concatenate([picture.samples, picture.alpha[..., np.newaxis]], axis=2)
+    both = picture.interleaved()
     height, width = both.shape[:2]
     rows = both.astype(both.dtype.newbyteorder(">")).reshape(height, -1).view(np.uint8)
     filtered = np.empty((height, rows.shape[1] + 1), np.uint8)
@@ -74,7 +70,7 @@ def _metadata_chunks(picture: Picture) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _colour_chunks(picture: Picture) -> Iterator[tuple[bytes, bytes]]:
-    """What the PNG file that the picture came from says about its colours; cICP from other files' code points."""
+    """The colour chunks of the PNG file that the picture came from, or cICP with other files' code points."""
     source, points = picture.source, picture.metadata.code_points
     if source.format != "png" or source.data is None:
         if points is not None and points.coded and not points.is_srgb:

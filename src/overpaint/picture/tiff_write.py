@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 
-import numpy as np
-
 from . import exif as exif_blocks
 from ._picture import Colour, Picture
 from .ifd import MalformedIFD, TagBlock
@@ -20,9 +18,9 @@ def write(picture: Picture) -> bytes:
     import tifffile
 
     metadata = picture.metadata
-    planes = [picture.samples] if picture.alpha is None else [picture.samples, picture.alpha[..., np.newaxis]]
-    values = np.concatenate(planes, axis=2) if len(planes) > 1 else picture.samples
-    tags = [(tag, 1 if tag == XMP else 7, len(raw), raw, True) for tag, raw in _raw_tags(picture) if raw]
+    values = picture.interleaved()
+    raw = ((XMP, 1, metadata.xmp), (PHOTOSHOP, 7, metadata.iptc))
+    tags = [(tag, kind, len(value), value, True) for tag, kind, value in raw if value]
     resolution = {"resolution": metadata.dpi, "resolutionunit": 2} if metadata.dpi else {}
     out = io.BytesIO()
     tifffile.imwrite(
@@ -42,10 +40,6 @@ def write(picture: Picture) -> bytes:
         **resolution,
     )
     return exif_blocks.grafted(out.getvalue(), metadata.exif)
-
-
-def _raw_tags(picture: Picture) -> tuple[tuple[int, bytes | None], ...]:
-    return (XMP, picture.metadata.xmp), (PHOTOSHOP, picture.metadata.iptc)
 
 
 def _byte_order(exif: bytes | None) -> str:

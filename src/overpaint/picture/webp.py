@@ -6,17 +6,15 @@ import io
 import struct
 from collections.abc import Iterator
 
-import numpy as np
-
 from overpaint.errors import PictureError
 
-from ._picture import Colour, Picture
+from ._picture import Picture
 from .decoded import DecodedPicture, StoredPixels, animated, loaded, metadata_of, of_image
 from .limits import PictureLimits
-from .pil import image_of
+from .pil import to_pil
 
 LARGEST_SIDE = 16383
-_ANIMATED, _ALPHA = 0x02, 0x10
+_ANIMATED = 0x02
 
 
 def chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -76,12 +74,10 @@ def write(picture: Picture, quality: int | None) -> bytes:
 
     The picture must be 8 bits of grey or RGB and no side longer than 16383 pixels; grey is stored as RGB.
     """
-    colours = np.repeat(picture.samples, 3, axis=2) if picture.colour is Colour.GREY else picture.samples
-    image = image_of(np.ascontiguousarray(colours), picture.alpha)
     out = io.BytesIO()
     how = {"lossless": True, "quality": 30, "method": 2} if quality is None else {"quality": quality, "method": 4}
     metadata = picture.metadata
-    image.save(
+    to_pil(picture).save(
         out,
         "WEBP",
         exact=True,
