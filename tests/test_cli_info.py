@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import metadata, version
 from pathlib import Path
 
 import numpy as np
@@ -95,7 +96,17 @@ def test_doctor_finds_everything_here(capsys: pytest.CaptureFixture[str]) -> Non
     assert main(["doctor", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert {check["state"] for check in said} <= {"ok", "optional"}
-    assert {"Python", "overpaint", "torch", "device", "temporary folder"} <= {check["what"] for check in said}
+    found = {check["what"]: check["found"] for check in said}
+    assert {"Python", "overpaint", "device", "model store", "temporary folder"} <= set(found)
+    assert found["torch"] == version("torch")
+    assert found["jpeglib (extra jpeg)"] == version("jpeglib")
+    assert "comes with overpaint" in found["model pocket"]
+    assert {f"engine {name}" for name in [*names(), "diffusion"]} <= set(found)
+
+
+def test_doctor_knows_what_every_extra_is_good_for() -> None:
+    extras = set(metadata("overpaint").get_all("Provides-Extra") or ())
+    assert extras == set(doctor_module.EXTRAS)
 
 
 def test_doctor_says_what_to_do_about_what_is_missing(

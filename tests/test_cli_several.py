@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 
 from overpaint.cli import main
+from overpaint.cli.progress import Bar
 
 BOX = ["--box", "10,10,30,20", "--engine", "telea", "--seed", "1"]
 
@@ -54,7 +56,7 @@ def test_json_is_a_line_for_each(capsys: pytest.CaptureFixture[str]) -> None:
     tables = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [table["input"] for table in tables] == ["a.png", "none.png", "b.png"]
     assert [table.get("output") for table in tables] == ["a.remove.png", None, "b.remove.png"]
-    assert tables[1]["error"]["code"] == "picture-invalid"
+    assert tables[1]["error"]["code"] == "picture-missing"
 
 
 @pytest.mark.parametrize(
@@ -118,3 +120,17 @@ def test_two_pictures_of_one_name_do_not_replace_one_another(capsys: pytest.Capt
 def test_without_a_picture_one_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["remove", *BOX]) == 2
     assert "remove needs a picture" in capsys.readouterr().err
+
+
+def test_the_reach_of_a_file_on_standard_output_is_measured_on_it(
+    capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("jpeglib")
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setattr("overpaint.cli.edit.bar", lambda **_: contextlib.nullcontext(Bar()))
+    assert main(["remove", "c.jpg", *BOX, "-o", "-"]) == 0
+    out, err = capsysbinary.readouterr()
+    Path("piped.jpg").write_bytes(out)
+    assert main(["info", "piped.jpg", "--json"]) == 0
+    reach = json.loads(capsysbinary.readouterr().out)["record"]["record"]["reach"]
+    assert f"reach {reach} px, in whole JPEG blocks" in err.decode()

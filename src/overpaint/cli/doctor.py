@@ -1,10 +1,11 @@
-"""`overpaint doctor`: whether everything that is needed is here, and what to do where it is not."""
+"""`overpaint doctor`: what is used and whether it is here, and what to do where it is not."""
 
 from __future__ import annotations
 
 import json as json_module
 import os
 import platform
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -19,10 +20,12 @@ from .texts import print_rows
 State = Literal["ok", "missing", "optional"]
 
 EXTRAS = {
-    "jpeg": ("jpeglib", "JPEG blocks that an edit does not touch are carried over unchanged"),
-    "heif": ("pillow_heif", "HEIC and HEIF pictures can be read"),
+    "jpeg": "JPEG blocks that an edit does not touch are carried over unchanged",
+    "heif": "HEIC and HEIF pictures can be read and written",
+    "ray": "batches run on a cluster",
+    "gguf": "checkpoints in GGUF files can be read",
 }
-"""Optional dependencies by the extra that brings them: the module, and what it is good for."""
+"""What each extra is good for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +33,10 @@ class Check:
     """One line of the report.
 
     Attributes:
-        what: What was looked at.
-        state: "ok"; "missing", which needs doing something; "optional": not here, and not needed.
-        found: What was found.
-        do: What to do about it; empty when nothing is.
+        what: The thing that was checked.
+        state: "ok"; "missing", where something must be done; "optional": not here, and not needed.
+        found: What was found: a version, a place.
+        do: What to do; empty when there is nothing to do.
     """
 
     what: str
@@ -43,7 +46,7 @@ class Check:
 
 
 def doctor(*, json: AsJson = False, debug: Debug = False) -> int:
-    """Look whether everything needed is here, and say what to do if not. Exit status 1 when something is missing.
+    """What is used here (libraries, engines, models, device), what is missing, and what to do. Exit status 1 then.
 
     [dim]$[/] overpaint doctor
     """
@@ -58,11 +61,12 @@ def doctor(*, json: AsJson = False, debug: Debug = False) -> int:
 def look() -> Iterator[Check]:
     """Every check, one after another."""
     yield _python()
-    yield from _packages()
-    yield from _extras()
+    yield Check("overpaint", "ok", version("overpaint"))
+    yield from _libraries()
     yield _device()
     yield from _engines()
-    yield from _places()
+    yield from _models()
+    yield _temporary_folder()
 
 
 def _python() -> Check:
@@ -70,26 +74,20 @@ def _python() -> Check:
     return Check("Python", "ok", found)
 
 
-def _packages() -> Iterator[Check]:
-    yield Check("overpaint", "ok", version("overpaint"))
-    for requirement in requires("overpaint") or ():
-        if "extra ==" in requirement:
-            continue
-        name = requirement.split(";")[0].split("[")[0].split("<")[0].split(">")[0].split("=")[0].split("!")[0].strip()
+def _libraries() -> Iterator[Check]:
+    """Every dependency with its version, then those of the extras."""
+    for requirement, _, marker in (one.partition(";") for one in requires("overpaint") or ()):
+        extra = re.search(r"extra == ['\"](\w+)['\"]", marker)
+        name = re.split(r"[^\w.-]", requirement)[0]
+        what = f"{name} (extra {extra[1]})" if extra else name
         try:
-            yield Check(name, "ok", version(name))
+            yield Check(what, "ok", version(name))
         except PackageNotFoundError:
-            yield Check(name, "missing", "not installed", f"pip install '{requirement}'")
-
-
-def _extras() -> Iterator[Check]:
-    for extra, (module, good_for) in EXTRAS.items():
-        try:
-            import_module(module)
-        except ImportError:
-            yield Check(f"extra {extra}", "optional", "not installed", f"pip install 'overpaint[{extra}]': {good_for}")
-        else:
-            yield Check(f"extra {extra}", "ok", good_for)
+            if extra:
+                good_for = EXTRAS.get(extra[1], "")
+                yield Check(what, "optional", "not installed", f"pip install 'overpaint[{extra[1]}]': {good_for}")
+            else:
+                yield Check(what, "missing", "not installed", f"pip install '{requirement.strip()}'")
 
 
 def _device() -> Check:
@@ -107,27 +105,40 @@ def _device() -> Check:
 
 def _engines() -> Iterator[Check]:
     from overpaint.engines import card, names
+    from overpaint.engines.diffusion.options import CARD
     from overpaint.errors import EngineError
 
     if not names():
         yield Check("engines", "missing", "none found", "install overpaint with pip: it is found by entry points")
-    for name in names():
+    for name in sorted({*names(), CARD.name}):
         try:
-            yield Check(f"engine {name}", "ok", card(name).title)
+            yield Check(f"engine {name}", "ok", (CARD if name == CARD.name else card(name)).title)
         except EngineError as error:
             yield Check(f"engine {name}", "missing", str(error), "update or uninstall the package that adds it")
 
 
-def _places() -> Iterator[Check]:
+def _models() -> Iterator[Check]:
+    from overpaint import pocket
+    from overpaint.models import entries, store_folder
+
+    folder = pocket.folder()
+    if folder is None:
+        yield Check(f"model {pocket.NAME}", "optional", "not in this package", "name a model for edits with a prompt")
+    else:
+        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
+        yield Check(f"model {pocket.NAME}", "ok", f"comes with overpaint, {size:.0f} MB")
+    here = sum(entry.origin == "store" for entry in entries())
+    yield Check("model store", "ok", f"{store_folder()}, {here} models")
+
+
+def _temporary_folder() -> Check:
     folder = tempfile.gettempdir()
     try:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        yield Check("temporary folder", "missing", f"{folder}: {error.strerror}", "set TMPDIR to a folder with room")
-        return
-    free = shutil.disk_usage(folder).free / 2**30
-    yield Check("temporary folder", "ok", f"{folder}, {free:.1f} GiB free")
+        return Check("temporary folder", "missing", f"{folder}: {error.strerror}", "set TMPDIR to a folder with room")
+    return Check("temporary folder", "ok", f"{folder}, {shutil.disk_usage(folder).free / 2**30:.1f} GiB free")
 
 
 def _print(checks: list[Check]) -> None:

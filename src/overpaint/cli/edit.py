@@ -140,7 +140,7 @@ def _paint_picture(
             results.tables.append(table)
             name = "standard output" if one.path is None else str(one.path)
             results.lines.append(report.line(edited, name, saved, seconds))
-            if evidence is not None and saved is not None:
+            if evidence is not None:
                 evidence.add(edited, saved)
             if sheet is not None:
                 from overpaint.studio import tile_of
@@ -195,15 +195,16 @@ def _require_device(name: str) -> None:
         )
 
 
-def _save(edited: Edited, target: Target, out: Out) -> tuple[Saved | None, dict[str, Path]]:
+def _save(edited: Edited, target: Target, out: Out) -> tuple[Saved, dict[str, Path]]:
     """Write the picture, then its companions, so that a fault in one of those never costs the picture."""
     from overpaint.files import write_file
     from overpaint.picture import encode, format_of_path
 
-    saved = None
     how: dict[str, Any] = {"quality": out.quality, "record": out.record}
     if target.path is None:
-        write_bytes(edited.encode(target.format, **how).data)
+        rendered = edited.render(target.format, **how)
+        write_bytes(rendered.data)
+        saved = rendered.saved(Path("-"))
     else:
         saved = edited.save(target.path, format=target.format, overwrite=out.overwrite, **how)
     extras: dict[str, Path] = {}

@@ -22,7 +22,7 @@ _DONE = {
 }
 
 
-def line(edited: Edited, name: str, saved: Saved | None, seconds: float) -> str:
+def line(edited: Edited, name: str, saved: Saved, seconds: float) -> str:
     """One line: what became of the picture, how, and what is certain of all the rest."""
     engine = edited.resolved.model or edited.resolved.engine
     return f"{name}: {_what(edited)} with {engine} in {seconds:.1f} s; {_rest(edited, saved)}"
@@ -42,10 +42,10 @@ def _bounds(edited: Edited) -> str:
     return str(edited.mask.bounds.size)
 
 
-def _rest(edited: Edited, saved: Saved | None) -> str:
+def _rest(edited: Edited, saved: Saved) -> str:
     """What holds beyond the reach: never more than was measured on the file."""
-    reach = edited.reach if saved is None else saved.reach
-    if saved is None or saved.fidelity == "lossless":
+    reach = saved.reach
+    if saved.fidelity == "lossless":
         return f"reach {reach} px; every other pixel unchanged"
     if saved.fidelity == "blocks" and not saved.changed:
         return f"reach {reach} px, in whole JPEG blocks; every other pixel unchanged"
@@ -58,16 +58,14 @@ def _rest(edited: Edited, saved: Saved | None) -> str:
     )
 
 
-def mapping(
-    source: str, edited: Edited, saved: Saved | None, extras: dict[str, Path], seconds: float
-) -> dict[str, Any]:
+def mapping(source: str, edited: Edited, saved: Saved, extras: dict[str, Path], seconds: float) -> dict[str, Any]:
     """The object that --json writes. Boxes are left, top, right, bottom in pixels of the result."""
     resolved = edited.resolved
     return {
         "input": as_written(source),
-        "output": None if saved is None else str(saved.path),
-        "format": None if saved is None else saved.format,
-        "sidecar": None if saved is None or saved.sidecar is None else str(saved.sidecar),
+        "output": str(saved.path),
+        "format": saved.format,
+        "sidecar": None if saved.sidecar is None else str(saved.sidecar),
         **{name: str(path) for name, path in extras.items()},
         "intent": resolved.intent,
         "engine": resolved.engine,
@@ -76,10 +74,10 @@ def mapping(
         "seed": resolved.seed,
         "size": list(edited.picture.size),
         "placed": list(edited.placed),
-        "reach": edited.reach if saved is None else saved.reach,
-        "fidelity": None if saved is None else saved.fidelity,
-        "changed_beyond_reach": None if saved is None else saved.changed,
-        "largest_change_beyond_reach": None if saved is None else saved.largest,
+        "reach": saved.reach,
+        "fidelity": saved.fidelity,
+        "changed_beyond_reach": saved.changed,
+        "largest_change_beyond_reach": saved.largest,
         "regions": [
             {
                 "box": list(region.box),
@@ -91,9 +89,9 @@ def mapping(
             }
             for region in edited.regions
         ],
-        "sha256": None if saved is None else saved.sha256,
-        "bytes": None if saved is None else saved.size,
+        "sha256": saved.sha256,
+        "bytes": saved.size,
         "seconds": round(seconds, 3),
         "timings": dict(edited.timings),
-        "notes": [*edited.notes, *(() if saved is None else saved.notes)],
+        "notes": [*edited.notes, *saved.notes],
     }

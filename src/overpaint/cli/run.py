@@ -29,7 +29,7 @@ from .messages import (
     in_json,
     usage,
 )
-from .streams import STDIO
+from .streams import STDIO, standard_input
 
 _EDIT = Group("Edit pictures", sort_key=0)
 _TOOLS = Group("Masks and records", sort_key=1)
@@ -127,6 +127,7 @@ def _version() -> str:
 def run(argv: Sequence[str] | None = None) -> int:
     """Do what the arguments say and return the exit status. Errors are one line on standard error."""
     words = list(sys.argv[1:] if argv is None else argv)
+    standard_input.cache_clear()
     debug = "--debug" in words or os.environ.get("OVERPAINT_DEBUG", "0") not in ("", "0")
     try:
         with _terminations():

@@ -25,7 +25,7 @@ def as_written(argument: str) -> str:
 
 def load(argument: str) -> str | bytes:
     """The path of a file argument, or the bytes of standard input, which are read once."""
-    return _standard_input() if argument == STDIO else argument
+    return standard_input() if argument == STDIO else argument
 
 
 def opened(argument: str) -> Picture:
@@ -53,5 +53,6 @@ def write_bytes(data: bytes) -> None:
 
 
 @cache
-def _standard_input() -> bytes:
+def standard_input() -> bytes:
+    """All that comes by standard input; kept, as it can be read only once."""
     return sys.stdin.buffer.read()
