@@ -82,7 +82,7 @@ def test_engines_are_listed_with_their_cards(capsys: pytest.CaptureFixture[str])
     shown = capsys.readouterr().out
     assert main(["engines", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
-    assert [one["name"] for one in said] == sorted([*names(), "diffusion"])
+    assert [one["name"] for one in said] == sorted(names())
     for one in said:
         assert one["usable"] is True
         assert one["name"] in shown
@@ -101,7 +101,7 @@ def test_doctor_finds_everything_here(capsys: pytest.CaptureFixture[str]) -> Non
     assert found["torch"] == version("torch")
     assert found["jpeglib (extra jpeg)"] == version("jpeglib")
     assert "comes with overpaint" in found["model pocket"]
-    assert {f"engine {name}" for name in [*names(), "diffusion"]} <= set(found)
+    assert {f"engine {name}" for name in names()} <= set(found)
 
 
 def test_doctor_knows_what_every_extra_is_good_for() -> None:

@@ -71,6 +71,15 @@ def test_files_shapes_and_words_are_joined(picture, marked):
     assert inputs.request.mask.invert
 
 
+@pytest.mark.parametrize("places", [Places(mask=("m",)), Places(mask=("m",), box=("1,1,9,9",))])
+def test_what_was_found_about_a_mask_is_a_note_of_the_result(picture, marked, places):
+    labels = np.where(marked, np.uint8(2), np.uint8(0))
+    inputs = collect(picture, REMOVE, Uploads({"m": png(labels)}), places=places)
+    with Studio() as studio:
+        edited = inputs.noted(studio.edit(inputs.picture, inputs.request, **inputs.rest))
+    assert sum("level" in note for note in edited.notes) == 1
+
+
 def test_one_mask_file_is_passed_as_a_mask_and_not_coded(picture, marked):
     inputs = collect(picture, REMOVE, Uploads({"m": png(marked)}), places=Places(mask=("m",)))
     assert inputs.request.mask is None

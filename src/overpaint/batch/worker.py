@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from overpaint.audit import MaskFile, Secret, edit_record
-from overpaint.doors.inputs import collect
+from overpaint.doors.inputs import EditInputs, collect
 from overpaint.engines import Monitor
 from overpaint.errors import EngineError, OverpaintError, PictureError
 from overpaint.picture import Picture, format_of_path, open_picture
@@ -51,11 +51,11 @@ class Worker:
         try:
             with self._reading:
                 monitor.check()
-                prepared = _prepared(self._studio, task)
+                prepared, inputs = _prepared(self._studio, task)
             painted = self._studio.paint(prepared, monitor)
             with self._writing:
                 monitor.check()
-                return _written(self._studio.finish(prepared, painted), task)
+                return _written(inputs.noted(self._studio.finish(prepared, painted)), task)
         except OverpaintError:
             raise
         except MemoryError:
@@ -64,7 +64,7 @@ class Worker:
             raise EngineError(f"it failed unexpectedly: {type(error).__name__}: {error}") from error
 
 
-def _prepared(studio: Studio, task: Task) -> PreparedEdit:
+def _prepared(studio: Studio, task: Task) -> tuple[PreparedEdit, EditInputs]:
     began = time.perf_counter()
     picture = _opened(task.image)
     if picture.source.sha256 != task.image_sha256:
@@ -82,7 +82,7 @@ def _prepared(studio: Studio, task: Task) -> PreparedEdit:
 
     inputs = collect(picture, task.request, load, places=task.places, sketch=sketch)
     prepared = studio.prepare(inputs.picture, inputs.request, **inputs.rest)
-    return replace(prepared, timings={**prepared.timings, "open": round(opened - began, 6)})
+    return replace(prepared, timings={**prepared.timings, "open": round(opened - began, 6)}), inputs
 
 
 def _opened(place: Place) -> Picture:

@@ -105,14 +105,13 @@ def _device() -> Check:
 
 def _engines() -> Iterator[Check]:
     from overpaint.engines import card, names
-    from overpaint.engines.diffusion.options import CARD
     from overpaint.errors import EngineError
 
     if not names():
         yield Check("engines", "missing", "none found", "install overpaint with pip: it is found by entry points")
-    for name in sorted({*names(), CARD.name}):
+    for name in names():
         try:
-            yield Check(f"engine {name}", "ok", (CARD if name == CARD.name else card(name)).title)
+            yield Check(f"engine {name}", "ok", card(name).title)
         except EngineError as error:
             yield Check(f"engine {name}", "missing", str(error), "update or uninstall the package that adds it")
 

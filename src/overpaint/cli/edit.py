@@ -136,7 +136,6 @@ def _paint_picture(
             saved, extras = _save(edited, one, call.out)
             seconds = time.perf_counter() - began
             table = report.mapping(results.source, edited, saved, extras, seconds)
-            table["notes"] = list(dict.fromkeys((*inputs.notes, *table["notes"])))
             results.tables.append(table)
             name = "standard output" if one.path is None else str(one.path)
             results.lines.append(report.line(edited, name, saved, seconds))
@@ -169,9 +168,10 @@ def _check_files(call: PaintCall, targets: list[Target], sheet: Path | None, sou
 def _variations(studio: Studio, inputs: EditInputs, run: Run, shown: Bar) -> Iterator[Edited]:
     """Every variation: the first with the request's seed, the next with seed + 1, ..."""
     shown.say("painting" if run.variations == 1 else f"painting {run.variations} variations")
-    return studio.variations(
+    edits = studio.variations(
         inputs.picture, inputs.request, count=run.variations, monitor=shown.monitor(), **inputs.rest
     )
+    return map(inputs.noted, edits)
 
 
 def _studio(run: Run) -> Studio:

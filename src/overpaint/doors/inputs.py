@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from overpaint.mask import Mask
     from overpaint.picture import Picture
     from overpaint.request import EditRequest
+    from overpaint.studio import Edited
 
 __all__ = ["EditInputs", "Loader", "Source", "Uploads", "collect", "mask_from", "sketch_from"]
 
@@ -57,7 +58,7 @@ class EditInputs:
         mask: The mask where one file says it.
         sketch: (H, W, 4) uint8 strokes, RGBA.
         rasters: Rasters that the request names, by SHA-256.
-        notes: What was found about mask files.
+        notes: What was found about mask files; a lone `mask` has its own.
     """
 
     picture: Picture
@@ -71,6 +72,10 @@ class EditInputs:
     def rest(self) -> dict[str, Any]:
         """Mask, sketch and rasters, as the keyword arguments of `Studio.prepare` and `Studio.variations`."""
         return {"mask": self.mask, "sketch": self.sketch, "inputs": self.rasters}
+
+    def noted(self, edited: Edited) -> Edited:
+        """The result with these notes before its own."""
+        return replace(edited, notes=tuple(dict.fromkeys(self.notes + edited.notes))) if self.notes else edited
 
 
 def collect(
