@@ -9,12 +9,14 @@ import pytest
 import torch
 from tests.test_diffusion_engine import checkpoint
 
-from overpaint import Monitor, models
+from overpaint import Mask, Monitor, Studio, models
 from overpaint.engines import weight_store
 from overpaint.engines.base import Canvas, Painted, paint
 from overpaint.engines.diffusion.engine import DiffusionEngine
 from overpaint.engines.weight_store import WeightStore, available_memory, total_memory
 from overpaint.errors import EngineError
+from overpaint.geometry import Size
+from overpaint.picture import from_array
 from overpaint.request import Sampling
 
 SIDE = 64
@@ -181,3 +183,14 @@ def test_the_data_type_tells_networks_apart(folders):
     finally:
         for one in made:
             one.close()
+
+
+def test_a_studio_has_one_store_and_its_budget(folders):
+    photo = from_array((np.random.default_rng(0).random((SIDE, SIDE, 3)) * 255).astype(np.uint8))
+    given = {"mask": Mask.full(Size(SIDE, SIDE)), "intent": "replace", "prompt": "a cat", "steps": 1, "seed": 1}
+    with Studio(device="cpu", threads=1, weight_budget=1) as studio:
+        engines = []
+        for options in ({}, {"vae": str(folders["vae"])}):
+            studio.edit(photo, model=str(folders["first"]), options=options, **given)
+            engines.append(studio.engine("diffusion", str(folders["first"]), options))
+        assert [one._networks is not None for one in engines] == [False, True]

@@ -24,6 +24,8 @@ from overpaint.frame import Context, EngineEdge, SizeRules
 from overpaint.geometry import Size
 from overpaint.request import ENGINE_SETTINGS, Control, PaintsFrom, Sampling, UsedModel, Usual
 
+from .weight_store import WeightStore
+
 Pixels = NDArray[np.float32]
 """(H, W, 3) float32 in [0, 1]."""
 
@@ -251,6 +253,7 @@ class ModelSetup:
         device: "auto", "cpu", "cuda", "mps".
         threads: Threads that may be used on a CPU; None: the library's own choice.
         allow_pickle: Whether its file may be a pickle.
+        weights: Where its networks are held, with those of other engines; None: in a store of its own.
     """
 
     model: str
@@ -258,6 +261,7 @@ class ModelSetup:
     device: str = "auto"
     threads: int | None = None
     allow_pickle: bool = False
+    weights: WeightStore | None = None
 
 
 class ModelEngineFactory(Protocol):

@@ -39,6 +39,7 @@ class Studio:
         threads: int | None = None,
         allow_pickle: bool = False,
         model: str | None = None,
+        weight_budget: int | None = None,
     ) -> None:
         """Nothing is loaded yet.
 
@@ -48,11 +49,13 @@ class Studio:
             allow_pickle: Whether a checkpoint may be a pickle (.ckpt): its weights alone are read, and no code is run.
             model: The checkpoint of prompted intents that name none. Left out, what the environment's OVERPAINT_MODEL
                 names, else the embedded one, "pocket".
+            weight_budget: Bytes that the weights of all models may take together; beyond it those used least recently
+                are released, and loaded again when they are needed. None: half of the machine's memory.
         """
         self.device = device
         self.model = model or os.environ.get("OVERPAINT_MODEL") or (pocket.NAME if pocket.folder() else None)
         self.threads = threads
-        self._pool = EnginePool(device=device, threads=threads, allow_pickle=allow_pickle)
+        self._pool = EnginePool(device=device, threads=threads, allow_pickle=allow_pickle, weight_budget=weight_budget)
 
     def __enter__(self) -> Self:
         return self

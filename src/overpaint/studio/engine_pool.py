@@ -10,16 +10,20 @@ from pydantic import BaseModel
 from overpaint import engines
 from overpaint.engines import Engine, EngineCard, ModelSetup
 from overpaint.engines.registry import loading_options
+from overpaint.engines.weight_store import WeightStore
 
 
 class EnginePool:
     """Engines by name, and by model where they run one. Thread-safe."""
 
-    def __init__(self, *, device: str, threads: int | None, allow_pickle: bool) -> None:
+    def __init__(
+        self, *, device: str, threads: int | None, allow_pickle: bool, weight_budget: int | None = None
+    ) -> None:
         """Arguments as of `Studio`."""
         self._device = device
         self._threads = threads
         self._allow_pickle = allow_pickle
+        self._weights = WeightStore(weight_budget)
         self._engines: dict[str, Engine] = {}
         self._making: dict[str, threading.Event] = {}
         self._lock = threading.Lock()
@@ -71,7 +75,7 @@ class EnginePool:
         setup = None
         key = name
         if model is not None:
-            setup = ModelSetup(model, options, self._device, self._threads, self._allow_pickle)
+            setup = ModelSetup(model, options, self._device, self._threads, self._allow_pickle, self._weights)
             key = json.dumps([name, model, [getattr(options, one) for one in loading_options(name)]])
         while True:
             with self._lock:

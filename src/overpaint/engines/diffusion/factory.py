@@ -28,4 +28,4 @@ class DiffusionFactory:
         with collector_paused():
             from .engine import DiffusionEngine  # loads torch
 
-        return DiffusionEngine(ref, device=setup.device, threads=setup.threads)
+        return DiffusionEngine(ref, device=setup.device, threads=setup.threads, weights=setup.weights)
