@@ -22,8 +22,8 @@ from overpaint import Mask, Studio
 from overpaint.audit import (
     AuditLog,
     AuditRecord,
-    Head,
-    Note,
+    ChainHead,
+    LogNote,
     _lock,
     _log,
     edit_record,
@@ -91,7 +91,7 @@ class TestAppending:
             assert line.decode() == canonical_json(value) + "\n"
             assert (value["n"], value["prev"]) == (n, before)
             before = value["hash"]
-        assert read_head(log) == Head(6, before)
+        assert read_head(log) == ChainHead(6, before)
         assert verify(log).whole
 
     def test_a_record_comes_back_as_it_was_written(self, log, one):
@@ -199,7 +199,7 @@ class TestTampering:
     @pytest.mark.parametrize(("count", "named"), [(1, "the last line is missing"), (3, "the last 3 lines are missing")])
     def test_missing_last_lines(self, log, count, named):
         rewrite(log, lambda all: all[:-count])
-        assert first_fault(log) == f"line {7 - count}: {named}: audit.head knows of 6"
+        assert first_fault(log) == f"line {7 - count}: {named}: audit.head counts 6"
 
     def test_two_swapped_lines(self, log):
         rewrite(log, lambda all: [*all[:2], all[3], all[2], *all[4:]])
@@ -218,12 +218,12 @@ class TestTampering:
     def test_a_line_made_by_hand_that_fits_the_chain(self, log, one):
         made, _ = line_of(nth(one, 99).to_json(), 7, read_head(log).hash)
         rewrite(log, lambda all: [*all, made])
-        assert first_fault(log).startswith("line 7: audit.head does not know of it, but of 6 lines")
+        assert first_fault(log).startswith("line 7: audit.head counts only 6 lines")
 
     def test_another_last_line(self, log, one):
         made, _ = line_of(nth(one, 99).to_json(), 6, link_of(lines(log)[4]).hash)
         rewrite(log, lambda all: [*all[:5], made])
-        assert first_fault(log).startswith("line 6: it is another line than the last one that audit.head knows")
+        assert first_fault(log).startswith("line 6: it is another line than the last one of audit.head")
 
     def test_a_missing_head(self, log):
         head_path(log).unlink()
@@ -235,7 +235,7 @@ class TestTampering:
 
     def test_a_missing_log(self, log):
         log.unlink()
-        assert first_fault(log) == "the log is gone: audit.head knows of 6 lines"
+        assert first_fault(log) == "the log is gone: audit.head counts 6 lines"
 
     def test_tail_and_head_together_are_given_away_by_a_head_known_from_elsewhere(self, log, one, tmp_path):
         known = str(read_head(log))
@@ -342,7 +342,7 @@ class TestInterruptions:
         before = head_path(log).read_bytes()
         AuditLog(log).append(nth(one, 7))
         head_path(log).write_bytes(before)
-        assert "does not know of it" in first_fault(log)
+        assert "counts only" in first_fault(log)
         AuditLog(log).append(nth(one, 7))
         verdict = verify(log, files=False)
         assert (verdict.whole, verdict.records, verdict.notes) == (True, 7, ())
@@ -518,4 +518,4 @@ class TestFinding:
 
 def test_a_note_of_an_unknown_kind_is_refused():
     with pytest.raises(ValueError, match="what"):
-        Note.of("nonsense", "?")  # type: ignore[arg-type]
+        LogNote.of("nonsense", "?")  # type: ignore[arg-type]

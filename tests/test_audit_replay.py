@@ -18,9 +18,9 @@ from PIL import Image
 from overpaint import EditRequest, Mask, Studio
 from overpaint.audit import (
     AuditLog,
+    Operator,
     Replayed,
     Secret,
-    Who,
     difference,
     edit_record,
     entries,
@@ -97,7 +97,7 @@ class TestReplay:
         replayed = again(made(picture, echo(), mask=MASK).record, picture, noise())
         assert not replayed.equal
         assert replayed.difference is None
-        assert "give it to see the difference" in replayed.notes[-1]
+        assert "was not given, so the difference is not known" in replayed.notes[-1]
 
     def test_what_has_changed_since_is_named(self, picture):
         record = made(picture, noise(), mask=MASK).record
@@ -115,7 +115,7 @@ class TestReplay:
         (tmp_path / "a.tif").write_bytes(encode(picture, "tiff").data)
         replayed = again(record, open_picture(tmp_path / "a.tif"), noise())
         assert replayed.equal
-        assert replayed.notes[0] == "the input file is another than then, with the same pixels"
+        assert replayed.notes[0] == "the input file differs from the recorded one, with equal pixels"
 
     def test_a_background_with_padding_is_painted_on_the_same_area_again(self, picture):
         edited = made(picture, noise(LEARNED), mask=MASK, intent="background", prompt="sand", padding=8)
@@ -221,7 +221,7 @@ class TestPrivate:
 
     def test_the_salt_is_made_once_and_for_its_owner_alone(self, tmp_path):
         log = tmp_path / "audit.jsonl"
-        with pytest.raises(RecordError, match="without the salt"):
+        with pytest.raises(RecordError, match="without the log.s salt"):
             Secret.beside(log)
         first = Secret.beside(log, make=True)
         assert Secret.beside(log, make=True) == first == Secret.beside(log)
@@ -303,7 +303,7 @@ class TestCommands:
         assert main(["replay", "photo.remove.png", "--audit", "audit.jsonl"]) == 2
         assert "no record of photo.remove.png: neither of the file nor of its pixels" in capsys.readouterr().err
         assert main(["replay", "photo.remove.png"]) == 0  # by the record within it
-        assert "the picture given is not what was made then: 1 of 4,800 pixels differ" in capsys.readouterr().out
+        assert "the picture given is not the recorded result: 1 of 4,800 pixels differ" in capsys.readouterr().out
 
     def test_what_was_moved_is_asked_for(self, capsys):
         main([*REMOVE, "--audit", "audit.jsonl"])
@@ -380,7 +380,7 @@ class TestExport:
         for source, target, prompt in (("a.png", "b.png", "=cmd|' /C calc'!A0"), ("b.png", "c.png", 'a "red", bench')):
             edited = made(tmp_path / source, noise(LEARNED), mask=MASK, intent="replace", prompt=prompt)
             saved = edited.save(tmp_path / target)
-            log.append(edit_record(edited, saved, folder=tmp_path, who=Who(user="ada", host="mill")))
+            log.append(edit_record(edited, saved, folder=tmp_path, who=Operator(user="ada", host="mill")))
         assert verify(log.path).whole
         return [entry.record for entry in entries(log.path)]
 

@@ -430,7 +430,7 @@ def test_evidence_names_the_files_and_private_evidence_no_word_of_the_prompt(
         assert replay(studio, open_.edit, photo(SIZE)).equal
         save_lora(home / "style.safetensors", seed=8)
         again = replay(studio, open_.edit, photo(SIZE))
-        assert "the lora style is another than then" in again.notes
+        assert "the lora style has changed" in again.notes
 
 
 def test_the_digest_of_a_result_follows_the_files_that_its_prompt_names(made: Path, home: Path) -> None:

@@ -1,17 +1,17 @@
-"""Audit: hash-chained evidence of every edit. Written while work is done, and never read to decide anything.
+"""Audit: hash-chained evidence of every edit. It is written, and never read to decide anything.
 
 `AuditLog(path).append(edit_record(edited, saved))` writes one line; `verify` names the first fault of a log, `find`
-finds the record of a picture, `replay` runs it again, `to_prov` and `to_csv` give it to other tools.
+finds the record of a picture, `replay` runs it again, `to_prov` and `to_csv` export a log.
 """
 
 from __future__ import annotations
 
 from ._export import to_csv, to_prov
-from ._find import Entry, entries, find, log_at
-from ._line import Head, head_path, read_head
+from ._find import LogEntry, entries, find, log_at
+from ._line import ChainHead, head_path, read_head
 from ._log import AuditLog
-from ._note import Note
-from ._record import AuditRecord, InputFile, MaskFile, ModelUsed, OutputFile, Who, edit_record, mask_file
+from ._note import LogNote
+from ._record import AuditRecord, InputFile, MaskFile, ModelUsed, Operator, OutputFile, edit_record, mask_file
 from ._replay import Difference, Replayed, difference, replay, request_again
 from ._secret import Secret
 from ._verify import Fault, Verdict, verify
@@ -19,19 +19,19 @@ from ._verify import Fault, Verdict, verify
 __all__ = [
     "AuditLog",
     "AuditRecord",
+    "ChainHead",
     "Difference",
-    "Entry",
     "Fault",
-    "Head",
     "InputFile",
+    "LogEntry",
+    "LogNote",
     "MaskFile",
     "ModelUsed",
-    "Note",
+    "Operator",
     "OutputFile",
     "Replayed",
     "Secret",
     "Verdict",
-    "Who",
     "difference",
     "edit_record",
     "entries",

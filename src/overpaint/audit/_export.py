@@ -1,78 +1,67 @@
-"""A log for other tools: W3C PROV-JSON, and a table."""
+"""Exports of a log: W3C PROV-JSON, and a table."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import quote
 
 from ._record import AuditRecord, ModelUsed
 
 NAMESPACE = "urn:overpaint:prov:"
-"""Of the identifiers in an export; those of files and masks are their SHA-256."""
+"""Namespace of the identifiers in an export; files and masks are identified by their SHA-256."""
 
-_COLUMNS = (
-    "id", "made", "input", "input_sha256", "output", "output_sha256", "output_pixels_sha256", "format", "fidelity",
-    "intent", "engine", "model", "licences", "seed", "prompt", "reach", "changed_beyond_reach", "width", "height",
-    "seconds", "device", "exact", "overpaint", "user", "host", "attempt",
-)  # fmt: skip
+_COLUMNS: dict[str, Callable[[AuditRecord], Any]] = {
+    "id": lambda record: record.id,
+    "made": lambda record: record.made,
+    "input": lambda record: record.input.place,
+    "input_sha256": lambda record: record.input.sha256,
+    "output": lambda record: record.output.place,
+    "output_sha256": lambda record: record.output.sha256,
+    "output_pixels_sha256": lambda record: record.output.pixels_sha256,
+    "format": lambda record: record.output.format,
+    "fidelity": lambda record: record.output.fidelity,
+    "intent": lambda record: record.edit.resolved.intent,
+    "engine": lambda record: record.edit.resolved.engine,
+    "model": lambda record: record.edit.resolved.model,
+    "licences": lambda record: "; ".join(dict.fromkeys(model.licence for model in record.models if model.licence)),
+    "seed": lambda record: record.edit.resolved.seed,
+    "prompt": lambda record: record.hidden.get("prompt") or record.edit.resolved.prompt or record.edit.request.prompt,
+    "reach": lambda record: record.output.reach,
+    "changed_beyond_reach": lambda record: record.output.changed,
+    "width": lambda record: record.edit.size[0],
+    "height": lambda record: record.edit.size[1],
+    "seconds": lambda record: round(sum(record.edit.timings.values()), 3),
+    "device": lambda record: record.edit.execution.device,
+    "exact": lambda record: record.edit.execution.exact,
+    "overpaint": lambda record: record.edit.overpaint,
+    "user": lambda record: record.who.user,
+    "host": lambda record: record.who.host,
+    "attempt": lambda record: record.attempt,
+}
 
 
 def to_csv(records: Iterable[AuditRecord]) -> str:
-    """A table with a row for each record and a head, CSV as RFC 4180 has it. In private mode the prompt is its hash."""
+    """A table with a header and a row for each record, CSV (RFC 4180). In private mode the prompt is its hash."""
     out = io.StringIO()
-    writer = csv.DictWriter(out, _COLUMNS, lineterminator="\r\n")
-    writer.writeheader()
-    for record in records:
-        writer.writerow({name: _harmless(value) for name, value in _row(record).items()})
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(_COLUMNS)
+    writer.writerows([spreadsheet_safe(value(record)) for value in _COLUMNS.values()] for record in records)
     return out.getvalue()
 
 
-def _row(record: AuditRecord) -> dict[str, Any]:
-    edit, output = record.edit, record.output
-    resolved = edit.resolved
-    return {
-        "id": record.id,
-        "made": record.made,
-        "input": record.input.place,
-        "input_sha256": record.input.sha256,
-        "output": output.place,
-        "output_sha256": output.sha256,
-        "output_pixels_sha256": output.pixels_sha256,
-        "format": output.format,
-        "fidelity": output.fidelity,
-        "intent": resolved.intent,
-        "engine": resolved.engine,
-        "model": resolved.model,
-        "licences": "; ".join(dict.fromkeys(model.licence for model in record.models if model.licence)),
-        "seed": resolved.seed,
-        "prompt": record.hidden.get("prompt") or resolved.prompt or edit.request.prompt,
-        "reach": output.reach,
-        "changed_beyond_reach": output.changed,
-        "width": edit.size[0],
-        "height": edit.size[1],
-        "seconds": round(sum(edit.timings.values()), 3),
-        "device": edit.execution.device,
-        "exact": edit.execution.exact,
-        "overpaint": edit.overpaint,
-        "user": record.who.user,
-        "host": record.who.host,
-        "attempt": record.attempt,
-    }
-
-
-def _harmless(value: Any) -> Any:
-    """A text that a spreadsheet would take for a formula gets an apostrophe before it (OWASP, CSV injection)."""
+def spreadsheet_safe(value: Any) -> Any:
+    """The value; a text that a spreadsheet would take for a formula gets an apostrophe (OWASP, CSV injection)."""
     return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
 
 
 def to_prov(records: Iterable[AuditRecord]) -> dict[str, Any]:
     """The records as PROV-JSON (W3C member submission of 24 April 2013): Entity, Activity, Agent.
 
-    A file is an entity named by its digest, so an output that was edited further is one entity with the next edit's
-    input. The resolved request is the plan that the software followed; it acted on behalf of the user.
+    A file is an entity named by its digest, so an output that was edited again is the same entity as the next edit's
+    input. The resolved request is the plan that the software followed, on behalf of the user.
     """
     document = _Document()
     for record in records:
@@ -85,7 +74,7 @@ class _Document:
         self._kinds: dict[str, dict[str, Any]] = {}
 
     def element(self, kind: str, name: str, **attributes: Any) -> str:
-        """An entity, activity or agent, once for each name; returns its identifier."""
+        """Add an entity, activity or agent, once for each name; returns its identifier."""
         identifier = f"op:{quote(name, safe='/@~')}"
         known = self._kinds.setdefault(kind, {}).setdefault(identifier, {})
         for key, value in attributes.items():
@@ -95,7 +84,7 @@ class _Document:
         return identifier
 
     def relation(self, kind: str, **parts: str) -> None:
-        """A relation between two elements, once."""
+        """Add a relation between two elements, once."""
         known = self._kinds.setdefault(kind, {})
         values = {f"prov:{name}": value for name, value in parts.items()}
         if values not in known.values():
@@ -128,7 +117,7 @@ def _add(document: _Document, record: AuditRecord) -> None:
         prov_type="prov:Plan",
         op_intent=edit.resolved.intent,
         op_engine=edit.resolved.engine,
-        op_seed=str(edit.resolved.seed),  # 63 bits, more than a reader of JSON may keep
+        op_seed=str(edit.resolved.seed),  # 63 bits, more than JSON readers keep
         op_prompt=record.hidden.get("prompt") or edit.resolved.prompt,
     )
     activity = document.element(

@@ -1,4 +1,4 @@
-"""Finding records in a log: all of them in their order, or the one of a picture or an id."""
+"""Finding records in a log: all in their order, or the one of a picture or an id."""
 
 from __future__ import annotations
 
@@ -14,37 +14,37 @@ from overpaint.errors import PictureError, RecordError
 from overpaint.picture import open_picture
 from overpaint.studio import pixel_digest
 
-from ._line import Link, link_of, record_text, true_hash
+from ._line import ChainLink, computed_hash, link_of, record_text
 from ._record import AuditRecord
 
 NAME = "audit.jsonl"
-_SHORTEST = 6  # characters of an id that name a record
+_SHORTEST = 6  # characters of an id that may stand for it
 
 
 @dataclass(frozen=True)
-class Entry:
+class LogEntry:
     """A line of a log that is a record of an edit.
 
     Attributes:
         log: The log.
-        link: Its place in the chain.
+        link: Its position in the chain.
         text: The record's JSON.
-        whole: Whether the line's own hash holds.
+        whole: Whether the line's hash is right.
     """
 
     log: Path
-    link: Link
+    link: ChainLink
     text: bytes
     whole: bool
 
     @cached_property
     def record(self) -> AuditRecord:
-        """The record as a value. Raises RecordError when it is none."""
+        """The record as a value. Raises RecordError when it can't be read."""
         return AuditRecord.from_json(self.text)
 
 
 def log_at(path: Path) -> Path:
-    """The log at a path: the file, or audit.jsonl in a folder.
+    """The log at a path: the file, or audit.jsonl in the folder.
 
     Raises:
         RecordError: There is none.
@@ -55,12 +55,12 @@ def log_at(path: Path) -> Path:
     return found
 
 
-def entries(log: Path, *, holding: bytes = b"") -> Iterator[Entry]:
-    """Every record of an edit, in order; lines that are none are passed over.
+def entries(log: Path, *, holding: bytes = b"") -> Iterator[LogEntry]:
+    """Every record of an edit, in order; other lines are skipped.
 
     Args:
         log: The file.
-        holding: Only lines that hold these bytes are looked at.
+        holding: Skip lines without these bytes.
     """
     try:
         with log.open("rb") as file:
@@ -71,27 +71,27 @@ def entries(log: Path, *, holding: bytes = b"") -> Iterator[Entry]:
         raise RecordError(f"the audit log {log} can't be read: {error.strerror or error}") from None
 
 
-def _entry(log: Path, line: bytes) -> Entry | None:
+def _entry(log: Path, line: bytes) -> LogEntry | None:
     link = link_of(line)
     if link is None:
         return None
     text = record_text(line)
     if b'"kind":"edit"' not in text:
         return None
-    return Entry(log, link, text, true_hash(line) == link.hash)
+    return LogEntry(log, link, text, computed_hash(line) == link.hash)
 
 
-def find(log: Path, what: str) -> Entry:
-    """The record of a picture file, by the digest of the file or else of its pixels, or of an id.
+def find(log: Path, what: str) -> LogEntry:
+    """The record of an id, or of a picture file, by the file's digest or else by its pixels'.
 
-    Of several, as when a file was made twice, it is the last.
+    Of several, as when a file was made twice, the last.
 
     Args:
         log: The file.
         what: The path of a picture, or the beginning of an id (6 characters or more).
 
     Raises:
-        RecordError: There is none, or the id is that of several.
+        RecordError: There is none, or several have such an id.
     """
     path = Path(what)
     if path.is_file():
@@ -108,7 +108,7 @@ def find(log: Path, what: str) -> Entry:
     return next(iter(found.values()))
 
 
-def _of_file(log: Path, path: Path) -> Entry:
+def _of_file(log: Path, path: Path) -> LogEntry:
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -127,7 +127,7 @@ def _of_file(log: Path, path: Path) -> Entry:
     return found
 
 
-def _last(log: Path, digest: str, fits: Callable[[AuditRecord], bool]) -> Entry | None:
+def _last(log: Path, digest: str, fits: Callable[[AuditRecord], bool]) -> LogEntry | None:
     for entry in reversed(list(entries(log, holding=digest.encode()))):
         with contextlib.suppress(RecordError):
             if fits(entry.record):

@@ -2,11 +2,11 @@
 
     {"hash":H,"id":I,"n":N,"prev":P,"record":{...}}
 
-The line is canonical JSON (RFC 8785), so its keys always stand in this order. H is the SHA-256 of the line without its
-hash, so every byte of a line either is the hash or is hashed; P is the hash of the line before, zeros on the first; N
-counts from 1; I is the first half of the SHA-256 of the record's own text.
+The line is canonical JSON (RFC 8785), so its keys are always in this order. H is the SHA-256 of the line without its
+hash, so every byte of a line is either the hash or hashed; P is the hash of the line before, zeros for the first; N
+counts from 1; I is the first half of the SHA-256 of the record's text.
 
-The head, NAME.head beside NAME.jsonl, says how many lines there are and the hash of the last: a chain alone can't tell
+The head, NAME.head beside NAME.jsonl, has the number of lines and the hash of the last: a chain alone does not show
 that its end was cut off.
 """
 
@@ -22,7 +22,7 @@ from overpaint.errors import RecordError
 from overpaint.values import canonical_json
 
 GENESIS = "0" * 64
-"""What stands for the line before the first."""
+"""The hash of the line before the first."""
 
 _FORM = re.compile(
     rb'\{"hash":"([0-9a-f]{64})","id":"([0-9a-f]{32})","n":([1-9][0-9]{0,17}),"prev":"([0-9a-f]{64})","record":'
@@ -31,14 +31,14 @@ _HASHED_FROM = len(f'{{"hash":"{GENESIS}",')
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
-    """What chains a line to its neighbours.
+class ChainLink:
+    """A line's position in the chain, as the line has it.
 
     Attributes:
         n: Its number, from 1.
-        id: Of its record.
+        id: Its record's id.
         prev: The hash of the line before.
-        hash: Its own, as it says.
+        hash: Its own hash.
     """
 
     n: int
@@ -48,12 +48,12 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class ChainHead:
     """The end of a chain.
 
     Attributes:
-        count: Lines.
-        hash: Of the last line; zeros when there is none.
+        count: Number of lines.
+        hash: Hash of the last line; zeros when there is none.
     """
 
     count: int = 0
@@ -64,33 +64,33 @@ class Head:
 
 
 def id_of(text: str | bytes) -> str:
-    """The id of a record: half of the digest of its canonical JSON. The same record has the same id anywhere."""
+    """The id of a record: half of the digest of its canonical JSON."""
     return hashlib.sha256(text.encode() if isinstance(text, str) else text).hexdigest()[:32]
 
 
-def line_of(record: str, n: int, prev: str) -> tuple[bytes, Link]:
+def line_of(record: str, n: int, prev: str) -> tuple[bytes, ChainLink]:
     """A record's canonical JSON as line `n`, with its newline, and its link."""
     body = f'"id":"{id_of(record)}","n":{n},"prev":"{prev}","record":{record}}}'.encode()
     digest = hashlib.sha256(b"{" + body).hexdigest()
-    return b'{"hash":"' + digest.encode() + b'",' + body + b"\n", Link(n, id_of(record), prev, digest)
+    return b'{"hash":"' + digest.encode() + b'",' + body + b"\n", ChainLink(n, id_of(record), prev, digest)
 
 
-def link_of(line: bytes) -> Link | None:
-    """What a line says of its place in the chain; None when it has not a line's form. Nothing is checked."""
+def link_of(line: bytes) -> ChainLink | None:
+    """A line's position in the chain, unchecked; None when it does not have the form of a line."""
     found = _FORM.match(line)
     if found is None:
         return None
     digest, id, n, prev = found.groups()
-    return Link(int(n), id.decode(), prev.decode(), digest.decode())
+    return ChainLink(int(n), id.decode(), prev.decode(), digest.decode())
 
 
-def true_hash(line: bytes) -> str:
-    """The hash that a line (without its newline) ought to have."""
+def computed_hash(line: bytes) -> str:
+    """The hash of a line (without its newline), computed."""
     return hashlib.sha256(b"{" + line[_HASHED_FROM:]).hexdigest()
 
 
 def record_text(line: bytes) -> bytes:
-    """The record within a line of the right form, as it stands there."""
+    """The record's text in a line; empty when it does not have the form of a line."""
     found = _FORM.match(line)
     return b"" if found is None else line[found.end() : -1]
 
@@ -100,11 +100,11 @@ def head_path(log: Path) -> Path:
     return log.with_suffix(".head")
 
 
-def read_head(log: Path) -> Head | None:
+def read_head(log: Path) -> ChainHead | None:
     """The head beside a log; None when there is none.
 
     Raises:
-        RecordError: What is there is no head.
+        RecordError: The file is not a head.
     """
     path = head_path(log)
     try:
@@ -115,7 +115,7 @@ def read_head(log: Path) -> Head | None:
         raise RecordError(f"{path} can't be read: {error.strerror or error}") from None
     try:
         value = json.loads(data)
-        head = Head(value["count"], value["hash"])
+        head = ChainHead(value["count"], value["hash"])
         if head_bytes(head) != data:
             raise ValueError
     except (ValueError, TypeError, KeyError):
@@ -125,8 +125,8 @@ def read_head(log: Path) -> Head | None:
     return head
 
 
-def head_bytes(head: Head) -> bytes:
-    """The head as its file has it."""
+def head_bytes(head: ChainHead) -> bytes:
+    """The content of a head's file."""
     if isinstance(head.count, bool) or not isinstance(head.count, int) or not re.fullmatch("[0-9a-f]{64}", head.hash):
         raise ValueError(f"no head of a chain: {head}")
     return canonical_json({"count": head.count, "hash": head.hash}).encode() + b"\n"

@@ -1,4 +1,4 @@
-"""A lock on an open file that other processes and other threads respect, and that dies with its holder."""
+"""A lock on an open file, between processes and between threads; it ends with its process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 if sys.platform == "win32":
     import msvcrt
 
-    # Windows keeps others from reading what is locked, so a byte is taken that no log ever reaches.
+    # Windows keeps others from reading locked bytes, so a byte far beyond the end of any log is locked.
     _PLACE = 1 << 62
 
     def _lock(descriptor: int) -> None:
@@ -31,7 +31,7 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    # flock, not lockf: it belongs to the open file and not to the process, so that threads exclude one another too.
+    # flock, not lockf: it belongs to the open file and not to the process, so it works between threads too.
     def _lock(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
 
@@ -41,7 +41,7 @@ else:
 
 @contextlib.contextmanager
 def locked(descriptor: int) -> Iterator[None]:
-    """Hold the file alone; waits for as long as another holds it."""
+    """Hold the lock inside; waits while another holds it."""
     _lock(descriptor)
     try:
         yield

@@ -1,4 +1,4 @@
-"""What an audit log says of itself: repairs that were needed before a record could be appended."""
+"""Notes of an audit log on itself: repairs that were needed before a record could be appended."""
 
 from __future__ import annotations
 
@@ -7,33 +7,33 @@ from typing import Literal
 
 from overpaint.values import Value, canonical_json
 
-What = Literal["torn", "uncovered", "headless", "lost", "replaced", "unreadable"]
+NoteKind = Literal["torn", "uncovered", "headless", "lost", "replaced", "unreadable"]
 
-GRAVE: frozenset[What] = frozenset(("lost", "replaced", "unreadable"))
-"""What no interruption explains: a line that had been finished is gone or another."""
+TAMPERING: frozenset[NoteKind] = frozenset(("lost", "replaced", "unreadable"))
+"""Kinds that no interruption explains: a complete line is gone or was changed."""
 
 
-class Note(Value):
-    """A line about the log and not about an edit.
+class LogNote(Value):
+    """A line about the log, not about an edit.
 
     Attributes:
         kind: "note".
-        made: When, in UTC.
-        what: "torn": the end of a line that was never finished was cut off. "uncovered": lines were there that the
-            head did not know of, as when an append is interrupted between the two. "headless": the head was gone.
-            "lost": lines were gone that the head knew of. "replaced": the last line was another than the head knew.
-            "unreadable": the last line, or the head, was none.
-        text: The same for people, with counts and hashes.
+        made: Time in UTC.
+        what: "torn": an incomplete last line was cut off. "uncovered": there were lines that the head did not count, as
+            after an append that was interrupted. "headless": there was no head. "lost": lines were gone that the head
+            counted. "replaced": the last line was not the one of the head. "unreadable": the last line, or the head,
+            could not be read.
+        text: The same in words, with counts and hashes.
     """
 
     kind: Literal["note"] = "note"
     made: str
-    what: What
+    what: NoteKind
     text: str
 
     @classmethod
-    def of(cls, what: What, text: str) -> Note:
-        """A note made now."""
+    def of(cls, what: NoteKind, text: str) -> LogNote:
+        """A note with the present time."""
         return cls(made=now(), what=what, text=text)
 
     def to_json(self) -> str:
@@ -42,5 +42,5 @@ class Note(Value):
 
 
 def now() -> str:
-    """This moment in UTC, to the millisecond, as RFC 3339 writes it."""
+    """The present time in UTC, RFC 3339, in milliseconds."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,4 +1,4 @@
-"""The record of one edit as evidence: what went in, what was done with what and by whom, and what came out."""
+"""The record of one edit as evidence: input, settings, models, operator and output."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class InputFile(Value):
 
     Attributes:
         place: Its path, relative to the log's folder with forward slashes when it lies within, or its address.
-        sha256: Of the file; None for a picture that came from memory.
-        pixels_sha256: Of its pixels, as those of an output are counted: a chain of edits can be followed by it.
+        sha256: Digest of the file; None for a picture that came from memory.
+        pixels_sha256: Digest of its pixels, as an output's: it links the edits of a chain.
     """
 
     place: str | None = None
@@ -39,14 +39,14 @@ class InputFile(Value):
 
 
 class MaskFile(Value):
-    """A file that a mask came from: its place, as an input's, and its digest. The mask itself is in the request."""
+    """A file that a mask was read from: its place, as an input's, and its digest."""
 
     place: str
     sha256: Digest
 
 
 class OutputFile(Value):
-    """The file that was written; see `overpaint.studio.Saved` for what its reach and its changes mean."""
+    """The file that was written. Attributes as of `overpaint.studio.Saved`."""
 
     place: str
     format: str
@@ -63,9 +63,9 @@ class ModelUsed(Value):
     """An engine, or a file of weights that it used: a checkpoint, another VAE, a LoRA, a textual inversion.
 
     Attributes:
-        name: As it was asked for.
-        digest: An engine's card's (weights and version), a file's SHA-256; "" where it is not known.
-        licence: As far as it is known, else "".
+        name: As in the request.
+        digest: Digest of an engine's card, or SHA-256 of a file; "" where it is not known.
+        licence: Its licence; "" where it is not known.
     """
 
     name: str
@@ -73,14 +73,14 @@ class ModelUsed(Value):
     licence: str = ""
 
 
-class Who(Value):
-    """Who did it: the user's name on the machine, and the machine's where it is wanted."""
+class Operator(Value):
+    """The user's name on the machine, and the machine's name where it is wanted."""
 
     user: str | None = None
     host: str | None = None
 
     @classmethod
-    def here(cls) -> Who:
+    def here(cls) -> Operator:
         """The user of this process, without the machine."""
         try:
             return cls(user=getpass.getuser())
@@ -97,14 +97,14 @@ class AuditRecord(Value):
 
     Attributes:
         kind: "edit".
-        made: When it was finished, in UTC.
-        edit: What was asked, resolved, on what it ran, regions, digests of pixels, timings. In private mode without
-            prompts.
+        made: Time of its end, in UTC.
+        edit: Its record: request, resolved request, execution, regions, digests of pixels, timings. In private mode
+            without prompts.
         input, output: The files.
         masks: Files that the mask was read from.
         models: The engine, and every file of weights that it used, with their licences.
-        who: Who did it.
-        attempt: Which try it was, from 1.
+        who: The operator.
+        attempt: Number of the attempt, from 1.
         hidden: In private mode the keyed hashes of "prompt" and "negative_prompt" (see `Secret`).
     """
 
@@ -116,7 +116,7 @@ class AuditRecord(Value):
     masks: Listed[tuple[MaskFile, ...]] = ()
     output: OutputFile
     models: Listed[tuple[ModelUsed, ...]]
-    who: Who = Field(default_factory=Who)
+    who: Operator = Field(default_factory=Operator)
     attempt: Annotated[int, Field(ge=1)] = 1
     hidden: Mapping[str, str] = {}
 
@@ -127,17 +127,17 @@ class AuditRecord(Value):
 
     @property
     def began(self) -> str:
-        """When it was begun, by its timings."""
+        """Time of its start, by its timings."""
         seconds = sum(self.edit.timings.values())
         start = datetime.fromisoformat(self.made).astimezone(UTC) - timedelta(seconds=seconds)
         return start.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
     def to_mapping(self) -> dict[str, Any]:
-        """Plain JSON values. A raster that is inline in the request is written once."""
+        """Plain JSON values. A raster that is inline in the request is written only once."""
         return {**super().to_mapping(), "edit": self.edit.to_mapping()}
 
     def to_json(self) -> str:
-        """Canonical JSON, as it is chained."""
+        """Canonical JSON, as in the log."""
         return canonical_json(self.to_mapping())
 
     @classmethod
@@ -145,7 +145,7 @@ class AuditRecord(Value):
         """From the table that `to_mapping` gives.
 
         Raises:
-            RecordError: It is no record of an edit, or one of a newer version.
+            RecordError: It is not a record of an edit, or one of a newer version.
         """
         schema = mapping.get("schema", 1) if isinstance(mapping, Mapping) else 1
         if isinstance(schema, int) and schema > 1:
@@ -176,7 +176,7 @@ def edit_record(
     *,
     attempt: int = 1,
     masks: Sequence[MaskFile] = (),
-    who: Who | None = None,
+    who: Operator | None = None,
     folder: Path | None = None,
     source: str | None = None,
     target: str | None = None,
@@ -185,14 +185,13 @@ def edit_record(
     """The record of a finished edit.
 
     Args:
-        edited: What was painted.
-        saved: The file that it became; it need not be there yet.
-        attempt: Which try it was, from 1.
+        edited: The edit.
+        saved: The file that it was saved to; it may be written later.
+        attempt: Number of the attempt, from 1.
         masks: Files that the mask was read from.
-        who: Who did it; the user of this process when left out.
-        folder: The log's; files within it are named relative to it, so that it may be moved.
-        source, target: Places of input and output where they are not the paths that `edited` and `saved` have, as in
-            an object store.
+        who: The operator; the user of this process when left out.
+        folder: The log's folder; files within it are named relative to it, so that it may be moved.
+        source, target: Addresses of input and output where they are in an object store.
         secret: Private mode: prompts are replaced by hashes under this key.
     """
     original = edited.original
@@ -221,14 +220,14 @@ def edit_record(
             largest=saved.largest,
         ),
         models=_models(edited, record.resolved.models),
-        who=Who.here() if who is None else who,
+        who=Operator.here() if who is None else who,
         attempt=attempt,
         hidden=hidden,
     )
 
 
 def place_of(path: Path, folder: Path | None = None) -> str:
-    """A path as a record has it: relative, with forward slashes, within `folder`, and absolute elsewhere."""
+    """A path for a record: relative with forward slashes when it is within `folder`, else absolute."""
     whole = path.absolute()
     if folder is not None and whole.is_relative_to(folder.absolute()):
         return whole.relative_to(folder.absolute()).as_posix()
@@ -236,12 +235,12 @@ def place_of(path: Path, folder: Path | None = None) -> str:
 
 
 def file_at(place: str, folder: Path) -> Path | None:
-    """The path that a place stands for; None for an address."""
+    """The path of a place; None for an address."""
     return None if "://" in place else folder / place
 
 
 def mask_file(path: Path, folder: Path | None = None) -> MaskFile:
-    """A mask's file, read for its digest. Raises MaskError when it can't be."""
+    """A mask's file and its digest. Raises MaskError when it can't be read."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -259,17 +258,17 @@ def _known(licence: str) -> str:
     return "" if licence == "unknown" else licence
 
 
-def _unnamed(used: Iterable[UsedModel]) -> tuple[UsedModel, ...]:
-    """What the prompts name goes by its role: its name is a word of theirs."""
+def _without_names(used: Iterable[UsedModel]) -> tuple[UsedModel, ...]:
+    """The models; those that a prompt names are called by their role, as the name is a word of the prompt."""
     named = ("checkpoint", "vae")
     return tuple(one if one.role in named else one.model_copy(update={"name": one.role}) for one in used)
 
 
 def _hidden(record: Record, secret: Secret) -> tuple[Record, dict[str, str]]:
-    """The record without the texts that someone wrote, and their hashes. The intents' own prompts are no secret."""
+    """The record without the request's prompts, and their hashes. The intents' own prompts are not secret."""
     asked = {name: getattr(record.request, name) for name in ("prompt", "negative_prompt")}
     texts = {name: text for name, text in asked.items() if text and text.strip()}
     gone = dict.fromkeys(texts)
-    resolved = record.resolved.model_copy(update={**gone, "models": _unnamed(record.resolved.models)})
+    resolved = record.resolved.model_copy(update={**gone, "models": _without_names(record.resolved.models)})
     bare = record.model_copy(update={"request": record.request.merged(**gone), "resolved": resolved})
     return bare, {name: secret.hash(text) for name, text in texts.items()}

@@ -1,4 +1,4 @@
-"""Running an edit again from its record, and saying whether the same came out."""
+"""Running an edit again from its record, and comparing the results."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class Difference:
     """How two pictures of one size differ.
 
     Attributes:
-        pixels: How many pixels differ.
-        of: How many there are.
+        pixels: Number of pixels that differ.
+        of: Number of all pixels.
         largest: The largest difference of a sample, in levels of the deeper picture.
-        box: Where all of them lie.
+        box: The box around the differing pixels.
     """
 
     pixels: int
@@ -45,10 +45,10 @@ class Replayed:
     """An edit that was run again.
 
     Attributes:
-        edited: What came out now.
-        equal: Whether every pixel is what the record says.
-        difference: From the picture that was made then, where that was at hand and is another.
-        notes: What is another than then: versions, device, the engine; and what could not be compared.
+        edited: The new result.
+        equal: Whether its pixels have the recorded digest.
+        difference: From the earlier result, where that was given and differs.
+        notes: What has changed since (versions, device, engine), and what could not be compared.
     """
 
     edited: Edited
@@ -58,7 +58,7 @@ class Replayed:
 
 
 def request_again(resolved: ResolvedRequest) -> EditRequest:
-    """The request that leaves nothing open: resolved, it gives `resolved` again, whatever defaults have become."""
+    """The request with every setting given: it resolves to `resolved` again, even when defaults have changed."""
     return EditRequest.of(**resolved.settings())
 
 
@@ -75,40 +75,44 @@ def replay(
     """Run an edit again.
 
     Args:
-        studio: Where it is painted.
-        record: How it was made.
-        picture: The input of then.
-        inputs: Rasters that the request names by digest and does not carry.
-        prompts: "prompt" and "negative_prompt" where the record keeps them only as hashes.
-        made: What came out then, to say how it differs.
+        studio: It paints.
+        record: The edit's record.
+        picture: The input.
+        inputs: Rasters that the request names by digest only.
+        prompts: "prompt" and "negative_prompt" where the record has only their hashes.
+        made: The earlier result, to compare with.
         monitor: Progress and cancellation.
 
     Raises:
-        RecordError: The picture is not the input, or the record does not say whether it is.
+        RecordError: The picture is not the input, or the record does not name its input or result.
         OverpaintError: As `Studio.edit`.
     """
-    notes = [*_checked(record, picture)]
+    notes = [*_require_input(record, picture)]
     request = request_again(record.resolved).merged(**(prompts or {}))
     edited = studio.edit(picture, request, inputs=inputs, monitor=monitor)
     notes += _changes(record, edited)
     if record.pixels_sha256 is None:
-        raise RecordError("the record does not say what came out, so that nothing can be compared")
+        raise RecordError("the record has no digest of the result, so nothing can be compared")
     if edited.pixels_sha256 == record.pixels_sha256:
-        return Replayed(edited, True, None, (*notes, *_touched(made, edited.picture)))
+        return Replayed(edited, True, None, (*notes, *_compare_kept(made, edited.picture)))
     if made is None:
-        return Replayed(edited, False, None, (*notes, "what came out then is not here: give it to see the difference"))
+        return Replayed(
+            edited, False, None, (*notes, "the earlier result was not given, so the difference is not known")
+        )
     if pixel_digest(made) != record.pixels_sha256:
-        notes.append("the picture of then is compared as it was saved: its format lost something, or it was changed")
+        notes.append("the earlier result is compared as it was saved: its format is lossy, or it was changed")
     if made.size != edited.picture.size:
-        return Replayed(edited, False, None, (*notes, f"it is {edited.picture.size} now and {made.size} then"))
+        return Replayed(
+            edited, False, None, (*notes, f"the new result is {edited.picture.size}, the earlier one {made.size}")
+        )
     return Replayed(edited, False, difference(made, edited.picture), tuple(notes))
 
 
-def _checked(record: Record, picture: Picture) -> list[str]:
+def _require_input(record: Record, picture: Picture) -> list[str]:
     """Raise RecordError unless this is the picture that was edited."""
     wanted = record.resolved.image
     if wanted is None:
-        raise RecordError("the record does not name the pixels that it began with")
+        raise RecordError("the record has no digest of its input's pixels")
     if picture_blob(picture).sha256 != wanted.sha256:
         name = record.input_name or "the input"
         raise RecordError(
@@ -116,20 +120,20 @@ def _checked(record: Record, picture: Picture) -> list[str]:
             f"{wanted.sha256[:12]}..."
         )
     if record.input_sha256 not in (None, picture.source.sha256):
-        return ["the input file is another than then, with the same pixels"]
+        return ["the input file differs from the recorded one, with equal pixels"]
     return []
 
 
-def _touched(made: Picture | None, true: Picture) -> list[str]:
-    """Whether what is kept as the result is another picture than the one that is now known to have come out."""
+def _compare_kept(made: Picture | None, true: Picture) -> list[str]:
+    """A note when the file given as the earlier result has other pixels than the recorded ones."""
     if made is None or not made.source.lossless or pixel_digest(made) == pixel_digest(true):
         return []
-    apart = difference(made, true) if made.size == true.size else f"it is {made.size} and not {true.size}"
-    return [] if apart is None else [f"the picture given is not what was made then: {apart}"]
+    apart = difference(made, true) if made.size == true.size else f"its size is {made.size}, not {true.size}"
+    return [] if apart is None else [f"the picture given is not the recorded result: {apart}"]
 
 
 def _changes(record: Record, edited: Edited) -> list[str]:
-    """What is another than then, in words."""
+    """What has changed since the edit, in words."""
     notes = []
     before, after = record.execution, edited.execution
     for name in sorted({*before.versions, *after.versions}):
@@ -141,10 +145,10 @@ def _changes(record: Record, edited: Edited) -> list[str]:
         if then != now:
             notes.append(f"{name} was {then} and is {now}")
     if record.resolved.engine_digest != edited.resolved.engine_digest:
-        notes.append(f"the engine {edited.resolved.engine} is another than then, in version or weights")
+        notes.append(f"the engine {edited.resolved.engine} has changed, in version or weights")
     then_used = {one.sha256 for one in record.resolved.models}
     notes += [
-        f"the {one.role} {one.name} is another than then"
+        f"the {one.role} {one.name} has changed"
         for one in edited.resolved.models
         if one.role != "checkpoint" and one.sha256 not in then_used
     ]

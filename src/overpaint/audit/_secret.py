@@ -1,4 +1,4 @@
-"""Private mode: what was asked is kept as a keyed hash, which only who has the key can compare with a guess."""
+"""Private mode: prompts are kept as keyed hashes, which can be compared with a text only by the key's owner."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _PREFIX = "hmac-sha256:"
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Secret:
-    """The key ("salt") of a log's private texts. It lies beside the log, in NAME.salt, and never in it.
+    """The key ("salt") of a log's private texts. It is kept beside the log, in NAME.salt, and never in it.
 
-    A plain hash of a prompt would be found by trying prompts; without the key, trying is no use (HMAC, RFC 2104). Who
-    throws the key away makes the texts unprovable as well as unguessable.
+    A plain hash of a prompt can be found by trying prompts; without the key that is not possible (HMAC, RFC 2104).
+    Without the key nobody can prove the texts either.
     """
 
     key: bytes
@@ -33,7 +33,7 @@ class Secret:
 
         Args:
             log: The log's path.
-            make: Whether to draw and keep one where there is none; only its owner can read it.
+            make: Whether to make one where there is none; only its owner can read the file.
 
         Raises:
             RecordError: There is none, or it is damaged.
@@ -45,27 +45,25 @@ class Secret:
         try:
             key = bytes.fromhex(path.read_text(encoding="ascii"))
         except FileNotFoundError:
-            raise RecordError(
-                f"there is no {path}: without the salt that the log was written with, a prompt can't be compared"
-            ) from None
+            raise RecordError(f"there is no {path}: without the log's salt, a prompt can't be compared") from None
         except (OSError, ValueError):
-            raise RecordError(f"{path} can't be read, or is no salt: {2 * _BYTES} hexadecimal digits") from None
+            raise RecordError(f"{path} can't be read, or is not a salt: {2 * _BYTES} hexadecimal digits") from None
         if len(key) != _BYTES:
-            raise RecordError(f"{path} is no salt: {len(key)} bytes and not {_BYTES}")
+            raise RecordError(f"{path} is not a salt: it has {len(key)} bytes, not {_BYTES}")
         return cls(key)
 
     def hash(self, text: str) -> str:
-        """The keyed hash of a text (UTF-8, in composed form, without blanks around it) after "hmac-sha256:"."""
+        """ "hmac-sha256:" and the keyed hash of a text (UTF-8, composed, without blanks at its ends)."""
         plain = unicodedata.normalize("NFC", text.strip()).encode()
         return _PREFIX + hmac.new(self.key, plain, hashlib.sha256).hexdigest()
 
     def matches(self, text: str, hashed: str) -> bool:
-        """Whether `hashed` is this text's."""
+        """Whether `hashed` is the hash of this text."""
         return hmac.compare_digest(self.hash(text), hashed)
 
 
 def _make(path: Path) -> None:
-    """A key where there is none. Of several that begin together one wins, and a file is never seen half written."""
+    """Make a key where there is none. Of several processes at once one wins; no file is seen half written."""
     if path.exists():
         return
     hidden = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")

@@ -1,4 +1,4 @@
-"""Whether a log is whole: its chain, its head, and the files that it tells of."""
+"""Verification of a log: its chain, its head, and the output files that it names."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from overpaint.errors import OverpaintError, RecordError
 from overpaint.picture import open_picture
 from overpaint.studio import pixel_digest
 
-from ._line import GENESIS, Head, Link, head_path, id_of, link_of, read_head, record_text, true_hash
-from ._note import GRAVE
+from ._line import GENESIS, ChainHead, ChainLink, computed_hash, head_path, id_of, link_of, read_head, record_text
+from ._note import TAMPERING
 from ._record import file_at
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something that is not as it was written.
+    """Something that was changed since it was written.
 
     Attributes:
-        line: Of the log, from 1; None for a fault of the head.
-        text: What, in words.
+        line: Line of the log, from 1; None for a fault of the head.
+        text: The fault in words.
     """
 
     line: int | None
@@ -36,19 +36,19 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What was found.
+    """The result of a verification.
 
     Attributes:
         log: The file.
-        head: The end of the chain as far as it holds.
-        records: Records of edits in it.
-        outputs: Output files that were compared.
+        head: The end of the chain as far as it is right.
+        records: Number of records of edits.
+        outputs: Number of output files that were compared.
         faults: The first fault of the chain, then of its head, then every output that was changed.
-        notes: What is worth knowing and no fault: repairs after interruptions, outputs that are gone.
+        notes: What is no fault: repairs after interruptions, outputs that are gone.
     """
 
     log: Path
-    head: Head
+    head: ChainHead
     records: int = 0
     outputs: int = 0
     faults: tuple[Fault, ...] = ()
@@ -56,13 +56,13 @@ class Verdict:
 
     @property
     def whole(self) -> bool:
-        """Whether nothing is wrong."""
+        """Whether there is no fault."""
         return not self.faults
 
 
 @dataclass(slots=True)
 class _Findings:
-    head: Head = field(default_factory=Head)
+    head: ChainHead = field(default_factory=ChainHead)
     records: int = 0
     faults: list[Fault] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -71,12 +71,12 @@ class _Findings:
 
 
 def verify(log: Path, *, files: bool = True, expected: str | None = None) -> Verdict:
-    """Look at every line, at the head, and at the outputs.
+    """Check every line, the head, and the outputs.
 
     Args:
         log: The file.
         files: Whether to compare the outputs' digests too.
-        expected: A head that is known from elsewhere (COUNT:HASH, or a hash): the chain must have come by it.
+        expected: A head that was noted elsewhere (COUNT:HASH, or a hash): the chain must contain it.
 
     Raises:
         RecordError: There is neither a log nor a head, or the log can't be read.
@@ -99,12 +99,12 @@ def _gone(log: Path) -> Verdict:
     head = read_head(log)
     if head is None:
         raise RecordError(f"there is no audit log at {log}")
-    fault = Fault(None, f"the log is gone: {head_path(log).name} knows of {head.count} lines")
-    return Verdict(log, Head(), faults=(fault,))
+    fault = Fault(None, f"the log is gone: {head_path(log).name} counts {head.count} lines")
+    return Verdict(log, ChainHead(), faults=(fault,))
 
 
 def _chain(log: Path, found: _Findings, expected: str | None) -> Fault | None:
-    """Follow the chain to its end or to its first fault, and collect what its records say."""
+    """Follow the chain to its end or to its first fault, and collect its records' outputs."""
     found.seen_expected = expected == GENESIS
     lines = _lines(log)
     ids: set[str] = set()
@@ -118,7 +118,7 @@ def _chain(log: Path, found: _Findings, expected: str | None) -> Fault | None:
         if link.id in ids:
             return Fault(n, f"the record {link.id} is there twice")
         ids.add(link.id)
-        found.head = Head(n, link.hash)
+        found.head = ChainHead(n, link.hash)
         found.seen_expected |= link.hash == expected
         fault = _collect(n, record_text(line.removesuffix(b"\n")), found)
         if fault is not None:
@@ -134,14 +134,14 @@ def _lines(log: Path) -> Iterator[bytes]:
         raise RecordError(f"the audit log {log} can't be read: {error.strerror or error}") from None
 
 
-def _line_fault(line: bytes, link: Link | None, n: int, prev: str, rest: Iterator[bytes]) -> str | None:
-    """What is wrong with line `n`, of which `prev` is the hash of the line before."""
+def _line_fault(line: bytes, link: ChainLink | None, n: int, prev: str, rest: Iterator[bytes]) -> str | None:
+    """The fault of line `n`; `prev` is the hash of the line before."""
     if not line.endswith(b"\n"):
         return "it is cut short: an append was interrupted (the next one mends that and notes it), or its end was taken"
     bare = line[:-1]
     if link is None or not bare.endswith(b"}"):
         return "it was changed: it has no longer the form of a line of an audit log"
-    if true_hash(bare) != link.hash:
+    if computed_hash(bare) != link.hash:
         return f"it was changed: it says its hash is {link.hash[:12]}..., and what it says has another"
     if id_of(record_text(bare)) != link.id:
         return f"it was made by hand: its record does not have the id {link.id}"
@@ -162,7 +162,7 @@ def _line_fault(line: bytes, link: Link | None, n: int, prev: str, rest: Iterato
 
 
 def _collect(n: int, text: bytes, found: _Findings) -> str | None:
-    """Count a record, and remember its output; or keep what a note says."""
+    """Count a record and note its output, or keep a note. Returns a fault."""
     try:
         record = json.loads(text)
         kind = record["kind"]
@@ -171,7 +171,7 @@ def _collect(n: int, text: bytes, found: _Findings) -> str | None:
             output = record["output"]
             found.outputs[output["place"]] = (n, output)
         elif kind == "note":
-            if record["what"] in GRAVE:
+            if record["what"] in TAMPERING:
                 found.faults.append(Fault(n, f"the log itself says that {record['text']}"))
             else:
                 found.notes.append(f"line {n}: {record['text']}")
@@ -180,8 +180,8 @@ def _collect(n: int, text: bytes, found: _Findings) -> str | None:
     return None
 
 
-def _head(log: Path, end: Head) -> list[Fault]:
-    """What the head says against the chain that is there."""
+def _head(log: Path, end: ChainHead) -> list[Fault]:
+    """Faults of the head, compared with the chain."""
     name = head_path(log).name
     try:
         head = read_head(log)
@@ -193,22 +193,22 @@ def _head(log: Path, end: Head) -> list[Fault]:
         )
     if head.count > end.count:
         gone = "line is" if head.count == end.count + 1 else f"{head.count - end.count} lines are"
-        return [Fault(end.count + 1, f"the last {gone} missing: {name} knows of {head.count}")]
+        return [Fault(end.count + 1, f"the last {gone} missing: {name} counts {head.count}")]
     if head.count < end.count:
         return [
             Fault(
                 head.count + 1,
-                f"{name} does not know of it, but of {head.count} lines: it was put there by hand, or an append was "
+                f"{name} counts only {head.count} lines: it was put there by hand, or an append was "
                 "interrupted (the next one notes that)",
             )
         ]
     if head.hash != end.hash:
-        return [Fault(end.count, f"it is another line than the last one that {name} knows, {head.hash[:12]}...")]
+        return [Fault(end.count, f"it is another line than the last one of {name}, {head.hash[:12]}...")]
     return []
 
 
 def _outputs(folder: Path, found: _Findings) -> int:
-    """Compare the files that the last record of each place tells of."""
+    """Compare each output file with its last record; returns how many were compared."""
     compared = missing = away = 0
     for place, (n, output) in found.outputs.items():
         path = file_at(place, folder)

@@ -15,7 +15,7 @@ from .options import OUT, AsJson, Debug, Overwrite, Quiet
 from .texts import help_text, print_rows
 
 if TYPE_CHECKING:
-    from overpaint.audit import AuditRecord, Entry, Verdict
+    from overpaint.audit import AuditRecord, LogEntry, Verdict
 
 _LOG = Group("Log", sort_key=0)
 _HOW = Group("How", sort_key=1)
@@ -152,7 +152,7 @@ def export(
     return 0
 
 
-def entry(what: str, audit: str | None) -> Entry:
+def entry(what: str, audit: str | None) -> LogEntry:
     """The record of a picture or an id, from the log that was named or is near. Raises RecordError."""
     from overpaint.audit import find, log_at
 
@@ -187,7 +187,7 @@ def _head(text: str) -> str:
     return text
 
 
-def _matches(found: Entry, prompt: str) -> bool:
+def _matches(found: LogEntry, prompt: str) -> bool:
     from overpaint.audit import Secret
 
     record = found.record
@@ -233,7 +233,7 @@ def _counted(number: int, what: str) -> str:
     return f"1 {what}" if number == 1 else f"{number:,} {what}s"
 
 
-def rows(found: Entry) -> list[tuple[str, str]]:
+def rows(found: LogEntry) -> list[tuple[str, str]]:
     """A record in lines for people."""
     record: AuditRecord = found.record
     edit = record.edit
