@@ -221,14 +221,14 @@ class TestPrivate:
 
     def test_the_salt_is_made_once_and_for_its_owner_alone(self, tmp_path):
         log = tmp_path / "audit.jsonl"
-        with pytest.raises(RecordError, match="without the log.s salt"):
+        with pytest.raises(RecordError, match="without the log's salt"):
             Secret.beside(log)
         first = Secret.beside(log, make=True)
         assert Secret.beside(log, make=True) == first == Secret.beside(log)
         assert (tmp_path / "audit.salt").stat().st_mode & 0o077 == 0
         assert first.key.hex() not in repr(first)
         (tmp_path / "audit.salt").write_text("12")
-        with pytest.raises(RecordError, match="1 bytes and not 32"):
+        with pytest.raises(RecordError, match="1 bytes, not 32"):
             Secret.beside(log)
 
 
