@@ -73,7 +73,9 @@ def test_every_tensor_of_a_published_checkpoint_has_its_place(family: str, chann
     plan = dataclasses.replace(REAL[family], channels=channels)
     given = checkpoints.tensors(checkpoints.layout(plan), device="meta")
     kind = Kind("checkpoint", "safetensors", family=plan.family, channels=channels, prediction="epsilon")
-    parts = loader.from_single_file(kind, given)  # raises for one that is missing, or one too many in the U-Net
+    parts = loader.networks(
+        models.ModelRef(family, Path("a.safetensors"), kind), given
+    )  # raises for one that is missing, or one too many in the U-Net
 
     def count(network: Any) -> int:
         return sum(one.numel() for one in network.parameters())

@@ -18,7 +18,7 @@ from overpaint.engines.diffusion.caches import ByteCache
 from overpaint.engines.diffusion.families.unet import SD1, SD2
 from overpaint.engines.diffusion.loader import CheckpointNetworks as Parts
 from overpaint.engines.diffusion.lora import LoraUse, merge, read_lora
-from overpaint.models import Kind, ModelError
+from overpaint.models import Kind, ModelError, ModelRef
 
 torch.set_num_threads(1)
 G = torch.Generator().manual_seed(7)
@@ -35,7 +35,8 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Parts]:
     for family, plan in TINY.items():
         config = checkpoints.small_config(plan, tmp_path_factory.mktemp(family))
         kind = Kind("checkpoint", "safetensors", family=plan.family, channels=4, prediction="epsilon")
-        made[family] = loader.from_single_file(kind, checkpoints.tensors(checkpoints.layout(plan)), config=config)
+        ref = ModelRef(family, Path("a.safetensors"), kind, config=config)
+        made[family] = loader.networks(ref, checkpoints.tensors(checkpoints.layout(plan)))
     return made
 
 

@@ -19,7 +19,9 @@ def config_folder(family: str) -> Path:
 def unet_config(kind: Kind, folder: Path | None = None) -> dict[str, Any]:
     """The U-Net's parameters for a kind: those of its family, with its own channels."""
     assert kind.family is not None
-    config = read_json((folder or config_folder(kind.family)) / "unet" / "config.json")
+    folder = folder or config_folder(kind.family)
+    whole = folder / "unet" / "config.json"
+    config = read_json(whole if whole.is_file() else folder / "config.json")  # a U-Net's folder has its own alone
     config["in_channels"] = kind.channels or config.get("in_channels", 4)
     return config
 

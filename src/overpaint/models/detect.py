@@ -12,13 +12,15 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from overpaint.errors import ModelError
 
 from .families import family_title, recognised
 from .headers import Table, TensorInfo, read_table
 from .values import Form, Kind, Precision, Prediction, What
+
+T = TypeVar("T")
 
 UNET = "model.diffusion_model."
 _WEIGHTS = re.compile(
@@ -90,10 +92,18 @@ def require(kind: Kind, name: str) -> Kind:
         "tiny-vae": "give it as the VAE of a checkpoint",
         "embedding": "name it in the prompt, beside a checkpoint",
         "controlnet": "it steers a checkpoint, and is none",
-        "unet": "it lacks the VAE and text encoder of a whole checkpoint",
+        "unet": "it is one part of a checkpoint",
         "text-encoder": "it is one part of a checkpoint",
         "other": f"it seems to be {kind.because}" if kind.because else "its weights have no names that are known",
     }
+    if kind.lacks:
+        field = "base" if "text" in kind.lacks else "vae"
+        raise ModelError(
+            f"{name} is no checkpoint but a {kind.title}",
+            code="model-incomplete",
+            field=field,
+            hint=f"name a checkpoint of its family that has them as {field}" if field == "base" else "name one as vae",
+        )
     what = "of a known kind" if kind.what == "other" else f"but a {kind.title}"
     joint = "; " if kind.what != "other" else ": "
     raise ModelError(f"{name} is no checkpoint {what}{joint}{places[kind.what]}")
@@ -128,7 +138,7 @@ def _precision(tensors: Mapping[str, TensorInfo]) -> Precision:
 
 
 def _ldm(table: Table, path: Path, plain: Kind) -> Kind | None:
-    names = table.tensors
+    names = with_unet_prefix(table.tensors)
     first = names.get(f"{UNET}input_blocks.0.0.weight")
     if first is None:
         return None
@@ -136,15 +146,15 @@ def _ldm(table: Table, path: Path, plain: Kind) -> Kind | None:
     family, other = _ldm_family(names, channels)
     if other:
         return replace(plain, because=other)
-    whole = any(name.startswith("first_stage_model.") for name in names) and any(
-        name.startswith(("cond_stage_model.", "conditioner.embedders.")) for name in names
-    )
+    marks = {"vae": ("first_stage_model.",), "text": ("cond_stage_model.", "conditioner.embedders.")}
+    lacks = tuple(part for part, prefix in marks.items() if not any(name.startswith(prefix) for name in names))
     prediction, because = _prediction(family, channels, table, path)
     embeds = f"{UNET}time_embed.cond_proj.weight" in names
     lcm = embeds or _named(path, r"(?<![a-z])lcm(?![a-z])")
     return replace(
         plain,
-        what="checkpoint" if whole else "unet",
+        what="unet" if lacks else "checkpoint",
+        lacks=lacks,
         family=family,
         channels=channels,
         prediction=prediction,
@@ -153,6 +163,13 @@ def _ldm(table: Table, path: Path, plain: Kind) -> Kind | None:
         embeds_guidance=embeds,
         zero_snr="ztsnr" in names,
     )
+
+
+def with_unet_prefix(tensors: Mapping[str, T]) -> Mapping[str, T]:
+    """Tensors by the names of a whole checkpoint, where a file has a U-Net by the original release's names alone."""
+    if "input_blocks.0.0.weight" not in tensors:
+        return tensors
+    return {f"{UNET}{name}": one for name, one in tensors.items()}
 
 
 def _ldm_family(names: Mapping[str, TensorInfo], channels: int) -> tuple[str, str]:
@@ -209,8 +226,18 @@ def _unet(table: Table, path: Path, plain: Kind) -> Kind | None:
         family = "sd1"
     lcm = "time_embedding.cond_proj.weight" in names
     channels = names["conv_in.weight"].shape[1]
+    prediction, because = _prediction(family, channels, table, path)
     return replace(
-        plain, what="unet", family=family, channels=channels, lcm=lcm, embeds_guidance=lcm, layout="diffusers"
+        plain,
+        what="unet",
+        lacks=("vae", "text"),
+        family=family,
+        channels=channels,
+        prediction=prediction,
+        because=because,
+        lcm=lcm,
+        embeds_guidance=lcm,
+        layout="diffusers",
     )
 
 
@@ -267,7 +294,29 @@ def _autoencoder(table: Table, path: Path, plain: Kind) -> Kind | None:
         return replace(plain, what="vae", layout="diffusers" if layout == "diffusers" else "ldm")
     if {"encoder.layers.0.weight", "decoder.layers.0.weight"} <= names:
         return replace(plain, what="tiny-vae", layout="diffusers")
+    if "3.conv.0.weight" in names and names & {"0.weight", "1.weight"}:
+        latent = table.tensors.get("14.weight") or table.tensors["1.weight"]
+        channels = latent.shape[0 if "14.weight" in names else 1]
+        if channels != 4:
+            return replace(plain, because=f"a tiny VAE of {channels} latent channels, for another family")
+        return replace(plain, what="tiny-vae", layout="ldm")
     return None
+
+
+def tiny_vae_halves(path: Path) -> tuple[Path, Path]:
+    """(encoder, decoder): the two files of a tiny VAE in the original release's layout, of which `path` is one.
+
+    Raises:
+        ModelError: The other one is not beside it.
+    """
+    names = [re.sub("encoder|decoder", half, path.name, flags=re.IGNORECASE) for half in ("encoder", "decoder")]
+    encoder, decoder = (path.with_name(name) for name in names)
+    if encoder == decoder or not (encoder.is_file() and decoder.is_file()):
+        raise ModelError(
+            f"{path.name} is one half of a tiny VAE, and the other is not beside it", code="model-incomplete",
+            hint="two files whose names differ in encoder and decoder are needed",
+        )  # fmt: skip
+    return encoder, decoder
 
 
 def _text_encoder(table: Table, path: Path, plain: Kind) -> Kind | None:
@@ -315,7 +364,7 @@ def _folder(path: Path) -> Kind:
             case "AutoencoderTiny":
                 return Kind("tiny-vae", "folder", precision=precision, layout="diffusers")
             case "UNet2DConditionModel":
-                return Kind("unet", "folder", precision=precision, layout="diffusers")
+                return _pipeline(path)
         if "ControlNet" in name:
             return Kind("controlnet", "folder", precision=precision, layout="diffusers")
         return Kind("other", "folder", because=f"a {name}" if name else "", layout="diffusers")
@@ -328,14 +377,16 @@ def _folder(path: Path) -> Kind:
 
 
 def _pipeline(path: Path) -> Kind:
-    unet = read_json(path / "unet" / "config.json")
+    """A checkpoint's folder, or that of a U-Net alone."""
+    alone = not (path / "unet").is_dir()
+    unet = read_json((path if alone else path / "unet") / "config.json")
     family = "sd2" if unet.get("use_linear_projection") else "sd1"
     family = "sdxl" if unet.get("addition_embed_type") == "text_time" else family
     channels = int(unet.get("in_channels", 4))
     plain = Kind("other", "folder", layout="diffusers")
     if channels not in (4, 9):
         return replace(plain, because=f"a model whose U-Net takes {channels} channels, not 4 or 9")
-    if family == "sdxl" and not (path / "text_encoder").is_dir():
+    if family == "sdxl" and not alone and not (path / "text_encoder").is_dir():
         return replace(plain, because="the refiner of SDXL; use the base or an inpainting model")
     scheduler = path / "scheduler" / "scheduler_config.json"
     settings = read_json(scheduler) if scheduler.is_file() else {}
@@ -344,17 +395,18 @@ def _pipeline(path: Path) -> Kind:
         return replace(plain, because=f"a model that predicts {said!r}, not the noise or v")
     embeds = unet.get("time_cond_proj_dim") is not None
     return Kind(
-        "checkpoint",
+        "unet" if alone else "checkpoint",
         "folder",
+        lacks=("vae", "text") if alone else (),
         family=family,
         channels=channels,
         prediction="v" if said == "v_prediction" else "epsilon",
         lcm=embeds or settings.get("_class_name") == "LCMScheduler",
         embeds_guidance=embeds,
         zero_snr=bool(settings.get("rescale_betas_zero_snr", False)),
-        precision=_folder_precision(path / "unet"),
+        precision=_folder_precision(path if alone else path / "unet"),
         layout="diffusers",
-        because="told by its scheduler's configuration",
+        because="" if alone else "told by its scheduler's configuration",
     )
 
 

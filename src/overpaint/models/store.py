@@ -17,7 +17,7 @@ from overpaint import pocket
 from overpaint.errors import ModelError, OutputError, did_you_mean
 
 from .catalogue import CATALOGUE, LICENCES, listed
-from .detect import detect, require, weights_in
+from .detect import detect, require, tiny_vae_halves, weights_in
 from .pickles import pickle_not_allowed
 from .places import ENDINGS, file_name, further_folders, hub_names, hub_parts, hub_snapshot, store_folder
 from .values import Kind, ModelRef, Prediction
@@ -86,6 +86,7 @@ def find(
     prediction: Prediction | None = None,
     lcm: bool | None = None,
     vae: str | None = None,
+    base: str | None = None,
     variant: str | None = None,
     config: str | os.PathLike[str] | None = None,
     allow_pickle: bool = False,
@@ -98,6 +99,8 @@ def find(
         prediction: What its network predicts, where what was told from the file is wrong.
         lcm: Whether it is a latent consistency model, likewise.
         vae: Another VAE to use instead of its own, named in the same ways.
+        base: A checkpoint of its family, named in the same ways, that has the VAE and text encoders which a file with a
+            U-Net alone lacks.
         variant: Of a folder: "fp16", or "fp32" (or "") for the plain weights (see `ModelRef`).
         config: A folder of configurations of a single file's networks (see `ModelRef`).
         allow_pickle: Whether a pickle may be read, weights only.
@@ -107,8 +110,12 @@ def find(
             allowed.
     """
     found, path, origin = _locate(name, paths=paths)
-    kind = require(detect(path), found)
+    kind = detect(path)
     _allowed(kind, path, allow_pickle)
+    lacks = set(kind.lacks) - ({"vae"} if vae else set()) - ({"vae", "text"} if base else set())
+    if kind.what == "unet" and kind.lacks and not lacks:
+        kind = replace(kind, what="checkpoint")
+    require(kind, found)
     if prediction is not None:
         kind = replace(kind, prediction=prediction, because="told by the user")
     if lcm is not None:
@@ -122,7 +129,25 @@ def find(
         allow_pickle=allow_pickle,
         licence=_licence(found, path, origin),
     )
+    if base is not None:
+        ref = replace(ref, base=_base_of(ref, base, paths=paths))
     return ref if vae is None else _with_vae(ref, vae, paths=paths)
+
+
+def _base_of(ref: ModelRef, name: str, *, paths: bool) -> ModelRef:
+    if not ref.kind.lacks:
+        raise ModelError(
+            f"{ref.name} has all parts of a checkpoint: it takes none from a base", field="base", value=name
+        )
+    try:
+        base = find(name, paths=paths, allow_pickle=ref.allow_pickle)
+    except ModelError as error:
+        raise error.within("the base") from error
+    if base.kind.family != ref.kind.family:
+        raise ModelError(
+            f"the base {base.name} is another family's than {ref.name}: {base.kind.title}", field="base", value=name
+        )
+    return base if base.path.is_dir() else replace(base, config=ref.config)
 
 
 def _allowed(kind: Kind, path: Path, allow_pickle: bool) -> None:
@@ -156,12 +181,15 @@ def _with_vae(ref: ModelRef, name: str, *, paths: bool) -> ModelRef:
     try:
         found, path, origin = _locate(name, paths=paths)
     except ModelError as error:
-        raise ModelError(f"the VAE: {error}") from error
+        raise error.within("the VAE") from error
     kind = detect(path)
     if kind.what not in ("vae", "tiny-vae", "checkpoint"):
         raise ModelError(f"{found} is no VAE but a {kind.title}")
     _allowed(kind, path, ref.allow_pickle)
-    return replace(ref, vae=path, vae_name=found, vae_licence=_licence(found, path, origin))
+    encoder = None
+    if kind.what == "tiny-vae" and kind.layout == "ldm":
+        encoder, path = tiny_vae_halves(path)
+    return replace(ref, vae=path, vae_encoder=encoder, vae_name=found, vae_licence=_licence(found, path, origin))
 
 
 def _licence(name: str, path: Path, origin: Origin) -> str:

@@ -15,7 +15,7 @@ Form = Literal["safetensors", "pickle", "gguf", "folder"]
 
 _NAMES: dict[What, str] = {
     "checkpoint": "checkpoint",
-    "unet": "U-Net without VAE and text encoder",
+    "unet": "U-Net",
     "vae": "VAE",
     "tiny-vae": "tiny VAE (TAESD)",
     "lora": "LoRA",
@@ -24,6 +24,9 @@ _NAMES: dict[What, str] = {
     "text-encoder": "text encoder",
     "other": "model of another kind",
 }
+
+
+_PARTS = {"vae": "VAE", "text": "text encoder"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ class Kind:
         method: Of a LoRA: "lora", "loha", "lokr", "oft" ...; empty for the rest.
         layout: "ldm" (the original release's names) or "diffusers".
         because: What the prediction was told from, for people; or what a model of another kind seems to be.
+        lacks: The parts of a checkpoint that it does not have: "vae", "text" (the text encoders).
     """
 
     what: What
@@ -60,6 +64,7 @@ class Kind:
     method: str = ""
     layout: Literal["ldm", "diffusers"] = "ldm"
     because: str = ""
+    lacks: tuple[str, ...] = ()
 
     @property
     def inpainting(self) -> bool:
@@ -75,6 +80,8 @@ class Kind:
         words += ["inpainting"] if self.inpainting else []
         words += ["LCM"] if self.lcm else []
         words.append(_NAMES[self.what] if not self.method or self.method == "lora" else f"LoRA ({self.method})")
+        if self.lacks:
+            words.append(f"without {' and '.join(_PARTS[part] for part in self.lacks)}")
         details: list[str] = [self.precision]
         details += ["v-prediction"] if self.prediction == "v" else []
         return f"{' '.join(words)}, {', '.join(details)}"
@@ -89,6 +96,8 @@ class ModelRef:
         path: A file, or a folder in diffusers' layout.
         kind: What it is.
         vae: A file or folder of a VAE to use instead of its own; None: its own.
+        vae_encoder: The encoder's file of a tiny VAE in two files, of which `vae` is the decoder's.
+        base: The checkpoint that the parts come from which this one lacks.
         variant: Of a folder, which set of weights: "fp16" or "" for the plain ones; None: whichever is there.
         config: A folder of configurations in diffusers' layout for a single file whose network has other sizes than
             its family's published ones; None: the published ones.
@@ -103,6 +112,8 @@ class ModelRef:
     path: Path
     kind: Kind
     vae: Path | None = None
+    vae_encoder: Path | None = None
+    base: ModelRef | None = None
     variant: str | None = None
     config: Path | None = None
     vocabulary: Path | None = None
@@ -110,3 +121,21 @@ class ModelRef:
     licence: str = ""
     vae_name: str = ""
     vae_licence: str = ""
+
+    @property
+    def further_files(self) -> tuple[Path, ...]:
+        """Files and folders beside `path` that decide about results."""
+        base = None if self.base is None else self.base.path
+        return tuple(one for one in (self.vae, self.vae_encoder, base, self.config) if one is not None)
+
+    @property
+    def configs(self) -> Path | None:
+        """The folder of its networks' configurations, in diffusers' layout; None: the published ones."""
+        if self.path.is_dir():
+            return self.path
+        return self.config or (None if self.base is None else self.base.configs)
+
+    @property
+    def text_source(self) -> ModelRef:
+        """The checkpoint that its text encoders and tokenizers come from."""
+        return self.base if self.base is not None and "text" in self.kind.lacks else self

@@ -14,7 +14,7 @@ import hashlib
 import inspect
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,7 @@ from overpaint.models import (
     scheduler_config,
     weights_in,
 )
+from overpaint.models.detect import with_unet_prefix
 
 from .caches import bytes_of
 from .clip import ClipConfig, ClipText
@@ -93,35 +94,23 @@ def load(ref: ModelRef, dtype: Any = torch.float32, vae_dtype: Any = None) -> Lo
     if kind.what != "checkpoint" or kind.family is None or kind.prediction is None or kind.channels is None:
         raise ModelError(f"{ref.name} is no checkpoint but a {kind.title}")
     family: UNetFamily = family_of(kind.family)
+    held = _held(ref, dtype)
+    parts = networks(ref, held, dtype, vae_dtype, source=_unet_source(ref) or None)
+    schedule = _schedule(ref)
+    if held is not None and "ztsnr" in held:
+        schedule["rescale_betas_zero_snr"] = True
+    index = ref.text_source.path / "model_index.json"
+    zero = read_json(index).get("force_zeros_for_empty_prompt") if index.is_file() else None
     whole = hashlib.sha256(digest(ref.path).encode())
-    if kind.form == "folder":
-        parts = _folder(ref, family, dtype, vae_dtype)
-        own = (ref.path / "scheduler" / "scheduler_config.json").is_file()
-        schedule = dict(scheduler_config(kind, ref.path if own else None))
-        index = ref.path / "model_index.json"
-        zero = read_json(index).get("force_zeros_for_empty_prompt") if index.is_file() else None
-    else:
-        tensors = read_tensors(ref.path, allow_pickle=ref.allow_pickle)
-        source = _unet_source(digest(ref.path))
-        parts = from_single_file(
-            kind, tensors, dtype, vae_dtype, config=ref.config, own_vae=ref.vae is None, source=source
-        )
-        schedule = dict(scheduler_config(kind, ref.config))
-        if "ztsnr" in tensors:
-            schedule["rescale_betas_zero_snr"] = True
-        zero = None
-    if ref.vae is not None:
-        parts = replace(parts, vae=load_vae(ref.vae, kind, dtype, vae_dtype, ref))
-        whole.update(digest(ref.vae).encode())
-    settings = [kind.prediction, kind.lcm, ref.variant, str(dtype), str(vae_dtype)]
-    settings.append(None if ref.config is None else digest(ref.config))
-    whole.update(json.dumps(settings).encode())
+    for path in ref.further_files:
+        whole.update(digest(path).encode())
+    whole.update(json.dumps([kind.prediction, kind.lcm, ref.variant, str(dtype), str(vae_dtype)]).encode())
     return LoadedModel(
         family,
         parts.unet,
         parts.vae,
         parts.text_encoders,
-        _tokenizers(ref, family),
+        _tokenizers(ref.text_source, family),
         schedule,
         kind.prediction,
         whole.hexdigest(),
@@ -130,52 +119,103 @@ def load(ref: ModelRef, dtype: Any = torch.float32, vae_dtype: Any = None) -> Lo
     )
 
 
-def from_single_file(
-    kind: Kind,
-    tensors: Tensors,
+def networks(
+    ref: ModelRef,
+    held: Tensors | None,
     dtype: Any = torch.float32,
     vae_dtype: Any = None,
     *,
-    config: Path | None = None,
-    own_vae: bool = True,
     source: str | None = None,
 ) -> CheckpointNetworks:
-    """The networks of a checkpoint in the original release's layout.
+    """The networks of a checkpoint; the parts that it lacks are those of its base.
 
     Args:
-        kind: What it is.
-        tensors: By their names in the file.
+        ref: The checkpoint.
+        held: The tensors of a single file; None for a folder.
         dtype: See `load`.
         vae_dtype: See `load`.
-        config: A folder of configurations instead of the family's published ones.
-        own_vae: Whether its VAE is wanted at all.
         source: Digest of the U-Net's weights; left out, they are read for it.
 
     Raises:
         ModelError: Tensors that are missing or have other shapes than the configuration says.
     """
-    assert kind.family is not None
-    family: UNetFamily = family_of(kind.family)
-    folder = config or config_folder(kind.family)
-    unet_settings = family.config(kind, folder)
-    renamed = {_UNET + new: tensors[_UNET + old] for old, new in _GUIDED.items() if _UNET + old in tensors}
-    for one in renamed.values():
-        unet_settings["time_cond_proj_dim"] = one.shape[1]
-    own = {name: one for name, one in tensors.items() if name.startswith(_UNET)}
-    try:
-        converted = _SINGLE.convert_ldm_unet_checkpoint(own, config=unet_settings)
-    except KeyError as error:
-        raise ModelError(f"the U-Net of {family.title} lacks {error.args[0]}: the file is incomplete") from error
-    converted |= {name.removeprefix(_UNET): one for name, one in renamed.items()}
-    _all_used(own, converted, family)
-    name = f"the U-Net of {family.title}"
-    unet = _filled(_UNETS.UNet2DConditionModel, unet_settings, converted, dtype, name, source=source)
-    vae = None
-    if own_vae:
-        vae_tensors = {name: one for name, one in tensors.items() if name.startswith(_VAE)}
-        vae = _single_vae(vae_tensors, read_json(folder / "vae" / "config.json"), dtype, vae_dtype)
-    texts = tuple(_single_text(part, tensors, folder, dtype) for part in family.texts)
+    assert ref.kind.family is not None
+    family: UNetFamily = family_of(ref.kind.family)
+    base, lacks = ref.base, ref.kind.lacks
+    unet = _unet(ref, family, held, dtype, source)
+    base_held = None if base is None else _held(base, dtype)
+    if base is not None and "text" in lacks:
+        texts = _texts(base, family, base_held, dtype)
+    else:
+        texts = _texts(ref, family, held, dtype)
+    if ref.vae is not None:
+        vae = load_vae(ref.vae, ref.kind, dtype, vae_dtype, ref)
+    elif base is not None and "vae" in lacks:
+        vae = _vae(base, base_held, dtype, vae_dtype)
+    else:
+        vae = _vae(ref, held, dtype, vae_dtype)
     return CheckpointNetworks(unet, vae, texts)
+
+
+def _held(ref: ModelRef, dtype: Any) -> Tensors | None:
+    """The tensors of a single file; None for a folder, whose parts have files of their own."""
+    if ref.path.is_dir():
+        return None
+    return with_unet_prefix(read_tensors(ref.path, allow_pickle=ref.allow_pickle, dtype=dtype))
+
+
+def _schedule(ref: ModelRef) -> dict[str, Any]:
+    """The training schedule, by the first of its folders that has one, else the published one."""
+    base = None if ref.base is None else ref.base.configs
+    folders = [one for one in (ref.path, ref.config, base) if one is not None]
+    own = next((one for one in folders if (one / "scheduler" / "scheduler_config.json").is_file()), None)
+    return dict(scheduler_config(ref.kind, own))
+
+
+def _unet(ref: ModelRef, family: UNetFamily, held: Tensors | None, dtype: Any, source: str | None) -> Any:
+    cls, what = _UNETS.UNet2DConditionModel, f"the U-Net of {family.title}"
+    if held is None:
+        folder = _unet_folder(ref)
+        tensors = _component(folder, ref, dtype)
+        return _filled(cls, read_json(folder / "config.json"), tensors, dtype, what, source=source)
+    config = family.config(ref.kind, ref.configs)
+    if ref.kind.layout == "diffusers":
+        if ref.kind.embeds_guidance:
+            config["time_cond_proj_dim"] = held["time_embedding.cond_proj.weight"].shape[1]
+        return _filled(cls, config, held, dtype, what, source=source)
+    return _filled(cls, config, _single_unet(family, held, config, what), dtype, what, source=source)
+
+
+def _vae(ref: ModelRef, held: Tensors | None, dtype: Any, vae_dtype: Any) -> Any:
+    if held is None:
+        return _folder_vae(ref.path / "vae", dtype, vae_dtype, ref)
+    folder = ref.configs or config_folder(ref.kind.family or "")
+    own = {name: one for name, one in held.items() if name.startswith(_VAE)}
+    return _single_vae(own, read_json(folder / "vae" / "config.json"), dtype, vae_dtype)
+
+
+def _texts(ref: ModelRef, family: UNetFamily, held: Tensors | None, dtype: Any) -> tuple[ClipText, ...]:
+    if held is None:
+        folders = ((part, ref.path / part.folder) for part in family.texts)
+        return tuple(
+            _text(_clip(folder), _component(folder, ref, dtype), dtype, projection=part.projection) for part, folder in folders
+        )
+    configs = ref.configs or config_folder(family.name)
+    return tuple(_single_text(part, held, configs, dtype) for part in family.texts)
+
+
+def _single_unet(family: UNetFamily, tensors: Tensors, config: dict[str, Any], what: str) -> dict[str, torch.Tensor]:
+    """diffusers' names of a U-Net in the original release's layout; an embedding of the guidance goes into `config`."""
+    own = {name: one for name, one in tensors.items() if name.startswith(_UNET)}
+    renamed = {new: own[_UNET + old] for old, new in _GUIDED.items() if _UNET + old in own}
+    for one in renamed.values():
+        config["time_cond_proj_dim"] = one.shape[1]
+    try:
+        converted: dict[str, torch.Tensor] = _SINGLE.convert_ldm_unet_checkpoint(dict(own), config=config) | renamed
+    except KeyError as error:
+        raise ModelError(f"{what} lacks {error.args[0]}: the file is incomplete") from error
+    _all_used(own, converted, family)
+    return converted
 
 
 def _all_used(own: Tensors, converted: Tensors, family: UNetFamily) -> None:
@@ -295,9 +335,16 @@ def _digest(tensors: Tensors) -> str:
     return found.hexdigest()
 
 
-def _unet_source(model: str) -> str:
-    """The digest that stands for the U-Net of a single file of this digest."""
-    return f"unet of {model}"
+def _unet_source(ref: ModelRef) -> str:
+    """The digest that stands for a U-Net's weights; "" for shards, whose list says nothing about what is in them."""
+    if not ref.path.is_dir():
+        return f"unet of {digest(ref.path)}"
+    file = _weights_file(_unet_folder(ref), ref)
+    return "" if file.suffix == ".json" else digest(file)
+
+
+def _unet_folder(ref: ModelRef) -> Path:
+    return ref.path / "unet" if (ref.path / "unet").is_dir() else ref.path
 
 
 def weight_bytes(ref: ModelRef, dtype: Any, holds: Callable[[str], bool]) -> int:
@@ -309,16 +356,24 @@ def weight_bytes(ref: ModelRef, dtype: Any, holds: Callable[[str], bool]) -> int
         holds: Whether a U-Net of these weights is in memory already.
     """
     family: UNetFamily = family_of(ref.kind.family or "")
-    if ref.kind.form == "folder":
-        names = ["unet", *(part.folder for part in family.texts), *(["vae"] if ref.vae is None else [])]
-        files = [_weights_file(ref.path / name, ref) for name in names]
-        counted = [one for file in files if not holds(_file_source(file)) for one in _shapes(file).values()]
-    else:
-        unwanted = [_UNET] if holds(_unet_source(digest(ref.path))) else []
-        unwanted += [_VAE] if ref.vae is not None else []
-        shapes = _shapes(ref.path).items()
-        counted = [one for name, one in shapes if not name.startswith((*unwanted, "model_ema."))]
+    counted = [] if holds(_unet_source(ref)) else [*_part_shapes(ref, "unet", family)]
+    counted += _part_shapes(ref.text_source, "text", family)
+    if ref.vae is None:
+        counted += _part_shapes(ref.base if ref.base is not None and "vae" in ref.kind.lacks else ref, "vae", family)
     return sum(prod(shape) for shape in counted) * int(dtype.itemsize)
+
+
+def _part_shapes(ref: ModelRef, part: str, family: UNetFamily) -> list[tuple[int, ...]]:
+    """Shapes of the tensors of one part: "unet", "vae" or "text"."""
+    if ref.path.is_dir():
+        folders = {"unet": [_unet_folder(ref)], "vae": [ref.path / "vae"]}
+        files = folders.get(part) or [ref.path / one.folder for one in family.texts]
+        return [shape for one in files for shape in _shapes(_weights_file(one, ref)).values()]
+    shapes = with_unet_prefix(_shapes(ref.path))
+    if ref.kind.layout == "diffusers":
+        return list(shapes.values()) if part == "unet" else []
+    prefixes = {"unet": (_UNET,), "vae": (_VAE,)}.get(part, ("cond_stage_model.", "conditioner."))
+    return [shape for name, shape in shapes.items() if name.startswith(prefixes)]
 
 
 def _shapes(file: Path) -> dict[str, tuple[int, ...]]:
@@ -329,28 +384,9 @@ def _shapes(file: Path) -> dict[str, tuple[int, ...]]:
     return {name: one.shape for each in sorted(files) for name, one in read_table(each).tensors.items()}
 
 
-def _file_source(file: Path) -> str:
-    """The digest of a component's weights; "" for shards, whose list says nothing about what is in them."""
-    return "" if file.suffix == ".json" else digest(file)
-
-
-def _folder(ref: ModelRef, family: UNetFamily, dtype: Any, vae_dtype: Any) -> CheckpointNetworks:
-    path = ref.path
-    config = read_json(path / "unet" / "config.json")
-    tensors, source = _component(path / "unet", ref)
-    unet = _filled(_UNETS.UNet2DConditionModel, config, tensors, dtype, "the U-Net", source=source)
-    vae = None if ref.vae is not None else _folder_vae(path / "vae", dtype, vae_dtype, ref)
-    texts = tuple(
-        _text(_clip(path / part.folder), _component(path / part.folder, ref)[0], dtype, projection=part.projection)
-        for part in family.texts
-    )
-    return CheckpointNetworks(unet, vae, texts)
-
-
-def _component(folder: Path, ref: ModelRef) -> tuple[dict[str, torch.Tensor], str]:
-    """The weights in one component's folder, and their digest, where it is known without reading them."""
-    file = _weights_file(folder, ref)
-    return read_tensors(file, allow_pickle=ref.allow_pickle), _file_source(file)
+def _component(folder: Path, ref: ModelRef, dtype: Any) -> dict[str, torch.Tensor]:
+    """The weights in one component's folder."""
+    return read_tensors(_weights_file(folder, ref), allow_pickle=ref.allow_pickle, dtype=dtype)
 
 
 def _weights_file(folder: Path, ref: ModelRef) -> Path:
@@ -368,7 +404,7 @@ def _weights_file(folder: Path, ref: ModelRef) -> Path:
 
 def _folder_vae(folder: Path, dtype: Any, vae_dtype: Any, ref: ModelRef) -> Any:
     config = read_json(folder / "config.json")
-    tensors, _ = _component(folder, ref)
+    tensors = _component(folder, ref, vae_dtype or dtype)
     if config.get("_class_name") == "AutoencoderTiny":
         return _filled(_TINY_VAES.AutoencoderTiny, config, tensors, vae_dtype or dtype, "the tiny VAE")
     return _filled(_VAES.AutoencoderKL, config, _newer(tensors), _vae_type(config, dtype, vae_dtype), "the VAE")
@@ -406,8 +442,10 @@ def load_vae(path: Path, kind: Kind, dtype: Any, vae_dtype: Any, ref: ModelRef) 
         return _folder_vae(folder, dtype, vae_dtype, ref)
     if found.what == "checkpoint" and found.family and family_of(found.family).latents != family.latents:
         raise ModelError(f"{path.name} is of {family_title(found.family)}: its VAE does not go with {ref.name}")
-    tensors = read_tensors(path, allow_pickle=ref.allow_pickle)
+    tensors = read_tensors(path, allow_pickle=ref.allow_pickle, dtype=vae_dtype or dtype)
     if found.what == "tiny-vae":
+        if ref.vae_encoder is not None:
+            tensors = tiny_vae_names(read_tensors(ref.vae_encoder, allow_pickle=ref.allow_pickle), tensors)
         config = read_json(config_folder("taesd") / "config.json")
         return _filled(_TINY_VAES.AutoencoderTiny, config, tensors, vae_dtype or dtype, "the tiny VAE")
     config = read_json((ref.config or config_folder(kind.family)) / "vae" / "config.json")
@@ -419,6 +457,15 @@ def load_vae(path: Path, kind: Kind, dtype: Any, vae_dtype: Any, ref: ModelRef) 
     if any(name.startswith(_VAE) for name in kept):
         kept = {name: one for name, one in kept.items() if name.startswith(_VAE)}
     return _single_vae(kept, config, dtype, vae_dtype)
+
+
+def tiny_vae_names(encoder: Tensors, decoder: Tensors) -> dict[str, torch.Tensor]:
+    """AutoencoderTiny's names of the two files of a tiny VAE's original release, whose decoder begins with a clamp."""
+    named = {f"encoder.layers.{name}": one for name, one in encoder.items()}
+    for name, one in decoder.items():
+        number, _, rest = name.partition(".")
+        named[f"decoder.layers.{int(number) - 1}.{rest}"] = one
+    return named
 
 
 def _tokenizers(ref: ModelRef, family: UNetFamily) -> tuple[ClipTokens, ...]:

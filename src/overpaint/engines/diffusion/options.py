@@ -11,7 +11,7 @@ from overpaint.request import SAMPLING_SETTINGS
 
 NAME = "diffusion"
 
-LOADING = ("vae", "variant", "prediction", "config")
+LOADING = ("vae", "base", "variant", "prediction", "config")
 """Options that decide what is loaded: checkpoints that differ in them are engines of their own."""
 
 
@@ -25,6 +25,12 @@ class DiffusionOptions(BaseModel):
         min_length=1,
         max_length=1024,
         description="another VAE in place of the checkpoint's own, or a tiny one (TAESD): a model's name or path",
+    )
+    base: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=1024,
+        description="of a U-Net alone: a checkpoint of its family, whose VAE and text encoders are used",
     )
     variant: str | None = Field(
         default=None,

@@ -27,6 +27,9 @@ def used_models(ref: ModelRef, prompt: str, negative: str, text: TextSettings) -
         ModelError: A LoRA that is not here, is none, or was made for another family.
     """
     found = [UsedModel(role="checkpoint", name=ref.name, sha256=digest(ref.path), licence=ref.licence or UNKNOWN)]
+    if (base := ref.base) is not None:
+        licence = base.licence or UNKNOWN
+        found.append(UsedModel(role="checkpoint", name=base.name, sha256=digest(base.path), licence=licence))
     if ref.vae is not None:
         licence = ref.vae_licence or UNKNOWN
         found.append(UsedModel(role="vae", name=ref.vae_name, sha256=digest(ref.vae), licence=licence))

@@ -106,7 +106,7 @@ class UNetFamily(Family):
     def native_size(self, ref: ModelRef) -> int:
         """See `Family.native_size`. A single file has no configuration of its own: its prediction decides."""
         usual = self.trained_cells_v if ref.kind.prediction == "v" else self.trained_cells
-        folder = _own_configs(ref)
+        folder = ref.configs
         if folder is None and usual != self.trained_cells:
             return usual * self.cell
         size = unet_config(ref.kind, folder).get("sample_size") or self.trained_cells
@@ -114,7 +114,7 @@ class UNetFamily(Family):
 
     def width(self, ref: ModelRef) -> int:
         """See `Family.width`."""
-        return int(unet_config(ref.kind, _own_configs(ref)).get("block_out_channels", (320,))[0])
+        return int(unet_config(ref.kind, ref.configs).get("block_out_channels", (320,))[0])
 
     def usual(self, ref: ModelRef) -> Usual:
         """See `Family.usual`."""
@@ -140,7 +140,7 @@ class UNetFamily(Family):
 
     def embedding_widths(self, ref: ModelRef) -> tuple[tuple[str, int], ...]:
         """See `Family.embedding_widths`: the widths of the text encoders."""
-        folder = _own_configs(ref) or config_folder(self.name)
+        folder = ref.text_source.configs or config_folder(self.name)
         configs = ((part.slot, read_json(folder / part.folder / "config.json")) for part in self.texts)
         return tuple(sorted((slot, config.get("text_config", config)["hidden_size"]) for slot, config in configs))
 
@@ -199,11 +199,6 @@ class UNetFamily(Family):
         from overpaint.engines.diffusion.lora_names import original_unet_names
 
         return original_unet_names(network, modules)
-
-
-def _own_configs(ref: ModelRef) -> Any:
-    """The folder of a model's own configurations, or None for a single file without."""
-    return ref.path if ref.kind.form == "folder" else ref.config
 
 
 SD1 = UNetFamily("sd1", "Stable Diffusion 1.x", (ClipPart(),))
