@@ -245,7 +245,7 @@ def test_a_variant_is_loaded_and_one_that_is_not_there_is_told(folder: Path) -> 
         ({"vae": 3}, RequestError, "vae=3"),
         ({"variant": "fp8"}, ModelError, "fp8"),
         ({"prediction": "x0"}, RequestError, "prediction='x0'"),
-        ({"vea": "x"}, RequestError, "vea.*Its options: vae, variant"),
+        ({"vea": "x"}, RequestError, "vea.*Its options: vae, base, variant"),
     ],
 )
 def test_what_can_not_be_loaded_is_one_clear_error(
