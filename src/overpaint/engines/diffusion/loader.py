@@ -196,9 +196,10 @@ def _vae(ref: ModelRef, held: Tensors | None, dtype: Any, vae_dtype: Any) -> Any
 
 def _texts(ref: ModelRef, family: UNetFamily, held: Tensors | None, dtype: Any) -> tuple[ClipText, ...]:
     if held is None:
-        folders = ((part, ref.path / part.folder) for part in family.texts)
+        folders = [ref.path / part.folder for part in family.texts]
         return tuple(
-            _text(_clip(folder), _component(folder, ref, dtype), dtype, projection=part.projection) for part, folder in folders
+            _text(_clip(folder), _component(folder, ref, dtype), dtype, projection=part.projection)
+            for part, folder in zip(family.texts, folders, strict=True)
         )
     configs = ref.configs or config_folder(family.name)
     return tuple(_single_text(part, held, configs, dtype) for part in family.texts)
