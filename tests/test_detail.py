@@ -314,8 +314,8 @@ def test_the_intent_decides_unless_the_request_does():
         assert settled(intent, detail="careful").detail == "careful"
         assert settled(intent, PIXEL, detail="full").detail is None
         assert settled(intent, detail="surroundings").detail == "surroundings"
-    assert settled("remove", dialect="webui").detail == "none"
-    assert settled("remove", dialect="webui", detail="full").detail == "full"
+    assert settled("remove", dialect="diffusers").detail == "none"
+    assert settled("remove", dialect="diffusers", detail="full").detail == "full"
 
 
 @pytest.mark.parametrize("prompt", [None, "", "  "])
@@ -349,7 +349,7 @@ def test_older_requests_and_records_mean_what_they_meant():
     assert EditRequest.from_json(request.merged(detail="none").to_json()).detail == "none"
 
 
-@pytest.mark.parametrize("settings", [{}, {"detail": "full"}, {"detail": "none"}, {"dialect": "webui"}])
+@pytest.mark.parametrize("settings", [{}, {"detail": "full"}, {"detail": "none"}, {"dialect": "diffusers"}])
 @pytest.mark.parametrize("intent", ["remove", "custom"])
 def test_a_record_asks_for_the_same_again(intent, settings, tmp_path):
     first = edit(again(), photo(), intent=intent, **settings)

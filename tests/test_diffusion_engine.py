@@ -16,10 +16,10 @@ import torch
 from overpaint import Mask, Monitor, Studio, models
 from overpaint.engines.base import Canvas, Engine, Painted, paint
 from overpaint.engines.diffusion.caches import ByteCache
-from overpaint.engines.diffusion.canvas_latents import Moments, content_pixels, prepare
+from overpaint.engines.diffusion.dialects import NATIVE
 from overpaint.engines.diffusion.engine import DiffusionEngine, card_of
 from overpaint.engines.diffusion.families.unet import SD1
-from overpaint.engines.diffusion.settings import asked_of
+from overpaint.engines.diffusion.start import Moments, content_pixels
 from overpaint.errors import Cancelled, EngineError, RequestError
 from overpaint.geometry import Box, Size
 from overpaint.models import ModelError
@@ -370,21 +370,21 @@ def test_closing_cancels_what_waits_and_ends_what_runs(folders):
 # ---- what the hole begins with ----
 
 
-def begun(canvas: Canvas, channels: int = 4):
-    """Prepared with an autoencoder that is a mean over cells."""
+def started(canvas: Canvas, channels: int = 4):
+    """Latents of an autoencoder that is a mean over cells."""
 
     def encode(pixels: np.ndarray) -> Moments:
         means = pixels.reshape(SIDE // 8, 8, SIDE // 8, 8, 3).mean(axis=(1, 3)).transpose(2, 0, 1)
         return Moments(torch.from_numpy(np.ascontiguousarray(means))[None])
 
     extra_input = SD1.extra_input if channels == 9 else None
-    return prepare(canvas, asked_of(canvas, SD1, {}), extra_input, encode, Monitor()).latents
+    return NATIVE.start(canvas, canvas.sampling.masked_content, 1.0, encode, extra_input, Monitor()).latents
 
 
 def test_the_hole_begins_with_what_is_asked():
     hole = np.s_[0, :, 2:5, 3:6]
     content = {
-        name: begun(canvas_of(masked_content=name)).content
+        name: started(canvas_of(masked_content=name)).content
         for name in ("original", "fill", "latent_noise", "latent_nothing", "exemplar")
     }
     for one, other in itertools.combinations(content.values(), 2):
@@ -393,7 +393,7 @@ def test_the_hole_begins_with_what_is_asked():
         kept[hole] = 0
         assert torch.equal(one * kept, other * kept)
     assert content["latent_nothing"][hole].abs().max() == 0
-    noise = begun(
+    noise = started(
         Canvas(pixels_of(), np.ones((SIDE, SIDE), np.float32), sampling=Sampling(masked_content="latent_noise"))
     )
     assert abs(float(noise.content.std()) - 1) < 0.2
@@ -411,10 +411,10 @@ def test_fill_is_made_of_the_surroundings_alone():
 def test_nine_channels_see_a_binary_mask_and_a_grey_hole():
     canvas = canvas_of()
     soft = Canvas(canvas.pixels, canvas.mask * np.float32(0.2), sampling=canvas.sampling)
-    extra = begun(soft, 9).extra
+    extra = started(soft, 9).extra
     assert set(extra[0, 0].unique().tolist()) == {0.0, 1.0}
     assert (extra[0, 1:, 2:5, 3:6] == 0.5).all()
-    assert begun(soft).mask.max() == pytest.approx(0.2)
+    assert started(soft).mask.max() == pytest.approx(0.2)
 
 
 # ---- diffusers' pipeline as the oracle ----
@@ -439,7 +439,7 @@ def pipeline(folder: Path, family: str):
     return pipe
 
 
-@pytest.mark.parametrize("negative", ["dog", ""])
+@pytest.mark.parametrize("negative", ["dog", "", None])
 @pytest.mark.parametrize("strength", [1.0, 0.6])
 @pytest.mark.parametrize(
     ("family", "channels", "sampler"),
@@ -457,7 +457,7 @@ def test_the_dialect_of_diffusers_paints_what_its_pipeline_paints(
         warnings.simplefilter("ignore")
         expected = pipe(
             "a cat and a dog",
-            negative_prompt=negative or None,
+            negative_prompt=negative,
             image=torch.from_numpy(canvas.pixels.transpose(2, 0, 1))[None],
             mask_image=torch.from_numpy(canvas.mask)[None, None],
             height=SIDE,

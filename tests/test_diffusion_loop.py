@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from overpaint.engines.base import Monitor
 from overpaint.engines.diffusion.batch_invariance import RowByRow
-from overpaint.engines.diffusion.blend import Blend, latent_mask
+from overpaint.engines.diffusion.blend import Blend
 from overpaint.engines.diffusion.denoiser import (
     NetworkDenoiser,
     guidance_embedding,
@@ -21,14 +21,15 @@ from overpaint.engines.diffusion.denoiser import (
     to_input,
     to_output,
 )
+from overpaint.engines.diffusion.dialects import DIFFUSERS, NATIVE
 from overpaint.engines.diffusion.families.unet import SD1
 from overpaint.engines.diffusion.first_layers import repeats
 from overpaint.engines.diffusion.guidance import Guidance
 from overpaint.engines.diffusion.loop import advance, run
 from overpaint.engines.diffusion.names import SAMPLER_TITLES, parse_sampler
 from overpaint.engines.diffusion.noise import Noise
-from overpaint.engines.diffusion.sample import Latents, Plan, Sample
-from overpaint.engines.diffusion.values import Conditioning, NotFiniteError, Timeline
+from overpaint.engines.diffusion.sample import Sample, SamplingPlan
+from overpaint.engines.diffusion.values import Conditioning, NotFiniteError, SampleLatents, Timeline
 from overpaint.errors import Cancelled, EngineError, RequestError
 
 SIZE = 8
@@ -89,8 +90,8 @@ def begin(
     z = content(seed)
     return Sample(
         denoiser,
-        Plan(parse_sampler(name), steps, strength),
-        Latents(z, torch.ones(1, 1, SIZE, SIZE) if mask is None else mask),
+        SamplingPlan(parse_sampler(name), steps, strength),
+        SampleLatents(z, torch.ones(1, 1, SIZE, SIZE) if mask is None else mask),
         positive=says(1.0) if positive is None else positive,
         negative=says(0.0) if negative is None else negative,
         noise=Noise(seed),
@@ -266,10 +267,10 @@ def test_a_cell_that_the_core_touches_is_free():
     mask = torch.zeros(16, 24)
     mask[7, 15] = 0.5  # one pixel, in the corner of the cell at (0, 1)
     mask[9, 20] = 0.3
-    assert latent_mask(mask, 2, 3).tolist() == [[[[0, 1, 0], [0, 0, pytest.approx(0.3)]]]]
-    assert latent_mask(mask, 2, 3, "diffusers").sum() == 0
+    assert NATIVE.latent_mask(mask, 2, 3).tolist() == [[[[0, 1, 0], [0, 0, pytest.approx(0.3)]]]]
+    assert DIFFUSERS.latent_mask(mask, 2, 3).sum() == 0
     mask[8, 16] = 0.5
-    assert latent_mask(mask, 2, 3, "diffusers").tolist() == [[[[0, 0, 0], [0, 0, 1]]]]
+    assert DIFFUSERS.latent_mask(mask, 2, 3).tolist() == [[[[0, 0, 0], [0, 0, 1]]]]
 
 
 def test_guidance_outside_its_interval_asks_for_the_prompt_alone():
@@ -419,8 +420,8 @@ def real(denoiser, number: int) -> Sample:
     mask = (torch.rand(1, 1, SIZE, SIZE, generator=draw) > 0.4).float()
     return Sample(
         denoiser,
-        Plan(parse_sampler(NAMES[number % len(NAMES)]), 4 + number % 3, (1.0, 0.7, 0.4)[number % 3]),
-        Latents(content(number), mask, extra=torch.randn(1, 5, SIZE, SIZE, generator=draw)),
+        SamplingPlan(parse_sampler(NAMES[number % len(NAMES)]), 4 + number % 3, (1.0, 0.7, 0.4)[number % 3]),
+        SampleLatents(content(number), mask, extra=torch.randn(1, 5, SIZE, SIZE, generator=draw)),
         positive=positive,
         negative=negative,
         noise=Noise(number),

@@ -9,13 +9,14 @@ import pytest
 import torch
 
 from overpaint.engines.diffusion.denoiser import NetworkDenoiser
+from overpaint.engines.diffusion.dialects import DIFFUSERS
 from overpaint.engines.diffusion.families.unet import SD1
 from overpaint.engines.diffusion.guidance import Guidance
 from overpaint.engines.diffusion.loop import run
 from overpaint.engines.diffusion.names import parse_sampler
 from overpaint.engines.diffusion.noise import Noise
-from overpaint.engines.diffusion.sample import Latents, Plan, Sample
-from overpaint.engines.diffusion.values import Conditioning
+from overpaint.engines.diffusion.sample import Sample, SamplingPlan
+from overpaint.engines.diffusion.values import Conditioning, SampleLatents
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array:DeprecationWarning")  # in diffusers, under NumPy 2
 
@@ -250,8 +251,8 @@ def ours(
     own = SCHEDULERS[sampler][1]
     return Sample(
         NetworkDenoiser(SD1, model.unet, prediction=model.prediction, key=model.name),
-        Plan(parse_sampler(sampler, scheduler), steps, strength, "diffusers", eta, CONFIG | own | more),
-        Latents(content, mask, extra=extra),
+        SamplingPlan(parse_sampler(sampler, scheduler), steps, strength, DIFFUSERS, eta, CONFIG | own | more),
+        SampleLatents(content, mask, extra=extra),
         positive=j.prompt,
         negative=j.negative,
         noise=Drawn(),
@@ -417,8 +418,8 @@ def test_a_white_mask_and_nothing_under_it_is_text_to_image(name: str):
     nothing = torch.zeros(1, 4, SIZE // 2, SIZE // 2)
     sample = Sample(
         NetworkDenoiser(SD1, model.unet, prediction=model.prediction, key=name),
-        Plan(parse_sampler("Euler a"), STEPS, 1.0, "diffusers", config=CONFIG),
-        Latents(nothing, torch.ones(1, 1, SIZE // 2, SIZE // 2)),
+        SamplingPlan(parse_sampler("Euler a"), STEPS, 1.0, DIFFUSERS, config=CONFIG),
+        SampleLatents(nothing, torch.ones(1, 1, SIZE // 2, SIZE // 2)),
         positive=j.prompt,
         negative=j.negative,
         noise=Noise(j.seed),

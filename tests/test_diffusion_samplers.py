@@ -7,11 +7,12 @@ import math
 import pytest
 import torch
 
+from overpaint.engines.diffusion.dialects.native import native_schedule
 from overpaint.engines.diffusion.noise import Noise
 from overpaint.engines.diffusion.samplers import SAMPLERS, Course
 from overpaint.engines.diffusion.samplers.course import relevel, renewal
 from overpaint.engines.diffusion.samplers.multistep import lagrange_weights
-from overpaint.engines.diffusion.schedule import Schedule, Training, native
+from overpaint.engines.diffusion.schedule import Schedule, Training
 from overpaint.engines.diffusion.values import Moved, Query
 
 MEAN, DEVIATION = 0.4, 0.7
@@ -50,7 +51,7 @@ def walk(sampler: str, x: torch.Tensor, schedule: Schedule, denoise=gaussian, et
 
 
 def schedule(steps: int, strength: float = 0.9, scheduler: str = "karras") -> Schedule:
-    return native(Training.of(), steps=steps, strength=strength, scheduler=scheduler)
+    return native_schedule(Training.of(), steps=steps, strength=strength, scheduler=scheduler)
 
 
 def begin(levels: Schedule, cells: int = 16) -> torch.Tensor:

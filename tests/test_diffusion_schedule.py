@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from overpaint.engines.diffusion.dialects.diffusers_schedule import diffusers_schedule
+from overpaint.engines.diffusion.dialects.native import SPACINGS, native_schedule
 from overpaint.engines.diffusion.names import (
     SAMPLER_TITLES,
     SCHEDULER_TITLES,
@@ -17,8 +19,7 @@ from overpaint.engines.diffusion.names import (
     parse_sampler,
     parse_scheduler,
 )
-from overpaint.engines.diffusion.schedule import SPACINGS, Training, native
-from overpaint.engines.diffusion.schedule_diffusers import diffusers_schedule
+from overpaint.engines.diffusion.schedule import Training
 from overpaint.errors import RequestError
 
 SD = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
@@ -58,7 +59,7 @@ def test_an_unknown_beta_schedule_is_refused():
 )
 def test_native_takes_exactly_its_steps_from_the_level_of_its_strength(scheduler: str, steps: int, strength: float):
     training = Training.of(SD)
-    schedule = native(training, steps=steps, strength=strength, scheduler=scheduler)
+    schedule = native_schedule(training, steps=steps, strength=strength, scheduler=scheduler)
     assert schedule.steps == steps
     assert schedule.start == pytest.approx(training.sigma(strength * 1000 - 1))
     assert schedule.sigmas[-1] == 0
@@ -71,22 +72,22 @@ def test_native_takes_exactly_its_steps_from_the_level_of_its_strength(scheduler
 def test_native_strength_1_begins_at_the_strongest_level_under_any_scheduler():
     training = Training.of(SD)
     for scheduler in SPACINGS:
-        assert native(training, steps=20, scheduler=scheduler).start == training.sigmas[-1]
+        assert native_schedule(training, steps=20, scheduler=scheduler).start == training.sigmas[-1]
 
 
 def test_native_strength_0_has_nothing_to_do():
-    assert native(Training.of(SD), steps=20, strength=0).steps == 0
+    assert native_schedule(Training.of(SD), steps=20, strength=0).steps == 0
 
 
 @pytest.mark.parametrize("wrong", [{"steps": 0}, {"steps": 5, "strength": 1.5}, {"steps": 5, "scheduler": "karas"}])
 def test_native_refuses_what_makes_no_sense(wrong: dict):
     with pytest.raises(RequestError, match=r"0|1\.5|did you mean 'karras'"):
-        native(Training.of(SD), **wrong)
+        native_schedule(Training.of(SD), **wrong)
 
 
 def test_simple_takes_training_levels():
     training = Training.of(SD)
-    schedule = native(training, steps=7, scheduler="simple")
+    schedule = native_schedule(training, steps=7, scheduler="simple")
     assert all(np.abs(training.sigmas - sigma).min() < 1e-9 for sigma in schedule.sigmas[:-1])
 
 

@@ -258,7 +258,7 @@ def test_the_dialect_of_diffusers_is_its_pipeline(sd1, clip, text, skip):
         feature_extractor=None, requires_safety_checker=False,
     )  # fmt: skip
     expected = pipeline.encode_prompt(text, "cpu", 1, True, "a dog", clip_skip=skip)
-    found = both(sd1, text, "a dog", dialect="diffusers", clip_skip=skip)
+    found = both(sd1, text, "a dog", plain=True, clip_skip=skip and skip + 1)
     assert torch.equal(found[0].context, expected[0])
     assert torch.equal(found[1].context, expected[1])
 
@@ -271,7 +271,7 @@ def test_the_dialect_of_diffusers_is_its_sdxl_pipeline(sdxl, clip, big, negative
         scheduler=None, add_watermarker=False,
     )  # fmt: skip
     expected = pipeline.encode_prompt("a cat", device="cpu", negative_prompt=negative, clip_skip=skip)
-    found = both(sdxl, "a cat", negative, dialect="diffusers", clip_skip=skip)
+    found = both(sdxl, "a cat", negative, plain=True, clip_skip=skip and skip + 2)
     ours = (found[0].context, found[1].context, found[0].pooled, found[1].pooled)
     for one, other in zip(ours, expected, strict=True):
         assert torch.equal(one, other)
@@ -384,9 +384,9 @@ def test_any_character_has_a_token(sd1, text):
 
 
 def test_clip_skip_beyond_the_layers_is_refused(sd1):
-    for dialect, most in (("native", 4), ("diffusers", 3)):
-        with pytest.raises(RequestError, match=f"clip_skip is 5, but the text encoder has 4 layers.*at most {most}"):
-            both(sd1, "a cat", clip_skip=5, dialect=dialect)
+    for plain_text in (False, True):
+        with pytest.raises(RequestError, match=r"clip_skip is 5, but the text encoder has 4 layers.*at most 4"):
+            both(sd1, "a cat", clip_skip=5, plain=plain_text)
 
 
 # --- keys
@@ -398,7 +398,7 @@ def test_equal_keys_mean_equal_states_and_unequal_ones_do_not(sd1):
         return plan_texts(sd1, read(text, chosen), None, chosen, inversions).positive.key
 
     one = key("a (cat:1.3)")
-    assert key("a  (CAT : 1.3)# so") == one
+    assert key("a  (CAT : 1.3) # so") == one
     assert key("a cat") == key("a cat", emphasis="no_norm") == key("a (cat:1.3)", emphasis="ignore")
     toy = Inversion("cat", {"": torch.ones(1, 32)})
     toys = [toy, Inversion("cat", {"": torch.zeros(1, 32)})]

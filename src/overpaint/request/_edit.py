@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, Field, JsonValue, model_validator
+from pydantic import AfterValidator, Field, JsonValue, field_validator, model_validator
 
 from overpaint.errors import RequestError
 from overpaint.geometry import Margins
@@ -206,6 +206,13 @@ class EditRequest(Value):
     exact: bool | None = setting(
         "the same pixels under any batching on one machine", left_open="false; true in a batch run and for variations"
     )
+
+    @field_validator("dialect", mode="before")
+    @classmethod
+    def _available(cls, dialect: object) -> object:
+        if str(dialect).lower() in ("webui", "a1111", "automatic1111", "forge"):
+            raise RequestError(f"must be 'native' or 'diffusers': {dialect!r} is not available yet")
+        return dialect
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Self:

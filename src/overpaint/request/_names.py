@@ -106,7 +106,7 @@ VALUE_ALIASES: Mapping[str, Mapping[str, str]] = {
         "full": "whole",
         "whole_image": "whole",
     },
-    "dialect": {"a1111": "webui", "automatic1111": "webui", "forge": "webui", "iopaint": "diffusers"},
+    "dialect": {"iopaint": "diffusers"},
     "alpha": {"max": "cover", "preserve": "keep"},
 }
 

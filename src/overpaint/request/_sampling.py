@@ -14,7 +14,7 @@ class Sampling:
 
     Attributes:
         prompt: What to paint; "" for nothing in particular.
-        negative_prompt: What not to paint.
+        negative_prompt: What not to paint; None: none was given, which a dialect may tell from an empty one.
         strength: 0 keeps the masked content, 1 starts from noise.
         masked_content: What painting starts from in the hole.
         steps: Denoising steps.
@@ -29,7 +29,7 @@ class Sampling:
     """
 
     prompt: str = ""
-    negative_prompt: str = ""
+    negative_prompt: str | None = None
     strength: float = 1.0
     masked_content: MaskedContent = "original"
     steps: int = STEPS

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 from overpaint.errors import RequestError
 
 Area = Literal["masked", "whole"]
-Dialect = Literal["native", "diffusers", "webui"]
+Dialect = Literal["native", "diffusers"]
 PaintsFrom = Literal["surroundings", "prompt"]
 
 Fraction = Annotated[float, Field(ge=0, le=1)]

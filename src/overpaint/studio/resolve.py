@@ -100,7 +100,7 @@ def _detail(request: EditRequest, rule: DetailRule, card: EngineCard) -> Any:
         return None
     if request.detail is not None:
         return request.detail
-    if request.dialect in ("diffusers", "webui"):
+    if request.dialect not in (None, "native"):
         return "none"
     return _first(card.usual.detail, rule) if rule == "full" and not (request.prompt or "").strip() else rule
 
@@ -123,7 +123,7 @@ def _sampling(request: EditRequest, card: EngineCard, rule: IntentRule) -> dict[
     usual = card.usual
     found = {
         "prompt": _prompt(request, card, rule),
-        "negative_prompt": request.negative_prompt or "",
+        "negative_prompt": request.negative_prompt,
         "strength": _or(request.strength, rule.strength),
         "masked_content": _or(request.masked_content, rule.masked_content),
         "steps": _first(request.steps, usual.steps, STEPS),

@@ -14,9 +14,9 @@ from typing import Literal
 
 import torch
 
-from .values import Dialect, Moved
+from .values import Moved
 
-BlendName = Literal["estimate", "renoise", "none"]
+BlendRule = Literal["estimate", "renoise", "none"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,7 +30,7 @@ class Blend:
         noise: (1, C, h, w), the noise that the picture began with, for `renoise`.
     """
 
-    rule: BlendName
+    rule: BlendRule
     mask: torch.Tensor
     kept: torch.Tensor
     noise: torch.Tensor | None = None
@@ -60,25 +60,3 @@ class Blend:
         if self.rule == "renoise":
             return (1 - self.mask) * self.kept + self.mask * x
         return self.estimate(x, steps - 1, steps)
-
-
-def latent_mask(mask: torch.Tensor, height: int, width: int, dialect: Dialect = "native") -> torch.Tensor:
-    """The denoise mask on the grid of latents.
-
-    Native: a cell is free (1) when the core, 0.5 or more, touches it; other cells have their largest value, the
-    progress left at which `estimate` frees them. diffusers: the mask at 0.5 or more, taken at each cell's first pixel.
-
-    Args:
-        mask: (H, W) in [0, 1]; 1 is repainted.
-        height: Of the latents, in cells.
-        width: Of the latents, in cells.
-        dialect: Whose rule.
-
-    Returns:
-        (1, 1, height, width) float32.
-    """
-    pixels = mask.to(torch.float32)[None, None]
-    if dialect == "diffusers":
-        return torch.nn.functional.interpolate((pixels >= 0.5).float(), size=(height, width))
-    cells = torch.nn.functional.adaptive_max_pool2d(pixels, (height, width))
-    return torch.where(cells >= 0.5, torch.ones_like(cells), cells)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import queue
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -20,18 +20,16 @@ from overpaint.frame import Context, SizeRules
 from overpaint.models import ModelError, ModelRef, digest, family_of, read_hints
 from overpaint.request import Sampling, UsedModel
 
-from .canvas_latents import Prepared, prepare
+from .canvas_run import CanvasRun
 from .devices import NARROW, device_of, memory_left, usual_dtype
 from .families import Family
 from .loop import advance
-from .networks import Budget, Networks, Set
+from .networks import CacheBudget, Networks
 from .options import CARD, DiffusionOptions
-from .preview import Preview
-from .sample import Sample
-from .settings import Asked, asked_of, check_names, text_settings
+from .settings import check_names, paint_settings, text_settings
 from .used import UNKNOWN, used_models
 from .usual import usual_of
-from .values import Conditioning, NotFiniteError
+from .values import NotFiniteError
 
 AT_ONCE = 16
 """Canvases in flight; more wait."""
@@ -86,7 +84,7 @@ class DiffusionEngine(ThreadedEngine):
         device: str = "auto",
         dtype: torch.dtype | None = None,
         threads: int | None = None,
-        budget: Budget | None = None,
+        budget: CacheBudget | None = None,
         weights: WeightStore | None = None,
     ) -> None:
         """Look at the model; its weights are loaded by the first canvas.
@@ -113,7 +111,7 @@ class DiffusionEngine(ThreadedEngine):
         self._ref = ref
         narrow = self.device.type == "cpu" and self._family.width(ref) < NARROW
         self.threads = 1 if threads is None and narrow else threads
-        self._budget = budget or Budget()
+        self._budget = budget or CacheBudget()
         self._weights = weights or WeightStore()
         self._networks: Networks | None = None
         self._painting: list[Future[Painted]] = []
@@ -129,10 +127,10 @@ class DiffusionEngine(ThreadedEngine):
             ModelError: A LoRA that is not here, is none, or was made for another family.
         """
         sampling = sampling or Sampling()
-        _, dialect = check_names(sampling)
+        _, dialect = check_names(sampling, self._family)
         emphasis = options.emphasis if isinstance(options, DiffusionOptions) else "original"
-        text = text_settings(sampling.clip_skip, emphasis, self._family, dialect)
-        return used_models(self._ref, sampling.prompt, sampling.negative_prompt, text)
+        text = text_settings(sampling, emphasis, dialect)
+        return used_models(self._ref, sampling.prompt, sampling.negative_prompt or "", text)
 
     def submit(self, canvas: Canvas, monitor: Monitor) -> Future[Painted]:
         """Queue one canvas. The first one's caller imports what networks are made of, as it can be interrupted."""
@@ -156,22 +154,22 @@ class DiffusionEngine(ThreadedEngine):
     def _work(self) -> None:
         if self.threads is not None:
             torch.set_num_threads(self.threads)  # for this thread's own parallel work
-        flights: list[_Flight] = []
-        while not self._ending or flights:
-            flights += self._admitted(len(flights))
+        runs: list[CanvasRun] = []
+        while not self._ending or runs:
+            runs += self._start_waiting(len(runs))
             try:
-                advance([one.sample for one in flights], rows_at_once=self._rows(flights))
+                advance([one.sample for one in runs], rows_at_once=self._rows(runs))
             except Exception as error:
-                for one in flights:
+                for one in runs:
                     one.sample.fail(error)
-            flights = [one for one in flights if not self._landed(one)]
+            runs = [one for one in runs if not self._ended(one)]
 
-    def _admitted(self, running: int) -> list[_Flight]:
-        """Canvases that wait, made ready; waits for one itself where none is running."""
-        begun: list[_Flight] = []
-        while not self._ending and running + len(begun) < AT_ONCE:
+    def _start_waiting(self, running: int) -> list[CanvasRun]:
+        """Start canvases that wait; where none is running, wait for one."""
+        started: list[CanvasRun] = []
+        while not self._ending and running + len(started) < AT_ONCE:
             try:
-                job = self._jobs.get(block=running + len(begun) == 0)
+                job = self._jobs.get(block=running + len(started) == 0)
             except queue.Empty:
                 break
             if job is None:
@@ -184,28 +182,28 @@ class DiffusionEngine(ThreadedEngine):
             if not future.set_running_or_notify_cancel():
                 continue
             try:
-                flight = self._begun(canvas, monitor, future)
+                run = self._start(canvas, monitor, future)
             except Exception as error:
                 future.set_exception(_failure(error, canvas))
             else:
-                begun += [] if flight is None else [flight]
-        return begun
+                started += [] if run is None else [run]
+        return started
 
-    def _begun(self, canvas: Canvas, monitor: Monitor, future: Future[Painted]) -> _Flight | None:
-        """A canvas made ready for the loop; None where it is painted already."""
+    def _start(self, canvas: Canvas, monitor: Monitor, future: Future[Painted]) -> CanvasRun | None:
+        """Start a canvas; None where there is no step to take."""
         monitor.check()
-        networks = self._networks or self._load(monitor)
+        networks, multiple = self._networks or self._load(monitor), self._family.multiple
         self._weights.use(self)
-        if canvas.size.width % networks.multiple or canvas.size.height % networks.multiple:
-            raise EngineError(f"a canvas of {canvas.size} has sides that are no multiples of {networks.multiple}")
-        asked = asked_of(canvas, networks.loaded.family, networks.loaded.scheduler_config)
-        if asked.plan.schedule().steps == 0:
+        if canvas.size.width % multiple or canvas.size.height % multiple:
+            raise EngineError(f"a canvas of {canvas.size} has sides that are no multiples of {multiple}")
+        settings = paint_settings(canvas, self._family, networks.loaded.scheduler_config)
+        if settings.plan.schedule().steps == 0:
             monitor.progress(1, 1)
             future.set_result(Painted(canvas.pixels.copy()))
             return None
-        chosen = networks.set_for(asked)
-        texts = networks.conditionings(chosen, asked, canvas.size)
-        return _Flight(networks, canvas, monitor, future, asked, chosen, texts)
+        prompt_networks = networks.prompt_networks(settings)
+        texts = networks.conditionings(prompt_networks, settings, canvas.size)
+        return CanvasRun(networks, canvas, monitor, future, settings, prompt_networks, texts)
 
     def _load(self, monitor: Monitor) -> Networks:
         """Load the networks, where there is memory for them."""
@@ -217,85 +215,25 @@ class DiffusionEngine(ThreadedEngine):
             networks = self._networks = Networks(loaded, self._ref, self.device, self._budget)
         return networks
 
-    def _landed(self, flight: _Flight) -> bool:
-        """Whether a flight has ended, well or not; those that have not show what they have so far."""
-        if not flight.future.running():
+    def _ended(self, run: CanvasRun) -> bool:
+        """Set the result of a run that has ended; else show a preview. One without finite numbers starts again."""
+        if not run.future.running():
             return True
         try:
-            if not flight.sample.done:
-                flight.show()
+            if not run.sample.done:
+                run.show_preview()
                 return False
-            if isinstance(flight.sample.error, NotFiniteError) and flight.networks.half and not flight.wide:
-                flight.begin(wide=True)
+            if isinstance(run.sample.error, NotFiniteError) and run.networks.half and not run.wide:
+                run.restart(wide=True)
                 return False
-            flight.future.set_result(flight.painted())
+            run.future.set_result(run.painted())
         except Exception as error:
-            flight.future.set_exception(_failure(error, flight.canvas))
+            run.future.set_exception(_failure(error, run.canvas))
         return True
 
-    def _rows(self, flights: list[_Flight]) -> int:
-        area = max((one.canvas.size.area for one in flights), default=1)
+    def _rows(self, runs: list[CanvasRun]) -> int:
+        area = max((one.canvas.size.area for one in runs), default=1)
         return max(2, ROWS_OF_512.get(self.device.type, ROWS_OF_512["cpu"]) * 512 * 512 // area)
-
-
-@dataclass(eq=False)
-class _Flight:
-    """A canvas on its way through the steps."""
-
-    networks: Networks
-    canvas: Canvas
-    monitor: Monitor
-    future: Future[Painted]
-    asked: Asked
-    chosen: Set
-    texts: tuple[Conditioning, Conditioning]
-
-    def __post_init__(self) -> None:
-        self._preview: Preview | None = None
-        self.begin()
-
-    def begin(self, *, wide: bool = False) -> None:
-        """From the first step; `wide` in single precision."""
-        self.wide = wide
-        self._shown = 0
-        loaded = self.networks.loaded
-        prepared = prepare(
-            self.canvas,
-            self.asked,
-            loaded.family.extra_input if loaded.inpainting else None,
-            self.networks.encode,
-            self.monitor,
-        )
-        if self.monitor.wants_previews:
-            self._preview = self._preview or _preview(prepared, self.canvas)
-        self.sample = Sample(
-            self.networks.denoiser(self.chosen, exact=self.asked.exact, wide=wide),
-            self.asked.plan,
-            prepared.latents,
-            positive=self.texts[0],
-            negative=self.texts[1],
-            noise=prepared.noise,
-            guidance=self.asked.guidance,
-            monitor=self.monitor,
-        )
-
-    def show(self) -> None:
-        """A preview of the latest step, once."""
-        estimate = self.sample.estimate
-        if self._preview is not None and estimate is not None and self.sample.step > self._shown:
-            self._shown = self.sample.step
-            self.monitor.preview(self._preview(estimate))
-
-    def painted(self) -> Painted:
-        """The finished picture. Nothing of the original was pasted into it, so that it is its own evidence."""
-        latents = self.sample.result()
-        self.monitor.check()
-        pixels = self.networks.decode(latents)
-        return Painted(pixels, evidence=pixels, notes=self.chosen.notes)
-
-
-def _preview(prepared: Prepared, canvas: Canvas) -> Preview | None:
-    return None if prepared.shown is None else Preview(*prepared.shown, canvas.mask)
 
 
 def _failure(error: Exception, canvas: Canvas) -> Exception:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from .denoiser import to_estimate, to_output
-from .values import Dialect, Prediction
+from .values import Prediction
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +37,9 @@ class Guidance:
         start, end = self.interval
         return start <= step / steps and (step / steps < end or end == 1)
 
-    def sides(self, step: int, steps: int, dialect: Dialect = "native") -> tuple[bool, bool]:
-        """Whether the prompt's and the negative's estimate are needed. diffusers does not guide at 1 or below."""
-        if not self.active(step, steps) or self.scale == 1 or (dialect == "diffusers" and self.scale < 1):
+    def sides(self, step: int, steps: int) -> tuple[bool, bool]:
+        """Whether the prompt's and the negative prompt's estimate are needed."""
+        if not self.active(step, steps):
             return True, False
         return self.scale != 0 or self.rescale > 0, True
 

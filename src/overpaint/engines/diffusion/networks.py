@@ -19,12 +19,12 @@ from overpaint.models import ModelRef
 from overpaint.prompt import Network, Prompt
 
 from .caches import ByteCache, bytes_of
-from .canvas_latents import Moments
 from .denoiser import NetworkDenoiser
 from .families import TextEncoding
 from .inversion import Inversion, load_inversion
 from .lora import Lora, LoraUse, Merged, merge, read_lora, set_key
-from .settings import Asked
+from .settings import PaintSettings
+from .start import Moments
 from .text import read
 from .used import embeddings_of, lora_of
 from .values import Conditioning, LoadedModel, NotFiniteError
@@ -36,7 +36,7 @@ TILED_ABOVE = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
+class CacheBudget:
     """Bytes that may be kept of what was worked out already.
 
     Attributes:
@@ -53,7 +53,7 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Set:
+class PromptNetworks:
     """The networks that a prompt asks for: the model's, or a copy with LoRAs in it.
 
     Attributes:
@@ -81,7 +81,9 @@ class Set:
 class Networks:
     """One model on one device. For one thread."""
 
-    def __init__(self, loaded: LoadedModel, ref: ModelRef, device: torch.device, budget: Budget = Budget()) -> None:
+    def __init__(
+        self, loaded: LoadedModel, ref: ModelRef, device: torch.device, budget: CacheBudget = CacheBudget()
+    ) -> None:
         """Take a model, loaded from `ref`, and move it to the device."""
         self.loaded = loaded
         self.ref = ref
@@ -99,11 +101,6 @@ class Networks:
             budget.loras, lambda lora: bytes_of(*(one for layer in lora.layers for one in layer.tensors.values()))
         )
         self._merged: ByteCache[Merged] = ByteCache(budget.merged, lambda merged: merged.bytes)
-
-    @property
-    def multiple(self) -> int:
-        """Pixels that the sides of a canvas must be multiples of."""
-        return self.loaded.family.multiple
 
     def encode(self, pixels: Pixels) -> Moments:
         """The latents of a picture (H, W, 3) in [0, 1]; kept by content."""
@@ -130,15 +127,15 @@ class Networks:
         pixels = (x[0] / 2 + 0.5).clamp(0, 1).permute(1, 2, 0)
         return np.ascontiguousarray(pixels.cpu().numpy(), dtype=np.float32)
 
-    def set_for(self, asked: Asked) -> Set:
+    def prompt_networks(self, settings: PaintSettings) -> PromptNetworks:
         """Read the texts, and put the LoRAs of their tags into the networks.
 
         Raises:
             RequestError: A prompt that can't be read, or tags that can't be used.
             ModelError: A LoRA that is not here, or not for this model.
         """
-        prompt = read(asked.prompt, asked.text)
-        negative = None if asked.negative is None else read(asked.negative, asked.text)
+        prompt = read(settings.prompt, settings.text)
+        negative = None if settings.negative is None else read(settings.negative, settings.text)
         if negative is not None and negative.networks:
             raise RequestError(f"<{negative.networks[0].kind}:...> belongs in the prompt, not in the negative prompt")
         model = self.loaded
@@ -147,10 +144,10 @@ class Networks:
         def make() -> Merged:
             return merge(model.network, model.text_encoders, model.digest, uses, model.family)
 
-        taken, ignored = embeddings_of(f"{asked.prompt}\n{asked.negative or ''}", self.ref)
+        taken, ignored = embeddings_of(f"{settings.prompt}\n{settings.negative or ''}", self.ref)
         inversions = tuple(load_inversion(one.path, one.name, allow_pickle=self.ref.allow_pickle) for one in taken)
         merged = self._merged.get(set_key(model.digest, uses), make)
-        return Set(merged, prompt, negative, inversions, tuple(ignored))
+        return PromptNetworks(merged, prompt, negative, inversions, tuple(ignored))
 
     def _use(self, network: Network) -> LoraUse:
         if network.kind == "hypernet":
@@ -163,11 +160,13 @@ class Networks:
         )
         return LoraUse(lora, unet=network.unet, text=network.te, ranks=network.dyn)
 
-    def conditionings(self, chosen: Set, asked: Asked, size: Size) -> tuple[Conditioning, Conditioning]:
+    def conditionings(
+        self, chosen: PromptNetworks, settings: PaintSettings, size: Size
+    ) -> tuple[Conditioning, Conditioning]:
         """What the prompt and the negative prompt are to the network; the text encoders run for what is new."""
         model, merged = self.loaded, chosen.merged
         texts = model.family.text_encoding(model, merged.text_encoders, merged.text_digest)
-        plan = texts.plan(chosen.prompt, chosen.negative, asked.text, chosen.inversions)
+        plan = texts.plan(chosen.prompt, chosen.negative, settings.text, chosen.inversions)
         sizes = model.family.size_conditions(size, self.device)
 
         def conditioning(job: Any) -> Conditioning:
@@ -188,7 +187,7 @@ class Networks:
             raise NotFiniteError("the text encoder gave numbers that are not finite, in single precision too")
         return found
 
-    def denoiser(self, chosen: Set, *, exact: bool, wide: bool = False) -> NetworkDenoiser:
+    def denoiser(self, chosen: PromptNetworks, *, exact: bool, wide: bool = False) -> NetworkDenoiser:
         """The network of a set, in single precision with `wide`."""
         unet, key = chosen.merged.unet, chosen.merged.unet_digest
         if wide and unet.dtype != torch.float32:

@@ -12,7 +12,7 @@ _RIDGE = 1e-2
 """Keeps the map small in directions that the picture says nothing of, as a plain sky does."""
 
 
-class Preview:
+class LatentPreview:
     """A linear map from the numbers of a latent cell to the mean colour of the pixels under it.
 
     It is fitted by ridge regression to one picture and its latents, so that it suits any autoencoder, and costs nothing

@@ -11,35 +11,42 @@ import torch
 from overpaint.engines.base import Monitor
 from overpaint.errors import EngineError, OverpaintError, RequestError
 
-from .blend import Blend, BlendName
+from .blend import Blend, BlendRule
+from .dialects import NATIVE, Dialect
 from .guidance import Guidance
 from .names import SamplerChoice
 from .noise import Noise
 from .samplers import SAMPLERS, Course
-from .schedule import Schedule, Training, native
-from .schedule_diffusers import diffusers_schedule
-from .values import Conditioning, Denoiser, Dialect, Moved, NotFiniteError, Query, Timeline, Walk
+from .schedule import Schedule, Training
+from .values import Conditioning, Denoiser, Moved, NotFiniteError, Query, SampleLatents, Timeline, Walk
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SamplingPlan:
     """How a picture is sampled.
 
     Attributes:
         choice: Sampler and scheduler, as `names.parse_sampler` gives them.
-        steps: Steps asked for. Native takes exactly these; diffusers leaves out what strength leaves out.
+        steps: Steps of the request. Native takes exactly these; diffusers leaves out what strength leaves out.
         strength: 0 to 1. Native: 0 gives the content back. diffusers: above 0.
-        dialect: Whose rules for schedule, start and guidance.
-        eta: How much noise a sampler renews; None: its usual in the dialect.
-        config: The model's scheduler config, for the noise levels of training and, in the dialect diffusers, spacing.
+        dialect: Whose rules for schedule, start, blending and guidance.
+        eta: Share of noise that a sampler renews; None: its usual in the dialect.
+        config: The model's scheduler config, for spacing in the dialect diffusers.
+        levels: The noise levels of training; None: as `config` has them.
     """
 
     choice: SamplerChoice
     steps: int = 25
     strength: float = 1.0
-    dialect: Dialect = "native"
+    dialect: Dialect = NATIVE
     eta: float | None = None
     config: Mapping[str, Any] = field(default_factory=dict)
+    levels: Training | None = None
+
+    @property
+    def training(self) -> Training:
+        """The noise levels of training."""
+        return self.levels or Training.of(self.config)
 
     def schedule(self) -> Schedule:
         """The noise levels that follow.
@@ -49,40 +56,7 @@ class Plan:
         """
         if self.steps < 1 or not 0 <= self.strength <= 1:
             raise RequestError(f"steps must be 1 or more and strength 0 to 1, not {self.steps} and {self.strength}")
-        if self.dialect == "native":
-            training = Training.of(self.config)
-            return native(training, steps=self.steps, strength=self.strength, scheduler=self.choice.usual)
-        return diffusers_schedule(
-            self.config,
-            self.choice.sampler,
-            steps=self.steps,
-            strength=self.strength,
-            scheduler=self.choice.scheduler,
-        )
-
-    @property
-    def usual_eta(self) -> float | None:
-        """The eta that samplers are given: diffusers' pipelines hand 0 to those whose schedulers take one."""
-        if self.eta is None and self.dialect == "diffusers" and self.choice.sampler in ("ddim", "tcd"):
-            return 0.0
-        return self.eta
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Latents:
-    """What a picture is to the loop, all float32 on the network's device.
-
-    Attributes:
-        content: (1, C, h, w) scaled latents to begin from, the masked content in place.
-        mask: (1, 1, h, w) in [0, 1]; 1 is repainted.
-        kept: (1, C, h, w) latents that the kept cells hold to; None: the content.
-        extra: (1, E, h, w) further input channels of the network (9 channels: mask, masked picture), or None.
-    """
-
-    content: torch.Tensor
-    mask: torch.Tensor
-    kept: torch.Tensor | None = None
-    extra: torch.Tensor | None = None
+        return self.dialect.schedule(self)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,13 +82,6 @@ class Row:
         return tuple(self.query.x.shape[1:]), self.conditioning.shapes, extra, self.guidance is None
 
 
-def blend_for(dialect: Dialect, channels: int) -> BlendName:
-    """The dialect's own blend rule for a network of 4 or 9 input channels."""
-    if dialect == "native":
-        return "estimate"
-    return "renoise" if channels == 4 else "none"
-
-
 class Sample:
     """One picture in flight: its sampler, noise, conditioning and guidance over the steps, and blend rule.
 
@@ -125,14 +92,14 @@ class Sample:
     def __init__(
         self,
         denoiser: Denoiser,
-        plan: Plan,
-        latents: Latents,
+        plan: SamplingPlan,
+        latents: SampleLatents,
         *,
         positive: Conditioning | Timeline,
         negative: Conditioning | Timeline,
         noise: Noise,
         guidance: Guidance | None = None,
-        blend: BlendName | None = None,
+        blend: BlendRule | None = None,
         monitor: Monitor | None = None,
     ) -> None:
         """Begin a picture.
@@ -166,18 +133,18 @@ class Sample:
         self._query: Query | None = None
         self._result: torch.Tensor | None = None
         self._error: BaseException | None = None
-        kept = latents.content if latents.kept is None else latents.kept
-        rule = blend or blend_for(plan.dialect, 9 if latents.extra is not None else 4)
+        rule = blend or plan.dialect.blend_rule(inpainting=latents.extra is not None)
         if self.schedule.steps == 0:
-            self._blend = Blend(rule, latents.mask, kept)
+            self._blend = Blend(rule, latents.mask, latents.content)
             self._result = latents.content
             return
         first = noise(latents.content)
         scale = self.schedule.start if self.schedule.noise_scale is None else self.schedule.noise_scale
         x = first * scale if self.schedule.pure else latents.content + first * scale
-        self._blend = Blend(rule, latents.mask, kept, first)
-        combines = denoiser.prediction if plan.dialect == "diffusers" else "epsilon"
-        self._walk = SAMPLERS[plan.choice.sampler](x, Course(self.schedule, noise, plan.usual_eta, combines))
+        self._blend = Blend(rule, latents.mask, latents.content, first)
+        eta = plan.dialect.eta(plan.choice.sampler, plan.eta)
+        extrapolates = plan.dialect.extrapolates(denoiser.prediction)
+        self._walk = SAMPLERS[plan.choice.sampler](x, Course(self.schedule, noise, eta, extrapolates))
         self._go_on(None)
 
     @property
@@ -256,7 +223,9 @@ class Sample:
 
     def _sides(self, query: Query) -> tuple[bool, bool]:
         """Whether the prompt's and the negative's estimate are needed: one is enough where both ask the same."""
-        sides = self.guidance.sides(query.step, self.steps, self.plan.dialect)
+        sides = self.guidance.sides(query.step, self.steps)
+        if not self.plan.dialect.guides_at(self.guidance.scale):
+            return True, False
         if all(sides) and self._positive.at(query.step).same(self._negative.at(query.step)):
             return True, False
         return sides

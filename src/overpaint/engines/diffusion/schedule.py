@@ -6,7 +6,7 @@ A schedule of n steps has n + 1 levels sigma, descending; step i leads from leve
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from overpaint.errors import RequestError, did_you_mean
+from overpaint.errors import RequestError
 
 Levels = NDArray[np.float64]
 
@@ -176,38 +176,6 @@ class Schedule:
             yield Move(index - self.begin, index, self.sigmas[index], self.times[index], targets[index])
 
 
-def native(training: Training, *, steps: int, strength: float = 1.0, scheduler: str = "normal") -> Schedule:
-    """Exactly `steps` steps from the noise level of training time strength x T down to 0.
-
-    Training times count from 1 here, so that strength 1 is the last and strongest. The content stays under the noise,
-    at strength 1 too. Strength 0 is a schedule without steps.
-
-    Args:
-        training: The network's own levels.
-        steps: At least 1.
-        strength: 0 to 1.
-        scheduler: "normal", "karras", "exponential", "sgm_uniform", "simple" or "beta".
-
-    Raises:
-        RequestError: for another scheduler, or numbers out of range.
-    """
-    if steps < 1 or not 0 <= strength <= 1:
-        raise RequestError(f"steps must be 1 or more and strength 0 to 1, not {steps} and {strength}")
-    if scheduler not in SPACINGS:
-        raise RequestError(
-            f"no scheduler {scheduler!r}{did_you_mean(scheduler, SPACINGS)}; there are {', '.join(SPACINGS)}"
-        )
-    if strength == 0:
-        return Schedule(training, (0.0,), ())
-    first = strength * training.steps - 1
-    start = training.sigma(first)
-    # Below the first training time all spacings would meet in one point: there the levels are even.
-    levels = start * (1 - np.arange(steps) / steps) if first <= 0 else SPACINGS[scheduler](training, first, steps)
-    levels[0] = start
-    sigmas = (*(float(level) for level in levels), 0.0)
-    return Schedule(training, sigmas, tuple(training.time(sigma) for sigma in sigmas[:-1]), noise_scale=start)
-
-
 def karras_levels(high: float, low: float, steps: int) -> Levels:
     """Even in sigma^(1/7) (Karras et al. 2022, equation 5)."""
     root = np.linspace(high ** (1 / KARRAS_RHO), low ** (1 / KARRAS_RHO), steps)
@@ -224,47 +192,3 @@ def beta_quantiles(at: Levels) -> Levels:
     from scipy.special import betaincinv
 
     return np.asarray(betaincinv(BETA_SHAPE, BETA_SHAPE, at), dtype=np.float64)
-
-
-def _at(training: Training, times: Levels) -> Levels:
-    return np.array([training.sigma(t) for t in times])
-
-
-def _normal(training: Training, first: float, steps: int) -> Levels:
-    """Even in training time, down to the first."""
-    return _at(training, np.linspace(first, 0, steps))
-
-
-def _karras(training: Training, first: float, steps: int) -> Levels:
-    return karras_levels(training.sigma(first), training.sigma(0), steps)
-
-
-def _exponential(training: Training, first: float, steps: int) -> Levels:
-    return exponential_levels(training.sigma(first), training.sigma(0), steps)
-
-
-def _sgm_uniform(training: Training, first: float, steps: int) -> Levels:
-    """Even in training time, the first one itself left out."""
-    return _at(training, np.linspace(first, 0, steps + 1)[:-1])
-
-
-def _simple(training: Training, first: float, steps: int) -> Levels:
-    """Every (T / steps)th training level; between levels where there are fewer than steps."""
-    back = np.arange(steps) * (first + 1) / steps
-    return _at(training, first - (np.floor(back) if first + 1 >= steps else back))
-
-
-def _beta(training: Training, first: float, steps: int) -> Levels:
-    """Training times at the quantiles of a beta distribution, which crowds both ends."""
-    return _at(training, first * beta_quantiles(1 - np.arange(steps) / steps))
-
-
-SPACINGS: Mapping[str, Callable[[Training, float, int], Levels]] = {
-    "normal": _normal,
-    "karras": _karras,
-    "exponential": _exponential,
-    "sgm_uniform": _sgm_uniform,
-    "simple": _simple,
-    "beta": _beta,
-}
-"""Native schedulers: (training, first time, steps) to `steps` descending levels above 0."""

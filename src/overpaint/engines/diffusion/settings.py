@@ -1,4 +1,4 @@
-"""From a canvas's plain settings to the values that the loop and the text encoders take."""
+"""From a canvas's settings to the values that the loop and the text encoders take."""
 
 from __future__ import annotations
 
@@ -10,32 +10,31 @@ from overpaint.engines.base import Canvas
 from overpaint.errors import RequestError
 from overpaint.request import MaskedContent, Sampling
 
+from .dialects import Dialect, dialect_of
 from .families import Family
 from .guidance import Guidance
-from .names import SamplerChoice, parse_sampler
+from .names import SAMPLER_TITLES, SamplerChoice, parse_sampler
 from .options import DiffusionOptions
-from .sample import Plan
+from .sample import SamplingPlan
+from .samplers import ETA_SAMPLERS
 from .text import Emphasis, TextSettings
-from .values import Dialect
-
-DIALECTS: tuple[Dialect, ...] = ("native", "diffusers")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What one canvas asks for.
+class PaintSettings:
+    """How one canvas is painted.
 
     Attributes:
         plan: How it is sampled.
         guidance: How it is guided.
         text: How its texts are read.
         prompt: What is to be painted.
-        negative: What is not; None: nothing was said.
-        content: What the hole begins with.
+        negative: What is not to be painted; None: no negative prompt was given.
+        content: What the hole starts from.
         exact: Whether its bits must not depend on its neighbours.
     """
 
-    plan: Plan
+    plan: SamplingPlan
     guidance: Guidance
     text: TextSettings
     prompt: str
@@ -43,46 +42,51 @@ class Asked:
     content: MaskedContent
     exact: bool
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Settings that have no effect, for people."""
+        sampler = self.plan.choice.sampler
+        if self.plan.eta is None or sampler in ETA_SAMPLERS:
+            return ()
+        return (f"the option eta has no effect with {SAMPLER_TITLES[sampler]}, which renews no share of the noise",)
 
-def asked_of(canvas: Canvas, family: Family, config: Mapping[str, Any]) -> Asked:
-    """Read a canvas's settings; what they leave open is as an ordinary request would have it.
+
+def paint_settings(canvas: Canvas, family: Family, config: Mapping[str, Any]) -> PaintSettings:
+    """Read a canvas's settings; left out, they are those of an ordinary request.
 
     Args:
-        canvas: Whose.
+        canvas: With its settings and options.
         family: The model's.
         config: The model's scheduler config.
 
     Raises:
-        RequestError: A sampler, scheduler or dialect that is not there; numbers out of range.
+        RequestError: A sampler, scheduler or dialect that is not available; numbers out of range.
     """
     sampling = canvas.sampling or Sampling()
     options = canvas.options if isinstance(canvas.options, DiffusionOptions) else DiffusionOptions()
-    choice, dialect = check_names(sampling)
+    choice, dialect = check_names(sampling, family)
     try:
         guidance = Guidance(sampling.guidance_scale, sampling.guidance_interval, sampling.guidance_rescale)
     except ValueError as error:
         raise RequestError(str(error)) from None
-    return Asked(
-        plan=Plan(choice, sampling.steps, sampling.strength, dialect, options.eta, config),
+    levels = family.training(config, canvas.size)
+    return PaintSettings(
+        plan=SamplingPlan(choice, sampling.steps, sampling.strength, dialect, options.eta, config, levels),
         guidance=guidance,
-        text=text_settings(sampling.clip_skip, options.emphasis, family, dialect),
+        text=text_settings(sampling, options.emphasis, dialect),
         prompt=sampling.prompt,
-        negative=sampling.negative_prompt if sampling.negative_prompt.strip() else None,
+        negative=sampling.negative_prompt,
         content=sampling.masked_content,
         exact=sampling.exact,
     )
 
 
-def check_names(sampling: Sampling) -> tuple[SamplerChoice, Dialect]:
-    """The sampler and the dialect. Raises RequestError when there are none of these names."""
-    dialect = sampling.dialect
-    if dialect not in DIALECTS:
-        raise RequestError(f"the dialect {dialect!r} is not one that this engine speaks; it has {', '.join(DIALECTS)}")
+def check_names(sampling: Sampling, family: Family) -> tuple[SamplerChoice, Dialect]:
+    """The sampler and the dialect. Raises RequestError when one of them is not available."""
+    dialect = dialect_of(sampling.dialect, family.dialects)
     return parse_sampler(sampling.sampler, sampling.scheduler), dialect
 
 
-def text_settings(clip_skip: int | None, emphasis: Emphasis, family: Family, dialect: Dialect) -> TextSettings:
-    """A request counts layers from the last, which is 1, in every dialect; diffusers counts those that it skips."""
-    if clip_skip is not None and dialect == "diffusers":
-        clip_skip = max(0, clip_skip - getattr(family, "text_layer", 1))
-    return TextSettings(clip_skip, emphasis, dialect)
+def text_settings(sampling: Sampling, emphasis: Emphasis, dialect: Dialect) -> TextSettings:
+    """How the texts are read."""
+    return TextSettings(sampling.clip_skip, emphasis, dialect.plain_text)

@@ -15,7 +15,6 @@ from overpaint.errors import RequestError
 from overpaint.models import ModelError
 from overpaint.prompt.chunks import BACKTRACK, CHUNK, Chunk, Vocabulary, chunked, padded
 from overpaint.prompt.grammar import Prompt, literal, parse
-from overpaint.request import Dialect
 
 from .inversion import UNNAMED, Inversion
 
@@ -33,16 +32,15 @@ class TextSettings:
     """How texts are read and encoded.
 
     Attributes:
-        clip_skip: Which hidden state counts from the last: 1 is the last, 2 the one before it; SDXL was made for 2 and
-            takes 1 as 2. In the dialect of diffusers: how many states are skipped *beyond* those that are anyway, for
-            the prompt and not for the negative one. None: as the model was made.
+        clip_skip: The hidden state that is read, from the last: 1 is the last, 2 the one before it; SDXL was made for 2
+            and takes 1 as 2. None: as the model was made.
         emphasis: What weights do.
-        dialect: "diffusers" takes the text as it is, what fits into one chunk of it.
+        plain: Whether a text is taken as it is written, up to one chunk, and `clip_skip` acts on the prompt alone.
     """
 
     clip_skip: int | None = None
     emphasis: Emphasis = "original"
-    dialect: Dialect = "native"
+    plain: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,7 +184,7 @@ def read(text: str, settings: TextSettings = TextSettings()) -> Prompt:
     Raises:
         RequestError: A prompt that can't be read.
     """
-    if settings.dialect == "diffusers":
+    if settings.plain:
         return literal(text)
     return parse(text, weighted=settings.emphasis != "none")
 
@@ -219,10 +217,7 @@ def plan_texts(
             raise RequestError(f"two textual inversions have the name {inversion.name!r}; right would be one")
         taken.add(inversion.name.lower())
     positive = _job(side, prompt, settings, known, is_negative=False)
-    if negative is None:
-        zero = side.zero_negative
-    else:
-        zero = side.zero_negative and negative.empty and settings.dialect != "diffusers"
+    zero = side.zero_negative and (negative is None or (negative.empty and not settings.plain))
     opposite = _job(side, negative or Prompt(), settings, known, is_negative=True, zero=zero)
     count = max(len(chunks) for job in (positive, opposite) for chunks in job.chunks)
     return TextPlan(_filled(side, positive, count), _filled(side, opposite, count))
@@ -237,13 +232,12 @@ def _job(
     is_negative: bool,
     zero: bool = False,
 ) -> TextJob:
-    plain = settings.dialect == "diffusers"
     counts = {name: inversion.count for name, inversion in inversions.items()}
     parted = [
-        chunked(prompt, encoder.vocabulary, vectors=counts, backtrack=0 if plain else BACKTRACK)
+        chunked(prompt, encoder.vocabulary, vectors=counts, backtrack=0 if settings.plain else BACKTRACK)
         for encoder in side.encoders
     ]
-    count = 1 if plain else max(map(len, parted))
+    count = 1 if settings.plain else max(map(len, parted))
     chunks = tuple(padded(part[:count], count) for part in parted)
     used = {vector.name for part in chunks for chunk in part for _, vector in chunk.vectors}
     for name in used:
@@ -277,16 +271,12 @@ def _ids(side: TextSide, chunks: tuple[tuple[Chunk, ...], ...]) -> tuple[tuple[t
 
 def _layer(side: TextSide, settings: TextSettings, is_negative: bool) -> int:
     """Which hidden state is read, from the last."""
-    made_for = side.layer
-    if settings.dialect == "diffusers":
-        layer = made_for + (0 if is_negative else settings.clip_skip or 0)
-    else:
-        layer = max(made_for, settings.clip_skip or 1)
+    wanted = None if settings.plain and is_negative else settings.clip_skip
+    layer = max(side.layer, wanted or 1)
     most = min(encoder.layers for encoder in side.encoders)
     if not 1 <= layer <= most:
         raise RequestError(
-            f"clip_skip is {settings.clip_skip}, but the text encoder has {most} layers; "
-            f"right would be at most {most - (made_for if settings.dialect == 'diffusers' else 0)}"
+            f"clip_skip is {settings.clip_skip}, but the text encoder has {most} layers; right would be at most {most}"
         )
     return layer
 

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 Prediction = Literal["epsilon", "v", "x0", "flow"]
 """What a network's output stands for."""
 
-Dialect = Literal["native", "diffusers"]
-
 
 class NotFiniteError(EngineError):
     """The network gave NaN or infinity: often half precision that overflowed; a wider type may do."""
@@ -105,6 +103,21 @@ class Conditioning:
 
 def _conditioning(tensors: dict[str, torch.Tensor]) -> Conditioning:
     return Conditioning(tensors.pop("context"), tensors.pop("pooled", None), tensors)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SampleLatents:
+    """A picture as the loop takes it, all float32 on the network's device.
+
+    Attributes:
+        content: (1, C, h, w) scaled latents to start from, the masked content in place.
+        mask: (1, 1, h, w) in [0, 1]; 1 is repainted.
+        extra: (1, E, h, w) extra input of the network (`Family.extra_input`), or None.
+    """
+
+    content: torch.Tensor
+    mask: torch.Tensor
+    extra: torch.Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True)

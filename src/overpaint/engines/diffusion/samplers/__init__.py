@@ -33,9 +33,13 @@ SAMPLERS: Mapping[str, Sampler] = MappingProxyType(
         "tcd": tcd,
     }
 )
-"""Samplers by canonical name; `names.parse_sampler` knows what else people call them."""
+"""Samplers by canonical name; `names.parse_sampler` knows their other names."""
+
+ETA_SAMPLERS = frozenset({"euler_a", "dpm2_a", "dpmpp_2m_sde", "ddim", "tcd"})
+"""Samplers that renew a share `eta` of the noise at each step."""
 
 __all__ = [
+    "ETA_SAMPLERS",
     "SAMPLERS",
     "Course",
     "Sampler",

@@ -19,13 +19,13 @@ class Course:
         schedule: The levels that it is taken through.
         noise: Fresh noise from the picture's own generator.
         eta: How much of the noise is renewed at each step, for the samplers that renew any; None: the sampler's usual.
-        combines: What PLMS extrapolates: "v" where diffusers' PNDM is given a network of that kind, else "epsilon".
+        extrapolates: What PLMS extrapolates: "v" where diffusers' PNDM is given a network of that kind, else "epsilon".
     """
 
     schedule: Schedule
     noise: NoiseLike
     eta: float | None = None
-    combines: Prediction = "epsilon"
+    extrapolates: Prediction = "epsilon"
 
 
 def slope(x: torch.Tensor, x0: torch.Tensor, sigma: float) -> torch.Tensor:

@@ -62,7 +62,11 @@ def dpmpp_2m(x: Tensor, course: Course) -> Walk:
 
 
 def dpmpp_2m_sde(x: Tensor, course: Course) -> Walk:
-    """SDE-DPM-Solver++(2M) (Lu et al. 2022, arXiv 2211.01095, equation 19): `dpmpp_2m` with the noise renewed."""
+    """SDE-DPM-Solver++(2M) (Lu et al. 2022, arXiv 2211.01095, equation 19): `dpmpp_2m` with the noise renewed.
+
+    A share eta of the noise is renewed, as in k-diffusion: with 1, its default, all of it; with 0, this is `dpmpp_2m`.
+    """
+    eta = 1.0 if course.eta is None else course.eta
     before: tuple[Tensor, float] | None = None
     for move in course.schedule.moves():
         x0 = yield Query(x, move.sigma, move.time, move.step)
@@ -71,9 +75,9 @@ def dpmpp_2m_sde(x: Tensor, course: Course) -> Walk:
         if before is not None and not _falls_back(course, move):
             last, last_sigma = before
             d = x0 + (x0 - last) * (h / (2 * log_step(last_sigma, move.sigma)))
-        x = (move.target / move.sigma) ** 2 * x - math.expm1(-2 * h) * d
-        if move.target > 0:
-            x = x + move.target * math.sqrt(-math.expm1(-2 * h)) * course.noise(x)
+        x = (move.target / move.sigma) ** (1 + eta) * x - math.expm1(-(1 + eta) * h) * d
+        if move.target > 0 and eta > 0:
+            x = x + move.target * math.sqrt(-math.expm1(-2 * eta * h)) * course.noise(x)
         before = x0, move.sigma
         x = yield Moved(x, move.target, move.step)
 
@@ -177,13 +181,13 @@ def _plms_calls(course: Course) -> list[tuple[Move, float]]:
 
 def _as_output(course: Course, x: Tensor, x0: Tensor, sigma: float) -> Tensor:
     """What PLMS extrapolates: the noise in x, or v = (x / (1 + sigma^2) - x0) sqrt(1 + sigma^2) / sigma."""
-    if course.combines == "v":
+    if course.extrapolates == "v":
         return (x / (1 + sigma**2) - x0) * (math.sqrt(1 + sigma**2) / sigma)
     return slope(x, x0, sigma)
 
 
 def _as_noise(course: Course, x: Tensor, output: Tensor, sigma: float) -> Tensor:
     """The noise that a combined output stands for at level sigma."""
-    if course.combines == "v":
+    if course.extrapolates == "v":
         return output / math.sqrt(1 + sigma**2) + x * (sigma / (1 + sigma**2))
     return output

@@ -15,9 +15,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from overpaint.engines.diffusion.schedule import (
+    Levels,
+    Schedule,
+    Training,
+    beta_quantiles,
+    exponential_levels,
+    karras_levels,
+)
 from overpaint.errors import RequestError
-
-from .schedule import Levels, Schedule, Training, beta_quantiles, exponential_levels, karras_levels
 
 SIGMA_SAMPLERS = ("euler", "euler_a", "heun", "lms", "dpm2", "dpm2_a")
 """Samplers whose diffusers schedulers work on x = x0 + sigma noise, with fractional times."""
@@ -54,7 +60,7 @@ def diffusers_schedule(
     begin = max(steps - min(int(steps * strength), steps), 0)
     if begin >= steps:
         raise RequestError(f"strength {strength} of {steps} steps leaves none; at least {1 / steps:.3g} is needed")
-    asked = _Asked(
+    given = _ScheduleInput(
         training=Training.of(config),
         config=config,
         sampler=sampler,
@@ -64,7 +70,7 @@ def diffusers_schedule(
         respaced=_respacing(config, sampler, scheduler),
         trailing=scheduler == "sgm_uniform",
     )
-    schedule = _builder(sampler)(asked)
+    schedule = _builder(sampler)(given)
     levels = schedule.sigmas[:-1]
     if schedule.stride:
         levels = levels[:1] + levels[2:]
@@ -74,7 +80,7 @@ def diffusers_schedule(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Asked:
+class _ScheduleInput:
     """What a schedule is made from.
 
     Attributes:
@@ -116,7 +122,7 @@ class _Asked:
         return np.array([self.training.sigma(t) for t in times])
 
 
-def _builder(sampler: str) -> Callable[[_Asked], Schedule]:
+def _builder(sampler: str) -> Callable[[_ScheduleInput], Schedule]:
     if sampler in SIGMA_SAMPLERS:
         return _sigma_schedule
     if sampler in SOLVERS:
@@ -170,97 +176,97 @@ def _single(levels: Levels) -> tuple[float, ...]:
     return tuple(float(level) for level in levels.astype(np.float32))
 
 
-def _sigma_schedule(asked: _Asked) -> Schedule:
+def _sigma_schedule(given: _ScheduleInput) -> Schedule:
     """Euler, Euler a, Heun, LMS, KDPM2 and KDPM2 a."""
-    spacing = asked.spacing("linspace")
-    times = _times(asked.training, asked.steps, spacing, asked.offset).astype(np.float32).astype(np.float64)
-    levels = asked.levels(times)
-    if asked.respaced:
-        levels = _respace(levels, asked.respaced, asked.steps)
-        times = np.array([asked.training.time(level) for level in levels])
-        if asked.respaced == "karras" and asked.sampler in ("dpm2", "dpm2_a"):
+    spacing = given.spacing("linspace")
+    times = _times(given.training, given.steps, spacing, given.offset).astype(np.float32).astype(np.float64)
+    levels = given.levels(times)
+    if given.respaced:
+        levels = _respace(levels, given.respaced, given.steps)
+        times = np.array([given.training.time(level) for level in levels])
+        if given.respaced == "karras" and given.sampler in ("dpm2", "dpm2_a"):
             times = times.round()
-    sigmas = _single(np.append(levels, asked.final if asked.sampler == "euler" else 0.0))
+    sigmas = _single(np.append(levels, given.final if given.sampler == "euler" else 0.0))
     # Upstream's first noise has the deviation of x itself with leading spacing, of the noise alone with the others.
     highest = max(sigmas)
     scale = (highest**2 + 1) ** 0.5 if spacing == "leading" else highest
     return Schedule(
-        asked.training,
+        given.training,
         sigmas,
         _single(times),
-        asked.begin,
-        noise_scale=scale if asked.pure else sigmas[asked.begin],
-        pure=asked.pure,
+        given.begin,
+        noise_scale=scale if given.pure else sigmas[given.begin],
+        pure=given.pure,
     )
 
 
-def _solver_schedule(asked: _Asked) -> Schedule:
+def _solver_schedule(given: _ScheduleInput) -> Schedule:
     """DPM-Solver++ and UniPC: whole times, one more than steps of which the last is not used."""
-    final = asked.final
-    if asked.respaced:
-        levels = asked.training.sigmas[::-1].astype(np.float32).astype(np.float64)
-        levels = _respace(levels, asked.respaced, asked.steps)
-        times = np.array([asked.training.time(level) for level in levels])
-        times = times.round() if asked.respaced == "karras" else np.floor(times)
-        if asked.sampler == "unipc" and final:
+    final = given.final
+    if given.respaced:
+        levels = given.training.sigmas[::-1].astype(np.float32).astype(np.float64)
+        levels = _respace(levels, given.respaced, given.steps)
+        times = np.array([given.training.time(level) for level in levels])
+        times = times.round() if given.respaced == "karras" else np.floor(times)
+        if given.sampler == "unipc" and final:
             final = float(levels[-1])
     else:
-        spacing = asked.spacing("linspace")
+        spacing = given.spacing("linspace")
         if spacing == "trailing":
-            times = _times(asked.training, asked.steps, spacing, 0)
+            times = _times(given.training, given.steps, spacing, 0)
         else:
-            times = _times(asked.training, asked.steps + 1, spacing, 0).round()[:-1]
-            times = times + (asked.offset if spacing == "leading" else 0)
-        levels = asked.levels(times)
-    return _preserving(asked, np.append(levels, final), times, ends_noisy=final > 0)
+            times = _times(given.training, given.steps + 1, spacing, 0).round()[:-1]
+            times = times + (given.offset if spacing == "leading" else 0)
+        levels = given.levels(times)
+    return _preserving(given, np.append(levels, final), times, ends_noisy=final > 0)
 
 
-def _distilled_schedule(asked: _Asked) -> Schedule:
+def _distilled_schedule(given: _ScheduleInput) -> Schedule:
     """LCM and TCD: times picked from those of the distillation (Luo et al. 2023, Zheng et al. 2024)."""
-    original = int(asked.config.get("original_inference_steps") or 50)
-    if asked.steps > original:
-        raise RequestError(f"{asked.sampler} was distilled with {original} steps; {asked.steps} are too many")
-    distilled = (np.arange(1, original + 1) * (asked.training.steps // original) - 1)[::-1]
-    times = distilled[np.floor(np.linspace(0, original, asked.steps, endpoint=False)).astype(int)]
-    final = asked.training.sigma(0) if asked.sampler == "tcd" else 0.0
-    return _preserving(asked, np.append(asked.levels(times), final), times, ends_noisy=final > 0)
+    original = int(given.config.get("original_inference_steps") or 50)
+    if given.steps > original:
+        raise RequestError(f"{given.sampler} was distilled with {original} steps; {given.steps} are too many")
+    distilled = (np.arange(1, original + 1) * (given.training.steps // original) - 1)[::-1]
+    times = distilled[np.floor(np.linspace(0, original, given.steps, endpoint=False)).astype(int)]
+    final = given.training.sigma(0) if given.sampler == "tcd" else 0.0
+    return _preserving(given, np.append(given.levels(times), final), times, ends_noisy=final > 0)
 
 
-def _ddim_schedule(asked: _Asked) -> Schedule:
+def _ddim_schedule(given: _ScheduleInput) -> Schedule:
     """DDIM: each step goes back T // steps training times, wherever the next one begins."""
-    times = _times(asked.training, asked.steps, asked.spacing("leading"), asked.offset).round()
-    targets = _back(asked, times, usual_one=True)
-    schedule = _preserving(asked, np.append(asked.levels(times), targets[-1]), times, ends_noisy=True)
+    times = _times(given.training, given.steps, given.spacing("leading"), given.offset).round()
+    targets = _back(given, times, usual_one=True)
+    schedule = _preserving(given, np.append(given.levels(times), targets[-1]), times, ends_noisy=True)
     return replace(schedule, targets=targets)
 
 
-def _plms_schedule(asked: _Asked) -> Schedule:
+def _plms_schedule(given: _ScheduleInput) -> Schedule:
     """PLMS: as DDIM, but it asks twice at the second time."""
-    times = _times(asked.training, asked.steps, asked.spacing("leading"), asked.offset).round()
-    calls = np.insert(times, 1, times[1]) if asked.steps > 1 else times
-    targets = _back(asked, calls, usual_one=False)
-    schedule = _preserving(asked, np.append(asked.levels(calls), targets[-1]), calls, ends_noisy=True)
-    return replace(schedule, targets=targets, stride=asked.training.steps // asked.steps)
+    times = _times(given.training, given.steps, given.spacing("leading"), given.offset).round()
+    calls = np.insert(times, 1, times[1]) if given.steps > 1 else times
+    targets = _back(given, calls, usual_one=False)
+    schedule = _preserving(given, np.append(given.levels(calls), targets[-1]), calls, ends_noisy=True)
+    return replace(schedule, targets=targets, stride=given.training.steps // given.steps)
 
 
-def _back(asked: _Asked, times: NDArray[Any], *, usual_one: bool) -> tuple[float, ...]:
+def _back(given: _ScheduleInput, times: NDArray[Any], *, usual_one: bool) -> tuple[float, ...]:
     """The levels T // steps training times before these; below the first time, 0 or the first's own level."""
-    stride = asked.training.steps // asked.steps
-    one = bool(asked.config.get("set_alpha_to_one", usual_one))
-    below = 0.0 if one else asked.training.sigma(0)
-    return _single(np.array([asked.training.sigma(t - stride) if t >= stride else below for t in times]))
+    stride = given.training.steps // given.steps
+    one = bool(given.config.get("set_alpha_to_one", usual_one))
+    below = 0.0 if one else given.training.sigma(0)
+    return _single(np.array([given.training.sigma(t - stride) if t >= stride else below for t in times]))
 
 
-def _preserving(asked: _Asked, levels: Levels, times: NDArray[Any], *, ends_noisy: bool) -> Schedule:
+def _preserving(given: _ScheduleInput, levels: Levels, times: NDArray[Any], *, ends_noisy: bool) -> Schedule:
     """A schedule of a variance-preserving scheduler: its first noise has the deviation of x itself."""
     sigmas = _single(levels)
-    first = sigmas[asked.begin]
+    first = sigmas[given.begin]
     return Schedule(
-        asked.training,
+        given.training,
         sigmas,
         _single(times.astype(np.float64)),
-        asked.begin,
-        noise_scale=(first**2 + 1) ** 0.5 if asked.pure else first,
-        pure=asked.pure,
+        given.begin,
+        noise_scale=(first**2 + 1) ** 0.5 if given.pure else first,
+        pure=given.pure,
         preserving=ends_noisy,
     )

@@ -1,0 +1,86 @@
+"""One canvas on its way through the steps, from its start to the decoded picture."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from overpaint.engines.base import Canvas, Monitor, Painted
+
+from .networks import Networks, PromptNetworks
+from .preview import LatentPreview
+from .sample import Sample
+from .settings import PaintSettings
+from .start import Moments, Pixels
+from .values import Conditioning
+
+
+@dataclass(eq=False)
+class CanvasRun:
+    """A canvas that is being painted.
+
+    Attributes:
+        networks: The model.
+        canvas: What is painted.
+        monitor: Its progress, previews and cancellation.
+        future: Receives the result.
+        settings: How it is painted.
+        prompt_networks: The model's networks with the LoRAs of its prompt.
+        texts: Conditioning of prompt and negative prompt.
+    """
+
+    networks: Networks
+    canvas: Canvas
+    monitor: Monitor
+    future: Future[Painted]
+    settings: PaintSettings
+    prompt_networks: PromptNetworks
+    texts: tuple[Conditioning, Conditioning]
+
+    def __post_init__(self) -> None:
+        self._preview: LatentPreview | None = None
+        self.restart()
+
+    def restart(self, *, wide: bool = False) -> None:
+        """Go to the first step; `wide`: in single precision."""
+        self.wide = wide
+        self._shown = 0
+        model, plan = self.networks.loaded, self.settings.plan
+        extra_input = model.family.extra_input if model.inpainting else None
+        start = plan.dialect.start(
+            self.canvas, self.settings.content, plan.strength, self._encode, extra_input, self.monitor
+        )
+        if self.monitor.wants_previews and self._preview is None:
+            self._preview = LatentPreview(*start.shown, self.canvas.mask)
+        self.sample = Sample(
+            self.networks.denoiser(self.prompt_networks, exact=self.settings.exact, wide=wide),
+            plan,
+            start.latents,
+            positive=self.texts[0],
+            negative=self.texts[1],
+            noise=start.noise,
+            guidance=self.settings.guidance,
+            monitor=self.monitor,
+        )
+
+    def _encode(self, pixels: Pixels) -> Moments:
+        self.monitor.check()
+        return self.networks.encode(pixels)
+
+    def show_preview(self) -> None:
+        """Report a preview of the latest step, once."""
+        estimate = self.sample.estimate
+        if self._preview is not None and estimate is not None and self.sample.step > self._shown:
+            self._shown = self.sample.step
+            self.monitor.preview(self._preview(estimate))
+
+    def painted(self) -> Painted:
+        """The finished picture. Nothing of the original was pasted into it, so that it is its own evidence.
+
+        Raises:
+            OverpaintError: What ended the sample early.
+        """
+        latents = self.sample.result()
+        self.monitor.check()
+        pixels = self.networks.decode(latents)
+        return Painted(pixels, evidence=pixels, notes=self.settings.notes + self.prompt_networks.notes)

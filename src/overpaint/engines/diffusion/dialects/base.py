@@ -1,0 +1,89 @@
+"""What the diffusion engine asks of a dialect."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+import torch
+
+from overpaint.engines.base import Canvas, Monitor
+from overpaint.engines.diffusion.blend import BlendRule
+from overpaint.engines.diffusion.schedule import Schedule
+from overpaint.engines.diffusion.start import Encoder, ExtraInput, SampleStart
+from overpaint.engines.diffusion.values import Prediction
+from overpaint.request import MaskedContent
+
+if TYPE_CHECKING:
+    from overpaint.engines.diffusion.sample import SamplingPlan
+
+
+class Dialect(ABC):
+    """A tool's rules for start, strength, steps, masks on the latent grid, blending and texts.
+
+    Attributes:
+        name: As in requests.
+        plain_text: Whether a prompt is taken as it is written, without weights, schedules or tags, up to one chunk.
+            `clip_skip` then acts on the prompt alone, and an empty negative prompt is encoded like any other text.
+    """
+
+    name: str
+    plain_text: bool = False
+
+    @abstractmethod
+    def schedule(self, plan: SamplingPlan) -> Schedule:
+        """The noise levels of a plan.
+
+        Raises:
+            RequestError: A scheduler that this dialect does not have, or a strength that leaves no step.
+        """
+
+    def eta(self, sampler: str, eta: float | None) -> float | None:
+        """The share of noise that a sampler renews; None: the sampler's usual."""
+        return eta
+
+    def extrapolates(self, prediction: Prediction) -> Prediction:
+        """What PLMS extrapolates of a network with this prediction."""
+        return "epsilon"
+
+    def guides_at(self, scale: float) -> bool:
+        """Whether a guidance scale makes both the prompt's and the negative prompt's estimate needed."""
+        return scale != 1
+
+    @abstractmethod
+    def blend_rule(self, *, inpainting: bool) -> BlendRule:
+        """How kept cells are held, for a network that is shown mask and masked picture or one that is not."""
+
+    @abstractmethod
+    def latent_mask(self, mask: torch.Tensor, height: int, width: int) -> torch.Tensor:
+        """The denoise mask on the grid of latents.
+
+        Args:
+            mask: (H, W) in [0, 1]; 1 is repainted.
+            height: Of the latents, in cells.
+            width: Of the latents, in cells.
+
+        Returns:
+            (1, 1, height, width) float32 in [0, 1].
+        """
+
+    @abstractmethod
+    def start(
+        self,
+        canvas: Canvas,
+        content: MaskedContent,
+        strength: float,
+        encode: Encoder,
+        extra_input: ExtraInput | None,
+        monitor: Monitor,
+    ) -> SampleStart:
+        """Encode a canvas, and draw in the dialect's order.
+
+        Args:
+            canvas: What is painted.
+            content: What the hole starts from.
+            strength: 0 to 1.
+            encode: The autoencoder; equal pictures are encoded once.
+            extra_input: `Family.extra_input` of a model that is shown more than x, or None.
+            monitor: Cancels filling the hole.
+        """

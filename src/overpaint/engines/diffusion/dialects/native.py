@@ -1,0 +1,152 @@
+"""The native dialect: exactly `steps` intervals from the noise level that `strength` names, under any scheduler."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from overpaint.engines.base import Canvas, Monitor
+from overpaint.engines.diffusion.blend import BlendRule
+from overpaint.engines.diffusion.noise import Noise
+from overpaint.engines.diffusion.schedule import (
+    Levels,
+    Schedule,
+    Training,
+    beta_quantiles,
+    exponential_levels,
+    karras_levels,
+)
+from overpaint.engines.diffusion.start import Encoder, ExtraInput, SampleStart, content_latents, content_pixels
+from overpaint.engines.diffusion.values import SampleLatents
+from overpaint.errors import RequestError, did_you_mean
+from overpaint.request import MaskedContent
+
+from .base import Dialect
+
+if TYPE_CHECKING:
+    from overpaint.engines.diffusion.sample import SamplingPlan
+
+
+class NativeDialect(Dialect):
+    """Overpaint's own rules."""
+
+    name = "native"
+
+    def schedule(self, plan: SamplingPlan) -> Schedule:
+        """See `native_schedule`."""
+        return native_schedule(plan.training, steps=plan.steps, strength=plan.strength, scheduler=plan.choice.usual)
+
+    def blend_rule(self, *, inpainting: bool) -> BlendRule:
+        """The estimate's kept cells are replaced by the known latents, for every network."""
+        return "estimate"
+
+    def latent_mask(self, mask: torch.Tensor, height: int, width: int) -> torch.Tensor:
+        """A cell that the core (0.5 or more) touches is free, 1. Others have their largest value.
+
+        The latter is the progress left at which the rule `estimate` frees them.
+        """
+        cells = torch.nn.functional.adaptive_max_pool2d(mask.to(torch.float32)[None, None], (height, width))
+        return torch.where(cells >= 0.5, torch.ones_like(cells), cells)
+
+    def start(
+        self,
+        canvas: Canvas,
+        content: MaskedContent,
+        strength: float,
+        encode: Encoder,
+        extra_input: ExtraInput | None,
+        monitor: Monitor,
+    ) -> SampleStart:
+        """The mean of the autoencoder's distribution, whatever the seed; the extra input's hole is mask > 0."""
+        pixels = content_pixels(canvas, content, monitor)
+        z = encode(pixels).mean
+        height, width = z.shape[2:]
+        mask = self.latent_mask(torch.tensor(canvas.mask), height, width).to(z.device)
+        extra = None
+        if extra_input is not None:
+            covered = self.latent_mask(torch.from_numpy(canvas.hole.astype(np.float32)), height, width).to(z.device)
+            extra = extra_input(canvas.pixels, canvas.hole, covered, lambda picture: encode(picture).mean)
+        latents = SampleLatents(content_latents(z, mask, content, canvas.seed), mask, extra)
+        return SampleStart(latents, Noise(canvas.seed), (pixels, z))
+
+
+NATIVE = NativeDialect()
+
+
+def native_schedule(training: Training, *, steps: int, strength: float = 1.0, scheduler: str = "normal") -> Schedule:
+    """Exactly `steps` steps from the noise level of training time strength x T down to 0.
+
+    Training times count from 1 here, so that strength 1 is the last and strongest. The content stays under the noise,
+    at strength 1 too. Strength 0 is a schedule without steps.
+
+    Args:
+        training: The network's own levels.
+        steps: At least 1.
+        strength: 0 to 1.
+        scheduler: "normal", "karras", "exponential", "sgm_uniform", "simple" or "beta".
+
+    Raises:
+        RequestError: for another scheduler, or numbers out of range.
+    """
+    if steps < 1 or not 0 <= strength <= 1:
+        raise RequestError(f"steps must be 1 or more and strength 0 to 1, not {steps} and {strength}")
+    if scheduler not in SPACINGS:
+        raise RequestError(
+            f"no scheduler {scheduler!r}{did_you_mean(scheduler, SPACINGS)}; there are {', '.join(SPACINGS)}"
+        )
+    if strength == 0:
+        return Schedule(training, (0.0,), ())
+    first = strength * training.steps - 1
+    start = training.sigma(first)
+    # Below the first training time all spacings would meet in one point: there the levels are even.
+    levels = start * (1 - np.arange(steps) / steps) if first <= 0 else SPACINGS[scheduler](training, first, steps)
+    levels[0] = start
+    sigmas = (*(float(level) for level in levels), 0.0)
+    return Schedule(training, sigmas, tuple(training.time(sigma) for sigma in sigmas[:-1]), noise_scale=start)
+
+
+def _at(training: Training, times: Levels) -> Levels:
+    return np.array([training.sigma(t) for t in times])
+
+
+def _normal(training: Training, first: float, steps: int) -> Levels:
+    """Even in training time, down to the first."""
+    return _at(training, np.linspace(first, 0, steps))
+
+
+def _karras(training: Training, first: float, steps: int) -> Levels:
+    return karras_levels(training.sigma(first), training.sigma(0), steps)
+
+
+def _exponential(training: Training, first: float, steps: int) -> Levels:
+    return exponential_levels(training.sigma(first), training.sigma(0), steps)
+
+
+def _sgm_uniform(training: Training, first: float, steps: int) -> Levels:
+    """Even in training time, the first one itself left out."""
+    return _at(training, np.linspace(first, 0, steps + 1)[:-1])
+
+
+def _simple(training: Training, first: float, steps: int) -> Levels:
+    """Every (T / steps)th training level; between levels where there are fewer than steps."""
+    back = np.arange(steps) * (first + 1) / steps
+    return _at(training, first - (np.floor(back) if first + 1 >= steps else back))
+
+
+def _beta(training: Training, first: float, steps: int) -> Levels:
+    """Training times at the quantiles of a beta distribution, which crowds both ends."""
+    return _at(training, first * beta_quantiles(1 - np.arange(steps) / steps))
+
+
+SPACINGS: Mapping[str, Callable[[Training, float, int], Levels]] = {
+    "normal": _normal,
+    "karras": _karras,
+    "exponential": _exponential,
+    "sgm_uniform": _sgm_uniform,
+    "simple": _simple,
+    "beta": _beta,
+}
+"""Native schedulers: (training, first time, steps) to `steps` descending levels above 0."""
