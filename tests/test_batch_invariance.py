@@ -18,8 +18,8 @@ from overpaint.engines.diffusion.guidance import Guidance
 from overpaint.engines.diffusion.loop import run
 from overpaint.engines.diffusion.names import parse_sampler
 from overpaint.engines.diffusion.noise import Noise
-from overpaint.engines.diffusion.sample import Latents, Plan, Sample
-from overpaint.engines.diffusion.values import Conditioning
+from overpaint.engines.diffusion.sample import Sample, SamplingPlan
+from overpaint.engines.diffusion.values import Conditioning, SampleLatents
 from overpaint.errors import EngineError
 
 SIDE = 8
@@ -78,8 +78,8 @@ def sample(denoiser: NetworkDenoiser, number: int) -> Sample:
     pixels, extra = (torch.randn(1, channels, SIDE, SIDE, generator=draw) for channels in (4, 5))
     return Sample(
         denoiser,
-        Plan(parse_sampler("Euler"), 1 + number % 2, 1.0 - number / 10),
-        Latents(pixels, mask, extra=extra),
+        SamplingPlan(parse_sampler("Euler"), 1 + number % 2, 1.0 - number / 10),
+        SampleLatents(pixels, mask, extra=extra),
         positive=positive,
         negative=negative,
         noise=Noise(number),

@@ -9,11 +9,12 @@ from contextlib import nullcontext
 import torch
 
 from overpaint.engines.weight_store import call_lock
+from overpaint.models import Prediction
 
 from .batch_invariance import RowByRow
 from .families import Family
 from .first_layers import once, repeats
-from .values import Conditioning, Prediction
+from .values import Conditioning
 
 
 def _wide(sigma: torch.Tensor) -> torch.Tensor:
@@ -137,5 +138,5 @@ class NetworkDenoiser:
         return to_estimate(output.to(torch.float32), x, sigma, self.prediction)
 
     def _own(self, tensor: torch.Tensor) -> torch.Tensor:
-        """The tensor in the network's type, on its device."""
-        return tensor.to(self._device, self._dtype)
+        """The tensor on the network's device, and in its type unless it counts or marks."""
+        return tensor.to(self._device, self._dtype if tensor.is_floating_point() else tensor.dtype)

@@ -202,7 +202,7 @@ class DiffusionEngine(ThreadedEngine):
             future.set_result(Painted(canvas.pixels.copy()))
             return None
         prompt_networks = networks.prompt_networks(settings)
-        texts = networks.conditionings(prompt_networks, settings, canvas.size)
+        texts = networks.conditionings(prompt_networks, settings, canvas)
         return CanvasRun(networks, canvas, monitor, future, settings, prompt_networks, texts)
 
     def _load(self, monitor: Monitor) -> Networks:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import torch
 
+from overpaint.models import Prediction
+
 from .denoiser import to_estimate, to_output
-from .values import Prediction
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from overpaint.engines.base import Canvas
 from overpaint.engines.weight_store import call_lock
 from overpaint.errors import RequestError
-from overpaint.geometry import Size
 from overpaint.models import ModelRef
 from overpaint.prompt import Network, Prompt
 
@@ -161,17 +161,17 @@ class Networks:
         return LoraUse(lora, unet=network.unet, text=network.te, ranks=network.dyn)
 
     def conditionings(
-        self, chosen: PromptNetworks, settings: PaintSettings, size: Size
+        self, chosen: PromptNetworks, settings: PaintSettings, canvas: Canvas
     ) -> tuple[Conditioning, Conditioning]:
         """What the prompt and the negative prompt are to the network; the text encoders run for what is new."""
         model, merged = self.loaded, chosen.merged
         texts = model.family.text_encoding(model, merged.text_encoders, merged.text_digest)
         plan = texts.plan(chosen.prompt, chosen.negative, settings.text, chosen.inversions)
-        sizes = model.family.size_conditions(size, self.device)
+        sizes = model.family.size_conditions(canvas.size, self.device)
 
         def conditioning(job: Any) -> Conditioning:
             found = self._texts.get(job.key, lambda: self._text(texts, job))
-            return replace(found, added={**found.added, **sizes})
+            return replace(found, added={**found.added, **sizes}, controls=canvas.controls)
 
         return conditioning(plan.positive), conditioning(plan.negative)
 

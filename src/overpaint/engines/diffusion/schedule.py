@@ -56,6 +56,20 @@ class Training:
             bool(config.get("rescale_betas_zero_snr", False)),
         )
 
+    @staticmethod
+    def flow(steps: int = 1000, shift: float = 1.0) -> Training:
+        """Levels of flow matching, x = (1 - s) x0 + s noise, whose sigma is s / (1 - s).
+
+        Args:
+            steps: Training times; s rises evenly to 1, which stands for a sigma of 10,000 here.
+            shift: Moves the levels towards noise: s becomes shift s / (1 + (shift - 1) s) (Esser et al. 2024,
+                arXiv 2403.03206, section 5.3.2).
+        """
+        s = np.arange(1, steps + 1) / steps
+        s = np.minimum(shift * s / (1 + (shift - 1) * s), 1 - 1e-4)
+        sigmas = s / (1 - s)
+        return Training((1 / (1 + sigmas**2)).astype(np.float32), sigmas)
+
     @property
     def steps(self) -> int:
         """How many training times there are."""

@@ -9,17 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
+from overpaint.engines.base import ControlImage
 from overpaint.errors import EngineError
+from overpaint.models import Prediction
 
 if TYPE_CHECKING:
     from .families import Family
-
-Prediction = Literal["epsilon", "v", "x0", "flow"]
-"""What a network's output stands for."""
 
 
 class NotFiniteError(EngineError):
@@ -69,11 +68,13 @@ class Conditioning:
         context: (B, T, D) states of the text encoders; B is 1 for one picture's conditioning.
         pooled: (B, P) one vector for the whole text, or None.
         added: Further conditions of a family by name, (B, ...) each: sizes, masks of tokens.
+        controls: Control images; equal for all rows.
     """
 
     context: torch.Tensor
     pooled: torch.Tensor | None = None
     added: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    controls: tuple[ControlImage, ...] = ()
 
     @property
     def tensors(self) -> dict[str, torch.Tensor]:
@@ -82,27 +83,28 @@ class Conditioning:
         return {"context": self.context, **pooled, **self.added}
 
     @property
-    def shapes(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
-        """The shapes without the batch: rows with equal shapes may share a call."""
-        return tuple((name, tuple(one.shape[1:])) for name, one in self.tensors.items())
+    def shapes(self) -> tuple[Hashable, ...]:
+        """The shapes without the batch, and the controls: rows with equal ones may share a call."""
+        return *((name, tuple(one.shape[1:])) for name, one in self.tensors.items()), *map(id, self.controls)
 
     def same(self, other: Conditioning) -> bool:
         """Whether it is made of the very tensors of another: what two equal texts are, as each is encoded once."""
         here, there = self.tensors, other.tensors
-        return here.keys() == there.keys() and all(one is there[name] for name, one in here.items())
+        equal = here.keys() == there.keys() and all(one is there[name] for name, one in here.items())
+        return equal and self.controls == other.controls
 
     def map(self, function: Callable[[torch.Tensor], torch.Tensor]) -> Conditioning:
         """The same with the function applied to every tensor."""
-        return _conditioning({name: function(one) for name, one in self.tensors.items()})
+        return self._with({name: function(one) for name, one in self.tensors.items()})
 
     @staticmethod
     def stack(rows: Sequence[Conditioning]) -> Conditioning:
         """The rows as one batch. They must have equal shapes."""
-        return _conditioning({name: torch.cat([row.tensors[name] for row in rows]) for name in rows[0].tensors})
+        joined = {name: torch.cat([row.tensors[name] for row in rows]) for name in rows[0].tensors}
+        return rows[0]._with(joined)
 
-
-def _conditioning(tensors: dict[str, torch.Tensor]) -> Conditioning:
-    return Conditioning(tensors.pop("context"), tensors.pop("pooled", None), tensors)
+    def _with(self, tensors: dict[str, torch.Tensor]) -> Conditioning:
+        return Conditioning(tensors.pop("context"), tensors.pop("pooled", None), tensors, self.controls)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,7 +11,7 @@ from overpaint.engines.base import Canvas, Monitor
 from overpaint.engines.diffusion.blend import BlendRule
 from overpaint.engines.diffusion.schedule import Schedule
 from overpaint.engines.diffusion.start import Encoder, ExtraInput, SampleStart
-from overpaint.engines.diffusion.values import Prediction
+from overpaint.models import Prediction
 from overpaint.request import MaskedContent
 
 if TYPE_CHECKING:

@@ -23,7 +23,8 @@ from overpaint.engines.diffusion.start import (
     content_latents,
     content_pixels,
 )
-from overpaint.engines.diffusion.values import Prediction, SampleLatents
+from overpaint.engines.diffusion.values import SampleLatents
+from overpaint.models import Prediction
 from overpaint.request import MaskedContent
 
 from .base import Dialect

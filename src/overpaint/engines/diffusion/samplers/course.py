@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 
 from overpaint.engines.diffusion.schedule import Schedule
-from overpaint.engines.diffusion.values import NoiseLike, Prediction
+from overpaint.engines.diffusion.values import NoiseLike
+from overpaint.models import Prediction
 
 
 @dataclass(frozen=True, slots=True, eq=False)
