@@ -11,7 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from overpaint.errors import RequestError
-from overpaint.prompt import Network, Prompt, Span, Vocabulary, chunked, escape, literal, padded, parse, split_networks
+from overpaint.prompt import (
+    Network,
+    Prompt,
+    PromptTokenizer,
+    Span,
+    chunked,
+    escape,
+    literal,
+    padded,
+    parse,
+    split_networks,
+)
 
 COMMA, BOS, EOS = 1, 1000, 1001
 WORDS = re.compile(r"\w+|[^\w\s]+")
@@ -25,7 +36,7 @@ def tokenise(text: str) -> list[int]:
     ]
 
 
-VOCABULARY = Vocabulary(tokenise, bos=BOS, eos=EOS, pad=EOS)
+VOCABULARY = PromptTokenizer(tokenise, bos=BOS, eos=EOS, pad=EOS)
 
 
 def weights_of(text: str) -> list[list[tuple[str, float]]]:
@@ -331,7 +342,7 @@ def test_a_chunk_has_marks_and_padding():
     (chunk,) = chunked(parse("2 (3:1.5)"), VOCABULARY)
     assert chunk.ids(VOCABULARY) == (BOS, 2, 3, *[EOS] * 74)
     assert chunk.weights == (1, 1, 1.5, *[1] * 74)
-    zero = Vocabulary(tokenise, bos=BOS, eos=EOS, pad=0)
+    zero = PromptTokenizer(tokenise, bos=BOS, eos=EOS, pad=0)
     assert chunk.ids(zero) == (BOS, 2, 3, EOS, *[0] * 73)
     (full,) = chunked(numbered(75), VOCABULARY)
     assert len(full.ids(VOCABULARY)) == len(full.weights) == 77
@@ -339,7 +350,7 @@ def test_a_chunk_has_marks_and_padding():
 
 
 def test_a_smaller_encoder_has_smaller_chunks():
-    small = Vocabulary(tokenise, bos=BOS, eos=EOS, pad=EOS, room=6)
+    small = PromptTokenizer(tokenise, bos=BOS, eos=EOS, pad=EOS, room=6)
     parts = chunked(numbered(14, comma=4), small)
     assert [len(part.tokens) for part in parts] == [5, 6, 3]
     assert {len(part.ids(small)) for part in padded(parts, 5)} == {8}

@@ -16,7 +16,7 @@ from overpaint.errors import RecordError
 from overpaint.picture import Metadata, Picture, encode, open_picture
 from overpaint.picture.exif import user_comment, with_user_comment
 from overpaint.picture.xmp import read_property, with_property
-from overpaint.record import NAMESPACE, Found, Record, _foreign, embed, infotext, read_record, sidecar_path, strip
+from overpaint.record import NAMESPACE, FoundRecord, Record, _foreign, embed, infotext, read_record, sidecar_path, strip
 from overpaint.request import BoxPart, EditRequest, MaskSpec, RasterPart, blob_of
 from test_record_infotext import record
 
@@ -32,7 +32,7 @@ def saved(picture: Picture, made: Record, format: str) -> bytes:
     return encode(replace(picture, metadata=embed(picture.metadata, made, format)), format).data
 
 
-def text_of(**text) -> Found:
+def text_of(**text) -> FoundRecord:
     found = read_record(picture(text=text))
     assert found is not None
     return found
@@ -363,7 +363,7 @@ def test_the_page_on_records_names_the_tools_that_are_read_and_the_places_that_a
     page = (Path(__file__).parents[1] / "docs" / "records.md").read_text(encoding="utf-8")
     source = Path(_foreign.__file__).read_text(encoding="utf-8")
     tools = {"AUTOMATIC1111", "Forge", "SD.Next", "Fooocus", "ComfyUI", "InvokeAI", "NovelAI", "SwarmUI"}
-    assert set(re.findall(r'Told\(\s*"([\w.]+)"', source)) <= tools
+    assert set(re.findall(r'FoundRecord\(\s*"([\w.]+)"', source)) <= tools
     assert all(tool in page and f'"{tool}"' in source for tool in tools)
     assert all(f"`{name}`" in page for name in (NAMESPACE, "overpaint", "parameters", "record", "parameters_original"))
 

@@ -11,7 +11,7 @@ from .texts import print_rows
 
 if TYPE_CHECKING:
     from overpaint.picture import Picture
-    from overpaint.record import Found
+    from overpaint.record import FoundRecord
 
 
 def info(picture: Input, /, *, json: AsJson = False, debug: Debug = False) -> int:
@@ -66,7 +66,7 @@ def _kinds(picture: Picture) -> dict[str, int]:
     return {name: len(block) for name, block in blocks.items() if block is not None}
 
 
-def _record(found: Found | None) -> dict[str, Any] | None:
+def _record(found: FoundRecord | None) -> dict[str, Any] | None:
     if found is None:
         return None
     return {
@@ -81,7 +81,7 @@ def _record(found: Found | None) -> dict[str, Any] | None:
     }
 
 
-def _print(name: str, picture: Picture, found: Found | None) -> None:
+def _print(name: str, picture: Picture, found: FoundRecord | None) -> None:
     unknown = [("made by", "no record of how this picture was made")]
     print_rows([*_lines(name, picture), *(unknown if found is None else _told(found))])
 
@@ -105,7 +105,7 @@ def _lines(name: str, picture: Picture) -> list[tuple[str, str]]:
     return lines
 
 
-def _told(found: Found) -> list[tuple[str, str]]:
+def _told(found: FoundRecord) -> list[tuple[str, str]]:
     lines = [("made by", f"{found.tool} (record: {found.place})")]
     if found.record is not None:
         record = found.record

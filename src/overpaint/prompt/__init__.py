@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .chunks import Chunk, Token, Vector, Vocabulary, chunked, padded
+from .chunks import Chunk, PromptTokenizer, Token, Vector, chunked, padded
 from .grammar import Prompt, Span, escape, literal, parse
 from .networks import Network, split_networks
 from .scene import Scene, scene_of, scene_prompt
@@ -24,11 +24,11 @@ __all__ = [
     "Light",
     "Network",
     "Prompt",
+    "PromptTokenizer",
     "Scene",
     "Span",
     "Token",
     "Vector",
-    "Vocabulary",
     "chunked",
     "escape",
     "literal",

@@ -23,7 +23,7 @@ MOST_CHUNKS = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Vocabulary:
+class PromptTokenizer:
     """A tokenizer, as far as chunks need it.
 
     Attributes:
@@ -72,7 +72,7 @@ class Chunk:
     tokens: tuple[Token, ...] = ()
     room: int = CHUNK
 
-    def ids(self, vocabulary: Vocabulary) -> tuple[int, ...]:
+    def ids(self, vocabulary: PromptTokenizer) -> tuple[int, ...]:
         """77 ids: begin mark, tokens, end mark, padding."""
         fill = (vocabulary.pad,) * (self.room - len(self.tokens))
         return (vocabulary.bos, *(token.id for token in self.tokens), vocabulary.eos, *fill)
@@ -90,7 +90,7 @@ class Chunk:
 
 def chunked(
     prompt: Prompt,
-    vocabulary: Vocabulary,
+    vocabulary: PromptTokenizer,
     *,
     vectors: Mapping[str, int] | None = None,
     backtrack: int = BACKTRACK,
@@ -154,7 +154,7 @@ def _parted(units: Iterator[tuple[Token, ...]], comma: int | None, backtrack: in
 
 
 def _units(
-    section: Section, vocabulary: Vocabulary, vectors: Mapping[str, int], names: _Names | None
+    section: Section, vocabulary: PromptTokenizer, vectors: Mapping[str, int], names: _Names | None
 ) -> Iterator[tuple[Token, ...]]:
     """What may not be parted: single tokens, and all vectors of a textual inversion."""
     for span in section:

@@ -1,18 +1,19 @@
-"""How a picture was made, written into it and read back.
+"""Records: how a picture was made, written into it and read back.
 
-A `Record` goes into the file (`embed`) or beside it (`sidecar_path`); `read_record` finds ours and what other tools
-wrote.
+A `Record` is written into the file (`embed`) or beside it (`sidecar_path`); `read_record` reads ours and those of other
+tools.
 """
 
 from __future__ import annotations
 
 from ._embed import NAMESPACE, embed, sidecar_path, strip
-from ._found import Found, read_record
+from ._foreign import FoundRecord
+from ._found import read_record
 from ._record import Record, RegionRecord, version
 from .infotext import Infotext, infotext, parse_infotext
 
 __all__ = [  # noqa: RUF022 - in plain alphabetical order, as a test of the house has it
-    "Found",
+    "FoundRecord",
     "Infotext",
     "NAMESPACE",
     "Record",

@@ -1,7 +1,7 @@
 """ComfyUI's prompt: a graph of nodes in its API form, {id: {"class_type": ..., "inputs": {name: value or [id, slot]}}}.
 
-There is no list of settings in it. The sampler nearest to the picture that was saved is found by walking back along the
-links, and what it was given is read off its inputs; a link is followed to the first node that has the value as such.
+It has no list of settings. The sampler nearest to the saved picture is found by following the links back, and its
+settings are read from its inputs; a link is followed to the first node that holds the value.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ _MOST_NODES = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Sampling:
-    """What the sampler nearest to the result was given."""
+class GraphSettings:
+    """The inputs of the sampler nearest to the result."""
 
     prompt: str = ""
     negative_prompt: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
-def read_prompt(graph: Graph) -> Sampling | None:
-    """The settings of a graph; None when it is no such graph or has no sampler."""
+def read_prompt(graph: Graph) -> GraphSettings | None:
+    """The settings of a graph; None when it is not a graph or has no sampler."""
     nodes = {
         name: node for name, node in graph.items() if isinstance(node, dict) and isinstance(node.get("inputs"), dict)
     }
@@ -54,7 +54,7 @@ def read_prompt(graph: Graph) -> Sampling | None:
                 settings[name] = value
     if (model := _model(nodes, sampler)) is not None:
         settings["model"] = model
-    return Sampling(_prompt(nodes, sampler, "positive"), _prompt(nodes, sampler, "negative"), settings)
+    return GraphSettings(_prompt(nodes, sampler, "positive"), _prompt(nodes, sampler, "negative"), settings)
 
 
 def _nearest_sampler(nodes: Graph) -> str | None:
@@ -66,7 +66,7 @@ def _nearest_sampler(nodes: Graph) -> str | None:
 
 
 def _is_sampler(node: Mapping[str, Any]) -> bool:
-    """Whatever takes a latent and is steered: KSampler, KSamplerAdvanced, SamplerCustom, SamplerCustomAdvanced, ..."""
+    """Whether a node is a sampler: KSampler, KSamplerAdvanced, SamplerCustom, SamplerCustomAdvanced, ..."""
     kind, inputs = str(node.get("class_type", "")), node["inputs"]
     return "Sampler" in kind and any(key in inputs for key in ("latent_image", "positive", "guider"))
 
@@ -78,7 +78,7 @@ def _carries_sampling(node: Mapping[str, Any]) -> bool:
 
 
 def _upstream(nodes: Graph, start: list[str]) -> Iterator[str]:
-    """The nodes that `start` and what it is linked to depend on, nearest first, each once."""
+    """`start` and the nodes that they depend on, nearest first, each once."""
     queue, seen = deque(start), set(start)
     while queue:
         name = queue.popleft()
@@ -91,7 +91,7 @@ def _upstream(nodes: Graph, start: list[str]) -> Iterator[str]:
 
 
 def _link(nodes: Graph, value: Any) -> str | None:
-    """The node that an input is linked to, if it is."""
+    """The node that an input is linked to; None for a value."""
     match value:
         case [str() | int() as name, int()] if str(name) in nodes:
             return str(name)
@@ -99,7 +99,7 @@ def _link(nodes: Graph, value: Any) -> str | None:
 
 
 def _constant(nodes: Graph, value: Any) -> Any:
-    """A value, or what a node that only holds one (a primitive) has."""
+    """A value, or the value of a node that only holds one (a primitive)."""
     linked = _link(nodes, value)
     if linked is None:
         return value if not isinstance(value, list | dict) else None
@@ -109,7 +109,7 @@ def _constant(nodes: Graph, value: Any) -> Any:
 
 
 def _model(nodes: Graph, sampler: str) -> str | None:
-    """The checkpoint, behind whatever patches it."""
+    """The checkpoint, also behind nodes that patch it."""
     for name in _upstream(nodes, [sampler]):
         for key in _MODEL_KEYS:
             value = nodes[name]["inputs"].get(key)
@@ -123,7 +123,7 @@ def _prompt(nodes: Graph, sampler: str, side: str) -> str:
     for name in (sampler, *_guiders(nodes, sampler)):
         inputs = nodes[name]["inputs"]
         linked = _link(nodes, inputs.get(side))
-        if linked is None and side == "positive":  # a guider without guidance has but one
+        if linked is None and side == "positive":  # a guider without guidance has one input only
             linked = _link(nodes, inputs.get("conditioning"))
         if linked is not None:
             return _encoded_text(nodes, linked, side)
@@ -136,7 +136,7 @@ def _guiders(nodes: Graph, sampler: str) -> list[str]:
 
 
 def _encoded_text(nodes: Graph, start: str, side: str) -> str:
-    """The first text that is encoded on the way back from `start`, staying on this side of nodes that pass on both."""
+    """The first text on the way back from `start`; nodes with both sides are left by the input of this side."""
     queue, seen = deque([start]), {start}
     while queue:
         inputs = nodes[queue.popleft()]["inputs"]

@@ -1,4 +1,4 @@
-"""Writing a record into a file's metadata, or naming the file beside it.
+"""Writing a record into a file's metadata, and the name of a file beside it.
 
     PNG                 text "parameters" (infotext) and text "overpaint" (JSON)
     JPEG, WebP, AVIF    EXIF UserComment (infotext) and XMP overpaint:record (JSON)
@@ -19,7 +19,7 @@ from overpaint.picture.exif import user_comment, with_user_comment, without_user
 from overpaint.picture.xmp import read_property, with_property
 from overpaint.request import Blob, EditRequest, MaskSpec, RasterPart
 
-from ._foreign import told_by_comment
+from ._foreign import from_comment
 from ._record import Record
 from .infotext import infotext, parse_infotext
 
@@ -36,14 +36,14 @@ _EXIF_SEGMENT = 65_000  # and of EXIF
 
 
 def embed(metadata: Metadata, record: Record, format: str) -> Metadata:
-    """The metadata with the record in it.
+    """The metadata with the record.
 
     Timings are left out, so that equal edits give equal files; a sidecar has them. In a JPEG, whose metadata must fit
-    in 64 KiB, rasters are left to their digests when they would not.
+    into 64 KiB, rasters that do not fit are named by their digests only.
 
     Args:
-        metadata: Of the picture that is saved.
-        record: How it was made.
+        metadata: The picture's.
+        record: Its record.
         format: "png", "jpeg", "webp", "avif" or "tiff".
     """
     record = record.model_copy(update={"timings": {}})
@@ -53,7 +53,7 @@ def embed(metadata: Metadata, record: Record, format: str) -> Metadata:
 
 
 def strip(metadata: Metadata) -> Metadata:
-    """The metadata without a record of ours; parameters that another tool had written are put back."""
+    """The metadata without a record of ours; parameters of another tool that it replaced are put back."""
     text = dict(metadata.text)
     xmp, exif = metadata.xmp, metadata.exif
     if text.pop(PNG_RECORD, None) is not None:
@@ -85,7 +85,7 @@ def _in_text(metadata: Metadata, record: Record) -> Metadata:
 
 
 def _in_comment(metadata: Metadata, record: Record, format: str) -> Metadata:
-    """The infotext as UserComment, or as an XMP property where the comment is a person's own or there is no room."""
+    """The infotext as UserComment, or as an XMP property where the comment is a person's own or has no room for it."""
     text, comment = infotext(record), user_comment(metadata.exif)
     exif = with_user_comment(metadata.exif, text) if format != "tiff" and not _is_personal(comment) else None
     if exif is None or (format == "jpeg" and len(exif) > _EXIF_SEGMENT):
@@ -105,7 +105,7 @@ def _in_xmp(metadata: Metadata, record: Record, format: str) -> Metadata:
 
 
 def _light(record: Record) -> Record:
-    """The record without inline rasters: their digests still name them."""
+    """The record without inline rasters; their digests name them."""
 
     def lightened(request: EditRequest) -> EditRequest:
         return request.merged(mask=_without_code(request.mask))
@@ -139,4 +139,4 @@ def _is_ours(comment: str | None) -> bool:
 
 def _is_personal(comment: str | None) -> bool:
     """Whether a comment is a person's own: no tool's generation parameters."""
-    return bool(comment and comment.strip()) and told_by_comment(comment or "") is None
+    return bool(comment and comment.strip()) and from_comment(comment or "") is None

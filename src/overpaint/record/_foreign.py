@@ -1,4 +1,4 @@
-"""What other tools write into pictures, read as far as it is plain. None of it is trusted, and none of it may fail."""
+"""Records of other tools in pictures, read as far as they are plain text or JSON. No content may raise an error."""
 
 from __future__ import annotations
 
@@ -9,24 +9,37 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ._comfyui import read_prompt
+from ._record import Record
 from .infotext import Infotext, parse_infotext
 
 _MOST_TEXT = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What a tool says: its name, the prompts, settings by our names where we have one, and the text as it stood."""
+class FoundRecord:
+    """What a picture says of how it was made.
+
+    Attributes:
+        tool: "Overpaint", "AUTOMATIC1111", "ComfyUI", "InvokeAI", "NovelAI", "Fooocus", "SwarmUI", ...
+        raw: The text as written there.
+        prompt, negative_prompt: The prompts.
+        settings: By our names where we have one (seed, steps, guidance_scale, ...), else by the tool's own.
+        notes: What could not be read, in words.
+        place: Where it was found: "sidecar", "PNG text", "EXIF", "XMP"; "file" for a damaged record.
+        record: Our own record, when it is one.
+    """
 
     tool: str
-    raw: str
+    raw: str = ""
     prompt: str = ""
     negative_prompt: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    place: str = ""
+    record: Record | None = None
 
 
-def told_by_text(text: Mapping[str, str]) -> Iterator[Told]:
+def from_text(text: Mapping[str, str]) -> Iterator[FoundRecord]:
     """From the text chunks of a PNG."""
     if (comment := text.get("Comment")) and "NovelAI" in text.get("Software", "") + text.get("Source", ""):
         yield from _some(_novelai(comment, text.get("Description", "")))
@@ -34,32 +47,32 @@ def told_by_text(text: Mapping[str, str]) -> Iterator[Told]:
         if raw := text.get(key):
             yield from _some(reader(raw))
     if raw := text.get("parameters"):
-        yield from _some(told_by_parameters(raw))
+        yield from _some(from_parameters(raw))
     if raw := text.get("prompt"):
         yield from _some(_comfyui(raw))
     if raw := text.get("workflow"):
-        note = "only the editor's workflow is there; its settings can't be told without the nodes that wrote it"
-        yield Told("ComfyUI", raw, notes=(note,))
+        note = "there is only the editor's workflow; its settings can't be read without the nodes that wrote it"
+        yield FoundRecord("ComfyUI", raw, notes=(note,))
 
 
-def told_by_comment(comment: str) -> Told | None:
-    """From EXIF's UserComment, which most people use for other things."""
-    told = told_by_parameters(comment)
-    return told if told is not None and told.settings else None
+def from_comment(comment: str) -> FoundRecord | None:
+    """From EXIF's UserComment; None for a person's own comment."""
+    found = from_parameters(comment)
+    return found if found is not None and found.settings else None
 
 
-def told_by_parameters(raw: str) -> Told | None:
-    """From text named "parameters": infotext, or the JSON that Fooocus and SwarmUI keep there."""
+def from_parameters(raw: str) -> FoundRecord | None:
+    """From text named "parameters": infotext, or the JSON that Fooocus and SwarmUI write there."""
     if table := _table(raw):
         return _swarm(raw, table) if "sui_image_params" in table else _fooocus(raw, table)
     info = parse_infotext(raw)
     if not info.settings and not info.prompt:
         return None
-    return Told(_author(info), raw, info.prompt, info.negative_prompt, _from_infotext(info))
+    return FoundRecord(_author(info), raw, info.prompt, info.negative_prompt, _from_infotext(info))
 
 
-def told_by_json_in_exif(exif: bytes | None) -> Told | None:
-    """ComfyUI's WebP and JPEG writers put "prompt:{...}" and "workflow:{...}" into Make, Model and their like."""
+def from_exif(exif: bytes | None) -> FoundRecord | None:
+    """From EXIF tags such as Make and Model, where ComfyUI's WebP and JPEG writers put "prompt:{...}"."""
     if exif is None or b"prompt:{" not in exif:
         return None
     start = exif.index(b"prompt:{") + len(b"prompt:")
@@ -75,7 +88,7 @@ _NAMES = {
     "model": "model", "base_model": "model", "model_weights": "model", "performance": "performance",
     "generation_mode": "generation_mode", "resolution": "resolution", "width": "width", "height": "height",
 }  # fmt: skip
-"""What JSON of other tools calls a setting, and what we call it."""
+"""Names of settings in the JSON of other tools, and our names."""
 
 _INFOTEXT_NAMES = {
     "Steps": "steps", "Sampler": "sampler", "Schedule type": "scheduler", "CFG scale": "guidance_scale", "Seed": "seed",
@@ -102,7 +115,7 @@ def _from_infotext(info: Infotext) -> dict[str, Any]:
 
 
 def _author(info: Infotext) -> str:
-    """Who wrote infotext: all of its dialects share the form and differ in what they call their version."""
+    """The tool that wrote infotext: its dialects differ in their version only."""
     version = info.settings.get("Version", "").lower()
     for name in ("Overpaint", "ComfyUI", "Fooocus", "SD.Next"):
         if name.lower() in version:
@@ -112,15 +125,15 @@ def _author(info: Infotext) -> str:
     return "Forge" if version.startswith("f") and version[1:2].isdigit() else "AUTOMATIC1111"
 
 
-def _comfyui(raw: str) -> Told | None:
+def _comfyui(raw: str) -> FoundRecord | None:
     graph = _table(raw)
     found = read_prompt(graph)
     if found is None:
         return None
-    return Told("ComfyUI", raw, found.prompt, found.negative_prompt, found.settings)
+    return FoundRecord("ComfyUI", raw, found.prompt, found.negative_prompt, found.settings)
 
 
-def _invokeai(raw: str) -> Told | None:
+def _invokeai(raw: str) -> FoundRecord | None:
     table = _table(raw)
     if not table:
         return None
@@ -130,10 +143,10 @@ def _invokeai(raw: str) -> Told | None:
             settings["model"] = name
     if "scheduler" in settings:  # its schedulers are what others call samplers
         settings["sampler"] = settings.pop("scheduler")
-    return Told("InvokeAI", raw, _text(table, "positive_prompt"), _text(table, "negative_prompt"), settings)
+    return FoundRecord("InvokeAI", raw, _text(table, "positive_prompt"), _text(table, "negative_prompt"), settings)
 
 
-def _invokeai_2(raw: str) -> Told | None:
+def _invokeai_2(raw: str) -> FoundRecord | None:
     """Versions 2: {"model_weights": ..., "image": {"prompt": [{"prompt": ...}], "sampler": ..., ...}}."""
     table = _table(raw)
     image = table.get("image")
@@ -142,38 +155,38 @@ def _invokeai_2(raw: str) -> Told | None:
     prompts = image.get("prompt")
     first = prompts[0] if isinstance(prompts, list) and prompts else prompts
     prompt = _text(first, "prompt") if isinstance(first, dict) else first if isinstance(first, str) else ""
-    return Told("InvokeAI", raw, prompt, "", _renamed(table) | _renamed(image))
+    return FoundRecord("InvokeAI", raw, prompt, "", _renamed(table) | _renamed(image))
 
 
-def _novelai(raw: str, description: str) -> Told | None:
+def _novelai(raw: str, description: str) -> FoundRecord | None:
     table = _table(raw)
     prompt = _text(table, "prompt") or description
-    return Told("NovelAI", raw, prompt, _text(table, "uc"), _renamed(table)) if table or prompt else None
+    return FoundRecord("NovelAI", raw, prompt, _text(table, "uc"), _renamed(table)) if table or prompt else None
 
 
-def _fooocus(raw: str, table: Mapping[str, Any]) -> Told | None:
+def _fooocus(raw: str, table: Mapping[str, Any]) -> FoundRecord | None:
     # some versions label their keys for people: "Guidance Scale"
     table = {key.lower().replace(" ", "_"): value for key, value in table.items()}
     settings = {name: _as_number(value) for name, value in _renamed(table).items()}
     if not settings:
         return None
-    return Told("Fooocus", raw, _text(table, "prompt"), _text(table, "negative_prompt"), settings)
+    return FoundRecord("Fooocus", raw, _text(table, "prompt"), _text(table, "negative_prompt"), settings)
 
 
-def _swarm(raw: str, table: Mapping[str, Any]) -> Told | None:
+def _swarm(raw: str, table: Mapping[str, Any]) -> FoundRecord | None:
     params = table["sui_image_params"]
     if not isinstance(params, dict):
         return None
-    return Told("SwarmUI", raw, _text(params, "prompt"), _text(params, "negativeprompt"), _renamed(params))
+    return FoundRecord("SwarmUI", raw, _text(params, "prompt"), _text(params, "negativeprompt"), _renamed(params))
 
 
-def _some(told: Told | None) -> Iterator[Told]:
-    if told is not None:
-        yield told
+def _some(found: FoundRecord | None) -> Iterator[FoundRecord]:
+    if found is not None:
+        yield found
 
 
 def _table(raw: str) -> dict[str, Any]:
-    """A JSON table; an empty one when it is none. (ComfyUI writes NaN, which Python's reader takes.)"""
+    """A JSON table; empty when it can't be read. (ComfyUI writes NaN, which Python's reader accepts.)"""
     try:
         value = json.loads(raw) if len(raw) <= _MOST_TEXT else None
     except (ValueError, RecursionError):
@@ -196,7 +209,7 @@ def _text(table: Mapping[str, Any], key: str) -> str:
 
 
 def _as_number(value: Any) -> Any:
-    """Numbers that were written as text, as numbers."""
+    """A value; a number that was written as text as a number."""
     if isinstance(value, str):
         for pattern, read in ((r"-?\d{1,20}", int), (r"-?\d*\.\d+|-?\d+\.", float)):
             if re.fullmatch(pattern, value.strip()):

@@ -1,13 +1,11 @@
-"""Reading how a picture was made: our own record, and those of other tools as far as they are plain."""
+"""Reading how a picture was made: our own records, and those of other tools."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
 
 from overpaint.errors import RecordError
 from overpaint.picture import Metadata, Picture, open_picture
@@ -15,46 +13,21 @@ from overpaint.picture.exif import user_comment
 from overpaint.picture.xmp import read_property
 
 from ._embed import NAMESPACE, ORIGINAL, PARAMETERS, PNG_RECORD, SIDECAR_SUFFIX, sidecar_path
-from ._foreign import Told, told_by_comment, told_by_json_in_exif, told_by_parameters, told_by_text
+from ._foreign import FoundRecord, from_comment, from_exif, from_parameters, from_text
 from ._record import Record
-from .infotext import infotext
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What a picture says of its own making.
+def read_record(source: Picture | str | os.PathLike[str] | bytes) -> FoundRecord | None:
+    """The record of a picture; None when it has none.
 
-    Attributes:
-        tool: Who wrote it: "Overpaint", "AUTOMATIC1111", "ComfyUI", "InvokeAI", "NovelAI", "Fooocus", "SwarmUI".
-        place: Where it stood: "sidecar", "PNG text", "EXIF", "XMP".
-        prompt, negative_prompt: What was and was not to be painted.
-        settings: By our names where we have one (seed, steps, guidance_scale, ...), by the tool's own otherwise.
-        raw: The text as it stood there.
-        record: Our own record, when it is one.
-        notes: What could not be read, in words.
-    """
-
-    tool: str
-    place: str
-    prompt: str = ""
-    negative_prompt: str = ""
-    settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
-    raw: str = ""
-    record: Record | None = None
-    notes: tuple[str, ...] = ()
-
-
-def read_record(source: Picture | str | os.PathLike[str] | bytes) -> Found | None:
-    """What there is on how a picture was made; None when there is nothing.
-
-    Our own record wins over anyone else's, one within the file over one beside it.
+    Our own record comes before another tool's, one in the file before one beside it.
 
     Args:
         source: A picture, an encoded file, its path, or the path of a sidecar (NAME.EXT.overpaint.json).
 
     Raises:
         PictureError: The file is no picture.
-        RecordError: A sidecar that was asked for itself can't be read.
+        RecordError: The source is a sidecar, and can't be read.
     """
     if not isinstance(source, Picture | bytes) and Path(source).name.endswith(SIDECAR_SUFFIX):
         return _from_sidecar(Path(source))
@@ -70,9 +43,9 @@ def read_record(source: Picture | str | os.PathLike[str] | bytes) -> Found | Non
             return _from_sidecar(sidecar)
         except RecordError as error:
             notes.append(str(error))
-    for place, told in _told(picture.metadata):
-        return replace(_theirs(told, place), notes=(*notes, *told.notes))
-    return Found("Overpaint", "file", notes=tuple(notes)) if notes else None
+    for found in _foreign_records(picture.metadata):
+        return replace(found, notes=(*notes, *found.notes))
+    return FoundRecord("Overpaint", notes=tuple(notes), place="file") if notes else None
 
 
 def _own_texts(metadata: Metadata) -> Iterator[tuple[str, str]]:
@@ -82,7 +55,7 @@ def _own_texts(metadata: Metadata) -> Iterator[tuple[str, str]]:
         yield text, "XMP"
 
 
-def _from_sidecar(path: Path) -> Found:
+def _from_sidecar(path: Path) -> FoundRecord:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -93,33 +66,29 @@ def _from_sidecar(path: Path) -> Found:
         raise RecordError(f"{path.name}: {error}") from None
 
 
-def _ours(record: Record, place: str, raw: str) -> Found:
+def _ours(record: Record, place: str, raw: str) -> FoundRecord:
     resolved = record.resolved
     apart = {"prompt", "negative_prompt", "image", "mask", "sketch", "controls", "options"}
     settings = {name: value for name, value in resolved.settings().items() if name not in apart}
-    return Found(
+    return FoundRecord(
         "Overpaint",
-        place,
-        resolved.prompt or "",
-        resolved.negative_prompt or "",
-        MappingProxyType(settings),
-        raw or infotext(record),
-        record,
+        raw=raw,
+        prompt=resolved.prompt or "",
+        negative_prompt=resolved.negative_prompt or "",
+        settings=settings,
+        place=place,
+        record=record,
     )
 
 
-def _theirs(told: Told, place: str) -> Found:
-    return Found(told.tool, place, told.prompt, told.negative_prompt, MappingProxyType(dict(told.settings)), told.raw)
-
-
-def _told(metadata: Metadata) -> Iterator[tuple[str, Told]]:
-    """What other tools left, the most telling first."""
-    for told in told_by_text(metadata.text):
-        yield "PNG text", told
-    if (comment := user_comment(metadata.exif)) and (found := told_by_comment(comment)):
-        yield "EXIF", found
-    if found := told_by_json_in_exif(metadata.exif):
-        yield "EXIF", found
+def _foreign_records(metadata: Metadata) -> Iterator[FoundRecord]:
+    """Records of other tools, the most detailed first."""
+    for found in from_text(metadata.text):
+        yield replace(found, place="PNG text")
+    comment = user_comment(metadata.exif)
+    for one in (from_comment(comment) if comment else None, from_exif(metadata.exif)):
+        if one is not None:
+            yield replace(one, place="EXIF")
     for name in (PARAMETERS, ORIGINAL):
-        if (text := read_property(metadata.xmp, NAMESPACE, name)) and (found := told_by_parameters(text)):
-            yield "XMP", found
+        if (text := read_property(metadata.xmp, NAMESPACE, name)) and (one := from_parameters(text)):
+            yield replace(one, place="XMP")

@@ -1,4 +1,4 @@
-"""The record of an edit: what was asked, what was made of it, on what it ran, and what came out."""
+"""The record of an edit: its request, the resolved request, where it ran, and its result."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class RegionRecord(Value):
     """One region that was painted.
 
     Attributes:
-        box: Where anything changed: left, top, right, bottom in pixels of the result.
-        frame: What the engine saw of it; it may stick out of the picture.
+        box: The box of all changes: left, top, right, bottom in pixels of the result.
+        frame: The box that the engine saw; it may extend beyond the picture.
         working: Width and height at which the engine saw it.
         grow, feather: Its edge in pixels of the picture.
-        seed: The seed that it was painted with.
-        detail: How far the detail added to it could be trusted, 0 (none was added) to 1.
+        seed: Its seed.
+        detail: Confidence of the detail added to it, 0 (none was added) to 1.
     """
 
     box: BoxValues
@@ -50,7 +50,7 @@ class RegionRecord(Value):
 
 
 def _request(value: Any) -> Any:
-    """A request that was written by an older version is upgraded when it is read."""
+    """The request; one of an older version is upgraded."""
     return EditRequest.from_mapping(value) if isinstance(value, Mapping) else value
 
 
@@ -59,17 +59,17 @@ class Record(Value):
 
     Attributes:
         overpaint: The version that made it.
-        request: What was asked.
+        request: The request.
         resolved: The same with every default filled in.
-        execution: On what it ran.
-        regions: What was painted, region by region.
+        execution: Device, precision, threads and versions.
+        regions: The regions that were painted.
         size: Width and height of the result.
         reach: Pixels beyond the mask at which nothing is changed any more, in the file that has this record; JPEG
             blocks are counted whole.
-        input_sha256: Digest of the input file; the digest of its pixels is resolved.image's.
+        input_sha256: Digest of the input file; `resolved.image` has that of its pixels.
         input_name: Its name, without the folder.
         input_size: Its width and height.
-        mask_sha256: Digest of the mask in 8 bits, as it was when shapes and rasters had been joined.
+        mask_sha256: Digest of the mask in 8 bits, with all its parts joined.
         pixels_sha256: Digest of the result's pixels.
         timings: Seconds by step.
         notes: For people.
@@ -92,7 +92,7 @@ class Record(Value):
     notes: Listed[tuple[str, ...]] = ()
 
     def to_mapping(self) -> dict[str, Any]:
-        """Plain JSON values. A raster that is inline in the request is not written a second time."""
+        """Plain JSON values. A raster that is inline in the request is written only once."""
         mapping = super().to_mapping()
         known = set(_codes(mapping["request"]))
         _each_blob(mapping["resolved"], lambda blob: blob.pop("data", None) if blob["sha256"] in known else None)
@@ -107,10 +107,10 @@ class Record(Value):
         """From the table that `to_mapping` gives.
 
         Raises:
-            RecordError: It is no record, or one of a newer version.
+            RecordError: It is not a record, or one of a newer version.
         """
         if not isinstance(mapping, Mapping) or "request" not in mapping:
-            raise RecordError("this is no record of an edit: it has no request")
+            raise RecordError("this is not a record of an edit: it has no request")
         schema = mapping.get("schema", 1)
         if isinstance(schema, int) and schema > 1:
             raise RecordError(f"this record has schema {schema}, and this version of Overpaint knows 1: update it")
@@ -129,7 +129,7 @@ class Record(Value):
         """From the text that `to_json` gives.
 
         Raises:
-            RecordError: It is no JSON, or no record.
+            RecordError: It is not JSON, or not a record.
         """
         try:
             return cls.from_mapping(json.loads(text))
@@ -140,7 +140,7 @@ class Record(Value):
 
 
 def _each_blob(value: Any, use: Any) -> None:
-    """Call `use` with every table that stands for a raster."""
+    """Call `use` with every table of a raster."""
     match value:
         case {"sha256": str(), "channels": _}:
             use(value)
@@ -153,7 +153,7 @@ def _each_blob(value: Any, use: Any) -> None:
 
 
 def _codes(value: Any) -> dict[str, str]:
-    """The inline codes of rasters by their digest."""
+    """Inline codes of rasters by digest."""
     codes: dict[str, str] = {}
     _each_blob(value, lambda blob: codes.update({blob["sha256"]: blob["data"]}) if blob.get("data") else None)
     return codes

@@ -45,11 +45,11 @@ MASKED_CONTENT = {
 
 @dataclass(frozen=True, slots=True)
 class Infotext:
-    """Infotext taken apart.
+    """The parts of infotext.
 
     Attributes:
-        prompt: What was to be painted.
-        negative_prompt: What was not.
+        prompt: The prompt.
+        negative_prompt: The negative prompt.
         settings: Values of the settings line by key, as written there; empty where there is no such line.
         rest: Lines after the settings, as written there.
     """
@@ -67,14 +67,14 @@ def infotext(record: Record) -> str:
 
 
 def compose(info: Infotext) -> str:
-    """Infotext from its parts. (A prompt of which a line begins with "Negative prompt:" can't be told apart again.)"""
+    """Infotext from its parts. (A prompt with a line that begins with "Negative prompt:" can't be read back.)"""
     negative = f"\n{_NEGATIVE} {info.negative_prompt}" if info.negative_prompt else ""
     line = ", ".join(f"{key}: {_quoted(value)}" for key, value in info.settings.items())
     return f"{info.prompt}{negative}\n{line}\n{info.rest}".strip()
 
 
 def parse_infotext(text: str) -> Infotext:
-    """Take infotext apart, whoever wrote it. Never fails: text without settings is all prompt."""
+    """The parts of infotext of any tool. Never fails: text without settings is all prompt."""
     lines = text.replace("\r\n", "\n").strip().split("\n")
     settings: dict[str, str] = {}
     rest: list[str] = []
@@ -97,7 +97,7 @@ def parse_infotext(text: str) -> Infotext:
 
 
 def _settings(record: Record) -> Iterator[tuple[str, Any]]:
-    """Keys and values in the order that the form has; a value of None is left out."""
+    """Keys and values in the order of the form; a value of None is left out."""
     r = record.resolved
     size = record.regions[0].working if record.regions else record.size
     yield "Steps", r.steps
@@ -114,7 +114,7 @@ def _settings(record: Record) -> Iterator[tuple[str, Any]]:
     yield "Inpaint area", "Only masked" if r.area == "masked" else None
     yield "Masked area padding", r.padding if r.area == "masked" else None
     yield "Masked content", MASKED_CONTENT.get(r.masked_content or "original")
-    # ours alone; readers of the form keep what they don't know
+    # Ours; readers of the form keep keys that they don't know.
     yield "Intent", r.intent
     yield "Engine", r.engine
     yield "Version", f"overpaint {record.overpaint}"
@@ -132,7 +132,7 @@ def _quoted(value: Any) -> str:
 
 
 def _pairs(line: str) -> Iterator[tuple[str, str]]:
-    """Keys and values of one line; what is no pair is passed over."""
+    """Keys and values of one line; parts that are not a pair are skipped."""
     at = 0
     while at < len(line):
         key = _KEY.match(line, at)
@@ -145,7 +145,7 @@ def _pairs(line: str) -> Iterator[tuple[str, str]]:
 
 
 def _value(line: str, at: int) -> tuple[str, int]:
-    """The value that begins at `at`, and where the next pair begins."""
+    """The value that begins at `at`, and the position of the next pair."""
     if line[at : at + 1] in ('"', "[", "{"):
         try:
             value, end = _DECODER.raw_decode(line, at)

@@ -13,7 +13,7 @@ import torch
 
 from overpaint.errors import RequestError
 from overpaint.models import ModelError
-from overpaint.prompt.chunks import BACKTRACK, CHUNK, Chunk, Vocabulary, chunked, padded
+from overpaint.prompt.chunks import BACKTRACK, CHUNK, Chunk, PromptTokenizer, chunked, padded
 from overpaint.prompt.grammar import Prompt, literal, parse
 
 from .inversion import UNNAMED, Inversion
@@ -54,7 +54,7 @@ class TextEncoder:
     """
 
     model: ClipText
-    vocabulary: Vocabulary
+    vocabulary: PromptTokenizer
     slot: str = UNNAMED
 
     @property
@@ -173,9 +173,9 @@ def text_side(
     )
 
 
-def vocabulary_of(tokens: ClipTokens, places: int = CHUNK + 2) -> Vocabulary:
+def vocabulary_of(tokens: ClipTokens, places: int = CHUNK + 2) -> PromptTokenizer:
     """A tokenizer as chunks need it, for an encoder of so many places."""
-    return Vocabulary(tokens.ids, tokens.bos, tokens.eos, tokens.pad, min(places - 2, CHUNK))
+    return PromptTokenizer(tokens.ids, tokens.bos, tokens.eos, tokens.pad, min(places - 2, CHUNK))
 
 
 def read(text: str, settings: TextSettings = TextSettings()) -> Prompt:
