@@ -14,8 +14,8 @@ from overpaint.errors import OutputError
 def write_file(path: str | os.PathLike[str], data: bytes, *, overwrite: bool = False) -> None:
     """Write `data` to `path` so that a reader sees the old file, none, or the whole new one.
 
-    The bytes go to a hidden file in the same folder, are flushed to the disk, and take the name in one step; whatever
-    interrupts that, nothing is left behind. A new file has the permissions that any new file would have, an
+    The bytes go to a hidden file in the same folder, are flushed to the disk, and take the name in one step; an
+    interruption leaves nothing behind. A new file has the permissions that any new file would have, an
     overwritten one keeps its own. A symbolic link is followed.
 
     Raises:
@@ -26,15 +26,15 @@ def write_file(path: str | os.PathLike[str], data: bytes, *, overwrite: bool = F
     check_writable(target, overwrite=overwrite)
     hidden = target.with_name(f".{target.name[:40]}.{secrets.token_hex(6)}.tmp")
     try:
-        stage_file(hidden, data, target)
+        write_hidden_file(hidden, data, target)
         publish_file(hidden, target, overwrite=overwrite)
     finally:
         with contextlib.suppress(OSError):
             hidden.unlink(missing_ok=True)
 
 
-def stage_file(hidden: Path, data: bytes, target: Path) -> None:
-    """The first half of `write_file`: the bytes in a new file `hidden`, beside the target that it is for, on the disk.
+def write_hidden_file(hidden: Path, data: bytes, target: Path) -> None:
+    """The first half of `write_file`: write the bytes to a new file `hidden`, beside its target, and flush them.
 
     Raises:
         OutputError: As for `write_file`, and where `hidden` exists. Nothing is left behind.
@@ -52,10 +52,10 @@ def stage_file(hidden: Path, data: bytes, target: Path) -> None:
 
 
 def publish_file(hidden: Path, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-    """The second half of `write_file`: a staged file takes its name in one step.
+    """The second half of `write_file`: rename the hidden file to its name in one step.
 
     Raises:
-        OutputError: The file exists and `overwrite` is false, or the name can't be taken. The staged file stays.
+        OutputError: The file exists and `overwrite` is false, or renaming fails. The hidden file stays then.
     """
     target = _followed(Path(path))
     try:
@@ -73,12 +73,12 @@ def publish_file(hidden: Path, path: str | os.PathLike[str], *, overwrite: bool 
 
 
 def _followed(target: Path) -> Path:
-    # os.path.islink says false, and raises nothing, for a name that no file can have
+    # os.path.islink is false, and raises nothing, for a name that no file can have
     return Path(os.path.realpath(target)) if os.path.islink(target) else target  # noqa: PTH114
 
 
 def check_writable(path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-    """Raise the OutputError that writing there would surely end in, before any work is done for it."""
+    """Raise the OutputError that `write_file` would raise, before any work is done for it."""
     target = Path(path)
     try:
         if target.is_dir():
@@ -95,7 +95,7 @@ def check_writable(path: str | os.PathLike[str], *, overwrite: bool = False) -> 
 
 
 def _write(hidden: Path, data: bytes) -> None:
-    # 0o666 and exclusive: the umask decides about the permissions, and no one else's file or link is opened.
+    # 0o666 and exclusive: the umask sets the permissions, and no existing file or link is opened.
     descriptor = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
     with open(descriptor, "wb", buffering=0) as file:  # noqa: PTH123 - a descriptor, not a path
         view = memoryview(data)
@@ -105,7 +105,7 @@ def _write(hidden: Path, data: bytes) -> None:
 
 
 def _take_free_name(hidden: Path, target: Path) -> None:
-    """Name the file without ever replacing another one that appeared meanwhile, where the file system can do that."""
+    """Rename without replacing a file that appeared meanwhile, where the file system can do that."""
     try:
         os.link(hidden, target)
     except FileExistsError:
@@ -120,7 +120,7 @@ def _take_free_name(hidden: Path, target: Path) -> None:
 
 
 def _flush_folder(folder: Path) -> None:
-    """Make the new name durable as well; not every system lets a folder be opened."""
+    """Flush the new name as well; not every system can open a folder."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

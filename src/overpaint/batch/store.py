@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias
 
 from overpaint.errors import OutputError, RequestError
-from overpaint.files import publish_file, stage_file
+from overpaint.files import publish_file, write_hidden_file
 
 
 class Address(PurePosixPath):
@@ -137,7 +137,7 @@ def stage(hidden: Place, data: bytes, target: Place) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"can't make the folder {target.parent}: {error.strerror or error}") from error
-        stage_file(hidden, data, target)
+        write_hidden_file(hidden, data, target)
 
 
 def publish(hidden: Place, target: Place, *, overwrite: bool) -> None:
@@ -169,7 +169,7 @@ def write(place: Place, data: bytes) -> None:
     else:
         hidden = part_of(place)
         hidden.unlink(missing_ok=True)
-        stage_file(hidden, data, place)
+        write_hidden_file(hidden, data, place)
         publish_file(hidden, place, overwrite=True)
 
 

@@ -1,7 +1,7 @@
 """Pictures: read, write, depth, colour, metadata.
 
-Opening and encoding say for themselves what survives. `picture.colour` has the bridges to an engine's colours,
-`picture.exif` and `picture.xmp` what is read from and put into those blocks.
+`open_picture` and `encode` document what survives. `picture.colour` converts to and from an engine's colours;
+`picture.exif` and `picture.xmp` read and write single values of those blocks.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ Samples = NDArray[np.unsignedinteger[Any]]
 
 
 class Colour(StrEnum):
-    """What the samples of a pixel mean."""
+    """The colour model of a picture's samples."""
 
     GREY = "grey"  # 1 sample
     RGB = "rgb"  # 3 samples
@@ -37,11 +37,11 @@ class Colour(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """What a file says about its pixels.
+    """Everything beside the pixels that a file holds and an edit keeps.
 
     Attributes:
         icc: The ICC profile.
-        code_points: Colour stated without an ICC profile; where both are there, it counts before the profile.
+        code_points: Colour stated without an ICC profile; used in place of the profile where a picture has both.
         exif: The TIFF block (without the `Exif\\0\\0` prefix), orientation 1, thumbnails removed.
         xmp: The packet, orientation 1, thumbnails removed.
         iptc: The Photoshop image resource block, thumbnails removed.
@@ -60,7 +60,7 @@ class Metadata:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a picture came from: what the writer needs to keep a file's own ways, and what a record says of it.
+    """Where a picture came from: what writers need to keep a file's coding, and records to identify it.
 
     Attributes:
         format: "png", "jpeg", "webp", "tiff", "avif", "heif", "jpeg2000", "bmp" or "gif"; None for a picture made in
@@ -180,7 +180,7 @@ class EncodedPicture:
 
 
 def _frozen(values: Samples) -> Samples:
-    """A contiguous read-only view; whoever made the array must not write to it any more."""
+    """A contiguous read-only view. The array itself must not be written to any more."""
     if values.flags.writeable or not values.flags.c_contiguous:
         view: Any = np.ascontiguousarray(values).view()
         view.flags.writeable = False

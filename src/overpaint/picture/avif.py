@@ -1,7 +1,7 @@
 """Reading and writing AVIF (AV1 Image File Format 1.1) and, with the extra `heif`, HEIC.
 
-8 bits are decoded by Pillow, 10 and 12 by OpenCV (both libavif); the latter come as 16 bits with the high bits repeated
-below, so that the way back is exact. OpenCV writes AVIF exactly (identity matrix, 4:4:4, quality 100); Pillow doesn't.
+8 bits are decoded by Pillow, 10 and 12 by OpenCV (both libavif), which are widened to 16 so that they can be written
+back exactly. OpenCV writes AVIF without loss (identity matrix, 4:4:4, quality 100); Pillow can't.
 """
 
 from __future__ import annotations
@@ -68,10 +68,10 @@ def _metadata(info: Mapping[Any, Any], contents: bmff.BoxContents) -> tuple[Meta
 
 
 def write(picture: Picture, quality: int | None) -> tuple[bytes, bool, int]:
-    """The picture as AVIF: bytes, whether they decode to exactly the picture, and the bits a sample that they have.
+    """The picture as AVIF: the bytes, whether they decode to exactly the picture, and their bits a sample.
 
-    8 bits without a quality are exact. 16 bits become 12, or as many as the AVIF file had that the picture came from;
-    that is exact only where the values were made from so many bits.
+    8 bits without a quality are exact. 16 bits become 12, or as many as the original AVIF file had; that is exact only
+    where the values came from so many bits.
     """
     import cv2
 

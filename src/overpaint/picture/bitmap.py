@@ -1,4 +1,4 @@
-"""Reading BMP and still GIF files: pixels by Pillow, sizes checked by us before anything is decoded."""
+"""Reading BMP and still GIF files: pixels by Pillow, after sizes are checked here."""
 
 from __future__ import annotations
 

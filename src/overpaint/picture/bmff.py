@@ -1,4 +1,4 @@
-"""Boxes of AVIF, HEIF and JP2 files (ISO/IEC 14496-12 and 23008-12): what decoders don't tell about a picture."""
+"""Boxes of AVIF, HEIF and JP2 files (ISO/IEC 14496-12 and 23008-12): what Pillow and OpenCV don't give."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .code_points import CodePoints
 
 @dataclass(frozen=True, slots=True)
 class BoxContents:
-    """What the boxes say: every size in the file, and bits a sample and code points of the primary picture."""
+    """Every size in the file, and bits a sample and code points of the primary picture."""
 
     sizes: tuple[tuple[int, int], ...]
     depth: int
@@ -53,7 +53,7 @@ def read(data: bytes) -> BoxContents:
     found = [(kind, part[c:d]) for name, part in parts if name == b"ipco" for kind, c, d in boxes(part, 0, len(part))]
     sizes = tuple(struct.unpack(">2I", body[4:12]) for kind, body in found if kind == b"ispe" and len(body) >= 12)
     if not sizes:
-        raise PictureError("the file doesn't tell its size")
+        raise PictureError("the file states no size")
     a, b = inner.get(b"pitm", (0, 0))
     primary = int.from_bytes(data[a + 4 : b], "big")
     numbers = [number for name, part in parts if name == b"ipma" for number in _associated(part, primary)]

@@ -34,7 +34,7 @@ def _video_curve(alpha: float, beta: float, slope: float) -> ParametricCurve:
     return ParametricCurve(1 / 0.45, 1 / alpha, (alpha - 1) / alpha, 1 / slope, slope * beta)
 
 
-_WHITE = 203.0  # cd/m² of diffuse white in HDR pictures (ITU-R BT.2408): 1 in linear sRGB; what is brighter is clipped
+_WHITE = 203.0  # cd/m² of diffuse white in HDR pictures (ITU-R BT.2408): 1 in linear sRGB; brighter light is clipped
 _PQ_M1, _PQ_M2, _PQ_C1, _PQ_C2, _PQ_C3 = 2610 / 16384, 2523 / 32, 3424 / 4096, 2413 / 128, 2392 / 128
 _HLG_A, _HLG_B, _HLG_C = 0.17883277, 0.28466892, 0.55991073
 
@@ -54,7 +54,7 @@ def _pq_encoded(values: Floats) -> Floats:
 def _hlg_linear(values: Floats) -> Floats:
     """BT.2100, table 5: the inverse HLG OETF, then the OOTF of a screen of 1000 cd/m² (gamma 1.2).
 
-    The OOTF is applied channel by channel, which is exact for grey; 75 % comes out as diffuse white.
+    The OOTF is applied channel by channel, which is exact for grey; a signal of 75 % becomes diffuse white.
     """
     encoded = np.asarray(values, np.float64)
     scene = np.where(encoded <= 0.5, encoded**2 / 3, (np.exp((encoded - _HLG_C) / _HLG_A) + _HLG_B) / 12)

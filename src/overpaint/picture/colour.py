@@ -25,7 +25,7 @@ from .profile import Floats
 if TYPE_CHECKING:
     from PIL.ImageCms import ImageCmsTransform
 
-_UNCHANGED_WITHIN = np.float32(1 / 8)  # of [0, 1]: a colour that moved so far keeps nothing of what was lost
+_UNCHANGED_WITHIN = np.float32(1 / 8)  # of [0, 1]: beyond such a change, nothing of what was lost is added
 
 
 class _Conversion(Protocol):
@@ -46,7 +46,7 @@ class Bridge:
 
     Attributes:
         conversion: To and from sRGB; None: canvases hold the samples divided by their maximum, grey as three equal
-            channels, which come back as their mean.
+            channels, whose mean is taken on the way back.
         maximum: The largest sample value.
         grey: Whether the picture has one channel.
     """

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageFile import ImageFile
 
-COMMENT = "Comment"  # keyword of a JPEG or GIF file's comment among the texts; PNG knows it as well
+COMMENT = "Comment"  # keyword of a JPEG or GIF file's comment among the texts; usual in PNG files too
 _CONVERTED = {"1": "L", "RGBX": "RGB", "YCbCr": "RGB", "RGBa": "RGBA", "La": "LA"}  # Pillow's modes
 
 
@@ -61,7 +61,7 @@ def metadata_of(
     dpi: tuple[float, float] | None = None,
     text: Mapping[str, str] | None = None,
 ) -> tuple[Metadata, int]:
-    """Metadata as they stand in a file, cleaned of previews; and the orientation (1 to 8) that EXIF states."""
+    """A file's metadata without previews, and the orientation (1 to 8) that EXIF states."""
     clean, orientation = exif_blocks.sanitised(exif) if exif else (None, 1)
     metadata = Metadata(
         icc=icc or None,

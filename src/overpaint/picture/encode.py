@@ -56,11 +56,11 @@ def format_named(name: str) -> str:
 
 
 def format_of_path(path: str | os.PathLike[str]) -> str:
-    """The format that a file's extension asks for. UnknownFormatError for others."""
+    """The format of a path's extension. UnknownFormatError when it has none, or another."""
     extension = PurePath(path).suffix
     if not extension:
         raise UnknownFormatError(
-            f"{path} has no extension that tells the format",
+            f"{path} has no extension, so that its format is unknown",
             field="output",
             value=str(path),
             hint=f"use one of .{', .'.join(formats())}",
@@ -84,19 +84,19 @@ def encode(
     """The picture in a format, with all metadata that the format can hold.
 
     PNG and TIFF are always exact. WebP and AVIF are exact unless a quality is given (AVIF of 16-bit pictures: see the
-    notes that come back). JPEG keeps the untouched blocks, the tables and the sampling of a JPEG file that the picture
-    came from; otherwise, and when a quality is given, it is coded anew (95 and 4:4:4 by default).
+    notes of the result). JPEG keeps the untouched blocks, the tables and the sampling of a JPEG file that the picture
+    came from; otherwise, and when a quality is given, it is re-encoded (95 and 4:4:4 by default).
 
     Args:
         picture: What to encode.
         format: One of `formats()`.
-        quality: 1 to 100, for JPEG, WebP, AVIF and HEIF; None for the ways above. PNG and TIFF have no quality.
+        quality: 1 to 100, for JPEG, WebP, AVIF and HEIF; None for the defaults above. PNG and TIFF have no quality.
         touched: (H, W): where the picture's pixels may differ from those of the file that it came from.
         annotate: Makes the file's metadata from `EncodedPicture.touched`; left out, they are the picture's.
 
     Raises:
         OutputError: The format can't hold the picture (alpha in JPEG, CMYK in PNG, a side too long), or the quality is
-            out of range or without a meaning.
+            out of range or has no meaning.
         MissingExtraError: "heif" without pillow-heif.
     """
     format = format_named(format)

@@ -1,7 +1,7 @@
 """EXIF blocks (CIPA DC-008): previews removed, orientation and comment read and written, nothing else moved.
 
-A block is the TIFF structure without the `Exif\\0\\0` prefix. Maker notes hold offsets that only their maker knows, so
-values are patched where they stand, and new ones go to the end.
+A block is the TIFF structure without the `Exif\\0\\0` prefix. Maker notes hold offsets of a private form, so that
+values are patched in place, and new ones are appended.
 """
 
 from __future__ import annotations
@@ -115,11 +115,11 @@ def user_comment(exif: bytes | bytearray | None) -> str | None:
 def with_user_comment(exif: bytes | None, text: str) -> bytes:
     """The block with UserComment set to `text`; a new big-endian block when there is none or it can't be read.
 
-    A new Exif directory goes to the end and the pointer to it is patched, so that every other value, maker notes above
-    all, stays where it is. An earlier comment is wiped. Text beyond ASCII is written as UTF-16, big endian, which is
-    what AUTOMATIC1111's reader takes.
+    A new Exif directory goes to the end and the pointer to it is patched, so that every other value stays where it is,
+    maker notes above all. An earlier comment is wiped. Text beyond ASCII is written as UTF-16, big endian, as
+    AUTOMATIC1111 reads it.
     """
-    text = text.encode("utf-8", "replace").decode()  # lone surrogates have no place in a file
+    text = text.encode("utf-8", "replace").decode()  # lone surrogates can't be encoded
     if exif is not None and text and user_comment(exif) == text:
         return exif
     try:
@@ -165,10 +165,9 @@ def directory_resolution(block: TagBlock, first: TagDirectory) -> tuple[float, f
 
 
 def from_directory(block: TagBlock, first: TagDirectory) -> bytes | None:
-    """An EXIF block of its own from a TIFF file's first directory: what it describes, and its EXIF and GPS directories.
+    """The EXIF block of a TIFF file: descriptive tags of its first directory, and its EXIF and GPS directories.
 
-    Values are copied as they are; a maker note that holds offsets into the file can no longer be followed by its
-    maker's software. None when there is nothing to keep.
+    Values are copied; offsets in maker notes, which point into the file, become invalid. None when there are none.
     """
     empty = (b"II*\0" if block.order == "<" else b"MM\0*") + struct.pack(f"{block.order}IHI", 8, 0, 0)
     found = _with_directories_of(empty, block, first)
@@ -176,10 +175,10 @@ def from_directory(block: TagBlock, first: TagDirectory) -> bytes | None:
 
 
 def grafted(tiff: bytes, exif: bytes | None) -> bytes:
-    """A TIFF file with what the block describes, and its EXIF and GPS directories, in its first directory.
+    """A TIFF file with a block's descriptive tags and its EXIF and GPS directories added.
 
-    Both must have the same byte order. The new directories go to the end; nothing else moves. Maker notes are copied as
-    they are, so that offsets in them lead nowhere. A block that can't be read adds nothing; a BigTIFF stays as it is.
+    Both must have the same byte order. The new directories are appended; nothing else moves. Offsets in maker notes
+    become invalid. A block that can't be read adds nothing, and a BigTIFF gets nothing.
     """
     try:
         source, target = TagBlock(exif or b""), TagBlock(tiff)
@@ -219,7 +218,7 @@ def _mostly_latin(text: str) -> bool:
 
 
 def _patch_orientation(block: TagBlock, first: TagDirectory, orientation: int) -> bool:
-    """Write the orientation where the tag stands; False when there is no such tag of a usable type."""
+    """Overwrite the orientation; False when there is no such tag of a usable type."""
     entry = first.entries.get(ORIENTATION)
     if entry is None or entry.type not in (SHORT, LONG) or entry.count != 1 or not isinstance(block.data, bytearray):
         return False
@@ -270,8 +269,8 @@ def _blank_previews(block: TagBlock, first: TagDirectory) -> None:
 def _append_directory(block: TagBlock, first: TagDirectory, values: dict[int, TagValue], pointer: int | None) -> None:
     """Append a copy of the first directory, or of the one that its tag `pointer` leads to, with `values` set.
 
-    The offset of the old one is patched. The old copy and the replaced values are wiped, and cut off when they stand at
-    the very end, so that a block doesn't grow with every edit.
+    The offset of the old one is patched. The old copy and the replaced values are wiped, and cut off at the very end of
+    the block, so that a block doesn't grow with every edit.
     """
     data = block.data
     assert isinstance(data, bytearray)
@@ -303,7 +302,7 @@ def _append_directory(block: TagBlock, first: TagDirectory, values: dict[int, Ta
 
 
 def _wipe(data: bytearray, ranges: list[tuple[int, int]]) -> None:
-    """Zero the ranges, then cut the block where only they stand at its end."""
+    """Zero the ranges, and remove those at the very end of the block."""
     for start, end in sorted(ranges, reverse=True):
         end = min(end, len(data))
         data[start:end] = bytes(max(0, end - start))

@@ -98,7 +98,7 @@ def encoded(profile: Profile, name: str, points: CodePoints | None = None) -> by
     Args:
         profile: What to write. Light above white (PQ, HLG) is cut off in the curves.
         name: What programs show to people.
-        points: Code points to add as a `cicp` tag (9.2.17), which readers that know it prefer to the curves.
+        points: Code points to add as a `cicp` tag (9.2.17), which newer readers prefer to the curves.
     """
     tags = {b"desc": _text(name), b"cprt": _text("No copyright"), b"wtpt": _xyz_tag(D50)}
     if profile.matrix is None:

@@ -24,7 +24,7 @@ class MalformedIFD(ValueError):  # noqa: N818 - always caught in this room
 
 @dataclass(frozen=True, slots=True)
 class TagEntry:
-    """One tag's type and count, where its 12 (BigTIFF: 20) bytes stand, and where its value."""
+    """Type and count of one tag, the position of its 12 (BigTIFF: 20) bytes, and that of its value."""
 
     type: int
     count: int
@@ -90,7 +90,7 @@ class TagBlock:
         return int.from_bytes(self.data[at : at + size], "little" if self.order == "<" else "big")
 
     def directory(self, at: int) -> TagDirectory:
-        """The directory at an offset. Entries whose value lies outside the block are left out."""
+        """The directory at an offset. Entries with a value outside the block are left out."""
         size, width, head = (20, 8, 8) if self.big else (12, 4, 2)
         count = self.number(at, head)
         if at < 4 or count > 4096:

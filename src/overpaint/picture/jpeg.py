@@ -30,7 +30,7 @@ def read(data: bytes, limits: PictureLimits) -> DecodedPicture:
 
 
 def decoded(parts: list[JpegSegment]) -> StoredPixels:
-    """The pixels as stored. CMYK comes with 0 = no ink: files by Adobe, which store it inverted, are turned."""
+    """The pixels as stored. CMYK has 0 = no ink: files by Adobe, which store it inverted, are inverted again."""
     from PIL.JpegImagePlugin import JpegImageFile
 
     return of_image(loaded(JpegImageFile, bare(parts)))

@@ -1,8 +1,8 @@
-"""JPEG blocks carried over: only blocks that were painted in get new coefficients, all others keep theirs.
+"""Carrying JPEG blocks over: only painted blocks get new coefficients, all others keep theirs.
 
-The forward transform is our own (ITU-T T.81, A.3.3; colours by JFIF 1.02, section 7), in floats, because it then serves
-every sampling, colour transform and table that a file can have, and is needed for few blocks. Reading and writing
-coefficients is jpeglib's (extra `jpeg`).
+The forward transform is computed here (ITU-T T.81, A.3.3; colours by JFIF 1.02, section 7), in floats: so it serves
+every sampling, colour transform and table of a file, and few blocks need it. jpeglib (extra `jpeg`) reads and writes
+coefficients.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _LOCK = threading.Lock()  # jpeglib's choice of library is global
 
 
 class BlocksUnavailable(Exception):  # noqa: N818 - a reason for a note, never an error
-    """Blocks of this file can't be carried over; the message is for people."""
+    """Blocks of this file can't be carried over; the message becomes a note."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def carried_over(file: JpegFile, samples: NDArray[np.uint8], touched: NDArray[np
     """
     frame, tables = file.frame, natural_tables(file.parts)
     largest_h, largest_v = frame.largest
-    if not frame.sequential_or_progressive_dct:
+    if not frame.usual_dct:
         raise BlocksUnavailable("its kind of JPEG coding can't be written")
     if any(largest_h % c.horizontal or largest_v % c.vertical or c.table not in tables for c in frame.components):
         raise BlocksUnavailable(f"its sampling ({frame.sampling}) can't be written")
@@ -155,7 +155,7 @@ def _components(tiles: NDArray[np.uint8], transform: str) -> NDArray[np.float32]
     values = tiles.astype(np.float32)
     if transform == "cmyk":  # stored inverted, as Adobe does
         return 127 - values
-    if transform == "ycck":  # the complement of what is stored is transformed: of 255 - ink, so the ink itself
+    if transform == "ycck":  # the complement of the stored values, 255 - ink, is transformed, so the ink itself
         ycc = values[..., :3] @ _YCC.T
         ycc[..., 0] -= 128
         return np.concatenate([ycc, 127 - values[..., 3:]], axis=-1)

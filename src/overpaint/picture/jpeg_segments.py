@@ -1,4 +1,4 @@
-"""The segments of a JPEG file (ITU-T T.81, annex B) and what applications keep in them."""
+"""The segments of a JPEG file (ITU-T T.81, annex B), its frame header and quantisation tables."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from overpaint.errors import PictureError
 
-SOI, EOI, SOS, DQT, DHT, DRI, COM = 0xD8, 0xD9, 0xDA, 0xDB, 0xC4, 0xDD, 0xFE
+SOI, EOI, SOS, DQT, DHT, COM = 0xD8, 0xD9, 0xDA, 0xDB, 0xC4, 0xFE
 APP0, APP1, APP2, APP13, APP14 = 0xE0, 0xE1, 0xE2, 0xED, 0xEE
 FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF markers
 LONGEST = 65533  # bytes of a segment after its length field
@@ -40,7 +40,7 @@ class JpegComponent:
 
 @dataclass(frozen=True, slots=True)
 class JpegFrame:
-    """What the frame header (SOF) says."""
+    """The frame header (SOF)."""
 
     marker: int
     precision: int
@@ -54,8 +54,8 @@ class JpegFrame:
         return self.marker in (0xC2, 0xC6, 0xCA, 0xCE)
 
     @property
-    def sequential_or_progressive_dct(self) -> bool:
-        """Whether it is the usual DCT kind, Huffman or arithmetic: not lossless, not hierarchical."""
+    def usual_dct(self) -> bool:
+        """Whether it is sequential or progressive DCT, not lossless or hierarchical JPEG."""
         return self.marker in (0xC0, 0xC1, 0xC2, 0xC9, 0xCA)
 
     @property
@@ -65,7 +65,7 @@ class JpegFrame:
 
     @property
     def sampling(self) -> str:
-        """In the usual words: "4:2:0"; "2x1,1x1,1x2" for combinations that have none."""
+        """The usual name, "4:2:0"; "2x1,1x1,1x2" for combinations without one."""
         factors = [(c.horizontal, c.vertical) for c in self.components]
         names = {(1, 1): "4:4:4", (2, 1): "4:2:2", (2, 2): "4:2:0", (4, 1): "4:1:1", (1, 2): "4:4:0", (4, 2): "4:1:0"}
         if all(f == factors[0] for f in factors):
@@ -92,7 +92,7 @@ def parsed(data: bytes) -> JpegFile:
 
 
 def segments(data: bytes) -> Iterator[JpegSegment]:
-    """The segments from SOI to the first EOI. PictureError when the file ends early or isn't made of segments."""
+    """The segments from SOI to the first EOI. PictureError when the file is truncated or no JPEG file."""
     if data[:2] != b"\xff\xd8":
         raise PictureError("not a JPEG file: it doesn't start with FF D8")
     at = 2
@@ -130,7 +130,7 @@ def segments(data: bytes) -> Iterator[JpegSegment]:
 
 
 def end_of(data: bytes | bytearray, at: int) -> int | None:
-    """The position behind the EOI of a JPEG stream that starts at `at`; None when it can't be followed to one."""
+    """The position behind the EOI of a JPEG stream that starts at `at`; None when none is found."""
     stop = len(data)
     at += 2
     while at + 4 <= stop and data[at] == 0xFF:
@@ -179,7 +179,7 @@ def joined(parts: list[JpegSegment]) -> bytes:
 
 
 def _transform_of(parts: list[JpegSegment], frame: JpegFrame) -> str:
-    """How components stand for colours, decided as libjpeg does."""
+    """The meaning of the components, decided as libjpeg does."""
     count = len(frame.components)
     adobe = next(
         (s.body[11] for s in parts if s.marker == APP14 and s.body[:5] == b"Adobe" and len(s.body) >= 12), None

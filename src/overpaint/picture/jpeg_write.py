@@ -1,4 +1,4 @@
-"""Writing JPEG: the source's tables and sampling kept, its untouched blocks carried over where that can be done."""
+"""Writing JPEG: the original's tables and sampling are kept, its untouched blocks carried over where possible."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def write(
         try:
             return _carried(picture, touched, annotate, original)
         except BlocksUnavailable as reason:
-            notes = (f"every block was coded again: {reason}",)
+            notes = (f"every block was re-encoded: {reason}",)
     data, words, transform = _encoded(picture, quality, original)
     plain = [p for p in segments(data) if not (APP0 <= p.marker <= 0xEF or p.marker == COM)]
     metadata = picture.metadata if annotate is None else annotate(None)
@@ -98,7 +98,7 @@ def _decoded(parts: list[JpegSegment]) -> NDArray[np.uint8]:
 
 
 def _encoded(picture: Picture, quality: int | None, original: JpegFile | None) -> tuple[bytes, str, str]:
-    """Encode all of it by Pillow: (file, what was done in words, how components stand for colours)."""
+    """The whole picture encoded by Pillow: the file, a note for people, and the meaning of its components."""
     transform = {Colour.GREY: "grey", Colour.RGB: "ycc", Colour.CMYK: "cmyk"}[picture.colour]
     settings: dict[str, Any] = {"quality": quality or DEFAULT_QUALITY, "subsampling": 0}
     words = f"re-encoded as JPEG quality {quality or DEFAULT_QUALITY}"
@@ -125,7 +125,7 @@ def _metadata_parts(metadata: Metadata, transform: str, orientation: int) -> tup
     notes: list[str] = []
     parts: list[JpegSegment] = []
     if transform in ("grey", "ycc"):
-        # JFIF says YCbCr or grey, so that files of other colours must do without; their dpi is in EXIF, if anywhere.
+        # JFIF means YCbCr or grey: files of other colours have none, and their dpi only in EXIF.
         x, y = metadata.dpi or (1, 1)
         density = (max(1, min(round(value), 65535)) for value in (x, y))
         parts.append(
@@ -163,6 +163,6 @@ def _pieces(data: bytes | None, size: int) -> Iterator[bytes]:
 
 
 def _without_padding(xmp: bytes) -> bytes:
-    """The packet without the white space that writers leave for later additions."""
+    """The packet without the white space that writers append for later additions."""
     body, mark, end = xmp.rpartition(b"<?xpacket end=")
     return body.rstrip() + b"\n" + mark + end if mark else xmp.rstrip()

@@ -46,7 +46,7 @@ def open_picture(source: str | os.PathLike[str] | bytes | BinaryIO, *, limits: P
     """Open a picture: PNG, JPEG, WebP, TIFF, AVIF, JPEG 2000, BMP, still GIF, and HEIC with the extra `heif`.
 
     The content decides the format, not the name. 16 bits stay 16 bits; fewer than 8 become 8; palettes become RGB. The
-    orientation is applied, once, and the metadata then say 1. Thumbnails, previews and gain maps are left out, as they
+    orientation is applied, once, and is 1 in the metadata then. Thumbnails, previews and gain maps are left out: they
     would still show what an edit removes. A file with several pages or frames is refused, because saving would lose
     all but one; of a JPEG file with further pictures behind it (MPF, MPO) the first one is taken.
 

@@ -1,4 +1,4 @@
-"""The eight orientations of EXIF 2.32, tag 0x0112: how stored rows and columns become what is displayed."""
+"""The eight orientations of EXIF 2.32, tag 0x0112: from stored rows and columns to displayed ones, and back."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def displayed(stored: NDArray[T], orientation: int) -> NDArray[T]:
 
 
 def stored(shown: NDArray[T], orientation: int) -> NDArray[T]:
-    """The way back: `stored(displayed(x, o), o)` is x."""
+    """The inverse: `stored(displayed(x, o), o)` is x."""
     swap, rows, columns = _steps(orientation)
     shown = shown[:: -1 if rows else 1, :: -1 if columns else 1]
     return shown.swapaxes(0, 1) if swap else shown

@@ -47,7 +47,7 @@ def from_array(pixels: ArrayLike, *, icc: bytes | None = None) -> Picture:
 
 
 def from_pil(image: Image) -> Picture:
-    """A picture of a Pillow image of any 8-bit mode or 16-bit grey; its ICC profile, EXIF, XMP and dpi come along.
+    """A picture of a Pillow image of any 8-bit mode or 16-bit grey; ICC profile, EXIF, XMP and dpi are kept.
 
     The orientation that its EXIF block states is applied.
     """

@@ -71,7 +71,7 @@ def header(data: bytes) -> PngHeader:
 
 
 def chunk(kind: bytes, body: bytes) -> bytes:
-    """A chunk as it stands in a file."""
+    """The bytes of a chunk in a file."""
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(body, zlib.crc32(kind)))
 
 
@@ -114,7 +114,7 @@ def _pixels(head: PngHeader, needed: list[tuple[bytes, bytes]]) -> StoredPixels:
     values = by_opencv(plain, max(head.depth, 8))
     if values.shape[:2] != (head.height, head.width):
         raise PictureError("the PNG file is damaged or truncated: its pixels can't be decoded")
-    if head.colour == 4:  # comes as red, green and blue, all equal, and alpha
+    if head.colour == 4:  # decoded as red, green and blue, all equal, and alpha
         values = np.ascontiguousarray(values[..., 2:])
     found = split(values)
     count = _CHANNELS[head.colour]
@@ -158,7 +158,7 @@ def _metadata(others: list[tuple[bytes, bytes]]) -> tuple[Metadata, int]:
             gamma = int.from_bytes(body, "big") / 100_000 or None
         elif kind == b"cHRM" and len(body) == 32:
             numbers = struct.unpack(">8I", body)
-            places = tuple(number / 100_000 for number in numbers[2:] + numbers[:2])  # white comes first there
+            places = tuple(number / 100_000 for number in numbers[2:] + numbers[:2])  # white is the first pair in cHRM
         elif kind == b"eXIf" and exif is None:
             exif = body
         elif kind == b"pHYs" and len(body) == 9:
@@ -179,7 +179,7 @@ def _metadata(others: list[tuple[bytes, bytes]]) -> tuple[Metadata, int]:
                     iptc = iptc or (raw if raw[:4] == b"8BIM" else iptc_blocks.from_records(raw)) if raw else iptc
             elif keyword:
                 text.setdefault(keyword, found.decode("utf-8" if kind == b"iTXt" else "latin-1", "replace"))
-    if icc is None and points is None and (gamma or places):  # in this order: PNG, 4.3
+    if icc is None and points is None and (gamma or places):  # the order of precedence: PNG, 4.3
         points = CodePoints(gamma=gamma, chromaticities=places)
     return metadata_of(icc=icc, code_points=points, exif=exif, xmp=xmp, iptc=iptc, dpi=dpi, text=text)
 
@@ -202,7 +202,7 @@ def _text(kind: bytes, body: bytes, inflated: Callable[[bytes], bytes]) -> tuple
 
 
 def _raw_profile(text: bytes) -> bytes:
-    """Bytes that ImageMagick writes as hexadecimal text: name, length, digits; empty when it is something else."""
+    """Bytes from ImageMagick's hexadecimal text (name, length, digits); empty when the text has another form."""
     parts = text.split(None, 2)
     try:
         return bytes.fromhex(parts[2].decode()) if len(parts) == 3 else b""

@@ -95,7 +95,7 @@ def text_chunks(text: Mapping[str, str]) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _raw_profile(name: str, raw: bytes) -> bytes:
-    """A zTXt body as ImageMagick writes it and others read it: name, length, lines of 72 hexadecimal digits."""
+    """A zTXt body in ImageMagick's form, which other programs read: name, length, lines of 72 hexadecimal digits."""
     digits = raw.hex()
     lines = "\n".join(digits[i : i + 72] for i in range(0, len(digits), 72))
     text = f"\n{name}\n{len(raw):8d}\n{lines}\n"

@@ -148,7 +148,7 @@ def matrix_of(chromaticities: Sequence[float]) -> Matrix:
         chromaticities: x and y of red, green, blue and white.
 
     Raises:
-        numpy.linalg.LinAlgError: The primaries lie on one line, or white is no colour.
+        numpy.linalg.LinAlgError: The primaries are on one line, or white has no light.
     """
     x, y = np.array(chromaticities, np.float64).reshape(4, 2).T
     if not y[3] > 0:
@@ -158,6 +158,6 @@ def matrix_of(chromaticities: Sequence[float]) -> Matrix:
     to_xyz = columns[:, :3] * np.linalg.solve(columns[:, :3], white)
     adapted = np.linalg.inv(_BRADFORD) @ np.diag((_BRADFORD @ D50) / (_BRADFORD @ white)) @ _BRADFORD
     matrix: Matrix = XYZ_TO_SRGB @ adapted @ to_xyz
-    if not np.abs(matrix).max() < 100 or abs(np.linalg.det(matrix)) < 1e-6:  # nor for NaN
+    if not np.abs(matrix).max() < 100 or abs(np.linalg.det(matrix)) < 1e-6:  # NaN fails both
         raise np.linalg.LinAlgError("primaries without an area")
     return matrix

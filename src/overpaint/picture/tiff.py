@@ -1,8 +1,8 @@
-"""Reading TIFF (TIFF 6.0, BigTIFF): sizes and tags checked by us, samples put together by tifffile.
+"""Reading TIFF (TIFF 6.0, BigTIFF): sizes and tags are checked here, samples put together by tifffile.
 
 A strip or tile is decompressed here, within the bytes that it should have, before tifffile sees it: Deflate by zlib;
-LZW, PackBits and Zstandard by Pillow's libtiff, as bytes without a meaning. What has fewer than 8 bits, a palette, or
-is JPEG, fax or YCbCr inside goes through Pillow as a whole.
+LZW, PackBits and Zstandard by Pillow's libtiff, as plain bytes. Files with fewer than 8 bits or a palette, and
+those with JPEG, fax or YCbCr inside, are decoded by Pillow as a whole.
 """
 
 from __future__ import annotations
@@ -36,10 +36,12 @@ _FORMATS = {2: "signed integers", 3: "floats", 4: "unknown", 5: "complex integer
 _NONE, _LZW, _DEFLATE, _PACKBITS, _OLD_DEFLATE, _ZSTD = 1, 5, 8, 32773, 32946, 50000
 _CODECS = frozenset({_NONE, _LZW, _DEFLATE, _PACKBITS, _OLD_DEFLATE, _ZSTD})
 
+logging.getLogger("tifffile").addHandler(logging.NullHandler())  # or it prints what is an error here, or nothing
+
 
 @dataclass(frozen=True, slots=True)
 class _TiffPage:
-    """The first directory, and what it says about samples."""
+    """The first directory, and the layout of its samples."""
 
     block: TagBlock
     tags: TagDirectory
@@ -162,12 +164,11 @@ def _assembled(data: bytes, page: _TiffPage) -> NDArray[np.unsignedinteger]:
         raise PictureError(f"the TIFF file is truncated: too little data for {page.width}x{page.height} pixels")
     if page.integer(_TILE_WIDTH, 0) * page.integer(_TILE_HEIGHT, 0) > 4 * size + (1 << 20):
         raise PictureError("the TIFF file is damaged: its tiles are larger than the picture")
-    logging.getLogger("tifffile").addHandler(logging.NullHandler())  # what is wrong is an error or of no importance
     out = np.empty((page.height, page.width, page.samples), np.uint8 if page.bits == 8 else np.uint16)
     filled = 0
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         first = file.pages.first
-        first.compression = _NONE  # its strips are handed on decompressed
+        first.compression = _NONE  # its strips are passed on decompressed
         for index, (start, count) in enumerate(zip(first.dataoffsets, first.databytecounts, strict=False)):
             if not 8 <= start < len(data):
                 raise PictureError(f"the TIFF file is damaged or truncated: strip {index} starts outside the file")

@@ -1,4 +1,4 @@
-"""Writing TIFF: Deflate with horizontal differences, by tifffile; EXIF and GPS directories put in afterwards."""
+"""Writing TIFF: Deflate with horizontal differences, by tifffile; EXIF and GPS directories are added afterwards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading and writing WebP (RFC 9649): our own walk over the RIFF chunks, pixels by Pillow (libwebp)."""
+"""Reading and writing WebP (RFC 9649): chunks are taken apart here, pixels are coded by Pillow (libwebp)."""
 
 from __future__ import annotations
 

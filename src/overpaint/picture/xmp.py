@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _XAP = "http://ns.adobe.com/xap/1.0/"
 _ORIENTATION = ("http://ns.adobe.com/tiff/1.0/", "Orientation")
-# Pictures and gain maps of the original would still show what was removed; offsets to appended ones would dangle.
+# Pictures and gain maps of the original would still show removed things; offsets to appended ones would be wrong.
 _DROPPED_NAMESPACES = frozenset(
     {
         "http://ns.adobe.com/hdr-gain-map/1.0/",
@@ -42,12 +42,12 @@ _PACKET = (
 
 
 class _UnreadableXmp(ValueError):  # noqa: N818 - always caught here
-    """The packet is no well-formed XML, or has what XMP has no use for."""
+    """The packet is no well-formed XML, or has a document type or entities."""
 
 
 @dataclass(slots=True)
 class _XmpProperty:
-    """A property, be it an element or an attribute: name, value, and the range of bytes that it takes."""
+    """A property, be it an element or an attribute: name, value, and its range of bytes."""
 
     name: tuple[str, str]  # namespace and local name
     start: int
@@ -57,11 +57,11 @@ class _XmpProperty:
 
 @dataclass(slots=True)
 class _XmpContents:
-    """Properties of a packet, and what is needed to add one."""
+    """Properties of a packet, and the values needed to add one."""
 
     properties: list[_XmpProperty] = field(default_factory=list)
     about: str = ""  # rdf:about of the first description
-    rdf_end: int = -1  # where </rdf:RDF> stands; -1 if there is none
+    rdf_end: int = -1  # position of </rdf:RDF>; -1 if there is none
     rdf_prefix: bytes = b"rdf"
 
 
@@ -79,7 +79,7 @@ def sanitised(xmp: bytes) -> bytes | None:
 
 
 def with_orientation(xmp: bytes | None, orientation: int) -> bytes | None:
-    """The packet whose tiff:Orientation, where it has one, is `orientation`: what EXIF says in the same file."""
+    """The packet whose tiff:Orientation, where it has one, is `orientation`, as in the EXIF block of the same file."""
     try:
         return xmp and _edited(xmp, _orientation_edits(xmp, _parsed(xmp), orientation))
     except _UnreadableXmp:
