@@ -30,7 +30,7 @@ from overpaint.engines.diffusion.text import (
 )
 from overpaint.errors import RequestError
 from overpaint.geometry import Size
-from overpaint.models import ModelError, Vocabulary
+from overpaint.models import ClipVocabulary, ModelError
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -70,7 +70,7 @@ def tokenizer_of(pad: str = "<|endoftext|>") -> CLIPTokenizer:
 
 def tokens_of(pad: str = "<|endoftext|>") -> ClipTokens:
     tokens, merges = vocabulary()
-    return ClipTokens(Vocabulary(tokens, tuple(merges), Path("vocab.json")), pad)
+    return ClipTokens(ClipVocabulary(tokens, tuple(merges), Path("vocab.json")), pad)
 
 
 def own(model) -> ClipText:
@@ -173,7 +173,7 @@ def test_what_pads_is_a_token_of_the_vocabulary():
 def test_merges_of_what_is_no_token_are_refused():
     tokens = {"a": 0, "b": 1, "<|startoftext|>": 2, "<|endoftext|>": 3}
     with pytest.raises(ModelError, match=r"the vocabulary here/vocab.json is damaged.*ab"):
-        ClipTokens(Vocabulary(tokens, (("a", "b"),), Path("here/vocab.json")))
+        ClipTokens(ClipVocabulary(tokens, (("a", "b"),), Path("here/vocab.json")))
 
 
 @pytest.mark.parametrize("projection", [False, True])

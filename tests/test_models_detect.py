@@ -23,7 +23,7 @@ from checkpoints import REAL, TINY, Shape
 from overpaint import models
 from overpaint.models import ModelError, detect, read_table
 from overpaint.models.detect import of_table, require
-from overpaint.models.headers import Table, TensorInfo
+from overpaint.models.headers import TensorInfo, TensorTable
 
 
 def header_only(
@@ -214,7 +214,7 @@ def test_no_bytes_do_anything_but_be_refused_or_read(
     path = tmp_path_factory.getbasetemp() / "fuzz.bin"
     path.write_bytes(start + data)
     with contextlib.suppress(ModelError):
-        assert isinstance(read_table(path), Table)
+        assert isinstance(read_table(path), TensorTable)
 
 
 # ---- pickles ----
@@ -302,7 +302,7 @@ def test_a_textual_inversion_in_a_pickle_is_told(tmp_path: Path) -> None:
 
 def test_a_pickle_s_training_step_tells_what_it_predicts(tmp_path: Path) -> None:
     tensors = {name: TensorInfo(shape, "F32") for name, shape in checkpoints.layout(TINY["sd2"]).items()}
-    kind = of_table(Table("pickle", tensors, numbers={"global_step": 875_000}), tmp_path / "mine.ckpt")
+    kind = of_table(TensorTable("pickle", tensors, numbers={"global_step": 875_000}), tmp_path / "mine.ckpt")
     assert kind.prediction == "epsilon"
 
 

@@ -15,7 +15,7 @@ from .progress import bar
 from .texts import help_text, print_rows
 
 if TYPE_CHECKING:
-    from overpaint.models import Entry, Listed
+    from overpaint.models import CatalogueEntry, ModelEntry
 
 _MODEL = Group("Model", sort_key=0)
 _HOW = Group("How", sort_key=1)
@@ -220,7 +220,7 @@ def verify(
     from overpaint.models import verify as check
 
     asked = names or tuple(entry.name for entry in entries() if entry.origin == "store")
-    results: list[tuple[Entry, tuple[str, ...]]] = []
+    results: list[tuple[ModelEntry, tuple[str, ...]]] = []
     for name in asked:
         with bar(quiet=quiet) as shown:
             results.append(check(name, _counting(shown, f"reading {name}", 0)))
@@ -259,12 +259,12 @@ def size(count: int) -> str:
     return f"{count} B"
 
 
-def what(entry: Entry) -> str:
+def what(entry: ModelEntry) -> str:
     """What a model is, or why that can't be told."""
     return entry.kind.title if entry.kind is not None else f"can't be used: {entry.fault}"
 
 
-def usual(entry: Entry) -> tuple[dict[str, Any], str]:
+def usual(entry: ModelEntry) -> tuple[dict[str, Any], str]:
     """The settings that a checkpoint is usually used with, where they are not the house's own; or why not."""
     kind = entry.kind
     if kind is None or kind.what != "checkpoint":
@@ -278,7 +278,7 @@ def usual(entry: Entry) -> tuple[dict[str, Any], str]:
         return {}, f"can't be told: {error}"
 
 
-def mapping(entry: Entry) -> dict[str, Any]:
+def mapping(entry: ModelEntry) -> dict[str, Any]:
     """The object that --json writes for a model that is here."""
     kind = entry.kind
     return {
@@ -302,7 +302,7 @@ def mapping(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _row(row: Listed) -> dict[str, Any]:
+def _row(row: CatalogueEntry) -> dict[str, Any]:
     return {
         "name": row.name,
         "hub": row.hub,
@@ -316,7 +316,7 @@ def _row(row: Listed) -> dict[str, Any]:
     }
 
 
-def _print_row(row: Listed) -> None:
+def _print_row(row: CatalogueEntry) -> None:
     print_rows(
         [
             ("model", row.name),
@@ -330,7 +330,7 @@ def _print_row(row: Listed) -> None:
     )
 
 
-def _print_entry(entry: Entry) -> None:
+def _print_entry(entry: ModelEntry) -> None:
     kind = entry.kind
     rows = [("model", entry.name), ("what it is", what(entry)), ("size", f"{entry.size:,} bytes")]
     if kind is not None and kind.channels:
@@ -349,7 +349,7 @@ def _print_entry(entry: Entry) -> None:
     print_rows(rows)
 
 
-def _said(entry: Entry, done: str, *, json: bool, quiet: bool) -> None:
+def _said(entry: ModelEntry, done: str, *, json: bool, quiet: bool) -> None:
     if json:
         print(json_module.dumps(mapping(entry), ensure_ascii=False, indent=2))
     elif not quiet:

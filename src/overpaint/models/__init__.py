@@ -7,33 +7,33 @@ from __future__ import annotations
 
 from overpaint.errors import DownloadError, ModelError
 
-from .catalogue import CATALOGUE, Listed, listed
+from .catalogue import CATALOGUE, CatalogueEntry, listed
 from .configs import config_folder, scheduler_config, unet_config
 from .detect import detect, read_json, require, weights_in
 from .download import get
 from .families import family_names, family_of, family_title, register_family
-from .headers import Table, TensorInfo, read_table
+from .headers import TensorInfo, TensorTable, read_table
 from .hints import Hints, read_hints
 from .places import home, hub_snapshot, store_folder
-from .store import Entry, Note, add, entries, entry, find, find_part, remove, verify
+from .store import ModelEntry, ModelNote, add, entries, entry, find, find_part, remove, verify
 from .values import Kind, ModelRef, Prediction
 from .verify import digest, known_digest
-from .vocabulary import Vocabulary, find_vocabulary, read_vocabulary
+from .vocabulary import ClipVocabulary, find_vocabulary, read_vocabulary
 
 __all__ = [
     "CATALOGUE",
+    "CatalogueEntry",
+    "ClipVocabulary",
     "DownloadError",
-    "Entry",
     "Hints",
     "Kind",
-    "Listed",
+    "ModelEntry",
     "ModelError",
+    "ModelNote",
     "ModelRef",
-    "Note",
     "Prediction",
-    "Table",
     "TensorInfo",
-    "Vocabulary",
+    "TensorTable",
     "add",
     "config_folder",
     "detect",

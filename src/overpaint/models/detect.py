@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from overpaint.errors import ModelError
 
 from .families import family_title, recognised
-from .headers import Table, TensorInfo, read_table
+from .headers import TensorInfo, TensorTable, read_table
 from .values import Form, Kind, Precision, Prediction, What
 
 T = TypeVar("T")
@@ -109,7 +109,7 @@ def require(kind: Kind, name: str) -> Kind:
     raise ModelError(f"{name} is no checkpoint {what}{joint}{places[kind.what]}")
 
 
-def of_table(table: Table, path: Path) -> Kind:
+def of_table(table: TensorTable, path: Path) -> Kind:
     """What a file with these tensors is."""
     names, form = table.tensors, table.form
     precision = _precision(names)
@@ -137,7 +137,7 @@ def _precision(tensors: Mapping[str, TensorInfo]) -> Precision:
     return most if amount >= 0.7 * whole else "mixed"  # a VAE kept in fp32 does not make a checkpoint fp32
 
 
-def _ldm(table: Table, path: Path, plain: Kind) -> Kind | None:
+def _ldm(table: TensorTable, path: Path, plain: Kind) -> Kind | None:
     names = with_unet_prefix(table.tensors)
     first = names.get(f"{UNET}input_blocks.0.0.weight")
     if first is None:
@@ -193,7 +193,7 @@ def _named(path: Path, pattern: str) -> bool:
     return re.search(pattern, path.name.lower()) is not None
 
 
-def _prediction(family: str, channels: int, table: Table, path: Path) -> tuple[Prediction, str]:
+def _prediction(family: str, channels: int, table: TensorTable, path: Path) -> tuple[Prediction, str]:
     """What a single file's network predicts, and what that is told from. The weights themselves don't say it."""
     for ending in (".yaml", ".yml"):
         beside = path.with_suffix(ending)
@@ -215,7 +215,7 @@ def _prediction(family: str, channels: int, table: Table, path: Path) -> tuple[P
     return "v", "what SD 2 models of 768 predict; a file NAME.yaml beside it can say otherwise"
 
 
-def _unet(table: Table, path: Path, plain: Kind) -> Kind | None:
+def _unet(table: TensorTable, path: Path, plain: Kind) -> Kind | None:
     names = table.tensors
     if "conv_in.weight" not in names or not any(name.startswith("down_blocks.") for name in names):
         return None
@@ -241,7 +241,7 @@ def _unet(table: Table, path: Path, plain: Kind) -> Kind | None:
     )
 
 
-def _lora(table: Table, path: Path, plain: Kind) -> Kind | None:
+def _lora(table: TensorTable, path: Path, plain: Kind) -> Kind | None:
     names = table.tensors
     method = next((one for one, mark in _LORA_METHODS.items() if any(mark.search(name) for name in names)), "")
     return replace(plain, what="lora", family=_lora_family(names), method=method) if method else None
@@ -263,7 +263,7 @@ def _lora_family(names: Mapping[str, TensorInfo]) -> str | None:
     return None
 
 
-def _embedding(table: Table, path: Path, plain: Kind) -> Kind | None:
+def _embedding(table: TensorTable, path: Path, plain: Kind) -> Kind | None:
     names = table.tensors
     if {"clip_l", "clip_g"} <= set(names):
         slots = tuple((slot, names[slot].shape[-1]) for slot in ("clip_g", "clip_l"))
@@ -277,12 +277,12 @@ def _embedding(table: Table, path: Path, plain: Kind) -> Kind | None:
     return replace(plain, what="embedding", family=_WIDTHS.get(width), vectors=(("", width),))
 
 
-def _controlnet(table: Table, path: Path, plain: Kind) -> Kind | None:
+def _controlnet(table: TensorTable, path: Path, plain: Kind) -> Kind | None:
     marks = ("control_model.", "controlnet_cond_embedding.", "input_hint_block.", "controlnet_down_blocks.")
     return replace(plain, what="controlnet") if any(name.startswith(marks) for name in table.tensors) else None
 
 
-def _autoencoder(table: Table, path: Path, plain: Kind) -> Kind | None:
+def _autoencoder(table: TensorTable, path: Path, plain: Kind) -> Kind | None:
     names = {name.removeprefix("first_stage_model.") for name in table.tensors}
     if {"encoder.conv_in.weight", "decoder.conv_in.weight"} <= names:
         latent = (
@@ -319,7 +319,7 @@ def tiny_vae_halves(path: Path) -> tuple[Path, Path]:
     return encoder, decoder
 
 
-def _text_encoder(table: Table, path: Path, plain: Kind) -> Kind | None:
+def _text_encoder(table: TensorTable, path: Path, plain: Kind) -> Kind | None:
     marks = ("text_model.embeddings.token_embedding.weight", "embeddings.token_embedding.weight")
     return replace(plain, what="text-encoder") if any(name in table.tensors for name in marks) else None
 

@@ -20,7 +20,7 @@ from .catalogue import LICENCES, listed
 from .detect import detect
 from .pickles import pickle_not_allowed
 from .places import ENDINGS, file_name, hub_parts, store_folder
-from .store import Entry, Note, discard, entry, licence_of, write_note, writing
+from .store import ModelEntry, ModelNote, discard, entry, licence_of, write_note, writing
 from .verify import digest
 
 _UNUSED = ("safety_checker", "vae_1_0", "feature_extractor", "image_encoder", "onnx", "openvino", "flax", "coreml")
@@ -122,7 +122,7 @@ def get(
     allow_pickle: bool = False,
     hub: Hub | None = None,
     on_file: Callable[[str, int, int], None] | None = None,
-) -> Entry:
+) -> ModelEntry:
     """Download a model into the store, unless it is there.
 
     Args:
@@ -182,7 +182,7 @@ def get(
         if alone:
             discard(partial)
     licence = licence or (row.licence if row is not None else "")
-    write_note(target, Note(f"{whole}@{listing.revision}", licence, digest(target)))
+    write_note(target, ModelNote(f"{whole}@{listing.revision}", licence, digest(target)))
     return entry(target.name, paths=False)
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from overpaint.errors import ModelError, did_you_mean
 
 if TYPE_CHECKING:
-    from .headers import Table
+    from .headers import TensorTable
     from .values import Kind
 
 GROUP = "overpaint.families"
@@ -31,7 +31,7 @@ class FamilyFiles(Protocol):
     name: str
     title: str
 
-    def recognise(self, path: Path, table: Table | None) -> Kind | None:
+    def recognise(self, path: Path, table: TensorTable | None) -> Kind | None:
         """The kind of a file (with its table of tensors) or folder (None), if it belongs to this family."""
 
 
@@ -77,7 +77,7 @@ def family_title(name: str) -> str:
     return str(family_of(name).title)
 
 
-def recognised(path: Path, table: Table | None) -> Kind | None:
+def recognised(path: Path, table: TensorTable | None) -> Kind | None:
     """The kind of a file or folder that a family knows as its own."""
     for name in family_names():
         kind: Kind | None = family_of(name).recognise(path, table)

@@ -52,7 +52,7 @@ class TensorInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class TensorTable:
     """The tensors of a file of weights.
 
     Attributes:
@@ -68,7 +68,7 @@ class Table:
     numbers: Mapping[str, int] = field(default_factory=dict)
 
 
-def read_table(path: Path) -> Table:
+def read_table(path: Path) -> TensorTable:
     """The tensors of a file of weights, without their values.
 
     Raises:
@@ -98,7 +98,7 @@ def read_table(path: Path) -> Table:
     raise ModelError(f"{path.name} is neither a .safetensors file nor a checkpoint of torch")
 
 
-def _safetensors(file: BinaryIO, size: int, path: Path) -> Table:
+def _safetensors(file: BinaryIO, size: int, path: Path) -> TensorTable:
     length = int.from_bytes(file.read(8), "little")
     if length > min(size - 8, _LARGEST_HEADER):
         raise _cut_short(path, size, 8 + length)
@@ -119,25 +119,25 @@ def _safetensors(file: BinaryIO, size: int, path: Path) -> Table:
         raise ModelError(f"{path.name} is damaged: its header can't be read") from error
     if size < 8 + length + end:
         raise _cut_short(path, size, 8 + length + end)
-    return Table("safetensors", tensors, metadata)
+    return TensorTable("safetensors", tensors, metadata)
 
 
 def _cut_short(path: Path, size: int, needed: int) -> ModelError:
     return ModelError(f"{path.name} is cut short: {size:,} bytes of at least {needed:,}; download it again")
 
 
-def _pickled(path: Path) -> Table:
+def _pickled(path: Path) -> TensorTable:
     found = load_pickle(path, "meta")
     tensors = {
         name: TensorInfo(tuple(one.shape), _DTYPES.get(str(one.dtype).removeprefix("torch."), "U8"))
         for name, one in found.tensors.items()
     }
-    return Table("pickle", tensors, {}, found.numbers)
+    return TensorTable("pickle", tensors, {}, found.numbers)
 
 
-def _gguf(path: Path) -> Table:
+def _gguf(path: Path) -> TensorTable:
     tensors = {name: TensorInfo(shape, one.tensor_type.name) for name, shape, one in read_gguf(path)}
-    return Table("gguf", tensors)
+    return TensorTable("gguf", tensors)
 
 
 def read_gguf(path: Path) -> list[tuple[str, tuple[int, ...], Any]]:

@@ -27,7 +27,7 @@ Origin = Literal["embedded", "store", "hub", "folder", "path"]
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class ModelNote:
     """What was written down when a model came into the store.
 
     Attributes:
@@ -42,7 +42,7 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ModelEntry:
     """A model that is here.
 
     Attributes:
@@ -66,15 +66,15 @@ class Entry:
     fault: str = ""
     licence: str = ""
     sha256: str | None = None
-    note: Note = Note()
+    note: ModelNote = ModelNote()
 
 
-def entries() -> tuple[Entry, ...]:
+def entries() -> tuple[ModelEntry, ...]:
     """Every model that is here, the embedded one and the store's first. What is damaged is among them, and why."""
     return tuple(_entry(name, path, origin) for name, path, origin in _all())
 
 
-def entry(name: str, *, paths: bool = True) -> Entry:
+def entry(name: str, *, paths: bool = True) -> ModelEntry:
     """The model of this name. Raises as `find` does, but not for a damaged one, whose entry says so."""
     return _entry(*_locate(name, paths=paths))
 
@@ -199,7 +199,7 @@ def _licence(name: str, path: Path, origin: Origin) -> str:
     return noted or licence_of(path) or (row.licence if row is not None else "")
 
 
-def find_part(name: str, what: Literal["lora", "embedding"], *, allow_pickle: bool = False) -> Entry:
+def find_part(name: str, what: Literal["lora", "embedding"], *, allow_pickle: bool = False) -> ModelEntry:
     """A LoRA or a textual inversion by its name, as prompts call it.
 
     Raises:
@@ -292,14 +292,14 @@ def _not_here(name: str, download: str, size: str) -> ModelError:
     )
 
 
-def _entry(name: str, path: Path, origin: Origin) -> Entry:
-    note = _note(path) if origin == "store" else Note()
+def _entry(name: str, path: Path, origin: Origin) -> ModelEntry:
+    note = _note(path) if origin == "store" else ModelNote()
     licence = _licence(name, path, origin)
     try:
         size = size_of(path)
     except OSError as error:
-        return Entry(name, path, origin, 0, None, f"can't read {path}: {error.strerror or error}", licence)
-    plain = Entry(name, path, origin, size, None, "", licence, known_digest(path), note)
+        return ModelEntry(name, path, origin, 0, None, f"can't read {path}: {error.strerror or error}", licence)
+    plain = ModelEntry(name, path, origin, size, None, "", licence, known_digest(path), note)
     try:
         return replace(plain, kind=detect(path))
     except ModelError as error:
@@ -330,15 +330,15 @@ def _notes() -> Path:
     return store_folder() / ".notes"
 
 
-def _note(path: Path) -> Note:
+def _note(path: Path) -> ModelNote:
     try:
         value = json.loads((_notes() / f"{path.name}.json").read_text(encoding="utf-8"))
-        return Note(*(str(value.get(key, "")) for key in ("source", "licence", "sha256")))
+        return ModelNote(*(str(value.get(key, "")) for key in ("source", "licence", "sha256")))
     except (OSError, ValueError, AttributeError):
-        return Note()
+        return ModelNote()
 
 
-def write_note(path: Path, note: Note) -> None:
+def write_note(path: Path, note: ModelNote) -> None:
     """Write down where a model of the store came from."""
     from overpaint.files import write_file
 
@@ -354,7 +354,7 @@ def add(
     link: bool = False,
     licence: str = "",
     on_bytes: Callable[[int], None] | None = None,
-) -> Entry:
+) -> ModelEntry:
     """Take a file or folder into the store, as a copy, or as a link to where it is.
 
     Args:
@@ -377,7 +377,7 @@ def add(
             target.symlink_to(source.resolve(), target_is_directory=source.is_dir())
         else:
             _copy(source, target, on_bytes)
-    write_note(target, Note(str(source.resolve()), licence or licence_of(source), digest(target, on_bytes)))
+    write_note(target, ModelNote(str(source.resolve()), licence or licence_of(source), digest(target, on_bytes)))
     return entry(target.name, paths=False)
 
 
@@ -437,7 +437,7 @@ def discard(path: Path) -> None:
         shutil.rmtree(path)
 
 
-def remove(name: str) -> Entry:
+def remove(name: str) -> ModelEntry:
     """Delete a model of the store; of a linked one the link alone. Other programs' models are left alone.
 
     Raises:
@@ -457,7 +457,7 @@ def remove(name: str) -> Entry:
     return found
 
 
-def verify(name: str, on_bytes: Callable[[int], None] | None = None) -> tuple[Entry, tuple[str, ...]]:
+def verify(name: str, on_bytes: Callable[[int], None] | None = None) -> tuple[ModelEntry, tuple[str, ...]]:
     """A model and what is wrong with it, read anew from the disk."""
     found = entry(name)
     faults = check(found.path, found.note.sha256 or None, on_bytes)

@@ -22,7 +22,7 @@ _FILES = ("tokenizer.json", "vocab.json", "bpe_simple_vocab_16e6.txt.gz", "merge
 
 
 @dataclass(frozen=True, slots=True)
-class Vocabulary:
+class ClipVocabulary:
     """Tokens and merges.
 
     Attributes:
@@ -36,7 +36,7 @@ class Vocabulary:
     source: Path
 
 
-def find_vocabulary(near: Path | None = None) -> Vocabulary:
+def find_vocabulary(near: Path | None = None) -> ClipVocabulary:
     """CLIP's vocabulary: a complete one at or beside a path, else the package's own.
 
     Args:
@@ -54,7 +54,7 @@ def find_vocabulary(near: Path | None = None) -> Vocabulary:
     return read_vocabulary(_OWN)
 
 
-def read_vocabulary(path: Path) -> Vocabulary:
+def read_vocabulary(path: Path) -> ClipVocabulary:
     """The vocabulary in a file (`tokenizer.json`, `vocab.json` with `merges.txt`, merges as `.txt.gz`) or a folder.
 
     Raises:
@@ -73,7 +73,7 @@ def read_vocabulary(path: Path) -> Vocabulary:
         elif path.name == "vocab.json":
             tokens = {str(token): int(number) for token, number in json.loads(path.read_text("utf-8")).items()}
             lines = (path.parent / "merges.txt").read_text("utf-8").splitlines()
-            found = Vocabulary(tokens, _pairs(lines), path)
+            found = ClipVocabulary(tokens, _pairs(lines), path)
         else:
             raise ModelError(f"{path} is no vocabulary: {', '.join(_FILES)} are")
     except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -90,23 +90,23 @@ def _pairs(lines: list[str]) -> tuple[tuple[str, str], ...]:
     return tuple((pair[0], pair[1]) for pair in pairs if len(pair) == 2)
 
 
-def _whole(path: Path) -> Vocabulary:
+def _whole(path: Path) -> ClipVocabulary:
     """One file of Hugging Face's tokenizers; marks may be listed apart from the other tokens."""
     value = json.loads(path.read_text("utf-8"))
     tokens = {str(token): int(number) for token, number in value["model"]["vocab"].items()}
     tokens |= {str(one["content"]): int(one["id"]) for one in value.get("added_tokens", ())}
     merges = value["model"]["merges"]
-    return Vocabulary(tokens, tuple(tuple(one.split() if isinstance(one, str) else one) for one in merges), path)
+    return ClipVocabulary(tokens, tuple(tuple(one.split() if isinstance(one, str) else one) for one in merges), path)
 
 
-def _compressed(path: Path) -> Vocabulary:
+def _compressed(path: Path) -> ClipVocabulary:
     """A list of merges, from which the tokens follow: bytes, bytes at a word's end, merges, marks."""
     with gzip.open(path, "rt", encoding="utf-8") as file:
         lines = file.read(50_000_000).splitlines()
     merges = _pairs([line for line in lines if "#version" not in line][:_MERGES])  # OpenAI's file begins with a title
     bytes_ = byte_letters()
     names = [*bytes_, *(f"{one}</w>" for one in bytes_), *(left + right for left, right in merges), START, END]
-    return Vocabulary({name: number for number, name in enumerate(names)}, merges, path)
+    return ClipVocabulary({name: number for number, name in enumerate(names)}, merges, path)
 
 
 def byte_letters() -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
 from overpaint.errors import ModelError
-from overpaint.models import Vocabulary
+from overpaint.models import ClipVocabulary
 from overpaint.models.vocabulary import END, START
 
 _PARTS = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+"
@@ -19,7 +19,7 @@ _PARTS = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N
 class ClipTokens:
     """A tokenizer. What reads like a mark (`<|endoftext|>`) is text like any other."""
 
-    def __init__(self, vocabulary: Vocabulary, pad: str = END) -> None:
+    def __init__(self, vocabulary: ClipVocabulary, pad: str = END) -> None:
         """Make one of a vocabulary.
 
         Args:

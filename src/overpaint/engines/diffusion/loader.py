@@ -24,10 +24,10 @@ import torch
 from overpaint.engines.loading import private_copy
 from overpaint.engines.weight_store import shared_network
 from overpaint.models import (
+    ClipVocabulary,
     Kind,
     ModelError,
     ModelRef,
-    Vocabulary,
     config_folder,
     detect,
     digest,
@@ -471,7 +471,7 @@ def tiny_vae_names(encoder: Tensors, decoder: Tensors) -> dict[str, torch.Tensor
 
 def _tokenizers(ref: ModelRef, family: UNetFamily) -> tuple[ClipTokens, ...]:
     """A tokenizer for each text encoder."""
-    shared: Vocabulary | None = None
+    shared: ClipVocabulary | None = None
     found = []
     for part in family.texts:
         folder, pad = ref.path / part.tokenizer, part.pad

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from overpaint.models import Entry, ModelError, ModelRef, digest, entries, family_of, family_title, find_part
+from overpaint.models import ModelEntry, ModelError, ModelRef, digest, entries, family_of, family_title, find_part
 from overpaint.prompt import Network
 from overpaint.prompt.chunks import occurs
 from overpaint.request import ModelRole, UsedModel
@@ -39,11 +39,11 @@ def used_models(ref: ModelRef, prompt: str, negative: str, text: TextSettings) -
     return tuple(dict.fromkeys(found))
 
 
-def _used(role: ModelRole, entry: Entry) -> UsedModel:
+def _used(role: ModelRole, entry: ModelEntry) -> UsedModel:
     return UsedModel(role=role, name=entry.name, sha256=digest(entry.path), licence=entry.licence or UNKNOWN)
 
 
-def lora_of(network: Network, ref: ModelRef) -> Entry:
+def lora_of(network: Network, ref: ModelRef) -> ModelEntry:
     """The LoRA of a tag. Raises ModelError when it is not here, is none, or was made for another family."""
     try:
         entry = find_part(network.name, "lora", allow_pickle=ref.allow_pickle)
@@ -58,13 +58,13 @@ def lora_of(network: Network, ref: ModelRef) -> Entry:
     return entry
 
 
-def embeddings_of(text: str, ref: ModelRef) -> tuple[list[Entry], list[str]]:
+def embeddings_of(text: str, ref: ModelRef) -> tuple[list[ModelEntry], list[str]]:
     """Textual inversions on this machine whose names occur in a text as words of their own.
 
     Returns:
         Those that this model takes, and a note for each other one, whose name stays text.
     """
-    taken: list[Entry] = []
+    taken: list[ModelEntry] = []
     notes: list[str] = []
     if not text.strip():
         return taken, notes

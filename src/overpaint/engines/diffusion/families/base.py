@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from overpaint.geometry import Size
-from overpaint.models import Kind, ModelRef, Table
+from overpaint.models import Kind, ModelRef, TensorTable
 from overpaint.request import Usual
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Family(ABC):
 
     # ---- files
 
-    def recognise(self, path: Path, table: Table | None) -> Kind | None:
+    def recognise(self, path: Path, table: TensorTable | None) -> Kind | None:
         """The kind of a file (with its table of tensors) or folder (None), if it belongs to this family."""
         return None
 
