@@ -16,7 +16,7 @@ class StandIn(ThreadedEngine):
 
     def __init__(self, paint: Callable[[Canvas, Monitor], Painted], card: EngineCard | None = None) -> None:
         super().__init__()
-        self.card = card or EngineCard(name="stand-in", title="a stand-in")
+        self.card = card or EngineCard(name="stand-in", title="a stand-in", accepts=frozenset({"seed"}))
         self.canvases: list[Canvas] = []
         self._paint = paint
 

@@ -153,7 +153,7 @@ class TestOnePicture:
         assert read_record("without.png") is None
 
     def test_variations_have_seeds_one_after_another(self, capsys: pytest.CaptureFixture[str]) -> None:
-        words = ["remove", "photo.png", "--mask", "mask.png", "--engine", "telea", "--seed", "41"]
+        words = ["remove", "photo.png", "--mask", "mask.png", "--engine", "exemplar", "--seed", "41"]
         assert main([*words, "--variations", "3", "--json"]) == 0
         said = told(capsys)["variations"]
         assert [one["seed"] for one in said] == [41, 42, 43]
@@ -163,25 +163,25 @@ class TestOnePicture:
         assert Path("out-2.png").is_file()
 
     def test_a_drawn_seed_is_counted_on(self, capsys: pytest.CaptureFixture[str]) -> None:
-        assert main(["remove", "photo.png", "--mask", "mask.png", "--engine", "telea", "-n", "2", "--json"]) == 0
+        assert main(["remove", "photo.png", "--mask", "mask.png", "--engine", "exemplar", "-n", "2", "--json"]) == 0
         first, second = told(capsys)["variations"]
         assert second["seed"] == first["seed"] + 1
 
     def test_variations_before_a_failure_are_kept_and_told(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        from overpaint.engines.classical import Telea
+        from overpaint.engines.exemplar import Exemplar
         from overpaint.errors import EngineError
 
-        paint_one = Telea.paint_one
+        paint_one = Exemplar.paint_one
 
-        def fail_at_43(engine: Telea, canvas: Any, monitor: Any) -> Any:
+        def fail_at_43(engine: Exemplar, canvas: Any, monitor: Any) -> Any:
             if canvas.seed == 43:
                 raise EngineError("out of paint")
             return paint_one(engine, canvas, monitor)
 
-        monkeypatch.setattr(Telea, "paint_one", fail_at_43)
-        words = ["remove", "photo.png", "--mask", "mask.png", "--engine", "telea", "--seed", "42", "-n", "3"]
+        monkeypatch.setattr(Exemplar, "paint_one", fail_at_43)
+        words = ["remove", "photo.png", "--mask", "mask.png", "--engine", "exemplar", "--seed", "42", "-n", "3"]
         assert main(words) == 1
         out, err = capsys.readouterr()
         assert out.startswith("photo.remove-1.png: removed")
@@ -194,7 +194,7 @@ class TestOnePicture:
     def test_variations_come_with_a_contact_sheet_unless_that_is_not_wanted(
         self, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        words = ["remove", "photo.png", "--mask", "mask.png", "--engine", "blur", "--seed", "41", "-n", "2"]
+        words = ["remove", "photo.png", "--mask", "mask.png", "--engine", "exemplar", "--seed", "41", "-n", "2"]
         assert main([*words, "--no-sheet"]) == 0
         assert not Path("photo.remove-sheet.png").exists()
         assert "sheet" not in capsys.readouterr().out
@@ -209,7 +209,7 @@ class TestOnePicture:
 
     def test_a_sheet_that_is_there_already_is_found_out_first(self, capsys: pytest.CaptureFixture[str]) -> None:
         Path("out-sheet.png").write_bytes(b"mine")
-        words = ["remove", "photo.png", "--mask", "mask.png", "--engine", "telea", "-n", "2", "-o", "out.png"]
+        words = ["remove", "photo.png", "--mask", "mask.png", "--engine", "exemplar", "-n", "2", "-o", "out.png"]
         assert main(words) == 1
         assert "out-sheet.png" in capsys.readouterr().err
         assert Path("out-sheet.png").read_bytes() == b"mine"
@@ -217,7 +217,7 @@ class TestOnePicture:
 
     def test_the_input_may_be_overwritten_when_that_is_said(self) -> None:
         before = pixels("photo.png").copy()
-        words = ["remove", "photo.png", "--mask", "mask.png", "--engine", "blur", "-o", "photo.png"]
+        words = ["remove", "photo.png", "--mask", "mask.png", "--engine", "exemplar", "-o", "photo.png"]
         assert main(words) == 1
         assert np.array_equal(pixels("photo.png"), before)
         assert main([*words, "--overwrite", "-q"]) == 0

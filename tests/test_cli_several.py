@@ -13,7 +13,7 @@ from PIL import Image
 from overpaint.cli import main
 from overpaint.cli.progress import Bar
 
-BOX = ["--box", "10,10,30,20", "--engine", "telea", "--seed", "1"]
+BOX = ["--box", "10,10,30,20", "--engine", "exemplar", "--seed", "1"]
 
 
 @pytest.fixture(autouse=True)

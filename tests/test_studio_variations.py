@@ -14,7 +14,7 @@ from overpaint import Mask, Monitor, Studio
 from overpaint.engines import Canvas, Painted
 from overpaint.errors import Cancelled, EngineError, RequestError
 from overpaint.geometry import Box, Size
-from overpaint.picture import Picture
+from overpaint.picture import Picture, from_array
 from overpaint.studio import Edited, contact_sheet, tile_of
 from overpaint.studio.contact import GAP, LINE
 from stand_ins import StandIn, echo, flat, noise
@@ -220,6 +220,47 @@ def test_a_sheet_of_nothing_is_refused():
 
 
 def test_the_top_level_offers_both(tmp_path, picture, mask):
-    edits = overpaint.variations(picture, mask=mask, intent="remove", engine="blur", count=2, seed=1)
+    edits = overpaint.variations(picture, mask=mask, intent="remove", engine="exemplar", count=2, seed=1)
     sheet = overpaint.contact_sheet(edits)
     assert overpaint.save(sheet, tmp_path / "sheet.png").is_file()
+
+
+def test_variations_of_an_engine_without_a_seed_are_refused_with_the_reason(picture, mask):
+    with Studio() as studio:
+        with pytest.raises(
+            RequestError, match="telea does not use a seed, so that its variations would be equal"
+        ) as caught:
+            studio.variations(picture, mask=mask, intent="remove", engine="telea", count=2)
+        assert caught.value.code == "variations-equal"
+        assert len(list(studio.variations(picture, mask=mask, intent="remove", engine="telea", count=1))) == 1
+
+
+def test_several_variations_are_exact_and_recorded_so_unless_the_request_says_otherwise(picture, mask):
+    with Studio() as studio:
+        studio.add_engine(noise())
+        ask = {"mask": mask, "engine": "stand-in", "intent": "custom", "seed": 1}
+        several = list(studio.variations(picture, count=2, **ask))
+        assert [one.record.resolved.exact for one in several] == [True, True]
+        assert [one.resolved.exact for one in studio.variations(picture, count=1, **ask)] == [False]
+        assert [one.resolved.exact for one in studio.variations(picture, count=2, exact=False, **ask)] == [False] * 2
+        again = studio.edit(picture, several[1].request)
+    assert np.array_equal(again.picture.samples, several[1].picture.samples)
+
+
+def test_variations_of_the_patch_based_fill_differ_visibly_and_each_is_what_its_request_gives():
+    size = Size(160, 120)
+    rng = np.random.default_rng(1)
+    samples = np.kron(rng.integers(0, 256, (24, 32, 3)), np.ones((5, 5, 1))).astype(np.uint8)
+    picture, mask = from_array(samples), Mask.box(size, Box(60, 40, 100, 80))
+    with Studio() as studio:
+        several = list(studio.variations(picture, mask=mask, intent="remove", engine="exemplar", count=3, seed=1))
+        alone = [studio.edit(picture, mask=mask, intent="remove", seed=seed) for seed in (1, 2)]
+        again = studio.edit(picture, several[2].request)
+
+    def apart(one: Edited, other: Edited) -> float:
+        return float(np.abs(one.picture.samples[mask.core].astype(float) - other.picture.samples[mask.core]).mean())
+
+    assert several[0].request.options == {"variety": 0.2}
+    assert min(apart(several[0], several[1]), apart(several[1], several[2])) > 10
+    assert alone[0].request.options is None
+    assert np.array_equal(again.picture.samples, several[2].picture.samples)

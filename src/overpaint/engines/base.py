@@ -9,7 +9,7 @@ from __future__ import annotations
 import atexit
 import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
@@ -17,7 +17,7 @@ from weakref import WeakSet
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, JsonValue
 
 from overpaint.errors import Cancelled, EngineError, OverpaintError
 from overpaint.frame import Context, EngineEdge, SizeRules
@@ -55,6 +55,8 @@ class EngineCard:
         context: The surroundings that it wants to see.
         colour_space: "encoded": the picture's own values; "srgb": sRGB, through the picture's profile.
         options: A strict pydantic model of the options that it alone knows.
+        variation_options: Options that variations of one edit have where the request leaves them open, for an engine
+            whose results would differ too little by the seed alone.
         usual: The settings that it is usually used with, where a request leaves them open.
         licence: Of code and weights, an SPDX expression where there is one; "unknown" where none is stated.
         digest: Digest of weights and version: what makes two results comparable.
@@ -72,6 +74,7 @@ class EngineCard:
     context: Context = field(default_factory=Context)
     colour_space: ColourSpace = "encoded"
     options: type[BaseModel] = NoOptions
+    variation_options: Mapping[str, JsonValue] = field(default_factory=dict)
     usual: Usual = field(default_factory=Usual)
     licence: str = "Apache-2.0"
     digest: str = ""

@@ -45,6 +45,13 @@ class ExemplarOptions(BaseModel):
         ge=8,
         description="how far around the hole patches are copied from, in pixels (about its own size unless given)",
     )
+    variety: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="how much worse than the best a match of the first layout may be, by the seed's choice: variations "
+        "differ visibly from 0.1 on (0.2 for them unless given)",
+    )
 
     @field_validator("patch")
     @classmethod
@@ -68,6 +75,7 @@ class Exemplar(ThreadedEngine):
         accepts=frozenset({"seed"}),
         context=Context(ratio=1.0, minimum=64, maximum=512),
         options=ExemplarOptions,
+        variation_options={"variety": 0.2},
         digest="exemplar-1",
         references=(
             "Wexler, Shechtman, Irani, Space-time video completion, CVPR 2004",
@@ -81,7 +89,7 @@ class Exemplar(ThreadedEngine):
     def paint_one(self, canvas: Canvas, monitor: Monitor) -> Painted:
         """Fill the hole's parts, one after the other, each in its own window."""
         options = canvas.options if isinstance(canvas.options, ExemplarOptions) else ExemplarOptions()
-        recipe = RECIPES[options.quality]
+        recipe = replace(RECIPES[options.quality], variety=options.variety)
         if options.patch is not None:
             recipe = replace(recipe, radius=options.patch // 2)
         hole = canvas.hole

@@ -70,6 +70,8 @@ class Recipe:
         last_bandwidth: The same, in the last vote of all. 0: the best patch alone decides.
         shift: By how much a copied patch may be made brighter or darker, in each channel, to have the mean colour of
             what it replaces: skies and walls go on without steps.
+        variety: By how much a match of the first guess may be further away than the best one, as a share; the seed
+            chooses among those (Efros and Leung 1999, whose epsilon is 0.1). 0 takes the best.
     """
 
     radius: int = 3
@@ -89,6 +91,7 @@ class Recipe:
     bandwidth: float = 0.08
     last_bandwidth: float = 0.02
     shift: float = 0.04
+    variety: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +162,7 @@ def _filled(
     costs = [_cost(level, number, recipe) for number, level in enumerate(levels)]
     total, spent = sum(costs), 0.0
     start = None if sketch is None else _coarse(sketch.pixels, len(levels) - 1)
-    current = _first_guess(levels[-1], radius, recipe) if start is None else start
+    current = _first_guess(levels[-1], radius, recipe, np.random.default_rng((seed, 1))) if start is None else start
     for number in reversed(range(len(levels))):
         level = levels[number]
         if number < len(levels) - 1:
@@ -233,10 +236,10 @@ def _cost(level: Level, number: int, recipe: Recipe) -> float:
     return 1000 + 0.5 * sources + rounds * float(np.count_nonzero(level.target))
 
 
-def _first_guess(level: Level, radius: int, recipe: Recipe) -> Floats:
+def _first_guess(level: Level, radius: int, recipe: Recipe, rng: np.random.Generator) -> Floats:
     sources = Sites.of(level, radius, recipe.most_sources).sources
     sources = sources[:: -(-len(sources) // _FIRST_SOURCES)]
-    return onion(level.pixels, level.target, sources, radius, recipe.nearness, recipe.shift)
+    return onion(level.pixels, level.target, sources, radius, recipe.nearness, recipe.shift, recipe.variety, rng)
 
 
 class _Scale:

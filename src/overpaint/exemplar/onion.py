@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from .features import Flags, Floats, Places, gathered
 
@@ -15,7 +16,16 @@ _BLOCK = 4_000_000
 _CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8)
 
 
-def onion(pixels: Floats, target: Flags, sources: Places, radius: int, nearness: float, shift: float) -> Floats:
+def onion(
+    pixels: Floats,
+    target: Flags,
+    sources: Places,
+    radius: int,
+    nearness: float,
+    shift: float,
+    variety: float,
+    rng: np.random.Generator,
+) -> Floats:
     """`pixels` (h, w, 3) with the target filled.
 
     Args:
@@ -25,6 +35,8 @@ def onion(pixels: Floats, target: Flags, sources: Places, radius: int, nearness:
         radius: Of the patches; they fit into the picture.
         nearness: Weight of a source's place against its look, as in a `Recipe`.
         shift: By how much a copied colour may be made brighter or darker, as in a `Recipe`.
+        variety: By how much a match may be further away than the best, as in a `Recipe`; 0 takes the best.
+        rng: Chooses among those.
     """
     height, width = target.shape
     filled = pixels.copy()
@@ -47,18 +59,30 @@ def onion(pixels: Floats, target: Flags, sources: Places, radius: int, nearness:
         centres = centre_y * width + centre_x
         there = gathered((have[..., None] * np.ones(3, np.float32)).astype(np.float32), centres, radius)
         weights = there * np.repeat(window.ravel(), 3)
-        asked = np.concatenate([gathered(filled, centres, radius) * weights, weights], axis=1)
+        seen = gathered(filled, centres, radius)
+        asked = np.concatenate([seen * weights, weights], axis=1)
         mass = weights.sum(axis=1, keepdims=True)
+        squares = (seen * seen * weights).sum(axis=1, keepdims=True)
         best = np.empty(len(layer), np.intp)
         step = max(1, _BLOCK // max(1, len(sources)))
         for at in range(0, len(layer), step):
             ranks = asked[at : at + step] @ table
             far = (centre_y[at : at + step, None] - ys) ** 2 + (centre_x[at : at + step, None] - xs) ** 2
             ranks += (nearness**2 / (height**2 + width**2) * far).astype(np.float32) * mass[at : at + step]
-            best[at : at + step] = ranks.argmin(axis=1)
+            if variety == 0:
+                best[at : at + step] = ranks.argmin(axis=1)
+            else:  # with the squares of what is compared, ranks are distances, which can be compared as ratios
+                best[at : at + step] = _nearly_best(ranks + squares[at : at + step], variety, rng)
         known = asked[:, book.shape[1] :].reshape(len(layer), -1, 3)
         apart = asked[:, : book.shape[1]].reshape(known.shape) - known * book[best].reshape(known.shape)
         change = (apart.sum(axis=1) / known.sum(axis=1)).clip(-shift, shift)
         flat[layer] = flat[sources[best] + (layer - centres)] + change
         missing.reshape(-1)[layer] = False
     return filled
+
+
+def _nearly_best(distances: Floats, variety: float, rng: np.random.Generator) -> NDArray[np.intp]:
+    """For each row one of the columns whose distance is at most 1 + `variety` times the row's smallest, at random."""
+    near = distances <= (1 + variety) * distances.min(axis=1, keepdims=True)
+    chosen: NDArray[np.intp] = np.where(near, rng.random(distances.shape, np.float32), np.float32(-1)).argmax(axis=1)
+    return chosen

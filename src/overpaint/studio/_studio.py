@@ -18,7 +18,7 @@ from overpaint.picture import Picture, open_picture
 from overpaint.request import EditRequest, IntentRule, ResolvedRequest, draw_seed
 
 from ._edited import Edited
-from .choose import Painter, checked_options, choose
+from .choose import Painter, checked_options, choose, for_variations
 from .engine_pool import EnginePool
 from .inputs import Rasters, gather
 from .many import Edit, EditFailure, Pictured, many
@@ -148,12 +148,27 @@ class Studio:
         **settings: Any,
     ) -> PreparedEdit:
         """The first of the three steps of `edit`: all that comes before the engine. Arguments and errors as there."""
+        return self._prepare(1, picture, request, mask, sketch, inputs, settings)
+
+    def _prepare(
+        self,
+        count: int,
+        picture: Pictured,
+        request: EditRequest | None,
+        mask: Mask | None,
+        sketch: NDArray[np.uint8] | None,
+        inputs: Rasters | None,
+        settings: Mapping[str, Any],
+    ) -> PreparedEdit:
+        """The first of `count` variations, prepared."""
         clock = Clock()
         opened = picture if isinstance(picture, Picture) else open_picture(picture)
         clock.lap("open")
         request, rasters = gather(opened, request, mask, sketch, inputs, settings)
         rule = request.rule
         painter = choose(request, rule, self._pool, self.model)
+        if count > 1:
+            request, painter = for_variations(request, painter)
         resolved = _resolved(request, rule, painter, draw_seed(request.seed))
         scene = make_scene(request, rasters, rule, painter.card)
         canvases = make_canvases(scene, resolved, painter)
@@ -189,7 +204,8 @@ class Studio:
         """One edit in several variations: with its seed, seed + 1, ..., in that order.
 
         The engine gets all of them at once; one that paints many canvases at a time paints them together. Each is what
-        `edit` gives with its seed. Leaving the iterator early calls the rest off.
+        `edit` gives with its seed. Several are exact unless the request says otherwise, so that each can be replayed
+        alone, and have the engine's options for variations. Leaving the iterator early cancels the rest.
 
         Args:
             count: How many.
@@ -197,12 +213,12 @@ class Studio:
             picture, request, mask, sketch, inputs, **settings: As for `edit`.
 
         Raises:
-            RequestError: A count below 1; and all that `edit` raises: at once for what came in, and later from the
-                iterator for the engine's own.
+            RequestError: A count below 1, or several of an engine without seeds; and all that `edit` raises: at once
+                for what came in, and later from the iterator for the engine's own.
         """
         if count < 1:
             raise RequestError(f"the number of variations must be at least 1, not {count}")
-        prepared = self.prepare(picture, request, mask=mask, sketch=sketch, inputs=inputs, **settings)
+        prepared = self._prepare(count, picture, request, mask, sketch, inputs, settings)
         return self._finished([prepared.variation(number) for number in range(count)], monitor or Monitor())
 
     def _finished(self, edits: list[PreparedEdit], monitor: Monitor) -> Iterator[Edited]:

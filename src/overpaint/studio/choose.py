@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -86,6 +86,31 @@ def _names(
             hint=f"name a model, or an engine that continues the surroundings, such as {SURROUNDINGS_ENGINE!r}",
         )
     return name or MODEL_ENGINE, default_model
+
+
+def for_variations(request: EditRequest, painter: Painter) -> tuple[EditRequest, Painter]:
+    """Request and painter of several variations of one edit.
+
+    They are exact unless the request says otherwise, so that each can be replayed alone, and have the options that the
+    engine's card gives for variations.
+
+    Raises:
+        RequestError: The engine does not use a seed, so that all would be equal.
+    """
+    card = painter.card
+    if not card.uses("seed"):
+        raise RequestError(
+            f"{card.name} does not use a seed, so that its variations would be equal",
+            code="variations-equal",
+            field="engine",
+            value=card.name,
+            hint="paint one, or choose another engine",
+        )
+    options = {**card.variation_options, **(request.options or {})}
+    exact = True if request.exact is None else request.exact
+    return request.merged(exact=exact, options=options or None), replace(
+        painter, options=checked_options(card, options)
+    )
 
 
 def checked_options(card: EngineCard, options: Mapping[str, Any] | None) -> BaseModel:
