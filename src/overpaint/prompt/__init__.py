@@ -1,8 +1,7 @@
-"""Prompts: what is to be painted, in words.
+"""Prompts: what to paint, in words.
 
-`parse` reads AUTOMATIC1111's grammar (weights, BREAK, comments, network tags), `chunked` parts it into what a text
-encoder sees at a time. `scene_prompt` adds what the picture says of its light and lens; `scene_of` shows what was
-measured.
+`parse` reads AUTOMATIC1111's grammar (weights, BREAK, comments, network tags), `chunked` divides a prompt into the
+chunks of a text encoder. `scene_prompt` adds words for the picture's light and lens, which `scene_of` measures.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .chunks import Chunk, PromptTokenizer, Token, Vector, chunked, padded
 from .grammar import Prompt, Span, escape, literal, parse
 from .networks import Network, split_networks
-from .scene import Scene, scene_of, scene_prompt
+from .scene import MeasuredScene, scene_of, scene_prompt
 
 if TYPE_CHECKING:
     from ._camera import Camera
@@ -22,10 +21,10 @@ __all__ = [
     "Camera",
     "Chunk",
     "Light",
+    "MeasuredScene",
     "Network",
     "Prompt",
     "PromptTokenizer",
-    "Scene",
     "Span",
     "Token",
     "Vector",

@@ -1,4 +1,4 @@
-"""What a camera wrote of itself: focal length, aperture, exposure, the tilt of a drone's gimbal."""
+"""Camera data in metadata: focal length, aperture, exposure, the tilt of a drone's gimbal."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _UNIT_MM = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}
 
 @dataclass(frozen=True, slots=True)
 class Camera:
-    """What is known of the camera; None for what it did not write.
+    """Camera data; None for what the metadata do not have.
 
     Attributes:
         focal_length: In mm, as engraved on the lens.
         focal_length_35: In mm, for the same angle of view on 36 x 24 mm film.
-        f_number: The aperture's.
+        f_number: Focal length over aperture.
         exposure_value: log2(N^2 / t) for ISO 100: about 15 in sunlight, 12 under clouds, 7 indoors, 2 at night.
         flash: Whether the flash fired.
         pitch: Of a drone's camera in degrees; -90 looks straight down.
@@ -43,7 +43,7 @@ class Camera:
 
 
 def camera_of(metadata: Metadata) -> Camera:
-    """What the metadata say of the camera."""
+    """Camera data of a picture's metadata."""
     pitch = _number(read_property(metadata.xmp, _DRONE, "GimbalPitchDegree"))
     try:
         block = TagBlock(metadata.exif or b"")
@@ -90,7 +90,7 @@ def _exposure_value(number: float | None, time: float | None, speed: float | Non
 
 
 def _value(block: TagBlock, directory: TagDirectory, tag: int) -> float | None:
-    """The one number of a tag, when it is positive and finite."""
+    """The number of a tag, when it is finite and not negative."""
     entry = directory.entries.get(tag)
     if entry is None:
         return None

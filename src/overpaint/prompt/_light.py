@@ -1,6 +1,6 @@
-"""What the pixels say of the light, the focus and the grain: plain measurements, no words.
+"""Measurements of light, focus and grain.
 
-Measured on what is known (neither masked nor transparent), in sRGB through the picture's profile: light in linear
+Known pixels (neither masked nor transparent) are measured, in sRGB through the picture's profile: light in linear
 values on a copy of at most 384 pixels a side, focus on one of at most 1024, grain on the picture's own pixels around
 the mask.
 """
@@ -28,8 +28,8 @@ _LIGHT_SIDE = 384
 _FOCUS_SIDE = 1024
 _GRAIN_SIDE = 1024
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)  # of linear sRGB (IEC 61966-2-1)
-_LEAST_PIXELS = 64  # fewer known ones say nothing
-_FLOOR = 0.002  # linear luminance under which a photo shows noise and not light
+_LEAST_PIXELS = 64  # fewer known pixels are not measured
+_FLOOR = 0.002  # linear luminance below which a photo shows noise
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,8 +123,8 @@ class Light:
         range_stops: From the 5th to the 95th percentile of luminance over all known pixels, smoothed, in stops.
         bright_share: Share of the known pixels that are nearly white.
         dark_share: Share of them that are nearly black.
-        warmth: log2(red / blue) of the light; 0 where the evidence is not of one mind (see `_warmth`).
-        slope_stops: How much brighter the right edge is than the left one in stops, by a plane through what is known.
+        warmth: log2(red / blue) of the light; 0 where its measures contradict each other (see `_warmth`).
+        slope_stops: How much brighter the right edge is than the left one in stops, by a plane fitted to known pixels.
         slope_share: Share of the variance of smoothed brightness that this slope explains, 0 to 1.
         chroma: 95th percentile of the CIELAB chroma over all known pixels.
     """
@@ -165,19 +165,19 @@ def light_of(picture: Picture, mask: Mask | None) -> Light | None:
 
 
 def _smoothed(values: Floats, known: Bools, sigma: float) -> Floats:
-    """Normalised convolution with a Gaussian: what is unknown has no say (Knutsson and Westin 1993)."""
+    """Normalised convolution with a Gaussian, over known pixels only (Knutsson and Westin 1993)."""
     weight = known.astype(np.float32)
     total = cv2.GaussianBlur(values * weight, (0, 0), sigma)
     return np.asarray(total / np.maximum(cv2.GaussianBlur(weight, (0, 0), sigma), 1e-6), np.float32)
 
 
 def _warmth(view: View) -> float:
-    """log2(R/B) of the light, the weakest of four witnesses; 0 where they contradict each other.
+    """log2(R/B) of the light, the smallest of four measures; 0 where they contradict each other.
 
-    A coloured thing fools any one of them, and coloured light all four: shades of grey (Finlayson and Trezzi 2004) and
-    grey edge (van de Weijer et al. 2007), which take a Minkowski mean with p = 6 of pixels and of gradients; the
-    coolest (or warmest) tenth of all surfaces; and those that are nearly neutral, which must be a quarter at the least.
-    A picture filled with things of one muted colour remains beyond telling.
+    A coloured object misleads one measure, coloured light changes all four: shades of grey (Finlayson and Trezzi 2004)
+    and grey edge (van de Weijer et al. 2007), a Minkowski mean with p = 6 of pixels and of gradients; the coolest (or
+    warmest) tenth of all surfaces; and nearly neutral surfaces, which must be at least a quarter. A picture full of
+    objects of one muted colour can't be measured.
     """
     use = view.known & (view.lightness > 20) & (view.srgb < 0.99).all(axis=2)
     inner = cv2.erode(use.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
@@ -219,10 +219,10 @@ def _chroma(view: View) -> float:
 
 
 def sharpness_of(picture: Picture, mask: Mask | None) -> float | None:
-    """How sharp it is around the mask against the sharpest tenth of the picture: 1 the same, towards 0 out of focus.
+    """Sharpness around the mask, relative to the sharpest tenth of the picture: 1 equal, towards 0 out of focus.
 
-    Sharpness of a block is the share of detail finer than 1 pixel in what is finer than 4 (differences of Gaussians),
-    which does not depend on contrast. None where there is too little texture to tell.
+    A block's sharpness is the share of detail finer than 1 pixel in that finer than 4 (differences of Gaussians), which
+    does not depend on contrast. None where there is too little texture.
     """
     view = view_of(picture, mask, _FOCUS_SIDE)
     fine = view.grey - _smoothed(view.grey, view.known, 1)
@@ -250,9 +250,9 @@ def _block_means(values: Floats, block: int) -> Floats:
 
 
 def grain_of(picture: Picture, mask: Mask | None) -> float | None:
-    """Standard deviation of the grain in flat places around the mask, in levels of 255 (Immerkaer 1996).
+    """Standard deviation of the grain in flat parts around the mask, in levels of 255 (Immerkaer 1996).
 
-    None where no place is flat enough to tell grain from texture.
+    None where no part is flat enough to separate grain from texture.
     """
     around = surroundings(mask, picture)
     x, y = (around.left + around.right) // 2, (around.top + around.bottom) // 2
@@ -262,10 +262,10 @@ def grain_of(picture: Picture, mask: Mask | None) -> float | None:
     kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
     response = np.abs(cv2.filter2D(view.grey, cv2.CV_32F, kernel))
     usable = view.known & (view.grey > 0.04) & (view.grey < 0.96)  # clipped ends hide their grain
-    usable = cv2.erode(usable.astype(np.uint8), np.ones((3, 3), np.uint8))  # as far as the kernel looks
+    usable = cv2.erode(usable.astype(np.uint8), np.ones((3, 3), np.uint8))  # the kernel's size
     whole = _block_means(usable.astype(np.float32), 16) > 0.99
     if whole.sum() < 12:
         return None
-    # texture only adds: the flattest tenth of the blocks is nearest to grain alone
+    # Texture only adds: the flattest tenth of the blocks is nearest to pure grain.
     flat = np.percentile(_block_means(response, 16)[whole], 10)
     return float(flat * math.sqrt(math.pi / 2) / 6 * 255)

@@ -1,10 +1,10 @@
-"""Chunks: what a text encoder of 77 places sees at a time is 75 tokens between its begin and end marks.
+"""Chunks: a text encoder of 77 places takes 75 tokens at a time, between its begin and end marks.
 
-Small encoders have fewer places; what is said of 75 below then holds of theirs.
+A smaller encoder has fewer places and takes fewer tokens.
 
-A longer prompt is parted into several, whose states are joined. The rules are AUTOMATIC1111's: BREAK closes a chunk;
-when one overflows and its last comma is among its last 20 tokens, what follows the comma moves on with the rest, so
-that a phrase stays whole. The vectors of a textual inversion stay together. Pure Python: the tokenizer is a function.
+A longer prompt is divided into several chunks, whose states are joined. The rules are AUTOMATIC1111's: BREAK ends a
+chunk; when a chunk overflows and its last comma is among its last 20 tokens, the tokens after the comma move to the
+next chunk, so that a phrase stays whole. The vectors of a textual inversion stay together.
 """
 
 from __future__ import annotations
@@ -30,9 +30,8 @@ class PromptTokenizer:
         tokenise: From text to token ids, without marks and without a limit.
         bos: Id of the begin mark.
         eos: Id of the end mark.
-        pad: Id that fills a chunk up after its first end mark: the end mark again, or 0 for SD 2.x and SDXL's second
-            encoder.
-        room: Tokens that a chunk holds between its marks: the encoder's places less two.
+        pad: Id of the padding after the end mark: the end mark again, or 0 for SD 2.x and SDXL's second encoder.
+        room: Tokens of a chunk between its marks: the encoder's places less two.
     """
 
     tokenise: Callable[[str], Sequence[int]]
@@ -43,14 +42,14 @@ class PromptTokenizer:
 
     @property
     def comma(self) -> int | None:
-        """Id of a comma; None when it is not one token."""
+        """Id of a comma; None when a comma is not one token."""
         ids = self.tokenise(",")
         return ids[0] if len(ids) == 1 else None
 
 
 @dataclass(frozen=True, slots=True)
 class Vector:
-    """A vector of a textual inversion in the place of a token's own: which one, and which of its vectors."""
+    """A vector of a textual inversion that replaces a token's: its name, and the vector's index."""
 
     name: str
     index: int
@@ -58,7 +57,7 @@ class Vector:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One place of a chunk. `id` is the begin mark's where a vector takes the place of the token's own."""
+    """One place of a chunk. `id` is the begin mark's where a vector replaces the token's."""
 
     id: int
     weight: float = 1.0
@@ -84,7 +83,7 @@ class Chunk:
 
     @property
     def vectors(self) -> tuple[tuple[int, Vector], ...]:
-        """Which of the 77 places take a vector, and which vector."""
+        """Places among the 77 that take a vector, and the vectors."""
         return tuple((place, token.vector) for place, token in enumerate(self.tokens, 1) if token.vector is not None)
 
 
@@ -96,15 +95,15 @@ def chunked(
     backtrack: int = BACKTRACK,
     most: int = MOST_CHUNKS,
 ) -> tuple[Chunk, ...]:
-    """Part a prompt into chunks, at least one. No token is lost or changes its place in the order.
+    """Divide a prompt into chunks, at least one. All tokens stay, in their order.
 
     Args:
         prompt: As read.
-        vocabulary: The encoder's.
-        vectors: Names of textual inversions and how many vectors each has (at most 75). A name counts where it stands
-            alone in the text, in capitals or not; of several that fit, the longest.
-        backtrack: How far back from the end of a full chunk a comma may lie to end it; 0: never.
-        most: How many chunks there may be.
+        vocabulary: The encoder's tokenizer.
+        vectors: Names of textual inversions and their numbers of vectors (at most 75). A name is found as a whole word,
+            in any case; the longest name first.
+        backtrack: Tokens before the end of a full chunk among which a comma ends it; 0: none.
+        most: The most chunks.
 
     Raises:
         RequestError: More chunks than `most`; a textual inversion longer than a chunk or without a name.
@@ -112,7 +111,7 @@ def chunked(
     vectors, room = vectors or {}, vocabulary.room
     for name, count in vectors.items():
         if not name.strip():
-            raise RequestError(f"{name!r} is no name for a textual inversion; it needs a word to stand for")
+            raise RequestError(f"{name!r} is no name for a textual inversion; it needs a word")
         if not 1 <= count <= room:
             raise RequestError(f"the textual inversion {name!r} has {count} vectors; 1 to {room} fit into a chunk")
     names = _names_in(prompt, vectors)
@@ -120,7 +119,7 @@ def chunked(
     chunks: list[Chunk] = []
     for number, section in enumerate(prompt.sections):
         parts = _parted(_units(section, vocabulary, vectors, names), comma, backtrack, room)
-        # a BREAK closes a chunk even when it is empty; the end of the prompt does not
+        # A BREAK ends a chunk even when that is empty; the end of the prompt does not.
         keep_empty = number + 1 < len(prompt.sections)
         for part in parts:
             if part or keep_empty or not chunks:
@@ -131,7 +130,7 @@ def chunked(
 
 
 def padded(chunks: Sequence[Chunk], count: int) -> tuple[Chunk, ...]:
-    """The chunks and as many empty ones as make `count`."""
+    """The chunks, followed by empty ones up to `count`."""
     return (*chunks, *(Chunk(room=chunks[0].room),) * (count - len(chunks)))
 
 
@@ -156,7 +155,7 @@ def _parted(units: Iterator[tuple[Token, ...]], comma: int | None, backtrack: in
 def _units(
     section: Section, vocabulary: PromptTokenizer, vectors: Mapping[str, int], names: _Names | None
 ) -> Iterator[tuple[Token, ...]]:
-    """What may not be parted: single tokens, and all vectors of a textual inversion."""
+    """Units that stay whole: single tokens, and all vectors of a textual inversion."""
     for span in section:
         for part, name in names.split(span.text) if names else [(span.text, None)]:
             for token in vocabulary.tokenise(part) if part else ():
@@ -166,7 +165,7 @@ def _units(
 
 
 def _names_in(prompt: Prompt, vectors: Mapping[str, int]) -> _Names | None:
-    """Those names that the prompt may have; people keep thousands, and a pattern of them all is slow."""
+    """Names that may be in the prompt: there can be thousands, and a pattern of all would be slow."""
     text = "\n".join(span.text for section in prompt.sections for span in section)
     found = [name for name in vectors if occurs(name, text)]
     return _Names(found) if found else None
@@ -178,14 +177,14 @@ def occurs(name: str, text: str) -> bool:
 
 
 class _Names:
-    """Finds names in a text: the longest first, in capitals or not, never inside of a word."""
+    """Finds names in a text: the longest first, in any case, never within a word."""
 
     def __init__(self, names: Iterable[str]) -> None:
         self._names = sorted(names, key=len, reverse=True)
         self._pattern = re.compile("|".join(f"({_alone(name)})" for name in self._names), re.IGNORECASE)
 
     def split(self, text: str) -> Iterator[tuple[str, str | None]]:
-        """The text before each name and the name; the rest and None at last."""
+        """The text before each name, and the name; at the end the rest, and None."""
         done = 0
         for match in self._pattern.finditer(text):
             yield text[done : match.start()], self._names[(match.lastindex or 1) - 1]
@@ -194,7 +193,7 @@ class _Names:
 
 
 def _alone(name: str) -> str:
-    """The pattern of a name whose ends, where they are letters or digits, have no letter or digit beside them."""
+    """The pattern of a name as a whole word: no letter or digit beside an end that is one."""
     before = r"(?<!\w)" if re.match(r"\w", name) else ""
     after = r"(?!\w)" if re.search(r"\w\Z", name) else ""
     return before + re.escape(name) + after

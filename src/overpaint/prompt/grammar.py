@@ -35,22 +35,22 @@ EMPHASIS = 1.1
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Words that count alike. `text` is as written, spaces included; `weight` is 1 for plain words."""
+    """Words of equal weight. `text` is as written, spaces included; `weight` is 1 for plain words."""
 
     text: str
     weight: float = 1.0
 
 
 Section = tuple[Span, ...]
-"""What lies between two BREAKs: spans of different weight side by side, none of them empty."""
+"""The text between two BREAKs: spans, of which neighbours differ in weight and none is empty."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A prompt that was read.
+    """A parsed prompt.
 
     Attributes:
-        sections: At least one; a BREAK lies between each two.
+        sections: At least one; a BREAK is between each two.
         networks: The networks that its tags name.
         notes: For people: comments that were left out, and syntax that is not supported and counts as words.
     """
@@ -61,20 +61,20 @@ class Prompt:
 
     @property
     def empty(self) -> bool:
-        """Whether it says nothing: no BREAK, and no text but spaces."""
+        """Whether it has no BREAK, and no text but spaces."""
         return len(self.sections) == 1 and not any(span.text.strip() for span in self.sections[0])
 
 
 def parse(text: str, *, weighted: bool = True) -> Prompt:
-    """Read a prompt, in time linear in its length.
+    """Parse a prompt, in time linear in its length.
 
     Args:
         text: As written.
-        weighted: False: brackets, backslashes and BREAK are text (upstream's emphasis "None"); comments and tags still
-            go.
+        weighted: False: brackets, backslashes and BREAK are text (upstream's emphasis "None"); comments and tags are
+            removed all the same.
 
     Raises:
-        RequestError: Absurdly long, nested or weighted; a tag that can't be read.
+        RequestError: Too long, nested or weighted; a tag that can't be read.
     """
     _check_length(text)
     comments = _COMMENT.findall(text)
@@ -91,17 +91,14 @@ def literal(text: str) -> Prompt:
     """The prompt of a program without a grammar: every character is text.
 
     Raises:
-        RequestError: Absurdly long.
+        RequestError: Too long.
     """
     _check_length(text)
     return Prompt(((Span(text),) if text else (),))
 
 
 def escape(text: str) -> str:
-    r"""The text, so written that `parse` gives it back: a backslash before all that would mean something.
-
-    It may be put into brackets, and into the schedules and ANDs to come.
-    """
+    r"""The text in a form that `parse` gives back: a backslash before each character with a meaning."""
     return _MEANING.sub(r"\\\g<0>", text)
 
 
@@ -139,7 +136,7 @@ def _listed(pieces: list[str]) -> str:
 
 
 def read_weights(text: str) -> tuple[Section, ...]:
-    """Read brackets, weights, escapes and BREAKs: no comments, no tags.
+    """Parse brackets, weights, escapes and BREAKs; comments and tags were removed.
 
     Raises:
         RequestError: Brackets nested more than 100 deep, or a weight beyond 1000.
@@ -204,13 +201,13 @@ _TOKEN = re.compile(
 
 
 def _pieces(text: str) -> list[str | _Open | _Close | _Break]:
-    """Text, brackets that mean something, and BREAKs, in order. Closing brackets have told the opening ones weights."""
+    """Text, matched brackets and BREAKs, in order. An opening bracket has the weight that its closing one has."""
     pieces: list[str | _Open | _Close | _Break] = []
     waiting: dict[bool, list[_Open]] = {False: [], True: []}
     for match in _TOKEN.finditer(text):
         kind, whole = match.lastgroup, match[0]
         if kind == "run":
-            pieces += _broken(text, match.start(), match.end())
+            pieces += _divided(text, match.start(), match.end())
         elif kind == "escaped":
             pieces.append(match["escaped"])
         elif kind == "open":
@@ -232,8 +229,8 @@ def _pieces(text: str) -> list[str | _Open | _Close | _Break]:
     return pieces
 
 
-def _broken(text: str, start: int, end: int) -> Iterator[str | _Break]:
-    """A run of text parted at its BREAKs, which take the spaces around them along."""
+def _divided(text: str, start: int, end: int) -> Iterator[str | _Break]:
+    """A run of text divided at its BREAKs, without the spaces around them."""
     done = start
     for match in _BREAK.finditer(text, start, end):
         part = text[done : match.start()].rstrip()

@@ -1,10 +1,9 @@
-"""A prompt that knows its scene: words for light, lens and grain, measured in the picture around the mask.
+"""Words for a picture's light, lens and grain, measured around the mask, for its prompt.
 
-The field's tutorials teach people to describe the scene's lighting and perspective in the prompt, so that what is
-painted fits in. This takes the words from the picture. A word is only used where its measure is clear: the thresholds
-were set by looking at 52 photos, so that it is rather silent than wrong. (The side of the light is the least sure of
-them: a black wall on one side of a room looks like light from the other.) What can't be measured is not guessed: from
-pixels alone neither the height of the camera nor the hour of the day can be told.
+Tutorials advise to describe lighting and perspective in the prompt, so that the new content fits in. Here the words are
+measured. A word is used only where its measure is clear: the thresholds were set on 52 photos so that a wrong word is
+rarer than a missing one. (The side of the light is the least certain: a black wall on one side of a room looks like
+light from the other.) The height of the camera and the time of day can't be measured from pixels, and are not guessed.
 """
 
 from __future__ import annotations
@@ -23,14 +22,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
-    """What was measured, and the words for it.
+class MeasuredScene:
+    """Measurements of a picture, and the words for them.
 
     Attributes:
         light: The light (see `Light`); None when too little of the picture is known.
-        camera: What the camera wrote of itself.
-        sharpness: Around the mask, against the sharpest part of the picture; 1 = the same. None where it can't be told.
-        grain: Around the mask, in levels of 255. None where it can't be told.
+        camera: Camera data from the metadata.
+        sharpness: Around the mask, relative to the sharpest part of the picture; 1 = equal. None without texture.
+        grain: Around the mask, in levels of 255. None where no part is flat enough.
         lighting, perspective, style: Words for them; empty where nothing is clear.
     """
 
@@ -43,7 +42,7 @@ class Scene:
     style: tuple[str, ...]
 
 
-def scene_of(picture: Picture, mask: Mask | None = None) -> Scene:
+def scene_of(picture: Picture, mask: Mask | None = None) -> MeasuredScene:
     """Measure the scene around the mask (or of the whole picture without one).
 
     Raises:
@@ -56,7 +55,7 @@ def scene_of(picture: Picture, mask: Mask | None = None) -> Scene:
         mask.require_size(picture.size)
     light, camera = light_of(picture, mask), camera_of(picture.metadata)
     sharpness, grain = sharpness_of(picture, mask), grain_of(picture, mask)
-    return Scene(
+    return MeasuredScene(
         light=light,
         camera=camera,
         sharpness=sharpness,
@@ -77,16 +76,16 @@ def scene_prompt(
     style: bool = False,
     general: bool = True,
 ) -> str:
-    """The prompt, followed by what the picture says of its scene.
+    """The prompt, followed by words for the picture's light and lens.
 
         scene_prompt("a bench", picture, mask)   # "a bench, warm light, matching perspective"
 
-    What the prompt speaks of itself is left to it: with "warm" or "cold" in it, nothing is added on the light's colour.
+    Nothing is added on a topic that the prompt has a word on: with "warm" or "cold", nothing on the light's colour.
 
     Args:
-        prompt: What is to be painted; may be empty.
+        prompt: May be empty.
         picture: The picture.
-        mask: Where; its surroundings count most, and what it covers not at all.
+        mask: The masked part is not measured, and its surroundings count most.
         lighting: Add the light: bright or dim, soft or hard, warm or cool, its side.
         perspective: Add the lens: focal length, depth of field, focus.
         style: Add grain and colour: film grain, black and white, muted or vivid colours.
@@ -105,7 +104,7 @@ def scene_prompt(
     ):
         if wanted:
             words += measured or ([otherwise] if general and otherwise else [])
-    fresh = [word for word in words if not _is_said(word, prompt)]
+    fresh = [word for word in words if not _is_mentioned(word, prompt)]
     start = prompt.rstrip().rstrip(",")
     return ", ".join([*([start] if start else []), *fresh])
 
@@ -137,7 +136,7 @@ def _perspective(camera: Camera, sharpness: float | None) -> Iterator[str]:
     focal, aperture = camera.focal_length_35, camera.aperture
     if focal is not None and (kind := _lens(focal)):
         yield f"{focal:.0f}mm {kind}"
-    # the blur of what lies far behind is as wide as the entrance pupil: 17 mm is 50 mm at f/2.8
+    # The blur of a distant background is as wide as the entrance pupil: 17 mm is 50 mm at f/2.8.
     if aperture is not None and aperture > 17:
         yield "shallow depth of field"
     elif aperture is not None and focal is not None and aperture < 4 and focal < 40:
@@ -147,7 +146,7 @@ def _perspective(camera: Camera, sharpness: float | None) -> Iterator[str]:
 
 
 def _lens(focal: float) -> str:
-    """What photographers call a focal length on 35 mm film."""
+    """The kind of lens of a focal length on 35 mm film."""
     for most, name in ((20, "ultra wide-angle lens"), (36, "wide-angle lens"), (64, "standard lens")):
         if focal < most:
             return name
@@ -167,7 +166,7 @@ def _style(light: Light | None, grain: float | None) -> Iterator[str]:
         yield "vivid colours"
 
 
-# What a prompt that has one of these words has said itself; by the words that we would add.
+# Topics: words that we add, and words of a prompt that cover the same.
 _TOPICS = (
     (("warm light", "cool light"), r"warm|cool|cold|golden|sunset|sunrise|tungsten|candle\w*|blue hour|neutral light"),
     (("dim light", "bright light"), r"dim|dark|bright|night|low[- ]light|high[- ]key|low[- ]key|sunny|sunlit"),
@@ -186,11 +185,11 @@ _TOPICS = (
 )  # fmt: skip
 
 
-def _is_said(word: str, prompt: str) -> bool:
-    """Whether the prompt speaks of this itself, in these words or others."""
+def _is_mentioned(word: str, prompt: str) -> bool:
+    """Whether the prompt has a word on the topic of `word`."""
     if word.lower() in prompt.lower():
         return True
     return any(
-        any(ours in word for ours in words) and re.search(rf"(?<!\w)({said})(?!\w)", prompt, re.IGNORECASE)
-        for words, said in _TOPICS
+        any(ours in word for ours in words) and re.search(rf"(?<!\w)({theirs})(?!\w)", prompt, re.IGNORECASE)
+        for words, theirs in _TOPICS
     )
