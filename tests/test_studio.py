@@ -23,6 +23,7 @@ from overpaint.errors import (
 )
 from overpaint.geometry import Box, Size
 from overpaint.picture import Picture, encode, from_array, open_picture
+from overpaint.request import blob_of
 from overpaint.studio import pixel_digest
 from stand_ins import LEARNED, StandIn, echo, flat, noise, shifting, waiting
 from test_untouched import picture_of
@@ -185,6 +186,52 @@ def test_alpha_follows_the_intent_and_an_option_overrides_it(intent, seen):
     assert (inner == 255).all() if seen else np.array_equal(inner, cut.alpha[10:, 10:])
     kept = edit(flat(), cut, mask=mask, intent=intent, prompt="x", alpha="keep")
     assert np.array_equal(kept.picture.alpha, cut.alpha)
+
+
+def test_a_background_leaves_no_translucent_rim_around_a_cut_out():
+    """Colour under alpha 0 is black in the file, and must not show as a dark fringe."""
+    rows, columns = np.mgrid[: SIZE.height, : SIZE.width]
+    distance = np.hypot(columns - 40, rows - 30)
+    for width in (1, 12):  # antialiased; soft
+        alpha = np.rint(np.clip((22 + width / 2 - distance) / width, 0, 1) * 255).astype(np.uint8)
+        samples = np.full((*SIZE.shape, 3), 200, np.uint8)
+        samples[alpha == 0] = 0
+        request = EditRequest.of(intent="background", prompt="sea", mask={"parts": [{"kind": "alpha"}]})
+        edited = edit(flat(0.4), Picture(samples, alpha), request=request)
+        assert (edited.picture.alpha == 255).all()
+        assert edited.picture.samples.min() >= 101, "between the new background and the subject"
+        assert (edited.picture.samples[alpha == 255].min() == 200) or width == 1
+        kept = edit(flat(0.4), Picture(samples, alpha), request=request, alpha="keep")
+        assert np.array_equal(kept.picture.alpha, alpha)
+
+
+def test_notes_on_a_mask_reach_the_result(picture):
+    labels = np.zeros(SIZE.shape, np.uint8)
+    labels[20:30, 20:40] = 2
+    mask = Mask.from_array(labels)
+    (note,) = edit(flat(), picture, mask=mask).notes
+    assert "taken as labels" in note
+    raster = {"parts": [{"kind": "raster", "raster": blob_of(labels)}]}
+    assert edit(flat(), picture, request=EditRequest.of(mask=raster)).notes == (note,)
+    assert edit(flat(), picture, mask=mask).record.notes == (note,)
+
+
+def test_a_mask_that_covers_most_of_the_picture_is_noted(picture):
+    inverted = ~Mask.box(SIZE, Box(10, 10, 30, 30))
+    assert any("if it marks what should stay, invert it" in note for note in edit(flat(), picture, mask=inverted).notes)
+    shape = {"parts": [{"kind": "box", "box": [10, 10, 30, 30]}], "invert": True}
+    assert not any("invert" in note for note in edit(flat(), picture, request=EditRequest.of(mask=shape)).notes)
+
+
+@pytest.mark.parametrize("engine", ["exemplar", "telea"])
+def test_an_engine_that_continues_the_surroundings_notes_that_there_is_little_to_copy_from(picture, engine):
+    for mask, says in (
+        (Mask.full(SIZE), "nothing to copy from"),
+        (~Mask.box(SIZE, Box(0, 0, 20, 20)), "little to copy"),
+    ):
+        with Studio() as studio:
+            edited = studio.edit(picture, mask=mask, intent="remove", engine=engine, seed=1)
+        assert any(says in note for note in edited.notes)
 
 
 def test_transparent_pixels_are_shown_as_edge_extended_colour_and_not_to_be_copied_from():

@@ -70,7 +70,7 @@ class MaskInput:
         mask: The mask of a single file; None where `spec` is given.
         spec: Shapes and files joined; None where `mask` is given.
         rasters: Rasters that `spec` names, by SHA-256.
-        notes: What was found about the files of `spec` when they were read.
+        notes: Of the files of `spec`.
     """
 
     mask: Mask | None = None

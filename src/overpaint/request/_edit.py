@@ -195,7 +195,9 @@ class EditRequest(Value):
     masked_content: MaskedContent | None = setting("what painting starts from in the hole", left_open="by intent")
     dialect: Dialect | None = setting("whose exact arithmetic to follow", left_open="native")
 
-    alpha: AlphaRule | None = setting("keep the picture's alpha, or let what is painted cover", left_open="by intent")
+    alpha: AlphaRule | None = setting(
+        "keep the picture's alpha, or lay what is painted under what is left of the picture", left_open="by intent"
+    )
     colour_match: bool | None = setting("match the new colours to known pixels around", left_open="true")
     seam: bool | None = setting("correct brightness steps at the edge where an engine shows evidence", left_open="true")
     detail: Literal["surroundings", "full", "careful", "none"] | None = setting(

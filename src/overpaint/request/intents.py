@@ -60,7 +60,8 @@ class IntentRule:
         masked_content: What a learned engine starts from in the hole.
         edge: How grow and feather follow: "scaled" to the region, "tight" to keep a contour, "none".
         context: How much of the surroundings an engine sees: "near", "wide", "whole" picture.
-        alpha: "keep" the picture's alpha, or "cover": max(alpha, composite mask).
+        alpha: "keep" the picture's alpha, or "cover": the new paint lies under what is left of the old, alpha becomes
+            min(1, alpha + composite mask).
         detail: How good a match the surroundings' detail needs where a learned engine painted below the picture's size:
             "full" takes likely ones, "careful" those alone that are beyond doubt. Without a prompt a model may have
             "surroundings" in place of "full" (see `Usual`): the best there are, where it loses texture.

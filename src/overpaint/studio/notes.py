@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from overpaint import pocket
+from overpaint.mask import Mask
 from overpaint.request import ENGINE_SETTINGS, EditRequest
 
 from .choose import Painter
 
+LITTLE_KNOWN = 0.2
+"""An engine that continues the surroundings has little to copy from where less than this share of a picture stays."""
 
-def notes_of(request: EditRequest, painter: Painter, *, sketch: bool) -> tuple[str, ...]:
+
+def notes_of(request: EditRequest, painter: Painter, mask: Mask, *, sketch: bool) -> tuple[str, ...]:
     """The notes of a request.
 
     Args:
         request: The request.
         painter: What painted it.
+        mask: Where it was painted.
         sketch: Whether there was a sketch, in the request or beside it.
     """
     notes = []
@@ -28,6 +35,13 @@ def notes_of(request: EditRequest, painter: Painter, *, sketch: bool) -> tuple[s
     if ignored:
         why = ": it continues the surroundings" if card.paints_from == "surroundings" else ""
         notes.append(f"{card.name} does not use {', '.join(ignored)}{why}")
+    share = float(np.mean(mask.support))
+    if card.paints_from == "surroundings" and share > 1 - LITTLE_KNOWN:
+        little = "nothing" if share == 1 else "little"
+        notes.append(
+            f"the mask covers {share:.0%} of the picture, so that {card.name}, which continues the surroundings, has "
+            f"{little} to copy from; a model paints from a prompt instead"
+        )
     native = card.sizes.native
     if request.size is not None and native is not None and request.size < native:
         notes.append(f"painted at size {request.size}, below {card.name}'s own {native}: faster, and coarser")

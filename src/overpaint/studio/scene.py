@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from overpaint.engines import ControlImage, EngineCard
 from overpaint.errors import MaskError, RequestError
 from overpaint.geometry import Box, Margins
-from overpaint.mask import Mask
+from overpaint.mask import Mask, covers_most
 from overpaint.picture import Picture, Samples
 from overpaint.request import Control, EditRequest, IntentRule, blob_array
 
@@ -86,6 +86,9 @@ def _mask(
         mask = mask_of(request.mask, rasters.picture.size, inputs=rasters.by_digest, picture=rasters.picture)
     if mask is None:
         return None if sketch is None else Mask.from_array(sketch[..., 3] > 0)
+    drawn = request.mask is not None and (request.mask.invert or all(p.kind != "raster" for p in request.mask.parts))
+    if not drawn and (note := covers_most(mask)):
+        mask = replace(mask, notes=(*mask.notes, note))
     # The transparent part of a cut-out is its background already; any other mask marks the subject.
     of_alpha = request.mask is not None and any(part.kind == "alpha" for part in request.mask.parts)
     if rule.inverts_mask and not of_alpha:

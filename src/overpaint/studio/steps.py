@@ -159,7 +159,8 @@ def finish(prepared: PreparedEdit, made: PaintedCanvases, monitor: Monitor | Non
     clock.lap("finish")
     reach = max(_reach(one.region, scene.mask) for one in canvases)
     clock.lap("measure")
-    notes = [*notes_of(prepared.request, painter, sketch=scene.sketch is not None), *scene.mask.notes]
+    own = notes_of(prepared.request, painter, scene.mask, sketch=scene.sketch is not None)
+    notes = [*own, *scene.mask.notes]
     return Edited(
         picture=result,
         stage=scene.picture,
