@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import threading
 import time
@@ -19,6 +20,7 @@ from overpaint.engines.diffusion.caches import ByteCache
 from overpaint.engines.diffusion.dialects import NATIVE
 from overpaint.engines.diffusion.engine import DiffusionEngine, card_of
 from overpaint.engines.diffusion.families.unet import SD1
+from overpaint.engines.diffusion.options import DiffusionOptions
 from overpaint.engines.diffusion.start import Moments, content_pixels
 from overpaint.errors import Cancelled, EngineError, RequestError
 from overpaint.geometry import Box, Size
@@ -590,6 +592,14 @@ def test_a_tiny_vae_may_take_the_vaes_place(folders, tmp_path):
             assert painted(engine, canvas_of(dialect=dialect, scheduler="automatic")).std() > 0
     finally:
         engine.close()
+
+
+def test_an_eta_that_a_sampler_does_not_use_is_named_in_a_note(engine):
+    for sampler, used in (("LCM", False), ("Euler", False), ("DPM++ 2M SDE", True), ("DDIM", True)):
+        canvas = dataclasses.replace(canvas_of(sampler=sampler, steps=1), options=DiffusionOptions(eta=0.5))
+        notes = paint(engine, [canvas])[0].notes
+        assert (notes == ()) is used
+        assert used or f"eta has no effect with {sampler}" in notes[0]
 
 
 @pytest.mark.parametrize(

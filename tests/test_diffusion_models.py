@@ -291,7 +291,10 @@ def test_a_folder_has_configurations_of_its_own(made: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"sampler": "DPM++ 9M"}, r"no sampler is called 'DPM\+\+ 9M'; did you mean 'DPM\+\+ 2M'\? \(there are Euler,"),
+        (
+            {"sampler": "DPM++ 9M"},
+            r"no sampler is called 'DPM\+\+ 9M'; did you mean 'DPM\+\+ 2M'\?; available are Euler,",
+        ),
         ({"scheduler": "Karas"}, "did you mean 'Karras'"),
         ({"dialect": "webui"}, "must be 'native' or 'diffusers': 'webui' is not available yet"),
         ({"prompt": "a dog <lora:stile:1>"}, "<lora:stile> in the prompt: no model is called 'stile'"),

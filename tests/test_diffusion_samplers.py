@@ -9,11 +9,11 @@ import torch
 
 from overpaint.engines.diffusion.dialects.native import native_schedule
 from overpaint.engines.diffusion.noise import Noise
-from overpaint.engines.diffusion.samplers import SAMPLERS, Course
-from overpaint.engines.diffusion.samplers.course import relevel, renewal
+from overpaint.engines.diffusion.samplers import SAMPLERS, SamplerContext
+from overpaint.engines.diffusion.samplers.context import relevel, renewal
 from overpaint.engines.diffusion.samplers.multistep import lagrange_weights
 from overpaint.engines.diffusion.schedule import Schedule, Training
-from overpaint.engines.diffusion.values import Moved, Query
+from overpaint.engines.diffusion.values import Query, StepResult
 
 MEAN, DEVIATION = 0.4, 0.7
 FLOW = ("euler", "heun", "lms", "dpm2", "dpmpp_2m", "ddim", "pndm", "unipc")
@@ -34,7 +34,7 @@ def gaussian(query: Query) -> torch.Tensor:
 
 def walk(sampler: str, x: torch.Tensor, schedule: Schedule, denoise=gaussian, eta: float | None = None):
     """Where a sampler ends, and what it asked."""
-    going = SAMPLERS[sampler](x, Course(schedule, Noise(7), eta))
+    going = SAMPLERS[sampler](x, SamplerContext(schedule, Noise(7), eta))
     asked: list[Query] = []
     said = next(going)
     while True:
@@ -46,7 +46,7 @@ def walk(sampler: str, x: torch.Tensor, schedule: Schedule, denoise=gaussian, et
                 x, last = said.x, said
                 said = going.send(said.x)
         except StopIteration:
-            assert isinstance(last, Moved)
+            assert isinstance(last, StepResult)
             return x, asked
 
 
@@ -88,7 +88,7 @@ def test_samplers_that_renew_noise_end_in_the_right_distribution(sampler: str):
     assert float(end.std()) == pytest.approx(DEVIATION, rel=0.06)
 
 
-@pytest.mark.parametrize(("sampler", "eta"), [("ddim", 1.0), ("tcd", 0.3)])
+@pytest.mark.parametrize(("sampler", "eta"), [("ddim", 1.0), ("tcd", 0.3), ("dpmpp_2m_sde", 0.5)])
 def test_eta_renews_noise_without_changing_the_distribution(sampler: str, eta: float):
     levels = schedule(60)
     x = begin(levels, cells=64)
@@ -96,6 +96,15 @@ def test_eta_renews_noise_without_changing_the_distribution(sampler: str, eta: f
     end, _ = walk(sampler, x, levels, eta=eta)
     assert float(end.std()) == pytest.approx(DEVIATION, rel=0.1)
     assert float((end - calm).std()) > 0.1
+
+
+def test_eta_of_dpmpp_2m_sde_is_1_unless_given_and_with_0_it_is_dpmpp_2m():
+    levels = schedule(20)
+    x = begin(levels)
+    usual, whole, none = (walk("dpmpp_2m_sde", x, levels, eta=eta)[0] for eta in (None, 1.0, 0.0))
+    assert torch.equal(usual, whole)
+    assert torch.allclose(none, walk("dpmpp_2m", x, levels)[0], atol=1e-5)
+    assert not torch.allclose(none, whole, atol=0.1)
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 9, 20])

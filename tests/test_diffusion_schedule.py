@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 
 import numpy as np
 import pytest
@@ -209,6 +210,29 @@ def test_an_unknown_sampler_is_one_clear_error(name: str):
     with pytest.raises(RequestError, match="sampler") as error:
         parse_sampler(name)
     assert "UniPC" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("DPM++ SDE Karras", "DPM++ 2M SDE Karras"),
+        ("Restart", "Heun"),
+        ("DDIM CFG++", "DDIM"),
+        ("DPM++ 2S a", "DPM2 a"),
+    ],
+)
+def test_a_sampler_of_another_program_is_refused_with_the_nearest_one_here(name: str, nearest: str):
+    with pytest.raises(
+        RequestError, match=re.escape(f"{name!r} is not available; the nearest is {nearest!r}")
+    ) as error:
+        parse_sampler(name)
+    assert (error.value.code, error.value.field) == ("sampler-unavailable", "sampler")
+    assert parse_sampler(nearest)
+
+
+def test_a_scheduler_of_another_program_is_refused_with_the_nearest_one_here():
+    with pytest.raises(RequestError, match="'Align Your Steps' is not available; the nearest is 'Karras'"):
+        parse_scheduler("Align Your Steps")
 
 
 def test_an_unknown_scheduler_is_one_clear_error():

@@ -38,8 +38,7 @@ class Transformer(torch.nn.Linear):
 
 class Texts:
     def plan(self, prompt, negative, settings, inversions):
-        words = [one.sections[0][0].text if one else "" for one in (prompt, negative)]
-        return Record(positive=Record(key=words[0]), negative=Record(key=words[1]))
+        return Record(positive=Record(key=prompt.sections[0][0].text), negative=Record(key=""))
 
     def encode(self, job):
         return Conditioning((torch.tensor([[COLOURS.get(job.key, (0, 0, 0))]]) - 0.1) * 0.5)
@@ -71,11 +70,10 @@ class Toy(Family):
 def test_a_new_family_paints_what_the_prompt_says_and_nothing_else(tmp_path):
     register_family(Toy())
     (tmp_path / "toy.json").write_text("{}")
-    pixels, size = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8), Size(96, 64)
-    ask = {"intent": "replace", "steps": 4, "guidance_scale": 1.0, "colour_match": False, "seam": False, "seed": 1}
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
+    ask = {"mask": Mask.box(Size(96, 64), Box(32, 16, 64, 48)), "colour_match": False, "seam": False, "detail": "none"}
     with Studio(device="cpu", model=str(tmp_path)) as studio:
         for word, colour in COLOURS.items():
-            mask = Mask.box(size, Box(32, 16, 64, 48))
-            found = studio.edit(from_array(pixels), mask=mask, prompt=word, detail="none", **ask).picture.samples
+            found = studio.edit(from_array(pixels), intent="replace", prompt=word, **ask).picture.samples
             assert np.abs(found[20:44, 36:60] / 127.5 - 1 - colour).max() < 0.05
             assert np.array_equal(found[:, 80:], pixels[:, 80:])

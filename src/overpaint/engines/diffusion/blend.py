@@ -14,7 +14,7 @@ from typing import Literal
 
 import torch
 
-from .values import Moved
+from .values import StepResult
 
 BlendRule = Literal["estimate", "renoise", "none"]
 
@@ -48,7 +48,7 @@ class Blend:
         """The estimate with the kept cells put back."""
         return torch.where(self.free(step, steps) > 0, x0, self.kept) if self.rule == "estimate" else x0
 
-    def moved(self, at: Moved) -> torch.Tensor:
+    def moved(self, at: StepResult) -> torch.Tensor:
         """x after a call, with the kept cells put back at its noise level."""
         if self.rule != "renoise":
             return at.x

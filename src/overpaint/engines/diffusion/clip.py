@@ -88,7 +88,7 @@ class ClipConfig:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Encoded:
+class ClipStates:
     """What the encoder makes of rows of tokens.
 
     Attributes:
@@ -115,11 +115,11 @@ class ClipText(nn.Module):  # type: ignore[misc]
         super().__init__()
         self.config = config
         self.embeddings = _Embeddings(config)
-        self.encoder = _Layers(config)
+        self.encoder = _ClipLayers(config)
         self.final_layer_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.text_projection = nn.Linear(config.hidden_size, config.projection_dim, bias=False) if projection else None
 
-    def forward(self, ids: torch.Tensor) -> Encoded:
+    def forward(self, ids: torch.Tensor) -> ClipStates:
         """The states of all layers.
 
         Args:
@@ -135,7 +135,7 @@ class ClipText(nn.Module):  # type: ignore[misc]
             states.append(x)
         last = self.final_layer_norm(x)
         embeds = None if self.text_projection is None else self.text_projection(self._at_the_end(ids, last))
-        return Encoded(tuple(states), last, embeds)
+        return ClipStates(tuple(states), last, embeds)
 
     def _at_the_end(self, ids: torch.Tensor, states: torch.Tensor) -> torch.Tensor:
         """The states (N, D) at each row's first end mark."""
@@ -170,13 +170,13 @@ class _Embeddings(nn.Module):  # type: ignore[misc]
         return embedded
 
 
-class _Layers(nn.Module):  # type: ignore[misc]
+class _ClipLayers(nn.Module):  # type: ignore[misc]
     def __init__(self, config: ClipConfig) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(_Layer(config) for _ in range(config.num_hidden_layers))
+        self.layers = nn.ModuleList(_ClipLayer(config) for _ in range(config.num_hidden_layers))
 
 
-class _Layer(nn.Module):  # type: ignore[misc]
+class _ClipLayer(nn.Module):  # type: ignore[misc]
     def __init__(self, config: ClipConfig) -> None:
         super().__init__()
         self.self_attn = _Attention(config)

@@ -9,7 +9,7 @@ import torch
 
 from overpaint.errors import Cancelled
 
-from .sample import Row, Sample
+from .sample import NetworkRow, Sample
 from .values import Conditioning
 
 
@@ -33,7 +33,7 @@ def advance(samples: Iterable[Sample], *, rows_at_once: int | None = None) -> li
             sample.monitor.check()
         except Cancelled as cancelled:
             sample.fail(cancelled)
-    asked: list[tuple[Sample, Row]] = [(sample, row) for sample in waiting for row in sample.rows()]
+    asked: list[tuple[Sample, NetworkRow]] = [(sample, row) for sample in waiting for row in sample.rows()]
     groups: dict[Hashable, list[int]] = defaultdict(list)
     for index, (sample, row) in enumerate(asked):
         groups[sample.denoiser.key, row.shapes].append(index)
@@ -62,7 +62,7 @@ def run(samples: Iterable[Sample], *, rows_at_once: int | None = None) -> None:
         waiting = advance(waiting, rows_at_once=rows_at_once)
 
 
-def _answered(indices: Sequence[int], asked: Sequence[tuple[Sample, Row]]) -> dict[int, torch.Tensor]:
+def _answered(indices: Sequence[int], asked: Sequence[tuple[Sample, NetworkRow]]) -> dict[int, torch.Tensor]:
     """The estimates for some rows, by index. When a shared call fails, each sample is asked alone, and fails alone."""
     alive = [index for index in indices if not asked[index][0].done]
     if not alive:
@@ -81,7 +81,7 @@ def _answered(indices: Sequence[int], asked: Sequence[tuple[Sample, Row]]) -> di
     return dict(zip(alive, estimates, strict=True))
 
 
-def _call(asked: Sequence[tuple[Sample, Row]]) -> tuple[torch.Tensor, ...]:
+def _call(asked: Sequence[tuple[Sample, NetworkRow]]) -> tuple[torch.Tensor, ...]:
     """One call of the network for rows that may share it; (1, C, h, w) for each."""
     denoiser = asked[0][0].denoiser
     rows = [row for _, row in asked]

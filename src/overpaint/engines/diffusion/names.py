@@ -1,9 +1,9 @@
-"""What people call samplers and schedulers, brought to one name each."""
+"""Names of samplers and schedulers, as other programs write them, brought to one name each."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -26,7 +26,7 @@ SAMPLER_TITLES: Mapping[str, str] = MappingProxyType(
         "tcd": "TCD",
     }
 )
-"""Samplers: canonical name and the title that people know."""
+"""Samplers: canonical name and title for people."""
 
 SCHEDULER_TITLES: Mapping[str, str] = MappingProxyType(
     {
@@ -38,7 +38,7 @@ SCHEDULER_TITLES: Mapping[str, str] = MappingProxyType(
         "beta": "Beta",
     }
 )
-"""Schedulers: canonical name and the title that people know."""
+"""Schedulers: canonical name and title for people."""
 
 _SAMPLER_ALIASES = {
     "eulerancestral": "euler_a",
@@ -60,6 +60,40 @@ _SAMPLER_ALIASES = {
     "unipcbh2": "unipc",
 }
 _SCHEDULER_ALIASES = {"uniform": "normal", "sgm": "sgm_uniform", "trailing": "sgm_uniform"}
+
+_SIMILAR_SAMPLERS = {
+    "dpmppsde": "dpmpp_2m_sde",
+    "dpmpp3msde": "dpmpp_2m_sde",
+    "dpmpp2msdeheun": "dpmpp_2m_sde",
+    "dpmpp2sa": "dpm2_a",
+    "dpmpp2sancestral": "dpm2_a",
+    "dpmsolversde": "dpmpp_2m_sde",
+    "dpmsolversinglestep": "dpm2",
+    "dpmfast": "dpmpp_2m",
+    "dpmadaptive": "dpmpp_2m",
+    "deis": "dpmpp_2m",
+    "deismultistep": "dpmpp_2m",
+    "ddpm": "euler_a",
+    "heunpp2": "heun",
+    "restart": "heun",
+    "ddimcfgpp": "ddim",
+    "eulercfgpp": "euler",
+    "euleracfgpp": "euler_a",
+    "eulerancestralcfgpp": "euler_a",
+    "ipndm": "lms",
+}
+"""Samplers of other programs that are not available here, and the nearest one that is."""
+
+_SIMILAR_SCHEDULERS = {
+    "polyexponential": "exponential",
+    "kloptimal": "karras",
+    "alignyoursteps": "karras",
+    "ays": "karras",
+    "ddim": "sgm_uniform",
+    "ddimuniform": "sgm_uniform",
+    "turbo": "sgm_uniform",
+    "linearquadratic": "simple",
+}
 _AUTOMATIC = ("", "automatic", "auto", "default")
 
 USUAL_SCHEDULERS: Mapping[str, str] = MappingProxyType(
@@ -72,13 +106,13 @@ USUAL_SCHEDULERS: Mapping[str, str] = MappingProxyType(
         "tcd": "sgm_uniform",
     }
 )
-"""What "Automatic" stands for, where it is not "normal": AUTOMATIC1111's table, and for LCM and TCD the spacing that
-they were distilled with."""
+"""The schedulers that "Automatic" stands for, where it is not "normal": AUTOMATIC1111's table, and for LCM and TCD the
+spacing that they were distilled with."""
 
 
 @dataclass(frozen=True, slots=True)
 class SamplerChoice:
-    """A sampler, and the scheduler that was asked for with it.
+    """A sampler, and the scheduler that a request names with it.
 
     Attributes:
         sampler: Canonical name.
@@ -90,7 +124,7 @@ class SamplerChoice:
 
     @property
     def usual(self) -> str:
-        """The scheduler asked for, or else the sampler's usual one."""
+        """The named scheduler, or else the sampler's usual one."""
         return self.scheduler or USUAL_SCHEDULERS.get(self.sampler, "normal")
 
 
@@ -102,33 +136,35 @@ def parse_sampler(name: str, scheduler: str | None = None) -> SamplerChoice:
         scheduler: As people write it; it wins over a fused one. "Automatic" leaves it open.
 
     Raises:
-        RequestError: when no sampler or scheduler has the name.
+        RequestError: No available sampler or scheduler has the name.
     """
-    plain = _plain(name)
-    fused = None
-    found = _samplers().get(plain)
-    if found is None:
-        for ending, canonical in sorted(_schedulers().items(), key=lambda item: -len(item[0])):
-            if plain.endswith(ending) and plain.removesuffix(ending) in _samplers():
-                found, fused = _samplers()[plain.removesuffix(ending)], canonical
+    plain, fused = _plain(name), None
+    if plain not in _SAMPLERS | _SIMILAR_SAMPLERS.keys():
+        for ending in sorted(_SCHEDULERS, key=len, reverse=True):
+            base = plain.removesuffix(ending)
+            if base != plain and base in _SAMPLERS | _SIMILAR_SAMPLERS.keys():
+                plain, fused = base, _SCHEDULERS[ending]
                 break
-    if found is None:
-        raise _unknown("sampler", name, SAMPLER_TITLES.values())
-    return SamplerChoice(found, parse_scheduler(scheduler) or fused)
+    if plain not in _SAMPLERS:
+        similar = _SIMILAR_SAMPLERS.get(plain)
+        title = "" if similar is None else f"{SAMPLER_TITLES[similar]} {SCHEDULER_TITLES.get(fused or '', '')}".strip()
+        raise _unknown("sampler", name, title, SAMPLER_TITLES)
+    return SamplerChoice(_SAMPLERS[plain], parse_scheduler(scheduler) or fused)
 
 
 def parse_scheduler(name: str | None) -> str | None:
     """The scheduler of a name such as "Karras" or "SGM Uniform"; None for None or "Automatic".
 
     Raises:
-        RequestError: when none has the name.
+        RequestError: No available scheduler has the name.
     """
-    if name is None or _plain(name) in _AUTOMATIC:
+    plain = _plain(name or "")
+    if plain in _AUTOMATIC:
         return None
-    found = _schedulers().get(_plain(name))
-    if found is None:
-        raise _unknown("scheduler", name, SCHEDULER_TITLES.values())
-    return found
+    if plain not in _SCHEDULERS:
+        similar = SCHEDULER_TITLES.get(_SIMILAR_SCHEDULERS.get(plain, ""), "")
+        raise _unknown("scheduler", str(name), similar, SCHEDULER_TITLES)
+    return _SCHEDULERS[plain]
 
 
 def _plain(name: str) -> str:
@@ -138,18 +174,33 @@ def _plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", lower).removesuffix("scheduler")
 
 
-def _samplers() -> dict[str, str]:
-    own = {_plain(key): key for key in SAMPLER_TITLES} | {_plain(title): key for key, title in SAMPLER_TITLES.items()}
-    return own | _SAMPLER_ALIASES
+def _with_aliases(titles: Mapping[str, str], aliases: Mapping[str, str]) -> dict[str, str]:
+    """Canonical names by plain ones."""
+    return {_plain(one): name for name, title in titles.items() for one in (name, title)} | dict(aliases)
 
 
-def _schedulers() -> dict[str, str]:
-    return {_plain(key): key for key in SCHEDULER_TITLES} | _SCHEDULER_ALIASES
+_SAMPLERS = _with_aliases(SAMPLER_TITLES, _SAMPLER_ALIASES)
+_SCHEDULERS = _with_aliases(SCHEDULER_TITLES, _SCHEDULER_ALIASES)
 
 
-def _unknown(what: str, name: str, titles: Iterable[str]) -> RequestError:
-    titles = list(titles)
-    near = did_you_mean(name.lower(), [title.lower() for title in titles])
-    for title in titles:
+def _unknown(field: str, name: str, similar: str, titles: Mapping[str, str]) -> RequestError:
+    """An error for a name that is known elsewhere and has a `similar` one here, or for one that is not known at all."""
+    available = ", ".join(titles.values())
+    if similar:
+        return RequestError(
+            f"the {{field}} {name!r} is not available",
+            code="sampler-unavailable",
+            field=field,
+            value=name,
+            hint=f"the nearest is {similar!r} (available are {available})",
+        )
+    near = did_you_mean(name.lower(), [title.lower() for title in titles.values()])
+    for title in titles.values():
         near = near.replace(f"{title.lower()!r}", f"{title!r}")
-    return RequestError(f"no {what} is called {name!r}{near} (there are {', '.join(titles)})")
+    return RequestError(
+        f"no {{field}} is called {name!r}{near}",
+        code="sampler-unknown",
+        field=field,
+        value=name,
+        hint=f"available are {available}",
+    )

@@ -16,9 +16,9 @@ from .dialects import NATIVE, Dialect
 from .guidance import Guidance
 from .names import SamplerChoice
 from .noise import Noise
-from .samplers import SAMPLERS, Course
+from .samplers import SAMPLERS, SamplerContext
 from .schedule import Schedule, Training
-from .values import Conditioning, Denoiser, Moved, NotFiniteError, Query, SampleLatents, Timeline, Walk
+from .values import Conditioning, Denoiser, NotFiniteError, Query, SampleLatents, SamplerRun, StepResult, Timeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class SamplingPlan:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Row:
+class NetworkRow:
     """One row that a sample wants of a network call.
 
     Attributes:
@@ -129,7 +129,7 @@ class Sample:
         """How many steps are done."""
         self._positive, self._negative = Timeline.of(positive), Timeline.of(negative)
         self._extra = latents.extra
-        self._walk: Walk | None = None
+        self._walk: SamplerRun | None = None
         self._query: Query | None = None
         self._result: torch.Tensor | None = None
         self._error: BaseException | None = None
@@ -144,7 +144,7 @@ class Sample:
         self._blend = Blend(rule, latents.mask, latents.content, first)
         eta = plan.dialect.eta(plan.choice.sampler, plan.eta)
         extrapolates = plan.dialect.extrapolates(denoiser.prediction)
-        self._walk = SAMPLERS[plan.choice.sampler](x, Course(self.schedule, noise, eta, extrapolates))
+        self._walk = SAMPLERS[plan.choice.sampler](x, SamplerContext(self.schedule, noise, eta, extrapolates))
         self._go_on(None)
 
     @property
@@ -186,17 +186,17 @@ class Sample:
         if self._walk is not None:
             self._walk.close()
 
-    def rows(self) -> tuple[Row, ...]:
+    def rows(self) -> tuple[NetworkRow, ...]:
         """The rows that it needs now: the prompt's, the negative's, or both. None once it is done."""
         query = self._query
         if query is None:
             return ()
         if self.denoiser.embeds_guidance:
-            return (Row(query, self._positive.at(query.step), self._extra, self.guidance.scale),)
+            return (NetworkRow(query, self._positive.at(query.step), self._extra, self.guidance.scale),)
         sides = self._sides(query)
         timelines = (self._positive, self._negative)
         return tuple(
-            Row(query, timeline.at(query.step), self._extra, None)
+            NetworkRow(query, timeline.at(query.step), self._extra, None)
             for timeline, wanted in zip(timelines, sides, strict=True)
             if wanted
         )
@@ -235,7 +235,7 @@ class Sample:
         assert self._walk is not None
         try:
             said = next(self._walk) if x0 is None else self._walk.send(x0)
-            while isinstance(said, Moved):
+            while isinstance(said, StepResult):
                 x = self._arrived(said)
                 if not said.inner:
                     self.step = said.step + 1
@@ -247,7 +247,7 @@ class Sample:
         except StopIteration:
             raise EngineError(f"the sampler {self.plan.choice.sampler!r} ended before its last step") from None
 
-    def _arrived(self, moved: Moved) -> torch.Tensor:
+    def _arrived(self, moved: StepResult) -> torch.Tensor:
         """x after a call; at the last step, the result."""
         if moved.inner or moved.step < self.steps - 1:
             return self._blend.moved(moved)

@@ -126,7 +126,7 @@ def _zero_terminal_snr(betas: torch.Tensor) -> torch.Tensor:
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class Interval:
     """One step between noise levels.
 
     Attributes:
@@ -183,11 +183,11 @@ class Schedule:
         """The level that the picture begins at; 0 when there is nothing to do."""
         return self.sigmas[self.begin] if self.times else 0.0
 
-    def moves(self) -> Iterator[Move]:
+    def intervals(self) -> Iterator[Interval]:
         """The steps from `begin` on."""
         targets = self.targets or self.sigmas[1:]
         for index in range(self.begin, len(self.times)):
-            yield Move(index - self.begin, index, self.sigmas[index], self.times[index], targets[index])
+            yield Interval(index - self.begin, index, self.sigmas[index], self.times[index], targets[index])
 
 
 def karras_levels(high: float, low: float, steps: int) -> Levels:

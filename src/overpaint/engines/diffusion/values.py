@@ -165,7 +165,7 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Moved:
+class StepResult:
     """A sampler has moved. It is sent x, or what a blend rule made of it.
 
     Attributes:
@@ -181,8 +181,8 @@ class Moved:
     inner: bool = False
 
 
-Walk = Generator[Query | Moved, torch.Tensor, None]
-"""A sampler at work: after each Query it is sent x0, after each Moved it is sent x."""
+SamplerRun = Generator[Query | StepResult, torch.Tensor, None]
+"""A sampler at work: after each Query it is sent x0, after each StepResult it is sent x."""
 
 NoiseLike = Callable[[torch.Tensor], torch.Tensor]
 """Standard normal noise of a tensor's shape and device."""

@@ -7,14 +7,14 @@ from types import MappingProxyType
 
 import torch
 
-from overpaint.engines.diffusion.values import Walk
+from overpaint.engines.diffusion.values import SamplerRun
 
-from .course import Course
+from .context import SamplerContext
 from .first_order import ddim, euler, euler_a, lcm, tcd
 from .multistep import dpmpp_2m, dpmpp_2m_sde, lms, pndm, unipc
 from .second_order import dpm2, dpm2_a, heun
 
-Sampler = Callable[[torch.Tensor, Course], Walk]
+Sampler = Callable[[torch.Tensor, SamplerContext], SamplerRun]
 
 SAMPLERS: Mapping[str, Sampler] = MappingProxyType(
     {
@@ -41,8 +41,8 @@ ETA_SAMPLERS = frozenset({"euler_a", "dpm2_a", "dpmpp_2m_sde", "ddim", "tcd"})
 __all__ = [
     "ETA_SAMPLERS",
     "SAMPLERS",
-    "Course",
     "Sampler",
+    "SamplerContext",
     "ddim",
     "dpm2",
     "dpm2_a",

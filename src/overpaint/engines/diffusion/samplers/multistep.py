@@ -7,26 +7,26 @@ import math
 import numpy as np
 from torch import Tensor
 
-from overpaint.engines.diffusion.schedule import Move
-from overpaint.engines.diffusion.values import Moved, Query, Walk
+from overpaint.engines.diffusion.schedule import Interval
+from overpaint.engines.diffusion.values import Query, SamplerRun, StepResult
 
-from .course import Course, log_step, relevel, slope
+from .context import SamplerContext, log_step, relevel, slope
 
 
-def lms(x: Tensor, course: Course) -> Walk:
+def lms(x: Tensor, context: SamplerContext) -> SamplerRun:
     """Linear multistep of order 4 (Adams and Bashforth's, on uneven levels; k-diffusion's LMS).
 
     The slope is taken for the polynomial through the last slopes, whose integral over the step is exact.
     """
-    sigmas = course.schedule.sigmas
+    sigmas = context.schedule.sigmas
     slopes: list[Tensor] = []
-    for move in course.schedule.moves():
-        x0 = yield Query(x, move.sigma, move.time, move.step)
-        slopes = [slope(x, x0, move.sigma), *slopes[:3]]
+    for interval in context.schedule.intervals():
+        x0 = yield Query(x, interval.sigma, interval.time, interval.step)
+        slopes = [slope(x, x0, interval.sigma), *slopes[:3]]
         # The order counts from the schedule's own beginning, as upstream's does when strength leaves steps out.
-        weights = lagrange_weights(sigmas, move.index, min(move.index + 1, 4))
+        weights = lagrange_weights(sigmas, interval.index, min(interval.index + 1, 4))
         x = x + sum((w * d for w, d in zip(weights, slopes, strict=False)), start=x.new_zeros(()))
-        x = yield Moved(x, move.target, move.step)
+        x = yield StepResult(x, interval.target, interval.step)
 
 
 def lagrange_weights(sigmas: tuple[float, ...], index: int, order: int) -> list[float]:
@@ -43,72 +43,74 @@ def lagrange_weights(sigmas: tuple[float, ...], index: int, order: int) -> list[
     return weights
 
 
-def dpmpp_2m(x: Tensor, course: Course) -> Walk:
+def dpmpp_2m(x: Tensor, context: SamplerContext) -> SamplerRun:
     """DPM-Solver++(2M) (Lu et al. 2022, arXiv 2211.01095, algorithm 2), in sigma, with lambda = -log sigma.
 
     x' = (sigma' / sigma) x + (1 - e^-h) D, with D extrapolated from this answer and the last.
     """
     before: tuple[Tensor, float] | None = None
-    for move in course.schedule.moves():
-        x0 = yield Query(x, move.sigma, move.time, move.step)
-        h = log_step(move.sigma, move.target)
+    for interval in context.schedule.intervals():
+        x0 = yield Query(x, interval.sigma, interval.time, interval.step)
+        h = log_step(interval.sigma, interval.target)
         d = x0
-        if before is not None and not _falls_back(course, move):
+        if before is not None and not _falls_back(context, interval):
             last, last_sigma = before
-            d = x0 + (x0 - last) * (h / (2 * log_step(last_sigma, move.sigma)))
-        x = (move.target / move.sigma) * x - math.expm1(-h) * d
-        before = x0, move.sigma
-        x = yield Moved(x, move.target, move.step)
+            d = x0 + (x0 - last) * (h / (2 * log_step(last_sigma, interval.sigma)))
+        x = (interval.target / interval.sigma) * x - math.expm1(-h) * d
+        before = x0, interval.sigma
+        x = yield StepResult(x, interval.target, interval.step)
 
 
-def dpmpp_2m_sde(x: Tensor, course: Course) -> Walk:
+def dpmpp_2m_sde(x: Tensor, context: SamplerContext) -> SamplerRun:
     """SDE-DPM-Solver++(2M) (Lu et al. 2022, arXiv 2211.01095, equation 19): `dpmpp_2m` with the noise renewed.
 
     A share eta of the noise is renewed, as in k-diffusion: with 1, its default, all of it; with 0, this is `dpmpp_2m`.
     """
-    eta = 1.0 if course.eta is None else course.eta
+    eta = 1.0 if context.eta is None else context.eta
     before: tuple[Tensor, float] | None = None
-    for move in course.schedule.moves():
-        x0 = yield Query(x, move.sigma, move.time, move.step)
-        h = log_step(move.sigma, move.target)
+    for interval in context.schedule.intervals():
+        x0 = yield Query(x, interval.sigma, interval.time, interval.step)
+        h = log_step(interval.sigma, interval.target)
         d = x0
-        if before is not None and not _falls_back(course, move):
+        if before is not None and not _falls_back(context, interval):
             last, last_sigma = before
-            d = x0 + (x0 - last) * (h / (2 * log_step(last_sigma, move.sigma)))
-        x = (move.target / move.sigma) ** (1 + eta) * x - math.expm1(-(1 + eta) * h) * d
-        if move.target > 0 and eta > 0:
-            x = x + move.target * math.sqrt(-math.expm1(-2 * eta * h)) * course.noise(x)
-        before = x0, move.sigma
-        x = yield Moved(x, move.target, move.step)
+            d = x0 + (x0 - last) * (h / (2 * log_step(last_sigma, interval.sigma)))
+        x = (interval.target / interval.sigma) ** (1 + eta) * x - math.expm1(-(1 + eta) * h) * d
+        if interval.target > 0 and eta > 0:
+            x = x + interval.target * math.sqrt(-math.expm1(-2 * eta * h)) * context.noise(x)
+        before = x0, interval.sigma
+        x = yield StepResult(x, interval.target, interval.step)
 
 
-def _falls_back(course: Course, move: Move) -> bool:
+def _falls_back(context: SamplerContext, interval: Interval) -> bool:
     """Whether the step is taken with order 1: the last one, to 0 or of a short schedule, is unsteady otherwise."""
-    total = len(course.schedule.times)
-    return move.index == total - 1 and (move.target == 0 or total < 15)
+    total = len(context.schedule.times)
+    return interval.index == total - 1 and (interval.target == 0 or total < 15)
 
 
-def unipc(x: Tensor, course: Course) -> Walk:
+def unipc(x: Tensor, context: SamplerContext) -> SamplerRun:
     """UniPC-2 with B(h) = e^h - 1 (Zhao et al. 2023, arXiv 2302.04867, algorithms 5 and 6), in sigma.
 
     Each answer first corrects the step that led to it (UniC), then predicts the next (UniP, here DPM-Solver++(2M)).
     """
-    total = len(course.schedule.times)
+    total = len(context.schedule.times)
     answers: list[tuple[Tensor, float]] = []
     left: tuple[Tensor, float, int] | None = None
-    for move in course.schedule.moves():
-        x0 = yield Query(x, move.sigma, move.time, move.step)
+    for interval in context.schedule.intervals():
+        x0 = yield Query(x, interval.sigma, interval.time, interval.step)
         if left is not None:
-            x = _corrected(*left, move.sigma, x0, answers)
-        answers = [(x0, move.sigma), *answers[:1]]
-        order = min(2, total - move.index, len(answers))
-        left = x, move.sigma, order
-        h = log_step(move.sigma, move.target)
+            x = _corrected(*left, interval.sigma, x0, answers)
+        answers = [(x0, interval.sigma), *answers[:1]]
+        order = min(2, total - interval.index, len(answers))
+        left = x, interval.sigma, order
+        h = log_step(interval.sigma, interval.target)
         d = x0
         if order == 2:
             last, last_sigma = answers[1]
-            d = x0 + (x0 - last) * (h / (2 * log_step(last_sigma, move.sigma)))
-        x = yield Moved((move.target / move.sigma) * x - math.expm1(-h) * d, move.target, move.step)
+            d = x0 + (x0 - last) * (h / (2 * log_step(last_sigma, interval.sigma)))
+        x = yield StepResult(
+            (interval.target / interval.sigma) * x - math.expm1(-h) * d, interval.target, interval.step
+        )
 
 
 def _corrected(
@@ -131,27 +133,27 @@ def _corrected(
     return plain - phi_1 * (earlier * (last - first) / r + here * (x0 - first))
 
 
-def pndm(x: Tensor, course: Course) -> Walk:
+def pndm(x: Tensor, context: SamplerContext) -> SamplerRun:
     """Pseudo linear multistep (Liu et al. 2022, arXiv 2202.09778, PLMS): Adams and Bashforth's weights of order 4.
 
     The first step is taken twice, the second time with the mean slope of both its ends.
     """
-    calls = _plms_calls(course)
+    calls = _plms_calls(context)
     begin = x
     outputs: list[Tensor] = []
-    for call, (move, source) in enumerate(calls):
-        x0 = yield Query(x, move.sigma, move.time, max(call - 1, 0))
-        output = _as_output(course, x, x0, move.sigma)
+    for call, (interval, source) in enumerate(calls):
+        x0 = yield Query(x, interval.sigma, interval.time, max(call - 1, 0))
+        output = _as_output(context, x, x0, interval.sigma)
         if call == 1:
             x, combined = begin, (output + outputs[0]) / 2
         else:
             outputs = [output, *outputs[:3]]
             combined = sum((w * o for w, o in zip(ADAMS[len(outputs)], outputs, strict=True)), start=x.new_zeros(()))
-        x = relevel(x, calls[0][0].sigma if call == 1 else move.sigma, source)
-        noise = _as_noise(course, x, combined, source)
-        arrived = calls[call + 1][0].sigma if call + 1 < len(calls) else move.target
-        x = relevel(x + noise * (move.target - source), move.target, arrived)
-        x = yield Moved(x, arrived, max(call - 1, 0), inner=call == 0 and len(calls) > 1)
+        x = relevel(x, calls[0][0].sigma if call == 1 else interval.sigma, source)
+        noise = _as_noise(context, x, combined, source)
+        arrived = calls[call + 1][0].sigma if call + 1 < len(calls) else interval.target
+        x = relevel(x + noise * (interval.target - source), interval.target, arrived)
+        x = yield StepResult(x, arrived, max(call - 1, 0), inner=call == 0 and len(calls) > 1)
 
 
 ADAMS = {
@@ -163,31 +165,32 @@ ADAMS = {
 """Weights of Adams and Bashforth's methods for even steps, the latest slope first."""
 
 
-def _plms_calls(course: Course) -> list[tuple[Move, float]]:
-    """The moves of PLMS, each with the level that it leads from, which for the second is the first's."""
-    schedule = course.schedule
-    moves = list(schedule.moves())
+def _plms_calls(context: SamplerContext) -> list[tuple[Interval, float]]:
+    """The intervals of PLMS, each with the level that it leads from, which for the second is the first's."""
+    schedule = context.schedule
+    intervals = list(schedule.intervals())
     if schedule.stride is None:
-        again = [Move(0, 0, moves[1].sigma, moves[1].time, moves[1].sigma)] if len(moves) > 1 else []
-        return [(moves[0], moves[0].sigma), *((m, moves[0].sigma) for m in again), *((m, m.sigma) for m in moves[1:])]
-    calls = [(move, move.sigma) for move in moves]
+        first, *rest = intervals
+        again = [(Interval(0, 0, one.sigma, one.time, one.sigma), first.sigma) for one in rest[:1]]
+        return [(first, first.sigma), *again, *((one, one.sigma) for one in rest)]
+    calls = [(interval, interval.sigma) for interval in intervals]
     if len(calls) > 1:
         # Upstream counts back from the second call's time, also when strength has left out the first of the pair.
-        second = moves[1]
+        second = intervals[1]
         source = schedule.training.sigma(second.time + schedule.stride)
-        calls[1] = Move(second.step, second.index, second.sigma, second.time, second.sigma), source
+        calls[1] = Interval(second.step, second.index, second.sigma, second.time, second.sigma), source
     return calls
 
 
-def _as_output(course: Course, x: Tensor, x0: Tensor, sigma: float) -> Tensor:
+def _as_output(context: SamplerContext, x: Tensor, x0: Tensor, sigma: float) -> Tensor:
     """What PLMS extrapolates: the noise in x, or v = (x / (1 + sigma^2) - x0) sqrt(1 + sigma^2) / sigma."""
-    if course.extrapolates == "v":
+    if context.extrapolates == "v":
         return (x / (1 + sigma**2) - x0) * (math.sqrt(1 + sigma**2) / sigma)
     return slope(x, x0, sigma)
 
 
-def _as_noise(course: Course, x: Tensor, output: Tensor, sigma: float) -> Tensor:
+def _as_noise(context: SamplerContext, x: Tensor, output: Tensor, sigma: float) -> Tensor:
     """The noise that a combined output stands for at level sigma."""
-    if course.extrapolates == "v":
+    if context.extrapolates == "v":
         return output / math.sqrt(1 + sigma**2) + x * (sigma / (1 + sigma**2))
     return output

@@ -13,7 +13,7 @@ from overpaint.models import Prediction
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Course:
+class SamplerContext:
     """The way ahead of one picture.
 
     Attributes:
