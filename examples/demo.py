@@ -1,7 +1,8 @@
 """What `make demo` runs: take a lightning tower out of a photograph; with a model, put soup in the place of coffee.
 
-The photographs come with scikit-image: a Falcon 9 before its launch (SpaceX, CC0), an espresso (Rachel Michetti, CC0).
-The first is filled from the rest of the picture. The second is painted by the studio's own model, where there is one.
+The photographs come with scikit-image: a launch of a Falcon 9 by SpaceX (in the public domain), and an espresso by
+Rachel Michetti, courtesy of Pikolo Espresso Bar (CC0). The first is filled from the rest of the picture. The second is
+painted by the embedded model, where the package has it.
 """
 
 from __future__ import annotations

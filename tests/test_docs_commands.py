@@ -1,0 +1,138 @@
+"""The commands of README and docs run as they are written, in their order.
+
+README is one story in one folder; in docs/, whose pages are looked up, each block begins with the sample files below.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors.torch import save_file
+
+import checkpoints
+from overpaint import pocket
+from overpaint.cli import main
+
+ROOT = Path(__file__).parents[1]
+PAGES = ("cli", "batch", "audit", "models", "records", "settings", "intents", "python")
+_BLOCK = re.compile(r"^```(?:sh|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+ELSEWHERE = {
+    r"models get": "needs a network",
+    r"--ray": "needs a cluster",
+    r"s3://": "needs an object store",
+    r"--model (some|sd15)-inpainting": "needs published weights",
+    r"models remove": "needs a model that was downloaded",
+}
+"""Commands that can't run here."""
+
+SLOW = re.compile(r"--model NAME|--prompt|expand|--images|\*\.jpg")
+
+
+def commands(page: Path) -> list[list[str]]:
+    """The commands of each block, without what they print and without comments."""
+    found = []
+    for block in _BLOCK.findall(page.read_text(encoding="utf-8")):
+        lines = [line.removeprefix("$ ") for line in block.splitlines() if line.startswith(("$ ", "overpaint "))]
+        found.append([re.sub(r"\s+#.*", "", line) for line in lines if line.startswith("overpaint ")])
+    return [block for block in found if block]
+
+
+BLOCKS = [
+    pytest.param(block, id=f"{name}-{number}", marks=[pytest.mark.slow] if SLOW.search(" ".join(block)) else [])
+    for name in PAGES
+    for number, block in enumerate(commands(ROOT / "docs" / f"{name}.md"), 1)
+]
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with all files that the pages speak of."""
+    folder = tmp_path_factory.mktemp("samples")
+    for name in ("photos", "masks", "moved", "home/Downloads"):
+        (folder / name).mkdir(parents=True)
+    y, x = np.mgrid[0:345, 0:460]
+    photo = np.stack([x / 2, y / 2, (x + y) / 4], axis=-1) + np.random.default_rng(1).integers(0, 12, (345, 460, 3))
+    image = Image.fromarray(photo.clip(0, 255).astype(np.uint8))
+    for name in ("photo", "street", "park", "car", "field", "bench", "a", "b", "c"):
+        image.save(folder / f"{name}.jpg", quality=92)
+    for name in ("portrait.png", "scan.tif", "photos/bench.png", "photos/one.png", "moved/bench.png"):
+        image.save(folder / name)
+    mask = Image.new("L", image.size)
+    mask.paste(255, (150, 100, 230, 180))
+    for name in ("mask", "person", "bench", "car", "hair", "face", "rough", "logo", "masks/bench", "masks/one"):
+        mask.save(folder / f"{name}.png")
+    image.putalpha(mask)
+    image.save(folder / "cutout.png")
+    (folder / "edits.jsonl").write_text('{"image": "a.jpg", "mask": "mask.png", "engine": "telea"}\n')
+    (folder / "edits.csv").write_text('image,box,engine\na.jpg,"10,10,50,50",telea\n')
+    (folder / "same-as-last-time.toml").write_text(
+        'intent = "remove"\nengine = "telea"\n\n[mask]\nparts = [{ kind = "box", box = [10, 10, 60, 60] }]\n'
+    )
+    (folder / "annotations.xml").write_text(
+        '<annotations><image id="0" name="a.jpg" width="460" height="345">'
+        '<box label="car" xtl="10" ytl="10" xbr="90" ybr="60"/></image></annotations>'
+    )
+    for seed, name in enumerate(("dreamshaper", "home/Downloads/some-inpainting")):
+        save_file(checkpoints.tensors(checkpoints.vae(8), seed=seed), folder / f"{name}.safetensors")
+    shutil.copytree(pocket.FOLDER, folder / "home" / "big-model")
+    return folder
+
+
+@pytest.fixture
+def folder(samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    place = shutil.copytree(samples, tmp_path / "work")
+    monkeypatch.chdir(place)
+    monkeypatch.setenv("HOME", str(place / "home"))
+    monkeypatch.setenv("OVERPAINT_HOME", str(place / "overpaint-home"))
+    return place
+
+
+def run(command: str) -> int:
+    """One command as a shell understands it."""
+    if "<" in command:
+        call = f'overpaint() {{ {shlex.quote(sys.executable)} -m overpaint "$@"; }}; {command}'
+        return subprocess.run(["bash", "-c", call], check=False).returncode
+    words = []
+    for word in shlex.split(command.replace(" NAME", " pocket"))[1:]:
+        found = sorted(map(str, Path().glob(word))) if "*" in word else []
+        words += found or [str(Path(word).expanduser()) if word.startswith("~") else word]
+    return main(words)
+
+
+def elsewhere(command: str) -> bool:
+    return any(re.search(pattern, command) for pattern in ELSEWHERE)
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_commands_of_the_readme_run_in_order(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("mask.png").unlink()  # README makes its own
+    ran = [command for block in commands(ROOT / "README.md") for command in block if not elsewhere(command)]
+    assert len(ran) >= 10
+    for command in ran:
+        assert run(command) == 0, f"{command}: {capsys.readouterr().err}"
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("block", BLOCKS)
+def test_the_commands_of_a_block_run_in_order(block: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    whole, known = " ".join(block), ""
+    if "info street" in whole:  # what other blocks of the page have made
+        run("overpaint remove street.jpg --box 120,80,260,310 --engine telea")
+    if re.search(r"audit (verify|show|export) out|replay out", whole):
+        run("overpaint batch --images photos --masks masks --engine telea -o out")
+        capsys.readouterr()
+        run("overpaint audit show out/bench.remove.png --json")
+        known = json.loads(capsys.readouterr().out)["id"][:6]
+    for command in block:
+        if not elsewhere(command):
+            assert run(command.replace("5f0c93", known)) == 0, f"{command}: {capsys.readouterr().err}"
