@@ -61,7 +61,7 @@ def test_a_file_without_its_vae_takes_another(whole: dict[str, Any], config: Pat
     bare = saved(tmp_path / "bare.safetensors", {n: one for n, one in whole.items() if not n.startswith(VAE)})
     vae = saved(tmp_path / "vae.safetensors", {n: one for n, one in whole.items() if n.startswith(VAE)})
     assert models.detect(bare).title == "Stable Diffusion 1.x U-Net without VAE, fp32"
-    with pytest.raises(ModelError, match=r"no checkpoint but a .* without VAE.*; name one as vae") as caught:
+    with pytest.raises(ModelError, match=r"not a checkpoint but a .* without VAE.*; name one as vae") as caught:
         models.find(str(bare), config=config)
     assert (caught.value.code, caught.value.field) == ("model-incomplete", "vae")
     expected = load(path, config)

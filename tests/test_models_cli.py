@@ -71,7 +71,7 @@ def test_show_says_what_was_told_and_from_what(capsys: pytest.CaptureFixture[str
     assert main(["models", "show", "./v2.safetensors"]) == 0
     out = capsys.readouterr().out
     assert "Stable Diffusion 2.x checkpoint, fp32, v-prediction" in out
-    assert "v (what SD 2 models of 768 predict" in out
+    assert "v (usual for SD 2 models of 768" in out
     assert main(["models", "show", "sdxl-inpainting"]) == 0
     out = capsys.readouterr().out
     assert "https://huggingface.co/diffusers/stable-diffusion-xl-1.0-inpainting-0.1" in out

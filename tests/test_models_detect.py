@@ -141,7 +141,7 @@ def test_parts_are_told_and_named_when_given_as_a_checkpoint(name: str, tmp_path
     kind = detect(path)
     assert kind.what == what
     assert title in kind.title
-    with pytest.raises(ModelError, match="is no checkpoint but a ") as caught:
+    with pytest.raises(ModelError, match="is not a checkpoint but a ") as caught:
         models.find(str(path))
     assert title in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -152,8 +152,8 @@ def test_parts_are_told_and_named_when_given_as_a_checkpoint(name: str, tmp_path
     [
         ({"double_blocks.0.img_attn.norm.key_norm.scale": (3,)}, "FLUX"),
         ({"model.diffusion_model.joint_blocks.0.x_block.mlp.fc1.weight": (3, 3)}, "Stable Diffusion 3"),
-        ({"anything": (3,)}, "no checkpoint of a known kind: its weights have no names that are known"),
-        ({}, "no checkpoint of a known kind"),
+        ({"anything": (3,)}, "not a checkpoint of a known kind: its weights have no names that are known"),
+        ({}, "not a checkpoint of a known kind"),
         (checkpoints.layout(dataclasses.replace(TINY["sd1"], channels=8)), "InstructPix2Pix"),
         (checkpoints.layout(TINY["sdxl"]) | {"edm_mean": (4,)}, "Playground 2.5"),
         (checkpoints.layout(dataclasses.replace(TINY["sdxl"], label=2560)), "refiner of SDXL"),

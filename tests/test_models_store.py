@@ -103,7 +103,7 @@ def test_an_interrupted_copy_leaves_nothing(tmp_path: Path) -> None:
 
 def test_what_is_no_model_does_not_come_in(tmp_path: Path) -> None:
     save_file({"x": torch.zeros(1)}, tmp_path / "a.safetensors")
-    with pytest.raises(ModelError, match="no checkpoint of a known kind"):
+    with pytest.raises(ModelError, match="not a checkpoint of a known kind"):
         models.add(tmp_path / "a.safetensors")
     with pytest.raises(ModelError, match="there is no file"):
         models.add(tmp_path / "b.safetensors")

@@ -1,4 +1,4 @@
-"""The field's inpainting checkpoints and what goes with them: names on the hub, licences, sizes.
+"""Published checkpoints for inpainting, LoRAs and VAEs for them: names on the hub, licences, sizes.
 
 Licences and sizes are those of the models' cards at the time of writing; what `get` downloads brings its own card.
 Sizes are of the files that `get` takes (the half-precision set where there is one).
@@ -27,7 +27,7 @@ LICENCES = MappingProxyType(
         "other": "of its own: read the card",
     }
 )
-"""Names of licences by what a model card of the hub calls them."""
+"""Names of licences, by their identifiers in model cards of the hub."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +35,15 @@ class CatalogueEntry:
     """A model of the catalogue.
 
     Attributes:
-        name: Short, for downloads.
-        hub: Its name on the hub; a file within it after a third "/".
-        what: What it is.
-        family: The architecture.
-        channels: 9 for an inpainting checkpoint, 4 for a base one, 0 where it does not apply.
-        licence: As its card says.
-        gigabytes: Roughly what is downloaded.
+        name: Short name.
+        hub: Name on the hub: OWNER/NAME, or OWNER/NAME/FILE.
+        what: Checkpoint, LoRA or VAE (see `Kind.what`).
+        family: Name of the architecture.
+        channels: Input channels: 9 for an inpainting checkpoint, 4 for a base one, 0 for anything else.
+        licence: The licence in its card.
+        gigabytes: Size of the download.
         about: One line.
-        lcm: A latent consistency model.
+        lcm: Whether it is a latent consistency model.
     """
 
     name: str
@@ -58,7 +58,7 @@ class CatalogueEntry:
 
     @property
     def title(self) -> str:
-        """For people."""
+        """Family and kind, as people call them."""
         kind = {"checkpoint": "inpainting" if self.channels == 9 else "base", "vae": "VAE", "tiny-vae": "tiny VAE"}
         return f"{family_title(self.family)} {'LCM ' if self.lcm else ''}{kind.get(self.what, 'LoRA')}"
 

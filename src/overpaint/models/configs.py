@@ -1,4 +1,4 @@
-"""The published parameters of each family, for single files, which carry none. They are this package's data."""
+"""Published parameters of each family, for single files, which have no configuration. They are package data."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _DATA = Path(__file__).parent / "data"
 
 
 def config_folder(family: str) -> Path:
-    """The folder of a family's configurations, in diffusers' layout ("taesd" for the tiny VAE: a single one)."""
+    """The folder of a family's configurations, in diffusers' layout; "taesd": that of the tiny VAE."""
     return _DATA / family
 
 
 def unet_config(kind: Kind, folder: Path | None = None) -> dict[str, Any]:
-    """The U-Net's parameters for a kind: those of its family, with its own channels."""
+    """The U-Net's parameters for a kind: its family's, with its own number of input channels."""
     assert kind.family is not None
     folder = folder or config_folder(kind.family)
     whole = folder / "unet" / "config.json"
@@ -27,7 +27,7 @@ def unet_config(kind: Kind, folder: Path | None = None) -> dict[str, Any]:
 
 
 def scheduler_config(kind: Kind, folder: Path | None = None) -> dict[str, Any]:
-    """The training schedule of a kind: that of its family, with its own prediction."""
+    """The training schedule for a kind: its family's, with its own prediction type."""
     assert kind.family is not None
     config = read_json((folder or config_folder(kind.family)) / "scheduler" / "scheduler_config.json")
     config["prediction_type"] = "v_prediction" if kind.prediction == "v" else "epsilon"

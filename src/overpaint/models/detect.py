@@ -1,4 +1,4 @@
-"""What a file or folder of weights is, told from names, shapes and configurations. No weight is loaded.
+"""Detects the kind of a file or folder of weights by names, shapes and configurations. No weight is loaded.
 
 The families differ in ways that do not depend on their sizes: SD 1 projects into its attention with 1x1 convolutions,
 SD 2 with linears; SDXL embeds a label (the pictures' sizes) beside the time.
@@ -52,9 +52,9 @@ _LORA_METHODS = {
 """What the names of a LoRA's tensors show about its method; the first match decides."""
 
 _OTHERS = (
-    ("double_blocks.0.img_attn", "a FLUX model, a family that is not painted with yet"),
-    ("single_transformer_blocks.0.", "a FLUX model, a family that is not painted with yet"),
-    ("joint_blocks.0.", "a Stable Diffusion 3 model, a family that is not painted with yet"),
+    ("double_blocks.0.img_attn", "a FLUX model, a family that is not supported yet"),
+    ("single_transformer_blocks.0.", "a FLUX model, a family that is not supported yet"),
+    ("joint_blocks.0.", "a Stable Diffusion 3 model, a family that is not supported yet"),
     ("ip_adapter.", "an IP-Adapter"),
     ("adapter.body.", "a T2I-Adapter"),
     ("motion_modules.0.", "an AnimateDiff motion module"),
@@ -65,10 +65,10 @@ _OTHERS = (
 
 
 def detect(path: Path) -> Kind:
-    """What a file or folder is.
+    """The kind of a file or folder.
 
     Raises:
-        ModelError: It is not there, cut short, damaged, or a pickle that would run code.
+        ModelError: It does not exist, is cut short or damaged, or is a pickle that would run code.
     """
     if path.is_dir():
         return _folder(path)
@@ -78,10 +78,10 @@ def detect(path: Path) -> Kind:
 
 
 def require(kind: Kind, name: str) -> Kind:
-    """The kind, if it can be painted with; else an error that says what it is and where it belongs.
+    """The kind, if it is a whole checkpoint of a known family.
 
     Raises:
-        ModelError: It is no checkpoint of a family that is known.
+        ModelError: It is not; the message names its kind and how such a file is used.
     """
     if kind.what == "checkpoint" and kind.family is not None:
         return kind
@@ -91,7 +91,7 @@ def require(kind: Kind, name: str) -> Kind:
         "vae": "give it as the VAE of a checkpoint",
         "tiny-vae": "give it as the VAE of a checkpoint",
         "embedding": "name it in the prompt, beside a checkpoint",
-        "controlnet": "it steers a checkpoint, and is none",
+        "controlnet": "it guides a checkpoint, and is not one itself",
         "unet": "it is one part of a checkpoint",
         "text-encoder": "it is one part of a checkpoint",
         "other": f"it seems to be {kind.because}" if kind.because else "its weights have no names that are known",
@@ -99,18 +99,18 @@ def require(kind: Kind, name: str) -> Kind:
     if kind.lacks:
         field = "base" if "text" in kind.lacks else "vae"
         raise ModelError(
-            f"{name} is no checkpoint but a {kind.title}",
+            f"{name} is not a checkpoint but a {kind.title}",
             code="model-incomplete",
             field=field,
             hint=f"name a checkpoint of its family that has them as {field}" if field == "base" else "name one as vae",
         )
-    what = "of a known kind" if kind.what == "other" else f"but a {kind.title}"
-    joint = "; " if kind.what != "other" else ": "
-    raise ModelError(f"{name} is no checkpoint {what}{joint}{places[kind.what]}")
+    if kind.what == "other":
+        raise ModelError(f"{name} is not a checkpoint of a known kind: {places['other']}")
+    raise ModelError(f"{name} is not a checkpoint but a {kind.title}", hint=places[kind.what])
 
 
 def of_table(table: TensorTable, path: Path) -> Kind:
-    """What a file with these tensors is."""
+    """The kind of a file with these tensors."""
     names, form = table.tensors, table.form
     precision = _precision(names)
     plain = Kind("other", form, precision=precision)
@@ -179,7 +179,7 @@ def _ldm_family(names: Mapping[str, TensorInfo], channels: int) -> tuple[str, st
     if label is not None and label.shape[1] == 2560:
         return family, "the refiner of SDXL; use the base or an inpainting model"
     if "edm_mean" in names:
-        return family, "Playground 2.5, whose noise schedule (EDM) is not known here"
+        return family, "Playground 2.5, whose noise schedule (EDM) is not supported"
     if channels not in (4, 9):
         made = {8: "InstructPix2Pix", 5: "depth-to-image", 7: "an upscaler"}.get(channels, "something else")
         return (
@@ -194,25 +194,25 @@ def _named(path: Path, pattern: str) -> bool:
 
 
 def _prediction(family: str, channels: int, table: TensorTable, path: Path) -> tuple[Prediction, str]:
-    """What a single file's network predicts, and what that is told from. The weights themselves don't say it."""
+    """What a single file's network predicts, and the evidence for it: the weights themselves do not show it."""
     for ending in (".yaml", ".yml"):
         beside = path.with_suffix(ending)
         if beside.is_file():
             text = beside.read_text(encoding="utf-8", errors="replace")[:100_000]
             v = re.search(r"""parameterization\s*:\s*['"]?v\b""", text) is not None
-            return ("v" if v else "epsilon"), f"told by {beside.name}"
-    told = " ".join(table.metadata.get(key, "") for key in ("modelspec.prediction_type", "prediction_type"))
-    if told.strip():
-        return ("v" if told.strip().lower().startswith("v") else "epsilon"), "told by the file's metadata"
+            return ("v" if v else "epsilon"), f"from {beside.name}"
+    keys = ("modelspec.prediction_type", "prediction_type")
+    if noted := " ".join(table.metadata.get(key, "") for key in keys).strip():
+        return ("v" if noted.lower().startswith("v") else "epsilon"), "from the file's metadata"
     if "v_pred" in table.tensors or _named(path, r"v[-_ ]?pred"):
-        return "v", "told by the file's name or a mark in it"
+        return "v", "from the file's name or a mark in it"
     if family != "sd2":
-        return "epsilon", "what its family predicts"
+        return "epsilon", "usual for its family"
     if channels == 9:
-        return "epsilon", "what inpainting models of SD 2 predict"
+        return "epsilon", "usual for inpainting models of SD 2"
     if table.numbers.get("global_step") == 875_000 or _named(path, r"512|base|eps"):
-        return "epsilon", "told by its name or its training step: a 512 model"
-    return "v", "what SD 2 models of 768 predict; a file NAME.yaml beside it can say otherwise"
+        return "epsilon", "from its name or training step: a 512 model"
+    return "v", "usual for SD 2 models of 768; a file NAME.yaml beside it overrides it"
 
 
 def _unet(table: TensorTable, path: Path, plain: Kind) -> Kind | None:
@@ -248,7 +248,7 @@ def _lora(table: TensorTable, path: Path, plain: Kind) -> Kind | None:
 
 
 def _lora_family(names: Mapping[str, TensorInfo]) -> str | None:
-    """By the width of the text that the cross-attention reads; by a second text encoder where it has no such layer."""
+    """By the width of the text states that the cross-attention reads; else by a second text encoder."""
     into = re.compile(r"attn2[._]to_k.*(?:lora_down|lora_A|lora\.down|hada_w1_b|hada_w2_b)")
     for name, one in names.items():
         if into.search(name) and len(one.shape) >= 2 and one.shape[1] in _WIDTHS:
@@ -269,7 +269,7 @@ def _embedding(table: TensorTable, path: Path, plain: Kind) -> Kind | None:
         slots = tuple((slot, names[slot].shape[-1]) for slot in ("clip_g", "clip_l"))
         return replace(plain, what="embedding", family="sdxl", vectors=slots)
     vectors = [one for name, one in names.items() if name == "emb_params" or name.startswith("string_to_param.")]
-    if not vectors and len(names) == 1:  # diffusers keeps one tensor, under the word that stands for it
+    if not vectors and len(names) == 1:  # diffusers: one tensor, named by its word
         vectors = [one for one in names.values() if len(one.shape) <= 2 and one.shape[-1:] in ((768,), (1024,))]
     if not vectors or not vectors[0].shape:
         return None
@@ -336,7 +336,7 @@ def weights_in(folder: Path) -> dict[str, dict[Form, Path]]:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A configuration. Raises ModelError when it is not there or not a JSON object."""
+    """A JSON object in a file. Raises ModelError when the file does not exist or holds no such object."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -390,9 +390,9 @@ def _pipeline(path: Path) -> Kind:
         return replace(plain, because="the refiner of SDXL; use the base or an inpainting model")
     scheduler = path / "scheduler" / "scheduler_config.json"
     settings = read_json(scheduler) if scheduler.is_file() else {}
-    said = str(settings.get("prediction_type", "epsilon"))
-    if said not in ("epsilon", "v_prediction"):
-        return replace(plain, because=f"a model that predicts {said!r}, not the noise or v")
+    predicted = str(settings.get("prediction_type", "epsilon"))
+    if predicted not in ("epsilon", "v_prediction"):
+        return replace(plain, because=f"a model that predicts {predicted!r}, not the noise or v")
     embeds = unet.get("time_cond_proj_dim") is not None
     return Kind(
         "unet" if alone else "checkpoint",
@@ -400,13 +400,13 @@ def _pipeline(path: Path) -> Kind:
         lacks=("vae", "text") if alone else (),
         family=family,
         channels=channels,
-        prediction="v" if said == "v_prediction" else "epsilon",
+        prediction="v" if predicted == "v_prediction" else "epsilon",
         lcm=embeds or settings.get("_class_name") == "LCMScheduler",
         embeds_guidance=embeds,
         zero_snr=bool(settings.get("rescale_betas_zero_snr", False)),
         precision=_folder_precision(path if alone else path / "unet"),
         layout="diffusers",
-        because="" if alone else "told by its scheduler's configuration",
+        because="" if alone else "from its scheduler's configuration",
     )
 
 

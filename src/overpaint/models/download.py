@@ -1,8 +1,7 @@
-"""Models from Hugging Face's hub, only when the user asked for one by its name.
+"""Downloads models from Hugging Face's hub, only when the user names one.
 
-What is needed of a repository is chosen from its list of files; each file is fetched into a hidden folder of the
-store (what is there of it already is not fetched again), checked against the digest that the hub gives, and the whole
-gets its name in one step.
+The files that a model needs are chosen from the repository's list. Each is fetched into a hidden folder of the store
+(complete ones are not fetched again) and checked against the hub's digest; then the folder gets its name in one step.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ _UNUSED = ("safety_checker", "vae_1_0", "feature_extractor", "image_encoder", "o
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """One file of a repository: its path, bytes, and SHA-256 where the hub says it (large files)."""
+    """One file of a repository: its path, size in bytes, and SHA-256 where the hub has it (large files)."""
 
     path: str
     size: int
@@ -45,13 +44,13 @@ class Listing:
 
 
 class Hub(Protocol):
-    """The hub, or what stands in for it in a test."""
+    """The hub, or a substitute in a test."""
 
     def listing(self, repository: str) -> Listing:
-        """What a repository has."""
+        """The files of a repository."""
 
     def fetch(self, repository: str, revision: str, file: Remote, folder: Path) -> None:
-        """Put a file at its path within a folder, going on from what is there."""
+        """Write a file to its path within a folder; a partial download continues."""
 
 
 def choose(files: Iterable[Remote], *, variant: str | None = None, pickles: bool = False) -> tuple[Remote, ...]:
@@ -129,12 +128,12 @@ def get(
         name: Of the catalogue, or OWNER/NAME (or OWNER/NAME/FILE) of the hub.
         variant: See `choose`.
         allow_pickle: See `choose`.
-        hub: Who sends it.
-        on_file: Told before each file: its name, the bytes that are done and those of all files.
+        hub: The hub; None: Hugging Face's.
+        on_file: Called before each file with its name, the bytes downloaded so far, and the bytes of all files.
 
     Raises:
         ModelError: No such name; nothing in it that can be used.
-        DownloadError: The hub can't be reached, refuses, or sent something else than it said.
+        DownloadError: The hub can't be reached, refuses, or sent other bytes than it announced.
         OutputError: The store can't be written to, or has it already.
     """
     row = listed(name)
@@ -194,7 +193,7 @@ def _alone(chosen: tuple[Remote, ...]) -> str:
 
 
 def _target_name(stem: str, file: str, alone: str) -> str:
-    """What a download is called in the store: a folder, the one file of a repository, or one of several."""
+    """The name of a download in the store: a folder, the only file of a repository, or one of several."""
     if not alone:
         return stem
     path = PurePosixPath(alone)
@@ -241,14 +240,14 @@ class HuggingFace:
 
     Attributes:
         progress: Whether bars are shown on standard error.
-        endpoint: Of a mirror; None: as HF_ENDPOINT says, else huggingface.co.
+        endpoint: Address of a mirror; None: HF_ENDPOINT, else huggingface.co.
     """
 
     progress: bool = False
     endpoint: str | None = None
 
     def listing(self, repository: str) -> Listing:
-        """What a repository has."""
+        """The files of a repository."""
         from huggingface_hub import HfApi
 
         try:
@@ -263,7 +262,7 @@ class HuggingFace:
         return Listing(str(about.sha), files, str(card.get("license") or ""))
 
     def fetch(self, repository: str, revision: str, file: Remote, folder: Path) -> None:
-        """Put a file at its path within a folder, going on from what is there."""
+        """Write a file to its path within a folder; a partial download continues."""
         from huggingface_hub import hf_hub_download
         from huggingface_hub.utils.tqdm import disable_progress_bars, enable_progress_bars
 

@@ -47,7 +47,7 @@ class TensorInfo:
 
     @property
     def bytes(self) -> int:
-        """How much room it takes."""
+        """Its size."""
         return prod(self.shape) * _SIZES.get(self.dtype, 1)
 
 

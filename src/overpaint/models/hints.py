@@ -1,4 +1,4 @@
-"""`overpaint.json` in a checkpoint's folder: how its maker would have it used. Every key is optional, none is unknown.
+"""`overpaint.json` in a checkpoint's folder: the settings that its maker recommends. Every key is optional.
 
 {"schema": 1, "steps": 20, "guidance_scale": 4, "sampler": "DDIM", "scheduler": "SGM Uniform", "native": 256}
 """
@@ -21,12 +21,12 @@ Side = Annotated[int, Field(ge=8, le=16_384, multiple_of=8)]
 
 
 class Hints(Usual):
-    """What the file says: usual settings (see `Usual`), and sizes in pixels.
+    """The content of the file: usual settings (see `Usual`), and sizes in pixels.
 
     Attributes:
-        native: The side that it was trained at.
-        minimum: The shortest side that it takes.
-        maximum: The side of the largest square that it takes; other shapes may have as many pixels.
+        native: Side of the pictures that it was trained on.
+        minimum: Shortest side that it takes.
+        maximum: Side of the largest square that it takes; other shapes may have as many pixels.
     """
 
     schema_: Annotated[int, Field(alias="schema", ge=1, le=1)] = 1
@@ -48,10 +48,10 @@ class Hints(Usual):
 
 
 def read_hints(path: Path) -> Hints:
-    """What the folder of a checkpoint says; a single file, or a folder without `overpaint.json`, says nothing.
+    """The hints in a checkpoint's folder; empty for a single file or a folder without `overpaint.json`.
 
     Raises:
-        ModelError: It is no JSON, has a key that is not known, or a value out of its range.
+        ModelError: It is not JSON, has an unknown key, or a value out of its range.
     """
     file = path / FILE
     if not file.is_file():

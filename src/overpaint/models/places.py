@@ -1,4 +1,4 @@
-"""Where models are on this machine: the store's folder, further folders, and the Hugging Face cache."""
+"""Folders of models on this machine: the store, further folders, and the Hugging Face cache."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def hub_cache() -> Path:
 
 
 def hub_parts(name: str) -> tuple[str, str, str] | None:
-    """(owner, repository, file within it or "") of a hub's name, or None when it is none."""
+    """(owner, repository, file within it or "") of a name on the hub, or None when it can't be one."""
     found = _HUB_NAME.fullmatch(name)
     if found is None or ".." in name or "--" in found[1]:
         return None
@@ -58,7 +58,7 @@ def hub_parts(name: str) -> tuple[str, str, str] | None:
 
 
 def hub_snapshot(name: str) -> Path | None:
-    """What the cache has of a hub's name: the snapshot's folder, the one file that was asked for, or None."""
+    """The snapshot's folder, or the named file, that the cache has of a name on the hub; else None."""
     parts = hub_parts(name)
     if parts is None:
         return None
@@ -83,7 +83,7 @@ def hub_snapshot(name: str) -> Path | None:
 
 
 def hub_names() -> tuple[str, ...]:
-    """Every model that the cache has something of, sorted."""
+    """Names of all models in the cache, sorted."""
     root = hub_cache()
     if not root.is_dir():
         return ()
@@ -92,7 +92,7 @@ def hub_names() -> tuple[str, ...]:
 
 
 def file_name(name: str) -> str:
-    """What an entry of this name is called in the store; an owner's models are kept apart: OWNER--NAME.
+    """The file name of a model in the store: NAME, or OWNER--NAME.
 
     Raises:
         ModelError: The name could be a path out of the store.

@@ -1,4 +1,4 @@
-"""The models on this machine: what is in the store, in the hub's cache and in further folders; find, add, remove."""
+"""The models on this machine, in the store, the hub's cache and further folders: find, add, remove."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ Origin = Literal["embedded", "store", "hub", "folder", "path"]
 
 @dataclass(frozen=True, slots=True)
 class ModelNote:
-    """What was written down when a model came into the store.
+    """The record that is written when a model is added to the store.
 
     Attributes:
-        source: Where from: a hub's name with its revision, or a path.
-        licence: As far as it is known.
-        sha256: Its digest then.
+        source: Its name on the hub with the revision, or its path.
+        licence: Its licence; "" where it is unknown.
+        sha256: Its digest at that time.
     """
 
     source: str = ""
@@ -43,19 +43,19 @@ class ModelNote:
 
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
-    """A model that is here.
+    """A model on this machine.
 
     Attributes:
-        name: To ask for it by.
+        name: Its name in requests.
         path: Its file or folder.
-        origin: "embedded": part of the package; "store": ours;
-            "hub": Hugging Face's cache; "folder": of OVERPAINT_MODEL_PATH; "path": named as such.
-        size: In bytes.
-        kind: What it is; None when it can't be told.
-        fault: Why it can't be told.
-        licence: As far as it is known, else "".
-        sha256: If it is known without reading gigabytes.
-        note: What was written down when it came.
+        origin: "embedded": part of the package; "store": Overpaint's store; "hub": Hugging Face's cache; "folder": a
+            folder of OVERPAINT_MODEL_PATH; "path": named by its path.
+        size: Size in bytes.
+        kind: Its kind; None when it can't be read.
+        fault: Why it can't be read.
+        licence: Its licence; "" where it is unknown.
+        sha256: Its digest, if it is known without reading gigabytes.
+        note: The record of its addition to the store.
     """
 
     name: str
@@ -70,12 +70,12 @@ class ModelEntry:
 
 
 def entries() -> tuple[ModelEntry, ...]:
-    """Every model that is here, the embedded one and the store's first. What is damaged is among them, and why."""
+    """All models on this machine, damaged ones included: the embedded one first, then the store's."""
     return tuple(_entry(name, path, origin) for name, path, origin in _all())
 
 
 def entry(name: str, *, paths: bool = True) -> ModelEntry:
-    """The model of this name. Raises as `find` does, but not for a damaged one, whose entry says so."""
+    """The model of this name. Raises as `find` does, except for a damaged one, whose entry has its fault."""
     return _entry(*_locate(name, paths=paths))
 
 
@@ -96,8 +96,8 @@ def find(
     Args:
         name: Of the store or the catalogue, OWNER/NAME of the hub (if its cache or the store has it), or a path.
         paths: Whether a path is taken at all; False for names that come from outside, as over a network.
-        prediction: What its network predicts, where what was told from the file is wrong.
-        lcm: Whether it is a latent consistency model, likewise.
+        prediction: What its network predicts, where detection is wrong.
+        lcm: Whether it is a latent consistency model, where detection is wrong.
         vae: Another VAE to use instead of its own, named in the same ways.
         base: A checkpoint of its family, named in the same ways, that has the VAE and text encoders which a file with a
             U-Net alone lacks.
@@ -117,7 +117,7 @@ def find(
         kind = replace(kind, what="checkpoint")
     require(kind, found)
     if prediction is not None:
-        kind = replace(kind, prediction=prediction, because="told by the user")
+        kind = replace(kind, prediction=prediction, because="set by the user")
     if lcm is not None:
         kind = replace(kind, lcm=lcm)
     ref = ModelRef(
@@ -193,7 +193,7 @@ def _with_vae(ref: ModelRef, name: str, *, paths: bool) -> ModelRef:
 
 
 def _licence(name: str, path: Path, origin: Origin) -> str:
-    """What was written down when it came, what its card says, or what the catalogue has; "" where nobody says."""
+    """The licence in its note, its card or the catalogue; "" where it is unknown."""
     row = listed(name.replace("--", "/", 1))
     noted = _note(path).licence if origin == "store" else ""
     return noted or licence_of(path) or (row.licence if row is not None else "")
@@ -307,7 +307,7 @@ def _entry(name: str, path: Path, origin: Origin) -> ModelEntry:
 
 
 def licence_of(path: Path) -> str:
-    """The licence that a model's card (README.md or MODEL_CARD.md in its folder) names; "" when there is none."""
+    """The licence in a model's card (README.md or MODEL_CARD.md in its folder); "" where there is none."""
     cards = [card for name in ("README.md", "MODEL_CARD.md") if (card := path / name).is_file()]
     if not path.is_dir() or not cards:
         return ""
@@ -339,7 +339,7 @@ def _note(path: Path) -> ModelNote:
 
 
 def write_note(path: Path, note: ModelNote) -> None:
-    """Write down where a model of the store came from."""
+    """Write the note of a model in the store."""
     from overpaint.files import write_file
 
     _notes().mkdir(parents=True, exist_ok=True)
@@ -358,11 +358,11 @@ def add(
     """Take a file or folder into the store, as a copy, or as a link to where it is.
 
     Args:
-        source: A checkpoint, LoRA, VAE, ...: anything whose kind is known.
+        source: A checkpoint, LoRA, VAE, ...: any known kind.
         name: What to call it; its own name if left out.
         link: Keep it where it is.
         licence: To be written down with it.
-        on_bytes: Told how many bytes were copied or read.
+        on_bytes: Called with the number of bytes copied or read.
 
     Raises:
         ModelError: It is not there, damaged or of no known kind, or the name can't be one.
@@ -397,7 +397,7 @@ def _free_place(name: str | None, source: Path) -> Path:
 
 @contextlib.contextmanager
 def writing(target: Path) -> Iterator[None]:
-    """Say in one line why the store can't be written to."""
+    """Turn a failure to write the store into an OutputError."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         yield
@@ -430,7 +430,7 @@ def _copy(source: Path, target: Path, on_bytes: Callable[[int], None] | None) ->
 
 
 def discard(path: Path) -> None:
-    """Delete a file, a link (not what it leads to) or a folder, if it is there."""
+    """Delete a file, a link (not its target) or a folder, if it exists."""
     if path.is_symlink() or path.is_file():
         path.unlink(missing_ok=True)
     elif path.is_dir():
@@ -441,7 +441,7 @@ def remove(name: str) -> ModelEntry:
     """Delete a model of the store; of a linked one the link alone. Other programs' models are left alone.
 
     Raises:
-        ModelError: There is none, or it is not the store's.
+        ModelError: There is none, or it is not in the store.
         OutputError: It can't be deleted.
     """
     found = entry(name, paths=False)
@@ -458,7 +458,7 @@ def remove(name: str) -> ModelEntry:
 
 
 def verify(name: str, on_bytes: Callable[[int], None] | None = None) -> tuple[ModelEntry, tuple[str, ...]]:
-    """A model and what is wrong with it, read anew from the disk."""
+    """A model and its faults, read anew from the disk."""
     found = entry(name)
     faults = check(found.path, found.note.sha256 or None, on_bytes)
     return replace(found, sha256=known_digest(found.path)), faults

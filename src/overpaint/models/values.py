@@ -1,4 +1,4 @@
-"""What a file of weights is, as plain values; nothing here reads a file."""
+"""Kinds of files of weights, and references to models, as plain values; nothing here reads a file."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ _PARTS = {"vae": "VAE", "text": "text encoder"}
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What a file or folder of weights is, as its names and shapes say.
+    """The kind of a file or folder of weights, by its names and shapes.
 
     Attributes:
         what: A whole checkpoint or a part of one.
-        form: How the weights are kept. A pickle is only read when the user allows it.
-        family: Name of the architecture (see `families`); None where it does not apply or can't be told.
-        channels: Of the U-Net's input: 4 for a base model, 9 for one made for inpainting (4 + mask + masked picture).
+        form: File format. A pickle is only read when the user allows it.
+        family: Name of the architecture (see `families`); None where it does not apply or is unknown.
+        channels: Input channels of the U-Net: 4 for a base model, 9 for inpainting (4 + mask + masked picture).
         prediction: What the U-Net was trained to give: the noise, or v. None where it does not apply.
         lcm: A latent consistency model: few steps, its own sampler.
         embeds_guidance: Whether its U-Net takes the guidance scale as an input, so that one call a step is enough.
@@ -48,7 +48,7 @@ class Kind:
             where the file names none.
         method: Of a LoRA: "lora", "loha", "lokr", "oft" ...; empty for the rest.
         layout: "ldm" (the original release's names) or "diffusers".
-        because: What the prediction was told from, for people; or what a model of another kind seems to be.
+        because: For people: the evidence for the prediction; or what a model of another kind seems to be.
         lacks: The parts of a checkpoint that it does not have: "vae", "text" (the text encoders).
     """
 
@@ -74,7 +74,7 @@ class Kind:
 
     @property
     def title(self) -> str:
-        """For people: "SDXL inpainting checkpoint, fp16"."""
+        """Name for people: "SDXL inpainting checkpoint, fp16"."""
         if self.what == "other":
             return self.because or _NAMES["other"]
         words = [family_title(self.family)] if self.family else []
@@ -90,12 +90,12 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class ModelRef:
-    """A model that was found: where it is, what it is, and how the user wants it read.
+    """A model on this machine, its kind, and how the user wants it read.
 
     Attributes:
-        name: As the user calls it.
+        name: The user's name for it.
         path: A file, or a folder in diffusers' layout.
-        kind: What it is.
+        kind: Its kind.
         vae: A file or folder of a VAE to use instead of its own; None: its own.
         vae_encoder: The encoder's file of a tiny VAE in two files, of which `vae` is the decoder's.
         base: The checkpoint that the parts come from which this one lacks.
@@ -104,9 +104,9 @@ class ModelRef:
             its family's published ones; None: the published ones.
         vocabulary: A file or folder that has CLIP's vocabulary; None: it is looked for.
         allow_pickle: Whether a pickle may be read (weights only, no code is run).
-        licence: As its note, its card or the catalogue has it; "" where nobody says.
-        vae_name: How the other VAE was asked for.
-        vae_licence: Of the other VAE.
+        licence: From its note, its card or the catalogue; "" where it is unknown.
+        vae_name: The user's name for the other VAE.
+        vae_licence: Licence of the other VAE.
     """
 
     name: str

@@ -26,7 +26,7 @@ def digest(path: Path, on_bytes: Callable[[int], None] | None = None) -> str:
 
     Args:
         path: What to digest.
-        on_bytes: Told how many bytes were read, now and then.
+        on_bytes: Called now and then with the number of bytes read.
 
     Raises:
         ModelError: It can't be read.
@@ -75,12 +75,12 @@ def size_of(path: Path) -> int:
 
 
 def check(path: Path, expected: str | None, on_bytes: Callable[[int], None] | None = None) -> tuple[str, ...]:
-    """What is wrong with a model, read anew from the disk; nothing when all is well.
+    """Faults of a model, which is read anew from the disk; () when it has none.
 
     Args:
         path: A file or folder.
         expected: The digest that it had when it came, or None.
-        on_bytes: Told how many bytes were read.
+        on_bytes: Called with the number of bytes read.
     """
     faults = []
     for file in files_of(path) if path.is_dir() else (path,):
@@ -101,7 +101,7 @@ def check(path: Path, expected: str | None, on_bytes: Callable[[int], None] | No
 
 
 def forget(path: Path) -> None:
-    """Read this file or folder anew when its digest is asked for."""
+    """Drop the kept digests of a file or folder, so that it is read anew."""
     with _LOCK:
         start = str(path.resolve())
         kept = {key: value for key, value in _kept().items() if not key.split("|")[0].startswith(start)}

@@ -1,7 +1,7 @@
 """Network tags in a prompt: `<lora:name:te:unet:dyn>`, `<lyco:...>`, `<hypernet:name:strength>`.
 
-The grammar is AUTOMATIC1111's, from its description: word characters, a colon, anything that is not `>`. What differs:
-a tag of an unknown kind is an error and not dropped in silence, and `\\<` is a character and begins no tag.
+The grammar is AUTOMATIC1111's, from its description: word characters, a colon, anything that is not `>`. Differences: a
+tag of an unknown kind is an error, not dropped in silence, and `\\<` is a character that begins no tag.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _PARAMETERS = ("te", "unet", "dyn")
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """An extra network that a prompt asks for.
+    """An extra network in a prompt.
 
     Attributes:
         kind: "lyco" is an older name of "lora"; "hypernet" has one strength, held in te and unet alike.
-        name: As written; which file it means, the model store knows.
+        name: Its name in the model store.
         te: Strength in the text encoders; any finite number.
         unet: Strength in the U-Net; te's unless written.
-        dyn: Use the first `dyn` ranks alone; None: all.
+        dyn: How many of the first ranks are used; None: all.
     """
 
     kind: NetworkKind
@@ -43,12 +43,12 @@ class Network:
 
 
 def split_networks(text: str) -> tuple[str, tuple[Network, ...]]:
-    """The prompt without its tags (nothing else is changed), and what they ask for, in order.
+    """The prompt without its tags (nothing else is changed), and their networks, in order.
 
     A `<` without a `>` after it begins no tag. Linear in the length of the text.
 
     Raises:
-        RequestError: A tag of an unknown kind, without a name, or with a value that is no number; more than 100 tags.
+        RequestError: A tag of an unknown kind, without a name, or with a value that is not a number; over 100 tags.
     """
     kept: list[str] = []
     networks: list[Network] = []
@@ -63,7 +63,7 @@ def split_networks(text: str) -> tuple[str, tuple[Network, ...]]:
         if end == look:  # `<lora:>`, which is text
             continue
         if len(networks) == MOST_NETWORKS:
-            raise RequestError(f"the prompt asks for more than {MOST_NETWORKS} networks; use fewer")
+            raise RequestError(f"the prompt names more than {MOST_NETWORKS} networks; use fewer")
         networks.append(_network(match[1], text[look:end], text[match.start() : end + 1]))
         kept.append(text[done : match.start()])
         done = look = end + 1
@@ -78,7 +78,7 @@ def _network(kind: str, rest: str, tag: str) -> Network:
     kinds = get_args(NetworkKind)
     if kind not in kinds:
         raise RequestError(
-            f"{tag!r} in the prompt asks for a network of the unknown kind {kind!r}; known are {', '.join(kinds)}"
+            f"{tag!r} in the prompt names a network of the unknown kind {kind!r}; known are {', '.join(kinds)}"
             f"{did_you_mean(kind, kinds)} (a plain < is written as \\<)"
         )
     name = parts[0].strip()

@@ -1,6 +1,6 @@
-"""Textual inversions: learnt vectors that stand for a word of a prompt (Gal et al. 2022, arXiv 2208.01618).
+"""Textual inversions: learnt vectors in place of a word of a prompt (Gal et al. 2022, arXiv 2208.01618).
 
-Read from a file into a value of their own; the tokenizer and the text encoder's table never learn of them (see `text`).
+They are values of their own: tokenizer and text encoder stay as they are (see `text`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from overpaint.prompt.chunks import CHUNK
 from .weights import read_tensors
 
 UNNAMED = ""
-"""The slot of a file that does not say which encoder it is for: models with one encoder take it."""
+"""The slot of vectors in a file that names no encoder: models with one encoder take them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +27,7 @@ class Inversion:
     """A word and its vectors.
 
     Attributes:
-        name: The word that stands for it in a prompt.
+        name: The word in prompts.
         vectors: (n, width) float32 for each encoder, by slot: "clip_l" and "clip_g" for SDXL, else one without a name.
             n is the same for all.
     """
@@ -38,7 +38,7 @@ class Inversion:
     def __post_init__(self) -> None:
         counts = {len(rows) for rows in self.vectors.values()}
         if not self.name.strip():
-            raise ModelError(f"a textual inversion needs a word to stand for, and {self.name!r} is none")
+            raise ModelError(f"{self.name!r} can't be the name of a textual inversion: it is no word")
         if len(counts) != 1 or not 1 <= self.count <= CHUNK:
             raise ModelError(
                 f"the textual inversion {self.name!r} has {sorted(counts)} vectors for its encoders; "
@@ -53,7 +53,7 @@ class Inversion:
 
     @property
     def count(self) -> int:
-        """How many vectors, and so places of a chunk, it has."""
+        """The number of its vectors: it takes as many places of a chunk."""
         return len(next(iter(self.vectors.values())))
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Which files of weights a result is made with: the checkpoint, another VAE, and what the prompt names."""
+"""The files of weights that a result depends on: checkpoint, base, VAE, and those that the prompts name."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from overpaint.request import ModelRole, UsedModel
 from .text_plan import TextSettings, read
 
 UNKNOWN = "unknown"
-"""A licence that nobody says."""
+"""The licence of a file that does not name one."""
 
 
 def used_models(ref: ModelRef, prompt: str, negative: str, text: TextSettings) -> tuple[UsedModel, ...]:
-    """The files by role, each once. What is not here, or is for another family, is told before anything is loaded.
+    """The files by role, each once. Missing or unsuitable ones are errors before any weight is loaded.
 
     Args:
         ref: The checkpoint.
-        prompt: With its tags.
-        negative: What is not to be painted.
+        prompt: The prompt, with its tags.
+        negative: The negative prompt.
         text: How the two are read.
 
     Raises:
         RequestError: A prompt that can't be read.
-        ModelError: A LoRA that is not here, is none, or was made for another family.
+        ModelError: A LoRA that is missing, of another kind, or for another family.
     """
     found = [UsedModel(role="checkpoint", name=ref.name, sha256=digest(ref.path), licence=ref.licence or UNKNOWN)]
     if (base := ref.base) is not None:
@@ -44,7 +44,7 @@ def _used(role: ModelRole, entry: ModelEntry) -> UsedModel:
 
 
 def lora_of(network: Network, ref: ModelRef) -> ModelEntry:
-    """The LoRA of a tag. Raises ModelError when it is not here, is none, or was made for another family."""
+    """The LoRA of a tag. Raises ModelError when it is missing, of another kind, or for another family."""
     try:
         entry = find_part(network.name, "lora", allow_pickle=ref.allow_pickle)
     except ModelError as error:
