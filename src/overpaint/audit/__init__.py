@@ -6,7 +6,7 @@ finds the record of a picture, `replay` runs it again, `to_prov` and `to_csv` ex
 
 from __future__ import annotations
 
-from ._export import to_csv, to_prov
+from ._export import spreadsheet_safe, to_csv, to_prov
 from ._find import LogEntry, entries, find, log_at
 from ._line import ChainHead, head_path, read_head
 from ._log import AuditLog
@@ -42,6 +42,7 @@ __all__ = [
     "read_head",
     "replay",
     "request_again",
+    "spreadsheet_safe",
     "to_csv",
     "to_prov",
     "verify",

@@ -10,7 +10,7 @@ from .folders import BatchFolders
 from .manifest import FolderRows, read_folders, read_manifest, read_text
 from .plan import BatchPlan, PlannedEdit, Rules, plan, seed_of
 from .rows import BadRow, EditRow, RawRow, Reader, RowDefaults
-from .run import BatchPreview, Options, preview, run, write_report
+from .run import BatchPreview, Options, preview, run
 from .store import Address, Place
 from .task import Task, TaskOptions, TaskResult, Thumbnails
 from .worker import Worker
@@ -52,5 +52,4 @@ __all__ = [
     "read_text",
     "run",
     "seed_of",
-    "write_report",
 ]

@@ -20,7 +20,7 @@ from .files import Files
 from .filter import Filter
 from .folders import BatchFolders
 from .plan import BatchPlan, PlannedEdit, Rules, plan
-from .report import Report, tidy, write
+from .report import tidy, write
 from .results import ResultPublisher
 from .rows import BadRow, EditRow
 from .runner import Runner, Tally
@@ -154,12 +154,6 @@ def preview(rows: Iterable[EditRow | BadRow], options: Options, studio: Studio) 
     return BatchPreview(planned, tuple(chosen), len(status.unchanged), len(status.to_do) - len(chosen), estimate)
 
 
-def write_report(options: Options) -> Report:
-    """Write report.html and report.csv from the ledger. Raises OutputError or LedgerError."""
-    with _session(options) as session:
-        return session.report("")
-
-
 def _chosen(planned: BatchPlan, status: BatchStatus, entries: dict[str, Entry], options: Options) -> list[PlannedEdit]:
     """Rows to do that the filter and the limit leave."""
     where = options.where
@@ -226,13 +220,10 @@ class _Session:
         )
         if self.options.report:
             try:
-                self.report(head)
+                write(self.ledger, self.thumbnails, self.options.folders.reports, head=head)
             except OutputError as error:  # the run is reported all the same
                 ended = replace(ended, stopped=ended.stopped or str(error))
         return ended
-
-    def report(self, head: str) -> Report:
-        return write(self.ledger, self.thumbnails, self.options.folders.reports, head=head)
 
 
 @contextlib.contextmanager

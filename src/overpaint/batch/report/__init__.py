@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from overpaint.batch import store
@@ -15,18 +14,10 @@ from .view import view
 
 PAGE, TABLE = "report.html", "report.csv"
 
-__all__ = ["PAGE", "TABLE", "Report", "tidy", "write"]
+__all__ = ["PAGE", "TABLE", "tidy", "write"]
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """The files that were written."""
-
-    page: Path
-    table: Path
-
-
-def write(ledger: Ledger, thumbnails: ThumbnailStore, out: Path, *, head: str = "") -> Report:
+def write(ledger: Ledger, thumbnails: ThumbnailStore, out: Path, *, head: str = "") -> None:
     """Write page and table into a folder, each whole or not at all; not again when they say the same already.
 
     Args:
@@ -39,12 +30,9 @@ def write(ledger: Ledger, thumbnails: ThumbnailStore, out: Path, *, head: str = 
         OutputError: A file can't be written.
     """
     rows = view(ledger)
-    report = Report(out / PAGE, out / TABLE)
-    if report.table.exists() and mark_in(report.page) == mark_of(rows, head):
-        return report
-    store.write(report.table, table(rows).encode("utf-8"))
-    store.write(report.page, page(rows, thumbnails, out.name, head))
-    return report
+    if not (out / TABLE).exists() or mark_in(out / PAGE) != mark_of(rows, head):
+        store.write(out / TABLE, table(rows).encode("utf-8"))
+        store.write(out / PAGE, page(rows, thumbnails, out.name, head))
 
 
 def tidy(out: Path) -> None:

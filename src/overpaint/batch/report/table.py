@@ -7,6 +7,8 @@ import io
 from collections.abc import Iterable
 from typing import Any
 
+from overpaint.audit import spreadsheet_safe
+
 from .view import ReportRow
 
 _DETAILS = {
@@ -28,7 +30,7 @@ def table(rows: Iterable[ReportRow]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows({name: _cell(value) for name, value in _values(row).items()} for row in rows)
+    writer.writerows({name: spreadsheet_safe(value) for name, value in _values(row).items()} for row in rows)
     return text.getvalue()
 
 
@@ -41,10 +43,3 @@ def _values(row: ReportRow) -> dict[str, Any]:
         "height": height,
         "warnings": "; ".join(row.details.get("warnings", ())),
     }
-
-
-def _cell(value: Any) -> Any:
-    """A value as a cell. Text that a spreadsheet would take for a formula is marked as text."""
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return f"'{value}"
-    return "" if value is None else value
