@@ -12,7 +12,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ._checks import bounds_of
 from ._mask import Mask
 
 Values = NDArray[np.float32]
@@ -50,6 +49,8 @@ def from_levels(levels: Samples, *, lossless: bool = True, notes: tuple[str, ...
     15 bits in 16, video range (16..235). Levels of a lossy file are snapped at `RINGING`.
     """
     scale = _scale_of(levels, lossless)
+    if scale is None:
+        return Mask((levels > 0).astype(np.float32), notes)
     values = levels.astype(np.float32)
     if scale.low:
         values -= np.float32(scale.low)
@@ -67,12 +68,21 @@ def plausible(mask: Mask) -> Mask:
     Values below `FLOOR` become 0 and those above 1 - `FLOOR` become 1. In a hard mask, so does everything up to
     `RINGING` that does not touch an edge. The result passes unchanged.
     """
-    values = mask.values
-    if _read_as_labels(values):
+    box = mask.bounds
+    if box.empty:
+        return mask
+    part = mask.values[box.slices]
+    if _read_as_labels(part):
         return from_levels(mask.to_bytes8(), notes=mask.notes)
-    cleaned = _cleaned(values)
-    notes = mask.notes + tuple(note for note in _likely(cleaned) if note not in mask.notes)
-    return mask if cleaned is values and notes == mask.notes else Mask(cleaned, notes)
+    if bool(np.logical_or(part == 0, part == 1).all()):
+        return mask
+    cleaned = _cleaned(part)
+    notes = tuple(dict.fromkeys((*mask.notes, *_likely(cleaned, mask.values.size))))
+    if np.array_equal(cleaned, part):
+        return mask if notes == mask.notes else Mask(mask.values, notes)
+    values = np.zeros_like(mask.values)
+    values[box.slices] = cleaned
+    return Mask(values, notes)
 
 
 def covers_most(mask: Mask) -> str:
@@ -91,13 +101,16 @@ def snapped(values: Values) -> Values:
     return result
 
 
-def _scale_of(levels: Samples, lossless: bool) -> Levels:
+def _scale_of(levels: Samples, lossless: bool) -> Levels | None:
+    """The scale of the levels; None where all are 0 or the maximum, which leaves nothing to check."""
     maximum = int(np.iinfo(levels.dtype).max)
-    low, high = int(levels.min()), int(levels.max())
-    if high == 0 or (low == 0 and high == maximum):
-        return Levels(0, maximum)
-    counts = np.bincount(levels.ravel())
+    counts = _histogram(levels)
     present = np.flatnonzero(counts)
+    low, high = int(present[0]), int(present[-1])
+    if np.isin(present, (0, maximum)).all():
+        return None
+    if low == 0 and high == maximum:
+        return Levels(0, maximum)
     if lossless and high <= _LARGEST_LABEL and np.count_nonzero(present) <= _MOST_LABELS:
         named = ", ".join(map(str, present))
         return Levels(0, 1, f"the mask has only the levels {named}, taken as labels: every label but 0 is repainted")
@@ -124,56 +137,56 @@ def _is_video(counts: NDArray[np.int64], low: int, high: int, unit: int, lossles
     return bool(exact and around > 0.9 * counts.sum())
 
 
+def _histogram(levels: Samples) -> NDArray[np.int64]:
+    """How often each level occurs, up to the largest."""
+    import cv2
+
+    most = np.iinfo(levels.dtype).max + 1
+    found = cv2.calcHist([np.ascontiguousarray(levels)], [0], None, [most], [0, most])
+    counts: NDArray[np.int64] = found.ravel().astype(np.int64)
+    return counts[: np.flatnonzero(counts)[-1] + 1]
+
+
 def _read_as_labels(values: Values) -> bool:
     """Whether a file or a request with these values in 8 bits would be read as labels."""
-    high = values.max(initial=0)
-    if not 0 < high <= np.float32(_LARGEST_LABEL / 255):
+    if values.max() > np.float32(_LARGEST_LABEL / 255):
         return False
     levels = np.unique(np.rint(values * np.float32(255)))
     return bool(0 < np.count_nonzero(levels) <= _MOST_LABELS)
 
 
 def _cleaned(values: Values) -> Values:
-    """The values without noise; the same array where there is none."""
+    """The values without noise."""
+    import cv2
+
     from ._morphology import is_hard  # loads OpenCV
 
-    box = bounds_of(values > 0)
-    part = values[box.slices]
-    if box.empty or part.min() == part.max() == 1 or not np.logical_and(part > 0, part < 1).any():
-        return values
     snap = np.float32(FLOOR) - _SPARE
-    inner = part.copy()
-    inner[part < snap] = 0
-    inner[part > 1 - snap] = 1
-    if is_hard(inner):
-        import cv2
-
+    cleaned = np.where(values < snap, np.float32(0), values)
+    cleaned[cleaned > 1 - snap] = 1
+    if is_hard(cleaned):
         square = np.ones((3, 3), np.uint8)
-        for end in (0, 1):  # what lies near 0 or 1, and beside nothing else
-            apart = np.abs(inner - np.float32(end)) < np.float32(RINGING)
-            edge = cv2.dilate(np.logical_not(apart).view(np.uint8), square).view(np.bool_)
-            inner[apart & ~edge] = end
-    if np.array_equal(inner, part):
-        return values
-    result = values.copy()
-    result[box.slices] = inner
-    return result
+        for end, others in ((0, cleaned >= np.float32(RINGING)), (1, cleaned <= np.float32(1 - RINGING))):
+            beside = cv2.dilate(others.view(np.uint8), square).view(np.bool_)
+            cleaned[~beside] = end  # near the end, and beside nothing else
+    return cleaned
 
 
-def _likely(values: Values) -> list[str]:
+def _likely(values: Values, size: int) -> list[str]:
+    """Notes on what is likely wrong with a mask of `size` pixels, of which `values` are those within its bounds."""
     notes = []
-    high = float(values.max(initial=0))
+    high = float(values.max())
     if 0 < high < 0.5:
         notes.append(
             f"the largest value of the mask is {high:.2g}, below one half: nothing is repainted entirely, and what is "
             "there shows through"
         )
-    between = np.logical_and(values > np.float32(RINGING), values < np.float32(1 - RINGING))
-    if np.count_nonzero(between) > values.size / 2:
-        levels = np.bincount((values * np.float32(255)).astype(np.uint8).ravel())
-        if np.count_nonzero(levels) > _MANY_LEVELS:
+    if values.size > size / 2:
+        between = values[(values > np.float32(RINGING)) & (values < np.float32(1 - RINGING))]
+        count = np.count_nonzero(np.bincount((between * np.float32(255)).astype(np.uint8)))
+        if between.size > size / 2 and count > _MANY_LEVELS:
             notes.append(
-                f"the mask has {np.count_nonzero(levels)} levels, and most of it is neither 0 nor 1, as in a "
-                "photograph or a depth map; a mask is white where the picture is repainted and black elsewhere"
+                f"the mask has more than {count} levels, and most of it is neither 0 nor 1, as in a photograph or a "
+                "depth map; a mask is white where the picture is repainted and black elsewhere"
             )
     return notes

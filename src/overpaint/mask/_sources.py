@@ -122,10 +122,15 @@ def _from_opaque(picture: Picture, channel: Channel) -> Mask:
     """Grey counts by its levels, one hue on black by its brightest channel, all else by its luminance."""
     lossless, top = picture.source.lossless, picture.maximum
     if channel == "auto" and picture.samples.shape[2] > 1:
+        import cv2
+
         rgb = _rgb(picture)
-        high = np.maximum(np.maximum(rgb[..., 0], rgb[..., 1]), rgb[..., 2])
-        low = np.minimum(np.minimum(rgb[..., 0], rgb[..., 1]), rgb[..., 2])
-        coloured = high - low > top // 8
+        red, green, blue = cv2.split(rgb)
+        high = cv2.max(cv2.max(red, green), blue)
+        chroma = high - cv2.min(cv2.min(red, green), blue)
+        if not chroma.any():
+            return from_levels(red, lossless=lossless)
+        coloured = chroma > top // 8
         if np.mean(coloured) > 0.0005:
             on_black = np.mean(high[~coloured] < top // 8) > 0.995 if not coloured.all() else False
             colours = _sampled(rgb[coloured])

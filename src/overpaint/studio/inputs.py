@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from overpaint.errors import RequestError
-from overpaint.mask import Mask, plausible
+from overpaint.mask import Mask
 from overpaint.picture import Picture
 from overpaint.request import Blob, EditRequest, blob_array, blob_of, picture_blob
 
@@ -109,8 +109,7 @@ def sketch_of(request: EditRequest, rasters: InputRasters) -> NDArray[np.uint8] 
 
 def _checked(mask: Mask) -> Mask:
     """The mask as a request keeps it, in 8 bits and without noise, so that its replay gives the same pixels."""
-    binary = (mask.values == 0) | (mask.values == 1)
-    if binary.all():
-        return plausible(mask)
+    if mask.bilevel:
+        return mask
     found = Mask.from_array(mask.to_bytes8())
     return replace(found, notes=tuple(dict.fromkeys(mask.notes + found.notes)))
