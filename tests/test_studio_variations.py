@@ -15,7 +15,7 @@ from overpaint.engines import Canvas, Painted
 from overpaint.errors import Cancelled, EngineError, RequestError
 from overpaint.geometry import Box, Size
 from overpaint.picture import Picture, from_array
-from overpaint.studio import Edited, contact_sheet, tile_of
+from overpaint.studio import Edited, contact_sheet, make_tile
 from overpaint.studio.contact import GAP, LINE
 from stand_ins import StandIn, echo, flat, noise
 from test_untouched import picture_of
@@ -156,7 +156,7 @@ def test_what_came_in_wrong_is_told_at_once(picture, mask):
 def test_a_tile_shows_the_edited_part_and_its_seed():
     size = Size(900, 600)
     (edited,) = variations(flat(0.5), picture_of(size, "rgb", 8), Mask.box(size, Box(400, 300, 440, 320)), 1, seed=7)
-    tile = tile_of(edited, 3)
+    tile = make_tile(edited, 3)
     assert tile.caption == "3   seed 7"
     box = edited.regions[0].box
     high, wide = tile.pixels.shape[:2]
@@ -171,7 +171,7 @@ def test_where_most_is_edited_the_whole_picture_is_shown_reduced():
     size = Size(1600, 1000)
     picture = picture_of(size, "rgb+alpha", 16)
     (edited,) = variations(flat(0.5), picture, Mask.box(size, Box(100, 100, 1500, 900)), 1, seed=7)
-    tile = tile_of(edited, 1)
+    tile = make_tile(edited, 1)
     assert tile.pixels.shape == (480, 768, 3)
 
 

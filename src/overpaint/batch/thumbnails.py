@@ -38,7 +38,7 @@ def thumbnails_of(edited: Edited) -> Thumbnails:
     if window.area > 0.6 * size.box.area:
         window = size.box
     mask = Image.fromarray((edited.mask.values[window.slices] * 255).astype(np.uint8))
-    images = (_image(edited.stage, window), mask, _image(edited.picture, window))
+    images = (_image(edited.base, window), mask, _image(edited.picture, window))
 
     def encoded(side: int) -> Three:
         before, mask, after = (_encoded(image, side) for image in images)

@@ -169,5 +169,5 @@ def _details(edited: Edited, rendered: Rendered, task: Task, quality: dict[str, 
         "device": edited.execution.device,
         "timings": dict(edited.timings),
         "bytes": len(rendered.data),
-        "notes": [*edited.notes, *rendered.encoded.notes],
+        "notes": [*edited.notes, *rendered.notes],
     }

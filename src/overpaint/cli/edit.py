@@ -142,9 +142,9 @@ def _paint_picture(
             if evidence is not None:
                 evidence.add(edited, saved)
             if sheet is not None:
-                from overpaint.studio import tile_of
+                from overpaint.studio import make_tile
 
-                tiles.append(tile_of(edited, len(tiles) + 1))
+                tiles.append(make_tile(edited, len(tiles) + 1))
             began = time.perf_counter()
             shown.say("painting")
         if sheet is not None:
@@ -222,10 +222,10 @@ def _draw(tiles: list[Tile], path: Path, out: Out) -> Path:
     """Write the contact sheet."""
     from overpaint.files import write_file
     from overpaint.picture import encode, format_of_path
-    from overpaint.studio import sheet_of
+    from overpaint.studio import arrange_tiles
 
     format = format_of_path(path)
-    data = encode(sheet_of(tiles), format, quality=92 if format == "jpeg" else None).data
+    data = encode(arrange_tiles(tiles), format, quality=92 if format == "jpeg" else None).data
     write_file(path, data, overwrite=out.overwrite)
     return path
 

@@ -1,13 +1,14 @@
 """Studio: engines and one door, `edit`; and what comes out of it."""
 
-from ._edited import Edited, PaintedRegion, Rendered, Saved, pixel_digest
+from ._edited import Edited, PaintedRegion
 from ._studio import Studio
 from .choose import Painter
-from .contact import Tile, contact_sheet, sheet_of, tile_of
+from .contact import Tile, arrange_tiles, contact_sheet, make_tile
 from .many import Edit, EditFailure
 from .masks import mask_of, spec_of
 from .resolve import resolve
 from .steps import PaintedCanvases, PreparedEdit
+from .written import Rendered, Saved, pixel_digest
 
 __all__ = [
     "Edit",
@@ -21,11 +22,11 @@ __all__ = [
     "Saved",
     "Studio",
     "Tile",
+    "arrange_tiles",
     "contact_sheet",
+    "make_tile",
     "mask_of",
     "pixel_digest",
     "resolve",
-    "sheet_of",
     "spec_of",
-    "tile_of",
 ]

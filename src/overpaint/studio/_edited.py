@@ -1,4 +1,4 @@
-"""The result of an edit, how it is saved, and what is said of it."""
+"""The result of an edit, and how it is saved."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +21,6 @@ from overpaint.picture import (
     EncodedPicture,
     Metadata,
     Picture,
-    Samples,
     encode,
     extension_of,
     format_named,
@@ -30,13 +28,12 @@ from overpaint.picture import (
     open_picture,
 )
 from overpaint.record import Record, RegionRecord, embed, sidecar_path, strip
-from overpaint.request import EditRequest, Execution, ResolvedRequest, picture_blob
+from overpaint.request import EditRequest, Execution, ResolvedRequest
 
 from .compare import comparison
 from .inputs import InputRasters
 from .layers import save_layers
-
-RecordMode = Literal["embed", "sidecar", "none"]
+from .written import RecordMode, Rendered, Saved, difference_of, pixel_digest
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,95 +65,15 @@ class PaintedRegion:
     detail: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Saved:
-    """What was written.
-
-    Attributes:
-        path: The file.
-        format: "png", "jpeg", ...
-        fidelity: "lossless": every sample beyond the reach equals the original's. "blocks": so does every sample of
-            the decoded file beyond the reach, which was rounded up to JPEG blocks. "re-encoded": the format's own loss
-            touched the whole picture; `changed` and `largest` say how much.
-        reach: Pixels beyond the mask at which nothing is changed any more, in this file.
-        changed: Pixels of the decoded file that differ from the original though the edit did not touch them: all that
-            lie beyond the reach, and those within it that happened to be left alone.
-        largest: The largest such difference, in levels.
-        size: Bytes.
-        sha256: The file's digest.
-        pixels_sha256: Digest of the pixels that a reader of the file finds.
-        sidecar: The record's file, if it has one of its own.
-        notes: For people.
-    """
-
-    path: Path
-    format: str
-    fidelity: str
-    reach: int
-    changed: int
-    largest: int
-    size: int
-    sha256: str
-    pixels_sha256: str
-    sidecar: Path | None = None
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """What a reader of a file finds. Attributes as for `Saved`."""
-
-    reach: int
-    changed: int
-    largest: int
-    pixels_sha256: str
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Rendered:
-    """A result as the bytes of a file, before they are written.
-
-    Attributes:
-        encoded: The bytes, their format and fidelity.
-        measured: What the file turned out to be.
-        sha256: The file's digest.
-    """
-
-    encoded: EncodedPicture
-    measured: Measured
-    sha256: str
-
-    @property
-    def data(self) -> bytes:
-        """The file."""
-        return self.encoded.data
-
-    def saved(self, path: Path, sidecar: Path | None = None) -> Saved:
-        """What is said of it once it is written to `path`."""
-        return Saved(
-            path=path,
-            format=self.encoded.format,
-            fidelity=self.encoded.fidelity,
-            reach=self.measured.reach,
-            changed=self.measured.changed,
-            largest=self.measured.largest,
-            size=len(self.data),
-            sha256=self.sha256,
-            pixels_sha256=self.measured.pixels_sha256,
-            sidecar=sidecar,
-            notes=self.encoded.notes,
-        )
-
-
 @dataclass(frozen=True, eq=False)
 class Edited:
     """A finished edit.
 
     Attributes:
         picture: The result.
-        stage: The picture that was painted on: the original, extended by margins where some were asked for.
+        base: The picture that was painted on: the original with its margins.
         placed: Where the original lies in the result.
-        mask: Where was repainted, of the result's size; inverted already where the intent inverts it.
+        mask: Where it was repainted, of the result's size; after the inversion that some intents make.
         rasters: The picture as opened, and the mask and sketch that were given as values.
         bare_request: The request without those; see `request`.
         bare_resolved: The same with every default filled in; see `resolved`.
@@ -169,7 +86,7 @@ class Edited:
     """
 
     picture: Picture
-    stage: Picture
+    base: Picture
     placed: Box
     mask: Mask
     rasters: InputRasters
@@ -204,7 +121,7 @@ class Edited:
 
     @cached_property
     def touched(self) -> NDArray[np.bool_]:
-        """(H, W) bool of the result's size: everything that may differ from `stage`."""
+        """(H, W) bool of the result's size: everything that may differ from `base`."""
         touched = np.zeros(self.picture.size.shape, bool)
         for region in self.regions:
             touched[region.box.slices] |= region.weight > 0
@@ -270,8 +187,8 @@ class Edited:
         Args:
             format: "png", "jpeg", "webp", "tiff" or "avif"; the input's own when left out.
             quality: 1 to 100 for the formats that lose; left out, the least loss that the format is used with.
-            record: Whether the record goes into the file. Where it does not, an earlier one of ours goes too: it would
-                tell of another edit, with its prompt.
+            record: Whether the record goes into the file. Where it does not, an earlier record is removed as well: it
+                describes another edit, with its prompt.
         """
         format = format or default_format(self.original)
 
@@ -313,8 +230,7 @@ class Edited:
         rendered = self.render(format, quality=quality, record=record)
         write_file(target, rendered.data, overwrite=overwrite)
         if sidecar is not None:
-            record_of_file = self.record_of(rendered.measured.reach)
-            write_file(sidecar, record_of_file.to_json().encode(), overwrite=overwrite)
+            write_file(sidecar, self.record_of(rendered.reach).to_json().encode(), overwrite=overwrite)
         return rendered.saved(target, sidecar)
 
     def render(
@@ -332,21 +248,30 @@ class Edited:
             verify: Whether a lossless file is decoded and compared as well. Lossy ones always are.
         """
         encoded = self.encode(format, quality=quality, record=record)
-        return Rendered(encoded, self._measure(encoded, verify), hashlib.sha256(encoded.data).hexdigest())
-
-    def _measure(self, encoded: EncodedPicture, verify: bool) -> Measured:
-        """The file as a reader finds it."""
+        reach = self._reach(encoded.touched)
+        changed = largest = 0
         if encoded.fidelity == "lossless" and not verify:
             # PNG and TIFF give every picture back in its own form; others may turn grey to RGB or drop an opaque alpha.
             own_form = encoded.format in ("png", "tiff")
             pixels = self.pixels_sha256 if own_form else pixel_digest(open_picture(encoded.data))
-            return Measured(self.reach, 0, 0, pixels)
-        written = open_picture(encoded.data)
-        touched = self.touched if encoded.touched is None else self.touched | encoded.touched
-        reach = self._reach(encoded.touched)
-        difference = _difference(written, self.stage)
-        difference[touched] = 0
-        return Measured(reach, int(np.count_nonzero(difference)), int(difference.max()), pixel_digest(written))
+        else:
+            written = open_picture(encoded.data)
+            difference = difference_of(written, self.base)
+            difference[self.touched if encoded.touched is None else self.touched | encoded.touched] = 0
+            changed, largest = int(np.count_nonzero(difference)), int(difference.max())
+            pixels = pixel_digest(written)
+        return Rendered(
+            data=encoded.data,
+            format=encoded.format,
+            fidelity=encoded.fidelity,
+            reach=reach,
+            changed=changed,
+            largest=largest,
+            size=len(encoded.data),
+            sha256=hashlib.sha256(encoded.data).hexdigest(),
+            pixels_sha256=pixels,
+            notes=encoded.notes,
+        )
 
     def _reach(self, touched: NDArray[np.bool_] | None) -> int:
         """The reach of a file whose pixels may differ at `touched` (H, W) too; None: nowhere else."""
@@ -354,7 +279,7 @@ class Edited:
 
     def comparison(self) -> Picture:
         """Before, mask and after side by side, 8-bit RGB."""
-        return comparison(self.stage, self.mask, self.picture)
+        return comparison(self.base, self.mask, self.picture)
 
     def save_layers(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
         """Write a PSD with the original below and each painted region above it, its composite mask as layer mask."""
@@ -373,46 +298,3 @@ def _named(path: Path) -> str | None:
         return format_of_path(path)
     except OutputError:
         return None
-
-
-def pixel_digest(picture: Picture, raster: str | None = None) -> str:
-    """A digest of samples and alpha with their size and kind: equal for equal pixels, whatever file they came in.
-
-    SHA-256 of "MODE WxH RASTER", where MODE is as in "rgb+alpha 8-bit" and RASTER the digest that a request names the
-    picture by.
-
-    Args:
-        picture: The picture.
-        raster: That digest, where it is known.
-    """
-    raster = picture_blob(picture).sha256 if raster is None else raster
-    return hashlib.sha256(f"{picture.mode} {picture.size} {raster}".encode()).hexdigest()
-
-
-def _difference(one: Picture, other: Picture) -> Samples:
-    """(H, W) largest difference of any sample, alpha included, in levels of `one`.
-
-    A format may give grey back as three equal channels, or leave out an alpha that is opaque throughout.
-    """
-    channels = {one.samples.shape[2], other.samples.shape[2]}
-    if one.size != other.size or (len(channels) == 2 and 1 not in channels):
-        raise OutputError(f"the written file decodes to {one.size} {one.mode}, not {other.size} {other.mode}")
-    deeper = other.depth - one.depth
-    difference: Samples = _apart(one.samples, other.samples, deeper).max(axis=2)
-    if one.alpha is not None or other.alpha is not None:
-        difference = np.maximum(difference, _apart(_alpha(one), _alpha(other), deeper))
-    return difference
-
-
-def _alpha(picture: Picture) -> Samples:
-    if picture.alpha is not None:
-        return picture.alpha
-    return np.full(picture.size.shape, picture.maximum, picture.samples.dtype)
-
-
-def _apart(one: Samples, other: Samples, deeper: int) -> Samples:
-    """|one - other| without leaving unsigned integers; `other` first brought to the depth of `one`."""
-    if deeper > 0:
-        other = (other >> deeper).astype(one.dtype)
-    apart: Samples = np.maximum(one, other) - np.minimum(one, other)
-    return apart

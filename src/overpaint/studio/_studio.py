@@ -1,4 +1,4 @@
-"""The studio: engines that are kept open, and one door, `edit`."""
+"""The studio: engines that are kept open, and one way to edit."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Device = Literal["auto", "cpu", "cuda", "mps"]
 
 
 class Studio:
-    """Engines at hand, and one door. Thread-safe; a context manager that gives the engines up at its end."""
+    """Engines that are kept open, and one way to edit. Thread-safe; as a context manager it closes them at its end."""
 
     def __init__(
         self,
@@ -44,8 +44,8 @@ class Studio:
         """Nothing is loaded yet.
 
         Args:
-            device: Where learned engines run; "auto" takes a GPU when there is one.
-            threads: Threads that an engine may use on a CPU; None leaves it to the libraries.
+            device: Where engines with weights run; "auto" takes a GPU when there is one.
+            threads: Threads that an engine may use on a CPU; None: the libraries' own choice.
             allow_pickle: Whether a checkpoint may be a pickle (.ckpt): its weights alone are read, and no code is run.
             model: The checkpoint of prompted intents that name none. Left out, what the environment's OVERPAINT_MODEL
                 names, else the embedded one, "pocket".
@@ -107,7 +107,7 @@ class Studio:
 
         Args:
             picture: A picture, its path, its bytes or an open file.
-            request: What is asked; `settings` are laid over it.
+            request: The request; `settings` override its fields.
             mask: Where to repaint, 1 = repaint, of the picture's size; instead of a mask in the request.
             sketch: (H, W, 4) uint8 RGBA strokes, of the picture's size, laid over it before painting; where there is
                 no mask, they are the mask too.
@@ -118,16 +118,16 @@ class Studio:
         Raises:
             PictureError, MaskError, RequestError, UnknownEngineError: What came in can't be used; nothing was painted.
             EngineError: The engine failed.
-            Cancelled: The monitor was told to stop.
+            Cancelled: The monitor was cancelled.
         """
         prepared = self.prepare(picture, request, mask=mask, sketch=sketch, inputs=inputs, **settings)
         return finish(prepared, self.paint(prepared, monitor), monitor)
 
     def resolved(self, request: EditRequest, *, seed: int) -> ResolvedRequest:
-        """The request with every default filled in, before any picture is opened: what a plan needs to know.
+        """The request with every default filled in, before any picture is opened, for plans.
 
         Args:
-            request: What is asked; its rasters stay as they are.
+            request: The request; its rasters stay as they are.
             seed: The seed to paint with where the request leaves it open.
 
         Raises:
@@ -145,22 +145,15 @@ class Studio:
         mask: Mask | None = None,
         sketch: NDArray[np.uint8] | None = None,
         inputs: Rasters | None = None,
+        count: int = 1,
         **settings: Any,
     ) -> PreparedEdit:
-        """The first of the three steps of `edit`: all that comes before the engine. Arguments and errors as there."""
-        return self._prepare(1, picture, request, mask, sketch, inputs, settings)
+        """The first of the three steps of `edit`: everything before the engine.
 
-    def _prepare(
-        self,
-        count: int,
-        picture: Pictured,
-        request: EditRequest | None,
-        mask: Mask | None,
-        sketch: NDArray[np.uint8] | None,
-        inputs: Rasters | None,
-        settings: Mapping[str, Any],
-    ) -> PreparedEdit:
-        """The first of `count` variations, prepared."""
+        Args:
+            count: How many variations are to be painted; this is the first of them.
+            picture, request, mask, sketch, inputs, **settings: As for `edit`, errors as well.
+        """
         clock = Clock()
         opened = picture if isinstance(picture, Picture) else open_picture(picture)
         clock.lap("open")
@@ -176,17 +169,17 @@ class Studio:
         return PreparedEdit(rasters, request, resolved, painter, scene, canvases, clock.laps)
 
     def paint(self, prepared: PreparedEdit, monitor: Monitor | None = None) -> PaintedCanvases:
-        """The second step: the engine paints. Several threads may do this at once, and the engine gets all they have.
+        """The second step: the engine paints. Several threads may call this at once; the engine gets all canvases.
 
         Raises:
             EngineError: The engine failed.
-            Cancelled: The monitor was told to stop.
+            Cancelled: The monitor was cancelled.
         """
         (painted,) = paint_edits([prepared], monitor or Monitor(), self.threads)
         return painted
 
     def finish(self, prepared: PreparedEdit, painted: PaintedCanvases) -> Edited:
-        """The third step: what was painted is corrected, pasted and measured."""
+        """The third step: the painted pixels are corrected, pasted and measured."""
         return finish(prepared, painted)
 
     def variations(
@@ -218,7 +211,7 @@ class Studio:
         """
         if count < 1:
             raise RequestError(f"the number of variations must be at least 1, not {count}")
-        prepared = self._prepare(count, picture, request, mask, sketch, inputs, settings)
+        prepared = self.prepare(picture, request, mask=mask, sketch=sketch, inputs=inputs, count=count, **settings)
         return self._finished([prepared.variation(number) for number in range(count)], monitor or Monitor())
 
     def _finished(self, edits: list[PreparedEdit], monitor: Monitor) -> Iterator[Edited]:
@@ -233,15 +226,15 @@ class Studio:
         ahead: int = 4,
         **settings: Any,
     ) -> Iterator[Edited | EditFailure]:
-        """Do many edits, in their order; a bad one is an EditFailure and the others go on.
+        """Make many edits, in their order; one that fails gives an EditFailure, and the others go on.
 
         Reading, painting and pasting of up to `ahead` edits overlap; results do not depend on it.
 
         Args:
             edits: Edits, or (picture, mask) pairs, or pictures for intents that need no mask.
-            request: What is asked of all, unless an edit has its own.
+            request: The request of all edits that have none of their own.
             ahead: How many are in flight at once.
-            **settings: Fields of EditRequest, laid over every edit's own request and under its own settings.
+            **settings: Fields of EditRequest. They override those of the request; an edit's own settings override them.
         """
         return many(self.edit, edits, request, ahead, settings)
 

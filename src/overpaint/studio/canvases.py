@@ -18,19 +18,20 @@ from overpaint.picture import Picture, Samples
 from overpaint.picture.colour import Bridge, bridge_for
 from overpaint.request import DetailRule, ResolvedRequest, Sampling
 
-from .scene import Scene, edge_extended
+from .scene import EditScene, edge_extended
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RegionCanvas:
-    """One region on its way through an engine.
+    """One region as the engine gets it, and what the way back needs.
 
     Attributes:
         region: What is painted.
+        bridge: From the picture's colours to the engine's, and back.
         crop: (h, w, C) the picture's samples over the frame's box, hidden ones edge-extended.
         clean: (h, w, 3) float32, the crop in the engine's colours, without the sketch.
-        shown: The same with the sketch: the canvas before it was brought to working size.
-        canvas: What the engine gets.
+        shown: The same with the sketch, before it is resized to working size.
+        canvas: The engine's canvas.
         real: (h, w) bool, the crop's pixels that show the real picture; None where all do.
     """
 
@@ -66,13 +67,13 @@ class RegionCanvas:
         detail: DetailRule | None = None,
         check: Callable[[], None] = lambda: None,
     ) -> Patch:
-        """What to paste over `region.box`, after correction and with detail.
+        """The pixels to paste over `region.box`, corrected and with detail.
 
         Args:
-            painted: What the engine gave.
+            painted: The engine's result.
             colour_match: Whether colours are matched to known pixels.
             seam: Whether steps at the hole's edge are corrected.
-            detail: How good a match the surroundings' detail needs to be added; None: none is added.
+            detail: How good a match the surroundings' detail needs; None adds none.
             check: Called often; may raise to stop.
         """
         corrected = correct(
@@ -86,11 +87,11 @@ class RegionCanvas:
         )
         share = 0.0
         if np.array_equal(corrected.pixels, self.canvas.pixels):
-            over_box = self.shown  # nothing was painted (strength 0, say): resizing there and back would soften it
+            over_box = self.shown  # nothing was painted (at strength 0, say), and resizing would soften it
         elif detail is None:
             over_box = self._enlarged(corrected.pixels)
         else:
-            over_box, share = self._detailed(painted, corrected, detail, check)
+            over_box, share = self._with_detail(painted, corrected, detail, check)
         within = self.region.within.slices
         back = self.bridge.back(self.crop[within], self.clean[within], over_box[within])
         return Patch(np.asarray(back, dtype=np.float32), corrected.shift, share)
@@ -98,14 +99,14 @@ class RegionCanvas:
     def _enlarged(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
         return self.region.frame.from_working(np.ascontiguousarray(pixels, dtype=np.float32))
 
-    def _detailed(
+    def _with_detail(
         self, painted: Painted, corrected: Correction, rule: DetailRule, check: Callable[[], None]
     ) -> tuple[NDArray[np.float32], float]:
         """The patch over the frame with the surroundings' detail, and how far that could be trusted."""
         from overpaint.finish.detail import CAREFUL, FULL, LEAST, detailed  # needs OpenCV
 
         frame, within = self.region.frame, self.region.within.slices
-        pixels, soft, share = self._textured(painted, corrected, rule, check)
+        pixels, soft, share = self._with_texture(painted, corrected, rule, check)
         over_box = self._enlarged(pixels)
         if frame.scale * LEAST > 1:
             return over_box, share
@@ -128,15 +129,17 @@ class RegionCanvas:
         )
         return found.pixels, found.share
 
-    def _textured(
+    def _with_texture(
         self, painted: Painted, corrected: Correction, rule: DetailRule, check: Callable[[], None]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
-        """The canvas with the surroundings' texture where the engine loses it; how the known picture looks on that
-        canvas; and 1 where that is done, else 0.
+        """The canvas with the surroundings' texture where the engine loses it.
+
+        Returns:
+            That canvas; the known picture with the same loss of texture; and 1 where texture was added, else 0.
         """
         if painted.evidence is None:
             return corrected.pixels, self.canvas.pixels, 0.0
-        # What was corrected in the patch was corrected in the estimate that it is compared with.
+        # The estimate gets the same correction as the patch that it is compared with.
         soft = painted.evidence + (corrected.pixels - painted.pixels)
         if rule != "surroundings":
             return corrected.pixels, soft, 0.0
@@ -151,7 +154,7 @@ class RegionCanvas:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Patch:
-    """What an engine's canvas came to.
+    """A painted region, ready to paste.
 
     Attributes:
         pixels: (h, w, C) float32 over the region's box, in units of the picture's samples.
@@ -165,7 +168,7 @@ class Patch:
 
 
 def make_canvas(
-    scene: Scene, region: Region, card: EngineCard, *, seed: int, sampling: Sampling | None, options: BaseModel
+    scene: EditScene, region: Region, card: EngineCard, *, seed: int, sampling: Sampling | None, options: BaseModel
 ) -> RegionCanvas:
     """Cut one region out of the scene and put it on a canvas in the engine's colours and size."""
     picture, frame = scene.picture, region.frame
@@ -205,7 +208,7 @@ def _hidden(picture: Picture, region: Region) -> NDArray[np.bool_] | None:
     return hidden if hidden.any() else None
 
 
-def _real(scene: Scene, region: Region, hidden: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
+def _real(scene: EditScene, region: Region, hidden: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
     """(h, w) bool over the frame's box: pixels that show the real picture; None where all do."""
     frame = region.frame
     inside = frame.box.intersect(scene.original)

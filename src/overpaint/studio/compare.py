@@ -20,26 +20,24 @@ def comparison(before: Picture, mask: Mask, after: Picture) -> Picture:
 
     Args:
         before: The picture that was painted on.
-        mask: Of the same size: where was repainted.
+        mask: Of the same size: where it was repainted.
         after: The result, of the same size.
 
     Returns:
         An 8-bit sRGB picture, reduced so that no panel's side is longer than 4096 pixels, transparent parts on a
         chequerboard.
     """
-    base = shown(before)
+    base = displayed(before)
     (colour,) = overlay_colours(base, mask)
-    panels = [_reduced(panel) for panel in (base, tinted(base, mask, colour, 0.65), shown(after))]
+    panels = [_reduced(panel) for panel in (base, tinted(base, mask, colour, 0.65), displayed(after))]
     height, width = panels[0].shape[:2]
-    upright = width > 1.6 * height
-    if upright:
-        gap = np.full((GAP, width, 3), 255, np.uint8)
-        return from_array(np.concatenate([panels[0], gap, panels[1], gap, panels[2]], axis=0))
-    gap = np.full((height, GAP, 3), 255, np.uint8)
-    return from_array(np.concatenate([panels[0], gap, panels[1], gap, panels[2]], axis=1))
+    wide = width > 1.6 * height
+    gap = np.full((GAP, width, 3) if wide else (height, GAP, 3), 255, np.uint8)
+    joined = np.concatenate([panels[0], gap, panels[1], gap, panels[2]], axis=0 if wide else 1)
+    return from_array(joined)
 
 
-def shown(picture: Picture) -> NDArray[np.uint8]:
+def displayed(picture: Picture) -> NDArray[np.uint8]:
     """(H, W, 3) uint8 sRGB, transparent parts over a chequerboard."""
     canvas = bridge_for(picture, "srgb").to_canvas(picture.samples)
     pixels: NDArray[np.uint8] = np.rint(np.clip(canvas, 0, 1) * 255).astype(np.uint8)

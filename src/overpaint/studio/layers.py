@@ -58,7 +58,7 @@ def _document(edited: Edited) -> PSDImage:
     from psd_tools.constants import Resource
     from psd_tools.psd.image_resources import ImageResource
 
-    stage = edited.stage
+    stage = edited.base
     document = PSDImage.new(_MODES[stage.colour], (stage.size.width, stage.size.height), depth=stage.depth)
     if icc := icc_of(stage.metadata, grey=stage.colour is Colour.GREY):
         document.image_resources[Resource.ICC_PROFILE] = ImageResource(Resource.ICC_PROFILE.value, name="", data=icc)

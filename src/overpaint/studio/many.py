@@ -1,4 +1,4 @@
-"""Many edits, one after the other in their order, a few in flight at once."""
+"""Many edits in their order, several in flight at once."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Edit:
 
     Attributes:
         picture: A picture, its path or its bytes.
-        mask: Where to repaint, unless the request says so.
-        request: What is asked; `settings` change it.
+        mask: Where to repaint, unless the request has a mask.
+        request: The request; `settings` change it.
         sketch: Strokes to lay over the picture before painting, (H, W, 4) uint8.
         settings: Fields of EditRequest by name.
     """
@@ -45,11 +45,11 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class EditFailure:
-    """One of many edits that could not be done; the others went on.
+    """One of many edits that failed; the others went on.
 
     Attributes:
-        edit: What was asked.
-        error: Why not.
+        edit: The edit.
+        error: The reason.
     """
 
     edit: Edit
@@ -63,7 +63,7 @@ def many(
     ahead: int,
     settings: Mapping[str, Any],
 ) -> Iterator[Edited | EditFailure]:
-    """What `Studio.edit_many` does, with its `edit`."""
+    """See `Studio.edit_many`, whose `edit` is called for each."""
     waiting: list[tuple[Edit, Future[Edited]]] = []
     monitor = Monitor()
     pool = ThreadPoolExecutor(max(1, ahead), thread_name_prefix="overpaint-edit")
@@ -88,7 +88,7 @@ def many(
         while waiting:
             yield _outcome(*waiting.pop(0))
     finally:
-        # Reached early when the caller stops listening or is interrupted: what is in flight is called off.
+        # Reached early when the caller stops iterating or is interrupted: edits in flight are cancelled.
         monitor.cancel()
         pool.shutdown(wait=True, cancel_futures=True)
 
@@ -109,7 +109,7 @@ def _outcome(edit: Edit, future: Future[Edited]) -> Edited | EditFailure:
         raise
     except OverpaintError as error:
         return EditFailure(edit, error)
-    except Exception as error:  # a fault of ours: one picture must not cost the others
+    except Exception as error:  # a programming error: the other pictures must not be lost by it
         failure = EngineError(f"the edit failed unexpectedly: {type(error).__name__}: {error}")
         failure.__cause__ = error
         return EditFailure(edit, failure)

@@ -1,4 +1,4 @@
-"""From a mask as it is written down to a Mask, and back."""
+"""From the mask of a request to a Mask, and back."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ def mask_of(
 
 
 def spec_of(mask: Mask) -> tuple[MaskSpec, dict[str, NDArray[Any]]]:
-    """A mask as a request carries it, and the rasters that must travel beside it.
+    """The mask of a request for a Mask, and the rasters that must be given beside the request.
 
-    It is kept in 8 bits, rounded half up, so that the core stays the core. The second value has the raster by its
-    SHA-256 when it is too large to be inline, and is empty otherwise.
+    Values are kept in 8 bits, rounded half up, so that the core is the same. The second value has the raster by its
+    SHA-256 where it is too large to be inline, and is empty otherwise.
     """
     raster = mask.to_bytes8()
     blob = blob_of(raster)
@@ -112,9 +112,9 @@ def require_same_size(blob: Blob, size: Size) -> None:
 
 
 def _why_empty(spec: MaskSpec, size: Size) -> str:
-    """The likely reason. (A shape that lies outside the picture has been refused when it was drawn.)"""
+    """The likely reason. (A shape outside the picture is refused when it is drawn.)"""
     if spec.invert:
         return f"its parts cover the whole {size} picture, and it is inverted"
     if len(spec.parts) == 1:
-        return "nothing in it says repaint, which white does in a mask file and transparency in a picture's alpha"
+        return "no pixel is marked: white marks one in a mask file, transparency in a picture's alpha"
     return "its parts leave nothing of one another"

@@ -21,10 +21,10 @@ class SharedProgress:
         self.parts = [LinkedMonitor(monitor, partial(self.report, index), preview) for index in range(count)]
 
     def report(self, index: int, step: int, steps: int) -> None:
-        """Canvas `index` has done `step` of `steps`: reported as the sum over all canvases."""
+        """Report `step` of `steps` of canvas `index` as part of the sum over all canvases."""
         with self._lock:
             self._steps[index] = (step, max(1, steps))
-            # Canvases that have not begun are taken to be as long as the longest one known.
+            # Canvases that have not begun count as long as the longest one known.
             longest = max(total for _, total in self._steps)
             done = sum(step * longest // total for step, total in self._steps)
             self._monitor.progress(done, longest * len(self._steps))
@@ -34,8 +34,7 @@ class LinkedMonitor(Monitor):
     """A monitor that is cancelled with another, but does not cancel that one.
 
     Attributes:
-        began: When the engine first looked at it, in seconds of `time.perf_counter`; None before. Until then its
-            canvas only waited for its turn.
+        began: When the engine first called `check`, in seconds of `time.perf_counter`; None while its canvas waits.
     """
 
     def __init__(
@@ -49,12 +48,12 @@ class LinkedMonitor(Monitor):
         self.began: float | None = None
 
     def check(self) -> None:
-        """Raise Cancelled when this one or the other was called off. An engine's first call notes when it began."""
+        """Raise Cancelled when this one or the other was cancelled. The first call sets `began`."""
         if self.began is None:
             self.began = time.perf_counter()
         super().check()
 
     @property
     def cancelled(self) -> bool:
-        """Whether this one or the other was called off."""
+        """Whether this one or the other was cancelled."""
         return super().cancelled or self._parent.cancelled

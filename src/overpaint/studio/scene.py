@@ -22,7 +22,7 @@ MOST_PIXELS = 400_000_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Scene:
+class EditScene:
     """The picture that is painted on, and where.
 
     Attributes:
@@ -41,7 +41,7 @@ class Scene:
     controls: tuple[ControlImage, ...] = ()
 
 
-def make_scene(request: EditRequest, rasters: InputRasters, rule: IntentRule, card: EngineCard) -> Scene:
+def make_scene(request: EditRequest, rasters: InputRasters, rule: IntentRule, card: EngineCard) -> EditScene:
     """Join picture, margins, mask, sketch and control images.
 
     Args:
@@ -72,9 +72,8 @@ def make_scene(request: EditRequest, rasters: InputRasters, rule: IntentRule, ca
         )
     controls = (request.controls or ()) if card.uses("controls") else ()
     images = tuple(ControlImage(one, _control(one, rasters)) for one in controls)
-    return _extended(
-        Scene(picture, Mask.empty(picture.size) if mask is None else mask, picture.size.box, sketch, images), margins
-    )
+    mask = Mask.empty(picture.size) if mask is None else mask
+    return _extended(EditScene(picture, mask, picture.size.box, sketch, images), margins)
 
 
 def _mask(
@@ -113,7 +112,7 @@ def _control(control: Control, rasters: InputRasters) -> NDArray[np.float32]:
     return scaled
 
 
-def _extended(scene: Scene, margins: Margins) -> Scene:
+def _extended(scene: EditScene, margins: Margins) -> EditScene:
     """The scene with margins around the picture; what they add joins the mask."""
     picture, whole = scene.picture, scene.original
     if not margins:
@@ -136,7 +135,7 @@ def _extended(scene: Scene, margins: Margins) -> Scene:
     alpha: Samples | None = None if picture.alpha is None else np.pad(picture.alpha, _widths(margins, 2))
     sketch = None if scene.sketch is None else np.pad(scene.sketch, _widths(margins, 3))
     controls = tuple(ControlImage(one.control, np.pad(one.pixels, _widths(margins, 3))) for one in scene.controls)
-    return Scene(picture.with_pixels(samples, alpha), Mask(values, scene.mask.notes), inner, sketch, controls)
+    return EditScene(picture.with_pixels(samples, alpha), Mask(values, scene.mask.notes), inner, sketch, controls)
 
 
 def _widths(margins: Margins, dimensions: int) -> tuple[tuple[int, int], ...]:

@@ -23,7 +23,7 @@ from .execution import execution_of
 from .inputs import InputRasters
 from .notes import notes_of
 from .progress import SharedProgress
-from .scene import Scene
+from .scene import EditScene
 
 MOST_SEED = (1 << 63) - 1
 
@@ -46,7 +46,7 @@ class PreparedEdit:
     request: EditRequest
     resolved: ResolvedRequest
     painter: Painter
-    scene: Scene
+    scene: EditScene
     canvases: tuple[RegionCanvas, ...]
     timings: Mapping[str, float] = field(default_factory=dict)
 
@@ -97,7 +97,7 @@ class Clock:
         self._last = now
 
 
-def make_canvases(scene: Scene, resolved: ResolvedRequest, painter: Painter) -> tuple[RegionCanvas, ...]:
+def make_canvases(scene: EditScene, resolved: ResolvedRequest, painter: Painter) -> tuple[RegionCanvas, ...]:
     """One canvas for each region of the scene; region k is painted with seed + k."""
     sampling = resolved.sampling
     return tuple(
@@ -163,7 +163,7 @@ def finish(prepared: PreparedEdit, made: PaintedCanvases, monitor: Monitor | Non
     notes = [*own, *scene.mask.notes]
     return Edited(
         picture=result,
-        stage=scene.picture,
+        base=scene.picture,
         placed=scene.original,
         mask=scene.mask,
         rasters=prepared.rasters,
@@ -178,7 +178,7 @@ def finish(prepared: PreparedEdit, made: PaintedCanvases, monitor: Monitor | Non
     )
 
 
-def _plan(scene: Scene, resolved: ResolvedRequest, card: EngineCard) -> tuple[Region, ...]:
+def _plan(scene: EditScene, resolved: ResolvedRequest, card: EngineCard) -> tuple[Region, ...]:
     factor = {"near": 0.5, "wide": 1.0, "whole": 1.0}[resolved.context]
     return plan(
         scene.mask,
@@ -194,7 +194,7 @@ def _plan(scene: Scene, resolved: ResolvedRequest, card: EngineCard) -> tuple[Re
 
 
 def _assemble(
-    scene: Scene,
+    scene: EditScene,
     canvases: tuple[RegionCanvas, ...],
     painted: tuple[Painted, ...],
     resolved: ResolvedRequest,
