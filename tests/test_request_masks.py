@@ -211,7 +211,7 @@ def test_a_mask_too_large_for_the_request_travels_beside_it():
             {"parts": [{"kind": "box", "box": [0, 0, 9, 9]}, {"kind": "full", "op": "subtract"}]},
             "leave nothing of one another",
         ),
-        ({"parts": [{"kind": "raster", "raster": blob_of(np.zeros((40, 60), np.uint8))}]}, "nothing in it says"),
+        ({"parts": [{"kind": "raster", "raster": blob_of(np.zeros((40, 60), np.uint8))}]}, "no pixel is marked"),
         (
             {"parts": [{"kind": "raster", "raster": blob_of(np.full((60, 40), 255, np.uint8))}]},
             "the mask is 40x60, but the picture is 60x40; width and height are swapped",
