@@ -1,4 +1,4 @@
-"""Sizes, boxes and margins: the pure values that every other room speaks in.
+"""Sizes, boxes and margins: the values that all packages use.
 
 Boxes are (left, top, right, bottom) in whole pixels, right and bottom exclusive, the origin in the upper left corner.
 """
@@ -28,12 +28,12 @@ class Size:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(height, width), as arrays have it."""
+        """(height, width), as in arrays."""
         return (self.height, self.width)
 
     @property
     def swapped(self) -> Size:
-        """The size of the picture turned by a quarter."""
+        """The size after a rotation by a quarter turn."""
         return Size(self.height, self.width)
 
     @property
@@ -117,7 +117,7 @@ class Box:
 
     @property
     def slices(self) -> tuple[slice, slice]:
-        """Row and column slices for an array that the box lies inside of: a negative index would mean another thing."""
+        """Row and column slices of an array that holds the box; a box with negative sides is refused."""
         if self.left < 0 or self.top < 0:
             raise ValueError(f"the box {self} starts outside the array")
         return (slice(self.top, self.bottom), slice(self.left, self.right))
@@ -172,10 +172,9 @@ class Box:
         return not self.intersect(other).empty
 
     def move_inside(self, outer: Box) -> Box:
-        """Shift, without resizing, so that as little as can be sticks out of `outer`.
+        """Shift, without resizing, so that as little as possible is outside of `outer`.
 
-        Along an axis on which this box is the longer one it is centred as well as its own place allows: it keeps
-        covering the whole of `outer` on that axis.
+        Along an axis on which this box is longer than `outer`, it covers the whole of `outer`.
         """
         return self.shift(
             _shift(self.left, self.right, outer.left, outer.right),
@@ -183,7 +182,7 @@ class Box:
         )
 
     def overhang(self, outer: Box) -> Margins:
-        """How far this box sticks out of `outer` on each side."""
+        """How far this box extends beyond `outer` on each side."""
         return Margins(
             max(0, outer.left - self.left),
             max(0, outer.top - self.top),

@@ -1,4 +1,4 @@
-"""Where an engine looks and at what size, the two masks, and the exact way back."""
+"""Frames: the part of the picture that an engine sees and its working size; the two masks; regions."""
 
 from ._frame import Frame, Framing, fit
 from .edges import REACH_LIMIT, Edge, EdgeRule, EngineEdge, TwoMasks, automatic_edge, reach_of, two_masks

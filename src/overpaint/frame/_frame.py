@@ -1,8 +1,8 @@
-"""The frame: which part of the picture an engine sees, at what size, and the way back.
+"""The frame: the part of the picture that an engine sees, its working size, and the way back.
 
-A frame is the mask's box, padded for context, fitted to the engine's size rules, moved inside the picture before it is
-ever extended beyond it (spec/canvas-and-masks.md 1.7; extending by mirroring confused people there, so that what lies
-beyond the picture repeats its edge). Pure geometry; no pixel is looked at.
+A frame is the mask's box, padded for context and fitted to the engine's size rules. It is moved inside the picture, and
+extended beyond it only where the picture is too small (spec/canvas-and-masks.md 1.7); there the picture's edge is
+repeated, as a mirrored picture confuses users.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from .rules import Context, SizeRules
 
 @dataclass(frozen=True, slots=True)
 class Framing:
-    """How much of the picture a request wants an engine to see.
+    """How much of the picture an engine sees.
 
     Attributes:
-        area: "masked" looks at the mask's surroundings, "whole" at the whole picture.
-        padding: Pixels of context around the mask's box, or None for automatic.
-        context: The rule that automatic padding follows.
+        area: "masked": the surroundings of the mask; "whole": the whole picture.
+        padding: Pixels of context around the mask's box; None: automatic.
+        context: The rule of automatic padding.
     """
 
     area: Literal["masked", "whole"] = "masked"
@@ -40,10 +40,10 @@ class Framing:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A box of the picture, and the working size that an engine sees it at.
+    """A box of the picture and the working size at which an engine sees it.
 
     Attributes:
-        box: In pixels of the picture; where it sticks out, the picture's edge is repeated.
+        box: In pixels of the picture; outside of the picture its edge is repeated.
         working: The size of the canvas.
         picture: The size of the picture.
     """
@@ -54,7 +54,7 @@ class Frame:
 
     @property
     def scale(self) -> float:
-        """Working pixels per pixel of the picture (the geometric mean of both axes, which differ by rounding alone)."""
+        """Working pixels per pixel of the picture (geometric mean of the axes, which differ only by rounding)."""
         return math.sqrt(self.working.area / self.box.area)
 
     @property
@@ -69,15 +69,15 @@ class Frame:
 
     @property
     def overhang(self) -> Margins:
-        """How far the box sticks out of the picture."""
+        """How far the box extends beyond the picture."""
         return self.box.overhang(self.picture.box)
 
     def cut(self, image: NDArray[Any], outside: Literal["edge", "zero"] = "edge") -> NDArray[Any]:
         """The box's pixels of an (H, W) or (H, W, C) array of the picture's size, at the picture's scale.
 
         Args:
-            image: What to cut from; not written to. A view is returned where the box lies inside the picture.
-            outside: What stands beyond the picture: its edge repeated, or zeros.
+            image: Not written to; a view of it is returned where the box lies inside the picture.
+            outside: The values beyond the picture: its edge repeated, or zeros.
         """
         if image.shape[:2] != self.picture.shape:
             raise ValueError(f"an array of the picture's size {self.picture} is needed, not {image.shape[:2][::-1]}")
@@ -90,7 +90,7 @@ class Frame:
         return np.pad(part, widths, mode="edge") if outside == "edge" else np.pad(part, widths)
 
     def trim(self, crop: NDArray[Any]) -> NDArray[Any]:
-        """The part of a crop of the box's size that lies in the picture: what `cut` added is taken off again."""
+        """The part of a crop of the box's size that lies in the picture: the inverse of `cut`."""
         if crop.shape[:2] != self.box.size.shape:
             raise ValueError(f"a crop of the box's size {self.box.size} is needed, not {crop.shape[:2][::-1]}")
         left, top, right, bottom = self.overhang
@@ -111,24 +111,24 @@ class Frame:
 
 
 _SPARED_ENLARGEMENT = 0.75
-"""A frame at least this share of the native side sees more context instead of being enlarged by less than a third."""
+"""A frame with at least this share of the native side gets more context, instead of being enlarged by up to a third."""
 
 
 def fit(bounds: Box, picture: Size, framing: Framing, sizes: SizeRules, mask: Box | None = None) -> Frame:
     """The frame for a hole with these bounds.
 
-    Padding never leads beyond the picture; only a size rule that the picture is too small for does. With a native size
-    and automatic padding the box is at least half of it on each side, so that nothing is enlarged more than twice; and
-    one that would be enlarged a little is given that much more context instead, at the picture's own scale: it costs
-    the same, and no pixel is resampled.
+    Padding ends at the picture's border; only a size rule that the picture is too small for leads beyond it. With a
+    native size and automatic padding each side of the box is at least half of that size, so that nothing is enlarged
+    more than twice; and a box that would be enlarged a little gets more context instead, at the picture's own scale: it
+    costs the same, and no pixel is resampled.
 
     Args:
-        bounds: What must be seen at the least: the box of the denoise mask, inside the picture.
+        bounds: The box of the denoise mask, inside the picture: the minimum that must be seen.
         picture: The picture's size.
-        framing: What the request wants.
-        sizes: What the engine takes.
-        mask: The box of the user's mask, from which context is measured; `bounds` when left out. Measured from
-            `bounds`, the edge's width would count twice, and a 5 % mask of 1024x1024 would be seen at 664x664.
+        framing: How much of the picture the engine sees.
+        sizes: The sizes that the engine takes.
+        mask: The box of the user's mask, from which context is measured; `bounds` when left out. From `bounds`, the
+            width of the edge would count twice, and a 5 % mask of 1024x1024 would be seen at 664x664.
     """
     if bounds.empty or not picture.box.contains(bounds):
         raise ValueError(f"the hole {bounds} must lie inside the picture {picture} and not be empty")
@@ -157,13 +157,13 @@ def fit(bounds: Box, picture: Size, framing: Framing, sizes: SizeRules, mask: Bo
 
 
 def _at_least(box: Box, width: int, height: int) -> Box:
-    """The box grown about its middle to at least these sides."""
+    """The box enlarged about its centre to at least these sides."""
     wider, higher = max(0, width - box.width), max(0, height - box.height)
     return box.pad(Margins(wider // 2, higher // 2, wider - wider // 2, higher - higher // 2))
 
 
 def _scale(width: int, height: int, sizes: SizeRules) -> float:
-    """How much to enlarge or reduce a box of this size: 1 where the rules allow it."""
+    """The scale of a box of this size: 1 where the rules allow it."""
     area = width * height
     scale = 1.0
     if sizes.native is not None and area < sizes.native**2:
@@ -176,9 +176,9 @@ def _scale(width: int, height: int, sizes: SizeRules) -> float:
 
 
 def _working(width: float, height: float, sizes: SizeRules) -> Size:
-    """The size in multiples: rounded up, so that it is never below what was asked, unless that is more than allowed.
+    """The size in multiples, rounded up where the maximum area allows it.
 
-    Then the largest that is allowed: with one side rounded down, or both. Squares stay squares.
+    Otherwise the largest that is allowed, with one side or both rounded down. Squares stay squares.
     """
     step = sizes.multiple
     up = Size(_ceil(width, step), _ceil(height, step))
@@ -191,7 +191,7 @@ def _working(width: float, height: float, sizes: SizeRules) -> Size:
 
 
 def _ceil(value: float, step: int) -> int:
-    # The small slack keeps 512.0000001 from becoming 520 when the scale was computed to give 512.
+    # The slack keeps 512.0000001 from becoming 520 where the scale was computed to give 512.
     return max(step, math.ceil(value / step - 1e-6) * step)
 
 
@@ -200,7 +200,7 @@ def _resize(image: NDArray[np.float32], size: Size, smooth: bool) -> NDArray[np.
         return image
     import cv2
 
-    # Area averages when reducing (no aliasing, and no part of a hole gets lost); interpolation when enlarging.
+    # Area averages to reduce (no aliasing, and no part of a hole is lost); interpolation to enlarge.
     smaller = size.area < image.shape[0] * image.shape[1]
     method = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC if smooth else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(image, (size.width, size.height), interpolation=method), dtype=np.float32)

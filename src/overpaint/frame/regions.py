@@ -1,4 +1,4 @@
-"""From a mask to the regions that are painted one by one: each with its edge, its two masks and its frame."""
+"""Divides a mask into regions that are painted separately, each with its edge, its two masks and its frame."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .rules import SizeRules
 
 MOST_GROUPS = 8
-"""More regions than this are merged, the nearest first: each costs a pass through the engine."""
+"""The maximum number of regions, as each costs a run of the engine; the nearest are merged first."""
 
 _EFFECT_FADE = 8
 """Pixels before the reach limit over which an effect fades."""
@@ -32,11 +32,11 @@ class Region:
     """Parts of the mask that are painted together.
 
     Attributes:
-        frame: What the engine sees.
-        masks: What is painted and what is pasted, over `box`.
-        box: Where the two masks are not zero, in pixels of the picture; inside the frame.
-        edge: The widest edge among the parts.
-        parts: How many connected parts of the mask this holds.
+        frame: The part of the picture that the engine sees.
+        masks: The denoise mask and the composite mask over `box`.
+        box: The box, in pixels of the picture and inside the frame, outside of which both masks are 0.
+        edge: The widest edge of its parts.
+        parts: The number of connected parts of the mask in it.
     """
 
     frame: Frame
@@ -47,7 +47,7 @@ class Region:
 
     @property
     def denoise(self) -> NDArray[np.float32]:
-        """The denoise mask over the whole of the frame's box, (h, w) float32."""
+        """(h, w) float32: the denoise mask over the frame's box."""
         whole = np.zeros(self.frame.box.size.shape, np.float32)
         whole[self.within.slices] = self.masks.denoise
         return whole
@@ -63,10 +63,10 @@ class Region:
         Args:
             effect: (h, w) float32 in [0, 1] of the working size, 1 = changed.
             mask: The user's mask, of the picture's size.
-            limit: Pixels from the mask's support at which the effect has faded to nothing.
+            limit: The distance in pixels from the mask's support at which the effect has faded out.
         """
         outer = self.box.pad(int(limit)).intersect(self.frame.inside)
-        near = outer.pad(int(limit) + 1).intersect(mask.size.box)  # what may lie within the limit of it
+        near = outer.pad(int(limit) + 1).intersect(mask.size.box)  # holds all of the mask within the limit
         distance = distance_to(mask.values[near.slices] > 0, limit=limit + 1)
         distance = distance[outer.shift(-near.left, -near.top).slices]
         fade = np.clip((np.float32(limit) - distance) / np.float32(_EFFECT_FADE), 0, 1)
@@ -81,7 +81,7 @@ class Region:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _EdgedPart:
-    """One connected part with its edge and masks over `box`; `core` is the box of the user's mask."""
+    """One connected part of a mask, with its edge and its two masks over `box`; `core`: its box in the mask."""
 
     box: Box
     core: Box
@@ -102,18 +102,18 @@ def plan(
     limit: float | None = None,
     most: int = MOST_GROUPS,
 ) -> tuple[Region, ...]:
-    """Divide a mask into regions, in reading order. Regions whose frames overlap are one.
+    """Divide a mask into regions, in reading order. Regions whose frames overlap are painted together.
 
     Args:
         mask: The user's mask, not empty.
         engine: The edge that the engine needs.
-        sizes: What sizes the engine takes.
-        framing: How much of the picture is to be seen.
-        rule: The rule for an edge that was left open.
-        strength: How far the engine may go, 0 to 1 (for the automatic edge).
-        grow, feather: The edge, where the request gives it, in pixels of the picture.
-        limit: The most that grow + feather may be, where the request gives it.
-        most: At most so many regions.
+        sizes: The sizes that the engine takes.
+        framing: How much of the picture the engine sees.
+        rule: The intent's rule for automatic edges.
+        strength: 0 to 1, how far the engine goes from the old pixels (for automatic edges).
+        grow, feather: In pixels of the picture; None: automatic.
+        limit: The maximum of grow + feather; None: no limit.
+        most: The maximum number of regions.
 
     Each connected part is hard or soft by itself. The edge of a hard one follows its size; a soft one keeps its own
     edge unless one is given.
@@ -141,7 +141,7 @@ def _frame(group: Sequence[_EdgedPart], picture: Size, framing: Framing, sizes: 
 
 
 def _parts(mask: Mask) -> Sequence[tuple[Box, Mask]]:
-    """Connected parts with their boxes. Thousands of specks are taken as one part: each alone would cost too much."""
+    """Connected parts with their boxes; more than 256 are taken as one part, as each costs some milliseconds."""
     components = mask.components()
     if len(components) > 256:
         bounds = mask.bounds
@@ -163,7 +163,7 @@ def _bounds(boxes: Iterable[Box]) -> Box:
 
 
 def _next_merge(frames: Sequence[Frame], most: int) -> tuple[int, int] | None:
-    """Two frames to merge: the first pair that overlaps, else the nearest while there are too many, else None."""
+    """The two frames to merge next: the first pair that overlaps, else the nearest of too many; or None."""
     boxes = np.array([tuple(frame.box) for frame in frames], dtype=np.int64)
     low, high = boxes[:, :2], boxes[:, 2:]
     # Pixels between two boxes along each axis; negative where they share some.

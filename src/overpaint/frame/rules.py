@@ -1,4 +1,4 @@
-"""What an engine asks of the frames it is given."""
+"""An engine's requirements on frames: working sizes and context."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True, slots=True)
 class SizeRules:
-    """Which working sizes an engine takes.
+    """The working sizes that an engine takes.
 
     Attributes:
-        native: The side it works best at; a working size is never below native x native pixels in area. None: any
-            size, at the picture's own scale.
+        native: The side it works best at: a working size has at least native x native pixels. None: any size, at the
+            picture's own scale.
         multiple: Both sides are multiples of this.
-        minimum: The shortest side it takes.
-        maximum_area: The most pixels it takes at once; larger frames are scaled down.
-        maximum_aspect: The longest side over the shortest, at most; longer frames are given more context instead.
-        square: Whether it takes squares alone.
+        minimum: The minimum of both sides.
+        maximum_area: The maximum number of pixels; larger frames are scaled down.
+        maximum_aspect: The maximum of the longer side over the shorter; frames beyond it get more context.
+        square: Whether it takes squares only.
     """
 
     native: int | None = None
@@ -27,13 +27,13 @@ class SizeRules:
     square: bool = False
 
     def at(self, side: int) -> SizeRules:
-        """The same rules for a working area of side x side pixels; an engine without a native size does not enlarge."""
+        """The same rules for a working area of side x side pixels; without a native size nothing is enlarged."""
         return replace(self, native=None if self.native is None else side, maximum_area=side * side)
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """How much of the surroundings an engine wants to see when a request leaves the padding open.
+    """The surroundings that an engine sees when a request leaves the padding open.
 
     Padding = clamp(ratio x the mean of the mask box's sides, minimum, maximum), in pixels of the picture.
     """
@@ -47,5 +47,5 @@ class Context:
         return round(min(max(self.ratio * (width + height) / 2, self.minimum), self.maximum))
 
     def scaled(self, factor: float) -> Context:
-        """More (or less) context in the same manner."""
+        """The same rule with all lengths times `factor`."""
         return Context(self.ratio * factor, round(self.minimum * factor), round(self.maximum * factor))
