@@ -202,9 +202,12 @@ def test_every_colour_chunk_of_a_png_file_stays_in_png() -> None:
         (b"gAMA", struct.pack(">I", 45455)),
         (b"cHRM", struct.pack(">8I", 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)),
     ]
-    data = encode(open_picture(png(*chunks)), "png").data
+    encoded = encode(open_picture(png(*chunks)), "png")
     for kind, body in chunks:
-        assert png_chunk_of(data, kind) == body
+        assert png_chunk_of(encoded.data, kind) == body
+    assert encoded.notes == ()
+    other = encode(open_picture(png(*chunks)), "avif")
+    assert "mastering display and light levels left out: AVIF files get none" in other.notes
 
 
 @pytest.mark.parametrize("format", ["jpeg", "webp", "tiff"])

@@ -61,8 +61,10 @@ def read(data: bytes) -> BoxContents:
     depths = [max(body[5 : 5 + body[4]], default=8) for kind, body in own if kind == b"pixi" and len(body) > 5]
     depths += [_av1_depth(body) for kind, body in own if kind == b"av1C" and len(body) >= 3]
     nclx = next((body for kind, body in own if kind == b"colr" and body[:4] == b"nclx" and len(body) >= 11), None)
-    codes = struct.unpack(">3H", nclx[4:10]) if nclx else ()
-    points = CodePoints(*codes) if codes and max(codes) < 256 else None
+    mastering = any(kind in (b"mdcv", b"clli") for kind, _ in own)
+    points = None
+    if nclx is not None and max(codes := struct.unpack(">3H", nclx[4:10])) < 256:
+        points = CodePoints(codes[0], codes[1], codes[2], mastering=mastering)
     return BoxContents(sizes, max(depths, default=8), points)
 
 

@@ -96,6 +96,7 @@ class CodePoints:
         full_range: Whether samples use the whole range; False only of rare PNG files, whose colour stays as it is.
         gamma: What PNG's gAMA states in place of `transfer`: the exponent from light to samples.
         chromaticities: What PNG's cHRM states in place of `primaries`: x and y of red, green, blue and white.
+        mastering: Whether the file also states a mastering display or light levels (mDCV, cLLI; mdcv, clli).
     """
 
     primaries: int = UNSPECIFIED
@@ -104,6 +105,7 @@ class CodePoints:
     full_range: bool = True
     gamma: float | None = None
     chromaticities: tuple[float, ...] | None = None
+    mastering: bool = False
 
     @property
     def coded(self) -> bool:

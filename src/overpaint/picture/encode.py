@@ -133,6 +133,8 @@ def _with_fitting_colour(picture: Picture, format: str) -> tuple[Picture, list[s
     notes: list[str] = []
     as_rgb = format in ("webp", "heif") or (format == "avif" and picture.alpha is not None)
     stores_rgb = picture.colour is Colour.RGB or (picture.colour is Colour.GREY and as_rgb)
+    if points is not None and points.mastering and {format, picture.source.format} != {"png"}:
+        notes.append(f"mastering display and light levels left out: {name} files get none")
     if points is not None and not _carries(picture, format, points):
         made = icc_of(metadata, grey=not stores_rgb)
         if icc is not None:

@@ -174,7 +174,6 @@ def _transformed(plane: NDArray[np.float32], step_y: int, step_x: int, table: ND
         height, width = height // step_y, width // step_x
     blocks = plane.reshape(count, height // 8, 8, width // 8, 8).swapaxes(2, 3)
     quantised = np.rint(_COSINES @ blocks @ _COSINES.T / table)
-    quantised[..., 0, 0] = np.clip(quantised[..., 0, 0], -1024, 1023)
     return np.clip(quantised, -1024, 1023).astype(np.int16)
 
 
@@ -184,21 +183,14 @@ def _pixels_of(blocks: NDArray[np.bool_], step_y: int, step_x: int, height: int,
     Decoders interpolate components that have fewer samples than there are pixels ("fancy upsampling"): a block's last
     sample also shows in the pixel next to the block.
     """
-    covered = np.zeros((height, width), np.bool_)
-    if not blocks.any():
-        return covered
-    rows, columns = 8 * step_y, 8 * step_x
-    whole = blocks.repeat(rows, axis=0).repeat(columns, axis=1)[:height, :width]
+    import cv2
+
+    covered = np.zeros((height, width), np.uint8)
+    whole = blocks.repeat(8 * step_y, axis=0).repeat(8 * step_x, axis=1)[:height, :width]
     covered[: whole.shape[0], : whole.shape[1]] = whole
-    for axis, step in ((0, step_y), (1, step_x)):
-        for _ in range({1: 0, 2: 1}.get(step, 2)):
-            grown = covered.copy()
-            ahead = (slice(1, None), slice(None)) if axis == 0 else (slice(None), slice(1, None))
-            back = (slice(None, -1), slice(None)) if axis == 0 else (slice(None), slice(None, -1))
-            grown[ahead] |= covered[back]
-            grown[back] |= covered[ahead]
-            covered = grown
-    return covered
+    down, right = ({1: 0, 2: 1}.get(step, 2) for step in (step_y, step_x))
+    reached: NDArray[np.uint8] = cv2.dilate(covered, np.ones((2 * down + 1, 2 * right + 1), np.uint8))
+    return reached.astype(np.bool_)
 
 
 def _written(

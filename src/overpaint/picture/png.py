@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -181,6 +181,8 @@ def _metadata(others: list[tuple[bytes, bytes]]) -> tuple[Metadata, int]:
                 text.setdefault(keyword, found.decode("utf-8" if kind == b"iTXt" else "latin-1", "replace"))
     if icc is None and points is None and (gamma or places):  # the order of precedence: PNG, 4.3
         points = CodePoints(gamma=gamma, chromaticities=places)
+    if points is not None and any(kind in (b"mDCV", b"cLLI") for kind, _ in others):
+        points = replace(points, mastering=True)
     return metadata_of(icc=icc, code_points=points, exif=exif, xmp=xmp, iptc=iptc, dpi=dpi, text=text)
 
 
