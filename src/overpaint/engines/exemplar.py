@@ -1,4 +1,4 @@
-"""Patch-based fill: the best that can be had without weights."""
+"""Patch-based fill, the best of the engines without weights."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from overpaint.exemplar.fill import Recipe, Watch, fill
+from overpaint.exemplar.fill import FillCallbacks, FillSettings, fill
 from overpaint.exemplar.holes import Part, parts
 from overpaint.exemplar.smooth import blurred
 from overpaint.frame import Context
@@ -21,10 +21,10 @@ from .classical import evened
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
 
-RECIPES: dict[str, Recipe] = {
-    "draft": Recipe(iterations=2, finest_iterations=0, probes=1),
-    "normal": Recipe(),
-    "best": Recipe(iterations=8, finest_iterations=4, probes=6, lattice_above=60_000, most_sources=500_000),
+QUALITIES: dict[str, FillSettings] = {
+    "draft": FillSettings(iterations=2, finest_iterations=0, probes=1),
+    "normal": FillSettings(),
+    "best": FillSettings(iterations=8, finest_iterations=4, probes=6, lattice_above=60_000, most_sources=500_000),
 }
 
 
@@ -64,9 +64,8 @@ class ExemplarOptions(BaseModel):
 class Exemplar(ThreadedEngine):
     """Continues texture and structure by patches of the surroundings.
 
-    Methods published before 2005 only; `overpaint.exemplar.fill` says which, and which are left out and why. Nothing is
-    invented: every pixel is a mode of colours of the known picture, each made brighter or darker by 0.04 at most. A
-    hole that leaves nothing known gets the mean of its old colours.
+    `overpaint.exemplar.fill` describes the methods. Every pixel is a mode of colours of the known picture, each made
+    brighter or darker by at most 0.04. A hole that leaves nothing known gets the mean of its old colours.
     """
 
     card = EngineCard(
@@ -87,11 +86,11 @@ class Exemplar(ThreadedEngine):
     )
 
     def paint_one(self, canvas: Canvas, monitor: Monitor) -> Painted:
-        """Fill the hole's parts, one after the other, each in its own window."""
+        """Fill the hole's parts one after another, each in its own window."""
         options = canvas.options if isinstance(canvas.options, ExemplarOptions) else ExemplarOptions()
-        recipe = replace(RECIPES[options.quality], variety=options.variety)
+        settings = replace(QUALITIES[options.quality], variety=options.variety)
         if options.patch is not None:
-            recipe = replace(recipe, radius=options.patch // 2)
+            settings = replace(settings, radius=options.patch // 2)
         hole = canvas.hole
         known = canvas.known
         if not known.any():
@@ -100,7 +99,7 @@ class Exemplar(ThreadedEngine):
         work = list(parts(hole, known, lambda box: _margin(box, options), apart=48))
         sizes = [int(np.count_nonzero(part.hole)) for part in work]
         before = 0
-        # There to be compared with, at other parts that are not painted yet, and where the picture does not reach.
+        # Pixels with colours to compare with; other parts get them when they are filled.
         seen = known.copy()
         for part, size in zip(work, sizes, strict=True):
 
@@ -109,8 +108,8 @@ class Exemplar(ThreadedEngine):
 
             done(0.0)
             here = part.window.slices
-            watch = Watch(done, monitor.check)
-            filled = _filled(painted[here], known[here], seen[here], part, recipe, canvas.seed, watch)
+            callbacks = FillCallbacks(done, monitor.check)
+            filled = _filled(painted[here], known[here], seen[here], part, settings, canvas.seed, callbacks)
             painted[here][part.hole] = filled[part.hole].clip(0, 1)
             seen[here] |= part.hole
             before += size
@@ -121,13 +120,15 @@ class Exemplar(ThreadedEngine):
 
 
 def _margin(box: Box, options: ExemplarOptions) -> int:
-    """Pixels of surroundings that are copied from."""
+    """Pixels of surroundings that may be copied."""
     if options.search_range is not None:
         return options.search_range
     return min(max((box.width + box.height) // 2, 64), 400)
 
 
-def _filled(pixels: Floats, known: Flags, seen: Flags, part: Part, recipe: Recipe, seed: int, watch: Watch) -> Floats:
+def _filled(
+    pixels: Floats, known: Flags, seen: Flags, part: Part, settings: FillSettings, seed: int, callbacks: FillCallbacks
+) -> Floats:
     """The window's pixels with the part filled.
 
     Args:
@@ -135,9 +136,9 @@ def _filled(pixels: Floats, known: Flags, seen: Flags, part: Part, recipe: Recip
         known: (h, w) bool, what may be copied.
         seen: (h, w) bool, what has colours to compare with: known, or painted already.
         part: What to fill.
-        recipe: How.
+        settings: How it is filled.
         seed: Of the search.
-        watch: Told of progress.
+        callbacks: For progress and cancellation.
     """
     compared = np.where((seen | part.hole)[..., None], pixels, blurred(pixels, seen))
-    return fill(compared, known, part.hole, recipe, seed, watch)
+    return fill(compared, known, part.hole, settings, seed, callbacks)

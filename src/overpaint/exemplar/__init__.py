@@ -1,7 +1,6 @@
-"""Patch search and synthesis: the machinery behind the `exemplar` engine, and for detail synthesis.
+"""Patch search and synthesis, for the engine `exemplar` and for detail synthesis.
 
-`overpaint.exemplar.fill.fill` fills a hole by a `Recipe`, telling a `Watch` how far it is. The modules need OpenCV, so
-this page loads none of them before they are asked for.
+`overpaint.exemplar.fill.fill` fills a hole. The modules need OpenCV, so that this one loads them on first use.
 """
 
 from __future__ import annotations
@@ -9,9 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .fill import Recipe, Watch
+    from .fill import FillCallbacks, FillSettings
 
-__all__ = ["Recipe", "Watch"]
+__all__ = ["FillCallbacks", "FillSettings"]
 
 
 def __getattr__(name: str) -> Any:

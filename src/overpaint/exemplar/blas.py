@@ -1,8 +1,7 @@
 """Matrix products on one thread.
 
-The search multiplies thousands of small matrices. OpenBLAS shares each out to all cores, and its threads spin while
-they wait for one another: on a machine busy with other work a fill took 33 s instead of 6, and 20 s of processor time
-instead of 3. NumPy has no setting for it; threadpoolctl has.
+The search multiplies thousands of small matrices. OpenBLAS splits each over all cores, and its threads spin while they
+wait: on a busy machine a fill took 33 s instead of 6, and 20 s of processor time instead of 3.
 """
 
 from __future__ import annotations
@@ -23,10 +22,7 @@ _limit: Any = None
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """NumPy's matrix products use one thread inside; as many as before once the last caller has left.
-
-    The number of threads belongs to the whole process, so callers are counted.
-    """
+    """NumPy's matrix products use one thread meanwhile. The limit is the process's, so that callers are counted."""
     global _users, _limit
     with _lock:
         if _users == 0:

@@ -1,4 +1,4 @@
-"""Coherent matches: what lies beside a patch should be copied from beside that patch's source.
+"""Coherent matches: neighbouring patches are copied from neighbouring sources where that costs little.
 
 Ashikhmin, "Synthesizing natural textures", I3D 2001: the candidates for a patch are the sources of its neighbours,
 shifted by as much. Hertzmann et al., "Image analogies", SIGGRAPH 2001, section 3.2: a coherent candidate is taken
@@ -19,11 +19,11 @@ NONE = -1
 
 
 class Matches:
-    """The source that each patch of the target is matched with, and at which distance.
+    """The source that each patch of the target is matched with, and its distance.
 
     Attributes:
         queries: (n, d) the patches' features.
-        rows: (n,) numbers into the sites' sources, NONE where there is none yet.
+        rows: (n,) indices of sources, NONE where there is none yet.
         distances: (n,) squared distances of features, infinite where there is none yet.
     """
 
@@ -34,17 +34,17 @@ class Matches:
         self.distances = np.full(len(queries), np.inf, np.float32)
 
     def offer(self, patches: Places, rows: Places, favour: float = 0.0) -> None:
-        """Take these sources for these patches where they are nearer, or further by no more than `favour` of it."""
-        away = self.queries[patches]
-        away -= self._table[rows]
-        distances = np.einsum("ij,ij->i", away, away)
+        """Match patches with these sources where they are nearer than 1 + `favour` times the distance so far."""
+        difference = self.queries[patches]
+        difference -= self._table[rows]
+        distances = np.einsum("ij,ij->i", difference, difference)
         better = distances < self.distances[patches] * np.float32(1 + favour)
         taken = patches[better]
         self.rows[taken] = rows[better]
         self.distances[taken] = distances[better]
 
     def cohere(self, favour: float, rounds: int, check: Callable[[], None]) -> None:
-        """Offer each patch the sources of its eight neighbours, shifted; later rounds carry them one pixel further."""
+        """Offer each patch the shifted sources of its eight neighbours; each round carries them one pixel further."""
         sites = self._sites
         width = sites.shape[1]
         beside = [sites.patches(sites.centres, dy, dx) for dy, dx in AROUND]

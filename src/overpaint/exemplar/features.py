@@ -1,4 +1,4 @@
-"""Patches as short vectors: what a square of pixels looks like, in the space of its principal components.
+"""Patches as short vectors: squares of pixels in the space of their principal components.
 
 Nearest neighbours of patches in a PCA space: Hertzmann, Jacobs, Oliver, Curless and Salesin, "Image analogies",
 SIGGRAPH 2001, section 3.1.
@@ -27,14 +27,14 @@ def gathered(channels: Floats, centres: Places, radius: int, stride: int = 1) ->
         channels: (h, w, C) float32.
         centres: Flat indices of pixels at least `radius * stride` away from every border.
         radius: Half the side, without the middle.
-        stride: Pixels between a patch's samples: smooth pictures need not be looked at everywhere.
+        stride: Pixels between a patch's samples; more than 1 for smooth pictures.
     """
     height, width, count = channels.shape
     side, reach = 2 * radius + 1, radius * stride
     channels = np.ascontiguousarray(channels)
     down, across, deep = channels.strides
     free = (height - 2 * reach, width - 2 * reach)
-    if stride == 1:  # a row of samples is one run of memory, and copied at once
+    if stride == 1:  # a row of samples is one run of memory
         view = as_strided(channels, (*free, side, side * count), (down, across, down, deep), writeable=False)
     else:
         steps = (down, across, stride * down, stride * across, deep)
@@ -49,7 +49,7 @@ class Basis:
     """Principal components of a picture's patches.
 
     Attributes:
-        mean: (D,) of the patches that it was made from.
+        mean: (D,) mean patch.
         axes: (D, d) orthonormal columns, the largest variance first.
         radius: The patches' radius.
         stride: Pixels between their samples.
@@ -64,7 +64,7 @@ class Basis:
     def of(
         cls, channels: Floats, centres: Places, radius: int, dims: int, sample: int = 4096, stride: int = 1
     ) -> Basis:
-        """From at most `sample` of the patches around `centres`, evenly spread; at most `dims` components."""
+        """At most `dims` components of at most `sample` of the patches around `centres`, evenly spaced."""
         picked = centres[:: max(1, len(centres) // sample)]
         patches = gathered(channels, picked, radius, stride)
         mean = patches.mean(axis=0, dtype=np.float64).astype(np.float32)
@@ -73,7 +73,7 @@ class Basis:
         return cls(mean, np.ascontiguousarray(axes[:, ::-1][:, :dims], np.float32), radius, stride)
 
     def project(self, channels: Floats, centres: Places) -> Floats:
-        """(n, d) float32: the patches around `centres` in this space; distances are those of the patches, about."""
+        """(n, d) float32: the patches around `centres` in this space, which nearly keeps their distances."""
         found = np.empty((len(centres), self.axes.shape[1]), np.float32)
         offset = self.mean @ self.axes
         for start in range(0, len(centres), _CHUNK):
@@ -90,13 +90,13 @@ def inside(flags: Flags, radius: int) -> Flags:
 
 
 def touching(flags: Flags, radius: int) -> Flags:
-    """(h, w) bool: pixels whose patch lies in the picture and holds at least one pixel of `flags`."""
+    """(h, w) bool: pixels whose patch lies in the picture and touches `flags`."""
     some: Flags = _box_sums(flags, radius) > 0
     return some
 
 
 def _box_sums(flags: Flags, radius: int) -> NDArray[np.int32]:
-    """How many True pixels each patch holds; -1 where the patch sticks out of the picture."""
+    """True pixels in each patch; -1 where the patch extends beyond the picture."""
     height, width = flags.shape
     side = 2 * radius + 1
     sums = np.full(flags.shape, -1, np.int32)

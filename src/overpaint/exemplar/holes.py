@@ -1,6 +1,6 @@
-"""Where to work: distant parts of a hole are filled each on its own, in a window that its surroundings need.
+"""Distant parts of a hole are filled separately, each in a window with its surroundings.
 
-So the cost follows the hole and not the picture.
+The cost follows from the hole's size and not from the picture's.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ class Part:
     """One part of the hole, with its surroundings.
 
     Attributes:
-        window: Where the part and its surroundings lie in the canvas; inside of it.
-        hole: (h, w) bool, of the window's size: the pixels of this part. Other parts' pixels may lie in the window too.
+        window: The box of the part and its surroundings, inside the canvas.
+        hole: (h, w) bool, of the window's size: this part's pixels. The window may hold pixels of other parts too.
     """
 
     window: Box
@@ -40,17 +40,16 @@ def bounds(flags: Flags) -> Box:
 
 
 def parts(hole: Flags, known: Flags, margin: Callable[[Box], int], apart: int = 16) -> Iterator[Part]:
-    """Split a hole into parts that lie further than about `apart` pixels from one another.
+    """Split a hole into parts that lie further than about `apart` pixels from each other.
 
-    Parts whose windows overlap so far that one window is no larger are one as well. A part's window is its box grown
-    by `margin(box)` pixels, and further, by doubling, until it holds a known pixel.
-    There is always one part at least, unless the hole is empty.
+    Parts are joined where one window is no larger than their two. A window is the part's box grown by `margin(box)`
+    pixels, and further, by doubling, until it holds a known pixel. An empty hole has no part.
 
     Args:
         hole: (H, W) bool, what to fill.
-        known: (H, W) bool, what may be looked at.
-        margin: How many pixels of surroundings a part with this box needs.
-        apart: Pixels; parts nearer than this to each other are one.
+        known: (H, W) bool, what may be copied.
+        margin: Pixels of surroundings that a part with this box needs.
+        apart: Pixels; parts nearer to each other are joined.
     """
     whole = Box(0, 0, hole.shape[1], hole.shape[0])
     outer = bounds(hole)
@@ -74,10 +73,10 @@ def parts(hole: Flags, known: Flags, margin: Callable[[Box], int], apart: int = 
 
 
 def _merged(boxes: list[Box], margin: Callable[[Box], int], whole: Box) -> tuple[NDArray[np.int32], list[Box]]:
-    """Make one of two boxes wherever one window around both is no larger than their two windows.
+    """Join two boxes wherever one window around both is no larger than their two windows.
 
     Returns:
-        For label k, 1 to n (0 is no part), the number of its group from 0; and the groups' boxes.
+        The group, from 0, of each label, 1 to n (0 is no part); and the groups' boxes.
     """
     group_of = np.arange(-1, len(boxes), dtype=np.int32)
     windows = np.array([tuple(box.pad(margin(box)).intersect(whole)) for box in boxes], np.int64).reshape(-1, 4)
@@ -105,10 +104,9 @@ def _merged(boxes: list[Box], margin: Callable[[Box], int], whole: Box) -> tuple
 
 
 def _labelled(hole: Flags, apart: int) -> tuple[NDArray[np.int32], list[Box]]:
-    """The number of the part for each pixel of the hole, (H, W), and the parts' boxes; numbers begin at 1.
+    """(H, W) the label of each pixel's part, from 1, and the parts' boxes.
 
-    Pixels belong together when their cells of a coarse grid touch, so that thousands of specks cost no more than one
-    pass, and near ones are filled together.
+    Pixels belong together when their cells of a coarse grid touch, so that thousands of specks take one pass.
     """
     cell = max(1, apart // 2)
     height, width = hole.shape

@@ -1,7 +1,7 @@
-"""A first guess at the coarsest scale: layer by layer from the edge inwards, each pixel from the best match.
+"""The initial guess at the coarsest scale: layer by layer from the edge inwards, each pixel from its best match.
 
 Efros and Leung, "Texture synthesis by non-parametric sampling", ICCV 1999: the known part of the patch around a pixel
-is compared with every patch of the picture, under a Gaussian window; here all pixels of a layer at a time.
+is compared with every source patch under a Gaussian window, for all pixels of a layer at once.
 """
 
 from __future__ import annotations
@@ -29,52 +29,50 @@ def onion(
     """`pixels` (h, w, 3) with the target filled.
 
     Args:
-        pixels: (h, w, 3) float32; at the target it is not looked at.
+        pixels: (h, w, 3) float32; values at the target are ignored.
         target: (h, w) bool, what to fill.
         sources: Centres of patches that may be copied from.
-        radius: Of the patches; they fit into the picture.
-        nearness: Weight of a source's place against its look, as in a `Recipe`.
-        shift: By how much a copied colour may be made brighter or darker, as in a `Recipe`.
-        variety: By how much a match may be further away than the best, as in a `Recipe`; 0 takes the best.
-        rng: Chooses among those.
+        radius: Of the patches, which fit into the picture.
+        nearness, shift, variety: See `FillSettings`.
+        rng: Chooses among the nearly best matches.
     """
     height, width = target.shape
     filled = pixels.copy()
     flat = filled.reshape(-1, 3)
     missing = target.copy()
     side = 2 * radius + 1
-    book = gathered(pixels, sources, radius)
-    table = np.concatenate([-2 * book, book * book], axis=1).T.copy()
+    index = gathered(pixels, sources, radius)
+    table = np.concatenate([-2 * index, index * index], axis=1).T.copy()
     ys, xs = np.divmod(sources, width)
     line = np.arange(-radius, radius + 1)
     window = np.exp(-0.5 * (line / (side / 3)) ** 2)
     window = (window[:, None] * window[None, :]).astype(np.float32)
     while missing.any():
-        have = (~missing).astype(np.uint8)
-        layer = np.flatnonzero((missing & (cv2.dilate(have, _CROSS) > 0)).ravel())
+        available = (~missing).astype(np.uint8)
+        layer = np.flatnonzero((missing & (cv2.dilate(available, _CROSS) > 0)).ravel())
         if len(layer) == 0:
             layer = np.flatnonzero(missing.ravel())
         y, x = np.divmod(layer, width)
         centre_y, centre_x = y.clip(radius, height - 1 - radius), x.clip(radius, width - 1 - radius)
         centres = centre_y * width + centre_x
-        there = gathered((have[..., None] * np.ones(3, np.float32)).astype(np.float32), centres, radius)
-        weights = there * np.repeat(window.ravel(), 3)
+        present = gathered((available[..., None] * np.ones(3, np.float32)).astype(np.float32), centres, radius)
+        weights = present * np.repeat(window.ravel(), 3)
         seen = gathered(filled, centres, radius)
-        asked = np.concatenate([seen * weights, weights], axis=1)
+        query = np.concatenate([seen * weights, weights], axis=1)
         mass = weights.sum(axis=1, keepdims=True)
         squares = (seen * seen * weights).sum(axis=1, keepdims=True)
         best = np.empty(len(layer), np.intp)
         step = max(1, _BLOCK // max(1, len(sources)))
         for at in range(0, len(layer), step):
-            ranks = asked[at : at + step] @ table
+            ranks = query[at : at + step] @ table
             far = (centre_y[at : at + step, None] - ys) ** 2 + (centre_x[at : at + step, None] - xs) ** 2
             ranks += (nearness**2 / (height**2 + width**2) * far).astype(np.float32) * mass[at : at + step]
             if variety == 0:
                 best[at : at + step] = ranks.argmin(axis=1)
             else:  # with the squares of what is compared, ranks are distances, which can be compared as ratios
                 best[at : at + step] = _nearly_best(ranks + squares[at : at + step], variety, rng)
-        known = asked[:, book.shape[1] :].reshape(len(layer), -1, 3)
-        apart = asked[:, : book.shape[1]].reshape(known.shape) - known * book[best].reshape(known.shape)
+        known = query[:, index.shape[1] :].reshape(len(layer), -1, 3)
+        apart = query[:, : index.shape[1]].reshape(known.shape) - known * index[best].reshape(known.shape)
         change = (apart.sum(axis=1) / known.sum(axis=1)).clip(-shift, shift)
         flat[layer] = flat[sources[best] + (layer - centres)] + change
         missing.reshape(-1)[layer] = False

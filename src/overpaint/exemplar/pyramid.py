@@ -1,4 +1,4 @@
-"""A picture with a hole at ever coarser scales. From scale to scale go colours alone."""
+"""A picture with a hole at coarser scales."""
 
 from __future__ import annotations
 
@@ -18,9 +18,8 @@ class Level:
 
     Attributes:
         pixels: (h, w, 3) float32; outside `known` it holds no colour of the picture.
-        known: (h, w) bool: shows the picture, and may be copied from. At a coarse scale a pixel is known only when all
-            that it covers is.
-        target: (h, w) bool: what is synthesised. Every pixel that is neither known nor target is left as it is.
+        known: (h, w) bool: pixels that may be copied. At a coarse scale all that a known pixel covers is known.
+        target: (h, w) bool: pixels to synthesise. Pixels that are neither known nor target keep their colour.
     """
 
     pixels: Floats
@@ -29,7 +28,7 @@ class Level:
 
 
 def halved(level: Level) -> Level:
-    """The picture at half the scale, sizes rounded up; colours are means over known pixels only."""
+    """The picture at half the scale, sizes rounded up; colours are means of known pixels."""
     known = level.known.astype(np.float32)
     mass = cells(known)
     colours = cells(np.where(level.known[..., None], level.pixels, np.float32(0)))
@@ -40,7 +39,7 @@ def halved(level: Level) -> Level:
 
 
 def doubled(pixels: Floats, shape: tuple[int, int]) -> Floats:
-    """The coarser picture at the scale of `shape` (h, w), by cubic interpolation; nothing new is in it."""
+    """The coarser picture at the scale of `shape` (h, w), by cubic interpolation."""
     height, width = pixels.shape[:2]
     wide = cv2.resize(pixels, (2 * width, 2 * height), interpolation=cv2.INTER_CUBIC)
     return np.ascontiguousarray(wide[: shape[0], : shape[1]])

@@ -1,8 +1,7 @@
-"""Nearest neighbours of patches: a two-level vector quantiser, and the coherence candidates.
+"""Nearest neighbours of patches by a two-level vector quantiser.
 
-The quantiser goes with Wei and Levoy, "Fast texture synthesis using tree-structured vector quantization", SIGGRAPH
-2000, with one level of the tree and backtracking to several cells; within the cells the search is exact. Coherence:
-Ashikhmin, "Synthesizing natural textures", I3D 2001.
+Wei and Levoy, "Fast texture synthesis using tree-structured vector quantization", SIGGRAPH 2000, with one level of the
+tree and backtracking to several cells; the search within cells is exact.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ _BLOCK = 2_000_000
 
 
 class Quantiser:
-    """Vectors sorted into cells around means, so that only a few cells need be looked through."""
+    """Vectors sorted into cells around means, so that a search covers a few cells only."""
 
     def __init__(self, vectors: Floats, rng: np.random.Generator, cells: int | None = None) -> None:
         """Sort `vectors` (n, d) into about sqrt(n) cells, by four rounds of Lloyd's algorithm on a sample."""
@@ -32,7 +31,7 @@ class Quantiser:
         means = sample[:cells].copy()
         for _ in range(4):
             owner = _nearest_rows(sample, means)
-            # in double precision and in the sample's order, as np.add.at would, in a tenth of its time
+            # the sums of np.add.at in double precision, ten times as fast
             sums = np.stack([np.bincount(owner, column, minlength=len(means)) for column in sample.T], axis=1)
             sizes = np.bincount(owner, minlength=len(means))
             means[sizes > 0] = (sums[sizes > 0] / sizes[sizes > 0, None]).astype(np.float32)
@@ -44,12 +43,12 @@ class Quantiser:
         self._table = _for_ranking(sorted_vectors)
 
     def nearest(self, queries: Floats, probes: int, check: Callable[[], None]) -> Rows:
-        """The row of the nearest vector among those in the `probes` nearest cells, for each of `queries` (n, d)."""
+        """For each of `queries` (n, d) the row of the nearest vector in its `probes` nearest cells."""
         probes = min(probes, len(self._means))
-        asked = np.concatenate([queries, np.ones((len(queries), 1), np.float32)], axis=1)
+        extended = np.concatenate([queries, np.ones((len(queries), 1), np.float32)], axis=1)
         best = np.full(len(queries), np.inf, np.float32)
         found = np.zeros(len(queries), np.intp)
-        cells = self._nearest_cells(asked, probes)
+        cells = self._nearest_cells(extended, probes)
         query_of = np.repeat(np.arange(len(queries)), probes)
         order = np.argsort(cells.ravel(), kind="stable")
         query_of = query_of[order]
@@ -59,7 +58,7 @@ class Quantiser:
             step = max(64, _BLOCK // max(1, high - low))
             for at in range(start, end if high > low else start, step):
                 mine = query_of[at : min(end, at + step)]
-                ranks = asked[mine] @ self._table[:, low:high]
+                ranks = extended[mine] @ self._table[:, low:high]
                 nearest = ranks.argmin(axis=1)
                 rank = ranks[np.arange(len(mine)), nearest]
                 better = rank < best[mine]
@@ -69,17 +68,17 @@ class Quantiser:
             start, low = end, high
         return self._order[found]
 
-    def _nearest_cells(self, asked: Floats, probes: int) -> NDArray[np.intp]:
+    def _nearest_cells(self, extended: Floats, probes: int) -> NDArray[np.intp]:
         table = _for_ranking(self._means)
-        cells = np.empty((len(asked), probes), np.intp)
+        cells = np.empty((len(extended), probes), np.intp)
         step = max(64, _BLOCK // len(self._means))
-        for at in range(0, len(asked), step):
+        for at in range(0, len(extended), step):
             if probes == len(self._means):
                 cells[at : at + step] = np.arange(probes)
                 continue
-            ranks = asked[at : at + step] @ table
+            ranks = extended[at : at + step] @ table
             every = np.arange(len(ranks))
-            # For a few probes, as many passes for the least are several times faster than a partition.
+            # For a few probes, one argmin each is several times faster than a partition.
             for probe in range(probes):
                 nearest = ranks.argmin(axis=1)
                 cells[at : at + step, probe] = nearest

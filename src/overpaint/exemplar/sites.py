@@ -1,4 +1,4 @@
-"""Which patches there are at one scale: those that may be copied from, and those that cover the hole."""
+"""The patches of one scale: sources, which may be copied, and those that touch the hole."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ AROUND = ((0, -1), (-1, 0), (0, 1), (1, 0), (-1, -1), (-1, 1), (1, -1), (1, 1))
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sites:
-    """The patches of one scale, by the flat index of their centres.
+    """The patches of one scale, by flat indices of their centres.
 
     Attributes:
         shape: (h, w) of the picture.
         radius: Of the patches.
         sources: (s,) centres of patches that are wholly known, sorted.
-        row_at: (h * w,) the number of the source that is centred at a pixel, -1 where there is none.
-        centres: (n,) centres of patches that hold a pixel of the target, sorted.
-        patch_at: ((h + 2 radius) * (w + 2 radius),) the number of the target's patch centred at a pixel, with a border
-            of `radius` pixels around the picture; n where there is none.
+        row_at: (h * w,) index of the source centred at a pixel, -1 where there is none.
+        centres: (n,) centres of patches that touch the target, sorted.
+        patch_at: ((h + 2 radius) * (w + 2 radius),) index in `centres` of the patch centred at a pixel, with a
+            border of `radius` pixels around the picture; n where there is none.
         places: (t,) the target's pixels.
-        depth: (n,) how far each of `centres` lies from the known picture, in pixels.
+        depth: (n,) distance of each of `centres` from the known picture, in pixels.
     """
 
     shape: tuple[int, int]
@@ -46,21 +46,21 @@ class Sites:
         height, width = level.known.shape
         sources = np.flatnonzero(inside(level.known, radius).ravel())
         if len(sources) > most_sources:
-            away = _distance(~level.target).ravel()[sources]
-            sources = sources[np.sort(np.argpartition(away, most_sources)[:most_sources])]
+            distance = _distance(~level.target).ravel()[sources]
+            sources = sources[np.sort(np.argpartition(distance, most_sources)[:most_sources])]
         centres = np.flatnonzero(touching(level.target, radius).ravel())
         row_at = np.full(height * width, -1, np.intp)
         row_at[sources] = np.arange(len(sources))
         patch_at = np.full((height + 2 * radius, width + 2 * radius), len(centres), np.intp)
         rows, columns = np.divmod(centres, width)
         patch_at[rows + radius, columns + radius] = np.arange(len(centres))
-        # Beyond the picture nothing is known: what lies at its border is as far from the known as the hole is deep.
+        # Nothing is known beyond the picture, so that its border does not count as an edge of the hole.
         depth = _distance(np.pad(level.target, 1, mode="edge"))[1:-1, 1:-1].ravel()[centres]
         places = np.flatnonzero(level.target.ravel())
         return cls((height, width), radius, sources, row_at, centres, patch_at.ravel(), places, depth)
 
     def patches(self, places: Places, dy: int, dx: int) -> Places:
-        """(n,) the patches centred (dy, dx) from `places`, at most `radius` away; len(centres) where there is none."""
+        """(n,) indices of the patches centred (dy, dx), at most `radius`, from `places`; n where there is none."""
         rows, columns = np.divmod(places, self.shape[1])
         wide = self.shape[1] + 2 * self.radius
         found: Places = self.patch_at[(rows + (self.radius + dy)) * wide + (columns + (self.radius + dx))]

@@ -1,4 +1,4 @@
-"""Votes: every patch that covers a pixel says what colour it wants there.
+"""Votes: every patch that covers a pixel votes for its source's colour there.
 
 Wexler, Shechtman and Irani, "Space-time video completion", CVPR 2004, section 3: votes weigh more the more similar the
 patch is to its source, and the nearer it lies to the known picture; and the colour is the mode of the votes, found by
@@ -28,22 +28,22 @@ def voted(
     sweeps: int,
     check: Callable[[], None],
 ) -> Floats:
-    """The colours (t, 3) that the patches want at the target's pixels.
+    """The colours (t, 3) of the target's pixels by the votes of all patches.
 
     Args:
-        pixels: (h, w, 3) float32, where sources are.
+        pixels: (h, w, 3) float32, where the sources lie.
         sites: The patches.
         rows: (n,) each patch's source.
         weights: (n,) each patch's weight, > 0.
-        shifts: (n, 3) what is added to the colours of each patch's source.
-        bandwidth: Of the mean shift, in colour units: votes further than this from the mode hardly count. 0: the one
-            vote with the most weight decides.
+        shifts: (n, 3) added to the colours of each patch's source.
+        bandwidth: Of the mean shift, in colour units: votes further from the mode hardly count. 0: the vote with the
+            largest weight decides.
         sweeps: Steps of the mean shift.
         check: Called between blocks; may raise to stop.
     """
     width, radius = sites.shape[1], sites.radius
     flat = pixels.reshape(-1, 3)
-    # One patch more, of no weight, stands for "there is none".
+    # One more patch, of no weight, stands for none.
     sources = np.append(sites.sources[rows], sites.sources[0])
     weights = np.append(weights, np.float32(0))
     shifts = np.append(shifts, np.zeros((1, 3), np.float32), axis=0)
@@ -52,28 +52,28 @@ def voted(
     step = max(1, _BLOCK // len(offsets))
     for start in range(0, len(sites.places), step):
         here = sites.places[start : start + step]
-        heavy = np.empty((len(offsets), len(here)), np.float32)
+        shares = np.empty((len(offsets), len(here)), np.float32)
         colours = np.empty((len(offsets), len(here), 3), np.float32)
         for vote, (dy, dx) in enumerate(offsets):
             patch = sites.patches(here, -dy, -dx)
-            heavy[vote] = weights[patch]
+            shares[vote] = weights[patch]
             np.take(flat, sources[patch] + (dy * width + dx), axis=0, out=colours[vote])
             colours[vote] += shifts[patch]
-        result[start : start + step] = _mode(colours, heavy, bandwidth, sweeps)
+        result[start : start + step] = _mode(colours, shares, bandwidth, sweeps)
         check()
     return result
 
 
 def _mode(colours: Floats, weights: Floats, bandwidth: float, sweeps: int) -> Floats:
-    """The mode (n, 3) of votes (k, n, 3), from the heaviest vote on."""
+    """The mode (n, 3) of votes (k, n, 3) by mean shift from the heaviest vote."""
     mode: Floats = colours[weights.argmax(axis=0), np.arange(colours.shape[1])]
     if bandwidth <= 0:
         return mode
     for _ in range(sweeps):
-        apart = colours - mode
-        near = np.einsum("kni,kni->kn", apart, apart)
-        near *= np.float32(-0.5 / bandwidth**2)
-        np.exp(near, out=near)
-        near *= weights
-        mode = np.einsum("kn,kni->ni", near, colours) / near.sum(axis=0)[:, None]
+        difference = colours - mode
+        closeness = np.einsum("kni,kni->kn", difference, difference)
+        closeness *= np.float32(-0.5 / bandwidth**2)
+        np.exp(closeness, out=closeness)
+        closeness *= weights
+        mode = np.einsum("kn,kni->ni", closeness, colours) / closeness.sum(axis=0)[:, None]
     return mode

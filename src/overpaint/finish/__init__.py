@@ -1,6 +1,6 @@
-"""What happens to painted pixels before they are pasted: colour and seam correction, texture, detail beyond a size.
+"""Painted pixels before they are pasted: colour and seam correction, texture, detail beyond an engine's size.
 
-The modules for detail need OpenCV, so that this page loads none of them before they are asked for.
+The modules for detail need OpenCV, so that this one loads them on first use.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""One octave of detail by analogy: what is to the picture's soft version as the picture itself is to it?
+"""One octave of detail by image analogy.
 
 Hertzmann, Jacobs, Oliver, Curless and Salesin, "Image analogies", SIGGRAPH 2001, section 4.2 (super-resolution): pairs
-of soft and sharp pixels of the known picture are the examples; each patch of the soft target takes the fine part that
-belongs to the most similar soft patch. As in Freeman, Jones and Pasztor, "Example-based super-resolution", IEEE CG&A
-2002, only the fine part is copied and added, so that the structure stays the target's own.
+of soft and sharp pixels of the known picture are the examples; each patch of the soft target gets the fine part of the
+most similar soft patch. As in Freeman, Jones and Pasztor, "Example-based super-resolution", IEEE CG&A 2002, only the
+fine part is copied and added, so that the target keeps its structure.
 
-Neighbours are sought in principal components by a vector quantiser, and coherent sources are favoured (`exemplar`).
-Every octave is searched anew; no match of another octave is looked at.
+Neighbours are searched in principal components by a vector quantiser, and coherent sources are favoured (`exemplar`).
+Each octave has a search of its own; matches of other octaves are not used.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ STRIDE = 2
 """Pixels between the samples of a patch: soft pictures vary no faster."""
 
 EDGE = 6.0
-"""Beside a straight edge a match must be better by the factor 1 + EDGE: texture hides errors, an edge shows them."""
+"""At a straight edge a match must be better by the factor 1 + EDGE: texture hides errors, an edge shows them."""
 
 VISIBLE = (4 / 255, 12 / 255)
-"""Contrast at which an edge begins to show errors, and at which it shows them all, on the scale 0 to 1."""
+"""Contrast at which an edge starts to show errors, and at which it shows all, on the scale 0 to 1."""
 
 WINDOW = np.float32(1.5)
 """Power of the window of a block: 1 is a linear fade."""
@@ -42,13 +42,13 @@ _AROUND = ((0, -1), (-1, 0), (0, 1), (1, 0))
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """How good a match must be. Each is a pair: up to the first all detail is added, from the second on none.
+class MatchLimits:
+    """How good a match must be. Each is a pair: up to the first, all detail is added; from the second on, none.
 
     Attributes:
         colour: Difference of the patches' mean colours, the largest of the channels, on the scale 0 to 1.
         look: Mean squared difference of the patches over their mean squared contrast: 0 is equal, 1 no better than a
-            flat patch would be.
+            flat patch.
     """
 
     colour: tuple[float, float]
@@ -56,19 +56,19 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
-    """How detail is sought.
+class DetailSettings:
+    """How detail is searched.
 
     Attributes:
         radius: Of the compared patches, in samples: side = 2 radius + 1, STRIDE pixels apart.
         dims: Principal components kept.
-        probes: Cells of the quantiser that a search looks through.
-        most_sources: At most so many patches of the known picture are looked at: those on a lattice of every first,
-            second or fourth pixel, then the nearest to the target.
-        most_pairs: Sources times patches of the target: large targets have fewer sources.
-        favour: By how much a coherent source may be further (kappa of image analogies).
-        floor: Contrast below which patches count as flat, on the scale 0 to 1: differences this small are no look.
-        chunks: Sides of squares of patches that are offered the source of their middle, as one piece, first to last.
+        probes: Cells of the quantiser that a search covers.
+        most_sources: Most sources: known patches on a lattice of every first, second or fourth pixel, and of those the
+            nearest to the target.
+        most_pairs: Most sources times patches of the target: large targets have fewer sources.
+        favour: A coherent source may be further by this factor (kappa of image analogies).
+        floor: Contrast below which patches count as flat, on the scale 0 to 1.
+        chunks: Sides of squares of patches that are offered the source of the square's middle, in this order.
         rounds: Of coherence between neighbours.
     """
 
@@ -84,71 +84,71 @@ class Recipe:
 
     @property
     def reach(self) -> int:
-        """Pixels from a patch's centre to its furthest sample, or of its block."""
+        """Pixels from a patch's centre to the furthest sample of it or of its block."""
         return max(self.radius * STRIDE, STEP)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Octave:
-    """What one step looks at, all on one grid.
+    """The input of one octave, all on one grid.
 
     Attributes:
-        soft: (h, w, 3) float32, the known picture as the target shows itself: without its fine part.
-        fine: (h, w, 3) float32, the fine part that belongs to it.
-        known: (h, w) bool: where both are the picture's own.
-        asked: (h, w, 3) float32, the target without its fine part.
-        target: (h, w) bool: where detail is wanted; further than a recipe's reach and two steps from every border.
+        soft: (h, w, 3) float32, the known picture without its fine part, as soft as the target.
+        fine: (h, w, 3) float32, its fine part.
+        known: (h, w) bool: where both show the picture.
+        query: (h, w, 3) float32, the target without its fine part.
+        target: (h, w) bool: where detail is wanted; further than the settings' reach and two steps from every border.
     """
 
     soft: Floats
     fine: Floats
     known: Flags
-    asked: Floats
+    query: Floats
     target: Flags
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
-    """Fine part (h, w, 3) float32 before it is weighed, and how far it is trusted (h, w) float32 in [0, 1]."""
+class FineDetail:
+    """Fine part (h, w, 3) float32, not yet multiplied by its trust (h, w) float32 in [0, 1]."""
 
     fine: Floats
     trust: Floats
 
 
 def analogy(
-    octave: Octave, recipe: Recipe, limits: Limits, rng: np.random.Generator, check: Callable[[], None]
-) -> Found | None:
-    """The fine part for the target; None where there is nothing to copy from."""
-    lattice = _Lattice.of(octave.target, recipe)
-    sources = _sources(octave, recipe, len(lattice.places))
+    octave: Octave, settings: DetailSettings, limits: MatchLimits, rng: np.random.Generator, check: Callable[[], None]
+) -> FineDetail | None:
+    """The fine part for the target; None without enough sources."""
+    lattice = _Lattice.of(octave.target, settings)
+    sources = _sources(octave, settings, len(lattice.places))
     if len(sources) < _FEWEST_SOURCES or len(lattice.places) == 0:
         return None
-    basis = Basis.of(octave.soft, sources, recipe.radius, recipe.dims, stride=STRIDE)
+    basis = Basis.of(octave.soft, sources, settings.radius, settings.dims, stride=STRIDE)
     table = basis.project(octave.soft, sources)
-    queries = basis.project(octave.asked, lattice.places)
+    queries = basis.project(octave.query, lattice.places)
     check()
-    found = sources[_matched(octave, recipe, lattice, sources, table, queries, rng, check)]
+    found = sources[_matched(octave, settings, lattice, sources, table, queries, rng, check)]
     check()
-    gain, trust = _judged(octave, recipe, lattice.places, found, limits)
+    gain, trust = _gain_and_trust(octave, settings, lattice.places, found, limits)
     return _pasted(octave, lattice, found, gain, trust)
 
 
-def _sources(octave: Octave, recipe: Recipe, queries: int) -> Places:
-    """Centres of patches whose samples and block are wholly known; sorted."""
-    side = 2 * recipe.reach + 1
+def _sources(octave: Octave, settings: DetailSettings, queries: int) -> Places:
+    """Centres of patches whose samples and block are known; sorted."""
+    side = 2 * settings.reach + 1
     whole = cv2.erode(
         octave.known.astype(np.uint8), np.ones((side, side), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0
     )
-    most = round(min(recipe.most_sources, max(recipe.most_pairs / max(1, queries), _FEWEST_SOURCES)))
+    most = round(min(settings.most_sources, max(settings.most_pairs / max(1, queries), _FEWEST_SOURCES)))
     for every in (1, 2, STEP):
-        # Divisors of STEP, so that what lies a step beside a source is on the lattice too, for coherence.
+        # Divisors of STEP, so that a source's neighbours a step away are on the lattice too, for coherence.
         rows, columns = np.nonzero(whole[::every, ::every])
         if len(rows) <= most:
             break
     places: Places = rows * (every * whole.shape[1]) + columns * every
     if len(places) > most:
-        away = cv2.distanceTransform((~octave.target).astype(np.uint8), cv2.DIST_L2, 3).ravel()[places]
-        places = places[np.sort(np.argpartition(away, most)[:most])]
+        distance = cv2.distanceTransform((~octave.target).astype(np.uint8), cv2.DIST_L2, 3).ravel()[places]
+        places = places[np.sort(np.argpartition(distance, most)[:most])]
     return places
 
 
@@ -157,10 +157,10 @@ class _Lattice:
     """Patches of the target on a lattice, STEP apart.
 
     Attributes:
-        rim: Row and column of the first of them.
+        rim: Row and column of the first.
         places: (n,) flat indices of their centres.
-        rows, columns: (n,) in the lattice.
-        at: (lattice rows, lattice columns) number of the patch, -1 where there is none.
+        rows, columns: (n,) positions in the lattice.
+        at: (lattice rows, lattice columns) index of the patch, -1 where there is none.
     """
 
     rim: int
@@ -170,12 +170,12 @@ class _Lattice:
     at: Places
 
     @classmethod
-    def of(cls, target: Flags, recipe: Recipe) -> _Lattice:
-        """All whose block touches the target."""
+    def of(cls, target: Flags, settings: DetailSettings) -> _Lattice:
+        """The patches whose block touches the target."""
         height, width = target.shape
         side = 2 * STEP + 1
         touched = cv2.dilate(target.astype(np.uint8), np.ones((side, side), np.uint8)) > 0
-        rim = recipe.reach
+        rim = settings.reach
         chosen = touched[rim : height - rim : STEP, rim : width - rim : STEP]
         rows, columns = np.nonzero(chosen)
         at = np.full(chosen.shape, -1, np.intp)
@@ -185,7 +185,7 @@ class _Lattice:
 
 def _matched(
     octave: Octave,
-    recipe: Recipe,
+    settings: DetailSettings,
     lattice: _Lattice,
     sources: Places,
     table: Floats,
@@ -193,14 +193,14 @@ def _matched(
     rng: np.random.Generator,
     check: Callable[[], None],
 ) -> Places:
-    """(n,) the number of a source for each patch of the lattice."""
+    """(n,) the index of the source of each patch of the lattice."""
     height, width = octave.target.shape
     row_at = np.full(height * width, -1, np.intp)
     row_at[sources] = np.arange(len(sources))
-    # In a flat area a thousand sources are equally near, and all patches would choose the same one.
-    slack = np.float32(recipe.floor**2 * 3 * (2 * recipe.radius + 1) ** 2)
-    noise = rng.standard_normal(queries.shape, dtype=np.float32) * np.float32(recipe.floor)
-    found = Quantiser(table, rng).nearest(queries + noise, recipe.probes, check)
+    # In a flat area a thousand sources are equally near: noise keeps all patches from choosing the same one.
+    slack = np.float32(settings.floor**2 * 3 * (2 * settings.radius + 1) ** 2)
+    noise = rng.standard_normal(queries.shape, dtype=np.float32) * np.float32(settings.floor)
+    found = Quantiser(table, rng).nearest(queries + noise, settings.probes, check)
     every = np.arange(len(queries))
     best = _distances(queries, table, every, found)
 
@@ -208,12 +208,12 @@ def _matched(
         rows = row_at[places.clip(0, height * width - 1)]
         worth = np.flatnonzero((rows >= 0) & (rows != found[patches]))
         patches, rows = patches[worth], rows[worth]
-        away = _distances(queries, table, patches, rows)
-        better = away < best[patches] * np.float32(1 + recipe.favour) + slack
+        distance = _distances(queries, table, patches, rows)
+        better = distance < best[patches] * np.float32(1 + settings.favour) + slack
         found[patches[better]] = rows[better]
-        best[patches[better]] = away[better]
+        best[patches[better]] = distance[better]
 
-    for side in recipe.chunks:
+    for side in settings.chunks:
         rows = np.minimum(lattice.rows // side * side + side // 2, lattice.at.shape[0] - 1)
         columns = np.minimum(lattice.columns // side * side + side // 2, lattice.at.shape[1] - 1)
         middle = lattice.at[rows, columns]
@@ -222,7 +222,7 @@ def _matched(
         offer(mine, sources[found[middle[mine]]] + beside * STEP)
         check()
     padded = np.pad(lattice.at, 1, constant_values=-1)
-    for _ in range(recipe.rounds):
+    for _ in range(settings.rounds):
         for dy, dx in _AROUND:
             neighbour = padded[lattice.rows + 1 + dy, lattice.columns + 1 + dx]
             mine = every[neighbour >= 0]
@@ -232,40 +232,42 @@ def _matched(
 
 
 def _distances(queries: Floats, table: Floats, patches: Places, rows: Places) -> Floats:
-    away = queries[patches]
-    away -= table[rows]
-    distances: Floats = np.einsum("ij,ij->i", away, away)
+    difference = queries[patches]
+    difference -= table[rows]
+    distances: Floats = np.einsum("ij,ij->i", difference, difference)
     return distances
 
 
-def _judged(octave: Octave, recipe: Recipe, places: Places, found: Places, limits: Limits) -> tuple[Floats, Floats]:
-    """By how much each patch's fine part is multiplied, and how far it is trusted, both (n,) in [0, 1].
+def _gain_and_trust(
+    octave: Octave, settings: DetailSettings, places: Places, found: Places, limits: MatchLimits
+) -> tuple[Floats, Floats]:
+    """Gain and trust of each patch's fine part, both (n,) in [0, 1].
 
-    A patch that is flatter than its source gets so much less of the fine part: detail goes with contrast.
+    Detail is proportional to contrast: a patch that is flatter than its source gets less of the fine part.
     """
     gain, trust = np.empty(len(places), np.float32), np.empty(len(places), np.float32)
-    edges = EDGE * _edges(octave.asked, recipe.reach, places)
-    noise = np.float32(recipe.floor**2)
+    edges = EDGE * _edges(octave.query, settings.reach, places)
+    noise = np.float32(settings.floor**2)
     for start in range(0, len(places), _BLOCKS):
         chunk = slice(start, start + _BLOCKS)
-        asked = gathered(octave.asked, places[chunk], recipe.radius, STRIDE).reshape(
-            -1, (2 * recipe.radius + 1) ** 2, 3
+        wanted = gathered(octave.query, places[chunk], settings.radius, STRIDE).reshape(
+            -1, (2 * settings.radius + 1) ** 2, 3
         )
-        given = gathered(octave.soft, found[chunk], recipe.radius, STRIDE).reshape(asked.shape)
-        mean_asked, mean_given = _means(asked), _means(given)
-        colour = np.abs(mean_asked - mean_given).max(axis=1)
-        asked -= mean_asked[:, None]
+        given = gathered(octave.soft, found[chunk], settings.radius, STRIDE).reshape(wanted.shape)
+        mean_wanted, mean_given = _means(wanted), _means(given)
+        colour = np.abs(mean_wanted - mean_given).max(axis=1)
+        wanted -= mean_wanted[:, None]
         given -= mean_given[:, None]
-        contrast = _mean_square(asked) + noise
+        contrast = _mean_square(wanted) + noise
         gain[chunk] = np.sqrt(np.minimum(contrast / (_mean_square(given) + noise), np.float32(1)))
-        asked -= given
+        wanted -= given
         strict = 1 + edges[chunk] * (1 - _falling(np.sqrt(contrast), VISIBLE))
-        trust[chunk] = _falling(colour, limits.colour) * _falling(strict * _mean_square(asked) / contrast, limits.look)
+        trust[chunk] = _falling(colour, limits.colour) * _falling(strict * _mean_square(wanted) / contrast, limits.look)
     return gain, trust
 
 
 def _edges(image: Floats, reach: int, places: Places) -> Floats:
-    """(n,) in [0, 1]: 1 where the neighbourhood of a place has one direction, as beside an edge; 0 where it has many.
+    """(n,) in [0, 1]: 1 where the neighbourhood of a place has one direction, as at an edge; 0 where it has many.
 
     The coherence of the structure tensor: Bigun and Granlund, "Optimal orientation detection of linear symmetry", ICCV
     1987.
@@ -284,7 +286,7 @@ def _edges(image: Floats, reach: int, places: Places) -> Floats:
 
 
 def _means(patches: Floats) -> Floats:
-    """(n, 3) of patches (n, k, 3), in a fifth of numpy's own time, which goes along the last three."""
+    """(n, 3) means of patches (n, k, 3), five times as fast as `mean`."""
     sums: Floats = np.einsum("nkc->nc", patches)
     return sums / np.float32(patches.shape[1])
 
@@ -295,28 +297,28 @@ def _mean_square(patches: Floats) -> Floats:
 
 
 def _falling(values: Floats, between: tuple[float, float]) -> Floats:
-    """1 up to the first, 0 from the second on, smooth in between."""
+    """1 up to the first of `between`, 0 from the second on, smooth in between."""
     low, high = between
     share = ((np.float32(high) - values) / np.float32(high - low)).clip(0, 1)
     smooth: Floats = share * share * (3 - 2 * share)
     return smooth
 
 
-def _pasted(octave: Octave, lattice: _Lattice, found: Places, gain: Floats, trust: Floats) -> Found:
-    """Blocks of the fine part under a window that fades from a block's middle to its neighbours' middles."""
+def _pasted(octave: Octave, lattice: _Lattice, found: Places, gain: Floats, trust: Floats) -> FineDetail:
+    """Overlapping blocks of the fine part, under a window that falls from a block's middle to its neighbours'."""
     width, side = octave.target.shape[1], 2 * STEP
     line = (1 - np.abs(np.arange(side) + 0.5 - STEP) / STEP).astype(np.float32)
     hat = line[:, None] * line
-    # Where blocks differ their mean is flat; a steeper window means less of it, and shows more of where they meet.
+    # A mean of different blocks is flat; a steeper window averages less, and shows more of the seams.
     window = hat**WINDOW
     colours = np.repeat(window, 3, axis=1)
     fine = np.ascontiguousarray(octave.fine)
     blocks = _runs(fine, (0, 0), 1)
     out, mass, sure = np.zeros_like(fine), np.zeros(fine.shape[:2], np.float32), np.zeros(fine.shape[:2], np.float32)
     rows, columns = (part - STEP for part in np.divmod(found, width))
-    # A block that is not trusted at all still counts where there is no other, so that nothing is divided by 0.
+    # A block without trust counts where there is no other, so that nothing is divided by 0.
     counts = np.maximum(trust, np.float32(1e-3))
-    for parity in np.ndindex(2, 2):  # blocks of one parity do not overlap: they can be added many at a time
+    for parity in np.ndindex(2, 2):  # blocks of one parity do not overlap
         corner = (lattice.rim - STEP + STEP * parity[0], lattice.rim - STEP + STEP * parity[1])
         into, weights, shares = (_runs(image, corner, side) for image in (out, mass, sure))
         for row, patches in enumerate(lattice.at[parity[0] :: 2, parity[1] :: 2]):
@@ -332,13 +334,13 @@ def _pasted(octave: Octave, lattice: _Lattice, found: Places, gain: Floats, trus
             block *= blocks[rows[some], columns[some]]
             into[row, here] += block
     out /= cv2.merge([np.maximum(mass, np.float32(1e-9))] * 3)
-    return Found(out, np.minimum(sure, np.float32(1)))
+    return FineDetail(out, np.minimum(sure, np.float32(1)))
 
 
 def _runs(image: Floats, corner: tuple[int, int], pitch: int) -> Floats:
-    """(rows, columns, 2 STEP, 2 STEP C) a view of the squares from `corner` on, `pitch` pixels apart, line by line.
+    """(rows, columns, 2 STEP, 2 STEP C) view of the squares from `corner` on, `pitch` pixels apart.
 
-    Colours lie in the lines: along an axis of three numpy takes several times as long.
+    Colours are part of the last axis: an axis of three would take NumPy several times as long.
     """
     side = 2 * STEP
     part = image[corner[0] :, corner[1] :]

@@ -1,13 +1,12 @@
 """Colour and seam correction from evidence.
 
-A learned engine paints its whole canvas a little off: an autoencoder shifts colours, a network drifts. What it got
-wrong where the truth is known tells what it gets wrong in the hole. So the difference between the original and the
-engine's own unblended estimate (`evidence`) on the known pixels is carried into the hole: its trend over the canvas
-first (colour match), what is left near the hole's edge second (seam). Both are trimmed (a detail that the engine redrew
-elsewhere is no colour shift), low-pass (texture is not colour) and bounded.
+A learned engine changes its whole canvas a little: an autoencoder shifts colours, a network drifts. The error on the
+known pixels, the difference between the original and the engine's unblended estimate (`evidence`), predicts the error
+in the hole. It is carried into the hole: first its trend over the canvas (colour match), then what is left near the
+hole's edge (seam). Both are trimmed (a redrawn detail is no colour shift), low-pass (texture is no colour) and bounded.
 
-Known pixels alone are looked at. Setting the hole to zero instead of leaving it out biases the statistics by the hole's
-share: a shift of 3 levels keeps 2 of them at a hole of 75 % (spec/canvas-and-masks.md 1.5).
+Statistics are of known pixels alone. With the hole set to zero instead, they would be biased by the hole's share: of a
+shift of 3 levels 2 would stay at a hole of 75 % (spec/canvas-and-masks.md 1.5).
 """
 
 from __future__ import annotations
@@ -23,17 +22,17 @@ from .spread import spread
 Image = NDArray[np.float32]
 
 BOUND = 0.12
-"""The most that a correction changes any value by, on the scale 0 to 1 (31 of 255 levels)."""
+"""Largest change of a value, on the scale 0 to 1 (31 of 255 levels)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Correction:
-    """What was corrected.
+    """A corrected canvas.
 
     Attributes:
-        pixels: (H, W, 3) float32, the painted canvas, corrected in the hole and outside it alike.
-        shift: The mean change in the hole by channel, on the scale 0 to 1.
-        trusted: The share of known pixels that the correction rests on.
+        pixels: (H, W, 3) float32, the painted canvas, corrected inside and outside the hole.
+        shift: Mean change in the hole by channel, on the scale 0 to 1.
+        trusted: Share of known pixels that the correction was estimated from.
     """
 
     pixels: Image
@@ -51,32 +50,32 @@ def correct(
     colour_match: bool = True,
     seam: bool = True,
 ) -> Correction:
-    """Take from the painted pixels the error that the evidence shows.
+    """Remove from the painted pixels the error that the evidence shows.
 
     Args:
-        painted: (H, W, 3) float32, what the engine gave.
-        evidence: (H, W, 3) float32, its own estimate of the whole canvas; None: nothing is known, nothing is done.
+        painted: (H, W, 3) float32, the engine's result.
+        evidence: (H, W, 3) float32, its estimate of the whole canvas; None: no correction.
         original: (H, W, 3) float32, the canvas as it was.
         hole: (H, W) bool, what was to be repainted.
-        usable: (H, W) bool, pixels that show the real picture; None: all.
+        usable: (H, W) bool, pixels that show the picture; None: all.
         colour_match: Whether to remove the trend over the canvas (a gain and an offset by channel).
-        seam: Whether to remove what is left near the hole's edge.
+        seam: Whether to remove the remaining error near the hole's edge.
     """
     known = ~hole if usable is None else ~hole & usable
     if evidence is None or not (colour_match or seam) or int(known.sum()) < 16:
         return Correction(painted, (0.0, 0.0, 0.0), 0.0)
-    small = _reduced(evidence, original, known, hole)
-    weights, trusted = _trust(small.error, small.known)
+    reduced = _reduced(evidence, original, known, hole)
+    weights, trusted = _trust(reduced.error, reduced.known)
     change = np.zeros_like(painted)
-    error = small.error
+    error = reduced.error
     if colour_match:
-        gain, offset = _line(small.evidence, error, weights)
+        gain, offset = _line(reduced.evidence, error, weights)
         change = gain * painted + offset
-        error = error - (gain * small.evidence + offset)
-        # The line has taken the common shift away; what is left is judged anew.
-        weights, _ = _trust(error, small.known)
+        error = error - (gain * reduced.evidence + offset)
+        # Without the common shift other pixels are ordinary.
+        weights, _ = _trust(error, reduced.known)
     if seam:
-        change += _enlarged(_seam(error, small.hole, weights), hole.shape)
+        change += _enlarged(_seam(error, reduced.hole, weights), hole.shape)
     np.clip(change, -BOUND, BOUND, out=change)
     inside = change[hole]
     mean = inside.mean(axis=0) if inside.size else np.zeros(3)
@@ -84,8 +83,8 @@ def correct(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Small:
-    """The canvas at the scale that corrections are estimated at: they are low-pass, so that no more is needed."""
+class _ReducedCanvas:
+    """The canvas at the scale at which corrections, which are low-pass, are estimated."""
 
     evidence: Image
     error: Image
@@ -96,11 +95,11 @@ class _Small:
 _ESTIMATED_AT = 512 * 512
 
 
-def _reduced(evidence: Image, original: Image, known: NDArray[np.bool_], hole: NDArray[np.bool_]) -> _Small:
-    """Means over the known pixels of each cell of a coarser grid; the canvas itself where it is small already."""
+def _reduced(evidence: Image, original: Image, known: NDArray[np.bool_], hole: NDArray[np.bool_]) -> _ReducedCanvas:
+    """Means of the known pixels in each cell of a coarser grid; a small canvas stays as it is."""
     step = math.ceil(math.sqrt(hole.size / _ESTIMATED_AT))
     if step == 1:
-        return _Small(evidence, original - evidence, known, hole)
+        return _ReducedCanvas(evidence, original - evidence, known, hole)
     import cv2
 
     size = (math.ceil(hole.shape[1] / step), math.ceil(hole.shape[0] / step))
@@ -113,7 +112,7 @@ def _reduced(evidence: Image, original: Image, known: NDArray[np.bool_], hole: N
     by = (1 / np.maximum(share, 1e-6))[..., None].astype(np.float32)
     weight = cv2.merge([counted] * 3)
     means = [shrunk(image * weight) * by for image in (evidence, original)]
-    return _Small(means[0], means[1] - means[0], share > 0.25, shrunk(hole.astype(np.float32)) > 0.5)
+    return _ReducedCanvas(means[0], means[1] - means[0], share > 0.25, shrunk(hole.astype(np.float32)) > 0.5)
 
 
 def _enlarged(change: Image, shape: tuple[int, ...]) -> Image:
@@ -125,10 +124,10 @@ def _enlarged(change: Image, shape: tuple[int, ...]) -> Image:
 
 
 def _trust(error: Image, known: NDArray[np.bool_]) -> tuple[Image, float]:
-    """1 on known pixels whose error is an ordinary one in every channel, 0 elsewhere; and the share of such pixels.
+    """1 on known pixels whose error is ordinary in every channel, 0 elsewhere; and the share of such pixels.
 
-    Ordinary: within 2.5 robust standard deviations (1.4826 x the median absolute deviation, and never less than two
-    levels of 255, so that clean evidence is not thrown away) of the median.
+    Ordinary: within 2.5 robust standard deviations of the median (1.4826 x the median absolute deviation, at least two
+    levels of 255, so that clean evidence counts).
     """
     sample = error[known]
     if len(sample) == 0:
@@ -142,7 +141,7 @@ def _trust(error: Image, known: NDArray[np.bool_]) -> tuple[Image, float]:
 def _line(evidence: Image, error: Image, weights: Image) -> tuple[Image, Image]:
     """Least-squares error = gain x evidence + offset by channel over the trusted pixels, the gain within 0.25.
 
-    Ridge regression pulls the gain to 0 where the evidence hardly varies and can't tell gain from offset.
+    Ridge regression pulls the gain to 0 where the evidence hardly varies.
     """
     fine = weights > 0
     if not fine.any():
@@ -155,7 +154,7 @@ def _line(evidence: Image, error: Image, weights: Image) -> tuple[Image, Image]:
 
 
 def _seam(error: Image, hole: NDArray[np.bool_], weights: Image) -> Image:
-    """The error near the hole's edge, carried inward; it fades away from the edge as its reasons do."""
+    """The error near the hole's edge, carried into the hole with weights that fall with the distance from the edge."""
     import cv2
 
     if not hole.any() or not (weights > 0).any():

@@ -1,14 +1,13 @@
-"""Detail beyond an engine's own size: structure from the engine, fine detail from the photo itself.
+"""Detail beyond an engine's size: structure from the engine, fine detail from the photo.
 
-A frame that is larger than an engine takes is reduced before it is painted and enlarged afterwards, so that the patch
-is softer than the picture around it. The known part of the frame shows what such a reduction takes away: reduced and
-enlarged again it looks as the patch does, and the difference to the picture is the detail that belongs to that look.
-Octave by octave, from the engine's size up to the picture's, each place of the patch takes the detail of the place that
-looks most like it (`analogy`), as far as it does look like it. Nothing is known of what the patch shows: what has a
-colour or a look of its own, such as a flat object in a meadow, finds no match and stays as it is.
+A frame that is larger than an engine takes is reduced before painting and enlarged afterwards, so that the patch is
+softer than the picture around it. The known part of the frame, reduced and enlarged in the same way, is as soft as the
+patch, and its difference from the picture is the detail that belongs to it. Octave by octave, from the engine's size to
+the picture's, each place of the patch gets the detail of the most similar place (`analogy`), as far as it is similar. A
+thing with colours of its own, such as a flat object in a meadow, finds no match and stays as it is.
 
-An engine that shows its own estimate of the known pixels (`Painted.evidence`) may be softer than a reduction: an
-autoencoder loses texture. Then its estimate is the soft version, and the analogy makes up for that loss too.
+An engine's estimate of the known pixels (`Painted.evidence`) may be softer than a reduction: an autoencoder loses
+texture. Then the estimate is the soft version, and the analogy makes up for that loss too.
 """
 
 from __future__ import annotations
@@ -28,19 +27,19 @@ from overpaint.exemplar.features import Flags, Floats
 from overpaint.exemplar.holes import bounds
 from overpaint.geometry import Box
 
-from .analogy import STEP, Limits, Octave, Recipe, analogy
+from .analogy import STEP, DetailSettings, MatchLimits, Octave, analogy
 
-LEAST = 1.15
-"""A patch that was enlarged by less than this has lost next to nothing."""
+LEAST_ENLARGEMENT = 1.15
+"""A patch that was enlarged by less gets no detail."""
 
-FULL = Limits(colour=(0.06, 0.14), look=(1.5, 3.0))
-"""For what is meant to look like its surroundings."""
+FULL = MatchLimits(colour=(0.06, 0.14), look=(1.5, 3.0))
+"""For intents whose result should look like its surroundings."""
 
-CAREFUL = Limits(colour=(0.03, 0.07), look=(0.3, 0.7))
-"""For what may be something of its own: only where the match is beyond doubt."""
+CAREFUL = MatchLimits(colour=(0.03, 0.07), look=(0.3, 0.7))
+"""For new objects: only where the match is very good."""
 
-ASTRAY = np.float32(0.08)
-"""Where an engine's estimate differs by more from the picture, on the mean over an engine's pixels, it is not used."""
+MOST_ESTIMATE_ERROR = np.float32(0.08)
+"""An estimate that differs by more from the picture, on the mean over an engine's pixel, is not used there."""
 
 SURROUNDINGS = (96, 256)
 """Pixels around the target that detail is taken from: 0.3 times its mean side, within these."""
@@ -48,11 +47,11 @@ SURROUNDINGS = (96, 256)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Detail:
-    """What was added.
+    """A patch with detail.
 
     Attributes:
-        pixels: (h, w, 3) float32: the patch with its detail; equal to what came in wherever none was added.
-        share: Over the target, 0 to 1: how far the matches could be trusted.
+        pixels: (h, w, 3) float32; equal to the input wherever no detail was added.
+        share: Mean trust in the matches over the target, 0 to 1.
     """
 
     pixels: Floats
@@ -67,67 +66,67 @@ def detailed(
     target: Flags,
     *,
     enlarged: float,
-    limits: Limits = FULL,
+    limits: MatchLimits = FULL,
     seed: int = 0,
-    recipe: Recipe | None = None,
+    settings: DetailSettings | None = None,
     check: Callable[[], None] = lambda: None,
 ) -> Detail:
-    """The patch with detail of the known picture.
+    """Add detail of the known picture to a patch.
 
     Args:
         patch: (h, w, 3) float32 over the frame, enlarged from the engine's size.
         picture: (h, w, 3) float32, the frame's pixels before.
-        soft: (h, w, 3) float32, the picture as the engine would give it back, enlarged in the same way as the patch.
-        known: (h, w) bool: pixels that show the picture and may be copied from; apart from `target`.
+        soft: (h, w, 3) float32, the picture as the engine would return it, enlarged as the patch is.
+        known: (h, w) bool: pixels that show the picture and may be copied; apart from `target`.
         target: (h, w) bool: where detail is wanted.
-        enlarged: How many pixels of the picture lie along one of the engine's.
+        enlarged: Pixels of the picture along one of the engine's.
         limits: How good a match must be.
-        seed: Ties between equally good matches are broken by it; the same seed gives the same pixels.
-        recipe: How.
+        seed: For ties between matches; the same seed gives the same pixels.
+        settings: How detail is searched.
         check: Called often; may raise to stop.
     """
-    recipe = recipe or Recipe()
+    settings = settings or DetailSettings()
     box = bounds(target)
-    if enlarged < LEAST or box.empty:
+    if enlarged < LEAST_ENLARGEMENT or box.empty:
         return Detail(patch, 0.0)
-    # The first step bridges two to four times, where the soft picture has no detail finer than a patch's samples.
+    # The first octave spans a factor of two to four, over which the soft picture is no finer than a patch's samples.
     octaves = max(0, math.floor(math.log2(enlarged / 2)))
-    window = _window(box, target.shape, octaves, recipe)
-    scene = _Scene.of(patch, picture, soft, known, target, window, octaves, enlarged)
+    window = _window(box, target.shape, octaves, settings)
+    scaled = _ScaledWindow.of(patch, picture, soft, known, target, window, octaves, enlarged)
     with one_thread():
-        found = _climbed(scene, octaves, recipe, limits, np.random.default_rng(seed), check)
+        found = _synthesised(scaled, octaves, settings, limits, np.random.default_rng(seed), check)
     if found is None:
         return Detail(patch, 0.0)
     change, share = found
     return Detail(_added(patch, change, window), share)
 
 
-def _window(box: Box, shape: tuple[int, ...], octaves: int, recipe: Recipe) -> Box:
-    """The target with its surroundings, in whole cells of the coarsest grid. It may stick out of the frame."""
+def _window(box: Box, shape: tuple[int, ...], octaves: int, settings: DetailSettings) -> Box:
+    """The target with its surroundings, in whole cells of the coarsest grid. It may extend beyond the frame."""
     cell = 1 << octaves
     low, high = SURROUNDINGS
     around = round(min(max(0.15 * (box.width + box.height), low), high))
-    rim = (recipe.reach + 2 * STEP) * cell
+    rim = (settings.reach + 2 * STEP) * cell
     outer = box.pad(around).intersect(Box(0, 0, shape[1], shape[0])).union(box.pad(rim))
     width, height = (-(-side // cell) * cell for side in outer.size)
     return Box(outer.left, outer.top, outer.left + width, outer.top + height)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Scene:
+class _ScaledWindow:
     """The window at every scale, the picture's own first.
 
     Attributes:
-        picture, patch: What `detailed` was given, at each scale.
-        soft: The soft picture at the coarsest scale, the only one that it is looked at.
-        sure: (h, w) bool at the coarsest scale: known pixels whose soft version holds nothing of unknown ones.
-        known, target: (h, w) bool at each scale: cells that are wholly known, that hold some of the target.
+        picture, patch: The arguments of `detailed`, at each scale.
+        soft: The soft picture at the coarsest scale, the only one at which it is used.
+        certain: (h, w) bool at the coarsest scale: known pixels whose soft version depends on no unknown ones.
+        known, target: (h, w) bool at each scale: cells that are wholly known; cells that touch the target.
     """
 
     picture: tuple[Floats, ...]
     patch: tuple[Floats, ...]
     soft: Floats
-    sure: Flags
+    certain: Flags
     known: tuple[Flags, ...]
     target: tuple[Flags, ...]
 
@@ -142,12 +141,12 @@ class _Scene:
         window: Box,
         octaves: int,
         enlarged: float,
-    ) -> _Scene:
+    ) -> _ScaledWindow:
         pictures, patches = [_cut(picture, window)], [_cut(patch, window)]
         knowns, targets = [_cut(known, window)], [_cut(target, window)]
-        # An engine's pixel is a mean over half of one to each side, and cubic interpolation looks at two more.
+        # An engine's pixel is a mean over half a pixel to each side, and cubic interpolation takes two more.
         side = 2 * math.ceil(2.5 * enlarged) + 1
-        sure = _eroded(knowns[0], side)
+        certain = _eroded(knowns[0], side)
         softest = _cut(soft, window)
         for _ in range(octaves):
             pictures.append(_halved(pictures[-1]))
@@ -155,38 +154,38 @@ class _Scene:
             softest = _halved(softest)
             knowns.append(_quarters(knowns[-1], np.logical_and))
             targets.append(_quarters(targets[-1], np.logical_or))
-            sure = _quarters(sure, np.logical_and)
-        # An estimate may show things that are not there; they are no softer version of what is.
+            certain = _quarters(certain, np.logical_and)
+        # Where an estimate shows other things than the picture, it is no softer version of it.
         around = 2 * math.ceil(1.5 * enlarged / (1 << octaves)) + 1
         wrong = cv2.blur(softest - pictures[-1], (around, around))
-        sure = sure & (np.abs(wrong).max(axis=2) < ASTRAY)
-        return cls(tuple(pictures), tuple(patches), softest, sure, tuple(knowns), tuple(targets))
+        certain = certain & (np.abs(wrong).max(axis=2) < MOST_ESTIMATE_ERROR)
+        return cls(tuple(pictures), tuple(patches), softest, certain, tuple(knowns), tuple(targets))
 
 
-def _climbed(
-    scene: _Scene,
+def _synthesised(
+    scaled: _ScaledWindow,
     octaves: int,
-    recipe: Recipe,
-    limits: Limits,
+    settings: DetailSettings,
+    limits: MatchLimits,
     rng: np.random.Generator,
     check: Callable[[], None],
 ) -> tuple[Floats, float] | None:
-    """What is added over the window, (h, w, 3) float32, and how far its matches are trusted; None for nothing."""
+    """The detail over the window, (h, w, 3) float32, and the mean trust in its matches; None without sources."""
     detail = trust = None
     for level in range(octaves, -1, -1):
-        picture, asked = scene.picture[level], scene.patch[level]
-        known = scene.known[level]
+        picture, query = scaled.picture[level], scaled.patch[level]
+        known = scaled.known[level]
         if detail is None:
-            soft, known = scene.soft, scene.sure
+            soft, known = scaled.soft, scaled.certain
         else:
             soft, detail = _softened(picture), _doubled(detail)
-            known = _eroded(known, len(_line()))  # so far does softening look
-            asked = asked + detail
-        octave = Octave(soft, picture - soft, known, asked, scene.target[level])
-        found = analogy(octave, recipe, limits, rng, check)
+            known = _eroded(known, len(_line()))  # the reach of softening
+            query = query + detail
+        octave = Octave(soft, picture - soft, known, query, scaled.target[level])
+        found = analogy(octave, settings, limits, rng, check)
         if found is None:
             return None
-        # What was not trusted at a coarser scale is not given finer detail either.
+        # Finer detail is trusted no more than coarser.
         trust = found.trust if trust is None else np.minimum(found.trust, _doubled(trust))
         fine = found.fine
         fine *= cv2.merge([trust] * 3)
@@ -195,13 +194,13 @@ def _climbed(
         detail = fine
     assert detail is not None
     assert trust is not None
-    target = scene.target[0]
+    target = scaled.target[0]
     detail[~target] = 0
     return detail, float(trust[target].mean())
 
 
 def _added(patch: Floats, change: Floats, window: Box) -> Floats:
-    """The patch with what is added over the window; pixels to which nothing is added keep their value, bit for bit."""
+    """The patch plus the detail of the window; pixels without detail keep their value, bit for bit."""
     inner = window.intersect(Box(0, 0, patch.shape[1], patch.shape[0]))
     change = change[inner.shift(-window.left, -window.top).slices]
     result = patch.copy()
@@ -213,7 +212,7 @@ def _added(patch: Floats, change: Floats, window: Box) -> Floats:
 
 
 def _cut(image: NDArray[Any], window: Box) -> NDArray[Any]:
-    """The window's pixels: beyond the frame its edge is repeated, and flags are False. A view where it can be."""
+    """The window's pixels: beyond the frame its edge is repeated, and flags are False. A view inside the frame."""
     inner = window.intersect(Box(0, 0, image.shape[1], image.shape[0]))
     left, top, right, bottom = window.overhang(inner)
     part = image[inner.slices]
@@ -237,28 +236,28 @@ def _doubled(image: Floats) -> Floats:
 
 
 def _quarters(flags: Flags, join: np.ufunc) -> Flags:
-    """Of each 2 x 2 pixels, joined by a logical operation."""
+    """Each 2 x 2 pixels, joined by a logical operation."""
     rows = join(flags[0::2], flags[1::2])
     joined: Flags = join(rows[:, 0::2], rows[:, 1::2])
     return joined
 
 
 def _eroded(flags: Flags, side: int) -> Flags:
-    """Pixels around which all within a square are True; what lies beyond the window does not matter."""
+    """Pixels around which a whole square is True; pixels beyond the window count as True."""
     square = np.ones((side, side), np.uint8)
     kept: Flags = cv2.erode(flags.astype(np.uint8), square, borderType=cv2.BORDER_CONSTANT, borderValue=1) > 0
     return kept
 
 
 def _softened(image: Floats) -> Floats:
-    """What halving and doubling leave of an image, wherever its cells begin."""
+    """The image after halving and doubling, on average over both positions of the cells."""
     line = _line()
     return np.asarray(cv2.sepFilter2D(image, -1, line, line, borderType=cv2.BORDER_REPLICATE), dtype=np.float32)
 
 
 @cache
 def _line() -> Floats:
-    """(9,) the mean response of `_doubled` after `_halved` to a line of one pixel, over both places in a cell."""
+    """(9,) the mean response of `_doubled` after `_halved` to a line of one pixel, over both positions in a cell."""
     total = np.zeros(9, np.float32)
     for place in (16, 17):
         image = np.zeros((16, 32, 3), np.float32)

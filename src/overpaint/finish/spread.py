@@ -1,4 +1,4 @@
-"""Carry values from where they are known into where they are not, smoothly."""
+"""Smooth extrapolation of known values."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from numpy.typing import NDArray
 
 
 def spread(values: NDArray[np.float32], weights: NDArray[np.float32], smooth: float) -> NDArray[np.float32]:
-    """Weighted means of known values in an ever larger neighbourhood: a low-pass that reaches any distance.
+    """Weighted means of known values in growing neighbourhoods: a low-pass that reaches any distance.
 
     Normalised convolution (Knutsson and Westin, CVPR 1993) over an octave pyramid: at each level the weighted mean of
-    values within about `smooth` pixels; where their weights run out, the next coarser level's answer takes over.
+    values within about `smooth` pixels; where weights are small, the mean of the next coarser level.
 
     Args:
-        values: (H, W, C) float32; anything where the weight is 0.
-        weights: (H, W) float32, 0 or more: how much each value is to be trusted.
-        smooth: Standard deviation of the finest mean in pixels; detail below it is not carried.
+        values: (H, W, C) float32; ignored where the weight is 0.
+        weights: (H, W) float32, 0 or more.
+        smooth: Standard deviation of the finest mean in pixels.
 
     Returns:
         (H, W, C) float32; zeros when no weight is positive.
@@ -23,7 +23,7 @@ def spread(values: NDArray[np.float32], weights: NDArray[np.float32], smooth: fl
     import cv2
 
     weighted = np.dstack([values * weights[..., None], weights]).astype(np.float32)
-    # The last channel is the weight itself, smoothed and shrunk along with the sums it will divide.
+    # The last channel is the weight, filtered as the sums are that it divides.
     blurred = cv2.GaussianBlur(weighted, (0, 0), max(smooth, 0.5), borderType=cv2.BORDER_REFLECT_101)
     height, width = weights.shape
     if max(height, width) > 4:
@@ -36,6 +36,6 @@ def spread(values: NDArray[np.float32], weights: NDArray[np.float32], smooth: fl
         total = float(weighted[..., -1].sum())
         mean = weighted[..., :-1].sum(axis=(0, 1)) / total if total > 0 else np.zeros(values.shape[2], np.float32)
         coarse = np.broadcast_to(mean.astype(np.float32), values.shape)
-    # A neighbourhood with a hundredth of full weight counts as much as the coarser answer does.
+    # A neighbourhood with a hundredth of full weight counts as much as the coarser mean.
     weight = blurred[..., -1:]
     return np.asarray((blurred[..., :-1] + 0.01 * coarse) / (weight + 0.01), dtype=np.float32)

@@ -103,12 +103,12 @@ class RegionCanvas:
         self, painted: Painted, corrected: Correction, rule: DetailRule, check: Callable[[], None]
     ) -> tuple[NDArray[np.float32], float]:
         """The patch over the frame with the surroundings' detail, and how far that could be trusted."""
-        from overpaint.finish.detail import CAREFUL, FULL, LEAST, detailed  # needs OpenCV
+        from overpaint.finish.detail import CAREFUL, FULL, LEAST_ENLARGEMENT, detailed  # needs OpenCV
 
         frame, within = self.region.frame, self.region.within.slices
         pixels, soft, share = self._with_texture(painted, corrected, rule, check)
         over_box = self._enlarged(pixels)
-        if frame.scale * LEAST > 1:
+        if frame.scale * LEAST_ENLARGEMENT > 1:
             return over_box, share
         target = np.zeros(over_box.shape[:2], bool)
         target[within] = self.region.masks.composite > 0
