@@ -130,7 +130,7 @@ def test_what_kills_its_worker_each_time_is_given_up(ledger, clock):
     assert ledger.claim("me", 10) is None
     entry = ledger.entry("job 0")
     assert (entry.state, entry.attempts) == ("failed", 3)
-    assert "went away" in entry.note
+    assert "its worker ended" in entry.note
 
 
 def test_when_all_owners_are_known_to_be_gone_their_jobs_wait_again_at_once(ledger):

@@ -1,17 +1,17 @@
-"""The ledger: what is to run, runs, ran and failed. One SQLite table, on a local disk, for batches and for the server.
+"""The ledger: jobs that wait, run, are done or failed. One SQLite table on a local disk, for batches and the server.
 
-A job's way:
+States of a job:
 
     waiting ── claim ──▶ leased ── finish ──▶ finished ── done ──▶ done
        ▲                    │
        └── fail, release, ──┴── fail ──▶ failed
            lease over
 
-A lease is a promise to finish or renew before a moment; who breaks it has lost the job, and is told so when it comes
-back. "finished" is the point of no return: the result lies on the disk under another name, and all that is still to be
-done (its name, the audit) is in the job's `line`, so that whoever comes after a crash can do it.
+A lease holds a job for a worker until a time; the worker renews it or finishes before. One whose lease is over has lost
+the job, and gets LeaseLostError. "finished" is the point of no return: the result is on the disk under a temporary
+name, and what is left to do (its final name, the audit) is in the job's `line`, so that it can be done after a crash.
 
-Safe for threads and for processes; every change is one transaction and on the disk when the call returns.
+Safe for threads and processes; every change is one transaction, on the disk when the call returns.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from typing import Literal, Self, get_args
 
 from overpaint.errors import LedgerError
 
-__all__ = ["Entry", "Job", "Lease", "LeaseLostError", "Ledger", "State"]
+__all__ = ["Job", "Lease", "LeaseLostError", "Ledger", "LedgerEntry", "State"]
 
 State = Literal["waiting", "leased", "finished", "done", "failed"]
 
@@ -37,13 +37,13 @@ VERSION = 1
 _BUSY = 30.0  # seconds to wait for another process's transaction
 _TABLE = """
 CREATE TABLE IF NOT EXISTS job (
-    number     INTEGER PRIMARY KEY,          -- the order in which jobs came
+    number     INTEGER PRIMARY KEY,          -- order of arrival
     id         TEXT NOT NULL UNIQUE,
     key        TEXT NOT NULL,
     spec       TEXT NOT NULL DEFAULT '',
     state      TEXT NOT NULL DEFAULT 'waiting',
-    attempts   INTEGER NOT NULL DEFAULT 0,   -- how often it was begun
-    retries    INTEGER NOT NULL DEFAULT 0,   -- how often it may still be begun again after a failure
+    attempts   INTEGER NOT NULL DEFAULT 0,   -- times started
+    retries    INTEGER NOT NULL DEFAULT 0,   -- times it may be tried again after a failure
     not_before REAL NOT NULL DEFAULT 0,
     token      TEXT,                         -- of the lease
     owner      TEXT,
@@ -60,18 +60,18 @@ _COLUMNS = "id, key, spec, state, attempts, retries, token, owner, until, result
 
 
 class LeaseLostError(LedgerError):
-    """The lease was over before the job was, and someone else has it now, or did it; what was made is to be dropped."""
+    """The lease was over before the job was finished: another worker may have it, and the result must be dropped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Something to do.
+    """A unit of work.
 
     Attributes:
-        id: What it is called, for as long as it is known.
-        key: Digest of everything that its result follows from. A job whose key has changed is another job.
-        spec: What whoever does it needs to know, as text; the ledger does not read it.
-        retries: How often it may be tried again after a failure.
+        id: Its permanent name.
+        key: Digest of everything that its result follows from. A job with another key starts again.
+        spec: What a worker needs to know, as text; the ledger does not read it.
+        retries: Times it may be tried again after a failure.
     """
 
     id: str
@@ -82,13 +82,13 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to do a job until a moment.
+    """The right to do a job until a time.
 
     Attributes:
         id, key, spec: The job's.
-        token: Names this lease alone.
-        attempt: The how-manieth time it is begun, from 1.
-        until: When it is over unless it is renewed, in seconds of the ledger's clock.
+        token: Unique name of the lease.
+        attempt: Number of the attempt, from 1.
+        until: When it is over unless renewed, in seconds of the ledger's clock.
     """
 
     id: str
@@ -100,20 +100,20 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A job and what became of it.
+class LedgerEntry:
+    """A job with its state.
 
     Attributes:
         id, key, spec: The job's.
-        state: Where it is on its way.
-        attempts: How often it was begun.
-        retries: How often it may still be begun again.
-        token, owner, until: Of the lease; None without one. The token stays when the job is finished.
-        result: Digest of what was made when it was last finished, whatever became of the job since.
-        line: What is still to be done for a finished job, as text.
-        detail: What is told of it, as text.
+        state: See the module.
+        attempts: Times it was started.
+        retries: Times it may be tried again.
+        token, owner, until: Of the lease; None without one. A finished job keeps its token.
+        result: Digest of the result when it was last finished, also when the job was started again since.
+        line: What is left to do for a finished job, as text.
+        detail: For reports, as text.
         note: Why it failed.
-        updated: When its state last changed, in seconds since 1970.
+        updated: Time of the last change of state, in seconds since 1970.
     """
 
     id: str
@@ -136,14 +136,14 @@ class Ledger:
     """Jobs and their states in one file. A context manager that closes it."""
 
     def __init__(self, path: str | os.PathLike[str], *, clock: Callable[[], float] = time.time) -> None:
-        """Open it, or make it where there is none; its folder must be there, and on a local disk.
+        """Open the file, or create it; its folder must exist, on a local disk.
 
         Args:
             path: The file.
             clock: Seconds since 1970.
 
         Raises:
-            LedgerError: It can't be opened, is no ledger, or one of a newer version.
+            LedgerError: The file can't be opened, is no ledger, or has a newer version.
         """
         self.path = Path(path)
         self._clock = clock
@@ -163,12 +163,12 @@ class Ledger:
                 f"{self.path} has version {found}, and this version of Overpaint knows {VERSION}: update it"
             )
         self._to_wal()
-        # FULL: a commit is on the disk when it returns. A result's name is taken after that, and never before.
+        # FULL: a commit is on the disk when it returns. Only then does a result get its name.
         self._database.execute("PRAGMA synchronous = FULL")
         self._database.executescript(f"BEGIN IMMEDIATE; {_TABLE} PRAGMA user_version = {VERSION}; COMMIT;")
 
     def _to_wal(self) -> None:
-        """Write-ahead logging. SQLite does not wait for its turn here as it does elsewhere, so that we do."""
+        """Switch to write-ahead logging. SQLite's timeout does not cover this statement, hence the loop."""
         over = time.monotonic() + _BUSY
         while True:
             try:
@@ -191,14 +191,14 @@ class Ledger:
         with self._guard:
             self._database.close()
 
-    # ── what is to be done ────────────────────────────────────────────────────────────────────────────────────────
+    # ── adding jobs ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def add(self, jobs: Iterable[Job]) -> int:
-        """Take jobs in, in their order. One that is there with the same key and spec stays as it is; one with another
-        key or spec begins anew, and whoever was at work on it has lost it.
+        """Add jobs in order. One with the same key and spec stays as it is; one with another key or spec starts again,
+        and a worker that has it loses its lease.
 
         Returns:
-            How many are new or begin anew.
+            Number of jobs that are new or start again.
         """
         now = self._clock()
         rows = [(job.id, job.key, job.spec, job.retries, now) for job in jobs]
@@ -215,7 +215,7 @@ class Ledger:
             return self._database.total_changes - before
 
     def again(self, ids: Iterable[str], *, retries: int = 0) -> None:
-        """Let jobs that are done, failed or waiting be done (again), with so many retries. Attempts go on counting."""
+        """Set jobs that are done, failed or waiting to waiting, with so many retries. Attempts keep counting."""
         now = self._clock()
         with self._transaction():
             self._database.executemany(
@@ -226,7 +226,7 @@ class Ledger:
             )
 
     def refuse(self, job: Job, note: str, detail: str | None = None) -> None:
-        """Take in a job that can't be begun at all: it has failed, for the reason `note`."""
+        """Add a job that can't be started, as failed, for the reason `note`."""
         with self._transaction() as run:
             run(
                 "INSERT INTO job (id, key, spec, state, note, detail, updated) VALUES (?, ?, ?, 'failed', ?, ?, ?) "
@@ -237,18 +237,18 @@ class Ledger:
             )
 
     def forget(self, ids: Iterable[str]) -> None:
-        """Drop jobs that no one is at work on."""
+        """Remove jobs that are done, failed or waiting."""
         with self._transaction():
             self._database.executemany(
                 "DELETE FROM job WHERE id = ? AND state IN ('done', 'failed', 'waiting')", [(id,) for id in ids]
             )
 
-    # ── doing it ──────────────────────────────────────────────────────────────────────────────────────────────────
+    # ── workers ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def claim(self, owner: str, seconds: float, id: str | None = None) -> Lease | None:
-        """The right to do the next waiting job, or the one named, for so many seconds. None when there is none to do.
+        """Lease the next waiting job, or the one with this id, for so many seconds. None where none waits.
 
-        Jobs whose lease is over are waiting again before the next one is chosen (see `expire`).
+        Jobs whose lease is over are set to waiting first (see `expire`).
         """
         self.expire()
         now, token = self._clock(), secrets.token_hex(8)
@@ -264,7 +264,7 @@ class Ledger:
         return None if row is None else Lease(*row)
 
     def renew(self, leases: Iterable[Lease], seconds: float) -> frozenset[str]:
-        """Promise again, from now. Returns the tokens of the leases that still hold; the others are lost."""
+        """Extend leases to so many seconds from now. Returns the tokens of those that hold; the others are lost."""
         until = self._clock() + seconds
         held = set()
         with self._transaction() as run:
@@ -278,10 +278,10 @@ class Ledger:
         return frozenset(held)
 
     def finish(self, lease: Lease, result: str, line: str) -> None:
-        """The result is on the disk; `line` says what is left to be done for it, and is there after a crash.
+        """Record that the result is on the disk; `line` says what is left to do, and survives a crash.
 
         Raises:
-            LeaseLostError: The lease was over, and the job is someone else's.
+            LeaseLostError: The lease was over.
         """
         with self._transaction() as run:
             found = run(
@@ -295,7 +295,7 @@ class Ledger:
                 )
 
     def done(self, id: str, detail: str | None = None) -> None:
-        """All that was left for a finished job has been done. Doing this twice does no harm."""
+        """Record that nothing is left to do for a finished job. Calling it twice does no harm."""
         with self._transaction() as run:
             run(
                 "UPDATE job SET state = 'done', line = NULL, token = NULL, owner = NULL, note = NULL, detail = ?, "
@@ -306,20 +306,20 @@ class Ledger:
     def fail(
         self, lease: Lease, note: str, *, retry: bool = True, delay: float = 0.0, detail: str | None = None
     ) -> State:
-        """It did not work out.
+        """Record a failure.
 
         Args:
-            lease: Whose job it was.
-            note: Why not.
-            retry: Whether trying again may help; it is tried as often as the job's retries allow.
+            lease: The job's.
+            note: The reason.
+            retry: Whether another attempt may help; the job's retries bound their number.
             delay: Seconds until then.
-            detail: What is told of it.
+            detail: For reports.
 
         Returns:
-            "waiting" when it is tried again, "failed" when not.
+            "waiting" where it will be tried again, else "failed".
 
         Raises:
-            LeaseLostError: The lease was over, and the job is someone else's.
+            LeaseLostError: The lease was over.
         """
         now = self._clock()
         with self._transaction() as run:
@@ -336,7 +336,7 @@ class Ledger:
         return state
 
     def release(self, lease: Lease) -> None:
-        """Give a job back that was called off; it waits again, and has not failed. No error when the lease is lost."""
+        """Return a cancelled job: it waits again, and has not failed. No error where the lease is lost."""
         with self._transaction() as run:
             run(
                 "UPDATE job SET state = 'waiting', token = NULL, owner = NULL, until = NULL, updated = ? "
@@ -346,14 +346,14 @@ class Ledger:
 
     # ── after a crash ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    def expire(self, *, owners_gone: bool = False) -> list[Entry]:
-        """Take jobs back whose lease is over; with `owners_gone` all that are leased, for no one is left to hold one.
+    def expire(self, *, owners_gone: bool = False) -> list[LedgerEntry]:
+        """Set jobs whose lease is over to waiting; with `owners_gone`, all that are leased, as no worker is left.
 
-        A lease that ran out uses up a retry, for what kills its worker each time must not be tried for ever; one whose
-        owner is known to be gone does not.
+        A lease that is over uses up a retry, so that a job that kills its worker is not tried for ever; with
+        `owners_gone` it does not.
 
         Returns:
-            The jobs as they were, so that what their owners left behind can be cleared away.
+            The jobs before, so that their workers' temporary files can be removed.
         """
         now = self._clock()
         over = "state = 'leased'" + ("" if owners_gone else " AND until < ?")
@@ -363,10 +363,12 @@ class Ledger:
                 return []
         failing = "0" if owners_gone else "retries = 0"
         with self._transaction() as run:
-            taken = [Entry(*row) for row in run(f"SELECT {_COLUMNS} FROM job WHERE {over} ORDER BY number", values)]
+            taken = [
+                LedgerEntry(*row) for row in run(f"SELECT {_COLUMNS} FROM job WHERE {over} ORDER BY number", values)
+            ]
             run(
                 f"UPDATE job SET state = CASE WHEN {failing} THEN 'failed' ELSE 'waiting' END, "
-                f"note = CASE WHEN {failing} THEN 'whoever was at work on it went away without a word' ELSE note END, "
+                f"note = CASE WHEN {failing} THEN 'its worker ended without a result' ELSE note END, "
                 f"retries = {'retries' if owners_gone else 'max(0, retries - 1)'}, "
                 f"token = NULL, owner = NULL, until = NULL, updated = ? WHERE {over}",
                 (now, *values),
@@ -374,7 +376,7 @@ class Ledger:
         return taken
 
     def undo(self, id: str, note: str, *, state: Literal["waiting", "failed"] = "waiting") -> None:
-        """What a finished job had made is gone, or can't get its name: it waits again, or has failed."""
+        """Set a finished job back, where its result is gone or can't get its name."""
         with self._transaction() as run:
             run(
                 "UPDATE job SET state = ?, token = NULL, owner = NULL, line = NULL, note = ?, updated = ? "
@@ -382,23 +384,23 @@ class Ledger:
                 (state, note, self._clock(), id),
             )
 
-    # ── looking ───────────────────────────────────────────────────────────────────────────────────────────────────
+    # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def entry(self, id: str) -> Entry | None:
+    def entry(self, id: str) -> LedgerEntry | None:
         """One job, or None."""
         with self._guard, _errors(self.path):
             row = self._database.execute(f"SELECT {_COLUMNS} FROM job WHERE id = ?", (id,)).fetchone()
-        return None if row is None else Entry(*row)
+        return None if row is None else LedgerEntry(*row)
 
-    def entries(self, *states: State) -> list[Entry]:
-        """All jobs, or those in one of these states, in the order in which they came."""
+    def entries(self, *states: State) -> list[LedgerEntry]:
+        """All jobs, or those in one of these states, in order of arrival."""
         where = f"WHERE state IN ({', '.join('?' * len(states))})" if states else ""
         with self._guard, _errors(self.path):
             rows = self._database.execute(f"SELECT {_COLUMNS} FROM job {where} ORDER BY number", states).fetchall()
-        return [Entry(*row) for row in rows]
+        return [LedgerEntry(*row) for row in rows]
 
     def counts(self) -> Mapping[State, int]:
-        """How many jobs there are in each state."""
+        """Number of jobs in each state."""
         with self._guard, _errors(self.path):
             found = dict(self._database.execute("SELECT state, count(*) FROM job GROUP BY state").fetchall())
         return {state: found.get(state, 0) for state in get_args(State)}

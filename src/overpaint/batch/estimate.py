@@ -13,7 +13,7 @@ from typing import Any
 
 from overpaint.engines import Monitor
 from overpaint.errors import OverpaintError
-from overpaint.ledger import Entry
+from overpaint.ledger import LedgerEntry
 
 from .plan import PlannedEdit
 from .task import TaskOptions
@@ -37,7 +37,7 @@ class Estimate:
     basis: str
 
 
-def by_history(items: Sequence[PlannedEdit], entries: Iterable[Entry]) -> Estimate | None:
+def by_history(items: Sequence[PlannedEdit], entries: Iterable[LedgerEntry]) -> Estimate | None:
     """From rows that were done with the same engines; None where an engine has none."""
     taken: dict[str, list[float]] = {}
     for entry in entries:

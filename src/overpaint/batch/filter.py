@@ -15,7 +15,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from overpaint.errors import RequestError, did_you_mean
-from overpaint.ledger import Entry
+from overpaint.ledger import LedgerEntry
 
 from .plan import PlannedEdit
 from .rows import REQUEST
@@ -65,7 +65,7 @@ class Filter:
             raise _refused(f"{{field}} {text!r} is no expression: {reason}", text) from None
         return cls(text, _compiled(tree, text))
 
-    def matches(self, item: PlannedEdit, entry: Entry | None = None) -> bool:
+    def matches(self, item: PlannedEdit, entry: LedgerEntry | None = None) -> bool:
         """Whether the expression is true of a row. A comparison with an open field is false."""
         try:
             return bool(self.function(_fields(item, entry)))
@@ -73,7 +73,7 @@ class Filter:
             return False
 
 
-def _fields(item: PlannedEdit, entry: Entry | None) -> Mapping[str, Any]:
+def _fields(item: PlannedEdit, entry: LedgerEntry | None) -> Mapping[str, Any]:
     return {
         **{name: getattr(item.request, name) for name in REQUEST},
         "engine": item.engine,

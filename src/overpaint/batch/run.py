@@ -10,7 +10,7 @@ from pathlib import Path
 
 from overpaint.audit import AuditLog, Secret
 from overpaint.errors import OutputError, OverpaintError
-from overpaint.ledger import Entry, Ledger
+from overpaint.ledger import Ledger, LedgerEntry
 from overpaint.studio import Studio
 
 from .estimate import Estimate, by_history, by_trial
@@ -154,7 +154,9 @@ def preview(rows: Iterable[EditRow | BadRow], options: Options, studio: Studio) 
     return BatchPreview(planned, tuple(chosen), len(status.unchanged), len(status.to_do) - len(chosen), estimate)
 
 
-def _chosen(planned: BatchPlan, status: BatchStatus, entries: dict[str, Entry], options: Options) -> list[PlannedEdit]:
+def _chosen(
+    planned: BatchPlan, status: BatchStatus, entries: dict[str, LedgerEntry], options: Options
+) -> list[PlannedEdit]:
     """Rows to do that the filter and the limit leave."""
     where = options.where
     found = [item for item in status.to_do if where is None or where.matches(item, entries.get(item.id))]
@@ -191,7 +193,7 @@ class _Session:
         rules = self.options.rules
         return plan(rows, rules, studio, self.files, own_outputs(self.ledger, self.options.folders.out))
 
-    def status(self, planned: BatchPlan) -> tuple[dict[str, Entry], BatchStatus]:
+    def status(self, planned: BatchPlan) -> tuple[dict[str, LedgerEntry], BatchStatus]:
         """The ledger's entries by id, and the plan compared with them."""
         entries = {entry.id: entry for entry in self.ledger.entries()}
         return entries, status_of(planned, entries.values(), self.files, self.options.folders.out)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
-from overpaint.ledger import Entry, Job, Ledger
+from overpaint.ledger import Job, Ledger, LedgerEntry
 from overpaint.values import digest_of
 
 from .files import Files
@@ -57,7 +57,7 @@ def register(plan: BatchPlan, ledger: Ledger, out: Place, retries: int) -> None:
         ledger.refuse(job, row.reason, json.dumps({"row": row.number, "image": row.image}, ensure_ascii=False))
 
 
-def status_of(plan: BatchPlan, entries: Iterable[Entry], files: Files, out: Place) -> BatchStatus:
+def status_of(plan: BatchPlan, entries: Iterable[LedgerEntry], files: Files, out: Place) -> BatchStatus:
     """Compare the plan with the ledger and with the files."""
     known = {entry.id: entry for entry in entries}
     by_id = {item.id: item for item in plan.items}
@@ -81,7 +81,7 @@ def status_of(plan: BatchPlan, entries: Iterable[Entry], files: Files, out: Plac
     return BatchStatus(to_do, frozenset(unchanged), frozenset(undecided))
 
 
-def base_of(entry: Entry | None) -> str | None:
+def base_of(entry: LedgerEntry | None) -> str | None:
     """The digest of the picture that a row's result was made from."""
     if entry is None or entry.detail is None:
         return None
@@ -89,7 +89,7 @@ def base_of(entry: Entry | None) -> str | None:
     return base
 
 
-def _has_result(item: PlannedEdit, entry: Entry | None, files: Files, out: Place) -> bool:
+def _has_result(item: PlannedEdit, entry: LedgerEntry | None, files: Files, out: Place) -> bool:
     """Whether the result is present, was made from the same inputs, and has not been changed since."""
     if entry is None or entry.state != "done" or entry.key != item.key:
         return False

@@ -70,8 +70,8 @@ class FillSettings:
         last_bandwidth: The same for the last vote of all. 0: the best patch decides.
         shift: Most that a copied patch is made brighter or darker in each channel, to have the mean colour of what it
             replaces: skies and walls continue without steps.
-        variety: A match of the initial guess may be further than the best one by this share; the seed chooses among those
-            (Efros and Leung 1999, whose epsilon is 0.1). 0 takes the best.
+        variety: A match of the initial guess may be further than the best one by this share; the seed chooses among
+            those (Efros and Leung 1999, whose epsilon is 0.1). 0 takes the best.
     """
 
     radius: int = 3
@@ -244,9 +244,7 @@ def _cost(level: Level, number: int, settings: FillSettings) -> float:
 def _first_guess(level: Level, radius: int, settings: FillSettings, rng: np.random.Generator) -> Floats:
     sources = Sites.of(level, radius, settings.most_sources).sources
     sources = sources[:: -(-len(sources) // _FIRST_SOURCES)]
-    return onion(
-        level.pixels, level.target, sources, radius, settings.nearness, settings.shift, settings.variety, rng
-    )
+    return onion(level.pixels, level.target, sources, radius, settings.nearness, settings.shift, settings.variety, rng)
 
 
 class _Scale:
