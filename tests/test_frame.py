@@ -96,7 +96,8 @@ def test_there_and_back_is_exact(hole, framing, rules, seed):
     frame = fit(bounds, size, framing, rules)
     crop = frame.cut(image)
     assert crop.shape[:2] == frame.box.size.shape
-    assert np.array_equal(frame.trim(crop), image[frame.inside.slices])
+    inside = frame.inside.shift(-frame.box.left, -frame.box.top)
+    assert np.array_equal(crop[inside.slices], image[frame.inside.slices])
     if not frame.resized:
         values = crop.astype(np.float32)
         assert np.array_equal(frame.from_working(frame.to_working(values)), values)

@@ -22,6 +22,11 @@ SIZE = (W, H)
 rng = np.random.default_rng(1)
 
 
+def of_bytes(levels: np.ndarray) -> Mask:
+    """The mask of 8-bit levels, without the check of those that come in."""
+    return Mask(levels.astype(np.float32) / np.float32(255))
+
+
 def disc(radius: float) -> Image.Image:
     big = Image.new("L", (W * S, H * S), 0)
     ImageDraw.Draw(big).ellipse([(c + sign * radius) * S for sign in (-1, 1) for c in (60, 45)], fill=255)
@@ -32,7 +37,7 @@ BRUSH = disc(22)
 """What a paint program writes: an antialiased edge."""
 HARD8 = BRUSH.point(lambda v: 255 if v > 127 else 0)
 LEVELS = np.asarray(HARD8)
-HARD = Mask.from_bytes8(LEVELS)
+HARD = of_bytes(LEVELS)
 y, x = np.mgrid[0:H, 0:W]
 PHOTO = Image.fromarray(
     np.clip(np.stack([80 + x, 60 + y * 1.2, 150 - x * 0.5], -1) + rng.integers(-3, 4, (H, W, 1)), 0, 255).astype("u1")
@@ -152,7 +157,7 @@ def test_noise_of_1_to_3_levels_marks_nothing(density: float) -> None:
             Mask.from_array(noisy),
             Mask.from_array(noisy.astype("u2") * 257),
             Mask.from_array(noisy / np.float32(255)),
-            plausible(Mask.from_bytes8(noisy)),
+            plausible(of_bytes(noisy)),
             mask_of(MaskSpec(parts=[RasterPart(raster=blob_of(noisy))]), wanted.size),
         ):
             assert np.array_equal(read.values, wanted.values)
@@ -214,7 +219,7 @@ def test_a_mask_is_hard_when_its_ramps_are_narrow(sigma: float) -> None:
     assert Mask.from_file(png(BRUSH.resize((W * 2, H * 2), Image.Resampling.BICUBIC))).hard
     line = Mask.strokes((60, 60), [[(5, 9), (55, 47)]], 1, antialias=True)
     assert line.hard, "a thin line is all edge"
-    assert not Mask.from_bytes8(np.asarray(HARD8.filter(ImageFilter.GaussianBlur(sigma)))).hard
+    assert not of_bytes(np.asarray(HARD8.filter(ImageFilter.GaussianBlur(sigma)))).hard
     assert not Mask(np.full((30, 30), 0.5, np.float32)).hard
 
 

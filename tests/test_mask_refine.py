@@ -195,11 +195,10 @@ def test_a_small_mask_in_a_huge_picture_is_treated_as_in_a_small_one(operation: 
         assert Box(1120, 800, 1280, 960).contains(Mask(result.copy()).bounds)
 
 
-def test_threshold_and_snap() -> None:
+def test_threshold() -> None:
     mask = Mask.from_array(np.array([[0, 0.05, 0.1, 0.3, 0.5, 0.7, 0.9, 0.95, 1]]))
     assert mask.threshold().values.tolist() == [[0, 0, 0, 0, 1, 1, 1, 1, 1]]
     assert mask.threshold(0.7).area == 4
-    assert mask.snapped().values.tolist() == np.float32([[0, 0, 0.1, 0.3, 0.5, 0.7, 0.9, 1, 1]]).tolist()
     for level in (0, -0.1, 1.1, math.nan):
         with pytest.raises(MaskError, match=str(level)):
             mask.threshold(level)

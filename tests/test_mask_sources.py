@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,13 @@ SIZE = (24, 18)
 HARD = Mask.ellipse(SIZE, (4, 3, 20, 15))
 GRADIENT = np.linspace(0, 255, 24 * 18).astype(np.uint8).reshape(18, 24)
 GRADIENT[GRADIENT < 4], GRADIENT[GRADIENT > 251] = 0, 255  # below and above, levels are noise
-SOFT = Mask.from_bytes8(GRADIENT)
+SOFT = Mask(GRADIENT.astype(np.float32) / np.float32(255))
 grey = array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=20)
+
+
+def of_bytes(levels: np.ndarray) -> Mask:
+    """The mask of 8-bit levels, without the check of those that come in."""
+    return Mask(levels.astype(np.float32) / np.float32(255))
 
 
 def encoded(image: Image.Image, format: str = "png", **options: Any) -> bytes:
@@ -40,7 +46,7 @@ def encoded(image: Image.Image, format: str = "png", **options: Any) -> bytes:
 @given(grey.flatmap(lambda shape: arrays(np.uint8, shape)))
 @settings(deadline=None, max_examples=60)
 def test_bytes_come_back_the_same(levels: np.ndarray) -> None:
-    mask = Mask.from_bytes8(levels)
+    mask = of_bytes(levels)
     assert np.array_equal(mask.to_bytes8(), levels)
     assert np.array_equal(mask.core, levels >= 128)
     if levels.max() == 255:  # of others the scale may be another
@@ -53,8 +59,8 @@ def test_bytes_come_back_the_same(levels: np.ndarray) -> None:
 @settings(deadline=None, max_examples=100)
 def test_eight_bits_keep_the_core(values: list[float]) -> None:
     mask = Mask(np.array([[*values, 0.5, np.nextafter(np.float32(0.5), np.float32(0))]], dtype=np.float32))
-    assert np.array_equal(Mask.from_bytes8(mask.to_bytes8()).core, mask.core)
-    assert np.abs(Mask.from_bytes8(mask.to_bytes8()).values - mask.values).max() <= 0.5001 / 255
+    assert np.array_equal(of_bytes(mask.to_bytes8()).core, mask.core)
+    assert np.abs(of_bytes(mask.to_bytes8()).values - mask.values).max() <= 0.5001 / 255
 
 
 def test_arrays_of_all_kinds_mean_the_same() -> None:
@@ -193,8 +199,6 @@ def test_orientation_is_applied() -> None:
 
 
 def test_documents_are_read_through_the_same_door(tmp_path: Path) -> None:
-    import json
-
     (tmp_path / "mask.json").write_text(to_labelme(HARD, label="cup"))
     assert Mask.from_file(tmp_path / "mask.json", SIZE, label="cup").equals(HARD)
     assert Mask.from_file(json.dumps(to_coco_rle(HARD)).encode(), SIZE).equals(HARD)
@@ -228,6 +232,7 @@ def test_a_mask_in_proportion_is_resized_where_that_is_wanted() -> None:
         Mask.from_file(hard, (25, 18), resize=True)
     with pytest.raises(MaskError, match="swapped"):
         Mask.from_file(hard, (18, 24), resize=True)
+    assert Mask.from_file(json.dumps(to_coco_rle(HARD)).encode(), (48, 36), resize=True).equals(large)
 
 
 def test_files_that_are_no_masks_are_errors_with_their_name(tmp_path: Path) -> None:

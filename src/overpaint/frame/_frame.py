@@ -89,13 +89,6 @@ class Frame:
         widths = ((top, bottom), (left, right), *(((0, 0),) * (image.ndim - 2)))
         return np.pad(part, widths, mode="edge") if outside == "edge" else np.pad(part, widths)
 
-    def trim(self, crop: NDArray[Any]) -> NDArray[Any]:
-        """The part of a crop of the box's size that lies in the picture: the inverse of `cut`."""
-        if crop.shape[:2] != self.box.size.shape:
-            raise ValueError(f"a crop of the box's size {self.box.size} is needed, not {crop.shape[:2][::-1]}")
-        left, top, right, bottom = self.overhang
-        return crop[top : crop.shape[0] - bottom, left : crop.shape[1] - right]
-
     def to_working(self, crop: NDArray[np.float32], *, smooth: bool = True) -> NDArray[np.float32]:
         """A float32 crop at the picture's scale, resized to the working size; itself when both are equal.
 

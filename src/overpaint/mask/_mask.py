@@ -144,13 +144,6 @@ class Mask:
         return _sources.from_array(array)
 
     @classmethod
-    def from_bytes8(cls, array: NDArray[np.uint8]) -> Mask:
-        """From (H, W) uint8 as `to_bytes8` makes it, unchecked: 255 = repaint."""
-        if array.dtype != np.uint8 or array.ndim != 2 or array.size == 0:
-            raise MaskError(f"the bytes of a mask must be uint8 of shape (H, W), not {array.dtype} of {array.shape}")
-        return cls(array.astype(np.float32) / np.float32(255))
-
-    @classmethod
     def from_alpha(cls, picture: Picture) -> Mask:
         """The transparent part of a picture: 1 where alpha is 0. This is the form of OpenAI's API.
 
@@ -174,9 +167,8 @@ class Mask:
     ) -> Mask:
         """From a picture file of any mode (white = repaint), or from a COCO, LabelMe or CVAT document.
 
-        The content decides which. Orientation is applied as for pictures. Masks from lossy files are `snapped`. Levels,
-        noise and doubts are handled as `overpaint.mask.plausible` says, with a note in `notes` for each. `channel` is
-        what counts:
+        The content decides which. Orientation is applied as for pictures. Other scales of levels are recognised and
+        noise is removed, with notes (see `overpaint.mask.plausible`). `channel` is what counts:
 
         - "auto": of an opaque file its levels; a drawing in one hue on black by its brightest channel; all other
           colour by its luminance. Of a file with transparent parts: alpha, for strokes of one colour on a transparent
@@ -358,12 +350,6 @@ class Mask:
         from . import _morphology
 
         return self._with(_morphology.resized(self.values, _checks.as_size(size)))
-
-    def snapped(self) -> Mask:
-        """0 below 0.1 and 1 above 0.9, which removes the noise of lossy encoding at both ends."""
-        from . import _plausible
-
-        return self._with(_plausible.snapped(self.values))
 
     # Output
 

@@ -69,7 +69,7 @@ def read_document(
     if isinstance(document, dict) and "segmentation" in document:
         document = document["segmentation"]
     if isinstance(document, list) or (isinstance(document, dict) and "counts" in document):
-        return coco.from_coco_segmentation(document, size)
+        return coco.from_coco_segmentation(document, size if isinstance(document, list) else None)
     found = f"the keys {', '.join(map(repr, list(document)[:8]))}" if isinstance(document, dict) else repr(document)
     raise MaskError(
         "a mask in JSON must be a LabelMe document ('shapes'), a COCO document ('annotations') or a COCO segmentation "
