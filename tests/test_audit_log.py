@@ -185,16 +185,16 @@ class TestTampering:
 
     def test_one_byte_of_a_line(self, log):
         change_a_byte(log, len(b"".join(lines(log)[:3])) + 900)
-        assert first_fault(log).startswith("line 4: it was changed: it says its hash is")
+        assert first_fault(log).startswith("line 4: it was changed: its content does not have its hash")
 
-    @pytest.mark.parametrize(("n", "named"), [(1, "line 1 is missing: here stands line 2"), (4, "line 4 is missing")])
+    @pytest.mark.parametrize(("n", "named"), [(1, "line 1 is missing: this is line 2"), (4, "line 4 is missing")])
     def test_a_missing_line(self, log, n, named):
         rewrite(log, lambda all: all[: n - 1] + all[n:])
         assert first_fault(log).startswith(f"line {n}: {named}")
 
     def test_several_missing_lines(self, log):
         rewrite(log, lambda all: all[:1] + all[4:])
-        assert first_fault(log).startswith("line 2: lines 2 to 4 are missing: here stands line 5")
+        assert first_fault(log).startswith("line 2: lines 2 to 4 are missing: this is line 5")
 
     @pytest.mark.parametrize(("count", "named"), [(1, "the last line is missing"), (3, "the last 3 lines are missing")])
     def test_missing_last_lines(self, log, count, named):
@@ -252,7 +252,7 @@ class TestTampering:
             (lambda picture: encode(picture_of(SIZE, "rgb", 8, seed=9), "png").data, "it has other pixels"),
             (
                 lambda picture: encode(bared(picture), "png").data,
-                "its pixels are the same, what the file says",
+                "its pixels are equal, its metadata are not",
             ),
             (lambda picture: b"no picture", "it is no picture any more"),
         ],
@@ -379,7 +379,7 @@ class TestInterruptions:
         assert faults
         if said is not None:
             assert said in faults[0]
-            assert "the log itself says" in faults[0]
+            assert "a note in the log says" in faults[0]
 
     def test_a_head_that_was_gone_is_written_again_and_noted(self, log, one):
         head_path(log).unlink()

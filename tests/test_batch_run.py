@@ -197,7 +197,7 @@ def test_a_chain_breaks_where_a_row_fails_and_goes_on_later(bench):
     ended = broken.run(CHAIN, retries=0)
     assert (ended.done, ended.failed) == (0, 3)
     reasons = {event.id: event.reason for event in broken.events_of(Failed)}
-    assert reasons["b"] == "the row that it goes on from, 'a', failed"
+    assert reasons["b"] == "the row before it, 'a', failed"
     assert bench.run(CHAIN).done == 3
 
 
@@ -404,7 +404,7 @@ def test_where_nothing_was_done_before_an_edit_is_tried_and_thrown_away(bench):
     found = slow.preview(rows())
     assert found.estimate.seconds is not None
     assert found.estimate.seconds >= 4 * 0.05
-    assert "tried and thrown away" in found.estimate.basis
+    assert "tried and discarded" in found.estimate.basis
     assert bench.names() == set()
     assert bench.strays() == []
     assert bench.run(rows()).done == 4

@@ -142,7 +142,7 @@ def _line_fault(line: bytes, link: ChainLink | None, n: int, prev: str, rest: It
     if link is None or not bare.endswith(b"}"):
         return "it was changed: it has no longer the form of a line of an audit log"
     if computed_hash(bare) != link.hash:
-        return f"it was changed: it says its hash is {link.hash[:12]}..., and what it says has another"
+        return f"it was changed: its content does not have its hash {link.hash[:12]}..."
     if id_of(record_text(bare)) != link.id:
         return f"it was made by hand: its record does not have the id {link.id}"
     if link.prev == prev and link.n == n:
@@ -158,7 +158,7 @@ def _line_fault(line: bytes, link: ChainLink | None, n: int, prev: str, rest: It
         if (later := link_of(other)) is not None and later.hash == link.prev:
             return f"it is line {link.n}, which was line {later.n}'s successor: lines were swapped"
     missing = f"line {n} is" if link.n == n + 1 else f"lines {n} to {link.n - 1} are"
-    return f"{missing} missing: here stands line {link.n}"
+    return f"{missing} missing: this is line {link.n}"
 
 
 def _collect(n: int, text: bytes, found: _Findings) -> str | None:
@@ -172,7 +172,7 @@ def _collect(n: int, text: bytes, found: _Findings) -> str | None:
             found.outputs[output["place"]] = (n, output)
         elif kind == "note":
             if record["what"] in TAMPERING:
-                found.faults.append(Fault(n, f"the log itself says that {record['text']}"))
+                found.faults.append(Fault(n, f"a note in the log says that {record['text']}"))
             else:
                 found.notes.append(f"line {n}: {record['text']}")
     except (ValueError, TypeError, KeyError):
@@ -198,7 +198,7 @@ def _head(log: Path, end: ChainHead) -> list[Fault]:
         return [
             Fault(
                 head.count + 1,
-                f"{name} counts only {head.count} lines: it was put there by hand, or an append was "
+                f"{name} counts only {head.count} lines: it was added by hand, or an append was "
                 "interrupted (the next one notes that)",
             )
         ]
@@ -240,4 +240,4 @@ def _how(data: bytes, output: Mapping[str, Any]) -> str:
         same = pixel_digest(open_picture(data)) == output.get("pixels_sha256")
     except OverpaintError:
         return "it is no picture any more"
-    return "its pixels are the same, what the file says beside them is not" if same else "it has other pixels"
+    return "its pixels are equal, its metadata are not" if same else "it has other pixels"

@@ -141,7 +141,7 @@ class RayExecutor:
             self._stopping = True
             self._changed.notify_all()
         self._thread.join()
-        self._fail_waiting(Cancelled("it was called off"))
+        self._fail_waiting(Cancelled("it was cancelled"))
         handles = list(self._handles)
         with contextlib.suppress(self._ray.exceptions.RayError):
             for handle in handles:
@@ -151,7 +151,7 @@ class RayExecutor:
             while any(handle.tasks for handle in handles) and time.monotonic() < over:
                 self._changed.wait(timeout=0.1)
         for handle in handles:
-            self._end(handle, Cancelled("it was called off"))
+            self._end(handle, Cancelled("it was cancelled"))
         for task in self._lost:
             # Again, now that the workers are gone: one that was given up may have written since.
             with contextlib.suppress(OSError):

@@ -70,8 +70,8 @@ def by_trial(items: Sequence[PlannedEdit], worker: Worker, options: TaskOptions)
                 each[engine] = seconds
                 tried += 1
     edits = "1 edit that was" if tried == 1 else f"{tried} edits that were"
-    unknown = Estimate(None, each, "nothing is known yet, and trying an edit did not work out")
-    return _estimate(items, each, f"from {edits} tried and thrown away") or unknown
+    unknown = Estimate(None, each, "nothing is known yet, and an edit that was tried failed")
+    return _estimate(items, each, f"from {edits} tried and discarded") or unknown
 
 
 def _estimate(items: Sequence[PlannedEdit], each: Mapping[str, float], basis: str) -> Estimate | None:

@@ -19,7 +19,7 @@ CREATE TABLE IF NOT EXISTS file (
     path TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER, inode INTEGER, sha256 TEXT, kind TEXT
 ) STRICT, WITHOUT ROWID
 """
-_HEAD = 4096  # enough to tell every format apart
+_HEAD = 4096  # enough to identify every format
 
 
 @dataclass(frozen=True, slots=True)

@@ -216,7 +216,7 @@ class Runner:
             self.tally.failed += 1
             self._emit(Failed(one.id, one.row.number, why))
             for follower in self._followers.pop(one.id, []):
-                text = f"the row that it goes on from, {one.id!r}, failed"
+                text = f"the row before it, {one.id!r}, failed"
                 self._ledger.refuse(job_of(follower, self._publisher.out), text, details_of(follower))
                 failed.append((follower, text))
         if self._options.fail_fast:
