@@ -38,21 +38,15 @@ def _alone(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
     torch.set_num_threads(1)
 
 
-@pytest.fixture(scope="module")
-def vocabulary(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return checkpoints.write_vocabulary(tmp_path_factory.mktemp("vocabulary") / "bpe_simple_vocab_16e6.txt.gz")
-
-
 def saved(folder: Path, plan: Plan, name: str = "model.safetensors", **about: Any) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     save_file(checkpoints.tensors(checkpoints.layout(plan), **about), folder / name)
     return folder / name
 
 
-def found(path: Path, plan: Plan, vocabulary: Path, **asked: Any) -> models.ModelRef:
+def found(path: Path, plan: Plan, **asked: Any) -> models.ModelRef:
     config = checkpoints.small_config(plan, path.parent / "config")
-    ref = models.find(str(path), config=config, **asked)
-    return dataclasses.replace(ref, vocabulary=vocabulary)
+    return models.find(str(path), config=config, **asked)
 
 
 # ---- the published layouts, at their real sizes ----
@@ -108,14 +102,12 @@ def test_the_layouts_have_as_many_tensors_as_the_published_files() -> None:
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("channels", [4, 9])
-def test_a_single_file_is_read_as_diffusers_reads_it(
-    family: str, channels: int, tmp_path: Path, vocabulary: Path
-) -> None:
+def test_a_single_file_is_read_as_diffusers_reads_it(family: str, channels: int, tmp_path: Path) -> None:
     from diffusers import AutoencoderKL, UNet2DConditionModel
 
     plan = dataclasses.replace(TINY[family], channels=channels)
     path = saved(tmp_path, plan)
-    ref = found(path, plan, vocabulary)
+    ref = found(path, plan)
     assert (ref.kind.family, ref.kind.channels, ref.kind.inpainting) == (family, channels, channels == 9)
     loaded = loader.load(ref)
     config = {"config": str(tmp_path / "config"), "local_files_only": True}
@@ -156,11 +148,11 @@ def _paints(loaded: LoadedModel, plan: Plan) -> bool:
     return noise.shape == (1, 4, 8, 8) and picture.shape == (1, 3, 64, 64) and bool(torch.isfinite(picture).all())
 
 
-def test_text_encoders_of_both_layouts_give_the_states_of_their_own_formulas(tmp_path: Path, vocabulary: Path) -> None:
+def test_text_encoders_of_both_layouts_give_the_states_of_their_own_formulas(tmp_path: Path) -> None:
     """OpenCLIP's fused attention and transposed projection, against torch's own transformer."""
     plan = TINY["sdxl"]
     path = saved(tmp_path, plan)
-    loaded = loader.load(found(path, plan, vocabulary))
+    loaded = loader.load(found(path, plan))
     raw = weights.read_tensors(path)
     width, layers, heads = plan.open_clip or (0, 0, 0)
     prefix = "conditioner.embedders.1.model."
@@ -210,10 +202,10 @@ def as_folder(loaded: LoadedModel, config: Path, folder: Path, **how: Any) -> Pa
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_folder_and_a_hub_name_give_the_same_networks(family: str, tmp_path: Path, vocabulary: Path) -> None:
+def test_a_folder_and_a_hub_name_give_the_same_networks(family: str, tmp_path: Path) -> None:
     plan = dataclasses.replace(TINY[family], channels=9)
     path = saved(tmp_path, plan)
-    single = loader.load(found(path, plan, vocabulary))
+    single = loader.load(found(path, plan))
     commit = "0123456789abcdef0123456789abcdef01234567"
     root = models.hub_snapshot.__globals__["hub_cache"]() / "models--someone--a-model"
     (root / "refs").mkdir(parents=True)
@@ -232,9 +224,9 @@ def test_a_folder_and_a_hub_name_give_the_same_networks(family: str, tmp_path: P
     assert loaded.digest != single.digest
 
 
-def test_a_variant_of_a_folder_is_taken_when_asked_for(tmp_path: Path, vocabulary: Path) -> None:
+def test_a_variant_of_a_folder_is_taken_when_asked_for(tmp_path: Path) -> None:
     plan = TINY["sd1"]
-    single = loader.load(found(saved(tmp_path, plan), plan, vocabulary))
+    single = loader.load(found(saved(tmp_path, plan), plan))
     folder = as_folder(single, tmp_path / "config", tmp_path / "folder")
     half = {name: one.half() for name, one in single.network.state_dict().items()}
     save_file(half, folder / "unet" / "diffusion_pytorch_model.fp16.safetensors")
@@ -249,9 +241,9 @@ def test_a_variant_of_a_folder_is_taken_when_asked_for(tmp_path: Path, vocabular
     loader.load(models.find(str(folder)))
 
 
-def test_a_text_encoder_s_config_that_means_nothing_is_told_with_its_place(tmp_path: Path, vocabulary: Path) -> None:
+def test_a_text_encoder_s_config_that_means_nothing_is_told_with_its_place(tmp_path: Path) -> None:
     plan = TINY["sd1"]
-    single = loader.load(found(saved(tmp_path, plan), plan, vocabulary))
+    single = loader.load(found(saved(tmp_path, plan), plan))
     folder = as_folder(single, tmp_path / "config", tmp_path / "folder")
     place = folder / "text_encoder" / "config.json"
     place.write_text(json.dumps(json.loads(place.read_text()) | {"num_attention_heads": 0}))
@@ -260,9 +252,9 @@ def test_a_text_encoder_s_config_that_means_nothing_is_told_with_its_place(tmp_p
 
 
 @pytest.mark.parametrize("variant", [None, "fp16"])
-def test_weights_in_several_files_are_put_together(variant: str | None, tmp_path: Path, vocabulary: Path) -> None:
+def test_weights_in_several_files_are_put_together(variant: str | None, tmp_path: Path) -> None:
     plan = TINY["sd1"]
-    single = loader.load(found(saved(tmp_path, plan), plan, vocabulary))
+    single = loader.load(found(saved(tmp_path, plan), plan))
     folder = as_folder(single, tmp_path / "config", tmp_path / "folder")
     (folder / "unet" / "diffusion_pytorch_model.safetensors").unlink()
     single.network.save_pretrained(folder / "unet", max_shard_size="100KB", variant=variant)
@@ -274,9 +266,9 @@ def test_weights_in_several_files_are_put_together(variant: str | None, tmp_path
         loader.load(models.find(str(folder), variant=variant))
 
 
-def test_a_half_precision_file_keeps_or_widens(tmp_path: Path, vocabulary: Path) -> None:
+def test_a_half_precision_file_keeps_or_widens(tmp_path: Path) -> None:
     plan = TINY["sdxl"]
-    ref = found(saved(tmp_path, plan, dtype=torch.float16), plan, vocabulary)
+    ref = found(saved(tmp_path, plan, dtype=torch.float16), plan)
     assert ref.kind.precision == "fp16"
     assert loader.load(ref).network.dtype == torch.float32
     half = loader.load(ref, torch.float16)
@@ -285,9 +277,9 @@ def test_a_half_precision_file_keeps_or_widens(tmp_path: Path, vocabulary: Path)
     assert half.bytes < 2.2 * sum(one.numel() for one in half.network.parameters()) + 4e7
 
 
-def test_old_names_of_a_vae_s_attention_are_known(tmp_path: Path, vocabulary: Path) -> None:
+def test_old_names_of_a_vae_s_attention_are_known(tmp_path: Path) -> None:
     plan = TINY["sd1"]
-    single = loader.load(found(saved(tmp_path, plan), plan, vocabulary))
+    single = loader.load(found(saved(tmp_path, plan), plan))
     folder = as_folder(single, tmp_path / "config", tmp_path / "folder")
     old = {}
     for name, one in single.vae.state_dict().items():
@@ -299,63 +291,63 @@ def test_old_names_of_a_vae_s_attention_are_known(tmp_path: Path, vocabulary: Pa
     assert _same(loader.load(models.find(str(folder))).vae, single.vae)
 
 
-def test_another_vae_takes_the_place_of_its_own(tmp_path: Path, vocabulary: Path) -> None:
+def test_another_vae_takes_the_place_of_its_own(tmp_path: Path) -> None:
     plan = TINY["sd1"]
     path = saved(tmp_path, plan)
-    own = loader.load(found(path, plan, vocabulary))
+    own = loader.load(found(path, plan))
     other = checkpoints.tensors(checkpoints.vae(plan.vae_width), seed=9)
     bare = {name.removeprefix("first_stage_model."): one for name, one in other.items()}
     save_file(bare, tmp_path / "better.vae.safetensors")
-    loaded = loader.load(found(path, plan, vocabulary, vae=str(tmp_path / "better.vae.safetensors")))
+    loaded = loader.load(found(path, plan, vae=str(tmp_path / "better.vae.safetensors")))
     assert torch.equal(loaded.vae.decoder.conv_in.weight, other["first_stage_model.decoder.conv_in.weight"])
     assert _same(loaded.network, own.network)
     assert loaded.digest != own.digest
     loaded.vae.save_pretrained(tmp_path / "vae")
-    assert _same(loader.load(found(path, plan, vocabulary, vae=str(tmp_path / "vae"))).vae, loaded.vae)
+    assert _same(loader.load(found(path, plan, vae=str(tmp_path / "vae"))).vae, loaded.vae)
     whole = saved(tmp_path, plan, "whole.safetensors", seed=9)
-    loader.load(found(path, plan, vocabulary, vae=str(whole)))
+    loader.load(found(path, plan, vae=str(whole)))
 
 
-def test_a_tiny_vae_is_a_vae(tmp_path: Path, vocabulary: Path) -> None:
+def test_a_tiny_vae_is_a_vae(tmp_path: Path) -> None:
     from diffusers import AutoencoderTiny
 
     plan = TINY["sd1"]
     tiny = AutoencoderTiny(encoder_block_out_channels=(8,) * 4, decoder_block_out_channels=(8,) * 4)
     tiny.save_pretrained(tmp_path / "taesd")
-    loaded = loader.load(found(saved(tmp_path, plan), plan, vocabulary, vae=str(tmp_path / "taesd")))
+    loaded = loader.load(found(saved(tmp_path, plan), plan, vae=str(tmp_path / "taesd")))
     assert type(loaded.vae).__name__ == "AutoencoderTiny"
     assert _same(loaded.vae, tiny)
     AutoencoderTiny().save_pretrained(tmp_path / "real")
     file = tmp_path / "real" / "diffusion_pytorch_model.safetensors"
     assert models.detect(file).what == "tiny-vae"
-    again = loader.load(found(tmp_path / "model.safetensors", plan, vocabulary, vae=str(file)))
+    again = loader.load(found(tmp_path / "model.safetensors", plan, vae=str(file)))
     assert type(again.vae).__name__ == "AutoencoderTiny"
 
 
-def test_lcm_s_guidance_embedding_is_loaded(tmp_path: Path, vocabulary: Path) -> None:
+def test_lcm_s_guidance_embedding_is_loaded(tmp_path: Path) -> None:
     plan = TINY["sd1"]
     held = checkpoints.tensors(checkpoints.layout(plan))
     held["model.diffusion_model.time_embed.cond_proj.weight"] = torch.randn(plan.width, 24)
     save_file(held, tmp_path / "model.safetensors")
-    ref = found(tmp_path / "model.safetensors", plan, vocabulary)
+    ref = found(tmp_path / "model.safetensors", plan)
     assert ref.kind.lcm
     unet = loader.load(ref).network
     assert unet.config.time_cond_proj_dim == 24
     assert torch.equal(unet.time_embedding.cond_proj.weight, held["model.diffusion_model.time_embed.cond_proj.weight"])
 
 
-def test_what_the_network_predicts_reaches_the_schedule(tmp_path: Path, vocabulary: Path) -> None:
+def test_what_the_network_predicts_reaches_the_schedule(tmp_path: Path) -> None:
     plan = TINY["sd2"]
     path = saved(tmp_path, plan)
-    assert loader.load(found(path, plan, vocabulary)).scheduler_config["prediction_type"] == "v_prediction"
-    told = loader.load(found(path, plan, vocabulary, prediction="epsilon"))
+    assert loader.load(found(path, plan)).scheduler_config["prediction_type"] == "v_prediction"
+    told = loader.load(found(path, plan, prediction="epsilon"))
     assert (told.prediction, told.scheduler_config["prediction_type"]) == ("epsilon", "epsilon")
 
 
 # ---- pickles ----
 
 
-def test_a_checkpoint_of_a_training_program_is_read_when_allowed(tmp_path: Path, vocabulary: Path) -> None:
+def test_a_checkpoint_of_a_training_program_is_read_when_allowed(tmp_path: Path) -> None:
     plan = TINY["sd1"]
     given = checkpoints.tensors(checkpoints.layout(plan))
     path = tmp_path / "model.ckpt"
@@ -364,7 +356,7 @@ def test_a_checkpoint_of_a_training_program_is_read_when_allowed(tmp_path: Path,
         models.find(str(path))
     with pytest.raises(ModelError, match="pickle"):
         weights.read_tensors(path)
-    ref = found(path, plan, vocabulary, allow_pickle=True)
+    ref = found(path, plan, allow_pickle=True)
     assert ref.kind.family == "sd1"
     loaded = loader.load(ref)
     assert torch.equal(loaded.network.conv_in.weight, given["model.diffusion_model.input_blocks.0.0.weight"])
@@ -373,9 +365,9 @@ def test_a_checkpoint_of_a_training_program_is_read_when_allowed(tmp_path: Path,
 # ---- what is wrong is said in one line ----
 
 
-def test_a_network_of_other_sizes_is_told(tmp_path: Path, vocabulary: Path) -> None:
+def test_a_network_of_other_sizes_is_told(tmp_path: Path) -> None:
     path = saved(tmp_path, TINY["sd1"])
-    ref = dataclasses.replace(models.find(str(path)), vocabulary=vocabulary)
+    ref = models.find(str(path))
     with pytest.raises(ModelError, match=r"of other sizes than its configuration says: conv_in.bias is \(16,\), and"):
         loader.load(ref)
 
@@ -390,24 +382,22 @@ def test_a_network_of_other_sizes_is_told(tmp_path: Path, vocabulary: Path) -> N
         ("sd2", "cond_stage_model.model.ln_final.weight", r"the text encoder lacks 1 of its"),
     ],
 )
-def test_a_checkpoint_without_one_of_its_tensors_is_told(
-    family: str, name: str, says: str, tmp_path: Path, vocabulary: Path
-) -> None:
+def test_a_checkpoint_without_one_of_its_tensors_is_told(family: str, name: str, says: str, tmp_path: Path) -> None:
     plan = TINY[family]
     held = checkpoints.tensors(checkpoints.layout(plan))
     del held[name]
     save_file(held, tmp_path / "model.safetensors")
     with pytest.raises(ModelError, match=says):
-        loader.load(found(tmp_path / "model.safetensors", plan, vocabulary))
+        loader.load(found(tmp_path / "model.safetensors", plan))
 
 
-def test_tensors_without_a_place_in_the_unet_are_told(tmp_path: Path, vocabulary: Path) -> None:
+def test_tensors_without_a_place_in_the_unet_are_told(tmp_path: Path) -> None:
     plan = TINY["sd1"]
     held = checkpoints.tensors(checkpoints.layout(plan))
     held["model.diffusion_model.strange.weight"] = torch.zeros(3)
     save_file(held, tmp_path / "model.safetensors")
     with pytest.raises(ModelError, match="3 numbers have no place"):
-        loader.load(found(tmp_path / "model.safetensors", plan, vocabulary))
+        loader.load(found(tmp_path / "model.safetensors", plan))
 
 
 def test_a_single_file_brings_no_vocabulary_and_needs_none(tmp_path: Path) -> None:

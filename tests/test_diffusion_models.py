@@ -414,6 +414,16 @@ def test_a_lora_in_a_pickle_is_read_only_when_allowed(folder: Path, home: Path) 
         studio.edit(photo(SIZE), mask=MASK, model=str(folder), **ask)
 
 
+def test_a_unet_of_the_request_takes_its_other_parts_from_a_base(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "unet", tmp_path / "only")
+    with Studio(device="cpu") as studio:
+        ask = {"mask": MASK, "steps": 2, **ASK}
+        whole = studio.edit(photo(SIZE), model=str(folder), **ask)
+        found = studio.edit(photo(SIZE), model=str(tmp_path / "only"), options={"base": str(folder)}, **ask)
+    assert (found.picture.samples == whole.picture.samples).all()
+    assert [(one.role, one.name) for one in found.resolved.models] == [("checkpoint", "only"), ("checkpoint", "model")]
+
+
 def test_evidence_names_the_files_and_private_evidence_no_word_of_the_prompt(
     made: Path, home: Path, tmp_path: Path
 ) -> None:

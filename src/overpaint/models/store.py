@@ -69,9 +69,13 @@ class ModelEntry:
     note: ModelNote = ModelNote()
 
 
-def entries() -> tuple[ModelEntry, ...]:
-    """All models on this machine, damaged ones included: the embedded one first, then the store's."""
-    return tuple(_entry(name, path, origin) for name, path, origin in _all())
+def entries(wanted: Callable[[str], bool] = lambda name: True) -> tuple[ModelEntry, ...]:
+    """All models on this machine, damaged ones included: the embedded one first, then the store's.
+
+    Args:
+        wanted: Whether a model of this name counts; files of others are not opened.
+    """
+    return tuple(_entry(name, path, origin) for name, path, origin in _all() if wanted(name))
 
 
 def entry(name: str, *, paths: bool = True) -> ModelEntry:

@@ -102,7 +102,6 @@ class ModelRef:
         variant: Of a folder, which set of weights: "fp16" or "" for the plain ones; None: whichever is there.
         config: A folder of configurations in diffusers' layout for a single file whose network has other sizes than
             its family's published ones; None: the published ones.
-        vocabulary: A file or folder that has CLIP's vocabulary; None: it is looked for.
         allow_pickle: Whether a pickle may be read (weights only, no code is run).
         licence: From its note, its card or the catalogue; "" where it is unknown.
         vae_name: The user's name for the other VAE.
@@ -117,7 +116,6 @@ class ModelRef:
     base: ModelRef | None = None
     variant: str | None = None
     config: Path | None = None
-    vocabulary: Path | None = None
     allow_pickle: bool = False
     licence: str = ""
     vae_name: str = ""

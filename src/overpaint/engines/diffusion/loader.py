@@ -479,7 +479,7 @@ def _tokenizers(ref: ModelRef, family: UNetFamily) -> tuple[ClipTokens, ...]:
         if ref.kind.form == "folder" and folder.is_dir():
             vocabulary, pad = read_vocabulary(folder), _pad(folder) or pad
         if vocabulary is None:
-            shared = shared or find_vocabulary(ref.vocabulary or ref.path)
+            shared = shared or find_vocabulary(ref.path)
             vocabulary = shared
         found.append(ClipTokens(vocabulary, pad))
     return tuple(found)

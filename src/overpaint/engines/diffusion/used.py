@@ -70,9 +70,9 @@ def embeddings_of(text: str, ref: ModelRef) -> tuple[list[ModelEntry], list[str]
         return taken, notes
     assert ref.kind.family is not None
     wanted = family_of(ref.kind.family).embedding_widths(ref)
-    for entry in entries():
+    for entry in entries(lambda name: occurs(name, text)):
         kind = entry.kind
-        if kind is None or kind.what != "embedding" or not occurs(entry.name, text):
+        if kind is None or kind.what != "embedding":
             continue
         if kind.vectors != wanted:
             notes.append(
