@@ -26,7 +26,6 @@ from overpaint.request import (
     ResolvedRequest,
     Usual,
     draw_seed,
-    intent_rule,
     settings_reference,
     suggest_setting,
 )
@@ -310,7 +309,7 @@ def test_a_canonical_number_reads_back_as_itself(number):
 @pytest.mark.parametrize("name", sorted(INTENTS))
 @pytest.mark.parametrize("card", [PIXEL, DIFFUSION, REMOTE], ids=["pixel", "diffusion", "remote"])
 def test_resolving_fills_in_what_was_left_open(name, card):
-    rule = intent_rule(name)
+    rule = INTENTS[name]
     resolved = resolve(EditRequest.of(name, prompt="a cat"), card, seed=5)
     assert resolved.alpha == rule.alpha
     assert resolved.seed == 5
@@ -325,7 +324,7 @@ def test_resolving_fills_in_what_was_left_open(name, card):
 
 @pytest.mark.parametrize("name", sorted(INTENTS))
 def test_a_model_may_have_a_narrow_edge_where_the_intent_has_a_scaled_one(name):
-    rule = intent_rule(name)
+    rule = INTENTS[name]
     request = EditRequest.of(name, prompt="a cat")
 
     def edge(wanted):

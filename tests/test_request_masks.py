@@ -96,7 +96,7 @@ def _blob(
     [
         (_blob("o1b:!!!"), "damaged"),
         (_blob("o1b:" + base64.b64encode(b"no zlib").decode()), "damaged"),
-        (_blob("o9:AAAA"), "no known kind"),
+        (_blob("o9:AAAA"), "an unknown code"),
         (_blob(b""), "0 runs"),
         (_blob(b"\x01\x1f"), "do not add up"),
         (_blob(b"\x01\x21"), "do not add up"),

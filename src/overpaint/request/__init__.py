@@ -1,9 +1,8 @@
-"""What was asked, and what was made of it.
+"""Requests, and resolved requests.
 
-`EditRequest` is what someone asked for, `ResolvedRequest` the same with every default filled in; both are frozen,
-strict values with a digest, and can be written as JSON. `intents` is the table that the defaults come from. Importing
-this room loads neither NumPy nor an imaging library; what needs pixels (`mask_of`, `spec_of`) loads them when it is
-first asked for.
+An `EditRequest` has the settings that were given, a `ResolvedRequest` all of them, every default filled in. Both are
+frozen, strict values with a digest, and can be written as JSON. `intents` is the table of defaults. Importing this
+package loads neither NumPy nor an imaging library.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from ._resolved import Execution, ResolvedRequest, draw_seed
 from ._sampling import ENGINE_SETTINGS, SAMPLING_SETTINGS, Sampling
 from ._types import Area, Dialect, PaintsFrom
 from ._upgrade import SCHEMA
-from .intents import INTENTS, DetailRule, Intent, IntentRule, MaskedContent, intent_rule
+from .intents import INTENTS, DetailRule, Intent, IntentRule, MaskedContent
 
 __all__ = [  # noqa: RUF022 - in plain alphabetical order, as a test of the house has it
     "AlphaPart",
@@ -66,7 +65,6 @@ __all__ = [  # noqa: RUF022 - in plain alphabetical order, as a test of the hous
     "blob_array",
     "blob_of",
     "draw_seed",
-    "intent_rule",
     "picture_blob",
     "settings_reference",
     "suggest_setting",

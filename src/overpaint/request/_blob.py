@@ -1,4 +1,4 @@
-"""Rasters in a request: named by the digest of their pixels, carried along as a run-length code when small.
+"""Rasters in a request: identified by the digest of their pixels, and included as a run-length code when small.
 
 The code ("o1:" and base64 of zlib) packs, in row-major order of whole pixels:
 
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from overpaint.picture import Picture
 
 INLINE_LIMIT = 64 * 1024
-"""Most characters of an inline code; a raster that needs more travels beside the request."""
+"""Most characters of an inline code; a raster that needs more is given beside the request."""
 
 PIXEL_LIMIT = 1 << 28
-"""Most pixels that an inline code may stand for (16384 x 16384)."""
+"""Most pixels of an inline raster (16384 x 16384)."""
 
 _PREFIX = "o1:"
 _PREFIX_BILEVEL = "o1b:"
@@ -86,7 +86,7 @@ def blob_of(raster: NDArray[Any], *, inline: bool = True) -> Blob:
 
 
 def picture_blob(picture: Picture) -> Blob:
-    """The blob that names a picture's pixels: its samples and, if there is one, its alpha. Never inline."""
+    """The blob of a picture's pixels: its samples, and its alpha where there is one. Never inline."""
     return blob_of(interleaved(picture), inline=False)
 
 
@@ -102,7 +102,7 @@ def interleaved(picture: Picture) -> NDArray[Any]:
 
 
 def raster_bytes(raster: NDArray[Any]) -> bytes:
-    """The bytes that a blob's digest is taken of."""
+    """The bytes of which a blob has the digest."""
     import numpy as np
 
     return np.ascontiguousarray(raster, dtype=raster.dtype.newbyteorder("<")).tobytes()
@@ -112,7 +112,7 @@ def blob_array(blob: Blob, inputs: Mapping[str, NDArray[Any]] | None = None) -> 
     """The raster of a blob, (H, W) for one channel and (H, W, C) for more, from `inputs` (by digest) or its own code.
 
     Raises:
-        RequestError: It is neither in `inputs` nor inline, or what is there isn't what the blob says.
+        RequestError: It is neither in `inputs` nor inline, or differs from the blob in size, depth or digest.
     """
     import numpy as np
 
@@ -121,7 +121,8 @@ def blob_array(blob: Blob, inputs: Mapping[str, NDArray[Any]] | None = None) -> 
         if blob.data is None:
             raise RequestError(
                 f"the {blob.size} raster {blob.sha256[:12]}... is neither inline nor among the inputs: "
-                "give it with the request"
+                "give it with the request",
+                code="raster-missing",
             )
         return _decode(blob)
     shape = (blob.height, blob.width) if blob.channels == 1 else (blob.height, blob.width, blob.channels)
@@ -144,7 +145,7 @@ def _encode(raster: NDArray[np.uint8]) -> str | None:
         return None
     flat = raster.reshape(height * width, -1)
     changes = np.flatnonzero((flat[1:] != flat[:-1]).any(axis=1)) + 1
-    if changes.size > 40 * INLINE_LIMIT:  # a byte a run at the least, and zlib rarely does better than 1:40 on these
+    if changes.size > 40 * INLINE_LIMIT:  # at least a byte for each run, which zlib rarely reduces below 1:40
         return None
     starts = np.concatenate([[0], changes])
     runs = np.diff(starts, append=flat.shape[0])
@@ -165,7 +166,7 @@ def _decode(blob: Blob) -> NDArray[np.uint8]:
     area, text = blob.width * blob.height, blob.data or ""
     bilevel = text.startswith(_PREFIX_BILEVEL)
     if blob.depth != 8 or (bilevel and blob.channels != 1) or not text.startswith((_PREFIX, _PREFIX_BILEVEL)):
-        raise RequestError(f"the inline raster {blob.sha256[:12]}... has a code of no known kind: {text[:12]!r}...")
+        raise RequestError(f"the inline raster {blob.sha256[:12]}... has an unknown code: {text[:12]!r}...")
     if area > PIXEL_LIMIT:
         raise RequestError(f"an inline raster may have {PIXEL_LIMIT} pixels at most, not {blob.size}")
     channels = 0 if bilevel else blob.channels

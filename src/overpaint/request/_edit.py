@@ -1,4 +1,4 @@
-"""The request: what was asked. One frozen, strict value, the same in Python, JSON and TOML."""
+"""The request: one frozen, strict value, the same in Python, JSON and TOML."""
 
 from __future__ import annotations
 
@@ -30,7 +30,14 @@ MarginPixels = Annotated[int, Field(ge=0, le=MOST_MARGIN)]
 
 
 def setting(text: str, *, left_open: str, unit: str = "", **rules: Any) -> Any:
-    """A field that may be left open: what it does, what happens then, and pydantic's rules for it."""
+    """A field that may be left open.
+
+    Args:
+        text: What it does.
+        left_open: What happens where it is left open.
+        unit: "px" or "".
+        **rules: pydantic's, for its range.
+    """
     return Field(default=None, description=text, json_schema_extra={"left_open": left_open, "unit": unit}, **rules)
 
 
@@ -41,7 +48,7 @@ def _ordered(interval: tuple[float, float] | None) -> tuple[float, float] | None
 
 
 def _option_table(options: Mapping[str, JsonValue] | None) -> dict[str, JsonValue] | None:
-    """A copy without what is null at its top (left open), so that JSON and TOML can say the same."""
+    """A copy without keys that are null (left open), which TOML can't express."""
     if options is None:
         return None
     kept: dict[str, JsonValue] = {name: value for name, value in options.items() if value is not None}
@@ -64,12 +71,12 @@ def _has_null(value: JsonValue) -> bool:
 
 
 class EditRequest(Value):
-    """What was asked. A field that is None was left open, and follows from the intent (see `intents`) or the engine.
+    """The settings of an edit. A field that is None is left open: it follows from the intent (see `intents`) or engine.
 
     EditRequest(intent="replace", prompt="a bench", mask=MaskSpec(parts=[BoxPart(box=(40, 80, 220, 200))]))
 
     Raises:
-        SettingError (a RequestError): An unknown key or a value out of its range; it says what would be right.
+        SettingError (a RequestError): An unknown key or a value out of its range, with what would be right.
     """
 
     setting_aliases: ClassVar[Mapping[str, str]] = SETTING_ALIASES
@@ -88,14 +95,15 @@ class EditRequest(Value):
     intent: Annotated[
         Intent,
         Field(
-            description="what the edit is for; the other settings follow from it where they are left open",
+            description="the purpose of the edit; settings that are left open follow from it",
             json_schema_extra={"left_open": "custom", "unit": ""},
         ),
     ] = "custom"
 
     image: Blob | None = setting("the picture, by the digest of its pixels", left_open="the picture given beside it")
     mask: MaskSpec | None = setting(
-        "where to repaint: 1 or white is repainted", left_open="the mask given beside it; what is new when expanding"
+        "where to repaint: 1 or white is repainted",
+        left_open="the mask given beside it; the margins when expanding",
     )
     sketch: Blob | None = setting(
         "strokes with alpha (RGBA, the picture's size), laid over the picture before it is painted", left_open="none"
@@ -111,8 +119,8 @@ class EditRequest(Value):
         unit="px",
     )
 
-    prompt: str | None = setting("what to paint there", left_open="empty, or the intent's own", max_length=MOST_PROMPT)
-    negative_prompt: str | None = setting("what to keep from being painted", left_open="empty", max_length=MOST_PROMPT)
+    prompt: str | None = setting("what to paint", left_open="empty, or the intent's own", max_length=MOST_PROMPT)
+    negative_prompt: str | None = setting("what not to paint", left_open="empty", max_length=MOST_PROMPT)
     engine: Name | None = setting("the engine that paints", left_open="the intent's default")
     model: Name | None = setting("a checkpoint; implies its engine", left_open="the engine's default")
     options: Annotated[Mapping[str, JsonValue] | None, AfterValidator(_option_table)] = setting(
@@ -160,11 +168,11 @@ class EditRequest(Value):
     )
 
     strength: float | None = setting(
-        "how far to go from what is there: 0 keeps it, 1 begins anew", left_open="by intent", ge=0, le=1
+        "how far painting departs from what is there: 0 keeps it, 1 starts anew", left_open="by intent", ge=0, le=1
     )
     steps: int | None = setting("denoising steps", left_open="the model's usual, else 25", ge=1, le=1000)
     guidance_scale: float | None = setting(
-        "how strongly the prompt pulls: 1 is not at all beyond the model's own idea",
+        "scale of classifier-free guidance, towards the prompt and away from the negative prompt; 1 is none",
         left_open="the model's usual, else 7.5",
         ge=0,
         le=100,
@@ -190,23 +198,26 @@ class EditRequest(Value):
         le=12,
     )
     seed: int | None = setting(
-        "what the noise is drawn from; -1 draws one", left_open="drawn, and recorded", ge=-1, le=MOST_SEED
+        "seed of the random numbers; -1 draws one", left_open="drawn, and recorded", ge=-1, le=MOST_SEED
     )
     masked_content: MaskedContent | None = setting("what painting starts from in the hole", left_open="by intent")
-    dialect: Dialect | None = setting("whose exact arithmetic to follow", left_open="native")
+    dialect: Dialect | None = setting("the tool whose arithmetic is followed exactly", left_open="native")
 
     alpha: AlphaRule | None = setting(
         "keep the picture's alpha, or lay what is painted under what is left of the picture", left_open="by intent"
     )
     colour_match: bool | None = setting("match the new colours to known pixels around", left_open="true")
-    seam: bool | None = setting("correct brightness steps at the edge where an engine shows evidence", left_open="true")
+    seam: bool | None = setting(
+        "correct brightness steps at the edge, where the engine gives evidence", left_open="true"
+    )
     detail: Literal["surroundings", "full", "careful", "none"] | None = setting(
-        "where a learned engine painted below the picture's size or loses texture, add the surroundings': throughout, "
-        "wherever it is likely to belong, only where that is beyond doubt, or nowhere",
+        "add fine detail of the surroundings where an engine paints below the picture's size or loses texture: "
+        "throughout, where it likely belongs, only where that is beyond doubt, or nowhere",
         left_open="by intent",
     )
     exact: bool | None = setting(
-        "the same pixels under any batching on one machine", left_open="false; true in a batch run and for variations"
+        "pixels that do not depend on what else is painted at the same time",
+        left_open="false; true in a batch run and for variations",
     )
 
     @field_validator("dialect", mode="before")
@@ -279,12 +290,12 @@ class EditRequest(Value):
 
     @property
     def rule(self) -> IntentRule:
-        """What the intent stands for."""
+        """The intent's rule."""
         return INTENTS[self.intent]
 
     @property
     def digest(self) -> str:
-        """SHA-256 of what is asked, whatever it is written in. Whether a raster is inline makes no difference."""
+        """SHA-256 of the request, equal for every notation, and for rasters inline or not."""
         return digest_of(without_codes(self.to_mapping()))
 
     def __hash__(self) -> int:
@@ -292,7 +303,7 @@ class EditRequest(Value):
 
 
 def without_codes(value: Any) -> Any:
-    """A table without the inline codes of its rasters: digests name them, and zlib's output is no canonical form."""
+    """A table without the inline codes of its rasters: digests identify them, and zlib's output is not canonical."""
     match value:
         case dict() if "sha256" in value and "channels" in value:
             return {name: inner for name, inner in value.items() if name != "data"}

@@ -1,4 +1,4 @@
-"""Models as a request meets them: the settings that one is usually used with, and which ones a result was made with."""
+"""The settings that a model is usually used with, and the models that a result was made with."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ ModelRole = Literal["checkpoint", "vae", "lora", "embedding"]
 
 
 class Usual(Value):
-    """What a model is usually asked for, where a request leaves it open; None: as the house has it (see `intents`).
+    """A model's own defaults, where a request leaves settings open; None: the general default (see `intents`).
 
-    A model that was distilled to few steps, or trained with another schedule, is no good with everyone's defaults; nor
-    is one of few words with everyone's phrase for an empty background. One that would spoil what lies around the mask
-    should paint little of it: `edge` takes the place of an intent's "scaled" one (see `intents`). And where one's
-    layouts are no better than a first guess, `detail` takes the place of "full" where no prompt is given.
+    A model that was distilled to few steps, or trained with another schedule, needs other defaults. `background_prompt`
+    is its phrase for an empty background; `edge` replaces an intent's "scaled" edge, for a model that would spoil the
+    surroundings of the mask; `detail` replaces "full" where no prompt is given, for a model with poor texture.
     """
 
     steps: Annotated[int | None, Field(ge=1, le=1000)] = None
@@ -33,7 +32,7 @@ class Usual(Value):
     detail: Literal["surroundings", "full"] | None = None
 
     def over(self, other: Usual) -> Usual:
-        """These settings, and the other's where these say nothing. A sampler keeps its own scheduler."""
+        """These settings, and the other's where these are None. A sampler keeps its own scheduler."""
         settings: dict[str, Any] = {name: getattr(self, name) for name in Usual.model_fields}
         for name, value in settings.items():
             if value is None and not (name == "scheduler" and self.sampler is not None):
@@ -45,10 +44,10 @@ class UsedModel(Value):
     """A file or folder of weights that a result was made with.
 
     Attributes:
-        role: What it was used as.
-        name: As it was asked for.
+        role: Its use.
+        name: Its name in the request.
         sha256: Its digest.
-        licence: As its card or the catalogue has it; "unknown" where nobody says.
+        licence: From its card or the catalogue; "unknown" where none is stated.
     """
 
     role: ModelRole

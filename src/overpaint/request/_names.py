@@ -1,4 +1,4 @@
-"""What other tools call our settings. Used in suggestions alone: a request is strict, and an alias is never obeyed."""
+"""Other tools' names of settings and values. They are used in suggestions only: a request does not accept them."""
 
 from __future__ import annotations
 
@@ -112,10 +112,10 @@ VALUE_ALIASES: Mapping[str, Mapping[str, str]] = {
 
 
 def suggest_setting(name: str, known: Iterable[str]) -> str:
-    """ "; did you mean 'x'?" for a setting's name that we don't know, or an empty string."""
+    """ "; did you mean 'x'?" for an unknown name of a setting, or an empty string."""
     return suggest(name, known, SETTING_ALIASES)
 
 
 def suggest_value(setting: str, value: object, known: Iterable[str]) -> str:
-    """ "; did you mean 'x'?" for a value that the setting doesn't take, or an empty string."""
+    """ "; did you mean 'x'?" for a value that the setting does not take, or an empty string."""
     return suggest(str(value), known, VALUE_ALIASES.get(setting, {})) if not isinstance(value, bool) else ""

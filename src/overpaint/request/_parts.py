@@ -1,4 +1,4 @@
-"""Where to repaint, as a request says it: parts that are joined in their order."""
+"""The mask of a request: parts that are joined in their order."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class PolygonPart(_Part):
 
 
 class StrokesPart(_Part):
-    """What a round brush covers along lines of straight pieces."""
+    """The area of a round brush along lines of straight pieces."""
 
     kind: Literal["strokes"] = "strokes"
     strokes: Annotated[
@@ -109,7 +109,7 @@ Part = Annotated[
 
 
 class MaskSpec(Value):
-    """A mask as it is written down: parts joined in their order, then perhaps turned round.
+    """The mask of a request: parts joined in their order, then inverted if `invert` is set.
 
     MaskSpec(parts=[BoxPart(box=(10, 10, 90, 60)), EllipsePart(op="subtract", box=(30, 20, 50, 40))])
     """
@@ -118,10 +118,10 @@ class MaskSpec(Value):
         Listed[tuple[Part, ...]],
         Field(min_length=1, max_length=10_000, description="shapes and rasters, joined in their order"),
     ]
-    invert: Annotated[bool, Field(description="repaint everything but what the parts cover")] = False
+    invert: Annotated[bool, Field(description="repaint everything that the parts do not cover")] = False
 
     @model_validator(mode="after")
-    def _begins_with_something(self) -> Self:
+    def _starts_with_add(self) -> Self:
         first = self.parts[0]
         if first.op != "add":
             raise RequestError(

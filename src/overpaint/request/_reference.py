@@ -1,4 +1,4 @@
-"""The settings reference: one row a setting, read off EditRequest itself, for help texts and pages."""
+"""The settings reference: one row for each field of EditRequest, for help texts and pages."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Setting:
 
     Attributes:
         name: Its key.
-        takes: What it takes, with its range: "a number between 0 and 1".
-        choices: The values it takes, when they can be listed.
+        takes: Its type and range: "a number between 0 and 1".
+        choices: Its values, where they can be listed.
         unit: "px" or "".
-        left_open: What happens when it is left out.
-        help: One line on what it does.
+        left_open: What happens where it is left out.
+        help: Its effect, in one line.
     """
 
     name: str

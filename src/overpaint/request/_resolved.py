@@ -1,4 +1,4 @@
-"""The request with every default filled in: what is painted, cached, resumed and replayed."""
+"""The request with every default filled in, by which edits are cached, resumed and replayed."""
 
 from __future__ import annotations
 
@@ -23,20 +23,19 @@ from .intents import AlphaRule, ContextRule, DetailRule, EdgeRule, Intent, Maske
 
 
 class ResolvedRequest(Value):
-    """What is painted. None means automatic, by the region (padding, grow, feather), no limit, or not used.
+    """A request with every default filled in. None: automatic (padding, grow, feather), no limit, or not used.
 
     Attributes:
-        engine: Its name.
-        engine_digest: What makes two results of it comparable: weights and version.
+        engine: The engine's name.
+        engine_digest: Digest of its weights and version.
         paints_from: The engine's source: the picture's "surroundings" or a "prompt".
-        models: Every file of weights that has a part in it: the checkpoint, another VAE, LoRAs, textual inversions.
+        models: Every file of weights that is used: the checkpoint, another VAE, LoRAs, textual inversions.
         edge: How grow and feather follow where they are None (see `intents`).
         context: How the padding follows where it is None.
         detail: How good a match added detail needs (see `intents`), or "none"; None for an engine that paints at the
             picture's own size, where no detail is lost.
-        seed: As drawn.
 
-    The others are those of EditRequest.
+    The other fields are those of EditRequest.
     """
 
     schema_: Annotated[int, Field(alias="schema", ge=RESOLVED_SCHEMA, le=RESOLVED_SCHEMA)] = RESOLVED_SCHEMA
@@ -92,7 +91,7 @@ class ResolvedRequest(Value):
 
     @property
     def digest(self) -> str:
-        """SHA-256 of everything that the pixels follow from, but for the machine."""
+        """SHA-256 of everything that determines the pixels, apart from the machine."""
         mapping = self.to_mapping()
         mapping["models"] = [{name: model[name] for name in ("role", "sha256")} for model in mapping["models"]]
         return digest_of(without_codes(mapping))
@@ -105,7 +104,7 @@ class ResolvedRequest(Value):
         return Sampling(**given, exact=self.exact) if given.keys() - {"dialect"} else None
 
     def settings(self) -> dict[str, Any]:
-        """The settings of a request that leaves nothing open: resolved, it gives this value again."""
+        """The fields of a request that leaves nothing open: resolving it gives this value again."""
         names = [name for name in EditRequest.model_fields if name != "schema_"]
         return {name: value for name in names if (value := getattr(self, name)) is not None}
 
@@ -128,14 +127,14 @@ class ResolvedRequest(Value):
 
 
 class Execution(Value):
-    """Where and how it ran: what the pixels may further depend on, in their last bits.
+    """On what an edit ran; the last bits of pixels may depend on it.
 
     Attributes:
         device: "cpu", "cuda:0 NVIDIA H200", "mps".
-        dtype: What the networks calculated in: "float32", "bfloat16"; "" for none.
+        dtype: The networks' number type: "float32", "bfloat16"; "" for none.
         threads: Threads of one worker.
         exact: Whether exact mode was on.
-        versions: Of the packages that calculate, by name.
+        versions: Versions of the packages that calculate, by name.
     """
 
     device: str = "cpu"
@@ -146,5 +145,5 @@ class Execution(Value):
 
 
 def draw_seed(seed: int | None = None) -> int:
-    """The seed to paint with: a fresh one for None and -1, below 2**32, which every other tool can take."""
+    """The seed to paint with. For None and -1 it is drawn below 2**32, a range that other tools take as well."""
     return secrets.randbelow(1 << 32) if seed is None or seed == -1 else seed

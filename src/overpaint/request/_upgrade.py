@@ -13,7 +13,7 @@ SCHEMA = 1
 Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
 
 UPGRADES: Mapping[int, Upgrade] = {}
-"""By version: what makes a request of that version one of the next. Schema 1 is the first, so there is none yet."""
+"""By version: the function that makes a request of the next version. Schema 1 is the first, so there is none yet."""
 
 RESOLVED_SCHEMA = 2
 """The version of resolved requests that is written."""
@@ -37,7 +37,7 @@ RESOLVED_UPGRADES: Mapping[int, Upgrade] = {1: _without_kind}
 def upgraded(
     table: Mapping[str, Any], upgrades: Mapping[int, Upgrade] | None = None, current: int = SCHEMA
 ) -> dict[str, Any]:
-    """`table` in the schema `current`. A table that names no schema is taken to be of the current one.
+    """`table` in the schema `current`. A table without a schema has the current one.
 
     Raises:
         RequestError: A newer schema, or one from before the first.
@@ -55,7 +55,7 @@ def upgraded(
         )
     while version < current:
         if version not in upgrades:
-            raise RequestError(f"schema must be {current}, not {version}: there never was such a schema")
+            raise RequestError(f"schema must be {current}, not {version}, which no version has written")
         table = upgrades[version](table)
         version += 1
     return {**table, "schema": current}

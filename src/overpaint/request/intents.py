@@ -1,29 +1,29 @@
-"""What people come to do, and what follows from it: one table.
+"""Intents, and the defaults that follow from each: one table.
 
-Where the numbers come from:
+Sources of the numbers:
 
 * **Strength.** The field's tutorial for this job teaches object replacement at 0.85, colour adjustment at 0.6,
   background replacement at 0.9 with the mask of the subject inverted, and texture refinement at 0.4. Removing, adding
-  and expanding start from nothing worth keeping: 1. For `custom` it is AUTOMATIC1111's own default of 0.75 (spec:
-  inpaint settings 6).
+  and expanding keep nothing of the old pixels: 1. `custom` has AUTOMATIC1111's default of 0.75 (spec: inpaint settings
+  6).
 * **Masked content.** At a strength below 1 the old pixels show through, so the tutorial's four keep `original`.
-  `remove` begins with the exemplar fill, since a removed object otherwise grows back (canvas and masks 1.1: remove
-  pre-fills with an inpaint model); `expand` begins with smoothly continued colours (`fill`); `add` begins with zero
-  latents, which like Krita's neutral grey leave the model free (canvas and masks 1.1).
+  `remove` starts from the exemplar fill, since a removed object otherwise grows back (canvas and masks 1.1: remove
+  pre-fills with an inpaint model); `expand` from smoothly continued colours (`fill`); `add` from zero latents, which
+  like Krita's neutral grey leave the model free (canvas and masks 1.1).
 * **Edge.** `scaled`: grow and feather follow from the region's scale, as in canvas and masks 1.2. `tight`: for edits
   that must keep a contour, no growth and a feather of a few pixels (Krita's background replacement feathers 1 % at
   most). `none`: the mask's own edge.
-* **Context.** Full-strength edits look at wide surroundings, partial ones hold on to what they have and see less
-  (canvas and masks 1.3); a new background sees the whole picture.
-* **Alpha.** An edit of what is there keeps its alpha; one that puts something where nothing was makes it opaque.
-* **Detail.** What continues the surroundings gets their detail wherever a learned engine painted below the picture's
-  size (`full`); what is put in place of something may be of its own make, and gets it only where it plainly looks like
-  the surroundings (`careful`). Where nobody says what is to be painted, nothing is wanted but the surroundings: a small
-  model whose layouts are a guess and whose texture is lost may leave all texture to them (`surroundings`).
+* **Context.** Edits at full strength see wide surroundings; partial ones keep what they have, and see less (canvas and
+  masks 1.3); a new background sees the whole picture.
+* **Alpha.** An edit of existing content keeps its alpha; one that paints where nothing was makes it opaque.
+* **Detail.** An edit that continues the surroundings gets their detail wherever an engine painted below the picture's
+  size (`full`). A replacement may have a texture of its own, and gets it only where it clearly looks like the
+  surroundings (`careful`). Without a prompt nothing but the surroundings is wanted: a small model with uncertain
+  layouts and lost texture may take all texture from them (`surroundings`).
 * **Prompt.** `background`: an empty prompt becomes a phrase for scenery (canvas and masks 1.1: "background scenery").
 
-What every intent has in common, AUTOMATIC1111's and the tutorials' usual: guidance 7.5, and 25 steps, which DPM++ 2M
-with the Karras schedule needs for what the tutorials' 50 steps of older samplers gave.
+All intents share the usual values of AUTOMATIC1111 and the tutorials: guidance 7.5, and 25 steps, with which DPM++ 2M
+with the Karras schedule gives what older samplers gave with the tutorials' 50.
 """
 
 from __future__ import annotations
@@ -31,11 +31,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal, get_args
-
-from overpaint.errors import RequestError
-
-from ._names import suggest_value
+from typing import Literal
 
 Intent = Literal["remove", "replace", "recolor", "background", "refine", "add", "expand", "custom"]
 MaskedContent = Literal["original", "fill", "latent_noise", "latent_nothing", "exemplar"]
@@ -46,28 +42,28 @@ PromptRule = Literal["required", "optional", "background"]
 DetailRule = Literal["surroundings", "full", "careful"]
 
 BACKGROUND_PROMPT = "background scenery"
-"""What a learned engine is told to paint where something is removed and no prompt says what to put there."""
+"""The prompt of a removal without a prompt."""
 
 
 @dataclass(frozen=True, slots=True)
 class IntentRule:
-    """What an intent stands for where the request leaves things open.
+    """An intent's defaults for what a request leaves open.
 
     Attributes:
-        name: As asked for.
+        name: In requests.
         title: One line for people.
-        strength: 0 to 1: how far a learned engine goes from the masked content.
-        masked_content: What a learned engine starts from in the hole.
+        strength: 0 to 1: how far painting departs from the masked content.
+        masked_content: What painting starts from in the hole.
         edge: How grow and feather follow: "scaled" to the region, "tight" to keep a contour, "none".
         context: How much of the surroundings an engine sees: "near", "wide", "whole" picture.
         alpha: "keep" the picture's alpha, or "cover": the new paint lies under what is left of the old, alpha becomes
             min(1, alpha + composite mask).
-        detail: How good a match the surroundings' detail needs where a learned engine painted below the picture's size:
-            "full" takes likely ones, "careful" those alone that are beyond doubt. Without a prompt a model may have
-            "surroundings" in place of "full" (see `Usual`): the best there are, where it loses texture.
-        prompt: "required" by learned engines; "optional"; "background": when empty, a phrase for scenery.
-        inverts_mask: The mask marks what stays (the subject), and the rest is repainted.
-        grows_canvas: The picture grows by the request's margins, and what is new is painted.
+        detail: How good a match the surroundings' detail needs where an engine painted below the picture's size: "full"
+            takes likely matches, "careful" only those beyond doubt. Without a prompt a model may have "surroundings" in
+            place of "full" (see `Usual`): the best there are, where it loses texture.
+        prompt: "required" by engines that paint from one; "optional"; "background": when empty, a phrase for scenery.
+        inverts_mask: The mask marks the subject, which stays, and the rest is repainted.
+        grows_canvas: The picture grows by the request's margins, which are painted.
         prefers: What an engine that does this best paints from: "surroundings" or a "prompt".
     """
 
@@ -106,16 +102,3 @@ GUIDANCE_SCALE = 7.5
 SAMPLER = "DPM++ 2M"
 SCHEDULER = "Karras"
 REACH_LIMIT = 96
-
-
-def intent_rule(name: str) -> IntentRule:
-    """The rule of an intent.
-
-    Raises:
-        RequestError: There is no such intent; the message names the nearest.
-    """
-    if name in INTENTS:
-        return INTENTS[name]
-    raise RequestError(
-        f"unknown intent {name!r}{suggest_value('intent', name, INTENTS)} (one of {', '.join(get_args(Intent))})"
-    )
