@@ -66,6 +66,18 @@ def test_a_result_is_what_edit_makes_with_the_rows_seed(bench):
     assert record.execution.exact
 
 
+def test_notes_on_masks_are_in_results_and_records(bench):
+    """One file alone, and one beside a shape: a mask with labels 0 and 2."""
+    labels = np.zeros((30, 40), np.uint8)
+    labels[6:16, 8:20] = 2
+    Image.fromarray(labels).save(bench.folder / "labels.png")
+    bench.run([{"image": "p000.png", "mask": "labels.png"}, {"image": "p001.png", "mask": "labels.png", "box": BOX}])
+    for name in ("p000", "p001"):
+        record = read_record(open_picture(bench.out / f"{name}.remove.png")).record
+        assert record is not None
+        assert "taken as labels" in record.notes[0]
+
+
 def test_a_second_run_does_nothing_and_decodes_nothing(bench, monkeypatch):
     bench.run(rows())
     before = {path: path.stat().st_mtime_ns for path in bench.out.glob("*.png")}

@@ -162,6 +162,11 @@ def test_what_was_corrected_is_noted(capsys: pytest.CaptureFixture[str]) -> None
     assert main(["mask", "refine", "labels.png", "--json", "-o", "n.png"]) == 0
     assert "taken as labels" in told(capsys)["notes"][0]
     assert np.array_equal(values("n.png"), values("a.png"))
+    words = ["remove", "photo.png", "--mask", "labels.png", "--engine", "telea", "-o", "r.png"]
+    assert main(words) == 0
+    assert "note: the mask has only the levels 0, 2, taken as labels" in capsys.readouterr().err
+    assert main([*words, "--box", "0,0,5,5", "--overwrite", "--json"]) == 0
+    assert "taken as labels" in told(capsys)["notes"][0]
 
 
 def test_convert_describes_what_it_wrote(capsys: pytest.CaptureFixture[str]) -> None:
