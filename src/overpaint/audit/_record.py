@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from overpaint.errors import InputError, MaskError, RecordError
+from overpaint.errors import InputError, MaskError, RecordError, RequestError
 from overpaint.record import Record
 from overpaint.request import UsedModel
 from overpaint.studio import Edited, Saved, pixel_digest
@@ -163,11 +163,10 @@ class AuditRecord(Value):
     def from_json(cls, text: str | bytes) -> AuditRecord:
         """From the text that `to_json` gives."""
         try:
-            return cls.from_mapping(parse_json(text, "the audit record"))
-        except RecordError:
-            raise
-        except InputError as error:
+            table = parse_json(text, "the audit record")
+        except RequestError as error:
             raise RecordError(str(error)) from None
+        return cls.from_mapping(table)
 
 
 def edit_record(

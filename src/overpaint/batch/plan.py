@@ -246,24 +246,18 @@ class _Planner:
 
 
 def _in_order(rows: list[EditRow]) -> Iterator[EditRow]:
-    """Rows ordered so that each comes after the one that it continues from; those of a circle come last."""
-    followers: dict[str, list[EditRow]] = {}
-    ids = {row.id for row in rows if row.id is not None}
-    ready: list[EditRow] = []
+    """Rows ordered so that each comes after the one that it continues from, unless they form a circle."""
+    by_id = {row.id: row for row in rows if row.id is not None}
+    seen: set[int] = set()
     for row in rows:
-        if row.after is not None and row.after in ids:
-            followers.setdefault(row.after, []).append(row)
-        else:
-            ready.append(row)
-    ready.reverse()
-    seen = set()
-    while ready:
-        row = ready.pop()
-        seen.add(row.number)
-        yield row
-        if row.id is not None:
-            ready.extend(reversed(followers.pop(row.id, [])))
-    yield from (row for row in rows if row.number not in seen)
+        chain = [row] if row.number not in seen else []
+        while chain:
+            seen.add(chain[-1].number)
+            before = by_id.get(chain[-1].after or "")
+            if before is None or before.number in seen:
+                break
+            chain.append(before)
+        yield from reversed(chain)
 
 
 def _no_such(name: str, rows: Iterable[EditRow | BadRow]) -> str:

@@ -35,13 +35,6 @@ _NEGATIVE = "Negative prompt:"
 _KEY = re.compile(r"\s*([\w][^:,\"\n]{0,60}?)\s*:\s*")
 _DECODER = json.JSONDecoder()
 
-MASKED_CONTENT = {
-    "fill": "fill",
-    "latent_noise": "latent noise",
-    "latent_nothing": "latent nothing",
-    "exemplar": "exemplar",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Infotext:
@@ -113,7 +106,8 @@ def _settings(record: Record) -> Iterator[tuple[str, Any]]:
     yield "Mask mode", "Inpaint not masked" if r.inverts_mask else None
     yield "Inpaint area", "Only masked" if r.area == "masked" else None
     yield "Masked area padding", r.padding if r.area == "masked" else None
-    yield "Masked content", MASKED_CONTENT.get(r.masked_content or "original")
+    content = r.masked_content or "original"
+    yield "Masked content", None if content == "original" else content.replace("_", " ")
     # Ours; readers of the form keep keys that they don't know.
     yield "Intent", r.intent
     yield "Engine", r.engine
