@@ -453,5 +453,5 @@ class TestDataSets:
         assert results[0]["sha256"].tolist() == results[1]["sha256"].tolist()
 
     def test_a_name_that_needs_a_place_in_the_whole_is_refused(self, tmp_path):
-        with pytest.raises(RequestError, match="a block of rows does not know its place"):
+        with pytest.raises(RequestError, match="a block of rows does not know its position"):
             EditActor(str(tmp_path), name="{row}{ext}")
