@@ -43,7 +43,7 @@ def arguments(verb: str) -> Iterator[Any]:
 
 def rows(verb: str, panels: list[str]) -> Iterator[str]:
     left_open = {
-        fields.flag(setting.name): setting.left_open
+        fields.option_name(setting.name): setting.left_open
         for setting in settings_reference()
         if setting.name in fields.names()
     }
@@ -113,7 +113,7 @@ def test_every_field_of_the_request_reaches_the_command_line() -> None:
     assert not set(fields.names()) & set(fields.COVERED)
     for verb in PAINTING:
         offered = {name for one in arguments(verb) for name in one.names}
-        assert {fields.flag(name) for name in fields.names()} <= offered, verb
+        assert {fields.option_name(name) for name in fields.names()} <= offered, verb
 
 
 def test_what_covers_a_field_exists() -> None:

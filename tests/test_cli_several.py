@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from overpaint.cli import main
+from overpaint.cli.messages import note_line
 from overpaint.cli.progress import Bar
 
 BOX = ["--box", "10,10,30,20", "--engine", "exemplar", "--seed", "1"]
@@ -115,6 +116,11 @@ def test_two_pictures_of_one_name_do_not_replace_one_another(capsys: pytest.Capt
     words = ["remove", "a.png", "other/a.png", *BOX, "-o", "out", "--overwrite"]
     assert main(words) == 1
     assert "other/a.png: another picture's result is out/a.remove.png already" in capsys.readouterr().err
+
+
+def test_a_note_names_options(capsys: pytest.CaptureFixture[str]) -> None:
+    assert note_line("for more, the setting model names another").endswith("for more, --model names another")
+    assert note_line("the setting of old") == "note: the setting of old"
 
 
 def test_without_a_picture_one_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,12 +7,19 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from cyclopts import App, Group, Parameter
+from cyclopts import App, Group
 
 from overpaint.errors import RecordError, RequestError
 
-from .options import OUT, AsJson, Debug, Overwrite, Quiet
-from .texts import help_text, print_rows
+from .options import (
+    OUT,
+    AsJson,
+    Debug,
+    Overwrite,
+    Quiet,
+    argument,
+)
+from .texts import help_text, print_json, print_rows
 
 if TYPE_CHECKING:
     from overpaint.audit import AuditRecord, LogEntry, Verdict
@@ -30,19 +37,15 @@ app = App(
     ),
 )
 
-LogPath = Annotated[
-    str, Parameter(name="PATH", help="The log, or a folder that has an audit.jsonl. Left out: this folder.", group=_LOG)
-]
-What = Annotated[
-    str, Parameter(name="FILE-or-ID", help="A picture that was written, or the beginning of a record's id.", group=_LOG)
-]
+LogPath = Annotated[str, argument("PATH", "The log, or a folder that has an audit.jsonl. Left out: this folder.", _LOG)]
+What = Annotated[str, argument("FILE-or-ID", "A picture that was written, or the beginning of a record's id.", _LOG)]
 LogOption = Annotated[
     str | None,
-    Parameter(
-        name="--audit",
-        metavar="PATH",
-        help="The log, or a folder that has an audit.jsonl. Left out: the picture's folder, then this one.",
-        group=_LOG,
+    argument(
+        "--audit",
+        "The log, or a folder that has an audit.jsonl. Left out: the picture's folder, then this one.",
+        _LOG,
+        "PATH",
     ),
 ]
 
@@ -54,17 +57,15 @@ def verify(
     *,
     files: Annotated[
         bool,
-        Parameter(
-            name="--files", negative="--chain-only", help="Compare the outputs with their digests as well.", group=_HOW
-        ),
+        argument("--files", "Compare the outputs with their digests as well.", _HOW, negative="--chain-only"),
     ] = True,
     head: Annotated[
         str | None,
-        Parameter(
-            name="--head",
-            metavar="COUNT:HASH",
-            help="A head that is known from elsewhere, as a batch's report has it: the chain must have come by it.",
-            group=_HOW,
+        argument(
+            "--head",
+            "A head that is known from elsewhere, as a batch's report has it: the chain must have come by it.",
+            _HOW,
+            "COUNT:HASH",
         ),
     ] = None,
     json: AsJson = False,
@@ -81,7 +82,7 @@ def verify(
     log = _log(path)
     verdict = verified(log, files=files, expected=None if head is None else _head(head))
     if json:
-        print(json_module.dumps(mapping(verdict), ensure_ascii=False, indent=2))
+        print_json(mapping(verdict))
     elif not quiet:
         _print(verdict)
     return 0 if verdict.whole else 1
@@ -95,9 +96,7 @@ def show(
     audit: LogOption = None,
     prompt: Annotated[
         str | None,
-        Parameter(
-            name="--prompt", metavar="TEXT", help="Of a private record: whether this was its prompt.", group=_HOW
-        ),
+        argument("--prompt", "Of a private record: whether this was its prompt.", _HOW, "TEXT"),
     ] = None,
     json: AsJson = False,
     debug: Debug = False,
@@ -112,7 +111,7 @@ def show(
     if json:
         told = {"line": found.link.n, "id": found.link.id, "whole": found.whole, "log": str(found.log)}
         told |= {} if matches is None else {"prompt_matches": matches}
-        print(json_module.dumps({**told, "record": json_module.loads(found.text)}, ensure_ascii=False, indent=2))
+        print_json({**told, "record": json_module.loads(found.text)})
     else:
         print_rows([*rows(found), *([] if matches is None else [("--prompt", _said(matches))])])
     return 1 if matches is False or not found.whole else 0
@@ -123,12 +122,10 @@ def export(
     path: LogPath = ".",
     /,
     *,
-    to: Annotated[
-        Literal["prov", "csv"], Parameter(name="--to", help="W3C PROV-JSON, or a table.", group=_HOW)
-    ] = "prov",
+    to: Annotated[Literal["prov", "csv"], argument("--to", "W3C PROV-JSON, or a table.", _HOW)] = "prov",
     output: Annotated[
         str | None,
-        Parameter(name=("--output", "-o"), metavar="OUT", help="The file. Left out: standard output.", group=OUT),
+        argument(("--output", "-o"), "The file. Left out: standard output.", OUT, "OUT"),
     ] = None,
     overwrite: Overwrite = False,
     debug: Debug = False,

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
-
-from cyclopts import Parameter
 
 from overpaint.doors.forms import key_value
 from overpaint.doors.places import WORDS
@@ -19,14 +16,13 @@ from overpaint.request import INTENTS
 
 from . import fields
 from .batch_options import ROWS, Machine, Results, Rows, Which
-from .options import Where
+from .options import Where, argument
 from .streams import STDIO
 from .texts import help_text
 
 if TYPE_CHECKING:
     from overpaint.batch import BadRow, EditRow, Executor, Options
 
-_FLAT = Parameter(name="*")
 _ROWS, _PLACE, _MACHINE, _WHICH = Rows(), Where(), Machine(), Which()
 
 
@@ -34,11 +30,11 @@ def _batch(
     edits: str | None = None,
     /,
     *,
-    rows: Rows,
-    place: Where,
-    how: Any,
-    machine: Machine,
-    which: Which,
+    rows: Rows = _ROWS,
+    place: Where = _PLACE,
+    how: Any = None,
+    machine: Machine = _MACHINE,
+    which: Which = _WHICH,
     results: Results,
 ) -> int:
     from overpaint import batch as batches
@@ -170,45 +166,20 @@ def _options(base: Path, machine: Machine, which: Which, results: Results) -> Op
     )
 
 
-def _command() -> Callable[..., int]:
-    """The verb with a signature that is made here, for the options follow from the request's model."""
-    settings = fields.options(INTENTS["remove"], leave_out=("seed",))
+_SETTINGS = fields.options(INTENTS["remove"], leave_out=("seed",))
+_EDITS = Annotated[
+    str | None,
+    argument(
+        "EDITS",
+        "The list, a row for each edit: .jsonl, .json, .csv or .yaml; - reads JSON lines from standard input.",
+        ROWS,
+    ),
+]
 
-    def batch(
-        edits: str | None = None,
-        /,
-        *,
-        rows: Rows = _ROWS,
-        place: Where = _PLACE,
-        how: Any = None,
-        machine: Machine = _MACHINE,
-        which: Which = _WHICH,
-        results: Results,
-    ) -> int:
-        return _batch(edits, rows=rows, place=place, how=how, machine=machine, which=which, results=results)
-
-    edits = Annotated[
-        str | None,
-        Parameter(
-            name="EDITS",
-            help="The list, a row for each edit: .jsonl, .json, .csv or .yaml; - reads JSON lines from standard input.",
-            group=ROWS,
-        ),
-    ]
-    only, empty = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.empty
-    parameters = [inspect.Parameter("edits", only, default=None, annotation=edits)]
-    for name, kind, default in (
-        ("rows", Rows, _ROWS),
-        ("place", Where, _PLACE),
-        ("how", settings, settings()),
-        ("machine", Machine, _MACHINE),
-        ("which", Which, _WHICH),
-        ("results", Results, empty),
-    ):
-        parameters.append(
-            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, _FLAT])
-        )
-    batch.__doc__ = help_text(
+batch = fields.signed(
+    _batch,
+    "batch",
+    help_text(
         "Many edits, from a list or a folder. What is done stays done: run it again, and only what is missing or has "
         "changed is done.",
         (
@@ -216,10 +187,14 @@ def _command() -> Callable[..., int]:
             "batch --images photos --masks masks --intent remove -o out",
             "batch edits.csv -o out --where 'state == \"failed\"' --dry-run",
         ),
-    )
-    batch.__annotations__ = {}
-    batch.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    return batch
-
-
-batch = _command()
+    ),
+    {
+        "edits/": (_EDITS, None),
+        "rows": (Rows, _ROWS),
+        "place": (Where, _PLACE),
+        "how": (_SETTINGS, _SETTINGS()),
+        "machine": (Machine, _MACHINE),
+        "which": (Which, _WHICH),
+        "results": (Results,),
+    },
+)

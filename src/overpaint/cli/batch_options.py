@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from cyclopts import Group, Parameter
+from cyclopts import Group
 
 from overpaint.request import Intent
 
@@ -22,6 +22,8 @@ from .options import (
     Quiet,
     RecordPlace,
     Threads,
+    argument,
+    switch,
 )
 
 ROWS = Group("Rows", sort_key=0)
@@ -34,25 +36,20 @@ class Rows:
 
     images: Annotated[
         str | None,
-        Parameter(
-            name="--images",
-            metavar="DIR",
-            help="Instead of a list: every picture in this folder and below.",
-            group=ROWS,
-        ),
+        argument("--images", "Instead of a list: every picture in this folder and below.", ROWS, "DIR"),
     ] = None
     masks: Annotated[
         str | None,
-        Parameter(
-            name="--masks",
-            metavar="DIR|FILE",
-            help="With --images: the folder with a mask of the same name for each, or one mask for all.",
-            group=ROWS,
+        argument(
+            "--masks",
+            "With --images: the folder with a mask of the same name for each, or one mask for all.",
+            ROWS,
+            "DIR|FILE",
         ),
     ] = None
     intent: Annotated[
         Intent | None,
-        Parameter(name="--intent", help="What rows are for that don't say so.", show_default="remove", group=ROWS),
+        argument("--intent", "What rows are for that don't say so.", ROWS, show_default="remove"),
     ] = None
 
 
@@ -62,50 +59,43 @@ class Machine:
 
     sketch: Annotated[
         str | None,
-        Parameter(
-            name="--sketch", metavar="FILE", help="Strokes with transparency, laid over every picture.", group=HOW
-        ),
+        argument("--sketch", "Strokes with transparency, laid over every picture.", HOW, "FILE"),
     ] = None
     option: Option = ()
     seed: Annotated[
         int,
-        Parameter(
-            name="--seed",
-            metavar="N",
-            help="What the seeds of rows without one are drawn from, together with the row's id.",
-            group=RUN,
-        ),
+        argument("--seed", "What the seeds of rows without one are drawn from, together with the row's id.", RUN, "N"),
     ] = 0
     device: DeviceName = "auto"
     threads: Threads = None
     allow_pickle: AllowPickle = False
     ray: Annotated[
         str | None,
-        Parameter(
-            name="--ray",
-            metavar="auto|HOST:PORT|local:N",
-            help="Paint on a Ray cluster (extra 'ray'): the one that is here, that of a head, or N processors of this "
+        argument(
+            "--ray",
+            "Paint on a Ray cluster (extra 'ray'): the one that is here, that of a head, or N processors of this "
             "machine.",
-            group=RUN,
+            RUN,
+            "auto|HOST:PORT|local:N",
         ),
     ] = None
     stall: Annotated[
         float,
-        Parameter(
-            name="--stall",
-            metavar="SECONDS",
-            help="With --ray: how long a worker may get on with nothing before another does its rows.",
-            group=RUN,
+        argument(
+            "--stall",
+            "With --ray: how long a worker may get on with nothing before another does its rows.",
+            RUN,
+            "SECONDS",
         ),
     ] = 600.0
     ahead: Annotated[
         int,
-        Parameter(
-            name="--ahead",
-            metavar="N",
-            help="How many rows are on their way at once: read, painted, written; with --ray, on each "
+        argument(
+            "--ahead",
+            "How many rows are on their way at once: read, painted, written; with --ray, on each "
             "worker. Results don't depend on it.",
-            group=RUN,
+            RUN,
+            "N",
         ),
     ] = 6
 
@@ -116,36 +106,21 @@ class Which:
 
     where: Annotated[
         str | None,
-        Parameter(
-            name="--where",
-            metavar="'EXPR'",
-            help='Only rows for which this holds: intent == "remove" and like(image, "*.jpg").',
-            group=WHICH,
+        argument(
+            "--where", 'Only rows for which this holds: intent == "remove" and like(image, "*.jpg").', WHICH, "'EXPR'"
         ),
     ] = None
-    limit: Annotated[
-        int | None, Parameter(name="--limit", metavar="N", help="Do no more than so many rows now.", group=WHICH)
-    ] = None
+    limit: Annotated[int | None, argument("--limit", "Do no more than so many rows now.", WHICH, "N")] = None
     retries: Annotated[
         int,
-        Parameter(
-            name="--retries",
-            metavar="N",
-            help="How often a row is tried again that failed for another reason than its input.",
-            group=WHICH,
+        argument(
+            "--retries", "How often a row is tried again that failed for another reason than its input.", WHICH, "N"
         ),
     ] = 1
-    fail_fast: Annotated[
-        bool, Parameter(name="--fail-fast", negative=(), help="End at the first row that fails.", group=WHICH)
-    ] = False
+    fail_fast: Annotated[bool, switch("--fail-fast", "End at the first row that fails.", WHICH)] = False
     dry_run: Annotated[
         bool,
-        Parameter(
-            name="--dry-run",
-            negative=(),
-            help="Say what would be done and how long it would take; write no result.",
-            group=WHICH,
-        ),
+        switch("--dry-run", "Say what would be done and how long it would take; write no result.", WHICH),
     ] = False
 
 
@@ -155,78 +130,64 @@ class Results:
 
     output: Annotated[
         str,
-        Parameter(name=("--output", "-o"), metavar="DIR", help="The folder of results and of the report.", group=OUT),
+        argument(("--output", "-o"), "The folder of results and of the report.", OUT, "DIR"),
     ]
     name: Annotated[
         str,
-        Parameter(
-            name="--name",
-            metavar="TEMPLATE",
-            help="What results are called: {name}, {intent}, {id}, {row}, {engine}, {folder}, {ext}.",
-            group=OUT,
+        argument(
+            "--name",
+            "What results are called: {name}, {intent}, {id}, {row}, {engine}, {folder}, {ext}.",
+            OUT,
+            "TEMPLATE",
             show_default="{folder}{name}.{intent}{ext}",
         ),
     ] = "{folder}{name}.{intent}{ext}"
     overwrite: Overwrite = False
     format: Annotated[
         str | None,
-        Parameter(name="--format", metavar="NAME", help=f"{FORMATS}. Left out: as the picture.", group=OUT),
+        argument("--format", f"{FORMATS}. Left out: as the picture.", OUT, "NAME"),
     ] = None
     quality: Annotated[
         int | None,
-        Parameter(
-            name="--quality",
-            metavar="1-100",
-            help="For JPEG, WebP and AVIF. Left out: JPEG as the picture, the others without loss.",
-            group=OUT,
+        argument(
+            "--quality",
+            "For JPEG, WebP and AVIF. Left out: JPEG as the picture, the others without loss.",
+            OUT,
+            "1-100",
         ),
     ] = None
     record: Annotated[
         RecordPlace,
-        Parameter(
-            name="--record", help="How each picture was made: within the file, beside it, or nowhere.", group=OUT
-        ),
+        argument("--record", "How each picture was made: within the file, beside it, or nowhere.", OUT),
     ] = "embed"
     audit: Annotated[
         str | None,
-        Parameter(
-            name="--audit",
-            metavar="PATH|none",
-            help="The audit log: one line for each edit, hash-chained.",
+        argument(
+            "--audit",
+            "The audit log: one line for each edit, hash-chained.",
+            OUT,
+            "PATH|none",
             show_default="DIR/audit.jsonl",
-            group=OUT,
         ),
     ] = None
     private: Annotated[
         bool,
-        Parameter(
-            name="--private",
-            negative=(),
-            help="Keep prompts out of the audit log, but for their hashes, out of the report and out of the pictures.",
-            group=OUT,
+        switch(
+            "--private",
+            "Keep prompts out of the audit log, but for their hashes, out of the report and out of the pictures.",
+            OUT,
         ),
     ] = False
-    report: Annotated[
-        bool, Parameter(name="--report", negative="--no-report", help="Write report.html and report.csv.", group=OUT)
-    ] = True
+    report: Annotated[bool, argument("--report", "Write report.html and report.csv.", OUT, negative="--no-report")] = (
+        True
+    )
     state: Annotated[
         str | None,
-        Parameter(
-            name="--state",
-            metavar="DIR",
-            help="Where the ledger is kept, on a local disk.",
-            show_default="DIR/.overpaint",
-            group=OUT,
-        ),
+        argument("--state", "Where the ledger is kept, on a local disk.", OUT, "DIR", show_default="DIR/.overpaint"),
     ] = None
     json: Annotated[
         bool,
-        Parameter(
-            name="--json",
-            negative=(),
-            help="One JSON object a line on standard output, for programs; so it is without a terminal.",
-            group=OUT,
-        ),
+        switch("--json", "One JSON object a line on standard output, for programs; so it is without a terminal.", OUT),
     ] = False
     quiet: Quiet = False
     debug: Debug = False

@@ -51,7 +51,7 @@ def shown(*, json: bool, quiet: bool) -> Iterator[Display]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        yield Bar(progress)
+        yield BatchBar(progress)
 
 
 class Silent:
@@ -103,7 +103,7 @@ class Lines:
         print(json_module.dumps(table, ensure_ascii=False), file=self._out, flush=True)
 
 
-class Bar:
+class BatchBar:
     """A bar with rate and time left, faults above it, and a summary at the end."""
 
     def __init__(self, progress: Progress) -> None:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from cyclopts import Group, Parameter
+from cyclopts import Group
 
 from overpaint.doors import forms
 from overpaint.doors.inputs import mask_from
@@ -15,7 +15,19 @@ from overpaint.doors.places import Places
 from overpaint.errors import OutputError
 
 from .maskfiles import describe
-from .options import OUT, WHERE, About, AsJson, Channel, Debug, Label, MaskFile, Overwrite, Quiet
+from .options import (
+    OUT,
+    WHERE,
+    About,
+    AsJson,
+    Channel,
+    Debug,
+    Label,
+    MaskFile,
+    Overwrite,
+    Quiet,
+    argument,
+)
 from .streams import STDIO, load, paths, write_bytes
 
 if TYPE_CHECKING:
@@ -36,36 +48,20 @@ def convert(
     mask_picture: About = None,
     size: Annotated[
         str | None,
-        Parameter(
-            name="--size",
-            metavar="WxH",
-            help="The picture's size, for bare COCO polygons, which don't say it.",
-            group=WHERE,
-        ),
+        argument("--size", "The picture's size, for bare COCO polygons, which don't say it.", WHERE, "WxH"),
     ] = None,
     to: Annotated[
         Form | None,
-        Parameter(
-            name="--to",
-            help="The form. Left out: by the name of OUT, .json being LabelMe and .xml CVAT.",
-            group=_WRITTEN,
-        ),
+        argument("--to", "The form. Left out: by the name of OUT, .json being LabelMe and .xml CVAT.", _WRITTEN),
     ] = None,
-    label: Annotated[
-        str, Parameter(name="--label", metavar="NAME", help="What the shapes are called.", group=_WRITTEN)
-    ] = "mask",
+    label: Annotated[str, argument("--label", "What the shapes are called.", _WRITTEN, "NAME")] = "mask",
     picture: Annotated[
         str,
-        Parameter(
-            name="--picture",
-            metavar="NAME",
-            help="The file name of the picture, as the annotations are to have it.",
-            group=_WRITTEN,
-        ),
+        argument("--picture", "The file name of the picture, as the annotations are to have it.", _WRITTEN, "NAME"),
     ] = "",
     output: Annotated[
         str,
-        Parameter(name=("--output", "-o"), metavar="OUT", help="The file; - writes to standard output.", group=OUT),
+        argument(("--output", "-o"), "The file; - writes to standard output.", OUT, "OUT"),
     ],
     overwrite: Overwrite = False,
     json: AsJson = False,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 import os
 import platform
 import re
@@ -15,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from typing import Literal
 
 from .options import AsJson, Debug
-from .texts import print_rows
+from .texts import print_json, print_rows
 
 State = Literal["ok", "missing", "optional"]
 
@@ -52,7 +51,7 @@ def doctor(*, json: AsJson = False, debug: Debug = False) -> int:
     """
     checks = list(look())
     if json:
-        print(json_module.dumps([asdict(check) for check in checks], ensure_ascii=False, indent=2))
+        print_json([asdict(check) for check in checks])
     else:
         _print(checks)
     return 1 if any(check.state == "missing" for check in checks) else 0

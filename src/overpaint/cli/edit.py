@@ -18,7 +18,7 @@ from overpaint.request import EditRequest
 
 from . import outputs, report
 from .evidence import Evidence
-from .messages import failed, in_json
+from .messages import failed, in_json, note_line
 from .options import Bounds, Out, Run, Where
 from .progress import Bar, bar
 from .streams import STDIO, as_written, check_one_reader, load, opened, paths, write_bytes
@@ -250,5 +250,5 @@ def _report(call: PaintCall, results: _Results, error: OverpaintError | None, no
     if results.sheet is not None:
         print(f"{results.sheet}: all {len(results.tables)}, with their seeds", file=stream)
     for note in (note for table in results.tables for note in table["notes"] if note not in noted):
-        print(f"note: {note}", file=sys.stderr)
+        print(note_line(note), file=sys.stderr)
         noted.add(note)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json as json_module
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import Group, Parameter
+from cyclopts import Group
 
 from overpaint.errors import EngineError
 
-from .options import AsJson, Debug
-from .texts import print_rows
+from .options import AsJson, Debug, argument
+from .texts import print_json, print_rows
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class EngineEntry:
     """One engine: its card, or why it can't be loaded."""
 
     name: str
@@ -31,7 +30,7 @@ class Entry:
 
 def engines(
     name: Annotated[
-        str | None, Parameter(name="NAME", help="Only this one, with all that is known of it.", group=Group("Engine"))
+        str | None, argument("NAME", "Show only this engine, with its options.", Group("Engine", sort_key=0))
     ] = None,
     /,
     *,
@@ -47,7 +46,7 @@ def engines(
 
     entries = [_entry(one) for one in names()] if name is None else [_of(card(name))]
     if json:
-        print(json_module.dumps([_mapping(entry) for entry in entries], ensure_ascii=False, indent=2))
+        print_json([_mapping(entry) for entry in entries])
     elif name is None:
         _table(entries)
     else:
@@ -55,17 +54,17 @@ def engines(
     return 0
 
 
-def _entry(name: str) -> Entry:
+def _entry(name: str) -> EngineEntry:
     from overpaint.engines import card
 
     try:
         return _of(card(name))
     except EngineError as error:
-        return Entry(name, fault=str(error))
+        return EngineEntry(name, fault=str(error))
 
 
-def _of(card: EngineCard) -> Entry:
-    return Entry(card.name, card, options=options_of(card.options))
+def _of(card: EngineCard) -> EngineEntry:
+    return EngineEntry(card.name, card, options=options_of(card.options))
 
 
 def options_of(model: type[BaseModel]) -> list[dict[str, Any]]:
@@ -94,7 +93,7 @@ def _range(about: dict[str, Any]) -> str:
     return f"at least {low}" if high is None else f"{low} to {high}"
 
 
-def _mapping(entry: Entry) -> dict[str, Any]:
+def _mapping(entry: EngineEntry) -> dict[str, Any]:
     if entry.card is None:
         return {"name": entry.name, "usable": False, "fault": entry.fault}
     card = entry.card
@@ -117,7 +116,7 @@ def _mapping(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _table(entries: list[Entry]) -> None:
+def _table(entries: list[EngineEntry]) -> None:
     rows = [("engine", "paints from", "what it does")]
     for entry in entries:
         card = entry.card
@@ -140,7 +139,7 @@ def _source(card: EngineCard) -> str:
     return f"{card.paints_from}, elsewhere" if card.elsewhere else card.paints_from
 
 
-def _details(entry: Entry) -> None:
+def _details(entry: EngineEntry) -> None:
     from overpaint.request import ENGINE_SETTINGS
 
     card = entry.card
@@ -149,13 +148,13 @@ def _details(entry: Entry) -> None:
         ("engine", card.name),
         ("does", card.title),
         ("paints from", _source(card)),
-        ("settings", ", ".join(name for name in ENGINE_SETTINGS if card.uses(name)) or "none of an engine's"),
+        ("settings", ", ".join(name for name in ENGINE_SETTINGS if card.uses(name)) or "none"),
         ("size", _size(card)),
         ("licence", card.licence),
     ]
     for option in entry.options:
         default = "automatic" if option["default"] is None else option["default"]
-        said = (" ".join(option["help"].split()), option["range"], f"left out: {default}")
-        rows.append((f"--option {option['name']}=", "; ".join(part for part in said if part)))
-    rows.extend(("after", reference) for reference in card.references)
+        parts = (" ".join(option["help"].split()), option["range"], f"left out: {default}")
+        rows.append((f"--option {option['name']}=", "; ".join(part for part in parts if part)))
+    rows.extend(("reference", reference) for reference in card.references)
     print_rows(rows)

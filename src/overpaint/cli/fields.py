@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import types
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, make_dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, is_dataclass, make_dataclass
 from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -13,7 +14,13 @@ from cyclopts import Group, Parameter
 from overpaint.doors import forms
 from overpaint.request import EditRequest, IntentRule, Setting, settings_reference
 
-from .options import HOW, MODEL, RUN, WHERE
+from .options import (
+    HOW,
+    MODEL,
+    RUN,
+    WHERE,
+    argument,
+)
 
 COVERED: Mapping[str, str] = {
     "schema": "written by the program",
@@ -77,7 +84,7 @@ def form_of(annotation: Any) -> Form:
     raise TypeError(f"{annotation!r} has no form on the command line")
 
 
-def flag(name: str) -> str:
+def option_name(name: str) -> str:
     """The option of a field: `--guidance-scale` for `guidance_scale`."""
     return "--" + name.replace("_", "-")
 
@@ -101,12 +108,12 @@ def _annotated(setting: Setting, rule: IntentRule) -> Any:
     form = _form(setting.name)
     return Annotated[
         form.hint | None,
-        Parameter(
-            name=flag(setting.name),
-            metavar=_metavar(setting, form),
+        argument(
+            option_name(setting.name),
+            _sentence(setting.help),
+            _PLACES.get(setting.name, MODEL),
+            _metavar(setting, form),
             show_choices=not _terse(setting),
-            help=_sentence(setting.help),
-            group=_PLACES.get(setting.name, MODEL),
             show_default=_left_open(setting, rule),
         ),
     ]
@@ -165,3 +172,31 @@ def settings(parsed: Any) -> dict[str, Any]:
         if value is not None:
             given[name] = forms.pair(value, name) if _form(name).pair else value
     return given
+
+
+def signed(
+    command: Callable[..., int], name: str, doc: str, parameters: Mapping[str, tuple[Any, ...]]
+) -> Callable[..., int]:
+    """A command with a signature for the parser.
+
+    Args:
+        command: The function.
+        name: Its name.
+        doc: The help text, in Rich markup.
+        parameters: Types and defaults by name: dataclasses of options, which are flattened, and single arguments.
+            A name that begins with * takes all positional arguments, one that ends in / takes one.
+    """
+    made = []
+    for one, (hint, *default) in parameters.items():
+        kind = inspect.Parameter.POSITIONAL_ONLY if one.endswith("/") else inspect.Parameter.KEYWORD_ONLY
+        made.append(
+            inspect.Parameter(
+                one.strip("*/"),
+                inspect.Parameter.VAR_POSITIONAL if one.startswith("*") else kind,
+                default=default[0] if default else inspect.Parameter.empty,
+                annotation=Annotated[hint, Parameter(name="*")] if is_dataclass(hint) else hint,
+            )
+        )
+    command.__name__, command.__doc__, command.__annotations__ = name, doc, {}
+    command.__signature__ = inspect.Signature(made)  # type: ignore[attr-defined]
+    return command

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .options import AsJson, Debug, Input
 from .streams import as_written, opened
-from .texts import print_rows
+from .texts import print_json, print_rows
 
 if TYPE_CHECKING:
     from overpaint.picture import Picture
@@ -24,7 +24,7 @@ def info(picture: Input, /, *, json: AsJson = False, debug: Debug = False) -> in
     seen = opened(picture)
     found = read_record(seen)
     if json:
-        print(json_module.dumps({**mapping(picture, seen), "record": _record(found)}, ensure_ascii=False, indent=2))
+        print_json({**mapping(picture, seen), "record": _record(found)})
     else:
         _print(picture, seen, found)
     return 0

@@ -27,6 +27,8 @@ from .options import (
     Overwrite,
     Quiet,
     Where,
+    argument,
+    switch,
 )
 from .preview import preview
 from .streams import check_one_reader, load, opened
@@ -52,40 +54,31 @@ app.command(preview, sort_key=5)
 
 Output = Annotated[
     str,
-    Parameter(
-        name=("--output", "-o"),
-        metavar="OUT",
-        help="The mask, as .png or .tif; - writes a PNG to standard output.",
-        group=OUT,
-    ),
+    argument(("--output", "-o"), "The mask, as .png or .tif; - writes a PNG to standard output.", OUT, "OUT"),
 ]
 
 
 @app.command(sort_key=0)
 def make(
     picture: Annotated[
-        str | None, Parameter(name="PICTURE", help="The picture that the mask is for; or give --size.", group=PICTURE)
+        str | None, argument("PICTURE", "The picture that the mask is for; or give --size.", PICTURE)
     ] = None,
     /,
     *,
-    size: Annotated[
-        str | None, Parameter(name="--size", metavar="WxH", help="The mask's size, without a picture.", group=PICTURE)
-    ] = None,
+    size: Annotated[str | None, argument("--size", "The mask's size, without a picture.", PICTURE, "WxH")] = None,
     where: Annotated[Where | None, Parameter(name="*")] = None,
     stroke: Annotated[
         tuple[str, ...],
-        Parameter(
-            name="--stroke",
-            metavar="'X,Y X,Y ...'",
+        argument(
+            "--stroke",
+            "A brush stroke through these points. May be given again.",
+            WHERE,
+            "'X,Y X,Y ...'",
             allow_leading_hyphen=True,
-            help="A brush stroke through these points. May be given again.",
-            group=WHERE,
         ),
     ] = (),
-    width: Annotated[float, Parameter(name="--width", metavar="PX", help="How wide the brush is.", group=WHERE)] = 20.0,
-    feather: Annotated[
-        float, Parameter(name="--feather", metavar="PX", help="Soften the edge: sigma of a Gaussian.", group=WHERE)
-    ] = 0.0,
+    width: Annotated[float, argument("--width", "How wide the brush is.", WHERE, "PX")] = 20.0,
+    feather: Annotated[float, argument("--feather", "Soften the edge: sigma of a Gaussian.", WHERE, "PX")] = 0.0,
     output: Output,
     overwrite: Overwrite = False,
     json: AsJson = False,
@@ -122,7 +115,7 @@ def combine(
     *masks: MaskFile,
     op: Annotated[
         Literal["union", "subtract", "intersect"],
-        Parameter(name="--op", help="All of them; the first without the others; what is in every one.", group=HOW),
+        argument("--op", "All of them; the first without the others; what is in every one.", HOW),
     ] = "union",
     output: Output,
     overwrite: Overwrite = False,
@@ -151,10 +144,8 @@ def resize(
     mask: MaskFile,
     /,
     *,
-    picture: Annotated[
-        str | None, Parameter(name="--picture", metavar="FILE", help="To the size of this picture.", group=HOW)
-    ] = None,
-    size: Annotated[str | None, Parameter(name="--size", metavar="WxH", help="To this size.", group=HOW)] = None,
+    picture: Annotated[str | None, argument("--picture", "To the size of this picture.", HOW, "FILE")] = None,
+    size: Annotated[str | None, argument("--size", "To this size.", HOW, "WxH")] = None,
     output: Output,
     overwrite: Overwrite = False,
     json: AsJson = False,
@@ -181,26 +172,20 @@ def refine(
     mask_channel: Channel = "auto",
     threshold: Annotated[
         float | None,
-        Parameter(name="--threshold", metavar="0-1", help="Make it hard: at least this is repainted.", group=_STEPS),
+        argument("--threshold", "Make it hard: at least this is repainted.", _STEPS, "0-1"),
     ] = None,
-    fill_holes: Annotated[
-        bool, Parameter(name="--fill-holes", negative=(), help="Fill what the mask encloses.", group=_STEPS)
-    ] = False,
+    fill_holes: Annotated[bool, switch("--fill-holes", "Fill what the mask encloses.", _STEPS)] = False,
     remove_specks: Annotated[
         float | None,
-        Parameter(name="--remove-specks", metavar="AREA", help="Drop pieces of fewer pixels than this.", group=_STEPS),
+        argument("--remove-specks", "Drop pieces of fewer pixels than this.", _STEPS, "AREA"),
     ] = None,
-    grow: Annotated[
-        float | None, Parameter(name="--grow", metavar="PX", help="Outwards by so many pixels.", group=_STEPS)
-    ] = None,
-    shrink: Annotated[
-        float | None, Parameter(name="--shrink", metavar="PX", help="Inwards by so many pixels.", group=_STEPS)
-    ] = None,
+    grow: Annotated[float | None, argument("--grow", "Outwards by so many pixels.", _STEPS, "PX")] = None,
+    shrink: Annotated[float | None, argument("--shrink", "Inwards by so many pixels.", _STEPS, "PX")] = None,
     feather: Annotated[
         float | None,
-        Parameter(name="--feather", metavar="PX", help="Soften the edge: sigma of a Gaussian.", group=_STEPS),
+        argument("--feather", "Soften the edge: sigma of a Gaussian.", _STEPS, "PX"),
     ] = None,
-    invert: Annotated[bool, Parameter(name="--invert", negative=(), help="Invert the mask.", group=_STEPS)] = False,
+    invert: Annotated[bool, switch("--invert", "Invert the mask.", _STEPS)] = False,
     output: Output,
     overwrite: Overwrite = False,
     json: AsJson = False,

@@ -113,16 +113,26 @@ _OTHERWISE = {"image": "PICTURE", "options": "--option"}
 def option_of(field: str) -> str:
     """The option of a field or argument; its own name where no option stands for it."""
     from .batch_options import Machine, Results, Rows, Which
-    from .fields import flag, names
+    from .fields import names, option_name
     from .options import Bounds, Out, Run, Where
 
     shared = {one.name for kind in (Where, Bounds, Run, Out, Rows, Machine, Which, Results) for one in fields_of(kind)}
-    return flag(field) if field in names() or field in shared | _OF_ONE_VERB else _OTHERWISE.get(field, field)
+    return option_name(field) if field in names() or field in shared | _OF_ONE_VERB else _OTHERWISE.get(field, field)
 
 
 def in_line(error: OverpaintError) -> str:
     """An error as one line in terms of the command line."""
     return error_line(error, option_of, HINTS)
+
+
+def note_line(note: str) -> str:
+    """A note as one line in terms of the command line: "the setting model" becomes "--model"."""
+
+    def option(found: re.Match[str]) -> str:
+        name = option_of(found[1])
+        return found[0] if name == found[1] else name
+
+    return "note: " + re.sub(r"\bthe setting ([a-z_]+)\b", option, note)
 
 
 def in_json(error: OverpaintError) -> dict[str, Any]:

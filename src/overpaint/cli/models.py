@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-import json as json_module
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import App, Group, Parameter
+from cyclopts import App, Group
 
-from .options import OUT, AsJson, Debug, Quiet
+from .options import (
+    OUT,
+    AsJson,
+    Debug,
+    Quiet,
+    argument,
+    switch,
+)
 from .progress import bar
-from .texts import help_text, print_rows
+from .texts import help_text, print_json, print_rows
 
 if TYPE_CHECKING:
     from overpaint.models import CatalogueEntry, ModelEntry
@@ -36,19 +42,14 @@ app = App(
 
 Name = Annotated[
     str,
-    Parameter(
-        name="NAME",
-        help="As 'models list' has it: of the store, of the catalogue, or OWNER/NAME of Hugging Face.",
-        group=_MODEL,
-    ),
+    argument("NAME", "As 'models list' has it: of the store, of the catalogue, or OWNER/NAME of Hugging Face.", _MODEL),
 ]
 Pickle = Annotated[
     bool,
-    Parameter(
-        name="--allow-pickle",
-        negative=(),
-        help="Take a pickle (.ckpt, .pt, .bin) where there is no .safetensors; its weights alone are ever read.",
-        group=_HOW,
+    switch(
+        "--allow-pickle",
+        "Take a pickle (.ckpt, .pt, .bin) where there is no .safetensors; its weights alone are ever read.",
+        _HOW,
     ),
 ]
 
@@ -56,9 +57,7 @@ Pickle = Annotated[
 @app.command(name="list", sort_key=0)
 def list_(
     *,
-    all: Annotated[
-        bool, Parameter(name="--all", negative=(), help="Also what could be had: the catalogue.", group=OUT)
-    ] = False,
+    all: Annotated[bool, switch("--all", "Also what could be had: the catalogue.", OUT)] = False,
     json: AsJson = False,
     debug: Debug = False,
 ) -> int:
@@ -76,7 +75,7 @@ def list_(
         found: dict[str, Any] = {"store": str(store_folder()), "models": [mapping(entry) for entry in here]}
         if all:
             found["catalogue"] = [_row(row) for row in offered]
-        print(json_module.dumps(found, ensure_ascii=False, indent=2))
+        print_json(found)
         return 0
     if here:
         rows = [("model", "what it is", "size", "licence", "where", "SHA-256")]
@@ -114,12 +113,12 @@ def show(name: Name, /, *, json: AsJson = False, debug: Debug = False) -> int:
         if row is None:
             raise
         if json:
-            print(json_module.dumps(_row(row), ensure_ascii=False, indent=2))
+            print_json(_row(row))
         else:
             _print_row(row)
         return 0
     if json:
-        print(json_module.dumps(mapping(found), ensure_ascii=False, indent=2))
+        print_json(mapping(found))
     else:
         _print_entry(found)
     return 0
@@ -127,16 +126,14 @@ def show(name: Name, /, *, json: AsJson = False, debug: Debug = False) -> int:
 
 @app.command(sort_key=2)
 def add(
-    path: Annotated[str, Parameter(name="PATH", help="A file, or a folder in diffusers' layout.", group=_MODEL)],
+    path: Annotated[str, argument("PATH", "A file, or a folder in diffusers' layout.", _MODEL)],
     /,
     *,
-    name: Annotated[str | None, Parameter(name="--name", metavar="NAME", help="What to call it.", group=_HOW)] = None,
-    link: Annotated[
-        bool, Parameter(name="--link", negative=(), help="Leave it where it is, and only point to it.", group=_HOW)
-    ] = False,
+    name: Annotated[str | None, argument("--name", "What to call it.", _HOW, "NAME")] = None,
+    link: Annotated[bool, switch("--link", "Leave it where it is, and only point to it.", _HOW)] = False,
     licence: Annotated[
         str | None,
-        Parameter(name="--licence", metavar="TEXT", help="Its licence, to be kept with it.", group=_HOW),
+        argument("--licence", "Its licence, to be kept with it.", _HOW, "TEXT"),
     ] = None,
     json: AsJson = False,
     quiet: Quiet = False,
@@ -162,24 +159,17 @@ def add(
 def get(
     name: Annotated[
         str,
-        Parameter(
-            name="NAME", help="Of the catalogue, or OWNER/NAME (or OWNER/NAME/FILE) of Hugging Face.", group=_MODEL
-        ),
+        argument("NAME", "Of the catalogue, or OWNER/NAME (or OWNER/NAME/FILE) of Hugging Face.", _MODEL),
     ],
     /,
     *,
     variant: Annotated[
         str | None,
-        Parameter(
-            name="--variant",
-            metavar="NAME",
-            help="Which set of weights, where there are several. Left out: half precision (fp16).",
-            group=_HOW,
+        argument(
+            "--variant", "Which set of weights, where there are several. Left out: half precision (fp16).", _HOW, "NAME"
         ),
     ] = None,
-    full: Annotated[
-        bool, Parameter(name="--full", negative=(), help="The full-precision weights instead.", group=_HOW)
-    ] = False,
+    full: Annotated[bool, switch("--full", "The full-precision weights instead.", _HOW)] = False,
     allow_pickle: Pickle = False,
     json: AsJson = False,
     quiet: Quiet = False,
@@ -205,9 +195,7 @@ def get(
 
 @app.command(sort_key=4)
 def verify(
-    *names: Annotated[
-        str, Parameter(name="NAME", help="Those to look at; all of the store if left out.", group=_MODEL)
-    ],
+    *names: Annotated[str, argument("NAME", "Those to look at; all of the store if left out.", _MODEL)],
     json: AsJson = False,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -226,7 +214,7 @@ def verify(
             results.append(check(name, _counting(shown, f"reading {name}", 0)))
     if json:
         found = [{**mapping(entry), "whole": not faults, "faults": list(faults)} for entry, faults in results]
-        print(json_module.dumps(found, ensure_ascii=False, indent=2))
+        print_json(found)
     else:
         for entry, faults in results:
             if faults or not quiet:
@@ -351,7 +339,7 @@ def _print_entry(entry: ModelEntry) -> None:
 
 def _said(entry: ModelEntry, done: str, *, json: bool, quiet: bool) -> None:
     if json:
-        print(json_module.dumps(mapping(entry), ensure_ascii=False, indent=2))
+        print_json(mapping(entry))
     elif not quiet:
         licence = f", licence {entry.licence}" if entry.licence else ""
         print(f"{done} {entry.name}: {what(entry)}, {size(entry.size)}{licence}")

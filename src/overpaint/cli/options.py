@@ -6,7 +6,7 @@ Those of the request's own fields (`--strength`, `--prompt`, ...) are made from 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
 
@@ -26,124 +26,104 @@ OUT = Group("Out", sort_key=5)
 FORMATS = "png, jpeg, webp, tiff or avif; with the extra heif also heif"
 """The formats that can be written, for the help, which must not load an imaging library."""
 
+
+def argument(
+    name: str | tuple[str, ...], help: str, group: Group, metavar: str | None = None, **more: Any
+) -> Parameter:
+    """An option or argument as the help shows it; `metavar` stands for its value."""
+    return Parameter(name=name, help=help, group=group, metavar=metavar, **more)
+
+
+def switch(name: str | tuple[str, ...], help: str, group: Group, **more: Any) -> Parameter:
+    """A switch without a `--no-` form."""
+    return Parameter(name=name, help=help, group=group, negative=(), **more)
+
+
 RecordPlace = Literal["embed", "sidecar", "none"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
-Input = Annotated[str, Parameter(name="PICTURE", help="The picture; - reads it from standard input.", group=PICTURE)]
+Input = Annotated[str, argument("PICTURE", "The picture; - reads it from standard input.", PICTURE)]
 Inputs = Annotated[
     str,
-    Parameter(name="PICTURE", help="The picture, or several; - reads standard input.", group=PICTURE),
+    argument("PICTURE", "The picture, or several; - reads standard input.", PICTURE),
 ]
 
 Masks = Annotated[
     tuple[str, ...],
-    Parameter(
-        name="--mask",
-        metavar="FILE",
-        help="A mask: white is repainted. An image, or COCO, LabelMe or CVAT annotations; 'alpha' takes the picture's "
+    argument(
+        "--mask",
+        "A mask: white is repainted. An image, or COCO, LabelMe or CVAT annotations; 'alpha' takes the picture's "
         "own transparency, 'full' all of it. May be given again; what any of them marks counts.",
-        group=WHERE,
+        WHERE,
+        "FILE",
     ),
 ]
 Boxes = Annotated[
     tuple[str, ...],
-    Parameter(
-        name="--box",
-        metavar="L,T,R,B",
+    argument(
+        "--box",
+        "A rectangle: left, top, right and bottom in pixels or per cent (10%,20%,30%,40%). May be given again.",
+        WHERE,
+        "L,T,R,B",
         allow_leading_hyphen=True,
-        help="A rectangle: left, top, right and bottom in pixels or per cent (10%,20%,30%,40%). May be given again.",
-        group=WHERE,
     ),
 ]
 Ellipses = Annotated[
     tuple[str, ...],
-    Parameter(
-        name="--ellipse",
-        metavar="L,T,R,B",
-        allow_leading_hyphen=True,
-        help="An ellipse in that box. May be given again.",
-        group=WHERE,
-    ),
+    argument("--ellipse", "An ellipse in that box. May be given again.", WHERE, "L,T,R,B", allow_leading_hyphen=True),
 ]
 Polygons = Annotated[
     tuple[str, ...],
-    Parameter(
-        name="--polygon",
-        metavar="'X,Y X,Y ...'",
+    argument(
+        "--polygon",
+        "A polygon through these points, in one string. May be given again.",
+        WHERE,
+        "'X,Y X,Y ...'",
         allow_leading_hyphen=True,
-        help="A polygon through these points, in one string. May be given again.",
-        group=WHERE,
     ),
 ]
 MaskFile = Annotated[
     str,
-    Parameter(name="MASK", help="An image, or COCO, LabelMe or CVAT annotations; - reads standard input.", group=MASK),
+    argument("MASK", "An image, or COCO, LabelMe or CVAT annotations; - reads standard input.", MASK),
 ]
 Channel = Annotated[
     ChannelName,
-    Parameter(
-        name="--mask-channel",
-        metavar="NAME",
-        help="What counts in a mask file that has alpha: its light, what is opaque, or what is transparent.",
-        group=WHERE,
+    argument(
+        "--mask-channel",
+        "What counts in a mask file that has alpha: its light, what is opaque, or what is transparent.",
+        WHERE,
+        "NAME",
     ),
 ]
 Label = Annotated[
     str | None,
-    Parameter(
-        name="--mask-label", metavar="NAME", help="Of annotations, take only the shapes of this label.", group=WHERE
-    ),
+    argument("--mask-label", "Of annotations, take only the shapes of this label.", WHERE, "NAME"),
 ]
 About = Annotated[
     str | None,
-    Parameter(
-        name="--mask-picture",
-        metavar="NAME",
-        help="Of annotations of several pictures, the one that is meant.",
-        group=WHERE,
-    ),
+    argument("--mask-picture", "Of annotations of several pictures, the one that is meant.", WHERE, "NAME"),
 ]
-Overwrite = Annotated[
-    bool, Parameter(name="--overwrite", negative=(), help="Replace files that exist already.", group=OUT)
-]
-AsJson = Annotated[
-    bool, Parameter(name="--json", negative=(), help="One JSON object on standard output, for programs.", group=OUT)
-]
-Quiet = Annotated[
-    bool, Parameter(name=("--quiet", "-q"), negative=(), help="No progress bar and no summary.", group=OUT)
-]
+Overwrite = Annotated[bool, switch("--overwrite", "Replace files that exist already.", OUT)]
+AsJson = Annotated[bool, switch("--json", "One JSON object on standard output, for programs.", OUT)]
+Quiet = Annotated[bool, switch(("--quiet", "-q"), "No progress bar and no summary.", OUT)]
 Debug = Annotated[
     bool,
-    Parameter(
-        name="--debug",
-        negative=(),
-        help="Show where in the program an error came from (so does OVERPAINT_DEBUG=1).",
-        group=OUT,
-    ),
+    switch("--debug", "Show where in the program an error came from (so does OVERPAINT_DEBUG=1).", OUT),
 ]
 Option = Annotated[
     tuple[str, ...],
-    Parameter(
-        name="--option",
-        metavar="KEY=VALUE",
-        help="An option that this engine alone knows ('overpaint engines' lists them). May be given again.",
-        group=HOW,
+    argument(
+        "--option",
+        "An option that this engine alone knows ('overpaint engines' lists them). May be given again.",
+        HOW,
+        "KEY=VALUE",
     ),
 ]
-DeviceName = Annotated[
-    Device, Parameter(name="--device", metavar="NAME", help="Where engines with weights compute.", group=RUN)
-]
-Threads = Annotated[
-    int | None, Parameter(name="--threads", metavar="N", help="How many processor threads to use.", group=RUN)
-]
+DeviceName = Annotated[Device, argument("--device", "Where engines with weights compute.", RUN, "NAME")]
+Threads = Annotated[int | None, argument("--threads", "How many processor threads to use.", RUN, "N")]
 AllowPickle = Annotated[
     bool,
-    Parameter(
-        name="--allow-pickle",
-        negative=(),
-        help="Take a .ckpt checkpoint too: its weights alone are read, and no code in it is run.",
-        group=RUN,
-    ),
+    switch("--allow-pickle", "Take a .ckpt checkpoint too: its weights alone are read, and no code in it is run.", RUN),
 ]
 
 
@@ -160,49 +140,27 @@ class Where(Places):
     mask_picture: About = None
     mask_resize: Annotated[
         bool,
-        Parameter(
-            name="--mask-resize",
-            negative=(),
-            help="Resize a mask file of another size, if its sides are in proportion.",
-            group=WHERE,
-        ),
+        switch("--mask-resize", "Resize a mask file of another size, if its sides are in proportion.", WHERE),
     ] = False
-    invert: Annotated[
-        bool, Parameter(name="--invert", negative=(), help="Turn the mask round: repaint all the rest.", group=WHERE)
-    ] = False
+    invert: Annotated[bool, switch("--invert", "Turn the mask round: repaint all the rest.", WHERE)] = False
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds(Extension):
     """How far the picture is extended."""
 
-    left: Annotated[
-        str | None, Parameter(name="--left", metavar="PX|%", help="Pixels, or % of the width, to add.", group=WHERE)
-    ] = None
-    top: Annotated[
-        str | None, Parameter(name="--top", metavar="PX|%", help="Pixels, or % of the height, to add.", group=WHERE)
-    ] = None
-    right: Annotated[
-        str | None, Parameter(name="--right", metavar="PX|%", help="Pixels, or % of the width, to add.", group=WHERE)
-    ] = None
-    bottom: Annotated[
-        str | None, Parameter(name="--bottom", metavar="PX|%", help="Pixels, or % of the height, to add.", group=WHERE)
-    ] = None
-    to: Annotated[str | None, Parameter(name="--to", metavar="WxH", help="Grow to this size instead.", group=WHERE)] = (
-        None
-    )
+    left: Annotated[str | None, argument("--left", "Pixels, or % of the width, to add.", WHERE, "PX|%")] = None
+    top: Annotated[str | None, argument("--top", "Pixels, or % of the height, to add.", WHERE, "PX|%")] = None
+    right: Annotated[str | None, argument("--right", "Pixels, or % of the width, to add.", WHERE, "PX|%")] = None
+    bottom: Annotated[str | None, argument("--bottom", "Pixels, or % of the height, to add.", WHERE, "PX|%")] = None
+    to: Annotated[str | None, argument("--to", "Grow to this size instead.", WHERE, "WxH")] = None
     aspect: Annotated[
         str | None,
-        Parameter(name="--aspect", metavar="W:H", help="Grow to this aspect ratio instead: 16:9.", group=WHERE),
+        argument("--aspect", "Grow to this aspect ratio instead: 16:9.", WHERE, "W:H"),
     ] = None
     anchor: Annotated[
         Anchor,
-        Parameter(
-            name="--anchor",
-            metavar="SIDE",
-            help="Where the old picture sits in the new one, with --to or --aspect.",
-            group=WHERE,
-        ),
+        argument("--anchor", "Where the old picture sits in the new one, with --to or --aspect.", WHERE, "SIDE"),
     ] = "center"
 
 
@@ -212,30 +170,20 @@ class Run:
 
     scene: Annotated[
         bool,
-        Parameter(
-            name="--scene",
-            negative=(),
-            help="Add to the prompt what the picture says of its light and lens.",
-            group=HOW,
-        ),
+        switch("--scene", "Add to the prompt what the picture says of its light and lens.", HOW),
     ] = False
     sketch: Annotated[
         str | None,
-        Parameter(
-            name="--sketch",
-            metavar="FILE",
-            help="Strokes with transparency, laid over the picture before it is painted.",
-            group=HOW,
-        ),
+        argument("--sketch", "Strokes with transparency, laid over the picture before it is painted.", HOW, "FILE"),
     ] = None
     option: Option = ()
     variations: Annotated[
         int,
-        Parameter(
-            name=("--variations", "-n"),
-            metavar="N",
-            help="Paint N times with seed, seed + 1, ...; files NAME-1, NAME-2, ..., and all on NAME-sheet.",
-            group=RUN,
+        argument(
+            ("--variations", "-n"),
+            "Paint N times with seed, seed + 1, ...; files NAME-1, NAME-2, ..., and all on NAME-sheet.",
+            RUN,
+            "N",
         ),
     ] = 1
     device: DeviceName = "auto"
@@ -249,75 +197,62 @@ class Out:
 
     output: Annotated[
         str | None,
-        Parameter(
-            name=("--output", "-o"),
-            metavar="OUT",
-            help="The result; - writes it to standard output. For several: a folder, or a name with {name}. Left out: "
+        argument(
+            ("--output", "-o"),
+            "The result; - writes it to standard output. For several: a folder, or a name with {name}. Left out: "
             "NAME.VERB.EXT beside the picture.",
-            group=OUT,
+            OUT,
+            "OUT",
         ),
     ] = None
     overwrite: Overwrite = False
     format: Annotated[
         str | None,
-        Parameter(
-            name="--format",
-            metavar="NAME",
-            help=f"{FORMATS}. Left out: by the name of OUT, else as the picture.",
-            group=OUT,
-        ),
+        argument("--format", f"{FORMATS}. Left out: by the name of OUT, else as the picture.", OUT, "NAME"),
     ] = None
     quality: Annotated[
         int | None,
-        Parameter(
-            name="--quality",
-            metavar="1-100",
-            help="For JPEG, WebP and AVIF. Left out: JPEG as the picture, the others without loss.",
-            group=OUT,
+        argument(
+            "--quality",
+            "For JPEG, WebP and AVIF. Left out: JPEG as the picture, the others without loss.",
+            OUT,
+            "1-100",
         ),
     ] = None
     compare: Annotated[
         str | None,
-        Parameter(name="--compare", metavar="OUT.png", help="Also before, mask and after side by side.", group=OUT),
+        argument("--compare", "Also before, mask and after side by side.", OUT, "OUT.png"),
     ] = None
     sheet: Annotated[
         bool | None,
-        Parameter(
-            name="--sheet",
+        argument(
+            "--sheet",
+            "With --variations, also a contact sheet NAME-sheet with the seed under each; --no-sheet makes none.",
+            OUT,
             negative="--no-sheet",
-            help="With --variations, also a contact sheet NAME-sheet with the seed under each; --no-sheet makes none.",
             show_default="yes, for 2 or more",
-            group=OUT,
         ),
     ] = None
     layers: Annotated[
         str | None,
-        Parameter(name="--layers", metavar="OUT.psd", help="Also a layered file: original, patch and mask.", group=OUT),
+        argument("--layers", "Also a layered file: original, patch and mask.", OUT, "OUT.psd"),
     ] = None
     record: Annotated[
         RecordPlace,
-        Parameter(
-            name="--record",
-            help="How the picture was made: within the file, beside it, or nowhere.",
-            group=OUT,
-        ),
+        argument("--record", "How the picture was made: within the file, beside it, or nowhere.", OUT),
     ] = "embed"
     audit: Annotated[
         str | None,
-        Parameter(
-            name="--audit",
-            metavar="PATH",
-            help="Also append a record to this audit log ('overpaint audit verify PATH' checks it).",
-            group=OUT,
+        argument(
+            "--audit", "Also append a record to this audit log ('overpaint audit verify PATH' checks it).", OUT, "PATH"
         ),
     ] = None
     private: Annotated[
         bool,
-        Parameter(
-            name="--private",
-            negative=(),
-            help="Keep prompts out of the audit log, but for their hashes, and any record out of the picture.",
-            group=OUT,
+        switch(
+            "--private",
+            "Keep prompts out of the audit log, but for their hashes, and any record out of the picture.",
+            OUT,
         ),
     ] = False
     json: AsJson = False

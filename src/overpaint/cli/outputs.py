@@ -32,6 +32,9 @@ def check_options(out: Out, variations: int, pictures: int) -> None:
         raise RequestError("--private is about the audit log: give --audit PATH too (--record none embeds nothing)")
     if out.private and out.record == "sidecar":
         raise RequestError("--private keeps any record away from the picture: leave out --record sidecar")
+    if pictures > 1:
+        for field, name in (("output", out.output), ("compare", out.compare), ("layers", out.layers)):
+            _check_several(field, name)
     if out.output != STDIO:
         return
     if sys.stdout.isatty():
@@ -64,7 +67,7 @@ def target(picture: Picture, intent: str, out: Out, *, several: bool) -> Target:
     if out.output not in (None, STDIO) and not _is_folder(out.output, several):
         format = format_of_result(own, out.format) if out.format is not None else None
         ending = extension_for(format or format_of_result(own), source)
-        path = _named(out.output, {**values, "ext": ending}, "output", several)
+        path = _named(out.output, {**values, "ext": ending}, "output")
         format = format or _format_of(path, "output")
     else:
         if picture.source.path is None and out.output is None:
@@ -77,10 +80,10 @@ def target(picture: Picture, intent: str, out: Out, *, several: bool) -> Target:
     values["ext"] = ending
     compare = layers = None
     if out.compare is not None:
-        compare = _named(out.compare, values, "compare", several)
+        compare = _named(out.compare, values, "compare")
         _format_of(compare, "compare")
     if out.layers is not None:
-        layers = _named(out.layers, values, "layers", several)
+        layers = _named(out.layers, values, "layers")
         if layers.suffix.lower() != ".psd":
             raise OutputError(f"--layers {layers}: the name must end in .psd", field="layers", value=str(layers))
     return Target(path, format, compare, layers, sidecar=out.record == "sidecar")
@@ -94,22 +97,27 @@ def _is_folder(name: str | None, several: bool) -> bool:
     return path.is_dir() or name.endswith(("/", "\\")) or (several and not path.suffix and not path.exists())
 
 
-def _named(name: str, values: dict[str, str], field: str, several: bool) -> Path:
+def _named(name: str, values: dict[str, str], field: str) -> Path:
     """A name from an option, its placeholders filled."""
     if name == STDIO:
         raise RequestError(f"--{field} needs a file name: standard output is for the result")
     if has_placeholder(name, *PLACEHOLDERS):
         check_placeholders(name, PLACEHOLDERS)
         return Path(filled(name, values))
-    if several:
-        raise RequestError(
-            f"{{field}} {name} is one file, and there are several pictures",
-            code="output-single",
-            field=field,
-            value=name,
-            hint="name a folder, or write {name} in it" if field == "output" else "write {name} in it",
-        )
     return Path(name)
+
+
+def _check_several(field: str, name: str | None) -> None:
+    """Raise RequestError where a name is one file, and several pictures have results."""
+    if name is None or name == STDIO or has_placeholder(name, "name") or (field == "output" and _is_folder(name, True)):
+        return
+    raise RequestError(
+        f"{{field}} {name} is one file, and there are several pictures",
+        code="output-single",
+        field=field,
+        value=name,
+        hint="name a folder, or write {name} in it" if field == "output" else "write {name} in it",
+    )
 
 
 def _format_of(path: Path, field: str) -> str:

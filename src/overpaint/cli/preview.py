@@ -15,7 +15,17 @@ from overpaint.doors.places import mask_at
 from overpaint.errors import RequestError
 
 from .maskfiles import describe
-from .options import OUT, WHERE, AsJson, Debug, Input, Overwrite, Quiet, Where
+from .options import (
+    OUT,
+    WHERE,
+    AsJson,
+    Debug,
+    Input,
+    Overwrite,
+    Quiet,
+    Where,
+    argument,
+)
 from .streams import load, opened, paths
 
 if TYPE_CHECKING:
@@ -29,21 +39,19 @@ if TYPE_CHECKING:
 
 def preview(
     picture: Input,
-    mask: Annotated[
-        str | None, Parameter(name="MASK", help="The mask; or name places with the options below.", group=WHERE)
-    ] = None,
+    mask: Annotated[str | None, argument("MASK", "The mask; or name places with the options below.", WHERE)] = None,
     /,
     *,
     where: Annotated[Where | None, Parameter(name="*")] = None,
     grow: Annotated[
         float | None,
-        Parameter(name="--grow", metavar="PX", help="Show the reach with this growth.", group=WHERE),
+        argument("--grow", "Show the reach with this growth.", WHERE, "PX"),
     ] = None,
     feather: Annotated[
         float | None,
-        Parameter(name="--feather", metavar="PX", help="Show the reach with this fade.", group=WHERE),
+        argument("--feather", "Show the reach with this fade.", WHERE, "PX"),
     ] = None,
-    output: Annotated[str, Parameter(name=("--output", "-o"), metavar="OUT", help="The picture to write.", group=OUT)],
+    output: Annotated[str, argument(("--output", "-o"), "The picture to write.", OUT, "OUT")],
     overwrite: Overwrite = False,
     json: AsJson = False,
     quiet: Quiet = False,

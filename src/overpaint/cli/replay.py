@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-import json as json_module
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import Group, Parameter
+from cyclopts import Group
 
 from overpaint.doors.inputs import mask_from, sketch_from
 from overpaint.errors import OverpaintError, RecordError, RequestError
 
 from .audit import LogOption, What, entry
-from .options import OUT, AsJson, Debug, Device, Overwrite, Quiet
+from .options import (
+    OUT,
+    AsJson,
+    Debug,
+    Device,
+    Overwrite,
+    Quiet,
+    argument,
+)
 from .progress import bar
 from .streams import load, opened
+from .texts import print_json
 
 if TYPE_CHECKING:
     from overpaint.audit import AuditRecord, Replayed, Secret
@@ -34,33 +42,27 @@ def replay(
     audit: LogOption = None,
     image: Annotated[
         str | None,
-        Parameter(name="--image", metavar="FILE", help="The picture that was edited, if it was moved.", group=_GIVEN),
+        argument("--image", "The picture that was edited, if it was moved.", _GIVEN, "FILE"),
     ] = None,
     mask: Annotated[
         tuple[str, ...],
-        Parameter(
-            name="--mask",
-            metavar="FILE",
-            help="A mask that was too large to be kept in the record, if it was moved. May be given again.",
-            group=_GIVEN,
+        argument(
+            "--mask",
+            "A mask that was too large to be kept in the record, if it was moved. May be given again.",
+            _GIVEN,
+            "FILE",
         ),
     ] = (),
-    sketch: Annotated[
-        str | None, Parameter(name="--sketch", metavar="FILE", help="The sketch, likewise.", group=_GIVEN)
-    ] = None,
-    prompt: Annotated[
-        str | None, Parameter(name="--prompt", metavar="TEXT", help="The prompt of a private record.", group=_GIVEN)
-    ] = None,
+    sketch: Annotated[str | None, argument("--sketch", "The sketch, likewise.", _GIVEN, "FILE")] = None,
+    prompt: Annotated[str | None, argument("--prompt", "The prompt of a private record.", _GIVEN, "TEXT")] = None,
     negative_prompt: Annotated[
         str | None,
-        Parameter(name="--negative-prompt", metavar="TEXT", help="Its negative prompt.", group=_GIVEN),
+        argument("--negative-prompt", "Its negative prompt.", _GIVEN, "TEXT"),
     ] = None,
-    device: Annotated[
-        Device, Parameter(name="--device", metavar="NAME", help="Where engines with weights compute.", group=_RUN)
-    ] = "auto",
+    device: Annotated[Device, argument("--device", "Where engines with weights compute.", _RUN, "NAME")] = "auto",
     output: Annotated[
         str | None,
-        Parameter(name=("--output", "-o"), metavar="OUT", help="Also keep what came out now.", group=OUT),
+        argument(("--output", "-o"), "Also keep what came out now.", OUT, "OUT"),
     ] = None,
     overwrite: Overwrite = False,
     json: AsJson = False,
@@ -103,9 +105,7 @@ def replay(
         )
     saved = None if output is None else replayed.edited.save(output, overwrite=overwrite)
     if json:
-        print(
-            json_module.dumps({**mapping(replayed), "output": saved and str(saved.path)}, ensure_ascii=False, indent=2)
-        )
+        print_json({**mapping(replayed), "output": saved and str(saved.path)})
     elif not quiet:
         print(f"{what}: {said(replayed)}")
         for note in replayed.notes:

@@ -45,31 +45,35 @@ class Verb:
         place: Module and name within this package of what does it.
         panel: Where the list shows it.
         about: One line.
+        takes: Its arguments without options; empty for a group of verbs.
     """
 
     name: str
     place: str
     panel: Group
     about: str
+    takes: str = ""
 
 
 VERBS = (
-    Verb("remove", "verbs:remove", _EDIT, "Take an object away and show what was behind it."),
-    Verb("replace", "verbs:replace", _EDIT, "Put what a prompt describes in its place."),
-    Verb("recolor", "verbs:recolor", _EDIT, "Give it other colours and keep its shape."),
-    Verb("background", "verbs:background", _EDIT, "Repaint all but the subject that the mask marks."),
-    Verb("refine", "verbs:refine", _EDIT, "Work a part over: better detail and texture, same content."),
-    Verb("add", "verbs:add", _EDIT, "Paint something new into a place."),
-    Verb("expand", "verbs:expand", _EDIT, "Continue the picture beyond its edges."),
-    Verb("edit", "verbs:edit", _EDIT, "Any other change, or one from a request file."),
-    Verb("batch", "batch:batch", _EDIT, "Many edits, from a list or a folder; resumable, with a report."),
+    Verb("remove", "verbs:remove", _EDIT, "Take an object away and show what was behind it.", "PICTURE ..."),
+    Verb("replace", "verbs:replace", _EDIT, "Put what a prompt describes in its place.", "PICTURE ..."),
+    Verb("recolor", "verbs:recolor", _EDIT, "Give it other colours and keep its shape.", "PICTURE ..."),
+    Verb("background", "verbs:background", _EDIT, "Repaint all but the subject that the mask marks.", "PICTURE ..."),
+    Verb("refine", "verbs:refine", _EDIT, "Work a part over: better detail and texture, same content.", "PICTURE ..."),
+    Verb("add", "verbs:add", _EDIT, "Paint something new into a place.", "PICTURE ..."),
+    Verb("expand", "verbs:expand", _EDIT, "Continue the picture beyond its edges.", "PICTURE ..."),
+    Verb("edit", "verbs:edit", _EDIT, "Any other change, or one from a request file.", "PICTURE ..."),
+    Verb(
+        "batch", "batch:batch", _EDIT, "Many edits, from a list or a folder; resumable, with a report.", "EDITS -o DIR"
+    ),
     Verb("mask", "masks:app", _TOOLS, "Make, combine, refine, convert and look at masks."),
-    Verb("info", "info:info", _TOOLS, "What a picture is, and how it was made."),
+    Verb("info", "info:info", _TOOLS, "What a picture is, and how it was made.", "PICTURE"),
     Verb("audit", "audit:app", _TOOLS, "Evidence of edits: verify, show and export an audit log."),
-    Verb("replay", "replay:replay", _TOOLS, "Run an edit again from its record, and compare."),
-    Verb("engines", "engines:engines", _SETUP, "What can paint here, and with which options."),
+    Verb("replay", "replay:replay", _TOOLS, "Run an edit again from its record, and compare.", "FILE-or-ID"),
+    Verb("engines", "engines:engines", _SETUP, "What can paint here, and with which options.", "[NAME]"),
     Verb("models", "models:app", _SETUP, "Which models are here; get, check and remove them."),
-    Verb("doctor", "doctor:doctor", _SETUP, "Whether everything that is needed is here."),
+    Verb("doctor", "doctor:doctor", _SETUP, "Whether everything that is needed is here.", " "),
 )
 """Every verb, in the order of the help."""
 
@@ -104,11 +108,14 @@ def application(verb: str = "") -> App:
         print_error=False,
         result_action="return_value",
         suppress_keyboard_interrupt=False,
-        default_parameter=Parameter(negative_iterable=(), show_default=lambda value: value or None),
+        default_parameter=Parameter(
+            negative_iterable=(), show_default=lambda value: "yes" if value is True else value or None
+        ),
     )
     for order, one in enumerate(VERBS):
         about = None if one.name == verb else one.about
-        app.command(f"overpaint.cli.{one.place}", name=one.name, help=about, group=one.panel, sort_key=order)
+        usage = {"usage": f"Usage: overpaint {one.name} {one.takes} [OPTIONS]".replace("  ", "")} if one.takes else {}
+        app.command(f"overpaint.cli.{one.place}", name=one.name, help=about, group=one.panel, sort_key=order, **usage)
     app.register_install_completion_command(help="Install completion for this shell (bash, zsh, fish).", group=_SETUP)
     for flag, order in (("--install-completion", 20), ("--help", 21), ("--version", 22)):
         app[flag].group = _SETUP

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 
 def help_text(about: str, examples: tuple[str, ...]) -> str:
     """A help text in Rich markup: what a verb does, then command lines."""
     return about + "\n\n" + "\n".join(f"[dim]$[/] overpaint {line}" for line in examples)
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON, for programs."""
+    print(json.dumps(value, ensure_ascii=False, indent=2))
 
 
 def print_rows(

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
-
-from cyclopts import Parameter
 
 from overpaint.doors.requests import read_request, request_of
 from overpaint.errors import RequestError
@@ -16,41 +12,22 @@ from overpaint.request import INTENTS, Intent
 
 from . import fields
 from .edit import PaintCall, paint
-from .options import REQUEST, Bounds, Inputs, Out, Run, Where
+from .fields import signed
+from .options import REQUEST, Bounds, Inputs, Out, Run, Where, argument
 from .texts import help_text
 
-_FLAT = Parameter(name="*")
 _WHERE, _BOUNDS, _RUN, _OUT = Where(), Bounds(), Run(), Out()
 
 
-@dataclass(frozen=True, slots=True)
-class _Verb:
-    """How a verb is shown.
+def _command(name: Intent, about: str, *examples: str) -> Callable[..., int]:
+    """The function of a verb, whose options follow from the request's model.
 
-    Attributes:
-        name: Of the verb and of its intent.
+    Args:
+        name: The verb and its intent.
         about: What it does, in a sentence or two.
         examples: Command lines.
     """
-
-    name: Intent
-    about: str
-    examples: tuple[str, ...]
-
-    @property
-    def doc(self) -> str:
-        """The verb's help text, in Rich markup."""
-        return help_text(self.about, self.examples)
-
-
-def _parameter(name: str, hint: Any, default: Any = inspect.Parameter.empty) -> inspect.Parameter:
-    kind = inspect.Parameter.VAR_POSITIONAL if name == "pictures" else inspect.Parameter.KEYWORD_ONLY
-    return inspect.Parameter(name, kind, default=default, annotation=hint)
-
-
-def _command(verb: _Verb) -> Callable[..., int]:
-    """The function behind a verb. Its signature is made here, for the options follow from the request's model."""
-    rule = INTENTS[verb.name]
+    rule = INTENTS[name]
     settings = fields.options(rule)
     nowhere: Where | Bounds = _BOUNDS if rule.grows_canvas else _WHERE
 
@@ -58,89 +35,60 @@ def _command(verb: _Verb) -> Callable[..., int]:
     def command(
         *pictures: str, place: Where | Bounds = nowhere, how: Any = None, run: Run = _RUN, out: Out = _OUT
     ) -> int:
-        request = request_of(verb.name, fields.settings(how), run.option)
+        request = request_of(name, fields.settings(how), run.option)
         where, bounds = (None, place) if isinstance(place, Bounds) else (place, None)
         return paint(PaintCall(pictures, request, where, bounds, run, out))
 
-    parameters = [
-        _parameter("pictures", Inputs),
-        _parameter("place", Annotated[type(nowhere), _FLAT], nowhere),
-        _parameter("how", Annotated[settings, _FLAT], settings()),
-        _parameter("run", Annotated[Run, _FLAT], _RUN),
-        _parameter("out", Annotated[Out, _FLAT], _OUT),
-    ]
-    return _signed(command, verb.name, verb.doc, parameters)
-
-
-def _signed(
-    command: Callable[..., int], name: str, doc: str, parameters: list[inspect.Parameter]
-) -> Callable[..., int]:
-    command.__name__, command.__doc__ = name, doc
-    command.__annotations__ = {}
-    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    return command
+    parameters = {
+        "*pictures": (Inputs,),
+        "place": (type(nowhere), nowhere),
+        "how": (settings, settings()),
+        "run": (Run, _RUN),
+        "out": (Out, _OUT),
+    }
+    return signed(command, name, help_text(about, examples), parameters)
 
 
 remove = _command(
-    _Verb(
-        "remove",
-        "Take an object away and show what was behind it. The mask marks the object; a little more than its outline "
-        "is better than less.",
-        (
-            "remove street.jpg --box 120,80,260,310",
-            "remove street.jpg --mask person.png --compare before-after.png",
-        ),
-    )
+    "remove",
+    "Take an object away and show what was behind it. The mask marks the object; a little more than its outline "
+    "is better than less.",
+    "remove street.jpg --box 120,80,260,310",
+    "remove street.jpg --mask person.png --compare before-after.png",
 )
 replace = _command(
-    _Verb(
-        "replace",
-        "Put what a prompt describes in an object's place. The mask marks the object.",
-        ('replace park.jpg --mask bench.png --prompt "a wooden bench" --model NAME',),
-    )
+    "replace",
+    "Put what a prompt describes in an object's place. The mask marks the object.",
+    'replace park.jpg --mask bench.png --prompt "a wooden bench" --model NAME',
 )
 recolor = _command(
-    _Verb(
-        "recolor",
-        "Give an object other colours and keep its shape. The mask marks the object, closely.",
-        ('recolor car.jpg --mask car.png --prompt "a dark green car" --model NAME',),
-    )
+    "recolor",
+    "Give an object other colours and keep its shape. The mask marks the object, closely.",
+    'recolor car.jpg --mask car.png --prompt "a dark green car" --model NAME',
 )
 background = _command(
-    _Verb(
-        "background",
-        "Repaint all but the subject. The mask marks the [b]subject[/], which stays as it is; "
-        "--mask alpha takes a cut-out's own transparency.",
-        (
-            'background portrait.png --mask person.png --prompt "a library, evening light" --model NAME',
-            'background cutout.png --mask alpha --prompt "a beach at noon" --model NAME',
-        ),
-    )
+    "background",
+    "Repaint all but the subject. The mask marks the [b]subject[/], which stays as it is; "
+    "--mask alpha takes a cut-out's own transparency.",
+    'background portrait.png --mask person.png --prompt "a library, evening light" --model NAME',
+    'background cutout.png --mask alpha --prompt "a beach at noon" --model NAME',
 )
 refine = _command(
-    _Verb(
-        "refine",
-        "Work a part over: better detail and texture, the same content.",
-        ("refine scan.tif --box 20%,20%,60%,70% --strength 0.3 --model NAME",),
-    )
+    "refine",
+    "Work a part over: better detail and texture, the same content.",
+    "refine scan.tif --box 20%,20%,60%,70% --strength 0.3 --model NAME",
 )
 add = _command(
-    _Verb(
-        "add",
-        "Paint something new into a place. The mask marks the place.",
-        ('add field.jpg --ellipse 300,200,420,330 --prompt "a red kite" --model NAME',),
-    )
+    "add",
+    "Paint something new into a place. The mask marks the place.",
+    'add field.jpg --ellipse 300,200,420,330 --prompt "a red kite" --model NAME',
 )
 expand = _command(
-    _Verb(
-        "expand",
-        "Continue the picture beyond its edges. What is there stays as it is.",
-        (
-            "expand photo.jpg --left 20% --right 20%",
-            "expand photo.jpg --aspect 16:9 -o wide.png",
-            "expand photo.jpg --to 1920x1080 --anchor bottom",
-        ),
-    )
+    "expand",
+    "Continue the picture beyond its edges. What is there stays as it is.",
+    "expand photo.jpg --left 20% --right 20%",
+    "expand photo.jpg --aspect 16:9 -o wide.png",
+    "expand photo.jpg --to 1920x1080 --anchor bottom",
 )
 
 
@@ -161,29 +109,17 @@ def _edit(
     return paint(PaintCall(pictures, wanted, place, Bounds() if extends else None, run, out))
 
 
-def _edit_parameters() -> list[inspect.Parameter]:
-    settings = fields.options(INTENTS["custom"])
-    intent = Parameter(
-        name="--intent", help="What the edit is for.", group=REQUEST, show_default="custom, or the request file's"
-    )
-    file = Parameter(
-        name="--request",
-        metavar="FILE",
-        help="A request as JSON or TOML; options given here come before it.",
-        group=REQUEST,
-    )
-    return [
-        _parameter("pictures", Inputs),
-        _parameter("intent", Annotated[Intent | None, intent], None),
-        _parameter("request", Annotated[str | None, file], None),
-        _parameter("place", Annotated[Where, _FLAT], _WHERE),
-        _parameter("how", Annotated[settings, _FLAT], settings()),
-        _parameter("run", Annotated[Run, _FLAT], _RUN),
-        _parameter("out", Annotated[Out, _FLAT], _OUT),
-    ]
+_INTENT = Annotated[
+    Intent | None,
+    argument("--intent", "What the edit is for.", REQUEST, show_default="custom, or the request file's"),
+]
+_FILE = Annotated[
+    str | None,
+    argument("--request", "A request as JSON or TOML; options given here come before it.", REQUEST, "FILE"),
+]
+_SETTINGS = fields.options(INTENTS["custom"])
 
-
-edit = _signed(
+edit = signed(
     _edit,
     "edit",
     help_text(
@@ -193,5 +129,13 @@ edit = _signed(
             "edit photo.jpg --request same-as-last-time.toml --seed 7",
         ),
     ),
-    _edit_parameters(),
+    {
+        "*pictures": (Inputs,),
+        "intent": (_INTENT, None),
+        "request": (_FILE, None),
+        "place": (Where, _WHERE),
+        "how": (_SETTINGS, _SETTINGS()),
+        "run": (Run, _RUN),
+        "out": (Out, _OUT),
+    },
 )
