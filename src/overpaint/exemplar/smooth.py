@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
-Flags = NDArray[np.bool_]
+from .features import Flags, Floats
+from .pyramid import cells
 
 _CROSS = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]], np.float32) / 4
 
@@ -54,8 +53,8 @@ def _pulled(values: Floats, weight: Floats, sweeps: int) -> Floats:
     if weight.min() > 0 or max(height, width) == 1:
         return filled
     # The weighted sum over the halved weight is the normalised mean; one known pixel makes its cell known.
-    mass = _halved(weight)
-    means = (_halved(filled * fixed) / np.maximum(mass, 1e-6)[..., None]).astype(np.float32)
+    mass = cells(weight)
+    means = (cells(filled * fixed) / np.maximum(mass, 1e-6)[..., None]).astype(np.float32)
     coarse = _pulled(means, np.minimum(mass * 4, np.float32(1)), sweeps)
     wide = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR).reshape(values.shape)
     filled = fixed * filled + (1 - fixed) * wide
@@ -63,11 +62,3 @@ def _pulled(values: Floats, weight: Floats, sweeps: int) -> Floats:
         spread = cv2.filter2D(filled, -1, _CROSS, borderType=cv2.BORDER_REPLICATE).reshape(values.shape)
         filled = fixed * filled + (1 - fixed) * spread
     return filled
-
-
-def _halved(values: Floats) -> Floats:
-    """Half the size, rounded up: means of 2 x 2 pixels; an odd last row or column counts twice."""
-    height, width = values.shape[:2]
-    even = np.pad(values, [(0, height % 2), (0, width % 2)] + [(0, 0)] * (values.ndim - 2), mode="edge")
-    quarters = even[0::2, 0::2] + even[1::2, 0::2] + even[0::2, 1::2] + even[1::2, 1::2]
-    return (quarters / np.float32(4)).astype(np.float32)

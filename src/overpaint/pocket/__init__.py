@@ -1,7 +1,7 @@
 """The embedded model: a small text-guided inpainting checkpoint that comes with the package.
 
-It is an ordinary diffusers folder, `checkpoint/`, with a card (MODEL_CARD.md); how it was made is in training/pocket.
-This room only says where it lies: it is found, described, verified and loaded as every other model is.
+It is an ordinary diffusers folder, `checkpoint/`, with a card (MODEL_CARD.md); training/pocket made it. This package
+says where it is; it is found, verified and loaded as every other model.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from pathlib import Path
 __all__ = ["FOLDER", "NAME", "folder"]
 
 NAME = "pocket"
-"""What it is asked for by."""
+"""The model's name."""
 
 FOLDER = Path(__file__).with_name("checkpoint")
 
 
 def folder() -> Path | None:
-    """The checkpoint's folder; None in a package that was built without its weights."""
+    """The checkpoint's folder; None in a package that was built without weights."""
     return FOLDER if (FOLDER / "model_index.json").is_file() else None

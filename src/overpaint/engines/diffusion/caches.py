@@ -1,4 +1,4 @@
-"""What was worked out already, kept within a budget of bytes."""
+"""A cache with a budget of bytes."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ T = TypeVar("T")
 
 
 class ByteCache(Generic[T]):
-    """Values by key; beyond the budget the least recently used go first.
+    """Values by key; beyond the budget the least recently used are dropped. For one thread.
 
-    One that is larger than the whole budget is made and not kept. Not for more than one thread.
+    A value that is larger than the whole budget is not kept.
     """
 
     def __init__(self, budget: int, size: Callable[[T], int]) -> None:
@@ -25,7 +25,7 @@ class ByteCache(Generic[T]):
         self.bytes = 0
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """The value of this key; made if it is not here."""
+        """The value of this key, made where it is not kept."""
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]

@@ -1,4 +1,4 @@
-"""Networks brought to one form: (x, sigma, t, conditioning) to the estimate x0, whatever they predict."""
+"""Networks in one form: (x, sigma, t, conditioning) to the estimate x0, whatever they predict."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from .values import Conditioning
 
 
 def _wide(sigma: torch.Tensor) -> torch.Tensor:
-    """(B,) as (B, 1, 1, 1), to go with latents."""
+    """(B,) as (B, 1, 1, 1), the shape of latents."""
     return sigma.reshape(-1, 1, 1, 1)
 
 
 def to_input(x: torch.Tensor, sigma: torch.Tensor, prediction: Prediction) -> torch.Tensor:
-    """x as the network was trained to see it, (B, C, h, w).
+    """x, (B, C, h, w), scaled as in training.
 
     Variance preserving, x / sqrt(1 + sigma^2); for flow matching, (1 - s) x0 + s noise with sigma = s / (1 - s), which
     is x / (1 + sigma).
@@ -49,7 +49,7 @@ def to_estimate(output: torch.Tensor, x: torch.Tensor, sigma: torch.Tensor, pred
 
 
 def to_output(estimate: torch.Tensor, x: torch.Tensor, sigma: torch.Tensor, prediction: Prediction) -> torch.Tensor:
-    """The output that stands for the estimate: the inverse of `to_estimate`, for sigma > 0."""
+    """The network's output for an estimate: the inverse of `to_estimate`, for sigma > 0."""
     sigma = _wide(sigma)
     if prediction == "epsilon":
         return (x - estimate) / sigma
@@ -63,7 +63,7 @@ def to_output(estimate: torch.Tensor, x: torch.Tensor, sigma: torch.Tensor, pred
 def guidance_embedding(scale: torch.Tensor, width: int) -> torch.Tensor:
     """(B, width) sinusoidal embedding of guidance scales for networks distilled with it.
 
-    Luo et al. 2023 (arXiv 2310.04378): the scale less one, times 1000, in the position embedding of Transformers.
+    Luo et al. 2023 (arXiv 2310.04378): the scale minus one, times 1000, in the position embedding of Transformers.
     """
     half = width // 2
     frequency = torch.exp(torch.arange(half, dtype=torch.float32) * (-math.log(10000.0) / (half - 1)))
@@ -85,8 +85,8 @@ class NetworkDenoiser:
             network: In evaluation mode, on its device.
             prediction: What its output stands for.
             key: Digest of the network, with its LoRA set and weights.
-            exact: Whether a row must have the same bits beside any neighbours. Then bf16 on one CPU thread is batched
-                with `RowByRow`; other types, devices and more threads go one row a call.
+            exact: Whether a row has the same bits in any batch. Then bf16 on one CPU thread is batched with `RowByRow`;
+                other types and devices, and more threads, take one row a call.
         """
         parameter = next(network.parameters())
         self._family = family
@@ -94,8 +94,8 @@ class NetworkDenoiser:
         self._dtype: torch.dtype = parameter.dtype
         self._device: torch.device = parameter.device
         self._exact = exact
-        # Not in single precision: there one row's bits differ from those of one among several, and what a picture
-        # gets would move by more than 1e-5 with its neighbours.
+        # Not in single precision: there a row's bits depend on the batch, and a picture would change by more than 1e-5
+        # with its neighbours.
         half = self._dtype in (torch.bfloat16, torch.float16)
         self._first = family.text_free_layers(network) if half else ()
         self.prediction: Prediction = prediction
@@ -108,7 +108,7 @@ class NetworkDenoiser:
 
     @property
     def rows_at_once(self) -> int | None:
-        """One in exact mode, unless type, device and threads are known to allow more."""
+        """One in exact mode, unless type, device and threads allow more."""
         batched = self._dtype == torch.bfloat16 and self._device.type == "cpu" and torch.get_num_threads() == 1
         return 1 if self._exact and not batched else None
 
@@ -138,5 +138,5 @@ class NetworkDenoiser:
         return to_estimate(output.to(torch.float32), x, sigma, self.prediction)
 
     def _own(self, tensor: torch.Tensor) -> torch.Tensor:
-        """The tensor on the network's device, and in its type unless it counts or marks."""
+        """The tensor on the network's device, and in its type unless it holds integers or flags."""
         return tensor.to(self._device, self._dtype if tensor.is_floating_point() else tensor.dtype)

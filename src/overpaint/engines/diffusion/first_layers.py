@@ -1,8 +1,8 @@
-"""What a U-Net does before it first looks at the text, done once for rows that are equal until then.
+"""The layers of a U-Net before its first cross-attention, run once for rows that are equal there.
 
-Guidance asks about one picture twice, with the prompt and with the negative prompt (Ho and Salimans 2022, arXiv
-2207.12598). Up to the first cross-attention both rows are the same numbers: the first residual blocks, and the first
-self-attention, which at the largest size is the dearest of all.
+Guidance needs two rows for one picture, with the prompt and with the negative prompt (Ho and Salimans 2022, arXiv
+2207.12598). Up to the first cross-attention they are equal: the first residual blocks, and the first self-attention,
+which is the most expensive of all at the largest size.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ import torch
 def first_layers(unet: Any) -> tuple[torch.nn.Module, ...]:
     """The layers of diffusers' UNet2DConditionModel that come before the first cross-attention, in order.
 
-    None where they don't see the picture alone: where the time embedding has text in it (SDXL), and for networks that
-    are built otherwise.
+    Empty where they depend on the text: where the time embedding contains text (SDXL), and for other architectures.
     """
     config = getattr(unet, "config", None)
     if (
@@ -33,7 +32,7 @@ def first_layers(unet: Any) -> tuple[torch.nn.Module, ...]:
         if attentions:
             first = attentions[0]
             layer = first.transformer_blocks[0]
-            # A block that is conditioned in its norms, or has no self-attention first, is another network's.
+            # A block with conditioned norms, or without self-attention first, is of another architecture.
             if not hasattr(layer, "norm1") or not hasattr(layer, "attn1") or layer.only_cross_attention:
                 return (*found, block.resnets[0])
             return (*found, block.resnets[0], first.norm, first.proj_in, layer.norm1, layer.attn1)
@@ -42,7 +41,7 @@ def first_layers(unet: Any) -> tuple[torch.nn.Module, ...]:
 
 
 def repeats(*rows: torch.Tensor | None) -> tuple[list[int], list[int]] | None:
-    """Which rows are no repeats of the row before them, and for every row which of those it is; None without repeats.
+    """Indices of rows that differ from the row before, and for every row its index among those; None without repeats.
 
     Args:
         rows: Tensors of (B, ...), all of which must be equal for a row to be a repeat.
@@ -64,7 +63,7 @@ def repeats(*rows: torch.Tensor | None) -> tuple[list[int], list[int]] | None:
 
 @contextmanager
 def once(layers: tuple[torch.nn.Module, ...], first: list[int], back: list[int]) -> Iterator[None]:
-    """While it lasts, `layers` work on the rows `first` alone and give every row what is its own, as `back` says."""
+    """While it is active, `layers` run for the rows `first` alone, and `back` spreads their output to all rows."""
     count = len(back)
 
     def narrow(module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -1,4 +1,4 @@
-"""Noise of one picture, always drawn on the CPU: the same seed gives the same noise on every device."""
+"""Noise of one picture, drawn on the CPU, so that a seed gives the same noise on every device."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import torch
 
 
 class Noise:
-    """Standard normal noise from one picture's own generator; neighbours have theirs."""
+    """Standard normal noise from a generator of one picture."""
 
     def __init__(self, seed: int | torch.Generator) -> None:
-        """Begin at a seed, 0 to 2**63 - 1, or go on with a CPU generator that has drawn already."""
+        """Start from a seed, 0 to 2**63 - 1, or from the state of a CPU generator."""
         self.generator = seed if isinstance(seed, torch.Generator) else torch.Generator("cpu").manual_seed(seed)
 
     def __call__(self, like: torch.Tensor) -> torch.Tensor:
