@@ -98,7 +98,7 @@ def test_the_written_file_equals_the_input_beyond_the_reach(data, mode, depth, t
     extras = data.draw(
         st.sampled_from([{}, {"strict": True}, {"grow": 4.0, "feather": 7.5}, {"padding": 0}, {"area": "whole"}])
     )
-    if intent == "background" and mask.invert().bounds.empty:
+    if intent == "background" and (mask.values > 0.9).all():  # no background is left, levels near 1 being 1
         intent = "remove"
     with Studio() as studio:
         studio.add_engine(noise(data.draw(st.sampled_from([None, LEARNED]))))
