@@ -144,6 +144,15 @@ def test_the_top_level_lists_what_it_offers():
         _ = overpaint.nonsense
 
 
+def test_no_two_classes_share_a_name():
+    places: dict[str, list[str]] = {}
+    for path in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(str(path.relative_to(SOURCE)))
+    assert {name: paths for name, paths in places.items() if len(paths) > 1} == {}
+
+
 def test_no_file_needs_a_table_of_contents():
     long = {
         str(path.relative_to(SOURCE)): count

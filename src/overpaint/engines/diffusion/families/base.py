@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Pixels = NDArray[np.float32]
 
 
-class TextJob(Protocol):
+class TextInput(Protocol):
     """One text, ready to be encoded."""
 
     @property
@@ -39,11 +39,11 @@ class TextJobs(Protocol):
 
     @property
     def positive(self) -> Any:
-        """The prompt's TextJob."""
+        """The prompt's TextInput."""
 
     @property
     def negative(self) -> Any:
-        """The negative prompt's TextJob."""
+        """The negative prompt's TextInput."""
 
 
 class TextEncoding(Protocol):
