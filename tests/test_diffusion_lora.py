@@ -366,6 +366,22 @@ def test_rslora_is_scaled_by_the_root_of_the_rank(where: str, parts: dict[str, P
     torch.testing.assert_close(got, weight(parts["sd1"].unet, Q) + 8 / 4 * up @ down)
 
 
+@pytest.mark.parametrize("kind", ["LOHA", "LOKR"])
+def test_peft_s_settings_scale_loha_and_lokr(kind: str, parts: dict[str, Parts], tmp_path: Path) -> None:
+    """The numbers of peft 0.21: alpha / r of its settings, whatever rank the tensors have."""
+    base = weight(parts["sd1"].unet, Q)
+    if kind == "LOHA":
+        held = {f"hada_{n}": rand(16, 4) if n.endswith("a") else rand(4, 16) for n in ("w1_a", "w1_b", "w2_a", "w2_b")}
+        delta = (held["hada_w1_a"] @ held["hada_w1_b"]) * (held["hada_w2_a"] @ held["hada_w2_b"])
+    else:
+        held = {"lokr_w1": rand(4, 4), "lokr_w2": rand(4, 4)}
+        delta = torch.kron(held["lokr_w1"], held["lokr_w2"])
+    save_file({f"base_model.model.{Q}.{n}": one for n, one in held.items()}, tmp_path / "adapter_model.safetensors")
+    (tmp_path / "adapter_config.json").write_text(json.dumps({"peft_type": kind, "r": 4, "alpha": 6}))
+    got = weight(merged(parts["sd1"], tmp_path).unet, Q)
+    torch.testing.assert_close(got, base + 1.5 * delta)
+
+
 def test_the_bias_of_a_peft_factor_is_scaled_as_the_factor_is(parts: dict[str, Parts], tmp_path: Path) -> None:
     place = "time_embedding.linear_1"
     base = parts["sd1"].unet.get_submodule(place)

@@ -179,6 +179,10 @@ def _layers(tensors: Tensors, settings: Mapping[str, Any]) -> tuple[tuple[LoraLa
             continue
         held = {factor: tensors[key] for factor, key in keys.items()}
         alpha = held.pop("alpha", None)
+        if settings.get("peft_type") in ("LOHA", "LOKR"):  # peft scales these by its settings, not by the tensors' rank
+            first = next((one for one in ("w1_a", "k1", "k1_a") if one in held), "")
+            if first and settings.get("r"):
+                held[first] = held[first].float() * (float(settings.get("alpha", 1)) / float(settings["r"]))
         layers.append(
             LoraLayer(
                 part,
