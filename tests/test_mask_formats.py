@@ -322,7 +322,7 @@ DOCUMENTS = {
     "strange counts": (b'{"size": [2, 2], "counts": 7}', "text or a list, not 7"),
     "shapes no list": (b'{"shapes": 5, "imageWidth": 9, "imageHeight": 9}', "list of objects, not 5"),
     "no shapes": (b'{"shapes": [], "imageWidth": 9, "imageHeight": 9}', "no shapes"),
-    "no width": (b'{"shapes": [], "imageHeight": 9}', "does not say its imageWidth"),
+    "no width": (b'{"shapes": [], "imageHeight": 9}', "has no imageWidth"),
     "giant picture": (b'{"shapes": [], "imageWidth": 1e9, "imageHeight": 1e9}', "200,000,000"),
     "no images": (b'{"annotations": []}', "'images', not None"),
     "annotation": (

@@ -218,7 +218,10 @@ def test_notes_on_a_mask_reach_the_result(picture):
 
 def test_a_mask_that_covers_most_of_the_picture_is_noted(picture):
     inverted = ~Mask.box(SIZE, Box(10, 10, 30, 30))
-    assert any("if it marks what should stay, invert it" in note for note in edit(flat(), picture, mask=inverted).notes)
+    assert any(
+        "if it marks the part that should stay, invert it" in note
+        for note in edit(flat(), picture, mask=inverted).notes
+    )
     shape = {"parts": [{"kind": "box", "box": [10, 10, 30, 30]}], "invert": True}
     assert not any("invert" in note for note in edit(flat(), picture, request=EditRequest.of(mask=shape)).notes)
 

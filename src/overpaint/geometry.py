@@ -41,7 +41,7 @@ class Size:
         """The box from the origin that has this size."""
         return Box(0, 0, self.width, self.height)
 
-    def alike(self, other: Size) -> bool:
+    def in_proportion_to(self, other: Size) -> bool:
         """Whether both sides are in proportion: scaling one side to the other's gives the second, rounded."""
         across, down = self.width * other.height / self.height, self.height * other.width / self.width
         return abs(across - other.width) <= 0.5 or abs(down - other.height) <= 0.5

@@ -1,4 +1,4 @@
-"""The denoise mask (what an engine repaints) and the composite mask (what is pasted), derived from the user's mask.
+"""The denoise mask, which an engine repaints, and the composite mask, which is pasted; both from the user's mask.
 
 Both are 1 on the core, or the old object would show through, and 0 beyond the reach. Between lies the edge: `grow`
 pixels that are painted entirely, then `feather` pixels over which the new picture fades into the old one, both counted

@@ -42,62 +42,62 @@ def wrong_size(found: Size, wanted: Size) -> MaskError:
     hint = ""
     if found == wanted.swapped:
         hint = "width and height are swapped: a mask must be as the picture is displayed, with its orientation applied"
-    elif found.alike(wanted):
+    elif found.in_proportion_to(wanted):
         hint = "its sides are in proportion: set mask_resize to resize it"
     return MaskError(
         f"the mask is {found}, but the picture is {wanted}", code="mask-size", field="mask", value=str(found), hint=hint
     )
 
 
-def as_corners(box: BoxLike, what: str) -> tuple[float, float, float, float]:
+def as_corners(box: BoxLike, name: str) -> tuple[float, float, float, float]:
     """Four finite numbers (left, top, right, bottom) around some area."""
-    numbers = as_numbers(box, f"a {what}'s box")
+    numbers = as_numbers(box, f"a {name}'s box")
     if len(numbers) != 4:
-        raise MaskError(f"a {what}'s box must be four numbers (left, top, right, bottom), not {box!r}")
+        raise MaskError(f"a {name}'s box must be four numbers (left, top, right, bottom), not {box!r}")
     left, top, right, bottom = numbers
     if right <= left or bottom <= top:
         raise DegenerateShapeError(
-            f"the {what} {shown(numbers)} has no area: right must be more than left, and bottom more than top"
+            f"the {name} {listed(numbers)} has no area: right must be more than left, and bottom more than top"
         )
     return left, top, right, bottom
 
 
-def as_points(points: Iterable[Iterable[float]], what: str, *, columns: tuple[int, ...] = (2,)) -> NDArray[np.float64]:
+def as_points(points: Iterable[Iterable[float]], name: str, *, columns: tuple[int, ...] = (2,)) -> NDArray[np.float64]:
     """(N, columns) float64, all finite, `MOST_POINTS` at most."""
     try:
-        rows = [as_numbers(point, f"a point of the {what}") for point in points]
+        rows = [as_numbers(point, f"a point of the {name}") for point in points]
     except TypeError:
-        raise MaskError(f"the {what} must be a list of points (x, y), not {points!r:.100}") from None
+        raise MaskError(f"the {name} must be a list of points (x, y), not {points!r:.100}") from None
     if len(rows) > MOST_POINTS:
-        raise MaskError(f"the {what} has {len(rows):,} points; {MOST_POINTS:,} is the most")
+        raise MaskError(f"the {name} has {len(rows):,} points; {MOST_POINTS:,} is the most")
     wanted = " or ".join(str(n) for n in columns)
     for row in rows:
         if len(row) not in columns:
-            raise MaskError(f"a point of the {what} must have {wanted} numbers, not {shown(row)}")
+            raise MaskError(f"a point of the {name} must have {wanted} numbers, not {listed(row)}")
     if len({len(row) for row in rows}) > 1:
-        raise MaskError(f"the points of the {what} must all have the same count of numbers ({wanted})")
+        raise MaskError(f"the points of the {name} must all have as many numbers ({wanted})")
     return np.array(rows, dtype=np.float64).reshape(len(rows), len(rows[0]) if rows else columns[0])
 
 
-def as_numbers(values: Any, what: str) -> tuple[float, ...]:
+def as_numbers(values: Any, name: str) -> tuple[float, ...]:
     """Floats that are numbers, and none beyond `FARTHEST`."""
     try:
         numbers = tuple(float(value) for value in values)
     except (TypeError, ValueError):
-        raise MaskError(f"{what} must be numbers, not {values!r:.100}") from None
+        raise MaskError(f"{name} must be numbers, not {values!r:.100}") from None
     if not all(abs(number) <= FARTHEST for number in numbers):  # false for NaN, too
-        raise MaskError(f"{what} must be numbers between -{FARTHEST:,} and {FARTHEST:,}, not {shown(numbers)}")
+        raise MaskError(f"{name} must be numbers between -{FARTHEST:,} and {FARTHEST:,}, not {listed(numbers)}")
     return numbers
 
 
-def as_pixels(value: float, what: str) -> float:
+def as_pixels(value: float, name: str) -> float:
     """A finite number of pixels, zero or more."""
     try:
         number = float(value)
     except (TypeError, ValueError):
-        raise MaskError(f"{what} must be a number of pixels, not {value!r}") from None
+        raise MaskError(f"{name} must be a number of pixels, not {value!r}") from None
     if not (math.isfinite(number) and number >= 0):
-        raise MaskError(f"{what} must be zero or more pixels, not {value}")
+        raise MaskError(f"{name} must be zero or more pixels, not {value}")
     return number
 
 
@@ -111,6 +111,6 @@ def bounds_of(marked: NDArray[np.bool_]) -> Box:
     return Box(int(columns[0]), top, int(columns[-1]) + 1, bottom)
 
 
-def shown(numbers: Iterable[float]) -> str:
-    """Numbers as people write them: 10,20,30.5,40."""
+def listed(numbers: Iterable[float]) -> str:
+    """Numbers with commas: 10,20,30.5,40."""
     return ",".join(f"{number:.10g}" for number in numbers)

@@ -195,7 +195,7 @@ class Mask:
         mask = _sources.from_file(source, channel, wanted, label, image)
         if wanted is None:
             return mask
-        return mask.resize(wanted) if resize and mask.size.alike(wanted) else mask.require_size(wanted)
+        return mask.resize(wanted) if resize and mask.size.in_proportion_to(wanted) else mask.require_size(wanted)
 
     # Properties
 

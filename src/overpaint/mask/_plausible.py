@@ -1,8 +1,8 @@
-"""The check that every mask passes on its way in: levels become values, noise is removed, doubts become notes.
+"""The check of masks that come from outside: levels become values, noise is removed, likely mistakes become notes.
 
-What is certain is corrected and noted: the scale of the levels, the noise of lossy encoding, near-zero values. What is
-only likely is noted: a mask that covers most of the picture, that has no core, or that has as many values as a
-photograph. Nothing here knows where a mask came from; `_sources` reads colour and alpha and refuses photographs.
+Certain mistakes are corrected and noted: the scale of the levels, the noise of lossy encoding, near-zero values. Likely
+ones are only noted: a mask that covers most of the picture, that has no core, or that has as many levels as a
+photograph. `_sources` reads colour and alpha, and refuses photographs.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _MANY_LEVELS = 64
 
 
 class Levels(NamedTuple):
-    """How the levels of a raster map to values: value = (level - low) / (high - low), clipped; `note` says why."""
+    """The scale of a raster: value = (level - low) / (high - low), clipped; `note` gives the reason."""
 
     low: int
     high: int
@@ -63,10 +63,10 @@ def from_levels(levels: Samples, *, lossless: bool = True, notes: tuple[str, ...
 
 
 def plausible(mask: Mask) -> Mask:
-    """The mask without noise, and with notes about what is likely wrong with it.
+    """The mask without noise, and with notes on likely mistakes.
 
     Values below `FLOOR` become 0 and those above 1 - `FLOOR` become 1. In a hard mask, so does everything up to
-    `RINGING` that does not touch an edge. The result passes unchanged.
+    `RINGING` that does not touch an edge. Checked again, the result does not change.
     """
     box = mask.bounds
     if box.empty:
@@ -90,11 +90,11 @@ def covers_most(mask: Mask) -> str:
     share = float(np.mean(mask.core))
     if share <= _MOST:
         return ""
-    return f"the mask marks {share:.0%} of the picture; if it marks what should stay, invert it"
+    return f"the mask marks {share:.0%} of the picture; if it marks the part that should stay, invert it"
 
 
 def snapped(values: Values) -> Values:
-    """0 under `RINGING` and 1 over 1 - `RINGING`: what lossy encoding left around the two ends is removed."""
+    """0 below `RINGING` and 1 above 1 - `RINGING`, which removes the noise of lossy encoding."""
     result = values.copy()
     result[values < np.float32(RINGING)] = 0
     result[values > np.float32(1 - RINGING)] = 1
@@ -173,13 +173,13 @@ def _cleaned(values: Values) -> Values:
 
 
 def _likely(values: Values, size: int) -> list[str]:
-    """Notes on what is likely wrong with a mask of `size` pixels, of which `values` are those within its bounds."""
+    """Notes on likely mistakes in a mask of `size` pixels; `values` are those within its bounds."""
     notes = []
     high = float(values.max())
     if 0 < high < 0.5:
         notes.append(
-            f"the largest value of the mask is {high:.2g}, below one half: nothing is repainted entirely, and what is "
-            "there shows through"
+            f"the largest value of the mask is {high:.2g}, below one half: nothing is repainted entirely, and "
+            "the old picture shows through"
         )
     if values.size > size / 2:
         between = values[(values > np.float32(RINGING)) & (values < np.float32(1 - RINGING))]

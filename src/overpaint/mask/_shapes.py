@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from overpaint.errors import MaskError
 from overpaint.geometry import Box, Size
 
-from ._checks import BoxLike, DegenerateShapeError, as_corners, as_points, bounds_of, shown
+from ._checks import BoxLike, DegenerateShapeError, as_corners, as_points, bounds_of, listed
 
 Values = NDArray[np.float32]
 Rule = Literal["union", "evenodd"]
@@ -32,7 +32,7 @@ def box(size: Size, corners: BoxLike, antialias: bool) -> Values:
     values = np.zeros(size.shape, dtype=np.float32)
     inside = Box(*_span(columns, rows))
     values[inside.slices] = rows[inside.top : inside.bottom, None] * columns[inside.left : inside.right]
-    return required(values, f"box {shown((left, top, right, bottom))}", size)
+    return required(values, f"box {listed((left, top, right, bottom))}", size)
 
 
 def ellipse(size: Size, corners: BoxLike, antialias: bool) -> Values:
@@ -50,7 +50,7 @@ def ellipse(size: Size, corners: BoxLike, antialias: bool) -> Values:
         values[region.slices] = np.clip(0.5 - (radius - 1) / np.maximum(slope, 1e-9), 0, 1)
     else:
         values[region.slices] = np.square(x) + np.square(y)[:, None] <= 1
-    return required(values, f"ellipse {shown((left, top, right, bottom))}", size)
+    return required(values, f"ellipse {listed((left, top, right, bottom))}", size)
 
 
 def polygon(size: Size, points: Iterable[object], rule: Rule, antialias: bool) -> Values:
@@ -61,7 +61,7 @@ def polygon(size: Size, points: Iterable[object], rule: Rule, antialias: bool) -
     everything = np.concatenate(rings)
     low, high = np.floor(everything.min(axis=0)), np.ceil(everything.max(axis=0))
     region = clipped(Box(int(low[0]), int(low[1]), int(high[0]), int(high[1])), size)
-    name = f"polygon in {shown((*everything.min(axis=0), *everything.max(axis=0)))}"
+    name = f"polygon in {listed((*everything.min(axis=0), *everything.max(axis=0)))}"
     values = np.zeros(size.shape, dtype=np.float32)
     if not region.empty:
         origin = np.array([region.left, region.top], dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Masks from arrays, from pictures and from files: what a raster means, before `_plausible` checks its values."""
+"""Masks from arrays, pictures and files: the meaning of colour and alpha. `_plausible` checks the values."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def _checked(values: Values, picture: Picture, *notes: str) -> Mask:
 
 
 def _from_opaque(picture: Picture, channel: Channel) -> Mask:
-    """Grey counts by its levels, one hue on black by its brightest channel, all else by its luminance."""
+    """Grey by its levels, one hue on black by its brightest channel, other colour by its luminance."""
     lossless, top = picture.source.lossless, picture.maximum
     if channel == "auto" and picture.samples.shape[2] > 1:
         import cv2
@@ -157,9 +157,9 @@ def _from_opaque(picture: Picture, channel: Channel) -> Mask:
 
 
 def _from_layer(picture: Picture, opaque: Values) -> Mask | None:
-    """What a picture with transparent parts means as a mask, or None where its light over black counts.
+    """The mask of a picture with transparent parts: alpha of strokes in one colour, the hole of a photograph.
 
-    Strokes of one colour on a transparent layer: alpha. A picture with a hole: the hole.
+    None for other pictures, whose luminance over black is the mask.
     """
     top, seen = picture.maximum, opaque >= 0.5
     samples = picture.samples[seen].reshape(-1, picture.samples.shape[2])
@@ -229,7 +229,7 @@ def _rgb(picture: Picture) -> Samples:
 
 
 def _luminance(picture: Picture) -> Samples:
-    """(H, W) of the samples' own depth, by the weights of ITU-R BT.601, rounded: as Pillow's mode L has it."""
+    """(H, W) of the samples' own depth, by the weights of ITU-R BT.601, rounded, as in Pillow's mode L."""
     if picture.samples.shape[2] == 1:
         grey: Samples = picture.samples[:, :, 0]
         return grey
@@ -269,7 +269,7 @@ def read_bytes(source: FileLike) -> bytes:
 
 
 def from_file(source: FileLike, channel: Channel, size: Size | None, label: str | None, image: str | None) -> Mask:
-    """A picture file in any mode, or a document (COCO, LabelMe, CVAT), told apart by content."""
+    """A picture file in any mode, or a document (COCO, LabelMe, CVAT); the content decides."""
     from .formats import is_document, read_document
 
     data = read_bytes(source)
@@ -277,7 +277,7 @@ def from_file(source: FileLike, channel: Channel, size: Size | None, label: str 
         return read_document(data, size=size, label=label, image=image)
     if label is not None or image is not None:
         raise MaskError(
-            "a label or an image's name can be chosen in a COCO, LabelMe or CVAT document only, and this is a picture"
+            "a label or an image's name can be chosen only in a COCO, LabelMe or CVAT document, and this is a picture"
         )
     from overpaint.errors import PictureError
     from overpaint.picture import open_picture
@@ -294,7 +294,7 @@ def from_file(source: FileLike, channel: Channel, size: Size | None, label: str 
 
 
 def _float_tiff(data: bytes) -> Values | None:
-    """(H, W) of a grey TIFF of floats, which is no picture but may well be a mask; None for anything else."""
+    """(H, W) of a grey TIFF of floats, which pictures do not support; None for any other file."""
     import io
 
     from PIL import Image, ImageOps

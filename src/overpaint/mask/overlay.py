@@ -1,4 +1,4 @@
-"""A mask shown over a picture, in a colour that stands out from what is there."""
+"""A mask shown over a picture, in a colour that stands out from the picture."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SAMPLE = 20_000
 
 @dataclass(frozen=True, slots=True)
 class OverlayColour:
-    """A colour with a name that people can be told."""
+    """A colour and its name."""
 
     name: str
     rgb: tuple[int, int, int]
@@ -42,8 +42,8 @@ def overlay_colours(pixels: Pixels, mask: Mask, count: int = 1) -> tuple[Overlay
 
     Args:
         pixels: The picture, of the mask's size.
-        mask: Where it is marked; all of the picture counts for an empty mask.
-        count: How many, at most 6.
+        mask: The marked part; for an empty mask the whole picture counts.
+        count: Number of colours, at most 6.
     """
     box = (mask.bounds if not mask.is_empty else mask.size.box).pad(_AROUND).intersect(mask.size.box)
     area = pixels[box.slices].reshape(-1, 3)

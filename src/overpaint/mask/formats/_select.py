@@ -16,20 +16,20 @@ from overpaint.mask._mask import Mask
 T = TypeVar("T")
 
 
-def with_label(items: Iterable[tuple[str, T]], label: str | None, what: str) -> list[T]:
+def with_label(items: Iterable[tuple[str, T]], label: str | None, title: str) -> list[T]:
     """The items with this label, or all; an error when there are none."""
     pairs = list(items)
     if not pairs:
-        raise MaskError(f"the {what} has no shapes")
+        raise MaskError(f"the {title} has no shapes")
     chosen = [item for name, item in pairs if label is None or name == label]
     if not chosen:
         known = sorted({name for name, _ in pairs})
         shown = ", ".join(repr(name) for name in known[:20])
-        raise MaskError(f"the {what} has no label {label!r}{did_you_mean(str(label), known)}; it has {shown}")
+        raise MaskError(f"the {title} has no label {label!r}{did_you_mean(str(label), known)}; it has {shown}")
     return chosen
 
 
-def with_name(items: Iterable[tuple[str, T]], name: str | None, what: str) -> T:
+def with_name(items: Iterable[tuple[str, T]], name: str | None, title: str) -> T:
     """The item with this name, with or without folders; without a name the only one."""
     pairs = list(items)
     if name is None and len(pairs) == 1:
@@ -37,16 +37,16 @@ def with_name(items: Iterable[tuple[str, T]], name: str | None, what: str) -> T:
     names = [found for found, _ in pairs]
     shown = ", ".join(repr(found) for found in names[:10]) + (", ..." if len(names) > 10 else "")
     if not pairs:
-        raise MaskError(f"the {what} has no images")
+        raise MaskError(f"the {title} has no images")
     if name is None:
-        raise MaskError(f"the {what} has {len(pairs)} images, choose one: {shown}")
+        raise MaskError(f"the {title} has {len(pairs)} images, choose one: {shown}")
     for key in (str, posixpath.basename):
         chosen = [item for found, item in pairs if key(found) == key(name)]
         if len(chosen) == 1:
             return chosen[0]
         if chosen:
-            raise MaskError(f"the {what} has {len(chosen)} images of the name {name!r}")
-    raise MaskError(f"the {what} has no image {name!r}{did_you_mean(name, names)}; it has {shown}")
+            raise MaskError(f"the {title} has {len(chosen)} images of the name {name!r}")
+    raise MaskError(f"the {title} has no image {name!r}{did_you_mean(name, names)}; it has {shown}")
 
 
 def united(shapes: Iterable[tuple[str, Callable[[], Mask]]], size: Size) -> Mask:
@@ -78,21 +78,21 @@ def united(shapes: Iterable[tuple[str, Callable[[], Mask]]], size: Size) -> Mask
     return Mask(values, tuple(notes))
 
 
-def size_in(document: Mapping[str, Any], width: str, height: str, what: str) -> Size:
+def size_in(document: Mapping[str, Any], width: str, height: str, title: str) -> Size:
     """The size of the picture in a document."""
     try:
-        numbers = [whole(document[key], f"the {key} of the {what}") for key in (width, height)]
+        numbers = [as_whole(document[key], f"the {key} of the {title}") for key in (width, height)]
     except KeyError as error:
-        raise MaskError(f"the {what} does not say its {error.args[0]}") from None
+        raise MaskError(f"the {title} has no {error.args[0]}") from None
     return as_size((numbers[0], numbers[1]))
 
 
-def whole(value: Any, what: str) -> int:
+def as_whole(value: Any, name: str) -> int:
     """A whole number, also as 12.0 or "12"."""
     try:
         number = float(value)
         if isinstance(value, bool) or number != int(number):
             raise ValueError
     except (TypeError, ValueError, OverflowError):
-        raise MaskError(f"{what} must be a whole number, not {value!r:.60}") from None
+        raise MaskError(f"{name} must be a whole number, not {value!r:.60}") from None
     return int(number)

@@ -19,7 +19,7 @@ from overpaint.mask._mask import Mask
 
 from ._outline import outlines
 from ._runs import bits_of, compressed, decompressed, runs_of
-from ._select import size_in, united, whole, with_label, with_name
+from ._select import as_whole, size_in, united, with_label, with_name
 
 
 def to_coco_rle(mask: Mask, *, compress: bool = True) -> dict[str, Any]:
@@ -91,19 +91,19 @@ def from_coco(document: Mapping[str, Any], *, label: str | None = None, image: s
         label: A category's name.
         image: The image's file name; not needed for a single one.
     """
-    what = "COCO document"
-    images = [_mapping(item, "an image", what) for item in _list(document, "images", what)]
-    chosen = with_name([(str(item.get("file_name", item.get("id"))), item) for item in images], image, what)
+    title = "COCO document"
+    images = [_mapping(item, "an image", title) for item in _list(document, "images", title)]
+    chosen = with_name([(str(item.get("file_name", item.get("id"))), item) for item in images], image, title)
     size = size_in(chosen, "width", "height", "image in the COCO document")
-    listed = _list(document, "categories", what) if "categories" in document else []
-    categories = [_mapping(item, "a category", what) for item in listed]
+    listed = _list(document, "categories", title) if "categories" in document else []
+    categories = [_mapping(item, "a category", title) for item in listed]
     names = {repr(item.get("id")): str(item.get("name")) for item in categories}
-    annotations = [_mapping(item, "an annotation", what) for item in _list(document, "annotations", what)]
+    annotations = [_mapping(item, "an annotation", title) for item in _list(document, "annotations", title)]
     mine = [item for item in annotations if item.get("image_id") == chosen.get("id")]
     labelled = [(names.get(repr(item.get("category_id")), str(item.get("category_id"))), item) for item in mine]
-    chosen_ones = with_label(labelled, label, f"image in the {what}")
+    chosen_ones = with_label(labelled, label, f"image in the {title}")
     drawn = (
-        (f"annotation {one.get('id')} of the {what}", partial(from_coco_segmentation, one.get("segmentation"), size))
+        (f"annotation {one.get('id')} of the {title}", partial(from_coco_segmentation, one.get("segmentation"), size))
         for one in chosen_ones
     )
     return united(drawn, size)
@@ -119,12 +119,12 @@ def _from_rle(segmentation: Mapping[str, Any]) -> Mask:
         ) from None
     if not isinstance(sides, Sequence) or isinstance(sides, str) or len(sides) != 2:
         raise MaskError(f"the size of COCO's run lengths must be [height, width], not {sides!r:.100}")
-    height, width = (whole(side, "a side in the size of COCO's run lengths") for side in sides)
+    height, width = (as_whole(side, "a side in the size of COCO's run lengths") for side in sides)
     size: Size = as_size((width, height))
     if isinstance(counts, str | bytes):
         lengths = decompressed(counts)
     elif isinstance(counts, Sequence):
-        lengths = np.array([whole(count, "a run length") for count in counts], dtype=np.float64)
+        lengths = np.array([as_whole(count, "a run length") for count in counts], dtype=np.float64)
         if lengths.size and np.abs(lengths).max() > size.area:
             raise MaskError(f"a run-length mask of {size.area} pixels has a run of {lengths.max():.0f}")
         lengths = lengths.astype(np.int64)
@@ -140,14 +140,14 @@ def _points(numbers: Any) -> list[tuple[Any, Any]]:
     return list(zip(numbers[::2], numbers[1::2], strict=True))
 
 
-def _list(document: Mapping[str, Any], key: str, what: str) -> list[Any]:
+def _list(document: Mapping[str, Any], key: str, title: str) -> list[Any]:
     items = document.get(key)
     if not isinstance(items, list):
-        raise MaskError(f"the {what} must have a list of {key!r}, not {items!r:.60}")
+        raise MaskError(f"the {title} must have a list of {key!r}, not {items!r:.60}")
     return items
 
 
-def _mapping(item: Any, name: str, what: str) -> Mapping[str, Any]:
+def _mapping(item: Any, name: str, title: str) -> Mapping[str, Any]:
     if not isinstance(item, Mapping):
-        raise MaskError(f"{name} in the {what} must be an object, not {item!r:.60}")
+        raise MaskError(f"{name} in the {title} must be an object, not {item!r:.60}")
     return item

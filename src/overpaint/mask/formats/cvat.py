@@ -18,7 +18,7 @@ from overpaint.mask._mask import Mask
 
 from ._outline import outlines
 from ._runs import bits_of, runs_of
-from ._select import size_in, united, whole, with_label, with_name
+from ._select import as_whole, size_in, united, with_label, with_name
 
 LINE_WIDTH = 10.0  # pixels
 POINT_RADIUS = 5.0  # pixels
@@ -122,12 +122,12 @@ def _ellipse(shape: Element, size: Size) -> Mask:
 
 def _mask(shape: Element, size: Size) -> Mask:
     """Run lengths along the rows of a box."""
-    left, top, width, height = (whole(_text(shape, key), f"its {key}") for key in ("left", "top", "width", "height"))
+    left, top, width, height = (as_whole(_text(shape, key), f"its {key}") for key in ("left", "top", "width", "height"))
     box = Box(left, top, left + width, top + height)
     if width < 1 or height < 1 or width * height > LARGEST_AREA:
         raise MaskError(f"its box is {width}x{height}: it must have an area, and {LARGEST_AREA:,} pixels at most")
     numbers = [number for number in _text(shape, "rle").replace(",", " ").split(" ") if number]
-    counts = np.array([whole(number, "a run length") for number in numbers], dtype=np.float64)
+    counts = np.array([as_whole(number, "a run length") for number in numbers], dtype=np.float64)
     if counts.size and np.abs(counts).max() > box.area:
         raise MaskError(f"a run-length mask of {box.area} pixels has a run of {counts.max():.0f}")
     marked = bits_of(counts.astype(np.int64), box.area).reshape(height, width)
