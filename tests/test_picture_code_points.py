@@ -19,7 +19,7 @@ from overpaint import Mask
 from overpaint.geometry import Size
 from overpaint.picture import CodePoints, Colour, Metadata, Picture, encode, from_array, icc, open_picture, profile_name
 from overpaint.picture.code_points import _TRANSFERS
-from overpaint.picture.colour import bridge_for
+from overpaint.picture.colour import converter_for
 from overpaint.picture.profile import SRGB_TO_XYZ, matrix_of
 from test_picture_colour import PRIMARIES, SRGB, cube, gamma, profile
 
@@ -102,7 +102,7 @@ def test_primaries_without_an_area_give_no_profile() -> None:
     with pytest.raises(np.linalg.LinAlgError):
         matrix_of((0.3, 0.3, 0.3, 0.3, 0.3, 0.3, 0.31, 0.33))
     assert CodePoints(chromaticities=(0.0,) * 8).profile is None
-    assert bridge_for(picture(CodePoints(chromaticities=(0.0,) * 8)), "srgb").to_canvas(VALUES).max() <= 1
+    assert converter_for(picture(CodePoints(chromaticities=(0.0,) * 8)), "srgb").to_canvas(VALUES).max() <= 1
 
 
 # --- engines ------------------------------------------------------------------------------------------------------
@@ -110,8 +110,8 @@ def test_primaries_without_an_area_give_no_profile() -> None:
 
 def test_display_p3_is_shown_to_engines_as_with_its_icc_profile() -> None:
     values = cube()
-    by_codes = bridge_for(picture(P3, values), "srgb").to_canvas(values)
-    by_profile = bridge_for(Picture(values, metadata=Metadata(icc=profile("p3"))), "srgb").to_canvas(values)
+    by_codes = converter_for(picture(P3, values), "srgb").to_canvas(values)
+    by_profile = converter_for(Picture(values, metadata=Metadata(icc=profile("p3"))), "srgb").to_canvas(values)
     assert np.abs(by_codes - by_profile).max() * 255 < 0.6
     assert np.abs(by_codes - values / 255).max() * 255 > 20
 
@@ -119,19 +119,19 @@ def test_display_p3_is_shown_to_engines_as_with_its_icc_profile() -> None:
 def test_hdr_pictures_show_diffuse_white_as_white_and_keep_what_is_brighter() -> None:
     ramp = np.linspace(0, 65535, 48).astype(np.uint16).reshape(1, -1, 1).repeat(3, 2)
     for points, white in ((PQ, 0.5807), (HLG, 0.75)):
-        bridge = bridge_for(picture(points, ramp), "srgb")
-        canvas = bridge.to_canvas(ramp)
+        converter = converter_for(picture(points, ramp), "srgb")
+        canvas = converter.to_canvas(ramp)
         assert (canvas[0, ramp[0, :, 0] > white * 65535 + 300] > 0.9999).all()
         assert (canvas[0, ramp[0, :, 0] < white * 65535 - 3000] < 0.98).all()
-        np.testing.assert_array_equal(bridge.back(ramp, canvas, canvas), ramp)
+        np.testing.assert_array_equal(converter.to_samples(ramp, canvas, canvas), ramp)
         painted = np.full_like(canvas, 0.5)
-        again = bridge.to_canvas(np.rint(bridge.back(ramp, canvas, painted)).astype(np.uint16))
+        again = converter.to_canvas(np.rint(converter.to_samples(ramp, canvas, painted)).astype(np.uint16))
         assert np.abs(again - 0.5)[canvas.max(axis=2) < 0.7].max() < 0.02
 
 
 def test_a_gamma_of_a_png_file_is_used_and_named() -> None:
     opened = open_picture(png((b"gAMA", struct.pack(">I", 100_000))))
-    canvas = bridge_for(opened, "srgb").to_canvas(np.full((1, 1, 3), 128, np.uint8))
+    canvas = converter_for(opened, "srgb").to_canvas(np.full((1, 1, 3), 128, np.uint8))
     light = 128 / 255
     assert canvas[0, 0, 0] == pytest.approx(1.055 * light ** (1 / 2.4) - 0.055, abs=1e-4)
     assert profile_name(opened.metadata) == "BT.709 primaries, gamma 1 transfer"
@@ -148,7 +148,7 @@ def test_a_gamma_of_a_png_file_is_used_and_named() -> None:
 def test_png_chunks_count_in_the_order_of_the_standard(chunks: list[tuple[bytes, bytes]]) -> None:
     opened = open_picture(png(*chunks))
     assert profile_name(opened.metadata) == "sRGB"
-    np.testing.assert_array_equal(bridge_for(opened, "srgb").to_canvas(VALUES), VALUES / np.float32(255))
+    np.testing.assert_array_equal(converter_for(opened, "srgb").to_canvas(VALUES), VALUES / np.float32(255))
     assert not encode(opened, "webp").notes
     assert open_picture(encode(opened, "webp").data).metadata.icc is None
 
@@ -220,10 +220,10 @@ def test_formats_without_code_points_get_a_profile_that_means_the_same(format: s
     again = open_picture(encoded.data)
     assert profile_name(again.metadata) == points.name
     values = cube()
-    canvas = bridge_for(picture(points), "srgb").to_canvas(values)
-    assert np.abs(bridge_for(again, "srgb").to_canvas(values) - canvas).max() * 255 < 0.6
+    canvas = converter_for(picture(points), "srgb").to_canvas(values)
+    assert np.abs(converter_for(again, "srgb").to_canvas(values) - canvas).max() * 255 < 0.6
     values = cube(top=136 if points.transfer in (16, 18) else 255)  # others cut off what is brighter than white
-    canvas = bridge_for(picture(points), "srgb").to_canvas(values)
+    canvas = converter_for(picture(points), "srgb").to_canvas(values)
     made = ImageCms.ImageCmsProfile(io.BytesIO(again.metadata.icc or b""))
     srgb = ImageCms.ImageCmsProfile(io.BytesIO(SRGB))
     intent, flags = ImageCms.Intent.RELATIVE_COLORIMETRIC, ImageCms.Flags.NOOPTIMIZE
@@ -242,7 +242,7 @@ def test_colour_that_nothing_can_carry_is_named_in_a_note() -> None:
 
 def test_samples_of_a_narrow_range_are_not_taken_for_others() -> None:
     opened = open_picture(png((b"cICP", bytes((1, 13, 0, 0)))))
-    np.testing.assert_array_equal(bridge_for(opened, "srgb").to_canvas(VALUES), VALUES / np.float32(255))
+    np.testing.assert_array_equal(converter_for(opened, "srgb").to_canvas(VALUES), VALUES / np.float32(255))
     for format in ("webp", "avif"):
         assert "colour left out (BT.709 primaries, sRGB transfer)" in encode(opened, format).notes[0]
 
@@ -274,9 +274,9 @@ def test_a_grey_profile_never_lands_on_an_rgb_file(format: str, alpha: bool) -> 
     grey = from_array(values, icc=profile(curve=gamma(1.8), space=b"GRAY"))
     again = open_picture(encode(grey, format).data)
     assert icc.colour_space(again.metadata.icc) == ("GRAY" if again.colour is Colour.GREY else "RGB")
-    wanted = bridge_for(grey, "srgb").to_canvas(grey.samples)
+    wanted = converter_for(grey, "srgb").to_canvas(grey.samples)
     lossy = {"jpeg": 0.05, "heif": 0.05}.get(format, 1e-3)
-    assert np.abs(bridge_for(again, "srgb").to_canvas(again.samples) - wanted).max() < lossy
+    assert np.abs(converter_for(again, "srgb").to_canvas(again.samples) - wanted).max() < lossy
 
 
 def test_a_grey_picture_with_code_points_gets_a_grey_profile() -> None:
@@ -302,10 +302,10 @@ def test_absurd_gammas_and_primaries_still_give_colours(gamma: int | None, place
     chunks = [] if gamma is None else [(b"gAMA", struct.pack(">I", gamma))]
     chunks += [] if places is None else [(b"cHRM", struct.pack(">8I", *places))]
     opened = open_picture(png(*chunks))
-    bridge = bridge_for(opened, "srgb")
-    canvas = bridge.to_canvas(VALUES)
+    converter = converter_for(opened, "srgb")
+    canvas = converter.to_canvas(VALUES)
     assert ((canvas >= 0) & (canvas <= 1)).all()
-    assert np.isfinite(bridge.back(VALUES, canvas, 1 - canvas)).all()
+    assert np.isfinite(converter.to_samples(VALUES, canvas, 1 - canvas)).all()
     for format in ("webp", "avif", "tiff"):
         again = open_picture(encode(opened, format).data)
         np.testing.assert_array_equal(again.samples, VALUES)

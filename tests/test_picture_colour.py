@@ -1,4 +1,4 @@
-"""Bridges to an engine's colours: exact where nothing changed, right where something did, in full depth."""
+"""Conversion to an engine's colours and back: exact where nothing changed, right where something did, in full depth."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from PIL import Image, ImageCms
 
 from overpaint.errors import PictureError
 from overpaint.picture import Colour, Metadata, Picture, icc
-from overpaint.picture.colour import bridge_for
+from overpaint.picture.colour import converter_for
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 D50 = (0.9642, 1.0, 0.8249)
@@ -108,7 +108,7 @@ def by_little_cms(values: np.ndarray, source: bytes, target: bytes, mode: str = 
 def test_the_usual_wide_profiles_agree_with_little_cms(name: str, curve: str, version: int) -> None:
     made = profile(name, CURVES[curve], version)
     values = cube()
-    canvas = bridge_for(picture(values, icc=made), "srgb").to_canvas(values)
+    canvas = converter_for(picture(values, icc=made), "srgb").to_canvas(values)
     wanted = by_little_cms(values, made, SRGB)
     assert np.abs(np.rint(canvas * 255) - wanted).max() <= 1
 
@@ -117,9 +117,9 @@ def test_the_usual_wide_profiles_agree_with_little_cms(name: str, curve: str, ve
 def test_every_kind_of_curve_agrees_with_little_cms_and_is_turned_round(curve: str) -> None:
     made = profile("p3", CURVES[curve])
     values = cube(51)
-    bridge = bridge_for(picture(values, icc=made), "srgb")
+    converter = converter_for(picture(values, icc=made), "srgb")
     wanted = by_little_cms(values, made, SRGB).astype(int)
-    assert np.abs(np.rint(bridge.to_canvas(values) * 255) - wanted).max() <= 2
+    assert np.abs(np.rint(converter.to_canvas(values) * 255) - wanted).max() <= 2
     # The way back, of colours inside both gamuts.
     parsed = icc.parsed(made)
     assert parsed is not None
@@ -129,7 +129,7 @@ def test_every_kind_of_curve_agrees_with_little_cms_and_is_turned_round(curve: s
 
 def test_srgb_itself_is_left_as_it_is() -> None:
     values = cube(15)
-    canvas = bridge_for(picture(values, icc=SRGB), "srgb").to_canvas(values)
+    canvas = converter_for(picture(values, icc=SRGB), "srgb").to_canvas(values)
     np.testing.assert_array_equal(canvas, values.astype(np.float32) / np.float32(255))
     parsed = icc.parsed(SRGB)
     assert parsed is not None
@@ -142,13 +142,13 @@ def test_srgb_itself_is_left_as_it_is() -> None:
 def test_grey_profiles_agree_with_little_cms() -> None:
     made = profile(curve=gamma(1.8), space=b"GRAY")
     values = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
-    bridge = bridge_for(picture(values, Colour.GREY, made), "srgb")
-    canvas = bridge.to_canvas(values)
+    converter = converter_for(picture(values, Colour.GREY, made), "srgb")
+    canvas = converter.to_canvas(values)
     wanted = by_little_cms(values, made, SRGB)
     assert np.abs(np.rint(canvas * 255) - wanted).max() <= 1
     painted = np.clip(canvas + 0.3, 0, 1)
-    back = bridge.back(values, canvas, painted)
-    again = bridge.to_canvas(np.rint(back).clip(0, 255).astype(np.uint8))
+    back = converter.to_samples(values, canvas, painted)
+    again = converter.to_canvas(np.rint(back).clip(0, 255).astype(np.uint8))
     assert np.abs(again - painted)[canvas.max(axis=2) < 0.7].max() < 0.01
 
 
@@ -174,8 +174,8 @@ def test_what_was_not_painted_comes_back_exactly(kind: str, space: str, seed: in
     dtype = np.uint16 if deep else np.uint8
     top = np.iinfo(dtype).max
     values = rng.integers(0, top + 1, (9, 7, colour.samples)).astype(dtype)
-    bridge = bridge_for(picture(values, colour, made), space)
-    canvas = bridge.to_canvas(values)
+    converter = converter_for(picture(values, colour, made), space)
+    canvas = converter.to_canvas(values)
     assert canvas.dtype == np.float32
     assert canvas.shape == (9, 7, 3)
     assert canvas.min() >= 0
@@ -183,11 +183,11 @@ def test_what_was_not_painted_comes_back_exactly(kind: str, space: str, seed: in
     painted = canvas.copy()
     changed = rng.random((9, 7)) < 0.5
     painted[changed] = rng.random((int(changed.sum()), 3))
-    back = bridge.back(values, canvas, painted)
+    back = converter.to_samples(values, canvas, painted)
     assert back.shape == values.shape
     np.testing.assert_array_equal(back[~changed], values[~changed])
     # A canvas that was handed on in two halves, one of them unchanged, is the same.
-    np.testing.assert_array_equal(bridge.back(values, canvas, canvas), values)
+    np.testing.assert_array_equal(converter.to_samples(values, canvas, canvas), values)
 
 
 @pytest.mark.parametrize("kind", ["plain rgb", "p3", "romm"])
@@ -195,19 +195,19 @@ def test_painted_colours_come_back_as_painted_in_sixteen_bits(kind: str) -> None
     colour, made = KINDS[kind]
     rng = np.random.default_rng(1)
     values = rng.integers(30000, 34000, (20, 20, 3)).astype(np.uint16)
-    bridge = bridge_for(picture(values, colour, made), "srgb")
-    canvas = bridge.to_canvas(values)
+    converter = converter_for(picture(values, colour, made), "srgb")
+    canvas = converter.to_canvas(values)
     painted = np.clip(canvas + rng.uniform(-0.2, 0.2, canvas.shape), 0.1, 0.9).astype(np.float32)
-    back = bridge.back(values, canvas, painted)
-    again = bridge.to_canvas(np.rint(back).astype(np.uint16))
+    back = converter.to_samples(values, canvas, painted)
+    again = converter.to_canvas(np.rint(back).astype(np.uint16))
     assert np.abs(again - painted).max() < 4e-4  # a tenth of a level of 8 bits
 
 
 def test_a_small_change_is_a_small_change_in_full_depth() -> None:
     values = np.full((4, 4, 3), 30001, np.uint16)
-    bridge = bridge_for(picture(values, icc=profile("p3")), "srgb")
-    canvas = bridge.to_canvas(values)
-    back = bridge.back(values, canvas, canvas + np.float32(1e-4))
+    converter = converter_for(picture(values, icc=profile("p3")), "srgb")
+    canvas = converter.to_canvas(values)
+    back = converter.to_samples(values, canvas, canvas + np.float32(1e-4))
     assert (np.abs(back - values) < 20).all()
     assert (back > values).all()
 
@@ -218,10 +218,10 @@ def test_no_trace_of_a_colour_that_srgb_cannot_hold_is_left_where_something_else
 ) -> None:
     strong = [[[0, 255, 0]]] if colour is Colour.RGB else [[[150, 128, 128, 255]]]
     values = np.array(strong, np.uint8).repeat(8, 0).repeat(8, 1)
-    bridge = bridge_for(picture(values, colour, made), "srgb")
-    canvas = bridge.to_canvas(values)
+    converter = converter_for(picture(values, colour, made), "srgb")
+    canvas = converter.to_canvas(values)
     painted = np.full_like(canvas, 0.75)
-    again = bridge.to_canvas(np.rint(bridge.back(values, canvas, painted)).clip(0, 255).astype(np.uint8))
+    again = converter.to_canvas(np.rint(converter.to_samples(values, canvas, painted)).clip(0, 255).astype(np.uint8))
     assert np.abs(again - painted).max() < 0.01
 
 
@@ -265,20 +265,20 @@ def test_cmyk_profiles_go_through_little_cms_and_leave_what_was_not_painted() ->
     assert icc.parsed(made) is None
     assert icc.colour_space(made) == "CMYK"
     inks = np.random.default_rng(0).integers(0, 256, (12, 10, 4), dtype=np.uint8)
-    bridge = bridge_for(picture(inks, Colour.CMYK, made), "srgb")
-    canvas = bridge.to_canvas(inks)
+    converter = converter_for(picture(inks, Colour.CMYK, made), "srgb")
+    canvas = converter.to_canvas(inks)
     profiles = [ImageCms.ImageCmsProfile(io.BytesIO(p)) for p in (made, SRGB)]
     image = Image.frombytes("CMYK", (10, 12), inks.tobytes())
     intent, flags = ImageCms.Intent.RELATIVE_COLORIMETRIC, ImageCms.Flags.BLACKPOINTCOMPENSATION
     wanted = ImageCms.profileToProfile(image, *profiles, renderingIntent=intent, outputMode="RGB", flags=flags)
     assert np.abs(canvas * 255 - np.asarray(wanted)).max() <= 2
-    naive = bridge_for(picture(inks, Colour.CMYK), "srgb").to_canvas(inks)
+    naive = converter_for(picture(inks, Colour.CMYK), "srgb").to_canvas(inks)
     assert np.abs(canvas - naive).max() > 0.05  # so that the profile was used at all
     painted = canvas.copy()
     painted[3:6] = 0.6
-    back = bridge.back(inks, canvas, painted)
+    back = converter.to_samples(inks, canvas, painted)
     np.testing.assert_array_equal(np.delete(back, slice(3, 6), 0), np.delete(inks, slice(3, 6), 0))
-    again = bridge.to_canvas(np.rint(back).clip(0, 255).astype(np.uint8))
+    again = converter.to_canvas(np.rint(back).clip(0, 255).astype(np.uint8))
     # Deep saturated inks come from a coarse table: a few levels.
     assert np.abs(again - painted)[3:6].mean() < 0.04
 
@@ -289,31 +289,33 @@ def test_an_rgb_profile_without_matrix_or_tables_is_as_good_as_none() -> None:
     broken = made[:at] + b"xxxx" + made[at + 4 :]
     assert icc.parsed(broken) is None
     values = cube(85)
-    bridge = bridge_for(picture(values, icc=broken), "srgb")
-    np.testing.assert_array_equal(bridge.back(values, bridge.to_canvas(values), bridge.to_canvas(values)), values)
+    converter = converter_for(picture(values, icc=broken), "srgb")
+    np.testing.assert_array_equal(
+        converter.to_samples(values, converter.to_canvas(values), converter.to_canvas(values)), values
+    )
 
 
 def test_cmyk_without_a_profile_is_ink_on_paper() -> None:
     inks = np.array([[[0, 0, 0, 0], [255, 0, 0, 0], [0, 0, 0, 255], [0, 255, 255, 0]]], np.uint8)
-    canvas = bridge_for(picture(inks, Colour.CMYK), "encoded").to_canvas(inks)
+    canvas = converter_for(picture(inks, Colour.CMYK), "encoded").to_canvas(inks)
     assert canvas[0].tolist() == [[1, 1, 1], [0, 1, 1], [0, 0, 0], [1, 0, 0]]
 
 
 def test_encoded_values_are_the_samples_themselves() -> None:
     values = np.arange(48, dtype=np.uint16).reshape(4, 4, 3) * 1365
-    bridge = bridge_for(picture(values, icc=profile("romm")), "encoded")
-    canvas = bridge.to_canvas(values)
+    converter = converter_for(picture(values, icc=profile("romm")), "encoded")
+    canvas = converter.to_canvas(values)
     np.testing.assert_allclose(canvas * 65535, values, atol=0.01)
     grey = np.full((2, 2, 1), 100, np.uint8)
-    bridge = bridge_for(picture(grey, Colour.GREY), "encoded")
-    canvas = bridge.to_canvas(grey)
+    converter = converter_for(picture(grey, Colour.GREY), "encoded")
+    canvas = converter.to_canvas(grey)
     painted = canvas + np.array([0.0, 0.1, 0.2], np.float32)
-    np.testing.assert_allclose(bridge.back(grey, canvas, painted), 100 + 25.5, atol=0.01)
+    np.testing.assert_allclose(converter.to_samples(grey, canvas, painted), 100 + 25.5, atol=0.01)
 
 
 def test_another_space_is_refused() -> None:
     with pytest.raises(PictureError, match="'lab'"):
-        bridge_for(picture(np.zeros((1, 1, 3), np.uint8)), "lab")  # type: ignore[arg-type]
+        converter_for(picture(np.zeros((1, 1, 3), np.uint8)), "lab")  # type: ignore[arg-type]
 
 
 @settings(deadline=None, max_examples=80)
@@ -324,7 +326,7 @@ def test_damaged_profiles_never_raise(data: st.DataObject) -> None:
         made[data.draw(st.integers(0, len(made) - 1))] = data.draw(st.integers(0, 255))
     broken = bytes(made[: data.draw(st.integers(0, len(made)))])
     values = np.full((2, 2, 3), 90, np.uint8)
-    bridge = bridge_for(picture(values, icc=broken), "srgb")
-    canvas = bridge.to_canvas(values)
+    converter = converter_for(picture(values, icc=broken), "srgb")
+    canvas = converter.to_canvas(values)
     assert np.isfinite(canvas).all()
-    assert np.isfinite(bridge.back(values, canvas, canvas * np.float32(0.9))).all()
+    assert np.isfinite(converter.to_samples(values, canvas, canvas * np.float32(0.9))).all()

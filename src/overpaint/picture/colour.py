@@ -41,8 +41,8 @@ class _Conversion(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Bridge:
-    """Conversion of one picture's samples to an engine's canvas and back; see `bridge_for`.
+class ColourConverter:
+    """Conversion of one picture's samples to an engine's canvas and back; see `converter_for`.
 
     Attributes:
         conversion: To and from sRGB; None: canvases hold the samples divided by their maximum, grey as three equal
@@ -62,7 +62,7 @@ class Bridge:
             return self.conversion.to_srgb(values)
         return np.repeat(values, 3, axis=2) if self.grey else values
 
-    def back(self, original_samples: NDArray[Any], original_canvas: Floats, painted_canvas: Floats) -> Floats:
+    def to_samples(self, original_samples: NDArray[Any], original_canvas: Floats, painted_canvas: Floats) -> Floats:
         """A painted canvas as samples.
 
         Args:
@@ -89,7 +89,7 @@ class Bridge:
         return np.where(change == 0, original_samples, painted * top + kept * lost).astype(np.float32)
 
 
-def bridge_for(picture: Picture, space: Literal["encoded", "srgb"]) -> Bridge:
+def converter_for(picture: Picture, space: Literal["encoded", "srgb"]) -> ColourConverter:
     """The conversion of a picture to canvases in the picture's own encoded values, or in sRGB, and back.
 
     CMYK has no encoded values that an engine could take as colours: it goes through sRGB always.
@@ -101,7 +101,7 @@ def bridge_for(picture: Picture, space: Literal["encoded", "srgb"]) -> Bridge:
         raise PictureError(f"a canvas is 'encoded' or 'srgb', not {space!r}")
     wanted = space == "srgb" or picture.colour is Colour.CMYK
     conversion = _conversion(picture.metadata, picture.colour) if wanted else None
-    return Bridge(conversion, picture.maximum, picture.colour is Colour.GREY)
+    return ColourConverter(conversion, picture.maximum, picture.colour is Colour.GREY)
 
 
 def icc_of(metadata: Metadata, *, grey: bool) -> bytes | None:

@@ -100,7 +100,7 @@ def user_comment(exif: bytes | bytearray | None) -> str | None:
         block, first = _opened(exif)
     except MalformedIFD:
         return None
-    pointed = block.children(first, EXIF_IFD)
+    pointed = block.child(first, EXIF_IFD)
     entry = pointed.entries.get(USER_COMMENT) if pointed else None
     if entry is None:
         return None
@@ -193,7 +193,7 @@ def _with_directories_of(data: bytes, source: TagBlock, first: TagDirectory) -> 
     target = TagBlock(bytearray(data))
     page = target.directory(target.first)
     values = {t: v for t, v in source.values(first).items() if t in DESCRIPTIVE and t not in page.entries}
-    found = {tag: source.children(first, tag) for tag in (EXIF_IFD, GPS_IFD)}
+    found = {tag: source.child(first, tag) for tag in (EXIF_IFD, GPS_IFD)}
     inner = {tag: source.values(directory) for tag, directory in found.items() if directory and directory.entries}
     if values or inner:
         _append_directory(target, page, values | dict.fromkeys(inner, TagValue(LONG, bytes(4))), pointer=None)
@@ -245,7 +245,7 @@ def _drop_thumbnails(block: TagBlock, first: TagDirectory) -> None:
 def _kept_ranges(block: TagBlock, first: TagDirectory) -> Iterator[tuple[int, int]]:
     """Ranges of the header, and of the directories that stay and their values: a hostile thumbnail may claim them."""
     yield 0, 8
-    inner = [block.children(first, tag) for tag in (EXIF_IFD, GPS_IFD)]
+    inner = [block.child(first, tag) for tag in (EXIF_IFD, GPS_IFD)]
     for directory in [first, *(d for d in inner if d is not None)]:
         yield directory.at, directory.end
         for entry in directory.entries.values():
@@ -274,7 +274,7 @@ def _append_directory(block: TagBlock, first: TagDirectory, values: dict[int, Ta
     """
     data = block.data
     assert isinstance(data, bytearray)
-    old = block.children(first, pointer) if pointer is not None else first
+    old = block.child(first, pointer) if pointer is not None else first
     if pointer is not None and pointer not in first.entries:
         _append_directory(block, first, {pointer: TagValue(LONG, bytes(4))}, pointer=None)
         first = block.directory(block.first)

@@ -147,7 +147,7 @@ class TagBlock:
         values = self.integers(directory, tag)
         return values[0] if values else default
 
-    def children(self, directory: TagDirectory, tag: int) -> TagDirectory | None:
+    def child(self, directory: TagDirectory, tag: int) -> TagDirectory | None:
         """The directory that a pointer tag leads to, if it can be followed."""
         at = self.integer(directory, tag, 0)
         try:

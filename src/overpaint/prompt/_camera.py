@@ -47,7 +47,7 @@ def camera_of(metadata: Metadata) -> Camera:
     pitch = _number(read_property(metadata.xmp, _DRONE, "GimbalPitchDegree"))
     try:
         block = TagBlock(metadata.exif or b"")
-        directory = block.children(block.directory(block.first), EXIF_IFD)
+        directory = block.child(block.directory(block.first), EXIF_IFD)
     except MalformedIFD:
         directory = None
     if directory is None:

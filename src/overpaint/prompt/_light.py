@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from overpaint.geometry import Box
 from overpaint.mask import Mask
 from overpaint.picture import Picture
-from overpaint.picture.colour import bridge_for
+from overpaint.picture.colour import converter_for
 
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
@@ -88,7 +88,7 @@ def view_of(picture: Picture, mask: Mask | None, side: int, crop: Box | None = N
     around = known & (near > 0.5)
     if around.sum() < _LEAST_PIXELS:
         around = known
-    return View(bridge_for(picture, "srgb").to_canvas(samples), known, around)
+    return View(converter_for(picture, "srgb").to_canvas(samples), known, around)
 
 
 def _resized(values: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:

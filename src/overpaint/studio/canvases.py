@@ -15,7 +15,7 @@ from overpaint.frame import REACH_LIMIT, Region
 from overpaint.geometry import Box
 from overpaint.mask import Mask
 from overpaint.picture import Picture, Samples
-from overpaint.picture.colour import Bridge, bridge_for
+from overpaint.picture.colour import ColourConverter, converter_for
 from overpaint.request import DetailRule, ResolvedRequest, Sampling
 
 from .scene import EditScene, edge_extended
@@ -27,7 +27,7 @@ class RegionCanvas:
 
     Attributes:
         region: What is painted.
-        bridge: From the picture's colours to the engine's, and back.
+        converter: From the picture's colours to the engine's, and back.
         crop: (h, w, C) the picture's samples over the frame's box, hidden ones edge-extended.
         clean: (h, w, 3) float32, the crop in the engine's colours, without the sketch.
         shown: The same with the sketch, before it is resized to working size.
@@ -36,7 +36,7 @@ class RegionCanvas:
     """
 
     region: Region
-    bridge: Bridge
+    converter: ColourConverter
     crop: Samples
     clean: NDArray[np.float32]
     shown: NDArray[np.float32]
@@ -93,7 +93,7 @@ class RegionCanvas:
         else:
             over_box, share = self._with_detail(painted, corrected, detail, check)
         within = self.region.within.slices
-        back = self.bridge.back(self.crop[within], self.clean[within], over_box[within])
+        back = self.converter.to_samples(self.crop[within], self.clean[within], over_box[within])
         return Patch(np.asarray(back, dtype=np.float32), corrected.shift, share)
 
     def _enlarged(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -172,12 +172,12 @@ def make_canvas(
 ) -> RegionCanvas:
     """Cut one region out of the scene and put it on a canvas in the engine's colours and size."""
     picture, frame = scene.picture, region.frame
-    bridge = bridge_for(picture, card.colour_space)
+    converter = converter_for(picture, card.colour_space)
     crop = frame.cut(picture.samples)
     hidden = _hidden(picture, region)
     if hidden is not None:
         crop = edge_extended(crop, hidden)
-    clean = bridge.to_canvas(crop)
+    clean = converter.to_canvas(crop)
     shown = clean if scene.sketch is None else _over(frame.cut(scene.sketch, "zero"), clean)
     pixels = np.clip(frame.to_working(shown), 0, 1)
     mask = np.clip(frame.to_working(region.denoise, smooth=False), 0, 1)
@@ -191,7 +191,7 @@ def make_canvas(
         controls=tuple(_cut_control(one, region) for one in scene.controls),
         options=options,
     )
-    return RegionCanvas(region, bridge, crop, clean, shown, canvas, real)
+    return RegionCanvas(region, converter, crop, clean, shown, canvas, real)
 
 
 def _cut_control(image: ControlImage, region: Region) -> ControlImage:

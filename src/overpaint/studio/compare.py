@@ -9,7 +9,7 @@ from overpaint.geometry import Size
 from overpaint.mask import Mask
 from overpaint.mask.overlay import overlay_colours, tinted
 from overpaint.picture import Picture, from_array
-from overpaint.picture.colour import bridge_for
+from overpaint.picture.colour import converter_for
 
 GAP = 12
 MOST_SIDE = 4096
@@ -39,7 +39,7 @@ def comparison(before: Picture, mask: Mask, after: Picture) -> Picture:
 
 def displayed(picture: Picture) -> NDArray[np.uint8]:
     """(H, W, 3) uint8 sRGB, transparent parts over a chequerboard."""
-    canvas = bridge_for(picture, "srgb").to_canvas(picture.samples)
+    canvas = converter_for(picture, "srgb").to_canvas(picture.samples)
     pixels: NDArray[np.uint8] = np.rint(np.clip(canvas, 0, 1) * 255).astype(np.uint8)
     if picture.alpha is None:
         return pixels
