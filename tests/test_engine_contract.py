@@ -80,7 +80,7 @@ def test_a_size_below_the_native_one_is_obeyed_and_noted():
     edited = edit(small, prompt="x", size=128)
     assert usual.canvases[0].size.area >= 0.98 * 512 * 512
     assert 0.9 * 128 * 128 <= small.canvases[0].size.area <= 128 * 128
-    assert any("size 128, below stand-in's own 512" in note for note in edited.notes)
+    assert any("size 128, below the 512 that stand-in works best at" in note for note in edited.notes)
     assert edited.resolved.size == 128
     assert edit(echo(large), prompt="x", size=640).notes == ()
 

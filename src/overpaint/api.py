@@ -1,4 +1,4 @@
-"""The library in one call each, over a studio that the process shares."""
+"""The common tasks as single functions, on a studio that the process shares."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def save(
     Args:
         picture: What to write.
         path: Where; its extension gives the format.
-        format: "png", "jpeg", "webp", "tiff" or "avif", where the extension does not say it.
-        quality: 1 to 100, for the formats that lose.
+        format: "png", "jpeg", "webp", "tiff" or "avif", where the extension does not name it.
+        quality: 1 to 100, for lossy formats.
         overwrite: Whether an existing file may be replaced.
 
     Raises:
@@ -75,7 +75,7 @@ def edit(
 
     Args:
         picture: A picture, its path, its bytes or an open file.
-        request: What is asked; `settings` are laid over it.
+        request: The request; `settings` override its fields.
         mask: Where to repaint, 1 = repaint.
         monitor: Progress and cancellation.
         **settings: Fields of EditRequest.
@@ -99,12 +99,12 @@ def variations(
 def edit_many(
     edits: Iterable[Edit | tuple[Pictured, Mask] | Pictured], request: EditRequest | None = None, **settings: Any
 ) -> Iterator[Edited | EditFailure]:
-    """Do many edits, in their order; a bad one comes back as an EditFailure. See `Studio.edit_many`."""
+    """Make many edits, in their order; one that fails gives an EditFailure. See `Studio.edit_many`."""
     return _studio().edit_many(edits, request, **settings)
 
 
 def remove(picture: Pictured, mask: Mask, **settings: Any) -> Edited:
-    """Take what the mask covers out of the picture.
+    """Remove the masked object from the picture.
 
     Args:
         picture: A picture, its path, its bytes or an open file.
@@ -117,7 +117,7 @@ def remove(picture: Pictured, mask: Mask, **settings: Any) -> Edited:
 def expand(
     picture: Pictured, *, left: int = 0, top: int = 0, right: int = 0, bottom: int = 0, **settings: Any
 ) -> Edited:
-    """Go on beyond the picture's borders.
+    """Extend the picture beyond its borders.
 
     Args:
         picture: A picture, its path, its bytes or an open file.

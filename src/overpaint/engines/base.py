@@ -33,7 +33,7 @@ ColourSpace = Literal["encoded", "srgb"]
 
 
 class NoOptions(BaseModel):
-    """For engines that have no options of their own."""
+    """The options of an engine that has none of its own."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -52,14 +52,14 @@ class EngineCard:
             region's size and the strength.
         elsewhere: Whether it runs on another machine, which the picture is sent to.
         sizes: Its size rules.
-        context: The surroundings that it wants to see.
+        context: The surroundings that it needs to see.
         colour_space: "encoded": the picture's own values; "srgb": sRGB, through the picture's profile.
-        options: A strict pydantic model of the options that it alone knows.
+        options: A strict pydantic model of the engine's own options.
         variation_options: Options that variations of one edit have where the request leaves them open, for an engine
             whose results would differ too little by the seed alone.
         usual: The settings that it is usually used with, where a request leaves them open.
         licence: Of code and weights, an SPDX expression where there is one; "unknown" where none is stated.
-        digest: Digest of weights and version: what makes two results comparable.
+        digest: Digest of weights and version; results of equal digests are comparable.
         references: Papers that it follows.
     """
 
@@ -111,14 +111,14 @@ class ControlImage:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Canvas:
-    """What an engine is given: one picture at working size.
+    """The input of an engine: one picture at working size.
 
     Attributes:
-        pixels: (H, W, 3) float32 in [0, 1] in the card's colour space. In the hole it holds the old pixels.
-        mask: (H, W) float32 in [0, 1], the denoise mask: > 0 is the hole, 1 is wholly free.
+        pixels: (H, W, 3) float32 in [0, 1] in the card's colour space, with the old pixels in the hole.
+        mask: (H, W) float32 in [0, 1], the denoise mask: > 0 is the hole, 1 may change entirely.
         seed: 0 to 2**63 - 1.
-        usable: (H, W) bool: pixels that show the real picture. False where the frame was extended beyond the picture
-            or the picture is transparent: colour was invented there, and must not be copied from. None: all are.
+        usable: (H, W) bool: pixels that show the real picture. False beyond the picture's border and where it is
+            transparent: the colour there is filled in, and must not be copied. None: all are usable.
         sampling: Prompt, strength, steps ...; None for an engine that accepts none of them.
         controls: Control images, for an engine that accepts them.
         options: The engine's own options, checked against the card.
@@ -147,24 +147,24 @@ class Canvas:
 
     @property
     def hole(self) -> NDArray[np.bool_]:
-        """(H, W) bool: what the engine repaints."""
+        """(H, W) bool: the pixels to repaint."""
         return self.mask > 0
 
     @property
     def known(self) -> NDArray[np.bool_]:
-        """(H, W) bool: pixels of the real picture that stay, which may be copied from."""
+        """(H, W) bool: pixels of the real picture that stay, and may be copied."""
         return ~self.hole if self.usable is None else ~self.hole & self.usable
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Painted:
-    """What an engine gives back.
+    """The output of an engine.
 
     Attributes:
         pixels: (H, W, 3) float32, the canvas's size and colour space; outside the hole it may hold anything.
-        evidence: The engine's own unblended estimate of the whole canvas, or None when it has none. What it gets wrong
-            on known pixels is carried into the hole by `finish`. A ring that was pasted back proves nothing, so an
-            engine that keeps the known pixels leaves this out.
+        evidence: The engine's own unblended estimate of the whole canvas, or None when it has none. `finish` corrects
+            the hole by its errors on known pixels. An engine that keeps the known pixels leaves it out, since pasted
+            pixels have no errors.
         notes: For people: parts of the settings that the engine could not use. They become the edit's notes.
         effect: (H, W) float32 in [0, 1], where the engine changed things beyond the hole (shadows, reflections), 1 =
             changed; None when nothing. It is pasted where the request allows it (`follow_effects`).
@@ -177,7 +177,7 @@ class Painted:
 
 
 class Monitor:
-    """One canvas's line to the person who waits: progress and previews out, cancellation in. Thread-safe."""
+    """Progress and previews of one canvas, and its cancellation. Thread-safe."""
 
     def __init__(
         self,
@@ -197,16 +197,16 @@ class Monitor:
 
     @property
     def cancelled(self) -> bool:
-        """Whether the work was called off."""
+        """Whether the work was cancelled."""
         return self._cancelled.is_set()
 
     @property
     def wants_previews(self) -> bool:
-        """Whether anyone looks at previews; an engine need not make them otherwise."""
+        """Whether previews are shown; an engine need not make them otherwise."""
         return self._on_preview is not None
 
     def check(self) -> None:
-        """Raise Cancelled when the work was called off. Engines call this at least once a step."""
+        """Raise Cancelled when the work was cancelled. Engines call this at least once a step."""
         if self.cancelled:
             raise Cancelled("cancelled; nothing was painted")
 
@@ -217,33 +217,33 @@ class Monitor:
             self._on_loading(model)
 
     def progress(self, step: int, steps: int) -> None:
-        """Report that `step` of `steps` is done, and stop here when the work was called off."""
+        """Report that `step` of `steps` is done; raise Cancelled when the work was cancelled."""
         self.check()
         if self._on_progress is not None:
             self._on_progress(step, steps)
 
     def preview(self, pixels: Pixels) -> None:
-        """Show what there is so far, (h, w, 3) float32 at any size."""
+        """Show the picture so far, (h, w, 3) float32 of any size."""
         if self._on_preview is not None:
             self._on_preview(pixels)
 
 
 @runtime_checkable
 class Engine(Protocol):
-    """What every engine is."""
+    """An engine."""
 
     @property
     def card(self) -> EngineCard:
-        """What it is and takes."""
+        """Its card."""
 
     def models(self, sampling: Sampling | None, options: BaseModel) -> tuple[UsedModel, ...]:
-        """The files of weights that a canvas with this sampling and these options is painted with."""
+        """The files of weights that a canvas with this sampling and these options needs."""
 
     def submit(self, canvas: Canvas, monitor: Monitor) -> Future[Painted]:
-        """Begin to paint. The future fails with Cancelled, EngineError or the engine's own error."""
+        """Start to paint. The future fails with Cancelled, EngineError or the engine's own error."""
 
     def close(self) -> None:
-        """Give up thread, device and weights. Canvases still waiting are cancelled."""
+        """Release thread, device and weights. Waiting canvases are cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,8 +286,8 @@ def paint(engine: Engine, canvases: Sequence[Canvas], monitors: Sequence[Monitor
     """Submit every canvas and wait for all; an error (or an interrupt) cancels the others before it is raised.
 
     Args:
-        engine: Who paints.
-        canvases: What to paint.
+        engine: The engine.
+        canvases: The canvases.
         monitors: One for each canvas; silent ones when left out.
     """
     monitors = [Monitor() for _ in canvases] if monitors is None else list(monitors)
@@ -298,19 +298,19 @@ def paint(engine: Engine, canvases: Sequence[Canvas], monitors: Sequence[Monitor
 def paint_groups(
     engine: Engine, groups: Sequence[Sequence[Canvas]], monitors: Sequence[Sequence[Monitor]]
 ) -> Iterator[list[Painted]]:
-    """Submit every canvas of every group at once, and give the groups in their order as they are done.
+    """Submit every canvas of every group at once, and yield the groups in their order as they are done.
 
-    An engine that paints many canvases at a time paints them together. An error, an interrupt, or a listener that goes
-    away calls the others off.
+    An engine that paints many canvases at a time paints them together. An error, an interrupt, or closing the iterator
+    cancels the others.
 
     Args:
-        engine: Who paints.
-        groups: What to paint.
+        engine: The engine.
+        groups: The canvases, by edit.
         monitors: One for each canvas.
     """
     futures: list[list[Future[Painted]]] = []
     try:
-        # An interrupt may come while a canvas is handed over: it runs then, though nobody holds its future yet.
+        # After an interrupt within `submit` a canvas may run whose future is in no list: its monitor ends it.
         for canvases, own in zip(groups, monitors, strict=True):
             futures.append([])
             for canvas, monitor in zip(canvases, own, strict=True):
@@ -326,7 +326,7 @@ def paint_groups(
 
 
 class ThreadedEngine:
-    """One worker thread that paints one canvas after another, in the order in which they came."""
+    """An engine with one worker thread, which paints one canvas after another in their order."""
 
     card: EngineCard
 
@@ -342,7 +342,7 @@ class ThreadedEngine:
         raise NotImplementedError
 
     def models(self, sampling: Sampling | None, options: BaseModel) -> tuple[UsedModel, ...]:
-        """None: an engine with weights says which."""
+        """No files; an engine with weights overrides this."""
         return ()
 
     def submit(self, canvas: Canvas, monitor: Monitor) -> Future[Painted]:
@@ -357,18 +357,18 @@ class ThreadedEngine:
                 # The interpreter ends daemon threads wherever they are; one that is inside torch aborts the process.
                 atexit.register(self._stop)
                 self._thread = threading.Thread(target=self._work, name=f"overpaint-{self.card.name}", daemon=True)
-            if self._thread.ident is None:  # not yet started: an interrupt may have come just before it was
+            if self._thread.ident is None:  # not started; also after an interrupt just before the start
                 self._thread.start()
         return future
 
     def close(self) -> None:
-        """Finish the canvas in work, cancel those that wait, end the thread."""
+        """Finish the current canvas, cancel those that wait, end the thread."""
         with self._lock:
             self._closed = True
             thread = self._thread
             self._jobs.put(None)
         atexit.unregister(self._stop)
-        # One that an interrupt kept from being started has nothing to finish, and can't be waited for.
+        # A thread that an interrupt kept from starting can't be joined.
         if thread is not None and thread.ident is not None and thread is not threading.current_thread():
             thread.join()
 

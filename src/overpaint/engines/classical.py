@@ -1,9 +1,8 @@
 """The classical fills: smooth continuation of the surroundings, without texture. Fast, and a baseline.
 
-Each works on the hole's parts one by one, in a window just large enough, so that a speck in a large picture costs what
-the speck costs. Colours are taken only from pixels that are known: outside the hole, and showing the real picture.
-Numbers stay float32 throughout, so a 16-bit picture keeps its depth. When nothing at all is known, the hole gets the
-mean of its old colours.
+Each fills the hole's parts one by one, in a window just large enough, so that the cost does not depend on the picture's
+size. Colours are taken only from known pixels: outside the hole, and of the real picture. Numbers are float32, so that
+a 16-bit picture keeps its depth. Where no pixel is known, the hole gets the mean of its old colours.
 """
 
 from __future__ import annotations
@@ -37,11 +36,11 @@ class RadiusOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    radius: float = Field(default=5.0, gt=0, le=64, description="how many pixels around each pixel are looked at")
+    radius: float = Field(default=5.0, gt=0, le=64, description="radius in pixels of the neighbourhood of each pixel")
 
 
-def evened(canvas: Canvas) -> Painted:
-    """What is left to do where no pixel is known: the hole takes the mean of its old colours."""
+def mean_filled(canvas: Canvas) -> Painted:
+    """The canvas with the mean of the hole's old colours in it, where no pixel is known."""
     painted: Floats = canvas.pixels.copy()
     if canvas.hole.any():
         painted[canvas.hole] = canvas.pixels[canvas.hole].mean(axis=0)
@@ -49,10 +48,10 @@ def evened(canvas: Canvas) -> Painted:
 
 
 class ClassicalEngine(ThreadedEngine):
-    """What the classical engines share: the way through the parts of a hole."""
+    """Base of the classical engines: fills the parts of a hole one by one."""
 
     def margin(self, box: Box, canvas: Canvas) -> int:
-        """How many pixels of surroundings a part with this box needs."""
+        """Pixels of surroundings that a part with this box needs."""
         raise NotImplementedError
 
     def fill(self, pixels: Floats, known: Flags, part: Part, canvas: Canvas) -> Floats:
@@ -60,18 +59,18 @@ class ClassicalEngine(ThreadedEngine):
 
         Args:
             pixels: (h, w, 3) float32, the window of the canvas; zero where it is not known.
-            known: (h, w) bool; at least one is.
-            part: The part in work.
+            known: (h, w) bool, with at least one known pixel.
+            part: The part to fill.
             canvas: The canvas, for its options.
         """
         raise NotImplementedError
 
     def paint_one(self, canvas: Canvas, monitor: Monitor) -> Painted:
-        """Fill part after part; each is one step."""
+        """Fill part by part; each is one step."""
         hole = canvas.hole
         known = canvas.known
         if not known.any():
-            return evened(canvas)
+            return mean_filled(canvas)
         painted: Floats = canvas.pixels.copy()
         work = list(parts(hole, known, lambda box: self.margin(box, canvas)))
         for step, part in enumerate(work):
@@ -84,12 +83,12 @@ class ClassicalEngine(ThreadedEngine):
 
 
 class _OpenCV(ClassicalEngine):
-    """The two fills of OpenCV, which take one float channel at a time."""
+    """The two fills of OpenCV, which fill one float channel at a time."""
 
     method: int
 
     def margin(self, box: Box, canvas: Canvas) -> int:
-        """What the first marching step looks at, and one pixel for derivatives."""
+        """The reach of the first marching step, and one pixel for derivatives."""
         return math.ceil(_radius(canvas)) + 2
 
     def fill(self, pixels: Floats, known: Flags, part: Part, canvas: Canvas) -> Floats:
@@ -113,7 +112,7 @@ def _radius(canvas: Canvas) -> float:
 
 
 class Telea(_OpenCV):
-    """Fast marching: each pixel is a weighted mean of the known ones behind the front, as OpenCV does it."""
+    """Fast marching: each pixel is a weighted mean of the known pixels behind the front. OpenCV's implementation."""
 
     method = cv2.INPAINT_TELEA
     card = EngineCard(
@@ -127,7 +126,7 @@ class Telea(_OpenCV):
 
 
 class NavierStokes(_OpenCV):
-    """Lines of equal brightness are continued as streamlines of a fluid are, as OpenCV does it."""
+    """Lines of equal brightness are continued as streamlines of a fluid. OpenCV's implementation."""
 
     method = cv2.INPAINT_NS
     card = EngineCard(
@@ -143,11 +142,11 @@ class NavierStokes(_OpenCV):
 
 
 class Biharmonic(ClassicalEngine):
-    """The smoothest surface with the surroundings' values and slopes, as scikit-image solves it.
+    """The smoothest surface with the surroundings' values and slopes. scikit-image's implementation.
 
     The equation is a sparse system with one unknown for each pixel of the hole, and the time to solve it grows faster
     than the hole. Above 40,000 unknowns a part is therefore solved on a smaller picture, enlarged, and fitted to the
-    known pixels around it by a smooth correction: such surfaces hold no detail that would be lost.
+    known pixels around it by a smooth correction; the surface has no detail that could be lost.
     """
 
     card = EngineCard(
@@ -161,7 +160,7 @@ class Biharmonic(ClassicalEngine):
     )
 
     def margin(self, box: Box, canvas: Canvas) -> int:
-        """The stencil reaches two pixels far; a reduced picture needs a few pixels of its own."""
+        """The stencil reaches two pixels; a reduced picture needs a few of its own pixels."""
         return 4 * math.ceil(_reduction(box.area))
 
     def fill(self, pixels: Floats, known: Flags, part: Part, canvas: Canvas) -> Floats:
@@ -171,7 +170,7 @@ class Biharmonic(ClassicalEngine):
 
 
 def _reduction(unknowns: int) -> float:
-    """By how much a side is divided so that at most _UNKNOWNS are left; 1 or more."""
+    """The divisor of a side with which at most _UNKNOWNS are left; at least 1."""
     return max(1.0, math.sqrt(unknowns / _UNKNOWNS))
 
 
@@ -191,12 +190,12 @@ def _biharmonic_reduced(pixels: Floats, known: Flags, factor: float) -> Floats:
     means = cv2.resize(pixels, small, interpolation=cv2.INTER_AREA) / np.maximum(weight, 1e-6)[..., None]
     solved = _biharmonic(means.astype(np.float32), weight > 0.5) if (weight > 0.5).any() else blurred(means, weight > 0)
     wide = cv2.resize(solved, (width, height), interpolation=cv2.INTER_CUBIC)
-    fitted: Floats = wide + _carried(pixels - wide, known, factor)
+    fitted: Floats = wide + _correction(pixels - wide, known, factor)
     return fitted
 
 
-def _carried(difference: Floats, known: Flags, factor: float) -> Floats:
-    """What the enlarged surface gets wrong near the hole, without its fine texture, hung over the hole."""
+def _correction(difference: Floats, known: Flags, factor: float) -> Floats:
+    """The low-pass error of the enlarged surface near the hole, continued over the hole by a membrane."""
     sigma = factor / 2
     weight = cv2.GaussianBlur(known.astype(np.float32), (0, 0), sigma)
     means = cv2.GaussianBlur(np.where(known[..., None], difference, np.float32(0)), (0, 0), sigma)
@@ -204,7 +203,7 @@ def _carried(difference: Floats, known: Flags, factor: float) -> Floats:
 
 
 class Blur(ClassicalEngine):
-    """Plain normalised blur: what a hole looks like when the surroundings simply run into it. A baseline."""
+    """Normalised blur of the surroundings into the hole. A baseline."""
 
     card = EngineCard(
         name="blur",
@@ -215,7 +214,7 @@ class Blur(ClassicalEngine):
     )
 
     def margin(self, box: Box, canvas: Canvas) -> int:
-        """As much again on either side, so that the middle is not led by one pixel at the edge."""
+        """Half the hole's size on either side, so that the middle does not depend on one pixel at the edge."""
         return max(8, min(256, max(box.width, box.height) // 2))
 
     def fill(self, pixels: Floats, known: Flags, part: Part, canvas: Canvas) -> Floats:

@@ -16,7 +16,7 @@ from overpaint.frame import Context
 from overpaint.geometry import Box
 
 from .base import Canvas, EngineCard, Monitor, Painted, ThreadedEngine
-from .classical import evened
+from .classical import mean_filled
 
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
@@ -35,7 +35,7 @@ class ExemplarOptions(BaseModel):
 
     quality: Literal["draft", "normal", "best"] = Field(
         default="normal",
-        description="draft takes a little over half the time of normal; best twice as long, which seldom shows",
+        description="draft takes a little over half the time of normal, best twice the time, with little visible gain",
     )
     patch: int | None = Field(
         default=None, ge=3, le=15, description="side of the patches in pixels, odd (7 unless given)"
@@ -43,7 +43,7 @@ class ExemplarOptions(BaseModel):
     search_range: int | None = Field(
         default=None,
         ge=8,
-        description="how far around the hole patches are copied from, in pixels (about its own size unless given)",
+        description="how far around the hole patches are taken from, in pixels (about its own size unless given)",
     )
     variety: float = Field(
         default=0.0,
@@ -94,7 +94,7 @@ class Exemplar(ThreadedEngine):
         hole = canvas.hole
         known = canvas.known
         if not known.any():
-            return evened(canvas)
+            return mean_filled(canvas)
         painted: Floats = canvas.pixels.copy()
         work = list(parts(hole, known, lambda box: _margin(box, options), apart=48))
         sizes = [int(np.count_nonzero(part.hole)) for part in work]

@@ -1,4 +1,4 @@
-"""Importing large libraries: without the collector's walks, and without what they bring along and nothing here uses."""
+"""Faster imports of large libraries: without garbage collection, and without parts that are not used here."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from typing import Any
 
 @contextmanager
 def collector_paused() -> Iterator[None]:
-    """No search for garbage meanwhile; for imports, which make hundreds of thousands of objects and hardly any of it.
+    """No garbage collection within the block; for imports, which create many objects and little garbage.
 
-    The collector would start over and over, and walk through all of them each time: an eighth of the processor time of
-    torch, diffusers and transformers together. Whoever has switched it off finds it off afterwards.
+    Collection takes an eighth of the processor time of importing torch, diffusers and transformers. Where it was off
+    before, it stays off.
     """
     was_on = gc.isenabled()
     gc.disable()
@@ -36,32 +36,31 @@ def collector_paused() -> Iterator[None]:
 def private_copy(
     package: str, alias: str, modules: Sequence[str], *, late: Collection[str] = (), without: Collection[str] = ()
 ) -> tuple[ModuleType, ...]:
-    """Modules of a package, imported under another name and with as little else as they can do with.
+    """Modules of a package, imported under another name and without modules that they do not need.
 
-    diffusers' U-Net needs torch and a few files of its own. Its packages, though, import all that they have, and with
-    it transformers, SciPy and torch's compiler where these are installed: six times its own time.
+    diffusers' U-Net needs torch and a few files of diffusers. Its packages, however, import all their modules, and with
+    them transformers, SciPy and torch's compiler where these are installed, which takes six times as long.
 
-    A package that was imported in this way knows less than its other users expect. Hence the other name: whoever
-    imports it by its own gets a whole one, of other classes. Only the calling thread is kept from anything, and only
-    meanwhile.
+    The copy is incomplete. Under its own name the package can still be imported in full, with classes of its own. The
+    import machinery is changed for the calling thread only, and only during the call.
 
     Args:
         package: A top-level name.
-        alias: The top-level name that it gets.
-        modules: Within it, without its name.
-        late: Packages within it that import their modules only when one of their own names is asked for.
-        without: Modules, by their whole names, that look as if they were not there. One that is imported already is
-            only kept from those who ask whether it is there.
+        alias: The top-level name of the copy.
+        modules: Names of modules, relative to the package.
+        late: Packages within it whose `__init__` runs when one of its names is first used.
+        without: Modules, by full name, that can't be imported and are reported as not installed. One that is imported
+            already is only reported so.
 
     Returns:
-        The modules, in their order. Where the package can't do without the others, as another version of it may not,
-        they are its own, imported as ever.
+        The modules, in their order. Where the package needs the excluded modules, as another version may, its own
+        modules are imported in full.
 
     Raises:
         ImportError: The package is not installed, or can't be imported.
     """
     try:
-        with _ONE_AT_A_TIME, _apart(package, alias, frozenset(without)):
+        with _ONE_AT_A_TIME, _redirected(package, alias, frozenset(without)):
             return _imported(package, alias, modules, late)
     except BaseException as error:
         for name in [name for name in list(sys.modules) if name == alias or name.startswith(f"{alias}.")]:
@@ -79,27 +78,27 @@ def _imported(package: str, alias: str, modules: Sequence[str], late: Collection
         found = importlib.util.find_spec(package)
         if found is None or found.origin is None:
             raise ModuleNotFoundError(f"No module named {package!r}", name=package)
-        # Its modules import each other relative to where they are: a name for the uppermost is one for them all.
-        top = _made(alias, Path(found.origin))
+        # Its modules import each other by relative names, so that renaming the top package renames all.
+        top = _new_package(alias, Path(found.origin))
         for name in late:
-            inner = _made(f"{alias}.{name}", Path(found.origin).parent.joinpath(*name.split("."), "__init__.py"))
-            inner.__class__ = _Late
+            inner = _new_package(f"{alias}.{name}", Path(found.origin).parent.joinpath(*name.split("."), "__init__.py"))
+            inner.__class__ = _LatePackage
         assert top.__spec__ is not None
         assert top.__spec__.loader is not None
         top.__spec__.loader.exec_module(top)
     return tuple(importlib.import_module(f"{alias}.{name}") for name in modules)
 
 
-def _made(name: str, init: Path) -> ModuleType:
-    """A package among the modules that has not run yet."""
+def _new_package(name: str, init: Path) -> ModuleType:
+    """A package in `sys.modules` whose `__init__` has not run."""
     spec = importlib.util.spec_from_file_location(name, init, submodule_search_locations=[str(init.parent)])
     assert spec is not None
     sys.modules[name] = importlib.util.module_from_spec(spec)
     return sys.modules[name]
 
 
-class _Late(ModuleType):
-    """A package that runs when one of its own names is asked for; its modules can be imported without."""
+class _LatePackage(ModuleType):
+    """A package whose `__init__` runs when one of its names is first used; its modules can be imported before."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or self.__spec__ is None or self.__spec__.loader is None:
@@ -110,10 +109,10 @@ class _Late(ModuleType):
 
 
 @contextmanager
-def _apart(package: str, alias: str, absent: frozenset[str]) -> Iterator[None]:
-    """Meanwhile this thread finds the alias's modules where it looks for the package's, and the absent ones nowhere."""
+def _redirected(package: str, alias: str, absent: frozenset[str]) -> Iterator[None]:
+    """Within the block this thread gets the copy's modules by the package's name, and no absent module."""
     thread = threading.get_ident()
-    finder: Any = _Finder(package, alias, absent, thread)
+    finder: Any = _RedirectingFinder(package, alias, absent, thread)
     found = importlib.util.find_spec
 
     def find_spec(name: str, package: str | None = None) -> ModuleSpec | None:
@@ -122,24 +121,24 @@ def _apart(package: str, alias: str, absent: frozenset[str]) -> Iterator[None]:
     sys.meta_path.insert(0, finder)
     importlib.util.find_spec = find_spec
     try:
-        with _uncompiled(thread) if "torch._dynamo" in absent else nullcontext():
+        with _compiler_not_needed(thread) if "torch._dynamo" in absent else nullcontext():
             yield
     finally:
         importlib.util.find_spec = found
         sys.meta_path.remove(finder)
-        for name in finder.given:  # who looks there from now on is to find the package's own
+        for name in finder.redirected:  # later imports get the package's own modules
             sys.modules.pop(name, None)
 
 
 @dataclass(frozen=True, slots=True)
-class _Finder:
-    """What one thread finds, first of all finders: `given` is what it was given of the copy by the package's name."""
+class _RedirectingFinder:
+    """The first finder, for one thread; `redirected` has the names for which it gave modules of the copy."""
 
     package: str
     alias: str
     absent: frozenset[str]
     thread: int
-    given: list[str] = field(default_factory=list)
+    redirected: list[str] = field(default_factory=list)
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
         if threading.get_ident() != self.thread:
@@ -150,13 +149,13 @@ class _Finder:
         copy = sys.modules.get(self.alias)
         if not inside or copy is None or sys.modules.get(self.package, copy) is not copy:
             return None
-        self.given.append(name)
-        return ModuleSpec(name, _Same(self.alias + name.removeprefix(self.package)))
+        self.redirected.append(name)
+        return ModuleSpec(name, _SecondName(self.alias + name.removeprefix(self.package)))
 
 
 @dataclass(slots=True)
-class _Same(Loader):
-    """Gives a module that there is already, under a second name."""
+class _SecondName(Loader):
+    """Loads an existing module under a second name."""
 
     name: str
     spec: ModuleSpec | None = None
@@ -167,14 +166,14 @@ class _Same(Loader):
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        module.__spec__ = self.spec  # which import has written over
+        module.__spec__ = self.spec  # the import has replaced it
 
 
 @contextmanager
-def _uncompiled(thread: int) -> Iterator[None]:
-    """What this thread keeps from torch's compiler (`torch.compiler.disable`) is not told to it, as it is not there.
+def _compiler_not_needed(thread: int) -> Iterator[None]:
+    """Within the block `torch.compiler.disable` does nothing in this thread, as it would import the compiler.
 
-    That only says what is not to be compiled, and no network is compiled here.
+    It only marks functions that are not to be compiled, and no network is compiled here.
     """
     import torch
 

@@ -25,15 +25,16 @@ class EnginePool:
         self._allow_pickle = allow_pickle
         self._weights = WeightStore(weight_budget)
         self._engines: dict[str, Engine] = {}
-        self._making: dict[str, threading.Event] = {}
+        self._opening: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
 
     def close(self) -> None:
         """Close every engine. The pool can be used again afterwards."""
         with self._lock:
-            making = list(self._making.values())
-        for made in making:
-            made.wait()
+            opening = list(self._opening.values())
+        for lock in opening:
+            with lock:  # an engine that is being opened is closed as well
+                pass
         with self._lock:
             held, self._engines = self._engines, {}
         for engine in held.values():
@@ -77,23 +78,15 @@ class EnginePool:
         if model is not None:
             setup = ModelSetup(model, options, self._device, self._threads, self._allow_pickle, self._weights)
             key = json.dumps([name, model, [getattr(options, one) for one in loading_options(name)]])
-        while True:
+        with self._lock:
+            opening = self._opening.setdefault(key, threading.Lock())
+        with opening:
             with self._lock:
-                if key in self._engines:
-                    return self._engines[key]
-                made = self._making.get(key)
-                if made is None:
-                    made = self._making[key] = threading.Event()
-                    break
-            made.wait()  # where that failed, this thread tries again, and raises an error of its own
-        try:
-            engine = engines.create(name, setup)
-            with self._lock:
-                held = self._engines.setdefault(key, engine)  # one that was added meanwhile comes first
-        finally:
-            with self._lock:
-                del self._making[key]
-            made.set()
-        if held is not engine:
-            engine.close()
+                held = self._engines.get(key)
+            if held is None:
+                engine = engines.create(name, setup)
+                with self._lock:
+                    held = self._engines.setdefault(key, engine)  # one that was added meanwhile comes first
+                if held is not engine:
+                    engine.close()
         return held
