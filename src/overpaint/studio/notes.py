@@ -44,7 +44,10 @@ def notes_of(request: EditRequest, painter: Painter, mask: Mask, *, sketch: bool
         )
     native = card.sizes.native
     if request.size is not None and native is not None and request.size < native:
-        notes.append(f"painted at size {request.size}, below the {native} that {painter.model or card.name} works best at: faster, and coarser")
+        notes.append(
+            f"painted at size {request.size}, below the {native} that {painter.model or card.name} works best at, "
+            "which is faster and coarser"
+        )
     return tuple(notes)
 
 
