@@ -6,108 +6,83 @@ from collections.abc import Iterable, Mapping
 
 from overpaint.errors import suggest
 
-SETTING_ALIASES: Mapping[str, str] = {
-    # AUTOMATIC1111 and Forge
-    "denoising_strength": "strength",
-    "denoise": "strength",
-    "cfg_scale": "guidance_scale",
-    "inpainting_fill": "masked_content",
-    "inpaint_full_res": "area",
-    "inpaint_full_res_padding": "padding",
-    "inpainting_mask_invert": "mask.invert",
-    "mask_blur": "feather",
-    "mask_blur_x": "feather",
-    "mask_blur_y": "feather",
-    "sampler_name": "sampler",
-    "sampler_index": "sampler",
-    "schedule_type": "scheduler",
-    "sd_model_checkpoint": "model",
-    "clip_stop_at_last_layers": "clip_skip",
-    "img2img_color_correction": "colour_match",
-    "rescale_cfg": "guidance_rescale",
-    # diffusers, IOPaint and ComfyUI
-    "num_inference_steps": "steps",
-    "ddim_steps": "steps",
-    "sd_steps": "steps",
-    "sd_strength": "strength",
-    "sd_guidance_scale": "guidance_scale",
-    "sd_sampler": "sampler",
-    "sd_seed": "seed",
-    "sd_match_histograms": "colour_match",
-    "padding_mask_crop": "padding",
-    "init_image": "image",
-    "init_images": "image",
-    "mask_image": "mask",
-    "generator": "seed",
-    "noise_seed": "seed",
-    "cfg": "guidance_scale",
-    "scale": "guidance_scale",
-    "guidance": "guidance_scale",
-    "ckpt_name": "model",
-    "checkpoint": "model",
-    "sampler_type": "sampler",
-    # Stability, Black Forest Labs, Krita and everyday words
-    "grow_mask": "grow",
-    "mask_grow": "grow",
-    "mask_expand": "grow",
-    "dilate": "grow",
-    "expand": "margins",
-    "outpaint": "margins",
-    "mask_feather": "feather",
-    "blur": "feather",
-    "negative": "negative_prompt",
-    "text": "prompt",
-    "inpaint_area": "area",
-    "color_match": "colour_match",
-    "color_correction": "colour_match",
-    "colour_correction": "colour_match",
-    "seam_correction": "seam",
-    "deterministic": "exact",
-    "max_reach": "reach_limit",
-    "reach": "reach_limit",
-    "mode": "intent",
-    "task": "intent",
-    "schedule": "scheduler",
-}
+
+def _by_alias(names: Mapping[str, str]) -> Mapping[str, str]:
+    """{ours: "theirs theirs ..."} as {theirs: ours}."""
+    return {alias: ours for ours, aliases in names.items() for alias in aliases.split()}
+
+
+# AUTOMATIC1111 and Forge, diffusers, IOPaint and ComfyUI, Stability, Black Forest Labs, Krita, and everyday words
+SETTING_ALIASES = _by_alias(
+    {
+        "area": "inpaint_full_res inpaint_area",
+        "clip_skip": "clip_stop_at_last_layers",
+        "colour_match": "img2img_color_correction sd_match_histograms color_match color_correction colour_correction",
+        "controls": "controlnet control_image",
+        "exact": "deterministic",
+        "feather": "mask_blur mask_blur_x mask_blur_y mask_feather blur",
+        "grow": "grow_mask mask_grow mask_expand dilate",
+        "guidance_rescale": "rescale_cfg",
+        "guidance_scale": "cfg_scale sd_guidance_scale cfg scale guidance",
+        "image": "init_image init_images",
+        "intent": "mode task",
+        "margins": "expand outpaint",
+        "mask": "mask_image",
+        "mask.invert": "inpainting_mask_invert",
+        "masked_content": "inpainting_fill",
+        "model": "sd_model_checkpoint ckpt_name checkpoint",
+        "negative_prompt": "negative",
+        "padding": "inpaint_full_res_padding padding_mask_crop",
+        "prompt": "text",
+        "reach_limit": "max_reach reach",
+        "sampler": "sampler_name sampler_index sd_sampler sampler_type",
+        "scheduler": "schedule_type schedule",
+        "seam": "seam_correction",
+        "seed": "sd_seed generator noise_seed",
+        "size": "resolution",
+        "steps": "num_inference_steps ddim_steps sd_steps",
+        "strength": "denoising_strength denoise sd_strength",
+    }
+)
 
 VALUE_ALIASES: Mapping[str, Mapping[str, str]] = {
-    "intent": {
-        "erase": "remove",
-        "delete": "remove",
-        "inpaint": "replace",
-        "object_replacement": "replace",
-        "swap": "replace",
-        "recolour": "recolor",
-        "color_adjustment": "recolor",
-        "colour_adjustment": "recolor",
-        "background_replacement": "background",
-        "texture_refinement": "refine",
-        "enhance": "refine",
-        "insert": "add",
-        "outpaint": "expand",
-        "uncrop": "expand",
-    },
-    "masked_content": {
-        "0": "fill",
-        "1": "original",
-        "2": "latent_noise",
-        "3": "latent_nothing",
-        "noise": "latent_noise",
-        "nothing": "latent_nothing",
-        "empty": "latent_nothing",
-        "none": "latent_nothing",
-        "image": "original",
-        "patch": "exemplar",
-    },
-    "area": {
-        "only_masked": "masked",
-        "crop": "masked",
-        "whole_picture": "whole",
-        "full": "whole",
-        "whole_image": "whole",
-    },
-    "dialect": {"iopaint": "diffusers"},
-    "alpha": {"max": "cover", "preserve": "keep"},
+    "intent": _by_alias(
+        {
+            "remove": "erase delete",
+            "replace": "inpaint object_replacement swap",
+            "recolor": "recolour color_adjustment colour_adjustment",
+            "background": "background_replacement",
+            "refine": "texture_refinement enhance",
+            "add": "insert",
+            "expand": "outpaint uncrop",
+        }
+    ),
+    "masked_content": _by_alias(
+        {
+            "fill": "0",
+            "original": "1 image",
+            "latent_noise": "2 noise",
+            "latent_nothing": "3 nothing empty none",
+            "exemplar": "patch",
+        }
+    ),
+    "area": _by_alias(
+        {
+            "masked": "only_masked crop",
+            "whole": "whole_picture full whole_image",
+        }
+    ),
+    "dialect": _by_alias(
+        {
+            "diffusers": "iopaint",
+        }
+    ),
+    "alpha": _by_alias(
+        {
+            "cover": "max",
+            "keep": "preserve",
+        }
+    ),
 }
 
 
