@@ -1,4 +1,4 @@
-"""What the embedded model makes of prompts and of removals, good and bad: the two sheets in docs/models.md.
+"""Results of the embedded model for prompts and removals, good and bad: the two sheets in docs/models.md.
 
     python examples/pocket.py docs/pocket.jpg docs/removals.jpg
 
@@ -27,8 +27,8 @@ SIDE, GAP, LINE = 200, 4, 18
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What is asked for, in an ellipse or a box (left, top, right, bottom) of a photograph."""
+class Example:
+    """An edit in an ellipse or a box (left, top, right, bottom) of a photograph."""
 
     intent: str
     photo: str
@@ -42,79 +42,82 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """How a column of a sheet is made, and what is written above it."""
+class Column:
+    """The settings of a column of a sheet, and its heading."""
 
     label: str
     settings: dict[str, Any] = field(default_factory=dict)
 
 
 PROMPTS = (
-    Asked("replace", "coffee.png", (203, 94, 371, 195), "green soup"),
-    Asked("add", "coffee.png", (400, 20, 590, 200), "a red flower"),
-    Asked("add", "coffee.png", (400, 20, 590, 200), "a yellow lemon"),
-    Asked("add", "rocket.jpg", (420, 260, 620, 420), "a red car", box=True),
-    Asked("add", "rocket.jpg", (20, 20, 290, 200), "white clouds", box=True),
-    Asked("recolor", "astronaut.png", (250, 330, 430, 500), "a blue shirt"),
-    Asked("add", "chelsea.png", (10, 10, 130, 130), "green leaves", box=True),
-    Asked("replace", "chelsea.png", (130, 60, 330, 240), "a white dog"),
+    Example("replace", "coffee.png", (203, 94, 371, 195), "green soup"),
+    Example("add", "coffee.png", (400, 20, 590, 200), "a red flower"),
+    Example("add", "coffee.png", (400, 20, 590, 200), "a yellow lemon"),
+    Example("add", "rocket.jpg", (420, 260, 620, 420), "a red car", box=True),
+    Example("add", "rocket.jpg", (20, 20, 290, 200), "white clouds", box=True),
+    Example("recolor", "astronaut.png", (250, 330, 430, 500), "a blue shirt"),
+    Example("add", "chelsea.png", (10, 10, 130, 130), "green leaves", box=True),
+    Example("replace", "chelsea.png", (130, 60, 330, 240), "a white dog"),
 )
 """The last is beyond it: it has seen no animals."""
 
 REMOVALS = (
-    Asked("remove", "rocket.jpg", (290, 90, 360, 400), box=True),
-    Asked("remove", "coffee.png", (330, 180, 560, 330)),
-    Asked("remove", "grass.png", (150, 150, 350, 350), box=True),
-    Asked("remove", "brick.png", (150, 150, 350, 350)),
-    Asked("remove", "chelsea.png", (120, 80, 220, 160)),
-    Asked("remove", "astronaut.png", (140, 20, 300, 230)),
+    Example("remove", "rocket.jpg", (290, 90, 360, 400), box=True),
+    Example("remove", "coffee.png", (330, 180, 560, 330)),
+    Example("remove", "grass.png", (150, 150, 350, 350), box=True),
+    Example("remove", "brick.png", (150, 150, 350, 350)),
+    Example("remove", "chelsea.png", (120, 80, 220, 160)),
+    Example("remove", "astronaut.png", (140, 20, 300, 230)),
 )
 """The last is beyond all of them: a head leaves nothing to continue."""
 
 _POCKET: dict[str, Any] = {"model": "pocket", "masked_content": "fill"}
-WAYS = (
-    Way("blur", {"engine": "blur"}),
-    Way("telea", {"engine": "telea"}),
-    Way("exemplar", {"engine": "exemplar"}),
-    Way("pocket, detail none", {**_POCKET, "detail": "none"}),
-    Way("pocket", _POCKET),
-    Way("pocket from exemplar", {**_POCKET, "masked_content": "exemplar", "strength": 0.5}),
+COLUMNS = (
+    Column("blur", {"engine": "blur"}),
+    Column("telea", {"engine": "telea"}),
+    Column("exemplar", {"engine": "exemplar"}),
+    Column("pocket, detail none", {**_POCKET, "detail": "none"}),
+    Column("pocket", _POCKET),
+    Column("pocket from exemplar", {**_POCKET, "masked_content": "exemplar", "strength": 0.5}),
 )
 
 
 def main(prompts: Path, removals: Path) -> None:
     """Write the sheets."""
     with overpaint.Studio() as studio:
-        seeds = [Way("", {"seed": seed}) for seed in SEEDS]
+        seeds = [Column("", {"seed": seed}) for seed in SEEDS]
         _sheet(studio, PROMPTS, seeds).save(prompts, quality=88)
         print(f"{len(PROMPTS)} prompts, seeds {SEEDS[0]} to {SEEDS[-1]}: {prompts}")
-        _sheet(studio, REMOVALS, WAYS).save(removals, quality=88)
-        print(f"{len(REMOVALS)} removals in {len(WAYS)} ways: {removals}")
+        _sheet(studio, REMOVALS, COLUMNS).save(removals, quality=88)
+        print(f"{len(REMOVALS)} removals with {len(COLUMNS)} settings: {removals}")
 
 
-def _sheet(studio: overpaint.Studio, rows: Sequence[Asked], ways: Sequence[Way]) -> Image.Image:
-    """A row for each of `rows`: the photograph with its hole, then each way."""
+def _sheet(studio: overpaint.Studio, rows: Sequence[Example], columns: Sequence[Column]) -> Image.Image:
+    """A row for each example: the photograph with its hole, then a result for each column."""
     font = ImageFont.load_default(13)
-    sheet = Image.new("RGB", ((1 + len(ways)) * (SIDE + GAP) - GAP, len(rows) * (SIDE + LINE)), "white")
+    sheet = Image.new("RGB", ((1 + len(columns)) * (SIDE + GAP) - GAP, len(rows) * (SIDE + LINE)), "white")
     pen = ImageDraw.Draw(sheet)
-    for row, asked in enumerate(rows):
+    for row, example in enumerate(rows):
         top = row * (SIDE + LINE)
-        labels = [f"{asked.intent}: {asked.prompt}" if asked.prompt else asked.intent, *(way.label for way in ways)]
-        picture = overpaint.open(Path(str(files("skimage.data") / asked.photo)))
-        mask = asked.mask(picture.size)
+        labels = [
+            f"{example.intent}: {example.prompt}" if example.prompt else example.intent,
+            *(column.label for column in columns),
+        ]
+        picture = overpaint.open(Path(str(files("skimage.data") / example.photo)))
+        mask = example.mask(picture.size)
         tint = np.array([90, 0, 90], np.uint8)
         cells = [np.where(mask.values[..., None] > 0, picture.samples // 2 + tint, picture.samples)]
-        for way in ways:
-            settings = {"seed": 1, **({"prompt": asked.prompt} if asked.prompt else {}), **way.settings}
-            cells.append(studio.edit(picture, mask=mask, intent=asked.intent, **settings).picture.samples)
-        for column, (label, cell) in enumerate(zip(labels, cells, strict=True)):
-            pen.text((column * (SIDE + GAP) + 2, top + 1), label, fill="black", font=font)
-            sheet.paste(_around(cell, asked.hole), (column * (SIDE + GAP), top + LINE))
+        for column in columns:
+            settings = {"seed": 1, **({"prompt": example.prompt} if example.prompt else {}), **column.settings}
+            cells.append(studio.edit(picture, mask=mask, intent=example.intent, **settings).picture.samples)
+        for place, (label, cell) in enumerate(zip(labels, cells, strict=True)):
+            pen.text((place * (SIDE + GAP) + 2, top + 1), label, fill="black", font=font)
+            sheet.paste(_around(cell, example.hole), (place * (SIDE + GAP), top + LINE))
     return sheet
 
 
 def _around(pixels: np.ndarray, hole: tuple[int, int, int, int]) -> Image.Image:
-    """The square about the hole, half as large again, inside the picture."""
+    """A square around the hole, half as large again, within the picture."""
     height, width = pixels.shape[:2]
     side = min(height, width, round(1.5 * max(hole[2] - hole[0], hole[3] - hole[1])))
     left = min(max(0, (hole[0] + hole[2] - side) // 2), width - side)

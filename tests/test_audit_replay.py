@@ -310,7 +310,7 @@ class TestCommands:
         main([*REMOVE, "--audit", "audit.jsonl"])
         Path("photo.png").rename("elsewhere.png")
         assert main(["replay", "photo.remove.png"]) == 2
-        assert "photo.png is not there: say where it is now with --image" in capsys.readouterr().err
+        assert "photo.png is not there: give its place by --image" in capsys.readouterr().err
         assert main(["replay", "photo.remove.png", "--image", "elsewhere.png"]) == 0
         assert main(["replay", "photo.remove.png", "--image", "mask.png"]) == 2
 
@@ -341,7 +341,7 @@ class TestCommands:
         assert main(["replay", "photo.remove.png"]) == 2
         assert "give --prompt" in capsys.readouterr().err
         assert main(["replay", "photo.remove.png", "--prompt", "another"]) == 2
-        assert "not the text that the record has the hash of" in capsys.readouterr().err
+        assert "the record has the hash of another text" in capsys.readouterr().err
         assert main(["replay", "photo.remove.png", "--prompt", "grandmother's garden"]) == 0
 
     @pytest.mark.parametrize(

@@ -121,7 +121,7 @@ class TestOnePicture:
         words = ["remove", "photo.png", "--mask", "mask.png", "--engine", "telea", "-o", "a.jpg", "--quality", "60"]
         assert main(words) == 0
         out = capsys.readouterr().out
-        assert "saved anew as jpeg, which changed" in out
+        assert "saved again as jpeg, which changed" in out
         assert "unchanged" not in out
 
     def test_the_format_can_be_named(self) -> None:

@@ -111,7 +111,7 @@ def test_every_verb_explains_itself_with_an_example(name: str, capsys: pytest.Ca
         (["remove", "a.png", "-x"], "unknown option -x"),
         (["remove"], "remove needs a picture"),
         (["mask", "refine", "a.png"], "mask refine needs --output"),
-        (["info", "a.png", "b.png"], "what is 'b.png' for?"),
+        (["info", "a.png", "b.png"], "info takes no further argument: 'b.png'"),
         (["remove", "a.png", "--box"], "--box needs a value"),
         (["remove", "a.png", "--steps", "many"], "--steps takes a whole number, not 'many'"),
         (["remove", "a.png", "--strength", "full"], "--strength takes a number, not 'full'"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json as json_module
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -19,6 +18,7 @@ from .options import (
     Quiet,
     argument,
 )
+from .streams import write_bytes
 from .texts import help_text, print_json, print_rows
 
 if TYPE_CHECKING:
@@ -109,11 +109,12 @@ def show(
     found = entry(what, audit)
     matches = None if prompt is None else _matches(found, prompt)
     if json:
-        told = {"line": found.link.n, "id": found.link.id, "whole": found.whole, "log": str(found.log)}
-        told |= {} if matches is None else {"prompt_matches": matches}
-        print_json({**told, "record": json_module.loads(found.text)})
+        table = {"line": found.link.n, "id": found.link.id, "whole": found.whole, "log": str(found.log)}
+        table |= {} if matches is None else {"prompt_matches": matches}
+        print_json({**table, "record": json_module.loads(found.text)})
     else:
-        print_rows([*rows(found), *([] if matches is None else [("--prompt", _said(matches))])])
+        answer = [] if matches is None else [("--prompt", f"was{'' if matches else ' not'} the prompt of this edit")]
+        print_rows([*rows(found), *answer])
     return 1 if matches is False or not found.whole else 0
 
 
@@ -140,8 +141,7 @@ def export(
     records = (entry.record for entry in entries(log_at(Path(path))))
     text = to_csv(records) if to == "csv" else json_module.dumps(to_prov(records), ensure_ascii=False, indent=2) + "\n"
     if output is None:
-        sys.stdout.buffer.write(text.encode())
-        sys.stdout.buffer.flush()
+        write_bytes(text.encode())
         return 0
     from overpaint.files import write_file
 
@@ -150,7 +150,7 @@ def export(
 
 
 def entry(what: str, audit: str | None) -> LogEntry:
-    """The record of a picture or an id, from the log that was named or is near. Raises RecordError."""
+    """The record of a picture or an id, from the named log, else from one beside the picture or here. RecordError."""
     from overpaint.audit import find, log_at
 
     if audit is not None:
@@ -171,7 +171,7 @@ def entry(what: str, audit: str | None) -> LogEntry:
 
 
 def _log(path: str) -> Path:
-    """The log that is meant, even when it is gone and only its head is there."""
+    """The path of the log; it may be missing where only its head is left."""
     return Path(path) / "audit.jsonl" if Path(path).is_dir() else Path(path)
 
 
@@ -180,7 +180,9 @@ def _head(text: str) -> str:
     import re
 
     if not re.fullmatch(r"(\d+:)?[0-9a-f]{64}", text):
-        raise RequestError(f"--head takes COUNT:HASH with 64 of the characters 0-9a-f, not {text!r}")
+        raise RequestError(
+            f"{{field}} takes COUNT:HASH with 64 of the characters 0-9a-f, not {text!r}", field="head", value=text
+        )
     return text
 
 
@@ -194,12 +196,8 @@ def _matches(found: LogEntry, prompt: str) -> bool:
     return Secret.beside(found.log).matches(prompt, hashed)
 
 
-def _said(matches: bool) -> str:
-    return "was the prompt of this edit" if matches else "was not the prompt of this edit"
-
-
 def mapping(verdict: Verdict) -> dict[str, Any]:
-    """What `--json` says of a log."""
+    """The object that `--json` writes for a log."""
     return {
         "log": str(verdict.log),
         "whole": verdict.whole,
@@ -240,7 +238,7 @@ def rows(found: LogEntry) -> list[tuple[str, str]]:
     models = "; ".join(f"{model.name} ({model.licence or 'licence not known'})" for model in record.models)
     machine = f"{edit.execution.device}{', exact' if edit.execution.exact else ''}, Overpaint {edit.overpaint}"
     who = " on ".join(name for name in (record.who.user, record.who.host) if name)
-    told = [
+    lines = [
         ("record", f"{found.link.id}, line {found.link.n} of {found.log}{whole}"),
         ("made", f"{record.made} in {sum(edit.timings.values()):.2f} s{f' by {who}' if who else ''}"),
         ("input", f"{place} ({(record.input.sha256 or record.input.pixels_sha256)[:12]}...)"),
@@ -251,4 +249,4 @@ def rows(found: LogEntry) -> list[tuple[str, str]]:
         ("attempt", str(record.attempt)),
     ]
     prompt = record.hidden.get("prompt") or edit.resolved.prompt
-    return [*told, *([("prompt", prompt)] if prompt else []), *(("note", note) for note in edit.notes)]
+    return [*lines, *([("prompt", prompt)] if prompt else []), *(("note", note) for note in edit.notes)]

@@ -62,13 +62,13 @@ def _batch(
             display.preview(batches.preview(read, options, studio), options)
             return 0
         with _executor(machine) as executor:
-            ended = batches.run(read, options, studio, on_event=display.tell, executor=executor)
+            ended = batches.run(read, options, studio, on_event=display.show, executor=executor)
     return 1 if ended.failed or ended.stopped else 0
 
 
 @contextlib.contextmanager
 def _executor(machine: Machine) -> Iterator[Executor | None]:
-    """Workers of a cluster where one is asked for; None leaves the rows to threads of this process."""
+    """The workers of a cluster; None without `--ray`: threads of this process then do the rows."""
     if machine.ray is None:
         yield None
         return
@@ -180,8 +180,7 @@ batch = fields.signed(
     _batch,
     "batch",
     help_text(
-        "Many edits, from a list or a folder. What is done stays done: run it again, and only what is missing or has "
-        "changed is done.",
+        "Many edits, from a list or a folder. Run it again, and only rows that are missing or have changed are done.",
         (
             "batch edits.jsonl -o out",
             "batch --images photos --masks masks --intent remove -o out",

@@ -126,7 +126,7 @@ class Which:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """Where results go and what is kept of how they were made."""
+    """Where results go, and their records."""
 
     output: Annotated[
         str,

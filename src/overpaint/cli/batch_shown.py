@@ -1,4 +1,4 @@
-"""What is seen of a batch while it runs: a bar on a terminal, one JSON object a line elsewhere."""
+"""The progress of a batch: a bar on a terminal, one JSON object a line elsewhere."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from overpaint.batch import BatchPreview, Began, Done, Ended, Event, Failed, Opt
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-_MOST_SHOWN = 20  # rows of a dry run, and faults that are listed: more than that is what the report is for
+_MOST_SHOWN = 20  # rows of a dry run, and failures; the report has all
 
 
 class Display(Protocol):
-    """Where a run's events go."""
+    """Shows the events of a run."""
 
-    def tell(self, event: Event) -> None:
-        """Something happened."""
+    def show(self, event: Event) -> None:
+        """Show an event."""
 
     def preview(self, preview: BatchPreview, options: Options) -> None:
-        """What would be done."""
+        """Show what would be done."""
 
 
 @contextmanager
@@ -55,9 +55,9 @@ def shown(*, json: bool, quiet: bool) -> Iterator[Display]:
 
 
 class Silent:
-    """Says nothing; failures are in the report and in the exit status."""
+    """Shows nothing; failures are in the report and in the exit status."""
 
-    def tell(self, event: Event) -> None:
+    def show(self, event: Event) -> None:
         """Nothing."""
 
     def preview(self, preview: BatchPreview, options: Options) -> None:
@@ -70,11 +70,9 @@ class Lines:
     def __init__(self, out: TextIO) -> None:
         self._out = out
 
-    def tell(self, event: Event) -> None:
+    def show(self, event: Event) -> None:
         """One event, one line."""
-        table = asdict(event)
-        table.pop("told", None)
-        self._print({"event": type(event).__name__.lower(), **table})
+        self._print({"event": type(event).__name__.lower(), **asdict(event)})
 
     def preview(self, preview: BatchPreview, options: Options) -> None:
         """One line a row, then one for all."""
@@ -104,33 +102,33 @@ class Lines:
 
 
 class BatchBar:
-    """A bar with rate and time left, faults above it, and a summary at the end."""
+    """A bar with rate and time left, failures above it, and a summary at the end."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._task: TaskID | None = None
-        self._planning = progress.add_task("looking at the files", total=None, rate="")
+        self._planning = progress.add_task("reading the files", total=None, rate="")
         self._failed = 0
 
-    def tell(self, event: Event) -> None:
-        """Move the bar, print a fault, or sum up."""
+    def show(self, event: Event) -> None:
+        """Move the bar, print a failure, or sum up."""
         match event:
             case Began():
                 self._progress.remove_task(self._planning)
                 self._task = self._progress.add_task("editing", total=event.to_do, rate="")
                 for note in event.notes:
-                    self._say(f"note: {note}")
+                    self._print(f"note: {note}")
                 if event.unchanged:
-                    self._say(f"{_rows(event.unchanged)} done before")
+                    self._print(f"{_rows(event.unchanged)} done before")
                 if event.completed:
-                    self._say(f"{_rows(event.completed)} completed that an interrupted run had painted")
+                    self._print(f"{_rows(event.completed)} completed, which an interrupted run had painted")
             case Done() | Unchanged():
                 self._advance()
             case Failed():
                 self._failed += 1
                 if self._failed <= _MOST_SHOWN:
-                    again = " (it is tried again)" if event.again else ""
-                    self._say(f"row {event.row}: {event.reason}{again}")
+                    again = " (tried again)" if event.again else ""
+                    self._print(f"row {event.row}: {event.reason}{again}")
                 if event.begun and not event.again:
                     self._advance()
             case Ended():
@@ -151,7 +149,7 @@ class BatchBar:
         if len(preview.to_do) > _MOST_SHOWN:
             print(f"... and {len(preview.to_do) - _MOST_SHOWN} more")
         seconds = preview.estimate.seconds
-        about = "for a time that is not known" if seconds is None else f"in about {duration(seconds)}"
+        about = "in an unknown time" if seconds is None else f"in about {duration(seconds)}"
         print(
             f"{_rows(len(preview.to_do))} would be done {about} ({preview.estimate.basis}); "
             f"{preview.unchanged} done before, {len(preview.plan.bad)} that can't be done"
@@ -166,7 +164,7 @@ class BatchBar:
             rate = f"{task.speed:.1f}/s" if task.speed >= 1 else f"{60 * task.speed:.1f}/min"
             self._progress.update(self._task, rate=rate)
 
-    def _say(self, text: str) -> None:
+    def _print(self, text: str) -> None:
         self._progress.console.print(text, markup=False, highlight=False)
 
 

@@ -1,4 +1,4 @@
-"""`overpaint doctor`: what is used and whether it is here, and what to do where it is not."""
+"""`overpaint doctor`: the libraries, engines and models in use, and what to do where one is missing."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Check:
 
 
 def doctor(*, json: AsJson = False, debug: Debug = False) -> int:
-    """What is used here (libraries, engines, models, device), what is missing, and what to do. Exit status 1 then.
+    """List the libraries, engines and models in use, and say what to do where one is missing (exit status 1).
 
     [dim]$[/] overpaint doctor
     """

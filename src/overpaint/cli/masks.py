@@ -115,7 +115,7 @@ def combine(
     *masks: MaskFile,
     op: Annotated[
         Literal["union", "subtract", "intersect"],
-        argument("--op", "All of them; the first without the others; what is in every one.", HOW),
+        argument("--op", "The union; the first without the others; the intersection.", HOW),
     ] = "union",
     output: Output,
     overwrite: Overwrite = False,

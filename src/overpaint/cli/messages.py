@@ -1,4 +1,4 @@
-"""What people read: one line for an error, one line for a result."""
+"""Errors and notes in one line each, in terms of the command line."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _OTHER_OPTIONS = {
     "input": "PICTURE",
     "init-image": "PICTURE",
 }
-"""What other tools call options that are none of the request's settings, whose other names the request knows itself."""
+"""Other tools' names of options that are no settings of the request, which has such names for its settings."""
 
 OTHER_VERBS = {
     "inpaint": "replace",
@@ -84,7 +84,7 @@ OTHER_VERBS = {
     "checkpoints": "models",
     "download": "models",
 }
-"""What people type for our verbs."""
+"""Other words for our verbs."""
 
 
 HINTS = {
@@ -111,7 +111,7 @@ _OTHERWISE = {"image": "PICTURE", "options": "--option"}
 
 
 def option_of(field: str) -> str:
-    """The option of a field or argument; its own name where no option stands for it."""
+    """The option of a field or argument; the field itself where there is none."""
     from .batch_options import Machine, Results, Rows, Which
     from .fields import names, option_name
     from .options import Bounds, Out, Run, Where
@@ -178,7 +178,7 @@ def usage(error: CycloptsError) -> str:
             return f"{error.token.keyword} is given twice"
         case UnusedCliTokensError():
             words = " ".join(as_written(word) for word in error.unused_tokens or ())
-            return f"{chain}: what is {words!r} for?{see}"
+            return f"{chain} takes no further argument: {words!r}{see}"
     return " ".join(str(error).split()) + see
 
 
@@ -192,7 +192,7 @@ def _unknown_option(error: UnknownOptionError) -> str:
     if meant == "PICTURE":
         return f"unknown option {name}: the picture is given without an option"
     if meant not in known:
-        # the request knows what other tools call its settings, and what is nearly one of ours
+        # the request has other tools' names for its settings, and finds near misses
         setting = re.search("'(.*)'", suggest_setting(plain, [option.strip("-").replace("-", "_") for option in known]))
         meant = "--" + setting[1].removeprefix("mask.").replace("_", "-") if setting else ""
     return f"unknown option {name}" + (f"; did you mean {meant!r}?" if meant in known else "")
@@ -202,7 +202,7 @@ def _unknown_verb(error: UnknownCommandError, chain: str) -> str:
     word = (error.unused_tokens or [""])[0]
     known = sorted(verb for verb in error.app or () if not verb.startswith("-"))
     if not chain and ("." in word or "/" in word):
-        return f"what is to be done with {word!r}? For example: overpaint remove {word} --mask mask.png"
+        return f"{word!r} is no verb; for example: overpaint remove {word} --mask mask.png"
     meant = OTHER_VERBS.get(word.lower())
     meant = meant if meant in known or (meant or "").startswith("--") else None
     hint = f"; did you mean {meant!r}?" if meant else did_you_mean(word, known)

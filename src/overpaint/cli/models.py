@@ -57,7 +57,7 @@ Pickle = Annotated[
 @app.command(name="list", sort_key=0)
 def list_(
     *,
-    all: Annotated[bool, switch("--all", "Also what could be had: the catalogue.", OUT)] = False,
+    all: Annotated[bool, switch("--all", "Also list the catalogue, whose models can be downloaded.", OUT)] = False,
     json: AsJson = False,
     debug: Debug = False,
 ) -> int:
@@ -87,19 +87,19 @@ def list_(
     else:
         print(f"No model is here yet (the store is {store_folder()}).")
     if offered:
-        lines = [("could be had", "what it is", "size", "licence", "about")]
+        lines = [("can be downloaded", "what it is", "size", "licence", "about")]
         lines += [(row.name, row.title, f"{row.gigabytes:g} GB", row.licence, row.about) for row in offered]
         print()
         print_rows(lines, header=True)
         print("\n'overpaint models get NAME' downloads one.")
     elif not all:
-        print("\n'overpaint models list --all' also shows what could be had.")
+        print("\n'overpaint models list --all' also shows models that can be downloaded.")
     return 0
 
 
 @app.command(sort_key=1)
 def show(name: Name, /, *, json: AsJson = False, debug: Debug = False) -> int:
-    """All that is known of one model.
+    """Everything about one model.
 
     [dim]$[/] overpaint models show sd15-inpainting
     [dim]$[/] overpaint models show ./dreamshaper.safetensors
@@ -130,10 +130,10 @@ def add(
     /,
     *,
     name: Annotated[str | None, argument("--name", "What to call it.", _HOW, "NAME")] = None,
-    link: Annotated[bool, switch("--link", "Leave it where it is, and only point to it.", _HOW)] = False,
+    link: Annotated[bool, switch("--link", "Leave the model where it is, and only link to it.", _HOW)] = False,
     licence: Annotated[
         str | None,
-        argument("--licence", "Its licence, to be kept with it.", _HOW, "TEXT"),
+        argument("--licence", "The licence, which is kept with the model.", _HOW, "TEXT"),
     ] = None,
     json: AsJson = False,
     quiet: Quiet = False,
@@ -151,7 +151,7 @@ def add(
         entry = take(
             source, name, link=link, licence=licence or "", on_bytes=_counting(shown, "copying", _bytes_of(source))
         )
-    _said(entry, "added", json=json, quiet=quiet)
+    _report(entry, "added", json=json, quiet=quiet)
     return 0
 
 
@@ -175,7 +175,7 @@ def get(
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> int:
-    """Download a model into the store; one that was cut off goes on where it was.
+    """Download a model into the store. An interrupted download continues where it stopped.
 
     [dim]$[/] overpaint models get sd15-inpainting
     [dim]$[/] overpaint models get Lykon/dreamshaper-8-inpainting
@@ -183,33 +183,33 @@ def get(
     from overpaint.models import get as download
     from overpaint.models.download import HuggingFace
 
-    def told(file: str, done: int, whole: int) -> None:
+    def on_file(file: str, done: int, whole: int) -> None:
         if file and not quiet:
             print(f"{size(done)} of {size(whole)}: {file}", file=sys.stderr, flush=True)
 
     hub = HuggingFace(progress=not quiet and sys.stderr.isatty())
-    entry = download(name, variant="" if full else variant, allow_pickle=allow_pickle, hub=hub, on_file=told)
-    _said(entry, "downloaded", json=json, quiet=quiet)
+    entry = download(name, variant="" if full else variant, allow_pickle=allow_pickle, hub=hub, on_file=on_file)
+    _report(entry, "downloaded", json=json, quiet=quiet)
     return 0
 
 
 @app.command(sort_key=4)
 def verify(
-    *names: Annotated[str, argument("NAME", "Those to look at; all of the store if left out.", _MODEL)],
+    *names: Annotated[str, argument("NAME", "The models. Left out: all of the store.", _MODEL)],
     json: AsJson = False,
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> int:
-    """Read models anew from the disk and say whether they are whole. Exit status 1 if one is not.
+    """Read models from the disk and compare them with their digests. Exit status 1 if one differs.
 
     [dim]$[/] overpaint models verify
     """
     from overpaint.models import entries
     from overpaint.models import verify as check
 
-    asked = names or tuple(entry.name for entry in entries() if entry.origin == "store")
+    chosen = names or tuple(entry.name for entry in entries() if entry.origin == "store")
     results: list[tuple[ModelEntry, tuple[str, ...]]] = []
-    for name in asked:
+    for name in chosen:
         with bar(quiet=quiet) as shown:
             results.append(check(name, _counting(shown, f"reading {name}", 0)))
     if json:
@@ -226,7 +226,7 @@ def verify(
 
 @app.command(sort_key=5)
 def remove(name: Name, /, *, json: AsJson = False, quiet: Quiet = False, debug: Debug = False) -> int:
-    """Delete a model of the store. Those of other programs are left alone, and so is what a link leads to.
+    """Delete a model of the store; never a model of another program, or the target of a link.
 
     [dim]$[/] overpaint models remove sd15-inpainting
     """
@@ -235,7 +235,7 @@ def remove(name: Name, /, *, json: AsJson = False, quiet: Quiet = False, debug: 
 
     row = listed(name)
     entry = delete(row.hub if row is not None else name)
-    _said(entry, "removed", json=json, quiet=quiet)
+    _report(entry, "removed", json=json, quiet=quiet)
     return 0
 
 
@@ -248,12 +248,12 @@ def size(count: int) -> str:
 
 
 def what(entry: ModelEntry) -> str:
-    """What a model is, or why that can't be told."""
+    """What a model is, or why it can't be used."""
     return entry.kind.title if entry.kind is not None else f"can't be used: {entry.fault}"
 
 
 def usual(entry: ModelEntry) -> tuple[dict[str, Any], str]:
-    """The settings that a checkpoint is usually used with, where they are not the house's own; or why not."""
+    """The checkpoint's usual settings, where they differ from the defaults; or why they are unknown."""
     kind = entry.kind
     if kind is None or kind.what != "checkpoint":
         return {}, ""
@@ -263,7 +263,10 @@ def usual(entry: ModelEntry) -> tuple[dict[str, Any], str]:
     try:
         return usual_of(ModelRef(entry.name, entry.path, kind)).to_mapping(), ""
     except ModelError as error:
-        return {}, f"can't be told: {error}"
+        return {}, f"unknown: {error}"
+
+
+_KIND = ("what", "family", "channels", "prediction", "lcm", "precision", "form")
 
 
 def mapping(entry: ModelEntry) -> dict[str, Any]:
@@ -275,14 +278,8 @@ def mapping(entry: ModelEntry) -> dict[str, Any]:
         "where": entry.origin,
         "bytes": entry.size,
         "usable": kind is not None and kind.what != "other",
-        "what": None if kind is None else kind.what,
         "title": what(entry),
-        "family": None if kind is None else kind.family,
-        "channels": None if kind is None else kind.channels,
-        "prediction": None if kind is None else kind.prediction,
-        "lcm": None if kind is None else kind.lcm,
-        "precision": None if kind is None else kind.precision,
-        "form": None if kind is None else kind.form,
+        **{name: getattr(kind, name, None) for name in _KIND},
         "usual": usual(entry)[0],
         "licence": entry.licence or None,
         "sha256": entry.sha256,
@@ -337,7 +334,7 @@ def _print_entry(entry: ModelEntry) -> None:
     print_rows(rows)
 
 
-def _said(entry: ModelEntry, done: str, *, json: bool, quiet: bool) -> None:
+def _report(entry: ModelEntry, done: str, *, json: bool, quiet: bool) -> None:
     if json:
         print_json(mapping(entry))
     elif not quiet:
@@ -346,7 +343,7 @@ def _said(entry: ModelEntry, done: str, *, json: bool, quiet: bool) -> None:
 
 
 def _bytes_of(path: Path) -> int:
-    """For the length of a bar only: what can't be read is told of where it is used."""
+    """The length of a bar; 0 for files that can't be read, whose error comes from their use."""
     from overpaint.models.verify import size_of
 
     try:
@@ -355,8 +352,8 @@ def _bytes_of(path: Path) -> int:
         return 0
 
 
-def _counting(shown: Any, said: str, whole: int) -> Callable[[int], None]:
-    """Shows how many bytes were done on a bar, in steps of megabytes."""
+def _counting(shown: Any, step: str, whole: int) -> Callable[[int], None]:
+    """A function that shows on a bar how many bytes are done, in megabytes."""
     done = 0
     monitor = None
 
@@ -365,7 +362,7 @@ def _counting(shown: Any, said: str, whole: int) -> Callable[[int], None]:
         if shown.progress is None:
             return
         if monitor is None:
-            shown.say(said)
+            shown.say(step)
             monitor = shown.monitor()
         done += sent
         if whole:

@@ -30,7 +30,7 @@ FORMATS = "png, jpeg, webp, tiff or avif; with the extra heif also heif"
 def argument(
     name: str | tuple[str, ...], help: str, group: Group, metavar: str | None = None, **more: Any
 ) -> Parameter:
-    """An option or argument as the help shows it; `metavar` stands for its value."""
+    """An option or argument as the help shows it, with `metavar` in the place of its value."""
     return Parameter(name=name, help=help, group=group, metavar=metavar, **more)
 
 
@@ -53,7 +53,7 @@ Masks = Annotated[
     argument(
         "--mask",
         "A mask: white is repainted. An image, or COCO, LabelMe or CVAT annotations; 'alpha' takes the picture's "
-        "own transparency, 'full' all of it. May be given again; what any of them marks counts.",
+        "own transparency, 'full' all of it. May be given again; the union counts.",
         WHERE,
         "FILE",
     ),
@@ -90,18 +90,18 @@ Channel = Annotated[
     ChannelName,
     argument(
         "--mask-channel",
-        "What counts in a mask file that has alpha: its light, what is opaque, or what is transparent.",
+        "What counts in a mask file with alpha: its luminance, its opaque part or its transparent part.",
         WHERE,
         "NAME",
     ),
 ]
 Label = Annotated[
     str | None,
-    argument("--mask-label", "Of annotations, take only the shapes of this label.", WHERE, "NAME"),
+    argument("--mask-label", "For annotations: take only the shapes with this label.", WHERE, "NAME"),
 ]
 About = Annotated[
     str | None,
-    argument("--mask-picture", "Of annotations of several pictures, the one that is meant.", WHERE, "NAME"),
+    argument("--mask-picture", "For annotations of several pictures: the file name of this one.", WHERE, "NAME"),
 ]
 Overwrite = Annotated[bool, switch("--overwrite", "Replace files that exist already.", OUT)]
 AsJson = Annotated[bool, switch("--json", "One JSON object on standard output, for programs.", OUT)]
@@ -142,7 +142,7 @@ class Where(Places):
         bool,
         switch("--mask-resize", "Resize a mask file of another size, if its sides are in proportion.", WHERE),
     ] = False
-    invert: Annotated[bool, switch("--invert", "Turn the mask round: repaint all the rest.", WHERE)] = False
+    invert: Annotated[bool, switch("--invert", "Invert the mask: repaint all the rest.", WHERE)] = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +170,7 @@ class Run:
 
     scene: Annotated[
         bool,
-        switch("--scene", "Add to the prompt what the picture says of its light and lens.", HOW),
+        switch("--scene", "Add words about the picture's light and lens to the prompt.", HOW),
     ] = False
     sketch: Annotated[
         str | None,

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from overpaint.picture import Picture
     from overpaint.record import Record
 
-_GIVEN = Group("Given", sort_key=1, help="What the record only names.")
+_GIVEN = Group("Given", sort_key=1, help="Inputs that the record names, but does not contain.")
 _RUN = Group("Run", sort_key=2)
 
 
@@ -53,11 +53,11 @@ def replay(
             "FILE",
         ),
     ] = (),
-    sketch: Annotated[str | None, argument("--sketch", "The sketch, likewise.", _GIVEN, "FILE")] = None,
+    sketch: Annotated[str | None, argument("--sketch", "The sketch, if it was moved.", _GIVEN, "FILE")] = None,
     prompt: Annotated[str | None, argument("--prompt", "The prompt of a private record.", _GIVEN, "TEXT")] = None,
     negative_prompt: Annotated[
         str | None,
-        argument("--negative-prompt", "Its negative prompt.", _GIVEN, "TEXT"),
+        argument("--negative-prompt", "The negative prompt of a private record.", _GIVEN, "TEXT"),
     ] = None,
     device: Annotated[Device, argument("--device", "Where engines with weights compute.", _RUN, "NAME")] = "auto",
     output: Annotated[
@@ -107,7 +107,7 @@ def replay(
     if json:
         print_json({**mapping(replayed), "output": saved and str(saved.path)})
     elif not quiet:
-        print(f"{what}: {said(replayed)}")
+        print(f"{what}: {outcome(replayed)}")
         for note in replayed.notes:
             print(f"note: {note}")
     return 0 if replayed.equal else 1
@@ -115,13 +115,13 @@ def replay(
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What is known of an edit, and where what it names may lie.
+    """An edit's record, and where the files that it names may be.
 
     Attributes:
-        record: How it was made.
-        folder: What relative places begin at.
-        audit: The log's record, when it came from one.
-        made: The picture that was named, if one was.
+        record: The record.
+        folder: The folder that relative places start from.
+        audit: The log's record, where it came from a log.
+        made: The picture, where one was named.
         log: The log.
     """
 
@@ -132,7 +132,7 @@ class _Known:
     log: Path | None = None
 
     def file(self, place: str | None) -> Path | None:
-        """The file at a place of the record, when it is there."""
+        """The file at a place of the record; None when it is missing."""
         if place is None or "://" in place:
             return None
         path = self.folder / place
@@ -140,7 +140,7 @@ class _Known:
 
 
 def _known(what: str, audit: str | None) -> _Known:
-    """From the log where there is one that knows it; otherwise from the picture itself."""
+    """From the log that has it; otherwise from the picture itself."""
     file = Path(what) if Path(what).is_file() else None
     try:
         found = entry(what, audit)
@@ -168,12 +168,12 @@ def _picture(known: _Known, image: str | None) -> Picture:
     path = known.file(recorded) or known.file(known.record.input_name)
     if path is None:
         name = recorded or known.record.input_name or "the picture that was edited"
-        raise RecordError(f"{name} is not there: say where it is now with --image")
+        raise RecordError(f"{name} is not there: give its place by --image")
     return opened(str(path))
 
 
 def _made(known: _Known) -> Picture | None:
-    """What came out then, if it is still there and can be read."""
+    """The result of that time, where it can still be read."""
     recorded = None if known.audit is None else known.file(known.audit.output.place)
     path = known.made or recorded
     if path is None or path.suffix == ".json":
@@ -191,7 +191,7 @@ def _prompts(known: _Known, given: dict[str, str | None]) -> dict[str, str]:
     hidden = {} if known.audit is None else known.audit.hidden
     needless = [name for name, text in given.items() if text is not None and name not in hidden]
     if needless:
-        raise RequestError(f"the record has its {needless[0].replace('_', ' ')} or none: it is not to be given")
+        raise RequestError(f"the record has its {needless[0].replace('_', ' ')} or none: leave it out")
     texts: dict[str, str] = {}
     for name, hashed in hidden.items():
         option = f"--{name.replace('_', '-')}"
@@ -203,13 +203,13 @@ def _prompts(known: _Known, given: dict[str, str | None]) -> dict[str, str]:
         assert known.log is not None
         secret: Secret = Secret.beside(known.log)
         if not secret.matches(text, hashed):
-            raise RecordError(f"{option}: this is not the text that the record has the hash of")
+            raise RecordError(f"{option}: the record has the hash of another text")
         texts[name] = text
     return texts
 
 
 def _inputs(known: _Known, picture: Picture, masks: tuple[str, ...], sketch: str | None) -> dict[str, Any]:
-    """Rasters by their digest: those that were given, and mask files of the record that are still what they were."""
+    """Rasters by digest: the given ones, and the record's mask files that have not changed."""
     from overpaint.request import blob_of
 
     recorded = () if known.audit is None else known.audit.masks
@@ -226,15 +226,15 @@ def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def said(replayed: Replayed) -> str:
-    """What came out, in a line."""
+def outcome(replayed: Replayed) -> str:
+    """The result in a line."""
     if replayed.equal:
         return f"the same {replayed.edited.picture.size} picture came out, every pixel equal"
     return f"another picture came out: {replayed.difference or 'how far it differs is not known'}"
 
 
 def mapping(replayed: Replayed) -> dict[str, Any]:
-    """What `--json` says."""
+    """The object that `--json` writes."""
     apart = replayed.difference
     return {
         "equal": replayed.equal,

@@ -1,4 +1,4 @@
-"""What is said of a finished edit: one line for people, one object for programs."""
+"""The report of a finished edit: one line for people, one object for programs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _DONE = {
 
 
 def line(edited: Edited, name: str, saved: Saved, seconds: float) -> str:
-    """One line: what became of the picture, how, and what is certain of all the rest."""
+    """One line: what was done, how, and what is measured of all other pixels."""
     engine = edited.resolved.model or edited.resolved.engine
     return f"{name}: {_what(edited)} with {engine} in {seconds:.1f} s; {_rest(edited, saved)}"
 
@@ -43,17 +43,17 @@ def _bounds(edited: Edited) -> str:
 
 
 def _rest(edited: Edited, saved: Saved) -> str:
-    """What holds beyond the reach: never more than was measured on the file."""
+    """What holds beyond the reach, as it was measured on the file."""
     reach = saved.reach
     if saved.fidelity == "lossless":
         return f"reach {reach} px; every other pixel unchanged"
     if saved.fidelity == "blocks" and not saved.changed:
         return f"reach {reach} px, in whole JPEG blocks; every other pixel unchanged"
     if not saved.changed:
-        return f"reach {reach} px; saved anew as {saved.format}, and every other pixel came out unchanged"
+        return f"reach {reach} px; saved again as {saved.format}, and every other pixel came out unchanged"
     levels = "1 level" if saved.largest == 1 else f"{saved.largest} levels"
     return (
-        f"reach {reach} px; saved anew as {saved.format}, which changed {saved.changed:,} other pixels "
+        f"reach {reach} px; saved again as {saved.format}, which changed {saved.changed:,} other pixels "
         f"by up to {levels} (png keeps them)"
     )
 

@@ -1,4 +1,4 @@
-"""From arguments to an exit status: the verbs, and what becomes of every error."""
+"""From arguments to an exit status: the verbs, and the handling of every error."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ _SETUP = Group("Set-up", sort_key=2)
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """A verb as the list of all verbs shows it.
+    """A verb as the list of verbs shows it.
 
     Attributes:
-        name: What is typed.
-        place: Module and name within this package of what does it.
-        panel: Where the list shows it.
+        name: The word on the command line.
+        place: Module and name of its function in this package.
+        panel: The panel of the list.
         about: One line.
         takes: Its arguments without options; empty for a group of verbs.
     """
@@ -88,14 +88,14 @@ _STATUS = "Exit status: 0 done, 1 failed, 2 bad input or usage, 130 interrupted.
 
 
 class _Terminated(KeyboardInterrupt):
-    """Someone asked the process to end."""
+    """SIGTERM was received."""
 
 
 def application(verb: str = "") -> App:
     """The command line's structure. A verb's module is imported when the verb is used.
 
     Args:
-        verb: The one in use: it shows its own, longer help instead of the line that the list of all verbs has.
+        verb: The verb in use, which shows its own, longer help instead of its line in the list of verbs.
     """
     app = App(
         name="overpaint",
@@ -146,7 +146,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, Cancelled):
         return complain("interrupted; nothing was left half written", INTERRUPTED, debug)
     except BrokenPipeError:
-        # whoever read our output has gone; point the stream elsewhere, or Python complains once more on its way out
+        # the reader has closed the pipe: with another target, Python's last flush does not fail again
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     except CycloptsError as error:
@@ -158,7 +158,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     except MemoryError:
         return complain("not enough memory for this picture", FAILED, debug)
     except Exception as error:
-        text = f"{type(error).__name__}: {error.__cause__ or error}; a fault of Overpaint's own (--debug shows where)"
+        text = f"{type(error).__name__}: {error.__cause__ or error}; this is a bug in Overpaint (--debug shows where)"
         return complain(text, FAILED, debug)
 
 

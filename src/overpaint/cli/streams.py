@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from overpaint.picture import Picture
 
 STDIO = "\x00stdio"
-"""Stands for a lone `-` among the arguments. A real argument can't hold a NUL, so that no file is meant by it."""
+"""A lone `-` among the arguments. No file has this name, as an argument can't hold a NUL."""
 
 
 def as_written(argument: str) -> str:
@@ -41,7 +41,7 @@ def paths(arguments: Iterable[str | None]) -> list[Path]:
 
 
 def check_one_reader(arguments: Iterable[str | None]) -> None:
-    """Raise RequestError when standard input stands for two files."""
+    """Raise RequestError when two files are to be read from standard input."""
     if list(arguments).count(STDIO) > 1:
         raise RequestError("standard input (-) can be read once: give the others as files")
 
@@ -54,5 +54,5 @@ def write_bytes(data: bytes) -> None:
 
 @cache
 def standard_input() -> bytes:
-    """All that comes by standard input; kept, as it can be read only once."""
+    """The bytes of standard input; cached, as they can be read only once."""
     return sys.stdin.buffer.read()

@@ -1,4 +1,4 @@
-"""The form of what is printed: help texts, and rows in columns."""
+"""Printing: help texts, JSON, and rows in columns."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def help_text(about: str, examples: tuple[str, ...]) -> str:
-    """A help text in Rich markup: what a verb does, then command lines."""
+    """A help text in Rich markup: what a verb does, then examples."""
     return about + "\n\n" + "\n".join(f"[dim]$[/] overpaint {line}" for line in examples)
 
 
@@ -30,8 +30,8 @@ def print_rows(
 
     Args:
         rows: All of one length.
-        styles: Of the columns, or "" for none; those that are not named have none.
-        colours: Of words in the first column.
+        styles: One for each column from the first; "" and columns without one are plain.
+        colours: Colours of words in the first column.
         header: Whether the first row names the columns.
     """
     if not rows:
