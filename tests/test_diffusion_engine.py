@@ -522,7 +522,7 @@ def test_texts_and_pictures_are_encoded_once(engine, monkeypatch):
     from overpaint.engines.diffusion import text
 
     painted(engine, canvas_of(1))
-    monkeypatch.setattr(text, "encode", lambda *_: pytest.fail("the text was encoded again"))
+    monkeypatch.setattr(text.ClipEncoders, "encode", lambda *_: pytest.fail("the text was encoded again"))
     monkeypatch.setattr(engine._networks, "_encoded", lambda *_: pytest.fail("the picture was encoded again"))
     painted(engine, canvas_of(2))
 

@@ -18,16 +18,8 @@ from overpaint.engines.diffusion.clip import ClipConfig, ClipText
 from overpaint.engines.diffusion.clip_tokens import ClipTokens
 from overpaint.engines.diffusion.families.unet import SD1, SD2, SDXL
 from overpaint.engines.diffusion.inversion import Inversion, load_inversion
-from overpaint.engines.diffusion.text import (
-    TextSettings,
-    TextSide,
-    emphasised,
-    encode,
-    plan_texts,
-    read,
-    text_side,
-    time_ids_of,
-)
+from overpaint.engines.diffusion.text import ClipEncoders, emphasised, time_ids_of
+from overpaint.engines.diffusion.text_plan import TextSettings, plan_texts, read
 from overpaint.errors import RequestError
 from overpaint.geometry import Size
 from overpaint.models import ClipVocabulary, ModelError
@@ -118,8 +110,8 @@ def clip():
 
 
 @pytest.fixture(scope="module")
-def sd1(clip) -> TextSide:
-    return text_side(SD1, [own(clip)], [tokens_of()], "a digest")
+def sd1(clip) -> ClipEncoders:
+    return ClipEncoders.of(SD1, [own(clip)], [tokens_of()], "a digest")
 
 
 @pytest.fixture(scope="module")
@@ -128,19 +120,19 @@ def big():
 
 
 @pytest.fixture(scope="module")
-def sdxl(clip, big) -> TextSide:
-    return text_side(SDXL, [own(clip), own(big)], [tokens_of(), tokens_of("!")], "a digest")
+def sdxl(clip, big) -> ClipEncoders:
+    return ClipEncoders.of(SDXL, [own(clip), own(big)], [tokens_of(), tokens_of("!")], "a digest")
 
 
-def both(side: TextSide, prompt: str, negative: str | None = None, inversions=(), **settings):
+def both(side: ClipEncoders, prompt: str, negative: str | None = None, inversions=(), **settings):
     """The conditioning of a prompt and of a negative one."""
     chosen = TextSettings(**settings)
     opposite = None if negative is None else read(negative, chosen)
     plan = plan_texts(side, read(prompt, chosen), opposite, chosen, inversions)
-    return encode(side, plan.positive), encode(side, plan.negative)
+    return side.encode(plan.positive), side.encode(plan.negative)
 
 
-def context(side: TextSide, prompt: str, **settings) -> torch.Tensor:
+def context(side: ClipEncoders, prompt: str, **settings) -> torch.Tensor:
     return both(side, prompt, **settings)[0].context
 
 
@@ -296,14 +288,14 @@ def test_an_empty_negative_prompt_is_zeros_for_sdxl_alone(sdxl, sd1, clip):
         assert not found.pooled.any()
     assert torch.equal(both(sd1, "a cat", None)[1].context, plain(clip, "").last_hidden_state)
     assert both(sdxl, "", "")[0].context.any()
-    trained_otherwise = text_side(
-        SDXL, [e.model for e in sdxl.encoders], [tokens_of(), tokens_of("!")], "", zero_negative=False
+    trained_otherwise = ClipEncoders.of(
+        SDXL, [e.model for e in sdxl.parts], [tokens_of(), tokens_of("!")], "", zero_negative=False
     )
     assert both(trained_otherwise, "a cat")[1].context.any()
 
 
 def test_sd2_pads_with_its_own_id(clip):
-    side = text_side(SD2, [own(clip)], [tokens_of("!")], "a digest")
+    side = ClipEncoders.of(SD2, [own(clip)], [tokens_of("!")], "a digest")
     assert torch.equal(context(side, "a cat"), plain(clip, "a cat", "!").last_hidden_state)
     assert not torch.equal(context(side, "a cat"), plain(clip, "a cat").last_hidden_state)
 
@@ -341,10 +333,10 @@ def test_each_chunk_and_each_encoder_restores_its_own_mean(sd1, sdxl):
     alone = context(sd1, "a (cat:1.4)")
     assert torch.equal(context(sd1, "a (cat:1.4) BREAK (dog:0.2)")[:, :77], alone)
     joined = context(sdxl, "a (cat:1.4)")
-    for part, encoder in zip(joined.split([32, 40], dim=-1), sdxl.encoders, strict=True):
+    for part, encoder in zip(joined.split([32, 40], dim=-1), sdxl.parts, strict=True):
         with torch.no_grad():
             states = encoder.model(
-                torch.tensor([plan_texts(sdxl, read("a cat")).positive.ids[sdxl.encoders.index(encoder)][0]])
+                torch.tensor([plan_texts(sdxl, read("a cat")).positive.ids[sdxl.parts.index(encoder)][0]])
             ).hidden_states[-2]
         assert torch.allclose(part, by_hand(states, {2: 1.4}, restore=True), rtol=1e-4, atol=1e-5)
 
@@ -409,10 +401,10 @@ def test_equal_keys_mean_equal_states_and_unequal_ones_do_not(sd1):
     ]  # fmt: skip
     assert len({one, *others}) == len(others) + 1
     assert key("a (dog:1.3)", [toy]) == key("a (dog:1.3)")
-    other = text_side(SD1, [sd1.encoders[0].model], [tokens_of()], "another digest")
+    other = ClipEncoders.of(SD1, [sd1.parts[0].model], [tokens_of()], "another digest")
     assert plan_texts(other, read("a cat")).positive.key != key("a cat")
     with pytest.raises(ValueError, match="planned for other encoders"):
-        encode(other, plan_texts(sd1, read("a cat")).positive)
+        other.encode(plan_texts(sd1, read("a cat")).positive)
 
 
 def test_the_key_is_the_same_in_every_process(sd1):
@@ -440,7 +432,7 @@ def spliced(model, text: str, rows: dict[int, torch.Tensor]) -> torch.Tensor:
 
 def test_vectors_stand_in_for_a_word_and_leave_nothing_behind(sd1, clip):
     vectors = torch.randn(2, 32, generator=torch.Generator().manual_seed(1))
-    table = sd1.encoders[0].model.embeddings.token_embedding
+    table = sd1.parts[0].model.embeddings.token_embedding
     before = table.weight.clone()
     unaware = context(sd1, "a my-toy, dog")
     found, _ = both(sd1, "a (My-Toy:1.0), dog", None, [Inversion("my-toy", {"": vectors})])

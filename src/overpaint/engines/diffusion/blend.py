@@ -1,10 +1,10 @@
-"""Blend rules: how the kept part of a picture is held while the rest is sampled.
+"""Blend rules: how the kept part of a picture stays as it is while the rest is sampled.
 
-- `estimate` (native): the estimate x0 is replaced by the known latents where they are kept. No noise has to be added
-  again: with x0 = z0 the kept part follows z0 + sigma * noise and lands on z0.
+- `estimate` (native): in kept cells the estimate x0 is replaced by the known latents z0. No noise has to be added
+  again: with x0 = z0 the kept part follows z0 + sigma * noise and ends at z0.
 - `renoise` (diffusers, 4 channels): after each call the kept part of x is replaced by z0 with fixed noise of the next
   level (Avrahami et al. 2023, blended latent diffusion, arXiv 2206.02779).
-- `none` (diffusers, 9 channels): the network is left to keep what it is shown.
+- `none` (diffusers, 9 channels): the network itself keeps the part that it is shown.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ BlendRule = Literal["estimate", "renoise", "none"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Blend:
-    """A blend rule with what it keeps.
+    """A blend rule with the latents that it keeps.
 
     Attributes:
         rule: Its name.
         mask: (1, 1, h, w) float32 in [0, 1]; 1 is free.
         kept: (1, C, h, w) float32, the known latents z0.
-        noise: (1, C, h, w), the noise that the picture began with, for `renoise`.
+        noise: (1, C, h, w), the noise that the picture started with, for `renoise`.
     """
 
     rule: BlendRule
@@ -36,24 +36,24 @@ class Blend:
     noise: torch.Tensor | None = None
 
     def free(self, step: int, steps: int) -> torch.Tensor:
-        """(1, 1, h, w) 0 or 1: cells that are free at step `step` of `steps`.
+        """(1, 1, h, w) of 0 and 1: cells that are free at step `step` of `steps`.
 
-        Differential (Levin and Fried 2023, arXiv 2306.00950): a fractional cell is kept until the progress step /
-        steps reaches 1 - m, and is free from then on, so that m is the strength that the cell itself is given.
+        Differential (Levin and Fried 2023, arXiv 2306.00950): a fractional cell m is kept until the progress
+        step / steps reaches 1 - m, and is free from then on, so that m is the cell's own strength.
         """
-        # The tolerance lets a cell of 0.5 go at step 5 of 10 whatever way 1 - 5 / 10 is rounded.
+        # With the tolerance a cell of 0.5 is free at step 5 of 10, however 1 - 5 / 10 is rounded.
         return (self.mask >= 1 - step / steps - 1e-6).to(self.kept) * (self.mask > 0)
 
     def estimate(self, x0: torch.Tensor, step: int, steps: int) -> torch.Tensor:
         """The estimate with the kept cells put back."""
         return torch.where(self.free(step, steps) > 0, x0, self.kept) if self.rule == "estimate" else x0
 
-    def moved(self, at: StepResult) -> torch.Tensor:
-        """x after a call, with the kept cells put back at its noise level."""
+    def step(self, result: StepResult) -> torch.Tensor:
+        """x after a network call, with the kept cells put back at its noise level."""
         if self.rule != "renoise":
-            return at.x
+            return result.x
         assert self.noise is not None
-        return (1 - self.mask) * (self.kept + at.sigma * self.noise) + self.mask * at.x
+        return (1 - self.mask) * (self.kept + result.sigma * self.noise) + self.mask * result.x
 
     def final(self, x: torch.Tensor, steps: int) -> torch.Tensor:
         """The finished latents: cells that were never free are the known ones, without rounding."""

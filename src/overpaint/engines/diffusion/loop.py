@@ -1,4 +1,4 @@
-"""The loop that every door uses: one network call for the rows of all pictures that may share it."""
+"""The sampling loop: one network call for the rows of all pictures that may share it."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from .values import Conditioning
 
 
 def advance(samples: Iterable[Sample], *, rows_at_once: int | None = None) -> list[Sample]:
-    """Ask the network once for every sample, and take each to its next question.
+    """Get one estimate of the network for every sample, and take each sample to its next query.
 
-    Rows (a sample's prompt and its negative) share a call when network with LoRA set and weights, latent size, token
-    length and the shapes of added conditions are equal. What a sample gets does not depend on its neighbours; one that
-    fails or is called off leaves, and the others go on. New samples may be added between calls.
+    Rows (of a sample's prompt and negative prompt) share a call when the network with its LoRAs and the shapes of
+    latents and conditions are equal. A sample's result does not depend on the others; one that fails or is cancelled
+    ends, and the others continue. New samples may be added between calls.
 
     Args:
         samples: Samples in any order; finished ones are passed over.
         rows_at_once: The most rows of one call, where memory bounds it; a network's own limit holds too.
 
     Returns:
-        Those of the samples that are not done yet.
+        The samples that are not done yet.
     """
     waiting = [sample for sample in samples if not sample.done]
     for sample in waiting:
@@ -33,22 +33,20 @@ def advance(samples: Iterable[Sample], *, rows_at_once: int | None = None) -> li
             sample.monitor.check()
         except Cancelled as cancelled:
             sample.fail(cancelled)
-    asked: list[tuple[Sample, NetworkRow]] = [(sample, row) for sample in waiting for row in sample.rows()]
+    rows = [(sample, row) for sample in waiting for row in sample.rows()]
     groups: dict[Hashable, list[int]] = defaultdict(list)
-    for index, (sample, row) in enumerate(asked):
+    for index, (sample, row) in enumerate(rows):
         groups[sample.denoiser.key, row.shapes].append(index)
 
-    answers: dict[int, torch.Tensor] = {}
+    found: dict[int, torch.Tensor] = {}
     for indices in groups.values():
-        limit = _smaller(rows_at_once, asked[indices[0]][0].denoiser.rows_at_once) or len(indices)
+        limit = _smaller(rows_at_once, rows[indices[0]][0].denoiser.rows_at_once) or len(indices)
         for begin in range(0, len(indices), limit):
-            part = indices[begin : begin + limit]
-            answers.update(_answered(part, asked))
+            found |= _estimates(indices[begin : begin + limit], rows)
 
     estimates: dict[Sample, list[torch.Tensor]] = defaultdict(list)
-    for index, (sample, _) in enumerate(asked):
-        if index in answers:
-            estimates[sample].append(answers[index])
+    for index in sorted(found):
+        estimates[rows[index][0]].append(found[index])
     for sample, given in estimates.items():
         if not sample.done:
             sample.receive(given)
@@ -62,29 +60,27 @@ def run(samples: Iterable[Sample], *, rows_at_once: int | None = None) -> None:
         waiting = advance(waiting, rows_at_once=rows_at_once)
 
 
-def _answered(indices: Sequence[int], asked: Sequence[tuple[Sample, NetworkRow]]) -> dict[int, torch.Tensor]:
-    """The estimates for some rows, by index. When a shared call fails, each sample is asked alone, and fails alone."""
-    alive = [index for index in indices if not asked[index][0].done]
+def _estimates(indices: Sequence[int], rows: Sequence[tuple[Sample, NetworkRow]]) -> dict[int, torch.Tensor]:
+    """The estimates of some rows, by index. When a shared call fails, each sample gets a call of its own."""
+    alive = [index for index in indices if not rows[index][0].done]
     if not alive:
         return {}
     try:
-        estimates = _call([asked[index] for index in alive])
+        return dict(zip(alive, _call([rows[index] for index in alive]), strict=True))
     except Exception as error:
-        owners = {asked[index][0] for index in alive}
+        owners = list(dict.fromkeys(rows[index][0] for index in alive))
         if len(owners) == 1:
-            owners.pop().fail(error)
+            owners[0].fail(error)
             return {}
-        answers: dict[int, torch.Tensor] = {}
-        for owner in dict.fromkeys(asked[index][0] for index in alive):
-            answers.update(_answered([index for index in alive if asked[index][0] is owner], asked))
-        return answers
-    return dict(zip(alive, estimates, strict=True))
+        found: dict[int, torch.Tensor] = {}
+        for owner in owners:
+            found |= _estimates([index for index in alive if rows[index][0] is owner], rows)
+        return found
 
 
-def _call(asked: Sequence[tuple[Sample, NetworkRow]]) -> tuple[torch.Tensor, ...]:
+def _call(rows_of: Sequence[tuple[Sample, NetworkRow]]) -> tuple[torch.Tensor, ...]:
     """One call of the network for rows that may share it; (1, C, h, w) for each."""
-    denoiser = asked[0][0].denoiser
-    rows = [row for _, row in asked]
+    denoiser, rows = rows_of[0][0].denoiser, [row for _, row in rows_of]
     x = torch.cat([row.query.x for row in rows])
 
     def column(values: list[float]) -> torch.Tensor:

@@ -25,7 +25,7 @@ from .inversion import Inversion, load_inversion
 from .lora import Lora, LoraUse, Merged, merge, read_lora, set_key
 from .settings import PaintSettings
 from .start import Moments
-from .text import read
+from .text_plan import read
 from .used import embeddings_of, lora_of
 from .values import Conditioning, LoadedModel, NotFiniteError
 

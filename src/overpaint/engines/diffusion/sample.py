@@ -1,4 +1,4 @@
-"""One picture in flight through the diffusion engine."""
+"""One picture that is being sampled."""
 
 from __future__ import annotations
 
@@ -61,13 +61,13 @@ class SamplingPlan:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NetworkRow:
-    """One row that a sample wants of a network call.
+    """One row of a network call.
 
     Attributes:
-        query: What is asked.
-        conditioning: Prompt's or negative's.
-        extra: Further channels, or None.
-        guidance: The scale, for networks that embed it.
+        query: The noisy latent with its noise level.
+        conditioning: Of the prompt or of the negative prompt.
+        extra: Further input, or None.
+        guidance: The guidance scale, for networks that embed it.
     """
 
     query: Query
@@ -77,16 +77,16 @@ class NetworkRow:
 
     @property
     def shapes(self) -> tuple[object, ...]:
-        """What must be equal for rows to share a call."""
+        """Shapes that must be equal for rows to share a call."""
         extra = None if self.extra is None else tuple(self.extra.shape[1:])
         return tuple(self.query.x.shape[1:]), self.conditioning.shapes, extra, self.guidance is None
 
 
 class Sample:
-    """One picture in flight: its sampler, noise, conditioning and guidance over the steps, and blend rule.
+    """One picture that is being sampled: its sampler, noise, conditioning and guidance over the steps, and blend rule.
 
-    The loop asks for `rows`, has the network answer, and hands the answers to `receive`; nothing of one sample is seen
-    by another. A sample is finished when `done`; then `result` gives its latents, or raises what ended it.
+    The loop takes its `rows`, calls the network, and passes the estimates to `receive`. Samples share nothing. When a
+    sample is `done`, `result` returns its latents or raises its error.
     """
 
     def __init__(
@@ -102,21 +102,21 @@ class Sample:
         blend: BlendRule | None = None,
         monitor: Monitor | None = None,
     ) -> None:
-        """Begin a picture.
+        """Start a picture.
 
         Args:
             denoiser: The network.
             plan: How it is sampled.
-            latents: Content, mask and further channels.
+            latents: Content, mask and further input.
             positive: The prompt, over the steps.
             negative: The negative prompt, over the steps.
-            noise: The picture's own noise; the first that is drawn here is the noise that it begins with.
+            noise: The picture's own noise; the first draw is the noise that it starts with.
             guidance: Scale, interval and rescale.
-            blend: How the kept part is held; None: the dialect's own.
-            monitor: Told of progress, asked about cancellation.
+            blend: The blend rule; None: the dialect's own.
+            monitor: For progress and cancellation.
 
         Raises:
-            RequestError: when the plan makes no sense.
+            RequestError: Numbers of the plan are out of range.
         """
         self.denoiser = denoiser
         self.plan = plan
@@ -126,10 +126,10 @@ class Sample:
         self.estimate: torch.Tensor | None = None
         """(1, C, h, w): the latest estimate x0, for previews; None before the first."""
         self.step = 0
-        """How many steps are done."""
+        """Number of steps that are done."""
         self._positive, self._negative = Timeline.of(positive), Timeline.of(negative)
         self._extra = latents.extra
-        self._walk: SamplerRun | None = None
+        self._run: SamplerRun | None = None
         self._query: Query | None = None
         self._result: torch.Tensor | None = None
         self._error: BaseException | None = None
@@ -144,30 +144,30 @@ class Sample:
         self._blend = Blend(rule, latents.mask, latents.content, first)
         eta = plan.dialect.eta(plan.choice.sampler, plan.eta)
         extrapolates = plan.dialect.extrapolates(denoiser.prediction)
-        self._walk = SAMPLERS[plan.choice.sampler](x, SamplerContext(self.schedule, noise, eta, extrapolates))
-        self._go_on(None)
+        self._run = SAMPLERS[plan.choice.sampler](x, SamplerContext(self.schedule, noise, eta, extrapolates))
+        self._continue(None)
 
     @property
     def steps(self) -> int:
-        """How many steps there are in all."""
+        """Number of all steps."""
         return self.schedule.steps
 
     @property
     def done(self) -> bool:
-        """Whether it has finished, well or not."""
+        """Whether it has a result or an error."""
         return self._result is not None or self._error is not None
 
     @property
     def error(self) -> BaseException | None:
-        """What ended it early, or None."""
+        """The error that ended it early, or None."""
         return self._error
 
     def result(self) -> torch.Tensor:
         """The finished latents, (1, C, h, w) float32, scaled as the content was.
 
         Raises:
-            Cancelled: when it was called off.
-            EngineError: when it failed, or is not finished.
+            Cancelled: It was cancelled.
+            EngineError: It failed, or is not finished.
         """
         if self._error is not None:
             if isinstance(self._error, OverpaintError):
@@ -180,14 +180,14 @@ class Sample:
         return self._result
 
     def fail(self, error: BaseException) -> None:
-        """End it with an error; its neighbours go on."""
+        """End it with an error; other samples continue."""
         self._error = error
         self._query = None
-        if self._walk is not None:
-            self._walk.close()
+        if self._run is not None:
+            self._run.close()
 
     def rows(self) -> tuple[NetworkRow, ...]:
-        """The rows that it needs now: the prompt's, the negative's, or both. None once it is done."""
+        """The rows that it needs now: the prompt's, the negative prompt's, or both; none once it is done."""
         query = self._query
         if query is None:
             return ()
@@ -202,9 +202,9 @@ class Sample:
         )
 
     def receive(self, estimates: list[torch.Tensor]) -> None:
-        """Go on with the network's estimates, (1, C, h, w) each, one for each of `rows` in their order."""
+        """Continue with the network's estimates, (1, C, h, w), one for each of `rows` in their order."""
         query = self._query
-        assert query is not None, "a finished sample is asked nothing"
+        assert query is not None, "a finished sample has no rows"
         try:
             given = iter(estimates)
             sides = (True, False) if self.denoiser.embeds_guidance else self._sides(query)
@@ -215,14 +215,14 @@ class Sample:
                     f"the network gave numbers that are not finite at step {query.step + 1} of {self.steps}"
                 )
             self.estimate = self._blend.estimate(x0, query.step, self.steps)
-            self._go_on(self.estimate)
+            self._continue(self.estimate)
         except BaseException as error:
             self.fail(error)
             if not isinstance(error, Exception):
                 raise
 
     def _sides(self, query: Query) -> tuple[bool, bool]:
-        """Whether the prompt's and the negative's estimate are needed: one is enough where both ask the same."""
+        """Whether the prompt's and the negative prompt's estimates are needed; one is enough where both are equal."""
         sides = self.guidance.sides(query.step, self.steps)
         if not self.plan.dialect.guides_at(self.guidance.scale):
             return True, False
@@ -230,30 +230,30 @@ class Sample:
             return True, False
         return sides
 
-    def _go_on(self, x0: torch.Tensor | None) -> None:
-        """Run the sampler to its next question, or to its end."""
-        assert self._walk is not None
+    def _continue(self, x0: torch.Tensor | None) -> None:
+        """Run the sampler to its next query, or to its end."""
+        assert self._run is not None
         try:
-            said = next(self._walk) if x0 is None else self._walk.send(x0)
-            while isinstance(said, StepResult):
-                x = self._arrived(said)
-                if not said.inner:
-                    self.step = said.step + 1
+            output = next(self._run) if x0 is None else self._run.send(x0)
+            while isinstance(output, StepResult):
+                x = self._blended(output)
+                if not output.inner:
+                    self.step = output.step + 1
                     self.monitor.progress(self.step, self.steps)
                 if self._result is not None:
                     return
-                said = self._walk.send(x)
-            self._query = said
+                output = self._run.send(x)
+            self._query = output
         except StopIteration:
             raise EngineError(f"the sampler {self.plan.choice.sampler!r} ended before its last step") from None
 
-    def _arrived(self, moved: StepResult) -> torch.Tensor:
-        """x after a call; at the last step, the result."""
-        if moved.inner or moved.step < self.steps - 1:
-            return self._blend.moved(moved)
-        x = moved.x
+    def _blended(self, result: StepResult) -> torch.Tensor:
+        """x with the kept cells put back; at the last step, the final latents."""
+        if result.inner or result.step < self.steps - 1:
+            return self._blend.step(result)
+        x = result.x
         if self.schedule.preserving:
-            x = x / (1 + moved.sigma**2) ** 0.5
+            x = x / (1 + result.sigma**2) ** 0.5
         self._result = self._blend.final(x, self.steps)
         self._query = None
         return self._result

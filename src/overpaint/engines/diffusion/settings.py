@@ -17,7 +17,7 @@ from .names import SAMPLER_TITLES, SamplerChoice, parse_sampler
 from .options import DiffusionOptions
 from .sample import SamplingPlan
 from .samplers import ETA_SAMPLERS
-from .text import Emphasis, TextSettings
+from .text_plan import Emphasis, TextSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,14 @@
-"""From words to what a network is conditioned on: CLIP's hidden states, with the weights of a prompt.
+"""From a prompt to a network's conditioning: CLIP's hidden states, with the weights of the prompt.
 
-    prompt = read(text, settings)                   the grammar, or plain text in the dialect of diffusers
-    plan = plan_texts(side, prompt, negative, ...)  tokens in chunks; both texts have equally many; pure
-    encode(side, plan.positive)                     the network; the result may be kept under plan.positive.key
+    prompt = read(text, settings)                    the grammar, or plain text
+    plan = encoders.plan(prompt, negative, ...)      tokens in chunks, equally many for both texts
+    encoders.encode(plan.positive)                   runs the network; may be cached under plan.positive.key
 
-A chunk is encoded by itself, so that its states never depend on its neighbours. Its weights multiply the last states;
-with the emphasis "original" the mean of the chunk is then restored. (Upstream restores it over the chunks of all
-pictures in a batch, so that there a picture depends on its neighbours.)
+A chunk is encoded by itself, so that its states do not depend on other chunks. Its weights multiply the last states;
+with the emphasis "original" the mean of the chunk is then restored. (AUTOMATIC1111 restores it over the chunks of all
+pictures in a batch, so that a picture depends on its neighbours there.)
 
-A textual inversion is put in place of its tokens' embeddings while its chunk is encoded, and nowhere else.
+A textual inversion replaces the embeddings of its tokens while its chunk is encoded, and at no other time.
 """
 
 from __future__ import annotations
@@ -17,102 +17,161 @@ import copy
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from overpaint.geometry import Size
+from overpaint.models import ModelError
 from overpaint.prompt import Prompt
+from overpaint.prompt.chunks import CHUNK, PromptTokenizer
 
 from .clip import ClipText
-from .inversion import Inversion, load_inversion
-from .text_plan import (
-    Emphasis,
-    TextEncoder,
-    TextJob,
-    TextPlan,
-    TextSettings,
-    TextSide,
-    plan_texts,
-    read,
-    text_side,
-    vectors_for,
-    vocabulary_of,
-)
+from .inversion import UNNAMED, Inversion
+from .text_plan import Emphasis, TextJob, TextPlan, TextSettings, plan_texts
 from .values import Conditioning
 
-__all__ = [
-    "ClipTexts",
-    "Emphasis",
-    "Inversion",
-    "TextEncoder",
-    "TextJob",
-    "TextPlan",
-    "TextSettings",
-    "TextSide",
-    "emphasised",
-    "encode",
-    "load_inversion",
-    "plan_texts",
-    "read",
-    "text_side",
-    "time_ids_of",
-    "vocabulary_of",
-]
+if TYPE_CHECKING:  # Hugging Face's tokenizers, which are loaded with a model's weights only
+    from .clip_tokens import ClipTokens
+    from .families.unet import UNetFamily
 
 
 @dataclass(frozen=True, eq=False)
-class ClipTexts:
-    """CLIP's encoders as the diffusion engine asks them (`families.TextEncoding`)."""
+class ClipEncoder:
+    """One text encoder and its tokenizer.
 
-    side: TextSide
+    Attributes:
+        model: With its weights.
+        tokenizer: As chunks need it.
+        slot: Name of its vectors in a textual inversion for several encoders: "clip_l", "clip_g".
+    """
+
+    model: ClipText
+    tokenizer: PromptTokenizer
+    slot: str = UNNAMED
+
+    @property
+    def layers(self) -> int:
+        """Number of hidden states beyond the embeddings."""
+        return self.model.config.num_hidden_layers
+
+    @property
+    def width(self) -> int:
+        """Size of a token's state."""
+        return self.model.config.hidden_size
+
+
+@dataclass(frozen=True, eq=False)
+class ClipEncoders:
+    """The text encoders of a model (`families.TextEncoding`).
+
+    Attributes:
+        parts: One or several; their states are joined.
+        digest: Of their weights, LoRAs included.
+        layer: The hidden state that the network was trained with, from the last, which is 1.
+        normed: Whether the encoder's final layer norm follows.
+        pooled: Whether the last encoder's projected state is used as well.
+        zero_negative: Whether an empty negative prompt is zeros instead of an encoded empty text, as SDXL was trained
+            (`force_zeros_for_empty_prompt`).
+    """
+
+    parts: tuple[ClipEncoder, ...]
+    digest: str
+    layer: int = 1
+    normed: bool = True
+    pooled: bool = False
+    zero_negative: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        family: UNetFamily,
+        models: Sequence[ClipText],
+        tokenizers: Sequence[ClipTokens],
+        digest: str,
+        *,
+        zero_negative: bool | None = None,
+    ) -> ClipEncoders:
+        """The text encoders of a model.
+
+        Args:
+            family: The model's.
+            models: One for each of `family.texts`.
+            tokenizers: One for each.
+            digest: Of their weights.
+            zero_negative: See the class; None: as the family has it.
+        """
+        parts = []
+        for model, tokens, text in zip(models, tokenizers, family.texts, strict=True):
+            room = min(model.config.max_position_embeddings - 2, CHUNK)
+            tokenizer = PromptTokenizer(tokens.ids, tokens.bos, tokens.eos, tokens.pad, room)
+            parts.append(ClipEncoder(model, tokenizer, text.slot))
+        zeros = family.empty_is_zeros if zero_negative is None else zero_negative
+        pooled = family.texts[-1].projection
+        return cls(tuple(parts), digest, family.text_layer, family.text_norm, pooled, zeros)
 
     def plan(
         self, prompt: Prompt, negative: Prompt | None, settings: TextSettings, inversions: Sequence[Inversion]
     ) -> TextPlan:
         """See `plan_texts`."""
-        return plan_texts(self.side, prompt, negative, settings, inversions)
+        return plan_texts(self, prompt, negative, settings, inversions)
 
     def encode(self, job: TextJob) -> Conditioning:
-        """See `encode`."""
-        return encode(self.side, job)
+        """Run the text encoders.
 
-    def widened(self) -> ClipTexts | None:
-        """Copies in single precision."""
-        if all(encoder.model.dtype == torch.float32 for encoder in self.side.encoders):
+        Args:
+            job: Planned for these encoders.
+
+        Returns:
+            context (1, 77 n, D) for n chunks, in the encoder's type and on its device; pooled (1, P) for SDXL.
+        """
+        if job.encoders != self.digest:
+            raise ValueError("the text was planned for other encoders")
+        if job.zero:
+            return self._zeros(len(job.chunks[0]))
+        joined, pooled = [], None
+        with torch.no_grad():
+            for encoder, chunks, ids in zip(self.parts, job.chunks, job.ids, strict=True):
+                vectors = {name: self.vectors_of(inversion, encoder) for name, inversion in job.inversions.items()}
+                parts = []
+                for number, (chunk, row) in enumerate(zip(chunks, ids, strict=True)):
+                    rows = {place: vectors[vector.name][vector.index] for place, vector in chunk.vectors}
+                    states, embeds = _states(encoder.model, row, rows, job.layer, job.normed)
+                    parts.append(emphasised(states, chunk.weights, job.emphasis))
+                    if number == 0 and encoder is self.parts[-1]:
+                        pooled = embeds
+                joined.append(torch.cat(parts, dim=1))
+            context = torch.cat(joined, dim=-1)
+        return Conditioning(context, pooled if self.pooled else None)
+
+    def vectors_of(self, inversion: Inversion, encoder: ClipEncoder) -> torch.Tensor:
+        """The vectors of a textual inversion for one of the encoders.
+
+        Raises:
+            ModelError: The inversion was made for another kind of model.
+        """
+        fitting = inversion.vectors.get(encoder.slot) if len(inversion.vectors) == len(self.parts) else None
+        if fitting is None or fitting.shape[1] != encoder.width:
+            widths = {slot or "clip": rows.shape[1] for slot, rows in inversion.vectors.items()}
+            wanted = {one.slot or "clip": one.width for one in self.parts}
+            raise ModelError(
+                f"the textual inversion {inversion.name!r} was made for another kind of model: its vectors are "
+                f"{widths} wide, and this model takes {wanted}"
+            )
+        return fitting
+
+    def widened(self) -> ClipEncoders | None:
+        """Copies in single precision; None where they are in it already."""
+        if all(one.model.dtype == torch.float32 for one in self.parts):
             return None
-        wide = (replace(one, model=copy.deepcopy(one.model).float()) for one in self.side.encoders)
-        return ClipTexts(replace(self.side, encoders=tuple(wide)))
+        return replace(self, parts=tuple(replace(one, model=copy.deepcopy(one.model).float()) for one in self.parts))
 
-
-def encode(side: TextSide, job: TextJob) -> Conditioning:
-    """Run the text encoders.
-
-    Args:
-        side: Those that the job was made for.
-        job: What to encode.
-
-    Returns:
-        context (1, 77 n, D) for n chunks, in the encoder's type and on its device; pooled (1, P) for SDXL.
-    """
-    if job.side != side.digest:
-        raise ValueError("the text was planned for other encoders")
-    if job.zero:
-        return _zeros(side, len(job.chunks[0]))
-    joined, pooled = [], None
-    with torch.no_grad():
-        for encoder, chunks, ids in zip(side.encoders, job.chunks, job.ids, strict=True):
-            vectors = {name: vectors_for(inversion, encoder, side) for name, inversion in job.inversions.items()}
-            parts = []
-            for number, (chunk, row) in enumerate(zip(chunks, ids, strict=True)):
-                rows = {place: vectors[vector.name][vector.index] for place, vector in chunk.vectors}
-                states, embeds = _states(encoder.model, row, rows, job.layer, job.normed)
-                parts.append(emphasised(states, chunk.weights, job.emphasis))
-                if number == 0 and encoder is side.encoders[-1]:
-                    pooled = embeds
-            joined.append(torch.cat(parts, dim=1))
-        context = torch.cat(joined, dim=-1)
-    return Conditioning(context, pooled if side.pooled else None)
+    def _zeros(self, chunks: int) -> Conditioning:
+        """SDXL's conditioning on an empty negative prompt."""
+        last = self.parts[-1]
+        shape = (1, chunks * (last.tokenizer.room + 2), sum(one.width for one in self.parts))
+        context = torch.zeros(shape, dtype=last.model.dtype, device=last.model.device)
+        return Conditioning(context, context.new_zeros((1, last.model.config.projection_dim)) if self.pooled else None)
 
 
 def emphasised(states: torch.Tensor, weights: Sequence[float], emphasis: Emphasis) -> torch.Tensor:
@@ -132,7 +191,7 @@ def time_ids_of(original: Size, target: Size, crop: tuple[int, int] = (0, 0)) ->
     """SDXL's micro-conditioning (Podell et al. 2023, arXiv 2307.01952, 2.2).
 
     Args:
-        original: Size of the picture that it should look like a copy of.
+        original: Size of the picture that the training picture was cut from.
         target: Size that is painted.
         crop: Left and top of the part that is painted.
 
@@ -142,15 +201,6 @@ def time_ids_of(original: Size, target: Size, crop: tuple[int, int] = (0, 0)) ->
     left, top = crop
     sizes = [original.height, original.width, top, left, target.height, target.width]
     return torch.tensor([sizes], dtype=torch.float32)
-
-
-def _zeros(side: TextSide, chunks: int) -> Conditioning:
-    """What a negative prompt that says nothing is for SDXL."""
-    last = side.encoders[-1].model
-    width = sum(encoder.width for encoder in side.encoders)
-    places = side.encoders[-1].vocabulary.room + 2
-    context = torch.zeros((1, chunks * places, width), dtype=last.dtype, device=last.device)
-    return Conditioning(context, context.new_zeros((1, last.config.projection_dim)) if side.pooled else None)
 
 
 def _states(
@@ -171,7 +221,7 @@ def _states(
 
 @contextmanager
 def _in_place(model: ClipText, row: torch.Tensor, rows: Mapping[int, torch.Tensor]) -> Iterator[None]:
-    """For one call, give the places of `rows` these embeddings. The table stays, and so do other threads' calls."""
+    """For one call, replace the embeddings at the places of `rows`. Other threads' calls are not changed."""
     if not rows:
         yield
         return

@@ -1,8 +1,8 @@
-"""The small values that the parts of the diffusion engine hand to each other.
+"""Values that the parts of the diffusion engine pass to each other.
 
-Everything between the parts is in the "variance-exploding" form of Karras et al. 2022 (arXiv 2206.00364): a latent x at
-noise level sigma is x = x0 + sigma * noise, whatever the network was trained on. The variance-preserving latent of
-DDPM and DDIM papers is x / sqrt(1 + sigma^2); only the denoiser needs to know.
+All latents are in the variance-exploding form of Karras et al. 2022 (arXiv 2206.00364): at noise level sigma,
+x = x0 + sigma * noise, for every network. The variance-preserving latent of DDPM and DDIM is x / sqrt(1 + sigma^2); the
+denoiser converts.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class NotFiniteError(EngineError):
-    """The network gave NaN or infinity: often half precision that overflowed; a wider type may do."""
+    """A network gave NaN or infinity. Often half precision overflowed, and single precision helps."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,14 +31,14 @@ class LoadedModel:
 
     Attributes:
         family: How it is used.
-        network: What predicts.
+        network: The network that predicts.
         vae: The autoencoder, called as diffusers' are.
         text_encoders: As the family's text encoding takes them.
         tokenizers: One for each.
         scheduler_config: The training schedule, as diffusers' schedulers take it.
-        prediction: What the network gives.
-        digest: SHA-256 of all that decides about its results: weights, another VAE, settings of its loading.
-        inpainting: Whether it is shown more than x (`Family.extra_input`).
+        prediction: What the network's output stands for.
+        digest: SHA-256 of everything that its results depend on: weights, another VAE, settings of loading.
+        inpainting: Whether it takes further input (`Family.extra_input`).
         empty_is_zeros: Whether an empty negative prompt is zeros instead of an encoded empty text.
     """
 
@@ -62,10 +62,10 @@ class LoadedModel:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Conditioning:
-    """What one row of a network call is conditioned on.
+    """The conditions of one or several rows of a network call.
 
     Attributes:
-        context: (B, T, D) states of the text encoders; B is 1 for one picture's conditioning.
+        context: (B, T, D) states of the text encoders; B is 1 for one picture.
         pooled: (B, P) one vector for the whole text, or None.
         added: Further conditions of a family by name, (B, ...) each: sizes, masks of tokens.
         controls: Control images; equal for all rows.
@@ -88,7 +88,7 @@ class Conditioning:
         return *((name, tuple(one.shape[1:])) for name, one in self.tensors.items()), *map(id, self.controls)
 
     def same(self, other: Conditioning) -> bool:
-        """Whether it is made of the very tensors of another: what two equal texts are, as each is encoded once."""
+        """Whether both consist of the same tensor objects, as two equal texts do: each is encoded once."""
         here, there = self.tensors, other.tensors
         equal = here.keys() == there.keys() and all(one is there[name] for name, one in here.items())
         return equal and self.controls == other.controls
@@ -99,7 +99,7 @@ class Conditioning:
 
     @staticmethod
     def stack(rows: Sequence[Conditioning]) -> Conditioning:
-        """The rows as one batch. They must have equal shapes."""
+        """The rows as one batch. Their shapes must be equal."""
         joined = {name: torch.cat([row.tensors[name] for row in rows]) for name in rows[0].tensors}
         return rows[0]._with(joined)
 
@@ -135,7 +135,7 @@ class Timeline:
     def __post_init__(self) -> None:
         steps = [step for step, _ in self.entries]
         if not steps or steps[0] != 0 or steps != sorted(set(steps)):
-            raise ValueError(f"a timeline begins at step 0 and ascends, unlike {steps}")
+            raise ValueError(f"the steps of a timeline must start at 0 and ascend, not {steps}")
 
     @classmethod
     def of(cls, conditioning: Conditioning | Timeline) -> Timeline:
@@ -143,19 +143,19 @@ class Timeline:
         return conditioning if isinstance(conditioning, Timeline) else cls(((0, conditioning),))
 
     def at(self, step: int) -> Conditioning:
-        """What holds at `step`."""
+        """The conditioning at `step`."""
         return [conditioning for first, conditioning in self.entries if first <= step][-1]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Query:
-    """A sampler asks for the clean latent behind x. It is sent x0, (1, C, h, w).
+    """A sampler's request for the estimate x0 of a noisy x. It is sent x0, (1, C, h, w).
 
     Attributes:
         x: (1, C, h, w) float32 at noise level `sigma`.
         sigma: Noise level.
-        t: Training time that the network is told, 0 to T - 1; may be fractional.
-        step: Which step this is part of, from 0. A second-order sampler asks twice with one step.
+        t: Training time for the network, 0 to T - 1; may be fractional.
+        step: Number of the step, from 0. A second-order sampler makes two queries in one step.
     """
 
     x: torch.Tensor
@@ -166,13 +166,13 @@ class Query:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StepResult:
-    """A sampler has moved. It is sent x, or what a blend rule made of it.
+    """A sampler's x after a network call. The sampler is sent x back, blended by the blend rule.
 
     Attributes:
         x: (1, C, h, w) float32.
-        sigma: The noise level that kept latents must have to join x here.
-        step: The step that it is part of.
-        inner: Whether this is a probe inside a second-order step rather than the step's end.
+        sigma: Noise level of x, which kept latents are brought to.
+        step: Number of the step.
+        inner: Whether this is inside a second-order step rather than at its end.
     """
 
     x: torch.Tensor
@@ -182,18 +182,18 @@ class StepResult:
 
 
 SamplerRun = Generator[Query | StepResult, torch.Tensor, None]
-"""A sampler at work: after each Query it is sent x0, after each StepResult it is sent x."""
+"""A running sampler: after each Query it is sent x0, after each StepResult it is sent x."""
 
 NoiseLike = Callable[[torch.Tensor], torch.Tensor]
-"""Standard normal noise of a tensor's shape and device."""
+"""Makes standard normal noise of a tensor's shape and device."""
 
 
 class Denoiser(Protocol):
-    """A network brought to one form: the estimate of x0 from a noisy x."""
+    """A network in one common form: it gives the estimate x0 of a noisy x."""
 
     @property
     def key(self) -> Hashable:
-        """Digest of the network, with its LoRA set and weights: equal keys give equal estimates."""
+        """Digest of the network with its LoRAs: equal keys give equal estimates."""
 
     @property
     def prediction(self) -> Prediction:
@@ -201,11 +201,11 @@ class Denoiser(Protocol):
 
     @property
     def embeds_guidance(self) -> bool:
-        """Whether the guidance scale is an input of the network (distilled, LCM), so that one row is enough."""
+        """Whether the guidance scale is an input of the network (as in LCM), so that the prompt's row is enough."""
 
     @property
     def rows_at_once(self) -> int | None:
-        """The most rows that a call may have without changing any of them, or None for no such limit."""
+        """The most rows that a call may have without changing results, or None for no limit."""
 
     def __call__(
         self,
@@ -223,7 +223,7 @@ class Denoiser(Protocol):
             sigma: (B,) float32 noise levels.
             t: (B,) float32 training times.
             conditioning: B rows.
-            extra: (B, E, h, w) further channels (mask and masked picture of a 9-channel network), or None.
+            extra: (B, E, h, w) further input (`Family.extra_input`), or None.
             guidance: (B,) guidance scales, for a network that embeds them.
 
         Returns:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -26,24 +26,20 @@ if TYPE_CHECKING:
 Pixels = NDArray[np.float32]
 
 
-class TextInput(Protocol):
-    """One text, ready to be encoded."""
-
-    @property
-    def key(self) -> Hashable:
-        """Equal keys, equal states: encoded texts are cached by it."""
-
-
 class TextJobs(Protocol):
-    """The prompt and the negative prompt; their states have equally many tokens where the network needs that."""
+    """The prompt and the negative prompt, ready to be encoded.
+
+    Each job has a hashable `key`: encoded texts are cached by it, and equal keys mean equal states. Both have equally
+    many tokens where the network needs that.
+    """
 
     @property
     def positive(self) -> Any:
-        """The prompt's TextInput."""
+        """The prompt's job."""
 
     @property
     def negative(self) -> Any:
-        """The negative prompt's TextInput."""
+        """The negative prompt's job."""
 
 
 class TextEncoding(Protocol):
@@ -55,8 +51,8 @@ class TextEncoding(Protocol):
         """Read both texts; no network runs.
 
         Args:
-            prompt: What is to be painted.
-            negative: What is not; None: none was given.
+            prompt: What to paint.
+            negative: What not to paint; None: no negative prompt was given.
             settings: How texts are read.
             inversions: Textual inversions that may occur in the texts.
 
@@ -68,14 +64,14 @@ class TextEncoding(Protocol):
         """Run the encoders for one job."""
 
     def widened(self) -> TextEncoding | None:
-        """The same in single precision; None where it is already."""
+        """The same in single precision; None where they are in it already."""
 
 
 class Family(ABC):
-    """A family of models: one object, one file.
+    """A family of models: one object in one file.
 
     Latents are (1, C, h, w) float32 throughout the engine, one cell for `cell` x `cell` pixels. A family whose network
-    takes packed tokens packs them in `predict` and unpacks what comes back.
+    takes packed tokens packs them in `predict`, and unpacks its output there.
 
     Attributes:
         name: Stable name, as files, records and LoRAs have it.
@@ -98,7 +94,7 @@ class Family(ABC):
         return None
 
     def import_networks(self) -> None:  # noqa: B027 - a family without such libraries has nothing to do
-        """Import the libraries that `load` needs: most of a second, which a refused request never takes."""
+        """Import the libraries that `load` needs. It takes most of a second, which a refused request is spared."""
 
     @abstractmethod
     def load(self, ref: ModelRef, dtype: torch.dtype) -> LoadedModel:
@@ -109,7 +105,7 @@ class Family(ABC):
         """
 
     def weight_bytes(self, ref: ModelRef, dtype: torch.dtype, holds: Callable[[str], bool]) -> int:
-        """Memory that `load` will need for weights; 0 where nobody knows it before.
+        """Memory in bytes that `load` will need for weights; 0 where that is not known beforehand.
 
         Args:
             ref: The model.
@@ -127,7 +123,7 @@ class Family(ABC):
         return 1024
 
     def usual(self, ref: ModelRef) -> Usual:
-        """The settings that this kind of model was made for; what stays open is as the house has it."""
+        """The settings that this kind of model was made for; None for those that have Overpaint's defaults."""
         return Usual()
 
     # ---- latents
@@ -152,7 +148,7 @@ class Family(ABC):
     def extra_input(
         self, pixels: Pixels, hole: NDArray[np.bool_], cells: torch.Tensor, encode: Callable[[Pixels], torch.Tensor]
     ) -> torch.Tensor | None:
-        """What a model made for inpainting or editing is shown besides x: mask, masked picture, reference picture.
+        """Further input of a model made for inpainting or editing: mask, masked picture, reference picture.
 
         Args:
             pixels: (H, W, 3) in [0, 1].
@@ -161,7 +157,7 @@ class Family(ABC):
             encode: Latents (1, C, h, w) of a picture (H, W, 3).
 
         Returns:
-            (1, E, h, w) float32, handed to `predict` as it is; None for nothing.
+            (1, E, h, w) float32, which `predict` receives unchanged; None for no further input.
         """
         return None
 
@@ -169,12 +165,12 @@ class Family(ABC):
 
     @abstractmethod
     def text_encoding(self, model: LoadedModel, encoders: tuple[Any, ...], digest: str) -> TextEncoding:
-        """How texts are encoded.
+        """The text encoders of a model, ready for use.
 
         Args:
             model: With its tokenizers.
             encoders: The model's text encoders, or copies with LoRAs in them.
-            digest: Of the encoders' weights.
+            digest: Of the weights of `encoders`.
         """
 
     def embedding_widths(self, ref: ModelRef) -> tuple[tuple[str, int], ...]:
@@ -198,7 +194,7 @@ class Family(ABC):
         return False
 
     def text_free_layers(self, network: Any) -> tuple[torch.nn.Module, ...]:
-        """Layers that come before the network first looks at the text: run once for rows that are equal until then."""
+        """Layers before the first one that reads the text. They run once for rows that are equal up to there."""
         return ()
 
     @abstractmethod
@@ -224,7 +220,7 @@ class Family(ABC):
             guidance: (B,) float32 guidance scales, where `embeds_guidance`.
 
         Returns:
-            (B, C, h, w): what the model's `prediction` says.
+            (B, C, h, w), of the kind that the model's `prediction` names.
         """
 
     # ---- LoRA

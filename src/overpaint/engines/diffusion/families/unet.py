@@ -22,7 +22,7 @@ from .base import Family, Pixels
 if TYPE_CHECKING:
     import torch
 
-    from overpaint.engines.diffusion.text import ClipTexts
+    from overpaint.engines.diffusion.text import ClipEncoders
     from overpaint.engines.diffusion.values import Conditioning, LoadedModel
 
 
@@ -131,12 +131,11 @@ class UNetFamily(Family):
         masked = encode(np.where(hole[..., None], np.float32(0.5), pixels))
         return torch.cat([cells, masked], dim=1)
 
-    def text_encoding(self, model: LoadedModel, encoders: tuple[Any, ...], digest: str) -> ClipTexts:
+    def text_encoding(self, model: LoadedModel, encoders: tuple[Any, ...], digest: str) -> ClipEncoders:
         """See `Family.text_encoding`."""
-        from overpaint.engines.diffusion.text import ClipTexts
-        from overpaint.engines.diffusion.text_plan import text_side
+        from overpaint.engines.diffusion.text import ClipEncoders
 
-        return ClipTexts(text_side(self, encoders, model.tokenizers, digest, zero_negative=model.empty_is_zeros))
+        return ClipEncoders.of(self, encoders, model.tokenizers, digest, zero_negative=model.empty_is_zeros)
 
     def embedding_widths(self, ref: ModelRef) -> tuple[tuple[str, int], ...]:
         """See `Family.embedding_widths`: the widths of the text encoders."""
