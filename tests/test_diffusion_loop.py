@@ -331,7 +331,7 @@ def test_a_timeline_changes_the_prompt_from_its_step_on():
         seen.append((sample.rows()[0].query.step, float(sample.rows()[0].conditioning.context.mean())))
         advance([sample])
     assert seen == [(0, 1.0), (0, 1.0), (1, 1.0), (1, 1.0), (2, 9.0), (2, 9.0), (3, 9.0)]
-    with pytest.raises(ValueError, match="step 0"):
+    with pytest.raises(ValueError, match="start at 0"):
         Timeline(((1, says(1.0)),))
 
 

@@ -1,4 +1,4 @@
-"""The diffusion engine: canvases that came while others run join them in the same calls of the network."""
+"""The diffusion engine: canvases that arrive while others are painted join them in the same network calls."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ from .usual import usual_of
 from .values import NotFiniteError
 
 AT_ONCE = 16
-"""Canvases in flight; more wait."""
+"""Canvases that are painted at once; more wait."""
 
 ROWS_OF_512 = {"cpu": 8, "cuda": 32}
-"""Rows of 512 x 512 pixels that one call may have, by device: what bounds its memory. Elsewhere as on a CPU."""
+"""The most rows of 512 x 512 pixels in one call, by device, which bounds its memory. Other devices have the CPU's."""
 
 
 def card_of(ref: ModelRef) -> EngineCard:
-    """The card of a model; its configuration is looked at, and no weight is loaded.
+    """The card of a model; reads its configuration, and loads no weights.
 
     Raises:
-        ModelError: It is no checkpoint, or can't be read.
+        ModelError: It is not a checkpoint, or can't be read.
     """
     kind = ref.kind
     if kind.what != "checkpoint" or kind.family is None:
@@ -60,12 +60,12 @@ def card_of(ref: ModelRef) -> EngineCard:
             native=native,
             multiple=family.multiple,
             minimum=hints.minimum or 1,
-            # Far beyond the size that it was trained at, a network repeats its subject.
+            # Far beyond its training size a network repeats its subject.
             maximum_area=hints.maximum**2 if hints.maximum is not None else native * native * 9 // 4,
             maximum_aspect=2.0,
         ),
-        # Half the hole's side all round, as Krita's plugin has it (spec/canvas-and-masks.md 1.3): a whole side more
-        # than doubles the pixels, and with them the time of every step.
+        # Half the hole's side all round, as in Krita's plugin (spec/canvas-and-masks.md 1.3). A whole side would more
+        # than double the pixels, and with them the time of every step.
         context=Context(ratio=0.5, minimum=64, maximum=512),
         edge="narrow" if usual.edge == "narrow" else "diffusion",
         usual=usual,
@@ -75,7 +75,7 @@ def card_of(ref: ModelRef) -> EngineCard:
 
 
 class DiffusionEngine(ThreadedEngine):
-    """One checkpoint. Its worker thread takes all canvases in flight through the steps together."""
+    """One checkpoint. Its worker thread paints several canvases together, step by step."""
 
     def __init__(
         self,
@@ -87,21 +87,21 @@ class DiffusionEngine(ThreadedEngine):
         budget: CacheBudget | None = None,
         weights: WeightStore | None = None,
     ) -> None:
-        """Look at the model; its weights are loaded by the first canvas.
+        """Read the model's configuration; its weights are loaded for the first canvas.
 
         Args:
             ref: From `overpaint.models.find`.
             device: "auto", "cpu", "cuda", "cuda:1", "mps".
-            dtype: What networks calculate in; None: the device's usual.
-            threads: Of torch on a CPU; None: one for a narrow network, as torch has it for others. A narrow network's
-                layers take less time than threads that wait for each other: beside one busy program a whole
-                command took 52 seconds with two threads, and 6.6 with one.
-            budget: Of what is kept; None: the usual.
-            weights: Where networks are held; engines with one store have one device. None: in a store of its own.
+            dtype: Type that networks calculate in; None: the device's usual one.
+            threads: torch's threads on a CPU; None: one for a narrow network, torch's default for others. Threads wait
+                for each other longer than a narrow network's layers run: beside one busy program a whole command took
+                52 seconds with two threads, and 6.6 with one.
+            budget: Sizes of the caches; None: the usual ones.
+            weights: Store that holds the networks, for engines on one device. None: a store of its own.
 
         Raises:
-            ModelError: It is no checkpoint, or can't be read.
-            EngineError: The device is not there.
+            ModelError: It is not a checkpoint, or can't be read.
+            EngineError: The device does not exist.
         """
         super().__init__()
         self.card = card_of(ref)
@@ -120,11 +120,11 @@ class DiffusionEngine(ThreadedEngine):
     def models(self, sampling: Sampling | None, options: BaseModel) -> tuple[UsedModel, ...]:
         """The checkpoint, another VAE, and the LoRAs and textual inversions that the prompts name.
 
-        What can be known to go wrong without the weights is told here, before they are loaded.
+        Checks everything that can be checked before the weights are loaded.
 
         Raises:
-            RequestError: A prompt that can't be read; a sampler, scheduler or dialect that is not there.
-            ModelError: A LoRA that is not here, is none, or was made for another family.
+            RequestError: A prompt that can't be read; a sampler, scheduler or dialect that is not available.
+            ModelError: A LoRA that is missing, is not one, or was made for another family.
         """
         sampling = sampling or Sampling()
         _, dialect = check_names(sampling, self._family)
@@ -133,13 +133,13 @@ class DiffusionEngine(ThreadedEngine):
         return used_models(self._ref, sampling.prompt, sampling.negative_prompt or "", text)
 
     def submit(self, canvas: Canvas, monitor: Monitor) -> Future[Painted]:
-        """Queue one canvas. The first one's caller imports what networks are made of, as it can be interrupted."""
+        """Queue one canvas. The caller's thread imports the network libraries, as an interrupt can stop it there."""
         with collector_paused():
             self._family.import_networks()
         return super().submit(canvas, monitor)
 
     def close(self) -> None:
-        """Finish what is in flight, cancel what waits, end the thread and let the weights go."""
+        """Finish canvases that are being painted, cancel those that wait, end the thread, release the weights."""
         super().close()
         self._networks = None
         self._weights.forget(self)
@@ -237,7 +237,7 @@ class DiffusionEngine(ThreadedEngine):
 
 
 def _failure(error: Exception, canvas: Canvas) -> Exception:
-    """What the one who waits is told: errors of the house as they are, others with the canvas that they came with."""
+    """The error for the caller: Overpaint's own errors as they are, others with the size of the canvas."""
     if isinstance(error, EngineError) and isinstance(error.__cause__, (MemoryError, RuntimeError)):
         error = _memory(error.__cause__, canvas) or error
     if isinstance(error, OverpaintError):

@@ -1,4 +1,4 @@
-"""Classifier-free guidance: how far a picture is pushed from its negative towards its prompt, over the steps."""
+"""Classifier-free guidance: from the negative prompt's estimate towards the prompt's, over the steps."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Guidance:
     """How a picture is guided.
 
     Attributes:
-        scale: Weight of the step from negative to prompt (Ho and Salimans 2022, arXiv 2207.12598); 1 leaves the
-            prompt's own estimate, 0 the negative's.
-        interval: Progress, 0 to 1, from and until which it is guided; outside, the prompt's estimate alone is asked
-            for (Kynkäänniemi et al. 2024, arXiv 2404.07724), which halves the cost.
-        rescale: 0 to 1: how far the guided output is brought back to the deviation of the prompt's own (Lin et al.
+        scale: Factor of the difference from negative prompt to prompt (Ho and Salimans 2022, arXiv 2207.12598); 1 gives
+            the prompt's estimate, 0 the negative prompt's.
+        interval: The part of the progress, 0 to 1, in which it acts; outside of it the prompt's estimate alone is
+            needed, at half the cost (Kynkäänniemi et al. 2024, arXiv 2404.07724).
+        rescale: 0 to 1: how far the guided output is scaled back to the deviation of the prompt's output (Lin et al.
             2024, arXiv 2305.08891, section 3.4).
     """
 
@@ -31,7 +31,7 @@ class Guidance:
     def __post_init__(self) -> None:
         start, end = self.interval
         if not 0 <= start <= end <= 1:
-            raise ValueError(f"the interval of guidance must ascend within 0 to 1, unlike {self.interval}")
+            raise ValueError(f"the interval of guidance must ascend within 0 to 1, not {self.interval}")
 
     def active(self, step: int, steps: int) -> bool:
         """Whether step `step` of `steps` (from 0) is guided: its progress is step / steps."""
@@ -52,7 +52,7 @@ class Guidance:
         sigma: float,
         prediction: Prediction,
     ) -> torch.Tensor:
-        """The guided estimate x0 from those of prompt and negative, all (1, C, h, w); a side not asked for is None."""
+        """The guided estimate x0 from those of prompt and negative prompt, (1, C, h, w); None for one not needed."""
         if positive is None or negative is None:
             only = negative if positive is None else positive
             assert only is not None
@@ -60,7 +60,7 @@ class Guidance:
         guided = negative + self.scale * (positive - negative)
         if self.rescale == 0:
             return guided
-        # Deviations are compared as the network puts it out: an estimate of x0 has another deviation than the noise.
+        # Deviations are those of the network's output, as an estimate of x0 has another deviation than the noise.
         level = torch.tensor([sigma], dtype=torch.float32, device=x.device)
         output = to_output(guided, x, level, prediction)
         wanted = to_output(positive, x, level, prediction).std()

@@ -1,4 +1,7 @@
-"""A loaded model at work on its device: autoencoder, text and U-Net, with LoRAs, caches, and a wider type for NaNs."""
+"""A loaded model on its device: encoding, decoding, conditioning and denoising, with LoRAs and caches.
+
+A network whose half precision gives NaN or infinity works in single precision instead.
+"""
 
 from __future__ import annotations
 
@@ -32,18 +35,18 @@ from .values import Conditioning, LoadedModel, NotFiniteError
 Pixels = NDArray[np.float32]
 
 TILED_ABOVE = 1024 * 1024
-"""Pixels from which an autoencoder works tile by tile: its memory grows by several kilobytes a pixel."""
+"""Pixels above which an autoencoder works tile by tile: it needs several kilobytes of memory a pixel."""
 
 
 @dataclass(frozen=True, slots=True)
 class CacheBudget:
-    """Bytes that may be kept of what was worked out already.
+    """Sizes of the caches, in bytes.
 
     Attributes:
-        texts: Of encoded prompts.
-        pictures: Of encoded pictures.
-        loras: Of LoRA files.
-        merged: Of weights that LoRAs changed.
+        texts: For encoded prompts.
+        pictures: For encoded pictures.
+        loras: For LoRA files.
+        merged: For weights that LoRAs changed.
     """
 
     texts: int = 64 << 20
@@ -54,12 +57,12 @@ class CacheBudget:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PromptNetworks:
-    """The networks that a prompt asks for: the model's, or a copy with LoRAs in it.
+    """The networks for one prompt: the model's own, or copies with LoRAs in them.
 
     Attributes:
-        merged: U-Net and text encoders.
-        prompt: The prompt as read.
-        negative: The negative one, or None.
+        merged: The network that predicts, and the text encoders.
+        prompt: The prompt, parsed.
+        negative: The negative prompt, or None.
         inversions: Textual inversions in the two texts.
         ignored: A note for each textual inversion that can't be used.
     """
@@ -72,14 +75,14 @@ class PromptNetworks:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What of the two texts and of the LoRAs was not used as written, for people."""
+        """Parts of the two texts and of the LoRAs that were not used, for people."""
         texts = {"prompt": self.prompt, "negative prompt": self.negative}
         unused = tuple(f"{name}: {note}" for name, text in texts.items() if text is not None for note in text.notes)
         return unused + self.merged.notes + self.ignored
 
 
 class Networks:
-    """One model on one device. For one thread."""
+    """One model on one device. Not thread-safe."""
 
     def __init__(
         self, loaded: LoadedModel, ref: ModelRef, device: torch.device, budget: CacheBudget = CacheBudget()
@@ -103,7 +106,7 @@ class Networks:
         self._merged: ByteCache[Merged] = ByteCache(budget.merged, lambda merged: merged.bytes)
 
     def encode(self, pixels: Pixels) -> Moments:
-        """The latents of a picture (H, W, 3) in [0, 1]; kept by content."""
+        """The latents of a picture (H, W, 3) in [0, 1]; cached by content."""
         key = hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).hexdigest(), pixels.shape
         return self._pictures.get(key, lambda: self._encoded(pixels))
 
@@ -113,7 +116,7 @@ class Networks:
         def work(vae: Any) -> tuple[torch.Tensor, ...]:
             return self.loaded.family.encode(vae, x)
 
-        return Moments(*self._vaes.run(work, tiled=_area(pixels) > TILED_ABOVE, what="the VAE's encoder"))
+        return Moments(*self._vaes.run(work, tiled=_area(pixels) > TILED_ABOVE, name="the VAE's encoder"))
 
     def decode(self, latents: torch.Tensor) -> Pixels:
         """The picture (H, W, 3) in [0, 1] of latents (1, C, h, w), scaled as `encode` gives them."""
@@ -123,16 +126,16 @@ class Networks:
         def work(vae: Any) -> tuple[torch.Tensor, ...]:
             return (family.decode(vae, latents),)
 
-        (x,) = self._vaes.run(work, tiled=tiled, what="the VAE's decoder")
+        (x,) = self._vaes.run(work, tiled=tiled, name="the VAE's decoder")
         pixels = (x[0] / 2 + 0.5).clamp(0, 1).permute(1, 2, 0)
         return np.ascontiguousarray(pixels.cpu().numpy(), dtype=np.float32)
 
     def prompt_networks(self, settings: PaintSettings) -> PromptNetworks:
-        """Read the texts, and put the LoRAs of their tags into the networks.
+        """Parse the texts, and merge the LoRAs of their tags into the networks.
 
         Raises:
             RequestError: A prompt that can't be read, or tags that can't be used.
-            ModelError: A LoRA that is not here, or not for this model.
+            ModelError: A LoRA that is missing, or not for this model.
         """
         prompt = read(settings.prompt, settings.text)
         negative = None if settings.negative is None else read(settings.negative, settings.text)
@@ -163,7 +166,7 @@ class Networks:
     def conditionings(
         self, chosen: PromptNetworks, settings: PaintSettings, canvas: Canvas
     ) -> tuple[Conditioning, Conditioning]:
-        """What the prompt and the negative prompt are to the network; the text encoders run for what is new."""
+        """The conditioning of prompt and negative prompt; the text encoders run for texts that are not cached."""
         model, merged = self.loaded, chosen.merged
         texts = model.family.text_encoding(model, merged.text_encoders, merged.text_digest)
         plan = texts.plan(chosen.prompt, chosen.negative, settings.text, chosen.inversions)
@@ -188,7 +191,7 @@ class Networks:
         return found
 
     def denoiser(self, chosen: PromptNetworks, *, exact: bool, wide: bool = False) -> NetworkDenoiser:
-        """The network of a set, in single precision with `wide`."""
+        """The denoiser of a prompt's network, in single precision with `wide`."""
         unet, key = chosen.merged.unet, chosen.merged.unet_digest
         if wide and unet.dtype != torch.float32:
             if key not in self._wide:
@@ -200,19 +203,19 @@ class Networks:
 
     @property
     def half(self) -> bool:
-        """Whether the network works in less than single precision, so that a wider type is left to try."""
+        """Whether the network works in less than single precision, so that single precision may help."""
         return bool(self.loaded.network.dtype != torch.float32)
 
 
 class _Widening:
-    """An autoencoder that works in single precision where its own type gives NaN or infinity."""
+    """An autoencoder that repeats a call in single precision where its own type gives NaN or infinity."""
 
     def __init__(self, vae: Any) -> None:
         self._vae = vae
         self._wide: Any = None
 
     def run(
-        self, work: Callable[[Any], tuple[torch.Tensor, ...]], *, tiled: bool, what: str
+        self, work: Callable[[Any], tuple[torch.Tensor, ...]], *, tiled: bool, name: str
     ) -> tuple[torch.Tensor, ...]:
         found = self._with(self._vae, work, tiled)
         if _finite(*found):
@@ -223,7 +226,7 @@ class _Widening:
             found = self._with(self._wide, work, tiled)
             if _finite(*found):
                 return found
-        raise NotFiniteError(f"{what} gave numbers that are not finite, in single precision too")
+        raise NotFiniteError(f"{name} gave numbers that are not finite, in single precision too")
 
     @staticmethod
     def _with(vae: Any, work: Callable[[Any], tuple[torch.Tensor, ...]], tiled: bool) -> tuple[torch.Tensor, ...]:

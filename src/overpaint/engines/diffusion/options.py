@@ -69,4 +69,4 @@ CARD = EngineCard(
     licence="the checkpoint's",
     references=("Rombach et al., High-resolution image synthesis with latent diffusion models, CVPR 2022",),
 )
-"""What every checkpoint has in common; each has a card of its own beside it."""
+"""The parts of the card that all checkpoints share; see `engine.card_of`."""

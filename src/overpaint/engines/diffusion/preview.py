@@ -1,4 +1,4 @@
-"""Cheap previews: what a latent looks like, told from how the picture's own latents go with its colours."""
+"""Cheap previews: colours of a latent, by a linear map that is fitted to the picture's own latents."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 
 _RIDGE = 1e-2
-"""Keeps the map small in directions that the picture says nothing of, as a plain sky does."""
+"""Keeps the map small in directions without data, as in a picture of plain sky."""
 
 
 class LatentPreview:
     """A linear map from the numbers of a latent cell to the mean colour of the pixels under it.
 
-    It is fitted by ridge regression to one picture and its latents, so that it suits any autoencoder, and costs nothing
-    beside a step.
+    It is fitted by ridge regression to one picture and its latents, so that it suits any autoencoder. Its cost is
+    negligible beside a step.
     """
 
     def __init__(self, pixels: Floats, latents: torch.Tensor, mask: NDArray[np.float32]) -> None:
@@ -24,8 +24,8 @@ class LatentPreview:
 
         Args:
             pixels: (H, W, 3) in [0, 1], a picture.
-            latents: (1, C, h, w), the same encoded.
-            mask: (H, W) in [0, 1]; 1 is what a preview shows new.
+            latents: (1, C, h, w), the encoded picture.
+            mask: (H, W) in [0, 1]; 1 where a preview shows new pixels.
         """
         height, width = latents.shape[2:]
         self._known = _reduced(pixels, height, width)
@@ -37,7 +37,7 @@ class LatentPreview:
         self._map = np.linalg.solve(square, spread.T @ (colours - self._colour) / len(cells))
 
     def __call__(self, estimate: torch.Tensor) -> Floats:
-        """(h, w, 3) in [0, 1] of an estimate (1, C, h, w), the known picture around it."""
+        """(h, w, 3) in [0, 1]: the colours of an estimate (1, C, h, w), with the known picture around the mask."""
         colours = (_cells(estimate) - self._middle) @ self._map + self._colour
         painted = colours.reshape(self._known.shape).clip(0, 1)
         return np.asarray(self._known + self._share * (painted - self._known), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Noise levels: those of training, and the levels that a picture is taken through.
+"""Noise levels of training, and of the steps that a picture is sampled in.
 
 A schedule of n steps has n + 1 levels sigma, descending; step i leads from level i to level i + 1.
 """
@@ -31,7 +31,7 @@ class Training:
     """The noise levels that a network was trained on.
 
     Attributes:
-        alphas: (T,) cumulative products of 1 - beta, descending, in float32 as upstream rounds them.
+        alphas: (T,) cumulative products of 1 - beta, descending, in float32 as diffusers has them.
         sigmas: (T,) noise levels sqrt((1 - a) / a), ascending.
     """
 
@@ -40,9 +40,9 @@ class Training:
 
     @staticmethod
     def of(config: Mapping[str, Any] | None = None) -> Training:
-        """The levels of a scheduler's config; what it does not say is as in Stable Diffusion.
+        """The levels of a scheduler's config; keys that are missing have Stable Diffusion's values.
 
-        Read are num_train_timesteps, beta_start, beta_end, beta_schedule ("scaled_linear", "linear",
+        Keys: num_train_timesteps, beta_start, beta_end, beta_schedule ("scaled_linear", "linear",
         "squaredcos_cap_v2"), trained_betas and rescale_betas_zero_snr.
         """
         config = config or {}
@@ -72,7 +72,7 @@ class Training:
 
     @property
     def steps(self) -> int:
-        """How many training times there are."""
+        """Number of training times."""
         return len(self.sigmas)
 
     def sigma(self, t: float) -> float:
@@ -82,8 +82,8 @@ class Training:
     def time(self, sigma: float) -> float:
         """The training time of a noise level, 0 to T - 1, linear in log sigma between whole times.
 
-        The logarithms are rounded to single precision as upstream's, since some of its schedulers cut what follows
-        down to whole times, and 998.99999 becomes 998.
+        The logarithms are rounded to single precision as in diffusers: some of its schedulers cut the time down to a
+        whole number, where 998.99999 becomes 998.
         """
         logs = np.log(self.sigmas.astype(np.float32)).astype(np.float64)
         return float(np.interp(math.log(max(sigma, 1e-10)), logs, np.arange(self.steps)))
@@ -93,7 +93,7 @@ class Training:
 def _training(
     steps: int, start: float, end: float, kind: str, trained: tuple[float, ...] | None, zero_snr: bool
 ) -> Training:
-    """Training levels from plain numbers, in float32 as upstream has them: 1 - a is small, and its rounding shows."""
+    """Training levels in float32, as diffusers has them: 1 - a is small, so that its rounding matters."""
     if trained is not None:
         betas = torch.tensor(trained, dtype=torch.float32)
     elif kind == "scaled_linear":
@@ -118,7 +118,7 @@ def _training(
 
 
 def _zero_terminal_snr(betas: torch.Tensor) -> torch.Tensor:
-    """Betas moved so that the last training time is pure noise (Lin et al. 2024, arXiv 2305.08891, algorithm 1)."""
+    """Betas changed so that the last training time is pure noise (Lin et al. 2024, arXiv 2305.08891, algorithm 1)."""
     root = torch.cumprod(1.0 - betas, dim=0).sqrt()
     root = (root - root[-1]) * (root[0] / (root[0] - root[-1]))
     bar = root**2
@@ -130,11 +130,11 @@ class Interval:
     """One step between noise levels.
 
     Attributes:
-        step: Which, from 0 where the picture begins.
-        index: Which, from 0 where the whole schedule begins.
-        sigma: The level that it leads from.
-        time: The training time of that level, which the network is told.
-        target: The level that it leads to.
+        step: Its number, from 0 at the picture's first step.
+        index: Its number, from 0 at the start of the whole schedule.
+        sigma: The level at its start.
+        time: The training time of `sigma`, which the network is given.
+        target: The level at its end.
     """
 
     step: int
@@ -146,18 +146,18 @@ class Interval:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Schedule:
-    """The levels that one picture is taken through.
+    """The noise levels of one picture.
 
     Attributes:
         training: The network's own levels.
         sigmas: n + 1 levels, descending.
         times: n training times, one for each step.
-        begin: Steps before this one are left out (diffusers' strength); native schedules begin at 0.
-        targets: n levels that DDIM and PLMS step to, where upstream's are not the next step's own; None: they are.
-        stride: PLMS in the dialect diffusers: training times of a step. There the second time occurs twice in `times`
-            and `sigmas`, since PLMS asks there twice. None elsewhere.
-        noise_scale: What the first noise is multiplied by.
-        pure: Whether the picture begins as noise alone, without content (diffusers at strength 1).
+        begin: The first step that is taken: diffusers' strength leaves the earlier ones out; 0 in native schedules.
+        targets: n levels that DDIM and PLMS step to, where diffusers' differ from the next step's level; None: equal.
+        stride: Of PLMS in the dialect diffusers: training times in a step. The second time occurs twice in `times` and
+            `sigmas` then, as PLMS makes two queries there. None elsewhere.
+        noise_scale: Factor of the first noise.
+        pure: Whether the picture starts as noise alone, without content (diffusers at strength 1).
         preserving: Whether the result is the variance-preserving latent of the last level, which differs from x when
             that level is not 0 (diffusers' DDIM, PNDM and TCD).
     """
@@ -174,13 +174,13 @@ class Schedule:
 
     @property
     def steps(self) -> int:
-        """How many steps the picture takes."""
-        asked = len(self.times) - self.begin
-        return asked - 1 if self.stride and asked > 1 else asked
+        """Number of steps that are taken."""
+        queries = len(self.times) - self.begin
+        return queries - 1 if self.stride and queries > 1 else queries
 
     @property
     def start(self) -> float:
-        """The level that the picture begins at; 0 when there is nothing to do."""
+        """The level that the picture starts at; 0 for a schedule without steps."""
         return self.sigmas[self.begin] if self.times else 0.0
 
     def intervals(self) -> Iterator[Interval]:

@@ -1,4 +1,4 @@
-"""The settings that a checkpoint is usually used with: its own word, or what its kind was distilled for.
+"""The usual settings of a checkpoint: those of its `overpaint.json`, or those that its kind was distilled for.
 
 * Latent consistency models (Luo et al. 2023, arXiv 2310.04378): their own sampler, "1 to 8 steps" on the first one's
   card. Where the guidance scale is an input of the network, 8, that card's own; where guidance was distilled into the
@@ -27,28 +27,30 @@ _STEPS = re.compile(r"(?<!\d)(\d{1,2})[-_ ]?steps?(?![a-z])")
 
 
 def usual_of(ref: ModelRef) -> Usual:
-    """The checkpoint's usual settings; what stays open is as the house has it. No weight is loaded.
+    """The checkpoint's usual settings; None for those that have Overpaint's defaults. No weights are loaded.
 
     Raises:
-        ModelError: Its `overpaint.json` is damaged, or names a sampler or scheduler that is not there.
+        ModelError: Its `overpaint.json` is damaged, or names a sampler or scheduler that is not available.
     """
-    own = read_hints(ref.path).usual
+    hints = read_hints(ref.path).usual
     try:
-        parse_sampler(own.sampler or "Euler", own.scheduler)
+        parse_sampler(hints.sampler or "Euler", hints.scheduler)
     except RequestError as error:
         raise ModelError(f"overpaint.json of {ref.name}: {error}") from error
-    family: Family = family_of(ref.kind.family or "sd1")
-    return own.over(family.usual(ref))
+    if ref.kind.family is None:
+        return hints
+    family: Family = family_of(ref.kind.family)
+    return hints.over(family.usual(ref))
 
 
 def usual_of_kind(ref: ModelRef) -> Usual:
     """The usual settings of a checkpoint with a U-Net, by its kind and name."""
     if ref.kind.lcm:
         return Usual(steps=8, guidance_scale=8.0 if ref.kind.embeds_guidance else 1.5, sampler="LCM")
-    called = f"{ref.name} {ref.path.name}".lower()
+    names = f"{ref.name} {ref.path.name}".lower()
     for pattern, usual in _DISTILLED:
-        if re.search(rf"(?<![a-z]){pattern}(?![a-z])", called):
-            steps = _STEPS.search(called)
+        if re.search(rf"(?<![a-z]){pattern}(?![a-z])", names):
+            steps = _STEPS.search(names)
             return usual if steps is None else Usual(steps=max(1, int(steps[1]))).over(usual)
     if ref.kind.prediction == "v" and ref.kind.zero_snr:
         return Usual(guidance_rescale=0.7, scheduler="SGM Uniform")

@@ -1,8 +1,8 @@
-"""Noise levels as diffusers' schedulers set them: `set_timesteps`, and `get_timesteps` of its inpainting pipelines.
+"""Noise levels of diffusers' schedulers (`set_timesteps`) and inpainting pipelines (`get_timesteps`).
 
-Facts from reading diffusers 0.42: each of its scheduler classes spaces its times in its own way, with "linspace",
-"leading" or "trailing" spacing; strength leaves out the first n - int(n x strength) steps; at strength 1 the picture
-begins as noise alone.
+From the source of diffusers 0.42: each scheduler class spaces its times in its own way, with "linspace", "leading" or
+"trailing" spacing; strength leaves out the first n - int(n x strength) steps; at strength 1 the picture starts as noise
+alone.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SIGMA_SAMPLERS = ("euler", "euler_a", "heun", "lms", "dpm2", "dpm2_a")
 """Samplers whose diffusers schedulers work on x = x0 + sigma noise, with fractional times."""
 
 SOLVERS = ("dpmpp_2m", "dpmpp_2m_sde", "unipc")
-"""Solvers with whole times, spaced as if there were one step more."""
+"""Solvers with whole times, spaced as for one step more."""
 
 DISTILLED = ("lcm", "tcd")
 RESPACED = ("karras", "exponential", "beta")
@@ -43,23 +43,28 @@ def diffusers_schedule(
     strength: float = 1.0,
     scheduler: str | None = None,
 ) -> Schedule:
-    """The schedule that diffusers' scheduler of this sampler would take from this config.
+    """The schedule of diffusers' scheduler for this sampler and config.
 
     Args:
         config: A scheduler config as saved with a model: betas, timestep_spacing, steps_offset, set_alpha_to_one,
             final_sigmas_type, use_karras_sigmas, original_inference_steps ...
-        sampler: Canonical name, as `names.SAMPLERS`.
-        steps: What is asked for; strength below 1 leaves steps out.
+        sampler: Canonical name, as in `names.SAMPLER_TITLES`.
+        steps: Steps of the request; strength below 1 leaves some out.
         strength: Above 0, to 1.
         scheduler: "karras", "exponential" or "beta" for use_..._sigmas, "sgm_uniform" for trailing spacing, "normal"
             or None for the config's own.
 
     Raises:
-        RequestError: for a scheduler that diffusers does not have for this sampler, or when strength leaves no step.
+        RequestError: diffusers has no such scheduler for this sampler, or strength leaves no step.
     """
     begin = max(steps - min(int(steps * strength), steps), 0)
     if begin >= steps:
-        raise RequestError(f"strength {strength} of {steps} steps leaves none; at least {1 / steps:.3g} is needed")
+        raise RequestError(
+            f"{{field}} {strength} of {steps} steps leaves none",
+            field="strength",
+            value=strength,
+            hint=f"at least {1 / steps:.3g} is needed",
+        )
     given = _ScheduleInput(
         training=Training.of(config),
         config=config,
@@ -81,17 +86,17 @@ def diffusers_schedule(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _ScheduleInput:
-    """What a schedule is made from.
+    """The input of the schedules below.
 
     Attributes:
         training: The network's own levels.
         config: The scheduler config.
         sampler: Canonical name.
         steps: Steps of the whole schedule.
-        begin: Steps that strength leaves out.
-        pure: Whether the picture begins as noise alone.
+        begin: Number of steps that strength leaves out.
+        pure: Whether the picture starts as noise alone.
         respaced: "karras", "exponential", "beta" or None.
-        trailing: Whether trailing spacing is asked for, whatever the config says.
+        trailing: Whether the request wants trailing spacing, in place of the config's.
     """
 
     training: Training
@@ -105,16 +110,16 @@ class _ScheduleInput:
 
     @property
     def offset(self) -> int:
-        """Training times that leading spacing is moved by."""
+        """Training times that leading spacing is shifted by."""
         return int(self.config.get("steps_offset", 0))
 
     @property
     def final(self) -> float:
-        """The last level, where the scheduler has a say in it."""
+        """The last level, where the scheduler's config decides about it."""
         return float(self.training.sigmas[0]) if self.config.get("final_sigmas_type") == "sigma_min" else 0.0
 
     def spacing(self, usual: str) -> str:
-        """How times are spaced: as asked, as the config says, or as is usual."""
+        """The spacing of times: of the request, of the config, or the usual one."""
         return "trailing" if self.trailing else str(self.config.get("timestep_spacing", usual))
 
     def levels(self, times: NDArray[Any]) -> Levels:
@@ -133,7 +138,7 @@ def _builder(sampler: str) -> Callable[[_ScheduleInput], Schedule]:
 
 
 def _respacing(config: Mapping[str, Any], sampler: str, scheduler: str | None) -> str | None:
-    """Which of karras, exponential and beta applies."""
+    """ "karras", "exponential", "beta" or None."""
     able = (sampler in SIGMA_SAMPLERS and sampler != "euler_a") or sampler in SOLVERS
     if scheduler in RESPACED:
         if not able:
@@ -172,7 +177,7 @@ def _respace(levels: Levels, respaced: str, steps: int) -> Levels:
 
 
 def _single(levels: Levels) -> tuple[float, ...]:
-    """Levels rounded to single precision, as upstream keeps them."""
+    """Levels rounded to single precision, as diffusers keeps them."""
     return tuple(float(level) for level in levels.astype(np.float32))
 
 
@@ -187,7 +192,7 @@ def _sigma_schedule(given: _ScheduleInput) -> Schedule:
         if given.respaced == "karras" and given.sampler in ("dpm2", "dpm2_a"):
             times = times.round()
     sigmas = _single(np.append(levels, given.final if given.sampler == "euler" else 0.0))
-    # Upstream's first noise has the deviation of x itself with leading spacing, of the noise alone with the others.
+    # diffusers' first noise has the deviation of x itself with leading spacing, of the noise alone with the others.
     highest = max(sigmas)
     scale = (highest**2 + 1) ** 0.5 if spacing == "leading" else highest
     return Schedule(
@@ -201,7 +206,7 @@ def _sigma_schedule(given: _ScheduleInput) -> Schedule:
 
 
 def _solver_schedule(given: _ScheduleInput) -> Schedule:
-    """DPM-Solver++ and UniPC: whole times, one more than steps of which the last is not used."""
+    """DPM-Solver++ and UniPC: whole times, one more than there are steps, the last of which is not used."""
     final = given.final
     if given.respaced:
         levels = given.training.sigmas[::-1].astype(np.float32).astype(np.float64)
@@ -233,7 +238,7 @@ def _distilled_schedule(given: _ScheduleInput) -> Schedule:
 
 
 def _ddim_schedule(given: _ScheduleInput) -> Schedule:
-    """DDIM: each step goes back T // steps training times, wherever the next one begins."""
+    """DDIM: each step goes back T // steps training times, which need not be where the next step starts."""
     times = _times(given.training, given.steps, given.spacing("leading"), given.offset).round()
     targets = _back(given, times, usual_one=True)
     schedule = _preserving(given, np.append(given.levels(times), targets[-1]), times, ends_noisy=True)
@@ -241,7 +246,7 @@ def _ddim_schedule(given: _ScheduleInput) -> Schedule:
 
 
 def _plms_schedule(given: _ScheduleInput) -> Schedule:
-    """PLMS: as DDIM, but it asks twice at the second time."""
+    """PLMS: as DDIM, with two queries at the second time."""
     times = _times(given.training, given.steps, given.spacing("leading"), given.offset).round()
     calls = np.insert(times, 1, times[1]) if given.steps > 1 else times
     targets = _back(given, calls, usual_one=False)

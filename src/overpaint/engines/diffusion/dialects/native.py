@@ -79,8 +79,8 @@ NATIVE = NativeDialect()
 def native_schedule(training: Training, *, steps: int, strength: float = 1.0, scheduler: str = "normal") -> Schedule:
     """Exactly `steps` steps from the noise level of training time strength x T down to 0.
 
-    Training times count from 1 here, so that strength 1 is the last and strongest. The content stays under the noise,
-    at strength 1 too. Strength 0 is a schedule without steps.
+    Training times count from 1 here, so that strength 1 is the last and noisiest. The content stays under the noise,
+    also at strength 1. Strength 0 gives a schedule without steps.
 
     Args:
         training: The network's own levels.
@@ -89,7 +89,7 @@ def native_schedule(training: Training, *, steps: int, strength: float = 1.0, sc
         scheduler: "normal", "karras", "exponential", "sgm_uniform", "simple" or "beta".
 
     Raises:
-        RequestError: for another scheduler, or numbers out of range.
+        RequestError: Another scheduler, or numbers out of range.
     """
     if steps < 1 or not 0 <= strength <= 1:
         raise RequestError(f"steps must be 1 or more and strength 0 to 1, not {steps} and {strength}")
@@ -101,7 +101,7 @@ def native_schedule(training: Training, *, steps: int, strength: float = 1.0, sc
         return Schedule(training, (0.0,), ())
     first = strength * training.steps - 1
     start = training.sigma(first)
-    # Below the first training time all spacings would meet in one point: there the levels are even.
+    # Below the first training time all spacings would be one point; the levels are even there.
     levels = start * (1 - np.arange(steps) / steps) if first <= 0 else SPACINGS[scheduler](training, first, steps)
     levels[0] = start
     sigmas = (*(float(level) for level in levels), 0.0)

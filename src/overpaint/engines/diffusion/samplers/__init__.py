@@ -1,4 +1,4 @@
-"""Samplers: each is its equation, asks for estimates by yielding, and knows no model."""
+"""Samplers: each reads like its equation, yields queries for estimates, and knows no model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a sampler is given besides x, and the small algebra that samplers share."""
+"""The input of samplers besides x, and the algebra that they share."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from overpaint.models import Prediction
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SamplerContext:
-    """The way ahead of one picture.
+    """What a sampler needs to know of one picture.
 
     Attributes:
-        schedule: The levels that it is taken through.
-        noise: Fresh noise from the picture's own generator.
-        eta: How much of the noise is renewed at each step, for the samplers that renew any; None: the sampler's usual.
-        extrapolates: What PLMS extrapolates: "v" where diffusers' PNDM is given a network of that kind, else "epsilon".
+        schedule: Its noise levels.
+        noise: Makes fresh noise from the picture's own generator.
+        eta: Share of the noise that is renewed at each step, for samplers that renew any; None: the sampler's usual.
+        extrapolates: What PLMS extrapolates: "v" for such a network in the dialect diffusers, else "epsilon".
     """
 
     schedule: Schedule
@@ -40,7 +40,7 @@ def log_step(sigma: float, target: float) -> float:
 
 
 def renewal(sigma: float, target: float, eta: float) -> tuple[float, float]:
-    """The level to step down to, and the deviation of the noise to add there, to arrive at `target`.
+    """The level to step down to, and the deviation of the noise to add there, to reach `target`.
 
     The variance of DDPM's posterior, scaled by eta (Song et al. 2021, arXiv 2010.02502, equation 16).
     """
@@ -49,8 +49,8 @@ def renewal(sigma: float, target: float, eta: float) -> tuple[float, float]:
 
 
 def relevel(x: torch.Tensor, sigma: float, other: float) -> torch.Tensor:
-    """x of level `sigma`, taken for one of level `other`: equal as variance-preserving latents, x / sqrt(1 + sigma^2).
+    """x of level `sigma` as x of level `other` with the same variance-preserving latent x / sqrt(1 + sigma^2).
 
-    Upstream's DDIM and PNDM carry that form from step to step, and do not always arrive where the next step begins.
+    diffusers' DDIM and PNDM keep that latent from step to step, and do not always end a step where the next one starts.
     """
     return x if sigma == other else x * math.sqrt((1 + other**2) / (1 + sigma**2))

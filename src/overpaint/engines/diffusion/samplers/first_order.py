@@ -1,4 +1,4 @@
-"""Samplers that ask once a step and remember nothing."""
+"""Samplers with one query a step that use no earlier estimates."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def ddim(x: Tensor, context: SamplerContext) -> SamplerRun:
 
 
 def lcm(x: Tensor, context: SamplerContext) -> SamplerRun:
-    """Latent consistency models (Luo et al. 2023, arXiv 2310.04378, algorithm 3): each answer is noised anew.
+    """Latent consistency models (Luo et al. 2023, arXiv 2310.04378, algorithm 3): each estimate is noised anew.
 
     The consistency function is c_skip x + c_out x0 of the variance-preserving x, with sigma_data 0.5 and times scaled
     by 10 as the published models were distilled.

@@ -1,4 +1,4 @@
-"""Samplers that ask once a step and remember earlier answers."""
+"""Samplers with one query a step that use earlier estimates."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from .context import SamplerContext, log_step, relevel, slope
 def lms(x: Tensor, context: SamplerContext) -> SamplerRun:
     """Linear multistep of order 4 (Adams and Bashforth's, on uneven levels; k-diffusion's LMS).
 
-    The slope is taken for the polynomial through the last slopes, whose integral over the step is exact.
+    The slope is the polynomial through the last slopes, integrated exactly over the step.
     """
     sigmas = context.schedule.sigmas
     slopes: list[Tensor] = []
     for interval in context.schedule.intervals():
         x0 = yield Query(x, interval.sigma, interval.time, interval.step)
         slopes = [slope(x, x0, interval.sigma), *slopes[:3]]
-        # The order counts from the schedule's own beginning, as upstream's does when strength leaves steps out.
+        # The order counts from the start of the whole schedule, as in diffusers when strength leaves steps out.
         weights = lagrange_weights(sigmas, interval.index, min(interval.index + 1, 4))
         x = x + sum((w * d for w, d in zip(weights, slopes, strict=False)), start=x.new_zeros(()))
         x = yield StepResult(x, interval.target, interval.step)
@@ -46,7 +46,7 @@ def lagrange_weights(sigmas: tuple[float, ...], index: int, order: int) -> list[
 def dpmpp_2m(x: Tensor, context: SamplerContext) -> SamplerRun:
     """DPM-Solver++(2M) (Lu et al. 2022, arXiv 2211.01095, algorithm 2), in sigma, with lambda = -log sigma.
 
-    x' = (sigma' / sigma) x + (1 - e^-h) D, with D extrapolated from this answer and the last.
+    x' = (sigma' / sigma) x + (1 - e^-h) D, with D extrapolated from this estimate and the last.
     """
     before: tuple[Tensor, float] | None = None
     for interval in context.schedule.intervals():
@@ -83,7 +83,7 @@ def dpmpp_2m_sde(x: Tensor, context: SamplerContext) -> SamplerRun:
 
 
 def _falls_back(context: SamplerContext, interval: Interval) -> bool:
-    """Whether the step is taken with order 1: the last one, to 0 or of a short schedule, is unsteady otherwise."""
+    """Whether the step has order 1: the last one, to 0 or of a short schedule, is unstable otherwise."""
     total = len(context.schedule.times)
     return interval.index == total - 1 and (interval.target == 0 or total < 15)
 
@@ -91,22 +91,22 @@ def _falls_back(context: SamplerContext, interval: Interval) -> bool:
 def unipc(x: Tensor, context: SamplerContext) -> SamplerRun:
     """UniPC-2 with B(h) = e^h - 1 (Zhao et al. 2023, arXiv 2302.04867, algorithms 5 and 6), in sigma.
 
-    Each answer first corrects the step that led to it (UniC), then predicts the next (UniP, here DPM-Solver++(2M)).
+    Each estimate first corrects the step before it (UniC), then predicts the next one (UniP, here DPM-Solver++(2M)).
     """
     total = len(context.schedule.times)
-    answers: list[tuple[Tensor, float]] = []
+    estimates: list[tuple[Tensor, float]] = []
     left: tuple[Tensor, float, int] | None = None
     for interval in context.schedule.intervals():
         x0 = yield Query(x, interval.sigma, interval.time, interval.step)
         if left is not None:
-            x = _corrected(*left, interval.sigma, x0, answers)
-        answers = [(x0, interval.sigma), *answers[:1]]
-        order = min(2, total - interval.index, len(answers))
+            x = _corrected(*left, interval.sigma, x0, estimates)
+        estimates = [(x0, interval.sigma), *estimates[:1]]
+        order = min(2, total - interval.index, len(estimates))
         left = x, interval.sigma, order
         h = log_step(interval.sigma, interval.target)
         d = x0
         if order == 2:
-            last, last_sigma = answers[1]
+            last, last_sigma = estimates[1]
             d = x0 + (x0 - last) * (h / (2 * log_step(last_sigma, interval.sigma)))
         x = yield StepResult(
             (interval.target / interval.sigma) * x - math.expm1(-h) * d, interval.target, interval.step
@@ -114,15 +114,15 @@ def unipc(x: Tensor, context: SamplerContext) -> SamplerRun:
 
 
 def _corrected(
-    x: Tensor, sigma: float, order: int, target: float, x0: Tensor, answers: list[tuple[Tensor, float]]
+    x: Tensor, sigma: float, order: int, target: float, x0: Tensor, estimates: list[tuple[Tensor, float]]
 ) -> Tensor:
-    """UniC: the step from (x, sigma) to `target` again, now that x0, the answer there, is known."""
+    """UniC: the step from (x, sigma) to `target` again, with the estimate x0 at its end."""
     h = log_step(sigma, target)
-    first = answers[0][0]
+    first = estimates[0][0]
     plain = (target / sigma) * x - math.expm1(-h) * first
     if order == 1:
         return plain - math.expm1(-h) * 0.5 * (x0 - first)
-    last, last_sigma = answers[1]
+    last, last_sigma = estimates[1]
     r = -log_step(last_sigma, sigma) / h
     # phi-functions of -h over B(h), and the weights that match them at the points r and 1.
     phi_1 = math.expm1(-h)
@@ -166,7 +166,7 @@ ADAMS = {
 
 
 def _plms_calls(context: SamplerContext) -> list[tuple[Interval, float]]:
-    """The intervals of PLMS, each with the level that it leads from, which for the second is the first's."""
+    """The intervals of PLMS, each with its start level; the second has that of the first."""
     schedule = context.schedule
     intervals = list(schedule.intervals())
     if schedule.stride is None:
@@ -175,7 +175,7 @@ def _plms_calls(context: SamplerContext) -> list[tuple[Interval, float]]:
         return [(first, first.sigma), *again, *((one, one.sigma) for one in rest)]
     calls = [(interval, interval.sigma) for interval in intervals]
     if len(calls) > 1:
-        # Upstream counts back from the second call's time, also when strength has left out the first of the pair.
+        # diffusers counts back from the second call's time, also when strength has left out the first of the pair.
         second = intervals[1]
         source = schedule.training.sigma(second.time + schedule.stride)
         calls[1] = Interval(second.step, second.index, second.sigma, second.time, second.sigma), source
@@ -183,14 +183,14 @@ def _plms_calls(context: SamplerContext) -> list[tuple[Interval, float]]:
 
 
 def _as_output(context: SamplerContext, x: Tensor, x0: Tensor, sigma: float) -> Tensor:
-    """What PLMS extrapolates: the noise in x, or v = (x / (1 + sigma^2) - x0) sqrt(1 + sigma^2) / sigma."""
+    """The output that PLMS extrapolates: the noise in x, or v = (x / (1 + sigma^2) - x0) sqrt(1 + sigma^2) / sigma."""
     if context.extrapolates == "v":
         return (x / (1 + sigma**2) - x0) * (math.sqrt(1 + sigma**2) / sigma)
     return slope(x, x0, sigma)
 
 
 def _as_noise(context: SamplerContext, x: Tensor, output: Tensor, sigma: float) -> Tensor:
-    """The noise that a combined output stands for at level sigma."""
+    """The noise in x for a combined output at level sigma."""
     if context.extrapolates == "v":
         return output / math.sqrt(1 + sigma**2) + x * (sigma / (1 + sigma**2))
     return output

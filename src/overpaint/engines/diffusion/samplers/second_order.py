@@ -1,4 +1,4 @@
-"""Samplers that ask twice a step."""
+"""Samplers with two queries a step."""
 
 from __future__ import annotations
 
@@ -60,9 +60,9 @@ def dpm2_a(x: Tensor, context: SamplerContext) -> SamplerRun:
 
 
 def _steps(context: SamplerContext) -> Iterator[tuple[Interval, float | None]]:
-    """The intervals, each with the training time that it ends at.
+    """The intervals, each with the training time at its end.
 
-    The last has none: it leads to sigma 0, where there is no slope, and is of first order.
+    The last one has none: it leads to sigma 0, where there is no slope, and has first order.
     """
     intervals = list(context.schedule.intervals())
     return zip(intervals, [*(interval.time for interval in intervals[1:]), None], strict=True)
