@@ -312,22 +312,21 @@ def _entry(name: str, path: Path, origin: Origin) -> ModelEntry:
 
 def licence_of(path: Path) -> str:
     """The licence in a model's card (README.md or MODEL_CARD.md in its folder); "" where there is none."""
-    cards = [card for name in ("README.md", "MODEL_CARD.md") if (card := path / name).is_file()]
-    if not path.is_dir() or not cards:
+    import yaml
+
+    card = next((one for name in ("README.md", "MODEL_CARD.md") if (one := path / name).is_file()), None)
+    if card is None:
         return ""
-    card = cards[0]
-    lines = card.read_text(encoding="utf-8", errors="replace")[:20_000].splitlines()
-    if not lines or lines[0].strip() != "---":
+    front = re.match(r"---\s*\n(.*?)\n---", card.read_text(encoding="utf-8", errors="replace")[:20_000], re.DOTALL)
+    try:
+        values = yaml.safe_load(front[1]) if front else None
+    except yaml.YAMLError:
+        values = None
+    if not isinstance(values, dict):
         return ""
-    said = {"license": "", "license_name": ""}
-    for line in lines[1:]:
-        if line.strip() == "---":
-            break
-        key, _, value = line.partition(":")
-        if key in said:
-            said[key] = value.strip().strip("'\"")
-    named = said["license_name"] if said["license"] == "other" else ""
-    return named or LICENCES.get(said["license"].lower(), said["license"])
+    licence = str(values.get("license") or "")
+    named = str(values.get("license_name") or "") if licence == "other" else ""
+    return named or LICENCES.get(licence.lower(), licence)
 
 
 def _notes() -> Path:
