@@ -282,11 +282,11 @@ class RayExecutor:
             handle
             for handle in able
             if len(handle.tasks) < self._options.ahead
-            and not any(task.id in self._suspects for task in handle.tasks.values())
+            and not any(task.item.id in self._suspects for task in handle.tasks.values())
         ]
         freest = min(free, key=lambda handle: len(handle.tasks), default=None)
         for task, future in self._waiting:
-            handle = idle if task.id in self._suspects else freest
+            handle = idle if task.item.id in self._suspects else freest
             if handle is not None:
                 return handle, (task, future)
         return None
@@ -314,7 +314,7 @@ class RayExecutor:
         """Go on without a worker; its tasks fail, to be started again."""
         host = handle.info.host if handle.info is not None else f"node {handle.node[:8]}"
         with self._changed:
-            self._suspects.update(task.id for task in handle.tasks.values())
+            self._suspects.update(task.item.id for task in handle.tasks.values())
         self._end(handle, WorkerLostError(f"the worker on {host} was lost: {reason}"))
 
     def _end(self, handle: _Handle, error: Exception) -> None:

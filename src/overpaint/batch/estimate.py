@@ -16,7 +16,7 @@ from overpaint.errors import OverpaintError
 from overpaint.ledger import LedgerEntry
 
 from .plan import PlannedEdit
-from .task import TaskOptions
+from .task import Task, TaskOptions
 from .worker import Worker
 
 _PATIENCE = 10.0  # seconds after which no further edit is tried
@@ -85,7 +85,7 @@ def _estimate(items: Sequence[PlannedEdit], each: Mapping[str, float], basis: st
 def _tried(item: PlannedEdit, worker: Worker, options: TaskOptions) -> float | None:
     with tempfile.TemporaryDirectory(prefix="overpaint-") as folder:
         target = Path(folder) / item.output.name
-        task = options.task(item, item.image_sha256, target.with_suffix(".part"), target=target)
+        task = Task(item, options, item.image_sha256, target.with_suffix(".part"), target)
         try:
             return _cost(worker.do(task, Monitor()).details)
         except OverpaintError:

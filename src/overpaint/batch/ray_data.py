@@ -22,7 +22,7 @@ from .plan import PlannedEdit, RecordMode, Rules, plan
 from .results import hidden_beside
 from .rows import OWN, REQUEST, RawRow, Reader, RowDefaults
 from .store import at, publish
-from .task import TaskOptions
+from .task import Task, TaskOptions
 from .worker import Worker
 
 Block = Mapping[str, NDArray[Any]]
@@ -100,9 +100,8 @@ class EditActor:
     def _do(self, item: PlannedEdit) -> tuple[str, str] | str:
         """Path and digest of the result, or why there is none."""
         hidden = hidden_beside(item.output, f"{item.key[:16]}-{id(item):x}")
-        task = TaskOptions(self._rules.base, record=self._rules.record, thumbnails=False).task(
-            item, item.image_sha256, hidden
-        )
+        options = TaskOptions(self._rules.base, record=self._rules.record, thumbnails=False)
+        task = Task(item, options, item.image_sha256, hidden, item.output)
         try:
             result = self._worker.do(task, Monitor())
             publish(hidden, item.output, overwrite=True)

@@ -25,7 +25,7 @@ from .plan import PlannedEdit, describe
 from .results import FinishedRow, PublishError, ResultPublisher, hidden_beside
 from .signals import signals_deferred
 from .status import BatchStatus, base_of, details_of, job_of
-from .task import TaskOptions, TaskResult
+from .task import Task, TaskOptions, TaskResult
 from .thumbnails import ThumbnailStore
 
 LEASE = 120.0  # seconds; renewed long before
@@ -130,7 +130,7 @@ class Runner:
         if lease is None:
             self._fail_with_followers(item, "it is being done by someone else")
             return
-        task = self._options.task(item, image, hidden_beside(item.output, lease.token), attempt=lease.attempt)
+        task = Task(item, self._options, image, hidden_beside(item.output, lease.token), item.output, lease.attempt)
         future = self._executor.start(task)
         self._running[future] = (item, lease)
         future.add_done_callback(self._ended.put)

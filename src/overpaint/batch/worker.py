@@ -59,28 +59,29 @@ class Worker:
         except OverpaintError:
             raise
         except MemoryError:
-            raise EngineError(f"there was not enough memory for {task.image}") from None
+            raise EngineError(f"there was not enough memory for {task.item.image}") from None
         except Exception as error:
             raise EngineError(f"it failed unexpectedly: {type(error).__name__}: {error}") from error
 
 
 def _prepared(studio: Studio, task: Task) -> tuple[PreparedEdit, EditInputs]:
     began = time.perf_counter()
-    picture = _opened(task.image)
+    item, base = task.item, task.options.base
+    picture = _opened(item.image)
     if picture.source.sha256 != task.image_sha256:
-        raise PictureError(f"{task.image} was replaced during the run; the next run takes the new one")
+        raise PictureError(f"{item.image} was replaced during the run; the next run takes the new one")
     opened = time.perf_counter()
 
     sketch, digests = None, {name: ("mask", digest) for name, digest in task.masks.items()}
-    if task.sketch is not None:
-        sketch = str(task.sketch[0])
-        digests[sketch] = ("sketch", task.sketch[1])
+    if item.sketch is not None:
+        sketch = str(at(base, item.sketch[0]))
+        digests[sketch] = ("sketch", item.sketch[1])
 
     def load(name: str) -> bytes:
         what, digest = digests[name]
         return _bytes(at(Path(), name), digest, what)
 
-    inputs = collect(picture, task.request, load, places=task.places, sketch=sketch)
+    inputs = collect(picture, item.request, load, places=item.places(base), sketch=sketch)
     prepared = studio.prepare(inputs.picture, inputs.request, **inputs.rest)
     return replace(prepared, timings={**prepared.timings, "open": round(opened - began, 6)}), inputs
 
@@ -108,27 +109,28 @@ def _bytes(path: Place, digest: str, what: str) -> bytes:
 
 def _written(edited: Edited, task: Task) -> TaskResult:
     began = time.perf_counter()
-    record = "none" if task.key is not None else task.record
-    rendered = edited.render(format_of_path(task.target), quality=task.quality, record=record, verify=True)
+    item, options = task.item, task.options
+    record = "none" if options.key is not None else options.record
+    rendered = edited.render(format_of_path(task.target), quality=item.row.quality, record=record, verify=True)
     # `saved` wants a path, so an address gives it its name only; the audit record has the address.
     target = Path(task.target.name) if isinstance(task.target, Address) else task.target
     beside = sidecar_path(target) if record == "sidecar" else None
     saved = rendered.saved(target, beside)
     masks = [
-        MaskFile(place=_relative(at(Path(), name), task.log), sha256=digest) for name, digest in task.masks.items()
+        MaskFile(place=_relative(at(Path(), name), options.log), sha256=digest) for name, digest in task.masks.items()
     ]
     evidence = edit_record(
         edited,
         saved,
         attempt=task.attempt,
         masks=masks,
-        folder=task.log,
-        source=str(task.image) if isinstance(task.image, Address) else None,
+        folder=options.log,
+        source=str(item.image) if isinstance(item.image, Address) else None,
         target=str(task.target) if isinstance(task.target, Address) else None,
-        secret=None if task.key is None else Secret(task.key),
+        secret=None if options.key is None else Secret(options.key),
     )
     details = _details(edited, rendered, task, quality_of(edited, saved))
-    small = thumbnails_of(edited) if task.thumbnails else None
+    small = thumbnails_of(edited) if options.thumbnails else None
     stage(task.hidden, rendered.data, task.target)
     details["timings"]["save"] = round(time.perf_counter() - began, 6)
     details["seconds"] = round(sum(seconds for name, seconds in details["timings"].items() if name != "wait"), 4)
@@ -162,7 +164,7 @@ def _details(edited: Edited, rendered: Rendered, task: Task, quality: dict[str, 
         "intent": resolved.intent,
         "engine": resolved.engine,
         "model": resolved.model,
-        "prompt": None if task.key is not None else resolved.prompt or edited.request.prompt,
+        "prompt": None if task.options.key is not None else resolved.prompt or edited.request.prompt,
         "seed": resolved.seed,
         "settings": settings,
         "regions": len(edited.regions),
