@@ -30,7 +30,7 @@ def open(source: str | os.PathLike[str] | bytes | BinaryIO) -> Picture:
     """Open a picture: PNG, JPEG, WebP, TIFF or AVIF (HEIC with the extra `heif`), 8 or 16 bit.
 
     Raises:
-        PictureError: It can't be read; the message says why and what would be right.
+        PictureError: It can't be read; the message has the reason and what would be right.
     """
     return open_picture(source)
 

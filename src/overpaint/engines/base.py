@@ -45,7 +45,7 @@ class EngineCard:
     Attributes:
         name: Its name in requests: "exemplar".
         title: One line for people.
-        paints_from: "surroundings" continues what surrounds the hole; "prompt" paints what a prompt says.
+        paints_from: "surroundings" continues what surrounds the hole; "prompt" paints the content of a prompt.
         samples: Whether it takes denoising steps from noise.
         accepts: Names of the request's settings that it acts on (see `ENGINE_SETTINGS`): "prompt", "strength", "seed".
         edge: The edge that it needs around a mask: "pixel" and "narrow" a few pixels, "diffusion" one that follows the
@@ -268,7 +268,7 @@ class ModelSetup:
 
 
 class ModelEngineFactory(Protocol):
-    """Makes engines that each run one model. Its card accepts "model", and says what all of them have in common."""
+    """Makes engines that each run one model. Its card accepts "model", and describes all of them."""
 
     @property
     def card(self) -> EngineCard:
@@ -310,7 +310,7 @@ def paint_groups(
     """
     futures: list[list[Future[Painted]]] = []
     try:
-        # After an interrupt within `submit` a canvas may run whose future is in no list: its monitor ends it.
+        # An interrupt within `submit` may leave a canvas running whose future is in no list; its monitor ends it.
         for canvases, own in zip(groups, monitors, strict=True):
             futures.append([])
             for canvas, monitor in zip(canvases, own, strict=True):

@@ -30,7 +30,7 @@ from ._types import Area, Dialect, PaintsFrom
 from ._upgrade import SCHEMA
 from .intents import INTENTS, DetailRule, Intent, IntentRule, MaskedContent
 
-__all__ = [  # noqa: RUF022 - in plain alphabetical order, as a test of the house has it
+__all__ = [  # noqa: RUF022 - in plain alphabetical order
     "AlphaPart",
     "Area",
     "Blob",

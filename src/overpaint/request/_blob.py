@@ -199,7 +199,8 @@ def _inflate(text: str, most: int) -> bytes:
 
 def _read_runs(payload: bytes, blob: Blob, area: int) -> tuple[NDArray[np.int64], bytes]:
     """The lengths of the runs, which add up to `area`, and the bytes after them."""
-    count, start = _first_varint(payload)
+    first, start = _parse_varints(payload, 1)
+    count = int(first[0]) if first.size else 0
     if not 0 < count <= area + 1:
         raise _broken(blob, f"{count} runs for {area} pixels")
     lengths, used = _parse_varints(payload[start:], count)
@@ -219,15 +220,6 @@ def _varints(numbers: NDArray[np.int64]) -> bytes:
     coded = (groups | np.where(place < lengths[:, None] - 1, 0x80, 0)).astype(np.uint8)
     packed: bytes = coded[place < lengths[:, None]].tobytes()
     return packed
-
-
-def _first_varint(data: bytes) -> tuple[int, int]:
-    number = 0
-    for index, byte in enumerate(data[:5]):
-        number |= (byte & 0x7F) << (7 * index)
-        if byte < 0x80:
-            return number, index + 1
-    return 0, 0
 
 
 def _parse_varints(data: bytes, count: int) -> tuple[NDArray[np.int64], int]:

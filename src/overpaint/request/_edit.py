@@ -128,7 +128,7 @@ class EditRequest(Value):
     )
 
     size: int | None = setting(
-        "the side, in pixels, of the square of whose area the engine paints: fewer are faster and coarser",
+        "the working size, as the side of a square: a smaller one is faster and coarser",
         left_open="the engine's native size, or more where the frame has more",
         unit="px",
         ge=64,
@@ -168,7 +168,7 @@ class EditRequest(Value):
     )
 
     strength: float | None = setting(
-        "how far painting departs from what is there: 0 keeps it, 1 starts anew", left_open="by intent", ge=0, le=1
+        "how far painting departs from the masked content: 0 keeps it, 1 replaces it", left_open="by intent", ge=0, le=1
     )
     steps: int | None = setting("denoising steps", left_open="the model's usual, else 25", ge=1, le=1000)
     guidance_scale: float | None = setting(
@@ -274,11 +274,11 @@ class EditRequest(Value):
         return cls.from_mapping(table)
 
     def to_json(self, *, indent: int | None = 2) -> str:
-        """JSON text; what was left open is left out."""
+        """JSON text, without the settings that were left open."""
         return json.dumps(self.to_mapping(), ensure_ascii=False, indent=indent)
 
     def to_toml(self) -> str:
-        """TOML text; what was left open is left out."""
+        """TOML text, without the settings that were left open."""
         import tomli_w
 
         return tomli_w.dumps(self.to_mapping())

@@ -25,7 +25,7 @@ class Sampling:
         scheduler: The spacing of noise levels; None: the sampler's own.
         clip_skip: The text encoder's layer, counted from the last; None: the model's own.
         dialect: Whose arithmetic to follow.
-        exact: Whether pixels must not depend on what is painted beside them.
+        exact: Whether pixels must not depend on what else is painted at the same time.
     """
 
     prompt: str = ""

@@ -77,12 +77,12 @@ class Edited:
         rasters: The picture as opened, and the mask and sketch that were given as values.
         bare_request: The request without those; see `request`.
         bare_resolved: The same with every default filled in; see `resolved`.
-        execution: On what it ran.
+        execution: Device, threads and versions of libraries.
         regions: What was painted, region by region.
         reach: The largest distance in pixels from the mask to a pixel that changed.
         timings: Seconds by step.
-        notes: For people: what was assumed or left out.
-        licence: Of the engine and its weights, as the engine's card has it; "unknown" where nobody says.
+        notes: For people: assumptions, and settings without effect.
+        licence: Of the engine and its weights, from the engine's card; "unknown" where none is stated.
     """
 
     picture: Picture
@@ -287,7 +287,7 @@ class Edited:
 
 
 def default_format(picture: Picture) -> str:
-    """The picture's own format, where that can be written without loss of what is not touched; PNG otherwise."""
+    """The picture's own format if it can be written, else PNG."""
     own = picture.source.format
     return own if own in ("png", "jpeg", "webp", "tiff", "avif") else "png"
 

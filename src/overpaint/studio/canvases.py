@@ -1,4 +1,4 @@
-"""From a region of the scene to an engine's canvas, and from what it painted back to the picture's own samples."""
+"""From a region of the scene to an engine's canvas, and from its painted pixels to samples of the picture."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ class EnginePool:
             if held is None:
                 engine = engines.create(name, setup)
                 with self._lock:
-                    held = self._engines.setdefault(key, engine)  # one that was added meanwhile comes first
+                    held = self._engines.setdefault(key, engine)  # an engine added at the same time comes first
                 if held is not engine:
                     engine.close()
         return held

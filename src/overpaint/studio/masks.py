@@ -45,7 +45,7 @@ def mask_of(
 
     Raises:
         MaskError: A raster has another size, or nothing is left to repaint.
-        RequestError: A raster is missing or not what its digest says.
+        RequestError: A raster is missing, or has another digest.
     """
     mask = reduce(_join, ((part, _drawn(part, size, inputs, picture)) for part in spec.parts), Mask.empty(size))
     if spec.invert:

@@ -1,4 +1,4 @@
-"""Notes on an edit, for people: what had no effect, and what was chosen automatically."""
+"""Notes on an edit, for people: settings without effect, automatic choices, and doubts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a request to a resolved one: what it left open follows from the intent and the engine's card."""
+"""From a request to a resolved one: open settings follow from the intent and the engine's card."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def resolve(
         controls=request.controls if card.uses("controls") else None,
         margins=request.margins,
         size=request.size if card.uses("size") else None,
-        # A padding that was given says how far to look, which leaves "the whole picture" without a meaning.
+        # A given padding limits the context, so that the whole picture is not the default then.
         area=_or(request.area, "whole" if rule.context == "whole" and request.padding is None else "masked"),
         context=rule.context,
         padding=request.padding,
@@ -67,7 +67,7 @@ def resolve(
         grow=request.grow,
         feather=request.feather,
         strict=_or(request.strict, False),
-        # Whoever gives the edge asks for its reach; the limit is for what is chosen automatically.
+        # The limit applies to automatic edges; a given edge has the reach that it says.
         reach_limit=_or(request.reach_limit, REACH_LIMIT if request.grow is request.feather is None else None),
         follow_effects=_or(request.follow_effects, False) if card.uses("follow_effects") else None,
         alpha=_or(request.alpha, rule.alpha),
@@ -87,7 +87,7 @@ def _or(value: Any, default: Any) -> Any:
 
 
 def _edge(rule: EdgeRule, card: EngineCard) -> EdgeRule:
-    """An intent that keeps a contour decides by itself; where the edge follows the region, the engine's kind does."""
+    """The intent's edge; where that follows the region's size, an engine that needs less has a narrow one."""
     return "narrow" if rule == "scaled" and card.edge != "diffusion" else rule
 
 

@@ -113,7 +113,7 @@ def _control(control: Control, rasters: InputRasters) -> NDArray[np.float32]:
 
 
 def _extended(scene: EditScene, margins: Margins) -> EditScene:
-    """The scene with margins around the picture; what they add joins the mask."""
+    """The scene with margins around the picture; their pixels join the mask."""
     picture, whole = scene.picture, scene.original
     if not margins:
         if scene.mask.bounds.empty:
@@ -144,13 +144,13 @@ def _widths(margins: Margins, dimensions: int) -> tuple[tuple[int, int], ...]:
 
 
 def edge_extended(samples: Samples, hidden: NDArray[np.bool_]) -> Samples:
-    """Samples whose hidden pixels take the colour of the nearest pixel that is not.
+    """Samples in which hidden pixels have the colour of the nearest visible pixel.
 
-    Under alpha 0 a file may hold anything (black, mostly), which an engine would take for a dark object.
+    Under alpha 0 a file may hold any colour, mostly black, which would look like a dark object to an engine.
 
     Args:
         samples: (h, w, C) uint8 or uint16.
-        hidden: (h, w) bool. Where all are hidden, the samples come back as they are.
+        hidden: (h, w) bool. Where all pixels are hidden, the samples are returned unchanged.
     """
     if not hidden.any() or hidden.all():
         return samples

@@ -1,6 +1,6 @@
 """The steps of an edit as values: prepared for the engine, painted by it, finished.
 
-Only the middle step is the engine's: a caller with many edits can read the next and write the last meanwhile.
+Only the middle step is the engine's: a caller with many edits can read the next and write the previous one at the same time.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class PaintedCanvases:
 
     Attributes:
         painted: One for each canvas.
-        execution: On what it ran.
+        execution: Device, threads and versions of libraries.
         timings: Seconds that the canvases waited for their turn, and seconds that they took.
     """
 
