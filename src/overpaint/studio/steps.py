@@ -1,6 +1,7 @@
 """The steps of an edit as values: prepared for the engine, painted by it, finished.
 
-Only the middle step is the engine's: a caller with many edits can read the next and write the previous one at the same time.
+Only the middle step is the engine's: a caller with many edits can prepare the next and finish the previous one at the
+same time.
 """
 
 from __future__ import annotations
