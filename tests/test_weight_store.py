@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
+from tests.checkpoints import TINY
 from tests.test_diffusion_engine import checkpoint
+from tests.test_diffusion_loader import found, saved
 
 from overpaint import Mask, Monitor, Studio, models
 from overpaint.engines import weight_store
 from overpaint.engines.base import Canvas, Painted, paint
+from overpaint.engines.diffusion import loader
 from overpaint.engines.diffusion.engine import DiffusionEngine
 from overpaint.engines.weight_store import WeightStore, available_memory, total_memory
 from overpaint.errors import EngineError
@@ -36,8 +41,6 @@ def folders(tmp_path_factory):
 
 def change(folder):
     """Other weights in a component."""
-    from safetensors.torch import load_file, save_file
-
     (file,) = folder.glob("*.safetensors")
     save_file({name: one + 0.01 for name, one in load_file(file).items()}, file, {"format": "pt"})
 
@@ -86,6 +89,30 @@ def test_checkpoints_share_a_text_encoder_and_a_vae_that_are_equal(engine):
     one, two = first._networks.loaded, second._networks.loaded
     assert one.network is not two.network
     assert (one.vae, one.text_encoders) == (two.vae, two.text_encoders)
+
+
+def test_single_files_share_networks_too(tmp_path):
+    path, other = (saved(tmp_path, TINY["sd1"], f"{seed}.safetensors", seed=seed) for seed in (1, 2))
+    tensors = load_file(other)
+    text = {name: one for name, one in load_file(path).items() if name.startswith("cond_stage_model.")}
+    save_file({**tensors, **text}, other)
+    store, dtype = WeightStore(), torch.float32
+    with store.loading():
+        plain, with_vae, second = (
+            loader.load(ref, dtype)
+            for ref in (
+                found(path, TINY["sd1"]),
+                found(path, TINY["sd1"], vae=str(other)),
+                found(other, TINY["sd1"]),
+            )
+        )
+    assert plain.network is with_vae.network
+    assert plain.vae is not with_vae.vae
+    assert second.network is not plain.network
+    assert (second.vae, second.text_encoders) == (with_vae.vae, plain.text_encoders)
+    del plain, with_vae, second
+    gc.collect()
+    assert store.bytes == 0
 
 
 def test_a_shared_network_paints_for_two_engines_at_once_what_it_paints_for_one(engine, folders):
