@@ -10,14 +10,7 @@ from cyclopts import App, Group
 
 from overpaint.errors import RecordError, RequestError
 
-from .options import (
-    OUT,
-    AsJson,
-    Debug,
-    Overwrite,
-    Quiet,
-    argument,
-)
+from .options import OUT, AsJson, Debug, Overwrite, Quiet, argument
 from .streams import write_bytes
 from .texts import help_text, print_json, print_rows
 
@@ -56,8 +49,7 @@ def verify(
     /,
     *,
     files: Annotated[
-        bool,
-        argument("--files", "Compare the outputs with their digests as well.", _HOW, negative="--chain-only"),
+        bool, argument("--files", "Compare the outputs with their digests as well.", _HOW, negative="--chain-only")
     ] = True,
     head: Annotated[
         str | None,
@@ -95,8 +87,7 @@ def show(
     *,
     audit: LogOption = None,
     prompt: Annotated[
-        str | None,
-        argument("--prompt", "Of a private record: whether this was its prompt.", _HOW, "TEXT"),
+        str | None, argument("--prompt", "Of a private record: whether this was its prompt.", _HOW, "TEXT")
     ] = None,
     json: AsJson = False,
     debug: Debug = False,
@@ -125,8 +116,7 @@ def export(
     *,
     to: Annotated[Literal["prov", "csv"], argument("--to", "W3C PROV-JSON, or a table.", _HOW)] = "prov",
     output: Annotated[
-        str | None,
-        argument(("--output", "-o"), "The file. Left out: standard output.", OUT, "OUT"),
+        str | None, argument(("--output", "-o"), "The file. Left out: standard output.", OUT, "OUT")
     ] = None,
     overwrite: Overwrite = False,
     debug: Debug = False,

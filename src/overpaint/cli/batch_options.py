@@ -19,6 +19,7 @@ from .options import (
     DeviceName,
     Option,
     Overwrite,
+    Quality,
     Quiet,
     RecordPlace,
     Threads,
@@ -35,8 +36,7 @@ class Rows:
     """Where rows come from."""
 
     images: Annotated[
-        str | None,
-        argument("--images", "Instead of a list: every picture in this folder and below.", ROWS, "DIR"),
+        str | None, argument("--images", "Instead of a list: every picture in this folder and below.", ROWS, "DIR")
     ] = None
     masks: Annotated[
         str | None,
@@ -48,8 +48,7 @@ class Rows:
         ),
     ] = None
     intent: Annotated[
-        Intent | None,
-        argument("--intent", "What rows are for that don't say so.", ROWS, show_default="remove"),
+        Intent | None, argument("--intent", "What rows are for that don't say so.", ROWS, show_default="remove")
     ] = None
 
 
@@ -58,8 +57,7 @@ class Machine:
     """How and where it runs."""
 
     sketch: Annotated[
-        str | None,
-        argument("--sketch", "Strokes with transparency, laid over every picture.", HOW, "FILE"),
+        str | None, argument("--sketch", "Strokes with transparency, laid over every picture.", HOW, "FILE")
     ] = None
     option: Option = ()
     seed: Annotated[
@@ -119,8 +117,7 @@ class Which:
     ] = 1
     fail_fast: Annotated[bool, switch("--fail-fast", "End at the first row that fails.", WHICH)] = False
     dry_run: Annotated[
-        bool,
-        switch("--dry-run", "Say what would be done and how long it would take; write no result.", WHICH),
+        bool, switch("--dry-run", "Say what would be done and how long it would take; write no result.", WHICH)
     ] = False
 
 
@@ -128,10 +125,7 @@ class Which:
 class Results:
     """Where results go, and their records."""
 
-    output: Annotated[
-        str,
-        argument(("--output", "-o"), "The folder of results and of the report.", OUT, "DIR"),
-    ]
+    output: Annotated[str, argument(("--output", "-o"), "The folder of results and of the report.", OUT, "DIR")]
     name: Annotated[
         str,
         argument(
@@ -143,22 +137,10 @@ class Results:
         ),
     ] = "{folder}{name}.{intent}{ext}"
     overwrite: Overwrite = False
-    format: Annotated[
-        str | None,
-        argument("--format", f"{FORMATS}. Left out: as the picture.", OUT, "NAME"),
-    ] = None
-    quality: Annotated[
-        int | None,
-        argument(
-            "--quality",
-            "For JPEG, WebP and AVIF. Left out: JPEG as the picture, the others without loss.",
-            OUT,
-            "1-100",
-        ),
-    ] = None
+    format: Annotated[str | None, argument("--format", f"{FORMATS}. Left out: as the picture.", OUT, "NAME")] = None
+    quality: Quality = None
     record: Annotated[
-        RecordPlace,
-        argument("--record", "How each picture was made: within the file, beside it, or nowhere.", OUT),
+        RecordPlace, argument("--record", "How each picture was made: within the file, beside it, or nowhere.", OUT)
     ] = "embed"
     audit: Annotated[
         str | None,

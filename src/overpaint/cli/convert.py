@@ -15,19 +15,7 @@ from overpaint.doors.places import Places
 from overpaint.errors import OutputError
 
 from .maskfiles import describe
-from .options import (
-    OUT,
-    WHERE,
-    About,
-    AsJson,
-    Channel,
-    Debug,
-    Label,
-    MaskFile,
-    Overwrite,
-    Quiet,
-    argument,
-)
+from .options import OUT, WHERE, About, AsJson, Channel, Debug, Label, MaskFile, Overwrite, Quiet, argument
 from .streams import STDIO, load, paths, write_bytes
 
 if TYPE_CHECKING:
@@ -47,8 +35,7 @@ def convert(
     mask_label: Label = None,
     mask_picture: About = None,
     size: Annotated[
-        str | None,
-        argument("--size", "The picture's size, for bare COCO polygons, which don't say it.", WHERE, "WxH"),
+        str | None, argument("--size", "The picture's size, for bare COCO polygons, which don't say it.", WHERE, "WxH")
     ] = None,
     to: Annotated[
         Form | None,
@@ -56,13 +43,9 @@ def convert(
     ] = None,
     label: Annotated[str, argument("--label", "What the shapes are called.", _WRITTEN, "NAME")] = "mask",
     picture: Annotated[
-        str,
-        argument("--picture", "The file name of the picture, as the annotations are to have it.", _WRITTEN, "NAME"),
+        str, argument("--picture", "The file name of the picture, as the annotations are to have it.", _WRITTEN, "NAME")
     ] = "",
-    output: Annotated[
-        str,
-        argument(("--output", "-o"), "The file; - writes to standard output.", OUT, "OUT"),
-    ],
+    output: Annotated[str, argument(("--output", "-o"), "The file; - writes to standard output.", OUT, "OUT")],
     overwrite: Overwrite = False,
     json: AsJson = False,
     quiet: Quiet = False,

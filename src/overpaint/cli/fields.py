@@ -14,13 +14,7 @@ from cyclopts import Group, Parameter
 from overpaint.doors import forms
 from overpaint.request import EditRequest, IntentRule, Setting, settings_reference
 
-from .options import (
-    HOW,
-    MODEL,
-    RUN,
-    WHERE,
-    argument,
-)
+from .options import HOW, MODEL, RUN, WHERE, argument
 
 COVERED: Mapping[str, str] = {
     "schema": "written by the program",

@@ -53,8 +53,7 @@ app.command(convert, sort_key=4)
 app.command(preview, sort_key=5)
 
 Output = Annotated[
-    str,
-    argument(("--output", "-o"), "The mask, as .png or .tif; - writes a PNG to standard output.", OUT, "OUT"),
+    str, argument(("--output", "-o"), "The mask, as .png or .tif; - writes a PNG to standard output.", OUT, "OUT")
 ]
 
 
@@ -171,19 +170,16 @@ def refine(
     *,
     mask_channel: Channel = "auto",
     threshold: Annotated[
-        float | None,
-        argument("--threshold", "Make it hard: at least this is repainted.", _STEPS, "0-1"),
+        float | None, argument("--threshold", "Make it hard: at least this is repainted.", _STEPS, "0-1")
     ] = None,
     fill_holes: Annotated[bool, switch("--fill-holes", "Fill what the mask encloses.", _STEPS)] = False,
     remove_specks: Annotated[
-        float | None,
-        argument("--remove-specks", "Drop pieces of fewer pixels than this.", _STEPS, "AREA"),
+        float | None, argument("--remove-specks", "Drop pieces of fewer pixels than this.", _STEPS, "AREA")
     ] = None,
     grow: Annotated[float | None, argument("--grow", "Outwards by so many pixels.", _STEPS, "PX")] = None,
     shrink: Annotated[float | None, argument("--shrink", "Inwards by so many pixels.", _STEPS, "PX")] = None,
     feather: Annotated[
-        float | None,
-        argument("--feather", "Soften the edge: sigma of a Gaussian.", _STEPS, "PX"),
+        float | None, argument("--feather", "Soften the edge: sigma of a Gaussian.", _STEPS, "PX")
     ] = None,
     invert: Annotated[bool, switch("--invert", "Invert the mask.", _STEPS)] = False,
     output: Output,

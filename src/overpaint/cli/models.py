@@ -9,14 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Group
 
-from .options import (
-    OUT,
-    AsJson,
-    Debug,
-    Quiet,
-    argument,
-    switch,
-)
+from .options import OUT, AsJson, Debug, Quiet, argument, switch
 from .progress import bar
 from .texts import help_text, print_json, print_rows
 
@@ -32,11 +25,7 @@ app = App(
     group_commands=Group("Verbs", sort_key=0),
     help=help_text(
         "Which models are here; get, check and remove them. Only 'get' uses the network.",
-        (
-            "models list --all",
-            "models get sd15-inpainting",
-            "models add dreamshaper.safetensors",
-        ),
+        ("models list --all", "models get sd15-inpainting", "models add dreamshaper.safetensors"),
     ),
 )
 
@@ -132,8 +121,7 @@ def add(
     name: Annotated[str | None, argument("--name", "What to call it.", _HOW, "NAME")] = None,
     link: Annotated[bool, switch("--link", "Leave the model where it is, and only link to it.", _HOW)] = False,
     licence: Annotated[
-        str | None,
-        argument("--licence", "The licence, which is kept with the model.", _HOW, "TEXT"),
+        str | None, argument("--licence", "The licence, which is kept with the model.", _HOW, "TEXT")
     ] = None,
     json: AsJson = False,
     quiet: Quiet = False,
@@ -158,8 +146,7 @@ def add(
 @app.command(sort_key=3)
 def get(
     name: Annotated[
-        str,
-        argument("NAME", "Of the catalogue, or OWNER/NAME (or OWNER/NAME/FILE) of Hugging Face.", _MODEL),
+        str, argument("NAME", "Of the catalogue, or OWNER/NAME (or OWNER/NAME/FILE) of Hugging Face.", _MODEL)
     ],
     /,
     *,

@@ -43,10 +43,7 @@ RecordPlace = Literal["embed", "sidecar", "none"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
 Input = Annotated[str, argument("PICTURE", "The picture; - reads it from standard input.", PICTURE)]
-Inputs = Annotated[
-    str,
-    argument("PICTURE", "The picture, or several; - reads standard input.", PICTURE),
-]
+Inputs = Annotated[str, argument("PICTURE", "The picture, or several; - reads standard input.", PICTURE)]
 
 Masks = Annotated[
     tuple[str, ...],
@@ -83,8 +80,7 @@ Polygons = Annotated[
     ),
 ]
 MaskFile = Annotated[
-    str,
-    argument("MASK", "An image, or COCO, LabelMe or CVAT annotations; - reads standard input.", MASK),
+    str, argument("MASK", "An image, or COCO, LabelMe or CVAT annotations; - reads standard input.", MASK)
 ]
 Channel = Annotated[
     ChannelName,
@@ -96,8 +92,7 @@ Channel = Annotated[
     ),
 ]
 Label = Annotated[
-    str | None,
-    argument("--mask-label", "For annotations: take only the shapes with this label.", WHERE, "NAME"),
+    str | None, argument("--mask-label", "For annotations: take only the shapes with this label.", WHERE, "NAME")
 ]
 About = Annotated[
     str | None,
@@ -107,8 +102,7 @@ Overwrite = Annotated[bool, switch("--overwrite", "Replace files that exist alre
 AsJson = Annotated[bool, switch("--json", "One JSON object on standard output, for programs.", OUT)]
 Quiet = Annotated[bool, switch(("--quiet", "-q"), "No progress bar and no summary.", OUT)]
 Debug = Annotated[
-    bool,
-    switch("--debug", "Show where in the program an error came from (so does OVERPAINT_DEBUG=1).", OUT),
+    bool, switch("--debug", "Show where in the program an error came from (so does OVERPAINT_DEBUG=1).", OUT)
 ]
 Option = Annotated[
     tuple[str, ...],
@@ -117,6 +111,12 @@ Option = Annotated[
         "An option that this engine alone knows ('overpaint engines' lists them). May be given again.",
         HOW,
         "KEY=VALUE",
+    ),
+]
+Quality = Annotated[
+    int | None,
+    argument(
+        "--quality", "For JPEG, WebP and AVIF. Left out: JPEG as the picture, the others without loss.", OUT, "1-100"
     ),
 ]
 DeviceName = Annotated[Device, argument("--device", "Where engines with weights compute.", RUN, "NAME")]
@@ -139,8 +139,7 @@ class Where(Places):
     mask_label: Label = None
     mask_picture: About = None
     mask_resize: Annotated[
-        bool,
-        switch("--mask-resize", "Resize a mask file of another size, if its sides are in proportion.", WHERE),
+        bool, switch("--mask-resize", "Resize a mask file of another size, if its sides are in proportion.", WHERE)
     ] = False
     invert: Annotated[bool, switch("--invert", "Invert the mask: repaint all the rest.", WHERE)] = False
 
@@ -154,13 +153,9 @@ class Bounds(Extension):
     right: Annotated[str | None, argument("--right", "Pixels, or % of the width, to add.", WHERE, "PX|%")] = None
     bottom: Annotated[str | None, argument("--bottom", "Pixels, or % of the height, to add.", WHERE, "PX|%")] = None
     to: Annotated[str | None, argument("--to", "Grow to this size instead.", WHERE, "WxH")] = None
-    aspect: Annotated[
-        str | None,
-        argument("--aspect", "Grow to this aspect ratio instead: 16:9.", WHERE, "W:H"),
-    ] = None
+    aspect: Annotated[str | None, argument("--aspect", "Grow to this aspect ratio instead: 16:9.", WHERE, "W:H")] = None
     anchor: Annotated[
-        Anchor,
-        argument("--anchor", "Where the old picture sits in the new one, with --to or --aspect.", WHERE, "SIDE"),
+        Anchor, argument("--anchor", "Where the old picture sits in the new one, with --to or --aspect.", WHERE, "SIDE")
     ] = "center"
 
 
@@ -168,10 +163,9 @@ class Bounds(Extension):
 class Run:
     """How an edit runs: sketch, the engine's own options, variations, device."""
 
-    scene: Annotated[
-        bool,
-        switch("--scene", "Add words about the picture's light and lens to the prompt.", HOW),
-    ] = False
+    scene: Annotated[bool, switch("--scene", "Add words about the picture's light and lens to the prompt.", HOW)] = (
+        False
+    )
     sketch: Annotated[
         str | None,
         argument("--sketch", "Strokes with transparency, laid over the picture before it is painted.", HOW, "FILE"),
@@ -207,21 +201,11 @@ class Out:
     ] = None
     overwrite: Overwrite = False
     format: Annotated[
-        str | None,
-        argument("--format", f"{FORMATS}. Left out: by the name of OUT, else as the picture.", OUT, "NAME"),
+        str | None, argument("--format", f"{FORMATS}. Left out: by the name of OUT, else as the picture.", OUT, "NAME")
     ] = None
-    quality: Annotated[
-        int | None,
-        argument(
-            "--quality",
-            "For JPEG, WebP and AVIF. Left out: JPEG as the picture, the others without loss.",
-            OUT,
-            "1-100",
-        ),
-    ] = None
+    quality: Quality = None
     compare: Annotated[
-        str | None,
-        argument("--compare", "Also before, mask and after side by side.", OUT, "OUT.png"),
+        str | None, argument("--compare", "Also before, mask and after side by side.", OUT, "OUT.png")
     ] = None
     sheet: Annotated[
         bool | None,
@@ -234,12 +218,10 @@ class Out:
         ),
     ] = None
     layers: Annotated[
-        str | None,
-        argument("--layers", "Also a layered file: original, patch and mask.", OUT, "OUT.psd"),
+        str | None, argument("--layers", "Also a layered file: original, patch and mask.", OUT, "OUT.psd")
     ] = None
     record: Annotated[
-        RecordPlace,
-        argument("--record", "How the picture was made: within the file, beside it, or nowhere.", OUT),
+        RecordPlace, argument("--record", "How the picture was made: within the file, beside it, or nowhere.", OUT)
     ] = "embed"
     audit: Annotated[
         str | None,

@@ -15,17 +15,7 @@ from overpaint.doors.places import mask_at
 from overpaint.errors import RequestError
 
 from .maskfiles import describe
-from .options import (
-    OUT,
-    WHERE,
-    AsJson,
-    Debug,
-    Input,
-    Overwrite,
-    Quiet,
-    Where,
-    argument,
-)
+from .options import OUT, WHERE, AsJson, Debug, Input, Overwrite, Quiet, Where, argument
 from .streams import load, opened, paths
 
 if TYPE_CHECKING:
@@ -43,14 +33,8 @@ def preview(
     /,
     *,
     where: Annotated[Where | None, Parameter(name="*")] = None,
-    grow: Annotated[
-        float | None,
-        argument("--grow", "Show the reach with this growth.", WHERE, "PX"),
-    ] = None,
-    feather: Annotated[
-        float | None,
-        argument("--feather", "Show the reach with this fade.", WHERE, "PX"),
-    ] = None,
+    grow: Annotated[float | None, argument("--grow", "Show the reach with this growth.", WHERE, "PX")] = None,
+    feather: Annotated[float | None, argument("--feather", "Show the reach with this fade.", WHERE, "PX")] = None,
     output: Annotated[str, argument(("--output", "-o"), "The picture to write.", OUT, "OUT")],
     overwrite: Overwrite = False,
     json: AsJson = False,

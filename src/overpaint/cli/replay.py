@@ -13,15 +13,7 @@ from overpaint.doors.inputs import mask_from, sketch_from
 from overpaint.errors import OverpaintError, RecordError, RequestError
 
 from .audit import LogOption, What, entry
-from .options import (
-    OUT,
-    AsJson,
-    Debug,
-    Device,
-    Overwrite,
-    Quiet,
-    argument,
-)
+from .options import OUT, AsJson, Debug, Device, Overwrite, Quiet, argument
 from .progress import bar
 from .streams import load, opened
 from .texts import print_json
@@ -41,8 +33,7 @@ def replay(
     *,
     audit: LogOption = None,
     image: Annotated[
-        str | None,
-        argument("--image", "The picture that was edited, if it was moved.", _GIVEN, "FILE"),
+        str | None, argument("--image", "The picture that was edited, if it was moved.", _GIVEN, "FILE")
     ] = None,
     mask: Annotated[
         tuple[str, ...],
@@ -56,14 +47,10 @@ def replay(
     sketch: Annotated[str | None, argument("--sketch", "The sketch, if it was moved.", _GIVEN, "FILE")] = None,
     prompt: Annotated[str | None, argument("--prompt", "The prompt of a private record.", _GIVEN, "TEXT")] = None,
     negative_prompt: Annotated[
-        str | None,
-        argument("--negative-prompt", "The negative prompt of a private record.", _GIVEN, "TEXT"),
+        str | None, argument("--negative-prompt", "The negative prompt of a private record.", _GIVEN, "TEXT")
     ] = None,
     device: Annotated[Device, argument("--device", "Where engines with weights compute.", _RUN, "NAME")] = "auto",
-    output: Annotated[
-        str | None,
-        argument(("--output", "-o"), "Also keep what came out now.", OUT, "OUT"),
-    ] = None,
+    output: Annotated[str | None, argument(("--output", "-o"), "Also keep what came out now.", OUT, "OUT")] = None,
     overwrite: Overwrite = False,
     json: AsJson = False,
     quiet: Quiet = False,
@@ -95,13 +82,7 @@ def replay(
     ):
         shown.say("painting")
         replayed = again(
-            studio,
-            known.record,
-            picture,
-            inputs=inputs,
-            prompts=prompts,
-            made=_made(known),
-            monitor=shown.monitor(),
+            studio, known.record, picture, inputs=inputs, prompts=prompts, made=_made(known), monitor=shown.monitor()
         )
     saved = None if output is None else replayed.edited.save(output, overwrite=overwrite)
     if json:

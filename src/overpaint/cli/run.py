@@ -17,18 +17,7 @@ from cyclopts import App, CycloptsError, Group, Parameter
 
 from overpaint.errors import Cancelled, OverpaintError
 
-from .messages import (
-    BAD_INPUT,
-    BROKEN_PIPE,
-    DONE,
-    FAILED,
-    INTERRUPTED,
-    TERMINATED,
-    complain,
-    failed,
-    in_json,
-    usage,
-)
+from .messages import BAD_INPUT, BROKEN_PIPE, DONE, FAILED, INTERRUPTED, TERMINATED, complain, failed, in_json, usage
 from .streams import STDIO, standard_input
 
 _EDIT = Group("Edit pictures", sort_key=0)

@@ -110,12 +110,10 @@ def _edit(
 
 
 _INTENT = Annotated[
-    Intent | None,
-    argument("--intent", "What the edit is for.", REQUEST, show_default="custom, or the request file's"),
+    Intent | None, argument("--intent", "What the edit is for.", REQUEST, show_default="custom, or the request file's")
 ]
 _FILE = Annotated[
-    str | None,
-    argument("--request", "A request as JSON or TOML; options given here come before it.", REQUEST, "FILE"),
+    str | None, argument("--request", "A request as JSON or TOML; options given here come before it.", REQUEST, "FILE")
 ]
 _SETTINGS = fields.options(INTENTS["custom"])
 

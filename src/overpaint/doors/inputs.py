@@ -146,12 +146,7 @@ def mask_from(source: Source, size: Size | None = None, places: Places | None = 
 
     how = places or Places()
     return Mask.from_file(
-        source,
-        size,
-        channel=how.mask_channel,
-        label=how.mask_label,
-        image=how.mask_picture,
-        resize=how.mask_resize,
+        source, size, channel=how.mask_channel, label=how.mask_label, image=how.mask_picture, resize=how.mask_resize
     )
 
 
