@@ -15,6 +15,12 @@ from overpaint.mask._mask import Mask
 
 T = TypeVar("T")
 
+LINE_WIDTH = 10.0
+"""Pixels across a line that has no width of its own, as in LabelMe's tools."""
+
+POINT_RADIUS = 5.0
+"""Pixels around a point, likewise."""
+
 
 def with_label(items: Iterable[tuple[str, T]], label: str | None, title: str) -> list[T]:
     """The items with this label, or all; an error when there are none."""

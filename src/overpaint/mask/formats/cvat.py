@@ -18,29 +18,20 @@ from overpaint.mask._mask import Mask
 
 from ._outline import outlines
 from ._runs import bits_of, runs_of
-from ._select import as_whole, size_in, united, with_label, with_name
+from ._select import LINE_WIDTH, POINT_RADIUS, as_whole, size_in, united, with_label, with_name
 
-LINE_WIDTH = 10.0  # pixels
-POINT_RADIUS = 5.0  # pixels
 KINDS = ("box", "polygon", "polyline", "points", "ellipse", "mask")
 
 
-def from_cvat(
-    data: bytes | str,
-    *,
-    label: str | None = None,
-    image: str | None = None,
-    line_width: float = LINE_WIDTH,
-    point_radius: float = POINT_RADIUS,
-) -> Mask:
+def from_cvat(data: bytes | str, *, label: str | None = None, image: str | None = None) -> Mask:
     """The union of the shapes on one image of a CVAT document, or of those with one label.
+
+    Polylines have a width of 10 pixels and points a radius of 5, as in LabelMe's own tools.
 
     Args:
         data: The XML. Entities and DTDs are refused.
         label: Only shapes with this label.
         image: The image's name; not needed for a single one.
-        line_width: Width in pixels of polylines, which have none of their own.
-        point_radius: Pixels, for points.
 
     Raises:
         MaskError: not such a document, or something in it is missing or wrong; the message names the shape.
@@ -59,10 +50,7 @@ def from_cvat(
     shapes = [(shape.get("label", ""), shape) for shape in chosen if shape.tag in KINDS]
     chosen_ones = with_label(shapes, label, "image in the CVAT document")
     drawn = (
-        (
-            f"the {shape.tag} {shape.get('label')!r} of the CVAT document",
-            partial(_draw, shape, size, line_width, point_radius),
-        )
+        (f"the {shape.tag} {shape.get('label')!r} of the CVAT document", partial(_draw, shape, size))
         for shape in chosen_ones
     )
     return united(drawn, size)
@@ -87,7 +75,7 @@ def to_cvat(mask: Mask, *, label: str = "mask", image: str = "", kind: Literal["
     return '<?xml version="1.0" encoding="utf-8"?>\n' + tostring(root, encoding="unicode") + "\n"
 
 
-def _draw(shape: Element, size: Size, line_width: float, point_radius: float) -> Mask:
+def _draw(shape: Element, size: Size) -> Mask:
     if shape.tag == "box":
         left, top, right, bottom = (_number(shape, key) for key in ("xtl", "ytl", "xbr", "ybr"))
         angle = _number(shape, "rotation", 0)
@@ -103,8 +91,8 @@ def _draw(shape: Element, size: Size, line_width: float, point_radius: float) ->
     if shape.tag == "polygon":
         return Mask.polygon(size, points)
     if shape.tag == "polyline":
-        return Mask.strokes(size, [points], line_width)
-    return Mask.strokes(size, [[point] for point in points], 2 * point_radius)
+        return Mask.strokes(size, [points], LINE_WIDTH)
+    return Mask.strokes(size, [[point] for point in points], 2 * POINT_RADIUS)
 
 
 def _ellipse(shape: Element, size: Size) -> Mask:

@@ -18,26 +18,17 @@ from overpaint.mask._checks import LARGEST_AREA, DegenerateShapeError, as_points
 from overpaint.mask._mask import Mask
 
 from ._outline import outlines
-from ._select import size_in, united, with_label
-
-LINE_WIDTH = 10.0  # pixels, as in LabelMe's own tools
-POINT_RADIUS = 5.0  # pixels, likewise
+from ._select import LINE_WIDTH, POINT_RADIUS, size_in, united, with_label
 
 
-def from_labelme(
-    document: Mapping[str, Any],
-    *,
-    label: str | None = None,
-    line_width: float = LINE_WIDTH,
-    point_radius: float = POINT_RADIUS,
-) -> Mask:
+def from_labelme(document: Mapping[str, Any], *, label: str | None = None) -> Mask:
     """The union of a LabelMe document's shapes, or of those with one label.
+
+    Lines have a width of 10 pixels and points a radius of 5, as in LabelMe's own tools.
 
     Args:
         document: With "shapes", "imageWidth" and "imageHeight".
         label: Only shapes with this label.
-        line_width: Width in pixels of lines and line strips, which have none of their own.
-        point_radius: Pixels, for points.
 
     Raises:
         MaskError: something is missing or wrong, or no shape has a pixel in the picture; the message names the shape.
@@ -49,10 +40,7 @@ def from_labelme(
     numbered = [(str(shape.get("label")), (i, shape)) for i, shape in enumerate(shapes)]
     chosen = with_label(numbered, label, "LabelMe document")
     drawn = (
-        (
-            f"shape {i} ({shape.get('label')!r}) of the LabelMe document",
-            partial(_draw, shape, size, line_width, point_radius),
-        )
+        (f"shape {i} ({shape.get('label')!r}) of the LabelMe document", partial(_draw, shape, size))
         for i, shape in chosen
     )
     return united(drawn, size)
@@ -85,7 +73,7 @@ def to_labelme(
     return json.dumps(document, ensure_ascii=False, indent=2)
 
 
-def _draw(shape: Mapping[str, Any], size: Size, line_width: float, point_radius: float) -> Mask:
+def _draw(shape: Mapping[str, Any], size: Size) -> Mask:
     kind = shape.get("shape_type") or "polygon"  # the first versions had polygons only, without a type
     points = as_points(shape.get("points", ()), str(kind)).tolist()
     if kind in ("polygon", "oriented_rectangle"):
@@ -100,9 +88,9 @@ def _draw(shape: Mapping[str, Any], size: Size, line_width: float, point_radius:
         radius = math.dist((x, y), edge)
         return Mask.ellipse(size, (x - radius, y - radius, x + radius, y + radius))
     if kind in ("line", "linestrip"):
-        return Mask.strokes(size, [points], line_width)
+        return Mask.strokes(size, [points], LINE_WIDTH)
     if kind in ("point", "points"):
-        return Mask.strokes(size, [[point] for point in points], 2 * point_radius)
+        return Mask.strokes(size, [[point] for point in points], 2 * POINT_RADIUS)
     if kind == "mask":
         return _decoded(shape.get("mask"), points, size)
     raise MaskError(
