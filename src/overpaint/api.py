@@ -15,8 +15,7 @@ from .mask import Mask
 from .picture import Picture, encode, format_of_path, open_picture
 from .request import EditRequest
 from .studio import Edit, Edited, EditFailure, Studio
-
-Pictured = Picture | str | os.PathLike[str] | bytes | BinaryIO
+from .studio.many import Pictured
 
 
 @cache

@@ -11,7 +11,7 @@ from ._blob import INLINE_LIMIT, Blob, blob_array, blob_of, picture_blob
 from ._control import Control
 from ._edit import EditRequest
 from ._models import ModelRole, UsedModel, Usual
-from ._names import suggest_setting, suggest_value
+from ._names import suggest_setting
 from ._parts import (
     AlphaPart,
     BoxPart,
@@ -68,5 +68,4 @@ __all__ = [  # noqa: RUF022 - in plain alphabetical order
     "picture_blob",
     "settings_reference",
     "suggest_setting",
-    "suggest_value",
 ]

@@ -87,18 +87,7 @@ def blob_of(raster: NDArray[Any], *, inline: bool = True) -> Blob:
 
 def picture_blob(picture: Picture) -> Blob:
     """The blob of a picture's pixels: its samples, and its alpha where there is one. Never inline."""
-    return blob_of(interleaved(picture), inline=False)
-
-
-def interleaved(picture: Picture) -> NDArray[Any]:
-    """(H, W, C): samples with alpha, where there is one, as the last channel."""
-    import numpy as np
-
-    if picture.alpha is None:
-        samples: NDArray[Any] = picture.samples
-        return samples
-    joined: NDArray[Any] = np.concatenate([picture.samples, picture.alpha[:, :, None]], axis=2)
-    return joined
+    return blob_of(picture.interleaved(), inline=False)
 
 
 def raster_bytes(raster: NDArray[Any]) -> bytes:

@@ -89,8 +89,3 @@ VALUE_ALIASES: Mapping[str, Mapping[str, str]] = {
 def suggest_setting(name: str, known: Iterable[str]) -> str:
     """ "; did you mean 'x'?" for an unknown name of a setting, or an empty string."""
     return suggest(name, known, SETTING_ALIASES)
-
-
-def suggest_value(setting: str, value: object, known: Iterable[str]) -> str:
-    """ "; did you mean 'x'?" for a value that the setting does not take, or an empty string."""
-    return suggest(str(value), known, VALUE_ALIASES.get(setting, {})) if not isinstance(value, bool) else ""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from overpaint import pocket
-from overpaint.engines import Engine, EngineCard, Monitor
+from overpaint.engines import Engine, Monitor
 from overpaint.errors import RequestError
 from overpaint.mask import Mask
 from overpaint.picture import Picture, open_picture
@@ -87,10 +87,6 @@ class Studio:
     def add_engine(self, engine: Engine) -> None:
         """Use this engine under its card's name, without an entry point. The studio closes it."""
         self._pool.add(engine)
-
-    def card(self, name: str) -> EngineCard:
-        """The card of an engine that was added or is installed. Raises UnknownEngineError; loads no weights."""
-        return self._pool.card(name)
 
     def edit(
         self,
