@@ -508,7 +508,7 @@ def test_kinds_that_are_not_understood_are_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="of the kind OFT"):
         read_lora(tmp_path / "oft.safetensors")
     save_file(checkpoints.tensors(checkpoints.vae(8)), tmp_path / "vae.safetensors")
-    with pytest.raises(ModelError, match="is no LoRA but a VAE"):
+    with pytest.raises(ModelError, match="is not a LoRA but a VAE"):
         read_lora(tmp_path / "vae.safetensors")
 
 

@@ -241,7 +241,7 @@ def test_a_variant_is_loaded_and_one_that_is_not_there_is_told(folder: Path) -> 
     ("options", "error", "says"),
     [
         ({"vae": "nowhere"}, ModelError, "the VAE: no model is called 'nowhere'"),
-        ({"vae": "style"}, ModelError, "style is no VAE but a .*LoRA"),
+        ({"vae": "style"}, ModelError, "style is not a VAE but a .*LoRA"),
         ({"vae": 3}, RequestError, "vae=3"),
         ({"variant": "fp8"}, ModelError, "fp8"),
         ({"prediction": "x0"}, RequestError, "prediction='x0'"),

@@ -542,7 +542,7 @@ def test_a_pickle_runs_no_code(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("held", "message"),
     [
-        ({"a": ROWS, "b": ROWS}, "is no textual inversion: it holds a, b"),
+        ({"a": ROWS, "b": ROWS}, "is not a textual inversion: it holds a, b"),
         ({"emb_params": ROWS.int()}, "where a textual inversion has"),
         ({"emb_params": ROWS[None]}, "where a textual inversion has"),
         ({"emb_params": ROWS * torch.inf}, "not finite"),

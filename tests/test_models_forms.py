@@ -11,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from overpaint import models
 from overpaint.engines.diffusion.weights import read_tensors
 from overpaint.errors import MissingExtraError
 from overpaint.models import ModelError, detect, read_table
@@ -68,6 +69,10 @@ def test_a_damaged_gguf_file_and_a_missing_package_are_errors(tmp_path: Path, mo
     monkeypatch.setitem(sys.modules, "gguf", None)
     with pytest.raises(MissingExtraError, match=r"overpaint\[gguf\]"):
         detect(path)
+    monkeypatch.setenv("OVERPAINT_MODEL_PATH", str(tmp_path))
+    (listed,) = [one for one in models.entries() if one.name == "x"]
+    assert "overpaint[gguf]" in listed.fault, "one such file does not keep the others from being listed"
+    assert "overpaint[gguf]" in models.verify("x")[1][0]
 
 
 @pytest.mark.parametrize("names", [("scale_weight", "scale_input"), ("weight_scale", "input_scale")])

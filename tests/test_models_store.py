@@ -242,7 +242,7 @@ def test_a_part_is_found_for_a_prompt(tmp_path: Path) -> None:
         store_folder() / "style.safetensors",
     )
     assert models.find_part("style", "lora").path.name == "style.safetensors"
-    with pytest.raises(ModelError, match="is no textual inversion but a LoRA"):
+    with pytest.raises(ModelError, match="is not a textual inversion but a LoRA"):
         models.find_part("style", "embedding")
 
 

@@ -222,10 +222,10 @@ def test_what_is_no_tag_stays(text):
     ("tag", "message"),
     [
         ("<loar:a:1>", "unknown kind 'loar'.*did you mean 'lora'"),
-        ("<lora:a:strong>", "'strong' in '<lora:a:strong>' is no number"),
-        ("<lora:a:nan>", "'nan'.*is no number"),
+        ("<lora:a:strong>", "'strong' in '<lora:a:strong>' is not a number"),
+        ("<lora:a:nan>", "'nan'.*is not a number"),
         ("<lora: :1>", "names no network"),
-        ("<lora:a:1:1:0>", "is no rank"),
+        ("<lora:a:1:1:0>", "is not a rank"),
         ("<lora:a:1:1:8:9>", "'9' is too much"),
         ("<hypernet:a:1:2>", "'2' is too much"),
         ("<lora:a:size=2>", "'size=2' is too much"),

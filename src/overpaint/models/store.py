@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from overpaint import pocket
-from overpaint.errors import ModelError, OutputError, did_you_mean
+from overpaint.errors import MissingExtraError, ModelError, OutputError, did_you_mean
 
 from .catalogue import CATALOGUE, LICENCES, listed
 from .detect import detect, require, tiny_vae_halves, weights_in
@@ -188,7 +188,7 @@ def _with_vae(ref: ModelRef, name: str, *, paths: bool) -> ModelRef:
         raise error.within("the VAE") from error
     kind = detect(path)
     if kind.what not in ("vae", "tiny-vae", "checkpoint"):
-        raise ModelError(f"{found} is no VAE but a {kind.title}")
+        raise ModelError(f"{found} is not a VAE but a {kind.title}")
     _allowed(kind, path, ref.allow_pickle)
     encoder = None
     if kind.what == "tiny-vae" and kind.layout == "ldm":
@@ -214,7 +214,7 @@ def find_part(name: str, what: Literal["lora", "embedding"], *, allow_pickle: bo
         raise ModelError(found.fault)
     if found.kind.what != what:
         title = {"lora": "LoRA", "embedding": "textual inversion"}[what]
-        raise ModelError(f"{found.name} is no {title} but a {found.kind.title}")
+        raise ModelError(f"{found.name} is not a {title} but a {found.kind.title}")
     _allowed(found.kind, found.path, allow_pickle)
     return found
 
@@ -306,7 +306,7 @@ def _entry(name: str, path: Path, origin: Origin) -> ModelEntry:
     plain = ModelEntry(name, path, origin, size, None, "", licence, known_digest(path), note)
     try:
         return replace(plain, kind=detect(path))
-    except ModelError as error:
+    except (ModelError, MissingExtraError) as error:
         return replace(plain, fault=str(error))
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from overpaint.errors import ModelError
+from overpaint.errors import MissingExtraError, ModelError
 
 from .headers import read_table
 from .places import ENDINGS, home
@@ -87,7 +87,7 @@ def check(path: Path, expected: str | None, on_bytes: Callable[[int], None] | No
         if file.suffix in ENDINGS:
             try:
                 read_table(file)
-            except ModelError as error:
+            except (ModelError, MissingExtraError) as error:
                 faults.append(str(error))
     forget(path)
     found = digest(path, on_bytes)

@@ -109,7 +109,7 @@ def _number(text: str, tag: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise RequestError(f"{text!r} in {tag!r} is no number; right would be one like 0.8")
+        raise RequestError(f"{text!r} in {tag!r} is not a number; right would be one like 0.8")
     return value
 
 
@@ -119,5 +119,5 @@ def _rank(text: str, tag: str) -> int:
     except ValueError:
         rank = 0
     if rank < 1:
-        raise RequestError(f"{text!r} in {tag!r} is no rank; right would be a whole number from 1")
+        raise RequestError(f"{text!r} in {tag!r} is not a rank; right would be a whole number from 1")
     return rank

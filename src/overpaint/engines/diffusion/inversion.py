@@ -100,7 +100,7 @@ def _vectors(held: Mapping[str, torch.Tensor], path: Path) -> tuple[str | None, 
         ((word, rows),) = held.items()
         return word, {UNNAMED: _rows(rows, path)}
     raise ModelError(
-        f"{path.name} is no textual inversion: it holds {', '.join(sorted(held)[:6]) or 'nothing'}; "
+        f"{path.name} is not a textual inversion: it holds {', '.join(sorted(held)[:6]) or 'nothing'}; "
         "right would be emb_params, clip_l and clip_g, string_to_param, or one vector under its word"
     )
 
