@@ -19,22 +19,20 @@ from overpaint.geometry import Box, Size
 from overpaint.record import infotext
 from test_untouched import picture_of
 
-SIZE = Size(96, 64)
-PICTURE = picture_of(SIZE, "rgb", 8)
-MASK = Mask.box(SIZE, Box(30, 20, 50, 36))
+PICTURE = picture_of(Size(96, 64), "rgb", 8)
+MASK = Mask.box(PICTURE.size, Box(30, 20, 50, 36))
 
 
 class Server(BaseHTTPRequestHandler):
     """Answers with a colour that follows from the prompt and the strength."""
+
+    log_message = lambda *_: None  # noqa: E731
 
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.send_response(200 if asked["prompt"] != "forbidden" else 451)
         self.end_headers()
         self.wfile.write(json.dumps([asked["strength"], len(asked["prompt"]) / 100, 0.5]).encode())
-
-    def log_message(self, *_: object) -> None:
-        """Nothing."""
 
 
 @pytest.fixture
@@ -55,8 +53,7 @@ def engine() -> Iterator[ThreadedEngine]:
         )
 
         def paint_one(self, canvas: Canvas, monitor: Monitor) -> Painted:
-            assert canvas.sampling is not None
-            body = json.dumps({"prompt": canvas.sampling.prompt, "strength": canvas.sampling.strength}).encode()
+            body = json.dumps({name: getattr(canvas.sampling, name) for name in self.card.accepts}).encode()
             try:
                 with urlopen(f"http://127.0.0.1:{server.server_port}", body) as answer:
                     return Painted(np.ones_like(canvas.pixels) * np.float32(json.load(answer)))
