@@ -53,6 +53,10 @@ def test_the_hints_are_for_codes_that_exist():
 def test_a_context_keeps_code_and_class():
     error = RequestError("{field} is missing", code="x-y", field="box").within("row 3")
     assert (type(error), str(error), error.code) == (RequestError, "row 3: box is missing", "x-y")
+    assert str(error.within("a.csv")) == "a.csv: row 3: box is missing"
+    with pytest.raises(SettingError) as caught:
+        EditRequest.of("remove", strength=2)
+    assert str(caught.value.within("a.json")) == "a.json: strength must be between 0 and 1, not 2"
 
 
 @pytest.mark.parametrize("value", [None, 3, "text", [1, 2], object(), float("nan"), b"bytes", Path("a")])

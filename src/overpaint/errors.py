@@ -35,6 +35,7 @@ class OverpaintError(Exception):
 
     Attributes:
         message: What is wrong, with {field} in the place of the field's name.
+        context: What stands before the message: "FILE: ", "row 3: "; see `within`.
         code: Stable, kebab-case; programs may rely on it (docs/errors.md lists all). The class's default unless given.
         field: The request's field, or the argument, that is wrong: "strength", "mask.parts[0].box"; "" for none.
         value: The value that was given; None for none.
@@ -43,6 +44,7 @@ class OverpaintError(Exception):
     """
 
     code: str = "error"
+    context: str = ""
 
     def __init__(
         self, message: str = "", *, code: str | None = None, field: str = "", value: object = None, hint: str = ""
@@ -64,7 +66,7 @@ class OverpaintError(Exception):
             hint: The door's own hint in place of this one; None keeps this one.
         """
         hint = self.hint if hint is None else hint
-        text = self._text(name_of)
+        text = self.context + self._text(name_of)
         return f"{text}; {hint}" if hint else text
 
     def _text(self, name_of: Callable[[str], str]) -> str:
@@ -74,7 +76,7 @@ class OverpaintError(Exception):
     def within(self, context: str) -> Self:
         """The same error with a context before its message, such as the name of a file: "CONTEXT: MESSAGE"."""
         found = copy(self)
-        found.message = f"{context}: {self.message}"
+        found.context = f"{context}: {self.context}"
         return found
 
     def __str__(self) -> str:

@@ -94,7 +94,7 @@ def _opened(place: Place) -> Picture:
     except OSError as error:
         raise PictureError(f"the image {place} can't be read: {error.strerror or error}") from None
     except PictureError as error:
-        raise PictureError(f"{place}: {error}") from error
+        raise error.within(str(place)) from error
 
 
 def _bytes(path: Place, digest: str, what: str) -> bytes:

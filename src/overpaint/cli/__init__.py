@@ -1,6 +1,6 @@
-"""The command line: one file a verb, or one for verbs that are one mechanism.
+"""The command line: one file for each verb, and one for all verbs that paint.
 
-`main` is all that other code needs. Nothing heavy is imported before a verb does its work.
+Other code needs `main` only. Nothing heavy is imported before a verb runs.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The arguments without the program's name; those of the process when left out.
     """
     if argv is None:
-        # The process is ours, and its memory goes back as a whole: on its way out Python would search for garbage in
-        # all that torch and diffusers have made, which took a second and more.
+        # The process ends, and its memory is freed as a whole: Python's search for garbage among the objects of torch
+        # and diffusers took a second and more.
         atexit.register(gc.freeze)
     try:
         from .run import run
-    except KeyboardInterrupt:  # so early that nothing was begun
+    except KeyboardInterrupt:  # before anything was started
         return 130
 
     return run(argv)

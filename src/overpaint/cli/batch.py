@@ -104,7 +104,7 @@ def _check(edits: str | None, rows: Rows, machine: Machine, which: Which, result
 
 
 def _found(edits: str | None, rows: Rows, out: Path) -> tuple[list[Any], Path, tuple[str, ...]]:
-    """The rows as they were found, the folder that their paths are relative to, and notes."""
+    """The rows before they are read, the folder that their paths are relative to, and notes."""
     import sys
 
     from overpaint.batch import read_folders, read_manifest, read_text

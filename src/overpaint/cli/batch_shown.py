@@ -32,7 +32,7 @@ def shown(*, json: bool, quiet: bool) -> Iterator[Display]:
     """The display for this terminal, or for none."""
     if json or (not quiet and not sys.stdout.isatty()):
         lines = Lines(sys.stdout)
-        # Standard output has our lines and nothing else: a cluster prints of its nodes there, when it likes.
+        # Standard output has our lines only: a cluster prints messages about its nodes there.
         with redirect_stdout(sys.stderr):
             yield lines
         return
@@ -71,11 +71,11 @@ class Lines:
         self._out = out
 
     def show(self, event: Event) -> None:
-        """One event, one line."""
+        """Print an event as one line."""
         self._print({"event": type(event).__name__.lower(), **asdict(event)})
 
     def preview(self, preview: BatchPreview, options: Options) -> None:
-        """One line a row, then one for all."""
+        """Print one line for each row, then one for all."""
         for bad in preview.plan.bad:
             self._print({"event": "bad", "id": bad.id, "row": bad.number, "reason": bad.reason})
         for item in preview.to_do:
@@ -137,7 +137,7 @@ class BatchBar:
                     print(line)
 
     def preview(self, preview: BatchPreview, options: Options) -> None:
-        """The first rows, faults, and how long it would take."""
+        """Print the first rows, those that can't be done, and the estimated time."""
         self._progress.stop()
         for note in options.notes:
             print(f"note: {note}")

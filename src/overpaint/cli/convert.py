@@ -1,4 +1,4 @@
-"""`overpaint mask convert`: from one form of mask to another."""
+"""`overpaint mask convert`: writes a mask in another form."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from .streams import STDIO, load, paths, write_bytes
 if TYPE_CHECKING:
     from overpaint.mask import Mask
 
-Form = Literal["png", "tiff", "coco-rle", "coco-polygons", "labelme", "cvat"]
+MaskForm = Literal["png", "tiff", "coco-rle", "coco-polygons", "labelme", "cvat"]
 
-_BY_ENDING: dict[str, Form] = {".png": "png", ".tif": "tiff", ".tiff": "tiff", ".json": "labelme", ".xml": "cvat"}
+_BY_ENDING: dict[str, MaskForm] = {".png": "png", ".tif": "tiff", ".tiff": "tiff", ".json": "labelme", ".xml": "cvat"}
 _WRITTEN = Group("Written", sort_key=4)
 
 
@@ -38,7 +38,7 @@ def convert(
         str | None, argument("--size", "The picture's size, for bare COCO polygons, which don't say it.", WHERE, "WxH")
     ] = None,
     to: Annotated[
-        Form | None,
+        MaskForm | None,
         argument("--to", "The form. Left out: by the name of OUT, .json being LabelMe and .xml CVAT.", _WRITTEN),
     ] = None,
     label: Annotated[str, argument("--label", "What the shapes are called.", _WRITTEN, "NAME")] = "mask",
@@ -79,7 +79,7 @@ def convert(
     return 0
 
 
-def _form(output: str) -> Form:
+def _form(output: str) -> MaskForm:
     ending = "" if output == STDIO else Path(output).suffix.lower()
     if ending not in _BY_ENDING:
         where = "standard output" if output == STDIO else f"--output {output}"
@@ -87,7 +87,7 @@ def _form(output: str) -> Form:
     return _BY_ENDING[ending]
 
 
-def encoded(mask: Mask, form: Form, *, label: str = "mask", picture: str = "") -> bytes:
+def encoded(mask: Mask, form: MaskForm, *, label: str = "mask", picture: str = "") -> bytes:
     """A mask as a file's bytes in one of the forms."""
     from overpaint.mask import formats
     from overpaint.picture import encode
@@ -104,7 +104,7 @@ def encoded(mask: Mask, form: Form, *, label: str = "mask", picture: str = "") -
             return formats.to_cvat(mask, label=label, image=picture).encode()
 
 
-def _coco(mask: Mask, form: Form, label: str, picture: str) -> dict[str, object]:
+def _coco(mask: Mask, form: MaskForm, label: str, picture: str) -> dict[str, object]:
     """A whole COCO document of one picture, one category and one annotation."""
     from overpaint.mask import formats
 

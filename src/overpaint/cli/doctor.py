@@ -58,7 +58,7 @@ def doctor(*, json: AsJson = False, debug: Debug = False) -> int:
 
 
 def look() -> Iterator[Check]:
-    """Every check, one after another."""
+    """All checks in their order."""
     yield _python()
     yield Check("overpaint", "ok", version("overpaint"))
     yield from _libraries()
@@ -140,7 +140,7 @@ def _temporary_folder() -> Check:
 
 
 def _print(checks: list[Check]) -> None:
-    order = ("ok", "optional", "missing")  # what needs doing comes last, where it is seen
+    order = ("ok", "optional", "missing")  # missing things come last, where they are seen
     rows = [(one.state, one.what, f"{one.found} → {one.do}" if one.do else one.found) for one in checks]
     rows.sort(key=lambda row: order.index(row[0]))
     print_rows(rows, styles=("", "bold"), colours={"ok": "green", "optional": "yellow", "missing": "bold red"})

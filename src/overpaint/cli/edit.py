@@ -1,4 +1,4 @@
-"""The one mechanism behind every verb that paints: from options to requests, and from results to files."""
+"""The function behind every verb that paints: from options to requests, and from results to files."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class _Results:
 
 
 def paint(call: PaintCall) -> int:
-    """Paint, save and report. What can go wrong is found out before any painting, as far as it can be.
+    """Paint, save and report. Errors are found before any painting, as far as they can be.
 
     Returns:
         0, or the exit status of the first picture that failed; the others are done all the same.
@@ -152,7 +152,7 @@ def _paint_picture(
 
 
 def _check_files(call: PaintCall, targets: list[Target], sheet: Path | None, source: str, written: set[Path]) -> None:
-    """Find out whether all files of a picture can be written, and make the folder that -o names."""
+    """Check that all files of a picture can be written, and make the folder that -o names."""
     files = [path for target in targets for path in target.paths] + ([] if sheet is None else [sheet])
     if targets[0].path is not None and (call.several or (call.out.output or "").endswith(("/", "\\"))):
         with contextlib.suppress(OSError):  # the check says why

@@ -1,4 +1,4 @@
-"""`overpaint engines`: what can paint here, and with which options."""
+"""`overpaint engines`: the engines that are installed, and their options."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def engines(
     json: AsJson = False,
     debug: Debug = False,
 ) -> int:
-    """What can paint here: engines that need no weights, the one for checkpoints, and those that were added.
+    """List the installed engines: those without weights, the one for checkpoints, and those of other packages.
 
     [dim]$[/] overpaint engines
     [dim]$[/] overpaint engines exemplar
@@ -68,7 +68,7 @@ def _of(card: EngineCard) -> EngineEntry:
 
 
 def options_of(model: type[BaseModel]) -> list[dict[str, Any]]:
-    """The options that one engine alone knows, as its model says them."""
+    """The options of one engine, from their model."""
     properties: dict[str, dict[str, Any]] = model.model_json_schema().get("properties", {})
     return [
         {

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A log, and what goes into every record of one call.
+    """A log, and the parts that all records of one call share.
 
     Attributes:
-        log: Where records go.
+        log: The log.
         masks: The files that the mask is read from.
         secret: The key of private mode, or None.
     """
@@ -28,7 +28,7 @@ class Evidence:
 
     @classmethod
     def opened(cls, path: str, masks: Sequence[Path], private: bool) -> Evidence:
-        """What is needed to add records; found out before any painting. Raises OutputError or MaskError."""
+        """Open a log before any painting. Raises OutputError or MaskError."""
         from overpaint.audit import AuditLog, Secret, mask_file
 
         log = AuditLog(path)
@@ -37,7 +37,7 @@ class Evidence:
         return cls(log, known, Secret.beside(log.path, make=True) if private else None)
 
     def add(self, edited: Edited, saved: Saved) -> None:
-        """Append the record of an edit. Raises OutputError; the picture stays."""
+        """Append the record of an edit. Raises OutputError; the picture is kept."""
         from overpaint.audit import edit_record
 
         self.log.append(edit_record(edited, saved, masks=self.masks, folder=self.log.path.parent, secret=self.secret))

@@ -1,4 +1,4 @@
-"""The request's own fields as options: made from the model, so that the two can't drift apart."""
+"""The fields of a request as options. They are made from the model, so that both agree."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ COVERED: Mapping[str, str] = {
     "margins": "--left, --top, --right, --bottom, --to, --aspect of 'expand'",
     "options": "--option KEY=VALUE",
 }
-"""Fields of the request that reach the command line in another way than as an option of their own name."""
+"""Fields of the request without an option of their own name, and the options that set them."""
 
 _PLACES: Mapping[str, Group] = {
     **dict.fromkeys(("grow", "feather", "strict", "reach_limit", "follow_effects"), WHERE),
@@ -35,7 +35,7 @@ _PLACES: Mapping[str, Group] = {
     ),
     **dict.fromkeys(("seed", "exact"), RUN),
 }
-"""Which panel of the help shows a field; one that isn't named here is shown with those for models."""
+"""The panel of the help for a field; fields that are not named here are in that for models."""
 
 _ORDER = ("prompt", "engine", "model", "grow", "feather", "strict", "reach_limit", "area", "padding")
 _METAVARS = {"prompt": "TEXT", "negative_prompt": "TEXT", "guidance_interval": "FROM,TO"}
@@ -91,10 +91,10 @@ def names() -> tuple[str, ...]:
 
 
 def options(rule: IntentRule, *, leave_out: Collection[str] = ()) -> type[Any]:
-    """A dataclass with one field for each option of the request, its help saying what this intent makes of it."""
+    """A dataclass with one field for each option of the request; the help has the defaults of the intent."""
     by_name = {setting.name: setting for setting in settings_reference()}
     fields = [(name, _annotated(by_name[name], rule), field(default=None)) for name in names() if name not in leave_out]
-    # without a module of its own the class is taken for one of Python's, which the parser does not look into
+    # the parser takes a class without a module for one of Python's own, and ignores its fields
     return make_dataclass("Settings", fields, frozen=True, namespace={"__module__": __name__})
 
 
@@ -128,7 +128,7 @@ def _metavar(setting: Setting, form: Form) -> str | None:
 
 
 def _terse(setting: Setting) -> bool:
-    """Whether the choices are so few that they say better than a name what the option takes."""
+    """Whether the choices are short enough to be shown in the place of a name."""
     return 0 < len("|".join(setting.choices)) <= 16
 
 
@@ -147,7 +147,7 @@ def _range(name: str) -> str:
 
 
 def _left_open(setting: Setting, rule: IntentRule) -> str:
-    """What happens when the option is left out, as this intent has it."""
+    """The intent's default for an option that is left out."""
     by_intent = {
         "strength": str(rule.strength),
         "masked_content": rule.masked_content,
@@ -159,7 +159,7 @@ def _left_open(setting: Setting, rule: IntentRule) -> str:
 
 
 def settings(parsed: Any) -> dict[str, Any]:
-    """The fields that were given, by name, as the request takes them."""
+    """The given fields by name, as the request takes them."""
     given: dict[str, Any] = {}
     for name in names():
         value = getattr(parsed, name, None)

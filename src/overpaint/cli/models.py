@@ -1,4 +1,4 @@
-"""`overpaint models`: which models are here, and getting, checking and removing them."""
+"""`overpaint models`: list, get, check and remove models."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ app = App(
     usage="Usage: overpaint models VERB ...",
     group_commands=Group("Verbs", sort_key=0),
     help=help_text(
-        "Which models are here; get, check and remove them. Only 'get' uses the network.",
+        "List, get, check and remove models. Only 'get' uses the network.",
         ("models list --all", "models get sd15-inpainting", "models add dreamshaper.safetensors"),
     ),
 )
@@ -50,7 +50,7 @@ def list_(
     json: AsJson = False,
     debug: Debug = False,
 ) -> int:
-    """What is here: kind, size, licence, digest.
+    """List the models on this machine: kind, size, licence, digest.
 
     [dim]$[/] overpaint models list
     [dim]$[/] overpaint models list --all

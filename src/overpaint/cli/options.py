@@ -1,6 +1,6 @@
-"""The options that verbs share, as the values that the parser fills in: where, out, and how to run.
+"""Options that verbs share, as dataclasses that the parser fills in.
 
-Those of the request's own fields (`--strength`, `--prompt`, ...) are made from the request's model in `fields`.
+The options of a request's fields (`--strength`, `--prompt`, ...) are made from its model in `fields`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A progress bar on standard error, on a terminal alone; in a pipe nothing is shown."""
+"""A progress bar on standard error, where that is a terminal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Bar:
-    """One bar for the work on one picture; silent when there is no terminal to show it on."""
+    """One bar for the work on one picture; it shows nothing without a terminal."""
 
     progress: Progress | None = None
     task: TaskID | None = None
@@ -49,7 +49,7 @@ class Bar:
 
 @contextmanager
 def bar(*, quiet: bool) -> Iterator[Bar]:
-    """A bar for as long as the work takes; it is gone afterwards."""
+    """A bar that is shown while the work lasts."""
     if quiet or not sys.stderr.isatty():
         yield Bar()
         return
@@ -59,7 +59,7 @@ def bar(*, quiet: bool) -> Iterator[Bar]:
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
-        BarColumn(bar_width=36),  # short of the whole line, which the ^C of an interrupt would make wrap
+        BarColumn(bar_width=36),  # shorter than the line, which would wrap at the ^C of an interrupt
         TaskProgressColumn(),
         TimeElapsedColumn(),
     )

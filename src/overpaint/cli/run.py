@@ -60,9 +60,9 @@ VERBS = (
     Verb("info", "info:info", _TOOLS, "What a picture is, and how it was made.", "PICTURE"),
     Verb("audit", "audit:app", _TOOLS, "Evidence of edits: verify, show and export an audit log."),
     Verb("replay", "replay:replay", _TOOLS, "Run an edit again from its record, and compare.", "FILE-or-ID"),
-    Verb("engines", "engines:engines", _SETUP, "What can paint here, and with which options.", "[NAME]"),
-    Verb("models", "models:app", _SETUP, "Which models are here; get, check and remove them."),
-    Verb("doctor", "doctor:doctor", _SETUP, "Whether everything that is needed is here.", " "),
+    Verb("engines", "engines:engines", _SETUP, "The engines that are installed, and their options.", "[NAME]"),
+    Verb("models", "models:app", _SETUP, "List, get, check and remove models."),
+    Verb("doctor", "doctor:doctor", _SETUP, "Libraries, engines and models in use; what is missing.", " "),
 )
 """Every verb, in the order of the help."""
 
@@ -121,7 +121,7 @@ def _version() -> str:
 
 
 def run(argv: Sequence[str] | None = None) -> int:
-    """Do what the arguments say and return the exit status. Errors are one line on standard error."""
+    """Run the arguments' verb and return the exit status. Errors are one line on standard error."""
     words = list(sys.argv[1:] if argv is None else argv)
     standard_input.cache_clear()
     debug = "--debug" in words or os.environ.get("OVERPAINT_DEBUG", "0") not in ("", "0")
@@ -141,7 +141,9 @@ def run(argv: Sequence[str] | None = None) -> int:
     except CycloptsError as error:
         return complain(usage(error), BAD_INPUT, debug)
     except OverpaintError as error:
-        if "--json" in words and not {("-o", "-"), ("--output", "-")} & set(pairwise(words)):  # else the picture's
+        if "--json" in words and not {("-o", "-"), ("--output", "-")} & set(
+            pairwise(words)
+        ):  # not on the picture's stream
             print(json.dumps(in_json(error), ensure_ascii=False))
         return failed(error, debug=debug)
     except MemoryError:
@@ -158,7 +160,7 @@ def _verb(words: Sequence[str]) -> str:
 
 @contextlib.contextmanager
 def _terminations() -> Iterator[None]:
-    """Let SIGTERM end the work as an interrupt does: cleanly, with no half file. Only where signals can be caught."""
+    """Handle SIGTERM like an interrupt, so that no half-written file stays. Only where signals can be caught."""
 
     def interrupt(number: int, frame: FrameType | None) -> NoReturn:
         raise _Terminated

@@ -1,4 +1,4 @@
-"""The verbs that paint. They differ by intent alone, so they are made from one table."""
+"""The verbs that paint. They differ by intent only, and are made by one function."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _command(name: Intent, about: str, *examples: str) -> Callable[..., int]:
     settings = fields.options(rule)
     nowhere: Where | Bounds = _BOUNDS if rule.grows_canvas else _WHERE
 
-    # the parser passes on what was given alone, so that what was not needs a default here too
+    # the parser passes given arguments only, so that the others need defaults here too
     def command(
         *pictures: str, place: Where | Bounds = nowhere, how: Any = None, run: Run = _RUN, out: Out = _OUT
     ) -> int:

@@ -49,4 +49,4 @@ def read_request(path: Path) -> EditRequest:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise RequestError(f"{path} can't be read: {reason}", field="request", value=str(path)) from None
     except RequestError as error:
-        raise RequestError(f"{path}: {error}", code=error.code, field="request", value=error.value) from None
+        raise error.within(str(path)) from None

@@ -63,7 +63,7 @@ def _from_sidecar(path: Path) -> FoundRecord:
     try:
         return _ours(Record.from_json(text), "sidecar", text)
     except RecordError as error:
-        raise RecordError(f"{path.name}: {error}") from None
+        raise error.within(path.name) from None
 
 
 def _ours(record: Record, place: str, raw: str) -> FoundRecord:
