@@ -368,7 +368,7 @@ def test_a_checkpoint_of_a_training_program_is_read_when_allowed(tmp_path: Path)
 def test_a_network_of_other_sizes_is_told(tmp_path: Path) -> None:
     path = saved(tmp_path, TINY["sd1"])
     ref = models.find(str(path))
-    with pytest.raises(ModelError, match=r"of other sizes than its configuration says: conv_in.bias is \(16,\), and"):
+    with pytest.raises(ModelError, match=r"has other sizes than its configuration: conv_in.bias is \(16,\), and"):
         loader.load(ref)
 
 

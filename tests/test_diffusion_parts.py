@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 import checkpoints
 from checkpoints import TINY
 from overpaint import models
-from overpaint.engines.diffusion import loader
+from overpaint.engines.diffusion import diffusers_networks, loader
 from overpaint.engines.diffusion.values import LoadedModel
 from overpaint.models import ModelError
 from test_diffusion_loader import as_folder
@@ -172,7 +172,7 @@ def test_the_names_of_a_published_tiny_encoder() -> None:
 
     held = loader.read_tensors(PUBLISHED, allow_pickle=True)
     assert models.detect(PUBLISHED).title.startswith("a tiny VAE of 32 latent")
-    named = loader.tiny_vae_names(held, {})
+    named = diffusers_networks.tiny_vae_names(held, {})
     network = EncoderTiny(3, 32, (1, 3, 3, 3), (64, 64, 64, 64), "relu")
     plain = {name.removeprefix("encoder."): one for name, one in named.items() if ".pool." not in name}  # FLUX.2's own
     network.load_state_dict(plain, strict=True)

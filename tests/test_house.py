@@ -111,7 +111,7 @@ def test_one_module_alone_knows_diffusers_and_none_transformers():
 
     files = list(SOURCE.rglob("*.py"))
     assert [path.relative_to(SOURCE) for path in files if knows(path, "diffusers")] == [
-        Path("engines/diffusion/loader.py")
+        Path("engines/diffusion/diffusers_networks.py")
     ]
     assert not [path for path in files if knows(path, "transformers")]
 

@@ -21,7 +21,7 @@ class CanvasRun:
 
     Attributes:
         networks: The model.
-        canvas: What is painted.
+        canvas: The canvas.
         monitor: Its progress, previews and cancellation.
         future: Receives the result.
         settings: How it is painted.
@@ -78,7 +78,7 @@ class CanvasRun:
         """The finished picture. Nothing of the original was pasted into it, so that it is its own evidence.
 
         Raises:
-            OverpaintError: What ended the sample early.
+            OverpaintError: The error that ended the sample early.
         """
         latents = self.sample.result()
         self.monitor.check()

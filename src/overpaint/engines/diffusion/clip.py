@@ -1,10 +1,10 @@
 """CLIP's text encoder (Radford et al. 2021, "Learning Transferable Visual Models From Natural Language Supervision").
 
-A transformer over the embeddings of tokens and places, whose layers normalise before they attend, and attend to what
-came before only (2.4; after Vaswani et al. 2017 and Radford et al. 2019). A checkpoint's config decides the sizes, by
-the names and defaults of transformers' CLIPTextConfig; its parameters have the names that published files have.
+A transformer over the embeddings of tokens and positions; its layers normalise before attention, which is causal (2.4;
+after Vaswani et al. 2017 and Radford et al. 2019). Sizes come from a checkpoint's config, with names and defaults of
+transformers' CLIPTextConfig; parameters have the names of published files.
 
-transformers has the same network, behind four seconds of imports that it needs nothing of.
+transformers has the same network, but its import takes four seconds.
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ _ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 
 @dataclass(frozen=True, slots=True)
 class ClipConfig:
-    """Sizes of a text encoder; the defaults are those of a config that leaves something out.
+    """Sizes of a text encoder; the defaults hold for keys that a config leaves out.
 
     Attributes:
-        vocab_size: Tokens.
-        hidden_size: Numbers of a token's state.
-        intermediate_size: Numbers within a layer's second half.
-        num_hidden_layers: Layers.
-        num_attention_heads: Heads, which divide the state among them.
-        max_position_embeddings: Places: the most tokens of a row.
+        vocab_size: Number of tokens.
+        hidden_size: Width of a token's state.
+        intermediate_size: Width inside a layer's MLP.
+        num_hidden_layers: Number of layers.
+        num_attention_heads: Number of heads, among which the state is divided.
+        max_position_embeddings: The most tokens of a row.
         hidden_act: The nonlinearity.
-        layer_norm_eps: What a norm adds to the variance.
-        projection_dim: Numbers of the projected state, where there is a projection.
-        eos_token_id: The end mark, at which a row's own state is read. 2, which configs of before 2023 say wrongly,
-            stands for the highest token of the row.
+        layer_norm_eps: Addend to the variance in norms.
+        projection_dim: Width of the projected state, where there is a projection.
+        eos_token_id: The end mark, at which a row's projected state is read. Configs from before 2023 have a wrong 2,
+            which stands for the highest token of the row.
     """
 
     vocab_size: int = 49408
@@ -61,10 +61,10 @@ class ClipConfig:
 
     @classmethod
     def read(cls, config: Mapping[str, Any]) -> ClipConfig:
-        """The sizes in a checkpoint's config; what else it says is of no use here.
+        """The sizes in a checkpoint's config; other keys are ignored.
 
         Raises:
-            ModelError: Sizes that are none, that do not go together, or a nonlinearity that is not known.
+            ModelError: Sizes out of range or that do not fit together, or an unknown nonlinearity.
         """
         own = {one.name: config[one.name] for one in fields(cls) if config.get(one.name) is not None}
         for name, value in own.items():
@@ -77,7 +77,7 @@ class ClipConfig:
                 least, most = (0 if name == "eos_token_id" else 1), 1000 if name == "num_hidden_layers" else 10_000_000
                 right, known = type(value) is int and least <= value <= most, f"a number from {least} to {most:,}"
             if not right:
-                raise ModelError(f"the text encoder's config says {name} {value!r}; right would be {known}")
+                raise ModelError(f"the text encoder's config has {name} {value!r}; right would be {known}")
         found = cls(**own)
         if found.hidden_size % found.num_attention_heads:
             raise ModelError(
@@ -89,11 +89,11 @@ class ClipConfig:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClipStates:
-    """What the encoder makes of rows of tokens.
+    """The output of the encoder for rows of tokens.
 
     Attributes:
-        hidden_states: (N, T, D) each: what goes into the first layer, and what comes out of every one.
-        last_hidden_state: (N, T, D): the last of them after the final norm.
+        hidden_states: (N, T, D) each: the input of the first layer, and the output of every layer.
+        last_hidden_state: (N, T, D): the last of them, after the final norm.
         text_embeds: (N, P): the projected state at the end mark; None without a projection.
     """
 
@@ -103,14 +103,14 @@ class ClipStates:
 
 
 class ClipText(nn.Module):  # type: ignore[misc]
-    """The text encoder. Called with token ids (N, T), T at most the places it has."""
+    """The text encoder. Called with token ids (N, T), T at most its number of positions."""
 
     def __init__(self, config: ClipConfig, *, projection: bool = False) -> None:
-        """Make one; its weights are to be loaded, and mean nothing before.
+        """Build the network; its weights must be loaded before use.
 
         Args:
             config: Its sizes.
-            projection: Whether a row's state is projected to where pictures are (SDXL's second encoder).
+            projection: Whether a row's state is projected to the space of pictures (SDXL's second encoder).
         """
         super().__init__()
         self.config = config
@@ -126,7 +126,7 @@ class ClipText(nn.Module):  # type: ignore[misc]
             ids: (N, T) tokens.
 
         Raises:
-            ValueError: More of them in a row than there are places.
+            ValueError: A row has more tokens than there are positions.
         """
         x = self.embeddings(ids)
         states = [x]
@@ -134,29 +134,29 @@ class ClipText(nn.Module):  # type: ignore[misc]
             x = layer(x)
             states.append(x)
         last = self.final_layer_norm(x)
-        embeds = None if self.text_projection is None else self.text_projection(self._at_the_end(ids, last))
+        embeds = None if self.text_projection is None else self.text_projection(self._states_at_end(ids, last))
         return ClipStates(tuple(states), last, embeds)
 
-    def _at_the_end(self, ids: torch.Tensor, states: torch.Tensor) -> torch.Tensor:
+    def _states_at_end(self, ids: torch.Tensor, states: torch.Tensor) -> torch.Tensor:
         """The states (N, D) at each row's first end mark."""
         marks = ids if self.config.eos_token_id == 2 else (ids == self.config.eos_token_id).int()
         return states[torch.arange(len(ids), device=ids.device), marks.argmax(dim=-1)]
 
     @property
     def device(self) -> torch.device:
-        """Where its weights are."""
+        """The device of its weights."""
         return self.final_layer_norm.weight.device
 
     @property
     def dtype(self) -> torch.dtype:
-        """What it calculates in."""
+        """The type of its weights."""
         return self.final_layer_norm.weight.dtype
 
 
 class _Embeddings(nn.Module):  # type: ignore[misc]
     def __init__(self, config: ClipConfig) -> None:
         super().__init__()
-        # Without random numbers: on the meta device torch takes its compiler's road to them, and imports it whole.
+        # Without random numbers: on the meta device torch would import its whole compiler to make them.
         self.token_embedding, self.position_embedding = (
             nn.Embedding.from_pretrained(torch.empty(count, config.hidden_size), freeze=False)
             for count in (config.vocab_size, config.max_position_embeddings)
@@ -191,7 +191,7 @@ class _ClipLayer(nn.Module):  # type: ignore[misc]
 
 
 class _Attention(nn.Module):  # type: ignore[misc]
-    """Of every place to those before it and to itself."""
+    """Causal self-attention: of every position to itself and to those before it."""
 
     def __init__(self, config: ClipConfig) -> None:
         super().__init__()

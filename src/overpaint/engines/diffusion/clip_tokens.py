@@ -1,8 +1,8 @@
 """CLIP's tokens: byte pairs (Sennrich et al. 2016) over bytes (Radford et al. 2019) of lower-case text.
 
-Text is brought to Unicode's form C, runs of white space become one blank, and letters lower case. It is then parted
-into words, contractions' ends, single digits and runs of other signs, whose bytes are joined by the vocabulary's
-merges; `</w>` marks a part's last one. The work is done by Hugging Face's tokenizers.
+Text is brought to Unicode's form C; runs of white space become one blank, and letters lower case. It is then split into
+words, endings of contractions, single digits and runs of other signs. The vocabulary's merges join their bytes; `</w>`
+marks the last one of a part. Hugging Face's tokenizers does the work.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ _PARTS = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N
 
 
 class ClipTokens:
-    """A tokenizer. What reads like a mark (`<|endoftext|>`) is text like any other."""
+    """A tokenizer. Text that looks like a mark (`<|endoftext|>`) is text like any other."""
 
     def __init__(self, vocabulary: ClipVocabulary, pad: str = END) -> None:
-        """Make one of a vocabulary.
+        """Build it from a vocabulary.
 
         Args:
             vocabulary: Tokens, the marks of begin and end among them, and merges.
-            pad: The token that fills a row up; where the vocabulary lacks it, the mark of the end does.
+            pad: The token that fills a row up; the end mark where the vocabulary lacks it.
 
         Raises:
-            ModelError: A merge of tokens, or to a token, that the vocabulary lacks.
+            ModelError: A merge of, or to, a token that the vocabulary lacks.
         """
         try:
             model = models.BPE(
                 vocab=dict(vocabulary.tokens), merges=list(vocabulary.merges), continuing_subword_prefix="",
                 end_of_word_suffix="</w>", fuse_unk=False, unk_token=END,
             )  # fmt: skip
-        except Exception as error:  # of no narrower class
+        except Exception as error:  # tokenizers raises no narrower class
             raise ModelError(f"the vocabulary {vocabulary.source} is damaged: {error}") from error
         self._tokenizer = Tokenizer(model)
         self._tokenizer.normalizer = normalizers.Sequence(
@@ -50,6 +50,6 @@ class ClipTokens:
         self.pad = vocabulary.tokens.get(pad, self.eos)
 
     def ids(self, text: str) -> list[int]:
-        """The tokens of a text, without marks and however many."""
-        clean = text.encode("utf-8", "replace").decode()  # half of a surrogate pair is no text
+        """The tokens of a text, without marks, of any number."""
+        clean = text.encode("utf-8", "replace").decode()  # half of a surrogate pair has no UTF-8
         return list(self._tokenizer.encode(clean, add_special_tokens=False).ids)

@@ -20,8 +20,8 @@ class DiffusionFactory:
         """The engine of a checkpoint; its weights are loaded by the first canvas.
 
         Raises:
-            ModelError: The model is not here, damaged or no checkpoint.
-            EngineError: The device is not there.
+            ModelError: The model is missing, damaged, or not a checkpoint.
+            EngineError: The device does not exist.
         """
         given = {name: getattr(setup.options, name) for name in LOADING}
         ref = find(setup.model, allow_pickle=setup.allow_pickle, **{k: v for k, v in given.items() if v is not None})

@@ -184,7 +184,7 @@ _SCHEDULERS = _with_aliases(SCHEDULER_TITLES, _SCHEDULER_ALIASES)
 
 
 def _unknown(field: str, name: str, similar: str, titles: Mapping[str, str]) -> RequestError:
-    """An error for a name that is known elsewhere and has a `similar` one here, or for one that is not known at all."""
+    """The error for a name of another program with a `similar` one here, or for an unknown name ("")."""
     available = ", ".join(titles.values())
     if similar:
         return RequestError(

@@ -12,7 +12,7 @@ from overpaint.request import SAMPLING_SETTINGS
 NAME = "diffusion"
 
 LOADING = ("vae", "base", "variant", "prediction", "config")
-"""Options that decide what is loaded: checkpoints that differ in them are engines of their own."""
+"""Options that loading depends on: each combination of them has an engine of its own."""
 
 
 class DiffusionOptions(BaseModel):

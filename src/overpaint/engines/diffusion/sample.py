@@ -27,9 +27,9 @@ class SamplingPlan:
 
     Attributes:
         choice: Sampler and scheduler, as `names.parse_sampler` gives them.
-        steps: Steps of the request. Native takes exactly these; diffusers leaves out what strength leaves out.
+        steps: Steps of the request. Native takes all of them; in the dialect diffusers strength < 1 leaves some out.
         strength: 0 to 1. Native: 0 gives the content back. diffusers: above 0.
-        dialect: Whose rules for schedule, start, blending and guidance.
+        dialect: Its rules decide about schedule, start, blending and guidance.
         eta: Share of noise that a sampler renews; None: its usual in the dialect.
         config: The model's scheduler config, for spacing in the dialect diffusers.
         levels: The noise levels of training; None: as `config` has them.

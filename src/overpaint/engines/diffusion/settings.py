@@ -28,9 +28,9 @@ class PaintSettings:
         plan: How it is sampled.
         guidance: How it is guided.
         text: How its texts are read.
-        prompt: What is to be painted.
-        negative: What is not to be painted; None: no negative prompt was given.
-        content: What the hole starts from.
+        prompt: What to paint.
+        negative: What not to paint; None: no negative prompt was given.
+        content: The masked content that the hole starts from.
         exact: Whether its bits must not depend on its neighbours.
     """
 

@@ -1,4 +1,4 @@
-"""What a sample starts from: latents of the masked content, of the mask and of the extra input."""
+"""The start of a sample: latents of the masked content, of the mask and of the extra input."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ ExtraInput = Callable[[Pixels, NDArray[np.bool_], torch.Tensor, Callable[[Pixels
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SampleStart:
-    """What a sample starts from.
+    """The start of a sample.
 
     Attributes:
         latents: Content, mask and extra input.

@@ -1,4 +1,4 @@
-"""Dialects: whose exact arithmetic is followed. One object each, found by name."""
+"""Dialects: the exact arithmetic of Overpaint or of another program. One object each, found by name."""
 
 from __future__ import annotations
 

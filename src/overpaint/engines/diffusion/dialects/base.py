@@ -1,4 +1,4 @@
-"""What the diffusion engine asks of a dialect."""
+"""The interface of a dialect."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Dialect(ABC):
         return eta
 
     def extrapolates(self, prediction: Prediction) -> Prediction:
-        """What PLMS extrapolates of a network with this prediction."""
+        """The kind of output that PLMS extrapolates, for a network with this prediction."""
         return "epsilon"
 
     def guides_at(self, scale: float) -> bool:
@@ -80,8 +80,8 @@ class Dialect(ABC):
         """Encode a canvas, and draw in the dialect's order.
 
         Args:
-            canvas: What is painted.
-            content: What the hole starts from.
+            canvas: The canvas to paint.
+            content: The masked content that the hole starts from.
             strength: 0 to 1.
             encode: The autoencoder; equal pictures are encoded once.
             extra_input: `Family.extra_input` of a model that is shown more than x, or None.

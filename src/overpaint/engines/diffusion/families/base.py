@@ -1,4 +1,4 @@
-"""What the diffusion engine asks of a family of models. Importing this loads no network library."""
+"""The interface of a family of models. Importing it loads no network library."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ class UNetFamily(Family):
         name: See `Family`.
         title: See `Family`.
         texts: The text encoders; their states are joined.
-        trained_cells: Latent cells on the side of the pictures that it was trained on, where no configuration says.
+        trained_cells: Latent cells on the side of the pictures that it was trained on, where no configuration has them.
         trained_cells_v: The same for those that predict v.
         text_layer: The hidden state that the network reads, from the last, which is 1.
         text_norm: Whether the encoder's final layer norm follows.
@@ -92,7 +92,7 @@ class UNetFamily(Family):
 
     def weight_bytes(self, ref: ModelRef, dtype: torch.dtype, holds: Callable[[str], bool]) -> int:
         """See `Family.weight_bytes`."""
-        from overpaint.engines.diffusion.loader import weight_bytes
+        from overpaint.engines.diffusion.weight_files import weight_bytes
 
         return weight_bytes(ref, dtype, holds)
 

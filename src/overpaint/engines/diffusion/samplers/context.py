@@ -14,13 +14,13 @@ from overpaint.models import Prediction
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SamplerContext:
-    """What a sampler needs to know of one picture.
+    """The input of a sampler for one picture, besides x.
 
     Attributes:
         schedule: Its noise levels.
         noise: Makes fresh noise from the picture's own generator.
         eta: Share of the noise that is renewed at each step, for samplers that renew any; None: the sampler's usual.
-        extrapolates: What PLMS extrapolates: "v" for such a network in the dialect diffusers, else "epsilon".
+        extrapolates: Kind of output that PLMS extrapolates: "v" or "epsilon" (see `Dialect.extrapolates`).
     """
 
     schedule: Schedule

@@ -1,0 +1,217 @@
+"""The networks of Stable Diffusion, made from tensors and configurations. The one module that knows diffusers' names.
+
+Networks are made from configurations without memory of their own (torch's meta device) and take the files' tensors as
+they are; diffusers' converters rename those of the original release. Nothing here reaches the internet.
+
+Of diffusers, only the parts that the networks need are imported (see `private_copy`): the rest of its packages would
+take half of a command's start. The import still takes most of a second, and happens with the first canvas.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from overpaint.engines.loading import private_copy
+from overpaint.engines.weight_store import shared_network
+from overpaint.models import ModelError, read_json
+
+from .caches import bytes_of
+from .clip import ClipConfig, ClipText
+from .families.unet import ClipPart, UNetFamily
+from .weight_files import UNET_PREFIX
+from .weights import Tensors
+
+_UNETS, _VAES, _TINY_VAES, _SINGLE, _LOGGING = private_copy(
+    "diffusers",
+    "overpaint_diffusers",
+    (
+        "models.unets.unet_2d_condition",
+        "models.autoencoders.autoencoder_kl",
+        "models.autoencoders.autoencoder_tiny",
+        "loaders.single_file_utils",
+        "utils.logging",
+    ),
+    late=("models.autoencoders", "models.transformers", "models.unets"),
+    # needed by its other models, pipelines and schedulers, by training and by compiling
+    without=("transformers", "scipy", "accelerate", "peft", "bitsandbytes", "torchao", "torch._dynamo"),
+)
+_LOGGING.set_verbosity_error()  # errors are raised; its advice is about its pipelines
+
+UNET, VAE, TINY_VAE = _UNETS.UNet2DConditionModel, _VAES.AutoencoderKL, _TINY_VAES.AutoencoderTiny
+
+_OLD_ATTENTION = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj_attn.": ".to_out.0."}
+_GUIDED = {"time_embed.cond_proj.weight": "time_embedding.cond_proj.weight"}  # LCM's, which the converters don't know
+
+
+def unet_from_original(
+    family: UNetFamily, tensors: Tensors, config: dict[str, Any], title: str
+) -> dict[str, torch.Tensor]:
+    """diffusers' names of a U-Net in the original release's layout; an embedding of the guidance goes into `config`."""
+    own = {name: one for name, one in tensors.items() if name.startswith(UNET_PREFIX)}
+    renamed = {new: own[UNET_PREFIX + old] for old, new in _GUIDED.items() if UNET_PREFIX + old in own}
+    for one in renamed.values():
+        config["time_cond_proj_dim"] = one.shape[1]
+    try:
+        converted: dict[str, torch.Tensor] = _SINGLE.convert_ldm_unet_checkpoint(dict(own), config=config) | renamed
+    except KeyError as error:
+        raise ModelError(f"{title} lacks {error.args[0]}: the file is incomplete") from error
+    _all_used(own, converted, family)
+    return converted
+
+
+def _all_used(own: Tensors, converted: Tensors, family: UNetFamily) -> None:
+    """Raise ModelError where the converter left tensors out."""
+    given, taken = sum(one.numel() for one in own.values()), sum(one.numel() for one in converted.values())
+    if taken < given:
+        raise ModelError(
+            f"this U-Net has more weights than one of {family.title}: {given - taken:,} numbers have no place in it"
+        )
+
+
+def vae_from_original(tensors: Tensors, config: Mapping[str, Any], dtype: Any, vae_dtype: Any) -> Any:
+    """A VAE of tensors in the original release's layout."""
+    converted = _SINGLE.convert_ldm_vae_checkpoint(dict(tensors), config=config)
+    return filled(VAE, config, converted, vae_type(config, dtype, vae_dtype), "the VAE")
+
+
+def vae_type(config: Mapping[str, Any], dtype: Any, vae_dtype: Any) -> Any:
+    """The type of a VAE: as given, or `dtype`, but float32 instead of float16 for one that can't work in it."""
+    if vae_dtype is not None:
+        return vae_dtype
+    return torch.float32 if dtype == torch.float16 and config.get("force_upcast", False) else dtype
+
+
+def text_from_original(part: ClipPart, tensors: Tensors, folder: Path, dtype: Any) -> ClipText:
+    """A text encoder of tensors in the original release's layout, by the configurations in `folder`."""
+    config = clip_config(folder / part.folder)
+    if part.open_clip is None:
+        converted = _SINGLE.convert_ldm_clip_checkpoint(tensors)
+    else:
+        converted = _open_clip(config, tensors, part.open_clip)
+    return text_encoder(config, converted, dtype, projection=part.projection)
+
+
+def _open_clip(config: ClipConfig, tensors: Tensors, prefix: str) -> dict[str, torch.Tensor]:
+    """Tensors renamed by diffusers' converter, which reads only the width of the model."""
+    holder = type("Holder", (), {"config": config})()
+    converted: dict[str, torch.Tensor] = _SINGLE.convert_open_clip_checkpoint(holder, tensors, prefix=prefix)
+    return converted
+
+
+def clip_config(folder: Path) -> ClipConfig:
+    """The sizes of the text encoder in a folder. Raises ModelError for sizes that make no sense."""
+    config = read_json(folder / "config.json")
+    inner = config.get("text_config")
+    try:
+        return ClipConfig.read({**config, **inner} if isinstance(inner, dict) else config)
+    except ModelError as error:
+        raise ModelError(f"{folder}: {error}") from error
+
+
+def text_encoder(config: ClipConfig, tensors: Tensors, dtype: Any, *, projection: bool = False) -> ClipText:
+    """A text encoder. Tensors without a place in it are dropped, such as the 24th layer, which SD 2 does not use."""
+    with torch.device("meta"):
+        network = ClipText(config, projection=projection)
+    named = {name.removeprefix("text_model."): one for name, one in tensors.items()}
+    filled: ClipText = _put(network, named, dtype, "the text encoder", repr(config), strict=False)
+    return filled
+
+
+def filled(
+    cls: Any, config: Mapping[str, Any], tensors: Tensors, dtype: Any, title: str, *, source: str | None = None
+) -> Any:
+    """A network of one of diffusers' classes with these tensors; the arguments are those of `_put`."""
+    with torch.device("meta"):
+        known = inspect.signature(cls.__init__).parameters
+        network = cls(**{name: value for name, value in config.items() if name in known})
+    return _put(network, tensors, dtype, title, json.dumps(config, sort_keys=True, default=str), source=source)
+
+
+def _put(
+    network: Any,
+    tensors: Tensors,
+    dtype: Any,
+    title: str,
+    config: str,
+    *,
+    strict: bool = True,
+    source: str | None = None,
+) -> Any:
+    """A network with its tensors; each must exist and have its shape.
+
+    If another engine holds the same network (type, configuration, weights by digest, dtype), that one is returned.
+
+    Args:
+        network: On the meta device.
+        tensors: By the network's names.
+        dtype: Type of the weights.
+        title: Name for error messages.
+        config: Text that the network's build depends on.
+        strict: Whether further tensors are an error.
+        source: Digest of the weights; None: computed from the tensors.
+    """
+    wanted = network.state_dict()
+    for name in sorted(wanted.keys() & tensors.keys()):
+        if tuple(wanted[name].shape) != tuple(tensors[name].shape):
+            raise ModelError(
+                f"{title} has other sizes than its configuration: {name} is {tuple(tensors[name].shape)}, "
+                f"and should be {tuple(wanted[name].shape)} (a single file of other sizes needs the option 'config')"
+            )
+    missing = sorted(set(wanted) - set(tensors))
+    if missing:
+        raise ModelError(
+            f"{title} lacks {len(missing)} of its {len(wanted)} tensors ({missing[0]}, ...): "
+            "the file is incomplete or of another kind"
+        )
+    unknown = sorted(set(tensors) - set(wanted)) if strict else []
+    if unknown:
+        raise ModelError(f"{title} has {len(unknown)} tensors that it should not have ({unknown[0]}, ...)")
+
+    def fill() -> Any:
+        given = {
+            name: tensors[name].to(dtype) if one.is_floating_point() else tensors[name] for name, one in wanted.items()
+        }
+        network.load_state_dict(given, strict=True, assign=True)
+        return network.requires_grad_(False).eval()
+
+    def key() -> tuple[str, ...]:
+        return source or _digest({name: tensors[name] for name in wanted}), type(network).__name__, config, str(dtype)
+
+    return shared_network(key, fill, lambda filled: bytes_of(*filled.parameters()))
+
+
+def _digest(tensors: Tensors) -> str:
+    """SHA-256 of tensors with their names, types and shapes."""
+    found = hashlib.sha256()
+    for name, one in sorted(tensors.items()):
+        found.update(f"{name} {one.dtype} {tuple(one.shape)}".encode())
+        if one.numel():
+            found.update(one.detach().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()
+
+
+def current_vae_names(tensors: Tensors) -> dict[str, torch.Tensor]:
+    """Attention layers by the names that they have had since diffusers 0.17; published VAEs still have older ones."""
+    named = {}
+    for name, one in tensors.items():
+        for old, new in _OLD_ATTENTION.items():
+            if ".attentions." in name:
+                name = name.replace(old, new)
+        named[name] = one[:, :, 0, 0] if ".attentions." in name and one.ndim == 4 else one
+    return named
+
+
+def tiny_vae_names(encoder: Tensors, decoder: Tensors) -> dict[str, torch.Tensor]:
+    """AutoencoderTiny's names of the two files of a tiny VAE's original release, whose decoder begins with a clamp."""
+    named = {f"encoder.layers.{name}": one for name, one in encoder.items()}
+    for name, one in decoder.items():
+        number, _, rest = name.partition(".")
+        named[f"decoder.layers.{int(number) - 1}.{rest}"] = one
+    return named

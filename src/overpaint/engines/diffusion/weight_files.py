@@ -1,0 +1,87 @@
+"""The files of weights of a checkpoint's parts, and the memory that they will take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from overpaint.models import ModelError, ModelRef, digest, family_of, read_json, read_table, weights_in
+from overpaint.models.detect import with_unet_prefix
+
+from .families.unet import UNetFamily
+from .weights import read_tensors
+
+UNET_PREFIX, VAE_PREFIX = "model.diffusion_model.", "first_stage_model."
+"""Of the tensors of a single file in the original release's layout."""
+
+
+def unet_source(ref: ModelRef) -> str:
+    """The digest of a U-Net's weights; "" for shards, as their list does not depend on their contents."""
+    if not ref.path.is_dir():
+        return f"unet of {digest(ref.path)}"
+    file = weights_file(unet_folder(ref), ref)
+    return "" if file.suffix == ".json" else digest(file)
+
+
+def unet_folder(ref: ModelRef) -> Path:
+    """The folder of a model's U-Net: the model's own, if it is a U-Net alone."""
+    return ref.path / "unet" if (ref.path / "unet").is_dir() else ref.path
+
+
+def weight_bytes(ref: ModelRef, dtype: Any, holds: Callable[[str], bool]) -> int:
+    """Memory that a model's weights will take, from the headers of its files.
+
+    Args:
+        ref: The model.
+        dtype: Type that its networks will calculate in.
+        holds: Whether a U-Net of these weights is in memory already.
+    """
+    family: UNetFamily = family_of(ref.kind.family or "")
+    counted = [] if holds(unet_source(ref)) else [*_part_shapes(ref, "unet", family)]
+    counted += _part_shapes(ref.text_source, "text", family)
+    if ref.vae is None:
+        counted += _part_shapes(ref.base if ref.base is not None and "vae" in ref.kind.lacks else ref, "vae", family)
+    return sum(prod(shape) for shape in counted) * int(dtype.itemsize)
+
+
+def _part_shapes(ref: ModelRef, part: str, family: UNetFamily) -> list[tuple[int, ...]]:
+    """Shapes of the tensors of one part: "unet", "vae" or "text"."""
+    if ref.path.is_dir():
+        folders = {"unet": [unet_folder(ref)], "vae": [ref.path / "vae"]}
+        files = folders.get(part) or [ref.path / one.folder for one in family.texts]
+        return [shape for one in files for shape in _shapes(weights_file(one, ref)).values()]
+    shapes = with_unet_prefix(_shapes(ref.path))
+    if ref.kind.layout == "diffusers":
+        return list(shapes.values()) if part == "unet" else []
+    prefixes = {"unet": (UNET_PREFIX,), "vae": (VAE_PREFIX,)}.get(part, ("cond_stage_model.", "conditioner."))
+    return [shape for name, shape in shapes.items() if name.startswith(prefixes)]
+
+
+def _shapes(file: Path) -> dict[str, tuple[int, ...]]:
+    """Shapes of a file's tensors by name; for a list of shards, those of all shards."""
+    files = {file}
+    if file.suffix == ".json":
+        files = {file.parent / str(name) for name in read_json(file).get("weight_map", {}).values()}
+    return {name: one.shape for each in sorted(files) for name, one in read_table(each).tensors.items()}
+
+
+def component_tensors(folder: Path, ref: ModelRef, dtype: Any) -> dict[str, torch.Tensor]:
+    """The weights in one component's folder."""
+    return read_tensors(weights_file(folder, ref), allow_pickle=ref.allow_pickle, dtype=dtype)
+
+
+def weights_file(folder: Path, ref: ModelRef) -> Path:
+    """A component's file of weights: the requested variant, else the plain one, else any."""
+    sets = weights_in(folder)
+    if ref.variant is not None and ref.variant in sets:
+        found = sets[ref.variant]
+    else:
+        found = sets.get("") or sets.get("fp16") or next(iter(sets.values()), {})
+    path = found.get("safetensors") or found.get("pickle")
+    if path is None:
+        raise ModelError(f"{folder} has no weights: the model's download is incomplete")
+    return path
