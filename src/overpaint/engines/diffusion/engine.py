@@ -52,7 +52,8 @@ def card_of(ref: ModelRef) -> EngineCard:
     family: Family = family_of(kind.family)
     native = hints.native or family.native_size(ref)
     decides: list[Any] = [digest(ref.path), kind.prediction, kind.lcm, ref.variant]
-    decides += [digest(one) for one in ref.further_files]
+    decides += [None if one is None else digest(one) for one in (ref.vae, ref.config)]
+    decides += [digest(one) for one in ref.further_files if one not in (ref.vae, ref.config)]
     return replace(
         CARD,
         title=f"{ref.name}: {family.title}{', made for inpainting' if kind.inpainting else ''}",
