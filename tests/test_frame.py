@@ -245,7 +245,7 @@ def test_distant_parts_are_painted_apart_and_near_ones_together():
     mask = _spots(Size(1000, 1000), [(100, 100), (115, 100), (800, 800)])
     regions = plan(mask, engine="pixel", sizes=PIXEL, framing=framing)
     assert [region.parts for region in regions] == [2, 1]
-    assert not regions[0].frame.box.overlaps(regions[1].frame.box)
+    assert regions[0].frame.box.intersect(regions[1].frame.box).empty
 
 
 @given(st.lists(st.tuples(st.integers(0, 590), st.integers(0, 390)), min_size=1, max_size=40), st.integers(0, 60))
@@ -259,7 +259,7 @@ def test_regions_never_overlap_are_few_and_miss_nothing(places, padding):
         assert region.frame.box.contains(region.box)
         assert region.denoise.shape == region.frame.box.size.shape
         covered[region.box.slices] = np.maximum(covered[region.box.slices], region.masks.composite)
-        assert not any(region.frame.box.overlaps(other.frame.box) for other in regions[k + 1 :])
+        assert all(region.frame.box.intersect(other.frame.box).empty for other in regions[k + 1 :])
     whole = two_masks(mask, Edge(2, 3)).composite
     assert np.array_equal(covered, whole)
 

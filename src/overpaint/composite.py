@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -39,8 +40,6 @@ def paste(
         alpha: (H, W) of the samples' dtype, the alpha before the paste; None where the picture has none.
         rule: What happens to alpha; `paste_alpha` changes alpha itself.
     """
-    import cv2
-
     area = samples[box.slices]
     old_alpha = None if alpha is None else alpha[box.slices]
     channels = area.shape[2]

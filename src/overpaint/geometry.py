@@ -5,9 +5,12 @@ Boxes are (left, top, right, bottom) in whole pixels, right and bottom exclusive
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,16 @@ class Box:
     right: int
     bottom: int
 
+    @classmethod
+    def around(cls, marked: NDArray[Any]) -> Box:
+        """The smallest box around the True pixels of (H, W) bool; an empty box at the origin when there are none."""
+        (rows,) = marked.any(axis=1, keepdims=True).ravel().nonzero()
+        if rows.size == 0:
+            return cls(0, 0, 0, 0)
+        top, bottom = int(rows[0]), int(rows[-1]) + 1
+        (columns,) = marked[top:bottom].any(axis=0, keepdims=True).ravel().nonzero()
+        return cls(int(columns[0]), top, int(columns[-1]) + 1, bottom)
+
     @property
     def width(self) -> int:
         """Pixels across; never negative."""
@@ -104,11 +117,6 @@ class Box:
     def area(self) -> int:
         """Number of pixels."""
         return self.width * self.height
-
-    @property
-    def diagonal(self) -> float:
-        """Length of the diagonal in pixels."""
-        return math.hypot(self.width, self.height)
 
     @property
     def empty(self) -> bool:
@@ -166,10 +174,6 @@ class Box:
             and self.right >= other.right
             and self.bottom >= other.bottom
         )
-
-    def overlaps(self, other: Box) -> bool:
-        """Whether at least one pixel is in both."""
-        return not self.intersect(other).empty
 
     def move_inside(self, outer: Box) -> Box:
         """Shift, without resizing, so that as little as possible is outside of `outer`.

@@ -172,9 +172,7 @@ def difference(one: Picture, other: Picture) -> Difference | None:
     count = int(np.count_nonzero(differing))
     if count == 0:
         return None
-    rows, columns = np.flatnonzero(differing.any(axis=1)), np.flatnonzero(differing.any(axis=0))
-    box = Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
-    return Difference(count, differing.size, int(apart.max()), box)
+    return Difference(count, differing.size, int(apart.max()), Box.around(differing))
 
 
 def _levels(picture: Picture, channels: int, depth: int) -> NDArray[np.int32]:

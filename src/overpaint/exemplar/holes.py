@@ -30,15 +30,6 @@ class Part:
     hole: Flags
 
 
-def bounds(flags: Flags) -> Box:
-    """The smallest box around the True pixels; an empty box when there are none."""
-    rows = np.flatnonzero(flags.any(axis=1))
-    if rows.size == 0:
-        return Box(0, 0, 0, 0)
-    columns = np.flatnonzero(flags[rows[0] : rows[-1] + 1].any(axis=0))
-    return Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
-
-
 def parts(hole: Flags, known: Flags, margin: Callable[[Box], int], apart: int = 16) -> Iterator[Part]:
     """Split a hole into parts that lie further than about `apart` pixels from each other.
 
@@ -52,7 +43,7 @@ def parts(hole: Flags, known: Flags, margin: Callable[[Box], int], apart: int = 
         apart: Pixels; parts nearer to each other are joined.
     """
     whole = Box(0, 0, hole.shape[1], hole.shape[0])
-    outer = bounds(hole)
+    outer = Box.around(hole)
     if outer.empty:
         return
     inner = hole[outer.slices]
@@ -118,9 +109,9 @@ def _labelled(hole: Flags, apart: int) -> tuple[NDArray[np.int32], list[Box]]:
     labels = np.repeat(np.repeat(numbers, cell, axis=0), cell, axis=1)[:height, :width]
     boxes = []
     for number in range(1, count):
-        around = bounds(numbers == number) if count > 2 else Box(0, 0, columns, rows)
+        around = Box.around(numbers == number) if count > 2 else Box(0, 0, columns, rows)
         rough = Box(around.left * cell, around.top * cell, around.right * cell, around.bottom * cell)
         rough = rough.intersect(Box(0, 0, width, height))
-        tight = bounds(hole[rough.slices] & (labels[rough.slices] == number))
+        tight = Box.around(hole[rough.slices] & (labels[rough.slices] == number))
         boxes.append(tight.shift(rough.left, rough.top))
     return labels, boxes

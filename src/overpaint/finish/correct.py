@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -100,8 +101,6 @@ def _reduced(evidence: Image, original: Image, known: NDArray[np.bool_], hole: N
     step = math.ceil(math.sqrt(hole.size / _ESTIMATED_AT))
     if step == 1:
         return _ReducedCanvas(evidence, original - evidence, known, hole)
-    import cv2
-
     size = (math.ceil(hole.shape[1] / step), math.ceil(hole.shape[0] / step))
 
     def shrunk(values: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -118,8 +117,6 @@ def _reduced(evidence: Image, original: Image, known: NDArray[np.bool_], hole: N
 def _enlarged(change: Image, shape: tuple[int, ...]) -> Image:
     if change.shape[:2] == shape:
         return change
-    import cv2
-
     return np.asarray(cv2.resize(change, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR), dtype=np.float32)
 
 
@@ -155,8 +152,6 @@ def _line(evidence: Image, error: Image, weights: Image) -> tuple[Image, Image]:
 
 def _seam(error: Image, hole: NDArray[np.bool_], weights: Image) -> Image:
     """The error near the hole's edge, carried into the hole with weights that fall with the distance from the edge."""
-    import cv2
-
     if not hole.any() or not (weights > 0).any():
         return np.zeros_like(error)
     size = float(np.sqrt(hole.sum()))

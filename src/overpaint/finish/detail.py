@@ -24,7 +24,6 @@ from numpy.typing import NDArray
 
 from overpaint.exemplar.blas import one_thread
 from overpaint.exemplar.features import Flags, Floats
-from overpaint.exemplar.holes import bounds
 from overpaint.geometry import Box
 
 from .analogy import STEP, DetailSettings, MatchLimits, Octave, analogy
@@ -86,7 +85,7 @@ def detailed(
         check: Called often; may raise to stop.
     """
     settings = settings or DetailSettings()
-    box = bounds(target)
+    box = Box.around(target)
     if enlarged < LEAST_ENLARGEMENT or box.empty:
         return Detail(patch, 0.0)
     # The first octave spans a factor of two to four, over which the soft picture is no finer than a patch's samples.

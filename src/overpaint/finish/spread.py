@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,8 +21,6 @@ def spread(values: NDArray[np.float32], weights: NDArray[np.float32], smooth: fl
     Returns:
         (H, W, C) float32; zeros when no weight is positive.
     """
-    import cv2
-
     weighted = np.dstack([values * weights[..., None], weights]).astype(np.float32)
     # The last channel is the weight, filtered as the sums are that it divides.
     blurred = cv2.GaussianBlur(weighted, (0, 0), max(smooth, 0.5), borderType=cv2.BORDER_REFLECT_101)

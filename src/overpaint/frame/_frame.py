@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -191,8 +192,6 @@ def _ceil(value: float, step: int) -> int:
 def _resize(image: NDArray[np.float32], size: Size, smooth: bool) -> NDArray[np.float32]:
     if image.shape[:2] == size.shape:
         return image
-    import cv2
-
     # Area averages to reduce (no aliasing, and no part of a hole is lost); interpolation to enlarge.
     smaller = size.area < image.shape[0] * image.shape[1]
     method = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC if smooth else cv2.INTER_LINEAR

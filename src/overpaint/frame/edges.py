@@ -17,6 +17,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from overpaint.geometry import Box
 from overpaint.mask import Mask
 from overpaint.mask.distance import distance_to, inscribed_radius
 
@@ -143,10 +144,9 @@ def reach_of(touched: NDArray[np.bool_], support: NDArray[np.bool_]) -> int:
         touched: (H, W) bool, pixels that an edit may have changed; it includes the support.
         support: (H, W) bool, the user's mask > 0.
     """
-    rows, columns = np.flatnonzero(touched.any(axis=1)), np.flatnonzero(touched.any(axis=0))
-    if rows.size == 0 or not support.any():
+    if not touched.any() or not support.any():
         return 0
     # The box of the touched pixels includes the support, and so the nearest pixel of it.
-    area = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+    area = Box.around(touched).slices
     distance = distance_to(support[area])
     return int(np.ceil(distance[touched[area]].max()))

@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 from overpaint.errors import MaskError
 from overpaint.geometry import Box
 
-from ._checks import bounds_of
-
 LARGEST_SIGMA = 1024.0
 _UNIT = 1 << 23  # kernel weights are whole multiples of 1 / _UNIT, so float32 sums of them are exact
 
@@ -50,7 +48,7 @@ def gaussian(values: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
     background = values[0, 0]
     if background not in (0, 1):
         return np.ascontiguousarray(_blur_region(values, picture, sigma, levels))
-    box = bounds_of(values != background)
+    box = Box.around(values != background)
     if box.empty:
         return values
     region = _aligned(box.pad(reach(sigma) + _margin(levels)), levels).intersect(picture)

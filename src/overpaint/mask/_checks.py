@@ -101,16 +101,6 @@ def as_pixels(value: float, name: str) -> float:
     return number
 
 
-def bounds_of(marked: NDArray[np.bool_]) -> Box:
-    """The smallest box around the True pixels of (H, W); an empty box at the origin when there are none."""
-    rows = np.flatnonzero(marked.any(axis=1))
-    if rows.size == 0:
-        return Box(0, 0, 0, 0)
-    top, bottom = int(rows[0]), int(rows[-1]) + 1
-    columns = np.flatnonzero(marked[top:bottom].any(axis=0))
-    return Box(int(columns[0]), top, int(columns[-1]) + 1, bottom)
-
-
 def listed(numbers: Iterable[float]) -> str:
     """Numbers with commas: 10,20,30.5,40."""
     return ",".join(f"{number:.10g}" for number in numbers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,16 +11,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from overpaint.errors import MaskError
+from overpaint.files import write_file
 from overpaint.geometry import Box, Size
+from overpaint.picture import Picture, encode, from_array
 
-from . import _checks
+from . import _checks, _shapes, _strokes
+from ._checks import BoxLike, SizeLike
 
 if TYPE_CHECKING:
-    import os
-
-    from overpaint.picture import Picture
-
-    from ._checks import BoxLike, SizeLike
     from ._shapes import Rule
     from ._sources import Channel, FileLike
     from .component import MaskComponent
@@ -71,15 +70,11 @@ class Mask:
 
         `Mask.box(picture.size, (100, 100, 300, 250), feather=20)` is the feathered box of the tutorials.
         """
-        from . import _shapes
-
         return cls(_shapes.box(_checks.as_size(size), box, antialias)).feather(feather)
 
     @classmethod
     def ellipse(cls, size: SizeLike, box: BoxLike, *, feather: float = 0, antialias: bool = False) -> Mask:
         """The ellipse inscribed in a box (left, top, right, bottom)."""
-        from . import _shapes
-
         return cls(_shapes.ellipse(_checks.as_size(size), box, antialias)).feather(feather)
 
     @classmethod
@@ -102,8 +97,6 @@ class Mask:
             feather: Radius of the blur in pixels.
             antialias: An edge of one pixel (in steps of 1/16) instead of a hard one.
         """
-        from . import _shapes
-
         return cls(_shapes.polygon(_checks.as_size(size), points, rule, antialias)).feather(feather)
 
     @classmethod
@@ -126,8 +119,6 @@ class Mask:
             feather: Radius of the blur in pixels.
             antialias: An edge of one pixel instead of a hard one.
         """
-        from . import _strokes
-
         return cls(_strokes.strokes(_checks.as_size(size), strokes, width, antialias)).feather(feather)
 
     @classmethod
@@ -217,7 +208,7 @@ class Mask:
     @property
     def bounds(self) -> Box:
         """The smallest box around the support; an empty box for an empty mask."""
-        return _checks.bounds_of(self.support)
+        return Box.around(self.support)
 
     @property
     def area(self) -> float:
@@ -359,8 +350,6 @@ class Mask:
 
     def to_picture(self) -> Picture:
         """An 8-bit grey picture, white = repaint."""
-        from overpaint.picture import from_array
-
         return from_array(self.to_bytes8())
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
@@ -369,9 +358,6 @@ class Mask:
         Raises:
             OutputError: the file exists and `overwrite` is false, or it can't be written.
         """
-        from overpaint.files import write_file
-        from overpaint.picture import encode
-
         write_file(path, encode(self.to_picture(), "png").data, overwrite=overwrite)
 
     def _with(self, values: NDArray[np.float32]) -> Mask:

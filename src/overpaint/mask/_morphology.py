@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from overpaint.geometry import Box, Size
 
-from ._checks import bounds_of
 from .distance import whole_square, within
 
 Values = NDArray[np.float32]
@@ -21,7 +20,7 @@ _MOST_WIDE = 0.1  # the share of ramp pixels that may lie in wider ramps: corner
 
 def is_bilevel(values: Values) -> bool:
     """Whether no value lies between 0 and 1."""
-    box = bounds_of(values > 0)
+    box = Box.around(values > 0)
     return box.empty or bool((np.logical_or(values[box.slices] == 0, values[box.slices] == 1)).all())
 
 
@@ -31,7 +30,7 @@ def is_hard(values: Values) -> bool:
     A ramp pixel has a value from 0.1 to 0.9. One whose 3x3 neighbours are all ramp pixels lies in a ramp of 3 pixels or
     more, unless it is the ridge of a thin line.
     """
-    box = bounds_of(values > 0)
+    box = Box.around(values > 0)
     part = np.pad(values[box.slices], 1)
     ramp = np.logical_and(part > np.float32(0.1), part < np.float32(0.9))
     inside = cv2.erode(ramp.view(np.uint8), np.ones((3, 3), np.uint8), borderValue=0).view(np.bool_)
@@ -60,7 +59,7 @@ def grow(values: Values, pixels: float) -> Values:
         return values
     if is_bilevel(values):
         return within(values > 0, pixels).astype(np.float32)
-    box = bounds_of(values > 0)
+    box = Box.around(values > 0)
     region = _around(box, pixels, values)
     grown = np.zeros_like(values)
     grown[region.slices] = _dilate(values[region.slices], pixels)
@@ -69,7 +68,7 @@ def grow(values: Values, pixels: float) -> Values:
 
 def shrink(values: Values, pixels: float) -> Values:
     """The smallest value within `pixels`; pixels beyond the picture's border do not count."""
-    box = bounds_of(values > 0)
+    box = Box.around(values > 0)
     if pixels < 1 or box.empty:
         return values
     region = _around(box, pixels, values)
@@ -85,7 +84,7 @@ def shrink(values: Values, pixels: float) -> Values:
 def fill_holes(values: Values) -> Values:
     """1 on all that the core encloses. The core is connected across corners (8 neighbours), a hole is not (4)."""
     core = values >= np.float32(0.5)
-    box = bounds_of(core)
+    box = Box.around(core)
     if box.empty:
         return values
     canvas = np.zeros((box.height + 2, box.width + 2), dtype=np.uint8)
@@ -98,7 +97,7 @@ def fill_holes(values: Values) -> Values:
 
 def remove_specks(values: Values, area: float) -> Values:
     """0 on every connected piece of the support (8 neighbours) that has fewer than `area` pixels."""
-    box = bounds_of(values > 0)
+    box = Box.around(values > 0)
     if box.empty:
         return values
     support = np.ascontiguousarray(values[box.slices] > 0)

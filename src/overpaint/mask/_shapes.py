@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from overpaint.errors import MaskError
 from overpaint.geometry import Box, Size
 
-from ._checks import BoxLike, DegenerateShapeError, as_corners, as_points, bounds_of, listed
+from ._checks import BoxLike, DegenerateShapeError, as_corners, as_points, listed
 
 Values = NDArray[np.float32]
 Rule = Literal["union", "evenodd"]
@@ -27,11 +27,7 @@ _FINE = 4  # an antialiased polygon is drawn on a grid this many times as fine
 def box(size: Size, corners: BoxLike, antialias: bool) -> Values:
     """(H, W) with 1 in the box, clipped to the picture."""
     left, top, right, bottom = as_corners(corners, "box")
-    columns = _cover(size.width, left, right, antialias)
-    rows = _cover(size.height, top, bottom, antialias)
-    values = np.zeros(size.shape, dtype=np.float32)
-    inside = Box(*_span(columns, rows))
-    values[inside.slices] = rows[inside.top : inside.bottom, None] * columns[inside.left : inside.right]
+    values = np.outer(_cover(size.height, top, bottom, antialias), _cover(size.width, left, right, antialias))
     return required(values, f"box {listed((left, top, right, bottom))}", size)
 
 
@@ -103,18 +99,16 @@ def _fill(rings: list[NDArray[np.float64]], size: Size, rule: Rule, fine: int) -
 
 def _filled(rings: list[NDArray[np.float64]], size: Size, rule: Rule) -> NDArray[np.bool_]:
     """(H, W) bool, by counting the edges that each row of pixel centres crosses from the left."""
-    if rule == "evenodd":
-        parity = sum((_crossings(ring, size, signed=False) for ring in rings), np.zeros(size.shape, np.int32))
-        return (np.cumsum(parity, axis=1, out=parity) & 1).astype(np.bool_)
     inside = np.zeros(size.shape, dtype=np.bool_)
     for ring in rings:
-        winding = _crossings(ring, size, signed=True)
-        inside |= np.cumsum(winding, axis=1, out=winding) != 0
+        winding = np.cumsum(_crossings(ring, size), axis=1)
+        # an edge changes the winding number by one, up or down, and so its parity
+        inside ^= (winding & 1).astype(np.bool_) if rule == "evenodd" else (winding != 0) & ~inside
     return inside
 
 
-def _crossings(ring: NDArray[np.float64], size: Size, *, signed: bool) -> NDArray[np.int32]:
-    """(H, W): the number of edges that cross a row of centres between this centre and the one to its left."""
+def _crossings(ring: NDArray[np.float64], size: Size) -> NDArray[np.int32]:
+    """(H, W): edges that cross a row of centres between this centre and the one to its left, downward less upward."""
     start, end = ring, np.roll(ring, -1, axis=0)
     upward = start[:, 1] > end[:, 1]
     # an edge starts at its upper end, so that it crosses at the same x in both directions
@@ -133,8 +127,7 @@ def _crossings(ring: NDArray[np.float64], size: Size, *, signed: bool) -> NDArra
         along = (row + 0.5 - upper[edge, 1]) / (lower[edge, 1] - upper[edge, 1])
         x = upper[edge, 0] + along * (lower[edge, 0] - upper[edge, 0])
         column = np.clip(np.ceil(x - 0.5), 0, size.width).astype(np.int64)
-        weights = np.where(upward[edge], -1, 1) if signed else np.ones(len(edge), dtype=np.int64)
-        np.add.at(counted, (row, column), weights.astype(np.int32))
+        np.add.at(counted, (row, column), np.where(upward[edge], np.int32(-1), np.int32(1)))
     return counted[:, : size.width].copy()
 
 
@@ -145,11 +138,6 @@ def _cover(length: int, low: float, high: float, antialias: bool) -> Values:
         covered: Values = np.clip(np.minimum(pixels + 1, high) - np.maximum(pixels, low), 0, 1).astype(np.float32)
         return covered
     return ((pixels + 0.5 >= low) & (pixels + 0.5 < high)).astype(np.float32)
-
-
-def _span(columns: Values, rows: Values) -> tuple[int, int, int, int]:
-    across, down = bounds_of(columns[None] > 0), bounds_of(rows[None] > 0)
-    return across.left, down.left, across.right, down.right
 
 
 def clipped(region: Box, size: Size) -> Box:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Literal
+from typing import BinaryIO, Literal
 
+import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from overpaint.errors import MaskError
+from overpaint.errors import MaskError, PictureError
 from overpaint.geometry import Size
+from overpaint.picture import Picture, open_picture
 
 from ._checks import LARGEST_AREA
 from ._mask import Mask
 from ._plausible import FLOOR, RINGING, from_levels, plausible, snapped
-
-if TYPE_CHECKING:
-    from overpaint.picture import Picture
+from .formats import is_document, read_document
 
 Values = NDArray[np.float32]
 Samples = NDArray[np.uint8] | NDArray[np.uint16]
@@ -72,8 +73,6 @@ def from_alpha(picture: Picture) -> Mask:
     np.subtract(np.float32(1), values, out=values)
     faint = np.logical_and(values > 0, values < np.float32(FLOOR))
     if faint.any():
-        import cv2
-
         _, pieces = cv2.connectedComponents((values > 0).view(np.uint8), connectivity=8)
         values[~np.isin(pieces, np.unique(pieces[values >= np.float32(FLOOR)]))] = 0
     return Mask(values)
@@ -122,8 +121,6 @@ def _from_opaque(picture: Picture, channel: Channel) -> Mask:
     """Grey by its levels, one hue on black by its brightest channel, other colour by its luminance."""
     lossless, top = picture.source.lossless, picture.maximum
     if channel == "auto" and picture.samples.shape[2] > 1:
-        import cv2
-
         rgb = _rgb(picture)
         red, green, blue = cv2.split(rgb)
         high = cv2.max(cv2.max(red, green), blue)
@@ -270,8 +267,6 @@ def read_bytes(source: FileLike) -> bytes:
 
 def from_file(source: FileLike, channel: Channel, size: Size | None, label: str | None, image: str | None) -> Mask:
     """A picture file in any mode, or a document (COCO, LabelMe, CVAT); the content decides."""
-    from .formats import is_document, read_document
-
     data = read_bytes(source)
     if is_document(data):
         return read_document(data, size=size, label=label, image=image)
@@ -279,9 +274,6 @@ def from_file(source: FileLike, channel: Channel, size: Size | None, label: str 
         raise MaskError(
             "a label or an image's name can be chosen only in a COCO, LabelMe or CVAT document, and this is a picture"
         )
-    from overpaint.errors import PictureError
-    from overpaint.picture import open_picture
-
     try:
         picture = open_picture(data)
     except PictureError as error:
@@ -295,8 +287,6 @@ def from_file(source: FileLike, channel: Channel, size: Size | None, label: str 
 
 def _float_tiff(data: bytes) -> Values | None:
     """(H, W) of a grey TIFF of floats, which pictures do not support; None for any other file."""
-    import io
-
     from PIL import Image, ImageOps
 
     try:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from overpaint.geometry import Box
 
-from ._checks import as_pixels, bounds_of
+from ._checks import as_pixels
 
 EXACT_TO = 500  # pixels; squared distances up to here come out of OpenCV well within a half of their whole number
 
@@ -33,7 +33,7 @@ def distance_to(marked: NDArray[np.bool_], limit: float | None = None) -> NDArra
         MaskError: the limit is negative or not a number.
     """
     distance = np.full(marked.shape, np.inf, dtype=np.float32)
-    box = bounds_of(marked)
+    box = Box.around(marked)
     if box.empty:
         return distance
     picture = Box(0, 0, marked.shape[1], marked.shape[0])
@@ -51,7 +51,7 @@ def distance_to(marked: NDArray[np.bool_], limit: float | None = None) -> NDArra
 def within(marked: NDArray[np.bool_], radius: float) -> NDArray[np.bool_]:
     """(H, W) bool: which pixels have a marked one at most `radius` pixels away, centre to centre."""
     grown = np.zeros(marked.shape, dtype=np.bool_)
-    box = bounds_of(marked)
+    box = Box.around(marked)
     if box.empty:
         return grown
     region = box.pad(math.floor(radius)).intersect(Box(0, 0, marked.shape[1], marked.shape[0]))
@@ -83,7 +83,7 @@ def inscribed_radius(marked: NDArray[np.bool_]) -> float:
     Pixels beyond the array count as not marked. A line of one pixel has 0.5; an odd square its half side, an even one
     half a pixel less; 0 when nothing is marked.
     """
-    box = bounds_of(marked)
+    box = Box.around(marked)
     if box.empty:
         return 0.0
     outside = np.ones((box.height + 2, box.width + 2), dtype=np.bool_)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -70,7 +71,5 @@ def tinted(pixels: Pixels, mask: Mask, colour: OverlayColour, share: float) -> P
 
 def _lab(colours: NDArray[np.uint8]) -> NDArray[np.float32]:
     """(N, 3) CIE Lab of (N, 3) sRGB."""
-    import cv2
-
     lab: NDArray[np.float32] = cv2.cvtColor(colours[None].astype(np.float32) / np.float32(255), cv2.COLOR_RGB2LAB)[0]
     return lab

@@ -16,6 +16,7 @@ from overpaint.errors import MaskError, PictureError
 from overpaint.geometry import Box, Size
 from overpaint.mask._checks import LARGEST_AREA, DegenerateShapeError, as_points
 from overpaint.mask._mask import Mask
+from overpaint.picture import PictureLimits, encode, from_array, open_picture
 
 from ._outline import outlines
 from ._select import LINE_WIDTH, POINT_RADIUS, size_in, united, with_label
@@ -106,8 +107,6 @@ def _need(points: list[list[float]], counts: tuple[int, ...], kind: str) -> None
 
 def _decoded(text: Any, points: list[list[float]], size: Size) -> Mask:
     """An embedded mask: a PNG in base64 between two corners, both inclusive."""
-    from overpaint.picture import PictureLimits, open_picture
-
     _need(points, (2,), "mask")
     (left, top), (right, bottom) = ((math.floor(x), math.floor(y)) for x, y in points)
     box = Box(left, top, right + 1, bottom + 1)
@@ -133,8 +132,6 @@ def _decoded(text: Any, points: list[list[float]], size: Size) -> Mask:
 
 
 def _embedded(mask: Mask, label: str) -> dict[str, Any]:
-    from overpaint.picture import encode, from_array
-
     core = mask.threshold()
     box = core.bounds
     data = encode(from_array(core.to_bytes8()[box.slices]), "png").data
