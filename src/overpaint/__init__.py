@@ -55,32 +55,22 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Edit": "studio",
-    "EditFailure": "studio",
-    "EditRequest": "request",
-    "Edited": "studio",
-    "Mask": "mask",
-    "Monitor": "engines",
-    "Picture": "picture",
-    "Studio": "studio",
-    "contact_sheet": "studio",
-    "edit": "api",
-    "edit_many": "api",
-    "expand": "api",
-    "open": "api",
-    "remove": "api",
-    "save": "api",
-    "scene_prompt": "prompt",
-    "variations": "api",
+    "api": ("edit", "edit_many", "expand", "open", "remove", "save", "variations"),
+    "engines": ("Monitor",),
+    "mask": ("Mask",),
+    "picture": ("Picture",),
+    "prompt": ("scene_prompt",),
+    "request": ("EditRequest",),
+    "studio": ("Edit", "EditFailure", "Edited", "Studio", "contact_sheet"),
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'overpaint' has no attribute {name!r}")
-    value = getattr(import_module(f"overpaint.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
+    for package, names in _HOMES.items():
+        if name in names:
+            value = globals()[name] = getattr(import_module(f"overpaint.{package}"), name)
+            return value
+    raise AttributeError(f"module 'overpaint' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
@@ -85,27 +86,11 @@ class Basis:
 
 def inside(flags: Flags, radius: int) -> Flags:
     """(h, w) bool: pixels whose whole patch lies in the picture and in `flags`."""
-    whole: Flags = _box_sums(flags, radius) == (2 * radius + 1) ** 2
-    return whole
+    patch = np.ones((2 * radius + 1,) * 2, np.uint8)
+    whole = cv2.erode(flags.view(np.uint8), patch, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    return whole.view(np.bool_)
 
 
 def touching(flags: Flags, radius: int) -> Flags:
     """(h, w) bool: pixels whose patch lies in the picture and touches `flags`."""
-    some: Flags = _box_sums(flags, radius) > 0
-    return some
-
-
-def _box_sums(flags: Flags, radius: int) -> NDArray[np.int32]:
-    """True pixels in each patch; -1 where the patch extends beyond the picture."""
-    height, width = flags.shape
-    side = 2 * radius + 1
-    sums = np.full(flags.shape, -1, np.int32)
-    if min(height, width) < side:
-        return sums
-    table = np.zeros((height + 1, width + 1), np.int32)
-    np.cumsum(flags, axis=0, dtype=np.int32, out=table[1:, 1:])
-    np.cumsum(table[1:, 1:], axis=1, out=table[1:, 1:])
-    sums[radius : height - radius, radius : width - radius] = (
-        table[side:, side:] - table[:-side, side:] - table[side:, :-side] + table[:-side, :-side]
-    )
-    return sums
+    return inside(np.ones_like(flags), radius) & ~inside(~flags, radius)

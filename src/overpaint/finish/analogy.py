@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from overpaint.exemplar.features import Basis, Flags, Floats, Places, gathered
+from overpaint.exemplar.features import Basis, Flags, Floats, Places, gathered, inside
 from overpaint.exemplar.search import Quantiser
 
 STEP = 4
@@ -135,10 +135,7 @@ def analogy(
 
 def _sources(octave: Octave, settings: DetailSettings, queries: int) -> Places:
     """Centres of patches whose samples and block are known; sorted."""
-    side = 2 * settings.reach + 1
-    whole = cv2.erode(
-        octave.known.astype(np.uint8), np.ones((side, side), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0
-    )
+    whole = inside(octave.known, settings.reach)
     most = round(min(settings.most_sources, max(settings.most_pairs / max(1, queries), _FEWEST_SOURCES)))
     for every in (1, 2, STEP):
         # Divisors of STEP, so that a source's neighbours a step away are on the lattice too, for coherence.

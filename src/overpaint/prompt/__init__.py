@@ -6,16 +6,10 @@ chunks of a text encoder. `scene_prompt` adds words for the picture's light and 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from .chunks import Chunk, PromptTokenizer, Token, Vector, chunked, padded
 from .grammar import Prompt, Span, escape, literal, parse
 from .networks import Network, split_networks
-from .scene import MeasuredScene, scene_of, scene_prompt
-
-if TYPE_CHECKING:
-    from ._camera import Camera
-    from ._light import Light
+from .scene import Camera, Light, MeasuredScene, scene_of, scene_prompt
 
 __all__ = [
     "Camera",
@@ -37,16 +31,3 @@ __all__ = [
     "scene_prompt",
     "split_networks",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    # these modules load NumPy and OpenCV
-    if name == "Camera":
-        from ._camera import Camera
-
-        return Camera
-    if name == "Light":
-        from ._light import Light
-
-        return Light
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,43 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from contextlib import suppress
 
 from overpaint.picture import Metadata
 from overpaint.picture.ifd import EXIF_IFD, MalformedIFD, TagBlock, TagDirectory
 from overpaint.picture.xmp import read_property
+
+from .scene import Camera
 
 _DRONE = "http://www.dji.com/drone-dji/1.0/"
 _EXPOSURE_TIME, _F_NUMBER, _SPEED, _FLASH = 0x829A, 0x829D, 0x8827, 0x9209
 _FOCAL_LENGTH, _FOCAL_LENGTH_35, _WIDTH = 0x920A, 0xA405, 0xA002
 _PLANE_RESOLUTION, _PLANE_UNIT = 0xA20E, 0xA210
 _UNIT_MM = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}
-
-
-@dataclass(frozen=True, slots=True)
-class Camera:
-    """Camera data; None for what the metadata do not have.
-
-    Attributes:
-        focal_length: In mm, as engraved on the lens.
-        focal_length_35: In mm, for the same angle of view on 36 x 24 mm film.
-        f_number: Focal length over aperture.
-        exposure_value: log2(N^2 / t) for ISO 100: about 15 in sunlight, 12 under clouds, 7 indoors, 2 at night.
-        flash: Whether the flash fired.
-        pitch: Of a drone's camera in degrees; -90 looks straight down.
-    """
-
-    focal_length: float | None = None
-    focal_length_35: float | None = None
-    f_number: float | None = None
-    exposure_value: float | None = None
-    flash: bool | None = None
-    pitch: float | None = None
-
-    @property
-    def aperture(self) -> float | None:
-        """Diameter of the entrance pupil in mm. The blur of a background grows with it, whatever the sensor."""
-        return self.focal_length / self.f_number if self.focal_length and self.f_number else None
 
 
 def camera_of(metadata: Metadata) -> Camera:
@@ -102,8 +78,7 @@ def _value(block: TagBlock, directory: TagDirectory, tag: int) -> float | None:
 
 
 def _number(text: str | None) -> float | None:
-    try:
-        number = float(text or "")
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
+    with suppress(ValueError):
+        if math.isfinite(number := float(text or "")):
+            return number
+    return None

@@ -21,6 +21,8 @@ from overpaint.mask import Mask
 from overpaint.picture import Picture
 from overpaint.picture.colour import converter_for
 
+from .scene import Light
+
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
 
@@ -78,7 +80,9 @@ def view_of(picture: Picture, mask: Mask | None, side: int, crop: Box | None = N
         unknown = np.maximum(unknown, mask.support[rows, columns])
     if picture.alpha is not None:
         unknown = np.maximum(unknown, picture.alpha[rows, columns] < picture.maximum)
-    near = _near(mask, picture)[rows, columns]
+    near = np.zeros(picture.size.shape, np.float32)
+    near[surroundings(mask, picture).slices] = 1
+    near = near[rows, columns]
     scale = min(1.0, side / max(samples.shape[:2]))
     if scale < 1:
         size = (max(1, round(samples.shape[1] * scale)), max(1, round(samples.shape[0] * scale)))
@@ -95,15 +99,11 @@ def _resized(values: NDArray[Any], size: tuple[int, int]) -> NDArray[Any]:
     return np.asarray(cv2.resize(np.ascontiguousarray(values), size, interpolation=cv2.INTER_AREA))
 
 
-def _near(mask: Mask | None, picture: Picture) -> Floats:
-    """1 in the box around the mask, half as wide and high again on each side and at least a quarter of the picture."""
-    near = np.zeros(picture.size.shape, np.float32)
-    near[surroundings(mask, picture).slices] = 1
-    return near
-
-
 def surroundings(mask: Mask | None, picture: Picture) -> Box:
-    """The box that is near the mask; the whole picture without one."""
+    """The box that is near the mask: half as wide and high again on each side and at least a quarter of the picture.
+
+    The whole picture without a mask.
+    """
     whole = picture.size.box
     if mask is None or mask.bounds.empty:
         return whole
@@ -111,34 +111,6 @@ def surroundings(mask: Mask | None, picture: Picture) -> Box:
     across = max(box.width // 2, (whole.width // 2 - box.width) // 2, 8)
     down = max(box.height // 2, (whole.height // 2 - box.height) // 2, 8)
     return Box(box.left - across, box.top - down, box.right + across, box.bottom + down).intersect(whole)
-
-
-@dataclass(frozen=True, slots=True)
-class Light:
-    """The light.
-
-    Attributes:
-        lightness: Median CIE L* around the mask, 0 to 100.
-        dark_end, bright_end: 10th and 90th percentile of L* over all known pixels.
-        range_stops: From the 5th to the 95th percentile of luminance over all known pixels, smoothed, in stops.
-        bright_share: Share of the known pixels that are nearly white.
-        dark_share: Share of them that are nearly black.
-        warmth: log2(red / blue) of the light; 0 where its measures contradict each other (see `_warmth`).
-        slope_stops: How much brighter the right edge is than the left one in stops, by a plane fitted to known pixels.
-        slope_share: Share of the variance of smoothed brightness that this slope explains, 0 to 1.
-        chroma: 95th percentile of the CIELAB chroma over all known pixels.
-    """
-
-    lightness: float
-    dark_end: float
-    bright_end: float
-    range_stops: float
-    bright_share: float
-    dark_share: float
-    warmth: float
-    slope_stops: float
-    slope_share: float
-    chroma: float
 
 
 def light_of(picture: Picture, mask: Mask | None) -> Light | None:

@@ -22,6 +22,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
 from overpaint.errors import RequestError
 
@@ -141,15 +142,15 @@ def read_weights(text: str) -> tuple[Section, ...]:
     Raises:
         RequestError: Brackets nested more than 100 deep, or a weight beyond 1000.
     """
-    sections = [_Spans()]
+    sections: list[list[Span]] = [[]]
     depth, products = 0, [1.0]  # brackets without a number, (up) less [down]; products of the numbers around
     open_brackets: dict[bool, list[_Open]] = {False: [], True: []}
     for piece in _pieces(text):
         match piece:
             case str():
-                sections[-1].add(piece, products[-1] * EMPHASIS**depth)
-            case _Break():
-                sections.append(_Spans())
+                sections[-1] += _weighted(piece, products[-1] * EMPHASIS**depth)
+            case None:
+                sections.append([])
             case _Open(square=square, weight=weight):
                 open_brackets[square].append(piece)
                 if weight is None:
@@ -161,7 +162,13 @@ def read_weights(text: str) -> tuple[Section, ...]:
                     depth -= -1 if square else 1
                 else:
                     products.pop()
-    return tuple(section.spans() for section in sections)
+    return tuple(
+        tuple(
+            Span("".join(span.text for span in equal), weight)
+            for weight, equal in groupby(section, lambda span: span.weight)
+        )
+        for section in sections
+    )
 
 
 @dataclass(slots=True)
@@ -175,10 +182,7 @@ class _Close:
     square: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Break:
-    pass
-
+_Piece = str | _Open | _Close | None
 
 _COMMENT = re.compile(r"(?<!\S)#(?!\S)[^\n]*+")
 _SYNTAX = re.compile(
@@ -200,9 +204,9 @@ _TOKEN = re.compile(
 )
 
 
-def _pieces(text: str) -> list[str | _Open | _Close | _Break]:
-    """Text, matched brackets and BREAKs, in order. An opening bracket has the weight that its closing one has."""
-    pieces: list[str | _Open | _Close | _Break] = []
+def _pieces(text: str) -> list[_Piece]:
+    """Text, matched brackets and BREAKs (None), in order. An opening bracket has its closing one's weight."""
+    pieces: list[_Piece] = []
     waiting: dict[bool, list[_Open]] = {False: [], True: []}
     for match in _TOKEN.finditer(text):
         kind, whole = match.lastgroup, match[0]
@@ -229,38 +233,25 @@ def _pieces(text: str) -> list[str | _Open | _Close | _Break]:
     return pieces
 
 
-def _divided(text: str, start: int, end: int) -> Iterator[str | _Break]:
+def _divided(text: str, start: int, end: int) -> Iterator[_Piece]:
     """A run of text divided at its BREAKs, without the spaces around them."""
     done = start
     for match in _BREAK.finditer(text, start, end):
         part = text[done : match.start()].rstrip()
         yield part if done == start else part.lstrip()
-        yield _Break()
+        yield None
         done = match.end()
     yield text[done:end] if done == start else text[done:end].lstrip()
 
 
-class _Spans:
-    """Collects a section; neighbours of equal weight become one span."""
-
-    def __init__(self) -> None:
-        self._parts: list[tuple[list[str], float]] = []
-
-    def add(self, text: str, weight: float) -> None:
-        if not text:
-            return
-        if not abs(weight) <= MOST_WEIGHT:
-            raise RequestError(
-                f"{text[:40]!r} in the prompt would count {weight:.4g} times; weights lie between "
-                f"-{MOST_WEIGHT:g} and {MOST_WEIGHT:g}, and useful ones between 0 and 2"
-            )
-        if self._parts and self._parts[-1][1] == weight:
-            self._parts[-1][0].append(text)
-        else:
-            self._parts.append(([text], weight))
-
-    def spans(self) -> Section:
-        return tuple(Span("".join(texts), weight) for texts, weight in self._parts)
+def _weighted(text: str, weight: float) -> list[Span]:
+    """The span of a piece of text; none where it is empty."""
+    if text and not abs(weight) <= MOST_WEIGHT:
+        raise RequestError(
+            f"{text[:40]!r} in the prompt would count {weight:.4g} times; weights lie between "
+            f"-{MOST_WEIGHT:g} and {MOST_WEIGHT:g}, and useful ones between 0 and 2"
+        )
+    return [Span(text, weight)] if text else []
 
 
 def _check_length(text: str) -> None:

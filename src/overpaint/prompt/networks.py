@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal, cast, get_args
 
@@ -104,20 +105,14 @@ def _network(kind: str, rest: str, tag: str) -> Network:
 
 
 def _number(text: str, tag: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise RequestError(f"{text!r} in {tag!r} is not a number; right would be one like 0.8")
-    return value
+    with suppress(ValueError):
+        if math.isfinite(value := float(text)):
+            return value
+    raise RequestError(f"{text!r} in {tag!r} is not a number; right would be one like 0.8")
 
 
 def _rank(text: str, tag: str) -> int:
-    try:
-        rank = int(text)
-    except ValueError:
-        rank = 0
-    if rank < 1:
-        raise RequestError(f"{text!r} in {tag!r} is not a rank; right would be a whole number from 1")
-    return rank
+    with suppress(ValueError):
+        if (rank := int(text)) >= 1:
+            return rank
+    raise RequestError(f"{text!r} in {tag!r} is not a rank; right would be a whole number from 1")

@@ -17,8 +17,59 @@ if TYPE_CHECKING:
     from overpaint.mask import Mask
     from overpaint.picture import Picture
 
-    from ._camera import Camera
-    from ._light import Light
+
+@dataclass(frozen=True, slots=True)
+class Light:
+    """The light.
+
+    Attributes:
+        lightness: Median CIE L* around the mask, 0 to 100.
+        dark_end, bright_end: 10th and 90th percentile of L* over all known pixels.
+        range_stops: From the 5th to the 95th percentile of luminance over all known pixels, smoothed, in stops.
+        bright_share: Share of the known pixels that are nearly white.
+        dark_share: Share of them that are nearly black.
+        warmth: log2(red / blue) of the light; 0 where its measures contradict each other (see `_warmth`).
+        slope_stops: How much brighter the right edge is than the left one in stops, by a plane fitted to known pixels.
+        slope_share: Share of the variance of smoothed brightness that this slope explains, 0 to 1.
+        chroma: 95th percentile of the CIELAB chroma over all known pixels.
+    """
+
+    lightness: float
+    dark_end: float
+    bright_end: float
+    range_stops: float
+    bright_share: float
+    dark_share: float
+    warmth: float
+    slope_stops: float
+    slope_share: float
+    chroma: float
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """Camera data; None for what the metadata do not have.
+
+    Attributes:
+        focal_length: In mm, as engraved on the lens.
+        focal_length_35: In mm, for the same angle of view on 36 x 24 mm film.
+        f_number: Focal length over aperture.
+        exposure_value: log2(N^2 / t) for ISO 100: about 15 in sunlight, 12 under clouds, 7 indoors, 2 at night.
+        flash: Whether the flash fired.
+        pitch: Of a drone's camera in degrees; -90 looks straight down.
+    """
+
+    focal_length: float | None = None
+    focal_length_35: float | None = None
+    f_number: float | None = None
+    exposure_value: float | None = None
+    flash: bool | None = None
+    pitch: float | None = None
+
+    @property
+    def aperture(self) -> float | None:
+        """Diameter of the entrance pupil in mm. The blur of a background grows with it, whatever the sensor."""
+        return self.focal_length / self.f_number if self.focal_length and self.f_number else None
 
 
 @dataclass(frozen=True, slots=True)
