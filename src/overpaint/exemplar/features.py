@@ -87,7 +87,7 @@ class Basis:
 def inside(flags: Flags, radius: int) -> Flags:
     """(h, w) bool: pixels whose whole patch lies in the picture and in `flags`."""
     patch = np.ones((2 * radius + 1,) * 2, np.uint8)
-    whole = cv2.erode(flags.view(np.uint8), patch, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    whole: NDArray[np.uint8] = cv2.erode(flags.view(np.uint8), patch, borderType=cv2.BORDER_CONSTANT, borderValue=0)
     return whole.view(np.bool_)
 
 

@@ -138,7 +138,11 @@ class Picture:
     @property
     def mode(self) -> str:
         """In words: "rgb 8-bit", "grey+alpha 16-bit", ..."""
-        return f"{self.colour}{'+alpha' if self.alpha is not None else ''} {self.depth}-bit"
+        return self.mode_at(self.depth)
+
+    def mode_at(self, depth: int) -> str:
+        """The mode in words, for a file with this number of bits a sample."""
+        return f"{self.colour}{'+alpha' if self.alpha is not None else ''} {depth}-bit"
 
     def interleaved(self, *, rgb: bool = False) -> Samples:
         """(H, W, C) samples, alpha as one channel more where there is one; with `rgb`, grey as three equal channels."""

@@ -16,9 +16,9 @@ import numpy as np
 from overpaint.errors import MissingExtraError, OutputError
 
 from . import bmff
-from ._picture import Metadata, Picture
+from ._picture import Picture
 from .code_points import CodePoints
-from .decoded import DecodedPicture, animated, by_opencv, metadata_of, of_image, split, widened
+from .decoded import animated, by_opencv, of_image, split, stored_picture, widened
 from .limits import PictureLimits
 from .pil import to_8
 
@@ -26,7 +26,7 @@ LARGEST_SIDE = 65536
 _SPEED = 8  # of 10; slower ones save a few percent of a lossless file and take more than twice as long
 
 
-def read(data: bytes, limits: PictureLimits) -> DecodedPicture:
+def read(data: bytes, limits: PictureLimits) -> Picture:
     """An AVIF file. Sequences are refused: an edit would lose all frames but one."""
     contents = bmff.read(data)
     for width, height in contents.sizes:
@@ -42,11 +42,10 @@ def read(data: bytes, limits: PictureLimits) -> DecodedPicture:
         pixels = of_image(image)
     else:
         pixels = split(by_opencv(data, contents.depth))
-    metadata, orientation = _metadata(image.info, contents)  # Pillow writes irot and imir into EXIF
-    return DecodedPicture(pixels, metadata, orientation, False, pixels.words(contents.depth))
+    return _stored(pixels, image.info, contents, orientation=None)  # Pillow writes irot and imir into EXIF
 
 
-def read_heif(data: bytes, limits: PictureLimits) -> DecodedPicture:
+def read_heif(data: bytes, limits: PictureLimits) -> Picture:
     """A HEIC or HEIF file: its primary picture. MissingExtraError without pillow-heif."""
     try:
         import pillow_heif
@@ -57,14 +56,13 @@ def read_heif(data: bytes, limits: PictureLimits) -> DecodedPicture:
         limits.check_pixels(width, height)
     image = pillow_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
     pixels = split(np.array(np.asarray(image)))
-    metadata, _ = _metadata(image.info, contents)  # libheif has turned the pixels
-    return DecodedPicture(pixels, metadata, 1, False, pixels.words(contents.depth))
+    return _stored(pixels, image.info, contents, orientation=1)  # libheif has turned the pixels
 
 
-def _metadata(info: Mapping[Any, Any], contents: bmff.BoxContents) -> tuple[Metadata, int]:
-    icc = info.get("icc_profile")
-    points = None if icc else contents.code_points
-    return metadata_of(icc=icc, code_points=points, exif=info.get("exif"), xmp=info.get("xmp"))
+def _stored(pixels: Picture, info: Mapping[Any, Any], contents: bmff.BoxContents, orientation: int | None) -> Picture:
+    icc, mode = info.get("icc_profile"), pixels.mode_at(contents.depth)
+    points, blocks = None if icc else contents.code_points, {"exif": info.get("exif"), "xmp": info.get("xmp")}
+    return stored_picture(pixels, mode, lossless=False, orientation=orientation, icc=icc, code_points=points, **blocks)
 
 
 def write(picture: Picture, quality: int | None) -> tuple[bytes, bool, int]:

@@ -7,7 +7,8 @@ import struct
 
 from overpaint.errors import PictureError
 
-from .decoded import COMMENT, DecodedPicture, animated, decoded_text, loaded, metadata_of, of_image
+from ._picture import Picture
+from .decoded import COMMENT, animated, decoded_text, loaded, of_image, stored_picture
 from .limits import PictureLimits
 
 _BMP_HEADERS = frozenset({12, 40, 52, 56, 64, 108, 124})  # lengths of the header behind the file header
@@ -19,7 +20,7 @@ def is_bmp(head: bytes) -> bool:
     return head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADERS
 
 
-def read_bmp(data: bytes, limits: PictureLimits) -> DecodedPicture:
+def read_bmp(data: bytes, limits: PictureLimits) -> Picture:
     """A BMP file: palettes become RGB, the transparency of 32-bit files becomes alpha, embedded profiles stay."""
     from PIL.BmpImagePlugin import BmpImageFile
 
@@ -36,12 +37,12 @@ def read_bmp(data: bytes, limits: PictureLimits) -> DecodedPicture:
         start, size = struct.unpack_from("<II", data, 126)
         icc = data[14 + start : 14 + start + size] or None
     x, y = image.info.get("dpi", (0, 0))
-    metadata, _ = metadata_of(icc=icc, dpi=(float(x), float(y)) if x > 0 and y > 0 else None)
+    dpi = (float(x), float(y)) if x > 0 and y > 0 else None
     kind = {"1": "bilevel", "L": "grey", "P": "palette", "RGBA": "rgb+alpha"}.get(image.mode, "rgb")
-    return DecodedPicture(of_image(image), metadata, 1, True, f"{kind} {bits}-bit")
+    return stored_picture(of_image(image), f"{kind} {bits}-bit", icc=icc, dpi=dpi)
 
 
-def read_gif(data: bytes, limits: PictureLimits) -> DecodedPicture:
+def read_gif(data: bytes, limits: PictureLimits) -> Picture:
     """A GIF file of one picture. Animated ones are refused: an edit would lose all frames but one."""
     from PIL.GifImagePlugin import GifImageFile
 
@@ -51,5 +52,5 @@ def read_gif(data: bytes, limits: PictureLimits) -> DecodedPicture:
         raise animated("GIF")
     pixels = of_image(loaded(GifImageFile, data))
     xmp, comment = image.info.get("xmp"), image.info.get("comment")
-    metadata, _ = metadata_of(xmp=xmp, text={COMMENT: decoded_text(comment)} if comment else None)
-    return DecodedPicture(pixels, metadata, 1, True, "palette 8-bit")
+    text = {COMMENT: decoded_text(comment)} if comment else None
+    return stored_picture(pixels, "palette 8-bit", xmp=xmp, text=text)

@@ -1,10 +1,10 @@
-"""What a format's reader returns: pixels as stored, not turned, and the metadata beside them."""
+"""What readers of formats share: pictures of decoded pixels, and pixels decoded by Pillow and OpenCV."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from overpaint.errors import PictureError
 from . import exif as exif_blocks
 from . import iptc as iptc_blocks
 from . import xmp as xmp_packets
-from ._picture import Colour, Metadata, Samples
+from ._picture import Colour, Metadata, Picture, Source
 from .code_points import CodePoints
 
 if TYPE_CHECKING:
@@ -27,32 +27,12 @@ COMMENT = "Comment"  # keyword of a JPEG or GIF file's comment among the texts; 
 _CONVERTED = {"1": "L", "RGBX": "RGB", "YCbCr": "RGB", "RGBa": "RGBA", "La": "LA"}  # Pillow's modes
 
 
-@dataclass(frozen=True, slots=True)
-class StoredPixels:
-    """(H, W, C) samples and (H, W) alpha as stored, not turned."""
-
-    samples: Samples
-    alpha: Samples | None
-    colour: Colour
-
-    def words(self, depth: int) -> str:
-        """The mode in words: "rgb+alpha 8-bit"."""
-        return f"{self.colour}{'+alpha' if self.alpha is not None else ''} {depth}-bit"
-
-
-@dataclass(frozen=True, slots=True)
-class DecodedPicture:
-    """What a reader found in a file. `orientation` is not applied yet; the other fields are as in `Source`."""
-
-    pixels: StoredPixels
-    metadata: Metadata = field(default_factory=Metadata)
-    orientation: int = 1
-    lossless: bool = True
-    mode: str = ""
-
-
-def metadata_of(
+def stored_picture(
+    pixels: Picture,
+    mode: str,
     *,
+    lossless: bool = True,
+    orientation: int | None = None,
     icc: bytes | None = None,
     code_points: CodePoints | None = None,
     exif: bytes | None = None,
@@ -60,9 +40,16 @@ def metadata_of(
     iptc: bytes | None = None,
     dpi: tuple[float, float] | None = None,
     text: Mapping[str, str] | None = None,
-) -> tuple[Metadata, int]:
-    """A file's metadata without previews, and the orientation (1 to 8) that EXIF states."""
-    clean, orientation = exif_blocks.sanitised(exif) if exif else (None, 1)
+) -> Picture:
+    """What a reader found in a file: pixels as stored, not turned yet, and metadata without previews.
+
+    Args:
+        pixels: The pixels alone.
+        mode, lossless: As in `Source`.
+        orientation: To apply, 1 to 8; left out, the one that EXIF states.
+        icc, code_points, exif, xmp, iptc, dpi, text: As in `Metadata`, as the file has them.
+    """
+    clean, stated = exif_blocks.sanitised(exif) if exif else (None, 1)
     metadata = Metadata(
         icc=icc or None,
         code_points=code_points,
@@ -72,19 +59,20 @@ def metadata_of(
         dpi=dpi or exif_blocks.resolution(clean),
         text=MappingProxyType(dict(text or {})),
     )
-    return metadata, orientation
+    source = Source(orientation=orientation or stated, lossless=lossless, mode=mode)
+    return replace(pixels, metadata=metadata, source=source)
 
 
-def split(values: NDArray[Any]) -> StoredPixels:
+def split(values: NDArray[Any]) -> Picture:
     """(H, W) or (H, W, 1..4) uint8 or uint16: grey, grey+alpha, RGB or RGBA by the number of channels."""
     values = values[..., np.newaxis] if values.ndim == 2 else values
     count = values.shape[2]
     alpha = np.ascontiguousarray(values[..., -1]) if count in (2, 4) else None
     colours = np.ascontiguousarray(values[..., : count - 1]) if count in (2, 4) else values
-    return StoredPixels(colours, alpha, Colour.GREY if count < 3 else Colour.RGB)
+    return Picture(colours, alpha, Colour.GREY if count < 3 else Colour.RGB)
 
 
-def of_image(image: Image) -> StoredPixels:
+def of_image(image: Image) -> Picture:
     """The pixels of a Pillow image of an 8-bit mode or 16-bit grey; palettes become RGB."""
     mode = image.mode
     if mode.startswith("I;16"):
@@ -98,7 +86,7 @@ def of_image(image: Image) -> StoredPixels:
         raise PictureError(f"pixels of the kind {mode!r} can't be used", code="picture-unsupported", hint=hint)
     values = np.asarray(image)
     if image.mode == "CMYK":
-        return StoredPixels(values, None, Colour.CMYK)
+        return Picture(values, None, Colour.CMYK)
     return split(values)
 
 

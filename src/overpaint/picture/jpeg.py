@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from overpaint.errors import PictureError
 
-from ._picture import Metadata
-from .decoded import COMMENT, DecodedPicture, StoredPixels, decoded_text, loaded, metadata_of, of_image
+from ._picture import Picture
+from .decoded import COMMENT, decoded_text, loaded, of_image, stored_picture
 from .jpeg_segments import APP0, APP1, APP2, APP13, COM, JpegSegment, bare, parsed
 from .limits import PictureLimits
 
@@ -15,28 +15,27 @@ ICC = b"ICC_PROFILE\0"
 PHOTOSHOP = b"Photoshop 3.0\0"
 
 
-def read(data: bytes, limits: PictureLimits) -> DecodedPicture:
+def read(data: bytes, limits: PictureLimits) -> Picture:
     """A JPEG file: its first picture. Gain maps and further pictures behind it (MPF) are dropped."""
     file = parsed(data)
     frame = file.frame
     limits.check_pixels(frame.width, frame.height)
     if frame.precision != 8:
         raise PictureError(f"a JPEG file of {frame.precision} bits; only 8 bits can be read")
-    metadata, orientation = _metadata(file.parts)
     words = {"grey": "grey 8-bit", "cmyk": "cmyk 8-bit", "ycck": "cmyk 8-bit (ycck)", "rgb": "rgb 8-bit"}
     mode = words.get(file.transform, f"rgb 8-bit (ycc {frame.sampling})")
     mode += ", progressive" if frame.progressive else ""
-    return DecodedPicture(decoded(file.parts), metadata, orientation, False, mode)
+    return _with_metadata(decoded(file.parts), mode, file.parts)
 
 
-def decoded(parts: list[JpegSegment]) -> StoredPixels:
+def decoded(parts: list[JpegSegment]) -> Picture:
     """The pixels as stored. CMYK has 0 = no ink: files by Adobe, which store it inverted, are inverted again."""
     from PIL.JpegImagePlugin import JpegImageFile
 
     return of_image(loaded(JpegImageFile, bare(parts)))
 
 
-def _metadata(parts: list[JpegSegment]) -> tuple[Metadata, int]:
+def _with_metadata(pixels: Picture, mode: str, parts: list[JpegSegment]) -> Picture:
     exif = xmp = dpi = None
     resources = comment = b""
     profile: dict[int, bytes] = {}
@@ -58,4 +57,4 @@ def _metadata(parts: list[JpegSegment]) -> tuple[Metadata, int]:
             resources += body[len(PHOTOSHOP) :]
     icc = b"".join(profile[i] for i in sorted(profile)) if sorted(profile) == list(range(1, len(profile) + 1)) else b""
     text = {COMMENT: decoded_text(comment)} if comment else None
-    return metadata_of(icc=icc, exif=exif, xmp=xmp, iptc=resources, dpi=dpi, text=text)
+    return stored_picture(pixels, mode, lossless=False, icc=icc, exif=exif, xmp=xmp, iptc=resources, dpi=dpi, text=text)

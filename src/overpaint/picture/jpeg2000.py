@@ -7,8 +7,9 @@ import struct
 
 from overpaint.errors import PictureError
 
+from ._picture import Picture
 from .bmff import boxes
-from .decoded import DecodedPicture, by_opencv, loaded, metadata_of, of_image, split
+from .decoded import by_opencv, loaded, of_image, split, stored_picture
 from .limits import PictureLimits
 
 SIGNATURES = (b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")
@@ -16,7 +17,7 @@ _EXIF = b"JpgTiffExif->JP2"
 _XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 
 
-def read(data: bytes, limits: PictureLimits) -> DecodedPicture:
+def read(data: bytes, limits: PictureLimits) -> Picture:
     """A JPEG 2000 file (JP2 or a bare codestream) of unsigned samples, up to 16 bits."""
     from PIL.Jpeg2KImagePlugin import Jpeg2KImageFile
 
@@ -40,10 +41,12 @@ def read(data: bytes, limits: PictureLimits) -> DecodedPicture:
     pixels = of_image(loaded(Jpeg2KImageFile, data)) if depth <= 8 else split(by_opencv(data, depth))
     header = found.get(b"jp2h", b"")
     colours = [header[start:end] for kind, start, end in boxes(header, 0, len(header)) if kind == b"colr"]
-    metadata, orientation = metadata_of(
+    return stored_picture(
+        pixels,
+        pixels.mode_at(depth),
+        lossless=False,
         icc=next((body[3:] for body in colours if body[:1] == b"\2"), None),
         exif=found.get(_EXIF),
         xmp=found.get(_XMP),
         dpi=image.info.get("dpi"),
     )
-    return DecodedPicture(pixels, metadata, orientation, False, pixels.words(depth))

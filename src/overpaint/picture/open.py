@@ -5,19 +5,19 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
 from overpaint.errors import MissingExtraError, PictureError
 
 from . import avif, bitmap, bmff, jpeg, jpeg2000, png, tiff, webp
-from ._picture import Picture, Source
-from .decoded import DecodedPicture
+from ._picture import Picture
 from .limits import PictureLimits
 from .pil import turned
 
 ACCEPTED = "PNG, JPEG, WebP, TIFF, AVIF, JPEG 2000, BMP, GIF or HEIC"
-_READERS: dict[str, Callable[[bytes, PictureLimits], DecodedPicture]] = {
+_READERS: dict[str, Callable[[bytes, PictureLimits], Picture]] = {
     "png": png.read,
     "jpeg": jpeg.read,
     "webp": webp.read,
@@ -74,7 +74,7 @@ def open_picture(source: str | os.PathLike[str] | bytes | BinaryIO, *, limits: P
         kind = format_of(data)
         if kind is None:
             raise PictureError(_described(data), code="picture-unsupported", hint=f"what can be opened is {ACCEPTED}")
-        found = _READERS[kind](data, limits)
+        stored = _READERS[kind](data, limits)
     except (PictureError, MissingExtraError) as error:
         raise _named(error, name) from error
     except MemoryError as error:
@@ -82,10 +82,8 @@ def open_picture(source: str | os.PathLike[str] | bytes | BinaryIO, *, limits: P
     except Exception as error:  # decoders raise anything on hostile input; OpenCV's error is a plain Exception
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         raise PictureError(f"{name}: the file is damaged or truncated ({reason})") from error
-    shown = turned(found.pixels, found.orientation)
     digest = hashlib.sha256(data).hexdigest()
-    origin = Source(kind, path, data, digest, found.orientation, found.lossless, found.mode)
-    return Picture(shown.samples, shown.alpha, shown.colour, found.metadata, origin)
+    return turned(replace(stored, source=replace(stored.source, format=kind, path=path, data=data, sha256=digest)))
 
 
 def format_of(data: bytes) -> str | None:

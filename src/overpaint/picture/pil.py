@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from overpaint.errors import PictureError
 
 from ._picture import Colour, Metadata, Picture, Samples, Source
 from .colour import icc_of
-from .decoded import StoredPixels, metadata_of, of_image, split
+from .decoded import of_image, split, stored_picture
 from .orient import displayed
 
 if TYPE_CHECKING:
@@ -42,8 +43,7 @@ def from_array(pixels: ArrayLike, *, icc: bytes | None = None) -> Picture:
         values = values.astype(values.dtype.newbyteorder("="))
     else:
         raise PictureError(f"pixels must be uint8, uint16 or floats in [0, 1], not {values.dtype}")
-    found = split(values)
-    return Picture(found.samples, found.alpha, found.colour, Metadata(icc=icc), Source(mode="array"))
+    return replace(split(values), metadata=Metadata(icc=icc), source=Source(mode="array"))
 
 
 def from_pil(image: Image) -> Picture:
@@ -52,18 +52,18 @@ def from_pil(image: Image) -> Picture:
     The orientation that its EXIF block states is applied.
     """
     info = image.info
-    pixels = of_image(image)
     xmp, dpi = info.get("xmp"), info.get("dpi")
     text = getattr(image, "text", {})
-    metadata, orientation = metadata_of(
+    stored = stored_picture(
+        of_image(image),
+        image.mode,
         icc=info.get("icc_profile"),
         exif=info.get("exif"),
         xmp=xmp.encode() if isinstance(xmp, str) else xmp,
         dpi=(float(dpi[0]), float(dpi[1])) if dpi and dpi[0] > 0 and dpi[1] > 0 else None,
         text={str(k): str(v) for k, v in text.items() if k != "XML:com.adobe.xmp"},
     )
-    shown = turned(pixels, orientation)
-    return Picture(shown.samples, shown.alpha, shown.colour, metadata, Source(mode=image.mode))
+    return turned(stored)
 
 
 def to_pil(picture: Picture) -> Image:
@@ -86,10 +86,10 @@ def to_8(values: Samples) -> NDArray[np.uint8]:
     return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
-def turned(pixels: StoredPixels, orientation: int) -> StoredPixels:
-    """Stored pixels as displayed."""
+def turned(stored: Picture) -> Picture:
+    """A picture as displayed, of its pixels as stored: the orientation of its source is applied."""
+    orientation = stored.source.orientation
     if orientation == 1:
-        return pixels
-    samples: Any = displayed(pixels.samples, orientation)
-    alpha: Any = None if pixels.alpha is None else displayed(pixels.alpha, orientation)
-    return StoredPixels(samples, alpha, pixels.colour)
+        return stored
+    alpha = None if stored.alpha is None else displayed(stored.alpha, orientation)
+    return stored.with_pixels(displayed(stored.samples, orientation), alpha)

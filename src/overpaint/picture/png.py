@@ -12,9 +12,9 @@ import numpy as np
 from overpaint.errors import PictureError
 
 from . import iptc as iptc_blocks
-from ._picture import Metadata
+from ._picture import Picture
 from .code_points import CodePoints
-from .decoded import DecodedPicture, StoredPixels, animated, by_opencv, metadata_of, split
+from .decoded import animated, by_opencv, split, stored_picture
 from .limits import METADATA_BYTES, PictureLimits
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -75,7 +75,7 @@ def chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(body, zlib.crc32(kind)))
 
 
-def read(data: bytes, limits: PictureLimits) -> DecodedPicture:
+def read(data: bytes, limits: PictureLimits) -> Picture:
     """A PNG file. Animated ones are refused: an edit would lose all frames but one."""
     head = header(data)
     limits.check_pixels(head.width, head.height)
@@ -90,9 +90,8 @@ def read(data: bytes, limits: PictureLimits) -> DecodedPicture:
         raise PictureError("the PNG file has no pixels")
     _check_length(head, [body for kind, body in pixels if kind == b"IDAT"])
     found = _pixels(head, pixels)
-    metadata, orientation = _metadata(others)
     words = "bilevel" if head.depth == 1 and head.colour == 0 else f"{_NAMES[head.colour]} {head.depth}-bit"
-    return DecodedPicture(found, metadata, orientation, True, words)
+    return _with_metadata(found, words, others)
 
 
 def _check_length(head: PngHeader, parts: list[bytes]) -> None:
@@ -102,7 +101,7 @@ def _check_length(head: PngHeader, parts: list[bytes]) -> None:
         raise PictureError(f"the PNG file is truncated: too little data for {head.width}x{head.height} pixels")
 
 
-def _pixels(head: PngHeader, needed: list[tuple[bytes, bytes]]) -> StoredPixels:
+def _pixels(head: PngHeader, needed: list[tuple[bytes, bytes]]) -> Picture:
     """The pixels, decoded from a file that holds nothing else; tRNS of grey and RGB becomes alpha here.
 
     By OpenCV, at every depth: Pillow reduces RGB of 16 bits to 8, and accepts files whose last rows are missing.
@@ -125,10 +124,10 @@ def _pixels(head: PngHeader, needed: list[tuple[bytes, bytes]]) -> StoredPixels:
         colour = colour * 255 // ((1 << head.depth) - 1)
     opaque = (found.samples != colour).any(axis=2)
     alpha = (opaque * np.iinfo(values.dtype).max).astype(values.dtype)
-    return StoredPixels(found.samples, alpha, found.colour)
+    return found.with_pixels(found.samples, alpha)
 
 
-def _metadata(others: list[tuple[bytes, bytes]]) -> tuple[Metadata, int]:
+def _with_metadata(pixels: Picture, mode: str, others: list[tuple[bytes, bytes]]) -> Picture:
     left = METADATA_BYTES
 
     def inflated(data: bytes) -> bytes:
@@ -183,7 +182,7 @@ def _metadata(others: list[tuple[bytes, bytes]]) -> tuple[Metadata, int]:
         points = CodePoints(gamma=gamma, chromaticities=places)
     if points is not None and any(kind in (b"mDCV", b"cLLI") for kind, _ in others):
         points = replace(points, mastering=True)
-    return metadata_of(icc=icc, code_points=points, exif=exif, xmp=xmp, iptc=iptc, dpi=dpi, text=text)
+    return stored_picture(pixels, mode, icc=icc, code_points=points, exif=exif, xmp=xmp, iptc=iptc, dpi=dpi, text=text)
 
 
 def _text(kind: bytes, body: bytes, inflated: Callable[[bytes], bytes]) -> tuple[str, bytes]:

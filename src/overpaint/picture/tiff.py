@@ -21,8 +21,8 @@ from overpaint.errors import PictureError
 
 from . import exif as exif_blocks
 from . import iptc as iptc_blocks
-from ._picture import Colour
-from .decoded import DecodedPicture, StoredPixels, loaded, metadata_of, of_image
+from ._picture import Colour, Picture
+from .decoded import loaded, of_image, stored_picture
 from .ifd import ORIENTATION, MalformedIFD, TagBlock, TagDirectory
 from .limits import METADATA_BYTES, PictureLimits
 
@@ -66,21 +66,23 @@ class _TiffPage:
         return self.block.raw(entry)
 
 
-def read(data: bytes, limits: PictureLimits) -> DecodedPicture:
+def read(data: bytes, limits: PictureLimits) -> Picture:
     """A TIFF file of one page. Further pages are refused unless they are previews or masks of the first one."""
     try:
         page = _page(data, limits)
         pixels, words = _pixels(data, page)
         records = page.raw(_IPTC)
-        metadata, _ = metadata_of(
+        orientation = page.integer(ORIENTATION, 1)
+        return stored_picture(
+            pixels,
+            words,
+            orientation=orientation if 1 <= orientation <= 8 else 1,
             icc=page.raw(_ICC),
             exif=exif_blocks.from_directory(page.block, page.tags),
             xmp=page.raw(XMP),
             iptc=page.raw(PHOTOSHOP) or (records and iptc_blocks.from_records(records)),
             dpi=exif_blocks.directory_resolution(page.block, page.tags),
         )
-        orientation = page.integer(ORIENTATION, 1)
-        return DecodedPicture(pixels, metadata, orientation if 1 <= orientation <= 8 else 1, True, words)
     except MalformedIFD as error:
         raise PictureError(f"the TIFF file is damaged or truncated: {error}") from error
 
@@ -110,7 +112,7 @@ def _page(data: bytes, limits: PictureLimits) -> _TiffPage:
     return _TiffPage(block, tags, width, height, bits[0], samples, photometric, block.integer(tags, _COMPRESSION, 1))
 
 
-def _pixels(data: bytes, page: _TiffPage) -> tuple[StoredPixels, str]:
+def _pixels(data: bytes, page: _TiffPage) -> tuple[Picture, str]:
     """The pixels as stored, and their mode in words."""
     colour = _COLOURS.get(page.photometric)
     known = page.compression in _CODECS and page.integer(_FILL_ORDER, 1) == 1 and page.integer(_PREDICTOR, 1) in (1, 2)
@@ -131,7 +133,7 @@ def _pixels(data: bytes, page: _TiffPage) -> tuple[StoredPixels, str]:
     if alpha is not None and extra == (1,):
         colours = _unassociated(colours, alpha)
     words = f"{colour}{'+alpha' if extra else ''}{' (associated)' if extra == (1,) else ''} {page.bits}-bit"
-    return StoredPixels(colours, alpha, colour), words
+    return Picture(colours, alpha, colour), words
 
 
 def _extra_samples(page: _TiffPage, colour: Colour) -> tuple[int, ...]:
@@ -204,7 +206,7 @@ def _decompressed(raw: bytes, compression: int, row_bytes: int, rows: int) -> by
     return loaded(TiffImageFile, header + padded + struct.pack("<H", len(tags)) + body + b"\0\0\0\0").tobytes()
 
 
-def _by_pillow(data: bytes, page: _TiffPage) -> tuple[StoredPixels, str]:
+def _by_pillow(data: bytes, page: _TiffPage) -> tuple[Picture, str]:
     """Bilevel, palettes, JPEG, fax and YCbCr: 8 bits at most. The orientation is hidden, as Pillow would apply it."""
     from PIL.TiffImagePlugin import TiffImageFile
 

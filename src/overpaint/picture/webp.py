@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from overpaint.errors import PictureError
 
 from ._picture import Picture
-from .decoded import DecodedPicture, StoredPixels, animated, loaded, metadata_of, of_image
+from .decoded import animated, loaded, of_image, stored_picture
 from .limits import PictureLimits
 from .pil import to_pil
 
@@ -32,7 +32,7 @@ def chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         at += 8 + length + length % 2
 
 
-def read(data: bytes, limits: PictureLimits) -> DecodedPicture:
+def read(data: bytes, limits: PictureLimits) -> Picture:
     """A WebP file. Animated ones are refused: an edit would lose all frames but one."""
     parts: dict[bytes, bytes] = {}
     for name, body in chunks(data):
@@ -48,12 +48,11 @@ def read(data: bytes, limits: PictureLimits) -> DecodedPicture:
 
     pixels = of_image(loaded(WebPImageFile, data))
     if b"VP8 " in parts and b"ALPH" not in parts and pixels.alpha is not None:
-        pixels = StoredPixels(pixels.samples, None, pixels.colour)
-    metadata, orientation = metadata_of(icc=parts.get(b"ICCP"), exif=parts.get(b"EXIF"), xmp=parts.get(b"XMP "))
+        pixels = pixels.with_pixels(pixels.samples, None)
     lossless = b"VP8L" in parts
-    return DecodedPicture(
-        pixels, metadata, orientation, lossless, f"{pixels.words(8)}, {'lossless' if lossless else 'lossy'}"
-    )
+    mode = f"{pixels.mode}, {'lossless' if lossless else 'lossy'}"
+    icc, exif, xmp = (parts.get(name) for name in (b"ICCP", b"EXIF", b"XMP "))
+    return stored_picture(pixels, mode, lossless=lossless, icc=icc, exif=exif, xmp=xmp)
 
 
 def _sizes(parts: dict[bytes, bytes]) -> Iterator[tuple[int, int]]:

@@ -162,13 +162,13 @@ def read_weights(text: str) -> tuple[Section, ...]:
                     depth -= -1 if square else 1
                 else:
                     products.pop()
-    return tuple(
-        tuple(
-            Span("".join(span.text for span in equal), weight)
-            for weight, equal in groupby(section, lambda span: span.weight)
-        )
-        for section in sections
-    )
+    return tuple(map(_joined, sections))
+
+
+def _joined(spans: list[Span]) -> Section:
+    """The spans of a section; neighbours of equal weight become one."""
+    groups = groupby(spans, lambda span: span.weight)
+    return tuple(Span("".join(span.text for span in equal), weight) for weight, equal in groups)
 
 
 @dataclass(slots=True)
