@@ -10,8 +10,8 @@ from cyclopts import App, Group
 
 from overpaint.errors import RecordError, RequestError
 
-from .options import OUT, AsJson, Debug, Overwrite, Quiet, argument
-from .streams import write_bytes
+from .options import OUT, PRINTED_UNSET, AsJson, Debug, Overwrite, Printed, argument
+from .streams import STDIO, write_output
 from .texts import help_text, print_json, print_rows
 
 if TYPE_CHECKING:
@@ -60,9 +60,7 @@ def verify(
             "COUNT:HASH",
         ),
     ] = None,
-    json: AsJson = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
+    printed: Printed = PRINTED_UNSET,
 ) -> int:
     """Whether a log is whole: nothing changed, missing, added or moved. Exit status 1 when it is not.
 
@@ -73,9 +71,9 @@ def verify(
 
     log = _log(path)
     verdict = verified(log, files=files, expected=None if head is None else _head(head))
-    if json:
+    if printed.json:
         print_json(mapping(verdict))
-    elif not quiet:
+    elif not printed.quiet:
         _print(verdict)
     return 0 if verdict.whole else 1
 
@@ -130,12 +128,7 @@ def export(
 
     records = (entry.record for entry in entries(log_at(Path(path))))
     text = to_csv(records) if to == "csv" else json_module.dumps(to_prov(records), ensure_ascii=False, indent=2) + "\n"
-    if output is None:
-        write_bytes(text.encode())
-        return 0
-    from overpaint.files import write_file
-
-    write_file(Path(output), text.encode(), overwrite=overwrite)
+    write_output(STDIO if output is None else output, text.encode(), overwrite=overwrite)
     return 0
 
 

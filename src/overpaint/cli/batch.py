@@ -16,23 +16,31 @@ from overpaint.request import INTENTS
 
 from . import fields
 from .batch_options import ROWS, Machine, Results, Rows, Which
-from .options import Where, argument
+from .options import WHERE_UNSET, Where, argument
 from .streams import STDIO
 from .texts import help_text
 
 if TYPE_CHECKING:
     from overpaint.batch import BadRow, EditRow, Executor, Options
 
-_ROWS, _PLACE, _MACHINE, _WHICH = Rows(), Where(), Machine(), Which()
+_SETTINGS = fields.options(INTENTS["remove"], leave_out=("seed",))
+_ROWS, _UNSET, _MACHINE, _WHICH = Rows(), _SETTINGS(), Machine(), Which()
 
 
 def _batch(
-    edits: str | None = None,
+    edits: Annotated[
+        str | None,
+        argument(
+            "EDITS",
+            "The list, a row for each edit: .jsonl, .json, .csv or .yaml; - reads JSON lines from standard input.",
+            ROWS,
+        ),
+    ] = None,
     /,
     *,
     rows: Rows = _ROWS,
-    place: Where = _PLACE,
-    how: Any = None,
+    place: Where = WHERE_UNSET,
+    how: Any = _UNSET,
     machine: Machine = _MACHINE,
     which: Which = _WHICH,
     results: Results,
@@ -166,16 +174,6 @@ def _options(base: Path, machine: Machine, which: Which, results: Results) -> Op
     )
 
 
-_SETTINGS = fields.options(INTENTS["remove"], leave_out=("seed",))
-_EDITS = Annotated[
-    str | None,
-    argument(
-        "EDITS",
-        "The list, a row for each edit: .jsonl, .json, .csv or .yaml; - reads JSON lines from standard input.",
-        ROWS,
-    ),
-]
-
 batch = fields.signed(
     _batch,
     "batch",
@@ -187,13 +185,5 @@ batch = fields.signed(
             "batch edits.csv -o out --where 'state == \"failed\"' --dry-run",
         ),
     ),
-    {
-        "edits/": (_EDITS, None),
-        "rows": (Rows, _ROWS),
-        "place": (Where, _PLACE),
-        "how": (_SETTINGS, _SETTINGS()),
-        "machine": (Machine, _MACHINE),
-        "which": (Which, _WHICH),
-        "results": (Results,),
-    },
+    how=_SETTINGS,
 )

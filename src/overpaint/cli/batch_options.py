@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from cyclopts import Group
+from cyclopts import Group, Parameter
 
 from overpaint.request import Intent
 
@@ -31,6 +31,7 @@ ROWS = Group("Rows", sort_key=0)
 WHICH = Group("Which and when", sort_key=3.5)
 
 
+@Parameter(name="*")
 @dataclass(frozen=True, slots=True)
 class Rows:
     """Where rows come from."""
@@ -52,6 +53,7 @@ class Rows:
     ] = None
 
 
+@Parameter(name="*")
 @dataclass(frozen=True, slots=True)
 class Machine:
     """How and where it runs."""
@@ -98,6 +100,7 @@ class Machine:
     ] = 6
 
 
+@Parameter(name="*")
 @dataclass(frozen=True, slots=True)
 class Which:
     """Which rows are done, and when it ends."""
@@ -121,6 +124,7 @@ class Which:
     ] = False
 
 
+@Parameter(name="*")
 @dataclass(frozen=True, slots=True)
 class Results:
     """Where results go, and their records."""

@@ -15,8 +15,8 @@ from overpaint.doors.places import Places
 from overpaint.errors import OutputError
 
 from .maskfiles import describe
-from .options import OUT, WHERE, About, AsJson, Channel, Debug, Label, MaskFile, Overwrite, Quiet, argument
-from .streams import STDIO, load, paths, write_bytes
+from .options import OUT, WHERE, WRITTEN_UNSET, About, Channel, Label, MaskFile, Written, argument
+from .streams import STDIO, load, paths, write_output
 
 if TYPE_CHECKING:
     from overpaint.mask import Mask
@@ -46,10 +46,7 @@ def convert(
         str, argument("--picture", "The file name of the picture, as the annotations are to have it.", _WRITTEN, "NAME")
     ] = "",
     output: Annotated[str, argument(("--output", "-o"), "The file; - writes to standard output.", OUT, "OUT")],
-    overwrite: Overwrite = False,
-    json: AsJson = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
+    written: Written = WRITTEN_UNSET,
 ) -> int:
     """Write a mask in another form: an image, or COCO, LabelMe or CVAT annotations, which hold hard masks.
 
@@ -60,7 +57,7 @@ def convert(
 
     form = to or _form(output)
     if output != STDIO:
-        check_writable_all([Path(output)], overwrite=overwrite, inputs=paths((mask,)))
+        check_writable_all([Path(output)], overwrite=written.overwrite, inputs=paths((mask,)))
     extent = None if size is None else forms.size_of(size, "size")
     found = mask_from(
         load(mask), extent, Places(mask_channel=mask_channel, mask_label=mask_label, mask_picture=mask_picture)
@@ -68,14 +65,8 @@ def convert(
     if not found.bilevel and form not in ("png", "tiff"):
         note = f"{form} holds bilevel masks: what is at least half marked was written"
         found = Mask(found.threshold().values, (*found.notes, note))
-    data = encoded(found, form, label=label, picture=picture)
-    if output == STDIO:
-        write_bytes(data)
-        return 0
-    from overpaint.files import write_file
-
-    write_file(Path(output), data, overwrite=overwrite)
-    describe(found, output, as_json=json, quiet=quiet, form=form)
+    write_output(output, encoded(found, form, label=label, picture=picture), overwrite=written.overwrite)
+    describe(found, output, written, form=form)
     return 0
 
 

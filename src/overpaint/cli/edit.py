@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from overpaint.doors.inputs import EditInputs, collect
 from overpaint.doors.outputs import Target, check_format, check_writable_all
 from overpaint.errors import Cancelled, OutputError, OverpaintError, RequestError
+from overpaint.files import write_file
 from overpaint.request import EditRequest
 
 from . import outputs, report
@@ -197,7 +198,6 @@ def _require_device(name: str) -> None:
 
 def _save(edited: Edited, target: Target, out: Out) -> tuple[Saved, dict[str, Path]]:
     """Write the picture, then its companions, so that a fault in one of those never costs the picture."""
-    from overpaint.files import write_file
     from overpaint.picture import encode, format_of_path
 
     how: dict[str, Any] = {"quality": out.quality, "record": out.record}
@@ -220,7 +220,6 @@ def _save(edited: Edited, target: Target, out: Out) -> tuple[Saved, dict[str, Pa
 
 def _draw(tiles: list[Tile], path: Path, out: Out) -> Path:
     """Write the contact sheet."""
-    from overpaint.files import write_file
     from overpaint.picture import encode, format_of_path
     from overpaint.studio import arrange_tiles
 

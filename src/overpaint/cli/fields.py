@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 import types
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, is_dataclass, make_dataclass
+from dataclasses import dataclass, field, make_dataclass
 from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -95,7 +94,8 @@ def options(rule: IntentRule, *, leave_out: Collection[str] = ()) -> type[Any]:
     by_name = {setting.name: setting for setting in settings_reference()}
     fields = [(name, _annotated(by_name[name], rule), field(default=None)) for name in names() if name not in leave_out]
     # the parser takes a class without a module for one of Python's own, and ignores its fields
-    return make_dataclass("Settings", fields, frozen=True, namespace={"__module__": __name__})
+    made = make_dataclass("Settings", fields, frozen=True, namespace={"__module__": __name__})
+    return Parameter(name="*")(made)
 
 
 def _annotated(setting: Setting, rule: IntentRule) -> Any:
@@ -168,29 +168,15 @@ def settings(parsed: Any) -> dict[str, Any]:
     return given
 
 
-def signed(
-    command: Callable[..., int], name: str, doc: str, parameters: Mapping[str, tuple[Any, ...]]
-) -> Callable[..., int]:
-    """A command with a signature for the parser.
+def signed(command: Callable[..., int], name: str, doc: str, **hints: Any) -> Callable[..., int]:
+    """A command as the parser takes it.
 
     Args:
         command: The function.
         name: Its name.
         doc: The help text, in Rich markup.
-        parameters: Types and defaults by name: dataclasses of options, which are flattened, and single arguments.
-            A name that begins with * takes all positional arguments, one that ends in / takes one.
+        hints: Types of parameters that are known only now, such as a dataclass of `options`.
     """
-    made = []
-    for one, (hint, *default) in parameters.items():
-        kind = inspect.Parameter.POSITIONAL_ONLY if one.endswith("/") else inspect.Parameter.KEYWORD_ONLY
-        made.append(
-            inspect.Parameter(
-                one.strip("*/"),
-                inspect.Parameter.VAR_POSITIONAL if one.startswith("*") else kind,
-                default=default[0] if default else inspect.Parameter.empty,
-                annotation=Annotated[hint, Parameter(name="*")] if is_dataclass(hint) else hint,
-            )
-        )
-    command.__name__, command.__doc__, command.__annotations__ = name, doc, {}
-    command.__signature__ = inspect.Signature(made)  # type: ignore[attr-defined]
+    command.__name__, command.__doc__ = name, doc
+    command.__annotations__ |= hints
     return command

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from overpaint.doors.outputs import check_writable_all
 from overpaint.errors import OutputError
 
-from .streams import STDIO, as_written, paths, write_bytes
+from .options import Written
+from .streams import STDIO, as_written, paths, write_output
 
 if TYPE_CHECKING:
     from overpaint.mask import Mask
@@ -34,27 +36,22 @@ def check_output(output: str, overwrite: bool, inputs: tuple[str, ...] = ()) -> 
     check_writable_all([Path(output)], overwrite=overwrite, inputs=paths(inputs))
 
 
-def write(mask: Mask, output: str, overwrite: bool, *, as_json: bool, quiet: bool) -> int:
+def write(mask: Mask, output: str, written: Written) -> int:
     """Write a mask as a grey picture, and print what it marks."""
-    from overpaint.files import write_file
     from overpaint.picture import encode, format_of_path
 
     format = "png" if output == STDIO else format_of_path(output)
-    data = encode(mask.to_picture(), format).data
-    if output == STDIO:
-        write_bytes(data)
-        return 0
-    write_file(Path(output), data, overwrite=overwrite)
-    describe(mask, output, as_json=as_json, quiet=quiet)
+    write_output(output, encode(mask.to_picture(), format).data, overwrite=written.overwrite)
+    describe(mask, output, written)
     return 0
 
 
-def describe(mask: Mask, output: str, *, as_json: bool, quiet: bool, **more: Any) -> None:
-    """Print what a mask marks: a line for people, or an object for programs."""
-    import json
-
+def describe(mask: Mask, output: str, written: Written, **more: Any) -> None:
+    """Print what a mask marks, unless it is on standard output: a line for people, or an object for programs."""
+    if output == STDIO:
+        return
     parts = len(mask.components())
-    if as_json:
+    if written.json:
         table = {
             "output": as_written(output),
             "size": list(mask.size),
@@ -67,7 +64,7 @@ def describe(mask: Mask, output: str, *, as_json: bool, quiet: bool, **more: Any
             **more,
         }
         print(json.dumps(table, ensure_ascii=False))
-    elif not quiet:
+    elif not written.quiet:
         marked = "nothing marked" if mask.is_empty else f"{mask.fraction:.1%} marked within {mask.bounds}"
         pieces = f"{parts} part" if parts == 1 else f"{parts} parts"
         print(f"{as_written(output)}: {mask.size}, {marked}, {pieces}{'' if mask.hard else ', soft edge'}")

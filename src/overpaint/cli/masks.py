@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import reduce
 from typing import Annotated, Literal
 
-from cyclopts import App, Group, Parameter
+from cyclopts import App, Group
 
 from overpaint.doors import forms
 from overpaint.doors.inputs import mask_from
@@ -20,13 +20,12 @@ from .options import (
     OUT,
     PICTURE,
     WHERE,
-    AsJson,
+    WHERE_UNSET,
+    WRITTEN_UNSET,
     Channel,
-    Debug,
     MaskFile,
-    Overwrite,
-    Quiet,
     Where,
+    Written,
     argument,
     switch,
 )
@@ -65,7 +64,7 @@ def make(
     /,
     *,
     size: Annotated[str | None, argument("--size", "The mask's size, without a picture.", PICTURE, "WxH")] = None,
-    where: Annotated[Where | None, Parameter(name="*")] = None,
+    where: Where = WHERE_UNSET,
     stroke: Annotated[
         tuple[str, ...],
         argument(
@@ -79,10 +78,7 @@ def make(
     width: Annotated[float, argument("--width", "How wide the brush is.", WHERE, "PX")] = 20.0,
     feather: Annotated[float, argument("--feather", "Soften the edge: sigma of a Gaussian.", WHERE, "PX")] = 0.0,
     output: Output,
-    overwrite: Overwrite = False,
-    json: AsJson = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
+    written: Written = WRITTEN_UNSET,
 ) -> int:
     """Draw a mask from shapes, strokes and other masks, for a picture or of a size.
 
@@ -91,22 +87,21 @@ def make(
     """
     from overpaint.mask import Mask
 
-    places = where or Where()
     if (picture is None) == (size is None):
         raise RequestError("mask make needs either a PICTURE that the mask is for, or --size WxH")
-    if not places.named and not stroke:
+    if not where.named and not stroke:
         raise RequestError("nothing to draw: give --box, --ellipse, --polygon, --stroke or --mask")
-    check_output(output, overwrite)
+    check_output(output, written.overwrite)
     source = None if picture is None else opened(picture)
     extent = source.size if source is not None else forms.size_of(size or "", "size")
-    found = mask_at(replace(places, invert=False), extent, lambda name: mask_from(load(name), extent, places))
+    found = mask_at(replace(where, invert=False), extent, lambda name: mask_from(load(name), extent, where))
     mask = Mask.empty(extent) if found is None else found.drawn(extent, source)
     if stroke:
         lines = [forms.points(text, extent, "stroke", least=1) for text in stroke]
         mask = mask.union(Mask.strokes(extent, lines, width))
-    if places.invert:
+    if where.invert:
         mask = mask.invert()
-    return write(mask.feather(feather), output, overwrite, as_json=json, quiet=quiet)
+    return write(mask.feather(feather), output, written)
 
 
 @app.command(sort_key=1)
@@ -117,10 +112,7 @@ def combine(
         argument("--op", "The union; the first without the others; the intersection.", HOW),
     ] = "union",
     output: Output,
-    overwrite: Overwrite = False,
-    json: AsJson = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
+    written: Written = WRITTEN_UNSET,
 ) -> int:
     """Put several masks of one size together.
 
@@ -130,12 +122,12 @@ def combine(
     if len(masks) < 2:
         raise RequestError(f"mask combine needs two masks or more, not {len(masks)}")
     check_one_reader(masks)
-    check_output(output, overwrite, masks)
+    check_output(output, written.overwrite, masks)
     first, *others = masks
     start = mask_from(load(first))
     rest = [mask_from(load(name), start.size) for name in others]
     whole = reduce(lambda left, right: getattr(left, op)(right), rest, start)
-    return write(whole, output, overwrite, as_json=json, quiet=quiet)
+    return write(whole, output, written)
 
 
 @app.command(sort_key=2)
@@ -146,10 +138,7 @@ def resize(
     picture: Annotated[str | None, argument("--picture", "To the size of this picture.", HOW, "FILE")] = None,
     size: Annotated[str | None, argument("--size", "To this size.", HOW, "WxH")] = None,
     output: Output,
-    overwrite: Overwrite = False,
-    json: AsJson = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
+    written: Written = WRITTEN_UNSET,
 ) -> int:
     """Give a mask another size in proportion: a hard mask stays hard, a soft one is averaged.
 
@@ -157,10 +146,10 @@ def resize(
     """
     if (picture is None) == (size is None):
         raise RequestError("mask resize needs either --picture FILE or --size WxH")
-    check_output(output, overwrite, (mask, *(() if picture is None else (picture,))))
+    check_output(output, written.overwrite, (mask, *(() if picture is None else (picture,))))
     wanted = opened(picture).size if picture is not None else forms.size_of(size or "", "size")
     result = mask_from(load(mask), wanted, Places(mask_resize=True))
-    return write(result, output, overwrite, as_json=json, quiet=quiet)
+    return write(result, output, written)
 
 
 @app.command(sort_key=3)
@@ -183,16 +172,13 @@ def refine(
     ] = None,
     invert: Annotated[bool, switch("--invert", "Invert the mask.", _STEPS)] = False,
     output: Output,
-    overwrite: Overwrite = False,
-    json: AsJson = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
+    written: Written = WRITTEN_UNSET,
 ) -> int:
     """Make a mask cleaner, larger, smaller, softer or harder.
 
     [dim]$[/] overpaint mask refine rough.png --threshold 0.5 --remove-specks 30 --grow 3 -o mask.png
     """
-    check_output(output, overwrite, (mask,))
+    check_output(output, written.overwrite, (mask,))
     result = mask_from(load(mask), None, Places(mask_channel=mask_channel))
     if threshold is not None:
         result = result.threshold(threshold)
@@ -208,4 +194,4 @@ def refine(
         result = result.feather(feather)
     if invert:
         result = result.invert()
-    return write(result, output, overwrite, as_json=json, quiet=quiet)
+    return write(result, output, written)

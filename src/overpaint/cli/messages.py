@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import sys
+from collections.abc import Mapping
 from dataclasses import fields as fields_of
 from typing import Any, Literal, get_args, get_origin
 
@@ -25,65 +26,50 @@ from .streams import as_written
 
 DONE, FAILED, BAD_INPUT, INTERRUPTED, BROKEN_PIPE, TERMINATED = 0, 1, 2, 130, 141, 143
 
-_OTHER_OPTIONS = {
-    "inpaint-mask": "--mask",
-    "mask-invert": "--invert",
-    "inpainting-mask-invert": "--invert",
-    "rectangle": "--box",
-    "rect": "--box",
-    "region": "--box",
-    "bbox": "--box",
-    "circle": "--ellipse",
-    "neg": "--negative-prompt",
-    "num-images-per-prompt": "--variations",
-    "batch-size": "--variations",
-    "batch-count": "--variations",
-    "n-iter": "--variations",
-    "num-images": "--variations",
-    "out": "--output",
-    "outfile": "--output",
-    "force": "--overwrite",
-    "yes": "--overwrite",
-    "psd": "--layers",
-    "metadata": "--record",
-    "verbose": "--debug",
-    "color": "--colour",
-    "image": "PICTURE",
-    "input": "PICTURE",
-    "init-image": "PICTURE",
-}
+
+def _by_other_name(table: Mapping[str, str]) -> dict[str, str]:
+    """Our name for each of the other names, which are listed by ours."""
+    return {other: own for own, others in table.items() for other in others.split()}
+
+
+_OTHER_OPTIONS = _by_other_name(
+    {
+        "--mask": "inpaint-mask",
+        "--invert": "mask-invert inpainting-mask-invert",
+        "--box": "rectangle rect region bbox",
+        "--ellipse": "circle",
+        "--negative-prompt": "neg",
+        "--variations": "num-images-per-prompt batch-size batch-count n-iter num-images",
+        "--output": "out outfile",
+        "--overwrite": "force yes",
+        "--layers": "psd",
+        "--record": "metadata",
+        "--debug": "verbose",
+        "PICTURE": "image input init-image",
+    }
+)
 """Other tools' names of options that are no settings of the request, which has such names for its settings."""
 
-OTHER_VERBS = {
-    "inpaint": "replace",
-    "erase": "remove",
-    "delete": "remove",
-    "clean": "remove",
-    "heal": "remove",
-    "fill": "remove",
-    "swap": "replace",
-    "recolour": "recolor",
-    "color": "recolor",
-    "insert": "add",
-    "outpaint": "expand",
-    "extend": "expand",
-    "uncrop": "expand",
-    "enhance": "refine",
-    "img2img": "edit",
-    "run": "batch",
-    "bulk": "batch",
-    "masks": "mask",
-    "metadata": "info",
-    "verify": "audit",
-    "log": "audit",
-    "rerun": "replay",
-    "check": "doctor",
-    "help": "--help",
-    "version": "--version",
-    "model": "models",
-    "checkpoints": "models",
-    "download": "models",
-}
+_OTHER_VERBS = _by_other_name(
+    {
+        "replace": "inpaint swap",
+        "remove": "erase delete clean heal fill",
+        "recolor": "recolour color",
+        "add": "insert",
+        "expand": "outpaint extend uncrop",
+        "refine": "enhance",
+        "edit": "img2img",
+        "batch": "run bulk",
+        "mask": "masks",
+        "info": "metadata",
+        "audit": "verify log",
+        "replay": "rerun",
+        "doctor": "check",
+        "--help": "help",
+        "--version": "version",
+        "models": "model checkpoints download",
+    }
+)
 """Other words for our verbs."""
 
 
@@ -203,7 +189,7 @@ def _unknown_verb(error: UnknownCommandError, chain: str) -> str:
     known = sorted(verb for verb in error.app or () if not verb.startswith("-"))
     if not chain and ("." in word or "/" in word):
         return f"{word!r} is no verb; for example: overpaint remove {word} --mask mask.png"
-    meant = OTHER_VERBS.get(word.lower())
+    meant = _OTHER_VERBS.get(word.lower())
     meant = meant if meant in known or (meant or "").startswith("--") else None
     hint = f"; did you mean {meant!r}?" if meant else did_you_mean(word, known)
     there_are = f" (there are {', '.join(known)})"

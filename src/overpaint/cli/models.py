@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Group
 
-from .options import OUT, AsJson, Debug, Quiet, argument, switch
+from .options import OUT, PRINTED_UNSET, AsJson, Debug, Printed, argument, switch
 from .progress import bar
 from .texts import help_text, print_json, print_rows
 
@@ -123,9 +123,7 @@ def add(
     licence: Annotated[
         str | None, argument("--licence", "The licence, which is kept with the model.", _HOW, "TEXT")
     ] = None,
-    json: AsJson = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
+    printed: Printed = PRINTED_UNSET,
 ) -> int:
     """Take a model into the store: a checkpoint, LoRA, VAE or textual inversion.
 
@@ -135,11 +133,11 @@ def add(
     from overpaint.models import add as take
 
     source = Path(path).expanduser()
-    with bar(quiet=quiet) as shown:
+    with bar(quiet=printed.quiet) as shown:
         entry = take(
             source, name, link=link, licence=licence or "", on_bytes=_counting(shown, "copying", _bytes_of(source))
         )
-    _report(entry, "added", json=json, quiet=quiet)
+    _report(entry, "added", printed)
     return 0
 
 
@@ -158,9 +156,7 @@ def get(
     ] = None,
     full: Annotated[bool, switch("--full", "The full-precision weights instead.", _HOW)] = False,
     allow_pickle: Pickle = False,
-    json: AsJson = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
+    printed: Printed = PRINTED_UNSET,
 ) -> int:
     """Download a model into the store. An interrupted download continues where it stopped.
 
@@ -171,21 +167,19 @@ def get(
     from overpaint.models.download import HuggingFace
 
     def on_file(file: str, done: int, whole: int) -> None:
-        if file and not quiet:
+        if file and not printed.quiet:
             print(f"{size(done)} of {size(whole)}: {file}", file=sys.stderr, flush=True)
 
-    hub = HuggingFace(progress=not quiet and sys.stderr.isatty())
+    hub = HuggingFace(progress=not printed.quiet and sys.stderr.isatty())
     entry = download(name, variant="" if full else variant, allow_pickle=allow_pickle, hub=hub, on_file=on_file)
-    _report(entry, "downloaded", json=json, quiet=quiet)
+    _report(entry, "downloaded", printed)
     return 0
 
 
 @app.command(sort_key=4)
 def verify(
     *names: Annotated[str, argument("NAME", "The models. Left out: all of the store.", _MODEL)],
-    json: AsJson = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
+    printed: Printed = PRINTED_UNSET,
 ) -> int:
     """Read models from the disk and compare them with their digests. Exit status 1 if one differs.
 
@@ -197,22 +191,22 @@ def verify(
     chosen = names or tuple(entry.name for entry in entries() if entry.origin == "store")
     results: list[tuple[ModelEntry, tuple[str, ...]]] = []
     for name in chosen:
-        with bar(quiet=quiet) as shown:
+        with bar(quiet=printed.quiet) as shown:
             results.append(check(name, _counting(shown, f"reading {name}", 0)))
-    if json:
+    if printed.json:
         found = [{**mapping(entry), "whole": not faults, "faults": list(faults)} for entry, faults in results]
         print_json(found)
     else:
         for entry, faults in results:
-            if faults or not quiet:
+            if faults or not printed.quiet:
                 print(f"{entry.name}: {'; '.join(faults) or f'whole, SHA-256 {entry.sha256}'}")
-        if not results and not quiet:
+        if not results and not printed.quiet:
             print("The store is empty.")
     return 1 if any(faults for _, faults in results) else 0
 
 
 @app.command(sort_key=5)
-def remove(name: Name, /, *, json: AsJson = False, quiet: Quiet = False, debug: Debug = False) -> int:
+def remove(name: Name, /, *, printed: Printed = PRINTED_UNSET) -> int:
     """Delete a model of the store; never a model of another program, or the target of a link.
 
     [dim]$[/] overpaint models remove sd15-inpainting
@@ -222,7 +216,7 @@ def remove(name: Name, /, *, json: AsJson = False, quiet: Quiet = False, debug: 
 
     row = listed(name)
     entry = delete(row.hub if row is not None else name)
-    _report(entry, "removed", json=json, quiet=quiet)
+    _report(entry, "removed", printed)
     return 0
 
 
@@ -321,10 +315,10 @@ def _print_entry(entry: ModelEntry) -> None:
     print_rows(rows)
 
 
-def _report(entry: ModelEntry, done: str, *, json: bool, quiet: bool) -> None:
-    if json:
+def _report(entry: ModelEntry, done: str, printed: Printed) -> None:
+    if printed.json:
         print_json(mapping(entry))
-    elif not quiet:
+    elif not printed.quiet:
         licence = f", licence {entry.licence}" if entry.licence else ""
         print(f"{done} {entry.name}: {what(entry)}, {size(entry.size)}{licence}")
 

@@ -1,4 +1,4 @@
-"""Options that verbs share, as dataclasses that the parser fills in.
+"""Options that verbs share, as dataclasses that the parser fills in; `Parameter(name="*")` flattens them.
 
 The options of a request's fields (`--strength`, `--prompt`, ...) are made from its model in `fields`.
 """
@@ -127,6 +127,7 @@ AllowPickle = Annotated[
 ]
 
 
+@Parameter(name="*")
 @dataclass(frozen=True, slots=True)
 class Where(Places):
     """Which part of the picture."""
@@ -144,6 +145,7 @@ class Where(Places):
     invert: Annotated[bool, switch("--invert", "Invert the mask: repaint all the rest.", WHERE)] = False
 
 
+@Parameter(name="*")
 @dataclass(frozen=True, slots=True)
 class Bounds(Extension):
     """How far the picture is extended."""
@@ -159,6 +161,7 @@ class Bounds(Extension):
     ] = "center"
 
 
+@Parameter(name="*")
 @dataclass(frozen=True, slots=True)
 class Run:
     """How an edit runs: sketch, the engine's own options, variations, device."""
@@ -185,6 +188,28 @@ class Run:
     allow_pickle: AllowPickle = False
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """What is printed."""
+
+    json: AsJson = False
+    quiet: Quiet = False
+    debug: Debug = False
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class Written:
+    """How a file is written, and what is printed."""
+
+    overwrite: Overwrite = False
+    json: AsJson = False
+    quiet: Quiet = False
+    debug: Debug = False
+
+
+@Parameter(name="*")
 @dataclass(frozen=True, slots=True)
 class Out:
     """Where results go, and what is written beside them."""
@@ -240,3 +265,6 @@ class Out:
     json: AsJson = False
     quiet: Quiet = False
     debug: Debug = False
+
+
+WHERE_UNSET, PRINTED_UNSET, WRITTEN_UNSET = Where(), Printed(), Written()

@@ -7,15 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import Parameter
-
 from overpaint.doors.inputs import mask_from
 from overpaint.doors.outputs import check_writable_all
 from overpaint.doors.places import mask_at
 from overpaint.errors import RequestError
+from overpaint.files import write_file
 
 from .maskfiles import describe
-from .options import OUT, WHERE, AsJson, Debug, Input, Overwrite, Quiet, Where, argument
+from .options import OUT, WHERE, WHERE_UNSET, WRITTEN_UNSET, Input, Where, Written, argument
 from .streams import load, opened, paths
 
 if TYPE_CHECKING:
@@ -32,14 +31,11 @@ def preview(
     mask: Annotated[str | None, argument("MASK", "The mask; or name places with the options below.", WHERE)] = None,
     /,
     *,
-    where: Annotated[Where | None, Parameter(name="*")] = None,
+    where: Where = WHERE_UNSET,
     grow: Annotated[float | None, argument("--grow", "Show the reach with this growth.", WHERE, "PX")] = None,
     feather: Annotated[float | None, argument("--feather", "Show the reach with this fade.", WHERE, "PX")] = None,
     output: Annotated[str, argument(("--output", "-o"), "The picture to write.", OUT, "OUT")],
-    overwrite: Overwrite = False,
-    json: AsJson = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
+    written: Written = WRITTEN_UNSET,
 ) -> int:
     """Show on a picture what a mask marks.
 
@@ -51,16 +47,13 @@ def preview(
     """
     import numpy as np
 
-    from overpaint.files import write_file
     from overpaint.mask.overlay import overlay_colours
     from overpaint.picture import encode, format_of_path, from_array, to_pil
 
-    places = where or Where()
-    if mask is not None:
-        places = replace(places, mask=(mask, *places.mask))
+    places = where if mask is None else replace(where, mask=(mask, *where.mask))
     path = Path(output)
     format = format_of_path(path)
-    check_writable_all([path], overwrite=overwrite, inputs=paths((picture, *places.files)))
+    check_writable_all([path], overwrite=written.overwrite, inputs=paths((picture, *places.files)))
     shown = opened(picture)
     found = mask_at(places, shown.size, lambda name: mask_from(load(name), shown.size, places))
     if found is None:
@@ -69,12 +62,13 @@ def preview(
     regions = planned(marked, grow=grow, feather=feather)
     pixels = np.asarray(to_pil(shown).convert("RGBA").convert("RGB"))
     colours = overlay_colours(pixels, marked, 3)
-    write_file(path, encode(from_array(overlay(pixels, marked, regions, colours)), format).data, overwrite=overwrite)
+    drawn = from_array(overlay(pixels, marked, regions, colours))
+    write_file(path, encode(drawn, format).data, overwrite=written.overwrite)
     reach = max((int(region.edge.total + 0.999) for region in regions), default=0)
     names = dict(zip(("mask", "reach", "regions"), (colour.name for colour in colours), strict=True))
     boxes = [list(region.box) for region in regions]
-    describe(marked, output, as_json=json, quiet=quiet, reach=reach, regions=boxes, colours=names)
-    if not (json or quiet):
+    describe(marked, output, written, reach=reach, regions=boxes, colours=names)
+    if not (written.json or written.quiet):
         print(f"mask in {names['mask']}, reach in {names['reach']}, regions in {names['regions']}")
     return 0
 

@@ -11,9 +11,10 @@ from cyclopts import Group
 
 from overpaint.doors.inputs import mask_from, sketch_from
 from overpaint.errors import OverpaintError, RecordError, RequestError
+from overpaint.files import check_writable
 
 from .audit import LogOption, What, entry
-from .options import OUT, AsJson, Debug, Device, Overwrite, Quiet, argument
+from .options import OUT, WRITTEN_UNSET, Device, Written, argument
 from .progress import bar
 from .streams import load, opened
 from .texts import print_json
@@ -51,10 +52,7 @@ def replay(
     ] = None,
     device: Annotated[Device, argument("--device", "Where engines with weights compute.", _RUN, "NAME")] = "auto",
     output: Annotated[str | None, argument(("--output", "-o"), "Also keep what came out now.", OUT, "OUT")] = None,
-    overwrite: Overwrite = False,
-    json: AsJson = False,
-    quiet: Quiet = False,
-    debug: Debug = False,
+    written: Written = WRITTEN_UNSET,
 ) -> int:
     """Run an edit again, from its record in a log or in the picture itself, and say whether the same came out.
 
@@ -64,18 +62,17 @@ def replay(
     [dim]$[/] overpaint replay 5f0c93 --audit out --image moved/bench.jpg
     """
     from overpaint.audit import replay as again
-    from overpaint.files import check_writable
     from overpaint.studio import Studio
 
     known = _known(what, audit)
     if output is not None:
-        check_writable(output, overwrite=overwrite)
+        check_writable(output, overwrite=written.overwrite)
     picture = _picture(known, image)
     prompts = _prompts(known, {"prompt": prompt, "negative_prompt": negative_prompt})
     inputs = _inputs(known, picture, mask, sketch)
     execution = known.record.execution
     with (
-        bar(quiet=quiet) as shown,
+        bar(quiet=written.quiet) as shown,
         Studio(
             device="cpu" if device == "auto" and execution.device == "cpu" else device, threads=execution.threads
         ) as studio,
@@ -84,10 +81,10 @@ def replay(
         replayed = again(
             studio, known.record, picture, inputs=inputs, prompts=prompts, made=_made(known), monitor=shown.monitor()
         )
-    saved = None if output is None else replayed.edited.save(output, overwrite=overwrite)
-    if json:
+    saved = None if output is None else replayed.edited.save(output, overwrite=written.overwrite)
+    if written.json:
         print_json({**mapping(replayed), "output": saved and str(saved.path)})
-    elif not quiet:
+    elif not written.quiet:
         print(f"{what}: {outcome(replayed)}")
         for note in replayed.notes:
             print(f"note: {note}")

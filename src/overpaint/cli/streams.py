@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from overpaint.errors import RequestError
+from overpaint.files import write_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,6 +45,14 @@ def check_one_reader(arguments: Iterable[str | None]) -> None:
     """Raise RequestError when two files are to be read from standard input."""
     if list(arguments).count(STDIO) > 1:
         raise RequestError("standard input (-) can be read once: give the others as files")
+
+
+def write_output(output: str, data: bytes, *, overwrite: bool) -> None:
+    """Write the file of an argument, or to standard output. Raises OutputError."""
+    if output == STDIO:
+        write_bytes(data)
+    else:
+        write_file(output, data, overwrite=overwrite)
 
 
 def write_bytes(data: bytes) -> None:

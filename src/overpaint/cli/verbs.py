@@ -13,10 +13,10 @@ from overpaint.request import INTENTS, Intent
 from . import fields
 from .edit import PaintCall, paint
 from .fields import signed
-from .options import REQUEST, Bounds, Inputs, Out, Run, Where, argument
+from .options import REQUEST, WHERE_UNSET, Bounds, Inputs, Out, Run, Where, argument
 from .texts import help_text
 
-_WHERE, _BOUNDS, _RUN, _OUT = Where(), Bounds(), Run(), Out()
+_BOUNDS, _RUN, _OUT = Bounds(), Run(), Out()
 
 
 def _command(name: Intent, about: str, *examples: str) -> Callable[..., int]:
@@ -29,24 +29,21 @@ def _command(name: Intent, about: str, *examples: str) -> Callable[..., int]:
     """
     rule = INTENTS[name]
     settings = fields.options(rule)
-    nowhere: Where | Bounds = _BOUNDS if rule.grows_canvas else _WHERE
+    unset = settings()
+    nowhere: Where | Bounds = _BOUNDS if rule.grows_canvas else WHERE_UNSET
 
-    # the parser passes given arguments only, so that the others need defaults here too
     def command(
-        *pictures: str, place: Where | Bounds = nowhere, how: Any = None, run: Run = _RUN, out: Out = _OUT
+        *pictures: Inputs,
+        place: Where | Bounds = nowhere,
+        how: Any = unset,
+        run: Run = _RUN,
+        out: Out = _OUT,
     ) -> int:
         request = request_of(name, fields.settings(how), run.option)
         where, bounds = (None, place) if isinstance(place, Bounds) else (place, None)
         return paint(PaintCall(pictures, request, where, bounds, run, out))
 
-    parameters = {
-        "*pictures": (Inputs,),
-        "place": (type(nowhere), nowhere),
-        "how": (settings, settings()),
-        "run": (Run, _RUN),
-        "out": (Out, _OUT),
-    }
-    return signed(command, name, help_text(about, examples), parameters)
+    return signed(command, name, help_text(about, examples), place=type(nowhere), how=settings)
 
 
 remove = _command(
@@ -92,12 +89,22 @@ expand = _command(
 )
 
 
+_SETTINGS = fields.options(INTENTS["custom"])
+_UNSET = _SETTINGS()
+
+
 def _edit(
-    *pictures: str,
-    intent: Intent | None = None,
-    request: str | None = None,
-    place: Where = _WHERE,
-    how: Any = None,
+    *pictures: Inputs,
+    intent: Annotated[
+        Intent | None,
+        argument("--intent", "What the edit is for.", REQUEST, show_default="custom, or the request file's"),
+    ] = None,
+    request: Annotated[
+        str | None,
+        argument("--request", "A request as JSON or TOML; options given here come before it.", REQUEST, "FILE"),
+    ] = None,
+    place: Where = WHERE_UNSET,
+    how: Any = _UNSET,
     run: Run = _RUN,
     out: Out = _OUT,
 ) -> int:
@@ -109,14 +116,6 @@ def _edit(
     return paint(PaintCall(pictures, wanted, place, Bounds() if extends else None, run, out))
 
 
-_INTENT = Annotated[
-    Intent | None, argument("--intent", "What the edit is for.", REQUEST, show_default="custom, or the request file's")
-]
-_FILE = Annotated[
-    str | None, argument("--request", "A request as JSON or TOML; options given here come before it.", REQUEST, "FILE")
-]
-_SETTINGS = fields.options(INTENTS["custom"])
-
 edit = signed(
     _edit,
     "edit",
@@ -127,13 +126,5 @@ edit = signed(
             "edit photo.jpg --request same-as-last-time.toml --seed 7",
         ),
     ),
-    {
-        "*pictures": (Inputs,),
-        "intent": (_INTENT, None),
-        "request": (_FILE, None),
-        "place": (Where, _WHERE),
-        "how": (_SETTINGS, _SETTINGS()),
-        "run": (Run, _RUN),
-        "out": (Out, _OUT),
-    },
+    how=_SETTINGS,
 )
