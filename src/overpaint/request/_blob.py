@@ -1,14 +1,8 @@
 """Rasters in a request: identified by the digest of their pixels, and included as a run-length code when small.
 
-The code ("o1:" and base64 of zlib) packs, in row-major order of whole pixels:
-
-    varint n            number of runs
-    n varints           their lengths
-    n pixels            their values, `channels` bytes each; left out for a bilevel raster, whose runs alternate
-                        between 0 and 255, beginning with 0 (the first run may be empty)
-
-Varints are LEB128: seven bits a byte, the lowest first, the high bit set on all but the last. As in COCO's counts a
-bilevel mask costs a byte or two a run; no size is trusted before the runs are seen to add up to width x height.
+The code is "o2:" and base64 of zlib of the runs of equal pixels in row-major order: their lengths as four planes of
+bytes (the lowest byte of every length, then the next ...), which compress well, and then the pixel of each run,
+`channels` bytes. No size is trusted before the lengths are seen to add up to width x height.
 """
 
 from __future__ import annotations
@@ -38,8 +32,7 @@ INLINE_LIMIT = 64 * 1024
 PIXEL_LIMIT = 1 << 28
 """Most pixels of an inline raster (16384 x 16384)."""
 
-_PREFIX = "o1:"
-_PREFIX_BILEVEL = "o1b:"
+_PREFIX = "o2:"
 
 
 class Blob(Value):
@@ -61,6 +54,11 @@ class Blob(Value):
     def size(self) -> Size:
         """Width and height in pixels."""
         return Size(self.width, self.height)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the array: (H, W) for one channel, (H, W, C) for more."""
+        return (self.height, self.width) if self.channels == 1 else (self.height, self.width, self.channels)
 
 
 def blob_of(raster: NDArray[Any], *, inline: bool = True) -> Blob:
@@ -107,22 +105,18 @@ def blob_array(blob: Blob, inputs: Mapping[str, NDArray[Any]] | None = None) -> 
 
     raster = (inputs or {}).get(blob.sha256)
     if raster is None:
-        if blob.data is None:
-            raise RequestError(
-                f"the {blob.size} raster {blob.sha256[:12]}... is neither inline nor among the inputs: "
-                "give it with the request",
-                code="raster-missing",
-            )
-        return _decode(blob)
-    shape = (blob.height, blob.width) if blob.channels == 1 else (blob.height, blob.width, blob.channels)
+        raster = _decode(blob)
     raster = np.asarray(raster)
-    if raster.shape != shape and raster.shape != (*shape, 1):
-        raise RequestError(f"the input {blob.sha256[:12]}... has the shape {raster.shape}, not {shape}")
+    if raster.shape not in (blob.shape, (*blob.shape, 1)):
+        raise RequestError(f"the input {blob.sha256[:12]}... has the shape {raster.shape}, not {blob.shape}")
     if raster.dtype != (np.uint8 if blob.depth == 8 else np.uint16):
         raise RequestError(f"the input {blob.sha256[:12]}... is {raster.dtype}, not {blob.depth}-bit")
-    raster = raster.reshape(shape)
-    _check_digest(blob, raster_bytes(raster))
-    return raster
+    found = hashlib.sha256(raster_bytes(raster)).hexdigest()
+    if found != blob.sha256:
+        raise RequestError(
+            f"a {blob.size} raster has the digest {found[:12]}..., not {blob.sha256[:12]}... as the request says"
+        )
+    return raster.reshape(blob.shape)
 
 
 def _encode(raster: NDArray[np.uint8]) -> str | None:
@@ -137,41 +131,37 @@ def _encode(raster: NDArray[np.uint8]) -> str | None:
     if changes.size > 40 * INLINE_LIMIT:  # at least a byte for each run, which zlib rarely reduces below 1:40
         return None
     starts = np.concatenate([[0], changes])
-    runs = np.diff(starts, append=flat.shape[0])
-    values = flat[starts]
-    if raster.ndim == 2 and np.isin(values, (0, 255)).all():
-        if values[0, 0] != 0:
-            runs = np.concatenate([[0], runs])
-        prefix, payload = _PREFIX_BILEVEL, _varints(np.concatenate([[runs.size], runs]))
-    else:
-        prefix, payload = _PREFIX, _varints(np.concatenate([[runs.size], runs])) + values.tobytes()
-    text = prefix + base64.b64encode(zlib.compress(payload, 9)).decode("ascii")
+    lengths = np.diff(starts, append=flat.shape[0]).astype("<u4")
+    payload = lengths.view(np.uint8).reshape(-1, 4).T.tobytes() + flat[starts].tobytes()
+    text = _PREFIX + base64.b64encode(zlib.compress(payload, 9)).decode("ascii")
     return text if len(text) <= INLINE_LIMIT else None
 
 
 def _decode(blob: Blob) -> NDArray[np.uint8]:
+    """The raster of the inline code."""
     import numpy as np
 
-    area, text = blob.width * blob.height, blob.data or ""
-    bilevel = text.startswith(_PREFIX_BILEVEL)
-    if blob.depth != 8 or (bilevel and blob.channels != 1) or not text.startswith((_PREFIX, _PREFIX_BILEVEL)):
+    area, text = blob.width * blob.height, blob.data
+    if text is None:
+        raise RequestError(
+            f"the {blob.size} raster {blob.sha256[:12]}... is neither inline nor among the inputs: "
+            "give it with the request",
+            code="raster-missing",
+        )
+    if blob.depth != 8 or not text.startswith(_PREFIX):
         raise RequestError(f"the inline raster {blob.sha256[:12]}... has an unknown code: {text[:12]!r}...")
     if area > PIXEL_LIMIT:
         raise RequestError(f"an inline raster may have {PIXEL_LIMIT} pixels at most, not {blob.size}")
-    channels = 0 if bilevel else blob.channels
-    payload = _inflate(text.partition(":")[2], most=(channels + 1) * (area + 1) + 10)
-    runs, rest = _read_runs(payload, blob, area)
-    if bilevel:
-        values = np.zeros((runs.size, 1), np.uint8)
-        values[1::2] = 255
-    if len(rest) != runs.size * channels:
-        raise _broken(blob, f"{len(rest)} bytes of values for {runs.size} runs")
-    if not bilevel:
-        values = np.frombuffer(rest, np.uint8).reshape(runs.size, channels)
-    raster: NDArray[np.uint8] = np.repeat(values, runs, axis=0)
-    _check_digest(blob, raster.tobytes())
-    shape = (blob.height, blob.width) if blob.channels == 1 else (blob.height, blob.width, blob.channels)
-    return raster.reshape(shape)
+    payload = np.frombuffer(_inflate(text.removeprefix(_PREFIX), most=(4 + blob.channels) * area + 1), np.uint8)
+    count = payload.size // (4 + blob.channels)
+    lengths = payload[: 4 * count].reshape(4, count).T.copy().view("<u4").ravel()
+    values = payload[4 * count :]
+    if values.size != count * blob.channels:
+        raise _broken(blob, f"{values.size} bytes of values for {count} runs")
+    if lengths.sum(dtype=np.int64) != area or (lengths == 0).any():
+        raise _broken(blob, f"its runs do not add up to {blob.size}")
+    raster: NDArray[np.uint8] = np.repeat(values.reshape(count, blob.channels), lengths, axis=0)
+    return raster.reshape(blob.shape)
 
 
 def _inflate(text: str, most: int) -> bytes:
@@ -184,57 +174,6 @@ def _inflate(text: str, most: int) -> bytes:
     if not worker.eof or worker.unused_data:
         raise RequestError("an inline raster is damaged: its code is cut short or longer than its size allows")
     return payload
-
-
-def _read_runs(payload: bytes, blob: Blob, area: int) -> tuple[NDArray[np.int64], bytes]:
-    """The lengths of the runs, which add up to `area`, and the bytes after them."""
-    first, start = _parse_varints(payload, 1)
-    count = int(first[0]) if first.size else 0
-    if not 0 < count <= area + 1:
-        raise _broken(blob, f"{count} runs for {area} pixels")
-    lengths, used = _parse_varints(payload[start:], count)
-    if lengths.size != count or int(lengths.sum()) != area or (lengths[1:] == 0).any():
-        raise _broken(blob, f"its runs do not add up to {blob.size}")
-    return lengths, payload[start + used :]
-
-
-def _varints(numbers: NDArray[np.int64]) -> bytes:
-    """LEB128 codes of numbers below 2**35, one after the other."""
-    import numpy as np
-
-    groups = (numbers[:, None] >> (7 * np.arange(5))) & 0x7F
-    lengths = np.maximum(1, 5 - (groups[:, ::-1] != 0).argmax(axis=1))
-    lengths[numbers == 0] = 1
-    place = np.arange(5)
-    coded = (groups | np.where(place < lengths[:, None] - 1, 0x80, 0)).astype(np.uint8)
-    packed: bytes = coded[place < lengths[:, None]].tobytes()
-    return packed
-
-
-def _parse_varints(data: bytes, count: int) -> tuple[NDArray[np.int64], int]:
-    """The first `count` numbers (fewer when the data end, none when one is too long) and the bytes they take."""
-    import numpy as np
-
-    octets = np.frombuffer(data, np.uint8)[: 5 * count]
-    ends = np.flatnonzero(octets < 0x80)[:count]
-    if ends.size == 0:
-        return np.zeros(0, np.int64), 0
-    octets = octets[: ends[-1] + 1]
-    starts = np.concatenate([[0], ends[:-1] + 1])
-    lengths = ends + 1 - starts
-    if lengths.max() > 5:
-        return np.zeros(0, np.int64), 0
-    place = np.arange(octets.size) - np.repeat(starts, lengths)
-    parts = (octets & 0x7F).astype(np.int64) << (7 * place)
-    return np.add.reduceat(parts, starts), int(ends[-1]) + 1
-
-
-def _check_digest(blob: Blob, body: bytes) -> None:
-    found = hashlib.sha256(body).hexdigest()
-    if found != blob.sha256:
-        raise RequestError(
-            f"a {blob.size} raster has the digest {found[:12]}..., not {blob.sha256[:12]}... as the request says"
-        )
 
 
 def _broken(blob: Blob, why: str) -> RequestError:

@@ -70,14 +70,11 @@ def _has_null(value: JsonValue) -> bool:
             return False
 
 
-class EditRequest(Value):
-    """The settings of an edit. A field that is None is left open: it follows from the intent (see `intents`) or engine.
+class RequestFields(Value):
+    """The fields that requests and resolved requests share, and their JSON."""
 
-    EditRequest(intent="replace", prompt="a bench", mask=MaskSpec(parts=[BoxPart(box=(40, 80, 220, 200))]))
-
-    Raises:
-        SettingError (a RequestError): An unknown key or a value out of its range, with what would be right.
-    """
+    label: ClassVar[str] = "the request"
+    """Its name in errors."""
 
     setting_aliases: ClassVar[Mapping[str, str]] = SETTING_ALIASES
     value_aliases: ClassVar[Mapping[str, Mapping[str, str]]] = VALUE_ALIASES
@@ -243,6 +240,38 @@ class EditRequest(Value):
         return self
 
     @classmethod
+    def from_mapping(cls, mapping: Mapping[str, Any]) -> Self:
+        """From a table as JSON and TOML have it."""
+        return cls(**as_mapping(mapping, cls.label))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """From JSON text."""
+        return cls.from_mapping(as_mapping(parse_json(text, cls.label), cls.label))
+
+    def to_json(self, *, indent: int | None = 2) -> str:
+        """JSON text, without the settings that were left open."""
+        return json.dumps(self.to_mapping(), ensure_ascii=False, indent=indent)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the settings, equal for every notation, and for rasters inline or not."""
+        return digest_of(without_codes(self.to_mapping()))
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+
+class EditRequest(RequestFields):
+    """The settings of an edit. A field that is None is left open: it follows from the intent (see `intents`) or engine.
+
+    EditRequest(intent="replace", prompt="a bench", mask=MaskSpec(parts=[BoxPart(box=(40, 80, 220, 200))]))
+
+    Raises:
+        SettingError (a RequestError): An unknown key or a value out of its range, with what would be right.
+    """
+
+    @classmethod
     def of(cls, intent: Intent = "custom", **settings: Any) -> EditRequest:
         """A request from its settings. Those that are None are left open.
 
@@ -252,15 +281,10 @@ class EditRequest(Value):
         return cls.from_mapping({"intent": intent, **settings})
 
     @classmethod
-    def from_mapping(cls, mapping: Mapping[str, Any]) -> EditRequest:
+    def from_mapping(cls, mapping: Mapping[str, Any]) -> Self:
         """A request from a table as JSON and TOML have it; an older schema is upgraded first."""
-        table = upgraded(as_mapping(mapping, "the request"))
+        table = upgraded(as_mapping(mapping, cls.label))
         return cls(**{name: value for name, value in table.items() if value is not None})
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> EditRequest:
-        """A request from JSON text."""
-        return cls.from_mapping(as_mapping(parse_json(text, "the request"), "the request"))
 
     @classmethod
     def from_toml(cls, text: str) -> EditRequest:
@@ -272,10 +296,6 @@ class EditRequest(Value):
         except ValueError as error:
             raise RequestError(f"the request is not TOML: {error}") from None
         return cls.from_mapping(table)
-
-    def to_json(self, *, indent: int | None = 2) -> str:
-        """JSON text, without the settings that were left open."""
-        return json.dumps(self.to_mapping(), ensure_ascii=False, indent=indent)
 
     def to_toml(self) -> str:
         """TOML text, without the settings that were left open."""
@@ -292,14 +312,6 @@ class EditRequest(Value):
     def rule(self) -> IntentRule:
         """The intent's rule."""
         return INTENTS[self.intent]
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the request, equal for every notation, and for rasters inline or not."""
-        return digest_of(without_codes(self.to_mapping()))
-
-    def __hash__(self) -> int:
-        return hash(self.digest)
 
 
 def without_codes(value: Any) -> Any:

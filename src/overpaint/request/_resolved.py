@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, JsonValue, model_validator
 
-from overpaint.values import Listed, Value, as_mapping, digest_of, parse_json
+from overpaint.values import Listed, Value, digest_of
 
-from ._blob import Blob
-from ._control import Control
-from ._edit import MOST_SEED, EditRequest, without_codes
+from ._edit import MOST_SEED, EditRequest, RequestFields, without_codes
 from ._models import UsedModel
-from ._parts import MaskSpec
 from ._sampling import SAMPLING_SETTINGS, Sampling
 from ._types import Area, Dialect, PaintsFrom
 from ._upgrade import RESOLVED_SCHEMA, RESOLVED_UPGRADES, upgraded
-from .intents import AlphaRule, ContextRule, DetailRule, EdgeRule, Intent, MaskedContent
+from .intents import AlphaRule, ContextRule, EdgeRule, Intent
 
 
-class ResolvedRequest(Value):
+class ResolvedRequest(RequestFields):
     """A request with every default filled in. None: automatic (padding, grow, feather), no limit, or not used.
 
     Attributes:
@@ -35,54 +31,29 @@ class ResolvedRequest(Value):
         detail: How good a match added detail needs (see `intents`), or "none"; None for an engine that paints at the
             picture's own size, where no detail is lost.
 
-    The other fields are those of EditRequest.
+    The other fields are those of EditRequest; those that always have a value are required.
     """
+
+    label: ClassVar[str] = "the resolved request"
 
     schema_: Annotated[int, Field(alias="schema", ge=RESOLVED_SCHEMA, le=RESOLVED_SCHEMA)] = RESOLVED_SCHEMA
     intent: Intent
     engine: str
     engine_digest: str
     paints_from: PaintsFrom
-    model: str | None = None
     models: Listed[tuple[UsedModel, ...]] = ()
     options: Mapping[str, JsonValue] = {}
-
-    image: Blob | None = None
-    mask: MaskSpec | None = None
-    sketch: Blob | None = None
-    controls: Listed[tuple[Control, ...]] | None = None
-    margins: Listed[tuple[int, int, int, int]] | None = None
-
-    size: int | None = None
     area: Area
     context: ContextRule
-    padding: int | None = None
     edge: EdgeRule
-    grow: float | None = None
-    feather: float | None = None
     strict: bool
-    reach_limit: int | None = None
-    follow_effects: bool | None = None
     alpha: AlphaRule
     colour_match: bool
     seam: bool
-    detail: DetailRule | Literal["none"] | None = None
     exact: bool
     inverts_mask: bool
     seed: Annotated[int, Field(ge=0, le=MOST_SEED)]
     dialect: Dialect
-
-    prompt: str | None = None
-    negative_prompt: str | None = None
-    strength: float | None = None
-    masked_content: MaskedContent | None = None
-    steps: int | None = None
-    guidance_scale: float | None = None
-    guidance_rescale: float | None = None
-    guidance_interval: Listed[tuple[float, float]] | None = None
-    sampler: str | None = None
-    scheduler: str | None = None
-    clip_skip: int | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -107,23 +78,6 @@ class ResolvedRequest(Value):
         """The fields of a request that leaves nothing open: resolving it gives this value again."""
         names = [name for name in EditRequest.model_fields if name != "schema_"]
         return {name: value for name in names if (value := getattr(self, name)) is not None}
-
-    def to_json(self, *, indent: int | None = 2) -> str:
-        """JSON text."""
-        return json.dumps(self.to_mapping(), ensure_ascii=False, indent=indent)
-
-    @classmethod
-    def from_mapping(cls, mapping: Mapping[str, Any]) -> ResolvedRequest:
-        """From the table that `to_mapping` gives."""
-        return cls(**as_mapping(mapping, "the resolved request"))
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> ResolvedRequest:
-        """From the text that `to_json` gives."""
-        return cls.from_mapping(as_mapping(parse_json(text, "the resolved request"), "the resolved request"))
-
-    def __hash__(self) -> int:
-        return hash(self.digest)
 
 
 class Execution(Value):
