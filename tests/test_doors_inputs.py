@@ -11,12 +11,12 @@ from PIL import Image
 
 from overpaint.doors.extension import Extension
 from overpaint.doors.inputs import Uploads, collect
-from overpaint.doors.names import extension_for, format_of_result, numbered
+from overpaint.doors.names import numbered
 from overpaint.doors.outputs import Target, check_writable_all
 from overpaint.doors.places import Places
 from overpaint.doors.requests import read_request, request_of
 from overpaint.errors import MaskError, OutputError, RequestError
-from overpaint.picture import from_array, open_picture
+from overpaint.picture import extension_for, format_of_result, from_array, open_picture
 from overpaint.studio import Studio
 
 

@@ -26,11 +26,11 @@ from overpaint.errors import MissingExtraError, PictureError
 from overpaint.picture import (
     PictureLimits,
     encode,
+    format_of_result,
     from_array,
     open_picture,
     to_pil,
 )
-from overpaint.studio._edited import default_format
 
 PHOTOS = Path(__file__).parents[2] / "shared" / "photos" / "eval" / "images"
 SMALL = from_array(np.random.default_rng(0).integers(0, 256, (21, 34, 3), dtype=np.uint8))
@@ -145,7 +145,7 @@ def test_bmp_still_gif_and_jpeg_2000_are_read_and_kept_as_png(
     picture = open_picture(data)
     assert picture.source.format == format.lower()
     np.testing.assert_array_equal(np.asarray(to_pil(picture)), wanted)
-    assert default_format(picture) == "png"
+    assert format_of_result(picture.source.format) == "png"
     path = tmp_path / f"photo.{format.lower()}"
     path.write_bytes(data)
     mask = Mask.box(picture.size, (4, 4, 12, 12))

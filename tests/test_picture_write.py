@@ -11,7 +11,7 @@ import pytest
 
 from overpaint.errors import OutputError
 from overpaint.files import write_file
-from overpaint.picture import extension_of, format_named, format_of_path, formats
+from overpaint.picture import extension_for, format_named, format_of_path, formats
 
 
 def test_a_file_gets_its_bytes_and_the_permissions_of_any_new_file(tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_a_symbolic_link_is_followed(tmp_path: Path) -> None:
 def test_names_of_formats() -> None:
     assert [format_named(n) for n in ("jpg", ".JPEG", "tif", "png", "heic")] == ["jpeg", "jpeg", "tiff", "png", "heif"]
     assert format_of_path("a/b.c/photo.JPG") == "jpeg"
-    assert extension_of("jpeg") == ".jpg"
+    assert extension_for("jpeg", Path("a")) == ".jpg"
     assert set(formats()) >= {"png", "jpeg", "webp", "tiff", "avif"}
     with pytest.raises(OutputError, match="no extension"):
         format_of_path("photo")

@@ -13,14 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from overpaint.doors.names import (
-    DEFAULT_TEMPLATE,
-    check_template,
-    extension_for,
-    filled,
-    format_of_result,
-    inside,
-)
+from overpaint.doors.names import DEFAULT_TEMPLATE, check_template, filled, inside
 from overpaint.doors.places import Places
 from overpaint.errors import InputError, OutputError, OverpaintError, PictureError, RequestError, did_you_mean
 from overpaint.request import EditRequest
@@ -224,7 +217,7 @@ class _Planner:
         return outcome
 
     def _output(self, row: EditRow, image: Place, known: Known | None, engine: str) -> Place:
-        from overpaint.picture import format_named, format_of_path
+        from overpaint.picture import extension_for, format_named, format_of_path, format_of_result
 
         if row.output is not None:
             path = self.rules.out / inside(row.output)

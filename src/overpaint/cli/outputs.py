@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from overpaint.doors.names import check_placeholders, extension_for, filled, format_of_result, has_placeholder
+from overpaint.doors.names import check_placeholders, filled, has_placeholder
 from overpaint.doors.outputs import Target
 from overpaint.errors import OutputError, RequestError
 
@@ -61,6 +61,8 @@ def target(picture: Picture, intent: str, out: Out, *, several: bool) -> Target:
     Raises:
         RequestError, OutputError: A name or a format can't be used.
     """
+    from overpaint.picture import extension_for, format_of_result
+
     source = picture.source.path or Path("picture")
     own = picture.source.format
     path, values = None, {"name": source.stem, "intent": intent}

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Collection, Mapping
 from pathlib import PurePath, PurePosixPath, PureWindowsPath
 from typing import TypeVar
 
-from overpaint.errors import OutputError, RequestError, did_you_mean
+from overpaint.errors import RequestError, did_you_mean
 
 __all__ = [
     "DEFAULT_TEMPLATE",
     "PLACEHOLDERS",
     "check_placeholders",
     "check_template",
-    "extension_for",
     "filled",
-    "format_of_result",
     "has_placeholder",
     "inside",
     "numbered",
@@ -98,29 +95,6 @@ def inside(name: str) -> str:
             value=name,
         )
     return str(path)
-
-
-def format_of_result(own: str | None, wanted: str | None = None) -> str:
-    """The format of a result: the wanted one, else that of its picture where it can be written, else PNG.
-
-    Raises:
-        OutputError: There is no such format.
-    """
-    from overpaint.picture import format_named, formats
-
-    if wanted is not None:
-        return format_named(wanted)
-    return own if own is not None and own in formats() and own != "heif" else "png"
-
-
-def extension_for(format: str, source: PurePath) -> str:
-    """The extension of a result with its dot: as its picture has it where that says the format, else the usual one."""
-    from overpaint.picture import extension_of, format_of_path
-
-    with contextlib.suppress(OutputError):
-        if format_of_path(source) == format:
-            return source.suffix
-    return extension_of(format)
 
 
 def numbered(path: _Path, index: int, count: int) -> _Path:

@@ -9,7 +9,15 @@ from __future__ import annotations
 from ._picture import Colour, EncodedPicture, Metadata, Picture, Samples, Source
 from .code_points import CodePoints
 from .colour import profile_name
-from .encode import READABLE_EXTENSIONS, encode, extension_of, format_named, format_of_path, formats
+from .encode import (
+    READABLE_EXTENSIONS,
+    encode,
+    extension_for,
+    format_named,
+    format_of_path,
+    format_of_result,
+    formats,
+)
 from .limits import PictureLimits
 from .open import format_of, open_picture
 from .pil import from_array, from_pil, to_pil
@@ -25,10 +33,11 @@ __all__ = [
     "Samples",
     "Source",
     "encode",
-    "extension_of",
+    "extension_for",
     "format_named",
     "format_of",
     "format_of_path",
+    "format_of_result",
     "formats",
     "from_array",
     "from_pil",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 from dataclasses import replace
@@ -68,9 +69,23 @@ def format_of_path(path: str | os.PathLike[str]) -> str:
     return format_named(extension)
 
 
-def extension_of(format: str) -> str:
-    """The usual extension, with its dot: ".jpg" for "jpeg"."""
-    return _EXTENSIONS[format_named(format)][0]
+def format_of_result(own: str | None, wanted: str | None = None) -> str:
+    """The format of a result: the wanted one, else that of its picture where it can be written, else PNG.
+
+    Raises:
+        UnknownFormatError: There is no such format.
+    """
+    if wanted is not None:
+        return format_named(wanted)
+    return own if own is not None and own in formats() and own != "heif" else "png"
+
+
+def extension_for(format: str, source: PurePath) -> str:
+    """The extension of a result with its dot: as its picture has it where that says the format, else the usual one."""
+    with contextlib.suppress(UnknownFormatError):
+        if format_of_path(source) == format:
+            return source.suffix
+    return _EXTENSIONS[format][0]
 
 
 def encode(

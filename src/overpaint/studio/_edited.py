@@ -22,9 +22,10 @@ from overpaint.picture import (
     Metadata,
     Picture,
     encode,
-    extension_of,
+    extension_for,
     format_named,
     format_of_path,
+    format_of_result,
     open_picture,
 )
 from overpaint.record import Record, RegionRecord, embed, sidecar_path, strip
@@ -170,14 +171,8 @@ class Edited:
         source = self.original.source
         if source.path is None:
             raise OutputError("the picture did not come from a file, so there is no name to follow: give a path")
-        return source.path.with_name(f"{source.path.stem}.{self.bare_request.intent}{self._extension(format)}")
-
-    def _extension(self, format: str | None) -> str:
-        source = self.original.source
-        own = default_format(self.original)
-        chosen = own if format is None else format_named(format)
-        kept = source.path is not None and chosen == own == source.format and _named(source.path) == own
-        return source.path.suffix if kept and source.path is not None else extension_of(chosen)
+        extension = extension_for(format_of_result(source.format, format), source.path)
+        return source.path.with_name(f"{source.path.stem}.{self.bare_request.intent}{extension}")
 
     def encode(
         self, format: str | None = None, *, quality: int | None = None, record: RecordMode = "embed"
@@ -190,7 +185,7 @@ class Edited:
             record: Whether the record goes into the file. Where it does not, an earlier record is removed as well: it
                 describes another edit, with its prompt.
         """
-        format = format or default_format(self.original)
+        format = format or format_of_result(self.original.source.format)
 
         def annotate(touched: NDArray[np.bool_] | None) -> Metadata:
             metadata = self.picture.metadata
@@ -284,17 +279,3 @@ class Edited:
     def save_layers(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
         """Write a PSD with the original below and each painted region above it, its composite mask as layer mask."""
         return save_layers(self, path, overwrite=overwrite)
-
-
-def default_format(picture: Picture) -> str:
-    """The picture's own format if it can be written, else PNG."""
-    own = picture.source.format
-    return own if own in ("png", "jpeg", "webp", "tiff", "avif") else "png"
-
-
-def _named(path: Path) -> str | None:
-    """The format that the path's extension names, or None."""
-    try:
-        return format_of_path(path)
-    except OutputError:
-        return None
