@@ -26,7 +26,7 @@ from overpaint.engines.diffusion.families.unet import SD1
 from overpaint.engines.diffusion.first_layers import repeats
 from overpaint.engines.diffusion.guidance import Guidance
 from overpaint.engines.diffusion.loop import advance, run
-from overpaint.engines.diffusion.names import SAMPLER_TITLES, parse_sampler
+from overpaint.engines.diffusion.names import SAMPLER_NAMES, parse_sampler
 from overpaint.engines.diffusion.noise import Noise
 from overpaint.engines.diffusion.sample import Sample, SamplingPlan
 from overpaint.engines.diffusion.values import Conditioning, NotFiniteError, SampleLatents, Timeline
@@ -199,7 +199,7 @@ def test_a_listener_that_raises_hurts_only_its_picture():
     assert good.error is None
 
 
-@pytest.mark.parametrize("name", SAMPLER_TITLES)
+@pytest.mark.parametrize("name", SAMPLER_NAMES)
 def test_progress_counts_steps(name: str):
     told: list[tuple[int, int]] = []
     sample = begin(Still(), name, steps=5, monitor=Monitor(lambda step, steps: told.append((step, steps))))
@@ -214,7 +214,7 @@ def test_there_is_no_result_before_the_end():
         begin(Still()).result()
 
 
-@pytest.mark.parametrize("name", SAMPLER_TITLES)
+@pytest.mark.parametrize("name", SAMPLER_NAMES)
 def test_strength_0_gives_the_input_back(name: str):
     net = Still()
     sample = begin(net, name, strength=0)
@@ -232,7 +232,7 @@ def test_native_begins_with_content_under_noise(strength: float):
     assert torch.equal(sample.rows()[0].query.x, expected)
 
 
-@pytest.mark.parametrize("name", SAMPLER_TITLES)
+@pytest.mark.parametrize("name", SAMPLER_NAMES)
 def test_kept_cells_come_back_as_they_were(name: str):
     mask = torch.zeros(1, 1, SIZE, SIZE)
     mask[..., 2:5, 3:7] = 1

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from overpaint.engines.diffusion.dialects.diffusers_schedule import diffusers_schedule
 from overpaint.engines.diffusion.dialects.native import SPACINGS, native_schedule
 from overpaint.engines.diffusion.names import (
-    SAMPLER_TITLES,
-    SCHEDULER_TITLES,
+    SAMPLER_NAMES,
+    SCHEDULER_NAMES,
     SamplerChoice,
     parse_sampler,
     parse_scheduler,
@@ -142,7 +142,7 @@ def test_levels_and_times_equal_those_of_diffusers(sampler: str, spacing: str, r
     ("steps", "strength", "taken"), [(20, 0.75, 15), (50, 0.9999, 49), (20, 1.0, 20), (10, 0.1, 1)]
 )
 def test_strength_leaves_steps_out_as_in_diffusers(steps: int, strength: float, taken: int):
-    for sampler in SAMPLER_TITLES:
+    for sampler in SAMPLER_NAMES:
         assert diffusers_schedule(SD, sampler, steps=steps, strength=strength).steps == taken
 
 
@@ -151,7 +151,7 @@ def test_a_strength_that_leaves_no_step_is_refused():
         diffusers_schedule(SD, "euler", steps=10, strength=0.04)
 
 
-@pytest.mark.parametrize("sampler", SAMPLER_TITLES)
+@pytest.mark.parametrize("sampler", SAMPLER_NAMES)
 def test_more_steps_than_times_are_refused(sampler: str):
     with pytest.raises(RequestError, match="1200 "):
         diffusers_schedule(SD | {"timestep_spacing": "leading"}, sampler, steps=1200)
@@ -186,9 +186,10 @@ def test_names_that_people_use(name: str, sampler: str, scheduler: str | None):
 def test_every_sampler_and_scheduler_is_known_by_name_and_title():
     from overpaint.engines.diffusion.samplers import SAMPLERS
 
-    assert set(SAMPLERS) == set(SAMPLER_TITLES)
-    assert set(SPACINGS) == set(SCHEDULER_TITLES)
-    for (sampler, title), (scheduler, ending) in itertools.product(SAMPLER_TITLES.items(), SCHEDULER_TITLES.items()):
+    assert set(SAMPLERS) == set(SAMPLER_NAMES)
+    assert set(SPACINGS) == set(SCHEDULER_NAMES)
+    for (sampler, own), (scheduler, spacing) in itertools.product(SAMPLER_NAMES.items(), SCHEDULER_NAMES.items()):
+        title, ending = own.title, spacing.title
         assert parse_sampler(sampler).sampler == parse_sampler(title).sampler == sampler
         assert parse_scheduler(ending) == parse_scheduler(scheduler) == scheduler
         assert parse_sampler(f"{title} {ending}") == SamplerChoice(sampler, scheduler)

@@ -128,8 +128,8 @@ def both(side: ClipEncoders, prompt: str, negative: str | None = None, inversion
     """The conditioning of a prompt and of a negative one."""
     chosen = TextSettings(**settings)
     opposite = None if negative is None else read(negative, chosen)
-    plan = plan_texts(side, read(prompt, chosen), opposite, chosen, inversions)
-    return side.encode(plan.positive), side.encode(plan.negative)
+    positive, negated = plan_texts(side, read(prompt, chosen), opposite, chosen, inversions)
+    return side.encode(positive), side.encode(negated)
 
 
 def context(side: ClipEncoders, prompt: str, **settings) -> torch.Tensor:
@@ -336,7 +336,7 @@ def test_each_chunk_and_each_encoder_restores_its_own_mean(sd1, sdxl):
     for part, encoder in zip(joined.split([32, 40], dim=-1), sdxl.parts, strict=True):
         with torch.no_grad():
             states = encoder.model(
-                torch.tensor([plan_texts(sdxl, read("a cat")).positive.ids[sdxl.parts.index(encoder)][0]])
+                torch.tensor([plan_texts(sdxl, read("a cat"))[0].ids[sdxl.parts.index(encoder)][0]])
             ).hidden_states[-2]
         assert torch.allclose(part, by_hand(states, {2: 1.4}, restore=True), rtol=1e-4, atol=1e-5)
 
@@ -365,7 +365,7 @@ def test_both_texts_are_equally_long(sd1, clip):
 
 
 def test_a_mark_in_a_prompt_is_text(sd1):
-    job = plan_texts(sd1, read("a <|endoftext|> cat <|startoftext|>")).positive
+    job = plan_texts(sd1, read("a <|endoftext|> cat <|startoftext|>"))[0]
     assert job.ids[0][0].count(TOKENIZER.bos_token_id) == 1
     assert job.ids[0][0].index(TOKENIZER.eos_token_id) == len(job.chunks[0][0].tokens) + 1
 
@@ -387,7 +387,7 @@ def test_clip_skip_beyond_the_layers_is_refused(sd1):
 def test_equal_keys_mean_equal_states_and_unequal_ones_do_not(sd1):
     def key(text: str, inversions=(), **settings) -> str:
         chosen = TextSettings(**settings)
-        return plan_texts(sd1, read(text, chosen), None, chosen, inversions).positive.key
+        return plan_texts(sd1, read(text, chosen), None, chosen, inversions)[0].key
 
     one = key("a (cat:1.3)")
     assert key("a  (CAT : 1.3) # so") == one
@@ -402,14 +402,14 @@ def test_equal_keys_mean_equal_states_and_unequal_ones_do_not(sd1):
     assert len({one, *others}) == len(others) + 1
     assert key("a (dog:1.3)", [toy]) == key("a (dog:1.3)")
     other = ClipEncoders.of(SD1, [sd1.parts[0].model], [tokens_of()], "another digest")
-    assert plan_texts(other, read("a cat")).positive.key != key("a cat")
+    assert plan_texts(other, read("a cat"))[0].key != key("a cat")
     with pytest.raises(ValueError, match="planned for other encoders"):
-        other.encode(plan_texts(sd1, read("a cat")).positive)
+        other.encode(plan_texts(sd1, read("a cat"))[0])
 
 
 def test_the_key_is_the_same_in_every_process(sd1):
     expected = "21375fbedfdea347a4036a8c7b31305c8b73f7bdca8a42ce623af899b1f55aa1"
-    assert plan_texts(sd1, read("a (cat:1.3)")).positive.key == expected
+    assert plan_texts(sd1, read("a (cat:1.3)"))[0].key == expected
 
 
 # --- textual inversions

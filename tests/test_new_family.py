@@ -38,7 +38,7 @@ class Transformer(torch.nn.Linear):
 
 class Texts:
     def plan(self, prompt, negative, settings, inversions):
-        return Record(positive=Record(key=prompt.sections[0][0].text), negative=Record(key=""))
+        return Record(key=prompt.sections[0][0].text), Record(key="")
 
     def encode(self, job):
         return Conditioning((torch.tensor([[COLOURS.get(job.key, (0, 0, 0))]]) - 0.1) * 0.5)

@@ -119,16 +119,17 @@ class ClipText(nn.Module):  # type: ignore[misc]
         self.final_layer_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.text_projection = nn.Linear(config.hidden_size, config.projection_dim, bias=False) if projection else None
 
-    def forward(self, ids: torch.Tensor) -> ClipStates:
+    def forward(self, ids: torch.Tensor, vectors: Mapping[int, torch.Tensor] | None = None) -> ClipStates:
         """The states of all layers.
 
         Args:
             ids: (N, T) tokens.
+            vectors: (D,) by place of a row: they replace the embeddings of the tokens there (textual inversions).
 
         Raises:
             ValueError: A row has more tokens than there are positions.
         """
-        x = self.embeddings(ids)
+        x = self.embeddings(ids, vectors or {})
         states = [x]
         for layer in self.encoder.layers:
             x = layer(x)
@@ -162,12 +163,14 @@ class _Embeddings(nn.Module):  # type: ignore[misc]
             for count in (config.vocab_size, config.max_position_embeddings)
         )
 
-    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+    def forward(self, ids: torch.Tensor, vectors: Mapping[int, torch.Tensor]) -> torch.Tensor:
         places = self.position_embedding.weight
         if ids.shape[1] > len(places):
             raise ValueError(f"a row of {ids.shape[1]} tokens for a text encoder of {len(places)} places")
-        embedded: torch.Tensor = self.token_embedding(ids) + places[: ids.shape[1]]
-        return embedded
+        embedded: torch.Tensor = self.token_embedding(ids)
+        for place, vector in vectors.items():
+            embedded[:, place] = vector.to(embedded)
+        return embedded + places[: ids.shape[1]]
 
 
 class _ClipLayers(nn.Module):  # type: ignore[misc]

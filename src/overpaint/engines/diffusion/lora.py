@@ -180,7 +180,7 @@ def _layers(tensors: Tensors, settings: Mapping[str, Any]) -> tuple[tuple[LoraLa
         held = {factor: tensors[key] for factor, key in keys.items()}
         alpha = held.pop("alpha", None)
         if settings.get("peft_type") in ("LOHA", "LOKR"):  # peft scales these by its settings, not by the tensors' rank
-            first = next((one for one in ("w1_a", "k1", "k1_a") if one in held), "")
+            first = next((one for one in ("hada_w1_a", "lokr_w1", "lokr_w1_a") if one in held), "")
             if first and settings.get("r"):
                 held[first] = held[first].float() * (float(settings.get("alpha", 1)) / float(settings["r"]))
         layers.append(
@@ -256,9 +256,9 @@ def _delta(held: Mapping[str, torch.Tensor], ranks: int | None) -> tuple[torch.T
     """The change before it is scaled, and its rank; None where there is no rank to scale by."""
     if "diff" in held:
         return held["diff"], None
-    if "w1_a" in held:
-        return _loha(held, "1") * _loha(held, "2"), held["w1_b"].shape[0]
-    if "k1" in held or "k1_a" in held:
+    if "hada_w1_a" in held:
+        return _loha(held, "1") * _loha(held, "2"), held["hada_w1_b"].shape[0]
+    if "lokr_w1" in held or "lokr_w1_a" in held:
         return _lokr(held)
     down, up = held["down"], held["up"]
     rank = down.shape[0]
@@ -270,7 +270,7 @@ def _delta(held: Mapping[str, torch.Tensor], ranks: int | None) -> tuple[torch.T
 
 
 def _loha(held: Mapping[str, torch.Tensor], number: str) -> torch.Tensor:
-    return _product(held[f"w{number}_a"], held[f"w{number}_b"], held.get(f"t{number}"))
+    return _product(held[f"hada_w{number}_a"], held[f"hada_w{number}_b"], held.get(f"hada_t{number}"))
 
 
 def _product(left: torch.Tensor, right: torch.Tensor, core: torch.Tensor | None) -> torch.Tensor:
@@ -282,11 +282,11 @@ def _lokr(held: Mapping[str, torch.Tensor]) -> tuple[torch.Tensor, int | None]:
     rank = None
     factors = []
     for number in ("1", "2"):
-        whole = held.get(f"k{number}")
+        whole = held.get(f"lokr_w{number}")
         if whole is None:
-            left, right = held[f"k{number}_a"], held[f"k{number}_b"]
+            left, right = held[f"lokr_w{number}_a"], held[f"lokr_w{number}_b"]
             rank = right.shape[0]
-            whole = _product(left, right, held.get("kt2") if number == "2" else None)
+            whole = _product(left, right, held.get("lokr_t2") if number == "2" else None)
         factors.append(whole.contiguous())  # as torch.kron wants them
     one, two = factors
     return torch.kron(one.reshape(*one.shape, *(1,) * (two.ndim - one.ndim)), two), rank

@@ -29,24 +29,12 @@ _FACTORS = {
     r"alpha|network_alpha": "alpha",
     r"dora_scale": "magnitude",
     r"lora_magnitude_vector(\.\w+)?(\.weight)?": "output_magnitude",
-    r"hada_w1_a": "w1_a",
-    r"hada_w1_b": "w1_b",
-    r"hada_w2_a": "w2_a",
-    r"hada_w2_b": "w2_b",
-    r"hada_t1": "t1",
-    r"hada_t2": "t2",
-    r"lokr_w1": "k1",
-    r"lokr_w1_a": "k1_a",
-    r"lokr_w1_b": "k1_b",
-    r"lokr_w2": "k2",
-    r"lokr_w2_a": "k2_a",
-    r"lokr_w2_b": "k2_b",
-    r"lokr_t2": "kt2",
     r"diff|w_norm": "diff",
     r"diff_b|b_norm": "diff_b",
     r"weight": "ia3",
     r"on_input": "on_input",
 }
+_LYCORIS = re.compile(r"(?P<layer>.+)\.(?P<factor>hada_(w[12]_[ab]|t[12])|lokr_(w[12](_[ab])?|t2))")
 _COMPILED = tuple((re.compile(rf"(?P<layer>.+)\.(?:{pattern})"), factor) for pattern, factor in _FACTORS.items())
 _PROCESSOR = re.compile(r"(?P<layer>.*)\.processor\.(?P<one>to_[qkv]|to_out)_lora\.(?P<factor>down|up)\.weight")
 
@@ -63,6 +51,8 @@ def place_of(key: str) -> tuple[Part, str, str] | None:
     if old := _PROCESSOR.fullmatch(key):
         projection = "to_out.0" if old["one"] == "to_out" else old["one"]
         return part, f"{old['layer']}.{projection}".replace(".", "_"), old["factor"]
+    if own := _LYCORIS.fullmatch(key):
+        return part, own["layer"].replace(".", "_"), own["factor"]
     for pattern, factor in _COMPILED:
         if match := pattern.fullmatch(key):
             return part, match["layer"].replace(".", "_"), factor

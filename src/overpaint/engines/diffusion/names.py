@@ -9,105 +9,68 @@ from types import MappingProxyType
 
 from overpaint.errors import RequestError, did_you_mean
 
-SAMPLER_TITLES: Mapping[str, str] = MappingProxyType(
+
+@dataclass(frozen=True, slots=True)
+class SamplingName:
+    """The names of a sampler or scheduler.
+
+    Attributes:
+        title: Name for people.
+        aliases: Other names of the same, as `_plain` gives them.
+        similar: Samplers or schedulers of other programs that are not available here, and to which this is the nearest.
+        usual: Of a sampler: the scheduler that "Automatic" stands for, from AUTOMATIC1111's table; for LCM and TCD the
+            spacing that they were distilled with.
+    """
+
+    title: str
+    aliases: tuple[str, ...] = ()
+    similar: tuple[str, ...] = ()
+    usual: str = "normal"
+
+
+SAMPLER_NAMES: Mapping[str, SamplingName] = MappingProxyType(
     {
-        "euler": "Euler",
-        "euler_a": "Euler a",
-        "heun": "Heun",
-        "lms": "LMS",
-        "dpm2": "DPM2",
-        "dpm2_a": "DPM2 a",
-        "dpmpp_2m": "DPM++ 2M",
-        "dpmpp_2m_sde": "DPM++ 2M SDE",
-        "ddim": "DDIM",
-        "pndm": "PNDM",
-        "unipc": "UniPC",
-        "lcm": "LCM",
-        "tcd": "TCD",
+        "euler": SamplingName("Euler", ("eulerdiscrete",), ("eulercfgpp",)),
+        "euler_a": SamplingName(
+            "Euler a", ("eulerancestral", "eulerancestraldiscrete"), ("ddpm", "euleracfgpp", "eulerancestralcfgpp")
+        ),
+        "heun": SamplingName("Heun", ("heundiscrete",), ("heunpp2", "restart")),
+        "lms": SamplingName("LMS", ("lmsdiscrete",), ("ipndm",)),
+        "dpm2": SamplingName("DPM2", ("kdpm2", "kdpm2discrete"), ("dpmsolversinglestep",), "karras"),
+        "dpm2_a": SamplingName(
+            "DPM2 a",
+            ("dpm2ancestral", "kdpm2a", "kdpm2ancestral", "kdpm2ancestraldiscrete"),
+            ("dpmpp2sa", "dpmpp2sancestral"),
+            "karras",
+        ),
+        "dpmpp_2m": SamplingName(
+            "DPM++ 2M", ("dpmsolvermultistep",), ("dpmfast", "dpmadaptive", "deis", "deismultistep"), "karras"
+        ),
+        "dpmpp_2m_sde": SamplingName(
+            "DPM++ 2M SDE", (), ("dpmppsde", "dpmpp3msde", "dpmpp2msdeheun", "dpmsolversde"), "exponential"
+        ),
+        "ddim": SamplingName("DDIM", (), ("ddimcfgpp",)),
+        "pndm": SamplingName("PNDM", ("plms",)),
+        "unipc": SamplingName("UniPC", ("unipcmultistep", "unipcbh2")),
+        "lcm": SamplingName("LCM", usual="sgm_uniform"),
+        "tcd": SamplingName("TCD", usual="sgm_uniform"),
     }
 )
-"""Samplers: canonical name and title for people."""
+"""Samplers by canonical name."""
 
-SCHEDULER_TITLES: Mapping[str, str] = MappingProxyType(
+SCHEDULER_NAMES: Mapping[str, SamplingName] = MappingProxyType(
     {
-        "normal": "Normal",
-        "karras": "Karras",
-        "exponential": "Exponential",
-        "sgm_uniform": "SGM Uniform",
-        "simple": "Simple",
-        "beta": "Beta",
+        "normal": SamplingName("Normal", ("uniform",)),
+        "karras": SamplingName("Karras", (), ("kloptimal", "alignyoursteps", "ays")),
+        "exponential": SamplingName("Exponential", (), ("polyexponential",)),
+        "sgm_uniform": SamplingName("SGM Uniform", ("sgm", "trailing"), ("ddim", "ddimuniform", "turbo")),
+        "simple": SamplingName("Simple", (), ("linearquadratic",)),
+        "beta": SamplingName("Beta"),
     }
 )
-"""Schedulers: canonical name and title for people."""
+"""Schedulers by canonical name."""
 
-_SAMPLER_ALIASES = {
-    "eulerancestral": "euler_a",
-    "eulerdiscrete": "euler",
-    "eulerancestraldiscrete": "euler_a",
-    "heundiscrete": "heun",
-    "lmsdiscrete": "lms",
-    "kdpm2": "dpm2",
-    "kdpm2discrete": "dpm2",
-    "dpm2ancestral": "dpm2_a",
-    "kdpm2a": "dpm2_a",
-    "kdpm2ancestral": "dpm2_a",
-    "kdpm2ancestraldiscrete": "dpm2_a",
-    "dpmpp2m": "dpmpp_2m",
-    "dpmsolvermultistep": "dpmpp_2m",
-    "dpmpp2msde": "dpmpp_2m_sde",
-    "plms": "pndm",
-    "unipcmultistep": "unipc",
-    "unipcbh2": "unipc",
-}
-_SCHEDULER_ALIASES = {"uniform": "normal", "sgm": "sgm_uniform", "trailing": "sgm_uniform"}
-
-_SIMILAR_SAMPLERS = {
-    "dpmppsde": "dpmpp_2m_sde",
-    "dpmpp3msde": "dpmpp_2m_sde",
-    "dpmpp2msdeheun": "dpmpp_2m_sde",
-    "dpmpp2sa": "dpm2_a",
-    "dpmpp2sancestral": "dpm2_a",
-    "dpmsolversde": "dpmpp_2m_sde",
-    "dpmsolversinglestep": "dpm2",
-    "dpmfast": "dpmpp_2m",
-    "dpmadaptive": "dpmpp_2m",
-    "deis": "dpmpp_2m",
-    "deismultistep": "dpmpp_2m",
-    "ddpm": "euler_a",
-    "heunpp2": "heun",
-    "restart": "heun",
-    "ddimcfgpp": "ddim",
-    "eulercfgpp": "euler",
-    "euleracfgpp": "euler_a",
-    "eulerancestralcfgpp": "euler_a",
-    "ipndm": "lms",
-}
-"""Samplers of other programs that are not available here, and the nearest one that is."""
-
-_SIMILAR_SCHEDULERS = {
-    "polyexponential": "exponential",
-    "kloptimal": "karras",
-    "alignyoursteps": "karras",
-    "ays": "karras",
-    "ddim": "sgm_uniform",
-    "ddimuniform": "sgm_uniform",
-    "turbo": "sgm_uniform",
-    "linearquadratic": "simple",
-}
 _AUTOMATIC = ("", "automatic", "auto", "default")
-
-USUAL_SCHEDULERS: Mapping[str, str] = MappingProxyType(
-    {
-        "dpm2": "karras",
-        "dpm2_a": "karras",
-        "dpmpp_2m": "karras",
-        "dpmpp_2m_sde": "exponential",
-        "lcm": "sgm_uniform",
-        "tcd": "sgm_uniform",
-    }
-)
-"""The schedulers that "Automatic" stands for, where it is not "normal": AUTOMATIC1111's table, and for LCM and TCD the
-spacing that they were distilled with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +88,7 @@ class SamplerChoice:
     @property
     def usual(self) -> str:
         """The named scheduler, or else the sampler's usual one."""
-        return self.scheduler or USUAL_SCHEDULERS.get(self.sampler, "normal")
+        return self.scheduler or SAMPLER_NAMES[self.sampler].usual
 
 
 def parse_sampler(name: str, scheduler: str | None = None) -> SamplerChoice:
@@ -139,16 +102,17 @@ def parse_sampler(name: str, scheduler: str | None = None) -> SamplerChoice:
         RequestError: No available sampler or scheduler has the name.
     """
     plain, fused = _plain(name), None
-    if plain not in _SAMPLERS | _SIMILAR_SAMPLERS.keys():
+    if plain not in _SAMPLERS | _SIMILAR_SAMPLERS:
         for ending in sorted(_SCHEDULERS, key=len, reverse=True):
             base = plain.removesuffix(ending)
-            if base != plain and base in _SAMPLERS | _SIMILAR_SAMPLERS.keys():
+            if base != plain and base in _SAMPLERS | _SIMILAR_SAMPLERS:
                 plain, fused = base, _SCHEDULERS[ending]
                 break
     if plain not in _SAMPLERS:
         similar = _SIMILAR_SAMPLERS.get(plain)
-        title = "" if similar is None else f"{SAMPLER_TITLES[similar]} {SCHEDULER_TITLES.get(fused or '', '')}".strip()
-        raise _unknown("sampler", name, title, SAMPLER_TITLES)
+        titles = [SAMPLER_NAMES[similar].title] if similar else []
+        titles += [SCHEDULER_NAMES[fused].title] if similar and fused else []
+        raise _unknown("sampler", name, " ".join(titles), SAMPLER_NAMES)
     return SamplerChoice(_SAMPLERS[plain], parse_scheduler(scheduler) or fused)
 
 
@@ -162,8 +126,8 @@ def parse_scheduler(name: str | None) -> str | None:
     if plain in _AUTOMATIC:
         return None
     if plain not in _SCHEDULERS:
-        similar = SCHEDULER_TITLES.get(_SIMILAR_SCHEDULERS.get(plain, ""), "")
-        raise _unknown("scheduler", str(name), similar, SCHEDULER_TITLES)
+        similar = _SIMILAR_SCHEDULERS.get(plain)
+        raise _unknown("scheduler", str(name), SCHEDULER_NAMES[similar].title if similar else "", SCHEDULER_NAMES)
     return _SCHEDULERS[plain]
 
 
@@ -174,33 +138,31 @@ def _plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", lower).removesuffix("scheduler")
 
 
-def _with_aliases(titles: Mapping[str, str], aliases: Mapping[str, str]) -> dict[str, str]:
-    """Canonical names by plain ones."""
-    return {_plain(one): name for name, title in titles.items() for one in (name, title)} | dict(aliases)
+def _by_plain(names: Mapping[str, SamplingName]) -> tuple[dict[str, str], dict[str, str]]:
+    """Canonical names by plain ones; and the nearest canonical names of what is not available."""
+    own = {_plain(one): name for name, row in names.items() for one in (name, row.title, *row.aliases)}
+    return own, {one: name for name, row in names.items() for one in row.similar}
 
 
-_SAMPLERS = _with_aliases(SAMPLER_TITLES, _SAMPLER_ALIASES)
-_SCHEDULERS = _with_aliases(SCHEDULER_TITLES, _SCHEDULER_ALIASES)
+_SAMPLERS, _SIMILAR_SAMPLERS = _by_plain(SAMPLER_NAMES)
+_SCHEDULERS, _SIMILAR_SCHEDULERS = _by_plain(SCHEDULER_NAMES)
 
 
-def _unknown(field: str, name: str, similar: str, titles: Mapping[str, str]) -> RequestError:
+def _unknown(field: str, name: str, similar: str, names: Mapping[str, SamplingName]) -> RequestError:
     """The error for a name of another program with a `similar` one here, or for an unknown name ("")."""
-    available = ", ".join(titles.values())
+    titles = [row.title for row in names.values()]
+    available = f"available are {', '.join(titles)}"
     if similar:
         return RequestError(
             f"the {{field}} {name!r} is not available",
             code="sampler-unavailable",
             field=field,
             value=name,
-            hint=f"the nearest is {similar!r} (available are {available})",
+            hint=f"the nearest is {similar!r} ({available})",
         )
-    near = did_you_mean(name.lower(), [title.lower() for title in titles.values()])
-    for title in titles.values():
+    near = did_you_mean(name.lower(), [title.lower() for title in titles])
+    for title in titles:
         near = near.replace(f"{title.lower()!r}", f"{title!r}")
     return RequestError(
-        f"no {{field}} is called {name!r}{near}",
-        code="sampler-unknown",
-        field=field,
-        value=name,
-        hint=f"available are {available}",
+        f"no {{field}} is called {name!r}{near}", code="sampler-unknown", field=field, value=name, hint=available
     )

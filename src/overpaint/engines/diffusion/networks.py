@@ -169,14 +169,14 @@ class Networks:
         """The conditioning of prompt and negative prompt; the text encoders run for texts that are not cached."""
         model, merged = self.loaded, chosen.merged
         texts = model.family.text_encoding(model, merged.text_encoders, merged.text_digest)
-        plan = texts.plan(chosen.prompt, chosen.negative, settings.text, chosen.inversions)
+        positive, negative = texts.plan(chosen.prompt, chosen.negative, settings.text, chosen.inversions)
         sizes = model.family.size_conditions(canvas.size, self.device)
 
         def conditioning(job: Any) -> Conditioning:
             found = self._texts.get(job.key, lambda: self._text(texts, job))
             return replace(found, added={**found.added, **sizes}, controls=canvas.controls)
 
-        return conditioning(plan.positive), conditioning(plan.negative)
+        return conditioning(positive), conditioning(negative)
 
     def _text(self, texts: TextEncoding, job: Any) -> Conditioning:
         found = texts.encode(job)

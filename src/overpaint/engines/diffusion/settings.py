@@ -13,7 +13,7 @@ from overpaint.request import MaskedContent, Sampling
 from .dialects import Dialect, dialect_of
 from .families import Family
 from .guidance import Guidance
-from .names import SAMPLER_TITLES, SamplerChoice, parse_sampler
+from .names import SAMPLER_NAMES, SamplerChoice, parse_sampler
 from .options import DiffusionOptions
 from .sample import SamplingPlan
 from .samplers import ETA_SAMPLERS
@@ -48,7 +48,9 @@ class PaintSettings:
         sampler = self.plan.choice.sampler
         if self.plan.eta is None or sampler in ETA_SAMPLERS:
             return ()
-        return (f"the option eta has no effect with {SAMPLER_TITLES[sampler]}, which renews no share of the noise",)
+        return (
+            f"the option eta has no effect with {SAMPLER_NAMES[sampler].title}, which renews no share of the noise",
+        )
 
 
 def paint_settings(canvas: Canvas, family: Family, config: Mapping[str, Any]) -> PaintSettings:

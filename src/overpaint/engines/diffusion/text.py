@@ -1,8 +1,8 @@
 """From a prompt to a network's conditioning: CLIP's hidden states, with the weights of the prompt.
 
     prompt = read(text, settings)                    the grammar, or plain text
-    plan = encoders.plan(prompt, negative, ...)      tokens in chunks, equally many for both texts
-    encoders.encode(plan.positive)                   runs the network; may be cached under plan.positive.key
+    positive, negative = encoders.plan(prompt, ...)  tokens in chunks, equally many for both texts
+    encoders.encode(positive)                        runs the network; may be cached under positive.key
 
 A chunk is encoded by itself, so that its states do not depend on other chunks. Its weights multiply the last states;
 with the emphasis "original" the mean of the chunk is then restored. (AUTOMATIC1111 restores it over the chunks of all
@@ -14,10 +14,9 @@ A textual inversion replaces the embeddings of its tokens while its chunk is enc
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -28,7 +27,7 @@ from overpaint.prompt.chunks import CHUNK, PromptTokenizer
 
 from .clip import ClipText
 from .inversion import UNNAMED, Inversion
-from .text_plan import Emphasis, TextJob, TextPlan, TextSettings, plan_texts
+from .text_plan import Emphasis, TextJob, TextSettings, plan_texts
 from .values import Conditioning
 
 if TYPE_CHECKING:  # Hugging Face's tokenizers, which are loaded with a model's weights only
@@ -49,11 +48,6 @@ class ClipEncoder:
     model: ClipText
     tokenizer: PromptTokenizer
     slot: str = UNNAMED
-
-    @property
-    def layers(self) -> int:
-        """Number of hidden states beyond the embeddings."""
-        return self.model.config.num_hidden_layers
 
     @property
     def width(self) -> int:
@@ -112,7 +106,7 @@ class ClipEncoders:
 
     def plan(
         self, prompt: Prompt, negative: Prompt | None, settings: TextSettings, inversions: Sequence[Inversion]
-    ) -> TextPlan:
+    ) -> tuple[TextJob, TextJob]:
         """See `plan_texts`."""
         return plan_texts(self, prompt, negative, settings, inversions)
 
@@ -206,10 +200,11 @@ def time_ids_of(original: Size, target: Size, crop: tuple[int, int] = (0, 0)) ->
 def _states(
     model: ClipText, ids: Sequence[int], rows: Mapping[int, torch.Tensor], layer: int, normed: bool
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """A hidden state (1, 77, D) of one chunk, and the projected state (1, P) of an encoder that has it."""
-    row = torch.tensor([list(ids)], dtype=torch.long, device=model.device)
-    with _in_place(model, row, rows):
-        found = model(row)
+    """A hidden state (1, 77, D) of one chunk, and the projected state (1, P) of an encoder that has it.
+
+    `rows` has the vectors of textual inversions by place.
+    """
+    found = model(torch.tensor([list(ids)], dtype=torch.long, device=model.device), rows)
     if normed and layer == 1:
         states = found.last_hidden_state
     else:
@@ -217,25 +212,3 @@ def _states(
         if normed:
             states = model.final_layer_norm(states)
     return states, found.text_embeds
-
-
-@contextmanager
-def _in_place(model: ClipText, row: torch.Tensor, rows: Mapping[int, torch.Tensor]) -> Iterator[None]:
-    """For one call, replace the embeddings at the places of `rows`. Other threads' calls are not changed."""
-    if not rows:
-        yield
-        return
-
-    def put(_: Any, given: tuple[torch.Tensor, ...], embeddings: torch.Tensor) -> torch.Tensor | None:
-        if given[0].data_ptr() != row.data_ptr():
-            return None
-        changed = embeddings.clone()
-        for place, vector in rows.items():
-            changed[0, place] = vector.to(changed)
-        return changed
-
-    handle = model.embeddings.token_embedding.register_forward_hook(put)
-    try:
-        yield
-    finally:
-        handle.remove()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
@@ -82,14 +82,6 @@ class TextJob:
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-@dataclass(frozen=True, eq=False)
-class TextPlan:
-    """The prompt and the negative prompt, equally long."""
-
-    positive: TextJob
-    negative: TextJob
-
-
 def read(text: str, settings: TextSettings = TextSettings()) -> Prompt:
     """Read a prompt by the settings' grammar.
 
@@ -107,8 +99,8 @@ def plan_texts(
     negative: Prompt | None = None,
     settings: TextSettings = TextSettings(),
     inversions: Sequence[Inversion] = (),
-) -> TextPlan:
-    """Tokens, weights and layers of both texts; the shorter one is filled up with empty chunks.
+) -> tuple[TextJob, TextJob]:
+    """The prompt and the negative prompt, ready to be encoded; the shorter one is filled up with empty chunks.
 
     Args:
         encoders: The model's text encoders.
@@ -128,29 +120,33 @@ def plan_texts(
         if inversion.name.lower() in taken:
             raise RequestError(f"two textual inversions have the name {inversion.name!r}; right would be one")
         taken.add(inversion.name.lower())
-    positive = _job(encoders, prompt, settings, known, is_negative=False)
+    texts = prompt, negative or Prompt()
+    counts = {name: inversion.count for name, inversion in known.items()}
+    parted = [
+        [
+            chunked(text, encoder.tokenizer, vectors=counts, backtrack=0 if settings.plain else BACKTRACK)
+            for encoder in encoders.parts
+        ]
+        for text in texts
+    ]
+    most = 1 if settings.plain else max(len(part) for parts in parted for part in parts)
+    chunks, opposite = (tuple(padded(part[:most], most) for part in parts) for parts in parted)
     zero = encoders.zero_negative and (negative is None or (negative.empty and not settings.plain))
-    opposite = _job(encoders, negative or Prompt(), settings, known, is_negative=True, zero=zero)
-    count = max(len(chunks) for job in (positive, opposite) for chunks in job.chunks)
-    return TextPlan(_filled(encoders, positive, count), _filled(encoders, opposite, count))
+    return (
+        _job(encoders, chunks, settings, known, is_negative=False),
+        _job(encoders, opposite, settings, known, is_negative=True, zero=zero),
+    )
 
 
 def _job(
     encoders: ClipEncoders,
-    prompt: Prompt,
+    chunks: tuple[tuple[Chunk, ...], ...],
     settings: TextSettings,
     inversions: Mapping[str, Inversion],
     *,
     is_negative: bool,
     zero: bool = False,
 ) -> TextJob:
-    counts = {name: inversion.count for name, inversion in inversions.items()}
-    parted = [
-        chunked(prompt, encoder.tokenizer, vectors=counts, backtrack=0 if settings.plain else BACKTRACK)
-        for encoder in encoders.parts
-    ]
-    count = 1 if settings.plain else max(map(len, parted))
-    chunks = tuple(padded(part[:count], count) for part in parted)
     used = {vector.name for part in chunks for chunk in part for _, vector in chunk.vectors}
     for name in used:
         for encoder in encoders.parts:
@@ -159,7 +155,10 @@ def _job(
     return TextJob(
         encoders=encoders.digest,
         chunks=chunks,
-        ids=_ids(encoders, chunks),
+        ids=tuple(
+            tuple(chunk.ids(encoder.tokenizer) for chunk in part)
+            for encoder, part in zip(encoders.parts, chunks, strict=True)
+        ),
         layer=_layer(encoders, settings, is_negative),
         normed=encoders.normed,
         emphasis=settings.emphasis if weighted else "ignore",
@@ -168,24 +167,11 @@ def _job(
     )
 
 
-def _filled(encoders: ClipEncoders, job: TextJob, count: int) -> TextJob:
-    """The job with empty chunks up to `count`."""
-    chunks = tuple(padded(part, count) for part in job.chunks)
-    return replace(job, chunks=chunks, ids=_ids(encoders, chunks))
-
-
-def _ids(encoders: ClipEncoders, chunks: tuple[tuple[Chunk, ...], ...]) -> tuple[tuple[tuple[int, ...], ...], ...]:
-    return tuple(
-        tuple(chunk.ids(encoder.tokenizer) for chunk in part)
-        for encoder, part in zip(encoders.parts, chunks, strict=True)
-    )
-
-
 def _layer(encoders: ClipEncoders, settings: TextSettings, is_negative: bool) -> int:
     """The hidden state that is read, from the last."""
     wanted = None if settings.plain and is_negative else settings.clip_skip
     layer = max(encoders.layer, wanted or 1)
-    most = min(encoder.layers for encoder in encoders.parts)
+    most = min(encoder.model.config.num_hidden_layers for encoder in encoders.parts)
     if not 1 <= layer <= most:
         raise RequestError(
             f"{{field}} is {settings.clip_skip}, but the text encoder has {most} layers",

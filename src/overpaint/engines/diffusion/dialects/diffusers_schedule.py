@@ -48,7 +48,7 @@ def diffusers_schedule(
     Args:
         config: A scheduler config as saved with a model: betas, timestep_spacing, steps_offset, set_alpha_to_one,
             final_sigmas_type, use_karras_sigmas, original_inference_steps ...
-        sampler: Canonical name, as in `names.SAMPLER_TITLES`.
+        sampler: Canonical name, as in `names.SAMPLER_NAMES`.
         steps: Steps of the request; strength below 1 leaves some out.
         strength: Above 0, to 1.
         scheduler: "karras", "exponential" or "beta" for use_..._sigmas, "sgm_uniform" for trailing spacing, "normal"

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .base import Family, TextEncoding, TextJobs
+from .base import Family, TextEncoding
 
-__all__ = ["Family", "TextEncoding", "TextJobs"]
+__all__ = ["Family", "TextEncoding"]

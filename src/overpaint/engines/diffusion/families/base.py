@@ -26,28 +26,12 @@ if TYPE_CHECKING:
 Pixels = NDArray[np.float32]
 
 
-class TextJobs(Protocol):
-    """The prompt and the negative prompt, ready to be encoded.
-
-    Each job has a hashable `key`: encoded texts are cached by it, and equal keys mean equal states. Both have equally
-    many tokens where the network needs that.
-    """
-
-    @property
-    def positive(self) -> Any:
-        """The prompt's job."""
-
-    @property
-    def negative(self) -> Any:
-        """The negative prompt's job."""
-
-
 class TextEncoding(Protocol):
     """The text encoders of a model, with the LoRAs of one prompt in them."""
 
     def plan(
         self, prompt: Prompt, negative: Prompt | None, settings: TextSettings, inversions: Sequence[Inversion]
-    ) -> TextJobs:
+    ) -> tuple[Any, Any]:
         """Read both texts; no network runs.
 
         Args:
@@ -55,6 +39,10 @@ class TextEncoding(Protocol):
             negative: What not to paint; None: no negative prompt was given.
             settings: How texts are read.
             inversions: Textual inversions that may occur in the texts.
+
+        Returns:
+            The jobs of prompt and negative prompt, with equally many tokens where the network needs that. Each has a
+            hashable `key`: encoded texts are cached by it, and equal keys mean equal states.
 
         Raises:
             RequestError: A text or setting that these encoders can't take.

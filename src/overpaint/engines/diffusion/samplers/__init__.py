@@ -16,44 +16,12 @@ from .second_order import dpm2, dpm2_a, heun
 
 Sampler = Callable[[torch.Tensor, SamplerContext], SamplerRun]
 
-SAMPLERS: Mapping[str, Sampler] = MappingProxyType(
-    {
-        "euler": euler,
-        "euler_a": euler_a,
-        "heun": heun,
-        "lms": lms,
-        "dpm2": dpm2,
-        "dpm2_a": dpm2_a,
-        "dpmpp_2m": dpmpp_2m,
-        "dpmpp_2m_sde": dpmpp_2m_sde,
-        "ddim": ddim,
-        "pndm": pndm,
-        "unipc": unipc,
-        "lcm": lcm,
-        "tcd": tcd,
-    }
-)
+_ALL = (euler, euler_a, heun, lms, dpm2, dpm2_a, dpmpp_2m, dpmpp_2m_sde, ddim, pndm, unipc, lcm, tcd)
+
+SAMPLERS: Mapping[str, Sampler] = MappingProxyType({one.__name__: one for one in _ALL})
 """Samplers by canonical name; `names.parse_sampler` knows their other names."""
 
 ETA_SAMPLERS = frozenset({"euler_a", "dpm2_a", "dpmpp_2m_sde", "ddim", "tcd"})
 """Samplers that renew a share `eta` of the noise at each step."""
 
-__all__ = [
-    "ETA_SAMPLERS",
-    "SAMPLERS",
-    "Sampler",
-    "SamplerContext",
-    "ddim",
-    "dpm2",
-    "dpm2_a",
-    "dpmpp_2m",
-    "dpmpp_2m_sde",
-    "euler",
-    "euler_a",
-    "heun",
-    "lcm",
-    "lms",
-    "pndm",
-    "tcd",
-    "unipc",
-]
+__all__ = ["ETA_SAMPLERS", "SAMPLERS", "Sampler", "SamplerContext"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from torch import Tensor
@@ -44,27 +45,15 @@ def lagrange_weights(sigmas: tuple[float, ...], index: int, order: int) -> list[
 
 
 def dpmpp_2m(x: Tensor, context: SamplerContext) -> SamplerRun:
-    """DPM-Solver++(2M) (Lu et al. 2022, arXiv 2211.01095, algorithm 2), in sigma, with lambda = -log sigma.
-
-    x' = (sigma' / sigma) x + (1 - e^-h) D, with D extrapolated from this estimate and the last.
-    """
-    before: tuple[Tensor, float] | None = None
-    for interval in context.schedule.intervals():
-        x0 = yield Query(x, interval.sigma, interval.time, interval.step)
-        h = log_step(interval.sigma, interval.target)
-        d = x0
-        if before is not None and not _falls_back(context, interval):
-            last, last_sigma = before
-            d = x0 + (x0 - last) * (h / (2 * log_step(last_sigma, interval.sigma)))
-        x = (interval.target / interval.sigma) * x - math.expm1(-h) * d
-        before = x0, interval.sigma
-        x = yield StepResult(x, interval.target, interval.step)
+    """DPM-Solver++(2M) (Lu et al. 2022, arXiv 2211.01095, algorithm 2): `dpmpp_2m_sde` with no noise renewed."""
+    return dpmpp_2m_sde(x, replace(context, eta=0.0))
 
 
 def dpmpp_2m_sde(x: Tensor, context: SamplerContext) -> SamplerRun:
-    """SDE-DPM-Solver++(2M) (Lu et al. 2022, arXiv 2211.01095, equation 19): `dpmpp_2m` with the noise renewed.
+    """SDE-DPM-Solver++(2M) (Lu et al. 2022, arXiv 2211.01095, equation 19), in sigma, with lambda = -log sigma.
 
-    A share eta of the noise is renewed, as in k-diffusion: with 1, its default, all of it; with 0, this is `dpmpp_2m`.
+    x' = (sigma' / sigma)^(1 + eta) x + (1 - e^(-(1 + eta) h)) D, with D extrapolated from this estimate and the last. A
+    share eta of the noise is renewed, as in k-diffusion: with 1, its default, all of it.
     """
     eta = 1.0 if context.eta is None else context.eta
     before: tuple[Tensor, float] | None = None
