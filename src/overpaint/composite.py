@@ -68,8 +68,7 @@ def _share(
     if rule == "keep":
         return np.where(touched & (alpha == 0), np.float32(1), weight)
     coverage = np.minimum(np.float32(1), alpha.astype(np.float32) / np.float32(np.iinfo(alpha.dtype).max) + weight)
-    share: NDArray[np.float32] = np.divide(weight, coverage, out=np.zeros_like(weight), where=touched)
-    return share
+    return np.asarray(np.divide(weight, coverage, out=np.zeros_like(weight), where=touched), np.float32)
 
 
 def paste_alpha(alpha: Samples, weight: NDArray[np.float32], box: Box, rule: AlphaRule) -> None:

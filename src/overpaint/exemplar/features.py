@@ -41,8 +41,7 @@ def gathered(channels: Floats, centres: Places, radius: int, stride: int = 1) ->
         steps = (down, across, stride * down, stride * across, deep)
         view = as_strided(channels, (*free, side, side, count), steps, writeable=False)
     rows, columns = np.divmod(centres, width)
-    patches: Floats = view[rows - reach, columns - reach].reshape(len(centres), side * side * count)
-    return patches
+    return np.asarray(view[rows - reach, columns - reach].reshape(len(centres), side * side * count), np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -311,8 +311,7 @@ class _Scale:
         side = (2 * sites.radius + 1, 2 * sites.radius + 1)
         wanted = cv2.blur(current, side).reshape(-1, 3)[sites.centres]
         copied = cv2.blur(self._level.pixels, side).reshape(-1, 3)[sites.sources[rows]]
-        shifts: Floats = (wanted - copied).clip(-limit, limit)
-        return shifts
+        return np.asarray((wanted - copied).clip(-limit, limit), np.float32)
 
     def _searched(self, phase: int) -> Places:
         """Indices of the patches that this round searches for; they alternate between rounds."""

@@ -82,5 +82,4 @@ def onion(
 def _nearly_best(distances: Floats, variety: float, rng: np.random.Generator) -> NDArray[np.intp]:
     """For each row one of the columns whose distance is at most 1 + `variety` times the row's smallest, at random."""
     near = distances <= (1 + variety) * distances.min(axis=1, keepdims=True)
-    chosen: NDArray[np.intp] = np.where(near, rng.random(distances.shape, np.float32), np.float32(-1)).argmax(axis=1)
-    return chosen
+    return np.asarray(np.where(near, rng.random(distances.shape, np.float32), np.float32(-1)).argmax(axis=1), np.intp)

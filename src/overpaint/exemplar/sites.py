@@ -63,8 +63,7 @@ class Sites:
         """(n,) indices of the patches centred (dy, dx), at most `radius`, from `places`; n where there is none."""
         rows, columns = np.divmod(places, self.shape[1])
         wide = self.shape[1] + 2 * self.radius
-        found: Places = self.patch_at[(rows + (self.radius + dy)) * wide + (columns + (self.radius + dx))]
-        return found
+        return np.asarray(self.patch_at[(rows + (self.radius + dy)) * wide + (columns + (self.radius + dx))], np.intp)
 
     def positions(self, places: Places) -> Floats:
         """(n, 2) row and column as fractions of the picture's diagonal."""
@@ -75,5 +74,4 @@ class Sites:
 
 def _distance(flags: Flags) -> NDArray[np.float32]:
     """(h, w) from each True pixel to the nearest False one, in pixels; 0 at False pixels."""
-    distance: NDArray[np.float32] = cv2.distanceTransform(flags.astype(np.uint8), cv2.DIST_L2, 3)
-    return distance
+    return np.asarray(cv2.distanceTransform(flags.astype(np.uint8), cv2.DIST_L2, 3), np.float32)

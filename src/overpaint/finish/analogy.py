@@ -36,6 +36,36 @@ VISIBLE = (4 / 255, 12 / 255)
 WINDOW = np.float32(1.5)
 """Power of the window of a block: 1 is a linear fade."""
 
+RADIUS = 2
+"""Radius of the compared patches in samples: side = 2 RADIUS + 1, STRIDE pixels apart."""
+
+REACH = max(RADIUS * STRIDE, STEP)
+"""Pixels from a patch's centre to the furthest sample of it or of its block."""
+
+_DIMS = 20
+"""Principal components kept."""
+
+_PROBES = 2
+"""Cells of the quantiser that a search covers."""
+
+_MOST_SOURCES = 250_000
+"""Known patches on a lattice of every first, second or fourth pixel, and of those the nearest to the target."""
+
+_MOST_PAIRS = 3e9
+"""Most sources times patches of the target: large targets have fewer sources."""
+
+_FAVOUR = 0.25
+"""A coherent source may be further by this factor (kappa of image analogies)."""
+
+_FLAT = 1.5 / 255
+"""Contrast below which patches count as flat, on the scale 0 to 1."""
+
+_CHUNKS = (8, 4, 2)
+"""Sides of squares of patches that are offered the source of the square's middle, in this order."""
+
+_ROUNDS = 2
+"""Rounds of coherence between neighbours."""
+
 _FEWEST_SOURCES = 60
 _BLOCKS = 16_384
 _AROUND = ((0, -1), (-1, 0), (0, 1), (1, 0))
@@ -55,39 +85,6 @@ class MatchLimits:
     look: tuple[float, float]
 
 
-@dataclass(frozen=True, slots=True)
-class DetailSettings:
-    """How detail is searched.
-
-    Attributes:
-        radius: Of the compared patches, in samples: side = 2 radius + 1, STRIDE pixels apart.
-        dims: Principal components kept.
-        probes: Cells of the quantiser that a search covers.
-        most_sources: Most sources: known patches on a lattice of every first, second or fourth pixel, and of those the
-            nearest to the target.
-        most_pairs: Most sources times patches of the target: large targets have fewer sources.
-        favour: A coherent source may be further by this factor (kappa of image analogies).
-        floor: Contrast below which patches count as flat, on the scale 0 to 1.
-        chunks: Sides of squares of patches that are offered the source of the square's middle, in this order.
-        rounds: Of coherence between neighbours.
-    """
-
-    radius: int = 2
-    dims: int = 20
-    probes: int = 2
-    most_sources: int = 250_000
-    most_pairs: float = 3e9
-    favour: float = 0.25
-    floor: float = 1.5 / 255
-    chunks: tuple[int, ...] = (8, 4, 2)
-    rounds: int = 2
-
-    @property
-    def reach(self) -> int:
-        """Pixels from a patch's centre to the furthest sample of it or of its block."""
-        return max(self.radius * STRIDE, STEP)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Octave:
     """The input of one octave, all on one grid.
@@ -97,7 +94,7 @@ class Octave:
         fine: (h, w, 3) float32, its fine part.
         known: (h, w) bool: where both show the picture.
         query: (h, w, 3) float32, the target without its fine part.
-        target: (h, w) bool: where detail is wanted; further than the settings' reach and two steps from every border.
+        target: (h, w) bool: where detail is wanted; further than REACH and two steps from every border.
     """
 
     soft: Floats
@@ -116,27 +113,27 @@ class FineDetail:
 
 
 def analogy(
-    octave: Octave, settings: DetailSettings, limits: MatchLimits, rng: np.random.Generator, check: Callable[[], None]
+    octave: Octave, limits: MatchLimits, rng: np.random.Generator, check: Callable[[], None]
 ) -> FineDetail | None:
     """The fine part for the target; None without enough sources."""
-    lattice = _Lattice.of(octave.target, settings)
-    sources = _sources(octave, settings, len(lattice.places))
+    lattice = _Lattice.of(octave.target)
+    sources = _sources(octave, len(lattice.places))
     if len(sources) < _FEWEST_SOURCES or len(lattice.places) == 0:
         return None
-    basis = Basis.of(octave.soft, sources, settings.radius, settings.dims, stride=STRIDE)
+    basis = Basis.of(octave.soft, sources, RADIUS, _DIMS, stride=STRIDE)
     table = basis.project(octave.soft, sources)
     queries = basis.project(octave.query, lattice.places)
     check()
-    found = sources[_matched(octave, settings, lattice, sources, table, queries, rng, check)]
+    found = sources[_matched(octave, lattice, sources, table, queries, rng, check)]
     check()
-    gain, trust = _gain_and_trust(octave, settings, lattice.places, found, limits)
+    gain, trust = _gain_and_trust(octave, lattice.places, found, limits)
     return _pasted(octave, lattice, found, gain, trust)
 
 
-def _sources(octave: Octave, settings: DetailSettings, queries: int) -> Places:
+def _sources(octave: Octave, queries: int) -> Places:
     """Centres of patches whose samples and block are known; sorted."""
-    whole = inside(octave.known, settings.reach)
-    most = round(min(settings.most_sources, max(settings.most_pairs / max(1, queries), _FEWEST_SOURCES)))
+    whole = inside(octave.known, REACH)
+    most = round(min(_MOST_SOURCES, max(_MOST_PAIRS / max(1, queries), _FEWEST_SOURCES)))
     for every in (1, 2, STEP):
         # Divisors of STEP, so that a source's neighbours a step away are on the lattice too, for coherence.
         rows, columns = np.nonzero(whole[::every, ::every])
@@ -167,12 +164,12 @@ class _Lattice:
     at: Places
 
     @classmethod
-    def of(cls, target: Flags, settings: DetailSettings) -> _Lattice:
+    def of(cls, target: Flags) -> _Lattice:
         """The patches whose block touches the target."""
         height, width = target.shape
         side = 2 * STEP + 1
         touched = cv2.dilate(target.astype(np.uint8), np.ones((side, side), np.uint8)) > 0
-        rim = settings.reach
+        rim = REACH
         chosen = touched[rim : height - rim : STEP, rim : width - rim : STEP]
         rows, columns = np.nonzero(chosen)
         at = np.full(chosen.shape, -1, np.intp)
@@ -182,7 +179,6 @@ class _Lattice:
 
 def _matched(
     octave: Octave,
-    settings: DetailSettings,
     lattice: _Lattice,
     sources: Places,
     table: Floats,
@@ -195,9 +191,9 @@ def _matched(
     row_at = np.full(height * width, -1, np.intp)
     row_at[sources] = np.arange(len(sources))
     # In a flat area a thousand sources are equally near: noise keeps all patches from choosing the same one.
-    slack = np.float32(settings.floor**2 * 3 * (2 * settings.radius + 1) ** 2)
-    noise = rng.standard_normal(queries.shape, dtype=np.float32) * np.float32(settings.floor)
-    found = Quantiser(table, rng).nearest(queries + noise, settings.probes, check)
+    slack = np.float32(_FLAT**2 * 3 * (2 * RADIUS + 1) ** 2)
+    noise = rng.standard_normal(queries.shape, dtype=np.float32) * np.float32(_FLAT)
+    found = Quantiser(table, rng).nearest(queries + noise, _PROBES, check)
     every = np.arange(len(queries))
     best = _distances(queries, table, every, found)
 
@@ -206,11 +202,11 @@ def _matched(
         worth = np.flatnonzero((rows >= 0) & (rows != found[patches]))
         patches, rows = patches[worth], rows[worth]
         distance = _distances(queries, table, patches, rows)
-        better = distance < best[patches] * np.float32(1 + settings.favour) + slack
+        better = distance < best[patches] * np.float32(1 + _FAVOUR) + slack
         found[patches[better]] = rows[better]
         best[patches[better]] = distance[better]
 
-    for side in settings.chunks:
+    for side in _CHUNKS:
         rows = np.minimum(lattice.rows // side * side + side // 2, lattice.at.shape[0] - 1)
         columns = np.minimum(lattice.columns // side * side + side // 2, lattice.at.shape[1] - 1)
         middle = lattice.at[rows, columns]
@@ -219,7 +215,7 @@ def _matched(
         offer(mine, sources[found[middle[mine]]] + beside * STEP)
         check()
     padded = np.pad(lattice.at, 1, constant_values=-1)
-    for _ in range(settings.rounds):
+    for _ in range(_ROUNDS):
         for dy, dx in _AROUND:
             neighbour = padded[lattice.rows + 1 + dy, lattice.columns + 1 + dx]
             mine = every[neighbour >= 0]
@@ -231,26 +227,21 @@ def _matched(
 def _distances(queries: Floats, table: Floats, patches: Places, rows: Places) -> Floats:
     difference = queries[patches]
     difference -= table[rows]
-    distances: Floats = np.einsum("ij,ij->i", difference, difference)
-    return distances
+    return np.asarray(np.einsum("ij,ij->i", difference, difference), np.float32)
 
 
-def _gain_and_trust(
-    octave: Octave, settings: DetailSettings, places: Places, found: Places, limits: MatchLimits
-) -> tuple[Floats, Floats]:
+def _gain_and_trust(octave: Octave, places: Places, found: Places, limits: MatchLimits) -> tuple[Floats, Floats]:
     """Gain and trust of each patch's fine part, both (n,) in [0, 1].
 
     Detail is proportional to contrast: a patch that is flatter than its source gets less of the fine part.
     """
     gain, trust = np.empty(len(places), np.float32), np.empty(len(places), np.float32)
-    edges = EDGE * _edges(octave.query, settings.reach, places)
-    noise = np.float32(settings.floor**2)
+    edges = EDGE * _edges(octave.query, REACH, places)
+    noise = np.float32(_FLAT**2)
     for start in range(0, len(places), _BLOCKS):
         chunk = slice(start, start + _BLOCKS)
-        wanted = gathered(octave.query, places[chunk], settings.radius, STRIDE).reshape(
-            -1, (2 * settings.radius + 1) ** 2, 3
-        )
-        given = gathered(octave.soft, found[chunk], settings.radius, STRIDE).reshape(wanted.shape)
+        wanted = gathered(octave.query, places[chunk], RADIUS, STRIDE).reshape(-1, (2 * RADIUS + 1) ** 2, 3)
+        given = gathered(octave.soft, found[chunk], RADIUS, STRIDE).reshape(wanted.shape)
         mean_wanted, mean_given = _means(wanted), _means(given)
         colour = np.abs(mean_wanted - mean_given).max(axis=1)
         wanted -= mean_wanted[:, None]
@@ -278,8 +269,7 @@ def _edges(image: Floats, reach: int, places: Places) -> Floats:
         for product in (across * across, down * down, across * down)
     )
     coherence = np.sqrt((xx - yy) ** 2 + 4 * xy * xy) / (xx + yy + np.float32(1e-8))
-    edges: Floats = 1 - _falling(coherence, (0.5, 0.9))
-    return edges
+    return np.asarray(1 - _falling(coherence, (0.5, 0.9)), np.float32)
 
 
 def _means(patches: Floats) -> Floats:
@@ -289,16 +279,14 @@ def _means(patches: Floats) -> Floats:
 
 
 def _mean_square(patches: Floats) -> Floats:
-    squares: Floats = np.einsum("nkc,nkc->n", patches, patches) / np.float32(patches[0].size)
-    return squares
+    return np.asarray(np.einsum("nkc,nkc->n", patches, patches) / np.float32(patches[0].size), np.float32)
 
 
 def _falling(values: Floats, between: tuple[float, float]) -> Floats:
     """1 up to the first of `between`, 0 from the second on, smooth in between."""
     low, high = between
     share = ((np.float32(high) - values) / np.float32(high - low)).clip(0, 1)
-    smooth: Floats = share * share * (3 - 2 * share)
-    return smooth
+    return np.asarray(share * share * (3 - 2 * share), np.float32)
 
 
 def _pasted(octave: Octave, lattice: _Lattice, found: Places, gain: Floats, trust: Floats) -> FineDetail:

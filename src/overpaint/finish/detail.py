@@ -26,7 +26,7 @@ from overpaint.exemplar.blas import one_thread
 from overpaint.exemplar.features import Flags, Floats
 from overpaint.geometry import Box
 
-from .analogy import STEP, DetailSettings, MatchLimits, Octave, analogy
+from .analogy import REACH, STEP, MatchLimits, Octave, analogy
 
 LEAST_ENLARGEMENT = 1.15
 """A patch that was enlarged by less gets no detail."""
@@ -67,7 +67,6 @@ def detailed(
     enlarged: float,
     limits: MatchLimits = FULL,
     seed: int = 0,
-    settings: DetailSettings | None = None,
     check: Callable[[], None] = lambda: None,
 ) -> Detail:
     """Add detail of the known picture to a patch.
@@ -81,31 +80,29 @@ def detailed(
         enlarged: Pixels of the picture along one of the engine's.
         limits: How good a match must be.
         seed: For ties between matches; the same seed gives the same pixels.
-        settings: How detail is searched.
         check: Called often; may raise to stop.
     """
-    settings = settings or DetailSettings()
     box = Box.around(target)
     if enlarged < LEAST_ENLARGEMENT or box.empty:
         return Detail(patch, 0.0)
     # The first octave spans a factor of two to four, over which the soft picture is no finer than a patch's samples.
     octaves = max(0, math.floor(math.log2(enlarged / 2)))
-    window = _window(box, target.shape, octaves, settings)
+    window = _window(box, target.shape, octaves)
     scaled = _ScaledWindow.of(patch, picture, soft, known, target, window, octaves, enlarged)
     with one_thread():
-        found = _synthesised(scaled, octaves, settings, limits, np.random.default_rng(seed), check)
+        found = _synthesised(scaled, octaves, limits, np.random.default_rng(seed), check)
     if found is None:
         return Detail(patch, 0.0)
     change, share = found
     return Detail(_added(patch, change, window), share)
 
 
-def _window(box: Box, shape: tuple[int, ...], octaves: int, settings: DetailSettings) -> Box:
+def _window(box: Box, shape: tuple[int, ...], octaves: int) -> Box:
     """The target with its surroundings, in whole cells of the coarsest grid. It may extend beyond the frame."""
     cell = 1 << octaves
     low, high = SURROUNDINGS
     around = round(min(max(0.15 * (box.width + box.height), low), high))
-    rim = (settings.reach + 2 * STEP) * cell
+    rim = (REACH + 2 * STEP) * cell
     outer = box.pad(around).intersect(Box(0, 0, shape[1], shape[0])).union(box.pad(rim))
     width, height = (-(-side // cell) * cell for side in outer.size)
     return Box(outer.left, outer.top, outer.left + width, outer.top + height)
@@ -164,7 +161,6 @@ class _ScaledWindow:
 def _synthesised(
     scaled: _ScaledWindow,
     octaves: int,
-    settings: DetailSettings,
     limits: MatchLimits,
     rng: np.random.Generator,
     check: Callable[[], None],
@@ -181,7 +177,7 @@ def _synthesised(
             known = _eroded(known, len(_line()))  # the reach of softening
             query = query + detail
         octave = Octave(soft, picture - soft, known, query, scaled.target[level])
-        found = analogy(octave, settings, limits, rng, check)
+        found = analogy(octave, limits, rng, check)
         if found is None:
             return None
         # Finer detail is trusted no more than coarser.
@@ -237,8 +233,7 @@ def _doubled(image: Floats) -> Floats:
 def _quarters(flags: Flags, join: np.ufunc) -> Flags:
     """Each 2 x 2 pixels, joined by a logical operation."""
     rows = join(flags[0::2], flags[1::2])
-    joined: Flags = join(rows[:, 0::2], rows[:, 1::2])
-    return joined
+    return np.asarray(join(rows[:, 0::2], rows[:, 1::2]), np.bool_)
 
 
 def _eroded(flags: Flags, side: int) -> Flags:

@@ -63,7 +63,6 @@ def textured(
     target: Flags,
     *,
     seed: int = 0,
-    settings: FillSettings = SETTINGS,
     check: Callable[[], None] = lambda: None,
 ) -> TexturedPatch:
     """The patch with the picture's texture in place of the octaves that its engine loses.
@@ -75,7 +74,6 @@ def textured(
         known: (h, w) bool: pixels that show the picture and may be copied; apart from `target`.
         target: (h, w) bool: where texture is wanted.
         seed: The same seed gives the same pixels.
-        settings: How the hole is filled.
         check: Called often; may raise to stop.
     """
     octaves = lost_octaves(soft, picture, known)
@@ -83,7 +81,7 @@ def textured(
         return TexturedPatch(patch, 0)
     guess = InitialGuess(np.where(target[..., None], patch, soft), octaves)
     before = np.where(target[..., None], patch, picture)
-    filled = fill(before, known, target, settings, seed, FillCallbacks(check=check), guess)
+    filled = fill(before, known, target, SETTINGS, seed, FillCallbacks(check=check), guess)
     return TexturedPatch(np.where(target[..., None], filled.clip(0, 1), patch), octaves)
 
 

@@ -86,8 +86,7 @@ def _blur_region(values: NDArray[np.float32], region: Box, sigma: float, levels:
     level = cv2.sepFilter2D(level, cv2.CV_32F, weights, weights, borderType=cv2.BORDER_REPLICATE)
     for size in reversed(sizes):
         level = cv2.pyrUp(level, dstsize=size)
-    inner: NDArray[np.float32] = level[before_y : before_y + region.height, before_x : before_x + region.width]
-    return inner
+    return np.asarray(level[before_y : before_y + region.height, before_x : before_x + region.width], np.float32)
 
 
 def _kernel(sigma: float, levels: int) -> NDArray[np.float32]:
@@ -98,5 +97,4 @@ def _kernel(sigma: float, levels: int) -> NDArray[np.float32]:
     weights = np.exp(-np.square(np.arange(-radius, radius + 1)) / (2 * variance))
     whole = np.rint(weights / weights.sum() * _UNIT)
     whole[radius] += _UNIT - whole.sum()
-    weights32: NDArray[np.float32] = (whole / _UNIT).astype(np.float32)
-    return weights32
+    return np.asarray(whole / _UNIT, np.float32)

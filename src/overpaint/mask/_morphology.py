@@ -49,8 +49,7 @@ def resized(values: Values, size: Size) -> Values:
         return values
     smooth = cv2.INTER_AREA if size.area < values.size else cv2.INTER_LINEAR
     method = cv2.INTER_NEAREST_EXACT if is_hard(values) else smooth
-    scaled: Values = cv2.resize(values, (size.width, size.height), interpolation=method)
-    return scaled
+    return np.asarray(cv2.resize(values, (size.width, size.height), interpolation=method), np.float32)
 
 
 def grow(values: Values, pixels: float) -> Values:

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ._mask import Mask
-from ._morphology import is_bilevel, is_hard
 
 Values = NDArray[np.float32]
 Samples = NDArray[np.uint8] | NDArray[np.uint16]
@@ -76,7 +74,7 @@ def plausible(mask: Mask) -> Mask:
     part = mask.values[box.slices]
     if _read_as_labels(part):
         return from_levels(mask.to_bytes8(), notes=mask.notes)
-    if is_bilevel(part):
+    if mask.bilevel:
         return mask
     cleaned = _cleaned(part)
     notes = tuple(dict.fromkeys((*mask.notes, *_likely(cleaned, mask.values.size))))
@@ -141,6 +139,8 @@ def _is_video(counts: NDArray[np.int64], low: int, high: int, unit: int, lossles
 
 def _histogram(levels: Samples) -> NDArray[np.int64]:
     """How often each level occurs, up to the largest."""
+    import cv2
+
     most = np.iinfo(levels.dtype).max + 1
     found = cv2.calcHist([np.ascontiguousarray(levels)], [0], None, [most], [0, most])
     counts: NDArray[np.int64] = found.ravel().astype(np.int64)
@@ -157,6 +157,10 @@ def _read_as_labels(values: Values) -> bool:
 
 def _cleaned(values: Values) -> Values:
     """The values without noise."""
+    import cv2
+
+    from ._morphology import is_hard  # loads OpenCV
+
     snap = np.float32(FLOOR) - _SPARE
     cleaned = np.where(values < snap, np.float32(0), values)
     cleaned[cleaned > 1 - snap] = 1

@@ -135,8 +135,7 @@ def _cover(length: int, low: float, high: float, antialias: bool) -> Values:
     """(length,): the part of each pixel between low and high, or whether its centre is between them."""
     pixels = np.arange(length, dtype=np.float64)
     if antialias:
-        covered: Values = np.clip(np.minimum(pixels + 1, high) - np.maximum(pixels, low), 0, 1).astype(np.float32)
-        return covered
+        return np.asarray(np.clip(np.minimum(pixels + 1, high) - np.maximum(pixels, low), 0, 1), np.float32)
     return ((pixels + 0.5 >= low) & (pixels + 0.5 < high)).astype(np.float32)
 
 

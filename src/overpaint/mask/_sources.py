@@ -215,14 +215,12 @@ def _rgb(picture: Picture) -> Samples:
     """(H, W, 3) of the samples' own depth, grey repeated, CMYK as light."""
     samples = picture.samples
     if samples.shape[2] == 1:
-        grey: Samples = np.repeat(samples, 3, axis=2)
-        return grey
+        return np.asarray(np.repeat(samples, 3, axis=2), samples.dtype)
     if samples.shape[2] == 3:
         return samples
     most = np.float32(picture.maximum)
     light = (most - samples[:, :, :3].astype(np.float32)) * ((most - samples[:, :, 3:].astype(np.float32)) / most)
-    rgb: Samples = np.rint(light).astype(samples.dtype)
-    return rgb
+    return np.asarray(np.rint(light), samples.dtype)
 
 
 def _luminance(picture: Picture) -> Samples:
@@ -231,8 +229,7 @@ def _luminance(picture: Picture) -> Samples:
         grey: Samples = picture.samples[:, :, 0]
         return grey
     red, green, blue = (_rgb(picture)[:, :, c].astype(np.float32) for c in range(3))
-    light: Samples = np.rint(0.299 * red + 0.587 * green + 0.114 * blue).astype(picture.samples.dtype)
-    return light
+    return np.asarray(np.rint(0.299 * red + 0.587 * green + 0.114 * blue), picture.samples.dtype)
 
 
 def read_bytes(source: FileLike) -> bytes:
@@ -293,7 +290,6 @@ def _float_tiff(data: bytes) -> Values | None:
         with Image.open(io.BytesIO(data), formats=("TIFF",)) as image:
             if image.mode != "F" or image.width * image.height > LARGEST_AREA:
                 return None
-            values: Values = np.asarray(ImageOps.exif_transpose(image))
-            return values
+            return np.asarray(ImageOps.exif_transpose(image), np.float32)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None

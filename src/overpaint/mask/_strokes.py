@@ -115,12 +115,10 @@ def _depth(
     length = math.dist(a, b)
     if length <= abs(radius_b - radius_a):
         c, radius = (a, radius_a) if radius_a >= radius_b else (b, radius_b)
-        disc: NDArray[np.float64] = radius - np.hypot(x - c[0], y - c[1])
-        return disc
+        return np.asarray(radius - np.hypot(x - c[0], y - c[1]), np.float64)
     ux, uy = (b - a) / length
     along = (x - a[0]) * ux + (y - a[1]) * uy
     beside = np.abs((y - a[1]) * ux - (x - a[0]) * uy)
     s = (radius_b - radius_a) / length
     foot = np.clip(along + beside * (s / math.sqrt(1 - s * s)), 0, length)
-    depth: NDArray[np.float64] = radius_a + s * foot - np.hypot(along - foot, beside)
-    return depth
+    return np.asarray(radius_a + s * foot - np.hypot(along - foot, beside), np.float64)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -49,6 +48,8 @@ class MaskComponent:
 
 def components_of(mask: Mask) -> tuple[MaskComponent, ...]:
     """The components in the order of their first pixels. Their values are computed when they are read."""
+    import cv2
+
     bounds = mask.bounds
     if bounds.empty:
         return ()

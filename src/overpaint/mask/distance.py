@@ -98,5 +98,4 @@ def _transform(marked: NDArray[np.bool_]) -> NDArray[np.float32]:
     rough = cv2.distanceTransform(np.logical_not(marked).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     squared = np.square(rough)
     np.rint(squared, out=squared, where=rough <= EXACT_TO)
-    exact: NDArray[np.float32] = np.sqrt(squared, out=squared)
-    return exact
+    return np.asarray(np.sqrt(squared, out=squared), np.float32)

@@ -65,8 +65,7 @@ def overlay_colours(pixels: Pixels, mask: Mask, count: int = 1) -> tuple[Overlay
 def tinted(pixels: Pixels, mask: Mask, colour: OverlayColour, share: float) -> Pixels:
     """The picture with the mask laid over it: `share` of the colour where the mask is 1."""
     weight = (mask.values * np.float32(share))[..., None]
-    mixed: Pixels = np.rint(pixels * (1 - weight) + np.array(colour.rgb, np.float32) * weight).astype(np.uint8)
-    return mixed
+    return np.asarray(np.rint(pixels * (1 - weight) + np.array(colour.rgb, np.float32) * weight), np.uint8)
 
 
 def _lab(colours: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -55,18 +55,15 @@ class ParametricCurve:
     def linear(self, values: Floats) -> Floats:
         """Encoded to linear."""
         upper = np.maximum(self.a * values + self.b, 0) ** self.g + self.e
-        found: Floats = np.where(values >= self.d, upper, self.c * values + self.f).astype(np.float32)
-        return found
+        return np.asarray(np.where(values >= self.d, upper, self.c * values + self.f), np.float32)
 
     def encoded(self, values: Floats) -> Floats:
         """Linear to encoded."""
         upper = (np.maximum(values - self.e, 0) ** (1 / self.g) - self.b) / self.a
         if self.d <= 0:
-            plain: Floats = upper.astype(np.float32)
-            return plain
+            return np.asarray(upper, np.float32)
         lower = (values - self.f) / self.c if self.c else np.zeros_like(values)
-        found: Floats = np.where(values >= self.c * self.d + self.f, upper, lower).astype(np.float32)
-        return found
+        return np.asarray(np.where(values >= self.c * self.d + self.f, upper, lower), np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

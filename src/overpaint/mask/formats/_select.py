@@ -7,11 +7,14 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from overpaint.errors import MaskError, did_you_mean
-from overpaint.geometry import Size
+from overpaint.geometry import Box, Size
 from overpaint.mask._checks import DegenerateShapeError, as_size
 from overpaint.mask._mask import Mask
+
+from ._runs import Counts
 
 T = TypeVar("T")
 
@@ -82,6 +85,24 @@ def united(shapes: Iterable[tuple[str, Callable[[], Mask]]], size: Size) -> Mask
         more = f" (and {len(left_out) - 1} more)" if len(left_out) > 1 else ""
         notes.append(f"left out: {left_out[0]}{more}")
     return Mask(values, tuple(notes))
+
+
+def placed(marked: NDArray[np.bool_], box: Box, size: Size) -> Mask:
+    """A mask of this size with the (h, w) marked pixels of a box, which may extend beyond the picture."""
+    inside = box.intersect(size.box)
+    if inside.empty:
+        raise DegenerateShapeError(f"its box {box} lies outside the picture of {size}")
+    values = np.zeros(size.shape, dtype=np.float32)
+    values[inside.slices] = marked[inside.shift(-box.left, -box.top).slices]
+    return Mask(values)
+
+
+def as_runs(lengths: Iterable[Any], area: int) -> Counts:
+    """Run lengths of a mask with this number of pixels."""
+    counts = np.array([as_whole(length, "a run length") for length in lengths], dtype=np.float64)
+    if counts.size and np.abs(counts).max() > area:
+        raise MaskError(f"a run-length mask of {area} pixels has a run of {counts.max():.0f}")
+    return counts.astype(np.int64)
 
 
 def size_in(document: Mapping[str, Any], width: str, height: str, title: str) -> Size:

@@ -19,7 +19,7 @@ from overpaint.mask._mask import Mask
 
 from ._outline import outlines
 from ._runs import bits_of, compressed, decompressed, runs_of
-from ._select import as_whole, size_in, united, with_label, with_name
+from ._select import as_runs, as_whole, size_in, united, with_label, with_name
 
 
 def to_coco_rle(mask: Mask, *, compress: bool = True) -> dict[str, Any]:
@@ -124,10 +124,7 @@ def _from_rle(segmentation: Mapping[str, Any]) -> Mask:
     if isinstance(counts, str | bytes):
         lengths = decompressed(counts)
     elif isinstance(counts, Sequence):
-        lengths = np.array([as_whole(count, "a run length") for count in counts], dtype=np.float64)
-        if lengths.size and np.abs(lengths).max() > size.area:
-            raise MaskError(f"a run-length mask of {size.area} pixels has a run of {lengths.max():.0f}")
-        lengths = lengths.astype(np.int64)
+        lengths = as_runs(counts, size.area)
     else:
         raise MaskError(f"the counts of COCO's run lengths must be text or a list, not {counts!r:.100}")
     bits = bits_of(lengths, size.area)

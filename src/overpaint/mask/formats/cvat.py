@@ -8,17 +8,16 @@ from typing import Literal
 from xml.etree.ElementTree import Element, ParseError, SubElement, indent, tostring
 
 import defusedxml.ElementTree
-import numpy as np
 from defusedxml import DefusedXmlException
 
 from overpaint.errors import MaskError
 from overpaint.geometry import Box, Size
-from overpaint.mask._checks import LARGEST_AREA, DegenerateShapeError, as_numbers, as_pixels
+from overpaint.mask._checks import LARGEST_AREA, as_numbers, as_pixels
 from overpaint.mask._mask import Mask
 
 from ._outline import outlines
 from ._runs import bits_of, runs_of
-from ._select import LINE_WIDTH, POINT_RADIUS, as_whole, size_in, united, with_label, with_name
+from ._select import LINE_WIDTH, POINT_RADIUS, as_runs, as_whole, placed, size_in, united, with_label, with_name
 
 KINDS = ("box", "polygon", "polyline", "points", "ellipse", "mask")
 
@@ -115,16 +114,7 @@ def _mask(shape: Element, size: Size) -> Mask:
     if width < 1 or height < 1 or width * height > LARGEST_AREA:
         raise MaskError(f"its box is {width}x{height}: it must have an area, and {LARGEST_AREA:,} pixels at most")
     numbers = [number for number in _text(shape, "rle").replace(",", " ").split(" ") if number]
-    counts = np.array([as_whole(number, "a run length") for number in numbers], dtype=np.float64)
-    if counts.size and np.abs(counts).max() > box.area:
-        raise MaskError(f"a run-length mask of {box.area} pixels has a run of {counts.max():.0f}")
-    marked = bits_of(counts.astype(np.int64), box.area).reshape(height, width)
-    inside = box.intersect(size.box)
-    if inside.empty:
-        raise DegenerateShapeError(f"its box {box} lies outside the picture of {size}")
-    values = np.zeros(size.shape, dtype=np.float32)
-    values[inside.slices] = marked[inside.shift(-left, -top).slices]
-    return Mask(values)
+    return placed(bits_of(as_runs(numbers, box.area), box.area).reshape(height, width), box, size)
 
 
 def _points(shape: Element) -> list[tuple[float, ...]]:

@@ -10,16 +10,14 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any, Literal
 
-import numpy as np
-
 from overpaint.errors import MaskError, PictureError
 from overpaint.geometry import Box, Size
-from overpaint.mask._checks import LARGEST_AREA, DegenerateShapeError, as_points
+from overpaint.mask._checks import LARGEST_AREA, as_points
 from overpaint.mask._mask import Mask
 from overpaint.picture import PictureLimits, encode, from_array, open_picture
 
 from ._outline import outlines
-from ._select import LINE_WIDTH, POINT_RADIUS, size_in, united, with_label
+from ._select import LINE_WIDTH, POINT_RADIUS, placed, size_in, united, with_label
 
 
 def from_labelme(document: Mapping[str, Any], *, label: str | None = None) -> Mask:
@@ -122,13 +120,7 @@ def _decoded(text: Any, points: list[list[float]], size: Size) -> Mask:
         raise MaskError(f"an embedded mask can't be read: {error}") from error
     if picture.size != box.size:
         raise MaskError(f"an embedded mask of {picture.size} lies between corners that are {box.size} apart")
-    inside = box.intersect(size.box)
-    if inside.empty:
-        raise DegenerateShapeError(f"an embedded mask in {box} lies outside the picture of {size}")
-    values = np.zeros(size.shape, dtype=np.float32)
-    marked = picture.samples.max(axis=2) > 0  # LabelMe writes bilevel pictures, others 0 and 1
-    values[inside.slices] = marked[inside.shift(-left, -top).slices]
-    return Mask(values)
+    return placed(picture.samples.max(axis=2) > 0, box, size)  # LabelMe writes bilevel pictures, others 0 and 1
 
 
 def _embedded(mask: Mask, label: str) -> dict[str, Any]:
