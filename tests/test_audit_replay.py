@@ -18,6 +18,7 @@ from PIL import Image
 from overpaint import EditRequest, Mask, Studio
 from overpaint.audit import (
     AuditLog,
+    LogEntry,
     Operator,
     Replayed,
     Secret,
@@ -374,7 +375,7 @@ class TestCommands:
 
 class TestExport:
     @pytest.fixture
-    def records(self, tmp_path: Path, picture: Picture) -> list[Any]:
+    def edits(self, tmp_path: Path, picture: Picture) -> list[LogEntry]:
         """Two edits, the second on the first one's result."""
         (tmp_path / "a.png").write_bytes(encode(picture, "png").data)
         log = AuditLog(tmp_path / "audit.jsonl")
@@ -383,10 +384,10 @@ class TestExport:
             saved = edited.save(tmp_path / target)
             log.append(edit_record(edited, saved, folder=tmp_path, who=Operator(user="ada", host="mill")))
         assert verify(log.path).whole
-        return [entry.record for entry in entries(log.path)]
+        return list(entries(log.path))
 
-    def test_prov_names_every_part_and_chains_the_edits(self, records):
-        document = to_prov(records)
+    def test_prov_names_every_part_and_chains_the_edits(self, edits):
+        document = to_prov(edits)
         elements = {name for kind in ("entity", "activity", "agent") for name in document[kind]}
         used = [
             value
@@ -400,13 +401,19 @@ class TestExport:
         derived = [(one["prov:generatedEntity"], one["prov:usedEntity"]) for one in document["wasDerivedFrom"].values()]
         assert derived[0][0] == derived[1][1]
         assert len(document["activity"]) == 2
-        activity = document["activity"][f"op:edit-{records[0].id}"]
+        activity = document["activity"][f"op:edit-{edits[0].link.id}"]
         assert activity["prov:startTime"] <= activity["prov:endTime"]
         assert "op:user-ada@mill" in document["agent"]
         assert json.loads(json.dumps(document)) == document
 
-    def test_the_table_has_a_row_a_record_and_no_formula(self, records):
-        rows = list(csv.DictReader(io.StringIO(to_csv(records), newline="")))
+    def test_an_id_is_that_of_the_line_also_where_the_record_was_upgraded(self, edits):
+        line = replace(edits[0], link=replace(edits[0].link, id="5" * 32))
+        assert list(to_prov([line])["activity"]) == [f"op:edit-{'5' * 32}"]
+        (row,) = csv.DictReader(io.StringIO(to_csv([line]), newline=""))
+        assert row["id"] == "5" * 32
+
+    def test_the_table_has_a_row_a_record_and_no_formula(self, edits):
+        rows = list(csv.DictReader(io.StringIO(to_csv(edits), newline="")))
         assert [row["output"] for row in rows] == ["b.png", "c.png"]
         assert rows[0]["prompt"] == "'=cmd|' /C calc'!A0"
         assert rows[1]["prompt"] == 'a "red", bench'

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import quote
 
+from ._find import LogEntry
 from ._record import AuditRecord, ModelUsed
 
 NAMESPACE = "urn:overpaint:prov:"
 """Namespace of the identifiers in an export; files and masks are identified by their SHA-256."""
 
 _COLUMNS: dict[str, Callable[[AuditRecord], Any]] = {
-    "id": lambda record: record.id,
     "made": lambda record: record.made,
     "input": lambda record: record.input.place,
     "input_sha256": lambda record: record.input.sha256,
@@ -43,12 +43,13 @@ _COLUMNS: dict[str, Callable[[AuditRecord], Any]] = {
 }
 
 
-def to_csv(records: Iterable[AuditRecord]) -> str:
+def to_csv(entries: Iterable[LogEntry]) -> str:
     """A table with a header and a row for each record, CSV (RFC 4180). In private mode the prompt is its hash."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(_COLUMNS)
-    writer.writerows([spreadsheet_safe(value(record)) for value in _COLUMNS.values()] for record in records)
+    writer.writerow(("id", *_COLUMNS))
+    for entry in entries:
+        writer.writerow((entry.link.id, *(spreadsheet_safe(value(entry.record)) for value in _COLUMNS.values())))
     return out.getvalue()
 
 
@@ -57,15 +58,15 @@ def spreadsheet_safe(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
 
 
-def to_prov(records: Iterable[AuditRecord]) -> dict[str, Any]:
+def to_prov(entries: Iterable[LogEntry]) -> dict[str, Any]:
     """The records as PROV-JSON (W3C member submission of 24 April 2013): Entity, Activity, Agent.
 
     A file is an entity named by its digest, so an output that was edited again is the same entity as the next edit's
     input. The resolved request is the plan that the software followed, on behalf of the user.
     """
     document = _Document()
-    for record in records:
-        _add(document, record)
+    for entry in entries:
+        _add(document, entry.link.id, entry.record)
     return document.mapping()
 
 
@@ -94,7 +95,7 @@ class _Document:
         return {"prefix": {"op": NAMESPACE}, **self._kinds}
 
 
-def _add(document: _Document, record: AuditRecord) -> None:
+def _add(document: _Document, id: str, record: AuditRecord) -> None:
     edit = record.edit
     output = document.element(
         "entity",
@@ -113,7 +114,7 @@ def _add(document: _Document, record: AuditRecord) -> None:
     )
     plan = document.element(
         "entity",
-        f"request-{record.id}",
+        f"request-{id}",
         prov_type="prov:Plan",
         op_intent=edit.resolved.intent,
         op_engine=edit.resolved.engine,
@@ -122,7 +123,7 @@ def _add(document: _Document, record: AuditRecord) -> None:
     )
     activity = document.element(
         "activity",
-        f"edit-{record.id}",
+        f"edit-{id}",
         prov_startTime=record.began,
         prov_endTime=record.made,
         op_attempt=record.attempt,

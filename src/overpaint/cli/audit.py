@@ -126,8 +126,8 @@ def export(
     """
     from overpaint.audit import entries, log_at, to_csv, to_prov
 
-    records = (entry.record for entry in entries(log_at(Path(path))))
-    text = to_csv(records) if to == "csv" else json_module.dumps(to_prov(records), ensure_ascii=False, indent=2) + "\n"
+    found = entries(log_at(Path(path)))
+    text = to_csv(found) if to == "csv" else json_module.dumps(to_prov(found), ensure_ascii=False, indent=2) + "\n"
     write_output(STDIO if output is None else output, text.encode(), overwrite=overwrite)
     return 0
 
