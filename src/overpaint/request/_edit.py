@@ -249,6 +249,11 @@ class RequestFields(Value):
         """From JSON text."""
         return cls.from_mapping(as_mapping(parse_json(text, cls.label), cls.label))
 
+    def settings(self) -> dict[str, Any]:
+        """Every setting of a request that has a value here."""
+        names = [name for name in RequestFields.model_fields if name != "schema_"]
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
+
     def to_json(self, *, indent: int | None = 2) -> str:
         """JSON text, without the settings that were left open."""
         return json.dumps(self.to_mapping(), ensure_ascii=False, indent=indent)

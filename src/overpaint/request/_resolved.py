@@ -10,7 +10,7 @@ from pydantic import Field, JsonValue, model_validator
 
 from overpaint.values import Listed, Value, digest_of
 
-from ._edit import MOST_SEED, EditRequest, RequestFields, without_codes
+from ._edit import MOST_SEED, RequestFields, without_codes
 from ._models import UsedModel
 from ._sampling import SAMPLING_SETTINGS, Sampling
 from ._types import Area, Dialect, PaintsFrom
@@ -73,11 +73,6 @@ class ResolvedRequest(RequestFields):
         given = {name: getattr(self, name) for name in SAMPLING_SETTINGS}
         given = {name: value for name, value in given.items() if value is not None}
         return Sampling(**given, exact=self.exact) if given.keys() - {"dialect"} else None
-
-    def settings(self) -> dict[str, Any]:
-        """The fields of a request that leaves nothing open: resolving it gives this value again."""
-        names = [name for name in EditRequest.model_fields if name != "schema_"]
-        return {name: value for name in names if (value := getattr(self, name)) is not None}
 
 
 class Execution(Value):

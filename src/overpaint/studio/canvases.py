@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel
 
-from overpaint.engines import Canvas, ControlImage, EngineCard, Painted
+from overpaint.engines import Canvas, ControlImage, Painted
 from overpaint.finish import Correction, correct
 from overpaint.frame import REACH_LIMIT, Region
 from overpaint.geometry import Box
@@ -18,6 +17,8 @@ from overpaint.picture import Picture, Samples
 from overpaint.picture.colour import ColourConverter, converter_for
 from overpaint.request import DetailRule, ResolvedRequest, Sampling
 
+from ._edited import PaintedRegion
+from .choose import Painter
 from .scene import EditScene, edge_extended
 
 
@@ -58,22 +59,12 @@ class RegionCanvas:
         limit = REACH_LIMIT if resolved.reach_limit is None else resolved.reach_limit
         return replace(self, region=self.region.with_effect(effect, mask, limit))
 
-    def patch(
-        self,
-        painted: Painted,
-        *,
-        colour_match: bool,
-        seam: bool,
-        detail: DetailRule | None = None,
-        check: Callable[[], None] = lambda: None,
-    ) -> Patch:
-        """The pixels to paste over `region.box`, corrected and with detail.
+    def painted(self, painted: Painted, resolved: ResolvedRequest, check: Callable[[], None]) -> PaintedRegion:
+        """The region with the pixels to paste, corrected and with detail.
 
         Args:
             painted: The engine's result.
-            colour_match: Whether colours are matched to known pixels.
-            seam: Whether steps at the hole's edge are corrected.
-            detail: How good a match the surroundings' detail needs; None adds none.
+            resolved: Whose `colour_match`, `seam` and `detail` decide.
             check: Called often; may raise to stop.
         """
         corrected = correct(
@@ -82,19 +73,30 @@ class RegionCanvas:
             self.canvas.pixels,
             self.canvas.hole,
             self.canvas.usable,
-            colour_match=colour_match,
-            seam=seam,
+            colour_match=resolved.colour_match,
+            seam=resolved.seam,
         )
         share = 0.0
         if np.array_equal(corrected.pixels, self.canvas.pixels):
             over_box = self.shown  # nothing was painted (at strength 0, say), and resizing would soften it
-        elif detail is None:
+        elif resolved.detail is None or resolved.detail == "none":
             over_box = self._enlarged(corrected.pixels)
         else:
-            over_box, share = self._with_detail(painted, corrected, detail, check)
-        within = self.region.within.slices
+            over_box, share = self._with_detail(painted, corrected, resolved.detail, check)
+        region, within = self.region, self.region.within.slices
         back = self.converter.to_samples(self.crop[within], self.clean[within], over_box[within])
-        return Patch(np.asarray(back, dtype=np.float32), corrected.shift, share)
+        return PaintedRegion(
+            box=region.box,
+            frame=region.frame.box,
+            working=region.frame.working,
+            edge=region.edge,
+            parts=region.parts,
+            seed=self.canvas.seed,
+            patch=np.asarray(back, dtype=np.float32),
+            weight=region.masks.composite,
+            shift=corrected.shift,
+            detail=share,
+        )
 
     def _enlarged(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
         return self.region.frame.from_working(np.ascontiguousarray(pixels, dtype=np.float32))
@@ -152,27 +154,12 @@ class RegionCanvas:
         return (found.pixels, canvas.pixels, 1.0) if found.octaves else (corrected.pixels, soft, 0.0)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Patch:
-    """A painted region, ready to paste.
-
-    Attributes:
-        pixels: (h, w, C) float32 over the region's box, in units of the picture's samples.
-        shift: The mean colour correction by channel, on the scale 0 to 1.
-        detail: How far the detail added to it could be trusted, 0 (none was added) to 1.
-    """
-
-    pixels: NDArray[np.float32]
-    shift: tuple[float, float, float]
-    detail: float
-
-
 def make_canvas(
-    scene: EditScene, region: Region, card: EngineCard, *, seed: int, sampling: Sampling | None, options: BaseModel
+    scene: EditScene, region: Region, painter: Painter, *, seed: int, sampling: Sampling | None
 ) -> RegionCanvas:
     """Cut one region out of the scene and put it on a canvas in the engine's colours and size."""
     picture, frame = scene.picture, region.frame
-    converter = converter_for(picture, card.colour_space)
+    converter = converter_for(picture, painter.card.colour_space)
     crop = frame.cut(picture.samples)
     hidden = _hidden(picture, region)
     if hidden is not None:
@@ -189,7 +176,7 @@ def make_canvas(
         usable=None if real is None else frame.to_working(real.astype(np.float32), smooth=False) > 0.999,
         sampling=sampling,
         controls=tuple(_cut_control(one, region) for one in scene.controls),
-        options=options,
+        options=painter.options,
     )
     return RegionCanvas(region, converter, crop, clean, shown, canvas, real)
 

@@ -102,14 +102,7 @@ def make_canvases(scene: EditScene, resolved: ResolvedRequest, painter: Painter)
     """One canvas for each region of the scene; region k is painted with seed + k."""
     sampling = resolved.sampling
     return tuple(
-        make_canvas(
-            scene,
-            region,
-            painter.card,
-            seed=(resolved.seed + k) & MOST_SEED,
-            sampling=sampling,
-            options=painter.options,
-        )
+        make_canvas(scene, region, painter, seed=(resolved.seed + k) & MOST_SEED, sampling=sampling)
         for k, region in enumerate(_plan(scene, resolved, painter.card))
     )
 
@@ -206,31 +199,11 @@ def _assemble(
     alpha = None if scene.picture.alpha is None else scene.picture.alpha.copy()
     done = []
     for one, result in zip(canvases, painted, strict=True):
-        region = one.region
-        patch = one.patch(
-            result,
-            colour_match=resolved.colour_match,
-            seam=resolved.seam,
-            detail=resolved.detail if resolved.detail != "none" else None,
-            check=monitor.check,
-        )
-        paste(samples, patch.pixels, region.masks.composite, region.box, scene.picture.alpha, resolved.alpha)
+        region = one.painted(result, resolved, monitor.check)
+        paste(samples, region.patch, region.weight, region.box, scene.picture.alpha, resolved.alpha)
         if alpha is not None:
-            paste_alpha(alpha, region.masks.composite, region.box, resolved.alpha)
-        done.append(
-            PaintedRegion(
-                box=region.box,
-                frame=region.frame.box,
-                working=region.frame.working,
-                edge=region.edge,
-                parts=region.parts,
-                seed=one.canvas.seed,
-                patch=patch.pixels,
-                weight=region.masks.composite,
-                shift=patch.shift,
-                detail=patch.detail,
-            )
-        )
+            paste_alpha(alpha, region.weight, region.box, resolved.alpha)
+        done.append(region)
     return scene.picture.with_pixels(samples, alpha), tuple(done)
 
 
