@@ -9,6 +9,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NoReturn, TypeVar
 
@@ -157,16 +158,10 @@ def _number(value: float) -> str:
         raise RequestError(f"JSON has no {value}: give a finite number")
     if value == 0:
         return "0"
-    mantissa, _, exponent = f"{value!r}".partition("e")
-    sign, mantissa = ("-", mantissa[1:]) if mantissa.startswith("-") else ("", mantissa)
-    whole, _, fraction = mantissa.partition(".")
-    fraction = "" if fraction == "0" else fraction
-    point = len(whole) + int(exponent or 0)  # the decimal point stands after this many digits
-    digits = whole + fraction
-    stripped = digits.lstrip("0")
-    point -= len(digits) - len(stripped)
-    digits = stripped.rstrip("0")
-    return sign + _layout(digits, point)
+    sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
+    assert isinstance(exponent, int)
+    # The decimal point stands after so many digits.
+    return "-" * sign + _layout("".join(map(str, digits)), len(digits) + exponent)
 
 
 def _layout(digits: str, point: int) -> str:

@@ -46,8 +46,9 @@ SETTING_ALIASES = _by_alias(
 )
 
 VALUE_ALIASES: Mapping[str, Mapping[str, str]] = {
-    "intent": _by_alias(
-        {
+    field: _by_alias(names)
+    for field, names in {
+        "intent": {
             "remove": "erase delete",
             "replace": "inpaint object_replacement swap",
             "recolor": "recolour color_adjustment colour_adjustment",
@@ -55,34 +56,18 @@ VALUE_ALIASES: Mapping[str, Mapping[str, str]] = {
             "refine": "texture_refinement enhance",
             "add": "insert",
             "expand": "outpaint uncrop",
-        }
-    ),
-    "masked_content": _by_alias(
-        {
+        },
+        "masked_content": {
             "fill": "0",
             "original": "1 image",
             "latent_noise": "2 noise",
             "latent_nothing": "3 nothing empty none",
             "exemplar": "patch",
-        }
-    ),
-    "area": _by_alias(
-        {
-            "masked": "only_masked crop",
-            "whole": "whole_picture full whole_image",
-        }
-    ),
-    "dialect": _by_alias(
-        {
-            "diffusers": "iopaint",
-        }
-    ),
-    "alpha": _by_alias(
-        {
-            "cover": "max",
-            "keep": "preserve",
-        }
-    ),
+        },
+        "area": {"masked": "only_masked crop", "whole": "whole_picture full whole_image"},
+        "dialect": {"diffusers": "iopaint"},
+        "alpha": {"cover": "max", "keep": "preserve"},
+    }.items()
 }
 
 

@@ -29,7 +29,8 @@ def comparison(before: Picture, mask: Mask, after: Picture) -> Picture:
     """
     base = displayed(before)
     (colour,) = overlay_colours(base, mask)
-    panels = [_reduced(panel) for panel in (base, tinted(base, mask, colour, 0.65), displayed(after))]
+    scale = min(1.0, MOST_SIDE / max(base.shape[:2]))
+    panels = [scaled(panel, scale) for panel in (base, tinted(base, mask, colour, 0.65), displayed(after))]
     height, width = panels[0].shape[:2]
     wide = width > 1.6 * height
     gap = np.full((GAP, width, 3) if wide else (height, GAP, 3), 255, np.uint8)
@@ -53,12 +54,12 @@ def _chequers(size: Size) -> NDArray[np.float32]:
     return np.where(light, np.float32(235), np.float32(205))
 
 
-def _reduced(panel: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    height, width = panel.shape[:2]
-    longest = max(height, width)
-    if longest <= MOST_SIDE:
-        return panel
+def scaled(pixels: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
+    """(h, w, 3) uint8 with its sides multiplied by `scale`."""
     import cv2
 
-    size = (max(1, width * MOST_SIDE // longest), max(1, height * MOST_SIDE // longest))
-    return np.asarray(cv2.resize(panel, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    size = max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale))
+    if size == (pixels.shape[1], pixels.shape[0]):
+        return pixels
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(pixels, size, interpolation=method), np.uint8)

@@ -14,7 +14,7 @@ from overpaint.geometry import Box
 from overpaint.picture import Picture, from_array
 
 from ._edited import Edited
-from .compare import displayed
+from .compare import displayed, scaled
 
 GAP = 16
 LINE = 36
@@ -60,7 +60,7 @@ def make_tile(edited: Edited, number: int) -> Tile:
     picture = edited.picture
     alpha = None if picture.alpha is None else picture.alpha[box.slices]
     part = displayed(picture.with_pixels(picture.samples[box.slices], alpha))
-    part = _scaled(part, min(1.0, LARGEST / max(part.shape[:2])))
+    part = scaled(part, min(1.0, LARGEST / max(part.shape[:2])))
     return Tile(part, f"{number}   seed {edited.bare_resolved.seed}")
 
 
@@ -79,7 +79,7 @@ def arrange_tiles(tiles: Sequence[Tile]) -> Picture:
     columns = _columns(len(tiles), width, height)
     scale = max(1.0, SMALLEST / max(width, height))
     scale = min(scale, (MOST_WIDE - GAP) / columns / width - GAP / width)
-    pictures = [_scaled(tile.pixels, scale) for tile in tiles]
+    pictures = [scaled(tile.pixels, scale) for tile in tiles]
     high, wide = (max(one.shape[side] for one in pictures) for side in (0, 1))
     rows = math.ceil(len(tiles) / columns)
     sheet = Image.new("RGB", (columns * (wide + GAP) + GAP, rows * (high + LINE + GAP) + GAP), (255, 255, 255))
@@ -115,13 +115,3 @@ def _columns(count: int, width: int, height: int) -> int:
         return abs(math.log(aspect / ASPECT)) + 0.25 * empty, empty
 
     return min(range(1, count + 1), key=distance)
-
-
-def _scaled(pixels: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
-    import cv2
-
-    size = max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale))
-    if size == (pixels.shape[1], pixels.shape[0]):
-        return pixels
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(pixels, size, interpolation=method), np.uint8)
