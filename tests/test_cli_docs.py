@@ -38,7 +38,11 @@ COMMON = application().default_parameter
 
 def arguments(verb: str) -> Iterator[Any]:
     """The arguments of a verb that the help shows."""
-    return (one for one in ALL[verb].assemble_argument_collection(default_parameter=COMMON) if one.show)
+    return (
+        one
+        for one in ALL[verb].assemble_argument_collection(default_parameter=COMMON, parse_docstring=True)
+        if one.show
+    )
 
 
 def rows(verb: str, panels: list[str]) -> Iterator[str]:

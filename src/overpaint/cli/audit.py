@@ -6,7 +6,7 @@ import json as json_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from cyclopts import App, Group
+from cyclopts import App, Group, Parameter
 
 from overpaint.errors import RecordError, RequestError
 
@@ -48,24 +48,18 @@ def verify(
     path: LogPath = ".",
     /,
     *,
-    files: Annotated[
-        bool, argument("--files", "Compare the outputs with their digests as well.", _HOW, negative="--chain-only")
-    ] = True,
-    head: Annotated[
-        str | None,
-        argument(
-            "--head",
-            "A head that is known from elsewhere, as a batch's report has it: the chain must have come by it.",
-            _HOW,
-            "COUNT:HASH",
-        ),
-    ] = None,
+    files: Annotated[bool, Parameter(group=_HOW, negative="--chain-only")] = True,
+    head: Annotated[str | None, Parameter(group=_HOW, metavar="COUNT:HASH")] = None,
     printed: Printed = PRINTED_UNSET,
 ) -> int:
     """Whether a log is whole: nothing changed, missing, added or moved. Exit status 1 when it is not.
 
     [dim]$[/] overpaint audit verify out
     [dim]$[/] overpaint audit verify out/audit.jsonl --head 300:5f0c...
+
+    Args:
+        files: Compare the outputs with their digests as well.
+        head: A head that is known from elsewhere, as a batch's report has it: the chain must have come by it.
     """
     from overpaint.audit import verify as verified
 
@@ -84,9 +78,7 @@ def show(
     /,
     *,
     audit: LogOption = None,
-    prompt: Annotated[
-        str | None, argument("--prompt", "Of a private record: whether this was its prompt.", _HOW, "TEXT")
-    ] = None,
+    prompt: Annotated[str | None, Parameter(group=_HOW, metavar="TEXT")] = None,
     json: AsJson = False,
     debug: Debug = False,
 ) -> int:
@@ -94,6 +86,9 @@ def show(
 
     [dim]$[/] overpaint audit show out/bench.remove.png
     [dim]$[/] overpaint audit show 5f0c93 --audit out
+
+    Args:
+        prompt: Of a private record: whether this was its prompt.
     """
     found = entry(what, audit)
     matches = None if prompt is None else _matches(found, prompt)
@@ -112,10 +107,8 @@ def export(
     path: LogPath = ".",
     /,
     *,
-    to: Annotated[Literal["prov", "csv"], argument("--to", "W3C PROV-JSON, or a table.", _HOW)] = "prov",
-    output: Annotated[
-        str | None, argument(("--output", "-o"), "The file. Left out: standard output.", OUT, "OUT")
-    ] = None,
+    to: Annotated[Literal["prov", "csv"], Parameter(group=_HOW)] = "prov",
+    output: Annotated[str | None, Parameter(alias="-o", group=OUT, metavar="OUT")] = None,
     overwrite: Overwrite = False,
     debug: Debug = False,
 ) -> int:
@@ -123,6 +116,10 @@ def export(
 
     [dim]$[/] overpaint audit export out --to prov -o edits.prov.json
     [dim]$[/] overpaint audit export out --to csv -o edits.csv
+
+    Args:
+        to: W3C PROV-JSON, or a table.
+        output: The file. Left out: standard output.
     """
     from overpaint.audit import entries, log_at, to_csv, to_prov
 

@@ -1,4 +1,4 @@
-"""The options of `overpaint batch`, as the values that the parser fills in."""
+"""The options of `overpaint batch`, as the values that the parser fills in. Their attributes' lines are the help."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated
 
 from cyclopts import Group, Parameter
 
+from overpaint.doors.names import DEFAULT_TEMPLATE
 from overpaint.request import Intent
 
 from .options import (
@@ -23,157 +24,111 @@ from .options import (
     Quiet,
     RecordPlace,
     Threads,
-    argument,
-    switch,
+    flattened,
 )
 
 ROWS = Group("Rows", sort_key=0)
 WHICH = Group("Which and when", sort_key=3.5)
 
 
-@Parameter(name="*")
+@flattened(ROWS)
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Where rows come from."""
+    """Where rows come from.
 
-    images: Annotated[
-        str | None, argument("--images", "Instead of a list: every picture in this folder and below.", ROWS, "DIR")
-    ] = None
-    masks: Annotated[
-        str | None,
-        argument(
-            "--masks",
-            "With --images: the folder with a mask of the same name for each, or one mask for all.",
-            ROWS,
-            "DIR|FILE",
-        ),
-    ] = None
-    intent: Annotated[
-        Intent | None, argument("--intent", "What rows are for that don't say so.", ROWS, show_default="remove")
-    ] = None
+    Attributes:
+        images: Instead of a list: every picture in this folder and below.
+        masks: With --images: the folder with a mask of the same name for each, or one mask for all.
+        intent: What rows are for that don't say so.
+    """
+
+    images: Annotated[str | None, Parameter(metavar="DIR")] = None
+    masks: Annotated[str | None, Parameter(metavar="DIR|FILE")] = None
+    intent: Annotated[Intent | None, Parameter(show_default="remove")] = None
 
 
-@Parameter(name="*")
+@flattened(RUN)
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """How and where it runs."""
+    """How and where it runs.
 
-    sketch: Annotated[
-        str | None, argument("--sketch", "Strokes with transparency, laid over every picture.", HOW, "FILE")
-    ] = None
+    Attributes:
+        sketch: Strokes with transparency, laid over every picture.
+        seed: What the seeds of rows without one are drawn from, together with the row's id.
+        stall: With --ray: how long a worker may get on with nothing before another does its rows.
+    """
+
+    sketch: Annotated[str | None, Parameter(metavar="FILE", group=HOW)] = None
     option: Option = ()
-    seed: Annotated[
-        int,
-        argument("--seed", "What the seeds of rows without one are drawn from, together with the row's id.", RUN, "N"),
-    ] = 0
+    seed: Annotated[int, Parameter(metavar="N")] = 0
     device: DeviceName = "auto"
     threads: Threads = None
     allow_pickle: AllowPickle = False
     ray: Annotated[
         str | None,
-        argument(
-            "--ray",
-            "Paint on a Ray cluster (extra 'ray'): the one that is here, that of a head, or N processors of this "
+        Parameter(
+            help="Paint on a Ray cluster (extra 'ray'): the one that is here, that of a head, or N processors of this "
             "machine.",
-            RUN,
-            "auto|HOST:PORT|local:N",
+            metavar="auto|HOST:PORT|local:N",
         ),
     ] = None
-    stall: Annotated[
-        float,
-        argument(
-            "--stall",
-            "With --ray: how long a worker may get on with nothing before another does its rows.",
-            RUN,
-            "SECONDS",
-        ),
-    ] = 600.0
+    stall: Annotated[float, Parameter(metavar="SECONDS")] = 600.0
     ahead: Annotated[
         int,
-        argument(
-            "--ahead",
-            "How many rows are on their way at once: read, painted, written; with --ray, on each "
-            "worker. Results don't depend on it.",
-            RUN,
-            "N",
+        Parameter(
+            help="How many rows are on their way at once: read, painted, written; with --ray, on each worker. Results "
+            "don't depend on it.",
+            metavar="N",
         ),
     ] = 6
 
 
-@Parameter(name="*")
+@flattened(WHICH)
 @dataclass(frozen=True, slots=True)
 class Which:
-    """Which rows are done, and when it ends."""
+    """Which rows are done, and when it ends.
 
-    where: Annotated[
-        str | None,
-        argument(
-            "--where", 'Only rows for which this holds: intent == "remove" and like(image, "*.jpg").', WHICH, "'EXPR'"
-        ),
-    ] = None
-    limit: Annotated[int | None, argument("--limit", "Do no more than so many rows now.", WHICH, "N")] = None
-    retries: Annotated[
-        int,
-        argument(
-            "--retries", "How often a row is tried again that failed for another reason than its input.", WHICH, "N"
-        ),
-    ] = 1
-    fail_fast: Annotated[bool, switch("--fail-fast", "End at the first row that fails.", WHICH)] = False
-    dry_run: Annotated[
-        bool, switch("--dry-run", "Say what would be done and how long it would take; write no result.", WHICH)
-    ] = False
+    Attributes:
+        where: Only rows for which this holds: intent == "remove" and like(image, "*.jpg").
+        limit: Do no more than so many rows now.
+        retries: How often a row is tried again that failed for another reason than its input.
+        fail_fast: End at the first row that fails.
+        dry_run: Say what would be done and how long it would take; write no result.
+    """
+
+    where: Annotated[str | None, Parameter(metavar="'EXPR'")] = None
+    limit: Annotated[int | None, Parameter(metavar="N")] = None
+    retries: Annotated[int, Parameter(metavar="N")] = 1
+    fail_fast: bool = False
+    dry_run: bool = False
 
 
-@Parameter(name="*")
+@flattened(OUT)
 @dataclass(frozen=True, slots=True)
 class Results:
-    """Where results go, and their records."""
+    """Where results go, and their records.
 
-    output: Annotated[str, argument(("--output", "-o"), "The folder of results and of the report.", OUT, "DIR")]
-    name: Annotated[
-        str,
-        argument(
-            "--name",
-            "What results are called: {name}, {intent}, {id}, {row}, {engine}, {folder}, {ext}.",
-            OUT,
-            "TEMPLATE",
-            show_default="{folder}{name}.{intent}{ext}",
-        ),
-    ] = "{folder}{name}.{intent}{ext}"
+    Attributes:
+        output: The folder of results and of the report.
+        name: What results are called: {name}, {intent}, {id}, {row}, {engine}, {folder}, {ext}.
+        record: How each picture was made: within the file, beside it, or nowhere.
+        audit: The audit log: one line for each edit, hash-chained.
+        private: Keep prompts out of the audit log, but for their hashes, out of the report and out of the pictures.
+        report: Write report.html and report.csv.
+        state: Where the ledger is kept, on a local disk.
+        json: One JSON object a line on standard output, for programs; so it is without a terminal.
+    """
+
+    output: Annotated[str, Parameter(alias="-o", metavar="DIR")]
+    name: Annotated[str, Parameter(metavar="TEMPLATE", show_default=DEFAULT_TEMPLATE)] = DEFAULT_TEMPLATE
     overwrite: Overwrite = False
-    format: Annotated[str | None, argument("--format", f"{FORMATS}. Left out: as the picture.", OUT, "NAME")] = None
+    format: Annotated[str | None, Parameter(help=f"{FORMATS}. Left out: as the picture.", metavar="NAME")] = None
     quality: Quality = None
-    record: Annotated[
-        RecordPlace, argument("--record", "How each picture was made: within the file, beside it, or nowhere.", OUT)
-    ] = "embed"
-    audit: Annotated[
-        str | None,
-        argument(
-            "--audit",
-            "The audit log: one line for each edit, hash-chained.",
-            OUT,
-            "PATH|none",
-            show_default="DIR/audit.jsonl",
-        ),
-    ] = None
-    private: Annotated[
-        bool,
-        switch(
-            "--private",
-            "Keep prompts out of the audit log, but for their hashes, out of the report and out of the pictures.",
-            OUT,
-        ),
-    ] = False
-    report: Annotated[bool, argument("--report", "Write report.html and report.csv.", OUT, negative="--no-report")] = (
-        True
-    )
-    state: Annotated[
-        str | None,
-        argument("--state", "Where the ledger is kept, on a local disk.", OUT, "DIR", show_default="DIR/.overpaint"),
-    ] = None
-    json: Annotated[
-        bool,
-        switch("--json", "One JSON object a line on standard output, for programs; so it is without a terminal.", OUT),
-    ] = False
+    record: RecordPlace = "embed"
+    audit: Annotated[str | None, Parameter(metavar="PATH|none", show_default="DIR/audit.jsonl")] = None
+    private: bool = False
+    report: Annotated[bool, Parameter(negative="--no-report")] = True
+    state: Annotated[str | None, Parameter(metavar="DIR", show_default="DIR/.overpaint")] = None
+    json: bool = False
     quiet: Quiet = False
     debug: Debug = False

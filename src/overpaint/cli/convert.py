@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from cyclopts import Group
+from cyclopts import Group, Parameter
 
 from overpaint.doors import forms
 from overpaint.doors.inputs import mask_from
@@ -15,7 +15,7 @@ from overpaint.doors.places import Places
 from overpaint.errors import OutputError
 
 from .maskfiles import describe
-from .options import OUT, WHERE, WRITTEN_UNSET, About, Channel, Label, MaskFile, Written, argument
+from .options import OUT, WHERE, WRITTEN_UNSET, About, Channel, Label, MaskFile, Written
 from .streams import STDIO, load, paths, write_output
 
 if TYPE_CHECKING:
@@ -34,24 +34,24 @@ def convert(
     mask_channel: Channel = "auto",
     mask_label: Label = None,
     mask_picture: About = None,
-    size: Annotated[
-        str | None, argument("--size", "The picture's size, for bare COCO polygons, which don't say it.", WHERE, "WxH")
-    ] = None,
-    to: Annotated[
-        MaskForm | None,
-        argument("--to", "The form. Left out: by the name of OUT, .json being LabelMe and .xml CVAT.", _WRITTEN),
-    ] = None,
-    label: Annotated[str, argument("--label", "What the shapes are called.", _WRITTEN, "NAME")] = "mask",
-    picture: Annotated[
-        str, argument("--picture", "The file name of the picture, as the annotations are to have it.", _WRITTEN, "NAME")
-    ] = "",
-    output: Annotated[str, argument(("--output", "-o"), "The file; - writes to standard output.", OUT, "OUT")],
+    size: Annotated[str | None, Parameter(group=WHERE, metavar="WxH")] = None,
+    to: Annotated[MaskForm | None, Parameter(group=_WRITTEN)] = None,
+    label: Annotated[str, Parameter(group=_WRITTEN, metavar="NAME")] = "mask",
+    picture: Annotated[str, Parameter(group=_WRITTEN, metavar="NAME")] = "",
+    output: Annotated[str, Parameter(alias="-o", group=OUT, metavar="OUT")],
     written: Written = WRITTEN_UNSET,
 ) -> int:
     """Write a mask in another form: an image, or COCO, LabelMe or CVAT annotations, which hold hard masks.
 
     [dim]$[/] overpaint mask convert mask.png --to coco-rle --label person -o mask.json
     [dim]$[/] overpaint mask convert annotations.xml --mask-label car -o car.png
+
+    Args:
+        size: The picture's size, for bare COCO polygons, which don't say it.
+        to: The form. Left out: by the name of OUT, .json being LabelMe and .xml CVAT.
+        label: What the shapes are called.
+        picture: The file name of the picture, as the annotations are to have it.
+        output: The file; - writes to standard output.
     """
     from overpaint.mask import Mask
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import Group
+from cyclopts import Group, Parameter
 
 from overpaint.errors import EngineError
 
-from .options import AsJson, Debug, argument
+from .options import AsJson, Debug
 from .texts import print_json, print_rows
 
 if TYPE_CHECKING:
@@ -29,9 +29,7 @@ class EngineEntry:
 
 
 def engines(
-    name: Annotated[
-        str | None, argument("NAME", "Show only this engine, with its options.", Group("Engine", sort_key=0))
-    ] = None,
+    name: Annotated[str | None, Parameter(group=Group("Engine", sort_key=0))] = None,
     /,
     *,
     json: AsJson = False,
@@ -41,6 +39,9 @@ def engines(
 
     [dim]$[/] overpaint engines
     [dim]$[/] overpaint engines exemplar
+
+    Args:
+        name: Show only this engine, with its options.
     """
     from overpaint.engines import card, names
 

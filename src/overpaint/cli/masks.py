@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import reduce
 from typing import Annotated, Literal
 
-from cyclopts import App, Group
+from cyclopts import App, Group, Parameter
 
 from overpaint.doors import forms
 from overpaint.doors.inputs import mask_from
@@ -24,10 +24,10 @@ from .options import (
     WRITTEN_UNSET,
     Channel,
     MaskFile,
+    Shapes,
     Where,
     Written,
     argument,
-    switch,
 )
 from .preview import preview
 from .streams import check_one_reader, load, opened
@@ -58,25 +58,14 @@ Output = Annotated[
 
 @app.command(sort_key=0)
 def make(
-    picture: Annotated[
-        str | None, argument("PICTURE", "The picture that the mask is for; or give --size.", PICTURE)
-    ] = None,
+    picture: Annotated[str | None, Parameter(group=PICTURE)] = None,
     /,
     *,
-    size: Annotated[str | None, argument("--size", "The mask's size, without a picture.", PICTURE, "WxH")] = None,
+    size: Annotated[str | None, Parameter(group=PICTURE, metavar="WxH")] = None,
     where: Where = WHERE_UNSET,
-    stroke: Annotated[
-        tuple[str, ...],
-        argument(
-            "--stroke",
-            "A brush stroke through these points. May be given again.",
-            WHERE,
-            "'X,Y X,Y ...'",
-            allow_leading_hyphen=True,
-        ),
-    ] = (),
-    width: Annotated[float, argument("--width", "How wide the brush is.", WHERE, "PX")] = 20.0,
-    feather: Annotated[float, argument("--feather", "Soften the edge: sigma of a Gaussian.", WHERE, "PX")] = 0.0,
+    stroke: Annotated[Shapes, Parameter(group=WHERE, metavar="'X,Y X,Y ...'")] = (),
+    width: Annotated[float, Parameter(group=WHERE, metavar="PX")] = 20.0,
+    feather: Annotated[float, Parameter(group=WHERE, metavar="PX")] = 0.0,
     output: Output,
     written: Written = WRITTEN_UNSET,
 ) -> int:
@@ -84,6 +73,13 @@ def make(
 
     [dim]$[/] overpaint mask make photo.jpg --ellipse 120,80,260,310 --feather 20 -o mask.png
     [dim]$[/] overpaint mask make --size 1920x1080 --stroke "10,900 900,880" --width 40 -o mask.png
+
+    Args:
+        picture: The picture that the mask is for; or give --size.
+        size: The mask's size, without a picture.
+        stroke: A brush stroke through these points. May be given again.
+        width: How wide the brush is.
+        feather: Soften the edge: sigma of a Gaussian.
     """
     from overpaint.mask import Mask
 
@@ -107,10 +103,7 @@ def make(
 @app.command(sort_key=1)
 def combine(
     *masks: MaskFile,
-    op: Annotated[
-        Literal["union", "subtract", "intersect"],
-        argument("--op", "The union; the first without the others; the intersection.", HOW),
-    ] = "union",
+    op: Annotated[Literal["union", "subtract", "intersect"], Parameter(group=HOW)] = "union",
     output: Output,
     written: Written = WRITTEN_UNSET,
 ) -> int:
@@ -118,6 +111,9 @@ def combine(
 
     [dim]$[/] overpaint mask combine person.png hair.png -o both.png
     [dim]$[/] overpaint mask combine person.png face.png --op subtract -o body.png
+
+    Args:
+        op: The union; the first without the others; the intersection.
     """
     if len(masks) < 2:
         raise RequestError(f"mask combine needs two masks or more, not {len(masks)}")
@@ -135,14 +131,18 @@ def resize(
     mask: MaskFile,
     /,
     *,
-    picture: Annotated[str | None, argument("--picture", "To the size of this picture.", HOW, "FILE")] = None,
-    size: Annotated[str | None, argument("--size", "To this size.", HOW, "WxH")] = None,
+    picture: Annotated[str | None, Parameter(group=HOW, metavar="FILE")] = None,
+    size: Annotated[str | None, Parameter(group=HOW, metavar="WxH")] = None,
     output: Output,
     written: Written = WRITTEN_UNSET,
 ) -> int:
     """Give a mask another size in proportion: a hard mask stays hard, a soft one is averaged.
 
     [dim]$[/] overpaint mask resize mask.png --picture photo.jpg -o large.png
+
+    Args:
+        picture: To the size of this picture.
+        size: To this size.
     """
     if (picture is None) == (size is None):
         raise RequestError("mask resize needs either --picture FILE or --size WxH")
@@ -158,25 +158,28 @@ def refine(
     /,
     *,
     mask_channel: Channel = "auto",
-    threshold: Annotated[
-        float | None, argument("--threshold", "Make it hard: at least this is repainted.", _STEPS, "0-1")
-    ] = None,
-    fill_holes: Annotated[bool, switch("--fill-holes", "Fill what the mask encloses.", _STEPS)] = False,
-    remove_specks: Annotated[
-        float | None, argument("--remove-specks", "Drop pieces of fewer pixels than this.", _STEPS, "AREA")
-    ] = None,
-    grow: Annotated[float | None, argument("--grow", "Outwards by so many pixels.", _STEPS, "PX")] = None,
-    shrink: Annotated[float | None, argument("--shrink", "Inwards by so many pixels.", _STEPS, "PX")] = None,
-    feather: Annotated[
-        float | None, argument("--feather", "Soften the edge: sigma of a Gaussian.", _STEPS, "PX")
-    ] = None,
-    invert: Annotated[bool, switch("--invert", "Invert the mask.", _STEPS)] = False,
+    threshold: Annotated[float | None, Parameter(group=_STEPS, metavar="0-1")] = None,
+    fill_holes: Annotated[bool, Parameter(group=_STEPS, negative=())] = False,
+    remove_specks: Annotated[float | None, Parameter(group=_STEPS, metavar="AREA")] = None,
+    grow: Annotated[float | None, Parameter(group=_STEPS, metavar="PX")] = None,
+    shrink: Annotated[float | None, Parameter(group=_STEPS, metavar="PX")] = None,
+    feather: Annotated[float | None, Parameter(group=_STEPS, metavar="PX")] = None,
+    invert: Annotated[bool, Parameter(group=_STEPS, negative=())] = False,
     output: Output,
     written: Written = WRITTEN_UNSET,
 ) -> int:
     """Make a mask cleaner, larger, smaller, softer or harder.
 
     [dim]$[/] overpaint mask refine rough.png --threshold 0.5 --remove-specks 30 --grow 3 -o mask.png
+
+    Args:
+        threshold: Make it hard: at least this is repainted.
+        fill_holes: Fill what the mask encloses.
+        remove_specks: Drop pieces of fewer pixels than this.
+        grow: Outwards by so many pixels.
+        shrink: Inwards by so many pixels.
+        feather: Soften the edge: sigma of a Gaussian.
+        invert: Invert the mask.
     """
     check_output(output, written.overwrite, (mask,))
     result = mask_from(load(mask), None, Places(mask_channel=mask_channel))

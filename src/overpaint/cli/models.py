@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import App, Group
+from cyclopts import App, Group, Parameter
 
 from .options import OUT, PRINTED_UNSET, AsJson, Debug, Printed, argument, switch
 from .progress import bar
@@ -32,14 +32,6 @@ app = App(
 Name = Annotated[
     str,
     argument("NAME", "As 'models list' has it: of the store, of the catalogue, or OWNER/NAME of Hugging Face.", _MODEL),
-]
-Pickle = Annotated[
-    bool,
-    switch(
-        "--allow-pickle",
-        "Take a pickle (.ckpt, .pt, .bin) where there is no .safetensors; its weights alone are ever read.",
-        _HOW,
-    ),
 ]
 
 
@@ -115,20 +107,24 @@ def show(name: Name, /, *, json: AsJson = False, debug: Debug = False) -> int:
 
 @app.command(sort_key=2)
 def add(
-    path: Annotated[str, argument("PATH", "A file, or a folder in diffusers' layout.", _MODEL)],
+    path: Annotated[str, Parameter(group=_MODEL)],
     /,
     *,
-    name: Annotated[str | None, argument("--name", "What to call it.", _HOW, "NAME")] = None,
-    link: Annotated[bool, switch("--link", "Leave the model where it is, and only link to it.", _HOW)] = False,
-    licence: Annotated[
-        str | None, argument("--licence", "The licence, which is kept with the model.", _HOW, "TEXT")
-    ] = None,
+    name: Annotated[str | None, Parameter(group=_HOW, metavar="NAME")] = None,
+    link: Annotated[bool, Parameter(group=_HOW, negative=())] = False,
+    licence: Annotated[str | None, Parameter(group=_HOW, metavar="TEXT")] = None,
     printed: Printed = PRINTED_UNSET,
 ) -> int:
     """Take a model into the store: a checkpoint, LoRA, VAE or textual inversion.
 
     [dim]$[/] overpaint models add dreamshaper.safetensors
     [dim]$[/] overpaint models add /data/big-model --link --name big
+
+    Args:
+        path: A file, or a folder in diffusers' layout.
+        name: What to call it.
+        link: Leave the model where it is, and only link to it.
+        licence: The licence, which is kept with the model.
     """
     from overpaint.models import add as take
 
@@ -143,25 +139,24 @@ def add(
 
 @app.command(sort_key=3)
 def get(
-    name: Annotated[
-        str, argument("NAME", "Of the catalogue, or OWNER/NAME (or OWNER/NAME/FILE) of Hugging Face.", _MODEL)
-    ],
+    name: Annotated[str, Parameter(group=_MODEL)],
     /,
     *,
-    variant: Annotated[
-        str | None,
-        argument(
-            "--variant", "Which set of weights, where there are several. Left out: half precision (fp16).", _HOW, "NAME"
-        ),
-    ] = None,
-    full: Annotated[bool, switch("--full", "The full-precision weights instead.", _HOW)] = False,
-    allow_pickle: Pickle = False,
+    variant: Annotated[str | None, Parameter(group=_HOW, metavar="NAME")] = None,
+    full: Annotated[bool, Parameter(group=_HOW, negative=())] = False,
+    allow_pickle: Annotated[bool, Parameter(group=_HOW, negative=())] = False,
     printed: Printed = PRINTED_UNSET,
 ) -> int:
     """Download a model into the store. An interrupted download continues where it stopped.
 
     [dim]$[/] overpaint models get sd15-inpainting
     [dim]$[/] overpaint models get Lykon/dreamshaper-8-inpainting
+
+    Args:
+        name: Of the catalogue, or OWNER/NAME (or OWNER/NAME/FILE) of Hugging Face.
+        variant: Which set of weights, where there are several. Left out: half precision (fp16).
+        full: The full-precision weights instead.
+        allow_pickle: Take a pickle (.ckpt, .pt, .bin) where there is no .safetensors; its weights alone are ever read.
     """
     from overpaint.models import get as download
     from overpaint.models.download import HuggingFace

@@ -1,4 +1,4 @@
-"""Options that verbs share, as dataclasses that the parser fills in; `Parameter(name="*")` flattens them.
+"""Options that verbs share, as dataclasses that the parser fills in. Their attributes' lines are the help.
 
 The options of a request's fields (`--strength`, `--prompt`, ...) are made from its model in `fields`.
 """
@@ -34,6 +34,11 @@ def argument(
     return Parameter(name=name, help=help, group=group, metavar=metavar, **more)
 
 
+def flattened(group: Group) -> Parameter:
+    """A decorator for a class of options: in this panel unless they name another; switches have no `--no-` form."""
+    return Parameter(name="*", group=group, negative_bool=())
+
+
 def switch(name: str | tuple[str, ...], help: str, group: Group, **more: Any) -> Parameter:
     """A switch without a `--no-` form."""
     return Parameter(name=name, help=help, group=group, negative=(), **more)
@@ -45,40 +50,7 @@ Device = Literal["auto", "cpu", "cuda", "mps"]
 Input = Annotated[str, argument("PICTURE", "The picture; - reads it from standard input.", PICTURE)]
 Inputs = Annotated[str, argument("PICTURE", "The picture, or several; - reads standard input.", PICTURE)]
 
-Masks = Annotated[
-    tuple[str, ...],
-    argument(
-        "--mask",
-        "A mask: white is repainted. An image, or COCO, LabelMe or CVAT annotations; 'alpha' takes the picture's "
-        "own transparency, 'full' all of it. May be given again; the union counts.",
-        WHERE,
-        "FILE",
-    ),
-]
-Boxes = Annotated[
-    tuple[str, ...],
-    argument(
-        "--box",
-        "A rectangle: left, top, right and bottom in pixels or per cent (10%,20%,30%,40%). May be given again.",
-        WHERE,
-        "L,T,R,B",
-        allow_leading_hyphen=True,
-    ),
-]
-Ellipses = Annotated[
-    tuple[str, ...],
-    argument("--ellipse", "An ellipse in that box. May be given again.", WHERE, "L,T,R,B", allow_leading_hyphen=True),
-]
-Polygons = Annotated[
-    tuple[str, ...],
-    argument(
-        "--polygon",
-        "A polygon through these points, in one string. May be given again.",
-        WHERE,
-        "'X,Y X,Y ...'",
-        allow_leading_hyphen=True,
-    ),
-]
+Shapes = Annotated[tuple[str, ...], Parameter(allow_leading_hyphen=True)]
 MaskFile = Annotated[
     str, argument("MASK", "An image, or COCO, LabelMe or CVAT annotations; - reads standard input.", MASK)
 ]
@@ -127,68 +99,88 @@ AllowPickle = Annotated[
 ]
 
 
-@Parameter(name="*")
+@flattened(WHERE)
 @dataclass(frozen=True, slots=True)
 class Where(Places):
-    """Which part of the picture."""
+    """Which part of the picture.
 
-    mask: Masks = ()
-    box: Boxes = ()
-    ellipse: Ellipses = ()
-    polygon: Polygons = ()
+    Attributes:
+        ellipse: An ellipse in that box. May be given again.
+        polygon: A polygon through these points, in one string. May be given again.
+        mask_resize: Resize a mask file of another size, if its sides are in proportion.
+        invert: Invert the mask: repaint all the rest.
+    """
+
+    mask: Annotated[
+        tuple[str, ...],
+        Parameter(
+            help="A mask: white is repainted. An image, or COCO, LabelMe or CVAT annotations; 'alpha' takes the "
+            "picture's own transparency, 'full' all of it. May be given again; the union counts.",
+            metavar="FILE",
+        ),
+    ] = ()
+    box: Annotated[
+        Shapes,
+        Parameter(
+            help="A rectangle: left, top, right and bottom in pixels or per cent (10%,20%,30%,40%). May be given "
+            "again.",
+            metavar="L,T,R,B",
+        ),
+    ] = ()
+    ellipse: Annotated[Shapes, Parameter(metavar="L,T,R,B")] = ()
+    polygon: Annotated[Shapes, Parameter(metavar="'X,Y X,Y ...'")] = ()
     mask_channel: Channel = "auto"
     mask_label: Label = None
     mask_picture: About = None
-    mask_resize: Annotated[
-        bool, switch("--mask-resize", "Resize a mask file of another size, if its sides are in proportion.", WHERE)
-    ] = False
-    invert: Annotated[bool, switch("--invert", "Invert the mask: repaint all the rest.", WHERE)] = False
+    mask_resize: bool = False
+    invert: bool = False
 
 
-@Parameter(name="*")
+@flattened(WHERE)
 @dataclass(frozen=True, slots=True)
 class Bounds(Extension):
-    """How far the picture is extended."""
+    """How far the picture is extended.
 
-    left: Annotated[str | None, argument("--left", "Pixels, or % of the width, to add.", WHERE, "PX|%")] = None
-    top: Annotated[str | None, argument("--top", "Pixels, or % of the height, to add.", WHERE, "PX|%")] = None
-    right: Annotated[str | None, argument("--right", "Pixels, or % of the width, to add.", WHERE, "PX|%")] = None
-    bottom: Annotated[str | None, argument("--bottom", "Pixels, or % of the height, to add.", WHERE, "PX|%")] = None
-    to: Annotated[str | None, argument("--to", "Grow to this size instead.", WHERE, "WxH")] = None
-    aspect: Annotated[str | None, argument("--aspect", "Grow to this aspect ratio instead: 16:9.", WHERE, "W:H")] = None
-    anchor: Annotated[
-        Anchor, argument("--anchor", "Where the old picture sits in the new one, with --to or --aspect.", WHERE, "SIDE")
-    ] = "center"
+    Attributes:
+        left: Pixels, or % of the width, to add.
+        top: Pixels, or % of the height, to add.
+        right: Pixels, or % of the width, to add.
+        bottom: Pixels, or % of the height, to add.
+        to: Grow to this size instead.
+        aspect: Grow to this aspect ratio instead: 16:9.
+        anchor: Where the old picture sits in the new one, with --to or --aspect.
+    """
+
+    left: Annotated[str | None, Parameter(metavar="PX|%")] = None
+    top: Annotated[str | None, Parameter(metavar="PX|%")] = None
+    right: Annotated[str | None, Parameter(metavar="PX|%")] = None
+    bottom: Annotated[str | None, Parameter(metavar="PX|%")] = None
+    to: Annotated[str | None, Parameter(metavar="WxH")] = None
+    aspect: Annotated[str | None, Parameter(metavar="W:H")] = None
+    anchor: Annotated[Anchor, Parameter(metavar="SIDE")] = "center"
 
 
-@Parameter(name="*")
+@flattened(RUN)
 @dataclass(frozen=True, slots=True)
 class Run:
-    """How an edit runs: sketch, the engine's own options, variations, device."""
+    """How an edit runs: sketch, the engine's own options, variations, device.
 
-    scene: Annotated[bool, switch("--scene", "Add words about the picture's light and lens to the prompt.", HOW)] = (
-        False
-    )
-    sketch: Annotated[
-        str | None,
-        argument("--sketch", "Strokes with transparency, laid over the picture before it is painted.", HOW, "FILE"),
-    ] = None
+    Attributes:
+        scene: Add words about the picture's light and lens to the prompt.
+        sketch: Strokes with transparency, laid over the picture before it is painted.
+        variations: Paint N times with seed, seed + 1, ...; files NAME-1, NAME-2, ..., and all on NAME-sheet.
+    """
+
+    scene: Annotated[bool, Parameter(group=HOW)] = False
+    sketch: Annotated[str | None, Parameter(metavar="FILE", group=HOW)] = None
     option: Option = ()
-    variations: Annotated[
-        int,
-        argument(
-            ("--variations", "-n"),
-            "Paint N times with seed, seed + 1, ...; files NAME-1, NAME-2, ..., and all on NAME-sheet.",
-            RUN,
-            "N",
-        ),
-    ] = 1
+    variations: Annotated[int, Parameter(alias="-n", metavar="N")] = 1
     device: DeviceName = "auto"
     threads: Threads = None
     allow_pickle: AllowPickle = False
 
 
-@Parameter(name="*")
+@flattened(OUT)
 @dataclass(frozen=True, slots=True)
 class Printed:
     """What is printed."""
@@ -198,7 +190,7 @@ class Printed:
     debug: Debug = False
 
 
-@Parameter(name="*")
+@flattened(OUT)
 @dataclass(frozen=True, slots=True)
 class Written:
     """How a file is written, and what is printed."""
@@ -209,59 +201,46 @@ class Written:
     debug: Debug = False
 
 
-@Parameter(name="*")
+@flattened(OUT)
 @dataclass(frozen=True, slots=True)
 class Out:
-    """Where results go, and what is written beside them."""
+    """Where results go, and what is written beside them.
+
+    Attributes:
+        compare: Also before, mask and after side by side.
+        layers: Also a layered file: original, patch and mask.
+        record: How the picture was made: within the file, beside it, or nowhere.
+        audit: Also append a record to this audit log ('overpaint audit verify PATH' checks it).
+        private: Keep prompts out of the audit log, but for their hashes, and any record out of the picture.
+    """
 
     output: Annotated[
         str | None,
-        argument(
-            ("--output", "-o"),
-            "The result; - writes it to standard output. For several: a folder, or a name with {name}. Left out: "
+        Parameter(
+            alias="-o",
+            help="The result; - writes it to standard output. For several: a folder, or a name with {name}. Left out: "
             "NAME.VERB.EXT beside the picture.",
-            OUT,
-            "OUT",
+            metavar="OUT",
         ),
     ] = None
     overwrite: Overwrite = False
     format: Annotated[
-        str | None, argument("--format", f"{FORMATS}. Left out: by the name of OUT, else as the picture.", OUT, "NAME")
+        str | None, Parameter(help=f"{FORMATS}. Left out: by the name of OUT, else as the picture.", metavar="NAME")
     ] = None
     quality: Quality = None
-    compare: Annotated[
-        str | None, argument("--compare", "Also before, mask and after side by side.", OUT, "OUT.png")
-    ] = None
+    compare: Annotated[str | None, Parameter(metavar="OUT.png")] = None
     sheet: Annotated[
         bool | None,
-        argument(
-            "--sheet",
-            "With --variations, also a contact sheet NAME-sheet with the seed under each; --no-sheet makes none.",
-            OUT,
+        Parameter(
+            help="With --variations, also a contact sheet NAME-sheet with the seed under each; --no-sheet makes none.",
             negative="--no-sheet",
             show_default="yes, for 2 or more",
         ),
     ] = None
-    layers: Annotated[
-        str | None, argument("--layers", "Also a layered file: original, patch and mask.", OUT, "OUT.psd")
-    ] = None
-    record: Annotated[
-        RecordPlace, argument("--record", "How the picture was made: within the file, beside it, or nowhere.", OUT)
-    ] = "embed"
-    audit: Annotated[
-        str | None,
-        argument(
-            "--audit", "Also append a record to this audit log ('overpaint audit verify PATH' checks it).", OUT, "PATH"
-        ),
-    ] = None
-    private: Annotated[
-        bool,
-        switch(
-            "--private",
-            "Keep prompts out of the audit log, but for their hashes, and any record out of the picture.",
-            OUT,
-        ),
-    ] = False
+    layers: Annotated[str | None, Parameter(metavar="OUT.psd")] = None
+    record: RecordPlace = "embed"
+    audit: Annotated[str | None, Parameter(metavar="PATH")] = None
+    private: bool = False
     json: AsJson = False
     quiet: Quiet = False
     debug: Debug = False

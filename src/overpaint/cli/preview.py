@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+from cyclopts import Parameter
+
 from overpaint.doors.inputs import mask_from
 from overpaint.doors.outputs import check_writable_all
 from overpaint.doors.places import mask_at
@@ -14,7 +16,7 @@ from overpaint.errors import RequestError
 from overpaint.files import write_file
 
 from .maskfiles import describe
-from .options import OUT, WHERE, WHERE_UNSET, WRITTEN_UNSET, Input, Where, Written, argument
+from .options import OUT, WHERE, WHERE_UNSET, WRITTEN_UNSET, Input, Where, Written
 from .streams import load, opened, paths
 
 if TYPE_CHECKING:
@@ -28,13 +30,13 @@ if TYPE_CHECKING:
 
 def preview(
     picture: Input,
-    mask: Annotated[str | None, argument("MASK", "The mask; or name places with the options below.", WHERE)] = None,
+    mask: Annotated[str | None, Parameter(group=WHERE)] = None,
     /,
     *,
     where: Where = WHERE_UNSET,
-    grow: Annotated[float | None, argument("--grow", "Show the reach with this growth.", WHERE, "PX")] = None,
-    feather: Annotated[float | None, argument("--feather", "Show the reach with this fade.", WHERE, "PX")] = None,
-    output: Annotated[str, argument(("--output", "-o"), "The picture to write.", OUT, "OUT")],
+    grow: Annotated[float | None, Parameter(group=WHERE, metavar="PX")] = None,
+    feather: Annotated[float | None, Parameter(group=WHERE, metavar="PX")] = None,
+    output: Annotated[str, Parameter(alias="-o", group=OUT, metavar="OUT")],
     written: Written = WRITTEN_UNSET,
 ) -> int:
     """Show on a picture what a mask marks.
@@ -44,6 +46,12 @@ def preview(
 
     [dim]$[/] overpaint mask preview photo.jpg mask.png -o look.png
     [dim]$[/] overpaint mask preview photo.jpg --box 10%,20%,40%,60% -o look.png
+
+    Args:
+        mask: The mask; or name places with the options below.
+        grow: Show the reach with this growth.
+        feather: Show the reach with this fade.
+        output: The picture to write.
     """
     import numpy as np
 

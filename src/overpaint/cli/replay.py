@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import Group
+from cyclopts import Group, Parameter
 
 from overpaint.doors.inputs import mask_from, sketch_from
 from overpaint.errors import OverpaintError, RecordError, RequestError
 from overpaint.files import check_writable
 
 from .audit import LogOption, What, entry
-from .options import OUT, WRITTEN_UNSET, Device, Written, argument
+from .options import OUT, WRITTEN_UNSET, Device, Written
 from .progress import bar
 from .streams import load, opened
 from .texts import print_json
@@ -33,25 +33,13 @@ def replay(
     /,
     *,
     audit: LogOption = None,
-    image: Annotated[
-        str | None, argument("--image", "The picture that was edited, if it was moved.", _GIVEN, "FILE")
-    ] = None,
-    mask: Annotated[
-        tuple[str, ...],
-        argument(
-            "--mask",
-            "A mask that was too large to be kept in the record, if it was moved. May be given again.",
-            _GIVEN,
-            "FILE",
-        ),
-    ] = (),
-    sketch: Annotated[str | None, argument("--sketch", "The sketch, if it was moved.", _GIVEN, "FILE")] = None,
-    prompt: Annotated[str | None, argument("--prompt", "The prompt of a private record.", _GIVEN, "TEXT")] = None,
-    negative_prompt: Annotated[
-        str | None, argument("--negative-prompt", "The negative prompt of a private record.", _GIVEN, "TEXT")
-    ] = None,
-    device: Annotated[Device, argument("--device", "Where engines with weights compute.", _RUN, "NAME")] = "auto",
-    output: Annotated[str | None, argument(("--output", "-o"), "Also keep what came out now.", OUT, "OUT")] = None,
+    image: Annotated[str | None, Parameter(group=_GIVEN, metavar="FILE")] = None,
+    mask: Annotated[tuple[str, ...], Parameter(group=_GIVEN, metavar="FILE")] = (),
+    sketch: Annotated[str | None, Parameter(group=_GIVEN, metavar="FILE")] = None,
+    prompt: Annotated[str | None, Parameter(group=_GIVEN, metavar="TEXT")] = None,
+    negative_prompt: Annotated[str | None, Parameter(group=_GIVEN, metavar="TEXT")] = None,
+    device: Annotated[Device, Parameter(group=_RUN, metavar="NAME")] = "auto",
+    output: Annotated[str | None, Parameter(alias="-o", group=OUT, metavar="OUT")] = None,
     written: Written = WRITTEN_UNSET,
 ) -> int:
     """Run an edit again, from its record in a log or in the picture itself, and say whether the same came out.
@@ -60,6 +48,15 @@ def replay(
 
     [dim]$[/] overpaint replay out/bench.remove.png
     [dim]$[/] overpaint replay 5f0c93 --audit out --image moved/bench.jpg
+
+    Args:
+        image: The picture that was edited, if it was moved.
+        mask: A mask that was too large to be kept in the record, if it was moved. May be given again.
+        sketch: The sketch, if it was moved.
+        prompt: The prompt of a private record.
+        negative_prompt: The negative prompt of a private record.
+        device: Where engines with weights compute.
+        output: Also keep what came out now.
     """
     from overpaint.audit import replay as again
     from overpaint.studio import Studio
