@@ -14,7 +14,7 @@ from overpaint.errors import PictureError, RecordError
 from overpaint.picture import open_picture
 from overpaint.studio import pixel_digest
 
-from ._line import ChainLink, computed_hash, link_of, record_text
+from ._line import ChainLink, computed_hash, lines_of, link_of, record_text
 from ._record import AuditRecord
 
 NAME = "audit.jsonl"
@@ -62,13 +62,9 @@ def entries(log: Path, *, holding: bytes = b"") -> Iterator[LogEntry]:
         log: The file.
         holding: Skip lines without these bytes.
     """
-    try:
-        with log.open("rb") as file:
-            for line in file:
-                if holding in line and (entry := _entry(log, line.rstrip(b"\n"))) is not None:
-                    yield entry
-    except OSError as error:
-        raise RecordError(f"the audit log {log} can't be read: {error.strerror or error}") from None
+    for line in lines_of(log):
+        if holding in line and (entry := _entry(log, line.rstrip(b"\n"))) is not None:
+            yield entry
 
 
 def _entry(log: Path, line: bytes) -> LogEntry | None:

@@ -125,18 +125,16 @@ class AuditLog:
         if known.count > seen.count:
             gone = known.count - seen.count
             lines = "1 line was" if gone == 1 else f"{gone} lines were"
-            return [*notes, LogNote.of("lost", f"{lines} gone from the end: the head was {known}")]
-        if known.count == seen.count:
-            same = known.hash == seen.last or seen.broken
-            return (
-                notes if same else [*notes, LogNote.of("replaced", f"the last line was another: the head was {known}")]
-            )
+            notes.append(LogNote.of("lost", f"{lines} gone from the end: the head was {known}"))
+        elif known.count == seen.count:
+            if known.hash != seen.last and not seen.broken:
+                notes.append(LogNote.of("replaced", f"the last line was another: the head was {known}"))
         # An append that was interrupted before the head is completed by repeating it, and needs no note.
-        if seen.ids_after(known.count) <= wanted:
-            return notes
-        if head is None:
-            return [*notes, LogNote.of("headless", f"there was no head beside {seen.count} lines")]
-        return [*notes, LogNote.of("uncovered", f"there were {seen.count} lines, and the head was {known}")]
+        elif not seen.ids_after(known.count) <= wanted:
+            text = f"there was no head beside {seen.count} lines"
+            uncovered = LogNote.of("uncovered", f"there were {seen.count} lines, and the head was {known}")
+            notes.append(LogNote.of("headless", text) if head is None else uncovered)
+        return notes
 
     def _head_or_none(self) -> ChainHead | None:
         with contextlib.suppress(RecordError):

@@ -93,19 +93,20 @@ def replay(
     notes += _changes(record, edited)
     if record.pixels_sha256 is None:
         raise RecordError("the record has no digest of the result, so nothing can be compared")
-    if edited.pixels_sha256 == record.pixels_sha256:
-        return Replayed(edited, True, None, (*notes, *_compare_kept(made, edited.picture)))
-    if made is None:
-        return Replayed(
-            edited, False, None, (*notes, "the earlier result was not given, so the difference is not known")
-        )
-    if pixel_digest(made) != record.pixels_sha256:
-        notes.append("the earlier result is compared as it was saved: its format is lossy, or it was changed")
-    if made.size != edited.picture.size:
-        return Replayed(
-            edited, False, None, (*notes, f"the new result is {edited.picture.size}, the earlier one {made.size}")
-        )
-    return Replayed(edited, False, difference(made, edited.picture), tuple(notes))
+    equal = edited.pixels_sha256 == record.pixels_sha256
+    apart = None
+    if equal:
+        notes += _compare_kept(made, edited.picture)
+    elif made is None:
+        notes.append("the earlier result was not given, so the difference is not known")
+    else:
+        if pixel_digest(made) != record.pixels_sha256:
+            notes.append("the earlier result is compared as it was saved: its format is lossy, or it was changed")
+        if made.size == edited.picture.size:
+            apart = difference(made, edited.picture)
+        else:
+            notes.append(f"the new result is {edited.picture.size}, the earlier one {made.size}")
+    return Replayed(edited, equal, apart, tuple(notes))
 
 
 def _require_input(record: Record, picture: Picture) -> list[str]:

@@ -13,7 +13,18 @@ from overpaint.errors import OverpaintError, RecordError
 from overpaint.picture import open_picture
 from overpaint.studio import pixel_digest
 
-from ._line import GENESIS, ChainHead, ChainLink, computed_hash, head_path, id_of, link_of, read_head, record_text
+from ._line import (
+    GENESIS,
+    ChainHead,
+    ChainLink,
+    computed_hash,
+    head_path,
+    id_of,
+    lines_of,
+    link_of,
+    read_head,
+    record_text,
+)
 from ._note import TAMPERING
 from ._record import file_at
 
@@ -106,7 +117,7 @@ def _gone(log: Path) -> Verdict:
 def _chain(log: Path, found: _Findings, expected: str | None) -> Fault | None:
     """Follow the chain to its end or to its first fault, and collect its records' outputs."""
     found.seen_expected = expected == GENESIS
-    lines = _lines(log)
+    lines = lines_of(log)
     ids: set[str] = set()
     for line in lines:
         n = found.head.count + 1
@@ -124,14 +135,6 @@ def _chain(log: Path, found: _Findings, expected: str | None) -> Fault | None:
         if fault is not None:
             return Fault(n, fault)
     return None
-
-
-def _lines(log: Path) -> Iterator[bytes]:
-    try:
-        with log.open("rb") as file:
-            yield from file
-    except OSError as error:
-        raise RecordError(f"the audit log {log} can't be read: {error.strerror or error}") from None
 
 
 def _line_fault(line: bytes, link: ChainLink | None, n: int, prev: str, rest: Iterator[bytes]) -> str | None:

@@ -163,7 +163,11 @@ def _filled(
         return np.where(target[..., None], membrane(pixels, ~target) if guess is None else guess.pixels, pixels)
     rng = np.random.default_rng(seed)
     finest = Level(pixels, known, target)
-    levels = _levels(finest, radius, settings) if guess is None else _halvings(finest, radius, guess.octaves)
+    levels = _levels(
+        finest,
+        radius,
+        lambda found: _few_patches(found[-1], radius, settings) if guess is None else len(found) > guess.octaves,
+    )
     costs = [_cost(level, number, settings) for number, level in enumerate(levels)]
     total, spent = sum(costs), 0.0
     start = None if guess is None else _coarse(guess.pixels, len(levels) - 1)
@@ -194,31 +198,22 @@ def _fitting_radius(known: Flags, radius: int) -> int:
     return 0
 
 
-def _levels(finest: Level, radius: int, settings: FillSettings) -> list[Level]:
-    """The pyramid, finest first, until the hole is a few patches wide or too few sources would be left."""
+def _levels(finest: Level, radius: int, enough: Callable[[list[Level]], bool]) -> list[Level]:
+    """The pyramid, finest first, until it is enough or too few sources would be left."""
     levels = [finest]
-    while True:
-        level = levels[-1]
-        padded = np.pad(level.target, 1).astype(np.uint8)
-        width = 2 * float(cv2.distanceTransform(padded, cv2.DIST_L2, 3).max())
-        small = np.count_nonzero(level.target) <= _FIRST_TARGET
-        if small and width <= settings.depth * (2 * radius + 1):
-            return levels
-        coarser = halved(level)
-        if np.count_nonzero(inside(coarser.known, radius)) < _FEWEST_SOURCES:
-            return levels
-        levels.append(coarser)
-
-
-def _halvings(finest: Level, radius: int, octaves: int) -> list[Level]:
-    """The pyramid, finest first, of so many halvings; of fewer where too few sources would be left."""
-    levels = [finest]
-    for _ in range(octaves):
+    while not enough(levels):
         coarser = halved(levels[-1])
         if np.count_nonzero(inside(coarser.known, radius)) < _FEWEST_SOURCES:
             break
         levels.append(coarser)
     return levels
+
+
+def _few_patches(level: Level, radius: int, settings: FillSettings) -> bool:
+    """Whether the hole is small enough to start with: a few patches wide."""
+    padded = np.pad(level.target, 1).astype(np.uint8)
+    width = 2 * float(cv2.distanceTransform(padded, cv2.DIST_L2, 3).max())
+    return int(np.count_nonzero(level.target)) <= _FIRST_TARGET and width <= settings.depth * (2 * radius + 1)
 
 
 def _coarse(pixels: Floats, octaves: int) -> Floats:

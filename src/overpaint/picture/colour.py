@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,24 +20,12 @@ from overpaint.errors import PictureError
 
 from . import icc as profiles
 from ._picture import Colour, Metadata, Picture
-from .profile import Floats
+from .profile import Floats, Profile
 
 if TYPE_CHECKING:
     from PIL.ImageCms import ImageCmsTransform
 
 _UNCHANGED_WITHIN = np.float32(1 / 8)  # of [0, 1]: beyond such a change, nothing of what was lost is added
-
-
-class _Conversion(Protocol):
-    """Colours of one kind of profile to and from sRGB, all in [0, 1]."""
-
-    def to_srgb(self, values: Floats) -> Floats:
-        """(h, w, C) encoded values as (h, w, 3) sRGB."""
-        ...
-
-    def from_srgb(self, values: Floats) -> Floats:
-        """(h, w, 3) sRGB as (h, w, C) encoded values."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +168,10 @@ class _LittleCms:
         found = ImageCms.applyTransform(Image.frombytes(mode, (width, height), bytes_8.tobytes()), transform)
         assert found is not None
         return np.asarray(found).astype(np.float32) / np.float32(255)
+
+
+_Conversion = Profile | _NaiveInks | _LittleCms
+"""Colours of one kind of profile, (h, w, C), to and from sRGB, (h, w, 3), all in [0, 1]."""
 
 
 def _little_cms(icc: bytes, mode: str) -> _Conversion | None:

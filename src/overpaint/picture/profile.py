@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,18 +25,6 @@ SRGB_TO_XYZ: Matrix = np.array(
 XYZ_TO_SRGB: Matrix = np.linalg.inv(SRGB_TO_XYZ).astype(np.float64)
 D50 = (0.9642, 1.0, 0.8249)
 _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
-
-
-class ToneCurve(Protocol):
-    """A tone curve: encoded values in [0, 1] to linear ones, where 1 is white, and back."""
-
-    def linear(self, values: Floats) -> Floats:
-        """Encoded to linear."""
-        ...
-
-    def encoded(self, values: Floats) -> Floats:
-        """Linear to encoded."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +77,9 @@ class FormulaCurve:
     linear: Callable[[Floats], Floats]
     encoded: Callable[[Floats], Floats]
 
+
+ToneCurve = ParametricCurve | TableCurve | FormulaCurve
+"""A tone curve: encoded values in [0, 1] to linear ones, where 1 is white (`linear`), and back (`encoded`)."""
 
 SRGB_CURVE = ParametricCurve(2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
 

@@ -121,6 +121,7 @@ def light_of(picture: Picture, mask: Mask | None) -> Light | None:
     smooth = _smoothed(view.luminance, view.known, max(view.known.shape) / 50)
     low, high = np.percentile(smooth[view.known], [5, 95])
     slope, share = _slope(smooth, view.known)
+    lab = cv2.cvtColor(view.srgb, cv2.COLOR_RGB2LAB)
     dark_end, bright_end = np.percentile(view.lightness[view.known], [10, 90])
     return Light(
         lightness=float(np.median(view.lightness[view.around])),
@@ -132,7 +133,7 @@ def light_of(picture: Picture, mask: Mask | None) -> Light | None:
         warmth=_warmth(view),
         slope_stops=slope,
         slope_share=share,
-        chroma=_chroma(view),
+        chroma=float(np.percentile(np.hypot(lab[..., 1], lab[..., 2])[view.known], 95)),
     )
 
 
@@ -183,11 +184,6 @@ def _slope(smooth: Floats, known: Bools) -> tuple[float, float]:
     (across, _, _), *_ = np.linalg.lstsq(plane, values, rcond=None)
     variance = values.var()
     return float(across), float(min(1.0, across**2 * x.var() / variance)) if variance > 1e-9 else 0.0
-
-
-def _chroma(view: View) -> float:
-    lab = cv2.cvtColor(view.srgb, cv2.COLOR_RGB2LAB)
-    return float(np.percentile(np.hypot(lab[..., 1], lab[..., 2])[view.known], 95))
 
 
 def sharpness_of(picture: Picture, mask: Mask | None) -> float | None:

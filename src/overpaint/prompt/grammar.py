@@ -79,7 +79,7 @@ def parse(text: str, *, weighted: bool = True) -> Prompt:
     """
     _check_length(text)
     comments = _COMMENT.findall(text)
-    plain, networks = split_networks(without_comments(text))
+    plain, networks = split_networks(_COMMENT.sub("", text))  # the ends of lines stay
     notes = [f"left out as a comment: {_listed(comments)}"] if comments else []
     if unsupported := _unsupported(plain):
         notes.append(
@@ -101,11 +101,6 @@ def literal(text: str) -> Prompt:
 def escape(text: str) -> str:
     r"""The text in a form that `parse` gives back: a backslash before each character with a meaning."""
     return _MEANING.sub(r"\\\g<0>", text)
-
-
-def without_comments(text: str) -> str:
-    """The text without its comments; the ends of lines stay."""
-    return _COMMENT.sub("", text)
 
 
 def _unsupported(text: str) -> list[str]:

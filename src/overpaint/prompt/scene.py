@@ -8,6 +8,7 @@ light from the other.) The height of the camera and the time of day can't be mea
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -185,8 +186,9 @@ def _perspective(camera: Camera, sharpness: float | None) -> Iterator[str]:
     if camera.pitch is not None and camera.pitch < -20:
         yield "top-down aerial view" if camera.pitch < -70 else "aerial view"
     focal, aperture = camera.focal_length_35, camera.aperture
-    if focal is not None and (kind := _lens(focal)):
-        yield f"{focal:.0f}mm {kind}"
+    if focal is not None:
+        lenses = ((20, "ultra wide-angle"), (36, "wide-angle"), (64, "standard"), (math.inf, "telephoto"))
+        yield f"{focal:.0f}mm {next(kind for most, kind in lenses if focal < most)} lens"
     # The blur of a distant background is as wide as the entrance pupil: 17 mm is 50 mm at f/2.8.
     if aperture is not None and aperture > 17:
         yield "shallow depth of field"
@@ -194,14 +196,6 @@ def _perspective(camera: Camera, sharpness: float | None) -> Iterator[str]:
         yield "deep depth of field"
     if sharpness is not None and sharpness < 0.25:
         yield "out of focus" if sharpness < 0.08 else "slightly out of focus"
-
-
-def _lens(focal: float) -> str:
-    """The kind of lens of a focal length on 35 mm film."""
-    for most, name in ((20, "ultra wide-angle lens"), (36, "wide-angle lens"), (64, "standard lens")):
-        if focal < most:
-            return name
-    return "telephoto lens"
 
 
 def _style(light: Light | None, grain: float | None) -> Iterator[str]:

@@ -7,7 +7,7 @@ settings are read from its inputs; a link is followed to the first node that hol
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -77,14 +77,23 @@ def _carries_sampling(node: Mapping[str, Any]) -> bool:
                     "FluxGuidance", "AlignYourStepsScheduler", "SDTurboScheduler")  # fmt: skip
 
 
-def _upstream(nodes: Graph, start: list[str]) -> Iterator[str]:
-    """`start` and the nodes that they depend on, nearest first, each once."""
+def _upstream(
+    nodes: Graph, start: list[str], followed: Callable[[Mapping[str, Any]], Iterable[str]] = iter
+) -> Iterator[str]:
+    """`start` and the nodes that they depend on, nearest first, each once.
+
+    Args:
+        nodes: The graph.
+        start: Names of nodes.
+        followed: Names of the inputs, of a node's, whose links are followed.
+    """
     queue, seen = deque(start), set(start)
     while queue:
         name = queue.popleft()
         yield name
-        for value in nodes[name]["inputs"].values():
-            linked = _link(nodes, value)
+        inputs = nodes[name]["inputs"]
+        for key in followed(inputs):
+            linked = _link(nodes, inputs.get(key))
             if linked is not None and linked not in seen:
                 seen.add(linked)
                 queue.append(linked)
@@ -120,7 +129,7 @@ def _model(nodes: Graph, sampler: str) -> str | None:
 
 def _prompt(nodes: Graph, sampler: str, side: str) -> str:
     """The text behind the sampler's (or its guider's) positive or negative input."""
-    for name in (sampler, *_guiders(nodes, sampler)):
+    for name in filter(None, (sampler, _link(nodes, nodes[sampler]["inputs"].get("guider")))):
         inputs = nodes[name]["inputs"]
         linked = _link(nodes, inputs.get(side))
         if linked is None and side == "positive":  # a guider without guidance has one input only
@@ -130,24 +139,15 @@ def _prompt(nodes: Graph, sampler: str, side: str) -> str:
     return ""
 
 
-def _guiders(nodes: Graph, sampler: str) -> list[str]:
-    guider = _link(nodes, nodes[sampler]["inputs"].get("guider"))
-    return [] if guider is None else [guider]
-
-
 def _encoded_text(nodes: Graph, start: str, side: str) -> str:
     """The first text on the way back from `start`; nodes with both sides are left by the input of this side."""
-    queue, seen = deque([start]), {start}
-    while queue:
-        inputs = nodes[queue.popleft()]["inputs"]
+    other = "negative" if side == "positive" else "positive"
+
+    def followed(inputs: Mapping[str, Any]) -> list[str]:
+        return [side] if _link(nodes, inputs.get(side)) else [key for key in inputs if key != other]
+
+    for name in _upstream(nodes, [start], followed):
         for key in _TEXT_KEYS:
-            if isinstance(inputs.get(key), str):
-                return str(inputs[key])
-        other = "negative" if side == "positive" else "positive"
-        keys = [side] if _link(nodes, inputs.get(side)) else [key for key in inputs if key != other]
-        for key in keys:
-            linked = _link(nodes, inputs.get(key))
-            if linked is not None and linked not in seen:
-                seen.add(linked)
-                queue.append(linked)
+            if isinstance(text := nodes[name]["inputs"].get(key), str):
+                return text
     return ""

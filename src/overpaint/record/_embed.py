@@ -17,7 +17,7 @@ from pathlib import Path
 from overpaint.picture import Metadata
 from overpaint.picture.exif import user_comment, with_user_comment, without_user_comment
 from overpaint.picture.xmp import read_property, with_property
-from overpaint.request import Blob, EditRequest, MaskSpec, RasterPart
+from overpaint.request import Blob, MaskSpec, RasterPart
 
 from ._foreign import from_comment
 from ._record import Record
@@ -106,15 +106,10 @@ def _in_xmp(metadata: Metadata, record: Record, format: str) -> Metadata:
 
 def _light(record: Record) -> Record:
     """The record without inline rasters; their digests name them."""
-
-    def lightened(request: EditRequest) -> EditRequest:
-        return request.merged(mask=_without_code(request.mask))
-
+    request = record.request.merged(mask=_without_code(record.request.mask))
     resolved = record.resolved.model_copy(update={"mask": _without_code(record.resolved.mask)})
     note = "the mask did not fit into this file's metadata, and is only named by its digest"
-    return record.model_copy(
-        update={"request": lightened(record.request), "resolved": resolved, "notes": (*record.notes, note)}
-    )
+    return record.model_copy(update={"request": request, "resolved": resolved, "notes": (*record.notes, note)})
 
 
 def _without_code(mask: MaskSpec | None) -> MaskSpec | None:

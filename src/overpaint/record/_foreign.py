@@ -41,15 +41,13 @@ class FoundRecord:
 
 def from_text(text: Mapping[str, str]) -> Iterator[FoundRecord]:
     """From the text chunks of a PNG."""
-    if (comment := text.get("Comment")) and "NovelAI" in text.get("Software", "") + text.get("Source", ""):
-        yield from _some(_novelai(comment, text.get("Description", "")))
-    for key, reader in (("invokeai_metadata", _invokeai), ("sd-metadata", _invokeai_2)):
-        if raw := text.get(key):
-            yield from _some(reader(raw))
-    if raw := text.get("parameters"):
-        yield from _some(from_parameters(raw))
-    if raw := text.get("prompt"):
-        yield from _some(_comfyui(raw))
+    comment, tool = text.get("Comment"), text.get("Software", "") + text.get("Source", "")
+    if comment and "NovelAI" in tool and (found := _novelai(comment, text.get("Description", ""))):
+        yield found
+    readers = {"invokeai_metadata": _invokeai, "sd-metadata": _invokeai_2}
+    for key, reader in (readers | {"parameters": from_parameters, "prompt": _comfyui}).items():
+        if (raw := text.get(key)) and (found := reader(raw)):
+            yield found
     if raw := text.get("workflow"):
         note = "there is only the editor's workflow; its settings can't be read without the nodes that wrote it"
         yield FoundRecord("ComfyUI", raw, notes=(note,))
@@ -178,11 +176,6 @@ def _swarm(raw: str, table: Mapping[str, Any]) -> FoundRecord | None:
     if not isinstance(params, dict):
         return None
     return FoundRecord("SwarmUI", raw, _text(params, "prompt"), _text(params, "negativeprompt"), _renamed(params))
-
-
-def _some(found: FoundRecord | None) -> Iterator[FoundRecord]:
-    if found is not None:
-        yield found
 
 
 def _table(raw: str) -> dict[str, Any]:
