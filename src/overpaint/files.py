@@ -11,12 +11,12 @@ from pathlib import Path
 from overpaint.errors import OutputError
 
 
-def write_file(path: str | os.PathLike[str], data: bytes, *, overwrite: bool = False) -> None:
+def write_file(path: str | os.PathLike[str], data: bytes, *, overwrite: bool = False, permissions: int = 0o666) -> None:
     """Write `data` to `path` so that a reader sees the old file, none, or the whole new one.
 
     The bytes go to a hidden file in the same folder, are flushed to the disk, and take the name in one step; an
-    interruption leaves nothing behind. A new file has the permissions that any new file would have, an
-    overwritten one keeps its own. A symbolic link is followed.
+    interruption leaves nothing behind. A new file has the permissions that any new file would have (or fewer, by
+    `permissions`), an overwritten one keeps its own. A symbolic link is followed.
 
     Raises:
         OutputError: The file exists and `overwrite` is false, the folder is missing or can't be written to, the disk is
@@ -26,21 +26,21 @@ def write_file(path: str | os.PathLike[str], data: bytes, *, overwrite: bool = F
     check_writable(target, overwrite=overwrite)
     hidden = target.with_name(f".{target.name[:40]}.{secrets.token_hex(6)}.tmp")
     try:
-        write_hidden_file(hidden, data, target)
+        write_hidden_file(hidden, data, target, permissions)
         publish_file(hidden, target, overwrite=overwrite)
     finally:
         with contextlib.suppress(OSError):
             hidden.unlink(missing_ok=True)
 
 
-def write_hidden_file(hidden: Path, data: bytes, target: Path) -> None:
+def write_hidden_file(hidden: Path, data: bytes, target: Path, permissions: int = 0o666) -> None:
     """The first half of `write_file`: write the bytes to a new file `hidden`, beside its target, and flush them.
 
     Raises:
         OutputError: As for `write_file`, and where `hidden` exists. Nothing is left behind.
     """
     try:
-        _write(hidden, data)
+        _write(hidden, data, permissions)
     except FileExistsError as error:
         raise _exists(hidden) from error
     except BaseException as error:
@@ -94,9 +94,9 @@ def check_writable(path: str | os.PathLike[str], *, overwrite: bool = False) -> 
         raise OutputError(f"can't write {target}: the folder {target.parent} is read-only")
 
 
-def _write(hidden: Path, data: bytes) -> None:
-    # 0o666 and exclusive: the umask sets the permissions, and no existing file or link is opened.
-    descriptor = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+def _write(hidden: Path, data: bytes, permissions: int) -> None:
+    # Exclusive: the umask limits the permissions, and no existing file or link is opened.
+    descriptor = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), permissions)
     with open(descriptor, "wb", buffering=0) as file:  # noqa: PTH123 - a descriptor, not a path
         view = memoryview(data)
         while view:

@@ -50,8 +50,7 @@ class Size:
         return abs(across - other.width) <= 0.5 or abs(down - other.height) <= 0.5
 
     def __iter__(self) -> Iterator[int]:
-        yield self.width
-        yield self.height
+        return iter((self.width, self.height))
 
     def __str__(self) -> str:
         return f"{self.width}x{self.height}"
@@ -67,10 +66,7 @@ class Margins:
     bottom: int = 0
 
     def __iter__(self) -> Iterator[int]:
-        yield self.left
-        yield self.top
-        yield self.right
-        yield self.bottom
+        return iter((self.left, self.top, self.right, self.bottom))
 
     def __bool__(self) -> bool:
         return any(self)
@@ -131,10 +127,7 @@ class Box:
         return (slice(self.top, self.bottom), slice(self.left, self.right))
 
     def __iter__(self) -> Iterator[int]:
-        yield self.left
-        yield self.top
-        yield self.right
-        yield self.bottom
+        return iter((self.left, self.top, self.right, self.bottom))
 
     def __str__(self) -> str:
         return f"{self.left},{self.top},{self.right},{self.bottom}"
@@ -159,40 +152,25 @@ class Box:
             return other
         if other.empty:
             return self
-        return Box(
-            min(self.left, other.left),
-            min(self.top, other.top),
-            max(self.right, other.right),
-            max(self.bottom, other.bottom),
-        )
+        left, top = min(self.left, other.left), min(self.top, other.top)
+        return Box(left, top, max(self.right, other.right), max(self.bottom, other.bottom))
 
     def contains(self, other: Box) -> bool:
         """Whether every pixel of `other` is in this box."""
-        return other.empty or (
-            self.left <= other.left
-            and self.top <= other.top
-            and self.right >= other.right
-            and self.bottom >= other.bottom
-        )
+        return other.empty or self.intersect(other) == other
 
     def move_inside(self, outer: Box) -> Box:
         """Shift, without resizing, so that as little as possible is outside of `outer`.
 
         Along an axis on which this box is longer than `outer`, it covers the whole of `outer`.
         """
-        return self.shift(
-            _shift(self.left, self.right, outer.left, outer.right),
-            _shift(self.top, self.bottom, outer.top, outer.bottom),
-        )
+        across = _shift(self.left, self.right, outer.left, outer.right)
+        return self.shift(across, _shift(self.top, self.bottom, outer.top, outer.bottom))
 
     def overhang(self, outer: Box) -> Margins:
         """How far this box extends beyond `outer` on each side."""
-        return Margins(
-            max(0, outer.left - self.left),
-            max(0, outer.top - self.top),
-            max(0, self.right - outer.right),
-            max(0, self.bottom - outer.bottom),
-        )
+        left, top = max(0, outer.left - self.left), max(0, outer.top - self.top)
+        return Margins(left, top, max(0, self.right - outer.right), max(0, self.bottom - outer.bottom))
 
 
 def _shift(low: int, high: int, outer_low: int, outer_high: int) -> int:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from overpaint.errors import OutputError, RecordError, RequestError
+from overpaint.files import check_writable
 from overpaint.values import canonical_json, parse_json
 
 from ._line import GENESIS, ChainHead, head_bytes, head_path, id_of, line_of, link_of, read_head
@@ -49,14 +50,9 @@ class AuditLog:
         Raises:
             OutputError: The folder is missing, or it or the log can't be written to.
         """
-        folder = self.path.parent
-        if self.path.is_dir():
-            raise OutputError(f"{self.path} is a folder; give the name of a file for the audit log")
-        if not folder.is_dir():
-            raise OutputError(f"can't write the audit log {self.path}: the folder {folder} doesn't exist")
-        target = self.path if self.path.exists() else folder
-        if not os.access(target, os.W_OK) or not os.access(folder, os.W_OK | os.X_OK):
-            raise OutputError(f"can't write the audit log {self.path}: {target} is read-only")
+        check_writable(self.path, overwrite=True)
+        if self.path.exists() and not os.access(self.path, os.W_OK):
+            raise OutputError(f"can't write the audit log {self.path}: it is read-only")
 
     def append(self, *records: AuditRecord | str) -> ChainHead:
         """Append records that are not in the log yet, one line each, and flush them to the disk together.

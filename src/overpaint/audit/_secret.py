@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import hmac
-import os
 import secrets
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
 from overpaint.errors import OutputError, RecordError
+from overpaint.files import write_file
 
 _BYTES = 32
 _PREFIX = "hmac-sha256:"
@@ -64,24 +63,8 @@ class Secret:
 
 def _make(path: Path) -> None:
     """Make a key where there is none. Of several processes at once one wins; no file is seen half written."""
-    if path.exists():
-        return
-    hidden = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
     try:
-        descriptor = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor, not a path
-            file.write(secrets.token_hex(_BYTES).encode())
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(hidden, path)
-        except FileExistsError:
-            pass
-        except OSError:  # no hard links here
-            if not path.exists():
-                hidden.replace(path)
-    except OSError as error:
-        raise OutputError(f"can't write {path}: {error.strerror or error}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            hidden.unlink(missing_ok=True)
+        write_file(path, secrets.token_hex(_BYTES).encode(), permissions=0o600)
+    except OutputError:
+        if not path.exists():
+            raise

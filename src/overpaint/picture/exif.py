@@ -65,12 +65,17 @@ def _opened(exif: bytes | bytearray | None) -> tuple[TagBlock, TagDirectory]:
     return block, block.directory(block.first)
 
 
+def readable(exif: bytes | bytearray | None) -> tuple[TagBlock, TagDirectory]:
+    """The block and its first directory; those of an empty block when they can't be read."""
+    try:
+        return _opened(exif)
+    except MalformedIFD:
+        return _opened(_EMPTY)
+
+
 def orientation_of(exif: bytes | bytearray | None) -> int:
     """The orientation that the block states, 1 when it states none that is valid."""
-    try:
-        block, first = _opened(exif)
-    except MalformedIFD:
-        return 1
+    block, first = readable(exif)
     found = block.integer(first, ORIENTATION, 1)
     return found if 1 <= found <= 8 else 1
 
@@ -96,10 +101,7 @@ def user_comment(exif: bytes | bytearray | None) -> str | None:
     Text marked UNICODE is UTF-16 in either byte order: writers disagree. A byte order mark decides; without one it is
     big endian, unless only the other order makes it mostly Latin.
     """
-    try:
-        block, first = _opened(exif)
-    except MalformedIFD:
-        return None
+    block, first = readable(exif)
     pointed = block.child(first, EXIF_IFD)
     entry = pointed.entries.get(USER_COMMENT) if pointed else None
     if entry is None:
@@ -148,10 +150,7 @@ def without_user_comment(exif: bytes) -> bytes:
 
 def resolution(exif: bytes | None) -> tuple[float, float] | None:
     """Dots per inch from XResolution, YResolution and ResolutionUnit; None unless all can be read."""
-    try:
-        return directory_resolution(*_opened(exif))
-    except MalformedIFD:
-        return None
+    return directory_resolution(*readable(exif))
 
 
 def directory_resolution(block: TagBlock, first: TagDirectory) -> tuple[float, float] | None:

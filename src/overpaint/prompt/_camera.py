@@ -6,6 +6,7 @@ import math
 from contextlib import suppress
 
 from overpaint.picture import Metadata
+from overpaint.picture.exif import readable
 from overpaint.picture.ifd import EXIF_IFD, MalformedIFD, TagBlock, TagDirectory
 from overpaint.picture.xmp import read_property
 
@@ -21,11 +22,8 @@ _UNIT_MM = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}
 def camera_of(metadata: Metadata) -> Camera:
     """Camera data of a picture's metadata."""
     pitch = _number(read_property(metadata.xmp, _DRONE, "GimbalPitchDegree"))
-    try:
-        block = TagBlock(metadata.exif or b"")
-        directory = block.child(block.directory(block.first), EXIF_IFD)
-    except MalformedIFD:
-        directory = None
+    block, first = readable(metadata.exif)
+    directory = block.child(first, EXIF_IFD)
     if directory is None:
         return Camera(pitch=pitch)
 
