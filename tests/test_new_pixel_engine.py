@@ -6,10 +6,9 @@ from typing import Literal
 
 import numpy as np
 import pytest
-from pydantic import BaseModel, ConfigDict
 
 from overpaint import Mask, Studio
-from overpaint.engines import Canvas, EngineCard, Monitor, Painted, ThreadedEngine
+from overpaint.engines import Canvas, EngineCard, EngineOptions, Monitor, Painted, ThreadedEngine
 from overpaint.errors import RequestError
 from overpaint.geometry import Box, Size
 from overpaint.record import Record, infotext
@@ -20,8 +19,7 @@ PICTURE = picture_of(SIZE, "rgb", 16)
 MASK = Mask.box(SIZE, Box(30, 20, 50, 36))
 
 
-class MirrorOptions(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+class MirrorOptions(EngineOptions):
     axis: Literal["rows", "columns"] = "columns"
 
 

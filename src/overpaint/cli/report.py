@@ -78,17 +78,7 @@ def mapping(source: str, edited: Edited, saved: Saved, extras: dict[str, Path], 
         "fidelity": saved.fidelity,
         "changed_beyond_reach": saved.changed,
         "largest_change_beyond_reach": saved.largest,
-        "regions": [
-            {
-                "box": list(region.box),
-                "frame": list(region.frame),
-                "working": list(region.working),
-                "grow": region.edge.grow,
-                "feather": region.edge.feather,
-                "seed": region.seed,
-            }
-            for region in edited.regions
-        ],
+        "regions": [region.record.to_mapping() for region in edited.regions],
         "sha256": saved.sha256,
         "bytes": saved.size,
         "seconds": round(seconds, 3),

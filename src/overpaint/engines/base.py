@@ -32,8 +32,8 @@ Pixels = NDArray[np.float32]
 ColourSpace = Literal["encoded", "srgb"]
 
 
-class NoOptions(BaseModel):
-    """The options of an engine that has none of its own."""
+class EngineOptions(BaseModel):
+    """Base of the options that an engine has of its own; itself those of an engine that has none."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -73,7 +73,7 @@ class EngineCard:
     sizes: SizeRules = field(default_factory=SizeRules)
     context: Context = field(default_factory=Context)
     colour_space: ColourSpace = "encoded"
-    options: type[BaseModel] = NoOptions
+    options: type[BaseModel] = EngineOptions
     variation_options: Mapping[str, JsonValue] = field(default_factory=dict)
     usual: Usual = field(default_factory=Usual)
     licence: str = "Apache-2.0"
@@ -130,7 +130,7 @@ class Canvas:
     usable: NDArray[np.bool_] | None = None
     sampling: Sampling | None = None
     controls: tuple[ControlImage, ...] = ()
-    options: BaseModel = field(default_factory=NoOptions)
+    options: BaseModel = field(default_factory=EngineOptions)
 
     def __post_init__(self) -> None:
         if self.pixels.ndim != 3 or self.pixels.shape[2] != 3 or self.pixels.dtype != np.float32:

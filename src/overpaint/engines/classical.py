@@ -12,14 +12,14 @@ import math
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from overpaint.exemplar.holes import Part, parts
 from overpaint.exemplar.smooth import blurred, membrane
 from overpaint.frame import Context
 from overpaint.geometry import Box
 
-from .base import Canvas, EngineCard, Monitor, Painted, ThreadedEngine
+from .base import Canvas, EngineCard, EngineOptions, Monitor, Painted, ThreadedEngine
 
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
@@ -31,10 +31,8 @@ _UNKNOWNS = 40_000
 """The most pixels of a hole for which the biharmonic equation is solved at full scale."""
 
 
-class RadiusOptions(BaseModel):
+class RadiusOptions(EngineOptions):
     """Options of the engines that march inwards from the hole's edge."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     radius: float = Field(default=5.0, gt=0, le=64, description="radius in pixels of the neighbourhood of each pixel")
 

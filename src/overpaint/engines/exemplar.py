@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from overpaint.exemplar.fill import FillCallbacks, FillSettings, fill
 from overpaint.exemplar.holes import Part, parts
@@ -15,7 +15,7 @@ from overpaint.exemplar.smooth import blurred
 from overpaint.frame import Context
 from overpaint.geometry import Box
 
-from .base import Canvas, EngineCard, Monitor, Painted, ThreadedEngine
+from .base import Canvas, EngineCard, EngineOptions, Monitor, Painted, ThreadedEngine
 from .classical import mean_filled
 
 Floats = NDArray[np.float32]
@@ -28,10 +28,8 @@ QUALITIES: dict[str, FillSettings] = {
 }
 
 
-class ExemplarOptions(BaseModel):
+class ExemplarOptions(EngineOptions):
     """Options of the patch-based fill."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     quality: Literal["draft", "normal", "best"] = Field(
         default="normal",

@@ -65,6 +65,19 @@ class PaintedRegion:
     shift: tuple[float, float, float] = (0.0, 0.0, 0.0)
     detail: float = 0.0
 
+    @property
+    def record(self) -> RegionRecord:
+        """The region as a record has it, without pixels."""
+        return RegionRecord(
+            box=tuple(self.box),
+            frame=tuple(self.frame),
+            working=tuple(self.working),
+            grow=self.edge.grow,
+            feather=self.edge.feather,
+            seed=self.seed,
+            detail=round(self.detail, 3),
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Edited:
@@ -135,18 +148,7 @@ class Edited:
             request=self.request,
             resolved=self.resolved,
             execution=self.execution,
-            regions=tuple(
-                RegionRecord(
-                    box=tuple(region.box),
-                    frame=tuple(region.frame),
-                    working=tuple(region.working),
-                    grow=region.edge.grow,
-                    feather=region.edge.feather,
-                    seed=region.seed,
-                    detail=round(region.detail, 3),
-                )
-                for region in self.regions
-            ),
+            regions=tuple(region.record for region in self.regions),
             size=tuple(self.picture.size),
             reach=self.reach,
             input_sha256=self.original.source.sha256,

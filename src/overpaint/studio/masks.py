@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import reduce
 from typing import Any
 
 from numpy.typing import NDArray
@@ -27,6 +26,8 @@ from overpaint.request import (
     blob_of,
 )
 
+_JOINS = {"add": Mask.union, "subtract": Mask.subtract, "intersect": Mask.intersect}
+
 
 def mask_of(
     spec: MaskSpec,
@@ -47,7 +48,10 @@ def mask_of(
         MaskError: A raster has another size, or nothing is left to repaint.
         RequestError: A raster is missing, or has another digest.
     """
-    mask = reduce(_join, ((part, _drawn(part, size, inputs, picture)) for part in spec.parts), Mask.empty(size))
+    mask = Mask.empty(size)
+    for part in spec.parts:
+        drawn = _shape(part, size, inputs, picture)
+        mask = _JOINS[part.op](mask, drawn.feather(part.feather) if part.feather > 0 else drawn)
     if spec.invert:
         mask = mask.invert()
     if mask.bounds.empty:
@@ -64,22 +68,6 @@ def spec_of(mask: Mask) -> tuple[MaskSpec, dict[str, NDArray[Any]]]:
     raster = mask.to_bytes8()
     blob = blob_of(raster)
     return MaskSpec(parts=(RasterPart(raster=blob),)), ({} if blob.data is not None else {blob.sha256: raster})
-
-
-def _join(mask: Mask, step: tuple[Part, Mask]) -> Mask:
-    part, drawn = step
-    match part.op:
-        case "add":
-            return mask.union(drawn)
-        case "subtract":
-            return mask.subtract(drawn)
-        case "intersect":
-            return mask.intersect(drawn)
-
-
-def _drawn(part: Part, size: Size, inputs: Mapping[str, NDArray[Any]] | None, picture: Picture | None) -> Mask:
-    mask = _shape(part, size, inputs, picture)
-    return mask.feather(part.feather) if part.feather > 0 else mask
 
 
 def _shape(part: Part, size: Size, inputs: Mapping[str, NDArray[Any]] | None, picture: Picture | None) -> Mask:

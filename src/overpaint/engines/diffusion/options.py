@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from overpaint.engines.base import EngineCard
+from overpaint.engines.base import EngineCard, EngineOptions
 from overpaint.request import SAMPLING_SETTINGS
 
 NAME = "diffusion"
@@ -15,10 +15,8 @@ LOADING = ("vae", "base", "variant", "prediction", "config")
 """Options that loading depends on: each combination of them has an engine of its own."""
 
 
-class DiffusionOptions(BaseModel):
+class DiffusionOptions(EngineOptions):
     """Options that only this engine knows."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     vae: str | None = Field(
         default=None,
