@@ -8,6 +8,7 @@ from overpaint.engines import EngineCard
 from overpaint.errors import RequestError
 from overpaint.request import (
     ENGINE_SETTINGS,
+    SAMPLING_SETTINGS,
     DetailRule,
     EditRequest,
     IntentRule,
@@ -23,6 +24,17 @@ from overpaint.request.intents import (
     STEPS,
     EdgeRule,
 )
+
+GENERAL = Usual(
+    steps=STEPS,
+    guidance_scale=GUIDANCE_SCALE,
+    guidance_rescale=0.0,
+    sampler=SAMPLER,
+    scheduler=SCHEDULER,
+    clip_skip=1,
+    background_prompt=BACKGROUND_PROMPT,
+)
+"""The settings of models that have no usual ones of their own."""
 
 
 def resolve(
@@ -67,7 +79,8 @@ def resolve(
 
 def _defaults(request: EditRequest, card: EngineCard, rule: IntentRule) -> dict[str, Any]:
     """The values of settings that the request leaves open, by the intent, the model's usual ones, or for all."""
-    usual = card.usual
+    named = Usual(sampler=request.sampler, scheduler=request.scheduler)
+    usual = named.over(card.usual).over(GENERAL)
     return {
         # A given padding limits the context, so that the whole picture is not the default then.
         "area": "whole" if rule.context == "whole" and request.padding is None else "masked",
@@ -82,13 +95,8 @@ def _defaults(request: EditRequest, card: EngineCard, rule: IntentRule) -> dict[
         "exact": False,
         "strength": rule.strength,
         "masked_content": rule.masked_content,
-        "steps": _first(usual.steps, STEPS),
-        "guidance_scale": _first(usual.guidance_scale, GUIDANCE_SCALE),
-        "guidance_rescale": _first(usual.guidance_rescale, 0.0),
         "guidance_interval": (0.0, 1.0),
-        "sampler": _first(usual.sampler, SAMPLER),
-        "scheduler": _scheduler(request, usual),
-        "clip_skip": _first(usual.clip_skip, 1),
+        **usual.model_dump(include=set(SAMPLING_SETTINGS)),
     }
 
 
@@ -104,7 +112,7 @@ def _detail(request: EditRequest, rule: DetailRule, card: EngineCard) -> Any:
     """
     if request.dialect not in (None, "native"):
         return "none"
-    return _first(card.usual.detail, rule) if rule == "full" and not (request.prompt or "").strip() else rule
+    return (card.usual.detail or rule) if rule == "full" and not (request.prompt or "").strip() else rule
 
 
 def _prompt(request: EditRequest, card: EngineCard, rule: IntentRule) -> str:
@@ -117,15 +125,4 @@ def _prompt(request: EditRequest, card: EngineCard, rule: IntentRule) -> str:
             code="prompt-missing",
             field="prompt",
         )
-    return _first(card.usual.background_prompt, BACKGROUND_PROMPT) if rule.prompt == "background" else ""
-
-
-def _scheduler(request: EditRequest, usual: Usual) -> str | None:
-    """The model's or the general one; a sampler that was named keeps its own ("DPM++ 2M Exponential", PNDM's own)."""
-    if request.sampler is not None:
-        return None
-    return usual.scheduler if usual.sampler is not None else _first(usual.scheduler, SCHEDULER)
-
-
-def _first(*values: Any) -> Any:
-    return next(value for value in values if value is not None)
+    return (card.usual.over(GENERAL).background_prompt or "") if rule.prompt == "background" else ""
