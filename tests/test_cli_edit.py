@@ -140,6 +140,16 @@ class TestOnePicture:
         assert found is not None
         assert found.place == "sidecar"
 
+    def test_a_companion_that_fails_leaves_no_file_in_the_way_of_the_next_try(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        words = ["remove", "photo.png", "--mask", "mask.png", "--engine", "telea", "--compare", "c.png", "-q"]
+        with monkeypatch.context() as patch:
+            patch.setattr("overpaint.studio.layers.LARGEST_SIDE", 10)
+            assert main([*words, "--layers", "l.psd"]) != 0
+        assert not Path("photo.remove.png").exists()
+        assert main([*words, "--layers", "l.psd"]) == 0
+
     def test_the_record_has_the_shapes_and_may_be_left_out(self) -> None:
         words = ["remove", "photo.png", "--box", "25,20,55,40", "--engine", "telea", "--seed", "9", "-q"]
         assert main([*words, "-o", "with.png"]) == 0

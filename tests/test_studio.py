@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +23,11 @@ from overpaint.errors import (
     UnknownEngineError,
 )
 from overpaint.geometry import Box, Size
-from overpaint.picture import Picture, encode, from_array, open_picture
+from overpaint.picture import Metadata, Picture, encode, from_array, open_picture
 from overpaint.request import blob_of
 from overpaint.studio import pixel_digest
 from stand_ins import LEARNED, StandIn, echo, flat, noise, shifting, waiting
+from test_picture_colour import profile
 from test_untouched import picture_of
 
 SIZE = Size(96, 64)
@@ -478,13 +480,25 @@ def test_layers_hold_the_original_and_what_was_painted(mode, depth, tmp_path, ma
         np.testing.assert_array_equal(np.rint(document[0].numpy("shape")[..., 0] * top), picture.alpha)
     merged = np.rint(document.numpy("color") * top)
     if "alpha" not in mode:
-        assert np.abs(merged - inks(edited.picture.samples.astype(float))).max() <= max(1, top / 255)
+        np.testing.assert_array_equal(merged, inks(edited.picture.samples))
         if depth == 8:
             with Image.open(path) as image:
                 shown = np.asarray(image).reshape(picture.samples.shape).astype(int)
-            assert np.abs(shown - edited.picture.samples).max() <= 1, "as Pillow reads it, 0 is no ink again"
+            np.testing.assert_array_equal(shown, edited.picture.samples)  # as Pillow reads it, 0 is no ink again
     with pytest.raises(OutputError, match="exists"):
         edited.save_layers(path)
+
+
+@pytest.mark.parametrize(("mode", "space"), [("rgb", b"RGB "), ("grey", b"GRAY"), ("cmyk", b"CMYK")])
+@pytest.mark.parametrize("depth", [8, 16])
+def test_layers_have_the_pictures_colour_profile(mode, space, depth, tmp_path, mask):
+    from psd_tools import PSDImage
+    from psd_tools.constants import Resource
+
+    made = profile(space=space)
+    picture = replace(picture_of(SIZE, mode, depth), metadata=Metadata(icc=made))
+    path = edit(noise(), picture, mask=mask, seed=1).save_layers(tmp_path / "out.psd")
+    assert PSDImage.open(path).image_resources.get_data(Resource.ICC_PROFILE) == made
 
 
 def test_what_a_record_says_is_what_was_done(photo, mask, tmp_path):

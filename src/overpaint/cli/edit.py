@@ -197,24 +197,26 @@ def _require_device(name: str) -> None:
 
 
 def _save(edited: Edited, target: Target, out: Out) -> tuple[Saved, dict[str, Path]]:
-    """Write the picture, then its companions, so that a fault in one of those never costs the picture."""
+    """Write the picture, then its companions; all are made first, so that a fault leaves no file in a retry's way."""
     from overpaint.picture import encode, format_of_path
 
     how: dict[str, Any] = {"quality": out.quality, "record": out.record}
+    extras: dict[str, Path] = {}
+    made: dict[Path, bytes] = {}
+    if target.compare is not None:
+        extras["compare"] = target.compare
+        made[target.compare] = encode(edited.comparison(), format_of_path(target.compare)).data
+    if target.layers is not None:
+        extras["layers"] = target.layers
+        made[target.layers] = edited.encode_layers()
     if target.path is None:
         rendered = edited.render(target.format, **how)
         write_bytes(rendered.data)
         saved = rendered.saved(Path("-"))
     else:
         saved = edited.save(target.path, format=target.format, overwrite=out.overwrite, **how)
-    extras: dict[str, Path] = {}
-    if target.compare is not None:
-        comparison = encode(edited.comparison(), format_of_path(target.compare))
-        write_file(target.compare, comparison.data, overwrite=out.overwrite)
-        extras["compare"] = target.compare
-    if target.layers is not None:
-        edited.save_layers(target.layers, overwrite=out.overwrite)
-        extras["layers"] = target.layers
+    for path, data in made.items():
+        write_file(path, data, overwrite=out.overwrite)
     return saved, extras
 
 

@@ -33,7 +33,7 @@ from overpaint.request import EditRequest, Execution, ResolvedRequest
 
 from .compare import comparison
 from .inputs import InputRasters
-from .layers import save_layers
+from .layers import encode_layers
 from .written import RecordMode, Rendered, Saved, difference_of, pixel_digest
 
 
@@ -279,5 +279,16 @@ class Edited:
         return comparison(self.base, self.mask, self.picture)
 
     def save_layers(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
-        """Write a PSD with the original below and each painted region above it, its composite mask as layer mask."""
-        return save_layers(self, path, overwrite=overwrite)
+        """Write the layers of `encode_layers` to a file, named .psd.
+
+        Raises:
+            OutputError: The file exists, or the picture is larger than the format allows (30,000 pixels a side).
+        """
+        target = Path(path)
+        check_writable(target, overwrite=overwrite)
+        write_file(target, self.encode_layers(), overwrite=overwrite)
+        return target
+
+    def encode_layers(self) -> bytes:
+        """A PSD with the original below and each painted region above it, its composite mask as layer mask."""
+        return encode_layers(self)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import io
-import os
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from overpaint.errors import OutputError
-from overpaint.files import check_writable, write_file
 from overpaint.geometry import Box
 from overpaint.picture import Colour, Picture, Samples
 from overpaint.picture.colour import icc_of
@@ -25,34 +23,21 @@ _MODES = {Colour.GREY: "L", Colour.RGB: "RGB", Colour.CMYK: "CMYK"}
 LARGEST_SIDE = 30_000  # pixels, of the PSD format
 
 
-def save_layers(edited: Edited, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
-    """Write a PSD file: the original at the bottom, each painted region above it with its composite mask as layer mask.
+def encode_layers(edited: Edited) -> bytes:
+    """A PSD file: the original at the bottom, each painted region above it with its composite mask as layer mask.
 
     The layers hold the painted pixels unblended, so that a retoucher can soften or widen the edge. The merged preview
-    is what the layers give. Depth and colour profile are the picture's; layer masks have 8 bits.
-
-    Args:
-        edited: The edit.
-        path: Where to write; named .psd.
-        overwrite: Whether an existing file may be replaced.
+    has the result's own pixels, over black where they are transparent. Depth and colour profile are the picture's;
+    layer masks have 8 bits.
 
     Raises:
-        OutputError: The file exists, or the picture is larger than the format allows (30,000 pixels a side).
+        OutputError: The picture is larger than the format allows (30,000 pixels a side).
     """
-    target = Path(path)
-    check_writable(target, overwrite=overwrite)
     if max(edited.picture.size) > LARGEST_SIDE:
         raise OutputError(
             f"a PSD file can't hold {edited.picture.size}: a side has at most {LARGEST_SIDE} pixels",
             code="output-too-large",
         )
-    buffer = io.BytesIO()
-    _document(edited).save(buffer)
-    write_file(target, buffer.getvalue(), overwrite=overwrite)
-    return target
-
-
-def _document(edited: Edited) -> PSDImage:
     from PIL import Image
     from psd_tools import PSDImage
     from psd_tools.constants import Resource
@@ -61,7 +46,7 @@ def _document(edited: Edited) -> PSDImage:
     stage = edited.base
     document = PSDImage.new(_MODES[stage.colour], (stage.size.width, stage.size.height), depth=stage.depth)
     if icc := icc_of(stage.metadata, grey=stage.colour is Colour.GREY):
-        document.image_resources[Resource.ICC_PROFILE] = ImageResource(Resource.ICC_PROFILE.value, name="", data=icc)
+        document.image_resources[Resource.ICC_PROFILE] = ImageResource(key=Resource.ICC_PROFILE.value, data=icc)
     _add_layer(document, "Original", stage, stage.samples, stage.alpha, stage.size.box)
     title = edited.request.intent.capitalize()
     for number, region in enumerate(edited.regions, start=1):
@@ -69,17 +54,29 @@ def _document(edited: Edited) -> PSDImage:
         name = f"{title} {number}" if len(edited.regions) > 1 else title
         layer = _add_layer(document, name, stage, painted, None, region.box)
         layer.create_mask(Image.fromarray(np.rint(region.weight * 255).astype(np.uint8)))
-    return document
+    result = edited.picture
+    shown = result.samples if result.alpha is None else result.samples * (result.alpha[..., None] / result.maximum)
+    planes = np.moveaxis(_stored(stage, np.rint(shown)), 2, 0).astype(f">u{stage.depth // 8}")
+    # The file's record is written as it is: `document.save` would composite the layers in floats for the preview.
+    file = document._record
+    file.image_data.set_data([plane.tobytes() for plane in planes], file.header)
+    buffer = io.BytesIO()
+    file.write(buffer)
+    return buffer.getvalue()
 
 
 def _add_layer(
     document: PSDImage, name: str, stage: Picture, samples: Samples, alpha: Samples | None, box: Box
 ) -> PixelLayer:
     """Add a layer of (h, w, C) samples at the box; `alpha` (h, w) is its transparency."""
-    if stage.colour is Colour.CMYK:
-        samples = stage.maximum - samples  # PSD files store CMYK inverted: the largest value is no ink
+    samples = _stored(stage, samples)
     pixels = samples if alpha is None else np.dstack([samples, alpha])
     layer = document.create_pixel_layer_from_array(pixels, top=box.top, left=box.left)
     # Set afterwards: given at creation, the name is written without its Unicode block, and GIMP shows other characters.
     layer.name = name
     return layer
+
+
+def _stored(stage: Picture, samples: NDArray[Any]) -> NDArray[Any]:
+    """Samples as PSD files store them: CMYK inverted, so that the largest value is no ink."""
+    return stage.maximum - samples if stage.colour is Colour.CMYK else samples
