@@ -92,6 +92,11 @@ CORRECTED: dict[str, tuple[bytes, str]] = {
     "labels 0 and 2": (png(LEVELS // 255 * 2), "levels 0, 2, taken as labels"),
     "labels 0, 1 and 5": (png(np.where(x < 60, 1, 5).astype("u1") * (LEVELS > 0)), "levels 0, 1, 5, taken as labels"),
     "16-bit labels": (png((LEVELS // 255).astype("u2")), "levels 0, 1, taken as labels"),
+    "a label with a border of 255": (
+        png(np.where(HARD.shrink(3).core, 15, LEVELS)),
+        "levels 0, 15, 255, taken as labels",
+    ),
+    "a label of 1 with a border of 255": (png(np.where(HARD.shrink(3).core, 1, LEVELS)), "levels 0, 1, 255, taken as"),
     "16 to 235": (png((LEVELS / 255 * 219 + 16).astype("u1")), "video range"),
     "16 to 235 in 16 bits": (png(((LEVELS / 255 * 219 + 16) * 256).astype("u2")), "video range"),
     "16 to 235 as JPEG": (
@@ -124,6 +129,7 @@ PLAIN = {
     "grey": png(HARD8),
     "antialiased": png(BRUSH),
     "grey and opaque alpha": png(HARD8.convert("LA")),
+    "blue strokes on a transparent layer": png(with_alpha(Image.new("RGB", SIZE, (0, 0, 255)), HARD8)),
     "white strokes on a transparent layer": png(with_alpha(Image.new("RGB", SIZE, (255, 255, 255)), HARD8)),
     "254 in place of 255": png(np.minimum(LEVELS, 254)),
     "1 in place of 0": png(np.maximum(LEVELS, 1)),
@@ -164,6 +170,17 @@ def test_noise_of_1_to_3_levels_marks_nothing(density: float) -> None:
             assert read.bounds == wanted.bounds
 
 
+@pytest.mark.parametrize("quality", [40, 61, 70, 92])
+def test_ringing_that_was_saved_without_loss_is_no_label(quality: int) -> None:
+    """At 61 and 70 the decoded levels are few, and fill flat blocks."""
+    for box in ((8, 8, 70, 60), (13, 21, 100, 77), (30, 5, 91, 44)):
+        drawn = Image.new("L", SIZE)
+        ImageDraw.Draw(drawn).rectangle(box, fill=255)
+        mask = Mask.from_array(np.asarray(Image.open(io.BytesIO(png(drawn, format="jpeg", quality=quality)))))
+        assert mask.notes == ()
+        assert np.mean(mask.core != (np.asarray(drawn) > 0)) < 0.01
+
+
 def test_an_opaque_photograph_is_refused_with_the_right_way() -> None:
     for data in (png(PHOTO), png(PHOTO, format="jpeg"), png(with_alpha(PHOTO, Image.new("L", SIZE, 254)))):
         with pytest.raises(MaskError, match=r"is a photograph.*white where.*transparent there") as caught:
@@ -177,6 +194,16 @@ def test_what_is_likely_wrong_is_noted() -> None:
     assert "levels, and most of it is neither 0 nor 1" in note
     (note,) = Mask.from_file(png(LEVELS // 255 * 100)).notes
     assert "the largest value of the mask is 0.39, below one half" in note
+    two = np.where(x < 60, 38, 64).astype("u1") * (LEVELS > 0)
+    (note,) = Mask.from_array(two).notes
+    assert note.endswith("if all of it is meant, apply a threshold of 0.14 to the mask")
+    assert Mask.from_array(two).threshold(0.14).equals(HARD)
+    (note,) = Mask.from_array(np.where(x < 60, 64, 255).astype("u1") * (LEVELS > 0)).notes
+    assert "a flat part of the mask has the value 0.25, below one half" in note
+    for colour in ((255, 0, 0), (0, 0, 255)):
+        faint = Mask.from_file(png(with_alpha(Image.new("RGB", SIZE, colour), HARD8.point(lambda v: v and 120))))
+        assert faint.values.max() == np.float32(120 / 255)
+        assert "the largest value of the mask is 0.47" in faint.notes[0]
     assert "86%" in covers_most(Mask.from_file(png(INVERSE)))
     assert covers_most(HARD) == ""
 

@@ -29,6 +29,7 @@ RINGING = 0.1
 _SPARE = np.float32(0.5 / 255)  # half a level, so that float32 rounding decides nothing
 _LARGEST_LABEL = 31
 _MOST_LABELS = 8
+_FLAT = 9
 _TOPS = (1023, 4095, 16383, 32767, 32768)  # 10, 12, 14 and 15 bits in 16, and Photoshop's 16-bit scale
 _MOST = 0.6
 _MANY_LEVELS = 64
@@ -72,10 +73,10 @@ def plausible(mask: Mask) -> Mask:
     if box.empty:
         return mask
     part = mask.values[box.slices]
-    if _read_as_labels(part):
-        return from_levels(mask.to_bytes8(), notes=mask.notes)
     if mask.bilevel:
         return mask
+    if labels := _labels(part):
+        return Mask((mask.values > 0).astype(np.float32), tuple(dict.fromkeys((*mask.notes, _labels_note(labels)))))
     cleaned = _cleaned(part)
     notes = tuple(dict.fromkeys((*mask.notes, *_likely(cleaned, mask.values.size))))
     if np.array_equal(cleaned, part):
@@ -112,8 +113,7 @@ def _scale_of(levels: Samples, lossless: bool) -> Levels | None:
     if low == 0 and high == maximum:
         return Levels(0, maximum)
     if lossless and high <= _LARGEST_LABEL and np.count_nonzero(present) <= _MOST_LABELS:
-        named = ", ".join(map(str, present))
-        return Levels(0, 1, f"the mask has only the levels {named}, taken as labels: every label but 0 is repainted")
+        return Levels(0, 1, _labels_note(present.tolist()))
     if maximum > 255 and high <= 255:
         return Levels(0, 255, f"the mask has 16 bits and no level above {high}, so that 255 was taken as repaint")
     if high in _TOPS and maximum > 255:
@@ -147,12 +147,34 @@ def _histogram(levels: Samples) -> NDArray[np.int64]:
     return counts[: np.flatnonzero(counts)[-1] + 1]
 
 
-def _read_as_labels(values: Values) -> bool:
-    """Whether a file or a request with these values in 8 bits would be read as labels."""
-    if values.max() > np.float32(_LARGEST_LABEL / 255):
-        return False
-    levels = np.unique(np.rint(values * np.float32(255)))
-    return bool(0 < np.count_nonzero(levels) <= _MOST_LABELS)
+def _labels(values: Values) -> list[int]:
+    """The levels in 8 bits where a file with them would be read as labels; none for other masks.
+
+    Labels are few, and all small; or one of the small ones fills flat areas, as no noise does (VOC: 0, 15, 255).
+    """
+    levels = np.rint(values * np.float32(255)).astype(np.uint8)
+    present = np.flatnonzero(_histogram(levels))
+    small = [level for level in present.tolist() if 0 < level <= _LARGEST_LABEL]
+    if not small or np.count_nonzero(present) > _MOST_LABELS:
+        return []
+    if present[-1] > _LARGEST_LABEL:
+        at_both_ends = ((present > 255 - _LARGEST_LABEL) & (present < 255)).any()  # noise of JPEG
+        if values.min() > 0 or at_both_ends or not any(_is_flat(levels == level) for level in small):
+            return []
+    return [int(level) for level in present]
+
+
+def _is_flat(same: NDArray[np.bool_]) -> bool:
+    """Whether most of the pixels of one level lie in squares of `_FLAT` pixels: the blocks of JPEG have 8."""
+    import cv2
+
+    flat = cv2.morphologyEx(same.view(np.uint8), cv2.MORPH_OPEN, np.ones((_FLAT, _FLAT), np.uint8))
+    return bool(2 * np.count_nonzero(flat) > np.count_nonzero(same))
+
+
+def _labels_note(levels: list[int]) -> str:
+    named = ", ".join(map(str, sorted({0, *levels})))
+    return f"the mask has only the levels {named}, taken as labels: every label but 0 is repainted"
 
 
 def _cleaned(values: Values) -> Values:
@@ -176,10 +198,17 @@ def _likely(values: Values, size: int) -> list[str]:
     """Notes on likely mistakes in a mask of `size` pixels; `values` are those within its bounds."""
     notes = []
     high = float(values.max())
+    levels = np.flatnonzero(np.bincount(np.rint(values * np.float32(255)).astype(np.uint8).ravel()))
+    few = [level / 255 for level in levels.tolist() if level] if len(levels) <= _MOST_LABELS else []
     if 0 < high < 0.5:
         notes.append(
             f"the largest value of the mask is {high:.2g}, below one half: nothing is repainted entirely, and "
-            "the old picture shows through"
+            "the old picture shows through" + _remedy(few[0] if few else high / 2)
+        )
+    elif few and few[0] < 0.5 and _is_flat(np.abs(values - few[0]) < _SPARE):
+        notes.append(
+            f"a flat part of the mask has the value {few[0]:.2g}, below one half: the old picture shows through there"
+            + _remedy(few[0])
         )
     if values.size > size / 2:
         between = values[(values > np.float32(RINGING)) & (values < np.float32(1 - RINGING))]
@@ -190,3 +219,7 @@ def _likely(values: Values, size: int) -> list[str]:
                 "depth map; a mask is white where the picture is repainted and black elsewhere"
             )
     return notes
+
+
+def _remedy(least: float) -> str:
+    return f"; if all of it is meant, apply a threshold of {max(1, int(100 * least)) / 100} to the mask"

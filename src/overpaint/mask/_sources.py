@@ -158,13 +158,13 @@ def _from_layer(picture: Picture, opaque: Values) -> Mask | None:
 
     None for other pictures, whose luminance over black is the mask.
     """
-    top, seen = picture.maximum, opaque >= 0.5
+    top, seen = picture.maximum, opaque >= opaque.max() / 2  # a brush may have any opacity
     samples = picture.samples[seen].reshape(-1, picture.samples.shape[2])
     if not samples.size:
         return None
     light = _luminance(picture)[seen]
     if int(np.ptp(samples, axis=0).max()) <= top // 16:
-        if light.max() < top / 4:
+        if _rgb(picture)[seen].max() < top / 4:
             raise MaskError(
                 "all that is visible in the mask file is black, so it does not say which part to repaint",
                 code="mask-ambiguous",
