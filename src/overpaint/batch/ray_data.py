@@ -110,11 +110,6 @@ class EditActor:
         return (str(item.output), result.sha256)
 
 
-def _own(table: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns that are a row's; a data set may have others."""
-    return {name: value for name, value in table.items() if name in OWN or name in REQUEST}
-
-
 def _columns(outcomes: Sequence[tuple[str, str] | str]) -> dict[str, NDArray[Any]]:
     done = [("", "", one) if isinstance(one, str) else (*one, "") for one in outcomes]
     names = ("output", "sha256", "error")

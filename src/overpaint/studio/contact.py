@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,9 +99,7 @@ def arrange_tiles(tiles: Sequence[Tile]) -> Picture:
 def _part_to_show(edited: Edited) -> Box:
     """The changed part with half its longer side around it; the whole picture where that is most of it."""
     whole = edited.picture.size.box
-    box = edited.regions[0].box
-    for region in edited.regions:
-        box = box.union(region.box)
+    box = reduce(Box.union, (region.box for region in edited.regions))
     box = box.pad(max(32, max(box.size) // 2)).intersect(whole)
     return whole if box.area > 0.6 * whole.area else box
 

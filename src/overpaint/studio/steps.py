@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from overpaint.composite import paste, paste_alpha
 from overpaint.engines import EngineCard, Monitor, Painted, paint_groups
 from overpaint.frame import Framing, Region, plan, reach_of
-from overpaint.mask import Mask
 from overpaint.picture import Picture
 from overpaint.request import EditRequest, Execution, ResolvedRequest
 
@@ -151,10 +150,10 @@ def finish(prepared: PreparedEdit, made: PaintedCanvases, monitor: Monitor | Non
     )
     result, regions = _assemble(scene, canvases, made.painted, prepared.resolved, monitor or Monitor())
     clock.lap("finish")
-    reach = max(_reach(one.region, scene.mask) for one in canvases)
+    reach = max(reach_of(one.weight > 0, scene.mask.values[one.box.slices] > 0) for one in regions)
     clock.lap("measure")
     own = notes_of(prepared.request, painter, scene.mask, sketch=scene.sketch is not None)
-    notes = [*own, *scene.mask.notes]
+    notes = (*own, *scene.mask.notes, *(note for one in made.painted for note in one.notes))
     return Edited(
         picture=result,
         base=scene.picture,
@@ -167,7 +166,7 @@ def finish(prepared: PreparedEdit, made: PaintedCanvases, monitor: Monitor | Non
         regions=regions,
         reach=reach,
         timings={**prepared.timings, **made.timings, **clock.laps},
-        notes=tuple(dict.fromkeys((*notes, *(note for one in made.painted for note in one.notes)))),
+        notes=tuple(dict.fromkeys(notes)),
         licence=painter.card.licence,
     )
 
@@ -205,7 +204,3 @@ def _assemble(
             paste_alpha(alpha, region.weight, region.box, resolved.alpha)
         done.append(region)
     return scene.picture.with_pixels(samples, alpha), tuple(done)
-
-
-def _reach(region: Region, mask: Mask) -> int:
-    return reach_of(region.masks.composite > 0, mask.values[region.box.slices] > 0)
