@@ -501,6 +501,34 @@ def test_layers_have_the_pictures_colour_profile(mode, space, depth, tmp_path, m
     assert PSDImage.open(path).image_resources.get_data(Resource.ICC_PROFILE) == made
 
 
+@pytest.mark.parametrize("form", ["bool", "uint8", "PIL", "PIL-1", "path", "str"])
+def test_a_mask_may_be_an_array_an_image_or_a_file(form, picture, mask, tmp_path):
+    from PIL import Image
+
+    mask.save(tmp_path / "mask.png")
+    levels = mask.to_bytes8()
+    given = {
+        "bool": mask.core,
+        "uint8": levels,
+        "PIL": Image.fromarray(levels),
+        "PIL-1": Image.fromarray(levels).convert("1"),
+        "path": tmp_path / "mask.png",
+        "str": str(tmp_path / "mask.png"),
+    }[form]
+    wanted = overpaint.remove(picture, mask, engine="telea")
+    assert np.array_equal(overpaint.remove(picture, given, engine="telea").picture.samples, wanted.picture.samples)
+    (many,) = overpaint.edit_many([(picture, given)], intent="remove", engine="telea")
+    assert np.array_equal(many.picture.samples, wanted.picture.samples)
+
+
+@pytest.mark.parametrize("given", [7, [[0, 1]], np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4), np.int32)])
+def test_another_thing_than_a_mask_is_a_mask_error(given, picture):
+    for call in (overpaint.remove, lambda *both: overpaint.variations(both[0], mask=both[1], count=2, intent="remove")):
+        with pytest.raises(MaskError) as error:
+            call(picture, given)
+        assert error.value.code == "mask-invalid"
+
+
 def test_what_a_record_says_is_what_was_done(photo, mask, tmp_path):
     edited = edit(noise(), photo, mask=mask, intent="remove", seed=4)
     record = edited.record

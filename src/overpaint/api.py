@@ -11,10 +11,10 @@ from typing import Any, BinaryIO
 
 from .engines import Monitor
 from .files import write_file
-from .mask import Mask
 from .picture import Picture, encode, format_of_path, open_picture
 from .request import EditRequest
 from .studio import Edit, Edited, EditFailure, Studio
+from .studio.inputs import MaskLike
 from .studio.many import Pictured
 
 
@@ -64,7 +64,7 @@ def edit(
     picture: Pictured,
     request: EditRequest | None = None,
     *,
-    mask: Mask | None = None,
+    mask: MaskLike | None = None,
     monitor: Monitor | None = None,
     **settings: Any,
 ) -> Edited:
@@ -75,7 +75,7 @@ def edit(
     Args:
         picture: A picture, its path, its bytes or an open file.
         request: The request; `settings` override its fields.
-        mask: Where to repaint, 1 = repaint.
+        mask: Where to repaint, 1 = repaint: a Mask, an array, a PIL image, or a mask file.
         monitor: Progress and cancellation.
         **settings: Fields of EditRequest.
     """
@@ -87,7 +87,7 @@ def variations(
     request: EditRequest | None = None,
     *,
     count: int,
-    mask: Mask | None = None,
+    mask: MaskLike | None = None,
     monitor: Monitor | None = None,
     **settings: Any,
 ) -> Iterator[Edited]:
@@ -96,13 +96,13 @@ def variations(
 
 
 def edit_many(
-    edits: Iterable[Edit | tuple[Pictured, Mask] | Pictured], request: EditRequest | None = None, **settings: Any
+    edits: Iterable[Edit | tuple[Pictured, MaskLike] | Pictured], request: EditRequest | None = None, **settings: Any
 ) -> Iterator[Edited | EditFailure]:
     """Make many edits, in their order; one that fails gives an EditFailure. See `Studio.edit_many`."""
     return _studio().edit_many(edits, request, **settings)
 
 
-def remove(picture: Pictured, mask: Mask, **settings: Any) -> Edited:
+def remove(picture: Pictured, mask: MaskLike, **settings: Any) -> Edited:
     """Remove the masked object from the picture.
 
     Args:

@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 from overpaint import pocket
 from overpaint.engines import Engine, Monitor
 from overpaint.errors import RequestError
-from overpaint.mask import Mask
 from overpaint.picture import Picture, open_picture
 from overpaint.request import EditRequest, IntentRule, ResolvedRequest, draw_seed
 
 from ._edited import Edited
 from .choose import Painter, checked_options, choose, for_variations
 from .engine_pool import EnginePool
-from .inputs import Rasters, gather
+from .inputs import MaskLike, Rasters, gather
 from .many import Edit, EditFailure, Pictured, many
 from .resolve import resolve
 from .scene import make_scene
@@ -90,7 +89,7 @@ class Studio:
         picture: Pictured,
         request: EditRequest | None = None,
         *,
-        mask: Mask | None = None,
+        mask: MaskLike | None = None,
         sketch: NDArray[np.uint8] | None = None,
         inputs: Rasters | None = None,
         monitor: Monitor | None = None,
@@ -101,7 +100,8 @@ class Studio:
         Args:
             picture: A picture, its path, its bytes or an open file.
             request: The request; `settings` override its fields.
-            mask: Where to repaint, 1 = repaint, of the picture's size; instead of a mask in the request.
+            mask: Where to repaint, 1 = repaint, of the picture's size; instead of a mask in the request. An array,
+                a PIL image or a mask file as well as a Mask.
             sketch: (H, W, 4) uint8 RGBA strokes, of the picture's size, laid over it before painting; where there is
                 no mask, they are the mask too.
             inputs: Rasters that the request names by digest.
@@ -135,7 +135,7 @@ class Studio:
         picture: Pictured,
         request: EditRequest | None = None,
         *,
-        mask: Mask | None = None,
+        mask: MaskLike | None = None,
         sketch: NDArray[np.uint8] | None = None,
         inputs: Rasters | None = None,
         count: int = 1,
@@ -181,7 +181,7 @@ class Studio:
         request: EditRequest | None = None,
         *,
         count: int,
-        mask: Mask | None = None,
+        mask: MaskLike | None = None,
         sketch: NDArray[np.uint8] | None = None,
         inputs: Rasters | None = None,
         monitor: Monitor | None = None,
@@ -213,7 +213,7 @@ class Studio:
 
     def edit_many(
         self,
-        edits: Iterable[Edit | tuple[Pictured, Mask] | Pictured],
+        edits: Iterable[Edit | tuple[Pictured, MaskLike] | Pictured],
         request: EditRequest | None = None,
         *,
         ahead: int = 4,

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import io
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from overpaint.errors import RequestError
+from overpaint.errors import MaskError, RequestError
 from overpaint.mask import Mask
 from overpaint.picture import Picture
 from overpaint.request import Blob, EditRequest, blob_array, blob_of, picture_blob
 
 from .masks import spec_of
 
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
 Rasters = Mapping[str, NDArray[Any]]
 """Rasters by the SHA-256 of their bytes."""
+
+MaskLike: TypeAlias = "Mask | NDArray[Any] | Image | str | os.PathLike[str] | bytes | BinaryIO"
+"""A mask, an array that `Mask.from_array` takes, a PIL image, or a file that `Mask.from_file` reads."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +64,7 @@ class InputRasters:
 def gather(
     picture: Picture,
     request: EditRequest | None,
-    mask: Mask | None,
+    mask: MaskLike | None,
     sketch: NDArray[np.uint8] | None,
     inputs: Rasters | None,
     settings: Mapping[str, Any],
@@ -66,14 +74,14 @@ def gather(
     Raises:
         RequestError: A setting is unknown or out of range, the mask is given twice, or the request is for another
             picture.
-        MaskError: The mask or the sketch has another size than the picture.
+        MaskError: The mask can't be read, or the mask or the sketch has another size than the picture.
     """
     if request is None:
         request = EditRequest.of(**settings)
     elif settings:
         request = request.merged(**settings)
     if mask is not None:
-        mask.require_size(picture.size)
+        mask = _as_mask(mask).require_size(picture.size)
         if request.mask is not None:
             raise RequestError(
                 "the mask is given twice: in the request, and beside it", code="mask-twice", field="mask"
@@ -105,6 +113,29 @@ def sketch_of(request: EditRequest, rasters: InputRasters) -> NDArray[np.uint8] 
     if request.sketch.size != size:
         raise RequestError(f"the sketch is {request.sketch.size}; it must have the picture's size {size}")
     return blob_array(request.sketch, rasters.by_digest)
+
+
+def _as_mask(given: MaskLike) -> Mask:
+    from PIL.Image import Image
+
+    if isinstance(given, Mask):
+        return given
+    if isinstance(given, np.ndarray):
+        return Mask.from_array(given)
+    if isinstance(given, Image):
+        file = io.BytesIO()
+        try:
+            given.save(file, "PNG")
+        except OSError:
+            raise MaskError(f"a PIL image of the mode {given.mode} can't be the mask", hint="convert it to L") from None
+        given = file.getvalue()
+    if isinstance(given, str | os.PathLike | bytes) or hasattr(given, "read"):
+        return Mask.from_file(given)
+    raise MaskError(
+        f"a mask can't be a {type(given).__name__}",
+        field="mask",
+        hint="right would be a Mask, an array (height, width), a PIL image, or the path of a mask file",
+    )
 
 
 def _checked(mask: Mask) -> Mask:

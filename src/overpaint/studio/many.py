@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from overpaint.engines import Monitor
 from overpaint.errors import Cancelled, EngineError, OverpaintError
-from overpaint.mask import Mask
 from overpaint.picture import Picture
 from overpaint.request import EditRequest
 
 from ._edited import Edited
+from .inputs import MaskLike
 from .progress import LinkedMonitor
 
 Pictured = Picture | str | os.PathLike[str] | bytes | BinaryIO
@@ -37,7 +37,7 @@ class Edit:
     """
 
     picture: Pictured
-    mask: Mask | None = None
+    mask: MaskLike | None = None
     request: EditRequest | None = None
     sketch: NDArray[np.uint8] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -58,7 +58,7 @@ class EditFailure:
 
 def many(
     edit: Callable[..., Edited],
-    edits: Iterable[Edit | tuple[Pictured, Mask] | Pictured],
+    edits: Iterable[Edit | tuple[Pictured, MaskLike] | Pictured],
     request: EditRequest | None,
     ahead: int,
     settings: Mapping[str, Any],
@@ -93,7 +93,7 @@ def many(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _as_edit(item: Edit | tuple[Pictured, Mask] | Pictured) -> Edit:
+def _as_edit(item: Edit | tuple[Pictured, MaskLike] | Pictured) -> Edit:
     if isinstance(item, Edit):
         return item
     if isinstance(item, tuple):
