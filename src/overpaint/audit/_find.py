@@ -14,7 +14,7 @@ from overpaint.errors import PictureError, RecordError
 from overpaint.picture import open_picture
 from overpaint.studio import pixel_digest
 
-from ._line import ChainLink, computed_hash, lines_of, link_of, record_text
+from ._line import ChainLink, computed_hash, link_of, record_text
 from ._record import AuditRecord
 
 NAME = "audit.jsonl"
@@ -53,6 +53,19 @@ def log_at(path: Path) -> Path:
     if not found.is_file():
         raise RecordError(f"there is no audit log at {found}; name the file, or a folder that has {NAME}")
     return found
+
+
+def lines_of(log: Path) -> Iterator[bytes]:
+    """The lines of a log, with their newlines.
+
+    Raises:
+        RecordError: It can't be read.
+    """
+    try:
+        with log.open("rb") as file:
+            yield from file
+    except OSError as error:
+        raise RecordError(f"the audit log {log} can't be read: {error.strerror or error}") from None
 
 
 def entries(log: Path, *, holding: bytes = b"") -> Iterator[LogEntry]:

@@ -15,7 +15,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,19 +93,6 @@ def record_text(line: bytes) -> bytes:
     """The record's text in a line; empty when it does not have the form of a line."""
     found = _FORM.match(line)
     return b"" if found is None else line[found.end() : -1]
-
-
-def lines_of(log: Path) -> Iterator[bytes]:
-    """The lines of a log, with their newlines.
-
-    Raises:
-        RecordError: It can't be read.
-    """
-    try:
-        with log.open("rb") as file:
-            yield from file
-    except OSError as error:
-        raise RecordError(f"the audit log {log} can't be read: {error.strerror or error}") from None
 
 
 def head_path(log: Path) -> Path:

@@ -11,11 +11,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from overpaint.errors import InputError, MaskError, RecordError, RequestError
-from overpaint.record import Record
+from overpaint.errors import MaskError
+from overpaint.record import Record, StoredRecord
 from overpaint.request import UsedModel
 from overpaint.studio import Edited, Saved, pixel_digest
-from overpaint.values import Listed, Value, canonical_json, parse_json
+from overpaint.values import Listed, Value, canonical_json
 
 from ._line import id_of
 from ._note import now
@@ -92,7 +92,7 @@ def _record(value: Any) -> Any:
     return Record.from_mapping(value) if isinstance(value, Mapping) else value
 
 
-class AuditRecord(Value):
+class AuditRecord(StoredRecord):
     """One edit.
 
     Attributes:
@@ -108,7 +108,8 @@ class AuditRecord(Value):
         hidden: In private mode the keyed hashes of "prompt" and "negative_prompt" (see `Secret`).
     """
 
-    schema_: Annotated[int, Field(alias="schema", ge=1, le=1)] = 1
+    title = "audit record"
+
     kind: Literal["edit"] = "edit"
     made: str
     edit: Annotated[Record, BeforeValidator(_record)]
@@ -139,34 +140,6 @@ class AuditRecord(Value):
     def to_json(self) -> str:
         """Canonical JSON, as in the log."""
         return canonical_json(self.to_mapping())
-
-    @classmethod
-    def from_mapping(cls, mapping: Mapping[str, Any]) -> AuditRecord:
-        """From the table that `to_mapping` gives.
-
-        Raises:
-            RecordError: It is not a record of an edit, or one of a newer version.
-        """
-        schema = mapping.get("schema", 1) if isinstance(mapping, Mapping) else 1
-        if isinstance(schema, int) and schema > 1:
-            raise RecordError(
-                f"this audit record has schema {schema}, and this version of Overpaint knows 1: update it"
-            )
-        try:
-            return cls(**dict(mapping))
-        except RecordError:
-            raise
-        except (InputError, TypeError, ValueError) as error:
-            raise RecordError(f"the audit record can't be read: {error}") from None
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> AuditRecord:
-        """From the text that `to_json` gives."""
-        try:
-            table = parse_json(text, "the audit record")
-        except RequestError as error:
-            raise RecordError(str(error)) from None
-        return cls.from_mapping(table)
 
 
 def edit_record(

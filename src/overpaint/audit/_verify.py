@@ -13,18 +13,8 @@ from overpaint.errors import OverpaintError, RecordError
 from overpaint.picture import open_picture
 from overpaint.studio import pixel_digest
 
-from ._line import (
-    GENESIS,
-    ChainHead,
-    ChainLink,
-    computed_hash,
-    head_path,
-    id_of,
-    lines_of,
-    link_of,
-    read_head,
-    record_text,
-)
+from ._find import lines_of
+from ._line import GENESIS, ChainHead, ChainLink, computed_hash, head_path, id_of, link_of, read_head, record_text
 from ._note import TAMPERING
 from ._record import file_at
 

@@ -6,13 +6,13 @@ import json
 from collections.abc import Mapping
 from functools import cache
 from importlib import metadata
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BeforeValidator, Field
 
-from overpaint.errors import InputError, RecordError
+from overpaint.errors import InputError, RecordError, RequestError
 from overpaint.request import EditRequest, Execution, ResolvedRequest
-from overpaint.values import Listed, Value
+from overpaint.values import Listed, Value, parse_json
 
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 BoxValues = Annotated[Listed[tuple[int, ...]], Field(min_length=4, max_length=4)]
@@ -54,7 +54,52 @@ def _request(value: Any) -> Any:
     return EditRequest.from_mapping(value) if isinstance(value, Mapping) else value
 
 
-class Record(Value):
+class StoredRecord(Value):
+    """A value that is stored as JSON with the version of its form; `title` names it in messages."""
+
+    title: ClassVar[str]
+
+    schema_: Annotated[int, Field(alias="schema", ge=1, le=1)] = 1
+
+    @classmethod
+    def from_mapping(cls, mapping: Mapping[str, Any]) -> Self:
+        """From the table that `to_mapping` gives.
+
+        Raises:
+            RecordError: It is not such a record, or one of a newer version.
+        """
+        if not isinstance(mapping, Mapping):
+            raise RecordError(f"the {cls.title} must be a table, not {mapping!r:.60}")
+        schema = mapping.get("schema", 1)
+        if isinstance(schema, int) and schema > 1:
+            raise RecordError(f"this {cls.title} has schema {schema}, and this version of Overpaint knows 1: update it")
+        try:
+            return cls(**cls._completed(mapping))
+        except RecordError:
+            raise
+        except (InputError, TypeError, ValueError, RecursionError) as error:
+            raise RecordError(f"the {cls.title} can't be read: {error}") from None
+
+    @classmethod
+    def _completed(cls, mapping: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The table with what `to_mapping` left out."""
+        return mapping
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """From the text that `to_json` gives.
+
+        Raises:
+            RecordError: It is not JSON, or not such a record.
+        """
+        try:
+            table = parse_json(text, f"the {cls.title}")
+        except RequestError as error:
+            raise RecordError(str(error)) from None
+        return cls.from_mapping(table)
+
+
+class Record(StoredRecord):
     """How a picture was made.
 
     Attributes:
@@ -75,7 +120,8 @@ class Record(Value):
         notes: For people.
     """
 
-    schema_: Annotated[int, Field(alias="schema", ge=1, le=1)] = 1
+    title = "record"
+
     overpaint: str = Field(default_factory=version)
     request: Annotated[EditRequest, BeforeValidator(_request)]
     resolved: ResolvedRequest
@@ -103,40 +149,13 @@ class Record(Value):
         return json.dumps(self.to_mapping(), ensure_ascii=False, indent=indent)
 
     @classmethod
-    def from_mapping(cls, mapping: Mapping[str, Any]) -> Record:
-        """From the table that `to_mapping` gives.
-
-        Raises:
-            RecordError: It is not a record, or one of a newer version.
-        """
-        if not isinstance(mapping, Mapping) or "request" not in mapping:
+    def _completed(cls, mapping: Mapping[str, Any]) -> Mapping[str, Any]:
+        if "request" not in mapping:
             raise RecordError("this is not a record of an edit: it has no request")
-        schema = mapping.get("schema", 1)
-        if isinstance(schema, int) and schema > 1:
-            raise RecordError(f"this record has schema {schema}, and this version of Overpaint knows 1: update it")
-        try:
-            table = json.loads(json.dumps(mapping))
-            codes = _codes(table["request"])
-            _each_blob(table.get("resolved"), lambda blob: blob.setdefault("data", codes.get(blob["sha256"])))
-            return cls(**table)
-        except RecordError:
-            raise
-        except (InputError, TypeError, ValueError, RecursionError) as error:
-            raise RecordError(f"the record can't be read: {error}") from None
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> Record:
-        """From the text that `to_json` gives.
-
-        Raises:
-            RecordError: It is not JSON, or not a record.
-        """
-        try:
-            return cls.from_mapping(json.loads(text))
-        except RecordError:
-            raise
-        except (ValueError, RecursionError) as error:
-            raise RecordError(f"the record is not JSON: {error}") from None
+        table: dict[str, Any] = json.loads(json.dumps(mapping))
+        codes = _codes(table["request"])
+        _each_blob(table.get("resolved"), lambda blob: blob.setdefault("data", codes.get(blob["sha256"])))
+        return table
 
 
 def _each_blob(value: Any, use: Any) -> None:
