@@ -211,17 +211,17 @@ class TestTampering:
 
     @pytest.mark.parametrize("n", [3, 7])
     def test_a_line_made_by_hand_with_a_right_hash_and_a_wrong_predecessor(self, log, one, n):
-        made, _ = line_of(nth(one, 99).to_json(), n, "1" * 64)
+        made, _ = line_of(nth(one, 99).to_json(), ChainHead(n - 1, "1" * 64))
         rewrite(log, lambda all: [*all[: n - 1], made, *all[n - 1 :]])
         assert first_fault(log).startswith(f"line {n}: it does not follow the line before")
 
     def test_a_line_made_by_hand_that_fits_the_chain(self, log, one):
-        made, _ = line_of(nth(one, 99).to_json(), 7, read_head(log).hash)
+        made, _ = line_of(nth(one, 99).to_json(), read_head(log))
         rewrite(log, lambda all: [*all, made])
         assert first_fault(log).startswith("line 7: audit.head counts only 6 lines")
 
     def test_another_last_line(self, log, one):
-        made, _ = line_of(nth(one, 99).to_json(), 6, link_of(lines(log)[4]).hash)
+        made, _ = line_of(nth(one, 99).to_json(), ChainHead(5, link_of(lines(log)[4]).hash))
         rewrite(log, lambda all: [*all[:5], made])
         assert first_fault(log).startswith("line 6: it is another line than the last one of audit.head")
 
@@ -329,7 +329,7 @@ def _small(factory: pytest.TempPathFactory, one: AuditRecord, made: dict[str, Pa
 class TestInterruptions:
     def test_a_torn_line_is_cut_and_noted(self, log, one):
         whole = log.read_bytes()
-        log.write_bytes(whole + line_of(nth(one, 7).to_json(), 7, read_head(log).hash)[0][:100])
+        log.write_bytes(whole + line_of(nth(one, 7).to_json(), read_head(log))[0][:100])
         assert "an append was interrupted" in first_fault(log)
         assert AuditLog(log).append(nth(one, 7)).count == 8
         assert log.read_bytes().startswith(whole)

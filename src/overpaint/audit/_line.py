@@ -68,11 +68,12 @@ def id_of(text: str | bytes) -> str:
     return hashlib.sha256(text.encode() if isinstance(text, str) else text).hexdigest()[:32]
 
 
-def line_of(record: str, n: int, prev: str) -> tuple[bytes, ChainLink]:
-    """A record's canonical JSON as line `n`, with its newline, and its link."""
-    body = f'"id":"{id_of(record)}","n":{n},"prev":"{prev}","record":{record}}}'.encode()
+def line_of(record: str, end: ChainHead) -> tuple[bytes, ChainHead]:
+    """A record's canonical JSON as the line after the end of a chain, with its newline, and the new end."""
+    n = end.count + 1
+    body = f'"id":"{id_of(record)}","n":{n},"prev":"{end.hash}","record":{record}}}'.encode()
     digest = hashlib.sha256(b"{" + body).hexdigest()
-    return b'{"hash":"' + digest.encode() + b'",' + body + b"\n", ChainLink(n, id_of(record), prev, digest)
+    return b'{"hash":"' + digest.encode() + b'",' + body + b"\n", ChainHead(n, digest)
 
 
 def link_of(line: bytes) -> ChainLink | None:

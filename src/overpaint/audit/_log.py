@@ -7,7 +7,7 @@ import errno
 import hashlib
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from overpaint.errors import OutputError, RecordError, RequestError
@@ -92,20 +92,21 @@ class AuditLog:
     def _append(self, descriptor: int, texts: list[str]) -> ChainHead:
         wanted = {id_of(text): text for text in texts}
         torn = self._index.update(descriptor)
-        notes = [] if torn is None else [_torn_note(torn, self._index)]
+        notes = []
+        if torn is not None:
+            cut = f"{len(torn)} bytes of an unfinished line {self._index.count + 1} were cut off"
+            notes.append(LogNote.of("torn", f"{cut}; SHA-256 {hashlib.sha256(torn).hexdigest()}"))
         notes += self._notes_on_head(frozenset(wanted))
         fresh = [note.to_json() for note in notes] + [text for id, text in wanted.items() if not self._index.has(id)]
         head = ChainHead(self._index.count, self._index.last)
         if fresh:
-            lines, links = [], []
+            lines = []
             for text in fresh:
-                line, link = line_of(text, head.count + 1, head.hash)
-                head = ChainHead(link.n, link.hash)
+                line, head = line_of(text, head)
                 lines.append(line)
-                links.append(link.id)
             _write(descriptor, b"".join(lines), self._index.end)
-            self._index.add(links, sum(map(len, lines)), head)
-        if head.count and self._head_or_none() != head:
+            self._index.add(map(id_of, fresh), sum(map(len, lines)), head)
+        if head.count:
             self._write_head(head)
         return head
 
@@ -131,11 +132,6 @@ class AuditLog:
             uncovered = LogNote.of("uncovered", f"there were {seen.count} lines, and the head was {known}")
             notes.append(LogNote.of("headless", text) if head is None else uncovered)
         return notes
-
-    def _head_or_none(self) -> ChainHead | None:
-        with contextlib.suppress(RecordError):
-            return read_head(self.path)
-        return None
 
     def _write_head(self, head: ChainHead) -> None:
         # Not flushed, which would double the cost of an append: the lines are, and the next append counts those that a
@@ -196,24 +192,19 @@ class _Index:
         # After a line that can't be read, the chain continues from the digest of its bytes.
         self.last = hashlib.sha256(line).hexdigest() if link is None else link.hash
         self.end += len(line)
-        self._note(b"" if link is None else bytes.fromhex(link.id))
+        self._note("" if link is None else link.id)
 
-    def add(self, ids: list[str], size: int, head: ChainHead) -> None:
+    def add(self, ids: Iterable[str], size: int, head: ChainHead) -> None:
         """Count lines that were just written."""
         for id in ids:
-            self._note(bytes.fromhex(id))
+            self._note(id)
         self.end += size
         self.last = head.hash
         self.broken = False
 
-    def _note(self, id: bytes) -> None:
-        self._order.append(id)
-        self._ids[id] = None
-
-
-def _torn_note(cut: bytes, seen: _Index) -> LogNote:
-    digest = hashlib.sha256(cut).hexdigest()
-    return LogNote.of("torn", f"{len(cut)} bytes of an unfinished line {seen.count + 1} were cut off; SHA-256 {digest}")
+    def _note(self, id: str) -> None:
+        self._order.append(bytes.fromhex(id))
+        self._ids[self._order[-1]] = None
 
 
 def _canonical(text: str) -> str:

@@ -33,12 +33,10 @@ class Correction:
     Attributes:
         pixels: (H, W, 3) float32, the painted canvas, corrected inside and outside the hole.
         shift: Mean change in the hole by channel, on the scale 0 to 1.
-        trusted: Share of known pixels that the correction was estimated from.
     """
 
     pixels: Image
     shift: tuple[float, float, float]
-    trusted: float
 
 
 def correct(
@@ -64,9 +62,9 @@ def correct(
     """
     known = ~hole if usable is None else ~hole & usable
     if evidence is None or not (colour_match or seam) or int(known.sum()) < 16:
-        return Correction(painted, (0.0, 0.0, 0.0), 0.0)
+        return Correction(painted, (0.0, 0.0, 0.0))
     reduced = _reduced(evidence, original, known, hole)
-    weights, trusted = _trust(reduced.error, reduced.known)
+    weights = _trust(reduced.error, reduced.known)
     change = np.zeros_like(painted)
     error = reduced.error
     if colour_match:
@@ -74,13 +72,13 @@ def correct(
         change = gain * painted + offset
         error = error - (gain * reduced.evidence + offset)
         # Without the common shift other pixels are ordinary.
-        weights, _ = _trust(error, reduced.known)
+        weights = _trust(error, reduced.known)
     if seam:
         change += _enlarged(_seam(error, reduced.hole, weights), hole.shape)
     np.clip(change, -BOUND, BOUND, out=change)
     inside = change[hole]
     mean = inside.mean(axis=0) if inside.size else np.zeros(3)
-    return Correction(painted + change, (float(mean[0]), float(mean[1]), float(mean[2])), trusted)
+    return Correction(painted + change, (float(mean[0]), float(mean[1]), float(mean[2])))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,19 +118,19 @@ def _enlarged(change: Image, shape: tuple[int, ...]) -> Image:
     return np.asarray(cv2.resize(change, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR), dtype=np.float32)
 
 
-def _trust(error: Image, known: NDArray[np.bool_]) -> tuple[Image, float]:
-    """1 on known pixels whose error is ordinary in every channel, 0 elsewhere; and the share of such pixels.
+def _trust(error: Image, known: NDArray[np.bool_]) -> Image:
+    """1 on known pixels whose error is ordinary in every channel, 0 elsewhere.
 
     Ordinary: within 2.5 robust standard deviations of the median (1.4826 x the median absolute deviation, at least two
     levels of 255, so that clean evidence counts).
     """
     sample = error[known]
     if len(sample) == 0:
-        return np.zeros(known.shape, np.float32), 0.0
+        return np.zeros(known.shape, np.float32)
     median = np.median(sample, axis=0)
     spread_by_channel = np.maximum(1.4826 * np.median(np.abs(sample - median), axis=0), 2 / 255)
     fine = known & (np.abs(error - median) <= 2.5 * spread_by_channel).all(axis=2)
-    return fine.astype(np.float32), float(fine.sum() / len(sample))
+    return np.asarray(fine, np.float32)
 
 
 def _line(evidence: Image, error: Image, weights: Image) -> tuple[Image, Image]:

@@ -59,11 +59,6 @@ class Frame:
         return math.sqrt(self.working.area / self.box.area)
 
     @property
-    def resized(self) -> bool:
-        """Whether the working size differs from the box's own."""
-        return self.working != self.box.size
-
-    @property
     def inside(self) -> Box:
         """The part of the box that lies in the picture."""
         return self.box.intersect(self.picture.box)

@@ -15,7 +15,7 @@ from overpaint.errors import MaskError, PictureError
 from overpaint.geometry import Size
 from overpaint.picture import Picture, open_picture
 
-from ._checks import LARGEST_AREA
+from ._checks import LARGEST_AREA, as_size
 from ._mask import Mask
 from ._plausible import FLOOR, RINGING, from_levels, plausible, snapped
 from .formats import is_document, read_document
@@ -37,10 +37,7 @@ def from_array(array: ArrayLike) -> Mask:
     given = np.asarray(array)
     if given.ndim != 2:
         raise MaskError(f"a mask array must have the shape (H, W), not {given.shape}")
-    if given.size == 0:
-        raise MaskError(f"a mask must have at least one pixel, not the shape {given.shape}")
-    if given.size > LARGEST_AREA:
-        raise MaskError(f"a mask may have {LARGEST_AREA:,} pixels at most, not {given.shape[1]}x{given.shape[0]}")
+    as_size((given.shape[1], given.shape[0]))
     if given.dtype == np.bool_:
         return Mask(given.astype(np.float32))
     if given.dtype in (np.uint8, np.uint16):
