@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -37,7 +38,6 @@ from overpaint.batch import (
 from overpaint.batch.cluster import ClusterOptions, RayExecutor
 from overpaint.batch.connect import connected
 from overpaint.batch.ray_data import EditActor
-from overpaint.batch.ray_worker import RemoteError
 from overpaint.cli import main
 from overpaint.engines import Canvas, Monitor, Painted
 from overpaint.errors import MaskError, OutputError, RequestError
@@ -339,21 +339,21 @@ def seeds(state: Path) -> list[int]:
     return [record.edit.resolved.seed for record in sorted(records, key=lambda record: record.output.place)]
 
 
-class TestRemoteError:
+class TestErrorsOfWorkers:
     def test_an_error_comes_back_as_what_it_was(self):
-        back = RemoteError.of(MaskError("the mask is empty")).restored()
+        back = pickle.loads(pickle.dumps(MaskError("the mask is empty")))
         assert (type(back), str(back)) == (MaskError, "the mask is empty")
 
     def test_one_of_a_class_that_is_not_public_comes_back_too(self):
         with pytest.raises(SettingError) as caught:
             EditRequest.of(strength=7)
-        back = RemoteError.of(caught.value).restored()
+        back = pickle.loads(pickle.dumps(caught.value))
         assert (type(back), str(back), back.field) == (SettingError, str(caught.value), "strength")
 
     def test_a_full_disk_is_still_one(self):
         error = OutputError("can't write a.png: the disk is full")
         error.__cause__ = OSError(28, "No space left on device")
-        cause = RemoteError.of(error).restored().__cause__
+        cause = pickle.loads(pickle.dumps(error)).__cause__
         assert isinstance(cause, OSError)
         assert cause.errno == 28
 

@@ -25,6 +25,7 @@ OverpaintError
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from typing import Self
@@ -82,8 +83,10 @@ class OverpaintError(Exception):
     def __str__(self) -> str:
         return self.worded()
 
-    def __reduce__(self) -> tuple[object, ...]:  # pickled errors keep all attributes
-        return _restored, (type(self), self.message, dict(self.__dict__)), None
+    def __reduce__(self) -> tuple[object, ...]:
+        # pickled errors keep all attributes, and the number of the system's error beneath them
+        number = self.__cause__.errno if isinstance(self.__cause__, OSError) else None
+        return _restored, (type(self), self.message, dict(self.__dict__), number), None
 
 
 class InputError(OverpaintError, ValueError):
@@ -222,8 +225,10 @@ def with_field(message: str, field: str, name_of: Callable[[str], str]) -> str:
     return message.replace("{field}", name_of(field) if field else "the request", 1)
 
 
-def _restored(kind: type[OverpaintError], message: str, state: dict[str, object]) -> OverpaintError:
+def _restored(kind: type[OverpaintError], message: str, state: dict[str, object], number: int | None) -> OverpaintError:
     error = kind.__new__(kind)
     Exception.__init__(error, message)
     error.__dict__.update(state)
+    if number is not None:
+        error.__cause__ = OSError(number, os.strerror(number))
     return error

@@ -42,7 +42,7 @@ def write_hidden_file(hidden: Path, data: bytes, target: Path, permissions: int 
     try:
         _write(hidden, data, permissions)
     except FileExistsError as error:
-        raise _exists(hidden) from error
+        raise exists_already(hidden) from error
     except BaseException as error:
         with contextlib.suppress(OSError):
             hidden.unlink(missing_ok=True)
@@ -67,7 +67,7 @@ def publish_file(hidden: Path, path: str | os.PathLike[str], *, overwrite: bool 
             _take_free_name(hidden, target)
         _flush_folder(target.parent)
     except FileExistsError as error:
-        raise _exists(target) from error
+        raise exists_already(target) from error
     except OSError as error:
         raise OutputError(_reason(target, error)) from error
 
@@ -84,7 +84,7 @@ def check_writable(path: str | os.PathLike[str], *, overwrite: bool = False) -> 
         if target.is_dir():
             raise OutputError(f"{target} is a folder; give the name of a file")
         if not overwrite and (target.exists() or target.is_symlink()):
-            raise _exists(target)
+            raise exists_already(target)
         if not target.parent.is_dir():
             raise OutputError(f"can't write {target}: the folder {target.parent} doesn't exist")
     except (OSError, ValueError) as error:
@@ -129,7 +129,8 @@ def _flush_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def _exists(target: Path) -> OutputError:
+def exists_already(target: object) -> OutputError:
+    """The error for a file that exists and may not be replaced."""
     return OutputError(
         f"{target} exists already",
         code="output-exists",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .estimate import Estimate
 from .events import Began, Done, Ended, Event, Failed, Unchanged
-from .executor import Executor, ThreadExecutor
+from .executor import Executor
 from .filter import Filter
 from .folders import BatchFolders
 from .manifest import FolderRows, read_folders, read_manifest, read_text
@@ -12,8 +12,7 @@ from .plan import BatchPlan, PlannedEdit, Rules, plan, seed_of
 from .rows import BadRow, EditRow, RawRow, Reader, RowDefaults
 from .run import BatchPreview, Options, preview, run
 from .store import Address, Place
-from .task import Task, TaskOptions, TaskResult, Thumbnails
-from .worker import Worker
+from .task import Task, TaskResult
 
 __all__ = [
     "Address",
@@ -39,12 +38,8 @@ __all__ = [
     "RowDefaults",
     "Rules",
     "Task",
-    "TaskOptions",
     "TaskResult",
-    "ThreadExecutor",
-    "Thumbnails",
     "Unchanged",
-    "Worker",
     "plan",
     "preview",
     "read_folders",

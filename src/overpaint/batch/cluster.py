@@ -23,7 +23,7 @@ from overpaint.record import version
 from overpaint.studio import Studio
 
 from .connect import first_line
-from .ray_worker import RayWorker, RemoteError, WorkerInfo
+from .ray_worker import RayWorker, WorkerInfo
 from .task import Task, TaskResult
 
 _NODE_INTERVAL = 1.0  # seconds between two checks of the nodes
@@ -339,10 +339,8 @@ class RayExecutor:
                 handle.tasks[future] = task  # taken back together with its worker
                 handle.broken = first_line(error)
             self._changed.notify_all()
-        if task is None or error is not None:
-            return
-        answer = reply.result()
-        _resolve(future, answer.restored() if isinstance(answer, RemoteError) else answer)
+        if task is not None and error is None:
+            _resolve(future, reply.result())
 
 
 def _resolve(future: Future[TaskResult], outcome: TaskResult | BaseException) -> None:

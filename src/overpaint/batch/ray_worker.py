@@ -26,30 +26,6 @@ class WorkerInfo:
     process: int
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteError:
-    """An error in a form that can be sent: a pickled exception loses its cause.
-
-    Attributes:
-        error: The error.
-        number: The system's error number beneath it, or None.
-    """
-
-    error: OverpaintError
-    number: int | None = None
-
-    @classmethod
-    def of(cls, error: OverpaintError) -> RemoteError:
-        """From an error that was raised."""
-        return cls(error, error.__cause__.errno if isinstance(error.__cause__, OSError) else None)
-
-    def restored(self) -> OverpaintError:
-        """The error with its cause."""
-        if self.number is not None:
-            self.error.__cause__ = OSError(self.number, os.strerror(self.number))
-        return self.error
-
-
 class RayWorker:
     """A Ray actor. Its methods are called from several threads at once."""
 
@@ -69,12 +45,12 @@ class RayWorker:
         """This worker's version, host and process."""
         return WorkerInfo(version(), socket.gethostname(), os.getpid())
 
-    def do(self, task: Task) -> TaskResult | RemoteError:
-        """Run a task; an error is returned."""
+    def do(self, task: Task) -> TaskResult | OverpaintError:
+        """Run a task; an error is returned, as one that is raised would lose its attributes."""
         try:
             return self._worker.do(task, self._monitor)
         except OverpaintError as error:
-            return RemoteError.of(error)
+            return error
         finally:
             self._step()
 

@@ -90,11 +90,11 @@ class ResultPublisher:
         self.ledger.finish(lease, result.sha256, row.to_json())
         self._complete(lease.id, result.sha256, row)
 
-    def recover(self) -> tuple[int, int]:
+    def recover(self) -> int:
         """Complete what an interrupted run left: publish finished rows, remove hidden files of the others.
 
         Returns:
-            How many rows were completed, and how many had been running.
+            How many rows were completed.
         """
         interrupted = self.ledger.expire(owners_gone=True)
         self.stale.extend(hidden_beside(self.out / one.spec, one.token or "") for one in interrupted if one.spec)
@@ -112,7 +112,7 @@ class ResultPublisher:
                 self.ledger.undo(entry.id, "what an interrupted run left of it can't be read")
             except PublishError:
                 continue
-        return completed, len(interrupted)
+        return completed
 
     def _complete(self, id: str, sha256: str, row: FinishedRow) -> None:
         hidden, target = self.out / row.hidden, self.out / row.target

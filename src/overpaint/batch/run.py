@@ -105,7 +105,7 @@ def run(
     began = time.perf_counter()
     with _session(options) as session:
         tidy(options.folders.reports)
-        completed, _ = session.publisher.recover()
+        completed = session.publisher.recover()
         planned = session.plan(rows, studio)
         session.files.save()
         register(planned, session.ledger, options.folders.out, options.retries)
@@ -201,8 +201,7 @@ class _Session:
     def end(self, planned: BatchPlan, tally: Tally, began: float, *, interrupted: bool = False) -> Ended:
         """Complete what an interrupt left, write the report, and sum up."""
         try:
-            completed, _ = self.publisher.recover()
-            tally.done += completed
+            tally.done += self.publisher.recover()
         except OutputError as error:  # a full disk has no room for the audit's lines either; the next run writes them
             tally.stopped = tally.stopped or str(error)
         head = ""

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias
 
 from overpaint.errors import OutputError, RequestError
-from overpaint.files import publish_file, write_hidden_file
+from overpaint.files import exists_already, publish_file, write_hidden_file
 
 
 class Address(PurePosixPath):
@@ -146,13 +146,7 @@ def publish(hidden: Place, target: Place, *, overwrite: bool) -> None:
         assert isinstance(target, Address)
         with _reported(target):
             if not overwrite and target.exists():
-                raise OutputError(
-                    f"{target} exists already",
-                    code="output-exists",
-                    field="output",
-                    value=str(target),
-                    hint="choose another name, or set overwrite",
-                )
+                raise exists_already(target)
             hidden.move_to(target)
     else:
         publish_file(hidden, target, overwrite=overwrite)

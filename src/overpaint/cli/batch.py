@@ -17,6 +17,7 @@ from overpaint.request import INTENTS
 from . import fields
 from .batch_options import ROWS, Machine, Results, Rows, Which
 from .options import WHERE_UNSET, Where, argument
+from .outputs import check_least, check_quality
 from .streams import STDIO
 from .texts import help_text
 
@@ -98,17 +99,12 @@ def _check(edits: str | None, rows: Rows, machine: Machine, which: Which, result
         raise RequestError("batch needs a list of edits, or --images DIR" + (", not both" if edits else ""))
     if rows.masks is not None and rows.images is None:
         raise RequestError("--masks goes with --images; a list names the mask of each row itself")
-    for name, value, least in (
-        ("--limit", which.limit, 0),
-        ("--retries", which.retries, 0),
-        ("--ahead", machine.ahead, 1),
-        ("--threads", machine.threads, 1),
-        ("--stall", machine.stall, 1),
-    ):
-        if value is not None and value < least:
-            raise RequestError(f"{name} must be at least {least}, not {value}")
-    if results.quality is not None and not 1 <= results.quality <= 100:
-        raise RequestError(f"--quality must be between 1 and 100, not {results.quality}")
+    check_least("limit", which.limit, 0)
+    check_least("retries", which.retries, 0)
+    check_least("ahead", machine.ahead, 1)
+    check_least("threads", machine.threads, 1)
+    check_least("stall", machine.stall, 1)
+    check_quality(results.quality)
 
 
 def _found(edits: str | None, rows: Rows, out: Path) -> tuple[list[Any], Path, tuple[str, ...]]:

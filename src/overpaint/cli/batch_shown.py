@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from overpaint.batch import BatchPreview, Began, Done, Ended, Event, Failed, Options, Unchanged
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 _MOST_SHOWN = 20  # rows of a dry run, and failures; the report has all
 
 
-class Display(Protocol):
-    """Shows the events of a run."""
+class Display:
+    """Shows the events of a run. This one shows nothing; failures are in the report and in the exit status."""
 
     def show(self, event: Event) -> None:
         """Show an event."""
@@ -37,7 +37,7 @@ def shown(*, json: bool, quiet: bool) -> Iterator[Display]:
             yield lines
         return
     if quiet:
-        yield Silent()
+        yield Display()
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
@@ -54,17 +54,7 @@ def shown(*, json: bool, quiet: bool) -> Iterator[Display]:
         yield BatchBar(progress)
 
 
-class Silent:
-    """Shows nothing; failures are in the report and in the exit status."""
-
-    def show(self, event: Event) -> None:
-        """Nothing."""
-
-    def preview(self, preview: BatchPreview, options: Options) -> None:
-        """Nothing."""
-
-
-class Lines:
+class Lines(Display):
     """One JSON object a line on standard output."""
 
     def __init__(self, out: TextIO) -> None:
@@ -101,7 +91,7 @@ class Lines:
         print(json_module.dumps(table, ensure_ascii=False), file=self._out, flush=True)
 
 
-class BatchBar:
+class BatchBar(Display):
     """A bar with rate and time left, failures above it, and a summary at the end."""
 
     def __init__(self, progress: Progress) -> None:

@@ -178,8 +178,7 @@ def _variations(studio: Studio, inputs: EditInputs, run: Run, shown: Bar) -> Ite
 def _studio(run: Run) -> Studio:
     from overpaint.studio import Studio
 
-    if run.threads is not None and run.threads < 1:
-        raise RequestError(f"--threads must be at least 1, not {run.threads}", field="threads", value=run.threads)
+    outputs.check_least("threads", run.threads, 1)
     if run.device in ("cuda", "mps"):
         _require_device(run.device)
     return Studio(device=run.device, threads=run.threads, allow_pickle=run.allow_pickle)

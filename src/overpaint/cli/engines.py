@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Group, Parameter
@@ -25,7 +25,6 @@ class EngineEntry:
     name: str
     card: EngineCard | None = None
     fault: str = ""
-    options: list[dict[str, Any]] = field(default_factory=list)
 
 
 def engines(
@@ -45,7 +44,7 @@ def engines(
     """
     from overpaint.engines import card, names
 
-    entries = [_entry(one) for one in names()] if name is None else [_of(card(name))]
+    entries = [_entry(one) for one in names()] if name is None else [EngineEntry(name, card(name))]
     if json:
         print_json([_mapping(entry) for entry in entries])
     elif name is None:
@@ -59,13 +58,9 @@ def _entry(name: str) -> EngineEntry:
     from overpaint.engines import card
 
     try:
-        return _of(card(name))
+        return EngineEntry(name, card(name))
     except EngineError as error:
         return EngineEntry(name, fault=str(error))
-
-
-def _of(card: EngineCard) -> EngineEntry:
-    return EngineEntry(card.name, card, options=options_of(card.options))
 
 
 def options_of(model: type[BaseModel]) -> list[dict[str, Any]]:
@@ -110,7 +105,7 @@ def _mapping(entry: EngineEntry) -> dict[str, Any]:
         "colour_space": card.colour_space,
         "native": card.sizes.native,
         "multiple": card.sizes.multiple,
-        "options": entry.options,
+        "options": options_of(card.options),
         "licence": card.licence,
         "digest": card.digest,
         "references": list(card.references),
@@ -153,7 +148,7 @@ def _details(entry: EngineEntry) -> None:
         ("size", _size(card)),
         ("licence", card.licence),
     ]
-    for option in entry.options:
+    for option in options_of(card.options):
         default = "automatic" if option["default"] is None else option["default"]
         parts = (" ".join(option["help"].split()), option["range"], f"left out: {default}")
         rows.append((f"--option {option['name']}=", "; ".join(part for part in parts if part)))

@@ -57,12 +57,7 @@ def mapping(name: str, picture: Picture) -> dict[str, Any]:
 
 def _kinds(picture: Picture) -> dict[str, int]:
     """Bytes of each kind of metadata that is there."""
-    blocks = {
-        "icc": picture.metadata.icc,
-        "exif": picture.metadata.exif,
-        "xmp": picture.metadata.xmp,
-        "iptc": picture.metadata.iptc,
-    }
+    blocks = {name: getattr(picture.metadata, name) for name in ("icc", "exif", "xmp", "iptc")}
     return {name: len(block) for name, block in blocks.items() if block is not None}
 
 

@@ -264,17 +264,8 @@ def mapping(entry: ModelEntry) -> dict[str, Any]:
 
 
 def _row(row: CatalogueEntry) -> dict[str, Any]:
-    return {
-        "name": row.name,
-        "hub": row.hub,
-        "what": row.what,
-        "title": row.title,
-        "family": row.family,
-        "channels": row.channels or None,
-        "licence": row.licence,
-        "gigabytes": row.gigabytes,
-        "about": row.about,
-    }
+    names = ("name", "hub", "what", "title", "family", "channels", "licence", "gigabytes", "about")
+    return {**{name: getattr(row, name) for name in names}, "channels": row.channels or None}
 
 
 def _print_row(row: CatalogueEntry) -> None:

@@ -22,12 +22,8 @@ PLACEHOLDERS = ("name", "intent", "ext")
 
 def check_options(out: Out, variations: int, pictures: int) -> None:
     """Raise RequestError for options that don't go together, before anything is read."""
-    if variations < 1:
-        raise RequestError(f"--variations must be at least 1, not {variations}", field="variations", value=variations)
-    if out.quality is not None and not 1 <= out.quality <= 100:
-        raise RequestError(
-            f"--quality must be between 1 and 100, not {out.quality}", field="quality", value=out.quality
-        )
+    check_least("variations", variations, 1)
+    check_quality(out.quality)
     if out.private and out.audit is None:
         raise RequestError("--private is about the audit log: give --audit PATH too (--record none embeds nothing)")
     if out.private and out.record == "sidecar":
@@ -47,6 +43,18 @@ def check_options(out: Out, variations: int, pictures: int) -> None:
         raise RequestError("an audit log needs a file: give -o a file name")
     if out.record == "sidecar":
         raise RequestError("a picture on standard output has no place for a sidecar: use --record embed or none")
+
+
+def check_least(field: str, value: float | None, least: int) -> None:
+    """Raise RequestError for a value of an option that is too small."""
+    if value is not None and value < least:
+        raise RequestError(f"{{field}} must be at least {least}, not {value}", field=field, value=value)
+
+
+def check_quality(quality: int | None) -> None:
+    """Raise RequestError for a quality that is none."""
+    if quality is not None and not 1 <= quality <= 100:
+        raise RequestError(f"{{field}} must be between 1 and 100, not {quality}", field="quality", value=quality)
 
 
 def target(picture: Picture, intent: str, out: Out, *, several: bool) -> Target:

@@ -34,10 +34,14 @@ def number(text: str, field: str) -> float:
     try:
         value = float(text)
     except ValueError:
-        raise RequestError(f"{{field}}: {text.strip()!r} is not a number", field=field, value=text) from None
+        raise _refused(f"{{field}}: {text.strip()!r} is not a number", field, text) from None
     if not math.isfinite(value):
-        raise RequestError(f"{{field}}: {text.strip()!r} is not a finite number", field=field, value=text)
+        raise _refused(f"{{field}}: {text.strip()!r} is not a finite number", field, text)
     return value
+
+
+def _refused(message: str, field: str, text: str) -> RequestError:
+    return RequestError(message, field=field, value=text)
 
 
 def length(text: str, field: str) -> Length:
@@ -52,9 +56,7 @@ def lengths(text: str, count: int, form: str, field: str) -> list[Length]:
     """`count` lengths between commas or blanks; `form` describes them in errors."""
     parts = [part for part in text.replace(" ", ",").split(",") if part]
     if len(parts) != count:
-        raise RequestError(
-            f"{{field}} takes {form}, {count} numbers; {text!r} has {len(parts)}", field=field, value=text
-        )
+        raise _refused(f"{{field}} takes {form}, {count} numbers; {text!r} has {len(parts)}", field, text)
     try:
         return [length(part, field) for part in parts]
     except RequestError as error:
@@ -72,11 +74,8 @@ def box(text: str, size: Size, field: str) -> Box:
         round(bottom.pixels(size.height)),
     )
     if found.empty:
-        raise RequestError(
-            f"{{field}} {text} has no area: right must be greater than left and bottom greater than top ({_BOX})",
-            field=field,
-            value=text,
-        )
+        order = f"right must be greater than left and bottom greater than top ({_BOX})"
+        raise _refused(f"{{field}} {text} has no area: {order}", field, text)
     return found
 
 
@@ -87,11 +86,8 @@ def points(text: str, size: Size, field: str, *, least: int = 3) -> list[tuple[f
         for x, y in (lengths(pair, 2, "X,Y", field) for pair in text.replace(";", " ").split())
     ]
     if len(found) < least:
-        raise RequestError(
-            f"{{field}} takes at least {least} points as 'x,y x,y x,y'; {text!r} has {len(found)}",
-            field=field,
-            value=text,
-        )
+        form = f"at least {least} points as 'x,y x,y x,y'"
+        raise _refused(f"{{field}} takes {form}; {text!r} has {len(found)}", field, text)
     return found
 
 
@@ -99,9 +95,7 @@ def size_of(text: str, field: str) -> Size:
     """WIDTHxHEIGHT in whole pixels, both at least 1."""
     width, _, height = text.lower().replace("×", "x").partition("x")
     if not (width.strip().isdecimal() and height.strip().isdecimal() and int(width) and int(height)):
-        raise RequestError(
-            f"{{field}} takes WIDTHxHEIGHT in pixels, such as 1920x1080, not {text!r}", field=field, value=text
-        )
+        raise _refused(f"{{field}} takes WIDTHxHEIGHT in pixels, such as 1920x1080, not {text!r}", field, text)
     return Size(int(width), int(height))
 
 
@@ -113,11 +107,8 @@ def aspect_of(text: str, field: str) -> float:
         below = number(under, field)
         ratio = ratio / below if below else 0.0
     if not 0.01 <= ratio <= 100:
-        raise RequestError(
-            f"{{field}} takes an aspect ratio between 1:100 and 100:1, such as 16:9, not {text!r}",
-            field=field,
-            value=text,
-        )
+        form = "an aspect ratio between 1:100 and 100:1, such as 16:9"
+        raise _refused(f"{{field}} takes {form}, not {text!r}", field, text)
     return ratio
 
 
@@ -125,7 +116,7 @@ def pair(text: str, field: str) -> tuple[float, float]:
     """`a,b`: two numbers."""
     first, second = lengths(text, 2, "A,B", field)
     if first.percent or second.percent:
-        raise RequestError(f"{{field}} takes two plain numbers A,B, not {text!r}", field=field, value=text)
+        raise _refused(f"{{field}} takes two plain numbers A,B, not {text!r}", field, text)
     return (first.value, second.value)
 
 
@@ -133,7 +124,7 @@ def key_value(text: str, field: str) -> tuple[str, object]:
     """`key=value`: the value as JSON where it is JSON (3, 0.5, true, [1, 2]), else as text."""
     key, mark, value = text.partition("=")
     if not mark or not key.strip():
-        raise RequestError(f"{{field}} takes KEY=VALUE, not {text!r}", field=field, value=text)
+        raise _refused(f"{{field}} takes KEY=VALUE, not {text!r}", field, text)
     try:
         return (key.strip(), json.loads(value))
     except ValueError:

@@ -32,15 +32,9 @@ def check_placeholders(template: str, known: Collection[str] = PLACEHOLDERS) -> 
     for name in _PLACEHOLDER.findall(template):
         if name not in known:
             listed = ", ".join(f"{{{one}}}" for one in known)
-            raise RequestError(
-                f"the name {template!r} has {{{name}}}; there are {listed}{did_you_mean(name, known)}",
-                code="template-invalid",
-                value=template,
-            )
+            raise _refused(template, f"has {{{name}}}; there are {listed}{did_you_mean(name, known)}")
     if re.search(r"[{}]", _PLACEHOLDER.sub("", template)):
-        raise RequestError(
-            f"the name {template!r} has a brace without its other half", code="template-invalid", value=template
-        )
+        raise _refused(template, "has a brace without its other half")
 
 
 def check_template(template: str) -> str:
@@ -51,12 +45,12 @@ def check_template(template: str) -> str:
     """
     check_placeholders(template)
     if not template.endswith("{ext}"):
-        raise RequestError(
-            f"the name {template!r} must end in {{ext}}, the extension of the picture's format",
-            code="template-invalid",
-            value=template,
-        )
+        raise _refused(template, "must end in {ext}, the extension of the picture's format")
     return inside(template)
+
+
+def _refused(template: str, reason: str) -> RequestError:
+    return RequestError(f"the name {template!r} {reason}", code="template-invalid", value=template)
 
 
 def has_placeholder(name: str, *of: str) -> bool:
@@ -80,20 +74,13 @@ def inside(name: str) -> str:
         RequestError: It would lead out of the folder, or into the one of a batch's state.
     """
     path = PurePosixPath(name.replace("\\", "/"))
+    reason = ""
     if path.is_absolute() or PureWindowsPath(name).drive or ".." in path.parts or not path.name:
-        raise RequestError(
-            f"the output {name!r} must be a name within the folder of results, without '..'",
-            code="output-outside",
-            field="output",
-            value=name,
-        )
-    if path.parts[0] == ".overpaint":
-        raise RequestError(
-            f"the output {name!r} lies in the folder of the batch's own state: choose another name",
-            code="output-outside",
-            field="output",
-            value=name,
-        )
+        reason = "must be a name within the folder of results, without '..'"
+    elif path.parts[0] == ".overpaint":
+        reason = "lies in the folder of the batch's own state: choose another name"
+    if reason:
+        raise RequestError(f"the output {name!r} {reason}", code="output-outside", field="output", value=name)
     return str(path)
 
 

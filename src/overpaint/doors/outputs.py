@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from overpaint.errors import OutputError
 
@@ -47,14 +47,10 @@ class Target:
 
     def variations(self, count: int) -> Iterator[Target]:
         """One target for each of `count` variations, with NAME-1, NAME-2, ..."""
-
-        def of(path: Path | None, index: int) -> Path | None:
-            return None if path is None else numbered(path, index, count)
-
+        named = {"path": self.path, "compare": self.compare, "layers": self.layers}
+        files: dict[str, Any] = {name: path for name, path in named.items() if path is not None}
         for index in range(1, count + 1):
-            yield replace(
-                self, path=of(self.path, index), compare=of(self.compare, index), layers=of(self.layers, index)
-            )
+            yield replace(self, **{name: numbered(path, index, count) for name, path in files.items()})
 
     @property
     def sheet(self) -> Path | None:

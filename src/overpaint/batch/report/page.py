@@ -54,8 +54,9 @@ def page(rows: Sequence[ReportRow], thumbnails: ThumbnailStore, name: str, head:
     for mark, asset in _PARTS.items():
         text = text.replace(mark, _asset(asset))
     before, _, after = text.partition("<!--data-->")
-    parts = [before, _data("about", about), _data("data", [_row(row) for row in rows])]
-    parts += [_data(f"pictures-{n}", part) for n, part in enumerate(batched(pictures, CHUNK))]
+    parts = [before, _data("about", about), _data("data", rows)]
+    chunks = enumerate(range(0, len(pictures), CHUNK))
+    parts += [_data(f"pictures-{number}", pictures[start : start + CHUNK]) for number, start in chunks]
     return "\n".join((*parts, after)).encode()
 
 
@@ -64,18 +65,13 @@ def _data(name: str, value: Any) -> str:
     return f'<script type="application/json" id="{name}">{_json(value)}</script>'
 
 
-def batched(items: Sequence[Any], count: int) -> list[Sequence[Any]]:
-    """The items in parts of `count`."""
-    return [items[start : start + count] for start in range(0, len(items), count)]
-
-
 def mark_of(rows: Sequence[ReportRow], head: str) -> str:
     """A digest of all that a page shows, except when states last changed: rows that can't be started change in every
     run.
     """
     digest = hashlib.sha256(f"{version()} {head}".encode())
     for row in rows:
-        digest.update(_json({**_row(row), "updated": 0}).encode())
+        digest.update(_json({**row, "updated": 0}).encode())
     return digest.hexdigest()
 
 
@@ -98,22 +94,17 @@ def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
-def _row(row: ReportRow) -> dict[str, Any]:
-    own = {name: getattr(row, name) for name in ("row", "id", "state", "attempts", "output", "sha256", "reason")}
-    return {**row.details, **own, "updated": round(row.updated)}
-
-
 def _pictures(rows: Sequence[ReportRow], thumbnails: ThumbnailStore) -> tuple[list[list[str] | int], int]:
     """Before, mask and after of each row in base64, 0 for none; and how many rows were left out."""
     sizes = thumbnails.bytes("large")
-    done = [index for index, row in enumerate(rows) if row.state == "done" and row.id in sizes]
+    done = [index for index, row in enumerate(rows) if row["state"] == "done" and row["id"] in sizes]
     size: Literal["large", "small"] = "large"
-    if sum(_in_base64(sizes[rows[index].id]) for index in done) > LARGE_BUDGET:
+    if sum(_in_base64(sizes[rows[index]["id"]]) for index in done) > LARGE_BUDGET:
         size, sizes = "small", thumbnails.bytes("small")
     found: list[list[str] | int] = [0] * len(rows)
     used = left_out = 0
-    for index in sorted(done, key=lambda index: not rows[index].details.get("warnings")):
-        id = rows[index].id
+    for index in sorted(done, key=lambda index: not rows[index].get("warnings")):
+        id = rows[index]["id"]
         three = thumbnails.get(id, size) if used + _in_base64(sizes[id]) <= BUDGET else None
         if three is None:
             left_out += 1

@@ -11,12 +11,8 @@ from overpaint.audit import spreadsheet_safe
 
 from .view import ReportRow
 
-_DETAILS = {
-    "row": "row", "image": "image", "intent": "intent", "engine": "engine", "model": "model", "prompt": "prompt",
-    "seed": "seed", "reach": "reach", "fidelity": "fidelity", "changed_beyond_reach": "changed",
-    "largest_change": "largest", "seam_score": "seam", "colour_shift": "shift", "seconds": "seconds",
-}  # fmt: skip
-"""Columns that are a detail of the row, and the detail's name."""
+_NAMES = {"changed_beyond_reach": "changed", "largest_change": "largest", "seam_score": "seam", "colour_shift": "shift"}
+"""The value's name in the row, for columns with another name."""
 
 COLUMNS = (
     "row", "id", "state", "image", "output", "intent", "engine", "model", "prompt", "seed", "width", "height", "reach",
@@ -35,11 +31,11 @@ def table(rows: Iterable[ReportRow]) -> str:
 
 
 def _values(row: ReportRow) -> dict[str, Any]:
-    width, height = row.details.get("size") or (None, None)
+    width, height = row.get("size") or (None, None)
     return {
-        **{column: row.details.get(name) for column, name in _DETAILS.items()},
-        **{name: getattr(row, name) for name in ("id", "state", "output", "attempts", "reason", "sha256")},
+        **{column: row.get(_NAMES.get(column, column)) for column in COLUMNS},
+        "row": row["row"] or None,
         "width": width,
         "height": height,
-        "warnings": "; ".join(row.details.get("warnings", ())),
+        "warnings": "; ".join(row.get("warnings", ())),
     }
