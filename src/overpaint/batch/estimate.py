@@ -28,12 +28,10 @@ class Estimate:
 
     Attributes:
         seconds: In all; None where nothing is known.
-        each: Seconds a row by engine.
         basis: What this rests on, in words.
     """
 
     seconds: float | None
-    each: Mapping[str, float]
     basis: str
 
 
@@ -70,7 +68,7 @@ def by_trial(items: Sequence[PlannedEdit], worker: Worker, options: TaskOptions)
                 each[engine] = seconds
                 tried += 1
     edits = "1 edit that was" if tried == 1 else f"{tried} edits that were"
-    unknown = Estimate(None, each, "nothing is known yet, and an edit that was tried failed")
+    unknown = Estimate(None, "nothing is known yet, and an edit that was tried failed")
     return _estimate(items, each, f"from {edits} tried and discarded") or unknown
 
 
@@ -79,7 +77,7 @@ def _estimate(items: Sequence[PlannedEdit], each: Mapping[str, float], basis: st
     engines = [_engine(item) for item in items]
     if any(engine not in each for engine in engines):
         return None
-    return Estimate(sum(each[engine] for engine in engines), each, basis)
+    return Estimate(sum(each[engine] for engine in engines), basis)
 
 
 def _tried(item: PlannedEdit, worker: Worker, options: TaskOptions) -> float | None:

@@ -147,7 +147,7 @@ def preview(rows: Iterable[EditRow | BadRow], options: Options, studio: Studio) 
         planned = session.plan(rows, studio)
         entries, status = session.status(planned)
         chosen = _chosen(planned, status, entries, options)
-        estimate = Estimate(0.0, {}, "there is nothing to do")
+        estimate = Estimate(0.0, "there is nothing to do")
         if chosen:
             known = by_history(chosen, entries.values())
             estimate = known or by_trial(chosen, Worker(studio), replace(_task_options(options), thumbnails=False))

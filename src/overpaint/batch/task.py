@@ -83,7 +83,6 @@ class TaskResult:
 
     Attributes:
         sha256: The file's digest.
-        size: Its bytes.
         record: The audit record as JSON.
         sidecar: The record beside it as JSON, or None.
         details: What the report says of it, plain JSON values.
@@ -91,7 +90,6 @@ class TaskResult:
     """
 
     sha256: str
-    size: int
     record: str
     sidecar: str | None
     details: Mapping[str, Any]

@@ -136,7 +136,6 @@ def _written(edited: Edited, task: Task) -> TaskResult:
     details["seconds"] = round(sum(seconds for name, seconds in details["timings"].items() if name != "wait"), 4)
     return TaskResult(
         sha256=rendered.sha256,
-        size=len(rendered.data),
         record=evidence.to_json(),
         sidecar=edited.record_of(saved.reach).to_json() if beside is not None else None,
         details=details,

@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+from cyclopts import Parameter
+
 from overpaint.doors.forms import key_value
 from overpaint.doors.places import WORDS
 from overpaint.errors import RequestError
@@ -16,10 +18,9 @@ from overpaint.request import INTENTS
 
 from . import fields
 from .batch_options import ROWS, Machine, Results, Rows, Which
-from .options import WHERE_UNSET, Where, argument
+from .options import WHERE_UNSET, Where
 from .outputs import check_least, check_quality
 from .streams import STDIO
-from .texts import help_text
 
 if TYPE_CHECKING:
     from overpaint.batch import BadRow, EditRow, Executor, Options
@@ -28,15 +29,8 @@ _SETTINGS = fields.options(INTENTS["remove"], leave_out=("seed",))
 _ROWS, _UNSET, _MACHINE, _WHICH = Rows(), _SETTINGS(), Machine(), Which()
 
 
-def _batch(
-    edits: Annotated[
-        str | None,
-        argument(
-            "EDITS",
-            "The list, a row for each edit: .jsonl, .json, .csv or .yaml; - reads JSON lines from standard input.",
-            ROWS,
-        ),
-    ] = None,
+def batch(
+    edits: Annotated[str | None, Parameter(group=ROWS)] = None,
     /,
     *,
     rows: Rows = _ROWS,
@@ -46,6 +40,15 @@ def _batch(
     which: Which = _WHICH,
     results: Results,
 ) -> int:
+    """Many edits, from a list or a folder. Run it again, and only rows that are missing or have changed are done.
+
+    [dim]$[/] overpaint batch edits.jsonl -o out
+    [dim]$[/] overpaint batch --images photos --masks masks --intent remove -o out
+    [dim]$[/] overpaint batch edits.csv -o out --where 'state == "failed"' --dry-run
+
+    Args:
+        edits: The list, a row for each edit: .jsonl, .json, .csv or .yaml; - reads JSON lines from standard input.
+    """
     from overpaint import batch as batches
     from overpaint.studio import Studio
 
@@ -73,6 +76,9 @@ def _batch(
         with _executor(machine) as executor:
             ended = batches.run(read, options, studio, on_event=display.show, executor=executor)
     return 1 if ended.failed or ended.stopped else 0
+
+
+batch.__annotations__["how"] = _SETTINGS
 
 
 @contextlib.contextmanager
@@ -168,18 +174,3 @@ def _options(base: Path, machine: Machine, which: Which, results: Results) -> Op
         ahead=machine.ahead,
         report=results.report,
     )
-
-
-batch = fields.signed(
-    _batch,
-    "batch",
-    help_text(
-        "Many edits, from a list or a folder. Run it again, and only rows that are missing or have changed are done.",
-        (
-            "batch edits.jsonl -o out",
-            "batch --images photos --masks masks --intent remove -o out",
-            "batch edits.csv -o out --where 'state == \"failed\"' --dry-run",
-        ),
-    ),
-    how=_SETTINGS,
-)

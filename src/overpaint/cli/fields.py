@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, make_dataclass
 from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -166,17 +166,3 @@ def settings(parsed: Any) -> dict[str, Any]:
         if value is not None:
             given[name] = forms.pair(value, name) if _form(name).pair else value
     return given
-
-
-def signed(command: Callable[..., int], name: str, doc: str, **hints: Any) -> Callable[..., int]:
-    """A command as the parser takes it.
-
-    Args:
-        command: The function.
-        name: Its name.
-        doc: The help text, in Rich markup.
-        hints: Types of parameters that are known only now, such as a dataclass of `options`.
-    """
-    command.__name__, command.__doc__ = name, doc
-    command.__annotations__ |= hints
-    return command

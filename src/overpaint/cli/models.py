@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, Group, Parameter
 
 from .options import OUT, PRINTED_UNSET, AsJson, Debug, Printed, argument, switch
-from .progress import bar
+from .progress import Bar, bar
 from .texts import help_text, print_json, print_rows
 
 if TYPE_CHECKING:
@@ -319,20 +319,15 @@ def _bytes_of(path: Path) -> int:
         return 0
 
 
-def _counting(shown: Any, step: str, whole: int) -> Callable[[int], None]:
+def _counting(shown: Bar, step: str, whole: int) -> Callable[[int], None]:
     """A function that shows on a bar how many bytes are done, in megabytes."""
     done = 0
-    monitor = None
+    shown.say(step)
 
     def count(sent: int) -> None:
-        nonlocal done, monitor
-        if shown.progress is None:
-            return
-        if monitor is None:
-            shown.say(step)
-            monitor = shown.monitor()
+        nonlocal done
         done += sent
         if whole:
-            monitor.progress(min(done, whole) >> 20, max(whole >> 20, 1))
+            shown.advance(min(done, whole) >> 20, max(whole >> 20, 1))
 
     return count

@@ -31,7 +31,7 @@ class Bar:
         """A monitor whose progress the bar shows."""
         from overpaint.engines import Monitor
 
-        return Monitor(on_progress=self._advance, on_loading=self._loading)
+        return Monitor(on_progress=self.advance, on_loading=self._loading)
 
     def _loading(self, model: str) -> None:
         """Name the model that is loaded; the first step of painting brings the step's own name back."""
@@ -39,7 +39,8 @@ class Bar:
             self._waiting = self.progress.tasks[0].description
             self.say(f"loading {model}")
 
-    def _advance(self, step: int, steps: int) -> None:
+    def advance(self, step: int, steps: int) -> None:
+        """Show that `step` of `steps` are done."""
         if self._waiting is not None:
             self.say(self._waiting)
             self._waiting = None

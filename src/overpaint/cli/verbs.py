@@ -6,14 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
+from cyclopts import Parameter
+
 from overpaint.doors.requests import read_request, request_of
 from overpaint.errors import RequestError
 from overpaint.request import INTENTS, Intent
 
 from . import fields
 from .edit import PaintCall, paint
-from .fields import signed
-from .options import REQUEST, WHERE_UNSET, Bounds, Inputs, Out, Run, Where, argument
+from .options import REQUEST, WHERE_UNSET, Bounds, Inputs, Out, Run, Where
 from .texts import help_text
 
 _BOUNDS, _RUN, _OUT = Bounds(), Run(), Out()
@@ -43,7 +44,9 @@ def _command(name: Intent, about: str, *examples: str) -> Callable[..., int]:
         where, bounds = (None, place) if isinstance(place, Bounds) else (place, None)
         return paint(PaintCall(pictures, request, where, bounds, run, out))
 
-    return signed(command, name, help_text(about, examples), place=type(nowhere), how=settings)
+    command.__name__, command.__doc__ = name, help_text(about, examples)
+    command.__annotations__ |= {"place": type(nowhere), "how": settings}
+    return command
 
 
 remove = _command(
@@ -93,21 +96,24 @@ _SETTINGS = fields.options(INTENTS["custom"])
 _UNSET = _SETTINGS()
 
 
-def _edit(
+def edit(
     *pictures: Inputs,
-    intent: Annotated[
-        Intent | None,
-        argument("--intent", "What the edit is for.", REQUEST, show_default="custom, or the request file's"),
-    ] = None,
-    request: Annotated[
-        str | None,
-        argument("--request", "A request as JSON or TOML; options given here come before it.", REQUEST, "FILE"),
-    ] = None,
+    intent: Annotated[Intent | None, Parameter(group=REQUEST, show_default="custom, or the request file's")] = None,
+    request: Annotated[str | None, Parameter(group=REQUEST, metavar="FILE")] = None,
     place: Where = WHERE_UNSET,
     how: Any = _UNSET,
     run: Run = _RUN,
     out: Out = _OUT,
 ) -> int:
+    """Any other change: with settings of your own, or as a request file says.
+
+    [dim]$[/] overpaint edit photo.jpg --mask mask.png --engine telea --grow 4 --feather 2
+    [dim]$[/] overpaint edit photo.jpg --request same-as-last-time.toml --seed 7
+
+    Args:
+        intent: What the edit is for.
+        request: A request as JSON or TOML; options given here come before it.
+    """
     base = None if request is None else read_request(Path(request))
     wanted = request_of(intent or ("custom" if base is None else None), fields.settings(how), run.option, base)
     if wanted.rule.grows_canvas and wanted.margins is None:
@@ -116,15 +122,4 @@ def _edit(
     return paint(PaintCall(pictures, wanted, place, Bounds() if extends else None, run, out))
 
 
-edit = signed(
-    _edit,
-    "edit",
-    help_text(
-        "Any other change: with settings of your own, or as a request file says.",
-        (
-            "edit photo.jpg --mask mask.png --engine telea --grow 4 --feather 2",
-            "edit photo.jpg --request same-as-last-time.toml --seed 7",
-        ),
-    ),
-    how=_SETTINGS,
-)
+edit.__annotations__["how"] = _SETTINGS
