@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, NoReturn, get_args, get_origin
+from types import UnionType
+from typing import Annotated, Any, NoReturn, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -63,7 +64,8 @@ def shown(value: object) -> str:
 def expected_of(model: type[BaseModel], name: str) -> str:
     """The values of the field `name` in words ("a number between 0 and 1"); empty when its type has no words."""
     field = _field(model, name)
-    kind = _kind(field.annotation) if field is not None else ""
+    names = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+    kind = names.get(bare_type(field.annotation), "") if field is not None else ""
     return f"{kind} {range_of(model, name)}".strip() if kind else ""
 
 
@@ -92,15 +94,14 @@ def _field(model: type[BaseModel], name: str) -> Any:
     return None
 
 
-def _kind(annotation: Any) -> str:
-    """A type in words; an optional None is not mentioned."""
+def bare_type(annotation: Any) -> Any:
+    """A field's type without Annotated and without None; a union of several types stays."""
     if get_origin(annotation) is Annotated:
-        return _kind(get_args(annotation)[0])
-    types = [part for part in (get_args(annotation) or (annotation,)) if part is not type(None)]
-    if len(types) == 1 and types[0] is not annotation:
-        return _kind(types[0])
-    names = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
-    return names.get(types[0], "") if len(types) == 1 else ""
+        return bare_type(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        members = [member for member in get_args(annotation) if member is not type(None)]
+        return bare_type(members[0]) if len(members) == 1 else annotation
+    return annotation
 
 
 def _problems(detail: ErrorDetails, model: type[BaseModel]) -> Iterator[Problem]:

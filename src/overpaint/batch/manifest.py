@@ -9,12 +9,12 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, get_origin
 
 from overpaint.errors import InputError, RequestError
 from overpaint.picture import READABLE_EXTENSIONS
 from overpaint.request import EditRequest
+from overpaint.validation import bare_type
 from overpaint.values import parse_json
 
 from .rows import OWN, TEXTS, RawRow
@@ -130,7 +130,8 @@ def _cell(name: str, cell: str) -> Any:
         return text
     if name in ("box", "ellipse", "polygon", "mask"):
         return _json_or_text(text) if text.startswith(("[", "{")) else text
-    if name in EditRequest.model_fields and _is_text(EditRequest.model_fields[name].annotation):
+    kind = bare_type(EditRequest.model_fields[name].annotation) if name in EditRequest.model_fields else None
+    if kind is str or get_origin(kind) is Literal:
         return cell
     if name in ("margins", "guidance_interval") and not text.startswith("["):
         text = f"[{text}]"
@@ -142,16 +143,6 @@ def _json_or_text(text: str) -> Any:
         return json.loads(text)
     except ValueError:
         return text
-
-
-def _is_text(annotation: Any) -> bool:
-    """Whether a field takes text: str, or one of several words."""
-    origin = get_origin(annotation)
-    if origin is Literal or annotation is str:
-        return True
-    if origin in (Union, UnionType, Annotated):
-        return any(map(_is_text, get_args(annotation)))
-    return False
 
 
 @dataclass(frozen=True, slots=True)

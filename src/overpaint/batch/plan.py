@@ -263,28 +263,23 @@ def _no_such(name: str, rows: Iterable[EditRow | BadRow]) -> str:
 def _refuse_same_ids(rows: Iterable[EditRow | BadRow]) -> None:
     seen: dict[str, int] = {}
     for row in rows:
-        if row.id is not None:
-            if row.id in seen:
-                raise RequestError(f"the rows {seen[row.id]} and {row.number} have the same id {row.id!r}")
-            seen[row.id] = row.number
+        if row.id is not None and seen.setdefault(row.id, row.number) != row.number:
+            raise RequestError(f"the rows {seen[row.id]} and {row.number} have the same id {row.id!r}")
 
 
 def _refuse_same_outputs(items: Iterable[PlannedEdit], out: Place) -> None:
     seen: dict[str, PlannedEdit] = {}
     ids: dict[str, PlannedEdit] = {}
     for item in items:
-        place = os.path.normcase(item.output)
-        if place in seen:
-            one = seen[place]
+        one = seen.setdefault(os.path.normcase(item.output), item)
+        if one is not item:
             raise RequestError(
                 f"the rows {one.row.number} and {item.row.number} would both write {item.output.relative_to(out)}: "
                 "give one of them an output of its own, or all of them ids and the name '{name}.{id}{ext}'"
             )
-        seen[place] = item
-        if item.id in ids:
-            one = ids[item.id]
+        one = ids.setdefault(item.id, item)
+        if one is not item:
             raise RequestError(f"the rows {one.row.number} and {item.row.number} have the same id {item.id!r}")
-        ids[item.id] = item
 
 
 def _refuse_outputs_that_are_read(items: Iterable[PlannedEdit]) -> None:

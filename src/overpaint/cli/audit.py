@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json as json_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -12,7 +13,7 @@ from overpaint.errors import RecordError, RequestError
 
 from .options import OUT, PRINTED_UNSET, AsJson, Debug, Overwrite, Printed, argument
 from .streams import STDIO, write_output
-from .texts import help_text, print_json, print_rows
+from .texts import counted, help_text, print_json, print_rows
 
 if TYPE_CHECKING:
     from overpaint.audit import AuditRecord, LogEntry, Verdict
@@ -143,10 +144,8 @@ def entry(what: str, audit: str | None) -> LogEntry:
             f"there is no audit.jsonl {'beside it or ' if file.is_file() else ''}here: name it by --audit"
         )
     for log in logs[:-1]:
-        try:
+        with contextlib.suppress(RecordError):
             return find(log, what)
-        except RecordError:
-            continue
     return find(logs[-1], what)
 
 
@@ -194,18 +193,14 @@ def _print(verdict: Verdict) -> None:
     for note in verdict.notes:
         print(f"note: {note}")
     if verdict.whole:
-        outputs = f", {_counted(verdict.outputs, 'output')} as written" if verdict.outputs else ""
-        print(f"{verdict.log} is whole: {_counted(verdict.records, 'record')}{outputs}; head {verdict.head}")
+        outputs = f", {counted(verdict.outputs, 'output')} as written" if verdict.outputs else ""
+        print(f"{verdict.log} is whole: {counted(verdict.records, 'record')}{outputs}; head {verdict.head}")
         return
     print(f"{verdict.log} is not whole: {verdict.faults[0]}")
     for fault in verdict.faults[1:20]:
         print(f"also: {fault}")
     if len(verdict.faults) > 20:
         print(f"and {len(verdict.faults) - 20} more (--json has all)")
-
-
-def _counted(number: int, what: str) -> str:
-    return f"1 {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def rows(found: LogEntry) -> list[tuple[str, str]]:

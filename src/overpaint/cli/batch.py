@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from overpaint.doors.forms import key_value
 from overpaint.doors.places import WORDS
+from overpaint.doors.requests import settings_of
 from overpaint.errors import RequestError
 from overpaint.request import INTENTS
 
@@ -57,7 +57,7 @@ def batch(
     _check(edits, rows, machine, which, results)
     found, base, notes = _found(edits, rows, Path(results.output))
     shared = batches.RowDefaults(
-        settings=_settings(rows, how, machine),
+        settings=settings_of(rows.intent, fields.settings(how), machine.option),
         places=replace(place, mask=_absolute(place.mask)),
         sketch=None if machine.sketch is None else str(Path(machine.sketch).absolute()),
         format=results.format,
@@ -130,15 +130,6 @@ def _found(edits: str | None, rows: Rows, out: Path) -> tuple[list[Any], Path, t
             (),
         )
     return read_manifest(Path(edits)), Path(edits).absolute().parent, ()
-
-
-def _settings(rows: Rows, how: Any, machine: Machine) -> dict[str, Any]:
-    given = fields.settings(how)
-    if rows.intent is not None:
-        given["intent"] = rows.intent
-    if machine.option:
-        given["options"] = dict(key_value(text, "option") for text in machine.option)
-    return given
 
 
 def _absolute(masks: tuple[str, ...]) -> tuple[str, ...]:

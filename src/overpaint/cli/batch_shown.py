@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from overpaint.batch import BatchPreview, Began, Done, Ended, Event, Failed, Options, Unchanged
 
+from .texts import counted
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
@@ -109,9 +111,9 @@ class BatchBar(Display):
                 for note in event.notes:
                     self._print(f"note: {note}")
                 if event.unchanged:
-                    self._print(f"{_rows(event.unchanged)} done before")
+                    self._print(f"{counted(event.unchanged, 'edit')} done before")
                 if event.completed:
-                    self._print(f"{_rows(event.completed)} completed, which an interrupted run had painted")
+                    self._print(f"{counted(event.completed, 'edit')} completed, which an interrupted run had painted")
             case Done() | Unchanged():
                 self._advance()
             case Failed():
@@ -141,7 +143,7 @@ class BatchBar(Display):
         seconds = preview.estimate.seconds
         about = "in an unknown time" if seconds is None else f"in about {duration(seconds)}"
         print(
-            f"{_rows(len(preview.to_do))} would be done {about} ({preview.estimate.basis}); "
+            f"{counted(len(preview.to_do), 'edit')} would be done {about} ({preview.estimate.basis}); "
             f"{preview.unchanged} done before, {len(preview.plan.bad)} that can't be done"
         )
 
@@ -163,13 +165,9 @@ def _summary(ended: Ended) -> Iterator[str]:
     rest = [f"{ended.unchanged} done before"] if ended.unchanged else []
     rest += [f"{ended.failed} failed (see the report)"] if ended.failed else []
     rest += [f"{ended.left} left to do"] if ended.left else []
-    yield f"{word}: {_rows(ended.done)} in {duration(ended.seconds)}" + "".join(f"; {part}" for part in rest)
+    yield f"{word}: {counted(ended.done, 'edit')} in {duration(ended.seconds)}" + "".join(f"; {part}" for part in rest)
     if ended.stopped:
         yield f"stopped because of {ended.stopped}"
-
-
-def _rows(count: int) -> str:
-    return "1 edit" if count == 1 else f"{count:,} edits"
 
 
 def duration(seconds: float) -> str:

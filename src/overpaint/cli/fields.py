@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import types
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, make_dataclass
 from functools import cache
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from cyclopts import Group, Parameter
 
 from overpaint.doors import forms
 from overpaint.request import EditRequest, IntentRule, Setting, settings_reference
+from overpaint.validation import bare_type
 
 from .options import HOW, MODEL, RUN, WHERE, argument
 
@@ -57,23 +57,14 @@ class Form:
 
 def form_of(annotation: Any) -> Form:
     """The form of a field from its annotation, None left out of it. Raises TypeError for a type without a form."""
-    origin = get_origin(annotation)
-    if origin is Annotated:
-        return form_of(get_args(annotation)[0])
-    if origin in (Union, types.UnionType):
-        members = [member for member in get_args(annotation) if member is not type(None)]
-        if len(members) == 1:
-            return form_of(members[0])
-    if origin is Literal:
-        return Form(annotation, None)
-    if origin is tuple and len(get_args(annotation)) == 2:
+    bare = bare_type(annotation)
+    if get_origin(bare) is Literal:
+        return Form(bare, None)
+    if get_origin(bare) is tuple and len(get_args(bare)) == 2:
         return Form(str, "A,B", pair=True)
-    if annotation is bool:
-        return Form(bool, None)
-    if annotation in (int, float):
-        return Form(annotation, "N")
-    if annotation is str:
-        return Form(str, "NAME")
+    metavars = {bool: None, int: "N", float: "N", str: "NAME"}
+    if bare in metavars:
+        return Form(bare, metavars[bare])
     raise TypeError(f"{annotation!r} has no form on the command line")
 
 

@@ -26,7 +26,8 @@ def info(picture: Input, /, *, json: AsJson = False, debug: Debug = False) -> in
     if json:
         print_json({**mapping(picture, seen), "record": _record(found)})
     else:
-        _print(picture, seen, found)
+        unknown = [("made by", "no record of how this picture was made")]
+        print_rows([*_lines(picture, seen), *(unknown if found is None else _told(found))])
     return 0
 
 
@@ -74,11 +75,6 @@ def _record(found: FoundRecord | None) -> dict[str, Any] | None:
         "record": None if found.record is None else json_module.loads(found.record.to_json()),
         "notes": list(found.notes),
     }
-
-
-def _print(name: str, picture: Picture, found: FoundRecord | None) -> None:
-    unknown = [("made by", "no record of how this picture was made")]
-    print_rows([*_lines(name, picture), *(unknown if found is None else _told(found))])
 
 
 def _lines(name: str, picture: Picture) -> list[tuple[str, str]]:

@@ -129,11 +129,8 @@ def in_json(error: OverpaintError) -> dict[str, Any]:
 def failed(error: OverpaintError, name: str = "", *, debug: bool = False) -> int:
     """Print an error on standard error, with the picture that it is about. Returns the exit status."""
     text = in_line(error)
-    return complain(text if text.startswith(name) else f"{name}: {text}", _status(error), debug)
-
-
-def _status(error: OverpaintError) -> int:
-    return BAD_INPUT if isinstance(error, InputError) else FAILED
+    status = BAD_INPUT if isinstance(error, InputError) else FAILED
+    return complain(text if text.startswith(name) else f"{name}: {text}", status, debug)
 
 
 def complain(message: str, status: int, debug: bool) -> int:

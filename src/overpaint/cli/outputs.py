@@ -73,22 +73,17 @@ def target(picture: Picture, intent: str, out: Out, *, several: bool) -> Target:
 
     source = picture.source.path or Path("picture")
     own = picture.source.format
-    path, values = None, {"name": source.stem, "intent": intent}
-    if out.output not in (None, STDIO) and not _is_folder(out.output, several):
-        format = format_of_result(own, out.format) if out.format is not None else None
-        ending = extension_for(format or format_of_result(own), source)
-        path = _named(out.output, {**values, "ext": ending}, "output")
-        format = format or _format_of(path, "output")
-    else:
-        if picture.source.path is None and out.output is None:
-            raise RequestError("the picture comes from standard input: say where the result goes with -o")
-        format = format_of_result(own, out.format)
-        ending = extension_for(format, source)
-        if out.output != STDIO:
-            folder = source.parent if out.output is None else Path(out.output)
-            path = folder / f"{source.stem}.{intent}{ending}"
-    values["ext"] = ending
-    compare = layers = None
+    if picture.source.path is None and out.output is None:
+        raise RequestError("the picture comes from standard input: say where the result goes with -o")
+    format = format_of_result(own, out.format)
+    values = {"name": source.stem, "intent": intent, "ext": extension_for(format, source)}
+    path = compare = layers = None
+    if out.output is None or _is_folder(out.output, several):
+        folder = source.parent if out.output is None else Path(out.output)
+        path = folder / f"{source.stem}.{intent}{values['ext']}"
+    elif out.output != STDIO:
+        path = _named(out.output, values, "output")
+        format = format if out.format is not None else _format_of(path, "output")
     if out.compare is not None:
         compare = _named(out.compare, values, "compare")
         _format_of(compare, "compare")
@@ -101,7 +96,7 @@ def target(picture: Picture, intent: str, out: Out, *, several: bool) -> Target:
 
 def _is_folder(name: str | None, several: bool) -> bool:
     """Whether -o names a folder: one that is there, a name that ends in a slash, or, for several, one without a dot."""
-    if name is None or has_placeholder(name, *PLACEHOLDERS):
+    if name is None or name == STDIO or has_placeholder(name, *PLACEHOLDERS):
         return False
     path = Path(name)
     return path.is_dir() or name.endswith(("/", "\\")) or (several and not path.suffix and not path.exists())

@@ -116,23 +116,19 @@ class _Known:
 
 def _known(what: str, audit: str | None) -> _Known:
     """From the log that has it; otherwise from the picture itself."""
+    from overpaint.record import read_record
+
     file = Path(what) if Path(what).is_file() else None
     try:
         found = entry(what, audit)
     except RecordError as error:
         if file is None or audit is not None:
             raise
-        return _embedded(file, str(error))
+        embedded = read_record(file)
+        if embedded is None or embedded.record is None:
+            raise RecordError(f"{file} has no record of Overpaint's within or beside it, and {error}") from None
+        return _Known(embedded.record, file.parent, made=file)
     return _Known(found.record.edit, found.log.parent, found.record, file, found.log)
-
-
-def _embedded(file: Path, why: str) -> _Known:
-    from overpaint.record import read_record
-
-    found = read_record(file)
-    if found is None or found.record is None:
-        raise RecordError(f"{file} has no record of Overpaint's within or beside it, and {why}")
-    return _Known(found.record, file.parent, made=file)
 
 
 def _picture(known: _Known, image: str | None) -> Picture:
@@ -189,16 +185,14 @@ def _inputs(known: _Known, picture: Picture, masks: tuple[str, ...], sketch: str
 
     recorded = () if known.audit is None else known.audit.masks
     unmoved = [
-        str(path) for one in recorded if (path := known.file(one.place)) is not None and _digest(path) == one.sha256
+        str(path)
+        for one in recorded
+        if (path := known.file(one.place)) is not None and hashlib.sha256(path.read_bytes()).hexdigest() == one.sha256
     ]
     rasters: list[Any] = [mask_from(load(source), picture.size).to_bytes8() for source in (*masks, *unmoved)]
     if sketch is not None:
         rasters.append(sketch_from(load(sketch), picture.size, sketch))
     return {blob_of(raster, inline=False).sha256: raster for raster in rasters}
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def outcome(replayed: Replayed) -> str:

@@ -14,6 +14,11 @@ def help_text(about: str, examples: tuple[str, ...]) -> str:
     return about + "\n\n" + "\n".join(f"[dim]$[/] overpaint {line}" for line in examples)
 
 
+def counted(number: int, what: str) -> str:
+    """ "1 edit", "2,000 edits"."""
+    return f"1 {what}" if number == 1 else f"{number:,} {what}s"
+
+
 def print_json(value: Any) -> None:
     """Print a value as JSON, for programs."""
     print(json.dumps(value, ensure_ascii=False, indent=2))

@@ -11,7 +11,18 @@ from overpaint.request import EditRequest
 
 from . import forms
 
-__all__ = ["read_request", "request_of"]
+__all__ = ["read_request", "request_of", "settings_of"]
+
+
+def settings_of(intent: str | None, settings: Mapping[str, Any], options: Iterable[str] = ()) -> dict[str, Any]:
+    """Settings of a request, with the intent and the engine's own options (KEY=VALUE each) where these are given."""
+    given = dict(settings)
+    own = dict(forms.key_value(text, "option") for text in options)
+    if own:
+        given["options"] = own
+    if intent is not None:
+        given["intent"] = intent
+    return given
 
 
 def request_of(
@@ -28,13 +39,12 @@ def request_of(
     Raises:
         RequestError: A setting is unknown or has a value that it can't take.
     """
-    given = dict(settings)
-    own = dict(forms.key_value(text, "option") for text in options)
-    if own:
-        given["options"] = {**((base.options if base is not None else None) or {}), **own}
-    if intent is not None:
-        given["intent"] = intent
-    return EditRequest.of(**given) if base is None else base.merged(**given)
+    given = settings_of(intent, settings, options)
+    if base is None:
+        return EditRequest.of(**given)
+    if "options" in given:
+        given["options"] = {**(base.options or {}), **given["options"]}
+    return base.merged(**given)
 
 
 def read_request(path: Path) -> EditRequest:
