@@ -129,10 +129,10 @@ def _flush_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def exists_already(target: object) -> OutputError:
-    """The error for a file that exists and may not be replaced."""
+def exists_already(target: object, why: str = "exists already") -> OutputError:
+    """The error for a file that may not be replaced."""
     return OutputError(
-        f"{target} exists already",
+        f"{target} {why}",
         code="output-exists",
         field="output",
         value=str(target),

@@ -78,7 +78,7 @@ class Runner:
         self._renewed = time.time()
         self.tally = Tally()
 
-    def run(self, status: BatchStatus, chosen: Collection[PlannedEdit]) -> Tally:
+    def run(self, status: BatchStatus, chosen: Collection[PlannedEdit]) -> None:
         """Run the chosen rows of those that are to be done.
 
         Raises:
@@ -100,7 +100,6 @@ class Runner:
             raise
         if self.tally.stopped:
             self._wind_up()
-        return self.tally
 
     def _loop(self) -> None:
         while (self._ready or self._running) and not self.tally.stopped:

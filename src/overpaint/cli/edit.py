@@ -180,19 +180,15 @@ def _studio(run: Run) -> Studio:
 
     outputs.check_least("threads", run.threads, 1)
     if run.device in ("cuda", "mps"):
-        _require_device(run.device)
+        import torch
+
+        if not (torch.cuda.is_available() if run.device == "cuda" else torch.backends.mps.is_available()):
+            raise RequestError(
+                f"--device {run.device}: this machine has none that torch can use ('overpaint doctor' says more)",
+                field="device",
+                value=run.device,
+            )
     return Studio(device=run.device, threads=run.threads, allow_pickle=run.allow_pickle)
-
-
-def _require_device(name: str) -> None:
-    import torch
-
-    if not (torch.cuda.is_available() if name == "cuda" else torch.backends.mps.is_available()):
-        raise RequestError(
-            f"--device {name}: this machine has none that torch can use ('overpaint doctor' says more)",
-            field="device",
-            value=name,
-        )
 
 
 def _save(edited: Edited, target: Target, out: Out) -> tuple[Saved, dict[str, Path]]:

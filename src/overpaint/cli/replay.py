@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -207,8 +207,7 @@ def mapping(replayed: Replayed) -> dict[str, Any]:
     apart = replayed.difference
     return {
         "equal": replayed.equal,
-        "difference": apart
-        and {"pixels": apart.pixels, "of": apart.of, "largest": apart.largest, "box": list(apart.box)},
+        "difference": apart and asdict(apart),
         "size": list(replayed.edited.picture.size),
         "pixels_sha256": replayed.edited.pixels_sha256,
         "notes": list(replayed.notes),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from overpaint.errors import OutputError
+from overpaint.files import check_writable, exists_already
 
 from .names import numbered
 
@@ -86,20 +87,12 @@ def check_writable_all(paths: Iterable[Path], *, overwrite: bool, inputs: Iterab
         if resolved in seen:
             raise OutputError(f"two results would go to the same file: {path}", code="output-twice", value=str(path))
         if resolved in read and not overwrite:
-            raise OutputError(
-                f"{path} is an input, which would be replaced",
-                code="output-exists",
-                field="output",
-                value=str(path),
-                hint="choose another name, or set overwrite",
-            )
+            raise exists_already(path, "is an input, which would be replaced")
         seen.add(resolved)
         _check_writable(path, overwrite)
 
 
 def _check_writable(path: Path, overwrite: bool) -> None:
-    from overpaint.files import check_writable
-
     check_writable(path, overwrite=overwrite)
     try:
         # permission bits alone say little about administrators, quotas and read-only mounts
