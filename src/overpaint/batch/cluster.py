@@ -114,13 +114,12 @@ class RayExecutor:
     @property
     def ahead(self) -> int:
         """As many tasks as the present workers have room for."""
-        return max(1, len(self.workers)) * self._options.ahead
+        return max(1, self._workers()) * self._options.ahead
 
-    @property
-    def workers(self) -> tuple[WorkerInfo, ...]:
-        """Workers that are present now."""
+    def _workers(self) -> int:
+        """How many workers have started and are present."""
         with self._changed:
-            return tuple(handle.info for handle in self._handles if handle.info is not None)
+            return sum(handle.info is not None for handle in self._handles)
 
     def start(self, task: Task) -> Future[TaskResult]:
         """Give a task to the worker with the fewest tasks, or keep it until one has room."""
@@ -224,7 +223,7 @@ class RayExecutor:
                 info: WorkerInfo = self._ray.get(handle.info_reply)
                 failure = f"Overpaint is {info.version} there and {version()} here"
             except self._ray.exceptions.RayError as error:
-                info, failure = WorkerInfo("", "", 0), first_line(error)
+                info, failure = WorkerInfo("", ""), first_line(error)
             if info.version != version():
                 self._failed_starts[handle.node] += 1
                 self._last_failure = failure
@@ -293,7 +292,7 @@ class RayExecutor:
 
     def _check_patience(self) -> None:
         """Fail the waiting tasks when there has been no worker for too long."""
-        if self.workers:
+        if self._workers():
             self._without_worker_since = time.monotonic()
             return
         seconds = time.monotonic() - self._without_worker_since

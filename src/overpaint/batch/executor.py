@@ -29,16 +29,15 @@ class Executor(Protocol):
 class ThreadExecutor:
     """Threads around one studio."""
 
-    def __init__(self, studio: Studio, *, ahead: int = 6, readers: int = 2, writers: int = 2) -> None:
+    def __init__(self, studio: Studio, *, ahead: int = 6) -> None:
         """Threads start with the first tasks.
 
         Args:
             studio: Its engines paint; the caller closes it.
             ahead: How many tasks run at once: some read, some paint, some write. Results do not depend on it.
-            readers, writers: How many of them read, and write, at once.
         """
         self.ahead = max(1, ahead)
-        self._worker = Worker(studio, readers=readers, writers=writers)
+        self._worker = Worker(studio)
         self._monitor = Monitor()
         self._pool = ThreadPoolExecutor(self.ahead, thread_name_prefix="overpaint-batch")
 

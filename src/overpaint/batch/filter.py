@@ -46,7 +46,6 @@ _Function = Callable[[Mapping[str, Any]], Any]
 class Filter:
     """A compiled expression."""
 
-    text: str
     function: _Function
 
     @classmethod
@@ -63,7 +62,7 @@ class Filter:
         except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
             reason = error.msg if isinstance(error, SyntaxError) else str(error)
             raise _refused(f"{{field}} {text!r} is no expression: {reason}", text) from None
-        return cls(text, _compiled(tree, text))
+        return cls(_compiled(tree, text))
 
     def matches(self, item: PlannedEdit, entry: LedgerEntry | None = None) -> bool:
         """Whether the expression is true of a row. A comparison with an open field is false."""

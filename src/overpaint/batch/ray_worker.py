@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import threading
 from collections.abc import Callable
@@ -19,31 +18,29 @@ from .worker import Worker
 
 @dataclass(frozen=True, slots=True)
 class WorkerInfo:
-    """A worker's version of Overpaint, its host and its process."""
+    """A worker's version of Overpaint and its host."""
 
     version: str
     host: str
-    process: int
 
 
 class RayWorker:
     """A Ray actor. Its methods are called from several threads at once."""
 
-    def __init__(self, make: Callable[[], Studio], *, readers: int = 2, writers: int = 2) -> None:
+    def __init__(self, make: Callable[[], Studio]) -> None:
         """Nothing is loaded before the first task.
 
         Args:
             make: Makes the studio, in the worker's own process.
-            readers, writers: How many tasks are read, and written, at once.
         """
-        self._worker = Worker(make(), readers=readers, writers=writers)
+        self._worker = Worker(make())
         self._steps = 0
         self._lock = threading.Lock()
         self._monitor = Monitor(on_progress=lambda step, steps: self._step())
 
     def info(self) -> WorkerInfo:
-        """This worker's version, host and process."""
-        return WorkerInfo(version(), socket.gethostname(), os.getpid())
+        """This worker's version and host."""
+        return WorkerInfo(version(), socket.gethostname())
 
     def do(self, task: Task) -> TaskResult | OverpaintError:
         """Run a task; an error is returned, as one that is raised would lose its attributes."""

@@ -26,20 +26,21 @@ from .store import Address, Place, at, stage
 from .task import Task, TaskResult
 from .thumbnails import thumbnails_of
 
+_AT_ONCE = 2  # tasks that are read, and as many that are written
+
 
 class Worker:
     """Runs tasks with a studio. Thread-safe."""
 
-    def __init__(self, studio: Studio, *, readers: int = 2, writers: int = 2) -> None:
+    def __init__(self, studio: Studio) -> None:
         """Nothing is loaded yet.
 
         Args:
             studio: Its engines paint; the caller closes it.
-            readers, writers: How many tasks may be read, and written, at once.
         """
         self._studio = studio
-        self._reading = threading.Semaphore(readers)
-        self._writing = threading.Semaphore(writers)
+        self._reading = threading.Semaphore(_AT_ONCE)
+        self._writing = threading.Semaphore(_AT_ONCE)
 
     def do(self, task: Task, monitor: Monitor) -> TaskResult:
         """Read, paint, finish and write to the task's hidden file.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from overpaint.batch import BatchPreview, Began, Done, Ended, Event, Failed, Options, Unchanged
 
+from .progress import progress_of
 from .texts import counted
 
 if TYPE_CHECKING:
@@ -41,18 +42,10 @@ def shown(*, json: bool, quiet: bool) -> Iterator[Display]:
     if quiet:
         yield Display()
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=30),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    rate = TextColumn("{task.fields[rate]}")
+    with progress_of(30, MofNCompleteColumn(), rate, TimeRemainingColumn()) as progress:
         yield BatchBar(progress)
 
 

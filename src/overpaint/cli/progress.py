@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from rich.progress import Progress, ProgressColumn, TaskID
 
     from overpaint.engines import Monitor
 
@@ -54,15 +54,17 @@ def bar(*, quiet: bool) -> Iterator[Bar]:
     if quiet or not sys.stderr.isatty():
         yield Bar()
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import TaskProgressColumn, TimeElapsedColumn
 
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=36),  # shorter than the line, which would wrap at the ^C of an interrupt
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    # shorter than the line, which would wrap at the ^C of an interrupt
+    with progress_of(36, TaskProgressColumn(), TimeElapsedColumn()) as progress:
         yield Bar(progress, progress.add_task("reading", total=None))
+
+
+def progress_of(width: int, *columns: ProgressColumn) -> Progress:
+    """Progress on standard error, which is removed at the end: what is done, a bar so wide, and these columns."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
+    first = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=width))
+    return Progress(*first, *columns, console=Console(stderr=True), transient=True)
