@@ -110,7 +110,7 @@ def run(
         session.files.save()
         register(planned, session.ledger, options.folders.out, options.retries)
         entries, status = session.status(planned)
-        chosen = _chosen(planned, status, entries, options)
+        chosen = _chosen(status, entries, options)
         session.ledger.again(
             [item.id for item in chosen if item.id not in status.undecided], retries=max(0, options.retries)
         )
@@ -146,7 +146,7 @@ def preview(rows: Iterable[EditRow | BadRow], options: Options, studio: Studio) 
     with _session(options) as session:
         planned = session.plan(rows, studio)
         entries, status = session.status(planned)
-        chosen = _chosen(planned, status, entries, options)
+        chosen = _chosen(status, entries, options)
         estimate = Estimate(0.0, "there is nothing to do")
         if chosen:
             known = by_history(chosen, entries.values())
@@ -154,9 +154,7 @@ def preview(rows: Iterable[EditRow | BadRow], options: Options, studio: Studio) 
     return BatchPreview(planned, tuple(chosen), len(status.unchanged), len(status.to_do) - len(chosen), estimate)
 
 
-def _chosen(
-    planned: BatchPlan, status: BatchStatus, entries: dict[str, LedgerEntry], options: Options
-) -> list[PlannedEdit]:
+def _chosen(status: BatchStatus, entries: dict[str, LedgerEntry], options: Options) -> list[PlannedEdit]:
     """Rows to do that the filter and the limit leave."""
     where = options.where
     found = [item for item in status.to_do if where is None or where.matches(item, entries.get(item.id))]
