@@ -85,7 +85,8 @@ class EditActor:
         """
         count = len(next(iter(block.values()), ()))
         tables = [{name: _plain(column[index]) for name, column in block.items()} for index in range(count)]
-        raw = [RawRow(index, _own(table)) for index, table in enumerate(tables)]
+        own = {*OWN, *REQUEST}  # a data set may have other columns
+        raw = [RawRow(index, {name: table[name] for name in own & table.keys()}) for index, table in enumerate(tables)]
         with tempfile.TemporaryDirectory(prefix="overpaint-") as folder, Files(Path(folder) / "files.sqlite") as files:
             planned = plan(map(self._reader.read, raw), self._rules, self._studio, files)
         errors = {row.number: row.reason for row in planned.bad}
