@@ -247,7 +247,7 @@ class RequestFields(Value):
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
         """From JSON text."""
-        return cls.from_mapping(as_mapping(parse_json(text, cls.label), cls.label))
+        return cls.from_mapping(parse_json(text, cls.label))
 
     def settings(self) -> dict[str, Any]:
         """Every setting of a request that has a value here."""
