@@ -90,6 +90,34 @@ class TestOnePicture:
         changed = (pixels("photo.png") != pixels("photo.remove.png")).any(axis=2)
         assert not changed[pixels("mask.png") == 0].any()
 
+    def test_strict_drops_grow_and_feather_with_a_note(self, capsys: pytest.CaptureFixture[str]) -> None:
+        words = [
+            "remove",
+            "photo.png",
+            "--mask",
+            "mask.png",
+            "--engine",
+            "blur",
+            "--strict",
+            "--feather",
+            "5",
+            "--json",
+        ]
+        assert main(words) == 0
+        said = told(capsys)
+        assert said["reach"] == 0
+        assert "strict ends at the mask, so that feather had no effect" in said["notes"]
+        found = read_record("photo.remove.png")
+        assert found is not None
+        assert "feather" not in found.settings
+
+    def test_an_engine_of_the_surroundings_fills_whatever_the_intent(self, capsys: pytest.CaptureFixture[str]) -> None:
+        words = ["recolor", "photo.png", "--mask", "mask.png", "--engine", "telea", "--prompt", "red"]
+        assert main(words) == 0
+        out = capsys.readouterr().out
+        assert "filled 1 region" in out
+        assert "recoloured" not in out
+
     def test_places_are_joined_and_then_turned_round(self, capsys: pytest.CaptureFixture[str]) -> None:
         words = ["edit", "photo.png", "--box", "0,0,80,20", "--ellipse", "0,20,80,60", "--polygon", "0,0 80,0 80,60"]
         assert main([*words, "--invert", "--engine", "blur", "--strict", "-q"]) == 0
@@ -171,6 +199,14 @@ class TestOnePicture:
         assert main([*words, "-n", "2", "-o", "out.png", "-q"]) == 0
         assert Path("out-1.png").is_file()
         assert Path("out-2.png").is_file()
+
+    def test_info_shows_what_a_variation_takes_beside_its_seed(self, capsys: pytest.CaptureFixture[str]) -> None:
+        words = ["remove", "photo.png", "--mask", "mask.png", "--engine", "exemplar", "-q"]
+        assert main([*words, "--seed", "41", "-n", "2"]) == 0
+        assert main(["info", "photo.remove-2.png"]) == 0
+        assert '{"variety": 0.2}' in capsys.readouterr().out
+        assert main([*words, "--seed", "42", "--option", "variety=0.2", "-o", "again.png"]) == 0
+        assert np.array_equal(pixels("again.png"), pixels("photo.remove-2.png"))
 
     def test_a_drawn_seed_is_counted_on(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["remove", "photo.png", "--mask", "mask.png", "--engine", "exemplar", "-n", "2", "--json"]) == 0

@@ -20,6 +20,7 @@ _DONE = {
     "expand": "expanded",
     "custom": "edited",
 }
+_FROM_PROMPT = ("replace", "recolor", "background", "refine", "add")
 
 
 def line(edited: Edited, name: str, saved: Saved, seconds: float) -> str:
@@ -30,6 +31,8 @@ def line(edited: Edited, name: str, saved: Saved, seconds: float) -> str:
 
 def _what(edited: Edited) -> str:
     done = _DONE[edited.resolved.intent]
+    if edited.resolved.paints_from == "surroundings" and edited.resolved.intent in _FROM_PROMPT:
+        done = "filled"
     if edited.resolved.intent == "expand":
         return f"{done} {edited.original.size} to {edited.picture.size}"
     regions = edited.regions

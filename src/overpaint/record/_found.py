@@ -68,7 +68,7 @@ def _from_sidecar(path: Path) -> FoundRecord:
 
 def _ours(record: Record, place: str, raw: str) -> FoundRecord:
     resolved = record.resolved
-    apart = {"prompt", "negative_prompt", "image", "mask", "sketch", "controls", "options"}
+    apart = {"prompt", "negative_prompt", "image", "mask", "sketch", "controls"}
     settings = {name: value for name, value in resolved.settings().items() if name not in apart}
     return FoundRecord(
         "Overpaint",

@@ -150,7 +150,11 @@ class RequestFields(Value):
         "how wide the outward fade from new to old is", left_open="automatic, by the region's scale; 0 for a soft mask",
         unit="px", ge=0, le=4096,
     )  # fmt: skip
-    strict: bool | None = setting("change nothing beyond the mask itself", left_open="false")
+    strict: bool | None = setting(
+        "change nothing beyond the mask itself; in a JPEG, the blocks (8 or 16 pixels wide) that the mask touches are "
+        "coded again",
+        left_open="false",
+    )
     reach_limit: int | None = setting(
         "how far from the mask anything may change at the most",
         left_open="96; none where grow or feather is given",

@@ -190,8 +190,8 @@ class Studio:
         """One edit in several variations: with its seed, seed + 1, ..., in that order.
 
         The engine gets all of them at once; one that paints many canvases at a time paints them together. Each is what
-        `edit` gives with its seed. Several are exact unless the request says otherwise, so that each can be replayed
-        alone, and have the engine's options for variations. Leaving the iterator early cancels the rest.
+        `edit` gives with its own `request`. Several are exact unless the request says otherwise, so that each can be
+        replayed alone, and have the engine's options for variations. Leaving the iterator early cancels the rest.
 
         Args:
             count: How many.

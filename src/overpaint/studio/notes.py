@@ -13,6 +13,9 @@ from .choose import Painter
 LITTLE_KNOWN = 0.2
 """An engine that continues the surroundings has little to copy from where less than this share of a picture stays."""
 
+KEEPING = ("recolor", "refine")
+"""Intents that keep the texture and shape of what they paint."""
+
 
 def notes_of(request: EditRequest, painter: Painter, mask: Mask, *, sketch: bool) -> tuple[str, ...]:
     """The notes of a request.
@@ -26,8 +29,10 @@ def notes_of(request: EditRequest, painter: Painter, mask: Mask, *, sketch: bool
     notes = []
     card = painter.card
     if painter.model == pocket.NAME and request.model is None:
+        softly = ", which keeps texture and shape: pocket paints softly" if request.intent in KEEPING else ""
         notes.append(
             f"painted by {pocket.NAME}, the small model that comes with Overpaint; the setting model names a larger one"
+            f"{softly}"
         )
     given = {name for name in ENGINE_SETTINGS if _given(request, name)} | ({"sketch"} if sketch else set())
     # A seed is drawn for every edit, and may be given to every engine.
@@ -35,6 +40,9 @@ def notes_of(request: EditRequest, painter: Painter, mask: Mask, *, sketch: bool
     if ignored:
         why = ": it continues the surroundings" if card.paints_from == "surroundings" else ""
         notes.append(f"{card.name} does not use {', '.join(ignored)}{why}")
+    beyond = [name for name in ("grow", "feather") if request.strict and getattr(request, name)]
+    if beyond:
+        notes.append(f"strict ends at the mask, so that {' and '.join(beyond)} had no effect")
     share = float(np.mean(mask.support))
     if card.paints_from == "surroundings" and share > 1 - LITTLE_KNOWN:
         little = "nothing" if share == 1 else "little"

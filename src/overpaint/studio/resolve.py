@@ -58,6 +58,8 @@ def resolve(
     rule = rule or request.rule
     unused = {name for name in ENGINE_SETTINGS if not card.uses(name)}
     filled = {**_defaults(request, card, rule), **request.settings(), "prompt": _prompt(request, card, rule)}
+    if filled["strict"]:
+        unused |= {"grow", "feather"}
     used = {name: value for name, value in filled.items() if name not in unused}
     return ResolvedRequest(
         **{
