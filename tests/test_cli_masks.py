@@ -71,6 +71,39 @@ def test_combine() -> None:
         assert int((values(f"{op}.png") == 255).sum()) == marked
 
 
+def test_hints_name_options_that_the_verb_has(capsys: pytest.CaptureFixture[str]) -> None:
+    Image.fromarray(values("b.png")).resize((40, 30), Image.Resampling.NEAREST).save("half.png")
+    for words in (["combine", "a.png", "half.png"], ["convert", "half.png", "--size", "80x60"]):
+        assert main(["mask", *words, "-o", "c.png"]) == 2
+        assert "its sides are in proportion: give --mask-resize to resize it" in capsys.readouterr().err
+        assert main(["mask", *words, "-o", "c.png", "--mask-resize"]) == 0
+        assert values("c.png").shape == (60, 80)
+        Path("c.png").unlink()
+
+
+def test_annotations_of_several_pictures_are_matched_by_the_file_name(capsys: pytest.CaptureFixture[str]) -> None:
+    document: dict[str, Any] = {"images": [], "annotations": [], "categories": [{"id": 1, "name": "x"}]}
+    for n, name in enumerate(("photo.png", "other.png")):
+        document["images"].append({"id": n, "file_name": f"images/{name}", "width": 80, "height": 60})
+        box = [10 + 20 * n, 10, 10, 10]
+        document["annotations"].append({"id": n, "image_id": n, "category_id": 1, "bbox": box, "segmentation": []})
+        left = box[0]
+        document["annotations"][n]["segmentation"] = [[left, 10, left + 10, 10, left + 10, 20, left, 20]]
+    Path("all.json").write_text(json.dumps(document))
+    for verb in ("combine", "refine"):
+        words = ["mask", verb, "all.json", *(["all.json"] if verb == "combine" else []), "-o", f"{verb}.png"]
+        assert main(words) == 2
+        assert "2 images: 'images/photo.png', 'images/other.png'; give --mask-picture to" in capsys.readouterr().err
+        assert main([*words, "--mask-picture", "other.png", "-q"]) == 0
+        assert values(f"{verb}.png").nonzero()[1].min() == 30
+    for verb in (["mask", "make"], ["mask", "preview"], ["remove"]):
+        assert main([*verb, "photo.png", "--mask", "all.json", "--json", "-o", f"{verb[-1]}.png"]) == 0
+    assert values("make.png").nonzero()[1].min() == 10
+    Image.open("photo.png").save("third.png")
+    assert main(["remove", "third.png", "--mask", "all.json"]) == 2
+    assert "give --mask-picture" in capsys.readouterr().err
+
+
 def test_resize_keeps_a_hard_mask_hard(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["mask", "resize", "a.png", "--size", "160x120", "-o", "large.png"]) == 0
     assert values("large.png").shape == (120, 160)

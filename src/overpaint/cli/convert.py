@@ -15,7 +15,7 @@ from overpaint.doors.places import Places
 from overpaint.errors import OutputError
 
 from .maskfiles import describe
-from .options import OUT, WHERE, WRITTEN_UNSET, About, Channel, Label, MaskFile, Written
+from .options import OUT, WHERE, WRITTEN_UNSET, About, Channel, Label, MaskFile, Resize, Written
 from .streams import STDIO, load, paths, write_output
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def convert(
     mask_channel: Channel = "auto",
     mask_label: Label = None,
     mask_picture: About = None,
+    mask_resize: Resize = False,
     size: Annotated[str | None, Parameter(group=WHERE, metavar="WxH")] = None,
     to: Annotated[MaskForm | None, Parameter(group=_WRITTEN)] = None,
     label: Annotated[str, Parameter(group=_WRITTEN, metavar="NAME")] = "mask",
@@ -47,7 +48,7 @@ def convert(
     [dim]$[/] overpaint mask convert annotations.xml --mask-label car -o car.png
 
     Args:
-        size: The picture's size, for bare COCO polygons, which don't say it.
+        size: The picture's size, which the mask must have; bare COCO polygons don't say it.
         to: The form. Left out: by the name of OUT, .json being LabelMe and .xml CVAT.
         label: What the shapes are called.
         picture: The file name of the picture, as the annotations are to have it.
@@ -60,7 +61,9 @@ def convert(
         check_writable_all([Path(output)], overwrite=written.overwrite, inputs=paths((mask,)))
     extent = None if size is None else forms.size_of(size, "size")
     found = mask_from(
-        load(mask), extent, Places(mask_channel=mask_channel, mask_label=mask_label, mask_picture=mask_picture)
+        load(mask),
+        extent,
+        Places(mask_channel=mask_channel, mask_label=mask_label, mask_picture=mask_picture, mask_resize=mask_resize),
     )
     if not found.bilevel and form not in ("png", "tiff"):
         note = f"{form} holds bilevel masks: what is at least half marked was written"

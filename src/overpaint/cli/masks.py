@@ -22,8 +22,11 @@ from .options import (
     WHERE,
     WHERE_UNSET,
     WRITTEN_UNSET,
+    About,
     Channel,
+    Label,
     MaskFile,
+    Resize,
     Shapes,
     Where,
     Written,
@@ -90,7 +93,9 @@ def make(
     check_output(output, written.overwrite)
     source = None if picture is None else opened(picture)
     extent = source.size if source is not None else forms.size_of(size or "", "size")
-    found = mask_at(replace(where, invert=False), extent, lambda name: mask_from(load(name), extent, where))
+    found = mask_at(
+        replace(where, invert=False), extent, lambda name: mask_from(load(name), extent, where, about=source)
+    )
     mask = Mask.empty(extent) if found is None else found.drawn(extent, source)
     if stroke:
         lines = [forms.points(text, extent, "stroke", least=1) for text in stroke]
@@ -104,6 +109,8 @@ def make(
 def combine(
     *masks: MaskFile,
     op: Annotated[Literal["union", "subtract", "intersect"], Parameter(group=HOW)] = "union",
+    mask_picture: About = None,
+    mask_resize: Resize = False,
     output: Output,
     written: Written = WRITTEN_UNSET,
 ) -> int:
@@ -120,8 +127,9 @@ def combine(
     check_one_reader(masks)
     check_output(output, written.overwrite, masks)
     first, *others = masks
-    start = mask_from(load(first))
-    rest = [mask_from(load(name), start.size) for name in others]
+    how = Places(mask_picture=mask_picture, mask_resize=mask_resize)
+    start = mask_from(load(first), None, how)
+    rest = [mask_from(load(name), start.size, how) for name in others]
     whole = reduce(lambda left, right: getattr(left, op)(right), rest, start)
     return write(whole, output, written)
 
@@ -158,6 +166,8 @@ def refine(
     /,
     *,
     mask_channel: Channel = "auto",
+    mask_label: Label = None,
+    mask_picture: About = None,
     threshold: Annotated[float | None, Parameter(group=_STEPS, metavar="0-1")] = None,
     fill_holes: Annotated[bool, Parameter(group=_STEPS, negative=())] = False,
     remove_specks: Annotated[float | None, Parameter(group=_STEPS, metavar="AREA")] = None,
@@ -182,7 +192,8 @@ def refine(
         invert: Invert the mask.
     """
     check_output(output, written.overwrite, (mask,))
-    result = mask_from(load(mask), None, Places(mask_channel=mask_channel))
+    how = Places(mask_channel=mask_channel, mask_label=mask_label, mask_picture=mask_picture)
+    result = mask_from(load(mask), None, how)
     if threshold is not None:
         result = result.threshold(threshold)
     if fill_holes:

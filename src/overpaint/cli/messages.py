@@ -92,7 +92,7 @@ HINTS = {
 }
 """What the command line advises, by the code of the error, with the error's value for {value}."""
 
-_OF_ONE_VERB = frozenset(("size", "stroke", "width", "head", "request", "resize", "variant", "picture"))
+_OF_ONE_VERB = frozenset(("size", "stroke", "width", "head", "request", "variant", "picture"))
 _OTHERWISE = {"image": "PICTURE", "options": "--option"}
 
 

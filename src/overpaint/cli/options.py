@@ -70,6 +70,9 @@ About = Annotated[
     str | None,
     argument("--mask-picture", "For annotations of several pictures: the file name of this one.", WHERE, "NAME"),
 ]
+Resize = Annotated[
+    bool, switch("--mask-resize", "Resize a mask file of another size, if its sides are in proportion.", WHERE)
+]
 Overwrite = Annotated[bool, switch("--overwrite", "Replace files that exist already.", OUT)]
 AsJson = Annotated[bool, switch("--json", "One JSON object on standard output, for programs.", OUT)]
 Quiet = Annotated[bool, switch(("--quiet", "-q"), "No progress bar and no summary.", OUT)]
@@ -107,7 +110,6 @@ class Where(Places):
     Attributes:
         ellipse: An ellipse in that box. May be given again.
         polygon: A polygon through these points, in one string. May be given again.
-        mask_resize: Resize a mask file of another size, if its sides are in proportion.
         invert: Invert the mask: repaint all the rest.
     """
 
@@ -132,7 +134,7 @@ class Where(Places):
     mask_channel: Channel = "auto"
     mask_label: Label = None
     mask_picture: About = None
-    mask_resize: bool = False
+    mask_resize: Resize = False
     invert: bool = False
 
 

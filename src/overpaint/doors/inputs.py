@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -112,7 +113,7 @@ def collect(
     def loaded(name: str) -> Mask:
         source = load(name)
         try:
-            return mask_from(source, picture.size, places)
+            return mask_from(source, picture.size, places, about=picture)
         except MaskError as error:
             raise error.within(written(name)) if isinstance(source, bytes) else error from None
 
@@ -134,20 +135,33 @@ def collect(
     return EditInputs(picture, request, mask, strokes, rasters, notes)
 
 
-def mask_from(source: Source, size: Size | None = None, places: Places | None = None) -> Mask:
+def mask_from(
+    source: Source, size: Size | None = None, places: Places | None = None, *, about: Picture | None = None
+) -> Mask:
     """The mask of a file, of a picture's size where one is given.
 
     Args:
         source: A picture, or COCO, LabelMe or CVAT annotations.
         size: The size that it must have.
         places: Which channel, label and picture count, and whether it is resized; the defaults when left out.
+        about: The picture, whose file name chooses among the pictures of annotations where `places` chooses none.
     """
     from overpaint.mask import Mask
 
     how = places or Places()
-    return Mask.from_file(
-        source, size, channel=how.mask_channel, label=how.mask_label, image=how.mask_picture, resize=how.mask_resize
-    )
+    read = partial(Mask.from_file, source, size, channel=how.mask_channel, label=how.mask_label, resize=how.mask_resize)
+    try:
+        return read(image=how.mask_picture)
+    except MaskError as error:
+        found = error
+    if found.code == "mask-picture" and how.mask_picture is None and about is not None and about.source.path:
+        try:
+            return read(image=about.source.path.name)
+        except MaskError as error:
+            found = found if error.code == "mask-picture" else error
+    own = found.hint.replace("set resize", "set mask_resize").replace("set image", "set mask_picture")
+    found.hint = own if places is not None or own == found.hint else ""
+    raise found
 
 
 def sketch_from(source: Source, size: Size, name: str) -> NDArray[np.uint8]:

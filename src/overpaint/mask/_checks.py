@@ -37,13 +37,16 @@ def as_size(size: SizeLike) -> Size:
     return Size(width, height)
 
 
-def wrong_size(found: Size, wanted: Size) -> MaskError:
-    """The error for a mask of another size than the picture's."""
+def wrong_size(found: Size, wanted: Size, resize: bool | None = None) -> MaskError:
+    """The error for a mask of another size than the picture's. `resize` is the reader's argument; None without."""
     hint = ""
     if found == wanted.swapped:
         hint = "width and height are swapped: a mask must be as the picture is displayed, with its orientation applied"
     elif found.in_proportion_to(wanted):
-        hint = "its sides are in proportion: set mask_resize to resize it"
+        way = "Mask.resize gives it that size" if resize is None else "set resize to resize it"
+        hint = f"its sides are in proportion: {way}"
+    elif resize:
+        hint = "their sides are not in proportion, so that the mask can't be resized"
     return MaskError(
         f"the mask is {found}, but the picture is {wanted}", code="mask-size", field="mask", value=str(found), hint=hint
     )

@@ -184,9 +184,11 @@ class Mask:
 
         wanted = None if size is None else _checks.as_size(size)
         mask = _sources.from_file(source, channel, wanted, label, image)
-        if wanted is None:
+        if wanted is None or mask.size == wanted:
             return mask
-        return mask.resize(wanted) if resize and mask.size.in_proportion_to(wanted) else mask.require_size(wanted)
+        if resize and mask.size.in_proportion_to(wanted):
+            return mask.resize(wanted)
+        raise _checks.wrong_size(mask.size, wanted, resize)
 
     # Properties
 

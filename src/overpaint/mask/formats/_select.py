@@ -48,14 +48,18 @@ def with_name(items: Iterable[tuple[str, T]], name: str | None, title: str) -> T
     if not pairs:
         raise MaskError(f"the {title} has no images")
     if name is None:
-        raise MaskError(f"the {title} has {len(pairs)} images, choose one: {shown}")
+        raise MaskError(
+            f"the {title} has {len(pairs)} images: {shown}", code="mask-picture", hint="set image to the name of one"
+        )
     for key in (str, posixpath.basename):
         chosen = [item for found, item in pairs if key(found) == key(name)]
         if len(chosen) == 1:
             return chosen[0]
         if chosen:
             raise MaskError(f"the {title} has {len(chosen)} images of the name {name!r}")
-    raise MaskError(f"the {title} has no image {name!r}{did_you_mean(name, names)}; it has {shown}")
+    raise MaskError(
+        f"the {title} has no image {name!r}{did_you_mean(name, names)}; it has {shown}", code="mask-picture", value=name
+    )
 
 
 def united(shapes: Iterable[tuple[str, Callable[[], Mask]]], size: Size) -> Mask:
