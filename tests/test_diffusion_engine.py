@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from overpaint import Mask, Monitor, Studio, models
-from overpaint.engines.base import Canvas, Engine, Painted, paint
+from overpaint.engines.base import Canvas, ControlImage, Engine, Painted, paint
 from overpaint.engines.diffusion.caches import ByteCache
 from overpaint.engines.diffusion.dialects import NATIVE
 from overpaint.engines.diffusion.engine import DiffusionEngine, card_of
@@ -26,7 +26,7 @@ from overpaint.errors import Cancelled, EngineError, RequestError
 from overpaint.geometry import Box, Size
 from overpaint.models import ModelError
 from overpaint.picture import from_array
-from overpaint.request import Sampling
+from overpaint.request import Control, Sampling, blob_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array:DeprecationWarning")  # in diffusers, under NumPy 2
 
@@ -525,6 +525,22 @@ def test_texts_and_pictures_are_encoded_once(engine, monkeypatch):
     monkeypatch.setattr(text.ClipEncoders, "encode", lambda *_: pytest.fail("the text was encoded again"))
     monkeypatch.setattr(engine._networks, "_encoded", lambda *_: pytest.fail("the picture was encoded again"))
     painted(engine, canvas_of(2))
+
+
+def test_the_canvas_s_controls_reach_every_conditioning(engine, monkeypatch):
+    image = ControlImage(
+        Control(kind="pose", image=blob_of(np.zeros((8, 8), np.uint8))), np.zeros((8, 8, 3), np.float32)
+    )
+    painted(engine, canvas_of(1))
+    made, conditionings = [], engine._networks.conditionings
+
+    def seen(*given):
+        made.extend(conditionings(*given))
+        return made
+
+    monkeypatch.setattr(engine._networks, "conditionings", seen)
+    painted(engine, dataclasses.replace(canvas_of(1), controls=(image,)))
+    assert [one.controls for one in made] == [(image,), (image,)]
 
 
 def test_a_cache_keeps_within_its_budget_what_was_used_last():
