@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import warnings
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from overpaint import Mask, Studio
-from overpaint.engines import Canvas, EngineCard, Painted
+from overpaint.engines import Canvas, EngineCard, Monitor, Painted
 from overpaint.errors import EngineError, RequestError
 from overpaint.geometry import Box, Size
 from overpaint.record import Record, infotext
@@ -181,3 +183,75 @@ def test_an_effect_of_another_size_is_the_engines_fault():
     engine = StandIn(lambda canvas, _: Painted(canvas.pixels, effect=np.zeros((3, 3), np.float32)))
     with pytest.raises(EngineError, match=r"effect of shape \(3, 3\)"):
         edit(engine)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, -0.5, 1.5])
+def test_an_effect_beyond_its_range_is_the_engines_fault(wrong):
+    def paint(canvas: Canvas, _: object) -> Painted:
+        return Painted(canvas.pixels, effect=np.full(canvas.mask.shape, wrong, np.float32))
+
+    with pytest.raises(EngineError, match="effect that is not within 0 and 1"):
+        edit(StandIn(paint, card(accepts=frozenset({"follow_effects"}))), follow_effects=True)
+
+
+def test_pixels_that_are_not_finite_matter_where_they_are_pasted():
+    """Outside hole and effect an engine may give anything."""
+
+    def painting(effect_everywhere: bool) -> StandIn:
+        def paint(canvas: Canvas, _: object) -> Painted:
+            pixels = np.where(canvas.hole[..., None], canvas.pixels, np.float32(np.nan))
+            return Painted(pixels, effect=(canvas.hole | effect_everywhere).astype(np.float32))
+
+        return StandIn(paint, card(accepts=frozenset({"follow_effects"})))
+
+    edit(painting(False))
+    with pytest.raises(EngineError, match="not finite numbers where its effect is"):
+        edit(painting(True), follow_effects=True)
+
+
+def test_an_effect_fades_towards_the_reach_limit():
+    """Cut off at once, it would end in a hard line."""
+    edited = edit(shadow(27), follow_effects=True, reach_limit=20)
+    column = edited.picture.samples[:, 40].astype(int).sum(axis=-1)
+    before = PICTURE.samples[:, 40].astype(int).sum(axis=-1)
+    share = (before - column)[46:56] / np.maximum(before[46:56] - 3 * 25.5, 1)
+    assert share[0] > 0.95
+    assert 0.2 < share[-4] < 0.8, share
+
+
+def test_a_worker_that_cannot_start_fails_its_canvases_and_the_next_ones():
+    class Broken(StandIn):
+        def _work(self) -> None:
+            raise RuntimeError("no such device")
+
+    engine = Broken(lambda canvas, _: Painted(canvas.pixels))
+    canvas = Canvas(np.zeros((4, 4, 3), np.float32), np.ones((4, 4), np.float32))
+    for _ in range(2):
+        with pytest.raises(EngineError, match="worker thread of stand-in has ended: no such device"):
+            engine.submit(canvas, Monitor()).result(timeout=20)
+    engine.close()
+
+
+@pytest.mark.parametrize("threads", [0, -1])
+def test_a_studio_without_threads_is_refused(threads):
+    with pytest.raises(RequestError, match="threads must be at least 1") as caught:
+        Studio(threads=threads)
+    assert (caught.value.field, caught.value.value) == ("threads", threads)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no processes are forked here")
+def test_an_engine_that_has_painted_paints_in_a_forked_process_too():
+    """A fork takes no threads along, and the queue's lock as the worker held it."""
+    engine = flat()
+    canvas = Canvas(np.zeros((4, 4, 3), np.float32), np.ones((4, 4), np.float32))
+    engine.submit(canvas, Monitor()).result(timeout=20)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if child == 0:
+        try:
+            os._exit(0 if engine.submit(canvas, Monitor()).result(timeout=20).pixels.any() else 1)
+        finally:
+            os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    engine.close()

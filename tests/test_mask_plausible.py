@@ -88,6 +88,10 @@ CORRECTED: dict[str, tuple[bytes, str]] = {
     "the same as WebP": (png(with_alpha(PHOTO, INVERSE), format="webp", lossless=True, exact=True), "OpenAI's form"),
     "16 bits that hold 0 and 255": (png(LEVELS.astype("u2")), "16 bits and no level above 255"),
     "16 bits that hold 0 and 4095": (png(LEVELS.astype("u2") // 255 * 4095), "no level above 4095"),
+    **{
+        f"16 bits that hold 0 and {top}": (png(LEVELS.astype("u2") // 255 * top), f"no level above {top}")
+        for top in (1023, 16383, 32767, 32768)
+    },
     "labels 0 and 1": (png(LEVELS // 255), "levels 0, 1, taken as labels"),
     "labels 0 and 2": (png(LEVELS // 255 * 2), "levels 0, 2, taken as labels"),
     "labels 0, 1 and 5": (png(np.where(x < 60, 1, 5).astype("u1") * (LEVELS > 0)), "levels 0, 1, 5, taken as labels"),

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -334,7 +334,7 @@ class ThreadedEngine:
         self._jobs: queue.SimpleQueue[tuple[Canvas, Monitor, Future[Painted]] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._monitors: WeakSet[Monitor] = WeakSet()
+        self._pending: WeakKeyDictionary[Future[Painted], Monitor] = WeakKeyDictionary()
         self._closed = False
 
     def paint_one(self, canvas: Canvas, monitor: Monitor) -> Painted:
@@ -351,12 +351,14 @@ class ThreadedEngine:
         with self._lock:
             if self._closed:
                 raise EngineError(f"the engine {self.card.name!r} is closed")
+            if self._thread is not None and self._thread.ident is not None and not self._thread.is_alive():
+                self._renew()  # this process was forked, without its threads
             self._jobs.put((canvas, monitor, future))
-            self._monitors.add(monitor)
+            self._pending[future] = monitor
             if self._thread is None:
                 # The interpreter ends daemon threads wherever they are; one that is inside torch aborts the process.
                 atexit.register(self._stop)
-                self._thread = threading.Thread(target=self._work, name=f"overpaint-{self.card.name}", daemon=True)
+                self._thread = threading.Thread(target=self._run, name=f"overpaint-{self.card.name}", daemon=True)
             if self._thread.ident is None:  # not started; also after an interrupt just before the start
                 self._thread.start()
         return future
@@ -374,9 +376,27 @@ class ThreadedEngine:
 
     def _stop(self) -> None:
         """At the interpreter's exit: cancel every canvas, and close."""
-        for monitor in self._monitors:
+        for monitor in list(self._pending.values()):
             monitor.cancel()
         self.close()
+
+    def _renew(self) -> None:
+        """Let the next canvas start another thread. Needs the lock."""
+        atexit.unregister(self._stop)
+        self._jobs, self._thread = queue.SimpleQueue(), None
+
+    def _run(self) -> None:
+        """The thread: where its work can't go on, every canvas fails, so that no caller waits for ever."""
+        try:
+            self._work()
+        except BaseException as error:
+            failure = EngineError(f"the worker thread of {self.card.name} has ended: {error}")
+            failure.__cause__ = error
+            with self._lock:
+                self._renew()
+                for future in list(self._pending):
+                    if not future.done():
+                        future.set_exception(failure)
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
@@ -407,6 +427,13 @@ def _checked(painted: Painted, canvas: Canvas, name: str) -> Painted:
             raise EngineError(f"{name} gave {label} of shape {pixels.shape} for a canvas of {canvas.pixels.shape}")
         if not np.isfinite(pixels[canvas.hole]).all():
             raise EngineError(f"{name} gave {label} that are not finite numbers")
-    if painted.effect is not None and painted.effect.shape != canvas.mask.shape:
-        raise EngineError(f"{name} gave an effect of shape {painted.effect.shape} for a canvas of {canvas.mask.shape}")
+    effect = painted.effect
+    if effect is None:
+        return painted
+    if effect.shape != canvas.mask.shape:
+        raise EngineError(f"{name} gave an effect of shape {effect.shape} for a canvas of {canvas.mask.shape}")
+    if not ((effect >= 0) & (effect <= 1)).all():  # NaN is not within
+        raise EngineError(f"{name} gave an effect that is not within 0 and 1")
+    if not np.isfinite(painted.pixels[effect > 0]).all():
+        raise EngineError(f"{name} gave pixels that are not finite numbers where its effect is")
     return painted

@@ -49,7 +49,12 @@ class Studio:
                 names, else the embedded one, "pocket".
             weight_budget: Bytes that the weights of all models may take together; beyond it those used least recently
                 are released, and loaded again when they are needed. None: half of the machine's memory.
+
+        Raises:
+            RequestError: Threads below 1.
         """
+        if threads is not None and threads < 1:
+            raise RequestError(f"{{field}} must be at least 1, not {threads}", field="threads", value=threads)
         self.device = device
         self.model = model or os.environ.get("OVERPAINT_MODEL") or (pocket.NAME if pocket.folder() else None)
         self.threads = threads
