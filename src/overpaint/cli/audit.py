@@ -7,13 +7,13 @@ import json as json_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from cyclopts import App, Group, Parameter
+from cyclopts import Group, Parameter
 
 from overpaint.errors import RecordError, RequestError
 
-from .options import OUT, PRINTED_UNSET, AsJson, Debug, Overwrite, Printed, argument
+from .options import OUT, PRINTED_UNSET, AsJson, Debug, Overwrite, Printed, argument, verb_group
 from .streams import STDIO, write_output
-from .texts import counted, help_text, print_json, print_rows
+from .texts import counted, print_json, print_rows
 
 if TYPE_CHECKING:
     from overpaint.audit import AuditRecord, LogEntry, Verdict
@@ -21,14 +21,12 @@ if TYPE_CHECKING:
 _LOG = Group("Log", sort_key=0)
 _HOW = Group("How", sort_key=1)
 
-app = App(
-    name="audit",
-    usage="Usage: overpaint audit VERB ...",
-    group_commands=Group("Verbs", sort_key=0),
-    help=help_text(
-        "The evidence of edits: is a log whole, how was a picture made, and the log for other tools.",
-        ("audit verify out", "audit show out/bench.remove.png", "audit export out --to csv -o edits.csv"),
-    ),
+app = verb_group(
+    "audit",
+    "The evidence of edits: is a log whole, how was a picture made, and the log for other tools.",
+    "audit verify out",
+    "audit show out/bench.remove.png",
+    "audit export out --to csv -o edits.csv",
 )
 
 LogPath = Annotated[str, argument("PATH", "The log, or a folder that has an audit.jsonl. Left out: this folder.", _LOG)]

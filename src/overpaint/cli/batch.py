@@ -56,9 +56,10 @@ def batch(
 
     _check(edits, rows, machine, which, results)
     found, base, notes = _found(edits, rows, Path(results.output))
+    # files for every row are relative to the folder that the command runs in
     shared = batches.RowDefaults(
         settings=settings_of(rows.intent, fields.settings(how), machine.option),
-        places=replace(place, mask=_absolute(place.mask)),
+        places=replace(place, mask=tuple(one if one in WORDS else str(Path(one).absolute()) for one in place.mask)),
         sketch=None if machine.sketch is None else str(Path(machine.sketch).absolute()),
         format=results.format,
         quality=results.quality,
@@ -78,7 +79,7 @@ def batch(
     return 1 if ended.failed or ended.stopped else 0
 
 
-batch.__annotations__["how"] = _SETTINGS
+batch.__annotations__["how"] = _SETTINGS  # for the parser; a type checker can't know a class that is made
 
 
 @contextlib.contextmanager
@@ -130,11 +131,6 @@ def _found(edits: str | None, rows: Rows, out: Path) -> tuple[list[Any], Path, t
             (),
         )
     return read_manifest(Path(edits)), Path(edits).absolute().parent, ()
-
-
-def _absolute(masks: tuple[str, ...]) -> tuple[str, ...]:
-    """Mask files for every row, which are relative to the folder that the command runs in."""
-    return tuple(name if name in WORDS else str(Path(name).absolute()) for name in masks)
 
 
 def _options(base: Path, machine: Machine, which: Which, results: Results) -> Options:

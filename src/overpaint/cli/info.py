@@ -36,6 +36,7 @@ def mapping(name: str, picture: Picture) -> dict[str, Any]:
     from overpaint.picture import profile_name
 
     source, metadata = picture.source, picture.metadata
+    blocks = {name: getattr(metadata, name) for name in ("icc", "exif", "xmp", "iptc")}
     return {
         "file": as_written(name),
         "format": source.format,
@@ -51,15 +52,9 @@ def mapping(name: str, picture: Picture) -> dict[str, Any]:
         "lossless": source.lossless,
         "profile": profile_name(metadata),
         "dpi": None if metadata.dpi is None else [round(value, 2) for value in metadata.dpi],
-        "metadata": _kinds(picture),
+        "metadata": {name: len(block) for name, block in blocks.items() if block is not None},
         "text": {key: len(text) for key, text in metadata.text.items()},
     }
-
-
-def _kinds(picture: Picture) -> dict[str, int]:
-    """Bytes of each kind of metadata that is there."""
-    blocks = {name: getattr(picture.metadata, name) for name in ("icc", "exif", "xmp", "iptc")}
-    return {name: len(block) for name, block in blocks.items() if block is not None}
 
 
 def _record(found: FoundRecord | None) -> dict[str, Any] | None:

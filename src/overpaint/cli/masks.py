@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import reduce
 from typing import Annotated, Literal
 
-from cyclopts import App, Group, Parameter
+from cyclopts import Group, Parameter
 
 from overpaint.doors import forms
 from overpaint.doors.inputs import mask_from
@@ -31,25 +31,19 @@ from .options import (
     Where,
     Written,
     argument,
+    verb_group,
 )
 from .preview import preview
 from .streams import check_one_reader, load, opened
-from .texts import help_text
 
 _STEPS = Group("How", sort_key=2, help="Done in this order, whatever the order they are given in.")
 
-app = App(
-    name="mask",
-    usage="Usage: overpaint mask VERB ...",
-    group_commands=Group("Verbs", sort_key=0),
-    help=help_text(
-        "Make, combine, resize, refine, convert and look at masks. In a mask, white is repainted.",
-        (
-            "mask make photo.jpg --box 10%,20%,40%,60% --feather 20 -o mask.png",
-            "mask refine mask.png --grow 4 --fill-holes -o better.png",
-            "mask preview photo.jpg better.png -o look.png",
-        ),
-    ),
+app = verb_group(
+    "mask",
+    "Make, combine, resize, refine, convert and look at masks. In a mask, white is repainted.",
+    "mask make photo.jpg --box 10%,20%,40%,60% --feather 20 -o mask.png",
+    "mask refine mask.png --grow 4 --fill-holes -o better.png",
+    "mask preview photo.jpg better.png -o look.png",
 )
 app.command(convert, sort_key=4)
 app.command(preview, sort_key=5)

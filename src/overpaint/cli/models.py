@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import App, Group, Parameter
+from cyclopts import Group, Parameter
 
-from .options import OUT, PRINTED_UNSET, AsJson, Debug, Printed, argument, switch
+from .options import OUT, PRINTED_UNSET, AsJson, Debug, Printed, argument, switch, verb_group
 from .progress import Bar, bar
-from .texts import help_text, print_json, print_rows
+from .texts import print_json, print_rows
 
 if TYPE_CHECKING:
     from overpaint.models import CatalogueEntry, ModelEntry
@@ -19,14 +19,12 @@ if TYPE_CHECKING:
 _MODEL = Group("Model", sort_key=0)
 _HOW = Group("How", sort_key=1)
 
-app = App(
-    name="models",
-    usage="Usage: overpaint models VERB ...",
-    group_commands=Group("Verbs", sort_key=0),
-    help=help_text(
-        "List, get, check and remove models. Only 'get' uses the network.",
-        ("models list --all", "models get sd15-inpainting", "models add dreamshaper.safetensors"),
-    ),
+app = verb_group(
+    "models",
+    "List, get, check and remove models. Only 'get' uses the network.",
+    "models list --all",
+    "models get sd15-inpainting",
+    "models add dreamshaper.safetensors",
 )
 
 Name = Annotated[

@@ -8,11 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from cyclopts import Group, Parameter
+from cyclopts import App, Group, Parameter
 
 from overpaint.doors.extension import Anchor, Extension
 from overpaint.doors.places import Channel as ChannelName
 from overpaint.doors.places import Places
+
+from .texts import help_text
 
 PICTURE = Group("Picture", sort_key=0)
 MASK = Group("Mask", sort_key=0)
@@ -25,6 +27,16 @@ OUT = Group("Out", sort_key=5)
 
 FORMATS = "png, jpeg, webp, tiff or avif; with the extra heif also heif"
 """The formats that can be written, for the help, which must not load an imaging library."""
+
+
+def verb_group(name: str, about: str, *examples: str) -> App:
+    """A verb that has verbs of its own: what they do, and examples."""
+    return App(
+        name=name,
+        usage=f"Usage: overpaint {name} VERB ...",
+        group_commands=Group("Verbs", sort_key=0),
+        help=help_text(about, examples),
+    )
 
 
 def argument(

@@ -26,7 +26,7 @@ _FROM_PROMPT = ("replace", "recolor", "background", "refine", "add")
 def line(edited: Edited, name: str, saved: Saved, seconds: float) -> str:
     """One line: what was done, how, and what is measured of all other pixels."""
     engine = edited.resolved.model or edited.resolved.engine
-    return f"{name}: {_what(edited)} with {engine} in {seconds:.1f} s; {_rest(edited, saved)}"
+    return f"{name}: {_what(edited)} with {engine} in {seconds:.1f} s; {_rest(saved)}"
 
 
 def _what(edited: Edited) -> str:
@@ -35,17 +35,11 @@ def _what(edited: Edited) -> str:
         done = "filled"
     if edited.resolved.intent == "expand":
         return f"{done} {edited.original.size} to {edited.picture.size}"
-    regions = edited.regions
-    if len(regions) == 1:
-        return f"{done} 1 region ({_bounds(edited)} px)"
-    return f"{done} {len(regions)} regions (together within {_bounds(edited)} px)"
+    count, size = len(edited.regions), edited.mask.bounds.size
+    return f"{done} 1 region ({size} px)" if count == 1 else f"{done} {count} regions (together within {size} px)"
 
 
-def _bounds(edited: Edited) -> str:
-    return str(edited.mask.bounds.size)
-
-
-def _rest(edited: Edited, saved: Saved) -> str:
+def _rest(saved: Saved) -> str:
     """What holds beyond the reach, as it was measured on the file."""
     reach = saved.reach
     if saved.fidelity == "lossless":

@@ -122,4 +122,4 @@ def edit(
     return paint(PaintCall(pictures, wanted, place, Bounds() if extends else None, run, out))
 
 
-edit.__annotations__["how"] = _SETTINGS
+edit.__annotations__["how"] = _SETTINGS  # for the parser; a type checker can't know a class that is made
