@@ -62,7 +62,8 @@ def verify(
     """
     from overpaint.audit import verify as verified
 
-    log = _log(path)
+    # the log may be missing where only its head is left
+    log = Path(path) / "audit.jsonl" if Path(path).is_dir() else Path(path)
     verdict = verified(log, files=files, expected=None if head is None else _head(head))
     if printed.json:
         print_json(mapping(verdict))
@@ -145,11 +146,6 @@ def entry(what: str, audit: str | None) -> LogEntry:
         with contextlib.suppress(RecordError):
             return find(log, what)
     return find(logs[-1], what)
-
-
-def _log(path: str) -> Path:
-    """The path of the log; it may be missing where only its head is left."""
-    return Path(path) / "audit.jsonl" if Path(path).is_dir() else Path(path)
 
 
 def _head(text: str) -> str:

@@ -127,7 +127,8 @@ def run(argv: Sequence[str] | None = None) -> int:
     debug = "--debug" in words or os.environ.get("OVERPAINT_DEBUG", "0") not in ("", "0")
     try:
         with _terminations():
-            status = application(_verb(words))([STDIO if word == "-" else word for word in words])
+            verb = next((verb.name for verb in VERBS if words[:1] == [verb.name]), "")
+            status = application(verb)([STDIO if word == "-" else word for word in words])
             sys.stdout.flush()
             return status if isinstance(status, int) else DONE
     except _Terminated:
@@ -151,11 +152,6 @@ def run(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         text = f"{type(error).__name__}: {error.__cause__ or error}; this is a bug in Overpaint (--debug shows where)"
         return complain(text, FAILED, debug)
-
-
-def _verb(words: Sequence[str]) -> str:
-    """The verb in use; empty when none is."""
-    return words[0] if words and words[0] in (verb.name for verb in VERBS) else ""
 
 
 @contextlib.contextmanager
