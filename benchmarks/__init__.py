@@ -1,1 +1,1 @@
-"""Side by side against peers and against the plain way, one command each: `python -m benchmarks.fill`, `.pixels`."""
+"""Benchmarks against peers and plain implementations, one command each: `python -m benchmarks.fill`, `.pixels`."""

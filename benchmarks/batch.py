@@ -1,16 +1,16 @@
-"""What a batch costs beyond its engine: against a plain loop over the same engine, and IOPaint's own batch.
+"""Overhead of a batch over its engine, compared with a plain loop over the same engine and with IOPaint's batch.
 
     python -m benchmarks.batch
     python -m benchmarks.batch --count 60 --engines stand-in --iopaint ~/iopaint-venv/bin/iopaint
 
-300 edits of 1024x768 JPEG photos, each with a mask of its own. The stand-in engine takes a known time for each and
-leaves the processor alone, as a GPU would. Per engine two ways do the same edits, one after the other:
+300 edits of 1024x768 JPEG photos, each with its own mask. The stand-in engine waits a known time for each and
+leaves the processor idle, like a GPU. For each engine two methods do the same edits in sequence:
 
-- plain: `for ...: studio.edit(...).save(...)`, nothing kept of how it went;
+- plain: `for ...: studio.edit(...).save(...)`, without logs;
 - batch: `overpaint.batch.run`, with ledger, audit log, the written file read again, thumbnails and the report.
 
-`busy` is the engine's share of the time from its first canvas to its last; `overhead` is the whole run's time, less
-what the engine took in the plain loop, by edit: reading, writing, the report and whatever slows the engine down.
+`busy` is the engine's share of the time from its first canvas to its last; `overhead` is the run's time minus
+the engine's time in the plain loop, per edit: reading, writing, the report, and any slowdown of the engine.
 """
 
 from __future__ import annotations
@@ -47,31 +47,31 @@ HEADINGS = ("engine", "way", "seconds", "edits/s", "engine s/edit", "busy", "ove
 
 
 @dataclass(slots=True)
-class Clock:
-    """When an engine was at work: spans of time, one for each canvas."""
+class EngineClock:
+    """Spans of an engine's work, one for each canvas."""
 
     spans: list[tuple[float, float]] = field(default_factory=list)
 
     @property
-    def worked(self) -> float:
-        """Seconds at work."""
+    def engine_seconds(self) -> float:
+        """Total seconds of the spans."""
         return sum(end - start for start, end in self.spans)
 
     @property
     def busy(self) -> float:
         """Share of the time from the first canvas to the last, 0 to 1."""
-        return self.worked / (self.spans[-1][1] - self.spans[0][0]) if self.spans else 0.0
+        return self.engine_seconds / (self.spans[-1][1] - self.spans[0][0]) if self.spans else 0.0
 
 
 class TimedExemplar(Exemplar):
     """The exemplar engine with a clock."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: EngineClock) -> None:
         super().__init__()
         self._clock = clock
 
     def paint_one(self, canvas: Canvas, monitor: Monitor) -> Painted:
-        """As it does, timed."""
+        """Paint, and record the span."""
         began = time.perf_counter()
         painted = super().paint_one(canvas, monitor)
         self._clock.spans.append((began, time.perf_counter()))
@@ -79,11 +79,11 @@ class TimedExemplar(Exemplar):
 
 
 class StandIn(ThreadedEngine):
-    """Takes a known time for each canvas and paints grey; the processor is free meanwhile, as with a GPU."""
+    """Waits a known time for each canvas and paints grey; the processor is idle meanwhile, as with a GPU."""
 
     card = EngineCard(name="stand-in", title="takes a known time")
 
-    def __init__(self, clock: Clock, seconds: float) -> None:
+    def __init__(self, clock: EngineClock, seconds: float) -> None:
         super().__init__()
         self._clock = clock
         self._seconds = seconds
@@ -99,16 +99,16 @@ class StandIn(ThreadedEngine):
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """How one way did.
+class MethodResult:
+    """Result of one method.
 
     Attributes:
-        engine, way: Which.
-        count: Edits.
-        seconds: From beginning to end.
-        engine_seconds: That the engine was at work, in all; None where that can't be seen.
-        busy: The engine's share, 0 to 1; likewise.
-        overhead: Milliseconds an edit beyond the engine's in the plain loop; likewise.
+        engine, way: Names of engine and method.
+        count: Number of edits.
+        seconds: Duration of the run.
+        engine_seconds: Total time of the engine; None if unknown.
+        busy: The engine's share, 0 to 1; None if unknown.
+        overhead: Milliseconds per edit beyond the engine's in the plain loop; None if unknown.
     """
 
     engine: str
@@ -121,7 +121,7 @@ class Result:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """0 when all was measured, 2 when nothing could be begun."""
+    """Exit status: 0 on success, 2 on wrong input."""
     wanted = parser().parse_args(argv)
     console = report.console()
     photos = sorted((wanted.shared / "photos" / "eval" / "images").glob("*.jpg"))
@@ -129,12 +129,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"benchmarks.batch: no photos in {wanted.shared / 'photos' / 'eval'}", file=sys.stderr)
         return 2
     if wanted.page is not None:
-        page.marks(wanted.page, "batch")
-    engines: Mapping[str, Callable[[Clock], ThreadedEngine]] = {
+        page.section_marks(wanted.page, "batch")
+    engines: Mapping[str, Callable[[EngineClock], ThreadedEngine]] = {
         "exemplar": TimedExemplar,
         "stand-in": partial(StandIn, seconds=wanted.cost),
     }
-    results: list[Result] = []
+    results: list[MethodResult] = []
     with tempfile.TemporaryDirectory(prefix="overpaint-bench-") as folder:
         work = Path(folder)
         with console.status("making photos and masks"):
@@ -152,12 +152,14 @@ def main(argv: Sequence[str] | None = None) -> int:
                 except (
                     OSError,
                     RuntimeError,
-                ) as error:  # it is someone else's program: the others are told all the same
+                ) as error:  # an external program: the other results are reported anyway
                     console.print(f"Not measured: {error}", style="yellow", markup=False)
     console.print(_table(results, console))
     text = _write(wanted.out, results, wanted)
     if wanted.page is not None:
-        page.put(wanted.page, "batch", f"{page.measured(report.machine(), _command(wanted))}\n\n{text}")
+        page.replace_section(
+            wanted.page, "batch", f"{page.measured_with(report.machine(), _command(wanted))}\n\n{text}"
+        )
     return 0
 
 
@@ -167,8 +169,8 @@ def parser() -> argparse.ArgumentParser:
     add = made.add_argument
     add("--count", type=int, default=300, help="edits (default: 300)")
     add("--engines", default="exemplar,stand-in", help="by name, separated by commas: exemplar,stand-in")
-    add("--cost", type=float, default=0.1, metavar="S", help="seconds that the stand-in takes (default: 0.1)")
-    add("--ahead", type=int, default=6, metavar="N", help="rows on their way at once (default: 6)")
+    add("--cost", type=float, default=0.1, metavar="S", help="seconds per edit of the stand-in (default: 0.1)")
+    add("--ahead", type=int, default=6, metavar="N", help="rows in progress at once (default: 6)")
     add("--iopaint", type=Path, metavar="FILE", help="IOPaint's command, to be compared with its model cv2")
     add("--out", type=Path, default=OUT, help=f"where results go (default: {OUT})")
     add("--shared", type=Path, default=SHARED, help="the folder with photos/eval")
@@ -177,7 +179,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def make(photos: Sequence[Path], work: Path, count: int) -> tuple[Path, Path]:
-    """So many 1024x768 photos, and a mask for each: an ellipse of 0.5 to 1.5 % of the picture at a place of its own."""
+    """Write `count` 1024x768 photos with masks: ellipses of 0.5 to 1.5 % of the picture at different places."""
     images, masks = work / "images", work / "masks"
     for folder in (images, masks):
         folder.mkdir()
@@ -185,7 +187,7 @@ def make(photos: Sequence[Path], work: Path, count: int) -> tuple[Path, Path]:
     for n in range(count):
         with Image.open(photos[n % len(photos)]) as photo:
             image = photo.convert("RGB").resize(SIZE, Image.Resampling.LANCZOS)
-        if n >= len(photos):  # the same photo again, the other way round: no two files are equal
+        if n >= len(photos):  # a repeated photo is mirrored, so that no two files are equal
             image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT).rotate(2 * (n // len(photos)), expand=False)
         image.save(images / f"{n:04}.jpg", quality=92, subsampling=0)
         share = rng.uniform(0.005, 0.015)
@@ -197,10 +199,12 @@ def make(photos: Sequence[Path], work: Path, count: int) -> tuple[Path, Path]:
     return images, masks
 
 
-def by_loop(name: str, engine: Callable[[Clock], ThreadedEngine], images: Path, masks: Path, out: Path) -> Result:
-    """One edit after the other, as a script would do it."""
+def by_loop(
+    name: str, engine: Callable[[EngineClock], ThreadedEngine], images: Path, masks: Path, out: Path
+) -> MethodResult:
+    """A plain loop over the edits, as in a script."""
     out.mkdir()
-    clock = Clock()
+    clock = EngineClock()
     with Studio() as studio:
         studio.add_engine(engine(clock))
         began = time.perf_counter()
@@ -209,20 +213,20 @@ def by_loop(name: str, engine: Callable[[Clock], ThreadedEngine], images: Path, 
             edited = studio.edit(image, mask=mask, intent="remove", engine=name, exact=True, seed=number)
             edited.save(out / image.name)
         seconds = time.perf_counter() - began
-    return _result(name, "plain loop", seconds, clock, clock.worked)
+    return _result(name, "plain loop", seconds, clock, clock.engine_seconds)
 
 
 def by_batch(
     name: str,
-    engine: Callable[[Clock], ThreadedEngine],
+    engine: Callable[[EngineClock], ThreadedEngine],
     images: Path,
     masks: Path,
     out: Path,
-    plain: Result,
+    plain: MethodResult,
     ahead: int,
-) -> Result:
-    """The same edits as a batch with all that belongs to one."""
-    clock = Clock()
+) -> MethodResult:
+    """The same edits as a batch, with ledger, log and report."""
+    clock = EngineClock()
     with Studio() as studio:
         studio.add_engine(engine(clock))
         began = time.perf_counter()
@@ -236,12 +240,14 @@ def by_batch(
     return _result(name, "batch", seconds, clock, plain.engine_seconds or 0.0)
 
 
-def _result(name: str, way: str, seconds: float, clock: Clock, exclusive: float) -> Result:
+def _result(name: str, way: str, seconds: float, clock: EngineClock, exclusive: float) -> MethodResult:
     count = len(clock.spans)
-    return Result(name, way, count, seconds, clock.worked, clock.busy, 1e3 * (seconds - exclusive) / count)
+    return MethodResult(
+        name, way, count, seconds, clock.engine_seconds, clock.busy, 1e3 * (seconds - exclusive) / count
+    )
 
 
-def as_commands(iopaint: Path, images: Path, masks: Path, work: Path) -> list[Result]:
+def as_commands(iopaint: Path, images: Path, masks: Path, work: Path) -> list[MethodResult]:
     """IOPaint's `run` with its model cv2 (Navier-Stokes), and ours with the same; start-up included."""
     count = len(list(images.iterdir()))
     theirs, ours = work / "iopaint", work / "overpaint"
@@ -263,7 +269,7 @@ def as_commands(iopaint: Path, images: Path, masks: Path, work: Path) -> list[Re
         seconds = time.perf_counter() - began
         if done.returncode:
             raise RuntimeError(f"{way} failed: {done.stderr[-500:]}")
-        found.append(Result("cv2", way, count, seconds))
+        found.append(MethodResult("cv2", way, count, seconds))
     written = len([path for path in theirs.rglob("*") if path.is_file()])
     if written < count:
         raise RuntimeError(f"iopaint run wrote {written} of {count} files")
@@ -271,7 +277,7 @@ def as_commands(iopaint: Path, images: Path, masks: Path, work: Path) -> list[Re
     return found
 
 
-def _cells(result: Result, results: Sequence[Result]) -> list[str]:
+def _cells(result: MethodResult, results: Sequence[MethodResult]) -> list[str]:
     first = next(other for other in results if other.engine == result.engine)
     engine = "-" if result.engine_seconds is None else f"{result.engine_seconds / result.count:.3f}"
     return [
@@ -286,15 +292,15 @@ def _cells(result: Result, results: Sequence[Result]) -> list[str]:
     ]
 
 
-def _table(results: Sequence[Result], console: Console) -> Table:
+def _table(results: Sequence[MethodResult], console: Console) -> Table:
     table = Table(*HEADINGS, box=box.SIMPLE)
     for result in results:
         table.add_row(*_cells(result, results))
     return table
 
 
-def _write(out: Path, results: Sequence[Result], wanted: argparse.Namespace) -> str:
-    """The results as JSON and as markdown; the latter is returned."""
+def _write(out: Path, results: Sequence[MethodResult], wanted: argparse.Namespace) -> str:
+    """Write the results as JSON and markdown; returns the markdown."""
     out.mkdir(parents=True, exist_ok=True)
     whole = {
         "machine": report.machine(),

@@ -1,4 +1,4 @@
-"""What an image classifier sees in a crop: the features that the kernel distance compares.
+"""Features of crops from an image classifier, for the kernel distance.
 
 The network is MobileNet-EdgeTPU (8-bit, MLCommons mobile models, Apache-2.0), which is not part of the project. The
 feature is its pooled penultimate layer, 1280 numbers: the last convolution's 7x7 map (`MobilenetEdgeTPU/Conv_1`),
@@ -27,14 +27,16 @@ Features = NDArray[np.float32]
 
 
 class Classifier:
-    """The network, and optionally a folder in which features are kept by the digest of the crop they belong to."""
+    """The network, with an optional cache of features on disk, keyed by the digest of the crop."""
 
     def __init__(self, path: Path = NET, *, store: Path | None = None, threads: int = 1) -> None:
-        """Open the network; FileNotFoundError when it is not there, ImportError without ai-edge-litert."""
+        """Open the network; FileNotFoundError without the file, ImportError without ai-edge-litert."""
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
         if not path.is_file():
-            raise FileNotFoundError(f"no classifier at {path}: it is not part of the project; --shared DIR says where")
+            raise FileNotFoundError(
+                f"no classifier at {path}: it is not part of the project; set its folder with --shared DIR"
+            )
         self._net: Any = Interpreter(
             model_path=str(path),
             num_threads=threads,
@@ -71,7 +73,7 @@ class Classifier:
         return found
 
     def _feature(self, crop: NDArray[np.uint8]) -> Features:
-        """Resized with an antialiasing filter (Parmar et al. 2022, "On aliased resizing"), aspect not kept."""
+        """Features of a crop, resized with antialiasing (Parmar et al. 2022, "On aliased resizing") to a square."""
         _, height, width, _ = (int(side) for side in self._input["shape"])
         small = Image.fromarray(crop).resize((width, height), Image.Resampling.BICUBIC)
         self._net.set_tensor(self._input["index"], np.asarray(small, np.uint8)[None])
@@ -88,7 +90,7 @@ def _shared_classifier() -> Classifier:
 
 
 def features(crops: Iterable[NDArray[np.uint8]]) -> Features:
-    """(n, 1280) float32 of crops (h, w, 3) uint8, by the one classifier that lies beside the project."""
+    """(n, 1280) float32 of crops (h, w, 3) uint8, by the classifier in the folder beside the project."""
     return _shared_classifier().features(crops)
 
 

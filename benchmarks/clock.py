@@ -1,4 +1,4 @@
-"""Timing two ways of one job against each other: same process, same core, turn about."""
+"""Comparison of the times of several implementations: same process, same core, in alternation."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Milliseconds over all repetitions: the least and the middle one on the clock, and the least of processor time."""
+    """Milliseconds over all repetitions: minimum and median of wall time, minimum of processor time."""
 
     least: float
     median: float
     cpu: float
 
 
-def one_core() -> str:
-    """Keep this process on one core and OpenCV in one thread; in words, what could be done."""
+def pin_to_one_core() -> str:
+    """Pin this process to one core and OpenCV to one thread; returns a description of the result."""
     import cv2
 
     cv2.setNumThreads(1)
@@ -31,10 +31,10 @@ def one_core() -> str:
     return "one OpenCV thread (this system can't pin a process to a core)"
 
 
-def race(sides: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, Times]:
+def compare_times(sides: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, Times]:
     """Run every side once to warm up, then `repeats` times in turn, the order reversed each round.
 
-    A slow moment of the machine then meets all sides alike; the least time is the one that nothing disturbed.
+    A slow moment of the machine then affects all sides equally; the minimum is the least disturbed time.
     """
     clock: dict[str, list[float]] = {name: [] for name in sides}
     processor: dict[str, list[float]] = {name: [] for name in sides}
@@ -45,7 +45,7 @@ def race(sides: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, T
         for name in names:
             gc.collect()
             wall, cpu = time.perf_counter(), time.process_time()
-            kept = sides[name]()  # freeing what came back is not timed
+            kept = sides[name]()  # freeing the result is not timed
             processor[name].append(1e3 * (time.process_time() - cpu))
             clock[name].append(1e3 * (time.perf_counter() - wall))
             del kept

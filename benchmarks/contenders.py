@@ -1,4 +1,4 @@
-"""Who fills: a registered engine with settings, run by itself (direct) or through the studio as a user's edit is."""
+"""Contenders of the fill benchmark: engines with settings, called directly or through the studio."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from benchmarks.dataset import Case, Loaded
+from benchmarks.dataset import Case, LoadedCase
 from benchmarks.fingerprint import fingerprint
 from overpaint import pocket
 from overpaint.engines import EngineCard, registry
@@ -22,7 +22,7 @@ from overpaint.errors import OverpaintError, RequestError
 from overpaint.geometry import Box
 
 UNTOUCHED = "untouched"
-"""The name of the contender that leaves the photo as it is: the best that any fill can score."""
+"""Name of the contender that leaves the photo unchanged: the upper bound of every score."""
 
 Pixels8 = NDArray[np.uint8]
 
@@ -32,7 +32,7 @@ class Contender:
     """One column of the benchmark.
 
     Attributes:
-        label: As tables call it, and the folder that its fills are kept in.
+        label: Name in tables, and name of the folder of its fills.
         engine: The engine's registered name, or UNTOUCHED.
         settings: Fields of the request; in strings "{caption}" stands for the photo's caption.
         options: The engine's own options.
@@ -47,7 +47,7 @@ class Contender:
     direct: bool = False
 
     def fingerprint(self) -> str:
-        """Digest of what the fills depend on: settings, engine's digest, sources, libraries. Raises EngineError."""
+        """Digest of all inputs of the fills: settings, engine's digest, sources, libraries. Raises EngineError."""
         if self.engine == UNTOUCHED:
             return UNTOUCHED
         card = _card(self)
@@ -59,12 +59,12 @@ class Contender:
 CHECKPOINTS = "diffusion"
 """The engine of contenders that name a model."""
 
-POCKETS = (
+POCKET_VARIANTS = (
     "pocket=diffusion model=pocket masked_content=fill detail=none",
     "pocket+detail=diffusion model=pocket masked_content=fill",
     "exemplar+pocket=diffusion model=pocket masked_content=exemplar strength=0.5",
 )
-"""The embedded model by itself, with the surroundings' detail, and going on from the exemplar fill."""
+"""The embedded model alone, with detail from the surroundings, and started from the exemplar fill."""
 
 
 def _card(contender: Contender) -> EngineCard:
@@ -92,17 +92,17 @@ def _module(contender: Contender) -> str:
 def contenders(
     engines: Sequence[str] | None = None, variants: Sequence[str] = (), *, direct: bool = False
 ) -> tuple[list[Contender], list[str]]:
-    """The contenders asked for, the untouched photo last, and a line for each registered engine that can't be loaded.
+    """The requested contenders, then the untouched photo; and a line for each registered engine that can't be loaded.
 
     Args:
-        engines: Names; when left out all registered pixel engines, and the embedded model in three ways (others want
-            a prompt: give them as a variant).
+        engines: Names; None: all registered pixel engines and three variants of the embedded model (other engines need
+            a prompt: pass them as a variant).
         variants: "LABEL=ENGINE key=value ...", see `variant`.
         direct: As in Contender.
 
     Raises:
         RequestError: A variant can't be read or has wrong options, or two contenders have one label.
-        UnknownEngineError, EngineError: An engine asked for by name is not there or can't be loaded.
+        UnknownEngineError, EngineError: A named engine does not exist or can't be loaded.
     """
     found, missing = [], []
     for name in registry.names() if engines is None else engines:
@@ -116,7 +116,7 @@ def contenders(
         if engines is not None or "model" not in card.accepts:
             found.append(Contender(name, name, direct=direct))
     if engines is None and not direct and pocket.folder() is not None:
-        found += [variant(text) for text in POCKETS]
+        found += [variant(text) for text in POCKET_VARIANTS]
     found += [variant(text, direct=direct) for text in variants]
     for contender in found:
         try:
@@ -125,15 +125,15 @@ def contenders(
             raise RequestError(f"{contender.label}: {error.errors()[0]['msg']} ({error.errors()[0]['loc']})") from error
     labels = [contender.label for contender in found]
     if doubled := sorted({label for label in labels if labels.count(label) > 1 or label == UNTOUCHED}):
-        raise RequestError(f"each contender needs a label of its own; given twice or reserved: {', '.join(doubled)}")
+        raise RequestError(f"labels of contenders must be unique; repeated or reserved: {', '.join(doubled)}")
     return [*found, Contender(UNTOUCHED, UNTOUCHED, direct=direct)], missing
 
 
 def variant(text: str, *, direct: bool = False) -> Contender:
-    """A contender from "LABEL=ENGINE key=value ...": values are JSON or else plain words.
+    """A contender from "LABEL=ENGINE key=value ...": values are JSON or plain words.
 
-    `options.patch=9` is the engine's own option, `strength=0.5` a field of the request. Values hold no spaces, but "_"
-    is free for labels, and a prompt of several words is written as JSON with \\u0020.
+    `options.patch=9` sets an option of the engine, `strength=0.5` a field of the request. Values have no spaces: a
+    prompt of several words is written as JSON with \\u0020.
     """
     head, *rest = text.split()
     label, equals, engine = head.partition("=")
@@ -158,13 +158,13 @@ def _value(text: str) -> Any:
 
 
 class Runner(Protocol):
-    """A contender at work."""
+    """A loaded contender."""
 
-    def fill(self, case: Case, loaded: Loaded) -> Pixels8:
+    def fill(self, case: Case, loaded: LoadedCase) -> Pixels8:
         """The photo with its hole filled, (H, W, 3) uint8."""
 
     def close(self) -> None:
-        """Give up engines and threads."""
+        """Free engines and threads."""
 
 
 def start(contender: Contender) -> Runner:
@@ -174,7 +174,7 @@ def start(contender: Contender) -> Runner:
     hole = np.zeros((96, 96), bool)
     hole[40:56, 40:56] = True
     nothing = Case("warm-up", "box", Path(), Path(), caption="noise")
-    runner.fill(nothing, Loaded(noise, hole, Box(0, 0, 96, 96)))
+    runner.fill(nothing, LoadedCase(noise, hole, Box(0, 0, 96, 96)))
     return runner
 
 
@@ -183,11 +183,11 @@ class _Direct:
         self._contender = contender
         self._engine = registry.create(contender.engine)
 
-    def fill(self, case: Case, loaded: Loaded) -> Pixels8:
+    def fill(self, case: Case, loaded: LoadedCase) -> Pixels8:
         canvas = Canvas(
             pixels=loaded.pixels.astype(np.float32) / np.float32(255),
             mask=loaded.hole.astype(np.float32),
-            options=self._engine.card.options(**_written(self._contender.options, case)),
+            options=self._engine.card.options(**_with_caption(self._contender.options, case)),
         )
         painted = paint(self._engine, [canvas])[0].pixels
         filled = loaded.pixels.copy()
@@ -205,13 +205,13 @@ class _Studio:
         self._contender = contender
         self._studio = Studio()
 
-    def fill(self, case: Case, loaded: Loaded) -> Pixels8:
+    def fill(self, case: Case, loaded: LoadedCase) -> Pixels8:
         from overpaint.mask import Mask
         from overpaint.picture import from_array
 
-        wanted: dict[str, Any] = {"intent": "remove", "seed": 0, **_written(self._contender.settings, case)}
+        wanted: dict[str, Any] = {"intent": "remove", "seed": 0, **_with_caption(self._contender.settings, case)}
         if self._contender.options:
-            wanted["options"] = _written(self._contender.options, case)
+            wanted["options"] = _with_caption(self._contender.options, case)
         edited = self._studio.edit(
             from_array(loaded.pixels), mask=Mask.from_array(loaded.hole), engine=self._contender.engine, **wanted
         )
@@ -221,7 +221,7 @@ class _Studio:
         self._studio.close()
 
 
-def _written(settings: Mapping[str, Any], case: Case) -> dict[str, Any]:
+def _with_caption(settings: Mapping[str, Any], case: Case) -> dict[str, Any]:
     return {
         key: value.replace("{caption}", case.caption) if isinstance(value, str) else value
         for key, value in settings.items()

@@ -1,4 +1,4 @@
-"""The photos and holes that `benchmarks.fill` runs over: 52 photos with three masks each, beside the project."""
+"""Photos and holes of `benchmarks.fill`: 52 photos with three masks each, in a folder beside the project."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from overpaint.geometry import Box, Size
 KINDS = ("brush", "box", "object")
 EVAL = SHARED / "photos" / "eval"
 CONTEXT = 1.5
-"""Sides of the judged crop over those of the mask's box."""
+"""Ratio of the evaluated crop's sides to the mask box's sides."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Loaded:
+class LoadedCase:
     """One case in memory.
 
     Attributes:
@@ -47,17 +47,17 @@ class Case:
 
     @property
     def key(self) -> str:
-        """As files of the case are called: "007_box"."""
+        """Name of the case in file names: "007_box"."""
         return f"{self.photo}_{self.kind}"
 
-    def load(self) -> Loaded:
+    def load(self) -> LoadedCase:
         """Read both files; ValueError when their sizes differ or the mask is empty."""
         with Image.open(self.image) as image, Image.open(self.mask) as mask:
             if image.size != mask.size:
                 raise ValueError(f"{self.key}: the photo is {image.size}, its mask {mask.size}")
             pixels = np.asarray(image.convert("RGB"))
             hole = np.asarray(mask.convert("L")) > 127
-        return Loaded(pixels, hole, context_box(hole))
+        return LoadedCase(pixels, hole, context_box(hole))
 
 
 def hole_box(hole: NDArray[np.bool_]) -> Box:
@@ -85,7 +85,9 @@ def cases(folder: Path = EVAL, *, kinds: Sequence[str] = KINDS, limit: int | Non
     """
     index = folder / "index.jsonl"
     if not index.is_file():
-        raise FileNotFoundError(f"no photos at {folder}: they are not part of the project; --shared DIR says where")
+        raise FileNotFoundError(
+            f"no photos at {folder}: they are not part of the project; set their folder with --shared DIR"
+        )
     if unknown := [kind for kind in kinds if kind not in KINDS]:
         raise ValueError(f"no masks of kind {', '.join(unknown)}; there are: {', '.join(KINDS)}")
     rows = [json.loads(line) for line in index.read_text("utf-8").splitlines() if line.strip()]

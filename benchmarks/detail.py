@@ -1,16 +1,16 @@
-"""What detail beyond an engine's size brings, with an engine whose structure is perfect and whose detail is missing.
+"""Effect of the step `detail`, with an engine of perfect structure and missing detail.
 
     python -m benchmarks.detail
     python -m benchmarks.detail --native 96 --limit 12 --kinds box
     python -m benchmarks.detail --autoencoder src/overpaint/pocket/checkpoint --limit 20
 
-No weights are needed: the engine here gives back what the hole held, at a working size of `--native` pixels a side, so
-that the patch shows the photo's own structure and nothing finer. It does so in three ways: as it was reduced; softer
-than that, as an autoencoder is; and softer but showing it, in evidence over the whole canvas. With `--autoencoder` also
-in a fourth, through that checkpoint's own autoencoder and back, with its own edge around the mask: how much of what a
-model's fills lack is its autoencoder's, whatever its denoiser paints. Each patch is judged as it is enlarged (`none`),
-with detail where its match is beyond doubt (`careful`), wherever it is likely to belong (`full`), and made of the
-surroundings throughout where the engine loses texture (`surroundings`).
+No weights are needed: the engine returns the original content of the hole at a working size of `--native` pixels a
+side, so that the patch has the photo's structure without finer detail. There are three kinds of loss: reduction alone;
+reduction and blur, as by an autoencoder; the same with the blur in the evidence over the whole canvas. A fourth, with
+`--autoencoder`, is encoding and decoding by that checkpoint's autoencoder, with its edge around the mask: the loss by a
+model's autoencoder, separate from its denoiser. Each patch is measured enlarged (`none`), with detail at certain
+matches (`careful`), at likely matches (`full`), and made of the surroundings throughout where the engine loses texture
+(`surroundings`).
 
 Gradient energy and kernel distance are those of `benchmarks.fill`. The untouched photo has 1 and 0.
 """
@@ -34,7 +34,7 @@ from rich.progress import track
 
 from benchmarks import page, report
 from benchmarks.classifier import NET, SHARED, Classifier
-from benchmarks.dataset import Case, Loaded, cases, hole_box
+from benchmarks.dataset import Case, LoadedCase, cases, hole_box
 from benchmarks.kernel import Interval, bootstrap, draw_weights, kernel_statistic, pair_matrix, paired_bootstrap
 from benchmarks.metrics import gradient_energy_ratio
 from overpaint.engines import Canvas, EngineCard, Monitor, Painted, SizeRules, ThreadedEngine
@@ -47,42 +47,42 @@ from overpaint.studio import Studio
 OUT = Path("bench-out") / "detail"
 WAYS = ("none", "careful", "full", "surroundings")
 CROP = 240
-"""Sides of the crops on the sheet, which are at the photo's own scale."""
+"""Side in pixels of the crops on the sheet, at the photo's scale."""
 
 
 @dataclass(frozen=True, slots=True)
-class Simulated:
-    """How the engine loses detail.
+class DetailLoss:
+    """A loss of detail by the engine.
 
     Attributes:
-        name: As the table calls it.
+        name: Name in the table.
         blur: Sigma of a Gaussian in its own pixels; 0 for none.
-        shows: Whether it shows what it lost in evidence.
-        folder: A checkpoint folder whose autoencoder the canvas goes through.
+        in_evidence: Whether the evidence has the same loss.
+        folder: Checkpoint folder whose autoencoder encodes and decodes the canvas.
     """
 
     name: str
     blur: float
-    shows: bool
+    in_evidence: bool
     folder: Path | None = None
 
 
-SIMULATED = (
-    Simulated("reduced", 0.0, shows=False),
-    Simulated("softer", 0.8, shows=False),
-    Simulated("softer-shown", 0.8, shows=True),
+DETAIL_LOSSES = (
+    DetailLoss("reduced", 0.0, in_evidence=False),
+    DetailLoss("softer", 0.8, in_evidence=False),
+    DetailLoss("softer-shown", 0.8, in_evidence=True),
 )
 
 
-class Truthful(ThreadedEngine):
-    """Gives back what it was given, hole and all."""
+class IdentityEngine(ThreadedEngine):
+    """Returns the original content of the canvas, with a simulated loss of detail."""
 
-    def __init__(self, simulated: Simulated, native: int) -> None:
+    def __init__(self, simulated: DetailLoss, native: int) -> None:
         """`native`: sides of its largest square canvas."""
         super().__init__()
         self.card = EngineCard(
-            name="truthful",
-            title="gives back what was there",
+            name="identity",
+            title="returns the original content",
             edge="diffusion",
             sizes=SizeRules(native=native, multiple=8, maximum_area=native * native),
             usual=Usual() if simulated.folder is None else read_hints(simulated.folder).usual,
@@ -91,13 +91,13 @@ class Truthful(ThreadedEngine):
         self._coder = None if simulated.folder is None else _autoencoder(simulated.folder)
 
     def paint_one(self, canvas: Canvas, monitor: Monitor) -> Painted:
-        """All but equal to the canvas: an engine that gives it back exactly has painted nothing."""
+        """Nearly equal to the canvas: an exactly equal result counts as unpainted."""
         blur = self._simulated.blur
         seen = cv2.GaussianBlur(canvas.pixels, (0, 0), blur) if blur else canvas.pixels
         if self._coder is not None:
-            seen = _there_and_back(self._coder, seen)
+            seen = _reconstructed(self._coder, seen)
         painted = (seen * np.float32(0.9999)).astype(np.float32)
-        return Painted(painted, evidence=painted if self._simulated.shows else None)
+        return Painted(painted, evidence=painted if self._simulated.in_evidence else None)
 
 
 def _autoencoder(folder: Path) -> Any:
@@ -107,7 +107,7 @@ def _autoencoder(folder: Path) -> Any:
     return AutoencoderTiny.from_pretrained(folder / "vae", local_files_only=True).eval()
 
 
-def _there_and_back(coder: Any, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+def _reconstructed(coder: Any, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
     """A canvas (H, W, 3) in [0, 1] encoded and decoded."""
     import torch
 
@@ -123,10 +123,10 @@ class Row:
     """One line of the table: medians and means over all cases.
 
     Attributes:
-        ratio: Median gradient energy over the photo's.
+        ratio: Median ratio of the gradient energy to the photo's.
         error: Median of the absolute logarithm of that.
         kernel: Kernel distance.
-        against: Kernel distance minus that of the same patches without detail; None for those themselves.
+        against: Kernel distance minus that of the same patches without detail; None for the latter.
         seconds: Processor time of a whole edit.
         share: Mean trust in the matches.
     """
@@ -142,27 +142,27 @@ class Row:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """0 when all was measured, 2 when nothing could be begun."""
+    """Exit status: 0 on success, 2 on wrong input."""
     wanted = parser().parse_args(argv)
     console = report.console()
     cv2.setNumThreads(1)
     try:
         if wanted.page is not None:
-            page.marks(wanted.page, "detail")
+            page.section_marks(wanted.page, "detail")
         work = cases(wanted.shared / "photos" / "eval", kinds=wanted.kinds.split(","), limit=wanted.limit)
         net = Classifier(wanted.shared / "nets" / NET.name, store=wanted.out / "features")
         if len({case.photo for case in work}) < 2:
-            raise ValueError("there must be at least two photos to compare")
-        ways = list(SIMULATED)
+            raise ValueError("at least two photos are needed for a comparison")
+        ways = list(DETAIL_LOSSES)
         if wanted.autoencoder is not None:
             if not (wanted.autoencoder / "vae" / "config.json").is_file():
                 raise ValueError(f"there is no autoencoder in {wanted.autoencoder}: vae/config.json is missing")
-            ways.append(Simulated("autoencoder", 0.0, shows=True, folder=wanted.autoencoder))
+            ways.append(DetailLoss("autoencoder", 0.0, in_evidence=True, folder=wanted.autoencoder))
     except (OSError, ImportError, ValueError) as error:
         print(f"benchmarks.detail: {error}", file=sys.stderr)
         return 2
     photos = np.array([case.photo for case in work])
-    originals = np.stack([net.features([_judged(case.load())])[0] for case in work])
+    originals = np.stack([net.features([_evaluated_crop(case.load())])[0] for case in work])
     found: list[Row] = []
     crops: dict[str, list[NDArray[np.uint8]]] = {case.key: [] for case in work}
     for simulated in ways:
@@ -174,7 +174,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     console.print(lines, markup=False)
     console.print(f"Table in {wanted.out / 'table.md'}; crops at the photos' own scale in {wanted.out / 'sheets'}")
     if wanted.page is not None:
-        page.put(wanted.page, "detail", f"{page.measured(report.machine(), _command(wanted))}\n\n{lines}")
+        page.replace_section(
+            wanted.page, "detail", f"{page.measured_with(report.machine(), _command(wanted))}\n\n{lines}"
+        )
     return 0
 
 
@@ -202,7 +204,7 @@ def _command(wanted: argparse.Namespace) -> str:
 
 
 def _measured(
-    simulated: Simulated,
+    simulated: DetailLoss,
     native: int,
     work: Sequence[Case],
     net: Classifier,
@@ -214,7 +216,7 @@ def _measured(
     rows: list[Row] = []
     statistics = {}
     with Studio() as studio:
-        studio.add_engine(Truthful(simulated, native))
+        studio.add_engine(IdentityEngine(simulated, native))
         for way in WAYS:
             ratios, features, seconds, shares = [], [], [], []
             for case in track(work, f"{simulated.name}, {way}", transient=True):
@@ -224,15 +226,15 @@ def _measured(
                     from_array(loaded.pixels),
                     mask=Mask.from_array(loaded.hole),
                     intent="remove",
-                    engine="truthful",
+                    engine="identity",
                     detail=way,
                     seed=0,
                 )
                 seconds.append(time.process_time() - began)
                 shares.append(np.mean([region.detail for region in edited.regions]))
-                filled = Loaded(np.asarray(edited.picture.samples, np.uint8), loaded.hole, loaded.crop)
+                filled = LoadedCase(np.asarray(edited.picture.samples, np.uint8), loaded.hole, loaded.crop)
                 ratios.append(gradient_energy_ratio(filled.pixels, loaded.pixels, loaded.hole))
-                features.append(net.features([_judged(filled)])[0])
+                features.append(net.features([_evaluated_crop(filled)])[0])
                 if simulated.name == "reduced" or way in ("full", "surroundings"):
                     crops[case.key].append(_crop(filled))
             statistics[way] = kernel_statistic(pair_matrix(np.stack(features), originals, photos))
@@ -269,12 +271,12 @@ def _thousandths(interval: Interval, sign: str = "") -> str:
     return f"{value:{sign}.2f} [{low:{sign}.2f}, {high:{sign}.2f}]"
 
 
-def _judged(loaded: Loaded) -> NDArray[np.uint8]:
+def _evaluated_crop(loaded: LoadedCase) -> NDArray[np.uint8]:
     return np.ascontiguousarray(loaded.pixels[loaded.crop.slices])
 
 
-def _crop(loaded: Loaded) -> NDArray[np.uint8]:
-    """CROP pixels a side about the middle of the hole, or less at the photo's borders."""
+def _crop(loaded: LoadedCase) -> NDArray[np.uint8]:
+    """A crop of CROP pixels a side about the middle of the hole, smaller at the photo's borders."""
     box = hole_box(loaded.hole)
     top = max(0, (box.top + box.bottom - CROP) // 2)
     left = max(0, (box.left + box.right - CROP) // 2)
@@ -282,7 +284,7 @@ def _crop(loaded: Loaded) -> NDArray[np.uint8]:
 
 
 def _sheets(work: Sequence[Case], crops: dict[str, list[NDArray[np.uint8]]], folder: Path) -> None:
-    """One picture a case: all ways of `reduced`, the last two of each other patch in the table's order, the photo."""
+    """One picture for each case: all methods of `reduced`, the last two of the other losses, the photo."""
     folder.mkdir(parents=True, exist_ok=True)
     for case in work:
         row = [*crops[case.key], _crop(case.load())]

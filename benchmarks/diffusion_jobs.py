@@ -1,4 +1,4 @@
-"""The jobs of `benchmarks.diffusion`, and the ways to do them: through Studio, and through diffusers' pipelines."""
+"""The jobs of `benchmarks.diffusion`, and their methods: Studio, and diffusers' pipelines."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from unittest import mock
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.diffusion_times import Stopwatch, Timed
+from benchmarks.diffusion_times import RunTimes, Stopwatch
 from overpaint import Mask, Monitor, Studio
 from overpaint.picture import from_array
 
@@ -27,23 +27,23 @@ OURS = "overpaint"
 WHOLE = "diffusers, whole canvas"
 CROPPED = "diffusers, padding_mask_crop"
 UNGUIDED = "overpaint, steps without guidance"
-AGAIN = "overpaint, the same picture again"
-APART = "overpaint, nothing shared by prompt and negative"
+REPEATED = "overpaint, the same picture again"
+UNSHARED = "overpaint, nothing shared by prompt and negative"
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What is edited, and how.
+    """One edit to time.
 
     Attributes:
-        title: For the table.
-        side: Of the square picture.
+        title: Title in the table.
+        side: Side of the square picture.
         hole: Side of the square hole.
         whole: Whether the whole picture is the canvas.
-        ways: Ours first.
+        ways: Methods, ours first.
         strength: Below 1 both encode the picture and the masked picture; at 1 diffusers leaves out the picture's own
             content, and with it one encoding.
-        families: Of checkpoints that it is meant for.
+        families: Families of checkpoints for this job.
     """
 
     title: str
@@ -60,23 +60,23 @@ JOBS = {
     "crop": Job("the same, both cropped", 1024, 229, False, (OURS, CROPPED)),
     "crop1": Job("the same at strength 1", 1024, 229, False, (OURS, CROPPED), strength=1.0),
     "picture": Job("512x512, whole picture", 512, 229, True, (OURS, WHOLE)),
-    "savings": Job("further savings on the photo", 1024, 229, False, (OURS, UNGUIDED, AGAIN, APART)),
+    "savings": Job("further savings on the photo", 1024, 229, False, (OURS, UNGUIDED, REPEATED, UNSHARED)),
     "xl": Job("1024x1024, whole picture, SDXL", 1024, 400, True, (OURS, WHOLE), ("sdxl",)),
 }
 
 
-def unknown(names: Sequence[str]) -> list[str]:
-    """Names that no job has."""
+def unknown_jobs(names: Sequence[str]) -> list[str]:
+    """Names without a job."""
     return [name for name in names if name not in JOBS]
 
 
-class Ways:
+class Methods:
     """One checkpoint in Studio and in diffusers' pipeline, each loaded when it is first needed."""
 
     def __init__(
         self, checkpoint: Path, family: str, device: str, precision: str | None, threads: int | None, steps: int
     ) -> None:
-        """`precision` None: the device's usual, for both."""
+        """`precision` None: the device's default for both."""
         import torch
 
         from overpaint.engines.diffusion.devices import device_of, usual_dtype
@@ -100,8 +100,8 @@ class Ways:
             f"{'processor seconds of all cores' if device == 'cpu' else 'by the clock'}."
         )
 
-    def run(self, job: Job, way: str) -> Timed:
-        """One timed run; what it needs is loaded, and has run once, before the clock starts."""
+    def run(self, job: Job, way: str) -> RunTimes:
+        """One timed run; the method is loaded and has run once before the clock starts."""
         from overpaint.engines.diffusion import first_layers
 
         self._runs += 1
@@ -111,22 +111,22 @@ class Ways:
         hole[begin : begin + job.hole, begin : begin + job.hole] = 1
         prompt = PROMPT.format(self._runs)
         if way in (WHOLE, CROPPED):
-            self._diffusers()
-            return self._piped(job, photo, hole, prompt, cropped=way == CROPPED)
-        self._ours()
-        if way == AGAIN:
-            self._edited(job, photo, hole, prompt)
-        with mock.patch.object(first_layers, "first_layers", return_value=()) if way == APART else nullcontext():
-            return self._edited(job, photo, hole, prompt, 1.0 if way == UNGUIDED else GUIDANCE)
+            self._load_pipeline()
+            return self._run_pipeline(job, photo, hole, prompt, cropped=way == CROPPED)
+        self._load_studio()
+        if way == REPEATED:
+            self._run_studio(job, photo, hole, prompt)
+        with mock.patch.object(first_layers, "first_layers", return_value=()) if way == UNSHARED else nullcontext():
+            return self._run_studio(job, photo, hole, prompt, 1.0 if way == UNGUIDED else GUIDANCE)
 
-    def _edited(
+    def _run_studio(
         self,
         job: Job,
         photo: NDArray[np.uint8],
         hole: NDArray[np.float32],
         prompt: str,
         guidance: float = GUIDANCE,
-    ) -> Timed:
+    ) -> RunTimes:
         assert self._studio is not None
         watch = Stopwatch(self._clock)
         edited = self._studio.edit(
@@ -146,9 +146,9 @@ class Ways:
         (region,) = edited.regions
         return watch.timed(str(region.working), self._steps, self._peak())
 
-    def _piped(
+    def _run_pipeline(
         self, job: Job, photo: NDArray[np.uint8], hole: NDArray[np.float32], prompt: str, *, cropped: bool
-    ) -> Timed:
+    ) -> RunTimes:
         import torch
         from PIL import Image
 
@@ -168,7 +168,7 @@ class Ways:
             height=side,
             width=side,
             strength=job.strength,
-            num_inference_steps=math.ceil(self._steps / job.strength),  # so that as many are run
+            num_inference_steps=math.ceil(self._steps / job.strength),  # for an equal number of steps
             guidance_scale=GUIDANCE,
             generator=torch.Generator("cpu").manual_seed(1),
             callback_on_step_end=ended,
@@ -176,7 +176,7 @@ class Ways:
         )
         return watch.timed(f"{side}x{side}", self._steps, self._peak())
 
-    def _ours(self) -> None:
+    def _load_studio(self) -> None:
         if self._studio is None:
             self._drop()
             self._studio = Studio(device="auto")
@@ -184,7 +184,7 @@ class Ways:
             self._warm(OURS)
         self._begin_peak()
 
-    def _diffusers(self) -> None:
+    def _load_pipeline(self) -> None:
         if self._pipe is None:
             self._drop()
             import diffusers
@@ -202,17 +202,17 @@ class Ways:
         self._begin_peak()
 
     def _warm(self, way: str) -> None:
-        """One small run, after which nothing is loaded or compiled for the first time."""
+        """One small run for all first-time loading and compilation."""
         small = Job("", 256, 64, True, (way,))
         photo, hole = picture(256, 0), np.zeros((256, 256), np.float32)
         hole[96:160, 96:160] = 1
         if way == OURS:
-            self._edited(small, photo, hole, PROMPT)
+            self._run_studio(small, photo, hole, PROMPT)
         else:
-            self._piped(small, photo, hole, PROMPT, cropped=False)
+            self._run_pipeline(small, photo, hole, PROMPT, cropped=False)
 
     def _drop(self) -> None:
-        """On a GPU one side at a time, so that each has a peak of its own."""
+        """On a GPU, unload the other method, so that each has its own peak memory."""
         if self._device == "cpu":
             return
         import torch

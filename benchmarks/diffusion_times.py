@@ -1,4 +1,4 @@
-"""One run taken apart: seconds a step, and what is paid once."""
+"""The time of a run: seconds a step, and a fixed part."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ STEPS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Timed:
-    """A run.
+class RunTimes:
+    """The times of a run.
 
     Attributes:
-        canvas: The working size.
-        step: Seconds a step, the middle one.
+        canvas: Working size.
+        step: Median seconds a step.
         once: Seconds that do not depend on the number of steps.
-        peak: Gigabytes of a GPU at most, or None on a CPU.
+        peak: Peak gigabytes of GPU memory; None on a CPU.
 
-    On a CPU seconds are those of all cores together, which other programs disturb less than the clock.
+    On a CPU seconds are those of all cores together, which other programs disturb less than wall time.
     """
 
     canvas: str
@@ -28,18 +28,18 @@ class Timed:
     once: float
     peak: float | None = None
 
-    def whole(self, steps: int) -> float:
-        """Seconds of a run of so many steps."""
+    def total(self, steps: int) -> float:
+        """Seconds of a run of `steps` steps."""
         return self.once + steps * self.step
 
-    def least(self, other: Timed) -> Timed:
-        """The lesser of each figure: what nothing disturbed."""
-        return Timed(self.canvas, min(self.step, other.step), min(self.once, other.once), self.peak)
+    def minimum(self, other: RunTimes) -> RunTimes:
+        """The minimum of each figure: the least disturbed times."""
+        return RunTimes(self.canvas, min(self.step, other.step), min(self.once, other.once), self.peak)
 
 
 @dataclass
 class Stopwatch:
-    """Notes when steps end, by a clock that gives seconds."""
+    """Records the end of each step."""
 
     now: Callable[[], float] = time.process_time
     ends: list[float] = field(default_factory=list)
@@ -48,12 +48,12 @@ class Stopwatch:
         self.begun = self.now()
 
     def tick(self, *_: object) -> None:
-        """A step has ended."""
+        """Record the end of a step."""
         self.ends.append(self.now())
 
-    def timed(self, canvas: str, steps: int, peak: float | None = None) -> Timed:
-        """The run is over; it had so many steps, of which all but the first lie between two ends."""
+    def timed(self, canvas: str, steps: int, peak: float | None = None) -> RunTimes:
+        """The times of a finished run of `steps` steps; the median uses all steps but the first."""
         whole = self.now() - self.begun
         apart = [later - earlier for earlier, later in zip(self.ends, self.ends[1:], strict=False)]
         step = statistics.median(apart)
-        return Timed(canvas, step, max(0.0, whole - steps * step), peak)
+        return RunTimes(canvas, step, max(0.0, whole - steps * step), peak)

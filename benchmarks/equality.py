@@ -1,6 +1,6 @@
-"""Whether edits give the same files with two source trees: `python -m benchmarks.equality BASE_SRC`.
+"""Comparison of the files of edits by two source trees: `python -m benchmarks.equality BASE_SRC`.
 
-Each tree is run in a process of its own over the same photographs, with fixed seeds and without records. The results
+Each tree runs in its own process over the same photographs, with fixed seeds and without records. The results
 are compared as bytes and as decoded pixels. Engines, intents, masks, formats and settings are varied.
 """
 
@@ -47,7 +47,7 @@ EDITS: Sequence[tuple[str, Mapping[str, Any]]] = (
     ("png", {"intent": "add", "prompt": "a lamp", **FEW_STEPS, "area": "whole"}),
     ("jpeg", {"intent": "expand", "margins": (0, 0, 48, 0), "prompt": "a meadow", **FEW_STEPS}),
 )
-"""Formats and settings; edit k is made on photograph k (from the beginning again), with shape k."""
+"""Formats and settings; edit k uses photograph k and shape k, each modulo their number."""
 
 
 def main() -> int:
@@ -66,11 +66,11 @@ def main() -> int:
         parser.error(f"give a folder of photographs with --photos, or in {PHOTOS}")
     here = Path(__file__).parents[1] / "src"
     with tempfile.TemporaryDirectory() as folder:
-        found = [_of_tree(tree, Path(folder, name), given) for tree, name in ((given.base, "base"), (here, "now"))]
+        found = [_run_tree(tree, Path(folder, name), given) for tree, name in ((given.base, "base"), (here, "now"))]
     return _table(*found)
 
 
-def _of_tree(tree: Path, out: Path, given: argparse.Namespace) -> dict[str, dict[str, str]]:
+def _run_tree(tree: Path, out: Path, given: argparse.Namespace) -> dict[str, dict[str, str]]:
     """What each edit gives with a source tree."""
     out.mkdir()
     command = [sys.executable, __file__, str(given.base), "--photos", str(given.photos), "--worker", str(out)]

@@ -1,10 +1,10 @@
-"""How good are the fills? Every engine on real photos with real holes, and the photos themselves as the upper bound.
+"""Quality of fills: every engine on real photos and holes, with the untouched photos as the upper bound.
 
     python -m benchmarks.fill
     python -m benchmarks.fill --engines exemplar,telea --limit 12 --kinds object,box
     python -m benchmarks.fill --direct --variant "large=exemplar options.patch=9" --focus large
 
-Figures, each inside the hole or over the crop of 1.5 times the mask's box (docs/benchmarks.md says how to read them):
+Figures, each inside the hole or over the crop of 1.5 times the mask's box (explained in docs/benchmarks.md):
 seconds; PSNR and SSIM against the photo; gradient energy over that of the photo (median; 1 is best) and the median of
 |log ratio| (gradient error; 0 is best); cosine distance between a classifier's features of filled and original crop;
 and the kernel distance between the two sets of crops, the figure that engines are ranked by, with paired bootstrap
@@ -33,20 +33,20 @@ from benchmarks import page, report, sheets
 from benchmarks.classifier import NET, SHARED, Classifier
 from benchmarks.contenders import UNTOUCHED, Contender, contenders
 from benchmarks.dataset import KINDS, Case, cases
-from benchmarks.fills import Shelf, make
-from benchmarks.judge import Grid, Judged, choose_focus, judge, verdicts
+from benchmarks.evaluation import FillFigures, Grid, choose_focus, measure_fills, summaries
+from benchmarks.fills import FillCache, make
 from overpaint.errors import OverpaintError
 
 OUT = Path("bench-out") / "fill"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """0 when all was measured, 1 when an engine failed (the others are reported), 2 when nothing could be begun."""
+    """Exit status: 0 on success, 1 when an engine failed (the others are reported), 2 on wrong input."""
     wanted = parser().parse_args(argv)
     console = report.console()
     try:
         if wanted.page is not None:
-            page.marks(wanted.page, "fill")  # now, not after an hour
+            page.section_marks(wanted.page, "fill")  # fail now and not after an hour
         work = cases(wanted.shared / "photos" / "eval", kinds=wanted.kinds, limit=wanted.limit)
         net = Classifier(wanted.shared / "nets" / NET.name, store=wanted.out / "features")
         entries, notes = contenders(wanted.engines, wanted.variant, direct=wanted.direct)
@@ -56,22 +56,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (OSError, ImportError, ValueError, OverpaintError) as error:
         print(f"benchmarks.fill: {error}", file=sys.stderr)
         return 2
-    shelves, failed = _fill(entries, work, wanted, console)
-    if len(shelves) < 2:
+    caches, failed = _fill(entries, work, wanted, console)
+    if len(caches) < 2:
         console.print("No engine finished: there is nothing to compare.", style="red")
         return 1
     grid = Grid.of(work)
-    judged = _judge(grid, shelves, net, console)
-    focus = focus if focus in shelves else next(iter(shelves))
-    found = verdicts(judged, grid, UNTOUCHED, focus)
+    figures_by_label = _measure(grid, caches, net, console)
+    focus = focus if focus in caches else next(iter(caches))
+    found = summaries(figures_by_label, grid, UNTOUCHED, focus)
     report.show(console, found, focus, len(grid.photos))
-    done = [entry for entry in entries if entry.label in shelves]
-    tables = report.write(wanted.out, done, grid, judged, found, focus, [*notes, *failed])
+    done = [entry for entry in entries if entry.label in caches]
+    tables = report.write(wanted.out, done, grid, figures_by_label, found, focus, [*notes, *failed])
     console.print(f"Figures in {wanted.out / 'results.json'} and {wanted.out / 'table.md'}")
     if wanted.page is not None:
-        page.put(wanted.page, "fill", f"{page.measured(report.machine(), _command(wanted))}\n\n{tables}")
+        page.replace_section(
+            wanted.page, "fill", f"{page.measured_with(report.machine(), _command(wanted))}\n\n{tables}"
+        )
     if not wanted.no_sheets:
-        written = sheets.write(sheets.Gallery(grid, shelves, judged), wanted.out / "sheets", focus)
+        written = sheets.write(sheets.Gallery(grid, caches, figures_by_label), wanted.out / "sheets", focus)
         console.print(f"{len(written)} contact sheets in {wanted.out / 'sheets'}")
     for note in notes:
         console.print(f"Not measured: {note}", style="yellow", markup=False)
@@ -125,30 +127,30 @@ def _progress(console: Console) -> Progress:
 
 def _fill(
     entries: Sequence[Contender], work: Sequence[Case], wanted: argparse.Namespace, console: Console
-) -> tuple[dict[str, Shelf], list[str]]:
-    shelves: dict[str, Shelf] = {}
+) -> tuple[dict[str, FillCache], list[str]]:
+    caches: dict[str, FillCache] = {}
     failed = []
     with _progress(console) as progress:
         for entry in entries:
             task = progress.add_task(f"fill: {entry.label}", total=len(work))
             try:
-                shelf = Shelf.of(wanted.out, entry, stale=wanted.reuse)
-                make(entry, work, shelf, jobs=wanted.jobs, done=partial(progress.advance, task))
+                cache = FillCache.of(wanted.out, entry, stale=wanted.reuse)
+                make(entry, work, cache, jobs=wanted.jobs, done=partial(progress.advance, task))
             except OverpaintError as error:
                 failed.append(f"{entry.label}: {error} {' '.join(getattr(error, '__notes__', []))}".rstrip())
                 progress.console.print(f"Failed: {failed[-1]}", style="red", markup=False)
                 continue
-            shelves[entry.label] = shelf
-    return shelves, failed
+            caches[entry.label] = cache
+    return caches, failed
 
 
-def _judge(grid: Grid, shelves: dict[str, Shelf], net: Classifier, console: Console) -> dict[str, Judged]:
-    judged = {}
+def _measure(grid: Grid, caches: dict[str, FillCache], net: Classifier, console: Console) -> dict[str, FillFigures]:
+    figures_by_label = {}
     with _progress(console) as progress:
-        task = progress.add_task("judge", total=len(shelves) * len(grid.cases))
-        for label, shelf in shelves.items():
-            judged[label] = judge(grid, shelf, net, partial(progress.advance, task))
-    return judged
+        task = progress.add_task("judge", total=len(caches) * len(grid.cases))
+        for label, cache in caches.items():
+            figures_by_label[label] = measure_fills(grid, cache, net, partial(progress.advance, task))
+    return figures_by_label
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Make the fills, or find them: each is kept on disk under what it depends on, so that a rerun makes only what changed.
+"""Fills with a cache on disk, keyed by a fingerprint of all inputs: a rerun makes only fills with changed inputs.
 
-OUT/fills/LABEL/FINGERPRINT/007_box.png     the judged crop of the filled photo
-OUT/fills/LABEL/FINGERPRINT/007_box.json    how long it took
+OUT/fills/LABEL/FINGERPRINT/007_box.png     the evaluated crop of the filled photo
+OUT/fills/LABEL/FINGERPRINT/007_box.json    its seconds
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks.contenders import UNTOUCHED, Contender, Runner, start
-from benchmarks.dataset import Case, Loaded
+from benchmarks.dataset import Case, LoadedCase
 from overpaint.errors import OverpaintError
 
-KEPT = 3
-"""So many fingerprints of a label are kept on disk; older fills are thrown away."""
+MAX_FINGERPRINTS = 3
+"""Largest number of fingerprints of a label on disk; older fills are deleted."""
 
 
 @dataclass(frozen=True, slots=True)
-class Took:
+class FillTime:
     """Time for one fill: seconds on the clock, and seconds of all cores together."""
 
     wall: float
@@ -36,45 +36,45 @@ class Took:
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
-    """Where one contender's fills are kept."""
+class FillCache:
+    """The folder of one contender's fills."""
 
     folder: Path
 
     @classmethod
-    def of(cls, out: Path, contender: Contender, *, stale: bool = False) -> Shelf:
-        """The contender's shelf; with `stale` the newest one there is, whatever its fills were made by."""
+    def of(cls, out: Path, contender: Contender, *, stale: bool = False) -> FillCache:
+        """The contender's cache; with `stale` the newest existing one, of any fingerprint."""
         label = out / "fills" / contender.label
         older = sorted(label.glob("*"), key=lambda path: path.stat().st_mtime)
         if stale and older:
             return cls(older[-1])
         folder = label / contender.fingerprint()
-        for path in [path for path in older if path != folder][: -(KEPT - 1)]:
+        for path in [path for path in older if path != folder][: -(MAX_FINGERPRINTS - 1)]:
             shutil.rmtree(path)
         return cls(folder)
 
     def has(self, case: Case) -> bool:
-        """Whether the fill is there."""
+        """Whether the cache has the fill."""
         return (self.folder / f"{case.key}.json").is_file()
 
-    def put(self, case: Case, crop: NDArray[np.uint8], took: Took) -> None:
-        """Keep a fill; the times are written last, so that what has them is complete."""
+    def put(self, case: Case, crop: NDArray[np.uint8], took: FillTime) -> None:
+        """Store a fill; its times are written last and mark it as complete."""
         self.folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(crop).save(self.folder / f"{case.key}.png", compress_level=1)
         (self.folder / f"{case.key}.json").write_text(json.dumps(asdict(took)), "utf-8")
 
-    def get(self, case: Case) -> tuple[NDArray[np.uint8], Took]:
-        """The judged crop and what it took."""
+    def get(self, case: Case) -> tuple[NDArray[np.uint8], FillTime]:
+        """The evaluated crop and its times."""
         with Image.open(self.folder / f"{case.key}.png") as image:
             crop = np.asarray(image.convert("RGB"))
-        return crop, Took(**json.loads((self.folder / f"{case.key}.json").read_text("utf-8")))
+        return crop, FillTime(**json.loads((self.folder / f"{case.key}.json").read_text("utf-8")))
 
 
-def timed(runner: Runner, case: Case, loaded: Loaded) -> tuple[NDArray[np.uint8], Took]:
-    """Fill once and cut out the judged crop."""
+def timed(runner: Runner, case: Case, loaded: LoadedCase) -> tuple[NDArray[np.uint8], FillTime]:
+    """Fill once; the evaluated crop and the times."""
     wall, cpu = time.perf_counter(), time.process_time()
     filled = runner.fill(case, loaded)
-    took = Took(time.perf_counter() - wall, time.process_time() - cpu)
+    took = FillTime(time.perf_counter() - wall, time.process_time() - cpu)
     rows, columns = loaded.crop.slices
     return np.ascontiguousarray(filled[rows, columns]), took
 
@@ -82,45 +82,47 @@ def timed(runner: Runner, case: Case, loaded: Loaded) -> tuple[NDArray[np.uint8]
 def make(
     contender: Contender,
     wanted: Sequence[Case],
-    shelf: Shelf,
+    cache: FillCache,
     *,
     jobs: int = 1,
     done: Callable[[], None] = lambda: None,
 ) -> None:
-    """Make all fills that the shelf lacks. `done` is called after each of `wanted`, made or found.
+    """Make all fills that are missing in the cache. `done` is called after each case of `wanted`, made or cached.
 
-    With more than one job the seconds are those of a busy machine, and say less.
+    With more than one job the machine is busy, and the seconds are less exact.
 
     Raises:
-        OverpaintError: The engine failed; what it had finished is kept.
+        OverpaintError: The engine failed; finished fills stay in the cache.
     """
-    lacking = []
+    missing = []
     for case in wanted:
-        if shelf.has(case):
+        if cache.has(case):
             done()
         else:
-            lacking.append(case)
-    if not lacking:
+            missing.append(case)
+    if not missing:
         return
     if contender.engine == UNTOUCHED:
-        for case in lacking:
+        for case in missing:
             loaded = case.load()
             rows, columns = loaded.crop.slices
-            shelf.put(case, np.ascontiguousarray(loaded.pixels[rows, columns]), Took(0.0, 0.0))
+            cache.put(case, np.ascontiguousarray(loaded.pixels[rows, columns]), FillTime(0.0, 0.0))
             done()
     elif jobs == 1:
         runner = start(contender)
         try:
-            for case in lacking:
-                _one(runner, case, shelf)
+            for case in missing:
+                _fill_case(runner, case, cache)
                 done()
         finally:
             runner.close()
     else:
-        start(contender).close()  # what it can't do it says here, where it is heard
+        start(contender).close()  # errors of the engine are raised here, in the main process
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(contender, shelf)) as pool:
-            futures = [pool.submit(_in_process, case) for case in lacking]
+        with ProcessPoolExecutor(
+            jobs, mp_context=context, initializer=_start_worker, initargs=(contender, cache)
+        ) as pool:
+            futures = [pool.submit(_fill_in_worker, case) for case in missing]
             try:
                 for future in as_completed(futures):
                     future.result()
@@ -130,23 +132,23 @@ def make(
                 raise
 
 
-def _one(runner: Runner, case: Case, shelf: Shelf) -> None:
+def _fill_case(runner: Runner, case: Case, cache: FillCache) -> None:
     try:
-        shelf.put(case, *timed(runner, case, case.load()))
+        cache.put(case, *timed(runner, case, case.load()))
     except OverpaintError as error:
         error.add_note(f"while filling {case.key}")
         raise
 
 
-_own: tuple[Runner, Shelf] | None = None
+_worker: tuple[Runner, FillCache] | None = None
 """The runner of a process that `make` started."""
 
 
-def _begin(contender: Contender, shelf: Shelf) -> None:
-    global _own
-    _own = (start(contender), shelf)
+def _start_worker(contender: Contender, cache: FillCache) -> None:
+    global _worker
+    _worker = (start(contender), cache)
 
 
-def _in_process(case: Case) -> None:
-    assert _own is not None
-    _one(_own[0], case, _own[1])
+def _fill_in_worker(case: Case) -> None:
+    assert _worker is not None
+    _fill_case(_worker[0], case, _worker[1])

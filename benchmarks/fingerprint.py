@@ -1,4 +1,4 @@
-"""What a result depends on, as a digest: the source of a module and of all that it imports within the project."""
+"""Digest of a result's inputs: the source of a module and of all its imports within the project."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ LIBRARIES = ("numpy", "opencv-python-headless", "scikit-image", "scipy", "torch"
 def fingerprint(modules: Iterable[str], *extra: str, package: str = "overpaint") -> str:
     """16 hexadecimal digits over the source files reached from `modules`, the libraries' versions and `extra`.
 
-    Imports inside functions count too; what is found through entry points must be named. Modules of other packages
-    than `package` stand for themselves by version.
+    Imports inside functions count too; modules found through entry points must be named. Other packages count by the
+    versions of `LIBRARIES` alone.
     """
     digest = hashlib.sha256()
     for path in sorted(reached(modules, package)):
@@ -28,9 +28,9 @@ def fingerprint(modules: Iterable[str], *extra: str, package: str = "overpaint")
 
 
 def reached(modules: Iterable[str], package: str = "overpaint") -> set[Path]:
-    """Every source file of the package that these modules import, themselves included.
+    """Every source file of the package that these modules import, with the modules.
 
-    The package's own `__init__` is left out: it names all that there is for users, and no fill runs through it.
+    The package's own `__init__` is left out: it imports everything for users, and fills do not need it.
     """
     found: dict[str, Path] = {}
     waiting = [name for module in modules for name in _with_parents(module)]

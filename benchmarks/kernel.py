@@ -13,7 +13,7 @@ gap, and more so for fills that are nearer to their photo. An untouched set woul
 
 No crop is ever compared with a crop of its own photo, under any mask: every filled crop is judged against the crops of
 *other* photos alone, which are independent of it. So the estimate is unbiased although both sets show the same photos;
-that they do only lowers its variance, since what the two sets have in common cancels. The untouched photo scores
+sharing photos lowers its variance, since the common part cancels. The untouched photo scores
 exactly 0, the best that a fill can do in expectation. A split (fills of one half against photos of the other) would
 estimate the same number with more noise.
 

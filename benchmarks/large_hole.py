@@ -1,12 +1,12 @@
-"""How long detail takes in a large hole, by ways of detail.
+"""Time of detail in a large hole, by setting of `detail`.
 
     python -m benchmarks.large_hole
     python -m benchmarks.large_hole --megapixels 1 --autoencoder src/overpaint/pocket/checkpoint
 
-A picture of 12 megapixels is laid out of the evaluation's photos at their own scale. A square hole in its middle is
-given back by the engine of `benchmarks.detail`, at `--native` pixels a side: as it was reduced, or through a
-checkpoint's autoencoder, which loses texture. What is told is the time of the step `finish` (correction, detail,
-pasting), on the clock and of all cores; the least of `--repeats`.
+A mosaic of the evaluation photos at their scale gives a picture of 12 megapixels. The engine of `benchmarks.detail`
+returns the content of a square hole in its middle at `--native` pixels a side: reduced, or through a checkpoint's
+autoencoder, which loses texture. The result is the time of the step `finish` (correction, detail, pasting), wall time
+and time of all cores; the minimum of `--repeats`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks.classifier import SHARED
-from benchmarks.detail import Simulated, Truthful
+from benchmarks.detail import DetailLoss, IdentityEngine
 from overpaint.mask import Mask
 from overpaint.picture import from_array
 from overpaint.request import EditRequest
@@ -32,12 +32,12 @@ from overpaint.studio import Studio
 
 WIDTH, HEIGHT = 4000, 3000
 MEGAPIXELS = (0.01, 2.25)
-"""Of a hole with at least as much around it in the picture."""
+"""Range of the hole's area, so that the picture has at least as much around it."""
 WAYS = ("none", "full", "surroundings")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """0 when all was measured, 2 when nothing could be begun."""
+    """Exit status: 0 on success, 2 on wrong input."""
     wanted = parser().parse_args(argv)
     cv2.setNumThreads(1)
     for name, least, most in (("megapixels", *MEGAPIXELS), ("repeats", 1, 1000), ("native", 64, 2048)):
@@ -47,12 +47,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             )
             return 2
     side = round(math.sqrt(wanted.megapixels * 1e6))
-    simulated = Simulated("reduced", 0.0, shows=False)
+    simulated = DetailLoss("reduced", 0.0, in_evidence=False)
     if wanted.autoencoder is not None:
-        simulated = Simulated("autoencoder", 0.0, shows=True, folder=wanted.autoencoder)
+        simulated = DetailLoss("autoencoder", 0.0, in_evidence=True, folder=wanted.autoencoder)
     try:
         picture = from_array(mosaic(wanted.shared / "photos" / "eval" / "images"))
-        engine = Truthful(simulated, wanted.native)
+        engine = IdentityEngine(simulated, wanted.native)
     except OSError as error:
         print(f"benchmarks.large_hole: {error}", file=sys.stderr)
         return 2
@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with Studio() as studio:
         studio.add_engine(engine)
         for way in WAYS:
-            request = EditRequest.of("remove", engine="truthful", seed=0, detail=way, grow=2, feather=3)
+            request = EditRequest.of("remove", engine="identity", seed=0, detail=way, grow=2, feather=3)
             prepared = studio.prepare(picture, request, mask=mask)
             painted = studio.paint(prepared)
             clock, processor, share = [], [], 0.0

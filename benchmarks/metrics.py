@@ -1,8 +1,8 @@
-"""How near a fill comes to the photo that was there: the figures of `benchmarks.fill`, as a small library for tuning.
+"""Metrics of `benchmarks.fill`, as a small library for tuning: distances of a fill from the original photo.
 
-Pictures are (H, W, 3) uint8, holes (H, W) bool with True where pixels were painted. What judges one fill is here; what
-judges a set of fills (the kernel distance, its intervals) is in `kernel`, the network that sees crops in `classifier`;
-both are re-exported, so that `from benchmarks.metrics import ...` is all that a tuning script needs.
+Pictures are (H, W, 3) uint8, holes (H, W) bool with True where pixels were painted. Metrics of one fill are here;
+the metric of a set of fills (the kernel distance, its intervals) is in `kernel`, the feature network in `classifier`.
+Both are re-exported, so that a tuning script needs `from benchmarks.metrics import ...` alone.
 """
 
 from __future__ import annotations

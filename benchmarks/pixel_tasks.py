@@ -1,4 +1,4 @@
-"""The jobs that `benchmarks.pixels` times at 4K, each with our way first and the plain ways after it."""
+"""The tasks of `benchmarks.pixels` at 4K: our implementation first, then plain ones."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ Pixels8 = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One job done in several ways.
+    """One task with several implementations.
 
     Attributes:
-        name: What is done.
-        sides: By name, ours first; each returns its result.
-        notes: Accuracy, sizes: measured when the task was set up or from the results, in words.
-        repeats: How many rounds, of those asked for; 1 takes all.
+        name: Name of the task.
+        sides: Implementations by name, ours first; each returns its result.
+        notes: Text on accuracy and sizes, measured at set-up or from the results.
+        repeats: Share of the requested rounds; 1 for all.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Task:
 def photo(size: Size = WIDE) -> Pixels8:
     """(H, W, 3): real photos side by side at their own scale, so that noise and detail are those of photos.
 
-    From the benchmark's photos where they are, else from those that come with scikit-image.
+    From the benchmark's photos if they exist, else from scikit-image's.
     """
     tiles = _eval_photos() if EVAL.is_dir() else _skimage_photos()
     wide = np.empty((*size.shape, 3), np.uint8)

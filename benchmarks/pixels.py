@@ -1,10 +1,10 @@
-"""What handling 4K pixels costs, against the plain Pillow and NumPy way, on one core and in one run.
+"""Time of pixel operations at 4K, compared with plain Pillow and NumPy, on one core in one run.
 
     python -m benchmarks.pixels
     python -m benchmarks.pixels --tasks feather-32,png --repeats 20
 
-All sides of a task run in the same process, turn about. The ratio is that of the least processor times: on one core
-they are the times on the clock, less what other programs took.
+All implementations of a task run in the same process, in alternation. The ratio compares minimum processor times: on
+one core they equal wall time without the time of other programs.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from rich import box
 from rich.table import Table
 
 from benchmarks import page, report
-from benchmarks.clock import Times, one_core, race
+from benchmarks.clock import Times, compare_times, pin_to_one_core
 from benchmarks.pixel_tasks import OURS, WIDE, all_tasks
 
 OUT = Path("bench-out") / "pixels"
@@ -43,14 +43,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"benchmarks.pixels: no task {', '.join(unknown)}; there are: {', '.join(known)}", file=sys.stderr)
         return 2
     if wanted.page is not None:
-        page.marks(wanted.page, "pixels")
+        page.section_marks(wanted.page, "pixels")
     console = report.console()
-    pinned = one_core()
+    pinned = pin_to_one_core()
     results: list[dict[str, Any]] = []
     for name in names:
         with console.status(f"{name} ..."):
             task = known[name]()
-            times = race(task.sides, max(2, round(wanted.repeats * task.repeats)))
+            times = compare_times(task.sides, max(2, round(wanted.repeats * task.repeats)))
             notes = task.notes()
         results.append({"task": name, "title": task.name, "times": times, "notes": notes})
     console.print(_table(results, pinned))
@@ -58,7 +58,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         console.print(f"{result['title']}: {result['notes']}", markup=False, highlight=False)
     table = _write(wanted.out, results, pinned)
     if wanted.page is not None:
-        page.put(wanted.page, "pixels", f"{page.measured(report.machine(), 'python -m benchmarks.pixels')}\n\n{table}")
+        page.replace_section(
+            wanted.page, "pixels", f"{page.measured_with(report.machine(), 'python -m benchmarks.pixels')}\n\n{table}"
+        )
     console.print(f"Figures in {wanted.out / 'results.json'} and {wanted.out / 'table.md'}")
     return 0
 

@@ -1,4 +1,4 @@
-"""The verdicts as a table on the terminal, in markdown, and as JSON."""
+"""The summaries as a table on the terminal, in markdown, and as JSON."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from rich.table import Table
 
 from benchmarks.classifier import FEATURE
 from benchmarks.contenders import UNTOUCHED, Contender
+from benchmarks.evaluation import KERNEL, METRICS, FillFigures, Grid, Summary
 from benchmarks.fingerprint import LIBRARIES
-from benchmarks.judge import KERNEL, METRICS, Grid, Judged, Verdict
 from benchmarks.kernel import Interval
 
 HEADINGS = (
@@ -38,16 +38,16 @@ HEADINGS = (
 
 
 def console() -> Console:
-    """The terminal; in a pipe or file wide enough for every table."""
+    """The terminal; in a pipe or file at least 120 columns wide."""
     found = Console()
     return found if found.is_terminal or found.width >= 120 else Console(width=120)
 
 
-def row(label: str, verdict: Verdict) -> list[str]:
+def row(label: str, summary: Summary) -> list[str]:
     """One contender as cells, in the order of HEADINGS. Distances are in thousandths."""
-    v = verdict.values
+    v = summary.values
     seconds = ["-", "-"] if label == UNTOUCHED else [f"{v['wall'].value:.2f}", f"{v['cpu'].value:.2f}"]
-    behind = verdict.behind.get(KERNEL)
+    behind = summary.behind.get(KERNEL)
     return [
         label,
         *seconds,
@@ -68,7 +68,7 @@ def _thousandths(interval: Interval, sign: str = "", meaning: str = "") -> str:
 
 
 def _meaning(difference: Interval) -> str:
-    """The kernel distance is the better the smaller it is."""
+    """Meaning of a difference of kernel distances, of which the smaller is better."""
     return "open" if not difference.excludes_zero else "ahead" if difference.value < 0 else "behind"
 
 
@@ -76,31 +76,31 @@ def _headings(focus: str) -> list[str]:
     return [heading.format(focus=focus) for heading in HEADINGS]
 
 
-def show(console: Console, found: Mapping[str, Mapping[str, Verdict]], focus: str, photos: int) -> None:
-    """One table a selection of masks; intervals on a line of their own, so that a terminal of 120 columns will do."""
+def show(console: Console, found: Mapping[str, Mapping[str, Summary]], focus: str, photos: int) -> None:
+    """Print one table for each selection of masks; intervals have their own line, to fit into 120 columns."""
     for name, verdicts in found.items():
         table = Table(title=f"{name} ({photos} photos)", title_justify="left", box=box.SIMPLE_HEAD)
         for n, heading in enumerate(_headings(focus)):
             table.add_column("\n".join(heading.split(" ", 1)), justify="right" if n else "left", no_wrap=True)
-        for label, verdict in verdicts.items():
-            cells = [cell.replace(" [", "\n[") for cell in map(escape, row(label, verdict))]
+        for label, summary in verdicts.items():
+            cells = [cell.replace(" [", "\n[") for cell in map(escape, row(label, summary))]
             table.add_row(*cells, style="bold" if label == focus else None)
         console.print(table)
 
 
-def markdown(found: Mapping[str, Mapping[str, Verdict]], focus: str, photos: int) -> str:
-    """The same tables for a page."""
+def markdown(found: Mapping[str, Mapping[str, Summary]], focus: str, photos: int) -> str:
+    """The same tables in markdown."""
     lines: list[str] = []
     for name, verdicts in found.items():
         lines += [f"### {name.capitalize()} ({photos} photos)", ""]
         lines += ["| " + " | ".join(_headings(focus)) + " |", "|---|" + "---:|" * (len(HEADINGS) - 1)]
-        lines += ["| " + " | ".join(row(label, verdict)) + " |" for label, verdict in verdicts.items()]
+        lines += ["| " + " | ".join(row(label, summary)) + " |" for label, summary in verdicts.items()]
         lines.append("")
     return "\n".join(lines)
 
 
 def machine() -> dict[str, Any]:
-    """What the figures were measured on and with."""
+    """The machine and the versions of libraries."""
     return {
         "cores": os.cpu_count(),
         "processor": _processor(),
@@ -123,12 +123,12 @@ def write(
     out: Path,
     contenders: Sequence[Contender],
     grid: Grid,
-    judged: Mapping[str, Judged],
-    found: Mapping[str, Mapping[str, Verdict]],
+    judged: Mapping[str, FillFigures],
+    found: Mapping[str, Mapping[str, Summary]],
     focus: str,
     notes: Sequence[str],
 ) -> str:
-    """OUT/results.json and OUT/table.md, whose text is returned."""
+    """Write OUT/results.json and OUT/table.md; returns the text of the table."""
     results = {
         "made": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "machine": machine(),
@@ -139,14 +139,14 @@ def write(
         "verdicts": {
             name: {
                 label: {
-                    "values": {metric: asdict(verdict.values[metric]) for metric in METRICS},
-                    "kernel_distance_textbook": verdict.textbook,
+                    "values": {metric: asdict(summary.values[metric]) for metric in METRICS},
+                    "kernel_distance_textbook": summary.textbook,
                     "focus_minus_it": {
                         m: {**asdict(interval), "excludes_zero": interval.excludes_zero}
-                        for m, interval in verdict.behind.items()
+                        for m, interval in summary.behind.items()
                     },
                 }
-                for label, verdict in verdicts.items()
+                for label, summary in verdicts.items()
             }
             for name, verdicts in found.items()
         },

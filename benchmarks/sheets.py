@@ -1,4 +1,4 @@
-"""Contact sheets: the hole, every fill, the photo, side by side, so that figures are looked at and not only read."""
+"""Contact sheets of the fill benchmark: the hole, every fill and the photo side by side."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks.contenders import UNTOUCHED
 from benchmarks.dataset import Case
-from benchmarks.fills import Shelf
-from benchmarks.judge import Grid, Judged
+from benchmarks.evaluation import FillFigures, Grid
+from benchmarks.fills import FillCache
 
 CELL = (300, 240)
 GAP, HEAD, FOOT = 6, 30, 40
 ROWS = 6
 INK, PAPER, PALE = (20, 20, 20), (250, 250, 250), (110, 110, 110)
 TINT = np.array([255.0, 0.0, 160.0])
-"""What holes are tinted with: a colour that photos hardly have."""
+"""Tint of holes: a colour that is rare in photos."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gallery:
-    """What sheets are made from: each contender's shelf and figures by label, the untouched photo among them."""
+    """Input of the sheets: caches and figures by label, with the untouched photo."""
 
     grid: Grid
-    shelves: Mapping[str, Shelf]
-    judged: Mapping[str, Judged]
+    caches: Mapping[str, FillCache]
+    judged: Mapping[str, FillFigures]
 
     @property
     def fills(self) -> list[str]:
-        """The labels that paint."""
-        return [label for label in self.shelves if label != UNTOUCHED]
+        """Labels of all contenders but the untouched photo."""
+        return [label for label in self.caches if label != UNTOUCHED]
 
     def figure(self, label: str, case: Case, metric: str) -> float:
         """One figure of one fill."""
@@ -80,7 +80,7 @@ def _pages(gallery: Gallery, focus: str, extremes: int) -> Iterator[tuple[str, S
 
 
 def page(gallery: Gallery, cases: Sequence[Case], title: str) -> Image.Image:
-    """One page: a row a case, labelled above each column and below each picture."""
+    """One page: a row for each case, with labels above each column and below each picture."""
     columns = ["hole", *gallery.fills, "photo"]
     width = GAP + len(columns) * (CELL[0] + GAP)
     sheet = Image.new("RGB", (width, 2 * HEAD + len(cases) * (CELL[1] + FOOT)), PAPER)
@@ -108,7 +108,7 @@ def _cell(gallery: Gallery, case: Case, column: str) -> tuple[NDArray[np.uint8],
         hole = loaded.hole[here][..., None]
         return np.where(hole, 0.25 * crop + 0.75 * TINT, crop).astype(np.uint8), f"{case.photo} {case.kind}"
     if column == "photo":
-        return gallery.shelves[UNTOUCHED].get(case)[0], _shortened(case.caption)
+        return gallery.caches[UNTOUCHED].get(case)[0], _shortened(case.caption)
     figures = {
         name: gallery.figure(column, case, name) for name in ("psnr", "gradient_ratio", "feature_distance", "wall")
     }
@@ -116,7 +116,7 @@ def _cell(gallery: Gallery, case: Case, column: str) -> tuple[NDArray[np.uint8],
         f"{figures['psnr']:.1f} dB   gradient {figures['gradient_ratio']:.2f}   "
         f"feature {1e3 * figures['feature_distance']:.0f}   {figures['wall']:.1f} s"
     )
-    return gallery.shelves[column].get(case)[0], text
+    return gallery.caches[column].get(case)[0], text
 
 
 def _fitted(crop: NDArray[np.uint8]) -> Image.Image:

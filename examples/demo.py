@@ -1,8 +1,8 @@
-"""What `make demo` runs: take a lightning tower out of a photograph; with a model, put soup in the place of coffee.
+"""The program of `make demo`: remove a lightning tower from a photograph; with a model, replace coffee by soup.
 
 The photographs come with scikit-image: a launch of a Falcon 9 by SpaceX (in the public domain), and an espresso by
-Rachel Michetti, courtesy of Pikolo Espresso Bar (CC0). The first is filled from the rest of the picture. The second is
-painted by the embedded model, where the package has it.
+Rachel Michetti, courtesy of Pikolo Espresso Bar (CC0). The first is filled from its surroundings. The second is
+painted by the embedded model, if the package has it.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ PROMPTS = (
     Example("add", "chelsea.png", (10, 10, 130, 130), "green leaves", box=True),
     Example("replace", "chelsea.png", (130, 60, 330, 240), "a white dog"),
 )
-"""The last is beyond it: it has seen no animals."""
+"""The model fails on the last example: its training photos have no animals."""
 
 REMOVALS = (
     Example("remove", "rocket.jpg", (290, 90, 360, 400), box=True),
@@ -69,7 +69,7 @@ REMOVALS = (
     Example("remove", "chelsea.png", (120, 80, 220, 160)),
     Example("remove", "astronaut.png", (140, 20, 300, 230)),
 )
-"""The last is beyond all of them: a head leaves nothing to continue."""
+"""All settings fail on the last example: the surroundings of a head have no structure to continue."""
 
 _POCKET: dict[str, Any] = {"model": "pocket", "masked_content": "fill"}
 COLUMNS = (

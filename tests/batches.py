@@ -1,4 +1,4 @@
-"""Small batches for tests: pictures on the disk, rows, and a run with an engine that does a known thing."""
+"""Small batches for tests: pictures on disk, rows, and a run with a stand-in engine."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ BOX = "8,6,20,16"
 
 
 def photo(path: Path, seed: int = 0, size: tuple[int, int] = (40, 30)) -> Path:
-    """A picture with colours of its own."""
+    """Write a picture of noise on a ramp, from a seed."""
     rng = np.random.default_rng(seed)
     smooth = np.linspace(0, 200, size[0], dtype=np.uint8)[None, :, None]
     pixels = smooth + rng.integers(0, 56, (size[1], size[0], 3), dtype=np.uint8)
@@ -43,7 +43,7 @@ def photo(path: Path, seed: int = 0, size: tuple[int, int] = (40, 30)) -> Path:
 
 
 def photos(folder: Path, count: int) -> list[Path]:
-    """So many pictures."""
+    """Write `count` pictures."""
     return [photo(folder / f"p{n:03}.png", seed=n) for n in range(count)]
 
 
@@ -57,23 +57,23 @@ class Bench:
 
     @property
     def out(self) -> Path:
-        """Where results go."""
+        """Folder of the results."""
         return self.folder / "out"
 
     @property
     def state(self) -> Path | None:
-        """Where the ledger is, if not with the results."""
+        """Folder of the ledger; None: with the results."""
         return None
 
     def rows(self, tables: Iterable[Mapping[str, Any]], **shared: Any) -> list[EditRow]:
-        """Rows of tables, with the stand-in engine unless they name another."""
+        """Rows of tables; the default engine is the stand-in."""
         settings = {"intent": "remove", "engine": "stand-in", "exact": True, **shared}
         reader = Reader(RowDefaults(settings=settings))
         text = "\n".join(table if isinstance(table, str) else json.dumps(table) for table in tables)
         return [reader.read(found) for found in read_text(text, "jsonl", "the rows")]  # type: ignore[misc]
 
     def options(self, **changes: Any) -> Options:
-        """How it is run."""
+        """Options of the run."""
         rules = Rules(out=self.out, base=self.folder)
         if "rules" in changes:
             rules = replace(rules, **changes.pop("rules"))
@@ -82,24 +82,24 @@ class Bench:
         return replace(plain, **changes)
 
     def run(self, tables: Iterable[Mapping[str, Any]], **changes: Any) -> Ended:
-        """Do a batch; its events are kept."""
+        """Run a batch and record its events."""
         self.events.clear()
         with Studio() as studio:
             studio.add_engine(self.engine())
             return run(self.rows(tables), self.options(**changes), studio, on_event=self.events.append)
 
     def preview(self, tables: Iterable[Mapping[str, Any]], **changes: Any) -> BatchPreview:
-        """What would be done."""
+        """The preview of the batch."""
         with Studio() as studio:
             studio.add_engine(self.engine())
             return preview(self.rows(tables), self.options(**changes), studio)
 
     def names(self) -> set[str]:
-        """Results by name; hidden files and the batch's own left out."""
+        """Names of results, without hidden files and the batch's own files."""
         return {path.name for path in self.out.iterdir() if path.suffix in (".png", ".jpg") and path.name[0] != "."}
 
     def strays(self) -> list[str]:
-        """Files that no one should find after a run."""
+        """Files that must not remain after a run."""
         own = {"report.html", "report.csv", "audit.jsonl", "audit.head", "audit.salt", ".overpaint"}
         return sorted(
             path.relative_to(self.out).as_posix()

@@ -270,7 +270,7 @@ def texts(plan: Plan) -> Layout:
 
 
 def schedule(plan: Plan) -> Layout:
-    """Buffers of the training program, which published files have and no network takes."""
+    """Buffers of the training program, in published files that no network uses."""
     if plan.family == "sdxl":
         return {"denoiser.sigmas": (1000,)}
     names = ("betas", "alphas_cumprod", "alphas_cumprod_prev", "sqrt_alphas_cumprod", "log_one_minus_alphas_cumprod")
@@ -303,7 +303,7 @@ def tensors(wanted: Layout, *, seed: int = 0, device: str = "cpu", dtype: Any = 
 
 
 def small_config(plan: Plan, folder: Path) -> Path:
-    """The configurations of a small plan, in diffusers' layout: the published ones with its numbers."""
+    """Write the configurations of a small plan in diffusers' layout: the published ones with changed numbers."""
     from overpaint.models import config_folder, read_json
 
     blocks = [plan.width * one for one in plan.mult]
@@ -357,7 +357,7 @@ def _texts_config(plan: Plan) -> list[tuple[str, tuple[int, int, int]]]:
 
 
 def write_vocabulary(path: Path) -> Path:
-    """A file of the form of OpenAI's merges, with merges of our own: as many, of letters that make no word."""
+    """A file of the form of OpenAI's merges, with merges of our own: the same number, of letters without words."""
     path.parent.mkdir(parents=True, exist_ok=True)
     letters = "abcdefghijklmnopqrstuvwxyz"
     two = [f"{a} {b}" for a, b in itertools.product(letters, repeat=2)]

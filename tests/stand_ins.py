@@ -1,4 +1,4 @@
-"""Engines that do a known thing, for tests: what they paint, get wrong or break is decided here."""
+"""Stand-in engines for tests: they paint known values, wait, or fail in a known way."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from overpaint.request import SAMPLING_SETTINGS
 
 
 class StandIn(ThreadedEngine):
-    """Paints by a function of the canvas, and remembers every canvas that it was given."""
+    """Paints a function of the canvas, and records every canvas."""
 
     def __init__(self, paint: Callable[[Canvas, Monitor], Painted], card: EngineCard | None = None) -> None:
         super().__init__()
@@ -26,7 +26,7 @@ class StandIn(ThreadedEngine):
 
 
 def flat(value: float = 0.5, card: EngineCard | None = None) -> StandIn:
-    """Paints one value everywhere, outside the hole too: nothing but the compositor keeps the rest."""
+    """Paints one value everywhere, also outside the hole, which only the compositor protects."""
     return StandIn(lambda canvas, _: Painted(np.full_like(canvas.pixels, value)), card)
 
 
@@ -39,12 +39,12 @@ def noise(card: EngineCard | None = None) -> StandIn:
 
 
 def echo(card: EngineCard | None = None) -> StandIn:
-    """Gives back what it was given."""
+    """Returns the canvas."""
     return StandIn(lambda canvas, _: Painted(canvas.pixels.copy()), card)
 
 
 def shifting(shift: tuple[float, float, float], card: EngineCard | None = None) -> StandIn:
-    """A learned engine whose whole estimate is the canvas with a colour shift, and that says so in its evidence."""
+    """A learned engine that returns the canvas with a colour shift, also in its evidence."""
 
     def paint(canvas: Canvas, monitor: Monitor) -> Painted:
         estimate = canvas.pixels + np.float32(shift)
@@ -54,7 +54,7 @@ def shifting(shift: tuple[float, float, float], card: EngineCard | None = None) 
 
 
 def waiting(gate: threading.Event, started: threading.Event) -> StandIn:
-    """Says when it has started, and paints in steps until the gate opens or it is cancelled."""
+    """Sets `started`, then reports steps until the gate opens or the edit is cancelled."""
 
     def paint(canvas: Canvas, monitor: Monitor) -> Painted:
         started.set()
@@ -78,7 +78,7 @@ DIFFUSION = EngineCard(
     sizes=SizeRules(native=512, multiple=8),
     digest="d",
 )
-"""Cards for resolving requests; no engine has them."""
+"""Cards to resolve requests with, without engines."""
 
 LEARNED = EngineCard(
     name="stand-in",

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from benchmarks import detail, diffusion, fill, large_hole, pixels
-from benchmarks.clock import race
+from benchmarks.clock import compare_times
 from benchmarks.contenders import Contender, contenders, variant
 from benchmarks.dataset import context_box
 from benchmarks.diffusion_jobs import JOBS, picture
-from benchmarks.diffusion_times import Stopwatch, Timed
+from benchmarks.diffusion_times import RunTimes, Stopwatch
 from benchmarks.fingerprint import reached
 from benchmarks.kernel import (
     bootstrap,
@@ -27,7 +27,7 @@ from benchmarks.kernel import (
     paired_kid,
 )
 from benchmarks.metrics import PSNR_CEILING, gradient_energy_ratio, psnr, ssim
-from benchmarks.page import put
+from benchmarks.page import replace_section
 from benchmarks.pixel_tasks import OURS, all_tasks, photo, true_gaussian
 from benchmarks.report import HEADINGS
 
@@ -234,10 +234,10 @@ def test_tables_are_put_between_their_marks_and_nothing_else_changes(tmp_path: P
     written = tmp_path / "page.md"
     written.write_text("before\n<!-- fill -->\nold\n<!-- end of fill -->\nafter\n", "utf-8")
     for text in ("first", "second"):
-        put(written, "fill", text)
+        replace_section(written, "fill", text)
     assert written.read_text("utf-8") == "before\n<!-- fill -->\n\nsecond\n\n<!-- end of fill -->\nafter\n"
     with pytest.raises(ValueError, match="marks"):
-        put(written, "pixels", "new")
+        replace_section(written, "pixels", "new")
 
 
 def test_the_page_has_a_place_for_each_table() -> None:
@@ -250,7 +250,7 @@ def test_the_page_has_a_place_for_each_table() -> None:
 
 def test_races_run_every_side_as_often_and_in_turn() -> None:
     order: list[str] = []
-    times = race({"a": lambda: order.append("a"), "b": lambda: order.append("b")}, 3)
+    times = compare_times({"a": lambda: order.append("a"), "b": lambda: order.append("b")}, 3)
     assert order == ["a", "b", "a", "b", "b", "a", "a", "b"]
     assert set(times) == {"a", "b"}
     assert times["a"].least <= times["a"].median
@@ -279,7 +279,7 @@ def test_pixels_names_its_tasks_when_one_is_unknown(capsys: pytest.CaptureFixtur
 
 
 def test_every_ratio_is_another_way_over_ours() -> None:
-    times = race({OURS: lambda: sum(range(20_000)), "plain": lambda: sum(range(200_000))}, 3)
+    times = compare_times({OURS: lambda: sum(range(20_000)), "plain": lambda: sum(range(200_000))}, 3)
     ours, plain = pixels.rows("sum", times, "a note")
     assert (ours[0], ours[-1], ours[5]) == ("sum", "a note", "")
     assert 3 < float(plain[5]) < 40
@@ -324,8 +324,8 @@ def test_a_run_is_taken_apart_at_the_ends_of_its_steps():
         watch.tick()
     timed = watch.timed("512x512", 3)
     assert (timed.step, timed.once) == (2.0, 6.0)
-    assert timed.whole(20) == 46.0
-    assert timed.least(Timed("512x512", 1.0, 8.0)) == Timed("512x512", 1.0, 6.0)
+    assert timed.total(20) == 46.0
+    assert timed.minimum(RunTimes("512x512", 1.0, 8.0)) == RunTimes("512x512", 1.0, 6.0)
 
 
 def test_jobs_of_diffusion_are_named_and_begin_with_ours(capsys):
@@ -383,7 +383,7 @@ def test_detail_measures_every_way_of_every_patch(tmp_path: Path) -> None:
     assert detail.main([*given, "--autoencoder", str(pocket.folder())]) == 0
     rows = [line.split(" | ") for line in page.read_text().splitlines() if line.startswith("| ")][1:]
     assert [(row[0].strip("| "), row[1]) for row in rows] == [
-        (name, way) for name in [*(one.name for one in detail.SIMULATED), "autoencoder"] for way in detail.WAYS
+        (name, way) for name in [*(one.name for one in detail.DETAIL_LOSSES), "autoencoder"] for way in detail.WAYS
     ]
     assert float(rows[12][2]) < float(rows[0][2]), "an autoencoder loses detail"
     for simulated in (rows[:4], rows[4:8], rows[8:12], rows[12:]):

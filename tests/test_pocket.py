@@ -43,7 +43,7 @@ def folder(tmp_path_factory):
 
 
 def stand_in(root: Path) -> Path:
-    from training.pocket import config, export, networks, shelf, tokenizer
+    from training.pocket import config, dataset, export, networks, tokenizer
     from training.pocket.state import State
 
     settings, state = config.read(), State(root / "state")
@@ -51,7 +51,7 @@ def stand_in(root: Path) -> Path:
     count = tokenizer.write(state.tokenizer, texts, vocabulary=560, length=settings.networks.text.length)
     torch.manual_seed(0)
     coder = networks.autoencoder(settings.networks.autoencoder)
-    networks.balance(coder, torch.from_numpy(photo()).permute(2, 0, 1)[None].float() / 127.5 - 1)
+    networks.initialise(coder, torch.from_numpy(photo()).permute(2, 0, 1)[None].float() / 127.5 - 1)
     denoiser = networks.denoiser(settings.networks)
     torch.nn.init.normal_(denoiser.conv_out.weight, std=0.02)  # which begins at 0, and would do nothing
     text = networks.text_encoder(settings.networks.text, count)
@@ -61,8 +61,8 @@ def stand_in(root: Path) -> Path:
     state.scale.write_text(json.dumps({"scaling_factor": 1.0}))
     image = {"caption": "", "labels": [], "source": "nobody", "licence": "CC0"}
     write_photos(root / "photos", image)
-    shelf.build(root / "photos", state.photos, settings.data, say=lambda line: None)
-    export.write(settings, state, root / "checkpoint", say=lambda line: None)
+    dataset.build(root / "photos", state.photos, settings.data, report=lambda line: None)
+    export.write(settings, state, root / "checkpoint", report=lambda line: None)
     return root / "checkpoint"
 
 

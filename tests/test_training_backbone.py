@@ -82,7 +82,7 @@ def test_padding_at_the_wrong_end_shows(converted: Path, monkeypatch: pytest.Mon
         return made
 
     net = mobilenet.load(converted, torch.device("cpu"))
-    monkeypatch.setattr(mobilenet.MobileNet, "_through", early)
+    monkeypatch.setattr(mobilenet.MobileNet, "_convolve", early)
     assert max(alike(net, photo())) < 0.9, "every map is a place off, from the first convolution on"
 
 

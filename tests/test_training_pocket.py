@@ -1,4 +1,4 @@
-"""The training stages do what they say: on synthetic photos, on a CPU, to the end and again after being stopped."""
+"""Training stages on synthetic photos, on a CPU: complete runs, and runs that are stopped and continued."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from training.pocket import (
     autoencoder,
     card,
     config,
+    dataset,
     denoiser,
     evaluate,
     export,
@@ -32,7 +33,6 @@ from training.pocket import (
     sampling,
     scenes,
     sheets,
-    shelf,
     tokenizer,
 )
 from training.pocket.loop import Limits
@@ -130,10 +130,10 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, settings: config.Config) 
     (root / "tars").mkdir()
     tar_of_photos(root / "tars" / "a.tar", ["CC0"] * 6 + ["CC-BY-SA-3.0", "LGPL-3.0 / CC-BY", "OSL-3.0", "GPL-2+"])
     state = State(root)
-    shelf.build(root / "tars", state.photos, settings.data, say=quiet)
+    dataset.build(root / "tars", state.photos, settings.data, report=quiet)
     text = settings.networks.text
     tokenizer.write(
-        state.tokenizer, phrases.corpus(shelf.records(state.photos)), vocabulary=text.vocabulary, length=text.length
+        state.tokenizer, phrases.corpus(dataset.records(state.photos)), vocabulary=text.vocabulary, length=text.length
     )
     return state
 
@@ -148,13 +148,13 @@ def run_autoencoder(settings: config.Config, state: State, steps: int | None = N
         begin=begin,
         fast=False,
         record=False,
-        say=quiet,
+        report=quiet,
     ).step
 
 
 def run_denoiser(settings: config.Config, state: State, steps: int | None = None, begin: Path | None = None) -> int:
     return denoiser.train(
-        settings, state, device="cpu", limits=Limits(steps), begin=begin, fast=False, record=False, say=quiet
+        settings, state, device="cpu", limits=Limits(steps), begin=begin, fast=False, record=False, report=quiet
     ).step
 
 
@@ -166,7 +166,7 @@ def checkpoint(prepared: State, settings: config.Config) -> Path:
     assert run_denoiser(settings, prepared, 3) == 3
     assert run_denoiser(settings, prepared) == 6
     folder = prepared.root / "checkpoint"
-    export.write(settings, prepared, folder, say=quiet)
+    export.write(settings, prepared, folder, report=quiet)
     return folder
 
 
@@ -175,7 +175,7 @@ def weights(path: Path) -> dict[str, torch.Tensor]:
     return found
 
 
-def elsewhere(state: State, folder: Path, *parts: str) -> State:
+def state_with(state: State, folder: Path, *parts: str) -> State:
     """Another state folder with parts of this one."""
     folder.mkdir(exist_ok=True)
     for part in parts:
@@ -184,36 +184,36 @@ def elsewhere(state: State, folder: Path, *parts: str) -> State:
 
 
 def test_photos_whose_licence_asks_for_more_than_credit_are_left_out(prepared: State) -> None:
-    assert [record.licence for record in shelf.records(prepared.photos)] == ["CC0"] * 6
+    assert [record.licence for record in dataset.records(prepared.photos)] == ["CC0"] * 6
 
 
 def test_several_processes_write_the_same_files(prepared: State, settings: config.Config, tmp_path: Path) -> None:
-    shelf.build(prepared.root / "tars", tmp_path, settings.data, jobs=2, say=quiet)
+    dataset.build(prepared.root / "tars", tmp_path, settings.data, jobs=2, report=quiet)
     for path in prepared.photos.iterdir():
         assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
 
 
-def test_whole_photos_and_jobs_that_are_none(
+def test_whole_photos_have_no_cuts_and_zero_jobs_are_refused(
     prepared: State, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     given = ["photos", str(prepared.root / "tars"), "--state", str(tmp_path)]
     assert command.main([*given, "--whole"]) == 0
-    assert len(shelf.load(tmp_path / "photos", torch.device("cpu")).tiles) == 0
+    assert len(dataset.load(tmp_path / "photos", torch.device("cpu")).tiles) == 0
     capsys.readouterr()
     assert command.main([*given, "--jobs", "0"]) == 2
     assert "jobs is 0" in capsys.readouterr().err
 
 
 def test_a_whole_schedule_fits_into_the_time_that_is_given(settings: config.Config) -> None:
-    given = command.Run(within=2.5).schedule(settings, "denoiser")
+    given = command.RunOptions(within=2.5).schedule(settings, "denoiser")
     assert (given.denoiser.minutes, given.autoencoder.minutes) == (2.5, settings.autoencoder.minutes)
-    assert command.Run().schedule(settings, "denoiser") == settings
+    assert command.RunOptions().schedule(settings, "denoiser") == settings
     with pytest.raises(ValueError, match="within is 0 minutes"):
-        command.Run(within=0).schedule(settings, "denoiser")
+        command.RunOptions(within=0).schedule(settings, "denoiser")
 
 
 def test_the_object_of_a_photo_is_cut_out_and_named_with_its_own_colour(prepared: State) -> None:
-    photos = shelf.load(prepared.photos, torch.device("cpu"))
+    photos = dataset.load(prepared.photos, torch.device("cpu"))
     assert len(photos.tiles) == 6
     assert photos.tile_nouns[0] == ("rose", "flower", "grass")
     assert photos.box_tones[0] == ["red"]
@@ -223,8 +223,8 @@ def test_the_object_of_a_photo_is_cut_out_and_named_with_its_own_colour(prepared
     assert photos.tiles[0, :3, opaque].float().mean(1).tolist() == pytest.approx(DISC, abs=25)
 
 
-def test_holes_beside_the_object_are_asked_to_be_background(prepared: State, settings: config.Config) -> None:
-    photos = shelf.load(prepared.photos, torch.device("cpu"))
+def test_holes_beside_the_object_get_the_background_prompt(prepared: State, settings: config.Config) -> None:
+    photos = dataset.load(prepared.photos, torch.device("cpu"))
     alone = {"pasted": 0.0, "in_place": 0.0, "drop": 0.0}
     draw = torch.Generator().manual_seed(0)
     made = scenes.make(photos, settings.denoiser.model_copy(update={**alone, "background": 1.0}), 60, 32, draw)
@@ -239,15 +239,15 @@ def test_a_hole_touches_an_object_when_a_tenth_of_it_lies_in_its_box() -> None:
     holes = torch.zeros(4, 1, 8, 8, dtype=torch.bool)
     holes[:, :, :5, :5] = True  # of its 25 pixels one lies in the box: too little
     holes[2, :, 4:, 4:] = True
-    crops = shelf.Crops(torch.zeros(4, 3, 8, 8), torch.zeros(4, dtype=torch.int64), boxes)
+    crops = dataset.Crops(torch.zeros(4, 3, 8, 8), torch.zeros(4, dtype=torch.int64), boxes)
     holes[1, :, 4:6, 4:6] = True
-    assert scenes.touched(crops, holes).tolist() == [False, True, True, False]
+    assert scenes.overlaps_object(crops, holes).tolist() == [False, True, True, False]
 
 
-def test_a_stage_that_was_stopped_goes_on_as_if_it_had_not(
+def test_a_stopped_stage_continues_to_the_same_weights(
     checkpoint: Path, prepared: State, settings: config.Config, tmp_path: Path
 ) -> None:
-    state = elsewhere(prepared, tmp_path, "photos", "tokenizer", "latents.json", "autoencoder.pt")
+    state = state_with(prepared, tmp_path, "photos", "tokenizer", "latents.json", "autoencoder.pt")
     assert run_denoiser(settings, state) == 6
     stopped, whole = weights(prepared.saved("denoiser")), weights(state.saved("denoiser"))
     assert stopped.keys() == whole.keys()
@@ -255,12 +255,12 @@ def test_a_stage_that_was_stopped_goes_on_as_if_it_had_not(
         torch.testing.assert_close(stopped[key], value, rtol=1e-4, atol=1e-5)
 
 
-def test_muon_goes_on_as_if_it_had_not_been_stopped(
+def test_stopped_muon_continues_to_the_same_weights(
     checkpoint: Path, prepared: State, settings: config.Config, tmp_path: Path
 ) -> None:
     quick = settings.model_copy(update={"denoiser": settings.denoiser.model_copy(update={"optimiser": "muon"})})
     parts = ("photos", "tokenizer", "latents.json", "autoencoder.pt")
-    one, other = elsewhere(prepared, tmp_path / "one", *parts), elsewhere(prepared, tmp_path / "other", *parts)
+    one, other = state_with(prepared, tmp_path / "one", *parts), state_with(prepared, tmp_path / "other", *parts)
     assert run_denoiser(quick, one) == 6
     assert run_denoiser(quick, other, 3) == 3
     assert run_denoiser(quick, other) == 6
@@ -273,20 +273,22 @@ def test_muon_goes_on_as_if_it_had_not_been_stopped(
         run_denoiser(settings, other)  # its state is not AdamW's
 
 
-def test_small_pictures_come_first_where_that_is_asked_for(
+def test_the_small_setting_trains_on_small_pictures_first(
     checkpoint: Path, prepared: State, settings: config.Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Three of six steps at the smallest size, whatever is drawn; then what is drawn, mostly the large one here."""
     sizes: list[int] = []
     make = scenes.make
 
-    def recorded(photos: shelf.Shelf, own: config.DenoiserStage, n: int, size: int, draw: Any) -> scenes.Scenes:
+    def recorded(
+        photos: dataset.PhotoDataset, own: config.DenoiserStage, n: int, size: int, draw: Any
+    ) -> scenes.Scenes:
         sizes.append(size)
         return make(photos, own, n, size, draw)
 
     monkeypatch.setattr(scenes, "make", recorded)
     small = settings.denoiser.model_copy(update={"small": 0.5, "sizes": (32, 32, 32, 32, 32, 24)})
-    state = elsewhere(prepared, tmp_path, "photos", "tokenizer", "latents.json", "autoencoder.pt")
+    state = state_with(prepared, tmp_path, "photos", "tokenizer", "latents.json", "autoencoder.pt")
     assert run_denoiser(settings.model_copy(update={"denoiser": small}), state) == 6
     assert sizes[:3] == [24, 24, 24]
     assert 32 in sizes[3:6]
@@ -295,7 +297,7 @@ def test_small_pictures_come_first_where_that_is_asked_for(
 def test_training_moves_every_network(
     checkpoint: Path, prepared: State, settings: config.Config, tmp_path: Path
 ) -> None:
-    state = elsewhere(prepared, tmp_path, "photos", "tokenizer", "latents.json", "autoencoder.pt")
+    state = state_with(prepared, tmp_path, "photos", "tokenizer", "latents.json", "autoencoder.pt")
     run_denoiser(settings, state, 0)
     before, after = weights(state.saved("denoiser")), weights(prepared.saved("denoiser"))
     moved = {key.split(".")[0] for key, value in after.items() if not torch.equal(value, before[key])}
@@ -315,7 +317,7 @@ def test_a_state_of_other_networks_is_refused(checkpoint: Path, prepared: State,
 def test_stages_begin_from_a_finished_checkpoint(
     checkpoint: Path, prepared: State, settings: config.Config, tmp_path: Path
 ) -> None:
-    state = elsewhere(prepared, tmp_path, "photos")
+    state = state_with(prepared, tmp_path, "photos")
     assert command.main(["tokenizer", "--begin", str(checkpoint), "--state", str(tmp_path)]) == 0
     assert run_autoencoder(settings, state, 0, checkpoint) == 0
     assert run_denoiser(settings, state, 0, checkpoint) == 0
@@ -329,7 +331,7 @@ def test_stages_begin_from_a_finished_checkpoint(
 def test_weights_of_another_vocabulary_are_refused(
     checkpoint: Path, prepared: State, settings: config.Config, tmp_path: Path
 ) -> None:
-    state = elsewhere(prepared, tmp_path, "photos", "autoencoder.pt")
+    state = state_with(prepared, tmp_path, "photos", "autoencoder.pt")
     tokenizer.write(state.tokenizer, ["other words"], vocabulary=560, length=32)
     with pytest.raises(ValueError, match="another vocabulary"):
         run_denoiser(settings, state, 0, checkpoint)
@@ -343,7 +345,7 @@ def changed(settings: config.Config, stage: str, **values: object) -> config.Con
 def test_a_decoder_learns_alone_and_leaves_latents_as_they_are(
     checkpoint: Path, prepared: State, settings: config.Config, tmp_path: Path
 ) -> None:
-    state = elsewhere(prepared, tmp_path, "photos", "tokenizer")
+    state = state_with(prepared, tmp_path, "photos", "tokenizer")
     assert run_autoencoder(changed(settings, "autoencoder", decoder_alone=True, halved=0.5), state, 6, checkpoint) == 6
     before = load_file(checkpoint / "vae" / "diffusion_pytorch_model.safetensors")
     moved = {
@@ -355,11 +357,11 @@ def test_a_decoder_learns_alone_and_leaves_latents_as_they_are(
 
 
 @pytest.mark.skipif(not SEGMENTER.is_file(), reason="the published network is not part of the repository")
-def test_an_autoencoder_learns_through_a_backbones_eyes_and_goes_on(
+def test_an_autoencoder_trains_on_backbone_features_and_continues(
     prepared: State, settings: config.Config, tmp_path: Path
 ) -> None:
     pytest.importorskip("ai_edge_litert")
-    state = elsewhere(prepared, tmp_path, "photos")
+    state = state_with(prepared, tmp_path, "photos")
     mobilenet.convert(SEGMENTER, state.backbone)
     seen = changed(settings, "autoencoder", perceptual=1.0, halved=0.1, adversarial_from=0.0)
     assert run_autoencoder(seen, state, 3) == 3
@@ -373,7 +375,7 @@ def test_a_denoiser_can_draw_from_a_pool_and_go_on(
     checkpoint: Path, prepared: State, settings: config.Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert checkpoint.is_dir()
-    state = elsewhere(prepared, tmp_path, "photos", "tokenizer", "autoencoder.pt")
+    state = state_with(prepared, tmp_path, "photos", "tokenizer", "autoencoder.pt")
     made: list[list[str]] = []
     make = scenes.make
 
@@ -394,7 +396,7 @@ def test_a_denoiser_can_draw_from_a_pool_and_go_on(
 @pytest.mark.slow
 def test_all_stages_fit_into_the_seconds_that_are_given(prepared: State, tmp_path: Path) -> None:
     """Five processes, each of which imports all there is."""
-    state, config_ = elsewhere(prepared, tmp_path / "state", "tokenizer"), tmp_path / "tiny.toml"
+    state, config_ = state_with(prepared, tmp_path / "state", "tokenizer"), tmp_path / "tiny.toml"
     config_.write_text(TINY)
     root = Path(__file__).parents[1]
     given = [root / "training" / "pocket" / "timed.sh", "300", prepared.root / "tars", state.root, tmp_path / "out"]
@@ -402,7 +404,7 @@ def test_all_stages_fit_into_the_seconds_that_are_given(prepared: State, tmp_pat
     ran = subprocess.run([str(word) for word in given], cwd=root, env=os.environ | own, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     assert (tmp_path / "out" / "checkpoint" / "model_index.json").is_file()
-    assert len(shelf.load(state.photos, torch.device("cpu")).tiles) == 6, "the denoiser had the objects"
+    assert len(dataset.load(state.photos, torch.device("cpu")).tiles) == 6, "the denoiser had the objects"
     late = subprocess.run(
         [str(word) for word in [*given[:1], "1", *given[2:]]],
         cwd=root,
@@ -429,7 +431,7 @@ def lively(
 ) -> State:
     """A state whose denoiser does something: large weights in the last layer, which begins at 0, and in the words."""
     assert checkpoint.is_dir()
-    state = elsewhere(
+    state = state_with(
         prepared, tmp_path_factory.mktemp("lively"), "photos", "tokenizer", "latents.json", "autoencoder.pt"
     )
     kept = weights(prepared.saved("denoiser"))
@@ -438,7 +440,7 @@ def lively(
         if key.startswith(("denoiser.conv_out", "text.embeddings")) or ".attn2." in key:
             value.copy_(torch.randn(value.shape, generator=draw) * 0.3)
     torch.save({"average": {"weights": kept}}, state.saved("denoiser"))
-    export.write(settings, state, state.root / "checkpoint", say=quiet)
+    export.write(settings, state, state.root / "checkpoint", report=quiet)
     return state
 
 
@@ -450,9 +452,9 @@ def test_diffusers_fills_holes_as_the_training_does(
     one, other = (evaluate.fill(pipeline, [picture], prompt)[0] for prompt in ("a red rose", "grass"))
     hole = evaluate.hole_of(32)
     assert np.array_equal(one[~hole], picture[~hole])
-    assert np.abs(one[hole].astype(int) - other[hole]).mean() > 1, "the words are heard"
+    assert np.abs(one[hole].astype(int) - other[hole]).mean() > 1, "the prompt has an effect"
 
-    monkeypatch.setattr(sampling, "mixed", lambda device: nullcontext())
+    monkeypatch.setattr(sampling, "mixed_precision", lambda device: nullcontext())
     scale = float(pipeline.vae.config.scaling_factor)
     models = networks.Models(pipeline.vae, pipeline.unet, pipeline.text_encoder, scale)
     given = torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
@@ -469,7 +471,7 @@ def test_the_same_seed_gives_the_same_picture(lively: State) -> None:
     assert np.array_equal(one, again)
 
 
-def test_the_export_names_whom_to_credit_and_is_readable(checkpoint: Path) -> None:
+def test_the_export_has_credits_and_readable_files(checkpoint: Path) -> None:
     assert json.loads((checkpoint / "credits.json").read_text()) == [{"source": "us", "licence": "CC0", "photos": 6}]
     assert all(path.stat().st_mode & 0o044 == 0o044 for path in checkpoint.rglob("*.safetensors"))
 
@@ -477,9 +479,9 @@ def test_the_export_names_whom_to_credit_and_is_readable(checkpoint: Path) -> No
 def test_an_export_that_is_too_large_is_refused(
     checkpoint: Path, prepared: State, settings: config.Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(export, "LARGEST_BYTES", 1000)
+    monkeypatch.setattr(export, "MAX_BYTES", 1000)
     with pytest.raises(ValueError, match="more than the 1,000 that may be shipped"):
-        export.write(settings, prepared, tmp_path / "large", say=quiet)
+        export.write(settings, prepared, tmp_path / "large", report=quiet)
     assert not (tmp_path / "large").exists()
 
 
@@ -488,8 +490,10 @@ def test_evaluation_measures_and_draws(checkpoint: Path, tmp_path: Path, monkeyp
     for number in range(2):
         Image.fromarray(photograph(number)).save(tmp_path / "photos" / "images" / f"{number}.jpg")
     monkeypatch.setattr(evaluate, "STEPS", 2)
-    monkeypatch.setattr(evaluate, "QUESTIONS", evaluate.QUESTIONS[:2])
-    result = evaluate.measure(checkpoint, tmp_path / "photos", tmp_path / "none", tmp_path / "out", seeds=2, say=quiet)
+    monkeypatch.setattr(evaluate, "EVALUATION_PROMPTS", evaluate.EVALUATION_PROMPTS[:2])
+    result = evaluate.measure(
+        checkpoint, tmp_path / "photos", tmp_path / "none", tmp_path / "out", seeds=2, report=quiet
+    )
     assert 0 <= result["colours"] <= 1
     assert result["nouns"] is None, "there is no classifier"
     assert 3 < result["reconstruction_db"] < 50
@@ -497,7 +501,7 @@ def test_evaluation_measures_and_draws(checkpoint: Path, tmp_path: Path, monkeyp
     assert (tmp_path / "out" / "prompts.png").is_file()
 
 
-def test_the_card_is_written_from_what_the_stages_left(
+def test_the_card_is_written_from_the_files_of_the_stages(
     checkpoint: Path, prepared: State, settings: config.Config, tmp_path: Path
 ) -> None:
     answers = [{"prompt": "a red flower", "coloured": 0.875, "named": None}]
@@ -510,10 +514,10 @@ def test_the_card_is_written_from_what_the_stages_left(
         "answers": answers,
     }
     (tmp_path / "results.json").write_text(json.dumps(found))
-    card.write(settings, prepared, checkpoint, tmp_path / "results.json", given=7, device="a test", say=quiet)
+    card.write(settings, prepared, checkpoint, tmp_path / "results.json", given=7, device="a test", report=quiet)
     text = (checkpoint / "MODEL_CARD.md").read_text()
     assert text.startswith("---\nlicense: apache-2.0\n")
-    for said in (
+    for line in (
         "| us | CC0 | 6 |",
         "| denoiser | 6 | 6 |",  # 3 scenes, twice each
         "a red flower is a reddish patch",
@@ -521,27 +525,27 @@ def test_the_card_is_written_from_what_the_stages_left(
         "| a red flower | 88 % | - |",
         "6 openly licensed",
     ):
-        assert said in text, said
+        assert line in text, line
     assert licence_of(checkpoint) == "Apache-2.0"
     seen = "Daisies are daisies."
     results = tmp_path / "results.json"
-    card.write(settings, prepared, checkpoint, results, given=7, device="a test", objects=seen, say=quiet)
+    card.write(settings, prepared, checkpoint, results, given=7, device="a test", objects=seen, report=quiet)
     text = (checkpoint / "MODEL_CARD.md").read_text()
     assert seen in text
-    assert "reddish patch" not in text, "who looked knows better than the figures"
+    assert "reddish patch" not in text, "given words replace the ones from the figures"
     (checkpoint / "MODEL_CARD.md").unlink()
 
 
-def test_the_checkpoint_says_how_it_is_used(checkpoint: Path) -> None:
+def test_the_checkpoint_has_usual_settings(checkpoint: Path) -> None:
     hints = read_hints(checkpoint)
     assert (hints.native, hints.minimum, hints.maximum) == (32, 16, 40)
     assert (hints.usual.steps, hints.usual.guidance_scale) == (evaluate.STEPS, evaluate.GUIDANCE)
 
 
 @pytest.mark.skipif(not CLASSIFIER.is_file(), reason="the classifier is not part of the project")
-def test_the_classifier_has_an_opinion_on_every_class() -> None:
+def test_the_classifier_gives_every_class_a_probability() -> None:
     pytest.importorskip("ai_edge_litert")
-    names = evaluate.Names(CLASSIFIER)
+    names = evaluate.ImageClassifier(CLASSIFIER)
     odds = names(photograph(0))
     assert odds.shape == (1001,)
     assert odds.sum() == pytest.approx(1)

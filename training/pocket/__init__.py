@@ -1,1 +1,1 @@
-"""The embedded inpainting model, from photos to weights: `python -m training.pocket --help`, one command a stage."""
+"""Training of the embedded inpainting model: `python -m training.pocket --help`, one command for each stage."""

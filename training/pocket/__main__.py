@@ -10,7 +10,19 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from . import autoencoder, card, config, denoiser, evaluate, export, mobilenet, phrases, shelf, start, tokenizer
+from . import (
+    autoencoder,
+    card,
+    config,
+    dataset,
+    denoiser,
+    evaluate,
+    export,
+    initial_weights,
+    mobilenet,
+    phrases,
+    tokenizer,
+)
 from . import photos as photos_
 from .loop import Limits, Progress
 from .state import State
@@ -21,30 +33,30 @@ app = App(name="python -m training.pocket", help=__doc__, result_action="return_
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class Common:
+class CommonOptions:
     """Options of every stage."""
 
     state: Path = Path("../pocket-state")
-    """Folder, outside the repository, where stages leave their work and find that of others."""
+    """Folder outside the repository with the files of all stages."""
     config: Path = config.DEFAULT
     """Settings of all stages (TOML)."""
 
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class Run:
+class RunOptions:
     """Options of the stages that train."""
 
     device: str = "auto"
     """cpu, cuda, or auto: a GPU when there is one."""
     minutes: float | None = None
-    """End this run after so many minutes; the state is saved and the same command goes on."""
+    """End this run after this many minutes; the state is saved, and the same command continues."""
     steps: int | None = None
-    """End this run after so many steps, likewise."""
+    """End this run after this many steps; likewise."""
     within: float | None = None
-    """Go through the whole schedule in so many minutes, whatever the config says."""
+    """Minutes of the whole schedule, in place of the config's."""
     begin: Path | None = None
-    """A finished checkpoint folder (such as the shipped one) to begin from when there is no state."""
+    """Checkpoint folder (such as the shipped one) whose weights start the training when there is no state."""
     fast: bool = False
     """Compile the networks: a minute or two once, then faster steps on a GPU."""
     record: bool = True
@@ -52,11 +64,11 @@ class Run:
 
     @property
     def limits(self) -> Limits:
-        """As the loop wants them."""
+        """The limits of this run for the loop."""
         return Limits(self.steps, None if self.minutes is None else 60 * self.minutes)
 
     def schedule(self, settings: config.Config, stage: str) -> config.Config:
-        """The config with a stage's time as `within` has it; ValueError when that is no time."""
+        """The config with `within` as the minutes of a stage; ValueError unless it is above 0."""
         if self.within is None:
             return settings
         if self.within <= 0:
@@ -65,10 +77,10 @@ class Run:
         return settings.model_copy(update={stage: changed})
 
 
-_COMMON, _RUN = Common(), Run()
+_COMMON, _RUN = CommonOptions(), RunOptions()
 
 
-def _say(line: str) -> None:
+def _report(line: str) -> None:
     print(line, flush=True)
 
 
@@ -76,50 +88,50 @@ def _say(line: str) -> None:
 def photos(
     tars: Path = SHARED / "photos" / "train",
     *,
-    limit: Annotated[int | None, Parameter(help="Use the first so many photos alone.")] = None,
+    limit: Annotated[int | None, Parameter(help="Use only the first N photos.")] = None,
     jobs: Annotated[int, Parameter(help="Processes that cut objects out.")] = 1,
-    whole: Annotated[bool, Parameter(help="Cut nothing out: soon done, and all that the autoencoder needs.")] = False,
-    common: Common = _COMMON,
+    whole: Annotated[bool, Parameter(help="Cut no objects out: faster, and enough for the autoencoder.")] = False,
+    common: CommonOptions = _COMMON,
 ) -> None:
-    """Read the tars of photos, leave out what the licence filter names, cut out objects."""
+    """Read the tars of photos, apply the licence filter, cut out objects."""
     data = config.read(common.config).data
     data = data.model_copy(update={"cut": ()}) if whole else data
-    shelf.build(tars, State(common.state).photos, data, limit=limit, jobs=jobs, say=_say)
+    dataset.build(tars, State(common.state).photos, data, limit=limit, jobs=jobs, report=_report)
 
 
 @app.command(name="tokenizer")
 def tokenizer_(
     *,
-    begin: Annotated[Path | None, Parameter(help="Take over the vocabulary of this checkpoint folder.")] = None,
-    common: Common = _COMMON,
+    begin: Annotated[Path | None, Parameter(help="Copy the vocabulary of this checkpoint folder.")] = None,
+    common: CommonOptions = _COMMON,
 ) -> None:
-    """Learn the vocabulary of the captions and of the words that prompts are made of."""
+    """Learn the vocabulary from captions and from common prompt words."""
     settings, state = config.read(common.config).networks.text, State(common.state)
     if begin is not None:
-        start.vocabulary(begin, state.tokenizer)
-        _say(f"{len(tokenizer.load(state.tokenizer))} tokens of {begin}: {state.tokenizer}")
+        initial_weights.copy_vocabulary(begin, state.tokenizer)
+        _report(f"{len(tokenizer.load(state.tokenizer))} tokens of {begin}: {state.tokenizer}")
         return
-    texts = phrases.corpus(shelf.records(state.photos))
+    texts = phrases.corpus(dataset.records(state.photos))
     count = tokenizer.write(state.tokenizer, texts, vocabulary=settings.vocabulary, length=settings.length)
-    _say(f"{count} tokens: {state.tokenizer}")
+    _report(f"{count} tokens: {state.tokenizer}")
 
 
 @app.command(name="backbone")
 def backbone_(
-    network: Path = SHARED / "nets" / "deeplabv3_mnv2_ade20k_int8.tflite", *, common: Common = _COMMON
+    network: Path = SHARED / "nets" / "deeplabv3_mnv2_ade20k_int8.tflite", *, common: CommonOptions = _COMMON
 ) -> None:
-    """Read a published network whose features say what is alike to the eye, for the autoencoder's losses."""
+    """Convert a published network for the perceptual loss of the autoencoder."""
     target = State(common.state).backbone
     target.parent.mkdir(parents=True, exist_ok=True)
     mobilenet.convert(network, target)
-    _say(f"{target}")
+    _report(f"{target}")
 
 
 @app.command(name="autoencoder")
 def autoencoder_(
-    *, features: Path = SHARED / "nets" / "taef2_encoder.pth", run: Run = _RUN, common: Common = _COMMON
+    *, features: Path = SHARED / "nets" / "taef2_encoder.pth", run: RunOptions = _RUN, common: CommonOptions = _COMMON
 ) -> None:
-    """Train the autoencoder, or go on; `features` is the encoder of the feature loss."""
+    """Train the autoencoder, or continue; `features` is the encoder of the feature loss."""
     settings, state = config.read(common.config), State(common.state)
     done = autoencoder.train(
         run.schedule(settings, autoencoder.STAGE),
@@ -130,14 +142,14 @@ def autoencoder_(
         begin=run.begin,
         fast=run.fast,
         record=run.record,
-        say=_say,
+        report=_report,
     )
-    _ended(done)
+    _report_end(done)
 
 
 @app.command(name="denoiser")
-def denoiser_(*, run: Run = _RUN, common: Common = _COMMON) -> None:
-    """Train denoiser and text encoder on the frozen autoencoder, or go on."""
+def denoiser_(*, run: RunOptions = _RUN, common: CommonOptions = _COMMON) -> None:
+    """Train denoiser and text encoder on the frozen autoencoder, or continue."""
     settings, state = config.read(common.config), State(common.state)
     done = denoiser.train(
         run.schedule(settings, denoiser.STAGE),
@@ -147,15 +159,15 @@ def denoiser_(*, run: Run = _RUN, common: Common = _COMMON) -> None:
         begin=run.begin,
         fast=run.fast,
         record=run.record,
-        say=_say,
+        report=_report,
     )
-    _ended(done)
+    _report_end(done)
 
 
 @app.command(name="export")
-def export_(folder: Path, *, common: Common = _COMMON) -> None:
+def export_(folder: Path, *, common: CommonOptions = _COMMON) -> None:
     """Write the averaged weights as a checkpoint folder that diffusers opens."""
-    export.write(config.read(common.config), State(common.state), folder, say=_say)
+    export.write(config.read(common.config), State(common.state), folder, report=_report)
 
 
 @app.command(name="evaluate")
@@ -169,7 +181,7 @@ def evaluate_(
     limit: int | None = None,
 ) -> None:
     """Measure a checkpoint through diffusers' pipeline: reconstruction, colours and nouns of 20 prompts, time."""
-    evaluate.measure(folder, photos, classifier, out, seeds=seeds, limit=limit, say=_say)
+    evaluate.measure(folder, photos, classifier, out, seeds=seeds, limit=limit, report=_report)
 
 
 @app.command(name="card")
@@ -178,22 +190,24 @@ def card_(
     *,
     results: Path = Path("bench-out/pocket/results.json"),
     tars: Path = SHARED / "photos" / "train",
-    device: Annotated[str, Parameter(help="What it was trained on, in words.")],
-    objects: Annotated[str | None, Parameter(help="How well it paints things, as seen on `evaluate`'s sheet.")] = None,
-    common: Common = _COMMON,
+    device: Annotated[str, Parameter(help="Description of the training machine.")],
+    objects: Annotated[str | None, Parameter(help="Description of painted objects, from `evaluate`'s sheet.")] = None,
+    common: CommonOptions = _COMMON,
 ) -> None:
-    """Write MODEL_CARD.md beside the weights, from what the other stages left."""
+    """Write MODEL_CARD.md beside the weights, from the files of the other stages."""
     settings = config.read(common.config)
     given = photos_.count(tars)
-    card.write(settings, State(common.state), folder, results, given=given, device=device, objects=objects, say=_say)
+    card.write(
+        settings, State(common.state), folder, results, given=given, device=device, objects=objects, report=_report
+    )
 
 
-def _ended(progress: Progress) -> None:
-    _say(f"stopped at step {progress.step} after {progress.seconds:.0f} s of training; the same command goes on")
+def _report_end(progress: Progress) -> None:
+    _report(f"stopped at step {progress.step} after {progress.seconds:.0f} s of training; the same command continues")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """0 when the stage did its work, 2 when it could not: the reason is then one line."""
+    """Exit status: 0 on success, 2 on failure with a one-line reason."""
     try:
         app(sys.argv[1:] if argv is None else argv)
     except (OSError, ValueError, ArithmeticError, ImportError) as error:

@@ -1,6 +1,6 @@
-"""Stage `card`: what the checkpoint is, what it was made from and how, and how good it was found, beside its weights.
+"""Stage `card`: the model card of a checkpoint, with data, recipe and measurements.
 
-Every figure is read from what the other stages left: nothing is written here by hand that a run could change.
+Every figure is read from the files of the other stages.
 """
 
 from __future__ import annotations
@@ -39,20 +39,20 @@ by a factor of sixty are better at everything; Overpaint takes those too.
 
 - **Objects.** {objects}
 - **Detail.** Its autoencoder keeps {cells} numbers for 64 pixels ({db} dB on photos), and it paints {size} pixels
-  across. What is finer comes from the surroundings of the hole, by Overpaint's `detail` step, not from the model.
+  across. Finer detail comes from the surroundings of the hole, by Overpaint's `detail` step, not from the model.
 - **Words.** It knows the nouns and colours of its captions: flowers, garments, fruit, vegetables, dishes, cars,
   landscapes. Other words do nothing. No people, faces, animals, hands or writing; no counting, no relations.
 - **Judgement.** It was trained on few photos of few kinds, and repeats what these have in common.
 
 ## Data
 
-{photos:,} openly licensed photos of the {given:,} that were at hand (short side about 198 pixels), and {tiles:,}
+{photos:,} openly licensed photos of the {given:,} available (short side about 198 pixels), and {tiles:,}
 objects cut out of them. Photos whose licence is share-alike, GPL, LGPL or OSL were left out. Captions are labels and
 file names; colour words were computed from the pixels.
 
 ## Credits
 
-Thanks to those who took these photos and gave them away.
+Thanks to the photographers who published these photos.
 
 | Source | Licence as stated there | Photos |
 |---|---|---:|
@@ -64,13 +64,13 @@ _TAIL = """
 | Stage | Steps | Rows a step | Rate | Hours |
 |---|---:|---:|---:|---:|
 {recipe}
-Trained on {device}. The code is `training/pocket` of Overpaint's repository; its page says why each part is as it is.
+Trained on {device}. The code is `training/pocket` of Overpaint's repository; its README explains the decisions.
 
 ## Measured
 
 {measured}
 
-The prompts are asked {seeds} times each, with {seeds} photos and seeds; the hole is the middle half of the picture.
+Each prompt is run {seeds} times, with {seeds} photos and seeds; the hole is the middle half of the picture.
 *Colour*: the hole's mean hue moved the right way against the empty prompt. *Noun*: an ImageNet classifier's score for
 it rose.
 
@@ -89,19 +89,19 @@ def write(
     given: int,
     device: str,
     objects: str | None = None,
-    say: Callable[[str], None],
+    report: Callable[[str], None],
 ) -> None:
     """Write MODEL_CARD.md into a checkpoint folder.
 
     Args:
-        config: The training's.
-        state: Its folder: logs, photos, vocabulary.
+        config: Settings of the training.
+        state: Folder of the training: logs, photos, vocabulary.
         folder: The exported checkpoint.
         results: results.json of `evaluate`.
-        given: Photos there were before the licence filter.
-        device: What it was trained on, in words.
-        objects: How well it paints things, in the words of someone who looked; left out, a guess from the figures.
-        say: Takes lines for people.
+        given: Number of photos before the licence filter.
+        device: Description of the training machine.
+        objects: Description of painted objects by a viewer; None: a sentence chosen from the figures.
+        report: Receives each progress line.
 
     Raises:
         FileNotFoundError: A stage has not run.
@@ -137,11 +137,11 @@ def write(
         answers="\n".join(_answer(answer) for answer in found["answers"]),
     )
     (folder / NAME).write_text(head + "\n".join(rows) + "\n" + tail, "utf-8")
-    say(f"{folder / NAME}")
+    report(f"{folder / NAME}")
 
 
 def _objects(found: Mapping[str, Any]) -> str:
-    """Honest about whether anything but colour is painted: more than three nouns in four need a shape."""
+    """A sentence on painted shapes: the checkpoint paints shapes when three of four nouns raise their score."""
     nouns = found["nouns"]
     if nouns is not None and nouns >= 0.75 and found["reconstruction_db"] >= 25:
         return "Shapes are simple, and seldom right in their parts."

@@ -1,4 +1,4 @@
-"""Words for colours, from pixels: what makes "a red flower" mean something although no caption says so."""
+"""Colour words computed from pixels, since captions seldom name colours."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from torch import Tensor
 WORDS = ("black", "white", "grey", "red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "beige")
 _BLACK, _WHITE, _GREY, _RED, _ORANGE, _YELLOW, _GREEN, _BLUE, _PURPLE, _PINK, _BROWN, _BEIGE = range(len(WORDS))
 _HUES = ((15, _RED), (42, _ORANGE), (70, _YELLOW), (165, _GREEN), (255, _BLUE), (292, _PURPLE), (345, _PINK))
-"""Upper ends in degrees; red goes on from the last one."""
+"""Upper ends in degrees; hues above the last one are red."""
 
 _WEIGHTS = (0.9, 0.9, 0.6, 1.6, 1.5, 1.5, 1.3, 1.3, 1.6, 1.6, 1.1, 0.9)
-"""How much a share of each colour says: people name the lively one."""
+"""Weight of each colour's share: people name the more saturated one."""
 
 _SECOND_SHARE, _SECOND_OF_FIRST = 0.2, 0.5
 
@@ -49,7 +49,7 @@ def names(pictures: Tensor) -> Tensor:
 
 
 def words(pictures: Tensor, holes: Tensor) -> list[list[str]]:
-    """One or two colour words for what lies in each hole, the most telling one first; none for an empty hole.
+    """One or two colour words for each hole, the one of largest weight first; none for an empty hole.
 
     Args:
         pictures: (n, 3, h, w) float, [0, 1].
@@ -59,8 +59,8 @@ def words(pictures: Tensor, holes: Tensor) -> list[list[str]]:
     shares = torch.zeros(len(named), len(WORDS), device=named.device)
     shares.scatter_add_(1, named, holes.flatten(1).float())
     shares = shares / shares.sum(1, keepdim=True).clamp_min(1)
-    telling = shares * torch.tensor(_WEIGHTS, device=shares.device)
-    best, which = telling.topk(2, dim=1)
+    weighted = shares * torch.tensor(_WEIGHTS, device=shares.device)
+    best, which = weighted.topk(2, dim=1)
     own = shares.gather(1, which)
     two = (own[:, 1] >= _SECOND_SHARE) & (best[:, 1] >= _SECOND_OF_FIRST * best[:, 0])
     rows = zip(which.tolist(), two.tolist(), (best[:, 0] > 0).tolist(), strict=True)

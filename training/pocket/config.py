@@ -1,4 +1,4 @@
-"""What is trained and how: the settings of all stages, read strictly from one TOML file."""
+"""The settings of all stages, read strictly from one TOML file."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class Networks(Settings):
 
 
 class Data(Settings):
-    """What is left out by its licence, and how objects are cut out.
+    """The licence filter, and the cutting of objects.
 
     Attributes:
         without: A photo whose licence contains one of these, in any case, is left out.
@@ -112,7 +112,7 @@ class Schedule(Settings):
         minutes: Time after which the rate has fallen to 0; 0 for no limit.
         warm_up: Steps over which the rate rises.
         decay: "cosine" or "linear" from `rate` to 0.
-        hold: Share of the whole that is trained at the full rate before it falls.
+        hold: Share of the schedule at the full rate, before it falls.
         average: Decay of the averaged weights a step.
         save_seconds: Time between saved states.
         sheet_seconds: Time between sample sheets.
@@ -136,23 +136,24 @@ class AutoencoderStage(Schedule):
     """The autoencoder's losses (see `losses.py` and `critics.py`); each weight or share 0 switches its term off.
 
     Attributes:
-        crops: Sides in pixels of what it sees, one drawn a step.
+        crops: Sides in pixels of the training crops; each step draws one.
         noise: Largest deviation of the noise on latents while training, in deviations of theirs; each picture has its
-            own, from 0 to that. What the denoiser gets wrong by so much is still decoded to something that looks like
-            a photo, and latents that survive it are easier to learn (Yang et al. 2025, "Latent denoising makes good
+            own, from 0 to that. Latents with an error of that size still decode to a natural picture, and latents that
+            tolerate noise are easier to learn (Yang et al. 2025, "Latent denoising makes good
             visual tokenizers", arXiv 2507.15856).
         gradient: Weight of differences of edges, beside that of pixels, which is 1.
-        low_pass: Weight of differences in the large.
+        low_pass: Weight of differences at a quarter of the size.
         moments: Pull of latents towards mean 0 and deviation 1.
-        halved: Weight of this: latents reduced to half decode to the picture reduced to half, so that they are alike
-            at every scale, which is said to be learned more easily (Kouzelis et al. 2025, "EQ-VAE"; Skorokhodov et al.
-            2025, "Improving the diffusability of autoencoders").
-        features: Norm of the gradient of the distance of a published encoder's layers, over that of the pixels' loss.
-        perceptual: The same of the distance of the backbone's features; where it is 0 the critics have no backbone.
-        adversarial: The same of the critics' praise.
-        adversarial_from: Share of the schedule after which there are critics; a tenth later they have their full say.
+        halved: Weight of the scale loss: latents reduced to half decode to the picture reduced to half. Latents that
+            are alike at every scale are reported to be easier to learn (Kouzelis et al. 2025, "EQ-VAE"; Skorokhodov et
+            al. 2025, "Improving the diffusability of autoencoders").
+        features: Share of the feature loss (layers of a published encoder): the norm of its gradient over the norm of
+            the pixel loss's gradient.
+        perceptual: The same share for the distance of the backbone's features; at 0 the critics have no backbone.
+        adversarial: The same share for the critics' generator loss.
+        adversarial_from: Share of the schedule at which the critics begin; a tenth later they have their full share.
         adversarial_rate: Their learning rate.
-        decoder_alone: Leave the encoder as it is: latents keep their meaning, so that a denoiser stays usable.
+        decoder_alone: Train the decoder only: latents keep their meaning, so that a denoiser stays usable.
     """
 
     crops: tuple[int, ...] = (96, 128, 160)
@@ -169,7 +170,7 @@ class AutoencoderStage(Schedule):
     decoder_alone: bool = False
 
     def ramp(self, share: float) -> float:
-        """How much of their say the critics have, with `share` of the schedule behind."""
+        """Factor 0 to 1 on the critics' share of the gradient, at `share` of the schedule."""
         return min(1.0, max(0.0, share - self.adversarial_from) / 0.1)
 
 
@@ -178,17 +179,17 @@ class DenoiserStage(Schedule):
 
     Attributes:
         sizes: Sides in pixels of the pictures, one drawn a step.
-        small: Share of the schedule in which the smallest of `sizes` alone is drawn: a step costs least there.
+        small: Share of the schedule that uses only the smallest of `sizes`, whose steps are cheapest.
         repeats: Timesteps that each encoded picture and mask serves.
-        pool: Encoded scenes of each size that are kept, to draw a step's rows from them all instead of from its own
-            batch alone: the repeats of a scene then lie far apart. Kept in memory alone: a run that goes on begins
-            it anew, and does not end with the same weights to the bit. 0 for none.
+        pool: Encoded scenes of each size that are kept. A step draws its rows from all of them and not from its own
+            batch, so that the repeats of a scene lie far apart. The pool is in memory alone: a continued run fills it
+            anew, and its weights are not equal to the bit. 0 for none.
         outside: Weight of the loss outside the hole (1 inside).
         drop: Share of samples without words, for guidance.
-        pasted: Share of samples with a cut-out object pasted onto the photo and asked for.
+        pasted: Share of samples with a pasted object that the prompt names.
         in_place: Share of samples whose hole covers the photo's own object, where its box is known.
-        background: Share of the holes over no object which are asked to be "background": the surroundings go on.
-        optimiser: "adamw" or "muon", which learns more from a step that takes longer (see `muon.py`).
+        background: Share of the holes over no object whose prompt is "background": the surroundings go on.
+        optimiser: "adamw" or "muon": slower steps, each of which learns more (see `muon.py`).
         snr: Bound of the loss's weight over signal-to-noise ratios, see `denoiser.weight`.
     """
 

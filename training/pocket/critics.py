@@ -1,4 +1,4 @@
-"""Who tells made pictures from photos: a critic of pixels, and one that looks through a frozen backbone's eyes."""
+"""Critics (discriminators) of reconstructed pictures: one on pixels, one on the features of a frozen backbone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
 
-def patches(width: int = 48) -> Any:
+def patch_critic(width: int = 48) -> Any:
     """A patch discriminator (Isola et al. 2017): logits (n, 1, h / 8, w / 8), high for photos."""
     layers: list[Any] = [nn.Conv2d(3, width, 4, 2, 1), nn.LeakyReLU(0.2)]
     for k in range(2):
@@ -20,15 +20,15 @@ def patches(width: int = 48) -> Any:
     return nn.Sequential(*layers, nn.Conv2d(width * 4, 1, 3, 1, 1))
 
 
-class Heads(nn.Module):  # type: ignore[misc]
-    """One small critic a map of a frozen backbone: "Projected GANs converge faster" (Sauer et al. 2021).
+class FeatureCritics(nn.Module):  # type: ignore[misc]
+    """One small critic for each feature map of a frozen backbone: "Projected GANs converge faster" (Sauer et al. 2021).
 
-    The backbone already knows what photos are made of, so that little has to be learned to see what a made picture
-    lacks: within minutes, where a critic of pixels takes hours.
+    The backbone's features already describe photos, so that these critics learn within minutes, where a critic of
+    pixels takes hours.
     """
 
     def __init__(self, some: Sequence[Tensor], width: int = 96) -> None:
-        """For maps (n, c, h, w) like `some`, of photos, which say how large their values are."""
+        """Critics for feature maps like `some` (n, c, h, w) of photos; their mean and deviation normalise inputs."""
         super().__init__()
         self.heads = nn.ModuleList()
         for k, features in enumerate(some):
@@ -45,18 +45,18 @@ class Heads(nn.Module):  # type: ignore[misc]
             )
 
     def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
-        """Logits of each map, (n, 1, h, w) float32, high for photos; `features` are maps as those at the beginning."""
+        """Logits of each map, (n, 1, h, w) float32, high for photos; `features` have the channels of `some`."""
         known = [(getattr(self, f"middle{k}"), getattr(self, f"spread{k}")) for k in range(len(self.heads))]
         parts = zip(self.heads, features, known, strict=True)
         return [head((x.float() - middle) / spread).float() for head, x, (middle, spread) in parts]
 
 
-def loss(real: Sequence[Tensor], made: Sequence[Tensor]) -> Tensor:
+def critic_loss(real: Sequence[Tensor], made: Sequence[Tensor]) -> Tensor:
     """Hinge loss of the critics' logits for photos and for made pictures (Lim and Ye 2017), the mean over critics."""
     each = [(F.relu(1 - a).mean() + F.relu(1 + b).mean()) / 2 for a, b in zip(real, made, strict=True)]
     return torch.stack(each).mean()
 
 
-def praise(made: Sequence[Tensor]) -> Tensor:
-    """What the pictures are made to raise, negated: the mean logit, the mean over the critics."""
+def generator_loss(made: Sequence[Tensor]) -> Tensor:
+    """The autoencoder's adversarial loss: the negated mean logit of made pictures, the mean over the critics."""
     return -torch.stack([logits.mean() for logits in made]).mean()

@@ -1,4 +1,4 @@
-"""The same code on a CPU and on a GPU: where tensors lie, and bfloat16 where it is fast."""
+"""Device, precision, memory format and optimisers, on a CPU and on a GPU."""
 
 from __future__ import annotations
 
@@ -8,49 +8,49 @@ from typing import Any
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from .muon import Both, Muon
-from .precision import fast
+from .muon import CombinedOptimiser, Muon
+from .precision import fast_dtype
 
 
-def pick(name: str) -> torch.device:
-    """ "auto" is the GPU when there is one; ValueError for a GPU that is not there."""
+def choose_device(name: str) -> torch.device:
+    """The device of a name; "auto" is the GPU if there is one. ValueError for a missing GPU."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     device = torch.device(name)
     if device.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError(f"there is no GPU for device {name!r}; on offer: cpu")
+        raise ValueError(f"there is no GPU for device {name!r}; available: cpu")
     if device.type == "cuda":
         torch.backends.cudnn.benchmark = True
         torch.set_float32_matmul_precision("high")
     return device
 
 
-def mixed(device: torch.device) -> Any:
-    """Context in which convolutions and matrix products run in bfloat16, where there are instructions for it; weights
-    and losses stay in float32.
+def mixed_precision(device: torch.device) -> Any:
+    """Context in which convolutions and matrix products run in bfloat16 where the device is fast at it; weights and
+    losses stay in float32.
     """
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=fast(device) is torch.bfloat16)
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=fast_dtype(device) is torch.bfloat16)
 
 
-def attention(device: torch.device) -> AbstractContextManager[Any]:
+def cpu_attention(device: torch.device) -> AbstractContextManager[Any]:
     """Context in which attention on a CPU is plain matrix products: at the few hundred places of a small latent the
-    backward pass of its flash kernel is slower (30 % of a whole step of the denoiser, measured).
+    backward pass of the flash kernel is slower (30 % of a whole step of the denoiser, measured).
     """
     return sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext()
 
 
-def ready(net: Any, device: torch.device) -> Any:
-    """A network on its device, channels last, which convolutions like on both."""
+def on_device(net: Any, device: torch.device) -> Any:
+    """A network on a device in channels-last format, which is faster for convolutions on both kinds."""
     return net.to(device=device, memory_format=torch.channels_last)
 
 
-def optimiser(nets: list[Any], rate: float, decay: float, device: torch.device) -> Any:
-    """AdamW, fused; no weight decay on what is not a matrix (biases, norms)."""
+def adamw(nets: list[Any], rate: float, decay: float, device: torch.device) -> Any:
+    """AdamW, fused; no weight decay on vectors (biases, norms)."""
     weights = [p for net in nets for p in net.parameters()]
-    return _adam([p for p in weights if p.ndim > 1], [p for p in weights if p.ndim <= 1], rate, decay, device)
+    return _adamw([p for p in weights if p.ndim > 1], [p for p in weights if p.ndim <= 1], rate, decay, device)
 
 
-def muon(nets: list[Any], rate: float, decay: float, device: torch.device) -> Any:
+def muon_and_adamw(nets: list[Any], rate: float, decay: float, device: torch.device) -> Any:
     """Muon for the matrices and convolutions between the first and the last layer, AdamW for the rest."""
     hidden: list[Any] = []
     outer: list[Any] = []
@@ -59,10 +59,10 @@ def muon(nets: list[Any], rate: float, decay: float, device: torch.device) -> An
         for name, weight in net.named_parameters():
             ends = any(part in name for part in ("conv_in.", "conv_out.", "_embedding.weight"))
             (vectors if weight.ndim <= 1 else outer if ends else hidden).append(weight)
-    return Both(Muon(hidden, lr=rate, weight_decay=decay), _adam(outer, vectors, rate, decay, device))
+    return CombinedOptimiser(Muon(hidden, lr=rate, weight_decay=decay), _adamw(outer, vectors, rate, decay, device))
 
 
-def _adam(matrices: list[Any], vectors: list[Any], rate: float, decay: float, device: torch.device) -> Any:
+def _adamw(matrices: list[Any], vectors: list[Any], rate: float, decay: float, device: torch.device) -> Any:
     groups = [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}]
     return torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.99), fused=device.type in ("cpu", "cuda"))
 

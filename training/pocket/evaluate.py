@@ -1,4 +1,4 @@
-"""Stage `evaluate`: what a checkpoint folder can do, measured through diffusers' own pipeline."""
+"""Stage `evaluate`: measurements of a checkpoint folder through diffusers' pipeline."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from .evaluation_prompts import EVALUATION_PROMPTS, EvaluationPrompt, hue_improved, mean_colour
 from .export import GUIDANCE, STEPS
-from .questions import QUESTIONS, Question, mean_colour, moved
 from .sheets import page
 
 Pixels = NDArray[np.uint8]
-Say = Callable[[str], None]
+Report = Callable[[str], None]
 
 LOGITS = "Logits/SpatialSqueeze"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What one prompt did, over the seeds.
+class PromptScore:
+    """The result of one prompt, over the seeds.
 
     Attributes:
-        prompt: What was asked for.
+        prompt: The text.
         coloured: Share of seeds in which the hue moved the right way; None for a prompt without a hue.
-        named: Share of seeds in which the classifier's score for the noun rose; None where it knows no such noun.
+        named: Share of seeds in which the classifier's score for the noun rose; None for a noun that it does not know.
     """
 
     prompt: str
@@ -39,10 +39,10 @@ class Answer:
     named: float | None
 
 
-class Names:
+class ImageClassifier:
     """An 8-bit ImageNet classifier: (1001,) probabilities of a crop.
 
-    From its logits (steps of 0.08): its own softmax is rounded to 1/256, where nearly every class is 0.
+    They are computed from its logits (steps of 0.08): its softmax is rounded to 1/256, so that most classes are 0.
     """
 
     def __init__(self, path: Path) -> None:
@@ -85,7 +85,7 @@ def open_pipeline(folder: Path) -> Any:
     return pipeline
 
 
-def squares(photos: Path, size: int, limit: int | None = None) -> list[Pixels]:
+def square_photos(photos: Path, size: int, limit: int | None = None) -> list[Pixels]:
     """The middles of all photos of a folder of eval photos, resized; FileNotFoundError when there are none."""
     found = sorted((photos / "images").glob("*.jpg"))[:limit]
     if not found:
@@ -121,7 +121,7 @@ def hole_of(size: int) -> NDArray[np.bool_]:
 
 
 def fill(pipeline: Any, pictures: Sequence[Pixels], prompt: str) -> list[Pixels]:
-    """Each picture's middle filled as asked, seed k for picture k, pasted into the picture."""
+    """Each picture with its middle filled for a prompt; picture k has seed k."""
     size = pictures[0].shape[0]
     hole = hole_of(size)
     made = pipeline(
@@ -139,69 +139,73 @@ def fill(pipeline: Any, pictures: Sequence[Pixels], prompt: str) -> list[Pixels]
     return [np.where(hole[..., None], new, old) for new, old in zip(pasted, pictures, strict=True)]
 
 
-def ask(question: Question, asked: Sequence[Pixels], plain: Sequence[Pixels], names: Names | None) -> Answer:
-    """Judge the answers to a question against those to the empty prompt, picture by picture."""
-    size = asked[0].shape[0]
+def score(
+    entry: EvaluationPrompt, filled: Sequence[Pixels], plain: Sequence[Pixels], image_classifier: ImageClassifier | None
+) -> PromptScore:
+    """Score the fills for a prompt against those for the empty prompt, picture by picture."""
+    size = filled[0].shape[0]
     hole, edge = hole_of(size), size // 6
-    pairs = list(zip(asked, plain, strict=True))
+    pairs = list(zip(filled, plain, strict=True))
     coloured = named = None
-    if question.colour:
-        coloured = np.mean([moved(mean_colour(a, hole), mean_colour(p, hole), question.colour) for a, p in pairs])
-    if question.classes and names is not None:
-        scores = [[names(x[edge:-edge, edge:-edge])[list(question.classes)].sum() for x in pair] for pair in pairs]
+    if entry.colour:
+        coloured = np.mean([hue_improved(mean_colour(a, hole), mean_colour(p, hole), entry.colour) for a, p in pairs])
+    if entry.classes and image_classifier is not None:
+        scores = [
+            [image_classifier(x[edge:-edge, edge:-edge])[list(entry.classes)].sum() for x in pair] for pair in pairs
+        ]
         named = np.mean([score > base for score, base in scores])
-    return Answer(question.prompt, *(None if share is None else float(share) for share in (coloured, named)))
+    return PromptScore(entry.prompt, *(None if share is None else float(share) for share in (coloured, named)))
 
 
 def measure(
-    folder: Path, photos: Path, classifier: Path, out: Path, *, seeds: int = 8, limit: int | None = None, say: Say
+    folder: Path, photos: Path, classifier: Path, out: Path, *, seeds: int = 8, limit: int | None = None, report: Report
 ) -> dict[str, Any]:
     """Measure a checkpoint and write results.json and two sheets to `out`.
 
     Args:
         folder: The checkpoint.
         photos: Eval photos, images/*.jpg.
-        classifier: The ImageNet classifier; nouns are left out where it is not there.
-        out: Where results go.
-        seeds: Pictures, and seeds, a prompt.
-        limit: Of the photos, use the first so many.
-        say: Takes lines for people.
+        classifier: The ImageNet classifier; without the file, nouns are not scored.
+        out: Folder of the results.
+        seeds: Number of pictures, each with its seed, for each prompt.
+        limit: Number of photos to use; None for all.
+        report: Receives each progress line.
 
     Raises:
         FileNotFoundError: No checkpoint, or no photos.
     """
     pipeline = open_pipeline(folder)
     size = int(pipeline.unet.config.sample_size) * 8
-    pictures = squares(photos, size, limit)
+    pictures = square_photos(photos, size, limit)
     db = reconstruction(pipeline, pictures)
-    say(f"reconstruction of {len(pictures)} photos: {db:.2f} dB")
+    report(f"reconstruction of {len(pictures)} photos: {db:.2f} dB")
     chosen = [pictures[k * len(pictures) // seeds] for k in range(seeds)]
-    names = Names(classifier) if classifier.is_file() else None
+    image_classifier = ImageClassifier(classifier) if classifier.is_file() else None
     fill(pipeline, chosen[:1], "a red flower")
     begun = time.perf_counter()
     fill(pipeline, chosen[:1], "a red flower")
     seconds = time.perf_counter() - begun
-    say(f"{STEPS} steps with guidance at {size}x{size}: {seconds:.2f} s with {torch.get_num_threads()} threads")
-    plain, rows, answers = fill(pipeline, chosen, ""), [], []
-    for question in QUESTIONS:
-        asked = fill(pipeline, chosen, question.prompt)
-        answers.append(ask(question, asked, plain, names))
-        rows.append((question.prompt, asked))
-        say(f"{question.prompt}: colour {_share(answers[-1].coloured)}, noun {_share(answers[-1].named)}")
+    report(f"{STEPS} steps with guidance at {size}x{size}: {seconds:.2f} s with {torch.get_num_threads()} threads")
+    plain, rows, scores = fill(pipeline, chosen, ""), [], []
+    for entry in EVALUATION_PROMPTS:
+        filled = fill(pipeline, chosen, entry.prompt)
+        scores.append(score(entry, filled, plain, image_classifier))
+        rows.append((entry.prompt, filled))
+        report(f"{entry.prompt}: colour {_share(scores[-1].coloured)}, noun {_share(scores[-1].named)}")
     result = {
         "photos": len(pictures),
         "reconstruction_db": round(db, 2),
         "seconds": round(seconds, 2),
         "seeds": seeds,
         "guidance": GUIDANCE,
-        "colours": _mean([answer.coloured for answer in answers]),
-        "nouns": _mean([answer.named for answer in answers]),
-        "answers": [{"prompt": a.prompt, "coloured": a.coloured, "named": a.named} for a in answers],
+        "colours": _mean([answer.coloured for answer in scores]),
+        "nouns": _mean([answer.named for answer in scores]),
+        "answers": [{"prompt": a.prompt, "coloured": a.coloured, "named": a.named} for a in scores],
     }
     out.mkdir(parents=True, exist_ok=True)
     (out / "results.json").write_text(json.dumps(result, indent=1) + "\n", "utf-8")
     page(out / "prompts.png", [("photo", chosen), ('""', plain), *rows])
-    say(f"colours {_share(result['colours'])}, nouns {_share(result['nouns'])}: {out}")
+    report(f"colours {_share(result['colours'])}, nouns {_share(result['nouns'])}: {out}")
     return result
 
 

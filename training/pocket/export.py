@@ -11,18 +11,18 @@ from typing import Any
 import diffusers
 from safetensors.torch import save_file
 
-from . import networks, photos, phrases, shelf, start, tokenizer
+from . import dataset, initial_weights, networks, photos, phrases, tokenizer
 from .config import Config
 from .state import State
 
-LARGEST_BYTES = 30_000_000
+MAX_BYTES = 30_000_000
 STEPS, GUIDANCE = 20, 6.0
-"""As the checkpoint is used where nothing else is asked for."""
+"""Usual settings of the checkpoint."""
 PIPELINE = "StableDiffusionInpaintPipeline"
 
 
-def write(config: Config, state: State, folder: Path, *, say: Callable[[str], None]) -> None:
-    """Write the checkpoint folder; what was there is replaced as a whole.
+def write(config: Config, state: State, folder: Path, *, report: Callable[[str], None]) -> None:
+    """Write the checkpoint folder; an existing folder is replaced as a whole.
 
     Raises:
         FileNotFoundError: A stage has not run.
@@ -31,10 +31,10 @@ def write(config: Config, state: State, folder: Path, *, say: Callable[[str], No
     words = tokenizer.load(state.tokenizer)
     coder = networks.autoencoder(config.networks.autoencoder)
     unet, text = networks.denoiser(config.networks), networks.text_encoder(config.networks.text, len(words))
-    if (count := networks.parameters(coder, unet, text)) > networks.LARGEST:
-        raise ValueError(f"{count:,} parameters are more than the {networks.LARGEST:,} that may be shipped")
-    start.averaged(state.saved("autoencoder"), {"net": coder})
-    start.averaged(state.saved("denoiser"), {"denoiser": unet, "text": text})
+    if (count := networks.parameters(coder, unet, text)) > networks.MAX_PARAMETERS:
+        raise ValueError(f"{count:,} parameters are more than the {networks.MAX_PARAMETERS:,} that may be shipped")
+    initial_weights.fill_averaged(state.saved("autoencoder"), {"net": coder})
+    initial_weights.fill_averaged(state.saved("denoiser"), {"denoiser": unet, "text": text})
     coder.register_to_config(scaling_factor=float(json.loads(state.scale.read_text("utf-8"))["scaling_factor"]))
     partial = folder.with_name(folder.name + ".part")
     shutil.rmtree(partial, ignore_errors=True)
@@ -50,11 +50,11 @@ def write(config: Config, state: State, folder: Path, *, say: Callable[[str], No
     (partial / "model_index.json").write_text(json.dumps(index(), indent=2) + "\n", "utf-8")
     (partial / "overpaint.json").write_text(json.dumps(hints(config.networks.size)) + "\n", "utf-8")
     (partial / "credits.json").write_text(json.dumps(_credits(state), indent=1) + "\n", "utf-8")
-    if (size := bytes_of(partial)) > LARGEST_BYTES:
-        raise ValueError(f"{size:,} bytes are more than the {LARGEST_BYTES:,} that may be shipped: {partial}")
+    if (size := bytes_of(partial)) > MAX_BYTES:
+        raise ValueError(f"{size:,} bytes are more than the {MAX_BYTES:,} that may be shipped: {partial}")
     shutil.rmtree(folder, ignore_errors=True)
     partial.replace(folder)
-    say(f"{count:,} parameters, {size:,} bytes: {folder}")
+    report(f"{count:,} parameters, {size:,} bytes: {folder}")
 
 
 def _save(net: Any, path: Path) -> None:
@@ -81,7 +81,7 @@ def index() -> dict[str, Any]:
 
 
 def hints(size: int) -> dict[str, Any]:
-    """overpaint.json: how the checkpoint is best used, and the sizes that it was trained at or near."""
+    """overpaint.json: usual settings of the checkpoint, and its sizes."""
     return {
         "schema": 1,
         "steps": STEPS,
@@ -103,6 +103,6 @@ def bytes_of(folder: Path) -> int:
 
 
 def _credits(state: State) -> list[dict[str, Any]]:
-    """Who is to be named for the photos that the weights were trained on."""
-    rows = photos.credits(shelf.records(state.photos))
+    """Credits for the photos of the training."""
+    rows = photos.credits(dataset.records(state.photos))
     return [{"source": source, "licence": licence, "photos": count} for source, licence, count in rows]

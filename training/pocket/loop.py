@@ -1,4 +1,4 @@
-"""The loop that both networks' stages share: rate over time, averaged weights, state that survives being stopped."""
+"""The training loop of both stages: learning rate schedule, averaged weights, saved state, logs."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ from .config import Schedule
 
 
 class Stateful(Protocol):
-    """What can be saved: a network, an optimiser, averaged weights."""
+    """An object with a saved state: a network, an optimiser, averaged weights."""
 
     def state_dict(self) -> Any:
-        """Its state in tensors and plain values."""
+        """The state in tensors and plain values."""
 
     def load_state_dict(self, state: Any) -> Any:
-        """Take up a state."""
+        """Load a state."""
 
 
 @dataclass(slots=True)
 class Progress:
-    """How far a stage has come, over all runs together."""
+    """Steps and seconds of a stage, over all runs."""
 
     step: int = 0
     seconds: float = 0.0
 
 
-class Average:
+class WeightAverage:
     """An exponential average of weights, in float32; its decay rises from 0.1, so that it forgets the first steps."""
 
     def __init__(self, nets: Mapping[str, Any], decay: float) -> None:
-        """Begin at the networks' present weights."""
+        """Start at the current weights of the networks."""
         self._decay = decay
         self._count = 0
         self._live = {f"{name}.{key}": p for name, net in nets.items() for key, p in net.named_parameters()}
         self.weights = {key: p.detach().clone().float() for key, p in self._live.items()}
 
     def update(self) -> None:
-        """After a step."""
+        """Add the current weights; call once after each step."""
         self._count += 1
         decay = min(self._decay, self._count / (9 + self._count))
         with torch.no_grad():
@@ -57,7 +57,7 @@ class Average:
 
     @contextmanager
     def swapped(self) -> Iterator[None]:
-        """The networks have the averaged weights inside."""
+        """Context in which the networks have the averaged weights."""
         kept = {key: p.detach().clone() for key, p in self._live.items()}
         self._put(self.weights)
         try:
@@ -75,17 +75,17 @@ class Average:
         return {"weights": self.weights, "count": self._count}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up a state; KeyError when it is of other networks."""
+        """Load a state; KeyError when it belongs to other networks."""
         self._count = int(state["count"])
         for key, value in self.weights.items():
             value.copy_(state["weights"][key])
 
 
-class Chance:
-    """A generator that can be saved."""
+class GeneratorState:
+    """A random generator whose state can be saved."""
 
     def __init__(self, generator: Generator) -> None:
-        """Of a generator on any device."""
+        """Wrap a generator on any device."""
         self.generator = generator
 
     def state_dict(self) -> dict[str, Any]:
@@ -93,15 +93,15 @@ class Chance:
         return {"state": self.generator.get_state()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up a state; one of another kind of device is left, and the generator seeded by it."""
+        """Load a state; a state from another kind of device seeds the generator instead."""
         try:
             self.generator.set_state(state["state"].cpu())
-        except RuntimeError:  # saved on a GPU, gone on with on a CPU, or the other way round
+        except RuntimeError:  # saved on a GPU and loaded on a CPU, or the reverse
             self.generator.manual_seed(int(state["state"].cpu().long().sum()))
 
 
 @dataclass(frozen=True, slots=True)
-class Keeper:
+class StateFile:
     """A stage's state on disk: one file, replaced as a whole."""
 
     path: Path
@@ -116,7 +116,7 @@ class Keeper:
         partial.replace(self.path)
 
     def load(self, device: torch.device) -> Progress:
-        """Take up the saved state; a fresh Progress when there is none. ValueError when it is of other networks."""
+        """Load the saved state; a new Progress when there is none. ValueError when it belongs to other networks."""
         if not self.path.is_file():
             return Progress()
         state = torch.load(self.path, map_location=device, weights_only=True)
@@ -130,42 +130,44 @@ class Keeper:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Ends of this run, whatever the schedule says: the state is then saved and can be gone on from."""
+    """Limits of one run; a run that reaches one saves its state and can be continued."""
 
     steps: int | None = None
     seconds: float | None = None
 
 
-def done(schedule: Schedule, progress: Progress) -> float:
-    """Share of the schedule that is behind, 0 to 1: of the time when it has one, else of the steps."""
+def share_done(schedule: Schedule, progress: Progress) -> float:
+    """Share of the schedule that is done, 0 to 1: the larger of the shares of time (if limited) and of steps."""
     by_steps = progress.step / schedule.steps
     by_time = progress.seconds / (60 * schedule.minutes) if schedule.minutes else 0.0
     return min(1.0, max(by_steps, by_time))
 
 
-def rate(schedule: Schedule, progress: Progress) -> float:
+def rate_factor(schedule: Schedule, progress: Progress) -> float:
     """Factor on the learning rate: a linear rise, a plateau, a fall to 0."""
     rise = min(1.0, (progress.step + 1) / (schedule.warm_up + 1))
-    behind = max(0.0, (done(schedule, progress) - schedule.hold) / (1 - schedule.hold))
+    behind = max(0.0, (share_done(schedule, progress) - schedule.hold) / (1 - schedule.hold))
     fall = 1 - behind if schedule.decay == "linear" else 0.5 * (1 + math.cos(math.pi * behind))
     return rise * fall
 
 
 @dataclass(slots=True)
 class Log:
-    """Lines for people, and one JSON object a line for plots; both carry means since the last line."""
+    """Progress lines for readers and JSON lines for plots; both hold means since the last line."""
 
     path: Path
-    say: Callable[[str], None]
+    report: Callable[[str], None]
     every: float = 10.0
     _sums: dict[str, float] = field(default_factory=dict)
     _count: int = 0
     _last: float = field(default_factory=time.monotonic)
 
     def add(self, values: Mapping[str, Tensor], progress: Progress, factor: float, *, now: bool = False) -> None:
-        """Count a step's figures; write a line when it is time, or `now`."""
+        """Add the figures of a step; write a line every `every` seconds, or `now`."""
         for name, value in values.items():
-            self._sums[name] = self._sums.get(name, 0.0) + value.detach()  # no wait for the device until it is written
+            self._sums[name] = (
+                self._sums.get(name, 0.0) + value.detach()
+            )  # read from the device only when a line is written
         self._count += bool(values)
         spent = time.monotonic() - self._last
         if self._count == 0 or (not now and spent < self.every):
@@ -176,7 +178,7 @@ class Log:
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
         figures = "  ".join(f"{name} {value:.4f}" for name, value in means.items())
-        self.say(f"step {progress.step}  {progress.seconds:.0f} s  {spent / self._count:.3f} s/step  {figures}")
+        self.report(f"step {progress.step}  {progress.seconds:.0f} s  {spent / self._count:.3f} s/step  {figures}")
         self._sums, self._count, self._last = {}, 0, time.monotonic()
 
 
@@ -185,74 +187,74 @@ def run(
     *,
     schedule: Schedule,
     limits: Limits,
-    keeper: Keeper,
+    state_file: StateFile,
     progress: Progress,
     log: Log,
     sheet: Callable[[Progress], None],
 ) -> Progress:
-    """Train until the schedule or a limit ends, or until interrupted; the state is saved in any case.
+    """Train until the schedule or a limit ends or a signal comes; the state is always saved.
 
     Args:
-        step: One optimiser step: from the factor on its rate and the share done, to figures to log.
-        schedule: How long and how fast.
-        limits: Of this run.
-        keeper: Where the state goes.
-        progress: Where to go on.
-        log: Where figures go.
+        step: One optimiser step: takes the factor on its rate and the share done, returns figures to log.
+        schedule: Length and learning rate of the training.
+        limits: Limits of this run.
+        state_file: Saves the state.
+        progress: Progress so far; updated in place.
+        log: Receives the figures.
         sheet: Draws samples.
 
     Raises:
-        ArithmeticError: A figure is not a number any more; the last saved state is from before.
+        ArithmeticError: A figure is not finite; the last saved state is older than that.
     """
     begun, before = time.monotonic(), progress.seconds
     first, saved, drawn = progress.step, begun, begun
     with _interruptible() as stopped:
-        while done(schedule, progress) < 1 and not stopped():
+        while share_done(schedule, progress) < 1 and not stopped():
             if limits.steps is not None and progress.step - first >= limits.steps:
                 break
             if limits.seconds is not None and time.monotonic() - begun >= limits.seconds:
                 break
-            factor = rate(schedule, progress)
-            figures = step(factor, done(schedule, progress))
+            factor = rate_factor(schedule, progress)
+            figures = step(factor, share_done(schedule, progress))
             progress.step += 1
             now = time.monotonic()
             progress.seconds = before + now - begun
             log.add(figures, progress, factor)
             if now - saved > schedule.save_seconds:
-                _finite(figures, progress)
-                keeper.save(progress)
+                _check_finite(figures, progress)
+                state_file.save(progress)
                 saved = now
             if now - drawn > schedule.sheet_seconds:
                 sheet(progress)
                 drawn = time.monotonic()
     if progress.step > first:
-        _finite(figures, progress)
-        log.add({}, progress, rate(schedule, progress), now=True)
-    keeper.save(progress)
+        _check_finite(figures, progress)
+        log.add({}, progress, rate_factor(schedule, progress), now=True)
+    state_file.save(progress)
     sheet(progress)
     return progress
 
 
-def _finite(figures: Mapping[str, Tensor], progress: Progress) -> None:
+def _check_finite(figures: Mapping[str, Tensor], progress: Progress) -> None:
     for name, value in figures.items():
         if not math.isfinite(float(value)):
             raise ArithmeticError(
-                f"{name} is {float(value)} at step {progress.step}: lower the rate, go on from the saved state"
+                f"{name} is {float(value)} at step {progress.step}: lower the rate and continue from the saved state"
             )
 
 
 @contextmanager
 def _interruptible() -> Iterator[Callable[[], bool]]:
-    """Inside, Ctrl-C and a polite kill only ask to stop after the step in hand."""
-    asked: list[int] = []
+    """Context in which SIGINT and SIGTERM request a stop after the current step; yields whether one came."""
+    received: list[int] = []
     old = {}
     try:
         for number in (signal.SIGINT, signal.SIGTERM):
-            old[number] = signal.signal(number, lambda number, _frame: asked.append(number))
-    except ValueError:  # not the main thread: whoever started it can stop it by limits
+            old[number] = signal.signal(number, lambda number, _frame: received.append(number))
+    except ValueError:  # not the main thread: limits end the run
         pass
     try:
-        yield lambda: bool(asked)
+        yield lambda: bool(received)
     finally:
         for number, handler in old.items():
             signal.signal(number, handler)

@@ -1,4 +1,4 @@
-"""What makes a reconstruction good: near in colour, edges, the large, and features; like a photo in texture."""
+"""Losses of a reconstruction: colour, edges, low frequencies, features of networks."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ def gradients(one: Tensor, other: Tensor) -> Tensor:
 
 
 def low_pass(one: Tensor, other: Tensor, factor: int = 4) -> Tensor:
-    """Mean absolute difference at a quarter of the size: colours in the large."""
+    """Mean absolute difference at a quarter of the size."""
     return F.avg_pool2d(one - other, factor).abs().mean()
 
 
 def moments(latents: Tensor) -> Tensor:
-    """How far each latent channel is from mean 0 and deviation 1, which the denoiser expects, plus what exceeds 3."""
+    """Distance of latent channels from mean 0 and deviation 1, which the denoiser expects, plus the excess over 3."""
     means, deviations = latents.mean((0, 2, 3)), latents.std((0, 2, 3))
     return means.square().mean() + (deviations - 1).square().mean() + F.relu(latents.abs() - 3).mean()
 
 
-def balanced(seen: Tensor, first: Tensor, others: Sequence[tuple[Tensor, float | Tensor]]) -> Tensor:
-    """The gradient at made pictures of several losses of them, each other one as strong as its share of the first.
+def balanced_gradient(seen: Tensor, first: Tensor, others: Sequence[tuple[Tensor, float | Tensor]]) -> Tensor:
+    """Gradient of several losses at the pictures; each other loss is scaled to its share of the first one's norm.
 
-    Losses of different kinds have scales of their own, which moreover change in training; what a share of the gradient
-    at the output means does not (Defossez et al. 2022, "High fidelity neural audio compression", section 3.4).
+    Losses of different kinds have different scales, which change in training; a share of the gradient at the output
+    keeps its meaning (Defossez et al. 2022, "High fidelity neural audio compression", section 3.4).
 
     Args:
-        seen: The pictures, a leaf that the losses were computed from.
-        first: The loss whose gradient is taken as it is.
+        seen: The pictures, a leaf tensor from which the losses were computed.
+        first: The loss with an unscaled gradient.
         others: Losses, and the norm of their gradient over that of the first.
     """
     (whole,) = torch.autograd.grad(first, seen, retain_graph=True)
@@ -46,8 +46,8 @@ def balanced(seen: Tensor, first: Tensor, others: Sequence[tuple[Tensor, float |
     return whole
 
 
-def perceived(one: Sequence[Tensor], other: Sequence[Tensor]) -> Tensor:
-    """Distance of two pictures' feature maps (n, c, h, w), each place's features brought to one length (Zhang et al.
+def feature_distance(one: Sequence[Tensor], other: Sequence[Tensor]) -> Tensor:
+    """Distance of two pictures' feature maps (n, c, h, w), features normalised at each place (Zhang et al.
     2018, "The unreasonable effectiveness of deep features", with all channels alike); the mean over maps.
     """
     pairs = [(F.normalize(a.float(), dim=1), F.normalize(b.float(), dim=1)) for a, b in zip(one, other, strict=True)]
@@ -60,8 +60,8 @@ Features = Callable[[Tensor, Tensor], Tensor]
 def feature_loss(path: Path, device: torch.device) -> Features:
     """Distance between the inner layers of a published tiny encoder (TAESD's family), as perceptual losses use VGG.
 
-    The file is a state of plain convolutions and residual blocks, numbered in order; what lies behind the second
-    halving of the size is not used. FileNotFoundError when it is not there.
+    The file is a state of plain convolutions and residual blocks, numbered in order; layers after the second
+    halving of the size are not used. FileNotFoundError without the file.
     """
     if not path.is_file():
         raise FileNotFoundError(

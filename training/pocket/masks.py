@@ -1,4 +1,4 @@
-"""Holes as people make them: boxes, brush strokes, rounded shapes, borders for expanding, everything.
+"""Random holes: boxes, brush strokes, rounded shapes, borders for expansion, the whole picture.
 
 All functions give (n, 1, size, size) bool, True where to repaint, and draw from the generator alone.
 """
@@ -78,7 +78,7 @@ def shapes(n: int, size: int, generator: Generator, waves: int = 4) -> Tensor:
 
 
 def borders(n: int, size: int, generator: Generator) -> Tensor:
-    """Margins to fill when a picture is expanded: each side with chance 0.45, up to half; never none."""
+    """Margins to fill when a picture is expanded: each side with probability 0.45, up to half; at least one."""
     ends = torch.rand(n, 4, device=generator.device, generator=generator)
     there = torch.rand(n, 4, device=generator.device, generator=generator) < 0.45
     there[:, 0] |= ~there.any(1)

@@ -1,9 +1,9 @@
-"""A frozen MobileNetV2 (Sandler et al. 2018), read from a published 8-bit file: the eyes of the autoencoder's losses.
+"""A frozen MobileNetV2 (Sandler et al. 2018), read from a published 8-bit file, for perceptual loss and critics.
 
 The file is a segmenter for phones, DeepLab (Chen et al. 2018) on MobileNetV2, trained on ImageNet and ADE20K. Its
 weights are whole numbers with a scale a channel; brought back to real ones, the first twelve blocks give features that
-correlate with the phone's own by 0.995 and more (a test measures it). Reading the file takes ai-edge-litert; using what
-`convert` wrote takes torch alone, so that a training can run where that is not installed.
+correlate with the phone's own by 0.995 and more (a test measures it). Reading the file takes ai-edge-litert; the
+converted file needs torch alone, so that training runs without it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _CONVOLUTIONS = {"CONV_2D": (0, 3, 1, 2), "DEPTHWISE_CONV_2D": (3, 0, 1, 2)}
 def convert(network: Path, target: Path) -> None:
     """Write the weights as one safetensors file: `k.weight`, `k.bias` of the k-th convolution, strides in its metadata.
 
-    What was at `target` stays until the new file is whole.
+    An existing `target` stays until the new file is complete.
 
     Raises:
         FileNotFoundError: No such network.
@@ -53,9 +53,9 @@ def convert(network: Path, target: Path) -> None:
         given, weight, bias = (int(k) for k in operation["inputs"])
         before, after = about[given]["shape"], about[int(operation["outputs"][0])]["shape"]
         axes = _CONVOLUTIONS[operation["op_name"]]
-        real = _real(opened.get_tensor(weight), about[weight])
+        real = _dequantised(opened.get_tensor(weight), about[weight])
         weights[f"{len(strides)}.weight"] = real.permute(axes).contiguous().half()
-        weights[f"{len(strides)}.bias"] = _real(opened.get_tensor(bias), about[bias]).float()
+        weights[f"{len(strides)}.bias"] = _dequantised(opened.get_tensor(bias), about[bias]).float()
         strides.append(int(before[1]) // int(after[1]))
     if [k for k, stride in enumerate(strides) if stride == 2] != [0, 4, 10, 19] or len(strides) != 3 + 3 * BLOCKS:
         raise ValueError(f"{network} does not begin as MobileNetV2 does: its strides are {strides}")
@@ -64,7 +64,7 @@ def convert(network: Path, target: Path) -> None:
     partial.replace(target)
 
 
-def _real(whole: Any, details: dict[str, Any]) -> Tensor:
+def _dequantised(whole: Any, details: dict[str, Any]) -> Tensor:
     """(whole - zero point) x scale, one scale or one for each slice along an axis."""
     known = details["quantization_parameters"]
     scales, zeros = (torch.from_numpy(known[key].copy()).double() for key in ("scales", "zero_points"))
@@ -75,10 +75,10 @@ def _real(whole: Any, details: dict[str, Any]) -> Tensor:
 
 
 class MobileNet(nn.Module):  # type: ignore[misc]
-    """Features of pictures at strides 2, 4, 8 and 16; frozen, but a gradient passes through to the pictures."""
+    """Features of pictures at strides 2, 4, 8 and 16; frozen, but gradients reach the pictures."""
 
     def __init__(self, weights: dict[str, Tensor], strides: list[int]) -> None:
-        """Of what `convert` wrote."""
+        """Build from the weights and strides that `convert` wrote."""
         super().__init__()
         self.layers = nn.ModuleList(
             _convolution(weights[f"{k}.weight"], weights[f"{k}.bias"], stride) for k, stride in enumerate(strides)
@@ -86,7 +86,7 @@ class MobileNet(nn.Module):  # type: ignore[misc]
         self.requires_grad_(False).eval()
 
     def forward(self, pictures: Tensor) -> list[Tensor]:
-        """Of each stride the last block's output.
+        """The last block's output at each stride.
 
         Args:
             pictures: (n, 3, h, w) in [-1, 1]; sides that are multiples of 16.
@@ -94,16 +94,16 @@ class MobileNet(nn.Module):  # type: ignore[misc]
         Returns:
             (n, c, h / s, w / s) for c of 16, 24, 32, 96 and s of 2, 4, 8, 16.
         """
-        x = self._through(2, F.relu6(self._through(1, F.relu6(self._through(0, pictures)))))
+        x = self._convolve(2, F.relu6(self._convolve(1, F.relu6(self._convolve(0, pictures)))))
         found = []
         for k in range(3, len(self.layers), 3):
             if self.layers[k + 1].stride == (2, 2):
                 found.append(x)
-            y = self._through(k + 2, F.relu6(self._through(k + 1, F.relu6(self._through(k, x)))))
+            y = self._convolve(k + 2, F.relu6(self._convolve(k + 1, F.relu6(self._convolve(k, x)))))
             x = x + y if y.shape == x.shape else y
         return [*found, x]
 
-    def _through(self, k: int, x: Tensor) -> Tensor:
+    def _convolve(self, k: int, x: Tensor) -> Tensor:
         """The k-th convolution; at a stride of 2 an even side is padded at its end alone, as TensorFlow does."""
         layer = self.layers[k]
         made: Tensor = layer(F.pad(x, (0, 1, 0, 1)) if layer.stride == (2, 2) else x)
@@ -119,7 +119,7 @@ def _convolution(weight: Tensor, bias: Tensor, stride: int) -> Any:
 
 
 def load(path: Path, device: torch.device) -> MobileNet:
-    """What `convert` wrote; FileNotFoundError when it is not there, ValueError when something else is."""
+    """Load a file of `convert`; FileNotFoundError without it, ValueError for another file."""
     if not path.is_file():
         raise FileNotFoundError(f"no backbone at {path}: run the stage `backbone` first")
     try:

@@ -1,5 +1,5 @@
 """Muon (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/): steps of equal size in every direction of a
-weight matrix, for hidden layers; AdamW for what is no matrix, and for the first and last layers.
+weight matrix, for hidden layers; AdamW for vectors, and for the first and last layers.
 
 The gradient's momentum G = U S V' is replaced by about U V', by five Newton-Schulz iterations, and scaled by 0.2 times
 the root of the matrix's longer side, so that its entries are as large as AdamW's and both share a rate (Liu et al.
@@ -16,16 +16,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .precision import fast
+from .precision import fast_dtype
 
 _A, _B, _C = 3.4445, -4.7750, 2.0315
-"""Of the polynomial a x + b x^3 + c x^5, which takes every singular value to about 1 (Jordan et al. 2024)."""
+"""Coefficients of a x + b x^3 + c x^5, which brings every singular value to about 1 (Jordan et al. 2024)."""
 
 
-def orthogonal(matrices: Tensor, rounds: int = 5) -> Tensor:
+def orthogonalised(matrices: Tensor, rounds: int = 5) -> Tensor:
     """(n, r, c) float32, every singular value brought to about 1 (0.7 to 1.2); works in bfloat16 where that is fast."""
     tall = matrices.shape[1] > matrices.shape[2]
-    x = (matrices.mT if tall else matrices).to(fast(matrices.device))
+    x = (matrices.mT if tall else matrices).to(fast_dtype(matrices.device))
     x = x / x.norm(dim=(1, 2), keepdim=True).clamp_min(1e-7)
     for _ in range(rounds):
         square = torch.bmm(x, x.mT)
@@ -35,10 +35,10 @@ def orthogonal(matrices: Tensor, rounds: int = 5) -> Tensor:
 
 
 class Muon(torch.optim.Optimizer):  # type: ignore[misc]
-    """The steps of matrices alone: every weight has 2 dimensions or more."""
+    """Muon's steps; every weight must have 2 dimensions or more."""
 
     def __init__(self, weights: Iterable[Tensor], *, lr: float, momentum: float = 0.95, weight_decay: float = 0.01):
-        """Of these weights."""
+        """Optimise these weights."""
         super().__init__(list(weights), {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
     @torch.no_grad()  # type: ignore[untyped-decorator]
@@ -54,46 +54,46 @@ class Muon(torch.optim.Optimizer):  # type: ignore[misc]
                     self.state[weight]["momentum"] = torch.zeros_like(weight.grad)
             moments = [self.state[weight]["momentum"] for weight in weights]
             torch._foreach_lerp_(moments, gradients, 1 - group["momentum"])
-            alike: dict[tuple[int, int], list[tuple[Tensor, Tensor]]] = defaultdict(list)
-            ways = torch._foreach_lerp(gradients, moments, group["momentum"])
-            for weight, ahead in zip(weights, ways, strict=True):
+            by_shape: dict[tuple[int, int], list[tuple[Tensor, Tensor]]] = defaultdict(list)
+            directions = torch._foreach_lerp(gradients, moments, group["momentum"])
+            for weight, ahead in zip(weights, directions, strict=True):
                 matrix = ahead.reshape(len(weight), -1)
-                alike[tuple(matrix.shape)].append((weight, matrix))
+                by_shape[tuple(matrix.shape)].append((weight, matrix))
             torch._foreach_mul_(weights, 1 - group["lr"] * group["weight_decay"])
-            for (rows, columns), members in alike.items():
-                made = orthogonal(torch.stack([matrix for _, matrix in members]))
+            for (rows, columns), members in by_shape.items():
+                made = orthogonalised(torch.stack([matrix for _, matrix in members]))
                 made *= -group["lr"] * 0.2 * max(rows, columns) ** 0.5
                 changed = [weight for weight, _ in members]
                 torch._foreach_add_(changed, [part.view_as(weight) for part, weight in zip(made, changed, strict=True)])
 
 
-class Both:
-    """Muon and AdamW side by side, as one optimiser."""
+class CombinedOptimiser:
+    """Several optimisers, such as Muon and AdamW, with the interface of one."""
 
     def __init__(self, *optimisers: torch.optim.Optimizer) -> None:
-        """Of optimisers that have no weight in common."""
+        """Combine optimisers that share no weight."""
         self._all = optimisers
 
     @property
     def param_groups(self) -> list[dict[str, Any]]:
-        """Of all."""
+        """The groups of all optimisers."""
         return [group for one in self._all for group in one.param_groups]
 
     def zero_grad(self) -> None:
-        """Of all."""
+        """Clear all gradients."""
         for one in self._all:
             one.zero_grad()
 
     def step(self) -> None:
-        """Of all."""
+        """One step of each optimiser."""
         for one in self._all:
             one.step()
 
     def state_dict(self) -> dict[str, Any]:
-        """One a name."""
+        """The state of each optimiser, by its class name."""
         return {type(one).__name__: one.state_dict() for one in self._all}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up a state; KeyError when it is of other optimisers."""
+        """Load a state; KeyError when it belongs to other optimisers."""
         for one in self._all:
             one.load_state_dict(state[type(one).__name__])

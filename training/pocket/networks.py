@@ -12,7 +12,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 from .config import Autoencoder, Denoiser, Networks, Noise, Text
 
-LARGEST = 14_000_000
+MAX_PARAMETERS = 14_000_000
 """Parameters of all networks together."""
 
 
@@ -28,13 +28,13 @@ def autoencoder(settings: Autoencoder) -> Any:
     )
 
 
-def balance(net: Any, pictures: Tensor) -> None:
-    """Set a fresh autoencoder's weights so that it learns from the first step.
+def initialise(net: Any, pictures: Tensor) -> None:
+    """Set initial weights of an autoencoder so that it learns from the first step.
 
-    At PyTorch's own, latents begin with a deviation of 0.03, far below the noise put on them. Here residual branches
+    At PyTorch's initial weights, latents begin with a deviation of 0.03, far below their noise. Here residual branches
     begin at 0 (Zhang, Dauphin and Ma 2019, "Fixup initialization") and the last layers are scaled on `pictures`
     (n, 3, h, w) in [-1, 1], so that latents have mean 0 and deviation 1 a channel (after Mishkin and Matas 2016,
-    "All you need is a good init"), and what is decoded is mid-grey with some contrast.
+    "All you need is a good init"), and the decoder's output is mid-grey with some contrast.
     """
     for layer in (*net.encoder.layers, *net.decoder.layers):
         inner = [part for part in layer.modules() if isinstance(part, nn.Conv2d)]
@@ -114,7 +114,7 @@ def parameters(*nets: Any) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """What the denoiser's stage works with.
+    """The networks of the denoiser's stage.
 
     Attributes:
         encoder: The autoencoder, frozen.

@@ -1,7 +1,7 @@
-"""Objects cut out of photos that show one: what is pasted elsewhere and asked for by name.
+"""Objects cut out of photos, to be pasted onto other photos and named in prompts.
 
 No masks come with the photos. GrabCut (Rother, Kolmogorov and Blake 2004) from a central box finds the object of most
-such photos; a cut is kept when it is compact, neither tiny nor nearly everything, and mostly clear of the border.
+such photos; a cut is kept when it is compact, of moderate area, and touches little of the border.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Cut:
+class ObjectCut:
     """One object.
 
     Attributes:
         box: left, top, right, bottom in its photo.
         tile: (side, side, 4) uint8 RGBA, the object in the middle, its aspect kept.
-        nouns: What it may be called.
+        nouns: Its names.
     """
 
     box: tuple[int, int, int, int]
@@ -41,26 +41,26 @@ class Cut:
 
 
 def nouns(labels: tuple[str, ...]) -> tuple[str, ...]:
-    """Labels that name a thing: no colours, nothing vague."""
+    """Labels that name a thing: no colours and no vague nouns."""
     kept = (SINGULAR.get(label, label) for label in labels if label not in COLOURS and label not in VAGUE)
     return tuple(dict.fromkeys(kept))
 
 
-def cut(photo: Photo, labels: tuple[str, ...], tile: int) -> Cut | None:
-    """The object of a photo that carries one of `labels`; None when there is none, or none clear enough."""
+def cut_object(photo: Photo, labels: tuple[str, ...], tile: int) -> ObjectCut | None:
+    """The object of a photo that carries one of `labels`; None without such a label or a plausible cut."""
     named = nouns(photo.record.labels)
     if not named or not set(labels) & set(photo.record.labels):
         return None
-    found = grab(photo.pixels)
-    if not convincing(found):
+    found = segment_object(photo.pixels)
+    if not is_plausible_cut(found):
         return None
     rows, columns = np.flatnonzero(found.any(1)), np.flatnonzero(found.any(0))
     box = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
-    return Cut(box, _tile(photo.pixels, found, box, tile), named)
+    return ObjectCut(box, _tile(photo.pixels, found, box, tile), named)
 
 
-def grab(pixels: NDArray[np.uint8]) -> Mask:
-    """The largest piece of what GrabCut takes for foreground, holes filled; at half size, for speed."""
+def segment_object(pixels: NDArray[np.uint8]) -> Mask:
+    """The largest piece of GrabCut's foreground, with its holes filled; computed at half size, for speed."""
     height, width = pixels.shape[:2]
     small = cv2.resize(pixels, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
     rows, columns = small.shape[:2]
@@ -70,7 +70,7 @@ def grab(pixels: NDArray[np.uint8]) -> Mask:
     cv2.setRNGSeed(0)
     try:
         cv2.grabCut(small, mask, area, np.zeros((1, 65)), np.zeros((1, 65)), _ROUNDS, cv2.GC_INIT_WITH_RECT)
-    except cv2.error:  # a photo of one colour has nothing to tell apart
+    except cv2.error:  # a photo of one colour has no foreground
         return np.zeros((height, width), np.bool_)
     front = np.isin(mask, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
     front = cv2.morphologyEx(front, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
@@ -80,7 +80,7 @@ def grab(pixels: NDArray[np.uint8]) -> Mask:
 
 
 def _largest(front: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The largest piece with its holes filled; empty when it is less than most of the whole."""
+    """The largest piece with its holes filled; empty when it is less than 80 % of the foreground."""
     outlines, _ = cv2.findContours(front, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     filled = np.zeros_like(front)
     if outlines:
@@ -90,7 +90,7 @@ def _largest(front: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return filled
 
 
-def convincing(mask: Mask) -> bool:
+def is_plausible_cut(mask: Mask) -> bool:
     """Whether a cut looks like an object: its area, and how much of the border it touches."""
     border = np.concatenate((mask[0], mask[-1], mask[:, 0], mask[:, -1]))
     return bool(_AREA[0] <= mask.mean() <= _AREA[1] and border.mean() <= _AT_BORDER)

@@ -1,4 +1,4 @@
-"""The photos to train on: plain tars of NNN.jpg and NNN.json, without those whose licence asks for more than credit."""
+"""The photos to train on: plain tars of NNN.jpg and NNN.json, without excluded licences."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """What is known of one photo.
+class PhotoRecord:
+    """The metadata of one photo.
 
     Attributes:
-        caption: Words for the whole photo.
-        labels: Kinds of things in it, the most particular first.
+        caption: Description of the whole photo.
+        labels: Kinds of objects in it, the most specific first.
         source: The repository that it comes from.
-        licence: As that repository states it.
-        boxes: (left, top, right, bottom) in pixels and the label of things in it.
+        licence: The licence as that repository states it.
+        boxes: (left, top, right, bottom) in pixels and label of objects in it.
     """
 
     caption: str
@@ -37,8 +37,8 @@ class Record:
     boxes: tuple[tuple[int, int, int, int, str], ...] = ()
 
     @classmethod
-    def of(cls, row: dict[str, Any]) -> Record:
-        """From the JSON beside a photo, or from `asdict`."""
+    def of(cls, row: dict[str, Any]) -> PhotoRecord:
+        """A record from the JSON beside a photo, or from `mapping`."""
         boxes = tuple((int(a), int(b), int(c), int(d), str(label)) for a, b, c, d, label in row.get("boxes") or ())
         labels = tuple(dict.fromkeys(str(label) for label in row["labels"]))
         return cls(str(row["caption"]), labels, str(row["source"]), str(row["licence"]), boxes)
@@ -53,19 +53,19 @@ class Photo:
     """One photo in memory: (H, W, 3) uint8 sRGB, and its record."""
 
     pixels: Pixels
-    record: Record
+    record: PhotoRecord
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class File:
-    """One photo as it lies in its tar: where, its bytes, and its record."""
+class PhotoFile:
+    """One encoded photo in a tar: its place for messages, its bytes, and its record."""
 
     where: str
     encoded: bytes
-    record: Record
+    record: PhotoRecord
 
     def photo(self) -> Photo:
-        """Decoded; ValueError when it is too small for anything."""
+        """The decoded photo; ValueError when a side is below 8 pixels."""
         with Image.open(io.BytesIO(self.encoded)) as image:
             pixels = np.asarray(image.convert("RGB"))
         if min(pixels.shape[:2]) < 8:
@@ -74,16 +74,16 @@ class File:
 
 
 def allowed(licence: str, without: Sequence[str]) -> bool:
-    """Whether none of the marks is part of the licence's name, in any case."""
+    """Whether the licence's name contains none of the marks, in any letter case."""
     return not any(mark.lower() in licence.lower() for mark in without)
 
 
-def read(folder: Path, *, without: Sequence[str] = (), limit: int | None = None) -> Iterator[File]:
+def read(folder: Path, *, without: Sequence[str] = (), limit: int | None = None) -> Iterator[PhotoFile]:
     """All photos of the tars in a folder, in order; at most `limit`.
 
     Raises:
         FileNotFoundError: No tars there.
-        ValueError: A photo without its JSON, or the other way round.
+        ValueError: A photo without its JSON, or JSON without its photo.
     """
     tars = sorted(folder.glob("*.tar"))
     if not tars:
@@ -91,17 +91,17 @@ def read(folder: Path, *, without: Sequence[str] = (), limit: int | None = None)
     count = 0
     for path in tars:
         for name, jpeg, row in _pairs(path):
-            record = Record.of(row)
+            record = PhotoRecord.of(row)
             if not allowed(record.licence, without):
                 continue
             if limit is not None and count >= limit:
                 return
             count += 1
-            yield File(f"{path}: {name}", jpeg, record)
+            yield PhotoFile(f"{path}: {name}", jpeg, record)
 
 
 def count(folder: Path) -> int:
-    """How many photos the tars in a folder hold, whatever their licences."""
+    """Number of photos in the tars of a folder, of all licences."""
     found = 0
     for path in sorted(folder.glob("*.tar")):
         with tarfile.open(path) as tar:
@@ -126,7 +126,7 @@ def _pairs(path: Path) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
         raise ValueError(f"{path}: {next(iter(waiting))} lacks its photo or its JSON")
 
 
-def credits(records: Sequence[Record]) -> list[tuple[str, str, int]]:
-    """(source, licence, photos), most photos first: what the card must name."""
+def credits(records: Sequence[PhotoRecord]) -> list[tuple[str, str, int]]:
+    """(source, licence, photos), most photos first, for the model card."""
     counted = Counter((record.source, record.licence) for record in records)
     return [(*key, count) for key, count in sorted(counted.items(), key=lambda item: (-item[1], item[0]))]

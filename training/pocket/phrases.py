@@ -1,4 +1,4 @@
-"""What a person would ask for in a hole: the caption, the object's name, what usually lies there, and its colours."""
+"""Training prompts for a hole: the photo's caption, the object's name, likely labels at that height, colours."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from . import colours
-from .photos import Record
+from .photos import PhotoRecord
 
 ABOVE = frozenset({"sky"})
 BELOW = frozenset({"water", "sea", "grass", "ground", "road", "field", "floor", "sand", "snow", "lakeside", "plant"})
@@ -20,31 +20,31 @@ VOCABULARY = """
     forest tree trees mountain mountains field road car wall building window door stone wood leaves green blue red
     yellow white black grey gray brown pink purple beige background nothing empty texture
 """.split()  # noqa: SIM905 - a list of 130 words would be a page
-"""Words that people use and captions may lack."""
+"""Common prompt words that captions may lack."""
 
-MASS = frozenset(
+UNCOUNTABLE = frozenset(
     {"clothing", "plastic", "metal", "glass", "paper", "cardboard", "food", "bread", "rice", "tofu", "juice"}
 )
-"""Things without "a"."""
+"""Nouns without "a"."""
 
 BACKGROUND = "background"
-"""What a hole is asked to be in which the surroundings simply go on, as where something is removed."""
+"""Prompt of a hole that continues its surroundings, as after the removal of an object."""
 
-_COMMON = 20
-"""How often each of those counts as a caption's word."""
+_WORD_REPEATS = 20
+"""Repetitions of each of these words in the corpus."""
 
 _ARTICLE = re.compile(r"^[aeiou]", re.IGNORECASE)
 
 
 def article(noun: str) -> str:
-    """ "a red rose", "an apple"; nothing before a mass, or what looks like more than one."""
+    """ "a red rose", "an apple"; no article before uncountable nouns and plurals."""
     last = noun.split()[-1]
-    if last in MASS or (last.endswith("s") and not last.endswith("ss")):
+    if last in UNCOUNTABLE or (last.endswith("s") and not last.endswith("ss")):
         return noun
     return f"{'an' if _ARTICLE.match(noun) else 'a'} {noun}"
 
 
-def thing(nouns: tuple[str, ...], tones: list[str], draw: np.random.Generator) -> str:
+def object_phrase(nouns: tuple[str, ...], tones: list[str], draw: np.random.Generator) -> str:
     """An object's phrase: "a red flower", "rose", "a photo of a yellow and white daisy"."""
     noun = str(nouns[0] if draw.random() < 0.6 else draw.choice(nouns))
     if tones and draw.random() < 0.8:
@@ -56,14 +56,14 @@ def thing(nouns: tuple[str, ...], tones: list[str], draw: np.random.Generator) -
     return article(noun) if chance < 0.8 else f"a photo of {article(noun)}"
 
 
-def place(record: Record, middle: float, tones: list[str], draw: np.random.Generator) -> str:
+def region_phrase(record: PhotoRecord, middle: float, tones: list[str], draw: np.random.Generator) -> str:
     """A phrase for a hole somewhere in a photo.
 
     Args:
-        record: Of the photo.
+        record: The photo's record.
         middle: The hole's centre of mass from the top, 0 to 1.
-        tones: What `colours.words` says of it.
-        draw: Source of chance.
+        tones: Colour words of the hole, from `colours.words`.
+        draw: Random source.
     """
     likely = ABOVE if middle < 0.4 else BELOW if middle > 0.6 else frozenset()
     there = [label for label in record.labels if label in likely]
@@ -75,7 +75,7 @@ def place(record: Record, middle: float, tones: list[str], draw: np.random.Gener
     return f"{colour}, {record.caption}" if colour else record.caption
 
 
-def corpus(records: Sequence[Record]) -> list[str]:
-    """What the vocabulary is learned from: all captions and labels, and the words that prompts are made of."""
+def corpus(records: Sequence[PhotoRecord]) -> list[str]:
+    """Texts from which the vocabulary is learned: all captions and labels, and common prompt words."""
     captions = [record.caption for record in records] + [" ".join(record.labels) for record in records]
-    return captions + [*VOCABULARY, *colours.WORDS] * _COMMON
+    return captions + [*VOCABULARY, *colours.WORDS] * _WORD_REPEATS

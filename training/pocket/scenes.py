@@ -1,4 +1,4 @@
-"""What the denoiser learns from: a picture, a hole in it, and the words of someone who wants it filled like that."""
+"""Training samples of the denoiser: a picture, a hole in it, and a prompt that describes the hole's content."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from . import colours, masks, phrases
 from .config import DenoiserStage
-from .shelf import Crops, Shelf
+from .dataset import Crops, PhotoDataset
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,49 +30,51 @@ class Scenes:
 
     @property
     def masked(self) -> Tensor:
-        """The pictures with mid-grey, 0, in the holes: what diffusers' pipeline encodes as the masked picture."""
+        """The pictures with mid-grey, 0, in the holes: the masked picture of diffusers' pipeline."""
         return self.pictures * ~self.holes
 
 
-def make(shelf: Shelf, settings: DenoiserStage, n: int, size: int, generator: Generator) -> Scenes:
-    """Draw n scenes; everything random comes from the generator, which lies on the shelf's device."""
+def make(dataset: PhotoDataset, settings: DenoiserStage, n: int, size: int, generator: Generator) -> Scenes:
+    """Draw n scenes with a generator on the dataset's device."""
     seed = torch.randint(0, 2**31 - 1, (), device=generator.device, generator=generator)
     draw = np.random.default_rng(int(seed))
-    crops = shelf.crops(n, _side(size, shelf.smallest_side, generator), generator)
+    crops = dataset.crops(n, _side(size, dataset.smallest_side, generator), generator)
     pictures, holes = _shrunk(crops.pictures, size), masks.mixture(n, size, generator)
-    pasted = draw.random(n) < (settings.pasted if len(shelf.tiles) else 0)
+    pasted = draw.random(n) < (settings.pasted if len(dataset.tiles) else 0)
     which = np.zeros(n, np.int64)
     if pasted.any():
-        which[pasted] = draw.integers(0, len(shelf.tiles), int(pasted.sum()))
-        chosen = torch.from_numpy(np.flatnonzero(pasted)).to(shelf.device)
-        tiles = shelf.tiles[torch.from_numpy(which[pasted]).to(shelf.device)]
+        which[pasted] = draw.integers(0, len(dataset.tiles), int(pasted.sum()))
+        chosen = torch.from_numpy(np.flatnonzero(pasted)).to(dataset.device)
+        tiles = dataset.tiles[torch.from_numpy(which[pasted]).to(dataset.device)]
         pictures[chosen], shapes = paste(pictures[chosen], tiles, generator)
-        holes[chosen] = around(shapes, generator)
+        holes[chosen] = holes_around(shapes, generator)
         filled = torch.zeros_like(holes)
         filled[chosen] = shapes
     else:
         filled = torch.zeros_like(holes)
-    seen, boxed = in_place(crops, size, generator)
+    seen, boxed = holes_in_place(crops, size, generator)
     own = seen.cpu().numpy() & ~pasted & (draw.random(n) < settings.in_place / max(1e-6, 1 - settings.pasted))
-    rows = torch.from_numpy(own).to(shelf.device)
+    rows = torch.from_numpy(own).to(dataset.device)
     holes = torch.where(rows.view(-1, 1, 1, 1), boxed, holes)
     shown = torch.where(filled.flatten(1).any(1).view(-1, 1, 1, 1), filled, holes)
     tones = colours.words(pictures, shown)
     middles = _middles(holes)
-    clear = ~touched(crops, holes).cpu().numpy()
+    clear = ~overlaps_object(crops, holes).cpu().numpy()
     photo = crops.photo.tolist()
     prompts = []
     for k in range(n):
         if draw.random() < settings.drop:
             prompts.append("")
         elif pasted[k]:
-            prompts.append(phrases.thing(shelf.tile_nouns[which[k]], tones[k], draw))
+            prompts.append(phrases.object_phrase(dataset.tile_nouns[which[k]], tones[k], draw))
         elif own[k]:
-            prompts.append(phrases.thing(shelf.box_nouns[photo[k]], shelf.box_tones[photo[k]] or tones[k], draw))
+            prompts.append(
+                phrases.object_phrase(dataset.box_nouns[photo[k]], dataset.box_tones[photo[k]] or tones[k], draw)
+            )
         elif clear[k] and draw.random() < settings.background:
             prompts.append(phrases.BACKGROUND)
         else:
-            prompts.append(phrases.place(shelf.records[photo[k]], middles[k], tones[k], draw))
+            prompts.append(phrases.region_phrase(dataset.records[photo[k]], middles[k], tones[k], draw))
     return Scenes(pictures * 2 - 1, holes, prompts)
 
 
@@ -82,10 +84,10 @@ def paste(pictures: Tensor, tiles: Tensor, generator: Generator) -> tuple[Tensor
     Args:
         pictures: (n, 3, size, size) float, [0, 1].
         tiles: (n, 4, side, side) uint8.
-        generator: Source of chance.
+        generator: Random source.
 
     Returns:
-        The pictures, and (n, 1, size, size) bool: where the object lies.
+        The pictures, and (n, 1, size, size) bool: True at the object.
     """
     n, size = len(pictures), pictures.shape[-1]
     extent = masks.uniform(n, 0.3, 0.8, generator)
@@ -109,40 +111,40 @@ def paste(pictures: Tensor, tiles: Tensor, generator: Generator) -> tuple[Tensor
     return pictures * (1 - alpha) + moved[:, :3], alpha > 0.5
 
 
-def around(shapes: Tensor, generator: Generator) -> Tensor:
+def holes_around(shapes: Tensor, generator: Generator) -> Tensor:
     """Holes over objects: half of them the shape grown by some pixels, half a box or an ellipse around it."""
     n, size = len(shapes), shapes.shape[-1]
     reach = int(torch.randint(1, max(2, size // 16), (), device=generator.device, generator=generator))
     grown = F.max_pool2d(shapes.float(), 2 * reach + 1, stride=1, padding=reach) > 0
-    boxes = loosened(box_of(shapes), generator)
+    boxes = enlarged_boxes(bounding_boxes(shapes), generator)
     kind = masks.uniform(n, 0, 1, generator).view(-1, 1, 1, 1)
     boxed = torch.where(kind < 0.8, masks.inside(boxes, size), masks.oval(_widened(boxes), size) | grown)
     return torch.where(kind < 0.5, grown, boxed | shapes)
 
 
-def in_place(crops: Crops, size: int, generator: Generator) -> tuple[Tensor, Tensor]:
-    """Whether a crop shows most of its photo's object, neither tiny nor everything, and a hole over its box."""
+def holes_in_place(crops: Crops, size: int, generator: Generator) -> tuple[Tensor, Tensor]:
+    """(n,) bool, whether a crop shows most of its object at a moderate size; and holes over the object boxes."""
     boxes = torch.nan_to_num(crops.boxes, nan=-1.0)
     clipped = boxes.clamp(0, 1)
     area, seen = ((b[:, 2] - b[:, 0]) * (b[:, 3] - b[:, 1]) for b in (boxes, clipped))
     good = (seen > 0.6 * area) & (seen > 0.02) & (seen < 0.8)
-    loose = loosened(clipped, generator)
+    enlarged = enlarged_boxes(clipped, generator)
     ovals = masks.uniform(len(boxes), 0, 1, generator).view(-1, 1, 1, 1) < 0.3
-    return good, torch.where(ovals, masks.oval(_widened(loose), size), masks.inside(loose, size))
+    return good, torch.where(ovals, masks.oval(_widened(enlarged), size), masks.inside(enlarged, size))
 
 
-def touched(crops: Crops, holes: Tensor) -> Tensor:
+def overlaps_object(crops: Crops, holes: Tensor) -> Tensor:
     """(n,) bool: whether more than a tenth of a hole lies in the box of the photo's object, where that is known."""
     boxes = torch.nan_to_num(crops.boxes, nan=-1.0).clamp(0, 1)
     shared = (masks.inside(boxes, holes.shape[-1]) & holes).flatten(1).sum(1)
     return shared > 0.1 * holes.flatten(1).sum(1)
 
 
-def box_of(shapes: Tensor) -> Tensor:
+def bounding_boxes(shapes: Tensor) -> Tensor:
     """(n, 4) boxes of masks (n, 1, size, size), in sides of the picture; zeros for an empty one."""
     size = shapes.shape[-1]
     ends = []
-    for axis in (2, 3):  # what is left after any() over rows is columns: left and right, then top and bottom
+    for axis in (2, 3):  # any() over rows leaves columns: left and right, then top and bottom
         there = shapes.any(axis)[:, 0]
         first = there.float().argmax(1)
         last = size - there.flip(1).float().argmax(1)
@@ -151,7 +153,7 @@ def box_of(shapes: Tensor) -> Tensor:
     return torch.stack((left, top, right, bottom), 1) / size
 
 
-def loosened(boxes: Tensor, generator: Generator, most: float = 0.12) -> Tensor:
+def enlarged_boxes(boxes: Tensor, generator: Generator, most: float = 0.12) -> Tensor:
     """Boxes with each side moved outwards by up to `most` of the picture, cut at its borders."""
     moves = torch.rand(boxes.shape, device=boxes.device, generator=generator) * most
     outward = torch.tensor([-1.0, -1.0, 1.0, 1.0], device=boxes.device)
@@ -159,7 +161,7 @@ def loosened(boxes: Tensor, generator: Generator, most: float = 0.12) -> Tensor:
 
 
 def _widened(boxes: Tensor) -> Tensor:
-    """Boxes times 1.2 about their middle: an ellipse in them covers most of what the box held."""
+    """Boxes times 1.2 about their middle: an ellipse in them covers most of the original box."""
     middle, half = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]) * 0.6
     return torch.cat((middle - half, middle + half), 1)
 

@@ -1,4 +1,4 @@
-"""Sample sheets: pictures side by side in one PNG, to look at while training and afterwards."""
+"""Sample sheets: pictures side by side in one PNG."""
 
 from __future__ import annotations
 

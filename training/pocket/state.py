@@ -1,4 +1,4 @@
-"""Where the stages leave their work: one folder outside the repository."""
+"""Paths of the files of all stages, in one folder outside the repository."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The folder; each stage has its own part."""
+    """The folder; each stage has its own files."""
 
     root: Path
 
@@ -24,17 +24,17 @@ class State:
 
     @property
     def backbone(self) -> Path:
-        """The network whose features say what is alike to the eye."""
+        """The converted network of the perceptual loss."""
         return self.root / "backbone.safetensors"
 
     @property
     def sheets(self) -> Path:
-        """Samples on the way."""
+        """Sample sheets drawn in training."""
         return self.root / "sheets"
 
     @property
     def scale(self) -> Path:
-        """The factor on latents that the denoiser is trained with."""
+        """The factor on latents in the denoiser's training."""
         return self.root / "latents.json"
 
     def saved(self, stage: str) -> Path:

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# All stages on one machine in so many seconds, for a GPU that is lent for minutes: the denoiser gets what time is left.
+# All stages on one machine in SECONDS, for a GPU that is available for minutes: the denoiser gets the remaining time.
 #
 #   training/pocket/timed.sh SECONDS TARS STATE OUT [BEGIN]
 #
-# TARS holds the photos, STATE a folder with `tokenizer` and `backbone.safetensors` (made beforehand, where ai-edge-litert
-# is), OUT takes the checkpoint, the logs and the sheets. BEGIN is a finished checkpoint whose autoencoder is begun from.
+# TARS holds the photos, STATE a folder with `tokenizer` and `backbone.safetensors` (made beforehand, with
+# ai-edge-litert), OUT receives checkpoint, logs and sheets. BEGIN is a checkpoint whose autoencoder starts the training.
 # The autoencoder has the minutes of CONFIG (default pocket.toml) and trains on whole photos while objects are cut out.
 set -eu
 if [ $# -lt 4 ]; then
@@ -19,7 +19,7 @@ mkdir -p "$work" "$out"
 stage() {
     "${PYTHON:-python3}" -m training.pocket "$@" --config "$config"
 }
-trap 'kill $(jobs -p) 2>/dev/null || true' EXIT # the cutting, where the autoencoder failed
+trap 'kill $(jobs -p) 2>/dev/null || true' EXIT # ends the cutting when the autoencoder failed
 
 stage photos "$tars" --whole --jobs "$jobs" --state "$work/whole"
 ln -sfn "$(realpath "$work/whole/photos")" "$state/photos"
@@ -30,7 +30,7 @@ wait $cutting
 tail -n 1 "$work/cut.log"
 ln -sfn "$(realpath "$work/cut/photos")" "$state/photos"
 
-left=$((end - $(date +%s) - ${RESERVE:-26})) # seconds, less what importing, the last sheet and the export take
+left=$((end - $(date +%s) - ${RESERVE:-26})) # seconds, less imports, the last sheet and the export
 if [ "$left" -lt 1 ]; then
     echo "timed.sh: of $1 seconds none are left for the denoiser; the state is kept in $state" >&2
     exit 1

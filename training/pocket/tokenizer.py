@@ -26,7 +26,7 @@ def alphabet() -> list[str]:
 
 
 def merges(texts: Iterable[str], most: int) -> list[tuple[str, str]]:
-    """The pairs to join, most frequent first, ties in order of letters; pairs seen once alone are not worth a token."""
+    """The pairs to join, most frequent first, ties in alphabetical order; pairs that occur once are left out."""
     bytes_of = dict(zip((*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)), alphabet(), strict=False))
     counted = Counter(word for text in texts for word in _WORDS.findall(text.lower()))
     spelled: dict[Symbols, int] = {}
@@ -89,7 +89,7 @@ def write(folder: Path, texts: Iterable[str], *, vocabulary: int, length: int) -
 
 
 def load(folder: Path) -> Any:
-    """The CLIPTokenizer of a folder; FileNotFoundError when there is none."""
+    """The CLIPTokenizer of a folder; FileNotFoundError without one."""
     from transformers import CLIPTokenizer
 
     if not (folder / "vocab.json").is_file():
@@ -98,10 +98,10 @@ def load(folder: Path) -> Any:
 
 
 class Tokens:
-    """Token ids of prompts, padded to the full length; a prompt is only read once."""
+    """Token ids of prompts, padded to the full length; each prompt is tokenised once."""
 
     def __init__(self, tokenizer: Any) -> None:
-        """Of a CLIPTokenizer."""
+        """Wrap a CLIPTokenizer."""
         self._tokenizer = tokenizer
         self._known: dict[str, list[int]] = {}
 

@@ -1,4 +1,4 @@
-"""From fills to figures: every metric of every fill, then one value and interval a contender and kind of mask."""
+"""Figures of fills: every metric of every fill, then a value and interval for each contender and kind of mask."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from benchmarks.contenders import Contender
 from benchmarks.dataset import Case
-from benchmarks.fills import Shelf
+from benchmarks.fills import FillCache
 from benchmarks.metrics import (
     Classifier,
     Interval,
@@ -38,13 +38,13 @@ METRICS = (*MEANS, *MEDIANS, KERNEL)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Judged:
+class FillFigures:
     """All figures of one contender's fills.
 
     Attributes:
-        table: By metric (all but the kernel distance), one value a photo and kind.
-        features: (photos, kinds, 2, d): the crop's features and those of its mirror image. A mirrored photo is a photo
-            too, so the second view lowers the variance and biases nothing.
+        table: By metric (all but the kernel distance), one value for each photo and kind.
+        features: (photos, kinds, 2, d): the crop's features and those of its mirror image. The second
+            view lowers the variance without bias, since a mirrored photo is a photo too.
     """
 
     table: Mapping[str, Table]
@@ -61,7 +61,7 @@ class Grid:
 
     @classmethod
     def of(cls, wanted: Sequence[Case]) -> Grid:
-        """From a list in which every photo has every kind."""
+        """The grid of a list in which every photo has every kind."""
         return cls(
             tuple(dict.fromkeys(case.photo for case in wanted)),
             tuple(dict.fromkeys(case.kind for case in wanted)),
@@ -74,7 +74,9 @@ def views(crop: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]
     return crop, crop[:, ::-1]
 
 
-def judge(grid: Grid, shelf: Shelf, net: Classifier, done: Callable[[], None] = lambda: None) -> Judged:
+def measure_fills(
+    grid: Grid, cache: FillCache, net: Classifier, done: Callable[[], None] = lambda: None
+) -> FillFigures:
     """Measure every fill of one contender. `done` is called after each."""
     shape = (len(grid.photos), len(grid.kinds))
     table = {name: np.full(shape, np.nan) for name in (*MEANS, *MEDIANS)}
@@ -82,7 +84,7 @@ def judge(grid: Grid, shelf: Shelf, net: Classifier, done: Callable[[], None] = 
     for p, photo in enumerate(grid.photos):
         for k, kind in enumerate(grid.kinds):
             case = grid.cases[photo, kind]
-            crop, took = shelf.get(case)
+            crop, took = cache.get(case)
             loaded = case.load()
             here = loaded.crop.slices
             original, hole = loaded.pixels[here], loaded.hole[here]
@@ -100,17 +102,17 @@ def judge(grid: Grid, shelf: Shelf, net: Classifier, done: Callable[[], None] = 
             for name, value in row.items():
                 table[name][p, k] = value
             done()
-    return Judged(table, features)
+    return FillFigures(table, features)
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Summary:
     """One contender over one selection of masks.
 
     Attributes:
         values: An interval by metric.
-        textbook: The kernel distance as usually estimated, biased low for paired photos: for comparison with others.
-        behind: By metric, the focus minus this contender (a paired difference); empty for the focus itself.
+        textbook: The usual estimate of the kernel distance, biased low for paired photos.
+        behind: By metric, the focus minus this contender (a paired difference); empty for the focus.
     """
 
     values: Mapping[str, Interval]
@@ -118,36 +120,36 @@ class Verdict:
     behind: Mapping[str, Interval]
 
 
-def verdicts(
-    judged: Mapping[str, Judged], grid: Grid, untouched: str, focus: str, *, resamples: int = 10_000
-) -> dict[str, dict[str, Verdict]]:
-    """By selection ("overall", then each kind) and label.
+def summaries(
+    figures_by_label: Mapping[str, FillFigures], grid: Grid, untouched: str, focus: str, *, resamples: int = 10_000
+) -> dict[str, dict[str, Summary]]:
+    """Summaries by selection ("overall", then each kind) and label.
 
     Args:
-        judged: By label, the untouched photo among them.
+        figures_by_label: By label, the untouched photo among them.
         grid: The cases.
-        untouched: Whose features are the reference.
-        focus: Who is compared with all others.
-        resamples: Of the bootstrap.
+        untouched: Label of the reference features.
+        focus: Label of the contender that is compared with all others.
+        resamples: Number of bootstrap resamples.
     """
     weights = draw_weights(len(grid.photos), resamples)
     selections = {"overall": tuple(range(len(grid.kinds)))}
     if len(grid.kinds) > 1:
         selections |= {kind: (k,) for k, kind in enumerate(grid.kinds)}
-    found: dict[str, dict[str, Verdict]] = {}
+    found: dict[str, dict[str, Summary]] = {}
     for name, kinds in selections.items():
-        reference = _rows(judged[untouched], kinds)
+        reference = _rows(figures_by_label[untouched], kinds)
         groups = np.repeat(np.arange(len(grid.photos)), len(reference) // len(grid.photos))
         statistics = {}
-        for label, figures in judged.items():
+        for label, figures in figures_by_label.items():
             own = {metric: mean_statistic(figures.table[metric][:, kinds]) for metric in MEANS}
             own |= {metric: median_statistic(figures.table[metric][:, kinds]) for metric in MEDIANS}
             own[KERNEL] = kernel_statistic(pair_matrix(_rows(figures, kinds), reference, groups))
             statistics[label] = own
         found[name] = {
-            label: Verdict(
+            label: Summary(
                 values={metric: bootstrap(own[metric], weights) for metric in METRICS},
-                textbook=kid(_rows(judged[label], kinds), reference),
+                textbook=kid(_rows(figures_by_label[label], kinds), reference),
                 behind={}
                 if label in (focus, untouched)
                 else {m: paired_bootstrap(statistics[focus][m], own[m], weights) for m in METRICS},
@@ -157,14 +159,14 @@ def verdicts(
     return found
 
 
-def _rows(judged: Judged, kinds: Sequence[int]) -> NDArray[np.float32]:
+def _rows(figures_by_label: FillFigures, kinds: Sequence[int]) -> NDArray[np.float32]:
     """(photos x kinds x 2, d), photo by photo."""
-    chosen = judged.features[:, list(kinds)]
+    chosen = figures_by_label.features[:, list(kinds)]
     return chosen.reshape(-1, chosen.shape[-1])
 
 
 def choose_focus(wanted: str | None, labels: Sequence[Contender]) -> str:
-    """The label that is compared with the others: as asked, else "exemplar", else the first."""
+    """The label that is compared with the others: `wanted`, else "exemplar", else the first."""
     names = [contender.label for contender in labels]
     if wanted is not None and wanted not in names[:-1]:
         raise ValueError(f"--focus {wanted}: not among the contenders {', '.join(names[:-1])}")
