@@ -33,7 +33,7 @@ def test_without_photos_it_says_so(tmp_path: Path, capsys: pytest.CaptureFixture
 
 
 def test_busy_is_the_share_of_the_time_between_first_and_last() -> None:
-    clock = batch.Clock([(0.0, 1.0), (2.0, 3.0), (3.0, 4.0)])
-    assert clock.worked == 3.0
+    clock = batch.EngineClock([(0.0, 1.0), (2.0, 3.0), (3.0, 4.0)])
+    assert clock.engine_seconds == 3.0
     assert clock.busy == 0.75
-    assert batch.Clock().busy == 0.0
+    assert batch.EngineClock().busy == 0.0
