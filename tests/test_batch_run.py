@@ -238,6 +238,7 @@ def test_bad_rows_are_told_with_their_reason_and_the_others_are_done(bench):
         "not json": "not JSON",
         '["a", "list"]': "must be a table of settings",
         '{"image": "p000.png", "bx": "1,1,2,2"}': "unknown field 'bx'; did you mean 'box'?",
+        '{"image": "p000.png", "strenth": 1}': "did you mean 'strength'?",
         '{"image": "p000.png", "strenght": 1}': "did you mean 'strength'?",
         '{"image": "gone.png", "box": "1,1,5,5"}': "gone.png doesn't exist",
         '{"image": "text.png", "box": "1,1,5,5"}': "is no picture of a known format",

@@ -31,6 +31,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Image.new("RGBA", (60, 40)).save("clear.png")
     Path("broken.png").write_bytes(Path("photo.png").read_bytes()[:200])
     Path("text.png").write_text("not a picture")
+    Path("bare").write_bytes(b"here already")
     Path("taken.png").write_bytes(b"here already")
     Path("bad.json").write_text('{"intent": "remove", "denoising_strength": 0.5}')
     Path("odd.toml").write_text("strength = ")
@@ -95,7 +96,7 @@ TABLE: list[tuple[str, list[str], int, str]] = [
     ("quality of a PNG", ["remove", *PHOTO, *MARKED, "--quality", "90"], 1, "quality"),
     ("transparency into JPEG", ["remove", "clear.png", *MARKED, "-o", "a.jpg"], 1, "JPEG can't hold transparency"),
     ("unknown format", ["remove", *PHOTO, *MARKED, "--format", "gif"], 2, "gif"),
-    ("name without an ending", ["remove", *PHOTO, *MARKED, "-o", "out"], 2, "--output: out has no extension"),
+    ("name without an ending", ["remove", *PHOTO, *MARKED, "-o", "bare"], 2, "--output: bare has no extension"),
     ("unknown ending", ["remove", *PHOTO, *MARKED, "-o", "out.xyz"], 2, "xyz"),
     ("existing output", ["remove", *PHOTO, *MARKED, "-o", "taken.png"], 1, "taken.png exists already"),
     ("existing comparison", ["remove", *PHOTO, *MARKED, "--compare", "taken.png"], 1, "taken.png exists already"),

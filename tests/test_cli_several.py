@@ -66,6 +66,8 @@ def test_json_is_a_line_for_each(capsys: pytest.CaptureFixture[str]) -> None:
         (["-o", "out"], {"out/a.remove.png", "out/c.remove.jpg"}),
         (["-o", "out/"], {"out/a.remove.png", "out/c.remove.jpg"}),
         (["-o", "{intent}-{name}{ext}"], {"remove-a.png", "remove-c.jpg"}),
+        (["-o", "{name}-x.{ext}"], {"a-x.png", "c-x.jpg"}),
+        (["-o", "{name}{ext}", "--format", "webp"], {"a.webp", "c.webp"}),
         (["-o", "{name}.x.webp"], {"a.x.webp", "c.x.webp"}),
         (["-o", "out", "--format", "png"], {"out/a.remove.png", "out/c.remove.png"}),
         (
@@ -87,7 +89,14 @@ def test_one_picture_can_go_to_a_folder_too() -> None:
     Path("out").mkdir()
     assert main(["remove", "a.png", *BOX, "-o", "out"]) == 0
     assert main(["remove", "b.png", *BOX, "-o", "made/"]) == 0
-    assert names() == {"out/a.remove.png", "made/b.remove.png"}
+    assert main(["remove", "c.jpg", *BOX, "-o", "new"]) == 0
+    assert names() == {"out/a.remove.png", "made/b.remove.png", "new/c.remove.jpg"}
+
+
+def test_a_template_is_checked_for_one_picture_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["remove", "a.png", *BOX, "-o", "{nam}.png"]) == 2
+    assert "has {nam}; there are {name}, {intent}, {ext}; did you mean 'name'?" in capsys.readouterr().err
+    assert names() == set()
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from overpaint.doors.places import Places
-from overpaint.errors import InputError, RequestError, did_you_mean
+from overpaint.errors import InputError, RequestError
 from overpaint.request import EditRequest, suggest_setting
 
 TEXTS = ("id", "image", "after", "output", "format", "sketch", "mask_channel", "mask_label", "mask_picture")
@@ -165,7 +165,7 @@ def _whole(value: Any) -> Any:
 def _refuse_unknown(table: Mapping[str, Any]) -> None:
     for name in table:
         if name not in OWN and name not in REQUEST:
-            hint = did_you_mean(name, OWN) or suggest_setting(name, list(REQUEST))
+            hint = suggest_setting(name, [*OWN, *REQUEST])
             raise RequestError(f"unknown field {name!r}{hint}")
 
 

@@ -117,7 +117,7 @@ def _paint_picture(
     tiles: list[Tile] = []
     with bar(quiet=call.out.quiet) as shown:
         picture = opened(results.source)
-        target = outputs.target(picture, call.request.intent, call.out, several=call.several)
+        target = outputs.target(picture, call.request.intent, call.out)
         check_format(picture, target.format, call.out.quality)
         targets = list(target.variations(call.run.variations))
         sheet = target.sheet if len(targets) > 1 and call.out.sheet is not False else None
@@ -155,7 +155,7 @@ def _paint_picture(
 def _check_files(call: PaintCall, targets: list[Target], sheet: Path | None, source: str, written: set[Path]) -> None:
     """Check that all files of a picture can be written, and make the folder that -o names."""
     files = [path for target in targets for path in target.paths] + ([] if sheet is None else [sheet])
-    if targets[0].path is not None and (call.several or (call.out.output or "").endswith(("/", "\\"))):
+    if targets[0].path is not None and (call.several or outputs.is_folder(call.out.output)):
         with contextlib.suppress(OSError):  # the check says why
             targets[0].path.parent.mkdir(exist_ok=True)
     again = next((path for path in files if path.resolve() in written), None)

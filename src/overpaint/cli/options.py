@@ -232,8 +232,8 @@ class Out:
         str | None,
         Parameter(
             alias="-o",
-            help="The result; - writes it to standard output. For several: a folder, or a name with {name}. Left out: "
-            "NAME.VERB.EXT beside the picture.",
+            help="The result; - writes it to standard output. A name without extension is a folder. For several: that, "
+            "or a name with {name}. Left out: NAME.VERB.EXT beside the picture.",
             metavar="OUT",
         ),
     ] = None

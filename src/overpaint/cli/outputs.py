@@ -57,14 +57,13 @@ def check_quality(quality: int | None) -> None:
         raise RequestError(f"{{field}} must be between 1 and 100, not {quality}", field="quality", value=quality)
 
 
-def target(picture: Picture, intent: str, out: Out, *, several: bool) -> Target:
+def target(picture: Picture, intent: str, out: Out) -> Target:
     """Where a picture's result and its companions go.
 
     Args:
         picture: The picture.
         intent: The intent of the edit.
         out: The options.
-        several: Whether other pictures have the same options, so that each name must differ.
 
     Raises:
         RequestError, OutputError: A name or a format can't be used.
@@ -78,7 +77,7 @@ def target(picture: Picture, intent: str, out: Out, *, several: bool) -> Target:
     format = format_of_result(own, out.format)
     values = {"name": source.stem, "intent": intent, "ext": extension_for(format, source)}
     path = compare = layers = None
-    if out.output is None or _is_folder(out.output, several):
+    if out.output is None or is_folder(out.output):
         folder = source.parent if out.output is None else Path(out.output)
         path = folder / f"{source.stem}.{intent}{values['ext']}"
     elif out.output != STDIO:
@@ -94,27 +93,25 @@ def target(picture: Picture, intent: str, out: Out, *, several: bool) -> Target:
     return Target(path, format, compare, layers, sidecar=out.record == "sidecar")
 
 
-def _is_folder(name: str | None, several: bool) -> bool:
-    """Whether -o names a folder: one that is there, a name that ends in a slash, or, for several, one without a dot."""
-    if name is None or name == STDIO or has_placeholder(name, *PLACEHOLDERS):
+def is_folder(name: str | None) -> bool:
+    """Whether -o names a folder: one that is there, a name that ends in a slash, or a new one without extension."""
+    if name is None or name == STDIO or "{" in name:
         return False
     path = Path(name)
-    return path.is_dir() or name.endswith(("/", "\\")) or (several and not path.suffix and not path.exists())
+    return path.is_dir() or name.endswith(("/", "\\")) or not (path.suffix or path.exists())
 
 
 def _named(name: str, values: dict[str, str], field: str) -> Path:
     """A name from an option, its placeholders filled."""
     if name == STDIO:
         raise RequestError(f"--{field} needs a file name: standard output is for the result")
-    if has_placeholder(name, *PLACEHOLDERS):
-        check_placeholders(name, PLACEHOLDERS)
-        return Path(filled(name, values))
-    return Path(name)
+    check_placeholders(name, PLACEHOLDERS)
+    return Path(filled(name, values))
 
 
 def _check_several(field: str, name: str | None) -> None:
     """Raise RequestError where a name is one file, and several pictures have results."""
-    if name is None or name == STDIO or has_placeholder(name, "name") or (field == "output" and _is_folder(name, True)):
+    if name is None or name == STDIO or has_placeholder(name, "name") or (field == "output" and is_folder(name)):
         return
     raise RequestError(
         f"{{field}} {name} is one file, and there are several pictures",

@@ -59,7 +59,11 @@ def has_placeholder(name: str, *of: str) -> bool:
 
 
 def filled(template: str, values: Mapping[str, str]) -> str:
-    """The name with its placeholders filled. Values are made safe: no separators but those of {folder}."""
+    """The name with its placeholders filled. Values are made safe: no separators but those of {folder}.
+
+    {ext} has its dot, which a template may write too.
+    """
+    template = template.replace(".{ext}", "{ext}")
     return _PLACEHOLDER.sub(lambda found: _safe(found[1], values.get(found[1], "")), template)
 
 
