@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +15,7 @@ from overpaint.mask.distance import distance_to
 
 from ._frame import Frame, Framing, fit
 from .edges import Edge, EdgeRule, EngineEdge, TwoMasks, automatic_edge, two_masks
-
-if TYPE_CHECKING:
-    from .rules import SizeRules
+from .rules import SizeRules
 
 MOST_GROUPS = 8
 """The maximum number of regions, as each costs a run of the engine; the nearest are merged first."""

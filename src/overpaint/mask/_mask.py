@@ -14,6 +14,7 @@ from overpaint.errors import MaskError
 from overpaint.files import write_file
 from overpaint.geometry import Box, Size
 from overpaint.picture import Picture, encode, from_array
+from overpaint.picture._picture import frozen
 
 from . import _checks, _shapes, _strokes
 from ._checks import BoxLike, SizeLike
@@ -47,10 +48,7 @@ class Mask:
         values = self.values
         if values.ndim != 2 or values.dtype != np.float32:
             raise MaskError(f"mask values must be float32 of shape (H, W), not {values.dtype} of shape {values.shape}")
-        if values.flags.writeable or not values.flags.c_contiguous:
-            values = np.ascontiguousarray(values).view()
-            values.flags.writeable = False
-            object.__setattr__(self, "values", values)
+        object.__setattr__(self, "values", frozen(values))
 
     # Construction
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +17,8 @@ from overpaint.geometry import Size
 
 from .code_points import CodePoints
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 Samples = NDArray[np.unsignedinteger[Any]]
+Frozen = TypeVar("Frozen", bound=NDArray[Any])
 
 
 class Colour(StrEnum):
@@ -116,9 +115,9 @@ class Picture:
             raise PictureError(
                 f"alpha must be {samples.dtype} of shape {samples.shape[:2]}, not {alpha.dtype} of {alpha.shape}"
             )
-        object.__setattr__(self, "samples", _frozen(samples))
+        object.__setattr__(self, "samples", frozen(samples))
         if alpha is not None:
-            object.__setattr__(self, "alpha", _frozen(alpha))
+            object.__setattr__(self, "alpha", frozen(alpha))
 
     @property
     def size(self) -> Size:
@@ -183,11 +182,10 @@ class EncodedPicture:
     notes: tuple[str, ...] = ()
 
 
-def _frozen(values: Samples) -> Samples:
+def frozen(values: Frozen) -> Frozen:
     """A contiguous read-only view. The array itself must not be written to any more."""
     if values.flags.writeable or not values.flags.c_contiguous:
         view: Any = np.ascontiguousarray(values).view()
         view.flags.writeable = False
-        frozen: Samples = view
-        return frozen
+        values = view
     return values

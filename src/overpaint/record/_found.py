@@ -58,10 +58,9 @@ def _own_texts(metadata: Metadata) -> Iterator[tuple[str, str]]:
 def _from_sidecar(path: Path) -> FoundRecord:
     try:
         text = path.read_text(encoding="utf-8")
+        return _ours(Record.from_json(text), "sidecar", text)
     except (OSError, UnicodeDecodeError) as error:
         raise RecordError(f"the record {path.name} can't be read: {error}") from None
-    try:
-        return _ours(Record.from_json(text), "sidecar", text)
     except RecordError as error:
         raise error.within(path.name) from None
 
