@@ -241,9 +241,10 @@ def test_a_part_is_found_for_a_prompt(tmp_path: Path) -> None:
         {f"{key}.lora_down.weight": torch.zeros(1, 4), f"{key}.lora_up.weight": torch.zeros(4, 1)},
         store_folder() / "style.safetensors",
     )
-    assert models.find_part("style", "lora").path.name == "style.safetensors"
-    with pytest.raises(ModelError, match="is not a textual inversion but a LoRA"):
-        models.find_part("style", "embedding")
+    assert models.find_lora("style").path.name == "style.safetensors"
+    save_file({"emb_params": torch.zeros(2, 768)}, store_folder() / "word.safetensors")
+    with pytest.raises(ModelError, match="is not a LoRA but a"):
+        models.find_lora("word")
 
 
 # ---- digests ----
@@ -403,7 +404,7 @@ def test_a_repository_of_one_file_is_that_file(tmp_path: Path) -> None:
     entry = models.get("lcm-lora-sd15", hub=Stand(tmp_path / "remote"))
     assert entry.path.name == "latent-consistency--lcm-lora-sdv1-5.safetensors"
     assert (entry.name, entry.licence) == ("latent-consistency/lcm-lora-sdv1-5", "CreativeML Open RAIL++-M")
-    assert models.find_part("lcm-lora-sd15", "lora").path == models.find_part(entry.name, "lora").path == entry.path
+    assert models.find_lora("lcm-lora-sd15").path == models.find_lora(entry.name).path == entry.path
     assert [one.name for one in store_folder().iterdir() if one.name.startswith(".") and one.name != ".notes"] == []
     assert models.remove(entry.name).path == entry.path
 

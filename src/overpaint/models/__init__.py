@@ -15,7 +15,7 @@ from .families import family_names, family_of, family_title, register_family
 from .headers import TensorInfo, TensorTable, read_table
 from .hints import Hints, read_hints
 from .places import home, hub_snapshot, store_folder
-from .store import ModelEntry, ModelNote, add, entries, entry, find, find_part, remove, verify
+from .store import ModelEntry, ModelNote, add, entries, entry, find, find_lora, remove, verify
 from .values import Kind, ModelRef, Prediction
 from .verify import digest, known_digest
 from .vocabulary import ClipVocabulary, find_vocabulary, read_vocabulary
@@ -44,7 +44,7 @@ __all__ = [
     "family_of",
     "family_title",
     "find",
-    "find_part",
+    "find_lora",
     "find_vocabulary",
     "get",
     "home",

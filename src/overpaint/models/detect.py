@@ -64,6 +64,19 @@ _OTHERS = (
 )
 
 
+_USES: dict[What, str] = {
+    "checkpoint": "its family is not known",
+    "lora": "name it in the prompt, as <lora:NAME:1>, beside a checkpoint",
+    "vae": "give it as the VAE of a checkpoint",
+    "tiny-vae": "give it as the VAE of a checkpoint",
+    "embedding": "name it in the prompt, beside a checkpoint",
+    "controlnet": "it guides a checkpoint, and is not one itself",
+    "unet": "it is one part of a checkpoint",
+    "text-encoder": "it is one part of a checkpoint",
+}
+"""How a file that is no checkpoint is used."""
+
+
 def detect(path: Path) -> Kind:
     """The kind of a file or folder.
 
@@ -85,17 +98,6 @@ def require(kind: Kind, name: str) -> Kind:
     """
     if kind.what == "checkpoint" and kind.family is not None:
         return kind
-    places: dict[What, str] = {
-        "checkpoint": "its family is not known",
-        "lora": "name it in the prompt, as <lora:NAME:1>, beside a checkpoint",
-        "vae": "give it as the VAE of a checkpoint",
-        "tiny-vae": "give it as the VAE of a checkpoint",
-        "embedding": "name it in the prompt, beside a checkpoint",
-        "controlnet": "it guides a checkpoint, and is not one itself",
-        "unet": "it is one part of a checkpoint",
-        "text-encoder": "it is one part of a checkpoint",
-        "other": f"it seems to be {kind.because}" if kind.because else "its weights have no names that are known",
-    }
     if kind.lacks:
         field = "base" if "text" in kind.lacks else "vae"
         raise ModelError(
@@ -105,25 +107,21 @@ def require(kind: Kind, name: str) -> Kind:
             hint=f"name a checkpoint of its family that has them as {field}" if field == "base" else "name one as vae",
         )
     if kind.what == "other":
-        raise ModelError(f"{name} is not a checkpoint of a known kind: {places['other']}")
-    raise ModelError(f"{name} is not a checkpoint but a {kind.title}", hint=places[kind.what])
+        seems = f"it seems to be {kind.because}" if kind.because else "its weights have no names that are known"
+        raise ModelError(f"{name} is not a checkpoint of a known kind: {seems}")
+    raise ModelError(f"{name} is not a checkpoint but a {kind.title}", hint=_USES[kind.what])
 
 
 def of_table(table: TensorTable, path: Path) -> Kind:
     """The kind of a file with these tensors."""
-    names, form = table.tensors, table.form
-    precision = _precision(names)
-    plain = Kind("other", form, precision=precision)
+    plain = Kind("other", table.form, precision=_precision(table.tensors))
     for look in (_controlnet, _ldm, _lora, _embedding, _unet, _autoencoder, _text_encoder):
-        found = look(table, path, plain)
-        if found is not None:
+        if (found := look(table, path, plain)) is not None:
             return found
     if (found := recognised(path, table)) is not None:
         return found
-    for part, title in _OTHERS:
-        if any(part in name for name in names):
-            return replace(plain, because=title)
-    return plain
+    because = next((title for part, title in _OTHERS if any(part in name for name in table.tensors)), "")
+    return replace(plain, because=because)
 
 
 def _precision(tensors: Mapping[str, TensorInfo]) -> Precision:
@@ -148,20 +146,22 @@ def _ldm(table: TensorTable, path: Path, plain: Kind) -> Kind | None:
         return replace(plain, because=other)
     marks = {"vae": ("first_stage_model.",), "text": ("cond_stage_model.", "conditioner.embedders.")}
     lacks = tuple(part for part, prefix in marks.items() if not any(name.startswith(prefix) for name in names))
-    prediction, because = _prediction(family, channels, table, path)
     embeds = f"{UNET}time_embed.cond_proj.weight" in names
-    lcm = embeds or _named(path, r"(?<![a-z])lcm(?![a-z])")
+    return _network(table, path, replace(plain, lacks=lacks, family=family, channels=channels, embeds_guidance=embeds))
+
+
+def _network(table: TensorTable, path: Path, kind: Kind) -> Kind:
+    """A checkpoint, or a U-Net without the parts that it lacks: its prediction and further properties."""
+    assert kind.family is not None
+    assert kind.channels is not None
+    prediction, because = _prediction(kind.family, kind.channels, table, path)
     return replace(
-        plain,
-        what="unet" if lacks else "checkpoint",
-        lacks=lacks,
-        family=family,
-        channels=channels,
+        kind,
+        what="unet" if kind.lacks else "checkpoint",
         prediction=prediction,
         because=because,
-        lcm=lcm,
-        embeds_guidance=embeds,
-        zero_snr="ztsnr" in names,
+        lcm=kind.embeds_guidance or _named(path, r"(?<![a-z])lcm(?![a-z])"),
+        zero_snr="ztsnr" in table.tensors,
     )
 
 
@@ -182,10 +182,8 @@ def _ldm_family(names: Mapping[str, TensorInfo], channels: int) -> tuple[str, st
         return family, "Playground 2.5, whose noise schedule (EDM) is not supported"
     if channels not in (4, 9):
         made = {8: "InstructPix2Pix", 5: "depth-to-image", 7: "an upscaler"}.get(channels, "something else")
-        return (
-            family,
-            f"a {family_title(family)} model made for {made}: its U-Net takes {channels} channels, not 4 or 9",
-        )
+        title = family_title(family)
+        return family, f"a {title} model made for {made}: its U-Net takes {channels} channels, not 4 or 9"
     return family, ""
 
 
@@ -224,21 +222,10 @@ def _unet(table: TensorTable, path: Path, plain: Kind) -> Kind | None:
         family = "sdxl"
     elif any(name.endswith(".proj_in.weight") and len(one.shape) == 4 for name, one in names.items()):
         family = "sd1"
-    lcm = "time_embedding.cond_proj.weight" in names
+    embeds = "time_embedding.cond_proj.weight" in names
+    plain = replace(plain, lacks=("vae", "text"), layout="diffusers")
     channels = names["conv_in.weight"].shape[1]
-    prediction, because = _prediction(family, channels, table, path)
-    return replace(
-        plain,
-        what="unet",
-        lacks=("vae", "text"),
-        family=family,
-        channels=channels,
-        prediction=prediction,
-        because=because,
-        lcm=lcm,
-        embeds_guidance=lcm,
-        layout="diffusers",
-    )
+    return _network(table, path, replace(plain, family=family, channels=channels, embeds_guidance=embeds))
 
 
 def _lora(table: TensorTable, path: Path, plain: Kind) -> Kind | None:
@@ -283,24 +270,23 @@ def _controlnet(table: TensorTable, path: Path, plain: Kind) -> Kind | None:
 
 
 def _autoencoder(table: TensorTable, path: Path, plain: Kind) -> Kind | None:
-    names = {name.removeprefix("first_stage_model.") for name in table.tensors}
+    tensors = {name.removeprefix("first_stage_model."): one for name, one in table.tensors.items()}
+    names = tensors.keys()
     if {"encoder.conv_in.weight", "decoder.conv_in.weight"} <= names:
-        latent = (
-            table.tensors.get("decoder.conv_in.weight") or table.tensors["first_stage_model.decoder.conv_in.weight"]
-        )
-        if latent.shape[1] != 4:
-            return replace(plain, because=f"a VAE of {latent.shape[1]} latent channels, for another family")
-        layout = "diffusers" if any(name.startswith("encoder.down_blocks.") for name in names) else "ldm"
-        return replace(plain, what="vae", layout="diffusers" if layout == "diffusers" else "ldm")
-    if {"encoder.layers.0.weight", "decoder.layers.0.weight"} <= names:
+        channels = tensors["decoder.conv_in.weight"].shape[1]
+        current = any(name.startswith("encoder.down_blocks.") for name in names)
+        found = replace(plain, what="vae", layout="diffusers" if current else "ldm")
+    elif {"encoder.layers.0.weight", "decoder.layers.0.weight"} <= names:
         return replace(plain, what="tiny-vae", layout="diffusers")
-    if "3.conv.0.weight" in names and names & {"0.weight", "1.weight"}:
-        latent = table.tensors.get("14.weight") or table.tensors["1.weight"]
-        channels = latent.shape[0 if "14.weight" in names else 1]
-        if channels != 4:
-            return replace(plain, because=f"a tiny VAE of {channels} latent channels, for another family")
-        return replace(plain, what="tiny-vae", layout="ldm")
-    return None
+    elif "3.conv.0.weight" in names and names & {"0.weight", "1.weight"}:
+        channels = tensors["14.weight"].shape[0] if "14.weight" in names else tensors["1.weight"].shape[1]
+        found = replace(plain, what="tiny-vae", layout="ldm")
+    else:
+        return None
+    title = "a tiny VAE" if found.what == "tiny-vae" else "a VAE"
+    return (
+        found if channels == 4 else replace(plain, because=f"{title} of {channels} latent channels, for another family")
+    )
 
 
 def tiny_vae_halves(path: Path) -> tuple[Path, Path]:
@@ -357,17 +343,12 @@ def _folder(path: Path) -> Kind:
         return _pipeline(path)
     if (path / "config.json").is_file():
         name = str(read_json(path / "config.json").get("_class_name", ""))
-        precision = _folder_precision(path)
-        match name:
-            case "AutoencoderKL":
-                return Kind("vae", "folder", precision=precision, layout="diffusers")
-            case "AutoencoderTiny":
-                return Kind("tiny-vae", "folder", precision=precision, layout="diffusers")
-            case "UNet2DConditionModel":
-                return _pipeline(path)
-        if "ControlNet" in name:
-            return Kind("controlnet", "folder", precision=precision, layout="diffusers")
-        return Kind("other", "folder", because=f"a {name}" if name else "", layout="diffusers")
+        if name == "UNet2DConditionModel":
+            return _pipeline(path)
+        classes: dict[str, What] = {"AutoencoderKL": "vae", "AutoencoderTiny": "tiny-vae"}
+        what = classes.get(name, "controlnet" if "ControlNet" in name else "other")
+        because = f"a {name}" if what == "other" and name else ""
+        return Kind(what, "folder", precision=_folder_precision(path), because=because, layout="diffusers")
     if (path / "model_index.json").is_file():
         name = str(read_json(path / "model_index.json").get("_class_name", "another kind"))
         return Kind("other", "folder", because=f"a pipeline of {name}, without a U-Net", layout="diffusers")

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, Protocol
+from typing import Any
 
 from overpaint.errors import DownloadError, ModelError, OutputError
 
@@ -43,16 +43,6 @@ class Listing:
     licence: str = ""
 
 
-class Hub(Protocol):
-    """The hub, or a substitute in a test."""
-
-    def listing(self, repository: str) -> Listing:
-        """The files of a repository."""
-
-    def fetch(self, repository: str, revision: str, file: Remote, folder: Path) -> None:
-        """Write a file to its path within a folder; a partial download continues."""
-
-
 def choose(files: Iterable[Remote], *, variant: str | None = None, pickles: bool = False) -> tuple[Remote, ...]:
     """The files of a repository that a model needs: one set of weights for each part, configurations, its card.
 
@@ -67,11 +57,10 @@ def choose(files: Iterable[Remote], *, variant: str | None = None, pickles: bool
     kept = [one for one in files if PurePosixPath(one.path).parts[0] not in _UNUSED]
     pipeline = any(one.path == "model_index.json" for one in kept)
     weights = [one for one in kept if _weighs(one.path) and ("/" in one.path) == pipeline]
-    folders = sorted({str(PurePosixPath(one.path).parent) for one in weights})
-    chosen: list[Remote] = []
-    for folder in folders:
-        inside = [one for one in weights if str(PurePosixPath(one.path).parent) == folder]
-        chosen += _set_of(inside, variant, pickles=pickles)
+    folders: dict[PurePosixPath, list[Remote]] = {}
+    for one in weights:
+        folders.setdefault(PurePosixPath(one.path).parent, []).append(one)
+    chosen = [one for inside in folders.values() for one in _set_of(inside, variant, pickles=pickles)]
     if not any(one.path.endswith(ENDINGS) for one in chosen):
         if weights:
             message = "this repository has weights as pickles only, which can hold code"
@@ -119,7 +108,7 @@ def get(
     *,
     variant: str | None = None,
     allow_pickle: bool = False,
-    hub: Hub | None = None,
+    hub: HuggingFace | None = None,
     on_file: Callable[[str, int, int], None] | None = None,
 ) -> ModelEntry:
     """Download a model into the store, unless it is there.
@@ -201,7 +190,7 @@ def _target_name(stem: str, file: str, alone: str) -> str:
 
 
 def _fetch_all(
-    hub: Hub,
+    hub: HuggingFace,
     repository: str,
     revision: str,
     files: tuple[Remote, ...],

@@ -88,7 +88,6 @@ def find(
     *,
     paths: bool = True,
     prediction: Prediction | None = None,
-    lcm: bool | None = None,
     vae: str | None = None,
     base: str | None = None,
     variant: str | None = None,
@@ -101,7 +100,6 @@ def find(
         name: Of the store or the catalogue, OWNER/NAME of the hub (if its cache or the store has it), or a path.
         paths: Whether a path is taken at all; False for names that come from outside, as over a network.
         prediction: What its network predicts, where detection is wrong.
-        lcm: Whether it is a latent consistency model, where detection is wrong.
         vae: Another VAE to use instead of its own, named in the same ways.
         base: A checkpoint of its family, named in the same ways, that has the VAE and text encoders which a file with a
             U-Net alone lacks.
@@ -122,8 +120,6 @@ def find(
     require(kind, found)
     if prediction is not None:
         kind = replace(kind, prediction=prediction, because="set by the user")
-    if lcm is not None:
-        kind = replace(kind, lcm=lcm)
     ref = ModelRef(
         found,
         path,
@@ -203,8 +199,8 @@ def _licence(name: str, path: Path, origin: Origin) -> str:
     return noted or licence_of(path) or (row.licence if row is not None else "")
 
 
-def find_part(name: str, what: Literal["lora", "embedding"], *, allow_pickle: bool = False) -> ModelEntry:
-    """A LoRA or a textual inversion by its name, as prompts call it.
+def find_lora(name: str, *, allow_pickle: bool = False) -> ModelEntry:
+    """A LoRA by its name, as prompts call it.
 
     Raises:
         ModelError: There is none, it is something else, or a pickle that is not allowed.
@@ -212,9 +208,8 @@ def find_part(name: str, what: Literal["lora", "embedding"], *, allow_pickle: bo
     found = entry(name, paths=False)
     if found.kind is None:
         raise ModelError(found.fault)
-    if found.kind.what != what:
-        title = {"lora": "LoRA", "embedding": "textual inversion"}[what]
-        raise ModelError(f"{found.name} is not a {title} but a {found.kind.title}")
+    if found.kind.what != "lora":
+        raise ModelError(f"{found.name} is not a LoRA but a {found.kind.title}")
     _allowed(found.kind, found.path, allow_pickle)
     return found
 
@@ -224,11 +219,12 @@ def _all() -> Iterator[tuple[str, Path, Origin]]:
     if (own := pocket.folder()) is not None:
         seen.add(pocket.NAME)  # no file of this name in the store can take its place
         yield pocket.NAME, own, "embedded"
-    for folder, origin in ((store_folder(), "store"), *((one, "folder") for one in further_folders())):
+    folders: list[tuple[Path, Origin]] = [(store_folder(), "store"), *((one, "folder") for one in further_folders())]
+    for folder, origin in folders:
         for name, path in _in_folder(folder):
             if name not in seen:
                 seen.add(name)
-                yield name, path, "store" if origin == "store" else "folder"
+                yield name, path, origin
     for name in hub_names():
         snapshot = hub_snapshot(name)
         if snapshot is not None and name not in seen and _has_weights(snapshot):
@@ -272,28 +268,21 @@ def _locate(name: str, *, paths: bool) -> tuple[str, Path, Origin]:
 
 
 def _missing(name: str, here: list[str], *, paths: bool) -> ModelError:
+    """The error for a name that no model here has; its value is the name by which it can be downloaded, if it can."""
     row = listed(name)
-    if row is not None:
-        return _not_here(name, row.name, f"; the download has {row.gigabytes:g} GB")
-    parts = hub_parts(name)
-    if parts is not None and not name.endswith(ENDINGS):
-        return _not_here(name, name, "")
+    if row is not None or (hub_parts(name) is not None and not name.endswith(ENDINGS)):
+        size = "" if row is None else f"; the download has {row.gigabytes:g} GB"
+        return ModelError(
+            f"the model {name} is not here, but can be downloaded{size}",
+            code="model-not-downloaded",
+            field="model",
+            value=name if row is None else row.name,
+        )
     if paths and ("/" in name or name.endswith(ENDINGS)):
-        return ModelError(f"there is no file {name}", code="model-unknown", field="model", value=name)
-    known = [*here, *(one.name for one in CATALOGUE)]
-    return ModelError(
-        f"no model is called {name!r}{did_you_mean(name, known)}", code="model-unknown", field="model", value=name
-    )
-
-
-def _not_here(name: str, download: str, size: str) -> ModelError:
-    """`download` is the name by which it can be downloaded."""
-    return ModelError(
-        f"the model {name} is not here, but can be downloaded{size}",
-        code="model-not-downloaded",
-        field="model",
-        value=download,
-    )
+        message = f"there is no file {name}"
+    else:
+        message = f"no model is called {name!r}{did_you_mean(name, [*here, *(one.name for one in CATALOGUE)])}"
+    return ModelError(message, code="model-unknown", field="model", value=name)
 
 
 def _entry(name: str, path: Path, origin: Origin) -> ModelEntry:

@@ -32,40 +32,33 @@ def digest(path: Path, on_bytes: Callable[[int], None] | None = None) -> str:
         ModelError: It can't be read.
     """
     try:
-        if not path.is_dir():
-            return _of_file(path, on_bytes)
-        whole = hashlib.sha256()
-        for file in files_of(path):
-            whole.update(f"{file.relative_to(path).as_posix()}\0{_of_file(file, on_bytes)}\n".encode())
-        return whole.hexdigest()
+        return _whole(path, lambda file: _of_file(file, on_bytes))
     except OSError as error:
         raise ModelError(f"can't read {path}: {error.strerror or error}") from error
 
 
 def known_digest(path: Path) -> str | None:
     """The digest if it is known without reading the weights, else None."""
-    with contextlib.suppress(OSError):
-        if not path.is_dir():
-            return _kept().get(_key(path))
-        whole, kept = hashlib.sha256(), _kept()
-        for file in files_of(path):
-            one = kept.get(_key(file))
-            if one is None:
-                return None
-            whole.update(f"{file.relative_to(path).as_posix()}\0{one}\n".encode())
-        return whole.hexdigest()
+    kept = _kept()
+    with contextlib.suppress(OSError, KeyError):
+        return _whole(path, lambda file: kept[_key(file)])
     return None
+
+
+def _whole(path: Path, of_file: Callable[[Path], str]) -> str:
+    if not path.is_dir():
+        return of_file(path)
+    whole = hashlib.sha256()
+    for file in files_of(path):
+        whole.update(f"{file.relative_to(path).as_posix()}\0{of_file(file)}\n".encode())
+    return whole.hexdigest()
 
 
 def files_of(folder: Path) -> Iterator[Path]:
     """The files of a model's folder that count, in a fixed order: not hidden ones, not pages about it."""
     for file in sorted(folder.rglob("*")):
-        parts = file.relative_to(folder).parts
-        if (
-            file.is_file()
-            and not any(part.startswith(".") for part in parts)
-            and file.suffix not in (".md", ".png", ".jpg")
-        ):
+        hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
+        if file.is_file() and not hidden and file.suffix not in (".md", ".png", ".jpg"):
             yield file
 
 
@@ -82,8 +75,8 @@ def check(path: Path, expected: str | None, on_bytes: Callable[[int], None] | No
         expected: The digest that it had when it came, or None.
         on_bytes: Called with the number of bytes read.
     """
-    faults = []
-    for file in files_of(path) if path.is_dir() else (path,):
+    faults, files = [], list(files_of(path)) if path.is_dir() else [path]
+    for file in files:
         if file.suffix in ENDINGS:
             try:
                 read_table(file)
@@ -93,7 +86,7 @@ def check(path: Path, expected: str | None, on_bytes: Callable[[int], None] | No
     found = digest(path, on_bytes)
     if expected is not None and found != expected:
         faults.append(f"its SHA-256 is {found[:12]}..., and was {expected[:12]}... when it came: it has changed")
-    for file in files_of(path) if path.is_dir() else (path,):
+    for file in files:
         blob = file.resolve().name  # the hub's cache calls a large file's blob by its digest
         if file.is_symlink() and len(blob) == 64 and digest(file) != blob:
             faults.append(f"{file.name} is not what the hub sent: download it again")
