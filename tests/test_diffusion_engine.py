@@ -380,7 +380,7 @@ def started(canvas: Canvas, channels: int = 4):
         return Moments(torch.from_numpy(np.ascontiguousarray(means))[None])
 
     extra_input = SD1.extra_input if channels == 9 else None
-    return NATIVE.start(canvas, canvas.sampling.masked_content, 1.0, encode, extra_input, Monitor()).latents
+    return NATIVE.start(canvas, encode, extra_input, Monitor()).latents
 
 
 def test_the_hole_begins_with_what_is_asked():

@@ -319,7 +319,7 @@ def test_rescaled_guidance_has_the_deviation_of_the_prompts_own():
 
 
 def test_an_interval_that_descends_is_refused():
-    with pytest.raises(ValueError, match="interval"):
+    with pytest.raises(RequestError, match="interval"):
         Guidance(5, interval=(0.7, 0.2))
 
 

@@ -9,12 +9,12 @@ from overpaint.errors import DownloadError, ModelError
 
 from .catalogue import CATALOGUE, CatalogueEntry, listed
 from .configs import config_folder, scheduler_config, unet_config
-from .detect import detect, read_json, require, weights_in
+from .detect import detect, read_json, weights_in
 from .download import get
-from .families import family_names, family_of, family_title, register_family
-from .headers import TensorInfo, TensorTable, read_table
-from .hints import Hints, read_hints
-from .places import home, hub_snapshot, store_folder
+from .families import family_of, family_title, register_family
+from .headers import TensorTable, read_table
+from .hints import read_hints
+from .places import hub_snapshot, store_folder
 from .store import ModelEntry, ModelNote, add, entries, entry, find, find_lora, remove, verify
 from .values import Kind, ModelRef, Prediction
 from .verify import digest, known_digest
@@ -25,14 +25,12 @@ __all__ = [
     "CatalogueEntry",
     "ClipVocabulary",
     "DownloadError",
-    "Hints",
     "Kind",
     "ModelEntry",
     "ModelError",
     "ModelNote",
     "ModelRef",
     "Prediction",
-    "TensorInfo",
     "TensorTable",
     "add",
     "config_folder",
@@ -40,14 +38,12 @@ __all__ = [
     "digest",
     "entries",
     "entry",
-    "family_names",
     "family_of",
     "family_title",
     "find",
     "find_lora",
     "find_vocabulary",
     "get",
-    "home",
     "hub_snapshot",
     "known_digest",
     "listed",
@@ -57,7 +53,6 @@ __all__ = [
     "read_vocabulary",
     "register_family",
     "remove",
-    "require",
     "scheduler_config",
     "store_folder",
     "unet_config",

@@ -37,17 +37,14 @@ _PRECISIONS: dict[str, Precision] = {
     "F8_E5M2": "fp8",
 }
 _LORA_METHODS = {
-    name: re.compile(pattern)
-    for name, pattern in {
-        "dora": r"\.dora_scale|magnitude_vector",
-        "lora": r"\.lora_(up|down|A|B)\b|[._]lora\.up\.|lora_linear_layer\.up\.",
-        "loha": r"\.hada_w1_a",
-        "lokr": r"\.lokr_w[12]",
-        "oft": r"\.oft_(blocks|diag)",
-        "glora": r"\.a1\.weight",
-        "ia3": r"\.on_input$",
-        "full": r"\.(diff|diff_b|w_norm|b_norm)$",
-    }.items()
+    "dora": r"\.dora_scale|magnitude_vector",
+    "lora": r"\.lora_(up|down|A|B)\b|[._]lora\.up\.|lora_linear_layer\.up\.",
+    "loha": r"\.hada_w1_a",
+    "lokr": r"\.lokr_w[12]",
+    "oft": r"\.oft_(blocks|diag)",
+    "glora": r"\.a1\.weight",
+    "ia3": r"\.on_input$",
+    "full": r"\.(diff|diff_b|w_norm|b_norm)$",
 }
 """What the names of a LoRA's tensors show about its method; the first match decides."""
 
@@ -172,10 +169,14 @@ def with_unet_prefix(tensors: Mapping[str, T]) -> Mapping[str, T]:
     return {f"{UNET}{name}": one for name, one in tensors.items()}
 
 
+def _unet_family(names: Mapping[str, TensorInfo], *, labelled: bool) -> str:
+    convolved = any(name.endswith(".proj_in.weight") and len(one.shape) == 4 for name, one in names.items())
+    return "sdxl" if labelled else "sd1" if convolved else "sd2"
+
+
 def _ldm_family(names: Mapping[str, TensorInfo], channels: int) -> tuple[str, str]:
     label = names.get(f"{UNET}label_emb.0.0.weight")
-    convolved = any(name.endswith(".1.proj_in.weight") and len(one.shape) == 4 for name, one in names.items())
-    family = "sdxl" if label is not None else "sd1" if convolved else "sd2"
+    family = _unet_family(names, labelled=label is not None)
     if label is not None and label.shape[1] == 2560:
         return family, "the refiner of SDXL; use the base or an inpainting model"
     if "edm_mean" in names:
@@ -217,11 +218,7 @@ def _unet(table: TensorTable, path: Path, plain: Kind) -> Kind | None:
     names = table.tensors
     if "conv_in.weight" not in names or not any(name.startswith("down_blocks.") for name in names):
         return None
-    family = "sd2"
-    if "add_embedding.linear_1.weight" in names:
-        family = "sdxl"
-    elif any(name.endswith(".proj_in.weight") and len(one.shape) == 4 for name, one in names.items()):
-        family = "sd1"
+    family = _unet_family(names, labelled="add_embedding.linear_1.weight" in names)
     embeds = "time_embedding.cond_proj.weight" in names
     plain = replace(plain, lacks=("vae", "text"), layout="diffusers")
     channels = names["conv_in.weight"].shape[1]
@@ -230,7 +227,7 @@ def _unet(table: TensorTable, path: Path, plain: Kind) -> Kind | None:
 
 def _lora(table: TensorTable, path: Path, plain: Kind) -> Kind | None:
     names = table.tensors
-    method = next((one for one, mark in _LORA_METHODS.items() if any(mark.search(name) for name in names)), "")
+    method = next((one for one, mark in _LORA_METHODS.items() if any(re.search(mark, name) for name in names)), "")
     return replace(plain, what="lora", family=_lora_family(names), method=method) if method else None
 
 

@@ -9,7 +9,7 @@ linear layers of (B, D) inputs alone, which are the time and size embeddings; wi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -85,24 +85,22 @@ def _depends(func: Operator, rows: tuple[torch.Tensor, ...], others: tuple[Any, 
     return any(not torch.equal(func(*(each[:n] for each in rows), *others), alone[:n]) for n in (2, 3, len(alone)))
 
 
-def _trials(dtype: torch.dtype) -> list[tuple[Operator, tuple[torch.Tensor, ...], tuple[Any, ...]]]:
+def _trials(dtype: torch.dtype) -> Iterator[tuple[Operator, tuple[torch.Tensor, ...], tuple[Any, ...]]]:
     """Operators with their arguments, those with a batch (of four) apart from the others."""
     draw = torch.Generator().manual_seed(0)
 
     def random(*shape: int) -> torch.Tensor:
         return torch.randn(shape, generator=draw).to(dtype)
 
-    found: list[tuple[Operator, tuple[torch.Tensor, ...], tuple[Any, ...]]] = []
     for tokens, inner, outer in ((2, 640, 640), (16, 320, 640), (64, 320, 320), (77, 768, 320)):
-        found.append((F.linear, (random(4, tokens, inner),), (random(outer, inner) / inner**0.5, random(outer))))
+        yield F.linear, (random(4, tokens, inner),), (random(outer, inner) / inner**0.5, random(outer))
     for side, inner, kernel in ((4, 320, 3), (8, 320, 3), (16, 128, 3), (16, 320, 1)):
         x, weight = random(4, inner, side, side), random(128, inner, kernel, kernel) / (inner * kernel**2) ** 0.5
         x, weight = (one.contiguous(memory_format=torch.channels_last) for one in (x, weight))
-        found.append((F.conv2d, (x,), (weight, random(128), 1, kernel // 2)))
+        yield F.conv2d, (x,), (weight, random(128), 1, kernel // 2)
     for tokens, seen, width in ((64, 64, 40), (64, 77, 80)):
         queries, keys, values = random(4, 8, tokens, width), random(4, 8, seen, width), random(4, 8, seen, width)
-        found.append((F.scaled_dot_product_attention, (queries, keys, values), ()))
+        yield F.scaled_dot_product_attention, (queries, keys, values), ()
     for side, channels in ((4, 640), (8, 320)):
         x = random(4, channels, side, side).contiguous(memory_format=torch.channels_last)
-        found.append((F.group_norm, (x,), (32, random(channels), random(channels))))
-    return found
+        yield F.group_norm, (x,), (32, random(channels), random(channels))

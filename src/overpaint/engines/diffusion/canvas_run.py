@@ -47,13 +47,11 @@ class CanvasRun:
         self._shown = 0
         model, plan = self.networks.loaded, self.settings.plan
         extra_input = model.family.extra_input if model.inpainting else None
-        start = plan.dialect.start(
-            self.canvas, self.settings.content, plan.strength, self._encode, extra_input, self.monitor
-        )
+        start = plan.dialect.start(self.canvas, self._encode, extra_input, self.monitor)
         if self.monitor.wants_previews and self._preview is None:
             self._preview = LatentPreview(*start.shown, self.canvas.mask)
         self.sample = Sample(
-            self.networks.denoiser(self.prompt_networks, exact=self.settings.exact, wide=wide),
+            self.networks.denoiser(self.prompt_networks, exact=self.settings.sampling.exact, wide=wide),
             plan,
             start.latents,
             positive=self.texts[0],

@@ -10,17 +10,21 @@ transformers has the same network, but its import takes four seconds.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import torch
+from pydantic import Field
 from torch import nn
 from torch.nn import functional
 
-from overpaint.errors import ModelError
+from overpaint.errors import ModelError, RequestError
+from overpaint.values import Value
 
-_ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+Activation = Literal["quick_gelu", "gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "silu"]
+
+_ACTIVATIONS: dict[Activation, Callable[[torch.Tensor], torch.Tensor]] = {
     "quick_gelu": lambda x: x * torch.sigmoid(1.702 * x),  # Hendrycks and Gimpel 2016, arXiv 1606.08415, 2
     "gelu": functional.gelu,
     "gelu_new": partial(functional.gelu, approximate="tanh"),
@@ -30,8 +34,10 @@ _ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ClipConfig:
+Count = Annotated[int, Field(ge=1, le=10_000_000)]
+
+
+class ClipConfig(Value):
     """Sizes of a text encoder; the defaults hold for keys that a config leaves out.
 
     Attributes:
@@ -48,16 +54,16 @@ class ClipConfig:
             which stands for the highest token of the row.
     """
 
-    vocab_size: int = 49408
-    hidden_size: int = 512
-    intermediate_size: int = 2048
-    num_hidden_layers: int = 12
-    num_attention_heads: int = 8
-    max_position_embeddings: int = 77
-    hidden_act: str = "quick_gelu"
-    layer_norm_eps: float = 1e-5
-    projection_dim: int = 512
-    eos_token_id: int = 49407
+    vocab_size: Count = 49408
+    hidden_size: Count = 512
+    intermediate_size: Count = 2048
+    num_hidden_layers: Annotated[int, Field(ge=1, le=1000)] = 12
+    num_attention_heads: Count = 8
+    max_position_embeddings: Count = 77
+    hidden_act: Activation = "quick_gelu"
+    layer_norm_eps: Annotated[float, Field(ge=0, lt=1)] = 1e-5
+    projection_dim: Count = 512
+    eos_token_id: Annotated[int, Field(ge=0, le=10_000_000)] = 49407
 
     @classmethod
     def read(cls, config: Mapping[str, Any]) -> ClipConfig:
@@ -66,19 +72,10 @@ class ClipConfig:
         Raises:
             ModelError: Sizes out of range or that do not fit together, or an unknown nonlinearity.
         """
-        own = {one.name: config[one.name] for one in fields(cls) if config.get(one.name) is not None}
-        for name, value in own.items():
-            if name == "hidden_act":
-                right = isinstance(value, str) and value in _ACTIVATIONS
-                known = f"one of {', '.join(_ACTIVATIONS)}"
-            elif name == "layer_norm_eps":
-                right, known = isinstance(value, float) and 0 <= value < 1, "a number from 0 to below 1"
-            else:
-                least, most = (0 if name == "eos_token_id" else 1), 1000 if name == "num_hidden_layers" else 10_000_000
-                right, known = type(value) is int and least <= value <= most, f"a number from {least} to {most:,}"
-            if not right:
-                raise ModelError(f"the text encoder's config has {name} {value!r}; right would be {known}")
-        found = cls(**own)
+        try:
+            found = cls(**{name: config[name] for name in cls.model_fields if config.get(name) is not None})
+        except RequestError as error:
+            raise ModelError(f"the text encoder's config is damaged: {error}") from error
         if found.hidden_size % found.num_attention_heads:
             raise ModelError(
                 f"the text encoder's {found.num_attention_heads} heads can't share {found.hidden_size} numbers: "

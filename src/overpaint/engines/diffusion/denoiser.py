@@ -73,7 +73,14 @@ def guidance_embedding(scale: torch.Tensor, width: int) -> torch.Tensor:
 
 
 class NetworkDenoiser:
-    """A network of any family as a Denoiser. It works in its own type; x, sigma and the estimate are float32."""
+    """A network of any family in one common form. It works in its own type; x, sigma and the estimate are float32.
+
+    Attributes:
+        key: Digest of the network with its LoRAs: equal keys give equal estimates.
+        prediction: What the network's output stands for.
+        embeds_guidance: Whether the guidance scale is an input of the network (as in LCM), so that the prompt's row is
+            enough.
+    """
 
     def __init__(
         self, family: Family, network: torch.nn.Module, *, prediction: Prediction, key: Hashable, exact: bool = False
@@ -100,15 +107,14 @@ class NetworkDenoiser:
         self._first = family.text_free_layers(network) if half else ()
         self.prediction: Prediction = prediction
         self.key: Hashable = (key, exact)
-
-    @property
-    def embeds_guidance(self) -> bool:
-        """Whether the guidance scale is an input of the network."""
-        return self._family.embeds_guidance(self._network)
+        self.embeds_guidance = family.embeds_guidance(network)
 
     @property
     def rows_at_once(self) -> int | None:
-        """One in exact mode, unless type, device and threads allow more."""
+        """The most rows that a call may have without changing results, None for no limit.
+
+        One in exact mode, unless type, device and threads allow more.
+        """
         batched = self._dtype == torch.bfloat16 and self._device.type == "cpu" and torch.get_num_threads() == 1
         return 1 if self._exact and not batched else None
 
@@ -121,7 +127,19 @@ class NetworkDenoiser:
         extra: torch.Tensor | None = None,
         guidance: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """The estimate x0, as `values.Denoiser` says."""
+        """The estimate x0.
+
+        Args:
+            x: (B, C, h, w) float32.
+            sigma: (B,) float32 noise levels.
+            t: (B,) float32 training times.
+            conditioning: B rows.
+            extra: (B, E, h, w) further input (`Family.extra_input`), or None.
+            guidance: (B,) guidance scales, for a network that embeds them.
+
+        Returns:
+            (B, C, h, w) float32.
+        """
         seen = to_input(x, sigma, self.prediction)
         same = repeats(seen, extra, sigma, t, guidance) if self._first and len(seen) > 1 else None
         shared = once(self._first, *same) if same else nullcontext()

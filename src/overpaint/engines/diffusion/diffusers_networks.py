@@ -75,16 +75,14 @@ def _all_used(own: Tensors, converted: Tensors, family: UNetFamily) -> None:
         )
 
 
-def vae_from_original(tensors: Tensors, config: Mapping[str, Any], dtype: Any, vae_dtype: Any) -> Any:
-    """A VAE of tensors in the original release's layout."""
+def vae_from_original(tensors: Tensors, config: Mapping[str, Any], dtype: Any) -> Any:
+    """A VAE of tensors in the original release's layout, alone or within a whole checkpoint."""
     converted = _SINGLE.convert_ldm_vae_checkpoint(dict(tensors), config=config)
-    return filled(VAE, config, converted, vae_type(config, dtype, vae_dtype), "the VAE")
+    return filled(VAE, config, converted, vae_type(config, dtype), "the VAE")
 
 
-def vae_type(config: Mapping[str, Any], dtype: Any, vae_dtype: Any) -> Any:
-    """The type of a VAE: as given, or `dtype`, but float32 instead of float16 for one that can't work in it."""
-    if vae_dtype is not None:
-        return vae_dtype
+def vae_type(config: Mapping[str, Any], dtype: Any) -> Any:
+    """The type of a VAE: `dtype`, but float32 instead of float16 for one that can't work in it."""
     return torch.float32 if dtype == torch.float16 and config.get("force_upcast", False) else dtype
 
 
@@ -94,15 +92,10 @@ def text_from_original(part: ClipPart, tensors: Tensors, folder: Path, dtype: An
     if part.open_clip is None:
         converted = _SINGLE.convert_ldm_clip_checkpoint(tensors)
     else:
-        converted = _open_clip(config, tensors, part.open_clip)
+        # The converter reads only the width of the model.
+        holder = type("Holder", (), {"config": config})()
+        converted = _SINGLE.convert_open_clip_checkpoint(holder, tensors, prefix=part.open_clip)
     return text_encoder(config, converted, dtype, projection=part.projection)
-
-
-def _open_clip(config: ClipConfig, tensors: Tensors, prefix: str) -> dict[str, torch.Tensor]:
-    """Tensors renamed by diffusers' converter, which reads only the width of the model."""
-    holder = type("Holder", (), {"config": config})()
-    converted: dict[str, torch.Tensor] = _SINGLE.convert_open_clip_checkpoint(holder, tensors, prefix=prefix)
-    return converted
 
 
 def clip_config(folder: Path) -> ClipConfig:

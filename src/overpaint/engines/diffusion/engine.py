@@ -24,7 +24,7 @@ from .canvas_run import CanvasRun
 from .devices import NARROW, device_of, memory_left, usual_dtype
 from .families import Family
 from .loop import advance
-from .networks import CacheBudget, Networks
+from .networks import Networks
 from .options import CARD, DiffusionOptions
 from .settings import check_names, paint_settings, text_settings
 from .used import UNKNOWN, used_models
@@ -85,7 +85,6 @@ class DiffusionEngine(ThreadedEngine):
         device: str = "auto",
         dtype: torch.dtype | None = None,
         threads: int | None = None,
-        budget: CacheBudget | None = None,
         weights: WeightStore | None = None,
     ) -> None:
         """Read the model's configuration; its weights are loaded for the first canvas.
@@ -97,7 +96,6 @@ class DiffusionEngine(ThreadedEngine):
             threads: torch's threads on a CPU; None: one for a narrow network, torch's default for others. Threads wait
                 for each other longer than a narrow network's layers run: beside one busy program a whole command took
                 52 seconds with two threads, and 6.6 with one.
-            budget: Sizes of the caches; None: the usual ones.
             weights: Store that holds the networks, for engines on one device. None: a store of its own.
 
         Raises:
@@ -112,7 +110,6 @@ class DiffusionEngine(ThreadedEngine):
         self._ref = ref
         narrow = self.device.type == "cpu" and self._family.width(ref) < NARROW
         self.threads = 1 if threads is None and narrow else threads
-        self._budget = budget or CacheBudget()
         self._weights = weights or WeightStore()
         self._networks: Networks | None = None
         self._painting: list[Future[Painted]] = []
@@ -213,7 +210,7 @@ class DiffusionEngine(ThreadedEngine):
             needed = self._family.weight_bytes(self._ref, self.dtype, self._weights.holds)
             self._weights.make_room(needed, self._ref.name, lambda: memory_left(self.device))
             loaded = self._family.load(self._ref, self.dtype)
-            networks = self._networks = Networks(loaded, self._ref, self.device, self._budget)
+            networks = self._networks = Networks(loaded, self._ref, self.device)
         return networks
 
     def _ended(self, run: CanvasRun) -> bool:

@@ -23,8 +23,8 @@ class DiffusionFactory:
             ModelError: The model is missing, damaged, or not a checkpoint.
             EngineError: The device does not exist.
         """
-        given = {name: getattr(setup.options, name) for name in LOADING}
-        ref = find(setup.model, allow_pickle=setup.allow_pickle, **{k: v for k, v in given.items() if v is not None})
+        given = setup.options.model_dump(include=set(LOADING), exclude_none=True)
+        ref = find(setup.model, allow_pickle=setup.allow_pickle, **given)
         with collector_paused():
             from .engine import DiffusionEngine  # loads torch
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -54,11 +55,7 @@ def repeats(*rows: torch.Tensor | None) -> tuple[list[int], list[int]] | None:
     if not any(repeated):
         return None
     first = [index for index, again in enumerate(repeated) if not again]
-    back, at = [], -1
-    for again in repeated:
-        at += not again
-        back.append(at)
-    return first, back
+    return first, [count - 1 for count in accumulate(not again for again in repeated)]
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
+from overpaint.errors import RequestError
 from overpaint.models import Prediction
 
 from .denoiser import to_estimate, to_output
@@ -31,16 +32,12 @@ class Guidance:
     def __post_init__(self) -> None:
         start, end = self.interval
         if not 0 <= start <= end <= 1:
-            raise ValueError(f"the interval of guidance must ascend within 0 to 1, not {self.interval}")
-
-    def active(self, step: int, steps: int) -> bool:
-        """Whether step `step` of `steps` (from 0) is guided: its progress is step / steps."""
-        start, end = self.interval
-        return start <= step / steps and (step / steps < end or end == 1)
+            raise RequestError(f"the interval of guidance must ascend within 0 to 1, not {self.interval}")
 
     def sides(self, step: int, steps: int) -> tuple[bool, bool]:
-        """Whether the prompt's and the negative prompt's estimate are needed."""
-        if not self.active(step, steps):
+        """Whether the prompt's and the negative prompt's estimate are needed at step `step` of `steps`, from 0."""
+        (start, end), progress = self.interval, step / steps
+        if progress < start or (progress >= end and end != 1):
             return True, False
         return self.scale != 0 or self.rescale > 0, True
 

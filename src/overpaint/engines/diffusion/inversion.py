@@ -83,26 +83,22 @@ def load_inversion(path: str | Path, name: str | None = None, *, allow_pickle: b
         ModelError: Not such a file, damaged, or a pickle that was not allowed.
     """
     path = Path(path)
-    word, vectors = _vectors(read_tensors(path, allow_pickle=allow_pickle), path)
-    return Inversion(name or word or path.stem, vectors)
-
-
-def _vectors(held: Mapping[str, torch.Tensor], path: Path) -> tuple[str | None, dict[str, torch.Tensor]]:
-    """The word that a file has, if any, and its vectors by slot."""
+    held = read_tensors(path, allow_pickle=allow_pickle)
+    plain = [one for key, one in held.items() if key == "emb_params" or key.startswith("string_to_param.")]
+    word = None
     if "clip_l" in held and "clip_g" in held:
-        return None, {slot: _rows(held[slot], path) for slot in ("clip_l", "clip_g")}
-    if "emb_params" in held:
-        return None, {UNNAMED: _rows(held["emb_params"], path)}
-    params = [rows for name, rows in held.items() if name.startswith("string_to_param.")]
-    if len(params) == 1:
-        return None, {UNNAMED: _rows(params[0], path)}
-    if len(held) == 1:
-        ((word, rows),) = held.items()
-        return word, {UNNAMED: _rows(rows, path)}
-    raise ModelError(
-        f"{path.name} is not a textual inversion: it holds {', '.join(sorted(held)[:6]) or 'nothing'}; "
-        "right would be emb_params, clip_l and clip_g, string_to_param, or one vector under its word"
-    )
+        vectors = {slot: held[slot] for slot in ("clip_l", "clip_g")}
+    elif len(plain) == 1:
+        vectors = {UNNAMED: plain[0]}
+    elif len(held) == 1:
+        ((word, vector),) = held.items()
+        vectors = {UNNAMED: vector}
+    else:
+        raise ModelError(
+            f"{path.name} is not a textual inversion: it holds {', '.join(sorted(held)[:6]) or 'nothing'}; "
+            "right would be emb_params, clip_l and clip_g, string_to_param, or one vector under its word"
+        )
+    return Inversion(name or word or path.stem, {slot: _rows(one, path) for slot, one in vectors.items()})
 
 
 def _rows(value: torch.Tensor, path: Path) -> torch.Tensor:

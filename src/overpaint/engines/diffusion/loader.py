@@ -12,7 +12,6 @@ import torch
 
 from overpaint.models import (
     ClipVocabulary,
-    Kind,
     ModelError,
     ModelRef,
     config_folder,
@@ -45,7 +44,7 @@ from .diffusers_networks import (
 )
 from .families.unet import UNetFamily
 from .values import LoadedModel
-from .weight_files import VAE_PREFIX, component_tensors, unet_folder, unet_source
+from .weight_files import component_tensors, unet_folder, unet_source
 from .weights import Tensors, read_tensors
 
 
@@ -58,13 +57,12 @@ class CheckpointNetworks:
     text_encoders: tuple[ClipText, ...]
 
 
-def load(ref: ModelRef, dtype: Any = torch.float32, vae_dtype: Any = None) -> LoadedModel:
+def load(ref: ModelRef, dtype: Any = torch.float32) -> LoadedModel:
     """Load a model with a U-Net. Nothing is downloaded.
 
     Args:
         ref: From `overpaint.models.find`.
-        dtype: Of U-Net and text encoders.
-        vae_dtype: Of the VAE; None: see `vae_type`.
+        dtype: Of all networks; for the VAE see `vae_type`.
 
     Raises:
         ModelError: Files are missing, damaged, of another kind, or pickles that were not allowed.
@@ -74,16 +72,16 @@ def load(ref: ModelRef, dtype: Any = torch.float32, vae_dtype: Any = None) -> Lo
         raise ModelError(f"{ref.name} is not a checkpoint but a {kind.title}")
     family: UNetFamily = family_of(kind.family)
     held = _held(ref, dtype)
-    parts = networks(ref, held, dtype, vae_dtype, source=unet_source(ref) or None)
+    parts = networks(ref, held, dtype, source=unet_source(ref) or None)
     schedule = _schedule(ref)
-    if held is not None and "ztsnr" in held:
+    if kind.zero_snr:
         schedule["rescale_betas_zero_snr"] = True
     index = ref.text_source.path / "model_index.json"
     zero = read_json(index).get("force_zeros_for_empty_prompt") if index.is_file() else None
     whole = hashlib.sha256(digest(ref.path).encode())
     for path in ref.further_files:
         whole.update(digest(path).encode())
-    whole.update(json.dumps([kind.prediction, kind.lcm, ref.variant, str(dtype), str(vae_dtype)]).encode())
+    whole.update(json.dumps([kind.prediction, kind.lcm, ref.variant, str(dtype)]).encode())
     return LoadedModel(
         family,
         parts.unet,
@@ -99,12 +97,7 @@ def load(ref: ModelRef, dtype: Any = torch.float32, vae_dtype: Any = None) -> Lo
 
 
 def networks(
-    ref: ModelRef,
-    held: Tensors | None,
-    dtype: Any = torch.float32,
-    vae_dtype: Any = None,
-    *,
-    source: str | None = None,
+    ref: ModelRef, held: Tensors | None, dtype: Any = torch.float32, *, source: str | None = None
 ) -> CheckpointNetworks:
     """The networks of a checkpoint; the parts that it lacks are those of its base.
 
@@ -112,27 +105,22 @@ def networks(
         ref: The checkpoint.
         held: The tensors of a single file; None for a folder.
         dtype: See `load`.
-        vae_dtype: See `load`.
         source: Digest of the U-Net's weights; None: computed from them.
 
     Raises:
         ModelError: Tensors are missing, or have other shapes than in the configuration.
     """
-    assert ref.kind.family is not None
-    family: UNetFamily = family_of(ref.kind.family)
+    family: UNetFamily = family_of(ref.kind.family or "")
     base, lacks = ref.base, ref.kind.lacks
     unet = _unet(ref, family, held, dtype, source)
     base_held = None if base is None else _held(base, dtype)
-    if base is not None and "text" in lacks:
-        texts = _texts(base, family, base_held, dtype)
-    else:
-        texts = _texts(ref, family, held, dtype)
+    texts = _texts(ref.text_source, family, held if ref.text_source is ref else base_held, dtype)
     if ref.vae is not None:
-        vae = load_vae(ref.vae, ref.kind, dtype, vae_dtype, ref)
+        vae = load_vae(ref.vae, ref, dtype)
     elif base is not None and "vae" in lacks:
-        vae = _vae(base, base_held, dtype, vae_dtype)
+        vae = _vae(base, base_held, dtype)
     else:
-        vae = _vae(ref, held, dtype, vae_dtype)
+        vae = _vae(ref, held, dtype)
     return CheckpointNetworks(unet, vae, texts)
 
 
@@ -165,12 +153,11 @@ def _unet(ref: ModelRef, family: UNetFamily, held: Tensors | None, dtype: Any, s
     return filled(cls, config, unet_from_original(family, held, config, title), dtype, title, source=source)
 
 
-def _vae(ref: ModelRef, held: Tensors | None, dtype: Any, vae_dtype: Any) -> Any:
+def _vae(ref: ModelRef, held: Tensors | None, dtype: Any) -> Any:
     if held is None:
-        return _folder_vae(ref.path / "vae", dtype, vae_dtype, ref)
+        return _folder_vae(ref.path / "vae", ref, dtype)
     folder = ref.configs or config_folder(ref.kind.family or "")
-    own = {name: one for name, one in held.items() if name.startswith(VAE_PREFIX)}
-    return vae_from_original(own, read_json(folder / "vae" / "config.json"), dtype, vae_dtype)
+    return vae_from_original(held, read_json(folder / "vae" / "config.json"), dtype)
 
 
 def _texts(ref: ModelRef, family: UNetFamily, held: Tensors | None, dtype: Any) -> tuple[ClipText, ...]:
@@ -184,52 +171,42 @@ def _texts(ref: ModelRef, family: UNetFamily, held: Tensors | None, dtype: Any) 
     return tuple(text_from_original(part, held, configs, dtype) for part in family.texts)
 
 
-def _folder_vae(folder: Path, dtype: Any, vae_dtype: Any, ref: ModelRef) -> Any:
+def _folder_vae(folder: Path, ref: ModelRef, dtype: Any) -> Any:
     config = read_json(folder / "config.json")
-    tensors = component_tensors(folder, ref, vae_dtype or dtype)
+    tensors = component_tensors(folder, ref, dtype)
     if config.get("_class_name") == "AutoencoderTiny":
-        return filled(TINY_VAE, config, tensors, vae_dtype or dtype, "the tiny VAE")
-    return filled(VAE, config, current_vae_names(tensors), vae_type(config, dtype, vae_dtype), "the VAE")
+        return filled(TINY_VAE, config, tensors, dtype, "the tiny VAE")
+    return filled(VAE, config, current_vae_names(tensors), vae_type(config, dtype), "the VAE")
 
 
-def load_vae(path: Path, kind: Kind, dtype: Any, vae_dtype: Any, ref: ModelRef) -> Any:
+def load_vae(path: Path, ref: ModelRef, dtype: Any) -> Any:
     """A VAE of its own: a folder, a file in either layout, a tiny one, or that of a whole checkpoint.
 
     Args:
         path: The file or folder.
-        kind: Of that checkpoint: a file without configuration gets the one of its family.
+        ref: The checkpoint, with its permissions; a file without configuration gets the one of its family.
         dtype: See `load`.
-        vae_dtype: See `load`.
-        ref: The checkpoint, with its configurations and permissions.
 
     Raises:
         ModelError: Not a VAE, damaged, or for another family.
     """
-    assert kind.family is not None
-    family: UNetFamily = family_of(kind.family)
+    family: UNetFamily = family_of(ref.kind.family or "")
     found = detect(path)
     if path.is_dir():
         folder = path / "vae" if (path / "vae").is_dir() else path
-        return _folder_vae(folder, dtype, vae_dtype, ref)
+        return _folder_vae(folder, ref, dtype)
     if found.what == "checkpoint" and found.family and family_of(found.family).latents != family.latents:
         raise ModelError(f"{path.name} is of {family_title(found.family)}: its VAE does not go with {ref.name}")
-    tensors = read_tensors(path, allow_pickle=ref.allow_pickle, dtype=vae_dtype or dtype)
+    tensors = read_tensors(path, allow_pickle=ref.allow_pickle, dtype=dtype)
     if found.what == "tiny-vae":
         if ref.vae_encoder is not None:
             tensors = tiny_vae_names(read_tensors(ref.vae_encoder, allow_pickle=ref.allow_pickle), tensors)
         config = read_json(config_folder("taesd") / "config.json")
-        return filled(TINY_VAE, config, tensors, vae_dtype or dtype, "the tiny VAE")
-    config = read_json((ref.config or config_folder(kind.family)) / "vae" / "config.json")
+        return filled(TINY_VAE, config, tensors, dtype, "the tiny VAE")
+    config = read_json((ref.config or config_folder(family.name)) / "vae" / "config.json")
     if found.layout == "diffusers":
-        return filled(VAE, config, current_vae_names(tensors), vae_type(config, dtype, vae_dtype), "the VAE")
-    kept = {
-        name: one
-        for name, one in tensors.items()
-        if name.startswith((VAE_PREFIX, "encoder.", "decoder.", "quant", "post"))
-    }
-    if any(name.startswith(VAE_PREFIX) for name in kept):
-        kept = {name: one for name, one in kept.items() if name.startswith(VAE_PREFIX)}
-    return vae_from_original(kept, config, dtype, vae_dtype)
+        return filled(VAE, config, current_vae_names(tensors), vae_type(config, dtype), "the VAE")
+    return vae_from_original(tensors, config, dtype)
 
 
 def _tokenizers(ref: ModelRef, family: UNetFamily) -> tuple[ClipTokens, ...]:
@@ -237,14 +214,12 @@ def _tokenizers(ref: ModelRef, family: UNetFamily) -> tuple[ClipTokens, ...]:
     shared: ClipVocabulary | None = None
     found = []
     for part in family.texts:
-        folder, pad = ref.path / part.tokenizer, part.pad
-        vocabulary = None
-        if ref.kind.form == "folder" and folder.is_dir():
-            vocabulary, pad = read_vocabulary(folder), _pad(folder) or pad
-        if vocabulary is None:
+        folder = ref.path / part.tokenizer
+        if folder.is_dir():
+            found.append(ClipTokens(read_vocabulary(folder), _pad(folder) or part.pad))
+        else:
             shared = shared or find_vocabulary(ref.path)
-            vocabulary = shared
-        found.append(ClipTokens(vocabulary, pad))
+            found.append(ClipTokens(shared, part.pad))
     return tuple(found)
 
 

@@ -423,15 +423,10 @@ def _missing_note(lora: Lora, missing: Sequence[str], placed: int) -> list[str]:
             f"the LoRA {lora.name!r} was made for another model: this one has none of its {count} layers ({names})",
             code="lora-mismatch",
         )
+    part = f"{len(missing)} of the {count} layers of the LoRA {lora.name!r}"
     if 2 * len(missing) > count:
-        return [
-            f"the LoRA {lora.name!r} was made for another model: "
-            f"{len(missing)} of its {count} layers have no place in this one and had no effect ({names})"
-        ]
-    return [
-        f"{len(missing)} of the {count} layers of the LoRA {lora.name!r} have no place in this model "
-        f"and had no effect ({names})"
-    ]
+        part = f"the LoRA {lora.name!r} was made for another model: {len(missing)} of its {count} layers"
+    return [f"{part} have no place in this model and had no effect ({names})"]
 
 
 def set_digest(base_digest: str, uses: Sequence[LoraUse], part: Literal["unet", "text"]) -> str:

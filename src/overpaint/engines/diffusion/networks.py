@@ -38,21 +38,7 @@ TILED_ABOVE = 1024 * 1024
 """Pixels above which an autoencoder works tile by tile: it needs several kilobytes of memory a pixel."""
 
 
-@dataclass(frozen=True, slots=True)
-class CacheBudget:
-    """Sizes of the caches, in bytes.
-
-    Attributes:
-        texts: For encoded prompts.
-        pictures: For encoded pictures.
-        loras: For LoRA files.
-        merged: For weights that LoRAs changed.
-    """
-
-    texts: int = 64 << 20
-    pictures: int = 64 << 20
-    loras: int = 512 << 20
-    merged: int = 2 << 30
+_MIB = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,9 +70,7 @@ class PromptNetworks:
 class Networks:
     """One model on one device. Not thread-safe."""
 
-    def __init__(
-        self, loaded: LoadedModel, ref: ModelRef, device: torch.device, budget: CacheBudget = CacheBudget()
-    ) -> None:
+    def __init__(self, loaded: LoadedModel, ref: ModelRef, device: torch.device) -> None:
         """Take a model, loaded from `ref`, and move it to the device."""
         self.loaded = loaded
         self.ref = ref
@@ -98,12 +82,12 @@ class Networks:
             encoder.to(device)
         self._vaes = _Widening(loaded.vae)
         self._wide: dict[str, Any] = {}
-        self._texts: ByteCache[Conditioning] = ByteCache(budget.texts, lambda c: bytes_of(*c.tensors.values()))
-        self._pictures: ByteCache[Moments] = ByteCache(budget.pictures, lambda m: bytes_of(m.mean, m.deviation))
+        self._texts: ByteCache[Conditioning] = ByteCache(64 * _MIB, lambda c: bytes_of(*c.tensors.values()))
+        self._pictures: ByteCache[Moments] = ByteCache(64 * _MIB, lambda m: bytes_of(m.mean, m.deviation))
         self._loras: ByteCache[Lora] = ByteCache(
-            budget.loras, lambda lora: bytes_of(*(one for layer in lora.layers for one in layer.tensors.values()))
+            512 * _MIB, lambda lora: bytes_of(*(one for layer in lora.layers for one in layer.tensors.values()))
         )
-        self._merged: ByteCache[Merged] = ByteCache(budget.merged, lambda merged: merged.bytes)
+        self._merged: ByteCache[Merged] = ByteCache(2048 * _MIB, lambda merged: merged.bytes)
 
     def encode(self, pixels: Pixels) -> Moments:
         """The latents of a picture (H, W, 3) in [0, 1]; cached by content."""
@@ -112,21 +96,15 @@ class Networks:
 
     def _encoded(self, pixels: Pixels) -> Moments:
         x = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))[None].to(self.device) * 2 - 1
-
-        def work(vae: Any) -> tuple[torch.Tensor, ...]:
-            return self.loaded.family.encode(vae, x)
-
-        return Moments(*self._vaes.run(work, tiled=_area(pixels) > TILED_ABOVE, name="the VAE's encoder"))
+        tiled = pixels.shape[0] * pixels.shape[1] > TILED_ABOVE
+        family = self.loaded.family
+        return Moments(*self._vaes.run(lambda vae: family.encode(vae, x), tiled=tiled, name="the VAE's encoder"))
 
     def decode(self, latents: torch.Tensor) -> Pixels:
         """The picture (H, W, 3) in [0, 1] of latents (1, C, h, w), scaled as `encode` gives them."""
         family = self.loaded.family
         tiled = latents.shape[2] * latents.shape[3] * family.cell**2 > TILED_ABOVE
-
-        def work(vae: Any) -> tuple[torch.Tensor, ...]:
-            return (family.decode(vae, latents),)
-
-        (x,) = self._vaes.run(work, tiled=tiled, name="the VAE's decoder")
+        (x,) = self._vaes.run(lambda vae: (family.decode(vae, latents),), tiled=tiled, name="the VAE's decoder")
         pixels = (x[0] / 2 + 0.5).clamp(0, 1).permute(1, 2, 0)
         return np.ascontiguousarray(pixels.cpu().numpy(), dtype=np.float32)
 
@@ -137,19 +115,19 @@ class Networks:
             RequestError: A prompt that can't be read, or tags that can't be used.
             ModelError: A LoRA that is missing, or not for this model.
         """
-        prompt = read(settings.prompt, settings.text)
-        negative = None if settings.negative is None else read(settings.negative, settings.text)
+        sampling = settings.sampling
+        prompt = read(sampling.prompt, settings.text)
+        negative = None if sampling.negative_prompt is None else read(sampling.negative_prompt, settings.text)
         if negative is not None and negative.networks:
             raise RequestError(f"<{negative.networks[0].kind}:...> belongs in the prompt, not in the negative prompt")
-        model = self.loaded
         uses = [self._use(network) for network in prompt.networks]
-
-        def make() -> Merged:
-            return merge(model.network, model.text_encoders, model.digest, uses, model.family)
-
-        taken, ignored = embeddings_of(f"{settings.prompt}\n{settings.negative or ''}", self.ref)
+        model = self.loaded
+        taken, ignored = embeddings_of(f"{sampling.prompt}\n{sampling.negative_prompt or ''}", self.ref)
         inversions = tuple(load_inversion(one.path, one.name, allow_pickle=self.ref.allow_pickle) for one in taken)
-        merged = self._merged.get(set_key(model.digest, uses), make)
+        merged = self._merged.get(
+            set_key(model.digest, uses),
+            lambda: merge(model.network, model.text_encoders, model.digest, uses, model.family),
+        )
         return PromptNetworks(merged, prompt, negative, inversions, tuple(ignored))
 
     def _use(self, network: Network) -> LoraUse:
@@ -180,12 +158,9 @@ class Networks:
 
     def _text(self, texts: TextEncoding, job: Any) -> Conditioning:
         found = texts.encode(job)
-        if _finite(*found.tensors.values()):
-            return found
-        wide = texts.widened()
-        if wide is None:
-            raise NotFiniteError("the text encoder gave numbers that are not finite: its weights are damaged")
-        found = wide.encode(job)
+        wide = None if _finite(*found.tensors.values()) else texts.widened()
+        if wide is not None:
+            found = wide.encode(job)
         if not _finite(*found.tensors.values()):
             raise NotFiniteError("the text encoder gave numbers that are not finite, in single precision too")
         return found
@@ -218,15 +193,13 @@ class _Widening:
         self, work: Callable[[Any], tuple[torch.Tensor, ...]], *, tiled: bool, name: str
     ) -> tuple[torch.Tensor, ...]:
         found = self._with(self._vae, work, tiled)
-        if _finite(*found):
-            return found
-        if self._vae.dtype != torch.float32:
+        if not _finite(*found) and self._vae.dtype != torch.float32:
             if self._wide is None:
                 self._wide = copy.deepcopy(self._vae).float()
             found = self._with(self._wide, work, tiled)
-            if _finite(*found):
-                return found
-        raise NotFiniteError(f"{name} gave numbers that are not finite, in single precision too")
+        if not _finite(*found):
+            raise NotFiniteError(f"{name} gave numbers that are not finite, in single precision too")
+        return found
 
     @staticmethod
     def _with(vae: Any, work: Callable[[Any], tuple[torch.Tensor, ...]], tiled: bool) -> tuple[torch.Tensor, ...]:
@@ -237,7 +210,3 @@ class _Widening:
 
 def _finite(*tensors: torch.Tensor | None) -> bool:
     return all(bool(torch.isfinite(one).all()) for one in tensors if one is not None)
-
-
-def _area(pixels: Pixels) -> int:
-    return int(pixels.shape[0] * pixels.shape[1])

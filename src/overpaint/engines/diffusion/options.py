@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -15,35 +15,30 @@ LOADING = ("vae", "base", "variant", "prediction", "config")
 """Options that loading depends on: each combination of them has an engine of its own."""
 
 
+Name = Annotated[str, Field(min_length=1, max_length=4096)]
+
+
 class DiffusionOptions(EngineOptions):
     """Options that only this engine knows."""
 
-    vae: str | None = Field(
+    vae: Name | None = Field(
         default=None,
-        min_length=1,
-        max_length=1024,
         description="another VAE in place of the checkpoint's own, or a tiny one (TAESD): a model's name or path",
     )
-    base: str | None = Field(
+    base: Name | None = Field(
         default=None,
-        min_length=1,
-        max_length=1024,
         description="of a U-Net alone: a checkpoint of its family, whose VAE and text encoders are used",
     )
-    variant: str | None = Field(
+    variant: Name | None = Field(
         default=None,
-        min_length=1,
-        max_length=64,
         description="which set of a folder's weights: fp16, or fp32 for the plain ones (those, where there are any)",
     )
     prediction: Literal["epsilon", "v"] | None = Field(
         default=None,
         description="what the network predicts, where detection is wrong: the noise, or v",
     )
-    config: str | None = Field(
+    config: Name | None = Field(
         default=None,
-        min_length=1,
-        max_length=4096,
         description="of a single file whose networks have other sizes than published: a folder of their configurations",
     )
     emphasis: Literal["original", "no_norm", "ignore", "none"] = Field(

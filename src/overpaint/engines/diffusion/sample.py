@@ -12,13 +12,14 @@ from overpaint.engines.base import Monitor
 from overpaint.errors import EngineError, OverpaintError, RequestError
 
 from .blend import Blend, BlendRule
+from .denoiser import NetworkDenoiser
 from .dialects import NATIVE, Dialect
 from .guidance import Guidance
 from .names import SamplerChoice
 from .noise import Noise
 from .samplers import SAMPLERS, SamplerContext
 from .schedule import Schedule, Training
-from .values import Conditioning, Denoiser, NotFiniteError, Query, SampleLatents, SamplerRun, StepResult, Timeline
+from .values import Conditioning, NotFiniteError, Query, SampleLatents, SamplerRun, StepResult, Timeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ class Sample:
 
     def __init__(
         self,
-        denoiser: Denoiser,
+        denoiser: NetworkDenoiser,
         plan: SamplingPlan,
         latents: SampleLatents,
         *,
@@ -132,7 +133,8 @@ class Sample:
         self._run: SamplerRun | None = None
         self._query: Query | None = None
         self._result: torch.Tensor | None = None
-        self._error: BaseException | None = None
+        self.error: BaseException | None = None
+        """The error that ended it early, or None."""
         rule = blend or plan.dialect.blend_rule(inpainting=latents.extra is not None)
         if self.schedule.steps == 0:
             self._blend = Blend(rule, latents.mask, latents.content)
@@ -155,12 +157,7 @@ class Sample:
     @property
     def done(self) -> bool:
         """Whether it has a result or an error."""
-        return self._result is not None or self._error is not None
-
-    @property
-    def error(self) -> BaseException | None:
-        """The error that ended it early, or None."""
-        return self._error
+        return self._result is not None or self.error is not None
 
     def result(self) -> torch.Tensor:
         """The finished latents, (1, C, h, w) float32, scaled as the content was.
@@ -169,19 +166,17 @@ class Sample:
             Cancelled: It was cancelled.
             EngineError: It failed, or is not finished.
         """
-        if self._error is not None:
-            if isinstance(self._error, OverpaintError):
-                raise self._error
-            raise EngineError(
-                f"sampling failed at step {self.step + 1} of {self.steps}: {self._error}"
-            ) from self._error
+        if self.error is not None:
+            if isinstance(self.error, OverpaintError):
+                raise self.error
+            raise EngineError(f"sampling failed at step {self.step + 1} of {self.steps}: {self.error}") from self.error
         if self._result is None:
             raise EngineError(f"sampling is at step {self.step + 1} of {self.steps} and has no result yet")
         return self._result
 
     def fail(self, error: BaseException) -> None:
         """End it with an error; other samples continue."""
-        self._error = error
+        self.error = error
         self._query = None
         if self._run is not None:
             self._run.close()
@@ -191,15 +186,9 @@ class Sample:
         query = self._query
         if query is None:
             return ()
-        if self.denoiser.embeds_guidance:
-            return (NetworkRow(query, self._positive.at(query.step), self._extra, self.guidance.scale),)
-        sides = self._sides(query)
-        timelines = (self._positive, self._negative)
-        return tuple(
-            NetworkRow(query, timeline.at(query.step), self._extra, None)
-            for timeline, wanted in zip(timelines, sides, strict=True)
-            if wanted
-        )
+        scale = self.guidance.scale if self.denoiser.embeds_guidance else None
+        timelines = zip((self._positive, self._negative), self._sides(query), strict=True)
+        return tuple(NetworkRow(query, one.at(query.step), self._extra, scale) for one, wanted in timelines if wanted)
 
     def receive(self, estimates: list[torch.Tensor]) -> None:
         """Continue with the network's estimates, (1, C, h, w), one for each of `rows` in their order."""
@@ -207,8 +196,7 @@ class Sample:
         assert query is not None, "a finished sample has no rows"
         try:
             given = iter(estimates)
-            sides = (True, False) if self.denoiser.embeds_guidance else self._sides(query)
-            positive, negative = (next(given) if wanted else None for wanted in sides)
+            positive, negative = (next(given) if wanted else None for wanted in self._sides(query))
             x0 = self.guidance.combine(positive, negative, query.x, query.sigma, self.denoiser.prediction)
             if not torch.isfinite(x0).all():
                 raise NotFiniteError(
@@ -223,9 +211,9 @@ class Sample:
 
     def _sides(self, query: Query) -> tuple[bool, bool]:
         """Whether the prompt's and the negative prompt's estimates are needed; one is enough where both are equal."""
-        sides = self.guidance.sides(query.step, self.steps)
-        if not self.plan.dialect.guides_at(self.guidance.scale):
+        if self.denoiser.embeds_guidance or not self.plan.dialect.guides_at(self.guidance.scale):
             return True, False
+        sides = self.guidance.sides(query.step, self.steps)
         if all(sides) and self._positive.at(query.step).same(self._negative.at(query.step)):
             return True, False
         return sides
@@ -233,19 +221,16 @@ class Sample:
     def _continue(self, x0: torch.Tensor | None) -> None:
         """Run the sampler to its next query, or to its end."""
         assert self._run is not None
-        try:
-            output = next(self._run) if x0 is None else self._run.send(x0)
-            while isinstance(output, StepResult):
-                x = self._blended(output)
-                if not output.inner:
-                    self.step = output.step + 1
-                    self.monitor.progress(self.step, self.steps)
-                if self._result is not None:
-                    return
-                output = self._run.send(x)
-            self._query = output
-        except StopIteration:
-            raise EngineError(f"the sampler {self.plan.choice.sampler!r} ended before its last step") from None
+        output = next(self._run) if x0 is None else self._run.send(x0)
+        while isinstance(output, StepResult):
+            x = self._blended(output)
+            if not output.inner:
+                self.step = output.step + 1
+                self.monitor.progress(self.step, self.steps)
+            if self._result is not None:
+                return
+            output = self._run.send(x)
+        self._query = output
 
     def _blended(self, result: StepResult) -> torch.Tensor:
         """x with the kept cells put back; at the last step, the final latents."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -46,15 +45,32 @@ class Training:
         "squaredcos_cap_v2"), trained_betas and rescale_betas_zero_snr.
         """
         config = config or {}
-        betas = config.get("trained_betas")
-        return _training(
-            int(config.get("num_train_timesteps", 1000)),
-            float(config.get("beta_start", 0.00085)),
-            float(config.get("beta_end", 0.012)),
-            str(config.get("beta_schedule", "scaled_linear")),
-            None if betas is None else tuple(float(beta) for beta in betas),
-            bool(config.get("rescale_betas_zero_snr", False)),
-        )
+        steps = int(config.get("num_train_timesteps", 1000))
+        start, end = float(config.get("beta_start", 0.00085)), float(config.get("beta_end", 0.012))
+        kind = config.get("beta_schedule", "scaled_linear")
+        zero_snr = bool(config.get("rescale_betas_zero_snr", False))
+        # In float32, as diffusers has them: 1 - a is small, so that its rounding matters.
+        if (trained := config.get("trained_betas")) is not None:
+            betas = torch.tensor([float(beta) for beta in trained], dtype=torch.float32)
+        elif kind == "scaled_linear":
+            betas = torch.linspace(start**0.5, end**0.5, steps, dtype=torch.float32) ** 2
+        elif kind == "linear":
+            betas = torch.linspace(start, end, steps, dtype=torch.float32)
+        elif kind == "squaredcos_cap_v2":  # Nichol and Dhariwal 2021 (arXiv 2102.09672), equation 17
+
+            def bar(t: float) -> float:
+                return math.cos((t + 0.008) / 1.008 * math.pi / 2) ** 2
+
+            betas = torch.tensor([min(1 - bar((i + 1) / steps) / bar(i / steps), 0.999) for i in range(steps)])
+        else:
+            raise RequestError(f"beta_schedule must be scaled_linear, linear or squaredcos_cap_v2, not {kind!r}")
+        if zero_snr:
+            betas = _zero_terminal_snr(betas)
+        alphas = torch.cumprod(1.0 - betas, dim=0)
+        if zero_snr:
+            alphas[-1] = 2**-24  # keeps the last sigma finite
+        levels = alphas.double()
+        return Training(alphas.numpy(), ((1 - levels) / levels).sqrt().numpy())
 
     @staticmethod
     def flow(steps: int = 1000, shift: float = 1.0) -> Training:
@@ -77,7 +93,11 @@ class Training:
 
     def sigma(self, t: float) -> float:
         """The noise level of a training time, linear between whole times; 0 at -1, one before the first."""
-        return float(np.interp(t, np.arange(-1, self.steps), np.concatenate([[0.0], self.sigmas])))
+        return float(self.levels(np.array(t)))
+
+    def levels(self, times: NDArray[Any]) -> Levels:
+        """The noise levels of training times, as `sigma`."""
+        return np.asarray(np.interp(times, np.arange(-1, self.steps), np.concatenate([[0.0], self.sigmas])))
 
     def time(self, sigma: float) -> float:
         """The training time of a noise level, 0 to T - 1, linear in log sigma between whole times.
@@ -87,34 +107,6 @@ class Training:
         """
         logs = np.log(self.sigmas.astype(np.float32)).astype(np.float64)
         return float(np.interp(math.log(max(sigma, 1e-10)), logs, np.arange(self.steps)))
-
-
-@lru_cache(maxsize=32)
-def _training(
-    steps: int, start: float, end: float, kind: str, trained: tuple[float, ...] | None, zero_snr: bool
-) -> Training:
-    """Training levels in float32, as diffusers has them: 1 - a is small, so that its rounding matters."""
-    if trained is not None:
-        betas = torch.tensor(trained, dtype=torch.float32)
-    elif kind == "scaled_linear":
-        betas = torch.linspace(start**0.5, end**0.5, steps, dtype=torch.float32) ** 2
-    elif kind == "linear":
-        betas = torch.linspace(start, end, steps, dtype=torch.float32)
-    elif kind == "squaredcos_cap_v2":  # Nichol and Dhariwal 2021 (arXiv 2102.09672), equation 17
-
-        def bar(t: float) -> float:
-            return math.cos((t + 0.008) / 1.008 * math.pi / 2) ** 2
-
-        betas = torch.tensor([min(1 - bar((i + 1) / steps) / bar(i / steps), 0.999) for i in range(steps)])
-    else:
-        raise RequestError(f"beta_schedule must be scaled_linear, linear or squaredcos_cap_v2, not {kind!r}")
-    if zero_snr:
-        betas = _zero_terminal_snr(betas)
-    alphas = torch.cumprod(1.0 - betas, dim=0)
-    if zero_snr:
-        alphas[-1] = 2**-24  # keeps the last sigma finite
-    levels = alphas.double()
-    return Training(alphas.numpy(), ((1 - levels) / levels).sqrt().numpy())
 
 
 def _zero_terminal_snr(betas: torch.Tensor) -> torch.Tensor:
@@ -156,7 +148,7 @@ class Schedule:
         targets: n levels that DDIM and PLMS step to, where diffusers' differ from the next step's level; None: equal.
         stride: Of PLMS in the dialect diffusers: training times in a step. The second time occurs twice in `times` and
             `sigmas` then, as PLMS makes two queries there. None elsewhere.
-        noise_scale: Factor of the first noise.
+        noise_scale: Factor of the first noise; None: the level that the picture starts at.
         pure: Whether the picture starts as noise alone, without content (diffusers at strength 1).
         preserving: Whether the result is the variance-preserving latent of the last level, which differs from x when
             that level is not 0 (diffusers' DDIM, PNDM and TCD).

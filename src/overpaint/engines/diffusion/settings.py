@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from overpaint.engines.base import Canvas
-from overpaint.errors import RequestError
-from overpaint.request import MaskedContent, Sampling
+from overpaint.request import Sampling
 
 from .dialects import Dialect, dialect_of
 from .families import Family
@@ -17,6 +16,7 @@ from .names import SAMPLER_NAMES, SamplerChoice, parse_sampler
 from .options import DiffusionOptions
 from .sample import SamplingPlan
 from .samplers import ETA_SAMPLERS
+from .start import sampling_of
 from .text_plan import Emphasis, TextSettings
 
 
@@ -28,19 +28,13 @@ class PaintSettings:
         plan: How it is sampled.
         guidance: How it is guided.
         text: How its texts are read.
-        prompt: What to paint.
-        negative: What not to paint; None: no negative prompt was given.
-        content: The masked content that the hole starts from.
-        exact: Whether its bits must not depend on its neighbours.
+        sampling: The settings of the request.
     """
 
     plan: SamplingPlan
     guidance: Guidance
     text: TextSettings
-    prompt: str
-    negative: str | None
-    content: MaskedContent
-    exact: bool
+    sampling: Sampling
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -64,22 +58,15 @@ def paint_settings(canvas: Canvas, family: Family, config: Mapping[str, Any]) ->
     Raises:
         RequestError: A sampler, scheduler or dialect that is not available; numbers out of range.
     """
-    sampling = canvas.sampling or Sampling()
+    sampling = sampling_of(canvas)
     options = canvas.options if isinstance(canvas.options, DiffusionOptions) else DiffusionOptions()
     choice, dialect = check_names(sampling, family)
-    try:
-        guidance = Guidance(sampling.guidance_scale, sampling.guidance_interval, sampling.guidance_rescale)
-    except ValueError as error:
-        raise RequestError(str(error)) from None
     levels = family.training(config, canvas.size)
     return PaintSettings(
         plan=SamplingPlan(choice, sampling.steps, sampling.strength, dialect, options.eta, config, levels),
-        guidance=guidance,
+        guidance=Guidance(sampling.guidance_scale, sampling.guidance_interval, sampling.guidance_rescale),
         text=text_settings(sampling, options.emphasis, dialect),
-        prompt=sampling.prompt,
-        negative=sampling.negative_prompt,
-        content=sampling.masked_content,
-        exact=sampling.exact,
+        sampling=sampling,
     )
 
 

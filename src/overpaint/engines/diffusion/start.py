@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from overpaint.engines.base import Canvas, Monitor
 from overpaint.engines.exemplar import Exemplar, ExemplarOptions
 from overpaint.exemplar.smooth import blurred
-from overpaint.request import MaskedContent
+from overpaint.request import MaskedContent, Sampling
 
 from .noise import Noise
 from .values import SampleLatents
@@ -64,6 +64,11 @@ class SampleStart:
     latents: SampleLatents
     noise: Noise
     shown: tuple[Pixels, torch.Tensor]
+
+
+def sampling_of(canvas: Canvas) -> Sampling:
+    """The canvas's settings of sampling; without any, those of an ordinary request."""
+    return canvas.sampling or Sampling()
 
 
 def content_pixels(canvas: Canvas, content: MaskedContent, monitor: Monitor) -> Pixels:

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from overpaint.geometry import Size
 from overpaint.models import ModelError
 from overpaint.prompt import Prompt
 from overpaint.prompt.chunks import CHUNK, PromptTokenizer
@@ -179,22 +178,6 @@ def emphasised(states: torch.Tensor, weights: Sequence[float], emphasis: Emphasi
         if torch.isfinite(ratio):
             weighted = weighted * ratio
     return weighted.to(states.dtype)
-
-
-def time_ids_of(original: Size, target: Size, crop: tuple[int, int] = (0, 0)) -> torch.Tensor:
-    """SDXL's micro-conditioning (Podell et al. 2023, arXiv 2307.01952, 2.2).
-
-    Args:
-        original: Size of the picture that the training picture was cut from.
-        target: Size that is painted.
-        crop: Left and top of the part that is painted.
-
-    Returns:
-        (1, 6) float32: original height and width, crop top and left, target height and width.
-    """
-    left, top = crop
-    sizes = [original.height, original.width, top, left, target.height, target.width]
-    return torch.tensor([sizes], dtype=torch.float32)
 
 
 def _states(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from overpaint.models import ModelEntry, ModelError, ModelRef, digest, entries, family_of, family_title, find_part
+from pathlib import Path
+
+from overpaint.models import ModelEntry, ModelError, ModelRef, digest, entries, family_of, family_title, find_lora
 from overpaint.prompt import Network
 from overpaint.prompt.chunks import occurs
 from overpaint.request import ModelRole, UsedModel
@@ -26,27 +28,25 @@ def used_models(ref: ModelRef, prompt: str, negative: str, text: TextSettings) -
         RequestError: A prompt that can't be read.
         ModelError: A LoRA that is missing, of another kind, or for another family.
     """
-    found = [UsedModel(role="checkpoint", name=ref.name, sha256=digest(ref.path), licence=ref.licence or UNKNOWN)]
-    if (base := ref.base) is not None:
-        licence = base.licence or UNKNOWN
-        found.append(UsedModel(role="checkpoint", name=base.name, sha256=digest(base.path), licence=licence))
+    found: list[tuple[ModelRole, str, Path, str]] = [
+        ("checkpoint", one.name, one.path, one.licence) for one in (ref, ref.base) if one is not None
+    ]
     if ref.vae is not None:
-        licence = ref.vae_licence or UNKNOWN
-        found.append(UsedModel(role="vae", name=ref.vae_name, sha256=digest(ref.vae), licence=licence))
-    networks = read(prompt, text).networks
-    found += [_used("lora", lora_of(one, ref)) for one in networks if one.kind == "lora"]
-    found += [_used("embedding", one) for one in embeddings_of(f"{prompt}\n{negative}", ref)[0]]
-    return tuple(dict.fromkeys(found))
-
-
-def _used(role: ModelRole, entry: ModelEntry) -> UsedModel:
-    return UsedModel(role=role, name=entry.name, sha256=digest(entry.path), licence=entry.licence or UNKNOWN)
+        found.append(("vae", ref.vae_name, ref.vae, ref.vae_licence))
+    loras = [lora_of(one, ref) for one in read(prompt, text).networks if one.kind == "lora"]
+    found += [("lora", one.name, one.path, one.licence) for one in loras]
+    embeddings, _ = embeddings_of(f"{prompt}\n{negative}", ref)
+    found += [("embedding", one.name, one.path, one.licence) for one in embeddings]
+    return tuple(
+        UsedModel(role=role, name=name, sha256=digest(path), licence=licence or UNKNOWN)
+        for role, name, path, licence in dict.fromkeys(found)
+    )
 
 
 def lora_of(network: Network, ref: ModelRef) -> ModelEntry:
     """The LoRA of a tag. Raises ModelError when it is missing, of another kind, or for another family."""
     try:
-        entry = find_part(network.name, "lora", allow_pickle=ref.allow_pickle)
+        entry = find_lora(network.name, allow_pickle=ref.allow_pickle)
     except ModelError as error:
         raise error.within(f"<lora:{network.name}> in the prompt") from error
     assert entry.kind is not None

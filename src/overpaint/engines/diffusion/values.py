@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -52,12 +52,6 @@ class LoadedModel:
     digest: str
     inpainting: bool = False
     empty_is_zeros: bool = False
-
-    @property
-    def bytes(self) -> int:
-        """Memory that the weights take."""
-        networks = (self.network, self.vae, *self.text_encoders)
-        return sum(one.numel() * one.element_size() for network in networks for one in network.parameters())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -186,46 +180,3 @@ SamplerRun = Generator[Query | StepResult, torch.Tensor, None]
 
 NoiseLike = Callable[[torch.Tensor], torch.Tensor]
 """Makes standard normal noise of a tensor's shape and device."""
-
-
-class Denoiser(Protocol):
-    """A network in one common form: it gives the estimate x0 of a noisy x."""
-
-    @property
-    def key(self) -> Hashable:
-        """Digest of the network with its LoRAs: equal keys give equal estimates."""
-
-    @property
-    def prediction(self) -> Prediction:
-        """What the network's output stands for."""
-
-    @property
-    def embeds_guidance(self) -> bool:
-        """Whether the guidance scale is an input of the network (as in LCM), so that the prompt's row is enough."""
-
-    @property
-    def rows_at_once(self) -> int | None:
-        """The most rows that a call may have without changing results, or None for no limit."""
-
-    def __call__(
-        self,
-        x: torch.Tensor,
-        sigma: torch.Tensor,
-        t: torch.Tensor,
-        conditioning: Conditioning,
-        extra: torch.Tensor | None = None,
-        guidance: torch.Tensor | None = None,
-    ) -> torch.Tensor:
-        """The estimate x0.
-
-        Args:
-            x: (B, C, h, w) float32.
-            sigma: (B,) float32 noise levels.
-            t: (B,) float32 training times.
-            conditioning: B rows.
-            extra: (B, E, h, w) further input (`Family.extra_input`), or None.
-            guidance: (B,) guidance scales, for a network that embeds them.
-
-        Returns:
-            (B, C, h, w) float32.
-        """

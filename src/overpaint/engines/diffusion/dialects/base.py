@@ -12,7 +12,6 @@ from overpaint.engines.diffusion.blend import BlendRule
 from overpaint.engines.diffusion.schedule import Schedule
 from overpaint.engines.diffusion.start import Encoder, ExtraInput, SampleStart
 from overpaint.models import Prediction
-from overpaint.request import MaskedContent
 
 if TYPE_CHECKING:
     from overpaint.engines.diffusion.sample import SamplingPlan
@@ -68,21 +67,11 @@ class Dialect(ABC):
         """
 
     @abstractmethod
-    def start(
-        self,
-        canvas: Canvas,
-        content: MaskedContent,
-        strength: float,
-        encode: Encoder,
-        extra_input: ExtraInput | None,
-        monitor: Monitor,
-    ) -> SampleStart:
+    def start(self, canvas: Canvas, encode: Encoder, extra_input: ExtraInput | None, monitor: Monitor) -> SampleStart:
         """Encode a canvas, and draw in the dialect's order.
 
         Args:
-            canvas: The canvas to paint.
-            content: The masked content that the hole starts from.
-            strength: 0 to 1.
+            canvas: The canvas to paint, with its masked content and strength.
             encode: The autoencoder; equal pictures are encoded once.
             extra_input: `Family.extra_input` of a model that is shown more than x, or None.
             monitor: Cancels filling the hole.

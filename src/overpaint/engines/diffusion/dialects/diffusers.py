@@ -22,10 +22,10 @@ from overpaint.engines.diffusion.start import (
     SampleStart,
     content_latents,
     content_pixels,
+    sampling_of,
 )
 from overpaint.engines.diffusion.values import SampleLatents
 from overpaint.models import Prediction
-from overpaint.request import MaskedContent
 
 from .base import Dialect
 from .diffusers_schedule import diffusers_schedule
@@ -67,15 +67,7 @@ class DiffusersDialect(Dialect):
         pixels = (mask.to(torch.float32)[None, None] >= 0.5).float()
         return torch.nn.functional.interpolate(pixels, size=(height, width))
 
-    def start(
-        self,
-        canvas: Canvas,
-        content: MaskedContent,
-        strength: float,
-        encode: Encoder,
-        extra_input: ExtraInput | None,
-        monitor: Monitor,
-    ) -> SampleStart:
+    def start(self, canvas: Canvas, encode: Encoder, extra_input: ExtraInput | None, monitor: Monitor) -> SampleStart:
         """Draws for the picture, the noise, the masked picture, in this order.
 
         The pipelines encode the masked picture for 4 channels too and throw it away; only its draw is repeated here.
@@ -83,8 +75,9 @@ class DiffusersDialect(Dialect):
         """
         generator = torch.Generator("cpu").manual_seed(canvas.seed)
         hole = canvas.mask >= 0.5
+        content = sampling_of(canvas).masked_content
         original = content == "original"
-        if extra_input is not None and strength == 1:  # starts as noise alone, and nothing is kept
+        if extra_input is not None and sampling_of(canvas).strength == 1:  # starts as noise alone, and nothing is kept
             pixels = np.where(hole[..., None], np.float32(0.5), canvas.pixels)
             moments = encode(pixels)
             latents = torch.zeros_like(moments.mean)
@@ -96,27 +89,14 @@ class DiffusersDialect(Dialect):
         mask = self.latent_mask(torch.tensor(canvas.mask), height, width).to(latents.device)
         if not original:
             latents = content_latents(latents, mask, content, canvas.seed)
-        noise = _PredrawnNoise(generator, latents)
+        noise = Noise(generator)
+        noise.draw_ahead(latents)
         extra = None
         if extra_input is not None:
             extra = extra_input(canvas.pixels, hole, mask, lambda picture: encode(picture).draw(generator))
         elif original:
             Moments(latents, latents).draw(generator)
         return SampleStart(SampleLatents(latents, mask, extra), noise, (pixels, moments.mean))
-
-
-class _PredrawnNoise(Noise):
-    """Noise whose first draw is made at once, so that other draws from its generator come after it."""
-
-    def __init__(self, generator: torch.Generator, like: torch.Tensor) -> None:
-        super().__init__(generator)
-        self._first: torch.Tensor | None = super().__call__(like)
-
-    def __call__(self, like: torch.Tensor) -> torch.Tensor:
-        if self._first is None:
-            return super().__call__(like)
-        first, self._first = self._first, None
-        return first
 
 
 DIFFUSERS = DiffusersDialect()

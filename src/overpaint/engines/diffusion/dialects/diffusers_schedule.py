@@ -70,12 +70,12 @@ def diffusers_schedule(
         config=config,
         sampler=sampler,
         steps=steps,
-        begin=begin,
-        pure=strength == 1,
         respaced=_respacing(config, sampler, scheduler),
         trailing=scheduler == "sgm_uniform",
     )
-    schedule = _builder(sampler)(given)
+    schedule = replace(_builder(sampler)(given), begin=begin)
+    if strength != 1:
+        schedule = replace(schedule, pure=False, noise_scale=None)
     levels = schedule.sigmas[:-1]
     if schedule.stride:
         levels = levels[:1] + levels[2:]
@@ -86,15 +86,13 @@ def diffusers_schedule(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _ScheduleInput:
-    """The input of the schedules below.
+    """The input of the schedules below, which are whole ones, at strength 1.
 
     Attributes:
         training: The network's own levels.
         config: The scheduler config.
         sampler: Canonical name.
         steps: Steps of the whole schedule.
-        begin: Number of steps that strength leaves out.
-        pure: Whether the picture starts as noise alone.
         respaced: "karras", "exponential", "beta" or None.
         trailing: Whether the request wants trailing spacing, in place of the config's.
     """
@@ -103,8 +101,6 @@ class _ScheduleInput:
     config: Mapping[str, Any]
     sampler: str
     steps: int
-    begin: int
-    pure: bool
     respaced: str | None
     trailing: bool
 
@@ -121,10 +117,6 @@ class _ScheduleInput:
     def spacing(self, usual: str) -> str:
         """The spacing of times: of the request, of the config, or the usual one."""
         return "trailing" if self.trailing else str(self.config.get("timestep_spacing", usual))
-
-    def levels(self, times: NDArray[Any]) -> Levels:
-        """The levels of training times."""
-        return np.array([self.training.sigma(t) for t in times])
 
 
 def _builder(sampler: str) -> Callable[[_ScheduleInput], Schedule]:
@@ -185,7 +177,7 @@ def _sigma_schedule(given: _ScheduleInput) -> Schedule:
     """Euler, Euler a, Heun, LMS, KDPM2 and KDPM2 a."""
     spacing = given.spacing("linspace")
     times = _times(given.training, given.steps, spacing, given.offset).astype(np.float32).astype(np.float64)
-    levels = given.levels(times)
+    levels = given.training.levels(times)
     if given.respaced:
         levels = _respace(levels, given.respaced, given.steps)
         times = np.array([given.training.time(level) for level in levels])
@@ -193,16 +185,8 @@ def _sigma_schedule(given: _ScheduleInput) -> Schedule:
             times = times.round()
     sigmas = _single(np.append(levels, given.final if given.sampler == "euler" else 0.0))
     # diffusers' first noise has the deviation of x itself with leading spacing, of the noise alone with the others.
-    highest = max(sigmas)
-    scale = (highest**2 + 1) ** 0.5 if spacing == "leading" else highest
-    return Schedule(
-        given.training,
-        sigmas,
-        _single(times),
-        given.begin,
-        noise_scale=scale if given.pure else sigmas[given.begin],
-        pure=given.pure,
-    )
+    scale = (sigmas[0] ** 2 + 1) ** 0.5 if spacing == "leading" else sigmas[0]
+    return Schedule(given.training, sigmas, _single(times), noise_scale=scale, pure=True)
 
 
 def _solver_schedule(given: _ScheduleInput) -> Schedule:
@@ -222,7 +206,7 @@ def _solver_schedule(given: _ScheduleInput) -> Schedule:
         else:
             times = _times(given.training, given.steps + 1, spacing, 0).round()[:-1]
             times = times + (given.offset if spacing == "leading" else 0)
-        levels = given.levels(times)
+        levels = given.training.levels(times)
     return _preserving(given, np.append(levels, final), times, ends_noisy=final > 0)
 
 
@@ -234,14 +218,14 @@ def _distilled_schedule(given: _ScheduleInput) -> Schedule:
     distilled = (np.arange(1, original + 1) * (given.training.steps // original) - 1)[::-1]
     times = distilled[np.floor(np.linspace(0, original, given.steps, endpoint=False)).astype(int)]
     final = given.training.sigma(0) if given.sampler == "tcd" else 0.0
-    return _preserving(given, np.append(given.levels(times), final), times, ends_noisy=final > 0)
+    return _preserving(given, np.append(given.training.levels(times), final), times, ends_noisy=final > 0)
 
 
 def _ddim_schedule(given: _ScheduleInput) -> Schedule:
     """DDIM: each step goes back T // steps training times, which need not be where the next step starts."""
     times = _times(given.training, given.steps, given.spacing("leading"), given.offset).round()
     targets = _back(given, times, usual_one=True)
-    schedule = _preserving(given, np.append(given.levels(times), targets[-1]), times, ends_noisy=True)
+    schedule = _preserving(given, np.append(given.training.levels(times), targets[-1]), times, ends_noisy=True)
     return replace(schedule, targets=targets)
 
 
@@ -250,7 +234,7 @@ def _plms_schedule(given: _ScheduleInput) -> Schedule:
     times = _times(given.training, given.steps, given.spacing("leading"), given.offset).round()
     calls = np.insert(times, 1, times[1]) if given.steps > 1 else times
     targets = _back(given, calls, usual_one=False)
-    schedule = _preserving(given, np.append(given.levels(calls), targets[-1]), calls, ends_noisy=True)
+    schedule = _preserving(given, np.append(given.training.levels(calls), targets[-1]), calls, ends_noisy=True)
     return replace(schedule, targets=targets, stride=given.training.steps // given.steps)
 
 
@@ -264,14 +248,6 @@ def _back(given: _ScheduleInput, times: NDArray[Any], *, usual_one: bool) -> tup
 
 def _preserving(given: _ScheduleInput, levels: Levels, times: NDArray[Any], *, ends_noisy: bool) -> Schedule:
     """A schedule of a variance-preserving scheduler: its first noise has the deviation of x itself."""
-    sigmas = _single(levels)
-    first = sigmas[given.begin]
-    return Schedule(
-        given.training,
-        sigmas,
-        _single(times.astype(np.float64)),
-        given.begin,
-        noise_scale=(first**2 + 1) ** 0.5 if given.pure else first,
-        pure=given.pure,
-        preserving=ends_noisy,
-    )
+    sigmas, times = _single(levels), times.astype(np.float64)
+    scale = (sigmas[0] ** 2 + 1) ** 0.5
+    return Schedule(given.training, sigmas, _single(times), noise_scale=scale, pure=True, preserving=ends_noisy)

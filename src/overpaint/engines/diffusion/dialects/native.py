@@ -19,10 +19,15 @@ from overpaint.engines.diffusion.schedule import (
     exponential_levels,
     karras_levels,
 )
-from overpaint.engines.diffusion.start import Encoder, ExtraInput, SampleStart, content_latents, content_pixels
+from overpaint.engines.diffusion.start import (
+    Encoder,
+    ExtraInput,
+    SampleStart,
+    content_latents,
+    content_pixels,
+    sampling_of,
+)
 from overpaint.engines.diffusion.values import SampleLatents
-from overpaint.errors import RequestError, did_you_mean
-from overpaint.request import MaskedContent
 
 from .base import Dialect
 
@@ -51,16 +56,9 @@ class NativeDialect(Dialect):
         cells = torch.nn.functional.adaptive_max_pool2d(mask.to(torch.float32)[None, None], (height, width))
         return torch.where(cells >= 0.5, torch.ones_like(cells), cells)
 
-    def start(
-        self,
-        canvas: Canvas,
-        content: MaskedContent,
-        strength: float,
-        encode: Encoder,
-        extra_input: ExtraInput | None,
-        monitor: Monitor,
-    ) -> SampleStart:
+    def start(self, canvas: Canvas, encode: Encoder, extra_input: ExtraInput | None, monitor: Monitor) -> SampleStart:
         """The mean of the autoencoder's distribution, whatever the seed; the extra input's hole is mask > 0."""
+        content = sampling_of(canvas).masked_content
         pixels = content_pixels(canvas, content, monitor)
         z = encode(pixels).mean
         height, width = z.shape[2:]
@@ -86,17 +84,8 @@ def native_schedule(training: Training, *, steps: int, strength: float = 1.0, sc
         training: The network's own levels.
         steps: At least 1.
         strength: 0 to 1.
-        scheduler: "normal", "karras", "exponential", "sgm_uniform", "simple" or "beta".
-
-    Raises:
-        RequestError: Another scheduler, or numbers out of range.
+        scheduler: One of `SPACINGS`.
     """
-    if steps < 1 or not 0 <= strength <= 1:
-        raise RequestError(f"steps must be 1 or more and strength 0 to 1, not {steps} and {strength}")
-    if scheduler not in SPACINGS:
-        raise RequestError(
-            f"no scheduler {scheduler!r}{did_you_mean(scheduler, SPACINGS)}; there are {', '.join(SPACINGS)}"
-        )
     if strength == 0:
         return Schedule(training, (0.0,), ())
     first = strength * training.steps - 1
@@ -105,16 +94,12 @@ def native_schedule(training: Training, *, steps: int, strength: float = 1.0, sc
     levels = start * (1 - np.arange(steps) / steps) if first <= 0 else SPACINGS[scheduler](training, first, steps)
     levels[0] = start
     sigmas = (*(float(level) for level in levels), 0.0)
-    return Schedule(training, sigmas, tuple(training.time(sigma) for sigma in sigmas[:-1]), noise_scale=start)
-
-
-def _at(training: Training, times: Levels) -> Levels:
-    return np.array([training.sigma(t) for t in times])
+    return Schedule(training, sigmas, tuple(training.time(sigma) for sigma in sigmas[:-1]))
 
 
 def _normal(training: Training, first: float, steps: int) -> Levels:
     """Even in training time, down to the first."""
-    return _at(training, np.linspace(first, 0, steps))
+    return training.levels(np.linspace(first, 0, steps))
 
 
 def _karras(training: Training, first: float, steps: int) -> Levels:
@@ -127,18 +112,18 @@ def _exponential(training: Training, first: float, steps: int) -> Levels:
 
 def _sgm_uniform(training: Training, first: float, steps: int) -> Levels:
     """Even in training time, the first one itself left out."""
-    return _at(training, np.linspace(first, 0, steps + 1)[:-1])
+    return training.levels(np.linspace(first, 0, steps + 1)[:-1])
 
 
 def _simple(training: Training, first: float, steps: int) -> Levels:
     """Every (T / steps)th training level; between levels where there are fewer than steps."""
     back = np.arange(steps) * (first + 1) / steps
-    return _at(training, first - (np.floor(back) if first + 1 >= steps else back))
+    return training.levels(first - (np.floor(back) if first + 1 >= steps else back))
 
 
 def _beta(training: Training, first: float, steps: int) -> Levels:
     """Training times at the quantiles of a beta distribution, which crowds both ends."""
-    return _at(training, first * beta_quantiles(1 - np.arange(steps) / steps))
+    return training.levels(first * beta_quantiles(1 - np.arange(steps) / steps))
 
 
 SPACINGS: Mapping[str, Callable[[Training, float, int], Levels]] = {

@@ -144,19 +144,19 @@ class UNetFamily(Family):
         return tuple(sorted((slot, config.get("text_config", config)["hidden_size"]) for slot, config in configs))
 
     def size_conditions(self, size: Size, device: torch.device) -> Mapping[str, torch.Tensor]:
-        """SDXL's micro-conditioning: the canvas is the whole picture."""
-        from overpaint.engines.diffusion.text import time_ids_of
+        """SDXL's micro-conditioning (Podell et al. 2023, arXiv 2307.01952, 2.2); the canvas is the whole picture.
 
-        return {"time_ids": time_ids_of(size, size).to(device)} if self.sizes else {}
+        (1, 6): original height and width, top and left of the crop, painted height and width.
+        """
+        import torch
+
+        sides = [size.height, size.width]
+        time_ids = torch.tensor([[*sides, 0, 0, *sides]], dtype=torch.float32, device=device)
+        return {"time_ids": time_ids} if self.sizes else {}
 
     def embeds_guidance(self, network: Any) -> bool:
         """Whether it was distilled with the guidance scale (LCM)."""
-        return self._guidance_width(network) is not None
-
-    @staticmethod
-    def _guidance_width(network: Any) -> int | None:
-        width: int | None = getattr(getattr(network, "config", None), "time_cond_proj_dim", None)
-        return width
+        return getattr(getattr(network, "config", None), "time_cond_proj_dim", None) is not None
 
     def text_free_layers(self, network: Any) -> tuple[torch.nn.Module, ...]:
         """See `first_layers.first_layers`."""
@@ -179,7 +179,9 @@ class UNetFamily(Family):
 
         from overpaint.engines.diffusion.denoiser import guidance_embedding
 
-        width = self._guidance_width(network)
+        guided = None
+        if guidance is not None:
+            guided = guidance_embedding(guidance, network.config.time_cond_proj_dim).to(x)
         added = None
         if conditioning.pooled is not None:
             added = {"text_embeds": conditioning.pooled, **conditioning.added}
@@ -187,7 +189,7 @@ class UNetFamily(Family):
             x if extra is None else torch.cat([x, extra], dim=1),
             t,
             encoder_hidden_states=conditioning.context,
-            timestep_cond=None if width is None or guidance is None else guidance_embedding(guidance, width).to(x),
+            timestep_cond=guided,
             added_cond_kwargs=added,
             return_dict=False,
         )[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 from torch import Tensor
 
@@ -27,21 +28,15 @@ def heun(x: Tensor, context: SamplerContext) -> SamplerRun:
 
 
 def dpm2(x: Tensor, context: SamplerContext) -> SamplerRun:
-    """DPM-Solver-2 (Lu et al. 2022, arXiv 2206.00927, algorithm 1), in sigma: the slope of the geometric middle."""
-    for interval, end_time in _steps(context):
-        sigma, target = interval.sigma, interval.target
-        x0 = yield Query(x, sigma, interval.time, interval.step)
-        d = slope(x, x0, sigma)
-        if end_time is not None:
-            between = math.sqrt(sigma * target)
-            middle = yield StepResult(x + d * (between - sigma), target, interval.step, inner=True)
-            x0 = yield Query(middle, between, context.schedule.training.time(between), interval.step)
-            d = slope(middle, x0, between)
-        x = yield StepResult(x + d * (target - sigma), target, interval.step)
+    """DPM-Solver-2 (Lu et al. 2022, arXiv 2206.00927, algorithm 1): `dpm2_a` with no noise renewed."""
+    return dpm2_a(x, replace(context, eta=0.0))
 
 
 def dpm2_a(x: Tensor, context: SamplerContext) -> SamplerRun:
-    """DPM-Solver-2 with ancestral noise: a step of `dpm2` to below the target, and noise up to it."""
+    """DPM-Solver-2 with ancestral noise, in sigma: by the slope of the geometric middle, then up with noise.
+
+    Without noise: Lu et al. 2022, arXiv 2206.00927, algorithm 1.
+    """
     eta = 1.0 if context.eta is None else context.eta
     for interval, end_time in _steps(context):
         sigma, target = interval.sigma, interval.target
@@ -54,7 +49,7 @@ def dpm2_a(x: Tensor, context: SamplerContext) -> SamplerRun:
             x0 = yield Query(middle, between, context.schedule.training.time(between), interval.step)
             d = slope(middle, x0, between)
         x = x + d * (down - sigma)
-        if target > 0:
+        if target > 0 and eta > 0:
             x = x + context.noise(x) * up
         x = yield StepResult(x, target, interval.step)
 
