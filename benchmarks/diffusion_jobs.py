@@ -102,7 +102,7 @@ class Methods:
 
     def run(self, job: Job, way: str) -> RunTimes:
         """One timed run; the method is loaded and has run once before the clock starts."""
-        from overpaint.engines.diffusion import first_layers
+        from overpaint.engines.diffusion.families.unet import UNetFamily
 
         self._runs += 1
         photo = picture(job.side, self._runs)
@@ -116,7 +116,8 @@ class Methods:
         self._load_studio()
         if way == REPEATED:
             self._run_studio(job, photo, hole, prompt)
-        with mock.patch.object(first_layers, "first_layers", return_value=()) if way == UNSHARED else nullcontext():
+        unshared = mock.patch.object(UNetFamily, "text_free_layers", return_value=())
+        with unshared if way == UNSHARED else nullcontext():
             return self._run_studio(job, photo, hole, prompt, 1.0 if way == UNGUIDED else GUIDANCE)
 
     def _run_studio(

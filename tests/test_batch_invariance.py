@@ -15,12 +15,12 @@ from overpaint.engines.diffusion.denoiser import NetworkDenoiser
 from overpaint.engines.diffusion.devices import NARROW, device_of, usual_dtype
 from overpaint.engines.diffusion.families.unet import SD1
 from overpaint.engines.diffusion.guidance import Guidance
-from overpaint.engines.diffusion.loop import run
 from overpaint.engines.diffusion.names import parse_sampler
 from overpaint.engines.diffusion.noise import Noise
 from overpaint.engines.diffusion.sample import Sample, SamplingPlan
 from overpaint.engines.diffusion.values import Conditioning, SampleLatents
 from overpaint.errors import EngineError
+from sampling import run
 
 SIDE = 8
 by_operator = pytest.mark.parametrize("operator", list(BATCHED), ids=lambda operator: operator.__name__)

@@ -25,12 +25,13 @@ from overpaint.engines.diffusion.dialects import DIFFUSERS, NATIVE
 from overpaint.engines.diffusion.families.unet import SD1
 from overpaint.engines.diffusion.first_layers import repeats
 from overpaint.engines.diffusion.guidance import Guidance
-from overpaint.engines.diffusion.loop import advance, run
+from overpaint.engines.diffusion.loop import advance
 from overpaint.engines.diffusion.names import SAMPLER_NAMES, parse_sampler
 from overpaint.engines.diffusion.noise import Noise
 from overpaint.engines.diffusion.sample import Sample, SamplingPlan
 from overpaint.engines.diffusion.values import Conditioning, NotFiniteError, SampleLatents, Timeline
 from overpaint.errors import Cancelled, EngineError, RequestError
+from sampling import run
 
 SIZE = 8
 

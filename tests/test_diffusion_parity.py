@@ -12,11 +12,11 @@ from overpaint.engines.diffusion.denoiser import NetworkDenoiser
 from overpaint.engines.diffusion.dialects import DIFFUSERS
 from overpaint.engines.diffusion.families.unet import SD1
 from overpaint.engines.diffusion.guidance import Guidance
-from overpaint.engines.diffusion.loop import run
 from overpaint.engines.diffusion.names import parse_sampler
 from overpaint.engines.diffusion.noise import Noise
 from overpaint.engines.diffusion.sample import Sample, SamplingPlan
 from overpaint.engines.diffusion.values import Conditioning, SampleLatents
+from sampling import run
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array:DeprecationWarning")  # in diffusers, under NumPy 2
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from overpaint.errors import DownloadError, ModelError
 
 from .catalogue import CATALOGUE, CatalogueEntry, listed
-from .configs import config_folder, scheduler_config, unet_config
+from .configs import config_folder
 from .detect import detect, read_json, weights_in
 from .download import get
 from .families import family_of, family_title, register_family
@@ -53,9 +53,7 @@ __all__ = [
     "read_vocabulary",
     "register_family",
     "remove",
-    "scheduler_config",
     "store_folder",
-    "unet_config",
     "verify",
     "weights_in",
 ]

@@ -26,7 +26,8 @@ from .families import Family
 from .loop import advance
 from .networks import Networks
 from .options import CARD, DiffusionOptions
-from .settings import check_names, paint_settings, text_settings
+from .settings import check_names, paint_settings
+from .text_plan import TextSettings
 from .used import UNKNOWN, used_models
 from .usual import usual_of
 from .values import NotFiniteError
@@ -127,7 +128,7 @@ class DiffusionEngine(ThreadedEngine):
         sampling = sampling or Sampling()
         _, dialect = check_names(sampling, self._family)
         emphasis = options.emphasis if isinstance(options, DiffusionOptions) else "original"
-        text = text_settings(sampling, emphasis, dialect)
+        text = TextSettings(sampling.clip_skip, emphasis, dialect.plain_text)
         return used_models(self._ref, sampling.prompt, sampling.negative_prompt or "", text)
 
     def submit(self, canvas: Canvas, monitor: Monitor) -> Future[Painted]:

@@ -15,32 +15,6 @@ from typing import Any
 import torch
 
 
-def first_layers(unet: Any) -> tuple[torch.nn.Module, ...]:
-    """The layers of diffusers' UNet2DConditionModel that come before the first cross-attention, in order.
-
-    Empty where they depend on the text: where the time embedding contains text (SDXL), and for other architectures.
-    """
-    config = getattr(unet, "config", None)
-    if (
-        config is None
-        or config.get("addition_embed_type") is not None
-        or config.get("encoder_hid_dim_type") is not None
-    ):
-        return ()
-    found: list[torch.nn.Module] = [unet.conv_in]
-    for block in unet.down_blocks:
-        attentions = list(getattr(block, "attentions", ()))
-        if attentions:
-            first = attentions[0]
-            layer = first.transformer_blocks[0]
-            # A block with conditioned norms, or without self-attention first, is of another architecture.
-            if not hasattr(layer, "norm1") or not hasattr(layer, "attn1") or layer.only_cross_attention:
-                return (*found, block.resnets[0])
-            return (*found, block.resnets[0], first.norm, first.proj_in, layer.norm1, layer.attn1)
-        found += [*block.resnets, *(block.downsamplers or ())]
-    return tuple(found)
-
-
 def repeats(*rows: torch.Tensor | None) -> tuple[list[int], list[int]] | None:
     """Indices of rows that differ from the row before, and for every row its index among those; None without repeats.
 

@@ -22,7 +22,6 @@ from overpaint.models import (
     find_vocabulary,
     read_json,
     read_vocabulary,
-    scheduler_config,
 )
 from overpaint.models.detect import with_unet_prefix
 
@@ -73,9 +72,6 @@ def load(ref: ModelRef, dtype: Any = torch.float32) -> LoadedModel:
     family: UNetFamily = family_of(kind.family)
     held = _held(ref, dtype)
     parts = networks(ref, held, dtype, source=unet_source(ref) or None)
-    schedule = _schedule(ref)
-    if kind.zero_snr:
-        schedule["rescale_betas_zero_snr"] = True
     index = ref.text_source.path / "model_index.json"
     zero = read_json(index).get("force_zeros_for_empty_prompt") if index.is_file() else None
     whole = hashlib.sha256(digest(ref.path).encode())
@@ -88,7 +84,7 @@ def load(ref: ModelRef, dtype: Any = torch.float32) -> LoadedModel:
         parts.vae,
         parts.text_encoders,
         _tokenizers(ref.text_source, family),
-        schedule,
+        _schedule(ref),
         kind.prediction,
         whole.hexdigest(),
         inpainting=kind.inpainting,
@@ -132,11 +128,13 @@ def _held(ref: ModelRef, dtype: Any) -> Tensors | None:
 
 
 def _schedule(ref: ModelRef) -> dict[str, Any]:
-    """The training schedule, by the first of its folders that has one, else the published one."""
+    """The training schedule of the first of its folders that has one, else the published one; its own prediction."""
     base = None if ref.base is None else ref.base.configs
     folders = [one for one in (ref.path, ref.config, base) if one is not None]
     own = next((one for one in folders if (one / "scheduler" / "scheduler_config.json").is_file()), None)
-    return dict(scheduler_config(ref.kind, own))
+    config = read_json((own or config_folder(ref.kind.family or "")) / "scheduler" / "scheduler_config.json")
+    config["prediction_type"] = "v_prediction" if ref.kind.prediction == "v" else "epsilon"
+    return config | ({"rescale_betas_zero_snr": True} if ref.kind.zero_snr else {})
 
 
 def _unet(ref: ModelRef, family: UNetFamily, held: Tensors | None, dtype: Any, source: str | None) -> Any:
@@ -145,7 +143,7 @@ def _unet(ref: ModelRef, family: UNetFamily, held: Tensors | None, dtype: Any, s
         folder = unet_folder(ref)
         tensors = component_tensors(folder, ref, dtype)
         return filled(cls, read_json(folder / "config.json"), tensors, dtype, title, source=source)
-    config = family.config(ref.kind, ref.configs)
+    config = family.config(ref)
     if ref.kind.layout == "diffusers":
         if ref.kind.embeds_guidance:
             config["time_cond_proj_dim"] = held["time_embedding.cond_proj.weight"].shape[1]

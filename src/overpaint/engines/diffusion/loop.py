@@ -53,13 +53,6 @@ def advance(samples: Iterable[Sample], *, rows_at_once: int | None = None) -> li
     return [sample for sample in waiting if not sample.done]
 
 
-def run(samples: Iterable[Sample], *, rows_at_once: int | None = None) -> None:
-    """Advance the samples until all are done; each holds its own result or error."""
-    waiting = list(samples)
-    while waiting:
-        waiting = advance(waiting, rows_at_once=rows_at_once)
-
-
 def _estimates(indices: Sequence[int], rows: Sequence[tuple[Sample, NetworkRow]]) -> dict[int, torch.Tensor]:
     """The estimates of some rows, by index. When a shared call fails, each sample gets a call of its own."""
     alive = [index for index in indices if not rows[index][0].done]

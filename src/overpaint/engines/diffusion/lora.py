@@ -60,11 +60,6 @@ class LoraLayer:
         alpha = float(rank) if self.alpha is None else self.alpha
         return float(alpha / (rank**0.5 if self.stabilised else rank))
 
-    @property
-    def changes_weight(self) -> bool:
-        """Whether it changes the layer's weight, and not its bias alone."""
-        return not self.tensors.keys() <= _BIASES
-
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Lora:
@@ -313,8 +308,7 @@ def _along(vector: torch.Tensor, weight: torch.Tensor, dim: int) -> torch.Tensor
 
 def _decomposed(merged: torch.Tensor, held: Mapping[str, torch.Tensor]) -> torch.Tensor:
     """DoRA: the merged weight with a learnt norm of each output (peft, LyCORIS) or of each input (LyCORIS)."""
-    magnitude = held.get("output_magnitude", held.get("magnitude"))
-    assert magnitude is not None
+    magnitude = held["output_magnitude"] if "output_magnitude" in held else held["magnitude"]
     by_output = "output_magnitude" in held or magnitude.ndim == 1 or magnitude.shape[0] == merged.shape[0]
     dim = 0 if by_output else 1
     norm = merged.transpose(0, dim).flatten(1).norm(dim=1)
@@ -403,7 +397,7 @@ def _changes(
     if strength == 0:
         return []
     found = []
-    if layer.changes_weight:
+    if not layer.tensors.keys() <= _BIASES:
         name = f"{module}.weight"
         found.append((name, change(layer, changed.get(name, parameters["weight"]), strength, ranks)))
     if _BIASES & layer.tensors.keys() and "bias" in parameters:

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from overpaint.engines.base import Canvas
 from overpaint.engines.weight_store import call_lock
@@ -27,12 +26,10 @@ from .families import TextEncoding
 from .inversion import Inversion, load_inversion
 from .lora import Lora, LoraUse, Merged, merge, read_lora, set_key
 from .settings import PaintSettings
-from .start import Moments
+from .start import Moments, Pixels
 from .text_plan import read
 from .used import embeddings_of, lora_of
 from .values import Conditioning, LoadedModel, NotFiniteError
-
-Pixels = NDArray[np.float32]
 
 TILED_ABOVE = 1024 * 1024
 """Pixels above which an autoencoder works tile by tile: it needs several kilobytes of memory a pixel."""
@@ -80,8 +77,7 @@ class Networks:
             network.to(device, memory_format=torch.channels_last)
         for encoder in loaded.text_encoders:
             encoder.to(device)
-        self._vaes = _Widening(loaded.vae)
-        self._wide: dict[str, Any] = {}
+        self._wide: dict[str, tuple[str, Any]] = {}
         self._texts: ByteCache[Conditioning] = ByteCache(64 * _MIB, lambda c: bytes_of(*c.tensors.values()))
         self._pictures: ByteCache[Moments] = ByteCache(64 * _MIB, lambda m: bytes_of(m.mean, m.deviation))
         self._loras: ByteCache[Lora] = ByteCache(
@@ -96,17 +92,39 @@ class Networks:
 
     def _encoded(self, pixels: Pixels) -> Moments:
         x = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))[None].to(self.device) * 2 - 1
-        tiled = pixels.shape[0] * pixels.shape[1] > TILED_ABOVE
-        family = self.loaded.family
-        return Moments(*self._vaes.run(lambda vae: family.encode(vae, x), tiled=tiled, name="the VAE's encoder"))
+        family, area = self.loaded.family, pixels.shape[0] * pixels.shape[1]
+        return Moments(*self._with_vae(lambda vae: family.encode(vae, x), area, "the VAE's encoder"))
 
     def decode(self, latents: torch.Tensor) -> Pixels:
         """The picture (H, W, 3) in [0, 1] of latents (1, C, h, w), scaled as `encode` gives them."""
         family = self.loaded.family
-        tiled = latents.shape[2] * latents.shape[3] * family.cell**2 > TILED_ABOVE
-        (x,) = self._vaes.run(lambda vae: (family.decode(vae, latents),), tiled=tiled, name="the VAE's decoder")
+        area = latents.shape[2] * latents.shape[3] * family.cell**2
+        (x,) = self._with_vae(lambda vae: (family.decode(vae, latents),), area, "the VAE's decoder")
         pixels = (x[0] / 2 + 0.5).clamp(0, 1).permute(1, 2, 0)
         return np.ascontiguousarray(pixels.cpu().numpy(), dtype=np.float32)
+
+    def _with_vae(
+        self, work: Callable[[Any], tuple[torch.Tensor, ...]], area: int, title: str
+    ) -> tuple[torch.Tensor, ...]:
+        """`work` on so many pixels; repeated in single precision where it gives NaN or infinity."""
+
+        def call(vae: Any) -> tuple[torch.Tensor, ...]:
+            with call_lock(vae), torch.inference_mode():
+                (vae.enable_tiling if area > TILED_ABOVE else vae.disable_tiling)()
+                return work(vae)
+
+        found = call(self.loaded.vae)
+        if not _finite(*found) and self.loaded.vae.dtype != torch.float32:
+            found = call(self._in_single_precision("vae", "", self.loaded.vae))
+        if not _finite(*found):
+            raise NotFiniteError(f"{title} gave numbers that are not finite, in single precision too")
+        return found
+
+    def _in_single_precision(self, part: str, key: str, network: Any) -> Any:
+        """A copy of a network; the latest one of each part is kept."""
+        if part not in self._wide or self._wide[part][0] != key:
+            self._wide[part] = key, copy.deepcopy(network).float()
+        return self._wide[part][1]
 
     def prompt_networks(self, settings: PaintSettings) -> PromptNetworks:
         """Parse the texts, and merge the LoRAs of their tags into the networks.
@@ -169,9 +187,7 @@ class Networks:
         """The denoiser of a prompt's network, in single precision with `wide`."""
         unet, key = chosen.merged.unet, chosen.merged.unet_digest
         if wide and unet.dtype != torch.float32:
-            if key not in self._wide:
-                self._wide = {key: copy.deepcopy(unet).float()}
-            unet = self._wide[key]
+            unet = self._in_single_precision("unet", key, unet)
         return NetworkDenoiser(
             self.loaded.family, unet, prediction=self.loaded.prediction, key=(key, str(unet.dtype)), exact=exact
         )
@@ -180,32 +196,6 @@ class Networks:
     def half(self) -> bool:
         """Whether the network works in less than single precision, so that single precision may help."""
         return bool(self.loaded.network.dtype != torch.float32)
-
-
-class _Widening:
-    """An autoencoder that repeats a call in single precision where its own type gives NaN or infinity."""
-
-    def __init__(self, vae: Any) -> None:
-        self._vae = vae
-        self._wide: Any = None
-
-    def run(
-        self, work: Callable[[Any], tuple[torch.Tensor, ...]], *, tiled: bool, name: str
-    ) -> tuple[torch.Tensor, ...]:
-        found = self._with(self._vae, work, tiled)
-        if not _finite(*found) and self._vae.dtype != torch.float32:
-            if self._wide is None:
-                self._wide = copy.deepcopy(self._vae).float()
-            found = self._with(self._wide, work, tiled)
-        if not _finite(*found):
-            raise NotFiniteError(f"{name} gave numbers that are not finite, in single precision too")
-        return found
-
-    @staticmethod
-    def _with(vae: Any, work: Callable[[Any], tuple[torch.Tensor, ...]], tiled: bool) -> tuple[torch.Tensor, ...]:
-        with call_lock(vae), torch.inference_mode():
-            (vae.enable_tiling if tiled else vae.disable_tiling)()
-            return work(vae)
 
 
 def _finite(*tensors: torch.Tensor | None) -> bool:

@@ -33,7 +33,7 @@ class SamplingPlan:
         dialect: Its rules decide about schedule, start, blending and guidance.
         eta: Share of noise that a sampler renews; None: its usual in the dialect.
         config: The model's scheduler config, for spacing in the dialect diffusers.
-        levels: The noise levels of training; None: as `config` has them.
+        training: The noise levels of training.
     """
 
     choice: SamplerChoice
@@ -42,12 +42,7 @@ class SamplingPlan:
     dialect: Dialect = NATIVE
     eta: float | None = None
     config: Mapping[str, Any] = field(default_factory=dict)
-    levels: Training | None = None
-
-    @property
-    def training(self) -> Training:
-        """The noise levels of training."""
-        return self.levels or Training.of(self.config)
+    training: Training = field(default_factory=Training.of)
 
     def schedule(self) -> Schedule:
         """The noise levels that follow.

@@ -17,7 +17,7 @@ from .options import DiffusionOptions
 from .sample import SamplingPlan
 from .samplers import ETA_SAMPLERS
 from .start import sampling_of
-from .text_plan import Emphasis, TextSettings
+from .text_plan import TextSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def paint_settings(canvas: Canvas, family: Family, config: Mapping[str, Any]) ->
     return PaintSettings(
         plan=SamplingPlan(choice, sampling.steps, sampling.strength, dialect, options.eta, config, levels),
         guidance=Guidance(sampling.guidance_scale, sampling.guidance_interval, sampling.guidance_rescale),
-        text=text_settings(sampling, options.emphasis, dialect),
+        text=TextSettings(sampling.clip_skip, options.emphasis, dialect.plain_text),
         sampling=sampling,
     )
 
@@ -74,8 +74,3 @@ def check_names(sampling: Sampling, family: Family) -> tuple[SamplerChoice, Dial
     """The sampler and the dialect. Raises RequestError when one of them is not available."""
     dialect = dialect_of(sampling.dialect, family.dialects)
     return parse_sampler(sampling.sampler, sampling.scheduler), dialect
-
-
-def text_settings(sampling: Sampling, emphasis: Emphasis, dialect: Dialect) -> TextSettings:
-    """How the texts are read."""
-    return TextSettings(sampling.clip_skip, emphasis, dialect.plain_text)

@@ -77,10 +77,7 @@ def component_tensors(folder: Path, ref: ModelRef, dtype: Any) -> dict[str, torc
 def weights_file(folder: Path, ref: ModelRef) -> Path:
     """A component's file of weights: the requested variant, else the plain one, else any."""
     sets = weights_in(folder)
-    if ref.variant is not None and ref.variant in sets:
-        found = sets[ref.variant]
-    else:
-        found = sets.get("") or sets.get("fp16") or next(iter(sets.values()), {})
+    found = sets.get(ref.variant or "") or sets.get("") or sets.get("fp16") or next(iter(sets.values()), {})
     path = found.get("safetensors") or found.get("pickle")
     if path is None:
         raise ModelError(f"{folder} has no weights: the model's download is incomplete")

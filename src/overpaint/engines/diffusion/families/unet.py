@@ -6,6 +6,7 @@ mask and the latents of the masked picture as five further channels.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from overpaint.geometry import Size
-from overpaint.models import Kind, ModelRef, config_folder, read_json, unet_config
+from overpaint.models import ModelRef, config_folder, read_json
 from overpaint.request import Usual
 
 from .base import Family, Pixels
@@ -24,6 +25,13 @@ if TYPE_CHECKING:
 
     from overpaint.engines.diffusion.text import ClipEncoders
     from overpaint.engines.diffusion.values import Conditioning, LoadedModel
+
+
+_DISTILLED = (
+    (r"lightning", Usual(steps=8, guidance_scale=1.0, sampler="Euler", scheduler="SGM Uniform")),
+    (r"turbo", Usual(steps=4, guidance_scale=1.0, sampler="Euler a", scheduler="SGM Uniform")),
+)
+_STEPS = re.compile(r"(?<!\d)(\d{1,2})[-_ ]?steps?(?![a-z])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,31 +104,48 @@ class UNetFamily(Family):
 
         return weight_bytes(ref, dtype, holds)
 
-    def config(self, kind: Kind, folder: Any = None) -> dict[str, Any]:
-        """The U-Net's parameters: of `folder`, or the published ones."""
-        found = unet_config(kind, folder)
-        if self.upcast_v and kind.prediction == "v":
+    def config(self, ref: ModelRef) -> dict[str, Any]:
+        """The U-Net's parameters: those of the model's own configurations, or the published ones."""
+        folder = ref.configs or config_folder(self.name)
+        whole = folder / "unet" / "config.json"
+        found = read_json(whole if whole.is_file() else folder / "config.json")  # a U-Net's folder has its own alone
+        found["in_channels"] = ref.kind.channels or found.get("in_channels", 4)
+        if self.upcast_v and ref.kind.prediction == "v":
             found["upcast_attention"] = True
         return found
 
     def native_size(self, ref: ModelRef) -> int:
         """See `Family.native_size`. A single file has no configuration of its own: its prediction decides."""
         usual = self.trained_cells_v if ref.kind.prediction == "v" else self.trained_cells
-        folder = ref.configs
-        if folder is None and usual != self.trained_cells:
+        if ref.configs is None and usual != self.trained_cells:
             return usual * self.cell
-        size = unet_config(ref.kind, folder).get("sample_size") or self.trained_cells
+        size = self.config(ref).get("sample_size") or self.trained_cells
         return self.cell * int(max(size) if isinstance(size, list) else size)
 
     def width(self, ref: ModelRef) -> int:
         """See `Family.width`."""
-        return int(unet_config(ref.kind, ref.configs).get("block_out_channels", (320,))[0])
+        return int(self.config(ref).get("block_out_channels", (320,))[0])
 
     def usual(self, ref: ModelRef) -> Usual:
-        """See `Family.usual`."""
-        from overpaint.engines.diffusion.usual import usual_of_kind
+        """See `Family.usual`.
 
-        return usual_of_kind(ref)
+        * Latent consistency models (Luo et al. 2023, arXiv 2310.04378): their own sampler, "1 to 8 steps" on the first
+          one's card. Where the guidance scale is an input of the network, 8, that card's own; where guidance was
+          distilled into the weights, between 1 and 2 (LCM-LoRA's card, arXiv 2311.05556).
+        * SDXL Lightning (Lin et al. 2024, arXiv 2402.13929): Euler with trailing timesteps, no guidance, as many steps
+          as its name says. SD and SDXL Turbo (Sauer et al. 2023, arXiv 2311.17042): 1 to 4 steps, no guidance.
+        * Models of zero terminal SNR (Lin et al. 2024, arXiv 2305.08891): trailing timesteps, guidance rescaled by 0.7.
+        """
+        if ref.kind.lcm:
+            return Usual(steps=8, guidance_scale=8.0 if ref.kind.embeds_guidance else 1.5, sampler="LCM")
+        names = f"{ref.name} {ref.path.name}".lower()
+        for pattern, usual in _DISTILLED:
+            if re.search(rf"(?<![a-z]){pattern}(?![a-z])", names):
+                steps = _STEPS.search(names)
+                return usual if steps is None else Usual(steps=max(1, int(steps[1]))).over(usual)
+        if ref.kind.prediction == "v" and ref.kind.zero_snr:
+            return Usual(guidance_rescale=0.7, scheduler="SGM Uniform")
+        return Usual()
 
     def extra_input(
         self, pixels: Pixels, hole: NDArray[np.bool_], cells: torch.Tensor, encode: Callable[[Pixels], torch.Tensor]
@@ -159,10 +184,29 @@ class UNetFamily(Family):
         return getattr(getattr(network, "config", None), "time_cond_proj_dim", None) is not None
 
     def text_free_layers(self, network: Any) -> tuple[torch.nn.Module, ...]:
-        """See `first_layers.first_layers`."""
-        from overpaint.engines.diffusion.first_layers import first_layers
+        """See `Family.text_free_layers`.
 
-        return first_layers(network)
+        Empty where they depend on the text: where the time embedding contains text (SDXL), and for other architectures.
+        """
+        config = getattr(network, "config", None)
+        if (
+            config is None
+            or config.get("addition_embed_type") is not None
+            or config.get("encoder_hid_dim_type") is not None
+        ):
+            return ()
+        found: list[torch.nn.Module] = [network.conv_in]
+        for block in network.down_blocks:
+            attentions = list(getattr(block, "attentions", ()))
+            if attentions:
+                first = attentions[0]
+                layer = first.transformer_blocks[0]
+                # A block with conditioned norms, or without self-attention first, is of another architecture.
+                if not hasattr(layer, "norm1") or not hasattr(layer, "attn1") or layer.only_cross_attention:
+                    return (*found, block.resnets[0])
+                return (*found, block.resnets[0], first.norm, first.proj_in, layer.norm1, layer.attn1)
+            found += [*block.resnets, *(block.downsamplers or ())]
+        return tuple(found)
 
     def predict(
         self,
