@@ -241,12 +241,19 @@ def test_a_quality_asks_for_new_coding() -> None:
     assert encoded.notes == ("re-encoded as JPEG quality 80",)
 
 
-def test_another_size_is_coded_anew_at_95_and_full_sampling() -> None:
-    picture = open_picture(by_pillow((61, 45), subsampling=2))
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_another_size_is_coded_anew_with_the_tables_and_sampling_of_the_original(orientation: int) -> None:
+    exif = Image.Exif()
+    exif[274] = orientation
+    file = by_pillow((61, 45), subsampling=2, quality=70, exif=exif)
+    picture = open_picture(file)
     larger = picture.with_pixels(np.pad(picture.samples, ((0, 8), (0, 8), (0, 0))), None)
     encoded = encode(larger, "jpeg")
-    assert encoded.notes == ("re-encoded as JPEG quality 95",)
-    assert parsed(encoded.data).frame.sampling == "4:4:4"
+    assert (encoded.fidelity, encoded.notes) == ("re-encoded", ("re-encoded as JPEG with the tables of the original",))
+    before, after = (list(segments(d)) for d in (file, encoded.data))
+    assert component_tables(before) == component_tables(after)
+    assert parsed(encoded.data).frame.sampling == "4:2:0"
+    assert open_picture(encoded.data).size == larger.size
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -261,6 +261,17 @@ def test_tiff_layouts_that_tifffile_writes(depth: int, how: dict[str, object]) -
     assert picture.depth == depth
 
 
+@pytest.mark.parametrize(("description", "kept"), [(None, None), ("A tower", "A tower")])
+def test_tifffiles_own_description_of_the_stored_array_is_not_passed_on(description: str | None, kept: str) -> None:
+    out = io.BytesIO()
+    tifffile.imwrite(
+        out, np.zeros((3, 16, 24), np.uint8), photometric="rgb", planarconfig="separate", description=description
+    )
+    with tifffile.TiffFile(io.BytesIO(encode(open_picture(out.getvalue()), "tiff").data)) as file:
+        tag = file.pages.first.tags.get("ImageDescription")
+        assert (tag and tag.value) == kept
+
+
 @pytest.mark.parametrize("compression", ["tiff_lzw", "packbits", "tiff_adobe_deflate", "raw"])
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "CMYK", "I;16"])
 def test_tiff_compressions_that_libtiff_writes(compression: str, mode: str) -> None:

@@ -100,7 +100,8 @@ def encode(
 
     PNG and TIFF are always exact. WebP and AVIF are exact unless a quality is given (AVIF of 16-bit pictures: see the
     notes of the result). JPEG keeps the untouched blocks, the tables and the sampling of a JPEG file that the picture
-    came from; otherwise, and when a quality is given, it is re-encoded (95 and 4:4:4 by default).
+    came from; at another size it is re-encoded with these tables and sampling; otherwise, and when a quality is given,
+    with that quality (95 and 4:4:4 by default).
 
     Args:
         picture: What to encode.

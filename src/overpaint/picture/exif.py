@@ -31,8 +31,9 @@ USER_COMMENT = 0x9286
 _EMPTY = b"MM\0*\0\0\0\x08\0\0\0\0\0\0"
 _PREVIEW = re.compile(rb"\xff\xd8\xff[\xc0-\xcf\xda-\xdf\xe0-\xef\xfe]")
 # Tags of a TIFF's first directory that describe the picture, not the storage of its pixels.
+DESCRIPTION = 270
 DESCRIPTIVE = frozenset(
-    {270, 271, 272, 305, 306, 315, 316, 33432, 18246, 18249, 40091, 40092, 40093, 40094, 40095, 50341}
+    {DESCRIPTION, 271, 272, 305, 306, 315, 316, 33432, 18246, 18249, 40091, 40092, 40093, 40094, 40095, 50341}
 )
 
 
@@ -192,6 +193,8 @@ def _with_directories_of(data: bytes, source: TagBlock, first: TagDirectory) -> 
     target = TagBlock(bytearray(data))
     page = target.directory(target.first)
     values = {t: v for t, v in source.values(first).items() if t in DESCRIPTIVE and t not in page.entries}
+    if DESCRIPTION in values and values[DESCRIPTION].raw.startswith(b'{"shape": '):
+        del values[DESCRIPTION]  # tifffile's, of the file as it was stored
     found = {tag: source.child(first, tag) for tag in (EXIF_IFD, GPS_IFD)}
     inner = {tag: source.values(directory) for tag, directory in found.items() if directory and directory.entries}
     if values or inner:

@@ -34,12 +34,13 @@ def write(
 
     Without a quality, a picture that came from a JPEG file of the same size keeps the coefficients of blocks that
     `touched` (H, W; found by comparing when it is None) doesn't reach; its pixels stay as the file stores them, with
-    its orientation tag. When that can't be done, the file's tables and sampling are used for the whole picture.
+    its orientation tag. When that can't be done, and at another size, the file's tables and sampling are used for the
+    whole picture.
     `annotate` makes the metadata from the pixels (H, W) whose decoded values may differ, None where all may.
     """
     original = _original(picture) if quality is None else None
     notes: tuple[str, ...] = ()
-    if original is not None:
+    if original is not None and _same_size(picture, original):
         try:
             return _carried(picture, touched, annotate, original)
         except BlocksUnavailable as reason:
@@ -52,15 +53,18 @@ def write(
 
 
 def _original(picture: Picture) -> JpegFile | None:
-    """The JPEG file that the picture came from, if it still has its size and colours."""
+    """The JPEG file that the picture came from, if it still has its colours."""
     source = picture.source
     if source.format != "jpeg" or source.data is None:
         return None
     file = parsed(source.data)
     colour = {"grey": Colour.GREY, "cmyk": Colour.CMYK, "ycck": Colour.CMYK}.get(file.transform, Colour.RGB)
-    width, height = picture.size if source.orientation < 5 else picture.size.swapped
-    same = (file.frame.width, file.frame.height, colour) == (width, height, picture.colour)
-    return file if same else None
+    return file if colour is picture.colour else None
+
+
+def _same_size(picture: Picture, file: JpegFile) -> bool:
+    width, height = picture.size if picture.source.orientation < 5 else picture.size.swapped
+    return (file.frame.width, file.frame.height) == (width, height)
 
 
 def _carried(

@@ -59,7 +59,7 @@ def resolve(
     unused = {name for name in ENGINE_SETTINGS if not card.uses(name)}
     filled = {**_defaults(request, card, rule), **request.settings(), "prompt": _prompt(request, card, rule)}
     if filled["strict"]:
-        unused |= {"grow", "feather"}
+        unused |= {"grow", "feather", "reach_limit"}
     used = {name: value for name, value in filled.items() if name not in unused}
     return ResolvedRequest(
         **{
