@@ -114,13 +114,13 @@ class TestAppending:
         assert find(log.path, one.id).record.id == one.id
 
     @pytest.mark.parametrize("text", ["", "{", "[]", '{"kind":"note"}', '{"kind":"edit","kind":"edit"}'])
-    def test_what_is_no_record_is_refused_and_nothing_is_written(self, tmp_path, one, text):
+    def test_an_invalid_record_is_refused_and_nothing_is_written(self, tmp_path, one, text):
         log = AuditLog(tmp_path / "a.jsonl")
         with pytest.raises(RecordError):
             log.append(one, text)
         assert not log.path.exists()
 
-    def test_an_append_looks_only_at_what_is_new(self, log, one, monkeypatch):
+    def test_an_append_reads_only_new_lines(self, log, one, monkeypatch):
         seen: list[bytes] = []
         monkeypatch.setattr(_log, "link_of", lambda line: seen.append(line) or link_of(line))
         writer = AuditLog(log)
@@ -500,7 +500,7 @@ class TestFinding:
         made_in(tmp_path, seed=3)
         assert find(log, str(tmp_path / "out.png")).link.n == 2
 
-    def test_what_is_not_there_is_said(self, tmp_path, log):
+    def test_missing_files_are_reported(self, tmp_path, log):
         photo = tmp_path / "photo.png"
         photo.write_bytes(encode(picture_of(SIZE, "grey", 8), "png").data)
         with pytest.raises(RecordError, match=r"no record of .*: neither of the file nor of its pixels"):

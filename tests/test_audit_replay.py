@@ -245,7 +245,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def told(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+def printed(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     parsed: dict[str, Any] = json.loads(capsys.readouterr().out)
     return parsed
 
@@ -261,13 +261,13 @@ class TestCommands:
         assert main(["audit", "verify"]) == 0
         assert "audit.jsonl is whole: 2 records, 2 outputs as written; head 2:" in capsys.readouterr().out
         assert main(["audit", "show", "photo.remove-2.png", "--json"]) == 0
-        shown = told(capsys)
+        shown = printed(capsys)
         assert (shown["line"], shown["whole"]) == (2, True)
         assert shown["record"]["masks"][0]["place"] == "mask.png"
         assert main(["audit", "show", shown["id"][:8]]) == 0
         assert "input    photo.png" in capsys.readouterr().out
         assert main(["replay", "photo.remove-2.png", "-o", "again.png", "--json"]) == 0
-        assert told(capsys)["equal"] is True
+        assert printed(capsys)["equal"] is True
         assert (open_picture("again.png").samples == open_picture("photo.remove-2.png").samples).all()
 
     def test_a_fault_is_named_and_ends_with_status_1(self, capsys):
@@ -278,12 +278,12 @@ class TestCommands:
         assert main(["audit", "verify", "--chain-only"]) == 0
         capsys.readouterr()
         assert main(["audit", "verify", "--json"]) == 1
-        assert told(capsys)["faults"][0]["line"] == 1
+        assert printed(capsys)["faults"][0]["line"] == 1
 
-    def test_a_head_from_elsewhere_is_asked_for(self, capsys):
+    def test_verification_requires_a_head_from_another_place(self, capsys):
         main([*REMOVE, "--audit", "audit.jsonl"])
         main(["audit", "verify", "--json"])
-        head = told(capsys)["head"]
+        head = printed(capsys)["head"]
         assert main(["audit", "verify", "--head", head]) == 0
         assert main(["audit", "verify", "--head", f"9:{'a' * 64}"]) == 1
         assert main(["audit", "verify", "--head", "9"]) == 2
@@ -294,7 +294,7 @@ class TestCommands:
         out = capsys.readouterr().out
         assert out.startswith("photo.remove.png: the same 80x60 picture came out, every pixel equal")
 
-    def test_a_picture_that_was_changed_since_is_told_where(self, capsys):
+    def test_places_of_changes_in_a_picture_are_reported(self, capsys):
         main([*REMOVE, "--audit", "audit.jsonl"])
         main(["audit", "verify", "--json"])
         samples = open_picture("photo.remove.png").samples.copy()
@@ -307,7 +307,7 @@ class TestCommands:
         assert main(["replay", "photo.remove.png"]) == 0  # by the record within it
         assert "the picture given is not the recorded result: 1 of 4,800 pixels differ" in capsys.readouterr().out
 
-    def test_what_was_moved_is_asked_for(self, capsys):
+    def test_a_moved_input_must_be_given(self, capsys):
         main([*REMOVE, "--audit", "audit.jsonl"])
         Path("photo.png").rename("elsewhere.png")
         assert main(["replay", "photo.remove.png"]) == 2
@@ -358,7 +358,7 @@ class TestCommands:
             (["replay", "0123456789"], "name it by --audit"),
         ],
     )
-    def test_what_can_not_be_done_is_said_before_anything_is_written(self, capsys, words, said):
+    def test_impossible_replays_are_refused_before_writing(self, capsys, words, said):
         before = sorted(Path().iterdir())
         assert main(words) in (1, 2)
         assert said in capsys.readouterr().err

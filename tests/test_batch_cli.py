@@ -77,7 +77,7 @@ def test_what_a_library_prints_does_not_get_between_the_lines(capsys, monkeypatc
     assert err.count("(raylet)") == 3
 
 
-def test_a_row_that_failed_is_told_and_the_exit_status_is_1(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_failed_row_is_reported_with_exit_status_1(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with (folder / "edits.jsonl").open("a") as file:
         file.write('\n{"image": "gone.png", "box": "1,1,9,9"}\n')
     assert main(["batch", "edits.jsonl", "-o", "out", *TELEA]) == 1
@@ -183,7 +183,7 @@ def test_on_a_terminal_there_is_a_bar_with_rate_and_time_left(folder: Path) -> N
     assert "{" not in text
 
 
-def test_private_and_audit_go_where_they_are_told(folder: Path) -> None:
+def test_private_and_audit_options_are_applied(folder: Path) -> None:
     words = ["batch", "edits.jsonl", "--quiet", *TELEA, "--prompt", "a secret thing", "--private"]
     assert main([*words, "--audit", "elsewhere.jsonl", "-o", "out"]) == 0
     assert not (folder / "out" / "audit.jsonl").exists()
@@ -256,7 +256,7 @@ def test_a_full_disk_ends_the_run_and_with_room_again_it_goes_on(folder: Path, s
 
 
 @pytest.mark.skipif(shutil.which("mount") is None, reason="nothing can be mounted here")
-def test_a_folder_that_can_not_be_written_to_is_told_before_any_work(folder: Path, small_disk: Path, capsys) -> None:
+def test_an_unwritable_folder_is_reported_before_any_work(folder: Path, small_disk: Path, capsys) -> None:
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
     assert main(["batch", "edits.jsonl", "-o", str(small_disk / "out"), *TELEA]) == 1
     out, err = capsys.readouterr()

@@ -119,7 +119,7 @@ sys.exit(main(sys.argv[3:]))
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is another thing there")
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("step", ["finish", "name", "audit", "done"])
-def test_killed_at_each_step_of_settling_the_next_run_does_what_is_left(tmp_path, step, moment):
+def test_killed_at_each_step_of_settling_the_next_run_completes_the_remaining_steps(tmp_path, step, moment):
     folder = folder_of(tmp_path, 3)
     words = [sys.executable, "-c", _DIE_AT, step, moment, *BATCH[3:], "--no-report", "--ahead", "1"]
     assert subprocess.run(words, cwd=folder, capture_output=True).returncode == -signal.SIGKILL
@@ -149,7 +149,7 @@ def test_killed_while_the_report_is_written_the_next_run_leaves_nothing_of_it_be
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are another thing there")
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_it_cleanly_and_what_is_finished_stays(tmp_path, number, status):
+def test_a_signal_ends_the_run_cleanly_and_finished_results_stay(tmp_path, number, status):
     folder = folder_of(tmp_path, 120)
     process = start(folder)
     assert process.stdout is not None

@@ -84,7 +84,7 @@ def test_places_may_be_written_as_text_or_as_numbers(written, places):
     assert row.places == places
 
 
-def test_a_row_overrides_what_is_shared_and_its_place_replaces_the_shared_one():
+def test_a_row_overrides_shared_settings_and_its_mask_replaces_the_shared_one():
     shared = RowDefaults(
         settings={"intent": "remove", "steps": 9}, places=Places(box=("1,1,2,2",)), format="png", quality=5
     )
@@ -125,7 +125,7 @@ def test_a_list_that_can_not_be_read_at_all_is_refused(text, form, says):
         read_text(text, form, "the list")
 
 
-def test_a_bad_line_is_told_by_its_number_and_the_others_are_read(tmp_path):
+def test_a_bad_line_is_reported_by_number_and_the_others_are_read(tmp_path):
     path = tmp_path / "edits.csv"
     path.write_text(
         "image;steps;box\na.png;seven;1,1,2,2\nb.png;7;1,1,2,2\nc.png;7;1,1,2,2;more\n", encoding="utf-8-sig"
@@ -141,7 +141,7 @@ def test_a_bad_line_is_told_by_its_number_and_the_others_are_read(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["edits.txt", "edits", "none.jsonl", "binary.jsonl"])
-def test_a_file_that_is_no_list_is_told_apart(tmp_path, name):
+def test_a_file_that_is_no_list_is_detected(tmp_path, name):
     (tmp_path / "binary.jsonl").write_bytes(b"\xff\xfe\x00")
     (tmp_path / "edits.txt").write_text("{}")
     with pytest.raises(RequestError, match=r"ends in one of|doesn't exist|not UTF-8"):
@@ -195,7 +195,7 @@ def test_each_picture_in_a_folder_finds_its_mask_at_any_depth(tmp_path):
     assert "f.png: it has no mask" in bad.reason
 
 
-def test_one_mask_serves_all_and_two_for_one_are_told(tmp_path):
+def test_one_mask_serves_all_and_two_for_one_picture_are_reported(tmp_path):
     photos(tmp_path / "images", 2)
     one = photo(tmp_path / "one.png")
     rows = [Reader(RowDefaults()).read(found) for found in read_folders(tmp_path / "images", one).rows]
@@ -244,7 +244,7 @@ def test_files_that_are_no_pictures_are_named_in_a_note(tmp_path):
 
 
 @pytest.mark.parametrize("images", ["none", "empty", "file.png"])
-def test_a_folder_without_pictures_is_told(tmp_path, images):
+def test_a_folder_without_pictures_is_reported(tmp_path, images):
     (tmp_path / "empty").mkdir()
     photo(tmp_path / "file.png")
     with pytest.raises(RequestError, match="images: "):

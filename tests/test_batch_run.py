@@ -96,7 +96,7 @@ def test_a_second_run_does_nothing_and_decodes_nothing(bench, monkeypatch):
     ],
     ids=["deleted", "changed", "another picture"],
 )
-def test_only_what_is_missing_or_has_changed_is_done_again(bench, change):
+def test_only_missing_or_changed_results_are_made_again(bench, change):
     bench.run(rows())
     change(bench)
     ended = bench.run(rows())
@@ -116,7 +116,7 @@ def test_a_row_with_other_settings_is_another_row_and_its_old_result_is_replaced
 
 
 @pytest.mark.parametrize("change", [{"rules": {"record": "none"}}, {"rules": {"seed": 1}}])
-def test_how_it_is_saved_and_the_seed_of_all_are_part_of_what_is_done(bench, change):
+def test_save_options_and_the_batch_seed_are_inputs_of_a_row(bench, change):
     bench.run(rows())
     assert bench.run(rows(), **change).done == 4
 
@@ -231,7 +231,7 @@ def test_chains_without_a_beginning_are_refused_row_by_row(bench):
 # ── bad input ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_bad_rows_are_told_with_their_reason_and_the_others_are_done(bench):
+def test_bad_rows_are_reported_with_reasons_and_the_others_are_done(bench):
     Image.fromarray(np.pad(np.full((4, 4), 255, np.uint8), 3)).save(bench.folder / "m.png")
     (bench.folder / "text.png").write_text("this is no picture")
     bad = {
@@ -285,7 +285,7 @@ def test_two_rows_that_would_write_one_file_are_refused_before_anything_is_done(
     assert bench.run([*rows(2), {**rows(1)[0], "output": "again.png"}]).done == 3
 
 
-def test_a_result_never_replaces_what_is_read_nor_what_is_not_of_this_batch(bench):
+def test_a_result_never_replaces_an_input_or_a_file_of_another_origin(bench):
     photo(bench.out / "a.png")
     with pytest.raises(RequestError, match=r"row 2 would replace .*a.png, which row 1 reads"):
         bench.run([{"image": "out/a.png", "box": BOX, "output": "b.png"}, {**rows(1)[0], "output": "a.png"}])
@@ -329,7 +329,7 @@ def test_a_folder_that_can_not_be_made_costs_its_own_rows_alone(bench):
     assert bench.events_of(Failed)[0].reason.startswith("can't make the folder ")
 
 
-def test_a_folder_of_results_that_is_a_file_is_told(bench):
+def test_a_file_as_the_folder_of_results_is_reported(bench):
     bench.out.write_text("a file")
     with pytest.raises(OutputError, match="can't write to the folder"):
         bench.run(rows())
@@ -384,7 +384,7 @@ def test_a_bad_input_is_not_tried_again(bench):
     assert [event.again for event in bench.events_of(Failed)] == [False]
 
 
-def test_fail_fast_ends_the_run_and_keeps_what_is_done(bench):
+def test_fail_fast_ends_the_run_and_keeps_results(bench):
     Image.fromarray(np.pad(np.full((4, 4), 255, np.uint8), 3)).save(bench.folder / "m.png")
     ended = bench.run([*rows(1), {"image": "p001.png", "mask": "m.png"}, *rows()[2:]], fail_fast=True, ahead=1)
     assert (ended.done, ended.failed, ended.left) == (1, 1, 2)
@@ -423,7 +423,7 @@ def test_where_nothing_was_done_before_an_edit_is_tried_and_thrown_away(bench):
     assert bench.run(rows()).done == 4
 
 
-def test_an_interrupt_keeps_what_is_finished_and_the_next_run_goes_on(bench):
+def test_an_interrupt_keeps_results_and_the_next_run_continues(bench):
     def tell_then_interrupt(event):
         bench.events.append(event)
         if isinstance(event, Done):

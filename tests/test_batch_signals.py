@@ -40,7 +40,7 @@ def test_a_signal_that_is_ignored_stays_ignored():
         signal.signal(signal.SIGTERM, before)
 
 
-def test_the_step_s_own_error_is_told_when_no_signal_came():
+def test_the_error_of_the_step_is_raised_without_a_signal():
     with pytest.raises(ValueError, match="its own"), signals_deferred():
         raise ValueError("its own")
 

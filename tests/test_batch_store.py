@@ -34,13 +34,13 @@ class TestAddresses:
         assert str(Address("file:///data/a.png")) == "file:///data/a.png"
         assert pickle.loads(pickle.dumps(place)) == place
 
-    def test_names_are_told_apart(self):
+    def test_names_are_distinguished(self):
         assert [is_address(name) for name in ("s3://a/b", "memory://a", "abfs+x://a")] == [True] * 3
         assert [is_address(name) for name in ("a/b", "C:\\a", "c://a", "", "a:b", "://a")] == [False] * 6
         assert at(Path("/data"), "a.png") == Path("/data/a.png")
         assert at(Path("/data"), "s3://a/b.png") == Address("s3://a/b.png")
 
-    def test_what_nothing_opens_is_said(self):
+    def test_an_address_that_cannot_be_opened_is_reported(self):
         with pytest.raises(RequestError, match=r"nosuch://a/b\.png can't be opened"):
             Address("nosuch://a/b.png").exists()
 
@@ -131,7 +131,7 @@ class TestBatches:
         }
         assert [mask.place for record in records for mask in record.masks] == ["memory://in/mask.png"]
 
-    def test_a_rerun_does_what_is_missing_or_changed(self, bench, rows, store, tmp_path):
+    def test_a_rerun_makes_missing_or_changed_results(self, bench, rows, store, tmp_path):
         bench.run(rows)
         assert bench.run(rows).unchanged == 3
         store.pipe_file("/in/0.png", photo(tmp_path / "other.png", seed=77).read_bytes())
@@ -183,7 +183,7 @@ class TestBatches:
         with pytest.raises(OutputError, match=r"can't write to memory://results/batch: no"):
             bench.run(rows)
 
-    def test_what_is_interrupted_between_put_and_name_is_completed(self, bench, rows, store, monkeypatch):
+    def test_a_result_interrupted_between_upload_and_rename_is_completed(self, bench, rows, store, monkeypatch):
         from overpaint.batch import results as publishing
 
         publish, calls = publishing.publish, []

@@ -87,7 +87,7 @@ def test_a_seam_is_no_detail() -> None:
     assert gradient_energy_ratio(framed, flat(100), HOLE) == 1
 
 
-def test_sizes_that_differ_and_empty_holes_are_told() -> None:
+def test_different_sizes_and_empty_holes_are_errors() -> None:
     with pytest.raises(ValueError, match="sizes differ"):
         psnr(flat(1)[:-1], flat(1), HOLE)
     with pytest.raises(ValueError, match="empty"):
@@ -144,7 +144,7 @@ def test_paired_sets_bias_the_textbook_distance_and_not_ours() -> None:
     assert textbook < truth - 4 * error[1]
 
 
-def test_groups_of_one_photo_and_rows_that_do_not_match_are_told() -> None:
+def test_single_photos_and_unequal_rows_are_errors() -> None:
     x = np.zeros((4, 2))
     with pytest.raises(ValueError, match="two photos"):
         pair_matrix(x, x, np.zeros(4))
@@ -192,7 +192,7 @@ def test_a_paired_difference_is_surer_than_its_sides() -> None:
     assert difference.high - difference.low < (alone.high - alone.low) / 10
 
 
-def test_the_judged_crop_is_one_and_a_half_times_the_box() -> None:
+def test_the_evaluated_crop_is_one_and_a_half_times_the_box() -> None:
     hole = np.zeros((100, 200), bool)
     hole[40:60, 100:140] = True
     assert context_box(hole) == Box(90, 35, 150, 65)
@@ -206,12 +206,12 @@ def test_a_variant_is_an_engine_with_settings_and_options() -> None:
 
 
 @pytest.mark.parametrize("text", ["telea", "a/b=telea", "wide=telea radius"])
-def test_a_variant_that_cannot_be_read_is_told(text: str) -> None:
+def test_an_invalid_variant_is_an_error(text: str) -> None:
     with pytest.raises(RequestError, match=r"LABEL=ENGINE|key=value"):
         variant(text)
 
 
-def test_unknown_engines_and_doubled_labels_are_told() -> None:
+def test_unknown_engines_and_repeated_labels_are_errors() -> None:
     with pytest.raises(UnknownEngineError, match="telea"):
         contenders(["telaa"])
     with pytest.raises(RequestError, match="telea"):
@@ -248,7 +248,7 @@ def test_the_page_has_a_place_for_each_table() -> None:
     assert all(f"`{heading}`" in text for heading in HEADINGS[1:-1])
 
 
-def test_races_run_every_side_as_often_and_in_turn() -> None:
+def test_comparisons_run_every_side_equally_often_in_alternation() -> None:
     order: list[str] = []
     times = compare_times({"a": lambda: order.append("a"), "b": lambda: order.append("b")}, 3)
     assert order == ["a", "b", "a", "b", "b", "a", "a", "b"]
@@ -262,7 +262,7 @@ def test_the_picture_that_pixels_are_timed_on_is_wide_and_no_flat_colour() -> No
     assert all(wide[y : y + 100, x : x + 100].std() > 1 for y in (0, 600) for x in (0, 1400))
 
 
-def test_the_gaussian_that_feathers_are_judged_by_is_the_error_function() -> None:
+def test_the_reference_gaussian_of_feathers_is_the_error_function() -> None:
     from scipy.special import erf
 
     step = np.zeros((5, 200), bool)
@@ -352,12 +352,10 @@ def test_detail_says_where_there_is_no_autoencoder(tmp_path: Path, capsys: pytes
     assert f"there is no autoencoder in {tmp_path}" in capsys.readouterr().err
 
 
-def test_a_large_hole_is_asked_for_in_range_and_where_there_are_photos(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for given, told in (("9", "9.0"), ("-1", "-1.0"), ("nan", "nan")):
+def test_a_large_hole_needs_a_size_in_range_and_photos(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for given, shown in (("9", "9.0"), ("-1", "-1.0"), ("nan", "nan")):
         assert large_hole.main([f"--megapixels={given}"]) == 2
-        assert f"--megapixels is {told}, and must be between 0.01 and 2.25" in capsys.readouterr().err
+        assert f"--megapixels is {shown}, and must be between 0.01 and 2.25" in capsys.readouterr().err
     assert large_hole.main(["--repeats", "0"]) == 2
     assert "--repeats is 0, and must be between 1 and" in capsys.readouterr().err
     assert large_hole.main(["--shared", str(tmp_path)]) == 2

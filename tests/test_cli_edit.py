@@ -34,7 +34,7 @@ def pixels(name: str) -> NDArray[np.uint8]:
         return np.asarray(image)
 
 
-def told(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+def printed(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     parsed: dict[str, Any] = json.loads(capsys.readouterr().out)
     return parsed
 
@@ -69,7 +69,7 @@ class TestOnePicture:
             "a.png",
         ]
         assert main(words) == 0
-        said = told(capsys)
+        said = printed(capsys)
         assert said["input"] == "photo.png"
         assert said["output"] == "a.png"
         assert said["fidelity"] == "lossless"
@@ -86,7 +86,7 @@ class TestOnePicture:
 
     def test_strict_ends_at_the_mask(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["remove", "photo.png", "--mask", "mask.png", "--engine", "blur", "--strict", "--json"]) == 0
-        assert told(capsys)["reach"] == 0
+        assert printed(capsys)["reach"] == 0
         changed = (pixels("photo.png") != pixels("photo.remove.png")).any(axis=2)
         assert not changed[pixels("mask.png") == 0].any()
 
@@ -104,7 +104,7 @@ class TestOnePicture:
             "--json",
         ]
         assert main(words) == 0
-        said = told(capsys)
+        said = printed(capsys)
         assert said["reach"] == 0
         assert "strict ends at the mask, so that feather had no effect" in said["notes"]
         found = read_record("photo.remove.png")
@@ -130,14 +130,14 @@ class TestOnePicture:
     def test_grow_and_feather_reach_the_edge(self, capsys: pytest.CaptureFixture[str]) -> None:
         words = ["remove", "photo.png", "--mask", "mask.png", "--engine", "blur", "--grow", "6", "--feather", "4"]
         assert main([*words, "--json"]) == 0
-        region = told(capsys)["regions"][0]
+        region = printed(capsys)["regions"][0]
         assert (region["grow"], region["feather"]) == (6, 4)
 
     def test_a_jpeg_stays_as_it_is_beyond_its_blocks(self, capsys: pytest.CaptureFixture[str]) -> None:
         Image.open("photo.png").save("photo.jpg", quality=90)
         pytest.importorskip("jpeglib")
         assert main(["remove", "photo.jpg", "--mask", "mask.png", "--engine", "telea", "--json"]) == 0
-        said = told(capsys)
+        said = printed(capsys)
         assert said["output"] == "photo.remove.jpg"
         assert said["fidelity"] == "blocks"
         assert said["changed_beyond_reach"] == 0
@@ -159,7 +159,7 @@ class TestOnePicture:
     def test_companions_are_written_beside_it(self, capsys: pytest.CaptureFixture[str]) -> None:
         words = ["remove", "photo.png", "--mask", "mask.png", "--engine", "telea", "--compare", "c.png"]
         assert main([*words, "--layers", "l.psd", "--record", "sidecar", "--json"]) == 0
-        said = told(capsys)
+        said = printed(capsys)
         assert (said["compare"], said["layers"]) == ("c.png", "l.psd")
         assert pixels("c.png").shape[1] > 80
         assert Path("l.psd").read_bytes()[:4] == b"8BPS"
@@ -193,7 +193,7 @@ class TestOnePicture:
     def test_variations_have_seeds_one_after_another(self, capsys: pytest.CaptureFixture[str]) -> None:
         words = ["remove", "photo.png", "--mask", "mask.png", "--engine", "exemplar", "--seed", "41"]
         assert main([*words, "--variations", "3", "--json"]) == 0
-        said = told(capsys)["variations"]
+        said = printed(capsys)["variations"]
         assert [one["seed"] for one in said] == [41, 42, 43]
         assert [one["output"] for one in said] == [f"photo.remove-{number}.png" for number in (1, 2, 3)]
         assert main([*words, "-n", "2", "-o", "out.png", "-q"]) == 0
@@ -210,10 +210,10 @@ class TestOnePicture:
 
     def test_a_drawn_seed_is_counted_on(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["remove", "photo.png", "--mask", "mask.png", "--engine", "exemplar", "-n", "2", "--json"]) == 0
-        first, second = told(capsys)["variations"]
+        first, second = printed(capsys)["variations"]
         assert second["seed"] == first["seed"] + 1
 
-    def test_variations_before_a_failure_are_kept_and_told(
+    def test_variations_before_a_failure_are_kept_and_reported(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         from overpaint.engines.exemplar import Exemplar
@@ -248,9 +248,9 @@ class TestOnePicture:
         assert "photo.remove-sheet.png: all 2, with their seeds" in capsys.readouterr().out
         assert pixels("photo.remove-sheet.png").shape[2] == 3
         assert main([*words, "-o", "out.jpg", "--json"]) == 0
-        assert told(capsys)["sheet"] == "out-sheet.jpg"
+        assert printed(capsys)["sheet"] == "out-sheet.jpg"
         assert main([*words[:-1], "1", "-o", "one.png", "--json"]) == 0
-        assert "sheet" not in told(capsys)
+        assert "sheet" not in printed(capsys)
         assert not Path("one-sheet.png").exists()
 
     def test_a_sheet_that_is_there_already_is_found_out_first(self, capsys: pytest.CaptureFixture[str]) -> None:
@@ -261,7 +261,7 @@ class TestOnePicture:
         assert Path("out-sheet.png").read_bytes() == b"mine"
         assert not Path("out-1.png").exists()
 
-    def test_the_input_may_be_overwritten_when_that_is_said(self) -> None:
+    def test_the_input_may_be_overwritten_with_the_option(self) -> None:
         before = pixels("photo.png").copy()
         words = ["remove", "photo.png", "--mask", "mask.png", "--engine", "exemplar", "-o", "photo.png"]
         assert main(words) == 1
@@ -282,14 +282,14 @@ class TestOnePicture:
     def test_the_scene_is_added_to_the_prompt(self, capsys: pytest.CaptureFixture[str]) -> None:
         words = ["remove", "photo.png", "--mask", "mask.png", "--engine", "telea", "--prompt", "a bench", "--scene"]
         assert main([*words, "--json"]) == 0
-        assert told(capsys)["prompt"].startswith("a bench, ")
+        assert printed(capsys)["prompt"].startswith("a bench, ")
 
 
 @pytest.mark.usefixtures("folder")
 class TestExpand:
     def test_it_grows_and_keeps_what_was_there(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["expand", "photo.png", "--left", "10%", "--bottom", "5", "--engine", "telea", "--json"]) == 0
-        said = told(capsys)
+        said = printed(capsys)
         assert said["size"] == [88, 65]
         assert said["placed"] == [8, 0, 88, 60]
         reach = said["reach"]
@@ -309,7 +309,7 @@ class TestRequestFiles:
             '[mask]\nparts = [{kind = "box", box = [25, 20, 55, 40]}]\n'
         )
         assert main(["edit", "photo.png", "--request", "ask.toml", "--engine", "telea", "--json"]) == 0
-        said = told(capsys)
+        said = printed(capsys)
         assert (said["intent"], said["engine"], said["seed"]) == ("remove", "telea", 3)
         assert said["output"] == "photo.remove.png"
 
@@ -326,7 +326,7 @@ class TestRequestFiles:
     def test_margins_in_a_file_grow_the_picture(self, capsys: pytest.CaptureFixture[str]) -> None:
         Path("ask.json").write_text('{"intent": "expand", "margins": [4, 0, 0, 0], "engine": "blur"}')
         assert main(["edit", "photo.png", "--request", "ask.json", "--json"]) == 0
-        assert told(capsys)["size"] == [84, 60]
+        assert printed(capsys)["size"] == [84, 60]
 
 
 class _Bytes:
@@ -360,7 +360,7 @@ def test_a_sketch_with_alpha_is_the_mask_where_there_is_none(capsys: pytest.Capt
     strokes[10:20, 10:30] = (200, 30, 30, 255)
     Image.fromarray(strokes).save("sketch.png")
     assert main(["edit", "photo.png", "--sketch", "sketch.png", "--engine", "blur", "--strict", "--json"]) == 0
-    assert told(capsys)["regions"][0]["box"] == [10, 10, 30, 20]
+    assert printed(capsys)["regions"][0]["box"] == [10, 10, 30, 20]
 
 
 @pytest.mark.parametrize(

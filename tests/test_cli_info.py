@@ -109,7 +109,7 @@ def test_doctor_knows_what_every_extra_is_good_for() -> None:
     assert extras == set(doctor_module.EXTRAS)
 
 
-def test_doctor_says_what_to_do_about_what_is_missing(
+def test_doctor_names_missing_parts_and_their_remedies(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     checks = [

@@ -31,7 +31,7 @@ def values(name: str) -> NDArray[np.uint8]:
         return np.asarray(image)
 
 
-def told(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+def printed(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     parsed: dict[str, Any] = json.loads(capsys.readouterr().out)
     return parsed
 
@@ -48,7 +48,7 @@ def test_make_draws_for_a_picture(capsys: pytest.CaptureFixture[str]) -> None:
 def test_make_draws_without_a_picture_all_kinds_of_shape(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["mask", "make", "--size", "100x50", "--ellipse", "0,0,20,20", "--polygon", "40,0 60,0 40,20"]
     assert main([*words, "--stroke", "80,10 90,10", "--width", "6", "--json", "-o", "m.png"]) == 0
-    said = told(capsys)
+    said = printed(capsys)
     assert said["size"] == [100, 50]
     assert said["parts"] == 3
     assert said["hard"] is True
@@ -117,7 +117,7 @@ def test_resize_keeps_a_hard_mask_hard(capsys: pytest.CaptureFixture[str]) -> No
     assert main(["mask", "resize", "a.png", "-o", "no.png"]) == 2
 
 
-def test_a_mask_of_another_size_is_resized_where_that_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_mask_of_another_size_is_resized_with_the_option(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["mask", "resize", "a.png", "--size", "40x30", "-o", "small.png"]) == 0
     words = ["remove", "photo.png", "--mask", "small.png", "--engine", "telea", "--seed", "1"]
     assert main(words) == 2
@@ -137,7 +137,7 @@ def test_refine_does_its_steps_in_order(capsys: pytest.CaptureFixture[str]) -> N
     Image.fromarray(rough).save("rough.png")
     words = ["mask", "refine", "rough.png", "--fill-holes", "--remove-specks", "5", "--grow", "2", "--json"]
     assert main([*words, "-o", "m.png"]) == 0
-    said = told(capsys)
+    said = printed(capsys)
     assert said["bounds"] == [8, 8, 42, 42]
     assert said["parts"] == 1
     assert (values("m.png")[20:25, 20:25] == 255).all()
@@ -168,7 +168,7 @@ def test_convert_knows_forms_by_their_endings(capsys: pytest.CaptureFixture[str]
     assert main(["mask", "convert", "a.png", "-o", "m.json", "-q"]) == 0
     assert json.loads(Path("m.json").read_text())["shapes"]
     assert main(["mask", "convert", "a.png", "-o", "m.xml", "--json"]) == 0
-    assert told(capsys)["form"] == "cvat"
+    assert printed(capsys)["form"] == "cvat"
     assert Path("m.xml").read_text().startswith("<?xml")
 
 
@@ -193,13 +193,13 @@ def test_what_was_corrected_is_noted(capsys: pytest.CaptureFixture[str]) -> None
     assert main(["mask", "combine", "labels.png", "b.png", "-o", "m.png"]) == 0
     assert "note: the mask has only the levels 0, 2, taken as labels" in capsys.readouterr().err
     assert main(["mask", "refine", "labels.png", "--json", "-o", "n.png"]) == 0
-    assert "taken as labels" in told(capsys)["notes"][0]
+    assert "taken as labels" in printed(capsys)["notes"][0]
     assert np.array_equal(values("n.png"), values("a.png"))
     words = ["remove", "photo.png", "--mask", "labels.png", "--engine", "telea", "-o", "r.png"]
     assert main(words) == 0
     assert "note: the mask has only the levels 0, 2, taken as labels" in capsys.readouterr().err
     assert main([*words, "--box", "0,0,5,5", "--overwrite", "--json"]) == 0
-    assert "taken as labels" in told(capsys)["notes"][0]
+    assert "taken as labels" in printed(capsys)["notes"][0]
 
 
 def test_convert_describes_what_it_wrote(capsys: pytest.CaptureFixture[str]) -> None:
@@ -218,7 +218,7 @@ def test_preview_marks_the_mask_its_reach_and_nothing_else(capsys: pytest.Captur
     Image.new("RGB", (200, 150), (90, 90, 90)).save("grey.png")
     words = ["mask", "preview", "grey.png", "--box", "50,50,100,100", "--grow", "5", "--feather", "5", "--json"]
     assert main([*words, "-o", "look.png"]) == 0
-    said = told(capsys)
+    said = printed(capsys)
     assert said["reach"] == 10
     assert said["regions"] == [[40, 40, 110, 110]]
     with Image.open("look.png") as image:

@@ -132,7 +132,7 @@ def test_a_note_names_options(capsys: pytest.CaptureFixture[str]) -> None:
     assert note_line("the setting of old") == "note: the setting of old"
 
 
-def test_without_a_picture_one_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_command_without_a_picture_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["remove", *BOX]) == 2
     assert "remove needs a picture" in capsys.readouterr().err
 

@@ -86,7 +86,7 @@ def imported(*folders: str, only_at_import: bool = False) -> set[str]:
     return {distribution_of(name) for name in found - sys.stdlib_module_names - OURS - here if name}
 
 
-def test_src_imports_what_is_declared_and_no_more():
+def test_src_imports_exactly_the_declared_packages():
     assert imported("src") - BASE - EXTRAS == set()
 
 
@@ -94,12 +94,12 @@ def test_all_that_is_declared_for_src_is_imported_there():
     assert (BASE | EXTRAS) - imported("src") == set()
 
 
-def test_what_is_optional_is_never_imported_with_a_module():
+def test_optional_packages_are_never_imported_with_a_module():
     assert imported("src", only_at_import=True) & (EXTRAS - BASE) == set()
 
 
 @pytest.mark.parametrize("folder", ["training", "benchmarks", "examples"])
-def test_the_other_folders_import_what_is_declared(folder):
+def test_the_other_folders_import_declared_packages(folder):
     assert imported(folder) - BASE - EXTRAS - GROUPS == set()
 
 

@@ -152,7 +152,7 @@ def test_pixels_outside_the_target_are_equal_bit_for_bit():
 
 
 @pytest.mark.parametrize("times", [1.6, 2.0, 2.9, 4.0, 8.0])
-def test_what_is_not_known_is_never_looked_at(times):
+def test_unknown_pixels_are_never_read(times):
     """Neither the old object in the hole nor what stands beyond the picture or under alpha 0."""
     picture = meadow()
     known = ~hole_of(picture)

@@ -196,7 +196,7 @@ def test_the_same_seed_gives_the_same_pixels_and_another_others(engine):
     assert levels(one, other) > 1
 
 
-def test_prompt_negative_prompt_and_guidance_change_what_is_painted(engine):
+def test_prompt_negative_prompt_and_guidance_change_the_result(engine):
     plain = painted(engine, canvas_of())
     changes = [{"prompt": "a cat"}, {"negative_prompt": ""}, {"guidance_scale": 1.0}, {"guidance_rescale": 0.7}]
     changes += [{"guidance_interval": (0.5, 1.0)}, {"clip_skip": 2}, {"sampler": "Euler a"}, {"scheduler": "Normal"}]
@@ -383,7 +383,7 @@ def started(canvas: Canvas, channels: int = 4):
     return NATIVE.start(canvas, encode, extra_input, Monitor()).latents
 
 
-def test_the_hole_begins_with_what_is_asked():
+def test_the_hole_begins_with_the_masked_content():
     hole = np.s_[0, :, 2:5, 3:6]
     content = {
         name: started(canvas_of(masked_content=name)).content
@@ -687,7 +687,7 @@ def test_strength_0_gives_the_picture_back(folders):
         assert np.array_equal(studio.edit(picture, mask=mask, **ask).picture.samples, picture.samples)
 
 
-def test_a_model_that_is_not_here_is_told(folders, tmp_path):
+def test_a_missing_model_is_reported(folders, tmp_path):
     size = Size(64, 64)
     ask = {"mask": Mask.box(size, Box(20, 20, 40, 40)), "intent": "replace", "prompt": "a dog"}
     with Studio() as studio:

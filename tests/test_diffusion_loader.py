@@ -44,9 +44,9 @@ def saved(folder: Path, plan: Plan, name: str = "model.safetensors", **about: An
     return folder / name
 
 
-def found(path: Path, plan: Plan, **asked: Any) -> models.ModelRef:
+def found(path: Path, plan: Plan, **settings: Any) -> models.ModelRef:
     config = checkpoints.small_config(plan, path.parent / "config")
-    return models.find(str(path), config=config, **asked)
+    return models.find(str(path), config=config, **settings)
 
 
 # ---- the published layouts, at their real sizes ----
@@ -230,7 +230,7 @@ def test_a_folder_and_a_hub_name_give_the_same_networks(family: str, tmp_path: P
     assert loaded.digest != single.digest
 
 
-def test_a_variant_of_a_folder_is_taken_when_asked_for(tmp_path: Path) -> None:
+def test_a_named_variant_of_a_folder_is_loaded(tmp_path: Path) -> None:
     plan = TINY["sd1"]
     single = loader.load(found(saved(tmp_path, plan), plan))
     folder = as_folder(single, tmp_path / "config", tmp_path / "folder")
@@ -247,7 +247,7 @@ def test_a_variant_of_a_folder_is_taken_when_asked_for(tmp_path: Path) -> None:
     loader.load(models.find(str(folder)))
 
 
-def test_a_text_encoder_s_config_that_means_nothing_is_told_with_its_place(tmp_path: Path) -> None:
+def test_a_text_encoder_s_config_without_meaning_is_reported_with_its_place(tmp_path: Path) -> None:
     plan = TINY["sd1"]
     single = loader.load(found(saved(tmp_path, plan), plan))
     folder = as_folder(single, tmp_path / "config", tmp_path / "folder")
@@ -371,7 +371,7 @@ def test_a_checkpoint_of_a_training_program_is_read_when_allowed(tmp_path: Path)
 # ---- what is wrong is said in one line ----
 
 
-def test_a_network_of_other_sizes_is_told(tmp_path: Path) -> None:
+def test_a_network_of_other_sizes_is_reported(tmp_path: Path) -> None:
     path = saved(tmp_path, TINY["sd1"])
     ref = models.find(str(path))
     with pytest.raises(ModelError, match=r"has other sizes than its configuration: conv_in.bias is \(16,\), and"):
@@ -388,7 +388,7 @@ def test_a_network_of_other_sizes_is_told(tmp_path: Path) -> None:
         ("sd2", "cond_stage_model.model.ln_final.weight", r"the text encoder lacks 1 of its"),
     ],
 )
-def test_a_checkpoint_without_one_of_its_tensors_is_told(family: str, name: str, says: str, tmp_path: Path) -> None:
+def test_a_checkpoint_without_one_of_its_tensors_is_reported(family: str, name: str, says: str, tmp_path: Path) -> None:
     plan = TINY[family]
     held = checkpoints.tensors(checkpoints.layout(plan))
     del held[name]
@@ -397,7 +397,7 @@ def test_a_checkpoint_without_one_of_its_tensors_is_told(family: str, name: str,
         loader.load(found(tmp_path / "model.safetensors", plan))
 
 
-def test_tensors_without_a_place_in_the_unet_are_told(tmp_path: Path) -> None:
+def test_tensors_without_a_place_in_the_unet_are_reported(tmp_path: Path) -> None:
     plan = TINY["sd1"]
     held = checkpoints.tensors(checkpoints.layout(plan))
     held["model.diffusion_model.strange.weight"] = torch.zeros(3)
@@ -413,7 +413,7 @@ def test_a_single_file_brings_no_vocabulary_and_needs_none(tmp_path: Path) -> No
     assert loaded.tokenizers[0].ids("a photo of a cat") == [320, 1125, 539, 320, 2368]
 
 
-def test_a_folder_without_weights_is_told(tmp_path: Path) -> None:
+def test_a_folder_without_weights_is_reported(tmp_path: Path) -> None:
     checkpoints.small_config(TINY["sd1"], tmp_path / "folder")
     with pytest.raises(ModelError, match="has no weights"):
         loader.load(models.find(str(tmp_path / "folder")))

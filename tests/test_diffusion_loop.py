@@ -281,7 +281,7 @@ def test_guidance_outside_its_interval_asks_for_the_prompt_alone():
 
 
 @pytest.mark.parametrize(("scale", "rows"), [(1.0, 1), (0.0, 1), (0.5, 2), (7.5, 2)])
-def test_only_the_sides_that_count_are_asked_for(scale: float, rows: int):
+def test_only_sides_with_a_weight_are_evaluated(scale: float, rows: int):
     net = Still()
     sample = begin(net, steps=1, guidance=Guidance(scale))
     run([sample])
@@ -292,7 +292,7 @@ def test_only_the_sides_that_count_are_asked_for(scale: float, rows: int):
 
 
 @pytest.mark.parametrize("rescale", [0.0, 0.7])
-def test_equal_texts_are_asked_for_once(rescale: float):
+def test_equal_texts_are_evaluated_once(rescale: float):
     net, twice = Still(), Still()
     one, equal = says(2.0), says(2.0)
     guidance = Guidance(7.5, rescale=rescale)

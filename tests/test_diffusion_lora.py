@@ -178,7 +178,7 @@ def test_peft_s_alpha_is_read_from_the_header(parts: dict[str, Parts], tmp_path:
     torch.testing.assert_close(got, weight(parts["sd1"].unet, Q) + 2 * up @ down)
 
 
-def test_only_the_first_ranks_when_asked(parts: dict[str, Parts], tmp_path: Path) -> None:
+def test_the_rank_setting_keeps_the_first_ranks(parts: dict[str, Parts], tmp_path: Path) -> None:
     key, down, up = "lora_unet_" + Q.replace(".", "_"), rand(4, 16), rand(16, 4)
     save_file({f"{key}.lora_down.weight": down, f"{key}.lora_up.weight": up}, tmp_path / "a.safetensors")
     got = weight(merged(parts["sd1"], tmp_path / "a.safetensors", ranks=2).unet, Q)
@@ -202,7 +202,7 @@ def test_the_original_release_s_names_lead_to_the_same_layers(family: str, parts
         assert table[key] == where[n]
 
 
-def test_sdxl_s_two_text_encoders_are_told_apart(parts: dict[str, Parts], tmp_path: Path) -> None:
+def test_sdxl_s_two_text_encoders_are_distinguished(parts: dict[str, Parts], tmp_path: Path) -> None:
     base = parts["sdxl"]
     held, expected = {}, []
     for number in (1, 2):
@@ -476,7 +476,7 @@ def real(tmp_path: Path, width: int) -> Path:
 
 
 @pytest.mark.parametrize(("width", "made"), [(768, "sd1"), (1024, "sd2"), (2048, "sdxl")])
-def test_a_lora_for_another_family_is_told(width: int, made: str, parts: dict[str, Parts], tmp_path: Path) -> None:
+def test_a_lora_for_another_family_is_reported(width: int, made: str, parts: dict[str, Parts], tmp_path: Path) -> None:
     found = read_lora(real(tmp_path, width))
     assert found.family == made
     other: Any = "sd2" if made == "sd1" else "sd1"
@@ -485,13 +485,13 @@ def test_a_lora_for_another_family_is_told(width: int, made: str, parts: dict[st
         merge(base.unet, base.text_encoders, "base", [LoraUse(found)], family={"sd1": SD1, "sd2": SD2}[other])
 
 
-def test_a_lora_of_other_sizes_is_told(parts: dict[str, Parts], tmp_path: Path) -> None:
+def test_a_lora_of_other_sizes_is_reported(parts: dict[str, Parts], tmp_path: Path) -> None:
     base = parts["sd1"]
     with pytest.raises(ModelError, match=r"does not go with this model: the layer down_blocks_1.*other sizes"):
         merge(base.unet, base.text_encoders, "base", [LoraUse(read_lora(real(tmp_path, 768)))])
 
 
-def test_a_lora_without_a_layer_of_this_model_is_told(parts: dict[str, Parts], tmp_path: Path) -> None:
+def test_a_lora_without_a_layer_of_this_model_is_reported(parts: dict[str, Parts], tmp_path: Path) -> None:
     save_file(
         {
             "lora_unet_double_blocks_0.lora_down.weight": rand(2, 4),

@@ -92,7 +92,7 @@ def ref(name: str = "model", **kind: Any) -> ModelRef:
         (ref("any", prediction="v", zero_snr=True), Usual(guidance_rescale=0.7, scheduler="SGM Uniform")),
     ],
 )
-def test_what_a_kind_is_usually_asked_for(model: ModelRef, usual: Usual) -> None:
+def test_the_usual_settings_of_a_kind(model: ModelRef, usual: Usual) -> None:
     assert usual_of(model) == usual
 
 
@@ -147,14 +147,14 @@ def test_a_folder_says_how_it_is_used(folder: Path) -> None:
         ("[]", "JSON object"),
     ],
 )
-def test_a_damaged_word_on_usual_settings_is_told(text: str, says: str, folder: Path) -> None:
+def test_damaged_usual_settings_are_reported(text: str, says: str, folder: Path) -> None:
     (folder / "overpaint.json").write_text(text)
     with pytest.raises(ModelError, match=says) as caught:
         card_of(models.find(str(folder)))
     assert "overpaint.json" in str(caught.value)
 
 
-def test_an_lcm_folder_is_told_by_its_scheduler_and_by_its_network(folder: Path) -> None:
+def test_an_lcm_folder_is_recognised_by_scheduler_and_network(folder: Path) -> None:
     def change(part: str, **values: Any) -> None:
         file = folder / part
         file.write_text(json.dumps(json.loads(file.read_text()) | values))
@@ -217,7 +217,7 @@ def test_a_request_chooses_the_vae_and_the_prediction(folder: Path, home: Path) 
         assert len({engine.card.digest for engine in engines[:3]}) == 3
 
 
-def test_a_variant_is_loaded_and_one_that_is_not_there_is_told(folder: Path) -> None:
+def test_a_variant_is_loaded_and_a_missing_one_is_reported(folder: Path) -> None:
     unet = folder / "unet" / "diffusion_pytorch_model.safetensors"
     from safetensors.torch import load_file
 
@@ -300,7 +300,7 @@ def test_a_folder_has_configurations_of_its_own(made: Path, tmp_path: Path) -> N
         ({"prompt": "a dog <lora:stile:1>"}, "<lora:stile> in the prompt: no model is called 'stile'"),
     ],
 )
-def test_what_is_named_wrongly_is_told_before_anything_is_loaded(
+def test_wrong_names_are_reported_before_loading(
     settings: dict[str, Any], says: str, made: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("overpaint.engines.diffusion.loader.load", lambda *_: pytest.fail("it was loaded"))
@@ -472,7 +472,7 @@ def test_a_digest_does_not_follow_what_a_model_is_called_or_its_licence() -> Non
     assert len({digest(used), digest(), digest(used.model_copy(update={"sha256": "1" * 64}))}) == 3
 
 
-def test_a_lora_for_another_family_is_told_before_anything_is_loaded(
+def test_a_lora_for_another_family_is_reported_before_loading(
     made: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save_lora(home / "wide.safetensors", width=2048)

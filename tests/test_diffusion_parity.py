@@ -369,7 +369,7 @@ def test_eta_renews_noise_as_upstream(sampler: str, eta: float):
 
 
 @pytest.mark.parametrize("channels", [4, 9])
-def test_a_distilled_network_is_told_its_guidance(channels: int):
+def test_a_distilled_network_receives_its_guidance(channels: int):
     """LCM checkpoints: the scale is an input, and there is no row for the negative prompt."""
     model = family("lcm", channels)
     j = job(model, 6)

@@ -93,7 +93,7 @@ print(json.dumps([before, after, type(ours.network) is UNet2DConditionModel, sam
 
 
 @pytest.mark.skipif(pocket.folder() is None, reason="no weights are shipped yet")
-def test_whoever_imports_diffusers_later_in_the_same_process_gets_all_of_it() -> None:
+def test_a_later_import_of_diffusers_in_the_same_process_is_complete() -> None:
     run = [sys.executable, "-c", _BOTH, str(pocket.folder())]
     done = subprocess.run(run, capture_output=True, text=True, check=True)
     before, after, same_class, same_weights = json.loads(done.stdout.splitlines()[-1])

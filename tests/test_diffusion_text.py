@@ -161,7 +161,7 @@ def test_what_pads_is_a_token_of_the_vocabulary():
     assert tokens_of("!").pad == tokenizer_of("!").pad_token_id != tokens_of().pad
 
 
-def test_merges_of_what_is_no_token_are_refused():
+def test_merges_of_unknown_tokens_are_refused():
     tokens = {"a": 0, "b": 1, "<|startoftext|>": 2, "<|endoftext|>": 3}
     with pytest.raises(ModelError, match=r"the vocabulary here/vocab.json is damaged.*ab"):
         ClipTokens(ClipVocabulary(tokens, (("a", "b"),), Path("here/vocab.json")))

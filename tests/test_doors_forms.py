@@ -42,7 +42,7 @@ def test_a_box_is_in_pixels_or_per_cent(text: str, box: Box) -> None:
         ("", "has 0"),
     ],
 )
-def test_what_is_no_box_is_refused_with_its_text(text: str, says: str) -> None:
+def test_an_invalid_box_is_refused_with_its_text(text: str, says: str) -> None:
     with pytest.raises(RequestError, match="box") as caught:
         forms.box(text, SIZE, "box")
     assert says in str(caught.value)

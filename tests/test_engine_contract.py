@@ -47,7 +47,7 @@ def test_settings_that_an_engine_does_not_accept_are_noted_by_name_and_recorded_
     assert not any(word in infotext(edited.record) for word in ("grass", "Steps", "Sampler", "Denoising", "RNG"))
 
 
-def test_what_is_blank_or_off_needs_no_note():
+def test_blank_or_disabled_settings_need_no_note():
     assert edit(flat(), prompt=" ", follow_effects=False).notes == ()
 
 

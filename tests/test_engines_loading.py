@@ -88,7 +88,7 @@ def test_afterwards_everything_is_found_as_ever() -> None:
     assert whole is not light
 
 
-def test_a_late_package_runs_when_it_is_asked_for_a_name() -> None:
+def test_a_lazy_package_loads_at_the_first_attribute() -> None:
     (light,) = private_copy("things", "mine", ["parts.light"], late=["parts"])
     parts = sys.modules["mine.parts"]
     assert parts.light is light
@@ -99,7 +99,7 @@ def test_a_late_package_runs_when_it_is_asked_for_a_name() -> None:
         parts.nothing  # noqa: B018
 
 
-def test_what_is_imported_within_a_function_later_is_the_copy_s() -> None:
+def test_later_imports_within_a_function_use_the_copy() -> None:
     (light,) = private_copy("things", "mine", ["parts.light"])
     whole = importlib.import_module("things.tools")
     assert light.later() is sys.modules["mine.tools"].TOOL is not whole.TOOL
@@ -174,7 +174,7 @@ assert torch._dynamo.allow_in_graph
 """
 
 
-def test_functions_that_torch_is_told_not_to_compile_stay_what_they_are(tmp_path: Path) -> None:
+def test_functions_excluded_from_torch_compile_stay_unchanged(tmp_path: Path) -> None:
     (tmp_path / "decorated").mkdir()
     (tmp_path / "decorated" / "__init__.py").write_text("")
     (tmp_path / "decorated" / "inner.py").write_text(

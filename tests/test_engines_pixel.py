@@ -68,7 +68,7 @@ def test_any_size_and_any_scatter_of_holes_leaves_the_rest_alone(engine, shape, 
     "rows_columns",
     [(0, 20, 0, 15), (0, 50, 20, 30), (30, 50, 40, 61), (0, 50, 0, 60), (10, 50, 0, 61), (24, 25, 0, 61)],
 )
-def test_a_hole_that_touches_borders_is_filled_from_what_is_left(engine, rows_columns):
+def test_a_hole_that_touches_borders_is_filled_from_the_remaining_pixels(engine, rows_columns):
     pixels = ramp(50, 61)
     mask = boxed((50, 61), *rows_columns)
     spoilt = np.where(mask[..., None] > 0, np.float32(0), pixels)

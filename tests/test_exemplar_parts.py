@@ -63,7 +63,7 @@ def test_a_window_grows_until_it_shows_something_known():
 
 @given(known=flags, seed=st.integers(0, 99))
 @settings(deadline=None, max_examples=50)
-def test_smooth_fills_keep_what_is_known_and_stay_within_its_range(known, seed):
+def test_smooth_fills_keep_known_pixels_and_stay_within_its_range(known, seed):
     pixels = np.random.default_rng(seed).random((*known.shape, 3), dtype=np.float32)
     pixels[~known] = np.nan
     for fill in (blurred, membrane):
@@ -147,7 +147,7 @@ def test_halving_never_lets_unknown_colours_in():
 
 @given(height=st.integers(1, 33), width=st.integers(1, 33))
 @settings(deadline=None, max_examples=30)
-def test_doubling_gives_the_asked_shape_back(height, width):
+def test_doubling_returns_the_requested_shape(height, width):
     level = Level(
         np.full((height, width, 3), 0.5, np.float32), np.ones((height, width), bool), np.zeros((height, width), bool)
     )

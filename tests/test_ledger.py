@@ -145,7 +145,7 @@ def test_when_all_owners_are_known_to_be_gone_their_jobs_wait_again_at_once(ledg
     assert ledger.counts()["failed"] == 0
 
 
-def test_a_job_that_can_not_be_begun_is_told_with_its_reason_and_can_be_forgotten(ledger):
+def test_a_job_that_cannot_begin_is_reported_with_its_reason_and_can_be_forgotten(ledger):
     ledger.refuse(Job("line 7", "x"), "no image")
     ledger.refuse(Job("line 7", "y"), "no mask")
     assert [(entry.state, entry.note) for entry in ledger.entries()] == [("failed", "no mask")]
@@ -216,7 +216,7 @@ def test_several_processes_may_make_the_same_ledger(tmp_path):
         assert len(ledger.entries()) == 4
 
 
-def test_what_is_no_ledger_is_told_apart(tmp_path):
+def test_a_file_that_is_no_ledger_is_detected(tmp_path):
     with pytest.raises(LedgerError, match="its folder is missing"):
         Ledger(tmp_path / "none" / "l.sqlite")
     (tmp_path / "text").write_text("not a database at all, just words" * 100)

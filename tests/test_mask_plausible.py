@@ -117,7 +117,7 @@ CORRECTED: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize("kind", CORRECTED)
-def test_what_is_certain_is_corrected_and_noted(kind: str) -> None:
+def test_certain_faults_are_corrected_and_noted(kind: str) -> None:
     data, note = CORRECTED[kind]
     mask = Mask.from_file(data, SIZE)
     wrong = np.mean(mask.core != HARD.core)
@@ -146,7 +146,7 @@ PLAIN = {
 
 
 @pytest.mark.parametrize("kind", PLAIN)
-def test_what_is_right_passes_without_a_word(kind: str) -> None:
+def test_correct_masks_pass_without_a_note(kind: str) -> None:
     mask = Mask.from_file(PLAIN[kind], SIZE)
     assert mask.notes == ()
     assert np.mean(mask.core != HARD.core) < 0.01
@@ -193,7 +193,7 @@ def test_an_opaque_photograph_is_refused_with_the_right_way() -> None:
     assert Mask.from_file(png(PHOTO), channel="luminance").values.max() > 0.4, "unless it is wanted"
 
 
-def test_what_is_likely_wrong_is_noted() -> None:
+def test_likely_faults_are_noted() -> None:
     (note,) = Mask.from_file(png(PHOTO.convert("L"))).notes
     assert "levels, and most of it is neither 0 nor 1" in note
     (note,) = Mask.from_file(png(LEVELS // 255 * 100)).notes
@@ -212,7 +212,7 @@ def test_what_is_likely_wrong_is_noted() -> None:
     assert covers_most(HARD) == ""
 
 
-def test_notes_stay_with_what_is_made_of_a_mask() -> None:
+def test_derived_masks_keep_the_notes() -> None:
     one, other = Mask.from_array(LEVELS // 255), Mask.from_array(LEVELS.astype("u2"))
     assert len((one | other).notes) == 2
     assert (one & one).notes == one.grow(3).feather(2).invert().threshold().notes == one.notes

@@ -211,7 +211,7 @@ def test_senseless_distances_are_errors_with_their_value(name: str, value: float
         getattr(Mask.full((8, 8)), name)(value)
 
 
-def test_masks_of_different_sizes_do_not_mix_and_swapped_ones_are_told_so() -> None:
+def test_masks_of_different_sizes_do_not_mix_and_swapped_sides_are_reported() -> None:
     mask = Mask.full((40, 30))
     assert mask.require_size((40, 30)) is mask
     with pytest.raises(MaskError, match=r"40x30.*30x40.*swapped"):

@@ -266,7 +266,7 @@ def test_saved_masks_come_back(mask: Mask, tmp_path: Path) -> None:
     assert open_picture(tmp_path / "mask.png").mode == "grey 8-bit"
 
 
-def test_a_file_that_exists_is_kept_unless_asked(tmp_path: Path) -> None:
+def test_an_existing_file_is_kept_without_overwrite(tmp_path: Path) -> None:
     path = tmp_path / "mask.png"
     HARD.save(path)
     with pytest.raises(OutputError, match=r"mask\.png"):

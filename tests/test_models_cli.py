@@ -65,7 +65,7 @@ def test_add_list_show_verify_remove(capsys: pytest.CaptureFixture[str]) -> None
     assert "No model is here yet" in capsys.readouterr().out
 
 
-def test_show_says_what_was_told_and_from_what(capsys: pytest.CaptureFixture[str]) -> None:
+def test_show_prints_properties_and_their_sources(capsys: pytest.CaptureFixture[str]) -> None:
     held = {name: torch.zeros(shape) for name, shape in checkpoints.unet(TINY["sd2"]).items()}
     save_file(held | {"first_stage_model.x": torch.zeros(1), "cond_stage_model.x": torch.zeros(1)}, "v2.safetensors")
     assert main(["models", "show", "./v2.safetensors"]) == 0
@@ -93,9 +93,7 @@ def test_show_says_what_was_told_and_from_what(capsys: pytest.CaptureFixture[str
         (["frob"], 2, "there is no verb 'frob' (there are add, get, list, remove, show, verify)"),
     ],
 )
-def test_what_is_wrong_is_one_line(
-    words: list[str], status: int, says: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_errors_are_one_line(words: list[str], status: int, says: str, capsys: pytest.CaptureFixture[str]) -> None:
     model("vae.safetensors")
     Path("text.txt").write_text("some text, which is no model")
     assert main(["models", *words]) == status
@@ -123,7 +121,7 @@ def test_get_without_a_network_says_what_to_do(
 
 
 @pytest.mark.parametrize(("count", "text"), [(5, "5 B"), (1500, "1.5 kB"), (2_100_000_000, "2.1 GB")])
-def test_sizes_are_said_for_people(count: int, text: str) -> None:
+def test_sizes_are_readable(count: int, text: str) -> None:
     assert size(count) == text
 
 

@@ -134,7 +134,7 @@ PARTS: dict[str, tuple[dict[str, Shape], str, str]] = {
 
 
 @pytest.mark.parametrize("name", list(PARTS))
-def test_parts_are_told_and_named_when_given_as_a_checkpoint(name: str, tmp_path: Path) -> None:
+def test_parts_given_as_a_checkpoint_are_recognised_and_named(name: str, tmp_path: Path) -> None:
     layout, what, title = PARTS[name]
     path = header_only(tmp_path / "it.safetensors", layout)
     kind = detect(path)
@@ -181,14 +181,14 @@ def test_models_of_no_known_kind(layout: dict[str, Shape], says: str, tmp_path: 
         (b"\x80\x02 and no pickle", "damaged or no checkpoint"),
     ],
 )
-def test_damaged_files_are_told(data: bytes, says: str, tmp_path: Path) -> None:
+def test_damaged_files_are_reported(data: bytes, says: str, tmp_path: Path) -> None:
     path = tmp_path / "it.safetensors"
     path.write_bytes(data)
     with pytest.raises(ModelError, match=says):
         detect(path)
 
 
-def test_a_truncated_checkpoint_is_told(tmp_path: Path) -> None:
+def test_a_truncated_checkpoint_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     save_file({"model.diffusion_model.input_blocks.0.0.weight": torch.zeros(320, 9, 3, 3)}, path)
     whole = path.read_bytes()
@@ -293,7 +293,7 @@ def test_a_training_program_s_classes_are_stood_in_for(tmp_path: Path) -> None:
     assert detect(path).form == "pickle"
 
 
-def test_a_textual_inversion_in_a_pickle_is_told(tmp_path: Path) -> None:
+def test_a_textual_inversion_in_a_pickle_is_recognised(tmp_path: Path) -> None:
     held = {"string_to_token": {"*": 265}, "string_to_param": torch.nn.ParameterDict({"*": torch.zeros(4, 768)})}
     torch.save(held, tmp_path / "word.pt")
     assert (detect(tmp_path / "word.pt").what, detect(tmp_path / "word.pt").family) == ("embedding", "sd1")
@@ -309,7 +309,7 @@ def test_a_pickle_s_training_step_tells_what_it_predicts(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("family", ["sd1", "sd2", "sdxl"])
-def test_a_folder_is_told_from_its_configurations(family: str, tmp_path: Path) -> None:
+def test_a_folder_is_recognised_by_its_configurations(family: str, tmp_path: Path) -> None:
     plan = dataclasses.replace(TINY[family], channels=9)
     folder = checkpoints.small_config(plan, tmp_path / "model")
     assert (detect(folder).family, detect(folder).channels, detect(folder).prediction) == (family, 9, "epsilon")
@@ -324,12 +324,12 @@ def test_a_folder_is_told_from_its_configurations(family: str, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("name", "what"), [("AutoencoderKL", "vae"), ("AutoencoderTiny", "tiny-vae"), ("ControlNetModel", "controlnet")]
 )
-def test_a_part_s_folder_is_told(name: str, what: str, tmp_path: Path) -> None:
+def test_a_part_s_folder_is_recognised(name: str, what: str, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"_class_name": name}))
     assert detect(tmp_path).what == what
 
 
-def test_what_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="there is no file"):
         detect(tmp_path / "nothing.safetensors")
     with pytest.raises(ModelError, match="a folder without a model"):

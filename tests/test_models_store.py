@@ -101,7 +101,7 @@ def test_an_interrupted_copy_leaves_nothing(tmp_path: Path) -> None:
     assert list(store_folder().iterdir()) == []
 
 
-def test_what_is_no_model_does_not_come_in(tmp_path: Path) -> None:
+def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
     save_file({"x": torch.zeros(1)}, tmp_path / "a.safetensors")
     with pytest.raises(ModelError, match="not a checkpoint of a known kind"):
         models.add(tmp_path / "a.safetensors")
@@ -229,7 +229,7 @@ def test_a_damaged_model_is_listed_with_its_fault() -> None:
         ("./nothing.safetensors", "there is no file"),
     ],
 )
-def test_a_model_that_is_not_here_is_told(name: str, says: str) -> None:
+def test_a_missing_model_is_reported(name: str, says: str) -> None:
     with pytest.raises(ModelError, match=says):
         models.find(name)
 
@@ -347,7 +347,7 @@ def remote(tmp_path: Path) -> Path:
     return folder
 
 
-def test_get_takes_what_is_needed_and_no_more(remote: Path) -> None:
+def test_get_downloads_only_the_needed_files(remote: Path) -> None:
     told: list[tuple[str, int, int]] = []
     hub = Stand(remote)
     entry = models.get("someone/a-model", hub=hub, on_file=lambda *line: told.append(line))
@@ -378,7 +378,7 @@ def test_get_goes_on_where_it_was_cut_off(remote: Path) -> None:
     assert [one.name for one in store_folder().iterdir() if "partial" in one.name] == []
 
 
-def test_get_does_not_take_what_is_not_what_the_hub_has(remote: Path) -> None:
+def test_get_refuses_files_that_differ_from_the_hub_s(remote: Path) -> None:
     hub = Stand(remote, garble="vae/diffusion_pytorch_model.fp16.safetensors")
     with pytest.raises(DownloadError, match="did not arrive as the hub has it"):
         models.get("someone/a-model", hub=hub)
@@ -645,7 +645,7 @@ def test_the_package_s_vocabulary_is_clip_s() -> None:
     ("name", "data"),
     [("vocab.json", b"{"), ("vocab.json", b"[]"), ("tokenizer.json", b"{}"), ("bpe_simple_vocab_16e6.txt.gz", b"x")],
 )
-def test_a_damaged_vocabulary_is_told(name: str, data: bytes, tmp_path: Path) -> None:
+def test_a_damaged_vocabulary_is_reported(name: str, data: bytes, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(data)
     (tmp_path / "merges.txt").write_text("a b\n")
     with pytest.raises(ModelError):

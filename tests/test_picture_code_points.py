@@ -116,7 +116,7 @@ def test_display_p3_is_shown_to_engines_as_with_its_icc_profile() -> None:
     assert np.abs(by_codes - values / 255).max() * 255 > 20
 
 
-def test_hdr_pictures_show_diffuse_white_as_white_and_keep_what_is_brighter() -> None:
+def test_hdr_pictures_show_diffuse_white_as_white_and_keep_brighter_values() -> None:
     ramp = np.linspace(0, 65535, 48).astype(np.uint16).reshape(1, -1, 1).repeat(3, 2)
     for points, white in ((PQ, 0.5807), (HLG, 0.75)):
         converter = converter_for(picture(points, ramp), "srgb")

@@ -93,7 +93,7 @@ def test_a_deep_avif_file_comes_back_with_its_own_bits(picture: Picture, depth: 
     assert_equal(open_picture(again.data), opened)
 
 
-def test_sixteen_bits_that_avif_cannot_hold_are_said() -> None:
+def test_sixteen_bits_beyond_avif_are_noted() -> None:
     picture = from_array(np.arange(256, dtype=np.uint16).reshape(16, 16) * 257 + 5)
     encoded = encode(picture, "avif")
     assert encoded.fidelity == "re-encoded"
@@ -103,7 +103,7 @@ def test_sixteen_bits_that_avif_cannot_hold_are_said() -> None:
 
 
 @pytest.mark.parametrize("format", ["jpeg", "webp"])
-def test_sixteen_bits_in_an_eight_bit_format_are_rounded_and_said(format: str) -> None:
+def test_sixteen_bits_in_an_eight_bit_format_are_rounded_and_noted(format: str) -> None:
     picture = from_array(np.full((8, 8, 3), 65535 // 2 + 300, np.uint16))
     encoded = encode(picture, format)
     assert encoded.fidelity == "re-encoded"

@@ -203,7 +203,9 @@ def test_profiles_and_xmp_of_jpeg_2000_and_bmp_files_are_read() -> None:
     assert open_picture(bytes(v5)).metadata.icc == profile
 
 
-def test_heic_is_read_with_the_extra_and_asked_for_without(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_heic_is_read_with_the_extra_and_the_extra_is_named_without(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     pytest.importorskip("pillow_heif")
     ramp = from_array(np.repeat(np.arange(64, dtype=np.uint8)[None, :, None] * 3, 48, 0).repeat(3, 2))
     encoded = encode(ramp, "heif")
@@ -307,7 +309,7 @@ def test_hundreds_of_megapixels_within_the_limit_need_no_warning(recwarn: pytest
     assert not recwarn.list
 
 
-def test_a_strip_that_lies_outside_the_file_is_said() -> None:
+def test_a_strip_outside_the_file_is_reported() -> None:
     out = io.BytesIO()
     tifffile.imwrite(out, np.zeros((4, 4, 3), np.uint8), photometric="rgb", metadata=None)
     data = bytearray(out.getvalue())

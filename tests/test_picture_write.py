@@ -22,7 +22,7 @@ def test_a_file_gets_its_bytes_and_the_permissions_of_any_new_file(tmp_path: Pat
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.png", "b"]
 
 
-def test_an_existing_file_stays_unless_overwriting_is_asked_for(tmp_path: Path) -> None:
+def test_an_existing_file_stays_without_overwrite(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(b"old")
     path.chmod(0o640)
@@ -82,7 +82,7 @@ def test_whatever_interrupts_writing_leaves_nothing_behind(
     assert [p.read_bytes() for p in tmp_path.iterdir()] == ([b"old"] if overwrite else [])
 
 
-def test_places_that_cannot_be_written_to_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unwritable_places_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(OutputError, match=r"the folder .*missing doesn't exist"):
         write_file(tmp_path / "missing" / "a.png", b"")
     (tmp_path / "file").write_bytes(b"")

@@ -39,10 +39,10 @@ shipped = pytest.mark.skipif(not SHIPPED, reason="no weights are shipped yet")
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """The shipped checkpoint, or random networks of its shape as the training exports them."""
-    return pocket.FOLDER if SHIPPED else stand_in(tmp_path_factory.mktemp("pocket"))
+    return pocket.FOLDER if SHIPPED else random_checkpoint(tmp_path_factory.mktemp("pocket"))
 
 
-def stand_in(root: Path) -> Path:
+def random_checkpoint(root: Path) -> Path:
     from training.pocket import config, dataset, export, networks, tokenizer
     from training.pocket.state import State
 
@@ -214,7 +214,7 @@ def test_where_texture_and_shape_should_stay_the_note_says_that_it_paints_softly
     assert "paints softly" in note
 
 
-def test_a_narrow_network_takes_one_thread_unless_told_otherwise():
+def test_a_narrow_network_takes_one_thread_by_default():
     picture, mask = from_array(photo()), Mask(box())
     for threads, used in ((None, 1), (2, 2)):
         with Studio(device="cpu", threads=threads) as one:

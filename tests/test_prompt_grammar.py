@@ -214,7 +214,7 @@ def test_tags_have_strengths_for_text_and_picture(tag, network):
 
 
 @pytest.mark.parametrize("text", [r"\<lora:a>", "a < b: c", "<cat-toy>", "<lora:>", "<lora:a", "1 <2: 3"])
-def test_what_is_no_tag_stays(text):
+def test_text_that_is_no_tag_stays(text):
     assert split_networks(text) == (text, ())
 
 

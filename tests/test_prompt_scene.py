@@ -55,7 +55,7 @@ def test_an_even_neutral_scene_leaves_the_prompt_alone():
 
 
 @pytest.mark.parametrize("depth", [8, 16])
-def test_the_colour_of_the_light_is_told(depth):
+def test_the_colour_of_the_light_is_described(depth):
     warm = scene() * [1.2, 1.0, 0.6]
     cool = scene() * [0.6, 1.0, 1.2]
     assert measured_prompt("a bench", photo(warm, depth=depth), MASK) == "a bench, warm light"
@@ -87,7 +87,7 @@ def test_transparent_pixels_have_no_say():
     assert "warm light" not in words(Picture(joined, alpha), None)
 
 
-def test_dim_and_bright_soft_and_hard_light_are_told():
+def test_dim_and_bright_soft_and_hard_light_are_described():
     assert "dim light" in words(photo(scene() * 0.08))
     bright = words(photo(scene(low=0.55, high=0.9)))
     assert {"bright light", "soft light"} <= bright
@@ -98,7 +98,7 @@ def test_dim_and_bright_soft_and_hard_light_are_told():
     assert "soft light" not in words(photo(hard))
 
 
-def test_the_side_that_the_light_comes_from_is_told():
+def test_the_side_of_the_light_is_described():
     slope = 2 ** np.linspace(-2.2, 2.2, 240)[None, :, None]
     from_right = scene(low=0.15, high=0.22) * slope
     assert "light from the right" in words(photo(from_right))
@@ -111,7 +111,7 @@ def test_a_subject_before_a_bright_window_is_backlit():
     assert "backlit" in words(photo(picture))
 
 
-def test_focus_is_told_by_what_is_around_the_mask():
+def test_focus_is_measured_around_the_mask():
     import cv2
 
     random = np.random.default_rng(1)
@@ -138,7 +138,7 @@ def test_grain_is_measured_in_levels():
     assert "film grain" in measured_prompt("a", photo(flat, 8), MASK, style=True)
 
 
-def test_colour_is_told_as_style():
+def test_colour_is_described_as_style():
     grey = photo(scene().mean(axis=2, keepdims=True) * np.ones(3))
     assert "black and white photo" in words(grey)
     only = Picture(grey.samples[..., :1], colour=Colour.GREY)
@@ -188,11 +188,11 @@ def lens(focal: int, number: float, film: int | None = None, **more) -> Metadata
         (Metadata(xmp=with_property(None, "http://www.dji.com/drone-dji/1.0/", "GimbalPitchDegree", "-35")), ("aerial view",)),  # noqa: E501
     ],
 )  # fmt: skip
-def test_the_lens_is_told_by_what_the_camera_wrote(metadata, expected):
+def test_the_lens_follows_the_camera_s_metadata(metadata, expected):
     assert scene_of(replace(photo(scene()), metadata=metadata), MASK).perspective == expected
 
 
-def test_flash_and_a_very_long_exposure_are_told():
+def test_flash_and_a_very_long_exposure_are_described():
     flash = exif(flash=(0x9209, 3, (1,)))
     assert "flash photography" in words(photo(scene(), exif=flash))
     night = exif(number=(0x829D, 5, (28, 10)), time=(0x829A, 5, (1, 1)), speed=(0x8827, 3, (400,)))
@@ -224,7 +224,7 @@ def test_words_follow_a_comma_and_what_the_prompt_says_itself_is_left_to_it(prom
     assert measured_prompt(expected, WARM, MASK) == expected
 
 
-def test_where_nothing_is_clear_the_tutorials_words_stand_in():
+def test_an_unclear_scene_gets_the_tutorials_words():
     even, warm = photo(scene()), WARM
     assert scene_prompt("a bench", even, MASK) == "a bench, consistent lighting, matching perspective"
     assert scene_prompt("a bench", warm, MASK) == "a bench, warm light, matching perspective"
@@ -244,7 +244,7 @@ def test_each_kind_of_words_can_be_left_out():
 @pytest.mark.parametrize("size", [(1, 1), (3, 200), (200, 2), (17, 16)])
 @pytest.mark.parametrize("colour", list(Colour))
 @pytest.mark.parametrize("masked", [False, True])
-def test_every_size_and_kind_of_picture_can_be_asked(size, colour, masked):
+def test_every_size_and_kind_of_picture_can_be_described(size, colour, masked):
     samples = np.random.default_rng(0).integers(0, 256, (size[1], size[0], colour.samples), np.uint8)
     mask = Mask.full(size) if masked else None
     found = scene_of(Picture(samples, colour=colour), mask)
@@ -263,7 +263,7 @@ def test_importing_the_room_loads_no_heavy_library():
 
 
 @pytest.mark.skipif(not PHOTOS.is_dir(), reason="the photos are not here")
-def test_real_photos_are_told_as_people_see_them():
+def test_real_photos_are_described_as_people_see_them():
     expected = {
         "000": {"cool light"},  # a washroom under a bluish lamp
         "016": {"hard light", "backlit"},  # people in the shade of a bridge before a glaring river

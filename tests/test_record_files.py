@@ -193,7 +193,7 @@ def test_a_sidecar_is_found_beside_the_file_and_by_its_own_name(tmp_path):
     "text",
     ["", "{", "[]", "3", '{"request": 3}', '{"request": {"seed": 1.5}}', '{"schema": 9, "request": {}}', "[" * 90_000],
 )  # fmt: skip
-def test_a_damaged_record_is_told_and_never_a_crash(text, tmp_path):
+def test_a_damaged_record_is_reported_and_never_a_crash(text, tmp_path):
     with pytest.raises(RecordError):
         Record.from_json(text)
     path = tmp_path / "a.png.overpaint.json"
@@ -368,7 +368,7 @@ def test_the_page_on_records_names_the_tools_that_are_read_and_the_places_that_a
     assert all(f"`{name}`" in page for name in (NAMESPACE, "overpaint", "parameters", "record", "parameters_original"))
 
 
-def test_the_settings_of_our_own_record_can_be_asked_for_again():
+def test_the_settings_of_our_own_record_can_be_requested_again():
     found = read_record(saved(picture(), record(intent="expand", margins=(1, 2, 3, 4), mask=None), "png"))
     again = EditRequest.of(prompt=found.prompt, **found.settings)
     assert (again.intent, again.margins, again.seed, again.steps) == ("expand", (1, 2, 3, 4), 7, 25)

@@ -16,8 +16,8 @@ from overpaint.studio import resolve
 from stand_ins import DIFFUSION, PIXEL
 
 
-def record(card=DIFFUSION, engine="diffusion", **asked) -> Record:
-    request = EditRequest.of(**({"intent": "replace", "prompt": "a wooden bench", "seed": 7} | asked))
+def record(card=DIFFUSION, engine="diffusion", **settings) -> Record:
+    request = EditRequest.of(**({"intent": "replace", "prompt": "a wooden bench", "seed": 7} | settings))
     resolved = resolve(request, replace(card, name=engine), seed=7)
     region = RegionRecord(
         box=(40, 80, 220, 200), frame=(0, 40, 256, 296), working=(512, 512), grow=6, feather=8.5, seed=7
@@ -55,7 +55,7 @@ def test_infotext_is_written_in_the_order_and_with_the_keys_of_the_form():
     )
 
 
-def test_what_has_its_default_is_left_out_and_an_inverted_mask_is_told():
+def test_defaults_are_left_out_and_an_inverted_mask_is_written():
     text = infotext(record(intent="background", area="whole"))
     assert "Masked content" not in text
     assert "Inpaint area" not in text

@@ -133,7 +133,7 @@ def test_an_alias_is_suggested_but_never_obeyed():
     assert suggest_setting("q" * 5000, known) == ""
 
 
-def test_all_that_is_wrong_is_said_at_once_and_kept_by_field():
+def test_all_faults_are_reported_together_by_field():
     with pytest.raises(SettingError) as caught:
         EditRequest(strength=3, steps=0, mask={"parts": [{"kind": "box", "box": [0, 0, 9, "x"]}]})
     assert [(problem.field, problem.value) for problem in caught.value.problems] == [
@@ -334,13 +334,13 @@ def test_a_model_may_have_a_narrow_edge_where_the_intent_has_a_scaled_one(name):
     assert edge("diffusion") == rule.edge
 
 
-def test_what_was_asked_wins_over_what_the_intent_says():
+def test_given_settings_override_the_intent():
     asked = {"strength": 0.3, "steps": 7, "alpha": "keep", "area": "masked", "reach_limit": 0, "guidance_scale": 0}
     resolved = resolve(EditRequest.of("background", prompt="x", **asked), DIFFUSION, seed=0)
     assert {name: getattr(resolved, name) for name in asked} == asked
 
 
-def test_the_digest_of_what_is_painted_follows_seed_engine_and_settings_and_nothing_else():
+def test_the_painting_digest_follows_seed_engine_and_settings_only():
     request = EditRequest.of("remove", seed=-1, steps=9)
 
     def digest(request=request, card=PIXEL, seed=1):
@@ -354,7 +354,7 @@ def test_the_digest_of_what_is_painted_follows_seed_engine_and_settings_and_noth
     assert digest(card=DIFFUSION) != digest(request.merged(steps=50), card=DIFFUSION)
 
 
-def test_an_intent_that_paints_something_needs_to_be_told_what():
+def test_an_intent_that_paints_an_object_needs_a_prompt():
     for name in ("replace", "recolor", "background", "add"):
         with pytest.raises(RequestError, match=f"'{name}' with e needs a prompt") as caught:
             resolve(EditRequest.of(name, prompt=" "), DIFFUSION, seed=0)

@@ -127,7 +127,7 @@ def test_a_code_beyond_the_limit_is_refused_before_it_is_read():
         _blob("o2:" + "A" * INLINE_LIMIT)
 
 
-def test_the_digest_of_a_request_does_not_depend_on_what_is_inline():
+def test_the_digest_of_a_request_does_not_depend_on_inline_rasters():
     raster = np.eye(40, 60, dtype=np.uint8) * 255
     digests = {
         EditRequest.of("remove", mask=MaskSpec(parts=[RasterPart(raster=blob_of(raster, inline=inline))])).digest

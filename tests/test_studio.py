@@ -63,7 +63,7 @@ def test_the_same_seed_gives_the_same_picture_and_another_another(picture, mask)
     assert not np.array_equal(one, other)
 
 
-def test_a_seed_left_open_is_drawn_and_told(picture, mask):
+def test_an_open_seed_is_drawn_and_recorded(picture, mask):
     first, second = edit(noise(), picture, mask=mask), edit(noise(), picture, mask=mask, seed=-1)
     assert first.resolved.seed >= 0
     assert first.resolved.seed != second.resolved.seed
@@ -150,7 +150,7 @@ def test_what_needs_no_prompt_is_done_without_a_model_and_says_that_the_prompt_h
     assert "exemplar does not use prompt: it continues the surroundings" in edited.notes
 
 
-def test_the_reach_is_limited_unless_an_edge_is_asked_for():
+def test_the_reach_is_limited_without_an_explicit_edge():
     picture, mask = picture_of(Size(400, 400), "rgb", 8), Mask.box(Size(400, 400), Box(190, 190, 210, 210))
     asked = edit(flat(), picture, mask=mask, grow=120.0, feather=0.0)
     assert (asked.reach, asked.resolved.reach_limit) == (120, None)
@@ -556,7 +556,7 @@ def test_the_library_in_one_call_each(tmp_path, picture):
 
 @pytest.mark.parametrize("mode", ["grey", "grey+alpha", "rgb", "rgb+alpha"])
 @pytest.mark.parametrize("name", ["out.png", "out.jpg", "out.webp", "out.tif", "out.avif"])
-def test_what_was_saved_is_told_by_the_pixels_that_a_reader_finds(tmp_path, name, mode):
+def test_the_saved_report_uses_the_pixels_that_a_reader_gets(tmp_path, name, mode):
     photo = picture_of(SIZE, mode, 8)
     if "alpha" in mode and name == "out.jpg":
         pytest.skip("JPEG has no alpha")
@@ -611,7 +611,7 @@ def test_waiting_for_the_engine_is_not_taken_for_painting(picture, mask):
     assert found[1]["paint"] < found[0]["paint"]
 
 
-def test_what_is_resolved_before_the_picture_is_known_is_what_is_painted(picture, mask):
+def test_a_request_resolved_without_the_picture_is_painted_unchanged(picture, mask):
     with Studio() as studio:
         studio.add_engine(noise())
         request = EditRequest.of("custom", engine="stand-in", grow=3.0)
@@ -620,7 +620,7 @@ def test_what_is_resolved_before_the_picture_is_known_is_what_is_painted(picture
     assert edited.resolved.model_copy(update={"image": None, "mask": None}) == early
 
 
-def test_a_lossless_file_is_looked_at_too_when_asked(picture, mask, monkeypatch):
+def test_a_lossless_file_is_verified_with_the_option(picture, mask, monkeypatch):
     edited = edit(flat(), picture, mask=mask)
     assert edited.render("png", verify=True).changed == 0
     monkeypatch.setattr(

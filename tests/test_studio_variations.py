@@ -145,7 +145,7 @@ def test_there_must_be_some(count, picture, mask):
         studio.variations(picture, mask=mask, intent="remove", count=count)
 
 
-def test_what_came_in_wrong_is_told_at_once(picture, mask):
+def test_wrong_input_is_reported_at_once(picture, mask):
     with Studio() as studio, pytest.raises(RequestError, match="radios"):
         studio.variations(picture, mask=mask, intent="remove", engine="telea", options={"radios": 3}, count=2)
 

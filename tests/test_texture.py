@@ -132,7 +132,7 @@ def test_the_same_seed_gives_the_same_pixels_and_another_is_allowed_to_differ():
     assert np.array_equal(first, second)
 
 
-def test_it_stops_when_it_is_told_to():
+def test_cancellation_stops_it():
     def stop() -> None:
         raise Cancelled("enough")
 
@@ -177,13 +177,13 @@ def test_a_removal_has_the_photos_texture_also_where_nothing_is_enlarged():
     assert plain.regions[0].detail == 0
 
 
-def test_without_evidence_nothing_is_known_of_what_is_lost():
+def test_without_evidence_the_loss_is_unknown():
     blind = Smearing(evidence=False)
     plain, found = edited(blind, detail="none"), edited(Smearing(evidence=False), detail="surroundings")
     assert np.array_equal(plain.picture.samples, found.picture.samples)
 
 
 @pytest.mark.parametrize("settings", [{"detail": "careful"}, {"detail": "full"}, {"prompt": "grass"}])
-def test_where_something_is_asked_for_the_engines_own_is_kept(settings):
+def test_an_explicit_detail_or_a_prompt_keeps_the_engine_s_own_result(settings):
     plain, found = edited(Smearing(), detail="none"), edited(Smearing(), **settings)
     assert np.array_equal(plain.picture.samples, found.picture.samples)
