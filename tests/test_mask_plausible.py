@@ -264,3 +264,26 @@ def test_an_overlay_stands_out_from_the_picture_at_the_mask(colour: tuple[int, i
     shown = tinted(pixels, HARD, colours[0], 0.6)
     assert np.abs(shown.astype(int) - pixels)[HARD.core].max(axis=1).min() > 50
     assert np.array_equal(shown[~HARD.core], pixels[~HARD.core])
+
+
+@pytest.mark.parametrize("opacity", [150, 200, 240])
+def test_a_brush_below_full_opacity_has_a_hard_edge(opacity: int) -> None:
+    mask = of_bytes(np.rint(np.asarray(BRUSH, np.float32) / 255 * opacity).astype(np.uint8))
+    assert mask.hard
+    soft = np.rint(np.asarray(HARD8.filter(ImageFilter.GaussianBlur(6)), np.float32) / 255 * opacity).astype(np.uint8)
+    assert not of_bytes(soft).hard
+    wide = np.tile(np.linspace(0, opacity, 900).astype(np.uint8), (40, 1))
+    assert not of_bytes(wide).hard, "equal levels beside each other are part of a wide ramp"
+
+
+def test_a_faint_part_is_not_hard() -> None:
+    y, x = np.mgrid[0:64, 0:96]
+    faint = 0.09 * np.exp(-((x - 80) ** 2 + (y - 30) ** 2) / 40)
+    assert not of_bytes(np.rint(255 * faint).astype(np.uint8)).hard
+
+
+def test_a_background_that_is_not_black_is_noted() -> None:
+    soft = HARD8.filter(ImageFilter.GaussianBlur(6))
+    for levels, background in ((np.asarray(BRUSH), 30), (np.asarray(soft), 5)):
+        found = Mask.from_array(np.maximum(levels, background)).notes
+        assert any("that should stay must be black" in note for note in found)

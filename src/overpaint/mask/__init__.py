@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ._mask import Mask
-from ._plausible import covers_most, plausible
+from ._plausible import covers_most, plausible, without_noise
 from .component import MaskComponent
 
-__all__ = ["Mask", "MaskComponent", "covers_most", "plausible"]
+__all__ = ["Mask", "MaskComponent", "covers_most", "plausible", "without_noise"]

@@ -16,6 +16,7 @@ Values = NDArray[np.float32]
 
 
 _MOST_WIDE = 0.1  # the share of ramp pixels that may lie in wider ramps: corners and junctions of hard edges
+_LEAST_PLATEAU = np.float32(0.5)  # the opacity of a brush beyond which its strokes are core, and repainted entirely
 
 
 def is_bilevel(values: Values) -> bool:
@@ -25,15 +26,22 @@ def is_bilevel(values: Values) -> bool:
 
 
 def is_hard(values: Values) -> bool:
-    """Whether no ramp between 0 and 1 is wider than 2 pixels, as that of an antialiased edge is not.
+    """Whether no ramp of a mask with a core is wider than 2 pixels, as that of an antialiased edge is not.
 
-    A ramp pixel has a value from 0.1 to 0.9. One whose 3x3 neighbours are all ramp pixels lies in a ramp of 3 pixels or
-    more, unless it is the ridge of a thin line.
+    A ramp pixel has a value from 0.1 to 0.9 of the largest, which a brush below full opacity has throughout. One whose
+    3x3 neighbours are all ramp pixels, and not all equal, lies in a ramp of 3 pixels or more, unless it is the ridge of
+    a thin line. A mask without a core is soft: it was not meant to repaint anything entirely.
     """
     box = Box.around(values > 0)
-    part = np.pad(values[box.slices], 1)
+    high = np.float32(values.max(initial=0))
+    if high < np.float32(0.5):
+        return box.empty
+    part = np.pad(values[box.slices], 1) / (high if high > _LEAST_PLATEAU else np.float32(1))
     ramp = np.logical_and(part > np.float32(0.1), part < np.float32(0.9))
-    inside = cv2.erode(ramp.view(np.uint8), np.ones((3, 3), np.uint8), borderValue=0).view(np.bool_)
+    square = np.ones((3, 3), np.uint8)
+    inside = cv2.erode(ramp.view(np.uint8), square, borderValue=0).view(np.bool_)
+    if high > _LEAST_PLATEAU:
+        inside &= cv2.dilate(part, square) > cv2.erode(part, square)
     wide, most = np.count_nonzero(inside), _MOST_WIDE * np.count_nonzero(ramp)
     if wide <= most:
         return True

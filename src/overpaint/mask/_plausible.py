@@ -86,6 +86,11 @@ def plausible(mask: Mask) -> Mask:
     return Mask(values, notes)
 
 
+def without_noise(mask: Mask) -> Mask:
+    """The mask with 0 below `FLOOR` and 1 above 1 - `FLOOR`: for shapes, whose levels need no other check."""
+    return Mask(_floored(mask.values), mask.notes)
+
+
 def covers_most(mask: Mask) -> str:
     """A note for a mask that may be inverted, because it marks most of the picture; "" for others."""
     share = float(np.mean(mask.core))
@@ -177,15 +182,20 @@ def _labels_note(levels: list[int]) -> str:
     return f"the mask has only the levels {named}, taken as labels: every label but 0 is repainted"
 
 
+def _floored(values: Values) -> Values:
+    snap = np.float32(FLOOR) - _SPARE
+    result = np.where(values < snap, np.float32(0), values)
+    result[result > 1 - snap] = 1
+    return result
+
+
 def _cleaned(values: Values) -> Values:
     """The values without noise."""
     import cv2
 
     from ._morphology import is_hard  # loads OpenCV
 
-    snap = np.float32(FLOOR) - _SPARE
-    cleaned = np.where(values < snap, np.float32(0), values)
-    cleaned[cleaned > 1 - snap] = 1
+    cleaned = _floored(values)
     if is_hard(cleaned):
         square = np.ones((3, 3), np.uint8)
         for end, others in ((0, cleaned >= np.float32(RINGING)), (1, cleaned <= np.float32(1 - RINGING))):
@@ -198,6 +208,12 @@ def _likely(values: Values, size: int) -> list[str]:
     """Notes on likely mistakes in a mask of `size` pixels; `values` are those within its bounds."""
     notes = []
     high = float(values.max())
+    faint = np.count_nonzero((values > 0) & (values < np.float32(0.5))) / size
+    if high >= 0.5 and faint > _MOST:
+        notes.append(
+            f"{faint:.0%} of the picture has mask values between 0 and one half, and is repainted in part; the part "
+            "that should stay must be black" + _remedy(0.5)
+        )
     levels = np.flatnonzero(np.bincount(np.rint(values * np.float32(255)).astype(np.uint8).ravel()))
     few = [level / 255 for level in levels.tolist() if level] if len(levels) <= _MOST_LABELS else []
     if 0 < high < 0.5:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from overpaint.errors import MaskError
 from overpaint.geometry import Size
-from overpaint.mask import Mask
+from overpaint.mask import Mask, without_noise
 from overpaint.picture import Picture
 from overpaint.request import (
     AlphaPart,
@@ -51,7 +51,7 @@ def mask_of(
     mask = Mask.empty(size)
     for part in spec.parts:
         drawn = _shape(part, size, inputs, picture)
-        mask = _JOINS[part.op](mask, drawn.feather(part.feather) if part.feather > 0 else drawn)
+        mask = _JOINS[part.op](mask, without_noise(drawn.feather(part.feather)) if part.feather > 0 else drawn)
     if spec.invert:
         mask = mask.invert()
     if mask.bounds.empty:
