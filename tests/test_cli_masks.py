@@ -71,6 +71,16 @@ def test_combine() -> None:
         assert int((values(f"{op}.png") == 255).sum()) == marked
 
 
+def test_notes_of_the_check_and_of_cut_boxes_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    Image.fromarray(values("a.png") // 255).save("labels.png")
+    assert main(["mask", "make", "photo.png", "--mask", "labels.png", "--box", "50,50,90,70", "-o", "m.png"]) == 0
+    noted = capsys.readouterr().err
+    assert "levels 0, 1, taken as labels" in noted
+    assert "the box 50,50,90,70 extends beyond the picture of 80x60, and its part within it was taken" in noted
+    assert main(["remove", "photo.png", "--box", "70,50,90,60", "--json"]) == 0
+    assert "the box 70,50,90,60 extends beyond" in printed(capsys)["notes"][0]
+
+
 def test_hints_name_options_that_the_verb_has(capsys: pytest.CaptureFixture[str]) -> None:
     Image.fromarray(values("b.png")).resize((40, 30), Image.Resampling.NEAREST).save("half.png")
     for words in (["combine", "a.png", "half.png"], ["convert", "half.png", "--size", "80x60"]):

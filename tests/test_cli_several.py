@@ -93,6 +93,16 @@ def test_one_picture_can_go_to_a_folder_too() -> None:
     assert names() == {"out/a.remove.png", "made/b.remove.png", "new/c.remove.jpg"}
 
 
+def test_notes_name_the_picture_where_there_are_several(capsys: pytest.CaptureFixture[str]) -> None:
+    wide = ["--box", "40,10,90,20", *BOX[2:]]
+    assert main(["remove", "a.png", "b.png", *wide]) == 0
+    err = capsys.readouterr().err.splitlines()
+    assert [line[:40] for line in err if "extends" in line] == [
+        "note: a.png: the box 40,10,90,20 extends",
+        "note: b.png: the box 40,10,90,20 extends",
+    ]
+
+
 def test_a_template_is_checked_for_one_picture_too(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["remove", "a.png", *BOX, "-o", "{nam}.png"]) == 2
     assert "has {nam}; there are {name}, {intent}, {ext}; did you mean 'name'?" in capsys.readouterr().err

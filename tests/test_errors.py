@@ -85,3 +85,11 @@ def test_json_has_code_field_value_and_hint(tmp_path, monkeypatch, capsys):
     }
     assert err == "overpaint: --strength must be between 0 and 1, not 2.0\n"
     assert in_json(RequestError("m", hint="h"))["error"]["hint"] == "h"
+
+
+@pytest.mark.parametrize("intent", ["replace", "add", "recolor"])
+def test_an_intent_without_a_function_is_given_to_edit(intent: str) -> None:
+    import overpaint
+
+    with pytest.raises(AttributeError, match=rf"overpaint.edit\(picture, mask=mask, intent='{intent}'\)"):
+        getattr(overpaint, intent)

@@ -65,8 +65,17 @@ def test_eight_bits_keep_the_core(values: list[float]) -> None:
 
 def test_arrays_of_all_kinds_mean_the_same() -> None:
     core = HARD.core
-    for array in (core, core * np.uint8(255), core * np.uint16(65535), core.astype(np.float16), core.astype(float)):
+    for array in (
+        core,
+        core * np.uint8(255),
+        core * np.uint16(65535),
+        core.astype(np.float16),
+        core.astype(float),
+        core * 255,
+        core * 1,
+    ):
         assert Mask.from_array(array).equals(HARD)
+        assert Mask.from_array(array[:, :, None]).equals(HARD)
     assert Mask.from_array(core[::-1, ::-1][::-1, ::-1]).equals(HARD)
     assert Mask.from_array(core.tolist()).equals(HARD)
 
@@ -74,14 +83,15 @@ def test_arrays_of_all_kinds_mean_the_same() -> None:
 @pytest.mark.parametrize(
     ("array", "says"),
     [
-        (np.zeros((4, 5, 1), np.uint8), r"\(H, W\), not \(4, 5, 1\)"),
+        (np.zeros((4, 5, 3), np.uint8), r"\(H, W\), not \(4, 5, 3\)"),
         (np.zeros(7), r"not \(7,\)"),
         (np.zeros((0, 5)), "at least one pixel"),
         (np.array([[0, np.nan]]), "NaN"),
         (np.array([[0, 1.5]]), r"0..1, not 0..1.5"),
         (np.array([[-0.25, 1]]), r"not -0.25..1"),
         (np.array([[0, np.inf]]), "inf"),
-        (np.array([[0, 1]]), "int64"),
+        (np.array([[0, 256]]), "int64"),
+        (np.array([[-1, 1]]), "int64"),
         (np.array([[0, 1j]]), "complex"),
         (np.array([["a"]]), "not <U1"),
     ],
@@ -248,7 +258,7 @@ def test_files_that_are_no_masks_are_errors_with_their_name(tmp_path: Path) -> N
     (tmp_path / "cut.png").write_bytes(HARD_FILES["grey"][:60])
     with pytest.raises(MaskError, match=r"cut\.png can't be used as a mask"):
         Mask.from_file(tmp_path / "cut.png")
-    with pytest.raises(MaskError, match="can't be used as a mask"):
+    with pytest.raises(MaskError, match="can't be used as a mask: this is"):
         Mask.from_file(b"hello")
     with pytest.raises(MaskError, match=r"not ndarray.*from_array"):
         Mask.from_file(HARD.core)  # type: ignore[arg-type]

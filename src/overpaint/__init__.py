@@ -70,7 +70,12 @@ def __getattr__(name: str) -> Any:
         if name in names:
             value = globals()[name] = getattr(import_module(f"overpaint.{package}"), name)
             return value
-    raise AttributeError(f"module 'overpaint' has no attribute {name!r}")
+    message = f"module 'overpaint' has no attribute {name!r}"
+    from .request import INTENTS
+
+    if name in INTENTS:
+        message += f"; use overpaint.edit(picture, mask=mask, intent={name!r})"
+    raise AttributeError(message)
 
 
 def __dir__() -> list[str]:

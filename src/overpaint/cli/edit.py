@@ -86,7 +86,6 @@ def paint(call: PaintCall) -> int:
         evidence = Evidence.opened(call.out.audit, call.mask_files, call.out.private)
     status = 0
     written: set[Path] = set()
-    noted: set[str] = set()
     with _studio(call.run) as studio:
         if call.several and not call.run.scene:
             studio.resolved(call.request, seed=0)  # an unknown engine is one error, not one for each picture
@@ -101,7 +100,7 @@ def paint(call: PaintCall) -> int:
                 error = caught
             except MemoryError:
                 error = OverpaintError(f"{as_written(source)}: not enough memory for this picture", code="memory-short")
-            _report(call, results, error, noted)
+            _report(call, results, error)
             if error is not None:
                 name = as_written(source) if call.several else ""
                 own = failed(error, name, debug=call.out.debug)
@@ -226,8 +225,8 @@ def _draw(tiles: list[Tile], path: Path, out: Out) -> Path:
     return path
 
 
-def _report(call: PaintCall, results: _Results, error: OverpaintError | None, noted: set[str]) -> None:
-    """Print the results of one picture. A note that was printed for another picture is not printed again."""
+def _report(call: PaintCall, results: _Results, error: OverpaintError | None) -> None:
+    """Print the results of one picture. Its notes name it where there are several."""
     if call.out.json:
         table: dict[str, Any]
         if call.run.variations == 1:
@@ -245,6 +244,6 @@ def _report(call: PaintCall, results: _Results, error: OverpaintError | None, no
         print(text, file=stream)
     if results.sheet is not None:
         print(f"{results.sheet}: all {len(results.tables)}, with their seeds", file=stream)
-    for note in (note for table in results.tables for note in table["notes"] if note not in noted):
-        print(note_line(note), file=sys.stderr)
-        noted.add(note)
+    about = f"{as_written(results.source)}: " if call.several else ""
+    for note in dict.fromkeys(note for table in results.tables for note in table["notes"]):
+        print(note_line(about + note), file=sys.stderr)

@@ -93,7 +93,8 @@ HINTS = {
 """What the command line advises, by the code of the error, with the error's value for {value}."""
 
 _OF_ONE_VERB = frozenset(("size", "stroke", "width", "head", "request", "variant", "picture"))
-_OTHERWISE = {"image": "PICTURE", "options": "--option"}
+_SIDES = {f"margins[{n}]": f"--{side}" for n, side in enumerate(("left", "top", "right", "bottom"))}
+_OTHERWISE = {"image": "PICTURE", "options": "--option", **_SIDES}
 
 
 def option_of(field: str) -> str:

@@ -58,7 +58,7 @@ def margins_of(extension: Extension, size: Size) -> Margins:
         )
     if not any(ways):
         raise RequestError(
-            "it is not given how far the picture is to be extended",
+            "how far the picture should be extended is not set",
             code="extension-missing",
             hint="give left, top, right or bottom (256 or 20%), a size or an aspect ratio",
         )

@@ -83,10 +83,12 @@ def points(text: str, size: Size, field: str, *, least: int = 3) -> list[tuple[f
     """`x,y x,y x,y` in pixels or per cent of the picture: at least `least` points."""
     found = [
         (x.pixels(size.width), y.pixels(size.height))
-        for x, y in (lengths(pair, 2, "X,Y", field) for pair in text.replace(";", " ").split())
+        for x, y in (
+            lengths(pair, 2, "'X,Y X,Y X,Y', for each point", field) for pair in text.replace(";", " ").split()
+        )
     ]
     if len(found) < least:
-        form = f"at least {least} points as 'x,y x,y x,y'"
+        form = f"at least {least} points as 'X,Y X,Y X,Y'"
         raise _refused(f"{{field}} takes {form}; {text!r} has {len(found)}", field, text)
     return found
 

@@ -85,7 +85,7 @@ class MaskInput:
         from overpaint.studio.masks import mask_of
 
         assert self.spec is not None
-        return mask_of(self.spec, size, inputs=self.rasters, picture=picture)
+        return mask_of(self.spec, size, inputs=self.rasters, picture=picture).with_notes(self.notes)
 
 
 def mask_at(places: Places, size: Size, load: Callable[[str], Mask]) -> MaskInput | None:
@@ -123,12 +123,15 @@ def mask_at(places: Places, size: Size, load: Callable[[str], Mask]) -> MaskInpu
         parts += spec.parts
         rasters |= carried
         notes += mask.notes
-    parts += [BoxPart(box=_corners(text, size, "box")) for text in places.box]
-    parts += [EllipsePart(box=_corners(text, size, "ellipse")) for text in places.ellipse]
+    parts += [BoxPart(box=_corners(text, size, "box", notes)) for text in places.box]
+    parts += [EllipsePart(box=_corners(text, size, "ellipse", notes)) for text in places.ellipse]
     parts += [PolygonPart(points=tuple(forms.points(text, size, "polygon"))) for text in places.polygon]
     return MaskInput(None, MaskSpec(parts=tuple(parts), invert=places.invert), rasters, tuple(notes))
 
 
-def _corners(text: str, size: Size, name: str) -> tuple[int, int, int, int]:
-    left, top, right, bottom = forms.box(text, size, name)
-    return (left, top, right, bottom)
+def _corners(text: str, size: Size, name: str, notes: list[str]) -> tuple[int, int, int, int]:
+    """The corners that the text names, with a note where they lie outside of the picture."""
+    box = forms.box(text, size, name)
+    if box.intersect(size.box) != box:
+        notes.append(f"the {name} {text} extends beyond the picture of {size}, and its part within it was taken")
+    return (box.left, box.top, box.right, box.bottom)

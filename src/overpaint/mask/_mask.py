@@ -121,7 +121,7 @@ class Mask:
 
     @classmethod
     def from_array(cls, array: ArrayLike) -> Mask:
-        """From (H, W) bool, uint8 (255 = repaint), uint16 (65535 = repaint) or float in [0, 1].
+        """From (H, W) or (H, W, 1) bool, uint8 or other integers (255 = repaint), uint16 (65535) or float in [0, 1].
 
         Other known scales, such as labels, are recognised, and noise is removed (see `overpaint.mask.plausible`).
 
@@ -359,6 +359,10 @@ class Mask:
             OutputError: the file exists and `overwrite` is false, or it can't be written.
         """
         write_file(path, encode(self.to_picture(), "png").data, overwrite=overwrite)
+
+    def with_notes(self, notes: Iterable[str]) -> Mask:
+        """The same values, with these notes before its own."""
+        return Mask(self.values, tuple(dict.fromkeys((*notes, *self.notes))))
 
     def _with(self, values: NDArray[np.float32]) -> Mask:
         return self if values is self.values else Mask(values, self.notes)

@@ -33,8 +33,10 @@ _MANY_GREYS = 64
 
 
 def from_array(array: ArrayLike) -> Mask:
-    """From bool, uint8 (255 = 1), uint16 (65535 = 1) or float values in [0, 1], or 0 and 255."""
+    """From bool, uint8 (255 = 1), uint16 (65535 = 1), other integers up to 255, or floats in [0, 1], or 0 and 255."""
     given = np.asarray(array)
+    if given.ndim == 3 and given.shape[2] == 1:
+        given = given[:, :, 0]
     if given.ndim != 2:
         raise MaskError(f"a mask array must have the shape (H, W), not {given.shape}")
     as_size((given.shape[1], given.shape[0]))
@@ -42,8 +44,10 @@ def from_array(array: ArrayLike) -> Mask:
         return Mask(given.astype(np.float32))
     if given.dtype in (np.uint8, np.uint16):
         return from_levels(given)
+    if np.issubdtype(given.dtype, np.integer) and given.min() >= 0 and given.max() <= 255:
+        return from_levels(given.astype(np.uint8))
     if not np.issubdtype(given.dtype, np.floating):
-        raise MaskError(f"a mask array must be bool, uint8, uint16 or float, not {given.dtype}")
+        raise MaskError(f"a mask array must be bool, uint8, uint16, integers from 0 to 255 or float, not {given.dtype}")
     low, high = given.min(), given.max()
     if low >= 0 and high == 255 and np.isin(given, (0, 255)).all():
         note = "the mask is of floats and has only the values 0 and 255: 255 was taken as repaint"
@@ -275,7 +279,7 @@ def from_file(source: FileLike, channel: Channel, size: Size | None, label: str 
         if values is not None:
             return from_array(values)
         name = os.fspath(source) if isinstance(source, str | os.PathLike) else "the given data"
-        raise MaskError(f"{name} can't be used as a mask: {error}") from error
+        raise MaskError(f"{name} can't be used as a mask: {str(error).removeprefix('the picture: ')}") from error
     return from_picture(picture, channel)
 
 

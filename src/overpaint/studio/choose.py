@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from overpaint.engines import Engine, EngineCard
-from overpaint.errors import RequestError
+from overpaint.errors import RequestError, did_you_mean
 from overpaint.request import EditRequest, IntentRule
 
 from .engine_pool import EnginePool
@@ -121,6 +121,13 @@ def checked_options(card: EngineCard, options: Mapping[str, Any] | None) -> Base
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
         known = ", ".join(card.options.model_fields) or "none"
+        if first["type"] == "extra_forbidden":
+            near = did_you_mean(name, card.options.model_fields)
+            raise RequestError(
+                f"the engine {card.name!r} has no option {name!r}{near}; its options: {known}",
+                field="options",
+                value=name,
+            ) from None
         raise RequestError(
             f"the option {name}={first.get('input')!r} does not suit the engine {card.name!r}: {first['msg']}. "
             f"Its options: {known}"
