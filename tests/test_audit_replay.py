@@ -236,13 +236,15 @@ class TestPrivate:
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder to work in, with a picture and a mask."""
-    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "work"  # in a folder of its own: replay looks for an input in the folders beside it too
+    folder.mkdir()
+    monkeypatch.chdir(folder)
     noisy = np.random.default_rng(7).integers(0, 256, (60, 80, 3), dtype=np.uint8)
     Image.fromarray(noisy).save("photo.png")
     mask = np.zeros((60, 80), np.uint8)
     mask[20:40, 25:55] = 255
     Image.fromarray(mask).save("mask.png")
-    return tmp_path
+    return folder
 
 
 def printed(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
@@ -306,6 +308,21 @@ class TestCommands:
         assert "no record of photo.remove.png: neither of the file nor of its pixels" in capsys.readouterr().err
         assert main(["replay", "photo.remove.png"]) == 0  # by the record within it
         assert "the picture given is not the recorded result: 1 of 4,800 pixels differ" in capsys.readouterr().out
+
+    @pytest.mark.parametrize(
+        ("source", "current"), [("photos", "photos"), (".", "photos"), ("clean", "photos"), ("photos", "other")]
+    )
+    def test_the_input_is_found_near_the_result_and_here(self, source, current, capsys, monkeypatch):
+        main([*REMOVE, "-o", "result.png"])
+        for name in ("clean", "photos", "other"):
+            Path(name).mkdir()
+        Path("result.png").rename("clean/result.png")
+        moved = Path("photo.png").rename(Path(source, "photo.png")).resolve()
+        monkeypatch.chdir(current)
+        assert main(["replay", "../clean/result.png"]) == 0
+        moved.write_bytes(b"another")
+        assert main(["replay", "../clean/result.png"]) == 2
+        assert source == "clean" or "photo.png is not there: give its place by --image" in capsys.readouterr().err
 
     def test_a_moved_input_must_be_given(self, capsys):
         main([*REMOVE, "--audit", "audit.jsonl"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -132,15 +133,29 @@ def _known(what: str, audit: str | None) -> _Known:
 
 
 def _picture(known: _Known, image: str | None) -> Picture:
-    """The input: as given, where the record says, or by its name beside the picture."""
+    """The input: as given, where the record says, or by its name beside the picture or nearby."""
     if image is not None:
         return opened(image)
     recorded = None if known.audit is None else known.audit.input.place
-    path = known.file(recorded) or known.file(known.record.input_name)
+    path = known.file(recorded) or known.file(known.record.input_name) or _nearby(known)
     if path is None:
         name = recorded or known.record.input_name or "the picture that was edited"
         raise RecordError(f"{name} is not there: give its place by --image")
     return opened(str(path))
+
+
+def _nearby(known: _Known) -> Path | None:
+    """The recorded input, by its digest: in the current folder, the one above the picture's, or one within that."""
+    name = known.record.input_name
+    if name is None:
+        return None
+    above = known.folder.resolve().parent
+    near = [Path(name), above / name, *above.glob(f"*/{glob.escape(name)}")]
+    return next((path for path in near if path.is_file() and _digest(path) == known.record.input_sha256), None)
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _made(known: _Known) -> Picture | None:
@@ -185,9 +200,7 @@ def _inputs(known: _Known, picture: Picture, masks: tuple[str, ...], sketch: str
 
     recorded = () if known.audit is None else known.audit.masks
     unmoved = [
-        str(path)
-        for one in recorded
-        if (path := known.file(one.place)) is not None and hashlib.sha256(path.read_bytes()).hexdigest() == one.sha256
+        str(path) for one in recorded if (path := known.file(one.place)) is not None and _digest(path) == one.sha256
     ]
     rasters: list[Any] = [mask_from(load(source), picture.size).to_bytes8() for source in (*masks, *unmoved)]
     if sketch is not None:
