@@ -253,4 +253,4 @@ class _Masks:
                     raise RequestError(f"it has several masks in {self._folder}: {names}")
                 if others:
                     return others[0]
-        raise RequestError(f"no mask for it in {self._folder}: expected {within.stem}.png, or the like")
+        raise RequestError(f"it has no mask in {self._folder}; its name would be {within.stem}.png")
