@@ -489,7 +489,7 @@ class TestFinding:
         log = made_in(tmp_path)
         found = find(log, str(tmp_path / "out.png"))
         assert found.whole
-        assert found.record.edit.resolved.seed == 3
+        assert found.record.edit.request.seed == 3
         bare = tmp_path / "bare.png"
         bare.write_bytes(encode(bared(open_picture(tmp_path / "out.png")), "png").data)
         assert find(log, str(bare)).link == found.link

@@ -155,7 +155,7 @@ def test_a_request_that_leaves_nothing_open_resolves_to_the_same(intent, card, s
         settings = {**settings, "margins": (1, 0, 2, 0)}
     request = EditRequest.of(intent, prompt="a bench", **settings)
     first = resolve(request, card, seed=seed)
-    second = resolve(request_again(first), card, seed=first.seed)
+    second = resolve(request_again(first), card, seed=3 if first.seed is None else first.seed)
     assert second.digest == first.digest
 
 

@@ -63,7 +63,7 @@ def test_a_result_is_what_edit_makes_with_the_rows_seed(bench):
     record = read_record(open_picture(bench.out / "p000.remove.png")).record
     assert record is not None
     assert record.resolved.seed == seed_of(0, "first")
-    assert record.execution.exact
+    assert record.request.exact
 
 
 def test_notes_on_masks_are_in_results_and_records(bench):

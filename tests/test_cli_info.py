@@ -47,7 +47,8 @@ def test_info_tells_how_a_result_was_made(ending: str, capsys: pytest.CaptureFix
     record = json.loads(capsys.readouterr().out)["record"]
     assert record["tool"] == "Overpaint"
     assert record["settings"]["engine"] == "telea"
-    assert record["record"]["resolved"]["seed"] == 77
+    assert record["record"]["request"]["seed"] == 77
+    assert "seed" not in record["record"]["resolved"], "telea uses none"
     assert main(["info", f"out.{ending}"]) == 0
     assert "remove with telea" in capsys.readouterr().out
 

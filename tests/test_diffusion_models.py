@@ -245,7 +245,7 @@ def test_a_variant_is_loaded_and_a_missing_one_is_reported(folder: Path) -> None
         ({"vae": 3}, RequestError, "vae=3"),
         ({"variant": "fp8"}, ModelError, "fp8"),
         ({"prediction": "x0"}, RequestError, "prediction='x0'"),
-        ({"vea": "x"}, RequestError, "vea.*Its options: vae, base, variant"),
+        ({"vea": "x"}, RequestError, "vea.*its options: vae, base, variant"),
     ],
 )
 def test_what_can_not_be_loaded_is_one_clear_error(
@@ -399,6 +399,33 @@ def test_an_embedding_counts_as_a_word_of_its_own_and_as_a_pickle_only_when_allo
     other = edited("a dog", allow_pickle=True)
     assert used(other) == []
     assert any("'dog' was made for another kind of model" in note for note in other.notes)
+
+
+def test_a_record_names_the_embeddings_that_took_a_place_in_the_parsed_prompt(folder: Path, home: Path) -> None:
+    """Brackets are syntax, and the longest name counts; a file that can't be read leaves its name as text."""
+    for number, name in enumerate(["(x)", "[y]", "x", "foo", "foo-bar"]):
+        rows = torch.randn(2, 16, generator=torch.Generator().manual_seed(number))
+        save_file({"emb_params": rows}, home / f"{name}.safetensors")
+    (home / "broken.safetensors").write_bytes(b"junk")
+
+    def used(prompt: str, **settings: Any) -> list[str]:
+        found = studio.edit(
+            photo(SIZE), mask=MASK, model=str(folder), **ASK | {"prompt": prompt, "steps": 1}, **settings
+        )
+        notes.extend(found.notes)
+        return [one.name for one in found.resolved.models if one.role == "embedding"]
+
+    notes: list[str] = []
+    with Studio(device="cpu") as studio:
+        assert used("a (x) dog") == ["x"]
+        assert used(r"a \(x\) dog") == ["(x)"]
+        assert used("a [y] dog") == []
+        assert used("a foo-bar dog") == ["foo-bar"]
+        assert sorted(used("a foo and foo-bar dog")) == ["foo", "foo-bar"]
+        assert used("a dog", negative_prompt="(foo:1.2)") == ["foo"]
+        assert notes == []
+        assert used("a broken dog") == []
+    assert notes == ["the model 'broken', which the prompt names, can't be read; its name stays text"]
 
 
 def test_a_lora_in_a_pickle_is_read_only_when_allowed(folder: Path, home: Path) -> None:

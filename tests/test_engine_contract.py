@@ -51,6 +51,17 @@ def test_blank_or_disabled_settings_need_no_note():
     assert edit(flat(), prompt=" ", follow_effects=False).notes == ()
 
 
+def test_a_record_has_no_seed_and_no_exactness_of_an_engine_for_which_they_mean_nothing():
+    """Equal pixels have equal digests."""
+    first, second = (edit(flat(card=card()), seed=seed, exact=seed == 1) for seed in (1, 2))
+    assert first.resolved.digest == second.resolved.digest
+    assert first.resolved.seed is None
+    assert first.resolved.exact is first.execution.exact is False
+    assert "Seed" not in infotext(first.record)
+    assert Record.from_json(first.record.to_json()).resolved == first.resolved
+    assert edit(flat(), seed=5).resolved.seed == 5
+
+
 def test_an_engine_elsewhere_gets_the_intents_strength_and_nothing_that_it_does_not_accept():
     engine = flat(card=card(paints_from="prompt", accepts=frozenset({"prompt", "strength"}), elsewhere=True))
     edited = edit(engine, intent="replace", prompt="a bench", steps=9)

@@ -66,7 +66,7 @@ def test_defaults_are_left_out_and_an_inverted_mask_is_written():
 def test_an_engine_without_sampling_claims_none():
     text = infotext(record(PIXEL, "exemplar", intent="remove", prompt=None))
     assert text == (
-        "Seed: 7, Size: 512x512, Inpaint area: Only masked, Intent: remove, Engine: exemplar, Version: overpaint 1.2.3"
+        "Size: 512x512, Inpaint area: Only masked, Intent: remove, Engine: exemplar, Version: overpaint 1.2.3"
     )
     assert parse_infotext(text).settings["Engine"] == "exemplar"
 

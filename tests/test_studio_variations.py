@@ -11,7 +11,7 @@ import pytest
 
 import overpaint
 from overpaint import Mask, Monitor, Studio
-from overpaint.engines import Canvas, Painted
+from overpaint.engines import Canvas, EngineCard, Painted
 from overpaint.errors import Cancelled, EngineError, RequestError
 from overpaint.geometry import Box, Size
 from overpaint.picture import Picture, from_array
@@ -237,7 +237,7 @@ def test_variations_of_an_engine_without_a_seed_are_refused_with_the_reason(pict
 
 def test_several_variations_are_exact_and_recorded_so_unless_the_request_says_otherwise(picture, mask):
     with Studio() as studio:
-        studio.add_engine(noise())
+        studio.add_engine(noise(EngineCard(name="stand-in", title="", samples=True, accepts=frozenset({"seed"}))))
         ask = {"mask": mask, "engine": "stand-in", "intent": "custom", "seed": 1}
         several = list(studio.variations(picture, count=2, **ask))
         assert [one.record.resolved.exact for one in several] == [True, True]

@@ -118,7 +118,7 @@ def _add(document: _Document, id: str, record: AuditRecord) -> None:
         prov_type="prov:Plan",
         op_intent=edit.resolved.intent,
         op_engine=edit.resolved.engine,
-        op_seed=str(edit.resolved.seed),  # 63 bits, more than JSON readers keep
+        op_seed=None if edit.resolved.seed is None else str(edit.resolved.seed),  # 63 bits, more than JSON readers keep
         op_prompt=record.hidden.get("prompt") or edit.resolved.prompt,
     )
     activity = document.element(

@@ -206,6 +206,7 @@ def rows(found: LogEntry) -> list[tuple[str, str]]:
     masks = "; ".join(f"{mask.place} ({mask.sha256[:12]}...)" for mask in record.masks)
     models = "; ".join(f"{model.name} ({model.licence or 'licence not known'})" for model in record.models)
     machine = f"{edit.execution.device}{', exact' if edit.execution.exact else ''}, Overpaint {edit.overpaint}"
+    seed = "" if edit.resolved.seed is None else f"; seed {edit.resolved.seed}"
     who = " on ".join(name for name in (record.who.user, record.who.host) if name)
     lines = [
         ("record", f"{found.link.id}, line {found.link.n} of {found.log}{whole}"),
@@ -213,7 +214,7 @@ def rows(found: LogEntry) -> list[tuple[str, str]]:
         ("input", f"{place} ({(record.input.sha256 or record.input.pixels_sha256)[:12]}...)"),
         ("mask", masks or (f"in the request ({edit.mask_sha256[:12]}...)" if edit.mask_sha256 else "none")),
         ("output", f"{record.output.place} ({record.output.sha256[:12]}..., {record.output.bytes:,} bytes)"),
-        ("edit", f"{edit.resolved.intent} with {models}; seed {edit.resolved.seed}; reach {record.output.reach} px"),
+        ("edit", f"{edit.resolved.intent} with {models}{seed}; reach {record.output.reach} px"),
         ("ran on", machine),
         ("attempt", str(record.attempt)),
     ]

@@ -166,9 +166,19 @@ def _units(
 
 def _names_in(prompt: Prompt, vectors: Mapping[str, int]) -> _Names | None:
     """Names that may be in the prompt: there can be thousands, and a pattern of all would be slow."""
-    text = "\n".join(span.text for section in prompt.sections for span in section)
+    text = words_of([prompt])
     found = [name for name in vectors if occurs(name, text)]
     return _Names(found) if found else None
+
+
+def words_of(prompts: Iterable[Prompt]) -> str:
+    """The words of prompts without their syntax, a line for each span: no name of a textual inversion crosses two."""
+    return "\n".join(span.text for prompt in prompts for section in prompt.sections for span in section)
+
+
+def names_in(text: str, names: Sequence[str]) -> set[str]:
+    """The names of textual inversions that `chunked` finds in `words_of` prompts."""
+    return {name for _, name in _Names(names).split(text) if name is not None} if names else set()
 
 
 def occurs(name: str, text: str) -> bool:

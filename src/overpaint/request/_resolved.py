@@ -52,7 +52,7 @@ class ResolvedRequest(RequestFields):
     seam: bool
     exact: bool
     inverts_mask: bool
-    seed: Annotated[int, Field(ge=0, le=MOST_SEED)]
+    seed: Annotated[int, Field(ge=0, le=MOST_SEED)] | None = None
     dialect: Dialect
 
     @model_validator(mode="before")

@@ -74,7 +74,9 @@ def resolve(
             "context": rule.context,
             "edge": _edge(rule.edge, card),
             "inverts_mask": rule.inverts_mask,
-            "seed": seed,
+            "seed": seed if card.uses("seed") else None,
+            # Alone or beside others, an engine without sampling paints the same.
+            "exact": filled["exact"] and bool(card.samples or card.accepts & SAMPLING_SETTINGS),
         }
     )
 

@@ -54,7 +54,7 @@ class PreparedEdit:
         """The edit with its seed + `number`; everything else is as it is."""
         if number == 0:
             return self
-        seed = (self.resolved.seed + number) & MOST_SEED
+        seed = ((self.resolved.seed or 0) + number) & MOST_SEED
         canvases = tuple(
             replace(one, canvas=replace(one.canvas, seed=(one.canvas.seed + number) & MOST_SEED))
             for one in self.canvases
@@ -101,7 +101,7 @@ def make_canvases(scene: EditScene, resolved: ResolvedRequest, painter: Painter)
     """One canvas for each region of the scene; region k is painted with seed + k."""
     sampling = resolved.sampling
     return tuple(
-        make_canvas(scene, region, painter, seed=(resolved.seed + k) & MOST_SEED, sampling=sampling)
+        make_canvas(scene, region, painter, seed=((resolved.seed or 0) + k) & MOST_SEED, sampling=sampling)
         for k, region in enumerate(_plan(scene, resolved, painter.card))
     )
 

@@ -140,7 +140,7 @@ class Networks:
             raise RequestError(f"<{negative.networks[0].kind}:...> belongs in the prompt, not in the negative prompt")
         uses = [self._use(network) for network in prompt.networks]
         model = self.loaded
-        taken, ignored = embeddings_of(f"{sampling.prompt}\n{sampling.negative_prompt or ''}", self.ref)
+        taken, ignored = embeddings_of([prompt, negative or Prompt()], self.ref)
         inversions = tuple(load_inversion(one.path, one.name, allow_pickle=self.ref.allow_pickle) for one in taken)
         merged = self._merged.get(
             set_key(model.digest, uses),

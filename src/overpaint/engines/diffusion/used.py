@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from overpaint.models import ModelEntry, ModelError, ModelRef, digest, entries, family_of, family_title, find_lora
-from overpaint.prompt import Network
-from overpaint.prompt.chunks import occurs
+from overpaint.prompt import Network, Prompt
+from overpaint.prompt.chunks import names_in, occurs, words_of
 from overpaint.request import ModelRole, UsedModel
 
 from .text_plan import TextSettings, read
@@ -33,9 +34,10 @@ def used_models(ref: ModelRef, prompt: str, negative: str, text: TextSettings) -
     ]
     if ref.vae is not None:
         found.append(("vae", ref.vae_name, ref.vae, ref.vae_licence))
-    loras = [lora_of(one, ref) for one in read(prompt, text).networks if one.kind == "lora"]
+    texts = read(prompt, text), read(negative, text)
+    loras = [lora_of(one, ref) for one in texts[0].networks if one.kind == "lora"]
     found += [("lora", one.name, one.path, one.licence) for one in loras]
-    embeddings, _ = embeddings_of(f"{prompt}\n{negative}", ref)
+    embeddings, _ = embeddings_of(texts, ref)
     found += [("embedding", one.name, one.path, one.licence) for one in embeddings]
     return tuple(
         UsedModel(role=role, name=name, sha256=digest(path), licence=licence or UNKNOWN)
@@ -58,23 +60,26 @@ def lora_of(network: Network, ref: ModelRef) -> ModelEntry:
     return entry
 
 
-def embeddings_of(text: str, ref: ModelRef) -> tuple[list[ModelEntry], list[str]]:
-    """Textual inversions on this machine whose names occur in a text as words of their own.
+def embeddings_of(texts: Sequence[Prompt], ref: ModelRef) -> tuple[list[ModelEntry], list[str]]:
+    """Textual inversions on this machine whose names occur in parsed texts as words of their own.
 
     Returns:
         Those that this model takes, and a note for each other one, whose name stays text.
     """
     taken: list[ModelEntry] = []
     notes: list[str] = []
+    text = words_of(texts)
     if not text.strip():
         return taken, notes
     assert ref.kind.family is not None
     wanted = family_of(ref.kind.family).embedding_widths(ref)
     for entry in entries(lambda name: occurs(name, text)):
         kind = entry.kind
-        if kind is None or kind.what != "embedding":
+        if kind is None:
+            notes.append(f"the model {entry.name!r}, which the prompt names, can't be read; its name stays text")
+        elif kind.what != "embedding":
             continue
-        if kind.vectors != wanted:
+        elif kind.vectors != wanted:
             notes.append(
                 f"the textual inversion {entry.name!r} was made for another kind of model; its name stays text"
             )
@@ -85,4 +90,5 @@ def embeddings_of(text: str, ref: ModelRef) -> tuple[list[ModelEntry], list[str]
             )
         else:
             taken.append(entry)
-    return taken, notes
+    used = names_in(text, [one.name for one in taken])  # "foo" has no place in "foo-bar" where that is taken
+    return [one for one in taken if one.name in used], notes
