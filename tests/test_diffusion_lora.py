@@ -535,3 +535,70 @@ def test_the_cache_keeps_what_fits_and_drops_the_least_used() -> None:
     assert cache.bytes == 90, "the one at half strength went, being the least recently used"
     cache.get(key("base", "c"), lambda: make(101))
     assert cache.bytes == 90, "too large to keep at all"
+
+
+_DOWN, _UP = torch.ones(4, 16), torch.ones(16, 4)
+_KEY = "lora_unet_" + Q.replace(".", "_")
+_PAIR = {f"{_KEY}.lora_down.weight": _DOWN, f"{_KEY}.lora_up.weight": _UP}
+
+
+@pytest.mark.parametrize(
+    "factors",
+    [
+        {"lora_down.weight": torch.tensor(1.0), "lora_up.weight": torch.tensor(1.0)},
+        {"lora_down.weight": _DOWN[0], "lora_up.weight": _UP[:, 0]},
+        {"lora_down.weight": torch.zeros(0, 16), "lora_up.weight": torch.zeros(16, 0), "alpha": torch.tensor(1.0)},
+        {"lora_down.weight": _DOWN},
+        {"alpha": torch.tensor([1.0, 2.0])},
+        {"alpha": torch.tensor(float("nan"))},
+        {"lora_up.weight": _UP * float("nan")},
+        {"lora_up.weight": _UP * float("inf")},
+    ],
+)
+def test_odd_factors_are_an_error_that_names_file_and_layer(
+    factors: dict[str, torch.Tensor], parts: dict[str, Parts], tmp_path: Path
+) -> None:
+    held = {f"{_KEY}.{name}": one.contiguous() for name, one in factors.items()}
+    save_file(held if "lora_down.weight" in factors else {**_PAIR, **held}, tmp_path / "odd.safetensors")
+    with pytest.raises(ModelError, match=r"odd.*down_blocks_0_attentions_0.*to_q"):
+        merged(parts["sd1"], tmp_path / "odd.safetensors")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        '{"unet.lora_alpha": "four"}',
+        '{"unet.lora_alpha": [4]}',
+        '{"unet.lora_alpha": NaN}',
+        json.dumps({"unet.alpha_pattern": {Q: None}}),
+    ],
+)
+def test_odd_settings_are_an_error_that_names_file_and_layer(settings: str, tmp_path: Path) -> None:
+    held = {f"unet.{Q}.lora_A.weight": _DOWN, f"unet.{Q}.lora_B.weight": _UP}
+    save_file(held, tmp_path / "odd.safetensors", {"lora_adapter_metadata": settings})
+    with pytest.raises(ModelError, match=r"odd is damaged: the scale of the layer down_blocks_0.*finite number"):
+        read_lora(tmp_path / "odd.safetensors")
+
+
+def test_settings_of_another_form_count_as_what_they_say(parts: dict[str, Parts], tmp_path: Path) -> None:
+    held = {f"unet.{Q}.lora_A.weight": _DOWN, f"unet.{Q}.lora_B.weight": _UP}
+    for settings in ('{"unet.use_rslora": "false"}', "[" * 100_000):
+        save_file(held, tmp_path / "a.safetensors", {"lora_adapter_metadata": settings})
+        (layer,) = read_lora(tmp_path / "a.safetensors").layers
+        assert (layer.alpha, layer.stabilised) == (None, False)
+    odd = {f"{_KEY}.{name}": torch.ones(16, 4) for name in ("hada_w1_a", "hada_w2_a")}
+    odd |= {f"{_KEY}.{name}": torch.ones(4, 16) for name in ("hada_w1_b", "hada_w2_b")}
+    save_file(odd, tmp_path / "loha.safetensors", {"lora_adapter_metadata": '{"peft_type": "LOHA", "r": "x"}'})
+    with pytest.raises(ModelError, match="loha is damaged: the scale of the layer"):
+        read_lora(tmp_path / "loha.safetensors")
+
+
+def test_parts_without_effect_are_noted(parts: dict[str, Parts], tmp_path: Path) -> None:
+    base = parts["sd1"]
+    save_file({**_PAIR, f"{_KEY}.alpha": torch.tensor(0.0)}, tmp_path / "none.safetensors")
+    found = merged(base, tmp_path / "none.safetensors")
+    assert "1 layers of the LoRA 'none' have an alpha of 0 and no effect" in found.notes[0]
+    save_file({**_PAIR, f"{_KEY}.diff": torch.ones(16, 16)}, tmp_path / "both.safetensors")
+    found = merged(base, tmp_path / "both.safetensors")
+    torch.testing.assert_close(weight(found.unet, Q), weight(base.unet, Q) + 1)
+    assert "had no effect" in found.notes[0]

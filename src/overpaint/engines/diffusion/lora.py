@@ -10,10 +10,12 @@ arXiv 2205.05638). Plain differences of weights, biases and norms are added. Nam
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import hashlib
 import itertools
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,7 +143,10 @@ def read_lora(path: Path, name: str | None = None, *, allow_pickle: bool = False
         )
     settings = settings or _peft_settings(read_table(file).metadata)
     tensors = read_tensors(file, allow_pickle=allow_pickle)
-    layers, unknown = _layers(tensors, settings)
+    try:
+        layers, unknown = _layers(tensors, settings)
+    except ValueError as error:
+        raise ModelError(f"{name} is damaged: {error}") from error
     if not layers:
         raise ModelError(f"{name} has no layers by known names: it holds {next(iter(tensors), 'nothing')!r}, ...")
     return Lora(name, digest(file), layers, kind.family, unknown)
@@ -151,7 +156,7 @@ def _peft_settings(metadata: Mapping[str, str]) -> dict[str, Any]:
     """What diffusers writes into the header of a peft LoRA: ranks and alphas, each after its part's prefix."""
     try:
         held = json.loads(metadata.get("lora_adapter_metadata", "{}"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return held if isinstance(held, dict) else {}
 
@@ -172,19 +177,23 @@ def _layers(tensors: Tensors, settings: Mapping[str, Any]) -> tuple[tuple[LoraLa
         if ("ia3" in keys) != ("on_input" in keys) or keys.keys() == {"alpha"}:
             unknown += keys.values()
             continue
+        if "diff" in keys:  # the whole change, which needs no factors
+            unknown += [keys.pop(one) for one in ("down", "up", "mid") if one in keys]
         held = {factor: tensors[key] for factor, key in keys.items()}
         alpha = held.pop("alpha", None)
         if settings.get("peft_type") in ("LOHA", "LOKR"):  # peft scales these by its settings, not by the tensors' rank
             first = next((one for one in ("hada_w1_a", "lokr_w1", "lokr_w1_a") if one in held), "")
             if first and settings.get("r"):
-                held[first] = held[first].float() * (float(settings.get("alpha", 1)) / float(settings["r"]))
+                held[first] = held[first].float() * (
+                    _number(settings.get("alpha", 1), layer) / (_number(settings["r"], layer) or 1)
+                )
         layers.append(
             LoraLayer(
                 part,
                 layer,
                 held,
-                float(alpha) if alpha is not None else _alpha(settings, part, layer),
-                bool(settings.get(_PREFIXES[part] + "use_rslora", settings.get("use_rslora", False))),
+                _number(alpha, layer) if alpha is not None else _alpha(settings, part, layer),
+                settings.get(_PREFIXES[part] + "use_rslora", settings.get("use_rslora")) in (True, "true", "True"),
             )
         )
     return tuple(layers), tuple(unknown)
@@ -196,10 +205,18 @@ def _alpha(settings: Mapping[str, Any], part: Part, layer: str) -> float | None:
         pattern = settings.get(f"{start}alpha_pattern") or {}
         for name, one in pattern.items() if isinstance(pattern, dict) else ():
             if layer.endswith(str(name).replace(".", "_").lstrip("^")):
-                return float(one)
+                return _number(one, layer)
         if (alpha := settings.get(f"{start}lora_alpha")) is not None:
-            return float(alpha)
+            return _number(alpha, layer)
     return None
+
+
+def _number(value: Any, layer: str) -> float:
+    """A finite number of a file's settings, which may hold anything."""
+    with contextlib.suppress(TypeError, ValueError, RuntimeError, OverflowError):
+        if math.isfinite(number := float(value)):
+            return number
+    raise ValueError(f"the scale of the layer {layer} is {value!r:.60}; right would be a finite number")
 
 
 def change(layer: LoraLayer, weight: torch.Tensor, strength: float, ranks: int | None = None) -> torch.Tensor:
@@ -223,7 +240,7 @@ def change(layer: LoraLayer, weight: torch.Tensor, strength: float, ranks: int |
         delta = _shaped(delta * layer.scale(rank), base)
         if "magnitude" in held or "output_magnitude" in held:
             delta = _decomposed(base + delta, held) - base
-    except (KeyError, RuntimeError) as error:
+    except (KeyError, IndexError, RuntimeError, ZeroDivisionError) as error:
         raise _other_sizes(layer, weight) from error
     return base + strength * delta
 
@@ -235,7 +252,10 @@ def change_bias(layer: LoraLayer, bias: torch.Tensor, strength: float) -> torch.
         delta = layer.tensors[factor].to(base)
         if delta.shape != base.shape:
             raise _other_sizes(layer, bias)
-        rank = layer.tensors["down"].shape[0] if factor == "up_bias" else None
+        down = layer.tensors.get("down")
+        if factor == "up_bias" and (down is None or not down.ndim or not len(down)):
+            raise _other_sizes(layer, bias)
+        rank = len(down) if factor == "up_bias" and down is not None else None
         base = base + strength * layer.scale(rank) * delta
     return base
 
@@ -353,12 +373,20 @@ def merge(
                 missing.append(f"{layer.name}.bias")
             strength = use.unet if layer.part == "unet" else use.text
             try:
-                for name, new in _changes(layer, module, parameters, changed[layer.part], strength, use.ranks):
-                    changed[layer.part][name] = new
+                new = dict(_changes(layer, module, parameters, changed[layer.part], strength, use.ranks))
             except ModelError as error:
                 raise ModelError(
                     f"the LoRA {use.lora.name!r} does not go with this model: {error}", code="lora-mismatch"
                 ) from error
+            if not all(bool(torch.isfinite(one).all()) for one in new.values()):
+                raise ModelError(
+                    f"the LoRA {use.lora.name!r} is damaged: its layer {layer.name} has numbers that are not finite"
+                )
+            changed[layer.part].update(new)
+        if without := [layer.name for layer in use.lora.layers if layer.alpha == 0]:
+            notes.append(
+                f"{len(without)} layers of the LoRA {use.lora.name!r} have an alpha of 0 and no effect ({without[0]})"
+            )
         notes += _missing_note(use.lora, missing, placed)
     copies: dict[Part, Any] = {part: _with(networks[part], weights) for part, weights in changed.items()}
     size = sum(
