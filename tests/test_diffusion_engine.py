@@ -696,3 +696,14 @@ def test_a_missing_model_is_reported(folders, tmp_path):
         with pytest.raises(RequestError, match=r"telea.*diffusion"):
             studio.edit(photo(size), model=str(folders[4]), engine="telea", **ask)
         assert studio.edit(photo(size), model=str(folders[4]), steps=1, **ask).touched.any()
+
+
+def test_settings_that_guidance_or_strength_leave_without_effect_are_named_in_a_note(engine):
+    def notes(**settings: object) -> tuple[str, ...]:
+        return paint(engine, [canvas_of(steps=1, **settings)])[0].notes
+
+    without = "guidance_scale 1 guides nothing: negative_prompt, guidance_rescale had no effect"
+    assert notes(guidance_scale=1.0, negative_prompt="blur", guidance_rescale=0.5) == (without,)
+    assert notes(guidance_scale=1.0, negative_prompt=" ") == ()
+    assert notes(guidance_scale=2.0, negative_prompt="blur", guidance_rescale=0.5) == ()
+    assert "strength 0 paints nothing" in notes(strength=0.0)[0]

@@ -151,3 +151,12 @@ def test_a_broken_line_gives_what_it_can():
 def test_a_record_s_prompt_comes_back(prompt):
     info = parse_infotext(infotext(record(intent="refine", prompt=prompt or None, negative_prompt="n: o")))
     assert (info.prompt, info.negative_prompt) == (prompt, "n: o")
+
+
+@pytest.mark.parametrize(
+    ("scale", "dialect", "named"),
+    [(1.0, "native", False), (0.5, "native", True), (0.5, "diffusers", False), (2.0, "diffusers", True)],
+)
+def test_a_negative_prompt_without_effect_is_left_out(scale, dialect, named):
+    text = infotext(record(negative_prompt="blur", guidance_scale=scale, dialect=dialect))
+    assert ("Negative prompt: blur" in text) is named

@@ -56,7 +56,12 @@ class Infotext:
 def infotext(record: Record) -> str:
     """The infotext of a record."""
     settings = {key: value for key, value in _settings(record) if value is not None}
-    return compose(Infotext(record.resolved.prompt or "", record.resolved.negative_prompt or "", settings))
+    r = record.resolved
+    scale = r.guidance_scale
+    guided = (
+        scale is None or scale > 1 or (scale < 1 and r.dialect == "native")
+    )  # else the negative prompt has no effect
+    return compose(Infotext(r.prompt or "", (r.negative_prompt or "") if guided else "", settings))
 
 
 def compose(info: Infotext) -> str:

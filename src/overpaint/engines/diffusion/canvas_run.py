@@ -81,4 +81,5 @@ class CanvasRun:
         latents = self.sample.result()
         self.monitor.check()
         pixels = self.networks.decode(latents)
-        return Painted(pixels, evidence=pixels, notes=self.settings.notes + self.prompt_networks.notes)
+        unguided = () if self.sample.denoiser.embeds_guidance else self.settings.unguided
+        return Painted(pixels, evidence=pixels, notes=self.settings.notes + unguided + self.prompt_networks.notes)

@@ -46,6 +46,19 @@ class PaintSettings:
             f"the option eta has no effect with {SAMPLER_NAMES[sampler].title}, which renews no share of the noise",
         )
 
+    @property
+    def unguided(self) -> tuple[str, ...]:
+        """Settings that have no effect because the guidance scale guides nothing; not for a network that embeds it."""
+        if self.plan.dialect.guides_at(self.guidance.scale):
+            return ()
+        named = {
+            "negative_prompt": bool((self.sampling.negative_prompt or "").strip()),
+            "guidance_rescale": self.guidance.rescale != 0,
+            "guidance_interval": self.guidance.interval != (0.0, 1.0),
+        }
+        given = ", ".join(name for name, one in named.items() if one)
+        return (f"guidance_scale {self.guidance.scale:g} guides nothing: {given} had no effect",) if given else ()
+
 
 def paint_settings(canvas: Canvas, family: Family, config: Mapping[str, Any]) -> PaintSettings:
     """Read a canvas's settings; left out, they are those of an ordinary request.
