@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -252,3 +253,12 @@ def test_a_device_that_is_not_here_is_an_error(
     assert main(["remove", *PHOTO, *MARKED, "--device", "cuda"]) == 2
     assert "--device cuda: this machine has none" in capsys.readouterr().err
     assert listing(folder) == before
+
+
+@pytest.mark.parametrize("words", [["--steps", "abc"], ["--stepz", "3"], ["--steps", "3", "--steps", "4"]])
+def test_json_has_an_error_of_usage_too(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["remove", "photo.png", "--box", "1,1,5,5", "--json", *words]) == 2
+    shown = capsys.readouterr()
+    error = json.loads(shown.out)["error"]
+    assert error["code"] == "usage-invalid"
+    assert error["message"] in shown.err

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from overpaint.cli import main
+from overpaint.cli.run import _terminations
 
 _ENGINE = """
 import os, time
@@ -109,3 +110,21 @@ def test_a_reader_that_goes_away_costs_no_traceback(folder: Path) -> None:
     process.stderr.close()
     assert process.wait(timeout=60) == 141
     assert err == b""
+
+
+@pytest.mark.parametrize(("number", "error"), [("SIGTERM", "_Terminated"), ("SIGINT", "KeyboardInterrupt")])
+def test_a_signal_while_an_object_is_deleted_is_not_lost(number: str, error: str) -> None:
+    """Python prints what is raised there, and goes on."""
+
+    class Deleted:
+        def __del__(self) -> None:
+            signal.raise_signal(getattr(signal, number))
+
+    def work() -> None:
+        with _terminations():
+            Deleted()
+            time.sleep(10)
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        work()
+    assert caught.type.__name__ == error

@@ -11,11 +11,12 @@ import pytest
 
 from overpaint import Mask, Studio
 from overpaint.engines import Canvas, EngineCard, Monitor, Painted
-from overpaint.errors import EngineError, RequestError
+from overpaint.errors import EngineError, InputError, RequestError
 from overpaint.geometry import Box, Size
 from overpaint.record import Record, infotext
 from overpaint.request import Control, EditRequest, Sampling, blob_of
 from overpaint.studio import Edited
+from overpaint.studio.masks import spec_of
 from stand_ins import LEARNED, StandIn, echo, flat
 from test_untouched import picture_of
 
@@ -266,3 +267,23 @@ def test_an_engine_that_has_painted_paints_in_a_forked_process_too():
             os._exit(2)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     engine.close()
+
+
+def masked(spec: object) -> EditRequest:
+    return EditRequest.of("custom", mask=spec)
+
+
+@pytest.mark.parametrize(
+    ("settings", "code", "field"),
+    [
+        ({"mask": None, "request": masked(spec_of(Mask.full(Size(5, 4)))[0])}, "mask-size", "mask"),
+        ({"mask": None, "request": masked({"parts": [{"kind": "alpha"}]})}, "mask-no-alpha", "mask"),
+        ({"sketch": np.zeros((3, 3, 4), np.uint8)}, "sketch-size", "sketch"),
+        ({"options": {"nonsense": 1}}, "request-invalid", "options"),
+    ],
+)
+def test_an_error_about_an_input_has_code_field_and_value(settings, code, field):
+    with pytest.raises(InputError) as caught:
+        edit(flat(), **settings)
+    assert (caught.value.code, caught.value.field) == (code, field)
+    assert caught.value.value is not None

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,7 +16,7 @@ from typing import NoReturn
 
 from cyclopts import App, CycloptsError, Group, Parameter
 
-from overpaint.errors import Cancelled, OverpaintError
+from overpaint.errors import Cancelled, OverpaintError, RequestError
 
 from .messages import BAD_INPUT, BROKEN_PIPE, DONE, FAILED, INTERRUPTED, TERMINATED, complain, failed, in_json, usage
 from .streams import STDIO, standard_input
@@ -140,18 +141,23 @@ def run(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     except CycloptsError as error:
-        return complain(usage(error), BAD_INPUT, debug)
+        text = usage(error)
+        _print_json(words, RequestError(text, code="usage-invalid"))
+        return complain(text, BAD_INPUT, debug)
     except OverpaintError as error:
-        if "--json" in words and not {("-o", "-"), ("--output", "-")} & set(
-            pairwise(words)
-        ):  # not on the picture's stream
-            print(json.dumps(in_json(error), ensure_ascii=False))
+        _print_json(words, error)
         return failed(error, debug=debug)
     except MemoryError:
         return complain("not enough memory for this picture", FAILED, debug)
     except Exception as error:
         text = f"{type(error).__name__}: {error.__cause__ or error}; this is a bug in Overpaint (--debug shows where)"
         return complain(text, FAILED, debug)
+
+
+def _print_json(words: Sequence[str], error: OverpaintError) -> None:
+    """With --json the error as an object; not on the stream of the picture."""
+    if "--json" in words and not {("-o", "-"), ("--output", "-")} & set(pairwise(words)):
+        print(json.dumps(in_json(error), ensure_ascii=False))
 
 
 @contextlib.contextmanager
@@ -166,7 +172,21 @@ def _terminations() -> Iterator[None]:
     except ValueError:  # not in the main thread
         yield
         return
+    hook = sys.unraisablehook
+
+    def repeat(lost: sys.UnraisableHookArgs) -> None:
+        """Python drops what is raised while an object is deleted: the signal is sent again."""
+        if not isinstance(lost.exc_value, KeyboardInterrupt):
+            hook(lost)
+            return
+        number = signal.SIGTERM if isinstance(lost.exc_value, _Terminated) else signal.SIGINT
+        again = threading.Timer(0.05, os.kill, (os.getpid(), number))
+        again.daemon = True
+        again.start()
+
+    sys.unraisablehook = repeat
     try:
         yield
     finally:
+        sys.unraisablehook = hook
         signal.signal(signal.SIGTERM, before)

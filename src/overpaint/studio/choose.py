@@ -130,5 +130,7 @@ def checked_options(card: EngineCard, options: Mapping[str, Any] | None) -> Base
             ) from None
         raise RequestError(
             f"the option {name}={first.get('input')!r} does not suit the engine {card.name!r}: {first['msg']}. "
-            f"Its options: {known}"
+            f"Its options: {known}",
+            field="options",
+            value=first.get("input"),
         ) from None

@@ -90,7 +90,10 @@ def gather(
     if sketch is not None and (sketch.dtype != np.uint8 or sketch.shape != (*picture.size.shape, 4)):
         raise RequestError(
             f"a sketch is uint8 RGBA of the picture's size, {(*picture.size.shape, 4)}, "
-            f"not {sketch.dtype} {sketch.shape}"
+            f"not {sketch.dtype} {sketch.shape}",
+            code="sketch-size",
+            field="sketch",
+            value=f"{sketch.dtype} {sketch.shape}",
         )
     rasters = InputRasters(picture, mask, sketch, dict(inputs or {}))
     if request.image is not None and request.image.sha256 != rasters.image.sha256:
@@ -111,7 +114,12 @@ def sketch_of(request: EditRequest, rasters: InputRasters) -> NDArray[np.uint8] 
         return rasters.sketch
     size = rasters.picture.size
     if request.sketch.size != size:
-        raise RequestError(f"the sketch is {request.sketch.size}; it must have the picture's size {size}")
+        raise RequestError(
+            f"the sketch is {request.sketch.size}; it must have the picture's size {size}",
+            code="sketch-size",
+            field="sketch",
+            value=str(request.sketch.size),
+        )
     return blob_array(request.sketch, rasters.by_digest)
 
 

@@ -85,7 +85,12 @@ def _shape(part: Part, size: Size, inputs: Mapping[str, NDArray[Any]] | None, pi
             return Mask.from_array(blob_array(part.raster, inputs))
         case AlphaPart():
             if picture is None or picture.alpha is None:
-                raise MaskError("the mask is to be the picture's transparency, but the picture has no alpha")
+                raise MaskError(
+                    "the mask is to be the picture's transparency, but the picture has no alpha",
+                    code="mask-no-alpha",
+                    field="mask",
+                    value="alpha",
+                )
             return Mask.from_alpha(picture)
         case FullPart():
             return Mask.full(size)
@@ -96,7 +101,12 @@ def require_same_size(blob: Blob, size: Size) -> None:
     if blob.size == size:
         return
     swapped = "; width and height are swapped" if blob.size == size.swapped else ""
-    raise MaskError(f"the mask is {blob.size}, but the picture is {size}{swapped}")
+    raise MaskError(
+        f"the mask is {blob.size}, but the picture is {size}{swapped}",
+        code="mask-size",
+        field="mask",
+        value=str(blob.size),
+    )
 
 
 def _why_empty(spec: MaskSpec, size: Size) -> str:
