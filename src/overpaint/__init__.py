@@ -68,8 +68,7 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     for package, names in _HOMES.items():
         if name in names:
-            value = globals()[name] = getattr(import_module(f"overpaint.{package}"), name)
-            return value
+            return globals().setdefault(name, getattr(import_module(f"overpaint.{package}"), name))
     message = f"module 'overpaint' has no attribute {name!r}"
     from .request import INTENTS
 

@@ -25,7 +25,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self, get_args
+from typing import Literal, Self, cast, get_args
 
 from overpaint.errors import LedgerError
 
@@ -332,8 +332,7 @@ class Ledger:
             ).fetchone()
         if row is None:
             raise LeaseLostError(f"the lease of {lease.id!r} was over before it failed: {note}")
-        state: State = row[0]
-        return state
+        return cast("State", row[0])
 
     def release(self, lease: Lease) -> None:
         """Return a cancelled job: it waits again, and has not failed. No error where the lease is lost."""
@@ -363,9 +362,7 @@ class Ledger:
                 return []
         failing = "0" if owners_gone else "retries = 0"
         with self._transaction() as run:
-            taken = [
-                LedgerEntry(*row) for row in run(f"SELECT {_COLUMNS} FROM job WHERE {over} ORDER BY number", values)
-            ]
+            taken = self._rows(f"WHERE {over} ORDER BY number", values)
             run(
                 f"UPDATE job SET state = CASE WHEN {failing} THEN 'failed' ELSE 'waiting' END, "
                 f"note = CASE WHEN {failing} THEN 'its worker ended without a result' ELSE note END, "
@@ -388,16 +385,16 @@ class Ledger:
 
     def entry(self, id: str) -> LedgerEntry | None:
         """One job, or None."""
-        with self._guard, _errors(self.path):
-            row = self._database.execute(f"SELECT {_COLUMNS} FROM job WHERE id = ?", (id,)).fetchone()
-        return None if row is None else LedgerEntry(*row)
+        return next(iter(self._rows("WHERE id = ?", (id,))), None)
 
     def entries(self, *states: State) -> list[LedgerEntry]:
         """All jobs, or those in one of these states, in order of arrival."""
         where = f"WHERE state IN ({', '.join('?' * len(states))})" if states else ""
+        return self._rows(f"{where} ORDER BY number", states)
+
+    def _rows(self, which: str, values: tuple[object, ...]) -> list[LedgerEntry]:
         with self._guard, _errors(self.path):
-            rows = self._database.execute(f"SELECT {_COLUMNS} FROM job {where} ORDER BY number", states).fetchall()
-        return [LedgerEntry(*row) for row in rows]
+            return [LedgerEntry(*row) for row in self._database.execute(f"SELECT {_COLUMNS} FROM job {which}", values)]
 
     def counts(self) -> Mapping[State, int]:
         """Number of jobs in each state."""

@@ -122,11 +122,7 @@ def _add(document: _Document, id: str, record: AuditRecord) -> None:
         op_prompt=record.hidden.get("prompt") or edit.resolved.prompt,
     )
     activity = document.element(
-        "activity",
-        f"edit-{id}",
-        prov_startTime=record.began,
-        prov_endTime=record.made,
-        op_attempt=record.attempt,
+        "activity", f"edit-{id}", prov_startTime=record.began, prov_endTime=record.made, op_attempt=record.attempt
     )
     software = document.element(
         "agent", f"overpaint-{edit.overpaint}", prov_type="prov:SoftwareAgent", op_version=edit.overpaint

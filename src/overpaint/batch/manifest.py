@@ -243,10 +243,7 @@ class _Masks:
         """The mask of a picture; `within` is its path in the folder of pictures."""
         for ending in _MASK_ENDINGS:
             place = within.with_name(within.stem + ending)
-            for candidates in (
-                self._by_place.get(_composed(place), []),
-                self._by_stem.get(_composed(place.name), []),
-            ):
+            for candidates in (self._by_place.get(_composed(place), []), self._by_stem.get(_composed(place.name), [])):
                 others = [path for path in candidates if path.resolve() != picture.resolve()]
                 if len(others) > 1:
                     names = ", ".join(str(path.relative_to(self._folder)) for path in others[:4])

@@ -116,7 +116,7 @@ def plan(
     check_template(rules.name)
     planner = _Planner(rules, studio, files, frozenset(own))
     read = list(rows)
-    _refuse_same_ids(read)
+    _refuse_same_ids((row.id, row.number) for row in read)
     items: list[PlannedEdit] = []
     bad = [row for row in read if isinstance(row, BadRow)]
     known: dict[str, PlannedEdit] = {}
@@ -135,6 +135,7 @@ def plan(
         if row.id is not None:
             known[row.id] = item
     items.sort(key=lambda item: item.row.number)
+    _refuse_same_ids((item.id, item.row.number) for item in items)
     _refuse_same_outputs(items, rules.out)
     _refuse_outputs_that_are_read(items)
     ready, refused = _refuse_what_is_there(items, planner.own, rules)
@@ -260,16 +261,15 @@ def _no_such(name: str, rows: Iterable[EditRow | BadRow]) -> str:
     return f"it comes after {name!r}, which can't be done itself, or the rows form a circle"
 
 
-def _refuse_same_ids(rows: Iterable[EditRow | BadRow]) -> None:
+def _refuse_same_ids(ids: Iterable[tuple[str | None, int]]) -> None:
     seen: dict[str, int] = {}
-    for row in rows:
-        if row.id is not None and seen.setdefault(row.id, row.number) != row.number:
-            raise RequestError(f"the rows {seen[row.id]} and {row.number} have the same id {row.id!r}")
+    for id, number in ids:
+        if id is not None and seen.setdefault(id, number) != number:
+            raise RequestError(f"the rows {seen[id]} and {number} have the same id {id!r}")
 
 
 def _refuse_same_outputs(items: Iterable[PlannedEdit], out: Place) -> None:
     seen: dict[str, PlannedEdit] = {}
-    ids: dict[str, PlannedEdit] = {}
     for item in items:
         one = seen.setdefault(os.path.normcase(item.output), item)
         if one is not item:
@@ -277,9 +277,6 @@ def _refuse_same_outputs(items: Iterable[PlannedEdit], out: Place) -> None:
                 f"the rows {one.row.number} and {item.row.number} would both write {item.output.relative_to(out)}: "
                 "give one of them an output of its own, or all of them ids and the name '{name}.{id}{ext}'"
             )
-        one = ids.setdefault(item.id, item)
-        if one is not item:
-            raise RequestError(f"the rows {one.row.number} and {item.row.number} have the same id {item.id!r}")
 
 
 def _refuse_outputs_that_are_read(items: Iterable[PlannedEdit]) -> None:

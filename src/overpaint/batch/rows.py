@@ -209,37 +209,28 @@ def _places(table: Mapping[str, Any], own: Mapping[str, str], default: Places) -
     own_places = replace(
         common,
         mask=tuple(_text(one, "mask") for one in files),
-        box=_boxes(table.get("box"), "box"),
-        ellipse=_boxes(table.get("ellipse"), "ellipse"),
-        polygon=_polygons(table.get("polygon")),
+        box=_shapes(table.get("box"), "box"),
+        ellipse=_shapes(table.get("ellipse"), "ellipse"),
+        polygon=_shapes(table.get("polygon"), "polygon"),
     )
     return own_places, None
 
 
-def _boxes(value: Any, name: str) -> tuple[str, ...]:
-    """ "10%,10%,20%,20%", [10, 10, 20, 20], or a list of these."""
+def _shapes(value: Any, name: str) -> tuple[str, ...]:
+    """Shapes as text, of "10%,10%,20%,20%" or [10, 10, 20, 20] (polygon: "10,10 20,10 20,20" or a list of points), or
+    a list of these."""
     if value is None:
         return ()
     if isinstance(value, str):
-        return tuple(part for part in value.split(";") if part.strip())
+        return (value,) if name == "polygon" else tuple(part for part in value.split(";") if part.strip())
     if not isinstance(value, list) or not value:
-        raise RequestError(f"{name} must be left,top,right,bottom, not {value!r:.80}")
-    if all(map(_is_number, value)):
+        form = "points x,y x,y x,y" if name == "polygon" else "left,top,right,bottom"
+        raise RequestError(f"{name} must be {form}, not {value!r:.80}")
+    if name != "polygon" and all(map(_is_number, value)):
         return (_joined(value),)
-    return tuple(part for one in value for part in _boxes(one, name))
-
-
-def _polygons(value: Any) -> tuple[str, ...]:
-    """ "10,10 20,10 20,20", [[10, 10], [20, 10], [20, 20]], or a list of these."""
-    if value is None:
-        return ()
-    if isinstance(value, str):
-        return (value,)
-    if not isinstance(value, list) or not value:
-        raise RequestError(f"polygon must be points x,y x,y x,y, not {value!r:.80}")
-    if all(isinstance(point, list) and len(point) == 2 and all(map(_is_number, point)) for point in value):
+    if name == "polygon" and all(isinstance(p, list) and len(p) == 2 and all(map(_is_number, p)) for p in value):
         return (" ".join(map(_joined, value)),)
-    return tuple(part for one in value for part in _polygons(one))
+    return tuple(part for one in value for part in _shapes(one, name))
 
 
 def _is_number(value: Any) -> bool:

@@ -109,8 +109,7 @@ def run(
         planned = session.plan(rows, studio)
         session.files.save()
         register(planned, session.ledger, options.folders.out, options.retries)
-        entries, status = session.status(planned)
-        chosen = _chosen(status, entries, options)
+        _, status, chosen = session.choose(planned)
         session.ledger.again(
             [item.id for item in chosen if item.id not in status.undecided], retries=max(0, options.retries)
         )
@@ -145,20 +144,12 @@ def preview(rows: Iterable[EditRow | BadRow], options: Options, studio: Studio) 
     """
     with _session(options) as session:
         planned = session.plan(rows, studio)
-        entries, status = session.status(planned)
-        chosen = _chosen(status, entries, options)
+        entries, status, chosen = session.choose(planned)
         estimate = Estimate(0.0, "there is nothing to do")
         if chosen:
             known = by_history(chosen, entries.values())
             estimate = known or by_trial(chosen, Worker(studio), replace(_task_options(options), thumbnails=False))
     return BatchPreview(planned, tuple(chosen), len(status.unchanged), len(status.to_do) - len(chosen), estimate)
-
-
-def _chosen(status: BatchStatus, entries: dict[str, LedgerEntry], options: Options) -> list[PlannedEdit]:
-    """Rows to do that the filter and the limit leave."""
-    where = options.where
-    found = [item for item in status.to_do if where is None or where.matches(item, entries.get(item.id))]
-    return found if options.limit is None else found[: options.limit]
 
 
 def _task_options(options: Options) -> TaskOptions:
@@ -191,10 +182,13 @@ class _Session:
         rules = self.options.rules
         return plan(rows, rules, studio, self.files, own_outputs(self.ledger, self.options.folders.out))
 
-    def status(self, planned: BatchPlan) -> tuple[dict[str, LedgerEntry], BatchStatus]:
-        """The ledger's entries by id, and the plan compared with them."""
+    def choose(self, planned: BatchPlan) -> tuple[dict[str, LedgerEntry], BatchStatus, list[PlannedEdit]]:
+        """The ledger's entries by id, the plan compared with them, and the rows to do that filter and limit leave."""
         entries = {entry.id: entry for entry in self.ledger.entries()}
-        return entries, status_of(planned, entries.values(), self.files, self.options.folders.out)
+        status = status_of(planned, entries.values(), self.files, self.options.folders.out)
+        where = self.options.where
+        found = [item for item in status.to_do if where is None or where.matches(item, entries.get(item.id))]
+        return entries, status, found[: self.options.limit]
 
     def end(self, planned: BatchPlan, tally: Tally, began: float, *, interrupted: bool = False) -> Ended:
         """Complete what an interrupt left, write the report, and sum up."""

@@ -88,8 +88,7 @@ def encoded(mask: Mask, form: MaskForm, *, label: str = "mask", picture: str = "
 
     match form:
         case "png" | "tiff":
-            image: bytes = encode(mask.to_picture(), form).data
-            return image
+            return encode(mask.to_picture(), form).data
         case "coco-rle" | "coco-polygons":
             return json.dumps(_coco(mask, form, label, picture), ensure_ascii=False, indent=2).encode()
         case "labelme":

@@ -34,11 +34,7 @@ def _command(name: Intent, about: str, *examples: str) -> Callable[..., int]:
     nowhere: Where | Bounds = _BOUNDS if rule.grows_canvas else WHERE_UNSET
 
     def command(
-        *pictures: Inputs,
-        place: Where | Bounds = nowhere,
-        how: Any = unset,
-        run: Run = _RUN,
-        out: Out = _OUT,
+        *pictures: Inputs, place: Where | Bounds = nowhere, how: Any = unset, run: Run = _RUN, out: Out = _OUT
     ) -> int:
         request = request_of(name, fields.settings(how), run.option)
         where, bounds = (None, place) if isinstance(place, Bounds) else (place, None)

@@ -177,8 +177,7 @@ def _biharmonic(pixels: Floats, known: Flags) -> Floats:
 
     if min(known.shape) < 3:  # the equation's stencil needs both directions
         return membrane(pixels, known)
-    filled: Floats = inpaint_biharmonic(pixels.astype(np.float64), ~known, channel_axis=-1).astype(np.float32)
-    return filled
+    return np.asarray(inpaint_biharmonic(pixels.astype(np.float64), ~known, channel_axis=-1), np.float32)
 
 
 def _biharmonic_reduced(pixels: Floats, known: Flags, factor: float) -> Floats:
@@ -188,8 +187,7 @@ def _biharmonic_reduced(pixels: Floats, known: Flags, factor: float) -> Floats:
     means = cv2.resize(pixels, small, interpolation=cv2.INTER_AREA) / np.maximum(weight, 1e-6)[..., None]
     solved = _biharmonic(means.astype(np.float32), weight > 0.5) if (weight > 0.5).any() else blurred(means, weight > 0)
     wide = cv2.resize(solved, (width, height), interpolation=cv2.INTER_CUBIC)
-    fitted: Floats = wide + _correction(pixels - wide, known, factor)
-    return fitted
+    return np.asarray(wide + _correction(pixels - wide, known, factor), np.float32)
 
 
 def _correction(difference: Floats, known: Flags, factor: float) -> Floats:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import Any, cast
 
 from overpaint.errors import EngineError, RequestError, UnknownEngineError, did_you_mean
 
@@ -45,14 +45,12 @@ def _load(name: str) -> Any:
 
 def card(name: str) -> EngineCard:
     """The card of the engine with this name. Raises UnknownEngineError, or EngineError when it can't be loaded."""
-    found: EngineCard = _load(name).card
-    return found
+    return cast("EngineCard", _load(name).card)
 
 
 def loading_options(name: str) -> tuple[str, ...]:
     """The options of this engine that decide what it loads; empty for one without models. Raises as `card` does."""
-    found: tuple[str, ...] = getattr(_load(name), "loading_options", ())
-    return found
+    return tuple(getattr(_load(name), "loading_options", ()))
 
 
 def create(name: str, setup: ModelSetup | None = None) -> Engine:
@@ -65,5 +63,4 @@ def create(name: str, setup: ModelSetup | None = None) -> Engine:
     made = _load(name)
     if setup is None and "model" in made.card.accepts:
         raise RequestError(f"the engine {name!r} needs a model to run", code="model-needed", field="model")
-    engine: Engine = made() if setup is None else made.open(setup)
-    return engine
+    return cast("Engine", made() if setup is None else made.open(setup))

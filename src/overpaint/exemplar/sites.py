@@ -68,8 +68,7 @@ class Sites:
     def positions(self, places: Places) -> Floats:
         """(n, 2) row and column as fractions of the picture's diagonal."""
         rows, columns = np.divmod(places, self.shape[1])
-        fractions: Floats = np.stack([rows, columns], axis=1).astype(np.float32) / np.float32(np.hypot(*self.shape))
-        return fractions
+        return np.stack([rows, columns], axis=1).astype(np.float32) / np.float32(np.hypot(*self.shape))
 
 
 def _distance(flags: Flags) -> NDArray[np.float32]:

@@ -159,11 +159,7 @@ class _ScaledWindow:
 
 
 def _synthesised(
-    scaled: _ScaledWindow,
-    octaves: int,
-    limits: MatchLimits,
-    rng: np.random.Generator,
-    check: Callable[[], None],
+    scaled: _ScaledWindow, octaves: int, limits: MatchLimits, rng: np.random.Generator, check: Callable[[], None]
 ) -> tuple[Floats, float] | None:
     """The detail over the window, (h, w, 3) float32, and the mean trust in its matches; None without sources."""
     detail = trust = None
@@ -239,8 +235,9 @@ def _quarters(flags: Flags, join: np.ufunc) -> Flags:
 def _eroded(flags: Flags, side: int) -> Flags:
     """Pixels around which a whole square is True; pixels beyond the window count as True."""
     square = np.ones((side, side), np.uint8)
-    kept: Flags = cv2.erode(flags.astype(np.uint8), square, borderType=cv2.BORDER_CONSTANT, borderValue=1) > 0
-    return kept
+    return np.asarray(
+        cv2.erode(flags.astype(np.uint8), square, borderType=cv2.BORDER_CONSTANT, borderValue=1), np.bool_
+    )
 
 
 def _softened(image: Floats) -> Floats:

@@ -227,8 +227,7 @@ def _rgb(picture: Picture) -> Samples:
 def _luminance(picture: Picture) -> Samples:
     """(H, W) of the samples' own depth, by the weights of ITU-R BT.601, rounded, as in Pillow's mode L."""
     if picture.samples.shape[2] == 1:
-        grey: Samples = picture.samples[:, :, 0]
-        return grey
+        return np.asarray(picture.samples[:, :, 0])
     red, green, blue = (_rgb(picture)[:, :, c].astype(np.float32) for c in range(3))
     return np.asarray(np.rint(0.299 * red + 0.587 * green + 0.114 * blue), picture.samples.dtype)
 

@@ -12,17 +12,7 @@ from ._control import Control
 from ._edit import EditRequest
 from ._models import ModelRole, UsedModel, Usual
 from ._names import suggest_setting
-from ._parts import (
-    AlphaPart,
-    BoxPart,
-    EllipsePart,
-    FullPart,
-    MaskSpec,
-    Part,
-    PolygonPart,
-    RasterPart,
-    StrokesPart,
-)
+from ._parts import AlphaPart, BoxPart, EllipsePart, FullPart, MaskSpec, Part, PolygonPart, RasterPart, StrokesPart
 from ._reference import Setting, settings_reference
 from ._resolved import Execution, ResolvedRequest, draw_seed
 from ._sampling import ENGINE_SETTINGS, SAMPLING_SETTINGS, Sampling

@@ -99,8 +99,7 @@ class RequestFields(Value):
 
     image: Blob | None = setting("the picture, by the digest of its pixels", left_open="the picture given beside it")
     mask: MaskSpec | None = setting(
-        "where to repaint: 1 or white is repainted",
-        left_open="the mask given beside it; the margins when expanding",
+        "where to repaint: 1 or white is repainted", left_open="the mask given beside it; the margins when expanding"
     )
     sketch: Blob | None = setting(
         "strokes with alpha (RGBA, the picture's size), laid over the picture before it is painted", left_open="none"

@@ -30,11 +30,7 @@ _JOINS = {"add": Mask.union, "subtract": Mask.subtract, "intersect": Mask.inters
 
 
 def mask_of(
-    spec: MaskSpec,
-    size: Size,
-    *,
-    inputs: Mapping[str, NDArray[Any]] | None = None,
-    picture: Picture | None = None,
+    spec: MaskSpec, size: Size, *, inputs: Mapping[str, NDArray[Any]] | None = None, picture: Picture | None = None
 ) -> Mask:
     """The mask that `spec` describes, for a picture of `size`.
 

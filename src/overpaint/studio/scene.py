@@ -108,8 +108,7 @@ def _control(control: Control, rasters: InputRasters) -> NDArray[np.float32]:
         )
     raster = blob_array(control.image, rasters.by_digest)
     colours = np.repeat(raster[..., None], 3, axis=2) if raster.ndim == 2 else raster[..., :3]
-    scaled: NDArray[np.float32] = colours.astype(np.float32) / np.float32(255)
-    return scaled
+    return np.asarray(colours.astype(np.float32) / np.float32(255), np.float32)
 
 
 def _extended(scene: EditScene, margins: Margins) -> EditScene:
@@ -162,5 +161,4 @@ def edge_extended(samples: Samples, hidden: NDArray[np.bool_]) -> Samples:
     colours = np.zeros((int(labels.max()) + 1, samples.shape[2]), samples.dtype)
     shown = ~hidden
     colours[labels[shown]] = samples[shown]
-    extended: Samples = colours[labels]
-    return extended
+    return np.asarray(colours[labels], samples.dtype)

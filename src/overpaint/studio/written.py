@@ -105,5 +105,4 @@ def _apart(one: Samples, other: Samples, deeper: int) -> Samples:
     """|one - other| without leaving unsigned integers; `other` first brought to the depth of `one`."""
     if deeper > 0:
         other = (other >> deeper).astype(one.dtype)
-    apart: Samples = np.maximum(one, other) - np.minimum(one, other)
-    return apart
+    return np.asarray(np.maximum(one, other) - np.minimum(one, other), one.dtype)

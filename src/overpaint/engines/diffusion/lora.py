@@ -336,11 +336,7 @@ def _decomposed(merged: torch.Tensor, held: Mapping[str, torch.Tensor]) -> torch
 
 
 def merge(
-    network: Any,
-    text_encoders: Sequence[Any],
-    base_digest: str,
-    uses: Sequence[LoraUse],
-    family: Family | None = None,
+    network: Any, text_encoders: Sequence[Any], base_digest: str, uses: Sequence[LoraUse], family: Family | None = None
 ) -> Merged:
     """The networks with these LoRAs in them, in the order given. The given networks are left as they are.
 

@@ -26,16 +26,14 @@ class DiffusionOptions(EngineOptions):
         description="another VAE in place of the checkpoint's own, or a tiny one (TAESD): a model's name or path",
     )
     base: Name | None = Field(
-        default=None,
-        description="of a U-Net alone: a checkpoint of its family, whose VAE and text encoders are used",
+        default=None, description="of a U-Net alone: a checkpoint of its family, whose VAE and text encoders are used"
     )
     variant: Name | None = Field(
         default=None,
         description="which set of a folder's weights: fp16, or fp32 for the plain ones (those, where there are any)",
     )
     prediction: Literal["epsilon", "v"] | None = Field(
-        default=None,
-        description="what the network predicts, where detection is wrong: the noise, or v",
+        default=None, description="what the network predicts, where detection is wrong: the noise, or v"
     )
     config: Name | None = Field(
         default=None,

@@ -90,5 +90,4 @@ def decompressed(text: str | bytes) -> Counts:
     numbers = numbers - (negative * (np.int64(1) << (5 * lengths)))
     for first in (1, 2):  # each number from the fourth on adds to the one two before it
         numbers[first::2] = np.cumsum(numbers[first::2])
-    counts: Counts = numbers
-    return counts
+    return np.asarray(numbers, np.int64)

@@ -36,12 +36,7 @@ RESPACED = ("karras", "exponential", "beta")
 
 
 def diffusers_schedule(
-    config: Mapping[str, Any],
-    sampler: str,
-    *,
-    steps: int,
-    strength: float = 1.0,
-    scheduler: str | None = None,
+    config: Mapping[str, Any], sampler: str, *, steps: int, strength: float = 1.0, scheduler: str | None = None
 ) -> Schedule:
     """The schedule of diffusers' scheduler for this sampler and config.
 
