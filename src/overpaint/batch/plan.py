@@ -135,8 +135,8 @@ def plan(
         if row.id is not None:
             known[row.id] = item
     items.sort(key=lambda item: item.row.number)
-    _refuse_same_ids((item.id, item.row.number) for item in items)
     _refuse_same_outputs(items, rules.out)
+    _refuse_same_ids((item.id, item.row.number) for item in items)
     _refuse_outputs_that_are_read(items)
     ready, refused = _refuse_what_is_there(items, planner.own, rules)
     return BatchPlan(tuple(ready), tuple(sorted([*bad, *refused], key=lambda row: row.number)))

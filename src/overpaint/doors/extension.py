@@ -10,8 +10,6 @@ from overpaint.geometry import Margins, Size
 
 from . import forms
 
-__all__ = ["Anchor", "Extension", "margins_of"]
-
 Anchor = Literal["center", "left", "right", "top", "bottom", "top-left", "top-right", "bottom-left", "bottom-right"]
 
 

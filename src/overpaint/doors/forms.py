@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from overpaint.errors import RequestError
 from overpaint.geometry import Box, Size
 
-__all__ = ["Length", "aspect_of", "box", "key_value", "length", "lengths", "number", "pair", "points", "size_of"]
-
 _BOX = "LEFT,TOP,RIGHT,BOTTOM"
 
 

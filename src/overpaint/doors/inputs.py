@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from overpaint.request import EditRequest
     from overpaint.studio import Edited
 
-__all__ = ["EditInputs", "Loader", "Source", "Uploads", "collect", "mask_from", "sketch_from"]
-
 Source: TypeAlias = str | Path | bytes
 """A path, or the bytes of a file."""
 

@@ -9,17 +9,6 @@ from typing import TypeVar
 
 from overpaint.errors import RequestError, did_you_mean
 
-__all__ = [
-    "DEFAULT_TEMPLATE",
-    "PLACEHOLDERS",
-    "check_placeholders",
-    "check_template",
-    "filled",
-    "has_placeholder",
-    "inside",
-    "numbered",
-]
-
 DEFAULT_TEMPLATE = "{folder}{name}.{intent}{ext}"
 PLACEHOLDERS = ("folder", "name", "intent", "engine", "id", "row", "ext")
 

@@ -17,8 +17,6 @@ from .names import numbered
 if TYPE_CHECKING:
     from overpaint.picture import Picture
 
-__all__ = ["Target", "check_format", "check_writable_all"]
-
 
 @dataclass(frozen=True, slots=True)
 class Target:

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from overpaint.picture import Picture
     from overpaint.request import MaskSpec, Part
 
-__all__ = ["WORDS", "Channel", "MaskInput", "Places", "mask_at"]
-
 Channel = Literal["auto", "luminance", "alpha", "transparent"]
 
 WORDS = ("alpha", "full")

@@ -11,8 +11,6 @@ from overpaint.request import EditRequest
 
 from . import forms
 
-__all__ = ["read_request", "request_of", "settings_of"]
-
 
 def settings_of(intent: str | None, settings: Mapping[str, Any], options: Iterable[str] = ()) -> dict[str, Any]:
     """Settings of a request, with the intent and the engine's own options (KEY=VALUE each) where these are given."""

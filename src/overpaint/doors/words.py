@@ -9,8 +9,6 @@ from typing import Any
 
 from overpaint.errors import OverpaintError
 
-__all__ = ["error_line", "error_values"]
-
 
 def error_line(error: OverpaintError, name_of: Callable[[str], str], hints: Mapping[str, str]) -> str:
     """The message and the hint in one line.
