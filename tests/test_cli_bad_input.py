@@ -250,8 +250,10 @@ def test_a_device_that_is_not_here_is_an_error(
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     before = listing(folder)
-    assert main(["remove", *PHOTO, *MARKED, "--device", "cuda"]) == 2
-    assert "--device cuda: this machine has none" in capsys.readouterr().err
+    assert main(["remove", *PHOTO, *MARKED, "--device", "cuda", "--json"]) == 2
+    shown = capsys.readouterr()
+    assert "--device cuda: this machine has none" in shown.err
+    assert json.loads(shown.out)["error"]["code"] == "device-missing"
     assert listing(folder) == before
 
 

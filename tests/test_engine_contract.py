@@ -278,6 +278,7 @@ def masked(spec: object) -> EditRequest:
     [
         ({"mask": None, "request": masked(spec_of(Mask.full(Size(5, 4)))[0])}, "mask-size", "mask"),
         ({"mask": None, "request": masked({"parts": [{"kind": "alpha"}]})}, "mask-no-alpha", "mask"),
+        ({"mask": "no/mask.png"}, "mask-invalid", "mask"),
         ({"sketch": np.zeros((3, 3, 4), np.uint8)}, "sketch-size", "sketch"),
         ({"options": {"nonsense": 1}}, "request-invalid", "options"),
     ],

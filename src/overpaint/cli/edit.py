@@ -184,6 +184,7 @@ def _studio(run: Run) -> Studio:
         if not (torch.cuda.is_available() if run.device == "cuda" else torch.backends.mps.is_available()):
             raise RequestError(
                 f"--device {run.device}: this machine has none that torch can use ('overpaint doctor' says more)",
+                code="device-missing",
                 field="device",
                 value=run.device,
             )

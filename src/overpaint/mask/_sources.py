@@ -247,7 +247,7 @@ def read_bytes(source: FileLike) -> bytes:
                 data = file.read(LARGEST_FILE + 1)
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-            raise MaskError(f"{name} can't be read: {reason}") from error
+            raise MaskError(f"{name} can't be read: {reason}", field="mask", value=os.fspath(source)) from error
     elif hasattr(source, "read"):
         data, name = source.read(LARGEST_FILE + 1), "the mask file"
         if not isinstance(data, bytes):
