@@ -125,11 +125,8 @@ def _found(edits: str | None, rows: Rows, out: Path) -> tuple[list[Any], Path, t
         listed = read_folders(Path(rows.images or ""), masks, leave_out=out)
         return list(listed.rows), Path.cwd(), listed.notes
     if edits == STDIO:
-        return (
-            read_text(sys.stdin.buffer.read().decode("utf-8-sig", "replace"), "jsonl", "standard input"),
-            Path.cwd(),
-            (),
-        )
+        text = sys.stdin.buffer.read().decode("utf-8-sig", "replace")
+        return read_text(text, "jsonl", "standard input"), Path.cwd(), ()
     return read_manifest(Path(edits)), Path(edits).absolute().parent, ()
 
 

@@ -65,8 +65,7 @@ class ClassicalEngine(ThreadedEngine):
 
     def paint_one(self, canvas: Canvas, monitor: Monitor) -> Painted:
         """Fill part by part; each is one step."""
-        hole = canvas.hole
-        known = canvas.known
+        hole, known = canvas.hole, canvas.known
         if not known.any():
             return mean_filled(canvas)
         painted: Floats = canvas.pixels.copy()

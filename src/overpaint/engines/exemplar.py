@@ -89,8 +89,7 @@ class Exemplar(ThreadedEngine):
         settings = replace(QUALITIES[options.quality], variety=options.variety)
         if options.patch is not None:
             settings = replace(settings, radius=options.patch // 2)
-        hole = canvas.hole
-        known = canvas.known
+        hole, known = canvas.hole, canvas.known
         if not known.any():
             return mean_filled(canvas)
         painted: Floats = canvas.pixels.copy()
