@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from overpaint import other_names
 from overpaint.engines import EngineCard
 from overpaint.errors import RequestError
 from overpaint.geometry import Box, Margins
+from overpaint.other_names import OPTION_ALIASES, SETTING_ALIASES, VALUE_ALIASES, VERB_ALIASES, suggest_setting
 from overpaint.request import (
     INTENTS,
     BoxPart,
@@ -27,7 +31,6 @@ from overpaint.request import (
     Usual,
     draw_seed,
     settings_reference,
-    suggest_setting,
 )
 from overpaint.request._upgrade import upgraded
 from overpaint.studio import resolve
@@ -123,8 +126,6 @@ def test_an_unknown_key_is_an_error_that_suggests_the_right_name(name, right):
 
 def test_an_alias_is_suggested_but_never_obeyed():
     known = {setting.name for setting in settings_reference()}
-    from overpaint.request._names import SETTING_ALIASES, VALUE_ALIASES
-
     assert not known & set(SETTING_ALIASES)
     assert {right.partition(".")[0] for right in SETTING_ALIASES.values()} <= known
     choices = {setting.name: set(setting.choices) for setting in settings_reference()}
@@ -132,6 +133,20 @@ def test_an_alias_is_suggested_but_never_obeyed():
         assert set(values.values()) <= choices[name]
         assert not set(values) & choices[name]
     assert suggest_setting("q" * 5000, known) == ""
+
+
+def test_other_programs_names_are_read_from_the_package():
+    assert SETTING_ALIASES["cfg_scale"] == "guidance_scale"
+    assert VALUE_ALIASES["masked_content"]["2"] == "latent_noise"
+    assert OPTION_ALIASES["inpaint-mask"] == "--mask"
+    assert VERB_ALIASES["erase"] == "remove"
+
+
+def test_another_program_name_stands_for_one_of_ours_only():
+    tables = json.loads(Path(other_names.__file__).with_suffix(".json").read_text(encoding="utf-8"))
+    for table in (tables["settings"], *tables["values"].values(), tables["options"], tables["verbs"]):
+        names = " ".join(table.values()).split()
+        assert len(names) == len(set(names))
 
 
 def test_all_faults_are_reported_together_by_field():

@@ -174,17 +174,13 @@ def _sentence(detail: ErrorDetails, model: type[BaseModel]) -> str:
 
 
 _TYPES = {
-    "int_type": "a whole number",
-    "int_from_float": "a whole number",
+    **dict.fromkeys(("int_type", "int_from_float"), "a whole number"),
     "float_type": "a number",
     "bool_type": "true or false",
     "string_type": "text",
     "string_unicode": "Unicode text",
     "tuple_type": "a list",
-    "mapping_type": "a table of settings",
-    "dict_type": "a table of settings",
-    "model_type": "a table of settings",
-    "model_attributes_type": "a table of settings",
+    **dict.fromkeys(("mapping_type", "dict_type", "model_type", "model_attributes_type"), "a table of settings"),
     "invalid-json-value": "a JSON value",
     "recursion_depth_exceeded": "nested less deeply",
 }

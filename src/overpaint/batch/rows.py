@@ -9,7 +9,8 @@ from typing import Any
 
 from overpaint.doors.places import Places
 from overpaint.errors import InputError, RequestError
-from overpaint.request import EditRequest, suggest_setting
+from overpaint.other_names import suggest_setting
+from overpaint.request import EditRequest
 
 TEXTS = ("id", "image", "after", "output", "format", "sketch", "mask_channel", "mask_label", "mask_picture")
 SHAPES = ("mask", "box", "ellipse", "polygon")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import sys
-from collections.abc import Mapping
 from dataclasses import fields as fields_of
+from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 from cyclopts.exceptions import (
@@ -27,69 +28,7 @@ from .streams import as_written
 DONE, FAILED, BAD_INPUT, INTERRUPTED, BROKEN_PIPE, TERMINATED = 0, 1, 2, 130, 141, 143
 
 
-def _by_other_name(table: Mapping[str, str]) -> dict[str, str]:
-    """Our name for each of the other names, which are listed by ours."""
-    return {other: own for own, others in table.items() for other in others.split()}
-
-
-_OTHER_OPTIONS = _by_other_name(
-    {
-        "--mask": "inpaint-mask",
-        "--invert": "mask-invert inpainting-mask-invert",
-        "--box": "rectangle rect region bbox",
-        "--ellipse": "circle",
-        "--negative-prompt": "neg",
-        "--variations": "num-images-per-prompt batch-size batch-count n-iter num-images",
-        "--output": "out outfile",
-        "--overwrite": "force yes",
-        "--layers": "psd",
-        "--record": "metadata",
-        "--debug": "verbose",
-        "PICTURE": "image input init-image",
-    }
-)
-"""Other tools' names of options that are no settings of the request, which has such names for its settings."""
-
-_OTHER_VERBS = _by_other_name(
-    {
-        "replace": "inpaint swap",
-        "remove": "erase delete clean heal fill",
-        "recolor": "recolour color",
-        "add": "insert",
-        "expand": "outpaint extend uncrop",
-        "refine": "enhance",
-        "edit": "img2img",
-        "batch": "run bulk",
-        "mask": "masks",
-        "info": "metadata",
-        "audit": "verify log",
-        "replay": "rerun",
-        "doctor": "check",
-        "--help": "help",
-        "--version": "version",
-        "models": "model checkpoints download",
-    }
-)
-"""Other words for our verbs."""
-
-
-HINTS = {
-    "mask-missing": "give --mask FILE, --box L,T,R,B, --ellipse or --polygon (--mask full takes all of it)",
-    "mask-twice": "leave out --mask, --box, --ellipse and --polygon",
-    "extension-mixed": "use one of: --left/--top/--right/--bottom, --to, --aspect",
-    "extension-missing": "give --left, --top, --right or --bottom (256 or 20%), --to WxH or --aspect W:H",
-    "model-not-downloaded": "'overpaint models get {value}' downloads it",
-    "model-unknown": "'overpaint models list --all' shows which there are",
-    "model-needed": "--model NAME takes one ('overpaint models list --all' shows which there are); an engine that "
-    "continues the surroundings can be named: --engine exemplar",
-    "model-exists": "'overpaint models remove {value}' makes room for a new one",
-    "hub-unreachable": "on a machine with a network run 'hf download {value} --local-dir FOLDER', bring the folder "
-    "here, and 'overpaint models add FOLDER'; an interrupted download continues where it stopped",
-    "mask-ambiguous": "choose --mask-channel transparent (OpenAI's form) or --mask-channel alpha (black strokes on "
-    "transparency)",
-    "state-folder-needed": "give a folder of this machine with --state DIR",
-    "engine-unknown": "'overpaint engines' shows which there are",
-}
+HINTS: dict[str, str] = json.loads(Path(__file__).with_name("hints.json").read_text(encoding="utf-8"))
 """What the command line advises, by the code of the error, with the error's value for {value}."""
 
 _OF_ONE_VERB = frozenset(("size", "stroke", "width", "head", "request", "variant", "picture"))
@@ -167,27 +106,29 @@ def usage(error: CycloptsError) -> str:
 
 
 def _unknown_option(error: UnknownOptionError) -> str:
-    from overpaint.request import suggest_setting
+    from overpaint.other_names import OPTION_ALIASES, suggest_setting
 
     name = (error.token.keyword or error.token.value).split("=", 1)[0]
     known = {name for argument in error.argument_collection for name in argument.names if name.startswith("--")}
     plain = name.lower().strip("-").replace("_", "-")
-    meant = _OTHER_OPTIONS.get(plain, f"--{plain}")
+    meant = OPTION_ALIASES.get(plain, f"--{plain}")
     if meant == "PICTURE":
         return f"unknown option {name}: the picture is given without an option"
     if meant not in known:
-        # the request has other tools' names for its settings, and finds near misses
+        # settings have other names too, and near misses are found
         setting = re.search("'(.*)'", suggest_setting(plain, [option.strip("-").replace("-", "_") for option in known]))
         meant = "--" + setting[1].removeprefix("mask.").replace("_", "-") if setting else ""
     return f"unknown option {name}" + (f"; did you mean {meant!r}?" if meant in known else "")
 
 
 def _unknown_verb(error: UnknownCommandError, chain: str) -> str:
+    from overpaint.other_names import VERB_ALIASES
+
     word = (error.unused_tokens or [""])[0]
     known = sorted(verb for verb in error.app or () if not verb.startswith("-"))
     if not chain and ("." in word or "/" in word):
         return f"{word!r} is no verb; for example: overpaint remove {word} --mask mask.png"
-    meant = _OTHER_VERBS.get(word.lower())
+    meant = VERB_ALIASES.get(word.lower())
     meant = meant if meant in known or (meant or "").startswith("--") else None
     hint = f"; did you mean {meant!r}?" if meant else did_you_mean(word, known)
     there_are = f" (there are {', '.join(known)})"

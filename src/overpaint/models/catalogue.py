@@ -7,27 +7,12 @@ Sizes are of the files that `get` takes (the half-precision set where there is o
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
 from .families import family_title
 from .values import What
-
-LICENCES = MappingProxyType(
-    {
-        "creativeml-openrail-m": "CreativeML OpenRAIL-M",
-        "openrail": "OpenRAIL",
-        "openrail++": "CreativeML Open RAIL++-M",
-        "mit": "MIT",
-        "apache-2.0": "Apache-2.0",
-        "cc-by-4.0": "CC BY 4.0",
-        "cc-by-nc-4.0": "CC BY-NC 4.0 (non-commercial)",
-        "cc0-1.0": "CC0 1.0",
-        "other": "of its own: read the card",
-    }
-)
-"""Names of licences, by their identifiers in model cards of the hub."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +48,12 @@ class CatalogueEntry:
         return f"{family_title(self.family)} {'LCM ' if self.lcm else ''}{kind.get(self.what, 'LoRA')}"
 
 
-_FILE = Path(__file__).parent / "data" / "catalogue.json"
+_DATA = Path(__file__).parent / "data"
 
-CATALOGUE = tuple(CatalogueEntry(**row) for row in json.loads(_FILE.read_text(encoding="utf-8")))
+LICENCES: Mapping[str, str] = json.loads((_DATA / "licences.json").read_text(encoding="utf-8"))
+"""Names of licences, by their identifiers in model cards of the hub."""
+
+CATALOGUE = tuple(CatalogueEntry(**row) for row in json.loads((_DATA / "catalogue.json").read_text(encoding="utf-8")))
 """Models with a short name; any other model of the hub is known by its full one."""
 
 _BY_NAME = {one.name: one for one in CATALOGUE} | {one.hub.lower(): one for one in CATALOGUE}

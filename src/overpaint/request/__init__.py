@@ -11,7 +11,6 @@ from ._blob import INLINE_LIMIT, Blob, blob_array, blob_of, picture_blob
 from ._control import Control
 from ._edit import EditRequest
 from ._models import ModelRole, UsedModel, Usual
-from ._names import suggest_setting
 from ._parts import AlphaPart, BoxPart, EllipsePart, FullPart, MaskSpec, Part, PolygonPart, RasterPart, StrokesPart
 from ._reference import Setting, settings_reference
 from ._resolved import Execution, ResolvedRequest, draw_seed
@@ -57,5 +56,4 @@ __all__ = [  # noqa: RUF022 - in plain alphabetical order
     "draw_seed",
     "picture_blob",
     "settings_reference",
-    "suggest_setting",
 ]

@@ -12,11 +12,11 @@ from pydantic import AfterValidator, Field, JsonValue, field_validator, model_va
 
 from overpaint.errors import RequestError
 from overpaint.geometry import Margins
+from overpaint.other_names import SETTING_ALIASES, VALUE_ALIASES
 from overpaint.values import Listed, Value, as_mapping, canonical_json, digest_of, parse_json
 
 from ._blob import Blob
 from ._control import Control
-from ._names import SETTING_ALIASES, VALUE_ALIASES
 from ._parts import MaskSpec
 from ._types import Area, Dialect, Fraction, Name
 from ._upgrade import SCHEMA, upgraded

@@ -97,41 +97,21 @@ def native_schedule(training: Training, *, steps: int, strength: float = 1.0, sc
     return Schedule(training, sigmas, tuple(training.time(sigma) for sigma in sigmas[:-1]))
 
 
-def _normal(training: Training, first: float, steps: int) -> Levels:
-    """Even in training time, down to the first."""
-    return training.levels(np.linspace(first, 0, steps))
-
-
-def _karras(training: Training, first: float, steps: int) -> Levels:
-    return karras_levels(training.sigma(first), training.sigma(0), steps)
-
-
-def _exponential(training: Training, first: float, steps: int) -> Levels:
-    return exponential_levels(training.sigma(first), training.sigma(0), steps)
-
-
-def _sgm_uniform(training: Training, first: float, steps: int) -> Levels:
-    """Even in training time, the first one itself left out."""
-    return training.levels(np.linspace(first, 0, steps + 1)[:-1])
-
-
 def _simple(training: Training, first: float, steps: int) -> Levels:
     """Every (T / steps)th training level; between levels where there are fewer than steps."""
     back = np.arange(steps) * (first + 1) / steps
     return training.levels(first - (np.floor(back) if first + 1 >= steps else back))
 
 
-def _beta(training: Training, first: float, steps: int) -> Levels:
-    """Training times at the quantiles of a beta distribution, which crowds both ends."""
-    return training.levels(first * beta_quantiles(1 - np.arange(steps) / steps))
-
-
 SPACINGS: Mapping[str, Callable[[Training, float, int], Levels]] = {
-    "normal": _normal,
-    "karras": _karras,
-    "exponential": _exponential,
-    "sgm_uniform": _sgm_uniform,
+    # even in training time, down to the first
+    "normal": lambda training, first, steps: training.levels(np.linspace(first, 0, steps)),
+    # the same, the first time itself left out
+    "sgm_uniform": lambda training, first, steps: training.levels(np.linspace(first, 0, steps + 1)[:-1]),
+    "karras": lambda training, first, steps: karras_levels(training.sigma(first), training.sigma(0), steps),
+    "exponential": lambda training, first, steps: exponential_levels(training.sigma(first), training.sigma(0), steps),
     "simple": _simple,
-    "beta": _beta,
+    # training times at the quantiles of a beta distribution, which crowds both ends
+    "beta": lambda training, first, steps: training.levels(first * beta_quantiles(1 - np.arange(steps) / steps)),
 }
 """Native schedulers: (training, first time, steps) to `steps` descending levels above 0."""
