@@ -337,7 +337,7 @@ def test_without_a_prompt_a_model_may_leave_all_texture_to_the_surroundings(prom
 
 
 def test_older_requests_and_records_mean_what_they_meant():
-    """A version that knew no detail added none: without the key that is what is read."""
+    """Versions without the setting `detail` added none, so a record without that key is read as "none"."""
     off = settled("remove", detail="none")
     old = off.to_mapping() | {"schema": 1, "kind": "learned"}
     del old["detail"], old["paints_from"]

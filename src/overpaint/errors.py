@@ -50,7 +50,7 @@ class OverpaintError(Exception):
     def __init__(
         self, message: str = "", *, code: str | None = None, field: str = "", value: object = None, hint: str = ""
     ) -> None:
-        """`message` is what is wrong; {field} in it stands for the field's name, which a door replaces by its own."""
+        """`message` describes the error; {field} in it stands for the field's name, for which a door writes its own."""
         super().__init__(message)
         self.message = message
         if code is not None:
