@@ -6,7 +6,7 @@ import io
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from overpaint.cli import main
+from overpaint.errors import OutputError
 from overpaint.record import read_record
 
 
@@ -171,12 +172,27 @@ class TestOnePicture:
     def test_a_companion_that_fails_leaves_no_file_in_the_way_of_the_next_try(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        def fail(*_: object) -> NoReturn:
+            raise OutputError("no layer")
+
         words = ["remove", "photo.png", "--mask", "mask.png", "--engine", "telea", "--compare", "c.png", "-q"]
         with monkeypatch.context() as patch:
-            patch.setattr("overpaint.studio.layers.LARGEST_SIDE", 10)
+            patch.setattr("overpaint.studio.layers._add_layer", fail)
             assert main([*words, "--layers", "l.psd"]) != 0
         assert not Path("photo.remove.png").exists()
         assert main([*words, "--layers", "l.psd"]) == 0
+
+    def test_a_picture_that_is_too_large_for_layers_is_not_painted(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        def fail(*_: object, **__: object) -> NoReturn:
+            raise AssertionError("it was painted")
+
+        monkeypatch.setattr("overpaint.studio.layers.LARGEST_SIDE", 10)
+        monkeypatch.setattr("overpaint.studio.Studio.variations", fail)
+        assert main(["remove", "photo.png", "--mask", "mask.png", "--layers", "l.psd", "--json"]) == 1
+        error = printed(capsys)["error"]
+        assert (error["code"], error["field"]) == ("output-too-large", "layers")
 
     def test_the_record_has_the_shapes_and_may_be_left_out(self) -> None:
         words = ["remove", "photo.png", "--box", "25,20,55,40", "--engine", "telea", "--seed", "9", "-q"]

@@ -79,6 +79,8 @@ def test_notes_of_the_check_and_of_cut_boxes_are_printed(capsys: pytest.CaptureF
     assert "the box 50,50,90,70 extends beyond the picture of 80x60, and its part within it was taken" in noted
     assert main(["remove", "photo.png", "--box", "70,50,90,60", "--json"]) == 0
     assert "the box 70,50,90,60 extends beyond" in printed(capsys)["notes"][0]
+    assert main(["mask", "make", "photo.png", "--stroke", "-9,30", "--width", "40", "-o", "s.png"]) == 0
+    assert "the stroke -9,30,-9,30 extends beyond the picture" in capsys.readouterr().err
 
 
 def test_hints_name_options_that_the_verb_has(capsys: pytest.CaptureFixture[str]) -> None:

@@ -60,6 +60,13 @@ def test_json_is_a_line_for_each(capsys: pytest.CaptureFixture[str]) -> None:
     assert tables[1]["error"]["code"] == "picture-missing"
 
 
+def test_json_of_variations_names_each_picture_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["remove", "bad.png", "b.png", *BOX, "-n", "2", "--json"]) == 2
+    bad, good = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (bad["input"], bad["variations"], bad["error"]["code"]) == ("bad.png", [], "picture-invalid")
+    assert (good["input"], len(good["variations"])) == ("b.png", 2)
+
+
 @pytest.mark.parametrize(
     ("out", "found"),
     [

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +14,15 @@ from PIL import Image
 from overpaint.doors.extension import Extension
 from overpaint.doors.inputs import Uploads, collect
 from overpaint.doors.names import numbered
-from overpaint.doors.outputs import Target, check_writable_all
+from overpaint.doors.outputs import Target, check_result_size, check_writable_all
 from overpaint.doors.places import Places
 from overpaint.doors.requests import read_request, request_of
 from overpaint.errors import MaskError, OutputError, RequestError
+from overpaint.mask import Mask
+from overpaint.mask.formats import to_labelme
 from overpaint.picture import extension_for, format_of_result, from_array, open_picture
-from overpaint.studio import Studio
+from overpaint.request import blob_of
+from overpaint.studio import Studio, mask_of
 
 
 def png(array: np.ndarray) -> bytes:
@@ -175,3 +180,78 @@ def test_files_are_checked_before_any_work(tmp_path):
 def test_a_picture_without_a_path_can_be_used(marked):
     picture = from_array(np.zeros((40, 60, 3), np.uint8))
     assert collect(picture, REMOVE, Uploads({"m": png(marked)}), places=Places(mask=("m",))).mask is not None
+
+
+def control() -> dict[str, object]:
+    raster = blob_of(np.full((40, 60), 255, np.uint8))
+    return {"kind": "canny", "image": raster.to_mapping()}
+
+
+def test_controls_of_a_request_file_reach_the_request_and_an_engine_without_them_is_noted(picture, tmp_path):
+    (tmp_path / "r.json").write_text(json.dumps({"intent": "remove", "engine": "telea", "controls": [control()]}))
+    request = read_request(tmp_path / "r.json")
+    assert request.controls is not None
+    assert request.controls[0].kind == "canny"
+    inputs = collect(picture, request, Uploads({}), places=Places(box=("1,1,9,9",)))
+    with Studio() as studio:
+        edited = studio.edit(inputs.picture, inputs.request, **inputs.rest)
+    assert any("telea does not use controls" in note for note in edited.notes)
+
+
+SHAPES = {
+    "box": {"box": ("50,30,70,50",)},
+    "ellipse": {"ellipse": ("50,30,70,50",)},
+    "polygon": {"polygon": ("50,30 70,30 70,50",)},
+}
+
+
+@pytest.mark.parametrize("kind", SHAPES)
+def test_a_shape_that_is_cut_by_the_border_is_noted_whatever_its_kind(picture, kind):
+    request = request_of("remove", {"engine": "telea"})
+    inputs = collect(picture, request, Uploads({}), places=Places(**SHAPES[kind]))
+    whole = collect(picture, request, Uploads({}), places=Places(box=("0,0,100%,50%",)))
+    with Studio() as studio:
+        edited = studio.edit(inputs.picture, inputs.request, **inputs.rest)
+        # the same shape in a request, without a door
+        again = studio.edit(picture, edited.request)
+        silent = studio.edit(whole.picture, whole.request, **whole.rest)
+    note = f"the {kind} 50,30,70,50 extends beyond the picture of 60x40, and its part within it was taken"
+    assert note in edited.notes
+    assert note in again.notes
+    assert not any("extends" in found for found in silent.notes)
+
+
+def test_a_label_is_chosen_in_annotations_beside_plain_masks(picture, marked):
+    polygon = Mask.box((60, 40), (40, 25, 50, 35))
+    document = json.loads(to_labelme(polygon, label="cup"))
+    document["shapes"] += json.loads(to_labelme(Mask.box((60, 40), (0, 30, 5, 40)), label="other"))["shapes"]
+    files = {"plain": png(marked), "notes": json.dumps(document).encode()}
+    places = Places(mask=("plain", "notes"), mask_label="cup")
+    inputs = collect(picture, REMOVE, Uploads(files), places=places)
+    found = mask_of(inputs.request.mask, picture.size, inputs=inputs.rasters)
+    assert found.equals(Mask.from_array(marked) | polygon)
+    for names in (("plain",), ("plain", "again")):
+        with pytest.raises(MaskError, match="only in a COCO, LabelMe or CVAT") as caught:
+            collect(picture, REMOVE, lambda _: png(marked), places=replace(places, mask=names))
+        assert (caught.value.code, caught.value.value) == ("mask-not-annotated", "cup")
+
+
+@pytest.mark.parametrize(
+    ("target", "margins", "message"),
+    [
+        (Target(None, "png", layers=Path("a.psd")), None, None),
+        (Target(None, "png", layers=Path("a.psd")), (0, 0, 29_941, 0), "a PSD file can't hold 30001x40"),
+        (Target(None, "webp"), (0, 16_400, 0, 0), "WEBP can't hold 60x16440"),
+        (Target(None, "png"), (0, 16_400, 0, 0), None),
+    ],
+)
+def test_a_result_that_is_too_large_for_its_files_is_refused_before_it_is_painted(picture, target, margins, message):
+    request = request_of("expand", {"margins": margins or (1, 0, 0, 0)})
+    inputs = collect(picture, request, Uploads({}))
+    if message is None:
+        check_result_size(target, inputs.size)
+        return
+    with pytest.raises(OutputError, match=message) as caught:
+        check_result_size(target, inputs.size)
+    assert caught.value.code == "output-too-large"
+    assert caught.value.field in ("layers", "format")

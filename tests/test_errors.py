@@ -7,11 +7,13 @@ import pickle
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from overpaint.cli import main
 from overpaint.cli.messages import HINTS, in_json, in_line
 from overpaint.doors.words import error_values
-from overpaint.errors import ModelError, OutputError, OverpaintError, RequestError
+from overpaint.errors import MaskError, ModelError, OutputError, OverpaintError, RequestError
+from overpaint.mask.formats import from_labelme
 from overpaint.request import EditRequest
 from overpaint.validation import SettingError
 
@@ -93,3 +95,34 @@ def test_an_intent_without_a_function_is_given_to_edit(intent: str) -> None:
 
     with pytest.raises(AttributeError, match=rf"overpaint.edit\(picture, mask=mask, intent='{intent}'\)"):
         getattr(overpaint, intent)
+
+
+@pytest.mark.parametrize(
+    ("words", "field", "value"),
+    [
+        (["--box", "900,900,990,990"], "box", "900,900,990,990"),
+        (["--ellipse", "-20,-20,-5,-5"], "ellipse", "-20,-20,-5,-5"),
+        (["--polygon", "90,90 95,90 95,99"], "polygon", "90,90,95,99"),
+        (["--box", "9,9,5,5"], "box", "9,9,5,5"),
+        (["--box", "0,0,40,30", "--invert"], "mask", None),
+        (["--mask", "text.txt"], "mask", None),
+        (["--box", "1,1,9,9", "-o", "no/a.png"], "output", "no/a.png"),
+        (["--box", "1,1,9,9", "--compare", "no/a.png"], "output", "no/a.png"),
+        (["--box", "1,1,9,9", "-o", "clear.jpg"], "format", "jpeg"),
+    ],
+)
+def test_errors_about_places_and_files_have_field_and_value(words, field, value, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGBA", (40, 30), (90, 90, 90, 128)).save("photo.png")
+    Path("text.txt").write_text("words")
+    assert main(["remove", "photo.png", *words, "--json"]) != 0
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert (error["field"], error["value"]) == (field, value)
+
+
+def test_a_shape_of_annotations_is_an_error_of_the_mask():
+    document = {"imageWidth": 40, "imageHeight": 30}
+    shape = {"label": "x", "shape_type": "rectangle", "points": [[90, 90], [95, 95]]}
+    with pytest.raises(MaskError, match=r"shape 0 .* has no pixel in the picture of 40x30") as caught:
+        from_labelme({**document, "shapes": [shape]})
+    assert (caught.value.field, caught.value.value) == ("mask", "90,90,95,95")

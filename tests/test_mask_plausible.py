@@ -287,3 +287,54 @@ def test_a_background_that_is_not_black_is_noted() -> None:
     for levels, background in ((np.asarray(BRUSH), 30), (np.asarray(soft), 5)):
         found = Mask.from_array(np.maximum(levels, background)).notes
         assert any("that should stay must be black" in note for note in found)
+
+
+IDS = np.where((y >= 15) & (y < 75), x // 12 + 10 * (y >= 45) + 1, 0).astype(np.uint8)
+"""20 class ids in flat areas; 0 elsewhere."""
+
+
+def indexed(ids: np.ndarray, colours: Any) -> bytes:
+    image = Image.fromarray(ids, "L")
+    image.putpalette(np.asarray(colours, np.uint8).ravel().tolist())
+    return png(image)
+
+
+RAINBOW = np.random.default_rng(7).integers(40, 256, (256, 3))
+RAINBOW[0] = 0
+GREYS = np.arange(256)[:, None].repeat(3, axis=1)
+DARK_REDS = np.zeros((256, 3), int)
+DARK_REDS[1:, 0] = 255 - np.arange(255)
+
+
+@pytest.mark.parametrize(
+    ("ids", "colours"),
+    [(IDS, RAINBOW), (IDS, GREYS), (IDS * 5, RAINBOW), (np.where(IDS == 3, 255, IDS), RAINBOW), (IDS, DARK_REDS)],
+    ids=["any colours", "greys of their index", "large ids", "void", "one hue"],
+)
+def test_the_indices_of_an_indexed_picture_are_labels(ids: np.ndarray, colours: np.ndarray) -> None:
+    mask = Mask.from_file(indexed(ids.astype(np.uint8), colours))
+    assert np.array_equal(mask.values, (ids > 0).astype(np.float32))
+    assert mask.notes == (
+        "the mask is an indexed picture, and its 21 indices were taken as labels: every label but 0 is repainted",
+    )
+
+
+def test_an_indexed_drawing_counts_by_its_colours() -> None:
+    red = Image.merge("RGB", (BRUSH, BRUSH.point(lambda _: 0), BRUSH.point(lambda _: 0)))
+    for image in (BRUSH.convert("P"), BRUSH.quantize(16), red.quantize(16)):
+        mask = Mask.from_file(png(image))
+        assert np.abs(mask.values - np.asarray(BRUSH) / np.float32(255)).max() < 0.1
+        assert not any("indexed" in note for note in mask.notes)
+    with pytest.raises(MaskError, match="photograph"):
+        Mask.from_file(png(PHOTO.quantize(200)))
+
+
+def test_labels_that_can_t_be_told_are_named() -> None:
+    colours = RAINBOW.copy()
+    colours[0] = (10, 200, 30)
+    with pytest.raises(MaskError, match=r"indexed picture of 21 colours whose index 0 is not black"):
+        Mask.from_file(indexed(IDS, colours))
+    for given in (lambda: Mask.from_array(IDS), lambda: Mask.from_file(png(Image.fromarray(IDS)))):
+        with pytest.raises(MaskError, match="21 levels, none above 20: labels, or a mask that is too faint") as caught:
+            given()
+        assert caught.value.hint.startswith("save labels as an indexed picture whose index 0 is black")

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -453,3 +454,16 @@ def test_nothing_whatever_gets_past_the_request_or_fails_in_another_way(mapping)
         assert EditRequest.from_json(request.to_json()) == request
     assert complaint
     assert "Input should" not in complaint, "pydantic's own words"
+
+
+@pytest.mark.parametrize("name", ["sketch", "image", "controls[0].image", "mask.parts[0].raster"])
+def test_a_path_in_the_place_of_a_raster_is_refused_by_its_field(name: str) -> None:
+    fields: dict[str, Any] = {
+        "sketch": {"sketch": "a.png"},
+        "image": {"image": "a.png"},
+        "controls[0].image": {"controls": [{"kind": "canny", "image": "a.png"}]},
+        "mask.parts[0].raster": {"mask": {"parts": [{"kind": "raster", "raster": "a.png"}]}},
+    }
+    with pytest.raises(RequestError, match=r"must be a raster by its digest.*not the file 'a\.png'") as caught:
+        EditRequest.of("replace", **fields[name])
+    assert (caught.value.field, caught.value.value) == (name, "a.png")

@@ -38,7 +38,8 @@ class OverpaintError(Exception):
         message: What is wrong, with {field} in the place of the field's name.
         context: What stands before the message: "FILE: ", "row 3: "; see `within`.
         code: Stable, kebab-case; programs may rely on it (docs/errors.md lists all). The class's default unless given.
-        field: The request's field, or the argument, that is wrong: "strength", "mask.parts[0].box"; "" for none.
+        field: The request's field, or the argument, that is wrong: "strength", "mask.parts[0].box"; "" for none. The
+            class's default unless given.
         value: The value that was given; None for none.
         hint: What would be right, as a clause without a full stop; "" where the message needs none. A door rewords
             "set FIELD" in it.
@@ -46,16 +47,24 @@ class OverpaintError(Exception):
 
     code: str = "error"
     context: str = ""
+    field: str = ""
 
     def __init__(
-        self, message: str = "", *, code: str | None = None, field: str = "", value: object = None, hint: str = ""
+        self,
+        message: str = "",
+        *,
+        code: str | None = None,
+        field: str | None = None,
+        value: object = None,
+        hint: str = "",
     ) -> None:
         """`message` describes the error; {field} in it stands for the field's name, for which a door writes its own."""
         super().__init__(message)
         self.message = message
         if code is not None:
             self.code = code
-        self.field = field
+        if field is not None:
+            self.field = field
         self.value = value
         self.hint = hint
 
@@ -105,6 +114,7 @@ class MaskError(InputError):
     """A mask can't be read or used."""
 
     code = "mask-invalid"
+    field = "mask"
 
 
 class RequestError(InputError):

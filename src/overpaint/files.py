@@ -47,7 +47,7 @@ def write_hidden_file(hidden: Path, data: bytes, target: Path, permissions: int 
         with contextlib.suppress(OSError):
             hidden.unlink(missing_ok=True)
         if isinstance(error, OSError):
-            raise OutputError(_reason(target, error)) from error
+            raise _not_written(target, error) from error
         raise
 
 
@@ -69,7 +69,7 @@ def publish_file(hidden: Path, path: str | os.PathLike[str], *, overwrite: bool 
     except FileExistsError as error:
         raise exists_already(target) from error
     except OSError as error:
-        raise OutputError(_reason(target, error)) from error
+        raise _not_written(target, error) from error
 
 
 def _followed(target: Path) -> Path:
@@ -82,16 +82,16 @@ def check_writable(path: str | os.PathLike[str], *, overwrite: bool = False) -> 
     target = Path(path)
     try:
         if target.is_dir():
-            raise OutputError(f"{target} is a folder; give the name of a file")
+            message = f"{target} is a folder; give the name of a file"
+            raise OutputError(message, field="output", value=str(target))
         if not overwrite and (target.exists() or target.is_symlink()):
             raise exists_already(target)
         if not target.parent.is_dir():
-            raise OutputError(f"can't write {target}: the folder {target.parent} doesn't exist")
+            raise _not_written(target, FileNotFoundError(errno.ENOENT, ""))
+        if not os.access(target.parent, os.W_OK | os.X_OK):
+            raise _not_written(target, PermissionError(errno.EACCES, ""))
     except (OSError, ValueError) as error:
-        reason = _reason(target, error) if isinstance(error, OSError) else f"can't write {target}: {error}"
-        raise OutputError(reason) from error
-    if not os.access(target.parent, os.W_OK | os.X_OK):
-        raise OutputError(f"can't write {target}: the folder {target.parent} is read-only")
+        raise _not_written(target, error) from error
 
 
 def _write(hidden: Path, data: bytes, permissions: int) -> None:
@@ -140,7 +140,8 @@ def exists_already(target: object, why: str = "exists already") -> OutputError:
     )
 
 
-def _reason(target: Path, error: OSError) -> str:
+def _not_written(target: Path, error: OSError | ValueError) -> OutputError:
+    """The error for a file that the system refuses to write."""
     reasons = {
         errno.ENOSPC: "the disk is full",
         errno.EDQUOT: "the disk quota is used up",
@@ -151,4 +152,6 @@ def _reason(target: Path, error: OSError) -> str:
         errno.ENOTDIR: f"{target.parent} is not a folder",
         errno.ENAMETOOLONG: "the name is too long",
     }
-    return f"can't write {target}: {reasons.get(error.errno or 0, error.strerror or str(error))}"
+    number = error.errno if isinstance(error, OSError) else None
+    reason = reasons.get(number or 0) or getattr(error, "strerror", None) or str(error)
+    return OutputError(f"can't write {target}: {reason}", field="output", value=str(target))

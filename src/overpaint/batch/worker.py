@@ -17,7 +17,7 @@ from overpaint.audit import MaskFile, Secret, edit_record
 from overpaint.doors.inputs import EditInputs, collect
 from overpaint.engines import Monitor
 from overpaint.errors import EngineError, OverpaintError, PictureError
-from overpaint.picture import Picture, format_of_path, open_picture
+from overpaint.picture import Picture, check_size, format_of_path, open_picture
 from overpaint.record import sidecar_path
 from overpaint.studio import Edited, PreparedEdit, Rendered, Studio
 
@@ -83,6 +83,7 @@ def _prepared(studio: Studio, task: Task) -> tuple[PreparedEdit, EditInputs]:
         return _bytes(at(Path(), name), digest, what)
 
     inputs = collect(picture, item.request, load, places=item.places(base), sketch=sketch)
+    check_size(inputs.size, format_of_path(task.target))
     prepared = studio.prepare(inputs.picture, inputs.request, **inputs.rest)
     return replace(prepared, timings={**prepared.timings, "open": round(opened - began, 6)}), inputs
 

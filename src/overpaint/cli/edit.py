@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from overpaint.doors.inputs import EditInputs, collect
-from overpaint.doors.outputs import Target, check_format, check_writable_all
+from overpaint.doors.outputs import Target, check_format, check_result_size, check_writable_all
 from overpaint.errors import Cancelled, OutputError, OverpaintError, RequestError
 from overpaint.files import write_file
 from overpaint.request import EditRequest
@@ -131,6 +131,7 @@ def _paint_picture(
             scene=call.run.scene,
             written=as_written,
         )
+        check_result_size(target, inputs.size)
         for edited, one in zip(_variations(studio, inputs, call.run, shown), targets, strict=True):
             shown.say("saving")
             saved, extras = _save(edited, one, call.out)
@@ -159,7 +160,8 @@ def _check_files(call: PaintCall, targets: list[Target], sheet: Path | None, sou
             targets[0].path.parent.mkdir(exist_ok=True)
     again = next((path for path in files if path.resolve() in written), None)
     if again is not None:
-        raise OutputError(f"another picture's result is {again} already", code="output-twice", value=str(again))
+        message = f"another picture's result is {again} already"
+        raise OutputError(message, code="output-twice", field="output", value=str(again))
     inputs = [*paths((source, call.run.sketch)), *call.mask_files]
     check_writable_all(files, overwrite=call.out.overwrite, inputs=inputs)
     written.update(path.resolve() for path in files)
@@ -229,12 +231,12 @@ def _draw(tiles: list[Tile], path: Path, out: Out) -> Path:
 def _report(call: PaintCall, results: _Results, error: OverpaintError | None) -> None:
     """Print the results of one picture. Its notes name it where there are several."""
     if call.out.json:
-        table: dict[str, Any]
-        if call.run.variations == 1:
-            table = results.tables[0] if results.tables else {"input": as_written(results.source)}
-        else:
-            table = {"variations": results.tables}
+        table: dict[str, Any] = {"input": as_written(results.source)}
+        if call.run.variations > 1:
+            table["variations"] = results.tables
             table |= {} if results.sheet is None else {"sheet": str(results.sheet)}
+        elif results.tables:
+            table = results.tables[0]
         table |= {} if error is None else in_json(error)
         print(json.dumps(table, ensure_ascii=False, allow_nan=False))
         return

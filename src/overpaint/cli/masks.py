@@ -79,6 +79,8 @@ def make(
         feather: Soften the edge: sigma of a Gaussian.
     """
     from overpaint.mask import Mask
+    from overpaint.request import MaskSpec, StrokesPart
+    from overpaint.studio import mask_of
 
     if (picture is None) == (size is None):
         raise RequestError("mask make needs either a PICTURE that the mask is for, or --size WxH")
@@ -88,12 +90,12 @@ def make(
     source = None if picture is None else opened(picture)
     extent = source.size if source is not None else forms.size_of(size or "", "size")
     found = mask_at(
-        replace(where, invert=False), extent, lambda name: mask_from(load(name), extent, where, about=source)
+        replace(where, invert=False), extent, lambda name, how: mask_from(load(name), extent, how, about=source)
     )
     mask = Mask.empty(extent) if found is None else found.drawn(extent, source)
     if stroke:
-        lines = [forms.points(text, extent, "stroke", least=1) for text in stroke]
-        mask = mask.union(Mask.strokes(extent, lines, width))
+        lines = tuple(tuple(forms.points(text, extent, "stroke", least=1)) for text in stroke)
+        mask = mask.union(mask_of(MaskSpec(parts=(StrokesPart(strokes=lines, width=width),)), extent))
     if where.invert:
         mask = mask.invert()
     return write(mask.feather(feather), output, written)

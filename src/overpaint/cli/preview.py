@@ -63,7 +63,7 @@ def preview(
     format = format_of_path(path)
     check_writable_all([path], overwrite=written.overwrite, inputs=paths((picture, *places.files)))
     shown = opened(picture)
-    found = mask_at(places, shown.size, lambda name: mask_from(load(name), shown.size, places, about=shown))
+    found = mask_at(places, shown.size, lambda name, how: mask_from(load(name), shown.size, how, about=shown))
     if found is None:
         raise RequestError("mask preview needs a mask: MASK, --box, --ellipse or --polygon")
     marked = found.drawn(shown.size, shown)

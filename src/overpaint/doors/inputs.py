@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from overpaint.errors import MaskError, RequestError
-from overpaint.geometry import Size
+from overpaint.geometry import Margins, Size
 
 from .extension import Extension, margins_of
 from .places import Places, mask_at
@@ -68,6 +68,11 @@ class EditInputs:
     notes: tuple[str, ...] = ()
 
     @property
+    def size(self) -> Size:
+        """The size of the result: the picture's, with the request's margins."""
+        return self.picture.size.box.pad(Margins(*self.request.margins or ())).size
+
+    @property
     def rest(self) -> dict[str, Any]:
         """Mask, sketch and rasters, as the keyword arguments of `Studio.prepare` and `Studio.variations`."""
         return {"mask": self.mask, "sketch": self.sketch, "inputs": self.rasters}
@@ -108,14 +113,14 @@ def collect(
     if places.named and request.mask is not None:
         raise RequestError("the mask is given twice: in the request, and as a file or a shape", code="mask-twice")
 
-    def loaded(name: str) -> Mask:
+    def read(name: str, places: Places) -> Mask:
         source = load(name)
         try:
             return mask_from(source, picture.size, places, about=picture)
         except MaskError as error:
             raise error.within(written(name)) if isinstance(source, bytes) else error from None
 
-    found = mask_at(places, picture.size, loaded)
+    found = mask_at(places, picture.size, read)
     strokes = None if sketch is None else sketch_from(load(sketch), picture.size, written(sketch))
     if found is not None and found.spec is not None:
         request = request.merged(mask=found.spec)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from overpaint.errors import OutputError
 from overpaint.files import check_writable, exists_already
+from overpaint.geometry import Size
 
 from .names import numbered
 
@@ -67,6 +68,16 @@ def check_format(picture: Picture, format: str, quality: int | None) -> None:
     encode(Picture(picture.samples[:8, :8], alpha, picture.colour), format, quality=quality)
 
 
+def check_result_size(target: Target, size: Size) -> None:
+    """Raise OutputError where a result of this size is too large for its format or for a layered file."""
+    from overpaint.picture import check_size
+    from overpaint.studio import check_layers_size
+
+    check_size(size, target.format)
+    if target.layers is not None:
+        check_layers_size(size)
+
+
 def check_writable_all(paths: Iterable[Path], *, overwrite: bool, inputs: Iterable[Path] = ()) -> None:
     """Find out before any work whether every file can be written; leaves no trace.
 
@@ -83,7 +94,8 @@ def check_writable_all(paths: Iterable[Path], *, overwrite: bool, inputs: Iterab
     for path in paths:
         resolved = path.resolve()
         if resolved in seen:
-            raise OutputError(f"two results would go to the same file: {path}", code="output-twice", value=str(path))
+            message = f"two results would go to the same file: {path}"
+            raise OutputError(message, code="output-twice", field="output", value=str(path))
         if resolved in read and not overwrite:
             raise exists_already(path, "is an input, which would be replaced")
         seen.add(resolved)
@@ -97,4 +109,5 @@ def _check_writable(path: Path, overwrite: bool) -> None:
         with contextlib.closing(tempfile.TemporaryFile(dir=path.parent)):
             pass
     except OSError as error:
-        raise OutputError(f"can't write {path}: {path.parent} takes no new files ({error.strerror})") from None
+        message = f"can't write {path}: {path.parent} takes no new files ({error.strerror})"
+        raise OutputError(message, field="output", value=str(path)) from None

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from overpaint.errors import RequestError
+from overpaint.errors import MaskError, RequestError
 from overpaint.geometry import Size
 
 from . import forms
@@ -86,17 +86,17 @@ class MaskInput:
         return mask_of(self.spec, size, inputs=self.rasters, picture=picture).with_notes(self.notes)
 
 
-def mask_at(places: Places, size: Size, load: Callable[[str], Mask]) -> MaskInput | None:
+def mask_at(places: Places, size: Size, read: Callable[[str, Places], Mask]) -> MaskInput | None:
     """Everything that is named, joined; None when nothing is.
 
     Args:
         places: What is named.
         size: The picture's size.
-        load: From the name of a mask file to its mask, which has the picture's size.
+        read: From the name of a mask file, and what counts of it, to its mask, which has the picture's size.
 
     Raises:
         RequestError: A shape is not written as it should be, or `invert` has nothing to invert.
-        MaskError: As `load` raises it.
+        MaskError: As `read` raises it; a label or picture is named, and no file is of annotations.
     """
     if not places.named:
         if places.invert:
@@ -104,7 +104,7 @@ def mask_at(places: Places, size: Size, load: Callable[[str], Mask]) -> MaskInpu
         return None
     alone = replace(places, mask=places.files[:1], box=(), ellipse=(), polygon=(), invert=False)
     if places.files and places == alone:
-        return MaskInput(load(places.mask[0]))
+        return MaskInput(read(places.mask[0], places))
     # here, as the command line imports this module for its help, which must not load the request's model
     from overpaint.request import AlphaPart, BoxPart, EllipsePart, FullPart, MaskSpec, PolygonPart
     from overpaint.studio.masks import spec_of
@@ -112,24 +112,24 @@ def mask_at(places: Places, size: Size, load: Callable[[str], Mask]) -> MaskInpu
     parts: list[Part] = []
     rasters: dict[str, NDArray[Any]] = {}
     notes: list[str] = []
+    plain: list[MaskError] = []  # of files without labels, beside annotations with them
     for name in places.mask:
         if name in WORDS:
             parts.append(AlphaPart() if name == "alpha" else FullPart())
             continue
-        mask = load(name)
+        try:
+            mask = read(name, places)
+        except MaskError as error:
+            plain.append(error)
+            if error.code != "mask-not-annotated" or len(plain) == len(places.files):
+                raise
+            mask = read(name, replace(places, mask_label=None, mask_picture=None))
         spec, carried = spec_of(mask)
         parts += spec.parts
         rasters |= carried
         notes += mask.notes
-    parts += [BoxPart(box=_corners(text, size, "box", notes)) for text in places.box]
-    parts += [EllipsePart(box=_corners(text, size, "ellipse", notes)) for text in places.ellipse]
+    boxes: Any = [forms.box(text, size, "box") for text in places.box]
+    ellipses: Any = [forms.box(text, size, "ellipse") for text in places.ellipse]
+    parts += [BoxPart(box=box) for box in boxes] + [EllipsePart(box=box) for box in ellipses]
     parts += [PolygonPart(points=tuple(forms.points(text, size, "polygon"))) for text in places.polygon]
     return MaskInput(None, MaskSpec(parts=tuple(parts), invert=places.invert), rasters, tuple(notes))
-
-
-def _corners(text: str, size: Size, name: str, notes: list[str]) -> tuple[int, int, int, int]:
-    """The corners that the text names, with a note where they lie outside of the picture."""
-    box = forms.box(text, size, name)
-    if box.intersect(size.box) != box:
-        notes.append(f"the {name} {text} extends beyond the picture of {size}, and its part within it was taken")
-    return (box.left, box.top, box.right, box.bottom)

@@ -56,11 +56,15 @@ def as_corners(box: BoxLike, name: str) -> tuple[float, float, float, float]:
     """Four finite numbers (left, top, right, bottom) around some area."""
     numbers = as_numbers(box, f"a {name}'s box")
     if len(numbers) != 4:
-        raise MaskError(f"a {name}'s box must be four numbers (left, top, right, bottom), not {box!r}")
+        raise MaskError(
+            f"a {name}'s box must be four numbers (left, top, right, bottom), not {box!r}", field=name, value=box
+        )
     left, top, right, bottom = numbers
     if right <= left or bottom <= top:
         raise DegenerateShapeError(
-            f"the {name} {listed(numbers)} has no area: right must be more than left, and bottom more than top"
+            f"the {name} {listed(numbers)} has no area: right must be more than left, and bottom more than top",
+            field=name,
+            value=listed(numbers),
         )
     return left, top, right, bottom
 
@@ -98,9 +102,9 @@ def as_pixels(value: float, name: str) -> float:
     try:
         number = float(value)
     except (TypeError, ValueError):
-        raise MaskError(f"{name} must be a number of pixels, not {value!r}") from None
+        raise MaskError(f"{name} must be a number of pixels, not {value!r}", field="", value=value) from None
     if not (math.isfinite(number) and number >= 0):
-        raise MaskError(f"{name} must be zero or more pixels, not {value}")
+        raise MaskError(f"{name} must be zero or more pixels, not {value}", field="", value=value)
     return number
 
 

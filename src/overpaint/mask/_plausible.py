@@ -12,6 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from overpaint.errors import MaskError
+
 from ._mask import Mask
 
 Values = NDArray[np.float32]
@@ -26,8 +28,10 @@ A Gaussian feather loses the last 0.5 sigma of its tail, where at most 3 % of th
 RINGING = 0.1
 """Lossy encoding leaves values up to this around both ends of a hard mask."""
 
+LARGEST_LABEL = 31
+"""Levels of a label mask are small: up to this."""
+
 _SPARE = np.float32(0.5 / 255)  # half a level, so that float32 rounding decides nothing
-_LARGEST_LABEL = 31
 _MOST_LABELS = 8
 _FLAT = 9
 _TOPS = (1023, 4095, 16383, 32767, 32768)  # 10, 12, 14 and 15 bits in 16, and Photoshop's 16-bit scale
@@ -48,6 +52,9 @@ def from_levels(levels: Samples, *, lossless: bool = True, notes: tuple[str, ...
 
     Known other scales are recognised: labels (a few small levels: every label but 0 is repainted), 8 bits in 16, 10 to
     15 bits in 16, video range (16..235). Levels of a lossy file are snapped at `RINGING`.
+
+    Raises:
+        MaskError: All levels are small, and there are too many of them for labels.
     """
     scale = _scale_of(levels, lossless)
     if scale is None:
@@ -117,7 +124,13 @@ def _scale_of(levels: Samples, lossless: bool) -> Levels | None:
         return None
     if low == 0 and high == maximum:
         return Levels(0, maximum)
-    if lossless and high <= _LARGEST_LABEL and np.count_nonzero(present) <= _MOST_LABELS:
+    if lossless and high <= LARGEST_LABEL:
+        if np.count_nonzero(present) > _MOST_LABELS:
+            raise MaskError(
+                f"the mask has {len(present)} levels, none above {high}: labels, or a mask that is too faint",
+                value=f"{low}..{high}",
+                hint=f"save labels as an indexed picture whose index 0 is black; in a mask {maximum} is repainted",
+            )
         return Levels(0, 1, _labels_note(present.tolist()))
     if maximum > 255 and high <= 255:
         return Levels(0, 255, f"the mask has 16 bits and no level above {high}, so that 255 was taken as repaint")
@@ -159,22 +172,24 @@ def _labels(values: Values) -> list[int]:
     """
     levels = np.rint(values * np.float32(255)).astype(np.uint8)
     present = np.flatnonzero(_histogram(levels))
-    small = [level for level in present.tolist() if 0 < level <= _LARGEST_LABEL]
+    small = [level for level in present.tolist() if 0 < level <= LARGEST_LABEL]
     if not small or np.count_nonzero(present) > _MOST_LABELS:
         return []
-    if present[-1] > _LARGEST_LABEL:
-        at_both_ends = ((present > 255 - _LARGEST_LABEL) & (present < 255)).any()  # noise of JPEG
-        if values.min() > 0 or at_both_ends or not any(_is_flat(levels == level) for level in small):
+    if present[-1] > LARGEST_LABEL:
+        at_both_ends = ((present > 255 - LARGEST_LABEL) & (present < 255)).any()  # noise of JPEG
+        if values.min() > 0 or at_both_ends or not any(is_flat(levels, levels == level) for level in small):
             return []
     return [int(level) for level in present]
 
 
-def _is_flat(same: NDArray[np.bool_]) -> bool:
-    """Whether most of the pixels of one level lie in squares of `_FLAT` pixels: the blocks of JPEG have 8."""
+def is_flat(levels: NDArray[np.uint8], among: NDArray[np.bool_]) -> bool:
+    """Whether most of some pixels lie in squares of one level, `_FLAT` pixels wide: the blocks of JPEG have 8."""
     import cv2
 
-    flat = cv2.morphologyEx(same.view(np.uint8), cv2.MORPH_OPEN, np.ones((_FLAT, _FLAT), np.uint8))
-    return bool(2 * np.count_nonzero(flat) > np.count_nonzero(same))
+    square = np.ones((_FLAT, _FLAT), np.uint8)
+    centres = cv2.erode(levels, square) == cv2.dilate(levels, square)
+    flat = cv2.dilate(centres.view(np.uint8), square).view(np.bool_)
+    return bool(2 * np.count_nonzero(flat & among) > np.count_nonzero(among))
 
 
 def _labels_note(levels: list[int]) -> str:
@@ -214,14 +229,15 @@ def _likely(values: Values, size: int) -> list[str]:
             f"{faint:.0%} of the picture has mask values between 0 and one half, and is repainted in part; the part "
             "that should stay must be black" + _remedy(0.5)
         )
-    levels = np.flatnonzero(np.bincount(np.rint(values * np.float32(255)).astype(np.uint8).ravel()))
+    eight = np.rint(values * np.float32(255)).astype(np.uint8)
+    levels = np.flatnonzero(np.bincount(eight.ravel()))
     few = [level / 255 for level in levels.tolist() if level] if len(levels) <= _MOST_LABELS else []
     if 0 < high < 0.5:
         notes.append(
             f"the largest value of the mask is {high:.2g}, below one half: nothing is repainted entirely, and "
             "the old picture shows through" + _remedy(few[0] if few else high / 2)
         )
-    elif few and few[0] < 0.5 and _is_flat(np.abs(values - few[0]) < _SPARE):
+    elif few and few[0] < 0.5 and is_flat(eight, eight == round(255 * few[0])):
         notes.append(
             f"a flat part of the mask has the value {few[0]:.2g}, below one half: the old picture shows through there"
             + _remedy(few[0])

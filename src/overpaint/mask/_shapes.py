@@ -28,7 +28,7 @@ def box(size: Size, corners: BoxLike, antialias: bool) -> Values:
     """(H, W) with 1 in the box, clipped to the picture."""
     left, top, right, bottom = as_corners(corners, "box")
     values = np.outer(_cover(size.height, top, bottom, antialias), _cover(size.width, left, right, antialias))
-    return required(values, f"box {listed((left, top, right, bottom))}", size)
+    return required(values, "box", (left, top, right, bottom), size)
 
 
 def ellipse(size: Size, corners: BoxLike, antialias: bool) -> Values:
@@ -46,7 +46,7 @@ def ellipse(size: Size, corners: BoxLike, antialias: bool) -> Values:
         values[region.slices] = np.clip(0.5 - (radius - 1) / np.maximum(slope, 1e-9), 0, 1)
     else:
         values[region.slices] = np.square(x) + np.square(y)[:, None] <= 1
-    return required(values, f"ellipse {listed((left, top, right, bottom))}", size)
+    return required(values, "ellipse", (left, top, right, bottom), size)
 
 
 def polygon(size: Size, points: Iterable[object], rule: Rule, antialias: bool) -> Values:
@@ -57,12 +57,11 @@ def polygon(size: Size, points: Iterable[object], rule: Rule, antialias: bool) -
     everything = np.concatenate(rings)
     low, high = np.floor(everything.min(axis=0)), np.ceil(everything.max(axis=0))
     region = clipped(Box(int(low[0]), int(low[1]), int(high[0]), int(high[1])), size)
-    name = f"polygon in {listed((*everything.min(axis=0), *everything.max(axis=0)))}"
     values = np.zeros(size.shape, dtype=np.float32)
     if not region.empty:
         origin = np.array([region.left, region.top], dtype=np.float64)
         values[region.slices] = _fill([ring - origin for ring in rings], region.size, rule, _FINE if antialias else 1)
-    return required(values, name, size)
+    return required(values, "polygon", (*everything.min(axis=0), *everything.max(axis=0)), size)
 
 
 def _rings(points: Iterable[object]) -> list[NDArray[np.float64]]:
@@ -74,7 +73,8 @@ def _rings(points: Iterable[object]) -> list[NDArray[np.float64]]:
     rings = [as_points(ring, "polygon") for ring in (items if several else [items])]  # type: ignore[arg-type]
     for ring in rings:
         if len(ring) < 3:
-            raise DegenerateShapeError(f"a polygon must have 3 points or more, not {len(ring)}")
+            message = f"a polygon must have 3 points or more, not {len(ring)}"
+            raise DegenerateShapeError(message, field="polygon", value=len(ring))
     return rings
 
 
@@ -145,11 +145,13 @@ def clipped(region: Box, size: Size) -> Box:
     return Box(0, 0, 0, 0) if inside.empty else inside
 
 
-def required(values: Values, name: str, size: Size) -> Values:
-    """The values, unless the shape has no pixel in the picture."""
+def required(values: Values, kind: str, corners: Iterable[float], size: Size) -> Values:
+    """The values of a shape between these corners, unless it has no pixel in the picture."""
     if not values.any():
         raise DegenerateShapeError(
-            f"the {name} has no pixel in the picture of {size}: it must overlap 0,0,{size.width},{size.height} and be "
-            "large enough to hold the centre of a pixel"
+            f"the {kind} {listed(corners)} has no pixel in the picture of {size}: it must overlap {size.box} and be "
+            "large enough to hold the centre of a pixel",
+            field=kind,
+            value=listed(corners),
         )
     return values

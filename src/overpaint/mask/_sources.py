@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 
 import cv2
 import numpy as np
@@ -14,10 +14,11 @@ from numpy.typing import ArrayLike, NDArray
 from overpaint.errors import MaskError, PictureError
 from overpaint.geometry import Size
 from overpaint.picture import Picture, open_picture
+from overpaint.picture.decoded import loaded
 
 from ._checks import LARGEST_AREA, as_size
 from ._mask import Mask
-from ._plausible import FLOOR, RINGING, from_levels, plausible, snapped
+from ._plausible import FLOOR, LARGEST_LABEL, RINGING, from_levels, is_flat, plausible, snapped
 from .formats import is_document, read_document
 
 Values = NDArray[np.float32]
@@ -269,7 +270,9 @@ def from_file(source: FileLike, channel: Channel, size: Size | None, label: str 
         return read_document(data, size=size, label=label, image=image)
     if label is not None or image is not None:
         raise MaskError(
-            "a label or an image's name can be chosen only in a COCO, LabelMe or CVAT document, and this is a picture"
+            "a label or an image's name can be chosen only in a COCO, LabelMe or CVAT document, and this is a picture",
+            code="mask-not-annotated",
+            value=image if label is None else label,
         )
     try:
         picture = open_picture(data)
@@ -279,7 +282,54 @@ def from_file(source: FileLike, channel: Channel, size: Size | None, label: str 
             return from_array(values)
         name = os.fspath(source) if isinstance(source, str | os.PathLike) else "the given data"
         raise MaskError(f"{name} can't be used as a mask: {str(error).removeprefix('the picture: ')}") from error
+    if channel == "auto" and picture.source.mode.startswith("palette"):
+        return _indexed_labels(data, picture) or from_picture(picture, channel)
     return from_picture(picture, channel)
+
+
+def _indexed_labels(data: bytes, picture: Picture) -> Mask | None:
+    """The mask of an indexed picture whose indices are labels; None where its colours are the mask.
+
+    Labels fill flat areas, and label 0 stays. Two colours, other greys than levels by their index, and shades of one
+    hue are a drawing.
+
+    Raises:
+        MaskError: There are labels, and the first is not black, so that it may not be what stays.
+    """
+    from PIL import Image, ImageOps
+
+    Image.init()
+    plugin: Any = Image.OPEN[(picture.source.format or "").upper()][0]
+    image = loaded(plugin, data)
+    if picture.alpha is not None or image.mode != "P":
+        return None
+    indices = np.asarray(ImageOps.exif_transpose(image))
+    palette = np.zeros((256, 3), np.uint8)
+    found = np.array(image.getpalette(), np.uint8).reshape(-1, 3)
+    palette[: len(found)] = found
+    used = np.flatnonzero(np.bincount(indices.ravel()))
+    colours = palette[used]
+    chroma = np.ptp(colours.astype(np.int64), axis=1)
+    if len(used) < 3:
+        return None
+    if not chroma.any():
+        small = (indices > 0) & (indices <= LARGEST_LABEL)
+        labels = bool((colours[:, 0] == used).all()) and is_flat(indices, small)
+    elif _hue_spread(colours[chroma > 0]) >= _ONE_HUE:
+        labels = all(is_flat(indices, indices == one) for one in used if one)
+    else:
+        labels = is_flat(indices, indices > 0)
+    if not labels:
+        return None
+    if palette[0].any():
+        raise MaskError(
+            f"the mask is an indexed picture of {len(used)} colours whose index 0 is not black: it does not say which "
+            "part stays",
+            value=f"{picture.size} {picture.source.mode}",
+            hint="make what stays black at index 0, or what is repainted white and all else black",
+        )
+    note = f"the mask is an indexed picture, and its {len(used)} indices were taken as labels: every label but 0 is "
+    return Mask((indices > 0).astype(np.float32), (f"{note}repainted",))
 
 
 def _float_tiff(data: bytes) -> Values | None:

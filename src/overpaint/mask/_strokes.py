@@ -31,7 +31,8 @@ def strokes(
     values = np.zeros(size.shape, dtype=np.float32)
     for line, across in zip(polylines, _widths(width, len(polylines)), strict=True):
         _draw(values, line, across / 2, antialias)
-    return required(values, f"set of {len(polylines)} strokes", size)
+    points = np.concatenate([line[:, :2] for line in polylines if len(line)])
+    return required(values, "stroke", (*points.min(axis=0), *points.max(axis=0)), size)
 
 
 def _widths(width: float | Sequence[float], count: int) -> list[float]:

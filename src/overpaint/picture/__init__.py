@@ -9,7 +9,16 @@ from __future__ import annotations
 from ._picture import Colour, EncodedPicture, Metadata, Picture, Samples, Source
 from .code_points import CodePoints
 from .colour import profile_name
-from .encode import READABLE_EXTENSIONS, encode, extension_for, format_named, format_of_path, format_of_result, formats
+from .encode import (
+    READABLE_EXTENSIONS,
+    check_size,
+    encode,
+    extension_for,
+    format_named,
+    format_of_path,
+    format_of_result,
+    formats,
+)
 from .limits import PictureLimits
 from .open import format_of, open_picture
 from .pil import from_array, from_pil, to_pil
@@ -24,6 +33,7 @@ __all__ = [
     "PictureLimits",
     "Samples",
     "Source",
+    "check_size",
     "encode",
     "extension_for",
     "format_named",

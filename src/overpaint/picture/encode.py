@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from overpaint.errors import OutputError, UnknownFormatError, did_you_mean
+from overpaint.geometry import Size
 
 from . import avif, jpeg_write, png_write, tiff_write, webp
 from . import icc as profiles
@@ -202,21 +203,29 @@ def _encoded(picture: Picture, format: str, quality: int | None) -> EncodedPictu
 
 
 def _check(picture: Picture, format: str, quality: int | None, touched: NDArray[np.bool_] | None) -> None:
-    name, largest = format.upper(), _LARGEST[format]
+    name = format.upper()
     if quality is not None and (isinstance(quality, bool) or not 1 <= quality <= 100):
         raise OutputError(f"{{field}} must be 1 to 100, not {quality!r}", field="quality", value=quality)
     if quality is not None and format in ("png", "tiff"):
         message = f"{name} is always exact and has no quality"
         raise OutputError(message, field="quality", value=quality, hint=f"leave quality={quality} out")
     if picture.alpha is not None and format == "jpeg":
-        raise OutputError("JPEG can't hold transparency", code="output-format", hint="use PNG, WebP, AVIF or TIFF")
+        message, hint = "JPEG can't hold transparency", "use PNG, WebP, AVIF or TIFF"
+        raise OutputError(message, code="output-format", field="format", value=format, hint=hint)
     if picture.colour is Colour.CMYK and format not in ("jpeg", "tiff"):
-        raise OutputError(f"{name} can't hold CMYK", code="output-format", hint="use TIFF or JPEG")
-    if max(picture.size) > largest:
-        message = f"{name} can't hold {picture.size}: a side has at most {largest} pixels"
-        raise OutputError(message, code="output-too-large", hint="use PNG or TIFF")
+        message, hint = f"{name} can't hold CMYK", "use TIFF or JPEG"
+        raise OutputError(message, code="output-format", field="format", value=format, hint=hint)
+    check_size(picture.size, format)
     if touched is not None and touched.shape != picture.size.shape:
         raise OutputError(f"touched must have the picture's shape {picture.size.shape}, not {touched.shape}")
+
+
+def check_size(size: Size, format: str) -> None:
+    """Raise OutputError where a picture of this size is too large for the format."""
+    if max(size) > _LARGEST[format]:
+        message = f"{format.upper()} can't hold {size}: a side has at most {_LARGEST[format]} pixels"
+        hint = "use PNG or TIFF"
+        raise OutputError(message, code="output-too-large", field="format", value=format, hint=hint)
 
 
 def _left_out(picture: Picture, format: str) -> list[str]:

@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from overpaint.errors import RequestError
 from overpaint.geometry import Size
@@ -49,6 +49,16 @@ class Blob(Value):
     data: Annotated[
         str | None, Field(max_length=INLINE_LIMIT, description="the raster itself as a run-length code, when small")
     ] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_path(cls, given: Any) -> Any:
+        if isinstance(given, str):
+            raise RequestError(
+                f"must be a raster by its digest, with its run-length code where it is small, not the file {given!r}: "
+                "a request holds no paths"
+            )
+        return given
 
     @property
     def size(self) -> Size:

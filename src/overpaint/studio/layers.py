@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from overpaint.errors import OutputError
-from overpaint.geometry import Box
+from overpaint.geometry import Box, Size
 from overpaint.picture import Colour, Picture, Samples
 from overpaint.picture.colour import icc_of
 
@@ -33,11 +33,7 @@ def encode_layers(edited: Edited) -> bytes:
     Raises:
         OutputError: The picture is larger than the format allows (30,000 pixels a side).
     """
-    if max(edited.picture.size) > LARGEST_SIDE:
-        raise OutputError(
-            f"a PSD file can't hold {edited.picture.size}: a side has at most {LARGEST_SIDE} pixels",
-            code="output-too-large",
-        )
+    check_layers_size(edited.picture.size)
     from PIL import Image
     from psd_tools import PSDImage
     from psd_tools.constants import Resource
@@ -63,6 +59,13 @@ def encode_layers(edited: Edited) -> bytes:
     buffer = io.BytesIO()
     file.write(buffer)
     return buffer.getvalue()
+
+
+def check_layers_size(size: Size) -> None:
+    """Raise OutputError where a picture of this size is too large for a PSD file."""
+    if max(size) > LARGEST_SIDE:
+        message = f"a PSD file can't hold {size}: a side has at most {LARGEST_SIDE} pixels"
+        raise OutputError(message, code="output-too-large", field="layers", value=str(size))
 
 
 def _add_layer(

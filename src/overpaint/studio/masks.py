@@ -46,7 +46,7 @@ def mask_of(
     """
     mask = Mask.empty(size)
     for part in spec.parts:
-        drawn = _shape(part, size, inputs, picture)
+        drawn = _shape(part, size, inputs, picture).with_notes(_beyond(part, size))
         mask = _JOINS[part.op](mask, without_noise(drawn.feather(part.feather)) if part.feather > 0 else drawn)
     if spec.invert:
         mask = mask.invert()
@@ -90,6 +90,24 @@ def _shape(part: Part, size: Size, inputs: Mapping[str, NDArray[Any]] | None, pi
             return Mask.from_alpha(picture)
         case FullPart():
             return Mask.full(size)
+
+
+def _beyond(part: Part, size: Size) -> tuple[str, ...]:
+    """A note where a corner or point of a shape lies beyond the picture, which is often a mistake; else none."""
+    points: list[tuple[float, float]] = []
+    match part:
+        case BoxPart() | EllipsePart():
+            points += [part.box[:2], part.box[2:]]
+        case PolygonPart():
+            points += part.points
+        case StrokesPart():
+            points += [point for stroke in part.strokes for point in stroke]
+    if all(0 <= x <= size.width and 0 <= y <= size.height for x, y in points):
+        return ()
+    across, down = zip(*points, strict=True)
+    corners = ",".join(f"{edge:.10g}" for edge in (min(across), min(down), max(across), max(down)))
+    name = part.kind.removesuffix("s")
+    return (f"the {name} {corners} extends beyond the picture of {size}, and its part within it was taken",)
 
 
 def require_same_size(blob: Blob, size: Size) -> None:

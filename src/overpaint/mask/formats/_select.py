@@ -76,9 +76,9 @@ def united(shapes: Iterable[tuple[str, Callable[[], Mask]]], size: Size) -> Mask
         try:
             mask = draw()
         except DegenerateShapeError as error:
-            left_out.append(error.within(name))
+            left_out.append(_of_shape(error, name))
         except MaskError as error:
-            raise error.within(name) from error
+            raise _of_shape(error, name) from error
         else:
             drawn += 1
             np.maximum(values, mask.values, out=values)
@@ -91,11 +91,18 @@ def united(shapes: Iterable[tuple[str, Callable[[], Mask]]], size: Size) -> Mask
     return Mask(values, tuple(notes))
 
 
+def _of_shape(error: MaskError, name: str) -> MaskError:
+    """An error about a shape, as one about the mask file that has it."""
+    found = error.within(name)
+    found.field = MaskError.field
+    return found
+
+
 def placed(marked: NDArray[np.bool_], box: Box, size: Size) -> Mask:
     """A mask of this size with the (h, w) marked pixels of a box, which may extend beyond the picture."""
     inside = box.intersect(size.box)
     if inside.empty:
-        raise DegenerateShapeError(f"its box {box} lies outside the picture of {size}")
+        raise DegenerateShapeError(f"its box {box} lies outside the picture of {size}", value=str(box))
     values = np.zeros(size.shape, dtype=np.float32)
     values[inside.slices] = marked[inside.shift(-box.left, -box.top).slices]
     return Mask(values)
