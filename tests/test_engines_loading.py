@@ -47,8 +47,7 @@ def later():
     return TOOL
 """,
     "things/tools.py": "TOOL = object()\n",
-    "things/formal.py": "import things.tools\nfrom things.parts import light\nTOOL = things.tools.TOOL\n",
-    "things/greedy.py": "import big\nfrom . import parts\nHEAVY = parts.heavy\n",
+    "things/greedy.py": "import big\n",
     "things/broken.py": "raise AttributeError('never right')\n",
     "things/stopped.py": "from . import tools\nraise KeyboardInterrupt\n",
     "big.py": "SIZE = 1\n",
@@ -73,7 +72,7 @@ def names(package: str) -> set[str]:
 
 
 def test_a_copy_does_without_what_it_is_kept_from() -> None:
-    (light,) = private_copy("things", "mine", ["parts.light"], late=["parts"], without=["big"])
+    (light,) = private_copy("things", "mine", ["parts.light"], empty=["parts"], without=["big"])
     assert (light.FOUND, light.big, light.WHY) == (False, None, "big")
     assert light.__name__ == "mine.parts.light"
     assert names("mine") == {"mine", "mine.parts", "mine.parts.light"}
@@ -88,30 +87,18 @@ def test_afterwards_everything_is_found_as_ever() -> None:
     assert whole is not light
 
 
-def test_a_lazy_package_loads_at_the_first_attribute() -> None:
-    (light,) = private_copy("things", "mine", ["parts.light"], late=["parts"])
-    parts = sys.modules["mine.parts"]
-    assert parts.light is light
+def test_an_empty_package_has_its_modules_alone() -> None:
+    (light,) = private_copy("things", "mine", ["parts.light"], empty=["parts"])
+    assert not hasattr(sys.modules["mine.parts"], "WEIGHT")
     assert "mine.parts.heavy" not in sys.modules
-    assert parts.WEIGHT == 1000
-    assert parts.heavy is sys.modules["mine.parts.heavy"]
-    with pytest.raises(AttributeError, match="nothing"):
-        parts.nothing  # noqa: B018
+    assert importlib.import_module("mine.parts.light") is light
+    assert importlib.import_module("mine.parts.heavy").WEIGHT == 1000
 
 
 def test_later_imports_within_a_function_use_the_copy() -> None:
     (light,) = private_copy("things", "mine", ["parts.light"])
     whole = importlib.import_module("things.tools")
     assert light.later() is sys.modules["mine.tools"].TOOL is not whole.TOOL
-
-
-def test_a_module_that_calls_its_package_by_name_finds_the_copy() -> None:
-    formal, tools, light = private_copy("things", "mine", ["formal", "tools", "parts.light"], late=["parts"])
-    assert formal.TOOL is tools.TOOL
-    assert formal.light is light
-    assert names("things") == set()
-    for module in (tools, light):
-        assert module.__spec__.name == module.__name__ == f"mine.{module.__name__.removeprefix('mine.')}"
 
 
 def test_a_package_that_was_imported_stays_as_it_is() -> None:
@@ -123,24 +110,14 @@ def test_a_package_that_was_imported_stays_as_it_is() -> None:
     assert not light.FOUND
 
 
-def test_a_module_that_calls_its_package_by_name_finds_the_one_that_was_imported() -> None:
-    whole = importlib.import_module("things")
-    (formal,) = private_copy("things", "mine", ["formal"], without=["big"])
-    assert formal.light is whole.parts.light is sys.modules["things.parts.light"]
-    assert formal.light.__name__ == "things.parts.light"
-
-
 def test_the_second_call_gives_the_same_modules() -> None:
     assert private_copy("things", "mine", ["tools"]) == private_copy("things", "mine", ["tools"])
 
 
-def test_a_version_that_needs_it_all_is_imported_as_ever() -> None:
-    greedy, tools = private_copy("things", "mine", ["greedy", "tools"], late=["parts"], without=["big"])
-    assert greedy.HEAVY.WEIGHT == 1000
-    assert greedy.big.SIZE == 1
-    assert greedy is importlib.import_module("things.greedy")
-    assert tools is importlib.import_module("things.tools")
-    assert names("mine") == set()
+def test_a_package_that_needs_a_hidden_module_says_so_and_leaves_nothing() -> None:
+    with pytest.raises(ModuleNotFoundError, match="big"):
+        private_copy("things", "mine", ["tools", "greedy"], without=["big"])
+    assert names("mine") == names("things") == set()
 
 
 def test_a_package_that_is_not_there_or_broken_says_so_and_leaves_nothing() -> None:

@@ -38,7 +38,7 @@ _UNETS, _VAES, _TINY_VAES, _SINGLE, _LOGGING = private_copy(
         "loaders.single_file_utils",
         "utils.logging",
     ),
-    late=("models.autoencoders", "models.transformers", "models.unets"),
+    empty=("models.autoencoders", "models.transformers", "models.unets"),
     # needed by its other models, pipelines and schedulers, by training and by compiling
     without=("transformers", "scipy", "accelerate", "peft", "bitsandbytes", "torchao", "torch._dynamo"),
 )
