@@ -131,7 +131,7 @@ def _same(one: torch.nn.Module, other: torch.nn.Module) -> bool:
 
 def _row(tokens: Any, text: str) -> torch.Tensor:
     """One chunk of ids."""
-    ids = [tokens.bos, *tokens.ids(text), tokens.eos]
+    ids = [tokens.bos, *tokens.tokenise(text), tokens.eos]
     return torch.tensor([ids + [tokens.pad] * (77 - len(ids))])
 
 
@@ -199,11 +199,11 @@ def as_folder(loaded: LoadedModel, config: Path, folder: Path, **how: Any) -> Pa
             model.text_projection.weight = torch.nn.Parameter(weights.pop("text_projection.weight"))
         inner.load_state_dict(weights)
         model.save_pretrained(folder / f"text_encoder{end}")
-        held = json.loads(tokens._tokenizer.to_str())["model"]
-        pad = next(word for word, id_ in held["vocab"].items() if id_ == tokens.pad)
-        CLIPTokenizer(
-            vocab=held["vocab"], merges=[tuple(pair) for pair in held["merges"]], pad_token=pad
-        ).save_pretrained(folder / f"tokenizer{end}")
+        held = models.find_vocabulary()
+        pad = next(word for word, id_ in held.tokens.items() if id_ == tokens.pad)
+        CLIPTokenizer(vocab=dict(held.tokens), merges=list(held.merges), pad_token=pad).save_pretrained(
+            folder / f"tokenizer{end}"
+        )
     return folder
 
 
@@ -225,7 +225,7 @@ def test_a_folder_and_a_hub_name_give_the_same_networks(family: str, tmp_path: P
     for one, other in zip(loaded.text_encoders, single.text_encoders, strict=True):
         assert _same(one, other)
     for one, other in zip(loaded.tokenizers, single.tokenizers, strict=True):
-        assert one.ids("abcd abce") == other.ids("abcd abce")
+        assert one.tokenise("abcd abce") == other.tokenise("abcd abce")
         assert (one.bos, one.eos, one.pad) == (other.bos, other.eos, other.pad)
     assert loaded.digest != single.digest
 
@@ -410,7 +410,7 @@ def test_a_single_file_brings_no_vocabulary_and_needs_none(tmp_path: Path) -> No
     plan = TINY["sd1"]
     path = saved(tmp_path, plan)
     loaded = loader.load(models.find(str(path), config=checkpoints.small_config(plan, tmp_path / "config")))
-    assert loaded.tokenizers[0].ids("a photo of a cat") == [320, 1125, 539, 320, 2368]
+    assert loaded.tokenizers[0].tokenise("a photo of a cat") == [320, 1125, 539, 320, 2368]
 
 
 def test_a_folder_without_weights_is_reported(tmp_path: Path) -> None:

@@ -428,6 +428,25 @@ def test_a_record_names_the_embeddings_that_took_a_place_in_the_parsed_prompt(fo
     assert notes == ["the model 'broken', which the prompt names, can't be read; its name stays text"]
 
 
+def test_an_embedding_beyond_the_first_chunk_is_used_only_where_it_is_read(folder: Path, home: Path) -> None:
+    """The dialect diffusers cuts both texts at one chunk; `native` reads on."""
+    save_file({"emb_params": torch.randn(2, 16)}, home / "mywrd.safetensors")
+    long = " ".join(["a"] * 80)
+    beyond = "'mywrd' stands beyond the part of the prompt that is read: it had no effect"
+    with Studio(device="cpu") as studio:
+        for dialect, prompt, negative, used in (
+            ("diffusers", f"{long} mywrd", "", False),
+            ("diffusers", "a dog", f"{long} mywrd", False),
+            ("diffusers", f"mywrd {long} mywrd", "", True),
+            ("diffusers", f"{long} mywrd", "a mywrd", True),
+            ("native", f"{long} mywrd", "", True),
+        ):
+            ask = ASK | {"prompt": prompt, "negative_prompt": negative, "dialect": dialect, "steps": 2}
+            found = studio.edit(photo(SIZE), mask=MASK, model=str(folder), **ask)
+            assert ("mywrd" in [one.name for one in found.resolved.models]) is used, (dialect, prompt, negative)
+            assert any(beyond in note for note in found.notes) is not used
+
+
 def test_a_lora_in_a_pickle_is_read_only_when_allowed(folder: Path, home: Path) -> None:
     held = save_lora(home / "style.safetensors")
     torch.save(read_tensors(held), home / "pickled.pt")

@@ -107,7 +107,7 @@ def test_a_unet_alone_takes_the_rest_from_a_base(
     assert same(found.vae, base_model.vae)
     assert same(found.text_encoders[0], base_model.text_encoders[0])
     assert found.digest not in (expected.digest, base_model.digest)
-    assert found.tokenizers[0].ids("a cat") == base_model.tokenizers[0].ids("a cat")
+    assert found.tokenizers[0].tokenise("a cat") == base_model.tokenizers[0].tokenise("a cat")
 
 
 def test_the_folder_of_a_unet_takes_the_rest_from_a_base(whole: dict[str, Any], config: Path, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from overpaint.engines.diffusion.clip import ClipConfig, ClipText
-from overpaint.engines.diffusion.clip_tokens import ClipTokens
+from overpaint.engines.diffusion.clip_tokens import clip_tokenizer
 from overpaint.engines.diffusion.families.unet import SD1, SD2, SDXL
 from overpaint.engines.diffusion.inversion import Inversion, load_inversion
 from overpaint.engines.diffusion.text import ClipEncoders, emphasised
@@ -22,6 +22,7 @@ from overpaint.engines.diffusion.text_plan import TextSettings, plan_texts, read
 from overpaint.errors import RequestError
 from overpaint.geometry import Size
 from overpaint.models import ClipVocabulary, ModelError
+from overpaint.prompt import PromptTokenizer
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -59,9 +60,9 @@ def tokenizer_of(pad: str = "<|endoftext|>") -> CLIPTokenizer:
     return tokenizer
 
 
-def tokens_of(pad: str = "<|endoftext|>") -> ClipTokens:
+def tokens_of(pad: str = "<|endoftext|>") -> PromptTokenizer:
     tokens, merges = vocabulary()
-    return ClipTokens(ClipVocabulary(tokens, tuple(merges), Path("vocab.json")), pad)
+    return clip_tokenizer(ClipVocabulary(tokens, tuple(merges), Path("vocab.json")), pad)
 
 
 def own(model) -> ClipText:
@@ -153,7 +154,7 @@ LONG = "a cat, the dog and 12 more: " * 6
 def test_tokens_are_transformers_own(text):
     there = tokens_of()
     clean = text.encode("utf-8", "replace").decode()
-    assert there.ids(text) == TOKENIZER(clean, add_special_tokens=False, split_special_tokens=True).input_ids
+    assert there.tokenise(text) == TOKENIZER(clean, add_special_tokens=False, split_special_tokens=True).input_ids
     assert (there.bos, there.eos, there.pad) == (TOKENIZER.bos_token_id, TOKENIZER.eos_token_id, TOKENIZER.pad_token_id)
 
 
@@ -164,7 +165,7 @@ def test_what_pads_is_a_token_of_the_vocabulary():
 def test_merges_of_unknown_tokens_are_refused():
     tokens = {"a": 0, "b": 1, "<|startoftext|>": 2, "<|endoftext|>": 3}
     with pytest.raises(ModelError, match=r"the vocabulary here/vocab.json is damaged.*ab"):
-        ClipTokens(ClipVocabulary(tokens, (("a", "b"),), Path("here/vocab.json")))
+        clip_tokenizer(ClipVocabulary(tokens, (("a", "b"),), Path("here/vocab.json")))
 
 
 @pytest.mark.parametrize("projection", [False, True])

@@ -624,21 +624,21 @@ def test_the_package_s_vocabulary_is_clip_s() -> None:
     """Known ids of CLIP's published vocabulary, and transformers' own tokenizer over the same tokens and merges."""
     from transformers import CLIPTokenizer
 
-    from overpaint.engines.diffusion.clip_tokens import ClipTokens
+    from overpaint.engines.diffusion.clip_tokens import clip_tokenizer
 
     found = models.find_vocabulary()
     assert len(found.tokens) == 49_408
     assert (found.tokens["a</w>"], found.tokens["photo</w>"], found.tokens["cat</w>"]) == (320, 1125, 2368)
-    ours = ClipTokens(found)
-    assert ours.ids("a photo of a cat") == [320, 1125, 539, 320, 2368]
+    ours = clip_tokenizer(found)
+    assert ours.tokenise("a photo of a cat") == [320, 1125, 539, 320, 2368]
     theirs = CLIPTokenizer(vocab=dict(found.tokens), merges=list(found.merges))
     texts = (
         "A photo of a cat, 4k!! isn't it?", "   spaces\tand\nlines ", "naïve café 東京 🐈 ½", "1234 a1b2", "",
         "trending on artstation, (masterpiece:1.2), by greg rutkowski", "<|endoftext|> ~`@#$%^&*()_+-={}[]|\\:;",
     )  # fmt: skip
     for text in texts[:-1]:
-        assert ours.ids(text) == theirs(text)["input_ids"][1:-1], text
-    assert found.tokens["<|endoftext|>"] not in ours.ids(texts[-1]), "a mark in a prompt is text"
+        assert ours.tokenise(text) == theirs(text)["input_ids"][1:-1], text
+    assert found.tokens["<|endoftext|>"] not in ours.tokenise(texts[-1]), "a mark in a prompt is text"
 
 
 @pytest.mark.parametrize(

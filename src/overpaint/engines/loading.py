@@ -7,7 +7,7 @@ import importlib
 import importlib.util
 import sys
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
@@ -33,7 +33,12 @@ def collector_paused() -> Iterator[None]:
 
 
 def private_copy(
-    package: str, alias: str, modules: Sequence[str], *, empty: Collection[str] = (), without: Collection[str] = ()
+    package: str,
+    alias: str,
+    modules: Sequence[str],
+    *,
+    empty: Mapping[str, Sequence[str]] = {},
+    without: Collection[str] = (),
 ) -> tuple[ModuleType, ...]:
     """Modules of a package, imported under another name and without modules that they do not need.
 
@@ -47,7 +52,8 @@ def private_copy(
         package: A top-level name of a package whose modules import each other by relative names.
         alias: The top-level name of the copy.
         modules: Names of modules, relative to the package.
-        empty: Packages within it whose `__init__` is not run; their modules can be imported.
+        empty: Packages within it whose `__init__` is not run, with the names in them that other modules import, for
+            which classes without content stand in. Modules of these packages can be imported.
         without: Modules, by full name, that can't be imported and are reported as not installed. One that is imported
             already is only reported so.
 
@@ -65,8 +71,9 @@ def private_copy(
                     raise ModuleNotFoundError(f"No module named {package!r}", name=package)
                 folder = Path(found.origin).parent
                 top = _new_package(alias, folder)
-                for name in empty:
+                for name, stand_ins in empty.items():
                     _new_package(f"{alias}.{name}", folder.joinpath(*name.split(".")))
+                    vars(sys.modules[f"{alias}.{name}"]).update({one: type(one, (), {}) for one in stand_ins})
                 top.loader.exec_module(sys.modules[alias])
             return tuple(importlib.import_module(f"{alias}.{name}") for name in modules)
     except BaseException:

@@ -38,7 +38,12 @@ _UNETS, _VAES, _TINY_VAES, _SINGLE, _LOGGING = private_copy(
         "loaders.single_file_utils",
         "utils.logging",
     ),
-    empty=("models.autoencoders", "models.transformers", "models.unets"),
+    empty={
+        "models.autoencoders": (),
+        "models.transformers": (),
+        "models.unets": (),
+        "quantizers": ("DiffusersAutoQuantizer", "DiffusersQuantizer"),
+    },
     # needed by its other models, pipelines and schedulers, by training and by compiling
     without=("transformers", "scipy", "accelerate", "peft", "bitsandbytes", "torchao", "torch._dynamo"),
 )

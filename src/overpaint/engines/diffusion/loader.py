@@ -11,7 +11,6 @@ from typing import Any
 import torch
 
 from overpaint.models import (
-    ClipVocabulary,
     ModelError,
     ModelRef,
     config_folder,
@@ -24,9 +23,10 @@ from overpaint.models import (
     read_vocabulary,
 )
 from overpaint.models.detect import with_unet_prefix
+from overpaint.prompt.chunks import PromptTokenizer
 
 from .clip import ClipText
-from .clip_tokens import ClipTokens
+from .clip_tokens import clip_tokenizer
 from .diffusers_networks import (
     TINY_VAE,
     UNET,
@@ -83,7 +83,7 @@ def load(ref: ModelRef, dtype: Any = torch.float32) -> LoadedModel:
         parts.unet,
         parts.vae,
         parts.text_encoders,
-        _tokenizers(ref.text_source, family),
+        tokenizers(ref, family),
         _schedule(ref),
         kind.prediction,
         whole.hexdigest(),
@@ -207,17 +207,19 @@ def load_vae(path: Path, ref: ModelRef, dtype: Any) -> Any:
     return vae_from_original(tensors, config, dtype)
 
 
-def _tokenizers(ref: ModelRef, family: UNetFamily) -> tuple[ClipTokens, ...]:
+def tokenizers(ref: ModelRef, family: UNetFamily) -> tuple[PromptTokenizer, ...]:
     """A tokenizer for each text encoder."""
-    shared: ClipVocabulary | None = None
+    source, shared = ref.text_source, None
+    configs = source.configs or config_folder(family.name)
     found = []
     for part in family.texts:
-        folder = ref.path / part.tokenizer
+        folder = source.path / part.tokenizer
+        places = clip_config(configs / part.folder).max_position_embeddings
         if folder.is_dir():
-            found.append(ClipTokens(read_vocabulary(folder), _pad(folder) or part.pad))
+            found.append(clip_tokenizer(read_vocabulary(folder), _pad(folder) or part.pad, places))
         else:
-            shared = shared or find_vocabulary(ref.path)
-            found.append(ClipTokens(shared, part.pad))
+            shared = shared or find_vocabulary(source.path)
+            found.append(clip_tokenizer(shared, part.pad, places))
     return tuple(found)
 
 

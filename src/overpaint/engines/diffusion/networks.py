@@ -23,12 +23,12 @@ from overpaint.prompt import Network, Prompt
 from .caches import ByteCache, bytes_of
 from .denoiser import NetworkDenoiser
 from .families import TextEncoding
-from .inversion import Inversion, load_inversion
+from .inversion import Inversion
 from .lora import Lora, LoraUse, Merged, merge, read_lora, set_key
 from .settings import PaintSettings
 from .start import Moments, Pixels
-from .text_plan import read
-from .used import embeddings_of, lora_of
+from .text_plan import read, unread
+from .used import embeddings_of, inversions_of, lora_of
 from .values import Conditioning, LoadedModel, NotFiniteError
 
 TILED_ABOVE = 1024 * 1024
@@ -140,8 +140,13 @@ class Networks:
             raise RequestError(f"<{negative.networks[0].kind}:...> belongs in the prompt, not in the negative prompt")
         uses = [self._use(network) for network in prompt.networks]
         model = self.loaded
-        taken, ignored = embeddings_of([prompt, negative or Prompt()], self.ref)
-        inversions = tuple(load_inversion(one.path, one.name, allow_pickle=self.ref.allow_pickle) for one in taken)
+        texts = prompt, negative or Prompt()
+        taken, ignored = embeddings_of(texts, self.ref)
+        inversions = inversions_of(taken, self.ref)
+        ignored += [
+            f"the textual inversion {name!r} stands beyond the part of the prompt that is read: it had no effect"
+            for name in unread(texts, model.tokenizers, inversions, settings.text)
+        ]
         merged = self._merged.get(
             set_key(model.digest, uses),
             lambda: merge(model.network, model.text_encoders, model.digest, uses, model.family),

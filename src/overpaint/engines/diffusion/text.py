@@ -22,15 +22,14 @@ import torch
 
 from overpaint.models import ModelError
 from overpaint.prompt import Prompt
-from overpaint.prompt.chunks import CHUNK, PromptTokenizer
+from overpaint.prompt.chunks import PromptTokenizer
 
 from .clip import ClipText
 from .inversion import UNNAMED, Inversion
 from .text_plan import Emphasis, TextJob, TextSettings, plan_texts
 from .values import Conditioning
 
-if TYPE_CHECKING:  # Hugging Face's tokenizers, which are loaded with a model's weights only
-    from .clip_tokens import ClipTokens
+if TYPE_CHECKING:
     from .families.unet import UNetFamily
 
 
@@ -80,7 +79,7 @@ class ClipEncoders:
         cls,
         family: UNetFamily,
         models: Sequence[ClipText],
-        tokenizers: Sequence[ClipTokens],
+        tokenizers: Sequence[PromptTokenizer],
         digest: str,
         *,
         zero_negative: bool | None = None,
@@ -94,14 +93,9 @@ class ClipEncoders:
             digest: Of their weights.
             zero_negative: See the class; None: as the family has it.
         """
-        parts = []
-        for model, tokens, text in zip(models, tokenizers, family.texts, strict=True):
-            room = min(model.config.max_position_embeddings - 2, CHUNK)
-            tokenizer = PromptTokenizer(tokens.ids, tokens.bos, tokens.eos, tokens.pad, room)
-            parts.append(ClipEncoder(model, tokenizer, text.slot))
+        parts = tuple(map(ClipEncoder, models, tokenizers, (text.slot for text in family.texts)))
         zeros = family.empty_is_zeros if zero_negative is None else zero_negative
-        pooled = family.texts[-1].projection
-        return cls(tuple(parts), digest, family.text_layer, family.text_norm, pooled, zeros)
+        return cls(parts, digest, family.text_layer, family.text_norm, family.texts[-1].projection, zeros)
 
     def plan(
         self, prompt: Prompt, negative: Prompt | None, settings: TextSettings, inversions: Sequence[Inversion]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from overpaint.errors import RequestError
-from overpaint.prompt.chunks import BACKTRACK, Chunk, chunked, padded
+from overpaint.prompt.chunks import BACKTRACK, Chunk, PromptTokenizer, chunked, padded
 from overpaint.prompt.grammar import Prompt, literal, parse
 
 from .inversion import Inversion
@@ -121,21 +121,47 @@ def plan_texts(
             raise RequestError(f"two textual inversions have the name {inversion.name!r}; right would be one")
         taken.add(inversion.name.lower())
     texts = prompt, negative or Prompt()
-    counts = {name: inversion.count for name, inversion in known.items()}
-    parted = [
-        [
-            chunked(text, encoder.tokenizer, vectors=counts, backtrack=0 if settings.plain else BACKTRACK)
-            for encoder in encoders.parts
-        ]
-        for text in texts
-    ]
-    most = 1 if settings.plain else max(len(part) for parts in parted for part in parts)
-    chunks, opposite = (tuple(padded(part[:most], most) for part in parts) for parts in parted)
+    parted = [_parted(text, [one.tokenizer for one in encoders.parts], inversions, settings) for text in texts]
+    most = max(len(part) for parts in parted for part in parts)
+    chunks, opposite = (tuple(padded(part, most) for part in parts) for parts in parted)
     zero = encoders.zero_negative and (negative is None or (negative.empty and not settings.plain))
     return (
         _job(encoders, chunks, settings, known, is_negative=False),
         _job(encoders, opposite, settings, known, is_negative=True, zero=zero),
     )
+
+
+def unread(
+    texts: Sequence[Prompt],
+    tokenizers: Sequence[PromptTokenizer],
+    inversions: Sequence[Inversion],
+    settings: TextSettings,
+) -> list[str]:
+    """Names of textual inversions that the texts hold, but only beyond what is read of them.
+
+    Args:
+        texts: Prompt and negative prompt.
+        tokenizers: Of the model's text encoders.
+        inversions: Those whose names occur in the texts.
+        settings: How the texts are read.
+    """
+    if not settings.plain:
+        return []
+    read = _vector_names(part for text in texts for part in _parted(text, tokenizers, inversions, settings))
+    return [inversion.name for inversion in inversions if inversion.name not in read]
+
+
+def _parted(
+    text: Prompt, tokenizers: Sequence[PromptTokenizer], inversions: Sequence[Inversion], settings: TextSettings
+) -> list[tuple[Chunk, ...]]:
+    """The chunks of a text that are read, for each encoder."""
+    counts = {inversion.name: inversion.count for inversion in inversions}
+    backtrack, most = (0, 1) if settings.plain else (BACKTRACK, None)
+    return [chunked(text, one, vectors=counts, backtrack=backtrack)[:most] for one in tokenizers]
+
+
+def _vector_names(parts: Iterable[tuple[Chunk, ...]]) -> set[str]:
+    return {vector.name for part in parts for chunk in part for _, vector in chunk.vectors}
 
 
 def _job(
@@ -147,7 +173,7 @@ def _job(
     is_negative: bool,
     zero: bool = False,
 ) -> TextJob:
-    used = {vector.name for part in chunks for chunk in part for _, vector in chunk.vectors}
+    used = _vector_names(chunks)
     for name in used:
         for encoder in encoders.parts:
             encoders.vectors_of(inversions[name], encoder)

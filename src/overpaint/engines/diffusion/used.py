@@ -10,7 +10,8 @@ from overpaint.prompt import Network, Prompt
 from overpaint.prompt.chunks import names_in, occurs, words_of
 from overpaint.request import ModelRole, UsedModel
 
-from .text_plan import TextSettings, read
+from .inversion import Inversion, load_inversion
+from .text_plan import TextSettings, read, unread
 
 UNKNOWN = "unknown"
 """The licence of a file that does not name one."""
@@ -38,6 +39,9 @@ def used_models(ref: ModelRef, prompt: str, negative: str, text: TextSettings) -
     loras = [lora_of(one, ref) for one in texts[0].networks if one.kind == "lora"]
     found += [("lora", one.name, one.path, one.licence) for one in loras]
     embeddings, _ = embeddings_of(texts, ref)
+    if text.plain and embeddings:
+        beyond = unread(texts, family_of(ref.kind.family or "").tokenizers(ref), inversions_of(embeddings, ref), text)
+        embeddings = [one for one in embeddings if one.name not in beyond]
     found += [("embedding", one.name, one.path, one.licence) for one in embeddings]
     return tuple(
         UsedModel(role=role, name=name, sha256=digest(path), licence=licence or UNKNOWN)
@@ -92,3 +96,8 @@ def embeddings_of(texts: Sequence[Prompt], ref: ModelRef) -> tuple[list[ModelEnt
             taken.append(entry)
     used = names_in(text, [one.name for one in taken])  # "foo" has no place in "foo-bar" where that is taken
     return [one for one in taken if one.name in used], notes
+
+
+def inversions_of(embeddings: Sequence[ModelEntry], ref: ModelRef) -> tuple[Inversion, ...]:
+    """The words and vectors of textual inversions, read from their files."""
+    return tuple(load_inversion(one.path, one.name, allow_pickle=ref.allow_pickle) for one in embeddings)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from overpaint.engines.diffusion.text_plan import TextSettings
     from overpaint.engines.diffusion.values import Conditioning, LoadedModel
     from overpaint.prompt import Prompt
+    from overpaint.prompt.chunks import PromptTokenizer
 
 Pixels = NDArray[np.float32]
 
@@ -160,6 +161,10 @@ class Family(ABC):
             encoders: The model's text encoders, or copies with LoRAs in them.
             digest: Of the weights of `encoders`.
         """
+
+    def tokenizers(self, ref: ModelRef) -> tuple[PromptTokenizer, ...]:
+        """The tokenizers of the text encoders; () for a family that takes no textual inversions."""
+        return ()
 
     def embedding_widths(self, ref: ModelRef) -> tuple[tuple[str, int], ...]:
         """(slot, width) of the vectors of a textual inversion that fits, sorted, as `Kind.vectors`; () for none."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from overpaint.engines.diffusion.text import ClipEncoders
     from overpaint.engines.diffusion.values import Conditioning, LoadedModel
+    from overpaint.prompt.chunks import PromptTokenizer
 
 
 _DISTILLED = (
@@ -161,6 +162,12 @@ class UNetFamily(Family):
         from overpaint.engines.diffusion.text import ClipEncoders
 
         return ClipEncoders.of(self, encoders, model.tokenizers, digest, zero_negative=model.empty_is_zeros)
+
+    def tokenizers(self, ref: ModelRef) -> tuple[PromptTokenizer, ...]:
+        """See `Family.tokenizers`."""
+        from overpaint.engines.diffusion.loader import tokenizers
+
+        return tokenizers(ref, self)
 
     def embedding_widths(self, ref: ModelRef) -> tuple[tuple[str, int], ...]:
         """See `Family.embedding_widths`: the widths of the text encoders."""
