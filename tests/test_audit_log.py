@@ -103,13 +103,13 @@ class TestAppending:
 
     def test_a_record_is_there_once_however_often_it_is_appended(self, log, one):
         before = log.read_bytes()
-        assert AuditLog(log).append(nth(one, 3), nth(one, 3).to_json()) == read_head(log)
+        assert AuditLog(log).append(nth(one, 3), nth(one, 3)) == read_head(log)
         assert log.read_bytes() == before
 
     def test_a_record_kept_as_text_is_the_same_record(self, tmp_path, one):
         loose = json.dumps(json.loads(one.to_json()), indent=3)
         log = AuditLog(tmp_path / "a.jsonl")
-        log.append(loose)
+        log.append(AuditRecord.from_json(loose))
         assert log.append(one).count == 1
         assert find(log.path, one.id).record.id == one.id
 
@@ -117,7 +117,7 @@ class TestAppending:
     def test_an_invalid_record_is_refused_and_nothing_is_written(self, tmp_path, one, text):
         log = AuditLog(tmp_path / "a.jsonl")
         with pytest.raises(RecordError):
-            log.append(one, text)
+            log.append(one, AuditRecord.from_json(text))
         assert not log.path.exists()
 
     def test_an_append_reads_only_new_lines(self, log, one, monkeypatch):

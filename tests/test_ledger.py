@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from overpaint.errors import LedgerError
-from overpaint.ledger import Job, Lease, LeaseLostError, Ledger
+from overpaint.ledger import Job, LeaseLostError, Ledger, LedgerEntry
 
 
 class Clock:
@@ -48,7 +48,7 @@ def jobs(count: int, **more: object) -> list[Job]:
 def test_a_job_goes_its_way_and_is_remembered(ledger, tmp_path):
     assert ledger.add(jobs(2)) == 2
     lease = ledger.claim("me", 10)
-    assert (lease.id, lease.attempt) == ("job 0", 1)
+    assert (lease.id, lease.attempts) == ("job 0", 1)
     ledger.finish(lease, "digest", "rename it")
     assert ledger.entry("job 0").line == "rename it"
     ledger.done("job 0", "told")
@@ -84,7 +84,7 @@ def test_a_lease_that_is_over_is_lost_and_another_takes_the_job(ledger, clock):
     late = ledger.claim("slow", 10)
     clock.now += 11
     fresh = ledger.claim("quick", 10)
-    assert (fresh.id, fresh.attempt) == (late.id, 2)
+    assert (fresh.id, fresh.attempts) == (late.id, 2)
     for act in (
         lambda: ledger.finish(late, "digest", ""),
         lambda: ledger.fail(late, "no"),
@@ -111,7 +111,7 @@ def test_a_job_is_tried_as_often_as_it_may_be(ledger, clock):
     ledger.add(jobs(1, retries=2))
     for attempt in (1, 2):
         lease = ledger.claim("me", 10)
-        assert lease.attempt == attempt
+        assert lease.attempts == attempt
         assert ledger.fail(lease, f"no {attempt}", delay=5) == "waiting"
         assert ledger.claim("me", 10) is None
         clock.now += 5
@@ -240,7 +240,7 @@ class AnyCourse(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.clock = Clock()
-        self.held: dict[str, Lease] = {}
+        self.held: dict[str, LedgerEntry] = {}
         self.begun: dict[str, int] = {}
         self.lock = threading.Lock()
 

@@ -17,6 +17,7 @@ Safe for threads and processes; every change is one transaction, on the disk whe
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import secrets
 import sqlite3
@@ -25,11 +26,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self, cast, get_args
+from typing import Literal, Self, get_args
 
 from overpaint.errors import LedgerError
 
-__all__ = ["Job", "Lease", "LeaseLostError", "Ledger", "LedgerEntry", "State"]
+__all__ = ["Job", "LeaseLostError", "Ledger", "LedgerEntry", "State"]
 
 State = Literal["waiting", "leased", "finished", "done", "failed"]
 
@@ -56,6 +57,9 @@ CREATE TABLE IF NOT EXISTS job (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS job_by_state ON job (state, number);
 """
+_NO_LEASE = "token = NULL, owner = NULL, until = NULL"
+_WHERE_HELD = "WHERE id = ? AND token = ? AND state = 'leased'"
+_WHERE_FINISHED = "WHERE id = ? AND state = 'finished'"
 _COLUMNS = "id, key, spec, state, attempts, retries, token, owner, until, result, line, detail, note, updated"
 
 
@@ -81,34 +85,16 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Lease:
-    """The right to do a job until a time.
-
-    Attributes:
-        id, key, spec: The job's.
-        token: Unique name of the lease.
-        attempt: Number of the attempt, from 1.
-        until: When it is over unless renewed, in seconds of the ledger's clock.
-    """
-
-    id: str
-    key: str
-    spec: str
-    token: str
-    attempt: int
-    until: float
-
-
-@dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """A job with its state.
+    """A job with its state. Of a job that was claimed it is the lease: the right to do the job until a time.
 
     Attributes:
         id, key, spec: The job's.
         state: See the module.
         attempts: Times it was started.
         retries: Times it may be tried again.
-        token, owner, until: Of the lease; None without one. A finished job keeps its token.
+        token, owner, until: Of the lease: its unique name, its holder, and when it is over unless renewed, in seconds
+            of the ledger's clock. None without one; a finished job keeps its token.
         result: Digest of the result when it was last finished, also when the job was started again since.
         line: What is left to do for a finished job, as text.
         detail: For reports, as text.
@@ -207,7 +193,7 @@ class Ledger:
             self._database.executemany(
                 "INSERT INTO job (id, key, spec, retries, updated) VALUES (?, ?, ?, ?, ?) "
                 "ON CONFLICT (id) DO UPDATE SET key = excluded.key, spec = excluded.spec, retries = excluded.retries, "
-                "state = 'waiting', attempts = 0, not_before = 0, token = NULL, owner = NULL, until = NULL, "
+                f"state = 'waiting', attempts = 0, not_before = 0, {_NO_LEASE}, "
                 "line = NULL, detail = NULL, note = NULL, updated = excluded.updated "
                 "WHERE key != excluded.key OR spec != excluded.spec",
                 rows,
@@ -219,8 +205,8 @@ class Ledger:
         now = self._clock()
         with self._transaction():
             self._database.executemany(
-                "UPDATE job SET state = 'waiting', retries = ?, not_before = 0, token = NULL, owner = NULL, "
-                "until = NULL, line = NULL, note = NULL, updated = ? "
+                f"UPDATE job SET state = 'waiting', retries = ?, not_before = 0, {_NO_LEASE}, "
+                "line = NULL, note = NULL, updated = ? "
                 "WHERE id = ? AND state IN ('done', 'failed', 'waiting')",
                 [(retries, now, id) for id in ids],
             )
@@ -231,8 +217,8 @@ class Ledger:
             run(
                 "INSERT INTO job (id, key, spec, state, note, detail, updated) VALUES (?, ?, ?, 'failed', ?, ?, ?) "
                 "ON CONFLICT (id) DO UPDATE SET key = excluded.key, spec = excluded.spec, state = 'failed', "
-                "note = excluded.note, detail = excluded.detail, token = NULL, owner = NULL, until = NULL, "
-                "line = NULL, updated = excluded.updated",
+                f"note = excluded.note, detail = excluded.detail, {_NO_LEASE}, line = NULL, "
+                "updated = excluded.updated",
                 (job.id, job.key, job.spec, note, detail, self._clock()),
             )
 
@@ -245,66 +231,51 @@ class Ledger:
 
     # ── workers ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def claim(self, owner: str, seconds: float, id: str | None = None) -> Lease | None:
+    def claim(self, owner: str, seconds: float, id: str | None = None) -> LedgerEntry | None:
         """Lease the next waiting job, or the one with this id, for so many seconds. None where none waits.
 
         Jobs whose lease is over are set to waiting first (see `expire`).
         """
         self.expire()
-        now, token = self._clock(), secrets.token_hex(8)
-        which = "state = 'waiting' AND not_before <= ?" + (" AND id = ?" if id is not None else "")
-        with self._transaction() as run:
-            row = run(
-                "UPDATE job SET state = 'leased', token = ?, owner = ?, until = ?, attempts = attempts + 1, "
-                "note = NULL, updated = ? "
-                f"WHERE number = (SELECT number FROM job WHERE {which} ORDER BY number LIMIT 1) "
-                "RETURNING id, key, spec, token, attempts, until",
-                (token, owner, now + seconds, now, now, *((id,) if id is not None else ())),
-            ).fetchone()
-        return None if row is None else Lease(*row)
+        now, named = self._clock(), () if id is None else (id,)
+        found = self._update(
+            "state = 'leased', token = ?, owner = ?, until = ?, attempts = attempts + 1, note = NULL, updated = ? "
+            "WHERE number = (SELECT number FROM job WHERE state = 'waiting' AND not_before <= ? "
+            f"{'AND id = ?' if named else ''} ORDER BY number LIMIT 1)",
+            (secrets.token_hex(8), owner, now + seconds, now, now, *named),
+        )
+        return found[0] if found else None
 
-    def renew(self, leases: Iterable[Lease], seconds: float) -> frozenset[str]:
+    def renew(self, leases: Iterable[LedgerEntry], seconds: float) -> frozenset[str]:
         """Extend leases to so many seconds from now. Returns the tokens of those that hold; the others are lost."""
-        until = self._clock() + seconds
-        held = set()
-        with self._transaction() as run:
-            for lease in leases:
-                found = run(
-                    "UPDATE job SET until = ? WHERE id = ? AND token = ? AND state = 'leased'",
-                    (until, lease.id, lease.token),
-                )
-                if found.rowcount:
-                    held.add(lease.token)
-        return frozenset(held)
+        tokens = [lease.token for lease in leases]
+        found = self._update(
+            f"until = ? WHERE state = 'leased' AND token IN ({', '.join('?' * len(tokens))})",
+            (self._clock() + seconds, *tokens),
+        )
+        return frozenset(entry.token for entry in found if entry.token is not None)
 
-    def finish(self, lease: Lease, result: str, line: str) -> None:
+    def finish(self, lease: LedgerEntry, result: str, line: str) -> None:
         """Record that the result is on the disk; `line` says what is left to do, and survives a crash.
 
         Raises:
             LeaseLostError: The lease was over.
         """
-        with self._transaction() as run:
-            found = run(
-                "UPDATE job SET state = 'finished', result = ?, line = ?, until = NULL, updated = ? "
-                "WHERE id = ? AND token = ? AND state = 'leased'",
-                (result, line, self._clock(), lease.id, lease.token),
-            )
-            if not found.rowcount:
-                raise LeaseLostError(
-                    f"the lease of {lease.id!r} was over before it was finished; its result is dropped"
-                )
+        if not self._update(
+            f"state = 'finished', result = ?, line = ?, until = NULL, updated = ? {_WHERE_HELD}",
+            (result, line, self._clock(), lease.id, lease.token),
+        ):
+            raise LeaseLostError(f"the lease of {lease.id!r} was over before it was finished; its result is dropped")
 
     def done(self, id: str, detail: str | None = None) -> None:
         """Record that nothing is left to do for a finished job. Calling it twice does no harm."""
-        with self._transaction() as run:
-            run(
-                "UPDATE job SET state = 'done', line = NULL, token = NULL, owner = NULL, note = NULL, detail = ?, "
-                "updated = ? WHERE id = ? AND state = 'finished'",
-                (detail, self._clock(), id),
-            )
+        self._update(
+            f"state = 'done', line = NULL, {_NO_LEASE}, note = NULL, detail = ?, updated = ? {_WHERE_FINISHED}",
+            (detail, self._clock(), id),
+        )
 
     def fail(
-        self, lease: Lease, note: str, *, retry: bool = True, delay: float = 0.0, detail: str | None = None
+        self, lease: LedgerEntry, note: str, *, retry: bool = True, delay: float = 0.0, detail: str | None = None
     ) -> State:
         """Record a failure.
 
@@ -322,26 +293,21 @@ class Ledger:
             LeaseLostError: The lease was over.
         """
         now = self._clock()
-        with self._transaction() as run:
-            row = run(
-                "UPDATE job SET state = CASE WHEN ? AND retries > 0 THEN 'waiting' ELSE 'failed' END, "
-                "retries = CASE WHEN ? AND retries > 0 THEN retries - 1 ELSE retries END, not_before = ?, note = ?, "
-                "detail = ?, token = NULL, owner = NULL, until = NULL, updated = ? "
-                "WHERE id = ? AND token = ? AND state = 'leased' RETURNING state",
-                (retry, retry, now + delay, note, detail, now, lease.id, lease.token),
-            ).fetchone()
-        if row is None:
+        found = self._update(
+            "state = CASE WHEN ? AND retries > 0 THEN 'waiting' ELSE 'failed' END, "
+            "retries = CASE WHEN ? AND retries > 0 THEN retries - 1 ELSE retries END, "
+            f"not_before = ?, note = ?, detail = ?, {_NO_LEASE}, updated = ? {_WHERE_HELD}",
+            (retry, retry, now + delay, note, detail, now, lease.id, lease.token),
+        )
+        if not found:
             raise LeaseLostError(f"the lease of {lease.id!r} was over before it failed: {note}")
-        return cast("State", row[0])
+        return found[0].state
 
-    def release(self, lease: Lease) -> None:
+    def release(self, lease: LedgerEntry) -> None:
         """Return a cancelled job: it waits again, and has not failed. No error where the lease is lost."""
-        with self._transaction() as run:
-            run(
-                "UPDATE job SET state = 'waiting', token = NULL, owner = NULL, until = NULL, updated = ? "
-                "WHERE id = ? AND token = ? AND state = 'leased'",
-                (self._clock(), lease.id, lease.token),
-            )
+        self._update(
+            f"state = 'waiting', {_NO_LEASE}, updated = ? {_WHERE_HELD}", (self._clock(), lease.id, lease.token)
+        )
 
     # ── after a crash ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -355,31 +321,27 @@ class Ledger:
             The jobs before, so that their workers' temporary files can be removed.
         """
         now = self._clock()
-        over = "state = 'leased'" + ("" if owners_gone else " AND until < ?")
-        values = () if owners_gone else (now,)
-        with self._guard, _errors(self.path):
-            if self._database.execute(f"SELECT 1 FROM job WHERE {over} LIMIT 1", values).fetchone() is None:
-                return []
+        over, until = "state = 'leased' AND until < ?", math.inf if owners_gone else now
+        if not self._rows(f"WHERE {over} LIMIT 1", (until,)):
+            return []
         failing = "0" if owners_gone else "retries = 0"
         with self._transaction() as run:
-            taken = self._rows(f"WHERE {over} ORDER BY number", values)
+            taken = self._rows(f"WHERE {over} ORDER BY number", (until,))
             run(
                 f"UPDATE job SET state = CASE WHEN {failing} THEN 'failed' ELSE 'waiting' END, "
                 f"note = CASE WHEN {failing} THEN 'its worker ended without a result' ELSE note END, "
-                f"retries = {'retries' if owners_gone else 'max(0, retries - 1)'}, "
-                f"token = NULL, owner = NULL, until = NULL, updated = ? WHERE {over}",
-                (now, *values),
+                f"retries = {'retries' if owners_gone else 'max(0, retries - 1)'}, {_NO_LEASE}, updated = ? "
+                f"WHERE {over}",
+                (now, until),
             )
         return taken
 
     def undo(self, id: str, note: str, *, state: Literal["waiting", "failed"] = "waiting") -> None:
         """Set a finished job back, where its result is gone or can't get its name."""
-        with self._transaction() as run:
-            run(
-                "UPDATE job SET state = ?, token = NULL, owner = NULL, line = NULL, note = ?, updated = ? "
-                "WHERE id = ? AND state = 'finished'",
-                (state, note, self._clock(), id),
-            )
+        self._update(
+            f"state = ?, {_NO_LEASE}, line = NULL, note = ?, updated = ? {_WHERE_FINISHED}",
+            (state, note, self._clock(), id),
+        )
 
     # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -401,6 +363,11 @@ class Ledger:
         with self._guard, _errors(self.path):
             found = dict(self._database.execute("SELECT state, count(*) FROM job GROUP BY state").fetchall())
         return {state: found.get(state, 0) for state in get_args(State)}
+
+    def _update(self, what: str, values: tuple[object, ...]) -> list[LedgerEntry]:
+        """Change jobs: SET and WHERE of a statement. Returns them as they are then."""
+        with self._transaction() as run:
+            return [LedgerEntry(*row) for row in run(f"UPDATE job SET {what} RETURNING {_COLUMNS}", values)]
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[Callable[..., sqlite3.Cursor]]:

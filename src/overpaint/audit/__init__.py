@@ -11,7 +11,7 @@ from ._find import LogEntry, entries, find, log_at
 from ._line import ChainHead, head_path, read_head
 from ._log import AuditLog
 from ._note import LogNote
-from ._record import AuditRecord, InputFile, MaskFile, ModelUsed, Operator, OutputFile, edit_record, mask_file
+from ._record import AuditRecord, InputFile, MaskFile, ModelUsed, Operator, OutputFile, edit_record, mask_file, place_of
 from ._replay import Difference, Replayed, difference, replay, request_again
 from ._secret import Secret
 from ._verify import Fault, Verdict, verify
@@ -39,6 +39,7 @@ __all__ = [
     "head_path",
     "log_at",
     "mask_file",
+    "place_of",
     "read_head",
     "replay",
     "request_again",

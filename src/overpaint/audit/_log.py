@@ -10,9 +10,8 @@ import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from overpaint.errors import OutputError, RecordError, RequestError
+from overpaint.errors import OutputError, RecordError
 from overpaint.files import check_writable
-from overpaint.values import canonical_json, parse_json
 
 from ._line import GENESIS, ChainHead, head_bytes, head_path, id_of, line_of, link_of, read_head
 from ._lock import locked
@@ -54,22 +53,20 @@ class AuditLog:
         if self.path.exists() and not os.access(self.path, os.W_OK):
             raise OutputError(f"can't write the audit log {self.path}: it is read-only")
 
-    def append(self, *records: AuditRecord | str) -> ChainHead:
+    def append(self, *records: AuditRecord) -> ChainHead:
         """Append records that are not in the log yet, one line each, and flush them to the disk together.
 
         Args:
-            *records: Records, or their JSON as `AuditRecord.to_json` gave it.
+            *records: Records.
 
         Returns:
             The end of the chain.
 
         Raises:
             OutputError: The log can't be written; it is then unchanged.
-            RecordError: A text is not a record.
         """
-        texts = [record.to_json() if isinstance(record, AuditRecord) else _canonical(record) for record in records]
         with self._mutex, _errors(self.path), self._locked() as descriptor:
-            return self._append(descriptor, texts)
+            return self._append(descriptor, [record.to_json() for record in records])
 
     @property
     def head(self) -> ChainHead:
@@ -205,17 +202,6 @@ class _Index:
     def _note(self, id: str) -> None:
         self._order.append(bytes.fromhex(id))
         self._ids[self._order[-1]] = None
-
-
-def _canonical(text: str) -> str:
-    """A record's JSON in canonical form."""
-    try:
-        value = parse_json(text, "the audit record")
-    except RequestError as error:
-        raise RecordError(str(error)) from None
-    if not isinstance(value, dict) or value.get("kind") != "edit":
-        raise RecordError('this is not a record of an edit: its kind is not "edit"')
-    return canonical_json(value)
 
 
 def _write(descriptor: int, data: bytes, end: int) -> None:

@@ -163,11 +163,11 @@ def edit_record(
         masks: Files that the mask was read from.
         who: The operator; the user of this process when left out.
         folder: The log's folder; files within it are named relative to it, so that it may be moved.
-        source, target: Addresses of input and output where they are in an object store.
+        source, target: Paths or addresses of input and output, where `edited` and `saved` do not have them.
         secret: Private mode: prompts are replaced by hashes under this key.
     """
     original = edited.original
-    path = original.source.path
+    path = source or original.source.path
     raster = None if edited.resolved.image is None else edited.resolved.image.sha256
     record = edited.record_of(saved.reach)
     record, hidden = (record, {}) if secret is None else _hidden(record, secret)
@@ -175,13 +175,13 @@ def edit_record(
         made=now(),
         edit=record,
         input=InputFile(
-            place=source or (None if path is None else place_of(path, folder)),
+            place=None if path is None else place_of(path, folder),
             sha256=original.source.sha256,
             pixels_sha256=pixel_digest(original, raster),
         ),
         masks=tuple(masks),
         output=OutputFile(
-            place=target or place_of(saved.path, folder),
+            place=place_of(target or saved.path, folder),
             bytes=saved.size,
             **{name: getattr(saved, name) for name in OutputFile.model_fields.keys() - {"place", "bytes"}},
         ),
@@ -192,9 +192,11 @@ def edit_record(
     )
 
 
-def place_of(path: Path, folder: Path | None = None) -> str:
-    """A path for a record: relative with forward slashes when it is within `folder`, else absolute."""
-    whole = path.absolute()
+def place_of(path: Path | str, folder: Path | None = None) -> str:
+    """A path for a record: relative with forward slashes when it is within `folder`, else absolute; or an address."""
+    if "://" in str(path):
+        return str(path)
+    whole = Path(path).absolute()
     if folder is not None and whole.is_relative_to(folder.absolute()):
         return whole.relative_to(folder.absolute()).as_posix()
     return str(whole)

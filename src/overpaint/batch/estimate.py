@@ -7,7 +7,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -82,8 +82,8 @@ def _estimate(items: Sequence[PlannedEdit], each: Mapping[str, float], basis: st
 
 def _tried(item: PlannedEdit, worker: Worker, options: TaskOptions) -> float | None:
     with tempfile.TemporaryDirectory(prefix="overpaint-") as folder:
-        target = Path(folder) / item.output.name
-        task = Task(item, options, item.image_sha256, target.with_suffix(".part"), target)
+        output = Path(folder) / item.output.name
+        task = Task(replace(item, output=output), options, item.image_sha256, output.with_suffix(".part"))
         try:
             return _cost(worker.do(task, Monitor()).details)
         except OverpaintError:

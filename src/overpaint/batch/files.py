@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Self
 
 from overpaint.errors import LedgerError
 
-from .store import Place, marks_of, marks_of_status
+from .store import Place, marks_of
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS file (
@@ -59,7 +58,7 @@ class Files:
 
     def __init__(self, path: Path) -> None:
         """Open the file where they are kept, or make it."""
-        self._database = open_database(path, _TABLE, "SELECT path, size, mtime_ns, inode, sha256, kind FROM file")
+        self._database = open_database(path, _TABLE)
         rows = self._database.execute("SELECT path, size, mtime_ns, inode, sha256, kind FROM file").fetchall()
         self._known = {row[0]: (row[1:4], Known(row[4], row[5])) for row in rows}
         self._fresh: set[str] = set()
@@ -90,13 +89,11 @@ class Files:
     def known(self, path: Place) -> Known:
         """Digest and kind of a file, which is read only when it has changed. Raises OSError when it can't be read."""
         name = str(path)
-        marks = marks_of(path)
+        marks = marks_of(path)  # before it is read: a change meanwhile shows the next time
         before = self._known.get(name)
         if before is not None and before[0] == marks:
             return before[1]
         with path.open("rb") as file:
-            if isinstance(path, Path):
-                marks = marks_of_status(os.fstat(file.fileno()))
             head = file.read(_HEAD)
             file.seek(0)
             digest = hashlib.file_digest(file, "sha256").hexdigest()

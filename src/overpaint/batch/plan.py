@@ -92,7 +92,7 @@ class PlannedEdit:
 
 @dataclass(frozen=True, slots=True)
 class BatchPlan:
-    """Rows that can be done, in their order, and rows that can't."""
+    """Rows that can be done, each after the one that it continues from, and rows that can't."""
 
     items: tuple[PlannedEdit, ...]
     bad: tuple[BadRow, ...] = ()
@@ -134,7 +134,6 @@ def plan(
         items.append(item)
         if row.id is not None:
             known[row.id] = item
-    items.sort(key=lambda item: item.row.number)
     _refuse_same_outputs(items, rules.out)
     _refuse_same_ids((item.id, item.row.number) for item in items)
     _refuse_outputs_that_are_read(items)
@@ -317,7 +316,7 @@ def describe(item: PlannedEdit) -> Mapping[str, Any]:
     """What the report says of a row before it is done."""
     return {
         "row": item.row.number,
-        "image": item.row.image if item.after is None else None,
+        "image": item.row.image,
         "after": item.after,
         "intent": item.request.intent,
         "engine": item.engine,

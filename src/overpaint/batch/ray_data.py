@@ -99,7 +99,7 @@ class EditActor:
         """Path and digest of the result, or why there is none."""
         hidden = hidden_beside(item.output, f"{item.key[:16]}-{id(item):x}")
         options = TaskOptions(self._rules.base, record=self._rules.record, thumbnails=False)
-        task = Task(item, options, item.image_sha256, hidden, item.output)
+        task = Task(item, options, item.image_sha256, hidden)
         try:
             result = self._worker.do(task, Monitor())
             publish(hidden, item.output, overwrite=True)

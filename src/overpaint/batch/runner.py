@@ -13,16 +13,15 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Collection
 from concurrent.futures import CancelledError, Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from overpaint.errors import Cancelled, ClusterError, InputError, OutputError, OverpaintError, WorkerLostError
-from overpaint.ledger import Lease, LeaseLostError
-from overpaint.record import sidecar_path
+from overpaint.ledger import LeaseLostError, LedgerEntry
 
 from .events import Done, Event, Failed, Unchanged
 from .executor import Executor
 from .plan import PlannedEdit, describe
-from .results import FinishedRow, PublishError, ResultPublisher, hidden_beside
+from .results import PublishError, ResultPublisher, hidden_beside
 from .signals import signals_deferred
 from .status import BatchStatus, base_of, details_of, job_of
 from .task import Task, TaskOptions, TaskResult
@@ -70,7 +69,7 @@ class Runner:
         self._emit = on_event
         self._owner = f"{socket.gethostname()} {os.getpid()} {secrets.token_hex(3)}"
         self._ended: queue.SimpleQueue[Future[TaskResult]] = queue.SimpleQueue()
-        self._running: dict[Future[TaskResult], tuple[PlannedEdit, Lease]] = {}
+        self._running: dict[Future[TaskResult], tuple[PlannedEdit, LedgerEntry]] = {}
         self._ready: deque[PlannedEdit] = deque()
         self._followers: dict[str, list[PlannedEdit]] = {}
         self._undecided: frozenset[str] = frozenset()
@@ -129,7 +128,7 @@ class Runner:
         if lease is None:
             self._fail_with_followers(item, "it is being done by someone else")
             return
-        task = Task(item, self._options, image, hidden_beside(item.output, lease.token), item.output, lease.attempt)
+        task = Task(item, self._options, image, hidden_beside(item.output, lease.token), lease.attempts)
         future = self._executor.start(task)
         self._running[future] = (item, lease)
         future.add_done_callback(self._ended.put)
@@ -146,29 +145,15 @@ class Runner:
         else:
             self._publish(item, lease, result)
 
-    def _publish(self, item: PlannedEdit, lease: Lease, result: TaskResult) -> None:
-        out = self._publisher.out
-        details = {**describe(item), "image": item.row.image, **result.details, "attempts": lease.attempt}
-        details["base"] = item.image_sha256 or self._result_of(item.after)
-        sidecar = None
-        if result.sidecar is not None:
-            beside = item.output.with_name(sidecar_path(item.output.name).name)
-            sidecar = (beside.relative_to(out).as_posix(), result.sidecar)
-        hidden = hidden_beside(item.output, lease.token)
-        row = FinishedRow(
-            hidden=hidden.relative_to(out).as_posix(),
-            target=item.output.relative_to(out).as_posix(),
-            replaces=item.replaces,
-            sidecar=sidecar,
-            record=result.record,
-            details=details,
-        )
+    def _publish(self, item: PlannedEdit, lease: LedgerEntry, result: TaskResult) -> None:
+        base = item.image_sha256 or self._result_of(item.after)
+        details = {**describe(item), **result.details, "attempts": lease.attempts, "base": base}
         if result.thumbnails is not None:
             self._thumbnails.put(item.id, result.thumbnails)
         try:
-            self._publisher.publish(lease, result, row)
+            self._publisher.publish(lease, replace(result, details=details))
         except LeaseLostError as error:
-            hidden.unlink(missing_ok=True)
+            hidden_beside(item.output, lease.token).unlink(missing_ok=True)
             self._fail_with_followers(item, str(error))
         except PublishError as error:
             self._fail_with_followers(item, str(error))
@@ -178,7 +163,7 @@ class Runner:
             self.tally.done += 1
             self.tally.painting += float(details.get("timings", {}).get("paint", 0.0))
             seconds, warnings = float(details.get("seconds", 0.0)), tuple(details.get("warnings", ()))
-            self._emit(Done(item.id, item.row.number, row.target, seconds, warnings, details))
+            self._emit(Done(item.id, item.row.number, lease.spec, seconds, warnings, details))
             self._release_followers(item)
 
     def _result_of(self, id: str | None) -> str:
@@ -186,7 +171,7 @@ class Runner:
         entry = None if id is None else self._ledger.entry(id)
         return "" if entry is None else entry.result or ""
 
-    def _fail(self, item: PlannedEdit, lease: Lease, error: OverpaintError) -> None:
+    def _fail(self, item: PlannedEdit, lease: LedgerEntry, error: OverpaintError) -> None:
         if _disk_is_full(error) or isinstance(error, ClusterError):
             self._ledger.release(lease)
             self.tally.stopped = str(error)

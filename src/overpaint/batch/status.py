@@ -60,23 +60,16 @@ def register(plan: BatchPlan, ledger: Ledger, out: Place, retries: int) -> None:
 def status_of(plan: BatchPlan, entries: Iterable[LedgerEntry], files: Files, out: Place) -> BatchStatus:
     """Compare the plan with the ledger and with the files."""
     known = {entry.id: entry for entry in entries}
-    by_id = {item.id: item for item in plan.items}
-    seen: set[str] = set()
     unchanged: set[str] = set()
     undecided: set[str] = set()
-    for item in plan.items:
-        chain = [item]  # from the row back to the first one that is not decided yet
-        while (after := chain[-1].after) in by_id and after not in seen:
-            chain.append(by_id[after])
-        for one in reversed(chain):
-            seen.add(one.id)
-            entry, before = known.get(one.id), known.get(one.after or "")
-            if not _has_result(one, entry, files, out):
-                continue
-            if one.after is None or (one.after in unchanged and before and base_of(entry) == before.result):
-                unchanged.add(one.id)
-            elif one.after not in unchanged:
-                undecided.add(one.id)
+    for one in plan.items:
+        entry, before = known.get(one.id), known.get(one.after or "")
+        if not _has_result(one, entry, files, out):
+            continue
+        if one.after is None or (one.after in unchanged and before and base_of(entry) == before.result):
+            unchanged.add(one.id)
+        elif one.after not in unchanged:
+            undecided.add(one.id)
     to_do = tuple(item for item in plan.items if item.id not in unchanged)
     return BatchStatus(to_do, frozenset(unchanged), frozenset(undecided))
 

@@ -113,11 +113,7 @@ def marks_of(place: Place) -> tuple[int, int, int]:
     """Size, modification time and inode of a file, or an object's `marks`. Raises OSError."""
     if isinstance(place, Address):
         return place.marks()
-    return marks_of_status(os.stat(place))  # noqa: PTH116 - called for every file of every row
-
-
-def marks_of_status(status: os.stat_result) -> tuple[int, int, int]:
-    """Size, modification time in ns and inode."""
+    status = os.stat(place)  # noqa: PTH116 - called for every file of every row
     return (status.st_size, status.st_mtime_ns, status.st_ino)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,6 @@ class Task:
         options: How it is done.
         image_sha256: The digest that its picture must have; of a chained row's it is known only now.
         hidden: The result's path until it is published.
-        target: The result's path in the end.
         attempt: Number of the attempt, from 1.
     """
 
@@ -51,7 +51,6 @@ class Task:
     options: TaskOptions
     image_sha256: str
     hidden: Place
-    target: Place
     attempt: int = 1
 
     @property
@@ -79,10 +78,11 @@ class Thumbnails:
 
 @dataclass(frozen=True, slots=True)
 class TaskResult:
-    """A result, in the task's hidden file.
+    """A result, in the task's hidden file, and all that is left to do for it.
 
     Attributes:
         sha256: The file's digest.
+        replaces: Whether a file that has its name may be replaced.
         record: The audit record as JSON.
         sidecar: The record beside it as JSON, or None.
         details: What the report says of it, plain JSON values.
@@ -90,7 +90,17 @@ class TaskResult:
     """
 
     sha256: str
+    replaces: bool
     record: str
     sidecar: str | None
     details: Mapping[str, Any]
     thumbnails: Thumbnails | None = None
+
+    def to_json(self) -> str:
+        """As the ledger keeps it, without thumbnails."""
+        return json.dumps(asdict(replace(self, thumbnails=None)), ensure_ascii=False, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> TaskResult:
+        """From the ledger."""
+        return cls(**json.loads(text))

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from overpaint.audit import MaskFile, Secret, edit_record
+from overpaint.audit import MaskFile, Secret, edit_record, place_of
 from overpaint.doors.inputs import EditInputs, collect
 from overpaint.engines import Monitor
 from overpaint.errors import EngineError, OverpaintError, PictureError
@@ -113,43 +113,35 @@ def _written(edited: Edited, task: Task) -> TaskResult:
     began = time.perf_counter()
     item, options = task.item, task.options
     record = "none" if options.key is not None else options.record
-    rendered = edited.render(format_of_path(task.target), quality=item.row.quality, record=record, verify=True)
+    rendered = edited.render(format_of_path(item.output), quality=item.row.quality, record=record, verify=True)
     # `saved` wants a path, so an address gives it its name only; the audit record has the address.
-    target = Path(task.target.name) if isinstance(task.target, Address) else task.target
+    target = Path(item.output.name) if isinstance(item.output, Address) else item.output
     beside = sidecar_path(target) if record == "sidecar" else None
     saved = rendered.saved(target, beside)
-    masks = [
-        MaskFile(place=_relative(at(Path(), name), options.log), sha256=digest) for name, digest in task.masks.items()
-    ]
+    masks = [MaskFile(place=place_of(name, options.log), sha256=digest) for name, digest in task.masks.items()]
     evidence = edit_record(
         edited,
         saved,
         attempt=task.attempt,
         masks=masks,
         folder=options.log,
-        source=str(item.image) if isinstance(item.image, Address) else None,
-        target=str(task.target) if isinstance(task.target, Address) else None,
+        source=str(item.image),
+        target=str(item.output),
         secret=None if options.key is None else Secret(options.key),
     )
     details = _details(edited, rendered, task, quality_of(edited, saved))
     small = thumbnails_of(edited) if options.thumbnails else None
-    stage(task.hidden, rendered.data, task.target)
+    stage(task.hidden, rendered.data, item.output)
     details["timings"]["save"] = round(time.perf_counter() - began, 6)
     details["seconds"] = round(sum(seconds for name, seconds in details["timings"].items() if name != "wait"), 4)
     return TaskResult(
         sha256=rendered.sha256,
+        replaces=item.replaces,
         record=evidence.to_json(),
         sidecar=edited.record_of(saved.reach).to_json() if beside is not None else None,
         details=details,
         thumbnails=small,
     )
-
-
-def _relative(path: Place, folder: Path | None) -> str:
-    """A path for the audit log: relative to its folder where it is within it, else absolute."""
-    if isinstance(path, Path) and folder is not None and path.is_relative_to(folder):
-        return path.relative_to(folder).as_posix()
-    return str(path)
 
 
 def _details(edited: Edited, rendered: Rendered, task: Task, quality: dict[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from overpaint.files import write_file
 from overpaint.request import EditRequest
 
 from . import outputs, report
-from .evidence import Evidence
+from .evidence import Recorder, recorder
 from .messages import failed, in_json, note_line
 from .options import Bounds, Out, Run, Where
 from .progress import Bar, bar
@@ -81,9 +81,8 @@ def paint(call: PaintCall) -> int:
     if call.out.private:
         call = replace(call, out=replace(call.out, record="none"))
     check_one_reader((*call.pictures, *(call.where.mask if call.where is not None else ()), call.run.sketch))
-    evidence = None
-    if call.out.audit is not None:
-        evidence = Evidence.opened(call.out.audit, call.mask_files, call.out.private)
+    audit = call.out.audit
+    record = None if audit is None else recorder(audit, call.mask_files, call.out.private)
     status = 0
     written: set[Path] = set()
     with _studio(call.run) as studio:
@@ -93,7 +92,7 @@ def paint(call: PaintCall) -> int:
             results = _Results(source)
             error = None
             try:
-                _paint_picture(call, studio, results, evidence, written)
+                _paint_picture(call, studio, results, record, written)
             except Cancelled:
                 raise
             except OverpaintError as caught:
@@ -109,7 +108,7 @@ def paint(call: PaintCall) -> int:
 
 
 def _paint_picture(
-    call: PaintCall, studio: Studio, results: _Results, evidence: Evidence | None, written: set[Path]
+    call: PaintCall, studio: Studio, results: _Results, record: Recorder | None, written: set[Path]
 ) -> None:
     """Paint and save every variation of one picture."""
     began = time.perf_counter()
@@ -140,8 +139,8 @@ def _paint_picture(
             results.tables.append(table)
             name = "standard output" if one.path is None else str(one.path)
             results.lines.append(report.line(edited, name, saved, seconds))
-            if evidence is not None:
-                evidence.add(edited, saved)
+            if record is not None:
+                record(edited, saved)
             if sheet is not None:
                 from overpaint.studio import make_tile
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Group, Parameter
@@ -16,15 +16,6 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from overpaint.engines import EngineCard
-
-
-@dataclass(frozen=True, slots=True)
-class EngineEntry:
-    """One engine: its card, or why it can't be loaded."""
-
-    name: str
-    card: EngineCard | None = None
-    fault: str = ""
 
 
 def engines(
@@ -44,23 +35,29 @@ def engines(
     """
     from overpaint.engines import card, names
 
-    entries = [_entry(one) for one in names()] if name is None else [EngineEntry(name, card(name))]
+    if name is not None:
+        found = card(name)
+        if json:
+            print_json([_mapping(name, found)])
+        else:
+            _details(found)
+        return 0
+    cards = {one: _card_or_fault(one) for one in names()}
     if json:
-        print_json([_mapping(entry) for entry in entries])
-    elif name is None:
-        _table(entries)
+        print_json([_mapping(one, found) for one, found in cards.items()])
     else:
-        _details(entries[0])
+        _table(cards)
     return 0
 
 
-def _entry(name: str) -> EngineEntry:
+def _card_or_fault(name: str) -> EngineCard | str:
+    """The card, or why the engine can't be loaded."""
     from overpaint.engines import card
 
     try:
-        return EngineEntry(name, card(name))
+        return card(name)
     except EngineError as error:
-        return EngineEntry(name, fault=str(error))
+        return str(error)
 
 
 def options_of(model: type[BaseModel]) -> list[dict[str, Any]]:
@@ -89,37 +86,30 @@ def _range(about: dict[str, Any]) -> str:
     return f"at least {low}" if high is None else f"{low} to {high}"
 
 
-def _mapping(entry: EngineEntry) -> dict[str, Any]:
-    if entry.card is None:
-        return {"name": entry.name, "usable": False, "fault": entry.fault}
-    card = entry.card
+_OF_CARD = ("name", "title", "paints_from", "samples", "edge", "elsewhere", "colour_space", "licence", "digest")
+
+
+def _mapping(name: str, card: EngineCard | str) -> dict[str, Any]:
+    if isinstance(card, str):
+        return {"name": name, "usable": False, "fault": card}
     return {
-        "name": card.name,
+        **{one: getattr(card, one) for one in _OF_CARD},
         "usable": True,
-        "title": card.title,
-        "paints_from": card.paints_from,
-        "samples": card.samples,
         "accepts": sorted(card.accepts),
-        "edge": card.edge,
-        "elsewhere": card.elsewhere,
-        "colour_space": card.colour_space,
         "native": card.sizes.native,
         "multiple": card.sizes.multiple,
         "options": options_of(card.options),
-        "licence": card.licence,
-        "digest": card.digest,
         "references": list(card.references),
     }
 
 
-def _table(entries: list[EngineEntry]) -> None:
+def _table(cards: Mapping[str, EngineCard | str]) -> None:
     rows = [("engine", "paints from", "what it does")]
-    for entry in entries:
-        card = entry.card
-        if card is None:
-            rows.append((entry.name, "-", f"can't be used: {entry.fault}"))
+    for name, card in cards.items():
+        if isinstance(card, str):
+            rows.append((name, "-", f"can't be used: {card}"))
         else:
-            rows.append((entry.name, _source(card), card.title))
+            rows.append((name, _source(card), card.title))
     print_rows(rows, header=True)
     print("\n'overpaint engines NAME' says more.")
     print("For --model NAME, 'overpaint models list --all' shows the checkpoints that there are.")
@@ -135,11 +125,9 @@ def _source(card: EngineCard) -> str:
     return f"{card.paints_from}, elsewhere" if card.elsewhere else card.paints_from
 
 
-def _details(entry: EngineEntry) -> None:
+def _details(card: EngineCard) -> None:
     from overpaint.request import ENGINE_SETTINGS
 
-    card = entry.card
-    assert card is not None
     rows = [
         ("engine", card.name),
         ("does", card.title),

@@ -2,42 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from overpaint.audit import AuditLog, MaskFile, Secret
     from overpaint.studio import Edited, Saved
 
+Recorder: TypeAlias = "Callable[[Edited, Saved], object]"
+"""Appends the record of an edit to a log. Raises OutputError; the picture is kept."""
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """A log, and the parts that all records of one call share.
 
-    Attributes:
-        log: The log.
+def recorder(path: str, masks: Sequence[Path], private: bool) -> Recorder:
+    """Open a log before any painting.
+
+    Args:
+        path: The log.
         masks: The files that the mask is read from.
-        secret: The key of private mode, or None.
+        private: Whether prompts are hashed with the log's key.
+
+    Raises:
+        OutputError, MaskError: The log can't be written, or a mask can't be read.
     """
+    from overpaint.audit import AuditLog, Secret, edit_record, mask_file
 
-    log: AuditLog
-    masks: tuple[MaskFile, ...]
-    secret: Secret | None
-
-    @classmethod
-    def opened(cls, path: str, masks: Sequence[Path], private: bool) -> Evidence:
-        """Open a log before any painting. Raises OutputError or MaskError."""
-        from overpaint.audit import AuditLog, Secret, mask_file
-
-        log = AuditLog(path)
-        log.check()
-        known = tuple(mask_file(mask, log.path.parent) for mask in masks)
-        return cls(log, known, Secret.beside(log.path, make=True) if private else None)
-
-    def add(self, edited: Edited, saved: Saved) -> None:
-        """Append the record of an edit. Raises OutputError; the picture is kept."""
-        from overpaint.audit import edit_record
-
-        self.log.append(edit_record(edited, saved, masks=self.masks, folder=self.log.path.parent, secret=self.secret))
+    log = AuditLog(path)
+    log.check()
+    folder = log.path.parent
+    known = [mask_file(mask, folder) for mask in masks]
+    secret = Secret.beside(log.path, make=True) if private else None
+    return lambda edited, saved: log.append(edit_record(edited, saved, masks=known, folder=folder, secret=secret))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from overpaint.batch import store
 from overpaint.batch.thumbnails import ThumbnailStore
 from overpaint.ledger import Ledger
 
-from .page import mark_in, mark_of, page
+from .page import page
 from .table import table
 from .view import view
 
@@ -30,9 +31,13 @@ def write(ledger: Ledger, thumbnails: ThumbnailStore, out: Path, *, head: str = 
         OutputError: A file can't be written.
     """
     rows = view(ledger)
-    if not (out / TABLE).exists() or mark_in(out / PAGE) != mark_of(rows, head):
-        store.write(out / TABLE, table(rows).encode("utf-8"))
-        store.write(out / PAGE, page(rows, thumbnails, out.name, head))
+    text = table(rows).encode()
+    with contextlib.suppress(OSError):
+        if (out / PAGE).exists() and (out / TABLE).read_bytes() == text:
+            return
+    # The table comes last: as long as it is an old one, both are written again.
+    store.write(out / PAGE, page(rows, thumbnails, out.name, head))
+    store.write(out / TABLE, text)
 
 
 def tidy(out: Path) -> None:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
 from base64 import b64encode
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import resources
-from pathlib import Path
 from typing import Any, Literal
 
 from overpaint.batch.thumbnails import ThumbnailStore
-from overpaint.record import version
 
 from .view import ReportRow
 
@@ -25,8 +21,6 @@ BUDGET = 80 << 20
 
 CHUNK = 48
 """Rows whose thumbnails are read together, when the first of them is shown."""
-
-_HEAD = 1 << 16  # bytes at the beginning of a page that hold its mark
 
 _PARTS = {"/*style*/": "page.css", "/*script*/": "page.js"}
 
@@ -47,7 +41,6 @@ def page(rows: Sequence[ReportRow], thumbnails: ThumbnailStore, name: str, head:
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "head": head,
         "left_out": left_out,
-        "mark": mark_of(rows, head),
         "chunk": CHUNK,
     }
     text = _asset("page.html")
@@ -63,26 +56,6 @@ def page(rows: Sequence[ReportRow], thumbnails: ThumbnailStore, name: str, head:
 def _data(name: str, value: Any) -> str:
     """A value in the page, as data that its script reads when needed: thumbnails cost nothing before they are shown."""
     return f'<script type="application/json" id="{name}">{_json(value)}</script>'
-
-
-def mark_of(rows: Sequence[ReportRow], head: str) -> str:
-    """A digest of all that a page shows, except when states last changed: rows that can't be started change in every
-    run.
-    """
-    digest = hashlib.sha256(f"{version()} {head}".encode())
-    for row in rows:
-        digest.update(_json({**row, "updated": 0}).encode())
-    return digest.hexdigest()
-
-
-def mark_in(page: Path) -> str:
-    """The mark of an existing page; "" where there is none."""
-    try:
-        with page.open("rb") as file:
-            found = re.search(rb'"mark":"([0-9a-f]{64})"', file.read(_HEAD))
-    except OSError:
-        return ""
-    return found[1].decode() if found is not None else ""
 
 
 def _asset(name: str) -> str:
