@@ -17,7 +17,6 @@ import checkpoints
 from checkpoints import TINY
 from overpaint import models
 from overpaint.cli import main
-from overpaint.cli.models import size
 from overpaint.models import CATALOGUE
 
 PAGE = Path(__file__).parents[1] / "docs" / "models.md"
@@ -118,11 +117,6 @@ def test_get_without_a_network_says_what_to_do(
     err = capsys.readouterr().err
     assert err.count("\n") == 1
     assert "hf download stable-diffusion-v1-5/stable-diffusion-inpainting" in err
-
-
-@pytest.mark.parametrize(("count", "text"), [(5, "5 B"), (1500, "1.5 kB"), (2_100_000_000, "2.1 GB")])
-def test_sizes_are_readable(count: int, text: str) -> None:
-    assert size(count) == text
 
 
 def filled(page: str) -> str:

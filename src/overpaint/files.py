@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import secrets
+import tempfile
 from pathlib import Path
 
 from overpaint.errors import OutputError
@@ -92,6 +93,18 @@ def check_writable(path: str | os.PathLike[str], *, overwrite: bool = False) -> 
             raise _not_written(target, PermissionError(errno.EACCES, ""))
     except (OSError, ValueError) as error:
         raise _not_written(target, error) from error
+
+
+def check_folder(folder: Path) -> None:
+    """Raise OutputError unless a folder takes new files. Permission bits say little about administrators, quotas and
+    read-only mounts, so one without a name is made.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        message = f"can't write to the folder {folder}: {error.strerror or error}"
+        raise OutputError(message, field="output", value=str(folder)) from None
 
 
 def _write(hidden: Path, data: bytes, permissions: int) -> None:

@@ -26,7 +26,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self, get_args
+from typing import Literal, get_args
 
 from overpaint.errors import LedgerError
 
@@ -118,7 +118,7 @@ class LedgerEntry:
     updated: float
 
 
-class Ledger:
+class Ledger(contextlib.AbstractContextManager["Ledger"]):
     """Jobs and their states in one file. A context manager that closes it."""
 
     def __init__(self, path: str | os.PathLike[str], *, clock: Callable[[], float] = time.time) -> None:
@@ -165,9 +165,6 @@ class Ledger:
                 time.sleep(0.02)
             else:
                 return
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()

@@ -77,7 +77,7 @@ class _Handle:
     broken: str = ""
 
 
-class RayExecutor:
+class RayExecutor(contextlib.AbstractContextManager["RayExecutor"]):
     """Runs tasks on the cluster that this process is connected to (see `connect`). A context manager that stops it."""
 
     def __init__(self, make: Callable[[], Studio], options: ClusterOptions | None = None) -> None:
@@ -104,9 +104,6 @@ class RayExecutor:
         self._without_worker_since = time.monotonic()
         self._thread = threading.Thread(target=self._work, name="overpaint-cluster", daemon=True)
         self._thread.start()
-
-    def __enter__(self) -> RayExecutor:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()

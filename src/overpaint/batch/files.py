@@ -7,7 +7,6 @@ import hashlib
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 from overpaint.errors import LedgerError
 
@@ -53,7 +52,7 @@ def open_database(path: Path, *statements: str) -> sqlite3.Connection:
     return database
 
 
-class Files:
+class Files(contextlib.AbstractContextManager["Files"]):
     """Digests by path, size, modification time and inode; kept from one run to the next. For one thread."""
 
     def __init__(self, path: Path) -> None:
@@ -62,9 +61,6 @@ class Files:
         rows = self._database.execute("SELECT path, size, mtime_ns, inode, sha256, kind FROM file").fetchall()
         self._known = {row[0]: (row[1:4], Known(row[4], row[5])) for row in rows}
         self._fresh: set[str] = set()
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()

@@ -6,12 +6,12 @@ import contextlib
 import errno
 import os
 import secrets
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from overpaint.errors import LedgerError, OutputError, RequestError
+from overpaint.files import check_folder
 
 from .store import Address, Place
 
@@ -83,13 +83,9 @@ class BatchFolders:
             except OSError as error:
                 raise OutputError(f"can't write to {self.out}: {error.strerror or error}") from None
         for folder in dict.fromkeys((self.reports, self.state)):
-            try:
+            with contextlib.suppress(OSError):  # the check says why
                 folder.mkdir(parents=True, exist_ok=True)
-                # Permission bits say little about administrators, quotas and read-only mounts.
-                with contextlib.closing(tempfile.TemporaryFile(dir=folder)):
-                    pass
-            except OSError as error:
-                raise OutputError(f"can't write to the folder {folder}: {error.strerror or error}") from None
+            check_folder(folder)
 
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:

@@ -17,7 +17,7 @@ from overpaint.request import EditRequest
 from overpaint.validation import bare_type
 from overpaint.values import parse_json
 
-from .rows import OWN, TEXTS, RawRow
+from .rows import REQUEST, SHAPES, RawRow, RowFields
 
 FORMS = {
     ".jsonl": "jsonl",
@@ -126,13 +126,12 @@ def _csv(text: str, name: str) -> Iterator[RawRow]:
 def _cell(name: str, cell: str) -> Any:
     """A cell as its field takes it: text stays text, the rest is read as JSON."""
     text = cell.strip()
-    if name in TEXTS or name not in (*OWN, *EditRequest.model_fields):
-        return text
-    if name in ("box", "ellipse", "polygon", "mask"):
+    if name in SHAPES:
         return _json_or_text(text) if text.startswith(("[", "{")) else text
-    kind = bare_type(EditRequest.model_fields[name].annotation) if name in EditRequest.model_fields else None
+    field = RowFields.model_fields.get(name) or EditRequest.model_fields.get(name)
+    kind = str if field is None else bare_type(field.annotation)
     if kind is str or get_origin(kind) is Literal:
-        return cell
+        return cell if name in REQUEST else text
     if name in ("margins", "guidance_interval") and not text.startswith("["):
         text = f"[{text}]"
     return _json_or_text(text.lower() if text.lower() in ("true", "false") else text)

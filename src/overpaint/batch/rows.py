@@ -5,26 +5,106 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Annotated, Any
 
-from overpaint.doors.places import Places
+from pydantic import BeforeValidator, Field, ValidationInfo
+
+from overpaint.doors.places import Channel, Places
 from overpaint.errors import InputError, RequestError
 from overpaint.other_names import suggest_setting
 from overpaint.request import EditRequest
+from overpaint.values import Value
 
-TEXTS = ("id", "image", "after", "output", "format", "sketch", "mask_channel", "mask_label", "mask_picture")
 SHAPES = ("mask", "box", "ellipse", "polygon")
-FLAGS = ("invert", "mask_resize")
-OWN = (*TEXTS, *SHAPES, *FLAGS, "quality")
-"""Fields of a row that are not the request's, or may be written in more ways than there."""
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip() or "\0" in value:
+        raise ValueError(f"must be text without a NUL, not {value!r:.80}")
+    return value
+
+
+def _id(value: Any) -> str:
+    return _text(str(value) if type(value) is int else value)
+
+
+def _masks(value: Any) -> Mapping[str, Any] | tuple[str, ...]:
+    """Mask files, of one or a list of them; or a mask in a request's form."""
+    return value if isinstance(value, Mapping) else tuple(map(_text, value if isinstance(value, list) else [value]))
+
+
+def _shapes(value: Any, about: ValidationInfo) -> tuple[str, ...]:
+    """Shapes as text, of "10%,10%,20%,20%" or [10, 10, 20, 20] (polygon: "10,10 20,10 20,20" or a list of points), or
+    a list of these."""
+    polygon = about.field_name == "polygon"
+    if isinstance(value, str):
+        return (value,) if polygon else tuple(part for part in value.split(";") if part.strip())
+    if not isinstance(value, list) or not value:
+        form = "points x,y x,y x,y" if polygon else "left,top,right,bottom"
+        raise ValueError(f"must be {form}, not {value!r:.80}")
+    if not polygon and all(map(_is_number, value)):
+        return (_joined(value),)
+    if polygon and all(isinstance(point, list) and len(point) == 2 and all(map(_is_number, point)) for point in value):
+        return (" ".join(map(_joined, value)),)
+    return tuple(part for one in value for part in _shapes(one, about))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _joined(numbers: list[Any]) -> str:
+    return ",".join(f"{number!r}" for number in numbers)
+
+
+Text = Annotated[str, BeforeValidator(_text)]
+Id = Annotated[str, BeforeValidator(_id)]
+Shapes = Annotated[tuple[str, ...], BeforeValidator(_shapes)]
+
+
+class RowFields(Value):
+    """Fields of a row that are not the request's, or may be written in more ways than there (see `EditRow`)."""
+
+    id: Id | None = None
+    image: Text | None = None
+    after: Id | None = None
+    output: Text | None = None
+    format: Text | None = None
+    quality: Annotated[int, Field(ge=1, le=100)] | None = None
+    seed: Annotated[int, Field(ge=-1, le=(1 << 63) - 1)] | None = None
+    sketch: Text | None = None
+    mask: Annotated[Any, BeforeValidator(_masks)] = None
+    box: Shapes | None = None
+    ellipse: Shapes | None = None
+    polygon: Shapes | None = None
+    mask_channel: Channel | None = None
+    mask_label: Text | None = None
+    mask_picture: Text | None = None
+    mask_resize: bool | None = None
+    invert: bool | None = None
+
+    def given(self, *names: str) -> dict[str, Any]:
+        """Those of these fields that are given."""
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
+
+    def places(self, default: Places) -> Places:
+        """Where the row repaints, unless its mask is in a request's form."""
+        shapes = self.given(*SHAPES)
+        if isinstance(self.mask, Mapping):
+            if len(shapes) > 1:
+                raise RequestError("the mask is in a request's form: put boxes, ellipses and polygons into its parts")
+            return Places()
+        how = self.given("mask_channel", "mask_label", "mask_picture", "mask_resize", "invert")
+        return replace(default, **how, **(dict.fromkeys(SHAPES, ()) | shapes if shapes else {}))
+
+
+OWN = tuple(RowFields.model_fields)
 
 REQUEST = tuple(name for name in EditRequest.model_fields if name not in ("schema_", "image", "mask", "sketch"))
 """Fields of the request that a row may have, written as in a request."""
 
 DEFAULTS: Mapping[str, Any] = {"intent": "remove", "exact": True}
 """Settings that neither a row nor the defaults of the batch give. Exact: results do not depend on speed or order."""
-
-_CHANNELS = ("auto", "luminance", "alpha", "transparent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +131,9 @@ class EditRow:
 
     Attributes:
         number: Its line or entry, from 1.
-        image: The picture's file; None for a row that continues from another row's result.
         request: The request, without the seed.
         settings: A text that is equal for rows with equal requests.
+        image: The picture's file; None for a row that continues from another row's result.
         places: Where to repaint, unless the request has the mask.
         seed: As given; None for one that follows from the row.
         id: Its id; None where it has none.
@@ -65,9 +145,9 @@ class EditRow:
     """
 
     number: int
-    image: str | None
     request: EditRequest
     settings: str
+    image: str | None = None
     places: Places = field(default_factory=Places)
     seed: int | None = None
     id: str | None = None
@@ -127,30 +207,26 @@ class Reader:
 
     def _row(self, raw: RawRow, table: dict[str, Any]) -> EditRow:
         _refuse_unknown(table)
-        own = {name: _text(table[name], name) for name in TEXTS if name in table}
-        if ("image" in own) == ("after" in own):
-            which = "both" if "image" in own else "neither"
+        shared = self._defaults
+        settings = {**DEFAULTS, **shared.settings, **{name: table[name] for name in REQUEST if name in table}}
+        given = {"sketch": shared.sketch, "format": shared.format, "quality": shared.quality, **table}
+        given["seed"] = settings.pop("seed", None)
+        own = RowFields(**{name: given[name] for name in OWN if name in given and given[name] is not None})
+        if (own.image is None) == (own.after is None):
+            which = "neither" if own.image is None else "both"
             raise RequestError(f"a row has an image, or another row that it comes after; this one has {which}")
-        places, spec = _places(table, own, self._defaults.places)
-        settings = {**DEFAULTS, **self._defaults.settings, **{name: table[name] for name in REQUEST if name in table}}
-        settings |= {"mask": spec} if spec is not None else {}
-        seed = _integer(settings.pop("seed", None), "seed", -1, (1 << 63) - 1)
+        if isinstance(own.mask, Mapping):
+            settings["mask"] = own.mask
         key = json.dumps(settings, sort_keys=True, default=str)
         if key not in self._requests:
             self._requests[key] = EditRequest.from_mapping(settings)
         return EditRow(
             number=raw.number,
-            image=own.get("image"),
             request=self._requests[key],
             settings=key,
-            places=places,
-            seed=None if seed == -1 else seed,
-            id=own.get("id"),
-            after=own.get("after"),
-            sketch=own.get("sketch", self._defaults.sketch),
-            output=own.get("output"),
-            format=own.get("format", self._defaults.format),
-            quality=_integer(table.get("quality", self._defaults.quality), "quality", 1, 100),
+            places=own.places(shared.places),
+            seed=None if own.seed == -1 else own.seed,
+            **own.given("id", "image", "after", "sketch", "output", "format", "quality"),
             folder=raw.folder,
         )
 
@@ -168,75 +244,3 @@ def _refuse_unknown(table: Mapping[str, Any]) -> None:
         if name not in OWN and name not in REQUEST:
             hint = suggest_setting(name, [*OWN, *REQUEST])
             raise RequestError(f"unknown field {name!r}{hint}")
-
-
-def _text(value: Any, name: str) -> str:
-    if isinstance(value, int) and not isinstance(value, bool) and name in ("id", "after"):
-        return str(value)
-    if not isinstance(value, str) or not value.strip():
-        raise RequestError(f"{name} must be text, not {value!r:.80}")
-    if "\0" in value:
-        raise RequestError(f"{name} must not contain a NUL")
-    return value
-
-
-def _integer(value: Any, name: str, least: int, most: int) -> int | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise RequestError(f"{name} must be a whole number between {least} and {most}, not {value!r:.80}")
-    return value
-
-
-def _places(table: Mapping[str, Any], own: Mapping[str, str], default: Places) -> tuple[Places, Any]:
-    """Where the row repaints; and the mask in a request's form, None where it is not written in that form."""
-    flags = {name: table.get(name, getattr(default, name)) for name in FLAGS}
-    for name, flag in flags.items():
-        if not isinstance(flag, bool):
-            raise RequestError(f"{{field}} must be true or false, not {flag!r:.80}", field=name, value=flag)
-    channel: Any = own.get("mask_channel", default.mask_channel)
-    if channel not in _CHANNELS:
-        raise RequestError(f"mask_channel must be one of {', '.join(_CHANNELS)}, not {channel!r}")
-    label, picture = own.get("mask_label", default.mask_label), own.get("mask_picture", default.mask_picture)
-    common = replace(default, **flags, mask_channel=channel, mask_label=label, mask_picture=picture)
-    mask = table.get("mask")
-    if isinstance(mask, Mapping):
-        if any(name in table for name in ("box", "ellipse", "polygon")):
-            raise RequestError("the mask is in a request's form: put boxes, ellipses and polygons into its parts")
-        return Places(), mask
-    if not any(name in table for name in SHAPES):
-        return common, None
-    files = [] if mask is None else mask if isinstance(mask, list) else [mask]
-    own_places = replace(
-        common,
-        mask=tuple(_text(one, "mask") for one in files),
-        box=_shapes(table.get("box"), "box"),
-        ellipse=_shapes(table.get("ellipse"), "ellipse"),
-        polygon=_shapes(table.get("polygon"), "polygon"),
-    )
-    return own_places, None
-
-
-def _shapes(value: Any, name: str) -> tuple[str, ...]:
-    """Shapes as text, of "10%,10%,20%,20%" or [10, 10, 20, 20] (polygon: "10,10 20,10 20,20" or a list of points), or
-    a list of these."""
-    if value is None:
-        return ()
-    if isinstance(value, str):
-        return (value,) if name == "polygon" else tuple(part for part in value.split(";") if part.strip())
-    if not isinstance(value, list) or not value:
-        form = "points x,y x,y x,y" if name == "polygon" else "left,top,right,bottom"
-        raise RequestError(f"{name} must be {form}, not {value!r:.80}")
-    if name != "polygon" and all(map(_is_number, value)):
-        return (_joined(value),)
-    if name == "polygon" and all(isinstance(p, list) and len(p) == 2 and all(map(_is_number, p)) for p in value):
-        return (" ".join(map(_joined, value)),)
-    return tuple(part for one in value for part in _shapes(one, name))
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _joined(numbers: list[Any]) -> str:
-    return ",".join(f"{number!r}" for number in numbers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from overpaint.audit import AuditLog, Secret
@@ -119,7 +119,7 @@ def run(
             on_event(Failed(bad.id or f"row {bad.number}", bad.number, bad.reason, begun=False))
         own = ThreadExecutor(studio, ahead=options.ahead)
         runner = Runner(executor or own, session.publisher, session.thumbnails, _task_options(options), on_event)
-        runner.tally.unchanged = len(status.unchanged)
+        runner.tally = Tally(unchanged=len(status.unchanged), failed=len(planned.bad))
         if options.fail_fast and planned.bad:
             chosen = []
             runner.tally.stopped = f"row {planned.bad[0].number}: {planned.bad[0].reason}"
@@ -128,10 +128,10 @@ def run(
         except BaseException as error:
             with contextlib.suppress(OverpaintError):  # on a full disk, say; the first error is the one to raise
                 own.stop()
-                on_event(session.end(planned, runner.tally, began, interrupted=isinstance(error, KeyboardInterrupt)))
+                on_event(session.end(total, runner.tally, began, interrupted=isinstance(error, KeyboardInterrupt)))
             raise
         own.stop()
-        ended = session.end(planned, runner.tally, began)
+        ended = session.end(total, runner.tally, began)
         on_event(ended)
     return ended
 
@@ -190,7 +190,7 @@ class _Session:
         found = [item for item in status.to_do if where is None or where.matches(item, entries.get(item.id))]
         return entries, status, found[: self.options.limit]
 
-    def end(self, planned: BatchPlan, tally: Tally, began: float, *, interrupted: bool = False) -> Ended:
+    def end(self, rows: int, tally: Tally, began: float, *, interrupted: bool = False) -> Ended:
         """Complete what an interrupt left, write the report, and sum up."""
         try:
             tally.done += self.publisher.recover()
@@ -201,14 +201,10 @@ class _Session:
             with contextlib.suppress(Exception):  # `audit verify` reports a damaged head
                 head = str(self.publisher.audit.head)
         ended = Ended(
-            done=tally.done,
-            unchanged=tally.unchanged,
-            failed=tally.failed + len(planned.bad),
-            left=len(planned.items) - tally.done - tally.unchanged - tally.failed,
+            **asdict(tally),
+            left=rows - tally.done - tally.unchanged - tally.failed,
             seconds=round(time.perf_counter() - began, 3),
-            painting=round(tally.painting, 3),
             interrupted=interrupted,
-            stopped=tally.stopped,
             head=head,
         )
         if self.options.report:

@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import io
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias
@@ -105,8 +106,7 @@ def at(base: Place, name: str | os.PathLike[str]) -> Place:
 
 def is_address(name: str) -> bool:
     """Whether a name is an address: SCHEME://..."""
-    scheme, mark, _ = name.partition("://")
-    return bool(mark) and len(scheme) > 1 and scheme.replace("+", "").replace("-", "").isalnum()
+    return re.match(r"[A-Za-z0-9+-]{2,}://", name) is not None
 
 
 def marks_of(place: Place) -> tuple[int, int, int]:

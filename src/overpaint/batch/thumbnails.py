@@ -6,7 +6,7 @@ import contextlib
 import io
 import sqlite3
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -74,15 +74,12 @@ def _encoded(image: Image, side: int) -> bytes:
     return out.getvalue()
 
 
-class ThumbnailStore:
+class ThumbnailStore(contextlib.AbstractContextManager["ThumbnailStore"]):
     """Thumbnails by the id of their row, in one file. For one thread."""
 
     def __init__(self, path: Path) -> None:
         """Open the file, or make it."""
         self._database = open_database(path, "PRAGMA journal_mode = WAL", "PRAGMA synchronous = OFF", _TABLE)
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._database.close()

@@ -59,18 +59,14 @@ def doctor(*, json: AsJson = False, debug: Debug = False) -> int:
 
 def look() -> Iterator[Check]:
     """All checks in their order."""
-    yield _python()
+    found = f"{platform.python_version()} on {platform.system()} {platform.machine()}, {os.cpu_count()} processors"
+    yield Check("Python", "ok", found)
     yield Check("overpaint", "ok", version("overpaint"))
     yield from _libraries()
     yield _device()
     yield from _engines()
     yield from _models()
     yield _temporary_folder()
-
-
-def _python() -> Check:
-    found = f"{platform.python_version()} on {platform.system()} {platform.machine()}, {os.cpu_count()} processors"
-    return Check("Python", "ok", found)
 
 
 def _libraries() -> Iterator[Check]:

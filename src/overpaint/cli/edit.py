@@ -6,10 +6,10 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from overpaint.doors.inputs import EditInputs, collect
 from overpaint.doors.outputs import Target, check_format, check_result_size, check_writable_all
@@ -18,7 +18,6 @@ from overpaint.files import write_file
 from overpaint.request import EditRequest
 
 from . import outputs, report
-from .evidence import Recorder, recorder
 from .messages import failed, in_json, note_line
 from .options import Bounds, Out, Run, Where
 from .progress import Bar, bar
@@ -26,6 +25,9 @@ from .streams import STDIO, as_written, check_one_reader, load, opened, paths, w
 
 if TYPE_CHECKING:
     from overpaint.studio import Edited, Saved, Studio, Tile
+
+Recorder: TypeAlias = "Callable[[Edited, Saved], object]"
+"""Appends the record of an edit to an audit log. Raises OutputError; the picture is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ def paint(call: PaintCall) -> int:
         call = replace(call, out=replace(call.out, record="none"))
     check_one_reader((*call.pictures, *(call.where.mask if call.where is not None else ()), call.run.sketch))
     audit = call.out.audit
-    record = None if audit is None else recorder(audit, call.mask_files, call.out.private)
+    record = None if audit is None else _recorder(audit, call.mask_files, call.out.private)
     status = 0
     written: set[Path] = set()
     with _studio(call.run) as studio:
@@ -105,6 +107,27 @@ def paint(call: PaintCall) -> int:
                 own = failed(error, name, debug=call.out.debug)
                 status = status or own
     return status
+
+
+def _recorder(path: str, masks: Sequence[Path], private: bool) -> Recorder:
+    """Open an audit log before any painting.
+
+    Args:
+        path: The log.
+        masks: The files that the mask is read from.
+        private: Whether prompts are hashed with the log's key.
+
+    Raises:
+        OutputError, MaskError: The log can't be written, or a mask can't be read.
+    """
+    from overpaint.audit import AuditLog, Secret, edit_record, mask_file
+
+    log = AuditLog(path)
+    log.check()
+    folder = log.path.parent
+    known = [mask_file(mask, folder) for mask in masks]
+    secret = Secret.beside(log.path, make=True) if private else None
+    return lambda edited, saved: log.append(edit_record(edited, saved, masks=known, folder=folder, secret=secret))
 
 
 def _paint_picture(

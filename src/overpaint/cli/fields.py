@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, make_dataclass
+from dataclasses import field, make_dataclass
 from functools import cache
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_origin
 
 from cyclopts import Group, Parameter
 
@@ -37,35 +37,23 @@ _PLACES: Mapping[str, Group] = {
 """The panel of the help for a field; fields that are not named here are in that for models."""
 
 _ORDER = ("prompt", "engine", "model", "grow", "feather", "strict", "reach_limit", "area", "padding")
+_METAVARS_OF_TYPES: Mapping[Any, str | None] = {bool: None, int: "N", float: "N", str: "NAME"}
 _METAVARS = {"prompt": "TEXT", "negative_prompt": "TEXT", "guidance_interval": "FROM,TO"}
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
-    """How a field's type is written behind an option.
-
-    Attributes:
-        hint: The type that the parser makes.
-        metavar: What the help shows for a value; None for choices and flags.
-        pair: Whether it is two numbers in one argument.
-    """
-
-    hint: Any
-    metavar: str | None
-    pair: bool = False
+def _type(name: str) -> Any:
+    """The type of a field, None left out of it."""
+    return bare_type(EditRequest.model_fields[name].annotation)
 
 
-def form_of(annotation: Any) -> Form:
-    """The form of a field from its annotation, None left out of it. Raises TypeError for a type without a form."""
-    bare = bare_type(annotation)
-    if get_origin(bare) is Literal:
-        return Form(bare, None)
-    if get_origin(bare) is tuple and len(get_args(bare)) == 2:
-        return Form(str, "A,B", pair=True)
-    metavars = {bool: None, int: "N", float: "N", str: "NAME"}
-    if bare in metavars:
-        return Form(bare, metavars[bare])
-    raise TypeError(f"{annotation!r} has no form on the command line")
+def _hint(name: str) -> Any:
+    """The type that the parser makes of a field's option. Raises TypeError for a field that can have none."""
+    kind = _type(name)
+    if get_origin(kind) is tuple:  # two numbers in one argument
+        return str
+    if get_origin(kind) is not Literal and kind not in _METAVARS_OF_TYPES:
+        raise TypeError(f"{kind!r} has no form on the command line")
+    return kind
 
 
 def option_name(name: str) -> str:
@@ -90,32 +78,28 @@ def options(rule: IntentRule, *, leave_out: Collection[str] = ()) -> type[Any]:
 
 
 def _annotated(setting: Setting, rule: IntentRule) -> Any:
-    form = _form(setting.name)
     return Annotated[
-        form.hint | None,
+        _hint(setting.name) | None,
         argument(
             option_name(setting.name),
             _sentence(setting.help),
             _PLACES.get(setting.name, MODEL),
-            _metavar(setting, form),
+            _metavar(setting),
             show_choices=not _terse(setting),
             show_default=_left_open(setting, rule),
         ),
     ]
 
 
-def _form(name: str) -> Form:
-    return form_of(EditRequest.model_fields[name].annotation)
-
-
-def _metavar(setting: Setting, form: Form) -> str | None:
+def _metavar(setting: Setting) -> str | None:
     if setting.name in _METAVARS:
         return _METAVARS[setting.name]
-    if form.hint is bool:
+    kind = _hint(setting.name)
+    if kind is bool:
         return None
     if setting.choices:
         return "|".join(setting.choices) if _terse(setting) else None
-    return setting.unit.upper() or _range(setting.name) or form.metavar
+    return setting.unit.upper() or _range(setting.name) or _METAVARS_OF_TYPES[kind]
 
 
 def _terse(setting: Setting) -> bool:
@@ -155,5 +139,5 @@ def settings(parsed: Any) -> dict[str, Any]:
     for name in names():
         value = getattr(parsed, name, None)
         if value is not None:
-            given[name] = forms.pair(value, name) if _form(name).pair else value
+            given[name] = forms.pair(value, name) if get_origin(_type(name)) is tuple else value
     return given

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_module
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from .options import AsJson, Debug, Input
@@ -60,16 +61,7 @@ def mapping(name: str, picture: Picture) -> dict[str, Any]:
 def _record(found: FoundRecord | None) -> dict[str, Any] | None:
     if found is None:
         return None
-    return {
-        "tool": found.tool,
-        "place": found.place,
-        "prompt": found.prompt,
-        "negative_prompt": found.negative_prompt,
-        "settings": dict(found.settings),
-        "raw": found.raw,
-        "record": None if found.record is None else json_module.loads(found.record.to_json()),
-        "notes": list(found.notes),
-    }
+    return {**asdict(replace(found, record=None)), "record": found.record and found.record.to_mapping()}
 
 
 def _lines(name: str, picture: Picture) -> list[tuple[str, str]]:

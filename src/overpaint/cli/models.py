@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Group, Parameter
+from rich.filesize import decimal as size
 
 from .options import OUT, PRINTED_UNSET, AsJson, Debug, Printed, argument, switch, verb_group
 from .progress import Bar, bar
@@ -59,7 +60,14 @@ def list_(
     if here:
         rows = [("model", "what it is", "size", "licence", "where", "SHA-256")]
         rows += [
-            (entry.name, what(entry), size(entry.size), entry.licence or "?", entry.origin, (entry.sha256 or "-")[:12])
+            (
+                entry.name,
+                what(entry),
+                size(entry.size),
+                entry.licence or "?",
+                entry.origin,
+                (entry.sha256 or "-")[:12],
+            )
             for entry in here
         ]
         print_rows(rows, header=True)
@@ -211,14 +219,6 @@ def remove(name: Name, /, *, printed: Printed = PRINTED_UNSET) -> int:
     entry = delete(row.hub if row is not None else name)
     _report(entry, "removed", printed)
     return 0
-
-
-def size(count: int) -> str:
-    """Bytes for people: "2.1 GB"."""
-    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if count >= factor:
-            return f"{count / factor:.1f} {unit}"
-    return f"{count} B"
 
 
 def what(entry: ModelEntry) -> str:

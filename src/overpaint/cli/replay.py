@@ -21,7 +21,7 @@ from .streams import load, opened
 from .texts import print_json
 
 if TYPE_CHECKING:
-    from overpaint.audit import AuditRecord, Replayed, Secret
+    from overpaint.audit import AuditRecord, Replayed
     from overpaint.picture import Picture
     from overpaint.record import Record
 
@@ -187,8 +187,7 @@ def _prompts(known: _Known, given: dict[str, str | None]) -> dict[str, str]:
                 f"the record is private and has only a hash of the {name.replace('_', ' ')}: give {option}"
             )
         assert known.log is not None
-        secret: Secret = Secret.beside(known.log)
-        if not secret.matches(text, hashed):
+        if not Secret.beside(known.log).matches(text, hashed):
             raise RecordError(f"{option}: the record has the hash of another text")
         texts[name] = text
     return texts

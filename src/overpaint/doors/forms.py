@@ -64,13 +64,8 @@ def lengths(text: str, count: int, form: str, field: str) -> list[Length]:
 
 def box(text: str, size: Size, field: str) -> Box:
     """LEFT,TOP,RIGHT,BOTTOM in pixels or per cent of the picture, right and bottom exclusive; never empty."""
-    left, top, right, bottom = lengths(text, 4, _BOX, field)
-    found = Box(
-        round(left.pixels(size.width)),
-        round(top.pixels(size.height)),
-        round(right.pixels(size.width)),
-        round(bottom.pixels(size.height)),
-    )
+    sides = (size.width, size.height) * 2
+    found = Box(*(round(one.pixels(side)) for one, side in zip(lengths(text, 4, _BOX, field), sides, strict=True)))
     if found.empty:
         order = f"right must be greater than left and bottom greater than top ({_BOX})"
         raise _refused(f"{{field}} {text} has no area: {order}", field, text)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from overpaint.errors import OutputError
-from overpaint.files import check_writable, exists_already
+from overpaint.files import check_folder, check_writable, exists_already
 from overpaint.geometry import Size
 
 from .names import numbered
@@ -99,15 +97,5 @@ def check_writable_all(paths: Iterable[Path], *, overwrite: bool, inputs: Iterab
         if resolved in read and not overwrite:
             raise exists_already(path, "is an input, which would be replaced")
         seen.add(resolved)
-        _check_writable(path, overwrite)
-
-
-def _check_writable(path: Path, overwrite: bool) -> None:
-    check_writable(path, overwrite=overwrite)
-    try:
-        # permission bits alone say little about administrators, quotas and read-only mounts
-        with contextlib.closing(tempfile.TemporaryFile(dir=path.parent)):
-            pass
-    except OSError as error:
-        message = f"can't write {path}: {path.parent} takes no new files ({error.strerror})"
-        raise OutputError(message, field="output", value=str(path)) from None
+        check_writable(path, overwrite=overwrite)
+        check_folder(path.parent)
