@@ -48,7 +48,7 @@ def write_hidden_file(hidden: Path, data: bytes, target: Path, permissions: int 
         with contextlib.suppress(OSError):
             hidden.unlink(missing_ok=True)
         if isinstance(error, OSError):
-            raise _not_written(target, error) from error
+            raise not_written(target, error) from error
         raise
 
 
@@ -70,7 +70,7 @@ def publish_file(hidden: Path, path: str | os.PathLike[str], *, overwrite: bool 
     except FileExistsError as error:
         raise exists_already(target) from error
     except OSError as error:
-        raise _not_written(target, error) from error
+        raise not_written(target, error) from error
 
 
 def _followed(target: Path) -> Path:
@@ -88,11 +88,11 @@ def check_writable(path: str | os.PathLike[str], *, overwrite: bool = False) -> 
         if not overwrite and (target.exists() or target.is_symlink()):
             raise exists_already(target)
         if not target.parent.is_dir():
-            raise _not_written(target, FileNotFoundError(errno.ENOENT, ""))
+            raise not_written(target, FileNotFoundError(errno.ENOENT, ""))
         if not os.access(target.parent, os.W_OK | os.X_OK):
-            raise _not_written(target, PermissionError(errno.EACCES, ""))
+            raise not_written(target, PermissionError(errno.EACCES, ""))
     except (OSError, ValueError) as error:
-        raise _not_written(target, error) from error
+        raise not_written(target, error) from error
 
 
 def check_folder(folder: Path) -> None:
@@ -153,7 +153,7 @@ def exists_already(target: object, why: str = "exists already") -> OutputError:
     )
 
 
-def _not_written(target: Path, error: OSError | ValueError) -> OutputError:
+def not_written(target: Path, error: OSError | ValueError, what: str = "") -> OutputError:
     """The error for a file that the system refuses to write."""
     reasons = {
         errno.ENOSPC: "the disk is full",
@@ -167,4 +167,4 @@ def _not_written(target: Path, error: OSError | ValueError) -> OutputError:
     }
     number = error.errno if isinstance(error, OSError) else None
     reason = reasons.get(number or 0) or getattr(error, "strerror", None) or str(error)
-    return OutputError(f"can't write {target}: {reason}", field="output", value=str(target))
+    return OutputError(f"can't write {what}{target}: {reason}", field="output", value=str(target))

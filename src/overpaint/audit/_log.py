@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import os
 import threading
@@ -11,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from overpaint.errors import OutputError, RecordError
-from overpaint.files import check_writable
+from overpaint.files import check_writable, not_written
 
 from ._line import GENESIS, ChainHead, head_bytes, head_path, id_of, line_of, link_of, read_head
 from ._lock import locked
@@ -230,6 +229,4 @@ def _errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reasons = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up"}
-        reason = reasons.get(error.errno or 0, error.strerror or str(error))
-        raise OutputError(f"can't write the audit log {path}: {reason}") from error
+        raise not_written(path, error, "the audit log ") from error

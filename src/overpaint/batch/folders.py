@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import secrets
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from overpaint.errors import LedgerError, OutputError, RequestError
-from overpaint.files import check_folder
+from overpaint.files import check_folder, not_written
 
 from .store import Address, Place
 
@@ -108,8 +107,7 @@ class BatchFolders:
             raise LedgerError(f"another run is at work on {self.out}{pid}: wait for its end, or stop it") from None
         except OSError as error:
             lock.release()
-            reason = "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else error.strerror
-            raise OutputError(f"can't write to the folder {self.state}: {reason or error}") from error
+            raise not_written(note, error) from error
         try:
             yield
         finally:

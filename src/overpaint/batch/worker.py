@@ -83,7 +83,7 @@ def _prepared(studio: Studio, task: Task) -> tuple[PreparedEdit, EditInputs]:
         return _bytes(at(Path(), name), digest, what)
 
     inputs = collect(picture, item.request, load, places=item.places(base), sketch=sketch)
-    check_size(inputs.size, format_of_path(task.target))
+    check_size(inputs.size, format_of_path(item.output))
     prepared = studio.prepare(inputs.picture, inputs.request, **inputs.rest)
     return replace(prepared, timings={**prepared.timings, "open": round(opened - began, 6)}), inputs
 
