@@ -96,10 +96,11 @@ def check_writable(path: str | os.PathLike[str], *, overwrite: bool = False) -> 
 
 
 def check_folder(folder: Path) -> None:
-    """Raise OutputError unless a folder takes new files. Permission bits say little about administrators, quotas and
-    read-only mounts, so one without a name is made.
+    """Raise OutputError unless a folder, which is made where it is missing, takes new files. Permission bits say little
+    about administrators, quotas and read-only mounts, so a file without a name is made.
     """
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:

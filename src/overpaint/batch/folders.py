@@ -82,8 +82,6 @@ class BatchFolders:
             except OSError as error:
                 raise OutputError(f"can't write to {self.out}: {error.strerror or error}") from None
         for folder in dict.fromkeys((self.reports, self.state)):
-            with contextlib.suppress(OSError):  # the check says why
-                folder.mkdir(parents=True, exist_ok=True)
             check_folder(folder)
 
     @contextlib.contextmanager
