@@ -153,25 +153,10 @@ def _scalar(value: str | bool | None) -> str:
 
 
 def _number(value: float) -> str:
-    """A float as ECMAScript's Number::toString writes it (ECMA-262 6.1.6.1.20): shortest digits that read back."""
+    """A float as ECMAScript's Number::toString writes it (ECMA-262 6.1.6.1.20): the fewest digits that read back."""
     if not math.isfinite(value):
         raise RequestError(f"JSON has no {value}: give a finite number")
     if value == 0:
         return "0"
-    sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
-    assert isinstance(exponent, int)
-    # The decimal point stands after so many digits.
-    return "-" * sign + _layout("".join(map(str, digits)), len(digits) + exponent)
-
-
-def _layout(digits: str, point: int) -> str:
-    """`digits` with the point after `point` of them, with an exponent where ECMAScript uses one."""
-    count = len(digits)
-    if count <= point <= 21:
-        return digits + "0" * (point - count)
-    if 0 < point <= 21:
-        return f"{digits[:point]}.{digits[point:]}"
-    if -6 < point <= 0:
-        return "0." + "0" * -point + digits
-    mantissa = digits[0] + (f".{digits[1:]}" if count > 1 else "")
-    return f"{mantissa}e{point - 1:+d}"
+    number = Decimal(repr(value)).normalize()
+    return f"{number:f}" if 1e-6 <= abs(value) < 1e21 else f"{number:e}"
