@@ -253,7 +253,7 @@ def test_files_that_are_no_masks_are_errors_with_their_name(tmp_path: Path) -> N
     with pytest.raises(MaskError, match="can't be read"):
         Mask.from_file(tmp_path)
     (tmp_path / "empty.png").write_bytes(b"")
-    with pytest.raises(MaskError, match=r"empty\.png is empty"):
+    with pytest.raises(MaskError, match=r"empty\.png can't be used as a mask: the file is empty"):
         Mask.from_file(tmp_path / "empty.png")
     (tmp_path / "cut.png").write_bytes(HARD_FILES["grey"][:60])
     with pytest.raises(MaskError, match=r"cut\.png can't be used as a mask"):

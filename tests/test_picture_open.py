@@ -98,7 +98,7 @@ def test_missing_files_folders_and_odd_sources(tmp_path: Path) -> None:
         open_picture(tmp_path)
     with pytest.raises(PictureError, match="binary mode"):
         open_picture(io.StringIO("text"))  # type: ignore[arg-type]
-    with pytest.raises(PictureError, match="not from int"):
+    with pytest.raises(PictureError, match="not int"):
         open_picture(3)  # type: ignore[arg-type]
     with pytest.raises(PictureError, match="can't be read"):
         open_picture("a\0b.png")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -13,8 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from overpaint.errors import MaskError, PictureError
 from overpaint.geometry import Size
-from overpaint.picture import Picture, open_picture
+from overpaint.picture import Picture, PictureLimits, open_picture
 from overpaint.picture.decoded import loaded
+from overpaint.picture.open import FileLike, read_source
 
 from ._checks import LARGEST_AREA, as_size
 from ._mask import Mask
@@ -24,7 +24,6 @@ from .formats import is_document, read_document
 Values = NDArray[np.float32]
 Samples = NDArray[np.uint8] | NDArray[np.uint16]
 Channel = Literal["auto", "luminance", "alpha", "transparent"]
-FileLike = str | os.PathLike[str] | bytes | BinaryIO
 LARGEST_FILE = 1 << 28  # bytes; a mask file that is larger than this is something else
 
 _SAMPLE = 200_000  # pixels that a colour statistic is taken from
@@ -233,39 +232,16 @@ def _luminance(picture: Picture) -> Samples:
     return np.asarray(np.rint(0.299 * red + 0.587 * green + 0.114 * blue), picture.samples.dtype)
 
 
-def read_bytes(source: FileLike) -> bytes:
-    """The content of a file, of at most `LARGEST_FILE` bytes.
-
-    Raises:
-        MaskError: it can't be read, is too large or is empty.
-    """
-    if isinstance(source, bytes | bytearray | memoryview):
-        data, name = bytes(source), "the mask's data"
-    elif isinstance(source, str | os.PathLike):
-        name = f"the mask file {os.fspath(source)}"
-        try:
-            with Path(source).open("rb") as file:
-                data = file.read(LARGEST_FILE + 1)
-        except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-            raise MaskError(f"{name} can't be read: {reason}", field="mask", value=os.fspath(source)) from error
-    elif hasattr(source, "read"):
-        data, name = source.read(LARGEST_FILE + 1), "the mask file"
-        if not isinstance(data, bytes):
-            raise MaskError("the mask file must be opened in binary mode")
-    else:
-        kind = type(source).__name__
-        raise MaskError(f"a mask file must be a path, bytes or a binary file, not {kind} (for pixels: Mask.from_array)")
-    if len(data) > LARGEST_FILE:
-        raise MaskError(f"{name} is larger than {LARGEST_FILE >> 20} MiB, too large for a mask")
-    if not data:
-        raise MaskError(f"{name} is empty")
-    return data
-
-
 def from_file(source: FileLike, channel: Channel, size: Size | None, label: str | None, image: str | None) -> Mask:
     """A picture file in any mode, or a document (COCO, LabelMe, CVAT); the content decides."""
-    data = read_bytes(source)
+    path = os.fspath(source) if isinstance(source, str | os.PathLike) else None
+    name = "the mask's data" if path is None else f"the mask file {path}"
+    try:
+        data = read_source(source, PictureLimits(bytes=LARGEST_FILE))
+    except (OSError, ValueError) as error:
+        raise MaskError(
+            f"{name} can't be read: {getattr(error, 'strerror', None) or error}", field="mask", value=path
+        ) from error
     if is_document(data):
         return read_document(data, size=size, label=label, image=image)
     if label is not None or image is not None:
@@ -280,7 +256,6 @@ def from_file(source: FileLike, channel: Channel, size: Size | None, label: str 
         values = _float_tiff(data)
         if values is not None:
             return from_array(values)
-        name = os.fspath(source) if isinstance(source, str | os.PathLike) else "the given data"
         raise MaskError(f"{name} can't be used as a mask: {str(error).removeprefix('the picture: ')}") from error
     if channel == "auto" and picture.source.mode.startswith("palette"):
         return _indexed_labels(data, picture) or from_picture(picture, channel)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from ._picture import Picture
 from .limits import PictureLimits
 from .pil import turned
 
+FileLike = str | os.PathLike[str] | bytes | BinaryIO
 ACCEPTED = "PNG, JPEG, WebP, TIFF, AVIF, JPEG 2000, BMP, GIF or HEIC"
 _READERS: dict[str, Callable[[bytes, PictureLimits], Picture]] = {
     "png": png.read,
@@ -42,7 +44,7 @@ _OTHERS = (
 )
 
 
-def open_picture(source: str | os.PathLike[str] | bytes | BinaryIO, *, limits: PictureLimits | None = None) -> Picture:
+def open_picture(source: FileLike, *, limits: PictureLimits | None = None) -> Picture:
     """Open a picture: PNG, JPEG, WebP, TIFF, AVIF, JPEG 2000, BMP, still GIF, and HEIC with the extra `heif`.
 
     The content decides the format, not the name. 16 bits stay 16 bits; fewer than 8 become 8; palettes become RGB. The
@@ -62,11 +64,11 @@ def open_picture(source: str | os.PathLike[str] | bytes | BinaryIO, *, limits: P
     path = Path(source) if isinstance(source, str | os.PathLike) else None
     name = str(path) if path is not None else str(getattr(source, "name", "the picture"))
     try:
-        data = _bytes_of(source, limits)
+        data = read_source(source, limits)
     except FileNotFoundError as error:
         raise PictureError(f"{name} doesn't exist", code="picture-missing", value=name) from error
     except PictureError as error:
-        raise _named(error, name) from error
+        raise error.within(name) from error
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else None
         raise PictureError(f"{name} can't be read: {reason or error}") from error
@@ -76,7 +78,7 @@ def open_picture(source: str | os.PathLike[str] | bytes | BinaryIO, *, limits: P
             raise PictureError(_described(data), code="picture-unsupported", hint=f"what can be opened is {ACCEPTED}")
         stored = _READERS[kind](data, limits)
     except (PictureError, MissingExtraError) as error:
-        raise _named(error, name) from error
+        raise error.within(name) from error
     except MemoryError as error:
         raise PictureError(f"{name}: not enough memory to decode it") from error
     except Exception as error:  # decoders raise anything on hostile input; OpenCV's error is a plain Exception
@@ -110,8 +112,8 @@ def format_of(data: bytes) -> str | None:
     return None
 
 
-def _bytes_of(source: str | os.PathLike[str] | bytes | BinaryIO, limits: PictureLimits) -> bytes:
-    """The bytes of a file, read no further than the limit."""
+def read_source(source: FileLike, limits: PictureLimits) -> bytes:
+    """The bytes of a file, read no further than the limit. PictureError, OSError or ValueError when that fails."""
     if isinstance(source, bytes | bytearray | memoryview):
         data = bytes(source)
     elif isinstance(source, str | os.PathLike):
@@ -126,14 +128,10 @@ def _bytes_of(source: str | os.PathLike[str] | bytes | BinaryIO, limits: Picture
         if not isinstance(data, bytes):
             raise PictureError("the file must be open in binary mode")
     else:
-        raise PictureError(f"a picture is opened from a path, bytes or a binary file, not from {type(source).__name__}")
+        kind = type(source).__name__
+        raise PictureError(f"a file is a path, bytes or a binary file, not {kind} (for pixels there is from_array)")
     limits.check_bytes(len(data))
     return data
-
-
-def _named(error: PictureError | MissingExtraError, name: str) -> PictureError | MissingExtraError:
-    """The same error with the file's name in front of its message."""
-    return type(error)(f"{name}: {error.message}", code=error.code, value=error.value, hint=error.hint)
 
 
 def _described(data: bytes) -> str:
@@ -152,9 +150,5 @@ def _described(data: bytes) -> str:
         return "this is a film or another container without a picture"
     if data[:4] == b"RIFF":
         return "this is a RIFF file, but not WebP"
-    printable = sum(byte >= 32 or byte in b"\t\r\n" for byte in data[:512])
-    try:
-        data[:512].decode("utf-8")
-    except UnicodeDecodeError as error:
-        printable = printable if error.start > 500 else 0
-    return "this is text" if printable == len(data[:512]) else "this isn't a picture of a known format"
+    is_text = re.fullmatch(rb"[\t\r\n\x20-\x7e\x80-\xff]*", data[:512])
+    return "this is text" if is_text else "this isn't a picture of a known format"
