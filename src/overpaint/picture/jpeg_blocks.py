@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 
 from .jpeg_segments import APP0, COM, DHT, DQT, FRAMES, SOS, JpegFile, JpegSegment, bare, quantisation_tables, segments
 
+Flags = NDArray[np.bool_]
+Planes = list[NDArray[np.int16]]  # of each component (rows, columns, 8, 8)
+
 # Place in the 8x8 block, counted row by row, of the k-th value in a file: along the diagonals, up and down in turn.
 ZIGZAG = np.array(sorted(range(64), key=lambda i: (i // 8 + i % 8, i // 8 if (i // 8 + i % 8) % 2 else i % 8)))
 _COSINES = np.cos((2 * np.arange(8) + 1) * np.arange(8)[:, np.newaxis] * np.pi / 16).astype(np.float32) / 2
@@ -39,7 +42,7 @@ class CarriedBlocks:
     """The new file's segments without metadata, and the stored pixels (H, W) whose decoded values may differ."""
 
     parts: list[JpegSegment]
-    touched: NDArray[np.bool_]
+    touched: Flags
 
 
 def natural_tables(parts: list[JpegSegment]) -> dict[int, NDArray[np.float32]]:
@@ -52,7 +55,7 @@ def natural_tables(parts: list[JpegSegment]) -> dict[int, NDArray[np.float32]]:
     return found
 
 
-def carried_over(file: JpegFile, samples: NDArray[np.uint8], touched: NDArray[np.bool_]) -> CarriedBlocks:
+def carried_over(file: JpegFile, samples: NDArray[np.uint8], touched: Flags) -> CarriedBlocks:
     """The file with new coefficients in the blocks that `touched` reaches into.
 
     Args:
@@ -69,8 +72,6 @@ def carried_over(file: JpegFile, samples: NDArray[np.uint8], touched: NDArray[np
         raise BlocksUnavailable("its kind of JPEG coding can't be written")
     if any(largest_h % c.horizontal or largest_v % c.vertical or c.table not in tables for c in frame.components):
         raise BlocksUnavailable(f"its sampling ({frame.sampling}) can't be written")
-    if frame.progressive:
-        _require_complete(file)
     try:
         import jpeglib
     except ImportError as error:
@@ -86,21 +87,7 @@ def carried_over(file: JpegFile, samples: NDArray[np.uint8], touched: NDArray[np
     return CarriedBlocks(kept, changed)
 
 
-def _require_complete(file: JpegFile) -> None:
-    """Decoders smooth a progressive picture whose last passes are missing; written complete, it would change."""
-    reached: dict[tuple[int, int], int] = {}
-    for part in file.parts:
-        if part.marker != SOS or len(part.body) < 4 or len(part.body) < 4 + 2 * part.body[0]:
-            continue
-        first, last, bits = part.body[-3:]
-        for i in range(part.body[0]):
-            identifier = part.body[1 + 2 * i]
-            reached |= {(identifier, k): bits & 15 for k in range(first, min(last, 63) + 1)}
-    if any(reached.get((c.identifier, k), 1) for c in file.frame.components for k in range(64)):
-        raise BlocksUnavailable("its last passes are missing")
-
-
-def _coefficients(jpeglib: Any, data: bytes, folder: Path) -> tuple[Any, list[NDArray[np.int16]]]:
+def _coefficients(jpeglib: Any, data: bytes, folder: Path) -> tuple[Any, Planes]:
     """jpeglib's image, and (rows, columns, 8, 8) of each component, which may be written to."""
     path = folder / "source.jpeg"
     path.write_bytes(data)
@@ -110,9 +97,7 @@ def _coefficients(jpeglib: Any, data: bytes, folder: Path) -> tuple[Any, list[ND
     return image, [np.require(plane, np.int16, ["C", "W"]) for plane in planes if plane is not None]
 
 
-def _replace_blocks(
-    coefficients: list[NDArray[np.int16]], file: JpegFile, samples: NDArray[np.uint8], touched: NDArray[np.bool_]
-) -> NDArray[np.bool_]:
+def _replace_blocks(coefficients: Planes, file: JpegFile, samples: NDArray[np.uint8], touched: Flags) -> Flags:
     """Set the blocks that were touched; returns the pixels that may decode to something else."""
     frame, tables = file.frame, natural_tables(file.parts)
     height, width = samples.shape[:2]
@@ -122,7 +107,7 @@ def _replace_blocks(
     units = _tiles(np.pad(touched, pad), unit_h, unit_w)
     where = np.argwhere(units.any(axis=(2, 3)))
     tiles = _tiles(np.pad(samples, (*pad, (0, 0)), mode="edge"), unit_h, unit_w)
-    blocks: list[NDArray[np.bool_]] = [np.zeros(plane.shape[:2], np.bool_) for plane in coefficients]
+    blocks: list[Flags] = [np.zeros(plane.shape[:2], np.bool_) for plane in coefficients]
     for start in range(0, len(where), max(1, _AT_ONCE // (unit_h * unit_w))):
         some = where[start : start + max(1, _AT_ONCE // (unit_h * unit_w))]
         inks = _components(tiles[some[:, 0], some[:, 1]], file.transform)
@@ -177,7 +162,7 @@ def _transformed(plane: NDArray[np.float32], step_y: int, step_x: int, table: ND
     return np.clip(quantised, -1024, 1023).astype(np.int16)
 
 
-def _pixels_of(blocks: NDArray[np.bool_], step_y: int, step_x: int, height: int, width: int) -> NDArray[np.bool_]:
+def _pixels_of(blocks: Flags, step_y: int, step_x: int, height: int, width: int) -> Flags:
     """The pixels that blocks of one component are decoded to.
 
     Decoders interpolate components that have fewer samples than there are pixels ("fancy upsampling"): a block's last
@@ -193,9 +178,7 @@ def _pixels_of(blocks: NDArray[np.bool_], step_y: int, step_x: int, height: int,
     return reached.astype(np.bool_)
 
 
-def _written(
-    jpeglib: Any, image: Any, coefficients: list[NDArray[np.int16]], file: JpegFile, folder: Path
-) -> list[JpegSegment]:
+def _written(jpeglib: Any, image: Any, coefficients: Planes, file: JpegFile, folder: Path) -> list[JpegSegment]:
     """The segments of a file with these coefficients; progressive if the original was."""
     if len(coefficients) == 4:
         return _written_apart(jpeglib, coefficients, file, folder)
@@ -209,9 +192,7 @@ def _written(
     return list(segments(target.read_bytes()))
 
 
-def _written_apart(
-    jpeglib: Any, coefficients: list[NDArray[np.int16]], file: JpegFile, folder: Path
-) -> list[JpegSegment]:
+def _written_apart(jpeglib: Any, coefficients: Planes, file: JpegFile, folder: Path) -> list[JpegSegment]:
     """Four components: jpeglib never writes the fourth one's new coefficients. Each is written as a grey picture, and
     their scans are put behind one frame header, one scan a component (T.81, A.2.2: not interleaved)."""
     tables = [p for p in file.parts if p.marker == DQT]

@@ -13,6 +13,7 @@ SOI, EOI, SOS, DQT, DHT, COM = 0xD8, 0xD9, 0xDA, 0xDB, 0xC4, 0xFE
 APP0, APP1, APP2, APP13, APP14 = 0xE0, 0xE1, 0xE2, 0xED, 0xEE
 FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF markers
 LONGEST = 65533  # bytes of a segment after its length field
+_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")  # those that head a segment; decoders skip stray and fill bytes
 _MARKER_IN_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 
@@ -96,37 +97,18 @@ def segments(data: bytes) -> Iterator[JpegSegment]:
     if data[:2] != b"\xff\xd8":
         raise PictureError("not a JPEG file: it doesn't start with FF D8")
     at = 2
-    while True:
-        if at + 2 > len(data):
-            raise PictureError("the JPEG file is truncated")
-        if data[at] != 0xFF:  # stray bytes between segments: decoders skip them, so we do
-            at = data.find(b"\xff", at)
-            if at < 0:
-                raise PictureError("the JPEG file is truncated")
-            continue
-        marker = data[at + 1]
-        if marker == 0xFF:  # fill byte
-            at += 1
-            continue
+    while marked := _MARKER.search(data, at):
+        marker, start = marked[0][1], marked.end()
         if marker == EOI:
             return
-        if marker in (0x00, 0x01) or 0xD0 <= marker <= SOI:
-            at += 2
-            continue
-        length = int.from_bytes(data[at + 2 : at + 4], "big")
-        end = at + 2 + length
-        if length < 2 or end > len(data):
-            raise PictureError("the JPEG file is truncated")
-        body = data[at + 4 : end]
-        if marker != SOS:
-            yield JpegSegment(marker, body)
-            at = end
-            continue
-        following = _MARKER_IN_SCAN.search(data, end)
-        if following is None:
-            raise PictureError("the JPEG file is truncated: its picture data has no end marker")
-        at = following.start()
-        yield JpegSegment(marker, body, data[end:at])
+        length = int.from_bytes(data[start : start + 2], "big")
+        end = start + length
+        following = _MARKER_IN_SCAN.search(data, end) if marker == SOS else None
+        if length < 2 or end > len(data) or (marker == SOS and following is None):
+            break
+        at = following.start() if following else end
+        yield JpegSegment(marker, data[start + 2 : end], data[end:at])
+    raise PictureError("the JPEG file is truncated")
 
 
 def end_of(data: bytes | bytearray, at: int) -> int | None:
@@ -181,19 +163,17 @@ def joined(parts: list[JpegSegment]) -> bytes:
 def _transform_of(parts: list[JpegSegment], frame: JpegFrame) -> str:
     """The meaning of the components, decided as libjpeg does."""
     count = len(frame.components)
-    adobe = next(
-        (s.body[11] for s in parts if s.marker == APP14 and s.body[:5] == b"Adobe" and len(s.body) >= 12), None
-    )
+    adobe = next((s.body[11:12] for s in parts if s.marker == APP14 and s.body[:5] == b"Adobe"), b"")
     if count == 1:
         return "grey"
     if count == 4:
-        return "ycck" if adobe == 2 else "cmyk"
+        return "ycck" if adobe == b"\2" else "cmyk"
     if count != 3:
         raise PictureError(f"a JPEG file with {count} components; 1, 3 or 4 can be read")
     if any(s.marker == APP0 and s.body[:5] == b"JFIF\0" for s in parts):
         return "ycc"
-    if adobe is not None:
-        return "rgb" if adobe == 0 else "ycc"
+    if adobe:
+        return "rgb" if adobe == b"\0" else "ycc"
     return "rgb" if bytes(c.identifier for c in frame.components) == b"RGB" else "ycc"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -79,9 +78,9 @@ def _carried(
     reached = np.ascontiguousarray(displayed(carried.touched, orientation))
     metadata = picture.metadata if annotate is None else annotate(reached)
     head, left_out = _metadata_parts(metadata, file.transform, orientation)
-    # Damaged data decode to something, but to something else once they are written anew.
+    # Damaged data, or a progressive file whose last passes are missing, decode to something else once written anew.
     if (_differs(_decoded(head + carried.parts), original) & ~carried.touched).any():
-        raise BlocksUnavailable("the original is damaged")
+        raise BlocksUnavailable("the original is damaged or incomplete")
     return EncodedPicture(joined(head + carried.parts), "jpeg", "blocks", reached, left_out)
 
 
@@ -148,8 +147,10 @@ def _metadata_parts(metadata: Metadata, transform: str, orientation: int) -> tup
         notes.append(f"XMP left out: {len(xmp):,} bytes, a JPEG file can hold {LONGEST - len(XMP):,}")
     elif xmp is not None:
         parts.append(JpegSegment(APP1, XMP + xmp))
-    parts += [JpegSegment(APP13, PHOTOSHOP + piece) for piece in _pieces(metadata.iptc, LONGEST - len(PHOTOSHOP))]
-    profile = list(_pieces(metadata.icc, LONGEST - len(ICC) - 2))
+    parts += [
+        JpegSegment(APP13, PHOTOSHOP + piece) for piece in _pieces(metadata.iptc or b"", LONGEST - len(PHOTOSHOP))
+    ]
+    profile = _pieces(metadata.icc or b"", LONGEST - len(ICC) - 2)
     if len(profile) > 255:
         notes.append("the ICC profile was left out: too large for a JPEG file")
     else:
@@ -161,9 +162,8 @@ def _metadata_parts(metadata: Metadata, transform: str, orientation: int) -> tup
     return parts, tuple(notes)
 
 
-def _pieces(data: bytes | None, size: int) -> Iterator[bytes]:
-    for at in range(0, len(data or b""), size):
-        yield (data or b"")[at : at + size]
+def _pieces(data: bytes, size: int) -> list[bytes]:
+    return [data[at : at + size] for at in range(0, len(data), size)]
 
 
 def _without_padding(xmp: bytes) -> bytes:
