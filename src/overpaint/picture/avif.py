@@ -16,13 +16,12 @@ import numpy as np
 from overpaint.errors import MissingExtraError, OutputError
 
 from . import bmff
-from ._picture import Picture
+from ._picture import Metadata, Picture
 from .code_points import CodePoints
 from .decoded import animated, by_opencv, of_image, split, stored_picture, widened
 from .limits import PictureLimits
 from .pil import to_8
 
-LARGEST_SIDE = 65536
 _SPEED = 8  # of 10; slower ones save a few percent of a lossless file and take more than twice as long
 
 
@@ -47,22 +46,27 @@ def read(data: bytes, limits: PictureLimits) -> Picture:
 
 def read_heif(data: bytes, limits: PictureLimits) -> Picture:
     """A HEIC or HEIF file: its primary picture. MissingExtraError without pillow-heif."""
-    try:
-        import pillow_heif
-    except ImportError as error:
-        raise MissingExtraError.of("reading HEIC and HEIF files", "heif") from error
+    heif = _pillow_heif("reading HEIC and HEIF files")
     contents = bmff.read(data)
     for width, height in contents.sizes:
         limits.check_pixels(width, height)
-    image = pillow_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
+    image = heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False)
     pixels = split(np.array(np.asarray(image)))
     return _stored(pixels, image.info, contents, orientation=1)  # libheif has turned the pixels
 
 
+def _pillow_heif(what: str) -> Any:
+    try:
+        import pillow_heif
+    except ImportError as error:
+        raise MissingExtraError.of(what, "heif") from error
+    return pillow_heif
+
+
 def _stored(pixels: Picture, info: Mapping[Any, Any], contents: bmff.BoxContents, orientation: int | None) -> Picture:
     icc, mode = info.get("icc_profile"), pixels.mode_at(contents.depth)
-    points, blocks = None if icc else contents.code_points, {"exif": info.get("exif"), "xmp": info.get("xmp")}
-    return stored_picture(pixels, mode, lossless=False, orientation=orientation, icc=icc, code_points=points, **blocks)
+    found = Metadata(icc, None if icc else contents.code_points, info.get("exif"), info.get("xmp"))
+    return stored_picture(pixels, mode, found, lossless=False, orientation=orientation)
 
 
 def write(picture: Picture, quality: int | None) -> tuple[bytes, bool, int]:
@@ -115,13 +119,10 @@ def _depth_for(picture: Picture) -> int:
 
 def write_heif(picture: Picture, quality: int | None) -> bytes:
     """The picture as HEIC of 8 bits, 4:4:4; always lossy. MissingExtraError without pillow-heif."""
-    try:
-        import pillow_heif
-    except ImportError as error:
-        raise MissingExtraError.of("writing HEIC files", "heif") from error
+    heif = _pillow_heif("writing HEIC files")
     values = np.ascontiguousarray(to_8(picture.interleaved(rgb=True)))
     mode = "RGB" if picture.alpha is None else "RGBA"
-    image = pillow_heif.from_bytes(mode, tuple(picture.size), values.tobytes())
+    image = heif.from_bytes(mode, tuple(picture.size), values.tobytes())
     out = io.BytesIO()
     metadata = picture.metadata
     codes: dict[str, int] = {}

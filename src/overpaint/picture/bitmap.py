@@ -7,8 +7,8 @@ import struct
 
 from overpaint.errors import PictureError
 
-from ._picture import Picture
-from .decoded import COMMENT, animated, decoded_text, loaded, of_image, stored_picture
+from ._picture import Metadata, Picture
+from .decoded import animated, comment_text, loaded, of_image, stored_picture
 from .limits import PictureLimits
 
 _BMP_HEADERS = frozenset({12, 40, 52, 56, 64, 108, 124})  # lengths of the header behind the file header
@@ -39,7 +39,7 @@ def read_bmp(data: bytes, limits: PictureLimits) -> Picture:
     x, y = image.info.get("dpi", (0, 0))
     dpi = (float(x), float(y)) if x > 0 and y > 0 else None
     kind = {"1": "bilevel", "L": "grey", "P": "palette", "RGBA": "rgb+alpha"}.get(image.mode, "rgb")
-    return stored_picture(of_image(image), f"{kind} {bits}-bit", icc=icc, dpi=dpi)
+    return stored_picture(of_image(image), f"{kind} {bits}-bit", Metadata(icc=icc, dpi=dpi))
 
 
 def read_gif(data: bytes, limits: PictureLimits) -> Picture:
@@ -51,6 +51,5 @@ def read_gif(data: bytes, limits: PictureLimits) -> Picture:
     if image.is_animated:
         raise animated("GIF")
     pixels = of_image(loaded(GifImageFile, data))
-    xmp, comment = image.info.get("xmp"), image.info.get("comment")
-    text = {COMMENT: decoded_text(comment)} if comment else None
-    return stored_picture(pixels, "palette 8-bit", xmp=xmp, text=text)
+    found = Metadata(xmp=image.info.get("xmp"), text=comment_text(image.info.get("comment")))
+    return stored_picture(pixels, "palette 8-bit", found)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,6 @@ from . import exif as exif_blocks
 from . import iptc as iptc_blocks
 from . import xmp as xmp_packets
 from ._picture import Colour, Metadata, Picture, Source
-from .code_points import CodePoints
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -28,36 +26,25 @@ _CONVERTED = {"1": "L", "RGBX": "RGB", "YCbCr": "RGB", "RGBa": "RGBA", "La": "LA
 
 
 def stored_picture(
-    pixels: Picture,
-    mode: str,
-    *,
-    lossless: bool = True,
-    orientation: int | None = None,
-    icc: bytes | None = None,
-    code_points: CodePoints | None = None,
-    exif: bytes | None = None,
-    xmp: bytes | None = None,
-    iptc: bytes | None = None,
-    dpi: tuple[float, float] | None = None,
-    text: Mapping[str, str] | None = None,
+    pixels: Picture, mode: str, found: Metadata, *, lossless: bool = True, orientation: int | None = None
 ) -> Picture:
     """What a reader found in a file: pixels as stored, not turned yet, and metadata without previews.
 
     Args:
         pixels: The pixels alone.
         mode, lossless: As in `Source`.
+        found: The metadata as the file has them; what is empty becomes None.
         orientation: To apply, 1 to 8; left out, the one that EXIF states.
-        icc, code_points, exif, xmp, iptc, dpi, text: As in `Metadata`, as the file has them.
     """
-    clean, stated = exif_blocks.sanitised(exif) if exif else (None, 1)
-    metadata = Metadata(
-        icc=icc or None,
-        code_points=code_points,
+    clean, stated = exif_blocks.sanitised(found.exif) if found.exif else (None, 1)
+    metadata = replace(
+        found,
+        icc=found.icc or None,
         exif=clean,
-        xmp=xmp_packets.sanitised(xmp) if xmp else None,
-        iptc=iptc_blocks.without_thumbnails(iptc) if iptc else None,
-        dpi=dpi or exif_blocks.resolution(clean),
-        text=MappingProxyType(dict(text or {})),
+        xmp=xmp_packets.sanitised(found.xmp) if found.xmp else None,
+        iptc=iptc_blocks.without_thumbnails(found.iptc) if found.iptc else None,
+        dpi=found.dpi or exif_blocks.resolution(clean),
+        text=MappingProxyType(dict(found.text)),
     )
     source = Source(orientation=orientation or stated, lossless=lossless, mode=mode)
     return replace(pixels, metadata=metadata, source=source)
@@ -117,12 +104,13 @@ def animated(format: str) -> PictureError:
     return PictureError(message, code="picture-animated", hint=hint)
 
 
-def decoded_text(comment: bytes) -> str:
-    """A comment of JPEG or GIF; neither names a character set, so that UTF-8 is tried first."""
+def comment_text(comment: bytes | None) -> dict[str, str]:
+    """The text of a comment of JPEG or GIF; neither names a character set, so that UTF-8 is tried first."""
     try:
-        return comment.decode("utf-8")
+        text = (comment or b"").decode("utf-8")
     except UnicodeDecodeError:
-        return comment.decode("latin-1")
+        text = (comment or b"").decode("latin-1")
+    return {COMMENT: text} if text else {}
 
 
 def loaded(plugin: type[ImageFile], data: bytes) -> ImageFile:

@@ -33,8 +33,7 @@ _EXTENSIONS = {  # of the formats that can be written; the first one is the usua
 _ONLY_READ = (".bmp", ".dib", ".gif", ".jp2", ".jpx", ".j2k", ".jpc")
 READABLE_EXTENSIONS = frozenset(_ONLY_READ).union(*_EXTENSIONS.values())
 """The extensions, in lower case, of files that may be opened: those that a folder of pictures is searched for."""
-_LARGEST = {"png": 2**31 - 1, "jpeg": jpeg_write.LARGEST_SIDE, "webp": webp.LARGEST_SIDE, "tiff": 2**31 - 1}
-_LARGEST |= {"avif": avif.LARGEST_SIDE, "heif": avif.LARGEST_SIDE}
+_LARGEST = {"png": 2**31 - 1, "jpeg": 65500, "webp": 16383, "tiff": 2**31 - 1, "avif": 65536, "heif": 65536}
 
 
 def formats() -> tuple[str, ...]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from overpaint.errors import PictureError
 
-from ._picture import Picture
-from .decoded import COMMENT, decoded_text, loaded, of_image, stored_picture
+from ._picture import Metadata, Picture
+from .decoded import comment_text, loaded, of_image, stored_picture
 from .jpeg_segments import APP0, APP1, APP2, APP13, COM, JpegSegment, bare, parsed
 from .limits import PictureLimits
 
@@ -56,5 +56,5 @@ def _with_metadata(pixels: Picture, mode: str, parts: list[JpegSegment]) -> Pict
         elif part.marker == APP13 and body.startswith(PHOTOSHOP):
             resources += body[len(PHOTOSHOP) :]
     icc = b"".join(profile[i] for i in sorted(profile)) if sorted(profile) == list(range(1, len(profile) + 1)) else b""
-    text = {COMMENT: decoded_text(comment)} if comment else None
-    return stored_picture(pixels, mode, lossless=False, icc=icc, exif=exif, xmp=xmp, iptc=resources, dpi=dpi, text=text)
+    found = Metadata(icc=icc, exif=exif, xmp=xmp, iptc=resources, dpi=dpi, text=comment_text(comment))
+    return stored_picture(pixels, mode, found, lossless=False)

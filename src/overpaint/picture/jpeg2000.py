@@ -7,7 +7,7 @@ import struct
 
 from overpaint.errors import PictureError
 
-from ._picture import Picture
+from ._picture import Metadata, Picture
 from .bmff import boxes
 from .decoded import by_opencv, loaded, of_image, split, stored_picture
 from .limits import PictureLimits
@@ -41,12 +41,6 @@ def read(data: bytes, limits: PictureLimits) -> Picture:
     pixels = of_image(loaded(Jpeg2KImageFile, data)) if depth <= 8 else split(by_opencv(data, depth))
     header = found.get(b"jp2h", b"")
     colours = [header[start:end] for kind, start, end in boxes(header, 0, len(header)) if kind == b"colr"]
-    return stored_picture(
-        pixels,
-        pixels.mode_at(depth),
-        lossless=False,
-        icc=next((body[3:] for body in colours if body[:1] == b"\2"), None),
-        exif=found.get(_EXIF),
-        xmp=found.get(_XMP),
-        dpi=image.info.get("dpi"),
-    )
+    icc = next((body[3:] for body in colours if body[:1] == b"\2"), None)
+    metadata = Metadata(icc=icc, exif=found.get(_EXIF), xmp=found.get(_XMP), dpi=image.info.get("dpi"))
+    return stored_picture(pixels, pixels.mode_at(depth), metadata, lossless=False)

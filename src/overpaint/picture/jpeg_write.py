@@ -21,7 +21,6 @@ from .jpeg_segments import APP0, APP1, APP2, APP13, APP14, COM, LONGEST, JpegFil
 from .orient import displayed, stored
 from .pil import to_8, to_pil
 
-LARGEST_SIDE = 65500
 DEFAULT_QUALITY = 95
 _SUBSAMPLING = {"4:4:4": 0, "4:2:2": 1, "4:2:0": 2}
 

@@ -54,16 +54,14 @@ def from_pil(image: Image) -> Picture:
     info = image.info
     xmp, dpi = info.get("xmp"), info.get("dpi")
     text = getattr(image, "text", {})
-    stored = stored_picture(
-        of_image(image),
-        image.mode,
+    found = Metadata(
         icc=info.get("icc_profile"),
         exif=info.get("exif"),
         xmp=xmp.encode() if isinstance(xmp, str) else xmp,
         dpi=(float(dpi[0]), float(dpi[1])) if dpi and dpi[0] > 0 and dpi[1] > 0 else None,
         text={str(k): str(v) for k, v in text.items() if k != "XML:com.adobe.xmp"},
     )
-    return turned(stored)
+    return turned(stored_picture(of_image(image), image.mode, found))
 
 
 def to_pil(picture: Picture) -> Image:

@@ -12,7 +12,7 @@ import numpy as np
 from overpaint.errors import PictureError
 
 from . import iptc as iptc_blocks
-from ._picture import Picture
+from ._picture import Metadata, Picture
 from .code_points import CodePoints
 from .decoded import animated, by_opencv, split, stored_picture
 from .limits import METADATA_BYTES, PictureLimits
@@ -22,6 +22,7 @@ XMP_KEYWORD = "XML:com.adobe.xmp"
 PROFILE_KEYWORD = "Raw profile type "
 # Colour without an ICC profile: copied from a PNG file to the PNG file made of it.
 COLOUR_CHUNKS = (b"cICP", b"mDCV", b"cLLI", b"sRGB", b"gAMA", b"cHRM")
+_LENGTHS = {b"cICP": 4, b"gAMA": 4, b"cHRM": 32, b"pHYs": 9}  # chunks of another length are left out
 _NAMES = {0: "grey", 2: "rgb", 3: "palette", 4: "grey+alpha", 6: "rgb+alpha"}
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
@@ -142,54 +143,51 @@ def _with_metadata(pixels: Picture, mode: str, others: list[tuple[bytes, bytes]]
             raise PictureError(f"the PNG file's metadata inflate to more than {METADATA_BYTES:,} bytes")
         return found
 
-    icc = exif = xmp = iptc = dpi = points = None
-    gamma: float | None = None
-    places: tuple[float, ...] | None = None
+    first = {kind: body for kind, body in reversed(others) if len(body) == _LENGTHS.get(kind, len(body))}
+    icc = inflated(first.get(b"iCCP", b"").partition(b"\0")[2][1:])
+    x, y, unit = struct.unpack(">IIB", first.get(b"pHYs", bytes(9)))
+    dpi = (x * 0.0254, y * 0.0254) if unit == 1 and x and y else None
+    exif, xmp, iptc = first.get(b"eXIf"), b"", b""
     text: dict[str, str] = {}
     for kind, body in others:
-        if kind == b"iCCP" and icc is None:
-            icc = inflated(body.partition(b"\0")[2][1:]) or None
-        elif kind == b"cICP" and len(body) == 4:
-            points = CodePoints(body[0], body[1], body[2], full_range=body[3] == 1)
-        elif kind == b"sRGB":
-            points = points or CodePoints(1, 13, 0)
-        elif kind == b"gAMA" and len(body) == 4:
-            gamma = int.from_bytes(body, "big") / 100_000 or None
-        elif kind == b"cHRM" and len(body) == 32:
-            numbers = struct.unpack(">8I", body)
-            places = tuple(number / 100_000 for number in numbers[2:] + numbers[:2])  # white is the first pair in cHRM
-        elif kind == b"eXIf" and exif is None:
-            exif = body
-        elif kind == b"pHYs" and len(body) == 9:
-            x, y, unit = struct.unpack(">IIB", body)
-            dpi = (x * 0.0254, y * 0.0254) if unit == 1 and x and y else dpi
-        elif kind in (b"tEXt", b"zTXt", b"iTXt"):
-            keyword, found = _text(kind, body, inflated)
-            if keyword == XMP_KEYWORD:
-                xmp = xmp or found
-            elif keyword.startswith(PROFILE_KEYWORD):
-                raw = _raw_profile(found)
-                what = keyword.removeprefix(PROFILE_KEYWORD)
-                if what in ("exif", "APP1") and raw[:4] == b"Exif":
-                    exif = exif or raw
-                elif what == "xmp":
-                    xmp = xmp or raw
-                elif what in ("8bim", "iptc"):
-                    iptc = iptc or (raw if raw[:4] == b"8BIM" else iptc_blocks.from_records(raw)) if raw else iptc
-            elif keyword:
-                text.setdefault(keyword, found.decode("utf-8" if kind == b"iTXt" else "latin-1", "replace"))
-    if icc is None and points is None and (gamma or places):  # the order of precedence: PNG, 4.3
-        points = CodePoints(gamma=gamma, chromaticities=places)
-    if points is not None and any(kind in (b"mDCV", b"cLLI") for kind, _ in others):
-        points = replace(points, mastering=True)
-    return stored_picture(pixels, mode, icc=icc, code_points=points, exif=exif, xmp=xmp, iptc=iptc, dpi=dpi, text=text)
+        keyword, found = _text(kind, body, inflated)
+        if keyword == XMP_KEYWORD:
+            xmp = xmp or found
+        elif keyword.startswith(PROFILE_KEYWORD):
+            raw, what = _raw_profile(found), keyword.removeprefix(PROFILE_KEYWORD)
+            if what in ("exif", "APP1") and raw[:4] == b"Exif":
+                exif = exif or raw
+            elif what == "xmp":
+                xmp = xmp or raw
+            elif what in ("8bim", "iptc") and raw:
+                iptc = iptc or (raw if raw[:4] == b"8BIM" else iptc_blocks.from_records(raw))
+        elif keyword:
+            text.setdefault(keyword, found.decode("utf-8" if kind == b"iTXt" else "latin-1", "replace"))
+    points = _code_points(first, profile=bool(icc))
+    return stored_picture(pixels, mode, Metadata(icc, points, exif, xmp, iptc, dpi, text))
+
+
+def _code_points(first: dict[bytes, bytes], profile: bool) -> CodePoints | None:
+    """Colour stated by other chunks than iCCP, in the order of precedence of PNG, 4.3; a `profile` goes before gAMA."""
+    points = None
+    if b"cICP" in first:
+        primaries, transfer, matrix, full = first[b"cICP"]
+        points = CodePoints(primaries, transfer, matrix, full_range=full == 1)
+    elif b"sRGB" in first:
+        points = CodePoints(1, 13, 0)
+    elif not profile:
+        gamma = int.from_bytes(first.get(b"gAMA", b""), "big") / 100_000 or None
+        numbers = [number / 100_000 for (number,) in struct.iter_unpack(">I", first.get(b"cHRM", b""))]
+        places = (*numbers[2:], *numbers[:2]) or None  # white is the first pair in cHRM
+        points = CodePoints(gamma=gamma, chromaticities=places) if gamma or places else None
+    return points and replace(points, mastering=b"mDCV" in first or b"cLLI" in first)
 
 
 def _text(kind: bytes, body: bytes, inflated: Callable[[bytes], bytes]) -> tuple[str, bytes]:
-    """Keyword and still encoded text of a text chunk; ("", b"") when it is damaged."""
+    """Keyword and still encoded text of a text chunk; ("", b"") for other chunks and when it is damaged."""
     key, mark, rest = body.partition(b"\0")
     keyword = key.decode("latin-1")
-    if not mark or not 1 <= len(key) <= 79:
+    if kind not in (b"tEXt", b"zTXt", b"iTXt") or not mark or not 1 <= len(key) <= 79:
         return "", b""
     if kind == b"zTXt":
         return keyword, inflated(rest[1:])

@@ -21,7 +21,7 @@ from overpaint.errors import PictureError
 
 from . import exif as exif_blocks
 from . import iptc as iptc_blocks
-from ._picture import Colour, Picture
+from ._picture import Colour, Metadata, Picture
 from .decoded import loaded, of_image, stored_picture
 from .ifd import ORIENTATION, MalformedIFD, TagBlock, TagDirectory
 from .limits import METADATA_BYTES, PictureLimits
@@ -72,17 +72,15 @@ def read(data: bytes, limits: PictureLimits) -> Picture:
         page = _page(data, limits)
         pixels, words = _pixels(data, page)
         records = page.raw(_IPTC)
-        orientation = page.integer(ORIENTATION, 1)
-        return stored_picture(
-            pixels,
-            words,
-            orientation=orientation if 1 <= orientation <= 8 else 1,
+        found = Metadata(
             icc=page.raw(_ICC),
             exif=exif_blocks.from_directory(page.block, page.tags),
             xmp=page.raw(XMP),
             iptc=page.raw(PHOTOSHOP) or (records and iptc_blocks.from_records(records)),
             dpi=exif_blocks.directory_resolution(page.block, page.tags),
         )
+        orientation = page.integer(ORIENTATION, 1)
+        return stored_picture(pixels, words, found, orientation=orientation if 1 <= orientation <= 8 else 1)
     except MalformedIFD as error:
         raise PictureError(f"the TIFF file is damaged or truncated: {error}") from error
 

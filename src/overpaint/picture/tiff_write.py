@@ -6,7 +6,6 @@ import io
 
 from . import exif as exif_blocks
 from ._picture import Colour, Picture
-from .ifd import MalformedIFD, TagBlock
 from .tiff import PHOTOSHOP, XMP
 
 _LEVEL = 4  # of Deflate; 6 takes twice as long for two percent
@@ -32,7 +31,9 @@ def write(picture: Picture) -> bytes:
         compression="zlib",
         compressionargs={"level": _LEVEL},
         predictor=True,
-        byteorder=_byte_order(metadata.exif),
+        byteorder=">"
+        if (metadata.exif or b"").startswith(b"MM")
+        else "<",  # so that its values can be copied as they are
         iccprofile=metadata.icc,
         extratags=tags,
         metadata=None,
@@ -40,11 +41,3 @@ def write(picture: Picture) -> bytes:
         **resolution,
     )
     return exif_blocks.grafted(out.getvalue(), metadata.exif)
-
-
-def _byte_order(exif: bytes | None) -> str:
-    """The order of the EXIF block, so that its values can be copied as they are."""
-    try:
-        return TagBlock(exif or b"").order
-    except MalformedIFD:
-        return "<"

@@ -8,12 +8,11 @@ from collections.abc import Iterator
 
 from overpaint.errors import PictureError
 
-from ._picture import Picture
+from ._picture import Metadata, Picture
 from .decoded import animated, loaded, of_image, stored_picture
 from .limits import PictureLimits
 from .pil import to_pil
 
-LARGEST_SIDE = 16383
 _ANIMATED = 0x02
 
 
@@ -51,8 +50,8 @@ def read(data: bytes, limits: PictureLimits) -> Picture:
         pixels = pixels.with_pixels(pixels.samples, None)
     lossless = b"VP8L" in parts
     mode = f"{pixels.mode}, {'lossless' if lossless else 'lossy'}"
-    icc, exif, xmp = (parts.get(name) for name in (b"ICCP", b"EXIF", b"XMP "))
-    return stored_picture(pixels, mode, lossless=lossless, icc=icc, exif=exif, xmp=xmp)
+    found = Metadata(icc=parts.get(b"ICCP"), exif=parts.get(b"EXIF"), xmp=parts.get(b"XMP "))
+    return stored_picture(pixels, mode, found, lossless=lossless)
 
 
 def _sizes(parts: dict[bytes, bytes]) -> Iterator[tuple[int, int]]:
