@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -71,6 +70,8 @@ def _aligned(box: Box, levels: int) -> Box:
 
 
 def _blur_region(values: NDArray[np.float32], region: Box, sigma: float, levels: int) -> NDArray[np.float32]:
+    import cv2
+
     height, width = values.shape
     margin = _margin(levels)
     before_x, before_y = margin * (region.left == 0), margin * (region.top == 0)

@@ -15,13 +15,14 @@ from overpaint.files import write_file
 from overpaint.geometry import Box, Size
 from overpaint.picture import Picture, encode, from_array
 from overpaint.picture._picture import frozen
+from overpaint.picture.open import FileLike
 
-from . import _checks, _shapes, _strokes
+from . import _blur, _checks, _morphology, _shapes, _strokes
 from ._checks import BoxLike, SizeLike
 
 if TYPE_CHECKING:
     from ._shapes import Rule
-    from ._sources import Channel, FileLike
+    from ._sources import Channel
     from .component import MaskComponent
 
 
@@ -223,15 +224,11 @@ class Mask:
     @property
     def hard(self) -> bool:
         """Whether no ramp between 0 and 1 is wider than 2 pixels: an antialiased edge is hard, a feathered one soft."""
-        from . import _morphology
-
         return _morphology.is_hard(self.values)
 
     @property
     def bilevel(self) -> bool:
         """Whether no value lies between 0 and 1."""
-        from . import _morphology
-
         return _morphology.is_bilevel(self.values)
 
     @property
@@ -292,8 +289,6 @@ class Mask:
         Distances are Euclidean, centre to centre, so that corners become round; below 1 nothing happens. The ramp of a
         soft mask keeps its shape and moves outwards (greyscale dilation by a flat disc).
         """
-        from . import _morphology
-
         return self._with(_morphology.grow(self.values, _checks.as_pixels(pixels, "the distance to grow by")))
 
     def shrink(self, pixels: float) -> Mask:
@@ -301,8 +296,6 @@ class Mask:
 
         The picture's border is no edge: a mask that touches it still does.
         """
-        from . import _morphology
-
         return self._with(_morphology.shrink(self.values, _checks.as_pixels(pixels, "the distance to shrink by")))
 
     def feather(self, radius: float) -> Mask:
@@ -314,20 +307,14 @@ class Mask:
         """
         if radius == 0:
             return self
-        from . import _blur
-
         return self._with(_blur.gaussian(self.values, radius))
 
     def fill_holes(self) -> Mask:
         """1 on all pixels that the core encloses; a gap that is open to the picture's border is no hole."""
-        from . import _morphology
-
         return self._with(_morphology.fill_holes(self.values))
 
     def remove_specks(self, area: float) -> Mask:
         """Without the connected pieces (8 neighbours) whose support has fewer than `area` pixels."""
-        from . import _morphology
-
         return self._with(_morphology.remove_specks(self.values, _checks.as_pixels(area, "the area of a speck")))
 
     def threshold(self, level: float = 0.5) -> Mask:
@@ -338,8 +325,6 @@ class Mask:
 
     def resize(self, size: SizeLike) -> Mask:
         """At another size: a hard mask by its nearest pixels, a soft one by averages (linear where it is enlarged)."""
-        from . import _morphology
-
         return self._with(_morphology.resized(self.values, _checks.as_size(size)))
 
     # Output

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,6 +31,8 @@ def is_hard(values: Values) -> bool:
     3x3 neighbours are all ramp pixels, and not all equal, lies in a ramp of 3 pixels or more, unless it is the ridge of
     a thin line. A mask without a core is soft: it was not meant to repaint anything entirely.
     """
+    import cv2
+
     box = Box.around(values > 0)
     high = np.float32(values.max(initial=0))
     if high < np.float32(0.5):
@@ -53,6 +54,8 @@ def is_hard(values: Values) -> bool:
 
 def resized(values: Values, size: Size) -> Values:
     """The values at another size: nearest for a hard mask, area averages or linear interpolation for a soft one."""
+    import cv2
+
     if values.shape == size.shape:
         return values
     smooth = cv2.INTER_AREA if size.area < values.size else cv2.INTER_LINEAR
@@ -90,6 +93,8 @@ def shrink(values: Values, pixels: float) -> Values:
 
 def fill_holes(values: Values) -> Values:
     """1 on all that the core encloses. The core is connected across corners (8 neighbours), a hole is not (4)."""
+    import cv2
+
     core = values >= np.float32(0.5)
     box = Box.around(core)
     if box.empty:
@@ -104,6 +109,8 @@ def fill_holes(values: Values) -> Values:
 
 def remove_specks(values: Values, area: float) -> Values:
     """0 on every connected piece of the support (8 neighbours) that has fewer than `area` pixels."""
+    import cv2
+
     box = Box.around(values > 0)
     if box.empty:
         return values
@@ -127,6 +134,8 @@ def _dilate(values: Values, radius: float) -> Values:
     From the disc's top to its middle the chords get longer, and the running maximum of a longer chord is computed from
     that of a shorter one.
     """
+    import cv2
+
     whole = math.floor(radius)
     height = values.shape[0]
     best: Values = values.copy()

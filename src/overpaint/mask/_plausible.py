@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from overpaint.errors import MaskError
 
 from ._mask import Mask
+from ._morphology import is_hard
 
 Values = NDArray[np.float32]
 Samples = NDArray[np.uint8] | NDArray[np.uint16]
@@ -207,8 +208,6 @@ def _floored(values: Values) -> Values:
 def _cleaned(values: Values) -> Values:
     """The values without noise."""
     import cv2
-
-    from ._morphology import is_hard  # loads OpenCV
 
     cleaned = _floored(values)
     if is_hard(cleaned):

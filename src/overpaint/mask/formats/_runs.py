@@ -32,8 +32,6 @@ def bits_of(counts: Counts, length: int) -> NDArray[np.bool_]:
     """
     if counts.size and counts.min() < 0:
         raise MaskError(f"a run-length mask has a negative length: {counts.min()}")
-    if counts.size and counts.max() > length:
-        raise MaskError(f"a run-length mask of {length} pixels has a run of {counts.max()}")
     total = int(counts.sum())
     if total != length:
         raise MaskError(f"the lengths of a run-length mask add up to {total} pixels, but its size has {length}")

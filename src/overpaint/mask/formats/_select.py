@@ -71,7 +71,7 @@ def united(shapes: Iterable[tuple[str, Callable[[], Mask]]], size: Size) -> Mask
     values = np.zeros(size.shape, dtype=np.float32)
     notes: list[str] = []
     left_out: list[MaskError] = []
-    drawn = 0
+    shapes = list(shapes)
     for name, draw in shapes:
         try:
             mask = draw()
@@ -80,10 +80,9 @@ def united(shapes: Iterable[tuple[str, Callable[[], Mask]]], size: Size) -> Mask
         except MaskError as error:
             raise _of_shape(error, name) from error
         else:
-            drawn += 1
             np.maximum(values, mask.values, out=values)
             notes += [f"{name}: {note}" for note in mask.notes]
-    if left_out and not drawn:
+    if left_out and len(left_out) == len(shapes):
         raise left_out[-1]
     if left_out:
         more = f" (and {len(left_out) - 1} more)" if len(left_out) > 1 else ""
