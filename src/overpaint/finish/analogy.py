@@ -120,11 +120,7 @@ def analogy(
     sources = _sources(octave, len(lattice.places))
     if len(sources) < _FEWEST_SOURCES or len(lattice.places) == 0:
         return None
-    basis = Basis.of(octave.soft, sources, RADIUS, _DIMS, stride=STRIDE)
-    table = basis.project(octave.soft, sources)
-    queries = basis.project(octave.query, lattice.places)
-    check()
-    found = sources[_matched(octave, lattice, sources, table, queries, rng, check)]
+    found = sources[_matched(octave, lattice, sources, rng, check)]
     check()
     gain, trust = _gain_and_trust(octave, lattice.places, found, limits)
     return _pasted(octave, lattice, found, gain, trust)
@@ -178,15 +174,12 @@ class _Lattice:
 
 
 def _matched(
-    octave: Octave,
-    lattice: _Lattice,
-    sources: Places,
-    table: Floats,
-    queries: Floats,
-    rng: np.random.Generator,
-    check: Callable[[], None],
+    octave: Octave, lattice: _Lattice, sources: Places, rng: np.random.Generator, check: Callable[[], None]
 ) -> Places:
     """(n,) the index of the source of each patch of the lattice."""
+    basis = Basis.of(octave.soft, sources, RADIUS, _DIMS, stride=STRIDE)
+    table, queries = basis.project(octave.soft, sources), basis.project(octave.query, lattice.places)
+    check()
     height, width = octave.target.shape
     row_at = np.full(height * width, -1, np.intp)
     row_at[sources] = np.arange(len(sources))

@@ -15,8 +15,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
+from functools import cache, partial
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -57,6 +57,9 @@ class Detail:
     share: float
 
 
+Image = TypeVar("Image", Floats, Flags)
+
+
 def detailed(
     patch: Floats,
     picture: Floats,
@@ -88,7 +91,8 @@ def detailed(
     # The first octave spans a factor of two to four, over which the soft picture is no finer than a patch's samples.
     octaves = max(0, math.floor(math.log2(enlarged / 2)))
     window = _window(box, target.shape, octaves)
-    scaled = _ScaledWindow.of(patch, picture, soft, known, target, window, octaves, enlarged)
+    cut = partial(_cut, window=window)
+    scaled = _ScaledWindow.of(cut(patch), cut(picture), cut(soft), cut(known), cut(target), octaves, enlarged)
     with one_thread():
         found = _synthesised(scaled, octaves, limits, np.random.default_rng(seed), check)
     if found is None:
@@ -128,34 +132,17 @@ class _ScaledWindow:
 
     @classmethod
     def of(
-        cls,
-        patch: Floats,
-        picture: Floats,
-        soft: Floats,
-        known: Flags,
-        target: Flags,
-        window: Box,
-        octaves: int,
-        enlarged: float,
+        cls, patch: Floats, picture: Floats, soft: Floats, known: Flags, target: Flags, octaves: int, enlarged: float
     ) -> _ScaledWindow:
-        pictures, patches = [_cut(picture, window)], [_cut(patch, window)]
-        knowns, targets = [_cut(known, window)], [_cut(target, window)]
+        pictures, patches, softs = (_scales(image, octaves, _halved) for image in (picture, patch, soft))
+        knowns, targets = _scales(known, octaves, _all_of_cells), _scales(target, octaves, _any_of_cells)
         # An engine's pixel is a mean over half a pixel to each side, and cubic interpolation takes two more.
-        side = 2 * math.ceil(2.5 * enlarged) + 1
-        certain = _eroded(knowns[0], side)
-        softest = _cut(soft, window)
-        for _ in range(octaves):
-            pictures.append(_halved(pictures[-1]))
-            patches.append(_halved(patches[-1]))
-            softest = _halved(softest)
-            knowns.append(_quarters(knowns[-1], np.logical_and))
-            targets.append(_quarters(targets[-1], np.logical_or))
-            certain = _quarters(certain, np.logical_and)
+        certain = _scales(_eroded(known, 2 * math.ceil(2.5 * enlarged) + 1), octaves, _all_of_cells)[-1]
         # Where an estimate shows other things than the picture, it is no softer version of it.
         around = 2 * math.ceil(1.5 * enlarged / (1 << octaves)) + 1
-        wrong = cv2.blur(softest - pictures[-1], (around, around))
+        wrong = cv2.blur(softs[-1] - pictures[-1], (around, around))
         certain = certain & (np.abs(wrong).max(axis=2) < MOST_ESTIMATE_ERROR)
-        return cls(tuple(pictures), tuple(patches), softest, certain, tuple(knowns), tuple(targets))
+        return cls(pictures, patches, softs[-1], certain, knowns, targets)
 
 
 def _synthesised(
@@ -214,6 +201,14 @@ def _cut(image: NDArray[Any], window: Box) -> NDArray[Any]:
     return np.asarray(cv2.copyMakeBorder(part, top, bottom, left, right, cv2.BORDER_REPLICATE), dtype=part.dtype)
 
 
+def _scales(finest: Image, octaves: int, halve: Callable[[Image], Image]) -> tuple[Image, ...]:
+    """The image at each scale, the finest first."""
+    found = [finest]
+    for _ in range(octaves):
+        found.append(halve(found[-1]))
+    return tuple(found)
+
+
 def _halved(image: Floats) -> Floats:
     half = (image.shape[1] // 2, image.shape[0] // 2)
     return np.asarray(cv2.resize(image, half, interpolation=cv2.INTER_AREA), dtype=np.float32)
@@ -226,10 +221,14 @@ def _doubled(image: Floats) -> Floats:
     return np.asarray(cv2.resize(image, twice, interpolation=method), dtype=np.float32)
 
 
-def _quarters(flags: Flags, join: np.ufunc) -> Flags:
-    """Each 2 x 2 pixels, joined by a logical operation."""
-    rows = join(flags[0::2], flags[1::2])
-    return np.asarray(join(rows[:, 0::2], rows[:, 1::2]), np.bool_)
+def _all_of_cells(flags: Flags) -> Flags:
+    """Which cells of 2 x 2 pixels are True throughout."""
+    return flags[0::2, 0::2] & flags[0::2, 1::2] & flags[1::2, 0::2] & flags[1::2, 1::2]
+
+
+def _any_of_cells(flags: Flags) -> Flags:
+    """Which cells of 2 x 2 pixels are True somewhere."""
+    return ~_all_of_cells(~flags)
 
 
 def _eroded(flags: Flags, side: int) -> Flags:
