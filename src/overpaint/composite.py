@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from overpaint.geometry import Box
 from overpaint.picture import Samples
 
+Floats = NDArray[np.float32]
 AlphaRule = Literal["keep", "cover"]
 """What a paste does to alpha a under the composite mask w: "keep" leaves it; "cover" makes it min(1, a + w)."""
 
@@ -18,12 +19,7 @@ _ROWS = 64  # this many rows at a time stay in the cache, which is several times
 
 
 def paste(
-    samples: Samples,
-    patch: NDArray[np.float32],
-    weight: NDArray[np.float32],
-    box: Box,
-    alpha: Samples | None = None,
-    rule: AlphaRule = "keep",
+    samples: Samples, patch: Floats, weight: Floats, box: Box, alpha: Samples | None = None, rule: AlphaRule = "keep"
 ) -> None:
     """Blend a patch into samples, in place: round(old + share x (new - old)), clipped to the depth's range.
 
@@ -61,9 +57,7 @@ def paste(
         cv2.copyTo(cv2.add(new, change, dtype=depth), touched.view(np.uint8), old)
 
 
-def _share(
-    weight: NDArray[np.float32], touched: NDArray[np.bool_], alpha: Samples, rule: AlphaRule
-) -> NDArray[np.float32]:
+def _share(weight: Floats, touched: NDArray[np.bool_], alpha: Samples, rule: AlphaRule) -> Floats:
     """(h, w) float32: the share of the patch where the old samples have this alpha (see `paste`)."""
     if rule == "keep":
         return np.where(touched & (alpha == 0), np.float32(1), weight)
@@ -71,7 +65,7 @@ def _share(
     return np.asarray(np.divide(weight, coverage, out=np.zeros_like(weight), where=touched), np.float32)
 
 
-def paste_alpha(alpha: Samples, weight: NDArray[np.float32], box: Box, rule: AlphaRule) -> None:
+def paste_alpha(alpha: Samples, weight: Floats, box: Box, rule: AlphaRule) -> None:
     """Change alpha, in place, by the rule.
 
     Args:

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from overpaint.errors import PictureError
 
 from .code_points import CodePoints
+from .limits import PictureLimits
 
 
 @dataclass(frozen=True, slots=True)
 class BoxContents:
-    """Every size in the file, and bits a sample and code points of the primary picture."""
+    """Bits a sample and code points of the primary picture."""
 
-    sizes: tuple[tuple[int, int], ...]
     depth: int
     code_points: CodePoints | None
 
@@ -42,8 +42,8 @@ def boxes(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
         at += size
 
 
-def read(data: bytes) -> BoxContents:
-    """Walk the boxes. PictureError when there is no meta box or it is damaged."""
+def read(data: bytes, limits: PictureLimits) -> BoxContents:
+    """Walk the boxes. PictureError when there is no meta box, or it is damaged or states a size over the limits."""
     meta = next(((a, b) for kind, a, b in boxes(data, 0, len(data)) if kind == b"meta"), None)
     if meta is None:
         raise PictureError("the file has no picture (no meta box)")
@@ -51,9 +51,11 @@ def read(data: bytes) -> BoxContents:
     a, b = inner.get(b"iprp", (0, 0))
     parts = [(kind, data[c:d]) for kind, c, d in boxes(data, a, b)]
     found = [(kind, part[c:d]) for name, part in parts if name == b"ipco" for kind, c, d in boxes(part, 0, len(part))]
-    sizes = tuple(struct.unpack(">2I", body[4:12]) for kind, body in found if kind == b"ispe" and len(body) >= 12)
+    sizes = [struct.unpack(">2I", body[4:12]) for kind, body in found if kind == b"ispe" and len(body) >= 12]
     if not sizes:
         raise PictureError("the file states no size")
+    for width, height in sizes:
+        limits.check_pixels(width, height)
     a, b = inner.get(b"pitm", (0, 0))
     primary = int.from_bytes(data[a + 4 : b], "big")
     numbers = [number for name, part in parts if name == b"ipma" for number in _associated(part, primary)]
@@ -65,7 +67,7 @@ def read(data: bytes) -> BoxContents:
     points = None
     if nclx is not None and max(codes := struct.unpack(">3H", nclx[4:10])) < 256:
         points = CodePoints(codes[0], codes[1], codes[2], mastering=mastering)
-    return BoxContents(sizes, max(depths, default=8), points)
+    return BoxContents(max(depths, default=8), points)
 
 
 def _av1_depth(body: bytes) -> int:

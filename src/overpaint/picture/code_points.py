@@ -134,11 +134,9 @@ class CodePoints:
             primaries = "BT.709" if self.chromaticities is None else "own"
         if self.transfer == UNSPECIFIED:
             transfer = "sRGB" if self.gamma is None else f"gamma {1 / self.gamma:.3g}"
-        return (
-            primaries
-            if (primaries, transfer) == ("Display P3", "sRGB")
-            else f"{primaries} primaries, {transfer} transfer"
-        )
+        if (primaries, transfer) == ("Display P3", "sRGB"):
+            return primaries
+        return f"{primaries} primaries, {transfer} transfer"
 
 
 @lru_cache(maxsize=16)

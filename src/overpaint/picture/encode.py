@@ -130,10 +130,9 @@ def encode(
         found = jpeg_write.write(picture, quality, touched, annotate)
     else:
         found = _encoded(picture, format, quality)
-    exact = found.fidelity == "lossless" and not reduced
-    fidelity = "re-encoded" if found.fidelity == "lossless" and not exact else found.fidelity
+    fidelity = "re-encoded" if found.fidelity == "lossless" and reduced else found.fidelity
     notes += [*found.notes, *_left_out(picture, format)]
-    reached = touched if exact else found.touched
+    reached = touched if fidelity == "lossless" else found.touched
     return EncodedPicture(found.data, format, fidelity, reached, tuple(notes))
 
 

@@ -16,7 +16,7 @@ from . import xmp as xmp_packets
 from ._picture import Annotate, Colour, EncodedPicture, Metadata, Picture
 from .decoded import COMMENT
 from .jpeg import EXIF, ICC, PHOTOSHOP, XMP, decoded
-from .jpeg_blocks import BlocksUnavailable, carried_over, natural_tables
+from .jpeg_blocks import BlocksUnavailable, Flags, carried_over, natural_tables
 from .jpeg_segments import APP0, APP1, APP2, APP13, APP14, COM, LONGEST, JpegFile, JpegSegment, joined, parsed, segments
 from .orient import displayed, stored
 from .pil import to_8, to_pil
@@ -25,9 +25,7 @@ DEFAULT_QUALITY = 95
 _SUBSAMPLING = {"4:4:4": 0, "4:2:2": 1, "4:2:0": 2}
 
 
-def write(
-    picture: Picture, quality: int | None, touched: NDArray[np.bool_] | None, annotate: Annotate | None = None
-) -> EncodedPicture:
+def write(picture: Picture, quality: int | None, touched: Flags | None, annotate: Annotate | None) -> EncodedPicture:
     """The picture as JPEG; 16 bits become 8. OutputError when it has alpha or a side over 65500 pixels.
 
     Without a quality, a picture that came from a JPEG file of the same size keeps the coefficients of blocks that
@@ -65,9 +63,7 @@ def _same_size(picture: Picture, file: JpegFile) -> bool:
     return (file.frame.width, file.frame.height) == (width, height)
 
 
-def _carried(
-    picture: Picture, touched: NDArray[np.bool_] | None, annotate: Annotate | None, file: JpegFile
-) -> EncodedPicture:
+def _carried(picture: Picture, touched: Flags | None, annotate: Annotate | None, file: JpegFile) -> EncodedPicture:
     """The file with new blocks where the picture was touched. BlocksUnavailable when that can't be done."""
     orientation = picture.source.orientation
     shown = np.ascontiguousarray(stored(to_8(picture.samples), orientation))
@@ -83,9 +79,9 @@ def _carried(
     return EncodedPicture(joined(head + carried.parts), "jpeg", "blocks", reached, left_out)
 
 
-def _differs(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.bool_]:
+def _differs(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> Flags:
     """(H, W): where any sample differs. Channel by channel: several times as fast as `any` over the last axis."""
-    found: NDArray[np.bool_] = a[..., 0] != b[..., 0]
+    found: Flags = a[..., 0] != b[..., 0]
     for channel in range(1, a.shape[2]):
         found |= a[..., channel] != b[..., channel]
     return found

@@ -15,13 +15,12 @@ from dataclasses import dataclass
 from math import prod
 
 import numpy as np
-from numpy.typing import NDArray
 
 from overpaint.errors import PictureError
 
 from . import exif as exif_blocks
 from . import iptc as iptc_blocks
-from ._picture import Colour, Metadata, Picture
+from ._picture import Colour, Metadata, Picture, Samples
 from .decoded import loaded, of_image, stored_picture
 from .ifd import ORIENTATION, MalformedIFD, TagBlock, TagDirectory
 from .limits import METADATA_BYTES, PictureLimits
@@ -145,9 +144,7 @@ def _extra_samples(page: _TiffPage, colour: Colour) -> tuple[int, ...]:
     return kinds if count else ()
 
 
-def _unassociated(
-    colours: NDArray[np.unsignedinteger], alpha: NDArray[np.unsignedinteger]
-) -> NDArray[np.unsignedinteger]:
+def _unassociated(colours: Samples, alpha: Samples) -> Samples:
     """Colour divided by the alpha that it was multiplied with, rounded; 0 where nothing shows."""
     top = int(np.iinfo(colours.dtype).max)
     divisor = np.maximum(alpha, 1).astype(np.uint32)[..., np.newaxis]
@@ -155,7 +152,7 @@ def _unassociated(
     return np.where(alpha[..., np.newaxis] == 0, 0, straight).astype(colours.dtype)
 
 
-def _assembled(data: bytes, page: _TiffPage) -> NDArray[np.unsignedinteger]:
+def _assembled(data: bytes, page: _TiffPage) -> Samples:
     """(H, W, samples) in native byte order. PictureError when a strip or tile is outside the file, damaged or short."""
     import tifffile
 
