@@ -378,7 +378,7 @@ BAD_CVAT = {
     "missing": ('<box label="x" ytl="7" xbr="30" ybr="40"/>', "'xtl' is missing"),
     "infinite": ('<ellipse label="x" cx="inf" cy="20" rx="12" ry="8"/>', "inf"),
     "negative radius": ('<ellipse label="x" cx="9" cy="20" rx="-12" ry="8"/>', "-12"),
-    "point": ('<polygon label="x" points="5,5;40,8,3;20,40"/>', "not 3"),
+    "point": ('<polygon label="x" points="5,5;40,8,3;20,40"/>', "not 40,8,3"),
     "words": ('<polygon label="x" points="hello"/>', "hello"),
     "short runs": ('<mask label="x" rle="1, 2" left="1" top="2" width="3" height="2"/>', "add up to 3.*has 6"),
     "negative runs": ('<mask label="x" rle="8, -2" left="1" top="2" width="3" height="2"/>', "run"),

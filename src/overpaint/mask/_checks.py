@@ -69,7 +69,7 @@ def as_corners(box: BoxLike, name: str) -> tuple[float, float, float, float]:
     return left, top, right, bottom
 
 
-def as_points(points: Iterable[Iterable[float]], name: str, *, columns: tuple[int, ...] = (2,)) -> NDArray[np.float64]:
+def as_points(points: Iterable[Iterable[Any]], name: str, *, columns: tuple[int, ...] = (2,)) -> NDArray[np.float64]:
     """(N, columns) float64, all finite, `MOST_POINTS` at most."""
     try:
         rows = [as_numbers(point, f"a point of the {name}") for point in points]

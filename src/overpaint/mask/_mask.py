@@ -50,6 +50,7 @@ class Mask:
         if values.ndim != 2 or values.dtype != np.float32:
             raise MaskError(f"mask values must be float32 of shape (H, W), not {values.dtype} of shape {values.shape}")
         object.__setattr__(self, "values", frozen(values))
+        object.__setattr__(self, "notes", tuple(dict.fromkeys(self.notes)))
 
     # Construction
 
@@ -347,13 +348,13 @@ class Mask:
 
     def with_notes(self, notes: Iterable[str]) -> Mask:
         """The same values, with these notes before its own."""
-        return Mask(self.values, tuple(dict.fromkeys((*notes, *self.notes))))
+        return Mask(self.values, (*notes, *self.notes))
 
     def _with(self, values: NDArray[np.float32]) -> Mask:
         return self if values is self.values else Mask(values, self.notes)
 
     def _joined(self, values: NDArray[np.float32], other: Mask) -> Mask:
-        return Mask(values, tuple(dict.fromkeys(self.notes + other.notes)))
+        return Mask(values, self.notes + other.notes)
 
     def __repr__(self) -> str:
         return f"<Mask {self.size}, {self.fraction:.1%} in {self.bounds}{'' if self.hard else ', soft'}>"

@@ -61,11 +61,9 @@ def from_levels(levels: Samples, *, lossless: bool = True, notes: tuple[str, ...
     if scale is None:
         return Mask((levels > 0).astype(np.float32), notes)
     values = levels.astype(np.float32)
-    if scale.low:
-        values -= np.float32(scale.low)
+    values -= np.float32(scale.low)
     values /= np.float32(scale.high - scale.low)
-    if scale.low or scale.high < levels.max():
-        np.clip(values, 0, 1, out=values)
+    np.clip(values, 0, 1, out=values)
     if not lossless:
         values = snapped(values)
     return plausible(Mask(values, (*notes, scale.note) if scale.note else notes))
@@ -77,21 +75,19 @@ def plausible(mask: Mask) -> Mask:
     Values below `FLOOR` become 0 and those above 1 - `FLOOR` become 1. In a hard mask, so does everything up to
     `RINGING` that does not touch an edge. Checked again, the result does not change.
     """
-    box = mask.bounds
-    if box.empty:
-        return mask
-    part = mask.values[box.slices]
     if mask.bilevel:
         return mask
+    box = mask.bounds
+    part = mask.values[box.slices]
     if labels := _labels(part):
-        return Mask((mask.values > 0).astype(np.float32), tuple(dict.fromkeys((*mask.notes, _labels_note(labels)))))
+        return Mask((mask.values > 0).astype(np.float32), (*mask.notes, _labels_note(labels)))
     cleaned = _cleaned(part)
-    notes = tuple(dict.fromkeys((*mask.notes, *_likely(cleaned, mask.values.size))))
-    if np.array_equal(cleaned, part):
-        return mask if notes == mask.notes else Mask(mask.values, notes)
+    likely = _likely(cleaned, mask.values.size)
+    if not likely and np.array_equal(cleaned, part):
+        return mask
     values = np.zeros_like(mask.values)
     values[box.slices] = cleaned
-    return Mask(values, notes)
+    return Mask(values, (*mask.notes, *likely))
 
 
 def without_noise(mask: Mask) -> Mask:
@@ -133,10 +129,9 @@ def _scale_of(levels: Samples, lossless: bool) -> Levels | None:
                 hint=f"save labels as an indexed picture whose index 0 is black; in a mask {maximum} is repainted",
             )
         return Levels(0, 1, _labels_note(present.tolist()))
-    if maximum > 255 and high <= 255:
-        return Levels(0, 255, f"the mask has 16 bits and no level above {high}, so that 255 was taken as repaint")
-    if high in _TOPS and maximum > 255:
-        return Levels(0, high, f"the mask has 16 bits and no level above {high}, which was taken as repaint")
+    if maximum > 255 and (high <= 255 or high in _TOPS):
+        top = max(high, 255)
+        return Levels(0, top, f"the mask has 16 bits and no level above {high}: {top} was taken as repaint")
     for unit in (1,) if maximum == 255 else (256, 257):
         if _is_video(counts, low, high, unit, lossless):
             note = f"the mask has levels from {low} to {high}, taken as video range: 16 is 0 and 235 is repaint"

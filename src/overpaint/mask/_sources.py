@@ -53,15 +53,9 @@ def from_array(array: ArrayLike) -> Mask:
         note = "the mask is of floats and has only the values 0 and 255: 255 was taken as repaint"
         return Mask((given > 0).astype(np.float32), (note,))
     if not (low >= 0 and high <= 1):
-        wrong = np.isnan(given).any()
-        raise MaskError(
-            "a mask array has values that are not numbers (NaN)"
-            if wrong
-            else f"a float mask must have values in 0..1, not {low:g}..{high:g}",
-            code="mask-range",
-            field="mask",
-            value=None if wrong else f"{low:g}..{high:g}",
-        )
+        span = "NaN" if np.isnan(low) else f"{low:g}..{high:g}"
+        message = f"a float mask must have values in 0..1, not {span}"
+        raise MaskError(message, code="mask-range", field="mask", value=span)
     return plausible(Mask(given.astype(np.float32)))
 
 

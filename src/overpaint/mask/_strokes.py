@@ -15,6 +15,7 @@ from ._checks import as_pixels, as_points
 from ._shapes import clipped, required
 
 Values = NDArray[np.float32]
+Numbers = NDArray[np.float64]  # of one point (2,), or of many
 _PIECE = 128  # pixels; a long segment is drawn in pieces, as a diagonal would cost its whole box
 
 
@@ -40,13 +41,12 @@ def _widths(width: float | Sequence[float], count: int) -> list[float]:
     if len(each) != count:
         raise MaskError(f"there are {count} strokes but {len(each)} widths: give one width, or one for each stroke")
     widths = [as_pixels(one, "the width of a stroke") for one in each]
-    for one in widths:
-        if one == 0:
-            raise MaskError("the width of a stroke must be more than 0 pixels")
+    if 0 in widths:
+        raise MaskError("the width of a stroke must be more than 0 pixels")
     return widths
 
 
-def _draw(values: Values, line: NDArray[np.float64], half: float, antialias: bool) -> None:
+def _draw(values: Values, line: Numbers, half: float, antialias: bool) -> None:
     if len(line) == 0:
         return
     pressure = line[:, 2] if line.shape[1] == 3 else np.ones(len(line))
@@ -58,9 +58,7 @@ def _draw(values: Values, line: NDArray[np.float64], half: float, antialias: boo
         _draw_segment(values, points[max(i - 1, 0)], points[i], float(radii[max(i - 1, 0)]), float(radii[i]), antialias)
 
 
-def _draw_segment(
-    values: Values, a: NDArray[np.float64], b: NDArray[np.float64], radius_a: float, radius_b: float, antialias: bool
-) -> None:
+def _draw_segment(values: Values, a: Numbers, b: Numbers, radius_a: float, radius_b: float, antialias: bool) -> None:
     """Draw one segment over the values: the union of all discs between its ends."""
     height, width = values.shape
     pad = math.ceil(max(radius_a, radius_b)) + 1
@@ -84,9 +82,7 @@ def _draw_segment(
         np.maximum(part, covered, out=part)
 
 
-def _window(
-    a: NDArray[np.float64], b: NDArray[np.float64], width: int, height: int, pad: int
-) -> tuple[float, float] | None:
+def _window(a: Numbers, b: Numbers, width: int, height: int, pad: int) -> tuple[float, float] | None:
     """The part (from, to) of the segment, 0 to 1, that can reach the picture (Liang and Barsky 1984); None for none."""
     low, high = 0.0, 1.0
     for start, step, most in ((a[0], b[0] - a[0], width), (a[1], b[1] - a[1], height)):
@@ -99,14 +95,7 @@ def _window(
     return (low, high) if low <= high else None
 
 
-def _depth(
-    x: NDArray[np.float64],
-    y: NDArray[np.float64],
-    a: NDArray[np.float64],
-    b: NDArray[np.float64],
-    radius_a: float,
-    radius_b: float,
-) -> NDArray[np.float64]:
+def _depth(x: Numbers, y: Numbers, a: Numbers, b: Numbers, radius_a: float, radius_b: float) -> Numbers:
     """How deep each point lies in the widest of the discs from (a, radius_a) to (b, radius_b); negative outside.
 
     The disc at t has radius r(t) = radius_a + t (radius_b - radius_a). The t with the largest r(t) - |p - c(t)| lies

@@ -37,11 +37,8 @@ def distance_to(marked: NDArray[np.bool_], limit: float | None = None) -> NDArra
     if box.empty:
         return distance
     picture = Box(0, 0, marked.shape[1], marked.shape[0])
-    if limit is None:
-        distance[...] = _transform(marked)
-        return distance
-    limit = as_pixels(limit, "the limit of a distance")
-    region = box.pad(math.floor(limit)).intersect(picture)
+    limit = math.inf if limit is None else as_pixels(limit, "the limit of a distance")
+    region = picture if limit == math.inf else box.pad(math.floor(limit)).intersect(picture)
     near = _transform(marked[region.slices])
     near[near > np.float32(limit)] = np.inf
     distance[region.slices] = near

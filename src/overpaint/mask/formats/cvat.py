@@ -12,13 +12,14 @@ from defusedxml import DefusedXmlException
 
 from overpaint.errors import MaskError
 from overpaint.geometry import Box, Size
-from overpaint.mask._checks import LARGEST_AREA, as_numbers, as_pixels
+from overpaint.mask._checks import LARGEST_AREA, as_numbers, as_pixels, as_points
 from overpaint.mask._mask import Mask
 
 from ._outline import outlines
 from ._runs import bits_of, runs_of
 from ._select import LINE_WIDTH, POINT_RADIUS, as_runs, as_whole, placed, size_in, united, with_label, with_name
 
+Points = list[list[float]]
 KINDS = ("box", "polygon", "polyline", "points", "ellipse", "mask")
 
 
@@ -80,13 +81,14 @@ def _draw(shape: Element, size: Size) -> Mask:
         angle = _number(shape, "rotation", 0)
         if not angle:
             return Mask.box(size, (left, top, right, bottom))
-        corners = [(left, top), (right, top), (right, bottom), (left, bottom)]
+        corners = [[left, top], [right, top], [right, bottom], [left, bottom]]
         return Mask.polygon(size, _turned(corners, ((left + right) / 2, (top + bottom) / 2), angle))
     if shape.tag == "ellipse":
         return _ellipse(shape, size)
     if shape.tag == "mask":
         return _mask(shape, size)
-    points = _points(shape)
+    pairs = _text(shape, "points").split(";")
+    points: Points = as_points((pair.split(",") for pair in pairs if pair.strip()), shape.tag).tolist()
     if shape.tag == "polygon":
         return Mask.polygon(size, points)
     if shape.tag == "polyline":
@@ -103,7 +105,7 @@ def _ellipse(shape: Element, size: Size) -> Mask:
     # a rotated ellipse is drawn as a polygon that is at most a hundredth of a pixel from it
     count = max(16, math.ceil(math.pi / math.acos(1 - min(0.5, 0.01 / max(across, down, 0.02)))))
     turns = [2 * math.pi * k / min(count, 20_000) for k in range(min(count, 20_000))]
-    ring = [(x + across * math.cos(turn), y + down * math.sin(turn)) for turn in turns]
+    ring = [[x + across * math.cos(turn), y + down * math.sin(turn)] for turn in turns]
     return Mask.polygon(size, _turned(ring, (x, y), angle))
 
 
@@ -117,22 +119,11 @@ def _mask(shape: Element, size: Size) -> Mask:
     return placed(bits_of(as_runs(numbers, box.area), box.area).reshape(height, width), box, size)
 
 
-def _points(shape: Element) -> list[tuple[float, ...]]:
-    pairs = _text(shape, "points").split(";")
-    points = [as_numbers(pair.split(","), "a point") for pair in pairs if pair.strip()]
-    for point in points:
-        if len(point) != 2:
-            raise MaskError(f"a point must be two numbers x,y, not {len(point)}")
-    return points
-
-
-def _turned(
-    points: list[tuple[float, float]], centre: tuple[float, float], degrees: float
-) -> list[tuple[float, float]]:
+def _turned(points: Points, centre: tuple[float, float], degrees: float) -> Points:
     """Rotated clockwise about the centre, as in CVAT (the y axis points down)."""
     cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     x0, y0 = centre
-    return [(x0 + (x - x0) * cosine - (y - y0) * sine, y0 + (x - x0) * sine + (y - y0) * cosine) for x, y in points]
+    return [[x0 + (x - x0) * cosine - (y - y0) * sine, y0 + (x - x0) * sine + (y - y0) * cosine] for x, y in points]
 
 
 def _text(shape: Element, key: str) -> str:
