@@ -324,12 +324,15 @@ DOCUMENTS = {
     "no shapes": (b'{"shapes": [], "imageWidth": 9, "imageHeight": 9}', "no shapes"),
     "no width": (b'{"shapes": [], "imageHeight": 9}', "has no imageWidth"),
     "giant picture": (b'{"shapes": [], "imageWidth": 1e9, "imageHeight": 1e9}', "200,000,000"),
-    "no images": (b'{"annotations": []}', "'images', not None"),
+    "no images": (b'{"annotations": []}', "'images' of the COCO document must be a list of objects, not None"),
     "annotation": (
         b'{"images": [{"id": 1, "width": 4, "height": 4}], "annotations": [{"image_id": 1, "id": 9}]}',
         "annotation 9 of the COCO document: .*not None",
     ),
-    "annotation no object": (b'{"images": [{"id": 1, "width": 4, "height": 4}], "annotations": [5]}', "object, not 5"),
+    "annotation no object": (
+        b'{"images": [{"id": 1, "width": 4, "height": 4}], "annotations": [5]}',
+        r"list of objects, not \[5\]",
+    ),
     "not xml": (b"<annotations>", "not readable as XML"),
     "other xml": (b"<svg/>", "root is 'annotations', not 'svg'"),
     "video": (b"<annotations><track/></annotations>", "CVAT for images 1.1"),

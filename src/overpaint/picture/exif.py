@@ -22,8 +22,6 @@ from .ifd import (
     TagBlock,
     TagDirectory,
     TagValue,
-    directory_bytes,
-    entry_bytes,
 )
 from .jpeg_segments import end_of
 
@@ -280,23 +278,23 @@ def _append_directory(block: TagBlock, first: TagDirectory, values: dict[int, Ta
     if pointer is not None and pointer not in first.entries:
         _append_directory(block, first, {pointer: TagValue(LONG, bytes(4))}, pointer=None)
         first = block.directory(block.first)
-    kept: dict[int, bytes] = {}
+    fields: dict[int, bytes] = {}
     if old is not None:
-        kept = {tag: bytes(data[e.at : e.at + 12]) for tag, e in old.entries.items() if tag not in values}
+        fields = {tag: bytes(data[e.at : e.at + 12]) for tag, e in old.entries.items() if tag not in values}
         replaced = [old.entries[tag] for tag in values if tag in old.entries]
         _wipe(data, [(old.at, old.end)] + [(e.value_at, e.value_at + e.length) for e in replaced if e.length > 4])
     data += b"\0" * (len(data) % 2)
     at = len(data)
     # Values first, the directory behind them: both then end the block and can be cut off again.
-    fields: dict[int, bytes] = dict(kept)
     for tag, value in values.items():
         field = value.raw
         if len(field) > 4:
             field = struct.pack(f"{block.order}I", at)
             data += value.raw + b"\0" * (len(value.raw) % 2)
             at = len(data)
-        fields[tag] = entry_bytes(block.order, tag, value.type, value.count, field)
-    data += directory_bytes(block.order, fields, old.next if old is not None else 0)
+        fields[tag] = struct.pack(f"{block.order}HHI", tag, value.type, value.count) + field.ljust(4, b"\0")
+    data += struct.pack(f"{block.order}H", len(fields)) + b"".join(fields[tag] for tag in sorted(fields))
+    data += struct.pack(f"{block.order}I", old.next if old is not None else 0)
     place = 4 if pointer is None else first.entries[pointer].value_at
     data[place : place + 4] = struct.pack(f"{block.order}I", at)
     if pointer is None:

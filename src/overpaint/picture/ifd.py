@@ -158,14 +158,3 @@ class TagBlock:
     def values(self, directory: TagDirectory) -> dict[int, TagValue]:
         """All values of a directory by tag."""
         return {tag: TagValue(e.type, self.raw(e)) for tag, e in directory.entries.items()}
-
-
-def entry_bytes(order: Literal["<", ">"], tag: int, kind: int, count: int, field: bytes) -> bytes:
-    """The 12 bytes of an entry whose value field (an inline value or an offset) is given."""
-    return struct.pack(f"{order}HHI", tag, kind, count) + field.ljust(4, b"\0")
-
-
-def directory_bytes(order: Literal["<", ">"], entries: Mapping[int, bytes], following: int) -> bytes:
-    """A directory of finished 12-byte entries by tag, with a link to the directory at `following` (0: none)."""
-    body = b"".join(entries[tag] for tag in sorted(entries))
-    return struct.pack(f"{order}H", len(entries)) + body + struct.pack(f"{order}I", following)

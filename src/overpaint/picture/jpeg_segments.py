@@ -140,10 +140,8 @@ def _frame_of(parts: list[JpegSegment]) -> JpegFrame:
     precision, height, width, count = struct.unpack(">BHHB", body[:6])
     if len(body) < 6 + 3 * count or not 1 <= count <= 4:
         raise PictureError(f"the JPEG file's frame header is damaged ({count} components)")
-    found = []
-    for i in range(count):
-        identifier, factors, table = body[6 + 3 * i : 9 + 3 * i]
-        found.append(JpegComponent(identifier, factors >> 4, factors & 15, table))
+    triples = struct.iter_unpack("3B", body[6 : 6 + 3 * count])
+    found = [JpegComponent(number, factors >> 4, factors & 15, table) for number, factors, table in triples]
     if any(not (1 <= c.horizontal <= 4 and 1 <= c.vertical <= 4) for c in found):
         raise PictureError("the JPEG file's frame header is damaged (sampling factors)")
     return JpegFrame(headers[0].marker, precision, width, height, tuple(found))

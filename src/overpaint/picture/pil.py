@@ -87,7 +87,5 @@ def to_8(values: Samples) -> NDArray[np.uint8]:
 def turned(stored: Picture) -> Picture:
     """A picture as displayed, of its pixels as stored: the orientation of its source is applied."""
     orientation = stored.source.orientation
-    if orientation == 1:
-        return stored
     alpha = None if stored.alpha is None else displayed(stored.alpha, orientation)
     return stored.with_pixels(displayed(stored.samples, orientation), alpha)

@@ -33,9 +33,7 @@ def chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 def read(data: bytes, limits: PictureLimits) -> Picture:
     """A WebP file. Animated ones are refused: an edit would lose all frames but one."""
-    parts: dict[bytes, bytes] = {}
-    for name, body in chunks(data):
-        parts.setdefault(name, body)
+    parts = dict(reversed(list(chunks(data))))  # the first one of each name
     for width, height in _sizes(parts):
         limits.check_pixels(width, height)
     flags = parts[b"VP8X"][0] if parts.get(b"VP8X") else 0

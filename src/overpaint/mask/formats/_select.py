@@ -115,6 +115,14 @@ def as_runs(lengths: Iterable[Any], area: int) -> Counts:
     return counts.astype(np.int64)
 
 
+def objects_in(document: Mapping[str, Any], key: str, title: str) -> list[Mapping[str, Any]]:
+    """The list of objects that a document has under a key."""
+    items = document.get(key)
+    if not isinstance(items, list) or not all(isinstance(item, Mapping) for item in items):
+        raise MaskError(f"the {key!r} of the {title} must be a list of objects, not {items!r:.100}")
+    return items
+
+
 def size_in(document: Mapping[str, Any], width: str, height: str, title: str) -> Size:
     """The size of the picture in a document."""
     try:

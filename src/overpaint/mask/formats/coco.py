@@ -19,7 +19,7 @@ from overpaint.mask._mask import Mask
 
 from ._outline import outlines
 from ._runs import bits_of, compressed, decompressed, runs_of
-from ._select import as_runs, as_whole, size_in, united, with_label, with_name
+from ._select import as_runs, as_whole, objects_in, size_in, united, with_label, with_name
 
 
 def to_coco_rle(mask: Mask, *, compress: bool = True) -> dict[str, Any]:
@@ -92,13 +92,12 @@ def from_coco(document: Mapping[str, Any], *, label: str | None = None, image: s
         image: The image's file name; not needed for a single one.
     """
     title = "COCO document"
-    images = [_mapping(item, "an image", title) for item in _list(document, "images", title)]
-    chosen = with_name([(str(item.get("file_name", item.get("id"))), item) for item in images], image, title)
+    images = [(str(item.get("file_name", item.get("id"))), item) for item in objects_in(document, "images", title)]
+    chosen = with_name(images, image, title)
     size = size_in(chosen, "width", "height", "image in the COCO document")
-    listed = _list(document, "categories", title) if "categories" in document else []
-    categories = [_mapping(item, "a category", title) for item in listed]
+    categories = objects_in(document, "categories", title) if "categories" in document else []
     names = {repr(item.get("id")): str(item.get("name")) for item in categories}
-    annotations = [_mapping(item, "an annotation", title) for item in _list(document, "annotations", title)]
+    annotations = objects_in(document, "annotations", title)
     mine = [item for item in annotations if item.get("image_id") == chosen.get("id")]
     labelled = [(names.get(repr(item.get("category_id")), str(item.get("category_id"))), item) for item in mine]
     chosen_ones = with_label(labelled, label, f"image in the {title}")
@@ -135,16 +134,3 @@ def _points(numbers: Any) -> list[tuple[Any, Any]]:
     if not isinstance(numbers, Sequence) or isinstance(numbers, str) or len(numbers) % 2:
         raise MaskError(f"a COCO polygon must be x1, y1, x2, y2, ... with 3 points or more, not {numbers!r:.100}")
     return list(zip(numbers[::2], numbers[1::2], strict=True))
-
-
-def _list(document: Mapping[str, Any], key: str, title: str) -> list[Any]:
-    items = document.get(key)
-    if not isinstance(items, list):
-        raise MaskError(f"the {title} must have a list of {key!r}, not {items!r:.60}")
-    return items
-
-
-def _mapping(item: Any, name: str, title: str) -> Mapping[str, Any]:
-    if not isinstance(item, Mapping):
-        raise MaskError(f"{name} in the {title} must be an object, not {item!r:.60}")
-    return item

@@ -17,7 +17,7 @@ from overpaint.mask._mask import Mask
 from overpaint.picture import PictureLimits, encode, from_array, open_picture
 
 from ._outline import outlines
-from ._select import LINE_WIDTH, POINT_RADIUS, placed, size_in, united, with_label
+from ._select import LINE_WIDTH, POINT_RADIUS, objects_in, placed, size_in, united, with_label
 
 
 def from_labelme(document: Mapping[str, Any], *, label: str | None = None) -> Mask:
@@ -33,9 +33,7 @@ def from_labelme(document: Mapping[str, Any], *, label: str | None = None) -> Ma
         MaskError: something is missing or wrong, or no shape has a pixel in the picture; the message names the shape.
     """
     size = size_in(document, "imageWidth", "imageHeight", "LabelMe document")
-    shapes = document.get("shapes")
-    if not isinstance(shapes, list) or not all(isinstance(shape, Mapping) for shape in shapes):
-        raise MaskError(f"the 'shapes' of a LabelMe document must be a list of objects, not {shapes!r:.100}")
+    shapes = objects_in(document, "shapes", "LabelMe document")
     numbered = [(str(shape.get("label")), (i, shape)) for i, shape in enumerate(shapes)]
     chosen = with_label(numbered, label, "LabelMe document")
     drawn = (
