@@ -17,7 +17,7 @@ from pathlib import Path
 from overpaint.picture import Metadata
 from overpaint.picture.exif import user_comment, with_user_comment, without_user_comment
 from overpaint.picture.xmp import read_property, with_property
-from overpaint.request import Blob, MaskSpec, RasterPart
+from overpaint.request import without_codes
 
 from ._foreign import from_comment
 from ._record import Record
@@ -106,22 +106,9 @@ def _in_xmp(metadata: Metadata, record: Record, format: str) -> Metadata:
 
 def _light(record: Record) -> Record:
     """The record without inline rasters; their digests name them."""
-    request = record.request.merged(mask=_without_code(record.request.mask))
-    resolved = record.resolved.model_copy(update={"mask": _without_code(record.resolved.mask)})
-    note = "the mask did not fit into this file's metadata, and is only named by its digest"
-    return record.model_copy(update={"request": request, "resolved": resolved, "notes": (*record.notes, note)})
-
-
-def _without_code(mask: MaskSpec | None) -> MaskSpec | None:
-    if mask is None:
-        return None
-    parts = tuple(
-        part.model_copy(update={"raster": Blob(**{**part.raster.to_mapping(), "data": None})})
-        if isinstance(part, RasterPart)
-        else part
-        for part in mask.parts
-    )
-    return mask.model_copy(update={"parts": parts})
+    note = "the mask or sketch did not fit into this file's metadata, and is only named by its digest"
+    light = Record.from_mapping(without_codes(record.to_mapping()))
+    return light.model_copy(update={"notes": (*record.notes, note)})
 
 
 def _property(xmp: bytes | None, name: str) -> str | None:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import BeforeValidator, Field
 
 from overpaint.errors import InputError, RecordError, RequestError
-from overpaint.request import EditRequest, Execution, ResolvedRequest
+from overpaint.request import EditRequest, Execution, ResolvedRequest, raster_tables
 from overpaint.values import Listed, Value, parse_json
 
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
@@ -140,8 +140,10 @@ class Record(StoredRecord):
     def to_mapping(self) -> dict[str, Any]:
         """Plain JSON values. A raster that is inline in the request is written only once."""
         mapping = super().to_mapping()
-        known = set(_codes(mapping["request"]))
-        _each_blob(mapping["resolved"], lambda blob: blob.pop("data", None) if blob["sha256"] in known else None)
+        known = _codes(mapping["request"])
+        for raster in raster_tables(mapping["resolved"]):
+            if raster["sha256"] in known:
+                raster.pop("data", None)
         return mapping
 
     def to_json(self, *, indent: int | None = 2) -> str:
@@ -154,25 +156,11 @@ class Record(StoredRecord):
             raise RecordError("this is not a record of an edit: it has no request")
         table: dict[str, Any] = json.loads(json.dumps(mapping))
         codes = _codes(table["request"])
-        _each_blob(table.get("resolved"), lambda blob: blob.setdefault("data", codes.get(blob["sha256"])))
+        for raster in raster_tables(table.get("resolved")):
+            raster.setdefault("data", codes.get(raster["sha256"]))
         return table
-
-
-def _each_blob(value: Any, use: Any) -> None:
-    """Call `use` with every table of a raster."""
-    match value:
-        case {"sha256": str(), "channels": _}:
-            use(value)
-        case dict():
-            for inner in value.values():
-                _each_blob(inner, use)
-        case list():
-            for inner in value:
-                _each_blob(inner, use)
 
 
 def _codes(value: Any) -> dict[str, str]:
     """Inline codes of rasters by digest."""
-    codes: dict[str, str] = {}
-    _each_blob(value, lambda blob: codes.update({blob["sha256"]: blob["data"]}) if blob.get("data") else None)
-    return codes
+    return {raster["sha256"]: raster["data"] for raster in raster_tables(value) if raster.get("data")}

@@ -58,9 +58,8 @@ def infotext(record: Record) -> str:
     settings = {key: value for key, value in _settings(record) if value is not None}
     r = record.resolved
     scale = r.guidance_scale
-    guided = (
-        scale is None or scale > 1 or (scale < 1 and r.dialect == "native")
-    )  # else the negative prompt has no effect
+    # else the negative prompt has no effect
+    guided = scale is None or scale > 1 or (scale < 1 and r.dialect == "native")
     return compose(Infotext(r.prompt or "", (r.negative_prompt or "") if guided else "", settings))
 
 

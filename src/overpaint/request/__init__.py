@@ -7,7 +7,7 @@ package loads neither NumPy nor an imaging library.
 
 from __future__ import annotations
 
-from ._blob import INLINE_LIMIT, Blob, blob_array, blob_of, picture_blob
+from ._blob import INLINE_LIMIT, Blob, blob_array, blob_of, picture_blob, raster_tables, without_codes
 from ._control import Control
 from ._edit import EditRequest
 from ._models import ModelRole, UsedModel, Usual
@@ -15,13 +15,11 @@ from ._parts import AlphaPart, BoxPart, EllipsePart, FullPart, MaskSpec, Part, P
 from ._reference import Setting, settings_reference
 from ._resolved import Execution, ResolvedRequest, draw_seed
 from ._sampling import ENGINE_SETTINGS, SAMPLING_SETTINGS, Sampling
-from ._types import Area, Dialect, PaintsFrom
-from ._upgrade import SCHEMA
+from ._types import Dialect, PaintsFrom
 from .intents import INTENTS, DetailRule, Intent, IntentRule, MaskedContent
 
 __all__ = [  # noqa: RUF022 - in plain alphabetical order
     "AlphaPart",
-    "Area",
     "Blob",
     "BoxPart",
     "Control",
@@ -45,7 +43,6 @@ __all__ = [  # noqa: RUF022 - in plain alphabetical order
     "RasterPart",
     "ResolvedRequest",
     "SAMPLING_SETTINGS",
-    "SCHEMA",
     "Sampling",
     "Setting",
     "StrokesPart",
@@ -55,5 +52,7 @@ __all__ = [  # noqa: RUF022 - in plain alphabetical order
     "blob_of",
     "draw_seed",
     "picture_blob",
+    "raster_tables",
     "settings_reference",
+    "without_codes",
 ]

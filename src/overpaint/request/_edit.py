@@ -15,7 +15,7 @@ from overpaint.geometry import Margins
 from overpaint.other_names import SETTING_ALIASES, VALUE_ALIASES
 from overpaint.values import Listed, Value, as_mapping, canonical_json, digest_of, parse_json
 
-from ._blob import Blob
+from ._blob import Blob, without_codes
 from ._control import Control
 from ._parts import MaskSpec
 from ._types import Area, Dialect, Fraction, Name
@@ -29,16 +29,17 @@ MOST_SEED = (1 << 63) - 1
 MarginPixels = Annotated[int, Field(ge=0, le=MOST_MARGIN)]
 
 
-def setting(text: str, *, left_open: str, unit: str = "", **rules: Any) -> Any:
+def setting(text: str, *, left_open: str, unit: str = "", default: Any = None, **rules: Any) -> Any:
     """A field that may be left open.
 
     Args:
         text: What it does.
         left_open: What happens where it is left open.
         unit: "px" or "".
+        default: Its value where it is left open; None where it follows from others.
         **rules: pydantic's, for its range.
     """
-    return Field(default=None, description=text, json_schema_extra={"left_open": left_open, "unit": unit}, **rules)
+    return Field(default=default, description=text, json_schema_extra={"left_open": left_open, "unit": unit}, **rules)
 
 
 def _ordered(interval: tuple[float, float] | None) -> tuple[float, float] | None:
@@ -79,23 +80,12 @@ class RequestFields(Value):
     setting_aliases: ClassVar[Mapping[str, str]] = SETTING_ALIASES
     value_aliases: ClassVar[Mapping[str, Mapping[str, str]]] = VALUE_ALIASES
 
-    schema_: Annotated[
-        int,
-        Field(
-            alias="schema",
-            ge=SCHEMA,
-            le=SCHEMA,
-            description="version of this form",
-            json_schema_extra={"left_open": str(SCHEMA), "unit": ""},
-        ),
-    ] = SCHEMA
-    intent: Annotated[
-        Intent,
-        Field(
-            description="the purpose of the edit; settings that are left open follow from it",
-            json_schema_extra={"left_open": "custom", "unit": ""},
-        ),
-    ] = "custom"
+    schema_: int = setting(
+        "version of this form", left_open=str(SCHEMA), default=SCHEMA, alias="schema", ge=SCHEMA, le=SCHEMA
+    )
+    intent: Intent = setting(
+        "the purpose of the edit; settings that are left open follow from it", left_open="custom", default="custom"
+    )
 
     image: Blob | None = setting("the picture, by the digest of its pixels", left_open="the picture given beside it")
     mask: MaskSpec | None = setting(
@@ -320,16 +310,3 @@ class EditRequest(RequestFields):
     def rule(self) -> IntentRule:
         """The intent's rule."""
         return INTENTS[self.intent]
-
-
-def without_codes(value: Any) -> Any:
-    """A table without the inline codes of its rasters: digests identify them, and zlib's output is not canonical."""
-    match value:
-        case dict() if "sha256" in value and "channels" in value:
-            return {name: inner for name, inner in value.items() if name != "data"}
-        case dict():
-            return {name: inner if name == "options" else without_codes(inner) for name, inner in value.items()}
-        case list():
-            return [without_codes(inner) for inner in value]
-        case _:
-            return value

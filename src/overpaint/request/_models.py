@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -33,11 +33,8 @@ class Usual(Value):
 
     def over(self, other: Usual) -> Usual:
         """These settings, and the other's where these are None. A sampler keeps its own scheduler."""
-        settings: dict[str, Any] = {name: getattr(self, name) for name in Usual.model_fields}
-        for name, value in settings.items():
-            if value is None and not (name == "scheduler" and self.sampler is not None):
-                settings[name] = getattr(other, name)
-        return Usual(**settings)
+        below = other.model_dump(exclude={"scheduler"} if self.sampler is not None else None)
+        return Usual(**{**below, **self.model_dump(exclude_none=True)})
 
 
 class UsedModel(Value):

@@ -10,7 +10,8 @@ from pydantic import Field, JsonValue, model_validator
 
 from overpaint.values import Listed, Value, digest_of
 
-from ._edit import MOST_SEED, RequestFields, without_codes
+from ._blob import without_codes
+from ._edit import MOST_SEED, RequestFields
 from ._models import UsedModel
 from ._sampling import SAMPLING_SETTINGS, Sampling
 from ._types import Area, Dialect, PaintsFrom
