@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo
 from overpaint.doors.places import Channel, Places
 from overpaint.errors import InputError, RequestError
 from overpaint.other_names import suggest_setting
-from overpaint.request import EditRequest
+from overpaint.request import MOST_SEED, EditRequest
 from overpaint.values import Value
 
 SHAPES = ("mask", "box", "ellipse", "polygon")
@@ -71,7 +71,7 @@ class RowFields(Value):
     output: Text | None = None
     format: Text | None = None
     quality: Annotated[int, Field(ge=1, le=100)] | None = None
-    seed: Annotated[int, Field(ge=-1, le=(1 << 63) - 1)] | None = None
+    seed: Annotated[int, Field(ge=-1, le=MOST_SEED)] | None = None
     sketch: Text | None = None
     mask: Annotated[Any, BeforeValidator(_masks)] = None
     box: Shapes | None = None

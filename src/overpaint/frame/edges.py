@@ -27,7 +27,7 @@ EngineEdge = Literal["pixel", "diffusion", "narrow"]
 EdgeRule = Literal["scaled", "narrow", "tight", "none"]
 """What an intent does with the engine's edge (see `automatic_edge`)."""
 
-REACH_LIMIT = 96.0
+REACH_LIMIT = 96
 """The most that grow + feather of an automatic edge may be, in pixels."""
 
 NARROW = (2.0, 3.0)

@@ -59,10 +59,7 @@ def read_prompt(graph: Graph) -> GraphSettings | None:
 
 def _nearest_sampler(nodes: Graph) -> str | None:
     outputs = [name for name, node in nodes.items() if str(node.get("class_type", "")).startswith(_OUTPUTS)]
-    for name in _upstream(nodes, outputs or list(nodes)):
-        if _is_sampler(nodes[name]):
-            return name
-    return None
+    return next((name for name in _upstream(nodes, outputs or list(nodes)) if _is_sampler(nodes[name])), None)
 
 
 def _is_sampler(node: Mapping[str, Any]) -> bool:
@@ -119,12 +116,8 @@ def _constant(nodes: Graph, value: Any) -> Any:
 
 def _model(nodes: Graph, sampler: str) -> str | None:
     """The checkpoint, also behind nodes that patch it."""
-    for name in _upstream(nodes, [sampler]):
-        for key in _MODEL_KEYS:
-            value = nodes[name]["inputs"].get(key)
-            if isinstance(value, str) and "Upscale" not in str(nodes[name].get("class_type")):
-                return value
-    return None
+    loaders = [name for name in _upstream(nodes, [sampler]) if "Upscale" not in str(nodes[name].get("class_type"))]
+    return _first_text(nodes, loaders, _MODEL_KEYS)
 
 
 def _prompt(nodes: Graph, sampler: str, side: str) -> str:
@@ -146,8 +139,10 @@ def _encoded_text(nodes: Graph, start: str, side: str) -> str:
     def followed(inputs: Mapping[str, Any]) -> list[str]:
         return [side] if _link(nodes, inputs.get(side)) else [key for key in inputs if key != other]
 
-    for name in _upstream(nodes, [start], followed):
-        for key in _TEXT_KEYS:
-            if isinstance(text := nodes[name]["inputs"].get(key), str):
-                return text
-    return ""
+    return _first_text(nodes, _upstream(nodes, [start], followed), _TEXT_KEYS) or ""
+
+
+def _first_text(nodes: Graph, names: Iterable[str], keys: Iterable[str]) -> str | None:
+    """The first input of these nodes that is text and has one of these keys."""
+    values = (nodes[name]["inputs"].get(key) for name in names for key in keys)
+    return next((value for value in values if isinstance(value, str)), None)

@@ -19,7 +19,7 @@ from ._blob import Blob, without_codes
 from ._control import Control
 from ._parts import MaskSpec
 from ._types import Area, Dialect, Fraction, Name
-from ._upgrade import SCHEMA, upgraded
+from ._upgrade import SCHEMA, UPGRADES, upgraded
 from .intents import INTENTS, AlphaRule, Intent, IntentRule, MaskedContent
 
 MOST_PROMPT = 32_000  # characters, as OpenAI's edits take
@@ -281,7 +281,7 @@ class EditRequest(RequestFields):
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> Self:
         """A request from a table as JSON and TOML have it; an older schema is upgraded first."""
-        table = upgraded(as_mapping(mapping, cls.label))
+        table = upgraded(as_mapping(mapping, cls.label), UPGRADES, SCHEMA)
         return cls(**{name: value for name, value in table.items() if value is not None})
 
     @classmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
 
-from overpaint.validation import expected_of
+from overpaint.validation import bare_type, expected_of
 
 from ._edit import EditRequest
 
@@ -47,15 +47,9 @@ def settings_reference() -> tuple[Setting, ...]:
     rows = []
     for name, field in EditRequest.model_fields.items():
         extra: Any = field.json_schema_extra
-        choices = _choices(field.annotation)
+        bare = bare_type(field.annotation)
+        choices = get_args(bare) if get_origin(bare) is Literal else ()
         key = field.alias or name
         takes = f"one of {', '.join(choices)}" if choices else _TAKES.get(name) or expected_of(EditRequest, key)
         rows.append(Setting(key, takes, choices, extra["unit"], extra["left_open"], field.description or ""))
     return tuple(rows)
-
-
-def _choices(annotation: Any) -> tuple[str, ...]:
-    for part in (annotation, *get_args(annotation)):
-        if get_origin(part) is Literal:
-            return get_args(part)
-    return ()

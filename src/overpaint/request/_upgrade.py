@@ -35,23 +35,20 @@ RESOLVED_UPGRADES: Mapping[int, Upgrade] = {1: _without_kind}
 
 
 def upgraded(
-    table: Mapping[str, Any], upgrades: Mapping[int, Upgrade] | None = None, current: int = SCHEMA
+    table: Mapping[str, Any], upgrades: Mapping[int, Upgrade], current: int, what: str = "request"
 ) -> dict[str, Any]:
-    """`table` in the schema `current`. A table without a schema has the current one.
+    """`table` in the schema `current`. A table without a schema has the current one. `what` names it in errors.
 
     Raises:
         RequestError: A newer schema, or one from before the first.
     """
-    upgrades = UPGRADES if upgrades is None else upgrades
     table = dict(table)
-    version = table.get("schema", current)
-    if version is None:
-        version = current
+    version = current if table.get("schema") is None else table["schema"]
     if isinstance(version, bool) or not isinstance(version, int):
         raise RequestError(f"schema must be a whole number, not {version!r:.80}")
     if version > current:
         raise RequestError(
-            f"this request has schema {version}, and this version of Overpaint knows {current} at most: update it"
+            f"this {what} has schema {version}, and this version of Overpaint knows {current} at most: update it"
         )
     while version < current:
         if version not in upgrades:

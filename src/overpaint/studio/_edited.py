@@ -18,7 +18,6 @@ from overpaint.frame import Edge, reach_of
 from overpaint.geometry import Box, Size
 from overpaint.mask import Mask
 from overpaint.picture import (
-    EncodedPicture,
     Metadata,
     Picture,
     encode,
@@ -176,27 +175,6 @@ class Edited:
         extension = extension_for(format_of_result(source.format, format), source.path)
         return source.path.with_name(f"{source.path.stem}.{self.bare_request.intent}{extension}")
 
-    def encode(
-        self, format: str | None = None, *, quality: int | None = None, record: RecordMode = "embed"
-    ) -> EncodedPicture:
-        """The result as a file's bytes.
-
-        Args:
-            format: "png", "jpeg", "webp", "tiff" or "avif"; the input's own when left out.
-            quality: 1 to 100 for the formats that lose; left out, the least loss that the format is used with.
-            record: Whether the record goes into the file. Where it does not, an earlier record is removed as well: it
-                describes another edit, with its prompt.
-        """
-        format = format or format_of_result(self.original.source.format)
-
-        def annotate(touched: NDArray[np.bool_] | None) -> Metadata:
-            metadata = self.picture.metadata
-            return (
-                embed(metadata, self.record_of(self._reach(touched)), format) if record == "embed" else strip(metadata)
-            )
-
-        return encode(self.picture, format, quality=quality, touched=self.touched, annotate=annotate)
-
     def save(
         self,
         path: str | os.PathLike[str] | None = None,
@@ -241,10 +219,20 @@ class Edited:
         """The result as a file's bytes, and what a reader of them finds; nothing is written.
 
         Args:
-            format, quality, record: As for `encode`.
+            format: "png", "jpeg", "webp", "tiff" or "avif"; the input's own when left out.
+            quality: 1 to 100 for the formats that lose; left out, the least loss that the format is used with.
+            record: Whether the record goes into the file. Where it does not, an earlier record is removed as well: it
+                describes another edit, with its prompt.
             verify: Whether a lossless file is decoded and compared as well. Lossy ones always are.
         """
-        encoded = self.encode(format, quality=quality, record=record)
+        format = format or format_of_result(self.original.source.format)
+
+        def annotate(touched: NDArray[np.bool_] | None) -> Metadata:
+            if record != "embed":
+                return strip(self.picture.metadata)
+            return embed(self.picture.metadata, self.record_of(self._reach(touched)), format)
+
+        encoded = encode(self.picture, format, quality=quality, touched=self.touched, annotate=annotate)
         reach = self._reach(encoded.touched)
         changed = largest = 0
         if encoded.fidelity == "lossless" and not verify:

@@ -118,19 +118,10 @@ def checked_options(card: EngineCard, options: Mapping[str, Any] | None) -> Base
     try:
         return card.options.model_validate(dict(options or {}))
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        known = ", ".join(card.options.model_fields) or "none"
+        first, known = error.errors()[0], card.options.model_fields
+        name, value = ".".join(map(str, first["loc"])), first["input"]
+        problem = f"the option {name}={value!r} does not suit the engine {card.name!r}: {first['msg']}"
         if first["type"] == "extra_forbidden":
-            near = did_you_mean(name, card.options.model_fields)
-            raise RequestError(
-                f"the engine {card.name!r} has no option {name!r}{near}; its options: {known}",
-                field="options",
-                value=name,
-            ) from None
-        raise RequestError(
-            f"the option {name}={first.get('input')!r} does not suit the engine {card.name!r}: {first['msg']}. "
-            f"Its options: {known}",
-            field="options",
-            value=first.get("input"),
-        ) from None
+            problem, value = f"the engine {card.name!r} has no option {name!r}{did_you_mean(name, known)}", name
+        message = f"{problem}; its options: {', '.join(known) or 'none'}"
+        raise RequestError(message, field="options", value=value) from None

@@ -74,7 +74,7 @@ def gather(
     Raises:
         RequestError: A setting is unknown or out of range, the mask is given twice, or the request is for another
             picture.
-        MaskError: The mask can't be read, or the mask or the sketch has another size than the picture.
+        MaskError: The mask can't be read, or has another size than the picture.
     """
     if request is None:
         request = EditRequest.of(**settings)
@@ -87,14 +87,6 @@ def gather(
                 "the mask is given twice: in the request, and beside it", code="mask-twice", field="mask"
             )
         mask = _checked(mask)
-    if sketch is not None and (sketch.dtype != np.uint8 or sketch.shape != (*picture.size.shape, 4)):
-        raise RequestError(
-            f"a sketch is uint8 RGBA of the picture's size, {(*picture.size.shape, 4)}, "
-            f"not {sketch.dtype} {sketch.shape}",
-            code="sketch-size",
-            field="sketch",
-            value=f"{sketch.dtype} {sketch.shape}",
-        )
     rasters = InputRasters(picture, mask, sketch, dict(inputs or {}))
     if request.image is not None and request.image.sha256 != rasters.image.sha256:
         raise RequestError(
@@ -110,17 +102,14 @@ def sketch_of(request: EditRequest, rasters: InputRasters) -> NDArray[np.uint8] 
     Raises:
         RequestError: It has another size, or is not there.
     """
-    if rasters.sketch is not None or request.sketch is None:
-        return rasters.sketch
-    size = rasters.picture.size
-    if request.sketch.size != size:
-        raise RequestError(
-            f"the sketch is {request.sketch.size}; it must have the picture's size {size}",
-            code="sketch-size",
-            field="sketch",
-            value=str(request.sketch.size),
-        )
-    return blob_array(request.sketch, rasters.by_digest)
+    given = request.sketch if rasters.sketch is None else rasters.sketch
+    if given is None:
+        return None
+    shape, wanted = given.shape, (*rasters.picture.size.shape, 4)
+    if shape != wanted or (isinstance(given, np.ndarray) and given.dtype != np.uint8):
+        message = f"a sketch is uint8 RGBA of the picture's size, {wanted}, not {shape}"
+        raise RequestError(message, code="sketch-size", field="sketch", value=str(shape))
+    return given if isinstance(given, np.ndarray) else blob_array(given, rasters.by_digest)
 
 
 def _as_mask(given: MaskLike) -> Mask:

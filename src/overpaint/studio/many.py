@@ -68,21 +68,18 @@ def many(
     monitor = Monitor()
     pool = ThreadPoolExecutor(max(1, ahead), thread_name_prefix="overpaint-edit")
 
-    def start(one: Edit) -> None:
-        future = pool.submit(
-            edit,
-            one.picture,
-            one.request or request,
-            mask=one.mask,
-            sketch=one.sketch,
-            monitor=LinkedMonitor(monitor),
-            **{**settings, **one.settings},
-        )
-        waiting.append((one, future))
-
     try:
-        for item in edits:
-            start(_as_edit(item))
+        for one in map(_as_edit, edits):
+            future = pool.submit(
+                edit,
+                one.picture,
+                one.request or request,
+                mask=one.mask,
+                sketch=one.sketch,
+                monitor=LinkedMonitor(monitor),
+                **{**settings, **one.settings},
+            )
+            waiting.append((one, future))
             if len(waiting) >= max(1, ahead):
                 yield _outcome(*waiting.pop(0))
         while waiting:

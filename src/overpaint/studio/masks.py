@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 
 from overpaint.errors import MaskError
 from overpaint.geometry import Size
-from overpaint.mask import Mask, without_noise
+from overpaint.mask import Mask, without_noise, wrong_size
 from overpaint.picture import Picture
 from overpaint.request import (
     AlphaPart,
-    Blob,
     BoxPart,
     EllipsePart,
     FullPart,
@@ -77,7 +76,8 @@ def _shape(part: Part, size: Size, inputs: Mapping[str, NDArray[Any]] | None, pi
         case StrokesPart():
             return Mask.strokes(size, part.strokes, part.width)
         case RasterPart():
-            require_same_size(part.raster, size)
+            if part.raster.size != size:  # before a pixel is decoded
+                raise wrong_size(part.raster.size, size)
             return Mask.from_array(blob_array(part.raster, inputs))
         case AlphaPart():
             if picture is None or picture.alpha is None:
@@ -108,19 +108,6 @@ def _beyond(part: Part, size: Size) -> tuple[str, ...]:
     corners = ",".join(f"{edge:.10g}" for edge in (min(across), min(down), max(across), max(down)))
     name = part.kind.removesuffix("s")
     return (f"the {name} {corners} extends beyond the picture of {size}, and its part within it was taken",)
-
-
-def require_same_size(blob: Blob, size: Size) -> None:
-    """MaskError, before a pixel is decoded, unless the mask has the picture's size."""
-    if blob.size == size:
-        return
-    swapped = "; width and height are swapped" if blob.size == size.swapped else ""
-    raise MaskError(
-        f"the mask is {blob.size}, but the picture is {size}{swapped}",
-        code="mask-size",
-        field="mask",
-        value=str(blob.size),
-    )
 
 
 def _why_empty(spec: MaskSpec, size: Size) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from overpaint.engines import EngineCard
 from overpaint.errors import RequestError
+from overpaint.frame import REACH_LIMIT
 from overpaint.request import (
     ENGINE_SETTINGS,
     SAMPLING_SETTINGS,
@@ -18,7 +19,6 @@ from overpaint.request import (
 from overpaint.request.intents import (
     BACKGROUND_PROMPT,
     GUIDANCE_SCALE,
-    REACH_LIMIT,
     SAMPLER,
     SCHEDULER,
     STEPS,

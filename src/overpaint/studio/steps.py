@@ -14,7 +14,7 @@ from overpaint.composite import paste, paste_alpha
 from overpaint.engines import EngineCard, Monitor, Painted, paint_groups
 from overpaint.frame import Framing, Region, plan, reach_of
 from overpaint.picture import Picture
-from overpaint.request import EditRequest, Execution, ResolvedRequest
+from overpaint.request import MOST_SEED, EditRequest, Execution, ResolvedRequest
 
 from ._edited import Edited, PaintedRegion
 from .canvases import RegionCanvas, make_canvas
@@ -24,8 +24,6 @@ from .inputs import InputRasters
 from .notes import notes_of
 from .progress import SharedProgress
 from .scene import EditScene
-
-MOST_SEED = (1 << 63) - 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
