@@ -33,10 +33,9 @@ from overpaint.request import (
     draw_seed,
     settings_reference,
 )
-from overpaint.request._upgrade import upgraded
 from overpaint.studio import resolve
 from overpaint.validation import SettingError
-from overpaint.values import canonical_json
+from overpaint.values import canonical_json, upgraded
 from stand_ins import DIFFUSION, PIXEL
 
 SEEDED = replace(PIXEL, accepts=frozenset({"seed"}))

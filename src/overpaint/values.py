@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NoReturn, TypeVar
@@ -20,6 +20,9 @@ from overpaint.geometry import Box, Margins, Size
 from overpaint.validation import raise_readable, shown
 
 T = TypeVar("T")
+
+Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
+"""Makes the table of one schema into that of the next."""
 
 
 def tuples(value: Any) -> Any:
@@ -92,6 +95,30 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse(constant: str) -> NoReturn:
     raise RequestError(f"JSON has no {constant}: give a finite number")
+
+
+def upgraded(
+    table: Mapping[str, Any], upgrades: Mapping[int, Upgrade], current: int, what: str = "request"
+) -> dict[str, Any]:
+    """`table` in the schema `current`. A table without a schema has the current one. `what` names it in errors.
+
+    Raises:
+        RequestError: A newer schema, or one from before the first.
+    """
+    table = dict(table)
+    version = current if table.get("schema") is None else table["schema"]
+    if isinstance(version, bool) or not isinstance(version, int):
+        raise RequestError(f"schema must be a whole number, not {version!r:.80}")
+    if version > current:
+        raise RequestError(
+            f"this {what} has schema {version}, and this version of Overpaint knows {current} at most: update it"
+        )
+    while version < current:
+        if version not in upgrades:
+            raise RequestError(f"schema must be {current}, not {version}, which no version has written")
+        table = upgrades[version](table)
+        version += 1
+    return {**table, "schema": current}
 
 
 def as_mapping(value: Any, what: str) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def check_format(picture: Picture, format: str, quality: int | None) -> None:
 def check_result_size(target: Target, size: Size) -> None:
     """Raise OutputError where a result of this size is too large for its format or for a layered file."""
     from overpaint.picture import check_size
-    from overpaint.studio import check_layers_size
+    from overpaint.studio.layers import check_layers_size
 
     check_size(size, target.format)
     if target.layers is not None:

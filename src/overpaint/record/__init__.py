@@ -7,9 +7,8 @@ tools.
 from __future__ import annotations
 
 from ._embed import NAMESPACE, embed, sidecar_path, strip
-from ._foreign import FoundRecord
 from ._found import read_record
-from ._record import Record, RegionRecord, StoredRecord, version
+from ._record import FoundRecord, Record, RegionRecord, StoredRecord, version
 from .infotext import Infotext, infotext, parse_infotext
 
 __all__ = [  # noqa: RUF022 - in plain alphabetical order, as a test of the house has it

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from ._record import FoundRecord
 
 Graph = Mapping[str, Any]
 
@@ -23,17 +24,8 @@ _OUTPUTS = ("SaveImage", "PreviewImage", "SaveAnimated", "ImageSave", "Image Sav
 _MOST_NODES = 20_000
 
 
-@dataclass(frozen=True, slots=True)
-class GraphSettings:
-    """The inputs of the sampler nearest to the result."""
-
-    prompt: str = ""
-    negative_prompt: str = ""
-    settings: Mapping[str, Any] = field(default_factory=dict)
-
-
-def read_prompt(graph: Graph) -> GraphSettings | None:
-    """The settings of a graph; None when it is not a graph or has no sampler."""
+def read_prompt(graph: Graph, raw: str) -> FoundRecord | None:
+    """The settings of a graph, whose text is `raw`; None when it is not a graph or has no sampler."""
     nodes = {
         name: node for name, node in graph.items() if isinstance(node, dict) and isinstance(node.get("inputs"), dict)
     }
@@ -54,7 +46,8 @@ def read_prompt(graph: Graph) -> GraphSettings | None:
                 settings[name] = value
     if (model := _model(nodes, sampler)) is not None:
         settings["model"] = model
-    return GraphSettings(_prompt(nodes, sampler, "positive"), _prompt(nodes, sampler, "negative"), settings)
+    positive, negative = (_prompt(nodes, sampler, side) for side in ("positive", "negative"))
+    return FoundRecord("ComfyUI", raw, positive, negative, settings)
 
 
 def _nearest_sampler(nodes: Graph) -> str | None:

@@ -5,38 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from ._comfyui import read_prompt
-from ._record import Record
+from ._record import FoundRecord
 from .infotext import Infotext, parse_infotext
 
 _MOST_TEXT = 16 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class FoundRecord:
-    """What a picture says of how it was made.
-
-    Attributes:
-        tool: "Overpaint", "AUTOMATIC1111", "ComfyUI", "InvokeAI", "NovelAI", "Fooocus", "SwarmUI", ...
-        raw: The text as written there.
-        prompt, negative_prompt: The prompts.
-        settings: By our names where we have one (seed, steps, guidance_scale, ...), else by the tool's own.
-        notes: What could not be read, in words.
-        place: Where it was found: "sidecar", "PNG text", "EXIF", "XMP"; "file" for a damaged record.
-        record: Our own record, when it is one.
-    """
-
-    tool: str
-    raw: str = ""
-    prompt: str = ""
-    negative_prompt: str = ""
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-    place: str = ""
-    record: Record | None = None
 
 
 def from_text(text: Mapping[str, str]) -> Iterator[FoundRecord]:
@@ -93,18 +68,17 @@ _INFOTEXT_NAMES = {
     "Model": "model", "Denoising strength": "strength", "Clip skip": "clip_skip", "Inpaint area": "area",
     "Masked area padding": "padding", "Masked content": "masked_content", "Intent": "intent", "Engine": "engine",
 }  # fmt: skip
-_INFOTEXT_VALUES = {
-    "fill": "fill", "latent noise": "latent_noise", "latent nothing": "latent_nothing", "original": "original",
-    "Only masked": "masked", "Whole picture": "whole",
-}  # fmt: skip
+_AREAS = {"Only masked": "masked", "Whole picture": "whole"}
 
 
 def _from_infotext(info: Infotext) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     for key, value in info.settings.items():
         match name := _INFOTEXT_NAMES.get(key, key):
-            case "area" | "masked_content":
-                settings[name] = _INFOTEXT_VALUES.get(value, value)
+            case "area":
+                settings[name] = _AREAS.get(value, value)
+            case "masked_content":
+                settings[name] = value.replace(" ", "_")
             case "model" | "sampler" | "scheduler":
                 settings[name] = value
             case _:
@@ -124,11 +98,7 @@ def _author(info: Infotext) -> str:
 
 
 def _comfyui(raw: str) -> FoundRecord | None:
-    graph = _table(raw)
-    found = read_prompt(graph)
-    if found is None:
-        return None
-    return FoundRecord("ComfyUI", raw, found.prompt, found.negative_prompt, found.settings)
+    return read_prompt(_table(raw), raw)
 
 
 def _invokeai(raw: str) -> FoundRecord | None:

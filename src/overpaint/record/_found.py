@@ -13,8 +13,8 @@ from overpaint.picture.exif import user_comment
 from overpaint.picture.xmp import read_property
 
 from ._embed import NAMESPACE, ORIGINAL, PARAMETERS, PNG_RECORD, SIDECAR_SUFFIX, sidecar_path
-from ._foreign import FoundRecord, from_comment, from_exif, from_parameters, from_text
-from ._record import Record
+from ._foreign import from_comment, from_exif, from_parameters, from_text
+from ._record import FoundRecord, Record
 
 
 def read_record(source: Picture | str | os.PathLike[str] | bytes) -> FoundRecord | None:

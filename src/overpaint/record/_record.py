@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import metadata
 from typing import Annotated, Any, ClassVar, Self
@@ -12,7 +13,7 @@ from pydantic import BeforeValidator, Field
 
 from overpaint.errors import InputError, RecordError, RequestError
 from overpaint.request import EditRequest, Execution, ResolvedRequest, raster_tables
-from overpaint.values import Listed, Value, parse_json
+from overpaint.values import Listed, Value, as_mapping, parse_json, upgraded
 
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 BoxValues = Annotated[Listed[tuple[int, ...]], Field(min_length=4, max_length=4)]
@@ -68,13 +69,8 @@ class StoredRecord(Value):
         Raises:
             RecordError: It is not such a record, or one of a newer version.
         """
-        if not isinstance(mapping, Mapping):
-            raise RecordError(f"the {cls.title} must be a table, not {mapping!r:.60}")
-        schema = mapping.get("schema", 1)
-        if isinstance(schema, int) and schema > 1:
-            raise RecordError(f"this {cls.title} has schema {schema}, and this version of Overpaint knows 1: update it")
         try:
-            return cls(**cls._completed(mapping))
+            return cls(**cls._completed(upgraded(as_mapping(mapping, "it"), {}, 1, cls.title)))
         except RecordError:
             raise
         except (InputError, TypeError, ValueError, RecursionError) as error:
@@ -164,3 +160,27 @@ class Record(StoredRecord):
 def _codes(value: Any) -> dict[str, str]:
     """Inline codes of rasters by digest."""
     return {raster["sha256"]: raster["data"] for raster in raster_tables(value) if raster.get("data")}
+
+
+@dataclass(frozen=True, slots=True)
+class FoundRecord:
+    """What a picture says of how it was made.
+
+    Attributes:
+        tool: "Overpaint", "AUTOMATIC1111", "ComfyUI", "InvokeAI", "NovelAI", "Fooocus", "SwarmUI", ...
+        raw: The text as written there.
+        prompt, negative_prompt: The prompts.
+        settings: By our names where we have one (seed, steps, guidance_scale, ...), else by the tool's own.
+        notes: What could not be read, in words.
+        place: Where it was found: "sidecar", "PNG text", "EXIF", "XMP"; "file" for a damaged record.
+        record: Our own record, when it is one.
+    """
+
+    tool: str
+    raw: str = ""
+    prompt: str = ""
+    negative_prompt: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    place: str = ""
+    record: Record | None = None

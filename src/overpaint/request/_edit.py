@@ -13,13 +13,13 @@ from pydantic import AfterValidator, Field, JsonValue, field_validator, model_va
 from overpaint.errors import RequestError
 from overpaint.geometry import Margins
 from overpaint.other_names import SETTING_ALIASES, VALUE_ALIASES
-from overpaint.values import Listed, Value, as_mapping, canonical_json, digest_of, parse_json
+from overpaint.values import Listed, Value, as_mapping, canonical_json, digest_of, parse_json, upgraded
 
 from ._blob import Blob, without_codes
 from ._control import Control
 from ._parts import MaskSpec
 from ._types import Area, Dialect, Fraction, Name
-from ._upgrade import SCHEMA, UPGRADES, upgraded
+from ._upgrade import SCHEMA, UPGRADES
 from .intents import INTENTS, AlphaRule, Intent, IntentRule, MaskedContent
 
 MOST_PROMPT = 32_000  # characters, as OpenAI's edits take

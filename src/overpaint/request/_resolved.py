@@ -8,14 +8,14 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, JsonValue, model_validator
 
-from overpaint.values import Listed, Value, digest_of
+from overpaint.values import Listed, Value, digest_of, upgraded
 
 from ._blob import without_codes
 from ._edit import MOST_SEED, RequestFields
 from ._models import UsedModel
 from ._sampling import SAMPLING_SETTINGS, Sampling
 from ._types import Area, Dialect, PaintsFrom
-from ._upgrade import RESOLVED_SCHEMA, RESOLVED_UPGRADES, upgraded
+from ._upgrade import RESOLVED_SCHEMA, RESOLVED_UPGRADES
 from .intents import AlphaRule, ContextRule, EdgeRule, Intent
 
 

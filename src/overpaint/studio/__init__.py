@@ -4,7 +4,6 @@ from ._edited import Edited, PaintedRegion
 from ._studio import Studio
 from .choose import Painter
 from .contact import Tile, arrange_tiles, contact_sheet, make_tile
-from .layers import check_layers_size
 from .many import Edit, EditFailure
 from .masks import mask_of, spec_of
 from .resolve import resolve
@@ -24,7 +23,6 @@ __all__ = [
     "Studio",
     "Tile",
     "arrange_tiles",
-    "check_layers_size",
     "contact_sheet",
     "make_tile",
     "mask_of",

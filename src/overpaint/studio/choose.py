@@ -108,9 +108,8 @@ def for_variations(request: EditRequest, painter: Painter) -> tuple[EditRequest,
         )
     options = {**card.variation_options, **(request.options or {})}
     exact = True if request.exact is None else request.exact
-    return request.merged(exact=exact, options=options or None), replace(
-        painter, options=checked_options(card, options)
-    )
+    painter = replace(painter, options=checked_options(card, options))
+    return request.merged(exact=exact, options=options or None), painter
 
 
 def checked_options(card: EngineCard, options: Mapping[str, Any] | None) -> BaseModel:
