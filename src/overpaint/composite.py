@@ -70,8 +70,7 @@ def paste_alpha(alpha: Samples, weight: Floats, box: Box, rule: AlphaRule) -> No
 
     Args:
         alpha: (H, W) uint8 or uint16, writeable.
-        weight: (h, w) float32 in [0, 1] over `box`, the composite mask.
-        box: Where.
+        weight, box: As for `paste`.
         rule: See `AlphaRule`. With "cover", a mask of the picture's own transparency leaves no translucent rim.
     """
     if rule == "keep":

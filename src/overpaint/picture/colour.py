@@ -93,11 +93,9 @@ def converter_for(picture: Picture, space: Literal["encoded", "srgb"]) -> Colour
 
 
 def icc_of(metadata: Metadata, *, grey: bool) -> bytes | None:
-    """The ICC profile; where there is none, one made of the code points, unless they are sRGB or no curve is known.
+    """The ICC profile; where there is none, one made of the code points (for grey or for RGB).
 
-    Args:
-        metadata: The picture's.
-        grey: Whether one that is made is to be for grey, not for RGB.
+    None where these are sRGB, or have no known curve.
     """
     points = metadata.code_points
     if metadata.icc is not None or points is None or points.is_srgb or points.profile is None:

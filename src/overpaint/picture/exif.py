@@ -39,10 +39,8 @@ def sanitised(exif: bytes) -> tuple[bytes | None, int]:
     """The block with orientation 1 and without embedded previews, and the orientation (1 to 8) that it had.
 
     The thumbnail directory's link and its bytes are zeroed, as are JPEG streams anywhere in the block (maker notes keep
-    previews); every other byte stays. A block whose header can't be read, as one of a BigTIFF, becomes None.
-
-    Args:
-        exif: The TIFF block, with or without the prefix `Exif\\0\\0` of a JPEG segment.
+    previews); every other byte stays. A block whose header can't be read, as one of a BigTIFF, becomes None. The block
+    may have the prefix `Exif\\0\\0` of a JPEG segment.
     """
     data = bytearray(exif[6:] if exif[:5] == b"Exif\0" else exif)
     try:

@@ -19,7 +19,7 @@ def parsed(icc: bytes) -> Profile | None:
     """The profile as curves and a matrix; None when it is of another kind (look-up tables, CMYK, Lab) or damaged."""
     try:
         return _parsed(icc)
-    except (struct.error, ValueError, IndexError, np.linalg.LinAlgError):
+    except (struct.error, ValueError, LookupError, np.linalg.LinAlgError):  # a tag is damaged or missing
         return None
 
 
@@ -39,15 +39,13 @@ def _parsed(icc: bytes) -> Profile | None:
         if profile is not None:
             return profile.grey if space == "GRAY" else profile
     if space == "GRAY":
-        return Profile((_curve(tags[b"kTRC"]),), None) if b"kTRC" in tags else None
-    needed = [tags.get(name) for name in (b"rTRC", b"gTRC", b"bTRC", b"rXYZ", b"gXYZ", b"bXYZ")]
-    found = [tag for tag in needed if tag is not None]
-    if len(found) < 6 or icc[20:24] != b"XYZ ":
+        return Profile((_curve(tags[b"kTRC"]),), None)
+    if icc[20:24] != b"XYZ ":
         return None
-    matrix = XYZ_TO_SRGB @ np.stack([_xyz(tag) for tag in found[3:]], axis=1)
+    matrix = XYZ_TO_SRGB @ np.stack([_xyz(tags[name]) for name in (b"rXYZ", b"gXYZ", b"bXYZ")], axis=1)
     if not np.isfinite(matrix).all() or abs(np.linalg.det(matrix)) < 1e-6:
         return None
-    return Profile(tuple(_curve(tag) for tag in found[:3]), matrix)
+    return Profile(tuple(_curve(tags[name]) for name in (b"rTRC", b"gTRC", b"bTRC")), matrix)
 
 
 def _tags(icc: bytes) -> dict[bytes, bytes]:

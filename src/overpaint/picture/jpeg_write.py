@@ -129,19 +129,17 @@ def _metadata_parts(metadata: Metadata, transform: str, orientation: int) -> tup
         parts.append(
             JpegSegment(APP0, b"JFIF\0" + struct.pack(">HBHHBB", 0x0101, 1 if metadata.dpi else 0, *density, 0, 0))
         )
-    exif = exif_blocks.with_orientation(metadata.exif, orientation)
-    if exif is not None and len(exif) + 6 > LONGEST:
+    exif = exif_blocks.with_orientation(metadata.exif, orientation) or b""
+    if len(exif) > LONGEST - 6:
         notes.append(f"EXIF left out: {len(exif):,} bytes, a JPEG file can hold {LONGEST - 6:,}")
-        exif = exif_blocks.with_orientation(None, orientation)
-    if exif is not None:
-        parts.append(JpegSegment(APP1, EXIF + b"\0" + exif))
-    xmp = xmp_packets.with_orientation(metadata.xmp, orientation)
-    if xmp is not None and len(XMP) + len(xmp) > LONGEST:
+        exif = exif_blocks.with_orientation(None, orientation) or b""
+    xmp = xmp_packets.with_orientation(metadata.xmp, orientation) or b""
+    if len(xmp) > LONGEST - len(XMP):
         xmp = _without_padding(xmp)
-    if xmp is not None and len(XMP) + len(xmp) > LONGEST:
+    if len(xmp) > LONGEST - len(XMP):
         notes.append(f"XMP left out: {len(xmp):,} bytes, a JPEG file can hold {LONGEST - len(XMP):,}")
-    elif xmp is not None:
-        parts.append(JpegSegment(APP1, XMP + xmp))
+        xmp = b""
+    parts += [JpegSegment(APP1, head + body) for head, body in ((EXIF + b"\0", exif), (XMP, xmp)) if body]
     parts += [
         JpegSegment(APP13, PHOTOSHOP + piece) for piece in _pieces(metadata.iptc or b"", LONGEST - len(PHOTOSHOP))
     ]
