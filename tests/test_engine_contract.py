@@ -143,7 +143,7 @@ def test_a_control_is_checked_and_says_what_would_be_right():
     image = blob_of(np.zeros((4, 4), np.uint8))
     with pytest.raises(RequestError, match=r"ends at 0.2, before it starts at 0.5"):
         Control(kind="depth", image=image, start=0.5, end=0.2)
-    with pytest.raises(RequestError, match="1, 3 or 4 channels of 8 bits, not 1 of 16"):
+    with pytest.raises(RequestError, match=r"image must have depth 8 and channels 1 or 3 or 4, not 16 and 1"):
         Control(kind="depth", image=blob_of(np.zeros((4, 4), np.uint16)))
 
 

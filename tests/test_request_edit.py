@@ -90,7 +90,10 @@ BAD = [
     ({"mask": {**MASK, "inverted": True}}, "unknown setting 'mask.inverted'; did you mean 'invert'?"),
     ({"mask": {"parts": [{"kind": "polygon", "points": [[0, 0], [1, 1]]}]}}, "at least 3 entries, not 2"),
     ({"mask": {"parts": [{"kind": "strokes", "strokes": [[[0, 0]]], "width": 0}]}}, "width must be more than 0"),
-    ({"sketch": {"sha256": "0" * 64, "width": 4, "height": 4}}, "sketch must be RGBA with 8 bits, not 1 channels"),
+    (
+        {"sketch": {"sha256": "0" * 64, "width": 4, "height": 4}},
+        "sketch must have depth 8 and channels 4, not 8 and 1",
+    ),
     ({"sketch": {"sha256": "zz", "width": 4, "height": 4, "channels": 4}}, "sketch.sha256 must match"),
     ({"schema": 2}, "has schema 2, and this version of Overpaint knows 1 at most"),
     ({"schema": 0}, "schema must be 1, not 0"),

@@ -230,5 +230,5 @@ def test_the_pictures_transparency_can_be_the_mask():
 
 
 def test_a_raster_part_takes_a_mask_and_nothing_else():
-    with pytest.raises(RequestError, match="1 channel of 8 bits, not 4 of 8"):
+    with pytest.raises(RequestError, match="raster must have depth 8 and channels 1, not 8 and 4"):
         RasterPart(raster=blob_of(np.zeros((4, 4, 4), np.uint8)))

@@ -113,7 +113,8 @@ def _problems(detail: ErrorDetails, model: type[BaseModel]) -> Iterator[Problem]
     elif inner is not None:
         # our own checks say "must ..." of their field, or a whole sentence
         sentence = str(inner)
-        yield Problem(field, detail["input"], f"{{field}} {sentence}" if sentence.startswith("must ") else sentence)
+        value = detail["input"] if field else None  # that of the whole is no value to show
+        yield Problem(field, value, f"{{field}} {sentence}" if sentence.startswith("must ") else sentence)
     else:
         value = None if detail["type"] == "missing" else detail["input"]
         yield Problem(field, value, _sentence(detail, model))

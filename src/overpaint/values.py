@@ -100,13 +100,13 @@ def _refuse(constant: str) -> NoReturn:
 def upgraded(
     table: Mapping[str, Any], upgrades: Mapping[int, Upgrade], current: int, what: str = "request"
 ) -> dict[str, Any]:
-    """`table` in the schema `current`. A table without a schema has the current one. `what` names it in errors.
+    """`table` in the schema `current`, without what is None (left open). One without a schema has the current one.
 
     Raises:
-        RequestError: A newer schema, or one from before the first.
+        RequestError: A newer schema, or one from before the first; `what` names the table.
     """
-    table = dict(table)
-    version = current if table.get("schema") is None else table["schema"]
+    table = {name: value for name, value in table.items() if value is not None}
+    version = table.get("schema", current)
     if isinstance(version, bool) or not isinstance(version, int):
         raise RequestError(f"schema must be a whole number, not {version!r:.80}")
     if version > current:

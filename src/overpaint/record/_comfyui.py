@@ -20,6 +20,10 @@ _NAMES = {
 }  # fmt: skip
 _MODEL_KEYS = ("ckpt_name", "unet_name", "model_name")
 _TEXT_KEYS = ("text", "text_g", "prompt", "string", "value", "t5xxl", "clip_l", "positive")
+_SAMPLING_NODES = (
+    "KSamplerSelect", "BasicScheduler", "KarrasScheduler", "RandomNoise", "CFGGuider", "BasicGuider", "FluxGuidance",
+    "AlignYourStepsScheduler", "SDTurboScheduler",
+)  # fmt: skip
 _OUTPUTS = ("SaveImage", "PreviewImage", "SaveAnimated", "ImageSave", "Image Save")
 _MOST_NODES = 20_000
 
@@ -38,7 +42,7 @@ def read_prompt(graph: Graph, raw: str) -> FoundRecord | None:
     for node in _upstream(nodes, [sampler]):
         inputs = nodes[node]["inputs"]
         # custom samplers keep these in nodes of their own (KSamplerSelect, BasicScheduler, RandomNoise, CFGGuider)
-        if node != sampler and not _carries_sampling(nodes[node]):
+        if node != sampler and nodes[node].get("class_type") not in _SAMPLING_NODES:
             continue
         for key, name in _NAMES.items():
             value = _constant(nodes, inputs.get(key))
@@ -59,12 +63,6 @@ def _is_sampler(node: Mapping[str, Any]) -> bool:
     """Whether a node is a sampler: KSampler, KSamplerAdvanced, SamplerCustom, SamplerCustomAdvanced, ..."""
     kind, inputs = str(node.get("class_type", "")), node["inputs"]
     return "Sampler" in kind and any(key in inputs for key in ("latent_image", "positive", "guider"))
-
-
-def _carries_sampling(node: Mapping[str, Any]) -> bool:
-    kind = str(node.get("class_type", ""))
-    return kind in ("KSamplerSelect", "BasicScheduler", "KarrasScheduler", "RandomNoise", "CFGGuider", "BasicGuider",
-                    "FluxGuidance", "AlignYourStepsScheduler", "SDTurboScheduler")  # fmt: skip
 
 
 def _upstream(

@@ -9,7 +9,7 @@ from functools import cache
 from importlib import metadata
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from overpaint.errors import InputError, RecordError, RequestError
 from overpaint.request import EditRequest, Execution, ResolvedRequest, raster_tables
@@ -48,11 +48,6 @@ class RegionRecord(Value):
     feather: float
     seed: int
     detail: float = 0.0
-
-
-def _request(value: Any) -> Any:
-    """The request; one of an older version is upgraded."""
-    return EditRequest.from_mapping(value) if isinstance(value, Mapping) else value
 
 
 class StoredRecord(Value):
@@ -119,7 +114,7 @@ class Record(StoredRecord):
     title = "record"
 
     overpaint: str = Field(default_factory=version)
-    request: Annotated[EditRequest, BeforeValidator(_request)]
+    request: EditRequest
     resolved: ResolvedRequest
     execution: Execution
     regions: Listed[tuple[RegionRecord, ...]] = ()

@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from overpaint.errors import RequestError
 from overpaint.geometry import Size
@@ -71,6 +71,20 @@ class Blob(Value):
         return (self.height, self.width) if self.channels == 1 else (self.height, self.width, self.channels)
 
 
+def eight_bit(*channels: int) -> AfterValidator:
+    """The check of a field that its raster has 8 bits and one of these numbers of channels."""
+
+    def checked(blob: Blob | None) -> Blob | None:
+        if blob is not None and (blob.depth != 8 or blob.channels not in channels):
+            names = " or ".join(map(str, channels))
+            raise RequestError(
+                f"must have depth 8 and channels {names}, not depth {blob.depth}, channels {blob.channels}"
+            )
+        return blob
+
+    return AfterValidator(checked)
+
+
 def blob_of(raster: NDArray[Any], *, inline: bool = True) -> Blob:
     """The blob of a raster of shape (H, W) or (H, W, C), uint8 or uint16; inline where it is 8-bit and its code short.
 
@@ -119,12 +133,12 @@ def blob_array(blob: Blob, inputs: Mapping[str, NDArray[Any]] | None = None) -> 
     raster = np.asarray(raster)
     if raster.shape not in (blob.shape, (*blob.shape, 1)):
         raise RequestError(f"the input {blob.sha256[:12]}... has the shape {raster.shape}, not {blob.shape}")
-    if raster.dtype != (np.uint8 if blob.depth == 8 else np.uint16):
+    if raster.dtype != f"uint{blob.depth}":
         raise RequestError(f"the input {blob.sha256[:12]}... is {raster.dtype}, not {blob.depth}-bit")
-    found = hashlib.sha256(raster_bytes(raster)).hexdigest()
-    if found != blob.sha256:
+    digest = hashlib.sha256(raster_bytes(raster)).hexdigest()
+    if digest != blob.sha256:
         raise RequestError(
-            f"a {blob.size} raster has the digest {found[:12]}..., not {blob.sha256[:12]}... as the request says"
+            f"a {blob.size} raster has the digest {digest[:12]}..., not {blob.sha256[:12]}... as the request says"
         )
     return raster.reshape(blob.shape)
 

@@ -10,7 +10,7 @@ from pydantic import Field, JsonValue, model_validator
 from overpaint.errors import RequestError
 from overpaint.values import Value
 
-from ._blob import Blob
+from ._blob import Blob, eight_bit
 from ._types import Fraction, Name
 
 
@@ -27,7 +27,7 @@ class Control(Value):
     """
 
     kind: Name
-    image: Blob
+    image: Annotated[Blob, eight_bit(1, 3, 4)]
     weight: Annotated[float, Field(ge=0, le=4)] = 1.0
     start: Fraction = 0.0
     end: Fraction = 1.0
@@ -38,9 +38,4 @@ class Control(Value):
     def _checked(self) -> Self:
         if self.start > self.end:
             raise RequestError(f"the control {self.kind!r} ends at {self.end}, before it starts at {self.start}")
-        if self.image.depth != 8 or self.image.channels not in (1, 3, 4):
-            raise RequestError(
-                f"the image of the control {self.kind!r} must have 1, 3 or 4 channels of 8 bits, "
-                f"not {self.image.channels} of {self.image.depth}"
-            )
         return self

@@ -13,9 +13,9 @@ from pydantic import AfterValidator, Field, JsonValue, field_validator, model_va
 from overpaint.errors import RequestError
 from overpaint.geometry import Margins
 from overpaint.other_names import SETTING_ALIASES, VALUE_ALIASES
-from overpaint.values import Listed, Value, as_mapping, canonical_json, digest_of, parse_json, upgraded
+from overpaint.values import Listed, Upgrade, Value, as_mapping, canonical_json, digest_of, parse_json, upgraded
 
-from ._blob import Blob, without_codes
+from ._blob import Blob, eight_bit, without_codes
 from ._control import Control
 from ._parts import MaskSpec
 from ._types import Area, Dialect, Fraction, Name
@@ -77,6 +77,9 @@ class RequestFields(Value):
     label: ClassVar[str] = "the request"
     """Its name in errors."""
 
+    upgrades: ClassVar[Mapping[int, Upgrade]] = UPGRADES
+    """From tables of older schemas, by version."""
+
     setting_aliases: ClassVar[Mapping[str, str]] = SETTING_ALIASES
     value_aliases: ClassVar[Mapping[str, Mapping[str, str]]] = VALUE_ALIASES
 
@@ -91,7 +94,7 @@ class RequestFields(Value):
     mask: MaskSpec | None = setting(
         "where to repaint: 1 or white is repainted", left_open="the mask given beside it; the margins when expanding"
     )
-    sketch: Blob | None = setting(
+    sketch: Annotated[Blob | None, eight_bit(4)] = setting(
         "strokes with alpha (RGBA, the picture's size), laid over the picture before it is painted", left_open="none"
     )
     controls: Listed[tuple[Control, ...]] | None = setting(
@@ -210,6 +213,12 @@ class RequestFields(Value):
         left_open="false; true in a batch run and for variations",
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _upgraded(cls, table: Any) -> Any:
+        current = cls.model_fields["schema_"].default
+        return upgraded(table, cls.upgrades, current) if isinstance(table, Mapping) else table
+
     @field_validator("dialect", mode="before")
     @classmethod
     def _available(cls, dialect: object) -> object:
@@ -226,15 +235,11 @@ class RequestFields(Value):
             )
         if self.margins is not None and not any(self.margins):
             raise RequestError("margins 0,0,0,0 add nothing: give at least one side some pixels")
-        if self.sketch is not None and (self.sketch.channels, self.sketch.depth) != (4, 8):
-            raise RequestError(
-                f"sketch must be RGBA with 8 bits, not {self.sketch.channels} channels of {self.sketch.depth} bits"
-            )
         return self
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> Self:
-        """From a table as JSON and TOML have it."""
+        """From a table as JSON and TOML have it, of this schema or an older one."""
         return cls(**as_mapping(mapping, cls.label))
 
     @classmethod
@@ -277,12 +282,6 @@ class EditRequest(RequestFields):
             RequestError: As for the class.
         """
         return cls.from_mapping({"intent": intent, **settings})
-
-    @classmethod
-    def from_mapping(cls, mapping: Mapping[str, Any]) -> Self:
-        """A request from a table as JSON and TOML have it; an older schema is upgraded first."""
-        table = upgraded(as_mapping(mapping, cls.label), UPGRADES, SCHEMA)
-        return cls(**{name: value for name, value in table.items() if value is not None})
 
     @classmethod
     def from_toml(cls, text: str) -> EditRequest:

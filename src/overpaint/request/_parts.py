@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 from overpaint.errors import RequestError
 from overpaint.values import Listed, Value
 
-from ._blob import Blob
+from ._blob import Blob, eight_bit
 
 _FAR = 1 << 24  # no picture is so large, and float32 still counts pixels up to here
 _POINTS = 100_000
@@ -80,15 +80,7 @@ class RasterPart(_Part):
     """A drawn or loaded mask of the picture's size: 255 = repaint."""
 
     kind: Literal["raster"] = "raster"
-    raster: Annotated[Blob, Field(description="an 8-bit raster with one channel")]
-
-    @model_validator(mode="after")
-    def _one_channel(self) -> Self:
-        if self.raster.channels != 1 or self.raster.depth != 8:
-            raise RequestError(
-                f"a mask's raster has 1 channel of 8 bits, not {self.raster.channels} of {self.raster.depth}"
-            )
-        return self
+    raster: Annotated[Blob, eight_bit(1), Field(description="an 8-bit raster with one channel")]
 
 
 class AlphaPart(_Part):

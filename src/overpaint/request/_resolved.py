@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
-from pydantic import Field, JsonValue, model_validator
+from pydantic import Field, JsonValue
 
-from overpaint.values import Listed, Value, digest_of, upgraded
+from overpaint.values import Listed, Upgrade, Value, digest_of
 
 from ._blob import without_codes
 from ._edit import MOST_SEED, RequestFields
@@ -36,6 +36,7 @@ class ResolvedRequest(RequestFields):
     """
 
     label: ClassVar[str] = "the resolved request"
+    upgrades: ClassVar[Mapping[int, Upgrade]] = RESOLVED_UPGRADES
 
     schema_: Annotated[int, Field(alias="schema", ge=RESOLVED_SCHEMA, le=RESOLVED_SCHEMA)] = RESOLVED_SCHEMA
     intent: Intent
@@ -55,11 +56,6 @@ class ResolvedRequest(RequestFields):
     inverts_mask: bool
     seed: Annotated[int, Field(ge=0, le=MOST_SEED)] | None = None
     dialect: Dialect
-
-    @model_validator(mode="before")
-    @classmethod
-    def _upgraded(cls, table: Any) -> Any:
-        return upgraded(table, RESOLVED_UPGRADES, RESOLVED_SCHEMA) if isinstance(table, Mapping) else table
 
     @property
     def digest(self) -> str:

@@ -19,7 +19,6 @@ RESOLVED_SCHEMA = 2
 
 def _without_kind(table: dict[str, Any]) -> dict[str, Any]:
     """Schema 2 has `paints_from` in place of `kind`; "narrow" edges and detail of "none" are explicit."""
-    table = dict(table)
     pixel = table.pop("kind", "pixel") == "pixel"
     table["paints_from"] = "surroundings" if pixel else "prompt"
     if pixel and table.get("edge") == "scaled":

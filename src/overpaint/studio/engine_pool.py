@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from functools import partial
 
 from pydantic import BaseModel
 
@@ -20,10 +21,8 @@ class EnginePool:
         self, *, device: str, threads: int | None, allow_pickle: bool, weight_budget: int | None = None
     ) -> None:
         """Arguments as of `Studio`."""
-        self._device = device
-        self._threads = threads
-        self._allow_pickle = allow_pickle
-        self._weights = WeightStore(weight_budget)
+        weights = WeightStore(weight_budget)
+        self._setup = partial(ModelSetup, device=device, threads=threads, allow_pickle=allow_pickle, weights=weights)
         self._engines: dict[str, Engine] = {}
         self._opening: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
@@ -76,7 +75,7 @@ class EnginePool:
         setup = None
         key = name
         if model is not None:
-            setup = ModelSetup(model, options, self._device, self._threads, self._allow_pickle, self._weights)
+            setup = self._setup(model, options)
             key = json.dumps([name, model, [getattr(options, one) for one in loading_options(name)]])
         with self._lock:
             opening = self._opening.setdefault(key, threading.Lock())

@@ -15,24 +15,17 @@ from overpaint.request import (
     IntentRule,
     ResolvedRequest,
     Usual,
-)
-from overpaint.request.intents import (
-    BACKGROUND_PROMPT,
-    GUIDANCE_SCALE,
-    SAMPLER,
-    SCHEDULER,
-    STEPS,
-    EdgeRule,
+    intents,
 )
 
 GENERAL = Usual(
-    steps=STEPS,
-    guidance_scale=GUIDANCE_SCALE,
+    steps=intents.STEPS,
+    guidance_scale=intents.GUIDANCE_SCALE,
     guidance_rescale=0.0,
-    sampler=SAMPLER,
-    scheduler=SCHEDULER,
+    sampler=intents.SAMPLER,
+    scheduler=intents.SCHEDULER,
     clip_skip=1,
-    background_prompt=BACKGROUND_PROMPT,
+    background_prompt=intents.BACKGROUND_PROMPT,
 )
 """The settings of models that have no usual ones of their own."""
 
@@ -104,7 +97,7 @@ def _defaults(request: EditRequest, card: EngineCard, rule: IntentRule) -> dict[
     }
 
 
-def _edge(rule: EdgeRule, card: EngineCard) -> EdgeRule:
+def _edge(rule: intents.EdgeRule, card: EngineCard) -> intents.EdgeRule:
     """The intent's edge; where that follows the region's size, an engine that needs less has a narrow one."""
     return "narrow" if rule == "scaled" and card.edge != "diffusion" else rule
 
