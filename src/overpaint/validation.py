@@ -72,11 +72,9 @@ def expected_of(model: type[BaseModel], name: str) -> str:
 def range_of(model: type[BaseModel], name: str) -> str:
     """The range of the field `name`: "between 0 and 1", "of at least 0"; or an empty string."""
     field = _field(model, name)
-    low: Any = None
-    high: Any = None
-    above: Any = None
-    for rule in field.metadata if field is not None else ():
-        low, high, above = getattr(rule, "ge", low), getattr(rule, "le", high), getattr(rule, "gt", above)
+    rules = field.metadata if field is not None else ()
+    bounds = {key: getattr(rule, key) for rule in rules for key in ("ge", "le", "gt") if hasattr(rule, key)}
+    low, high, above = bounds.get("ge"), bounds.get("le"), bounds.get("gt")
     if above is not None and high is not None:
         return f"more than {above} and at most {high}"
     if low is not None and high is not None:
@@ -88,10 +86,7 @@ def range_of(model: type[BaseModel], name: str) -> str:
 
 def _field(model: type[BaseModel], name: str) -> Any:
     """The field of that name or alias."""
-    for own, field in model.model_fields.items():
-        if name in (own, field.alias):
-            return field
-    return None
+    return next((field for own, field in model.model_fields.items() if name in (own, field.alias)), None)
 
 
 def bare_type(annotation: Any) -> Any:

@@ -144,16 +144,14 @@ def _sources(octave: Octave, queries: int) -> Places:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Lattice:
-    """Patches of the target on a lattice, STEP apart.
+    """Patches of the target on a lattice, STEP apart from (REACH, REACH) on.
 
     Attributes:
-        rim: Row and column of the first.
         places: (n,) flat indices of their centres.
         rows, columns: (n,) positions in the lattice.
         at: (lattice rows, lattice columns) index of the patch, -1 where there is none.
     """
 
-    rim: int
     places: Places
     rows: Places
     columns: Places
@@ -165,12 +163,11 @@ class _Lattice:
         height, width = target.shape
         side = 2 * STEP + 1
         touched = cv2.dilate(target.astype(np.uint8), np.ones((side, side), np.uint8)) > 0
-        rim = REACH
-        chosen = touched[rim : height - rim : STEP, rim : width - rim : STEP]
+        chosen = touched[REACH : height - REACH : STEP, REACH : width - REACH : STEP]
         rows, columns = np.nonzero(chosen)
         at = np.full(chosen.shape, -1, np.intp)
         at[rows, columns] = np.arange(len(rows))
-        return cls(rim, (rows * STEP + rim) * width + columns * STEP + rim, rows, columns, at)
+        return cls((rows * STEP + REACH) * width + columns * STEP + REACH, rows, columns, at)
 
 
 def _matched(
@@ -297,7 +294,7 @@ def _pasted(octave: Octave, lattice: _Lattice, found: Places, gain: Floats, trus
     # A block without trust counts where there is no other, so that nothing is divided by 0.
     counts = np.maximum(trust, np.float32(1e-3))
     for parity in np.ndindex(2, 2):  # blocks of one parity do not overlap
-        corner = (lattice.rim - STEP + STEP * parity[0], lattice.rim - STEP + STEP * parity[1])
+        corner = (REACH - STEP + STEP * parity[0], REACH - STEP + STEP * parity[1])
         into, weights, shares = (_runs(image, corner, side) for image in (out, mass, sure))
         for row, patches in enumerate(lattice.at[parity[0] :: 2, parity[1] :: 2]):
             here = np.flatnonzero(patches >= 0)

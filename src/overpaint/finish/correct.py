@@ -74,7 +74,7 @@ def correct(
         # Without the common shift other pixels are ordinary.
         weights = _trust(error, reduced.known)
     if seam:
-        change += _enlarged(_seam(error, reduced.hole, weights), hole.shape)
+        change += cv2.resize(_seam(error, reduced.hole, weights), hole.shape[::-1], interpolation=cv2.INTER_LINEAR)
     np.clip(change, -BOUND, BOUND, out=change)
     inside = change[hole]
     mean = inside.mean(axis=0) if inside.size else np.zeros(3)
@@ -110,12 +110,6 @@ def _reduced(evidence: Image, original: Image, known: NDArray[np.bool_], hole: N
     weight = cv2.merge([counted] * 3)
     means = [shrunk(image * weight) * by for image in (evidence, original)]
     return _ReducedCanvas(means[0], means[1] - means[0], share > 0.25, shrunk(hole.astype(np.float32)) > 0.5)
-
-
-def _enlarged(change: Image, shape: tuple[int, ...]) -> Image:
-    if change.shape[:2] == shape:
-        return change
-    return np.asarray(cv2.resize(change, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR), dtype=np.float32)
 
 
 def _trust(error: Image, known: NDArray[np.bool_]) -> Image:
