@@ -187,7 +187,8 @@ def test_ten_thousand_rows_with_nothing_to_do_load_no_network_and_open_no_pictur
 
     for n in range(count):
         (bench.out / f"{n}.png").write_bytes(b"%d" % n)
-    with Studio() as studio, Files(options.folders.files) as files, Ledger(options.folders.ledger) as ledger:
+    state = options.folders.state
+    with Studio() as studio, Files(state / "files.sqlite") as files, Ledger(state / "ledger.sqlite") as ledger:
         own = frozenset(bench.out / f"{n}.png" for n in range(count))
         items = plan(bench.rows(tables), options.rules, studio, files, own).items
         ledger.add(job_of(item, bench.out) for item in items)

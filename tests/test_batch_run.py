@@ -480,7 +480,7 @@ def test_a_worker_that_outlives_its_killed_driver_leaves_nothing_behind(bench):
     photos(bench.folder, 2)
     rows = [{"image": f"p{n:03}.png", "box": BOX} for n in range(2)]
     bench.run(rows, limit=0)
-    with Ledger(bench.options().folders.ledger) as ledger:
+    with Ledger(bench.options().folders.state / "ledger.sqlite") as ledger:
         lease = ledger.claim("a driver that is killed", 60.0)
     assert lease is not None
     late = bench.out / f".p000.remove.png.{lease.token}.part"

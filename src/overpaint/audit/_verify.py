@@ -83,7 +83,11 @@ def verify(log: Path, *, files: bool = True, expected: str | None = None) -> Ver
         RecordError: There is neither a log nor a head, or the log can't be read.
     """
     if not log.exists():
-        return _gone(log)
+        head = read_head(log)
+        if head is None:
+            raise RecordError(f"there is no audit log at {log}")
+        gone = f"the log is gone: {head_path(log).name} counts {head.count} lines"
+        return Verdict(log, ChainHead(), faults=(Fault(None, gone),))
     found = _Findings()
     fault = _chain(log, found, None if expected is None else expected.rpartition(":")[2])
     if fault is not None:
@@ -94,14 +98,6 @@ def verify(log: Path, *, files: bool = True, expected: str | None = None) -> Ver
         found.faults.append(Fault(None, f"the chain never had the head {expected} that was expected"))
     compared = _outputs(log.parent, found) if files else 0
     return Verdict(log, found.head, found.records, compared, tuple(found.faults), tuple(found.notes))
-
-
-def _gone(log: Path) -> Verdict:
-    head = read_head(log)
-    if head is None:
-        raise RecordError(f"there is no audit log at {log}")
-    fault = Fault(None, f"the log is gone: {head_path(log).name} counts {head.count} lines")
-    return Verdict(log, ChainHead(), faults=(fault,))
 
 
 def _chain(log: Path, found: _Findings, expected: str | None) -> Fault | None:

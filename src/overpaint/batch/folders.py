@@ -23,7 +23,7 @@ class BatchFolders:
 
     Attributes:
         out: Results, report and audit log; only the results where it is an address of an object store.
-        state: Ledger, digests of files, thumbnails; on a local disk.
+        state: ledger.sqlite, files.sqlite (their digests), thumbnails.sqlite and a lock; on a local disk.
     """
 
     out: Place
@@ -52,21 +52,6 @@ class BatchFolders:
     def reports(self) -> Path:
         """The folder of report and audit log: that of the results where it is local, else that of the state."""
         return self.out if isinstance(self.out, Path) else self.state
-
-    @property
-    def ledger(self) -> Path:
-        """The database of rows and their states."""
-        return self.state / "ledger.sqlite"
-
-    @property
-    def files(self) -> Path:
-        """The database of digests of files."""
-        return self.state / "files.sqlite"
-
-    @property
-    def thumbnails(self) -> Path:
-        """The database of small pictures for the report."""
-        return self.state / "thumbnails.sqlite"
 
     def make(self) -> None:
         """Make the folders, and check that they can be written to.

@@ -221,9 +221,9 @@ def _session(options: Options) -> Iterator[_Session]:
     folders.make()
     with (
         folders.exclusive(),
-        Ledger(folders.ledger) as ledger,
-        Files(folders.files) as files,
-        ThumbnailStore(folders.thumbnails) as thumbnails,
+        Ledger(folders.state / "ledger.sqlite") as ledger,
+        Files(folders.state / "files.sqlite") as files,
+        ThumbnailStore(folders.state / "thumbnails.sqlite") as thumbnails,
     ):
         audit = None
         if options.audit is not None:

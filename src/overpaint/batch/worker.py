@@ -73,14 +73,13 @@ def _prepared(studio: Studio, task: Task) -> tuple[PreparedEdit, EditInputs]:
         raise PictureError(f"{item.image} was replaced during the run; the next run takes the new one")
     opened = time.perf_counter()
 
-    sketch, digests = None, {name: ("mask", digest) for name, digest in task.masks.items()}
+    sketch, digests = None, task.masks
     if item.sketch is not None:
         sketch = str(at(base, item.sketch[0]))
-        digests[sketch] = ("sketch", item.sketch[1])
+        digests[sketch] = item.sketch[1]
 
     def load(name: str) -> bytes:
-        what, digest = digests[name]
-        return _bytes(at(Path(), name), digest, what)
+        return _bytes(at(Path(), name), digests[name])
 
     inputs = collect(picture, item.request, load, places=item.places(base), sketch=sketch)
     check_size(inputs.size, format_of_path(item.output))
@@ -99,13 +98,13 @@ def _opened(place: Place) -> Picture:
         raise error.within(str(place)) from error
 
 
-def _bytes(path: Place, digest: str, what: str) -> bytes:
+def _bytes(path: Place, digest: str) -> bytes:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise PictureError(f"the {what} {path} can't be read: {error.strerror or error}") from None
+        raise PictureError(f"{path} can't be read: {error.strerror or error}") from None
     if hashlib.sha256(data).hexdigest() != digest:
-        raise PictureError(f"the {what} {path} was replaced during the run; the next run takes the new one")
+        raise PictureError(f"{path} was replaced during the run; the next run takes the new one")
     return data
 
 
@@ -145,7 +144,7 @@ def _written(edited: Edited, task: Task) -> TaskResult:
 
 
 def _details(edited: Edited, rendered: Rendered, task: Task, quality: dict[str, Any]) -> dict[str, Any]:
-    """What the report says of a result: plain values. In private mode no prompt is among them."""
+    """What the report says of a result, beside `describe`: plain values. In private mode no prompt is among them."""
     resolved = edited.resolved
     settings = {
         name: getattr(resolved, name)
@@ -154,11 +153,8 @@ def _details(edited: Edited, rendered: Rendered, task: Task, quality: dict[str, 
     }
     return {
         **quality,
-        "intent": resolved.intent,
-        "engine": resolved.engine,
         "model": resolved.model,
         "prompt": None if task.options.key is not None else resolved.prompt or edited.request.prompt,
-        "seed": resolved.seed,
         "settings": settings,
         "regions": len(edited.regions),
         "device": edited.execution.device,
