@@ -141,7 +141,7 @@ def test_two_pictures_of_one_name_do_not_replace_one_another(capsys: pytest.Capt
     Path("other/a.png").write_bytes(Path("b.png").read_bytes())
     words = ["remove", "a.png", "other/a.png", *BOX, "-o", "out", "--overwrite"]
     assert main(words) == 1
-    assert "other/a.png: another picture's result is out/a.remove.png already" in capsys.readouterr().err
+    assert "other/a.png: two results would go to the same file: out/a.remove.png" in capsys.readouterr().err
 
 
 def test_a_note_names_options(capsys: pytest.CaptureFixture[str]) -> None:

@@ -69,12 +69,7 @@ def lines_of(log: Path) -> Iterator[bytes]:
 
 
 def entries(log: Path, *, holding: bytes = b"") -> Iterator[LogEntry]:
-    """Every record of an edit, in order; other lines are skipped.
-
-    Args:
-        log: The file.
-        holding: Skip lines without these bytes.
-    """
+    """Every record of an edit in a log, in order; other lines are skipped, and those without the bytes `holding`."""
     for line in lines_of(log):
         if holding in line and (entry := _entry(log, line.rstrip(b"\n"))) is not None:
             yield entry
@@ -96,7 +91,7 @@ def find(log: Path, what: str) -> LogEntry:
     Of several, as when a file was made twice, the last.
 
     Args:
-        log: The file.
+        log: The log.
         what: The path of a picture, or the beginning of an id (6 characters or more).
 
     Raises:

@@ -55,9 +55,6 @@ class AuditLog:
     def append(self, *records: AuditRecord) -> ChainHead:
         """Append records that are not in the log yet, one line each, and flush them to the disk together.
 
-        Args:
-            *records: Records.
-
         Returns:
             The end of the chain.
 

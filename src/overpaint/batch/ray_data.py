@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -89,14 +89,15 @@ class EditActor:
         raw = [RawRow(index, {name: table[name] for name in own & table.keys()}) for index, table in enumerate(tables)]
         with tempfile.TemporaryDirectory(prefix="overpaint-") as folder, Files(Path(folder) / "files.sqlite") as files:
             planned = plan(map(self._reader.read, raw), self._rules, self._studio, files)
-        errors = {row.number: row.reason for row in planned.bad}
-        outcomes = dict(
-            zip((item.row.number for item in planned.items), self._pool.map(self._do, planned.items), strict=True)
-        )
-        return {**block, **_columns([outcomes.get(index, errors.get(index, "")) for index in range(count)])}
+        outcomes = {row.number: ("", "", row.reason) for row in planned.bad}
+        numbers = (item.row.number for item in planned.items)
+        outcomes |= zip(numbers, self._pool.map(self._do, planned.items), strict=True)
+        names = enumerate(("output", "sha256", "error"))
+        found = {name: np.array([outcomes[n][place] for n in range(count)], dtype=object) for place, name in names}
+        return {**block, **found}
 
-    def _do(self, item: PlannedEdit) -> tuple[str, str] | str:
-        """Path and digest of the result, or why there is none."""
+    def _do(self, item: PlannedEdit) -> tuple[str, str, str]:
+        """Path and digest of the result, and why there is none."""
         hidden = hidden_beside(item.output, f"{item.key[:16]}-{id(item):x}")
         options = TaskOptions(self._rules.base, record=self._rules.record, thumbnails=False)
         task = Task(item, options, item.image_sha256, hidden)
@@ -104,14 +105,8 @@ class EditActor:
             result = self._worker.do(task, Monitor())
             publish(hidden, item.output, overwrite=True)
         except OverpaintError as error:
-            return str(error)
-        return (str(item.output), result.sha256)
-
-
-def _columns(outcomes: Sequence[tuple[str, str] | str]) -> dict[str, NDArray[Any]]:
-    done = [("", "", one) if isinstance(one, str) else (*one, "") for one in outcomes]
-    names = ("output", "sha256", "error")
-    return {name: np.array([row[place] for row in done], dtype=object) for place, name in enumerate(names)}
+            return ("", "", str(error))
+        return (str(item.output), result.sha256, "")
 
 
 def _plain(value: Any) -> Any:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from overpaint.doors.inputs import EditInputs, collect
 from overpaint.doors.outputs import Target, check_format, check_result_size, check_writable_all
-from overpaint.errors import Cancelled, OutputError, OverpaintError, RequestError
+from overpaint.errors import Cancelled, OverpaintError, RequestError
 from overpaint.files import write_file
 from overpaint.request import EditRequest
 
@@ -110,12 +110,7 @@ def paint(call: PaintCall) -> int:
 
 
 def _recorder(path: str, masks: Sequence[Path], private: bool) -> Recorder:
-    """Open an audit log before any painting.
-
-    Args:
-        path: The log.
-        masks: The files that the mask is read from.
-        private: Whether prompts are hashed with the log's key.
+    """Open an audit log for edits with these mask files; `private` hashes prompts with the log's key.
 
     Raises:
         OutputError, MaskError: The log can't be written, or a mask can't be read.
@@ -180,13 +175,8 @@ def _check_files(call: PaintCall, targets: list[Target], sheet: Path | None, sou
     if targets[0].path is not None and (call.several or outputs.is_folder(call.out.output)):
         with contextlib.suppress(OSError):  # the check says why
             targets[0].path.parent.mkdir(exist_ok=True)
-    again = next((path for path in files if path.resolve() in written), None)
-    if again is not None:
-        message = f"another picture's result is {again} already"
-        raise OutputError(message, code="output-twice", field="output", value=str(again))
     inputs = [*paths((source, call.run.sketch)), *call.mask_files]
-    check_writable_all(files, overwrite=call.out.overwrite, inputs=inputs)
-    written.update(path.resolve() for path in files)
+    check_writable_all(files, overwrite=call.out.overwrite, inputs=inputs, taken=written)
 
 
 def _variations(studio: Studio, inputs: EditInputs, run: Run, shown: Bar) -> Iterator[Edited]:

@@ -60,11 +60,6 @@ def check_quality(quality: int | None) -> None:
 def target(picture: Picture, intent: str, out: Out) -> Target:
     """Where a picture's result and its companions go.
 
-    Args:
-        picture: The picture.
-        intent: The intent of the edit.
-        out: The options.
-
     Raises:
         RequestError, OutputError: A name or a format can't be used.
     """

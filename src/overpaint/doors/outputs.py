@@ -76,26 +76,29 @@ def check_result_size(target: Target, size: Size) -> None:
         check_layers_size(size)
 
 
-def check_writable_all(paths: Iterable[Path], *, overwrite: bool, inputs: Iterable[Path] = ()) -> None:
+def check_writable_all(
+    paths: Iterable[Path], *, overwrite: bool, inputs: Iterable[Path] = (), taken: set[Path] | None = None
+) -> None:
     """Find out before any work whether every file can be written; leaves no trace.
 
     Args:
         paths: The files.
         overwrite: Whether files that exist may be replaced.
         inputs: Files that are read, and would be lost.
+        taken: Files that other results go to; `paths` are added to them.
 
     Raises:
         OutputError: One can't be written, exists already, is an input, or is named twice.
     """
     read = frozenset(path.resolve() for path in inputs)
-    seen: set[Path] = set()
+    taken = set() if taken is None else taken
     for path in paths:
         resolved = path.resolve()
-        if resolved in seen:
+        if resolved in taken:
             message = f"two results would go to the same file: {path}"
             raise OutputError(message, code="output-twice", field="output", value=str(path))
         if resolved in read and not overwrite:
             raise exists_already(path, "is an input, which would be replaced")
-        seen.add(resolved)
+        taken.add(resolved)
         check_writable(path, overwrite=overwrite)
         check_folder(path.parent)
