@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from overpaint.errors import OutputError, RecordError
@@ -98,7 +98,8 @@ class AuditLog:
                 line, head = line_of(text, head)
                 lines.append(line)
             _write(descriptor, b"".join(lines), self._index.end)
-            self._index.add(map(id_of, fresh), sum(map(len, lines)), head)
+            for text, line in zip(fresh, lines, strict=True):
+                self._index.add(id_of(text), len(line), head.hash)
         if head.count:
             self._write_head(head)
         return head
@@ -176,28 +177,20 @@ class _Index:
                 if not line.endswith(b"\n"):
                     os.ftruncate(descriptor, self.end)
                     return line
-                self._count(line)
+                link = link_of(line)
+                if link is None:  # the chain continues from the digest of its bytes
+                    self.add("", len(line), hashlib.sha256(line).hexdigest(), broken=True)
+                else:
+                    self.add(link.id, len(line), link.hash)
         return None
 
-    def _count(self, line: bytes) -> None:
-        link = link_of(line)
-        self.broken = link is None
-        # After a line that can't be read, the chain continues from the digest of its bytes.
-        self.last = hashlib.sha256(line).hexdigest() if link is None else link.hash
-        self.end += len(line)
-        self._note("" if link is None else link.id)
-
-    def add(self, ids: Iterable[str], size: int, head: ChainHead) -> None:
-        """Count lines that were just written."""
-        for id in ids:
-            self._note(id)
-        self.end += size
-        self.last = head.hash
-        self.broken = False
-
-    def _note(self, id: str) -> None:
+    def add(self, id: str, size: int, last: str, *, broken: bool = False) -> None:
+        """Count a line of `size` bytes, after which the chain continues from the hash `last`."""
         self._order.append(bytes.fromhex(id))
         self._ids[self._order[-1]] = None
+        self.end += size
+        self.last = last
+        self.broken = broken
 
 
 def _write(descriptor: int, data: bytes, end: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
@@ -84,14 +85,12 @@ def base_of(entry: LedgerEntry | None) -> str | None:
 
 def _has_result(item: PlannedEdit, entry: LedgerEntry | None, files: Files, out: Place) -> bool:
     """Whether the result is present, was made from the same inputs, and has not been changed since."""
-    if entry is None or entry.state != "done" or entry.key != item.key:
+    place = item.output.relative_to(out).as_posix()
+    if entry is None or (entry.state, entry.key, entry.spec) != ("done", item.key, place):
         return False
-    if entry.spec != item.output.relative_to(out).as_posix():
-        return False
-    try:
+    with contextlib.suppress(OSError):
         return files.known(item.output).sha256 == entry.result
-    except OSError:
-        return False
+    return False
 
 
 def details_of(item: PlannedEdit) -> str:

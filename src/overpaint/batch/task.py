@@ -59,7 +59,7 @@ class Task:
         return {str(at(self.options.base, name)): digest for name, digest in self.item.masks}
 
 
-Three = tuple[bytes, bytes, bytes]
+Three = tuple[bytes, ...]
 """Files of small pictures: before, mask and after."""
 
 

@@ -40,11 +40,8 @@ def thumbnails_of(edited: Edited) -> Thumbnails:
     mask = Image.fromarray((edited.mask.values[window.slices] * 255).astype(np.uint8))
     images = (_image(edited.base, window), mask, _image(edited.picture, window))
 
-    def encoded(side: int) -> Three:
-        before, mask, after = (_encoded(image, side) for image in images)
-        return before, mask, after
-
-    return Thumbnails(large=encoded(LARGE), small=encoded(SMALL))
+    large, small = (tuple(_encoded(image, side) for image in images) for side in (LARGE, SMALL))
+    return Thumbnails(large, small)
 
 
 def _image(picture: Picture, window: Box) -> Image:
@@ -95,8 +92,8 @@ class ThumbnailStore(contextlib.AbstractContextManager["ThumbnailStore"]):
     def get(self, id: str, size: Literal["large", "small"]) -> Three | None:
         """A row's thumbnails before, mask and after, or None."""
         columns = "before, mask, after" if size == "large" else "before_small, mask_small, after_small"
-        row = self._database.execute(f"SELECT {columns} FROM thumbnail WHERE id = ?", (id,)).fetchone()
-        return None if row is None else (row[0], row[1], row[2])
+        found: Three | None = self._database.execute(f"SELECT {columns} FROM thumbnail WHERE id = ?", (id,)).fetchone()
+        return found
 
     def bytes(self, size: Literal["large", "small"]) -> dict[str, int]:
         """Bytes of each row's three thumbnails together."""

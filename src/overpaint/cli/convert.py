@@ -81,30 +81,21 @@ def _form(output: str) -> MaskForm:
     return _BY_ENDING[ending]
 
 
-def encoded(mask: Mask, form: MaskForm, *, label: str = "mask", picture: str = "") -> bytes:
-    """A mask as a file's bytes in one of the forms."""
+def encoded(mask: Mask, form: MaskForm, *, label: str, picture: str) -> bytes:
+    """A mask as a file's bytes in one of the forms; COCO's has one picture, one category and one annotation."""
     from overpaint.mask import formats
     from overpaint.picture import encode
 
-    match form:
-        case "png" | "tiff":
-            return encode(mask.to_picture(), form).data
-        case "coco-rle" | "coco-polygons":
-            return json.dumps(_coco(mask, form, label, picture), ensure_ascii=False, indent=2).encode()
-        case "labelme":
-            return formats.to_labelme(mask, label=label, image=picture).encode()
-        case "cvat":
-            return formats.to_cvat(mask, label=label, image=picture).encode()
-
-
-def _coco(mask: Mask, form: MaskForm, label: str, picture: str) -> dict[str, object]:
-    """A whole COCO document of one picture, one category and one annotation."""
-    from overpaint.mask import formats
-
-    kind: Literal["rle", "polygons"] = "rle" if form == "coco-rle" else "polygons"
+    if form in ("png", "tiff"):
+        return encode(mask.to_picture(), form).data
+    if form == "labelme":
+        return formats.to_labelme(mask, label=label, image=picture).encode()
+    if form == "cvat":
+        return formats.to_cvat(mask, label=label, image=picture).encode()
     width, height = mask.size
-    return {
+    document = {
         "images": [{"id": 1, "file_name": picture, "width": width, "height": height}],
         "categories": [{"id": 1, "name": label}],
-        "annotations": [formats.to_coco_annotation(mask, kind=kind)],
+        "annotations": [formats.to_coco_annotation(mask, kind="rle" if form == "coco-rle" else "polygons")],
     }
+    return json.dumps(document, ensure_ascii=False, indent=2).encode()

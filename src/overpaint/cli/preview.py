@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -105,14 +105,10 @@ def overlay(
     reached = np.zeros(mask.size.shape, np.uint8)
     for region in regions:
         reached[region.box.slices] |= (region.masks.composite > 0).astype(np.uint8)
-    _outline(cv2, drawn, reached, colours[1].rgb, line)
-    _outline(cv2, drawn, mask.core.astype(np.uint8), colours[0].rgb, line)
+    for marked, colour in ((reached, colours[1]), (mask.core.astype(np.uint8), colours[0])):
+        contours, _ = cv2.findContours(marked, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(drawn, contours, -1, colour.rgb, line)
     for region in regions:
         left, top, right, bottom = region.box
         cv2.rectangle(drawn, (left, top), (right - 1, bottom - 1), colours[2].rgb, line)
     return drawn
-
-
-def _outline(cv2: Any, drawn: NDArray[np.uint8], marked: NDArray[np.uint8], colour: Any, line: int) -> None:
-    contours, _ = cv2.findContours(marked, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-    cv2.drawContours(drawn, contours, -1, colour, line)
