@@ -77,9 +77,7 @@ def eight_bit(*channels: int) -> AfterValidator:
     def checked(blob: Blob | None) -> Blob | None:
         if blob is not None and (blob.depth != 8 or blob.channels not in channels):
             names = " or ".join(map(str, channels))
-            raise RequestError(
-                f"must have depth 8 and channels {names}, not depth {blob.depth}, channels {blob.channels}"
-            )
+            raise RequestError(f"must have depth 8 and channels {names}, not {blob.depth} and {blob.channels}")
         return blob
 
     return AfterValidator(checked)
