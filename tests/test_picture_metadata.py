@@ -194,6 +194,10 @@ def test_previews_inside_maker_notes_are_blanked_and_the_rest_of_the_note_stays(
     assert b"\x11" * 20 + bytes(300) in found
 
 
+def test_a_directory_within_the_header_of_exif_is_none() -> None:
+    assert exif.sanitised(b"MM\0*\0\0\0\4\0\0") == (None, 1)
+
+
 @settings(deadline=None, max_examples=150)
 @given(st.data())
 def test_damaged_exif_never_raises_and_cleaning_is_done_once(data: st.DataObject) -> None:

@@ -93,7 +93,7 @@ class TagBlock:
         """The directory at an offset. Entries with a value outside the block are left out."""
         size, width, head = (20, 8, 8) if self.big else (12, 4, 2)
         count = self.number(at, head)
-        if at < 4 or count > 4096:
+        if at < 8 or count > 4096:
             raise MalformedIFD(f"no directory at {at}")
         entries: dict[int, TagEntry] = {}
         for i in range(count):
