@@ -21,8 +21,8 @@ from .jpeg_segments import APP0, COM, DHT, DQT, FRAMES, SOS, JpegFile, JpegSegme
 Flags = NDArray[np.bool_]
 Planes = list[NDArray[np.int16]]  # of each component (rows, columns, 8, 8)
 
-# Place in the 8x8 block, counted row by row, of the k-th value in a file: along the diagonals, up and down in turn.
-ZIGZAG = np.array(sorted(range(64), key=lambda i: (i // 8 + i % 8, i // 8 if (i // 8 + i % 8) % 2 else i % 8)))
+# The 8x8 block's values, counted row by row, as a file has them: along the diagonals, up and down in turn.
+_ZIGZAG = sorted(range(64), key=lambda i: (i // 8 + i % 8, i // 8 if (i // 8 + i % 8) % 2 else i % 8))
 _COSINES = np.cos((2 * np.arange(8) + 1) * np.arange(8)[:, np.newaxis] * np.pi / 16).astype(np.float32) / 2
 _COSINES[0] /= np.sqrt(np.float32(2))
 _YCC = np.array(
@@ -47,12 +47,8 @@ class CarriedBlocks:
 
 def natural_tables(parts: list[JpegSegment]) -> dict[int, NDArray[np.float32]]:
     """The quantisation tables as 8x8, rows by vertical frequency."""
-    found = {}
-    for number, values in quantisation_tables(parts).items():
-        table = np.empty(64, np.float32)
-        table[ZIGZAG] = values
-        found[number] = table.reshape(8, 8)
-    return found
+    places = np.argsort(_ZIGZAG).reshape(8, 8)
+    return {number: np.array(values, np.float32)[places] for number, values in quantisation_tables(parts).items()}
 
 
 def carried_over(file: JpegFile, samples: NDArray[np.uint8], touched: Flags) -> CarriedBlocks:

@@ -113,9 +113,8 @@ def segments(data: bytes) -> Iterator[JpegSegment]:
 
 def end_of(data: bytes | bytearray, at: int) -> int | None:
     """The position behind the EOI of a JPEG stream that starts at `at`; None when none is found."""
-    stop = len(data)
     at += 2
-    while at + 4 <= stop and data[at] == 0xFF:
+    while at + 2 <= len(data) and data[at] == 0xFF:
         marker = data[at + 1]
         if marker == 0xFF:
             at += 1
@@ -128,7 +127,7 @@ def end_of(data: bytes | bytearray, at: int) -> int | None:
             if found is None:
                 return None
             at = found.start()
-    return at + 2 if data[at : at + 2] == b"\xff\xd9" else None
+    return None
 
 
 def _frame_of(parts: list[JpegSegment]) -> JpegFrame:
