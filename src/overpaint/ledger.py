@@ -122,11 +122,7 @@ class Ledger(contextlib.AbstractContextManager["Ledger"]):
     """Jobs and their states in one file. A context manager that closes it."""
 
     def __init__(self, path: str | os.PathLike[str], *, clock: Callable[[], float] = time.time) -> None:
-        """Open the file, or create it; its folder must exist, on a local disk.
-
-        Args:
-            path: The file.
-            clock: Seconds since 1970.
+        """Open the file, or create it; its folder must exist, on a local disk. `clock` gives seconds since 1970.
 
         Raises:
             LedgerError: The file can't be opened, is no ledger, or has a newer version.

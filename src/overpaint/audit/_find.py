@@ -23,13 +23,8 @@ _SHORTEST = 6  # characters of an id that may stand for it
 
 @dataclass(frozen=True)
 class LogEntry:
-    """A line of a log that is a record of an edit.
-
-    Attributes:
-        log: The log.
-        link: Its position in the chain.
-        text: The record's JSON.
-        whole: Whether the line's hash is right.
+    """A line of a log that is a record of an edit: its position in the chain, the record's JSON, and whether the line's
+    hash is right.
     """
 
     log: Path

@@ -30,11 +30,8 @@ class ThreadExecutor:
     """Threads around one studio."""
 
     def __init__(self, studio: Studio, *, ahead: int = 6) -> None:
-        """Threads start with the first tasks.
-
-        Args:
-            studio: Its engines paint; the caller closes it.
-            ahead: How many tasks run at once: some read, some paint, some write. Results do not depend on it.
+        """`studio` paints; the caller closes it. `ahead` tasks run at once: some read, some paint, some write. Their
+        number does not change results.
         """
         self.ahead = max(1, ahead)
         self._worker = Worker(studio)

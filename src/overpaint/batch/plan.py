@@ -101,14 +101,7 @@ class BatchPlan:
 def plan(
     rows: Iterable[EditRow | BadRow], rules: Rules, studio: Studio, files: Files, own: Collection[Place] = frozenset()
 ) -> BatchPlan:
-    """Plan a batch.
-
-    Args:
-        rows: As they were read.
-        rules: What holds for all.
-        studio: Resolves requests.
-        files: Digests of files.
-        own: Results of earlier runs, which may be written again.
+    """Plan a batch. `own` are results of earlier runs, which may be written again.
 
     Raises:
         RequestError: Two rows have one id or would write one file, or a result would replace an input.

@@ -28,11 +28,7 @@ class RayWorker:
     """A Ray actor. Its methods are called from several threads at once."""
 
     def __init__(self, make: Callable[[], Studio]) -> None:
-        """Nothing is loaded before the first task.
-
-        Args:
-            make: Makes the studio, in the worker's own process.
-        """
+        """`make` makes the studio, in the worker's own process; nothing is loaded before the first task."""
         self._worker = Worker(make())
         self._steps = 0
         self._lock = threading.Lock()

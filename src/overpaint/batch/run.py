@@ -92,7 +92,6 @@ def run(
 
     Args:
         rows: As they were read.
-        options: How.
         studio: Has the engines, and paints unless an executor is given.
         on_event: Called with each event, on the calling thread.
         executor: Runs the rows; threads around the studio when left out.

@@ -33,11 +33,7 @@ class Worker:
     """Runs tasks with a studio. Thread-safe."""
 
     def __init__(self, studio: Studio) -> None:
-        """Nothing is loaded yet.
-
-        Args:
-            studio: Its engines paint; the caller closes it.
-        """
+        """`studio` paints; the caller closes it."""
         self._studio = studio
         self._reading = threading.Semaphore(_AT_ONCE)
         self._writing = threading.Semaphore(_AT_ONCE)

@@ -26,13 +26,8 @@ def settings_of(intent: str | None, settings: Mapping[str, Any], options: Iterab
 def request_of(
     intent: str | None, settings: Mapping[str, Any], options: Iterable[str] = (), base: EditRequest | None = None
 ) -> EditRequest:
-    """A request from what was given, laid over another one where there is one.
-
-    Args:
-        intent: Its intent; None keeps that of `base`.
-        settings: Fields of the request by name.
-        options: The engine's own options, KEY=VALUE each.
-        base: The request below.
+    """A request from what was given, as in `settings_of`, over `base` where there is one, whose intent
+    holds unless another is given.
 
     Raises:
         RequestError: A setting is unknown or has a value that it can't take.

@@ -14,7 +14,6 @@ def error_line(error: OverpaintError, name_of: Callable[[str], str], hints: Mapp
     """The message and the hint in one line.
 
     Args:
-        error: The error.
         name_of: The door's name for a field.
         hints: The door's own hints by code, with {value} in the place of the value; the error's own for other codes.
             "set FIELD" in those becomes "give OPTION".

@@ -19,16 +19,8 @@ __all__ = ["PAGE", "TABLE", "tidy", "write"]
 
 
 def write(ledger: Ledger, thumbnails: ThumbnailStore, out: Path, *, head: str = "") -> None:
-    """Write page and table into a folder, each whole or not at all; not again when they say the same already.
-
-    Args:
-        ledger: What the report is a view of.
-        thumbnails: Thumbnails of its rows.
-        out: The folder.
-        head: The end of the audit log's chain.
-
-    Raises:
-        OutputError: A file can't be written.
+    """Write page and table of a ledger and its thumbnails into a folder, each whole or not at all; not again when they
+    say the same already. `head` is the end of the audit log's chain. Raises OutputError.
     """
     rows = view(ledger)
     text = table(rows).encode()
