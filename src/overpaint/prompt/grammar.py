@@ -19,6 +19,7 @@ brackets: 1 / 1.1 times), and `Prompt.notes` names them.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -137,27 +138,34 @@ def read_weights(text: str) -> tuple[Section, ...]:
     Raises:
         RequestError: Brackets nested more than 100 deep, or a weight beyond 1000.
     """
-    sections: list[list[Span]] = [[]]
-    depth, products = 0, [1.0]  # brackets without a number, (up) less [down]; products of the numbers around
-    open_brackets: dict[bool, list[_Open]] = {False: [], True: []}
-    for piece in _pieces(text):
-        match piece:
-            case str():
-                sections[-1] += _weighted(piece, products[-1] * EMPHASIS**depth)
-            case None:
-                sections.append([])
-            case _Open(square=square, weight=weight):
-                open_brackets[square].append(piece)
-                if weight is None:
-                    depth += -1 if square else 1
+    sections: list[list[tuple[str, tuple[_Bracket, ...]]]] = [[]]  # pieces of text with the brackets around them
+    opened: dict[str, list[_Bracket]] = {"(": [], "[": []}
+    around: tuple[_Bracket, ...] = ()
+    for match in _TOKEN.finditer(text):
+        kind, whole = match.lastgroup, match[0]
+        same = opened["[" if whole in "[]" else "("]
+        if kind == "open":
+            if len(same) == MOST_NESTED:
+                raise RequestError(
+                    f"more than {MOST_NESTED} brackets are open at character {match.start() + 1} of the prompt, "
+                    f"{_around(text, match.start())}; a bracket that is meant as a character is written as \\{whole}"
+                )
+            same.append(_Bracket(whole))
+        elif kind in ("close", "weight") and same:
+            closed = same.pop()
+            closed.weight = float(match["weight"]) if kind == "weight" else None
+        elif kind == "run":
+            for part in _divided(text, match.start(), match.end()):
+                if part is None:
+                    sections.append([])
                 else:
-                    products.append(products[-1] * weight)
-            case _Close(square=square):
-                if open_brackets[square].pop().weight is None:
-                    depth -= -1 if square else 1
-                else:
-                    products.pop()
-    return tuple(map(_joined, sections))
+                    sections[-1].append((part, around))
+            continue
+        else:
+            sections[-1].append((match["escaped"] if kind == "escaped" else whole, around))
+            continue
+        around = (*opened["("], *opened["["])
+    return tuple(_joined([span for one in section for span in _weighted(*one)]) for section in sections)
 
 
 def _joined(spans: list[Span]) -> Section:
@@ -167,17 +175,10 @@ def _joined(spans: list[Span]) -> Section:
 
 
 @dataclass(slots=True)
-class _Open:
-    square: bool
+class _Bracket:
+    kind: str  # "(" or "["
     weight: float | None = None  # from the closing bracket, when it has one
 
-
-@dataclass(frozen=True, slots=True)
-class _Close:
-    square: bool
-
-
-_Piece = str | _Open | _Close | None
 
 _COMMENT = re.compile(r"(?<!\S)#(?!\S)[^\n]*+")
 _SYNTAX = re.compile(
@@ -199,37 +200,8 @@ _TOKEN = re.compile(
 )
 
 
-def _pieces(text: str) -> list[_Piece]:
-    """Text, matched brackets and BREAKs (None), in order. An opening bracket has its closing one's weight."""
-    pieces: list[_Piece] = []
-    waiting: dict[bool, list[_Open]] = {False: [], True: []}
-    for match in _TOKEN.finditer(text):
-        kind, whole = match.lastgroup, match[0]
-        if kind == "run":
-            pieces += _divided(text, match.start(), match.end())
-        elif kind == "escaped":
-            pieces.append(match["escaped"])
-        elif kind == "open":
-            bracket = _Open(square=whole == "[")
-            waiting[bracket.square].append(bracket)
-            if len(waiting[bracket.square]) > MOST_NESTED:
-                raise RequestError(
-                    f"more than {MOST_NESTED} brackets are open at character {match.start() + 1} of the prompt, "
-                    f"{_around(text, match.start())}; a bracket that is meant as a character is written as \\{whole}"
-                )
-            pieces.append(bracket)
-        elif kind in ("close", "weight") and waiting[square := whole == "]"]:
-            opened = waiting[square].pop()
-            if kind == "weight":
-                opened.weight = float(match["weight"])
-            pieces.append(_Close(square))
-        else:
-            pieces.append(whole)
-    return pieces
-
-
-def _divided(text: str, start: int, end: int) -> Iterator[_Piece]:
-    """A run of text divided at its BREAKs, without the spaces around them."""
+def _divided(text: str, start: int, end: int) -> Iterator[str | None]:
+    """A run of text divided at its BREAKs (None), without the spaces around them."""
     done = start
     for match in _BREAK.finditer(text, start, end):
         part = text[done : match.start()].rstrip()
@@ -239,8 +211,10 @@ def _divided(text: str, start: int, end: int) -> Iterator[_Piece]:
     yield text[done:end] if done == start else text[done:end].lstrip()
 
 
-def _weighted(text: str, weight: float) -> list[Span]:
-    """The span of a piece of text; none where it is empty."""
+def _weighted(text: str, around: tuple[_Bracket, ...]) -> list[Span]:
+    """The span of a piece of text within brackets; none where it is empty."""
+    depth = sum(1 if one.kind == "(" else -1 for one in around if one.weight is None)
+    weight = math.prod((one.weight for one in around if one.weight is not None), start=1.0) * EMPHASIS**depth
     if text and not abs(weight) <= MOST_WEIGHT:
         raise RequestError(
             f"{text[:40]!r} in the prompt would count {weight:.4g} times; weights lie between "
