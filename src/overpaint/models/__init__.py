@@ -8,10 +8,9 @@ from __future__ import annotations
 from overpaint.errors import DownloadError, ModelError
 
 from .catalogue import CATALOGUE, CatalogueEntry, listed
-from .configs import config_folder
 from .detect import detect, read_json, weights_in
 from .download import get
-from .families import family_of, family_title, register_family
+from .families import config_folder, family_of, family_title, register_family
 from .headers import TensorTable, read_table
 from .hints import read_hints
 from .places import hub_snapshot, store_folder

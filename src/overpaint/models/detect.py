@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from overpaint.errors import ModelError
 
-from .families import family_title, recognised
+from .families import family_of_width, family_title, recognised
 from .headers import TensorInfo, TensorTable, read_table
 from .values import Form, Kind, Precision, Prediction, What
 
@@ -27,7 +27,6 @@ _WEIGHTS = re.compile(
     r"(?:diffusion_pytorch_model|pytorch_model|model)(?:\.(?P<variant>\w+))?"
     r"\.(?:safetensors|bin)(?:\.index(?:\.(?P<sharded>\w+))?\.json)?"
 )
-_WIDTHS: dict[int, str] = {768: "sd1", 1024: "sd2", 2048: "sdxl"}
 _PRECISIONS: dict[str, Precision] = {
     "F32": "fp32",
     "F64": "fp32",
@@ -59,7 +58,6 @@ _OTHERS = (
     ("body.0.rdb1.", "an upscaler (ESRGAN)"),
     ("generator.model.", "an erase model (LaMa)"),
 )
-
 
 _USES: dict[What, str] = {
     "checkpoint": "its family is not known",
@@ -169,14 +167,18 @@ def with_unet_prefix(tensors: Mapping[str, T]) -> Mapping[str, T]:
     return {f"{UNET}{name}": one for name, one in tensors.items()}
 
 
-def _unet_family(names: Mapping[str, TensorInfo], *, labelled: bool) -> str:
-    convolved = any(name.endswith(".proj_in.weight") and len(one.shape) == 4 for name, one in names.items())
-    return "sdxl" if labelled else "sd1" if convolved else "sd2"
+def _unet_family(*, linear: bool, labelled: bool) -> str:
+    """The family of a U-Net: whether linears project into its attention, and whether it embeds a label."""
+    return "sdxl" if labelled else "sd2" if linear else "sd1"
+
+
+def _linear(names: Mapping[str, TensorInfo]) -> bool:
+    return not any(name.endswith(".proj_in.weight") and len(one.shape) == 4 for name, one in names.items())
 
 
 def _ldm_family(names: Mapping[str, TensorInfo], channels: int) -> tuple[str, str]:
     label = names.get(f"{UNET}label_emb.0.0.weight")
-    family = _unet_family(names, labelled=label is not None)
+    family = _unet_family(linear=_linear(names), labelled=label is not None)
     if label is not None and label.shape[1] == 2560:
         return family, "the refiner of SDXL; use the base or an inpainting model"
     if "edm_mean" in names:
@@ -218,7 +220,7 @@ def _unet(table: TensorTable, path: Path, plain: Kind) -> Kind | None:
     names = table.tensors
     if "conv_in.weight" not in names or not any(name.startswith("down_blocks.") for name in names):
         return None
-    family = _unet_family(names, labelled="add_embedding.linear_1.weight" in names)
+    family = _unet_family(linear=_linear(names), labelled="add_embedding.linear_1.weight" in names)
     embeds = "time_embedding.cond_proj.weight" in names
     plain = replace(plain, lacks=("vae", "text"), layout="diffusers")
     channels = names["conv_in.weight"].shape[1]
@@ -235,15 +237,15 @@ def _lora_family(names: Mapping[str, TensorInfo]) -> str | None:
     """By the width of the text states that the cross-attention reads; else by a second text encoder."""
     into = re.compile(r"attn2[._]to_k.*(?:lora_down|lora_A|lora\.down|hada_w1_b|hada_w2_b)")
     for name, one in names.items():
-        if into.search(name) and len(one.shape) >= 2 and one.shape[1] in _WIDTHS:
-            return _WIDTHS[one.shape[1]]
+        if into.search(name) and len(one.shape) >= 2 and (family := family_of_width(one.shape[1])):
+            return family
     if any(name.startswith(("lora_te2_", "text_encoder_2.", "text_encoders.clip_g.")) for name in names):
         return "sdxl"
     for name, one in names.items():
         if name.startswith(("lora_te_", "text_encoder.")) and len(one.shape) == 2:
             text = re.search(r"q_proj.*(?:lora_down|lora_A|lora\.down|lora_linear_layer\.down)", name)
-            if text and one.shape[1] in (768, 1024):
-                return _WIDTHS[one.shape[1]]
+            if text and (family := family_of_width(one.shape[1])):
+                return family
     return None
 
 
@@ -258,7 +260,7 @@ def _embedding(table: TensorTable, path: Path, plain: Kind) -> Kind | None:
     if not vectors or not vectors[0].shape:
         return None
     width = vectors[0].shape[-1]
-    return replace(plain, what="embedding", family=_WIDTHS.get(width), vectors=(("", width),))
+    return replace(plain, what="embedding", family=family_of_width(width), vectors=(("", width),))
 
 
 def _controlnet(table: TensorTable, path: Path, plain: Kind) -> Kind | None:
@@ -358,8 +360,8 @@ def _pipeline(path: Path) -> Kind:
     """A checkpoint's folder, or that of a U-Net alone."""
     alone = not (path / "unet").is_dir()
     unet = read_json((path if alone else path / "unet") / "config.json")
-    family = "sd2" if unet.get("use_linear_projection") else "sd1"
-    family = "sdxl" if unet.get("addition_embed_type") == "text_time" else family
+    labelled = unet.get("addition_embed_type") == "text_time"
+    family = _unet_family(linear=bool(unet.get("use_linear_projection")), labelled=labelled)
     channels = int(unet.get("in_channels", 4))
     plain = Kind("other", "folder", layout="diffusers")
     if channels not in (4, 9):

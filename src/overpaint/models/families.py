@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .values import Kind
 
 GROUP = "overpaint.families"
+_DATA = Path(__file__).parent / "data"
 
 
 class FamilyFiles(Protocol):
@@ -26,10 +27,12 @@ class FamilyFiles(Protocol):
     Attributes:
         name: Stable name: "sdxl".
         title: Name for people: "SDXL".
+        text_width: Width of the text states that its networks read, which shows a LoRA's family; None: it shows none.
     """
 
     name: str
     title: str
+    text_width: int | None
 
     def recognise(self, path: Path, table: TensorTable | None) -> Kind | None:
         """The kind of a file (with its table of tensors) or folder (None), if it belongs to this family."""
@@ -75,6 +78,19 @@ def family_of(name: str) -> Any:
 def family_title(name: str) -> str:
     """A family's name for people."""
     return str(family_of(name).title)
+
+
+def family_of_width(width: int) -> str | None:
+    """The name of the family whose networks read text states of this width."""
+    return next((name for name in family_names() if family_of(name).text_width == width), None)
+
+
+def config_folder(family: str) -> Path:
+    """The folder of a family's published configurations, in diffusers' layout; "taesd": that of the tiny VAE.
+
+    They are package data, for single files, which have no configuration.
+    """
+    return _DATA / family
 
 
 def recognised(path: Path, table: TensorTable | None) -> Kind | None:

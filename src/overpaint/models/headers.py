@@ -17,7 +17,7 @@ from overpaint.errors import MissingExtraError, ModelError
 from .pickles import load_pickle
 from .values import Form
 
-_SIZES = {"F64": 8, "I64": 8, "U64": 8, "F32": 4, "I32": 4, "U32": 4, "F16": 2, "BF16": 2, "I16": 2, "U16": 2}
+_SIZES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
 _DTYPES = {
     "float64": "F64",
     "float32": "F32",
@@ -25,26 +25,20 @@ _DTYPES = {
     "bfloat16": "BF16",
     "float8_e4m3fn": "F8_E4M3",
     "float8_e5m2": "F8_E5M2",
-    "int64": "I64",
-    "int32": "I32",
-    "int16": "I16",
-    "int8": "I8",
-    "uint8": "U8",
-    "bool": "BOOL",
 }
-"""safetensors' names of torch's types."""
+"""safetensors' names of torch's types of weights."""
 
 
 @dataclass(frozen=True, slots=True)
 class TensorInfo:
-    """One tensor: its shape, and its type as safetensors calls it ("F16")."""
+    """One tensor: its shape, and its type as safetensors calls it ("F16"); "other" for integers in a pickle."""
 
     shape: tuple[int, ...]
     dtype: str
 
     @property
     def bytes(self) -> int:
-        """Its size."""
+        """Its size, of a type of weights."""
         return prod(self.shape) * _SIZES.get(self.dtype, 1)
 
 
@@ -110,7 +104,7 @@ def _safetensors(path: Path) -> TensorTable:
 def _pickled(path: Path) -> TensorTable:
     found = load_pickle(path, "meta")
     tensors = {
-        name: TensorInfo(tuple(one.shape), _DTYPES.get(str(one.dtype).removeprefix("torch."), "U8"))
+        name: TensorInfo(tuple(one.shape), _DTYPES.get(str(one.dtype).removeprefix("torch."), "other"))
         for name, one in found.tensors.items()
     }
     return TensorTable("pickle", tensors, {}, found.numbers)

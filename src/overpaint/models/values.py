@@ -26,7 +26,6 @@ _NAMES: dict[What, str] = {
     "other": "model of another kind",
 }
 
-
 _PARTS = {"vae": "VAE", "text": "text encoder"}
 
 

@@ -101,16 +101,11 @@ def _whole(path: Path) -> ClipVocabulary:
 
 def _compressed(path: Path) -> ClipVocabulary:
     """A list of merges, from which the tokens follow: bytes, bytes at a word's end, merges, marks."""
+    from tokenizers.pre_tokenizers import ByteLevel
+
     with gzip.open(path, "rt", encoding="utf-8") as file:
         lines = file.read(50_000_000).splitlines()
     merges = _pairs([line for line in lines if "#version" not in line][:_MERGES])  # OpenAI's file begins with a title
-    bytes_ = byte_letters()
-    names = [*bytes_, *(f"{one}</w>" for one in bytes_), *(left + right for left, right in merges), START, END]
+    letters = sorted(ByteLevel.alphabet())  # of the 256 bytes
+    names = [*letters, *(f"{one}</w>" for one in letters), *(left + right for left, right in merges), START, END]
     return ClipVocabulary({name: number for number, name in enumerate(names)}, merges, path)
-
-
-def byte_letters() -> tuple[str, ...]:
-    """A printable letter for each byte, in the order of their tokens: printable ones as they are, the rest from 256."""
-    printable = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    others = 256 - len(printable)
-    return tuple(map(chr, printable)) + tuple(chr(256 + number) for number in range(others))

@@ -67,6 +67,8 @@ class Family(ABC):
         title: Name for people.
         cell: Pixels on the side of a latent cell.
         multiple: Pixels that the sides of a canvas must be multiples of: `cell`, or more where cells are packed.
+        text_width: Width of the text states that the network reads, which shows for which family a LoRA or a textual
+            inversion was made; None: it shows none.
         dialects: Names of the dialects that this family can be sampled in.
     """
 
@@ -74,6 +76,7 @@ class Family(ABC):
     title: str
     cell: int = 8
     multiple: int = 8
+    text_width: int | None = None
     dialects: tuple[str, ...] = ("native",)
 
     # ---- files

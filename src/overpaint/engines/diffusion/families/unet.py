@@ -63,6 +63,7 @@ class UNetFamily(Family):
     Attributes:
         name: See `Family`.
         title: See `Family`.
+        text_width: See `Family`.
         texts: The text encoders; their states are joined.
         trained_cells: Latent cells on the side of the pictures that it was trained on, where no configuration has them.
         trained_cells_v: The same for those that predict v.
@@ -79,6 +80,7 @@ class UNetFamily(Family):
     name: str
     title: str
     texts: tuple[ClipPart, ...]
+    text_width: int | None = None
     trained_cells: int = 64
     trained_cells_v: int = 64
     text_layer: int = 1
@@ -253,11 +255,12 @@ class UNetFamily(Family):
         return original_unet_names(network, modules)
 
 
-SD1 = UNetFamily("sd1", "Stable Diffusion 1.x", (ClipPart(),))
+SD1 = UNetFamily("sd1", "Stable Diffusion 1.x", (ClipPart(),), text_width=768)
 SD2 = UNetFamily(
     "sd2",
     "Stable Diffusion 2.x",
     (ClipPart(open_clip="cond_stage_model.model.", pad="!"),),
+    text_width=1024,
     trained_cells_v=96,
     upcast_v=True,
 )
@@ -270,6 +273,7 @@ SDXL = UNetFamily(
             "text_encoder_2", "tokenizer_2", "conditioner.embedders.1.model.", pad="!", slot="clip_g", projection=True
         ),
     ),
+    text_width=2048,
     trained_cells=128,
     trained_cells_v=128,
     text_layer=2,
