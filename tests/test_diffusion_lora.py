@@ -523,7 +523,7 @@ def test_the_cache_keeps_what_fits_and_drops_the_least_used() -> None:
         return lora.Merged(None, (), "", "", size)
 
     def key(base: str, name: str, strength: float = 1.0) -> str:
-        return lora.set_key(base, [LoraUse(lora.Lora(name, name, ()), strength)])
+        return lora.set_digest(base, [LoraUse(lora.Lora(name, name, ()), strength)], "unet")
 
     first = cache.get(key("base", "a"), lambda: make(60))
     assert cache.get(key("base", "a"), lambda: make(60)) is first

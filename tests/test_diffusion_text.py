@@ -121,7 +121,7 @@ def big():
 
 @pytest.fixture(scope="module")
 def sdxl(clip, big) -> ClipEncoders:
-    return ClipEncoders.of(SDXL, [own(clip), own(big)], [tokens_of(), tokens_of("!")], "a digest")
+    return ClipEncoders.of(SDXL, [own(clip), own(big)], [tokens_of(), tokens_of("!")], "a digest", zero_negative=True)
 
 
 def both(side: ClipEncoders, prompt: str, negative: str | None = None, inversions=(), **settings):

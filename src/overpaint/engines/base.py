@@ -205,6 +205,12 @@ class Monitor:
         """Whether previews are shown; an engine need not make them otherwise."""
         return self._on_preview is not None
 
+    def silent(self) -> Monitor:
+        """A monitor that is cancelled with this one, and reports nothing."""
+        other = Monitor()
+        other._cancelled = self._cancelled
+        return other
+
     def check(self) -> None:
         """Raise Cancelled when the work was cancelled. Engines call this at least once a step."""
         if self.cancelled:
@@ -398,12 +404,16 @@ class ThreadedEngine:
                     if not future.done():
                         future.set_exception(failure)
 
+    def _begins(self, future: Future[Painted]) -> bool:
+        """Whether the work on this future begins; not where it was cancelled, or the engine closed."""
+        if self._closed:
+            future.cancel()
+        return future.set_running_or_notify_cancel()
+
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
             canvas, monitor, future = job
-            if self._closed:
-                future.cancel()
-            if not future.set_running_or_notify_cancel():
+            if not self._begins(future):
                 continue
             try:
                 monitor.check()

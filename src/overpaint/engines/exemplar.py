@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
 from overpaint.exemplar.fill import FillCallbacks, FillSettings, fill
-from overpaint.exemplar.holes import Part, parts
+from overpaint.exemplar.holes import parts
 from overpaint.exemplar.smooth import blurred
 from overpaint.frame import Context
 from overpaint.geometry import Box
@@ -19,7 +19,6 @@ from .base import Canvas, EngineCard, EngineOptions, Monitor, Painted, ThreadedE
 from .classical import mean_filled
 
 Floats = NDArray[np.float32]
-Flags = NDArray[np.bool_]
 
 QUALITIES: dict[str, FillSettings] = {
     "draft": FillSettings(iterations=2, finest_iterations=0, probes=1),
@@ -105,8 +104,10 @@ class Exemplar(ThreadedEngine):
 
             done(0.0)
             here = part.window.slices
+            compared = (seen[here] | part.hole)[..., None]
+            pixels = np.where(compared, painted[here], blurred(painted[here], seen[here]))
             callbacks = FillCallbacks(done, monitor.check)
-            filled = _filled(painted[here], known[here], seen[here], part, settings, canvas.seed, callbacks)
+            filled = fill(pixels, known[here], part.hole, settings, canvas.seed, callbacks)
             painted[here][part.hole] = filled[part.hole].clip(0, 1)
             seen[here] |= part.hole
             before += size
@@ -121,21 +122,3 @@ def _margin(box: Box, options: ExemplarOptions) -> int:
     if options.search_range is not None:
         return options.search_range
     return min(max((box.width + box.height) // 2, 64), 400)
-
-
-def _filled(
-    pixels: Floats, known: Flags, seen: Flags, part: Part, settings: FillSettings, seed: int, callbacks: FillCallbacks
-) -> Floats:
-    """The window's pixels with the part filled.
-
-    Args:
-        pixels: (h, w, 3) of the window.
-        known: (h, w) bool, what may be copied.
-        seen: (h, w) bool, what has colours to compare with: known, or painted already.
-        part: What to fill.
-        settings: How it is filled.
-        seed: Of the search.
-        callbacks: For progress and cancellation.
-    """
-    compared = np.where((seen | part.hole)[..., None], pixels, blurred(pixels, seen))
-    return fill(compared, known, part.hole, settings, seed, callbacks)

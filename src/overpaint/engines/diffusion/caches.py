@@ -39,9 +39,6 @@ class ByteCache(Generic[T]):
                 self.bytes -= self._size(gone)
         return value
 
-    def __len__(self) -> int:
-        return len(self._kept)
-
 
 def bytes_of(*tensors: torch.Tensor | None) -> int:
     """The memory that tensors take."""

@@ -33,7 +33,6 @@ _ACTIVATIONS: dict[Activation, Callable[[torch.Tensor], torch.Tensor]] = {
     "silu": functional.silu,
 }
 
-
 Count = Annotated[int, Field(ge=1, le=10_000_000)]
 
 
@@ -112,7 +111,8 @@ class ClipText(nn.Module):  # type: ignore[misc]
         super().__init__()
         self.config = config
         self.embeddings = _Embeddings(config)
-        self.encoder = _ClipLayers(config)
+        layers = nn.ModuleList(_ClipLayer(config) for _ in range(config.num_hidden_layers))
+        self.encoder = nn.ModuleDict({"layers": layers})
         self.final_layer_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.text_projection = nn.Linear(config.hidden_size, config.projection_dim, bias=False) if projection else None
 
@@ -128,7 +128,7 @@ class ClipText(nn.Module):  # type: ignore[misc]
         """
         x = self.embeddings(ids, vectors or {})
         states = [x]
-        for layer in self.encoder.layers:
+        for layer in self.encoder["layers"]:
             x = layer(x)
             states.append(x)
         last = self.final_layer_norm(x)
@@ -168,12 +168,6 @@ class _Embeddings(nn.Module):  # type: ignore[misc]
         for place, vector in vectors.items():
             embedded[:, place] = vector.to(embedded)
         return embedded + places[: ids.shape[1]]
-
-
-class _ClipLayers(nn.Module):  # type: ignore[misc]
-    def __init__(self, config: ClipConfig) -> None:
-        super().__init__()
-        self.layers = nn.ModuleList(_ClipLayer(config) for _ in range(config.num_hidden_layers))
 
 
 class _ClipLayer(nn.Module):  # type: ignore[misc]

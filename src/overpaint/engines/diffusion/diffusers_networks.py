@@ -13,6 +13,7 @@ import hashlib
 import inspect
 import json
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,43 +53,40 @@ _LOGGING.set_verbosity_error()  # errors are raised; its advice is about its pip
 UNET, VAE, TINY_VAE = _UNETS.UNet2DConditionModel, _VAES.AutoencoderKL, _TINY_VAES.AutoencoderTiny
 
 _OLD_ATTENTION = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj_attn.": ".to_out.0."}
-_GUIDED = {"time_embed.cond_proj.weight": "time_embedding.cond_proj.weight"}  # LCM's, which the converters don't know
 
 
 def unet_from_original(
-    family: UNetFamily, tensors: Tensors, config: dict[str, Any], title: str
+    family: UNetFamily, tensors: Tensors, config: Mapping[str, Any], title: str
 ) -> dict[str, torch.Tensor]:
-    """diffusers' names of a U-Net in the original release's layout; an embedding of the guidance goes into `config`."""
+    """diffusers' names of a U-Net in the original release's layout. Raises ModelError for tensors missing or left."""
     own = {name: one for name, one in tensors.items() if name.startswith(UNET_PREFIX)}
-    renamed = {new: own[UNET_PREFIX + old] for old, new in _GUIDED.items() if UNET_PREFIX + old in own}
-    for one in renamed.values():
-        config["time_cond_proj_dim"] = one.shape[1]
     try:
-        converted: dict[str, torch.Tensor] = _SINGLE.convert_ldm_unet_checkpoint(dict(own), config=config) | renamed
+        converted: dict[str, torch.Tensor] = _SINGLE.convert_ldm_unet_checkpoint(dict(own), config=config)
     except KeyError as error:
         raise ModelError(f"{title} lacks {error.args[0]}: the file is incomplete") from error
-    _all_used(own, converted, family)
-    return converted
-
-
-def _all_used(own: Tensors, converted: Tensors, family: UNetFamily) -> None:
-    """Raise ModelError where the converter left tensors out."""
-    given, taken = sum(one.numel() for one in own.values()), sum(one.numel() for one in converted.values())
+    guided = own.get(f"{UNET_PREFIX}time_embed.cond_proj.weight")  # LCM's, which the converter does not know
+    if guided is not None:
+        converted["time_embedding.cond_proj.weight"] = guided
+    given, taken = (sum(one.numel() for one in tensors.values()) for tensors in (own, converted))
     if taken < given:
         raise ModelError(
             f"this U-Net has more weights than one of {family.title}: {given - taken:,} numbers have no place in it"
         )
+    return converted
 
 
-def vae_from_original(tensors: Tensors, config: Mapping[str, Any], dtype: Any) -> Any:
-    """A VAE of tensors in the original release's layout, alone or within a whole checkpoint."""
-    converted = _SINGLE.convert_ldm_vae_checkpoint(dict(tensors), config=config)
-    return filled(VAE, config, converted, vae_type(config, dtype), "the VAE")
+def vae_of(config: Mapping[str, Any], tensors: Tensors, dtype: Any, *, original: bool = False) -> Any:
+    """A VAE; float32 instead of float16 where it can't work in that.
 
-
-def vae_type(config: Mapping[str, Any], dtype: Any) -> Any:
-    """The type of a VAE: `dtype`, but float32 instead of float16 for one that can't work in it."""
-    return torch.float32 if dtype == torch.float16 and config.get("force_upcast", False) else dtype
+    Args:
+        config: Its configuration.
+        tensors: Its tensors, or those of a whole checkpoint in the original release's layout.
+        dtype: Type of the weights.
+        original: Whether they are in the original release's layout.
+    """
+    dtype = torch.float32 if dtype == torch.float16 and config.get("force_upcast", False) else dtype
+    convert = partial(_SINGLE.convert_ldm_vae_checkpoint, config=config) if original else _current_vae_names
+    return filled(VAE, config, convert(dict(tensors)), dtype, "the VAE")
 
 
 def text_from_original(part: ClipPart, tensors: Tensors, folder: Path, dtype: Any) -> ClipText:
@@ -195,7 +193,7 @@ def _digest(tensors: Tensors) -> str:
     return found.hexdigest()
 
 
-def current_vae_names(tensors: Tensors) -> dict[str, torch.Tensor]:
+def _current_vae_names(tensors: Tensors) -> dict[str, torch.Tensor]:
     """Attention layers by the names that they have had since diffusers 0.17; published VAEs still have older ones."""
     named = {}
     for name, one in tensors.items():

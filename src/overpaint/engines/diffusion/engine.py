@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import queue
 from concurrent.futures import Future
 from dataclasses import replace
-from typing import Any
 
 import torch
 from pydantic import BaseModel
@@ -17,7 +14,7 @@ from overpaint.engines.loading import collector_paused
 from overpaint.engines.weight_store import WeightStore
 from overpaint.errors import EngineError, OverpaintError
 from overpaint.frame import Context, SizeRules
-from overpaint.models import ModelError, ModelRef, digest, family_of, read_hints
+from overpaint.models import ModelError, ModelRef, family_of, read_hints
 from overpaint.request import Sampling, UsedModel
 
 from .canvas_run import CanvasRun
@@ -28,7 +25,7 @@ from .networks import Networks
 from .options import CARD, DiffusionOptions
 from .settings import check_names, paint_settings
 from .text_plan import TextSettings
-from .used import UNKNOWN, used_models
+from .used import UNKNOWN, digest_of, used_models
 from .usual import usual_of
 from .values import NotFiniteError
 
@@ -52,9 +49,6 @@ def card_of(ref: ModelRef) -> EngineCard:
     usual = usual_of(ref)
     family: Family = family_of(kind.family)
     native = hints.native or family.native_size(ref)
-    decides: list[Any] = [digest(ref.path), kind.prediction, kind.lcm, ref.variant]
-    decides += [None if one is None else digest(one) for one in (ref.vae, ref.config)]
-    decides += [digest(one) for one in ref.further_files if one not in (ref.vae, ref.config)]
     return replace(
         CARD,
         title=f"{ref.name}: {family.title}{', made for inpainting' if kind.inpainting else ''}",
@@ -72,7 +66,7 @@ def card_of(ref: ModelRef) -> EngineCard:
         edge="narrow" if usual.edge == "narrow" else "diffusion",
         usual=usual,
         licence=ref.licence or UNKNOWN,
-        digest=hashlib.sha256(json.dumps(decides).encode()).hexdigest(),
+        digest=digest_of(ref),
     )
 
 
@@ -176,9 +170,7 @@ class DiffusionEngine(ThreadedEngine):
                 break
             canvas, monitor, future = job
             self._painting = [*(one for one in self._painting if not one.done()), future]
-            if self._closed:
-                future.cancel()
-            if not future.set_running_or_notify_cancel():
+            if not self._begins(future):
                 continue
             try:
                 run = self._start(canvas, monitor, future)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,6 @@ from overpaint.models import (
     ModelRef,
     config_folder,
     detect,
-    digest,
     family_of,
     family_title,
     find_vocabulary,
@@ -30,18 +27,16 @@ from .clip_tokens import clip_tokenizer
 from .diffusers_networks import (
     TINY_VAE,
     UNET,
-    VAE,
     clip_config,
-    current_vae_names,
     filled,
     text_encoder,
     text_from_original,
     tiny_vae_names,
     unet_from_original,
-    vae_from_original,
-    vae_type,
+    vae_of,
 )
 from .families.unet import UNetFamily
+from .used import digest_of
 from .values import LoadedModel
 from .weight_files import component_tensors, unet_folder, unet_source
 from .weights import Tensors, read_tensors
@@ -61,7 +56,7 @@ def load(ref: ModelRef, dtype: Any = torch.float32) -> LoadedModel:
 
     Args:
         ref: From `overpaint.models.find`.
-        dtype: Of all networks; for the VAE see `vae_type`.
+        dtype: Of all networks; for the VAE see `vae_of`.
 
     Raises:
         ModelError: Files are missing, damaged, of another kind, or pickles that were not allowed.
@@ -74,10 +69,6 @@ def load(ref: ModelRef, dtype: Any = torch.float32) -> LoadedModel:
     parts = networks(ref, held, dtype, source=unet_source(ref) or None)
     index = ref.text_source.path / "model_index.json"
     zero = read_json(index).get("force_zeros_for_empty_prompt") if index.is_file() else None
-    whole = hashlib.sha256(digest(ref.path).encode())
-    for path in ref.further_files:
-        whole.update(digest(path).encode())
-    whole.update(json.dumps([kind.prediction, kind.lcm, ref.variant, str(dtype)]).encode())
     return LoadedModel(
         family,
         parts.unet,
@@ -86,7 +77,7 @@ def load(ref: ModelRef, dtype: Any = torch.float32) -> LoadedModel:
         tokenizers(ref, family),
         _schedule(ref),
         kind.prediction,
-        whole.hexdigest(),
+        f"{digest_of(ref)} {dtype}",
         inpainting=kind.inpainting,
         empty_is_zeros=family.empty_is_zeros if zero is None else bool(zero),
     )
@@ -138,24 +129,24 @@ def _schedule(ref: ModelRef) -> dict[str, Any]:
 
 
 def _unet(ref: ModelRef, family: UNetFamily, held: Tensors | None, dtype: Any, source: str | None) -> Any:
-    cls, title = UNET, f"the U-Net of {family.title}"
+    title = f"the U-Net of {family.title}"
     if held is None:
         folder = unet_folder(ref)
-        tensors = component_tensors(folder, ref, dtype)
-        return filled(cls, read_json(folder / "config.json"), tensors, dtype, title, source=source)
-    config = family.config(ref)
-    if ref.kind.layout == "diffusers":
-        if ref.kind.embeds_guidance:
-            config["time_cond_proj_dim"] = held["time_embedding.cond_proj.weight"].shape[1]
-        return filled(cls, config, held, dtype, title, source=source)
-    return filled(cls, config, unet_from_original(family, held, config, title), dtype, title, source=source)
+        config, held = read_json(folder / "config.json"), component_tensors(folder, ref, dtype)
+    else:
+        config = family.config(ref)
+        if ref.kind.layout != "diffusers":
+            held = unet_from_original(family, held, config, title)
+        if (guided := held.get("time_embedding.cond_proj.weight")) is not None:
+            config["time_cond_proj_dim"] = guided.shape[1]
+    return filled(UNET, config, held, dtype, title, source=source)
 
 
 def _vae(ref: ModelRef, held: Tensors | None, dtype: Any) -> Any:
     if held is None:
         return _folder_vae(ref.path / "vae", ref, dtype)
     folder = ref.configs or config_folder(ref.kind.family or "")
-    return vae_from_original(held, read_json(folder / "vae" / "config.json"), dtype)
+    return vae_of(read_json(folder / "vae" / "config.json"), held, dtype, original=True)
 
 
 def _texts(ref: ModelRef, family: UNetFamily, held: Tensors | None, dtype: Any) -> tuple[ClipText, ...]:
@@ -174,7 +165,7 @@ def _folder_vae(folder: Path, ref: ModelRef, dtype: Any) -> Any:
     tensors = component_tensors(folder, ref, dtype)
     if config.get("_class_name") == "AutoencoderTiny":
         return filled(TINY_VAE, config, tensors, dtype, "the tiny VAE")
-    return filled(VAE, config, current_vae_names(tensors), vae_type(config, dtype), "the VAE")
+    return vae_of(config, tensors, dtype)
 
 
 def load_vae(path: Path, ref: ModelRef, dtype: Any) -> Any:
@@ -202,9 +193,7 @@ def load_vae(path: Path, ref: ModelRef, dtype: Any) -> Any:
         config = read_json(config_folder("taesd") / "config.json")
         return filled(TINY_VAE, config, tensors, dtype, "the tiny VAE")
     config = read_json((ref.config or config_folder(family.name)) / "vae" / "config.json")
-    if found.layout == "diffusers":
-        return filled(VAE, config, current_vae_names(tensors), vae_type(config, dtype), "the VAE")
-    return vae_from_original(tensors, config, dtype)
+    return vae_of(config, tensors, dtype, original=found.layout != "diffusers")
 
 
 def tokenizers(ref: ModelRef, family: UNetFamily) -> tuple[PromptTokenizer, ...]:

@@ -40,7 +40,8 @@ def advance(samples: Iterable[Sample], *, rows_at_once: int | None = None) -> li
 
     found: dict[int, torch.Tensor] = {}
     for indices in groups.values():
-        limit = _smaller(rows_at_once, rows[indices[0]][0].denoiser.rows_at_once) or len(indices)
+        limits = rows_at_once, rows[indices[0]][0].denoiser.rows_at_once, len(indices)
+        limit = min(one for one in limits if one is not None)
         for begin in range(0, len(indices), limit):
             found |= _estimates(indices[begin : begin + limit], rows)
 
@@ -90,8 +91,3 @@ def _call(rows_of: Sequence[tuple[Sample, NetworkRow]]) -> tuple[torch.Tensor, .
         column(scales) if scales else None,
     )
     return tuple(estimate.split(1))
-
-
-def _smaller(first: int | None, second: int | None) -> int | None:
-    limits = [limit for limit in (first, second) if limit is not None]
-    return min(limits) if limits else None

@@ -453,11 +453,6 @@ def set_digest(base_digest: str, uses: Sequence[LoraUse], part: Literal["unet", 
     return base_digest if not own else hashlib.sha256(json.dumps([base_digest, part, own]).encode()).hexdigest()
 
 
-def set_key(base_digest: str, uses: Sequence[LoraUse]) -> str:
-    """The key of all networks with a set of LoRAs."""
-    return set_digest(base_digest, uses, "unet") + set_digest(base_digest, uses, "text")
-
-
 def _with(network: Any, weights: Mapping[str, torch.Tensor]) -> Any:
     """A copy of a network that shares all its tensors but these; the network itself if there are none."""
     if not weights:

@@ -9,6 +9,7 @@ import copy
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,14 +18,14 @@ import torch
 from overpaint.engines.base import Canvas
 from overpaint.engines.weight_store import call_lock
 from overpaint.errors import RequestError
-from overpaint.models import ModelRef
+from overpaint.models import ModelRef, digest
 from overpaint.prompt import Network, Prompt
 
 from .caches import ByteCache, bytes_of
 from .denoiser import NetworkDenoiser
 from .families import TextEncoding
 from .inversion import Inversion
-from .lora import Lora, LoraUse, Merged, merge, read_lora, set_key
+from .lora import LoraUse, Merged, merge, read_lora
 from .settings import PaintSettings
 from .start import Moments, Pixels
 from .text_plan import read, unread
@@ -33,7 +34,6 @@ from .values import Conditioning, LoadedModel, NotFiniteError
 
 TILED_ABOVE = 1024 * 1024
 """Pixels above which an autoencoder works tile by tile: it needs several kilobytes of memory a pixel."""
-
 
 _MIB = 1 << 20
 
@@ -80,9 +80,6 @@ class Networks:
         self._wide: dict[str, tuple[str, Any]] = {}
         self._texts: ByteCache[Conditioning] = ByteCache(64 * _MIB, lambda c: bytes_of(*c.tensors.values()))
         self._pictures: ByteCache[Moments] = ByteCache(64 * _MIB, lambda m: bytes_of(m.mean, m.deviation))
-        self._loras: ByteCache[Lora] = ByteCache(
-            512 * _MIB, lambda lora: bytes_of(*(one for layer in lora.layers for one in layer.tensors.values()))
-        )
         self._merged: ByteCache[Merged] = ByteCache(2048 * _MIB, lambda merged: merged.bytes)
 
     def encode(self, pixels: Pixels) -> Moments:
@@ -138,7 +135,7 @@ class Networks:
         negative = None if sampling.negative_prompt is None else read(sampling.negative_prompt, settings.text)
         if negative is not None and negative.networks:
             raise RequestError(f"<{negative.networks[0].kind}:...> belongs in the prompt, not in the negative prompt")
-        uses = [self._use(network) for network in prompt.networks]
+        paths = tuple(_lora_path(network, self.ref) for network in prompt.networks)
         model = self.loaded
         texts = prompt, negative or Prompt()
         taken, ignored = embeddings_of(texts, self.ref)
@@ -147,22 +144,16 @@ class Networks:
             f"the textual inversion {name!r} stands beyond the part of the prompt that is read: it had no effect"
             for name in unread(texts, model.tokenizers, inversions, settings.text)
         ]
-        merged = self._merged.get(
-            set_key(model.digest, uses),
-            lambda: merge(model.network, model.text_encoders, model.digest, uses, model.family),
-        )
-        return PromptNetworks(merged, prompt, negative, inversions, tuple(ignored))
 
-    def _use(self, network: Network) -> LoraUse:
-        if network.kind == "hypernet":
-            raise RequestError(f"<hypernet:{network.name}> in the prompt: hypernetworks can't be used, LoRAs can")
-        path = lora_of(network, self.ref).path
-        stat = path.stat()
-        lora = self._loras.get(
-            (path, stat.st_size, stat.st_mtime_ns),
-            lambda: read_lora(path, network.name, allow_pickle=self.ref.allow_pickle),
-        )
-        return LoraUse(lora, unet=network.unet, text=network.te, ranks=network.dyn)
+        def merged() -> Merged:
+            uses = [
+                LoraUse(read_lora(path, one.name, allow_pickle=self.ref.allow_pickle), one.unet, one.te, one.dyn)
+                for path, one in zip(paths, prompt.networks, strict=True)
+            ]
+            return merge(model.network, model.text_encoders, model.digest, uses, model.family)
+
+        found = self._merged.get((prompt.networks, *map(digest, paths)), merged)
+        return PromptNetworks(found, prompt, negative, inversions, tuple(ignored))
 
     def conditionings(
         self, chosen: PromptNetworks, settings: PaintSettings, canvas: Canvas
@@ -201,6 +192,13 @@ class Networks:
     def half(self) -> bool:
         """Whether the network works in less than single precision, so that single precision may help."""
         return bool(self.loaded.network.dtype != torch.float32)
+
+
+def _lora_path(network: Network, ref: ModelRef) -> Path:
+    """The file or folder of a LoRA in the prompt."""
+    if network.kind == "hypernet":
+        raise RequestError(f"<hypernet:{network.name}> in the prompt: hypernetworks can't be used, LoRAs can")
+    return lora_of(network, ref).path
 
 
 def _finite(*tensors: torch.Tensor | None) -> bool:

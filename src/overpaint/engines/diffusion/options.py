@@ -14,7 +14,6 @@ NAME = "diffusion"
 LOADING = ("vae", "base", "variant", "prediction", "config")
 """Options that loading depends on: each combination of them has an engine of its own."""
 
-
 Name = Annotated[str, Field(min_length=1, max_length=4096)]
 
 

@@ -30,11 +30,9 @@ class Training:
     """The noise levels that a network was trained on.
 
     Attributes:
-        alphas: (T,) cumulative products of 1 - beta, descending, in float32 as diffusers has them.
         sigmas: (T,) noise levels sqrt((1 - a) / a), ascending.
     """
 
-    alphas: NDArray[np.float32]
     sigmas: Levels
 
     @staticmethod
@@ -70,7 +68,7 @@ class Training:
         if zero_snr:
             alphas[-1] = 2**-24  # keeps the last sigma finite
         levels = alphas.double()
-        return Training(alphas.numpy(), ((1 - levels) / levels).sqrt().numpy())
+        return Training(((1 - levels) / levels).sqrt().numpy())
 
     @staticmethod
     def flow(steps: int = 1000, shift: float = 1.0) -> Training:
@@ -83,8 +81,7 @@ class Training:
         """
         s = np.arange(1, steps + 1) / steps
         s = np.minimum(shift * s / (1 + (shift - 1) * s), 1 - 1e-4)
-        sigmas = s / (1 - s)
-        return Training((1 / (1 + sigmas**2)).astype(np.float32), sigmas)
+        return Training(s / (1 - s))
 
     @property
     def steps(self) -> int:

@@ -82,7 +82,7 @@ def content_pixels(canvas: Canvas, content: MaskedContent, monitor: Monitor) -> 
         return canvas.pixels
     if content == "exemplar":
         draft = replace(canvas, options=ExemplarOptions(quality="draft"))
-        filled = Exemplar().paint_one(draft, _SilentMonitor(monitor)).pixels
+        filled = Exemplar().paint_one(draft, monitor.silent()).pixels
     elif canvas.known.any():
         filled = blurred(canvas.pixels, canvas.known)
     else:
@@ -98,15 +98,3 @@ def content_latents(z: torch.Tensor, mask: torch.Tensor, content: MaskedContent,
     if content == "latent_nothing":
         return z * (1 - mask)
     return z
-
-
-class _SilentMonitor(Monitor):
-    """Cancelled with another monitor; reports no progress to it."""
-
-    def __init__(self, parent: Monitor) -> None:
-        super().__init__()
-        self._parent = parent
-
-    @property
-    def cancelled(self) -> bool:
-        return self._parent.cancelled

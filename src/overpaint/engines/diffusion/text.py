@@ -21,12 +21,11 @@ from typing import TYPE_CHECKING
 import torch
 
 from overpaint.models import ModelError
-from overpaint.prompt import Prompt
 from overpaint.prompt.chunks import PromptTokenizer
 
 from .clip import ClipText
 from .inversion import UNNAMED, Inversion
-from .text_plan import Emphasis, TextJob, TextSettings, plan_texts
+from .text_plan import Emphasis, TextJob, plan_texts
 from .values import Conditioning
 
 if TYPE_CHECKING:
@@ -58,21 +57,19 @@ class ClipEncoders:
     """The text encoders of a model (`families.TextEncoding`).
 
     Attributes:
+        family: The model's.
         parts: One or several; their states are joined.
         digest: Of their weights, LoRAs included.
-        layer: The hidden state that the network was trained with, from the last, which is 1.
-        normed: Whether the encoder's final layer norm follows.
-        pooled: Whether the last encoder's projected state is used as well.
         zero_negative: Whether an empty negative prompt is zeros instead of an encoded empty text, as SDXL was trained
             (`force_zeros_for_empty_prompt`).
     """
 
+    family: UNetFamily
     parts: tuple[ClipEncoder, ...]
     digest: str
-    layer: int = 1
-    normed: bool = True
-    pooled: bool = False
     zero_negative: bool = False
+    plan = plan_texts
+    """See `plan_texts`, whose first argument is this."""
 
     @classmethod
     def of(
@@ -82,26 +79,16 @@ class ClipEncoders:
         tokenizers: Sequence[PromptTokenizer],
         digest: str,
         *,
-        zero_negative: bool | None = None,
+        zero_negative: bool = False,
     ) -> ClipEncoders:
-        """The text encoders of a model.
-
-        Args:
-            family: The model's.
-            models: One for each of `family.texts`.
-            tokenizers: One for each.
-            digest: Of their weights.
-            zero_negative: See the class; None: as the family has it.
-        """
+        """The text encoders of a model, with a tokenizer each, one for each of `family.texts`."""
         parts = tuple(map(ClipEncoder, models, tokenizers, (text.slot for text in family.texts)))
-        zeros = family.empty_is_zeros if zero_negative is None else zero_negative
-        return cls(parts, digest, family.text_layer, family.text_norm, family.texts[-1].projection, zeros)
+        return cls(family, parts, digest, zero_negative)
 
-    def plan(
-        self, prompt: Prompt, negative: Prompt | None, settings: TextSettings, inversions: Sequence[Inversion]
-    ) -> tuple[TextJob, TextJob]:
-        """See `plan_texts`."""
-        return plan_texts(self, prompt, negative, settings, inversions)
+    @property
+    def pooled(self) -> bool:
+        """Whether the last encoder's projected state is used as well."""
+        return self.family.texts[-1].projection
 
     def encode(self, job: TextJob) -> Conditioning:
         """Run the text encoders.

@@ -100,14 +100,7 @@ def plan_texts(
     settings: TextSettings = TextSettings(),
     inversions: Sequence[Inversion] = (),
 ) -> tuple[TextJob, TextJob]:
-    """The prompt and the negative prompt, ready to be encoded; the shorter one is filled up with empty chunks.
-
-    Args:
-        encoders: The model's text encoders.
-        prompt: What to paint.
-        negative: What not to paint; None: no negative prompt was given.
-        settings: How texts are read.
-        inversions: Textual inversions that may occur in the texts.
+    """See `families.TextEncoding.plan`. The shorter text is filled up with empty chunks.
 
     Raises:
         RequestError: clip_skip beyond the encoder's layers, a text of too many chunks, two textual inversions of one
@@ -186,7 +179,7 @@ def _job(
             for encoder, part in zip(encoders.parts, chunks, strict=True)
         ),
         layer=_layer(encoders, settings, is_negative),
-        normed=encoders.normed,
+        normed=encoders.family.text_norm,
         emphasis=settings.emphasis if weighted else "ignore",
         zero=zero,
         inversions={name: inversions[name] for name in sorted(used)},
@@ -196,7 +189,7 @@ def _job(
 def _layer(encoders: ClipEncoders, settings: TextSettings, is_negative: bool) -> int:
     """The hidden state that is read, from the last."""
     wanted = None if settings.plain and is_negative else settings.clip_skip
-    layer = max(encoders.layer, wanted or 1)
+    layer = max(encoders.family.text_layer, wanted or 1)
     most = min(encoder.model.config.num_hidden_layers for encoder in encoders.parts)
     if not 1 <= layer <= most:
         raise RequestError(

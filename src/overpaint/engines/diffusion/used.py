@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from overpaint.models import ModelEntry, ModelError, ModelRef, digest, entries, family_of, family_title, find_lora
 from overpaint.prompt import Network, Prompt
@@ -15,6 +18,15 @@ from .text_plan import TextSettings, read, unread
 
 UNKNOWN = "unknown"
 """The licence of a file that does not name one."""
+
+
+def digest_of(ref: ModelRef) -> str:
+    """SHA-256 of everything that a model's results depend on: its files, and how they are read."""
+    kind = ref.kind
+    decides: list[Any] = [digest(ref.path), kind.prediction, kind.lcm, ref.variant]
+    decides += [None if one is None else digest(one) for one in (ref.vae, ref.config)]
+    decides += [digest(one) for one in ref.further_files if one not in (ref.vae, ref.config)]
+    return hashlib.sha256(json.dumps(decides).encode()).hexdigest()
 
 
 def used_models(ref: ModelRef, prompt: str, negative: str, text: TextSettings) -> tuple[UsedModel, ...]:

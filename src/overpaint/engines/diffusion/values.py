@@ -37,7 +37,7 @@ class LoadedModel:
         tokenizers: One for each.
         scheduler_config: The training schedule, as diffusers' schedulers take it.
         prediction: What the network's output stands for.
-        digest: SHA-256 of everything that its results depend on: weights, another VAE, settings of loading.
+        digest: Text that differs where results may: of weights, another VAE, settings of loading.
         inpainting: Whether it takes further input (`Family.extra_input`).
         empty_is_zeros: Whether an empty negative prompt is zeros instead of an encoded empty text.
     """

@@ -62,13 +62,17 @@ def dpmpp_2m_sde(x: Tensor, context: SamplerContext) -> SamplerRun:
         h = log_step(interval.sigma, interval.target)
         d = x0
         if before is not None and not _falls_back(context, interval):
-            last, last_sigma = before
-            d = x0 + (x0 - last) * (h / (2 * log_step(last_sigma, interval.sigma)))
+            d = _extrapolated(x0, *before, interval, h)
         x = (interval.target / interval.sigma) ** (1 + eta) * x - math.expm1(-(1 + eta) * h) * d
         if interval.target > 0 and eta > 0:
             x = x + interval.target * math.sqrt(-math.expm1(-2 * eta * h)) * context.noise(x)
         before = x0, interval.sigma
         x = yield StepResult(x, interval.target, interval.step)
+
+
+def _extrapolated(x0: Tensor, last: Tensor, last_sigma: float, interval: Interval, h: float) -> Tensor:
+    """This estimate and the last, extrapolated to the middle of the step of length h."""
+    return x0 + (x0 - last) * (h / (2 * log_step(last_sigma, interval.sigma)))
 
 
 def _falls_back(context: SamplerContext, interval: Interval) -> bool:
@@ -93,10 +97,7 @@ def unipc(x: Tensor, context: SamplerContext) -> SamplerRun:
         order = min(2, total - interval.index, len(estimates))
         left = x, interval.sigma, order
         h = log_step(interval.sigma, interval.target)
-        d = x0
-        if order == 2:
-            last, last_sigma = estimates[1]
-            d = x0 + (x0 - last) * (h / (2 * log_step(last_sigma, interval.sigma)))
+        d = x0 if order == 1 else _extrapolated(x0, *estimates[1], interval, h)
         x = yield StepResult(
             (interval.target / interval.sigma) * x - math.expm1(-h) * d, interval.target, interval.step
         )
