@@ -152,17 +152,14 @@ def read_weights(text: str) -> tuple[Section, ...]:
                 )
             same.append(_Bracket(whole))
         elif kind in ("close", "weight") and same:
-            closed = same.pop()
-            closed.weight = float(match["weight"]) if kind == "weight" else None
-        elif kind == "run":
-            for part in _divided(text, match.start(), match.end()):
-                if part is None:
+            same.pop().weight = float(match["weight"]) if kind == "weight" else None
+        else:
+            single = [match["escaped"] if kind == "escaped" else whole]
+            for piece in _divided(text, match.start(), match.end()) if kind == "run" else single:
+                if piece is None:
                     sections.append([])
                 else:
-                    sections[-1].append((part, around))
-            continue
-        else:
-            sections[-1].append((match["escaped"] if kind == "escaped" else whole, around))
+                    sections[-1].append((piece, around))
             continue
         around = (*opened["("], *opened["["])
     return tuple(_joined([span for one in section for span in _weighted(*one)]) for section in sections)
