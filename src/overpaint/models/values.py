@@ -133,7 +133,6 @@ class ModelRef:
             return self.path
         return self.config or (None if self.base is None else self.base.configs)
 
-    @property
-    def text_source(self) -> ModelRef:
-        """The checkpoint that its text encoders and tokenizers come from."""
-        return self.base if self.base is not None and "text" in self.kind.lacks else self
+    def source_of(self, part: str) -> ModelRef:
+        """The checkpoint that a part comes from, "vae" or "text": the base where this one lacks it."""
+        return self.base if self.base is not None and part in self.kind.lacks else self

@@ -67,7 +67,7 @@ def load(ref: ModelRef, dtype: Any = torch.float32) -> LoadedModel:
     family: UNetFamily = family_of(kind.family)
     held = _held(ref, dtype)
     parts = networks(ref, held, dtype, source=unet_source(ref) or None)
-    index = ref.text_source.path / "model_index.json"
+    index = ref.source_of("text").path / "model_index.json"
     zero = read_json(index).get("force_zeros_for_empty_prompt") if index.is_file() else None
     return LoadedModel(
         family,
@@ -98,17 +98,12 @@ def networks(
         ModelError: Tensors are missing, or have other shapes than in the configuration.
     """
     family: UNetFamily = family_of(ref.kind.family or "")
-    base, lacks = ref.base, ref.kind.lacks
+    text, vae = ref.source_of("text"), ref.source_of("vae")
     unet = _unet(ref, family, held, dtype, source)
-    base_held = None if base is None else _held(base, dtype)
-    texts = _texts(ref.text_source, family, held if ref.text_source is ref else base_held, dtype)
-    if ref.vae is not None:
-        vae = load_vae(ref.vae, ref, dtype)
-    elif base is not None and "vae" in lacks:
-        vae = _vae(base, base_held, dtype)
-    else:
-        vae = _vae(ref, held, dtype)
-    return CheckpointNetworks(unet, vae, texts)
+    base_held = None if ref.base is None else _held(ref.base, dtype)
+    texts = _texts(text, family, held if text is ref else base_held, dtype)
+    own = _vae(vae, held if vae is ref else base_held, dtype) if ref.vae is None else load_vae(ref.vae, ref, dtype)
+    return CheckpointNetworks(unet, own, texts)
 
 
 def _held(ref: ModelRef, dtype: Any) -> Tensors | None:
@@ -198,7 +193,7 @@ def load_vae(path: Path, ref: ModelRef, dtype: Any) -> Any:
 
 def tokenizers(ref: ModelRef, family: UNetFamily) -> tuple[PromptTokenizer, ...]:
     """A tokenizer for each text encoder."""
-    source, shared = ref.text_source, None
+    source, shared = ref.source_of("text"), None
     configs = source.configs or config_folder(family.name)
     found = []
     for part in family.texts:

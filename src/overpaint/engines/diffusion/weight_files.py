@@ -42,9 +42,9 @@ def weight_bytes(ref: ModelRef, dtype: Any, holds: Callable[[str], bool]) -> int
     """
     family: UNetFamily = family_of(ref.kind.family or "")
     counted = [] if holds(unet_source(ref)) else [*_part_shapes(ref, "unet", family)]
-    counted += _part_shapes(ref.text_source, "text", family)
+    counted += _part_shapes(ref.source_of("text"), "text", family)
     if ref.vae is None:
-        counted += _part_shapes(ref.base if ref.base is not None and "vae" in ref.kind.lacks else ref, "vae", family)
+        counted += _part_shapes(ref.source_of("vae"), "vae", family)
     return sum(prod(shape) for shape in counted) * int(dtype.itemsize)
 
 

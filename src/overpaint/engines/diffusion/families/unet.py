@@ -173,7 +173,7 @@ class UNetFamily(Family):
 
     def embedding_widths(self, ref: ModelRef) -> tuple[tuple[str, int], ...]:
         """See `Family.embedding_widths`: the widths of the text encoders."""
-        folder = ref.text_source.configs or config_folder(self.name)
+        folder = ref.source_of("text").configs or config_folder(self.name)
         configs = ((part.slot, read_json(folder / part.folder / "config.json")) for part in self.texts)
         return tuple(sorted((slot, config.get("text_config", config)["hidden_size"]) for slot, config in configs))
 
