@@ -35,7 +35,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import page, report
-from benchmarks.classifier import SHARED
+from benchmarks.networks import SHARED
 from overpaint import Mask, Studio
 from overpaint.batch import BatchFolders, Options, Reader, RowDefaults, Rules, read_folders, run
 from overpaint.engines import Canvas, EngineCard, Monitor, Painted, ThreadedEngine

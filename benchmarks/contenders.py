@@ -1,4 +1,4 @@
-"""Contenders of the fill benchmark: engines with settings, called directly or through the studio."""
+"""Contenders of the fill benchmark: engines with settings, called directly or through the studio, and peers."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from pydantic import ValidationError
 
 from benchmarks.dataset import Case, LoadedCase
 from benchmarks.fingerprint import fingerprint
+from benchmarks.peers import GROUP, PEERS, Peer, missing
 from overpaint import pocket
 from overpaint.engines import EngineCard, registry
 from overpaint.engines.base import Canvas, paint
-from overpaint.errors import OverpaintError, RequestError
+from overpaint.errors import EngineError, OverpaintError, RequestError
 from overpaint.geometry import Box
 
 UNTOUCHED = "untouched"
@@ -33,7 +34,7 @@ class Contender:
 
     Attributes:
         label: Name in tables, and name of the folder of its fills.
-        engine: The engine's registered name, or UNTOUCHED.
+        engine: The engine's registered name, the name of a peer, or UNTOUCHED.
         settings: Fields of the request; in strings "{caption}" stands for the photo's caption.
         options: The engine's own options.
         direct: Whether the engine is given the whole photo and its pixels pasted hard into the hole, without the
@@ -50,6 +51,9 @@ class Contender:
         """Digest of all inputs of the fills: settings, engine's digest, sources, libraries. Raises EngineError."""
         if self.engine == UNTOUCHED:
             return UNTOUCHED
+        if self.engine in PEERS:
+            peer = f"{self.engine} {PEERS[self.engine].version()}"
+            return fingerprint(["benchmarks.peers"], peer, package="benchmarks")
         card = _card(self)
         wanted = json.dumps([self.engine, dict(self.settings), dict(self.options), self.direct], sort_keys=True)
         modules = [_module(self), *([] if self.direct else ["overpaint.studio"])]
@@ -92,11 +96,11 @@ def _module(contender: Contender) -> str:
 def contenders(
     engines: Sequence[str] | None = None, variants: Sequence[str] = (), *, direct: bool = False
 ) -> tuple[list[Contender], list[str]]:
-    """The requested contenders, then the untouched photo; and a line for each registered engine that can't be loaded.
+    """The requested contenders, then the untouched photo; and a line for each engine or peer that is not here.
 
     Args:
-        engines: Names; None: all registered pixel engines and three variants of the embedded model (other engines need
-            a prompt: pass them as a variant).
+        engines: Names of engines and peers, or the group of all peers; None: all registered pixel engines and three
+            variants of the embedded model (other engines need a prompt: pass them as a variant).
         variants: "LABEL=ENGINE key=value ...", see `variant`.
         direct: As in Contender.
 
@@ -104,21 +108,13 @@ def contenders(
         RequestError: A variant can't be read or has wrong options, or two contenders have one label.
         UnknownEngineError, EngineError: A named engine does not exist or can't be loaded.
     """
-    found, missing = [], []
-    for name in registry.names() if engines is None else engines:
-        try:
-            card = registry.card(name)
-        except OverpaintError as error:
-            if engines is not None:
-                raise
-            missing.append(f"{name}: {error}")
-            continue
-        if engines is not None or "model" not in card.accepts:
-            found.append(Contender(name, name, direct=direct))
+    found, absent = _registered(direct) if engines is None else _named(engines, direct)
     if engines is None and not direct and pocket.folder() is not None:
         found += [variant(text) for text in POCKET_VARIANTS]
     found += [variant(text, direct=direct) for text in variants]
     for contender in found:
+        if contender.engine in PEERS:
+            continue
         try:
             _card(contender).options(**contender.options)
         except ValidationError as error:
@@ -126,7 +122,35 @@ def contenders(
     labels = [contender.label for contender in found]
     if doubled := sorted({label for label in labels if labels.count(label) > 1 or label == UNTOUCHED}):
         raise RequestError(f"labels of contenders must be unique; repeated or reserved: {', '.join(doubled)}")
-    return [*found, Contender(UNTOUCHED, UNTOUCHED, direct=direct)], missing
+    return [*found, Contender(UNTOUCHED, UNTOUCHED, direct=direct)], absent
+
+
+def _registered(direct: bool) -> tuple[list[Contender], list[str]]:
+    """All pixel engines that can be used here, and a line for each that can't."""
+    found, absent = [], []
+    for name in registry.names():
+        try:
+            if "model" in registry.card(name).accepts:
+                continue
+            registry.create(name).close()
+        except OverpaintError as error:
+            absent.append(f"{name}: {error}")
+            continue
+        found.append(Contender(name, name, direct=direct))
+    return found, absent
+
+
+def _named(engines: Sequence[str], direct: bool) -> tuple[list[Contender], list[str]]:
+    """The engines and peers of these names, and a line for each peer that is not installed."""
+    found, absent = [], []
+    for name in [one for named in engines for one in (PEERS if named == GROUP else (named,))]:
+        if name not in PEERS:
+            registry.card(name)
+        elif PEERS[name].version() is None:
+            absent.append(missing(name))
+            continue
+        found.append(Contender(name, name, direct=direct))
+    return found, absent
 
 
 def variant(text: str, *, direct: bool = False) -> Contender:
@@ -169,13 +193,31 @@ class Runner(Protocol):
 
 def start(contender: Contender) -> Runner:
     """A runner that has filled a small picture once, so that imports and set-up are not timed."""
-    runner: Runner = _Direct(contender) if contender.direct else _Studio(contender)
+    runner: Runner
+    if contender.engine in PEERS:
+        runner = _PeerRunner(PEERS[contender.engine])
+    else:
+        runner = _Direct(contender) if contender.direct else _Studio(contender)
     noise = np.random.default_rng(0).integers(0, 256, (96, 96, 3), dtype=np.uint8)
     hole = np.zeros((96, 96), bool)
     hole[40:56, 40:56] = True
     nothing = Case("warm-up", "box", Path(), Path(), caption="noise")
     runner.fill(nothing, LoadedCase(noise, hole, Box(0, 0, 96, 96)))
     return runner
+
+
+class _PeerRunner:
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+
+    def fill(self, case: Case, loaded: LoadedCase) -> Pixels8:
+        try:
+            return self._peer.fill(loaded.pixels, loaded.hole)
+        except (ImportError, OSError, RuntimeError, ValueError) as error:
+            raise EngineError(f"{self._peer.about} failed: {error}") from error
+
+    def close(self) -> None:
+        pass
 
 
 class _Direct:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks.classifier import SHARED
+from benchmarks.networks import SHARED
 from overpaint.geometry import Box, Size
 
 KINDS = ("brush", "box", "object")
@@ -28,11 +28,18 @@ class LoadedCase:
         pixels: (H, W, 3) uint8, the photo.
         hole: (H, W) bool, True where to fill.
         crop: The part that is judged: the mask's box times CONTEXT about its centre, cut at the photo's borders.
+        clean: (H, W, 3) uint8, the photo as it was before an object was pasted; None where nothing was.
     """
 
     pixels: NDArray[np.uint8]
     hole: NDArray[np.bool_]
     crop: Box
+    clean: NDArray[np.uint8] | None = None
+
+    @property
+    def truth(self) -> NDArray[np.uint8]:
+        """What fills are compared with: the clean photo, or the photo itself."""
+        return self.pixels if self.clean is None else self.clean
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,10 +33,11 @@ from PIL import Image
 from rich.progress import track
 
 from benchmarks import page, report
-from benchmarks.classifier import NET, SHARED, Classifier
+from benchmarks.classifier import Classifier
 from benchmarks.dataset import Case, LoadedCase, cases, hole_box
 from benchmarks.kernel import Interval, bootstrap, draw_weights, kernel_statistic, pair_matrix, paired_bootstrap
 from benchmarks.metrics import gradient_energy_ratio
+from benchmarks.networks import SHARED
 from overpaint.engines import Canvas, EngineCard, Monitor, Painted, SizeRules, ThreadedEngine
 from overpaint.mask import Mask
 from overpaint.models.hints import read_hints
@@ -150,7 +151,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if wanted.page is not None:
             page.section_marks(wanted.page, "detail")
         work = cases(wanted.shared / "photos" / "eval", kinds=wanted.kinds.split(","), limit=wanted.limit)
-        net = Classifier(wanted.shared / "nets" / NET.name, store=wanted.out / "features")
+        net = Classifier(wanted.shared / "nets" / Classifier.file, store=wanted.out / "features")
         if len({case.photo for case in work}) < 2:
             raise ValueError("at least two photos are needed for a comparison")
         ways = list(DETAIL_LOSSES)

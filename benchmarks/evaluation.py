@@ -12,7 +12,6 @@ from benchmarks.contenders import Contender
 from benchmarks.dataset import Case
 from benchmarks.fills import FillCache
 from benchmarks.metrics import (
-    Classifier,
     Interval,
     bootstrap,
     cosine_distance,
@@ -25,16 +24,35 @@ from benchmarks.metrics import (
     pair_matrix,
     paired_bootstrap,
     psnr,
+    seam,
     ssim,
 )
+from benchmarks.networks import FeatureNetwork
 
 Table = NDArray[np.float64]
 """(photos, kinds)."""
 
-MEANS = ("wall", "cpu", "psnr", "ssim", "feature_distance")
-MEDIANS = ("gradient_ratio", "gradient_error")
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Names of the figures that the features of one network give.
+
+    Attributes:
+        kernel: The kernel distance of a set of fills.
+        distance: The mean cosine distance of a fill's crop from the original crop.
+    """
+
+    kernel: str
+    distance: str
+
+
 KERNEL = "kernel_distance"
-METRICS = (*MEANS, *MEDIANS, KERNEL)
+ADE_KERNEL = "ade_kernel_distance"
+JUDGES = {"classifier": Judge(KERNEL, "feature_distance"), "segmenter": Judge(ADE_KERNEL, "ade_distance")}
+KERNELS = tuple(judge.kernel for judge in JUDGES.values())
+MEANS = ("wall", "cpu", "psnr", "ssim", "seam", *(judge.distance for judge in JUDGES.values()))
+MEDIANS = ("gradient_ratio", "gradient_error")
+METRICS = (*MEANS, *MEDIANS, *KERNELS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,13 +60,13 @@ class FillFigures:
     """All figures of one contender's fills.
 
     Attributes:
-        table: By metric (all but the kernel distance), one value for each photo and kind.
-        features: (photos, kinds, 2, d): the crop's features and those of its mirror image. The second
+        table: By metric (all but the kernel distances), one value for each photo and kind.
+        features: By judge, (photos, kinds, 2, d): the crop's features and those of its mirror image. The second
             view lowers the variance without bias, since a mirrored photo is a photo too.
     """
 
     table: Mapping[str, Table]
-    features: NDArray[np.float32]
+    features: Mapping[str, NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,30 +93,40 @@ def views(crop: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]
 
 
 def measure_fills(
-    grid: Grid, cache: FillCache, net: Classifier, done: Callable[[], None] = lambda: None
+    grid: Grid, cache: FillCache, nets: Mapping[str, FeatureNetwork], done: Callable[[], None] = lambda: None
 ) -> FillFigures:
-    """Measure every fill of one contender. `done` is called after each."""
+    """Measure every fill of one contender. `done` is called after each.
+
+    Args:
+        grid: The cases.
+        cache: The contender's fills.
+        nets: The judges, by their names in JUDGES.
+        done: Called after each fill.
+    """
     shape = (len(grid.photos), len(grid.kinds))
     table = {name: np.full(shape, np.nan) for name in (*MEANS, *MEDIANS)}
-    features = np.empty((*shape, 2, 1280), np.float32)
+    features = {name: np.empty((*shape, 2, net.shape[3]), np.float32) for name, net in nets.items()}
     for p, photo in enumerate(grid.photos):
         for k, kind in enumerate(grid.kinds):
             case = grid.cases[photo, kind]
             crop, took = cache.get(case)
             loaded = case.load()
             here = loaded.crop.slices
-            original, hole = loaded.pixels[here], loaded.hole[here]
-            features[p, k] = net.features(views(crop))
+            original, hole = loaded.truth[here], loaded.hole[here]
             ratio = gradient_energy_ratio(crop, original, hole)
             row = {
                 "wall": took.wall,
                 "cpu": took.cpu,
                 "psnr": psnr(crop, original, hole),
                 "ssim": ssim(crop, original, hole),
+                "seam": seam(crop, hole),
                 "gradient_ratio": ratio,
                 "gradient_error": abs(np.log(ratio)),
-                "feature_distance": float(cosine_distance(features[p, k], net.features(views(original))).mean()),
             }
+            for name, net in nets.items():
+                features[name][p, k] = net.features(views(crop))
+                distances = cosine_distance(features[name][p, k], net.features(views(original)))
+                row[JUDGES[name].distance] = float(distances.mean())
             for name, value in row.items():
                 table[name][p, k] = value
             done()
@@ -111,12 +139,12 @@ class Summary:
 
     Attributes:
         values: An interval by metric.
-        textbook: The usual estimate of the kernel distance, biased low for paired photos.
+        textbook: By kernel distance, its usual estimate, biased low for paired photos.
         behind: By metric, the focus minus this contender (a paired difference); empty for the focus.
     """
 
     values: Mapping[str, Interval]
-    textbook: float
+    textbook: Mapping[str, float]
     behind: Mapping[str, Interval]
 
 
@@ -138,18 +166,26 @@ def summaries(
         selections |= {kind: (k,) for k, kind in enumerate(grid.kinds)}
     found: dict[str, dict[str, Summary]] = {}
     for name, kinds in selections.items():
-        reference = _rows(figures_by_label[untouched], kinds)
-        groups = np.repeat(np.arange(len(grid.photos)), len(reference) // len(grid.photos))
+        rows = {
+            label: {judge: _rows(features, kinds) for judge, features in figures.features.items()}
+            for label, figures in figures_by_label.items()
+        }
         statistics = {}
         for label, figures in figures_by_label.items():
             own = {metric: mean_statistic(figures.table[metric][:, kinds]) for metric in MEANS}
             own |= {metric: median_statistic(figures.table[metric][:, kinds]) for metric in MEDIANS}
-            own[KERNEL] = kernel_statistic(pair_matrix(_rows(figures, kinds), reference, groups))
+            for judge, features in rows[label].items():
+                reference = rows[untouched][judge]
+                groups = np.repeat(np.arange(len(grid.photos)), len(reference) // len(grid.photos))
+                own[JUDGES[judge].kernel] = kernel_statistic(pair_matrix(features, reference, groups))
             statistics[label] = own
         found[name] = {
             label: Summary(
                 values={metric: bootstrap(own[metric], weights) for metric in METRICS},
-                textbook=kid(_rows(figures_by_label[label], kinds), reference),
+                textbook={
+                    JUDGES[judge].kernel: kid(features, rows[untouched][judge])
+                    for judge, features in rows[label].items()
+                },
                 behind={}
                 if label in (focus, untouched)
                 else {m: paired_bootstrap(statistics[focus][m], own[m], weights) for m in METRICS},
@@ -159,9 +195,9 @@ def summaries(
     return found
 
 
-def _rows(figures_by_label: FillFigures, kinds: Sequence[int]) -> NDArray[np.float32]:
-    """(photos x kinds x 2, d), photo by photo."""
-    chosen = figures_by_label.features[:, list(kinds)]
+def _rows(features: NDArray[np.float32], kinds: Sequence[int]) -> NDArray[np.float32]:
+    """(photos x kinds x 2, d), photo by photo, of (photos, kinds, 2, d)."""
+    chosen = features[:, list(kinds)]
     return chosen.reshape(-1, chosen.shape[-1])
 
 

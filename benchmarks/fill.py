@@ -3,6 +3,7 @@
     python -m benchmarks.fill
     python -m benchmarks.fill --engines exemplar,telea --limit 12 --kinds object,box
     python -m benchmarks.fill --direct --variant "large=exemplar options.patch=9" --focus large
+    python -m benchmarks.fill --kinds removal,shadow --engines exemplar,peers
 
 Figures, each inside the hole or over the crop of 1.5 times the mask's box (explained in docs/benchmarks.md):
 seconds; PSNR and SSIM against the photo; gradient energy over that of the photo (median; 1 is best) and the median of
@@ -22,19 +23,21 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from benchmarks import page, report, sheets
-from benchmarks.classifier import NET, SHARED, Classifier
+from benchmarks import page, removal, report, sheets
+from benchmarks.classifier import Classifier
 from benchmarks.contenders import UNTOUCHED, Contender, contenders
 from benchmarks.dataset import KINDS, Case, cases
 from benchmarks.evaluation import FillFigures, Grid, choose_focus, measure_fills, summaries
 from benchmarks.fills import FillCache, make
+from benchmarks.networks import SHARED, FeatureNetwork
+from benchmarks.segmenter import Segmenter
 from overpaint.errors import OverpaintError
 
 OUT = Path("bench-out") / "fill"
@@ -47,8 +50,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if wanted.page is not None:
             page.section_marks(wanted.page, "fill")  # fail now and not after an hour
-        work = cases(wanted.shared / "photos" / "eval", kinds=wanted.kinds, limit=wanted.limit)
-        net = Classifier(wanted.shared / "nets" / NET.name, store=wanted.out / "features")
+        photos, nets, store = wanted.shared / "photos" / "eval", wanted.shared / "nets", wanted.out / "features"
+        cases(photos)  # the photos are missed before the networks
+        classifier = Classifier(nets / Classifier.file, store=store)
+        segmenter = Segmenter(nets / Segmenter.file, store=store)
+        if set(wanted.kinds) & set(removal.KINDS):
+            seed, limit = wanted.seed, wanted.limit
+            work = list(removal.removals(photos, segmenter, store, kinds=wanted.kinds, seed=seed, limit=limit))
+        else:
+            work = cases(photos, kinds=wanted.kinds, limit=wanted.limit)
         entries, notes = contenders(wanted.engines, wanted.variant, direct=wanted.direct)
         focus = choose_focus(wanted.focus, entries)
         if len({case.photo for case in work}) < 2 or len(entries) < 2:
@@ -61,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         console.print("No engine finished: there is nothing to compare.", style="red")
         return 1
     grid = Grid.of(work)
-    figures_by_label = _measure(grid, caches, net, console)
+    figures_by_label = _measure(grid, caches, {"classifier": classifier, "segmenter": segmenter}, console)
     focus = focus if focus in caches else next(iter(caches))
     found = summaries(figures_by_label, grid, UNTOUCHED, focus)
     report.show(console, found, focus, len(grid.photos))
@@ -84,7 +94,12 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     made = argparse.ArgumentParser(prog="python -m benchmarks.fill", description=(__doc__ or "").split("\n")[0])
     add = made.add_argument
-    add("--engines", type=_names, help="engines by name, separated by commas (default: every registered pixel engine)")
+    add(
+        "--engines",
+        type=_names,
+        help="engines by name, separated by commas, and 'peers': other programs' fillers that are installed (default: "
+        "every registered pixel engine)",
+    )
     add(
         "--variant",
         action="append",
@@ -95,7 +110,14 @@ def parser() -> argparse.ArgumentParser:
     add("--focus", metavar="LABEL", help="who is compared with all others (default: exemplar)")
     add("--direct", action="store_true", help="run the bare engine on the whole photo, without the studio around it")
     add("--limit", type=int, metavar="N", help="only the first N photos")
-    add("--kinds", type=_names, default=list(KINDS), help="kinds of masks, separated by commas: brush,box,object")
+    add(
+        "--kinds",
+        type=_names,
+        default=list(KINDS),
+        help="kinds of masks, separated by commas: brush,box,object (default), or those of the removal set: "
+        "removal,shadow",
+    )
+    add("--seed", type=int, default=0, metavar="N", help="another removal set for each number (default: 0)")
     add("--jobs", type=int, default=1, metavar="N", help="processes; with more than one the seconds mean little")
     add("--reuse", action="store_true", help="take fills that are there even if the code has changed since")
     add("--out", type=Path, default=OUT, help=f"where results and fills are kept (default: {OUT})")
@@ -115,6 +137,7 @@ def _command(wanted: argparse.Namespace) -> str:
     words += ["--engines", ",".join(wanted.engines)] if wanted.engines else []
     words += ["--limit", str(wanted.limit)] if wanted.limit else []
     words += ["--kinds", ",".join(wanted.kinds)] if wanted.kinds != list(KINDS) else []
+    words += ["--seed", str(wanted.seed)] if wanted.seed else []
     for text in wanted.variant:
         words += ["--variant", text]
     return shlex.join(words)
@@ -144,12 +167,14 @@ def _fill(
     return caches, failed
 
 
-def _measure(grid: Grid, caches: dict[str, FillCache], net: Classifier, console: Console) -> dict[str, FillFigures]:
+def _measure(
+    grid: Grid, caches: dict[str, FillCache], nets: Mapping[str, FeatureNetwork], console: Console
+) -> dict[str, FillFigures]:
     figures_by_label = {}
     with _progress(console) as progress:
         task = progress.add_task("judge", total=len(caches) * len(grid.cases))
         for label, cache in caches.items():
-            figures_by_label[label] = measure_fills(grid, cache, net, partial(progress.advance, task))
+            figures_by_label[label] = measure_fills(grid, cache, nets, partial(progress.advance, task))
     return figures_by_label
 
 

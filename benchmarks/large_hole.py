@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks.classifier import SHARED
 from benchmarks.detail import DetailLoss, IdentityEngine
+from benchmarks.networks import SHARED
 from overpaint.mask import Mask
 from overpaint.picture import from_array
 from overpaint.request import EditRequest

@@ -1,8 +1,9 @@
 """Metrics of `benchmarks.fill`, as a small library for tuning: distances of a fill from the original photo.
 
 Pictures are (H, W, 3) uint8, holes (H, W) bool with True where pixels were painted. Metrics of one fill are here;
-the metric of a set of fills (the kernel distance, its intervals) is in `kernel`, the feature network in `classifier`.
-Both are re-exported, so that a tuning script needs `from benchmarks.metrics import ...` alone.
+the metric of a set of fills (the kernel distance, its intervals) is in `kernel`, the two feature networks in
+`classifier` and `segmenter`. All are re-exported, so that a tuning script needs `from benchmarks.metrics import ...`
+alone.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.metrics import structural_similarity
 
-from benchmarks.classifier import Classifier, cosine_distance, features
+from benchmarks.classifier import Classifier, features
 from benchmarks.kernel import (
     Interval,
     bootstrap,
@@ -26,10 +27,13 @@ from benchmarks.kernel import (
     paired_bootstrap,
     paired_kid,
 )
+from benchmarks.networks import cosine_distance
+from benchmarks.segmenter import Segmenter
 
 __all__ = [
     "Classifier",
     "Interval",
+    "Segmenter",
     "bootstrap",
     "cosine_distance",
     "draw_weights",
@@ -45,6 +49,7 @@ __all__ = [
     "paired_bootstrap",
     "paired_kid",
     "psnr",
+    "seam",
     "ssim",
 ]
 
@@ -117,6 +122,25 @@ def gradient_energy_ratio(filled: Picture8, original: Picture8, hole: Hole) -> f
     """
     _check(filled, original, hole)
     return (gradient_energy(filled, hole) + QUANTISATION) / (gradient_energy(original, hole) + QUANTISATION)
+
+
+def seam(filled: Picture8, hole: Hole) -> float:
+    """How much steeper the fill is along the hole's border than just beside it; 0 where no border shows.
+
+    log((a + 1/2) / (b + 1/2)): a is the mean absolute difference of luma, in grey levels, between neighbours on the two
+    sides of the border, b that of the next pairs inwards and outwards on the same lines. A smooth fill in a texture has
+    about 0.4, since its side has no differences. 0 where the border has no such pairs.
+    """
+    across = beside = 0.0
+    count = 0
+    for grey, inside in ((luma(filled), hole), (luma(filled).T, hole.T)):
+        step = np.abs(np.diff(grey, axis=1))
+        border = (inside[:, 1:-2] != inside[:, 2:-1]) & (inside[:, :-3] == inside[:, 1:-2])
+        border &= inside[:, 2:-1] == inside[:, 3:]
+        across += float(step[:, 1:-1][border].sum())
+        beside += float((step[:, :-2] + step[:, 2:])[border].sum()) / 2
+        count = count + int(border.sum())
+    return math.log((across + count / 2) / (beside + count / 2)) if count else 0.0
 
 
 def _check(filled: Picture8, original: Picture8, hole: Hole) -> None:

@@ -17,24 +17,23 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from benchmarks.classifier import FEATURE
+from benchmarks.classifier import Classifier
 from benchmarks.contenders import UNTOUCHED, Contender
-from benchmarks.evaluation import KERNEL, METRICS, FillFigures, Grid, Summary
+from benchmarks.evaluation import JUDGES, METRICS, FillFigures, Grid, Summary
 from benchmarks.fingerprint import LIBRARIES
 from benchmarks.kernel import Interval
+from benchmarks.segmenter import Segmenter
 
-HEADINGS = (
-    "fill",
-    "seconds",
-    "CPU s",
-    "PSNR dB",
-    "SSIM",
-    "gradient ratio",
-    "gradient error",
+FIGURES = ("fill", "seconds", "CPU s", "PSNR dB", "SSIM", "gradient ratio", "gradient error", "seam")
+DISTANCES = (
     "feature distance",
     "kernel distance",
     "{focus} minus it",
+    "ADE distance",
+    "ADE kernel distance",
+    "{focus} minus it, ADE",
 )
+HEADINGS = (*FIGURES, *DISTANCES)
 
 
 def console() -> Console:
@@ -47,18 +46,21 @@ def row(label: str, summary: Summary) -> list[str]:
     """One contender as cells, in the order of HEADINGS. Distances are in thousandths."""
     v = summary.values
     seconds = ["-", "-"] if label == UNTOUCHED else [f"{v['wall'].value:.2f}", f"{v['cpu'].value:.2f}"]
-    behind = summary.behind.get(KERNEL)
-    return [
+    cells = [
         label,
         *seconds,
         "-" if label == UNTOUCHED else f"{v['psnr'].value:.2f}",
         f"{v['ssim'].value:.3f}",
         f"{v['gradient_ratio'].value:.2f}",
         f"{v['gradient_error'].value:.2f}",
-        f"{round(1e3 * v['feature_distance'].value, 1) + 0.0:.1f}",
-        _thousandths(v[KERNEL]),
-        "" if behind is None else _thousandths(behind, sign="+", meaning=f" {_meaning(behind)}"),
+        f"{round(v['seam'].value, 2) + 0.0:.2f}",
     ]
+    for judge in JUDGES.values():
+        behind = summary.behind.get(judge.kernel)
+        cells.append(f"{round(1e3 * v[judge.distance].value, 1) + 0.0:.1f}")
+        cells.append(_thousandths(v[judge.kernel]))
+        cells.append("" if behind is None else _thousandths(behind, sign="+", meaning=f" {_meaning(behind)}"))
+    return cells
 
 
 def _thousandths(interval: Interval, sign: str = "", meaning: str = "") -> str:
@@ -77,15 +79,18 @@ def _headings(focus: str) -> list[str]:
 
 
 def show(console: Console, found: Mapping[str, Mapping[str, Summary]], focus: str, photos: int) -> None:
-    """Print one table for each selection of masks; intervals have their own line, to fit into 120 columns."""
+    """Print two tables for each selection of masks; intervals have their own line, to fit into 120 columns."""
+    headings = _headings(focus)
+    parts = (range(len(FIGURES)), [0, *range(len(FIGURES), len(headings))])
     for name, verdicts in found.items():
-        table = Table(title=f"{name} ({photos} photos)", title_justify="left", box=box.SIMPLE_HEAD)
-        for n, heading in enumerate(_headings(focus)):
-            table.add_column("\n".join(heading.split(" ", 1)), justify="right" if n else "left", no_wrap=True)
-        for label, summary in verdicts.items():
-            cells = [cell.replace(" [", "\n[") for cell in map(escape, row(label, summary))]
-            table.add_row(*cells, style="bold" if label == focus else None)
-        console.print(table)
+        for columns, title in zip(parts, (f"{name} ({photos} photos)", "distances, in thousandths"), strict=True):
+            table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+            for n in columns:
+                table.add_column("\n".join(headings[n].split(" ", 1)), justify="right" if n else "left", no_wrap=True)
+            for label, summary in verdicts.items():
+                cells = [cell.replace(" [", "\n[") for cell in map(escape, row(label, summary))]
+                table.add_row(*(cells[n] for n in columns), style="bold" if label == focus else None)
+            console.print(table)
 
 
 def markdown(found: Mapping[str, Mapping[str, Summary]], focus: str, photos: int) -> str:
@@ -132,7 +137,7 @@ def write(
     results = {
         "made": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "machine": machine(),
-        "feature": FEATURE,
+        "features": {"classifier": Classifier.feature, "segmenter": Segmenter.feature},
         "focus": focus,
         "notes": list(notes),
         "contenders": {c.label: asdict(c) for c in contenders},
@@ -140,7 +145,7 @@ def write(
             name: {
                 label: {
                     "values": {metric: asdict(summary.values[metric]) for metric in METRICS},
-                    "kernel_distance_textbook": summary.textbook,
+                    **{f"{kernel}_textbook": value for kernel, value in summary.textbook.items()},
                     "focus_minus_it": {
                         m: {**asdict(interval), "excludes_zero": interval.excludes_zero}
                         for m, interval in summary.behind.items()
