@@ -69,7 +69,7 @@ def outline(mask: Path) -> tuple[Box, float]:
 def _shape(mask: Path) -> NDArray[np.bool_]:
     with Image.open(mask) as image:
         shape = (np.asarray(image.convert("L")) > 127).astype(np.uint8)
-    return cv2.erode(shape, np.ones((2 * FRINGE + 1, 2 * FRINGE + 1), np.uint8)) > 0
+    return np.asarray(cv2.erode(shape, np.ones((2 * FRINGE + 1, 2 * FRINGE + 1), np.uint8)), bool)
 
 
 def _placed(pasting: Pasting, size: Size) -> tuple[NDArray[np.float32], Alpha]:

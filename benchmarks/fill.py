@@ -54,9 +54,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         cases(photos)  # the photos are missed before the networks
         classifier = Classifier(nets / Classifier.file, store=store)
         segmenter = Segmenter(nets / Segmenter.file, store=store)
+        work: Sequence[Case]
         if set(wanted.kinds) & set(removal.KINDS):
             seed, limit = wanted.seed, wanted.limit
-            work = list(removal.removals(photos, segmenter, store, kinds=wanted.kinds, seed=seed, limit=limit))
+            work = removal.removals(photos, segmenter, store, kinds=wanted.kinds, seed=seed, limit=limit)
         else:
             work = cases(photos, kinds=wanted.kinds, limit=wanted.limit)
         entries, notes = contenders(wanted.engines, wanted.variant, direct=wanted.direct)

@@ -79,7 +79,9 @@ def _gmic(pixels: Pixels8, hole: Hole) -> Pixels8:
         photo, mask, filled = (Path(folder) / name for name in ("photo.ppm", "mask.pgm", "filled.ppm"))
         Image.fromarray(pixels).save(photo)
         Image.fromarray(hole.astype(np.uint8) * np.uint8(255)).save(mask)
-        command = ["gmic", str(photo), str(mask), "inpaint_matchpatch[0]", "[1]", "output[0]", str(filled)]
+        # Rounded, since it blends in float and cuts decimals off when it writes.
+        steps = ["inpaint_matchpatch[0]", "[1]", "round[0]", "1", "cut[0]", "0,255", "output[0]", str(filled)]
+        command = ["gmic", str(photo), str(mask), *steps]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0 or not filled.is_file():
             raise EngineError(f"gmic ended with {done.returncode}: {done.stderr.strip()[-300:]}")

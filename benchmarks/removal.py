@@ -11,7 +11,6 @@ surfaces (walls, ground, sky, plants ...) in nearly all of the evaluated crop; p
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -50,13 +49,9 @@ class RemovalCase(Case):
 
     @cached_property
     def digest(self) -> str:
-        """Of all that decides the scene: its place and the source of this module and of `cutouts`."""
-        found = hashlib.sha256()
-        for name in ("removal.py", "cutouts.py"):
-            found.update(Path(__file__).with_name(name).read_bytes())
-        given = self.pasting
-        found.update(json.dumps([given.image.name, *given.box, given.mirrored, given.shadow]).encode())
-        return found.hexdigest()[:8]
+        """Of the scene: fills are kept as long as it is the same."""
+        loaded = self.load()
+        return hashlib.sha256(loaded.pixels.tobytes() + loaded.hole.tobytes()).hexdigest()[:8]
 
     @property
     def key(self) -> str:
@@ -105,10 +100,10 @@ def removals(
 
 
 def _background(image: Path) -> NDArray[np.uint8]:
-    with Image.open(image) as photo:
-        photo = photo.convert("RGB")
-        photo.thumbnail((LONG_SIDE, LONG_SIDE), Image.Resampling.LANCZOS)
-        return np.asarray(photo)
+    with Image.open(image) as opened:
+        photo = opened.convert("RGB")
+    photo.thumbnail((LONG_SIDE, LONG_SIDE), Image.Resampling.LANCZOS)
+    return np.asarray(photo)
 
 
 def _surface(case: Case, net: Segmenter, store: Path) -> NDArray[np.bool_]:
@@ -118,11 +113,12 @@ def _surface(case: Case, net: Segmenter, store: Path) -> NDArray[np.bool_]:
     if not path.is_file():
         store.mkdir(parents=True, exist_ok=True)
         np.save(path, net.labels(photo))
-    surface = np.isin(np.load(path), SURFACES)
+    surface: NDArray[np.bool_] = np.isin(np.load(path), SURFACES)
     rows, columns = (np.arange(n) * side // n for n, side in zip(photo.shape[:2], surface.shape, strict=True))
     with Image.open(case.mask) as mask:
         own = np.asarray(mask.convert("L").resize(photo.shape[1::-1])) > 127
-    return surface[rows[:, None], columns] & ~own
+    clear: NDArray[np.bool_] = surface[rows[:, None], columns] & ~own
+    return clear
 
 
 def _pasting(photo: Case, kind: int, surface: NDArray[np.bool_], objects: Sequence[Case], seed: int) -> Pasting | None:

@@ -245,7 +245,7 @@ def test_the_page_has_a_place_for_each_table() -> None:
     assert all(
         text.count(f"<!-- {mark}{name} -->") == 1 for name in ("fill", "detail", "pixels") for mark in ("", "end of ")
     )
-    assert all(f"`{heading}`" in text for heading in HEADINGS[1:-1])
+    assert all(f"`{heading}`" in text for heading in HEADINGS[1:] if "{focus}" not in heading)
 
 
 def test_comparisons_run_every_side_equally_often_in_alternation() -> None:

@@ -133,6 +133,8 @@ def test_the_written_file_equals_the_input_beyond_the_reach(data, mode, depth, t
     ],
 )
 def test_every_engine_leaves_the_rest_alone(studio, name, mode, depth, size, tmp_path):
+    if name == "patchmatch":
+        pytest.importorskip("patchmatch", reason="pypatchmatch is not installed (extra patchmatch)")
     size = Size(*size)
     picture = open_picture(encode(picture_of(size, mode, depth), "tiff").data)
     shapes = [
