@@ -7,9 +7,11 @@
 
 Figures, each inside the hole or over the crop of 1.5 times the mask's box (explained in docs/benchmarks.md):
 seconds; PSNR and SSIM against the photo; gradient energy over that of the photo (median; 1 is best) and the median of
-|log ratio| (gradient error; 0 is best); cosine distance between a classifier's features of filled and original crop;
-and the kernel distance between the two sets of crops, the figure that engines are ranked by, with paired bootstrap
-intervals.
+|log ratio| (gradient error; 0 is best); the seam along the hole's border; and by each of two judges, a classifier and a
+segmenter (ADE), the cosine distance between features of filled and original crop, and the kernel distance between the
+two sets of crops, the figure that engines are ranked by, with paired bootstrap intervals.
+
+The kinds `removal` and `shadow` are another set, whose truth is known (`benchmarks.removal`).
 
 Which kernel distance. "The kernel distance on the classifier's features over crops 1.5 times the mask's box" is the
 MMD^2 with the cubic kernel between the filled crops and the untouched crops. Since both show the same photos, the
@@ -49,13 +51,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     console = report.console()
     try:
         if wanted.page is not None:
-            page.section_marks(wanted.page, "fill")  # fail now and not after an hour
+            page.section_marks(wanted.page, _section(wanted))  # fail now and not after an hour
         photos, nets, store = wanted.shared / "photos" / "eval", wanted.shared / "nets", wanted.out / "features"
         cases(photos)  # the photos are missed before the networks
         classifier = Classifier(nets / Classifier.file, store=store)
         segmenter = Segmenter(nets / Segmenter.file, store=store)
         work: Sequence[Case]
-        if set(wanted.kinds) & set(removal.KINDS):
+        if _section(wanted) == "removal":
             seed, limit = wanted.seed, wanted.limit
             work = removal.removals(photos, segmenter, store, kinds=wanted.kinds, seed=seed, limit=limit)
         else:
@@ -81,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     console.print(f"Figures in {wanted.out / 'results.json'} and {wanted.out / 'table.md'}")
     if wanted.page is not None:
         page.replace_section(
-            wanted.page, "fill", f"{page.measured_with(report.machine(), _command(wanted))}\n\n{tables}"
+            wanted.page, _section(wanted), f"{page.measured_with(report.machine(), _command(wanted))}\n\n{tables}"
         )
     if not wanted.no_sheets:
         written = sheets.write(sheets.Gallery(grid, caches, figures_by_label), wanted.out / "sheets", focus)
@@ -130,6 +132,11 @@ def parser() -> argparse.ArgumentParser:
 
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _section(wanted: argparse.Namespace) -> str:
+    """Name of the set of photos, and of its place on a page."""
+    return "removal" if set(wanted.kinds) & set(removal.KINDS) else "fill"
 
 
 def _command(wanted: argparse.Namespace) -> str:

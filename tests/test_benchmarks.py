@@ -243,7 +243,9 @@ def test_tables_are_put_between_their_marks_and_nothing_else_changes(tmp_path: P
 def test_the_page_has_a_place_for_each_table() -> None:
     text = (Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md").read_text("utf-8")
     assert all(
-        text.count(f"<!-- {mark}{name} -->") == 1 for name in ("fill", "detail", "pixels") for mark in ("", "end of ")
+        text.count(f"<!-- {mark}{name} -->") == 1
+        for name in ("fill", "removal", "detail", "pixels")
+        for mark in ("", "end of ")
     )
     assert all(f"`{heading}`" in text for heading in HEADINGS[1:] if "{focus}" not in heading)
 
