@@ -104,8 +104,10 @@ def test_a_mask_may_be_written_as_a_request_has_it():
     assert isinstance(row, EditRow), row
     assert row.request.mask is not None
     assert row.request.mask.invert
-    (both,) = read(json.dumps({"image": "a.png", "mask": spec, "box": "1,2,3,4"}))
-    assert isinstance(both, BadRow)
+    for beside in ({"box": "1,2,3,4"}, {"invert": True}, {"mask_label": "car"}):
+        (both,) = read(json.dumps({"image": "a.png", "mask": spec, **beside}))
+        assert isinstance(both, BadRow), beside
+    assert isinstance(read(json.dumps({"image": "a.png", "mask": spec, "invert": False}))[0], EditRow)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import shutil
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +17,16 @@ from PIL import Image
 from batches import BOX, Bench, photo, photos, pixels
 from overpaint import Mask, Studio
 from overpaint.audit import verify
-from overpaint.batch import Began, Done, Failed, Unchanged, run, seed_of
+from overpaint.batch import Began, Done, Failed, TaskResult, Unchanged, run, seed_of
+from overpaint.batch.files import Files
+from overpaint.batch.results import PublishError, ResultPublisher
 from overpaint.engines import Painted
-from overpaint.errors import EngineError, LedgerError, OutputError, RequestError, WorkerLostError
+from overpaint.errors import EngineError, LedgerError, OutputError, PictureError, RequestError, WorkerLostError
 from overpaint.geometry import Box, Size
-from overpaint.ledger import Ledger
+from overpaint.ledger import Job, Ledger
 from overpaint.picture import open_picture
 from overpaint.record import read_record
+from overpaint.studio import _studio
 from stand_ins import StandIn, flat, noise
 
 
@@ -126,6 +130,12 @@ def test_a_touched_file_with_the_same_bytes_is_the_same(bench):
     for path in (bench.folder / "p001.png", bench.out / "p001.remove.png"):
         os.utime(path, ns=(1, 1))
     assert bench.run(rows()).unchanged == 4
+
+
+def test_a_result_is_a_picture_for_the_next_batch(bench):
+    bench.run(rows(1))
+    ended = bench.run([{"image": "out/p000.remove.png", "box": BOX, "output": "second.png"}])
+    assert (ended.done, ended.failed) == (1, 0)
 
 
 def test_seeds_belong_to_rows_and_not_to_their_place(bench):
@@ -378,6 +388,21 @@ def test_what_fails_as_often_as_it_may_has_failed_and_the_next_run_tries_it_agai
     assert bench.run(rows(1)).done == 1
 
 
+def test_a_chained_row_that_no_longer_holds_is_tried_no_more_often_than_another(bench):
+    bench.run(CHAIN)
+    (bench.out / "p000.remove.png").unlink()
+    tried = []
+
+    def paint(canvas, monitor):
+        tried.append(canvas)
+        if len(tried) == 1:
+            return Painted(np.zeros_like(canvas.pixels))
+        raise (EngineError if len(tried) < 9 else PictureError)("no")  # a bad input ends what would go on for ever
+
+    ended = Bench(bench.folder, engine=lambda: StandIn(paint)).run(CHAIN, retries=1)
+    assert (ended.done, ended.failed, len(tried)) == (1, 2, 3)
+
+
 def test_a_bad_input_is_not_tried_again(bench):
     Image.fromarray(np.pad(np.full((4, 4), 255, np.uint8), 3)).save(bench.folder / "m.png")
     bench.run([{"image": "p000.png", "mask": "m.png"}], retries=5)
@@ -406,6 +431,13 @@ def test_a_preview_says_what_would_be_done_and_writes_no_result(bench):
     assert found.estimate.seconds is not None
     assert found.estimate.basis == "from 2 edits that were done before"
     assert bench.names() == {"p000.remove.png", "p001.remove.png"}
+
+
+def test_an_estimate_knows_the_model_that_rows_are_painted_with_by_default(bench, monkeypatch):
+    choose = _studio.choose
+    monkeypatch.setattr(_studio, "choose", lambda *arguments: replace(choose(*arguments), model="usual"))
+    bench.run(rows(2))
+    assert bench.preview(rows()).estimate.basis == "from 2 edits that were done before"
 
 
 def test_where_nothing_was_done_before_an_edit_is_tried_and_thrown_away(bench):
@@ -516,3 +548,18 @@ def test_a_machine_that_slept_has_not_lost_what_it_was_at_work_on(bench, monkeyp
 
     ended = Bench(bench.folder, engine=lambda: StandIn(paint)).run(rows(), retries=0, ahead=2)
     assert (ended.done, ended.failed) == (4, 0)
+
+
+def test_a_finished_row_whose_file_is_gone_is_not_counted_as_done(tmp_path):
+    with Ledger(tmp_path / "ledger.sqlite") as ledger, Files(tmp_path / "files.sqlite") as files:
+        publisher = ResultPublisher(tmp_path, ledger, files, audit=None)
+        ledger.add([Job("a", "key", "a.png")])
+        lease = ledger.claim("me", 60)
+        assert lease is not None
+        with pytest.raises(PublishError, match="gone"):
+            publisher.publish(lease, TaskResult("0" * 64, replaces=False, record="", sidecar=None, details={}))
+        assert ledger.entries()[0].state == "waiting"
+        lease = ledger.claim("me", 60)
+        assert lease is not None
+        ledger.finish(lease, "0" * 64, TaskResult("0" * 64, False, "", None, {}).to_json())
+        assert publisher.recover() == 0

@@ -131,6 +131,12 @@ class TestBatches:
         }
         assert [mask.place for record in records for mask in record.masks] == ["memory://in/mask.png"]
 
+    def test_a_store_that_is_out_of_reach_ends_the_run_and_the_next_one_publishes(self, bench, rows, monkeypatch):
+        with monkeypatch.context() as patched:
+            patched.setattr(Address, "exists", lambda place: (_ for _ in ()).throw(OSError("no route")))
+            assert bench.run(rows[:1], rules={"overwrite": True}).stopped.endswith("no route")
+        assert bench.run(rows[:1]).unchanged == 1
+
     def test_a_rerun_makes_missing_or_changed_results(self, bench, rows, store, tmp_path):
         bench.run(rows)
         assert bench.run(rows).unchanged == 3

@@ -100,7 +100,7 @@ def _cost(details: Mapping[str, Any]) -> float:
 
 
 def _engine(item: PlannedEdit) -> str:
-    return _name(item.engine, item.request.model)
+    return _name(item.engine, item.model)
 
 
 def _name(engine: str | None, model: str | None) -> str:

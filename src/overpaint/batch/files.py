@@ -100,9 +100,11 @@ class Files(contextlib.AbstractContextManager["Files"]):
         return found
 
     def note(self, path: Place, sha256: str) -> None:
-        """Note the digest of a file that was just written."""
+        """Note the digest of a picture that was just written, whose extension says its kind."""
+        from overpaint.picture import format_of_path
+
         with contextlib.suppress(OSError):
-            self._keep(str(path), marks_of(path), Known(sha256, ""))
+            self._keep(str(path), marks_of(path), Known(sha256, format_of_path(path)))
 
     def _keep(self, name: str, marks: tuple[int, int, int], known: Known) -> None:
         self._known[name] = (marks, known)

@@ -65,6 +65,7 @@ class PlannedEdit:
         sketch: The file of strokes and its digest.
         request: The request, with its seed.
         engine: The engine that paints.
+        model: The model that it runs; None where it runs none.
         output: The result's path.
         after: The id of the row that it continues from.
         replaces: Whether a file at the output's path may be replaced.
@@ -79,6 +80,7 @@ class PlannedEdit:
     sketch: tuple[str, str] | None
     request: EditRequest
     engine: str
+    model: str | None
     output: Place
     after: str | None = None
     replaces: bool = False
@@ -145,7 +147,7 @@ class _Planner:
     studio: Studio
     files: Files
     own: frozenset[Place]
-    _resolved: dict[str, tuple[str, str] | InputError] = field(default_factory=dict)
+    _resolved: dict[str, tuple[str, str | None, str] | InputError] = field(default_factory=dict)
 
     def item(self, row: EditRow, before: PlannedEdit | None) -> PlannedEdit:
         """The plan of one row. Raises OverpaintError for one that can't be done."""
@@ -153,7 +155,7 @@ class _Planner:
         known = None if before is not None else self._known(image, "image")
         if known is not None and not known.kind:
             raise PictureError(f"{image} is no picture of a known format")
-        engine, digest = self._resolve(row)
+        engine, model, digest = self._resolve(row)
         output = self._output(row, image, known, engine)
         id = row.id or output.relative_to(self.rules.out).as_posix()
         seed = row.seed if row.seed is not None else seed_of(self.rules.seed, id)
@@ -183,6 +185,7 @@ class _Planner:
             sketch=sketch,
             request=row.request.model_copy(update={"seed": seed}),
             engine=engine,
+            model=model,
             output=output,
             after=before.id if before is not None else None,
         )
@@ -196,12 +199,12 @@ class _Planner:
             reason = error.strerror if isinstance(error, OSError) else error
             raise PictureError(f"the {what} {path} can't be read: {reason}") from None
 
-    def _resolve(self, row: EditRow) -> tuple[str, str]:
-        """Engine and digest of the resolved request with seed 0; found once for rows with equal settings."""
+    def _resolve(self, row: EditRow) -> tuple[str, str | None, str]:
+        """Engine, model and digest of the resolved request with seed 0; found once for rows with equal settings."""
         if row.settings not in self._resolved:
             try:
                 found = self.studio.resolved(row.request, seed=0)
-                self._resolved[row.settings] = found.engine, found.digest
+                self._resolved[row.settings] = found.engine, found.model, found.digest
             except InputError as error:
                 self._resolved[row.settings] = error
         outcome = self._resolved[row.settings]
@@ -313,6 +316,6 @@ def describe(item: PlannedEdit) -> Mapping[str, Any]:
         "after": item.after,
         "intent": item.request.intent,
         "engine": item.engine,
-        "model": item.request.model,
+        "model": item.model,
         "seed": item.request.seed,
     }

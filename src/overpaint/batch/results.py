@@ -49,7 +49,7 @@ class ResultPublisher:
 
         Raises:
             LeaseLostError: Another process has the row; the result is dropped.
-            PublishError: The result can't get its name: the row has failed.
+            PublishError: The result is gone, or can't get its name: the row has failed, or waits for the next run.
             LedgerError, OutputError: The ledger or the audit log can't be written; the next run publishes the row.
         """
         self.ledger.finish(lease, result.sha256, result.to_json())
@@ -85,12 +85,16 @@ class ResultPublisher:
         try:
             self._rename(hidden, target, result)
         except OutputError as error:
-            hidden.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                hidden.unlink(missing_ok=True)
             self.ledger.undo(entry.id, str(error), state="failed")
             raise PublishError(str(error)) from error
-        except FileNotFoundError:
-            self.ledger.undo(entry.id, "its result was gone before it had its name")
-            return
+        except FileNotFoundError as error:
+            gone = "its result was gone before it had its name"
+            self.ledger.undo(entry.id, gone)
+            raise PublishError(gone) from error
+        except OSError as error:  # an object store can't be reached, say: the next run publishes the row
+            raise OutputError(f"can't write {target}: {error.strerror or error}") from error
         if result.sidecar is not None:
             write(target.with_name(sidecar_path(target.name).name), result.sidecar.encode())
         if self.audit is not None and result.record:
@@ -112,7 +116,7 @@ class ResultPublisher:
 
 
 class PublishError(OutputError):
-    """A result could not get its name; its row has failed, and the run goes on."""
+    """A result could not get its name; its row is without a result, and the run goes on."""
 
 
 def _has_digest(path: Place, sha256: str) -> bool:

@@ -16,6 +16,7 @@ from overpaint.request import MOST_SEED, EditRequest
 from overpaint.values import Value
 
 SHAPES = ("mask", "box", "ellipse", "polygon")
+HOW = ("mask_channel", "mask_label", "mask_picture", "mask_resize", "invert")
 
 
 def _text(value: Any) -> str:
@@ -89,12 +90,14 @@ class RowFields(Value):
 
     def places(self, default: Places) -> Places:
         """Where the row repaints, unless its mask is in a request's form."""
-        shapes = self.given(*SHAPES)
+        shapes, how = self.given(*SHAPES), self.given(*HOW)
         if isinstance(self.mask, Mapping):
             if len(shapes) > 1:
                 raise RequestError("the mask is in a request's form: put boxes, ellipses and polygons into its parts")
+            lost = [name for name, value in how.items() if value != getattr(Places(), name)]
+            if lost:
+                raise RequestError(f"the mask is in a request's form, beside which {', '.join(lost)} has no meaning")
             return Places()
-        how = self.given("mask_channel", "mask_label", "mask_picture", "mask_resize", "invert")
         return replace(default, **how, **(dict.fromkeys(SHAPES, ()) | shapes if shapes else {}))
 
 

@@ -72,7 +72,7 @@ class Runner:
         self._running: dict[Future[TaskResult], tuple[PlannedEdit, LedgerEntry]] = {}
         self._ready: deque[PlannedEdit] = deque()
         self._followers: dict[str, list[PlannedEdit]] = {}
-        self._undecided: frozenset[str] = frozenset()
+        self._undecided: set[str] = set()
         self._losses: Counter[str] = Counter()
         self._renewed = time.time()
         self.tally = Tally()
@@ -84,7 +84,7 @@ class Runner:
             KeyboardInterrupt: The user stopped it; finished rows are published, the others wait.
             LedgerError: The ledger can't be written. When the audit log can't be, the run ends and the tally says why.
         """
-        self._undecided = status.undecided
+        self._undecided = set(status.undecided)
         ids = {item.id for item in chosen}
         for item in chosen:
             if item.after is None or item.after in status.unchanged:
@@ -118,6 +118,7 @@ class Runner:
         self._renew()  # before a claim takes back leases that ran out
         image = item.image_sha256 if item.after is None else self._result_of(item.after)
         if item.id in self._undecided:
+            self._undecided.discard(item.id)  # or another attempt would begin with all its retries
             if base_of(self._ledger.entry(item.id)) == image:
                 self.tally.unchanged += 1
                 self._emit(Unchanged(item.id, item.row.number))

@@ -149,7 +149,6 @@ def _details(edited: Edited, rendered: Rendered, task: Task, quality: dict[str, 
     }
     return {
         **quality,
-        "model": resolved.model,
         "prompt": None if task.options.key is not None else resolved.prompt or edited.request.prompt,
         "settings": settings,
         "regions": len(edited.regions),
