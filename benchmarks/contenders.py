@@ -130,7 +130,8 @@ def _registered(direct: bool) -> tuple[list[Contender], list[str]]:
     found, absent = [], []
     for name in registry.names():
         try:
-            if "model" in registry.card(name).accepts:
+            card = registry.card(name)
+            if "model" in card.accepts or card.paints_from != "surroundings":
                 continue
             registry.create(name).close()
         except OverpaintError as error:

@@ -26,6 +26,8 @@ ROOT = Path(__file__).parents[1]
 PAGES = ("cli", "batch", "audit", "models", "records", "settings", "intents", "python")
 _BLOCK = re.compile(r"^```(?:sh|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
+PRODUCTS = ("portrait", "shoe", "beach", "table", "photo-of-mug")
+
 ELSEWHERE = {
     r"models get": "needs a network",
     r"--ray": "needs a cluster",
@@ -63,16 +65,18 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     y, x = np.mgrid[0:345, 0:460]
     photo = np.stack([x / 2, y / 2, (x + y) / 4], axis=-1) + np.random.default_rng(1).integers(0, 12, (345, 460, 3))
     image = Image.fromarray(photo.clip(0, 255).astype(np.uint8))
-    for name in ("photo", "street", "park", "car", "field", "bench", "a", "b", "c"):
+    for name in (*("photo", "street", "park", "car", "field", "bench", "a", "b", "c"), *PRODUCTS):
         image.save(folder / f"{name}.jpg", quality=92)
     for name in ("portrait.png", "scan.tif", "photos/bench.png", "photos/one.png", "moved/bench.png"):
         image.save(folder / name)
     mask = Image.new("L", image.size)
     mask.paste(255, (150, 100, 230, 180))
-    for name in ("mask", "person", "bench", "car", "hair", "face", "rough", "logo", "masks/bench", "masks/one"):
+    for name in ("mask", "person", "bench", "car", "hair", "face", "rough", "logo", "masks/bench", "masks/one", "shoe"):
         mask.save(folder / f"{name}.png")
     image.putalpha(mask)
-    image.save(folder / "cutout.png")
+    mask.save(folder / "mug-mask.png")
+    for name in ("cutout", "mug"):
+        image.save(folder / f"{name}.png")
     (folder / "edits.jsonl").write_text('{"image": "a.jpg", "mask": "mask.png", "engine": "telea"}\n')
     (folder / "edits.csv").write_text('image,box,engine\na.jpg,"10,10,50,50",telea\n')
     (folder / "same-as-last-time.toml").write_text(

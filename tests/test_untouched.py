@@ -21,6 +21,12 @@ from overpaint.geometry import Box, Size
 from overpaint.picture import Colour, Metadata, Picture, encode, open_picture
 from stand_ins import LEARNED, noise
 
+NEEDED = {
+    "backdrop": {"options": {"colour": "teal"}},
+    "cutout": {"insert": np.pad(np.full((9, 5, 4), 200, np.uint8), ((1, 1), (1, 1), (0, 0)))},
+}
+"""What engines that paint from settings alone are given."""
+
 MODES = ("grey", "grey+alpha", "rgb", "rgb+alpha", "cmyk")
 
 
@@ -146,7 +152,7 @@ def test_every_engine_leaves_the_rest_alone(studio, name, mode, depth, size, tmp
         shapes.append(Mask.ellipse(size, Box(6, 4, 25, 18)).feather(3))
         shapes.append(Mask.strokes(size, [[(2, 2), (size.width - 3, size.height - 3)]], width=3))
     for number, mask in enumerate(shapes):
-        edited = studio.edit(picture, mask=mask, intent="remove", engine=name, seed=5)
+        edited = studio.edit(picture, mask=mask, intent="remove", engine=name, seed=5, **NEEDED.get(name, {}))
         path = tmp_path / f"{number}.tiff"
         saved = edited.save(path)
         assert_untouched(picture, open_picture(path), mask, saved.reach)

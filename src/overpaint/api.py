@@ -15,7 +15,7 @@ from .picture import Picture, encode, format_of_path, open_picture
 from .request import EditRequest
 from .studio import Edit, Edited, EditFailure, Studio
 from .studio.inputs import MaskLike
-from .studio.many import Pictured
+from .studio.inserts import Pictured
 
 
 @cache

@@ -65,6 +65,20 @@ def _share(weight: Floats, touched: NDArray[np.bool_], alpha: Samples, rule: Alp
     return np.asarray(np.divide(weight, coverage, out=np.zeros_like(weight), where=touched), np.float32)
 
 
+def set_alpha(alpha: Samples, opacity: Floats, weight: Floats, box: Box) -> None:
+    """Blend an opacity into alpha, in place.
+
+    Args:
+        alpha: (H, W) uint8 or uint16, writeable.
+        opacity: (h, w) float32 in [0, 1] over `box`.
+        weight: (h, w) float32 in [0, 1] over `box`, the composite mask; alpha is kept where it is 0.
+        box: Where.
+    """
+    area, most = alpha[box.slices], np.float32(np.iinfo(alpha.dtype).max)
+    new = np.rint(area * (1 - weight) + opacity * most * weight)
+    np.copyto(area, np.clip(new, 0, most).astype(alpha.dtype), where=weight > 0)
+
+
 def paste_alpha(alpha: Samples, weight: Floats, box: Box, rule: AlphaRule) -> None:
     """Change alpha, in place, by the rule.
 

@@ -63,6 +63,7 @@ class PlannedEdit:
         image_sha256: Its digest; "" for a chained row.
         masks: Mask files and their digests.
         sketch: The file of strokes and its digest.
+        insert: The file of the picture to put in and its digest.
         request: The request, with its seed.
         engine: The engine that paints.
         model: The model that it runs; None where it runs none.
@@ -83,6 +84,7 @@ class PlannedEdit:
     model: str | None
     output: Place
     after: str | None = None
+    insert: tuple[str, str] | None = None
     replaces: bool = False
 
     def places(self, base: Path) -> Places:
@@ -160,9 +162,7 @@ class _Planner:
         id = row.id or output.relative_to(self.rules.out).as_posix()
         seed = row.seed if row.seed is not None else seed_of(self.rules.seed, id)
         masks = tuple((name, self._known(at(self.rules.base, name), "mask").sha256) for name in row.places.files)
-        sketch = None
-        if row.sketch is not None:
-            sketch = (row.sketch, self._known(at(self.rules.base, row.sketch), "sketch").sha256)
+        sketch, insert = self._file(row.sketch, "sketch"), self._file(row.insert, "insert")
         words = [name for name in row.places.mask if name not in row.places.files]
         key = digest_of(
             {
@@ -172,6 +172,7 @@ class _Planner:
                 "places": {**asdict(row.places), "mask": words},
                 "masks": [digest for _, digest in masks],
                 "sketch": sketch[1] if sketch is not None else None,
+                **({"insert": insert[1]} if insert is not None else {}),
                 "saved": {"name": output.suffix.lower(), "quality": row.quality, "record": self.rules.record},
             }
         )
@@ -183,12 +184,17 @@ class _Planner:
             image_sha256=known.sha256 if known is not None else "",
             masks=masks,
             sketch=sketch,
+            insert=insert,
             request=row.request.model_copy(update={"seed": seed}),
             engine=engine,
             model=model,
             output=output,
             after=before.id if before is not None else None,
         )
+
+    def _file(self, name: str | None, what: str) -> tuple[str, str] | None:
+        """A file that a row names and its digest."""
+        return None if name is None else (name, self._known(at(self.rules.base, name), what).sha256)
 
     def _known(self, path: Place, what: str) -> Known:
         try:
@@ -221,7 +227,8 @@ class _Planner:
                 raise OutputError(f"the output {row.output} and the format {row.format!r} don't go together")
             format_of_path(path)
             return path
-        format = format_of_result(format_of_path(image) if known is None else known.kind, row.format)
+        own = format_of_path(image) if known is None else known.kind
+        format = format_of_result(own, row.format, alpha=row.request.clears)
         values = {
             "folder": row.folder,
             "name": image.stem,

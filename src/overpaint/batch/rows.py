@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo
 from overpaint.doors.places import Channel, Places
 from overpaint.errors import InputError, RequestError
 from overpaint.other_names import suggest_setting
-from overpaint.request import MOST_SEED, EditRequest
+from overpaint.request import INTENTS, MOST_SEED, EditRequest
 from overpaint.values import Value
 
 SHAPES = ("mask", "box", "ellipse", "polygon")
@@ -74,6 +74,7 @@ class RowFields(Value):
     quality: Annotated[int, Field(ge=1, le=100)] | None = None
     seed: Annotated[int, Field(ge=-1, le=MOST_SEED)] | None = None
     sketch: Text | None = None
+    insert: Text | None = None
     mask: Annotated[Any, BeforeValidator(_masks)] = None
     box: Shapes | None = None
     ellipse: Shapes | None = None
@@ -103,7 +104,9 @@ class RowFields(Value):
 
 OWN = tuple(RowFields.model_fields)
 
-REQUEST = tuple(name for name in EditRequest.model_fields if name not in ("schema_", "image", "mask", "sketch"))
+REQUEST = tuple(
+    name for name in EditRequest.model_fields if name not in ("schema_", "image", "mask", "sketch", "insert")
+)
 """Fields of the request that a row may have, written as in a request."""
 
 DEFAULTS: Mapping[str, Any] = {"intent": "remove", "exact": True}
@@ -118,12 +121,14 @@ class RowDefaults:
         settings: Fields of the request by name.
         places: Where to repaint.
         sketch: A file of strokes to lay over each picture.
+        insert: A picture to put in, for all.
         format, quality: How the results are saved.
     """
 
     settings: Mapping[str, Any] = field(default_factory=dict)
     places: Places = field(default_factory=Places)
     sketch: str | None = None
+    insert: str | None = None
     format: str | None = None
     quality: int | None = None
 
@@ -142,6 +147,7 @@ class EditRow:
         id: Its id; None where it has none.
         after: Id of the row whose result it continues from.
         sketch: A file of strokes.
+        insert: A picture to put in.
         output: The result's file in the folder of results; None for a name by the template.
         format, quality: How the result is saved.
         folder: The picture's folder within the folder that was read ("" or "sub/"), which the result keeps.
@@ -156,6 +162,7 @@ class EditRow:
     id: str | None = None
     after: str | None = None
     sketch: str | None = None
+    insert: str | None = None
     output: str | None = None
     format: str | None = None
     quality: int | None = None
@@ -212,7 +219,8 @@ class Reader:
         _refuse_unknown(table)
         shared = self._defaults
         settings = {**DEFAULTS, **shared.settings, **{name: table[name] for name in REQUEST if name in table}}
-        given = {"sketch": shared.sketch, "format": shared.format, "quality": shared.quality, **table}
+        names = ("sketch", "insert", "format", "quality")
+        given = {**{name: getattr(shared, name) for name in names}, **table}
         given["seed"] = settings.pop("seed", None)
         own = RowFields(**{name: given[name] for name in OWN if name in given and given[name] is not None})
         if (own.image is None) == (own.after is None):
@@ -220,6 +228,9 @@ class Reader:
             raise RequestError(f"a row has an image, or another row that it comes after; this one has {which}")
         if isinstance(own.mask, Mapping):
             settings["mask"] = own.mask
+        if own.insert is not None and not (settings.get("engine") or settings.get("model")):
+            rule = INTENTS.get(settings["intent"])  # as the studio chooses where a picture to put in is given
+            settings["engine"] = None if rule is None else rule.engine
         key = json.dumps(settings, sort_keys=True, default=str)
         if key not in self._requests:
             self._requests[key] = EditRequest.from_mapping(settings)
@@ -229,7 +240,7 @@ class Reader:
             settings=key,
             places=own.places(shared.places),
             seed=None if own.seed == -1 else own.seed,
-            **own.given("id", "image", "after", "sketch", "output", "format", "quality"),
+            **own.given("id", "image", "after", "sketch", "insert", "output", "format", "quality"),
             folder=raw.folder,
         )
 

@@ -69,15 +69,21 @@ def _prepared(studio: Studio, task: Task) -> tuple[PreparedEdit, EditInputs]:
         raise PictureError(f"{item.image} was replaced during the run; the next run takes the new one")
     opened = time.perf_counter()
 
-    sketch, digests = None, task.masks
-    if item.sketch is not None:
-        sketch = str(at(base, item.sketch[0]))
-        digests[sketch] = item.sketch[1]
+    digests = task.masks
+
+    def named(file: tuple[str, str] | None) -> str | None:
+        if file is None:
+            return None
+        name = str(at(base, file[0]))
+        digests[name] = file[1]
+        return name
+
+    sketch, insert = named(item.sketch), named(item.insert)
 
     def load(name: str) -> bytes:
         return _bytes(at(Path(), name), digests[name])
 
-    inputs = collect(picture, item.request, load, places=item.places(base), sketch=sketch)
+    inputs = collect(picture, item.request, load, places=item.places(base), sketch=sketch, insert=insert)
     check_size(inputs.size, format_of_path(item.output))
     prepared = studio.prepare(inputs.picture, inputs.request, **inputs.rest)
     return replace(prepared, timings={**prepared.timings, "open": round(opened - began, 6)}), inputs

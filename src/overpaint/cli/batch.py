@@ -61,6 +61,7 @@ def batch(
         settings=settings_of(rows.intent, fields.settings(how), machine.option),
         places=replace(place, mask=tuple(one if one in WORDS else str(Path(one).absolute()) for one in place.mask)),
         sketch=None if machine.sketch is None else str(Path(machine.sketch).absolute()),
+        insert=None if machine.insert is None else str(Path(machine.insert).absolute()),
         format=results.format,
         quality=results.quality,
     )

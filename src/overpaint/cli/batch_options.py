@@ -24,6 +24,7 @@ from .options import (
     Quiet,
     RecordPlace,
     Threads,
+    argument,
     flattened,
 )
 
@@ -59,6 +60,9 @@ class Machine:
     """
 
     sketch: Annotated[str | None, Parameter(metavar="FILE", group=HOW)] = None
+    insert: Annotated[
+        str | None, argument("--with", "A picture to put in: the background, or the object, of every row.", HOW, "FILE")
+    ] = None
     option: Option = ()
     seed: Annotated[int, Parameter(metavar="N")] = 0
     device: DeviceName = "auto"

@@ -19,7 +19,7 @@ from overpaint.request import EditRequest
 
 from . import outputs, report
 from .messages import failed, in_json, note_line
-from .options import Bounds, Out, Run, Where
+from .options import NO_INSERT, Bounds, NoInsert, Out, Run, Where
 from .progress import Bar, bar
 from .streams import STDIO, as_written, check_one_reader, load, opened, paths, write_bytes
 
@@ -41,6 +41,7 @@ class PaintCall:
         bounds: How far a picture is extended; None for other intents.
         run: Sketch, the engine's options, variations, device.
         out: Where results go.
+        put_in: The picture to put in.
     """
 
     pictures: tuple[str, ...]
@@ -49,11 +50,17 @@ class PaintCall:
     bounds: Bounds | None = None
     run: Run = field(default_factory=Run)
     out: Out = field(default_factory=Out)
+    put_in: NoInsert = NO_INSERT
 
     @property
     def several(self) -> bool:
         """Whether there is more than one picture."""
         return len(self.pictures) > 1
+
+    @property
+    def inserts(self) -> tuple[str | None, str | None]:
+        """The files of the picture to put in and of its mask."""
+        return self.put_in.insert, self.put_in.insert_mask
 
     @property
     def mask_files(self) -> list[Path]:
@@ -82,7 +89,8 @@ def paint(call: PaintCall) -> int:
     outputs.check_options(call.out, call.run.variations, len(call.pictures))
     if call.out.private:
         call = replace(call, out=replace(call.out, record="none"))
-    check_one_reader((*call.pictures, *(call.where.mask if call.where is not None else ()), call.run.sketch))
+    masks = call.where.mask if call.where is not None else ()
+    check_one_reader((*call.pictures, *masks, call.run.sketch, *call.inserts))
     audit = call.out.audit
     record = None if audit is None else _recorder(audit, call.mask_files, call.out.private)
     status = 0
@@ -133,7 +141,7 @@ def _paint_picture(
     tiles: list[Tile] = []
     with bar(quiet=call.out.quiet) as shown:
         picture = opened(results.source)
-        target = outputs.target(picture, call.request.intent, call.out)
+        target = outputs.target(picture, call.request.intent, call.out, alpha=call.request.clears)
         check_format(picture, target.format, call.out.quality)
         targets = list(target.variations(call.run.variations))
         sheet = target.sheet if len(targets) > 1 and call.out.sheet is not False else None
@@ -144,6 +152,8 @@ def _paint_picture(
             load,
             places=call.where,
             sketch=call.run.sketch,
+            insert=call.put_in.insert,
+            insert_mask=call.put_in.insert_mask,
             extension=call.bounds,
             scene=call.run.scene,
             written=as_written,
@@ -175,7 +185,7 @@ def _check_files(call: PaintCall, targets: list[Target], sheet: Path | None, sou
     if targets[0].path is not None and (call.several or outputs.is_folder(call.out.output)):
         with contextlib.suppress(OSError):  # the check says why
             targets[0].path.parent.mkdir(exist_ok=True)
-    inputs = [*paths((source, call.run.sketch)), *call.mask_files]
+    inputs = [*paths((source, call.run.sketch, *call.inserts)), *call.mask_files]
     check_writable_all(files, overwrite=call.out.overwrite, inputs=inputs, taken=written)
 
 

@@ -21,6 +21,7 @@ COVERED: Mapping[str, str] = {
     "image": "PICTURE",
     "mask": "--mask, --box, --ellipse, --polygon, --invert",
     "sketch": "--sketch",
+    "insert": "--with, --with-mask",
     "controls": "a request file, as no engine here uses them yet",
     "margins": "--left, --top, --right, --bottom, --to, --aspect of 'expand'",
     "options": "--option KEY=VALUE",

@@ -33,7 +33,7 @@ HINTS: dict[str, str] = json.loads(Path(__file__).with_name("hints.json").read_t
 
 _OF_ONE_VERB = frozenset(("size", "stroke", "width", "head", "request", "variant", "picture"))
 _SIDES = {f"margins[{n}]": f"--{side}" for n, side in enumerate(("left", "top", "right", "bottom"))}
-_OTHERWISE = {"image": "PICTURE", "options": "--option", **_SIDES}
+_OTHERWISE = {"image": "PICTURE", "options": "--option", "insert": "--with", "insert_mask": "--with-mask", **_SIDES}
 
 
 def option_of(field: str) -> str:

@@ -6,6 +6,7 @@ The options of a request's fields (`--strength`, `--prompt`, ...) are made from 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from dataclasses import fields as fields_of
 from typing import Annotated, Any, Literal
 
 from cyclopts import App, Group, Parameter
@@ -20,6 +21,7 @@ PICTURE = Group("Picture", sort_key=0)
 MASK = Group("Mask", sort_key=0)
 REQUEST = Group("Request", sort_key=0.5)
 WHERE = Group("Where", sort_key=1)
+WITHOUT = Group("Without a model", sort_key=1.5)
 HOW = Group("How", sort_key=2)
 MODEL = Group("With a model", sort_key=3, help="For engines that take a prompt; the others leave these alone.")
 RUN = Group("Run", sort_key=4)
@@ -174,6 +176,86 @@ class Bounds(Extension):
     anchor: Annotated[Anchor, Parameter(metavar="SIDE")] = "center"
 
 
+@flattened(WITHOUT)
+@dataclass(frozen=True, slots=True)
+class NoInsert:
+    """A verb that puts no picture in."""
+
+    insert: Annotated[str | None, Parameter(parse=False)] = None
+    insert_mask: Annotated[str | None, Parameter(parse=False)] = None
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options of the intent's own engine that were given."""
+        shared = ("insert", "insert_mask")
+        given = {one.name: getattr(self, one.name) for one in fields_of(self) if one.name not in shared}
+        return {name: value for name, value in given.items() if value not in (None, False)}
+
+
+Match = Annotated[
+    float | None,
+    argument(
+        "--match", "How far its exposure and colour cast follow the picture's.", WITHOUT, "0-1", show_default="0.5"
+    ),
+]
+
+
+@flattened(WITHOUT)
+@dataclass(frozen=True, slots=True)
+class NewBackground(NoInsert):
+    """The background, where no model paints it.
+
+    Attributes:
+        colour: One colour: white, #f4f4f4.
+        gradient: Colours from top to bottom: "#fff:#ccc".
+        angle: Turns the gradient clockwise, in degrees.
+        blur: The old background out of focus; the radius of the lens's disc.
+        transparent: No background; the result has alpha.
+    """
+
+    colour: Annotated[str | None, Parameter(name="--color", alias="--colour", metavar="COLOUR")] = None
+    gradient: Annotated[str | None, Parameter(metavar="FROM:TO")] = None
+    angle: Annotated[float | None, Parameter(metavar="DEGREES", show_default="0")] = None
+    blur: Annotated[float | None, Parameter(metavar="PX")] = None
+    transparent: bool = False
+    insert: Annotated[
+        str | None, argument("--with", "A picture of your own, cropped to cover the whole.", WITHOUT, "FILE")
+    ] = None
+    match: Match = None
+    shadow: Annotated[
+        float | None,
+        argument(
+            "--shadow", "Darkness of a shadow where the subject touches the ground.", WITHOUT, "0-1", show_default="0"
+        ),
+    ] = None
+
+
+@flattened(WITHOUT)
+@dataclass(frozen=True, slots=True)
+class AnyInsert(NoInsert):
+    """A picture to put in."""
+
+    insert: Annotated[
+        str | None,
+        argument("--with", "The object: a PNG with alpha, or any picture with --with-mask.", WITHOUT, "FILE"),
+    ] = None
+    insert_mask: Annotated[
+        str | None, argument("--with-mask", "A mask of that picture: white marks the object.", WITHOUT, "FILE")
+    ] = None
+
+
+@flattened(WITHOUT)
+@dataclass(frozen=True, slots=True)
+class NewObject(AnyInsert):
+    """The object, where no model paints it."""
+
+    match: Match = None
+    shadow: Annotated[
+        float | None,
+        argument("--shadow", "Darkness of the shadow where it touches the ground.", WITHOUT, "0-1", show_default="0.7"),
+    ] = None
+
+
 @flattened(RUN)
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -260,4 +342,5 @@ class Out:
     debug: Debug = False
 
 
+NO_INSERT = NoInsert()
 WHERE_UNSET, PRINTED_UNSET, WRITTEN_UNSET = Where(), Printed(), Written()

@@ -57,8 +57,8 @@ def check_quality(quality: int | None) -> None:
         raise RequestError(f"{{field}} must be between 1 and 100, not {quality}", field="quality", value=quality)
 
 
-def target(picture: Picture, intent: str, out: Out) -> Target:
-    """Where a picture's result and its companions go.
+def target(picture: Picture, intent: str, out: Out, *, alpha: bool = False) -> Target:
+    """Where a picture's result and its companions go; `alpha`: whether the edit makes a part of it transparent.
 
     Raises:
         RequestError, OutputError: A name or a format can't be used.
@@ -69,7 +69,7 @@ def target(picture: Picture, intent: str, out: Out) -> Target:
     own = picture.source.format
     if picture.source.path is None and out.output is None:
         raise RequestError("the picture comes from standard input: say where the result goes with -o")
-    format = format_of_result(own, out.format)
+    format = format_of_result(own, out.format, alpha=alpha)
     values = {"name": source.stem, "intent": intent, "ext": extension_for(format, source)}
     path = compare = layers = None
     if out.output is None or is_folder(out.output):

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Group, Parameter
 
-from overpaint.doors.inputs import mask_from, sketch_from
+from overpaint.doors.inputs import insert_from, mask_from, sketch_from
 from overpaint.errors import OverpaintError, RecordError, RequestError
 from overpaint.files import check_writable
+from overpaint.request import blob_of
 
 from .audit import LogOption, What, entry
 from .options import OUT, WRITTEN_UNSET, Device, Written
@@ -37,6 +38,8 @@ def replay(
     image: Annotated[str | None, Parameter(group=_GIVEN, metavar="FILE")] = None,
     mask: Annotated[tuple[str, ...], Parameter(group=_GIVEN, metavar="FILE")] = (),
     sketch: Annotated[str | None, Parameter(group=_GIVEN, metavar="FILE")] = None,
+    insert: Annotated[str | None, Parameter(name="--with", group=_GIVEN, metavar="FILE")] = None,
+    insert_mask: Annotated[str | None, Parameter(name="--with-mask", group=_GIVEN, metavar="FILE")] = None,
     prompt: Annotated[str | None, Parameter(group=_GIVEN, metavar="TEXT")] = None,
     negative_prompt: Annotated[str | None, Parameter(group=_GIVEN, metavar="TEXT")] = None,
     device: Annotated[Device, Parameter(group=_RUN, metavar="NAME")] = "auto",
@@ -54,6 +57,8 @@ def replay(
         image: The picture that was edited, if it was moved.
         mask: A mask that was too large to be kept in the record, if it was moved. May be given again.
         sketch: The sketch, if it was moved.
+        insert: The picture that was put in.
+        insert_mask: The mask of that picture, where there was one.
         prompt: The prompt of a private record.
         negative_prompt: The negative prompt of a private record.
         device: Where engines with weights compute.
@@ -68,6 +73,9 @@ def replay(
     picture = _picture(known, image)
     prompts = _prompts(known, {"prompt": prompt, "negative_prompt": negative_prompt})
     inputs = _inputs(known, picture, mask, sketch)
+    if insert is not None:
+        raster = insert_from(load(insert), None if insert_mask is None else load(insert_mask))
+        inputs[blob_of(raster, inline=False).sha256] = raster
     execution = known.record.execution
     with (
         bar(quiet=written.quiet) as shown,
@@ -195,8 +203,6 @@ def _prompts(known: _Known, given: dict[str, str | None]) -> dict[str, str]:
 
 def _inputs(known: _Known, picture: Picture, masks: tuple[str, ...], sketch: str | None) -> dict[str, Any]:
     """Rasters by digest: the given ones, and the record's mask files that have not changed."""
-    from overpaint.request import blob_of
-
     recorded = () if known.audit is None else known.audit.masks
     unmoved = [
         str(path) for one in recorded if (path := known.file(one.place)) is not None and _digest(path) == one.sha256

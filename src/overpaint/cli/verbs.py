@@ -14,19 +14,33 @@ from overpaint.request import INTENTS, Intent
 
 from . import fields
 from .edit import PaintCall, paint
-from .options import REQUEST, WHERE_UNSET, Bounds, Inputs, Out, Run, Where
+from .options import (
+    NO_INSERT,
+    REQUEST,
+    WHERE_UNSET,
+    AnyInsert,
+    Bounds,
+    Inputs,
+    NewBackground,
+    NewObject,
+    NoInsert,
+    Out,
+    Run,
+    Where,
+)
 from .texts import help_text
 
-_BOUNDS, _RUN, _OUT = Bounds(), Run(), Out()
+_BOUNDS, _RUN, _OUT, _ANY_INSERT = Bounds(), Run(), Out(), AnyInsert()
 
 
-def _command(name: Intent, about: str, *examples: str) -> Callable[..., int]:
+def _command(name: Intent, about: str, *examples: str, own: NoInsert = NO_INSERT) -> Callable[..., int]:
     """The function of a verb, whose options follow from the request's model.
 
     Args:
         name: The verb and its intent.
         about: What it does, in a sentence or two.
         examples: Command lines.
+        own: Options of this verb alone, for its engine without a model; here as where none is given.
     """
     rule = INTENTS[name]
     settings = fields.options(rule)
@@ -34,14 +48,22 @@ def _command(name: Intent, about: str, *examples: str) -> Callable[..., int]:
     nowhere: Where | Bounds = _BOUNDS if rule.grows_canvas else WHERE_UNSET
 
     def command(
-        *pictures: Inputs, place: Where | Bounds = nowhere, how: Any = unset, run: Run = _RUN, out: Out = _OUT
+        *pictures: Inputs,
+        place: Where | Bounds = nowhere,
+        put_in: NoInsert = own,
+        how: Any = unset,
+        run: Run = _RUN,
+        out: Out = _OUT,
     ) -> int:
         request = request_of(name, fields.settings(how), run.option)
+        if (put_in.options or put_in.insert) and request.model is None:
+            options = {**put_in.options, **(request.options or {})}
+            request = request.merged(options=options or None, engine=request.engine or rule.engine)
         where, bounds = (None, place) if isinstance(place, Bounds) else (place, None)
-        return paint(PaintCall(pictures, request, where, bounds, run, out))
+        return paint(PaintCall(pictures, request, where, bounds, run, out, put_in))
 
     command.__name__, command.__doc__ = name, help_text(about, examples)
-    command.__annotations__ |= {"place": type(nowhere), "how": settings}
+    command.__annotations__ |= {"place": type(nowhere), "put_in": type(own), "how": settings}
     return command
 
 
@@ -66,8 +88,11 @@ background = _command(
     "background",
     "Repaint all but the subject. The mask marks the [b]subject[/], which stays as it is; "
     "--mask alpha takes a cut-out's own transparency.",
-    'background portrait.png --mask person.png --prompt "a library, evening light" --model NAME',
+    "background shoe.jpg --mask shoe.png --color white --shadow 0.6",
+    "background portrait.jpg --mask person.png --blur 24",
+    "background portrait.jpg --mask person.png --with beach.jpg",
     'background cutout.png --mask alpha --prompt "a beach at noon" --model NAME',
+    own=NewBackground(),
 )
 refine = _command(
     "refine",
@@ -76,8 +101,10 @@ refine = _command(
 )
 add = _command(
     "add",
-    "Paint something new into a place. The mask marks the place.",
+    "Put something new into a place: what a prompt describes, or an object of your own. The mask marks the place.",
+    "add table.jpg --box 300,200,420,330 --with mug.png",
     'add field.jpg --ellipse 300,200,420,330 --prompt "a red kite" --model NAME',
+    own=NewObject(),
 )
 expand = _command(
     "expand",
@@ -97,6 +124,7 @@ def edit(
     intent: Annotated[Intent | None, Parameter(group=REQUEST, show_default="custom, or the request file's")] = None,
     request: Annotated[str | None, Parameter(group=REQUEST, metavar="FILE")] = None,
     place: Where = WHERE_UNSET,
+    put_in: AnyInsert = _ANY_INSERT,
     how: Any = _UNSET,
     run: Run = _RUN,
     out: Out = _OUT,
@@ -115,7 +143,7 @@ def edit(
     if wanted.rule.grows_canvas and wanted.margins is None:
         raise RequestError("use 'overpaint expand' to continue a picture beyond its edges")
     extends = wanted.margins is not None and not place.named and wanted.mask is None
-    return paint(PaintCall(pictures, wanted, place, Bounds() if extends else None, run, out))
+    return paint(PaintCall(pictures, wanted, place, Bounds() if extends else None, run, out, put_in))
 
 
 edit.__annotations__["how"] = _SETTINGS  # for the parser; a type checker can't know a class that is made

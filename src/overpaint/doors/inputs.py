@@ -56,6 +56,7 @@ class EditInputs:
         request: The request, with margins and shapes filled in.
         mask: The mask where one file says it.
         sketch: (H, W, 4) uint8 strokes, RGBA.
+        insert: (h, w, 3 or 4), the picture to put in, in sRGB.
         rasters: Rasters that the request names, by SHA-256.
         notes: What was found about mask files; a lone `mask` has its own.
     """
@@ -64,6 +65,7 @@ class EditInputs:
     request: EditRequest
     mask: Mask | None = None
     sketch: NDArray[np.uint8] | None = None
+    insert: NDArray[Any] | None = None
     rasters: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -74,8 +76,8 @@ class EditInputs:
 
     @property
     def rest(self) -> dict[str, Any]:
-        """Mask, sketch and rasters, as the keyword arguments of `Studio.prepare` and `Studio.variations`."""
-        return {"mask": self.mask, "sketch": self.sketch, "inputs": self.rasters}
+        """All but picture and request, as the keyword arguments of `Studio.prepare` and `Studio.variations`."""
+        return {"mask": self.mask, "sketch": self.sketch, "insert": self.insert, "inputs": self.rasters}
 
     def noted(self, edited: Edited) -> Edited:
         """The result with these notes before its own."""
@@ -89,6 +91,8 @@ def collect(
     *,
     places: Places | None = None,
     sketch: str | None = None,
+    insert: str | None = None,
+    insert_mask: str | None = None,
     extension: Extension | None = None,
     scene: bool = False,
     written: Callable[[str], str] = str,
@@ -101,6 +105,8 @@ def collect(
         load: Where files are: `Uploads`, or a function that returns paths.
         places: Where to repaint.
         sketch: The name of a file of strokes.
+        insert: The name of the file of a picture to put in.
+        insert_mask: The name of a mask file that marks the object in it.
         extension: How far the picture is extended.
         scene: Whether the prompt is completed by the picture's light and lens.
         written: The name of a file as errors show it.
@@ -122,6 +128,7 @@ def collect(
 
     found = mask_at(places, picture.size, read)
     strokes = None if sketch is None else sketch_from(load(sketch), picture.size, written(sketch))
+    put_in = None if insert is None else insert_from(load(insert), None if insert_mask is None else load(insert_mask))
     if found is not None and found.spec is not None:
         request = request.merged(mask=found.spec)
     if extension is not None and not (extension.unset and request.margins is not None):
@@ -135,7 +142,7 @@ def collect(
         if seen is None and request.mask is not None:
             seen = mask_of(request.mask, picture.size, inputs=rasters, picture=picture)
         request = request.merged(prompt=scene_prompt(request.prompt or "", picture, seen))
-    return EditInputs(picture, request, mask, strokes, rasters, notes)
+    return EditInputs(picture, request, mask, strokes, put_in, rasters, notes)
 
 
 def mask_from(
@@ -194,3 +201,16 @@ def sketch_from(source: Source, size: Size, name: str) -> NDArray[np.uint8]:
             hint=swapped,
         )
     return np.asarray(to_pil(drawn).convert("RGBA"))
+
+
+def insert_from(source: Source, mask: Source | None = None) -> NDArray[Any]:
+    """(h, w, 3), with alpha (h, w, 4), in sRGB: the picture of a file, cut out where a mask file marks its object.
+
+    Raises:
+        PictureError, MaskError: A file can't be read, or the mask has another size.
+    """
+    from overpaint.picture import open_picture
+    from overpaint.studio.inserts import insert_raster
+
+    picture = open_picture(source)
+    return insert_raster(picture, None if mask is None else mask_from(mask, picture.size))

@@ -45,11 +45,12 @@ class EngineCard:
     Attributes:
         name: Its name in requests: "exemplar".
         title: One line for people.
-        paints_from: "surroundings" continues what surrounds the hole; "prompt" paints the content of a prompt.
+        paints_from: "surroundings" continues what surrounds the hole; "prompt" paints the content of a prompt;
+            "settings" what its own options and the picture to put in say.
         samples: Whether it takes denoising steps from noise.
         accepts: Names of the request's settings that it acts on (see `ENGINE_SETTINGS`): "prompt", "strength", "seed".
         edge: The edge that it needs around a mask: "pixel" and "narrow" a few pixels, "diffusion" one that follows the
-            region's size and the strength.
+            region's size and the strength, "matte" a band in which the engine itself blends old and new.
         elsewhere: Whether it runs on another machine, which the picture is sent to.
         sizes: Its size rules.
         context: The surroundings that it needs to see.
@@ -122,6 +123,9 @@ class Canvas:
         sampling: Prompt, strength, steps ...; None for an engine that accepts none of them.
         controls: Control images, for an engine that accepts them.
         options: The engine's own options, checked against the card.
+        marked: (H, W) float32 in [0, 1], the mask as it was given, without the edge that `mask` has; None: as `mask`.
+        opacity: (H, W) float32 in [0, 1], the picture's alpha; None: opaque.
+        insert: (h, w, 4) float32 in [0, 1], the picture to put in, sRGB and alpha, at its own size.
     """
 
     pixels: Pixels
@@ -131,6 +135,9 @@ class Canvas:
     sampling: Sampling | None = None
     controls: tuple[ControlImage, ...] = ()
     options: BaseModel = field(default_factory=EngineOptions)
+    marked: NDArray[np.float32] | None = None
+    opacity: NDArray[np.float32] | None = None
+    insert: Pixels | None = None
 
     def __post_init__(self) -> None:
         if self.pixels.ndim != 3 or self.pixels.shape[2] != 3 or self.pixels.dtype != np.float32:
@@ -168,12 +175,14 @@ class Painted:
         notes: For people: parts of the settings that the engine could not use. They become the edit's notes.
         effect: (H, W) float32 in [0, 1], where the engine changed things beyond the hole (shadows, reflections), 1 =
             changed; None when nothing. It is pasted where the request allows it (`follow_effects`).
+        opacity: (H, W) float32 in [0, 1], the result's alpha where the engine painted; None: it follows the request.
     """
 
     pixels: Pixels
     evidence: Pixels | None = None
     notes: tuple[str, ...] = ()
     effect: NDArray[np.float32] | None = None
+    opacity: NDArray[np.float32] | None = None
 
 
 class Monitor:

@@ -21,8 +21,9 @@ from overpaint.geometry import Box
 from overpaint.mask import Mask
 from overpaint.mask.distance import distance_to, inscribed_radius
 
-EngineEdge = Literal["pixel", "diffusion", "narrow"]
-"""The edge that an engine needs: "pixel" and "narrow" a fixed one, "diffusion" one that follows the region's scale."""
+EngineEdge = Literal["pixel", "diffusion", "narrow", "matte"]
+"""The edge that an engine needs: "pixel" and "narrow" a fixed one, "diffusion" one that follows the region's scale;
+"matte": a band that it blends itself, so that all that it paints is pasted as it is (see `TwoMasks.solid`)."""
 
 EdgeRule = Literal["scaled", "narrow", "tight", "none"]
 """What an intent does with the engine's edge (see `automatic_edge`)."""
@@ -74,6 +75,11 @@ class TwoMasks:
     denoise: NDArray[np.float32]
     composite: NDArray[np.float32]
 
+    @property
+    def solid(self) -> TwoMasks:
+        """The same reach, with everything in it pasted entirely."""
+        return TwoMasks(self.denoise, (self.denoise > 0).astype(np.float32))
+
 
 def automatic_edge(
     region: NDArray[np.bool_], *, engine: EngineEdge, rule: EdgeRule = "scaled", strength: float = 1.0
@@ -90,9 +96,14 @@ def automatic_edge(
         rule: "scaled": the engine's edge. "narrow": that of pixel engines. "tight": as near as a clean edge allows,
             for intents that keep a contour: no growth, feather = clamp(0.01 x scale, 1, 4). "none": none.
         strength: 0 to 1, how far the engine goes from the old pixels.
+
+    A "matte" band is as wide as hair and the blur of edges are in pictures: grow = clamp(0.01 x
+    diagonal, 3, 40), for outlines drawn by hand are off by as much.
     """
     if rule == "none":
         return Edge()
+    if engine == "matte":
+        return Edge(float(np.clip(0.01 * np.hypot(*region.shape), 3.0, 40.0)), 0.0)
     if rule == "narrow" or (rule == "scaled" and engine != "diffusion"):
         return Edge(*NARROW)
     scale = min(float(np.hypot(*region.shape)), 4.0 * inscribed_radius(region))

@@ -121,7 +121,7 @@ def plan(
         edge = Edge(edge.grow if grow is None else grow, edge.feather if feather is None else feather)
         return edge if limit is None else edge.within(limit)
 
-    parts = [_part(mask.size, box, part, edge_of) for box, part in _parts(mask)]
+    parts = [_part(mask.size, box, part, edge_of, engine == "matte") for box, part in _parts(mask)]
     groups = [[part] for part in parts]
     frames = [_frame([part], mask.size, framing, sizes) for part in parts]
     while (pair := _next_merge(frames, most)) is not None:
@@ -146,13 +146,14 @@ def _parts(mask: Mask) -> Sequence[tuple[Box, Mask]]:
     return [(component.box, Mask(component.values)) for component in components]
 
 
-def _part(picture: Size, box: Box, part: Mask, edge_of: Callable[[Mask, bool], Edge]) -> _EdgedPart:
+def _part(picture: Size, box: Box, part: Mask, edge_of: Callable[[Mask, bool], Edge], solid: bool) -> _EdgedPart:
     hard = part.hard
     edge = edge_of(part, hard)
     outer = box.pad(int(np.ceil(edge.total))).intersect(picture.box)
     values = np.zeros(outer.size.shape, np.float32)
     values[box.shift(-outer.left, -outer.top).slices] = part.values
-    return _EdgedPart(outer, box, two_masks(Mask(values), edge, hard=hard), edge)
+    masks = two_masks(Mask(values), edge, hard=hard)
+    return _EdgedPart(outer, box, masks.solid if solid else masks, edge)
 
 
 def _bounds(boxes: Iterable[Box]) -> Box:

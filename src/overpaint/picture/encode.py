@@ -69,15 +69,21 @@ def format_of_path(path: str | os.PathLike[str]) -> str:
     return format_named(extension)
 
 
-def format_of_result(own: str | None, wanted: str | None = None) -> str:
+def format_of_result(own: str | None, wanted: str | None = None, *, alpha: bool = False) -> str:
     """The format of a result: the wanted one, else that of its picture where it can be written, else PNG.
+
+    Args:
+        own: The picture's format.
+        wanted: The wanted one.
+        alpha: Whether the result has transparency, which a JPEG can't hold.
 
     Raises:
         UnknownFormatError: There is no such format.
     """
     if wanted is not None:
         return format_named(wanted)
-    return own if own is not None and own in formats() and own != "heif" else "png"
+    kept = own is not None and own in formats() and own != "heif" and not (alpha and own == "jpeg")
+    return own if own is not None and kept else "png"
 
 
 def extension_for(format: str, source: PurePath) -> str:

@@ -38,7 +38,8 @@ _PREFIX = "o2:"
 class Blob(Value):
     """A raster by the SHA-256 of its bytes: row-major, channels interleaved, 16-bit samples low byte first.
 
-    `channels` is 1 for a mask, 4 for a sketch (RGBA, not premultiplied), 1 to 5 for a picture's samples and alpha.
+    `channels` is 1 for a mask, 4 for a sketch (RGBA, not premultiplied), 3 or 4 for a
+    picture to put in (RGB, RGBA), 1 to 5 for a picture's samples and alpha.
     """
 
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="SHA-256 of the raster's bytes, hexadecimal")]

@@ -97,6 +97,10 @@ class RequestFields(Value):
     sketch: Annotated[Blob | None, eight_bit(4)] = setting(
         "strokes with alpha (RGBA, the picture's size), laid over the picture before it is painted", left_open="none"
     )
+    insert: Blob | None = setting(
+        "a picture to put in, RGB or RGBA in sRGB, of any size: the new background, or with alpha the object to add",
+        left_open="none",
+    )
     controls: Listed[tuple[Control, ...]] | None = setting(
         "control images (edges, depth, a pose), which guide an engine that accepts them",
         left_open="none",
@@ -235,6 +239,8 @@ class RequestFields(Value):
             )
         if self.margins is not None and not any(self.margins):
             raise RequestError("margins 0,0,0,0 add nothing: give at least one side some pixels")
+        if self.insert is not None and self.insert.channels not in (3, 4):
+            raise RequestError(f"insert must be RGB or RGBA, not {self.insert.channels} channels", field="insert")
         return self
 
     @classmethod
@@ -304,6 +310,11 @@ class EditRequest(RequestFields):
         """A copy with some settings changed; None leaves one open again."""
         own = {field.alias or name: getattr(self, name) for name, field in type(self).model_fields.items()}
         return EditRequest.from_mapping({**own, **changes})
+
+    @property
+    def clears(self) -> bool:
+        """Whether the options ask for transparency, so that the result has alpha."""
+        return bool((self.options or {}).get("transparent"))
 
     @property
     def rule(self) -> IntentRule:

@@ -34,6 +34,7 @@ class Setting:
 _TAKES = {
     "image": "a raster",
     "sketch": "a raster",
+    "insert": "a raster",
     "mask": "a mask",
     "controls": "a list of tables",
     "margins": "four whole numbers",

@@ -25,7 +25,7 @@ class ResolvedRequest(RequestFields):
     Attributes:
         engine: The engine's name.
         engine_digest: Digest of its weights and version.
-        paints_from: The engine's source: the picture's "surroundings" or a "prompt".
+        paints_from: The engine's source: the picture's "surroundings", a "prompt", or its "settings" alone.
         models: Every file of weights that is used: the checkpoint, another VAE, LoRAs, textual inversions.
         edge: How grow and feather follow where they are None (see `intents`).
         context: How the padding follows where it is None.

@@ -10,7 +10,7 @@ from overpaint.errors import RequestError
 
 Area = Literal["masked", "whole"]
 Dialect = Literal["native", "diffusers"]
-PaintsFrom = Literal["surroundings", "prompt"]
+PaintsFrom = Literal["surroundings", "prompt", "settings"]
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 

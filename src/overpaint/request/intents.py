@@ -65,6 +65,7 @@ class IntentRule:
         inverts_mask: The mask marks the subject, which stays, and the rest is repainted.
         grows_canvas: The picture grows by the request's margins, which are painted.
         prefers: What an engine that does this best paints from: "surroundings" or a "prompt".
+        engine: The engine that does it without a model, where a picture to put in is given, or options and no prompt.
     """
 
     name: Intent
@@ -79,6 +80,7 @@ class IntentRule:
     inverts_mask: bool = False
     grows_canvas: bool = False
     prefers: Literal["surroundings", "prompt"] = "prompt"
+    engine: str | None = None
 
 
 # fmt: off
@@ -87,9 +89,9 @@ _TABLE = (
     IntentRule("remove",     "take something out of the picture",         1.0,  "exemplar",       "scaled", "wide",  "keep",  "full",    "background", prefers="surroundings"),  # noqa: E501
     IntentRule("replace",    "put something else in an object's place",   0.85, "original",       "scaled", "wide",  "keep",  "careful", "required"),  # noqa: E501
     IntentRule("recolor",    "give an object another colour",             0.6,  "original",       "tight",  "near",  "keep",  "careful", "required"),  # noqa: E501
-    IntentRule("background", "give a subject another background",         0.9,  "original",       "tight",  "whole", "cover", "full",    "required", inverts_mask=True),  # noqa: E501
+    IntentRule("background", "give a subject another background",         0.9,  "original",       "tight",  "whole", "cover", "full",    "required", inverts_mask=True, engine="backdrop"),  # noqa: E501
     IntentRule("refine",     "bring out texture and detail",              0.4,  "original",       "scaled", "near",  "keep",  "careful", "optional"),  # noqa: E501
-    IntentRule("add",        "put something new into the picture",        1.0,  "latent_nothing", "scaled", "wide",  "cover", "careful", "required"),  # noqa: E501
+    IntentRule("add",        "put something new into the picture",        1.0,  "latent_nothing", "scaled", "wide",  "cover", "careful", "required", engine="cutout"),  # noqa: E501
     IntentRule("expand",     "go on beyond the picture's borders",        1.0,  "fill",           "scaled", "wide",  "cover", "full",    "optional", grows_canvas=True, prefers="surroundings"),  # noqa: E501
     IntentRule("custom",     "as the settings say",                       0.75, "original",       "scaled", "wide",  "keep",  "careful", "optional"),  # noqa: E501
 )

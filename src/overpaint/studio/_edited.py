@@ -51,6 +51,7 @@ class PaintedRegion:
         weight: (h, w) float32 over `box`, the composite mask.
         shift: Mean colour correction by channel, on the scale 0 to 1.
         detail: How far the detail added to it could be trusted, 0 (none was added) to 1.
+        opacity: (h, w) float32 over `box`, the alpha that the engine gave; None where it follows the request.
     """
 
     box: Box
@@ -63,6 +64,7 @@ class PaintedRegion:
     weight: NDArray[np.float32]
     shift: tuple[float, float, float] = (0.0, 0.0, 0.0)
     detail: float = 0.0
+    opacity: NDArray[np.float32] | None = None
 
     @property
     def record(self) -> RegionRecord:
@@ -172,7 +174,9 @@ class Edited:
         source = self.original.source
         if source.path is None:
             raise OutputError("the picture did not come from a file, so there is no name to follow: give a path")
-        extension = extension_for(format_of_result(source.format, format), source.path)
+        extension = extension_for(
+            format_of_result(source.format, format, alpha=self.picture.alpha is not None), source.path
+        )
         return source.path.with_name(f"{source.path.stem}.{self.bare_request.intent}{extension}")
 
     def save(
@@ -219,13 +223,14 @@ class Edited:
         """The result as a file's bytes, and what a reader of them finds; nothing is written.
 
         Args:
-            format: "png", "jpeg", "webp", "tiff" or "avif"; the input's own when left out.
+            format: "png", "jpeg", "webp", "tiff" or "avif"; the input's own when left out, PNG where
+                that can't hold the result's alpha.
             quality: 1 to 100 for the formats that lose; left out, the least loss that the format is used with.
             record: Whether the record goes into the file. Where it does not, an earlier record is removed as well: it
                 describes another edit, with its prompt.
             verify: Whether a lossless file is decoded and compared as well. Lossy ones always are.
         """
-        format = format or format_of_result(self.original.source.format)
+        format = format or format_of_result(self.original.source.format, alpha=self.picture.alpha is not None)
 
         def annotate(touched: NDArray[np.bool_] | None) -> Metadata:
             if record != "embed":

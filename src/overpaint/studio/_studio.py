@@ -18,8 +18,9 @@ from overpaint.request import EditRequest, IntentRule, ResolvedRequest, draw_see
 from ._edited import Edited
 from .choose import Painter, checked_options, choose, for_variations
 from .engine_pool import EnginePool
-from .inputs import MaskLike, Rasters, gather
-from .many import Edit, EditFailure, Pictured, many
+from .inputs import InsertLike, MaskLike, Rasters, gather
+from .inserts import Pictured
+from .many import Edit, EditFailure, many
 from .resolve import resolve
 from .scene import make_scene
 from .steps import Clock, PaintedCanvases, PreparedEdit, finish, make_canvases, paint_edits
@@ -96,6 +97,7 @@ class Studio:
         *,
         mask: MaskLike | None = None,
         sketch: NDArray[np.uint8] | None = None,
+        insert: InsertLike | None = None,
         inputs: Rasters | None = None,
         monitor: Monitor | None = None,
         **settings: Any,
@@ -109,6 +111,8 @@ class Studio:
                 a PIL image or a mask file as well as a Mask.
             sketch: (H, W, 4) uint8 RGBA strokes, of the picture's size, laid over it before painting; where there is
                 no mask, they are the mask too.
+            insert: The picture to put in, of any size: the new background, or with alpha the object to add;
+                a picture and a mask, which marks the object in it, as well.
             inputs: Rasters that the request names by digest.
             monitor: Progress, previews and cancellation.
             **settings: Fields of EditRequest: intent, prompt, engine, grow, feather, seed ...
@@ -118,7 +122,7 @@ class Studio:
             EngineError: The engine failed.
             Cancelled: The monitor was cancelled.
         """
-        prepared = self.prepare(picture, request, mask=mask, sketch=sketch, inputs=inputs, **settings)
+        prepared = self.prepare(picture, request, mask=mask, sketch=sketch, insert=insert, inputs=inputs, **settings)
         return finish(prepared, self.paint(prepared, monitor), monitor)
 
     def resolved(self, request: EditRequest, *, seed: int) -> ResolvedRequest:
@@ -142,6 +146,7 @@ class Studio:
         *,
         mask: MaskLike | None = None,
         sketch: NDArray[np.uint8] | None = None,
+        insert: InsertLike | None = None,
         inputs: Rasters | None = None,
         count: int = 1,
         **settings: Any,
@@ -150,12 +155,12 @@ class Studio:
 
         Args:
             count: How many variations are to be painted; this is the first of them.
-            picture, request, mask, sketch, inputs, **settings: As for `edit`, errors as well.
+            picture, request, mask, sketch, insert, inputs, **settings: As for `edit`, errors as well.
         """
         clock = Clock()
         opened = picture if isinstance(picture, Picture) else open_picture(picture)
         clock.lap("open")
-        request, rasters = gather(opened, request, mask, sketch, inputs, settings)
+        request, rasters = gather(opened, request, mask, sketch, insert, inputs, settings)
         rule = request.rule
         painter = choose(request, rule, self._pool, self.model)
         if count > 1:
@@ -188,6 +193,7 @@ class Studio:
         count: int,
         mask: MaskLike | None = None,
         sketch: NDArray[np.uint8] | None = None,
+        insert: InsertLike | None = None,
         inputs: Rasters | None = None,
         monitor: Monitor | None = None,
         **settings: Any,
@@ -201,7 +207,7 @@ class Studio:
         Args:
             count: How many.
             monitor: Its progress is that of all together.
-            picture, request, mask, sketch, inputs, **settings: As for `edit`.
+            picture, request, mask, sketch, insert, inputs, **settings: As for `edit`.
 
         Raises:
             RequestError: A count below 1, or several of an engine without seeds; and all that `edit` raises: at once
@@ -209,7 +215,9 @@ class Studio:
         """
         if count < 1:
             raise RequestError(f"the number of variations must be at least 1, not {count}")
-        prepared = self.prepare(picture, request, mask=mask, sketch=sketch, inputs=inputs, count=count, **settings)
+        prepared = self.prepare(
+            picture, request, mask=mask, sketch=sketch, insert=insert, inputs=inputs, count=count, **settings
+        )
         return self._finished([prepared.variation(number) for number in range(count)], monitor or Monitor())
 
     def _finished(self, edits: list[PreparedEdit], monitor: Monitor) -> Iterator[Edited]:

@@ -96,6 +96,7 @@ class RegionCanvas:
             weight=region.masks.composite,
             shift=corrected.shift,
             detail=share,
+            opacity=None if painted.opacity is None else self._enlarged(painted.opacity)[within],
         )
 
     def _enlarged(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -177,6 +178,9 @@ def make_canvas(
         sampling=sampling,
         controls=tuple(_cut_control(one, region) for one in scene.controls),
         options=painter.options,
+        marked=np.clip(frame.to_working(frame.cut(scene.mask.values), smooth=False), 0, 1),
+        opacity=_opacity(picture, region),
+        insert=scene.insert,
     )
     return RegionCanvas(region, converter, crop, clean, shown, canvas, real)
 
@@ -185,6 +189,14 @@ def _cut_control(image: ControlImage, region: Region) -> ControlImage:
     """A control image of the picture's size as it belongs to the region's canvas."""
     pixels = region.frame.to_working(np.ascontiguousarray(region.frame.cut(image.pixels)))
     return replace(image, pixels=np.clip(pixels, 0, 1))
+
+
+def _opacity(picture: Picture, region: Region) -> NDArray[np.float32] | None:
+    """(h, w) float32 in [0, 1] of the canvas's size: the picture's alpha; None where it has none."""
+    if picture.alpha is None:
+        return None
+    alpha = region.frame.cut(picture.alpha, "zero").astype(np.float32) / np.float32(picture.maximum)
+    return np.clip(region.frame.to_working(alpha, smooth=False), 0, 1)
 
 
 def _hidden(picture: Picture, region: Region) -> NDArray[np.bool_] | None:

@@ -17,6 +17,8 @@ from .engine_pool import EnginePool
 SURROUNDINGS_ENGINE = "exemplar"
 """The engine of intents that continue the surroundings, where the request names none."""
 
+_VALUE_ERROR = "Value error, "  # pydantic's words before an error of ours
+
 MODEL_ENGINE = "diffusion"
 """The engine of a model, where the request names none."""
 
@@ -76,6 +78,8 @@ def _names(
         return name, request.model
     if name is None and rule.prefers == "surroundings":
         return SURROUNDINGS_ENGINE, None
+    if name is None and rule.engine is not None and (request.insert is not None or _by_options(request)):
+        return rule.engine, None
     if name is not None and (pool.has(name) or "model" not in pool.card(name).accepts):
         return name, None
     if default_model is None:
@@ -86,6 +90,11 @@ def _names(
             hint=f"name a model, or an engine that continues the surroundings, such as {SURROUNDINGS_ENGINE!r}",
         )
     return name or MODEL_ENGINE, default_model
+
+
+def _by_options(request: EditRequest) -> bool:
+    """Whether options alone say what to paint."""
+    return bool(request.options) and not (request.prompt or "").strip()
 
 
 def for_variations(request: EditRequest, painter: Painter) -> tuple[EditRequest, Painter]:
@@ -118,6 +127,10 @@ def checked_options(card: EngineCard, options: Mapping[str, Any] | None) -> Base
         return card.options.model_validate(dict(options or {}))
     except ValidationError as error:
         first, known = error.errors()[0], card.options.model_fields
+        if not first["loc"]:
+            problem = first["msg"].removeprefix(_VALUE_ERROR)
+            message = f"the options of the engine {card.name!r} don't go together: {problem}"
+            raise RequestError(message, field="options", value=dict(options or {})) from None
         name, value = ".".join(map(str, first["loc"])), first["input"]
         problem = f"the option {name}={value!r} does not suit the engine {card.name!r}: {first['msg']}"
         if first["type"] == "extra_forbidden":

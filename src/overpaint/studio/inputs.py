@@ -17,6 +17,7 @@ from overpaint.mask import Mask
 from overpaint.picture import Picture
 from overpaint.request import Blob, EditRequest, blob_array, blob_of, picture_blob
 
+from .inserts import Pictured, insert_raster
 from .masks import spec_of
 
 if TYPE_CHECKING:
@@ -27,6 +28,10 @@ Rasters = Mapping[str, NDArray[Any]]
 
 MaskLike: TypeAlias = "Mask | NDArray[Any] | Image | str | os.PathLike[str] | bytes | BinaryIO"
 """A mask, an array that `Mask.from_array` takes, a PIL image, or a file that `Mask.from_file` reads."""
+
+
+InsertLike: TypeAlias = "Pictured | NDArray[Any] | tuple[Pictured, MaskLike]"
+"""A picture to put in, or a picture and the mask that marks the object in it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +71,7 @@ def gather(
     request: EditRequest | None,
     mask: MaskLike | None,
     sketch: NDArray[np.uint8] | None,
+    insert: InsertLike | None,
     inputs: Rasters | None,
     settings: Mapping[str, Any],
 ) -> tuple[EditRequest, InputRasters]:
@@ -87,7 +93,15 @@ def gather(
                 "the mask is given twice: in the request, and beside it", code="mask-twice", field="mask"
             )
         mask = _checked(mask)
-    rasters = InputRasters(picture, mask, sketch, dict(inputs or {}))
+    by_digest = dict(inputs or {})
+    if insert is not None:
+        if request.insert is not None:
+            raise RequestError("the picture to put in is given twice: in the request, and beside it", field="insert")
+        given, marked = insert if isinstance(insert, tuple) else (insert, None)
+        raster = insert_raster(given, None if marked is None else _as_mask(marked))
+        blob = blob_of(raster, inline=False)
+        request, by_digest[blob.sha256] = request.merged(insert=blob), raster
+    rasters = InputRasters(picture, mask, sketch, by_digest)
     if request.image is not None and request.image.sha256 != rasters.image.sha256:
         raise RequestError(
             f"the request is for another picture: its image is {request.image.sha256[:12]}... "

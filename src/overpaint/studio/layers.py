@@ -26,6 +26,7 @@ LARGEST_SIDE = 30_000  # pixels, of the PSD format
 def encode_layers(edited: Edited) -> bytes:
     """A PSD file: the original at the bottom, each painted region above it with its composite mask as layer mask.
 
+    Where the edit made the picture transparent, the layer has that transparency, and the original is hidden.
     The layers hold the painted pixels unblended, so that a retoucher can soften or widen the edge. The merged preview
     has the result's own pixels, over black where they are transparent. Depth and colour profile are the picture's;
     layer masks have 8 bits.
@@ -43,13 +44,17 @@ def encode_layers(edited: Edited) -> bytes:
     document = PSDImage.new(_MODES[stage.colour], (stage.size.width, stage.size.height), depth=stage.depth)
     if icc := icc_of(stage.metadata, grey=stage.colour is Colour.GREY):
         document.image_resources[Resource.ICC_PROFILE] = ImageResource(key=Resource.ICC_PROFILE.value, data=icc)
-    _add_layer(document, "Original", stage, stage.samples, stage.alpha, stage.size.box)
+    original = _add_layer(document, "Original", stage, stage.samples, stage.alpha, stage.size.box)
+    if cleared := _cleared(edited):
+        original.visible = False  # it would show through
     title = edited.request.intent.capitalize()
     for number, region in enumerate(edited.regions, start=1):
         painted = np.clip(np.rint(region.patch), 0, stage.maximum).astype(stage.samples.dtype)
         name = f"{title} {number}" if len(edited.regions) > 1 else title
-        layer = _add_layer(document, name, stage, painted, None, region.box)
-        layer.create_mask(Image.fromarray(np.rint(region.weight * 255).astype(np.uint8)))
+        alpha = None if region.opacity is None else np.rint(region.opacity * stage.maximum).astype(painted.dtype)
+        layer = _add_layer(document, name, stage, painted, alpha, region.box)
+        if not cleared:
+            layer.create_mask(Image.fromarray(np.rint(region.weight * 255).astype(np.uint8)))
     result = edited.picture
     shown = result.samples if result.alpha is None else result.samples * (result.alpha[..., None] / result.maximum)
     planes = np.moveaxis(_stored(stage, np.rint(shown)), 2, 0).astype(f">u{stage.depth // 8}")
@@ -59,6 +64,12 @@ def encode_layers(edited: Edited) -> bytes:
     buffer = io.BytesIO()
     file.write(buffer)
     return buffer.getvalue()
+
+
+def _cleared(edited: Edited) -> bool:
+    """Whether the edit made anything more transparent than it was."""
+    after, before = edited.picture.alpha, edited.base.alpha
+    return after is not None and bool((after < (edited.base.maximum if before is None else before)).any())
 
 
 def check_layers_size(size: Size) -> None:

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from overpaint.engines import Monitor
 from overpaint.errors import Cancelled, EngineError, OverpaintError
-from overpaint.picture import Picture
 from overpaint.request import EditRequest
 
 from ._edited import Edited
-from .inputs import MaskLike
+from .inputs import InsertLike, MaskLike
+from .inserts import Pictured
 from .progress import LinkedMonitor
-
-Pictured = Picture | str | os.PathLike[str] | bytes | BinaryIO
-"""A picture, its path, its bytes or an open file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +29,7 @@ class Edit:
         mask: Where to repaint, unless the request has a mask.
         request: The request; `settings` change it.
         sketch: Strokes to lay over the picture before painting, (H, W, 4) uint8.
+        insert: The picture to put in.
         settings: Fields of EditRequest by name.
     """
 
@@ -40,6 +37,7 @@ class Edit:
     mask: MaskLike | None = None
     request: EditRequest | None = None
     sketch: NDArray[np.uint8] | None = None
+    insert: InsertLike | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -76,6 +74,7 @@ def many(
                 one.request or request,
                 mask=one.mask,
                 sketch=one.sketch,
+                insert=one.insert,
                 monitor=LinkedMonitor(monitor),
                 **{**settings, **one.settings},
             )

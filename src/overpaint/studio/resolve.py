@@ -121,5 +121,8 @@ def _prompt(request: EditRequest, card: EngineCard, rule: IntentRule) -> str:
             f"{request.intent!r} with {card.name} needs a prompt: say what to paint there",
             code="prompt-missing",
             field="prompt",
+            hint=""
+            if rule.engine is None
+            else f"without a model: set insert, or options of the engine {rule.engine!r}",
         )
     return (card.usual.over(GENERAL).background_prompt or "") if rule.prompt == "background" else ""

@@ -15,6 +15,7 @@ from overpaint.picture import Picture, Samples
 from overpaint.request import Control, EditRequest, IntentRule, blob_array
 
 from .inputs import InputRasters, sketch_of
+from .inserts import insert_of
 from .masks import mask_of
 
 MOST_PIXELS = 400_000_000
@@ -32,6 +33,7 @@ class EditScene:
         original: Where the picture as opened lies in it.
         sketch: (H, W, 4) uint8 of `picture`'s size, strokes to lay over it; None for none.
         controls: Control images of `picture`'s size.
+        insert: (h, w, 4) float32 in [0, 1], the picture to put in, sRGB and alpha; None for none.
     """
 
     picture: Picture
@@ -39,6 +41,7 @@ class EditScene:
     original: Box
     sketch: NDArray[np.uint8] | None = None
     controls: tuple[ControlImage, ...] = ()
+    insert: NDArray[np.float32] | None = None
 
 
 def make_scene(request: EditRequest, rasters: InputRasters, rule: IntentRule, card: EngineCard) -> EditScene:
@@ -73,7 +76,8 @@ def make_scene(request: EditRequest, rasters: InputRasters, rule: IntentRule, ca
     controls = (request.controls or ()) if card.uses("controls") else ()
     images = tuple(ControlImage(one, _control(one, rasters)) for one in controls)
     mask = Mask.empty(picture.size) if mask is None else mask
-    return _extended(EditScene(picture, mask, picture.size.box, sketch, images), margins)
+    insert = insert_of(request, rasters.by_digest) if card.uses("insert") else None
+    return _extended(EditScene(picture, mask, picture.size.box, sketch, images, insert), margins)
 
 
 def _mask(
@@ -134,7 +138,8 @@ def _extended(scene: EditScene, margins: Margins) -> EditScene:
     alpha: Samples | None = None if picture.alpha is None else np.pad(picture.alpha, _widths(margins, 2))
     sketch = None if scene.sketch is None else np.pad(scene.sketch, _widths(margins, 3))
     controls = tuple(ControlImage(one.control, np.pad(one.pixels, _widths(margins, 3))) for one in scene.controls)
-    return EditScene(picture.with_pixels(samples, alpha), Mask(values, scene.mask.notes), inner, sketch, controls)
+    extended, mask = picture.with_pixels(samples, alpha), Mask(values, scene.mask.notes)
+    return EditScene(extended, mask, inner, sketch, controls, scene.insert)
 
 
 def _widths(margins: Margins, dimensions: int) -> tuple[tuple[int, int], ...]:

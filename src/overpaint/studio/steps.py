@@ -10,7 +10,9 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from overpaint.composite import paste, paste_alpha
+import numpy as np
+
+from overpaint.composite import paste, paste_alpha, set_alpha
 from overpaint.engines import EngineCard, Monitor, Painted, paint_groups
 from overpaint.frame import Framing, Region, plan, reach_of
 from overpaint.picture import Picture
@@ -194,11 +196,15 @@ def _assemble(
     """Paste every region into a copy of the scene's picture."""
     samples = scene.picture.samples.copy()
     alpha = None if scene.picture.alpha is None else scene.picture.alpha.copy()
+    if alpha is None and any(result.opacity is not None for result in painted):
+        alpha = np.full(scene.picture.size.shape, scene.picture.maximum, samples.dtype)
     done = []
     for one, result in zip(canvases, painted, strict=True):
         region = one.painted(result, resolved, monitor.check)
         paste(samples, region.patch, region.weight, region.box, scene.picture.alpha, resolved.alpha)
-        if alpha is not None:
+        if alpha is not None and region.opacity is not None:
+            set_alpha(alpha, region.opacity, region.weight, region.box)
+        elif alpha is not None:
             paste_alpha(alpha, region.weight, region.box, resolved.alpha)
         done.append(region)
     return scene.picture.with_pixels(samples, alpha), tuple(done)

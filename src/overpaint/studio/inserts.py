@@ -1,0 +1,65 @@
+"""The picture that is put in: a new background, or the object to add."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from overpaint.errors import RequestError
+from overpaint.frame import automatic_edge
+from overpaint.mask import Mask
+from overpaint.mask.matte import matte
+from overpaint.picture import Picture, from_array, open_picture
+from overpaint.picture.colour import converter_for
+from overpaint.request import EditRequest, blob_array
+
+Pictured = Picture | str | os.PathLike[str] | bytes | BinaryIO
+"""A picture, its path, its bytes or an open file."""
+
+
+def insert_raster(source: Pictured | NDArray[Any], object_mask: Mask | None = None) -> NDArray[Any]:
+    """A picture as a request names it: (h, w, 3), with alpha (h, w, 4), in sRGB, in the picture's depth.
+
+    Args:
+        source: A picture, its path, its bytes, an open file, or an array as `from_array` takes it.
+        object_mask: 1 = the object in it, which is cut out.
+
+    Raises:
+        PictureError: It can't be read.
+        MaskError: The mask has another size.
+    """
+    if isinstance(source, np.ndarray):
+        source = from_array(source)
+    picture = source if isinstance(source, Picture) else open_picture(source)
+    colours = converter_for(picture, "srgb").to_canvas(picture.samples) * np.float32(picture.maximum)
+    alpha = picture.alpha
+    if object_mask is not None:
+        marked = object_mask.require_size(picture.size)
+        band = automatic_edge(marked.core, engine="matte").grow if marked.hard else 0.0
+        cut = matte(colours / np.float32(picture.maximum), marked.values, band)
+        colours = cut.colour * np.float32(picture.maximum)
+        own = np.rint(cut.opacity * np.float32(picture.maximum)).astype(picture.samples.dtype)
+        alpha = own if alpha is None else np.minimum(own, alpha)
+    samples = np.rint(colours).astype(picture.samples.dtype)
+    return samples if alpha is None else np.dstack([samples, alpha])
+
+
+def insert_of(request: EditRequest, rasters: Mapping[str, NDArray[Any]]) -> NDArray[np.float32] | None:
+    """(h, w, 4) float32 in [0, 1], sRGB and alpha, of the picture that a request puts in; None where it names none.
+
+    Raises:
+        RequestError: It is not there.
+    """
+    if request.insert is None:
+        return None
+    try:
+        raster = blob_array(request.insert, rasters)
+    except RequestError as error:
+        error.field = error.field or "insert"
+        raise
+    values = raster.astype(np.float32) / np.float32(np.iinfo(raster.dtype).max)
+    return values if values.shape[2] == 4 else np.dstack([values, np.ones_like(values[..., 0])])
