@@ -97,7 +97,7 @@ def test_a_seed_gives_the_same_removals_and_another_seed_others(tmp_path: Path) 
 @needs_photos
 def test_removals_are_judged_against_the_clean_photo(tmp_path: Path) -> None:
     pytest.importorskip("ai_edge_litert")
-    asked = ["--kinds", "removal", "--engines", "telea,peers", "--focus", "telea", "--limit", "2", "--direct"]
+    asked = ["--kinds", "removal", "--engines", "telea", "--focus", "telea", "--limit", "2", "--direct"]
     assert fill.main([*asked, "--out", str(tmp_path)]) == 0
     table = (tmp_path / "table.md").read_text("utf-8")
     untouched = next(line for line in table.splitlines() if line.startswith("| untouched"))
