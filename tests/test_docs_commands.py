@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = ("cli", "batch", "audit", "models", "records", "settings", "intents", "python")
 _BLOCK = re.compile(r"^```(?:sh|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
-PRODUCTS = ("portrait", "shoe", "beach", "table", "photo-of-mug")
+PRODUCTS = ("portrait", "shoe", "beach", "table", "photo-of-mug", "shirt", "chair")
 
 ELSEWHERE = {
     r"models get": "needs a network",
@@ -67,11 +67,25 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     image = Image.fromarray(photo.clip(0, 255).astype(np.uint8))
     for name in (*("photo", "street", "park", "car", "field", "bench", "a", "b", "c"), *PRODUCTS):
         image.save(folder / f"{name}.jpg", quality=92)
-    for name in ("portrait.png", "scan.tif", "photos/bench.png", "photos/one.png", "moved/bench.png"):
+    for name in ("portrait.png", "swatch.png", "scan.tif", "photos/bench.png", "photos/one.png", "moved/bench.png"):
         image.save(folder / name)
     mask = Image.new("L", image.size)
     mask.paste(255, (150, 100, 230, 180))
-    for name in ("mask", "person", "bench", "car", "hair", "face", "rough", "logo", "masks/bench", "masks/one", "shoe"):
+    for name in (
+        "mask",
+        "person",
+        "bench",
+        "car",
+        "hair",
+        "face",
+        "rough",
+        "logo",
+        "masks/bench",
+        "masks/one",
+        "shoe",
+        "shirt",
+        "chair",
+    ):
         mask.save(folder / f"{name}.png")
     image.putalpha(mask)
     mask.save(folder / "mug-mask.png")

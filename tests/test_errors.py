@@ -89,7 +89,7 @@ def test_json_has_code_field_value_and_hint(tmp_path, monkeypatch, capsys):
     assert in_json(RequestError("m", hint="h"))["error"]["hint"] == "h"
 
 
-@pytest.mark.parametrize("intent", ["replace", "add", "recolor"])
+@pytest.mark.parametrize("intent", ["replace", "add", "refine"])
 def test_an_intent_without_a_function_is_given_to_edit(intent: str) -> None:
     import overpaint
 

@@ -24,7 +24,7 @@ FLOORS = (
     ("values",),
     ("picture",),
     ("mask",),
-    ("exemplar",),
+    ("exemplar", "recolouring"),
     ("prompt",),
     ("request",),
     ("record",),

@@ -23,6 +23,7 @@ from stand_ins import LEARNED, noise
 
 NEEDED = {
     "backdrop": {"options": {"colour": "teal"}},
+    "recolor": {"options": {"to": "teal"}},
     "cutout": {"insert": np.pad(np.full((9, 5, 4), 200, np.uint8), ((1, 1), (1, 1), (0, 0)))},
 }
 """What engines that paint from settings alone are given."""

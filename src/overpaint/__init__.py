@@ -20,7 +20,7 @@ from .errors import OverpaintError
 from .geometry import Box, Margins, Size
 
 if TYPE_CHECKING:
-    from .api import edit, edit_many, expand, open, remove, save, variations
+    from .api import edit, edit_many, expand, open, recolor, remove, save, variations
     from .engines import Monitor
     from .mask import Mask
     from .picture import Picture
@@ -48,6 +48,7 @@ __all__ = [
     "edit_many",
     "expand",
     "open",
+    "recolor",
     "remove",
     "save",
     "scene_prompt",
@@ -55,7 +56,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "api": ("edit", "edit_many", "expand", "open", "remove", "save", "variations"),
+    "api": ("edit", "edit_many", "expand", "open", "recolor", "remove", "save", "variations"),
     "engines": ("Monitor",),
     "mask": ("Mask",),
     "picture": ("Picture",),

@@ -113,6 +113,19 @@ def remove(picture: Pictured, mask: MaskLike, **settings: Any) -> Edited:
     return edit(picture, mask=mask, intent="remove", **settings)
 
 
+def recolor(picture: Pictured, mask: MaskLike, to: str, **settings: Any) -> Edited:
+    """Give the masked object another colour; its shading, highlights and texture stay.
+
+    Args:
+        picture: A picture, its path, its bytes or an open file.
+        mask: The object, 1 = repaint.
+        to: The colour: "navy", "dark green", "#1e66d0".
+        **settings: Fields of EditRequest: options (only, tone, tolerance), grow ...
+    """
+    options = {**(settings.pop("options", None) or {}), "to": to}
+    return edit(picture, mask=mask, intent="recolor", engine="recolor", options=options, **settings)
+
+
 def expand(
     picture: Pictured, *, left: int = 0, top: int = 0, right: int = 0, bottom: int = 0, **settings: Any
 ) -> Edited:

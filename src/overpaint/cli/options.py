@@ -246,6 +246,29 @@ class AnyInsert(NoInsert):
 
 @flattened(WITHOUT)
 @dataclass(frozen=True, slots=True)
+class NewColour(NoInsert):
+    """The colour, where no model paints it.
+
+    Attributes:
+        to: The new colour: navy, "dark green", "#1e66d0". Left out, that of --with, or of the prompt.
+        only: The colour that changes, of an object that has several.
+        tone: As light as the new colour is, or as light as it was.
+    """
+
+    to: Annotated[str | None, Parameter(metavar="COLOUR")] = None
+    insert: Annotated[
+        str | None, argument("--with", "A picture that has the new colour, such as a swatch.", WITHOUT, "FILE")
+    ] = None
+    insert_mask: Annotated[
+        str | None,
+        argument("--with-mask", "A mask of that picture: white marks what has the colour.", WITHOUT, "FILE"),
+    ] = None
+    only: Annotated[str | None, Parameter(metavar="COLOUR", show_default="its leading one")] = None
+    tone: Annotated[Literal["match", "keep"] | None, Parameter(show_default="match")] = None
+
+
+@flattened(WITHOUT)
+@dataclass(frozen=True, slots=True)
 class NewObject(AnyInsert):
     """The object, where no model paints it."""
 

@@ -48,7 +48,7 @@ class Verb:
 VERBS = (
     Verb("remove", "verbs:remove", _EDIT, "Take an object away and show what was behind it.", "PICTURE ..."),
     Verb("replace", "verbs:replace", _EDIT, "Put what a prompt describes in its place.", "PICTURE ..."),
-    Verb("recolor", "verbs:recolor", _EDIT, "Give it other colours and keep its shape.", "PICTURE ..."),
+    Verb("recolor", "verbs:recolor", _EDIT, "Give it another colour and keep its shape.", "PICTURE ..."),
     Verb("background", "verbs:background", _EDIT, "Repaint all but the subject that the mask marks.", "PICTURE ..."),
     Verb("refine", "verbs:refine", _EDIT, "Work a part over: better detail and texture, same content.", "PICTURE ..."),
     Verb("add", "verbs:add", _EDIT, "Paint something new into a place.", "PICTURE ..."),

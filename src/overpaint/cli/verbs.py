@@ -22,6 +22,7 @@ from .options import (
     Bounds,
     Inputs,
     NewBackground,
+    NewColour,
     NewObject,
     NoInsert,
     Out,
@@ -56,6 +57,9 @@ def _command(name: Intent, about: str, *examples: str, own: NoInsert = NO_INSERT
         out: Out = _OUT,
     ) -> int:
         request = request_of(name, fields.settings(how), run.option)
+        if put_in.options and request.model is not None:
+            given = ", ".join(map(fields.option_name, put_in.options))
+            raise RequestError(f"{given} is for the engine {rule.engine}, which runs no model: leave out --model")
         if (put_in.options or put_in.insert) and request.model is None:
             options = {**put_in.options, **(request.options or {})}
             request = request.merged(options=options or None, engine=request.engine or rule.engine)
@@ -81,8 +85,12 @@ replace = _command(
 )
 recolor = _command(
     "recolor",
-    "Give an object other colours and keep its shape. The mask marks the object, closely.",
-    'recolor car.jpg --mask car.png --prompt "a dark green car" --model NAME',
+    "Give an object another colour and keep its shape, shading and texture. The mask marks the object, closely.",
+    'recolor car.jpg --mask car.png --to "#1e66d0"',
+    'recolor car.jpg --mask car.png --prompt "a dark green car"',
+    "recolor shirt.jpg --mask shirt.png --with swatch.png",
+    'recolor chair.jpg --mask chair.png --prompt "a chair with stripes" --model NAME',
+    own=NewColour(),
 )
 background = _command(
     "background",

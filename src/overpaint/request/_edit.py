@@ -98,7 +98,8 @@ class RequestFields(Value):
         "strokes with alpha (RGBA, the picture's size), laid over the picture before it is painted", left_open="none"
     )
     insert: Blob | None = setting(
-        "a picture to put in, RGB or RGBA in sRGB, of any size: the new background, or with alpha the object to add",
+        "a picture to put in, RGB or RGBA in sRGB, of any size: the new background, with alpha the object to add, or "
+        "what has the new colour",
         left_open="none",
     )
     controls: Listed[tuple[Control, ...]] | None = setting(

@@ -33,6 +33,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
+from ._types import PaintsFrom
+
 Intent = Literal["remove", "replace", "recolor", "background", "refine", "add", "expand", "custom"]
 MaskedContent = Literal["original", "fill", "latent_noise", "latent_nothing", "exemplar"]
 EdgeRule = Literal["scaled", "narrow", "tight", "none"]
@@ -64,8 +66,10 @@ class IntentRule:
         prompt: "required" by engines that paint from one; "optional"; "background": when empty, a phrase for scenery.
         inverts_mask: The mask marks the subject, which stays, and the rest is repainted.
         grows_canvas: The picture grows by the request's margins, which are painted.
-        prefers: What an engine that does this best paints from: "surroundings" or a "prompt".
-        engine: The engine that does it without a model, where a picture to put in is given, or options and no prompt.
+        prefers: What an engine that does this best paints from: "surroundings", a "prompt", or "settings" alone, as the
+            intent's own engine does.
+        engine: The engine that does it without a model, where a picture to put in is given, or options and no prompt;
+            where the intent prefers "settings", always but with a model that was named.
     """
 
     name: Intent
@@ -79,7 +83,7 @@ class IntentRule:
     prompt: PromptRule
     inverts_mask: bool = False
     grows_canvas: bool = False
-    prefers: Literal["surroundings", "prompt"] = "prompt"
+    prefers: PaintsFrom = "prompt"
     engine: str | None = None
 
 
@@ -88,7 +92,7 @@ _TABLE = (
     #          name          title                                    strength  content  edge  context  alpha  detail  prompt  # noqa: E501
     IntentRule("remove",     "take something out of the picture",         1.0,  "exemplar",       "scaled", "wide",  "keep",  "full",    "background", prefers="surroundings"),  # noqa: E501
     IntentRule("replace",    "put something else in an object's place",   0.85, "original",       "scaled", "wide",  "keep",  "careful", "required"),  # noqa: E501
-    IntentRule("recolor",    "give an object another colour",             0.6,  "original",       "tight",  "near",  "keep",  "careful", "required"),  # noqa: E501
+    IntentRule("recolor",    "give an object another colour",             0.6,  "original",       "tight",  "near",  "keep",  "careful", "required", prefers="settings", engine="recolor"),  # noqa: E501
     IntentRule("background", "give a subject another background",         0.9,  "original",       "tight",  "whole", "cover", "full",    "required", inverts_mask=True, engine="backdrop"),  # noqa: E501
     IntentRule("refine",     "bring out texture and detail",              0.4,  "original",       "scaled", "near",  "keep",  "careful", "optional"),  # noqa: E501
     IntentRule("add",        "put something new into the picture",        1.0,  "latent_nothing", "scaled", "wide",  "cover", "careful", "required", engine="cutout"),  # noqa: E501

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from overpaint import pocket
 from overpaint.engines import Engine, EngineCard
 from overpaint.errors import RequestError, did_you_mean
 from overpaint.request import EditRequest, IntentRule
@@ -18,6 +19,8 @@ SURROUNDINGS_ENGINE = "exemplar"
 """The engine of intents that continue the surroundings, where the request names none."""
 
 _VALUE_ERROR = "Value error, "  # pydantic's words before an error of ours
+
+_NO_CHOICE = (None, pocket.NAME)  # the models that nobody had to name
 
 MODEL_ENGINE = "diffusion"
 """The engine of a model, where the request names none."""
@@ -78,7 +81,7 @@ def _names(
         return name, request.model
     if name is None and rule.prefers == "surroundings":
         return SURROUNDINGS_ENGINE, None
-    if name is None and rule.engine is not None and (request.insert is not None or _by_options(request)):
+    if name is None and rule.engine is not None and _without_model(request, rule, default_model):
         return rule.engine, None
     if name is not None and (pool.has(name) or "model" not in pool.card(name).accepts):
         return name, None
@@ -92,9 +95,10 @@ def _names(
     return name or MODEL_ENGINE, default_model
 
 
-def _by_options(request: EditRequest) -> bool:
-    """Whether options alone say what to paint."""
-    return bool(request.options) and not (request.prompt or "").strip()
+def _without_model(request: EditRequest, rule: IntentRule, default_model: str | None) -> bool:
+    """Whether the intent's own engine paints: options alone say what, or a picture, or no better model is there."""
+    by_options = bool(request.options) and not (request.prompt or "").strip()
+    return by_options or request.insert is not None or (rule.prefers == "settings" and default_model in _NO_CHOICE)
 
 
 def for_variations(request: EditRequest, painter: Painter) -> tuple[EditRequest, Painter]:
@@ -127,12 +131,12 @@ def checked_options(card: EngineCard, options: Mapping[str, Any] | None) -> Base
         return card.options.model_validate(dict(options or {}))
     except ValidationError as error:
         first, known = error.errors()[0], card.options.model_fields
+        reason = first["msg"].removeprefix(_VALUE_ERROR)
         if not first["loc"]:
-            problem = first["msg"].removeprefix(_VALUE_ERROR)
-            message = f"the options of the engine {card.name!r} don't go together: {problem}"
+            message = f"the options of the engine {card.name!r} don't go together: {reason}"
             raise RequestError(message, field="options", value=dict(options or {})) from None
         name, value = ".".join(map(str, first["loc"])), first["input"]
-        problem = f"the option {name}={value!r} does not suit the engine {card.name!r}: {first['msg']}"
+        problem = f"the option {name}={value!r} does not suit the engine {card.name!r}: {reason}"
         if first["type"] == "extra_forbidden":
             problem, value = f"the engine {card.name!r} has no option {name!r}{did_you_mean(name, known)}", name
         message = f"{problem}; its options: {', '.join(known) or 'none'}"

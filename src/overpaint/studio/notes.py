@@ -17,7 +17,7 @@ KEEPING = ("recolor", "refine")
 """Intents that keep the texture and shape of what they paint."""
 
 
-def notes_of(request: EditRequest, painter: Painter, mask: Mask, *, sketch: bool) -> tuple[str, ...]:
+def notes_of(request: EditRequest, painter: Painter, mask: Mask, *, sketch: bool, grey: bool) -> tuple[str, ...]:
     """The notes of a request.
 
     Args:
@@ -25,6 +25,7 @@ def notes_of(request: EditRequest, painter: Painter, mask: Mask, *, sketch: bool
         painter: What painted it.
         mask: Where it was painted.
         sketch: Whether there was a sketch, in the request or beside it.
+        grey: Whether the picture has one channel.
     """
     notes = []
     card = painter.card
@@ -50,6 +51,8 @@ def notes_of(request: EditRequest, painter: Painter, mask: Mask, *, sketch: bool
             f"the mask covers {share:.0%} of the picture, so that {card.name}, which continues the surroundings, has "
             f"{little} to copy from; a model paints from a prompt instead"
         )
+    if grey and request.intent == "recolor":
+        notes.append("the picture is grey and stays so: of the new colour only the lightness shows; make it RGB first")
     native = card.sizes.native
     if request.size is not None and native is not None and request.size < native:
         notes.append(

@@ -15,7 +15,7 @@ import numpy as np
 from overpaint.composite import paste, paste_alpha, set_alpha
 from overpaint.engines import EngineCard, Monitor, Painted, paint_groups
 from overpaint.frame import Framing, Region, plan, reach_of
-from overpaint.picture import Picture
+from overpaint.picture import Colour, Picture
 from overpaint.request import MOST_SEED, EditRequest, Execution, ResolvedRequest
 
 from ._edited import Edited, PaintedRegion
@@ -152,7 +152,9 @@ def finish(prepared: PreparedEdit, made: PaintedCanvases, monitor: Monitor | Non
     clock.lap("finish")
     reach = max(reach_of(one.weight > 0, scene.mask.values[one.box.slices] > 0) for one in regions)
     clock.lap("measure")
-    own = notes_of(prepared.request, painter, scene.mask, sketch=scene.sketch is not None)
+    own = notes_of(
+        prepared.request, painter, scene.mask, sketch=scene.sketch is not None, grey=scene.picture.colour is Colour.GREY
+    )
     notes = (*own, *scene.mask.notes, *(note for one in made.painted for note in one.notes))
     return Edited(
         picture=result,

@@ -1,0 +1,204 @@
+"""Another colour for an object, without weights: its shading, highlights and texture stay."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, Field, field_validator
+
+from overpaint.errors import RequestError
+from overpaint.frame import Context
+from overpaint.geometry import Box
+from overpaint.recolouring.belonging import REACH as OF_BELONGING
+from overpaint.recolouring.belonging import Belonging
+from overpaint.recolouring.edges import REACH as OF_EDGES
+from overpaint.recolouring.edges import mixed_edges
+from overpaint.recolouring.oklab import encoded_of, lab_of, lch_of, linear_of
+from overpaint.recolouring.own_colour import OwnColour, own_colour
+from overpaint.recolouring.repaint import repainted
+from overpaint.recolouring.words import WantedColour, colour_of, colours_in
+from overpaint.request import Sampling, UsedModel
+
+from .base import Canvas, EngineCard, EngineOptions, Monitor, Painted, Pixels, ThreadedEngine
+
+_WINDOW, _BEYOND = 512, OF_BELONGING + OF_EDGES
+_SAMPLES = 150_000
+
+_HINT = "write one, such as 'a dark green car', 'navy' or #1e66d0, or name a model, which paints from any prompt"
+
+
+class RecolorOptions(EngineOptions):
+    """Options of recolouring without a model."""
+
+    to: str | None = Field(
+        default=None,
+        description="the new colour: a word (dark green), a name of CSS (steelblue), #1e66d0, rgb(30, 102, 208); left "
+        "out, that of the picture to put in, or of the prompt",
+    )
+    only: str | None = Field(
+        default=None,
+        description="the colour that changes, of an object of several (its leading one unless given)",
+    )
+    tone: Literal["match", "keep"] = Field(
+        default="match", description="match: as light as the new colour is; keep: as light as it was, in another hue"
+    )
+    tolerance: float = Field(
+        default=1.0,
+        ge=0.25,
+        le=4,
+        description="a factor for how far a pixel's colour may be from the object's own: less leaves more of what is "
+        "beside it alone",
+    )
+
+    @field_validator("to", "only")
+    @classmethod
+    def _is_colour(cls, text: str | None) -> str | None:
+        if text is not None and colour_of(text) is None:
+            raise ValueError(f"{text!r} is no colour: right would be a word (dark green), #1e66d0 or rgb(30, 102, 208)")
+        return text
+
+
+class Recolor(ThreadedEngine):
+    """Gives an object another colour. `overpaint.recolouring` describes the methods."""
+
+    card = EngineCard(
+        name="recolor",
+        title="Another colour: shading, highlights and texture stay, without weights",
+        paints_from="settings",
+        accepts=frozenset({"prompt", "insert"}),
+        edge="matte",
+        context=Context(ratio=0.25, minimum=32, maximum=256),
+        colour_space="srgb",
+        options=RecolorOptions,
+        digest="recolor-1",
+        references=(
+            "Ottosson, A perceptual color space for image processing, 2020",
+            "Shafer, Using color to separate reflection components, Color Research and Application 10(4), 1985",
+            "Ruzon and Tomasi, Alpha estimation in natural images, CVPR 2000",
+            "Swain and Ballard, Color indexing, IJCV 7(1), 1991",
+        ),
+    )
+
+    def models(self, sampling: Sampling | None, options: BaseModel) -> tuple[UsedModel, ...]:
+        """No files.
+
+        Raises:
+            RequestError: The prompt, on which the colour depends, names none.
+        """
+        prompt = "" if sampling is None else sampling.prompt
+        if prompt.strip() and _options(options).to is None:
+            _named(prompt)
+        return ()
+
+    def paint_one(self, canvas: Canvas, monitor: Monitor) -> Painted:
+        """Find the object's colour, then the pixels that have it, and repaint them.
+
+        Raises:
+            RequestError: No colour is given, or the mask has nothing of the one that is to change.
+        """
+        options = _options(canvas.options)
+        monitor.progress(0, 1)
+        wanted, notes = _wanted(canvas, options)
+        hole, marked = canvas.hole, canvas.mask if canvas.marked is None else canvas.marked
+        inside, outside = (_sampled(canvas.pixels, where) for where in (_middle(marked, canvas), canvas.known))
+        own = own_colour(inside, outside, None if options.only is None else colour_of(options.only))
+        if own is None:
+            raise RequestError(
+                f"the mask has nothing of the colour {options.only!r} that is to change",
+                code="colour-absent",
+                field="options",
+                value=options.only,
+            )
+        belonging = Belonging(own, canvas.pixels, marked, hole, inside, outside, options.tolerance)
+        new = wanted.linear(own.lightness, keep=options.tone == "keep")
+        painted = canvas.pixels.copy()
+        work = list(_windows(hole))
+        for step, inner in enumerate(work):
+            monitor.progress(step, len(work))
+            outer = inner.pad(_BEYOND).intersect(canvas.size.box)
+            there = inner.shift(-outer.left, -outer.top).slices
+            found = _recoloured(canvas.pixels[outer.slices], hole[outer.slices], belonging, own, new, outer)
+            painted[inner.slices] = found[there]
+        monitor.progress(len(work), len(work))
+        return Painted(painted, notes=notes)
+
+
+def _recoloured(
+    pixels: Pixels, hole: NDArray[np.bool_], belonging: Belonging, own: OwnColour, new: Pixels, window: Box
+) -> Pixels:
+    """A window of the canvas with the object in its new colour; pixels that do not change are equal to the bit."""
+    linear = linear_of(pixels)
+    belongs = belonging.of(linear, window)
+    found = repainted(linear, belongs, own, new)
+    result = mixed_edges(linear, found.linear, found.share, hole)
+    changed = hole & (np.abs(result - linear) @ np.ones(3, np.float32) > 2e-6)
+    painted = pixels.copy()
+    painted[changed] = np.clip(encoded_of(result[changed]), 0, 1)
+    return painted
+
+
+def _windows(hole: NDArray[np.bool_]) -> Iterator[Box]:
+    """Squares that together cover the hole: temporary arrays of a large picture would not fit the processor's cache."""
+    height, width = hole.shape
+    for top in range(0, height, _WINDOW):
+        for left in range(0, width, _WINDOW):
+            box = Box(left, top, min(left + _WINDOW, width), min(top + _WINDOW, height))
+            if hole[box.slices].any():
+                yield box
+
+
+def _sampled(pixels: Pixels, where: NDArray[np.bool_]) -> Pixels:
+    """(N, 3) OKLab of the pixels where the flag is set, evenly chosen, about `_SAMPLES` at the most."""
+    step = max(1, int(np.sqrt(np.count_nonzero(where) / _SAMPLES)))
+    return lab_of(linear_of(pixels[::step, ::step][where[::step, ::step]]))
+
+
+def _options(options: BaseModel) -> RecolorOptions:
+    return options if isinstance(options, RecolorOptions) else RecolorOptions()
+
+
+def _wanted(canvas: Canvas, options: RecolorOptions) -> tuple[WantedColour, tuple[str, ...]]:
+    """The new colour, and notes on what says another one."""
+    prompt = "" if canvas.sampling is None else canvas.sampling.prompt
+    if options.to is not None:
+        given = colour_of(options.to)
+        assert given is not None  # the options are checked
+        others = ["the picture to put in"] * (canvas.insert is not None) + ["the prompt"] * bool(prompt.strip())
+        unused = (f"the new colour is {options.to}, so that {' and '.join(others)} had no effect",) if others else ()
+        return given, unused
+    if canvas.insert is not None:
+        unused = ("the new colour is the picture's to put in, so that the prompt had no effect",)
+        return _of_picture(canvas.insert), unused if prompt.strip() else ()
+    return _named(prompt)
+
+
+def _named(prompt: str) -> tuple[WantedColour, tuple[str, ...]]:
+    """The colour of a prompt."""
+    found = colours_in(prompt)
+    if not found:
+        said = f"the prompt {prompt!r} names no colour" if prompt.strip() else "there is no new colour"
+        raise RequestError(said, code="colour-missing", field="prompt", value=prompt, hint=_HINT)
+    others = dict.fromkeys(one.text for one in found[1:] if one.text != found[0].text)
+    named = (f"of the prompt's colours the object gets {found[0].text}, and not {', '.join(others)}",) if others else ()
+    return found[0], named
+
+
+def _of_picture(insert: Pixels) -> WantedColour:
+    """The leading colour of a picture, or of an object that was cut out."""
+    shown = insert[..., 3] > 0.5
+    seen = _sampled(insert[..., :3], shown if shown.any() else np.ones_like(shown))
+    found = own_colour(seen, np.zeros((0, 3), np.float32))
+    assert found is not None  # it has pixels
+    lightness, chroma, hue = lch_of(lab_of(found.linear)).tolist()
+    return WantedColour(lightness, lightness, chroma, hue, "")
+
+
+def _middle(marked: Pixels, canvas: Canvas) -> NDArray[np.bool_]:
+    """(H, W) bool: the mask without its border, where colours are mixed; all of it where nothing else is left."""
+    core = (marked >= np.float32(0.5)) & canvas.hole
+    inner = cv2.erode(core.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    return next((one for one in (inner, core) if one.any()), canvas.hole)
