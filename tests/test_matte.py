@@ -142,3 +142,12 @@ def test_colours_are_compared_with_those_nearby() -> None:
     found = matte(picture, wide, 8)
     clear = np.abs(np.arange(SIDE) - SIDE // 2) > 20  # in the middle both have one colour
     assert np.abs(found.opacity - true)[:, clear].sum() < 0.3 * np.abs(wide - true)[:, clear].sum()
+
+
+def test_a_dark_spot_beside_a_dark_subject_stays_in_the_background() -> None:
+    true = furry(hairs=0)
+    picture, _ = scene(true, texture=0.02)
+    spot = np.zeros((SIDE, SIDE), np.uint8)
+    cv2.circle(spot, (SIDE // 2, SIDE // 4 - 9), 3, 1, -1)
+    picture[spot > 0] = BROWN
+    assert (matte(picture, outline(true), 14).opacity[spot > 0] == 0).all()

@@ -42,6 +42,9 @@ RAMP = 0.5
 MIXED = 1.5
 """The cost of an opacity of one half: most pixels are the subject or the background, and not both."""
 
+SEEN = 0.3
+"""From this opacity on a piece counts as seen: a thick one must hang together with the subject."""
+
 CHUNK = 1 << 14  # pixels at a time, which stay in the cache
 SOLID = 0.05
 """Opacities nearer to 0 or 1 than this are 0 or 1."""
@@ -92,7 +95,7 @@ def matte(pixels: Floats, subject: Floats, band: float, *, within: Flags | None 
     for start in range(0, rows.size, CHUNK):
         at = rows[start : start + CHUNK], columns[start : start + CHUNK]
         opacity[here][at], colour[here][at] = _solved(part, sides[0].at(*at), sides[1].at(*at), at)
-    return Matte(_joined(opacity, inside), colour)
+    return Matte(_joined(opacity, inside, band), colour)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,15 +108,31 @@ class _Surroundings:
     band: float
 
 
-def _joined(opacity: Floats, inside: Flags) -> Floats:
-    """The opacity without specks beyond the mask that hang together with no part of the subject."""
-    box = Box.around(opacity > 0).slices
+def _joined(opacity: Floats, inside: Flags, band: float) -> Floats:
+    """The opacity without what hangs together with no part of the subject, but for hairs, which may seem broken."""
+    box = Box.around(opacity > 0).pad(2).intersect(Box(0, 0, inside.shape[1], inside.shape[0])).slices
     part, own = opacity[box], inside[box]
-    count, labels = cv2.connectedComponents((part > 0).view(np.uint8))
-    kept = np.zeros(count, bool)
-    kept[labels[own & (part > 0)]] = True
-    part[~kept[labels]] = 0
+    part[_apart(part > 0, own)] = 0
+    side = 2 * int(band / 8) + 1
+    seen = part >= np.float32(SEEN)
+    thick = cv2.erode(seen.view(np.uint8), np.ones((max(3, side),) * 2, np.uint8)).view(bool)
+    blobs = _apart(seen, own | ~_reached(seen, thick))
+    around = cv2.dilate(blobs.view(np.uint8), np.ones((5, 5), np.uint8)).view(bool)
+    part[blobs | (around & ~seen)] = 0
     return opacity
+
+
+def _apart(marked: Flags, wanted: Flags) -> Flags:
+    """The connected pieces of the marked pixels that hold no wanted pixel."""
+    count, labels = cv2.connectedComponents(marked.view(np.uint8))
+    held = np.zeros(count, bool)
+    held[labels[wanted & marked]] = True
+    return np.asarray(marked & ~held[labels])
+
+
+def _reached(marked: Flags, wanted: Flags) -> Flags:
+    """The connected pieces of the marked pixels that hold a wanted pixel."""
+    return np.asarray(marked & ~_apart(marked, wanted))
 
 
 def _signed_distance(inside: Flags, limit: float) -> Floats:
