@@ -307,6 +307,13 @@ def test_what_is_given_beside_the_new_colour_is_noted():
     )
 
 
+@pytest.mark.parametrize(("light", "to", "said"), [(0.004, "white", "nearly black"), (1.5, "navy", "blown out")])
+def test_an_object_without_shading_is_noted(light, to, said):
+    picture = from_array(np.rint(ball((light, light, light)) * 255).astype(np.uint8))
+    (note,) = edit(picture, options={"to": to}).notes
+    assert said in note
+
+
 def test_a_grey_picture_changes_its_tone_alone_and_a_note_says_so():
     edited = edit(picture_of(SIZE, "grey", 8), options={"to": "blue"})
     assert edited.notes == (

@@ -124,7 +124,17 @@ class Recolor(ThreadedEngine):
             found = _recoloured(canvas.pixels[outer.slices], hole[outer.slices], belonging, own, new, outer)
             painted[inner.slices] = found[there]
         monitor.progress(len(work), len(work))
-        return Painted(painted, notes=notes)
+        return Painted(painted, notes=(*notes, *_doubts(own, inside, new)))
+
+
+def _doubts(own: OwnColour, inside: Pixels, new: Pixels) -> tuple[str, ...]:
+    """Notes on an object that has no shading which its new colour could show."""
+    lightness = float(lab_of(new)[0])
+    if own.lightness <= 0.25 and lightness > 0.6:
+        return ("the object is nearly black: in a light colour it shows mirrored light and noise in place of shading",)
+    if not own.coloured and float(np.mean(inside[:, 0] > 0.985)) > 0.3 and lightness < 0.8:
+        return ("much of the object is blown out to white: no shading is left there that another colour could show",)
+    return ()
 
 
 def _recoloured(
