@@ -366,3 +366,9 @@ def test_every_field_that_where_knows_is_there_for_a_row(tmp_path):
     photos(tmp_path, 1)
     for name in FIELDS:
         bench.preview([{"image": "p000.png", "box": BOX}], where=Filter.of(f"{name} == None or {name} != None"))
+
+
+def test_a_cell_that_is_nested_too_deeply_costs_its_own_row_alone():
+    bad, good = read(f"image,box,options\na.png,,{'[' * 50_000}\nb.png,\"1,2,3,4\",\n", "csv")
+    assert isinstance(bad, BadRow)
+    assert isinstance(good, EditRow)

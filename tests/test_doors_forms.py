@@ -85,6 +85,8 @@ def test_an_option_of_an_engine_is_json_where_it_is_json() -> None:
     assert forms.key_value("fast=true", "option") == ("fast", True)
     assert forms.key_value("name=plain text", "option") == ("name", "plain text")
     assert forms.key_value("a=b=c", "option") == ("a", "b=c")
+    deep = "[" * 100_000
+    assert forms.key_value(f"a={deep}", "option") == ("a", deep)
     with pytest.raises(RequestError, match="KEY=VALUE"):
         forms.key_value("radius", "option")
 

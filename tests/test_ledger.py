@@ -295,3 +295,13 @@ class AnyCourse(RuleBasedStateMachine):
 
 AnyCourse.TestCase.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
 TestAnyCourse = AnyCourse.TestCase
+
+
+def test_a_full_disk_is_named_and_the_ledger_can_be_used_afterwards(ledger):
+    ledger.add([Job("a", "key")])
+    ledger._database.execute("PRAGMA max_page_count = 6")
+    with pytest.raises(LedgerError, match="the disk is full"):
+        ledger.add(Job(f"b{n}", "key", "x" * 3000) for n in range(300))
+    ledger._database.execute("PRAGMA max_page_count = 100000")
+    assert ledger.add([Job("c", "key")]) == 1
+    assert [entry.id for entry in ledger.entries()] == ["a", "c"]

@@ -122,5 +122,5 @@ def key_value(text: str, field: str) -> tuple[str, object]:
         raise _refused(f"{{field}} takes KEY=VALUE, not {text!r}", field, text)
     try:
         return (key.strip(), json.loads(value))
-    except ValueError:
+    except (ValueError, RecursionError):
         return (key.strip(), value)
