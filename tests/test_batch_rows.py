@@ -369,6 +369,6 @@ def test_every_field_that_where_knows_is_there_for_a_row(tmp_path):
 
 
 def test_a_cell_that_is_nested_too_deeply_costs_its_own_row_alone():
-    bad, good = read(f"image,box,options\na.png,,{'[' * 50_000}\nb.png,\"1,2,3,4\",\n", "csv")
+    bad, good = read(f'image,box,options\na.png,,{"[" * 50_000}\nb.png,"1,2,3,4",\n', "csv")
     assert isinstance(bad, BadRow)
     assert isinstance(good, EditRow)

@@ -221,6 +221,12 @@ def test_a_shape_that_is_cut_by_the_border_is_noted_whatever_its_kind(picture, k
     assert not any("extends" in found for found in silent.notes)
 
 
+def test_settings_of_mask_files_without_a_file_are_noted(picture):
+    places = Places(box=("1,1,9,9",), mask_label="cup", mask_resize=True)
+    inputs = collect(picture, REMOVE, Uploads({}), places=places)
+    assert inputs.notes == ("no mask file is named, so that mask_label and mask_resize had no effect",)
+
+
 def test_a_label_is_chosen_in_annotations_beside_plain_masks(picture, marked):
     polygon = Mask.box((60, 40), (40, 25, 50, 35))
     document = json.loads(to_labelme(polygon, label="cup"))

@@ -185,10 +185,19 @@ def test_an_effect_ends_within_the_reach_limit(limit):
 
 
 def test_strict_allows_no_effect_and_an_engine_without_effects_is_noted():
-    assert edit(shadow(20), follow_effects=True, strict=True).reach == 0
+    strict = edit(shadow(20), follow_effects=True, strict=True, reach_limit=30)
+    assert (strict.reach, strict.resolved.reach_limit, strict.resolved.follow_effects) == (0, None, None)
+    assert strict.notes == ("strict ends at the mask, so that reach_limit and follow_effects had no effect",)
     assert edit(flat(), follow_effects=True).notes == (
         "stand-in does not use follow_effects: it continues the surroundings",
     )
+
+
+def test_padding_beside_the_whole_picture_is_noted_and_not_recorded():
+    edited = edit(flat(), area="whole", padding=7)
+    assert edited.notes == ("the engine saw the whole picture (area), so that padding had no effect",)
+    assert edited.resolved.padding is None
+    assert edit(flat(), area="masked", padding=7).resolved.padding == 7
 
 
 def test_an_effect_of_another_size_is_the_engines_fault():
@@ -280,6 +289,7 @@ def masked(spec: object) -> EditRequest:
         ({"mask": None, "request": masked({"parts": [{"kind": "alpha"}]})}, "mask-no-alpha", "mask"),
         ({"mask": "no/mask.png"}, "mask-invalid", "mask"),
         ({"sketch": np.zeros((3, 3, 4), np.uint8)}, "sketch-size", "sketch"),
+        ({"sketch": np.zeros((*PICTURE.size.shape, 4), np.float32)}, "sketch-size", "sketch"),
         ({"options": {"nonsense": 1}}, "request-invalid", "options"),
     ],
 )
@@ -288,3 +298,5 @@ def test_an_error_about_an_input_has_code_field_and_value(settings, code, field)
         edit(flat(), **settings)
     assert (caught.value.code, caught.value.field) == (code, field)
     assert caught.value.value is not None
+    if "sketch" in settings:
+        assert f"not {settings['sketch'].dtype} " in str(caught.value)

@@ -640,3 +640,10 @@ def test_a_file_saved_without_a_record_tells_of_no_earlier_edit_either(picture, 
             saved = again.save(tmp_path / f"{record}.{format}", record=record)
             assert b"a secret" not in saved.path.read_bytes()
             assert b"resolved" not in saved.path.read_bytes(), "nothing of the record but, at most, its name space"
+
+
+@pytest.mark.parametrize(("name", "format"), [("tif", "tiff"), ("JPG", "jpeg"), (".png", "png")])
+def test_every_name_of_a_format_gives_the_same_file(picture, mask, name, format):
+    with Studio() as studio:
+        edited = studio.edit(picture, mask=mask, engine="telea")
+    assert edited.render(name).data == edited.render(format).data

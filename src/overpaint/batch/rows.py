@@ -9,14 +9,13 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationInfo
 
-from overpaint.doors.places import Channel, Places
+from overpaint.doors.places import OF_FILES, Channel, Places
 from overpaint.errors import InputError, RequestError
 from overpaint.other_names import suggest_setting
 from overpaint.request import INTENTS, MOST_SEED, EditRequest
 from overpaint.values import Value
 
 SHAPES = ("mask", "box", "ellipse", "polygon")
-HOW = ("mask_channel", "mask_label", "mask_picture", "mask_resize", "invert")
 
 
 def _text(value: Any) -> str:
@@ -91,7 +90,7 @@ class RowFields(Value):
 
     def places(self, default: Places) -> Places:
         """Where the row repaints, unless its mask is in a request's form."""
-        shapes, how = self.given(*SHAPES), self.given(*HOW)
+        shapes, how = self.given(*SHAPES), self.given(*OF_FILES, "invert")
         if isinstance(self.mask, Mapping):
             if len(shapes) > 1:
                 raise RequestError("the mask is in a request's form: put boxes, ellipses and polygons into its parts")

@@ -23,6 +23,9 @@ Channel = Literal["auto", "luminance", "alpha", "transparent"]
 WORDS = ("alpha", "full")
 """Words that stand for a mask file: the picture's own transparency, all of the picture."""
 
+OF_FILES = ("mask_channel", "mask_label", "mask_picture", "mask_resize")
+"""Attributes of `Places` that say how mask files are read."""
+
 
 @dataclass(frozen=True, slots=True)
 class Places:
@@ -132,4 +135,6 @@ def mask_at(places: Places, size: Size, read: Callable[[str, Places], Mask]) -> 
     ellipses: Any = [forms.box(text, size, "ellipse") for text in places.ellipse]
     parts += [BoxPart(box=box) for box in boxes] + [EllipsePart(box=box) for box in ellipses]
     parts += [PolygonPart(points=tuple(forms.points(text, size, "polygon"))) for text in places.polygon]
+    if not places.files and (lost := [name for name in OF_FILES if getattr(places, name) != getattr(Places(), name)]):
+        notes.append(f"no mask file is named, so that {' and '.join(lost)} had no effect")
     return MaskInput(None, MaskSpec(parts=tuple(parts), invert=places.invert), rasters, tuple(notes))

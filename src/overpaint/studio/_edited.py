@@ -230,7 +230,7 @@ class Edited:
                 describes another edit, with its prompt.
             verify: Whether a lossless file is decoded and compared as well. Lossy ones always are.
         """
-        format = format or format_of_result(self.original.source.format, alpha=self.picture.alpha is not None)
+        format = format_of_result(self.original.source.format, format, alpha=self.picture.alpha is not None)
 
         def annotate(touched: NDArray[np.bool_] | None) -> Metadata:
             if record != "embed":

@@ -52,9 +52,9 @@ class RegionCanvas:
         Args:
             effect: (H, W) float32 in [0, 1] of the canvas's size, 1 = changed.
             mask: The mask of the edit, of the picture's size.
-            resolved: Whose `follow_effects`, `strict` and `reach_limit` decide.
+            resolved: Whose `follow_effects` and `reach_limit` decide.
         """
-        if effect is None or not resolved.follow_effects or resolved.strict:
+        if effect is None or not resolved.follow_effects:
             return self
         limit = REACH_LIMIT if resolved.reach_limit is None else resolved.reach_limit
         return replace(self, region=self.region.with_effect(effect, mask, limit))

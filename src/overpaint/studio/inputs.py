@@ -119,10 +119,11 @@ def sketch_of(request: EditRequest, rasters: InputRasters) -> NDArray[np.uint8] 
     given = request.sketch if rasters.sketch is None else rasters.sketch
     if given is None:
         return None
-    shape, wanted = given.shape, (*rasters.picture.size.shape, 4)
-    if shape != wanted or (isinstance(given, np.ndarray) and given.dtype != np.uint8):
-        message = f"a sketch is uint8 RGBA of the picture's size, {wanted}, not {shape}"
-        raise RequestError(message, code="sketch-size", field="sketch", value=str(shape))
+    found = f"{given.dtype if isinstance(given, np.ndarray) else 'uint8'} {given.shape}"
+    wanted = f"uint8 {(*rasters.picture.size.shape, 4)}"
+    if found != wanted:
+        message = f"a sketch is RGBA of the picture's size, {wanted}, not {found}"
+        raise RequestError(message, code="sketch-size", field="sketch", value=found)
     return given if isinstance(given, np.ndarray) else blob_array(given, rasters.by_digest)
 
 

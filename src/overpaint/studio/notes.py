@@ -9,6 +9,7 @@ from overpaint.mask import Mask
 from overpaint.request import ENGINE_SETTINGS, EditRequest
 
 from .choose import Painter
+from .resolve import BEYOND_MASK
 
 LITTLE_KNOWN = 0.2
 """An engine that continues the surroundings has little to copy from where less than this share of a picture stays."""
@@ -41,9 +42,11 @@ def notes_of(request: EditRequest, painter: Painter, mask: Mask, *, sketch: bool
     if ignored:
         why = ": it continues the surroundings" if card.paints_from == "surroundings" else ""
         notes.append(f"{card.name} does not use {', '.join(ignored)}{why}")
-    beyond = [name for name in ("grow", "feather") if request.strict and getattr(request, name)]
+    beyond = [name for name in BEYOND_MASK if request.strict and getattr(request, name) and name not in ignored]
     if beyond:
         notes.append(f"strict ends at the mask, so that {' and '.join(beyond)} had no effect")
+    if request.area == "whole" and request.padding is not None:
+        notes.append("the engine saw the whole picture (area), so that padding had no effect")
     share = float(np.mean(mask.support))
     if card.paints_from == "surroundings" and share > 1 - LITTLE_KNOWN:
         little = "nothing" if share == 1 else "little"

@@ -29,14 +29,17 @@ GENERAL = Usual(
 )
 """The settings of models that have no usual ones of their own."""
 
+BEYOND_MASK = ("grow", "feather", "reach_limit", "follow_effects")
+"""Settings of what changes beyond the mask, which have no effect in a strict request."""
+
 
 def resolve(
     request: EditRequest, card: EngineCard, *, seed: int, rule: IntentRule | None = None, model: str | None = None
 ) -> ResolvedRequest:
     """Fill in what the request left open.
 
-    Settings that the engine does not accept stay None: a record claims nothing that had no effect, and equal pixels
-    have equal digests.
+    Settings that the engine does not accept, or that another setting rules out, stay None: a record claims nothing that
+    had no effect, and equal pixels have equal digests.
 
     Args:
         request: The request.
@@ -51,8 +54,8 @@ def resolve(
     rule = rule or request.rule
     unused = {name for name in ENGINE_SETTINGS if not card.uses(name)}
     filled = {**_defaults(request, card, rule), **request.settings(), "prompt": _prompt(request, card, rule)}
-    if filled["strict"]:
-        unused |= {"grow", "feather", "reach_limit"}
+    unused |= set(BEYOND_MASK) if filled["strict"] else set()
+    unused |= {"padding"} if filled["area"] == "whole" else set()
     used = {name: value for name, value in filled.items() if name not in unused}
     return ResolvedRequest(
         **{
