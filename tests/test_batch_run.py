@@ -16,7 +16,7 @@ from PIL import Image
 
 from batches import BOX, Bench, photo, photos, pixels
 from overpaint import Mask, Studio
-from overpaint.audit import verify
+from overpaint.audit import entries, verify
 from overpaint.batch import Began, Done, Failed, TaskResult, Unchanged, run, seed_of
 from overpaint.batch.files import Files
 from overpaint.batch.results import PublishError, ResultPublisher
@@ -478,11 +478,17 @@ def test_an_interrupt_keeps_results_and_the_next_run_continues(bench):
 
 def test_private_mode_keeps_prompts_out_of_everything(bench):
     secret = "a very private bench"
-    learned = Bench(bench.folder, engine=lambda: noise())
+
+    def paint(canvas, monitor):
+        return Painted(canvas.pixels, notes=(f"prompt: left out as a comment: {secret}",))
+
+    learned = Bench(bench.folder, engine=lambda: StandIn(paint))
     learned.run(rows(prompt=secret), private=True, rules={"record": "none"}, report=True)
     for path in bench.out.rglob("*"):
         if path.is_file():
             assert secret.encode() not in path.read_bytes(), path
+    (record, *_) = (entry.record for entry in entries(bench.out / "audit.jsonl"))
+    assert record.edit.notes[-1] == "the engine's notes are left out, as they may quote the prompt"
     assert verify(bench.out / "audit.jsonl").whole
     assert read_record(open_picture(bench.out / "p000.remove.png")) is None
 

@@ -170,7 +170,7 @@ def edit_record(
     path = source or original.source.path
     raster = None if edited.resolved.image is None else edited.resolved.image.sha256
     record = edited.record_of(saved.reach)
-    record, hidden = (record, {}) if secret is None else _hidden(record, secret)
+    record, hidden = (record, {}) if secret is None else _hidden(record, secret, edited.notes_without_prompt)
     return AuditRecord(
         made=now(),
         edit=record,
@@ -232,11 +232,13 @@ def _without_names(used: Iterable[UsedModel]) -> tuple[UsedModel, ...]:
     return tuple(one if one.role in named else one.model_copy(update={"name": one.role}) for one in used)
 
 
-def _hidden(record: Record, secret: Secret) -> tuple[Record, dict[str, str]]:
-    """The record without the request's prompts, and their hashes. The intents' own prompts are not secret."""
-    asked = {name: getattr(record.request, name) for name in ("prompt", "negative_prompt")}
-    texts = {name: text for name, text in asked.items() if text and text.strip()}
+def _hidden(record: Record, secret: Secret, notes: tuple[str, ...]) -> tuple[Record, dict[str, str]]:
+    """The record with these notes and without the request's prompts, and the hashes of those. The intents' own prompts
+    are not secret.
+    """
+    prompts = {name: getattr(record.request, name) for name in ("prompt", "negative_prompt")}
+    texts = {name: text for name, text in prompts.items() if text and text.strip()}
     gone = dict.fromkeys(texts)
     resolved = record.resolved.model_copy(update={**gone, "models": _without_names(record.resolved.models)})
-    bare = record.model_copy(update={"request": record.request.merged(**gone), "resolved": resolved})
+    bare = record.model_copy(update={"request": record.request.merged(**gone), "resolved": resolved, "notes": notes})
     return bare, {name: secret.hash(text) for name, text in texts.items()}

@@ -97,6 +97,7 @@ class Edited:
         reach: The largest distance in pixels from the mask to a pixel that changed.
         timings: Seconds by step.
         notes: For people: assumptions, and settings without effect.
+        engine_notes: Those of them that the engine gave, which may quote the prompt.
         licence: Of the engine and its weights, from the engine's card; "unknown" where none is stated.
     """
 
@@ -112,6 +113,7 @@ class Edited:
     reach: int
     timings: Mapping[str, float]
     notes: tuple[str, ...] = ()
+    engine_notes: tuple[str, ...] = ()
     licence: str = ""
 
     @property
@@ -128,6 +130,12 @@ class Edited:
     def resolved(self) -> ResolvedRequest:
         """The request with every default filled in, its rasters coded, and the picture named by its digest."""
         return self.bare_resolved.model_copy(update={**self.rasters.coded, "image": self.rasters.image})
+
+    @property
+    def notes_without_prompt(self) -> tuple[str, ...]:
+        """The notes for private mode: one stands for all of the engine's."""
+        left_out = ("the engine's notes are left out, as they may quote the prompt",) if self.engine_notes else ()
+        return (*(note for note in self.notes if note not in self.engine_notes), *left_out)
 
     @cached_property
     def pixels_sha256(self) -> str:

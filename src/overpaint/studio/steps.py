@@ -155,7 +155,7 @@ def finish(prepared: PreparedEdit, made: PaintedCanvases, monitor: Monitor | Non
     own = notes_of(
         prepared.request, painter, scene.mask, sketch=scene.sketch is not None, grey=scene.picture.colour is Colour.GREY
     )
-    notes = (*own, *scene.mask.notes, *(note for one in made.painted for note in one.notes))
+    engine_notes = tuple(dict.fromkeys(note for one in made.painted for note in one.notes))
     return Edited(
         picture=result,
         base=scene.picture,
@@ -168,7 +168,8 @@ def finish(prepared: PreparedEdit, made: PaintedCanvases, monitor: Monitor | Non
         regions=regions,
         reach=reach,
         timings={**prepared.timings, **made.timings, **clock.laps},
-        notes=tuple(dict.fromkeys(notes)),
+        notes=tuple(dict.fromkeys((*own, *scene.mask.notes, *engine_notes))),
+        engine_notes=engine_notes,
         licence=painter.card.licence,
     )
 
