@@ -90,6 +90,16 @@ def test_embedding_twice_is_embedding_once_and_stripping_undoes_it(format):
     assert read_record(Picture(PIXELS, metadata=strip(twice))) is None
 
 
+@pytest.mark.parametrize("format", ["png", "tiff"])
+def test_a_file_of_another_format_holds_no_record_of_the_edit_before(format):
+    second = record(seed=2)
+    after = embed(embed(Metadata(), record(seed=1, prompt="the one before"), "jpeg"), second, format)
+    assert not user_comment(after.exif)
+    data = encode(Picture(PIXELS, metadata=after), format).data
+    assert b"the one before" not in data
+    assert read_record(data).record.request.seed == 2
+
+
 @pytest.mark.parametrize("format", ["png", "jpeg"])
 def test_parameters_of_another_tool_are_replaced_and_kept_as_the_original(format):
     theirs = "a castle\nSteps: 20, Sampler: Euler a, Seed: 5, Size: 512x512, Version: v1.10.1"

@@ -47,6 +47,8 @@ def embed(metadata: Metadata, record: Record, format: str) -> Metadata:
         format: "png", "jpeg", "webp", "avif" or "tiff".
     """
     record = record.model_copy(update={"timings": {}})
+    if format in ("png", "tiff"):  # they hold it elsewhere than the other formats, whose place may have an earlier one
+        metadata = strip(metadata)
     if format == "png":
         return _in_text(metadata, record)
     return _in_xmp(_in_comment(metadata, record, format), record, format)
@@ -79,7 +81,7 @@ def sidecar_path(path: str | os.PathLike[str]) -> Path:
 
 def _in_text(metadata: Metadata, record: Record) -> Metadata:
     earlier = metadata.text.get(PARAMETERS)
-    kept = {} if earlier is None or PNG_RECORD in metadata.text or ORIGINAL in metadata.text else {ORIGINAL: earlier}
+    kept = {} if earlier is None or ORIGINAL in metadata.text else {ORIGINAL: earlier}
     ours = {PARAMETERS: infotext(record), PNG_RECORD: record.to_json(indent=None)}
     return replace(metadata, text={**metadata.text, **kept, **ours})
 
