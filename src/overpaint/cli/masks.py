@@ -86,6 +86,7 @@ def make(
         raise RequestError("mask make needs either a PICTURE that the mask is for, or --size WxH")
     if not where.named and not stroke:
         raise RequestError("nothing to draw: give --box, --ellipse, --polygon, --stroke or --mask")
+    check_one_reader((picture, *where.mask))
     check_output(output, written.overwrite)
     source = None if picture is None else opened(picture)
     extent = source.size if source is not None else forms.size_of(size or "", "size")
@@ -150,6 +151,7 @@ def resize(
     """
     if (picture is None) == (size is None):
         raise RequestError("mask resize needs either --picture FILE or --size WxH")
+    check_one_reader((mask, picture))
     check_output(output, written.overwrite, (mask, *(() if picture is None else (picture,))))
     wanted = opened(picture).size if picture is not None else forms.size_of(size or "", "size")
     result = mask_from(load(mask), wanted, Places(mask_resize=True))

@@ -17,7 +17,7 @@ from overpaint.files import write_file
 
 from .maskfiles import describe
 from .options import OUT, WHERE, WHERE_UNSET, WRITTEN_UNSET, Input, Where, Written
-from .streams import load, opened, paths
+from .streams import check_one_reader, load, opened, paths
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,6 +59,7 @@ def preview(
     from overpaint.picture import encode, format_of_path, from_array, to_pil
 
     places = where if mask is None else replace(where, mask=(mask, *where.mask))
+    check_one_reader((picture, *places.mask))
     path = Path(output)
     format = format_of_path(path)
     check_writable_all([path], overwrite=written.overwrite, inputs=paths((picture, *places.files)))

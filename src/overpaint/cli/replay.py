@@ -18,7 +18,7 @@ from overpaint.request import blob_of
 from .audit import LogOption, What, entry
 from .options import OUT, WRITTEN_UNSET, Device, Written
 from .progress import bar
-from .streams import load, opened
+from .streams import check_one_reader, load, opened
 from .texts import print_json
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ def replay(
     from overpaint.audit import replay as again
     from overpaint.studio import Studio
 
+    check_one_reader((image, *mask, sketch))
     known = _known(what, audit)
     if output is not None:
         check_writable(output, overwrite=written.overwrite)

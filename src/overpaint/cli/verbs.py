@@ -150,8 +150,7 @@ def edit(
     wanted = request_of(intent or ("custom" if base is None else None), fields.settings(how), run.option, base)
     if wanted.rule.grows_canvas and wanted.margins is None:
         raise RequestError("use 'overpaint expand' to continue a picture beyond its edges")
-    extends = wanted.margins is not None and not place.named and wanted.mask is None
-    return paint(PaintCall(pictures, wanted, place, Bounds() if extends else None, run, out, put_in))
+    return paint(PaintCall(pictures, wanted, place, None, run, out, put_in))
 
 
 edit.__annotations__["how"] = _SETTINGS  # for the parser; a type checker can't know a class that is made
