@@ -194,6 +194,15 @@ class TestOnePicture:
         error = printed(capsys)["error"]
         assert (error["code"], error["field"]) == ("output-too-large", "layers")
 
+    def test_without_a_record_no_mask_is_coded(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fail(*_: object) -> NoReturn:
+            raise AssertionError("the mask was coded")
+
+        monkeypatch.setattr("overpaint.studio.inputs.spec_of", fail)
+        words = ["remove", "photo.png", "--mask", "mask.png", "--engine", "telea", "--layers", "l.psd"]
+        assert main([*words, "--record", "none"]) == 0
+        assert main([*words, "--record", "none", "--json", "--overwrite"]) == 0
+
     def test_the_record_has_the_shapes_and_may_be_left_out(self) -> None:
         words = ["remove", "photo.png", "--box", "25,20,55,40", "--engine", "telea", "--seed", "9", "-q"]
         assert main([*words, "-o", "with.png"]) == 0

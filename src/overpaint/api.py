@@ -26,7 +26,8 @@ def _studio() -> Studio:
 
 
 def open(source: str | os.PathLike[str] | bytes | BinaryIO) -> Picture:
-    """Open a picture: PNG, JPEG, WebP, TIFF or AVIF (HEIC with the extra `heif`), 8 or 16 bit.
+    """Open a picture of 8 or 16 bits: PNG, JPEG, WebP, TIFF, AVIF, BMP, a still GIF or JPEG 2000; HEIC with the extra
+    `heif`.
 
     Raises:
         PictureError: It can't be read; the message has the reason and what would be right.

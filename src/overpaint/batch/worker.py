@@ -147,7 +147,7 @@ def _written(edited: Edited, task: Task) -> TaskResult:
 
 def _details(edited: Edited, rendered: Rendered, task: Task, quality: dict[str, Any]) -> dict[str, Any]:
     """What the report says of a result, beside `describe`: plain values. In private mode no prompt is among them."""
-    resolved, private = edited.resolved, task.options.key is not None
+    resolved, private = edited.bare_resolved, task.options.key is not None
     settings = {
         name: getattr(resolved, name)
         for name in ("strength", "steps", "guidance_scale", "sampler", "grow", "feather", "padding", "area", "exact")
@@ -155,7 +155,7 @@ def _details(edited: Edited, rendered: Rendered, task: Task, quality: dict[str, 
     }
     return {
         **quality,
-        "prompt": None if private else resolved.prompt or edited.request.prompt,
+        "prompt": None if private else resolved.prompt or edited.bare_request.prompt,
         "settings": settings,
         "regions": len(edited.regions),
         "device": edited.execution.device,

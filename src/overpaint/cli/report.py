@@ -25,15 +25,15 @@ _FROM_PROMPT = ("replace", "recolor", "background", "refine", "add")
 
 def line(edited: Edited, name: str, saved: Saved, seconds: float) -> str:
     """One line: what was done, how, and what is measured of all other pixels."""
-    engine = edited.resolved.model or edited.resolved.engine
+    engine = edited.bare_resolved.model or edited.bare_resolved.engine
     return f"{name}: {_what(edited)} with {engine} in {seconds:.1f} s; {_rest(saved)}"
 
 
 def _what(edited: Edited) -> str:
-    done = _DONE[edited.resolved.intent]
-    if edited.resolved.paints_from == "surroundings" and edited.resolved.intent in _FROM_PROMPT:
+    done = _DONE[edited.bare_resolved.intent]
+    if edited.bare_resolved.paints_from == "surroundings" and edited.bare_resolved.intent in _FROM_PROMPT:
         done = "filled"
-    if edited.resolved.intent == "expand":
+    if edited.bare_resolved.intent == "expand":
         return f"{done} {edited.original.size} to {edited.picture.size}"
     count, size = len(edited.regions), edited.mask.bounds.size
     return f"{done} 1 region ({size} px)" if count == 1 else f"{done} {count} regions (together within {size} px)"
@@ -57,7 +57,7 @@ def _rest(saved: Saved) -> str:
 
 def mapping(source: str, edited: Edited, saved: Saved, extras: dict[str, Path], seconds: float) -> dict[str, Any]:
     """The object that --json writes. Boxes are left, top, right, bottom in pixels of the result."""
-    resolved = edited.resolved
+    resolved = edited.bare_resolved
     return {
         "input": as_written(source),
         "output": str(saved.path),
@@ -67,7 +67,7 @@ def mapping(source: str, edited: Edited, saved: Saved, extras: dict[str, Path], 
         "intent": resolved.intent,
         "engine": resolved.engine,
         "model": resolved.model,
-        "prompt": resolved.prompt or edited.request.prompt,
+        "prompt": resolved.prompt or edited.bare_request.prompt,
         "seed": resolved.seed,
         "size": list(edited.picture.size),
         "placed": list(edited.placed),

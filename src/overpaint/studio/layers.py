@@ -47,7 +47,7 @@ def encode_layers(edited: Edited) -> bytes:
     original = _add_layer(document, "Original", stage, stage.samples, stage.alpha, stage.size.box)
     if cleared := _cleared(edited):
         original.visible = False  # it would show through
-    title = edited.request.intent.capitalize()
+    title = edited.bare_request.intent.capitalize()
     for number, region in enumerate(edited.regions, start=1):
         painted = np.clip(np.rint(region.patch), 0, stage.maximum).astype(stage.samples.dtype)
         name = f"{title} {number}" if len(edited.regions) > 1 else title
