@@ -17,8 +17,12 @@ from benchmarks.gallery.results import JobResult, ResultFolder
 from overpaint.mask import Mask
 from overpaint.picture import open_picture
 
-WIDTH, GAP, FOOT = 1120, 8, 24
+WIDTH, BLIND_WIDTH, GAP, FOOT = 1120, 1560, 8, 24
 ROWS = 4
+SHARES = {2: (1.0, 1.0), 3: (0.7, 1.15, 1.15)}
+"""Widths of the panels of the page, by their number."""
+SAME = (1.0, 1.0, 1.0)
+"""Widths of the panels of blind sheets: every result is as large as the others."""
 INK, PAPER = (20, 20, 20), (250, 250, 250)
 OUTLINE = (255, 0, 160)
 
@@ -35,12 +39,12 @@ def page_sheets(
     for intent in KINDS:
         some = [(number, job) for number, job in enumerate(jobs, 1) if job.intent == intent and job.name in chosen]
         for first in range(0, len(some), ROWS):
-            rows = [
-                _row(_panels(job, [chosen[job.name]], found, pictures), f"{number}. {job.name}: {job.what}", 270)
-                for number, job in some[first : first + ROWS]
-            ]
+            rows = []
+            for number, job in some[first : first + ROWS]:
+                panels = _panels(job, [chosen[job.name]], found, pictures)
+                rows.append(_row(panels, f"{number}. {job.name}: {job.what}", 300, SHARES[len(panels)]))
             path = folder / f"{intent}-{first // ROWS + 1:02}.jpg"
-            _stacked(rows).save(path, quality=80, optimize=True)
+            _stacked(rows).save(path, quality=78, optimize=True)
             written.setdefault(intent, []).append(path)
     return written
 
@@ -63,10 +67,11 @@ def blind_sheets(jobs: Sequence[Job], found: ResultFolder, pictures: Path, out: 
         draw.shuffle(results)
         letters = [chr(ord("A") + n) for n in range(len(results))]
         panels = _panels(job, results, found, pictures)
-        lines = [panels[at : at + 3] for at in range(0, len(panels), 3)]
+        known = len(panels) - len(results)
         title = f"{number:03}. {job.intent}: {job.what}. Left to right: the picture"
-        title += f"{', before' if len(panels) > len(results) + 1 else ''}, {', '.join(letters)}"
-        rows = [_row(line, title if n == 0 else "", 400) for n, line in enumerate(lines)]
+        title += f"{', before' if known > 1 else ''}, {', '.join(letters)}"
+        lines = [panels] if len(panels) <= len(SAME) else [panels[:known], *_lines(panels[known:])]
+        rows = [_row(line, title if line is lines[-1] else "", 560, SAME, BLIND_WIDTH) for line in lines]
         _stacked(rows).save(folder / f"{number:03}.jpg", quality=90)
         key[f"{number:03}"] = {
             "job": job.name,
@@ -127,14 +132,15 @@ def _around(mask: Mask, size: tuple[int, int], least: int = 160, ratio: float = 
     return round(x), round(y), round(x + width), round(y + height)
 
 
-def _row(images: Sequence[Picture], title: str, height: int) -> Picture:
-    """Pictures side by side, at most `height` high, with a title below."""
-    cell = (WIDTH - GAP * (len(images) + 1)) // len(images)
-    scales = [min(cell / image.width, height / image.height) for image in images]
+def _row(images: Sequence[Picture], title: str, height: int, shares: Sequence[float], width: int = WIDTH) -> Picture:
+    """Pictures side by side, at most `height` high and as wide as their shares of the row, with a title below."""
+    room = (width - GAP * (len(shares) + 1)) / sum(shares)
+    cells = [round(share * room) for share in shares[: len(images)]]
+    scales = [min(cell / i.width, height / i.height) for i, cell in zip(images, cells, strict=True)]
     sizes = [(max(1, round(i.width * s)), max(1, round(i.height * s))) for i, s in zip(images, scales, strict=True)]
-    row = Image.new("RGB", (WIDTH, max(size[1] for size in sizes) + GAP + (FOOT if title else 0)), PAPER)
+    row = Image.new("RGB", (width, max(size[1] for size in sizes) + GAP + (FOOT if title else 0)), PAPER)
     left = GAP
-    for image, size in zip(images, sizes, strict=True):
+    for image, size, cell in zip(images, sizes, cells, strict=True):
         row.paste(image.resize(size, Image.Resampling.LANCZOS), (left, GAP))
         left += cell + GAP
     if title:
@@ -142,8 +148,12 @@ def _row(images: Sequence[Picture], title: str, height: int) -> Picture:
     return row
 
 
+def _lines(images: Sequence[Picture]) -> list[Sequence[Picture]]:
+    return [images[first : first + len(SAME)] for first in range(0, len(images), len(SAME))]
+
+
 def _stacked(rows: Sequence[Picture]) -> Picture:
-    sheet = Image.new("RGB", (WIDTH, sum(row.height for row in rows)), PAPER)
+    sheet = Image.new("RGB", (rows[0].width, sum(row.height for row in rows)), PAPER)
     top = 0
     for row in rows:
         sheet.paste(row, (0, top))
