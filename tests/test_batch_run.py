@@ -17,7 +17,7 @@ from PIL import Image
 from batches import BOX, Bench, photo, photos, pixels
 from overpaint import Mask, Studio
 from overpaint.audit import entries, verify
-from overpaint.batch import Began, Done, Failed, TaskResult, Unchanged, run, seed_of
+from overpaint.batch import Began, Done, Failed, Filter, TaskResult, Unchanged, run, seed_of
 from overpaint.batch.files import Files
 from overpaint.batch.results import PublishError, ResultPublisher
 from overpaint.engines import Painted
@@ -438,6 +438,7 @@ def test_an_estimate_knows_the_model_that_rows_are_painted_with_by_default(bench
     monkeypatch.setattr(_studio, "choose", lambda *arguments: replace(choose(*arguments), model="usual"))
     bench.run(rows(2))
     assert bench.preview(rows()).estimate.basis == "from 2 edits that were done before"
+    assert len(bench.preview(rows(), where=Filter.of('model == "usual"')).to_do) == 2
 
 
 def test_where_nothing_was_done_before_an_edit_is_tried_and_thrown_away(bench):

@@ -37,7 +37,8 @@ _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "len": lambda value: 0 if value is None else len(value),
 }
 FIELDS = ("id", "row", "image", "name", "output", "after", "state", "attempts", "note", *REQUEST)
-"""Names that an expression may use, of the row, the ledger and the request. A field that was left open is None."""
+"""Names that an expression may use, of the row, the ledger and the request. A field that was left open is None;
+engine and model are those that paint."""
 
 _Function = Callable[[Mapping[str, Any]], Any]
 
@@ -76,6 +77,7 @@ def _fields(item: PlannedEdit, entry: LedgerEntry | None) -> Mapping[str, Any]:
     return {
         **{name: getattr(item.request, name) for name in REQUEST},
         "engine": item.engine,
+        "model": item.model,
         "id": item.id,
         "row": item.row.number,
         "image": item.row.image,
