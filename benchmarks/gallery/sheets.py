@@ -34,7 +34,7 @@ def page_sheets(
     jobs: Sequence[Job], chosen: Mapping[str, JobResult], found: ResultFolder, pictures: Path, folder: Path
 ) -> dict[str, list[Path]]:
     """Sheets of four jobs each, KIND-01.jpg ..., by intent: whole picture with the mask's outline, before, after."""
-    folder.mkdir(parents=True, exist_ok=True)
+    _emptied(folder)
     written: dict[str, list[Path]] = {}
     for intent in KINDS:
         some = [(number, job) for number, job in enumerate(jobs, 1) if job.intent == intent and job.name in chosen]
@@ -55,9 +55,7 @@ def blind_sheets(jobs: Sequence[Job], found: ResultFolder, pictures: Path, out: 
     The judge writes blind/judged.json: {"001": {"A": ["deliverable", "why"], "B": ["nearly", "why"], ...}, ...}.
     """
     folder = out / "blind"
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob("*.jpg"):
-        old.unlink()
+    _emptied(folder)
     draw = random.Random(seed)
     order = [job for job in jobs if any(not result.error for result in found.of(job))]
     draw.shuffle(order)
@@ -80,6 +78,13 @@ def blind_sheets(jobs: Sequence[Job], found: ResultFolder, pictures: Path, out: 
     path = out / "blind-key.json"
     path.write_text(json.dumps(key, indent=1), "utf-8")
     return path
+
+
+def _emptied(folder: Path) -> None:
+    """Make the folder, and remove the sheets of an earlier run."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.jpg"):
+        old.unlink()
 
 
 def _panels(job: Job, results: Sequence[JobResult], found: ResultFolder, pictures: Path) -> list[Picture]:
