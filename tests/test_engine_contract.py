@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import collections
 import os
+import time
 import warnings
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -215,6 +218,21 @@ def test_an_effect_beyond_its_range_is_the_engines_fault(wrong):
         edit(StandIn(paint, card(accepts=frozenset({"follow_effects"}))), follow_effects=True)
 
 
+@pytest.mark.parametrize(
+    ("opacity", "says"),
+    [
+        (np.ones((3, 3), np.float32), "opacity of shape"),
+        (np.full((4, 5), np.nan, np.float32), "opacity that is not within 0 and 1"),
+    ],
+)
+def test_an_opacity_of_another_size_or_range_is_the_engines_fault(opacity, says):
+    engine = StandIn(lambda canvas, _: Painted(canvas.pixels, opacity=opacity))
+    canvas = Canvas(np.zeros((4, 5, 3), np.float32), np.ones((4, 5), np.float32))
+    with pytest.raises(EngineError, match=says):
+        engine.submit(canvas, Monitor()).result(timeout=20)
+    engine.close()
+
+
 def test_pixels_that_are_not_finite_matter_where_they_are_pasted():
     """Outside hole and effect an engine may give anything."""
 
@@ -250,6 +268,21 @@ def test_a_worker_that_cannot_start_fails_its_canvases_and_the_next_ones():
     for _ in range(2):
         with pytest.raises(EngineError, match="worker thread of stand-in has ended: no such device"):
             engine.submit(canvas, Monitor()).result(timeout=20)
+    engine.close()
+
+
+def test_a_worker_that_waits_holds_no_pixels_of_the_last_canvas():
+    engine = StandIn(lambda canvas, _: Painted(canvas.pixels * 0.5))
+    engine.canvases = collections.deque(maxlen=0)  # the stand-in's own record of them
+    canvas = Canvas(np.zeros((4, 4, 3), np.float32), np.ones((4, 4), np.float32))
+    future = engine.submit(canvas, Monitor())
+    future.result(timeout=20)
+    held = weakref.ref(canvas.pixels), weakref.ref(future)
+    del canvas, future
+    deadline = time.monotonic() + 20
+    while any(one() is not None for one in held) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert [one() for one in held] == [None, None]
     engine.close()
 
 

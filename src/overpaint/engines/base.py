@@ -421,20 +421,24 @@ class ThreadedEngine:
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
-            canvas, monitor, future = job
-            if not self._begins(future):
-                continue
-            try:
-                monitor.check()
-                future.set_result(_checked(self.paint_one(canvas, monitor), canvas, self.card.name))
-            except OverpaintError as error:
-                future.set_exception(error)
-            except MemoryError:
-                future.set_exception(EngineError(f"{self.card.name} ran out of memory on a {canvas.size} canvas"))
-            except Exception as error:
-                failure = EngineError(f"{self.card.name} failed on a {canvas.size} canvas: {error}")
-                failure.__cause__ = error
-                future.set_exception(failure)
+            self._finish(*job)
+            del job  # while it waits for the next one, the thread holds no pixels
+
+    def _finish(self, canvas: Canvas, monitor: Monitor, future: Future[Painted]) -> None:
+        """Paint one canvas, and set the result or the error of its future."""
+        if not self._begins(future):
+            return
+        try:
+            monitor.check()
+            future.set_result(_checked(self.paint_one(canvas, monitor), canvas, self.card.name))
+        except OverpaintError as error:
+            future.set_exception(error)
+        except MemoryError:
+            future.set_exception(EngineError(f"{self.card.name} ran out of memory on a {canvas.size} canvas"))
+        except Exception as error:
+            failure = EngineError(f"{self.card.name} failed on a {canvas.size} canvas: {error}")
+            failure.__cause__ = error
+            future.set_exception(failure)
 
 
 def _checked(painted: Painted, canvas: Canvas, name: str) -> Painted:
@@ -446,13 +450,13 @@ def _checked(painted: Painted, canvas: Canvas, name: str) -> Painted:
             raise EngineError(f"{name} gave {label} of shape {pixels.shape} for a canvas of {canvas.pixels.shape}")
         if not np.isfinite(pixels[canvas.hole]).all():
             raise EngineError(f"{name} gave {label} that are not finite numbers")
-    effect = painted.effect
-    if effect is None:
-        return painted
-    if effect.shape != canvas.mask.shape:
-        raise EngineError(f"{name} gave an effect of shape {effect.shape} for a canvas of {canvas.mask.shape}")
-    if not ((effect >= 0) & (effect <= 1)).all():  # NaN is not within
-        raise EngineError(f"{name} gave an effect that is not within 0 and 1")
-    if not np.isfinite(painted.pixels[effect > 0]).all():
+    for label, share in (("effect", painted.effect), ("opacity", painted.opacity)):
+        if share is None:
+            continue
+        if share.shape != canvas.mask.shape:
+            raise EngineError(f"{name} gave an {label} of shape {share.shape} for a canvas of {canvas.mask.shape}")
+        if not ((share >= 0) & (share <= 1)).all():  # NaN is not within
+            raise EngineError(f"{name} gave an {label} that is not within 0 and 1")
+    if painted.effect is not None and not np.isfinite(painted.pixels[painted.effect > 0]).all():
         raise EngineError(f"{name} gave pixels that are not finite numbers where its effect is")
     return painted

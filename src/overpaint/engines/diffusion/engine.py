@@ -156,6 +156,7 @@ class DiffusionEngine(ThreadedEngine):
                 for one in runs:
                     one.sample.fail(error)
             runs = [one for one in runs if not self._ended(one)]
+            self._painting = [one.future for one in runs]
 
     def _start_waiting(self, running: int) -> list[CanvasRun]:
         """Start canvases that wait; where none is running, wait for one."""
@@ -169,7 +170,7 @@ class DiffusionEngine(ThreadedEngine):
                 self._ending = True
                 break
             canvas, monitor, future = job
-            self._painting = [*(one for one in self._painting if not one.done()), future]
+            self._painting = [*self._painting, future]
             if not self._begins(future):
                 continue
             try:
