@@ -366,6 +366,19 @@ def test_rslora_is_scaled_by_the_root_of_the_rank(where: str, parts: dict[str, P
     torch.testing.assert_close(got, weight(parts["sd1"].unet, Q) + 8 / 4 * up @ down)
 
 
+def test_folders_of_equal_weights_and_other_settings_have_other_digests(tmp_path: Path) -> None:
+    """The digest is the key under which networks and encoded texts are kept."""
+    digests = []
+    for alpha in (8, 16):
+        path = tmp_path / str(alpha)
+        path.mkdir()
+        held = {f"unet.{Q}.lora_A.weight": torch.ones(4, 16), f"unet.{Q}.lora_B.weight": torch.ones(16, 4)}
+        save_file(held, path / "adapter_model.safetensors")
+        (path / "adapter_config.json").write_text(json.dumps({"r": 4, "lora_alpha": alpha}))
+        digests.append(lora.set_digest("base", [LoraUse(read_lora(path))], "unet"))
+    assert digests[0] != digests[1]
+
+
 @pytest.mark.parametrize("kind", ["LOHA", "LOKR"])
 def test_peft_s_settings_scale_loha_and_lokr(kind: str, parts: dict[str, Parts], tmp_path: Path) -> None:
     """The numbers of peft 0.21: alpha / r of its settings, whatever rank the tensors have."""
@@ -534,7 +547,9 @@ def test_the_cache_keeps_what_fits_and_drops_the_least_used() -> None:
     cache.get(key("base", "b"), lambda: make(20))
     assert cache.bytes == 90, "the one at half strength went, being the least recently used"
     cache.get(key("base", "c"), lambda: make(101))
-    assert cache.bytes == 90, "too large to keep at all"
+    assert cache.bytes == 101, "the last one is kept, whatever its size"
+    cache.get(key("base", "d"), lambda: make(10) if cache.bytes == 0 else pytest.fail("it goes before others are made"))
+    assert cache.bytes == 10
 
 
 _DOWN, _UP = torch.ones(4, 16), torch.ones(16, 4)

@@ -14,7 +14,8 @@ T = TypeVar("T")
 class ByteCache(Generic[T]):
     """Values by key; beyond the budget the least recently used are dropped. For one thread.
 
-    A value that is larger than the whole budget is not kept.
+    The last one is kept until another is made, even where it is larger than the whole budget: canvases that are painted
+    together share it.
     """
 
     def __init__(self, budget: int, size: Callable[[T], int]) -> None:
@@ -26,18 +27,18 @@ class ByteCache(Generic[T]):
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
         """The value of this key, made where it is not kept."""
-        if key in self._kept:
-            self._kept.move_to_end(key)
-            return self._kept[key]
-        value = make()
-        size = self._size(value)
-        if size <= self.budget:
-            self._kept[key] = value
-            self.bytes += size
-            while self.bytes > self.budget:
-                _, gone = self._kept.popitem(last=False)
-                self.bytes -= self._size(gone)
-        return value
+        if key not in self._kept:
+            self._drop(least=0)
+            self._kept[key] = make()
+            self.bytes += self._size(self._kept[key])
+            self._drop(least=1)
+        self._kept.move_to_end(key)
+        return self._kept[key]
+
+    def _drop(self, least: int) -> None:
+        while self.bytes > self.budget and len(self._kept) > least:
+            _, gone = self._kept.popitem(last=False)
+            self.bytes -= self._size(gone)
 
 
 def bytes_of(*tensors: torch.Tensor | None) -> int:

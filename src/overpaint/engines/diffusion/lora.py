@@ -69,7 +69,7 @@ class Lora:
 
     Attributes:
         name: The name that prompts use.
-        digest: SHA-256 of the file.
+        digest: SHA-256 of the file, or of the folder with its settings.
         layers: The changes, one for each layer.
         family: The family that it was made for, where its shapes show it.
         unknown: Names of tensors in the file that are no factor of a change.
@@ -149,7 +149,7 @@ def read_lora(path: Path, name: str | None = None, *, allow_pickle: bool = False
         raise ModelError(f"{name} is damaged: {error}") from error
     if not layers:
         raise ModelError(f"{name} has no layers by known names: it holds {next(iter(tensors), 'nothing')!r}, ...")
-    return Lora(name, digest(file), layers, kind.family, unknown)
+    return Lora(name, digest(path), layers, kind.family, unknown)
 
 
 def _peft_settings(metadata: Mapping[str, str]) -> dict[str, Any]:
