@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import threading
 
 import numpy as np
@@ -16,11 +17,13 @@ from tests.test_diffusion_loader import found, saved, weight_bytes
 from overpaint import Mask, Monitor, Studio, models
 from overpaint.engines import weight_store
 from overpaint.engines.base import Canvas, Painted, paint
-from overpaint.engines.diffusion import loader
+from overpaint.engines.diffusion import loader, weight_files
 from overpaint.engines.diffusion.engine import DiffusionEngine
+from overpaint.engines.diffusion.weights import read_tensors
 from overpaint.engines.weight_store import WeightStore, available_memory, total_memory
 from overpaint.errors import EngineError
 from overpaint.geometry import Size
+from overpaint.models import ModelError
 from overpaint.picture import from_array
 from overpaint.request import Sampling
 
@@ -175,6 +178,15 @@ def test_the_estimate_is_what_the_weights_take(engine, folders, options):
     named = (loaded.network, *loaded.text_encoders, *([] if options else [loaded.vae]))
     exact = sum(weight.numel() * weight.element_size() for network in named for weight in network.parameters())
     assert exact <= estimate < 1.02 * exact  # files may hold a few numbers more, such as positions
+
+
+@pytest.mark.parametrize("listed", [["a"], {"x": "../a.safetensors"}, {}])
+def test_a_damaged_list_of_shards_is_the_models_fault(listed, tmp_path):
+    file = tmp_path / "model.safetensors.index.json"
+    file.write_text(json.dumps({"weight_map": listed}))
+    for reads in (read_tensors, weight_files._shapes):
+        with pytest.raises(ModelError, match="lists no shards beside it"):
+            reads(file)
 
 
 def test_memory_is_unknown_where_the_system_does_not_tell_it(monkeypatch):

@@ -9,11 +9,11 @@ from typing import Any
 
 import torch
 
-from overpaint.models import ModelError, ModelRef, digest, family_of, read_json, read_table, weights_in
+from overpaint.models import ModelError, ModelRef, digest, family_of, read_table, weights_in
 from overpaint.models.detect import with_unet_prefix
 
 from .families.unet import UNetFamily
-from .weights import read_tensors
+from .weights import is_shard_list, read_tensors, shards_in
 
 UNET_PREFIX, VAE_PREFIX = "model.diffusion_model.", "first_stage_model."
 """Of the tensors of a single file in the original release's layout."""
@@ -24,7 +24,7 @@ def unet_source(ref: ModelRef) -> str:
     if not ref.path.is_dir():
         return f"unet of {digest(ref.path)}"
     file = weights_file(unet_folder(ref), ref)
-    return "" if file.suffix == ".json" else digest(file)
+    return "" if is_shard_list(file) else digest(file)
 
 
 def unet_folder(ref: ModelRef) -> Path:
@@ -63,10 +63,8 @@ def _part_shapes(ref: ModelRef, part: str, family: UNetFamily) -> list[tuple[int
 
 def _shapes(file: Path) -> dict[str, tuple[int, ...]]:
     """Shapes of a file's tensors by name; for a list of shards, those of all shards."""
-    files = {file}
-    if file.suffix == ".json":
-        files = {file.parent / str(name) for name in read_json(file).get("weight_map", {}).values()}
-    return {name: one.shape for each in sorted(files) for name, one in read_table(each).tensors.items()}
+    files = shards_in(file) if is_shard_list(file) else [file]
+    return {name: one.shape for each in files for name, one in read_table(each).tensors.items()}
 
 
 def component_tensors(folder: Path, ref: ModelRef, dtype: Any) -> dict[str, torch.Tensor]:

@@ -34,8 +34,11 @@ def read_tensors(path: Path, *, allow_pickle: bool = False, dtype: Any = torch.f
         ModelError: Not a file of weights, cut short, damaged, would run code, or a pickle that is not allowed.
         MissingExtraError: A GGUF file, without the extra "gguf".
     """
-    if path.suffix == ".json" and ".index." in path.name:
-        return _shards(path, allow_pickle=allow_pickle, dtype=dtype)
+    if is_shard_list(path):
+        whole: dict[str, torch.Tensor] = {}
+        for one in shards_in(path):
+            whole |= read_tensors(one, allow_pickle=allow_pickle, dtype=dtype)
+        return whole
     form = read_table(path).form
     if form == "pickle" and not allow_pickle:
         raise pickle_not_allowed(path)
@@ -56,15 +59,18 @@ def read_tensors(path: Path, *, allow_pickle: bool = False, dtype: Any = torch.f
         raise ModelError(f"{path.name} can't be read: {reason}; download it again") from error
 
 
-def _shards(path: Path, *, allow_pickle: bool, dtype: Any) -> dict[str, torch.Tensor]:
+def is_shard_list(path: Path) -> bool:
+    """Whether a file is the list of a model's shards."""
+    return path.suffix == ".json" and ".index." in path.name
+
+
+def shards_in(path: Path) -> list[Path]:
+    """The shards of a list, which are beside it. Raises ModelError for a damaged list."""
     placed = read_json(path).get("weight_map", {})
-    names = sorted(set(placed.values())) if isinstance(placed, dict) else []
-    if not names or any("/" in str(name) or "\\" in str(name) for name in names):
+    names = sorted({str(name) for name in placed.values()}) if isinstance(placed, dict) else []
+    if not names or any("/" in name or "\\" in name for name in names):
         raise ModelError(f"{path} is damaged: it lists no shards beside it")
-    whole: dict[str, torch.Tensor] = {}
-    for name in names:
-        whole |= read_tensors(path.parent / str(name), allow_pickle=allow_pickle, dtype=dtype)
-    return whole
+    return [path.parent / name for name in names]
 
 
 def _descaled(tensors: Tensors, path: Path, dtype: Any) -> dict[str, torch.Tensor]:
