@@ -244,6 +244,12 @@ def test_a_faint_rim_of_transparency_counts_and_faint_specks_do_not() -> None:
     assert np.array_equal(Mask.from_alpha(from_array(cut)).support, soft < 255)
 
 
+def test_a_mask_file_that_is_nowhere_more_than_a_fifth_opaque_is_read() -> None:
+    photo = np.asarray(PHOTO)
+    layer = np.dstack([photo, np.minimum(LEVELS, 40)])
+    assert Mask.from_file(png(Image.fromarray(layer, "RGBA")), SIZE).notes
+
+
 @pytest.mark.parametrize("sigma", [1.6, 3, 12])
 def test_a_mask_is_hard_when_its_ramps_are_narrow(sigma: float) -> None:
     assert Mask.from_file(png(BRUSH)).hard

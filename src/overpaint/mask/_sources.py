@@ -169,7 +169,7 @@ def _from_layer(picture: Picture, opaque: Values) -> Mask | None:
         return _checked(opaque, picture)
     some = opaque > np.float32(2 * RINGING)
     straight = picture.samples[some].astype(np.float32) / (opaque[some][:, None] * np.float32(top))
-    if straight.max() <= 1.05 and np.ptp(straight, axis=0).max() <= 0.1 and straight.max() > 0.25:
+    if some.any() and straight.max() <= 1.05 and np.ptp(straight, axis=0).max() <= 0.1 and straight.max() > 0.25:
         return _checked(opaque, picture, "the mask is of one colour, multiplied by its alpha: alpha was taken")
     rgb = _sampled(_rgb(picture)[seen])
     chroma = rgb.max(axis=1).astype(np.int64) - rgb.min(axis=1)
