@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 
 from overpaint import Mask, Monitor, Studio, models
 from overpaint.cli import main
-from overpaint.engines.diffusion.engine import card_of
+from overpaint.engines.diffusion.engine import DiffusionEngine, card_of
 from overpaint.engines.diffusion.options import CARD, DiffusionOptions
 from overpaint.engines.diffusion.usual import usual_of
 from overpaint.engines.diffusion.weights import read_tensors
@@ -26,7 +26,7 @@ from overpaint.geometry import Box, Size
 from overpaint.models import ModelError, ModelRef
 from overpaint.models.values import Kind
 from overpaint.picture import encode
-from overpaint.request import EditRequest, UsedModel, Usual
+from overpaint.request import EditRequest, Sampling, UsedModel, Usual
 from overpaint.studio import resolve
 from stand_ins import DIFFUSION
 from test_diffusion_engine import checkpoint, photo
@@ -445,6 +445,52 @@ def test_an_embedding_beyond_the_first_chunk_is_used_only_where_it_is_read(folde
             found = studio.edit(photo(SIZE), mask=MASK, model=str(folder), **ask)
             assert ("mywrd" in [one.name for one in found.resolved.models]) is used, (dialect, prompt, negative)
             assert any(beyond in note for note in found.notes) is not used
+
+
+def test_words_beyond_the_first_chunk_are_named_where_they_are_not_read(folder: Path) -> None:
+    """The bytes of "a" and of "zz": one token, and two."""
+    long = " ".join(["a"] * 74)
+    found: list[tuple[str, ...]] = []
+    with Studio(device="cpu") as studio:
+        for prompt, negative in (
+            (f"{long} a", f"{long}   a "),
+            (f"{long} zz", "a dog"),
+            (f"{long} a\nbig  hat", f"{long} a a"),
+        ):
+            ask = ASK | {"prompt": prompt, "negative_prompt": negative, "dialect": "diffusers", "steps": 2}
+            found.append(studio.edit(photo(SIZE), mask=MASK, model=str(folder), **ask).notes)
+    assert found == [
+        (),
+        ("prompt: 1 of its 75 words were not read, from 'zz' on",),
+        (
+            "prompt: 2 of its 77 words were not read, from 'big' on",
+            "negative prompt: 1 of its 76 words were not read, from 'a' on",
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("texts", "says", "field"),
+    [
+        ({"prompt": "a <hypernet:x:1>"}, "hypernetworks can't be used", "prompt"),
+        ({"prompt": "a", "negative_prompt": "<lora:x:1>"}, "belongs in the prompt", "negative_prompt"),
+    ],
+)
+def test_tags_that_cannot_be_used_are_refused_before_the_weights_are_loaded(
+    texts: dict[str, str], says: str, field: str, folder: Path
+) -> None:
+    engine = DiffusionEngine(models.find(str(folder)))
+    with pytest.raises(RequestError, match=says) as caught:
+        engine.models(Sampling(**texts), DiffusionOptions())
+    assert (caught.value.field, caught.value.value) == (field, "x")
+
+
+def test_a_record_names_the_loras_of_both_kinds_of_tags(folder: Path, home: Path) -> None:
+    save_lora(home / "style.safetensors")
+    engine = DiffusionEngine(models.find(str(folder)))
+    for kind in ("lora", "lyco"):
+        used = engine.models(Sampling(prompt=f"a dog <{kind}:style:1>"), DiffusionOptions())
+        assert [one.name for one in used if one.role == "lora"] == ["style"]
 
 
 def test_a_lora_in_a_pickle_is_read_only_when_allowed(folder: Path, home: Path) -> None:

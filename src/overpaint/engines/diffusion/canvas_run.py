@@ -81,5 +81,5 @@ class CanvasRun:
         latents = self.sample.result()
         self.monitor.check()
         pixels = self.networks.decode(latents)
-        unguided = () if self.sample.denoiser.embeds_guidance else self.settings.unguided
+        unguided = self.settings.unguided(embedded=self.sample.denoiser.embeds_guidance)
         return Painted(pixels, evidence=pixels, notes=self.settings.notes + unguided + self.prompt_networks.notes)

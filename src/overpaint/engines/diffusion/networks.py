@@ -9,7 +9,6 @@ import copy
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,9 +16,8 @@ import torch
 
 from overpaint.engines.base import Canvas
 from overpaint.engines.weight_store import call_lock
-from overpaint.errors import RequestError
 from overpaint.models import ModelRef, digest
-from overpaint.prompt import Network, Prompt
+from overpaint.prompt import Prompt
 
 from .caches import ByteCache, bytes_of
 from .denoiser import NetworkDenoiser
@@ -28,8 +26,8 @@ from .inversion import Inversion
 from .lora import LoraUse, Merged, merge, read_lora
 from .settings import PaintSettings
 from .start import Moments, Pixels
-from .text_plan import read, unread
-from .used import embeddings_of, inversions_of, lora_of
+from .text_plan import read, unread, unread_words
+from .used import embeddings_of, inversions_of, loras_of
 from .values import Conditioning, LoadedModel, NotFiniteError
 
 TILED_ABOVE = 1024 * 1024
@@ -133,17 +131,18 @@ class Networks:
         sampling = settings.sampling
         prompt = read(sampling.prompt, settings.text)
         negative = None if sampling.negative_prompt is None else read(sampling.negative_prompt, settings.text)
-        if negative is not None and negative.networks:
-            raise RequestError(f"<{negative.networks[0].kind}:...> belongs in the prompt, not in the negative prompt")
-        paths = tuple(_lora_path(network, self.ref) for network in prompt.networks)
         model = self.loaded
         texts = prompt, negative or Prompt()
+        paths = tuple(one.path for one in loras_of(*texts, self.ref))
         taken, ignored = embeddings_of(texts, self.ref)
         inversions = inversions_of(taken, self.ref)
         ignored += [
             f"the textual inversion {name!r} stands beyond the part of the prompt that is read: it had no effect"
             for name in unread(texts, model.tokenizers, inversions, settings.text)
         ]
+        for title, text in zip(("prompt", "negative prompt"), texts, strict=True):
+            if words := unread_words(text, model.tokenizers, inversions, settings.text):
+                ignored.append(f"{title}: {words}")
 
         def merged() -> Merged:
             uses = [
@@ -192,13 +191,6 @@ class Networks:
     def half(self) -> bool:
         """Whether the network works in less than single precision, so that single precision may help."""
         return bool(self.loaded.network.dtype != torch.float32)
-
-
-def _lora_path(network: Network, ref: ModelRef) -> Path:
-    """The file or folder of a LoRA in the prompt."""
-    if network.kind == "hypernet":
-        raise RequestError(f"<hypernet:{network.name}> in the prompt: hypernetworks can't be used, LoRAs can")
-    return lora_of(network, ref).path
 
 
 def _finite(*tensors: torch.Tensor | None) -> bool:

@@ -46,10 +46,12 @@ class PaintSettings:
             f"the option eta has no effect with {SAMPLER_NAMES[sampler].title}, which renews no share of the noise",
         )
 
-    @property
-    def unguided(self) -> tuple[str, ...]:
-        """Settings that have no effect because the guidance scale guides nothing; not for a network that embeds it."""
-        if self.plan.dialect.guides_at(self.guidance.scale):
+    def unguided(self, *, embedded: bool) -> tuple[str, ...]:
+        """Settings that have no effect because nothing is guided by the negative prompt, for people.
+
+        `embedded`: the guidance scale is an input of the network.
+        """
+        if self.plan.dialect.guides_at(self.guidance.scale) and not embedded:
             return ()
         named = {
             "negative_prompt": bool((self.sampling.negative_prompt or "").strip()),
@@ -57,7 +59,10 @@ class PaintSettings:
             "guidance_interval": self.guidance.interval != (0.0, 1.0),
         }
         given = ", ".join(name for name, one in named.items() if one)
-        return (f"guidance_scale {self.guidance.scale:g} guides nothing: {given} had no effect",) if given else ()
+        reason = "the network takes guidance_scale as an input"
+        if not embedded:
+            reason = f"guidance_scale {self.guidance.scale:g} guides nothing"
+        return (f"{reason}: {given} had no effect",) if given else ()
 
 
 def paint_settings(canvas: Canvas, family: Family, config: Mapping[str, Any]) -> PaintSettings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -124,6 +125,26 @@ def plan_texts(
     )
 
 
+def unread_words(
+    text: Prompt, tokenizers: Sequence[PromptTokenizer], inversions: Sequence[Inversion], settings: TextSettings
+) -> str:
+    """A note that names the words of a text beyond the part that is read, for people; "" where all are read.
+
+    A word that is read in part counts as not read. The arguments are those of `unread`, for one text.
+    """
+    words = [word for section in text.sections for span in section for word in span.text.split()]
+
+    def is_cut(count: int) -> bool:
+        """Whether the first words, so many, are more than is read."""
+        first = literal(" ".join(words[:count]))
+        return any(len(chunks) > 1 for chunks in _chunks(first, tokenizers, inversions, settings))
+
+    if not settings.plain or not is_cut(len(words)):
+        return ""
+    read = bisect_left(range(len(words)), True, key=lambda index: is_cut(index + 1))
+    return f"{len(words) - read} of its {len(words)} words were not read, from {words[read][:40]!r} on"
+
+
 def unread(
     texts: Sequence[Prompt],
     tokenizers: Sequence[PromptTokenizer],
@@ -148,9 +169,17 @@ def _parted(
     text: Prompt, tokenizers: Sequence[PromptTokenizer], inversions: Sequence[Inversion], settings: TextSettings
 ) -> list[tuple[Chunk, ...]]:
     """The chunks of a text that are read, for each encoder."""
+    most = 1 if settings.plain else None
+    return [chunks[:most] for chunks in _chunks(text, tokenizers, inversions, settings)]
+
+
+def _chunks(
+    text: Prompt, tokenizers: Sequence[PromptTokenizer], inversions: Sequence[Inversion], settings: TextSettings
+) -> list[tuple[Chunk, ...]]:
+    """All chunks of a text, for each encoder."""
     counts = {inversion.name: inversion.count for inversion in inversions}
-    backtrack, most = (0, 1) if settings.plain else (BACKTRACK, None)
-    return [chunked(text, one, vectors=counts, backtrack=backtrack)[:most] for one in tokenizers]
+    backtrack = 0 if settings.plain else BACKTRACK
+    return [chunked(text, one, vectors=counts, backtrack=backtrack) for one in tokenizers]
 
 
 def _vector_names(parts: Iterable[tuple[Chunk, ...]]) -> set[str]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from overpaint.errors import RequestError
 from overpaint.models import ModelEntry, ModelError, ModelRef, digest, entries, family_of, family_title, find_lora
 from overpaint.prompt import Network, Prompt
 from overpaint.prompt.chunks import names_in, occurs, words_of
@@ -39,7 +40,7 @@ def used_models(ref: ModelRef, prompt: str, negative: str, text: TextSettings) -
         text: How the two are read.
 
     Raises:
-        RequestError: A prompt that can't be read.
+        RequestError: A prompt that can't be read, or tags that can't be used.
         ModelError: A LoRA that is missing, of another kind, or for another family.
     """
     found: list[tuple[ModelRole, str, Path, str]] = [
@@ -48,8 +49,7 @@ def used_models(ref: ModelRef, prompt: str, negative: str, text: TextSettings) -
     if ref.vae is not None:
         found.append(("vae", ref.vae_name, ref.vae, ref.vae_licence))
     texts = read(prompt, text), read(negative, text)
-    loras = [lora_of(one, ref) for one in texts[0].networks if one.kind == "lora"]
-    found += [("lora", one.name, one.path, one.licence) for one in loras]
+    found += [("lora", one.name, one.path, one.licence) for one in loras_of(*texts, ref)]
     embeddings, _ = embeddings_of(texts, ref)
     if text.plain and embeddings:
         beyond = unread(texts, family_of(ref.kind.family or "").tokenizers(ref), inversions_of(embeddings, ref), text)
@@ -61,12 +61,35 @@ def used_models(ref: ModelRef, prompt: str, negative: str, text: TextSettings) -
     )
 
 
-def lora_of(network: Network, ref: ModelRef) -> ModelEntry:
+def loras_of(prompt: Prompt, negative: Prompt, ref: ModelRef) -> list[ModelEntry]:
+    """The LoRAs of a prompt's tags, one for each tag.
+
+    Raises:
+        RequestError: A tag in the negative prompt, or one of a hypernetwork.
+        ModelError: A LoRA that is missing, of another kind, or for another family.
+    """
+    for one in negative.networks:
+        raise RequestError(
+            f"<{one.kind}:...> belongs in the prompt, not in the negative prompt",
+            field="negative_prompt",
+            value=one.name,
+        )
+    for one in prompt.networks:
+        if one.kind == "hypernet":
+            raise RequestError(
+                f"<hypernet:{one.name}> in the prompt: hypernetworks can't be used, LoRAs can",
+                field="prompt",
+                value=one.name,
+            )
+    return [_lora_of(one, ref) for one in prompt.networks]
+
+
+def _lora_of(network: Network, ref: ModelRef) -> ModelEntry:
     """The LoRA of a tag. Raises ModelError when it is missing, of another kind, or for another family."""
     try:
         entry = find_lora(network.name, allow_pickle=ref.allow_pickle)
     except ModelError as error:
-        raise error.within(f"<lora:{network.name}> in the prompt") from error
+        raise error.within(f"<{network.kind}:{network.name}> in the prompt") from error
     assert entry.kind is not None
     made, here = entry.kind.family, ref.kind.family
     if made is not None and here is not None and made != here:
