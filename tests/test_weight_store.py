@@ -180,6 +180,31 @@ def test_the_estimate_is_what_the_weights_take(engine, folders, options):
     assert exact <= estimate < 1.02 * exact  # files may hold a few numbers more, such as positions
 
 
+def test_engines_paint_and_close_while_another_loads_its_model():
+    store, holder = WeightStore(), object()
+    loads, ends = threading.Event(), threading.Event()
+
+    def load() -> None:
+        with store.loading():
+            loads.set()
+            ends.wait(20)
+
+    def others() -> None:
+        store.use(holder)
+        store.forget(holder)
+
+    loading, other = threading.Thread(target=load), threading.Thread(target=others)
+    loading.start()
+    assert loads.wait(20)
+    other.start()
+    other.join(5)
+    waits = other.is_alive()
+    ends.set()
+    loading.join()
+    other.join()
+    assert not waits
+
+
 @pytest.mark.parametrize("listed", [["a"], {"x": "../a.safetensors"}, {}])
 def test_a_damaged_list_of_shards_is_the_models_fault(listed, tmp_path):
     file = tmp_path / "model.safetensors.index.json"

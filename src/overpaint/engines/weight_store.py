@@ -48,6 +48,7 @@ class WeightStore:
         self._networks: WeakValueDictionary[Key, Any] = WeakValueDictionary()
         self._sizes: dict[Key, int] = {}
         self._holders: dict[WeightHolder, None] = {}  # least recently used first
+        self._holders_lock = threading.Lock()  # apart: engines paint, and are closed, while another loads its model
 
     @property
     def bytes(self) -> int:
@@ -80,13 +81,13 @@ class WeightStore:
 
     def use(self, holder: WeightHolder) -> None:
         """Mark this engine as the one used last. Its weights are the last to be released."""
-        with self.lock:
+        with self._holders_lock:
             self._holders.pop(holder, None)
             self._holders[holder] = None
 
     def forget(self, holder: WeightHolder) -> None:
         """Remove an engine that was closed."""
-        with self.lock:
+        with self._holders_lock:
             self._holders.pop(holder, None)
 
     def make_room(self, needed: int, name: str, available: Callable[[], int | None]) -> None:
@@ -100,8 +101,10 @@ class WeightStore:
         Raises:
             EngineError: The device has less memory than needed (code "memory-short").
         """
+        with self._holders_lock:
+            holders = list(self._holders)
         with self.lock:
-            for holder in list(self._holders):
+            for holder in holders:
                 left = available()
                 if self.bytes + needed <= self.budget and (left is None or needed <= left):
                     return
