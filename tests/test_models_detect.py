@@ -321,6 +321,15 @@ def test_a_folder_is_recognised_by_its_configurations(family: str, tmp_path: Pat
         detect(folder)
 
 
+@pytest.mark.parametrize("config", ['{"in_channels": null}', '{"in_channels": [4]}', "[" * 100_000])
+def test_a_folder_with_a_damaged_configuration_is_no_checkpoint(config: str, tmp_path: Path) -> None:
+    """It must not keep the others from being listed."""
+    (tmp_path / "unet").mkdir()
+    (tmp_path / "unet" / "config.json").write_text(config)
+    with pytest.raises(ModelError):
+        require(detect(tmp_path), "it")
+
+
 @pytest.mark.parametrize(
     ("name", "what"), [("AutoencoderKL", "vae"), ("AutoencoderTiny", "tiny-vae"), ("ControlNetModel", "controlnet")]
 )

@@ -326,7 +326,7 @@ def read_json(path: Path) -> dict[str, Any]:
         value = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ModelError(f"can't read {path}: {error.strerror or error}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"{path} is damaged: it is not JSON ({error})") from error
     if not isinstance(value, dict):
         raise ModelError(f"{path} is damaged: it should be a JSON object")
@@ -362,7 +362,7 @@ def _pipeline(path: Path) -> Kind:
     unet = read_json((path if alone else path / "unet") / "config.json")
     labelled = unet.get("addition_embed_type") == "text_time"
     family = _unet_family(linear=bool(unet.get("use_linear_projection")), labelled=labelled)
-    channels = int(unet.get("in_channels", 4))
+    channels = unet.get("in_channels", 4)
     plain = Kind("other", "folder", layout="diffusers")
     if channels not in (4, 9):
         return replace(plain, because=f"a model whose U-Net takes {channels} channels, not 4 or 9")
