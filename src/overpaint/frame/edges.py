@@ -90,15 +90,15 @@ def automatic_edge(
 
         feather = clamp(0.1 x strength x scale, 4, 64),   grow = 2 + feather / 2
 
+    A "matte" band is as wide as hair and blurred edges are in pictures, and as outlines drawn by hand are off:
+    grow = clamp(0.01 x diagonal, 3, 40).
+
     Args:
         region: (h, w) bool, the support of the region alone, cropped to its box.
         engine: The edge that the engine needs.
         rule: "scaled": the engine's edge. "narrow": that of pixel engines. "tight": as near as a clean edge allows,
             for intents that keep a contour: no growth, feather = clamp(0.01 x scale, 1, 4). "none": none.
         strength: 0 to 1, how far the engine goes from the old pixels.
-
-    A "matte" band is as wide as hair and the blur of edges are in pictures: grow = clamp(0.01 x
-    diagonal, 3, 40), for outlines drawn by hand are off by as much.
     """
     if rule == "none":
         return Edge()
