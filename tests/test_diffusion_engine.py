@@ -625,6 +625,18 @@ def test_an_eta_that_a_sampler_does_not_use_is_named_in_a_note(engine):
         assert used or f"eta has no effect with {sampler}" in notes[0]
 
 
+def test_what_a_plain_prompt_leaves_without_effect_is_named_in_a_note(engine):
+    def notes(prompt: str, dialect: str, **options: object) -> tuple[str, ...]:
+        canvas = canvas_of(prompt=prompt, dialect=dialect, steps=2)
+        return paint(engine, [dataclasses.replace(canvas, options=DiffusionOptions(**options))])[0].notes
+
+    assert notes("a cat <lora:style:0.5> <lora:style:1>", "diffusers") == (
+        "prompt: encoded as plain words: <lora:style:...>",
+    )
+    assert "emphasis has no effect in the dialect diffusers" in notes("a (cat)", "diffusers", emphasis="ignore")[0]
+    assert notes("a (cat)", "diffusers", emphasis="none") == notes("a (cat)", "native", emphasis="ignore") == ()
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

@@ -39,12 +39,13 @@ class PaintSettings:
     @property
     def notes(self) -> tuple[str, ...]:
         """Settings that have no effect, for people."""
-        sampler = self.plan.choice.sampler
-        if self.plan.eta is None or sampler in ETA_SAMPLERS:
-            return ()
-        return (
-            f"the option eta has no effect with {SAMPLER_NAMES[sampler].title}, which renews no share of the noise",
-        )
+        sampler, found = self.plan.choice.sampler, []
+        if self.plan.eta is not None and sampler not in ETA_SAMPLERS:
+            title = SAMPLER_NAMES[sampler].title
+            found.append(f"the option eta has no effect with {title}, which renews no share of the noise")
+        if self.text.plain and self.text.emphasis in ("no_norm", "ignore"):
+            found.append(f"the option emphasis has no effect in the dialect {self.plan.dialect.name}: a prompt is text")
+        return tuple(found)
 
     def unguided(self, *, embedded: bool) -> tuple[str, ...]:
         """Settings that have no effect because nothing is guided by the negative prompt, for people.

@@ -6,13 +6,15 @@ import hashlib
 import json
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from overpaint.errors import RequestError
 from overpaint.prompt.chunks import BACKTRACK, Chunk, PromptTokenizer, chunked, padded
 from overpaint.prompt.grammar import Prompt, literal, parse
+from overpaint.prompt.networks import Network, split_networks
 
 from .inversion import Inversion
 
@@ -90,7 +92,11 @@ def read(text: str, settings: TextSettings = TextSettings()) -> Prompt:
         RequestError: A prompt that can't be read.
     """
     if settings.plain:
-        return literal(text)
+        networks: tuple[Network, ...] = ()
+        with suppress(RequestError):  # no tag then, but text like all the rest
+            _, networks = split_networks(text)
+        tags = ", ".join(dict.fromkeys(f"<{one.kind}:{one.name}:...>" for one in networks))
+        return replace(literal(text), notes=(f"encoded as plain words: {tags}",) if tags else ())
     return parse(text, weighted=settings.emphasis != "none")
 
 
