@@ -18,6 +18,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from overpaint.mask.distance import distance_to
+
 from .spread import spread
 
 Image = NDArray[np.float32]
@@ -148,6 +150,5 @@ def _seam(error: Image, hole: NDArray[np.bool_], weights: Image) -> Image:
         return np.zeros_like(error)
     size = float(np.sqrt(hole.sum()))
     width = float(np.clip(size / 8, 4, 32))
-    away = cv2.distanceTransform((~hole).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    near = weights * np.exp(-away / np.float32(width))
+    near = weights * np.exp(-distance_to(hole) / np.float32(width))
     return spread(error, near.astype(np.float32), width / 2)
