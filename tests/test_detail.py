@@ -279,6 +279,18 @@ def test_expanding_takes_detail_from_the_picture_and_not_from_its_repeated_edge(
     assert edited.resolved.detail == "full"
 
 
+def test_no_detail_is_taken_from_what_the_request_avoids():
+    picture = photo()
+    rough = Mask.box(picture.size, HOLE).grow(60).invert()  # all but a band around the hole
+    samples = picture.samples.copy()
+    samples[rough.support] = np.random.default_rng(3).integers(0, 2, (np.count_nonzero(rough.support), 1)) * 255
+    noisy = from_array(samples)
+    plain, avoiding = edit(again(), noisy), edit(again(), noisy, avoid=rough)
+    band = edit(again(), from_array(np.where(rough.support[..., None], 128, samples).astype(np.uint8)), avoid=rough)
+    assert avoiding.pixels_sha256 != plain.pixels_sha256
+    assert np.array_equal(avoiding.regions[0].patch, band.regions[0].patch), "its pixels decide nothing"
+
+
 def test_an_engine_softer_than_a_reduction_is_made_up_for_when_it_shows_evidence():
     picture, core = photo(), hole_of(meadow())
     blind = edit(again(blur=1.2), picture, colour_match=False, seam=False)

@@ -126,7 +126,7 @@ def _csv(text: str, name: str) -> Iterator[RawRow]:
 def _cell(name: str, cell: str) -> Any:
     """A cell as its field takes it: text stays text, the rest is read as JSON."""
     text = cell.strip()
-    if name in SHAPES:
+    if name in (*SHAPES, "avoid"):
         return _json_or_text(text) if text.startswith(("[", "{")) else text
     field = RowFields.model_fields.get(name) or EditRequest.model_fields.get(name)
     kind = str if field is None else bare_type(field.annotation)

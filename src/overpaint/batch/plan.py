@@ -61,7 +61,7 @@ class PlannedEdit:
         key: Digest of all that its result depends on.
         image: The picture's path; for a chained row that of the result that it continues from.
         image_sha256: Its digest; "" for a chained row.
-        masks: Mask files and their digests.
+        masks: Files of masks and of what is avoided, and their digests.
         sketch: The file of strokes and its digest.
         insert: The file of the picture to put in and its digest.
         request: The request, with its seed.
@@ -89,9 +89,16 @@ class PlannedEdit:
 
     def places(self, base: Path) -> Places:
         """Where to repaint, with absolute paths of mask files."""
-        files = frozenset(self.row.places.files)
-        named = tuple(str(at(base, name)) if name in files else name for name in self.row.places.mask)
-        return replace(self.row.places, mask=named)
+        return _absolute(self.row.places, base)
+
+    def avoided(self, base: Path) -> Places:
+        """What must not be copied, likewise."""
+        return _absolute(Places(mask=self.row.avoid), base)
+
+
+def _absolute(places: Places, base: Path) -> Places:
+    files = frozenset(places.files)
+    return replace(places, mask=tuple(str(at(base, name)) if name in files else name for name in places.mask))
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +168,7 @@ class _Planner:
         output = self._output(row, image, known, engine)
         id = row.id or output.relative_to(self.rules.out).as_posix()
         seed = row.seed if row.seed is not None else seed_of(self.rules.seed, id)
-        masks = tuple((name, self._known(at(self.rules.base, name), "mask").sha256) for name in row.places.files)
+        masks, avoided = self._files(row.places.files), self._files(Places(mask=row.avoid).files)
         sketch, insert = self._file(row.sketch, "sketch"), self._file(row.insert, "insert")
         words = [name for name in row.places.mask if name not in row.places.files]
         key = digest_of(
@@ -173,6 +180,7 @@ class _Planner:
                 "masks": [digest for _, digest in masks],
                 "sketch": sketch[1] if sketch is not None else None,
                 **({"insert": insert[1]} if insert is not None else {}),
+                **({"avoid": [dict(avoided).get(name, name) for name in row.avoid]} if row.avoid else {}),
                 "saved": {"name": output.suffix.lower(), "quality": row.quality, "record": self.rules.record},
             }
         )
@@ -182,7 +190,7 @@ class _Planner:
             key=key,
             image=image,
             image_sha256=known.sha256 if known is not None else "",
-            masks=masks,
+            masks=masks + avoided,
             sketch=sketch,
             insert=insert,
             request=row.request.model_copy(update={"seed": seed}),
@@ -191,6 +199,10 @@ class _Planner:
             output=output,
             after=before.id if before is not None else None,
         )
+
+    def _files(self, names: Iterable[str]) -> tuple[tuple[str, str], ...]:
+        """Mask files and their digests."""
+        return tuple((name, self._known(at(self.rules.base, name), "mask").sha256) for name in names)
 
     def _file(self, name: str | None, what: str) -> tuple[str, str] | None:
         """A file that a row names and its digest."""

@@ -75,6 +75,7 @@ class RowFields(Value):
     sketch: Text | None = None
     insert: Text | None = None
     mask: Annotated[Any, BeforeValidator(_masks)] = None
+    avoid: Annotated[Any, BeforeValidator(_masks)] = None
     box: Shapes | None = None
     ellipse: Shapes | None = None
     polygon: Shapes | None = None
@@ -104,7 +105,7 @@ class RowFields(Value):
 OWN = tuple(RowFields.model_fields)
 
 REQUEST = tuple(
-    name for name in EditRequest.model_fields if name not in ("schema_", "image", "mask", "sketch", "insert")
+    name for name in EditRequest.model_fields if name not in ("schema_", "image", "mask", "avoid", "sketch", "insert")
 )
 """Fields of the request that a row may have, written as in a request."""
 
@@ -142,6 +143,7 @@ class EditRow:
         settings: A text that is equal for rows with equal requests.
         image: The picture's file; None for a row that continues from another row's result.
         places: Where to repaint, unless the request has the mask.
+        avoid: Mask files of what must not be copied, unless the request has them.
         seed: As given; None for one that follows from the row.
         id: Its id; None where it has none.
         after: Id of the row whose result it continues from.
@@ -157,6 +159,7 @@ class EditRow:
     settings: str
     image: str | None = None
     places: Places = field(default_factory=Places)
+    avoid: tuple[str, ...] = ()
     seed: int | None = None
     id: str | None = None
     after: str | None = None
@@ -225,8 +228,7 @@ class Reader:
         if (own.image is None) == (own.after is None):
             which = "neither" if own.image is None else "both"
             raise RequestError(f"a row has an image, or another row that it comes after; this one has {which}")
-        if isinstance(own.mask, Mapping):
-            settings["mask"] = own.mask
+        settings |= {name: value for name in ("mask", "avoid") if isinstance(value := getattr(own, name), Mapping)}
         if own.insert is not None and not (settings.get("engine") or settings.get("model")):
             rule = INTENTS.get(settings["intent"])  # as the studio chooses where a picture to put in is given
             settings["engine"] = None if rule is None else rule.engine
@@ -238,6 +240,7 @@ class Reader:
             request=self._requests[key],
             settings=key,
             places=own.places(shared.places),
+            avoid=own.avoid if isinstance(own.avoid, tuple) else (),
             seed=None if own.seed == -1 else own.seed,
             **own.given("id", "image", "after", "sketch", "insert", "output", "format", "quality"),
             folder=raw.folder,

@@ -83,7 +83,8 @@ def _prepared(studio: Studio, task: Task) -> tuple[PreparedEdit, EditInputs]:
     def load(name: str) -> bytes:
         return _bytes(at(Path(), name), digests[name])
 
-    inputs = collect(picture, item.request, load, places=item.places(base), sketch=sketch, insert=insert)
+    places, avoid = item.places(base), item.avoided(base)
+    inputs = collect(picture, item.request, load, places=places, avoid=avoid, sketch=sketch, insert=insert)
     check_size(inputs.size, format_of_path(item.output))
     prepared = studio.prepare(inputs.picture, inputs.request, **inputs.rest)
     return replace(prepared, timings={**prepared.timings, "open": round(opened - began, 6)}), inputs

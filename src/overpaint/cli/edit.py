@@ -65,7 +65,7 @@ class PaintCall:
     @property
     def mask_files(self) -> list[Path]:
         """The files that masks are read from."""
-        return paths(self.where.files) if self.where is not None else []
+        return paths((*(() if self.where is None else self.where.files), *self.run.avoided.files))
 
 
 @dataclass(slots=True)
@@ -90,7 +90,7 @@ def paint(call: PaintCall) -> int:
     if call.out.private:
         call = replace(call, out=replace(call.out, record="none"))
     masks = call.where.mask if call.where is not None else ()
-    check_one_reader((*call.pictures, *masks, call.run.sketch, *call.inserts))
+    check_one_reader((*call.pictures, *masks, *call.run.avoid, call.run.sketch, *call.inserts))
     audit = call.out.audit
     record = None if audit is None else _recorder(audit, call.mask_files, call.out.private)
     status = 0
@@ -151,6 +151,7 @@ def _paint_picture(
             call.request,
             load,
             places=call.where,
+            avoid=call.run.avoided,
             sketch=call.run.sketch,
             insert=call.put_in.insert,
             insert_mask=call.put_in.insert_mask,

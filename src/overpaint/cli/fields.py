@@ -20,6 +20,7 @@ COVERED: Mapping[str, str] = {
     "intent": "the verb; --intent of 'edit'",
     "image": "PICTURE",
     "mask": "--mask, --box, --ellipse, --polygon, --invert",
+    "avoid": "--avoid, --avoid-box",
     "sketch": "--sketch",
     "insert": "--with, --with-mask",
     "controls": "a request file, as no engine here uses them yet",

@@ -282,7 +282,7 @@ class NewObject(AnyInsert):
 @flattened(RUN)
 @dataclass(frozen=True, slots=True)
 class Run:
-    """How an edit runs: sketch, the engine's own options, variations, device.
+    """How an edit runs: what it avoids, sketch, the engine's own options, variations, device.
 
     Attributes:
         scene: Add words about the picture's light and lens to the prompt.
@@ -290,6 +290,26 @@ class Run:
         variations: Paint N times with seed, seed + 1, ...; files NAME-1, NAME-2, ..., and all on NAME-sheet.
     """
 
+    avoid: Annotated[
+        tuple[str, ...],
+        argument(
+            "--avoid",
+            "A mask of what must not be copied, such as a person beside the hole. Read as --mask is; may be given "
+            "again.",
+            WHERE,
+            "FILE",
+        ),
+    ] = ()
+    avoid_box: Annotated[
+        Shapes,
+        argument(
+            "--avoid-box",
+            "A rectangle that must not be copied. May be given again.",
+            WHERE,
+            "L,T,R,B",
+            allow_leading_hyphen=True,
+        ),
+    ] = ()
     scene: Annotated[bool, Parameter(group=HOW)] = False
     sketch: Annotated[str | None, Parameter(metavar="FILE", group=HOW)] = None
     option: Option = ()
@@ -297,6 +317,11 @@ class Run:
     device: DeviceName = "auto"
     threads: Threads = None
     allow_pickle: AllowPickle = False
+
+    @property
+    def avoided(self) -> Places:
+        """What must not be copied."""
+        return Places(mask=self.avoid, box=self.avoid_box)
 
 
 @flattened(OUT)

@@ -55,7 +55,7 @@ def replay(
 
     Args:
         image: The picture that was edited, if it was moved.
-        mask: A mask that was too large to be kept in the record, if it was moved. May be given again.
+        mask: A mask, or what was avoided, that was too large for the record, if it was moved. May be given again.
         sketch: The sketch, if it was moved.
         insert: The picture that was put in.
         insert_mask: The mask of that picture, where there was one.

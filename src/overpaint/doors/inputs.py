@@ -12,7 +12,7 @@ from overpaint.errors import MaskError, RequestError
 from overpaint.geometry import Margins, Size
 
 from .extension import Extension, margins_of
-from .places import Places, mask_at
+from .places import MaskInput, Places, mask_at
 
 if TYPE_CHECKING:
     import numpy as np
@@ -90,6 +90,7 @@ def collect(
     load: Loader,
     *,
     places: Places | None = None,
+    avoid: Places | None = None,
     sketch: str | None = None,
     insert: str | None = None,
     insert_mask: str | None = None,
@@ -104,6 +105,7 @@ def collect(
         request: The request as far as it is known without the picture.
         load: Where files are: `Uploads`, or a function that returns paths.
         places: Where to repaint.
+        avoid: What must not be copied.
         sketch: The name of a file of strokes.
         insert: The name of the file of a picture to put in.
         insert_mask: The name of a mask file that marks the object in it.
@@ -118,6 +120,9 @@ def collect(
     places = places or Places()
     if places.named and request.mask is not None:
         raise RequestError("the mask is given twice: in the request, and as a file or a shape", code="mask-twice")
+    if avoid is not None and avoid.named and request.avoid is not None:
+        message = "what is not to be copied is given twice: in the request, and as a file or a shape"
+        raise RequestError(message, code="avoid-twice", field="avoid")
 
     def read(name: str, places: Places) -> Mask:
         source = load(name)
@@ -134,6 +139,10 @@ def collect(
     if extension is not None and not (extension.unset and request.margins is not None):
         request = request.merged(margins=tuple(margins_of(extension, picture.size)))
     mask, rasters, notes = (None, {}, ()) if found is None else (found.mask, found.rasters, found.notes)
+    if avoid is not None and avoid.named:
+        unwanted = _avoided(avoid, picture.size, read)
+        request = request.merged(avoid=unwanted.spec)
+        rasters, notes = {**rasters, **unwanted.rasters}, (*notes, *unwanted.notes)
     if scene:
         from overpaint.prompt import scene_prompt
         from overpaint.studio.masks import mask_of
@@ -143,6 +152,22 @@ def collect(
             seen = mask_of(request.mask, picture.size, inputs=rasters, picture=picture)
         request = request.merged(prompt=scene_prompt(request.prompt or "", picture, seen))
     return EditInputs(picture, request, mask, strokes, put_in, rasters, notes)
+
+
+def _avoided(avoid: Places, size: Size, read: Callable[[str, Places], Mask]) -> MaskInput:
+    """What must not be copied, as a request names it, and notes on its files."""
+    from overpaint.studio.inputs import about_avoid
+    from overpaint.studio.masks import spec_of
+
+    try:
+        found = mask_at(avoid, size, read)
+    except MaskError as error:
+        raise about_avoid(error) from None
+    assert found is not None
+    if found.mask is not None:
+        spec, rasters = spec_of(found.mask)
+        found = MaskInput(spec=spec, rasters=rasters, notes=found.mask.notes)
+    return replace(found, notes=tuple(f"avoid: {note}" for note in found.notes))
 
 
 def mask_from(

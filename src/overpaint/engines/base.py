@@ -91,10 +91,11 @@ class EngineCard:
     def uses(self, setting: str) -> bool:
         """Whether a setting of the request has an effect with this engine.
 
-        That is one that it accepts. The working size and added detail concern every engine that has a size of its own.
+        That is one that it accepts. The working size, added detail and what it must not copy concern every engine that
+        has a size of its own.
         """
         has_size = self.sizes.native is not None or self.sizes.maximum_area is not None
-        return setting in self.accepts or (has_size and setting in ("size", "detail"))
+        return setting in self.accepts or (has_size and setting in ("size", "detail", "avoid"))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,8 +119,8 @@ class Canvas:
         pixels: (H, W, 3) float32 in [0, 1] in the card's colour space, with the old pixels in the hole.
         mask: (H, W) float32 in [0, 1], the denoise mask: > 0 is the hole, 1 may change entirely.
         seed: 0 to 2**63 - 1.
-        usable: (H, W) bool: pixels that show the real picture. False beyond the picture's border and where it is
-            transparent: the colour there is filled in, and must not be copied. None: all are usable.
+        usable: (H, W) bool: pixels that may be copied. False beyond the picture's border and where it is transparent,
+            as the colour there is filled in, and where the request avoids the picture. None: all are usable.
         sampling: Prompt, strength, steps ...; None for an engine that accepts none of them.
         controls: Control images, for an engine that accepts them.
         options: The engine's own options, checked against the card.
@@ -159,7 +160,7 @@ class Canvas:
 
     @property
     def known(self) -> NDArray[np.bool_]:
-        """(H, W) bool: pixels of the real picture that stay, and may be copied."""
+        """(H, W) bool: pixels that stay, and may be copied."""
         return ~self.hole if self.usable is None else ~self.hole & self.usable
 
 

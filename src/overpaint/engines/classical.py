@@ -115,6 +115,7 @@ class Telea(_OpenCV):
     card = EngineCard(
         name="telea",
         title="Telea's fast marching: smooth and very fast, for scratches and specks",
+        accepts=frozenset({"avoid"}),
         context=Context(ratio=0, minimum=16, maximum=96),
         options=RadiusOptions,
         digest="telea-1",
@@ -129,6 +130,7 @@ class NavierStokes(_OpenCV):
     card = EngineCard(
         name="navier-stokes",
         title="Navier-Stokes fill: continues edges smoothly, for scratches and specks",
+        accepts=frozenset({"avoid"}),
         context=Context(ratio=0, minimum=16, maximum=96),
         options=RadiusOptions,
         digest="navier-stokes-1",
@@ -149,6 +151,7 @@ class Biharmonic(ClassicalEngine):
     card = EngineCard(
         name="biharmonic",
         title="Biharmonic fill: the smoothest surface, for soft gradients",
+        accepts=frozenset({"avoid"}),
         context=Context(ratio=0, minimum=16, maximum=96),
         digest="biharmonic-1",
         references=(
@@ -203,6 +206,7 @@ class Blur(ClassicalEngine):
     card = EngineCard(
         name="blur",
         title="Blur: the surroundings' mean colours, wider towards the middle",
+        accepts=frozenset({"avoid"}),
         context=Context(ratio=0.25, minimum=16, maximum=256),
         digest="blur-1",
         references=("Knutsson and Westin, Normalized and differential convolution, CVPR 1993",),

@@ -68,7 +68,7 @@ class Exemplar(ThreadedEngine):
     card = EngineCard(
         name="exemplar",
         title="Patch-based fill: continues texture and structure of the surroundings, without weights",
-        accepts=frozenset({"seed"}),
+        accepts=frozenset({"avoid", "seed"}),
         context=Context(ratio=1.0, minimum=64, maximum=512),
         options=ExemplarOptions,
         variation_options={"variety": 0.2},

@@ -43,7 +43,7 @@ class PatchMatch(ThreadedEngine):
     card = EngineCard(
         name="patchmatch",
         title="PatchMatch by pypatchmatch; its search is patented (Adobe), so see the references before you use it",
-        accepts=frozenset({"seed"}),
+        accepts=frozenset({"avoid", "seed"}),
         context=Context(ratio=1.0, minimum=64, maximum=512),
         options=PatchMatchOptions,
         licence="MIT",

@@ -94,6 +94,9 @@ class RequestFields(Value):
     mask: MaskSpec | None = setting(
         "where to repaint: 1 or white is repainted", left_open="the mask given beside it; the margins when expanding"
     )
+    avoid: MaskSpec | None = setting(
+        "pixels of the picture that must not be copied or continued: 1 or white is avoided", left_open="none"
+    )
     sketch: Annotated[Blob | None, eight_bit(4)] = setting(
         "strokes with alpha (RGBA, the picture's size), laid over the picture before it is painted", left_open="none"
     )

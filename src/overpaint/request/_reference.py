@@ -36,6 +36,7 @@ _TAKES = {
     "sketch": "a raster",
     "insert": "a raster",
     "mask": "a mask",
+    "avoid": "a mask",
     "controls": "a list of tables",
     "margins": "four whole numbers",
     "options": "a table",

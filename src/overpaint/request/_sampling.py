@@ -47,8 +47,8 @@ SAMPLING_SETTINGS = frozenset(one.name for one in fields(Sampling)) - {"exact"}
 """Names of the request's settings that `Sampling` carries, but for `exact`, which concerns every engine."""
 
 ENGINE_SETTINGS = (
-    "prompt", "negative_prompt", "model", "sketch", "insert", "controls", "strength", "masked_content", "steps",
-    "guidance_scale", "guidance_rescale", "guidance_interval", "sampler", "scheduler", "clip_skip", "dialect", "seed",
-    "size", "detail", "follow_effects",
+    "prompt", "negative_prompt", "model", "avoid", "sketch", "insert", "controls", "strength", "masked_content",
+    "steps", "guidance_scale", "guidance_rescale", "guidance_interval", "sampler", "scheduler", "clip_skip", "dialect",
+    "seed", "size", "detail", "follow_effects",
 )  # fmt: skip
 """Names of the request's settings that depend on the engine's support, in the order in which notes list them."""

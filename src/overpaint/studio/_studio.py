@@ -13,7 +13,7 @@ from overpaint import pocket
 from overpaint.engines import Engine, Monitor
 from overpaint.errors import RequestError
 from overpaint.picture import Picture, open_picture
-from overpaint.request import EditRequest, IntentRule, ResolvedRequest, draw_seed
+from overpaint.request import EditRequest, IntentRule, MaskSpec, ResolvedRequest, draw_seed
 
 from ._edited import Edited
 from .choose import Painter, checked_options, choose, for_variations
@@ -98,6 +98,7 @@ class Studio:
         mask: MaskLike | None = None,
         sketch: NDArray[np.uint8] | None = None,
         insert: InsertLike | None = None,
+        avoid: MaskLike | MaskSpec | None = None,
         inputs: Rasters | None = None,
         monitor: Monitor | None = None,
         **settings: Any,
@@ -113,6 +114,7 @@ class Studio:
                 no mask, they are the mask too.
             insert: The picture to put in, of any size: the new background, or with alpha the object to add;
                 a picture and a mask, which marks the object in it, as well.
+            avoid: Pixels that must not be copied, 1 = avoided, of the picture's size: anything that `mask` may be.
             inputs: Rasters that the request names by digest.
             monitor: Progress, previews and cancellation.
             **settings: Fields of EditRequest: intent, prompt, engine, grow, feather, seed ...
@@ -122,7 +124,9 @@ class Studio:
             EngineError: The engine failed.
             Cancelled: The monitor was cancelled.
         """
-        prepared = self.prepare(picture, request, mask=mask, sketch=sketch, insert=insert, inputs=inputs, **settings)
+        prepared = self.prepare(
+            picture, request, mask=mask, sketch=sketch, insert=insert, avoid=avoid, inputs=inputs, **settings
+        )
         return finish(prepared, self.paint(prepared, monitor), monitor)
 
     def resolved(self, request: EditRequest, *, seed: int) -> ResolvedRequest:
@@ -147,6 +151,7 @@ class Studio:
         mask: MaskLike | None = None,
         sketch: NDArray[np.uint8] | None = None,
         insert: InsertLike | None = None,
+        avoid: MaskLike | MaskSpec | None = None,
         inputs: Rasters | None = None,
         count: int = 1,
         **settings: Any,
@@ -155,12 +160,12 @@ class Studio:
 
         Args:
             count: How many variations are to be painted; this is the first of them.
-            picture, request, mask, sketch, insert, inputs, **settings: As for `edit`, errors as well.
+            picture, request, mask, sketch, insert, avoid, inputs, **settings: As for `edit`, errors as well.
         """
         clock = Clock()
         opened = picture if isinstance(picture, Picture) else open_picture(picture)
         clock.lap("open")
-        request, rasters = gather(opened, request, mask, sketch, insert, inputs, settings)
+        request, rasters = gather(opened, request, mask, sketch, insert, avoid, inputs, settings)
         rule = request.rule
         painter = choose(request, rule, self._pool, self.model)
         if count > 1:
@@ -194,6 +199,7 @@ class Studio:
         mask: MaskLike | None = None,
         sketch: NDArray[np.uint8] | None = None,
         insert: InsertLike | None = None,
+        avoid: MaskLike | MaskSpec | None = None,
         inputs: Rasters | None = None,
         monitor: Monitor | None = None,
         **settings: Any,
@@ -207,7 +213,7 @@ class Studio:
         Args:
             count: How many.
             monitor: Its progress is that of all together.
-            picture, request, mask, sketch, insert, inputs, **settings: As for `edit`.
+            picture, request, mask, sketch, insert, avoid, inputs, **settings: As for `edit`.
 
         Raises:
             RequestError: A count below 1, or several of an engine without seeds; and all that `edit` raises: at once
@@ -216,7 +222,15 @@ class Studio:
         if count < 1:
             raise RequestError(f"the number of variations must be at least 1, not {count}")
         prepared = self.prepare(
-            picture, request, mask=mask, sketch=sketch, insert=insert, inputs=inputs, count=count, **settings
+            picture,
+            request,
+            mask=mask,
+            sketch=sketch,
+            insert=insert,
+            avoid=avoid,
+            inputs=inputs,
+            count=count,
+            **settings,
         )
         return self._finished([prepared.variation(number) for number in range(count)], monitor or Monitor())
 

@@ -19,7 +19,7 @@ from overpaint.request import DetailRule, ResolvedRequest, Sampling
 
 from ._edited import PaintedRegion
 from .choose import Painter
-from .scene import EditScene, edge_extended
+from .scene import EditScene, edge_extended, nothing_left
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +33,7 @@ class RegionCanvas:
         clean: (h, w, 3) float32, the crop in the engine's colours, without the sketch.
         shown: The same with the sketch, before it is resized to working size.
         canvas: The engine's canvas.
-        real: (h, w) bool, the crop's pixels that show the real picture; None where all do.
+        usable: (h, w) bool, the crop's pixels that show the real picture and are not avoided; None where all are.
     """
 
     region: Region
@@ -42,7 +42,7 @@ class RegionCanvas:
     clean: NDArray[np.float32]
     shown: NDArray[np.float32]
     canvas: Canvas
-    real: NDArray[np.bool_] | None
+    usable: NDArray[np.bool_] | None
 
     def with_effect(self, effect: NDArray[np.float32] | None, mask: Mask, resolved: ResolvedRequest) -> RegionCanvas:
         """The same with its composite mask widened by what the engine changed beyond the hole, if that is wanted.
@@ -117,8 +117,8 @@ class RegionCanvas:
         target[within] = self.region.masks.composite > 0
         known = ~target
         known[within] &= self.region.masks.denoise <= 0
-        if self.real is not None:
-            known &= self.real
+        if self.usable is not None:
+            known &= self.usable
         found = detailed(
             over_box,
             self.clean,
@@ -158,7 +158,11 @@ class RegionCanvas:
 def make_canvas(
     scene: EditScene, region: Region, painter: Painter, *, seed: int, sampling: Sampling | None
 ) -> RegionCanvas:
-    """Cut one region out of the scene and put it on a canvas in the engine's colours and size."""
+    """Cut one region out of the scene and put it on a canvas in the engine's colours and size.
+
+    Raises:
+        MaskError: The request avoids all that the engine would see.
+    """
     picture, frame = scene.picture, region.frame
     converter = converter_for(picture, painter.card.colour_space)
     crop = frame.cut(picture.samples)
@@ -169,12 +173,12 @@ def make_canvas(
     shown = clean if scene.sketch is None else _over(frame.cut(scene.sketch, "zero"), clean)
     pixels = np.clip(frame.to_working(shown), 0, 1)
     mask = np.clip(frame.to_working(region.denoise, smooth=False), 0, 1)
-    real = _real(scene, region, hidden)
+    usable = _usable(scene, region, hidden)
     canvas = Canvas(
         pixels=np.ascontiguousarray(pixels, dtype=np.float32),
         mask=np.ascontiguousarray(mask, dtype=np.float32),
         seed=seed,
-        usable=None if real is None else frame.to_working(real.astype(np.float32), smooth=False) > 0.999,
+        usable=None if usable is None else frame.to_working(usable.astype(np.float32), smooth=False) > 0.999,
         sampling=sampling,
         controls=tuple(_cut_control(one, region) for one in scene.controls),
         options=painter.options,
@@ -182,7 +186,9 @@ def make_canvas(
         opacity=_opacity(picture, region),
         insert=scene.insert,
     )
-    return RegionCanvas(region, converter, crop, clean, shown, canvas, real)
+    if scene.avoid is not None and not canvas.known.any():
+        raise nothing_left(f"avoid covers all that {painter.card.name} sees around the box {region.box}")
+    return RegionCanvas(region, converter, crop, clean, shown, canvas, usable)
 
 
 def _cut_control(image: ControlImage, region: Region) -> ControlImage:
@@ -207,17 +213,19 @@ def _hidden(picture: Picture, region: Region) -> NDArray[np.bool_] | None:
     return hidden if hidden.any() else None
 
 
-def _real(scene: EditScene, region: Region, hidden: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
-    """(h, w) bool over the frame's box: pixels that show the real picture; None where all do."""
+def _usable(scene: EditScene, region: Region, hidden: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
+    """(h, w) bool over the frame's box: pixels that show the real picture and are not avoided; None where all are."""
     frame = region.frame
     inside = frame.box.intersect(scene.original)
-    if hidden is None and inside == frame.box:
+    avoid = None if scene.avoid is None else frame.cut(scene.avoid.support.astype(np.uint8)) > 0
+    unusable = [where for where in (hidden, avoid) if where is not None]
+    if not unusable and inside == frame.box:
         return None
-    real = np.zeros(frame.box.size.shape, bool)
-    real[Box(*inside).shift(-frame.box.left, -frame.box.top).slices] = True
-    if hidden is not None:
-        real[hidden] = False
-    return real
+    usable = np.zeros(frame.box.size.shape, bool)
+    usable[Box(*inside).shift(-frame.box.left, -frame.box.top).slices] = True
+    for where in unusable:
+        usable[where] = False
+    return usable
 
 
 def _over(sketch: NDArray[np.uint8], canvas: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from overpaint.errors import MaskError, RequestError
+from overpaint.errors import InputError, MaskError, RequestError
+from overpaint.geometry import Size
 from overpaint.mask import Mask
 from overpaint.picture import Picture
-from overpaint.request import Blob, EditRequest, blob_array, blob_of, picture_blob
+from overpaint.request import Blob, EditRequest, MaskSpec, blob_array, blob_of, picture_blob
 
 from .inserts import Pictured, insert_raster
 from .masks import spec_of
@@ -72,6 +73,7 @@ def gather(
     mask: MaskLike | None,
     sketch: NDArray[np.uint8] | None,
     insert: InsertLike | None,
+    avoid: MaskLike | MaskSpec | None,
     inputs: Rasters | None,
     settings: Mapping[str, Any],
 ) -> tuple[EditRequest, InputRasters]:
@@ -80,8 +82,10 @@ def gather(
     Raises:
         RequestError: A setting is unknown or out of range, the mask is given twice, or the request is for another
             picture.
-        MaskError: The mask can't be read, or has another size than the picture.
+        MaskError: The mask, or what is avoided, can't be read, or has another size than the picture.
     """
+    if isinstance(avoid, MaskSpec | Mapping):
+        avoid, settings = None, {**settings, "avoid": avoid}
     if request is None:
         request = EditRequest.of(**settings)
     elif settings:
@@ -101,6 +105,12 @@ def gather(
         raster = insert_raster(given, None if marked is None else _as_mask(marked))
         blob = blob_of(raster, inline=False)
         request, by_digest[blob.sha256] = request.merged(insert=blob), raster
+    if avoid is not None:
+        if request.avoid is not None:
+            message = "what is not to be copied is given twice: in the request, and beside it"
+            raise RequestError(message, code="avoid-twice", field="avoid")
+        spec, carried = _avoided(avoid, picture.size)
+        request, by_digest = request.merged(avoid=spec), {**by_digest, **carried}
     rasters = InputRasters(picture, mask, sketch, by_digest)
     if request.image is not None and request.image.sha256 != rasters.image.sha256:
         raise RequestError(
@@ -125,6 +135,21 @@ def sketch_of(request: EditRequest, rasters: InputRasters) -> NDArray[np.uint8] 
         message = f"a sketch is RGBA of the picture's size, {wanted}, not {found}"
         raise RequestError(message, code="sketch-size", field="sketch", value=found)
     return given if isinstance(given, np.ndarray) else blob_array(given, rasters.by_digest)
+
+
+def _avoided(given: MaskLike, size: Size) -> tuple[MaskSpec, Rasters]:
+    """What a request avoids, and its raster where that is too large for the request."""
+    try:
+        return spec_of(_checked(_as_mask(given).require_size(size)))
+    except MaskError as error:
+        raise about_avoid(error) from None
+
+
+def about_avoid(error: InputError) -> InputError:
+    """The error of a mask as that of what is avoided."""
+    found = error.within("avoid")
+    found.field = "avoid"
+    return found
 
 
 def _as_mask(given: MaskLike) -> Mask:

@@ -8,18 +8,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from overpaint.engines import ControlImage, EngineCard
-from overpaint.errors import MaskError, RequestError
+from overpaint.errors import InputError, MaskError, RequestError
 from overpaint.geometry import Box, Margins
 from overpaint.mask import Mask, covers_most
 from overpaint.picture import Picture, Samples
 from overpaint.request import Control, EditRequest, IntentRule, blob_array
 
-from .inputs import InputRasters, sketch_of
+from .inputs import InputRasters, about_avoid, sketch_of
 from .inserts import insert_of
 from .masks import mask_of
 
 MOST_PIXELS = 400_000_000
 """The largest picture that margins may make: a typing error in a margin should not fill the memory."""
+
+
+MUCH_AVOIDED = 0.8
+"""A note says so where more of what is not repainted must not be copied: the mask may be inverted."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,6 +38,7 @@ class EditScene:
         sketch: (H, W, 4) uint8 of `picture`'s size, strokes to lay over it; None for none.
         controls: Control images of `picture`'s size.
         insert: (h, w, 4) float32 in [0, 1], the picture to put in, sRGB and alpha; None for none.
+        avoid: Pixels of `picture` that must not be copied, 1 = avoided; None for none.
     """
 
     picture: Picture
@@ -42,10 +47,11 @@ class EditScene:
     sketch: NDArray[np.uint8] | None = None
     controls: tuple[ControlImage, ...] = ()
     insert: NDArray[np.float32] | None = None
+    avoid: Mask | None = None
 
 
 def make_scene(request: EditRequest, rasters: InputRasters, rule: IntentRule, card: EngineCard) -> EditScene:
-    """Join picture, margins, mask, sketch and control images.
+    """Join picture, margins, mask, what is avoided, sketch and control images.
 
     Args:
         request: The request.
@@ -77,7 +83,8 @@ def make_scene(request: EditRequest, rasters: InputRasters, rule: IntentRule, ca
     images = tuple(ControlImage(one, _control(one, rasters)) for one in controls)
     mask = Mask.empty(picture.size) if mask is None else mask
     insert = insert_of(request, rasters.by_digest) if card.uses("insert") else None
-    return _extended(EditScene(picture, mask, picture.size.box, sketch, images, insert), margins)
+    avoid = _avoided(request, rasters, mask) if card.uses("avoid") else None
+    return _extended(EditScene(picture, mask, picture.size.box, sketch, images, insert, avoid), margins)
 
 
 def _mask(
@@ -99,6 +106,36 @@ def _mask(
         if mask.bounds.empty:
             raise MaskError("the mask covers the whole picture, so that no background is left to repaint")
     return mask
+
+
+def _avoided(request: EditRequest, rasters: InputRasters, mask: Mask) -> Mask | None:
+    """Pixels of the picture as opened that must not be copied; None where the request avoids none.
+
+    Raises:
+        MaskError: It marks nothing, or all that is not repainted.
+        RequestError: A raster is not there.
+    """
+    if request.avoid is None:
+        return None
+    size, inputs = rasters.picture.size, rasters.by_digest
+    try:
+        avoid = mask_of(request.avoid, size, inputs=inputs, picture=rasters.picture)
+    except InputError as error:
+        raise about_avoid(error) from None
+    if not (~avoid.support & ~mask.support).any():
+        raise nothing_left(f"avoid covers all of the {size} picture that is not repainted")
+    share = float(np.mean(avoid.support[~mask.support]))
+    return avoid.with_notes([f"it covers {share:.0%} of what is not repainted"] if share > MUCH_AVOIDED else [])
+
+
+def nothing_left(message: str) -> MaskError:
+    """The error of a request that avoids all that could be copied."""
+    return MaskError(
+        f"{message}, so that nothing is left to copy from",
+        code="avoid-everything",
+        field="avoid",
+        hint="white, 1, is avoided; leave something black around what is repainted, or invert it",
+    )
 
 
 def _control(control: Control, rasters: InputRasters) -> NDArray[np.float32]:
@@ -139,7 +176,8 @@ def _extended(scene: EditScene, margins: Margins) -> EditScene:
     sketch = None if scene.sketch is None else np.pad(scene.sketch, _widths(margins, 3))
     controls = tuple(ControlImage(one.control, np.pad(one.pixels, _widths(margins, 3))) for one in scene.controls)
     extended, mask = picture.with_pixels(samples, alpha), Mask(values, scene.mask.notes)
-    return EditScene(extended, mask, inner, sketch, controls, scene.insert)
+    avoid = None if scene.avoid is None else Mask(np.pad(scene.avoid.values, _widths(margins, 2)), scene.avoid.notes)
+    return EditScene(extended, mask, inner, sketch, controls, scene.insert, avoid)
 
 
 def _widths(margins: Margins, dimensions: int) -> tuple[tuple[int, int], ...]:

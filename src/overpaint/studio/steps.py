@@ -168,7 +168,7 @@ def finish(prepared: PreparedEdit, made: PaintedCanvases, monitor: Monitor | Non
         regions=regions,
         reach=reach,
         timings={**prepared.timings, **made.timings, **clock.laps},
-        notes=tuple(dict.fromkeys((*own, *scene.mask.notes, *engine_notes))),
+        notes=tuple(dict.fromkeys((*own, *scene.mask.notes, *_avoid_notes(scene, canvases), *engine_notes))),
         engine_notes=engine_notes,
         licence=painter.card.licence,
     )
@@ -187,6 +187,15 @@ def _plan(scene: EditScene, resolved: ResolvedRequest, card: EngineCard) -> tupl
         feather=0.0 if resolved.strict else resolved.feather,
         limit=resolved.reach_limit,
     )
+
+
+def _avoid_notes(scene: EditScene, canvases: tuple[RegionCanvas, ...]) -> Iterator[str]:
+    """Notes on what the edit avoided."""
+    if scene.avoid is None:
+        return
+    yield from (f"avoid: {note}" for note in scene.avoid.notes)
+    if all(scene.avoid.bounds.intersect(one.region.frame.box).empty for one in canvases):
+        yield "avoid lies beyond the surroundings that were seen, and had no effect"
 
 
 def _assemble(
