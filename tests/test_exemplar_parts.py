@@ -11,9 +11,13 @@ from hypothesis.extra import numpy as hnp
 from overpaint.exemplar.blas import libraries, one_thread
 from overpaint.exemplar.coherence import Matches
 from overpaint.exemplar.features import Basis, gathered, inside, touching
+from overpaint.exemplar.fill import fill
 from overpaint.exemplar.holes import parts
+from overpaint.exemplar.joining import edge_of, joined
 from overpaint.exemplar.pyramid import Level, doubled, halved
+from overpaint.exemplar.quality import FillQuality, measured
 from overpaint.exemplar.search import Quantiser
+from overpaint.exemplar.settings import FillSettings
 from overpaint.exemplar.sites import Sites
 from overpaint.exemplar.smooth import blurred, membrane
 from overpaint.geometry import Box
@@ -66,8 +70,8 @@ def test_a_window_grows_until_it_shows_something_known():
 def test_smooth_fills_keep_known_pixels_and_stay_within_its_range(known, seed):
     pixels = np.random.default_rng(seed).random((*known.shape, 3), dtype=np.float32)
     pixels[~known] = np.nan
-    for fill in (blurred, membrane):
-        filled = fill(pixels, known)
+    for smooth in (blurred, membrane):
+        filled = smooth(pixels, known)
         assert np.array_equal(filled[known], pixels[known])
         assert np.isfinite(filled).all()
         if known.any():
@@ -109,6 +113,18 @@ def test_distances_in_the_components_space_are_those_of_the_patches():
     )
 
 
+def test_distances_with_edges_are_those_of_colours_and_gradients():
+    channels = np.random.default_rng(0).random((40, 50, 3), dtype=np.float32)
+    centres = np.flatnonzero(inside(np.ones((40, 50), bool), 2).ravel())
+    vectors = Basis.of(channels, centres, 2, dims=75, edges=1.5).project(channels, centres)
+    squares = gathered(channels, centres, 2).reshape(-1, 5, 5, 3)
+    i, j = np.random.default_rng(1).integers(0, len(centres), (2, 200))
+    apart = squares[i] - squares[j]
+    parts_apart = (apart, 1.5 * np.diff(apart, axis=1), 1.5 * np.diff(apart, axis=2))
+    true = sum((part**2).sum(axis=(1, 2, 3)) for part in parts_apart)
+    np.testing.assert_allclose(((vectors[i] - vectors[j]) ** 2).sum(axis=1), true, rtol=1e-3, atol=1e-4)
+
+
 def test_a_gathered_patch_is_the_square_around_its_centre():
     channels = np.random.default_rng(0).random((20, 30, 3), dtype=np.float32)
     (patch,) = gathered(channels, np.array([7 * 30 + 11]), 3)
@@ -143,6 +159,19 @@ def test_halving_never_lets_unknown_colours_in():
     assert coarse.pixels[coarse.known].max() == pytest.approx(0.25)
     assert not (coarse.known & coarse.target).any()
     assert coarse.known.shape == (16, 22)
+
+
+def test_a_hole_closes_from_scale_to_scale():
+    """A cell that shows anything of the picture is not filled; it is compared with, but never copied."""
+    target = np.zeros((32, 32), bool)
+    target[9:22, 9:22] = True
+    coarse = halved(Level(np.full((32, 32, 3), 0.25, np.float32), ~target, target))
+    assert coarse.target.sum() == 6 * 6
+    edge = ~coarse.known & ~coarse.target
+    assert edge.sum() == 7 * 7 - 6 * 6
+    np.testing.assert_allclose(coarse.pixels[edge], 0.25)
+    whole = halved(Level(np.full((32, 32, 3), 0.25, np.float32), ~target, target), closing=False)
+    assert whole.target.sum() == 7 * 7
 
 
 @given(height=st.integers(1, 33), width=st.integers(1, 33))
@@ -182,6 +211,57 @@ def test_only_the_nearest_sources_are_kept():
     sites = Sites.of(level, 3, 1000)
     assert len(sites.sources) == 1000
     assert (sites.sources % 200).max() < 80
+
+
+def test_joining_removes_the_step_along_the_edge_and_keeps_the_texture():
+    rough = np.random.default_rng(0).normal(0.5, 0.05, (60, 60, 1)).repeat(3, axis=2).astype(np.float32)
+    target = np.zeros((60, 60), bool)
+    target[20:40, 20:40] = True
+    darker = np.where(target[..., None], rough - np.float32(0.06), rough)
+    edge = edge_of(target)
+    votes = rough.reshape(-1, 3)[edge] - np.float32(0.06)
+    np.testing.assert_allclose(joined(darker, target, edge, votes, 0.1), rough, atol=1e-3)
+    bounded = joined(darker, target, edge, votes, 0.02)
+    np.testing.assert_allclose(bounded[target], rough[target] - 0.04, atol=1e-3)
+    assert np.array_equal(bounded[~target], rough[~target])
+
+
+def test_quality_tells_a_border_and_a_flat_sheet():
+    rough = np.random.default_rng(0).normal(0.5, 0.05, (60, 60, 1)).repeat(3, axis=2).astype(np.float32)
+    target = np.zeros((60, 60), bool)
+    target[20:40, 20:40] = True
+    good = measured(rough, target, 0.01)
+    assert 0.8 < good.seam < 1.2
+    assert good.flatness < 0.15
+    shifted = measured(np.where(target[..., None], rough + np.float32(0.2), rough), target, 0.01)
+    assert shifted.seam > 2
+    assert measured(np.where(target[..., None], np.float32(0.5), rough), target, 0.01).flatness > 0.9
+    assert FillQuality.worst([good, shifted]) == FillQuality(0.01, shifted.seam, max(good.flatness, shifted.flatness))
+
+
+def test_a_fill_never_copies_what_it_is_told_to_avoid():
+    """Red lies nearer than blue, and is avoided."""
+    pixels = np.tile(np.float32([0.1, 0.1, 0.8]), (80, 100, 1))
+    avoid = np.zeros((80, 100), bool)
+    avoid[20:60, 66:80] = True
+    pixels[avoid] = (0.8, 0.1, 0.1)
+    target = np.zeros((80, 100), bool)
+    target[25:55, 30:66] = True
+    filled = fill(pixels, ~target, target, FillSettings(join=0), 0, avoid=avoid).pixels
+    assert filled[target][:, 0].max() < 0.2
+    assert np.array_equal(filled[~target], pixels[~target])
+
+
+def test_matches_tell_a_good_fill_from_a_poor_one():
+    _, x = np.mgrid[:90, :120]
+    stripes = np.where((x // 6) % 2, 0.7, 0.3)[..., None].repeat(3, axis=2).astype(np.float32)
+    noise = np.random.default_rng(0).random((90, 120, 3), dtype=np.float32)
+    target = np.zeros((90, 120), bool)
+    target[30:60, 40:80] = True
+    regular, random = (fill(picture, ~target, target, FillSettings(), 0).quality for picture in (stripes, noise))
+    assert regular is not None
+    assert random is not None
+    assert regular.match < 0.1 * random.match
 
 
 def test_matrix_products_get_their_threads_back():

@@ -1,4 +1,4 @@
-"""Patch-based fill, the best of the engines without weights."""
+"""Patch-based fill: texture and structure of the surroundings, continued without weights."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
-from overpaint.exemplar.fill import FillCallbacks, FillSettings, fill
+from overpaint.exemplar.fill import fill
 from overpaint.exemplar.holes import parts
+from overpaint.exemplar.quality import FillQuality
+from overpaint.exemplar.settings import FillCallbacks, FillSettings
 from overpaint.exemplar.smooth import blurred
 from overpaint.frame import Context
 from overpaint.geometry import Box
@@ -95,6 +97,7 @@ class Exemplar(ThreadedEngine):
         work = list(parts(hole, known, lambda box: _margin(box, options), apart=48))
         sizes = [int(np.count_nonzero(part.hole)) for part in work]
         before = 0
+        found: list[FillQuality] = []
         # Pixels with colours to compare with; other parts get them when they are filled.
         seen = known.copy()
         for part, size in zip(work, sizes, strict=True):
@@ -108,13 +111,14 @@ class Exemplar(ThreadedEngine):
             pixels = np.where(compared, painted[here], blurred(painted[here], seen[here]))
             callbacks = FillCallbacks(done, monitor.check)
             filled = fill(pixels, known[here], part.hole, settings, canvas.seed, callbacks)
-            painted[here][part.hole] = filled[part.hole].clip(0, 1)
+            painted[here][part.hole] = filled.pixels[part.hole].clip(0, 1)
+            found += [] if filled.quality is None else [filled.quality]
             seen[here] |= part.hole
             before += size
             if monitor.wants_previews:
                 monitor.preview(painted.copy())
         monitor.progress(100, 100)
-        return Painted(painted)
+        return Painted(painted, quality=FillQuality.worst(found) if found else None)
 
 
 def _margin(box: Box, options: ExemplarOptions) -> int:

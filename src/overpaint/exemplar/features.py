@@ -2,6 +2,10 @@
 
 Nearest neighbours of patches in a PCA space: Hertzmann, Jacobs, Oliver, Curless and Salesin, "Image analogies",
 SIGGRAPH 2001, section 3.1.
+
+Squared distances of colours alone prefer smooth patches. With `edges` > 0 the gradients inside the patch are compared
+too: |p - q|^2 + edges^2 |D(p - q)|^2, where D takes the differences of neighbouring pixels. That is (p - q)' M (p - q)
+with M = 1 + edges^2 D'D = L L', so that L is part of the projection and costs nothing more.
 """
 
 from __future__ import annotations
@@ -50,7 +54,7 @@ class Basis:
 
     Attributes:
         mean: (D,) mean patch.
-        axes: (D, d) orthonormal columns, the largest variance first.
+        axes: (D, d) columns, the largest variance first; orthonormal where gradients are not compared.
         radius: The patches' radius.
         stride: Pixels between their samples.
     """
@@ -62,15 +66,25 @@ class Basis:
 
     @classmethod
     def of(
-        cls, channels: Floats, centres: Places, radius: int, dims: int, sample: int = 4096, stride: int = 1
+        cls,
+        channels: Floats,
+        centres: Places,
+        radius: int,
+        dims: int,
+        sample: int = 4096,
+        stride: int = 1,
+        edges: float = 0.0,
     ) -> Basis:
         """At most `dims` components of at most `sample` of the patches around `centres`, evenly spaced."""
         picked = centres[:: max(1, len(centres) // sample)]
         patches = gathered(channels, picked, radius, stride)
         mean = patches.mean(axis=0, dtype=np.float64).astype(np.float32)
         patches = patches - mean
-        _, axes = np.linalg.eigh((patches.T @ patches).astype(np.float64))
-        return cls(mean, np.ascontiguousarray(axes[:, ::-1][:, :dims], np.float32), radius, stride)
+        spread = (patches.T @ patches).astype(np.float64)
+        metric = np.kron(_metric(2 * radius + 1, edges), np.eye(channels.shape[2]))
+        root = np.linalg.cholesky(metric)
+        _, axes = np.linalg.eigh(root.T @ spread @ root)
+        return cls(mean, np.ascontiguousarray(root @ axes[:, ::-1][:, :dims], np.float32), radius, stride)
 
     def project(self, channels: Floats, centres: Places) -> Floats:
         """(n, d) float32: the patches around `centres` in this space, which nearly keeps their distances."""
@@ -81,6 +95,14 @@ class Basis:
             np.matmul(gathered(channels, centres[chunk], self.radius, self.stride), self.axes, out=found[chunk])
         found -= offset
         return found
+
+
+def _metric(side: int, edges: float) -> NDArray[np.float64]:
+    """(side * side, side * side): 1 + edges^2 D'D, with D the differences of neighbours in a square of pixels."""
+    line = np.diff(np.eye(side), axis=0)
+    stiff = line.T @ line
+    every = np.eye(side)
+    return np.asarray(np.eye(side * side) + edges**2 * (np.kron(stiff, every) + np.kron(every, stiff)), np.float64)
 
 
 def inside(flags: Flags, radius: int) -> Flags:

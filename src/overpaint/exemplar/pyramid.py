@@ -15,7 +15,7 @@ class Level:
     """A picture at one scale.
 
     Attributes:
-        pixels: (h, w, 3) float32; outside `known` it holds no colour of the picture.
+        pixels: (h, w, 3) float32; values at the target are ignored.
         known: (h, w) bool: pixels that may be copied. At a coarse scale all that a known pixel covers is known.
         target: (h, w) bool: pixels to synthesise. Pixels that are neither known nor target keep their colour.
     """
@@ -25,15 +25,17 @@ class Level:
     target: Flags
 
 
-def halved(level: Level) -> Level:
-    """The picture at half the scale, sizes rounded up; colours are means of known pixels."""
-    known = level.known.astype(np.float32)
-    mass = cells(known)
-    colours = cells(np.where(level.known[..., None], level.pixels, np.float32(0)))
-    static = cells(level.pixels)
-    means = np.where(mass[..., None] > 0, colours / np.maximum(mass, np.float32(1e-6))[..., None], static)
-    target = cells(level.target.astype(np.float32)) > 0
-    return Level(means.astype(np.float32), (mass > 0.999) & ~target, target)
+def halved(level: Level, *, closing: bool = True) -> Level:
+    """The picture at half the scale, sizes rounded up.
+
+    A cell that the target's edge crosses has the mean colour of its seen part. `closing`: it is compared with, but
+    neither filled nor copied, so that the hole closes from scale to scale. Otherwise it belongs to the target.
+    """
+    mass = cells((~level.target).astype(np.float32))
+    colours = cells(np.where(level.target[..., None], np.float32(0), level.pixels))
+    colours /= np.maximum(mass, np.float32(1e-6))[..., None]
+    target = mass == 0 if closing else mass < 1
+    return Level(colours, (cells(level.known.astype(np.float32)) > 0.999) & ~target, target)
 
 
 def doubled(pixels: Floats, shape: tuple[int, int]) -> Floats:

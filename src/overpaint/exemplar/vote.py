@@ -21,6 +21,7 @@ _BLOCK = 1_000_000
 def voted(
     pixels: Floats,
     sites: Sites,
+    places: Places,
     rows: Places,
     weights: Floats,
     shifts: Floats,
@@ -28,11 +29,12 @@ def voted(
     sweeps: int,
     check: Callable[[], None],
 ) -> Floats:
-    """The colours (t, 3) of the target's pixels by the votes of all patches.
+    """The colours (t, 3) of some pixels by the votes of all patches that cover them.
 
     Args:
         pixels: (h, w, 3) float32, where the sources lie.
         sites: The patches.
+        places: (t,) flat indices of the pixels, each covered by a patch.
         rows: (n,) each patch's source.
         weights: (n,) each patch's weight, > 0.
         shifts: (n, 3) added to the colours of each patch's source.
@@ -42,18 +44,19 @@ def voted(
         check: Called between blocks; may raise to stop.
     """
     width, radius = sites.shape[1], sites.radius
-    flat = pixels.reshape(-1, 3)
+    deep = pixels.shape[2]
+    flat = pixels.reshape(-1, deep)
     # One more patch, of no weight, stands for none.
     sources = np.append(sites.sources[rows], sites.sources[0])
     weights = np.append(weights, np.float32(0))
-    shifts = np.append(shifts, np.zeros((1, 3), np.float32), axis=0)
+    shifts = np.append(shifts, np.zeros((1, deep), np.float32), axis=0)
     offsets = [(dy, dx) for dy in range(-radius, radius + 1) for dx in range(-radius, radius + 1)]
-    result = np.empty((len(sites.places), 3), np.float32)
+    result = np.empty((len(places), deep), np.float32)
     step = max(1, _BLOCK // len(offsets))
-    for start in range(0, len(sites.places), step):
-        here = sites.places[start : start + step]
+    for start in range(0, len(places), step):
+        here = places[start : start + step]
         shares = np.empty((len(offsets), len(here)), np.float32)
-        colours = np.empty((len(offsets), len(here), 3), np.float32)
+        colours = np.empty((len(offsets), len(here), deep), np.float32)
         for vote, (dy, dx) in enumerate(offsets):
             patch = sites.patches(here, -dy, -dx)
             shares[vote] = weights[patch]

@@ -23,8 +23,9 @@ import cv2
 import numpy as np
 
 from overpaint.exemplar.features import Flags, Floats
-from overpaint.exemplar.fill import FillCallbacks, FillSettings, InitialGuess, fill
+from overpaint.exemplar.fill import InitialGuess, fill
 from overpaint.exemplar.pyramid import cells, doubled
+from overpaint.exemplar.settings import FillCallbacks, FillSettings
 
 LEAST_EXPLAINED = 0.5
 """Share of an octave's variance that an estimate must explain, or the octave is lost."""
@@ -35,7 +36,7 @@ VISIBLE = 1.5 / 255
 MOST_OCTAVES = 3
 """A latent cell of the usual autoencoders is 2 ** 3 pixels wide: coarser octaves are not lost."""
 
-SETTINGS = FillSettings(most_votes=40_000)
+SETTINGS = FillSettings(most_votes=40_000, coarse_iterations=4, edges=0.0, join=0.0)
 """As in the engine `exemplar`, with fewer rounds at the finest scale of large targets, which take half of the time."""
 
 _FEWEST = 64
@@ -81,7 +82,7 @@ def textured(
         return TexturedPatch(patch, 0)
     guess = InitialGuess(np.where(target[..., None], patch, soft), octaves)
     before = np.where(target[..., None], patch, picture)
-    filled = fill(before, known, target, SETTINGS, seed, FillCallbacks(check=check), guess)
+    filled = fill(before, known, target, SETTINGS, seed, FillCallbacks(check=check), guess).pixels
     return TexturedPatch(np.where(target[..., None], filled.clip(0, 1), patch), octaves)
 
 

@@ -1,0 +1,199 @@
+"""Search and vote at one scale."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from .coherence import NONE, Matches
+from .features import Basis, Floats, Places
+from .joining import edge_of, joined
+from .pyramid import Level
+from .search import Quantiser
+from .settings import FillCallbacks, FillSettings
+from .sites import Sites
+from .vote import voted
+
+
+class Meter:
+    """Reports which share of the expected work is done."""
+
+    def __init__(self, callbacks: FillCallbacks) -> None:
+        """Nothing is expected yet."""
+        self._callbacks, self._expected, self._spent = callbacks, 0.0, 0.0
+
+    def expect(self, scales: Iterable[Scale]) -> None:
+        """Count one run of each scale as work to be done."""
+        self._expected += sum(scale.cost for scale in scales)
+
+    def spend(self, cost: float) -> None:
+        """Count work as done."""
+        self._spent += cost
+        self._callbacks.done(min(1.0, self._spent / max(self._expected, 1e-9)))
+
+    def check(self) -> None:
+        """Raise when the work was cancelled."""
+        self._callbacks.check()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trial:
+    """A fill on its way.
+
+    Attributes:
+        picture: (h, w, 3) float32, the whole picture at a scale.
+        number: Of that scale; 0 is the finest.
+        match: Root mean square difference between patches and their sources at the last search, a sample.
+    """
+
+    picture: Floats
+    number: int
+    match: float
+
+
+class Scale:
+    """Search and vote at one scale.
+
+    Attributes:
+        level: The picture at this scale.
+        cost: The relative cost of a run, for progress.
+    """
+
+    def __init__(
+        self, level: Level, radius: int, settings: FillSettings, seed: tuple[int, int], meter: Meter, *, final: bool
+    ) -> None:
+        """`seed`: of all, and the number of the scale; `final`: whether its last vote is the last of all."""
+        self.level, self._settings, self._seed, self._meter, self._final = level, settings, seed, meter, final
+        self._radius = radius
+        count = int(np.count_nonzero(level.target))
+        wanted = settings.coarse_iterations if count <= settings.coarse_target else settings.iterations
+        wanted = settings.finest_iterations if final else wanted
+        self._rounds = min(wanted, settings.most_votes // max(1, count))
+        sources = min(int(np.count_nonzero(level.known)), settings.most_sources)
+        self.cost = 1000 + 0.5 * sources + (1 + self._rounds) * float(count)
+        self._lazy_sites: Sites | None = None
+        self._lazy_index: SourceIndex | None = None
+
+    @property
+    def _sites(self) -> Sites:
+        if self._lazy_sites is None:
+            self._lazy_sites = Sites.of(self.level, self._radius, self._settings.most_sources)
+        return self._lazy_sites
+
+    @property
+    def _index(self) -> SourceIndex:
+        if self._lazy_index is None:
+            self._lazy_index = self._indexed(self.level.pixels)
+        return self._lazy_index
+
+    def guessed(self, guess: Floats) -> Trial:
+        """A first guess (h, w, 3) of this scale, refined; at least one round."""
+        return self._run(guess, None, max(1, self._rounds))
+
+    def enlarged(self, start: Floats) -> Trial:
+        """The coarser scale's picture, enlarged to (h, w, 3), made sharp by analogy and refined."""
+        return self._run(np.where(self.level.target[..., None], start, self.level.pixels), start, self._rounds)
+
+    def _run(self, current: Floats, start: Floats | None, rounds: int) -> Trial:
+        cost = self.cost / (rounds + (start is not None))
+        matches: Matches | None = None
+        if start is not None:
+            matches = self._matched(self._indexed(start), start, None, 0)
+            current = self._voted(current, matches, last=rounds == 0)
+            self._meter.spend(cost)
+        for number in range(rounds):
+            matches = self._matched(self._index, current, matches, number)
+            current = self._voted(current, matches, last=number == rounds - 1)
+            self._meter.spend(cost)
+        assert matches is not None
+        samples = (2 * self._radius + 1) ** 2 * current.shape[2]
+        return Trial(current, self._seed[1], float(np.sqrt(matches.distances.mean() / samples)))
+
+    def _indexed(self, pixels: Floats) -> SourceIndex:
+        self._meter.check()
+        return SourceIndex(pixels, self._sites, self._settings, np.random.default_rng(self._seed))
+
+    def _matched(self, index: SourceIndex, picture: Floats, before: Matches | None, phase: int) -> Matches:
+        """A source for each patch of `picture` that touches the target."""
+        sites, check = self._sites, self._meter.check
+        matches = Matches(sites, index.features(picture), index.table)
+        chosen = self._searched(phase)
+        matches.offer(chosen, index.nearest(matches.queries[chosen], check))
+        if before is not None:
+            matches.offer(np.arange(len(sites.centres)), before.rows)
+        matches.cohere(self._settings.favour, self._settings.rounds, check)
+        if len(left := np.flatnonzero(matches.rows == NONE)):
+            matches.offer(left, index.nearest(matches.queries[left], check))
+        return matches
+
+    def _searched(self, phase: int) -> Places:
+        """Indices of the patches that this round searches for; they alternate between rounds."""
+        count = len(self._sites.centres)
+        if count <= self._settings.lattice_above:
+            return np.arange(count)
+        rows, columns = np.divmod(self._sites.centres, self._sites.shape[1])
+        return np.flatnonzero((rows % 2 == phase % 2) & (columns % 2 == phase // 2 % 2))
+
+    def _voted(self, current: Floats, matches: Matches, *, last: bool) -> Floats:
+        """The picture with the colours that the sources vote for; by the last vote of all, joined at the edge."""
+        sites, settings = self._sites, self._settings
+        last = last and self._final
+        sigma = np.quantile(matches.distances, settings.quantile) + 1e-8
+        weights = np.float32(settings.decay) ** -sites.depth
+        weights *= np.exp(matches.distances / np.float32(-2 * sigma))
+        weights += np.float32(1e-12)
+        places = sites.places
+        edge = edge_of(self.level.target) if last and settings.join > 0 else places[:0]
+        colours = voted(
+            self.level.pixels,
+            sites,
+            np.concatenate([places, edge]),
+            matches.rows,
+            weights,
+            self._shifts(current, matches.rows),
+            settings.last_bandwidth if last else settings.bandwidth,
+            2,
+            self._meter.check,
+        )
+        filled = current.copy()
+        filled.reshape(-1, filled.shape[2])[places] = colours[: len(places)]
+        if len(edge):
+            filled = joined(filled, self.level.target, edge, colours[len(places) :], settings.join)
+        return filled
+
+    def _shifts(self, current: Floats, rows: Places) -> Floats:
+        """(n, 3): the patches' mean colours minus those of their sources, bounded."""
+        sites, limit = self._sites, np.float32(self._settings.shift)
+        side = (2 * sites.radius + 1, 2 * sites.radius + 1)
+        deep = current.shape[2]
+        wanted = cv2.blur(current, side).reshape(-1, deep)[sites.centres]
+        copied = cv2.blur(self.level.pixels, side).reshape(-1, deep)[sites.sources[rows]]
+        return np.asarray((wanted - copied).clip(-limit, limit), np.float32)
+
+
+class SourceIndex:
+    """The sources of one scale as features, and their search."""
+
+    def __init__(self, pixels: Floats, sites: Sites, settings: FillSettings, rng: np.random.Generator) -> None:
+        """Features of `pixels` (h, w, 3) at the sites' sources."""
+        self._sites, self._settings = sites, settings
+        self._basis = Basis.of(pixels, sites.sources, sites.radius, settings.dims, edges=settings.edges)
+        # A distance of the whole diagonal weighs as much as a difference of `nearness` in every sample of a patch.
+        self._reach = np.float32(settings.nearness * np.sqrt(pixels.shape[2]) * (2 * sites.radius + 1))
+        self.table = self._placed(pixels, sites.sources)
+        self._quantiser = Quantiser(self.table, rng)
+
+    def features(self, pixels: Floats) -> Floats:
+        """(n, d) of the target's patches in `pixels`."""
+        return self._placed(pixels, self._sites.centres)
+
+    def nearest(self, queries: Floats, check: Callable[[], None]) -> Places:
+        """(n,) the index of the nearest source."""
+        return self._quantiser.nearest(queries, self._settings.probes, check)
+
+    def _placed(self, pixels: Floats, centres: Places) -> Floats:
+        colours = self._basis.project(pixels, centres)
+        return np.concatenate([colours, self._sites.positions(centres) * self._reach], axis=1)
