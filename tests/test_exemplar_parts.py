@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,6 +17,7 @@ from overpaint.exemplar.features import Basis, gathered, inside, touching
 from overpaint.exemplar.fill import fill
 from overpaint.exemplar.holes import parts
 from overpaint.exemplar.joining import edge_of, joined
+from overpaint.exemplar.preference import foreignness, sideways
 from overpaint.exemplar.pyramid import Level, doubled, halved
 from overpaint.exemplar.quality import FillQuality, measured
 from overpaint.exemplar.search import Quantiser
@@ -237,6 +241,42 @@ def test_quality_tells_a_border_and_a_flat_sheet():
     assert shifted.seam > 2
     assert measured(np.where(target[..., None], np.float32(0.5), rough), target, 0.01).flatness > 0.9
     assert FillQuality.worst([good, shifted]) == FillQuality(0.01, shifted.seam, max(good.flatness, shifted.flatness))
+
+
+def test_a_source_is_foreign_where_nothing_along_the_hole_looks_like_it():
+    pixels = np.full((60, 100, 3), 0.4, np.float32)
+    pixels[:, 80:] = (0.9, 0.1, 0.1)
+    target = np.zeros((60, 100), bool)
+    target[20:40, 20:40] = True
+    level = Level(pixels, ~target, target)
+    sites = Sites.of(level, 2, 10_000)
+    foreign, column = foreignness(level, sites, 3), sites.sources % 100
+    assert foreign[column < 70].max() < 0.01
+    assert foreign[column > 85].min() > 0.4
+    aside = sideways(level, sites, 0.0)
+    assert aside[column > 60].max() < 0.3
+    assert aside[column < 10].min() > 0.7
+
+
+def test_the_same_seed_gives_the_same_pixels_with_any_number_of_threads():
+    pixels = np.random.default_rng(0).random((90, 120, 3), dtype=np.float32)
+    pixels = cv2.GaussianBlur(pixels, (0, 0), 1.5)
+    target = np.zeros((90, 120), bool)
+    target[30:60, 40:80] = True
+
+    def filled() -> np.ndarray:
+        return fill(pixels, ~target, target, FillSettings(variety=0.2), 3).pixels
+
+    before = cv2.getNumThreads()
+    try:
+        cv2.setNumThreads(1)
+        alone = filled()
+        cv2.setNumThreads(4)
+        with ThreadPoolExecutor(3) as pool:
+            together = [job.result() for job in [pool.submit(filled) for _ in range(3)]]
+    finally:
+        cv2.setNumThreads(before)
+    assert all(np.array_equal(alone, one) for one in together)
 
 
 def test_a_fill_never_copies_what_it_is_told_to_avoid():

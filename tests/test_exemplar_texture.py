@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -72,8 +73,6 @@ def test_a_regular_texture_goes_on_better_than_by_a_smooth_fill(pattern, hole):
 @pytest.mark.parametrize("quality", ["draft", "normal", "best"])
 def test_grass_stays_as_rough_as_grass(quality, hole):
     """An irregular texture can't be foretold; it is right when it has the roughness of its surroundings."""
-    import cv2
-
     noise = np.random.default_rng(3).normal(0, 1, SHAPE).astype(np.float32)
     pixels = np.clip(0.5 + 0.4 * cv2.GaussianBlur(noise, (0, 0), 1.0), 0, 1)[..., None].repeat(3, axis=2)
     ours = filled(Exemplar(), pixels, hole, quality=quality)
@@ -86,6 +85,42 @@ def test_an_edge_runs_on_through_the_hole(hole):
     pixels = coloured(np.where(y < 61, 0.8, 0.3))
     ours = filled(Exemplar(), pixels, hole)
     assert psnr(ours, pixels, hole) > 28
+
+
+def test_a_line_runs_on_through_the_hole(hole):
+    """A dark bar, 5 pixels wide, that slopes across the hole is not interrupted."""
+    y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    bar = np.abs(y - 60 - 0.1 * (x - 75)) < 2.5
+    pixels = coloured(np.where(bar, 0.2, 0.7))
+    ours = filled(Exemplar(), pixels, hole)
+    dark = (ours[40:80, 50:105, 0] < 0.45).any(axis=0)
+    assert dark.mean() > 0.95
+    assert psnr(ours, pixels, hole) > psnr(filled(Telea(), pixels, hole), pixels, hole) + 3
+
+
+def test_a_plain_wall_stays_plain(hole):
+    """A wall that gets slowly darker, with a coloured picture on it: the fill is wall, without a step at its edge."""
+    _, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    pixels = coloured(0.75 - 0.001 * x)
+    pixels[8:28, 110:140] = np.random.default_rng(5).random((20, 30, 3))
+    ours = filled(Exemplar(), pixels, hole)
+    assert np.abs(ours - pixels)[hole].max() < 0.12
+    along = hole.copy()
+    along[42:78, 52:103] = False
+    assert abs(ours[along].mean() - pixels[along].mean()) < 0.01
+
+
+def test_nothing_comes_from_a_far_region():
+    """A lawn, and beyond a fence a court with bright letters: the hole in the lawn gets no letters."""
+    rng = np.random.default_rng(4)
+    pixels = np.tile(np.float32([0.2, 0.5, 0.2]), (140, 200, 1)) + rng.normal(0, 0.05, (140, 200, 1)).astype(np.float32)
+    pixels[:40] = (0.7, 0.4, 0.3)
+    pixels[8:30, 20:180][rng.random((22, 160)) < 0.4] = (0.95, 0.95, 0.9)
+    pixels[40:44] = 0.1
+    flags = np.zeros((140, 200), bool)
+    flags[60:115, 70:130] = True
+    ours = filled(Exemplar(), pixels.clip(0, 1), flags)[flags]
+    assert (ours[:, 0] < 0.45).all()
 
 
 def test_colours_come_from_the_surroundings_alone(hole):
@@ -119,6 +154,31 @@ def test_another_seed_may_fill_otherwise_but_as_well(hole):
     for seed in (0, 7):
         ours = Exemplar().paint_one(Canvas(spoilt, hole.astype(np.float32), seed=seed), Monitor()).pixels
         assert 0.75 < energy(ours, hole) / energy(pixels, hole) < 1.3
+
+
+def test_variations_differ_visibly(hole):
+    """Stones of many sizes: results of other seeds show other stones, none of them flat."""
+    rough = np.random.default_rng(6).random((*SHAPE, 1), dtype=np.float32)
+    pixels = cv2.GaussianBlur(rough, (0, 0), 2.5)[..., None].repeat(3, axis=2)
+    pixels = (pixels - pixels.min()) / np.ptp(pixels)
+    options = ExemplarOptions(variety=0.2)
+    ours = [
+        Exemplar().paint_one(Canvas(pixels, hole.astype(np.float32), seed=seed, options=options), Monitor()).pixels
+        for seed in (1, 2, 3)
+    ]
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        assert np.sqrt(np.mean((ours[one] - ours[other])[hole] ** 2)) > 0.05
+    assert all(energy(one, hole) / energy(pixels, hole) > 0.5 for one in ours)
+
+
+def test_the_engine_tells_signs_of_a_doubtful_fill(hole):
+    pixels = coloured(bricks())
+    good = Exemplar().paint_one(Canvas(pixels, hole.astype(np.float32)), Monitor()).quality
+    noise = np.random.default_rng(7).random((*SHAPE, 3), dtype=np.float32)
+    poor = Exemplar().paint_one(Canvas(noise, hole.astype(np.float32)), Monitor()).quality
+    assert good is not None
+    assert poor is not None
+    assert good.match < 0.5 * poor.match
 
 
 def test_two_distant_holes_are_each_filled_from_their_own_surroundings():

@@ -48,8 +48,9 @@ class ExemplarOptions(EngineOptions):
         default=0.0,
         ge=0,
         le=1,
-        description="how much worse than the best a match of the first layout may be, by the seed's choice: variations "
-        "differ visibly from 0.1 on (0.2 for them unless given)",
+        description="how much the seed decides: the first layout, how much worse than the best its matches may be, and "
+        "the side of the hole whose pixels are preferred; variations differ visibly from 0.1 on (0.2 for them unless "
+        "given)",
     )
 
     @field_validator("patch")
@@ -64,7 +65,8 @@ class Exemplar(ThreadedEngine):
     """Continues texture and structure by patches of the surroundings.
 
     `overpaint.exemplar.fill` describes the methods. Every pixel is a mode of colours of the known picture, each made
-    brighter or darker by at most 0.04. A hole that leaves nothing known gets the mean of its old colours.
+    brighter or darker by at most 0.04, then corrected by at most 0.1 so that the hole's edge does not show. A hole that
+    leaves nothing known gets the mean of its old colours.
     """
 
     card = EngineCard(
@@ -74,13 +76,14 @@ class Exemplar(ThreadedEngine):
         context=Context(ratio=1.0, minimum=64, maximum=512),
         options=ExemplarOptions,
         variation_options={"variety": 0.2},
-        digest="exemplar-1",
+        digest="exemplar-2",
         references=(
             "Wexler, Shechtman, Irani, Space-time video completion, CVPR 2004",
             "Hertzmann, Jacobs, Oliver, Curless, Salesin, Image analogies, SIGGRAPH 2001",
             "Ashikhmin, Synthesizing natural textures, I3D 2001",
             "Wei, Levoy, Fast texture synthesis using tree-structured vector quantization, SIGGRAPH 2000",
             "Efros, Leung, Texture synthesis by non-parametric sampling, ICCV 1999",
+            "Perez, Gangnet, Blake, Poisson image editing, SIGGRAPH 2003",
         ),
     )
 

@@ -43,6 +43,11 @@ class Matches:
         self.rows[taken] = rows[better]
         self.distances[taken] = distances[better]
 
+    def difference(self, dims: int, samples: int) -> float:
+        """Root mean square difference of the patches from their sources: of `dims` features, over `samples` a patch."""
+        apart = self.queries[:, :dims] - self._table[self.rows, :dims]
+        return float(np.sqrt(np.einsum("ij,ij->i", apart, apart).mean() / samples))
+
     def cohere(self, favour: float, rounds: int, check: Callable[[], None]) -> None:
         """Offer each patch the shifted sources of its eight neighbours; each round carries them one pixel further."""
         sites = self._sites

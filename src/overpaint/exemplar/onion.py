@@ -37,9 +37,8 @@ def onion(
         rng: Chooses among the nearly best matches.
     """
     height, width = target.shape
-    deep = pixels.shape[2]
     filled = pixels.copy()
-    flat = filled.reshape(-1, deep)
+    flat = filled.reshape(-1, 3)
     missing = target.copy()
     side = 2 * radius + 1
     index = gathered(pixels, sources, radius)
@@ -56,8 +55,8 @@ def onion(
         y, x = np.divmod(layer, width)
         centre_y, centre_x = y.clip(radius, height - 1 - radius), x.clip(radius, width - 1 - radius)
         centres = centre_y * width + centre_x
-        present = gathered((available[..., None] * np.ones(deep, np.float32)).astype(np.float32), centres, radius)
-        weights = present * np.repeat(window.ravel(), deep)
+        present = gathered((available[..., None] * np.ones(3, np.float32)).astype(np.float32), centres, radius)
+        weights = present * np.repeat(window.ravel(), 3)
         seen = gathered(filled, centres, radius)
         query = np.concatenate([seen * weights, weights], axis=1)
         mass = weights.sum(axis=1, keepdims=True)
@@ -72,7 +71,7 @@ def onion(
                 best[at : at + step] = ranks.argmin(axis=1)
             else:  # with the squares of what is compared, ranks are distances, which can be compared as ratios
                 best[at : at + step] = _nearly_best(ranks + squares[at : at + step], variety, rng)
-        known = query[:, index.shape[1] :].reshape(len(layer), -1, deep)
+        known = query[:, index.shape[1] :].reshape(len(layer), -1, 3)
         apart = query[:, : index.shape[1]].reshape(known.shape) - known * index[best].reshape(known.shape)
         change = (apart.sum(axis=1) / known.sum(axis=1)).clip(-shift, shift)
         flat[layer] = flat[sources[best] + (layer - centres)] + change

@@ -11,11 +11,18 @@ import numpy as np
 from .coherence import NONE, Matches
 from .features import Basis, Floats, Places
 from .joining import edge_of, joined
+from .preference import foreignness, sideways
 from .pyramid import Level
 from .search import Quantiser
 from .settings import FillCallbacks, FillSettings
 from .sites import Sites
 from .vote import voted
+
+_PLACED = 3
+"""Features that tell a source's place and its penalty; the others tell its look."""
+
+_MANY = 200_000
+"""Pixels of a target above which only every second patch votes."""
 
 
 class Meter:
@@ -75,6 +82,7 @@ class Scale:
         sources = min(int(np.count_nonzero(level.known)), settings.most_sources)
         self.cost = 1000 + 0.5 * sources + (1 + self._rounds) * float(count)
         self._lazy_sites: Sites | None = None
+        self._lazy_penalties: Floats | None = None
         self._lazy_index: SourceIndex | None = None
 
     @property
@@ -82,6 +90,18 @@ class Scale:
         if self._lazy_sites is None:
             self._lazy_sites = Sites.of(self.level, self._radius, self._settings.most_sources)
         return self._lazy_sites
+
+    @property
+    def _penalties(self) -> Floats:
+        if self._lazy_penalties is None:
+            found = np.zeros(len(self._sites.sources), np.float32)
+            if self._settings.foreign > 0:
+                found += np.float32(self._settings.foreign) * foreignness(self.level, self._sites, self._radius + 1)
+            if self._settings.variety > 0:
+                side = np.random.default_rng(self._seed[0]).uniform(0, 2 * np.pi)
+                found += np.float32(self._settings.variety) * sideways(self.level, self._sites, side)
+            self._lazy_penalties = found
+        return self._lazy_penalties
 
     @property
     def _index(self) -> SourceIndex:
@@ -109,12 +129,12 @@ class Scale:
             current = self._voted(current, matches, last=number == rounds - 1)
             self._meter.spend(cost)
         assert matches is not None
-        samples = (2 * self._radius + 1) ** 2 * current.shape[2]
-        return Trial(current, self._seed[1], float(np.sqrt(matches.distances.mean() / samples)))
+        samples = 3 * (2 * self._radius + 1) ** 2
+        return Trial(current, self._seed[1], matches.difference(matches.queries.shape[1] - _PLACED, samples))
 
     def _indexed(self, pixels: Floats) -> SourceIndex:
         self._meter.check()
-        return SourceIndex(pixels, self._sites, self._settings, np.random.default_rng(self._seed))
+        return SourceIndex(pixels, self._sites, self._penalties, self._settings, np.random.default_rng(self._seed))
 
     def _matched(self, index: SourceIndex, picture: Floats, before: Matches | None, phase: int) -> Matches:
         """A source for each patch of `picture` that touches the target."""
@@ -157,9 +177,10 @@ class Scale:
             settings.last_bandwidth if last else settings.bandwidth,
             2,
             self._meter.check,
+            every_second=len(places) > _MANY,
         )
         filled = current.copy()
-        filled.reshape(-1, filled.shape[2])[places] = colours[: len(places)]
+        filled.reshape(-1, 3)[places] = colours[: len(places)]
         if len(edge):
             filled = joined(filled, self.level.target, edge, colours[len(places) :], settings.join)
         return filled
@@ -168,32 +189,35 @@ class Scale:
         """(n, 3): the patches' mean colours minus those of their sources, bounded."""
         sites, limit = self._sites, np.float32(self._settings.shift)
         side = (2 * sites.radius + 1, 2 * sites.radius + 1)
-        deep = current.shape[2]
-        wanted = cv2.blur(current, side).reshape(-1, deep)[sites.centres]
-        copied = cv2.blur(self.level.pixels, side).reshape(-1, deep)[sites.sources[rows]]
+        wanted = cv2.blur(current, side).reshape(-1, 3)[sites.centres]
+        copied = cv2.blur(self.level.pixels, side).reshape(-1, 3)[sites.sources[rows]]
         return np.asarray((wanted - copied).clip(-limit, limit), np.float32)
 
 
 class SourceIndex:
     """The sources of one scale as features, and their search."""
 
-    def __init__(self, pixels: Floats, sites: Sites, settings: FillSettings, rng: np.random.Generator) -> None:
-        """Features of `pixels` (h, w, 3) at the sites' sources."""
+    def __init__(
+        self, pixels: Floats, sites: Sites, penalties: Floats, settings: FillSettings, rng: np.random.Generator
+    ) -> None:
+        """Features of `pixels` (h, w, 3) at the sites' sources; `penalties` (s,) are differences of colour."""
         self._sites, self._settings = sites, settings
         self._basis = Basis.of(pixels, sites.sources, sites.radius, settings.dims, edges=settings.edges)
-        # A distance of the whole diagonal weighs as much as a difference of `nearness` in every sample of a patch.
-        self._reach = np.float32(settings.nearness * np.sqrt(pixels.shape[2]) * (2 * sites.radius + 1))
-        self.table = self._placed(pixels, sites.sources)
+        # What a difference of 1 in every sample of a patch weighs.
+        self._whole = np.float32(np.sqrt(3) * (2 * sites.radius + 1))
+        self.table = self._placed(pixels, sites.sources, penalties)
         self._quantiser = Quantiser(self.table, rng)
 
     def features(self, pixels: Floats) -> Floats:
         """(n, d) of the target's patches in `pixels`."""
-        return self._placed(pixels, self._sites.centres)
+        return self._placed(pixels, self._sites.centres, np.zeros(len(self._sites.centres), np.float32))
 
     def nearest(self, queries: Floats, check: Callable[[], None]) -> Places:
         """(n,) the index of the nearest source."""
         return self._quantiser.nearest(queries, self._settings.probes, check)
 
-    def _placed(self, pixels: Floats, centres: Places) -> Floats:
-        colours = self._basis.project(pixels, centres)
-        return np.concatenate([colours, self._sites.positions(centres) * self._reach], axis=1)
+    def _placed(self, pixels: Floats, centres: Places, penalties: Floats) -> Floats:
+        """Colours, then the place: a distance of the picture's diagonal weighs `nearness`; then the penalty."""
+        places = self._sites.positions(centres) * (self._whole * np.float32(self._settings.nearness))
+        penalty = (penalties * self._whole)[:, None]
+        return np.concatenate([self._basis.project(pixels, centres), places, penalty], axis=1)

@@ -35,8 +35,10 @@ class FillSettings:
         shift: Most that a copied patch is made brighter or darker in each channel, to have the mean colour of what it
             replaces: skies and walls continue without steps.
         join: Most that the fill is corrected along its edge (`joining`).
-        variety: A match of the layers' guess may be further than the best one by this share; the seed chooses among
-            those (Efros and Leung 1999, whose epsilon is 0.1). 0 takes the best.
+        foreign: Weight of the difference of a source from all that touches the hole (`preference`).
+        variety: How much results differ by the seed. It chooses the first guess, and the side of the hole whose sources
+            are preferred, by so much of a difference in colour; and a match of the layers' guess may be further than
+            the best one by this share (Efros and Leung 1999, whose epsilon is 0.1). 0 takes the best of all.
     """
 
     radius: int = 3
@@ -53,14 +55,15 @@ class FillSettings:
     closed: float = 3.0
     depth: float = 4.0
     nearness: float = 0.1
-    favour: float = 0.1
-    rounds: int = 2
+    favour: float = 0.4
+    rounds: int = 3
     decay: float = 1.3
     quantile: float = 0.75
     bandwidth: float = 0.08
     last_bandwidth: float = 0.02
     shift: float = 0.04
     join: float = 0.1
+    foreign: float = 0.5
     variety: float = 0.0
 
 

@@ -28,6 +28,8 @@ def voted(
     bandwidth: float,
     sweeps: int,
     check: Callable[[], None],
+    *,
+    every_second: bool = False,
 ) -> Floats:
     """The colours (t, 3) of some pixels by the votes of all patches that cover them.
 
@@ -42,21 +44,22 @@ def voted(
             largest weight decides.
         sweeps: Steps of the mean shift.
         check: Called between blocks; may raise to stop.
+        every_second: Only every second patch over a pixel votes, as on a chequerboard.
     """
     width, radius = sites.shape[1], sites.radius
-    deep = pixels.shape[2]
-    flat = pixels.reshape(-1, deep)
+    flat = pixels.reshape(-1, 3)
     # One more patch, of no weight, stands for none.
     sources = np.append(sites.sources[rows], sites.sources[0])
     weights = np.append(weights, np.float32(0))
-    shifts = np.append(shifts, np.zeros((1, deep), np.float32), axis=0)
-    offsets = [(dy, dx) for dy in range(-radius, radius + 1) for dx in range(-radius, radius + 1)]
-    result = np.empty((len(places), deep), np.float32)
+    shifts = np.append(shifts, np.zeros((1, 3), np.float32), axis=0)
+    line = range(-radius, radius + 1)
+    offsets = [(dy, dx) for dy in line for dx in line if not every_second or (dy + dx) % 2 == 0]
+    result = np.empty((len(places), 3), np.float32)
     step = max(1, _BLOCK // len(offsets))
     for start in range(0, len(places), step):
         here = places[start : start + step]
         shares = np.empty((len(offsets), len(here)), np.float32)
-        colours = np.empty((len(offsets), len(here), deep), np.float32)
+        colours = np.empty((len(offsets), len(here), 3), np.float32)
         for vote, (dy, dx) in enumerate(offsets):
             patch = sites.patches(here, -dy, -dx)
             shares[vote] = weights[patch]
