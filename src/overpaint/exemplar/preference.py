@@ -53,7 +53,7 @@ def sideways(level: Level, sites: Sites, angle: float) -> Floats:
     middle_row, middle_column = np.argwhere(level.target).mean(axis=0)
     down, across = rows - middle_row, columns - middle_column
     along = (down * np.sin(angle) + across * np.cos(angle)) / np.maximum(np.hypot(down, across), 1)
-    return ((1 - along) / 2).astype(np.float32)
+    return np.asarray((1 - along) / 2, np.float32)
 
 
 def _looks(level: Level, radius: int) -> Floats:
