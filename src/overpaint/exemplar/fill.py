@@ -21,7 +21,7 @@ mode of the colours that the patches over it vote for, and both steps are repeat
 Not used, because patents on them may be in force: random search with propagation of offsets; matches at a coarse scale
 that limit the search at a finer one; statistics of offsets; patches turned or scaled.
 
-Tried and left out, on 30 removals with known truth (`benchmarks.fill --kinds removal`; kernel distance in thousandths,
+Tried and left out, on 30 removals with known truth (`benchmarks.fill`, kind removal; kernel distance in thousandths,
 differences under about 1 are luck): first guesses that continue the main directions of lines straight through the hole
 and are chosen by their matches (4.3 in place of 4.0), a channel of roughness against flat sheets (3.9), 32 components
 (4.4), twice the weight of gradients (4.6), narrower modes of votes (3.7, with more of a seam).
