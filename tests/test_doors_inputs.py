@@ -225,6 +225,8 @@ def test_settings_of_mask_files_without_a_file_are_noted(picture):
     places = Places(box=("1,1,9,9",), mask_label="cup", mask_resize=True)
     inputs = collect(picture, REMOVE, Uploads({}), places=places)
     assert inputs.notes == ("no mask file is named, so that mask_label and mask_resize had no effect",)
+    alone = collect(picture, REMOVE, Uploads({}), places=Places(mask_label="cup"))
+    assert alone.notes == ("no mask file is named, so that mask_label had no effect",)
 
 
 def test_a_label_is_chosen_in_annotations_beside_plain_masks(picture, marked):

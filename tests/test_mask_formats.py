@@ -49,6 +49,39 @@ masks = st.one_of(bits, seeds.map(scattered)).map(Mask.from_array)
 # COCO
 
 
+def test_run_lengths_whose_sum_wraps_around_are_refused() -> None:
+    """In 64 bits these 70,000 lengths, which grow from one to the next, add up to the 100 pixels of the mask."""
+    count = 70_000
+    levels = [(i + 1) // 2 for i in range(count)]
+    step, rest = divmod(2**64 + 100, sum(levels))
+
+    def characters(number: int) -> str:
+        found = ""
+        while number > 15:
+            found, number = found + chr((number & 31 | 32) + 48), number >> 5
+        return found + chr(number + 48)
+
+    one = characters(step)
+    text = characters(0) + one * (count - 2) + characters(step + rest)
+    with pytest.raises(MaskError, match="a run-length mask of 100 pixels has a run of"):
+        from_coco_segmentation({"size": [10, 10], "counts": text})
+    for lengths in ([2**62] * 4 + [100], [101], [0, 10**400]):
+        with pytest.raises(MaskError, match=r"a run length must be a whole number|of 100 pixels has a run of"):
+            from_coco_segmentation({"size": [10, 10], "counts": lengths})
+
+
+@pytest.mark.parametrize("number", [10**400, 10**30, -(10**400)])
+def test_a_number_of_any_size_in_a_document_is_a_clear_error(number: int) -> None:
+    square = [[1, 1], [4, 1], [4, 4], [number, 4]]
+    for kind, points in (("polygon", square), ("circle", square[2:]), ("line", square), ("mask", square[2:])):
+        shape = {"label": "a", "shape_type": kind, "points": points, "mask": ""}
+        document = {"shapes": [shape], "imageWidth": 9, "imageHeight": 9}
+        with pytest.raises(MaskError, match="must be numbers"):
+            read_document(json.dumps(document).encode())
+    with pytest.raises(MaskError, match=r"whole number|at most|pixel"):
+        read_document(json.dumps({"shapes": [], "imageWidth": number, "imageHeight": 9}).encode())
+
+
 @given(masks)
 @settings(deadline=None, max_examples=150)
 def test_run_lengths_are_those_of_pycocotools(mask: Mask) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 from typing import Any
 
 import cv2
@@ -10,12 +12,13 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
+import overpaint
 from overpaint.errors import MaskError
 from overpaint.mask import Mask, covers_most, plausible
 from overpaint.mask.overlay import overlay_colours, tinted
-from overpaint.picture import from_array
+from overpaint.picture import from_array, open_picture
 from overpaint.request import MaskSpec, RasterPart, blob_of
-from overpaint.studio import mask_of
+from overpaint.studio import mask_of, spec_of
 
 W, H, S = 120, 90, 8
 SIZE = (W, H)
@@ -224,14 +227,97 @@ def test_floats_of_0_and_255_are_a_known_scale() -> None:
     assert "255 was taken as repaint" in mask.notes[0]
 
 
-def test_a_request_made_of_a_mask_gives_the_same_mask() -> None:
-    """A faint mask that 8 bits would show as labels is taken as labels at once."""
-    mask = plausible(Mask(HARD.values * np.float32(2 / 255)))
-    assert np.array_equal(mask.values, HARD.values)
-    raster = MaskSpec(parts=[RasterPart(raster=blob_of(LEVELS // 255 * 2))])
-    read = mask_of(raster, HARD.size)
-    assert np.array_equal(read.values, HARD.values)
-    assert read.notes == mask.notes
+def a_brush(radius: int, feather: float) -> Mask:
+    return Mask.ellipse((200, 200), (100 - radius, 100 - radius, 100 + radius, 100 + radius)).feather(feather)
+
+
+FAINT = {f"{radius} px, {feather} soft": a_brush(radius, feather) for radius, feather in ((10, 20), (10, 40), (10, 60))}
+MEANT = {
+    **FAINT,
+    "flat and faint": Mask(HARD.values * np.float32(20 / 255)),
+    "hardly there": Mask(HARD.values * np.float32(2 / 255)),
+    "20 faint levels": of_bytes(np.where((y >= 15) & (y < 75), x // 12 + 10 * (y >= 45) + 1, 0)),
+    "two faint levels and full ones": of_bytes(np.where(x < 60, 15, LEVELS) * (LEVELS > 0)),
+    "from 16 to 235": of_bytes(np.round(np.asarray(HARD8.filter(ImageFilter.GaussianBlur(4))) / 255 * 219 + 16)),
+}
+
+
+@pytest.mark.parametrize("kind", MEANT)
+def test_the_values_of_a_mask_are_what_its_maker_meant(kind: str) -> None:
+    """In an edit, in its record, and when that is replayed: no labels, no other scale, never refused."""
+    mask = MEANT[kind]
+    picture = from_array(np.random.default_rng(0).integers(0, 256, (*mask.size.shape, 3), np.uint8))
+    edited = overpaint.remove(picture, mask, engine="telea")
+    assert np.abs(edited.mask.values - mask.values).max() <= 3.5 / 255, "but for noise"
+    assert not any("labels" in note or "range" in note for note in edited.notes)
+    (spec, rasters) = spec_of(edited.mask)
+    assert mask_of(spec, mask.size, inputs=rasters).equals(edited.mask)
+    again = overpaint.edit(picture, edited.request)
+    assert np.array_equal(again.picture.samples, edited.picture.samples)
+    assert again.request.digest == edited.request.digest
+
+
+@pytest.mark.parametrize("kind", FAINT)
+def test_a_faint_soft_brush_is_no_label_in_a_file_or_an_array(kind: str) -> None:
+    values = FAINT[kind].values
+    wanted = np.where(values < 3.5 / 255, 0, values)
+    for levels in (FAINT[kind].to_bytes8(), (values * 65535 + 0.5).astype(np.uint16)):
+        for mask in (Mask.from_array(levels), Mask.from_file(png(levels))):
+            assert np.abs(mask.values - wanted).max() <= 0.6 / 255
+            assert any("below one half" in note for note in mask.notes)
+            assert not any("labels" in note for note in mask.notes)
+
+
+def test_many_levels_of_16_bits_are_no_labels() -> None:
+    soft = np.asarray(HARD8.filter(ImageFilter.GaussianBlur(4))) / 255
+    for top in (300, 2000, 5000):
+        mask = Mask.from_array((soft * top).astype(np.uint16))
+        assert mask.values.max() == (0 if top == 300 else np.float32(np.float32(top) / np.float32(65535)))
+        assert not any("labels" in note for note in mask.notes)
+
+
+@pytest.mark.parametrize("high", [32, 100, 254])
+def test_8_bits_in_16_keep_their_scale(high: int) -> None:
+    mask = Mask.from_array(LEVELS.astype(np.uint16) // 255 * high)
+    assert mask.values.max() == (np.float32(high) / np.float32(255) if high < 254 else 1)
+    assert f"16 bits and no level above {high}: 255 was taken as repaint" in mask.notes[0]
+
+
+def test_noise_alone_is_no_label() -> None:
+    for most in (3, 7, 20):
+        noise = (rng.random((H, W)) < 0.5) * rng.integers(1, most + 1, (H, W))
+        mask = Mask.from_array(noise.astype(np.uint8))
+        assert mask.values.max() <= most / 255
+        assert not any("labels" in note for note in mask.notes)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 8])
+def test_a_few_labels_are_recognised_in_any_arrangement(count: int) -> None:
+    draw = np.random.default_rng(count)
+    apart, tiled = np.zeros((H, W), np.uint8), draw.permutation(np.arange(100) % (count + 1)).reshape(10, 10)
+    for label in np.repeat(np.arange(1, count + 1), 3):
+        left, top = draw.integers(0, 80, 2)
+        apart[top : top + 6, left : left + draw.integers(4, 20)] = label
+    stripes = ((x // 14) * (y > 45)).clip(0, count).astype(np.uint8)
+    for levels in (apart, tiled.repeat(9, axis=0).repeat(12, axis=1).astype(np.uint8), stripes):
+        mask = Mask.from_array(levels)
+        assert np.array_equal(mask.values, (levels > 0).astype(np.float32))
+        assert "taken as labels" in mask.notes[0]
+
+
+def test_labels_in_the_raster_of_a_request_are_recognised_unless_it_says_otherwise() -> None:
+    """As in all versions. A raster of many small levels, which a file may not have, is of values, too."""
+    labels = blob_of(LEVELS // 255 * 2)
+    read = mask_of(MaskSpec(parts=[RasterPart(raster=labels)]), HARD.size)
+    assert read.equals(HARD)
+    assert "levels 0, 2, taken as labels" in read.notes[0]
+    meant = mask_of(MaskSpec(parts=[RasterPart(raster=labels, levels="values")]), HARD.size)
+    assert meant.values.max() == np.float32(2 / 255)
+    many = MaskSpec(parts=[RasterPart(raster=blob_of(IDS))])
+    assert np.array_equal(mask_of(many, HARD.size).values, of_bytes(np.where(IDS < 4, 0, IDS)).values)
+    for mask in (HARD, of_bytes(np.asarray(HARD8.filter(ImageFilter.GaussianBlur(4))))):
+        spec, _ = spec_of(mask)
+        assert "levels" not in spec.to_mapping()["parts"][0], "a request is written as it always was"
 
 
 def test_a_faint_rim_of_transparency_counts_and_faint_specks_do_not() -> None:
@@ -323,6 +409,89 @@ def test_the_indices_of_an_indexed_picture_are_labels(ids: np.ndarray, colours: 
     assert mask.notes == (
         "the mask is an indexed picture, and its 21 indices were taken as labels: every label but 0 is repainted",
     )
+
+
+def chunk(kind: bytes, body: bytes, check: int = 0) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body) ^ check)
+
+
+def with_chunks(data: bytes, *chunks: bytes) -> bytes:
+    """A PNG file with more chunks behind its header."""
+    return data[:33] + b"".join(chunks) + data[33:]
+
+
+LABELLED = indexed(IDS, RAINBOW)
+TILTED = struct.pack("<2sHIHHHIHHI", b"II", 42, 8, 1, 274, 3, 1, 6, 0, 0)  # EXIF: orientation 6
+UPRIGHT = TILTED.replace(struct.pack("<H", 6), struct.pack("<H", 1), 1)
+XMP_TURNED = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    b'<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="3"/></rdf:RDF></x:xmpmeta>'
+)
+DAMAGED = {
+    "a wrong checksum": (chunk(b"tEXt", b"Comment\0hello", check=1),),
+    "an unknown compression": (chunk(b"zTXt", b"Comment\0\7xx"),),
+    "no EXIF block": (chunk(b"eXIf", b"xx"),),
+    "much text in one chunk": (chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(3_000_000))),),
+    "much text in many chunks": tuple(chunk(b"tEXt", b"k%d\0" % i + b"a" * 60_000) for i in range(1200)),
+    **{
+        f"an empty {kind.decode()}": (chunk(kind, b""),)
+        for kind in (b"gAMA", b"cHRM", b"pHYs", b"sRGB", b"acTL", b"fcTL")
+    },
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGED)
+def test_labels_are_read_from_whatever_file_can_be_opened(kind: str) -> None:
+    data = with_chunks(LABELLED, *DAMAGED[kind])
+    assert tuple(open_picture(data).size) == SIZE
+    assert np.array_equal(Mask.from_file(data).values, (IDS > 0).astype(np.float32))
+
+
+TURNED = {
+    "EXIF": with_chunks(LABELLED, chunk(b"eXIf", TILTED)),
+    "EXIF twice": with_chunks(LABELLED, chunk(b"eXIf", UPRIGHT), chunk(b"eXIf", TILTED)),
+    "damaged EXIF": with_chunks(LABELLED, chunk(b"eXIf", TILTED[:-6])),
+    "a raw profile": with_chunks(
+        LABELLED,
+        chunk(
+            b"tEXt", b"Raw profile type APP1\0\nexif\n%8d\n" % 32 + b"Exif\0\0".hex().encode() + TILTED.hex().encode()
+        ),
+    ),
+    "XMP": with_chunks(LABELLED, chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + XMP_TURNED)),
+    **{
+        f"TIFF {turn} and XMP": png(
+            Image.open(io.BytesIO(LABELLED)), format="tiff", tiffinfo={274: turn, 700: XMP_TURNED}
+        )
+        for turn in (1, 3, 6, 8)
+    },
+    "GIF": png(Image.open(io.BytesIO(LABELLED)), format="gif"),
+    "BMP": png(Image.open(io.BytesIO(LABELLED)), format="bmp"),
+}
+
+
+@pytest.mark.parametrize("kind", TURNED)
+def test_labels_are_turned_as_the_picture_of_their_file_is(kind: str) -> None:
+    picture, mask = open_picture(TURNED[kind]), Mask.from_file(TURNED[kind])
+    assert "indices were taken as labels" in mask.notes[0]
+    assert np.array_equal(mask.support, picture.samples.any(axis=2)), "0 is black, and no other label is"
+    if kind in ("EXIF", "a raw profile", "TIFF 6 and XMP", "TIFF 8 and XMP"):
+        assert tuple(picture.size) == (H, W)
+
+
+@pytest.mark.parametrize("bits", [2, 4, 8])
+def test_indices_of_any_depth_are_labels(bits: int) -> None:
+    ids = IDS & ((1 << bits) - 1)
+    image = Image.open(io.BytesIO(indexed(ids, RAINBOW)))
+    data = png(image, bits=bits)
+    assert data[24] == bits
+    assert np.array_equal(Mask.from_file(data).values, (ids > 0).astype(np.float32))
+
+
+@pytest.mark.parametrize("black", [(1, 1, 1), (0, 0, 31), (16, 16, 16)])
+def test_index_0_may_be_nearly_black(black: tuple[int, int, int]) -> None:
+    colours = RAINBOW.copy()
+    colours[0] = black
+    assert np.array_equal(Mask.from_file(indexed(IDS, colours)).values, (IDS > 0).astype(np.float32))
 
 
 def test_an_indexed_drawing_counts_by_its_colours() -> None:

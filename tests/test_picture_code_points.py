@@ -163,6 +163,15 @@ def test_code_points_count_before_a_png_files_icc_profile() -> None:
     assert any("the ICC profile stays" in note for note in encoded.notes)
 
 
+def test_an_icc_profile_counts_before_the_gamma_and_primaries_of_a_png_file() -> None:
+    places = struct.pack(">8I", 31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)
+    loose = ((b"gAMA", struct.pack(">I", 100_000)), (b"cHRM", places))
+    plain, both = open_picture(png(*loose)), open_picture(png((b"iCCP", b"x\0\0" + zlib.compress(SRGB)), *loose))
+    assert plain.metadata.code_points is not None
+    assert (both.metadata.code_points, both.metadata.icc) == (None, SRGB)
+    np.testing.assert_array_equal(converter_for(both, "srgb").to_canvas(VALUES), VALUES / np.float32(255))
+
+
 # --- saving -------------------------------------------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
 from pathlib import Path
 
 import cv2
@@ -16,6 +17,7 @@ from PIL import Image, ImageCms, TiffImagePlugin
 
 from overpaint.geometry import Size
 from overpaint.picture import Metadata, Picture, encode, exif, from_array, from_pil, iptc, open_picture, xmp
+from overpaint.picture.ifd import TagBlock
 from overpaint.picture.orient import displayed, stored
 
 FORMATS = ("png", "jpeg", "webp", "tiff", "avif")
@@ -264,6 +266,68 @@ def test_an_orientation_can_be_put_into_any_block(block: bytes | None) -> None:
     found = exif.with_orientation(clean, 8)
     assert exif.orientation_of(found) == 8
     assert exif.orientation_of(exif.with_orientation(found, 1)) == 1
+
+
+def test_an_added_tag_leaves_the_link_to_the_next_directory() -> None:
+    """A block that was not cleaned, without an orientation: IFD0 is written anew, and IFD1 is still found."""
+    order = ">"
+    block = exif_block(order).replace(
+        struct.pack(order + "HHI", 0x0112, 3, 1), struct.pack(order + "HHI", 0x0113, 3, 1)
+    )
+    found = exif.with_orientation(block, 3)
+    assert exif.orientation_of(found) == 3
+    _, thumbnail = TagBlock(found).chain(TagBlock(found).first)
+    assert set(thumbnail.entries) == {0x0103, 0x0201, 0x0202}
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def pixels_per_metre(across: int) -> bytes:
+    return chunk(b"pHYs", struct.pack(">IIB", across, across, 1))
+
+
+def png_with(*chunks: bytes) -> Picture:
+    plain = encode(from_array(np.zeros((2, 4), np.uint8)), "png").data
+    return open_picture(plain[:33] + b"".join(chunks) + plain[33:])
+
+
+@pytest.mark.parametrize("length", [0, 1, 8, 10])
+def test_a_resolution_of_another_length_is_left_out(length: int) -> None:
+    damaged = chunk(b"pHYs", struct.pack(">IIB", 5000, 5000, 1).ljust(length, b"\1")[:length])
+    assert png_with(damaged).metadata.dpi is None
+    assert png_with(damaged, pixels_per_metre(10_000)).metadata.dpi == (254, 254)
+
+
+def test_the_first_of_equal_png_chunks_counts() -> None:
+    assert png_with(pixels_per_metre(10_000), pixels_per_metre(5000)).metadata.dpi == (254, 254)
+    upright, turned = (exif_block("<", orientation) for orientation in (1, 6))
+    assert png_with(chunk(b"eXIf", turned), chunk(b"eXIf", upright)).source.orientation == 6
+    assert png_with(chunk(b"eXIf", upright), chunk(b"eXIf", turned)).source.orientation == 1
+
+
+def test_the_first_of_equal_webp_chunks_counts() -> None:
+    out = io.BytesIO()
+    Image.new("RGB", (4, 2)).save(out, "WEBP", exif=exif_block("<", 6), lossless=True)
+    block = exif_block("<", 3)
+    more = b"EXIF" + struct.pack("<I", len(block)) + block + b"\0" * (len(block) % 2)
+    data = bytearray(out.getvalue() + more)
+    struct.pack_into("<I", data, 4, len(data) - 8)
+    assert open_picture(bytes(data)).source.orientation == 6
+
+
+@pytest.mark.parametrize("stray", [b"\xff\x01", b"\xff\x00", b"\xff\xd0", b"\xff\xff"])
+def test_markers_without_a_length_between_the_segments_of_a_jpeg_file_are_passed_over(stray: bytes) -> None:
+    out = io.BytesIO()
+    values = np.arange(128, dtype=np.uint8).reshape(8, 16)
+    Image.fromarray(values).save(out, "JPEG", exif=b"Exif\0\0" + exif_block("<", 6))
+    data = out.getvalue()
+    assert data[2:4] == b"\xff\xe0"
+    behind = 4 + struct.unpack_from(">H", data, 4)[0]
+    picture = open_picture(data[:behind] + stray + data[behind:])
+    assert picture.source.orientation == 6
+    np.testing.assert_array_equal(picture.samples, open_picture(data).samples)
 
 
 # --- XMP and IPTC -------------------------------------------------------------------------------------------------

@@ -138,7 +138,7 @@ def collect(
         request = request.merged(mask=found.spec)
     if extension is not None and not (extension.unset and request.margins is not None):
         request = request.merged(margins=tuple(margins_of(extension, picture.size)))
-    mask, rasters, notes = (None, {}, ()) if found is None else (found.mask, found.rasters, found.notes)
+    mask, rasters, notes = (None, {}, places.notes) if found is None else (found.mask, found.rasters, found.notes)
     if avoid is not None and avoid.named:
         unwanted = _avoided(avoid, picture.size, read)
         request = request.merged(avoid=unwanted.spec)

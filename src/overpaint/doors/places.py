@@ -62,6 +62,14 @@ class Places:
         """The mask files."""
         return tuple(name for name in self.mask if name not in WORDS)
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """A note that names what is said about mask files where there are none."""
+        lost = [name for name in OF_FILES if getattr(self, name) != getattr(Places(), name)]
+        if self.files or not lost:
+            return ()
+        return (f"no mask file is named, so that {' and '.join(lost)} had no effect",)
+
 
 @dataclass(frozen=True, slots=True)
 class MaskInput:
@@ -135,6 +143,4 @@ def mask_at(places: Places, size: Size, read: Callable[[str, Places], Mask]) -> 
     ellipses: Any = [forms.box(text, size, "ellipse") for text in places.ellipse]
     parts += [BoxPart(box=box) for box in boxes] + [EllipsePart(box=box) for box in ellipses]
     parts += [PolygonPart(points=tuple(forms.points(text, size, "polygon"))) for text in places.polygon]
-    if not places.files and (lost := [name for name in OF_FILES if getattr(places, name) != getattr(Places(), name)]):
-        notes.append(f"no mask file is named, so that {' and '.join(lost)} had no effect")
-    return MaskInput(None, MaskSpec(parts=tuple(parts), invert=places.invert), rasters, tuple(notes))
+    return MaskInput(None, MaskSpec(parts=tuple(parts), invert=places.invert), rasters, (*notes, *places.notes))

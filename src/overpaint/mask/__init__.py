@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from ._checks import wrong_size
 from ._mask import Mask
-from ._plausible import covers_most, plausible, without_noise
+from ._plausible import are_values, covers_most, of_raster, of_values, plausible, without_noise
 from .component import MaskComponent
 
-__all__ = ["Mask", "MaskComponent", "covers_most", "plausible", "without_noise", "wrong_size"]
+__all__ = [
+    "Mask",
+    "MaskComponent",
+    "are_values",
+    "covers_most",
+    "of_raster",
+    "of_values",
+    "plausible",
+    "without_noise",
+    "wrong_size",
+]

@@ -90,7 +90,7 @@ def as_numbers(values: Any, name: str) -> tuple[float, ...]:
     """Floats that are numbers, and none beyond `FARTHEST`."""
     try:
         numbers = tuple(float(value) for value in values)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise MaskError(f"{name} must be numbers, not {values!r:.100}") from None
     if not all(abs(number) <= FARTHEST for number in numbers):  # false for NaN, too
         raise MaskError(f"{name} must be numbers between -{FARTHEST:,} and {FARTHEST:,}, not {listed(numbers)}")
@@ -101,7 +101,7 @@ def as_pixels(value: float, name: str) -> float:
     """A finite number of pixels, zero or more."""
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise MaskError(f"{name} must be a number of pixels, not {value!r}", field="", value=value) from None
     if not (math.isfinite(number) and number >= 0):
         raise MaskError(f"{name} must be zero or more pixels, not {value}", field="", value=value)

@@ -125,10 +125,11 @@ class Mask:
     def from_array(cls, array: ArrayLike) -> Mask:
         """From (H, W) or (H, W, 1) bool, uint8 or other integers (255 = repaint), uint16 (65535) or float in [0, 1].
 
-        Other known scales, such as labels, are recognised, and noise is removed (see `overpaint.mask.plausible`).
+        Other known scales of whole numbers, such as labels, are recognised, and noise is removed (see
+        `overpaint.mask.plausible`).
 
         Raises:
-            MaskError: another shape or type; NaN or values out of range.
+            MaskError: another shape or type; NaN or values out of range; many small whole numbers that may be labels.
         """
         from . import _sources
 

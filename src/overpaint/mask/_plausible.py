@@ -3,6 +3,9 @@
 Certain mistakes are corrected and noted: the scale of the levels, the noise of lossy encoding, near-zero values. Likely
 ones are only noted: a mask that covers most of the picture, that has no core, or that has as many levels as a
 photograph. `_sources` reads colour and alpha, and refuses photographs.
+
+Only levels, which are whole numbers, can have another scale or be labels (`from_levels`, `of_raster`). Values were
+meant as they are (`of_values`, `plausible`).
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from overpaint.errors import MaskError
+from overpaint.geometry import Box
 
 from ._mask import Mask
 from ._morphology import is_hard
@@ -32,9 +36,12 @@ RINGING = 0.1
 LARGEST_LABEL = 31
 """Levels of a label mask are small: up to this."""
 
+_STEPS = 4  # the edge of a soft brush has at least so many
+_MOSTLY = 0.98
 _SPARE = np.float32(0.5 / 255)  # half a level, so that float32 rounding decides nothing
 _MOST_LABELS = 8
-_FLAT = 9
+_FLAT = 9  # pixels; the blocks of JPEG have 8
+_SMALL_AREA = 3  # pixels; wider than what antialiasing and noise leave
 _TOPS = (1023, 4095, 16383, 32767, 32768)  # 10, 12, 14 and 15 bits in 16, and Photoshop's 16-bit scale
 _MOST = 0.6
 _MANY_LEVELS = 64
@@ -52,12 +59,62 @@ def from_levels(levels: Samples, *, lossless: bool = True, notes: tuple[str, ...
     """The mask of (H, W) uint8 or uint16 levels, the type's maximum meaning repaint.
 
     Known other scales are recognised: labels (a few small levels: every label but 0 is repainted), 8 bits in 16, 10 to
-    15 bits in 16, video range (16..235). Levels of a lossy file are snapped at `RINGING`.
+    15 bits in 16, video range (16..235). Levels of a lossy file are snapped at `RINGING`. Many small levels, and few
+    that rise in small steps, are a faint brush.
 
     Raises:
-        MaskError: All levels are small, and there are too many of them for labels.
+        MaskError: The levels are many small ones that fill areas: labels, or a faint mask.
     """
-    scale = _scale_of(levels, lossless)
+    levels, note = _reduced(levels)
+    counts = _histogram(levels)
+    labels = _labels(levels, counts) if lossless and levels.dtype == np.uint8 else []
+    if lossless and len(counts) <= LARGEST_LABEL + 1 and len(labels) != 1:
+        if not _fill_areas(levels, counts):
+            labels = []
+        elif not labels:
+            count, high = np.count_nonzero(counts), len(counts) - 1
+            raise MaskError(
+                f"the mask has {count} levels, none above {high}: labels, or a mask that is too faint",
+                value=f"{np.flatnonzero(counts)[0]}..{high}",
+                hint="save labels as an indexed picture whose index 0 is black; in a mask 255 is repainted",
+            )
+    scale = Levels(0, 255, note) if note else _scale_of(counts, int(np.iinfo(levels.dtype).max), lossless)
+    return _scaled(levels, labels, scale, lossless, notes)
+
+
+def of_raster(levels: NDArray[np.uint8]) -> Mask:
+    """The mask of the raster of a request, in which labels and video range are recognised, and nothing is refused.
+
+    A request must be read as it was when it was written: this rule never changes.
+    """
+    counts = _histogram(levels)
+    return _scaled(levels, _labels(levels, counts), _scale_of(counts, 255, True), True, ())
+
+
+def of_values(levels: NDArray[np.uint8]) -> Mask:
+    """The mask whose values are levels / 255, as its maker meant them.
+
+    Below `FLOOR` they become 0, and above 1 - `FLOOR` 1, unless nothing would be left.
+    """
+    meant = levels.astype(np.float32) / np.float32(255)
+    values = _floored(meant)
+    values = values if values.any() else meant
+    return Mask(values, tuple(_likely(values[Box.around(values > 0).slices], values.size)) if values.any() else ())
+
+
+def are_values(levels: NDArray[np.uint8]) -> bool:
+    """Whether `of_raster` takes these levels as `of_values` does."""
+    counts = _histogram(levels)
+    if _labels(levels, counts) or _scale_of(counts, 255, True) not in (None, Levels(0, 255)):
+        return False
+    part = levels[Box.around(levels > 0).slices].astype(np.float32) / np.float32(255)
+    return np.array_equal(_cleaned(part), _floored(part))
+
+
+def _scaled(levels: Samples, labels: list[int], scale: Levels | None, lossless: bool, notes: tuple[str, ...]) -> Mask:
+    """The mask of levels with this scale; None is 0 and the maximum alone, which leaves nothing to check."""
+    if labels:
+        return Mask((levels > 0).astype(np.float32), (*notes, _labels_note(labels)))
     if scale is None:
         return Mask((levels > 0).astype(np.float32), notes)
     values = levels.astype(np.float32)
@@ -79,8 +136,6 @@ def plausible(mask: Mask) -> Mask:
         return mask
     box = mask.bounds
     part = mask.values[box.slices]
-    if labels := _labels(part):
-        return Mask((mask.values > 0).astype(np.float32), (*mask.notes, _labels_note(labels)))
     cleaned = _cleaned(part)
     likely = _likely(cleaned, mask.values.size)
     if not likely and np.array_equal(cleaned, part):
@@ -111,27 +166,28 @@ def snapped(values: Values) -> Values:
     return result
 
 
-def _scale_of(levels: Samples, lossless: bool) -> Levels | None:
-    """The scale of the levels; None where all are 0 or the maximum, which leaves nothing to check."""
-    maximum = int(np.iinfo(levels.dtype).max)
-    counts = _histogram(levels)
+def _reduced(levels: Samples) -> tuple[Samples, str]:
+    """16-bit levels that need only 8 bits as uint8, and a note where 255 is not their maximum; others as they are."""
+    if levels.dtype == np.uint8:
+        return levels, ""
+    present = np.flatnonzero(_histogram(levels))
+    if not (present % 257).any():
+        return (levels // 257).astype(np.uint8), ""
+    if present[-1] > 255:
+        return levels, ""
+    return levels.astype(np.uint8), f"the mask has 16 bits and no level above {present[-1]}: 255 was taken as repaint"
+
+
+def _scale_of(counts: NDArray[np.int64], maximum: int, lossless: bool) -> Levels | None:
+    """The scale of levels that occur so often; None where all are 0 or the maximum."""
     present = np.flatnonzero(counts)
     low, high = int(present[0]), int(present[-1])
     if np.isin(present, (0, maximum)).all():
         return None
     if low == 0 and high == maximum:
         return Levels(0, maximum)
-    if lossless and high <= LARGEST_LABEL:
-        if np.count_nonzero(present) > _MOST_LABELS:
-            raise MaskError(
-                f"the mask has {len(present)} levels, none above {high}: labels, or a mask that is too faint",
-                value=f"{low}..{high}",
-                hint=f"save labels as an indexed picture whose index 0 is black; in a mask {maximum} is repainted",
-            )
-        return Levels(0, 1, _labels_note(present.tolist()))
-    if maximum > 255 and (high <= 255 or high in _TOPS):
-        top = max(high, 255)
-        return Levels(0, top, f"the mask has 16 bits and no level above {high}: {top} was taken as repaint")
+    if high in _TOPS:
+        return Levels(0, high, f"the mask has 16 bits and no level above {high}: {high} was taken as repaint")
     for unit in (1,) if maximum == 255 else (256, 257):
         if _is_video(counts, low, high, unit, lossless):
             note = f"the mask has levels from {low} to {high}, taken as video range: 16 is 0 and 235 is repaint"
@@ -161,30 +217,67 @@ def _histogram(levels: Samples) -> NDArray[np.int64]:
     return counts[: np.flatnonzero(counts)[-1] + 1]
 
 
-def _labels(values: Values) -> list[int]:
-    """The levels in 8 bits where a file with them would be read as labels; none for other masks.
+def _labels(levels: Samples, counts: NDArray[np.int64]) -> list[int]:
+    """The levels of (H, W) uint8 that may be labels; none for other masks.
 
     Labels are few, and all small; or one of the small ones fills flat areas, as no noise does (VOC: 0, 15, 255).
     """
-    levels = np.rint(values * np.float32(255)).astype(np.uint8)
-    present = np.flatnonzero(_histogram(levels))
+    present = np.flatnonzero(counts)
     small = [level for level in present.tolist() if 0 < level <= LARGEST_LABEL]
     if not small or np.count_nonzero(present) > _MOST_LABELS:
         return []
     if present[-1] > LARGEST_LABEL:
+        part = levels[Box.around(levels > 0).slices]
         at_both_ends = ((present > 255 - LARGEST_LABEL) & (present < 255)).any()  # noise of JPEG
-        if values.min() > 0 or at_both_ends or not any(is_flat(levels, levels == level) for level in small):
+        if part.min() > 0 or at_both_ends:
+            return []
+        flat = flat_areas(part)
+        if not any(is_flat(flat, part == level) for level in small):
             return []
     return [int(level) for level in present]
 
 
-def is_flat(levels: NDArray[np.uint8], among: NDArray[np.bool_]) -> bool:
-    """Whether most of some pixels lie in squares of one level, `_FLAT` pixels wide: the blocks of JPEG have 8."""
+def _fill_areas(levels: Samples, counts: NDArray[np.int64]) -> bool:
+    """Whether small levels are labels: half of them or more fill areas, and they are no soft brush."""
+    present = np.flatnonzero(counts[1:]) + 1
+    if len(present) < 2:
+        return len(present) == 1
+    inside = np.bincount(levels[flat_areas(levels, _SMALL_AREA)], minlength=len(counts))
+    return bool(np.mean(2 * inside[present] > counts[present]) >= 0.5) and not _is_soft(levels, counts)
+
+
+def _is_soft(levels: Samples, counts: NDArray[np.int64]) -> bool:
+    """Whether small levels are those of a faint soft brush: each is beside levels that are nearly the same.
+
+    Labels are beside any others, and most of all beside 0.
+    """
+    high = len(counts) - 1
+    if high < round(FLOOR * 255):  # as a brush, all would be noise
+        return False
+    pairs = np.zeros((high + 1, high + 1), np.int64)
+    for one, other in ((levels[1:], levels[:-1]), (levels[:, 1:], levels[:, :-1])):
+        unequal = one != other
+        both = one[unequal].astype(np.int64) * (high + 1) + other[unequal]
+        pairs += np.bincount(both, minlength=pairs.size).reshape(pairs.shape)
+    pairs += pairs.T
+    every = np.arange(high + 1)
+    near = np.where(np.abs(every[:, None] - every) <= high / _STEPS, pairs, 0).sum(axis=1)
+    present = np.flatnonzero(counts[1:]) + 1
+    return bool((near[present] > _MOSTLY * pairs.sum(axis=1)[present]).all())
+
+
+def flat_areas(levels: Samples, width: int = _FLAT) -> NDArray[np.bool_]:
+    """(H, W) bool: what lies in squares of one level, so many pixels wide."""
     import cv2
 
-    square = np.ones((_FLAT, _FLAT), np.uint8)
+    square = np.ones((width, width), np.uint8)
     centres = cv2.erode(levels, square) == cv2.dilate(levels, square)
-    flat = cv2.dilate(centres.view(np.uint8), square).view(np.bool_)
+    flat: NDArray[np.bool_] = cv2.dilate(centres.view(np.uint8), square).view(np.bool_)
+    return flat
+
+
+def is_flat(flat: NDArray[np.bool_], among: NDArray[np.bool_]) -> bool:
+    """Whether most of some pixels lie in flat areas."""
     return bool(2 * np.count_nonzero(flat & among) > np.count_nonzero(among))
 
 
@@ -231,7 +324,7 @@ def _likely(values: Values, size: int) -> list[str]:
             f"the largest value of the mask is {high:.2g}, below one half: nothing is repainted entirely, and "
             "the old picture shows through" + _remedy(few[0] if few else high / 2)
         )
-    elif few and few[0] < 0.5 and is_flat(eight, eight == round(255 * few[0])):
+    elif few and few[0] < 0.5 and is_flat(flat_areas(eight), eight == round(255 * few[0])):
         notes.append(
             f"a flat part of the mask has the value {few[0]:.2g}, below one half: the old picture shows through there"
             + _remedy(few[0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from typing import Any, Literal
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -13,12 +13,12 @@ from numpy.typing import ArrayLike, NDArray
 from overpaint.errors import MaskError, PictureError
 from overpaint.geometry import Size
 from overpaint.picture import Picture, PictureLimits, open_picture
-from overpaint.picture.decoded import loaded
-from overpaint.picture.open import FileLike, read_source
+from overpaint.picture.decoded import IndexedPixels
+from overpaint.picture.open import FileLike, indexed_pixels, read_source
 
 from ._checks import LARGEST_AREA, as_size
 from ._mask import Mask
-from ._plausible import FLOOR, LARGEST_LABEL, RINGING, from_levels, is_flat, plausible, snapped
+from ._plausible import FLOOR, LARGEST_LABEL, RINGING, flat_areas, from_levels, is_flat, plausible, snapped
 from .formats import is_document, read_document
 
 Values = NDArray[np.float32]
@@ -30,6 +30,7 @@ _SAMPLE = 200_000  # pixels that a colour statistic is taken from
 _ONE_HUE = 0.97  # length of the mean of unit vectors of hue: within about 15 degrees of one another
 _FEW_COLOURS = 32  # that hold nine tenths of the coloured pixels of a drawing, 5 bits a channel; a photograph has more
 _MANY_GREYS = 64
+_DARK = 1 / 8  # of full brightness: below it colour counts as black
 
 
 def from_array(array: ArrayLike) -> Mask:
@@ -246,17 +247,17 @@ def from_file(source: FileLike, channel: Channel, size: Size | None, label: str 
         )
     try:
         picture = open_picture(data)
+        indexed = indexed_pixels(picture) if channel == "auto" else None
     except PictureError as error:
         values = _float_tiff(data)
         if values is not None:
             return from_array(values)
         raise MaskError(f"{name} can't be used as a mask: {str(error).removeprefix('the picture: ')}") from error
-    if channel == "auto" and picture.source.mode.startswith("palette"):
-        return _indexed_labels(data, picture) or from_picture(picture, channel)
-    return from_picture(picture, channel)
+    labelled = None if indexed is None else _indexed_labels(indexed, picture)
+    return labelled or from_picture(picture, channel)
 
 
-def _indexed_labels(data: bytes, picture: Picture) -> Mask | None:
+def _indexed_labels(indexed: IndexedPixels, picture: Picture) -> Mask | None:
     """The mask of an indexed picture whose indices are labels; None where its colours are the mask.
 
     Labels fill flat areas, and label 0 stays. Two colours, other greys than levels by their index, and shades of one
@@ -265,32 +266,23 @@ def _indexed_labels(data: bytes, picture: Picture) -> Mask | None:
     Raises:
         MaskError: There are labels, and the first is not black, so that it may not be what stays.
     """
-    from PIL import Image, ImageOps
-
-    Image.init()
-    plugin: Any = Image.OPEN[(picture.source.format or "").upper()][0]
-    image = loaded(plugin, data)
-    if picture.alpha is not None or image.mode != "P":
-        return None
-    indices = np.asarray(ImageOps.exif_transpose(image))
-    palette = np.zeros((256, 3), np.uint8)
-    found = np.array(image.getpalette(), np.uint8).reshape(-1, 3)
-    palette[: len(found)] = found
+    indices = indexed.indices
     used = np.flatnonzero(np.bincount(indices.ravel()))
-    colours = palette[used]
-    chroma = np.ptp(colours.astype(np.int64), axis=1)
     if len(used) < 3:
         return None
+    colours = indexed.palette[used]
+    chroma = np.ptp(colours.astype(np.int64), axis=1)
+    flat = flat_areas(indices)
     if not chroma.any():
         small = (indices > 0) & (indices <= LARGEST_LABEL)
-        labels = bool((colours[:, 0] == used).all()) and is_flat(indices, small)
+        labels = bool((colours[:, 0] == used).all()) and is_flat(flat, small)
     elif _hue_spread(colours[chroma > 0]) >= _ONE_HUE:
-        labels = all(is_flat(indices, indices == one) for one in used if one)
+        labels = all(is_flat(flat, indices == one) for one in used if one)
     else:
-        labels = is_flat(indices, indices > 0)
+        labels = is_flat(flat, indices > 0)
     if not labels:
         return None
-    if palette[0].any():
+    if indexed.palette[0].max() >= _DARK * 255:
         raise MaskError(
             f"the mask is an indexed picture of {len(used)} colours whose index 0 is not black: it does not say which "
             "part stays",

@@ -8,7 +8,7 @@ import struct
 from overpaint.errors import PictureError
 
 from ._picture import Metadata, Picture
-from .decoded import animated, comment_text, loaded, of_image, stored_picture
+from .decoded import IndexedPixels, animated, comment_text, indices_of, loaded, of_image, stored_picture
 from .limits import PictureLimits
 
 _BMP_HEADERS = frozenset({12, 40, 52, 56, 64, 108, 124})  # lengths of the header behind the file header
@@ -53,3 +53,17 @@ def read_gif(data: bytes, limits: PictureLimits) -> Picture:
     pixels = of_image(loaded(GifImageFile, data))
     found = Metadata(xmp=image.info.get("xmp"), text=comment_text(image.info.get("comment")))
     return stored_picture(pixels, "palette 8-bit", found)
+
+
+def read_bmp_indices(data: bytes) -> IndexedPixels | None:
+    """The indices of a BMP file that `read_bmp` reads."""
+    from PIL.BmpImagePlugin import BmpImageFile
+
+    return indices_of(loaded(BmpImageFile, data))
+
+
+def read_gif_indices(data: bytes) -> IndexedPixels | None:
+    """The indices of a GIF file that `read_gif` reads."""
+    from PIL.GifImagePlugin import GifImageFile
+
+    return indices_of(loaded(GifImageFile, data))

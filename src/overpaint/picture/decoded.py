@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +75,33 @@ def of_image(image: Image) -> Picture:
     if image.mode == "CMYK":
         return Picture(values, None, Colour.CMYK)
     return split(values)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class IndexedPixels:
+    """The pixels of an indexed picture before its colours are looked up.
+
+    Attributes:
+        indices: (H, W).
+        palette: (256, 3) RGB, 0 beyond the file's own colours.
+    """
+
+    indices: NDArray[np.uint8]
+    palette: NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, indices: NDArray[np.uint8], colours: bytes) -> IndexedPixels:
+        """With a palette of three bytes a colour."""
+        palette = np.zeros(768, np.uint8)
+        found = np.frombuffer(colours, np.uint8)[:768]
+        palette[: found.size] = found
+        return cls(indices, palette.reshape(256, 3))
+
+
+def indices_of(image: Image) -> IndexedPixels | None:
+    """The indices of a Pillow image; None where it has none."""
+    colours = image.getpalette() if image.mode == "P" else None
+    return None if colours is None else IndexedPixels.of(np.asarray(image), bytes(colours))
 
 
 def by_opencv(data: bytes, depth: int) -> NDArray[Any]:

@@ -5,16 +5,21 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
+
+import numpy as np
 
 from overpaint.errors import MissingExtraError, PictureError
 
 from . import avif, bitmap, bmff, jpeg, jpeg2000, png, tiff, webp
 from ._picture import Picture
+from .decoded import IndexedPixels
 from .limits import PictureLimits
+from .orient import displayed
 from .pil import turned
 
 FileLike = str | os.PathLike[str] | bytes | BinaryIO
@@ -29,6 +34,12 @@ _READERS: dict[str, Callable[[bytes, PictureLimits], Picture]] = {
     "jpeg2000": jpeg2000.read,
     "bmp": bitmap.read_bmp,
     "gif": bitmap.read_gif,
+}
+_INDEXED: dict[str, Callable[[bytes], IndexedPixels | None]] = {
+    "png": png.read_indices,
+    "tiff": tiff.read_indices,
+    "bmp": bitmap.read_bmp_indices,
+    "gif": bitmap.read_gif_indices,
 }
 _OTHERS = (
     (b"%PDF", "a PDF file"),
@@ -72,11 +83,20 @@ def open_picture(source: FileLike, *, limits: PictureLimits | None = None) -> Pi
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else None
         raise PictureError(f"{name} can't be read: {reason or error}") from error
-    try:
+    with _decoding(name):
         kind = format_of(data)
         if kind is None:
             raise PictureError(_described(data), code="picture-unsupported", hint=f"what can be opened is {ACCEPTED}")
         stored = _READERS[kind](data, limits)
+    digest = hashlib.sha256(data).hexdigest()
+    return turned(replace(stored, source=replace(stored.source, format=kind, path=path, data=data, sha256=digest)))
+
+
+@contextmanager
+def _decoding(name: str) -> Iterator[None]:
+    """Whatever a decoder raises as one PictureError that names the file."""
+    try:
+        yield
     except (PictureError, MissingExtraError) as error:
         raise error.within(name) from error
     except MemoryError as error:
@@ -84,8 +104,21 @@ def open_picture(source: FileLike, *, limits: PictureLimits | None = None) -> Pi
     except Exception as error:  # decoders raise anything on hostile input; OpenCV's error is a plain Exception
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         raise PictureError(f"{name}: the file is damaged or truncated ({reason})") from error
-    digest = hashlib.sha256(data).hexdigest()
-    return turned(replace(stored, source=replace(stored.source, format=kind, path=path, data=data, sha256=digest)))
+
+
+def indexed_pixels(picture: Picture) -> IndexedPixels | None:
+    """The indices of an opaque picture that was opened from a file with a palette, as displayed; None for others.
+
+    Raises:
+        PictureError: The indices can't be decoded.
+    """
+    source = picture.source
+    read = _INDEXED.get(source.format or "")
+    if read is None or source.data is None or picture.alpha is not None or not source.mode.startswith("palette"):
+        return None
+    with _decoding(str(source.path or "the picture")):
+        found = read(source.data)
+    return found and replace(found, indices=np.ascontiguousarray(displayed(found.indices, source.orientation)))
 
 
 def format_of(data: bytes) -> str | None:

@@ -14,7 +14,7 @@ from overpaint.errors import PictureError
 from . import iptc as iptc_blocks
 from ._picture import Metadata, Picture
 from .code_points import CodePoints
-from .decoded import animated, by_opencv, split, stored_picture
+from .decoded import IndexedPixels, animated, by_opencv, split, stored_picture
 from .limits import METADATA_BYTES, PictureLimits
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -93,6 +93,18 @@ def read(data: bytes, limits: PictureLimits) -> Picture:
     found = _pixels(head, pixels)
     words = "bilevel" if head.depth == 1 and head.colour == 0 else f"{_NAMES[head.colour]} {head.depth}-bit"
     return _with_metadata(found, words, others)
+
+
+def read_indices(data: bytes) -> IndexedPixels:
+    """The indices of a PNG file with a palette that `read` reads: decoded as if they were levels of grey."""
+    head, plain, colours = header(data), SIGNATURE, b""
+    for kind, body in chunks(data):
+        if kind == b"PLTE":
+            colours = body
+        elif kind in (b"IHDR", b"IDAT", b"IEND"):
+            plain += chunk(kind, body[:9] + b"\0" + body[10:] if kind == b"IHDR" else body)
+    levels = by_opencv(plain, 8)
+    return IndexedPixels.of((levels // (255 // ((1 << head.depth) - 1))).astype(np.uint8), colours)
 
 
 def _check_length(head: PngHeader, parts: list[bytes]) -> None:

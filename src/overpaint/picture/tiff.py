@@ -13,6 +13,7 @@ import struct
 import zlib
 from dataclasses import dataclass
 from math import prod
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,9 +22,12 @@ from overpaint.errors import PictureError
 from . import exif as exif_blocks
 from . import iptc as iptc_blocks
 from ._picture import Colour, Metadata, Picture, Samples
-from .decoded import loaded, of_image, stored_picture
+from .decoded import IndexedPixels, indices_of, loaded, of_image, stored_picture
 from .ifd import ORIENTATION, MalformedIFD, TagBlock, TagDirectory
 from .limits import METADATA_BYTES, PictureLimits
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 XMP, PHOTOSHOP = 700, 34377
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _FILL_ORDER, _SAMPLES = 256, 257, 258, 259, 262, 266, 277
@@ -201,12 +205,24 @@ def _decompressed(raw: bytes, compression: int, row_bytes: int, rows: int) -> by
     return loaded(TiffImageFile, header + padded + struct.pack("<H", len(tags)) + body + b"\0\0\0\0").tobytes()
 
 
-def _by_pillow(data: bytes, page: _TiffPage) -> tuple[Picture, str]:
-    """Bilevel, palettes, JPEG, fax and YCbCr: 8 bits at most. The orientation is hidden, as Pillow would apply it."""
-    from PIL.TiffImagePlugin import TiffImageFile
+def read_indices(data: bytes) -> IndexedPixels | None:
+    """The indices of a TIFF file with a palette that `read` reads."""
+    return indices_of(_pillow_image(data, _page(data, PictureLimits())))
 
+
+def _by_pillow(data: bytes, page: _TiffPage) -> tuple[Picture, str]:
+    """Bilevel, palettes, JPEG, fax and YCbCr: 8 bits at most."""
     if page.bits > 8:
         raise PictureError(f"a TIFF file of photometric kind {page.photometric} with {page.bits} bits; save it as RGB")
+    image = _pillow_image(data, page)
+    kind = {_PALETTE: "palette", _YCBCR: "rgb (ycc)"}.get(page.photometric, "bilevel" if page.bits == 1 else "grey")
+    return of_image(image), f"{kind} {page.bits}-bit" if kind != "bilevel" else kind
+
+
+def _pillow_image(data: bytes, page: _TiffPage) -> Image:
+    """The file as Pillow decodes it. The orientation is hidden, as Pillow would apply it."""
+    from PIL.TiffImagePlugin import TiffImageFile
+
     entry = page.tags.entries.get(ORIENTATION)
     if entry is not None:
         plain = bytearray(data)
@@ -215,5 +231,4 @@ def _by_pillow(data: bytes, page: _TiffPage) -> tuple[Picture, str]:
     image = loaded(TiffImageFile, data)
     if image.size != (page.width, page.height):
         raise PictureError("the TIFF file's pixels are damaged")
-    kind = {_PALETTE: "palette", _YCBCR: "rgb (ycc)"}.get(page.photometric, "bilevel" if page.bits == 1 else "grey")
-    return of_image(image), f"{kind} {page.bits}-bit" if kind != "bilevel" else kind
+    return image

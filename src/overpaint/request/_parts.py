@@ -81,6 +81,10 @@ class RasterPart(_Part):
 
     kind: Literal["raster"] = "raster"
     raster: Annotated[Blob, eight_bit(1), Field(description="an 8-bit raster with one channel")]
+    levels: Annotated[
+        Literal["values"] | None,
+        Field(description='"values": small levels are faint values; left out, few of them are labels'),
+    ] = None
 
 
 class AlphaPart(_Part):

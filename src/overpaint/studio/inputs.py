@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from overpaint.errors import InputError, MaskError, RequestError
 from overpaint.geometry import Size
-from overpaint.mask import Mask
+from overpaint.mask import Mask, of_values
 from overpaint.picture import Picture
 from overpaint.request import Blob, EditRequest, MaskSpec, blob_array, blob_of, picture_blob
 
@@ -179,5 +179,5 @@ def _checked(mask: Mask) -> Mask:
     """The mask as a request keeps it, in 8 bits and without noise, so that its replay gives the same pixels."""
     if mask.bilevel:
         return mask
-    found = Mask.from_array(mask.to_bytes8())
+    found = of_values(mask.to_bytes8())
     return replace(found, notes=tuple(dict.fromkeys(mask.notes + found.notes)))

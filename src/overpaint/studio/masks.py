@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from overpaint.errors import MaskError
 from overpaint.geometry import Size
-from overpaint.mask import Mask, without_noise, wrong_size
+from overpaint.mask import Mask, are_values, of_raster, of_values, without_noise, wrong_size
 from overpaint.picture import Picture
 from overpaint.request import (
     AlphaPart,
@@ -58,11 +58,13 @@ def spec_of(mask: Mask) -> tuple[MaskSpec, dict[str, NDArray[Any]]]:
     """The mask of a request for a Mask, and the rasters that must be given beside the request.
 
     Values are kept in 8 bits, rounded half up, so that the core is the same. The second value has the raster by its
-    SHA-256 where it is too large to be inline, and is empty otherwise.
+    SHA-256 where it is too large to be inline, and is empty otherwise. Levels that would be read as labels or as video
+    range are marked as values.
     """
     raster = mask.to_bytes8()
     blob = blob_of(raster)
-    return MaskSpec(parts=(RasterPart(raster=blob),)), ({} if blob.data is not None else {blob.sha256: raster})
+    part = RasterPart(raster=blob, levels=None if mask.bilevel or are_values(raster) else "values")
+    return MaskSpec(parts=(part,)), ({} if blob.data is not None else {blob.sha256: raster})
 
 
 def _shape(part: Part, size: Size, inputs: Mapping[str, NDArray[Any]] | None, picture: Picture | None) -> Mask:
@@ -78,7 +80,8 @@ def _shape(part: Part, size: Size, inputs: Mapping[str, NDArray[Any]] | None, pi
         case RasterPart():
             if part.raster.size != size:  # before a pixel is decoded
                 raise wrong_size(part.raster.size, size)
-            return Mask.from_array(blob_array(part.raster, inputs))
+            raster = blob_array(part.raster, inputs)
+            return of_raster(raster) if part.levels is None else of_values(raster)
         case AlphaPart():
             if picture is None or picture.alpha is None:
                 raise MaskError(

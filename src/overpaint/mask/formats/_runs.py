@@ -28,10 +28,12 @@ def bits_of(counts: Counts, length: int) -> NDArray[np.bool_]:
     """(length,) bool of run lengths.
 
     Raises:
-        MaskError: a length is negative, or they don't add up to `length`.
+        MaskError: a length is negative or more than `length`, or they don't add up to `length`.
     """
     if counts.size and counts.min() < 0:
         raise MaskError(f"a run-length mask has a negative length: {counts.min()}")
+    if counts.size and counts.max() > length:  # before they are added up: the sum of int64 could wrap to `length`
+        raise MaskError(f"a run-length mask of {length} pixels has a run of {counts.max()}")
     total = int(counts.sum())
     if total != length:
         raise MaskError(f"the lengths of a run-length mask add up to {total} pixels, but its size has {length}")

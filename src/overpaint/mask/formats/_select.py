@@ -109,10 +109,11 @@ def placed(marked: NDArray[np.bool_], box: Box, size: Size) -> Mask:
 
 def as_runs(lengths: Iterable[Any], area: int) -> Counts:
     """Run lengths of a mask with this number of pixels."""
-    counts = np.array([as_whole(length, "a run length") for length in lengths], dtype=np.float64)
-    if counts.size and np.abs(counts).max() > area:
-        raise MaskError(f"a run-length mask of {area} pixels has a run of {counts.max():.0f}")
-    return counts.astype(np.int64)
+    whole = [as_whole(length, "a run length") for length in lengths]
+    for length in whole:
+        if abs(length) > area:  # before it must fit in 64 bits
+            raise MaskError(f"a run-length mask of {area} pixels has a run of {length}")
+    return np.array(whole, dtype=np.int64)
 
 
 def objects_in(document: Mapping[str, Any], key: str, title: str) -> list[Mapping[str, Any]]:
