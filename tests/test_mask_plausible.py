@@ -238,6 +238,7 @@ MEANT = {
     "hardly there": Mask(HARD.values * np.float32(2 / 255)),
     "20 faint levels": of_bytes(np.where((y >= 15) & (y < 75), x // 12 + 10 * (y >= 45) + 1, 0)),
     "two faint levels and full ones": of_bytes(np.where(x < 60, 15, LEVELS) * (LEVELS > 0)),
+    "a faint part apart from an antialiased one": of_bytes(np.where(x < 20, 20, np.asarray(BRUSH))),
     "from 16 to 235": of_bytes(np.round(np.asarray(HARD8.filter(ImageFilter.GaussianBlur(4))) / 255 * 219 + 16)),
 }
 
@@ -420,7 +421,8 @@ def with_chunks(data: bytes, *chunks: bytes) -> bytes:
     return data[:33] + b"".join(chunks) + data[33:]
 
 
-LABELLED = indexed(IDS, RAINBOW)
+ONE_SIDED = np.where(x > 30, IDS, 0).astype(np.uint8)
+LABELLED = indexed(ONE_SIDED, RAINBOW)
 TILTED = struct.pack("<2sHIHHHIHHI", b"II", 42, 8, 1, 274, 3, 1, 6, 0, 0)  # EXIF: orientation 6
 UPRIGHT = TILTED.replace(struct.pack("<H", 6), struct.pack("<H", 1), 1)
 XMP_TURNED = (
@@ -444,7 +446,7 @@ DAMAGED = {
 def test_labels_are_read_from_whatever_file_can_be_opened(kind: str) -> None:
     data = with_chunks(LABELLED, *DAMAGED[kind])
     assert tuple(open_picture(data).size) == SIZE
-    assert np.array_equal(Mask.from_file(data).values, (IDS > 0).astype(np.float32))
+    assert np.array_equal(Mask.from_file(data).values, (ONE_SIDED > 0).astype(np.float32))
 
 
 TURNED = {
