@@ -1,8 +1,8 @@
-"""The program of `make demo`: remove a lightning tower from a photograph; with a model, replace coffee by soup.
+"""The program of `make demo`: three edits of photographs that need no model.
 
-The photographs come with scikit-image: a launch of a Falcon 9 by SpaceX (in the public domain), and an espresso by
-Rachel Michetti, courtesy of Pikolo Espresso Bar (CC0). The first is filled from its surroundings. The second is
-painted by the embedded model, if the package has it.
+A lightning tower is removed from the photograph of a launch, the orange suit of an astronaut becomes blue, and a cup
+gets a white background with a shadow. The photographs come with scikit-image: a Falcon 9 by SpaceX and Eileen Collins
+by NASA (in the public domain), and an espresso by Rachel Michetti, courtesy of Pikolo Espresso Bar (CC0).
 """
 
 from __future__ import annotations
@@ -14,46 +14,61 @@ from pathlib import Path
 import overpaint
 from overpaint import Mask
 
-# The tower to the right of the rocket and the two lamps at its foot, in pixels of the photograph.
+# Outlines in pixels of the photographs: the tower to the right of the rocket and the two lamps at its foot; the suit
+# up to the collar and the helmet; the cup with its saucer and spoon.
+# fmt: off
 TOWER = [(441, 119), (453, 119), (456, 188), (461, 190), (484, 427), (420, 427), (418, 372), (437, 350), (439, 190)]
 
+SUIT = [
+    (112, 208), (86, 232), (64, 248), (50, 273), (41, 298), (34, 316), (27, 337), (26, 376), (20, 394), (21, 423),
+    (23, 451), (30, 487), (39, 512), (282, 512), (280, 473), (282, 451), (291, 416), (307, 387), (321, 369), (339, 359),
+    (362, 350), (364, 344), (361, 319), (352, 284), (343, 266), (332, 251), (318, 241), (305, 235), (303, 248),
+    (302, 262), (286, 280), (264, 292), (243, 294), (214, 291), (186, 280), (161, 264), (139, 248), (125, 226),
+    (116, 212),
+]
 
-# The coffee in the cup.
-COFFEE = (203, 94, 371, 195)
+CUP = [
+    (182, 71), (160, 80), (139, 92), (119, 111), (100, 136), (85, 169), (79, 192), (77, 215), (80, 241), (91, 272),
+    (106, 297), (127, 322), (152, 347), (179, 364), (213, 379), (252, 388), (290, 390), (328, 387), (367, 377),
+    (401, 360), (428, 337), (457, 305), (470, 276), (478, 241), (479, 215), (476, 192), (468, 169), (457, 149),
+    (439, 128), (424, 115), (418, 107), (423, 78), (411, 68), (397, 72), (386, 57), (367, 42), (344, 30), (317, 21),
+    (290, 18), (267, 19), (244, 25), (221, 35), (202, 48), (188, 61),
+]
+# fmt: on
 
 
 def main(folder: Path) -> None:
-    """Write both results and a comparison of each into `folder`."""
+    """Write three results and a comparison of each into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    rocket = overpaint.open(_photo("rocket.jpg", folder))
-    tower = Mask.polygon(rocket.size, TOWER)
-    _show("Removed", overpaint.remove(rocket, tower, seed=1), folder / "before-mask-after.png")
+    rocket, tower = _photo("rocket.jpg", folder, TOWER)
+    _show("Removed", overpaint.remove(rocket, tower, seed=1), folder / "tower-mask-gone.png")
 
-    if overpaint.Studio().model is None:
-        return
-    coffee = overpaint.open(_photo("coffee.png", folder))
-    drink = Mask.ellipse(coffee.size, COFFEE)
-    soup = overpaint.edit(coffee, mask=drink, intent="replace", prompt="green soup", seed=1)
-    _show("Replaced", soup, folder / "coffee-mask-soup.png")
-    print(f"Replaced by a prompt: {soup.request.prompt!r}.", *soup.notes)
+    astronaut, suit = _photo("astronaut.png", folder, SUIT)
+    blue = overpaint.edit(astronaut, mask=suit, intent="recolor", options={"to": "blue"})
+    _show("Recoloured", blue, folder / "orange-mask-blue.png")
+
+    coffee, cup = _photo("coffee.png", folder, CUP)
+    white = overpaint.edit(coffee, mask=cup, intent="background", options={"colour": "white", "shadow": 0.6})
+    _show("Replaced the background:", white, folder / "table-mask-white.png")
 
 
-def _photo(name: str, folder: Path) -> Path:
+def _photo(name: str, folder: Path, outline: list[tuple[int, int]]) -> tuple[overpaint.Picture, Mask]:
     photo = folder / name
     photo.write_bytes((files("skimage.data") / name).read_bytes())
-    return photo
+    picture = overpaint.open(photo)
+    return picture, Mask.polygon(picture.size, outline)
 
 
 def _show(did: str, edited: overpaint.Edited, comparison: Path) -> None:
     saved = edited.save(overwrite=True)
     overpaint.save(edited.comparison(), comparison, overwrite=True)
     seconds = sum(edited.timings.values())
-    painter = edited.resolved.model or edited.resolved.engine
-    print(f"{did} {edited.mask.area:.0f} pixels of a {edited.picture.size} photo with {painter} in {seconds:.1f} s.")
+    print(f"{did} {edited.mask.area:.0f} pixels of a {edited.picture.size} photo")
+    print(f"  with        {edited.resolved.engine} in {seconds:.1f} s")
     print(f"  photo       {edited.original.source.path}")
     print(f"  result      {saved.path}")
     print(f"  comparison  {comparison}")
-    print(f"Beyond {saved.reach} pixels from the mask, {saved.changed or 'no'} pixels of the written file differ.")
+    print(f"  beyond {saved.reach} pixels from the mask, {saved.changed or 'no'} pixels of the written file differ")
 
 
 if __name__ == "__main__":

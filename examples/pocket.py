@@ -85,7 +85,7 @@ COLUMNS = (
 def main(prompts: Path, removals: Path) -> None:
     """Write the sheets."""
     with overpaint.Studio() as studio:
-        seeds = [Column("", {"seed": seed}) for seed in SEEDS]
+        seeds = [Column("", {"seed": seed, "model": "pocket"}) for seed in SEEDS]
         _sheet(studio, PROMPTS, seeds).save(prompts, quality=88)
         print(f"{len(PROMPTS)} prompts, seeds {SEEDS[0]} to {SEEDS[-1]}: {prompts}")
         _sheet(studio, REMOVALS, COLUMNS).save(removals, quality=88)

@@ -49,7 +49,12 @@ def test_fields_in_a_hint_become_options():
 
 def test_the_hints_are_for_codes_that_exist():
     listed = [line.split("`")[1] for line in PAGE.read_text().splitlines() if line.startswith("| `")]
-    assert set(HINTS) <= set(listed)
+    assert {name.split(":")[0] for name in HINTS} <= set(listed), "by code, or by code and value"
+
+
+def test_a_hint_for_one_value_comes_before_that_for_the_code():
+    assert "--gradient" in in_line(RequestError("no model", code="model-needed", value="background"))
+    assert "--gradient" not in in_line(RequestError("no model", code="model-needed", value="replace"))
 
 
 def test_a_context_keeps_code_and_class():

@@ -21,9 +21,10 @@ from PIL import Image
 
 import overpaint
 from overpaint import Mask, Studio, models, pocket
-from overpaint.engines.base import Canvas, paint
+from overpaint.cli import main
+from overpaint.engines.base import Canvas, Monitor, paint
 from overpaint.engines.diffusion.engine import DiffusionEngine
-from overpaint.errors import ModelError, OutputError
+from overpaint.errors import ModelError, OutputError, RequestError
 from overpaint.picture import from_array
 from overpaint.request import Sampling
 
@@ -207,17 +208,92 @@ def test_a_prompted_intent_without_a_model_gets_it_and_says_so_in_one_line(studi
     assert np.array_equal(edited.picture.samples[outside], picture.samples[outside])
 
 
-def test_where_texture_and_shape_should_stay_the_note_says_that_it_paints_softly(studio):
-    edited = studio.edit(from_array(photo()), mask=Mask(box()), intent="refine", prompt="red", steps=2, seed=5)
-    (note,) = [note for note in edited.notes if "pocket" in note]
-    assert "paints softly" in note
+@shipped
+@pytest.mark.parametrize("intent", ["refine", "background", "custom"])
+def test_it_is_not_used_unasked_for_what_it_does_badly(studio, intent):
+    request = overpaint.EditRequest.of(intent, prompt="a red flower")
+    with pytest.raises(RequestError, match=f"{intent} needs a larger model than pocket") as caught:
+        studio.resolved(request, seed=0)
+    assert (caught.value.code, caught.value.field, caught.value.value) == ("model-needed", "model", intent)
+    assert ("'backdrop'" in caught.value.hint) == (intent == "background"), "what does it without a model is named"
+    assert studio.resolved(request.merged(model="pocket"), seed=0).model == "pocket", "whoever names it gets it"
+
+
+@shipped
+def test_a_prompt_of_which_it_paints_nothing_is_refused_unless_it_is_named(studio):
+    request = overpaint.EditRequest.of("replace", prompt="two fluffy red dogs, soft light")
+    with pytest.raises(RequestError, match=r"pocket.* does not paint dogs recognisably") as caught:
+        studio.resolved(request, seed=0)
+    assert (caught.value.code, caught.value.field) == ("prompt-beyond-model", "prompt")
+    (note,) = studio.notes_before(request.merged(model="pocket"))
+    assert "does not paint dogs" in note
+
+
+@shipped
+def test_what_it_can_not_paint_is_told_before_the_first_step(studio):
+    told = []
+    monitor = Monitor(on_progress=lambda *_: told.append("step"), on_note=told.append)
+    prompt = "a red flower beside a dog"
+    edited = studio.edit(
+        from_array(photo()), mask=Mask(box()), intent="add", prompt=prompt, steps=2, seed=5, monitor=monitor
+    )
+    assert "does not paint dog recognisably" in told[0]
+    assert "the setting model" in told[0]
+    assert set(told[1:]) == {"step"}
+    assert told[0] in edited.notes
+    assert told[0] not in edited.notes_without_prompt, "it quotes the prompt"
+
+
+@shipped
+@pytest.mark.parametrize(
+    "prompt", ["a red flower", "something yellow", "daisies, highly detailed", "a photo of blue pants", "roses"]
+)
+def test_a_prompt_that_it_was_made_for_has_no_such_note(studio, prompt):
+    assert studio.notes_before(overpaint.EditRequest.of("replace", prompt=prompt)) == ()
+
+
+@shipped
+def test_a_batch_says_it_of_its_rows_before_the_first_is_painted(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    overpaint.save(from_array(photo()), "photo.png")
+    prompts = ["a red flower", "a rose and a dog", "a tulip and a dog", "a dog"]
+    rows = [
+        {"image": "photo.png", "box": [48, 48, 144, 144], "prompt": one, "output": f"{number}.png"}
+        for number, one in enumerate(prompts)
+    ]
+    Path("rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    assert main(["batch", "rows.jsonl", "--intent", "replace", "-o", "out", "--limit", "0", "--json"]) == 1
+    began = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert began["event"] == "began"
+    assert began["notes"] == [], "rows that are left for another run are not spoken of"
+    assert began["bad"] == 1
+    main(["batch", "rows.jsonl", "--intent", "replace", "-o", "out", "--dry-run", "--json", "--where", "row > 1"])
+    (note,) = json.loads(capsys.readouterr().out.splitlines()[-1])["notes"]
+    assert note.startswith("rows 2, 3: pocket does not paint dog")
+
+
+@shipped
+def test_the_command_line_says_it_before_and_once(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    overpaint.save(from_array(photo()), "photo.png")
+    words = ["add", "photo.png", "--box", "48,48,144,144", "--steps", "1"]
+    assert main([*words, "--prompt", "a dog"]) == 2
+    refused = capsys.readouterr().err
+    assert "does not paint dog recognisably" in refused
+    assert "--with FILE" in refused
+    assert "--model pocket" in refused
+    assert main(["background", *words[1:], "--prompt", "a beach"]) == 2
+    assert "--color, --gradient, --blur" in capsys.readouterr().err
+    assert main([*words, "--prompt", "a dog and a red flower"]) == 0
+    told = capsys.readouterr().err
+    assert told.count("does not paint dog recognisably; --model names a larger checkpoint") == 1
 
 
 def test_a_narrow_network_takes_one_thread_by_default():
     picture, mask = from_array(photo()), Mask(box())
     for threads, used in ((None, 1), (2, 2)):
         with Studio(device="cpu", threads=threads) as one:
-            edited = one.edit(picture, mask=mask, intent="replace", prompt="grass", steps=1, seed=1)
+            edited = one.edit(picture, mask=mask, intent="replace", prompt="red", steps=1, seed=1)
             assert (edited.execution.threads, edited.execution.dtype) == (used, "float32")
 
 
@@ -246,7 +322,7 @@ def test_a_model_of_ones_own_can_be_the_default(monkeypatch):
 @pytest.mark.parametrize("side", [64, 128, 500])
 def test_a_hole_of_any_size_is_painted_at_a_size_that_it_was_trained_for(studio, side):
     picture = from_array(photo(side))
-    edited = studio.edit(picture, mask=Mask(box(side)), intent="replace", prompt="grass", steps=2, seed=1)
+    edited = studio.edit(picture, mask=Mask(box(side)), intent="replace", prompt="red", steps=2, seed=1)
     (region,) = edited.regions
     assert min(region.working) >= 128
     assert region.working.area <= 256 * 256

@@ -11,13 +11,16 @@ from typing import Any
 import diffusers
 from safetensors.torch import save_file
 
-from . import dataset, initial_weights, networks, photos, phrases, tokenizer
+from . import dataset, initial_weights, networks, objects, photos, phrases, tokenizer
 from .config import Config
 from .state import State
 
 MAX_BYTES = 30_000_000
 STEPS, GUIDANCE = 20, 6.0
 """Usual settings of the checkpoint."""
+UNASKED = ("replace", "add")
+"""Intents that it is used for where no model is named: with others nothing useful was seen."""
+
 PIPELINE = "StableDiffusionInpaintPipeline"
 
 
@@ -81,7 +84,7 @@ def index() -> dict[str, Any]:
 
 
 def hints(size: int) -> dict[str, Any]:
-    """overpaint.json: usual settings of the checkpoint, and its sizes."""
+    """overpaint.json: usual settings of the checkpoint, its sizes, what it paints, and what it is used for unasked."""
     return {
         "schema": 1,
         "steps": STEPS,
@@ -94,6 +97,8 @@ def hints(size: int) -> dict[str, Any]:
         "native": size,
         "minimum": size * 2 // 3 // 8 * 8,
         "maximum": size * 4 // 3 // 8 * 8,
+        "words": [*phrases.RECOGNISED, *sorted(objects.COLOURS)],
+        "intents": list(UNASKED),
     }
 
 

@@ -22,6 +22,9 @@ VOCABULARY = """
 """.split()  # noqa: SIM905 - a list of 130 words would be a page
 """Common prompt words that captions may lack."""
 
+RECOGNISED = ("flower", "rose", "tulip", "daisy", "sunflower", "dandelion", "pants", "bowl", "soup", "salad")
+"""Things that the shipped weights paint so that a viewer knows them. Judge anew by eye with other weights."""
+
 UNCOUNTABLE = frozenset(
     {"clothing", "plastic", "metal", "glass", "paper", "cardboard", "food", "bread", "rice", "tofu", "juice"}
 )

@@ -18,7 +18,7 @@ class Began:
         left: Rows that the filter or the limit leaves for another run.
         bad: Rows that can't be started.
         completed: Results of an interrupted run that were published now.
-        notes: For people: files of the folder that were left out.
+        notes: For people: files of the folder that were left out, things in prompts that a model can't paint.
     """
 
     rows: int

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 RecordMode = Literal["embed", "sidecar", "none"]
 
+_ROWS_NAMED = 3
+"""Rows that a note names by number; more are counted."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -70,6 +73,7 @@ class PlannedEdit:
         output: The result's path.
         after: The id of the row that it continues from.
         replaces: Whether a file at the output's path may be replaced.
+        notes: What a person should know before it is painted.
     """
 
     row: EditRow
@@ -86,6 +90,7 @@ class PlannedEdit:
     after: str | None = None
     insert: tuple[str, str] | None = None
     replaces: bool = False
+    notes: tuple[str, ...] = ()
 
     def places(self, base: Path) -> Places:
         """Where to repaint, with absolute paths of mask files."""
@@ -150,13 +155,23 @@ def seed_of(batch: int, id: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{batch}\0{id}".encode()).digest()[:4], "big")
 
 
+@dataclass(frozen=True, slots=True)
+class _Resolved:
+    """What a plan needs of a resolved request: engine, model, digest, and notes on it."""
+
+    engine: str
+    model: str | None
+    digest: str
+    notes: tuple[str, ...]
+
+
 @dataclass(slots=True)
 class _Planner:
     rules: Rules
     studio: Studio
     files: Files
     own: frozenset[Place]
-    _resolved: dict[str, tuple[str, str | None, str] | InputError] = field(default_factory=dict)
+    _resolved: dict[str, _Resolved | InputError] = field(default_factory=dict)
 
     def item(self, row: EditRow, before: PlannedEdit | None) -> PlannedEdit:
         """The plan of one row. Raises OverpaintError for one that can't be done."""
@@ -164,8 +179,8 @@ class _Planner:
         known = None if before is not None else self._known(image, "image")
         if known is not None and not known.kind:
             raise PictureError(f"{image} is no picture of a known format")
-        engine, model, digest = self._resolve(row)
-        output = self._output(row, image, known, engine)
+        resolved = self._resolve(row)
+        output = self._output(row, image, known, resolved.engine)
         id = row.id or output.relative_to(self.rules.out).as_posix()
         seed = row.seed if row.seed is not None else seed_of(self.rules.seed, id)
         masks, avoided = self._files(row.places.files), self._files(Places(mask=row.avoid).files)
@@ -173,7 +188,7 @@ class _Planner:
         words = [name for name in row.places.mask if name not in row.places.files]
         key = digest_of(
             {
-                "request": digest,
+                "request": resolved.digest,
                 "seed": seed,
                 "image": {"after": before.key} if before is not None else known.sha256 if known is not None else "",
                 "places": {**asdict(row.places), "mask": words},
@@ -194,10 +209,11 @@ class _Planner:
             sketch=sketch,
             insert=insert,
             request=row.request.model_copy(update={"seed": seed}),
-            engine=engine,
-            model=model,
+            engine=resolved.engine,
+            model=resolved.model,
             output=output,
             after=before.id if before is not None else None,
+            notes=resolved.notes,
         )
 
     def _files(self, names: Iterable[str]) -> tuple[tuple[str, str], ...]:
@@ -217,12 +233,12 @@ class _Planner:
             reason = error.strerror if isinstance(error, OSError) else error
             raise PictureError(f"the {what} {path} can't be read: {reason}") from None
 
-    def _resolve(self, row: EditRow) -> tuple[str, str | None, str]:
-        """Engine, model and digest of the resolved request with seed 0; found once for rows with equal settings."""
+    def _resolve(self, row: EditRow) -> _Resolved:
+        """The resolved request with seed 0; found once for rows with equal settings."""
         if row.settings not in self._resolved:
             try:
-                found = self.studio.resolved(row.request, seed=0)
-                self._resolved[row.settings] = found.engine, found.model, found.digest
+                found, notes = self.studio.resolved(row.request, seed=0), self.studio.notes_before(row.request)
+                self._resolved[row.settings] = _Resolved(found.engine, found.model, found.digest, notes)
             except InputError as error:
                 self._resolved[row.settings] = error
         outcome = self._resolved[row.settings]
@@ -338,3 +354,18 @@ def describe(item: PlannedEdit) -> Mapping[str, Any]:
         "model": item.model,
         "seed": item.request.seed,
     }
+
+
+def notes_on(items: Iterable[PlannedEdit]) -> tuple[str, ...]:
+    """The notes of planned rows, each once, with the first of the rows that it is about."""
+    rows: dict[str, list[int]] = {}
+    for item in items:
+        for note in item.notes:
+            rows.setdefault(note, []).append(item.row.number)
+    return tuple(f"{_rows_named(numbers)}: {note}" for note, numbers in rows.items())
+
+
+def _rows_named(numbers: list[int]) -> str:
+    first = ", ".join(map(str, numbers[:_ROWS_NAMED]))
+    more = f" and {len(numbers) - _ROWS_NAMED} more" if len(numbers) > _ROWS_NAMED else ""
+    return f"row{'s' if len(numbers) > 1 else ''} {first}{more}"

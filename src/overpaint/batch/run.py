@@ -19,7 +19,7 @@ from .executor import Executor, ThreadExecutor
 from .files import Files
 from .filter import Filter
 from .folders import BatchFolders
-from .plan import BatchPlan, PlannedEdit, Rules, plan
+from .plan import BatchPlan, PlannedEdit, Rules, notes_on, plan
 from .report import tidy, write
 from .results import ResultPublisher
 from .rows import BadRow, EditRow
@@ -71,6 +71,7 @@ class BatchPreview:
         unchanged: Rows that are done already.
         left: Rows that could be done and would not be.
         estimate: How long it would take.
+        notes: For people, as with the first event of a run.
     """
 
     plan: BatchPlan
@@ -78,6 +79,7 @@ class BatchPreview:
     unchanged: int
     left: int
     estimate: Estimate
+    notes: tuple[str, ...] = ()
 
 
 def run(
@@ -113,7 +115,8 @@ def run(
             [item.id for item in chosen if item.id not in status.undecided], retries=max(0, options.retries)
         )
         total, left = len(planned.items) + len(planned.bad), len(status.to_do) - len(chosen)
-        on_event(Began(total, len(chosen), len(status.unchanged), left, len(planned.bad), completed, options.notes))
+        notes = (*options.notes, *notes_on(chosen))
+        on_event(Began(total, len(chosen), len(status.unchanged), left, len(planned.bad), completed, notes))
         for bad in planned.bad:
             on_event(Failed(bad.id or f"row {bad.number}", bad.number, bad.reason, begun=False))
         own = ThreadExecutor(studio, ahead=options.ahead)
@@ -148,7 +151,8 @@ def preview(rows: Iterable[EditRow | BadRow], options: Options, studio: Studio) 
         if chosen:
             known = by_history(chosen, entries.values())
             estimate = known or by_trial(chosen, Worker(studio), replace(_task_options(options), thumbnails=False))
-    return BatchPreview(planned, tuple(chosen), len(status.unchanged), len(status.to_do) - len(chosen), estimate)
+    left, notes = len(status.to_do) - len(chosen), (*options.notes, *notes_on(chosen))
+    return BatchPreview(planned, tuple(chosen), len(status.unchanged), left, estimate, notes)
 
 
 def _task_options(options: Options) -> TaskOptions:

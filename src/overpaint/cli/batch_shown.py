@@ -78,7 +78,7 @@ class Lines(Display):
                 "bad": len(preview.plan.bad),
                 "seconds": None if preview.estimate.seconds is None else round(preview.estimate.seconds, 3),
                 "basis": preview.estimate.basis,
-                "notes": options.notes,
+                "notes": preview.notes,
             }
         )
 
@@ -124,7 +124,7 @@ class BatchBar(Display):
     def preview(self, preview: BatchPreview, options: Options) -> None:
         """Print the first rows, those that can't be done, and the estimated time."""
         self._progress.stop()
-        for note in options.notes:
+        for note in preview.notes:
             print(f"note: {note}")
         for bad in preview.plan.bad[:_MOST_SHOWN]:
             print(f"row {bad.number} can't be done: {bad.reason}")

@@ -20,10 +20,11 @@ from overpaint.request import EditRequest
 from . import outputs, report
 from .messages import failed, in_json, note_line
 from .options import NO_INSERT, Bounds, NoInsert, Out, Run, Where
-from .progress import Bar, bar
+from .progress import bar
 from .streams import STDIO, as_written, check_one_reader, load, opened, paths, write_bytes
 
 if TYPE_CHECKING:
+    from overpaint.engines import Monitor
     from overpaint.studio import Edited, Saved, Studio, Tile
 
 Recorder: TypeAlias = "Callable[[Edited, Saved], object]"
@@ -70,12 +71,15 @@ class PaintCall:
 
 @dataclass(slots=True)
 class _Results:
-    """The results of one picture: a table for programs and a line for people for each variation."""
+    """The results of one picture: a table for programs and a line for people for each variation, and the notes that
+    were printed before the painting.
+    """
 
     source: str
     tables: list[dict[str, Any]] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     sheet: Path | None = None
+    said: list[str] = field(default_factory=list)
 
 
 def paint(call: PaintCall) -> int:
@@ -160,7 +164,9 @@ def _paint_picture(
             written=as_written,
         )
         check_result_size(target, inputs.size)
-        for edited, one in zip(_variations(studio, inputs, call.run, shown), targets, strict=True):
+        monitor = shown.monitor(lambda note: _say(call, results, note))
+        shown.say("painting" if call.run.variations == 1 else f"painting {call.run.variations} variations")
+        for edited, one in zip(_variations(studio, inputs, call.run, monitor), targets, strict=True):
             shown.say("saving")
             saved, extras = _save(edited, one, call.out)
             seconds = time.perf_counter() - began
@@ -190,12 +196,9 @@ def _check_files(call: PaintCall, targets: list[Target], sheet: Path | None, sou
     check_writable_all(files, overwrite=call.out.overwrite, inputs=inputs, taken=written)
 
 
-def _variations(studio: Studio, inputs: EditInputs, run: Run, shown: Bar) -> Iterator[Edited]:
+def _variations(studio: Studio, inputs: EditInputs, run: Run, monitor: Monitor) -> Iterator[Edited]:
     """Every variation: the first with the request's seed, the next with seed + 1, ..."""
-    shown.say("painting" if run.variations == 1 else f"painting {run.variations} variations")
-    edits = studio.variations(
-        inputs.picture, inputs.request, count=run.variations, monitor=shown.monitor(), **inputs.rest
-    )
+    edits = studio.variations(inputs.picture, inputs.request, count=run.variations, monitor=monitor, **inputs.rest)
     return map(inputs.noted, edits)
 
 
@@ -264,12 +267,25 @@ def _report(call: PaintCall, results: _Results, error: OverpaintError | None) ->
         print(json.dumps(table, ensure_ascii=False, allow_nan=False))
         return
     stream = sys.stderr if call.out.output == STDIO else sys.stdout
-    if call.out.quiet or (stream is sys.stderr and not stream.isatty()):
+    if _is_silent(call):
         return
     for text in results.lines:
         print(text, file=stream)
     if results.sheet is not None:
         print(f"{results.sheet}: all {len(results.tables)}, with their seeds", file=stream)
-    about = f"{as_written(results.source)}: " if call.several else ""
     for note in dict.fromkeys(note for table in results.tables for note in table["notes"]):
-        print(note_line(about + note), file=sys.stderr)
+        if note not in results.said:
+            _say(call, results, note)
+
+
+def _say(call: PaintCall, results: _Results, note: str) -> None:
+    """Print a note on standard error, unless notes are for programs or for nobody."""
+    if not call.out.json and not _is_silent(call):
+        about = f"{as_written(results.source)}: " if call.several else ""
+        print(note_line(about + note), file=sys.stderr, flush=True)
+        results.said.append(note)
+
+
+def _is_silent(call: PaintCall) -> bool:
+    """Whether people are told nothing: by --quiet, or where the picture goes to standard output of a program."""
+    return call.out.quiet or (call.out.output == STDIO and not sys.stderr.isatty())

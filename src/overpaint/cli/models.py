@@ -240,6 +240,17 @@ def usual(entry: ModelEntry) -> tuple[dict[str, Any], str]:
         return {}, f"unknown: {error}"
 
 
+def limits(entry: ModelEntry) -> dict[str, Any]:
+    """The things that a model paints recognisably, and the intents that it may be used for unasked; None: any."""
+    from overpaint.models import ModelError, read_hints
+
+    try:
+        hints = read_hints(entry.path)
+    except ModelError:  # the line `usual` says so
+        return {"words": None, "intents": None}
+    return {"words": hints.words, "intents": hints.intents}
+
+
 _KIND = ("what", "family", "channels", "prediction", "lcm", "precision", "form")
 
 
@@ -255,6 +266,7 @@ def mapping(entry: ModelEntry) -> dict[str, Any]:
         "title": what(entry),
         **{name: getattr(kind, name, None) for name in _KIND},
         "usual": usual(entry)[0],
+        **limits(entry),
         "licence": entry.licence or None,
         "sha256": entry.sha256,
         "source": entry.note.source or None,
@@ -290,6 +302,11 @@ def _print_entry(entry: ModelEntry) -> None:
     settings, fault = usual(entry)
     if settings or fault:
         rows.append(("usual", fault or ", ".join(f"{name} {value}" for name, value in settings.items())))
+    known = limits(entry)
+    if known.get("words"):
+        rows.append(("paints", ", ".join(known["words"])))
+    if known.get("intents"):
+        rows.append(("unasked", f"used for {', '.join(known['intents'])} where no model is named"))
     if kind is not None and kind.form == "pickle":
         rows.append(("form", "a pickle: only used with --allow-pickle"))
     rows += [("licence", entry.licence or "not known"), ("where", f"{entry.path} ({entry.origin})")]

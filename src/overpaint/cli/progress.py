@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -27,11 +27,11 @@ class Bar:
         if self.progress is not None and self.task is not None:
             self.progress.reset(self.task, description=what, total=None)
 
-    def monitor(self) -> Monitor:
-        """A monitor whose progress the bar shows."""
+    def monitor(self, on_note: Callable[[str], None] | None = None) -> Monitor:
+        """A monitor whose progress the bar shows; `on_note` gets what a person should know before the painting."""
         from overpaint.engines import Monitor
 
-        return Monitor(on_progress=self.advance, on_loading=self._loading)
+        return Monitor(on_progress=self.advance, on_loading=self._loading, on_note=on_note)
 
     def _loading(self, model: str) -> None:
         """Name the model that is loaded; the first step of painting brings the step's own name back."""

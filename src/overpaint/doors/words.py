@@ -15,8 +15,8 @@ def error_line(error: OverpaintError, name_of: Callable[[str], str], hints: Mapp
 
     Args:
         name_of: The door's name for a field.
-        hints: The door's own hints by code, with {value} in the place of the value; the error's own for other codes.
-            "set FIELD" in those becomes "give OPTION".
+        hints: The door's own hints by code, or by code and value ("CODE:VALUE"), with {value} in the place of the
+            value; the error's own for other codes. "set FIELD" in those becomes "give OPTION".
     """
     return error.worded(name_of, _hint(error, name_of, hints))
 
@@ -33,8 +33,9 @@ def error_values(error: OverpaintError, name_of: Callable[[str], str], hints: Ma
 
 
 def _hint(error: OverpaintError, name_of: Callable[[str], str], hints: Mapping[str, str]) -> str:
-    if error.code in hints:
-        return hints[error.code].replace("{value}", str(error.value))
+    own = hints.get(f"{error.code}:{error.value}", hints.get(error.code))
+    if own is not None:
+        return own.replace("{value}", str(error.value))
 
     def option(found: re.Match[str]) -> str:
         name = name_of(found[1])

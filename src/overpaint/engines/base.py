@@ -62,6 +62,8 @@ class EngineCard:
         variation_options: Options that variations of one edit have where the request leaves them open, for an engine
             whose results would differ too little by the seed alone.
         usual: The settings that it is usually used with, where a request leaves them open.
+        words: The things that it paints recognisably, in singular or plural, and colours; None: too many to list.
+        intents: What it does well enough to be used where nobody named it; None: everything.
         licence: Of code and weights, an SPDX expression where there is one; "unknown" where none is stated.
         digest: Digest of weights and version; results of equal digests are comparable.
         references: Papers that it follows.
@@ -80,6 +82,8 @@ class EngineCard:
     options: type[BaseModel] = EngineOptions
     variation_options: Mapping[str, JsonValue] = field(default_factory=dict)
     usual: Usual = field(default_factory=Usual)
+    words: frozenset[str] | None = None
+    intents: frozenset[str] | None = None
     licence: str = "Apache-2.0"
     digest: str = ""
     references: tuple[str, ...] = ()
@@ -199,11 +203,16 @@ class Monitor:
         on_progress: Callable[[int, int], None] | None = None,
         on_preview: Callable[[Pixels], None] | None = None,
         on_loading: Callable[[str], None] | None = None,
+        on_note: Callable[[str], None] | None = None,
     ) -> None:
-        """`on_progress(step, steps)`, `on_preview(pixels)` and `on_loading(model)` run in the engine's thread."""
+        """`on_progress(step, steps)`, `on_preview(pixels)` and `on_loading(model)` run in the engine's thread.
+
+        `on_note(text)` is called before any painting, in the caller's thread, with what a person should know by then.
+        """
         self._on_progress = on_progress
         self._on_loading = on_loading
         self._on_preview = on_preview
+        self._on_note = on_note
         self._cancelled = threading.Event()
 
     def cancel(self) -> None:
@@ -236,6 +245,11 @@ class Monitor:
         self.check()
         if self._on_loading is not None:
             self._on_loading(model)
+
+    def note(self, text: str) -> None:
+        """Tell a person something before the painting begins, when it can still be cancelled."""
+        if self._on_note is not None:
+            self._on_note(text)
 
     def progress(self, step: int, steps: int) -> None:
         """Report that `step` of `steps` is done; raise Cancelled when the work was cancelled."""

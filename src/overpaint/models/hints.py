@@ -11,11 +11,14 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from overpaint.errors import ModelError, RequestError
-from overpaint.request import Usual
+from overpaint.request import Intent, Usual
+from overpaint.values import Listed
 
 from .detect import read_json
 
 FILE = "overpaint.json"
+
+Word = Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[^\s\d]+$")]
 
 Side = Annotated[int, Field(ge=8, le=16_384, multiple_of=8)]
 
@@ -27,12 +30,16 @@ class Hints(Usual):
         native: Side of the pictures that it was trained on.
         minimum: Shortest side that it takes.
         maximum: Side of the largest square that it takes; other shapes may have as many pixels.
+        words: The things that it paints recognisably, in singular or plural, and colours; None: too many to list.
+        intents: What it does well enough to be used where nobody named it; None: everything.
     """
 
     schema_: Annotated[int, Field(alias="schema", ge=1, le=1)] = 1
     native: Side | None = None
     minimum: Side | None = None
     maximum: Side | None = None
+    words: Listed[tuple[Word, ...] | None] = None
+    intents: Listed[tuple[Intent, ...] | None] = None
 
     @model_validator(mode="after")
     def _ascend(self) -> Self:

@@ -2,6 +2,7 @@
 
 `parse` reads AUTOMATIC1111's grammar (weights, BREAK, comments, network tags), `chunked` divides a prompt into the
 chunks of a text encoder. `scene_prompt` adds words for the picture's light and lens, which `scene_of` measures.
+`things_in` and `unknown_things` find what a prompt is about, for a model that paints few things.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from .chunks import Chunk, PromptTokenizer, Token, Vector, chunked, padded
 from .grammar import Prompt, Span, escape, literal, parse
 from .networks import Network, split_networks
 from .scene import Camera, Light, MeasuredScene, scene_of, scene_prompt
+from .subjects import things_in, unknown_things
 
 __all__ = [
     "Camera",
@@ -30,4 +32,6 @@ __all__ = [
     "scene_of",
     "scene_prompt",
     "split_networks",
+    "things_in",
+    "unknown_things",
 ]

@@ -97,7 +97,7 @@ class Edited:
         reach: The largest distance in pixels from the mask to a pixel that changed.
         timings: Seconds by step.
         notes: For people: assumptions, and settings without effect.
-        engine_notes: Those of them that the engine gave, which may quote the prompt.
+        engine_notes: Those of them that the engine gave or its card led to, which may quote the prompt.
         licence: Of the engine and its weights, from the engine's card; "unknown" where none is stated.
     """
 

@@ -143,6 +143,16 @@ class Studio:
         painter = choose(request, rule, self._pool, self.model)
         return _resolved(request, rule, painter, seed if request.seed in (None, -1) else draw_seed(request.seed))
 
+    def notes_before(self, request: EditRequest) -> tuple[str, ...]:
+        """What a person should know before the request is painted: things in its prompt that the model can't paint.
+
+        `edit` tells its monitor the same.
+
+        Raises:
+            RequestError, UnknownEngineError, ModelError: It can't be painted, whatever the picture.
+        """
+        return choose(request, request.rule, self._pool, self.model).notes
+
     def prepare(
         self,
         picture: Pictured,

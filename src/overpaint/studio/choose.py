@@ -14,6 +14,7 @@ from overpaint.errors import RequestError, did_you_mean
 from overpaint.request import EditRequest, IntentRule
 
 from .engine_pool import EnginePool
+from .suitability import notes_before, refuse_unsuited
 
 SURROUNDINGS_ENGINE = "exemplar"
 """The engine of intents that continue the surroundings, where the request names none."""
@@ -35,12 +36,14 @@ class Painter:
         card: Its card.
         options: Its own options, checked.
         model: The model that it runs; None where it runs none.
+        notes: What a person should know before it begins.
     """
 
     engine: Engine
     card: EngineCard
     options: BaseModel
     model: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 def choose(request: EditRequest, rule: IntentRule, pool: EnginePool, default_model: str | None) -> Painter:
@@ -54,13 +57,16 @@ def choose(request: EditRequest, rule: IntentRule, pool: EnginePool, default_mod
 
     Raises:
         UnknownEngineError: No engine has the name.
-        RequestError: The engine runs no models, its options don't suit, or a model is needed and none is named.
+        RequestError: The engine runs no models, its options don't suit, or a model is needed, none is named, and the
+            one that comes with the package does not do the intent well or paints nothing that the prompt names.
         ModelError: The model can't be used.
     """
     name, model = _names(request, rule, pool, default_model)
     options = checked_options(pool.card(name), request.options)
     engine = pool.get(name, model, options)
-    return Painter(engine, engine.card, options, model)
+    if request.model is None and model is not None and model in _NO_CHOICE:
+        refuse_unsuited(request, rule, engine.card, model)
+    return Painter(engine, engine.card, options, model, notes_before(request, engine.card, model))
 
 
 def _names(
@@ -90,6 +96,7 @@ def _names(
             f"{request.intent} paints from a prompt, which needs a model, and none was named",
             code="model-needed",
             field="model",
+            value=request.intent,
             hint=f"name a model, or an engine that continues the surroundings, such as {SURROUNDINGS_ENGINE!r}",
         )
     return name or MODEL_ENGINE, default_model

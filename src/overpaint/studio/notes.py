@@ -14,9 +14,6 @@ from .resolve import BEYOND_MASK
 LITTLE_KNOWN = 0.2
 """An engine that continues the surroundings has little to copy from where less than this share of a picture stays."""
 
-KEEPING = ("recolor", "refine")
-"""Intents that keep the texture and shape of what they paint."""
-
 
 def notes_of(request: EditRequest, painter: Painter, mask: Mask, *, sketch: bool, grey: bool) -> tuple[str, ...]:
     """The notes of a request.
@@ -31,10 +28,9 @@ def notes_of(request: EditRequest, painter: Painter, mask: Mask, *, sketch: bool
     notes = []
     card = painter.card
     if painter.model == pocket.NAME and request.model is None:
-        softly = ", which keeps texture and shape: pocket paints softly" if request.intent in KEEPING else ""
         notes.append(
-            f"painted by {pocket.NAME}, the small model that comes with Overpaint; the setting model names a larger one"
-            f"{softly}"
+            f"painted by {pocket.NAME}, the small model that comes with Overpaint, whose shapes are simple and soft; "
+            "the setting model names a larger one"
         )
     given = {name for name in ENGINE_SETTINGS if _given(request, name)} | ({"sketch"} if sketch else set())
     # A seed is drawn for every edit, and may be given to every engine.

@@ -115,7 +115,8 @@ def paint_edits(
 
     Args:
         edits: Edits of one engine.
-        monitor: Progress and previews of all together; cancellation of all.
+        monitor: Progress and previews of all together; cancellation of all. It is told what a person should know
+            before the painting begins.
         threads: The studio's limit, for the record.
 
     Raises:
@@ -123,6 +124,8 @@ def paint_edits(
         Cancelled: The monitor was cancelled.
     """
     monitor.check()
+    for note in dict.fromkeys(note for edit in edits for note in edit.painter.notes):
+        monitor.note(note)
     shared = SharedProgress(monitor, sum(len(edit.canvases) for edit in edits))
     parts = iter(shared.parts)
     monitors = [[next(parts) for _ in edit.canvases] for edit in edits]
@@ -155,7 +158,8 @@ def finish(prepared: PreparedEdit, made: PaintedCanvases, monitor: Monitor | Non
     own = notes_of(
         prepared.request, painter, scene.mask, sketch=scene.sketch is not None, grey=scene.picture.colour is Colour.GREY
     )
-    engine_notes = tuple(dict.fromkeys(note for one in made.painted for note in one.notes))
+    made_notes = (note for one in made.painted for note in one.notes)
+    engine_notes = tuple(dict.fromkeys((*painter.notes, *made_notes)))
     return Edited(
         picture=result,
         base=scene.picture,

@@ -65,6 +65,8 @@ def card_of(ref: ModelRef) -> EngineCard:
         context=Context(ratio=0.5, minimum=64, maximum=512),
         edge="narrow" if usual.edge == "narrow" else "diffusion",
         usual=usual,
+        words=None if hints.words is None else frozenset(hints.words),
+        intents=None if hints.intents is None else frozenset(hints.intents),
         licence=ref.licence or UNKNOWN,
         digest=digest_of(ref),
     )

@@ -1,0 +1,59 @@
+"""Whether a model that nobody named does the edit well, and what in a prompt it can't paint.
+
+A small model does few things. Its card says for what it may be used unasked (`intents`), and which things it paints so
+that they are recognised (`words`); a card that says neither is of a model that takes any prompt.
+"""
+
+from __future__ import annotations
+
+from overpaint.engines import EngineCard
+from overpaint.errors import RequestError
+from overpaint.prompt import things_in, unknown_things
+from overpaint.request import EditRequest, IntentRule
+
+
+def refuse_unsuited(request: EditRequest, rule: IntentRule, card: EngineCard, model: str) -> None:
+    """Refuse an edit that the model which nobody named does not do well. Cards without limits pass.
+
+    Args:
+        request: The request; it names no model.
+        rule: Its intent's rule.
+        card: The model's card.
+        model: The model's name.
+
+    Raises:
+        RequestError: The intent is none of the card's, or the model paints nothing of what the prompt names.
+    """
+    otherwise = "" if rule.engine is None else f", or use the engine {rule.engine!r}, which needs no model"
+    tried = f"model={model!r} tries that one all the same"
+    if card.intents is not None and request.intent not in card.intents:
+        raise RequestError(
+            f"{request.intent} needs a larger model than {model}, the one that is used when none is named",
+            code="model-needed",
+            field="model",
+            value=request.intent,
+            hint=f"name a checkpoint{otherwise}; {tried}",
+        )
+    beyond = _beyond(request, card)
+    if beyond and set(beyond) == set(things_in(request.prompt or "", card.words or frozenset())):
+        raise RequestError(
+            f"{model}, the model that is used when none is named, does not paint {', '.join(beyond)} recognisably",
+            code="prompt-beyond-model",
+            field="prompt",
+            value=request.prompt,
+            hint=f"name a larger checkpoint as the model{otherwise}; {tried}",
+        )
+
+
+def notes_before(request: EditRequest, card: EngineCard, model: str | None) -> tuple[str, ...]:
+    """What a person should know before the painting begins: which things in the prompt the model can't paint."""
+    beyond = _beyond(request, card)
+    if not beyond:
+        return ()
+    painter, things = model or card.name, ", ".join(beyond)
+    return (f"{painter} does not paint {things} recognisably; the setting model names a larger checkpoint",)
+
+
+def _beyond(request: EditRequest, card: EngineCard) -> tuple[str, ...]:
+    """What the request's prompt names and the card's words lack."""
+    return () if card.words is None else unknown_things(request.prompt or "", card.words)
