@@ -57,6 +57,26 @@ def test_make_draws_without_a_picture_all_kinds_of_shape(capsys: pytest.CaptureF
     assert drawn[0, 0] == drawn[30, 30] == 0
 
 
+@pytest.mark.parametrize("place", [("--box", "1,1,9,9"), ("--stroke", "3,3 9,9")])
+def test_make_names_what_is_said_about_mask_files_that_are_not_there(
+    place: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["mask", "make", "photo.png", *place, "--mask-label", "cup", "--json", "-o", "m.png"]) == 0
+    assert printed(capsys)["notes"] == ["no mask file is named, so that mask_label had no effect"]
+
+
+def test_a_faint_soft_mask_that_was_made_is_read_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    for feather, brightest in ((20, 20), (40, 5)):
+        words = ["mask", "make", "photo.png", "--ellipse", "33,23,47,37", "--feather", str(feather)]
+        assert main([*words, "-o", f"{feather}.png"]) == 0
+        assert abs(int(values(f"{feather}.png").max()) - brightest) < 8
+        capsys.readouterr()
+        assert main(["mask", "refine", f"{feather}.png", "--json", "-o", f"same{feather}.png"]) == 0
+        assert any("below one half" in note for note in printed(capsys)["notes"])
+        drawn = values(f"{feather}.png")
+        assert np.array_equal(values(f"same{feather}.png"), np.where(drawn < 4, 0, drawn))
+
+
 def test_make_feathers_and_turns_round() -> None:
     assert main(["mask", "make", "photo.png", "--box", "20,20,60,40", "--feather", "4", "--invert", "-o", "m.png"]) == 0
     drawn = values("m.png")

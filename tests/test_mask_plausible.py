@@ -17,6 +17,7 @@ from overpaint.errors import MaskError
 from overpaint.mask import Mask, covers_most, plausible
 from overpaint.mask.overlay import overlay_colours, tinted
 from overpaint.picture import from_array, open_picture
+from overpaint.picture.open import indexed_pixels
 from overpaint.request import MaskSpec, RasterPart, blob_of
 from overpaint.studio import mask_of, spec_of
 
@@ -476,6 +477,9 @@ def test_labels_are_turned_as_the_picture_of_their_file_is(kind: str) -> None:
     picture, mask = open_picture(TURNED[kind]), Mask.from_file(TURNED[kind])
     assert "indices were taken as labels" in mask.notes[0]
     assert np.array_equal(mask.support, picture.samples.any(axis=2)), "0 is black, and no other label is"
+    found = indexed_pixels(picture)
+    assert found is not None
+    assert np.array_equal(found.palette[found.indices], picture.samples)
     if kind in ("EXIF", "a raw profile", "TIFF 6 and XMP", "TIFF 8 and XMP"):
         assert tuple(picture.size) == (H, W)
 

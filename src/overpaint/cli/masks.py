@@ -93,7 +93,7 @@ def make(
     found = mask_at(
         replace(where, invert=False), extent, lambda name, how: mask_from(load(name), extent, how, about=source)
     )
-    mask = Mask.empty(extent) if found is None else found.drawn(extent, source)
+    mask = Mask.empty(extent).with_notes(where.notes) if found is None else found.drawn(extent, source)
     if stroke:
         lines = tuple(tuple(forms.points(text, extent, "stroke", least=1)) for text in stroke)
         mask = mask.union(mask_of(MaskSpec(parts=(StrokesPart(strokes=lines, width=width),)), extent))
