@@ -286,6 +286,13 @@ def test_an_existing_file_is_kept_without_overwrite(tmp_path: Path) -> None:
     assert Mask.from_file(path).equals(Mask.full(SIZE))
 
 
+@pytest.mark.parametrize("given", ["x", None, [1, 2], 10**400])
+def test_another_thing_than_a_number_is_a_mask_error(given: Any) -> None:
+    for method in (HARD.feather, HARD.threshold, HARD.grow, HARD.shrink, HARD.remove_specks):
+        with pytest.raises(MaskError, match="must be a number"):
+            method(given)
+
+
 def test_a_mask_says_what_it_is() -> None:
     assert repr(Mask.box((20, 10), (0, 0, 10, 5))) == "<Mask 20x10, 25.0% in 0,0,10,5>"
     assert "soft" in repr(SOFT)

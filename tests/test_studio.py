@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -416,6 +418,56 @@ def test_bad_input_is_one_clear_error(name, picture, without_pocket):
     settings, kind, message = BAD[name]
     with Studio() as studio, pytest.raises(kind, match=f"(?s){message}"):
         studio.edit(picture, **{"intent": "remove", "engine": "telea", **settings})
+
+
+@pytest.mark.parametrize("given", [[1, 2], "x.png", {}])
+def test_another_thing_than_a_sketch_is_a_clear_error(given, picture, mask):
+    with pytest.raises(RequestError, match="a sketch is an array of RGBA") as caught:
+        overpaint.remove(picture, mask, sketch=given, engine="telea")
+    assert (caught.value.code, caught.value.field) == ("sketch-size", "sketch")
+
+
+@pytest.mark.parametrize("name", ["a\0.png", "a\ud800.png"])
+def test_a_name_that_no_file_can_have_is_an_output_error(name, picture, mask, tmp_path):
+    edited = edit(flat(), picture, mask=mask, intent="remove")
+    for save in (edited.save, edited.save_layers, mask.save, lambda path: edited.save(path, record="sidecar")):
+        with pytest.raises(OutputError, match="no file can have this name"):
+            save(str(tmp_path / name))
+    assert not list(tmp_path.iterdir())
+
+
+def test_closing_a_studio_while_it_paints_is_an_engine_error(picture, mask):
+    """In a thread whose canvas still waits. Where it was cancelled as well, it is that."""
+    engine, begun, go_on = flat(), threading.Event(), threading.Event()
+    paint_one = engine.paint_one
+
+    def slow(canvas, monitor):
+        begun.set()
+        go_on.wait(20)
+        return paint_one(canvas, monitor)
+
+    engine.paint_one = slow
+    studio = Studio()
+    studio.add_engine(engine)
+    monitor = Monitor()
+    with ThreadPoolExecutor(4) as pool:
+        call = partial(studio.edit, picture, mask=mask, intent="remove", engine=engine.card.name)
+        first = pool.submit(call)
+        assert begun.wait(20)
+        waiting, called_off = pool.submit(call), pool.submit(call, monitor=monitor)
+        while engine._jobs.qsize() < 2:
+            time.sleep(0.01)
+        monitor.cancel()
+        closing = pool.submit(studio.close)
+        while not engine._closed:
+            time.sleep(0.01)
+        go_on.set()
+        closing.result(20)
+        assert first.result(20).picture.size == picture.size
+        with pytest.raises(EngineError, match="was closed; nothing was painted"):
+            waiting.result(20)
+        with pytest.raises(Cancelled):
+            called_off.result(20)
 
 
 def test_a_result_is_named_after_its_picture_and_never_written_over_another(photo, mask, tmp_path):

@@ -47,7 +47,7 @@ def write_hidden_file(hidden: Path, data: bytes, target: Path, permissions: int 
     except BaseException as error:
         with contextlib.suppress(OSError):
             hidden.unlink(missing_ok=True)
-        if isinstance(error, OSError):
+        if isinstance(error, OSError | ValueError):
             raise not_written(target, error) from error
         raise
 
@@ -82,6 +82,8 @@ def check_writable(path: str | os.PathLike[str], *, overwrite: bool = False) -> 
     """Raise the OutputError that `write_file` would raise, before any work is done for it."""
     target = Path(path)
     try:
+        with contextlib.suppress(OSError):
+            target.lstat()  # ValueError for a name that no file can have; the tests below only say that none is there
         if target.is_dir():
             message = f"{target} is a folder; give the name of a file"
             raise OutputError(message, field="output", value=str(target))
@@ -167,5 +169,6 @@ def not_written(target: Path, error: OSError | ValueError, what: str = "") -> Ou
         errno.ENAMETOOLONG: "the name is too long",
     }
     number = error.errno if isinstance(error, OSError) else None
-    reason = reasons.get(number or 0) or getattr(error, "strerror", None) or str(error)
+    unnameable = "no file can have this name" if isinstance(error, ValueError) else None
+    reason = unnameable or reasons.get(number or 0) or getattr(error, "strerror", None) or str(error)
     return OutputError(f"can't write {what}{target}: {reason}", field="output", value=str(target))

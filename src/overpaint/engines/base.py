@@ -10,7 +10,7 @@ import atexit
 import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 from weakref import WeakKeyDictionary
@@ -342,6 +342,10 @@ def paint_groups(
         engine: The engine.
         groups: The canvases, by edit.
         monitors: One for each canvas.
+
+    Raises:
+        EngineError: The engine failed, or was closed meanwhile.
+        Cancelled: A monitor was cancelled.
     """
     futures: list[list[Future[Painted]]] = []
     try:
@@ -352,11 +356,15 @@ def paint_groups(
                 futures[-1].append(engine.submit(canvas, monitor))
         for group in futures:
             yield [future.result() for future in group]
-    except BaseException:
+    except BaseException as error:
+        stopped = any(monitor.cancelled for own in monitors for monitor in own)
         for monitor in (one for own in monitors for one in own):
             monitor.cancel()
         for future in (one for group in futures for one in group):
             future.cancel()
+        if isinstance(error, CancelledError):  # the engine was closed meanwhile
+            message = f"the engine {engine.card.name!r} was closed; nothing was painted"
+            raise (Cancelled(message) if stopped else EngineError(message)) from error
         raise
 
 

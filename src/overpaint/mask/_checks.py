@@ -97,12 +97,17 @@ def as_numbers(values: Any, name: str) -> tuple[float, ...]:
     return numbers
 
 
+def as_number(value: float, name: str, unit: str = "") -> float:
+    """A float, which may be NaN or infinite; `unit` is for the message: " of pixels"."""
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise MaskError(f"{name} must be a number{unit}, not {value!r:.100}", field="", value=value) from None
+
+
 def as_pixels(value: float, name: str) -> float:
     """A finite number of pixels, zero or more."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        raise MaskError(f"{name} must be a number of pixels, not {value!r}", field="", value=value) from None
+    number = as_number(value, name, " of pixels")
     if not (math.isfinite(number) and number >= 0):
         raise MaskError(f"{name} must be zero or more pixels, not {value}", field="", value=value)
     return number

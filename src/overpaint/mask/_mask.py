@@ -307,6 +307,7 @@ class Mask:
         Beyond the border the outermost pixels are repeated. Farther than ceil(3.5 radius) pixels from an edge, 0 stays
         exactly 0 and 1 exactly 1.
         """
+        radius = _checks.as_number(radius, "a feather radius", " of pixels")
         if radius == 0:
             return self
         return self._with(_blur.gaussian(self.values, radius))
@@ -321,6 +322,7 @@ class Mask:
 
     def threshold(self, level: float = 0.5) -> Mask:
         """A hard mask: 1 where the value is at least `level`, which must be more than 0 and at most 1."""
+        level = _checks.as_number(level, "the level of a threshold")
         if not 0 < level <= 1:
             raise MaskError(f"the level of a threshold must be more than 0 and at most 1, not {level}")
         return self._with((self.values >= np.float32(level)).astype(np.float32))

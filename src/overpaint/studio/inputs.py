@@ -111,7 +111,7 @@ def gather(
             raise RequestError(message, code="avoid-twice", field="avoid")
         spec, carried = _avoided(avoid, picture.size)
         request, by_digest = request.merged(avoid=spec), {**by_digest, **carried}
-    rasters = InputRasters(picture, mask, sketch, by_digest)
+    rasters = InputRasters(picture, mask, _as_sketch(sketch), by_digest)
     if request.image is not None and request.image.sha256 != rasters.image.sha256:
         raise RequestError(
             f"the request is for another picture: its image is {request.image.sha256[:12]}... "
@@ -135,6 +135,14 @@ def sketch_of(request: EditRequest, rasters: InputRasters) -> NDArray[np.uint8] 
         message = f"a sketch is RGBA of the picture's size, {wanted}, not {found}"
         raise RequestError(message, code="sketch-size", field="sketch", value=found)
     return given if isinstance(given, np.ndarray) else blob_array(given, rasters.by_digest)
+
+
+def _as_sketch(given: Any) -> NDArray[np.uint8] | None:
+    if given is None or isinstance(given, np.ndarray):
+        return given
+    found = type(given).__name__
+    message = f"a sketch is an array of RGBA, (height, width, 4) uint8, not {found}"
+    raise RequestError(message, code="sketch-size", field="sketch", value=found)
 
 
 def _avoided(given: MaskLike, size: Size) -> tuple[MaskSpec, Rasters]:
