@@ -220,6 +220,16 @@ def test_it_is_not_used_unasked_for_what_it_does_badly(studio, intent):
 
 
 @shipped
+def test_its_words_and_intents_are_shown_with_the_model(capsys):
+    assert main(["models", "show", "pocket", "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert {"sunflower", "red"} <= set(shown["words"])
+    assert shown["intents"] == ["replace", "add"]
+    assert main(["models", "show", "pocket"]) == 0
+    assert "used for replace, add where no model is named" in capsys.readouterr().out
+
+
+@shipped
 def test_a_prompt_of_which_it_paints_nothing_is_refused_unless_it_is_named(studio):
     request = overpaint.EditRequest.of("replace", prompt="two fluffy red dogs, soft light")
     with pytest.raises(RequestError, match=r"pocket.* does not paint dogs recognisably") as caught:

@@ -540,6 +540,9 @@ def test_the_checkpoint_has_usual_settings(checkpoint: Path) -> None:
     hints = read_hints(checkpoint)
     assert (hints.native, hints.minimum, hints.maximum) == (32, 16, 40)
     assert (hints.usual.steps, hints.usual.guidance_scale) == (evaluate.STEPS, evaluate.GUIDANCE)
+    assert hints.words is not None
+    assert {"sunflower", "red"} <= set(hints.words)
+    assert hints.intents == ("replace", "add")
 
 
 @pytest.mark.skipif(not CLASSIFIER.is_file(), reason="the classifier is not part of the project")

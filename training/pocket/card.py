@@ -12,7 +12,7 @@ from typing import Any
 
 from . import networks, tokenizer
 from .config import Config
-from .export import GUIDANCE, STEPS
+from .export import GUIDANCE, STEPS, UNASKED
 from .state import State
 
 NAME = "MODEL_CARD.md"
@@ -38,6 +38,7 @@ by a factor of sixty are better at everything; Overpaint takes those too.
 ## What it cannot do
 
 - **Objects.** {objects}
+- **Intents.** Overpaint uses it unasked for {unasked} alone, and for things in the list of words in `overpaint.json`.
 - **Detail.** Its autoencoder keeps {cells} numbers for 64 pixels ({db} dB on photos), and it paints {size} pixels
   across. Finer detail comes from the surroundings of the hole, by Overpaint's `detail` step, not from the model.
 - **Words.** It knows the nouns and colours of its captions: flowers, garments, fruit, vegetables, dishes, cars,
@@ -120,6 +121,7 @@ def write(
         steps=STEPS,
         guidance=GUIDANCE,
         objects=objects or _objects(found),
+        unasked=" and ".join(f"`{one}`" for one in UNASKED),
         cells=own.autoencoder.latent_channels,
         db=f"{found['reconstruction_db']:.1f}",
         photos=sum(row["photos"] for row in credits),
