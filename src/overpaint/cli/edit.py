@@ -255,7 +255,7 @@ def _draw(tiles: list[Tile], path: Path, out: Out) -> Path:
 
 
 def _report(call: PaintCall, results: _Results, error: OverpaintError | None) -> None:
-    """Print the results of one picture. Its notes name it where there are several."""
+    """Print the results of one picture. Its notes name it where there are several, and a doubt its variation."""
     if call.out.json:
         table: dict[str, Any] = {"input": as_written(results.source)}
         if call.run.variations > 1:
@@ -276,6 +276,9 @@ def _report(call: PaintCall, results: _Results, error: OverpaintError | None) ->
     for note in dict.fromkeys(note for table in results.tables for note in table["notes"]):
         if note not in results.said:
             _say(call, results, note)
+    for table in results.tables:
+        if table["doubt"]:
+            _say(call, results, table["doubt"] if len(results.tables) == 1 else f"{table['output']}: {table['doubt']}")
 
 
 def _say(call: PaintCall, results: _Results, note: str) -> None:

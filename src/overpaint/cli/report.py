@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +76,8 @@ def mapping(source: str, edited: Edited, saved: Saved, extras: dict[str, Path], 
         "fidelity": saved.fidelity,
         "changed_beyond_reach": saved.changed,
         "largest_change_beyond_reach": saved.largest,
+        "quality": asdict(edited.quality),
+        "doubt": edited.doubt or None,
         "regions": [region.record.to_mapping() for region in edited.regions],
         "sha256": saved.sha256,
         "bytes": saved.size,

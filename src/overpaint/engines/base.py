@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -25,9 +25,6 @@ from overpaint.geometry import Size
 from overpaint.request import ENGINE_SETTINGS, Control, PaintsFrom, Sampling, UsedModel, Usual
 
 from .weight_store import WeightStore
-
-if TYPE_CHECKING:
-    from overpaint.exemplar.quality import FillQuality
 
 Pixels = NDArray[np.float32]
 """(H, W, 3) float32 in [0, 1]."""
@@ -184,7 +181,8 @@ class Painted:
         effect: (H, W) float32 in [0, 1], where the engine changed things beyond the hole (shadows, reflections), 1 =
             changed; None when nothing. It is pasted where the request allows it (`follow_effects`).
         opacity: (H, W) float32 in [0, 1], the result's alpha where the engine painted; None: it follows the request.
-        quality: Signs of a doubtful fill, of the worst part, from an engine that knows them.
+        match: Mean difference between the patches of the fill and their sources, in its worst part, on the scale of
+            colours 0 to 1, from an engine that copies patches. It becomes a part of the result's quality.
     """
 
     pixels: Pixels
@@ -192,7 +190,7 @@ class Painted:
     notes: tuple[str, ...] = ()
     effect: NDArray[np.float32] | None = None
     opacity: NDArray[np.float32] | None = None
-    quality: FillQuality | None = None
+    match: float | None = None
 
 
 class Monitor:

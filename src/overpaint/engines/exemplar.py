@@ -11,7 +11,6 @@ from pydantic import Field, field_validator
 
 from overpaint.exemplar.fill import fill
 from overpaint.exemplar.holes import parts
-from overpaint.exemplar.quality import FillQuality
 from overpaint.exemplar.settings import FillCallbacks, FillSettings
 from overpaint.exemplar.smooth import blurred
 from overpaint.frame import Context
@@ -100,7 +99,7 @@ class Exemplar(ThreadedEngine):
         work = list(parts(hole, known, lambda box: _margin(box, options), apart=48))
         sizes = [int(np.count_nonzero(part.hole)) for part in work]
         before = 0
-        found: list[FillQuality] = []
+        matches: list[float] = []
         # Pixels with colours to compare with; other parts get them when they are filled.
         seen = known.copy()
         for part, size in zip(work, sizes, strict=True):
@@ -115,13 +114,13 @@ class Exemplar(ThreadedEngine):
             callbacks = FillCallbacks(done, monitor.check)
             filled = fill(pixels, known[here], part.hole, settings, canvas.seed, callbacks)
             painted[here][part.hole] = filled.pixels[part.hole].clip(0, 1)
-            found += [] if filled.quality is None else [filled.quality]
+            matches += [] if filled.match is None else [filled.match]
             seen[here] |= part.hole
             before += size
             if monitor.wants_previews:
                 monitor.preview(painted.copy())
         monitor.progress(100, 100)
-        return Painted(painted, quality=FillQuality.worst(found) if found else None)
+        return Painted(painted, match=max(matches, default=None))
 
 
 def _margin(box: Box, options: ExemplarOptions) -> int:

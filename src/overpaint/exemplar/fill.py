@@ -38,7 +38,6 @@ from .blas import one_thread
 from .features import Flags, Floats, inside
 from .guesses import first_where, hole_width, layered_guess, layers_fit, smooth_guess
 from .pyramid import Level, cells, doubled, halved
-from .quality import FillQuality, measured
 from .scale import Meter, Scale, Trial
 from .settings import FillCallbacks, FillSettings
 from .smooth import membrane
@@ -67,11 +66,13 @@ class Filled:
 
     Attributes:
         pixels: (h, w, 3) float32, equal to the input outside the target.
-        quality: Signs of a doubtful fill; None without a patch to copy from, where a membrane or the guess fills.
+        match: Root mean square difference between the patches of the fill and their sources, gradients included, on the
+            scale of colours 0 to 1. Large where nothing in the picture continues what surrounds the hole. None without
+            a patch to copy from, where a membrane or the guess fills.
     """
 
     pixels: Floats
-    quality: FillQuality | None
+    match: float | None
 
 
 def fill(
@@ -82,7 +83,6 @@ def fill(
     seed: int,
     callbacks: FillCallbacks | None = None,
     guess: InitialGuess | None = None,
-    avoid: Flags | None = None,
 ) -> Filled:
     """Fill a target.
 
@@ -95,10 +95,7 @@ def fill(
         seed: Of the samples that the search's cells are made from. The same seed gives the same pixels.
         callbacks: For progress and cancellation.
         guess: Used in place of first guesses from the target's edge.
-        avoid: (h, w) bool: known pixels that are not to be copied, but compared with; all may be left out.
     """
-    if avoid is not None:
-        known = known & ~avoid
     with one_thread():
         return _filled(pixels, known, target, settings, seed, callbacks or FillCallbacks(), guess)
 
@@ -135,7 +132,7 @@ def _filled(
         best = _best_guess(scales, radius, settings, seed, meter)
     for scale in reversed(scales[: best.number]):
         best = scale.enlarged(doubled(best.picture, scale.level.known.shape))
-    return Filled(best.picture, measured(best.picture, target, best.match))
+    return Filled(best.picture, best.match)
 
 
 def _best_guess(scales: Sequence[Scale], radius: int, settings: FillSettings, seed: int, meter: Meter) -> Trial:

@@ -39,6 +39,7 @@ class RegionRecord(Value):
         grow, feather: Its edge in pixels of the picture.
         seed: Its seed.
         detail: Confidence of the detail added to it, 0 (none was added) to 1.
+        quality: How it looks beside its surroundings: "seam", "flatness", "structure", "match".
     """
 
     box: BoxValues
@@ -48,6 +49,7 @@ class RegionRecord(Value):
     feather: float
     seed: int
     detail: float = 0.0
+    quality: Mapping[str, float] = {}
 
 
 class StoredRecord(Value):
@@ -109,6 +111,7 @@ class Record(StoredRecord):
         pixels_sha256: Digest of the result's pixels.
         timings: Seconds by step.
         notes: For people.
+        doubt: Why the result is doubtful, and what may do better; "" where nothing was found.
     """
 
     title = "record"
@@ -127,6 +130,7 @@ class Record(StoredRecord):
     pixels_sha256: Digest | None = None
     timings: Mapping[str, float] = {}
     notes: Listed[tuple[str, ...]] = ()
+    doubt: str = ""
 
     def to_mapping(self) -> dict[str, Any]:
         """Plain JSON values. A raster that is inline in the request is written only once."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from overpaint.errors import OutputError
 from overpaint.files import check_writable, write_file
+from overpaint.finish.quality import FillMeasures
 from overpaint.frame import Edge, reach_of
 from overpaint.geometry import Box, Size
 from overpaint.mask import Mask
@@ -52,6 +53,7 @@ class PaintedRegion:
         shift: Mean colour correction by channel, on the scale 0 to 1.
         detail: How far the detail added to it could be trusted, 0 (none was added) to 1.
         opacity: (h, w) float32 over `box`, the alpha that the engine gave; None where it follows the request.
+        quality: How it looks beside its surroundings.
     """
 
     box: Box
@@ -65,6 +67,7 @@ class PaintedRegion:
     shift: tuple[float, float, float] = (0.0, 0.0, 0.0)
     detail: float = 0.0
     opacity: NDArray[np.float32] | None = None
+    quality: FillMeasures = field(default_factory=FillMeasures)
 
     @property
     def record(self) -> RegionRecord:
@@ -77,6 +80,7 @@ class PaintedRegion:
             feather=self.edge.feather,
             seed=self.seed,
             detail=round(self.detail, 3),
+            quality={name: round(value, 4) for name, value in asdict(self.quality).items() if value is not None},
         )
 
 
@@ -98,6 +102,7 @@ class Edited:
         timings: Seconds by step.
         notes: For people: assumptions, and settings without effect.
         engine_notes: Those of them that the engine gave or its card led to, which may quote the prompt.
+        doubt: One line on why a fill is doubtful and what may do better; "" where nothing was found.
         licence: Of the engine and its weights, from the engine's card; "unknown" where none is stated.
     """
 
@@ -114,6 +119,7 @@ class Edited:
     timings: Mapping[str, float]
     notes: tuple[str, ...] = ()
     engine_notes: tuple[str, ...] = ()
+    doubt: str = ""
     licence: str = ""
 
     @property
@@ -136,6 +142,11 @@ class Edited:
         """The notes for private mode: one stands for all of the engine's."""
         left_out = ("the engine's notes are left out, as they may quote the prompt",) if self.engine_notes else ()
         return (*(note for note in self.notes if note not in self.engine_notes), *left_out)
+
+    @property
+    def quality(self) -> FillMeasures:
+        """How the regions look beside their surroundings: the worst of each measure."""
+        return FillMeasures.worst(region.quality for region in self.regions)
 
     @cached_property
     def pixels_sha256(self) -> str:
@@ -167,6 +178,7 @@ class Edited:
             pixels_sha256=self.pixels_sha256,
             timings=dict(self.timings),
             notes=self.notes,
+            doubt=self.doubt,
         )
 
     def record_of(self, reach: int) -> Record:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from overpaint import pocket
+from overpaint.engines import EngineCard
+from overpaint.finish.quality import FillMeasures
 from overpaint.mask import Mask
 from overpaint.request import ENGINE_SETTINGS, EditRequest
 
@@ -13,6 +15,12 @@ from .resolve import BEYOND_MASK
 
 LITTLE_KNOWN = 0.2
 """An engine that continues the surroundings has little to copy from where less than this share of a picture stays."""
+
+_DOUBTS = {
+    "seam": "a seam shows at its edge",
+    "structure": "it has stronger edges than its surroundings, as where lines break or pieces of objects were copied",
+    "flatness": "it is flat where its surroundings have texture",
+}
 
 
 def notes_of(request: EditRequest, painter: Painter, mask: Mask, *, sketch: bool, grey: bool) -> tuple[str, ...]:
@@ -59,6 +67,26 @@ def notes_of(request: EditRequest, painter: Painter, mask: Mask, *, sketch: bool
             "which is faster and coarser"
         )
     return tuple(notes)
+
+
+def doubt_of(request: EditRequest, card: EngineCard, quality: FillMeasures) -> str:
+    """One line where a fill is doubtful, with what may do better; "" where nothing was found.
+
+    The limits were found on holes that were filled from their surroundings. New colours and objects have edges of
+    their own, and an extension has surroundings on one side only.
+    """
+    continued = request.margins is None and (card.paints_from == "surroundings" or request.intent == "remove")
+    found = () if card.paints_from == "settings" else quality.doubts(continued=continued)
+    if not found:
+        return ""
+    tries = [
+        *(["another seed"] if card.uses("seed") else []),
+        *(["to avoid what was copied and does not belong"] if card.uses("avoid") and "structure" in found else []),
+        "a mask that covers all of the object and its shadow",
+        "a model" if card.paints_from == "surroundings" else "another model",
+    ]
+    reasons = " and ".join(_DOUBTS[name] for name in found)
+    return f"the result is doubtful: {reasons}; try {', '.join(tries[:-1])}, or {tries[-1]}"
 
 
 def _given(request: EditRequest, name: str) -> bool:

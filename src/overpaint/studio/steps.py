@@ -14,6 +14,7 @@ import numpy as np
 
 from overpaint.composite import paste, paste_alpha, set_alpha
 from overpaint.engines import EngineCard, Monitor, Painted, paint_groups
+from overpaint.finish.quality import FillMeasures, measured, seen_around
 from overpaint.frame import Framing, Region, plan, reach_of
 from overpaint.picture import Colour, Picture
 from overpaint.request import MOST_SEED, EditRequest, Execution, ResolvedRequest
@@ -23,7 +24,7 @@ from .canvases import RegionCanvas, make_canvas
 from .choose import Painter
 from .execution import execution_of
 from .inputs import InputRasters
-from .notes import notes_of
+from .notes import doubt_of, notes_of
 from .progress import SharedProgress
 from .scene import EditScene
 
@@ -153,6 +154,9 @@ def finish(prepared: PreparedEdit, made: PaintedCanvases, monitor: Monitor | Non
     )
     result, regions = _assemble(scene, canvases, made.painted, prepared.resolved, monitor or Monitor())
     clock.lap("finish")
+    regions = tuple(
+        replace(one, quality=_quality(result, one, painted)) for one, painted in zip(regions, made.painted, strict=True)
+    )
     reach = max(reach_of(one.weight > 0, scene.mask.values[one.box.slices] > 0) for one in regions)
     clock.lap("measure")
     own = notes_of(
@@ -160,6 +164,7 @@ def finish(prepared: PreparedEdit, made: PaintedCanvases, monitor: Monitor | Non
     )
     made_notes = (note for one in made.painted for note in one.notes)
     engine_notes = tuple(dict.fromkeys((*painter.notes, *made_notes)))
+    doubt = doubt_of(prepared.request, painter.card, FillMeasures.worst(one.quality for one in regions))
     return Edited(
         picture=result,
         base=scene.picture,
@@ -174,6 +179,7 @@ def finish(prepared: PreparedEdit, made: PaintedCanvases, monitor: Monitor | Non
         timings={**prepared.timings, **made.timings, **clock.laps},
         notes=tuple(dict.fromkeys((*own, *scene.mask.notes, *_avoid_notes(scene, canvases), *engine_notes))),
         engine_notes=engine_notes,
+        doubt=doubt,
         licence=painter.card.licence,
     )
 
@@ -191,6 +197,15 @@ def _plan(scene: EditScene, resolved: ResolvedRequest, card: EngineCard) -> tupl
         feather=0.0 if resolved.strict else resolved.feather,
         limit=resolved.reach_limit,
     )
+
+
+def _quality(result: Picture, region: PaintedRegion, painted: Painted) -> FillMeasures:
+    """How a region of the result looks beside its surroundings."""
+    window = region.box.pad(seen_around(region.weight)).intersect(result.size.box)
+    levels = result.samples[window.slices].mean(axis=2, dtype=np.float32) * np.float32(255 / result.maximum)
+    weight = np.zeros(window.size.shape, np.float32)
+    weight[region.box.shift(-window.left, -window.top).slices] = region.weight
+    return measured(levels, weight, painted.match)
 
 
 def _avoid_notes(scene: EditScene, canvases: tuple[RegionCanvas, ...]) -> Iterator[str]:
