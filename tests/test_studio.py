@@ -427,6 +427,15 @@ def test_another_thing_than_a_sketch_is_a_clear_error(given, picture, mask):
     assert (caught.value.code, caught.value.field) == ("sketch-size", "sketch")
 
 
+@pytest.mark.parametrize(
+    ("field", "given"), [("inputs", [1, 2]), ("inputs", "x.png"), ("inputs", 5), ("insert", (1,)), ("insert", ())]
+)
+def test_inputs_of_another_kind_are_clear_errors(field, given, picture, mask):
+    with pytest.raises(RequestError, match=r"by their SHA-256|a picture and a mask") as caught:
+        overpaint.remove(picture, mask, engine="telea", **{field: given})
+    assert caught.value.field == field
+
+
 @pytest.mark.parametrize("name", ["a\0.png", "a\ud800.png"])
 def test_a_name_that_no_file_can_have_is_an_output_error(name, picture, mask, tmp_path):
     edited = edit(flat(), picture, mask=mask, intent="remove")

@@ -97,11 +97,11 @@ def gather(
                 "the mask is given twice: in the request, and beside it", code="mask-twice", field="mask"
             )
         mask = _checked(mask)
-    by_digest = dict(inputs or {})
+    by_digest = _rasters(inputs)
     if insert is not None:
         if request.insert is not None:
             raise RequestError("the picture to put in is given twice: in the request, and beside it", field="insert")
-        given, marked = insert if isinstance(insert, tuple) else (insert, None)
+        given, marked = _pair(insert)
         raster = insert_raster(given, None if marked is None else _as_mask(marked))
         blob = blob_of(raster, inline=False)
         request, by_digest[blob.sha256] = request.merged(insert=blob), raster
@@ -135,6 +135,23 @@ def sketch_of(request: EditRequest, rasters: InputRasters) -> NDArray[np.uint8] 
         message = f"a sketch is RGBA of the picture's size, {wanted}, not {found}"
         raise RequestError(message, code="sketch-size", field="sketch", value=found)
     return given if isinstance(given, np.ndarray) else blob_array(given, rasters.by_digest)
+
+
+def _rasters(given: Any) -> dict[str, NDArray[Any]]:
+    if given is not None and not isinstance(given, Mapping):
+        message = f"the inputs are a table of arrays by their SHA-256, not {type(given).__name__}"
+        raise RequestError(message, field="inputs", value=type(given).__name__)
+    return dict(given or {})
+
+
+def _pair(given: Any) -> tuple[Any, Any]:
+    """A picture to put in, and the mask of its object; None where the mask is left out."""
+    if not isinstance(given, tuple):
+        return given, None
+    if len(given) != 2:
+        message = f"a picture to put in is one value, or a picture and a mask, not {len(given)} values"
+        raise RequestError(message, field="insert", value=len(given))
+    return given
 
 
 def _as_sketch(given: Any) -> NDArray[np.uint8] | None:
