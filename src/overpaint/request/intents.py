@@ -96,7 +96,7 @@ _TABLE = (
     IntentRule("background", "give a subject another background",         0.9,  "original",       "tight",  "whole", "cover", "full",    "required", inverts_mask=True, engine="backdrop"),  # noqa: E501
     IntentRule("refine",     "bring out texture and detail",              0.4,  "original",       "scaled", "near",  "keep",  "careful", "optional"),  # noqa: E501
     IntentRule("add",        "put something new into the picture",        1.0,  "latent_nothing", "scaled", "wide",  "cover", "careful", "required", engine="cutout"),  # noqa: E501
-    IntentRule("expand",     "go on beyond the picture's borders",        1.0,  "fill",           "scaled", "wide",  "cover", "full",    "optional", grows_canvas=True, prefers="surroundings"),  # noqa: E501
+    IntentRule("expand",     "go on beyond the picture's borders",        1.0,  "fill",           "scaled", "wide",  "cover", "full",    "optional", grows_canvas=True, prefers="surroundings", engine="extend"),  # noqa: E501
     IntentRule("custom",     "as the settings say",                       0.75, "original",       "scaled", "wide",  "keep",  "careful", "optional"),  # noqa: E501
 )
 # fmt: on

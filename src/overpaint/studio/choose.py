@@ -17,7 +17,7 @@ from .engine_pool import EnginePool
 from .suitability import notes_before, refuse_unsuited
 
 SURROUNDINGS_ENGINE = "exemplar"
-"""The engine of intents that continue the surroundings, where the request names none."""
+"""The engine of intents that continue the surroundings and have none of their own, where the request names none."""
 
 _VALUE_ERROR = "Value error, "  # pydantic's words before an error of ours
 
@@ -86,7 +86,7 @@ def _names(
             )
         return name, request.model
     if name is None and rule.prefers == "surroundings":
-        return SURROUNDINGS_ENGINE, None
+        return rule.engine or SURROUNDINGS_ENGINE, None
     if name is None and rule.engine is not None and _without_model(request, rule, default_model):
         return rule.engine, None
     if name is not None and (pool.has(name) or "model" not in pool.card(name).accepts):
