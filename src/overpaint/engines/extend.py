@@ -85,9 +85,9 @@ class Extend(ThreadedEngine):
 
         recipe = replace(QUALITIES[options.quality], most_sources=500_000)
         filled = fill(seen, known, hole, recipe, canvas.seed, FillCallbacks(done, monitor.check), guess)
-        painted: Floats = np.where(hole[..., None], filled.clip(0, 1), canvas.pixels)
+        painted: Floats = np.where(hole[..., None], filled.pixels.clip(0, 1), canvas.pixels)
         monitor.progress(100, 100)
-        return Painted(painted, notes=_doubts(inner, canvas))
+        return Painted(painted, notes=_doubts(inner, canvas), quality=filled.quality)
 
 
 def _doubts(inner: Box, canvas: Canvas) -> tuple[str, ...]:
