@@ -51,7 +51,7 @@ class QuiltSettings:
         variety: A piece may cost more than the best one by this share; the seed chooses among those.
     """
 
-    side: int = 448
+    side: int = 320
     blocks: tuple[int, ...] = (1, 2, 4, 8)
     overlap: float = 0.06
     rows: float = 0.25
