@@ -87,13 +87,14 @@ class Extend(ThreadedEngine):
         filled = fill(seen, known, hole, recipe, canvas.seed, FillCallbacks(done, monitor.check), guess)
         painted: Floats = np.where(hole[..., None], filled.pixels.clip(0, 1), canvas.pixels)
         monitor.progress(100, 100)
-        return Painted(painted, notes=_doubts(inner, canvas), quality=filled.quality)
+        return Painted(painted, notes=_doubts(canvas), quality=filled.quality)
 
 
-def _doubts(inner: Box, canvas: Canvas) -> tuple[str, ...]:
+def _doubts(canvas: Canvas) -> tuple[str, ...]:
     """A note where the margins are too wide for what is there to copy from."""
-    left, top, right, bottom = canvas.size.box.overhang(inner)
-    share = max(max(left, right) / inner.width, max(top, bottom) / inner.height)
+    picture = Box.around(canvas.known if canvas.usable is None else canvas.usable)
+    left, top, right, bottom = canvas.size.box.overhang(picture)
+    share = max(max(left, right) / picture.width, max(top, bottom) / picture.height)
     if share <= _FAR:
         return ()
     return (

@@ -203,8 +203,13 @@ class _Canvas:
         limit = np.float32(self.settings.adapt)
         new = there + _continued(difference, near, max(1.0, factor * 2.0)).clip(-limit, limit)
         errors = np.where(known, ((old - new) ** 2).sum(axis=2), np.float32(0)) + np.float32(1e-6)
-        path, cost = cheapest_cut(errors[:, : piece.beside * factor])
-        taken = np.arange(right - left)[None] >= path[:, None]
+        beside = piece.beside * factor
+        if left < self.width:  # the picture's own pixels stay
+            taken = np.broadcast_to(np.arange(right - left) >= beside, known.shape).copy()
+            cost = float(errors[:, max(0, beside - 2) : beside].mean(axis=1).sum())
+        else:
+            path, cost = cheapest_cut(errors[:, :beside])
+            taken = np.arange(right - left)[None] >= path[:, None]
         for rows, flip in ((piece.over * factor, False), (piece.under * factor, True)):
             if rows:
                 turned = errors[::-1] if flip else errors
@@ -215,6 +220,7 @@ class _Canvas:
         taken |= ~known
         soft = cv2.GaussianBlur(taken.astype(np.float32), (0, 0), 0.7)
         soft = np.where(known, soft, np.float32(1))[..., None]
+        soft[:, : max(0, self.width - left)] = 0
         self.pixels[here] = old * (1 - soft) + new * soft
         self.filled[here] = True
         return cost
@@ -264,8 +270,10 @@ class _Quilt(_Canvas):
         reach = 0 if len(known) == height else int(self.settings.rows * height)
         low, high = max(0, first - reach), min(height, last + reach)
         look = _look(self.pixels[:, max(0, start - 1) : right])[first:last, start - max(0, start - 1) :]
-        inner = cv2.erode(known.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-        costs = _differences(self._look[low:high], np.ascontiguousarray(look), inner)
+        weight = cv2.erode(known.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(np.float32)
+        if start < self.width:  # no cut can hide what differs just beside the border
+            weight[:, :lap] *= np.linspace(0.1, 1, lap, dtype=np.float32) ** 2
+        costs = _differences(self._look[low:high], np.ascontiguousarray(look), weight)
         shift = (np.arange(len(costs)) + low - first)[:, None] / min(height, self.width)
         own = self.settings.unlike * _means(self._unlike[low:high], piece_size)
         own += self.settings.repeated * _means(self._used[low:high], piece_size)
@@ -296,13 +304,13 @@ def _look(pixels: Floats) -> Floats:
     return np.concatenate([pixels, np.stack(slopes, axis=-1)], axis=2).astype(np.float32)
 
 
-def _differences(source: Floats, wanted: Floats, known: NDArray[np.bool_]) -> Floats:
-    """The mean squared difference of `wanted`, where it is known, from each place of `source`."""
-    weight = np.repeat(known[..., None].astype(np.float32), source.shape[2], axis=2)
-    squares = cv2.matchTemplate(source * source, weight, cv2.TM_CCORR)
-    products = cv2.matchTemplate(source, wanted * weight, cv2.TM_CCORR)
-    total = squares - 2 * products + np.float32((wanted * wanted * weight).sum())
-    return np.asarray(np.maximum(total, 0) / max(1, int(known.sum())), np.float32)
+def _differences(source: Floats, wanted: Floats, weight: Floats) -> Floats:
+    """The mean squared difference of `wanted` (h, w, C), by its weight (h, w), from each place of `source`."""
+    weights = np.repeat(weight[..., None], source.shape[2], axis=2)
+    squares = cv2.matchTemplate(source * source, weights, cv2.TM_CCORR)
+    products = cv2.matchTemplate(source, wanted * weights, cv2.TM_CCORR)
+    total = squares - 2 * products + np.float32((wanted * wanted * weights).sum())
+    return np.asarray(np.maximum(total, 0) / max(1e-3, float(weight.sum())), np.float32)
 
 
 def _means(values: Floats, size: tuple[int, int]) -> Floats:
