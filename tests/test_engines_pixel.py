@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from overpaint.engines.base import Canvas, Engine, Monitor, paint
 from overpaint.engines.classical import Biharmonic, Blur, NavierStokes, RadiusOptions, Telea
 from overpaint.engines.exemplar import Exemplar, ExemplarOptions
+from overpaint.engines.extend import Extend
 from overpaint.errors import Cancelled
 
 ENGINES = {
@@ -23,6 +24,7 @@ ENGINES = {
     "biharmonic": Biharmonic,
     "blur": Blur,
     "exemplar": Exemplar,
+    "extend": Extend,
 }
 SIZES = [(1, 1), (1, 9), (7, 1), (2, 2), (3, 5), (8, 8), (17, 31), (64, 45)]
 

@@ -44,7 +44,7 @@ def intents_table() -> str:
         further = [
             *(["the mask marks what stays"] if rule.inverts_mask else []),
             *(["the picture grows by its margins"] if rule.grows_canvas else []),
-            *(["needs no model"] if rule.prefers == "surroundings" else []),
+            *(["needs no model"] if rule.prefers == "surroundings" and rule.engine is None else []),
             *([f"without a model: `{rule.engine}`"] if rule.engine is not None else []),
         ]
         cells = [

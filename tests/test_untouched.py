@@ -228,7 +228,7 @@ def test_formats_that_give_grey_back_as_colour_are_measured_all_the_same(mode, n
 def test_expanding_keeps_the_original_but_for_the_reach(margins, mode, tmp_path):
     picture = open_picture(encode(picture_of(Size(50, 40), mode, 8), "png").data)
     left, top, right, bottom = margins
-    edited = overpaint.expand(picture, left=left, top=top, right=right, bottom=bottom, engine="exemplar", seed=1)
+    edited = overpaint.expand(picture, left=left, top=top, right=right, bottom=bottom, seed=1)
     saved = edited.save(tmp_path / "out.png")
     written = open_picture(saved.path)
     assert written.size == Size(50 + left + right, 40 + top + bottom)

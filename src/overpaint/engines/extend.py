@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Literal
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
-from overpaint.exemplar.fill import FillCallbacks, InitialGuess, fill
+from overpaint.exemplar.fill import Filled, InitialGuess, fill
 from overpaint.exemplar.quilt import LEAST, QuiltSettings, extended
+from overpaint.exemplar.settings import FillCallbacks
 from overpaint.exemplar.smooth import blurred
 from overpaint.frame import Context
 from overpaint.geometry import Box
@@ -20,6 +23,9 @@ from .exemplar import QUALITIES, Floats
 
 _OCTAVES = 2
 """Seams are mended from this scale on: what is coarser stays as it was copied."""
+
+_TRIED = 640
+"""Both ways are tried on a canvas reduced to this longer side."""
 
 _FAR = 0.5
 """Margins of more than this share of the picture's side repeat its content visibly."""
@@ -63,31 +69,79 @@ class Extend(ThreadedEngine):
     )
 
     def paint_one(self, canvas: Canvas, monitor: Monitor) -> Painted:
-        """Lay pieces, and mend their seams."""
+        """Lay pieces and mend their seams, or fill by patches alone: the way that matches its sources better."""
         options = canvas.options if isinstance(canvas.options, ExtendOptions) else ExtendOptions()
-        hole, known = canvas.hole, canvas.known
-        if not known.any():
+        if not canvas.known.any():
             return mean_filled(canvas)
+        if not canvas.hole.any():
+            return Painted(canvas.pixels)
         monitor.progress(0, 100)
-        inner = Box.around(known)
+        factor = max(1.0, max(canvas.size) / _TRIED)
+        work = _Work.of(canvas) if factor == 1 else _Work.of(canvas).reduced(factor)
+        trials = [work.filled(pieces, options, canvas.seed, monitor, at) for at, pieces in ((0, True), (25, False))]
+        best = min((0, 1), key=lambda n: np.inf if (q := trials[n].quality) is None else q.match)
+        chosen = trials[best]
+        if factor > 1:
+            chosen = _Work.of(canvas).filled(best == 0, options, canvas.seed, monitor, 50)
+        painted: Floats = np.where(canvas.hole[..., None], chosen.pixels.clip(0, 1), canvas.pixels)
+        monitor.progress(100, 100)
+        return Painted(painted, notes=_doubts(canvas), quality=chosen.quality)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Work:
+    """What is to be filled.
+
+    Attributes:
+        pixels: (h, w, 3) float32, smoothly continued where nothing is known.
+        known: (h, w) bool, what may be copied.
+        hole: (h, w) bool, what to fill.
+    """
+
+    pixels: Floats
+    known: NDArray[np.bool_]
+    hole: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, canvas: Canvas) -> _Work:
+        """The whole canvas."""
+        pixels = np.where(canvas.known[..., None], canvas.pixels, blurred(canvas.pixels, canvas.known))
+        return cls(pixels, canvas.known, canvas.hole)
+
+    def reduced(self, factor: float) -> _Work:
+        """The same at a smaller scale."""
+        height, width = self.hole.shape
+        size = (max(1, round(width / factor)), max(1, round(height / factor)))
+        pixels, known, hole = (
+            np.asarray(cv2.resize(values.astype(np.float32), size, interpolation=cv2.INTER_AREA), np.float32)
+            for values in (self.pixels, self.known, self.hole)
+        )
+        return _Work(pixels, (known > 0.999) & (hole == 0), hole > 0)
+
+    def filled(self, pieces: bool, options: ExtendOptions, seed: int, monitor: Monitor, start: int) -> Filled:
+        """The hole filled, with large pieces first or by patches alone.
+
+        Args:
+            pieces: Whether large pieces are laid first.
+            options: The engine's.
+            seed: The canvas's.
+            monitor: For progress, from `start` percent by 25 or to the end.
+            start: As said.
+        """
         guess = None
-        seen = np.where((known | ~hole)[..., None], canvas.pixels, blurred(canvas.pixels, known))
-        if min(inner.size) >= LEAST and inner.size != canvas.size:
+        inner = Box.around(self.known)
+        whole = Box(0, 0, self.hole.shape[1], self.hole.shape[0])
+        if pieces and min(inner.size) >= LEAST and inner != whole:
             settings = QuiltSettings(variety=options.variety)
-            margins = canvas.size.box.overhang(inner)
             here = inner.slices
-            quilt = extended(seen[here], known[here], margins, settings, canvas.seed, monitor.check)
+            quilt = extended(self.pixels[here], self.known[here], whole.overhang(inner), settings, seed, monitor.check)
             guess = InitialGuess(quilt, _OCTAVES)
-        monitor.progress(40, 100)
 
         def done(fraction: float) -> None:
-            monitor.progress(40 + round(60 * fraction), 100)
+            monitor.progress(start + round((50 if start == 50 else 25) * fraction), 100)
 
-        recipe = replace(QUALITIES[options.quality], most_sources=500_000)
-        filled = fill(seen, known, hole, recipe, canvas.seed, FillCallbacks(done, monitor.check), guess)
-        painted: Floats = np.where(hole[..., None], filled.pixels.clip(0, 1), canvas.pixels)
-        monitor.progress(100, 100)
-        return Painted(painted, notes=_doubts(canvas), quality=filled.quality)
+        recipe = QUALITIES[options.quality]
+        return fill(self.pixels, self.known, self.hole, recipe, seed, FillCallbacks(done, monitor.check), guess)
 
 
 def _doubts(canvas: Canvas) -> tuple[str, ...]:

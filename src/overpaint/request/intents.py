@@ -69,7 +69,7 @@ class IntentRule:
         prefers: What an engine that does this best paints from: "surroundings", a "prompt", or "settings" alone, as the
             intent's own engine does.
         engine: The engine that does it without a model, where a picture to put in is given, or options and no prompt;
-            where the intent prefers "settings", always but with a model that was named.
+            where the intent prefers "settings" or "surroundings", always but with a model that was named.
     """
 
     name: Intent
