@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import cv2
@@ -135,12 +136,15 @@ class _Work:
             settings = QuiltSettings(variety=options.variety)
             here = inner.slices
             quilt = extended(self.pixels[here], self.known[here], whole.overhang(inner), settings, seed, monitor.check)
-            guess = InitialGuess(quilt, _OCTAVES)
+            # On a large canvas pieces fit as coarsely as they were compared, so that mending begins as much coarser.
+            guess = InitialGuess(quilt, _OCTAVES + max(0, round(math.log2(max(whole.size) / _TRIED))))
 
         def done(fraction: float) -> None:
             monitor.progress(start + round((50 if start == 50 else 25) * fraction), 100)
 
         recipe = QUALITIES[options.quality]
+        if max(whole.size) > 2 * _TRIED:
+            recipe = replace(recipe, probes=1, rounds=2)
         return fill(self.pixels, self.known, self.hole, recipe, seed, FillCallbacks(done, monitor.check), guess)
 
 
