@@ -80,13 +80,13 @@ class Extend(ThreadedEngine):
         factor = max(1.0, max(canvas.size) / _TRIED)
         work = _Work.of(canvas) if factor == 1 else _Work.of(canvas).reduced(factor)
         trials = [work.filled(pieces, options, canvas.seed, monitor, at) for at, pieces in ((0, True), (25, False))]
-        best = min((0, 1), key=lambda n: np.inf if (q := trials[n].quality) is None else q.match)
+        best = min((0, 1), key=lambda n: np.inf if (match := trials[n].match) is None else match)
         chosen = trials[best]
         if factor > 1:
             chosen = _Work.of(canvas).filled(best == 0, options, canvas.seed, monitor, 50)
         painted: Floats = np.where(canvas.hole[..., None], chosen.pixels.clip(0, 1), canvas.pixels)
         monitor.progress(100, 100)
-        return Painted(painted, notes=_doubts(canvas), quality=chosen.quality)
+        return Painted(painted, notes=_doubts(canvas), match=chosen.match)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
