@@ -24,9 +24,10 @@ OverpaintError
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
 from typing import Self
 
@@ -198,6 +199,16 @@ class Cancelled(OverpaintError):  # noqa: N818 - an event that the user asked fo
     """The user stopped the work. Nothing was written."""
 
     code = "cancelled"
+
+
+@contextlib.contextmanager
+def concerning(field: str) -> Iterator[None]:
+    """Errors that are raised inside get this field: that of the setting that caused them, which a caller knows."""
+    try:
+        yield
+    except OverpaintError as error:
+        error.field = field
+        raise
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field
 
 from overpaint.errors import MaskError
 from overpaint.record import Record, StoredRecord
-from overpaint.request import UsedModel
+from overpaint.request import PRIVATE_SETTINGS, UsedModel
 from overpaint.studio import Edited, Saved, pixel_digest
 from overpaint.values import Listed, Value, canonical_json
 
@@ -236,7 +236,7 @@ def _hidden(record: Record, secret: Secret, notes: tuple[str, ...]) -> tuple[Rec
     """The record with these notes and without the request's prompts, and the hashes of those. The intents' own prompts
     are not secret.
     """
-    prompts = {name: getattr(record.request, name) for name in ("prompt", "negative_prompt")}
+    prompts = {name: getattr(record.request, name) for name in PRIVATE_SETTINGS}
     texts = {name: text for name, text in prompts.items() if text and text.strip()}
     gone = dict.fromkeys(texts)
     resolved = record.resolved.model_copy(update={**gone, "models": _without_names(record.resolved.models)})

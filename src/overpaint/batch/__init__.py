@@ -9,6 +9,7 @@ from .filter import Filter
 from .folders import BatchFolders
 from .manifest import FolderRows, read_folders, read_manifest, read_text
 from .plan import BatchPlan, PlannedEdit, Rules, plan, seed_of
+from .reasons import reason_of
 from .rows import BadRow, EditRow, RawRow, Reader, RowDefaults
 from .run import BatchPreview, Options, preview, run
 from .store import Address, Place
@@ -45,6 +46,7 @@ __all__ = [
     "read_folders",
     "read_manifest",
     "read_text",
+    "reason_of",
     "run",
     "seed_of",
 ]

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_origin
 
-from overpaint.errors import InputError, RequestError
+from overpaint.errors import InputError, RequestError, concerning
 from overpaint.picture import READABLE_EXTENSIONS
 from overpaint.request import EditRequest
 from overpaint.validation import bare_type
 from overpaint.values import parse_json
 
+from .reasons import ROW
 from .rows import REQUEST, SHAPES, RawRow, RowFields
 
 FORMS = {
@@ -41,16 +42,21 @@ def read_manifest(path: Path) -> list[RawRow]:
     """
     form = FORMS.get(path.suffix.lower())
     if form is None:
-        raise RequestError(f"{path}: a manifest's name ends in one of {', '.join(FORMS)}")
+        raise _unread(path, f"{path}: a manifest's name ends in one of {', '.join(FORMS)}")
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
-        raise RequestError(f"{path} can't be read: it is not UTF-8 text") from None
+        raise _unread(path, f"{path} can't be read: it is not UTF-8 text") from None
     except FileNotFoundError:
-        raise RequestError(f"the manifest {path} doesn't exist") from None
-    except OSError as error:
-        raise RequestError(f"the manifest {path} can't be read: {error.strerror or error}") from None
+        raise _unread(path, f"the manifest {path} doesn't exist") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise _unread(path, f"the manifest {path} can't be read: {reason}") from None
     return read_text(text, form, str(path))
+
+
+def _unread(path: Path, message: str) -> RequestError:
+    return RequestError(message, field="edits", value=str(path))
 
 
 def read_text(text: str, form: str, name: str) -> list[RawRow]:
@@ -66,9 +72,12 @@ def _lines(text: str, name: str) -> Iterator[RawRow]:
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             try:
-                yield _found(number, parse_json(line, "the row"))
+                with concerning(ROW):
+                    row = parse_json(line, "the row")
             except InputError as error:
-                yield RawRow(number, problem=str(error))
+                yield RawRow(number, error=error)
+            else:
+                yield _found(number, row)
 
 
 def _json(text: str, name: str) -> Iterator[RawRow]:
@@ -95,7 +104,8 @@ def _listed(rows: Any, name: str) -> Iterator[RawRow]:
 
 def _found(number: int, row: Any) -> RawRow:
     if not isinstance(row, Mapping) or not all(isinstance(key, str) for key in row):
-        return RawRow(number, problem=f"a row must be a table of settings, not {row!r:.80}")
+        kind = "one with names that are no text" if isinstance(row, Mapping) else type(row).__name__
+        return RawRow(number, error=RequestError(f"a row must be a table of settings, not {kind}", field=ROW))
     return RawRow(number, dict(row))
 
 
@@ -112,13 +122,11 @@ def _csv(text: str, name: str) -> Iterator[RawRow]:
             raise RequestError(f"{name}: its first line must name each field once, not {', '.join(names)!r:.80}")
         for number, cells in enumerate((cells for cells in reader if any(cell.strip() for cell in cells)), 1):
             if len(cells) > len(names):
-                yield RawRow(number, problem=f"it has {len(cells)} cells for {len(names)} fields")
+                message = f"it has {len(cells)} cells for {len(names)} fields"
+                yield RawRow(number, error=RequestError(message, field=ROW))
                 continue
             row = {field: cell for field, cell in zip(names, cells, strict=False) if cell.strip()}
-            try:
-                yield RawRow(number, {field: _cell(field, cell) for field, cell in row.items()})
-            except RequestError as error:
-                yield RawRow(number, problem=str(error))
+            yield RawRow(number, {field: _cell(field, cell) for field, cell in row.items()})
     except csv.Error as error:
         raise RequestError(f"{name} is not CSV: {error} (near line {reader.line_num})") from None
 
@@ -197,7 +205,7 @@ def read_folders(images: Path, masks: Path | None, *, leave_out: Path | None = N
                 table["mask"] = str(masks.absolute())
             found.append(RawRow(number, table, folder=folder))
         except RequestError as error:
-            found.append(RawRow(number, problem=f"{path}: {error}"))
+            found.append(RawRow(number, error=error.within(str(path))))
     return FolderRows(tuple(found), (_left_out(others),) if others else ())
 
 
@@ -205,7 +213,9 @@ def _left_out(names: list[str]) -> str:
     """A note that names files in a folder of pictures that are none."""
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     count = "1 file was" if len(names) == 1 else f"{len(names)} files were"
-    return f"{count} left out, as pictures of this kind can't be read: {', '.join(names[:_MOST_NAMED])}{more}"
+    # on some systems names are bytes, which need not be text
+    named = ", ".join(names[:_MOST_NAMED]).encode("utf-8", "backslashreplace").decode()
+    return f"{count} left out, as pictures of this kind can't be read: {named}{more}"
 
 
 def _within(path: Path, folder: Path) -> bool:
@@ -246,7 +256,8 @@ class _Masks:
                 others = [path for path in candidates if path.resolve() != picture.resolve()]
                 if len(others) > 1:
                     names = ", ".join(str(path.relative_to(self._folder)) for path in others[:4])
-                    raise RequestError(f"it has several masks in {self._folder}: {names}")
+                    raise RequestError(f"it has several masks in {self._folder}: {names}", field="masks")
                 if others:
                     return others[0]
-        raise RequestError(f"it has no mask in {self._folder}; its name would be {within.stem}.png")
+        message = f"it has no mask in {self._folder}; its name would be {within.stem}.png"
+        raise RequestError(message, field="masks", value=str(self._folder))

@@ -15,10 +15,19 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from overpaint.doors.names import DEFAULT_TEMPLATE, check_template, filled, inside
 from overpaint.doors.places import Places
-from overpaint.errors import InputError, OutputError, OverpaintError, PictureError, RequestError, did_you_mean
+from overpaint.errors import (
+    InputError,
+    OutputError,
+    OverpaintError,
+    PictureError,
+    RequestError,
+    concerning,
+    did_you_mean,
+)
 from overpaint.request import EditRequest
 from overpaint.values import digest_of
 
+from .reasons import unexpected
 from .rows import BadRow, EditRow
 from .store import Place, at, is_there
 
@@ -122,7 +131,8 @@ def plan(
     Raises:
         RequestError: Two rows have one id or would write one file, or a result would replace an input.
     """
-    check_template(rules.name)
+    with concerning("name"):
+        check_template(rules.name)
     planner = _Planner(rules, studio, files, frozenset(own))
     read = list(rows)
     _refuse_same_ids((row.id, row.number) for row in read)
@@ -135,10 +145,13 @@ def plan(
             if row.after is not None:
                 before = known.get(row.after)
                 if before is None:
-                    raise RequestError(_no_such(row.after, read))
+                    raise RequestError(_no_such(row.after, read), field="after", value=row.after)
             item = planner.item(row, before)
         except OverpaintError as error:
-            bad.append(BadRow(row.number, str(error), row.id, row.image))
+            bad.append(BadRow(row.number, error, row.id, row.image))
+            continue
+        except Exception as error:  # one row does not cost the others
+            bad.append(BadRow(row.number, unexpected(error), row.id, row.image))
             continue
         items.append(item)
         if row.id is not None:
@@ -178,7 +191,7 @@ class _Planner:
         image = before.output if before is not None else at(self.rules.base, row.image or "")
         known = None if before is not None else self._known(image, "image")
         if known is not None and not known.kind:
-            raise PictureError(f"{image} is no picture of a known format")
+            raise PictureError(f"{image} is no picture of a known format", field="image", value=str(image))
         resolved = self._resolve(row)
         output = self._output(row, image, known, resolved.engine)
         id = row.id or output.relative_to(self.rules.out).as_posix()
@@ -228,10 +241,10 @@ class _Planner:
         try:
             return self.files.known(path)
         except FileNotFoundError:
-            raise PictureError(f"the {what} {path} doesn't exist") from None
+            raise PictureError(f"the {what} {path} doesn't exist", field=what, value=str(path)) from None
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
-            raise PictureError(f"the {what} {path} can't be read: {reason}") from None
+            raise PictureError(f"the {what} {path} can't be read: {reason}", field=what, value=str(path)) from None
 
     def _resolve(self, row: EditRow) -> _Resolved:
         """The resolved request with seed 0; found once for rows with equal settings."""
@@ -252,7 +265,8 @@ class _Planner:
         if row.output is not None:
             path = self.rules.out / inside(row.output)
             if row.format is not None and format_named(row.format) != format_of_path(path):
-                raise OutputError(f"the output {row.output} and the format {row.format!r} don't go together")
+                message = f"the output {row.output} and the format {row.format!r} don't go together"
+                raise OutputError(message, field="output", value=row.output)
             format_of_path(path)
             return path
         own = format_of_path(image) if known is None else known.kind
@@ -336,8 +350,14 @@ def _refuse_what_is_there(
     for item in items:
         mine = item.output in own
         if not mine and not rules.overwrite and is_there(item.output):
-            reason = f"{item.output} exists already and is no result of this batch; set overwrite to replace it"
-            refused.append(BadRow(item.row.number, reason, item.row.id, item.row.image))
+            error = OutputError(
+                f"{item.output} exists already and is no result of this batch",
+                code="output-exists",
+                field="output",
+                value=str(item.output),
+                hint="set overwrite to replace it",
+            )
+            refused.append(BadRow(item.row.number, error, item.row.id, item.row.image))
         else:
             ready.append(replace(item, replaces=mine or rules.overwrite))
     return ready, refused

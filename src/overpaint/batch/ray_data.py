@@ -19,6 +19,7 @@ from overpaint.studio import Studio
 
 from .files import Files
 from .plan import PlannedEdit, RecordMode, Rules, plan
+from .reasons import reason_of
 from .results import hidden_beside
 from .rows import OWN, REQUEST, RawRow, Reader, RowDefaults
 from .store import at, publish
@@ -89,7 +90,7 @@ class EditActor:
         raw = [RawRow(index, {name: table[name] for name in own & table.keys()}) for index, table in enumerate(tables)]
         with tempfile.TemporaryDirectory(prefix="overpaint-") as folder, Files(Path(folder) / "files.sqlite") as files:
             planned = plan(map(self._reader.read, raw), self._rules, self._studio, files)
-        outcomes = {row.number: ("", "", row.reason) for row in planned.bad}
+        outcomes = {row.number: ("", "", reason_of(row.error, private=False)) for row in planned.bad}
         numbers = (item.row.number for item in planned.items)
         outcomes |= zip(numbers, self._pool.map(self._do, planned.items), strict=True)
         names = enumerate(("output", "sha256", "error"))
@@ -105,7 +106,7 @@ class EditActor:
             result = self._worker.do(task, Monitor())
             publish(hidden, item.output, overwrite=True)
         except OverpaintError as error:
-            return ("", "", str(error))
+            return ("", "", reason_of(error, private=False))
         return (str(item.output), result.sha256, "")
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationInfo
 
 from overpaint.doors.places import OF_FILES, Channel, Places
-from overpaint.errors import InputError, RequestError
-from overpaint.other_names import suggest_setting
+from overpaint.errors import InputError, OverpaintError, RequestError
 from overpaint.request import INTENTS, MOST_SEED, EditRequest
 from overpaint.values import Value
+
+from .content import check_table
+from .reasons import ROW, unexpected
 
 SHAPES = ("mask", "box", "ellipse", "polygon")
 
@@ -94,10 +96,12 @@ class RowFields(Value):
         shapes, how = self.given(*SHAPES), self.given(*OF_FILES, "invert")
         if isinstance(self.mask, Mapping):
             if len(shapes) > 1:
-                raise RequestError("the mask is in a request's form: put boxes, ellipses and polygons into its parts")
+                message = "the mask is in a request's form: put boxes, ellipses and polygons into its parts"
+                raise RequestError(message, field="mask")
             lost = [name for name, value in how.items() if value != getattr(Places(), name)]
             if lost:
-                raise RequestError(f"the mask is in a request's form, beside which {', '.join(lost)} has no meaning")
+                message = f"the mask is in a request's form, beside which {', '.join(lost)} has no meaning"
+                raise RequestError(message, field=lost[0])
             return Places()
         return replace(default, **how, **(dict.fromkeys(SHAPES, ()) | shapes if shapes else {}))
 
@@ -177,24 +181,29 @@ class BadRow:
 
     Attributes:
         number: Its line or entry, from 1.
-        reason: What is wrong with it, and what would be right.
+        error: What is wrong with it, and what would be right.
         id: Its id, if that could be read.
         image: Its picture, likewise.
     """
 
     number: int
-    reason: str
+    error: OverpaintError
     id: str | None = None
     image: str | None = None
+
+    @property
+    def reason(self) -> str:
+        """What is wrong with it, in words; they may quote the row."""
+        return str(self.error)
 
 
 @dataclass(frozen=True, slots=True)
 class RawRow:
-    """A row before it is checked: a table of settings, or a problem where there is none."""
+    """A row before it is checked: a table of settings, or the error where there is none."""
 
     number: int
     table: Mapping[str, Any] | None = None
-    problem: str = ""
+    error: OverpaintError = field(default_factory=lambda: RequestError("it has no settings", field=ROW))
     folder: str = ""
 
 
@@ -206,19 +215,19 @@ class Reader:
         self._requests: dict[str, EditRequest] = {}
 
     def read(self, raw: RawRow) -> EditRow | BadRow:
-        """The row, or what is wrong with it."""
+        """The row, or what is wrong with it, whatever it holds."""
         if raw.table is None:
-            return BadRow(raw.number, raw.problem)
-        table = {name: _whole(value) for name, value in raw.table.items() if value is not None}
+            return BadRow(raw.number, raw.error)
         try:
-            return self._row(raw, table)
+            check_table(raw.table, {*OWN, *REQUEST})
+            return self._row(raw, {name: _whole(value) for name, value in raw.table.items() if value is not None})
         except InputError as error:
-            id, image = table.get("id"), table.get("image")
-            id = str(id) if isinstance(id, str | int) else None
-            return BadRow(raw.number, str(error), id, image if isinstance(image, str) else None)
+            found = error
+        except Exception as error:  # one row does not cost the others
+            found = unexpected(error)
+        return BadRow(raw.number, found, _readable(raw.table.get("id"), _id), _readable(raw.table.get("image"), _text))
 
     def _row(self, raw: RawRow, table: dict[str, Any]) -> EditRow:
-        _refuse_unknown(table)
         shared = self._defaults
         settings = {**DEFAULTS, **shared.settings, **{name: table[name] for name in REQUEST if name in table}}
         names = ("sketch", "insert", "format", "quality")
@@ -227,10 +236,11 @@ class Reader:
         own = RowFields(**{name: given[name] for name in OWN if name in given and given[name] is not None})
         if (own.image is None) == (own.after is None):
             which = "neither" if own.image is None else "both"
-            raise RequestError(f"a row has an image, or another row that it comes after; this one has {which}")
+            message = f"a row has an image, or another row that it comes after; this one has {which}"
+            raise RequestError(message, field="image")
         settings |= {name: value for name in ("mask", "avoid") if isinstance(value := getattr(own, name), Mapping)}
         if own.insert is not None and not (settings.get("engine") or settings.get("model")):
-            rule = INTENTS.get(settings["intent"])  # as the studio chooses where a picture to put in is given
+            rule = INTENTS.get(str(settings["intent"]))  # as the studio chooses where a picture to put in is given
             settings["engine"] = None if rule is None else rule.engine
         key = json.dumps(settings, sort_keys=True, default=str)
         if key not in self._requests:
@@ -247,16 +257,18 @@ class Reader:
         )
 
 
+def _readable(value: Any, read: Callable[[Any], str]) -> str | None:
+    """A value of a row that can't be done, if that one can be read."""
+    try:
+        check_table({"value": value}, {"value"})
+        return read(value)
+    except ValueError:
+        return None
+
+
 def _whole(value: Any) -> Any:
     """A whole number that was written as a float (7.0), as tables write a column with empty cells, as an int."""
     if isinstance(value, list):
         return [_whole(one) for one in value]
     exact = isinstance(value, float) and value.is_integer() and abs(value) < 1 << 53
     return int(value) if exact else value
-
-
-def _refuse_unknown(table: Mapping[str, Any]) -> None:
-    for name in table:
-        if name not in OWN and name not in REQUEST:
-            hint = suggest_setting(name, [*OWN, *REQUEST])
-            raise RequestError(f"unknown field {name!r}{hint}")

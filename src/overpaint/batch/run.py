@@ -20,6 +20,7 @@ from .files import Files
 from .filter import Filter
 from .folders import BatchFolders
 from .plan import BatchPlan, PlannedEdit, Rules, notes_on, plan
+from .reasons import reason_of
 from .report import tidy, write
 from .results import ResultPublisher
 from .rows import BadRow, EditRow
@@ -109,7 +110,7 @@ def run(
         completed = session.publisher.recover()
         planned = session.plan(rows, studio)
         session.files.save()
-        register(planned, session.ledger, options.folders.out, options.retries)
+        register(planned, session.ledger, options.folders.out, options.retries, private=options.private)
         _, status, chosen = session.choose(planned)
         session.ledger.again(
             [item.id for item in chosen if item.id not in status.undecided], retries=max(0, options.retries)
@@ -118,13 +119,14 @@ def run(
         notes = (*options.notes, *notes_on(chosen))
         on_event(Began(total, len(chosen), len(status.unchanged), left, len(planned.bad), completed, notes))
         for bad in planned.bad:
-            on_event(Failed(bad.id or f"row {bad.number}", bad.number, bad.reason, begun=False))
+            reason = reason_of(bad.error, private=options.private)
+            on_event(Failed(bad.id or f"row {bad.number}", bad.number, reason, begun=False))
         own = ThreadExecutor(studio, ahead=options.ahead)
         runner = Runner(executor or own, session.publisher, session.thumbnails, _task_options(options), on_event)
         runner.tally = Tally(unchanged=len(status.unchanged), failed=len(planned.bad))
         if options.fail_fast and planned.bad:
-            chosen = []
-            runner.tally.stopped = f"row {planned.bad[0].number}: {planned.bad[0].reason}"
+            chosen, first = [], planned.bad[0]
+            runner.tally.stopped = f"row {first.number}: {reason_of(first.error, private=options.private)}"
         try:
             runner.run(status, chosen)
         except BaseException as error:

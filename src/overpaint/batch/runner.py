@@ -21,6 +21,7 @@ from overpaint.ledger import LeaseLostError, LedgerEntry
 from .events import Done, Event, Failed, Unchanged
 from .executor import Executor
 from .plan import PlannedEdit, describe
+from .reasons import reason_of
 from .results import PublishError, ResultPublisher, hidden_beside
 from .signals import signals_deferred
 from .status import BatchStatus, base_of, details_of, job_of
@@ -177,21 +178,20 @@ class Runner:
             self._ledger.release(lease)
             self.tally.stopped = str(error)
             return
+        reason = reason_of(error, private=self._options.key is not None)
         if isinstance(error, WorkerLostError) and self._losses[item.id] < _LOSSES - 1:
             self._losses[item.id] += 1
             self._ledger.release(lease)  # not the row's fault, and none of its retries
             again = True
         else:
             # An invalid input stays invalid; any other failure may be temporary.
-            state = self._ledger.fail(
-                lease, str(error), retry=not isinstance(error, InputError), detail=details_of(item)
-            )
+            state = self._ledger.fail(lease, reason, retry=not isinstance(error, InputError), detail=details_of(item))
             again = state == "waiting"
         if again:
-            self._emit(Failed(item.id, item.row.number, str(error), again=True))
+            self._emit(Failed(item.id, item.row.number, reason, again=True))
             self._ready.append(item)
         else:
-            self._fail_with_followers(item, str(error))
+            self._fail_with_followers(item, reason)
 
     def _fail_with_followers(self, item: PlannedEdit, reason: str) -> None:
         """The row has failed, and so have all rows after it."""

@@ -12,6 +12,7 @@ from overpaint.values import digest_of
 
 from .files import Files
 from .plan import BatchPlan, PlannedEdit, describe
+from .reasons import reason_of
 from .rows import BadRow
 from .store import Place
 
@@ -41,21 +42,24 @@ def job_of(item: PlannedEdit, out: Place, retries: int = 0) -> Job:
     return Job(item.id, item.key, item.output.relative_to(out).as_posix(), retries)
 
 
-def _job_of_bad(row: BadRow, done: Collection[str]) -> Job:
+def _job_of_bad(row: BadRow, reason: str, done: Collection[str]) -> Job:
     """The ledger's job for a row that can't be started. It does not replace a result that the row had before."""
     id = row.id if row.id is not None and row.id not in done else f"row {row.number}"
-    return Job(id, digest_of({"bad": row.reason}))
+    return Job(id, digest_of({"bad": reason}))
 
 
-def register(plan: BatchPlan, ledger: Ledger, out: Place, retries: int) -> None:
-    """Add the plan to the ledger. Rows that are no longer in it and have no result are removed."""
+def register(plan: BatchPlan, ledger: Ledger, out: Place, retries: int, *, private: bool) -> None:
+    """Add the plan to the ledger; `private`: without words that may quote a prompt. Rows that are no longer in it and
+    have no result are removed.
+    """
     done = {entry.id for entry in ledger.entries("done")}
-    bad = [(_job_of_bad(row, done), row) for row in plan.bad]
-    named = {item.id for item in plan.items} | {job.id for job, _ in bad}
+    reasons = [reason_of(row.error, private=private) for row in plan.bad]
+    bad = [(_job_of_bad(row, reason, done), row, reason) for row, reason in zip(plan.bad, reasons, strict=True)]
+    named = {item.id for item in plan.items} | {job.id for job, _, _ in bad}
     ledger.forget(entry.id for entry in ledger.entries("failed", "waiting") if entry.id not in named)
     ledger.add(job_of(item, out, retries) for item in plan.items)
-    for job, row in bad:
-        ledger.refuse(job, row.reason, json.dumps({"row": row.number, "image": row.image}, ensure_ascii=False))
+    for job, row, reason in bad:
+        ledger.refuse(job, reason, json.dumps({"row": row.number, "image": row.image}, ensure_ascii=False))
 
 
 def status_of(plan: BatchPlan, entries: Iterable[LedgerEntry], files: Files, out: Place) -> BatchStatus:

@@ -7,10 +7,12 @@ appears whole or not at all, and then the hidden object is removed.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import io
 import os
 import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias
@@ -110,10 +112,12 @@ def is_address(name: str) -> bool:
 
 
 def marks_of(place: Place) -> tuple[int, int, int]:
-    """Size, modification time and inode of a file, or an object's `marks`. Raises OSError."""
+    """Size, modification time and inode of a file, or an object's `marks`. Raises OSError, also for what is no file."""
     if isinstance(place, Address):
         return place.marks()
     status = os.stat(place)  # noqa: PTH116 - called for every file of every row
+    if not stat.S_ISREG(status.st_mode):  # a pipe or a device may have no end
+        raise OSError(errno.EINVAL, "it is no regular file", str(place))
     return (status.st_size, status.st_mtime_ns, status.st_ino)
 
 

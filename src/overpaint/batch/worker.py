@@ -56,7 +56,7 @@ class Worker:
         except OverpaintError:
             raise
         except MemoryError:
-            raise EngineError(f"there was not enough memory for {task.item.image}") from None
+            raise EngineError(f"there was not enough memory for {task.item.image}", code="memory-short") from None
         except Exception as error:
             raise EngineError(f"it failed unexpectedly: {type(error).__name__}: {error}") from error
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TextIO
 
-from overpaint.batch import BatchPreview, Began, Done, Ended, Event, Failed, Options, Unchanged
+from overpaint.batch import BadRow, BatchPreview, Began, Done, Ended, Event, Failed, Options, Unchanged, reason_of
 
 from .progress import progress_of
 from .texts import counted
@@ -62,7 +62,7 @@ class Lines(Display):
     def preview(self, preview: BatchPreview, options: Options) -> None:
         """Print one line for each row, then one for all."""
         for bad in preview.plan.bad:
-            self._print({"event": "bad", "id": bad.id, "row": bad.number, "reason": bad.reason})
+            self._print({"event": "bad", "id": bad.id, "row": bad.number, "reason": _reason(bad, options)})
         for item in preview.to_do:
             name = item.output.relative_to(options.folders.out).as_posix()
             self._print(
@@ -127,7 +127,7 @@ class BatchBar(Display):
         for note in preview.notes:
             print(f"note: {note}")
         for bad in preview.plan.bad[:_MOST_SHOWN]:
-            print(f"row {bad.number} can't be done: {bad.reason}")
+            print(f"row {bad.number} can't be done: {_reason(bad, options)}")
         for item in preview.to_do[:_MOST_SHOWN]:
             name = item.output.relative_to(options.folders.out).as_posix()
             print(f"row {item.row.number}: {item.request.intent} with {item.engine} -> {name}")
@@ -151,6 +151,10 @@ class BatchBar(Display):
 
     def _print(self, text: str) -> None:
         self._progress.console.print(text, markup=False, highlight=False)
+
+
+def _reason(bad: BadRow, options: Options) -> str:
+    return reason_of(bad.error, private=options.private)
 
 
 def _summary(ended: Ended) -> Iterator[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ._blob import INLINE_LIMIT, Blob, blob_array, blob_of, picture_blob, raster_tables, without_codes
 from ._control import Control
-from ._edit import MOST_SEED, EditRequest
+from ._edit import MOST_SEED, PRIVATE_SETTINGS, EditRequest
 from ._models import ModelRole, UsedModel, Usual
 from ._parts import AlphaPart, BoxPart, EllipsePart, FullPart, MaskSpec, Part, PolygonPart, RasterPart, StrokesPart
 from ._reference import Setting, settings_reference
@@ -38,6 +38,7 @@ __all__ = [  # noqa: RUF022 - in plain alphabetical order
     "MaskSpec",
     "MaskedContent",
     "ModelRole",
+    "PRIVATE_SETTINGS",
     "PaintsFrom",
     "Part",
     "PolygonPart",

@@ -26,6 +26,9 @@ MOST_PROMPT = 32_000  # characters, as OpenAI's edits take
 MOST_MARGIN = 1 << 16
 MOST_SEED = (1 << 63) - 1
 
+PRIVATE_SETTINGS = ("prompt", "negative_prompt")
+"""Settings whose values are kept out of every file in private mode."""
+
 MarginPixels = Annotated[int, Field(ge=0, le=MOST_MARGIN)]
 
 

@@ -16,6 +16,7 @@ import torch
 
 from overpaint.engines.base import Canvas
 from overpaint.engines.weight_store import call_lock
+from overpaint.errors import concerning
 from overpaint.models import ModelRef, digest
 from overpaint.prompt import Prompt
 
@@ -26,7 +27,7 @@ from .inversion import Inversion
 from .lora import LoraUse, Merged, merge, read_lora
 from .settings import PaintSettings
 from .start import Moments, Pixels
-from .text_plan import read, unread, unread_words
+from .text_plan import TEXTS, read, unread, unread_words
 from .used import embeddings_of, inversions_of, loras_of
 from .values import Conditioning, LoadedModel, NotFiniteError
 
@@ -130,12 +131,12 @@ class Networks:
         """
         sampling = settings.sampling
         prompt = read(sampling.prompt, settings.text)
-        negative = None if sampling.negative_prompt is None else read(sampling.negative_prompt, settings.text)
+        negative = None if sampling.negative_prompt is None else read(sampling.negative_prompt, settings.text, TEXTS[1])
         model = self.loaded
         texts = prompt, negative or Prompt()
         paths = tuple(one.path for one in loras_of(*texts, self.ref))
         taken, ignored = embeddings_of(texts, self.ref)
-        inversions = inversions_of(taken, self.ref)
+        inversions = inversions_of(taken, texts, self.ref)
         ignored += [
             f"the textual inversion {name!r} stands beyond the part of the prompt that is read: it had no effect"
             for name in unread(texts, model.tokenizers, inversions, settings.text)
@@ -145,11 +146,12 @@ class Networks:
                 ignored.append(f"{title}: {words}")
 
         def merged() -> Merged:
-            uses = [
-                LoraUse(read_lora(path, one.name, allow_pickle=self.ref.allow_pickle), one.unet, one.te, one.dyn)
-                for path, one in zip(paths, prompt.networks, strict=True)
-            ]
-            return merge(model.network, model.text_encoders, model.digest, uses, model.family)
+            with concerning(TEXTS[0]):
+                uses = [
+                    LoraUse(read_lora(path, one.name, allow_pickle=self.ref.allow_pickle), one.unet, one.te, one.dyn)
+                    for path, one in zip(paths, prompt.networks, strict=True)
+                ]
+                return merge(model.network, model.text_encoders, model.digest, uses, model.family)
 
         found = self._merged.get((prompt.networks, *map(digest, paths)), merged)
         return PromptNetworks(found, prompt, negative, inversions, tuple(ignored))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
-from overpaint.errors import RequestError
+from overpaint.errors import RequestError, concerning
 from overpaint.prompt.chunks import BACKTRACK, Chunk, PromptTokenizer, chunked, padded
 from overpaint.prompt.grammar import Prompt, literal, parse
 from overpaint.prompt.networks import Network, split_networks
@@ -85,19 +86,25 @@ class TextJob:
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def read(text: str, settings: TextSettings = TextSettings()) -> Prompt:
-    """Read a prompt by the settings' grammar.
+TEXTS = ("prompt", "negative_prompt")
+"""The fields of the two texts, in the order in which they are given everywhere."""
+
+
+def read(text: str, settings: TextSettings = TextSettings(), field: str = TEXTS[0]) -> Prompt:
+    """Read a prompt by the settings' grammar; `field` is the request's that has it.
 
     Raises:
         RequestError: A prompt that can't be read.
     """
-    if settings.plain:
-        networks: tuple[Network, ...] = ()
-        with suppress(RequestError):  # no tag then, but text like all the rest
-            _, networks = split_networks(text)
-        tags = ", ".join(dict.fromkeys(f"<{one.kind}:{one.name}:...>" for one in networks))
+    if not settings.plain:
+        with concerning(field):
+            return parse(text, weighted=settings.emphasis != "none")
+    networks: tuple[Network, ...] = ()
+    with suppress(RequestError):  # no tag then, but text like all the rest
+        _, networks = split_networks(text)
+    tags = ", ".join(dict.fromkeys(f"<{one.kind}:{one.name}:...>" for one in networks))
+    with concerning(field):
         return replace(literal(text), notes=(f"encoded as plain words: {tags}",) if tags else ())
-    return parse(text, weighted=settings.emphasis != "none")
 
 
 def plan_texts(
@@ -118,10 +125,11 @@ def plan_texts(
     taken: set[str] = set()
     for inversion in inversions:
         if inversion.name.lower() in taken:
-            raise RequestError(f"two textual inversions have the name {inversion.name!r}; right would be one")
+            message = f"two textual inversions have the name {inversion.name!r}; right would be one"
+            raise RequestError(message, field=TEXTS[0], value=inversion.name)
         taken.add(inversion.name.lower())
     texts = prompt, negative or Prompt()
-    parted = [_parted(text, [one.tokenizer for one in encoders.parts], inversions, settings) for text in texts]
+    parted = _parted_texts(texts, [one.tokenizer for one in encoders.parts], inversions, settings)
     most = max(len(part) for parts in parted for part in parts)
     chunks, opposite = (tuple(padded(part, most) for part in parts) for parts in parted)
     zero = encoders.zero_negative and (negative is None or (negative.empty and not settings.plain))
@@ -167,16 +175,23 @@ def unread(
     """
     if not settings.plain:
         return []
-    read = _vector_names(part for text in texts for part in _parted(text, tokenizers, inversions, settings))
+    read = _vector_names(itertools.chain.from_iterable(_parted_texts(texts, tokenizers, inversions, settings)))
     return [inversion.name for inversion in inversions if inversion.name not in read]
 
 
-def _parted(
-    text: Prompt, tokenizers: Sequence[PromptTokenizer], inversions: Sequence[Inversion], settings: TextSettings
-) -> list[tuple[Chunk, ...]]:
-    """The chunks of a text that are read, for each encoder."""
+def _parted_texts(
+    texts: Sequence[Prompt],
+    tokenizers: Sequence[PromptTokenizer],
+    inversions: Sequence[Inversion],
+    settings: TextSettings,
+) -> list[list[tuple[Chunk, ...]]]:
+    """The chunks of both texts that are read, for each encoder."""
     most = 1 if settings.plain else None
-    return [chunks[:most] for chunks in _chunks(text, tokenizers, inversions, settings)]
+    found = []
+    for name, text in zip(TEXTS, texts, strict=True):
+        with concerning(name):
+            found.append([chunks[:most] for chunks in _chunks(text, tokenizers, inversions, settings)])
+    return found
 
 
 def _chunks(
@@ -202,9 +217,10 @@ def _job(
     zero: bool = False,
 ) -> TextJob:
     used = _vector_names(chunks)
-    for name in used:
-        for encoder in encoders.parts:
-            encoders.vectors_of(inversions[name], encoder)
+    with concerning(TEXTS[is_negative]):
+        for name in used:
+            for encoder in encoders.parts:
+                encoders.vectors_of(inversions[name], encoder)
     weighted = any(token.weight != 1 for part in chunks for chunk in part for token in chunk.tokens)
     return TextJob(
         encoders=encoders.digest,

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from overpaint.errors import RequestError
+from overpaint.errors import RequestError, concerning
 from overpaint.models import ModelEntry, ModelError, ModelRef, digest, entries, family_of, family_title, find_lora
 from overpaint.prompt import Network, Prompt
 from overpaint.prompt.chunks import names_in, occurs, words_of
 from overpaint.request import ModelRole, UsedModel
 
 from .inversion import Inversion, load_inversion
-from .text_plan import TextSettings, read, unread
+from .text_plan import TEXTS, TextSettings, read, unread
 
 UNKNOWN = "unknown"
 """The licence of a file that does not name one."""
@@ -48,11 +48,12 @@ def used_models(ref: ModelRef, prompt: str, negative: str, text: TextSettings) -
     ]
     if ref.vae is not None:
         found.append(("vae", ref.vae_name, ref.vae, ref.vae_licence))
-    texts = read(prompt, text), read(negative, text)
+    texts = read(prompt, text), read(negative, text, TEXTS[1])
     found += [("lora", one.name, one.path, one.licence) for one in loras_of(*texts, ref)]
     embeddings, _ = embeddings_of(texts, ref)
     if text.plain and embeddings:
-        beyond = unread(texts, family_of(ref.kind.family or "").tokenizers(ref), inversions_of(embeddings, ref), text)
+        inversions = inversions_of(embeddings, texts, ref)
+        beyond = unread(texts, family_of(ref.kind.family or "").tokenizers(ref), inversions, text)
         embeddings = [one for one in embeddings if one.name not in beyond]
     found += [("embedding", one.name, one.path, one.licence) for one in embeddings]
     return tuple(
@@ -81,7 +82,8 @@ def loras_of(prompt: Prompt, negative: Prompt, ref: ModelRef) -> list[ModelEntry
                 field="prompt",
                 value=one.name,
             )
-    return [_lora_of(one, ref) for one in prompt.networks]
+    with concerning(TEXTS[0]):
+        return [_lora_of(one, ref) for one in prompt.networks]
 
 
 def _lora_of(network: Network, ref: ModelRef) -> ModelEntry:
@@ -133,6 +135,14 @@ def embeddings_of(texts: Sequence[Prompt], ref: ModelRef) -> tuple[list[ModelEnt
     return [one for one in taken if one.name in used], notes
 
 
-def inversions_of(embeddings: Sequence[ModelEntry], ref: ModelRef) -> tuple[Inversion, ...]:
-    """The words and vectors of textual inversions, read from their files."""
-    return tuple(load_inversion(one.path, one.name, allow_pickle=ref.allow_pickle) for one in embeddings)
+def inversions_of(embeddings: Sequence[ModelEntry], texts: Sequence[Prompt], ref: ModelRef) -> tuple[Inversion, ...]:
+    """The words and vectors of textual inversions in the two texts, read from their files.
+
+    Raises:
+        ModelError: A file can't be read as one; its field is that of the text that has the word.
+    """
+    found = []
+    for one in embeddings:
+        with concerning(TEXTS[0] if occurs(one.name, words_of(texts[:1])) else TEXTS[1]):
+            found.append(load_inversion(one.path, one.name, allow_pickle=ref.allow_pickle))
+    return tuple(found)

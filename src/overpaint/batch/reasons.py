@@ -1,0 +1,40 @@
+"""What the ledger, the report and the events say of a failure. In private mode it quotes no prompt."""
+
+from __future__ import annotations
+
+import re
+
+from overpaint.errors import EngineError, OverpaintError, RequestError
+from overpaint.request import PRIVATE_SETTINGS
+from overpaint.validation import SettingError
+
+ROW = "row"
+"""The field of an error about a row as a whole, which may quote any part of it."""
+
+_PRIVATE = (*PRIVATE_SETTINGS, ROW)
+
+
+def unexpected(error: Exception) -> RequestError:
+    """The error of a row that failed in a way that nobody foresaw, so that it does not cost the others."""
+    found = RequestError(f"it failed unexpectedly: {type(error).__name__}: {error}", field=ROW)
+    found.__cause__ = error
+    return found
+
+
+def reason_of(error: OverpaintError, *, private: bool) -> str:
+    """The error in words, in Unicode whatever it quotes.
+
+    Args:
+        error: Why a row failed.
+        private: Word for word only where the words can't quote a prompt: the error's field is a setting that is not
+            private, and its words are Overpaint's own. Otherwise its code and field.
+    """
+    if private:
+        fields = [problem.field for problem in error.problems] if isinstance(error, SettingError) else [error.field]
+        quoted = [name for name in _PRIVATE if any(re.match(rf"{name}\b", field) for field in fields)]
+        if quoted:
+            return f"refused: {error.code} in the {quoted[0].replace('_', ' ')}"
+        if error.code == EngineError.code:  # these carry the words of libraries and of other people's engines
+            cause = "" if error.__cause__ is None else f" ({type(error.__cause__).__name__})"
+            return f"failed: {error.code}{cause}"
+    return str(error).encode("utf-8", "backslashreplace").decode()
