@@ -151,6 +151,20 @@ class TestAppending:
         with pytest.raises(OutputError, match=r"\.jsonl"):
             AuditLog(tmp_path / "audit.head")
 
+    def test_a_folder_that_takes_no_new_files_is_found_before_the_work_and_is_the_audit_s(self, tmp_path):
+        """Permission bits do not say so: here nobody may make a file."""
+        places = [tmp_path / "nowhere" / "a.jsonl", tmp_path]
+        for place in [*places, *([Path("/proc/a.jsonl")] if sys.platform == "linux" else [])]:
+            with pytest.raises(OutputError) as caught:
+                AuditLog(place).check()
+            assert caught.value.field == "audit"
+            assert caught.value.value
+            with pytest.raises(OutputError) as caught:
+                AuditLog(place).append()
+            assert caught.value.field == "audit"
+        AuditLog(tmp_path / "a.jsonl").check()
+        assert list(tmp_path.iterdir()) == [], "it leaves no trace"
+
     def test_a_full_disk_leaves_the_log_as_it_was(self, log, one, monkeypatch):
         before = log.read_bytes()
         write = os.write

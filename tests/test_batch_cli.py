@@ -194,6 +194,26 @@ def test_private_and_audit_options_are_applied(folder: Path) -> None:
     assert not list((folder / "two").glob("audit*"))
 
 
+@pytest.mark.parametrize(
+    ("words", "field", "says"),
+    [
+        (["-o", "a.png"], "output", "a.png is a file, not a folder"),
+        (["-o", "out", "--state", "a.png"], "state", "a.png is a file, not a folder"),
+        (["-o", "out", "--audit", "nowhere/a.jsonl"], "audit", "doesn't exist"),
+        (["-o", "out", "--audit", "."], "audit", "is a folder"),
+        (["-o", "out", "--private", "--audit", "nowhere/a.jsonl"], "audit", "doesn't exist"),
+        (["-o", "out", "--name", "{nme}{ext}"], "name", "{nme}"),
+        (["-o", "out", "--where", "1 +"], "where", "is no expression"),
+    ],
+)
+def test_an_error_has_the_field_of_the_option_that_caused_it(folder: Path, capsys, words, field, says) -> None:
+    (folder / "a.png").write_bytes(b"here already")
+    assert main(["batch", "edits.jsonl", *TELEA, "--json", *words]) != 0
+    error = printed(capsys)[-1]["error"]
+    assert (error["field"], says in error["message"]) == (field, True), error
+    assert error["value"] is not None
+
+
 def test_the_state_may_be_kept_elsewhere(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["batch", "edits.jsonl", "-o", "out", *TELEA, "--state", "state"]
     assert main(words) == 0

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from batches import BOX, Bench, photo, photos
+from overpaint.audit import AuditLog, entries
 from overpaint.batch.report.table import COLUMNS
 from overpaint.engines import Painted
 from overpaint.geometry import Size
@@ -78,6 +79,40 @@ def test_it_is_not_written_again_when_it_would_say_the_same(bench):
     assert (bench.out / "report.html").stat().st_mtime_ns == before
     bench.run([*tables(), {"image": "also gone.png", "box": BOX}], report=True)
     assert parts(bench.out / "report.html")["rows"][3]["reason"].endswith("also gone.png doesn't exist")
+
+
+@pytest.mark.parametrize("name", ["report.html", "report.csv"])
+@pytest.mark.parametrize("damage", [lambda data: b"", lambda data: data[:-20], lambda data: b"x" + data[1:], None])
+def test_a_file_of_it_that_is_gone_or_damaged_is_written_again(bench, name, damage):
+    bench.run(tables(), report=True)
+    path = bench.out / name
+    before = path.read_bytes()
+    if damage is None:
+        path.unlink()
+    else:
+        path.write_bytes(damage(before))
+    bench.run(tables(), report=True)
+    found = path.read_bytes()
+    assert len(found) == len(before)
+    if name == "report.html":
+        assert len(parts(path)["rows"]) == 3
+    else:
+        assert found == before
+
+
+def test_the_end_of_the_audit_s_chain_in_it_is_always_the_last(bench):
+    ended = bench.run(tables(), report=True)
+    log = AuditLog(bench.out / "audit.jsonl")
+    (record, *_) = (entry.record for entry in entries(log.path))
+    head = log.append(record.model_copy(update={"attempt": 2}))
+    again = bench.run(tables(), report=True)
+    assert again.unchanged == 3
+    assert parts(bench.out / "report.html")["about"]["head"] == again.head == str(head) != ended.head
+
+
+def test_the_figures_of_a_run_are_rounded(bench):
+    ended = bench.run(tables())
+    assert ended.painting == round(ended.painting, 3) > 0
 
 
 def test_the_table_has_the_same_rows(bench):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import sys
@@ -19,7 +20,7 @@ from overpaint import Mask, Studio
 from overpaint.audit import entries, verify
 from overpaint.batch import Began, Done, Failed, Filter, TaskResult, Unchanged, run, seed_of
 from overpaint.batch.files import Files
-from overpaint.batch.results import PublishError, ResultPublisher
+from overpaint.batch.results import PublishError, ResultPublisher, hidden_beside
 from overpaint.engines import Painted
 from overpaint.errors import EngineError, LedgerError, OutputError, PictureError, RequestError, WorkerLostError
 from overpaint.geometry import Box, Size
@@ -211,6 +212,19 @@ def test_a_chain_is_done_again_from_where_it_came_out_otherwise(bench):
     assert bench.run(CHAIN).done == 3
 
 
+def test_a_chained_row_whose_base_has_changed_since_is_done_again_and_is_not_taken_for_done(bench):
+    def other(canvas, monitor):
+        return Painted(np.zeros_like(canvas.pixels))
+
+    bench.run(CHAIN)
+    (bench.out / "p000.remove.png").unlink()
+    Bench(bench.folder, engine=lambda: StandIn(other)).run(CHAIN, limit=1)  # the first alone, and otherwise
+    before = bench.preview(CHAIN)
+    assert (before.unchanged, [item.id for item in before.to_do]) == (1, ["b", "c"])
+    assert bench.run(CHAIN).done == 2
+    assert bench.run(CHAIN).unchanged == 3
+
+
 def test_a_chain_breaks_where_a_row_fails_and_goes_on_later(bench):
     def paint(canvas, monitor):
         raise EngineError("no")
@@ -341,7 +355,7 @@ def test_a_folder_that_can_not_be_made_costs_its_own_rows_alone(bench):
 
 def test_a_file_as_the_folder_of_results_is_reported(bench):
     bench.out.write_text("a file")
-    with pytest.raises(OutputError, match="can't write to the folder"):
+    with pytest.raises(OutputError, match="is a file, not a folder"):
         bench.run(rows())
 
 
@@ -570,3 +584,20 @@ def test_a_finished_row_whose_file_is_gone_is_not_counted_as_done(tmp_path):
         assert lease is not None
         ledger.finish(lease, "0" * 64, TaskResult("0" * 64, False, "", None, {}).to_json())
         assert publisher.recover() == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="names are another thing there")
+def test_a_result_that_may_replace_takes_the_name_without_a_look_at_what_has_it(tmp_path):
+    """That may be large, or far away, or without an end."""
+    with Ledger(tmp_path / "ledger.sqlite") as ledger, Files(tmp_path / "files.sqlite") as files:
+        publisher = ResultPublisher(tmp_path, ledger, files, audit=None)
+        ledger.add([Job("a", "key", "a.png")])
+        lease = ledger.claim("me", 60)
+        hidden = hidden_beside(tmp_path / "a.png", lease.token)
+        for path in (hidden, tmp_path / "a.png"):
+            path.write_bytes(b"a result")
+        number = hidden.stat().st_ino
+        sha256 = hashlib.sha256(b"a result").hexdigest()
+        publisher.publish(lease, TaskResult(sha256, replaces=True, record="", sidecar=None, details={}))
+        assert (tmp_path / "a.png").stat().st_ino == number
+        assert ledger.entry("a").state == "done"

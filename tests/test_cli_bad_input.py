@@ -268,3 +268,36 @@ def test_json_has_an_error_of_usage_too(words: list[str], capsys: pytest.Capture
     error = json.loads(shown.out)["error"]
     assert error["code"] == "usage-invalid"
     assert error["message"] in shown.err
+
+
+@pytest.mark.parametrize(
+    ("words", "field", "value"),
+    [
+        (["remove", *PHOTO, *MARKED, "--audit", "nowhere/a.jsonl"], "audit", "nowhere/a.jsonl"),
+        (["remove", *PHOTO, *MARKED, "--audit", "."], "audit", "."),
+        (["remove", *PHOTO, *MARKED, "--audit", "a.head"], "audit", "a.head"),
+        (["remove", *PHOTO, *MARKED, "--compare", "nowhere/c.png"], "compare", "nowhere/c.png"),
+        (["remove", *PHOTO, *MARKED, "--compare", "taken.png"], "compare", "taken.png"),
+        (["remove", *PHOTO, *MARKED, "--compare", "c.xyz"], "compare", None),
+        (["remove", *PHOTO, *MARKED, "--compare", "{nam}.png"], "compare", "{nam}.png"),
+        (["remove", *PHOTO, *MARKED, "--layers", "nowhere/l.psd"], "layers", "nowhere/l.psd"),
+        (["remove", *PHOTO, *MARKED, "-o", "nowhere/o.png"], "output", "nowhere/o.png"),
+        (["remove", *PHOTO, *MARKED, "--private"], "private", True),
+        (["mask", "make", "photo.png", "--box", "1,1,9,9", "--feather", "-1", "-o", "m.png"], "feather", -1),
+        (["mask", "refine", "mask.png", "--feather", "-1", "-o", "m.png"], "feather", -1),
+        (["mask", "refine", "mask.png", "--grow", "-2", "-o", "m.png"], "grow", -2),
+        (["mask", "refine", "mask.png", "--shrink", "-2", "-o", "m.png"], "shrink", -2),
+        (["mask", "refine", "mask.png", "--threshold", "3", "-o", "m.png"], "threshold", 3),
+        (["mask", "refine", "mask.png", "--remove-specks", "-3", "-o", "m.png"], "remove_specks", -3),
+        (["mask", "make", "photo.png", "--stroke", "1,1 9,9", "--width", "0", "-o", "m.png"], "width", 0),
+    ],
+)
+def test_an_error_has_the_field_and_the_value_of_the_setting_that_caused_it(
+    words: list[str], field: str, value: object, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = listing(folder)
+    assert main([*words, "--json"]) != 0
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert error["field"] == field, error
+    assert value is None or error["value"] == value, error
+    assert listing(folder) == before

@@ -128,3 +128,44 @@ def test_a_signal_while_an_object_is_deleted_is_not_lost(number: str, error: str
     with pytest.raises(KeyboardInterrupt) as caught:
         work()
     assert caught.type.__name__ == error
+
+
+_CALL = """
+import os, signal, sys, time
+import overpaint.cli.run
+from overpaint.cli import main
+
+def run(argv):
+    {run}
+
+overpaint.cli.run.run = run
+status = main()
+{after}
+sys.exit(status)
+"""
+_IN_EXEC = "try:\n        exec('raise KeyboardInterrupt')\n    except KeyboardInterrupt:\n        return 130"
+_AGAIN = "os.kill(os.getpid(), signal.SIGINT); time.sleep(5)"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are another thing there")
+@pytest.mark.parametrize(
+    ("run", "after", "status"),
+    [
+        (_IN_EXEC, "", 130),  # Python would end by the signal, and not with the status
+        ("raise KeyboardInterrupt", "", 130),  # a second one, while the first is reported
+        ("return 130", _AGAIN, 130),  # and while the process ends
+        ("return 143", _AGAIN, 143),
+        ("return 1", _AGAIN, 1),
+        ("return 0", "import atexit; atexit.register(lambda: os.kill(os.getpid(), signal.SIGINT))", 0),
+    ],
+)
+def test_a_second_interrupt_changes_neither_the_status_nor_what_is_printed(run: str, after: str, status: int) -> None:
+    script = _CALL.format(run=run, after=after)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (status, "", "")
+
+
+def test_the_package_alone_loads_next_to_nothing_so_that_an_interrupt_finds_the_command_line() -> None:
+    script = "import sys; import overpaint.cli; print(*sorted(name for name in sys.modules if 'overpaint' in name))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["overpaint", "overpaint.cli"]

@@ -165,15 +165,17 @@ def test_variations_are_numbered_and_have_a_sheet():
 
 def test_files_are_checked_before_any_work(tmp_path):
     (tmp_path / "taken.png").write_bytes(b"x")
-    for paths, code in (
-        ([tmp_path / "taken.png"], "output-exists"),
-        ([tmp_path / "a", tmp_path / "a"], "output-twice"),
+    for files, code in (
+        ([("compare", tmp_path / "taken.png")], "output-exists"),
+        ([("output", tmp_path / "a"), ("compare", tmp_path / "a")], "output-twice"),
+        ([("output", tmp_path / "a"), ("compare", tmp_path / "nowhere" / "a")], "output-refused"),
+        ([("compare", tmp_path)], "output-refused"),
     ):
         with pytest.raises(OutputError) as caught:
-            check_writable_all(paths, overwrite=False)
-        assert caught.value.code == code
+            check_writable_all(files, overwrite=False)
+        assert (caught.value.code, caught.value.field, caught.value.value) == (code, "compare", str(files[-1][1]))
     with pytest.raises(OutputError, match="is an input"):
-        check_writable_all([tmp_path / "in.png"], overwrite=False, inputs=[tmp_path / "in.png"])
+        check_writable_all([("output", tmp_path / "in.png")], overwrite=False, inputs=[tmp_path / "in.png"])
     assert [path.name for path in tmp_path.iterdir()] == ["taken.png"]
 
 

@@ -107,6 +107,15 @@ def test_a_renewed_lease_holds(ledger, clock):
     assert ledger.entry(held.id).state == "leased"
 
 
+def test_a_lease_that_has_ended_is_not_renewed_although_the_job_keeps_its_token(ledger):
+    ledger.add(jobs(1))
+    lease = ledger.claim("me", 10)
+    ledger.finish(lease, "digest", "rename it")
+    assert ledger.entry(lease.id).token == lease.token
+    assert ledger.renew([lease], 10) == frozenset()
+    assert ledger.entry(lease.id).until is None
+
+
 def test_a_job_is_tried_as_often_as_it_may_be(ledger, clock):
     ledger.add(jobs(1, retries=2))
     for attempt in (1, 2):

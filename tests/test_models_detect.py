@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import json
 import pickle
+import re
 import struct
 import warnings
 import zipfile
@@ -214,6 +215,50 @@ def test_no_bytes_do_anything_but_be_refused_or_read(
     path.write_bytes(start + data)
     with contextlib.suppress(ModelError):
         assert isinstance(read_table(path), TensorTable)
+
+
+UNET = "model.diffusion_model."
+READ = (
+    f"{UNET}input_blocks.0.0.weight", f"{UNET}label_emb.0.0.weight", f"{UNET}time_embed.cond_proj.weight",
+    f"{UNET}input_blocks.1.1.proj_in.weight", "input_blocks.0.0.weight", "conv_in.weight", "down_blocks.0.x",
+    "time_embedding.cond_proj.weight", "add_embedding.linear_1.weight", "emb_params", "clip_g", "clip_l", "a word",
+    "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k.lora_down.weight",
+    "lora_te_text_model_encoder_layers_0_self_attn_q_proj.lora_down.weight", "first_stage_model.encoder.conv_in.weight",
+    "first_stage_model.decoder.conv_in.weight", "encoder.conv_in.weight", "decoder.conv_in.weight",
+    "3.conv.0.weight", "0.weight", "1.weight", "14.weight", "encoder.layers.0.weight", "decoder.layers.0.weight",
+)  # fmt: skip
+"""Names of tensors whose shapes show what a file is."""
+
+
+@settings(deadline=None, max_examples=400)
+@given(
+    st.dictionaries(
+        st.sampled_from(READ), st.lists(st.sampled_from([0, 1, 4, 9, 768, 2560]), max_size=4), min_size=1, max_size=4
+    )
+)
+def test_whatever_shapes_a_header_has_there_is_a_kind(layout: dict[str, list[int]]) -> None:
+    tensors = {name: TensorInfo(tuple(shape), "F16") for name, shape in layout.items()}
+    for form in ("safetensors", "pickle", "gguf"):
+        kind = of_table(TensorTable(form, tensors), Path("a.safetensors"))
+        assert kind.title
+        with contextlib.suppress(ModelError):
+            require(kind, "a")
+
+
+def test_no_shape_is_read_but_where_its_length_is_checked() -> None:
+    """`TensorInfo.side` is 0 for an axis that a tensor has not; an index would be an error."""
+    assert [TensorInfo((), "F16").side(axis) for axis in (0, 1, -1)] == [0, 0, 0]
+    assert [TensorInfo((3, 5), "F16").side(axis) for axis in (0, 1, 2, -1, -2, -3)] == [3, 5, 0, 5, 3, 0]
+    for path in Path(models.__file__).parent.glob("*.py"):
+        held = [line for line in path.read_text().splitlines() if re.search(r"\.shape\[-?\d", line)]
+        assert held == [], path
+
+
+def test_a_folder_whose_configuration_is_nested_too_deeply_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "unet").mkdir()
+    (tmp_path / "unet" / "config.json").write_text("[" * 100_000)
+    with pytest.raises(ModelError, match="is damaged"):
+        detect(tmp_path)
 
 
 # ---- pickles ----

@@ -285,6 +285,16 @@ def test_toml_that_is_no_toml_is_one_clear_error():
         EditRequest.from_toml("[options]\nwhen = 2026-01-01\n")
 
 
+def test_what_is_none_is_left_open_also_for_an_upgrade():
+    steps = {0: lambda table: {**table, "names": sorted(table)}}
+    assert upgraded({"schema": 0, "denoise": None, "seed": 1}, steps, current=1) == {
+        "schema": 1,
+        "seed": 1,
+        "names": ["schema", "seed"],
+    }
+    assert upgraded({"schema": None, "seed": 1}, {}, current=3) == {"schema": 3, "seed": 1}
+
+
 def test_older_requests_are_upgraded_one_version_at_a_time():
     steps = {
         0: lambda old: {"strength": old["denoise"] / 100},

@@ -8,20 +8,22 @@
     edited = overpaint.remove(picture, mask)
     edited.save("photo.clean.jpg")
 
-Nothing heavy is loaded before it is used.
+Nothing is loaded before it is used: an interrupt while a command starts finds little that it could stop.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
-from .errors import OverpaintError
-from .geometry import Box, Margins, Size
+TYPE_CHECKING = False  # as a type checker knows it; the module typing itself takes longer to load than this one
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from .api import edit, edit_many, expand, open, recolor, remove, save, variations
     from .engines import Monitor
+    from .errors import OverpaintError
+    from .geometry import Box, Margins, Size
     from .mask import Mask
     from .picture import Picture
     from .prompt import scene_prompt
@@ -58,6 +60,8 @@ __all__ = [
 _HOMES = {
     "api": ("edit", "edit_many", "expand", "open", "recolor", "remove", "save", "variations"),
     "engines": ("Monitor",),
+    "errors": ("OverpaintError",),
+    "geometry": ("Box", "Margins", "Size"),
     "mask": ("Mask",),
     "picture": ("Picture",),
     "prompt": ("scene_prompt",),

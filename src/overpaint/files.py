@@ -105,8 +105,11 @@ def check_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
-    except OSError as error:
-        message = f"can't write to the folder {folder}: {error.strerror or error}"
+    except FileExistsError:
+        raise OutputError(f"{folder} is a file, not a folder", field="output", value=str(folder)) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        message = f"can't write to the folder {folder}: {reason}"
         raise OutputError(message, field="output", value=str(folder)) from None
 
 

@@ -9,8 +9,8 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from overpaint.errors import OutputError, RecordError
-from overpaint.files import check_writable, not_written
+from overpaint.errors import OutputError, RecordError, concerning
+from overpaint.files import check_folder, check_writable, not_written
 
 from ._line import GENESIS, ChainHead, head_bytes, head_path, id_of, line_of, link_of, read_head
 from ._lock import locked
@@ -18,6 +18,7 @@ from ._note import LogNote
 from ._record import AuditRecord
 
 _BINARY = getattr(os, "O_BINARY", 0)
+_FIELD = "audit"  # of every error about the log's files
 
 
 class AuditLog:
@@ -38,19 +39,22 @@ class AuditLog:
         """
         self.path = Path(path)
         if self.path.suffix == ".head":
-            raise OutputError(f"{self.path}: a log's name can't end in .head, which its head's does; use .jsonl")
+            message = f"{self.path}: a log's name can't end in .head, which its head's does; use .jsonl"
+            raise OutputError(message, field=_FIELD, value=str(path))
         self._mutex = threading.Lock()
         self._index = _Index()
 
     def check(self) -> None:
-        """Check, before any work, whether appending is possible. Changes nothing.
+        """Check, before any work, whether appending is possible: the log, and new files beside it. Changes nothing.
 
         Raises:
             OutputError: The folder is missing, or it or the log can't be written to.
         """
-        check_writable(self.path, overwrite=True)
-        if self.path.exists() and not os.access(self.path, os.W_OK):
-            raise OutputError(f"can't write the audit log {self.path}: it is read-only")
+        with concerning(_FIELD):
+            check_writable(self.path, overwrite=True)
+            check_folder(self.path.parent)
+            if self.path.exists() and not os.access(self.path, os.W_OK):
+                raise OutputError(f"can't write the audit log {self.path}: it is read-only", value=str(self.path))
 
     def append(self, *records: AuditRecord) -> ChainHead:
         """Append records that are not in the log yet, one line each, and flush them to the disk together.
@@ -219,4 +223,5 @@ def _errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise not_written(path, error, "the audit log ") from error
+        with concerning(_FIELD):
+            raise not_written(path, error, "the audit log ") from error

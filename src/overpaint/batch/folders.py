@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from overpaint.errors import LedgerError, OutputError, RequestError
+from overpaint.errors import LedgerError, OutputError, RequestError, concerning
 from overpaint.files import check_folder, not_written
 
 from .store import Address, Place
@@ -53,6 +53,10 @@ class BatchFolders:
         """The folder of report and audit log: that of the results where it is local, else that of the state."""
         return self.out if isinstance(self.out, Path) else self.state
 
+    def _field(self, folder: Path) -> str:
+        """The setting that a folder follows from: the state may lie within the results."""
+        return "output" if isinstance(self.out, Path) and folder.is_relative_to(self.out) else "state"
+
     def make(self) -> None:
         """Make the folders, and check that they can be written to.
 
@@ -65,9 +69,11 @@ class BatchFolders:
                 probe.write_bytes(b"")
                 probe.unlink()
             except OSError as error:
-                raise OutputError(f"can't write to {self.out}: {error.strerror or error}") from None
+                message = f"can't write to {self.out}: {error.strerror or error}"
+                raise OutputError(message, field="output", value=str(self.out)) from None
         for folder in dict.fromkeys((self.reports, self.state)):
-            check_folder(folder)
+            with concerning(self._field(folder)):
+                check_folder(folder)
 
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:
@@ -87,10 +93,12 @@ class BatchFolders:
             pid = ""
             with contextlib.suppress(OSError):
                 pid = f" (process {note.read_text(encoding='ascii').strip()})"
-            raise LedgerError(f"another run is at work on {self.out}{pid}: wait for its end, or stop it") from None
+            message = f"another run is at work on {self.out}{pid}: wait for its end, or stop it"
+            raise LedgerError(message, field=self._field(self.state), value=str(self.state)) from None
         except OSError as error:
             lock.release()
-            raise not_written(note, error) from error
+            with concerning(self._field(self.state)):
+                raise not_written(note, error) from error
         try:
             yield
         finally:

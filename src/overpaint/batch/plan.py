@@ -196,7 +196,9 @@ class _Planner:
         output = self._output(row, image, known, resolved.engine)
         id = row.id or output.relative_to(self.rules.out).as_posix()
         seed = row.seed if row.seed is not None else seed_of(self.rules.seed, id)
-        masks, avoided = self._files(row.places.files), self._files(Places(mask=row.avoid).files)
+        masks = self._files(row.places.files)
+        with concerning("avoid"):
+            avoided = self._files(Places(mask=row.avoid).files)
         sketch, insert = self._file(row.sketch, "sketch"), self._file(row.insert, "insert")
         words = [name for name in row.places.mask if name not in row.places.files]
         key = digest_of(

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from overpaint.audit import AuditLog, Secret
-from overpaint.errors import OutputError, OverpaintError
+from overpaint.errors import OutputError, OverpaintError, concerning
 from overpaint.ledger import Ledger, LedgerEntry
 from overpaint.studio import Studio
 
@@ -161,7 +161,8 @@ def _task_options(options: Options) -> TaskOptions:
     key = None
     if options.private:
         log = options.audit or options.folders.state / "private.jsonl"
-        key = Secret.beside(log, make=True).key
+        with concerning("state" if options.audit is None else "audit"):
+            key = Secret.beside(log, make=True).key
     return TaskOptions(
         base=options.rules.base,
         record=options.rules.record,
@@ -206,7 +207,7 @@ class _Session:
             with contextlib.suppress(Exception):  # `audit verify` reports a damaged head
                 head = str(self.publisher.audit.head)
         ended = Ended(
-            **asdict(tally),
+            **{**asdict(tally), "painting": round(tally.painting, 3)},
             left=rows - tally.done - tally.unchanged - tally.failed,
             seconds=round(time.perf_counter() - began, 3),
             interrupted=interrupted,

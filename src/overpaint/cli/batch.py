@@ -106,7 +106,8 @@ def _check(edits: str | None, rows: Rows, machine: Machine, which: Which, result
     if (edits is None) == (rows.images is None):
         raise RequestError("batch needs a list of edits, or --images DIR" + (", not both" if edits else ""))
     if rows.masks is not None and rows.images is None:
-        raise RequestError("--masks goes with --images; a list names the mask of each row itself")
+        message = "--masks goes with --images; a list names the mask of each row itself"
+        raise RequestError(message, field="masks", value=rows.masks)
     check_least("limit", which.limit, 0)
     check_least("retries", which.retries, 0)
     check_least("ahead", machine.ahead, 1)

@@ -58,7 +58,7 @@ def convert(
 
     form = to or _form(output)
     if output != STDIO:
-        check_writable_all([Path(output)], overwrite=written.overwrite, inputs=paths((mask,)))
+        check_writable_all([("output", Path(output))], overwrite=written.overwrite, inputs=paths((mask,)))
     extent = None if size is None else forms.size_of(size, "size")
     found = mask_from(
         load(mask),

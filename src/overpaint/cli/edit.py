@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from overpaint.doors.inputs import EditInputs, collect
 from overpaint.doors.outputs import Target, check_format, check_result_size, check_writable_all
-from overpaint.errors import Cancelled, OverpaintError, RequestError
+from overpaint.errors import Cancelled, OverpaintError, RequestError, concerning
 from overpaint.files import write_file
 from overpaint.request import EditRequest
 
@@ -188,7 +188,7 @@ def _paint_picture(
 
 def _check_files(call: PaintCall, targets: list[Target], sheet: Path | None, source: str, written: set[Path]) -> None:
     """Check that all files of a picture can be written, and make the folder that -o names."""
-    files = [path for target in targets for path in target.paths] + ([] if sheet is None else [sheet])
+    files = [*(file for target in targets for file in target.files), *([] if sheet is None else [("output", sheet)])]
     if targets[0].path is not None and (call.several or outputs.is_folder(call.out.output)):
         with contextlib.suppress(OSError):  # the check says why
             targets[0].path.parent.mkdir(exist_ok=True)
@@ -238,8 +238,9 @@ def _save(edited: Edited, target: Target, out: Out) -> tuple[Saved, dict[str, Pa
         saved = rendered.saved(Path("-"))
     else:
         saved = edited.save(target.path, format=target.format, overwrite=out.overwrite, **how)
-    for path, data in made.items():
-        write_file(path, data, overwrite=out.overwrite)
+    for name, path in extras.items():
+        with concerning(name):
+            write_file(path, made[path], overwrite=out.overwrite)
     return saved, extras
 
 

@@ -33,7 +33,7 @@ def check_output(output: str, overwrite: bool, inputs: tuple[str, ...] = ()) -> 
             field="output",
             value=output,
         )
-    check_writable_all([Path(output)], overwrite=overwrite, inputs=paths(inputs))
+    check_writable_all([("output", Path(output))], overwrite=overwrite, inputs=paths(inputs))
 
 
 def write(mask: Mask, output: str, written: Written) -> int:

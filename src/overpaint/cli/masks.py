@@ -11,7 +11,7 @@ from cyclopts import Group, Parameter
 from overpaint.doors import forms
 from overpaint.doors.inputs import mask_from
 from overpaint.doors.places import Places, mask_at
-from overpaint.errors import RequestError
+from overpaint.errors import RequestError, concerning
 
 from .convert import convert
 from .maskfiles import check_output, write
@@ -99,7 +99,9 @@ def make(
         mask = mask.union(mask_of(MaskSpec(parts=(StrokesPart(strokes=lines, width=width),)), extent))
     if where.invert:
         mask = mask.invert()
-    return write(mask.feather(feather), output, written)
+    with concerning("feather"):
+        mask = mask.feather(feather)
+    return write(mask, output, written)
 
 
 @app.command(sort_key=1)
@@ -192,18 +194,12 @@ def refine(
     check_output(output, written.overwrite, (mask,))
     how = Places(mask_channel=mask_channel, mask_label=mask_label, mask_picture=mask_picture)
     result = mask_from(load(mask), None, how)
-    if threshold is not None:
-        result = result.threshold(threshold)
-    if fill_holes:
-        result = result.fill_holes()
-    if remove_specks is not None:
-        result = result.remove_specks(remove_specks)
-    if grow is not None:
-        result = result.grow(grow)
-    if shrink is not None:
-        result = result.shrink(shrink)
-    if feather is not None:
-        result = result.feather(feather)
-    if invert:
-        result = result.invert()
+    steps = {"threshold": threshold, "fill_holes": fill_holes, "remove_specks": remove_specks}
+    steps |= {"grow": grow, "shrink": shrink, "feather": feather, "invert": invert}
+    for name, value in steps.items():
+        if value is None or value is False:
+            continue
+        with concerning(name):
+            step = getattr(result, name)
+            result = step() if value is True else step(value)
     return write(result, output, written)

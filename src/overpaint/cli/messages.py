@@ -23,9 +23,10 @@ from cyclopts.exceptions import (
 from overpaint.doors.words import error_line, error_values
 from overpaint.errors import InputError, OverpaintError, did_you_mean
 
+from . import INTERRUPTED
 from .streams import as_written
 
-DONE, FAILED, BAD_INPUT, INTERRUPTED, BROKEN_PIPE, TERMINATED = 0, 1, 2, 130, 141, 143
+DONE, FAILED, BAD_INPUT, BROKEN_PIPE, TERMINATED = 0, 1, 2, 141, 143
 
 
 HINTS: dict[str, str] = json.loads(Path(__file__).with_name("hints.json").read_text(encoding="utf-8"))

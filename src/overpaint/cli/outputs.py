@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from overpaint.doors.names import check_placeholders, filled, has_placeholder
 from overpaint.doors.outputs import Target
-from overpaint.errors import OutputError, RequestError
+from overpaint.errors import OutputError, RequestError, concerning
 
 from .streams import STDIO
 
@@ -25,24 +25,28 @@ def check_options(out: Out, variations: int, pictures: int) -> None:
     check_least("variations", variations, 1)
     check_quality(out.quality)
     if out.private and out.audit is None:
-        raise RequestError("--private is about the audit log: give --audit PATH too (--record none embeds nothing)")
+        message = "--private is about the audit log: give --audit PATH too (--record none embeds nothing)"
+        raise RequestError(message, field="private", value=True)
     if out.private and out.record == "sidecar":
-        raise RequestError("--private keeps any record away from the picture: leave out --record sidecar")
+        message = "--private keeps any record away from the picture: leave out --record sidecar"
+        raise RequestError(message, field="record", value=out.record)
     if pictures > 1:
         for field, name in (("output", out.output), ("compare", out.compare), ("layers", out.layers)):
             _check_several(field, name)
     if out.output != STDIO:
         return
     if sys.stdout.isatty():
-        raise RequestError("standard output is a terminal, which can't show a picture: give -o a file name, or a pipe")
+        message = "standard output is a terminal, which can't show a picture: give -o a file name, or a pipe"
+        raise RequestError(message, field="output")
     if variations > 1 or pictures > 1:
-        raise RequestError("standard output takes one picture: give -o a file name for several")
+        raise RequestError("standard output takes one picture: give -o a file name for several", field="output")
     if out.json:
-        raise RequestError("--json and -o - both want standard output: give -o a file name")
+        raise RequestError("--json and -o - both want standard output: give -o a file name", field="output")
     if out.audit is not None:
-        raise RequestError("an audit log needs a file: give -o a file name")
+        raise RequestError("an audit log needs a file: give -o a file name", field="output")
     if out.record == "sidecar":
-        raise RequestError("a picture on standard output has no place for a sidecar: use --record embed or none")
+        message = "a picture on standard output has no place for a sidecar: use --record embed or none"
+        raise RequestError(message, field="record", value=out.record)
 
 
 def check_least(field: str, value: float | None, least: int) -> None:
@@ -68,7 +72,7 @@ def target(picture: Picture, intent: str, out: Out, *, alpha: bool = False) -> T
     source = picture.source.path or Path("picture")
     own = picture.source.format
     if picture.source.path is None and out.output is None:
-        raise RequestError("the picture comes from standard input: say where the result goes with -o")
+        raise RequestError("the picture comes from standard input: say where the result goes with -o", field="output")
     format = format_of_result(own, out.format, alpha=alpha)
     values = {"name": source.stem, "intent": intent, "ext": extension_for(format, source)}
     path = compare = layers = None
@@ -99,8 +103,9 @@ def is_folder(name: str | None) -> bool:
 def _named(name: str, values: dict[str, str], field: str) -> Path:
     """A name from an option, its placeholders filled."""
     if name == STDIO:
-        raise RequestError(f"--{field} needs a file name: standard output is for the result")
-    check_placeholders(name, PLACEHOLDERS)
+        raise RequestError(f"--{field} needs a file name: standard output is for the result", field=field)
+    with concerning(field):
+        check_placeholders(name, PLACEHOLDERS)
     return Path(filled(name, values))
 
 
@@ -122,6 +127,7 @@ def _format_of(path: Path, field: str) -> str:
     from overpaint.picture import format_of_path
 
     try:
-        return format_of_path(path)
+        with concerning(field):
+            return format_of_path(path)
     except UnknownFormatError as error:
         raise error.within(f"--{field}") from None

@@ -62,7 +62,7 @@ def preview(
     check_one_reader((picture, *places.mask))
     path = Path(output)
     format = format_of_path(path)
-    check_writable_all([path], overwrite=written.overwrite, inputs=paths((picture, *places.files)))
+    check_writable_all([("output", path)], overwrite=written.overwrite, inputs=paths((picture, *places.files)))
     shown = opened(picture)
     found = mask_at(places, shown.size, lambda name, how: mask_from(load(name), shown.size, how, about=shown))
     if found is None:

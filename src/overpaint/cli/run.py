@@ -18,7 +18,8 @@ from cyclopts import App, CycloptsError, Group, Parameter
 
 from overpaint.errors import Cancelled, OverpaintError, RequestError
 
-from .messages import BAD_INPUT, BROKEN_PIPE, DONE, FAILED, INTERRUPTED, TERMINATED, complain, failed, in_json, usage
+from . import INTERRUPTED
+from .messages import BAD_INPUT, BROKEN_PIPE, DONE, FAILED, TERMINATED, complain, failed, in_json, usage
 from .streams import STDIO, standard_input
 
 _EDIT = Group("Edit pictures", sort_key=0)

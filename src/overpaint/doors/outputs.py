@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from overpaint.errors import OutputError
+from overpaint.errors import OutputError, concerning
 from overpaint.files import check_folder, check_writable, exists_already
 from overpaint.geometry import Size
 
@@ -15,6 +15,10 @@ from .names import numbered
 
 if TYPE_CHECKING:
     from overpaint.picture import Picture
+
+
+OutputFile: TypeAlias = tuple[str, Path]
+"""A file that will be written, after the field that names it or that it follows from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +40,13 @@ class Target:
     sidecar: bool = False
 
     @property
-    def paths(self) -> tuple[Path, ...]:
+    def files(self) -> tuple[OutputFile, ...]:
         """Every file that will be written."""
         from overpaint.record import sidecar_path
 
         sidecar = sidecar_path(self.path) if self.sidecar and self.path is not None else None
-        return tuple(path for path in (self.path, self.compare, self.layers, sidecar) if path is not None)
+        named = (("output", self.path), ("compare", self.compare), ("layers", self.layers), ("output", sidecar))
+        return tuple((field, path) for field, path in named if path is not None)
 
     def variations(self, count: int) -> Iterator[Target]:
         """One target for each of `count` variations, with NAME-1, NAME-2, ..."""
@@ -77,28 +82,29 @@ def check_result_size(target: Target, size: Size) -> None:
 
 
 def check_writable_all(
-    paths: Iterable[Path], *, overwrite: bool, inputs: Iterable[Path] = (), taken: set[Path] | None = None
+    files: Iterable[OutputFile], *, overwrite: bool, inputs: Iterable[Path] = (), taken: set[Path] | None = None
 ) -> None:
     """Find out before any work whether every file can be written; leaves no trace.
 
     Args:
-        paths: The files.
+        files: The files.
         overwrite: Whether files that exist may be replaced.
         inputs: Files that are read, and would be lost.
-        taken: Files that other results go to; `paths` are added to them.
+        taken: Files that other results go to; `files` are added to them.
 
     Raises:
-        OutputError: One can't be written, exists already, is an input, or is named twice.
+        OutputError: One can't be written, exists already, is an input, or is named twice; its field is the file's.
     """
     read = frozenset(path.resolve() for path in inputs)
     taken = set() if taken is None else taken
-    for path in paths:
+    for field, path in files:
         resolved = path.resolve()
-        if resolved in taken:
-            message = f"two results would go to the same file: {path}"
-            raise OutputError(message, code="output-twice", field="output", value=str(path))
-        if resolved in read and not overwrite:
-            raise exists_already(path, "is an input, which would be replaced")
-        taken.add(resolved)
-        check_writable(path, overwrite=overwrite)
-        check_folder(path.parent)
+        with concerning(field):
+            if resolved in taken:
+                message = f"two results would go to the same file: {path}"
+                raise OutputError(message, code="output-twice", value=str(path))
+            if resolved in read and not overwrite:
+                raise exists_already(path, "is an input, which would be replaced")
+            taken.add(resolved)
+            check_writable(path, overwrite=overwrite)
+            check_folder(path.parent)

@@ -38,7 +38,8 @@ def gaussian(values: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
         MaskError: `sigma` is not a number from 0 to 1024.
     """
     if not 0 <= sigma <= LARGEST_SIGMA:
-        raise MaskError(f"a feather radius must be a number of pixels from 0 to {LARGEST_SIGMA:g}, not {sigma}")
+        message = f"a feather radius must be a number of pixels from 0 to {LARGEST_SIGMA:g}, not {sigma}"
+        raise MaskError(message, field="", value=sigma)
     if sigma < 0.05:  # a neighbour's weight would be below 1e-80
         return values
     levels = int(math.log2(1 + sigma / 8))

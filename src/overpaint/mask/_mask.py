@@ -324,7 +324,8 @@ class Mask:
         """A hard mask: 1 where the value is at least `level`, which must be more than 0 and at most 1."""
         level = _checks.as_number(level, "the level of a threshold")
         if not 0 < level <= 1:
-            raise MaskError(f"the level of a threshold must be more than 0 and at most 1, not {level}")
+            message = f"the level of a threshold must be more than 0 and at most 1, not {level}"
+            raise MaskError(message, field="", value=level)
         return self._with((self.values >= np.float32(level)).astype(np.float32))
 
     def resize(self, size: SizeLike) -> Mask:

@@ -42,7 +42,7 @@ def _widths(width: float | Sequence[float], count: int) -> list[float]:
         raise MaskError(f"there are {count} strokes but {len(each)} widths: give one width, or one for each stroke")
     widths = [as_pixels(one, "the width of a stroke") for one in each]
     if 0 in widths:
-        raise MaskError("the width of a stroke must be more than 0 pixels")
+        raise MaskError("the width of a stroke must be more than 0 pixels", field="", value=0)
     return widths
 
 

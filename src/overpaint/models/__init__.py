@@ -8,7 +8,7 @@ from __future__ import annotations
 from overpaint.errors import DownloadError, ModelError
 
 from .catalogue import CATALOGUE, CatalogueEntry, listed
-from .detect import detect, read_json, weights_in
+from .detect import detect, read_json, weights_in, whole_number
 from .download import get
 from .families import config_folder, family_of, family_title, register_family
 from .headers import TensorTable, read_table
@@ -55,4 +55,5 @@ __all__ = [
     "store_folder",
     "verify",
     "weights_in",
+    "whole_number",
 ]

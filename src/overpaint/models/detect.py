@@ -135,7 +135,7 @@ def _ldm(table: TensorTable, path: Path, plain: Kind) -> Kind | None:
     first = names.get(f"{UNET}input_blocks.0.0.weight")
     if first is None:
         return None
-    channels = first.shape[1]
+    channels = first.side(1)
     family, other = _ldm_family(names, channels)
     if other:
         return replace(plain, because=other)
@@ -179,7 +179,7 @@ def _linear(names: Mapping[str, TensorInfo]) -> bool:
 def _ldm_family(names: Mapping[str, TensorInfo], channels: int) -> tuple[str, str]:
     label = names.get(f"{UNET}label_emb.0.0.weight")
     family = _unet_family(linear=_linear(names), labelled=label is not None)
-    if label is not None and label.shape[1] == 2560:
+    if label is not None and label.side(1) == 2560:
         return family, "the refiner of SDXL; use the base or an inpainting model"
     if "edm_mean" in names:
         return family, "Playground 2.5, whose noise schedule (EDM) is not supported"
@@ -223,7 +223,7 @@ def _unet(table: TensorTable, path: Path, plain: Kind) -> Kind | None:
     family = _unet_family(linear=_linear(names), labelled="add_embedding.linear_1.weight" in names)
     embeds = "time_embedding.cond_proj.weight" in names
     plain = replace(plain, lacks=("vae", "text"), layout="diffusers")
-    channels = names["conv_in.weight"].shape[1]
+    channels = names["conv_in.weight"].side(1)
     return _network(table, path, replace(plain, family=family, channels=channels, embeds_guidance=embeds))
 
 
@@ -237,14 +237,14 @@ def _lora_family(names: Mapping[str, TensorInfo]) -> str | None:
     """By the width of the text states that the cross-attention reads; else by a second text encoder."""
     into = re.compile(r"attn2[._]to_k.*(?:lora_down|lora_A|lora\.down|hada_w1_b|hada_w2_b)")
     for name, one in names.items():
-        if into.search(name) and len(one.shape) >= 2 and (family := family_of_width(one.shape[1])):
+        if into.search(name) and (family := family_of_width(one.side(1))):
             return family
     if any(name.startswith(("lora_te2_", "text_encoder_2.", "text_encoders.clip_g.")) for name in names):
         return "sdxl"
     for name, one in names.items():
         if name.startswith(("lora_te_", "text_encoder.")) and len(one.shape) == 2:
             text = re.search(r"q_proj.*(?:lora_down|lora_A|lora\.down|lora_linear_layer\.down)", name)
-            if text and (family := family_of_width(one.shape[1])):
+            if text and (family := family_of_width(one.side(1))):
                 return family
     return None
 
@@ -252,14 +252,14 @@ def _lora_family(names: Mapping[str, TensorInfo]) -> str | None:
 def _embedding(table: TensorTable, path: Path, plain: Kind) -> Kind | None:
     names = table.tensors
     if {"clip_l", "clip_g"} <= set(names):
-        slots = tuple((slot, names[slot].shape[-1]) for slot in ("clip_g", "clip_l"))
+        slots = tuple((slot, names[slot].side(-1)) for slot in ("clip_g", "clip_l"))
         return replace(plain, what="embedding", family="sdxl", vectors=slots)
     vectors = [one for name, one in names.items() if name == "emb_params" or name.startswith("string_to_param.")]
     if not vectors and len(names) == 1:  # diffusers: one tensor, named by its word
-        vectors = [one for one in names.values() if len(one.shape) <= 2 and one.shape[-1:] in ((768,), (1024,))]
+        vectors = [one for one in names.values() if len(one.shape) <= 2 and one.side(-1) in (768, 1024)]
     if not vectors or not vectors[0].shape:
         return None
-    width = vectors[0].shape[-1]
+    width = vectors[0].side(-1)
     return replace(plain, what="embedding", family=family_of_width(width), vectors=(("", width),))
 
 
@@ -272,13 +272,14 @@ def _autoencoder(table: TensorTable, path: Path, plain: Kind) -> Kind | None:
     tensors = {name.removeprefix("first_stage_model."): one for name, one in table.tensors.items()}
     names = tensors.keys()
     if {"encoder.conv_in.weight", "decoder.conv_in.weight"} <= names:
-        channels = tensors["decoder.conv_in.weight"].shape[1]
+        channels = tensors["decoder.conv_in.weight"].side(1)
         current = any(name.startswith("encoder.down_blocks.") for name in names)
         found = replace(plain, what="vae", layout="diffusers" if current else "ldm")
     elif {"encoder.layers.0.weight", "decoder.layers.0.weight"} <= names:
         return replace(plain, what="tiny-vae", layout="diffusers")
     elif "3.conv.0.weight" in names and names & {"0.weight", "1.weight"}:
-        channels = tensors["14.weight"].shape[0] if "14.weight" in names else tensors["1.weight"].shape[1]
+        last, first = tensors.get("14.weight"), tensors.get("1.weight")  # the encoder's and the decoder's latents
+        channels = last.side(0) if last is not None else 0 if first is None else first.side(1)
         found = replace(plain, what="tiny-vae", layout="ldm")
     else:
         return None
@@ -330,6 +331,13 @@ def read_json(path: Path) -> dict[str, Any]:
         raise ModelError(f"{path} is damaged: it is not JSON ({error})") from error
     if not isinstance(value, dict):
         raise ModelError(f"{path} is damaged: it should be a JSON object")
+    return value
+
+
+def whole_number(value: Any, name: str, source: object) -> int:
+    """A value of a configuration that must be a whole number. Raises ModelError, which names it, where it isn't one."""
+    if not isinstance(value, int):
+        raise ModelError(f"{source} is damaged: {name} should be a whole number, not {value!r:.80}", value=name)
     return value
 
 

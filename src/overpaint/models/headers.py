@@ -36,6 +36,12 @@ class TensorInfo:
     shape: tuple[int, ...]
     dtype: str
 
+    def side(self, axis: int) -> int:
+        """Its length along an axis, negative ones counted from the last; 0 where it has no such axis, as in a file that
+        is damaged or made to be.
+        """
+        return self.shape[axis] if -len(self.shape) <= axis < len(self.shape) else 0
+
     @property
     def bytes(self) -> int:
         """Its size, of a type of weights."""

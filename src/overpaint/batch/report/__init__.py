@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import hashlib
 from pathlib import Path
 
 from overpaint.batch import store
@@ -19,17 +19,40 @@ __all__ = ["PAGE", "TABLE", "tidy", "write"]
 
 
 def write(ledger: Ledger, thumbnails: ThumbnailStore, out: Path, *, head: str = "") -> None:
-    """Write page and table of a ledger and its thumbnails into a folder, each whole or not at all; not again when they
-    say the same already. `head` is the end of the audit log's chain. Raises OutputError.
+    """Write page and table of a ledger and its thumbnails into a folder, each whole or not at all; not again where they
+    are whole and say the same already. `head` is the end of the audit log's chain. Raises OutputError.
     """
     rows = view(ledger)
     text = table(rows).encode()
-    with contextlib.suppress(OSError):
-        if (out / PAGE).exists() and (out / TABLE).read_bytes() == text:
-            return
-    # The table comes last: as long as it is an old one, both are written again.
-    store.write(out / PAGE, page(rows, thumbnails, out.name, head))
-    store.write(out / TABLE, text)
+    state = hashlib.sha256("\0".join((out.name, head)).encode() + b"\0" + text).hexdigest()
+    if not _is_sealed(out / PAGE, state):
+        store.write(out / PAGE, _sealed(page(rows, thumbnails, out.name, head), state))
+    if _read(out / TABLE) != text:
+        store.write(out / TABLE, text)
+
+
+def _sealed(content: bytes, state: str) -> bytes:
+    """A page with a last line that has the digests of what it was made from and of all before the line."""
+    return content + _seal(content, state)
+
+
+def _is_sealed(path: Path, state: str) -> bool:
+    """Whether a file is a whole page that was made from this state."""
+    found = _read(path)
+    content = found[: -len(_seal(b"", state))]
+    return found.endswith(_seal(content, state))
+
+
+def _seal(content: bytes, state: str) -> bytes:
+    return f"\n<!-- made from {state}, has {hashlib.sha256(content).hexdigest()} -->\n".encode()
+
+
+def _read(path: Path) -> bytes:
+    """The file's content; empty where it can't be read."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
 
 
 def tidy(out: Path) -> None:

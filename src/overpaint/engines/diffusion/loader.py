@@ -133,7 +133,7 @@ def _unet(ref: ModelRef, family: UNetFamily, held: Tensors | None, dtype: Any, s
         if ref.kind.layout != "diffusers":
             held = unet_from_original(family, held, config, title)
         if (guided := held.get("time_embedding.cond_proj.weight")) is not None:
-            config["time_cond_proj_dim"] = guided.shape[1]
+            config["time_cond_proj_dim"] = guided.shape[-1] if guided.ndim else 0
     return filled(UNET, config, held, dtype, title, source=source)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from overpaint.geometry import Size
-from overpaint.models import ModelRef, config_folder, read_json
+from overpaint.models import ModelRef, config_folder, read_json, whole_number
 from overpaint.request import Usual
 
 from .base import Family, Pixels
@@ -127,7 +127,9 @@ class UNetFamily(Family):
 
     def width(self, ref: ModelRef) -> int:
         """See `Family.width`."""
-        return int(self.config(ref).get("block_out_channels", (320,))[0])
+        widths = self.config(ref).get("block_out_channels", (320,))
+        first = widths[0] if isinstance(widths, list | tuple) and widths else widths
+        return whole_number(first, "block_out_channels", ref.name)
 
     def usual(self, ref: ModelRef) -> Usual:
         """See `Family.usual`.
