@@ -280,6 +280,11 @@ def test_a_batch_says_it_of_its_rows_before_the_first_is_painted(tmp_path, capsy
     main(["batch", "rows.jsonl", "--intent", "replace", "-o", "out", "--dry-run", "--json", "--where", "row > 1"])
     (note,) = json.loads(capsys.readouterr().out.splitlines()[-1])["notes"]
     assert note.startswith("rows 2, 3: pocket does not paint dog")
+    main(["batch", "rows.jsonl", "--intent", "replace", "-o", "private", "--dry-run", "--json", "--private"])
+    said = capsys.readouterr().out
+    assert "dog" not in said
+    assert "notes on the rows' prompts are left out" in said
+    assert "refused: prompt-beyond-model in the prompt" in said
 
 
 @shipped

@@ -116,7 +116,7 @@ def run(
             [item.id for item in chosen if item.id not in status.undecided], retries=max(0, options.retries)
         )
         total, left = len(planned.items) + len(planned.bad), len(status.to_do) - len(chosen)
-        notes = (*options.notes, *notes_on(chosen))
+        notes = session.notes(chosen)
         on_event(Began(total, len(chosen), len(status.unchanged), left, len(planned.bad), completed, notes))
         for bad in planned.bad:
             reason = reason_of(bad.error, private=options.private)
@@ -153,7 +153,7 @@ def preview(rows: Iterable[EditRow | BadRow], options: Options, studio: Studio) 
         if chosen:
             known = by_history(chosen, entries.values())
             estimate = known or by_trial(chosen, Worker(studio), replace(_task_options(options), thumbnails=False))
-    left, notes = len(status.to_do) - len(chosen), (*options.notes, *notes_on(chosen))
+    left, notes = len(status.to_do) - len(chosen), session.notes(chosen)
     return BatchPreview(planned, tuple(chosen), len(status.unchanged), left, estimate, notes)
 
 
@@ -195,6 +195,13 @@ class _Session:
         where = self.options.where
         found = [item for item in status.to_do if where is None or where.matches(item, entries.get(item.id))]
         return entries, status, found[: self.options.limit]
+
+    def notes(self, chosen: Iterable[PlannedEdit]) -> tuple[str, ...]:
+        """The notes on the rows to do; in private mode one stands for all that quote prompts."""
+        found = notes_on(chosen)
+        if found and self.options.private:
+            found = ("notes on the rows' prompts are left out, as they quote them",)
+        return (*self.options.notes, *found)
 
     def end(self, rows: int, tally: Tally, began: float, *, interrupted: bool = False) -> Ended:
         """Complete what an interrupt left, write the report, and sum up."""
