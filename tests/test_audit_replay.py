@@ -296,6 +296,15 @@ class TestCommands:
         out = capsys.readouterr().out
         assert out.startswith("photo.remove.png: the same 80x60 picture came out, every pixel equal")
 
+    @pytest.mark.parametrize("log", [(), ("--audit", "audit.jsonl")])
+    def test_an_input_that_its_result_has_replaced_is_asked_for(self, capsys, log):
+        Image.open("photo.png").save("folder.png")
+        words = [*REMOVE, "-o", "photo.png", "--overwrite", *log]
+        assert main(words) == 0
+        assert main(["replay", "photo.png"]) == 2
+        assert "photo.png was overwritten by the result: give what was edited" in capsys.readouterr().err
+        assert main(["replay", "photo.png", "--image", "folder.png"]) == 0
+
     def test_places_of_changes_in_a_picture_are_reported(self, capsys):
         main([*REMOVE, "--audit", "audit.jsonl"])
         main(["audit", "verify", "--json"])
@@ -356,11 +365,17 @@ class TestCommands:
         assert "was the prompt of this edit" in capsys.readouterr().out
         assert main(["audit", "show", "photo.remove.png", "--prompt", "another"]) == 1
         assert "was not the prompt" in capsys.readouterr().out
-        assert main(["replay", "photo.remove.png"]) == 2
-        assert "give --prompt" in capsys.readouterr().err
+        assert main(["replay", "photo.remove.png"]) == 0  # its engine has no use for the prompt
         assert main(["replay", "photo.remove.png", "--prompt", "another"]) == 2
         assert "the record has the hash of another text" in capsys.readouterr().err
         assert main(["replay", "photo.remove.png", "--prompt", "grandmother's garden"]) == 0
+
+    def test_a_private_prompt_that_was_used_is_needed_again(self, capsys):
+        words = ["recolor", "photo.png", "--mask", "mask.png", "--prompt", "a dark green car", "--private"]
+        assert main([*words, "--audit", "audit.jsonl"]) == 0
+        assert main(["replay", "photo.recolor.png"]) == 2
+        assert "give --prompt" in capsys.readouterr().err
+        assert main(["replay", "photo.recolor.png", "--prompt", "a dark green car"]) == 0
 
     @pytest.mark.parametrize(
         ("words", "said"),

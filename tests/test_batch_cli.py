@@ -118,6 +118,53 @@ def test_a_list_may_come_from_standard_input(folder: Path, monkeypatch: pytest.M
     assert len(list((folder / "out").glob("*.png"))) == 3
 
 
+@pytest.mark.parametrize("private", [(), ("--record", "sidecar"), ("--private",)])
+def test_results_beside_the_pictures_are_no_pictures_of_the_next_run(folder: Path, capsys, private) -> None:
+    (folder / "edits.jsonl").unlink()
+    words = ["batch", "--images", ".", "--box", "8,6,20,16", "-o", ".", *private, *TELEA]
+    assert main(words) == 0
+    assert printed(capsys)[0]["notes"] == []
+    assert main(words) == 0
+    again, *_ = printed(capsys)
+    assert (again["rows"], again["to_do"], again["unchanged"]) == (3, 0, 3)
+    assert again["notes"] == ["3 pictures are results of this batch, and not edited again"]
+    photo(folder / "sub" / "new.png")
+    assert main(words) == 0
+    assert {one["output"] for one in printed(capsys) if one["event"] == "done"} == {"sub/new.remove.png"}
+
+
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--images", "."), "remove needs a mask: which pixels of the picture to repaint; give --mask"),
+        (("--images", ".", "--intent", "expand"), "expand needs margins"),
+        (("bare.jsonl",), "remove needs a mask"),
+    ],
+)
+def test_rows_of_which_none_says_what_to_paint_are_refused_before_any_is_done(folder, capsys, words, says, dry) -> None:
+    (folder / "bare.jsonl").write_text('{"image": "p000.png"}\n{"image": "p001.png"}')
+    assert main(["batch", *words, "-o", "out", *TELEA, *dry]) == 2
+    found = capsys.readouterr()
+    assert found.out == ""
+    assert says in found.err
+
+
+def test_a_row_that_does_not_say_what_to_paint_is_known_before_the_others_are_done(folder: Path, capsys) -> None:
+    with (folder / "edits.jsonl").open("a") as file:
+        file.write('\n{"image": "p000.png", "output": "x.png"}')
+    assert main(["batch", "edits.jsonl", "-o", "out", "--dry-run", *TELEA]) == 0
+    bad, *would, preview = printed(capsys)
+    assert "remove needs a mask" in bad["reason"]
+    assert (len(would), preview["bad"]) == (3, 1)
+
+
+def test_an_estimate_says_why_the_edit_that_was_tried_failed(folder: Path, capsys) -> None:
+    (folder / "edits.jsonl").write_text('{"image": "p000.png", "box": "800,6,900,16"}')
+    assert main(["batch", "edits.jsonl", "-o", "out", "--dry-run", *TELEA]) == 0
+    assert "has no pixel in the picture" in printed(capsys)[-1]["basis"]
+
+
 @pytest.mark.usefixtures("folder")
 def test_a_dry_run_lists_what_would_be_done_and_writes_no_result(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["batch", "edits.jsonl", "-o", "out", *TELEA]

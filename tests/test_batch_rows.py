@@ -253,6 +253,33 @@ def test_a_folder_without_pictures_is_reported(tmp_path, images):
         read_folders(tmp_path / images, None)
 
 
+def test_a_field_of_another_name_is_known():
+    row = Reader(RowDefaults()).read(RawRow(1, {"picture": "a.png", "box": "1,1,9,9"}))
+    assert isinstance(row, BadRow)
+    assert "did you mean 'image'?" in row.reason
+
+
+@pytest.mark.parametrize(
+    ("box", "read"),
+    [
+        (["10%", "10%", "20%", "20%"], ("10%,10%,20%,20%",)),
+        ([10, "10px", "20.5%", 20], ("10,10px,20.5%,20",)),
+        (["1,1,9,9", "20%,20%,30%,30%"], ("1,1,9,9", "20%,20%,30%,30%")),
+        ([["1%", 1, 9, 9], [5, 5, 8, 8]], ("1%,1,9,9", "5,5,8,8")),
+    ],
+)
+def test_sides_of_a_box_in_a_list_may_be_in_per_cent(box, read):
+    row = Reader(RowDefaults()).read(RawRow(1, {"image": "a.png", "box": box}))
+    assert isinstance(row, EditRow)
+    assert row.places.box == read
+
+
+def test_points_in_a_list_may_be_in_per_cent():
+    row = Reader(RowDefaults()).read(RawRow(1, {"image": "a.png", "polygon": [["1%", 1], [9, 9], ["50%", "50%"]]}))
+    assert isinstance(row, EditRow)
+    assert row.places.polygon == ("1%,1 9,9 50%,50%",)
+
+
 # ── names and seeds ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -60,6 +60,31 @@ TABLE: list[tuple[str, list[str], int, str]] = [
     ("polygon outside", ["remove", *PHOTO, "--polygon", "90,90 99,90 99,99"], 2, "has no pixel in the picture"),
     ("box without area", ["remove", *PHOTO, "--box", "10,10,10,20"], 2, "--box 10,10,10,20 has no area"),
     ("box the wrong way", ["remove", *PHOTO, "--box", "30,10,20,20"], 2, "right must be greater than left"),
+    (
+        "box of no pixel",
+        ["remove", *PHOTO, "--box", "5.6,5.6,6.2,6.2"],
+        2,
+        "holds no pixel; it is in pixels, and",
+    ),
+    ("ellipse of no pixel", ["remove", *PHOTO, "--ellipse", "5,5,5.2,5.2"], 2, "--ellipse 5,5,5.2,5.2 holds no pixel"),
+    ("box in shares", ["remove", *PHOTO, "--box", "0.1,0.1,0.3,0.35"], 2, "in per cent it is 10%,10%,30%,35%"),
+    ("a box of four words", ["remove", *PHOTO, "--box", "1", "1", "9", "9", "-o", "b.png"], 2, "a shape is one word"),
+    (
+        "a polygon of words",
+        ["remove", *PHOTO, "--polygon", "1,1", "9,1", "9,9"],
+        2,
+        "'9,1' is no picture; a shape",
+    ),
+    (
+        "a box of words",
+        ["mask", "make", *PHOTO, "--box", "1", "1", "9", "-o", "b.png"],
+        2,
+        "'1 9'; a shape is one",
+    ),
+    ("all of the picture", ["remove", *PHOTO, "--mask", "full"], 2, "none to copy from; mark less, let it see more"),
+    ("all that is visible", ["remove", "clear.png", "--box", "1,1,9,9"], 2, "exemplar continues the surroundings, and"),
+    ("a format of another name", ["remove", *PHOTO, *MARKED, "--format", "jpg", "-o", "x.png"], 2, "x.png says png"),
+    ("a name for nothing", ["remove", *PHOTO, "clear.png", *MARKED, "-o", "{nam}.png"], 2, "did you mean 'name'?"),
     ("box with letters", ["remove", *PHOTO, "--box", "10,10,x,20"], 2, "'x' is not a number"),
     ("box with NaN", ["remove", *PHOTO, "--box", "10,10,nan,20"], 2, "'nan' is not a finite number"),
     ("box of three", ["remove", *PHOTO, "--box", "10,10,20"], 2, "has 3"),
@@ -107,8 +132,8 @@ TABLE: list[tuple[str, list[str], int, str]] = [
     ("no variations", ["remove", *PHOTO, *MARKED, "-n", "0"], 2, "--variations must be at least 1, not 0"),
     ("no threads", ["remove", *PHOTO, *MARKED, "--threads", "0"], 2, "--threads must be at least 1, not 0"),
     ("quality 0", ["remove", *PHOTO, *MARKED, "--quality", "0"], 2, "--quality must be between 1 and 100, not 0"),
-    ("quality of a PNG", ["remove", *PHOTO, *MARKED, "--quality", "90"], 1, "quality"),
-    ("transparency into JPEG", ["remove", "clear.png", *MARKED, "-o", "a.jpg"], 1, "JPEG can't hold transparency"),
+    ("quality of a PNG", ["remove", *PHOTO, *MARKED, "--quality", "90"], 2, "--quality 90 is for formats that lose"),
+    ("transparency into JPEG", ["remove", "clear.png", *MARKED, "-o", "a.jpg"], 2, "JPEG can't hold transparency"),
     ("unknown format", ["remove", *PHOTO, *MARKED, "--format", "gif"], 2, "gif"),
     ("name without an ending", ["remove", *PHOTO, *MARKED, "-o", "bare"], 2, "--output: bare has no extension"),
     ("unknown ending", ["remove", *PHOTO, *MARKED, "-o", "out.xyz"], 2, "xyz"),
@@ -183,7 +208,7 @@ def test_nothing_is_painted_before_the_output_is_known_to_be_good(
         raise AssertionError("painted")
 
     monkeypatch.setattr(Studio, "edit", never)
-    assert main(["remove", "clear.png", *MARKED, "-o", "a.jpg"]) == 1
+    assert main(["remove", "clear.png", *MARKED, "-o", "a.jpg"]) == 2
     for words in (["-o", "taken.png"], ["-o", "no/out.png"], ["--compare", "taken.png"], ["--layers", "l.png"]):
         assert main(["remove", *PHOTO, *MARKED, *words]) == 1
     capsys.readouterr()

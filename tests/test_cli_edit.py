@@ -153,6 +153,42 @@ class TestOnePicture:
         assert "saved again as jpeg, which changed" in out
         assert "unchanged" not in out
 
+    def test_the_summary_counts_the_parts_that_were_painted(self, capsys: pytest.CaptureFixture[str]) -> None:
+        words = ["remove", "photo.png", "--box", "5,5,15,15", "--box", "20,5,30,10", "--box", "5,20,10,35"]
+        assert main([*words, "--engine", "telea"]) == 0
+        assert "removed 3 regions (together within 25x30 px)" in capsys.readouterr().out
+
+    @pytest.mark.parametrize(
+        ("name", "kind", "as_saved"),
+        [
+            ("a.png", "1", "grey 8-bit"),
+            ("a.png", "P", "rgb 8-bit"),
+            ("a.tif", "1", "grey 8-bit"),
+            ("a.gif", "P", "rgb"),
+        ],
+    )
+    def test_pixels_that_take_more_room_than_the_originals_are_noted(self, name, kind, as_saved, capsys) -> None:
+        Image.open("photo.png").convert(kind).save(name)
+        words = ["remove", name, "--mask", "mask.png", "--engine", "telea"]
+        assert main(words) == 0
+        assert f"note: saved as {as_saved}" in capsys.readouterr().err
+        assert main([*words, "-o", "a.jpg"]) == 0
+        assert "saved as" not in capsys.readouterr().err
+
+    @pytest.mark.parametrize("name", ["a.webp", "a.avif"])
+    def test_a_lossy_picture_that_is_kept_without_loss_is_noted(self, name, capsys) -> None:
+        Image.open("photo.png").save(name, quality=40)
+        words = ["remove", name, "--mask", "mask.png", "--engine", "telea", "--overwrite"]
+        assert main(words) == 0
+        note = capsys.readouterr().err
+        assert "times as large as the original, which is lossy: --quality makes it smaller" in note
+        for other in (["--quality", "80"], ["-o", "a.png"]):
+            assert main([*words, *other]) == 0
+            assert "without loss" not in capsys.readouterr().err
+        Image.open("photo.png").save("b.webp", lossless=True)
+        assert main(["remove", "b.webp", *words[2:]]) == 0
+        assert capsys.readouterr().err == ""
+
     def test_the_format_can_be_named(self) -> None:
         assert main(["remove", "photo.png", "--mask", "mask.png", "--engine", "telea", "--format", "tif", "-q"]) == 0
         assert Path("photo.remove.tif").read_bytes()[:2] in (b"II", b"MM")

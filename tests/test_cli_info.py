@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from importlib.metadata import metadata, version
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from PIL.PngImagePlugin import PngInfo
 from overpaint.cli import doctor as doctor_module
 from overpaint.cli import main
 from overpaint.cli.doctor import Check
-from overpaint.engines import names
+from overpaint.engines import names, patchmatch
+from overpaint.errors import MissingExtraError
 
 
 @pytest.fixture(autouse=True)
@@ -103,6 +105,21 @@ def test_doctor_finds_everything_here(capsys: pytest.CaptureFixture[str]) -> Non
     assert found["jpeglib (extra jpeg)"] == version("jpeglib")
     assert "comes with overpaint" in found["model pocket"]
     assert {f"engine {name}" for name in names()} <= set(found)
+
+
+def test_doctor_names_engines_that_can_not_be_used(monkeypatch, capsys) -> None:
+    def missing() -> None:
+        raise MissingExtraError("the engine patchmatch needs pypatchmatch")
+
+    def broken() -> None:
+        raise OSError("no such device")
+
+    monkeypatch.setattr(patchmatch, "_package", missing)
+    assert main(["doctor"]) == 0
+    assert "optional  engine patchmatch" in capsys.readouterr().out
+    monkeypatch.setattr(patchmatch, "_package", broken)
+    assert main(["doctor"]) == 1
+    assert re.search("missing +engine patchmatch +no such device", capsys.readouterr().out)
 
 
 def test_doctor_knows_what_every_extra_is_good_for() -> None:

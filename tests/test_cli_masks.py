@@ -91,6 +91,23 @@ def test_combine() -> None:
         assert int((values(f"{op}.png") == 255).sum()) == marked
 
 
+def test_masks_of_two_sizes_are_both_named(capsys: pytest.CaptureFixture[str]) -> None:
+    Image.new("L", (80, 50), 255).save("c.png")
+    assert main(["mask", "combine", "a.png", "c.png", "-o", "m.png"]) == 2
+    assert "c.png is 80x50, and a.png is 80x60; their sides are not in proportion" in capsys.readouterr().err
+    Image.new("L", (40, 30), 255).save("d.png")
+    assert main(["mask", "combine", "a.png", "d.png", "-o", "m.png"]) == 2
+    assert "d.png is 40x30, and a.png is 80x60; its sides are in proportion: give --mask" in capsys.readouterr().err
+    assert main(["mask", "resize", "a.png", "--size", "80x50", "-o", "m.png"]) == 2
+    assert "a.png is 80x60, and wanted is 80x50; their sides are not in proportion" in capsys.readouterr().err
+
+
+def test_a_mask_of_another_shape_than_the_picture_has_a_remedy(capsys: pytest.CaptureFixture[str]) -> None:
+    Image.new("L", (79, 60), 255).save("c.png")
+    assert main(["remove", "photo.png", "--mask", "c.png"]) == 2
+    assert "a mask is made for the picture as it is, without cropping" in capsys.readouterr().err
+
+
 def test_notes_of_the_check_and_of_cut_boxes_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
     Image.fromarray(values("a.png") // 255).save("labels.png")
     assert main(["mask", "make", "photo.png", "--mask", "labels.png", "--box", "50,50,90,70", "-o", "m.png"]) == 0
@@ -145,7 +162,7 @@ def test_resize_keeps_a_hard_mask_hard(capsys: pytest.CaptureFixture[str]) -> No
     assert np.array_equal(values("back.png"), values("a.png"))
     capsys.readouterr()
     assert main(["mask", "resize", "a.png", "--size", "160x121", "-o", "no.png"]) == 2
-    assert "the mask is 80x60, but the picture is 160x121" in capsys.readouterr().err
+    assert "a.png is 80x60, and wanted is 160x121" in capsys.readouterr().err
     assert main(["mask", "resize", "a.png", "-o", "no.png"]) == 2
 
 

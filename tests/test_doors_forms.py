@@ -120,6 +120,7 @@ def test_three_ways_to_say_how_far_a_picture_grows(bounds: Extension, margins: M
         (Extension(aspect="2:1"), "that size already"),
         (Extension(to="wide"), "WIDTHxHEIGHT"),
         (Extension(aspect="16:0"), "aspect ratio"),
+        (Extension(aspect="16:9:1"), "such as 16:9, not '16:9:1'"),
     ],
 )
 def test_growth_without_a_meaning_is_refused(bounds: Extension, says: str) -> None:

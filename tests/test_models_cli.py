@@ -64,6 +64,14 @@ def test_add_list_show_verify_remove(capsys: pytest.CaptureFixture[str]) -> None
     assert "No model is here yet" in capsys.readouterr().out
 
 
+def test_show_has_no_digest_to_compute_of_a_file_that_can_not_be_used(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("photo.jpg").write_bytes(b"\xff\xd8\xff\xe0 a picture")
+    assert main(["models", "show", "./photo.jpg"]) == 0
+    out = capsys.readouterr().out
+    assert "can't be used" in out
+    assert "SHA-256" not in out
+
+
 def test_show_prints_properties_and_their_sources(capsys: pytest.CaptureFixture[str]) -> None:
     held = {name: torch.zeros(shape) for name, shape in checkpoints.unet(TINY["sd2"]).items()}
     save_file(held | {"first_stage_model.x": torch.zeros(1), "cond_stage_model.x": torch.zeros(1)}, "v2.safetensors")

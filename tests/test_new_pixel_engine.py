@@ -45,7 +45,7 @@ def test_it_edits_a_picture_with_its_own_options_and_nothing_beyond_the_reach_ch
         studio.add_engine(Mirror())
         ask = {"mask": MASK, "engine": "mirror", "intent": "remove", "seed": 1}
         rows, columns = (studio.edit(PICTURE, **ask, options={"axis": axis}) for axis in ("rows", "columns"))
-        with pytest.raises(RequestError, match="axis='diagonal' does not suit the engine 'mirror'"):
+        with pytest.raises(RequestError, match="axis='diagonal' does not suit the engine 'mirror': it must be"):
             studio.edit(PICTURE, **ask, options={"axis": "diagonal"})
     assert (rows.picture.samples != columns.picture.samples).any()
     for edited in (rows, columns):

@@ -7,11 +7,13 @@ import os
 import stat
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from overpaint.errors import OutputError
+import overpaint
+from overpaint.errors import FormatError, OutputError
 from overpaint.files import write_file
-from overpaint.picture import extension_for, format_named, format_of_path, formats
+from overpaint.picture import extension_for, format_for_path, format_named, format_of_path, formats, from_array
 
 
 def test_a_file_gets_its_bytes_and_the_permissions_of_any_new_file(tmp_path: Path) -> None:
@@ -123,3 +125,16 @@ def test_names_of_formats() -> None:
     assert set(formats()) >= {"png", "jpeg", "webp", "tiff", "avif"}
     with pytest.raises(OutputError, match="no extension"):
         format_of_path("photo")
+
+
+def test_a_wanted_format_and_a_name_of_another_do_not_go_together(tmp_path: Path) -> None:
+    assert [format_for_path("a.png", None), format_for_path("a.jpeg", "jpg"), format_for_path("a.out", "webp")] == [
+        "png",
+        "jpeg",
+        "webp",
+    ]
+    with pytest.raises(FormatError, match="says png"):
+        format_for_path("a.png", "jpg")
+    with pytest.raises(FormatError, match="says png"):
+        overpaint.save(from_array(np.zeros((4, 4), np.uint8)), tmp_path / "a.png", format="jpeg")
+    assert not list(tmp_path.iterdir())

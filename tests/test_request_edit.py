@@ -388,6 +388,8 @@ def test_an_intent_that_paints_an_object_needs_a_prompt():
         with pytest.raises(RequestError, match=f"'{name}' with e needs a prompt") as caught:
             resolve(EditRequest.of(name, prompt=" "), DIFFUSION, seed=0)
         assert (caught.value.code, caught.value.field) == ("prompt-missing", "prompt")
+        with pytest.raises(RequestError, match=f"'{name}' with small needs a prompt"):
+            resolve(EditRequest.of(name), DIFFUSION, seed=0, model="small")
     assert resolve(EditRequest.of("remove"), DIFFUSION, seed=0).prompt == "background scenery"
     for own in ("", "an empty street"):
         card = replace(DIFFUSION, usual=Usual(background_prompt=own))

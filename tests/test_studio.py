@@ -185,10 +185,10 @@ def test_the_transparent_part_of_a_cut_out_is_its_background():
 def test_alpha_follows_the_intent_and_an_option_overrides_it(intent, seen):
     cut = picture_of(SIZE, "rgb+alpha", 8)
     mask = Mask.full(SIZE) if intent != "background" else Mask.box(SIZE, Box(0, 0, 2, 2))
-    edited = edit(flat(), cut, mask=mask, intent=intent, prompt="x")
+    edited = edit(flat(card=LEARNED), cut, mask=mask, intent=intent, prompt="x")
     inner = edited.picture.alpha[10:, 10:]
     assert (inner == 255).all() if seen else np.array_equal(inner, cut.alpha[10:, 10:])
-    kept = edit(flat(), cut, mask=mask, intent=intent, prompt="x", alpha="keep")
+    kept = edit(flat(card=LEARNED), cut, mask=mask, intent=intent, prompt="x", alpha="keep")
     assert np.array_equal(kept.picture.alpha, cut.alpha)
 
 
@@ -223,7 +223,7 @@ def test_notes_on_a_mask_reach_the_result(picture):
 def test_a_mask_that_covers_most_of_the_picture_is_noted(picture):
     inverted = ~Mask.box(SIZE, Box(10, 10, 30, 30))
     assert any(
-        "if it marks the part that should stay, invert it" in note
+        "if it marks what should stay, the setting invert turns it round" in note
         for note in edit(flat(), picture, mask=inverted).notes
     )
     shape = {"parts": [{"kind": "box", "box": [10, 10, 30, 30]}], "invert": True}
@@ -232,13 +232,57 @@ def test_a_mask_that_covers_most_of_the_picture_is_noted(picture):
 
 @pytest.mark.parametrize("engine", ["exemplar", "telea"])
 def test_an_engine_that_continues_the_surroundings_notes_that_there_is_little_to_copy_from(picture, engine):
-    for mask, says in (
-        (Mask.full(SIZE), "nothing to copy from"),
-        (~Mask.box(SIZE, Box(0, 0, 20, 20)), "little to copy"),
-    ):
-        with Studio() as studio:
-            edited = studio.edit(picture, mask=mask, intent="remove", engine=engine, seed=1)
-        assert any(says in note for note in edited.notes)
+    with Studio() as studio:
+        most = ~Mask.box(SIZE, Box(0, 0, 20, 20))
+        edited = studio.edit(picture, mask=most, intent="remove", engine=engine, seed=1)
+        assert any("little to copy from: 7% of the picture stays" in note for note in edited.notes)
+        with pytest.raises(MaskError, match="none to copy from") as caught:
+            studio.edit(picture, mask=Mask.full(SIZE), intent="remove", engine=engine)
+    assert caught.value.code == "mask-covers-all"
+
+
+def test_a_model_and_an_engine_of_settings_alone_may_paint_all_of_a_picture(picture):
+    assert edit(flat(card=LEARNED), picture, mask=Mask.full(SIZE), prompt="grass").reach == 0
+    with Studio() as studio:
+        studio.edit(picture, mask=Mask.full(SIZE), intent="recolor", options={"to": "navy"})
+
+
+@pytest.mark.parametrize(("alpha", "covered", "says"), [(0, False, "what was painted"), (0, True, ""), (9, False, "")])
+def test_paint_that_a_transparent_place_hides_is_noted(mask, alpha, covered, says):
+    opacity = np.full(SIZE.shape, 255, np.uint8)
+    opacity[mask.core] = alpha
+    samples = np.full((*SIZE.shape, 3), 90, np.uint8)
+    edited = edit(flat(), Picture(samples, opacity), mask=mask, alpha="cover" if covered else "keep")
+    notes = [note for note in edited.notes if "transparent" in note]
+    assert [note.split(" is")[0] for note in notes] == ([says] if says else [])
+
+
+def test_pixels_may_be_an_array_or_a_pil_image(picture, mask):
+    from PIL import Image
+
+    pixels = picture.samples
+    wanted = edit(flat(), picture, mask=mask).picture
+    for given in (pixels, Image.fromarray(pixels), pixels.astype(np.float32) / 255, pixels.astype(np.uint16) * 257):
+        found = edit(flat(), given, mask=mask).picture
+        assert np.allclose(found.samples / found.maximum, wanted.samples / 255, atol=1 / 255)
+    for kind, shape in (("L", 1), ("1", 1), ("RGBA", 3), ("P", 3)):
+        image = Image.fromarray(pixels).convert(kind)
+        assert edit(flat(), image, mask=mask).picture.samples.shape[2] == shape
+    assert [edited.picture.size for edited in overpaint.edit_many([(pixels, mask)], engine="telea", intent="remove")]
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (np.zeros((4, 4, 7), np.uint8), r"\(H, W, 1..4\)"),
+        (np.zeros((4, 4), np.int64), "uint8, uint16 or floats"),
+        (np.full((4, 4), 255.0), "must be in"),
+        (12, "not int"),
+    ],
+)
+def test_pixels_of_another_kind_are_refused(given, says):
+    with pytest.raises(PictureError, match=says):
+        overpaint.remove(given, np.ones((4, 4), bool))
 
 
 def test_transparent_pixels_are_shown_as_edge_extended_colour_and_not_to_be_copied_from():

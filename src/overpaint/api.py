@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 from .engines import Monitor
 from .files import write_file
-from .picture import Picture, encode, format_of_path, open_picture
+from .picture import Picture, encode, format_for_path, open_picture
 from .request import EditRequest
 from .studio import Edit, Edited, EditFailure, Studio
 from .studio.inputs import MaskLike
@@ -56,7 +56,7 @@ def save(
         OutputError: The file exists, can't be written, or its format can't hold the picture.
     """
     target = Path(path)
-    encoded = encode(picture, format or format_of_path(target), quality=quality)
+    encoded = encode(picture, format_for_path(target, format), quality=quality)
     write_file(target, encoded.data, overwrite=overwrite)
     return target
 
@@ -74,7 +74,7 @@ def edit(
         overpaint.edit("photo.jpg", mask=mask, intent="replace", prompt="a red flower", strength=0.85)
 
     Args:
-        picture: A picture, its path, its bytes or an open file.
+        picture: A picture, an array, a PIL image, or a file: its path, its bytes or open.
         request: The request; `settings` override its fields.
         mask: Where to repaint, 1 = repaint: a Mask, an array, a PIL image, or a mask file.
         monitor: Progress and cancellation.
@@ -107,7 +107,7 @@ def remove(picture: Pictured, mask: MaskLike, **settings: Any) -> Edited:
     """Remove the masked object from the picture.
 
     Args:
-        picture: A picture, its path, its bytes or an open file.
+        picture: A picture, an array, a PIL image, or a file: its path, its bytes or open.
         mask: What to remove, 1 = repaint.
         **settings: Fields of EditRequest: engine, grow, feather, seed ...
     """
@@ -118,7 +118,7 @@ def recolor(picture: Pictured, mask: MaskLike, to: str, **settings: Any) -> Edit
     """Give the masked object another colour; its shading, highlights and texture stay.
 
     Args:
-        picture: A picture, its path, its bytes or an open file.
+        picture: A picture, an array, a PIL image, or a file: its path, its bytes or open.
         mask: The object, 1 = repaint.
         to: The colour: "navy", "dark green", "#1e66d0".
         **settings: Fields of EditRequest: options (only, tone, tolerance), grow ...
@@ -133,7 +133,7 @@ def expand(
     """Extend the picture beyond its borders.
 
     Args:
-        picture: A picture, its path, its bytes or an open file.
+        picture: A picture, an array, a PIL image, or a file: its path, its bytes or open.
         left, top, right, bottom: Pixels to add on each side.
         **settings: Fields of EditRequest.
     """

@@ -16,7 +16,8 @@ OverpaintError
 ├── WorkerLostError         the process that worked on an edit has ended
 ├── ClusterError            a cluster can't be reached, or has no worker left
 ├── OutputError             an output exists already, can't be written, or its format can't hold the picture
-│   └── UnknownFormatError  no format that can be written has this name or extension
+│   └── FormatError         the format can't hold the picture, or does not go with the name or the quality
+│       └── UnknownFormatError  no format that can be written has this name or extension
 ├── LedgerError             the ledger of jobs can't be used, or another worker holds the job
 ├── MissingExtraError       an optional dependency is needed
 └── Cancelled               the user stopped the work
@@ -172,7 +173,13 @@ class OutputError(OverpaintError):
     code = "output-refused"
 
 
-class UnknownFormatError(OutputError, InputError):
+class FormatError(OutputError, InputError):
+    """The format can't hold the picture, or does not go with the output's name or the quality."""
+
+    code = "output-format"
+
+
+class UnknownFormatError(FormatError):
     """No format that can be written has this name or extension."""
 
     code = "format-unknown"

@@ -55,6 +55,12 @@ def raise_readable(error: ValidationError, model: type[BaseModel]) -> NoReturn:
     raise SettingError(problems[:_MOST_PROBLEMS]) from None
 
 
+def reason_of(detail: ErrorDetails, model: type[BaseModel]) -> str:
+    """What one of pydantic's details about `model` says, as a clause that does not name the field."""
+    sentence = next(_problems(detail, model)).sentence
+    return sentence.replace("{field} must", "it must", 1)
+
+
 def shown(value: object) -> str:
     """A value for a message: whole when short, cut when long."""
     text = repr(value) if not isinstance(value, bytes | bytearray) else f"{len(value)} bytes"

@@ -12,6 +12,7 @@ from .plan import BatchPlan, PlannedEdit, Rules, plan, seed_of
 from .reasons import reason_of
 from .rows import BadRow, EditRow, RawRow, Reader, RowDefaults
 from .run import BatchPreview, Options, preview, run
+from .status import files_of_runs
 from .store import Address, Place
 from .task import Task, TaskResult
 
@@ -41,6 +42,7 @@ __all__ = [
     "Task",
     "TaskResult",
     "Unchanged",
+    "files_of_runs",
     "plan",
     "preview",
     "read_folders",

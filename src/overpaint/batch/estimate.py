@@ -44,7 +44,7 @@ def by_history(items: Sequence[PlannedEdit], entries: Iterable[LedgerEntry]) -> 
             taken.setdefault(_name(details.get("engine"), details.get("model")), []).append(_cost(details))
     each = {engine: statistics.fmean(seconds) for engine, seconds in taken.items()}
     count = sum(len(taken.get(engine, ())) for engine in {_engine(item) for item in items})
-    return _estimate(items, each, f"from {count} edits that were done before")
+    return _estimate(items, each, f"from {_edits(count)} done before")
 
 
 def by_trial(items: Sequence[PlannedEdit], worker: Worker, options: TaskOptions) -> Estimate:
@@ -58,18 +58,18 @@ def by_trial(items: Sequence[PlannedEdit], worker: Worker, options: TaskOptions)
     for item in items:
         if item.after is None:
             groups.setdefault(_engine(item), []).append(item)
-    tried = 0
+    tried, fault = 0, ""
     for engine, group in groups.items():
         for item in group[:2]:
             if tried and time.perf_counter() - began > _PATIENCE:
                 break
-            seconds = _tried(item, worker, options)
-            if seconds is not None:
-                each[engine] = seconds
+            try:
+                each[engine] = _tried(item, worker, options)
                 tried += 1
-    edits = "1 edit that was" if tried == 1 else f"{tried} edits that were"
-    unknown = Estimate(None, "nothing is known yet, and an edit that was tried failed")
-    return _estimate(items, each, f"from {edits} tried and discarded") or unknown
+            except OverpaintError as error:
+                fault = str(error)
+    unknown = Estimate(None, f"nothing is known yet, and an edit that was tried failed: {fault}")
+    return _estimate(items, each, f"from {_edits(tried)} tried and discarded") or unknown
 
 
 def _estimate(items: Sequence[PlannedEdit], each: Mapping[str, float], basis: str) -> Estimate | None:
@@ -80,14 +80,15 @@ def _estimate(items: Sequence[PlannedEdit], each: Mapping[str, float], basis: st
     return Estimate(sum(each[engine] for engine in engines), basis)
 
 
-def _tried(item: PlannedEdit, worker: Worker, options: TaskOptions) -> float | None:
+def _edits(count: int) -> str:
+    return "1 edit that was" if count == 1 else f"{count} edits that were"
+
+
+def _tried(item: PlannedEdit, worker: Worker, options: TaskOptions) -> float:
     with tempfile.TemporaryDirectory(prefix="overpaint-") as folder:
         output = Path(folder) / item.output.name
         task = Task(replace(item, output=output), options, item.image_sha256, output.with_suffix(".part"))
-        try:
-            return _cost(worker.do(task, Monitor()).details)
-        except OverpaintError:
-            return None
+        return _cost(worker.do(task, Monitor()).details)
 
 
 def _cost(details: Mapping[str, Any]) -> float:

@@ -53,6 +53,11 @@ class BatchFolders:
         """The folder of report and audit log: that of the results where it is local, else that of the state."""
         return self.out if isinstance(self.out, Path) else self.state
 
+    @property
+    def ledger(self) -> Path:
+        """The file of the ledger."""
+        return self.state / "ledger.sqlite"
+
     def _field(self, folder: Path) -> str:
         """The setting that a folder follows from: the state may lie within the results."""
         return "output" if isinstance(self.out, Path) and folder.is_relative_to(self.out) else "state"

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_origin
@@ -160,7 +160,9 @@ class FolderRows:
     notes: tuple[str, ...] = ()
 
 
-def read_folders(images: Path, masks: Path | None, *, leave_out: Path | None = None) -> FolderRows:
+def read_folders(
+    images: Path, masks: Path | None, *, leave_out: Path | None = None, own: Collection[Path] = ()
+) -> FolderRows:
     """One row for each picture in a folder and the folders in it, in the order of their names.
 
     Its mask is the file of the same stem (or with "_mask", "-mask" or ".mask" after it): at the same place in the
@@ -170,6 +172,7 @@ def read_folders(images: Path, masks: Path | None, *, leave_out: Path | None = N
         images: The folder of pictures.
         masks: The folder of masks, or one mask for all; None where the settings say where to repaint.
         leave_out: A folder that is not searched: that of the results.
+        own: Resolved paths of files that are not pictures to edit, of earlier runs of this batch.
 
     Raises:
         RequestError: There are no pictures, or a folder is missing.
@@ -181,6 +184,8 @@ def read_folders(images: Path, masks: Path | None, *, leave_out: Path | None = N
     skipped = [folder for folder in (leave_out, masks) if folder is not None and folder.is_dir() and folder != images]
     skipped = [folder for folder in skipped if _within(folder, images)]
     files = [path for path in _files(images) if not any(_within(path, folder) for folder in skipped)]
+    results = {path for path in files if path.resolve() in own}
+    files = [path for path in files if path not in results]
     pictures = [path for path in files if path.suffix.lower() in READABLE_EXTENSIONS]
     others = [path.relative_to(images).as_posix() for path in files if path.suffix.lower() not in READABLE_EXTENSIONS]
     if masks is not None and masks.resolve() == images.resolve():
@@ -206,7 +211,11 @@ def read_folders(images: Path, masks: Path | None, *, leave_out: Path | None = N
             found.append(RawRow(number, table, folder=folder))
         except RequestError as error:
             found.append(RawRow(number, error=error.within(str(path))))
-    return FolderRows(tuple(found), (_left_out(others),) if others else ())
+    notes = [_left_out(others)] if others else []
+    if count := sum(path.suffix.lower() in READABLE_EXTENSIONS for path in results):
+        kept = "1 picture is a result" if count == 1 else f"{count} pictures are results"
+        notes.insert(0, f"{kept} of this batch, and not edited again")
+    return FolderRows(tuple(found), tuple(notes))
 
 
 def _left_out(names: list[str]) -> str:

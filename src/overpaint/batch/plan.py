@@ -130,6 +130,7 @@ def plan(
 
     Raises:
         RequestError: Two rows have one id or would write one file, or a result would replace an input.
+        RequestError, MaskError: In no row anything says what is painted.
     """
     with concerning("name"):
         check_template(rules.name)
@@ -148,6 +149,8 @@ def plan(
                     raise RequestError(_no_such(row.after, read), field="after", value=row.after)
             item = planner.item(row, before)
         except OverpaintError as error:
+            if planner.without_place == len(read):
+                raise
             bad.append(BadRow(row.number, error, row.id, row.image))
             continue
         except Exception as error:  # one row does not cost the others
@@ -184,6 +187,7 @@ class _Planner:
     studio: Studio
     files: Files
     own: frozenset[Place]
+    without_place: int = 0
     _resolved: dict[str, _Resolved | InputError] = field(default_factory=dict)
 
     def item(self, row: EditRow, before: PlannedEdit | None) -> PlannedEdit:
@@ -192,6 +196,7 @@ class _Planner:
         known = None if before is not None else self._known(image, "image")
         if known is not None and not known.kind:
             raise PictureError(f"{image} is no picture of a known format", field="image", value=str(image))
+        self._check_place(row)
         resolved = self._resolve(row)
         output = self._output(row, image, known, resolved.engine)
         id = row.id or output.relative_to(self.rules.out).as_posix()
@@ -235,6 +240,18 @@ class _Planner:
         """Mask files and their digests."""
         return tuple((name, self._known(at(self.rules.base, name), "mask").sha256) for name in names)
 
+    def _check_place(self, row: EditRow) -> None:
+        """Refuse a row in which nothing says what is painted; this needs no picture."""
+        from overpaint.studio.scene import check_place
+
+        request = row.request
+        masked = row.places.named or (row.sketch, request.sketch, request.mask) != (None, None, None)
+        try:
+            check_place(request, masked=masked)
+        except InputError:
+            self.without_place += 1
+            raise
+
     def _file(self, name: str | None, what: str) -> tuple[str, str] | None:
         """A file that a row names and its digest."""
         return None if name is None else (name, self._known(at(self.rules.base, name), what).sha256)
@@ -262,14 +279,11 @@ class _Planner:
         return outcome
 
     def _output(self, row: EditRow, image: Place, known: Known | None, engine: str) -> Place:
-        from overpaint.picture import extension_for, format_named, format_of_path, format_of_result
+        from overpaint.picture import extension_for, format_for_path, format_of_path, format_of_result
 
         if row.output is not None:
             path = self.rules.out / inside(row.output)
-            if row.format is not None and format_named(row.format) != format_of_path(path):
-                message = f"the output {row.output} and the format {row.format!r} don't go together"
-                raise OutputError(message, field="output", value=row.output)
-            format_of_path(path)
+            format_for_path(path, row.format)
             return path
         own = format_of_path(image) if known is None else known.kind
         format = format_of_result(own, row.format, alpha=row.request.clears)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
@@ -36,27 +37,30 @@ def _masks(value: Any) -> Mapping[str, Any] | tuple[str, ...]:
 
 
 def _shapes(value: Any, about: ValidationInfo) -> tuple[str, ...]:
-    """Shapes as text, of "10%,10%,20%,20%" or [10, 10, 20, 20] (polygon: "10,10 20,10 20,20" or a list of points), or
-    a list of these."""
+    """Shapes as text, of "10%,10%,20%,20%" or [10, 10, 20, "20%"] (polygon: "10,10 20,10 20,20" or a list of points),
+    or a list of these."""
     polygon = about.field_name == "polygon"
     if isinstance(value, str):
         return (value,) if polygon else tuple(part for part in value.split(";") if part.strip())
     if not isinstance(value, list) or not value:
         form = "points x,y x,y x,y" if polygon else "left,top,right,bottom"
         raise ValueError(f"must be {form}, not {value!r:.80}")
-    if not polygon and all(map(_is_number, value)):
+    if not polygon and len(value) > 1 and all(map(_is_length, value)):
         return (_joined(value),)
-    if polygon and all(isinstance(point, list) and len(point) == 2 and all(map(_is_number, point)) for point in value):
+    if polygon and all(isinstance(point, list) and len(point) == 2 and all(map(_is_length, point)) for point in value):
         return (" ".join(map(_joined, value)),)
     return tuple(part for one in value for part in _shapes(one, about))
 
 
-def _is_number(value: Any) -> bool:
+def _is_length(value: Any) -> bool:
+    """Whether this is one length: 10, "10", "10px" or "10%"."""
+    if isinstance(value, str):
+        return re.fullmatch(r"\s*[-+]?\d*\.?\d+\s*(px|%)?\s*", value) is not None
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _joined(numbers: list[Any]) -> str:
-    return ",".join(f"{number!r}" for number in numbers)
+def _joined(lengths: list[Any]) -> str:
+    return ",".join(str(length).strip() for length in lengths)
 
 
 Text = Annotated[str, BeforeValidator(_text)]

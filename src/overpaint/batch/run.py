@@ -100,7 +100,7 @@ def run(
         executor: Runs the rows; threads around the studio when left out.
 
     Raises:
-        RequestError: Two rows have one id, or would write one file.
+        InputError: Two rows have one id, or would write one file; or none says what is painted.
         OutputError, LedgerError: The folder, the ledger or the audit log can't be written, or another run uses them.
         KeyboardInterrupt: The user stopped it; finished rows are kept, and the next run continues from there.
     """
@@ -234,7 +234,7 @@ def _session(options: Options) -> Iterator[_Session]:
     folders.make()
     with (
         folders.exclusive(),
-        Ledger(folders.state / "ledger.sqlite") as ledger,
+        Ledger(folders.ledger) as ledger,
         Files(folders.state / "files.sqlite") as files,
         ThumbnailStore(folders.state / "thumbnails.sqlite") as thumbnails,
     ):

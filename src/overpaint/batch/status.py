@@ -6,13 +6,18 @@ import contextlib
 import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from overpaint.audit import head_path
 from overpaint.ledger import Job, Ledger, LedgerEntry
+from overpaint.record import sidecar_path
 from overpaint.values import digest_of
 
 from .files import Files
+from .folders import BatchFolders
 from .plan import BatchPlan, PlannedEdit, describe
 from .reasons import reason_of
+from .report import PAGE, TABLE
 from .rows import BadRow
 from .store import Place
 
@@ -35,6 +40,21 @@ class BatchStatus:
 def own_outputs(ledger: Ledger, out: Place) -> frozenset[Place]:
     """Files that earlier runs have written."""
     return frozenset(out / entry.spec for entry in ledger.entries() if entry.result and entry.spec)
+
+
+def files_of_runs(folders: BatchFolders, audit: Path | None) -> frozenset[Path]:
+    """The files that earlier runs have left: results with their sidecars, report, audit log with its head and key.
+
+    Raises:
+        LedgerError: There is a ledger that can't be read.
+    """
+    if not folders.ledger.exists() or not isinstance(folders.out, Path):
+        return frozenset()
+    with Ledger(folders.ledger) as ledger:
+        results = [path for path in own_outputs(ledger, folders.out) if isinstance(path, Path)]
+    logs = () if audit is None else (audit, head_path(audit), audit.with_suffix(".salt"))
+    reports = (folders.reports / PAGE, folders.reports / TABLE)
+    return frozenset(path.resolve() for path in (*results, *map(sidecar_path, results), *logs, *reports))
 
 
 def job_of(item: PlannedEdit, out: Place, retries: int = 0) -> Job:

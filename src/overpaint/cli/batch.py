@@ -23,7 +23,7 @@ from .outputs import check_least, check_quality
 from .streams import STDIO
 
 if TYPE_CHECKING:
-    from overpaint.batch import BadRow, EditRow, Executor, Options
+    from overpaint.batch import BadRow, BatchFolders, EditRow, Executor, Options
 
 _SETTINGS = fields.options(INTENTS["remove"], leave_out=("seed",))
 _ROWS, _UNSET, _MACHINE, _WHICH = Rows(), _SETTINGS(), Machine(), Which()
@@ -55,7 +55,8 @@ def batch(
     from .batch_shown import shown
 
     _check(edits, rows, machine, which, results)
-    found, base, notes = _found(edits, rows, Path(results.output))
+    folders, audit = _folders(results)
+    found, base, notes = _found(edits, rows, Path(results.output), folders, audit)
     # files for every row are relative to the folder that the command runs in
     shared = batches.RowDefaults(
         settings=settings_of(rows.intent, fields.settings(how), machine.option),
@@ -67,7 +68,7 @@ def batch(
     )
     reader = batches.Reader(shared)
     read: list[EditRow | BadRow] = [reader.read(one) for one in found]
-    options = replace(_options(base, machine, which, results), notes=notes)
+    options = replace(_options(folders, audit, base, machine, which, results), notes=notes)
     with (
         Studio(device=machine.device, threads=machine.threads, allow_pickle=machine.allow_pickle) as studio,
         shown(json=results.json, quiet=results.quiet) as display,
@@ -116,15 +117,29 @@ def _check(edits: str | None, rows: Rows, machine: Machine, which: Which, result
     check_quality(results.quality)
 
 
-def _found(edits: str | None, rows: Rows, out: Path) -> tuple[list[Any], Path, tuple[str, ...]]:
+def _folders(results: Results) -> tuple[BatchFolders, Path | None]:
+    """Where results and state are kept, and the audit log; None for none."""
+    from overpaint.batch import BatchFolders
+    from overpaint.batch.store import at
+
+    state = None if results.state is None else Path(results.state)
+    folders = BatchFolders.at(at(Path.cwd(), results.output), state)
+    if results.audit is None:
+        return folders, folders.reports / "audit.jsonl"
+    return folders, None if results.audit == "none" else Path(results.audit).absolute()
+
+
+def _found(
+    edits: str | None, rows: Rows, out: Path, folders: BatchFolders, audit: Path | None
+) -> tuple[list[Any], Path, tuple[str, ...]]:
     """The rows before they are read, the folder that their paths are relative to, and notes."""
     import sys
 
-    from overpaint.batch import read_folders, read_manifest, read_text
+    from overpaint.batch import files_of_runs, read_folders, read_manifest, read_text
 
     if edits is None:
         masks = None if rows.masks is None else Path(rows.masks)
-        listed = read_folders(Path(rows.images or ""), masks, leave_out=out)
+        listed = read_folders(Path(rows.images or ""), masks, leave_out=out, own=files_of_runs(folders, audit))
         return list(listed.rows), Path.cwd(), listed.notes
     if edits == STDIO:
         text = sys.stdin.buffer.read().decode("utf-8-sig", "replace")
@@ -132,19 +147,15 @@ def _found(edits: str | None, rows: Rows, out: Path) -> tuple[list[Any], Path, t
     return read_manifest(Path(edits)), Path(edits).absolute().parent, ()
 
 
-def _options(base: Path, machine: Machine, which: Which, results: Results) -> Options:
-    from overpaint.batch import BatchFolders, Filter, Options, Rules
-    from overpaint.batch.store import at
+def _options(
+    folders: BatchFolders, audit: Path | None, base: Path, machine: Machine, which: Which, results: Results
+) -> Options:
+    from overpaint.batch import Filter, Options, Rules
 
-    out = at(Path.cwd(), results.output)
-    folders = BatchFolders.at(out, None if results.state is None else Path(results.state))
-    audit: Path | None = folders.reports / "audit.jsonl"
-    if results.audit is not None:
-        audit = None if results.audit == "none" else Path(results.audit).absolute()
     return Options(
         folders=folders,
         rules=Rules(
-            out=out,
+            out=folders.out,
             base=base,
             name=results.name,
             seed=machine.seed,

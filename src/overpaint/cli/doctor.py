@@ -100,15 +100,20 @@ def _device() -> Check:
 
 
 def _engines() -> Iterator[Check]:
-    from overpaint.engines import card, names
-    from overpaint.errors import EngineError
+    from overpaint.engines import card, create, names
+    from overpaint.errors import MissingExtraError
 
     if not names():
         yield Check("engines", "missing", "none found", "install overpaint with pip: it is found by entry points")
     for name in names():
         try:
-            yield Check(f"engine {name}", "ok", card(name).title)
-        except EngineError as error:
+            found = card(name)
+            if "model" not in found.accepts:  # one that runs models is made with one
+                create(name).close()
+            yield Check(f"engine {name}", "ok", found.title)
+        except MissingExtraError as error:
+            yield Check(f"engine {name}", "optional", str(error))
+        except Exception as error:  # packages may raise anything
             yield Check(f"engine {name}", "missing", str(error), "update or uninstall the package that adds it")
 
 

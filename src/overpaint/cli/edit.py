@@ -18,7 +18,7 @@ from overpaint.files import write_file
 from overpaint.request import EditRequest
 
 from . import outputs, report
-from .messages import failed, in_json, note_line
+from .messages import check_words, failed, in_json, note_line
 from .options import NO_INSERT, Bounds, NoInsert, Out, Run, Where
 from .progress import bar
 from .streams import STDIO, as_written, check_one_reader, load, opened, paths, write_bytes
@@ -90,6 +90,7 @@ def paint(call: PaintCall) -> int:
     """
     if not call.pictures:
         raise RequestError(f"{call.request.intent} needs a picture")
+    check_words(call.pictures)
     outputs.check_options(call.out, call.run.variations, len(call.pictures))
     if call.out.private:
         call = replace(call, out=replace(call.out, record="none"))

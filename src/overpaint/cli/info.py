@@ -87,7 +87,8 @@ def _told(found: FoundRecord) -> list[tuple[str, str]]:
     lines = [("made by", f"{found.tool} (record: {found.place})")]
     if found.record is not None:
         record = found.record
-        lines.append(("edit", f"{record.request.intent} with {record.resolved.engine}; reach {record.reach} px"))
+        painter = record.resolved.model or record.resolved.engine
+        lines.append(("edit", f"{record.request.intent} with {painter}; reach {record.reach} px"))
         lines.append(("regions", str(len(record.regions))))
     if found.prompt:
         lines.append(("prompt", found.prompt))

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import reduce
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Group, Parameter
 
 from overpaint.doors import forms
 from overpaint.doors.inputs import mask_from
 from overpaint.doors.places import Places, mask_at
-from overpaint.errors import RequestError, concerning
+from overpaint.errors import MaskError, RequestError, concerning
+from overpaint.geometry import Size
 
 from .convert import convert
 from .maskfiles import check_output, write
@@ -34,7 +35,10 @@ from .options import (
     verb_group,
 )
 from .preview import preview
-from .streams import check_one_reader, load, opened
+from .streams import as_written, check_one_reader, load, opened
+
+if TYPE_CHECKING:
+    from overpaint.mask import Mask
 
 _STEPS = Group("How", sort_key=2, help="Done in this order, whatever the order they are given in.")
 
@@ -128,9 +132,20 @@ def combine(
     first, *others = masks
     how = Places(mask_picture=mask_picture, mask_resize=mask_resize)
     start = mask_from(load(first), None, how)
-    rest = [mask_from(load(name), start.size, how) for name in others]
+    rest = [_of_size(name, start.size, f"{as_written(first)} is", how) for name in others]
     whole = reduce(lambda left, right: getattr(left, op)(right), rest, start)
     return write(whole, output, written)
+
+
+def _of_size(name: str, size: Size, wanted: str, how: Places) -> Mask:
+    """The mask of a file in a size that is not a picture's but, in words, what `wanted` says."""
+    try:
+        return mask_from(load(name), size, how)
+    except MaskError as error:
+        if error.code != "mask-size":
+            raise
+        message = f"{as_written(name)} is {error.value}, and {wanted} {size}"
+        raise MaskError(message, code=error.code, value=error.value, hint=error.hint) from None
 
 
 @app.command(sort_key=2)
@@ -156,7 +171,7 @@ def resize(
     check_one_reader((mask, picture))
     check_output(output, written.overwrite, (mask, *(() if picture is None else (picture,))))
     wanted = opened(picture).size if picture is not None else forms.size_of(size or "", "size")
-    result = mask_from(load(mask), wanted, Places(mask_resize=True))
+    result = _of_size(mask, wanted, "wanted is", Places(mask_resize=True))
     return write(result, output, written)
 
 

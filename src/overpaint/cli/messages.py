@@ -6,6 +6,7 @@ import contextlib
 import json
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import fields as fields_of
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -21,10 +22,13 @@ from cyclopts.exceptions import (
 )
 
 from overpaint.doors.words import error_line, error_values
-from overpaint.errors import InputError, OverpaintError, did_you_mean
+from overpaint.errors import InputError, OverpaintError, RequestError, did_you_mean
 
 from . import INTERRUPTED
 from .streams import as_written
+
+_POINT = re.compile(r"[-+]?\d[\d.]*(px|%)?(,[-+]?\d[\d.]*(px|%)?)*,?")
+_ONE_WORD = "a shape is one word: --box 10,20,30,40 with commas, --polygon '10,20 30,20 30,40' in quotes"
 
 DONE, FAILED, BAD_INPUT, BROKEN_PIPE, TERMINATED = 0, 1, 2, 141, 143
 
@@ -102,8 +106,22 @@ def usage(error: CycloptsError) -> str:
             return f"{error.token.keyword} is given twice"
         case UnusedCliTokensError():
             words = " ".join(as_written(word) for word in error.unused_tokens or ())
-            return f"{chain} takes no further argument: {words!r}{see}"
+            split = f"; {_ONE_WORD}" if all(map(_is_point, error.unused_tokens or ())) else see
+            return f"{chain} takes no further argument: {words!r}{split}"
     return " ".join(str(error).split()) + see
+
+
+def check_words(pictures: Sequence[str]) -> None:
+    """Raise RequestError where one is no picture, but a number or a point of a shape that was written as several
+    words.
+    """
+    for name in pictures:
+        if _is_point(name) and not Path(name).exists():
+            raise RequestError(f"{name!r} is no picture", code="usage-invalid", value=name, hint=_ONE_WORD)
+
+
+def _is_point(word: str) -> bool:
+    return _POINT.fullmatch(word) is not None
 
 
 def _unknown_option(error: UnknownOptionError) -> str:

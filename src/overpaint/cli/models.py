@@ -312,7 +312,8 @@ def _print_entry(entry: ModelEntry) -> None:
     rows += [("licence", entry.licence or "not known"), ("where", f"{entry.path} ({entry.origin})")]
     if entry.note.source:
         rows.append(("from", entry.note.source))
-    rows.append(("SHA-256", entry.sha256 or "not computed yet: 'overpaint models verify' does"))
+    if entry.sha256 or kind is not None:
+        rows.append(("SHA-256", entry.sha256 or "not computed yet: 'overpaint models verify' does"))
     print_rows(rows)
 
 

@@ -30,8 +30,11 @@ def check_options(out: Out, variations: int, pictures: int) -> None:
     if out.private and out.record == "sidecar":
         message = "--private keeps any record away from the picture: leave out --record sidecar"
         raise RequestError(message, field="record", value=out.record)
-    if pictures > 1:
-        for field, name in (("output", out.output), ("compare", out.compare), ("layers", out.layers)):
+    for field, name in (("output", out.output), ("compare", out.compare), ("layers", out.layers)):
+        if name is not None:
+            with concerning(field):
+                check_placeholders(name, PLACEHOLDERS)
+        if pictures > 1:
             _check_several(field, name)
     if out.output != STDIO:
         return
@@ -81,7 +84,7 @@ def target(picture: Picture, intent: str, out: Out, *, alpha: bool = False) -> T
         path = folder / f"{source.stem}.{intent}{values['ext']}"
     elif out.output != STDIO:
         path = _named(out.output, values, "output")
-        format = format if out.format is not None else _format_of(path, "output")
+        format = _format_of(path, "output", out.format)
     if out.compare is not None:
         compare = _named(out.compare, values, "compare")
         _format_of(compare, "compare")
@@ -104,8 +107,6 @@ def _named(name: str, values: dict[str, str], field: str) -> Path:
     """A name from an option, its placeholders filled."""
     if name == STDIO:
         raise RequestError(f"--{field} needs a file name: standard output is for the result", field=field)
-    with concerning(field):
-        check_placeholders(name, PLACEHOLDERS)
     return Path(filled(name, values))
 
 
@@ -122,12 +123,14 @@ def _check_several(field: str, name: str | None) -> None:
     )
 
 
-def _format_of(path: Path, field: str) -> str:
+def _format_of(path: Path, field: str, wanted: str | None = None) -> str:
     from overpaint.errors import UnknownFormatError
-    from overpaint.picture import format_of_path
+    from overpaint.picture import format_for_path
 
     try:
+        if wanted is not None:
+            return format_for_path(path, wanted)
         with concerning(field):
-            return format_of_path(path)
+            return format_for_path(path, None)
     except UnknownFormatError as error:
         raise error.within(f"--{field}") from None

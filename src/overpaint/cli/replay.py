@@ -123,6 +123,11 @@ class _Known:
         path = self.folder / place
         return path if path.is_file() else None
 
+    def is_result(self, path: Path) -> bool:
+        """Whether a file is the edit's result, and no longer its input."""
+        result = self.made or (None if self.audit is None else self.file(self.audit.output.place))
+        return result is not None and path.samefile(result) and _digest(path) != self.record.input_sha256
+
 
 def _known(what: str, audit: str | None) -> _Known:
     """From the log that has it; otherwise from the picture itself."""
@@ -146,9 +151,13 @@ def _picture(known: _Known, image: str | None) -> Picture:
     if image is not None:
         return opened(image)
     recorded = None if known.audit is None else known.audit.input.place
-    path = known.file(recorded) or known.file(known.record.input_name) or _nearby(known)
+    named = (known.file(recorded), known.file(known.record.input_name))
+    here = [path for path in named if path is not None]
+    path = next((path for path in here if not known.is_result(path)), None) or _nearby(known)
     if path is None:
         name = recorded or known.record.input_name or "the picture that was edited"
+        if here:
+            raise RecordError(f"{name} was overwritten by the result: give what was edited by --image FILE")
         raise RecordError(f"{name} is not there: give its place by --image")
     return opened(str(path))
 
@@ -180,8 +189,9 @@ def _made(known: _Known) -> Picture | None:
 
 
 def _prompts(known: _Known, given: dict[str, str | None]) -> dict[str, str]:
-    """The texts of a private record, checked against their hashes."""
+    """The texts of a private record, checked against their hashes. One that the engine does not use may be left out."""
     from overpaint.audit import Secret
+    from overpaint.engines import card
 
     hidden = {} if known.audit is None else known.audit.hidden
     needless = [name for name, text in given.items() if text is not None and name not in hidden]
@@ -192,6 +202,8 @@ def _prompts(known: _Known, given: dict[str, str | None]) -> dict[str, str]:
         option = f"--{name.replace('_', '-')}"
         text = given[name]
         if text is None:
+            if not card(known.record.resolved.engine).uses(name):
+                continue
             raise RecordError(
                 f"the record is private and has only a hash of the {name.replace('_', ' ')}: give {option}"
             )

@@ -36,7 +36,7 @@ def _what(edited: Edited) -> str:
         done = "filled"
     if edited.bare_resolved.intent == "expand":
         return f"{done} {edited.original.size} to {edited.picture.size}"
-    count, size = len(edited.regions), edited.mask.bounds.size
+    count, size = sum(region.parts for region in edited.regions), edited.mask.bounds.size
     return f"{done} 1 region ({size} px)" if count == 1 else f"{done} {count} regions (together within {size} px)"
 
 
@@ -50,6 +50,7 @@ def _rest(saved: Saved) -> str:
     if not saved.changed:
         return f"reach {reach} px; saved again as {saved.format}, and every other pixel came out unchanged"
     levels = "1 level" if saved.largest == 1 else f"{saved.largest} levels"
+    levels += "" if saved.depth == 8 else f" of {(1 << saved.depth) - 1:,}"
     return (
         f"reach {reach} px; saved again as {saved.format}, which changed {saved.changed:,} other pixels "
         f"by up to {levels} (png keeps them)"
@@ -76,6 +77,7 @@ def mapping(source: str, edited: Edited, saved: Saved, extras: dict[str, Path], 
         "fidelity": saved.fidelity,
         "changed_beyond_reach": saved.changed,
         "largest_change_beyond_reach": saved.largest,
+        "depth": saved.depth,
         "quality": asdict(edited.quality),
         "doubt": edited.doubt or None,
         "regions": [region.record.to_mapping() for region in edited.regions],

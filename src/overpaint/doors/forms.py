@@ -65,10 +65,17 @@ def lengths(text: str, count: int, form: str, field: str) -> list[Length]:
 def box(text: str, size: Size, field: str) -> Box:
     """LEFT,TOP,RIGHT,BOTTOM in pixels or per cent of the picture, right and bottom exclusive; never empty."""
     sides = (size.width, size.height) * 2
-    found = Box(*(round(one.pixels(side)) for one, side in zip(lengths(text, 4, _BOX, field), sides, strict=True)))
-    if found.empty:
+    given = lengths(text, 4, _BOX, field)
+    left, top, right, bottom = (one.pixels(side) for one, side in zip(given, sides, strict=True))
+    found = Box(round(left), round(top), round(right), round(bottom))
+    if right <= left or bottom <= top:
         order = f"right must be greater than left and bottom greater than top ({_BOX})"
         raise _refused(f"{{field}} {text} has no area: {order}", field, text)
+    if found.empty:
+        hint = "it is in pixels, and rounded to whole ones"
+        if not any(one.percent for one in given) and all(0 <= one.value <= 1 for one in given):
+            hint = f"it is in pixels; in per cent it is {','.join(f'{one.value * 100:.4g}%' for one in given)}"
+        raise RequestError(f"{{field}} {text} holds no pixel", field=field, value=text, hint=hint)
     return found
 
 
@@ -97,10 +104,10 @@ def size_of(text: str, field: str) -> Size:
 def aspect_of(text: str, field: str) -> float:
     """Width over height from `16:9`, `16/9` or `1.78`."""
     over, mark, under = text.replace("/", ":").partition(":")
-    ratio = number(over, field)
-    if mark:
-        below = number(under, field)
-        ratio = ratio / below if below else 0.0
+    ratio = 0.0
+    if ":" not in under:
+        below = number(under, field) if mark else 1.0
+        ratio = number(over, field) / below if below else 0.0
     if not 0.01 <= ratio <= 100:
         form = "an aspect ratio between 1:100 and 100:1, such as 16:9"
         raise _refused(f"{{field}} takes {form}, not {text!r}", field, text)

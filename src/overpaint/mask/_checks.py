@@ -47,6 +47,8 @@ def wrong_size(found: Size, wanted: Size, resize: bool | None = None) -> MaskErr
         hint = f"its sides are in proportion: {way}"
     elif resize:
         hint = "their sides are not in proportion, so that the mask can't be resized"
+    else:
+        hint = "their sides are not in proportion: a mask is made for the picture as it is, without cropping"
     return MaskError(
         f"the mask is {found}, but the picture is {wanted}", code="mask-size", field="mask", value=str(found), hint=hint
     )

@@ -155,7 +155,7 @@ def covers_most(mask: Mask) -> str:
     share = float(np.mean(mask.core))
     if share <= _MOST:
         return ""
-    return f"the mask marks {share:.0%} of the picture; if it marks the part that should stay, invert it"
+    return f"the mask marks {share:.0%} of the picture; if it marks what should stay, the setting invert turns it round"
 
 
 def snapped(values: Values) -> Values:

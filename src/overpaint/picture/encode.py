@@ -11,7 +11,7 @@ from pathlib import PurePath
 import numpy as np
 from numpy.typing import NDArray
 
-from overpaint.errors import OutputError, UnknownFormatError, did_you_mean
+from overpaint.errors import FormatError, OutputError, UnknownFormatError, did_you_mean
 from overpaint.geometry import Size
 
 from . import avif, jpeg_write, png_write, tiff_write, webp
@@ -69,6 +69,28 @@ def format_of_path(path: str | os.PathLike[str]) -> str:
     return format_named(extension)
 
 
+def format_for_path(path: str | os.PathLike[str], wanted: str | None) -> str:
+    """The format of a file: the wanted one, else that of the path's extension.
+
+    Raises:
+        UnknownFormatError: There is no such format, or none is wanted and the extension names none.
+        FormatError: The extension is that of another format than the wanted one.
+    """
+    if wanted is None:
+        return format_of_path(path)
+    format, own = format_named(wanted), None
+    with contextlib.suppress(UnknownFormatError):
+        own = format_of_path(path)
+    if own not in (None, format):
+        raise FormatError(
+            f"{{field}} {wanted}: the name {PurePath(path).name} says {own}",
+            field="format",
+            value=wanted,
+            hint="leave one of them out, or let them agree",
+        )
+    return format
+
+
 def format_of_result(own: str | None, wanted: str | None = None, *, alpha: bool = False) -> str:
     """The format of a result: the wanted one, else that of its picture where it can be written, else PNG.
 
@@ -117,7 +139,7 @@ def encode(
         annotate: Makes the file's metadata from `EncodedPicture.touched`; left out, they are the picture's.
 
     Raises:
-        OutputError: The format can't hold the picture (alpha in JPEG, CMYK in PNG, a side too long), or the quality is
+        FormatError: The format can't hold the picture (alpha in JPEG, CMYK in PNG, a side too long), or the quality is
             out of range or has no meaning.
         MissingExtraError: "heif" without pillow-heif.
     """
@@ -209,27 +231,27 @@ def _encoded(picture: Picture, format: str, quality: int | None) -> EncodedPictu
 def _check(picture: Picture, format: str, quality: int | None, touched: NDArray[np.bool_] | None) -> None:
     name = format.upper()
     if quality is not None and (isinstance(quality, bool) or not 1 <= quality <= 100):
-        raise OutputError(f"{{field}} must be 1 to 100, not {quality!r}", field="quality", value=quality)
+        raise FormatError(f"{{field}} must be 1 to 100, not {quality!r}", field="quality", value=quality)
     if quality is not None and format in ("png", "tiff"):
-        message = f"{name} is always exact and has no quality"
-        raise OutputError(message, field="quality", value=quality, hint=f"leave quality={quality} out")
+        message = f"{{field}} {quality} is for formats that lose, and {name} is always exact"
+        raise FormatError(message, code="quality-unused", field="quality", value=quality, hint="leave it out")
     if picture.alpha is not None and format == "jpeg":
         message, hint = "JPEG can't hold transparency", "use PNG, WebP, AVIF or TIFF"
-        raise OutputError(message, code="output-format", field="format", value=format, hint=hint)
+        raise FormatError(message, field="format", value=format, hint=hint)
     if picture.colour is Colour.CMYK and format not in ("jpeg", "tiff"):
         message, hint = f"{name} can't hold CMYK", "use TIFF or JPEG"
-        raise OutputError(message, code="output-format", field="format", value=format, hint=hint)
+        raise FormatError(message, field="format", value=format, hint=hint)
     check_size(picture.size, format)
     if touched is not None and touched.shape != picture.size.shape:
         raise OutputError(f"touched must have the picture's shape {picture.size.shape}, not {touched.shape}")
 
 
 def check_size(size: Size, format: str) -> None:
-    """Raise OutputError where a picture of this size is too large for the format."""
+    """Raise FormatError where a picture of this size is too large for the format."""
     if max(size) > _LARGEST[format]:
         message = f"{format.upper()} can't hold {size}: a side has at most {_LARGEST[format]} pixels"
         hint = "use PNG or TIFF"
-        raise OutputError(message, code="output-too-large", field="format", value=format, hint=hint)
+        raise FormatError(message, code="output-too-large", field="format", value=format, hint=hint)
 
 
 def _left_out(picture: Picture, format: str) -> list[str]:

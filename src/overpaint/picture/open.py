@@ -162,7 +162,8 @@ def read_source(source: FileLike, limits: PictureLimits) -> bytes:
             raise PictureError("the file must be open in binary mode")
     else:
         kind = type(source).__name__
-        raise PictureError(f"a file is a path, bytes or a binary file, not {kind} (for pixels there is from_array)")
+        hint = "overpaint.picture.from_array and from_pil make a picture of pixels"
+        raise PictureError(f"a file is a path, bytes or a binary file, not {kind}", hint=hint)
     limits.check_bytes(len(data))
     return data
 

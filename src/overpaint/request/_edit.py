@@ -221,7 +221,7 @@ class RequestFields(Value):
     )
     exact: bool | None = setting(
         "pixels that do not depend on what else is painted at the same time",
-        left_open="false; true in a batch run and for variations",
+        left_open="false; with an engine that samples true in a batch run and for variations",
     )
 
     @model_validator(mode="before")

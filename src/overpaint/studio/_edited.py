@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -19,12 +20,12 @@ from overpaint.frame import Edge, reach_of
 from overpaint.geometry import Box, Size
 from overpaint.mask import Mask
 from overpaint.picture import (
+    EncodedPicture,
     Metadata,
     Picture,
     encode,
     extension_for,
-    format_named,
-    format_of_path,
+    format_for_path,
     format_of_result,
     open_picture,
 )
@@ -212,7 +213,7 @@ class Edited:
 
         Args:
             path: Where; its extension gives the format. Left out: `default_path`.
-            format: The format, where the extension does not say it.
+            format: The format, where the extension names none.
             quality: 1 to 100 for the formats that lose.
             overwrite: Whether an existing file may be replaced.
             record: "embed" writes how it was made into the file, "sidecar" beside it, "none" nowhere.
@@ -221,7 +222,7 @@ class Edited:
             OutputError: The file exists, its folder does not, or its format can't hold the picture.
         """
         target = Path(path) if path is not None else self.default_path(format)
-        format = format_named(format) if format is not None else format_of_path(target)
+        format = format_for_path(target, format)
         sidecar = sidecar_path(target) if record == "sidecar" else None
         for file in (target, sidecar):
             if file is not None:
@@ -260,6 +261,7 @@ class Edited:
         encoded = encode(self.picture, format, quality=quality, touched=self.touched, annotate=annotate)
         reach = self._reach(encoded.touched)
         changed = largest = 0
+        depth = self.picture.depth
         if encoded.fidelity == "lossless" and not verify:
             # PNG and TIFF give every picture back in its own form; others may turn grey to RGB or drop an opaque alpha.
             own_form = encoded.format in ("png", "tiff")
@@ -269,7 +271,7 @@ class Edited:
             difference = difference_of(written, self.base)
             difference[self.touched if encoded.touched is None else self.touched | encoded.touched] = 0
             changed, largest = int(np.count_nonzero(difference)), int(difference.max())
-            pixels = pixel_digest(written)
+            pixels, depth = pixel_digest(written), written.depth
         return Rendered(
             data=encoded.data,
             format=encoded.format,
@@ -277,10 +279,11 @@ class Edited:
             reach=reach,
             changed=changed,
             largest=largest,
+            depth=depth,
             size=len(encoded.data),
             sha256=hashlib.sha256(encoded.data).hexdigest(),
             pixels_sha256=pixels,
-            notes=encoded.notes,
+            notes=(*encoded.notes, *_stored_otherwise(self.picture, encoded)),
         )
 
     def _reach(self, touched: NDArray[np.bool_] | None) -> int:
@@ -305,3 +308,17 @@ class Edited:
     def encode_layers(self) -> bytes:
         """A PSD with the original below and each painted region above it, its composite mask as layer mask."""
         return encode_layers(self)
+
+
+def _stored_otherwise(picture: Picture, encoded: EncodedPicture) -> tuple[str, ...]:
+    """A note where a file stores a picture in another way than its original's file, which is larger for it."""
+    source = picture.source
+    if encoded.fidelity == "lossless" and re.search(r"bilevel|palette|\b[124]-bit", source.mode):
+        return (f"saved as {picture.mode}: {source.mode}, as the original has it, has no room for new colours",)
+    if encoded.fidelity == "lossless" and encoded.format == source.format and not source.lossless and source.data:
+        larger = len(encoded.data) / len(source.data)
+        return (
+            f"saved without loss, {larger:.1f} times as large as the original, which is lossy: the setting quality "
+            "makes it smaller",
+        )
+    return ()

@@ -12,18 +12,17 @@ from numpy.typing import NDArray
 from overpaint import pocket
 from overpaint.engines import Engine, Monitor
 from overpaint.errors import RequestError
-from overpaint.picture import Picture, open_picture
 from overpaint.request import EditRequest, IntentRule, MaskSpec, ResolvedRequest, draw_seed
 
 from ._edited import Edited
 from .choose import Painter, checked_options, choose, for_variations
 from .engine_pool import EnginePool
 from .inputs import InsertLike, MaskLike, Rasters, gather
-from .inserts import Pictured
+from .inserts import Pictured, picture_of
 from .many import Edit, EditFailure, many
 from .resolve import resolve
 from .scene import make_scene
-from .steps import Clock, PaintedCanvases, PreparedEdit, finish, make_canvases, paint_edits
+from .steps import Clock, PaintedCanvases, PreparedEdit, check_known, finish, make_canvases, paint_edits
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
@@ -106,7 +105,7 @@ class Studio:
         """Repaint the masked part of a picture.
 
         Args:
-            picture: A picture, its path, its bytes or an open file.
+            picture: A picture, an array, a PIL image, or a file: its path, its bytes or open.
             request: The request; `settings` override its fields.
             mask: Where to repaint, 1 = repaint, of the picture's size; instead of a mask in the request. An array,
                 a PIL image or a mask file as well as a Mask.
@@ -173,7 +172,7 @@ class Studio:
             picture, request, mask, sketch, insert, avoid, inputs, **settings: As for `edit`, errors as well.
         """
         clock = Clock()
-        opened = picture if isinstance(picture, Picture) else open_picture(picture)
+        opened = picture_of(picture)
         clock.lap("open")
         request, rasters = gather(opened, request, mask, sketch, insert, avoid, inputs, settings)
         rule = request.rule
@@ -183,6 +182,7 @@ class Studio:
         resolved = _resolved(request, rule, painter, draw_seed(request.seed))
         scene = make_scene(request, rasters, rule, painter.card)
         canvases = make_canvases(scene, resolved, painter)
+        check_known(scene, canvases, painter.card)
         clock.lap("prepare")
         return PreparedEdit(rasters, request, resolved, painter, scene, canvases, clock.laps)
 

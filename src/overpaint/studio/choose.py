@@ -12,14 +12,13 @@ from overpaint import pocket
 from overpaint.engines import Engine, EngineCard
 from overpaint.errors import RequestError, did_you_mean
 from overpaint.request import EditRequest, IntentRule
+from overpaint.validation import reason_of
 
 from .engine_pool import EnginePool
 from .suitability import notes_before, refuse_unsuited
 
 SURROUNDINGS_ENGINE = "exemplar"
 """The engine of intents that continue the surroundings and have none of their own, where the request names none."""
-
-_VALUE_ERROR = "Value error, "  # pydantic's words before an error of ours
 
 _NO_CHOICE = (None, pocket.NAME)  # the models that nobody had to name
 
@@ -138,7 +137,7 @@ def checked_options(card: EngineCard, options: Mapping[str, Any] | None) -> Base
         return card.options.model_validate(dict(options or {}))
     except ValidationError as error:
         first, known = error.errors()[0], card.options.model_fields
-        reason = first["msg"].removeprefix(_VALUE_ERROR)
+        reason = reason_of(first, card.options)
         if not first["loc"]:
             message = f"the options of the engine {card.name!r} don't go together: {reason}"
             raise RequestError(message, field="options", value=dict(options or {})) from None

@@ -31,7 +31,7 @@ MaskLike: TypeAlias = "Mask | NDArray[Any] | Image | str | os.PathLike[str] | by
 """A mask, an array that `Mask.from_array` takes, a PIL image, or a file that `Mask.from_file` reads."""
 
 
-InsertLike: TypeAlias = "Pictured | NDArray[Any] | tuple[Pictured, MaskLike]"
+InsertLike: TypeAlias = "Pictured | tuple[Pictured, MaskLike]"
 """A picture to put in, or a picture and the mask that marks the object in it."""
 
 

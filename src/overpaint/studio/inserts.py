@@ -4,37 +4,58 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from overpaint.errors import RequestError
+from overpaint.errors import PictureError, RequestError
 from overpaint.frame import automatic_edge
 from overpaint.mask import Mask
 from overpaint.mask.matte import matte
-from overpaint.picture import Picture, from_array, open_picture
+from overpaint.picture import Picture, from_array, from_pil, open_picture
 from overpaint.picture.colour import converter_for
 from overpaint.request import EditRequest, blob_array
 
-Pictured = Picture | str | os.PathLike[str] | bytes | BinaryIO
-"""A picture, its path, its bytes or an open file."""
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Pictured: TypeAlias = "Picture | NDArray[Any] | Image | str | os.PathLike[str] | bytes | BinaryIO"
+"""A picture, an array that `from_array` takes, a PIL image, or a file: its path, its bytes or open."""
 
 
-def insert_raster(source: Pictured | NDArray[Any], object_mask: Mask | None = None) -> NDArray[Any]:
+def picture_of(given: Pictured) -> Picture:
+    """The picture itself, or that of an array, a PIL image or a file.
+
+    Raises:
+        PictureError: It can't be read, or pixels are of another kind.
+    """
+    from PIL.Image import Image
+
+    if isinstance(given, Picture):
+        return given
+    if isinstance(given, np.ndarray):
+        return from_array(given)
+    if not isinstance(given, Image):
+        return open_picture(given)
+    try:
+        return from_pil(given)
+    except OSError as error:  # Pillow decodes a file when its pixels are first used
+        raise PictureError(f"the PIL image can't be read: {error}") from None
+
+
+def insert_raster(source: Pictured, object_mask: Mask | None = None) -> NDArray[Any]:
     """A picture as a request names it: (h, w, 3), with alpha (h, w, 4), in sRGB, in the picture's depth.
 
     Args:
-        source: A picture, its path, its bytes, an open file, or an array as `from_array` takes it.
+        source: A picture, in any form of `Pictured`.
         object_mask: 1 = the object in it, which is cut out.
 
     Raises:
         PictureError: It can't be read.
         MaskError: The mask has another size.
     """
-    if isinstance(source, np.ndarray):
-        source = from_array(source)
-    picture = source if isinstance(source, Picture) else open_picture(source)
+    picture = picture_of(source)
     colours = converter_for(picture, "srgb").to_canvas(picture.samples) * np.float32(picture.maximum)
     alpha = picture.alpha
     if object_mask is not None:

@@ -25,7 +25,7 @@ class Edit:
     """One of many edits: a picture and what to do with it.
 
     Attributes:
-        picture: A picture, its path or its bytes.
+        picture: A picture, an array, a PIL image, or a file: its path, its bytes or open.
         mask: Where to repaint, unless the request has a mask.
         request: The request; `settings` change it.
         sketch: Strokes to lay over the picture before painting, (H, W, 4) uint8.

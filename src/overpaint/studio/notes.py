@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from overpaint import pocket
 from overpaint.engines import EngineCard
 from overpaint.finish.quality import FillMeasures
 from overpaint.mask import Mask
-from overpaint.request import ENGINE_SETTINGS, EditRequest
+from overpaint.picture import Samples
+from overpaint.request import ENGINE_SETTINGS, EditRequest, ResolvedRequest
 
+from ._edited import PaintedRegion
 from .choose import Painter
 from .resolve import BEYOND_MASK
 
@@ -53,10 +57,9 @@ def notes_of(request: EditRequest, painter: Painter, mask: Mask, *, sketch: bool
         notes.append("the engine saw the whole picture (area), so that padding had no effect")
     share = float(np.mean(mask.support))
     if card.paints_from == "surroundings" and share > 1 - LITTLE_KNOWN:
-        little = "nothing" if share == 1 else "little"
         notes.append(
-            f"the mask covers {share:.0%} of the picture, so that {card.name}, which continues the surroundings, has "
-            f"{little} to copy from; a model paints from a prompt instead"
+            f"{card.name}, which continues the surroundings, has little to copy from: {1 - share:.0%} of the picture "
+            "stays; a model paints from a prompt instead"
         )
     if grey and request.intent == "recolor":
         notes.append("the picture is grey and stays so: of the new colour only the lightness shows; make it RGB first")
@@ -87,6 +90,26 @@ def doubt_of(request: EditRequest, card: EngineCard, quality: FillMeasures) -> s
     ]
     reasons = " and ".join(_DOUBTS[name] for name in found)
     return f"the result is doubtful: {reasons}; try {', '.join(tries[:-1])}, or {tries[-1]}"
+
+
+def transparency_note(
+    resolved: ResolvedRequest, mask: Mask, alpha: Samples | None, regions: Sequence[PaintedRegion]
+) -> tuple[str, ...]:
+    """A note where most of what was painted can't be seen, as the picture is transparent there and stays so.
+
+    Args:
+        resolved: The request.
+        mask: Where it was painted.
+        alpha: Of the result; None where it has none.
+        regions: What was painted; an engine may have given it an opacity of its own.
+    """
+    if alpha is None or resolved.alpha != "keep" or any(region.opacity is not None for region in regions):
+        return ()
+    hidden = float(np.mean(alpha[mask.core] == 0)) if mask.core.any() else 0.0
+    if hidden < 0.5:
+        return ()
+    part = "what was painted" if hidden == 1 else f"{hidden:.0%} of what was painted"
+    return (f"{part} is transparent, as the picture was there; 'cover' for the setting alpha shows it",)
 
 
 def _given(request: EditRequest, name: str) -> bool:

@@ -53,7 +53,7 @@ def resolve(
     """
     rule = rule or request.rule
     unused = {name for name in ENGINE_SETTINGS if not card.uses(name)}
-    filled = {**_defaults(request, card, rule), **request.settings(), "prompt": _prompt(request, card, rule)}
+    filled = {**_defaults(request, card, rule), **request.settings(), "prompt": _prompt(request, card, rule, model)}
     unused |= set(BEYOND_MASK) if filled["strict"] else set()
     unused |= {"padding"} if filled["area"] == "whole" else set()
     used = {name: value for name, value in filled.items() if name not in unused}
@@ -115,13 +115,13 @@ def _detail(request: EditRequest, rule: DetailRule, card: EngineCard) -> Any:
     return (card.usual.detail or rule) if rule == "full" and not (request.prompt or "").strip() else rule
 
 
-def _prompt(request: EditRequest, card: EngineCard, rule: IntentRule) -> str:
+def _prompt(request: EditRequest, card: EngineCard, rule: IntentRule, model: str | None) -> str:
     prompt = request.prompt or ""
     if prompt.strip() or card.paints_from != "prompt":
         return prompt
     if rule.prompt == "required":
         raise RequestError(
-            f"{request.intent!r} with {card.name} needs a prompt: say what to paint there",
+            f"{request.intent!r} with {model or request.model or card.name} needs a {{field}}: say what to paint there",
             code="prompt-missing",
             field="prompt",
             hint=""

@@ -50,6 +50,31 @@ class EditScene:
     avoid: Mask | None = None
 
 
+def check_place(request: EditRequest, *, masked: bool, about: str = "the picture") -> None:
+    """Raise an error where nothing says which part is painted.
+
+    Args:
+        request: The request.
+        masked: Whether there is a mask, or a sketch, in the request or beside it.
+        about: The picture, in words.
+
+    Raises:
+        RequestError: The intent needs margins.
+        MaskError: There is no mask, and no margin.
+    """
+    margins = any(request.margins or ())
+    if request.rule.grows_canvas and not margins:
+        raise RequestError(
+            f"{request.intent} needs margins: how many pixels to add on the left, top, right and bottom",
+            code="margins-missing",
+            field="margins",
+        )
+    if not masked and not margins:
+        raise MaskError(
+            f"{request.intent} needs a mask: which pixels of {about} to repaint", code="mask-missing", field="mask"
+        )
+
+
 def make_scene(request: EditRequest, rasters: InputRasters, rule: IntentRule, card: EngineCard) -> EditScene:
     """Join picture, margins, mask, what is avoided, sketch and control images.
 
@@ -65,20 +90,9 @@ def make_scene(request: EditRequest, rasters: InputRasters, rule: IntentRule, ca
     """
     picture = rasters.picture
     margins = Margins(*request.margins) if request.margins is not None else Margins()
-    if rule.grows_canvas and not margins:
-        raise RequestError(
-            f"{request.intent} needs margins: how many pixels to add on the left, top, right and bottom",
-            code="margins-missing",
-            field="margins",
-        )
     sketch = sketch_of(request, rasters)
     mask = _mask(request, rasters, rule, sketch)
-    if mask is None and not margins:
-        raise MaskError(
-            f"{request.intent} needs a mask: which pixels of the {picture.size} picture to repaint",
-            code="mask-missing",
-            field="mask",
-        )
+    check_place(request, masked=mask is not None, about=f"the {picture.size} picture")
     controls = (request.controls or ()) if card.uses("controls") else ()
     images = tuple(ControlImage(one, _control(one, rasters)) for one in controls)
     mask = Mask.empty(picture.size) if mask is None else mask

@@ -14,6 +14,7 @@ import numpy as np
 
 from overpaint.composite import paste, paste_alpha, set_alpha
 from overpaint.engines import EngineCard, Monitor, Painted, paint_groups
+from overpaint.errors import MaskError
 from overpaint.finish.quality import FillMeasures, measured, seen_around
 from overpaint.frame import Framing, Region, plan, reach_of
 from overpaint.picture import Colour, Picture
@@ -24,7 +25,7 @@ from .canvases import RegionCanvas, make_canvas
 from .choose import Painter
 from .execution import execution_of
 from .inputs import InputRasters
-from .notes import doubt_of, notes_of
+from .notes import doubt_of, notes_of, transparency_note
 from .progress import SharedProgress
 from .scene import EditScene
 
@@ -107,6 +108,24 @@ def make_canvases(scene: EditScene, resolved: ResolvedRequest, painter: Painter)
     )
 
 
+def check_known(scene: EditScene, canvases: Sequence[RegionCanvas], card: EngineCard) -> None:
+    """Raise MaskError where an engine that continues the surroundings would see none: all is marked or transparent."""
+    if card.paints_from != "surroundings":
+        return
+    known = scene.mask.values <= 0
+    if scene.picture.alpha is not None:
+        known &= scene.picture.alpha > 0
+    for one in canvases:
+        seen = one.region.frame.box.intersect(scene.picture.size.box)
+        if not known[seen.slices].any():
+            raise MaskError(
+                f"{card.name} continues the surroundings, and of what it sees the mask leaves none to copy from",
+                code="mask-covers-all",
+                field="mask",
+                hint="mark less, let it see more (padding, area), or set model, which paints from a prompt",
+            )
+
+
 def paint_edits(
     edits: Sequence[PreparedEdit], monitor: Monitor, threads: int | None = None
 ) -> Iterator[PaintedCanvases]:
@@ -162,6 +181,7 @@ def finish(prepared: PreparedEdit, made: PaintedCanvases, monitor: Monitor | Non
     own = notes_of(
         prepared.request, painter, scene.mask, sketch=scene.sketch is not None, grey=scene.picture.colour is Colour.GREY
     )
+    own += transparency_note(prepared.resolved, scene.mask, result.alpha, regions)
     made_notes = (note for one in made.painted for note in one.notes)
     engine_notes = tuple(dict.fromkeys((*painter.notes, *made_notes)))
     doubt = doubt_of(prepared.request, painter.card, FillMeasures.worst(one.quality for one in regions))

@@ -28,7 +28,8 @@ class FileReport:
         reach: Pixels beyond the mask at which nothing is changed any more, in this file.
         changed: Pixels of the decoded file that differ from the original though the edit did not touch them: all that
             lie beyond the reach, and those within it that happened to be left alone.
-        largest: The largest such difference, in levels.
+        largest: The largest such difference, in levels of the file.
+        depth: Bits of a sample that a reader of the file finds.
         size: Bytes.
         sha256: The file's digest.
         pixels_sha256: Digest of the pixels that a reader of the file finds.
@@ -40,6 +41,7 @@ class FileReport:
     reach: int
     changed: int
     largest: int
+    depth: int
     size: int
     sha256: str
     pixels_sha256: str
