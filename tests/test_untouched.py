@@ -160,7 +160,7 @@ def test_every_engine_leaves_the_rest_alone(studio, name, mode, depth, size, tmp
         shapes.append(Mask.ellipse(size, Box(6, 4, 25, 18)).feather(3))
         shapes.append(Mask.strokes(size, [[(2, 2), (size.width - 3, size.height - 3)]], width=3))
     for number, mask in enumerate(shapes):
-        if mask.support.all() and engines.card(name).paints_from == "surroundings":
+        if mask.core.all() and engines.card(name).paints_from == "surroundings":
             with pytest.raises(MaskError, match="none to copy from"):
                 studio.edit(picture, mask=mask, intent="remove", engine=name)
             continue
