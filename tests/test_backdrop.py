@@ -217,10 +217,27 @@ def test_what_does_not_go_together_is_refused(name: str) -> None:
         background(red_square(), subject(), **options)
 
 
-def test_without_a_prompt_a_background_names_what_would_do_it() -> None:
-    with pytest.raises(OverpaintError, match="'backdrop'") as caught:
-        overpaint.edit(red_square(), mask=subject(), intent="background")
-    assert caught.value.code == "prompt-missing"
+@pytest.mark.parametrize("model", [None, "pocket"])
+def test_without_a_prompt_a_background_names_what_would_do_it(model: str | None) -> None:
+    """No model is started that nobody named."""
+    with (
+        overpaint.Studio(model=model) as studio,
+        pytest.raises(OverpaintError, match="no background is given") as caught,
+    ):
+        studio.edit(red_square(), mask=subject(), intent="background")
+    assert caught.value.code == "backdrop-missing"
+
+
+def test_a_mask_without_a_subject_is_refused() -> None:
+    with pytest.raises(OverpaintError, match="marks the subject") as caught:
+        background(red_square(), Mask.empty(Size(160, 120)), colour="white")
+    assert caught.value.code == "mask-invalid"
+
+
+def test_a_radius_of_nothing_reaches_the_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Image.new("RGB", (40, 40), "red").save(tmp_path / "a.png")
+    assert main(["background", str(tmp_path / "a.png"), "--box", "9,9,20,20", "--blur", "0"]) == 2
+    assert "greater than 0" in capsys.readouterr().err
 
 
 def ball(side: int = 60) -> np.ndarray[Any, Any]:

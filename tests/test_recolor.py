@@ -15,7 +15,8 @@ from overpaint.errors import RequestError
 from overpaint.geometry import Box, Size
 from overpaint.picture import Picture, from_array
 from overpaint.recolouring.oklab import encoded_of, lab_of, lab_of_lch, lch_of, linear_of, linear_of_lab
-from overpaint.recolouring.own_colour import own_colour
+from overpaint.recolouring.own_colour import OwnColour, own_colour
+from overpaint.recolouring.repaint import repainted
 from overpaint.request import Sampling
 from test_untouched import picture_of
 
@@ -130,6 +131,37 @@ def test_skin_beside_red_cloth_stays():
     before[40:80, 60:75] = skin
     after = painted(before, to="blue")
     assert np.abs(after[44:76, 64:71] - skin).max() < 2 / 255
+
+
+def test_a_named_colour_that_changes_ends_where_colours_have_another_name():
+    """An orange, a lemon and a lime, whose hues run into one another; and brown beside a red cup."""
+    before = ball(BODIES["red"])
+    hues = np.linspace(20, 130, 160, dtype=np.float32)
+    rows = lab_of_lch(np.stack([np.full(160, 0.75), np.full(160, 0.14), hues], axis=-1).astype(np.float32))
+    before[20:100] = encoded_of(np.clip(linear_of_lab(rows), 0, 1))[None]
+    for only, first, last in (("red", 0, 40), ("orange", 40, 82), ("yellow", 82, 116), ("green", 116, 170)):
+        after = painted(before, np.ones_like(disc()), to="#3050c0", only=only)
+        changed = np.abs(after - before)[60].max(axis=1) > 0.06
+        assert not changed[(hues < first - 15) | (hues > last + 15)].any(), only
+        assert changed[(hues > first + 14) & (hues < last - 14)].all(), only
+
+
+def test_white_beside_a_red_object_gets_no_complement_of_its_colour():
+    """Cream, lit by a red cup whose saturation varies: darker or not, it does not turn to turquoise."""
+    red = linear_of_lab(lab_of_lch(np.float32([0.45, 0.17, 30])))
+    own = OwnColour(red, 0.45, True, 30.0, varies=0.5)
+    cream = linear_of_lab(lab_of_lch(np.float32([[0.9, 0.06, 45], [0.8, 0.09, 35], [0.95, 0.03, 40]])))
+    black = np.full(3, 0.004, np.float32)
+    found = lch_of(lab_of(repainted(cream, np.ones(3, np.float32), own, black).linear))
+    assert not ((found[:, 1] > 0.01) & (np.abs(found[:, 2] - 210) < 70)).any()
+
+
+@pytest.mark.parametrize("alpha", [0, 90])
+def test_a_picture_that_shows_no_colour_is_refused(alpha):
+    clear = np.dstack([np.full((9, 9, 3), 200), np.full((9, 9), alpha)]).astype(np.uint8)
+    with pytest.raises(RequestError, match="shows none") as caught:
+        edit(from_array(np.rint(ball(BODIES["red"]) * 255).astype(np.uint8)), insert=clear)
+    assert caught.value.code == "insert-missing"
 
 
 def test_highlights_stay_white():

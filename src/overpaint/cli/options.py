@@ -189,7 +189,7 @@ class NoInsert:
         """The options of the intent's own engine that were given."""
         shared = ("insert", "insert_mask")
         given = {one.name: getattr(self, one.name) for one in fields_of(self) if one.name not in shared}
-        return {name: value for name, value in given.items() if value not in (None, False)}
+        return {name: value for name, value in given.items() if value is not None and value is not False}
 
 
 Match = Annotated[

@@ -200,7 +200,14 @@ def _named(prompt: str) -> tuple[WantedColour, tuple[str, ...]]:
 def _of_picture(insert: Pixels) -> WantedColour:
     """The leading colour of a picture, or of an object that was cut out."""
     shown = insert[..., 3] > 0.5
-    seen = _sampled(insert[..., :3], shown if shown.any() else np.ones_like(shown))
+    if not shown.any():
+        raise RequestError(
+            "the picture that has the new colour shows none: it is transparent throughout, or its mask is empty",
+            code="insert-missing",
+            field="insert",
+            hint="set insert, a picture that is opaque where it has the colour",
+        )
+    seen = _sampled(insert[..., :3], shown)
     found = own_colour(seen, np.zeros((0, 3), np.float32))
     assert found is not None  # it has pixels
     lightness, chroma, hue = lch_of(lab_of(found.linear)).tolist()

@@ -88,8 +88,3 @@ def fitted(lch: tuple[float, float, float]) -> Floats:
 
 def _outside(linear: Floats) -> bool:
     return bool(linear.min() < -1e-4 or linear.max() > 1 + 1e-4)
-
-
-def hue_distance(one: Floats, other: float) -> Floats:
-    """Degrees between hues, 0 to 180."""
-    return np.asarray(np.abs((one - np.float32(other) + 180) % 360 - 180), np.float32)

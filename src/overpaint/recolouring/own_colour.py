@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .oklab import Floats, hue_distance, lab_of, lab_of_lch, lch_of, linear_of_lab, polar
+from .oklab import Floats, lab_of, lab_of_lch, lch_of, linear_of_lab, polar
 from .ramps import falling
 from .words import WantedColour
 
@@ -21,6 +21,9 @@ _COLOURED = 0.07
 
 _HUES, _LIGHTNESSES = 120, 50
 """Bins of the histograms: 3 degrees of hue, 0.02 of lightness."""
+
+_HUE_ENDS = (9, 40, 82, 116, 170, 229, 281, 327)
+"""Degrees at which red, orange, yellow, green, turquoise, blue, purple and pink begin."""
 
 _EDGE = 9.0
 """Degrees of hue over which membership fades at the ends of the object's range."""
@@ -44,6 +47,7 @@ class OwnColour:
         hues: How many degrees below and above it the object's hues reach.
         shadow: The lightness of a white or grey object in shadow; below lie tyres and windows. 0 for a black one.
         varies: 0 to 1, the share of its saturation that pixels without highlights may lack.
+        slack: Degrees that the hue of nearly grey or black pixels may lie further off, as theirs is mostly noise.
     """
 
     linear: Floats
@@ -53,6 +57,7 @@ class OwnColour:
     hues: tuple[float, float] = (30.0, 30.0)
     shadow: float = 0.0
     varies: float = 0.2
+    slack: float = 180.0
 
     @property
     def dark(self) -> float:
@@ -88,7 +93,7 @@ class OwnColour:
         turn = (hue - np.float32(self.hue) + 180) % 360 - 180
         # The hue of a pixel that is nearly grey or nearly black is mostly noise.
         noise = 0.008 * (1 + (0.15 / np.maximum(lightness, 0.05)) ** 2)
-        slack = np.asarray(np.degrees(noise / np.maximum(chroma, 1e-3)), np.float32)
+        slack = np.minimum(np.degrees(noise / np.maximum(chroma, 1e-3)), self.slack).astype(np.float32)
         low, high = (side * tolerance + slack for side in self.hues)
         return falling(np.asarray(np.where(turn < 0, -turn - low, turn - high), np.float32), 0, _EDGE)
 
@@ -121,12 +126,16 @@ def _coloured(lab: Floats, around: Floats, only: WantedColour | None) -> tuple[f
         if only.chroma < 0.03:
             return 0.0, None
         centres = np.asarray((np.arange(_HUES) + 0.5) * 360 / _HUES, np.float32)
-        histogram = np.where(hue_distance(centres, only.hue) < 35, histogram, 0)
+        first, last = _named_range(only.hue)
+        histogram = np.where((centres - first) % 360 < last - first, histogram, 0)
     if histogram.max() <= 0:
         return 0.0, None
     peak = int(histogram.argmax())
     below, above = _range(np.roll(found, _HUES // 2 - peak), _HUES // 2)
     wide = 360 / _HUES
+    if only is not None:
+        place = ((peak + 0.5) * wide - first) % 360
+        below, above = min(below, int(place / wide)), min(above, int((last - first - place) / wide))
     lch = lch_of(lab)
     hue = (peak + 0.5) * wide
     turn = (lch[:, 2] - np.float32(hue) + 180) % 360 - 180
@@ -141,12 +150,28 @@ def _coloured(lab: Floats, around: Floats, only: WantedColour | None) -> tuple[f
     full = float(np.percentile(saturation[members], 65))
     linear = np.clip(linear_of_lab(lab_of_lch(np.array([lightness, full * lightness, middle], np.float32))), 0, 1)
     lacking = 1 - float(np.percentile(saturation[members], 25)) / full
-    hues = tuple(float(np.clip((side + 0.5) * wide + turned, 8, 45)) for side, turned in
-                 ((below, middle - hue), (above, hue - middle)))  # fmt: skip
+    ends = [float(np.clip((side + 0.5) * wide + turned, 8, 45)) for side, turned in
+            ((below, middle - hue), (above, hue - middle))]  # fmt: skip
+    if only is not None:
+        room = (middle - first) % 360, (last - middle) % 360
+        ends = [min(end, max(most - _EDGE / 2, 1.0)) for end, most in zip(ends, room, strict=True)]
     share = float(np.mean(members)) * float(histogram.sum() / max(found.sum(), 1e-9))
     return 2 * share, OwnColour(
-        linear, lightness, True, middle % 360, (hues[0], hues[1]), varies=float(np.clip(lacking * 1.5, 0.15, 0.6))
+        linear,
+        lightness,
+        True,
+        middle % 360,
+        (ends[0], ends[1]),
+        varies=float(np.clip(lacking * 1.5, 0.15, 0.6)),
+        slack=180.0 if only is None else _EDGE,
     )
+
+
+def _named_range(hue: float) -> tuple[float, float]:
+    """From and to which hue, in degrees, colours have the same name, and at least 15 degrees either way."""
+    below = min((hue - end) % 360 for end in _HUE_ENDS)
+    above = min((end - hue) % 360 for end in _HUE_ENDS)
+    return hue - max(below, 15.0), hue + max(above, 15.0)
 
 
 def _neutral(lab: Floats, around: Floats, only: WantedColour | None) -> tuple[float, OwnColour | None]:

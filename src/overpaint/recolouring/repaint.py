@@ -83,6 +83,10 @@ def _of_coloured(
     share = membership * body / np.maximum(light, 1e-6)
     shade = share * light / np.float32(own_light)
     surplus = along - shade
+    # What the body lacks in saturation is lacking in the new colour as well; taken from the old one it would leave its
+    # complement. The rest is shared out.
+    against = np.minimum(along, 0)
+    of_body = np.where(surplus < 0, surplus - (1 - share) * against, share * surplus)
     rest = part - along[..., None] * own_part
     # What is left of the old colour goes with it, as far as the new one is paler or darker; variation of saturation
     # goes over to the new colour, and noise is not made larger where that has more.
@@ -91,8 +95,8 @@ def _of_coloured(
     result = (
         (share * _toned(light, own, new_light))[..., None] * new
         + ((1 - share) * light)[..., None]
-        + (surplus * share)[..., None] * (new_part / np.float32(max(1.0, ratio)))
-        + (surplus * (1 - share))[..., None] * own_part
+        + of_body[..., None] * (new_part / np.float32(max(1.0, ratio)))
+        + (surplus - of_body)[..., None] * own_part
         + kept[..., None] * rest
     )
     return np.asarray(share, np.float32), np.asarray(result, np.float32)

@@ -102,9 +102,14 @@ def _names(
 
 
 def _without_model(request: EditRequest, rule: IntentRule, default_model: str | None) -> bool:
-    """Whether the intent's own engine paints: options alone say what, or a picture, or no better model is there."""
-    by_options = bool(request.options) and not (request.prompt or "").strip()
-    return by_options or request.insert is not None or (rule.prefers == "settings" and default_model in _NO_CHOICE)
+    """Whether the intent's own engine paints: options alone say what, or a picture, or no better model is there.
+
+    Where nothing says what and nobody chose a model, the engine's error names what is missing.
+    """
+    asked = bool((request.prompt or "").strip())
+    if request.insert is not None or (request.options and not asked):
+        return True
+    return default_model in _NO_CHOICE and (rule.prefers == "settings" or not asked)
 
 
 def for_variations(request: EditRequest, painter: Painter) -> tuple[EditRequest, Painter]:

@@ -116,6 +116,8 @@ def _mask(
     # The transparent part of a cut-out is its background already; any other mask marks the subject.
     of_alpha = request.mask is not None and any(part.kind == "alpha" for part in request.mask.parts)
     if rule.inverts_mask and not of_alpha:
+        if mask.bounds.empty:
+            raise MaskError("the mask is empty: no pixel is marked (white, 1, marks the subject, which stays)")
         mask = mask.invert()
         if mask.bounds.empty:
             raise MaskError("the mask covers the whole picture, so that no background is left to repaint")
