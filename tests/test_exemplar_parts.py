@@ -22,6 +22,7 @@ from overpaint.exemplar.pyramid import Level, doubled, halved
 from overpaint.exemplar.search import Quantiser
 from overpaint.exemplar.settings import FillSettings
 from overpaint.exemplar.sites import Sites
+from overpaint.exemplar.vote import voted
 from overpaint.exemplar.smooth import blurred, membrane
 from overpaint.geometry import Box
 
@@ -214,6 +215,25 @@ def test_only_the_nearest_sources_are_kept():
     sites = Sites.of(level, 3, 1000)
     assert len(sites.sources) == 1000
     assert (sites.sources % 200).max() < 80
+
+
+def test_a_pixel_is_the_copy_that_most_patches_agree_on():
+    """Patches left of the middle copy 20 pixels from the right, the others 20 from the left, one heavy one 15 up."""
+    pixels = np.random.default_rng(0).random((60, 80, 3), dtype=np.float32)
+    target = np.zeros((60, 80), bool)
+    target[26:36, 36:46] = True
+    sites = Sites.of(Level(pixels, ~target, target), 2, 10_000)
+    moves = np.where(sites.centres % 80 < 40, 20, -20)
+    middle = int(sites.patches(np.array([31 * 80 + 41]), 0, 0)[0])
+    moves[middle] = -15 * 80
+    weights = np.ones(len(moves), np.float32)
+    weights[middle] = 3
+    rows = sites.row_at[sites.centres + moves]
+    shifts = np.zeros((len(moves), 3), np.float32)
+    votes = voted(pixels, sites, sites.places, rows, weights, shifts, lambda: None)
+    flat = pixels.reshape(-1, 3)
+    wanted = np.where((sites.places % 80 < 40)[:, None], flat[sites.places + 20], flat[sites.places - 20])
+    np.testing.assert_allclose(votes, wanted, atol=1e-6)
 
 
 def test_joining_removes_the_step_along_the_edge_and_keeps_the_texture():

@@ -79,6 +79,13 @@ def test_grass_stays_as_rough_as_grass(quality, hole):
     assert 0.6 < energy(ours, hole) / energy(pixels, hole) < 1.4
 
 
+def test_asphalt_keeps_its_grain(hole):
+    """Grain of one pixel, too faint to decide which patch is copied: a mean of copies would be flat."""
+    pixels = np.random.default_rng(8).normal(0.4, 0.03, (*SHAPE, 1)).repeat(3, axis=2).astype(np.float32)
+    ours = filled(Exemplar(), pixels, hole)
+    assert 0.9 < energy(ours, hole) / energy(pixels, hole) < 1.15
+
+
 def test_an_edge_runs_on_through_the_hole(hole):
     """A straight horizon across the hole meets itself on the other side."""
     y, _ = np.mgrid[: SHAPE[0], : SHAPE[1]]

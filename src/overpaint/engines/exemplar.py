@@ -63,9 +63,9 @@ class ExemplarOptions(EngineOptions):
 class Exemplar(ThreadedEngine):
     """Continues texture and structure by patches of the surroundings.
 
-    `overpaint.exemplar.fill` describes the methods. Every pixel is a mode of colours of the known picture, each made
-    brighter or darker by at most 0.04, then corrected by at most 0.1 so that the hole's edge does not show. A hole that
-    leaves nothing known gets the mean of its old colours.
+    `overpaint.exemplar.fill` describes the methods. Every pixel is copied from the known picture, made brighter
+    or darker by at most 0.04, then corrected by at most 0.1 so that the hole's edge does not show. A hole that leaves
+    nothing known gets the mean of its old colours.
     """
 
     card = EngineCard(
@@ -75,7 +75,7 @@ class Exemplar(ThreadedEngine):
         context=Context(ratio=1.0, minimum=64, maximum=512),
         options=ExemplarOptions,
         variation_options={"variety": 0.2},
-        digest="exemplar-2",
+        digest="exemplar-3",
         references=(
             "Wexler, Shechtman, Irani, Space-time video completion, CVPR 2004",
             "Hertzmann, Jacobs, Oliver, Curless, Salesin, Image analogies, SIGGRAPH 2001",

@@ -3,7 +3,7 @@
 All methods were published before 2005, or their patents have lapsed. The outline is Wexler, Shechtman and Irani,
 "Space-time video completion", CVPR 2004, for one picture in place of a video: at each scale of a pyramid, every patch
 that touches the hole is matched with the most similar patch of the known picture, every pixel of the hole takes the
-mode of the colours that the patches over it vote for, and both steps are repeated.
+colour of the pixel that most patches over it copy (`vote`), and both steps are repeated.
 
 - From scale to scale the hole closes (`pyramid`): what surrounds it reaches further into it, until little is left to
   be guessed.
@@ -22,9 +22,11 @@ Not used, because patents on them may be in force: random search with propagatio
 that limit the search at a finer one; statistics of offsets; patches turned or scaled.
 
 Tried and left out, on 30 removals with known truth (`benchmarks.fill`, kind removal; kernel distance in thousandths,
-differences under about 1 are luck): first guesses that continue the main directions of lines straight through the hole
-and are chosen by their matches (4.3 in place of 4.0), a channel of roughness against flat sheets (3.9), 32 components
-(4.4), twice the weight of gradients (4.6), narrower modes of votes (3.7, with more of a seam).
+differences under about 1 are luck). Modes of the votes' colours, as Wexler has them, leave 0.69 of the gradient energy
+instead of 0.99, and put the second judge from 9 to 25 on its finer scale of standard deviations; in all but the last
+rounds of coarse scales they do as well (2.3 in place of 2.4). With such modes (4.0): first guesses that continue the
+main directions of lines straight through the hole and are chosen by their matches (4.3), a channel of roughness against
+flat sheets (3.9), 32 components (4.4), twice the weight of gradients (4.6).
 """
 
 from __future__ import annotations

@@ -174,8 +174,6 @@ class Scale:
             matches.rows,
             weights,
             self._shifts(current, matches.rows),
-            settings.last_bandwidth if last else settings.bandwidth,
-            2,
             self._meter.check,
             every_second=len(places) > _MANY,
         )

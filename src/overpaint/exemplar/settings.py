@@ -30,8 +30,6 @@ class FillSettings:
         rounds: Of coherence.
         decay: A vote weighs decay ** -d at d pixels from the known picture (Wexler's gamma).
         quantile: Of the distances: sigma squared of the weights of votes (Wexler: the 75th percentile).
-        bandwidth: Of the mean shift that finds the votes' mode, in colour units.
-        last_bandwidth: The same for the last vote of all. 0: the best patch decides.
         shift: Most that a copied patch is made brighter or darker in each channel, to have the mean colour of what it
             replaces: skies and walls continue without steps.
         join: Most that the fill is corrected along its edge (`joining`).
@@ -59,11 +57,9 @@ class FillSettings:
     rounds: int = 3
     decay: float = 1.3
     quantile: float = 0.75
-    bandwidth: float = 0.08
-    last_bandwidth: float = 0.02
     shift: float = 0.04
     join: float = 0.1
-    foreign: float = 0.5
+    foreign: float = 1.0
     variety: float = 0.0
 
 
