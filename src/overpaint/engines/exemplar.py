@@ -64,7 +64,7 @@ class Exemplar(ThreadedEngine):
     """Continues texture and structure by patches of the surroundings.
 
     `overpaint.exemplar.fill` describes the methods. Every pixel is copied from the known picture, made brighter
-    or darker by at most 0.04, then corrected by at most 0.1 so that the hole's edge does not show. A hole that leaves
+    or darker by at most 0.08, then corrected by at most 0.1 so that the hole's edge does not show. A hole that leaves
     nothing known gets the mean of its old colours.
     """
 

@@ -57,7 +57,7 @@ class FillSettings:
     rounds: int = 3
     decay: float = 1.3
     quantile: float = 0.75
-    shift: float = 0.04
+    shift: float = 0.08
     join: float = 0.1
     foreign: float = 1.0
     variety: float = 0.0
