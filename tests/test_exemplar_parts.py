@@ -22,8 +22,8 @@ from overpaint.exemplar.pyramid import Level, doubled, halved
 from overpaint.exemplar.search import Quantiser
 from overpaint.exemplar.settings import FillSettings
 from overpaint.exemplar.sites import Sites
-from overpaint.exemplar.vote import voted
 from overpaint.exemplar.smooth import blurred, membrane
+from overpaint.exemplar.vote import voted
 from overpaint.geometry import Box
 
 flags = hnp.arrays(bool, st.tuples(st.integers(1, 60), st.integers(1, 60)))
