@@ -22,11 +22,11 @@ Not used, because patents on them may be in force: random search with propagatio
 that limit the search at a finer one; statistics of offsets; patches turned or scaled.
 
 Tried and left out, on 30 removals with known truth (`benchmarks.fill`, kind removal; kernel distance in thousandths,
-differences under about 1 are luck; `shift` 0.04 throughout). Modes of the votes' colours, as Wexler has them, leave 0.69 of the gradient energy
-instead of 0.99, and put the second judge from 9 to 25 on its finer scale of standard deviations; in all but the last
-rounds of coarse scales they do as well (2.3 in place of 2.4). With such modes (4.0): first guesses that continue the
-main directions of lines straight through the hole and are chosen by their matches (4.3), a channel of roughness against
-flat sheets (3.9), 32 components (4.4), twice the weight of gradients (4.6).
+differences under about 1 are luck; `shift` 0.04 throughout). Modes of the votes' colours, as Wexler has them, leave
+0.69 of the gradient energy instead of 0.99, and put the second judge from 9 to 25 on its finer scale of standard
+deviations; in all but the last rounds of coarse scales they do as well (2.3 in place of 2.4). With such modes (4.0):
+first guesses that continue the main directions of lines straight through the hole and are chosen by their matches
+(4.3), a channel of roughness against flat sheets (3.9), 32 components (4.4), twice the weight of gradients (4.6).
 """
 
 from __future__ import annotations
