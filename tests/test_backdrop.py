@@ -21,6 +21,7 @@ from overpaint.engines.ground_shadow import ground_shadow
 from overpaint.engines.tone import toned
 from overpaint.geometry import Box, Size
 from overpaint.picture import Picture, from_array, open_picture
+from overpaint.record import read_record
 from test_matte import furry, outline, scene
 from test_untouched import picture_of
 
@@ -234,10 +235,19 @@ def test_a_mask_without_a_subject_is_refused() -> None:
     assert caught.value.code == "mask-invalid"
 
 
+def test_a_match_of_nothing_is_no_default(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Image.new("RGB", (40, 40), "red").save(tmp_path / "a.png")
+    words = [str(tmp_path / "a.png"), "--box", "9,9,20,20", "--with", str(tmp_path / "a.png"), "--match", "0"]
+    assert main(["background", *words, "-o", str(tmp_path / "b.png")]) == 0
+    found = read_record(tmp_path / "b.png")
+    assert found is not None
+    assert found.record.resolved.options["match"] == 0
+
+
 def test_a_radius_of_nothing_reaches_the_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Image.new("RGB", (40, 40), "red").save(tmp_path / "a.png")
     assert main(["background", str(tmp_path / "a.png"), "--box", "9,9,20,20", "--blur", "0"]) == 2
-    assert "greater than 0" in capsys.readouterr().err
+    assert "blur=0" in capsys.readouterr().err
 
 
 def ball(side: int = 60) -> np.ndarray[Any, Any]:

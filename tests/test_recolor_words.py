@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from overpaint.recolouring.oklab import fitted, lab_of, lab_of_lch, lch_of, linear_of_lab
-from overpaint.recolouring.words import colour_of, colours_in
+from overpaint.recolouring.oklab import encoded_of, fitted, lab_of, lab_of_lch, lch_of, linear_of_lab
+from overpaint.recolouring.words import checked_colour, colour_of, colours_in, screen_colour
 
 
 def hue(text: str) -> float:
@@ -97,6 +97,57 @@ def test_what_is_no_colour_alone_is_none(text):
 )
 def test_a_prompt_names_the_wanted_colour_first(prompt, wanted):
     assert [one.text for one in colours_in(prompt)] == wanted
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["light dark blue", "rgb(300,0,0)", "oklch(9 9 9)", "#12345678", "#1234", "transparent", "rgb(1)", "hsl()"],
+)
+def test_contradictions_values_out_of_range_and_transparency_are_no_colour(text):
+    assert colour_of(text) is None
+    with pytest.raises(ValueError, match="right would be"):
+        checked_colour(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("rgb(10 20 30)", "#0a141e"),
+        ("rgb(100% 0% 0%)", "#ff0000"),
+        ("hsl(0, 0, 0)", "#000000"),
+        ("hsl(216deg 75% 47%)", "hsl(216, 75%, 47%)"),
+        ("#1e66d0ff", "#1e66d0"),
+    ],
+)
+def test_notations_of_css_with_blanks_are_read(text, same):
+    assert colour_of(text).linear(0.5, keep=False) == pytest.approx(colour_of(same).linear(0.5, keep=False), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("text", "low", "high", "hues"),
+    [
+        ("chocolate", 0.2, 0.4, (30, 60)),
+        ("blond", 0.75, 0.9, (75, 95)),
+        ("auburn", 0.35, 0.5, (25, 50)),
+        ("silver grey", 0.7, 0.85, (0, 360)),
+        ("apple green", 0.6, 0.8, (115, 140)),
+        ("greenish blue", 0.4, 0.6, (205, 240)),
+        ("bluish green", 0.4, 0.7, (160, 190)),
+    ],
+)
+def test_words_mean_what_people_mean(text, low, high, hues):
+    found = colour_of(text)
+    assert low <= found.low <= found.high <= high
+    assert hues[0] <= found.hue <= hues[1]
+
+
+@pytest.mark.parametrize("text", ["navy", "dark green", "mustard", "oklch(0.5 0.1 200)", "#1e66d0", "steelblue"])
+def test_a_background_has_the_same_colours(text):
+    wanted = colour_of(text)
+    expected = encoded_of(wanted.linear((wanted.low + wanted.high) / 2, keep=False))
+    np.testing.assert_allclose(screen_colour(text), expected, atol=2 / 255)
+    assert np.array_equal(screen_colour("white"), np.ones(3, np.float32))
+    assert np.array_equal(screen_colour("Black"), np.zeros(3, np.float32))
 
 
 def test_a_plain_word_is_as_light_as_the_object_within_its_range():

@@ -206,8 +206,8 @@ class NewBackground(NoInsert):
     """The background, where no model paints it.
 
     Attributes:
-        colour: One colour: white, #f4f4f4.
-        gradient: Colours from top to bottom: "#fff:#ccc".
+        colour: One colour: white, "dark green", #f4f4f4.
+        gradient: Two or more colours from top to bottom: "#fff:#ccc".
         angle: Turns the gradient clockwise, in degrees.
         blur: The old background out of focus; the radius of the lens's disc.
         transparent: No background; the result has alpha.

@@ -14,6 +14,7 @@ from overpaint.errors import RequestError
 from overpaint.geometry import Box
 from overpaint.mask.distance import distance_to
 from overpaint.mask.matte import Matte, matte
+from overpaint.recolouring.words import screen_colour
 
 from .base import Canvas, EngineCard, EngineOptions, Monitor, Painted, ThreadedEngine
 from .bokeh import bokeh
@@ -31,7 +32,9 @@ WIDEST_BAND = 128
 class BackdropOptions(EngineOptions):
     """Options of backgrounds without a model. One of colour, gradient, blur and transparent, or a picture to put in."""
 
-    colour: str | None = Field(default=None, description="one colour, by name or hex value: white, #f4f4f4")
+    colour: str | None = Field(
+        default=None, description="one colour, written as for recolor: white, dark green, #f4f4f4"
+    )
     gradient: str | None = Field(default=None, description="two or more colours from top to bottom: #fff:#ccc")
     angle: float = Field(default=0.0, ge=-360, le=360, description="turns the gradient clockwise, in degrees")
     blur: float | None = Field(
@@ -72,15 +75,7 @@ class BackdropOptions(EngineOptions):
 
 def colours_of(text: str) -> Floats:
     """(n, 3) float32 in [0, 1], sRGB: the colours of a text, between colons. Raises ValueError."""
-    from PIL import ImageColor
-
-    found = []
-    for part in text.split(":"):
-        colour = ImageColor.getrgb(part.strip())
-        if len(colour) > 3 and colour[3] != 255:
-            raise ValueError(f"a background's colour is opaque, not {part.strip()!r}")
-        found.append(colour[:3])
-    return np.array(found, np.float32) / np.float32(255)
+    return np.stack([screen_colour(part) for part in text.split(":")])
 
 
 class Backdrop(ThreadedEngine):

@@ -20,7 +20,7 @@ from overpaint.recolouring.edges import mixed_edges
 from overpaint.recolouring.oklab import encoded_of, lab_of, lch_of, linear_of
 from overpaint.recolouring.own_colour import OwnColour, own_colour
 from overpaint.recolouring.repaint import repainted
-from overpaint.recolouring.words import WantedColour, colour_of, colours_in
+from overpaint.recolouring.words import WantedColour, checked_colour, colour_of, colours_in
 from overpaint.request import Sampling, UsedModel
 
 from .base import Canvas, EngineCard, EngineOptions, Monitor, Painted, Pixels, ThreadedEngine
@@ -57,8 +57,8 @@ class RecolorOptions(EngineOptions):
     @field_validator("to", "only")
     @classmethod
     def _is_colour(cls, text: str | None) -> str | None:
-        if text is not None and colour_of(text) is None:
-            raise ValueError(f"{text!r} is no colour: right would be a word (dark green), #1e66d0 or rgb(30, 102, 208)")
+        if text is not None:
+            checked_colour(text)
         return text
 
 
@@ -74,7 +74,7 @@ class Recolor(ThreadedEngine):
         context=Context(ratio=0.25, minimum=32, maximum=256),
         colour_space="srgb",
         options=RecolorOptions,
-        digest="recolor-1",
+        digest="recolor-2",
         references=(
             "Ottosson, A perceptual color space for image processing, 2020",
             "Shafer, Using color to separate reflection components, Color Research and Application 10(4), 1985",

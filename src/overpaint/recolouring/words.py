@@ -16,9 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from .oklab import Floats, fitted, lab_of, lch_of, linear_of
+from .oklab import Floats, encoded_of, fitted, lab_of, lch_of, linear_of
 
 _TOKENS = re.compile(r"#[0-9a-fA-F]{3,8}\b|(?:rgb|hsl|oklch)\([^()]*\)|[^\W\d_]+", re.IGNORECASE)
+_FUNCTION = re.compile(r"(rgb|hsl)\(([^()]*)\)", re.IGNORECASE)
+_TRANSLUCENT = re.compile(r"#(?:[0-9a-fA-F]{4}|[0-9a-fA-F]{8})|(?:rgb|hsl)a\(.*\)|transparent", re.IGNORECASE)
 _BEFORE_TARGET = ("to", "into", "in")
 _LONGEST = 3
 
@@ -77,6 +79,31 @@ def colour_of(text: str) -> WantedColour | None:
     return replace(found[0].colour, text=text.strip()) if whole else None
 
 
+def checked_colour(text: str) -> WantedColour:
+    """The colour that a text is. Raises ValueError, which says what would be right, where it is none."""
+    found = colour_of(text)
+    if found is None and _TRANSLUCENT.fullmatch(text.strip()):
+        raise ValueError(f"a colour is opaque here, not {text.strip()!r}: right would be #1e66d0")
+    if found is None:
+        raise ValueError(f"{text!r} is no colour: right would be a word (dark green), #1e66d0 or rgb(30, 102, 208)")
+    return found
+
+
+def screen_colour(text: str) -> Floats:
+    """(3,) encoded sRGB of a colour where there is no object whose lightness counts, such as a background's.
+
+    A plain word alone is what CSS has it for, so that white is white; with another word it is the middle of its range.
+
+    Raises:
+        ValueError: The text is no colour.
+    """
+    wanted, name = checked_colour(text), " ".join(text.lower().split())
+    encoded = None if name in _table()["named"] else _encoded(name)
+    if encoded is None:
+        return encoded_of(wanted.linear((wanted.low + wanted.high) / 2, keep=False))
+    return np.array(encoded, np.float32) / np.float32(255)
+
+
 def colours_in(text: str) -> tuple[WantedColour, ...]:
     """The colours that a sentence names, the wanted one first.
 
@@ -108,8 +135,11 @@ def _colour(words: list[str]) -> WantedColour | None:
     """The colour of one to three words in lower case."""
     table, name = _table(), " ".join(words)
     if len(words) > 1 and words[0] in table["modifiers"]:
-        base = _colour(words[1:])
+        base = None if _contrary(words) else _colour(words[1:])
         return None if base is None else _modified(base, table["modifiers"][words[0]], name)
+    if len(words) > 1 and words[0] in table["leaning"]:
+        base = _colour(words[1:])
+        return None if base is None else _leaning(base, table["plain"][table["leaning"][words[0]]][3], name)
     if name in table["plain"]:
         low, high, chroma, hue = table["plain"][name]
         return WantedColour(low, high, chroma, hue, name)
@@ -130,16 +160,41 @@ def _modified(base: WantedColour, change: list[float], text: str) -> WantedColou
     return WantedColour(low, high, base.chroma * chroma, base.hue, text)
 
 
+def _contrary(words: list[str]) -> bool:
+    """Whether the words say both darker and lighter: "light dark blue"."""
+    return all(any(word in _table()[side] for word in words) for side in ("darker", "lighter"))
+
+
+def _leaning(base: WantedColour, hue: float, text: str) -> WantedColour:
+    """The colour with its hue a third of the way to another: "greenish blue"."""
+    turned = (base.hue + ((hue - base.hue + 180) % 360 - 180) / 3) % 360
+    return replace(base, hue=turned if base.chroma > 0.01 else hue, chroma=max(base.chroma, 0.02), text=text)
+
+
 def _exact(notation: str, text: str) -> WantedColour | None:
     """A colour of CSS, by name or notation."""
-    from PIL import ImageColor
-
-    try:
-        encoded = ImageColor.getrgb(notation)[:3]
-    except ValueError:
+    encoded = _encoded(notation)
+    if encoded is None:
         return None
     lightness, chroma, hue = lch_of(lab_of(linear_of(np.array(encoded, np.float32) / np.float32(255)))).tolist()
     return WantedColour(lightness, lightness, chroma, hue, text)
+
+
+def _encoded(notation: str) -> tuple[int, ...] | None:
+    """Red, green and blue, 0 to 255, of a colour of CSS by name or notation; None where it is none, or translucent."""
+    from PIL import ImageColor
+
+    function = _FUNCTION.fullmatch(notation)
+    if function is not None:
+        name, parts = function[1].lower(), re.split(r"[\s,]+", function[2].strip())
+        if name == "hsl":
+            parts = [parts[0].removesuffix("deg"), *(part.removesuffix("%") + "%" for part in parts[1:])]
+        notation = f"{name}({','.join(parts)})"
+    try:
+        found = ImageColor.getrgb(notation)
+    except ValueError:
+        return None
+    return found[:3] if max(found) <= 255 and found[3:] in ((), (255,)) else None
 
 
 def _oklch(notation: str) -> WantedColour | None:
@@ -147,6 +202,8 @@ def _oklch(notation: str) -> WantedColour | None:
     if len(numbers) != 3:
         return None
     lightness, chroma, hue = (float(one.rstrip("%")) / (100 if one.endswith("%") else 1) for one in numbers)
+    if not (0 <= lightness <= 1 and 0 <= chroma <= 0.5):
+        return None
     return WantedColour(lightness, lightness, chroma, hue % 360, notation)
 
 
