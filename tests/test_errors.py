@@ -112,7 +112,7 @@ def test_an_intent_without_a_function_is_given_to_edit(intent: str) -> None:
         (["--box", "0,0,40,30", "--invert"], "mask", None),
         (["--mask", "text.txt"], "mask", None),
         (["--box", "1,1,9,9", "-o", "no/a.png"], "output", "no/a.png"),
-        (["--box", "1,1,9,9", "--compare", "no/a.png"], "output", "no/a.png"),
+        (["--box", "1,1,9,9", "--compare", "no/a.png"], "compare", "no/a.png"),
         (["--box", "1,1,9,9", "-o", "clear.jpg"], "format", "jpeg"),
     ],
 )
