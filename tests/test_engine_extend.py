@@ -8,11 +8,12 @@ import pytest
 import overpaint
 from overpaint import EditRequest
 from overpaint.engines.base import Canvas, Monitor
-from overpaint.engines.extend import Extend
-from overpaint.exemplar.border import unlike_border
+from overpaint.engines.extend import Extend, _chosen
+from overpaint.exemplar.border import border_break, border_breaks, unlike_border
 from overpaint.exemplar.cut import cheapest_cut
+from overpaint.exemplar.fill import Filled
 from overpaint.exemplar.quilt import LEAST, QuiltSettings, extended
-from overpaint.geometry import Margins, Size
+from overpaint.geometry import Box, Margins, Size
 from overpaint.picture import from_array
 from overpaint.studio.choose import choose
 from overpaint.studio.engine_pool import EnginePool
@@ -88,6 +89,63 @@ def test_what_the_border_does_not_show_is_not_repeated():
     unlike = unlike_border(pixels)
     assert unlike[25:45, 65:85].min() == 1
     assert unlike[:, 120:].max() < 0.1
+
+
+def sky_over_snow(width: int = 260) -> np.ndarray:
+    """Smooth sky; below row 96 of 120 snow with grain, whose edge slopes gently."""
+    rows, columns = np.mgrid[:120, :width]
+    snow = (rows > 96 + 0.1 * (columns - 130))[..., None]
+    pixels = np.where(snow, np.float32(0.9), np.array([0.25, 0.4, 0.7], np.float32))
+    return np.where(snow, grained(pixels, amount=0.04), grained(pixels, amount=0.004)).astype(np.float32)
+
+
+def only_sky_beyond(pixels: np.ndarray, width: int) -> np.ndarray:
+    """All beyond some columns is sky: each pixel has a match in the picture, but the snow ends at the border."""
+    broken = pixels.copy()
+    broken[60:, width:] = pixels[:60, width:]
+    return broken
+
+
+def test_a_border_where_snow_ends_is_broken_and_one_where_it_goes_on_is_not():
+    scene = sky_over_snow()
+    assert border_break(scene, 200) < 0.01, "the slope of the snow's edge is no step, nor is its grain"
+    assert border_break(only_sky_beyond(scene, 200), 200) > 0.15
+    rows, columns = np.mgrid[:120, :260]
+    steep = np.where((rows - columns + 140 > 0)[..., None], np.float32(0.2), np.full(3, 0.8, np.float32))
+    assert border_break(steep, 200) < 0.05, "a slanted edge is followed"
+
+
+def test_each_side_of_a_picture_has_its_own_break():
+    broken = only_sky_beyond(sky_over_snow(), 200)
+    assert border_breaks(broken, Box(50, 0, 200, 120)) == (
+        pytest.approx(0, abs=0.01),
+        0.0,
+        border_break(broken, 200),
+        0.0,
+    )
+    turned = np.ascontiguousarray(broken[:, ::-1].swapaxes(0, 1))
+    left, top, right, bottom = border_breaks(turned, Box(0, 60, 120, 210))
+    assert top == pytest.approx(border_break(broken, 200), abs=0.01)
+    assert bottom < 0.01
+    assert left == right == 0
+
+
+def test_a_better_match_does_not_excuse_a_broken_border():
+    whole, broken = sky_over_snow(), only_sky_beyond(sky_over_snow(), 200)
+    better, alone = _chosen((Filled(broken, 0.017), Filled(whole, 0.06)), Box(0, 0, 200, 120))
+    assert alone
+    assert better.pixels is whole
+    better, alone = _chosen((Filled(whole, 0.06), Filled(whole, 0.017)), Box(0, 0, 200, 120))
+    assert better.match == 0.017
+
+
+def test_each_side_is_extended_in_the_way_that_continues_it():
+    right, left = only_sky_beyond(sky_over_snow(), 200), only_sky_beyond(sky_over_snow()[:, ::-1], 200)[:, ::-1]
+    chosen, alone = _chosen((Filled(right, 0.02), Filled(left, 0.02)), Box(60, 0, 200, 120))
+    assert not alone
+    assert max(border_breaks(chosen.pixels, Box(60, 0, 200, 120))) < 0.01
+    assert np.array_equal(chosen.pixels[:, :60], right[:, :60])
+    assert np.array_equal(chosen.pixels[:, 200:], left[:, 200:])
 
 
 @pytest.mark.parametrize("margins", [Margins(11, 7, 5, 9), Margins(0, 30, 0, 0), Margins(0, 0, 0, 30)])

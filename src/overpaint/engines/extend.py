@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from overpaint.exemplar.border import border_breaks
 from overpaint.exemplar.fill import Filled, InitialGuess, fill
 from overpaint.exemplar.quilt import LEAST, QuiltSettings, extended
 from overpaint.exemplar.settings import FillCallbacks
@@ -26,7 +27,10 @@ _OCTAVES = 2
 """Seams are mended from this scale on: what is coarser stays as it was copied."""
 
 _TRIED = 640
-"""Both ways are tried on a canvas reduced to this longer side."""
+"""Both ways are tried on a canvas reduced to this longer side, whose fill a larger canvas starts from."""
+
+_BROKEN = 0.5
+"""Weight of a broken border beside the match with the sources."""
 
 _FAR = 0.5
 """Margins of more than this share of the picture's side repeat its content visibly."""
@@ -62,7 +66,7 @@ class Extend(ThreadedEngine):
         context=Context(ratio=2.0, minimum=256, maximum=4096),
         options=ExtendOptions,
         variation_options={"variety": 0.5},
-        digest="extend-1",
+        digest="extend-2",
         references=(
             "Efros, Freeman, Image quilting for texture synthesis and transfer, SIGGRAPH 2001",
             "Wexler, Shechtman, Irani, Space-time video completion, CVPR 2004",
@@ -70,20 +74,30 @@ class Extend(ThreadedEngine):
     )
 
     def paint_one(self, canvas: Canvas, monitor: Monitor) -> Painted:
-        """Lay pieces and mend their seams, or fill by patches alone: the way that matches its sources better."""
+        """Lay pieces and mend their seams, or fill by patches alone, as is better on each side.
+
+        Both are tried on a small canvas. A larger one is filled once, from what was chosen.
+        """
         options = canvas.options if isinstance(canvas.options, ExtendOptions) else ExtendOptions()
         if not canvas.known.any():
             return mean_filled(canvas)
         if not canvas.hole.any():
             return Painted(canvas.pixels)
         monitor.progress(0, 100)
+        work = _Work.of(canvas)
         factor = max(1.0, max(canvas.size) / _TRIED)
-        work = _Work.of(canvas) if factor == 1 else _Work.of(canvas).reduced(factor)
-        trials = [work.filled(pieces, options, canvas.seed, monitor, at) for at, pieces in ((0, True), (25, False))]
-        best = min((0, 1), key=lambda n: np.inf if (match := trials[n].match) is None else match)
-        chosen = trials[best]
-        if factor > 1:
-            chosen = _Work.of(canvas).filled(best == 0, options, canvas.seed, monitor, 50)
+        small = work if factor == 1 else work.reduced(factor)
+        guess = small.quilted(options, canvas.seed, monitor)
+        chosen = small.filled(None, options, canvas.seed, monitor, (0, 25))
+        whole = True
+        if guess is not None:
+            laid = small.filled(guess, options, canvas.seed, monitor, (25, 50))
+            chosen, whole = _chosen((laid, chosen), Box.around(small.known))
+        if factor > 1 or not whole:
+            size = (work.hole.shape[1], work.hole.shape[0])
+            start = chosen.pixels if factor == 1 else cv2.resize(chosen.pixels, size, interpolation=cv2.INTER_CUBIC)
+            guess = InitialGuess(start, max(1, round(math.log2(factor))))
+            chosen = work.filled(guess, options, canvas.seed, monitor, (50, 100))
         painted: Floats = np.where(canvas.hole[..., None], chosen.pixels.clip(0, 1), canvas.pixels)
         monitor.progress(100, 100)
         return Painted(painted, notes=_doubts(canvas), match=chosen.match)
@@ -119,33 +133,69 @@ class _Work:
         )
         return _Work(pixels, (known > 0.999) & (hole == 0), hole > 0)
 
-    def filled(self, pieces: bool, options: ExtendOptions, seed: int, monitor: Monitor, start: int) -> Filled:
-        """The hole filled, with large pieces first or by patches alone.
-
-        Args:
-            pieces: Whether large pieces are laid first.
-            options: The engine's.
-            seed: The canvas's.
-            monitor: For progress, from `start` percent by 25 or to the end.
-            start: As said.
-        """
-        guess = None
+    def quilted(self, options: ExtendOptions, seed: int, monitor: Monitor) -> InitialGuess | None:
+        """Large pieces beyond the known picture; None where it is too small, or known up to the canvas's borders."""
         inner = Box.around(self.known)
         whole = Box(0, 0, self.hole.shape[1], self.hole.shape[0])
-        if pieces and min(inner.size) >= LEAST and inner != whole:
-            settings = QuiltSettings(variety=options.variety)
-            here = inner.slices
-            quilt = extended(self.pixels[here], self.known[here], whole.overhang(inner), settings, seed, monitor.check)
-            # On a large canvas pieces fit as coarsely as they were compared, so that mending begins as much coarser.
-            guess = InitialGuess(quilt, _OCTAVES + max(0, round(math.log2(max(whole.size) / _TRIED))))
+        if min(inner.size) < LEAST or inner == whole:
+            return None
+        here, settings = inner.slices, QuiltSettings(variety=options.variety)
+        quilt = extended(self.pixels[here], self.known[here], whole.overhang(inner), settings, seed, monitor.check)
+        return InitialGuess(quilt, _OCTAVES)
+
+    def filled(
+        self, guess: InitialGuess | None, options: ExtendOptions, seed: int, monitor: Monitor, part: tuple[int, int]
+    ) -> Filled:
+        """The hole filled by patches.
+
+        Args:
+            guess: What to start from; None: from the known picture alone.
+            options: The engine's.
+            seed: The canvas's.
+            monitor: For progress.
+            part: Of the work, from and to percent.
+        """
+        first, last = part
 
         def done(fraction: float) -> None:
-            monitor.progress(start + round((50 if start == 50 else 25) * fraction), 100)
+            monitor.progress(first + round((last - first) * fraction), 100)
 
         recipe = QUALITIES[options.quality]
-        if max(whole.size) > 2 * _TRIED:
+        if max(self.hole.shape) > 2 * _TRIED:
             recipe = replace(recipe, probes=1, rounds=2)
         return fill(self.pixels, self.known, self.hole, recipe, seed, FillCallbacks(done, monitor.check), guess)
+
+
+def _chosen(trials: tuple[Filled, Filled], picture: Box) -> tuple[Filled, bool]:
+    """For each side of the picture the trial that matches its sources and continues the border better.
+
+    The cost of a trial at a side is its match plus `_BROKEN` times its `border_breaks`. What is not beyond a side, and
+    everything where neither trial has a match, is the first's.
+
+    Args:
+        trials: Two ways of filling.
+        picture: The known picture in them, with a margin on at least one side.
+
+    Returns:
+        The better trial or a composite, whose pixels are those of the side that they are furthest beyond; and whether
+        it is one trial.
+    """
+    if trials[0].match is None or trials[1].match is None:
+        return trials[0], True
+    first, second = (
+        [one.match + _BROKEN * broken for broken in border_breaks(one.pixels, picture)]
+        for one in trials
+        if one.match is not None
+    )
+    height, width = trials[0].pixels.shape[:2]
+    sides = [side for side, margin in enumerate(Box(0, 0, width, height).overhang(picture)) if margin]
+    better = [second[side] < first[side] for side in range(4)]
+    if len({better[side] for side in sides}) == 1:
+        return trials[int(better[sides[0]])], True
+    rows, columns = np.mgrid[:height, :width]
+    beyond = np.stack([picture.left - columns, picture.top - rows, columns - picture.right, rows - picture.bottom])
+    taken = np.array(better)[beyond.argmax(axis=0)] & (beyond.max(axis=0) >= 0)
+    return replace(trials[0], pixels=np.where(taken[..., None], trials[1].pixels, trials[0].pixels)), False
 
 
 def _doubts(canvas: Canvas) -> tuple[str, ...]:

@@ -56,7 +56,7 @@ class QuiltSettings:
     overlap: float = 0.06
     rows: float = 0.25
     shifted: float = 0.025
-    unlike: float = 0.6
+    unlike: float = 1.2
     repeated: float = 0.02
     adapt: float = 0.06
     trust: float = 0.12
