@@ -84,9 +84,8 @@ class Extend(ThreadedEngine):
         if not canvas.hole.any():
             return Painted(canvas.pixels)
         monitor.progress(0, 100)
-        work = _Work.of(canvas)
         factor = max(1.0, max(canvas.size) / _TRIED)
-        small = work if factor == 1 else work.reduced(factor)
+        small = _Work.of(canvas, factor)
         guess = small.quilted(options, canvas.seed, monitor)
         chosen = small.filled(None, options, canvas.seed, monitor, (0, 25))
         whole = True
@@ -94,9 +93,10 @@ class Extend(ThreadedEngine):
             laid = small.filled(guess, options, canvas.seed, monitor, (25, 50))
             chosen, whole = _chosen((laid, chosen), Box.around(small.known))
         if factor > 1 or not whole:
-            size = (work.hole.shape[1], work.hole.shape[0])
+            size = (canvas.size.width, canvas.size.height)
             start = chosen.pixels if factor == 1 else cv2.resize(chosen.pixels, size, interpolation=cv2.INTER_CUBIC)
-            guess = InitialGuess(start, max(1, round(math.log2(factor))))
+            work = _Work(np.where(canvas.known[..., None], canvas.pixels, start), canvas.known, canvas.hole)
+            guess = InitialGuess(work.pixels, max(1, round(math.log2(factor))))
             chosen = work.filled(guess, options, canvas.seed, monitor, (50, 100))
         painted: Floats = np.where(canvas.hole[..., None], chosen.pixels.clip(0, 1), canvas.pixels)
         monitor.progress(100, 100)
@@ -118,20 +118,18 @@ class _Work:
     hole: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, canvas: Canvas) -> _Work:
-        """The whole canvas."""
-        pixels = np.where(canvas.known[..., None], canvas.pixels, blurred(canvas.pixels, canvas.known))
-        return cls(pixels, canvas.known, canvas.hole)
-
-    def reduced(self, factor: float) -> _Work:
-        """The same at a smaller scale."""
-        height, width = self.hole.shape
-        size = (max(1, round(width / factor)), max(1, round(height / factor)))
-        pixels, known, hole = (
-            np.asarray(cv2.resize(values.astype(np.float32), size, interpolation=cv2.INTER_AREA), np.float32)
-            for values in (self.pixels, self.known, self.hole)
-        )
-        return _Work(pixels, (known > 0.999) & (hole == 0), hole > 0)
+    def of(cls, canvas: Canvas, factor: float) -> _Work:
+        """The whole canvas, at a scale that is smaller by a factor; 1: as it is."""
+        pixels, mass, hole = canvas.pixels, canvas.known.astype(np.float32), canvas.hole
+        if factor > 1:
+            size = (max(1, round(canvas.size.width / factor)), max(1, round(canvas.size.height / factor)))
+            seen = np.where(canvas.known[..., None], pixels, np.float32(0))
+            pixels, mass, touched = (
+                np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), np.float32)
+                for values in (seen, mass, hole.astype(np.float32))
+            )
+            pixels, hole = pixels / np.maximum(mass, np.float32(1e-6))[..., None], touched > 0
+        return cls(blurred(pixels, mass > 0), (mass > 0.999) & ~hole, hole)
 
     def quilted(self, options: ExtendOptions, seed: int, monitor: Monitor) -> InitialGuess | None:
         """Large pieces beyond the known picture; None where it is too small, or known up to the canvas's borders."""
