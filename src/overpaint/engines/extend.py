@@ -128,7 +128,8 @@ class _Work:
                 np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), np.float32)
                 for values in (seen, mass, hole.astype(np.float32))
             )
-            pixels, hole = pixels / np.maximum(mass, np.float32(1e-6))[..., None], touched > 0
+            pixels = np.asarray(pixels / np.maximum(mass, 1e-6)[..., None], np.float32)
+            hole = touched > 0
         return cls(blurred(pixels, mass > 0), (mass > 0.999) & ~hole, hole)
 
     def quilted(self, options: ExtendOptions, seed: int, monitor: Monitor) -> InitialGuess | None:
