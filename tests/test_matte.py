@@ -78,6 +78,22 @@ def test_a_mask_that_is_off_by_some_pixels_is_put_right() -> None:
     assert np.abs(found.opacity - true).sum() < 0.15 * np.abs(wide - true).sum()
 
 
+def test_an_own_colour_is_near_those_of_the_subject_along_a_wrong_border_too() -> None:
+    """Lights just beyond a border that runs through a smooth ground, and no part of anything."""
+    picture = np.full((SIDE, SIDE, 3), (0.2, 0.12, 0.03), np.float32)
+    picture += np.random.default_rng(5).normal(0, 0.004, picture.shape).astype(np.float32)
+    mask = np.zeros((SIDE, SIDE), np.float32)
+    mask[50:150, 50:150] = 1
+    spots = np.random.default_rng(6).integers(40, 160, (400, 2))
+    spots = spots[((spots < 58) | (spots > 142)).any(axis=1)]
+    picture[spots[:, 0], spots[:, 1]] = (0.1, 0.6, 0.9)
+    found = matte(np.clip(picture, 0, 1), mask, 8)
+    translucent = (found.opacity > 0) & (found.opacity < 1)
+    assert translucent.any()
+    far = np.abs(found.colour - (0.2, 0.12, 0.03)).max(axis=2)[translucent]
+    assert far.max() < 0.35
+
+
 def test_beyond_the_band_nothing_changes() -> None:
     true = furry()
     picture, _ = scene(true)

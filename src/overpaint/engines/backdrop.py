@@ -93,7 +93,7 @@ class Backdrop(ThreadedEngine):
         edge="matte",
         colour_space="srgb",
         options=BackdropOptions,
-        digest="backdrop-1",
+        digest="backdrop-2",
         references=(
             "Chuang, Curless, Salesin, Szeliski, A Bayesian approach to digital matting, CVPR 2001",
             "Knutsson and Westin, Normalized and differential convolution, CVPR 1993",

@@ -45,6 +45,10 @@ MIXED = 1.5
 SEEN = 0.3
 """From this opacity on a piece counts as seen: a thick one must hang together with the subject."""
 
+FARTHEST = 2.0
+"""Standard deviations that a channel of an own colour may lie from the mean beside it. What is seen of a translucent
+pixel says little about its colour, and along a mask's border where the subject has none it could be any."""
+
 CHUNK = 1 << 14  # pixels at a time, which stay in the cache
 SOLID = 0.05
 """Opacities nearer to 0 or 1 than this are 0 or 1."""
@@ -225,7 +229,8 @@ def _solved(
     share = np.clip((share - SOLID) / (1 - 2 * SOLID), 0, 1)
     inverse, _ = _inverse(_spread(share, subject, ground))
     pull = _times(inverse, _off(seen, share, subject, ground)) * share[:, None]
-    own = np.clip(subject.mean + _times(subject.covariance, pull), 0, 1)
+    most = FARTHEST * np.sqrt(subject.covariance[:, (0, 3, 5)])
+    own = np.clip(subject.mean + np.clip(_times(subject.covariance, pull), -most, most), 0, 1)
     own[share >= 1] = seen[share >= 1]
     return share, own
 
