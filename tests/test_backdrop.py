@@ -244,6 +244,14 @@ def test_a_match_of_nothing_is_no_default(tmp_path: Path, capsys: pytest.Capture
     assert found.record.resolved.options["match"] == 0
 
 
+def test_cmyk_without_a_background_is_for_tiff_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Image.new("CMYK", (40, 40), (9, 99, 9, 9)).save(tmp_path / "a.jpg")
+    assert main(["background", str(tmp_path / "a.jpg"), "--box", "9,9,20,20", "--transparent"]) == 2
+    said = capsys.readouterr().err
+    assert "use TIFF" in said
+    assert "JPEG" not in said
+
+
 def test_a_radius_of_nothing_reaches_the_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Image.new("RGB", (40, 40), "red").save(tmp_path / "a.png")
     assert main(["background", str(tmp_path / "a.png"), "--box", "9,9,20,20", "--blur", "0"]) == 2

@@ -348,9 +348,45 @@ def test_an_object_without_shading_is_noted(light, to, said):
 
 def test_a_grey_picture_changes_its_tone_alone_and_a_note_says_so():
     edited = edit(picture_of(SIZE, "grey", 8), options={"to": "blue"})
-    assert edited.notes == (
-        "the picture is grey and stays so: of the new colour only the lightness shows; make it RGB first",
+    assert "the picture is grey and stays so: of the new colour only the lightness shows; make it RGB first" in (
+        edited.notes
     )
+
+
+def noted(pixels: Pixels, mask: Pixels | None = None, **options: object) -> tuple[str, ...]:
+    return Recolor().paint_one(canvas(pixels, mask, **options), Monitor()).notes
+
+
+def test_a_mask_of_which_little_changes_is_noted_with_what_stayed():
+    """A black object with yellow lamps, and white behind it: the yellow leads."""
+    light = np.full((SIZE.height, SIZE.width, 3), 0.2, np.float32)
+    mask = np.zeros(SIZE.shape, np.float32)
+    mask[20:100, 30:130] = 1
+    light[20:100, 30:105], light[20:100, 30:70] = 0.9, 0.012
+    light[20:100, 105:130] = (0.8, 0.55, 0.03)
+    before = encoded_of(light)
+    (note,) = noted(before, mask, to="green")
+    assert note.startswith("25% of the mask changed, as the object's colour was taken to be yellow")
+    assert "most of it black, stayed" in note
+    assert "only" in note
+    assert not any("of the mask changed" in one for one in noted(before, mask, to="green", only="black"))
+    assert noted(ball(BODIES["red"]), to="blue") == ()
+
+
+def test_a_mask_that_goes_beyond_the_object_is_noted():
+    before = ball(BODIES["red"], BODIES["red"])
+    assert "mark the object closely" in noted(before, disc(radius=20), to="blue")[0]
+
+
+def test_skin_that_changes_with_grey_cloth_is_noted_and_a_lower_tolerance_leaves_it():
+    before = ball((0.3, 0.3, 0.3))
+    skin = encoded_of(linear_of_lab(lab_of_lch(np.float32([0.74, 0.085, 55]))))
+    before[40:80, 60:75] = skin
+    (note,) = noted(before, to="burgundy")
+    assert "skin" in note
+    assert "tolerance to 0.5" in note
+    assert noted(before, to="burgundy", tolerance=0.5) == ()
+    assert np.abs(painted(before, to="burgundy", tolerance=0.5) - before)[44:76, 64:71].max() < 0.02
 
 
 @pytest.mark.parametrize("prompt", ["a fast car", None])

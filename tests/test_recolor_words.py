@@ -180,4 +180,4 @@ def test_polar_and_linear_forms_are_inverse(lightness, chroma, hue):
     lch = np.float32([lightness, chroma, hue])
     lab = lab_of_lch(lch)
     np.testing.assert_allclose(lab_of_lch(lch_of(lab)), lab, atol=1e-5)
-    np.testing.assert_allclose(lab_of(linear_of_lab(lab)), lab, atol=1e-4)
+    np.testing.assert_allclose(lab_of(linear_of_lab(lab)), lab, atol=5e-4)  # far beyond sRGB 32 bits are little

@@ -147,7 +147,7 @@ def _paint_picture(
     with bar(quiet=call.out.quiet) as shown:
         picture = opened(results.source)
         target = outputs.target(picture, call.request.intent, call.out, alpha=call.request.clears)
-        check_format(picture, target.format, call.out.quality)
+        check_format(picture, target.format, call.out.quality, alpha=call.request.clears)
         targets = list(target.variations(call.run.variations))
         sheet = target.sheet if len(targets) > 1 and call.out.sheet is not False else None
         _check_files(call, targets, sheet, results.source, written)

@@ -63,12 +63,22 @@ class Target:
         return self.path.with_name(f"{self.path.stem}-sheet{self.path.suffix if self.format == 'jpeg' else '.png'}")
 
 
-def check_format(picture: Picture, format: str, quality: int | None) -> None:
-    """Find out on a corner of the picture whether the format can hold its kind. Raises OutputError."""
+def check_format(picture: Picture, format: str, quality: int | None, *, alpha: bool = False) -> None:
+    """Find out on a corner of the picture whether the format can hold its kind. Raises OutputError.
+
+    Args:
+        picture: The picture.
+        format: The result's format.
+        quality: The quality that is asked for.
+        alpha: Whether the edit makes a part of the picture transparent.
+    """
     from overpaint.picture import Picture, encode
 
-    alpha = None if picture.alpha is None else picture.alpha[:8, :8]
-    encode(Picture(picture.samples[:8, :8], alpha, picture.colour), format, quality=quality)
+    corner = picture.samples[:8, :8]
+    shown = None if picture.alpha is None else picture.alpha[:8, :8]
+    if shown is None and alpha:
+        shown = corner.reshape(*corner.shape[:2], -1)[..., 0]  # any values
+    encode(Picture(corner, shown, picture.colour), format, quality=quality)
 
 
 def check_result_size(target: Target, size: Size) -> None:

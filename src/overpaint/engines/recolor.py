@@ -20,13 +20,18 @@ from overpaint.recolouring.edges import mixed_edges
 from overpaint.recolouring.oklab import encoded_of, lab_of, lch_of, linear_of
 from overpaint.recolouring.own_colour import OwnColour, own_colour
 from overpaint.recolouring.repaint import repainted
-from overpaint.recolouring.words import WantedColour, checked_colour, colour_of, colours_in
+from overpaint.recolouring.words import WantedColour, checked_colour, colour_of, colours_in, word_of
 from overpaint.request import Sampling, UsedModel
 
 from .base import Canvas, EngineCard, EngineOptions, Monitor, Painted, Pixels, ThreadedEngine
 
 _WINDOW, _BEYOND = 512, OF_BELONGING + OF_EDGES
 _SAMPLES = 150_000
+
+_CHANGED, _LITTLE, _TINTED, _LOOSE = 0.3, 0.3, 0.05, 0.9
+"""The share of a pixel's light from which on it counts as changed; the share of the mask below which little changed;
+that of pixels with a tint from which on a grey object is said to have other things in its mask; and the looseness from
+which on a mask is said to go too far."""
 
 _HINT = "write one, such as 'a dark green car', 'navy' or #1e66d0, or name a model, which paints from any prompt"
 
@@ -116,15 +121,20 @@ class Recolor(ThreadedEngine):
         belonging = Belonging(own, canvas.pixels, marked, hole, inside, outside, options.tolerance)
         new = wanted.linear(own.lightness, keep=options.tone == "keep")
         painted = canvas.pixels.copy()
+        core = (marked >= np.float32(0.5)) & hole
+        changed = 0
         work = list(_windows(hole))
         for step, inner in enumerate(work):
             monitor.progress(step, len(work))
             outer = inner.pad(_BEYOND).intersect(canvas.size.box)
             there = inner.shift(-outer.left, -outer.top).slices
-            found = _recoloured(canvas.pixels[outer.slices], hole[outer.slices], belonging, own, new, outer)
+            found, share = _recoloured(canvas.pixels[outer.slices], hole[outer.slices], belonging, own, new, outer)
             painted[inner.slices] = found[there]
+            changed += int(np.count_nonzero(core[inner.slices] & (share[there] > _CHANGED)))
         monitor.progress(len(work), len(work))
-        return Painted(painted, notes=(*notes, *_doubts(own, inside, new)))
+        part = changed / max(int(np.count_nonzero(core)), 1)
+        doubts = (*_doubts(own, inside, new), *_doubts_of_mask(own, inside, part, belonging.loose, options))
+        return Painted(painted, notes=(*notes, *doubts))
 
 
 def _doubts(own: OwnColour, inside: Pixels, new: Pixels) -> tuple[str, ...]:
@@ -137,10 +147,48 @@ def _doubts(own: OwnColour, inside: Pixels, new: Pixels) -> tuple[str, ...]:
     return ()
 
 
+def _doubts_of_mask(
+    own: OwnColour, inside: Pixels, part: float, loose: float, options: RecolorOptions
+) -> tuple[str, ...]:
+    """Notes on a mask that shows other things than the object.
+
+    Args:
+        inside: (N, 3) OKLab, samples of the mask.
+        part: The share of the mask that changed.
+        loose: 0 to 1, whether its border has the same colours on both sides.
+    """
+    notes = []
+    belongs = own.membership(inside[None], options.tolerance)[0] > 0.5
+    if part < _LITTLE and options.only is None:
+        grey = np.hypot(inside[:, 1], inside[:, 2]) < 0.07 * np.maximum(inside[:, 0], 0.05)
+        rest = own_colour(inside[~belongs | (grey & own.coloured)], np.zeros((0, 3), np.float32))
+        other = "" if rest is None else f", most of it {word_of(lab_of(rest.linear))},"
+        own_word = word_of(lab_of(own.linear))
+        notes.append(
+            f"{part:.0%} of the mask changed, as the object's colour was taken to be {own_word}; the rest{other} "
+            "stayed: the option only names the colour that is to change"
+        )
+    if loose > _LOOSE:
+        notes.append(
+            "along most of the mask's border the colours are alike on both sides: if the mask goes beyond the object, "
+            "what is beside it changed too; mark the object closely"
+        )
+    tinted = np.hypot(inside[:, 1], inside[:, 2]) > 0.09 * np.maximum(inside[:, 0], 0.3)
+    if not own.coloured and own.lightness > 0.3 and np.mean(tinted & belongs) > _TINTED:
+        notes.append(
+            f"parts with a little colour, such as skin, changed with the {word_of(lab_of(own.linear))}: take them out "
+            "of the mask, or set the option tolerance to 0.5"
+        )
+    return tuple(notes)
+
+
 def _recoloured(
     pixels: Pixels, hole: NDArray[np.bool_], belonging: Belonging, own: OwnColour, new: Pixels, window: Box
-) -> Pixels:
-    """A window of the canvas with the object in its new colour; pixels that do not change are equal to the bit."""
+) -> tuple[Pixels, Pixels]:
+    """A window of the canvas with the object in its new colour, and the share of each pixel that had the old one.
+
+    Pixels that do not change are equal to the bit.
+    """
     linear = linear_of(pixels)
     belongs = belonging.of(linear, window)
     found = repainted(linear, belongs, own, new)
@@ -148,7 +196,7 @@ def _recoloured(
     changed = hole & (np.abs(result - linear) @ np.ones(3, np.float32) > 2e-6)
     painted = pixels.copy()
     painted[changed] = np.clip(encoded_of(result[changed]), 0, 1)
-    return painted
+    return painted, found.share
 
 
 def _windows(hole: NDArray[np.bool_]) -> Iterator[Box]:

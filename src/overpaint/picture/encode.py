@@ -239,7 +239,7 @@ def _check(picture: Picture, format: str, quality: int | None, touched: NDArray[
         message, hint = "JPEG can't hold transparency", "use PNG, WebP, AVIF or TIFF"
         raise FormatError(message, field="format", value=format, hint=hint)
     if picture.colour is Colour.CMYK and format not in ("jpeg", "tiff"):
-        message, hint = f"{name} can't hold CMYK", "use TIFF or JPEG"
+        message, hint = f"{name} can't hold CMYK", "use TIFF or JPEG" if picture.alpha is None else "use TIFF"
         raise FormatError(message, field="format", value=format, hint=hint)
     check_size(picture.size, format)
     if touched is not None and touched.shape != picture.size.shape:

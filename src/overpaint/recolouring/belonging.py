@@ -28,7 +28,11 @@ border with alike colours on both sides from which on a mask is taken to be loos
 
 
 class Belonging:
-    """What decides how much a pixel belongs to the object."""
+    """What decides how much a pixel belongs to the object.
+
+    Attributes:
+        loose: 0 to 1, whether the mask goes beyond the object (see `looseness`).
+    """
 
     def __init__(
         self,
@@ -54,7 +58,8 @@ class Belonging:
         self._contrast = Contrast(inside, outside)
         core = marked >= np.float32(0.5)
         strange = 1 - float(self._contrast.of(inside).mean())
-        self._doubt = looseness(pixels, core) * _doubt(core & hole, strange)
+        self.loose = float(looseness(pixels, core))
+        self._doubt = np.float32(self.loose) * _doubt(core & hole, strange)
         self._within = _within(marked, core, hole)
 
     def of(self, linear: Floats, window: Box) -> Floats:

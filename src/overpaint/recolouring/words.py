@@ -104,6 +104,17 @@ def screen_colour(text: str) -> Floats:
     return np.array(encoded, np.float32) / np.float32(255)
 
 
+def word_of(lab: Floats) -> str:
+    """The plain word for an OKLab colour, (3,)."""
+    lightness, chroma, hue = lch_of(lab).tolist()
+    if chroma < 0.07 * lightness or (lightness < 0.36 and chroma < 0.06):
+        return "black" if lightness < 0.36 else "grey" if lightness < 0.8 else "white"
+    if lightness < 0.52 and 40 < hue < 100:
+        return "brown"
+    coloured = {name: one for name, one in _table()["plain"].items() if one[2] > 0.1}
+    return str(min(coloured, key=lambda name: abs((coloured[name][3] - hue + 180) % 360 - 180)))
+
+
 def colours_in(text: str) -> tuple[WantedColour, ...]:
     """The colours that a sentence names, the wanted one first.
 
