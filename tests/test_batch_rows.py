@@ -245,6 +245,13 @@ def test_files_that_are_no_pictures_are_named_in_a_note(tmp_path):
     assert "p000.json" not in same.notes[0]
 
 
+@pytest.mark.parametrize(("name", "option"), [("to", "to"), ("color", "colour"), ("gradient", "gradient")])
+def test_an_option_of_an_engine_is_no_field_and_the_reason_says_where_it_goes(name, option):
+    row = Reader(RowDefaults()).read(RawRow(1, {"image": "a.png", "box": "1,1,9,9", name: "navy"}))
+    assert isinstance(row, BadRow)
+    assert f"""the field 'options' takes {{"{option}": "navy"}}""" in row.reason
+
+
 @pytest.mark.parametrize("images", ["none", "empty", "file.png"])
 def test_a_folder_without_pictures_is_reported(tmp_path, images):
     (tmp_path / "empty").mkdir()
