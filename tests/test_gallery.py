@@ -61,7 +61,7 @@ def test_a_job_can_be_asked_for_and_its_mask_lies_in_its_picture(job):
 
 
 def test_engines_that_are_here_take_the_settings_of_their_jobs():
-    painters = {"remove": "exemplar", "expand": "exemplar", "recolor": "recolor", "background": "backdrop"}
+    painters = {"remove": "exemplar", "expand": "extend", "recolor": "recolor", "background": "backdrop"}
     with Studio() as studio:
         for job in JOBS:
             if job.insert is None:

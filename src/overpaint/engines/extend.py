@@ -62,7 +62,7 @@ class Extend(ThreadedEngine):
     card = EngineCard(
         name="extend",
         title="Extension by pieces: continues lines, horizon and texture beyond the borders, without weights",
-        accepts=frozenset({"seed"}),
+        accepts=frozenset({"avoid", "seed"}),
         context=Context(ratio=2.0, minimum=256, maximum=4096),
         options=ExtendOptions,
         variation_options={"variety": 0.5},
