@@ -200,7 +200,10 @@ class TestBackground:
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "two at once": ({"colour": "red", "blur": 3}, "colour, blur"),
-    "a picture and a colour": ({"colour": "red", "insert": np.zeros((4, 4, 3), np.uint8)}, "colour, insert"),
+    "a picture and a colour": (
+        {"colour": "red", "insert": np.zeros((4, 4, 3), np.uint8)},
+        "2 are given: colour, a picture",
+    ),
     "no such colour": ({"colour": "reddish"}, "reddish"),
     "half transparent": ({"colour": "#ff000080"}, "opaque"),
     "one colour in a gradient": ({"gradient": "red"}, "two colours"),
@@ -467,7 +470,7 @@ class TestCommands:
         [
             (["--color", "white"], "give --mask FILE"),
             (["--mask", "shoe.png", "--with", "missing.png"], "missing.png"),
-            (["--mask", "shoe.png", "--color", "red", "--blur", "4"], "these are 2: colour, blur"),
+            (["--mask", "shoe.png", "--color", "red", "--blur", "4"], "2 are given: colour, blur"),
             (["--mask", "shoe.png", "--color", "red", "--with", "beach.png"], "give one of --color"),
             (["--mask", "shoe.png", "--color", "whitish"], "whitish"),
             (["--mask", "shoe.png", "--transparent", "-o", "out.jpg"], "transparency; use PNG"),

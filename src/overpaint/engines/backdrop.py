@@ -58,7 +58,7 @@ class BackdropOptions(EngineOptions):
     @model_validator(mode="after")
     def _one(self) -> Self:
         if len(self.kinds) > 1:
-            raise ValueError(f"there is one background, and these are {len(self.kinds)}: {', '.join(self.kinds)}")
+            raise ValueError(f"there is one background, and {len(self.kinds)} are given: {', '.join(self.kinds)}")
         if self.gradient is not None and len(colours_of(self.gradient)) < 2:
             raise ValueError(f"a gradient has two colours or more, such as #fff:#ccc, not {self.gradient!r}")
         if self.colour is not None and len(colours_of(self.colour)) > 1:
@@ -104,7 +104,7 @@ class Backdrop(ThreadedEngine):
     def paint_one(self, canvas: Canvas, monitor: Monitor) -> Painted:
         """Matte, background, and the one over the other."""
         options = canvas.options if isinstance(canvas.options, BackdropOptions) else BackdropOptions()
-        kinds = (*options.kinds, *(() if canvas.insert is None else ("insert",)))
+        kinds = (*options.kinds, *(() if canvas.insert is None else ("a picture",)))
         if len(kinds) != 1:
             raise _not_one(kinds)
         monitor.progress(0, 3)
@@ -204,7 +204,7 @@ def _over(subject: Matte, ground: Floats, canvas: Canvas) -> Floats:
 def _not_one(kinds: tuple[str, ...]) -> RequestError:
     if kinds:
         return RequestError(
-            f"there is one background, and these are {len(kinds)}: {', '.join(kinds)}",
+            f"there is one background, and {len(kinds)} are given: {', '.join(kinds)}",
             code="backdrop-mixed",
             field="insert",
         )
