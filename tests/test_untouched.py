@@ -25,9 +25,10 @@ from stand_ins import LEARNED, noise
 NEEDED = {
     "backdrop": {"options": {"colour": "teal"}},
     "recolor": {"options": {"to": "teal"}},
+    "diffusion": {"model": "pocket"},
     "cutout": {"insert": np.pad(np.full((9, 5, 4), 200, np.uint8), ((1, 1), (1, 1), (0, 0)))},
 }
-"""What engines that paint from settings alone are given."""
+"""What engines that paint from settings alone are given, and the model that is not used unasked for a removal."""
 
 MODES = ("grey", "grey+alpha", "rgb", "rgb+alpha", "cmyk")
 
