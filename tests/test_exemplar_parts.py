@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import cv2
@@ -11,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from overpaint.exemplar.blas import libraries, one_thread
 from overpaint.exemplar.coherence import Matches
 from overpaint.exemplar.features import Basis, gathered, inside, touching
 from overpaint.exemplar.fill import fill
@@ -297,17 +299,28 @@ def test_matches_tell_a_good_fill_from_a_poor_one():
     assert regular < 0.1 * random
 
 
-def test_matrix_products_get_their_threads_back():
-    """The number of threads is a property of the whole process: it is lent, and given back when the last one leaves."""
+THREADS = """
+from overpaint.exemplar.blas import libraries, one_thread
 
-    def threads() -> list[int]:
-        return [library["num_threads"] for library in libraries().info()]
+def threads():
+    return {library["num_threads"] for library in libraries().info()}
 
-    before = threads()
-    assert before, "NumPy's BLAS is found"
+print(threads())
+with one_thread():
+    print(threads())
     with one_thread():
-        assert set(threads()) == {1}
-        with one_thread():
-            pass
-        assert set(threads()) == {1}
-    assert threads() == before
+        pass
+    print(threads())
+print(threads())
+"""
+
+
+def test_matrix_products_get_their_threads_back():
+    """The number of threads is a property of the whole process: it is lent, and given back when the last one leaves.
+
+    In a process of its own, where no engine of another test uses the library meanwhile.
+    """
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "2"}
+    ran = subprocess.run([sys.executable, "-c", THREADS], env=environment, capture_output=True, text=True, check=True)
+    before, inside_both, inside_one, after = ran.stdout.split()
+    assert (inside_both, inside_one, after) == ("{1}", "{1}", before)

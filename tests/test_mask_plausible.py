@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
-import overpaint
 from overpaint.errors import MaskError
 from overpaint.mask import Mask, covers_most, plausible
 from overpaint.mask.overlay import overlay_colours, tinted
 from overpaint.picture import from_array, open_picture
 from overpaint.picture.open import indexed_pixels
 from overpaint.request import MaskSpec, RasterPart, blob_of
-from overpaint.studio import mask_of, spec_of
+from overpaint.studio import Studio, mask_of, spec_of
+from stand_ins import LEARNED, noise
 
 W, H, S = 120, 90, 8
 SIZE = (W, H)
@@ -249,12 +249,14 @@ def test_the_values_of_a_mask_are_what_its_maker_meant(kind: str) -> None:
     """In an edit, in its record, and when that is replayed: no labels, no other scale, never refused."""
     mask = MEANT[kind]
     picture = from_array(np.random.default_rng(0).integers(0, 256, (*mask.size.shape, 3), np.uint8))
-    edited = overpaint.remove(picture, mask, engine="telea")
+    studio = Studio()
+    studio.add_engine(noise(LEARNED))
+    edited = studio.edit(picture, mask=mask, engine="stand-in", intent="custom", prompt="sand", seed=1)
     assert np.abs(edited.mask.values - mask.values).max() <= 3.5 / 255, "but for noise"
     assert not any("labels" in note or "range" in note for note in edited.notes)
     (spec, rasters) = spec_of(edited.mask)
     assert mask_of(spec, mask.size, inputs=rasters).equals(edited.mask)
-    again = overpaint.edit(picture, edited.request)
+    again = studio.edit(picture, edited.request)
     assert np.array_equal(again.picture.samples, edited.picture.samples)
     assert again.request.digest == edited.request.digest
 

@@ -216,7 +216,7 @@ def test_masks_of_different_sizes_do_not_mix_and_swapped_sides_are_reported() ->
     assert mask.require_size((40, 30)) is mask
     with pytest.raises(MaskError, match=r"40x30.*30x40.*swapped"):
         mask.require_size((30, 40))
-    with pytest.raises(MaskError, match=r"is 41x30, but the picture is 40x30$"):
+    with pytest.raises(MaskError, match=r"is 41x30, but the picture is 40x30; their sides are not in proportion"):
         mask | Mask.full((41, 30))
 
 

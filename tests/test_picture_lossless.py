@@ -372,7 +372,7 @@ def test_further_directories_that_are_previews_do_not_count_as_pages() -> None:
         (from_array(np.zeros((2, 2), np.uint8)), "jpge", None, "did you mean 'jpeg'"),
         (from_array(np.zeros((2, 2), np.uint8)), "jpeg", 0, "1 to 100, not 0"),
         (from_array(np.zeros((2, 2), np.uint8)), "jpeg", 101, "not 101"),
-        (from_array(np.zeros((2, 2), np.uint8)), "png", 90, "no quality"),
+        (from_array(np.zeros((2, 2), np.uint8)), "png", 90, "quality 90 is for formats that lose"),
     ],
 )
 def test_what_a_format_cannot_hold_is_one_clear_error(

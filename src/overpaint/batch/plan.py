@@ -247,7 +247,7 @@ class _Planner:
         request = row.request
         masked = row.places.named or (row.sketch, request.sketch, request.mask) != (None, None, None)
         try:
-            check_place(request, masked=masked)
+            check_place(request, request.rule, masked=masked)
         except InputError:
             self.without_place += 1
             raise

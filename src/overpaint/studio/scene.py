@@ -50,11 +50,12 @@ class EditScene:
     avoid: Mask | None = None
 
 
-def check_place(request: EditRequest, *, masked: bool, about: str = "the picture") -> None:
+def check_place(request: EditRequest, rule: IntentRule, *, masked: bool, about: str = "the picture") -> None:
     """Raise an error where nothing says which part is painted.
 
     Args:
         request: The request.
+        rule: Its intent's rule.
         masked: Whether there is a mask, or a sketch, in the request or beside it.
         about: The picture, in words.
 
@@ -63,7 +64,7 @@ def check_place(request: EditRequest, *, masked: bool, about: str = "the picture
         MaskError: There is no mask, and no margin.
     """
     margins = any(request.margins or ())
-    if request.rule.grows_canvas and not margins:
+    if rule.grows_canvas and not margins:
         raise RequestError(
             f"{request.intent} needs margins: how many pixels to add on the left, top, right and bottom",
             code="margins-missing",
@@ -92,7 +93,7 @@ def make_scene(request: EditRequest, rasters: InputRasters, rule: IntentRule, ca
     margins = Margins(*request.margins) if request.margins is not None else Margins()
     sketch = sketch_of(request, rasters)
     mask = _mask(request, rasters, rule, sketch)
-    check_place(request, masked=mask is not None, about=f"the {picture.size} picture")
+    check_place(request, rule, masked=mask is not None, about=f"the {picture.size} picture")
     controls = (request.controls or ()) if card.uses("controls") else ()
     images = tuple(ControlImage(one, _control(one, rasters)) for one in controls)
     mask = Mask.empty(picture.size) if mask is None else mask
