@@ -39,8 +39,8 @@ MOST_OCTAVES = 3
 SETTINGS = FillSettings(
     most_votes=40_000, coarse_iterations=4, edges=0.0, join=0.0, foreign=0.0, favour=0.1, rounds=2, shift=0.02
 )
-"""Colours alone decide here: the layout is the engine's, which brighter or darker copies would wash out. Fewer rounds at the finest scale of large targets, which take
-half of the time."""
+"""Colours alone decide here: the layout is the engine's, which brighter or darker copies would wash out. Large targets
+get fewer rounds at the finest scale, which takes half of the time."""
 
 _FEWEST = 64
 """Known pixels that an octave needs to be judged."""
