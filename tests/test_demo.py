@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import overpaint
+from overpaint import api
 
 DEMO = Path(__file__).parents[1] / "examples" / "demo.py"
 
@@ -16,8 +17,9 @@ DEMO = Path(__file__).parents[1] / "examples" / "demo.py"
 def test_the_demo_shows_three_edits_that_need_no_model(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, without_pocket: None
 ) -> None:
-    monkeypatch.setenv("OVERPAINT_MODEL", "not-here")
-    runpy.run_path(str(DEMO))["main"](tmp_path)
+    with overpaint.Studio(model="not-here") as studio:  # the shared one keeps its model for later tests
+        monkeypatch.setattr(api, "_studio", lambda: studio)
+        runpy.run_path(str(DEMO))["main"](tmp_path)
     said = capsys.readouterr().out
     assert all(f"with        {engine} in" in said for engine in ("exemplar", "recolor", "backdrop"))
     assert said.count(", no pixels of the written file differ") == 3
