@@ -292,5 +292,5 @@ def _say(call: PaintCall, results: _Results, note: str) -> None:
 
 
 def _is_silent(call: PaintCall) -> bool:
-    """Whether people are told nothing: by --quiet, or where the picture goes to standard output of a program."""
+    """Whether notes are left out: with --quiet, or where a program reads the picture from standard output."""
     return call.out.quiet or (call.out.output == STDIO and not sys.stderr.isatty())
