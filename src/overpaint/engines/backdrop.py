@@ -13,7 +13,7 @@ from pydantic import Field, field_validator, model_validator
 from overpaint.errors import RequestError
 from overpaint.geometry import Box
 from overpaint.mask.distance import distance_to
-from overpaint.mask.matte import Matte, matte
+from overpaint.mask.matte import Matte, cut_out
 from overpaint.recolouring.words import screen_colour
 
 from .base import Canvas, EngineCard, EngineOptions, Monitor, Painted, ThreadedEngine
@@ -81,8 +81,8 @@ def colours_of(text: str) -> Floats:
 class Backdrop(ThreadedEngine):
     """Puts a background behind the subject: its edge a matte, its colour there without the old background's.
 
-    In a band around the mask's border the opacity and the own colour of the subject are estimated (see
-    `overpaint.mask.matte`); beyond it the subject is kept to the bit.
+    The mask's border moves to that of the picture, and in a band around it the opacity and the own colour of the subject
+    are estimated (see `overpaint.mask.matte`); beyond it the subject is kept to the bit.
     """
 
     card = EngineCard(
@@ -93,8 +93,9 @@ class Backdrop(ThreadedEngine):
         edge="matte",
         colour_space="srgb",
         options=BackdropOptions,
-        digest="backdrop-2",
+        digest="backdrop-3",
         references=(
+            "Geman and Geman, Stochastic relaxation, Gibbs distributions, and the Bayesian restoration of images, 1984",
             "Chuang, Curless, Salesin, Szeliski, A Bayesian approach to digital matting, CVPR 2001",
             "Knutsson and Westin, Normalized and differential convolution, CVPR 1993",
             "Reinhard, Ashikhmin, Gooch, Shirley, Color transfer between images, IEEE CG&A 21(5), 2001",
@@ -132,7 +133,7 @@ def subject_of(canvas: Canvas) -> Matte:
     kept = np.float32(1) - marked
     if canvas.opacity is not None and (canvas.opacity[canvas.hole] < 1).any():
         return Matte(np.minimum(kept, canvas.opacity), canvas.pixels)
-    return matte(canvas.pixels, kept, _band(canvas.hole, marked), within=canvas.hole)
+    return cut_out(canvas.pixels, kept, _band(canvas.hole, marked), within=canvas.hole)
 
 
 def _band(hole: Flags, marked: Floats) -> float:

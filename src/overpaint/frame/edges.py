@@ -11,6 +11,7 @@ get the edge of a 4000x4000 square.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -91,7 +92,7 @@ def automatic_edge(
         feather = clamp(0.1 x strength x scale, 4, 64),   grow = 2 + feather / 2
 
     A "matte" band is as wide as hair and blurred edges are in pictures, and as outlines drawn by hand are off:
-    grow = clamp(0.01 x diagonal, 3, 40).
+    grow = clamp(0.02 x diagonal, 4, 48), of the region or of what it leaves in its box, whichever is smaller.
 
     Args:
         region: (h, w) bool, the support of the region alone, cropped to its box.
@@ -103,7 +104,9 @@ def automatic_edge(
     if rule == "none":
         return Edge()
     if engine == "matte":
-        return Edge(float(np.clip(0.01 * np.hypot(*region.shape), 3.0, 40.0)), 0.0)
+        left = Box.around(~region)
+        across = min(math.hypot(*region.shape), math.inf if left.empty else math.hypot(left.width, left.height))
+        return Edge(min(max(0.02 * across, 4.0), 48.0), 0.0)
     if rule == "narrow" or (rule == "scaled" and engine != "diffusion"):
         return Edge(*NARROW)
     scale = min(float(np.hypot(*region.shape)), 4.0 * inscribed_radius(region))

@@ -19,13 +19,12 @@ from numpy.typing import NDArray
 
 from overpaint.geometry import Box
 
+from .border import moved_border
 from .distance import distance_to
+from .local_colours import CHUNK, NOISE, LocalColours, form, inverse, local_moments, times
 
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
-
-NOISE = 0.012
-"""Standard deviation of a value in [0, 1] that is no texture: noise and rounding."""
 
 LEVELS = np.linspace(0, 1, 17, dtype=np.float32)
 """The opacities whose likelihood is computed."""
@@ -49,9 +48,11 @@ FARTHEST = 2.0
 """Standard deviations that a channel of an own colour may lie from the mean beside it. What is seen of a translucent
 pixel says little about its colour, and along a mask's border where the subject has none it could be any."""
 
-CHUNK = 1 << 14  # pixels at a time, which stay in the cache
 SOLID = 0.05
 """Opacities nearer to 0 or 1 than this are 0 or 1."""
+
+BAND = 0.5
+"""The band around a border that has been moved, as a share of how far it may have moved."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,6 +67,27 @@ class Matte:
 
     opacity: Floats
     colour: Floats
+
+
+def cut_out(pixels: Floats, subject: Floats, reach: float, *, within: Flags | None = None) -> Matte:
+    """The matte of a subject whose mask may be drawn roughly.
+
+    The mask's border first moves to that of the picture (see `overpaint.mask.border`), by at most the reach; the
+    band around it is half as wide.
+
+    Args:
+        pixels: (H, W, 3) float32 in [0, 1].
+        subject: (H, W) float32 in [0, 1], 1 = subject.
+        reach: How far from the mask's border the opacity may change, in pixels; below 1 the mask is the opacity.
+        within: (H, W) bool, pixels of the subject that may become translucent; the others stay opaque. None: all.
+    """
+    if reach < 1:
+        return Matte(subject.copy(), pixels)
+    inside = subject >= np.float32(0.5)
+    moved = moved_border(pixels, inside, reach)
+    if within is not None:
+        moved |= inside & ~within
+    return matte(pixels, moved.astype(np.float32), max(1.0, BAND * reach), within=within)
 
 
 def matte(pixels: Floats, subject: Floats, band: float, *, within: Flags | None = None) -> Matte:
@@ -92,7 +114,7 @@ def matte(pixels: Floats, subject: Floats, band: float, *, within: Flags | None 
     unknown = np.abs(part.depth) <= band
     if within is not None:
         unknown &= within[here] | ~part.inside
-    sides = _statistics(part, part.inside & ~unknown), _statistics(part, ~part.inside & ~unknown)
+    sides = local_moments(part.pixels, part.inside & ~unknown, band), local_moments(part.pixels, ~part.inside & ~unknown, band)
     if sides[0] is None or sides[1] is None:
         return Matte(opacity, colour)
     rows, columns = np.nonzero(unknown)
@@ -145,74 +167,8 @@ def _signed_distance(inside: Flags, limit: float) -> Floats:
     return np.where(inside, to_outside - np.float32(0.5), np.float32(0.5) - to_inside)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Colours:
-    """Means (N, 3) and covariances (N, 6: rr, rg, rb, gg, gb, bb) of the known colours near each unknown pixel."""
-
-    mean: Floats
-    covariance: Floats
-
-
-_PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
-_GROUPS = (slice(0, 4), slice(4, 8), slice(8, 10))  # of channels: OpenCV's filters take four at most at full speed
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Moments:
-    """Weight, colours less one half, and their products on a coarse grid over `size` = (width, height) pixels."""
-
-    planes: tuple[Floats, ...]
-    size: tuple[int, int]
-
-    def at(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> _Colours:
-        """Means and covariances at these pixels, interpolated."""
-        high, wide = self.planes[0].shape[:2]
-        x = ((columns + 0.5) * (wide / self.size[0]) - 0.5).astype(np.float32)[None]
-        y = ((rows + 0.5) * (high / self.size[1]) - 0.5).astype(np.float32)[None]
-        sampled = np.concatenate(
-            [cv2.remap(one, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[0] for one in self.planes],
-            axis=1,
-        )
-        values = sampled[:, 1:] / np.maximum(sampled[:, :1], np.float32(1e-12))
-        mean, covariance = values[:, :3], values[:, 3:]
-        covariance = covariance - np.stack([mean[:, a] * mean[:, b] for a, b in _PAIRS], axis=1)
-        for diagonal in (0, 3, 5):
-            covariance[:, diagonal] = np.maximum(covariance[:, diagonal], 0) + np.float32(NOISE**2)
-        return _Colours(mean + np.float32(0.5), covariance)
-
-
-def _statistics(part: _Surroundings, known: Flags) -> _Moments | None:
-    """Local colours of the known pixels, near ones counting more; None where nothing is known.
-
-    Products are of means over cells of a tenth of the band: what is finer than that counts as noise.
-    """
-    if not known.any():
-        return None
-    height, width = known.shape
-    weight = known.astype(np.float32)
-    fine, coarse = (_cells(width, height, part.band / count) for count in (10, 5))
-    shares = cv2.resize(weight, fine, interpolation=cv2.INTER_AREA)
-    centred = cv2.resize((part.pixels - np.float32(0.5)) * weight[..., None], fine, interpolation=cv2.INTER_AREA)
-    centred /= np.maximum(shares, np.float32(1e-6))[..., None]
-    moments = np.dstack([np.ones_like(shares), centred, *(centred[..., a] * centred[..., b] for a, b in _PAIRS)])
-    moments *= shares[..., None]
-    planes = [cv2.resize(moments[..., group], coarse, interpolation=cv2.INTER_AREA) for group in _GROUPS]
-    sigma = part.band * coarse[0] / width
-    mixed = []
-    for plane in planes:
-        near, far = (cv2.GaussianBlur(plane, (0, 0), times * sigma) for times in (0.9, 3.0))
-        mixed.append(near + np.float32(1e-3) * far + np.float32(1e-6) * plane.mean(axis=(0, 1)))
-    return _Moments(tuple(mixed), (width, height))
-
-
-def _cells(width: int, height: int, side: float) -> tuple[int, int]:
-    """A grid of cells of about this side."""
-    whole = max(1, int(side))
-    return max(1, width // whole), max(1, height // whole)
-
-
 def _solved(
-    part: _Surroundings, subject: _Colours, ground: _Colours, at: tuple[NDArray[np.intp], NDArray[np.intp]]
+    part: _Surroundings, subject: LocalColours, ground: LocalColours, at: tuple[NDArray[np.intp], NDArray[np.intp]]
 ) -> tuple[Floats, Floats]:
     """Opacity (N,) and colour (N, 3) of the pixels at these rows and columns."""
     seen, away = part.pixels[at], part.depth[at] / np.float32(part.band)
@@ -221,50 +177,29 @@ def _solved(
     costs = np.empty((LEVELS.size, seen.shape[0]), np.float32)
     for level, cost in zip(LEVELS, costs, strict=True):
         off, spread = _off(seen, level, subject, ground), _spread(level, subject, ground)
-        inverse, determinant = _inverse(spread)
-        cost[...] = 0.5 * (_form(inverse, off) + np.log(determinant)) + trust * (level - ramp) ** 2
+        reverse, determinant = inverse(spread)
+        cost[...] = 0.5 * (form(reverse, off) + np.log(determinant)) + trust * (level - ramp) ** 2
         cost += MIXED * 4 * level * (1 - level)
     weights = np.exp(costs.min(axis=0) - costs)
     share = (LEVELS @ weights) / weights.sum(axis=0)
     share = np.clip((share - SOLID) / (1 - 2 * SOLID), 0, 1)
-    inverse, _ = _inverse(_spread(share, subject, ground))
-    pull = _times(inverse, _off(seen, share, subject, ground)) * share[:, None]
+    reverse, _ = inverse(_spread(share, subject, ground))
+    pull = times(reverse, _off(seen, share, subject, ground)) * share[:, None]
     most = FARTHEST * np.sqrt(subject.covariance[:, (0, 3, 5)])
-    own = np.clip(subject.mean + np.clip(_times(subject.covariance, pull), -most, most), 0, 1)
+    own = np.clip(subject.mean + np.clip(times(subject.covariance, pull), -most, most), 0, 1)
     own[share >= 1] = seen[share >= 1]
     return share, own
 
 
-def _off(seen: Floats, share: Floats | np.float32, subject: _Colours, ground: _Colours) -> Floats:
+def _off(seen: Floats, share: Floats | np.float32, subject: LocalColours, ground: LocalColours) -> Floats:
     """What the mean colours, mixed in these shares, leave of the seen colours."""
     part = np.asarray(share, np.float32).reshape(-1, 1)
     return np.asarray(seen - part * subject.mean - (1 - part) * ground.mean, np.float32)
 
 
-def _spread(share: Floats | np.float32, subject: _Colours, ground: _Colours) -> Floats:
+def _spread(share: Floats | np.float32, subject: LocalColours, ground: LocalColours) -> Floats:
     """The covariance of such a mixture."""
     part = np.asarray(share, np.float32).reshape(-1, 1)
     mixed = part**2 * subject.covariance + (1 - part) ** 2 * ground.covariance
     mixed[:, (0, 3, 5)] += np.float32(NOISE**2)
     return np.asarray(mixed, np.float32)
-
-
-def _inverse(of: Floats) -> tuple[Floats, Floats]:
-    """Inverses (N, 6) and determinants (N,) of symmetric 3 x 3 matrices, by cofactors."""
-    rr, rg, rb, gg, gb, bb = of.astype(np.float64).T
-    first, second, third = gg * bb - gb * gb, rb * gb - rg * bb, rg * gb - rb * gg
-    determinant = np.maximum(rr * first + rg * second + rb * third, 1e-18)
-    cofactors = (first, second, third, rr * bb - rb * rb, rb * rg - rr * gb, rr * gg - rg * rg)
-    return np.stack(cofactors, axis=1) / determinant[:, None], determinant
-
-
-def _times(matrix: Floats, vector: Floats) -> Floats:
-    """Symmetric matrices (N, 6) times vectors (N, 3)."""
-    rr, rg, rb, gg, gb, bb = matrix.T
-    x, y, z = vector.T
-    return np.stack([rr * x + rg * y + rb * z, rg * x + gg * y + gb * z, rb * x + gb * y + bb * z], axis=1)
-
-
-def _form(matrix: Floats, vector: Floats) -> Floats:
-    """The quadratic forms v M v."""
-    return np.asarray((_times(matrix, vector) * vector).sum(axis=1))

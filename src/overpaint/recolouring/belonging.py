@@ -123,6 +123,6 @@ def _within(marked: Floats, core: NDArray[np.bool_], hole: NDArray[np.bool_]) ->
     if not core.any():
         return marked
     apart = cv2.distanceTransform((~core).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
-    band = float(apart[hole].max(initial=0.0))
+    band = float(apart[hole].max(initial=0.0)) / 2
     fade = falling(apart, band / 3, band + 1) if band else core.astype(np.float32)
     return np.maximum(np.minimum(np.float32(1), 2 * marked), fade)

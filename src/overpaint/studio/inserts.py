@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from overpaint.errors import PictureError, RequestError
 from overpaint.frame import automatic_edge
 from overpaint.mask import Mask
-from overpaint.mask.matte import matte
+from overpaint.mask.matte import cut_out
 from overpaint.picture import Picture, from_array, from_pil, open_picture
 from overpaint.picture.colour import converter_for
 from overpaint.request import EditRequest, blob_array
@@ -61,7 +61,7 @@ def insert_raster(source: Pictured, object_mask: Mask | None = None) -> NDArray[
     if object_mask is not None:
         marked = object_mask.require_size(picture.size)
         band = automatic_edge(marked.core, engine="matte").grow if marked.hard else 0.0
-        cut = matte(colours / np.float32(picture.maximum), marked.values, band)
+        cut = cut_out(colours / np.float32(picture.maximum), marked.values, band)
         colours = cut.colour * np.float32(picture.maximum)
         own = np.rint(cut.opacity * np.float32(picture.maximum)).astype(picture.samples.dtype)
         alpha = own if alpha is None else np.minimum(own, alpha)

@@ -1,0 +1,91 @@
+"""A roughly drawn mask's border moves to the object's."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from overpaint.mask.border import moved_border
+from overpaint.mask.matte import cut_out, matte
+from test_matte import GREY, SIDE, furry, scene
+
+Flags = NDArray[np.bool_]
+
+
+def grown(mask: Flags, radius: int) -> Flags:
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * abs(radius) + 1,) * 2)
+    change = cv2.dilate if radius > 0 else cv2.erode
+    return change(mask.astype(np.uint8), kernel) > 0
+
+
+@pytest.mark.parametrize("off", [8, 4, -4])
+def test_a_border_that_is_off_is_put_right(off: int) -> None:
+    true = furry(hairs=0)
+    picture, _ = scene(true)
+    found = moved_border(picture, grown(true > 0.5, off), 10)
+    drawn = np.count_nonzero(grown(true > 0.5, off) ^ (true > 0.5))
+    assert np.count_nonzero(found ^ (true > 0.5)) < 0.1 * drawn
+
+
+def test_a_right_border_stays() -> None:
+    true = furry(hairs=0)
+    picture, _ = scene(true, texture=0.1)
+    assert np.count_nonzero(moved_border(picture, true > 0.5, 10) ^ (true > 0.5)) < 0.1 * np.count_nonzero(
+        (true > 0) & (true < 1)
+    )
+
+
+def test_a_border_without_a_picture_of_it_stays() -> None:
+    true = furry(hairs=0)
+    found = moved_border(np.full((SIDE, SIDE, 3), GREY, np.float32), true > 0.5, 10)
+    assert np.count_nonzero(found ^ (true > 0.5)) < 0.02 * np.count_nonzero(true > 0.5)
+
+
+def test_it_moves_no_further_than_the_reach() -> None:
+    true = furry(hairs=0)
+    picture, _ = scene(true)
+    mask = grown(true > 0.5, 20)
+    changed = moved_border(picture, mask, 6) ^ mask
+    inner, outer = grown(mask, -7), grown(mask, 5)
+    assert changed.any()
+    assert not (changed & (inner | ~outer)).any()
+
+
+def test_a_wide_reach_is_worked_on_at_a_smaller_scale_with_the_same_result() -> None:
+    large = cv2.resize(furry(hairs=0), (800, 800), interpolation=cv2.INTER_LINEAR)
+    picture = np.float32(0.2) + np.float32(0.5) * large[..., None] * np.ones(3, np.float32)
+    found = moved_border(picture, grown(large > 0.5, 30), 40)
+    assert np.count_nonzero(found ^ (large > 0.5)) < 0.05 * np.count_nonzero(grown(large > 0.5, 30) ^ (large > 0.5))
+
+
+@pytest.mark.parametrize("value", [False, True])
+def test_a_mask_without_a_border_stays(value: bool) -> None:
+    mask = np.full((24, 24), value)
+    assert np.array_equal(moved_border(np.full((24, 24, 3), 0.3, np.float32), mask, 5), mask)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("shape", [(1, 40), (40, 1), (3, 5), (17, 64)])
+def test_small_and_flat_pictures_give_a_mask(shape: tuple[int, int]) -> None:
+    mask = np.zeros(shape, bool)
+    mask.reshape(-1)[: mask.size // 2] = True
+    for level in (0.0, 0.5, 1.0):
+        assert moved_border(np.full((*shape, 3), level, np.float32), mask, 4).shape == shape
+
+
+def test_a_cut_out_of_a_loose_mask_has_less_of_the_ground_than_the_matte_alone() -> None:
+    true = furry()
+    picture, _ = scene(true, texture=0.1)
+    loose = grown(true > 0.5, 6).astype(np.float32)
+    alone, moved = matte(picture, loose, 4).opacity, cut_out(picture, loose, 8).opacity
+    assert np.abs(moved - true).sum() < 0.5 * np.abs(alone - true).sum()
+
+
+def test_a_cut_out_keeps_pixels_that_must_stay_opaque() -> None:
+    true = furry(hairs=0)
+    picture, _ = scene(true)
+    loose = grown(true > 0.5, 6)
+    found = cut_out(picture, loose.astype(np.float32), 8, within=np.zeros(loose.shape, bool))
+    assert (found.opacity[loose] == 1).all()
