@@ -114,7 +114,8 @@ def matte(pixels: Floats, subject: Floats, band: float, *, within: Flags | None 
     unknown = np.abs(part.depth) <= band
     if within is not None:
         unknown &= within[here] | ~part.inside
-    sides = local_moments(part.pixels, part.inside & ~unknown, band), local_moments(part.pixels, ~part.inside & ~unknown, band)
+    own, other = part.inside & ~unknown, ~part.inside & ~unknown
+    sides = local_moments(part.pixels, own, band), local_moments(part.pixels, other, band)
     if sides[0] is None or sides[1] is None:
         return Matte(opacity, colour)
     rows, columns = np.nonzero(unknown)
