@@ -81,8 +81,8 @@ def colours_of(text: str) -> Floats:
 class Backdrop(ThreadedEngine):
     """Puts a background behind the subject: its edge a matte, its colour there without the old background's.
 
-    The mask's border moves to that of the picture, and in a band around it the opacity and the own colour of the subject
-    are estimated (see `overpaint.mask.matte`); beyond it the subject is kept to the bit.
+    The mask's border moves to that of the picture, and in a band around it the opacity and the own colour of the
+    subject are estimated (see `overpaint.mask.matte`); beyond it the subject is kept to the bit.
     """
 
     card = EngineCard(
