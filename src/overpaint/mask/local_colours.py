@@ -33,7 +33,7 @@ _GROUPS = (slice(0, 4), slice(4, 8), slice(8, 10))  # of channels: OpenCV's filt
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Moments:
+class ColourMoments:
     """Weight, colours less one half, and their products on a coarse grid over `size` = (width, height) pixels."""
 
     planes: tuple[Floats, ...]
@@ -56,7 +56,7 @@ class Moments:
         return LocalColours(mean + np.float32(0.5), covariance)
 
 
-def local_moments(pixels: Floats, known: Flags, reach: float) -> Moments | None:
+def local_moments(pixels: Floats, known: Flags, reach: float) -> ColourMoments | None:
     """Local colours of the known pixels, near ones counting more; None where nothing is known.
 
     Products are of means over cells of a tenth of the reach: what is finer than that counts as noise.
@@ -77,7 +77,7 @@ def local_moments(pixels: Floats, known: Flags, reach: float) -> Moments | None:
     for plane in planes:
         near, far = (cv2.GaussianBlur(plane, (0, 0), wide * sigma) for wide in (0.9, 3.0))
         mixed.append(near + np.float32(1e-3) * far + np.float32(1e-6) * plane.mean(axis=(0, 1)))
-    return Moments(tuple(mixed), (width, height))
+    return ColourMoments(tuple(mixed), (width, height))
 
 
 def _cells(width: int, height: int, side: float) -> tuple[int, int]:
