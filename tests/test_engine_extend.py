@@ -8,10 +8,9 @@ import pytest
 import overpaint
 from overpaint import EditRequest
 from overpaint.engines.base import Canvas, Monitor
-from overpaint.engines.extend import Extend, _chosen
-from overpaint.exemplar.border import border_break, border_breaks, unlike_border
+from overpaint.engines.extend import Extend, _beyond, _costs, _failed
+from overpaint.exemplar.border import border_break, border_breaks, unlike_beyond, unlike_border
 from overpaint.exemplar.cut import cheapest_cut
-from overpaint.exemplar.fill import Filled
 from overpaint.exemplar.quilt import LEAST, QuiltSettings, extended
 from overpaint.geometry import Box, Margins, Size
 from overpaint.picture import from_array
@@ -132,26 +131,55 @@ def test_each_side_of_a_picture_has_its_own_break():
 
 def test_a_better_match_does_not_excuse_a_broken_border():
     whole, broken = sky_over_snow(), only_sky_beyond(sky_over_snow(), 200)
-    better, alone = _chosen((Filled(broken, 0.017), Filled(whole, 0.06)), Box(0, 0, 200, 120))
-    assert alone
-    assert better.pixels is whole
-    better, alone = _chosen((Filled(whole, 0.06), Filled(whole, 0.017)), Box(0, 0, 200, 120))
-    assert better.match == 0.017
+    box = Box(0, 0, 200, 120)
+    assert _costs(broken, 0.017, box)[2] > _costs(whole, 0.06, box)[2]
+    assert _costs(whole, 0.06, box)[2] > _costs(whole, 0.017, box)[2]
+    assert _costs(whole, 0.06, box)[0] == pytest.approx(0.06), "no margin there"
 
 
-def test_each_side_is_extended_in_the_way_that_continues_it():
-    right, left = only_sky_beyond(sky_over_snow(), 200), only_sky_beyond(sky_over_snow()[:, ::-1], 200)[:, ::-1]
-    chosen, alone = _chosen((Filled(right, 0.02), Filled(left, 0.02)), Box(60, 0, 200, 120))
-    assert not alone
-    assert max(border_breaks(chosen.pixels, Box(60, 0, 200, 120))) < 0.01
-    assert np.array_equal(chosen.pixels[:, :60], right[:, :60])
-    assert np.array_equal(chosen.pixels[:, 200:], left[:, 200:])
+def test_nor_does_it_excuse_what_the_border_does_not_show():
+    lawn = grained(np.full((120, 260, 3), 0.4), amount=0.03)
+    stranger = lawn.copy()
+    stranger[40:90, 215:245] = (0.9, 0.2, 0.2)
+    box = Box(0, 0, 200, 120)
+    assert unlike_beyond(lawn, box) == (0, 0, pytest.approx(0, abs=0.01), 0)
+    assert unlike_beyond(stranger, box)[2] > 0.15
+    turned = np.ascontiguousarray(stranger[:, ::-1].swapaxes(0, 1))
+    assert unlike_beyond(turned, Box(0, 60, 120, 260))[1] == pytest.approx(unlike_beyond(stranger, box)[2], abs=0.02)
+    assert border_break(stranger, 200) < 0.02
+    assert _costs(stranger, 0.03, box)[2] > _costs(lawn, 0.05, box)[2]
+
+
+def test_each_side_is_extended_in_its_own_way_corners_by_the_side_they_are_further_beyond():
+    taken = _beyond(Box(3, 2, 8, 6), (10, 10), (1, 0, 0, 0))
+    assert taken[2:6, 3:8].all(), "holes inside"
+    assert taken[2:6, :3].all()
+    assert not taken[2:6, 8:].any()
+    assert not taken[:2, 3:].any()
+    assert taken[1, 0]
+    assert not taken[0, 2]
+
+
+def test_a_side_that_full_size_breaks_is_done_in_the_other_way_if_that_costs_less():
+    trials = [[0.05, 0.05], [0.08, 0.20]]
+    assert _failed([[0.10, 0.10], [0, 0]], trials, [0, 0]) == [0]
+    assert _failed([[0.055, 0.055], [0, 0]], trials, [0, 0]) == []
+    assert _failed([[0, 0], [0.1, 0.3]], trials, [1, 1]) == [0, 1]
+
+
+def test_a_large_canvas_keeps_what_its_trial_promised():
+    pixels = np.repeat(np.repeat(sky_over_snow(200), 6, axis=0), 6, axis=1)
+    found = painted(grained(pixels, seed=1), Margins(0, 0, 240, 0))
+    small = found.reshape(120, 6, 240, 6, 3).mean(axis=(1, 3))
+    assert border_break(small.astype(np.float32), 200) < 0.04
+    assert small[112:, 205:].mean() > 0.7, "snow goes on"
+    assert small[:80, 205:, 0].mean() < 0.4, "sky goes on"
 
 
 @pytest.mark.parametrize("margins", [Margins(11, 7, 5, 9), Margins(0, 30, 0, 0), Margins(0, 0, 0, 30)])
 def test_the_picture_itself_is_untouched_and_all_sides_and_corners_are_painted(margins):
     pixels = grained(np.full((50, 70, 3), 0.5), amount=0.1)
-    quilt = extended(pixels, None, margins, QuiltSettings(), 0)
+    quilt = extended(pixels, None, margins, QuiltSettings(), 0).pixels
     left, top, right, bottom = margins
     assert quilt.shape == (50 + top + bottom, 70 + left + right, 3)
     assert np.array_equal(quilt[top : top + 50, left : left + 70], pixels)
@@ -159,9 +187,29 @@ def test_the_picture_itself_is_untouched_and_all_sides_and_corners_are_painted(m
     assert np.array_equal(painted(pixels, margins)[top : top + 50, left : left + 70], pixels)
 
 
+def test_the_picture_and_its_mirrored_strips_have_one_owner_and_pieces_others():
+    pixels = grained(np.full((60, 80, 3), 0.5), amount=0.1)
+    quilt = extended(pixels, None, Margins(20, 0, 30, 15), QuiltSettings(), 0)
+    assert quilt.owner.shape == quilt.pixels.shape[:2] == (75, 130)
+    assert (quilt.owner[:60, 20:100] == 0).all()
+    assert len(np.unique(quilt.owner)) >= 4, "a piece on each side"
+    strip = quilt.owner[5:55, 100:130] == 0
+    assert strip.any(axis=1).any(), "the cut runs through the mirrored strip"
+    mirrored = np.pad(pixels, ((0, 0), (0, 30), (0, 0)), mode="reflect")[5:55, 80:]
+    inner = strip & np.roll(strip, -2, axis=1) & np.roll(strip, 2, axis=1)
+    assert np.allclose(quilt.pixels[5:55, 100:130][inner], mirrored[inner], atol=0.02)
+
+
+def test_a_piece_of_sky_gets_the_brightness_of_what_it_joins():
+    ramp = np.linspace(0.3, 0.8, 200, dtype=np.float32)[None, :, None]
+    sky = np.broadcast_to(ramp, (120, 200, 3)).copy()
+    quilt = extended(sky, None, Margins(0, 0, 40, 0), QuiltSettings(), 0)
+    assert np.abs(np.diff(quilt.pixels, axis=1)).max() < 0.02, "no step at a seam"
+
+
 def test_a_large_picture_is_compared_small_and_copied_at_full_scale():
     pixels = grained(np.full((700, 1000, 3), 0.5), amount=0.1)
-    quilt = extended(pixels, None, Margins(33, 0, 101, 0), QuiltSettings(), 0)
+    quilt = extended(pixels, None, Margins(33, 0, 101, 0), QuiltSettings(), 0).pixels
     assert quilt.shape == (700, 1134, 3)
     assert np.array_equal(quilt[:, 33:1033], pixels)
     grain = np.abs(np.diff(quilt, axis=1)).mean(axis=(0, 2))

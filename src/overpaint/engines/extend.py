@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -11,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from overpaint.exemplar.border import border_breaks
+from overpaint.exemplar.border import border_breaks, unlike_beyond
 from overpaint.exemplar.fill import Filled, InitialGuess, fill
-from overpaint.exemplar.quilt import LEAST, QuiltSettings, extended
+from overpaint.exemplar.quilt import LEAST, Quilted, QuiltSettings, extended
 from overpaint.exemplar.settings import FillCallbacks
 from overpaint.exemplar.smooth import blurred
 from overpaint.frame import Context
@@ -24,13 +25,22 @@ from .classical import mean_filled
 from .exemplar import QUALITIES, Floats
 
 _OCTAVES = 2
-"""Seams are mended from this scale on: what is coarser stays as it was copied."""
+"""Seams are mended from this scale on, at least: what is coarser stays as it was copied."""
 
-_TRIED = 640
-"""Both ways are tried on a canvas reduced to this longer side, whose fill a larger canvas starts from."""
+_SEAM = 8
+"""Pixels on either side of a seam that patches mend, on a canvas of up to `_WHOLE`."""
 
-_BROKEN = 0.5
-"""Weight of a broken border beside the match with the sources."""
+_WHOLE, _TRIED = 640, 480
+"""A canvas with a longer side than the first is reduced to the second, where both ways are tried."""
+
+_BROKEN, _UNLIKE = 0.5, 0.2
+"""Weights of a broken border, and of what the border does not show, beside the match with the sources."""
+
+_WORSE = 0.01
+"""A side that costs more by this at full size than in the trial is done in the other way, if that costs less."""
+
+_NEAR = 256
+"""Pixels around what is filled on a large canvas that are copied from and compared with."""
 
 _FAR = 0.5
 """Margins of more than this share of the picture's side repeat its content visibly."""
@@ -56,7 +66,8 @@ class Extend(ThreadedEngine):
 
     Large pieces of the picture are laid along its border, joined along the cheapest cuts (`overpaint.exemplar.quilt`),
     and their seams are mended by patches (`overpaint.exemplar.fill`). Pieces come from about the same rows, and show
-    what the border shows. A hole inside the picture is filled by patches alone, as by exemplar.
+    what the border shows. A side where a fill by patches alone is better by measure is filled so, and so is a hole
+    inside the picture.
     """
 
     card = EngineCard(
@@ -66,7 +77,7 @@ class Extend(ThreadedEngine):
         context=Context(ratio=2.0, minimum=256, maximum=4096),
         options=ExtendOptions,
         variation_options={"variety": 0.5},
-        digest="extend-2",
+        digest="extend-3",
         references=(
             "Efros, Freeman, Image quilting for texture synthesis and transfer, SIGGRAPH 2001",
             "Wexler, Shechtman, Irani, Space-time video completion, CVPR 2004",
@@ -76,7 +87,7 @@ class Extend(ThreadedEngine):
     def paint_one(self, canvas: Canvas, monitor: Monitor) -> Painted:
         """Lay pieces and mend their seams, or fill by patches alone, as is better on each side.
 
-        Both are tried on a small canvas. A larger one is filled once, from what was chosen.
+        Both are tried, on a small canvas where this one is large; what was chosen is measured again at full size.
         """
         options = canvas.options if isinstance(canvas.options, ExtendOptions) else ExtendOptions()
         if not canvas.known.any():
@@ -84,41 +95,66 @@ class Extend(ThreadedEngine):
         if not canvas.hole.any():
             return Painted(canvas.pixels)
         monitor.progress(0, 100)
-        factor = max(1.0, max(canvas.size) / _TRIED)
-        small = _Work.of(canvas, factor)
-        guess = small.quilted(options, canvas.seed, monitor)
-        chosen = small.filled(None, options, canvas.seed, monitor, (0, 25))
-        whole = True
-        if guess is not None:
-            laid = small.filled(guess, options, canvas.seed, monitor, (25, 50))
-            chosen, whole = _chosen((laid, chosen), Box.around(small.known))
-        if factor > 1 or not whole:
-            size = (canvas.size.width, canvas.size.height)
-            start = chosen.pixels if factor == 1 else cv2.resize(chosen.pixels, size, interpolation=cv2.INTER_CUBIC)
-            work = _Work(np.where(canvas.known[..., None], canvas.pixels, start), canvas.known, canvas.hole)
-            guess = InitialGuess(work.pixels, max(1, round(math.log2(factor))))
-            chosen = work.filled(guess, options, canvas.seed, monitor, (50, 100))
-        painted: Floats = np.where(canvas.hole[..., None], chosen.pixels.clip(0, 1), canvas.pixels)
+        filled = _extended(canvas, options, monitor)
+        painted: Floats = np.where(canvas.hole[..., None], filled.pixels.clip(0, 1), canvas.pixels)
         monitor.progress(100, 100)
-        return Painted(painted, notes=_doubts(canvas), match=chosen.match)
+        return Painted(painted, notes=_doubts(canvas), match=filled.match)
+
+
+def _extended(canvas: Canvas, options: ExtendOptions, monitor: Monitor) -> Filled:
+    longest = max(canvas.size)
+    factor = 1.0 if longest <= _WHOLE else longest / _TRIED
+    work = _Work.of(canvas, 1, options, monitor)
+    small = work if factor == 1 else _Work.of(canvas, factor, options, monitor)
+    pieces = work.quilted()
+    alone = small.filled(small.pixels, small.hole, None, (0, 30))
+    if pieces is None or alone.match is None:
+        return alone if factor == 1 else work.joined(None, alone.pixels, work.hole, factor, (30, 100))
+    mended = small.joined(_reduced(pieces, small.hole), alone.pixels, small.inner, 1, (30, 50))
+    if mended.match is None:
+        return alone if factor == 1 else work.joined(None, alone.pixels, work.hole, factor, (50, 100))
+    picture = Box.around(small.known)
+    sides = [side for side, margin in enumerate(small.whole.overhang(picture)) if margin]
+    ways, matches = (mended, alone), (mended.match, alone.match)
+    costs = [_costs(way.pixels, match, picture) for way, match in zip(ways, matches, strict=True)]
+    chosen = [int(costs[1][side] < costs[0][side]) for side in range(4)]
+    found = alone
+    for part in ((50, 90), (90, 100)):
+        if factor == 1 and len({chosen[side] for side in sides}) == 1:
+            return ways[chosen[sides[0]]]
+        taken = work.hole & _beyond(Box.around(work.known), work.hole.shape, chosen)
+        found = work.joined(pieces, alone.pixels, taken, factor, part)
+        # Trials may promise what the full size does not keep.
+        again = [_costs(_resized(found.pixels, small.hole), match, picture) for match in matches]
+        failed = [side for side in _failed(again, costs, chosen) if side in sides]
+        if not failed:
+            break
+        chosen = [1 - way if side in failed else way for side, way in enumerate(chosen)]
+    return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Work:
-    """What is to be filled.
+    """What is to be filled, and how.
 
     Attributes:
         pixels: (h, w, 3) float32, smoothly continued where nothing is known.
         known: (h, w) bool, what may be copied.
         hole: (h, w) bool, what to fill.
+        options: The engine's.
+        seed: The canvas's.
+        monitor: For progress and cancellation.
     """
 
     pixels: Floats
     known: NDArray[np.bool_]
     hole: NDArray[np.bool_]
+    options: ExtendOptions
+    seed: int
+    monitor: Monitor
 
     @classmethod
-    def of(cls, canvas: Canvas, factor: float) -> _Work:
+    def of(cls, canvas: Canvas, factor: float, options: ExtendOptions, monitor: Monitor) -> _Work:
         """The whole canvas, at a scale that is smaller by a factor; 1: as it is."""
         pixels, mass, hole = canvas.pixels, canvas.known.astype(np.float32), canvas.hole
         if factor > 1:
@@ -130,71 +166,147 @@ class _Work:
             )
             pixels = np.asarray(pixels / np.maximum(mass, 1e-6)[..., None], np.float32)
             hole = touched > 0
-        return cls(blurred(pixels, mass > 0), (mass > 0.999) & ~hole, hole)
+        known = (mass > 0.999) & ~hole
+        return cls(blurred(pixels, mass > 0), known, hole, options, canvas.seed, monitor)
 
-    def quilted(self, options: ExtendOptions, seed: int, monitor: Monitor) -> InitialGuess | None:
+    @property
+    def whole(self) -> Box:
+        """All of it."""
+        return Box(0, 0, self.hole.shape[1], self.hole.shape[0])
+
+    @property
+    def inner(self) -> NDArray[np.bool_]:
+        """(h, w) bool: holes within the known picture."""
+        inner = np.zeros_like(self.hole)
+        here = Box.around(self.known).slices
+        inner[here] = self.hole[here]
+        return inner
+
+    def quilted(self) -> Quilted | None:
         """Large pieces beyond the known picture; None where it is too small, or known up to the canvas's borders."""
         inner = Box.around(self.known)
-        whole = Box(0, 0, self.hole.shape[1], self.hole.shape[0])
-        if min(inner.size) < LEAST or inner == whole:
+        if min(inner.size) < LEAST or inner == self.whole:
             return None
-        here, settings = inner.slices, QuiltSettings(variety=options.variety)
-        quilt = extended(self.pixels[here], self.known[here], whole.overhang(inner), settings, seed, monitor.check)
-        return InitialGuess(quilt, _OCTAVES)
+        here, settings = inner.slices, QuiltSettings(variety=self.options.variety)
+        margins = self.whole.overhang(inner)
+        return extended(self.pixels[here], self.known[here], margins, settings, self.seed, self.monitor.check)
 
-    def filled(
-        self, guess: InitialGuess | None, options: ExtendOptions, seed: int, monitor: Monitor, part: tuple[int, int]
+    def joined(
+        self, pieces: Quilted | None, patches: Floats, taken: NDArray[np.bool_], factor: float, part: tuple[int, int]
     ) -> Filled:
-        """The hole filled by patches.
+        """Pieces whose seams patches mend, and a fill by patches where it is taken.
 
         Args:
-            guess: What to start from; None: from the known picture alone.
-            options: The engine's.
-            seed: The canvas's.
-            monitor: For progress.
-            part: Of the work, from and to percent.
+            pieces: Of this size; None where all is taken.
+            patches: (h', w', 3) the fill, of this size or a trial's, from which the hole is filled where it is taken.
+            taken: (h, w) bool.
+            factor: By which the trial was smaller.
+            part: Of the progress, from and to percent.
+        """
+        pixels, target = _resized(patches, self.hole), taken
+        if pieces is not None:
+            pixels = np.where(taken[..., None], pixels, pieces.pixels)
+            reach = round(_SEAM * math.sqrt(factor))
+            # A fill of this size is done; another is the guess of a fill.
+            done = patches.shape == self.pixels.shape
+            seams = self.hole & _beside_seams(np.where(taken, 0, pieces.owner), reach)
+            target = seams if done else seams | taken
+        pixels = np.where(self.hole[..., None], pixels, self.pixels)
+        return self.filled(pixels, target, max(_OCTAVES, round(math.log2(factor))), part)
+
+    def filled(self, pixels: Floats, target: NDArray[np.bool_], octaves: int | None, part: tuple[int, int]) -> Filled:
+        """A target filled by patches.
+
+        Args:
+            pixels: (h, w, 3) what is seen beside the target.
+            target: (h, w) bool.
+            octaves: How often `pixels` are halved to be what is started from; None: from the known picture alone.
+            part: Of the progress, from and to percent.
         """
         first, last = part
+        if not target.any():
+            return Filled(pixels, 0.0)
 
         def done(fraction: float) -> None:
-            monitor.progress(first + round((last - first) * fraction), 100)
+            self.monitor.progress(first + round((last - first) * fraction), 100)
 
-        recipe = QUALITIES[options.quality]
-        if max(self.hole.shape) > 2 * _TRIED:
+        recipe, window = QUALITIES[self.options.quality], self.whole
+        if max(self.hole.shape) > 2 * _WHOLE:
             recipe = replace(recipe, probes=1, rounds=2)
-        return fill(self.pixels, self.known, self.hole, recipe, seed, FillCallbacks(done, monitor.check), guess)
+            window = Box.around(target).pad(_NEAR).intersect(self.whole)
+            if np.count_nonzero(self.known[window.slices]) < _NEAR**2:
+                window = self.whole
+        here = window.slices
+        guess = None if octaves is None else InitialGuess(pixels[here], octaves)
+        callbacks = FillCallbacks(done, self.monitor.check)
+        found = fill(pixels[here], self.known[here], target[here], recipe, self.seed, callbacks, guess)
+        filled = pixels.copy()
+        filled[here] = found.pixels
+        return Filled(filled, found.match)
 
 
-def _chosen(trials: tuple[Filled, Filled], picture: Box) -> tuple[Filled, bool]:
-    """For each side of the picture the trial that matches its sources and continues the border better.
-
-    The cost of a trial at a side is its match plus `_BROKEN` times its `border_breaks`. What is not beyond a side, and
-    everything where neither trial has a match, is the first's.
+def _costs(pixels: Floats, match: float, picture: Box) -> list[float]:
+    """The cost of an extension on each side: worse matches, a broken border, and what the border does not show.
 
     Args:
-        trials: Two ways of filling.
-        picture: The known picture in them, with a margin on at least one side.
-
-    Returns:
-        The better trial or a composite, whose pixels are those of the side that they are furthest beyond; and whether
-        it is one trial.
+        pixels: (h, w, 3) the extended picture.
+        match: Of its patches and their sources.
+        picture: The known picture in it.
     """
-    if trials[0].match is None or trials[1].match is None:
-        return trials[0], True
-    first, second = (
-        [one.match + _BROKEN * broken for broken in border_breaks(one.pixels, picture)]
-        for one in trials
-        if one.match is not None
-    )
-    height, width = trials[0].pixels.shape[:2]
-    sides = [side for side, margin in enumerate(Box(0, 0, width, height).overhang(picture)) if margin]
-    better = [second[side] < first[side] for side in range(4)]
-    if len({better[side] for side in sides}) == 1:
-        return trials[int(better[sides[0]])], True
-    rows, columns = np.mgrid[:height, :width]
-    beyond = np.stack([picture.left - columns, picture.top - rows, columns - picture.right, rows - picture.bottom])
-    taken = np.array(better)[beyond.argmax(axis=0)] & (beyond.max(axis=0) >= 0)
-    return replace(trials[0], pixels=np.where(taken[..., None], trials[1].pixels, trials[0].pixels)), False
+    breaks, unlike = border_breaks(pixels, picture), unlike_beyond(pixels, picture)
+    return [match + _BROKEN * broken + _UNLIKE * foreign for broken, foreign in zip(breaks, unlike, strict=True)]
+
+
+def _failed(again: Sequence[Sequence[float]], costs: Sequence[Sequence[float]], chosen: Sequence[int]) -> list[int]:
+    """The sides that cost clearly more than their trial did, and more than the other way's.
+
+    Args:
+        again: Costs at full size by the match of each way, and by side.
+        costs: Of the trials of both ways, by side.
+        chosen: The way of each side.
+    """
+    return [
+        side
+        for side, way in enumerate(chosen)
+        if again[way][side] > max(costs[way][side] + _WORSE, costs[1 - way][side])
+    ]
+
+
+def _beyond(picture: Box, shape: tuple[int, ...], sides: Sequence[int]) -> NDArray[np.bool_]:
+    """(h, w) bool: what is inside a picture, or furthest beyond a side (left, top, right, bottom) whose flag is 1."""
+    rows, columns = np.ogrid[: shape[0], : shape[1]]
+    furthest, taken = np.zeros(shape, np.int32), np.ones(shape, bool)
+    apart = (picture.left - columns, picture.top - rows, columns - picture.right + 1, rows - picture.bottom + 1)
+    for distance, flag in zip(apart, sides, strict=True):
+        further = distance > furthest
+        furthest = np.maximum(furthest, distance)
+        taken = np.where(further, bool(flag), taken)
+    return taken
+
+
+def _beside_seams(owner: NDArray[np.int32], reach: int) -> NDArray[np.bool_]:
+    """(h, w) bool: pixels up to `reach` from where the owner changes."""
+    seams = np.zeros(owner.shape, np.uint8)
+    seams[:, 1:] |= owner[:, 1:] != owner[:, :-1]
+    seams[1:] |= owner[1:] != owner[:-1]
+    near: NDArray[np.bool_] = cv2.dilate(seams, np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)) > 0
+    return near
+
+
+def _reduced(pieces: Quilted, like: NDArray[np.bool_]) -> Quilted:
+    """Pieces at the size of `like`."""
+    height, width = like.shape
+    owner = cv2.resize(pieces.owner, (width, height), interpolation=cv2.INTER_NEAREST)
+    return Quilted(_resized(pieces.pixels, like), np.asarray(owner, np.int32))
+
+
+def _resized(pixels: Floats, like: NDArray[np.bool_]) -> Floats:
+    """A picture (h, w, 3) at the size of `like`."""
+    height, width = like.shape
+    if pixels.shape[:2] == like.shape:
+        return pixels
+    way = cv2.INTER_AREA if len(pixels) > height else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(pixels, (width, height), interpolation=way), np.float32)
 
 
 def _doubts(canvas: Canvas) -> tuple[str, ...]:

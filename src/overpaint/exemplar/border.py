@@ -5,6 +5,8 @@ An extension goes on with what the border shows. A face or a ball further inside
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 
@@ -40,15 +42,8 @@ def unlike_border(pixels: Floats) -> Floats:
     scale = max(1.0, max(height, width) / _SIDE)
     size = (max(4, round(width / scale)), max(4, round(height / scale)))
     look = _looks(pixels, size)
-    band, rows = max(2, round(size[0] * _BAND)), max(2, round(size[1] * _ROWS))
-    border = look[:, -band:]
-    nearest = np.full(look.shape[:2], np.inf, np.float32)
-    for offset in range(-rows, rows + 1):
-        here = slice(max(0, -offset), min(size[1], size[1] - offset))
-        there = slice(max(0, offset), min(size[1], size[1] + offset))
-        apart = ((look[here, :, None] - border[there, None]) ** 2).sum(axis=3).min(axis=2)
-        nearest[here] = np.minimum(nearest[here], apart)
-    unlike = ((np.sqrt(nearest) - _LIKE) / (_UNLIKE - _LIKE)).clip(0, 1)
+    band = max(2, round(size[0] * _BAND))
+    unlike = _unlike(look, look[:, -band:])
     return np.asarray(cv2.resize(unlike, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
@@ -59,15 +54,43 @@ def border_breaks(pixels: Floats, picture: Box) -> tuple[float, float, float, fl
         pixels: (h, w, 3) float32, the extended picture.
         picture: Where the picture lies in it.
     """
+    return _by_side(border_break, pixels, picture)
+
+
+def unlike_beyond(pixels: Floats, picture: Box) -> tuple[float, float, float, float]:
+    """How unlike its border an extension is on each side, 0 to 1 (`unlike_border`, its mean); 0 without a margin.
+
+    Half a person beside a lawn has matches in the picture and breaks no border, but it is not what the border shows.
+
+    Args:
+        pixels: (h, w, 3) float32, the extended picture.
+        picture: Where the picture lies in it.
+    """
+    return _by_side(_unlike_on_the_right, pixels, picture)
+
+
+def _by_side(
+    measure: Callable[[Floats, int], float], pixels: Floats, picture: Box
+) -> tuple[float, float, float, float]:
+    """A measure of an extended picture and its columns before the extension, on the left, top, right and bottom."""
     height, width = pixels.shape[:2]
     left, top, right, bottom = picture
     across, down = pixels[top:bottom], pixels[:, left:right].swapaxes(0, 1)
     return (
-        border_break(across[:, ::-1], width - left) if left > 0 else 0.0,
-        border_break(down[:, ::-1], height - top) if top > 0 else 0.0,
-        border_break(across, right) if right < width else 0.0,
-        border_break(down, bottom) if bottom < height else 0.0,
+        measure(across[:, ::-1], width - left) if left > 0 else 0.0,
+        measure(down[:, ::-1], height - top) if top > 0 else 0.0,
+        measure(across, right) if right < width else 0.0,
+        measure(down, bottom) if bottom < height else 0.0,
     )
+
+
+def _unlike_on_the_right(pixels: Floats, width: int) -> float:
+    pixels = np.ascontiguousarray(pixels)
+    scale = max(1.0, max(pixels.shape[:2]) / _SIDE)
+    size = (max(4, round(pixels.shape[1] / scale)), max(4, round(pixels.shape[0] / scale)))
+    look = _looks(pixels, size)
+    inner = min(size[0] - 1, max(2, round(width / scale)))
+    return float(_unlike(look[:, inner:], look[:, :inner][:, -max(2, round(inner * _BAND)) :]).mean())
 
 
 def border_break(pixels: Floats, width: int) -> float:
@@ -110,6 +133,20 @@ def _step(one: Floats, other: Floats, reach: int) -> Floats:
     wide = np.pad(other, ((reach, reach), (0, 0)), mode="edge")
     squares = [((one - wide[at : at + height]) ** 2).mean(axis=1) for at in range(2 * reach + 1)]
     return np.asarray(np.sqrt(np.min(squares, axis=0)), np.float32)
+
+
+def _unlike(look: Floats, border: Floats) -> Floats:
+    """(h, w) how unlike each pixel (h, w, C) is to a border's band (h, b, C) some rows up and down, 0 to 1."""
+    height = len(look)
+    rows = max(2, round(height * _ROWS))
+    nearest = np.full(look.shape[:2], np.inf, np.float32)
+    for offset in range(-rows, rows + 1):
+        here = slice(max(0, -offset), max(0, min(height, height - offset)))
+        there = slice(max(0, offset), max(0, min(height, height + offset)))
+        if here.start < here.stop:
+            apart = ((look[here, :, None] - border[there, None]) ** 2).sum(axis=3).min(axis=2)
+            nearest[here] = np.minimum(nearest[here], apart)
+    return np.asarray(((np.sqrt(nearest) - _LIKE) / (_UNLIKE - _LIKE)).clip(0, 1), np.float32)
 
 
 def _looks(pixels: Floats, size: tuple[int, int]) -> Floats:

@@ -6,6 +6,8 @@ priority in March 2001.) For a picture in place of a texture:
 
 - A piece comes from about the same rows, so that the horizon, floors and lines go on where they belong.
 - A piece that shows what the border does not (`border`), or what was copied before, costs more.
+- A thin strip of the picture, mirrored at its border, lies between the picture and a piece. The cut runs through it, so
+  that the border itself is no seam.
 - The border is cut into one, two, four and eight blocks; the cheapest extension of all is kept.
 - A piece gets the colours of what it joins: their smooth difference, bounded, is continued over it.
 
@@ -46,8 +48,11 @@ class QuiltSettings:
         shifted: Cost of a shift by the shorter side, in squared differences.
         unlike: Cost of a piece that is unlike the border.
         repeated: Cost of a piece that was copied before.
-        adapt: Most that a piece is made brighter or darker in each channel.
+        adapt: Most that a piece is made brighter or darker in each channel; `tone` where both it and what it joins have
+            gradients below `smooth`.
         trust: Differences of more than this tell nothing about brightness.
+        mirrored: Width of the mirrored strip, as a share of the picture's shorter side.
+        far: Cost of a cut at the strip's outer end, in squared differences: where a piece fits, the strip is not seen.
         variety: A piece may cost more than the best one by this share; the seed chooses among those.
     """
 
@@ -60,7 +65,25 @@ class QuiltSettings:
     repeated: float = 0.02
     adapt: float = 0.06
     trust: float = 0.12
+    tone: float = 0.3
+    smooth: float = 0.012
+    mirrored: float = 0.05
+    far: float = 2e-3
     variety: float = 0.05
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Quilted:
+    """A picture with margins made of pieces.
+
+    Attributes:
+        pixels: (h, w, 3) float32.
+        owner: (h, w) int32: 0 in the picture and its mirrored strips, another number in each piece. Where neighbours
+            differ is a seam.
+    """
+
+    pixels: Floats
+    owner: NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +114,7 @@ def extended(
     settings: QuiltSettings,
     seed: int,
     check: Callable[[], None] = lambda: None,
-) -> Floats:
+) -> Quilted:
     """The picture with margins, (top + h + bottom, left + w + right, 3), that continue it.
 
     The sides are continued before top and bottom, whose pieces take the corners along.
@@ -106,6 +129,7 @@ def extended(
     """
     rng = np.random.default_rng(seed)
     allowed = np.ones(pixels.shape[:2], bool) if usable is None else usable
+    owner = np.zeros(pixels.shape[:2], np.int32)
     for margin, turn in (
         (margins.right, _same),
         (margins.left, np.fliplr),
@@ -115,9 +139,12 @@ def extended(
         if margin:
             turned = np.ascontiguousarray(turn(pixels))
             wider = extended_right(turned, np.ascontiguousarray(turn(allowed)), margin, settings, rng, check)
-            pixels = np.ascontiguousarray(turn(wider))
+            pixels = np.ascontiguousarray(turn(wider.pixels))
+            # What was there, and its mirrored strip, keep their numbers.
+            before = np.pad(turn(owner), ((0, 0), (0, margin)), mode="edge")
+            owner = turn(np.where(wider.owner > 0, wider.owner + owner.max(), before).astype(np.int32))
             allowed = turn(np.pad(turn(allowed), ((0, 0), (0, margin)), constant_values=True))
-    return pixels
+    return Quilted(pixels, np.ascontiguousarray(owner))
 
 
 def _same(values: NDArray[Any]) -> NDArray[Any]:
@@ -141,7 +168,7 @@ def extended_right(
     settings: QuiltSettings,
     rng: np.random.Generator,
     check: Callable[[], None] = lambda: None,
-) -> Floats:
+) -> Quilted:
     """The picture (h, w + margin, 3) with its right side continued.
 
     Args:
@@ -171,13 +198,14 @@ def extended_right(
             best = quilt
     assert best is not None
     if factor == 1:
-        return best.pixels
+        return Quilted(best.pixels, best.owner)
     canvas = _Canvas(whole, best.margin * factor, settings)
     for piece in best.pieces:
         canvas.copy(piece, factor)
         check()
-    left = short[1][0]
-    return canvas.pixels[:height, left : left + width + margin]
+    left = -width % factor
+    here = (slice(height), slice(left, left + width + margin))
+    return Quilted(canvas.pixels[here], canvas.owner[here])
 
 
 class _Canvas:
@@ -189,7 +217,10 @@ class _Canvas:
         self.pixels = np.concatenate([picture, np.zeros((height, margin, 3), np.float32)], axis=1)
         self.filled = np.zeros(self.pixels.shape[:2], bool)
         self.filled[:, : self.width] = True
+        self.owner = np.zeros(self.filled.shape, np.int32)
         self.overlap = max(3, round(settings.overlap * min(height, self.width)))
+        self.strip = max(1, min(round(settings.mirrored * min(height, self.width)), margin, self.width - 1))
+        self.pixels[:, self.width : self.width + self.strip] = picture[:, -2 : -self.strip - 2 : -1]
 
     def copy(self, piece: _Piece, factor: int = 1) -> float:
         """Copy a piece whose measures are in units of `factor` pixels; the cost of its cuts."""
@@ -198,15 +229,19 @@ class _Canvas:
         here = (slice(top, bottom), slice(left, right))
         there = self.picture[row : row + bottom - top, column : column + right - left]
         old, known = self.pixels[here], self.filled[here]
-        difference = old - there
-        near = known & (np.abs(difference).max(axis=2) < self.settings.trust)
-        limit = np.float32(self.settings.adapt)
-        new = there + _continued(difference, near, max(1.0, factor * 2.0)).clip(-limit, limit)
+        number = int(self.owner.max()) + 1
+        new = there + self._correction(old, there, known, factor)
         errors = np.where(known, ((old - new) ** 2).sum(axis=2), np.float32(0)) + np.float32(1e-6)
         beside = piece.beside * factor
         if left < self.width:  # the picture's own pixels stay
-            taken = np.broadcast_to(np.arange(right - left) >= beside, known.shape).copy()
-            cost = float(errors[:, max(0, beside - 2) : beside].mean(axis=1).sum())
+            strip = slice(beside, min(beside + self.strip, right - left))
+            known = known.copy()
+            known[:, strip] = True
+            apart = ((old[:, strip] - new[:, strip]) ** 2).sum(axis=2)
+            slope = np.linspace(0, self.settings.far, apart.shape[1], dtype=np.float32)
+            path, cost = cheapest_cut(apart + slope + np.float32(1e-6))
+            taken = np.arange(right - left)[None] >= beside + path[:, None]
+            errors[:, strip] = apart
         else:
             path, cost = cheapest_cut(errors[:, :beside])
             taken = np.arange(right - left)[None] >= path[:, None]
@@ -222,8 +257,29 @@ class _Canvas:
         soft = np.where(known, soft, np.float32(1))[..., None]
         soft[:, : max(0, self.width - left)] = 0
         self.pixels[here] = old * (1 - soft) + new * soft
+        self.owner[here][soft[..., 0] > 0.5] = number
         self.filled[here] = True
         return cost
+
+    def _correction(self, old: Floats, new: Floats, known: Flags, factor: int) -> Floats:
+        """(h, w, 3) what makes a piece as bright as what it joins: the mean difference over cells of `factor` pixels.
+
+        Where both are smooth, as in a sky, a larger difference is one of brightness too.
+        """
+        difference = old - new
+        apart = np.abs(difference).max(axis=2)
+        rough = np.maximum(_roughness(old), _roughness(new))
+        smooth = rough < self.settings.smooth
+        limit = np.where(smooth, self.settings.tone, self.settings.adapt).astype(np.float32)[..., None]
+        near = known & (apart < np.where(smooth, self.settings.tone, self.settings.trust))
+        mass = _reduced(near.astype(np.float32), factor)
+        total = _reduced(np.where(near[..., None], difference.clip(-limit, limit), np.float32(0)), factor)
+        means = np.asarray(total / np.maximum(mass, 1e-6)[..., None], np.float32)
+        correction = _continued(means, mass > 0.25, 2.0)
+        if factor == 1:
+            return correction
+        size = (old.shape[1], old.shape[0])
+        return np.asarray(cv2.resize(correction, size, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 class _Quilt(_Canvas):
@@ -295,6 +351,13 @@ def _reduced(values: Floats, factor: int) -> Floats:
         return values
     size = (values.shape[1] // factor, values.shape[0] // factor)
     return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _roughness(pixels: Floats) -> Floats:
+    """(h, w) the mean of absolute gradients about each pixel."""
+    grey = np.ascontiguousarray(pixels.mean(axis=2))
+    slopes = np.abs(cv2.Sobel(grey, -1, 1, 0, ksize=3)) + np.abs(cv2.Sobel(grey, -1, 0, 1, ksize=3))
+    return np.asarray(cv2.blur(slopes, (5, 5)) / 4, np.float32)
 
 
 def _look(pixels: Floats) -> Floats:
