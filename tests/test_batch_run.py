@@ -26,7 +26,7 @@ from overpaint.errors import EngineError, LedgerError, OutputError, PictureError
 from overpaint.geometry import Box, Size
 from overpaint.ledger import Job, Ledger
 from overpaint.picture import open_picture
-from overpaint.record import read_record
+from overpaint.record import read_record, sidecar_path
 from overpaint.studio import _studio
 from stand_ins import StandIn, flat, noise
 
@@ -512,6 +512,19 @@ def test_a_record_beside_the_result_is_written_with_it(bench):
     bench.run(rows(1), rules={"record": "sidecar"})
     assert len(list(bench.out.glob("p000.remove*.json"))) == 1
     assert bench.run(rows(1), rules={"record": "sidecar"}).unchanged == 1
+
+
+def test_a_record_that_cannot_be_written_fails_its_row_and_no_other(bench):
+    beside = sidecar_path(bench.out / "p000.remove.png")
+    beside.mkdir(parents=True)
+    ended = bench.run(rows(2), rules={"record": "sidecar"}, retries=0)
+    assert (ended.done, ended.failed, ended.stopped) == (1, 1, "")
+    (failed,) = bench.events_of(Failed)
+    assert beside.name in failed.reason
+    assert bench.names() == {"p001.remove.png"}, "a picture without its record would stand in the way of the next run"
+    beside.rmdir()
+    assert bench.run(rows(2), rules={"record": "sidecar"}).done == 1
+    assert beside.is_file()
 
 
 def test_without_an_audit_none_is_written(bench):

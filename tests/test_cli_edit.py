@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
@@ -254,7 +255,10 @@ class TestOnePicture:
     def test_variations_have_seeds_one_after_another(self, capsys: pytest.CaptureFixture[str]) -> None:
         words = ["remove", "photo.png", "--mask", "mask.png", "--engine", "exemplar", "--seed", "41"]
         assert main([*words, "--variations", "3", "--json"]) == 0
-        said = printed(capsys)["variations"]
+        table = printed(capsys)
+        said = table["variations"]
+        assert table["seconds"] > 0, "they are painted together: none has seconds of its own"
+        assert not any("seconds" in one for one in said)
         assert [one["seed"] for one in said] == [41, 42, 43]
         assert [one["output"] for one in said] == [f"photo.remove-{number}.png" for number in (1, 2, 3)]
         assert main([*words, "-n", "2", "-o", "out.png", "-q"]) == 0
@@ -304,7 +308,9 @@ class TestOnePicture:
         words = ["remove", "photo.png", "--mask", "mask.png", "--engine", "exemplar", "--seed", "41", "-n", "2"]
         assert main([*words, "--no-sheet"]) == 0
         assert not Path("photo.remove-sheet.png").exists()
-        assert "sheet" not in capsys.readouterr().out
+        shown = capsys.readouterr().out
+        assert "sheet" not in shown
+        assert re.search(r"with exemplar; reach .*\n2 variations in \d+\.\d s\n$", shown)
         assert main([*words, "--overwrite"]) == 0
         assert "photo.remove-sheet.png: all 2, with their seeds" in capsys.readouterr().out
         assert pixels("photo.remove-sheet.png").shape[2] == 3

@@ -107,6 +107,23 @@ def test_doctor_finds_everything_here(capsys: pytest.CaptureFixture[str]) -> Non
     assert {f"engine {name}" for name in names()} <= set(found)
 
 
+def test_engines_that_lack_an_extra_are_listed_with_what_they_need(monkeypatch, capsys) -> None:
+    def missing() -> None:
+        raise MissingExtraError("the engine patchmatch needs pypatchmatch")
+
+    monkeypatch.setattr(patchmatch, "_package", missing)
+    assert main(["engines"]) == 0
+    assert re.search("patchmatch +surroundings +can't be used: the engine patchmatch needs", capsys.readouterr().out)
+    assert main(["engines", "patchmatch"]) == 0
+    shown = capsys.readouterr().out
+    assert "needs pypatchmatch" in shown
+    assert "--option radius=" in shown
+    assert main(["engines", "--json"]) == 0
+    (said,) = (one for one in json.loads(capsys.readouterr().out) if not one["usable"])
+    assert (said["name"], said["fault"]) == ("patchmatch", "the engine patchmatch needs pypatchmatch")
+    assert said["options"]
+
+
 def test_doctor_names_engines_that_can_not_be_used(monkeypatch, capsys) -> None:
     def missing() -> None:
         raise MissingExtraError("the engine patchmatch needs pypatchmatch")

@@ -142,6 +142,16 @@ def test_no_name_leads_out_of_the_store(name: str, tmp_path: Path) -> None:
         models.remove(name)
 
 
+def test_a_folder_of_configurations_is_a_path_and_never_comes_from_outside(tmp_path: Path) -> None:
+    entry = models.add(checkpoint(tmp_path / "a.safetensors"))
+    (tmp_path / "configs" / "unet").mkdir(parents=True)
+    (tmp_path / "configs" / "unet" / "config.json").write_text("{}")
+    assert models.find(entry.name, config=tmp_path / "configs").config == tmp_path / "configs"
+    with pytest.raises(ModelError, match="are a path") as caught:
+        models.find(entry.name, paths=False, config=tmp_path / "configs")
+    assert (caught.value.field, caught.value.value) == ("config", str(tmp_path / "configs"))
+
+
 def test_names_from_outside_are_never_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = checkpoint(tmp_path / "a.safetensors")
     monkeypatch.chdir(tmp_path)

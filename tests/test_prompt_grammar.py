@@ -222,20 +222,23 @@ def test_text_that_is_no_tag_stays(text):
     ("tag", "message"),
     [
         ("<loar:a:1>", "unknown kind 'loar'.*did you mean 'lora'"),
-        ("<lora:a:strong>", "'strong' in '<lora:a:strong>' is not a number"),
+        ("<lora:a:strong>", "'strong' in a tag of prompt is not a number: '<lora:a:strong>'; right would be"),
         ("<lora:a:nan>", "'nan'.*is not a number"),
         ("<lora: :1>", "names no network"),
         ("<lora:a:1:1:0>", "is not a rank"),
-        ("<lora:a:1:1:8:9>", "'9' is too much"),
-        ("<hypernet:a:1:2>", "'2' is too much"),
-        ("<lora:a:size=2>", "'size=2' is too much"),
+        ("<lora:a:1:1:8:9>", "has '9' too much"),
+        ("<hypernet:a:1:2>", "has '2' too much"),
+        ("<lora:a:size=2>", "has 'size=2' too much"),
         ("<lora:" + "a" * 600 + ">", "has 607 characters"),
         ("<lora:a>" * 101, "more than 100 networks"),
     ],
 )
 def test_tags_that_cannot_be_read_are_named(tag, message):
-    with pytest.raises(RequestError, match=message):
+    with pytest.raises(RequestError, match=message) as caught:
         parse(f"a cat {tag}")
+    assert caught.value.field == "prompt"
+    assert caught.value.value == 101 or tag.startswith(str(caught.value.value))
+    assert caught.value.hint
 
 
 WILD = st.lists(st.sampled_from([*r"ab\()[]:|<>#.1, ", "\n", "BREAK", "AND", " BREAK ", "<lora:a>"])).map("".join)
@@ -299,14 +302,16 @@ def test_hostile_prompts_take_no_time_and_end_in_one_clear_error_or_none(text):
     ("text", "message"),
     [
         ("(" * 101 + "x", "more than 100 brackets are open at character 101"),
-        ("(" * 80 + "x", "'x' in the prompt would count 2048 times"),
+        ("(" * 80 + "x", "a part of prompt would count 2048 times: 'x'; weights lie between"),
         ("(x:1001)", "would count 1001 times"),
         ("x" * 100_001, "has 100001 characters"),
     ],
 )
 def test_absurd_prompts_are_refused(text, message):
-    with pytest.raises(RequestError, match=message):
+    with pytest.raises(RequestError, match=message) as caught:
         parse(text)
+    assert caught.value.field == "prompt"
+    assert caught.value.hint
 
 
 # --- chunks

@@ -18,7 +18,7 @@ from overpaint.ledger import Ledger, LedgerEntry
 from overpaint.record import sidecar_path
 
 from .files import Files
-from .store import Place, publish, write
+from .store import Place, disk_is_full, publish, write
 from .task import TaskResult
 
 
@@ -96,7 +96,16 @@ class ResultPublisher:
         except OSError as error:  # an object store can't be reached, say: the next run publishes the row
             raise OutputError(f"can't write {target}: {error.strerror or error}") from error
         if result.sidecar is not None:
-            write(target.with_name(sidecar_path(target.name).name), result.sidecar.encode())
+            try:
+                write(target.with_name(sidecar_path(target.name).name), result.sidecar.encode())
+            except OutputError as error:
+                if disk_is_full(error):
+                    raise
+                if not result.replaces:  # a picture without its record would be in the way of the next try
+                    with contextlib.suppress(OSError):
+                        target.unlink(missing_ok=True)
+                self.ledger.undo(entry.id, str(error), state="failed")
+                raise PublishError(str(error)) from error
         if self.audit is not None and result.record:
             self.audit.append(AuditRecord.from_json(result.record))
         self.files.note(target, result.sha256)

@@ -4,7 +4,6 @@ ledger, the audit log and the results' names.
 
 from __future__ import annotations
 
-import errno
 import os
 import queue
 import secrets
@@ -25,13 +24,13 @@ from .reasons import reason_of
 from .results import PublishError, ResultPublisher, hidden_beside
 from .signals import signals_deferred
 from .status import BatchStatus, base_of, details_of, job_of
+from .store import disk_is_full
 from .task import Task, TaskOptions, TaskResult
 from .thumbnails import ThumbnailStore
 
 LEASE = 120.0  # seconds; renewed long before
 _RENEW = 30.0
 _LOSSES = 3  # lost workers after which a row is taken for their cause
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(slots=True)
@@ -174,7 +173,7 @@ class Runner:
         return "" if entry is None else entry.result or ""
 
     def _fail(self, item: PlannedEdit, lease: LedgerEntry, error: OverpaintError) -> None:
-        if _disk_is_full(error) or isinstance(error, ClusterError):
+        if disk_is_full(error) or isinstance(error, ClusterError):
             self._ledger.release(lease)
             self.tally.stopped = str(error)
             return
@@ -227,8 +226,3 @@ class Runner:
                 self._ledger.release(lease)
             else:
                 self._publish(item, lease, future.result())
-
-
-def _disk_is_full(error: BaseException) -> bool:
-    cause = error.__cause__
-    return isinstance(error, OutputError) and isinstance(cause, OSError) and cause.errno in _FULL

@@ -20,6 +20,8 @@ from typing import Any, TypeAlias
 from overpaint.errors import OutputError, RequestError
 from overpaint.files import exists_already, publish_file, write_hidden_file
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
 
 class Address(PurePosixPath):
     """The address of an object: s3://bucket/folder/a.png. Path arithmetic is that of a pure path.
@@ -170,6 +172,12 @@ def write(place: Place, data: bytes) -> None:
 def part_of(target: Path) -> Path:
     """The hidden file of one of the batch's own files, while it is written."""
     return target.with_name(f".{target.name}.part")
+
+
+def disk_is_full(error: BaseException) -> bool:
+    """Whether a file could not be written for want of room, which is no fault of a row."""
+    cause = error.__cause__
+    return isinstance(error, OutputError) and isinstance(cause, OSError) and cause.errno in _FULL
 
 
 @contextlib.contextmanager

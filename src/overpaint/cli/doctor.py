@@ -100,17 +100,14 @@ def _device() -> Check:
 
 
 def _engines() -> Iterator[Check]:
-    from overpaint.engines import card, create, names
+    from overpaint.engines import names, usable_card
     from overpaint.errors import MissingExtraError
 
     if not names():
         yield Check("engines", "missing", "none found", "install overpaint with pip: it is found by entry points")
     for name in names():
         try:
-            found = card(name)
-            if "model" not in found.accepts:  # one that runs models is made with one
-                create(name).close()
-            yield Check(f"engine {name}", "ok", found.title)
+            yield Check(f"engine {name}", "ok", usable_card(name).title)
         except MissingExtraError as error:
             yield Check(f"engine {name}", "optional", str(error))
         except Exception as error:  # packages may raise anything

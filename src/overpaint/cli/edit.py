@@ -71,13 +71,14 @@ class PaintCall:
 
 @dataclass(slots=True)
 class _Results:
-    """The results of one picture: a table for programs and a line for people for each variation, and the notes that
-    were printed before the painting.
+    """The results of one picture: a table for programs and a line for people for each variation, the seconds until the
+    last was saved, and the notes that were printed before the painting.
     """
 
     source: str
     tables: list[dict[str, Any]] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
+    seconds: float = 0.0
     sheet: Path | None = None
     said: list[str] = field(default_factory=list)
 
@@ -170,7 +171,8 @@ def _paint_picture(
         for edited, one in zip(_variations(studio, inputs, call.run, monitor), targets, strict=True):
             shown.say("saving")
             saved, extras = _save(edited, one, call.out)
-            seconds = time.perf_counter() - began
+            results.seconds = time.perf_counter() - began
+            seconds = results.seconds if len(targets) == 1 else None  # variations are painted together
             table = report.mapping(results.source, edited, saved, extras, seconds)
             results.tables.append(table)
             name = "standard output" if one.path is None else str(one.path)
@@ -181,7 +183,6 @@ def _paint_picture(
                 from overpaint.studio import make_tile
 
                 tiles.append(make_tile(edited, len(tiles) + 1))
-            began = time.perf_counter()
             shown.say("painting")
         if sheet is not None:
             results.sheet = _draw(tiles, sheet, call.out)
@@ -261,7 +262,7 @@ def _report(call: PaintCall, results: _Results, error: OverpaintError | None) ->
     if call.out.json:
         table: dict[str, Any] = {"input": as_written(results.source)}
         if call.run.variations > 1:
-            table["variations"] = results.tables
+            table |= {"variations": results.tables, "seconds": round(results.seconds, 3)}
             table |= {} if results.sheet is None else {"sheet": str(results.sheet)}
         elif results.tables:
             table = results.tables[0]
@@ -273,6 +274,8 @@ def _report(call: PaintCall, results: _Results, error: OverpaintError | None) ->
         return
     for text in results.lines:
         print(text, file=stream)
+    if len(results.lines) > 1:
+        print(f"{len(results.lines)} variations in {results.seconds:.1f} s", file=stream)
     if results.sheet is not None:
         print(f"{results.sheet}: all {len(results.tables)}, with their seeds", file=stream)
     for note in dict.fromkeys(note for table in results.tables for note in table["notes"]):

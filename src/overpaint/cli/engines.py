@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Group, Parameter
 
-from overpaint.errors import EngineError
+from overpaint.errors import EngineError, OverpaintError
 
 from .options import AsJson, Debug
 from .texts import print_json, print_rows
@@ -36,28 +36,42 @@ def engines(
     from overpaint.engines import card, names
 
     if name is not None:
-        found = card(name)
+        found, fault = card(name), _fault(name)
         if json:
-            print_json([_mapping(name, found)])
+            print_json([_mapping(name, found, fault)])
         else:
-            _details(found)
+            _details(found, fault)
         return 0
-    cards = {one: _card_or_fault(one) for one in names()}
+    faults = {one: _fault(one) for one in names()}
+    cards = {one: _card(one) for one in faults}
     if json:
-        print_json([_mapping(one, found) for one, found in cards.items()])
+        print_json([_mapping(one, found, faults[one]) for one, found in cards.items()])
     else:
-        _table(cards)
+        _table(cards, faults)
     return 0
 
 
-def _card_or_fault(name: str) -> EngineCard | str:
-    """The card, or why the engine can't be loaded."""
+def _card(name: str) -> EngineCard | None:
+    """The card; None where the engine can't be loaded."""
     from overpaint.engines import card
 
     try:
         return card(name)
-    except EngineError as error:
-        return str(error)
+    except EngineError:
+        return None
+
+
+def _fault(name: str) -> str:
+    """Why the engine can't be used here: it can't be loaded, or an extra is missing; "" where it can."""
+    from overpaint.engines import usable_card
+
+    try:
+        usable_card(name)
+    except OverpaintError as error:
+        return error.worded(hint="")
+    except Exception as error:  # packages may raise anything
+        return str(error) or type(error).__name__
+    return ""
 
 
 def options_of(model: type[BaseModel]) -> list[dict[str, Any]]:
@@ -89,12 +103,13 @@ def _range(about: dict[str, Any]) -> str:
 _OF_CARD = ("name", "title", "paints_from", "samples", "edge", "elsewhere", "colour_space", "licence", "digest")
 
 
-def _mapping(name: str, card: EngineCard | str) -> dict[str, Any]:
-    if isinstance(card, str):
-        return {"name": name, "usable": False, "fault": card}
+def _mapping(name: str, card: EngineCard | None, fault: str) -> dict[str, Any]:
+    usable: dict[str, Any] = {"usable": False, "fault": fault} if fault else {"usable": True}
+    if card is None:
+        return {"name": name, **usable}
     return {
         **{one: getattr(card, one) for one in _OF_CARD},
-        "usable": True,
+        **usable,
         "accepts": sorted(card.accepts),
         "native": card.sizes.native,
         "multiple": card.sizes.multiple,
@@ -103,13 +118,12 @@ def _mapping(name: str, card: EngineCard | str) -> dict[str, Any]:
     }
 
 
-def _table(cards: Mapping[str, EngineCard | str]) -> None:
+def _table(cards: Mapping[str, EngineCard | None], faults: Mapping[str, str]) -> None:
     rows = [("engine", "paints from", "what it does")]
     for name, card in cards.items():
-        if isinstance(card, str):
-            rows.append((name, "-", f"can't be used: {card}"))
-        else:
-            rows.append((name, _source(card), card.title))
+        fault = f"can't be used: {faults[name]}" if faults[name] else ""
+        title = "" if card is None else card.title
+        rows.append((name, "-" if card is None else _source(card), "; ".join(filter(None, (fault, title)))))
     print_rows(rows, header=True)
     print("\n'overpaint engines NAME' says more.")
     print("For --model NAME, 'overpaint models list --all' shows the checkpoints that there are.")
@@ -125,12 +139,13 @@ def _source(card: EngineCard) -> str:
     return f"{card.paints_from}, elsewhere" if card.elsewhere else card.paints_from
 
 
-def _details(card: EngineCard) -> None:
+def _details(card: EngineCard, fault: str) -> None:
     from overpaint.request import ENGINE_SETTINGS
 
     rows = [
         ("engine", card.name),
         ("does", card.title),
+        *([("can't be used", fault)] if fault else []),
         ("paints from", _source(card)),
         ("settings", ", ".join(name for name in ENGINE_SETTINGS if card.uses(name)) or "none"),
         ("size", _size(card)),

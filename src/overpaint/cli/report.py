@@ -24,10 +24,11 @@ _DONE = {
 _FROM_PROMPT = ("replace", "recolor", "background", "refine", "add")
 
 
-def line(edited: Edited, name: str, saved: Saved, seconds: float) -> str:
-    """One line: what was done, how, and what is measured of all other pixels."""
+def line(edited: Edited, name: str, saved: Saved, seconds: float | None) -> str:
+    """One line: what was done, how, and what is measured of all other pixels; `seconds` None for one of several."""
     engine = edited.bare_resolved.model or edited.bare_resolved.engine
-    return f"{name}: {_what(edited)} with {engine} in {seconds:.1f} s; {_rest(saved)}"
+    time = "" if seconds is None else f" in {seconds:.1f} s"
+    return f"{name}: {_what(edited)} with {engine}{time}; {_rest(saved)}"
 
 
 def _what(edited: Edited) -> str:
@@ -57,8 +58,12 @@ def _rest(saved: Saved) -> str:
     )
 
 
-def mapping(source: str, edited: Edited, saved: Saved, extras: dict[str, Path], seconds: float) -> dict[str, Any]:
-    """The object that --json writes. Boxes are left, top, right, bottom in pixels of the result."""
+def mapping(
+    source: str, edited: Edited, saved: Saved, extras: dict[str, Path], seconds: float | None
+) -> dict[str, Any]:
+    """The object that --json writes. Boxes are left, top, right, bottom in pixels of the result; `seconds` None for one
+    of several.
+    """
     resolved = edited.bare_resolved
     return {
         "input": as_written(source),
@@ -83,7 +88,7 @@ def mapping(source: str, edited: Edited, saved: Saved, extras: dict[str, Path], 
         "regions": [region.record.to_mapping() for region in edited.regions],
         "sha256": saved.sha256,
         "bytes": saved.size,
-        "seconds": round(seconds, 3),
+        **({} if seconds is None else {"seconds": round(seconds, 3)}),
         "timings": dict(edited.timings),
         "notes": [*edited.notes, *saved.notes],
     }

@@ -18,7 +18,7 @@ from .base import (
     paint,
     paint_groups,
 )
-from .registry import card, create, names
+from .registry import card, create, names, usable_card
 
 __all__ = [
     "Canvas",
@@ -40,4 +40,5 @@ __all__ = [
     "names",
     "paint",
     "paint_groups",
+    "usable_card",
 ]

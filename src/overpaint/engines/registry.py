@@ -48,6 +48,17 @@ def card(name: str) -> EngineCard:
     return cast("EngineCard", _load(name).card)
 
 
+def usable_card(name: str) -> EngineCard:
+    """The card of an engine that can paint here: one that runs no models is made, and closed again.
+
+    Raises as `card` does, and what the engine raises where something is missing, such as MissingExtraError.
+    """
+    found = card(name)
+    if "model" not in found.accepts:
+        create(name).close()
+    return found
+
+
 def loading_options(name: str) -> tuple[str, ...]:
     """The options of this engine that decide what it loads; empty for one without models. Raises as `card` does."""
     return tuple(getattr(_load(name), "loading_options", ()))

@@ -104,13 +104,17 @@ def find(
         base: A checkpoint of its family, named in the same ways, that has the VAE and text encoders which a file with a
             U-Net alone lacks.
         variant: Of a folder: "fp16", or "fp32" (or "") for the plain weights (see `ModelRef`).
-        config: A folder of configurations of a single file's networks (see `ModelRef`).
+        config: A folder of configurations of a single file's networks (see `ModelRef`); a path, so that `paths` must be
+            true.
         allow_pickle: Whether a pickle may be read, weights only.
 
     Raises:
         ModelError: There is none; it is damaged; of no known family; without this variant; or a pickle that was not
             allowed.
     """
+    if config is not None and not paths:
+        message = f"the configurations {str(config)!r} are a path, and names from outside can't be paths"
+        raise ModelError(message, field="config", value=str(config))
     found, path, origin = _locate(name, paths=paths)
     kind = detect(path)
     _allowed(kind, path, allow_pickle)

@@ -111,9 +111,11 @@ def chunked(
     vectors, room = vectors or {}, vocabulary.room
     for name, count in vectors.items():
         if not name.strip():
-            raise RequestError(f"{name!r} is no name for a textual inversion; it needs a word")
+            message = f"{name!r} is no name for a textual inversion"
+            raise RequestError(message, field="prompt", value=name, hint="it needs a word")
         if not 1 <= count <= room:
-            raise RequestError(f"the textual inversion {name!r} has {count} vectors; 1 to {room} fit into a chunk")
+            message = f"the textual inversion {name!r} has {count} vectors"
+            raise RequestError(message, field="prompt", value=name, hint=f"1 to {room} fit into a chunk")
     names = _names_in(prompt, vectors)
     comma = vocabulary.comma
     chunks: list[Chunk] = []
@@ -125,7 +127,8 @@ def chunked(
             if part or keep_empty or not chunks:
                 chunks.append(Chunk(tuple(part), room))
             if len(chunks) > most:
-                raise RequestError(f"the prompt has more than {most * room} tokens ({most} chunks); shorten it")
+                message = f"{{field}} has more than {most * room} tokens ({most} chunks)"
+                raise RequestError(message, field="prompt", hint="shorten it")
     return tuple(chunks)
 
 

@@ -25,9 +25,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from overpaint.errors import RequestError
-
-from .networks import Network, split_networks
+from .networks import Network, split_networks, unreadable
 
 MOST_CHARACTERS = 100_000
 MOST_NESTED = 100
@@ -146,9 +144,10 @@ def read_weights(text: str) -> tuple[Section, ...]:
         same = opened["[" if whole in "[]" else "("]
         if kind == "open":
             if len(same) == MOST_NESTED:
-                raise RequestError(
-                    f"more than {MOST_NESTED} brackets are open at character {match.start() + 1} of the prompt, "
-                    f"{_around(text, match.start())}; a bracket that is meant as a character is written as \\{whole}"
+                raise unreadable(
+                    f"more than {MOST_NESTED} brackets are open at character {match.start() + 1} of {{field}}",
+                    _around(text, match.start()),
+                    f"a bracket that is meant as a character is written as \\{whole}",
                 )
             same.append(_Bracket(whole))
         elif kind in ("close", "weight") and same:
@@ -213,17 +212,18 @@ def _weighted(text: str, around: tuple[_Bracket, ...]) -> list[Span]:
     depth = sum(1 if one.kind == "(" else -1 for one in around if one.weight is None)
     weight = math.prod((one.weight for one in around if one.weight is not None), start=1.0) * EMPHASIS**depth
     if text and not abs(weight) <= MOST_WEIGHT:
-        raise RequestError(
-            f"{text[:40]!r} in the prompt would count {weight:.4g} times; weights lie between "
-            f"-{MOST_WEIGHT:g} and {MOST_WEIGHT:g}, and useful ones between 0 and 2"
+        raise unreadable(
+            f"a part of {{field}} would count {weight:.4g} times",
+            text[:40],
+            f"weights lie between -{MOST_WEIGHT:g} and {MOST_WEIGHT:g}, and useful ones between 0 and 2",
         )
     return [Span(text, weight)] if text else []
 
 
 def _check_length(text: str) -> None:
     if len(text) > MOST_CHARACTERS:
-        raise RequestError(f"the prompt has {len(text)} characters; at most {MOST_CHARACTERS} are read")
+        raise unreadable(f"{{field}} has {len(text)} characters", len(text), f"at most {MOST_CHARACTERS} are read")
 
 
 def _around(text: str, place: int) -> str:
-    return repr(text[max(0, place - 10) : place + 20])
+    return text[max(0, place - 10) : place + 20]

@@ -64,7 +64,7 @@ def split_networks(text: str) -> tuple[str, tuple[Network, ...]]:
         if end == look:  # `<lora:>`, which is text
             continue
         if len(networks) == MOST_NETWORKS:
-            raise RequestError(f"the prompt names more than {MOST_NETWORKS} networks; use fewer")
+            raise unreadable(f"{{field}} names more than {MOST_NETWORKS} networks", MOST_NETWORKS + 1, "use fewer")
         networks.append(_network(match[1], text[look:end], text[match.start() : end + 1]))
         kept.append(text[done : match.start()])
         done = look = end + 1
@@ -74,17 +74,18 @@ def split_networks(text: str) -> tuple[str, tuple[Network, ...]]:
 def _network(kind: str, rest: str, tag: str) -> Network:
     """One tag's network. `rest` is what follows the kind and its colon."""
     if len(tag) > MOST_TAG:
-        raise RequestError(f"the tag {tag[:40]!r}... in the prompt has {len(tag)} characters; it may have {MOST_TAG}")
+        raise unreadable(f"a tag of {{field}} has {len(tag)} characters", tag[:40], f"it may have {MOST_TAG}")
     parts = rest.split(":")
     kinds = get_args(NetworkKind)
     if kind not in kinds:
-        raise RequestError(
-            f"{tag!r} in the prompt names a network of the unknown kind {kind!r}; known are {', '.join(kinds)}"
-            f"{did_you_mean(kind, kinds)} (a plain < is written as \\<)"
+        raise unreadable(
+            f"a tag of {{field}} names a network of the unknown kind {kind!r}{did_you_mean(kind, kinds)}",
+            tag,
+            f"known are {', '.join(kinds)} (a plain < is written as \\<)",
         )
     name = parts[0].strip()
     if not name:
-        raise RequestError(f"{tag!r} in the prompt names no network; right would be <{kind}:name:1>")
+        raise unreadable("a tag of {field} names no network", tag, f"right would be <{kind}:name:1>")
     known = _PARAMETERS[:1] if kind == "hypernet" else _PARAMETERS
     values = {}
     for place, part in enumerate(parts[1:]):
@@ -92,7 +93,8 @@ def _network(kind: str, rest: str, tag: str) -> Network:
         if not equals:
             key, value = known[place] if place < len(known) else "", part
         if key.strip() not in known:
-            raise RequestError(f"{part!r} is too much in {tag!r}; right would be <{kind}:name:{':'.join(known)}>")
+            right = f"right would be <{kind}:name:{':'.join(known)}>"
+            raise unreadable(f"a tag of {{field}} has {part!r} too much", tag, right)
         values[key.strip()] = value
     te = _number(values.get("te", "1"), tag)
     return Network(
@@ -108,11 +110,20 @@ def _number(text: str, tag: str) -> float:
     with suppress(ValueError):
         if math.isfinite(value := float(text)):
             return value
-    raise RequestError(f"{text!r} in {tag!r} is not a number; right would be one like 0.8")
+    raise unreadable(f"{text!r} in a tag of {{field}} is not a number", tag, "right would be one like 0.8")
 
 
 def _rank(text: str, tag: str) -> int:
     with suppress(ValueError):
         if (rank := int(text)) >= 1:
             return rank
-    raise RequestError(f"{text!r} in {tag!r} is not a rank; right would be a whole number from 1")
+    raise unreadable(f"{text!r} in a tag of {{field}} is not a rank", tag, "right would be a whole number from 1")
+
+
+def unreadable(message: str, value: str | int, hint: str) -> RequestError:
+    """The error of a prompt that can't be read: its part as the value, which a text ends the message with.
+
+    `{field}` in the message stands for the prompt's field: "prompt", unless a caller that knows better sets it.
+    """
+    shown = f": {value!r}" if isinstance(value, str) else ""
+    return RequestError(message + shown, field="prompt", value=value, hint=hint)
