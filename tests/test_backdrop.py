@@ -15,8 +15,10 @@ from PIL import Image
 import overpaint
 from overpaint import EditRequest, Mask, OverpaintError
 from overpaint.cli import main
-from overpaint.engines.backdrop import colours_of
+from overpaint.engines import Canvas, Monitor
+from overpaint.engines.backdrop import colours_of, covering
 from overpaint.engines.bokeh import bokeh
+from overpaint.engines.cutout import Cutout
 from overpaint.engines.ground_shadow import ground_shadow
 from overpaint.engines.tone import toned
 from overpaint.geometry import Box, Size
@@ -392,6 +394,35 @@ class TestParts:
         assert not ground_shadow(opacity).any()
         opacity[45:] = 0
         assert ground_shadow(opacity)[46, 20] > 0.4
+
+    def test_an_object_and_its_shadow_do_not_depend_on_how_far_the_picture_goes_on(self) -> None:
+        """A small object in a large picture would otherwise get the shadow of a coarse grid."""
+        thing = ball().astype(np.float32) / np.float32(255)
+        found = []
+        for left, size in ((60, Size(160, 140)), (1400, Size(2000, 1800))):
+            mask = Mask.box(size, (left, 60, left + 40, 100)).values
+            pixels = np.full((*size.shape, 3), 0.6, np.float32)
+            done = Cutout().paint_one(Canvas(pixels, mask, insert=thing), Monitor())
+            assert done.effect is not None
+            found.append(np.dstack([done.pixels, done.effect])[:140, left - 60 : left + 100])
+        assert np.abs(found[0] - found[1]).max() < 0.01
+        assert (found[0][102, 75:85, 3] == 1).all(), "the shadow"
+
+    @pytest.mark.parametrize("shape", [(8, 4000), (4000, 8), (30, 40), (300, 200)])
+    def test_a_picture_covers_another_shape_without_being_enlarged_beyond_it(
+        self, shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        sizes: list[tuple[int, int]] = []
+        resize = cv2.resize
+        monkeypatch.setattr(cv2, "resize", lambda *given, **how: sizes.append(given[1]) or resize(*given, **how))
+        rows, columns = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
+        place = np.dstack([(rows + 0.5) / shape[0], (columns + 0.5) / shape[1]])
+        found = covering(place, 120, 90)
+        assert found.shape == (90, 120, 2)
+        assert np.abs(found[44:46, 59:61].mean(axis=(0, 1)) - 0.5).max() < 0.02, "its middle"
+        share = 120 / shape[1] / max(120 / shape[1], 90 / shape[0])
+        assert np.ptp(found[45, :, 1]) == pytest.approx(share, rel=0.1, abs=0.001)
+        assert max(width * height for width, height in sizes) < 12 * 120 * 90
 
     def test_colours_are_words_or_hex_values(self) -> None:
         assert np.allclose(colours_of("white: #000 :rgb(255,0,0)"), [[1, 1, 1], [0, 0, 0], [1, 0, 0]])

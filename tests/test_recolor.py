@@ -251,6 +251,15 @@ def test_any_size_and_any_mask_leaves_the_rest_alone(shape, share):
         assert 0 <= after.min() <= after.max() <= 1
 
 
+def test_a_large_mask_of_stripes_is_seen():
+    """Every second row of a mask of more than 600,000 pixels: what is looked at does not fall between them."""
+    before, mask = np.full((1000, 1300, 3), 0.6, np.float32), np.zeros((1000, 1300), np.float32)
+    before[1::2], mask[1::2] = (0.8, 0.1, 0.1), 1
+    after = Recolor().paint_one(Canvas(before, mask, options=RecolorOptions(to="blue")), Monitor()).pixels
+    assert (after[1::2, :, 2] > after[1::2, :, 0]).all()
+    assert np.array_equal(after[::2], before[::2])
+
+
 def test_windows_of_a_large_picture_do_not_show(monkeypatch):
     whole = painted(ball(BODIES["red"]), to="blue")
     monkeypatch.setattr("overpaint.engines.recolor._WINDOW", 32)

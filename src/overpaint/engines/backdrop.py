@@ -184,6 +184,10 @@ def _gradient(colours: Floats, angle: float, width: int, height: int) -> Floats:
 def covering(picture: Floats, width: int, height: int) -> Floats:
     """(H, W, C): the picture scaled until it covers the size, and its middle cut out."""
     scale = max(width / picture.shape[1], height / picture.shape[0])
+    # What will be cut off is left out first, but for a few pixels: a long strip is enlarged to far more than the size.
+    high, wide = picture.shape[:2]
+    above, beside = (max(0, int((all_of - seen / scale) / 2) - 3) for all_of, seen in ((high, height), (wide, width)))
+    picture = picture[above : high - above, beside : wide - beside]
     size = max(width, round(picture.shape[1] * scale)), max(height, round(picture.shape[0] * scale))
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     scaled = np.clip(cv2.resize(picture, size, interpolation=method), 0, 1)

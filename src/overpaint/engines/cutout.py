@@ -9,10 +9,10 @@ from pydantic import Field
 
 from overpaint.errors import RequestError
 from overpaint.frame import Context
-from overpaint.geometry import Box
+from overpaint.geometry import Box, Size
 
 from .base import Canvas, EngineCard, EngineOptions, Monitor, Painted, ThreadedEngine
-from .ground_shadow import ground_shadow
+from .ground_shadow import ground_shadow, shadow_window
 from .tone import toned
 
 Floats = NDArray[np.float32]
@@ -51,7 +51,7 @@ class Cutout(ThreadedEngine):
         context=Context(ratio=0.5, minimum=64, maximum=1024),
         colour_space="srgb",
         options=CutoutOptions,
-        digest="cutout-1",
+        digest="cutout-2",
         references=("Reinhard, Ashikhmin, Gooch, Shirley, Color transfer between images, IEEE CG&A 21(5), 2001",),
     )
 
@@ -66,17 +66,18 @@ class Cutout(ThreadedEngine):
         colour = toned(thing[..., :3], thing[..., 3], canvas.pixels, known, options.match)
         thing = np.dstack([colour * thing[..., 3:], thing[..., 3]])  # premultiplied, as it is resized
         effect = np.zeros_like(coverage)
-        for number, place in enumerate(places):
+        for number, (box, place) in enumerate(places):
             monitor.progress(number, len(places))
-            layer = _placed(thing, place, options.shadow > 0)
-            share = layer[..., 3]
-            taken = np.float32(options.shadow) * ground_shadow(share) * (coverage > 0)
-            effect = np.maximum(effect, np.clip(50 * taken, 0, 1))
-            below = pixels * (1 - taken)[..., None] * ((1 - share) * coverage)[..., None]
-            coverage = share + (1 - share) * coverage
-            pixels = np.where(
-                (coverage > 0)[..., None], (layer[..., :3] + below) / np.maximum(coverage, 1e-6)[..., None], pixels
-            ).astype(np.float32)
+            window = shadow_window(box, canvas.size.box)
+            layer = _placed(thing, place, box.shift(-window.left, -window.top), window.size, options.shadow > 0)
+            share, here = layer[..., 3], window.slices
+            taken = np.float32(options.shadow) * ground_shadow(share) * (coverage[here] > 0)
+            effect[here] = np.maximum(effect[here], np.clip(50 * taken, 0, 1))
+            below = pixels[here] * (1 - taken)[..., None] * ((1 - share) * coverage[here])[..., None]
+            covered = share + (1 - share) * coverage[here]
+            mixed = (layer[..., :3] + below) / np.maximum(covered, 1e-6)[..., None]
+            pixels[here] = np.where((covered > 0)[..., None], mixed, pixels[here])
+            coverage[here] = covered
         monitor.progress(len(places), len(places))
         return Painted(pixels, effect=effect, opacity=None if canvas.opacity is None else coverage)
 
@@ -100,29 +101,29 @@ def trimmed(insert: Floats | None) -> Floats:
     return np.asarray(insert[Box.around(solid).slices], np.float32)
 
 
-def _places(canvas: Canvas) -> list[Flags]:
-    """The connected places of the mask, each (H, W) bool, in reading order."""
+def _places(canvas: Canvas) -> list[tuple[Box, Flags]]:
+    """The connected places of the mask in reading order: the box of each, and its pixels there, (h, w) bool."""
     core = (canvas.mask if canvas.marked is None else canvas.marked) >= np.float32(0.5)
-    count, labels = cv2.connectedComponents(core.view(np.uint8))
-    return [labels == number for number in range(1, count)]
+    _, labels, about, _ = cv2.connectedComponentsWithStats(core.view(np.uint8))
+    boxes = [Box(left, top, left + width, top + height) for left, top, width, height, _ in about[1:].tolist()]
+    return [(box, labels[box.slices] == number) for number, box in enumerate(boxes, 1)]
 
 
-def _placed(thing: Floats, place: Flags, shadowed: bool) -> Floats:
-    """(H, W, 4) premultiplied: the object in its place."""
-    box = Box.around(place)
+def _placed(thing: Floats, place: Flags, box: Box, window: Size, shadowed: bool) -> Floats:
+    """(h, w, 4) premultiplied, of the window's size: the object in its place, whose pixels within `box` are given."""
     room = ROOM if shadowed else 0.0
     width, height = box.width * (1 - 2 * room), box.height * (1 - room)
     scale = min(width / thing.shape[1], height / thing.shape[0])
-    stands = place[box.slices].mean() >= FULL
+    stands = place.mean() >= FULL
     if not stands:
-        scale = _fitting(thing[..., 3], place[box.slices], scale)
+        scale = _fitting(thing[..., 3], place, scale)
     size = max(1, round(thing.shape[1] * scale)), max(1, round(thing.shape[0] * scale))
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     small = cv2.resize(thing, size, interpolation=method)
     left = box.left + (box.width - size[0]) // 2
     free = box.height - size[1]
     top = box.top + (free - round(box.height * room) if stands else free // 2)
-    layer = np.zeros((*place.shape, 4), np.float32)
+    layer = np.zeros((*window.shape, 4), np.float32)
     layer[max(0, top) : top + size[1], left : left + size[0]] = small[max(0, -top) :]
     return layer
 

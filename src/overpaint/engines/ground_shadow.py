@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from overpaint.geometry import Box
 
 Floats = NDArray[np.float32]
 
 WORKING = 512
 """Longer side of the grid that the shadow is made on; it has no fine detail."""
+
+REACH = 0.65
+"""How far a shadow reaches beyond its object's box, as a share of the box's mean side: 3.5 times its widest blur."""
 
 CONTACT = 0.07
 """Columns whose lower end is farther above the lowest point than this share of the height hardly touch the ground."""
@@ -26,13 +33,29 @@ def ground_shadow(opacity: Floats) -> Floats:
             nothing that is seen, and has no shadow.
     """
     height, width = opacity.shape
+    taken = np.zeros_like(opacity)
+    box = Box.around(opacity > 0.5)
+    if not box.empty and box.bottom < height:
+        here = shadow_window(box, Box(0, 0, width, height)).slices
+        taken[here] = _beneath(opacity[here])
+    return taken
+
+
+def shadow_window(box: Box, whole: Box) -> Box:
+    """Where an object within a box may cast its shadow, inside the whole picture."""
+    return box.pad(math.ceil(REACH * math.sqrt(box.area)) + 1).intersect(whole)
+
+
+def _beneath(opacity: Floats) -> Floats:
+    """(h, w) the shadow of an object that is about as large as these pixels."""
+    height, width = opacity.shape
     scale = min(1.0, WORKING / max(height, width))
     small = cv2.resize(
         opacity, (max(1, round(width * scale)), max(1, round(height * scale))), interpolation=cv2.INTER_AREA
     )
     solid = small > 0.5
     columns = np.flatnonzero(solid.any(axis=0))
-    if columns.size == 0 or solid[-1].any():
+    if columns.size == 0:
         return np.zeros_like(opacity)
     rows = np.flatnonzero(solid.any(axis=1))
     lowest = small.shape[0] - 1 - solid[::-1, columns].argmax(axis=0)

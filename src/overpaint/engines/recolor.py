@@ -210,9 +210,9 @@ def _windows(hole: NDArray[np.bool_]) -> Iterator[Box]:
 
 
 def _sampled(pixels: Pixels, where: NDArray[np.bool_]) -> Pixels:
-    """(N, 3) OKLab of the pixels where the flag is set, evenly chosen, about `_SAMPLES` at the most."""
-    step = max(1, int(np.sqrt(np.count_nonzero(where) / _SAMPLES)))
-    return lab_of(linear_of(pixels[::step, ::step][where[::step, ::step]]))
+    """(N, 3) OKLab of the pixels where the flag is set, evenly chosen, fewer than twice `_SAMPLES`."""
+    places = np.flatnonzero(where)
+    return lab_of(linear_of(pixels.reshape(-1, 3)[places[:: max(1, len(places) // _SAMPLES)]]))
 
 
 def _options(options: BaseModel) -> RecolorOptions:
