@@ -18,13 +18,13 @@ from overpaint.exemplar.coherence import Matches
 from overpaint.exemplar.features import Basis, gathered, inside, touching
 from overpaint.exemplar.fill import fill
 from overpaint.exemplar.holes import parts
-from overpaint.exemplar.joining import edge_of, joined
+from overpaint.exemplar.joining import edge_of, joined, seam_steps
 from overpaint.exemplar.preference import foreignness, sideways
 from overpaint.exemplar.pyramid import Level, doubled, halved
 from overpaint.exemplar.search import Quantiser
 from overpaint.exemplar.settings import FillSettings
 from overpaint.exemplar.sites import Sites
-from overpaint.exemplar.smooth import blurred, membrane
+from overpaint.exemplar.smooth import Steps, blurred, membrane
 from overpaint.exemplar.vote import voted
 from overpaint.geometry import Box
 
@@ -201,12 +201,13 @@ def test_coherence_offers_the_neighbours_source_shifted():
     basis = Basis.of(pixels, sites.sources, 2, 12)
     table, queries = basis.project(pixels, sites.sources), basis.project(pixels, sites.centres)
     matches = Matches(sites, queries, table)
-    middle = int(sites.patches(np.array([18 * 60 + 28]), 0, 0)[0])
+    middle = int(sites.patches(np.array([18 * 60 + 28]), [(0, 0)])[0, 0])
     source = int(((table - queries[middle]) ** 2).sum(axis=1).argmin())
     matches.offer(np.array([middle]), np.array([source]))
     matches.cohere(favour=0.0, rounds=4, check=lambda: None)
     moved = sites.centres[middle] - sites.sources[source]
-    near = [int(sites.patches(np.array([18 * 60 + 28]), dy, dx)[0]) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
+    around = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
+    near = sites.patches(np.array([18 * 60 + 28]), around)[:, 0]
     assert (sites.centres[near] - sites.sources[matches.rows[near]] == moved).all()
 
 
@@ -226,16 +227,33 @@ def test_a_pixel_is_the_copy_that_most_patches_agree_on():
     target[26:36, 36:46] = True
     sites = Sites.of(Level(pixels, ~target, target), 2, 10_000)
     moves = np.where(sites.centres % 80 < 40, 20, -20)
-    middle = int(sites.patches(np.array([31 * 80 + 41]), 0, 0)[0])
+    middle = int(sites.patches(np.array([31 * 80 + 41]), [(0, 0)])[0, 0])
     moves[middle] = -15 * 80
     weights = np.ones(len(moves), np.float32)
     weights[middle] = 3
     rows = sites.row_at[sites.centres + moves]
     shifts = np.zeros((len(moves), 3), np.float32)
-    votes = voted(pixels, sites, sites.places, rows, weights, shifts, lambda: None)
-    flat = pixels.reshape(-1, 3)
-    wanted = np.where((sites.places % 80 < 40)[:, None], flat[sites.places + 20], flat[sites.places - 20])
-    np.testing.assert_allclose(votes, wanted, atol=1e-6)
+    colours, copies = voted(pixels, sites, sites.places, rows, weights, shifts, lambda: None)
+    wanted = np.where(sites.places % 80 < 40, sites.places + 20, sites.places - 20)
+    np.testing.assert_array_equal(copies, wanted)
+    np.testing.assert_allclose(colours, pixels.reshape(-1, 3)[wanted], atol=1e-6)
+
+
+def test_a_mixed_vote_is_the_mode_of_the_colours():
+    """Nine votes in ten are for dark sources of two close colours, one for a bright source."""
+    pixels = np.full((60, 80, 3), 0.2, np.float32)
+    pixels[::2] = 0.24
+    pixels[:, 60:] = 0.9
+    target = np.zeros((60, 80), bool)
+    target[26:36, 36:46] = True
+    sites = Sites.of(Level(pixels, ~target, target), 2, 10_000)
+    moves = np.where(np.arange(len(sites.centres)) % 10 == 0, 30, -25)
+    rows = sites.row_at[sites.centres + moves]
+    shifts = np.zeros((len(moves), 3), np.float32)
+    weights = np.where(moves == 30, np.float32(0.5), np.float32(1))
+    colours, _ = voted(pixels, sites, sites.places, rows, weights, shifts, lambda: None, mixed=True)
+    assert colours.min() > 0.199
+    assert colours.max() < 0.241
 
 
 def test_joining_removes_the_step_along_the_edge_and_keeps_the_texture():
@@ -249,6 +267,43 @@ def test_joining_removes_the_step_along_the_edge_and_keeps_the_texture():
     bounded = joined(darker, target, edge, votes, 0.02)
     np.testing.assert_allclose(bounded[target], rough[target] - 0.04, atol=1e-3)
     assert np.array_equal(bounded[~target], rough[~target])
+
+
+def test_pieces_of_two_brightnesses_meet_without_a_step_and_things_keep_their_border():
+    """A ramp's hole is filled by two pieces, each 0.03 off; then the right one shows another thing, 0.5 brighter."""
+    rough = np.random.default_rng(0).normal(0, 0.01, (100, 60, 1)).repeat(3, axis=2)
+    pixels = (np.linspace(0.3, 0.5, 60)[None, :, None] + rough).astype(np.float32)
+    target = np.zeros((100, 60), bool)
+    target[10:30, 20:40] = True
+    places = np.flatnonzero(target.ravel())
+    left = places % 60 < 30
+    copies = places + np.where(left, 30, 60) * 60
+    edge = edge_of(target)
+    votes = pixels.reshape(-1, 3)[edge]
+
+    def corrected(step: float) -> np.ndarray:
+        filled = pixels.copy()
+        filled.reshape(-1, 3)[places] = pixels.reshape(-1, 3)[copies] + np.where(left, -step / 2, step / 2)[:, None]
+        steps = seam_steps(filled, Level(pixels, ~target, target), copies, 0.1)
+        return joined(filled, target, edge, votes, 0.1, steps)[12:28]
+
+    def step(strip: np.ndarray) -> float:
+        return float((strip[:, 30] - strip[:, 29]).mean() - 0.2 / 59)
+
+    assert abs(step(corrected(0.06))) < 0.02
+    assert step(corrected(0.5)) > 0.47
+
+
+@pytest.mark.parametrize("shape", [(40, 50), (41, 53)])
+def test_a_membrane_with_steps_is_the_picture_that_has_them(shape):
+    """Known at its border alone, a picture of two ramps with a step between them comes back from its differences."""
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    whole = (0.3 + 0.004 * x + np.where(x < 23, 0, 0.1 + 0.002 * y)).astype(np.float32)[..., None]
+    known = np.ones(shape, bool)
+    known[1:-1, 1:-1] = False
+    steps = Steps(np.diff(whole, axis=0), np.diff(whole, axis=1))
+    np.testing.assert_allclose(membrane(whole * known[..., None], known, steps=steps), whole, atol=0.01)
+    assert np.abs(membrane(whole * known[..., None], known) - whole).max() > 0.03
 
 
 def test_a_source_is_foreign_where_nothing_along_the_hole_looks_like_it():

@@ -64,8 +64,8 @@ class Exemplar(ThreadedEngine):
     """Continues texture and structure by patches of the surroundings.
 
     `overpaint.exemplar.fill` describes the methods. Every pixel is copied from the known picture, made brighter
-    or darker by at most 0.08, then corrected by at most 0.1 so that the hole's edge does not show. A hole that leaves
-    nothing known gets the mean of its old colours.
+    or darker by at most 0.08, then corrected by at most 0.1 so that the hole's edge does not show, nor where pieces
+    meet. A hole that leaves nothing known gets the mean of its old colours.
     """
 
     card = EngineCard(
@@ -75,7 +75,7 @@ class Exemplar(ThreadedEngine):
         context=Context(ratio=1.0, minimum=64, maximum=512),
         options=ExemplarOptions,
         variation_options={"variety": 0.2},
-        digest="exemplar-3",
+        digest="exemplar-4",
         references=(
             "Wexler, Shechtman, Irani, Space-time video completion, CVPR 2004",
             "Hertzmann, Jacobs, Oliver, Curless, Salesin, Image analogies, SIGGRAPH 2001",

@@ -52,7 +52,7 @@ class Matches:
         """Offer each patch the shifted sources of its eight neighbours; each round carries them one pixel further."""
         sites = self._sites
         width = sites.shape[1]
-        beside = [sites.patches(sites.centres, dy, dx) for dy, dx in AROUND]
+        beside = sites.patches(sites.centres, AROUND)
         for _ in range(rounds):
             for (dy, dx), neighbour in zip(AROUND, beside, strict=True):
                 rows = np.append(self.rows, NONE)[neighbour]

@@ -10,7 +10,7 @@ import numpy as np
 
 from .coherence import NONE, Matches
 from .features import Basis, Floats, Places
-from .joining import edge_of, joined
+from .joining import edge_of, joined, seam_steps
 from .preference import foreignness, sideways
 from .pyramid import Level
 from .search import Quantiser
@@ -76,7 +76,8 @@ class Scale:
         self.level, self._settings, self._seed, self._meter, self._final = level, settings, seed, meter, final
         self._radius = radius
         count = int(np.count_nonzero(level.target))
-        wanted = settings.coarse_iterations if count <= settings.coarse_target else settings.iterations
+        self._coarse = count <= settings.coarse_target and not final
+        wanted = settings.coarse_iterations if self._coarse else settings.iterations
         wanted = settings.finest_iterations if final else wanted
         self._rounds = min(wanted, settings.most_votes // max(1, count))
         sources = min(int(np.count_nonzero(level.known)), settings.most_sources)
@@ -126,7 +127,8 @@ class Scale:
             self._meter.spend(cost)
         for number in range(rounds):
             matches = self._matched(self._index, current, matches, number)
-            current = self._voted(current, matches, last=number == rounds - 1)
+            mixed = self._coarse and number < rounds - self._settings.copied
+            current = self._voted(current, matches, last=number == rounds - 1, mixed=mixed)
             self._meter.spend(cost)
         assert matches is not None
         samples = 3 * (2 * self._radius + 1) ** 2
@@ -157,7 +159,7 @@ class Scale:
         rows, columns = np.divmod(self._sites.centres, self._sites.shape[1])
         return np.flatnonzero((rows % 2 == phase % 2) & (columns % 2 == phase // 2 % 2))
 
-    def _voted(self, current: Floats, matches: Matches, *, last: bool) -> Floats:
+    def _voted(self, current: Floats, matches: Matches, *, last: bool, mixed: bool = False) -> Floats:
         """The picture with the colours that the sources vote for; by the last vote of all, joined at the edge."""
         sites, settings = self._sites, self._settings
         last = last and self._final
@@ -167,7 +169,7 @@ class Scale:
         weights += np.float32(1e-12)
         places = sites.places
         edge = edge_of(self.level.target) if last and settings.join > 0 else places[:0]
-        colours = voted(
+        colours, copies = voted(
             self.level.pixels,
             sites,
             np.concatenate([places, edge]),
@@ -176,11 +178,13 @@ class Scale:
             self._shifts(current, matches.rows),
             self._meter.check,
             every_second=len(places) > _MANY,
+            mixed=mixed,
         )
         filled = current.copy()
         filled.reshape(-1, 3)[places] = colours[: len(places)]
         if len(edge):
-            filled = joined(filled, self.level.target, edge, colours[len(places) :], settings.join)
+            steps = seam_steps(filled, self.level, copies[: len(places)], settings.seams)
+            filled = joined(filled, self.level.target, edge, colours[len(places) :], settings.join, steps)
         return filled
 
     def _shifts(self, current: Floats, rows: Places) -> Floats:

@@ -15,7 +15,8 @@ class FillSettings:
         dims: Principal components kept.
         edges: Weight of gradients beside colours in the comparison of patches (`features`).
         coarse_iterations: Rounds of search and vote at a scale where the target has at most `coarse_target` pixels.
-        iterations: The same at other scales, after the analogy.
+        copied: Rounds there, the last ones, that copy pixels; those before take modes of colours (`vote`).
+        iterations: Rounds at other scales, after the analogy.
         finest_iterations: The same at the picture's own scale, where a round costs most.
         coarse_target: First guesses are compared at the finest scale whose target has at most so many pixels.
         probes: Cells of the quantiser that a search covers.
@@ -32,7 +33,8 @@ class FillSettings:
         quantile: Of the distances: sigma squared of the weights of votes (Wexler: the 75th percentile).
         shift: Most that a copied patch is made brighter or darker in each channel, to have the mean colour of what it
             replaces: skies and walls continue without steps.
-        join: Most that the fill is corrected along its edge (`joining`).
+        join: Most that the fill is corrected at the end (`joining`); 0: it is not.
+        seams: Steps of this size between pieces of the fill go by half then, smaller ones by more.
         foreign: Weight of the difference of a source from all that touches the hole (`preference`).
         variety: How much results differ by the seed. It chooses the first guess, and the side of the hole whose sources
             are preferred, by so much of a difference in colour; and a match of the layers' guess may be further than
@@ -43,6 +45,7 @@ class FillSettings:
     dims: int = 20
     edges: float = 1.5
     coarse_iterations: int = 8
+    copied: int = 3
     iterations: int = 4
     finest_iterations: int = 2
     coarse_target: int = 4000
@@ -59,6 +62,7 @@ class FillSettings:
     quantile: float = 0.75
     shift: float = 0.08
     join: float = 0.1
+    seams: float = 0.1
     foreign: float = 1.0
     variety: float = 0.0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -59,11 +60,12 @@ class Sites:
         places = np.flatnonzero(level.target.ravel())
         return cls((height, width), radius, sources, row_at, centres, patch_at.ravel(), places, depth)
 
-    def patches(self, places: Places, dy: int, dx: int) -> Places:
-        """(n,) indices of the patches centred (dy, dx), at most `radius`, from `places`; n where there is none."""
+    def patches(self, places: Places, offsets: Sequence[tuple[int, int]]) -> Places:
+        """(k, n) indices of the patches centred (dy, dx), at most `radius`, from `places`; `len(centres)`: none."""
         rows, columns = np.divmod(places, self.shape[1])
         wide = self.shape[1] + 2 * self.radius
-        return np.asarray(self.patch_at[(rows + (self.radius + dy)) * wide + (columns + (self.radius + dx))], np.intp)
+        steps = np.array([dy * wide + dx for dy, dx in offsets], np.intp)[:, None]
+        return np.asarray(self.patch_at[(rows + self.radius) * wide + columns + self.radius + steps], np.intp)
 
     def positions(self, places: Places) -> Floats:
         """(n, 2) row and column as fractions of the picture's diagonal."""

@@ -3,10 +3,11 @@
 Wexler, Shechtman and Irani, "Space-time video completion", CVPR 2004, section 3: votes weigh more the more similar the
 patch is to its source, and the nearer it lies to the known picture.
 
-A pixel takes the colour of the one pixel that most votes copy, by weight. A mean of the votes, or a mode of their
-colours, would blur what differs: grass, gravel and snow become flat, and the next search prefers flat sources. Where
-neighbours are copied together (`coherence`), their votes agree, so that whole pieces are copied as they are, as by
-Ashikhmin, "Synthesizing natural textures", I3D 2001.
+At first, at coarse scales, a pixel takes the mode of the votes' colours, found by mean shift, as there: a blend from
+which the next search can go anywhere. Blends of what differs are flat, though, and the next search then prefers flat
+sources: grass, gravel and snow become sheets. So in the last rounds of a coarse scale and at finer ones a pixel takes
+the colour of the one pixel that most votes copy, by weight. Where neighbours are copied together (`coherence`), their
+votes agree, so that whole pieces are copied as they are, as by Ashikhmin, "Synthesizing natural textures", I3D 2001.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ from .sites import Sites
 _BLOCK = 1_000_000
 """Votes held at once."""
 
+_BANDWIDTH, _SWEEPS = 0.08, 2
+"""Of the mean shift: votes further from the mode, in units of colour, hardly count; and its steps."""
+
 
 def voted(
     pixels: Floats,
@@ -33,8 +37,9 @@ def voted(
     check: Callable[[], None],
     *,
     every_second: bool = False,
-) -> Floats:
-    """The colours (t, 3) of some pixels by the votes of all patches that cover them.
+    mixed: bool = False,
+) -> tuple[Floats, Places]:
+    """The colours (t, 3) of some pixels by the votes of all patches that cover them, and the pixels (t,) they copy.
 
     Args:
         pixels: (h, w, 3) float32, where the sources lie.
@@ -45,11 +50,12 @@ def voted(
         shifts: (n, 3) added to the colours of each patch's source.
         check: Called between blocks; may raise to stop.
         every_second: Only every second patch over a pixel votes, as on a chequerboard.
+        mixed: Colours are modes of the votes, and need not be copies.
     """
     width, radius = sites.shape[1], sites.radius
     flat = pixels.reshape(-1, 3)
     # One more patch, of no weight, stands for none.
-    sources = np.append(sites.sources[rows], sites.sources[0])
+    sources = np.append(sites.sources[rows], sites.sources[0]).astype(np.int32)
     weights = np.append(weights, np.float32(0))
     shifts = np.append(shifts, np.zeros((1, 3), np.float32), axis=0)
     line = range(-radius, radius + 1)
@@ -57,41 +63,61 @@ def voted(
     # A pixel that many votes copy is among those of a few patches, a third of a patch apart.
     apart = max(2, len(line) // 3)
     candidates = [vote for vote, (dy, dx) in enumerate(offsets) if dy % apart == 0 and dx % apart == 0]
+    steps = np.array([dy * width + dx for dy, dx in offsets], np.int32)[:, None]
     result = np.empty((len(places), 3), np.float32)
+    copied = np.empty(len(places), np.intp)
     step = max(1, _BLOCK // len(offsets))
     for start in range(0, len(places), step):
         here = places[start : start + step]
-        shares = np.empty((len(offsets), len(here)), np.float32)
-        colours = np.empty((len(offsets), len(here), 3), np.float32)
-        copies = np.empty((len(offsets), len(here)), np.int32)
-        for vote, (dy, dx) in enumerate(offsets):
-            patch = sites.patches(here, -dy, -dx)
-            shares[vote] = weights[patch]
-            copies[vote] = sources[patch] + (dy * width + dx)
-            np.take(flat, copies[vote], axis=0, out=colours[vote])
-            colours[vote] += shifts[patch]
-        result[start : start + step] = _copied(colours, shares, copies, candidates)
+        patches = sites.patches(here, [(-dy, -dx) for dy, dx in offsets])
+        shares = weights[patches]
+        copies = sources[patches] + steps
+        winner = _most_copied(shares, copies, candidates)
+        copied[start : start + step] = winner
+        if mixed:
+            result[start : start + step] = _mode(flat[copies] + shifts[patches], shares)
+        else:
+            vote, pixel = np.nonzero(copies == winner)
+            result[start : start + step] = flat[winner] + _means(
+                shifts[patches[vote, pixel]], shares[vote, pixel], pixel, len(here)
+            )
         check()
-    return result
+    return result, copied
 
 
-def _copied(colours: Floats, weights: Floats, copies: NDArray[np.int32], candidates: Sequence[int]) -> Floats:
-    """The colour (n, 3) of the pixel that most votes copy, by weight.
+def _means(values: Floats, weights: Floats, groups: Places, count: int) -> Floats:
+    """(count, 3) weighted means of the values (m, 3) of each group 0 to count - 1; every group has a weight > 0."""
+    sums = np.stack([np.bincount(groups, weights * channel, count) for channel in values.T], axis=1)
+    return np.asarray(sums / np.bincount(groups, weights, count)[:, None], np.float32)
+
+
+def _most_copied(weights: Floats, copies: NDArray[np.int32], candidates: Sequence[int]) -> NDArray[np.int32]:
+    """(n,) the pixel that most votes copy, by weight.
 
     Args:
-        colours: (k, n, 3), the votes.
-        weights: (k, n).
+        weights: (k, n), of the votes.
         copies: (k, n), which pixel a vote copies.
         candidates: The votes among which the pixel is sought, besides the heaviest.
     """
     heaviest = weights.argmax(axis=0)[None]
     most = np.take_along_axis(weights, heaviest, axis=0)[0]
-    winner = np.take_along_axis(copies, heaviest, axis=0)[0]
+    winner: NDArray[np.int32] = np.take_along_axis(copies, heaviest, axis=0)[0]
     for candidate in candidates:
-        total = np.multiply(weights, copies == copies[candidate]).sum(axis=0)
+        total = np.einsum("kn,kn->n", weights, copies == copies[candidate])
         better = total > most
         np.copyto(most, total, where=better)
         np.copyto(winner, copies[candidate], where=better)
-    agreeing = weights * (copies == winner)
-    found = np.einsum("kn,kni->ni", agreeing, colours) / agreeing.sum(axis=0)[:, None]
-    return np.asarray(found, np.float32)
+    return winner
+
+
+def _mode(colours: Floats, weights: Floats) -> Floats:
+    """The mode (n, 3) of votes (k, n, 3) with weights (k, n), by mean shift from the heaviest vote."""
+    mode: Floats = colours[weights.argmax(axis=0), np.arange(colours.shape[1])]
+    for _ in range(_SWEEPS):
+        difference = colours - mode
+        closeness = np.einsum("kni,kni->kn", difference, difference)
+        closeness *= np.float32(-0.5 / _BANDWIDTH**2)
+        np.exp(closeness, out=closeness)
+        closeness *= weights
+        mode = np.einsum("kn,kni->ni", closeness, colours) / closeness.sum(axis=0)[:, None]
+    return mode

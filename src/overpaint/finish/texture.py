@@ -37,7 +37,7 @@ MOST_OCTAVES = 3
 """A latent cell of the usual autoencoders is 2 ** 3 pixels wide: coarser octaves are not lost."""
 
 SETTINGS = FillSettings(
-    most_votes=40_000, coarse_iterations=4, edges=0.0, join=0.0, foreign=0.0, favour=0.1, rounds=2, shift=0.02
+    most_votes=40_000, coarse_iterations=4, copied=4, edges=0.0, join=0.0, foreign=0.0, favour=0.1, rounds=2, shift=0.02
 )
 """Colours alone decide here: the layout is the engine's, which brighter or darker copies would wash out. Large targets
 get fewer rounds at the finest scale, which takes half of the time."""
