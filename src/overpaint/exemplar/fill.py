@@ -23,14 +23,14 @@ that limit the search at a finer one; statistics of offsets; patches turned or s
 
 Tried and left out, on 60 removals at half the size with known truth (`benchmarks.fill`, kinds removal and shadow;
 kernel distance in thousandths by the classifier and by the segmenter; differences under about 1 and 0.5 are luck).
-Without joined pieces 5.3 and 0.8 in place of 4.6 and 0.4; the rest without them too. Copies in every round, no modes: 5.7 and 1.3. The membrane as the only
-guess: 6.1 and 1.1; the layers alone: 5.4 and 1.1; whole patches in the order of Criminisi, Perez and Toyama (IEEE
-Transactions on Image Processing, 2004) alone: 6.2 and 1.3, with objects that grow into the hole. Guesses chosen by
-their flatness too: 5.4 and 0.9, with foreign objects more often. Sources of the same height preferred: 5.2 and 0.9, or
-5.8 and 0.9. `nearness` twice as much: 5.5 and 1.1; `foreign`: 5.8 and 0.8; half of `shift`: 5.4 and 1.0. Before that,
-on other fills: modes of colours in every round (0.69 of the gradient energy instead of 0.99), first guesses that
-continue the main directions of lines straight through the hole, a channel of roughness, 32 components, twice the weight
-of gradients.
+Without joined pieces 5.3 and 0.8 in place of 4.6 and 0.4; the rest without them too. Copies in every round, no modes:
+5.7 and 1.3. The membrane as the only guess: 6.1 and 1.1; the layers alone: 5.4 and 1.1; whole patches in the order of
+Criminisi, Perez and Toyama (IEEE Transactions on Image Processing, 2004) alone: 6.2 and 1.3, with objects that grow
+into the hole. Guesses chosen by their flatness too: 5.4 and 0.9, with foreign objects more often. Sources of the same
+height preferred: 5.2 and 0.9, or 5.8 and 0.9. `nearness` twice as much: 5.5 and 1.1; `foreign`: 5.8 and 0.8; half of
+`shift`: 5.4 and 1.0. Before that, on other fills: modes of colours in every round (0.69 of the gradient energy instead
+of 0.99), first guesses that continue the main directions of lines straight through the hole, a channel of roughness, 32
+components, twice the weight of gradients.
 """
 
 from __future__ import annotations
