@@ -59,7 +59,7 @@ def test_the_tone_and_the_colour_that_changes_are_options():
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--prompt", "a fast ball"], "names no colour; "),
+        (["--prompt", "a fast ball"], "names no new colour; "),
         ([], "there is no new colour; "),
         (["--to", "blurple"], "'blurple' is no colour: right would be a word (dark green), #1e66d0"),
         (["--to", "navy", "--only", "green"], "the mask has nothing of the colour 'green'"),

@@ -181,3 +181,47 @@ def test_polar_and_linear_forms_are_inverse(lightness, chroma, hue):
     lab = lab_of_lch(lch)
     np.testing.assert_allclose(lab_of_lch(lch_of(lab)), lab, atol=1e-5)
     np.testing.assert_allclose(lab_of(linear_of_lab(lab)), lab, atol=5e-4)  # far beyond sRGB 32 bits are little
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "not blue",
+        "a car that is not blue",
+        "anything but red",
+        "no longer red",
+        "don't make it red",
+        "a non-red car",
+        "without any green",
+        "any colour except red",
+        "less yellow",
+    ],
+)
+def test_a_refused_colour_is_not_given(text):
+    assert colours_in(text) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("dark red to light blue", "light blue"),
+        ("from a dark red to a light blue", "light blue"),
+        ("from red to blue", "blue"),
+        ("blue instead of red", "blue"),
+        ("blue rather than green", "blue"),
+        ("replace the red with a dark blue", "dark blue"),
+        ("a car that is not red, blue", "blue"),
+        ("blue, no red", "blue"),
+        ("isn't red, is blue", "blue"),
+        ("not a red car but a blue one", "blue"),
+        ("the red car, now green", "green"),
+        ("change the blue car to red", "red"),
+        ("turn blue into green", "green"),
+        ("make it green", "green"),
+        ("rgb(30, 102, 208), not red", "rgb(30, 102, 208)"),
+        ("a red dress with white dots", "red"),
+        ("red and white stripes", "red"),
+    ],
+)
+def test_the_wanted_colour_of_a_sentence_is_the_new_one(text, wanted):
+    assert colours_in(text)[0].text == wanted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Literal
 
@@ -32,6 +33,9 @@ _CHANGED, _LITTLE, _TINTED, _LOOSE = 0.3, 0.3, 0.05, 0.9
 """The share of a pixel's light from which on it counts as changed; the share of the mask below which little changed;
 that of pixels with a tint from which on a grey object is said to have other things in its mask; and the looseness from
 which on a mask is said to go too far."""
+
+_RIM = 0.03, 0.14
+"""From and to which depth in the mask its colours count as those near the outline, as a share of its side."""
 
 _HINT = "write one, such as 'a dark green car', 'navy' or #1e66d0, or name a model, which paints from any prompt"
 
@@ -79,7 +83,7 @@ class Recolor(ThreadedEngine):
         context=Context(ratio=0.25, minimum=32, maximum=256),
         colour_space="srgb",
         options=RecolorOptions,
-        digest="recolor-2",
+        digest="recolor-3",
         references=(
             "Ottosson, A perceptual color space for image processing, 2020",
             "Shafer, Using color to separate reflection components, Color Research and Application 10(4), 1985",
@@ -110,7 +114,8 @@ class Recolor(ThreadedEngine):
         wanted, notes = _wanted(canvas, options)
         hole, marked = canvas.hole, canvas.mask if canvas.marked is None else canvas.marked
         inside, outside = (_sampled(canvas.pixels, where) for where in (_middle(marked, canvas), canvas.known))
-        own = own_colour(inside, outside, None if options.only is None else colour_of(options.only))
+        only = None if options.only is None else colour_of(options.only)
+        own = own_colour(inside, outside, only, _sampled(canvas.pixels, _rim(marked, hole)))
         if own is None:
             raise RequestError(
                 f"the mask has nothing of the colour {options.only!r} that is to change",
@@ -177,7 +182,7 @@ def _doubts_of_mask(
     if not own.coloured and own.lightness > 0.3 and np.mean(tinted & belongs) > _TINTED:
         notes.append(
             f"parts with a little colour, such as skin, changed with the {word_of(lab_of(own.linear))}: take them out "
-            "of the mask, or set the option tolerance to 0.5"
+            "of the mask, or set a lower tolerance"
         )
     return tuple(notes)
 
@@ -238,7 +243,7 @@ def _named(prompt: str) -> tuple[WantedColour, tuple[str, ...]]:
     """The colour of a prompt."""
     found = colours_in(prompt)
     if not found:
-        said = f"the prompt {prompt!r} names no colour" if prompt.strip() else "there is no new colour"
+        said = f"the prompt {prompt!r} names no new colour" if prompt.strip() else "there is no new colour"
         raise RequestError(said, code="colour-missing", field="prompt", value=prompt, hint=_HINT)
     others = dict.fromkeys(one.text for one in found[1:] if one.text != found[0].text)
     named = (f"of the prompt's colours the object gets {found[0].text}, and not {', '.join(others)}",) if others else ()
@@ -260,6 +265,14 @@ def _of_picture(insert: Pixels) -> WantedColour:
     assert found is not None  # it has pixels
     lightness, chroma, hue = lch_of(lab_of(found.linear)).tolist()
     return WantedColour(lightness, lightness, chroma, hue, "")
+
+
+def _rim(marked: Pixels, hole: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(H, W) bool: the mask near its outline, and so far within that a loose one shows the object there."""
+    core = np.pad((marked >= np.float32(0.5)) & hole, 1)
+    depth = cv2.distanceTransform(core.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)[1:-1, 1:-1]
+    side = math.sqrt(np.count_nonzero(core))
+    return np.asarray((depth > _RIM[0] * side) & (depth < _RIM[1] * side))
 
 
 def _middle(marked: Pixels, canvas: Canvas) -> NDArray[np.bool_]:

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from overpaint.geometry import Box
+from overpaint.mask.border import moved_border
+from overpaint.mask.distance import distance_to
 
 from .contrast import Contrast
 from .oklab import Floats, lab_of, linear_of
@@ -21,6 +23,9 @@ _SPECKLE = 2.0
 
 _BOX = (0.15, 0.35)
 """Share of pixels with colours of the surroundings from which on a mask is taken to be a box, and wholly so."""
+
+_SMALL = 0.01
+"""Patches smaller than this share of the largest one are not the object's."""
 
 _SEEN, _ALIKE, _BORDER = 600_000, 0.06, (0.4, 0.7)
 """Pixels at which a mask's border is looked at; the distance in OKLab of colours that are alike; and the share of the
@@ -60,7 +65,28 @@ class Belonging:
         strange = 1 - float(self._contrast.of(inside).mean())
         self.loose = float(looseness(pixels, core))
         self._doubt = np.float32(self.loose) * _doubt(core & hole, strange)
-        self._within = _within(marked, core, hole)
+        band = float(distance_to(core)[hole].max(initial=0.0)) if core.any() else 0.0
+        if band >= 1 and own.faint:
+            core = moved_border(pixels, core, band)
+            self._within = np.asarray(core & hole, np.float32)
+            self._within[self._scattered(pixels)] = 0
+        else:
+            self._within = _within(marked, core, hole, band / 2)
+
+    def _scattered(self, pixels: Floats) -> NDArray[np.bool_]:
+        """(H, W) bool: small patches of the object's colour, apart from it: other things are white, grey or black too."""
+        step = max(1, round(float(np.sqrt(self._within.size / _SEEN))))
+        small = cv2.resize(pixels, None, fx=1 / step, fy=1 / step, interpolation=cv2.INTER_AREA) if step > 1 else pixels
+        height, width = small.shape[:2]
+        inside = cv2.resize(self._within, (width, height), interpolation=cv2.INTER_AREA)
+        member = self._own.membership(lab_of(linear_of(np.asarray(small, np.float32))), self._tolerance) * inside > 0.5
+        _, labels, stats, _ = cv2.connectedComponentsWithStats(member.astype(np.uint8))
+        areas = stats[:, cv2.CC_STAT_AREA].copy()
+        areas[0] = 0
+        few = areas < _SMALL * areas.max()
+        few[0] = False
+        apart = cv2.dilate(few[labels].astype(np.uint8), np.ones((3, 3), np.uint8)) * (member <= few[labels])
+        return cv2.resize(apart, self._within.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
 
     def of(self, linear: Floats, window: Box) -> Floats:
         """(h, w) float32 in [0, 1] for a window of the picture, (h, w, 3) linear sRGB; 0 outside the hole."""
@@ -118,11 +144,10 @@ def _doubt(inside: NDArray[np.bool_], strange: float) -> Floats:
     return np.maximum(falling(depth, 0, reach), box)
 
 
-def _within(marked: Floats, core: NDArray[np.bool_], hole: NDArray[np.bool_]) -> Floats:
-    """(H, W) 1 on the mask, fading over the band around it; a soft mask's own edge."""
+def _within(marked: Floats, core: NDArray[np.bool_], hole: NDArray[np.bool_], band: float) -> Floats:
+    """(H, W) 1 on the mask, fading over a band around it in pixels; a soft mask's own edge."""
     if not core.any():
         return marked
     apart = cv2.distanceTransform((~core).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
-    band = float(apart[hole].max(initial=0.0)) / 2
     fade = falling(apart, band / 3, band + 1) if band else core.astype(np.float32)
-    return np.maximum(np.minimum(np.float32(1), 2 * marked), fade)
+    return np.maximum(np.minimum(np.float32(1), 2 * marked), fade) * hole

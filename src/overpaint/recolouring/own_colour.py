@@ -7,6 +7,7 @@ loose mask finds the object and not the ground around it. A white, grey or black
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +26,9 @@ _HUES, _LIGHTNESSES = 120, 50
 _HUE_ENDS = (9, 40, 82, 116, 170, 229, 281, 327)
 """Degrees at which red, orange, yellow, green, turquoise, blue, purple and pink begin."""
 
+_FAINT = 0.05
+"""Chroma below which a colour is dull."""
+
 _EDGE = 9.0
 """Degrees of hue over which membership fades at the ends of the object's range."""
 
@@ -33,6 +37,11 @@ _LEAST = 0.002
 
 _FLOOR = 0.12
 """A range of hues or lightnesses ends where the histogram falls below this share of its peak."""
+
+
+_SPREADS, _FEW, _LEAST_SPREAD = np.linspace(0, 0.3, 16), 0.03, 0.04
+"""Ends of the bins in which the spread of a neutral colour is measured; the density, as a share of the largest, from
+which on few pixels are there; and the least spread."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,6 +57,7 @@ class OwnColour:
         shadow: The lightness of a white or grey object in shadow; below lie tyres and windows. 0 for a black one.
         varies: 0 to 1, the share of its saturation that pixels without highlights may lack.
         slack: Degrees that the hue of nearly grey or black pixels may lie further off, as theirs is mostly noise.
+        spread: How far the colours of a white, grey or black object lie from its own, as a share of the lightness.
     """
 
     linear: Floats
@@ -58,11 +68,18 @@ class OwnColour:
     shadow: float = 0.0
     varies: float = 0.2
     slack: float = 180.0
+    spread: float = 0.1
 
     @property
     def dark(self) -> float:
         """0 to 1: whether the object is so dark that it shows more of mirrored light than of its own colour."""
         return min(max((0.55 - self.lightness) / 0.3, 0.0), 1.0)
+
+    @property
+    def faint(self) -> bool:
+        """Whether the colour alone hardly tells the object from what is beside it: white, grey, black, or dull."""
+        _, a, b = lab_of(self.linear).tolist()
+        return not self.coloured or math.hypot(a, b) < _FAINT
 
     @property
     def weights(self) -> Floats:
@@ -83,12 +100,9 @@ class OwnColour:
         """
         lightness = lab[..., 0]
         if not self.coloured:
-            own = lab_of(self.linear)
-            apart, _ = polar(lab[..., 1] - own[1], lab[..., 2] - own[2])
-            # Black has no hue of its own, and mirrors those of its surroundings.
-            apart /= np.maximum(lightness, np.float32(max(0.12, 0.6 - 0.75 * self.lightness)))
-            wide = tolerance * (1 + self.dark)
-            return falling(apart, 0.1 * wide, 0.2 * wide)
+            most = 0.1 * tolerance * (1 + self.dark)
+            low = min(most, self.spread * tolerance)
+            return falling(_from_neutral(lab, lab_of(self.linear)), low, 2 * low)
         chroma, hue = polar(lab[..., 1], lab[..., 2])
         turn = (hue - np.float32(self.hue) + 180) % 360 - 180
         # The hue of a pixel that is nearly grey or nearly black is mostly noise.
@@ -98,13 +112,36 @@ class OwnColour:
         return falling(np.asarray(np.where(turn < 0, -turn - low, turn - high), np.float32), 0, _EDGE)
 
 
-def own_colour(lab: Floats, around: Floats, only: WantedColour | None = None) -> OwnColour | None:
+def _from_neutral(lab: Floats, own: Floats) -> Floats:
+    """(...) how far colours, (..., 3) OKLab, are from a white, grey or black one, (3,), as a share of the lightness."""
+    shade = np.minimum(lab[..., 0] / own[0], np.float32(1.3))
+    apart, _ = polar(lab[..., 1] - own[1] * shade, lab[..., 2] - own[2] * shade)
+    # Black has no hue of its own, and mirrors those of its surroundings; hues in shadow are noise.
+    least = max(0.12, 0.6 * float(own[0]), 0.6 - 0.75 * float(own[0]))
+    return np.asarray(apart / np.maximum(lab[..., 0], np.float32(least)), np.float32)
+
+
+def _spread(lab: Floats, own: Floats) -> float:
+    """How far the colours of an object lie from its own neutral one: to where hardly any are, by density."""
+    near = lab[np.abs(lab[:, 0] - own[0]) < 0.15]
+    counted, ends = np.histogram(_from_neutral(near, own), _SPREADS)
+    density = counted / (ends[1:] ** 2 - ends[:-1] ** 2)
+    few = np.flatnonzero(density[1:] < _FEW * density.max())
+    end = ends[few[0] + 1] if few.size else ends[-1]
+    return max(1.25 * float(end), _LEAST_SPREAD)
+
+
+def own_colour(
+    lab: Floats, around: Floats, only: WantedColour | None = None, rim: Floats | None = None
+) -> OwnColour | None:
     """The colour that most of an object has.
 
     Args:
         lab: (N, 3) OKLab, pixels of the object.
         around: (M, 3) OKLab, pixels of the surroundings; there may be none.
         only: The colour that is looked for; None: the leading one.
+        rim: (K, 3) OKLab, pixels of the object near its outline, where its own colour is and not what lies in it (food
+            on a plate); None: unknown.
 
     Returns:
         The colour; None where there are no pixels, or none of the colour that is looked for.
@@ -114,8 +151,16 @@ def own_colour(lab: Floats, around: Floats, only: WantedColour | None = None) ->
     # Colours lead by the share of pixels that have them. Tyres, windows and shadows of a red car are many and grey.
     coloured = _coloured(lab, around, only)
     neutral = _neutral(lab, around, only)
-    leading = max(coloured, neutral, key=lambda one: one[0])
+    leading = max(coloured, neutral, key=lambda one: one[0] * _at_rim(one[1], lab, rim))
     return leading[1] if leading[0] > _LEAST else None
+
+
+def _at_rim(colour: OwnColour | None, lab: Floats, rim: Floats | None) -> float:
+    """How much more often a colour is near the outline than in the whole object, 0.5 to 1.2."""
+    if colour is None or rim is None or not len(rim):
+        return 1.0
+    there, all_over = (float(colour.membership(one[None], 1.0).mean()) for one in (rim, lab))
+    return min(max(there / max(all_over, 1e-6), 0.5), 1.2)
 
 
 def _coloured(lab: Floats, around: Floats, only: WantedColour | None) -> tuple[float, OwnColour | None]:
@@ -196,9 +241,10 @@ def _neutral(lab: Floats, around: Floats, only: WantedColour | None) -> tuple[fl
     own = lab[typical if typical.any() else members]
     lightness = _lit(own[:, 0])
     a, b = (float(np.median(own[:, i] / np.maximum(own[:, 0], 0.05))) * lightness for i in (1, 2))
-    linear = np.clip(linear_of_lab(np.array([lightness, a, b], np.float32)), 0, 1)
+    colour = np.array([lightness, a, b], np.float32)
+    linear = np.clip(linear_of_lab(colour), 0, 1)
     share = float(np.mean(members)) * float(histogram.sum() / max(found.sum(), 1e-9))
-    return share, OwnColour(linear, lightness, False, shadow=low)
+    return share, OwnColour(linear, lightness, False, shadow=low, spread=_spread(lab, colour))
 
 
 def _shaded(histogram: NDArray[np.float64], peak: int) -> tuple[float, float]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
@@ -21,7 +21,16 @@ from .oklab import Floats, encoded_of, fitted, lab_of, lch_of, linear_of
 _TOKENS = re.compile(r"#[0-9a-fA-F]{3,8}\b|(?:rgb|hsl|oklch)\([^()]*\)|[^\W\d_]+", re.IGNORECASE)
 _FUNCTION = re.compile(r"(rgb|hsl)\(([^()]*)\)", re.IGNORECASE)
 _TRANSLUCENT = re.compile(r"#(?:[0-9a-fA-F]{4}|[0-9a-fA-F]{8})|(?:rgb|hsl)a\(.*\)|transparent", re.IGNORECASE)
-_BEFORE_TARGET = ("to", "into", "in")
+_CLAUSE = re.compile(r"[,;!?]|\.(?!\d)")
+_BEFORE_TARGET = frozenset({"to", "into", "now", "becomes", "become"})
+_ARTICLES = frozenset({"a", "an", "the", "color", "colour"})
+_REFUSING = frozenset("not no non never without except neither nor cannot from instead rather than less".split())
+_REFUSING_BUT = frozenset({"anything", "everything", "nothing", "any", "all"})
+_REFUSING_T = frozenset({"don", "isn", "aren", "doesn", "won", "shouldn", "wasn", "can"})
+_SWAPPING = frozenset({"replace", "swap", "exchange", "switch", "trade"})
+_BEFORE = 5
+"""How many words before a colour are looked at, within its clause and after any other colour."""
+
 _LONGEST = 3
 
 
@@ -61,7 +70,8 @@ class FoundColour:
         colour: The colour.
         start, end: Its tokens, by number, `end` exclusive.
         thing: Whether the word is a thing's name as well ("lime").
-        targeted: Whether "to", "into" or "in" stands before it.
+        targeted: Whether the words before it say that the object gets it: "to", "into", "in".
+        refused: Whether they say that it does not, or has had it: "not", "without", "from", "instead of".
     """
 
     colour: WantedColour
@@ -69,6 +79,7 @@ class FoundColour:
     end: int
     thing: bool
     targeted: bool
+    refused: bool
 
 
 def colour_of(text: str) -> WantedColour | None:
@@ -119,27 +130,56 @@ def colours_in(text: str) -> tuple[WantedColour, ...]:
     """The colours that a sentence names, the wanted one first.
 
     One after "to", "into" or "in" ("paint the red car in blue") is before others, a word that is nothing but a colour
-    before one that is a thing as well ("a lime with yellow leaves"); else their order counts.
+    before one that is a thing as well ("a lime with yellow leaves"); else their order counts. Colours that the sentence
+    refuses ("not red", "instead of red", "from red to blue") are left out.
     """
-    found = sorted(_colours(_TOKENS.findall(text)), key=lambda one: (not one.targeted, one.thing))
-    return tuple(one.colour for one in found)
+    tokens = list(_TOKENS.finditer(text))
+    ends = [one.end() for one in tokens[:-1]]
+    clauses = {
+        number for number, end in enumerate(ends, 1) if _CLAUSE.search(text[end : tokens[number].start()]) is not None
+    }
+    found = sorted(_colours([one[0] for one in tokens], clauses), key=lambda one: (not one.targeted, one.thing))
+    return tuple(one.colour for one in found if not one.refused)
 
 
-def _colours(tokens: list[str]) -> Iterator[FoundColour]:
-    """The colours among the tokens, the longest names first at each place."""
-    start = 0
+def _colours(tokens: list[str], clauses: Set[int] = frozenset()) -> Iterator[FoundColour]:
+    """The colours among the tokens, the longest names first at each place; `clauses` are tokens that begin one."""
+    start, after = 0, 0
+    swaps = any(token.lower() in _SWAPPING for token in tokens)
     while start < len(tokens):
         for end in range(min(len(tokens), start + _LONGEST), start, -1):
             words = [_table()["same"].get(token.lower(), token.lower()) for token in tokens[start:end]]
             colour = _colour(words)
             if colour is not None:
-                before = tokens[start - 1].lower() if start else ""
-                targeted = before in _BEFORE_TARGET or (before in ("a", "an") and tokens[start - 2].lower() == "into")
-                yield FoundColour(colour, start, end, words[-1] in _table()["things"], targeted)
-                start = end
+                first = max((after, start - _BEFORE, *(one for one in clauses if one <= start)))
+                before = [token.lower() for token in tokens[first:start]]
+                thing = words[-1] in _table()["things"]
+                yield FoundColour(colour, start, end, thing, _targeted(before, swaps), _refused(before, swaps))
+                start = after = end
                 break
         else:
             start += 1
+
+
+def _targeted(before: list[str], swaps: bool) -> bool:
+    """Whether the words before a colour say that the object gets it."""
+    if before and before[-1] == "in":
+        return True
+    said = next((word for word in reversed(before) if word not in _ARTICLES), "")
+    return said in _BEFORE_TARGET or (swaps and said == "with")
+
+
+def _refused(before: list[str], swaps: bool) -> bool:
+    """Whether the words before a colour say that the object does not get it."""
+    if _targeted(before, swaps):
+        return False
+    pairs = set(zip(before, before[1:], strict=False))
+    return (
+        any(word in _REFUSING for word in before)
+        or ("but" in before and any(word in _REFUSING_BUT for word in before))
+        or any(one in _REFUSING_T and other == "t" for one, other in pairs)
+        or (swaps and any(word in _SWAPPING for word in before))
+    )
 
 
 def _colour(words: list[str]) -> WantedColour | None:
