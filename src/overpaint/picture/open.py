@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -153,7 +154,10 @@ def read_source(source: FileLike, limits: PictureLimits) -> bytes:
         path = Path(source)
         if path.is_dir():
             raise PictureError("this is a folder", code="picture-unsupported", hint=f"give a picture file: {ACCEPTED}")
-        limits.check_bytes(path.stat().st_size)
+        about = path.stat()
+        if not stat.S_ISREG(about.st_mode):  # a device or a pipe may have no end
+            raise PictureError("this is no regular file", code="picture-unsupported", hint="give the path of a file")
+        limits.check_bytes(about.st_size)
         with path.open("rb") as file:
             data = file.read(limits.bytes + 1)
     elif hasattr(source, "read"):

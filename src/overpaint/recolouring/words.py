@@ -12,6 +12,7 @@ from collections.abc import Iterator, Set
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -173,7 +174,7 @@ def _refused(before: list[str], swaps: bool) -> bool:
     """Whether the words before a colour say that the object does not get it."""
     if _targeted(before, swaps):
         return False
-    pairs = set(zip(before, before[1:], strict=False))
+    pairs = set(pairwise(before))
     return (
         any(word in _REFUSING for word in before)
         or ("but" in before and any(word in _REFUSING_BUT for word in before))
