@@ -76,8 +76,8 @@ class Belonging:
     def _scattered(self, pixels: Floats) -> NDArray[np.bool_]:
         """(H, W) bool: small patches of the object's colour, apart from it: other things are white, grey or black too."""
         step = max(1, round(float(np.sqrt(self._within.size / _SEEN))))
-        small = cv2.resize(pixels, None, fx=1 / step, fy=1 / step, interpolation=cv2.INTER_AREA) if step > 1 else pixels
-        height, width = small.shape[:2]
+        height, width = (max(1, side // step) for side in self._within.shape)
+        small = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
         inside = cv2.resize(self._within, (width, height), interpolation=cv2.INTER_AREA)
         member = self._own.membership(lab_of(linear_of(np.asarray(small, np.float32))), self._tolerance) * inside > 0.5
         _, labels, stats, _ = cv2.connectedComponentsWithStats(member.astype(np.uint8))

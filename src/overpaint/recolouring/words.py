@@ -25,7 +25,10 @@ _TRANSLUCENT = re.compile(r"#(?:[0-9a-fA-F]{4}|[0-9a-fA-F]{8})|(?:rgb|hsl)a\(.*\
 _CLAUSE = re.compile(r"[,;!?]|\.(?!\d)")
 _BEFORE_TARGET = frozenset({"to", "into", "now", "becomes", "become"})
 _ARTICLES = frozenset({"a", "an", "the", "color", "colour"})
-_REFUSING = frozenset("not no non never without except neither nor cannot from instead rather than less".split())
+_REFUSING = frozenset(
+    {"not", "no", "non", "never", "without", "except", "neither", "nor", "cannot", "from", "instead", "rather", "than"}
+    | {"less"}
+)
 _REFUSING_BUT = frozenset({"anything", "everything", "nothing", "any", "all"})
 _REFUSING_T = frozenset({"don", "isn", "aren", "doesn", "won", "shouldn", "wasn", "can"})
 _SWAPPING = frozenset({"replace", "swap", "exchange", "switch", "trade"})
