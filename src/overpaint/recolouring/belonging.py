@@ -74,7 +74,7 @@ class Belonging:
             self._within = _within(marked, core, hole, band / 2)
 
     def _scattered(self, pixels: Floats) -> NDArray[np.bool_]:
-        """(H, W) bool: small patches of the object's colour, apart from it: other things are white, grey or black too."""
+        """(H, W) bool: small patches of the object's colour, apart from it: other things are neutral too."""
         step = max(1, round(float(np.sqrt(self._within.size / _SEEN))))
         height, width = (max(1, side // step) for side in self._within.shape)
         small = cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA)
