@@ -86,7 +86,7 @@ class Belonging:
         few = areas < _SMALL * areas.max()
         few[0] = False
         apart = cv2.dilate(few[labels].astype(np.uint8), np.ones((3, 3), np.uint8)) * (member <= few[labels])
-        return cv2.resize(apart, self._within.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
+        return np.asarray(cv2.resize(apart, self._within.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0)
 
     def of(self, linear: Floats, window: Box) -> Floats:
         """(h, w) float32 in [0, 1] for a window of the picture, (h, w, 3) linear sRGB; 0 outside the hole."""

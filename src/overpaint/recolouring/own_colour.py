@@ -101,8 +101,8 @@ class OwnColour:
         lightness = lab[..., 0]
         if not self.coloured:
             most = 0.1 * tolerance * (1 + self.dark)
-            low = min(most, self.spread * tolerance)
-            return falling(_from_neutral(lab, lab_of(self.linear)), low, 2 * low)
+            near = min(most, self.spread * tolerance)
+            return falling(_from_neutral(lab, lab_of(self.linear)), near, 2 * near)
         chroma, hue = polar(lab[..., 1], lab[..., 2])
         turn = (hue - np.float32(self.hue) + 180) % 360 - 180
         # The hue of a pixel that is nearly grey or nearly black is mostly noise.
