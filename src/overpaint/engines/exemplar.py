@@ -110,7 +110,9 @@ class Exemplar(ThreadedEngine):
             done(0.0)
             here = part.window.slices
             compared = (seen[here] | part.hole)[..., None]
-            pixels = np.where(compared, painted[here], blurred(painted[here], seen[here]))
+            pixels = painted[here].copy()
+            if not compared.all():
+                pixels = np.where(compared, pixels, blurred(pixels, seen[here]))
             callbacks = FillCallbacks(done, monitor.check)
             filled = fill(pixels, known[here], part.hole, settings, canvas.seed, callbacks)
             painted[here][part.hole] = filled.pixels[part.hole].clip(0, 1)

@@ -12,6 +12,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from overpaint.geometry import Box
+
 from .features import Floats
 from .pyramid import Level
 from .sites import Sites
@@ -30,7 +32,7 @@ def foreignness(level: Level, sites: Sites, reach: int) -> Floats:
         sites: Its patches.
         reach: Width of the band along the edge, in pixels.
     """
-    looks = _looks(level, sites.radius)
+    looks = _looks(level, sites)
     size = 2 * reach + 1
     near = cv2.dilate(level.target.astype(np.uint8), np.ones((size, size), np.uint8)) > 0
     band = np.flatnonzero((near & ~level.target).ravel())
@@ -56,13 +58,19 @@ def sideways(level: Level, sites: Sites, angle: float) -> Floats:
     return np.asarray((1 - along) / 2, np.float32)
 
 
-def _looks(level: Level, radius: int) -> Floats:
-    """(h * w, 4): mean colour and contrast of the seen part of the patch around each pixel."""
-    side = (2 * radius + 1, 2 * radius + 1)
-    seen = (~level.target).astype(np.float32)
-    mass = np.maximum(cv2.blur(seen, side), np.float32(1e-6))[..., None]
-    pixels = np.where(level.target[..., None], np.float32(0), level.pixels)
+def _looks(level: Level, sites: Sites) -> Floats:
+    """(h * w, 4): mean colour and contrast of the seen part of the patch around each pixel; 0 far from all sources."""
+    side = (2 * sites.radius + 1, 2 * sites.radius + 1)
+    used = level.target.copy()
+    used.reshape(-1)[sites.sources] = True
+    height, width = used.shape
+    here = Box.around(used).pad(2 * side[0]).intersect(Box(0, 0, width, height)).slices
+    target = level.target[here]
+    mass = np.maximum(cv2.blur((~target).astype(np.float32), side), np.float32(1e-6))[..., None]
+    pixels = np.where(target[..., None], np.float32(0), level.pixels[here])
     mean = cv2.blur(pixels, side) / mass
     square = cv2.blur(pixels * pixels, side) / mass
     contrast = np.sqrt(np.maximum((square - mean * mean).mean(axis=2, keepdims=True), np.float32(0)))
-    return np.asarray(np.concatenate([mean, contrast], axis=2).reshape(-1, 4), np.float32)
+    found = np.zeros((height, width, 4), np.float32)
+    found[here] = np.concatenate([mean, contrast], axis=2)
+    return found.reshape(-1, 4)

@@ -22,7 +22,7 @@ _PLACED = 3
 """Features that tell a source's place and its penalty; the others tell its look."""
 
 _MANY = 200_000
-"""Pixels of a target above which only every second patch votes."""
+"""Pixels of a target above which only every second patch votes, and coherence takes two rounds at most."""
 
 
 class Meter:
@@ -146,7 +146,8 @@ class Scale:
         matches.offer(chosen, index.nearest(matches.queries[chosen], check))
         if before is not None:
             matches.offer(np.arange(len(sites.centres)), before.rows)
-        matches.cohere(self._settings.favour, self._settings.rounds, check)
+        rounds = self._settings.rounds if len(sites.places) <= _MANY else min(2, self._settings.rounds)
+        matches.cohere(self._settings.favour, rounds, check)
         if len(left := np.flatnonzero(matches.rows == NONE)):
             matches.offer(left, index.nearest(matches.queries[left], check))
         return matches
