@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from benchmarks.dataset import Case, LoadedCase
+from benchmarks.extension import MIRROR, cropped, mirrored
 from benchmarks.fingerprint import fingerprint
 from benchmarks.peers import GROUP, PEERS, Peer, missing
 from overpaint import pocket
@@ -34,7 +35,7 @@ class Contender:
 
     Attributes:
         label: Name in tables, and name of the folder of its fills.
-        engine: The engine's registered name, the name of a peer, or UNTOUCHED.
+        engine: The engine's registered name, the name of a peer, MIRROR or UNTOUCHED.
         settings: Fields of the request; in strings "{caption}" stands for the photo's caption.
         options: The engine's own options.
         direct: Whether the engine is given the whole photo and its pixels pasted hard into the hole, without the
@@ -49,8 +50,8 @@ class Contender:
 
     def fingerprint(self) -> str:
         """Digest of all inputs of the fills: settings, engine's digest, sources, libraries. Raises EngineError."""
-        if self.engine == UNTOUCHED:
-            return UNTOUCHED
+        if self.engine in PLAIN:
+            return self.engine
         if self.engine in PEERS:
             peer = f"{self.engine} {PEERS[self.engine].version()}"
             return fingerprint(["benchmarks.peers"], peer, package="benchmarks")
@@ -59,6 +60,9 @@ class Contender:
         modules = [_module(self), *([] if self.direct else ["overpaint.studio"])]
         return fingerprint(modules, wanted, card.digest)
 
+
+PLAIN = (UNTOUCHED, MIRROR)
+"""Contenders that are no filler."""
 
 CHECKPOINTS = "diffusion"
 """The engine of contenders that name a model."""
@@ -113,7 +117,7 @@ def contenders(
         found += [variant(text) for text in POCKET_VARIANTS]
     found += [variant(text, direct=direct) for text in variants]
     for contender in found:
-        if contender.engine in PEERS:
+        if contender.engine in PEERS or contender.engine in PLAIN:
             continue
         try:
             _card(contender).options(**contender.options)
@@ -146,7 +150,8 @@ def _named(engines: Sequence[str], direct: bool) -> tuple[list[Contender], list[
     found, absent = [], []
     for name in [one for named in engines for one in (PEERS if named == GROUP else (named,))]:
         if name not in PEERS:
-            registry.card(name)
+            if name != MIRROR:
+                registry.card(name)
         elif PEERS[name].version() is None:
             absent.append(missing(name))
             continue
@@ -195,7 +200,9 @@ class Runner(Protocol):
 def start(contender: Contender) -> Runner:
     """A runner that has filled a small picture once, so that imports and set-up are not timed."""
     runner: Runner
-    if contender.engine in PEERS:
+    if contender.engine == MIRROR:
+        runner = _Mirror()
+    elif contender.engine in PEERS:
         runner = _PeerRunner(PEERS[contender.engine])
     else:
         runner = _Direct(contender) if contender.direct else _Studio(contender)
@@ -205,6 +212,14 @@ def start(contender: Contender) -> Runner:
     nothing = Case("warm-up", "box", Path(), Path(), caption="noise")
     runner.fill(nothing, LoadedCase(noise, hole, Box(0, 0, 96, 96)))
     return runner
+
+
+class _Mirror:
+    def fill(self, case: Case, loaded: LoadedCase) -> Pixels8:
+        return mirrored(loaded)
+
+    def close(self) -> None:
+        pass
 
 
 class _PeerRunner:
@@ -230,6 +245,7 @@ class _Direct:
         canvas = Canvas(
             pixels=loaded.pixels.astype(np.float32) / np.float32(255),
             mask=loaded.hole.astype(np.float32),
+            usable=None if loaded.margins is None else ~loaded.hole,
             options=self._engine.card.options(**_with_caption(self._contender.options, case)),
         )
         painted = paint(self._engine, [canvas])[0].pixels
@@ -255,9 +271,13 @@ class _Studio:
         wanted: dict[str, Any] = {"intent": "remove", "seed": 0, **_with_caption(self._contender.settings, case)}
         if self._contender.options:
             wanted["options"] = _with_caption(self._contender.options, case)
-        edited = self._studio.edit(
-            from_array(loaded.pixels), mask=Mask.from_array(loaded.hole), engine=self._contender.engine, **wanted
-        )
+        if loaded.margins is None:
+            pixels = loaded.pixels
+            wanted["mask"] = Mask.from_array(loaded.hole)
+        else:
+            pixels = cropped(loaded, loaded.margins)
+            wanted |= {"intent": "expand", "margins": tuple(loaded.margins)}
+        edited = self._studio.edit(from_array(pixels), engine=self._contender.engine, **wanted)
         return np.asarray(edited.picture.samples, np.uint8)
 
     def close(self) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks.networks import SHARED
-from overpaint.geometry import Box, Size
+from overpaint.geometry import Box, Margins, Size
 
 KINDS = ("brush", "box", "object")
 EVAL = SHARED / "photos" / "eval"
@@ -28,13 +28,15 @@ class LoadedCase:
         pixels: (H, W, 3) uint8, the photo.
         hole: (H, W) bool, True where to fill.
         crop: The part that is judged: the mask's box times CONTEXT about its centre, cut at the photo's borders.
-        clean: (H, W, 3) uint8, the photo as it was before an object was pasted; None where nothing was.
+        clean: (H, W, 3) uint8, the photo as it was before something was pasted or cut off; None where nothing was.
+        margins: What was cut off, where the hole is that: the photo without it is extended.
     """
 
     pixels: NDArray[np.uint8]
     hole: NDArray[np.bool_]
     crop: Box
     clean: NDArray[np.uint8] | None = None
+    margins: Margins | None = None
 
     @property
     def truth(self) -> NDArray[np.uint8]:

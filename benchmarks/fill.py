@@ -4,6 +4,7 @@
     python -m benchmarks.fill --engines exemplar,telea --limit 12 --kinds object,box
     python -m benchmarks.fill --direct --variant "large=exemplar options.patch=9" --focus large
     python -m benchmarks.fill --kinds removal,shadow --engines exemplar,peers
+    python -m benchmarks.fill --kinds extend --engines extend,exemplar,mirror,pypatchmatch --limit 20
 
 Figures, each inside the hole or over the crop of 1.5 times the mask's box (explained in docs/benchmarks.md):
 seconds; PSNR and SSIM against the photo; gradient energy over that of the photo (median; 1 is best) and the median of
@@ -11,7 +12,8 @@ seconds; PSNR and SSIM against the photo; gradient energy over that of the photo
 segmenter (ADE), the cosine distance between features of filled and original crop, and the kernel distance between the
 two sets of crops, the figure that engines are ranked by, with paired bootstrap intervals.
 
-The kinds `removal` and `shadow` are another set, whose truth is known (`benchmarks.removal`).
+The kinds `removal` and `shadow` are another set, whose truth is known (`benchmarks.removal`), and so is `extend`
+(`benchmarks.extension`).
 
 Which kernel distance. "The kernel distance on the classifier's features over crops 1.5 times the mask's box" is the
 MMD^2 with the cubic kernel between the filled crops and the untouched crops. Since both show the same photos, the
@@ -32,7 +34,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from benchmarks import page, removal, report, sheets
+from benchmarks import extension, page, removal, report, sheets
 from benchmarks.classifier import Classifier
 from benchmarks.contenders import UNTOUCHED, Contender, contenders
 from benchmarks.dataset import KINDS, Case, cases
@@ -60,10 +62,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         if _section(wanted) == "removal":
             seed, limit = wanted.seed, wanted.limit
             work = removal.removals(photos, segmenter, store, kinds=wanted.kinds, seed=seed, limit=limit)
+        elif _section(wanted) == "extend":
+            work = extension.extensions(photos, kinds=wanted.kinds, limit=wanted.limit)
         else:
             work = cases(photos, kinds=wanted.kinds, limit=wanted.limit)
         entries, notes = contenders(wanted.engines, wanted.variant, direct=wanted.direct)
-        focus = choose_focus(wanted.focus, entries)
+        labels = [entry.label for entry in entries]
+        extending = _section(wanted) == "extend" and "extend" in labels
+        focus = choose_focus(wanted.focus or ("extend" if extending else None), entries)
         if len({case.photo for case in work}) < 2 or len(entries) < 2:
             raise ValueError("there must be at least two photos and one engine to compare")
     except (OSError, ImportError, ValueError, OverpaintError) as error:
@@ -100,8 +106,8 @@ def parser() -> argparse.ArgumentParser:
     add(
         "--engines",
         type=_names,
-        help="engines by name, separated by commas, and 'peers': other programs' fillers that are installed (default: "
-        "every registered pixel engine)",
+        help="engines by name, separated by commas, and 'peers': other programs' fillers that are installed; 'mirror' "
+        "mirrors a photo at its border (default: every registered pixel engine)",
     )
     add(
         "--variant",
@@ -110,7 +116,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="'LABEL=ENGINE KEY=VALUE ...'",
         help="a further contender: an engine with fields of the request or its own options (options.KEY=VALUE)",
     )
-    add("--focus", metavar="LABEL", help="who is compared with all others (default: exemplar)")
+    add("--focus", metavar="LABEL", help="who is compared with all others (default: exemplar, or extend)")
     add("--direct", action="store_true", help="run the bare engine on the whole photo, without the studio around it")
     add("--limit", type=int, metavar="N", help="only the first N photos")
     add(
@@ -118,7 +124,7 @@ def parser() -> argparse.ArgumentParser:
         type=_names,
         default=list(KINDS),
         help="kinds of masks, separated by commas: brush,box,object (default), or those of the removal set: "
-        "removal,shadow",
+        "removal,shadow; or extend",
     )
     add("--seed", type=int, default=0, metavar="N", help="another removal set for each number (default: 0)")
     add("--jobs", type=int, default=1, metavar="N", help="processes; with more than one the seconds mean little")
@@ -136,6 +142,8 @@ def _names(text: str) -> list[str]:
 
 def _section(wanted: argparse.Namespace) -> str:
     """Name of the set of photos, and of its place on a page."""
+    if set(wanted.kinds) & set(extension.KINDS):
+        return "extend"
     return "removal" if set(wanted.kinds) & set(removal.KINDS) else "fill"
 
 
