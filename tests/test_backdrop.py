@@ -24,6 +24,7 @@ from overpaint.engines.tone import toned
 from overpaint.geometry import Box, Size
 from overpaint.picture import Picture, from_array, open_picture
 from overpaint.record import read_record
+from overpaint.studio.inserts import insert_raster
 from test_matte import furry, outline, scene
 from test_untouched import picture_of
 
@@ -516,3 +517,45 @@ class TestCommands:
     def test_an_object_without_alpha_is_refused(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["add", "shoe.jpg", "--box", "10,10,60,60", "--with", "beach.png"]) == 2
         assert "give --with-mask" in capsys.readouterr().err
+
+
+class TestPicturesToPutIn:
+    @pytest.mark.parametrize("depth", [8, 16])
+    def test_one_far_larger_than_its_place_is_reduced(self, depth: int) -> None:
+        samples = np.random.default_rng(0).integers(0, 2**depth, (300, 1000, 4)).astype(f"uint{depth}")
+        samples[:, :500] = 2**depth - 1
+        found = insert_raster(from_array(samples), None, Size(100, 90))
+        assert found.shape == (100, 333, 4)
+        assert found.dtype == samples.dtype
+        assert (found[:, :160] == 2**depth - 1).all()
+        assert insert_raster(from_array(samples), None, Size(600, 200)).shape == samples.shape
+
+    def test_it_is_reduced_with_its_mask(self) -> None:
+        mask = np.zeros((300, 1000), np.float32)
+        mask[90:210, 300:600] = 1
+        samples = np.where(mask[..., None] > 0, np.uint8(200), np.uint8(30)).repeat(3, axis=2)
+        found = insert_raster(from_array(samples), Mask(mask), Size(100, 90))
+        assert found.shape == (100, 333, 4)
+        assert found[50, 150, 3] == 255
+        assert found[10, 10, 3] == 0
+
+    def test_a_cut_out_does_not_depend_on_how_much_is_around_it(self) -> None:
+        true = furry(hairs=0)
+        pixels, _ = scene(true)
+        near = np.rint(pixels * 255).astype(np.uint8)
+        far = np.pad(near, ((900, 900), (900, 900), (0, 0)), mode="edge")
+        wide = np.pad(outline(true), 900)
+        one = insert_raster(from_array(near), Mask(outline(true)), Size(5000, 5000))[..., 3]
+        other = insert_raster(from_array(far), Mask(wide), Size(5000, 5000))[900:-900, 900:-900, 3]
+        assert np.abs(one.astype(int) - other).mean() < 0.5
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there is no such device here")
+@pytest.mark.parametrize("option", ["--with", "--mask"])
+def test_what_is_no_regular_file_is_refused_unread(
+    option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.fromarray(np.full((40, 60, 3), 90, np.uint8)).save(tmp_path / "a.png")
+    place = ["--box", "5,5,30,30"] if option == "--with" else []
+    assert main(["background", str(tmp_path / "a.png"), *place, option, "/dev/zero", "-o", str(tmp_path / "b.png")]) != 0
+    assert "no regular file" in capsys.readouterr().err

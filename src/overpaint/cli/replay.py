@@ -75,7 +75,8 @@ def replay(
     prompts = _prompts(known, {"prompt": prompt, "negative_prompt": negative_prompt})
     inputs = _inputs(known, picture, mask, sketch)
     if insert is not None:
-        raster = insert_from(load(insert), None if insert_mask is None else load(insert_mask))
+        cut = None if insert_mask is None else load(insert_mask)
+        raster = insert_from(load(insert), cut, picture.size)
         inputs[blob_of(raster, inline=False).sha256] = raster
     execution = known.record.execution
     with (

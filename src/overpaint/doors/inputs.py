@@ -133,7 +133,8 @@ def collect(
 
     found = mask_at(places, picture.size, read)
     strokes = None if sketch is None else sketch_from(load(sketch), picture.size, written(sketch))
-    put_in = None if insert is None else insert_from(load(insert), None if insert_mask is None else load(insert_mask))
+    cut = None if insert_mask is None else load(insert_mask)
+    put_in = None if insert is None else insert_from(load(insert), cut, picture.size)
     if found is not None and found.spec is not None:
         request = request.merged(mask=found.spec)
     if extension is not None and not (extension.unset and request.margins is not None):
@@ -228,8 +229,10 @@ def sketch_from(source: Source, size: Size, name: str) -> NDArray[np.uint8]:
     return np.asarray(to_pil(drawn).convert("RGBA"))
 
 
-def insert_from(source: Source, mask: Source | None = None) -> NDArray[Any]:
+def insert_from(source: Source, mask: Source | None, place: Size) -> NDArray[Any]:
     """(h, w, 3), with alpha (h, w, 4), in sRGB: the picture of a file, cut out where a mask file marks its object.
+
+    One that is far larger than `place`, the size of the picture that it is put into, is reduced.
 
     Raises:
         PictureError, MaskError: A file can't be read, or the mask has another size.
@@ -238,4 +241,4 @@ def insert_from(source: Source, mask: Source | None = None) -> NDArray[Any]:
     from overpaint.studio.inserts import insert_raster
 
     picture = open_picture(source)
-    return insert_raster(picture, None if mask is None else mask_from(mask, picture.size))
+    return insert_raster(picture, None if mask is None else mask_from(mask, picture.size), place)

@@ -102,7 +102,7 @@ def gather(
         if request.insert is not None:
             raise RequestError("the picture to put in is given twice: in the request, and beside it", field="insert")
         given, marked = _pair(insert)
-        raster = insert_raster(given, None if marked is None else _as_mask(marked))
+        raster = insert_raster(given, None if marked is None else _as_mask(marked), picture.size)
         blob = blob_of(raster, inline=False)
         request, by_digest[blob.sha256] = request.merged(insert=blob), raster
     if avoid is not None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from overpaint.errors import PictureError, RequestError
 from overpaint.frame import automatic_edge
+from overpaint.geometry import Box, Size
 from overpaint.mask import Mask
 from overpaint.mask.matte import cut_out
 from overpaint.picture import Picture, from_array, from_pil, open_picture
@@ -44,29 +45,45 @@ def picture_of(given: Pictured) -> Picture:
         raise PictureError(f"the PIL image can't be read: {error}") from None
 
 
-def insert_raster(source: Pictured, object_mask: Mask | None = None) -> NDArray[Any]:
+def insert_raster(source: Pictured, object_mask: Mask | None, place: Size) -> NDArray[Any]:
     """A picture as a request names it: (h, w, 3), with alpha (h, w, 4), in sRGB, in the picture's depth.
 
     Args:
         source: A picture, in any form of `Pictured`.
         object_mask: 1 = the object in it, which is cut out.
+        place: The size of the picture that it is put into. One that would still cover it at half its own size is first
+            reduced to the smallest whole part of its size that does.
 
     Raises:
         PictureError: It can't be read.
         MaskError: The mask has another size.
     """
     picture = picture_of(source)
-    colours = converter_for(picture, "srgb").to_canvas(picture.samples) * np.float32(picture.maximum)
-    alpha = picture.alpha
-    if object_mask is not None:
-        marked = object_mask.require_size(picture.size)
-        band = automatic_edge(marked.core, engine="matte").grow if marked.hard else 0.0
+    marked = None if object_mask is None else object_mask.require_size(picture.size)
+    samples, alpha = picture.samples, picture.alpha
+    part = min(picture.size.width // place.width, picture.size.height // place.height)
+    if part > 1:
+        samples = _reduced(samples, part)
+        alpha = None if alpha is None else _reduced(alpha, part)
+        marked = None if marked is None else Mask(_reduced(marked.values, part))
+    colours = converter_for(picture, "srgb").to_canvas(samples) * np.float32(picture.maximum)
+    if marked is not None:
+        band = automatic_edge(marked.core[Box.around(marked.core).slices], engine="matte").grow if marked.hard else 0.0
         cut = cut_out(colours / np.float32(picture.maximum), marked.values, band)
         colours = cut.colour * np.float32(picture.maximum)
         own = np.rint(cut.opacity * np.float32(picture.maximum)).astype(picture.samples.dtype)
         alpha = own if alpha is None else np.minimum(own, alpha)
     samples = np.rint(colours).astype(picture.samples.dtype)
     return samples if alpha is None else np.dstack([samples, alpha])
+
+
+def _reduced(values: NDArray[Any], part: int) -> NDArray[Any]:
+    """(H, W, ...) as the means of squares of this side."""
+    import cv2
+
+    size = max(1, values.shape[1] // part), max(1, values.shape[0] // part)
+    small = cv2.resize(values, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(small[..., None] if values.ndim > small.ndim else small)
 
 
 def insert_of(request: EditRequest, rasters: Mapping[str, NDArray[Any]]) -> NDArray[np.float32] | None:
