@@ -555,7 +555,7 @@ class TestPicturesToPutIn:
 def test_what_is_no_regular_file_is_refused_unread(
     option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Image.fromarray(np.full((40, 60, 3), 90, np.uint8)).save(tmp_path / "a.png")
-    place = ["--box", "5,5,30,30"] if option == "--with" else []
-    assert main(["background", str(tmp_path / "a.png"), *place, option, "/dev/zero", "-o", str(tmp_path / "b.png")]) != 0
+    picture, place = str(tmp_path / "a.png"), ["--box", "5,5,30,30"] if option == "--with" else []
+    Image.fromarray(np.full((40, 60, 3), 90, np.uint8)).save(picture)
+    assert main(["background", picture, *place, option, "/dev/zero", "-o", str(tmp_path / "b.png")]) != 0
     assert "no regular file" in capsys.readouterr().err

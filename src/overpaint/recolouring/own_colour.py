@@ -26,6 +26,9 @@ _HUES, _LIGHTNESSES = 120, 50
 _HUE_ENDS = (9, 40, 82, 116, 170, 229, 281, 327)
 """Degrees at which red, orange, yellow, green, turquoise, blue, purple and pink begin."""
 
+_DARK = 0.35
+"""Lightness below which most of a coloured object is taken to lie in shadow."""
+
 _FAINT = 0.05
 """Chroma below which a colour is dull."""
 
@@ -192,6 +195,8 @@ def _coloured(lab: Floats, around: Floats, only: WantedColour | None) -> tuple[f
     weight = own[:, 1]
     middle = hue + float(np.average(turn[members], weights=weight))
     lightness = _lit(own[:, 0])
+    if lightness < _DARK:  # most of it lies in shadow
+        lightness = max(lightness, min(float(np.percentile(own[:, 0], 85)), _DARK))
     full = float(np.percentile(saturation[members], 65))
     linear = np.clip(linear_of_lab(lab_of_lch(np.array([lightness, full * lightness, middle], np.float32))), 0, 1)
     lacking = 1 - float(np.percentile(saturation[members], 25)) / full
