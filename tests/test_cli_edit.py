@@ -151,8 +151,10 @@ class TestOnePicture:
         words = ["remove", "photo.png", "--mask", "mask.png", "--engine", "telea", "-o", "a.jpg", "--quality", "60"]
         assert main(words) == 0
         out = capsys.readouterr().out
-        assert "saved again as jpeg, which changed" in out
+        assert "saved as jpeg, which changed" in out
         assert "unchanged" not in out
+        assert main([*words[:1], "a.jpg", *words[2:5], "telea", "-o", "b.jpg", "--quality", "60"]) == 0
+        assert "saved again as jpeg" in capsys.readouterr().out
 
     def test_the_summary_counts_the_parts_that_were_painted(self, capsys: pytest.CaptureFixture[str]) -> None:
         words = ["remove", "photo.png", "--box", "5,5,15,15", "--box", "20,5,30,10", "--box", "5,20,10,35"]

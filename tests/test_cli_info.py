@@ -55,6 +55,37 @@ def test_info_tells_how_a_result_was_made(ending: str, capsys: pytest.CaptureFix
     assert "remove with telea" in capsys.readouterr().out
 
 
+def test_info_shows_what_was_avoided_put_in_and_doubted(capsys: pytest.CaptureFixture[str]) -> None:
+    mug = Image.new("RGBA", (8, 6), (200, 30, 30, 255))
+    mug.putpixel((0, 0), (0, 0, 0, 0))
+    mug.save("mug.png")
+    tools = ["--engine", "telea", "-q", "-o"]
+    shapes = ["--box", "10,10,30,30", "--avoid-box", "35,5,50,20"]
+    assert main(["remove", "photo.png", *shapes, *tools, "a.png"]) == 0
+    assert main(["add", "photo.png", "--box", "10,10,30,30", "--with", "mug.png", "-o", "b.png"]) == 0
+    assert "put the object into 1 region (20x20 px) with cutout" in capsys.readouterr().out
+    for name, key, kept, shown in (
+        ("a.png", "avoid", {"kind": "box", "box": [35, 5, 50, 20]}, "avoid .* box 35,5,50,20\n"),
+        ("b.png", "insert", {"width": 8, "height": 6}, "insert .* a picture of 8x6, [0-9a-f]{12}...\n"),
+    ):
+        assert main(["info", name, "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)["record"]["settings"][key]
+        assert kept.items() <= (found["parts"][0] if key == "avoid" else found).items()
+        assert main(["info", name]) == 0
+        assert re.search(shown, capsys.readouterr().out)
+
+
+def test_info_tells_the_doubt_of_a_result(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["remove", "photo.png", "--box", "10,10,30,30", "--record", "sidecar", "-q", "-o", "a.png"]) == 0
+    assert main(["info", "a.png"]) == 0
+    assert "doubt " not in capsys.readouterr().out
+    sidecar = tmp_path / "a.png.overpaint.json"
+    record = json.loads(sidecar.read_text(encoding="utf-8"))
+    sidecar.write_text(json.dumps({**record, "doubt": "the result is doubtful: a seam"}), encoding="utf-8")
+    assert main(["info", "a.png"]) == 0
+    assert re.search("doubt +the result is doubtful: a seam", capsys.readouterr().out)
+
+
 @pytest.mark.parametrize("place", ["embed", "sidecar"])
 def test_info_and_the_command_name_one_reach(place: str, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("jpeglib")

@@ -90,11 +90,29 @@ def _told(found: FoundRecord) -> list[tuple[str, str]]:
         painter = record.resolved.model or record.resolved.engine
         lines.append(("edit", f"{record.request.intent} with {painter}; reach {record.reach} px"))
         lines.append(("regions", str(len(record.regions))))
+        if record.doubt:
+            lines.append(("doubt", record.doubt))
     if found.prompt:
         lines.append(("prompt", found.prompt))
     if found.negative_prompt:
         lines.append(("not wanted", found.negative_prompt))
-    for key, value in found.settings.items():
-        lines.append((str(key), value if isinstance(value, str) else json_module.dumps(value, default=str)))
+    ours = found.record is not None
+    lines += [(str(key), _shown(str(key) if ours else "", value)) for key, value in found.settings.items()]
     lines += [("note", note) for note in found.notes]
     return lines
+
+
+def _shown(key: str, value: Any) -> str:
+    """A setting in one short line: masks by their parts, and pictures by their sizes and digests."""
+    if key == "avoid":
+        parts = ", ".join(f"{part['kind']} {_numbers(part)}".strip() for part in value["parts"])
+        return f"all but {parts}" if value.get("invert") else parts
+    if key == "insert":
+        return f"a picture of {value['width']}x{value['height']}, {value['sha256'][:12]}..."
+    return value if isinstance(value, str) else json_module.dumps(value, default=str)
+
+
+def _numbers(part: dict[str, Any]) -> str:
+    """The numbers of a part of a mask as the command line takes them; "" for a raster."""
+    points = part.get("points", [])
+    return ",".join(map(str, part["box"])) if "box" in part else " ".join(f"{x:g},{y:g}" for x, y in points)

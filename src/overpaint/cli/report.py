@@ -28,33 +28,36 @@ def line(edited: Edited, name: str, saved: Saved, seconds: float | None) -> str:
     """One line: what was done, how, and what is measured of all other pixels; `seconds` None for one of several."""
     engine = edited.bare_resolved.model or edited.bare_resolved.engine
     time = "" if seconds is None else f" in {seconds:.1f} s"
-    return f"{name}: {_what(edited)} with {engine}{time}; {_rest(saved)}"
+    again = edited.original.source.format == saved.format
+    return f"{name}: {_what(edited)} with {engine}{time}; {_rest(saved, again)}"
 
 
 def _what(edited: Edited) -> str:
     done = _DONE[edited.bare_resolved.intent]
     if edited.bare_resolved.paints_from == "surroundings" and edited.bare_resolved.intent in _FROM_PROMPT:
         done = "filled"
+    if edited.bare_resolved.paints_from == "settings" and edited.bare_resolved.intent == "add":
+        done = "put the object into"
     if edited.bare_resolved.intent == "expand":
         return f"{done} {edited.original.size} to {edited.picture.size}"
     count, size = sum(region.parts for region in edited.regions), edited.mask.bounds.size
     return f"{done} 1 region ({size} px)" if count == 1 else f"{done} {count} regions (together within {size} px)"
 
 
-def _rest(saved: Saved) -> str:
-    """What holds beyond the reach, as it was measured on the file."""
+def _rest(saved: Saved, again: bool) -> str:
+    """What holds beyond the reach, as it was measured on the file; `again`: the picture had this format before."""
     reach = saved.reach
+    saving = f"saved {'again ' if again else ''}as {saved.format}"
     if saved.fidelity == "lossless":
         return f"reach {reach} px; every other pixel unchanged"
     if saved.fidelity == "blocks" and not saved.changed:
         return f"reach {reach} px, in whole JPEG blocks; every other pixel unchanged"
     if not saved.changed:
-        return f"reach {reach} px; saved again as {saved.format}, and every other pixel came out unchanged"
+        return f"reach {reach} px; {saving}, and every other pixel came out unchanged"
     levels = "1 level" if saved.largest == 1 else f"{saved.largest} levels"
     levels += "" if saved.depth == 8 else f" of {(1 << saved.depth) - 1:,}"
     return (
-        f"reach {reach} px; saved again as {saved.format}, which changed {saved.changed:,} other pixels "
-        f"by up to {levels} (png keeps them)"
+        f"reach {reach} px; {saving}, which changed {saved.changed:,} other pixels by up to {levels} (png keeps them)"
     )
 
 

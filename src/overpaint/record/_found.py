@@ -11,6 +11,7 @@ from overpaint.errors import RecordError
 from overpaint.picture import Metadata, Picture, open_picture
 from overpaint.picture.exif import user_comment
 from overpaint.picture.xmp import read_property
+from overpaint.request import without_codes
 
 from ._embed import NAMESPACE, ORIGINAL, PARAMETERS, PNG_RECORD, SIDECAR_SUFFIX, sidecar_path
 from ._foreign import from_comment, from_exif, from_parameters, from_text
@@ -68,7 +69,8 @@ def _from_sidecar(path: Path) -> FoundRecord:
 def _ours(record: Record, place: str, raw: str) -> FoundRecord:
     resolved = record.resolved
     apart = {"prompt", "negative_prompt", "image", "mask", "sketch", "controls"}
-    settings = {name: value for name, value in resolved.settings().items() if name not in apart}
+    plain = without_codes(resolved.to_mapping())
+    settings = {name: plain[name] for name in resolved.settings() if name not in apart}
     return FoundRecord(
         "Overpaint",
         raw=raw,

@@ -169,7 +169,8 @@ class FoundRecord:
         tool: "Overpaint", "AUTOMATIC1111", "ComfyUI", "InvokeAI", "NovelAI", "Fooocus", "SwarmUI", ...
         raw: The text as written there.
         prompt, negative_prompt: The prompts.
-        settings: By our names where we have one (seed, steps, guidance_scale, ...), else by the tool's own.
+        settings: By our names where we have one (seed, steps, guidance_scale, ...), else by the tool's own; as plain
+            JSON values.
         notes: What could not be read, in words.
         place: Where it was found: "sidecar", "PNG text", "EXIF", "XMP"; "file" for a damaged record.
         record: Our own record, when it is one.
