@@ -59,6 +59,12 @@ TABLE: list[tuple[str, list[str], int, str]] = [
     ("box outside", ["remove", *PHOTO, "--box", "100,100,120,120"], 2, "has no pixel in the picture of 60x40"),
     ("polygon outside", ["remove", *PHOTO, "--polygon", "90,90 99,90 99,99"], 2, "has no pixel in the picture"),
     ("box without area", ["remove", *PHOTO, "--box", "10,10,10,20"], 2, "--box 10,10,10,20 has no area"),
+    (
+        "a box to avoid without area",
+        ["remove", *PHOTO, "--box", "1,1,9,9", "--avoid-box", "30,10,20,20"],
+        2,
+        "--avoid-box 30,10,20,20 has no area",
+    ),
     ("box the wrong way", ["remove", *PHOTO, "--box", "30,10,20,20"], 2, "right must be greater than left"),
     (
         "box of no pixel",
@@ -81,7 +87,7 @@ TABLE: list[tuple[str, list[str], int, str]] = [
         2,
         "'1 9'; a shape is one",
     ),
-    ("all of the picture", ["remove", *PHOTO, "--mask", "full"], 2, "none to copy from; mark less, let it see more"),
+    ("all of the picture", ["remove", *PHOTO, "--mask", "full"], 2, "none to copy from; mark less, or give --model"),
     ("all that is visible", ["remove", "clear.png", "--box", "1,1,9,9"], 2, "exemplar continues the surroundings, and"),
     ("a format of another name", ["remove", *PHOTO, *MARKED, "--format", "jpg", "-o", "x.png"], 2, "x.png says png"),
     ("a name for nothing", ["remove", *PHOTO, "clear.png", *MARKED, "-o", "{nam}.png"], 2, "did you mean 'name'?"),

@@ -235,6 +235,9 @@ def test_a_prompt_of_which_it_paints_nothing_is_refused_unless_it_is_named(studi
     with pytest.raises(RequestError, match=r"pocket.* does not paint dogs recognisably") as caught:
         studio.resolved(request, seed=0)
     assert (caught.value.code, caught.value.field) == ("prompt-beyond-model", "prompt")
+    several = overpaint.EditRequest.of("replace", prompt="a vase, a dog and a cat")
+    with pytest.raises(RequestError, match="does not paint vase, dog or cat recognisably"):
+        studio.resolved(several, seed=0)
     (note,) = studio.notes_before(request.merged(model="pocket"))
     assert "does not paint dogs" in note
 

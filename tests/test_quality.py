@@ -87,6 +87,7 @@ class TestMeasures:
         levels = texture()
         levels[70:110, 80:120] = 128
         assert measured(levels, speck) == FillMeasures(seam=measured(levels, speck).seam)
+        assert measured(levels, speck, 0.0123456).match == 0.0123
 
     def test_a_large_picture_gives_about_what_a_small_one_gives(self) -> None:
         smooth = cv2.GaussianBlur(filled(debris()), (0, 0), 2.0)
@@ -144,7 +145,7 @@ class TestResults:
     def test_what_the_engine_does_not_use_is_not_advised(self) -> None:
         card = EngineCard(name="stand-in", title="paints a result", accepts=frozenset({"avoid"}))
         assert "seed" not in edit(debris(), card).doubt
-        assert "try to avoid what was copied" in edit(debris(), card).doubt
+        assert "try the setting avoid for what was copied and does not belong, a mask" in edit(debris(), card).doubt
 
     def test_a_good_one_has_none(self) -> None:
         edited = edit(cv2.GaussianBlur(texture(2), (0, 0), 0.5))

@@ -240,6 +240,7 @@ def test_an_engine_that_continues_the_surroundings_notes_that_there_is_little_to
         with pytest.raises(MaskError, match="none to copy from") as caught:
             studio.edit(picture, mask=Mask.full(SIZE), intent="remove", engine=engine)
     assert caught.value.code == "mask-covers-all"
+    assert "see more" not in str(caught.value), "there is nothing more to see"
 
 
 def test_a_model_and_an_engine_of_settings_alone_may_paint_all_of_a_picture(picture):

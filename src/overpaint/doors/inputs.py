@@ -161,7 +161,7 @@ def _avoided(avoid: Places, size: Size, read: Callable[[str, Places], Mask]) -> 
     from overpaint.studio.masks import spec_of
 
     try:
-        found = mask_at(avoid, size, read)
+        found = mask_at(avoid, size, read, box="avoid_box")
     except MaskError as error:
         raise about_avoid(error) from None
     assert found is not None

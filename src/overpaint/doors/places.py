@@ -97,13 +97,14 @@ class MaskInput:
         return mask_of(self.spec, size, inputs=self.rasters, picture=picture).with_notes(self.notes)
 
 
-def mask_at(places: Places, size: Size, read: Callable[[str, Places], Mask]) -> MaskInput | None:
+def mask_at(places: Places, size: Size, read: Callable[[str, Places], Mask], *, box: str = "box") -> MaskInput | None:
     """Everything that is named, joined; None when nothing is.
 
     Args:
         places: What is named.
         size: The picture's size.
         read: From the name of a mask file, and what counts of it, to its mask, which has the picture's size.
+        box: The field that an error about a box names.
 
     Raises:
         RequestError: A shape is not written as it should be, or `invert` has nothing to invert.
@@ -139,8 +140,8 @@ def mask_at(places: Places, size: Size, read: Callable[[str, Places], Mask]) -> 
         parts += spec.parts
         rasters |= carried
         notes += mask.notes
-    boxes: Any = [forms.box(text, size, "box") for text in places.box]
+    boxes: Any = [forms.box(text, size, box) for text in places.box]
     ellipses: Any = [forms.box(text, size, "ellipse") for text in places.ellipse]
-    parts += [BoxPart(box=box) for box in boxes] + [EllipsePart(box=box) for box in ellipses]
+    parts += [BoxPart(box=one) for one in boxes] + [EllipsePart(box=one) for one in ellipses]
     parts += [PolygonPart(points=tuple(forms.points(text, size, "polygon"))) for text in places.polygon]
     return MaskInput(None, MaskSpec(parts=tuple(parts), invert=places.invert), rasters, (*notes, *places.notes))

@@ -81,7 +81,7 @@ def seen_around(weight: Levels) -> int:
 
 
 def measured(levels: Levels, weight: Levels, match: float | None = None) -> FillMeasures:
-    """The measures of one region of a result.
+    """The measures of one region of a result, rounded to what they are good for.
 
     Args:
         levels: (h, w) the result's mean of channels, 0 to 255, of the region and what surrounds it.
@@ -89,6 +89,7 @@ def measured(levels: Levels, weight: Levels, match: float | None = None) -> Fill
         match: The engine's own.
     """
     solid = weight >= 0.5
+    match = None if match is None else round(match, 4)
     seam = max(seam_score(levels, touched) for touched in (weight > 0, solid))
     if np.count_nonzero(solid) < _LEAST**2:
         return FillMeasures(seam, match=match)

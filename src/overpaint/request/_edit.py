@@ -159,7 +159,8 @@ class RequestFields(Value):
         left_open="false",
     )
     reach_limit: int | None = setting(
-        "how far from the mask anything may change at the most",
+        "how far from the mask anything may change at the most; a JPEG is coded in whole blocks of 8 or 16 pixels, "
+        "which may go beyond",
         left_open="96; none where grow or feather is given",
         unit="px",
         ge=0,

@@ -82,9 +82,10 @@ def doubt_of(request: EditRequest, card: EngineCard, quality: FillMeasures) -> s
     found = () if card.paints_from == "settings" else quality.doubts(continued=continued)
     if not found:
         return ""
+    avoids = card.uses("avoid") and "structure" in found
     tries = [
         *(["another seed"] if card.uses("seed") else []),
-        *(["to avoid what was copied and does not belong"] if card.uses("avoid") and "structure" in found else []),
+        *(["the setting avoid for what was copied and does not belong"] if avoids else []),
         "a mask that covers all of the object and its shadow",
         "a model" if card.paints_from == "surroundings" else "another model",
     ]

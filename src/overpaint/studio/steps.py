@@ -118,11 +118,12 @@ def check_known(scene: EditScene, canvases: Sequence[RegionCanvas], card: Engine
     for one in canvases:
         seen = one.region.frame.box.intersect(scene.picture.size.box)
         if not known[seen.slices].any():
+            more = " let it see more (padding, area)," if known.any() else ""
             raise MaskError(
                 f"{card.name} continues the surroundings, and of what it sees the mask leaves none to copy from",
                 code="mask-covers-all",
                 field="mask",
-                hint="mark less, let it see more (padding, area), or set model, which paints from a prompt",
+                hint=f"mark less,{more} or set model, which paints from a prompt",
             )
 
 

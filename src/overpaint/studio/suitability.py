@@ -6,6 +6,8 @@ that they are recognised (`words`); a card that says neither is of a model that 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from overpaint.engines import EngineCard
 from overpaint.errors import RequestError
 from overpaint.prompt import things_in, unknown_things
@@ -37,7 +39,7 @@ def refuse_unsuited(request: EditRequest, rule: IntentRule, card: EngineCard, mo
     beyond = _beyond(request, card)
     if beyond and set(beyond) == set(things_in(request.prompt or "", card.words or frozenset())):
         raise RequestError(
-            f"{model}, the model that is used when none is named, does not paint {', '.join(beyond)} recognisably",
+            f"{model}, the model that is used when none is named, does not paint {_either(beyond)} recognisably",
             code="prompt-beyond-model",
             field="prompt",
             value=request.prompt,
@@ -50,10 +52,15 @@ def notes_before(request: EditRequest, card: EngineCard, model: str | None) -> t
     beyond = _beyond(request, card)
     if not beyond:
         return ()
-    painter, things = model or card.name, ", ".join(beyond)
-    return (f"{painter} does not paint {things} recognisably; the setting model names a larger checkpoint",)
+    painter = model or card.name
+    return (f"{painter} does not paint {_either(beyond)} recognisably; the setting model names a larger checkpoint",)
 
 
 def _beyond(request: EditRequest, card: EngineCard) -> tuple[str, ...]:
     """What the request's prompt names and the card's words lack."""
     return () if card.words is None else unknown_things(request.prompt or "", card.words)
+
+
+def _either(things: Sequence[str]) -> str:
+    """'vase', 'vase or cat', 'vase, cat or dog'."""
+    return " or ".join(part for part in (", ".join(things[:-1]), things[-1]) if part)
