@@ -14,10 +14,12 @@ from PIL import Image
 import overpaint
 from overpaint import Mask, Picture, Studio
 from overpaint.cli import main
+from overpaint.engines import Context, EngineCard, Painted
 from overpaint.errors import MaskError, RequestError
 from overpaint.geometry import Size
 from overpaint.picture import from_array
 from overpaint.request import BoxPart, EditRequest, MaskSpec
+from stand_ins import StandIn
 
 SIZE = Size(120, 90)
 HOLE = (50, 30, 80, 60)
@@ -122,6 +124,32 @@ class TestErrors:
         seen = Mask.box(picture.size, (0, 0, 700, 60))
         with pytest.raises(MaskError, match="avoid covers all that telea sees around the box 5,5,35,35"):
             overpaint.remove(picture, Mask.box(picture.size, (10, 10, 30, 30)), engine="telea", avoid=seen)
+
+    def test_a_mask_that_covers_all_is_not_blamed_on_what_is_avoided(self) -> None:
+        with pytest.raises(MaskError, match="the mask leaves none to copy from") as caught:
+            overpaint.remove(from_array(scene()), Mask.full(SIZE), engine="telea", avoid=Mask.box(SIZE, MARKED))
+        assert (caught.value.code, caught.value.field) == ("mask-covers-all", "mask")
+
+    def test_an_engine_that_paints_from_a_prompt_needs_nothing_to_copy(self) -> None:
+        card = EngineCard(
+            name="stand-in",
+            title="",
+            paints_from="prompt",
+            accepts=frozenset({"prompt", "avoid"}),
+            context=Context(0, 8),
+        )
+        picture = from_array(np.zeros((60, 900, 3), np.uint8))
+        with Studio() as studio:
+            studio.add_engine(StandIn(lambda canvas, _: Painted(np.ones_like(canvas.pixels)), card))
+            edited = studio.edit(
+                picture,
+                mask=Mask.box(picture.size, (10, 10, 30, 30)),
+                intent="replace",
+                prompt="snow",
+                engine="stand-in",
+                avoid=Mask.box(picture.size, (0, 0, 700, 60)),
+            )
+        assert edited.picture.samples[20, 20].tolist() == [255, 255, 255]
 
     @pytest.mark.parametrize(
         ("avoid", "words"),

@@ -37,6 +37,12 @@ def test_a_right_border_stays() -> None:
     )
 
 
+def test_a_part_so_thin_that_no_pixel_is_in_doubt_stays() -> None:
+    pixels, inside = np.random.default_rng(2).random((5, 7, 3), np.float32), np.ones((5, 7), bool)
+    inside[1:3, 2:4] = False
+    assert np.array_equal(moved_border(pixels, inside, 1), inside)
+
+
 def test_a_border_without_a_picture_of_it_stays() -> None:
     true = furry(hairs=0)
     found = moved_border(np.full((SIDE, SIDE, 3), GREY, np.float32), true > 0.5, 10)

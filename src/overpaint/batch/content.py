@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
-from types import MappingProxyType
 from typing import Any
 
 from overpaint.errors import RequestError
@@ -16,11 +15,8 @@ MOST_NESTED = 32  # far below Python's own limit; a request nests 6 deep
 MOST_VALUES = 1_000_000  # a polygon of 500,000 points; YAML's references can make a short text endless
 MOST_WHOLE = 1 << 64
 
-_OF_ENGINES = MappingProxyType(
-    {name: name for name in ("to", "only", "tone", "colour", "gradient", "angle", "blur", "transparent", "shadow")}
-    | {"color": "colour"}
-)
-"""Options of verbs of the command line that are options of the engines recolor, backdrop and cutout, by their names."""
+_OF_ENGINES = ("to", "only", "tone", "colour", "gradient", "angle", "blur", "transparent", "shadow")
+"""Options of verbs of the command line that are options of the engines recolor, backdrop and cutout."""
 
 
 def check_table(table: Mapping[str, Any], known: Collection[str]) -> None:
@@ -33,8 +29,8 @@ def check_table(table: Mapping[str, Any], known: Collection[str]) -> None:
     for name, value in table.items():
         if name not in known:
             right = suggest_setting(name, known)
-            if name in _OF_ENGINES:
-                option = {_OF_ENGINES[name]: value if isinstance(value, str | int | float) else "..."}
+            if (own := "colour" if name == "color" else name) in _OF_ENGINES:
+                option = {own: value if isinstance(value, str | int | float) else "..."}
                 right = f"; it is an option of an engine: the field 'options' takes {json.dumps(option)}"
             raise RequestError(f"unknown field {name!r:.80}{right}", field=ROW)
         _check_value(value, name)

@@ -91,9 +91,9 @@ def _zone(inside: Flags, reach: float) -> tuple[Floats, Flags]:
 
 
 def _field(pixels: Floats, inside: Flags, depth: Floats, unknown: Flags, reach: float) -> Floats | None:
-    """(H, W) -1 to 1: surely beside the object to surely the object; None where one of both is not seen."""
+    """(H, W) -1 to 1: surely beside the object to surely the object; None where either is not seen, or all is sure."""
     odds = _odds(pixels, inside & ~unknown, ~inside & ~unknown, unknown, reach)
-    if odds is None:
+    if odds is None or not len(odds):
         return None
     rows, columns = np.nonzero(unknown)
     odds += np.float32(DRAWN) * depth[unknown]

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from overpaint.engines import Canvas, ControlImage, Painted
 from overpaint.finish import Correction, correct
 from overpaint.frame import REACH_LIMIT, Region
-from overpaint.geometry import Box
 from overpaint.mask import Mask
 from overpaint.picture import Picture, Samples
 from overpaint.picture.colour import ColourConverter, converter_for
@@ -19,7 +18,7 @@ from overpaint.request import DetailRule, ResolvedRequest, Sampling
 
 from ._edited import PaintedRegion
 from .choose import Painter
-from .scene import EditScene, edge_extended, nothing_left
+from .scene import EditScene, edge_extended
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,11 +157,7 @@ class RegionCanvas:
 def make_canvas(
     scene: EditScene, region: Region, painter: Painter, *, seed: int, sampling: Sampling | None
 ) -> RegionCanvas:
-    """Cut one region out of the scene and put it on a canvas in the engine's colours and size.
-
-    Raises:
-        MaskError: The request avoids all that the engine would see.
-    """
+    """Cut one region out of the scene and put it on a canvas in the engine's colours and size."""
     picture, frame = scene.picture, region.frame
     converter = converter_for(picture, painter.card.colour_space)
     crop = frame.cut(picture.samples)
@@ -186,8 +181,6 @@ def make_canvas(
         opacity=_opacity(picture, region),
         insert=scene.insert,
     )
-    if scene.avoid is not None and not canvas.known.any():
-        raise nothing_left(f"avoid covers all that {painter.card.name} sees around the box {region.box}")
     return RegionCanvas(region, converter, crop, clean, shown, canvas, usable)
 
 
@@ -222,7 +215,7 @@ def _usable(scene: EditScene, region: Region, hidden: NDArray[np.bool_] | None) 
     if not unusable and inside == frame.box:
         return None
     usable = np.zeros(frame.box.size.shape, bool)
-    usable[Box(*inside).shift(-frame.box.left, -frame.box.top).slices] = True
+    usable[inside.shift(-frame.box.left, -frame.box.top).slices] = True
     for where in unusable:
         usable[where] = False
     return usable

@@ -63,7 +63,7 @@ def choose(request: EditRequest, rule: IntentRule, pool: EnginePool, default_mod
     name, model = _names(request, rule, pool, default_model)
     options = checked_options(pool.card(name), request.options)
     engine = pool.get(name, model, options)
-    if request.model is None and model is not None and model in _NO_CHOICE:
+    if request.model is None and model == pocket.NAME:
         refuse_unsuited(request, rule, engine.card, model)
     return Painter(engine, engine.card, options, model, notes_before(request, engine.card, model))
 

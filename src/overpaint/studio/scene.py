@@ -139,9 +139,12 @@ def _avoided(request: EditRequest, rasters: InputRasters, mask: Mask) -> Mask | 
         avoid = mask_of(request.avoid, size, inputs=inputs, picture=rasters.picture)
     except InputError as error:
         raise about_avoid(error) from None
-    if not (~avoid.support & ~mask.support).any():
+    stays = avoid.support[~mask.support]
+    if not stays.size:  # the mask covers all, which is another matter
+        return avoid
+    if stays.all():
         raise nothing_left(f"avoid covers all of the {size} picture that is not repainted")
-    share = float(np.mean(avoid.support[~mask.support]))
+    share = float(np.mean(stays))
     return avoid.with_notes([f"it covers {share:.0%} of what is not repainted"] if share > MUCH_AVOIDED else [])
 
 

@@ -27,7 +27,7 @@ from .execution import execution_of
 from .inputs import InputRasters
 from .notes import doubt_of, notes_of, transparency_note
 from .progress import SharedProgress
-from .scene import EditScene
+from .scene import EditScene, nothing_left
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,7 +109,9 @@ def make_canvases(scene: EditScene, resolved: ResolvedRequest, painter: Painter)
 
 
 def check_known(scene: EditScene, canvases: Sequence[RegionCanvas], card: EngineCard) -> None:
-    """Raise MaskError where an engine that continues the surroundings would see none: all is marked or transparent."""
+    """Raise MaskError where an engine that continues the surroundings would see none: all is marked, transparent or
+    avoided.
+    """
     if card.paints_from != "surroundings":
         return
     known = scene.mask.values <= 0
@@ -125,6 +127,8 @@ def check_known(scene: EditScene, canvases: Sequence[RegionCanvas], card: Engine
                 field="mask",
                 hint=f"mark less,{more} or set model, which paints from a prompt",
             )
+        if scene.avoid is not None and not one.canvas.known.any():
+            raise nothing_left(f"avoid covers all that {card.name} sees around the box {one.region.box}")
 
 
 def paint_edits(
