@@ -91,6 +91,7 @@ def test_what_is_no_colour_alone_is_none(text):
         ("a wine bottle, green", ["green", "wine"]),
         ("an orange", ["orange"]),
         ("a white shirt with blue dots", ["white", "blue"]),
+        ("a blue or to red, which I am into", ["red", "blue"]),
         ("a fast car", []),
         ("", []),
     ],
@@ -117,6 +118,7 @@ def test_contradictions_values_out_of_range_and_transparency_are_no_colour(text)
         ("hsl(0, 0, 0)", "#000000"),
         ("hsl(216deg 75% 47%)", "hsl(216, 75%, 47%)"),
         ("#1e66d0ff", "#1e66d0"),
+        ("oklch(50% 25% 30)", "oklch(0.5 0.1 30)"),
     ],
 )
 def test_notations_of_css_with_blanks_are_read(text, same):

@@ -256,7 +256,11 @@ def _oklch(notation: str) -> WantedColour | None:
     numbers = re.findall(r"-?\d*\.?\d+%?", notation)
     if len(numbers) != 3:
         return None
-    lightness, chroma, hue = (float(one.rstrip("%")) / (100 if one.endswith("%") else 1) for one in numbers)
+    # As in CSS, 100 % of chroma is 0.4.
+    lightness, chroma, hue = (
+        float(one.rstrip("%")) * (whole / 100 if one.endswith("%") else 1)
+        for one, whole in zip(numbers, (1, 0.4, 360), strict=True)
+    )
     if not (0 <= lightness <= 1 and 0 <= chroma <= 0.5):
         return None
     return WantedColour(lightness, lightness, chroma, hue % 360, notation)
