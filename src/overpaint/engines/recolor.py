@@ -16,6 +16,7 @@ from overpaint.frame import Context
 from overpaint.geometry import Box
 from overpaint.recolouring.belonging import REACH as OF_BELONGING
 from overpaint.recolouring.belonging import Belonging
+from overpaint.recolouring.contrast import Contrast
 from overpaint.recolouring.edges import REACH as OF_EDGES
 from overpaint.recolouring.edges import mixed_edges
 from overpaint.recolouring.oklab import encoded_of, lab_of, lch_of, linear_of
@@ -34,8 +35,9 @@ _CHANGED, _LITTLE, _TINTED, _LOOSE = 0.3, 0.3, 0.05, 0.9
 that of pixels with a tint from which on a grey object is said to have other things in its mask; and the looseness from
 which on a mask is said to go too far."""
 
-_RIM = 0.03, 0.14
-"""From and to which depth in the mask its colours count as those near the outline, as a share of its side."""
+_RIM, _OBJECTS = (0.03, 0.14), 0.5
+"""From and to which depth in the mask its colours count as those near the outline, as a share of its side; and from
+which contrast with the surroundings on, as a loose mask shows those there."""
 
 _HINT = "write one, such as 'a dark green car', 'navy' or #1e66d0, or name a model, which paints from any prompt"
 
@@ -115,7 +117,8 @@ class Recolor(ThreadedEngine):
         hole, marked = canvas.hole, canvas.mask if canvas.marked is None else canvas.marked
         inside, outside = (_sampled(canvas.pixels, where) for where in (_middle(marked, canvas), canvas.known))
         only = None if options.only is None else colour_of(options.only)
-        own = own_colour(inside, outside, only, _sampled(canvas.pixels, _rim(marked, hole)))
+        rim = _sampled(canvas.pixels, _rim(marked, hole))
+        own = own_colour(inside, outside, only, rim[Contrast(inside, outside).of(rim) > _OBJECTS])
         if own is None:
             raise RequestError(
                 f"the mask has nothing of the colour {options.only!r} that is to change",
