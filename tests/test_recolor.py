@@ -100,6 +100,14 @@ def test_a_black_object_becomes_light_in_the_order_of_its_shading(target):
     assert np.median(lightness) > (0.75 if target == "white" else 0.4)
 
 
+def test_folds_of_a_black_object_that_are_pure_black_go_with_it():
+    before = ball(BODIES["black"])
+    before[55:60, 70:90] = 0
+    after = lch(painted(before, to="red"))
+    beside = np.median(after[62:66, 70:90, 0])
+    assert after[56:59, 72:88, 0].min() > 0.5 * beside
+
+
 @pytest.mark.parametrize("body", BODIES)
 def test_its_own_colour_changes_nothing(body):
     before = ball(BODIES[body])

@@ -26,6 +26,9 @@ _HUES, _LIGHTNESSES = 120, 50
 _HUE_ENDS = (9, 40, 82, 116, 170, 229, 281, 327)
 """Degrees at which red, orange, yellow, green, turquoise, blue, purple and pink begin."""
 
+_BLACK = 0.25
+"""Lightness up to which an object without a hue is black."""
+
 _DARK = 0.35
 """Lightness below which most of a coloured object is taken to lie in shadow."""
 
@@ -249,7 +252,8 @@ def _neutral(lab: Floats, around: Floats, only: WantedColour | None) -> tuple[fl
     colour = np.array([lightness, a, b], np.float32)
     linear = np.clip(linear_of_lab(colour), 0, 1)
     share = float(np.mean(members)) * float(histogram.sum() / max(found.sum(), 1e-9))
-    return share, OwnColour(linear, lightness, False, shadow=low, spread=_spread(lab, colour))
+    shadow = low if lightness > _BLACK else 0.0  # nothing is blacker than black: pure black is of its folds
+    return share, OwnColour(linear, lightness, False, shadow=shadow, spread=_spread(lab, colour))
 
 
 def _shaded(histogram: NDArray[np.float64], peak: int) -> tuple[float, float]:
