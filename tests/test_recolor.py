@@ -415,6 +415,16 @@ def test_a_plate_gets_the_colour_and_not_the_food_on_it():
     assert after[60, 52, 0] > 2 * after[60, 52, 1]
 
 
+def test_lit_strands_of_dark_red_hair_change_with_its_shadows():
+    light = np.full((SIZE.height, SIZE.width, 3), 0.3, np.float32)
+    light[30:90, 40:120] = (0.008, 0.0012, 0.0016)
+    light[30:90, 44:120:5] = (0.1, 0.006, 0.012)
+    mask = np.zeros(SIZE.shape, np.float32)
+    mask[30:90, 40:120] = 1
+    after = painted(encoded_of(light), mask, to="blond")
+    assert (np.abs(lch(after)[36:84, 54:110:5, 2] - 85) < 25).all()
+
+
 def test_grey_glints_apart_from_a_grey_object_stay():
     before = ball((0.5, 0.5, 0.5))
     before[40:70, 60:90] = (0.1, 0.15, 0.5)
