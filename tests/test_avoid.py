@@ -55,6 +55,18 @@ def test_engines_that_continue_the_surroundings_leave_out_what_is_avoided(engine
     assert edited.notes == ()
 
 
+def test_the_surroundings_go_on_behind_what_is_avoided_beside_the_hole() -> None:
+    """Sky over sea, of which a hole's left and right are avoided: its edge there is no blend of both."""
+    pixels = np.random.default_rng(0).normal(0, 2.5, (90, 120, 3)) + 190
+    pixels[45:] -= 127
+    aside = Mask.box(SIZE, (0, 20, 44, 70)) | Mask.box(SIZE, (76, 20, 120, 70))
+    picture, hole = from_array(pixels.astype(np.uint8)), Mask.box(SIZE, (44, 30, 76, 60))
+    edited = overpaint.remove(picture, hole, seed=1, strict=True, avoid=aside)
+    rows = edited.picture.samples[30:60, 44:76].mean(axis=2)
+    assert np.abs(rows[:12] - 190).max() < 25
+    assert np.abs(rows[18:] - 63).max() < 25
+
+
 def test_extension_leaves_out_what_is_avoided() -> None:
     with Studio() as studio:
         plain, avoiding = (

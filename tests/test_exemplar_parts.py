@@ -21,6 +21,7 @@ from overpaint.exemplar.holes import parts
 from overpaint.exemplar.joining import edge_of, joined, seam_steps
 from overpaint.exemplar.preference import foreignness, sideways
 from overpaint.exemplar.pyramid import Level, doubled, halved
+from overpaint.exemplar.scale import vote_weights
 from overpaint.exemplar.search import Quantiser
 from overpaint.exemplar.settings import FillSettings
 from overpaint.exemplar.sites import Sites
@@ -237,6 +238,14 @@ def test_a_pixel_is_the_copy_that_most_patches_agree_on():
     wanted = np.where(sites.places % 80 < 40, sites.places + 20, sites.places - 20)
     np.testing.assert_array_equal(copies, wanted)
     np.testing.assert_allclose(colours, pixels.reshape(-1, 3)[wanted], atol=1e-6)
+
+
+def test_votes_deep_in_a_hole_count_by_their_match_as_at_its_edge():
+    depth, difference = np.float32([1, 1, 300, 300]), np.float32([0, 3, 0, 3])
+    edge_good, edge_poor, deep_good, deep_poor = vote_weights(depth, difference, 1.3)
+    assert deep_good / deep_poor == pytest.approx(edge_good / edge_poor) == pytest.approx(np.exp(3))
+    assert deep_good < edge_poor
+    assert (vote_weights(np.float32([1000]), np.float32([1e4]), 1.3) > 0).all()
 
 
 def test_a_mixed_vote_is_the_mode_of_the_colours():

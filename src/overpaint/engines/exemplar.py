@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Literal
 
@@ -15,6 +16,7 @@ from overpaint.exemplar.settings import FillCallbacks, FillSettings
 from overpaint.exemplar.smooth import blurred
 from overpaint.frame import Context
 from overpaint.geometry import Box
+from overpaint.mask.distance import within
 
 from .base import Canvas, EngineCard, EngineOptions, Monitor, Painted, ThreadedEngine
 from .classical import mean_filled
@@ -114,7 +116,8 @@ class Exemplar(ThreadedEngine):
             if not compared.all():
                 pixels = np.where(compared, pixels, blurred(pixels, seen[here]))
             callbacks = FillCallbacks(done, monitor.check)
-            filled = fill(pixels, known[here], part.hole, settings, canvas.seed, callbacks)
+            target = _target(part.hole, ~(known | hole)[here])
+            filled = fill(pixels, known[here], target, settings, canvas.seed, callbacks)
             painted[here][part.hole] = filled.pixels[part.hole].clip(0, 1)
             matches += [] if filled.match is None else [filled.match]
             seen[here] |= part.hole
@@ -123,6 +126,17 @@ class Exemplar(ThreadedEngine):
                 monitor.preview(painted.copy())
         monitor.progress(100, 100)
         return Painted(painted, match=max(matches, default=None))
+
+
+def _target(hole: NDArray[np.bool_], unusable: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(h, w) bool: a hole, and what must not be copied about as far around it as it is wide.
+
+    That is filled too, and not pasted: the surroundings go on behind it, and no colours that were made up for it are
+    continued into the hole.
+    """
+    if not unusable.any():
+        return hole
+    return hole | (unusable & within(hole, max(24.0, math.sqrt(np.count_nonzero(hole)) / 2)))
 
 
 def _margin(box: Box, options: ExemplarOptions) -> int:

@@ -21,6 +21,9 @@ from .vote import voted
 _PLACED = 3
 """Features that tell a source's place and its penalty; the others tell its look."""
 
+_DEEP = 80.0
+"""Pixels into a hole beyond which a vote weighs no less."""
+
 _MANY = 200_000
 """Pixels of a target above which only every second patch votes, and coherence takes two rounds at most."""
 
@@ -165,9 +168,7 @@ class Scale:
         sites, settings = self._sites, self._settings
         last = last and self._final
         sigma = np.quantile(matches.distances, settings.quantile) + 1e-8
-        weights = np.float32(settings.decay) ** -sites.depth
-        weights *= np.exp(matches.distances / np.float32(-2 * sigma))
-        weights += np.float32(1e-12)
+        weights = vote_weights(sites.depth, matches.distances / np.float32(2 * sigma), settings.decay)
         places = sites.places
         edge = edge_of(self.level.target) if last and settings.join > 0 else places[:0]
         colours, copies = voted(
@@ -195,6 +196,18 @@ class Scale:
         wanted = cv2.blur(current, side).reshape(-1, 3)[sites.centres]
         copied = cv2.blur(self.level.pixels, side).reshape(-1, 3)[sites.sources[rows]]
         return np.asarray((wanted - copied).clip(-limit, limit), np.float32)
+
+
+def vote_weights(depth: Floats, difference: Floats, decay: float) -> Floats:
+    """(n,) float32 > 0: how much patches vote, less the deeper they lie in the hole and the less they match.
+
+    Args:
+        depth: (n,) pixels from the known picture.
+        difference: (n,) of each patch from its source, >= 0; 1 weighs 1 / e.
+        decay: See `FillSettings`. Beyond `_DEEP` all lie as deep: matches would count for nothing in small numbers.
+    """
+    weights = np.float32(decay) ** -np.minimum(depth, _DEEP)
+    return np.asarray(weights * np.maximum(np.exp(-difference), np.float32(1e-12)), np.float32)
 
 
 class SourceIndex:
