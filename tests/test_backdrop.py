@@ -522,21 +522,25 @@ class TestCommands:
 class TestPicturesToPutIn:
     @pytest.mark.parametrize("depth", [8, 16])
     def test_one_far_larger_than_its_place_is_reduced(self, depth: int) -> None:
-        samples = np.random.default_rng(0).integers(0, 2**depth, (300, 1000, 4)).astype(f"uint{depth}")
-        samples[:, :500] = 2**depth - 1
-        found = insert_raster(from_array(samples), None, Size(100, 90))
-        assert found.shape == (100, 333, 4)
+        samples = np.random.default_rng(0).integers(0, 2**depth, (1600, 2000, 4)).astype(f"uint{depth}")
+        samples[:, :1000] = 2**depth - 1
+        found = insert_raster(from_array(samples), None, Size(600, 90))
+        assert found.shape == (533, 666, 4)
         assert found.dtype == samples.dtype
-        assert (found[:, :160] == 2**depth - 1).all()
-        assert insert_raster(from_array(samples), None, Size(600, 200)).shape == samples.shape
+        assert (found[:, :330] == 2**depth - 1).all()
+        assert insert_raster(from_array(samples), None, Size(1200, 200)).shape == samples.shape
+
+    def test_a_small_one_for_a_tiny_place_is_not(self) -> None:
+        cut_out = np.pad(np.full((9, 5, 4), 200, np.uint8), ((1, 1), (1, 1), (0, 0)))
+        assert np.array_equal(insert_raster(from_array(cut_out), None, Size(1, 1))[..., 3], cut_out[..., 3])
 
     def test_it_is_reduced_with_its_mask(self) -> None:
-        mask = np.zeros((300, 1000), np.float32)
-        mask[90:210, 300:600] = 1
+        mask = np.zeros((1600, 2000), np.float32)
+        mask[480:1120, 600:1200] = 1
         samples = np.where(mask[..., None] > 0, np.uint8(200), np.uint8(30)).repeat(3, axis=2)
         found = insert_raster(from_array(samples), Mask(mask), Size(100, 90))
-        assert found.shape == (100, 333, 4)
-        assert found[50, 150, 3] == 255
+        assert found.shape == (533, 666, 4)
+        assert found[266, 300, 3] == 255
         assert found[10, 10, 3] == 0
 
     def test_a_cut_out_does_not_depend_on_how_much_is_around_it(self) -> None:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 Pictured: TypeAlias = "Picture | NDArray[Any] | Image | str | os.PathLike[str] | bytes | BinaryIO"
 """A picture, an array that `from_array` takes, a PIL image, or a file: its path, its bytes or open."""
 
+LEAST_SIDE = 512
+"""Pixels of a side to which a picture to put in may be reduced, so that a small place gets fine edges all the same."""
+
 
 def picture_of(given: Pictured) -> Picture:
     """The picture itself, or that of an array, a PIL image or a file.
@@ -52,7 +55,7 @@ def insert_raster(source: Pictured, object_mask: Mask | None, place: Size) -> ND
         source: A picture, in any form of `Pictured`.
         object_mask: 1 = the object in it, which is cut out.
         place: The size of the picture that it is put into. One that would still cover it at half its own size is first
-            reduced to the smallest whole part of its size that does.
+            reduced to the smallest whole part of its size that does; to `LEAST_SIDE` at the most.
 
     Raises:
         PictureError: It can't be read.
@@ -61,7 +64,10 @@ def insert_raster(source: Pictured, object_mask: Mask | None, place: Size) -> ND
     picture = picture_of(source)
     marked = None if object_mask is None else object_mask.require_size(picture.size)
     samples, alpha = picture.samples, picture.alpha
-    part = min(picture.size.width // place.width, picture.size.height // place.height)
+    part = min(
+        whole // max(needed, LEAST_SIDE)
+        for whole, needed in ((picture.size.width, place.width), (picture.size.height, place.height))
+    )
     if part > 1:
         samples = _reduced(samples, part)
         alpha = None if alpha is None else _reduced(alpha, part)
