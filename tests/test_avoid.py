@@ -120,6 +120,10 @@ def test_a_place_that_the_engine_does_not_see_is_noted() -> None:
     assert edited.notes == ("avoid lies beyond the surroundings that were seen, and had no effect",)
 
 
+def test_a_place_from_which_nothing_is_copied_anyway_is_noted() -> None:
+    assert remove(avoid=Mask.box(SIZE, HOLE)).notes[-1].startswith("avoid lies within what is repainted")
+
+
 def test_a_mask_that_may_be_inverted_is_noted() -> None:
     edited = remove(avoid=Mask.box(SIZE, (10, 0, 120, 90)))
     assert edited.notes == ("avoid: it covers 91% of what is not repainted",)
@@ -210,6 +214,19 @@ class TestDoors:
         Image.fromarray(np.zeros((9, 12), np.uint8)).save("small.png")
         assert main(["remove", "photo.png", "--mask", "mask.png", "--avoid", "small.png"]) == 2
         assert "avoid" in capsys.readouterr().err
+        for box in ("5,5,5,5", "1,2,3", "1,2,3,x", "nan,0,5,5"):
+            assert main(["remove", "photo.png", "--mask", "mask.png", "--avoid-box", box]) == 2
+            assert capsys.readouterr().err.startswith("overpaint: --avoid-box")
+
+    def test_it_is_read_as_the_mask_is(self, capsys: pytest.CaptureFixture[str]) -> None:
+        """Its transparent part is what the other channel leaves out, where no mask file has the say."""
+        layer = np.full((SIZE.height, SIZE.width, 4), 255, np.uint8)
+        layer[MARKED[1] : MARKED[3], MARKED[0] : MARKED[2], 3] = 0
+        Image.fromarray(layer).save("layer.png")
+        words = ["remove", "photo.png", "--box", "50,30,80,60", "--strict", "--avoid", "layer.png", "-o", "out.png"]
+        assert main([*words, "--mask-channel", "transparent"]) == 0
+        assert not magenta(result("out.png")).any()
+        assert "no effect" not in capsys.readouterr().err
 
     def test_a_batch(self) -> None:
         table = {"parts": [{"kind": "box", "box": MARKED}]}

@@ -235,6 +235,31 @@ def test_without_a_prompt_a_background_names_what_would_do_it(model: str | None)
     assert caught.value.code == "backdrop-missing"
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"colour": "white", "angle": 4}, "the option angle turns a gradient, and had no effect"),
+        ({"gradient": "#fff:#ccc", "match": 0.1}, "the option match is for a picture to put in, and had no effect"),
+        ({"transparent": True, "alpha": "keep"}, "backdrop gives the result an alpha of its own"),
+        ({"insert": np.full((4, 4, 4), 128, np.uint8)}, "transparent in parts, where white was put behind it"),
+    ],
+)
+def test_a_setting_without_effect_is_noted(options: dict[str, Any], said: str) -> None:
+    (note,) = background(red_square(), subject(), **options).notes
+    assert said in note
+
+
+@pytest.mark.parametrize("options", [*BACKGROUNDS, {"insert": np.full((9, 9, 3), 90, np.uint8), "match": 1}])
+def test_settings_with_an_effect_get_no_note(options: dict[str, Any]) -> None:
+    assert not any("effect" in note for note in background(red_square(), subject(), **options).notes)
+
+
+def test_a_background_that_is_transparent_throughout_is_none() -> None:
+    with pytest.raises(OverpaintError, match="transparent throughout") as error:
+        background(red_square(), subject(), insert=np.zeros((4, 4, 4), np.uint8))
+    assert (error.value.code, error.value.field) == ("insert-missing", "insert")
+
+
 def test_a_mask_without_a_subject_is_refused() -> None:
     with pytest.raises(OverpaintError, match="marks the subject") as caught:
         background(red_square(), Mask.empty(Size(160, 120)), colour="white")
@@ -469,9 +494,17 @@ class TestCommands:
 
     def test_a_result_is_replayed_with_the_picture_that_was_put_in(self, capsys: pytest.CaptureFixture[str]) -> None:
         main(["background", "shoe.jpg", "--mask", "shoe.png", "--with", "beach.png", "-o", "out.png", "-q"])
-        assert main(["replay", "out.png"]) == 2
-        assert "among the inputs" in capsys.readouterr().err
+        for words, said in (
+            ([], "give it with --with FILE"),
+            (["--with", "ball.png"], "ball.png is not the 90x90 picture that was put in"),
+            (["--with-mask", "shoe.png"], "give it with --with FILE"),
+        ):
+            assert main(["replay", "out.png", *words]) == 2
+            assert said in capsys.readouterr().err
         assert main(["replay", "out.png", "--with", "beach.png"]) == 0
+        main(["background", "shoe.jpg", "--mask", "shoe.png", "--color", "white", "-o", "white.png", "-q"])
+        assert main(["replay", "white.png", "--with", "beach.png"]) == 2
+        assert "put no picture in: leave --with out" in capsys.readouterr().err
 
     def test_an_object_is_added(self) -> None:
         assert main(["add", "shoe.jpg", "--box", "100,20,150,100", "--with", "ball.png", "-o", "out.png", "-q"]) == 0
@@ -500,7 +533,8 @@ class TestCommands:
     @pytest.mark.parametrize(
         ("call", "words"),
         [
-            (["--color", "white"], "give --mask FILE"),
+            (["--color", "white"], "picture show the subject, which stays; give --mask FILE"),
+            (["--mask", "shoe.png", "--with-mask", "shoe.png"], "did you mean '--with'?"),
             (["--mask", "shoe.png", "--with", "missing.png"], "missing.png"),
             (["--mask", "shoe.png", "--color", "red", "--blur", "4"], "2 are given: colour, blur"),
             (["--mask", "shoe.png", "--color", "red", "--with", "beach.png"], "give one of --color"),
@@ -517,6 +551,8 @@ class TestCommands:
     def test_an_object_without_alpha_is_refused(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["add", "shoe.jpg", "--box", "10,10,60,60", "--with", "beach.png"]) == 2
         assert "give --with-mask" in capsys.readouterr().err
+        assert main(["add", "shoe.jpg", "--box", "10,10,60,60"]) == 2
+        assert "give --with, a picture with alpha" in capsys.readouterr().err
 
 
 class TestPicturesToPutIn:

@@ -20,6 +20,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OVERPAINT_MODEL", raising=False)
     Image.fromarray(np.rint(ball(BODIES["red"]) * 255).astype(np.uint8)).save("ball.png")
     Image.fromarray(np.uint8(255 * (disc() > 0.5))).save("mask.png")
+    Image.new("RGBA", (12, 12)).save("clear.png")
     Image.new("RGB", (12, 12), (30, 102, 208)).save("swatch.png")
 
 
@@ -62,6 +63,14 @@ def test_the_tone_and_the_colour_that_changes_are_options():
         (["--prompt", "a fast ball"], "names no new colour; "),
         ([], "there is no new colour; "),
         (["--to", "blurple"], "'blurple' is no colour: right would be a word (dark green), #1e66d0"),
+        (["--to", "1e66d0"], "'1e66d0' is no colour: right would be #1e66d0, or a word"),
+        (["--to", "x" * 5000], "xxx...' is no colour"),
+        (["--prompt", "not blue"], "the prompt 'not blue' names no new colour; "),
+        (["--to", "navy", "--option", "to=red"], "--to and --option to have two values"),
+        (["--option", "to=red", "--option", "to=blue"], "--option to is given twice"),
+        (["--to", "navy", "--with-mask", "mask.png"], "--with-mask marks the object in a picture to put in"),
+        (["--with", "clear.png"], "give --with, a picture that is opaque"),
+        (["--to", "navy", "--insert", "clear.png"], "unknown option --insert; did you mean '--invert'?"),
         (["--to", "navy", "--only", "green"], "the mask has nothing of the colour 'green'"),
         (["--to", "navy", "-n", "3"], "recolor does not use a seed"),
         (

@@ -425,6 +425,48 @@ def test_many_edits_come_in_order_and_a_bad_one_costs_no_other(picture, mask, tm
     assert np.array_equal(results[0].picture.samples, results[5].picture.samples)
 
 
+def test_many_edits_take_in_their_settings_what_an_edit_takes(picture, mask):
+    hole = {"mask": mask, "engine": "telea", "intent": "remove"}
+    colour = np.full((8, 8, 3), 60, np.uint8)
+    (one,) = overpaint.edit_many([Edit(picture, settings=hole)])
+    (two,) = overpaint.edit_many([picture], **hole)
+    (three,) = overpaint.edit_many([Edit(picture, mask)], intent="background", insert=colour)
+    assert np.array_equal(one.picture.samples, two.picture.samples)
+    assert three.request.insert is not None
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"monitor": Monitor()}, "monitor is no setting"),
+        ({"picture": 3}, "picture is no setting"),
+        ({"mask": Mask.full(SIZE)}, "mask is given twice"),
+    ],
+)
+def test_settings_that_one_of_many_edits_can_not_have_fail_it_alone(settings, says, picture, mask):
+    edits = [Edit(picture, mask, settings=settings), Edit(picture, mask)]
+    failed, done = overpaint.edit_many(edits, intent="remove", engine="telea")
+    assert isinstance(failed, EditFailure)
+    assert isinstance(failed.error, RequestError)
+    assert says in str(failed.error)
+    assert not isinstance(done, EditFailure)
+
+
+@pytest.mark.parametrize(
+    ("call", "field"),
+    [
+        (lambda *both: overpaint.remove(*both, intent="add"), "intent"),
+        (lambda *both: overpaint.recolor(*both, "red", engine="telea"), "engine"),
+        (lambda *both: overpaint.recolor(*both, "red", options={"to": "blue"}), "to"),
+        (lambda picture, _: overpaint.expand(picture, left=4, margins=(1, 1, 1, 1)), "margins"),
+    ],
+)
+def test_what_a_task_sets_itself_can_not_be_set_otherwise(call, field, picture, mask):
+    with pytest.raises(RequestError, match="itself") as error:
+        call(picture, mask)
+    assert error.value.field == field
+
+
 def test_leaving_many_edits_early_calls_off_the_rest(picture, mask):
     engine = echo()
     with Studio() as studio:
@@ -626,6 +668,13 @@ def test_a_mask_may_be_an_array_an_image_or_a_file(form, picture, mask, tmp_path
     assert np.array_equal(overpaint.remove(picture, given, engine="telea").picture.samples, wanted.picture.samples)
     (many,) = overpaint.edit_many([(picture, given)], intent="remove", engine="telea")
     assert np.array_equal(many.picture.samples, wanted.picture.samples)
+
+
+@pytest.mark.parametrize("given", [7, b"abc", "missing.png", np.zeros((4, 4, 7), np.uint8)])
+def test_an_error_of_the_picture_to_put_in_names_it(given, picture, mask):
+    with pytest.raises(PictureError) as error:
+        overpaint.edit(picture, mask=mask, intent="add", insert=given)
+    assert error.value.field == "insert"
 
 
 @pytest.mark.parametrize("given", [7, [[0, 1]], np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4), complex)])

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from .engines import Monitor
+from .errors import RequestError
 from .files import write_file
 from .picture import Picture, encode, format_for_path, open_picture
 from .request import EditRequest
@@ -111,7 +112,7 @@ def remove(picture: Pictured, mask: MaskLike, **settings: Any) -> Edited:
         mask: What to remove, 1 = repaint.
         **settings: Fields of EditRequest: engine, grow, feather, seed ...
     """
-    return edit(picture, mask=mask, intent="remove", **settings)
+    return edit(picture, mask=mask, **_with(settings, "remove", intent="remove"))
 
 
 def recolor(picture: Pictured, mask: MaskLike, to: str, **settings: Any) -> Edited:
@@ -123,8 +124,9 @@ def recolor(picture: Pictured, mask: MaskLike, to: str, **settings: Any) -> Edit
         to: The colour: "navy", "dark green", "#1e66d0".
         **settings: Fields of EditRequest: options (only, tone, tolerance), grow ...
     """
-    options = {**(settings.pop("options", None) or {}), "to": to}
-    return edit(picture, mask=mask, intent="recolor", engine="recolor", options=options, **settings)
+    others = dict(settings.pop("options", None) or {})
+    own = _with(settings, "recolor", intent="recolor", engine="recolor")
+    return edit(picture, mask=mask, options=_with(others, "recolor", to=to), **own)
 
 
 def expand(
@@ -137,4 +139,21 @@ def expand(
         left, top, right, bottom: Pixels to add on each side.
         **settings: Fields of EditRequest.
     """
-    return edit(picture, intent="expand", margins=(left, top, right, bottom), **settings)
+    return edit(picture, **_with(settings, "expand", intent="expand", margins=(left, top, right, bottom)))
+
+
+def _with(settings: dict[str, Any], task: str, **own: Any) -> dict[str, Any]:
+    """The settings with those that the task gives itself.
+
+    Raises:
+        RequestError: One of those is given another value beside it.
+    """
+    for name, value in own.items():
+        if name in settings and settings[name] != value:
+            raise RequestError(
+                f"{task} gives {{field}} itself, {value!r}, and {settings[name]!r} is given beside it",
+                field=name,
+                value=settings[name],
+                hint="leave it out, or call edit",
+            )
+    return {**settings, **own}

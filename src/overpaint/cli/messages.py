@@ -47,8 +47,10 @@ def option_of(field: str) -> str:
     from .fields import names, option_name
     from .options import Bounds, Out, Run, Where
 
+    if field in _OTHERWISE:
+        return _OTHERWISE[field]
     shared = {one.name for kind in (Where, Bounds, Run, Out, Rows, Machine, Which, Results) for one in fields_of(kind)}
-    return option_name(field) if field in names() or field in shared | _OF_ONE_VERB else _OTHERWISE.get(field, field)
+    return option_name(field) if field in names() or field in shared | _OF_ONE_VERB else field
 
 
 def in_line(error: OverpaintError) -> str:
@@ -128,7 +130,8 @@ def _unknown_option(error: UnknownOptionError) -> str:
     from overpaint.other_names import OPTION_ALIASES, suggest_setting
 
     name = (error.token.keyword or error.token.value).split("=", 1)[0]
-    known = {name for argument in error.argument_collection for name in argument.names if name.startswith("--")}
+    there = [argument for argument in error.argument_collection if argument.parse]
+    known = {name for argument in there for name in argument.names if name.startswith("--")}
     plain = name.lower().strip("-").replace("_", "-")
     meant = OPTION_ALIASES.get(plain, f"--{plain}")
     if meant == "PICTURE":

@@ -23,6 +23,7 @@ from .texts import print_json
 
 if TYPE_CHECKING:
     from overpaint.audit import AuditRecord, Replayed
+    from overpaint.geometry import Size
     from overpaint.picture import Picture
     from overpaint.record import Record
 
@@ -74,10 +75,7 @@ def replay(
     picture = _picture(known, image)
     prompts = _prompts(known, {"prompt": prompt, "negative_prompt": negative_prompt})
     inputs = _inputs(known, picture, mask, sketch)
-    if insert is not None:
-        cut = None if insert_mask is None else load(insert_mask)
-        raster = insert_from(load(insert), cut, picture.size)
-        inputs[blob_of(raster, inline=False).sha256] = raster
+    inputs |= _put_in(known, insert, insert_mask, picture.size)
     execution = known.record.execution
     with (
         bar(quiet=written.quiet) as shown,
@@ -225,6 +223,42 @@ def _inputs(known: _Known, picture: Picture, masks: tuple[str, ...], sketch: str
     if sketch is not None:
         rasters.append(sketch_from(load(sketch), picture.size, sketch))
     return {blob_of(raster, inline=False).sha256: raster for raster in rasters}
+
+
+def _put_in(known: _Known, insert: str | None, insert_mask: str | None, place: Size) -> dict[str, Any]:
+    """The picture that was put in, by its digest.
+
+    Raises:
+        RequestError: It is missing, another one, or the edit put none in.
+    """
+    from overpaint.engines import card
+
+    wanted = known.record.resolved.insert
+    if wanted is None or not card(known.record.resolved.engine).uses("insert"):
+        if insert is not None or insert_mask is not None:
+            raise RequestError("the edit put no picture in: leave {field} out", field="insert", value=insert)
+        return {}
+    about = f"the {wanted.size} picture that was put in"
+    if insert is None and wanted.data is not None:
+        return {}
+    if insert is None:
+        raise RequestError(
+            f"{about} is not in the record",
+            code="raster-missing",
+            field="insert",
+            hint="give it with --with FILE, and its mask with --with-mask FILE where there was one",
+        )
+    raster = insert_from(load(insert), None if insert_mask is None else load(insert_mask), place)
+    digest = blob_of(raster, inline=False).sha256
+    if digest != wanted.sha256:
+        masked = "" if insert_mask is None else f" with the mask {insert_mask}"
+        raise RequestError(
+            f"{insert}{masked} is not {about}",
+            field="insert",
+            value=insert,
+            hint="the same file is needed, and its mask with --with-mask where there was one",
+        )
+    return {digest: raster}
 
 
 def outcome(replayed: Replayed) -> str:

@@ -61,7 +61,11 @@ def _command(name: Intent, about: str, *examples: str, own: NoInsert = NO_INSERT
             given = ", ".join(map(fields.option_name, put_in.options))
             raise RequestError(f"{given} is for the engine {rule.engine}, which runs no model: leave out --model")
         if (put_in.options or put_in.insert) and request.model is None:
-            options = {**put_in.options, **(request.options or {})}
+            others = request.options or {}
+            if twice := sorted(name for name, value in put_in.options.items() if others.get(name, value) != value):
+                message = f"{fields.option_name(twice[0])} and {{field}} {twice[0]} have two values"
+                raise RequestError(message, field="options", value=others[twice[0]], hint="give one of them")
+            options = {**put_in.options, **others}
             request = request.merged(options=options or None, engine=request.engine or rule.engine)
         where, bounds = (None, place) if isinstance(place, Bounds) else (place, None)
         return paint(PaintCall(pictures, request, where, bounds, run, out, put_in))

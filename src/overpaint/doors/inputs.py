@@ -12,7 +12,7 @@ from overpaint.errors import MaskError, RequestError
 from overpaint.geometry import Margins, Size
 
 from .extension import Extension, margins_of
-from .places import MaskInput, Places, mask_at
+from .places import OF_FILES, MaskInput, Places, mask_at
 
 if TYPE_CHECKING:
     import numpy as np
@@ -120,6 +120,8 @@ def collect(
     places = places or Places()
     if places.named and request.mask is not None:
         raise RequestError("the mask is given twice: in the request, and as a file or a shape", code="mask-twice")
+    if avoid is not None and avoid.named:
+        places, avoid = _read_alike(places, avoid)
     if avoid is not None and avoid.named and request.avoid is not None:
         message = "what is not to be copied is given twice: in the request, and as a file or a shape"
         raise RequestError(message, code="avoid-twice", field="avoid")
@@ -131,6 +133,14 @@ def collect(
         except MaskError as error:
             raise error.within(written(name)) if isinstance(source, bytes) else error from None
 
+    if insert is None and insert_mask is not None:
+        raise RequestError(
+            "{field} marks the object in a picture to put in, and none is given",
+            code="insert-missing",
+            field="insert_mask",
+            value=insert_mask,
+            hint="set insert",
+        )
     found = mask_at(places, picture.size, read)
     strokes = None if sketch is None else sketch_from(load(sketch), picture.size, written(sketch))
     cut = None if insert_mask is None else load(insert_mask)
@@ -153,6 +163,16 @@ def collect(
             seen = mask_of(request.mask, picture.size, inputs=rasters, picture=picture)
         request = request.merged(prompt=scene_prompt(request.prompt or "", picture, seen))
     return EditInputs(picture, request, mask, strokes, put_in, rasters, notes)
+
+
+def _read_alike(places: Places, avoid: Places) -> tuple[Places, Places]:
+    """Both places; what is said about mask files holds for those of `avoid` where they are the only ones."""
+    if not avoid.files:
+        return places, avoid
+    if places.files:
+        return places, replace(avoid, mask_resize=places.mask_resize or avoid.mask_resize)
+    said = {name: getattr(places, name) for name in OF_FILES}
+    return replace(places, **{name: getattr(Places(), name) for name in OF_FILES}), replace(avoid, **said)
 
 
 def _avoided(avoid: Places, size: Size, read: Callable[[str, Places], Mask]) -> MaskInput:

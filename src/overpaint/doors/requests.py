@@ -13,9 +13,18 @@ from . import forms
 
 
 def settings_of(intent: str | None, settings: Mapping[str, Any], options: Iterable[str] = ()) -> dict[str, Any]:
-    """Settings of a request, with the intent and the engine's own options (KEY=VALUE each) where these are given."""
+    """Settings of a request, with the intent and the engine's own options (KEY=VALUE each) where these are given.
+
+    Raises:
+        RequestError: An option is not written as it should be, or given twice.
+    """
     given = dict(settings)
-    own = dict(forms.key_value(text, "option") for text in options)
+    pairs = [forms.key_value(text, "option") for text in options]
+    own = dict(pairs)
+    for name in own:
+        values = [value for key, value in pairs if key == name]
+        if len(values) > 1:
+            raise RequestError(f"{{field}} {name} is given twice", field="option", value=values)
     if own:
         given["options"] = own
     if intent is not None:

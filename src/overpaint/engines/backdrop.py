@@ -25,6 +25,7 @@ Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
 
 _KINDS = ("colour", "gradient", "blur", "transparent")
+_MATCH = 0.5
 WIDEST_BAND = 128
 """Pixels of the subject farther from the mask than this are not looked at for the width of the band."""
 
@@ -42,7 +43,7 @@ class BackdropOptions(EngineOptions):
     )
     transparent: bool = Field(default=False, description="no background: the result has alpha")
     match: float = Field(
-        default=0.5, ge=0, le=1, description="how far a picture's exposure and colour cast follow the old picture's"
+        default=_MATCH, ge=0, le=1, description="how far a picture's exposure and colour cast follow the old picture's"
     )
     shadow: float = Field(
         default=0.0, ge=0, le=1, description="darkness of a shadow where the subject touches the ground"
@@ -108,6 +109,9 @@ class Backdrop(ThreadedEngine):
         kinds = (*options.kinds, *(() if canvas.insert is None else ("a picture",)))
         if len(kinds) != 1:
             raise _not_one(kinds)
+        if canvas.insert is not None and not canvas.insert[..., 3].any():
+            raise RequestError("the picture to put in is transparent throughout", code="insert-missing", field="insert")
+        notes = _without_effect(canvas, options)
         monitor.progress(0, 3)
         subject = subject_of(canvas)
         monitor.progress(1, 3)
@@ -115,16 +119,27 @@ class Backdrop(ThreadedEngine):
             shown = np.where((subject.opacity > 0)[..., None], subject.colour, np.float32(0))
             opacity = subject.opacity if canvas.opacity is None else np.minimum(subject.opacity, canvas.opacity)
             monitor.progress(3, 3)
-            return Painted(np.where(canvas.hole[..., None], shown, canvas.pixels), opacity=opacity)
+            return Painted(np.where(canvas.hole[..., None], shown, canvas.pixels), opacity=opacity, notes=notes)
         ground = _ground(canvas, subject, options)
-        notes: tuple[str, ...] = ()
         if options.shadow:
             taken = ground_shadow(subject.opacity)
             ground *= (1 - np.float32(options.shadow) * taken)[..., None]
             if not taken.any():
-                notes = ("the subject reaches the lower border, where no ground is seen: it got no shadow",)
+                notes += ("the subject reaches the lower border, where no ground is seen: it got no shadow",)
         monitor.progress(2, 3)
         return Painted(_over(subject, ground, canvas), notes=notes)
+
+
+def _without_effect(canvas: Canvas, options: BackdropOptions) -> tuple[str, ...]:
+    """Notes on options that are for another background, and on transparency that does not show."""
+    notes = []
+    if options.angle and options.gradient is None:
+        notes.append("the option angle turns a gradient, and had no effect")
+    if "match" in options.model_fields_set and options.match != _MATCH and canvas.insert is None:
+        notes.append("the option match is for a picture to put in, and had no effect")
+    if canvas.insert is not None and (canvas.insert[..., 3] < 1).any():
+        notes.append("the picture to put in is transparent in parts, where white was put behind it")
+    return tuple(notes)
 
 
 def subject_of(canvas: Canvas) -> Matte:

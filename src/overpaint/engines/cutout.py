@@ -94,7 +94,7 @@ def trimmed(insert: Floats | None) -> Floats:
             "the object has no transparency, and would be put in with its background",
             code="insert-opaque",
             field="insert",
-            hint="use a PNG with alpha, or set insert_mask, a mask that marks the object",
+            hint="use a picture with alpha, or give with it a mask that marks the object in it",
         )
     if not solid.any():
         raise RequestError("the object is transparent throughout", code="insert-missing", field="insert")

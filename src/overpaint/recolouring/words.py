@@ -26,15 +26,20 @@ _CLAUSE = re.compile(r"[,;!?]|\.(?!\d)")
 _BEFORE_TARGET = frozenset({"to", "into", "now", "becomes", "become"})
 _ARTICLES = frozenset({"a", "an", "the", "color", "colour"})
 _REFUSING = frozenset(
-    {"not", "no", "non", "never", "without", "except", "neither", "nor", "cannot", "from", "instead", "rather", "than"}
-    | {"less"}
+    {"not", "no", "non", "never", "without", "except", "neither", "nor", "cannot", "from", "rather", "than"} | {"less"}
 )
 _REFUSING_BUT = frozenset({"anything", "everything", "nothing", "any", "all"})
 _REFUSING_T = frozenset({"don", "isn", "aren", "doesn", "won", "shouldn", "wasn", "can"})
+_JOINING = (["or"], ["and"])
+"""Words between a refused colour and another that is refused with it: "not red or blue"."""
 _SWAPPING = frozenset({"replace", "swap", "exchange", "switch", "trade"})
 _BEFORE = 5
 """How many words before a colour are looked at, within its clause and after any other colour."""
 
+_DIGITS = re.compile(r"[0-9a-fA-F]{3}|[0-9a-fA-F]{6}")
+_MAKING = frozenset({"make", "turn", "paint", "colour", "color", "dye", "change", "recolour", "recolor", "tint"})
+_WHICH = frozenset({"the", "this", "that", "these", "those", "my", "his", "her", "its", "their", "your", "our"})
+"""Words for the task, and words after which a colour tells the object apart: "make the red car blue"."""
 _LONGEST = 3
 
 
@@ -76,6 +81,7 @@ class FoundColour:
         thing: Whether the word is a thing's name as well ("lime").
         targeted: Whether the words before it say that the object gets it: "to", "into", "in".
         refused: Whether they say that it does not, or has had it: "not", "without", "from", "instead of".
+        describing: Whether it tells which object is meant: "make the red car blue".
     """
 
     colour: WantedColour
@@ -84,6 +90,7 @@ class FoundColour:
     thing: bool
     targeted: bool
     refused: bool
+    describing: bool
 
 
 def colour_of(text: str) -> WantedColour | None:
@@ -100,7 +107,9 @@ def checked_colour(text: str) -> WantedColour:
     if found is None and _TRANSLUCENT.fullmatch(text.strip()):
         raise ValueError(f"a colour is opaque here, not {text.strip()!r}: right would be #1e66d0")
     if found is None:
-        raise ValueError(f"{text!r} is no colour: right would be a word (dark green), #1e66d0 or rgb(30, 102, 208)")
+        meant = f"#{text.strip()}, or " if _DIGITS.fullmatch(text.strip()) else ""
+        right = f"{meant}a word (dark green), #1e66d0 or rgb(30, 102, 208)"
+        raise ValueError(f"{_shortened(text)!r} is no colour: right would be {right}")
     return found
 
 
@@ -134,7 +143,8 @@ def colours_in(text: str) -> tuple[WantedColour, ...]:
     """The colours that a sentence names, the wanted one first.
 
     One after "to", "into" or "in" ("paint the red car in blue") is before others, a word that is nothing but a colour
-    before one that is a thing as well ("a lime with yellow leaves"); else their order counts. Colours that the sentence
+    before one that is a thing as well ("a lime with yellow leaves"), one that tells which object is meant ("make the
+    red car blue") after others; else their order counts. Colours that the sentence
     refuses ("not red", "instead of red", "from red to blue") are left out.
     """
     tokens = list(_TOKENS.finditer(text))
@@ -142,23 +152,29 @@ def colours_in(text: str) -> tuple[WantedColour, ...]:
     clauses = {
         number for number, end in enumerate(ends, 1) if _CLAUSE.search(text[end : tokens[number].start()]) is not None
     }
-    found = sorted(_colours([one[0] for one in tokens], clauses), key=lambda one: (not one.targeted, one.thing))
+    found = sorted(
+        _colours([one[0] for one in tokens], clauses), key=lambda one: (not one.targeted, one.describing, one.thing)
+    )
     return tuple(one.colour for one in found if not one.refused)
 
 
 def _colours(tokens: list[str], clauses: Set[int] = frozenset()) -> Iterator[FoundColour]:
     """The colours among the tokens, the longest names first at each place; `clauses` are tokens that begin one."""
-    start, after = 0, 0
-    swaps = any(token.lower() in _SWAPPING for token in tokens)
+    start, after, refused = 0, 0, False
+    lower = [token.lower() for token in tokens]
+    swaps = not _SWAPPING.isdisjoint(lower)
     while start < len(tokens):
         for end in range(min(len(tokens), start + _LONGEST), start, -1):
             words = [_table()["same"].get(token.lower(), token.lower()) for token in tokens[start:end]]
             colour = _colour(words)
             if colour is not None:
                 first = max((after, start - _BEFORE, *(one for one in clauses if one <= start)))
-                before = [token.lower() for token in tokens[first:start]]
+                before = lower[first:start]
                 thing = words[-1] in _table()["things"]
-                yield FoundColour(colour, start, end, thing, _targeted(before, swaps), _refused(before, swaps))
+                describing = bool(before) and before[-1] in _WHICH and not _MAKING.isdisjoint(lower[:start])
+                joined = [word for word in before if word not in _ARTICLES] in _JOINING
+                refused = (refused and joined) or _refused(before, swaps)
+                yield FoundColour(colour, start, end, thing, _targeted(before, swaps), refused, describing)
                 start = after = end
                 break
         else:
@@ -180,10 +196,16 @@ def _refused(before: list[str], swaps: bool) -> bool:
     pairs = set(pairwise(before))
     return (
         any(word in _REFUSING for word in before)
+        or ("instead", "of") in pairs
         or ("but" in before and any(word in _REFUSING_BUT for word in before))
         or any(one in _REFUSING_T and other == "t" for one, other in pairs)
         or (swaps and any(word in _SWAPPING for word in before))
     )
+
+
+def _shortened(text: str) -> str:
+    """A text as an error shows it."""
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _colour(words: list[str]) -> WantedColour | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from overpaint.errors import PictureError, RequestError
+from overpaint.errors import InputError, PictureError, RequestError
 from overpaint.frame import automatic_edge
 from overpaint.geometry import Box, Size
 from overpaint.mask import Mask
@@ -61,7 +61,11 @@ def insert_raster(source: Pictured, object_mask: Mask | None, place: Size) -> ND
         PictureError: It can't be read.
         MaskError: The mask has another size.
     """
-    picture = picture_of(source)
+    try:
+        picture = picture_of(source)
+    except InputError as error:
+        error.field = error.field or "insert"
+        raise
     marked = None if object_mask is None else object_mask.require_size(picture.size)
     samples, alpha = picture.samples, picture.alpha
     part = min(

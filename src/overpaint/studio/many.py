@@ -11,13 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from overpaint.engines import Monitor
-from overpaint.errors import Cancelled, EngineError, OverpaintError
+from overpaint.errors import Cancelled, EngineError, OverpaintError, RequestError
 from overpaint.request import EditRequest
 
 from ._edited import Edited
 from .inputs import InsertLike, MaskLike
 from .inserts import Pictured
 from .progress import LinkedMonitor
+
+_BESIDE = ("mask", "sketch", "insert")
+"""What an Edit has in attributes of its own, and what all edits may be given in common."""
+
+_OWN = ("picture", "request", "monitor")
+"""Arguments of an edit that no settings can give."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +36,7 @@ class Edit:
         request: The request; `settings` change it.
         sketch: Strokes to lay over the picture before painting, (H, W, 4) uint8.
         insert: The picture to put in.
-        settings: Fields of EditRequest by name.
+        settings: Fields of EditRequest by name, and what is avoided (`avoid`).
     """
 
     picture: Pictured
@@ -68,16 +74,7 @@ def many(
 
     try:
         for one in map(_as_edit, edits):
-            future = pool.submit(
-                edit,
-                one.picture,
-                one.request or request,
-                mask=one.mask,
-                sketch=one.sketch,
-                insert=one.insert,
-                monitor=LinkedMonitor(monitor),
-                **{**settings, **one.settings},
-            )
+            future = pool.submit(_made, edit, one, request, settings, LinkedMonitor(monitor))
             waiting.append((one, future))
             if len(waiting) >= max(1, ahead):
                 yield _outcome(*waiting.pop(0))
@@ -87,6 +84,25 @@ def many(
         # Reached early when the caller stops iterating or is interrupted: edits in flight are cancelled.
         monitor.cancel()
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _made(
+    edit: Callable[..., Edited], one: Edit, request: EditRequest | None, settings: Mapping[str, Any], monitor: Monitor
+) -> Edited:
+    """One of the edits.
+
+    Raises:
+        RequestError: Its settings name what they can't give, or give a second time what the edit has.
+    """
+    beside = {name: value for name in _BESIDE if (value := getattr(one, name)) is not None}
+    for name in (*settings, *one.settings):
+        if name in _OWN:
+            message = f"{{field}} is no setting: each edit has a {name} of its own"
+            raise RequestError(message, field=name, hint="" if name == "monitor" else f"set it in the Edit: {name}=")
+    for name in one.settings:
+        if name in beside:
+            raise RequestError("{field} is given twice: in the edit, and in its settings", field=name)
+    return edit(one.picture, one.request or request, monitor=monitor, **{**settings, **one.settings, **beside})
 
 
 def _as_edit(item: Edit | tuple[Pictured, MaskLike] | Pictured) -> Edit:

@@ -113,6 +113,13 @@ def transparency_note(
     return (f"{part} is transparent, as the picture was there; 'cover' for the setting alpha shows it",)
 
 
+def opacity_note(request: EditRequest, card: EngineCard, regions: Sequence[PaintedRegion]) -> tuple[str, ...]:
+    """A note where alpha was to be kept, and the engine has given the result an alpha of its own."""
+    if request.alpha != "keep" or all(region.opacity is None for region in regions):
+        return ()
+    return (f"{card.name} gives the result an alpha of its own, so that alpha had no effect",)
+
+
 def _given(request: EditRequest, name: str) -> bool:
     value = getattr(request, name)
     return bool(value.strip()) if isinstance(value, str) else value is not None and value is not False

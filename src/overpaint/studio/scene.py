@@ -71,8 +71,12 @@ def check_place(request: EditRequest, rule: IntentRule, *, masked: bool, about: 
             field="margins",
         )
     if not masked and not margins:
+        which = f"of {about} show the subject, which stays" if rule.inverts_mask else f"of {about} to repaint"
         raise MaskError(
-            f"{request.intent} needs a mask: which pixels of {about} to repaint", code="mask-missing", field="mask"
+            f"{request.intent} needs a mask: which pixels {which}",
+            code="mask-missing",
+            field="mask",
+            value=request.intent,
         )
 
 

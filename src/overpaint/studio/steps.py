@@ -25,7 +25,7 @@ from .canvases import RegionCanvas, make_canvas
 from .choose import Painter
 from .execution import execution_of
 from .inputs import InputRasters
-from .notes import doubt_of, notes_of, transparency_note
+from .notes import doubt_of, notes_of, opacity_note, transparency_note
 from .progress import SharedProgress
 from .scene import EditScene, nothing_left
 
@@ -187,6 +187,7 @@ def finish(prepared: PreparedEdit, made: PaintedCanvases, monitor: Monitor | Non
         prepared.request, painter, scene.mask, sketch=scene.sketch is not None, grey=scene.picture.colour is Colour.GREY
     )
     own += transparency_note(prepared.resolved, scene.mask, result.alpha, regions)
+    own += opacity_note(prepared.request, painter.card, regions)
     made_notes = (note for one in made.painted for note in one.notes)
     engine_notes = tuple(dict.fromkeys((*painter.notes, *made_notes)))
     doubt = doubt_of(prepared.request, painter.card, FillMeasures.worst(one.quality for one in regions))
@@ -240,6 +241,8 @@ def _avoid_notes(scene: EditScene, canvases: tuple[RegionCanvas, ...]) -> Iterat
     yield from (f"avoid: {note}" for note in scene.avoid.notes)
     if all(scene.avoid.bounds.intersect(one.region.frame.box).empty for one in canvases):
         yield "avoid lies beyond the surroundings that were seen, and had no effect"
+    elif not (scene.avoid.core & (scene.mask.values == 0)).any():
+        yield "avoid lies within what is repainted, from which nothing is copied, and had no effect"
 
 
 def _assemble(
