@@ -148,7 +148,7 @@ def _avoided(request: EditRequest, rasters: InputRasters, mask: Mask) -> Mask | 
         return avoid
     if stays.all():
         raise nothing_left(f"avoid covers all of the {size} picture that is not repainted")
-    share = float(np.mean(stays))
+    share = min(float(np.mean(stays)), 0.99)  # never said to be all, which it is not
     return avoid.with_notes([f"it covers {share:.0%} of what is not repainted"] if share > MUCH_AVOIDED else [])
 
 

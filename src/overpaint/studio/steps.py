@@ -241,7 +241,7 @@ def _avoid_notes(scene: EditScene, canvases: tuple[RegionCanvas, ...]) -> Iterat
     yield from (f"avoid: {note}" for note in scene.avoid.notes)
     if all(scene.avoid.bounds.intersect(one.region.frame.box).empty for one in canvases):
         yield "avoid lies beyond the surroundings that were seen, and had no effect"
-    elif not (scene.avoid.core & (scene.mask.values == 0)).any():
+    elif not (scene.avoid.support & ~scene.mask.support).any():
         yield "avoid lies within what is repainted, from which nothing is copied, and had no effect"
 
 
