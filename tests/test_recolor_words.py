@@ -191,7 +191,10 @@ def test_polar_and_linear_forms_are_inverse(lightness, chroma, hue):
     lch = np.float32([lightness, chroma, hue])
     lab = lab_of_lch(lch)
     np.testing.assert_allclose(lab_of_lch(lch_of(lab)), lab, atol=1e-5)
-    np.testing.assert_allclose(lab_of(linear_of_lab(lab)), lab, atol=5e-4)  # far beyond sRGB 32 bits are little
+    linear = linear_of_lab(lab)
+    # beyond sRGB a cone's response may be near 0, where the cube root makes rounding in 32 bits 1e-2
+    within = linear.min() >= 0 and linear.max() <= 1
+    np.testing.assert_allclose(lab_of(linear), lab, atol=5e-4 if within else 1e-2)
 
 
 @pytest.mark.parametrize(
