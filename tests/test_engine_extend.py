@@ -249,6 +249,17 @@ def test_a_margin_as_large_as_the_picture_is_called_doubtful():
     assert not any("doubtful" in note for note in overpaint.expand(from_array(pixels), right=16, seed=1).notes)
 
 
+def test_what_may_not_be_copied_is_no_margin():
+    """A margin of 6 pixels beside 40 that are avoided is one of 6, beside 40 that may be copied."""
+    picture = from_array(sky_over_sea(60, 80))
+    one, other = (
+        overpaint.expand(picture, left=wide, seed=1, avoid=overpaint.Mask.box(picture.size, (0, 0, 40, 60))).notes
+        for wide in (6, 30)
+    )
+    assert not any("a side is extended" in note for note in one)
+    assert any("of the part of the picture that may be copied" in note for note in other), other
+
+
 def test_expand_takes_the_engine_of_its_own_and_removal_does_not():
     pool = EnginePool(device="cpu", threads=1, allow_pickle=False)
     expand = EditRequest.of(intent="expand", margins=(0, 0, 5, 0))

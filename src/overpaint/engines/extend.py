@@ -311,12 +311,14 @@ def _resized(pixels: Floats, like: NDArray[np.bool_]) -> Floats:
 
 def _doubts(canvas: Canvas) -> tuple[str, ...]:
     """A note where the margins are too wide for what is there to copy from."""
-    picture = Box.around(canvas.known if canvas.usable is None else canvas.usable)
+    copied = canvas.known if canvas.usable is None else canvas.usable
+    source, picture = Box.around(copied), Box.around(copied | ~canvas.hole)
     left, top, right, bottom = canvas.size.box.overhang(picture)
-    share = max(max(left, right) / picture.width, max(top, bottom) / picture.height)
+    share = max(max(left, right) / source.width, max(top, bottom) / source.height)
     if share <= _FAR:
         return ()
+    part = "the picture" if source == picture else "the part of the picture that may be copied"
     return (
-        f"a side is extended by {share:.0%} of the picture, so that its content repeats visibly: doubtful beyond "
+        f"a side is extended by {share:.0%} of {part}, so that its content repeats visibly: doubtful beyond "
         f"{_FAR:.0%}; a smaller margin, or a model with a prompt, does better",
     )
