@@ -61,7 +61,8 @@ def test_it_moves_no_further_than_the_reach() -> None:
 
 def test_a_wide_reach_is_worked_on_at_a_smaller_scale_with_the_same_result() -> None:
     large = cv2.resize(furry(hairs=0), (800, 800), interpolation=cv2.INTER_LINEAR)
-    picture = np.float32(0.2) + np.float32(0.5) * large[..., None] * np.ones(3, np.float32)
+    edge = cv2.GaussianBlur((large > 0.5).astype(np.float32), (0, 0), 1.0)
+    picture = np.float32(0.2) + np.float32(0.5) * edge[..., None] * np.ones(3, np.float32)
     found = moved_border(picture, grown(large > 0.5, 30), 40)
     assert np.count_nonzero(found ^ (large > 0.5)) < 0.05 * np.count_nonzero(grown(large > 0.5, 30) ^ (large > 0.5))
 
@@ -95,3 +96,50 @@ def test_a_cut_out_keeps_pixels_that_must_stay_opaque() -> None:
     loose = grown(true > 0.5, 6)
     found = cut_out(picture, loose.astype(np.float32), 8, within=np.zeros(loose.shape, bool))
     assert (found.opacity[loose] == 1).all()
+
+
+def outline_length(mask: Flags) -> float:
+    """The length of the outlines of a mask, along its pixels, in pixels."""
+    lines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    return sum(cv2.arcLength(line, True) for line in lines)
+
+
+def lone_columns(mask: Flags) -> int:
+    """Pixels that differ from both of their neighbours in their row, or in their column."""
+    one = mask.astype(np.int8)
+    return sum(
+        np.count_nonzero((view[:, 1:-1] != view[:, :-2]) & (view[:, 1:-1] != view[:, 2:])) for view in (one, one.T)
+    )
+
+
+def polygon_inside(true: Flags, cut: int) -> Flags:
+    """The mask as a polygon, the right side of which runs some pixels inside."""
+    lines, _ = cv2.findContours(true.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    drawn = np.zeros(true.shape, np.uint8)
+    cv2.fillPoly(drawn, [cv2.approxPolyDP(lines[0], 2, True)], 1)
+    drawn[:, np.nonzero(true)[1].max() - cut + 1 :] = 0
+    return drawn > 0
+
+
+@pytest.mark.parametrize("texture", [0.0, 0.1])
+def test_a_polygon_that_cuts_into_the_object_gets_a_smooth_border(texture: float) -> None:
+    true = furry(hairs=0)
+    picture, _ = scene(true, texture=texture)
+    drawn = polygon_inside(true > 0.5, 6)
+    found = moved_border(picture, drawn, 12)
+    assert outline_length(found) < 1.1 * outline_length(true > 0.5)
+    assert lone_columns(found) <= lone_columns(true > 0.5) + 8
+    assert np.count_nonzero(found ^ (true > 0.5)) < 0.5 * np.count_nonzero(drawn ^ (true > 0.5))
+    opacity = cut_out(picture, drawn.astype(np.float32), 12).opacity
+    assert outline_length(opacity > 0.5) < 1.1 * outline_length(true > 0.5)
+    assert lone_columns(opacity > 0.5) <= lone_columns(true > 0.5) + 8
+
+
+def test_a_border_that_is_hardly_seen_stays() -> None:
+    true = furry(hairs=0)
+    picture = np.float32(0.5) + np.float32(0.004) * true[..., None] * np.ones(3, np.float32)
+    picture += np.random.default_rng(4).normal(0, 0.02, picture.shape).astype(np.float32)
+    drawn = polygon_inside(true > 0.5, 6)
+    found = moved_border(picture, drawn, 12)
+    assert np.count_nonzero(found ^ drawn) < 0.005 * np.count_nonzero(drawn)
+    assert outline_length(found) < 1.02 * outline_length(drawn)

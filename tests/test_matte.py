@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from overpaint.mask.local_colours import NOISE, local_moments
 from overpaint.mask.matte import matte
 
 Floats = NDArray[np.float32]
@@ -167,3 +168,17 @@ def test_a_dark_spot_beside_a_dark_subject_stays_in_the_background() -> None:
     cv2.circle(spot, (SIDE // 2, SIDE // 4 - 9), 3, 1, -1)
     picture[spot > 0] = BROWN
     assert (matte(picture, outline(true), 14).opacity[spot > 0] == 0).all()
+
+
+@pytest.mark.parametrize("width", [161, 200, 207])
+def test_covariances_of_local_colours_are_those_of_colours(width: int) -> None:
+    rough = np.random.default_rng(0).normal(0.5, 0.2, (40, 50, 1)).astype(np.float32)
+    grey = np.clip(cv2.resize(rough, (width, 150), interpolation=cv2.INTER_CUBIC), 0, 1)[..., None] * np.ones(
+        3, np.float32
+    )
+    known = np.ones(grey.shape[:2], bool)
+    known[40:90] = False
+    moments = local_moments(grey, known, 9)
+    assert moments is not None
+    found = moments.at(*np.nonzero(~known)).covariance
+    assert np.allclose(found[:, (1, 2, 4)], found[:, (0, 3, 5)] - np.float32(NOISE**2), atol=1e-5)

@@ -94,7 +94,7 @@ class Backdrop(ThreadedEngine):
         edge="matte",
         colour_space="srgb",
         options=BackdropOptions,
-        digest="backdrop-3",
+        digest="backdrop-4",
         references=(
             "Geman and Geman, Stochastic relaxation, Gibbs distributions, and the Bayesian restoration of images, 1984",
             "Chuang, Curless, Salesin, Szeliski, A Bayesian approach to digital matting, CVPR 2001",

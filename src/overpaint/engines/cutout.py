@@ -51,7 +51,7 @@ class Cutout(ThreadedEngine):
         context=Context(ratio=0.5, minimum=64, maximum=1024),
         colour_space="srgb",
         options=CutoutOptions,
-        digest="cutout-2",
+        digest="cutout-3",
         references=("Reinhard, Ashikhmin, Gooch, Shirley, Color transfer between images, IEEE CG&A 21(5), 2001",),
     )
 

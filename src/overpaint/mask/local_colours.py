@@ -29,7 +29,9 @@ class LocalColours:
 
 
 _PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
-_GROUPS = (slice(0, 4), slice(4, 8), slice(8, 10))  # of channels: OpenCV's filters take four at most at full speed
+_GROUPS = (slice(0, 4), slice(4, 7), slice(7, 10))
+"""Groups of channels: OpenCV's filters take four at most at full speed. None has two: OpenCV 5 interpolates two with
+other weights than three or four, and of means and products that are not of the same pixels no covariance comes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

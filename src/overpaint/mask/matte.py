@@ -51,7 +51,7 @@ pixel says little about its colour, and along a mask's border where the subject 
 SOLID = 0.05
 """Opacities nearer to 0 or 1 than this are 0 or 1."""
 
-BAND = 0.5
+BAND = 0.45
 """The band around a border that has been moved, as a share of how far it may have moved."""
 
 
@@ -73,7 +73,7 @@ def cut_out(pixels: Floats, subject: Floats, reach: float, *, within: Flags | No
     """The matte of a subject whose mask may be drawn roughly.
 
     The mask's border first moves to that of the picture (see `overpaint.mask.border`), by at most the reach; the
-    band around it is half as wide.
+    band around it is `BAND` times as wide.
 
     Args:
         pixels: (H, W, 3) float32 in [0, 1].
