@@ -67,6 +67,41 @@ def test_the_surroundings_go_on_behind_what_is_avoided_beside_the_hole() -> None
     assert np.abs(rows[18:] - 63).max() < 25
 
 
+def shore() -> NDArray[np.float64]:
+    """Sky over sea, (90, 160, 3)."""
+    pixels = np.random.default_rng(0).normal(0, 2.5, (90, 160, 3)) + 190
+    pixels[45:] -= 127
+    return pixels
+
+
+def test_what_is_avoided_is_joined_where_it_looks_like_what_is_known() -> None:
+    """A box around a red person holds sky and sea too, darker there: the hole has no edge at the box."""
+    pixels = shore()
+    pixels[:, 80:] -= np.linspace(0, 40, 80)[None, :, None]
+    pixels[10:70, 120:130] = (230, 20, 40)
+    picture, hole = from_array(pixels.astype(np.uint8)), Mask.box(Size(160, 90), (70, 25, 110, 65))
+    aside = Mask.box(picture.size, (110, 0, 160, 90))
+    edited = overpaint.remove(picture, hole, seed=1, strict=True, avoid=aside)
+    steps = edited.picture.samples[25:65, 109:112].astype(float).mean(axis=2)
+    for rows in (slice(0, 15), slice(25, 40)):
+        assert abs((steps[rows, 0] - steps[rows, 1]).mean()) < 4
+    inside = edited.picture.samples[25:65, 70:110].astype(int)
+    assert (inside[..., 0] - inside[..., 1]).max() < 30
+
+
+def test_extension_goes_on_behind_what_is_avoided_at_the_border() -> None:
+    """Sky over sea, at whose right border all is red and avoided: the horizon goes on beyond it."""
+    pixels = shore()
+    pixels[:, 130:] = (230, 20, 40)
+    avoid = Mask.box(Size(160, 90), (130, 0, 160, 90))
+    with Studio() as studio:
+        picture = from_array(pixels.astype(np.uint8))
+        edited = studio.edit(picture, intent="expand", margins=(0, 0, 50, 0), seed=1, avoid=avoid)
+    rows = edited.picture.samples[:, 162:].mean(axis=(1, 2))
+    assert np.abs(rows[:40] - 190).max() < 10
+    assert np.abs(rows[50:] - 63).max() < 10
+
+
 def test_extension_leaves_out_what_is_avoided() -> None:
     with Studio() as studio:
         plain, avoiding = (

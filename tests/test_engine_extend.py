@@ -242,6 +242,18 @@ def test_sixteen_bits_and_alpha_are_kept():
     assert len(np.unique(picture.samples[:, 50:] % 257)) > 100, "more than 8 bits"
 
 
+@pytest.mark.parametrize("size", [(90, 60), (9, 9), (900, 200)])
+def test_progress_comes_near_its_end_before_it_jumps_there(size):
+    mask = np.zeros((size[1], size[0] + 24), np.float32)
+    mask[:, size[0] :] = 1
+    seen = []
+    pixels = grained(np.full((*mask.shape, 3), 0.5, np.float32))
+    Extend().paint_one(Canvas(pixels, mask), Monitor(on_progress=lambda step, steps: seen.append(step)))
+    assert seen == sorted(seen)
+    assert seen[-1] == 100
+    assert max(seen[:-1]) >= 89
+
+
 def test_a_margin_as_large_as_the_picture_is_called_doubtful():
     pixels = (sky_over_sea(60, 80) * 255).astype(np.uint8)
     notes = overpaint.expand(from_array(pixels), right=80, seed=1).notes

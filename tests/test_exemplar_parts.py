@@ -19,14 +19,14 @@ from overpaint.exemplar.features import Basis, gathered, inside, touching
 from overpaint.exemplar.fill import fill
 from overpaint.exemplar.holes import parts
 from overpaint.exemplar.joining import edge_of, joined, seam_steps
-from overpaint.exemplar.preference import foreignness, sideways
+from overpaint.exemplar.preference import alike, foreignness, sideways
 from overpaint.exemplar.pyramid import Level, doubled, halved
 from overpaint.exemplar.scale import vote_weights
 from overpaint.exemplar.search import Quantiser
 from overpaint.exemplar.settings import FillSettings
 from overpaint.exemplar.sites import Sites
 from overpaint.exemplar.smooth import Steps, blurred, membrane
-from overpaint.exemplar.vote import voted
+from overpaint.exemplar.vote import _means, voted
 from overpaint.geometry import Box
 
 flags = hnp.arrays(bool, st.tuples(st.integers(1, 60), st.integers(1, 60)))
@@ -248,6 +248,12 @@ def test_votes_deep_in_a_hole_count_by_their_match_as_at_its_edge():
     assert (vote_weights(np.float32([1000]), np.float32([1e4]), 1.3) > 0).all()
 
 
+def test_a_pixel_without_any_vote_is_no_nan():
+    """On a chequerboard of votes a pixel may be covered by patches of the other colour alone."""
+    means = _means(np.float32([[0.2, 0.4, 0.6]] * 2), np.float32([1, 0]), np.array([0, 1]), 2)
+    np.testing.assert_allclose(means, [[0.2, 0.4, 0.6], [0, 0, 0]], atol=1e-6)
+
+
 def test_a_mixed_vote_is_the_mode_of_the_colours():
     """Nine votes in ten are for dark sources of two close colours, one for a bright source."""
     pixels = np.full((60, 80, 3), 0.2, np.float32)
@@ -313,6 +319,19 @@ def test_a_membrane_with_steps_is_the_picture_that_has_them(shape):
     steps = Steps(np.diff(whole, axis=0), np.diff(whole, axis=1))
     np.testing.assert_allclose(membrane(whole * known[..., None], known, steps=steps), whole, atol=0.01)
     assert np.abs(membrane(whole * known[..., None], known) - whole).max() > 0.03
+
+
+def test_what_is_avoided_is_alike_where_it_has_the_look_of_what_is_known():
+    """Known lawn beside a box of lawn with a red ball; the ball's edge has no look of its own side."""
+    pixels = np.float32([0.2, 0.5, 0.2]) + np.random.default_rng(0).normal(0, 0.02, (40, 60, 3)).astype(np.float32)
+    pixels[15:25, 40:50] = (0.9, 0.1, 0.1)
+    known = np.zeros((40, 60), bool)
+    known[:, :30] = True
+    found = alike(pixels, known, ~known, radius=3)
+    assert not found[:, :30].any()
+    assert found[:10, 30:].mean() > 0.95
+    assert not found[14:26, 39:51].any()
+    assert not alike(pixels, np.zeros_like(known), ~known, radius=3).any()
 
 
 def test_a_source_is_foreign_where_nothing_along_the_hole_looks_like_it():

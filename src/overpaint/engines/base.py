@@ -167,6 +167,12 @@ class Canvas:
         """(H, W) bool: pixels that stay, and may be copied."""
         return ~self.hole if self.usable is None else ~self.hole & self.usable
 
+    @property
+    def avoided(self) -> NDArray[np.bool_]:
+        """(H, W) bool: pixels that stay and show the picture, but may not be copied."""
+        stays = ~(self.hole | self.known)
+        return stays if self.opacity is None else stays & (self.opacity > 0)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Painted:

@@ -12,6 +12,7 @@ from pydantic import Field, field_validator
 
 from overpaint.exemplar.fill import fill
 from overpaint.exemplar.holes import parts
+from overpaint.exemplar.preference import alike
 from overpaint.exemplar.settings import FillCallbacks, FillSettings
 from overpaint.exemplar.smooth import blurred
 from overpaint.frame import Context
@@ -103,7 +104,8 @@ class Exemplar(ThreadedEngine):
         before = 0
         matches: list[float] = []
         # Pixels with colours to compare with; other parts get them when they are filled.
-        seen = known.copy()
+        seen = shown(canvas)
+        unseen = ~(seen | hole)
         for part, size in zip(work, sizes, strict=True):
 
             def done(fraction: float, before: int = before, size: int = size) -> None:
@@ -116,7 +118,7 @@ class Exemplar(ThreadedEngine):
             if not compared.all():
                 pixels = np.where(compared, pixels, blurred(pixels, seen[here]))
             callbacks = FillCallbacks(done, monitor.check)
-            target = _target(part.hole, ~(known | hole)[here])
+            target = part.hole | behind(part.hole, unseen[here])
             filled = fill(pixels, known[here], target, settings, canvas.seed, callbacks)
             painted[here][part.hole] = filled.pixels[part.hole].clip(0, 1)
             matches += [] if filled.match is None else [filled.match]
@@ -128,15 +130,32 @@ class Exemplar(ThreadedEngine):
         return Painted(painted, match=max(matches, default=None))
 
 
-def _target(hole: NDArray[np.bool_], unusable: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """(h, w) bool: a hole, and what must not be copied about as far around it as it is wide.
+def shown(canvas: Canvas) -> NDArray[np.bool_]:
+    """(H, W) bool: pixels that a fill is compared with and joined to.
 
-    That is filled too, and not pasted: the surroundings go on behind it, and no colours that were made up for it are
-    continued into the hole.
+    These are the known ones, and of those that the request avoids beside the hole the ones that look like known ones
+    there. A box around a person holds some lawn too: it goes on in the hole, and the person does not.
     """
-    if not unusable.any():
-        return hole
-    return hole | (unusable & within(hole, max(24.0, math.sqrt(np.count_nonzero(hole)) / 2)))
+    known, avoided = canvas.known, canvas.avoided
+    near = within(canvas.hole, _reach(canvas.hole)) if avoided.any() else avoided
+    if not (avoided & near).any():
+        return known
+    here = Box.around(near).slices
+    known[here] |= alike(canvas.pixels[here], (known & near)[here], (avoided & near)[here], radius=3)
+    return known
+
+
+def behind(hole: NDArray[np.bool_], unseen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(h, w) bool: the unseen pixels around a hole that are filled with it, and not pasted.
+
+    The surroundings go on behind them, and no colours that were made up for them are continued into the hole.
+    """
+    return unseen & within(hole, _reach(hole)) if unseen.any() else unseen
+
+
+def _reach(hole: NDArray[np.bool_]) -> float:
+    """Pixels around a hole that decide about it: about half its width."""
+    return max(24.0, math.sqrt(np.count_nonzero(hole)) / 2)
 
 
 def _margin(box: Box, options: ExemplarOptions) -> int:

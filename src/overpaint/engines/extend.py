@@ -22,7 +22,7 @@ from overpaint.geometry import Box
 
 from .base import Canvas, EngineCard, EngineOptions, Monitor, Painted, ThreadedEngine
 from .classical import mean_filled
-from .exemplar import QUALITIES, Floats
+from .exemplar import QUALITIES, Floats, behind, shown
 
 _OCTAVES = 2
 """Seams are mended from this scale on, at least: what is coarser stays as it was copied."""
@@ -106,23 +106,26 @@ def _extended(canvas: Canvas, options: ExtendOptions, monitor: Monitor) -> Fille
     factor = 1.0 if longest <= _WHOLE else longest / _TRIED
     work = _Work.of(canvas, 1, options, monitor)
     small = work if factor == 1 else _Work.of(canvas, factor, options, monitor)
+    first, second = (30, 50) if factor > 1 else (45, 90) if work.extensible else (100, 100)
+    alone = small.filled(small.pixels, small.hole, None, (0, first))
+    work = work.over(alone.pixels)
+    small = work if factor == 1 else small.over(alone.pixels)
     pieces = work.quilted()
-    alone = small.filled(small.pixels, small.hole, None, (0, 30))
     if pieces is None or alone.match is None:
         return alone if factor == 1 else work.joined(None, alone.pixels, work.hole, factor, (30, 100))
-    mended = small.joined(_reduced(pieces, small.hole), alone.pixels, small.inner, 1, (30, 50))
+    mended = small.joined(_reduced(pieces, small.hole), alone.pixels, small.inner, 1, (first, second))
     if mended.match is None:
         return alone if factor == 1 else work.joined(None, alone.pixels, work.hole, factor, (50, 100))
-    picture = Box.around(small.known)
+    picture = small.picture
     sides = [side for side, margin in enumerate(small.whole.overhang(picture)) if margin]
     ways, matches = (mended, alone), (mended.match, alone.match)
     costs = [_costs(way.pixels, match, picture) for way, match in zip(ways, matches, strict=True)]
     chosen = [int(costs[1][side] < costs[0][side]) for side in range(4)]
     found = alone
-    for part in ((50, 90), (90, 100)):
+    for part in ((second, 90), (90, 100)):
         if factor == 1 and len({chosen[side] for side in sides}) == 1:
             return ways[chosen[sides[0]]]
-        taken = work.hole & _beyond(Box.around(work.known), work.hole.shape, chosen)
+        taken = work.hole & _beyond(work.picture, work.hole.shape, chosen)
         found = work.joined(pieces, alone.pixels, taken, factor, part)
         # Trials may promise what the full size does not keep.
         again = [_costs(_resized(found.pixels, small.hole), match, picture) for match in matches]
@@ -141,6 +144,8 @@ class _Work:
         pixels: (h, w, 3) float32, smoothly continued where nothing is known.
         known: (h, w) bool, what may be copied.
         hole: (h, w) bool, what to fill.
+        avoided: (h, w) bool, what shows the picture and may not be copied.
+        unseen: (h, w) bool, what of that is filled as the hole is, so that the picture goes on behind it.
         options: The engine's.
         seed: The canvas's.
         monitor: For progress and cancellation.
@@ -149,6 +154,8 @@ class _Work:
     pixels: Floats
     known: NDArray[np.bool_]
     hole: NDArray[np.bool_]
+    avoided: NDArray[np.bool_]
+    unseen: NDArray[np.bool_]
     options: ExtendOptions
     seed: int
     monitor: Monitor
@@ -156,18 +163,20 @@ class _Work:
     @classmethod
     def of(cls, canvas: Canvas, factor: float, options: ExtendOptions, monitor: Monitor) -> _Work:
         """The whole canvas, at a scale that is smaller by a factor; 1: as it is."""
-        pixels, mass, hole = canvas.pixels, canvas.known.astype(np.float32), canvas.hole
+        hole, avoided, seen = canvas.hole, canvas.avoided, shown(canvas)
+        pixels, mass, weight = canvas.pixels, canvas.known.astype(np.float32), seen.astype(np.float32)
+        unseen = behind(hole, avoided & ~seen)
         if factor > 1:
             size = (max(1, round(canvas.size.width / factor)), max(1, round(canvas.size.height / factor)))
-            seen = np.where(canvas.known[..., None], pixels, np.float32(0))
-            pixels, mass, touched = (
-                np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), np.float32)
-                for values in (seen, mass, hole.astype(np.float32))
+            pixels, mass, weight, *touched = (
+                np.asarray(cv2.resize(values.astype(np.float32), size, interpolation=cv2.INTER_AREA), np.float32)
+                for values in (np.where(seen[..., None], pixels, 0), mass, weight, hole, avoided, unseen)
             )
-            pixels = np.asarray(pixels / np.maximum(mass, 1e-6)[..., None], np.float32)
-            hole = touched > 0
+            pixels = np.asarray(pixels / np.maximum(weight, 1e-6)[..., None], np.float32)
+            hole, avoided, unseen = (share > 0 for share in touched)
         known = (mass > 0.999) & ~hole
-        return cls(blurred(pixels, mass > 0), known, hole, options, canvas.seed, monitor)
+        avoided, unseen = avoided & ~hole, unseen & ~hole & ~known
+        return cls(blurred(pixels, weight > 0), known, hole, avoided, unseen, options, canvas.seed, monitor)
 
     @property
     def whole(self) -> Box:
@@ -175,18 +184,34 @@ class _Work:
         return Box(0, 0, self.hole.shape[1], self.hole.shape[0])
 
     @property
+    def picture(self) -> Box:
+        """The box of what shows the picture."""
+        return Box.around(self.known | self.avoided)
+
+    @property
     def inner(self) -> NDArray[np.bool_]:
         """(h, w) bool: holes within the known picture."""
         inner = np.zeros_like(self.hole)
-        here = Box.around(self.known).slices
+        here = self.picture.slices
         inner[here] = self.hole[here]
         return inner
 
+    def over(self, filled: Floats) -> _Work:
+        """The same with what a fill, perhaps of another size, shows behind what is unseen."""
+        if not self.unseen.any():
+            return self
+        return replace(self, pixels=np.where(self.unseen[..., None], _resized(filled, self.hole), self.pixels))
+
+    @property
+    def extensible(self) -> bool:
+        """Whether the picture is large enough to be extended, and does not fill the canvas."""
+        return min(self.picture.size) >= LEAST and self.picture != self.whole
+
     def quilted(self) -> Quilted | None:
-        """Large pieces beyond the known picture; None where it is too small, or known up to the canvas's borders."""
-        inner = Box.around(self.known)
-        if min(inner.size) < LEAST or inner == self.whole:
+        """Large pieces beyond the picture; None where it is not `extensible`."""
+        if not self.extensible:
             return None
+        inner = self.picture
         here, settings = inner.slices, QuiltSettings(variety=self.options.variety)
         margins = self.whole.overhang(inner)
         return extended(self.pixels[here], self.known[here], margins, settings, self.seed, self.monitor.check)
@@ -226,6 +251,7 @@ class _Work:
         first, last = part
         if not target.any():
             return Filled(pixels, 0.0)
+        target = target | self.unseen
 
         def done(fraction: float) -> None:
             self.monitor.progress(first + round((last - first) * fraction), 100)

@@ -86,9 +86,9 @@ def voted(
 
 
 def _means(values: Floats, weights: Floats, groups: Places, count: int) -> Floats:
-    """(count, 3) weighted means of the values (m, 3) of each group 0 to count - 1; every group has a weight > 0."""
+    """(count, 3) weighted means of the values (m, 3) of each group 0 to count - 1; 0 without any weight."""
     sums = np.stack([np.bincount(groups, weights * channel, count) for channel in values.T], axis=1)
-    return np.asarray(sums / np.bincount(groups, weights, count)[:, None], np.float32)
+    return np.asarray(sums / np.maximum(np.bincount(groups, weights, count), 1e-30)[:, None], np.float32)
 
 
 def _most_copied(weights: Floats, copies: NDArray[np.int32], candidates: Sequence[int]) -> NDArray[np.int32]:
