@@ -1,0 +1,12 @@
+"""Work on files that nobody vouches for, in child processes within limits of time and memory.
+
+A decoder may run for ever, take all memory, or crash; in a process of its own it can be killed, and the caller goes on.
+`BoundedPool` keeps such processes warm, `MemoryBudget` shares memory between the edits in flight. The batch runner
+reads its files so; a server should read its uploads so.
+"""
+
+from .budget import MemoryBudget, MemoryShare
+from .pool import BoundedPool, needs_memory
+from .shortage import is_shortage
+
+__all__ = ["BoundedPool", "MemoryBudget", "MemoryShare", "is_shortage", "needs_memory"]

@@ -1,0 +1,219 @@
+"""The parent's side: warm child processes, and calls of functions in them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from overpaint.errors import EngineError, InputError
+
+from .message import receive, send
+
+T = TypeVar("T")
+Grant = Callable[[int], None]
+
+_CODE = "from overpaint.bounded.child import serve; serve(*{!r})"
+
+_START = 120.0  # seconds until a process begins with a call
+_END = 5.0  # seconds from the end of a process's connection to its own
+_LOOK = 0.1  # seconds between two looks whether a call is cancelled
+_PATIENCE = 1.0  # seconds; starting a process takes about half of one
+
+ask: Grant | None = None
+"""In a child: asks the parent for memory."""
+
+
+def needs_memory(wanted: int) -> None:
+    """Say how many bytes the work at hand will take. In a bounded process it goes on when the parent grants them."""
+    if ask is not None:
+        ask(wanted)
+
+
+class BoundedPool:
+    """Child processes that call functions, each call within its limits. Thread-safe.
+
+    A process is started when those that are there stay busy for a second, stays for the next call, and is replaced
+    after one that it did not survive. Where there are no such processes (Windows), functions are called here, without
+    limits.
+    """
+
+    def __init__(self, *modules: str) -> None:
+        """`modules` are imported by every process before its first call, so that no call pays for it."""
+        self._modules = modules
+        self._lock = threading.Condition()
+        self._idle: list[_BoundedProcess] = []
+        self._busy = 0
+        self._owner = os.getpid()
+
+    def call(
+        self,
+        function: Callable[..., T],
+        *arguments: Any,
+        seconds: float | None = None,
+        memory: int | None = None,
+        grant: Grant = lambda _: None,
+        check: Callable[[], None] = lambda: None,
+    ) -> T:
+        """The result of a function that a module has by name, called in a child process.
+
+        Args:
+            function: The function.
+            *arguments: What it takes. They and the result are pickled; arrays go through shared memory.
+            seconds: How long it may take; the start of a process and waits within `grant` don't count. None: as long as
+                it wants.
+            memory: How many bytes it may take.
+            grant: Called with the bytes that `needs_memory` is told; the function goes on when this returns. An
+                InputError from it is raised there.
+            check: Called several times a second; what it raises ends the call, and its process.
+
+        Raises:
+            InputError: It took longer ("time-limit"), or its process crashed ("reading-crashed").
+            EngineError: It took more memory than it may, or than there is ("memory-short").
+            Exception: What the function, `grant` or `check` raises.
+        """
+        if os.name != "posix":
+            return function(*arguments)
+        process = self._take()
+        try:
+            return process.call((function, arguments, memory), seconds, grant, check)  # type: ignore[no-any-return]
+        except _Unfinished as error:
+            raise _failure(error, process.kill(ended=error.why == "ended"), seconds) from None
+        finally:
+            self._put(process)
+
+    def close(self) -> None:
+        """End the processes that are idle. The pool can be used again."""
+        with self._lock:
+            ended, self._idle = self._idle, []
+        for process in ended:
+            process.kill()
+
+    def _take(self) -> _BoundedProcess:
+        with self._lock:
+            if self._owner != os.getpid():  # a fork shares its parent's processes
+                self._idle, self._busy, self._owner = [], 0, os.getpid()
+            if self._busy:
+                self._lock.wait_for(lambda: self._idle, _PATIENCE)
+            process = self._idle.pop() if self._idle else _BoundedProcess(self._modules)
+            self._busy += 1
+        return process
+
+    def _put(self, process: _BoundedProcess) -> None:
+        with self._lock:
+            self._busy -= 1
+            if process.at_rest:
+                self._idle.append(process)
+            self._lock.notify()
+        if not process.at_rest:
+            process.kill()
+
+
+def _failure(error: _Unfinished, status: int, seconds: float | None) -> InputError | EngineError:
+    """Why a call has no result, by the exit status of its process."""
+    if error.why == "time":
+        return InputError(f"it took longer than {seconds:g} seconds to read", code="time-limit", value=seconds)
+    if error.why == "memory" or (error.why == "ended" and status == -signal.SIGKILL):  # the kernel's choice
+        return EngineError("there was not enough memory to read it", code="memory-short")
+    name = signal.Signals(-status).name if status < 0 else f"status {status}"
+    return InputError(f"reading it crashed the process that did so ({name})", code="reading-crashed")
+
+
+def _refusal(grant: Grant, wanted: int) -> InputError | None:
+    try:
+        grant(wanted)
+    except InputError as error:
+        return error
+    return None
+
+
+class _Unfinished(Exception):  # noqa: N818 - always caught here
+    """A call has no result: for want of "time" or "memory", or because its process "ended"."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+class _BoundedProcess:
+    """One child process.
+
+    Attributes:
+        at_rest: Whether it waits for a call.
+    """
+
+    def __init__(self, modules: tuple[str, ...]) -> None:
+        own, other = socket.socketpair()
+        reading, self._lifeline = os.pipe()
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-c", _CODE.format((other.fileno(), reading, *modules))],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,  # the caller's output may be for a program
+                pass_fds=(other.fileno(), reading),
+                env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            )
+        finally:
+            other.close()
+            os.close(reading)
+        self._socket = own
+        self.at_rest = True
+
+    def call(self, order: tuple[Any, ...], seconds: float | None, grant: Grant, check: Callable[[], None]) -> Any:
+        """The result of a call. Raises _Unfinished, or what the function, `grant` or `check` raises."""
+        self.at_rest = False
+        left = _START
+        try:
+            send(self._socket, order)
+            while True:
+                began = time.monotonic()
+                self._wait(began + left, check)
+                kind, value = receive(self._socket)
+                left -= time.monotonic() - began
+                if kind == "begun":
+                    left = float("inf") if seconds is None else seconds
+                elif kind == "need":
+                    send(self._socket, _refusal(grant, value))
+                else:
+                    break
+        except OSError:
+            raise _Unfinished("ended") from None
+        if kind == "memory":
+            raise _Unfinished("memory")
+        self.at_rest = True
+        if kind == "error":
+            raise value
+        return value
+
+    def _wait(self, until: float, check: Callable[[], None]) -> None:
+        """Wait until the child says something."""
+        self._socket.settimeout(_LOOK)
+        while True:
+            with contextlib.suppress(TimeoutError):
+                self._socket.recv(1, socket.MSG_PEEK)
+                break
+            check()
+            if time.monotonic() > until:
+                raise _Unfinished("time")
+        self._socket.settimeout(None)
+
+    def kill(self, *, ended: bool = False) -> int:
+        """End it, and return its exit status, negative for a signal; where it has `ended` already, that of its own."""
+        self.at_rest = False
+        if ended:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_END)
+        self._process.kill()
+        status = self._process.wait()
+        self._socket.close()
+        if self._lifeline >= 0:
+            os.close(self._lifeline)
+            self._lifeline = -1
+        return status
