@@ -398,7 +398,7 @@ BAD_SHAPES = {
     "no mask": (shape("mask", (1, 1), (5, 5)), "base64"),
     "no base64": (shape("mask", (1, 1), (5, 5), mask="%%%"), "base64, not '%%%'"),
     "no png": (shape("mask", (1, 1), (5, 5), mask="aGVsbG8="), "can't be read"),
-    "giant mask": (shape("mask", (0, 0), (1e8, 1e8), mask="aGVsbG8="), "enclose"),
+    "giant mask": (shape("mask", (0, 0), (1e8, 1e8), mask="aGVsbG8="), "must have an area"),
 }
 
 
@@ -418,7 +418,7 @@ BAD_CVAT = {
     "words": ('<polygon label="x" points="hello"/>', "hello"),
     "short runs": ('<mask label="x" rle="1, 2" left="1" top="2" width="3" height="2"/>', "add up to 3.*has 6"),
     "negative runs": ('<mask label="x" rle="8, -2" left="1" top="2" width="3" height="2"/>', "run"),
-    "giant mask": ('<mask label="x" rle="1" left="1" top="2" width="1000000" height="1000000"/>', "200,000,000"),
+    "giant mask": ('<mask label="x" rle="1" left="1" top="2" width="1000000" height="1000000"/>', "must have an area"),
     "mask outside": ('<mask label="x" rle="0,6" left="100" top="2" width="3" height="2"/>', "outside"),
     "fraction": ('<mask label="x" rle="0,6" left="1.5" top="2" width="3" height="2"/>', "1.5"),
 }

@@ -6,10 +6,19 @@ import contextlib
 import errno
 import os
 import secrets
+import stat
 import tempfile
 from pathlib import Path
 
 from overpaint.errors import OutputError
+
+
+def is_regular(path: Path) -> bool:
+    """Whether a path leads to a file with an end, and not to a device or a pipe: but one that a shell made for this
+    command is taken for a file. Raises OSError where there is nothing.
+    """
+    mode = path.stat().st_mode
+    return stat.S_ISREG(mode) or (stat.S_ISFIFO(mode) and str(path).startswith(("/dev/fd/", "/proc/self/fd/")))
 
 
 def write_file(path: str | os.PathLike[str], data: bytes, *, overwrite: bool = False, permissions: int = 0o666) -> None:

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from overpaint.bounded import needs_memory
 from overpaint.errors import MaskError
 from overpaint.geometry import Box, Size
+from overpaint.picture.limits import MEMORY_PER_PIXEL, current_limits
 
 SizeLike = Size | tuple[int, int]
 BoxLike = Box | Sequence[float]
-LARGEST_AREA = 200_000_000  # pixels; the same as the limit on pictures
 MOST_POINTS = 1_000_000
 FARTHEST = 1_000_000_000  # no coordinate is larger: products of them stay far from the limits of float64
 
@@ -25,16 +26,23 @@ class DegenerateShapeError(MaskError):
 
 
 def as_size(size: SizeLike) -> Size:
-    """(width, height) as a Size of at least one pixel and at most `LARGEST_AREA` of them."""
+    """(width, height) as a Size of at least one pixel and at most as many as a picture may have."""
     try:
         width, height = (operator.index(side) for side in size)
     except (TypeError, ValueError):
         raise MaskError(f"a size must be two whole numbers (width, height), not {size!r}") from None
     if width < 1 or height < 1:
         raise MaskError(f"a mask must have at least one pixel, not {width}x{height}")
-    if width * height > LARGEST_AREA:
-        raise MaskError(f"a mask may have {LARGEST_AREA:,} pixels at most, not {width}x{height}")
+    check_area(width * height, f"a mask of {width}x{height}")
+    needs_memory(width * height * MEMORY_PER_PIXEL)
     return Size(width, height)
+
+
+def check_area(area: int, what: str) -> None:
+    """Raise MaskError when what has so many pixels has more than a picture may have."""
+    most = current_limits().pixels
+    if area > most:
+        raise MaskError(f"{what} has {area:,} pixels; at most {most:,} are allowed", value=area)
 
 
 def wrong_size(found: Size, wanted: Size, resize: bool | None = None) -> MaskError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -70,12 +70,12 @@ class Mask:
 
         `Mask.box(picture.size, (100, 100, 300, 250), feather=20)` is the feathered box of the tutorials.
         """
-        return cls(_shapes.box(_checks.as_size(size), box, antialias)).feather(feather)
+        return cls._drawn(size, _shapes.box, box, antialias).feather(feather)
 
     @classmethod
     def ellipse(cls, size: SizeLike, box: BoxLike, *, feather: float = 0, antialias: bool = False) -> Mask:
         """The ellipse inscribed in a box (left, top, right, bottom)."""
-        return cls(_shapes.ellipse(_checks.as_size(size), box, antialias)).feather(feather)
+        return cls._drawn(size, _shapes.ellipse, box, antialias).feather(feather)
 
     @classmethod
     def polygon(
@@ -97,7 +97,7 @@ class Mask:
             feather: Radius of the blur in pixels.
             antialias: An edge of one pixel (in steps of 1/16) instead of a hard one.
         """
-        return cls(_shapes.polygon(_checks.as_size(size), points, rule, antialias)).feather(feather)
+        return cls._drawn(size, _shapes.polygon, points, rule, antialias).feather(feather)
 
     @classmethod
     def strokes(
@@ -119,7 +119,14 @@ class Mask:
             feather: Radius of the blur in pixels.
             antialias: An edge of one pixel instead of a hard one.
         """
-        return cls(_strokes.strokes(_checks.as_size(size), strokes, width, antialias)).feather(feather)
+        return cls._drawn(size, _strokes.strokes, strokes, width, antialias).feather(feather)
+
+    @classmethod
+    def _drawn(cls, size: SizeLike, draw: Callable[..., None], *shape: object) -> Mask:
+        """What a function draws over the values of an empty mask."""
+        values = np.zeros(_checks.as_size(size).shape, dtype=np.float32)
+        draw(values, *shape)
+        return cls(values)
 
     @classmethod
     def from_array(cls, array: ArrayLike) -> Mask:

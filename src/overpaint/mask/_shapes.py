@@ -2,6 +2,8 @@
 
 A shape has the pixels whose centres lie in it; pixel (x, y) has its centre at x + 0.5, y + 0.5, so that the box
 0,0,10,10 is exactly the first ten columns and rows. With `antialias` a value is the covered part of the pixel.
+
+A shape is drawn over the values of a mask, within its own box alone: a picture may have tens of thousands of them.
 """
 
 from __future__ import annotations
@@ -24,44 +26,46 @@ _MOST_CROSSINGS = 100_000_000  # 10 million take about a second
 _FINE = 4  # an antialiased polygon is drawn on a grid this many times as fine
 
 
-def box(size: Size, corners: BoxLike, antialias: bool) -> Values:
-    """(H, W) with 1 in the box, clipped to the picture."""
+def box(values: Values, corners: BoxLike, antialias: bool = False) -> None:
+    """1 in the box, over (H, W) values."""
     left, top, right, bottom = as_corners(corners, "box")
-    values = np.outer(_cover(size.height, top, bottom, antialias), _cover(size.width, left, right, antialias))
-    return required(values, "box", (left, top, right, bottom), size)
+    region = clipped(Box(math.floor(left), math.floor(top), math.ceil(right), math.ceil(bottom)), size_of(values))
+    down = _cover(region.top, region.bottom, top, bottom, antialias)
+    across = _cover(region.left, region.right, left, right, antialias)
+    over(values, region, np.outer(down, across), "box", (left, top, right, bottom))
 
 
-def ellipse(size: Size, corners: BoxLike, antialias: bool) -> Values:
-    """(H, W) with 1 in the ellipse that is inscribed in the box, clipped to the picture."""
+def ellipse(values: Values, corners: BoxLike, antialias: bool = False) -> None:
+    """1 in the ellipse that is inscribed in the box, over (H, W) values."""
     left, top, right, bottom = as_corners(corners, "ellipse")
+    size = size_of(values)
     centre, half = np.array([(left + right) / 2, (top + bottom) / 2]), np.array([right - left, bottom - top]) / 2
     region = clipped(Box(math.floor(left), math.floor(top), math.ceil(right), math.ceil(bottom)), size)
     x = (np.arange(region.left, region.right) + 0.5 - centre[0]) / half[0]
     y = (np.arange(region.top, region.bottom) + 0.5 - centre[1]) / half[1]
-    values = np.zeros(size.shape, dtype=np.float32)
     if antialias:
         # distance to the curve f = 1 to first order, (f - 1) / |grad f|, with f the radius in units of the ellipse's
         radius = np.hypot(x, y[:, None])
         slope = np.hypot(x / half[0], (y / half[1])[:, None]) / np.maximum(radius, 1e-9)
-        values[region.slices] = np.clip(0.5 - (radius - 1) / np.maximum(slope, 1e-9), 0, 1)
+        inside = np.clip(0.5 - (radius - 1) / np.maximum(slope, 1e-9), 0, 1)
     else:
-        values[region.slices] = np.square(x) + np.square(y)[:, None] <= 1
-    return required(values, "ellipse", (left, top, right, bottom), size)
+        inside = np.square(x) + np.square(y)[:, None] <= 1
+    over(values, region, inside.astype(np.float32), "ellipse", (left, top, right, bottom))
 
 
-def polygon(size: Size, points: Iterable[object], rule: Rule, antialias: bool) -> Values:
-    """(H, W) with 1 in one ring, or several: `points` are (x, y) pairs, or lists of them."""
+def polygon(values: Values, points: Iterable[object], rule: Rule = "union", antialias: bool = False) -> None:
+    """1 in one ring, or several, over (H, W) values: `points` are (x, y) pairs, or lists of them."""
     if rule not in ("union", "evenodd"):
         raise MaskError(f"the rule of a polygon must be 'union' or 'evenodd', not {rule!r}")
     rings = _rings(points)
     everything = np.concatenate(rings)
     low, high = np.floor(everything.min(axis=0)), np.ceil(everything.max(axis=0))
-    region = clipped(Box(int(low[0]), int(low[1]), int(high[0]), int(high[1])), size)
-    values = np.zeros(size.shape, dtype=np.float32)
+    region = clipped(Box(int(low[0]), int(low[1]), int(high[0]), int(high[1])), size_of(values))
+    inside = np.zeros((0, 0), dtype=np.float32)
     if not region.empty:
         origin = np.array([region.left, region.top], dtype=np.float64)
-        values[region.slices] = _fill([ring - origin for ring in rings], region.size, rule, _FINE if antialias else 1)
-    return required(values, "polygon", (*everything.min(axis=0), *everything.max(axis=0)), size)
+        inside = _fill([ring - origin for ring in rings], region.size, rule, _FINE if antialias else 1)
+    over(values, region, inside, "polygon", (*everything.min(axis=0), *everything.max(axis=0)))
 
 
 def _rings(points: Iterable[object]) -> list[NDArray[np.float64]]:
@@ -131,9 +135,9 @@ def _crossings(ring: NDArray[np.float64], size: Size) -> NDArray[np.int32]:
     return counted[:, : size.width].copy()
 
 
-def _cover(length: int, low: float, high: float, antialias: bool) -> Values:
-    """(length,): the part of each pixel between low and high, or whether its centre is between them."""
-    pixels = np.arange(length, dtype=np.float64)
+def _cover(start: int, stop: int, low: float, high: float, antialias: bool) -> Values:
+    """Of the pixels from start to stop the part between low and high, or whether the centre is between them."""
+    pixels = np.arange(start, stop, dtype=np.float64)
     if antialias:
         return np.asarray(np.clip(np.minimum(pixels + 1, high) - np.maximum(pixels, low), 0, 1), np.float32)
     return ((pixels + 0.5 >= low) & (pixels + 0.5 < high)).astype(np.float32)
@@ -145,13 +149,24 @@ def clipped(region: Box, size: Size) -> Box:
     return Box(0, 0, 0, 0) if inside.empty else inside
 
 
-def required(values: Values, kind: str, corners: Iterable[float], size: Size) -> Values:
-    """The values of a shape between these corners, unless it has no pixel in the picture."""
-    if not values.any():
-        raise DegenerateShapeError(
-            f"the {kind} {listed(corners)} has no pixel in the picture of {size}: it must overlap {size.box} and be "
-            "large enough to hold the centre of a pixel",
-            field=kind,
-            value=listed(corners),
-        )
-    return values
+def over(values: Values, region: Box, inside: Values, kind: str, corners: Iterable[float]) -> None:
+    """Lay the values of a shape between these corners over those of a region. DegenerateShapeError where all are 0."""
+    if not inside.any():
+        raise degenerate(kind, corners, size_of(values))
+    part = values[region.slices]
+    np.maximum(part, inside, out=part)
+
+
+def degenerate(kind: str, corners: Iterable[float], size: Size) -> DegenerateShapeError:
+    """The error for a shape between these corners that has no pixel in the picture."""
+    return DegenerateShapeError(
+        f"the {kind} {listed(corners)} has no pixel in the picture of {size}: it must overlap {size.box} and be "
+        "large enough to hold the centre of a pixel",
+        field=kind,
+        value=listed(corners),
+    )
+
+
+def size_of(values: Values) -> Size:
+    """Width and height of (H, W) values."""
+    return Size(values.shape[1], values.shape[0])

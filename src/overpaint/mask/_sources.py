@@ -16,7 +16,7 @@ from overpaint.picture import Picture, PictureLimits, open_picture
 from overpaint.picture.decoded import IndexedPixels
 from overpaint.picture.open import FileLike, indexed_pixels, read_source
 
-from ._checks import LARGEST_AREA, as_size
+from ._checks import as_size, check_area
 from ._mask import Mask
 from ._plausible import FLOOR, LARGEST_LABEL, RINGING, flat_areas, from_levels, is_flat, plausible, snapped
 from .formats import is_document, read_document
@@ -254,7 +254,8 @@ def from_file(source: FileLike, channel: Channel, size: Size | None, label: str 
             return from_array(values)
         raise MaskError(f"{name} can't be used as a mask: {str(error).removeprefix('the picture: ')}") from error
     labelled = None if indexed is None else _indexed_labels(indexed, picture)
-    return labelled or from_picture(picture, channel)
+    read = labelled or from_picture(picture, channel)
+    return Mask(read.values, (*read.notes, *(f"the mask: {fault}" for fault in picture.source.faults)))
 
 
 def _indexed_labels(indexed: IndexedPixels, picture: Picture) -> Mask | None:
@@ -299,8 +300,9 @@ def _float_tiff(data: bytes) -> Values | None:
 
     try:
         with Image.open(io.BytesIO(data), formats=("TIFF",)) as image:
-            if image.mode != "F" or image.width * image.height > LARGEST_AREA:
+            if image.mode != "F":
                 return None
+            check_area(image.width * image.height, "the mask")
             return np.asarray(ImageOps.exif_transpose(image), np.float32)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None

@@ -12,7 +12,7 @@ from overpaint.errors import MaskError
 from overpaint.geometry import Box, Size
 
 from ._checks import as_pixels, as_points
-from ._shapes import clipped, required
+from ._shapes import clipped, degenerate, size_of
 
 Values = NDArray[np.float32]
 Numbers = NDArray[np.float64]  # of one point (2,), or of many
@@ -20,20 +20,23 @@ _PIECE = 128  # pixels; a long segment is drawn in pieces, as a diagonal would c
 
 
 def strokes(
-    size: Size, lines: Iterable[Iterable[Iterable[float]]], width: float | Sequence[float], antialias: bool
-) -> Values:
-    """(H, W) with 1 within half the width of a line. A point is (x, y), or (x, y, pressure) with pressure in 0..1."""
+    values: Values, lines: Iterable[Iterable[Iterable[float]]], width: float | Sequence[float], antialias: bool = False
+) -> None:
+    """1 within half the width of a line, over (H, W) values. A point is (x, y) or (x, y, pressure from 0 to 1)."""
     try:
         polylines = [as_points(line, "stroke", columns=(2, 3)) for line in lines]
     except TypeError:
         raise MaskError(f"strokes must be a list of lists of points (x, y), not {lines!r:.100}") from None
     if not any(len(line) for line in polylines):
         raise MaskError("there is no stroke with a point in it")
-    values = np.zeros(size.shape, dtype=np.float32)
-    for line, across in zip(polylines, _widths(width, len(polylines)), strict=True):
+    drawn = [
         _draw(values, line, across / 2, antialias)
-    points = np.concatenate([line[:, :2] for line in polylines if len(line)])
-    return required(values, "stroke", (*points.min(axis=0), *points.max(axis=0)), size)
+        for line, across in zip(polylines, _widths(width, len(polylines)), strict=True)
+    ]
+    if not any(drawn):
+        points = np.concatenate([line[:, :2] for line in polylines if len(line)])
+        corners = (*points.min(axis=0), *points.max(axis=0))
+        raise degenerate("stroke", corners, size_of(values))
 
 
 def _widths(width: float | Sequence[float], count: int) -> list[float]:
@@ -46,25 +49,30 @@ def _widths(width: float | Sequence[float], count: int) -> list[float]:
     return widths
 
 
-def _draw(values: Values, line: Numbers, half: float, antialias: bool) -> None:
+def _draw(values: Values, line: Numbers, half: float, antialias: bool) -> bool:
+    """Draw one line over the values. False where it has no pixel."""
     if len(line) == 0:
-        return
+        return False
     pressure = line[:, 2] if line.shape[1] == 3 else np.ones(len(line))
     if pressure.min() < 0 or pressure.max() > 1:
         raise MaskError(f"the pressure of a stroke must be from 0 to 1, not {pressure.min():g} to {pressure.max():g}")
     points, radii = line[:, :2], half * pressure
     ends = range(1, len(points)) if len(points) > 1 else (0,)
-    for i in ends:
+    drawn = [
         _draw_segment(values, points[max(i - 1, 0)], points[i], float(radii[max(i - 1, 0)]), float(radii[i]), antialias)
+        for i in ends
+    ]
+    return any(drawn)
 
 
-def _draw_segment(values: Values, a: Numbers, b: Numbers, radius_a: float, radius_b: float, antialias: bool) -> None:
-    """Draw one segment over the values: the union of all discs between its ends."""
+def _draw_segment(values: Values, a: Numbers, b: Numbers, radius_a: float, radius_b: float, antialias: bool) -> bool:
+    """Draw one segment over the values: the union of all discs between its ends. False where it has no pixel."""
+    drawn = False
     height, width = values.shape
     pad = math.ceil(max(radius_a, radius_b)) + 1
     window = _window(a, b, width, height, pad)
     if window is None:
-        return
+        return False
     low, high = window
     pieces = max(1, math.ceil((high - low) * math.dist(a, b) / _PIECE))
     for k in range(pieces):
@@ -80,6 +88,8 @@ def _draw_segment(values: Values, a: Numbers, b: Numbers, radius_a: float, radiu
         part = values[region.slices]
         covered = np.clip(depth + 0.5, 0, 1).astype(np.float32) if antialias else (depth >= 0).astype(np.float32)
         np.maximum(part, covered, out=part)
+        drawn = drawn or bool(covered.any())
+    return drawn
 
 
 def _window(a: Numbers, b: Numbers, width: int, height: int, pad: int) -> tuple[float, float] | None:

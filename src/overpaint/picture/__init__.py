@@ -20,7 +20,7 @@ from .encode import (
     format_of_result,
     formats,
 )
-from .limits import PictureLimits
+from .limits import PictureLimits, current_limits, limited
 from .open import format_of, open_picture
 from .pil import from_array, from_pil, to_pil
 
@@ -35,6 +35,7 @@ __all__ = [
     "Samples",
     "Source",
     "check_size",
+    "current_limits",
     "encode",
     "extension_for",
     "format_for_path",
@@ -45,6 +46,7 @@ __all__ = [
     "formats",
     "from_array",
     "from_pil",
+    "limited",
     "open_picture",
     "profile_name",
     "to_pil",

@@ -72,6 +72,7 @@ class Source:
         lossless: Whether the encoding kept exact values (false for JPEG, and for WebP, AVIF and HEIF files that can't
             be shown to be lossless).
         mode: The file's own pixel mode in words, for `info`: "palette", "bilevel", "rgb 16-bit", ...
+        faults: Sentences on what is damaged in the file, which was decoded all the same.
     """
 
     format: str | None = None
@@ -81,6 +82,7 @@ class Source:
     orientation: int = 1
     lossless: bool = True
     mode: str = ""
+    faults: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,12 +1,18 @@
-"""Reading JPEG (ITU-T T.81; JFIF 1.02; EXIF and XMP in APP1, ICC in APP2, Photoshop resources in APP13)."""
+"""Reading JPEG (ITU-T T.81; JFIF 1.02; EXIF and XMP in APP1, ICC in APP2, Photoshop resources in APP13).
+
+Grey and RGB are decoded by simplejpeg, which tells what libjpeg finds wrong with a file, CMYK by Pillow. Both have
+libjpeg-turbo, and the same pixels.
+"""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from overpaint.errors import PictureError
 
 from ._picture import Metadata, Picture
-from .decoded import comment_text, loaded, of_image, stored_picture
-from .jpeg_segments import APP0, APP1, APP2, APP13, COM, JpegSegment, bare, parsed
+from .decoded import comment_text, loaded, of_image, split, stored_picture
+from .jpeg_segments import APP0, APP1, APP2, APP13, COM, JpegFile, JpegSegment, bare, parsed
 from .limits import PictureLimits
 
 EXIF = b"Exif\0"
@@ -25,19 +31,53 @@ def read(data: bytes, limits: PictureLimits) -> Picture:
     words = {"grey": "grey 8-bit", "cmyk": "cmyk 8-bit", "ycck": "cmyk 8-bit (ycck)", "rgb": "rgb 8-bit"}
     mode = words.get(file.transform, f"rgb 8-bit (ycc {frame.sampling})")
     mode += ", progressive" if frame.progressive else ""
-    return _with_metadata(decoded(file.parts), mode, file.parts)
+    _check_length(file)
+    pixels, faults = decoded(file.parts, len(frame.components))
+    found = _with_metadata(pixels, mode, file.parts)
+    return replace(found, source=replace(found.source, faults=faults))
 
 
-def decoded(parts: list[JpegSegment]) -> Picture:
-    """The pixels as stored. CMYK has 0 = no ink: files by Adobe, which store it inverted, are inverted again."""
+def decoded(parts: list[JpegSegment], components: int) -> tuple[Picture, tuple[str, ...]]:
+    """The pixels as stored, and what is wrong with the file, which was decoded all the same.
+
+    CMYK has 0 = no ink: files by Adobe, which store it inverted, are inverted again.
+    """
+    import simplejpeg
+
+    data, space = bare(parts), {1: "GRAY", 3: "RGB", 4: "CMYK"}[components]
+    faults: tuple[str, ...] = ()
+    for strict in (True, False):
+        try:
+            pixels = simplejpeg.decode_jpeg(data, space, strict=strict)
+        except ValueError as error:
+            faults = (f"the JPEG file is damaged, and a part of the picture may be lost ({error})",)
+            continue
+        if space != "CMYK":
+            return split(pixels), faults
+        break
+    else:
+        faults = ()  # a kind of file that TurboJPEG does not know; what is damaged beyond use fails again
     from PIL.JpegImagePlugin import JpegImageFile
 
-    return of_image(loaded(JpegImageFile, bare(parts)))
+    return of_image(loaded(JpegImageFile, data)), faults
+
+
+def _check_length(file: JpegFile) -> None:
+    """Refuse a size that the data can't fill, before memory is allocated: Huffman codes have a bit a block at least."""
+    frame, (across, down) = file.frame, file.frame.largest
+    if frame.marker not in (0xC0, 0xC1, 0xC2):
+        return
+    blocks = sum(
+        -(-frame.width * one.horizontal // (8 * across)) * -(-frame.height * one.vertical // (8 * down))
+        for one in frame.components
+    )
+    if sum(len(part.scan) for part in file.parts) * 8 < blocks:
+        raise PictureError(f"the JPEG file is truncated: too little data for {frame.width}x{frame.height} pixels")
 
 
 def _with_metadata(pixels: Picture, mode: str, parts: list[JpegSegment]) -> Picture:
     exif = xmp = dpi = None
-    resources = comment = b""
+    resources, comment = [], b""
     profile: dict[int, bytes] = {}
     for part in parts:
         body = part.body
@@ -54,7 +94,7 @@ def _with_metadata(pixels: Picture, mode: str, parts: list[JpegSegment]) -> Pict
         elif part.marker == COM and body.strip(b"\0 "):
             comment = comment or body.rstrip(b"\0")
         elif part.marker == APP13 and body.startswith(PHOTOSHOP):
-            resources += body[len(PHOTOSHOP) :]
+            resources.append(body[len(PHOTOSHOP) :])
     icc = b"".join(profile[i] for i in sorted(profile)) if sorted(profile) == list(range(1, len(profile) + 1)) else b""
-    found = Metadata(icc=icc, exif=exif, xmp=xmp, iptc=resources, dpi=dpi, text=comment_text(comment))
+    found = Metadata(icc=icc, exif=exif, xmp=xmp, iptc=b"".join(resources), dpi=dpi, text=comment_text(comment))
     return stored_picture(pixels, mode, found, lossless=False)

@@ -67,14 +67,14 @@ def _carried(picture: Picture, touched: Flags | None, annotate: Annotate | None,
     """The file with new blocks where the picture was touched. BlocksUnavailable when that can't be done."""
     orientation = picture.source.orientation
     shown = np.ascontiguousarray(stored(to_8(picture.samples), orientation))
-    original = _decoded(file.parts)
+    original = _decoded(file.parts, file)
     marks = _differs(original, shown) if touched is None else np.ascontiguousarray(stored(touched, orientation))
     carried = carried_over(file, shown, marks)
     reached = np.ascontiguousarray(displayed(carried.touched, orientation))
     metadata = picture.metadata if annotate is None else annotate(reached)
     head, left_out = _metadata_parts(metadata, file.transform, orientation)
     # Damaged data, or a progressive file whose last passes are missing, decode to something else once written anew.
-    if (_differs(_decoded(head + carried.parts), original) & ~carried.touched).any():
+    if (_differs(_decoded(head + carried.parts, file), original) & ~carried.touched).any():
         raise BlocksUnavailable("the original is damaged or incomplete")
     return EncodedPicture(joined(head + carried.parts), "jpeg", "blocks", reached, left_out)
 
@@ -87,10 +87,10 @@ def _differs(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> Flags:
     return found
 
 
-def _decoded(parts: list[JpegSegment]) -> NDArray[np.uint8]:
-    """The stored samples of a file."""
+def _decoded(parts: list[JpegSegment], file: JpegFile) -> NDArray[np.uint8]:
+    """The stored samples of these segments, which are of the file's kind."""
     try:
-        return to_8(decoded(parts).samples)
+        return to_8(decoded(parts, len(file.frame.components))[0].samples)
     except (PictureError, OSError, SyntaxError, ValueError) as error:
         raise BlocksUnavailable("the original can't be decoded") from error
 

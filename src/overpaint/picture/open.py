@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,12 +13,14 @@ from typing import BinaryIO
 
 import numpy as np
 
-from overpaint.errors import MissingExtraError, PictureError
+from overpaint.bounded import is_shortage
+from overpaint.errors import MissingExtraError, OverpaintError, PictureError
+from overpaint.files import is_regular
 
 from . import avif, bitmap, bmff, jpeg, jpeg2000, png, tiff, webp
 from ._picture import Picture
 from .decoded import IndexedPixels
-from .limits import PictureLimits
+from .limits import PictureLimits, current_limits
 from .orient import displayed
 from .pil import turned
 
@@ -66,13 +67,14 @@ def open_picture(source: FileLike, *, limits: PictureLimits | None = None) -> Pi
 
     Args:
         source: A path, the bytes of a file, or an open binary file, which is read to its end.
-        limits: What the file may claim; checked before anything is decoded.
+        limits: What the file may claim; checked before anything is decoded. Left out: those of `limited`.
 
     Raises:
         PictureError: Missing, unreadable, unsupported, damaged or too large; the message names the file.
         MissingExtraError: A HEIC file without pillow-heif.
+        OverpaintError: There is not enough memory to decode it ("memory-short").
     """
-    limits = limits or PictureLimits()
+    limits = limits or current_limits()
     path = Path(source) if isinstance(source, str | os.PathLike) else None
     name = str(path) if path is not None else str(getattr(source, "name", "the picture"))
     try:
@@ -95,14 +97,14 @@ def open_picture(source: FileLike, *, limits: PictureLimits | None = None) -> Pi
 
 @contextmanager
 def _decoding(name: str) -> Iterator[None]:
-    """Whatever a decoder raises as one PictureError that names the file."""
+    """Whatever a decoder raises as one PictureError that names the file; a want of memory is no fault of the file."""
     try:
         yield
     except (PictureError, MissingExtraError) as error:
         raise error.within(name) from error
-    except MemoryError as error:
-        raise PictureError(f"{name}: not enough memory to decode it") from error
     except Exception as error:  # decoders raise anything on hostile input; OpenCV's error is a plain Exception
+        if is_shortage(error):
+            raise OverpaintError(f"{name}: there is not enough memory to decode it", code="memory-short") from error
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         raise PictureError(f"{name}: the file is damaged or truncated ({reason})") from error
 
@@ -154,12 +156,13 @@ def read_source(source: FileLike, limits: PictureLimits) -> bytes:
         path = Path(source)
         if path.is_dir():
             raise PictureError("this is a folder", code="picture-unsupported", hint=f"give a picture file: {ACCEPTED}")
-        about = path.stat()
-        if not stat.S_ISREG(about.st_mode):  # a device or a pipe may have no end
+        if not is_regular(path):  # a device or a pipe may have no end
             raise PictureError("this is no regular file", code="picture-unsupported", hint="give the path of a file")
-        limits.check_bytes(about.st_size)
+        size = path.stat().st_size
+        limits.check_bytes(size)
         with path.open("rb") as file:
-            data = file.read(limits.bytes + 1)
+            # reading takes all of the memory first that it is told to fill; a pipe has no size
+            data = file.read((size or limits.bytes) + 1)
     elif hasattr(source, "read"):
         data = source.read(limits.bytes + 1)
         if not isinstance(data, bytes):

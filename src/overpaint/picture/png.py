@@ -97,13 +97,13 @@ def read(data: bytes, limits: PictureLimits) -> Picture:
 
 def read_indices(data: bytes) -> IndexedPixels:
     """The indices of a PNG file with a palette that `read` reads: decoded as if they were levels of grey."""
-    head, plain, colours = header(data), SIGNATURE, b""
+    head, parts, colours = header(data), [SIGNATURE], b""
     for kind, body in chunks(data):
         if kind == b"PLTE":
             colours = body
         elif kind in (b"IHDR", b"IDAT", b"IEND"):
-            plain += chunk(kind, body[:9] + b"\0" + body[10:] if kind == b"IHDR" else body)
-    levels = by_opencv(plain, 8)
+            parts.append(chunk(kind, body[:9] + b"\0" + body[10:] if kind == b"IHDR" else body))
+    levels = by_opencv(b"".join(parts), 8)
     return IndexedPixels.of((levels // (255 // ((1 << head.depth) - 1))).astype(np.uint8), colours)
 
 

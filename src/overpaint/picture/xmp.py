@@ -29,6 +29,7 @@ _DROPPED_NAMESPACES = frozenset(
 _DROPPED = frozenset({(_XAP, "Thumbnails"), ("http://ns.adobe.com/xmp/note/", "HasExtendedXMP")})
 _DROPPED_CAMERA = ("MotionPhoto", "MicroVideo")
 _CAMERA = "http://ns.google.com/photos/1.0/camera/"
+_DEEPEST, _MOST_ELEMENTS, _LARGEST = 200, 100_000, 8 << 20  # bytes; beyond these it is taken for unreadable
 _LIKELY_PICTURE = re.compile(rb"/9j/4|iVBORw0KGgo|Thumbnails|hdr-gain-map|HDRGainMap")
 _TAG_END = re.compile(rb"""(?:[^"'>]|"[^"]*"|'[^']*')*>""")
 _ATTRIBUTE = re.compile(rb"""\s+([^\s=/>"']+)\s*=\s*("[^"]*"|'[^']*')""")
@@ -135,8 +136,11 @@ def _dropped(namespace: str, name: str) -> bool:
 
 def _orientation_edits(xmp: bytes, found: _XmpContents, orientation: int) -> list[tuple[int, int, bytes]]:
     new = b"\\g<1>%d\\g<2>" % orientation
-    places = [(p.start, p.end) for p in found.properties if p.name == _ORIENTATION]
-    return [(start, end, _DIGIT.sub(new, xmp[start:end])) for start, end in places]
+    edits: list[tuple[int, int, bytes]] = []
+    for start, end in sorted((p.start, p.end) for p in found.properties if p.name == _ORIENTATION):
+        if not edits or start >= edits[-1][1]:  # one within another is edited with it
+            edits.append((start, end, _DIGIT.sub(new, xmp[start:end])))
+    return edits
 
 
 def _edited(data: bytes, edits: list[tuple[int, int, bytes]]) -> bytes:
@@ -158,6 +162,7 @@ class _XmpParser:
         self.found = _XmpContents()
         self.open: list[tuple[_XmpProperty, list[str]]] = []
         self.prefixes: dict[str, str] = {}
+        self.count = 0
         self.parser = expat.ParserCreate(namespace_separator=" ")
         self.parser.buffer_text = True
         self.parser.StartElementHandler = self.start
@@ -174,8 +179,9 @@ class _XmpParser:
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         at = self.parser.CurrentByteIndex
-        if len(self.open) > 200:
-            raise _UnreadableXmp("too deep")
+        self.count += 1
+        if len(self.open) > _DEEPEST or self.count > _MOST_ELEMENTS:
+            raise _UnreadableXmp("too deep, or too many elements")
         namespace, _, local = name.rpartition(" ")
         self.open.append((_XmpProperty((namespace, local), at), []))
         if (namespace, local) == (RDF, "Description"):
@@ -206,7 +212,9 @@ class _XmpParser:
 
 
 def _parsed(data: bytes) -> _XmpContents:
-    """One pass over the packet. _UnreadableXmp unless it is well-formed UTF-8 XML without entities."""
+    """One pass over the packet. _UnreadableXmp unless it is well-formed UTF-8 XML, without entities, not too large."""
+    if len(data) > _LARGEST:
+        raise _UnreadableXmp("too large")
     parser = _XmpParser(data)
     try:
         parser.parser.Parse(data.rstrip(b"\0 \r\n\t"), True)

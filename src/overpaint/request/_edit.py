@@ -155,7 +155,7 @@ class RequestFields(Value):
     )  # fmt: skip
     strict: bool | None = setting(
         "change nothing beyond the mask itself; in a JPEG, the blocks (8 or 16 pixels wide) that the mask touches are "
-        "coded again",
+        "coded again; and refuse a damaged picture",
         left_open="false",
     )
     reach_limit: int | None = setting(

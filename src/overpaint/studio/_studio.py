@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from overpaint import pocket
 from overpaint.engines import Engine, Monitor
-from overpaint.errors import RequestError
+from overpaint.errors import PictureError, RequestError
 from overpaint.request import EditRequest, IntentRule, MaskSpec, ResolvedRequest, draw_seed
 
 from ._edited import Edited
@@ -175,6 +175,8 @@ class Studio:
         opened = picture_of(picture)
         clock.lap("open")
         request, rasters = gather(opened, request, mask, sketch, insert, avoid, inputs, settings)
+        if request.strict and opened.source.faults:
+            raise PictureError(opened.source.faults[0], code="picture-damaged", field="image")
         rule = request.rule
         painter = choose(request, rule, self._pool, self.model)
         if count > 1:

@@ -203,7 +203,11 @@ def finish(prepared: PreparedEdit, made: PaintedCanvases, monitor: Monitor | Non
         regions=regions,
         reach=reach,
         timings={**prepared.timings, **made.timings, **clock.laps},
-        notes=tuple(dict.fromkeys((*own, *scene.mask.notes, *_avoid_notes(scene, canvases), *engine_notes))),
+        notes=tuple(
+            dict.fromkeys(
+                (*own, *scene.picture.source.faults, *scene.mask.notes, *_avoid_notes(scene, canvases), *engine_notes)
+            )
+        ),
         engine_notes=engine_notes,
         doubt=doubt,
         licence=painter.card.licence,

@@ -13,16 +13,21 @@ from overpaint.errors import MaskError, did_you_mean
 from overpaint.geometry import Box, Size
 from overpaint.mask._checks import DegenerateShapeError, as_size
 from overpaint.mask._mask import Mask
+from overpaint.mask._shapes import size_of
 
 from ._runs import Counts
 
 T = TypeVar("T")
+Values = NDArray[np.float32]
+Notes = tuple[str, ...]
 
 LINE_WIDTH = 10.0
 """Pixels across a line that has no width of its own, as in LabelMe's tools."""
 
 POINT_RADIUS = 5.0
 """Pixels around a point, likewise."""
+
+_LARGEST_BOX, _SMALL_BOX = 4, 65_536  # pixels of a mask's box, as a multiple of the picture's, and beyond that
 
 
 def with_label(items: Iterable[tuple[str, T]], label: str | None, title: str) -> list[T]:
@@ -62,8 +67,9 @@ def with_name(items: Iterable[tuple[str, T]], name: str | None, title: str) -> T
     )
 
 
-def united(shapes: Iterable[tuple[str, Callable[[], Mask]]], size: Size) -> Mask:
-    """The union of shapes, each given by its name for messages and a function that draws it as a mask of this size.
+def united(shapes: Iterable[tuple[str, Callable[[Values], Notes | None]]], size: Size) -> Mask:
+    """The union of shapes, each given by its name for messages and a function that draws it over (H, W) values, and
+    may return notes.
 
     Annotations of whole data sets have shapes that are smaller than a pixel or degenerate; these are left out, with a
     note, unless nothing else is there.
@@ -74,14 +80,13 @@ def united(shapes: Iterable[tuple[str, Callable[[], Mask]]], size: Size) -> Mask
     shapes = list(shapes)
     for name, draw in shapes:
         try:
-            mask = draw()
+            found = draw(values)
         except DegenerateShapeError as error:
             left_out.append(_of_shape(error, name))
         except MaskError as error:
             raise _of_shape(error, name) from error
         else:
-            np.maximum(values, mask.values, out=values)
-            notes += [f"{name}: {note}" for note in mask.notes]
+            notes += [f"{name}: {note}" for note in found or ()]
     if left_out and len(left_out) == len(shapes):
         raise left_out[-1]
     if left_out:
@@ -97,14 +102,24 @@ def _of_shape(error: MaskError, name: str) -> MaskError:
     return found
 
 
-def placed(marked: NDArray[np.bool_], box: Box, size: Size) -> Mask:
-    """A mask of this size with the (h, w) marked pixels of a box, which may extend beyond the picture."""
+def check_box(box: Box, values: Values) -> None:
+    """Raise MaskError unless the box of a mask has an area, and not one far beyond that of the picture's values."""
+    size = size_of(values)
+    if box.empty or box.area > _LARGEST_BOX * size.area + _SMALL_BOX:
+        raise MaskError(
+            f"its box {box} is {box.width}x{box.height}: it must have an area, and one like that of the picture, which "
+            f"is {size}"
+        )
+
+
+def place(values: Values, marked: NDArray[np.bool_], box: Box) -> None:
+    """The (h, w) marked pixels of a box, which may extend beyond the picture, over (H, W) values."""
+    size = size_of(values)
     inside = box.intersect(size.box)
     if inside.empty:
         raise DegenerateShapeError(f"its box {box} lies outside the picture of {size}", value=str(box))
-    values = np.zeros(size.shape, dtype=np.float32)
-    values[inside.slices] = marked[inside.shift(-box.left, -box.top).slices]
-    return Mask(values)
+    part = values[inside.slices]
+    np.maximum(part, marked[inside.shift(-box.left, -box.top).slices], out=part)
 
 
 def as_runs(lengths: Iterable[Any], area: int) -> Counts:

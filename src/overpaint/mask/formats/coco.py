@@ -11,15 +11,18 @@ from functools import partial
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from overpaint.errors import MaskError
 from overpaint.geometry import Size
-from overpaint.mask._checks import DegenerateShapeError, SizeLike, as_size
+from overpaint.mask import _shapes
+from overpaint.mask._checks import DegenerateShapeError, SizeLike, as_size, wrong_size
 from overpaint.mask._mask import Mask
+from overpaint.mask._shapes import size_of
 
 from ._outline import outlines
 from ._runs import bits_of, compressed, decompressed, runs_of
-from ._select import as_runs, as_whole, objects_in, size_in, united, with_label, with_name
+from ._select import Notes, Values, as_runs, as_whole, objects_in, size_in, united, with_label, with_name
 
 
 def to_coco_rle(mask: Mask, *, compress: bool = True) -> dict[str, Any]:
@@ -64,23 +67,33 @@ def from_coco_segmentation(segmentation: Any, size: SizeLike | None = None) -> M
     """
     wanted = None if size is None else as_size(size)
     if isinstance(segmentation, Mapping):
-        mask = _from_rle(segmentation)
-        return mask if wanted is None else mask.require_size(wanted)
+        return Mask(_from_rle(segmentation, wanted).astype(np.float32))
+    if isinstance(segmentation, Sequence) and not isinstance(segmentation, str | bytes) and wanted is None:
+        raise MaskError("COCO polygons don't say the size of their picture: give size=(width, height)")
+    values = np.zeros((0, 0) if wanted is None else wanted.shape, np.float32)
+    notes = _draw(segmentation, values)
+    return Mask(values, notes)
+
+
+def _draw(segmentation: Any, values: Values) -> Notes:
+    """Run lengths or polygons, over (H, W) values; returns notes."""
+    if isinstance(segmentation, Mapping):
+        np.maximum(values, _from_rle(segmentation, size_of(values)), out=values)
+        return ()
     if not isinstance(segmentation, Sequence) or isinstance(segmentation, str | bytes):
         raise MaskError(f"a COCO segmentation must be run lengths or a list of polygons, not {segmentation!r:.100}")
-    if wanted is None:
-        raise MaskError("COCO polygons don't say the size of their picture: give size=(width, height)")
     flat = bool(segmentation) and not isinstance(segmentation[0], Sequence)  # one polygon that is not in a list
     polygons = [_points(numbers) for numbers in ([segmentation] if flat else segmentation)]
     rings = [ring for ring in polygons if len(ring) >= 3]
     left_out = [ring for ring in polygons if len(ring) < 3]
     if not left_out:
-        return Mask.polygon(wanted, rings)
+        _shapes.polygon(values, rings)
+        return ()
     few = f"a COCO polygon must be x1, y1, x2, y2, ... with 3 points or more, not {left_out[0]!r:.100}"
     if not rings:
         raise DegenerateShapeError(few)
-    note = f"{len(left_out)} of {len(left_out) + len(rings)} polygons left out: {few}"
-    return Mask(Mask.polygon(wanted, rings).values, (note,))
+    _shapes.polygon(values, rings)
+    return (f"{len(left_out)} of {len(left_out) + len(rings)} polygons left out: {few}",)
 
 
 def from_coco(document: Mapping[str, Any], *, label: str | None = None, image: str | None = None) -> Mask:
@@ -102,13 +115,13 @@ def from_coco(document: Mapping[str, Any], *, label: str | None = None, image: s
     labelled = [(names.get(repr(item.get("category_id")), str(item.get("category_id"))), item) for item in mine]
     chosen_ones = with_label(labelled, label, f"image in the {title}")
     drawn = (
-        (f"annotation {one.get('id')} of the {title}", partial(from_coco_segmentation, one.get("segmentation"), size))
-        for one in chosen_ones
+        (f"annotation {one.get('id')} of the {title}", partial(_draw, one.get("segmentation"))) for one in chosen_ones
     )
     return united(drawn, size)
 
 
-def _from_rle(segmentation: Mapping[str, Any]) -> Mask:
+def _from_rle(segmentation: Mapping[str, Any], wanted: Size | None) -> NDArray[np.bool_]:
+    """(H, W)."""
     try:
         sides, counts = segmentation["size"], segmentation["counts"]
     except KeyError as error:
@@ -120,6 +133,8 @@ def _from_rle(segmentation: Mapping[str, Any]) -> Mask:
         raise MaskError(f"the size of COCO's run lengths must be [height, width], not {sides!r:.100}")
     height, width = (as_whole(side, "a side in the size of COCO's run lengths") for side in sides)
     size: Size = as_size((width, height))
+    if wanted not in (None, size):
+        raise wrong_size(size, wanted)
     if isinstance(counts, str | bytes):
         lengths = decompressed(counts)
     elif isinstance(counts, Sequence):
@@ -127,7 +142,7 @@ def _from_rle(segmentation: Mapping[str, Any]) -> Mask:
     else:
         raise MaskError(f"the counts of COCO's run lengths must be text or a list, not {counts!r:.100}")
     bits = bits_of(lengths, size.area)
-    return Mask(bits.reshape(size.width, size.height).T.astype(np.float32))
+    return bits.reshape(size.width, size.height).T
 
 
 def _points(numbers: Any) -> list[tuple[Any, Any]]:

@@ -11,13 +11,26 @@ import defusedxml.ElementTree
 from defusedxml import DefusedXmlException
 
 from overpaint.errors import MaskError
-from overpaint.geometry import Box, Size
-from overpaint.mask._checks import LARGEST_AREA, as_numbers, as_pixels, as_points
+from overpaint.geometry import Box
+from overpaint.mask import _shapes, _strokes
+from overpaint.mask._checks import as_numbers, as_pixels, as_points
 from overpaint.mask._mask import Mask
 
 from ._outline import outlines
 from ._runs import bits_of, runs_of
-from ._select import LINE_WIDTH, POINT_RADIUS, as_runs, as_whole, placed, size_in, united, with_label, with_name
+from ._select import (
+    LINE_WIDTH,
+    POINT_RADIUS,
+    Values,
+    as_runs,
+    as_whole,
+    check_box,
+    place,
+    size_in,
+    united,
+    with_label,
+    with_name,
+)
 
 Points = list[list[float]]
 KINDS = ("box", "polygon", "polyline", "points", "ellipse", "mask")
@@ -50,8 +63,7 @@ def from_cvat(data: bytes | str, *, label: str | None = None, image: str | None 
     shapes = [(shape.get("label", ""), shape) for shape in chosen if shape.tag in KINDS]
     chosen_ones = with_label(shapes, label, "image in the CVAT document")
     drawn = (
-        (f"the {shape.tag} {shape.get('label')!r} of the CVAT document", partial(_draw, shape, size))
-        for shape in chosen_ones
+        (f"the {shape.tag} {shape.get('label')!r} of the CVAT document", partial(_draw, shape)) for shape in chosen_ones
     )
     return united(drawn, size)
 
@@ -75,48 +87,47 @@ def to_cvat(mask: Mask, *, label: str = "mask", image: str = "", kind: Literal["
     return '<?xml version="1.0" encoding="utf-8"?>\n' + tostring(root, encoding="unicode") + "\n"
 
 
-def _draw(shape: Element, size: Size) -> Mask:
+def _draw(shape: Element, values: Values) -> None:
     if shape.tag == "box":
         left, top, right, bottom = (_number(shape, key) for key in ("xtl", "ytl", "xbr", "ybr"))
         angle = _number(shape, "rotation", 0)
         if not angle:
-            return Mask.box(size, (left, top, right, bottom))
+            return _shapes.box(values, (left, top, right, bottom))
         corners = [[left, top], [right, top], [right, bottom], [left, bottom]]
-        return Mask.polygon(size, _turned(corners, ((left + right) / 2, (top + bottom) / 2), angle))
+        return _shapes.polygon(values, _turned(corners, ((left + right) / 2, (top + bottom) / 2), angle))
     if shape.tag == "ellipse":
-        return _ellipse(shape, size)
+        return _ellipse(shape, values)
     if shape.tag == "mask":
-        return _mask(shape, size)
+        return _mask(shape, values)
     pairs = _text(shape, "points").split(";")
     points: Points = as_points((pair.split(",") for pair in pairs if pair.strip()), shape.tag).tolist()
     if shape.tag == "polygon":
-        return Mask.polygon(size, points)
+        return _shapes.polygon(values, points)
     if shape.tag == "polyline":
-        return Mask.strokes(size, [points], LINE_WIDTH)
-    return Mask.strokes(size, [[point] for point in points], 2 * POINT_RADIUS)
+        return _strokes.strokes(values, [points], LINE_WIDTH)
+    return _strokes.strokes(values, [[point] for point in points], 2 * POINT_RADIUS)
 
 
-def _ellipse(shape: Element, size: Size) -> Mask:
+def _ellipse(shape: Element, values: Values) -> None:
     x, y, across, down = (_number(shape, key) for key in ("cx", "cy", "rx", "ry"))
     across, down = as_pixels(across, "the rx of an ellipse"), as_pixels(down, "the ry of an ellipse")
     angle = _number(shape, "rotation", 0)
     if not angle:
-        return Mask.ellipse(size, (x - across, y - down, x + across, y + down))
+        return _shapes.ellipse(values, (x - across, y - down, x + across, y + down))
     # a rotated ellipse is drawn as a polygon that is at most a hundredth of a pixel from it
     count = max(16, math.ceil(math.pi / math.acos(1 - min(0.5, 0.01 / max(across, down, 0.02)))))
     turns = [2 * math.pi * k / min(count, 20_000) for k in range(min(count, 20_000))]
     ring = [[x + across * math.cos(turn), y + down * math.sin(turn)] for turn in turns]
-    return Mask.polygon(size, _turned(ring, (x, y), angle))
+    return _shapes.polygon(values, _turned(ring, (x, y), angle))
 
 
-def _mask(shape: Element, size: Size) -> Mask:
+def _mask(shape: Element, values: Values) -> None:
     """Run lengths along the rows of a box."""
     left, top, width, height = (as_whole(_text(shape, key), f"its {key}") for key in ("left", "top", "width", "height"))
     box = Box(left, top, left + width, top + height)
-    if width < 1 or height < 1 or width * height > LARGEST_AREA:
-        raise MaskError(f"its box is {width}x{height}: it must have an area, and {LARGEST_AREA:,} pixels at most")
+    check_box(box, values)
     numbers = [number for number in _text(shape, "rle").replace(",", " ").split(" ") if number]
-    return placed(bits_of(as_runs(numbers, box.area), box.area).reshape(height, width), box, size)
+    place(values, bits_of(as_runs(numbers, box.area), box.area).reshape(height, width), box)
 
 
 def _turned(points: Points, centre: tuple[float, float], degrees: float) -> Points:

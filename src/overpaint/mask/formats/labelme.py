@@ -11,13 +11,14 @@ from functools import partial
 from typing import Any, Literal
 
 from overpaint.errors import MaskError, PictureError
-from overpaint.geometry import Box, Size
-from overpaint.mask._checks import LARGEST_AREA, as_points
+from overpaint.geometry import Box
+from overpaint.mask import _shapes, _strokes
+from overpaint.mask._checks import as_points
 from overpaint.mask._mask import Mask
 from overpaint.picture import PictureLimits, encode, from_array, open_picture
 
 from ._outline import outlines
-from ._select import LINE_WIDTH, POINT_RADIUS, objects_in, placed, size_in, united, with_label
+from ._select import LINE_WIDTH, POINT_RADIUS, Values, check_box, objects_in, place, size_in, united, with_label
 
 
 def from_labelme(document: Mapping[str, Any], *, label: str | None = None) -> Mask:
@@ -37,8 +38,7 @@ def from_labelme(document: Mapping[str, Any], *, label: str | None = None) -> Ma
     numbered = [(str(shape.get("label")), (i, shape)) for i, shape in enumerate(shapes)]
     chosen = with_label(numbered, label, "LabelMe document")
     drawn = (
-        (f"shape {i} ({shape.get('label')!r}) of the LabelMe document", partial(_draw, shape, size))
-        for i, shape in chosen
+        (f"shape {i} ({shape.get('label')!r}) of the LabelMe document", partial(_draw, shape)) for i, shape in chosen
     )
     return united(drawn, size)
 
@@ -70,26 +70,26 @@ def to_labelme(
     return json.dumps(document, ensure_ascii=False, indent=2)
 
 
-def _draw(shape: Mapping[str, Any], size: Size) -> Mask:
+def _draw(shape: Mapping[str, Any], values: Values) -> None:
     kind = shape.get("shape_type") or "polygon"  # the first versions had polygons only, without a type
     points = as_points(shape.get("points", ()), str(kind)).tolist()
     if kind in ("polygon", "oriented_rectangle"):
-        return Mask.polygon(size, points)
+        return _shapes.polygon(values, points)
     if kind == "rectangle":
         _need(points, (2, 4), kind)
         across, down = [x for x, _ in points], [y for _, y in points]
-        return Mask.box(size, (min(across), min(down), max(across), max(down)))
+        return _shapes.box(values, (min(across), min(down), max(across), max(down)))
     if kind == "circle":
         _need(points, (2,), kind)
         (x, y), edge = points
         radius = math.dist((x, y), edge)
-        return Mask.ellipse(size, (x - radius, y - radius, x + radius, y + radius))
+        return _shapes.ellipse(values, (x - radius, y - radius, x + radius, y + radius))
     if kind in ("line", "linestrip"):
-        return Mask.strokes(size, [points], LINE_WIDTH)
+        return _strokes.strokes(values, [points], LINE_WIDTH)
     if kind in ("point", "points"):
-        return Mask.strokes(size, [[point] for point in points], 2 * POINT_RADIUS)
+        return _strokes.strokes(values, [[point] for point in points], 2 * POINT_RADIUS)
     if kind == "mask":
-        return _decoded(shape.get("mask"), points, size)
+        return _decoded(shape.get("mask"), points, values)
     raise MaskError(
         f"unknown kind of shape {kind!r}: it must be polygon, rectangle, oriented_rectangle, circle, line, linestrip, "
         "point, points or mask"
@@ -101,13 +101,12 @@ def _need(points: list[list[float]], counts: tuple[int, ...], kind: str) -> None
         raise MaskError(f"a {kind} must have {' or '.join(map(str, counts))} points, not {len(points)}")
 
 
-def _decoded(text: Any, points: list[list[float]], size: Size) -> Mask:
+def _decoded(text: Any, points: list[list[float]], values: Values) -> None:
     """An embedded mask: a PNG in base64 between two corners, both inclusive."""
     _need(points, (2,), "mask")
     (left, top), (right, bottom) = ((math.floor(x), math.floor(y)) for x, y in points)
     box = Box(left, top, right + 1, bottom + 1)
-    if box.empty or box.area > LARGEST_AREA:
-        raise MaskError(f"the corners {left},{top} and {right},{bottom} of an embedded mask enclose {box.area} pixels")
+    check_box(box, values)
     try:
         data = base64.b64decode(text, validate=True)
     except (TypeError, ValueError, binascii.Error) as error:
@@ -118,7 +117,7 @@ def _decoded(text: Any, points: list[list[float]], size: Size) -> Mask:
         raise MaskError(f"an embedded mask can't be read: {error}") from error
     if picture.size != box.size:
         raise MaskError(f"an embedded mask of {picture.size} lies between corners that are {box.size} apart")
-    return placed(picture.samples.max(axis=2) > 0, box, size)  # LabelMe writes bilevel pictures, others 0 and 1
+    place(values, picture.samples.max(axis=2) > 0, box)  # LabelMe writes bilevel pictures, others 0 and 1
 
 
 def _embedded(mask: Mask, label: str) -> dict[str, Any]:
