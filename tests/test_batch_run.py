@@ -86,7 +86,7 @@ def test_notes_on_masks_are_in_results_and_records(bench):
 def test_a_second_run_does_nothing_and_decodes_nothing(bench, monkeypatch):
     bench.run(rows())
     before = {path: path.stat().st_mtime_ns for path in bench.out.glob("*.png")}
-    monkeypatch.setattr("overpaint.batch.worker.open_picture", None)
+    monkeypatch.setattr("overpaint.batch.worker.read_edit", None)
     ended = bench.run(rows())
     assert (ended.done, ended.unchanged) == (0, 4)
     assert {path: path.stat().st_mtime_ns for path in bench.out.glob("*.png")} == before

@@ -84,6 +84,21 @@ def parse_json(text: str | bytes, what: str) -> Any:
         raise RequestError(f"{what} is not JSON: {error}") from None
 
 
+def parse_yaml(text: str) -> Any:
+    """YAML by its safe loader: no objects. It can crash the interpreter: call it in a bounded process.
+
+    Raises:
+        RequestError: It is no YAML.
+    """
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C where that was built
+    try:
+        return yaml.load(text, Loader=loader)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise RequestError(f"it is not YAML: {' '.join(str(error).split())}") from None
+
+
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     table: dict[str, Any] = {}
     for key, value in pairs:

@@ -14,7 +14,7 @@ from .rows import BadRow, EditRow, RawRow, Reader, RowDefaults
 from .run import BatchPreview, Options, preview, run
 from .status import files_of_runs
 from .store import Address, Place
-from .task import Task, TaskResult
+from .task import RowLimits, Task, TaskResult
 
 __all__ = [
     "Address",
@@ -38,6 +38,7 @@ __all__ = [
     "RawRow",
     "Reader",
     "RowDefaults",
+    "RowLimits",
     "Rules",
     "Task",
     "TaskResult",

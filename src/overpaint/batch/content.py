@@ -64,7 +64,7 @@ def _check_single(value: Any, field: str) -> None:
     match value:
         case str():
             if "\0" in value or not _is_unicode(value):
-                raise _refused(field, f"must be Unicode text without a NUL, not {value[:60]!r}")
+                raise _refused(field, f"must be Unicode text without a NUL, not {_shortened(value)!r}")
         case bool() | float() | None:
             pass
         case int():
@@ -72,6 +72,11 @@ def _check_single(value: Any, field: str) -> None:
                 raise _refused(field, f"must be a number of at most 64 bits, not one of {value.bit_length()}")
         case _:
             raise _refused(field, f"must be a value that JSON has, not one of the type {type(value).__name__}")
+
+
+def _shortened(text: str) -> str:
+    """A text with both its ends: the name of a file is at the end of its path."""
+    return text if len(text) <= 160 else f"{text[:60]}...{text[-90:]}"
 
 
 def _is_unicode(text: str) -> bool:

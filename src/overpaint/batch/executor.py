@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Protocol
 
 from overpaint.engines import Monitor
@@ -23,7 +23,10 @@ class Executor(Protocol):
         """Start a task. The future fails with an OverpaintError; with Cancelled when the task was cancelled."""
 
     def stop(self) -> None:
-        """Cancel all unfinished tasks, and wait until nothing is running."""
+        """Cancel all unfinished tasks, and wait until nothing is running, a while at most."""
+
+
+_PATIENCE = 5.0  # seconds that a step of an engine, which can't be interrupted, may go on after a cancellation
 
 
 class ThreadExecutor:
@@ -37,12 +40,19 @@ class ThreadExecutor:
         self._worker = Worker(studio)
         self._monitor = Monitor()
         self._pool = ThreadPoolExecutor(self.ahead, thread_name_prefix="overpaint-batch")
+        self._begun: set[Future[TaskResult]] = set()
 
     def start(self, task: Task) -> Future[TaskResult]:
         """Start a task on a thread of its own."""
-        return self._pool.submit(self._worker.do, task, self._monitor)
+        future = self._pool.submit(self._worker.do, task, self._monitor)
+        self._begun.add(future)
+        future.add_done_callback(self._begun.discard)
+        return future
 
     def stop(self) -> None:
-        """Cancel what is unfinished, and wait."""
+        """Cancel what is unfinished, and wait, but not for a step that does not end."""
+        if self._monitor.cancelled:  # nor twice
+            return
         self._monitor.cancel()
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        wait(tuple(self._begun), timeout=_PATIENCE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import sqlite3
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ CREATE TABLE IF NOT EXISTS file (
     path TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER, inode INTEGER, sha256 TEXT, kind TEXT
 ) STRICT, WITHOUT ROWID
 """
+LARGEST_FILE = 1 << 30  # bytes; as for pictures
 _HEAD = 4096  # enough to identify every format
 
 
@@ -89,6 +91,8 @@ class Files(contextlib.AbstractContextManager["Files"]):
         before = self._known.get(name)
         if before is not None and before[0] == marks:
             return before[1]
+        if marks[0] > LARGEST_FILE:
+            raise OSError(errno.EFBIG, f"it has {marks[0]:,} bytes; at most {LARGEST_FILE:,} are read", name)
         with path.open("rb") as file:
             head = file.read(_HEAD)
             file.seek(0)

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_origin
 
-from overpaint.errors import InputError, RequestError, concerning
+from overpaint.doors.reading import readers
+from overpaint.errors import InputError, OverpaintError, RequestError, concerning
+from overpaint.files import is_regular
 from overpaint.picture import READABLE_EXTENSIONS
 from overpaint.request import EditRequest
 from overpaint.validation import bare_type
-from overpaint.values import parse_json
+from overpaint.values import parse_json, parse_yaml
 
 from .reasons import ROW
 from .rows import REQUEST, SHAPES, RawRow, RowFields
@@ -31,6 +33,8 @@ FORMS = {
 }
 _ANNOTATIONS = (".json", ".xml")
 _MOST_NAMED = 10
+_YAML_SECONDS, _YAML_MEMORY = 60.0, 4 << 30
+_LARGEST_LIST = 1 << 29  # bytes
 _MASK_ENDINGS = ("", "_mask", "-mask", ".mask")
 
 
@@ -44,7 +48,13 @@ def read_manifest(path: Path) -> list[RawRow]:
     if form is None:
         raise _unread(path, f"{path}: a manifest's name ends in one of {', '.join(FORMS)}")
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        if not is_regular(path):
+            raise _unread(path, f"the manifest {path} is no regular file; - reads standard input")
+        with path.open("rb") as file:
+            data = file.read(_LARGEST_LIST + 1)
+        if len(data) > _LARGEST_LIST:
+            raise _unread(path, f"the manifest {path} has more than {_LARGEST_LIST:,} bytes")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise _unread(path, f"{path} can't be read: it is not UTF-8 text") from None
     except FileNotFoundError:
@@ -85,13 +95,11 @@ def _json(text: str, name: str) -> Iterator[RawRow]:
 
 
 def _yaml(text: str, name: str) -> Iterator[RawRow]:
-    import yaml
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the safe one, in C where that was built: no objects
+    # in a process of its own: depth can crash the interpreter, and merged keys can take for ever
     try:
-        rows = yaml.load(text, Loader=loader)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise RequestError(f"{name} is not YAML: {' '.join(str(error).split())}") from None
+        rows = readers.call(parse_yaml, text, seconds=_YAML_SECONDS, memory=_YAML_MEMORY)
+    except OverpaintError as error:
+        raise RequestError(f"{name}: {error.message}", code=error.code) from None
     yield from _listed(rows, name)
 
 
@@ -232,11 +240,11 @@ def _within(path: Path, folder: Path) -> bool:
 
 
 def _files(folder: Path) -> list[Path]:
-    """All files; hidden ones and those in hidden folders left out."""
+    """All that is no folder; hidden ones and those in hidden folders left out. A pipe is a row that fails."""
     return sorted(
         path
         for path in folder.rglob("*")
-        if not any(part.startswith(".") for part in path.relative_to(folder).parts) and path.is_file()
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts) and not path.is_dir()
     )
 
 

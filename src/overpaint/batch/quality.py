@@ -29,6 +29,7 @@ def quality_of(edited: Edited, saved: Saved) -> dict[str, Any]:
 
 
 def _warnings(edited: Edited, shift: float, saved: Saved) -> Iterator[str]:
+    yield from edited.base.source.faults
     if edited.doubt:
         yield edited.doubt
     if shift > SHIFT_LIMIT:

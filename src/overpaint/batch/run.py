@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from overpaint.audit import AuditLog, Secret
@@ -26,7 +26,7 @@ from .results import ResultPublisher
 from .rows import BadRow, EditRow
 from .runner import Runner, Tally
 from .status import BatchStatus, own_outputs, register, status_of
-from .task import TaskOptions
+from .task import RowLimits, TaskOptions
 from .thumbnails import ThumbnailStore
 from .worker import Worker
 
@@ -46,6 +46,7 @@ class Options:
         fail_fast: Whether the first failure ends the run.
         ahead: How many rows are in progress at once.
         report: Whether report.html and report.csv are written.
+        limits: What a row may take.
         notes: On the rows, for people; passed on with the first event.
     """
 
@@ -59,6 +60,7 @@ class Options:
     fail_fast: bool = False
     ahead: int = 6
     report: bool = True
+    limits: RowLimits = field(default_factory=RowLimits)
     notes: tuple[str, ...] = ()
 
 
@@ -171,6 +173,7 @@ def _task_options(options: Options) -> TaskOptions:
         retries=options.retries,
         fail_fast=options.fail_fast,
         thumbnails=options.report,
+        limits=options.limits,
     )
 
 

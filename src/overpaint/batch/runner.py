@@ -74,6 +74,7 @@ class Runner:
         self._followers: dict[str, list[PlannedEdit]] = {}
         self._undecided: set[str] = set()
         self._losses: Counter[str] = Counter()
+        self._alone: set[str] = set()
         self._renewed = time.time()
         self.tally = Tally()
 
@@ -129,7 +130,8 @@ class Runner:
         if lease is None:
             self._fail_with_followers(item, "it is being done by someone else")
             return
-        task = Task(item, self._options, image, hidden_beside(item.output, lease.token), lease.attempts)
+        hidden, alone = hidden_beside(item.output, lease.token), item.id in self._alone
+        task = Task(item, self._options, image, hidden, lease.attempts, alone)
         future = self._executor.start(task)
         self._running[future] = (item, lease)
         future.add_done_callback(self._ended.put)
@@ -182,6 +184,10 @@ class Runner:
             self._losses[item.id] += 1
             self._ledger.release(lease)  # not the row's fault, and none of its retries
             again = True
+        elif error.code == "memory-short" and item.id not in self._alone:
+            self._alone.add(item.id)
+            self._ledger.release(lease)  # others that were in flight may have taken the memory
+            again = True
         else:
             # An invalid input stays invalid; any other failure may be temporary.
             state = self._ledger.fail(lease, reason, retry=not isinstance(error, InputError), detail=details_of(item))
@@ -222,6 +228,8 @@ class Runner:
         self._executor.stop()
         for future in list(self._running):
             item, lease = self._running.pop(future)
+            if not future.done():  # its lease tells the next run which hidden file it may still write
+                continue
             if future.cancelled() or future.exception() is not None:
                 self._ledger.release(lease)
             else:

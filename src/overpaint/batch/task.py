@@ -13,6 +13,21 @@ from .store import Place, at
 
 
 @dataclass(frozen=True, slots=True)
+class RowLimits:
+    """What one row may take.
+
+    Attributes:
+        pixels: Of a picture, a mask, or whatever else it names; None: as many as anywhere.
+        seconds: How long it may be painted; and how long its files may be read, where that is less than a minute.
+        memory: Bytes; None: as many as all rows in flight may take together.
+    """
+
+    pixels: int | None = None
+    seconds: float = 3600.0
+    memory: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class TaskOptions:
     """How rows are done.
 
@@ -24,6 +39,7 @@ class TaskOptions:
         retries: How often a row is tried again that failed for another reason than its input.
         fail_fast: Whether the first failure ends the run.
         thumbnails: Whether small pictures for the report are made.
+        limits: What a row may take.
     """
 
     base: Path
@@ -33,6 +49,7 @@ class TaskOptions:
     retries: int = 0
     fail_fast: bool = False
     thumbnails: bool = True
+    limits: RowLimits = field(default_factory=RowLimits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +62,7 @@ class Task:
         image_sha256: The digest that its picture must have; of a chained row's it is known only now.
         hidden: The result's path until it is published.
         attempt: Number of the attempt, from 1.
+        alone: Whether it runs beside no other, as memory was short when it did.
     """
 
     item: PlannedEdit
@@ -52,6 +70,7 @@ class Task:
     image_sha256: str
     hidden: Place
     attempt: int = 1
+    alone: bool = False
 
     @property
     def masks(self) -> dict[str, str]:

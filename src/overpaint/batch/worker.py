@@ -6,7 +6,6 @@ they would take the processor from the engine and from one another.
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import time
 from dataclasses import replace
@@ -14,29 +13,38 @@ from pathlib import Path
 from typing import Any
 
 from overpaint.audit import MaskFile, Secret, edit_record, place_of
-from overpaint.doors.inputs import EditInputs, collect
+from overpaint.bounded import MemoryBudget, MemoryShare, is_shortage
+from overpaint.doors.inputs import EditInputs
+from overpaint.doors.reading import EditFiles, read_edit, readers
 from overpaint.engines import Monitor
-from overpaint.errors import EngineError, OverpaintError, PictureError
-from overpaint.picture import Picture, check_size, format_of_path, open_picture
+from overpaint.engines.weight_store import available_memory
+from overpaint.errors import Cancelled, EngineError, OverpaintError, PictureError
+from overpaint.picture import format_of_path
 from overpaint.record import sidecar_path
 from overpaint.studio import Edited, PreparedEdit, Rendered, Studio
+from overpaint.studio.progress import LinkedMonitor
 
 from .quality import quality_of
 from .store import Address, Place, at, stage
-from .task import Task, TaskResult
+from .task import RowLimits, Task, TaskResult
 from .thumbnails import thumbnails_of
 
+READING = 60.0  # seconds: no file of 200 million pixels takes so long to read
 _AT_ONCE = 2  # tasks that are read, and as many that are written
+_UNKNOWN = 8 << 30  # bytes for all rows in flight where nobody says how much memory there is
 
 
 class Worker:
     """Runs tasks with a studio. Thread-safe."""
 
-    def __init__(self, studio: Studio) -> None:
-        """`studio` paints; the caller closes it."""
+    def __init__(self, studio: Studio, *, memory: int | None = None) -> None:
+        """`studio` paints; the caller closes it. `memory`: bytes for all tasks in flight; None: half of what
+        is free now.
+        """
         self._studio = studio
         self._reading = threading.Semaphore(_AT_ONCE)
         self._writing = threading.Semaphore(_AT_ONCE)
+        self._budget = MemoryBudget(memory or (available_memory() or 2 * _UNKNOWN) // 2)
 
     def do(self, task: Task, monitor: Monitor) -> TaskResult:
         """Read, paint, finish and write to the task's hidden file.
@@ -45,70 +53,131 @@ class Worker:
             OverpaintError: It failed or was cancelled; there is no hidden file. An unexpected error becomes an
                 EngineError, so that one row does not cost the others.
         """
+        own = RowMonitor(monitor, task.options.limits.seconds)
         try:
-            with self._reading:
-                monitor.check()
-                prepared, inputs = _prepared(self._studio, task)
-            painted = self._studio.paint(prepared, monitor)
-            with self._writing:
-                monitor.check()
-                return _written(inputs.noted(self._studio.finish(prepared, painted)), task)
+            with MemoryShare(self._budget) as share:
+                if task.alone:
+                    share.grow(self._budget.total, monitor.check)
+                with self._reading:
+                    monitor.check()
+                    prepared, inputs = self._prepared(task, share, monitor)
+                painted = self._studio.paint(prepared, own)
+                with self._writing:
+                    monitor.check()
+                    return _written(inputs.noted(self._studio.finish(prepared, painted)), task)
+        except Cancelled:
+            if own.late and not monitor.cancelled:
+                raise _too_slow(task.options.limits) from None
+            raise
         except OverpaintError:
             raise
-        except MemoryError:
-            raise EngineError(f"there was not enough memory for {task.item.image}", code="memory-short") from None
         except Exception as error:
+            if is_shortage(error):
+                raise EngineError(f"there was not enough memory for {task.item.image}", code="memory-short") from None
             raise EngineError(f"it failed unexpectedly: {type(error).__name__}: {error}") from error
 
+    def _prepared(self, task: Task, share: MemoryShare, monitor: Monitor) -> tuple[PreparedEdit, EditInputs]:
+        limits, waited = task.options.limits, 0.0
 
-def _prepared(studio: Studio, task: Task) -> tuple[PreparedEdit, EditInputs]:
-    began = time.perf_counter()
-    item, base = task.item, task.options.base
-    picture = _opened(item.image)
-    if picture.source.sha256 != task.image_sha256:
-        raise PictureError(f"{item.image} was replaced during the run; the next run takes the new one")
-    opened = time.perf_counter()
+        def grant(wanted: int) -> None:
+            nonlocal waited
+            asked = time.perf_counter()
+            if limits.memory is not None and wanted > limits.memory:
+                raise _too_large(wanted, limits.memory)
+            share.grow(wanted, monitor.check)
+            waited += time.perf_counter() - asked
 
-    digests = task.masks
+        try:
+            inputs, seconds = readers.call(
+                read_edit,
+                _files_of(task),
+                seconds=min(READING, limits.seconds),
+                memory=limits.memory or (None if task.alone else self._budget.total),
+                grant=grant,
+                check=monitor.check,
+            )
+        except OverpaintError as error:
+            if error.code in ("time-limit", "reading-crashed", "memory-short"):  # of all its files together
+                raise error.within(str(task.item.image)) from error
+            raise
+        prepared = self._studio.prepare(inputs.picture, inputs.request, **inputs.rest)
+        return replace(prepared, timings={**prepared.timings, "open": round(seconds - waited, 6)}), inputs
 
-    def named(file: tuple[str, str] | None) -> str | None:
-        if file is None:
-            return None
-        name = str(at(base, file[0]))
-        digests[name] = file[1]
+
+def _files_of(task: Task) -> EditFiles:
+    """The files of a row. Those that addresses name are read here, with what this process knows of their stores."""
+    item, base, digests = task.item, task.options.base, task.masks
+    contents: dict[str, bytes] = {}
+
+    def named(place: Place, digest: str) -> str:
+        name = str(place)
+        digests[name] = digest
+        if isinstance(place, Address):
+            contents[name] = _bytes(place)
         return name
 
-    sketch, insert = named(item.sketch), named(item.insert)
+    sketch, insert = (None if one is None else named(at(base, one[0]), one[1]) for one in (item.sketch, item.insert))
+    for name, digest in item.masks:
+        named(at(base, name), digest)
+    return EditFiles(
+        picture=named(item.image, task.image_sha256),
+        request=item.request,
+        digests=digests,
+        contents=contents,
+        places=item.places(base),
+        avoid=item.avoided(base),
+        sketch=sketch,
+        insert=insert,
+        pixels=task.options.limits.pixels,
+        format=format_of_path(item.output),
+    )
 
-    def load(name: str) -> bytes:
-        return _bytes(at(Path(), name), digests[name])
 
-    places, avoid = item.places(base), item.avoided(base)
-    inputs = collect(picture, item.request, load, places=places, avoid=avoid, sketch=sketch, insert=insert)
-    check_size(inputs.size, format_of_path(item.output))
-    prepared = studio.prepare(inputs.picture, inputs.request, **inputs.rest)
-    return replace(prepared, timings={**prepared.timings, "open": round(opened - began, 6)}), inputs
-
-
-def _opened(place: Place) -> Picture:
-    if isinstance(place, Path):
-        return open_picture(place)
+def _bytes(place: Place) -> bytes:
     try:
-        return open_picture(place.read_bytes())
+        return place.read_bytes()
     except OSError as error:
         raise PictureError(f"the image {place} can't be read: {error.strerror or error}") from None
-    except PictureError as error:
-        raise error.within(str(place)) from error
 
 
-def _bytes(path: Place, digest: str) -> bytes:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise PictureError(f"{path} can't be read: {error.strerror or error}") from None
-    if hashlib.sha256(data).hexdigest() != digest:
-        raise PictureError(f"{path} was replaced during the run; the next run takes the new one")
-    return data
+class RowMonitor(LinkedMonitor):
+    """A monitor that is cancelled with another, or when a row has been painted for too long.
+
+    Attributes:
+        late: Whether it was.
+    """
+
+    def __init__(self, parent: Monitor, seconds: float) -> None:
+        super().__init__(parent, parent.progress)
+        self._seconds = seconds
+        self._painting_since: float | None = None
+        self.late = False
+
+    def check(self) -> None:
+        """Raise Cancelled when it is; the clock starts only when an engine looks at `cancelled`."""
+        self._parent.check()
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether this one or the other was cancelled, or the time is over. The first look starts the clock."""
+        now = time.monotonic()
+        self._painting_since = now if self._painting_since is None else self._painting_since
+        self.late = self.late or now - self._painting_since > self._seconds
+        return self.late or super().cancelled
+
+
+def _too_slow(limits: RowLimits) -> EngineError:
+    return EngineError(
+        f"painting it took longer than {limits.seconds:g} seconds", code="time-limit", value=limits.seconds
+    )
+
+
+def _too_large(wanted: int, most: int) -> PictureError:
+    return PictureError(
+        f"it needs about {wanted / 1e9:.1f} GB of memory, and a row may take {most / 1e9:.1f}",
+        code="memory-limit",
+        value=wanted,
+    )
 
 
 def _written(edited: Edited, task: Task) -> TaskResult:

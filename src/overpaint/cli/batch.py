@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from overpaint.doors.forms import bytes_of
 from overpaint.doors.places import WORDS
 from overpaint.doors.requests import settings_of
 from overpaint.errors import RequestError
@@ -114,6 +115,7 @@ def _check(edits: str | None, rows: Rows, machine: Machine, which: Which, result
     check_least("ahead", machine.ahead, 1)
     check_least("threads", machine.threads, 1)
     check_least("stall", machine.stall, 1)
+    check_least("row_timeout", machine.row_timeout, 1)
     check_quality(results.quality)
 
 
@@ -150,7 +152,7 @@ def _found(
 def _options(
     folders: BatchFolders, audit: Path | None, base: Path, machine: Machine, which: Which, results: Results
 ) -> Options:
-    from overpaint.batch import Filter, Options, Rules
+    from overpaint.batch import Filter, Options, RowLimits, Rules
 
     return Options(
         folders=folders,
@@ -170,4 +172,9 @@ def _options(
         fail_fast=which.fail_fast,
         ahead=machine.ahead,
         report=results.report,
+        limits=RowLimits(
+            pixels=machine.max_pixels,
+            seconds=machine.row_timeout,
+            memory=None if machine.row_memory is None else bytes_of(machine.row_memory, "row_memory"),
+        ),
     )

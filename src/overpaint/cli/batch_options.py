@@ -18,6 +18,7 @@ from .options import (
     AllowPickle,
     Debug,
     DeviceName,
+    MaxPixels,
     Option,
     Overwrite,
     Quality,
@@ -56,6 +57,8 @@ class Machine:
     Attributes:
         sketch: Strokes with transparency, laid over every picture.
         seed: What the seeds of rows without one are drawn from, together with the row's id.
+        row_timeout: How long a row may be painted; reading its files may take a minute of that.
+        row_memory: How much memory a row may take, such as 2G. Rows wait for one another where they need more together.
         stall: With --ray: how long a worker may get on with nothing before another does its rows.
     """
 
@@ -68,6 +71,9 @@ class Machine:
     device: DeviceName = "auto"
     threads: Threads = None
     allow_pickle: AllowPickle = False
+    max_pixels: MaxPixels = None
+    row_timeout: Annotated[float, Parameter(metavar="SECONDS")] = 3600.0
+    row_memory: Annotated[str | None, Parameter(metavar="SIZE", show_default="half of what is free")] = None
     ray: Annotated[
         str | None,
         Parameter(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json as json_module
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from .options import AsJson, Debug, Input
+from cyclopts import Parameter
+
+from .options import PICTURE, AsJson, Debug, Input, MaxPixels
 from .streams import as_written, opened
 from .texts import print_json, print_rows
 
@@ -15,7 +17,14 @@ if TYPE_CHECKING:
     from overpaint.record import FoundRecord
 
 
-def info(picture: Input, /, *, json: AsJson = False, debug: Debug = False) -> int:
+def info(
+    picture: Input,
+    /,
+    *,
+    max_pixels: Annotated[MaxPixels, Parameter(group=PICTURE)] = None,
+    json: AsJson = False,
+    debug: Debug = False,
+) -> int:
     """What a picture is, and how it was made: the record within the file or beside it, ours or another tool's.
 
     [dim]$[/] overpaint info photo.remove.jpg

@@ -108,6 +108,10 @@ Quality = Annotated[
         "--quality", "For JPEG, WebP and AVIF. Left out: JPEG as the picture, the others without loss.", OUT, "1-100"
     ),
 ]
+MaxPixels = Annotated[
+    int | None,
+    Parameter(help="Refuse pictures and masks with more pixels than this.", metavar="N", show_default="200000000"),
+]
 DeviceName = Annotated[Device, argument("--device", "Where engines with weights compute.", RUN, "NAME")]
 Threads = Annotated[int | None, argument("--threads", "How many processor threads to use.", RUN, "N")]
 AllowPickle = Annotated[
@@ -317,6 +321,7 @@ class Run:
     device: DeviceName = "auto"
     threads: Threads = None
     allow_pickle: AllowPickle = False
+    max_pixels: MaxPixels = None
 
     @property
     def avoided(self) -> Places:
@@ -337,9 +342,10 @@ class Printed:
 @flattened(OUT)
 @dataclass(frozen=True, slots=True)
 class Written:
-    """How a file is written, and what is printed."""
+    """How a file is written, what is printed, and what is too large to be read."""
 
     overwrite: Overwrite = False
+    max_pixels: MaxPixels = None
     json: AsJson = False
     quiet: Quiet = False
     debug: Debug = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -75,6 +76,8 @@ _ABOUT = """Repaint a chosen part of a picture and leave every other pixel as it
 [dim]$[/] overpaint expand photo.jpg --aspect 16:9
 """
 
+_PATIENCE = 10.0  # seconds from SIGTERM to the end of the process
+
 _STATUS = "Exit status: 0 done, 1 failed, 2 bad input or usage, 130 interrupted."
 
 
@@ -128,7 +131,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     standard_input.cache_clear()
     debug = "--debug" in words or os.environ.get("OVERPAINT_DEBUG", "0") not in ("", "0")
     try:
-        with _terminations():
+        with _terminations(leaving=argv is None), _limits(words):
             verb = next((verb.name for verb in VERBS if words[:1] == [verb.name]), "")
             status = application(verb)([STDIO if word == "-" else word for word in words])
             sys.stdout.flush()
@@ -162,10 +165,32 @@ def _print_json(words: Sequence[str], error: OverpaintError) -> None:
 
 
 @contextlib.contextmanager
-def _terminations() -> Iterator[None]:
-    """Handle SIGTERM like an interrupt, so that no half-written file stays. Only where signals can be caught."""
+def _limits(words: Sequence[str]) -> Iterator[None]:
+    """The limits of what is read, by --max-pixels; the verb's parser refuses what is no number."""
+    given = re.search(r"(?:^|\0)--max-pixels[=\0](\d+)(?:\0|$)", "\0".join(words))
+    if given is None:
+        yield
+        return
+    from overpaint.picture import PictureLimits, limited
+
+    with limited(PictureLimits(pixels=int(given[1]))):
+        yield
+
+
+@contextlib.contextmanager
+def _terminations(*, leaving: bool) -> Iterator[None]:
+    """Handle SIGTERM like an interrupt, so that no half-written file stays. Only where signals can be caught.
+
+    Args:
+        leaving: Whether the process ends with the command; it then ends a while after the signal at the latest.
+    """
+    timers: list[threading.Timer] = []
 
     def interrupt(number: int, frame: FrameType | None) -> NoReturn:
+        if leaving and not timers:  # or a step of another thread would be waited for
+            timers.append(threading.Timer(_PATIENCE, os._exit, (TERMINATED,)))
+            timers[0].daemon = True
+            timers[0].start()
         raise _Terminated
 
     try:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import dataclass
 
 from overpaint.errors import RequestError
@@ -99,6 +100,15 @@ def size_of(text: str, field: str) -> Size:
     if not (width.strip().isdecimal() and height.strip().isdecimal() and int(width) and int(height)):
         raise _refused(f"{{field}} takes WIDTHxHEIGHT in pixels, such as 1920x1080, not {text!r}", field, text)
     return Size(int(width), int(height))
+
+
+def bytes_of(text: str, field: str) -> int:
+    """A number of bytes: `800000000`, `800M` or `2G`, of which a K is 1024."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([kmgt]?)(?:i?b)?", text.strip().lower())
+    count = float(found[1]) * 1024 ** " kmgt".index(found[2] or " ") if found else 0.0
+    if not 1 <= count < 1 << 60:
+        raise _refused(f"{{field}} takes a number of bytes, such as 800M or 2G, not {text!r}", field, text)
+    return round(count)
 
 
 def aspect_of(text: str, field: str) -> float:

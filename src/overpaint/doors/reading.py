@@ -1,0 +1,114 @@
+"""Reading the files of an edit that nobody vouches for, in a process of its own (`overpaint.bounded`).
+
+A decoder that hangs, crashes or takes too much ends that process alone. Importing this module loads little, so that
+such a process is soon there.
+"""
+
+from __future__ import annotations
+
+import atexit
+import hashlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from overpaint.bounded import BoundedPool
+from overpaint.errors import PictureError
+
+from .inputs import EditInputs, collect
+from .places import Places
+
+if TYPE_CHECKING:
+    from overpaint.picture import Picture
+    from overpaint.request import EditRequest
+
+
+readers = BoundedPool("overpaint.studio.masks", "simplejpeg")
+"""The processes that read for this one."""
+atexit.register(readers.close)
+
+
+@dataclass(frozen=True, slots=True)
+class EditFiles:
+    """The files of one edit, and what is to be read from them.
+
+    Attributes:
+        picture: The picture: its path, or what names its bytes.
+        request: The request as far as it is known without the picture.
+        digests: SHA-256 that files must have, by name; a file that has another was replaced meanwhile.
+        contents: The bytes of what is no file, by name.
+        places, avoid, sketch, insert: As for `collect`, with names that are paths or are in `contents`.
+        pixels: The most that a picture or a mask may have.
+        format: The result's, which may have no room for the picture's size; "" where it is not known.
+    """
+
+    picture: str
+    request: EditRequest
+    digests: Mapping[str, str] = field(default_factory=dict)
+    contents: Mapping[str, bytes] = field(default_factory=dict)
+    places: Places = field(default_factory=Places)
+    avoid: Places = field(default_factory=Places)
+    sketch: str | None = None
+    insert: str | None = None
+    pixels: int | None = None
+    format: str = ""
+
+    def load(self, name: str) -> bytes:
+        """The bytes that a name stands for. Raises PictureError where they can't be read, or were replaced."""
+        from overpaint.picture import current_limits
+        from overpaint.picture.open import read_source
+
+        try:
+            data = read_source(self.contents.get(name, name), current_limits())
+        except OSError as error:
+            raise PictureError(f"{name} can't be read: {error.strerror or error}") from None
+        except PictureError as error:
+            raise error.within(name) from None
+        if name in self.digests and hashlib.sha256(data).hexdigest() != self.digests[name]:
+            raise _replaced(name)
+        return data
+
+
+def read_edit(files: EditFiles) -> tuple[EditInputs, float]:
+    """All that an edit takes, and the seconds that opening the picture took.
+
+    Raises:
+        PictureError, MaskError, RequestError: A file can't be used, or was replaced meanwhile.
+        OverpaintError: Memory ran out ("memory-short").
+    """
+    from overpaint.picture import PictureLimits, check_size, current_limits, limited
+
+    with limited(PictureLimits(pixels=files.pixels or current_limits().pixels)):
+        began = time.perf_counter()
+        picture = _opened(files)
+        seconds = time.perf_counter() - began
+        inputs = collect(
+            picture,
+            files.request,
+            files.load,
+            places=files.places,
+            avoid=files.avoid,
+            sketch=files.sketch,
+            insert=files.insert,
+        )
+        if files.format:
+            check_size(inputs.size, files.format)
+    return inputs, seconds
+
+
+def _opened(files: EditFiles) -> Picture:
+    from overpaint.picture import open_picture
+
+    name = files.picture
+    try:
+        picture = open_picture(files.contents.get(name, name))
+    except PictureError as error:
+        raise (error.within(name) if name in files.contents else error) from error
+    if files.digests.get(name, picture.source.sha256) != picture.source.sha256:
+        raise _replaced(name)
+    return picture
+
+
+def _replaced(name: str) -> PictureError:
+    return PictureError(f"{name} was replaced during the run; the next run takes the new one")
