@@ -178,7 +178,7 @@ def _limits(words: Sequence[str]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _terminations(*, leaving: bool) -> Iterator[None]:
+def _terminations(*, leaving: bool = False) -> Iterator[None]:
     """Handle SIGTERM like an interrupt, so that no half-written file stays. Only where signals can be caught.
 
     Args:
