@@ -319,7 +319,7 @@ def test_a_row_that_found_too_little_memory_is_tried_again_alone(tmp_path: Path,
     ended = bench.run([{"image": f"p00{n}.png", "box": BOX} for n in range(3)], retries=0)
     assert (ended.done, ended.failed) == (3, 0)
     assert [(one.row, one.again) for one in bench.events_of(Failed)] == [(2, True)]
-    assert seen[-1] == (2, True)
+    assert {(2, False), (2, True)} <= set(seen)
 
 
 def test_no_memory_is_said_once_a_row_alone_has_none(tmp_path: Path):
