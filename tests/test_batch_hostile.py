@@ -388,3 +388,23 @@ def test_a_folder_names_its_pipes_links_and_names_that_are_no_text(tmp_path: Pat
     reasons = " ".join(event.reason for event in bench.events_of(Failed))
     for said in ("caf\\udce9.png", "q.png can't be read: it is no regular file", "r.png doesn't exist"):
         assert said in reasons
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["info", "a.png"],
+        ["remove", "a.png", "--box", BOX, "--engine", "telea"],
+        ["remove", "small.png", "--mask", "a.png", "--engine", "telea"],
+        ["mask", "refine", "a.png", "-o", "m.png"],
+        ["mask", "convert", "a.png", "-o", "m.json"],
+        ["mask", "preview", "small.png", "--mask", "a.png", "-o", "p.png"],
+    ],
+    ids=lambda words: " ".join(words[:2]),
+)
+def test_no_door_reads_more_pixels_than_it_is_told(tmp_path: Path, monkeypatch, capsys, words: list[str]):
+    monkeypatch.chdir(tmp_path)
+    photo(tmp_path / "a.png")
+    photo(tmp_path / "small.png", size=(20, 10))
+    assert main([*words, "--max-pixels", "300"]) == 2
+    assert "40x30 is 1,200 pixels; at most 300 are allowed" in capsys.readouterr().err
