@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import typing
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -24,8 +25,9 @@ from overpaint.audit import (
     AuditRecord,
     ChainHead,
     LogNote,
+    Operator,
+    _chain,
     _lock,
-    _log,
     edit_record,
     entries,
     find,
@@ -33,6 +35,7 @@ from overpaint.audit import (
     read_head,
     verify,
 )
+from overpaint.audit._head import HeadFile, write_head
 from overpaint.audit._line import line_of, link_of
 from overpaint.errors import OutputError, RecordError
 from overpaint.geometry import Box, Size
@@ -122,16 +125,16 @@ class TestAppending:
 
     def test_an_append_reads_only_new_lines(self, log, one, monkeypatch):
         seen: list[bytes] = []
-        monkeypatch.setattr(_log, "link_of", lambda line: seen.append(line) or link_of(line))
+        monkeypatch.setattr(_chain, "link_of", lambda line: seen.append(line) or link_of(line))
         writer = AuditLog(log)
         writer.append(nth(one, 7))
-        assert len(seen) == 6
+        assert len(seen) == 7
         writer.append(nth(one, 8))
-        assert len(seen) == 6
+        assert len(seen) == 8
         AuditLog(log).append(nth(one, 9))
         seen.clear()
         writer.append(nth(one, 10))
-        assert len(seen) == 1
+        assert len(seen) == 2
         assert verify(log).head.count == 10
 
     def test_a_log_that_was_moved_away_is_begun_anew(self, log, one):
@@ -287,7 +290,7 @@ class TestTampering:
         (tmp_path / "out.png").unlink()
         verdict = verify(log)
         assert verdict.whole
-        assert "1 output is not where it was written" in verdict.notes[0]
+        assert "line 2: its output out.png is not where it was" in verdict.notes
 
     @settings(max_examples=150, deadline=None)
     @given(data=st.data())
@@ -368,46 +371,88 @@ class TestInterruptions:
         verdict = verify(log, files=False)
         assert (verdict.whole, verdict.notes) == (True, ())
 
-    def test_lines_that_the_head_does_not_know_are_counted_and_noted_by_another_append(self, log, one):
-        before = head_path(log).read_bytes()
-        AuditLog(log).append(nth(one, 7))
-        head_path(log).write_bytes(before)
+    def test_lines_that_the_head_announces_are_counted_and_noted_by_another_append(self, log, one):
+        before = read_head(log)
+        after = AuditLog(log).append(nth(one, 7))
+        write_head(log, HeadFile(before, (after.hash, "a" * 64)))  # of two lines the first was written
+        verdict = verify(log, files=False)
+        assert verdict.whole
+        assert verdict.notes[0].startswith("there were 7 lines, and the head was 6:")
         AuditLog(log).append(nth(one, 8))
         verdict = verify(log)
         assert verdict.whole
         assert verdict.notes[0].startswith("line 8: there were 7 lines, and the head was 6:")
 
-    @pytest.mark.parametrize(
-        ("harm", "said"),
-        [
-            (lambda log: rewrite(log, lambda all: all[:-2]), "2 lines were gone from the end"),
-            (lambda log: rewrite(log, lambda all: [*all[:-1], all[0]]), None),
-            (lambda log: log.unlink(), "6 lines were gone from the end"),
-        ],
-    )
-    def test_what_no_interruption_explains_stays_a_fault_however_much_is_appended(self, log, one, harm, said):
-        harm(log)
+    @pytest.mark.parametrize("announced", [(), ("b" * 64,)])
+    def test_lines_that_the_head_does_not_announce_are_not_taken(self, log, one, announced):
+        before = read_head(log)
+        AuditLog(log).append(nth(one, 7))
+        write_head(log, HeadFile(before, announced))
+        assert first_fault(log).startswith("line 7: audit.head counts only 6 lines and announces no more")
+        with pytest.raises(OutputError, match=r"line 7: .* counts only 6 lines"):
+            AuditLog(log).append(nth(one, 8))
+
+    def test_a_head_is_on_the_disk_before_and_after_its_lines(self, log, one, monkeypatch):
+        """A power cut leaves one head or the other, and never an empty file."""
+        flushed: list[str] = []
+        sync = os.fsync
+
+        def noted(descriptor: int) -> None:
+            flushed.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+            sync(descriptor)
+
+        monkeypatch.setattr(os, "fsync", noted)
+        AuditLog(log).append(nth(one, 7))
+        assert flushed == [".audit.head.tmp", log.parent.name, "audit.jsonl", ".audit.head.tmp"]
+
+    HARMS: typing.ClassVar = {
+        "the last two lines are cut off": lambda log: rewrite(log, lambda all: all[:-2]),
+        "the last line is another": lambda log: rewrite(log, lambda all: [*all[:-1], all[0]]),
+        "the log is gone": lambda log: log.unlink(),
+        "the log is emptied": lambda log: log.write_bytes(b""),
+        "the head is gone": lambda log: head_path(log).unlink(),
+        "the head is empty": lambda log: head_path(log).write_bytes(b""),
+        "the head is scribbled on": lambda log: head_path(log).write_bytes(b"{}"),
+        "a scribbled line": lambda log: log.write_bytes(log.read_bytes() + b"scribble\n"),
+        "a byte in the middle": lambda log: change_a_byte(log, 4000),
+    }
+
+    @pytest.mark.parametrize("harm", list(HARMS))
+    def test_nothing_is_appended_over_a_fault_unless_it_is_accepted_and_it_stays_a_fault(self, log, one, harm):
+        self.HARMS[harm](log)
+        fault = first_fault(log).removeprefix("the log is gone: ")
+        before = {path: path.read_bytes() for path in log.parent.iterdir()}
+        for refused in (lambda: AuditLog(log).append(nth(one, 7)), AuditLog(log).check):
+            with pytest.raises(OutputError, match="is not whole, and nothing is appended to it") as caught:
+                refused()
+            assert caught.value.code == "audit-fault"
+        assert {path: path.read_bytes() for path in log.parent.iterdir()} == before
+        assert AuditLog(log).accept_faults()
+        assert AuditLog(log).accept_faults() == ()
         for n in (7, 8):
             AuditLog(log).append(nth(one, n))
-        faults = [str(fault) for fault in verify(log).faults]
-        assert faults
-        if said is not None:
-            assert said in faults[0]
-            assert "a note in the log says" in faults[0]
+            faults = [str(fault) for fault in verify(log, files=False).faults]
+            told = next(text for text in faults if "a note in the log says that it was gone on with" in text)
+            assert fault.partition(": ")[2].partition(" ")[0] in told
+            assert Operator.here().words in told
+        assert [entry.record.attempt for entry in entries(log)][-2:] == [7, 8]
 
-    def test_a_head_that_was_gone_is_written_again_and_noted(self, log, one):
-        head_path(log).unlink()
+    def test_a_second_fault_must_be_accepted_too(self, log, one):
+        change_a_byte(log, 4000)
+        AuditLog(log).accept_faults()
         AuditLog(log).append(nth(one, 7))
-        verdict = verify(log, files=False)
-        assert verdict.whole
-        assert verdict.notes == ("line 7: there was no head beside 6 lines",)
+        rewrite(log, lambda all: all[:-1])
+        with pytest.raises(OutputError, match="the last line is missing"):
+            AuditLog(log).append(nth(one, 7))
 
-    def test_a_last_line_that_can_not_be_read_does_not_keep_later_edits_from_being_recorded(self, log, one):
-        with log.open("ab") as file:
-            file.write(b"scribble\n")
-        AuditLog(log).append(nth(one, 7))
-        assert first_fault(log).startswith("line 7: it was changed")
-        assert [entry.record.attempt for entry in entries(log)][-1] == 7
+    def test_a_note_that_is_at_fault_itself_accepts_nothing(self, log, one):
+        change_a_byte(log, 4000)
+        faults = tuple(map(str, verify(log).faults))
+        forged, _ = line_of(LogNote.of("accepted", "no matter", faults).to_json(), ChainHead(6, "1" * 64))
+        rewrite(log, lambda all: [*all, forged])
+        write_head(log, HeadFile(ChainHead(7, link_of(forged).hash)))
+        with pytest.raises(OutputError, match="is not whole"):
+            AuditLog(log).append(nth(one, 8))
 
 
 APPENDER = """

@@ -573,7 +573,7 @@ def test_a_machine_that_slept_has_not_lost_what_it_was_at_work_on(bench, monkeyp
     jump = [0.0]
     real = time.time
     monkeypatch.setattr(time, "time", lambda: real() + jump[0])
-    monkeypatch.setattr(Ledger.__init__, "__kwdefaults__", {"clock": lambda: real() + jump[0]})
+    monkeypatch.setattr(Ledger.__init__, "__kwdefaults__", {"clock": lambda: real() + jump[0], "read_only": False})
 
     def paint(canvas, monitor):
         jump[0] += 3600

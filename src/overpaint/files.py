@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import secrets
 import stat
@@ -75,7 +76,7 @@ def publish_file(hidden: Path, path: str | os.PathLike[str], *, overwrite: bool 
             hidden.replace(target)
         else:
             _take_free_name(hidden, target)
-        _flush_folder(target.parent)
+        flush_folder(target.parent)
     except FileExistsError as error:
         raise exists_already(target) from error
     except OSError as error:
@@ -104,6 +105,22 @@ def check_writable(path: str | os.PathLike[str], *, overwrite: bool = False) -> 
             raise not_written(target, PermissionError(errno.EACCES, ""))
     except (OSError, ValueError) as error:
         raise not_written(target, error) from error
+
+
+def opened_regular(path: str | os.PathLike[str]) -> io.BufferedReader:
+    """A file open for reading; a pipe or a device, which may have no end, is refused without waiting for it.
+
+    Raises:
+        OSError: It can't be opened, or is no regular file.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except ValueError as error:  # a NUL in the name
+        raise OSError(errno.EINVAL, "no file can have this name") from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no regular file")
+    return open(descriptor, "rb")  # noqa: PTH123 - a descriptor, not a path
 
 
 def check_folder(folder: Path) -> None:
@@ -147,8 +164,8 @@ def _take_free_name(hidden: Path, target: Path) -> None:
             hidden.unlink()
 
 
-def _flush_folder(folder: Path) -> None:
-    """Flush the new name as well; not every system can open a folder."""
+def flush_folder(folder: Path) -> None:
+    """Flush the names of a folder's files to the disk; not every system can open a folder."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

@@ -27,6 +27,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
+from urllib.parse import quote
 
 from overpaint.errors import LedgerError
 
@@ -34,7 +35,7 @@ __all__ = ["Job", "LeaseLostError", "Ledger", "LedgerEntry", "State"]
 
 State = Literal["waiting", "leased", "finished", "done", "failed"]
 
-VERSION = 1
+VERSION = 2
 _BUSY = 30.0  # seconds to wait for another process's transaction
 _TABLE = """
 CREATE TABLE IF NOT EXISTS job (
@@ -56,6 +57,7 @@ CREATE TABLE IF NOT EXISTS job (
     updated    REAL NOT NULL
 ) STRICT;
 CREATE INDEX IF NOT EXISTS job_by_state ON job (state, number);
+CREATE TABLE IF NOT EXISTS log_end (log TEXT PRIMARY KEY, count INTEGER NOT NULL, hash TEXT NOT NULL) STRICT;
 """
 _NO_LEASE = "token = NULL, owner = NULL, until = NULL"
 _WHERE_HELD = "WHERE id = ? AND token = ? AND state = 'leased'"
@@ -121,29 +123,52 @@ class LedgerEntry:
 class Ledger(contextlib.AbstractContextManager["Ledger"]):
     """Jobs and their states in one file. A context manager that closes it."""
 
-    def __init__(self, path: str | os.PathLike[str], *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], *, clock: Callable[[], float] = time.time, read_only: bool = False
+    ) -> None:
         """Open the file, or create it; its folder must exist, on a local disk. `clock` gives seconds since 1970.
 
+        Args:
+            path: The file.
+            clock: Gives seconds since 1970.
+            read_only: Whether it is only read: then it must exist, and neither it nor its folder is changed.
+
         Raises:
-            LedgerError: The file can't be opened, is no ledger, or has a newer version.
+            LedgerError: The file can't be opened, is no ledger, or has a newer version, or an older one to be read.
         """
         self.path = Path(path)
         self._clock = clock
         self._guard = threading.RLock()
+        if self.path.exists() and not self.path.is_file():  # a pipe would be waited for
+            raise LedgerError(f"the ledger {self.path} can't be used: it is no regular file")
         with _errors(self.path):
-            self._database = sqlite3.connect(self.path, timeout=_BUSY, isolation_level=None, check_same_thread=False)
+            name = self._read_only_name() if read_only else str(self.path)
+            self._database = sqlite3.connect(
+                name, timeout=_BUSY, isolation_level=None, check_same_thread=False, uri=read_only
+            )
             try:
-                self._prepare()
+                self._check_version(read_only=read_only)
+                if not read_only:
+                    self._prepare()
             except BaseException:
                 self._database.close()
                 raise
 
-    def _prepare(self) -> None:
+    def _read_only_name(self) -> str:
+        """The file for SQLite. Without a write-ahead log beside it nobody writes, and no file is made to read it."""
+        logged = self.path.with_name(self.path.name + "-wal").exists()
+        return f"file:{quote(str(self.path.absolute()))}?mode=ro{'' if logged else '&immutable=1'}"
+
+    def _check_version(self, *, read_only: bool) -> None:
         found = self._database.execute("PRAGMA user_version").fetchone()[0]
         if found > VERSION:
             raise LedgerError(
                 f"{self.path} has version {found}, and this version of Overpaint knows {VERSION}: update it"
             )
+        if read_only and found < VERSION:
+            raise LedgerError(f"{self.path} has version {found}, and is brought to {VERSION} by a run of its batch")
+
+    def _prepare(self) -> None:
         self._to_wal()
         # FULL: a commit is on the disk when it returns. Only then does a result get its name.
         self._database.execute("PRAGMA synchronous = FULL")
@@ -346,6 +371,19 @@ class Ledger(contextlib.AbstractContextManager["Ledger"]):
         """All jobs, or those in one of these states, in order of arrival."""
         where = f"WHERE state IN ({', '.join('?' * len(states))})" if states else ""
         return self._rows(f"{where} ORDER BY number", states)
+
+    # ── audit logs ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def log_end(self, log: str) -> tuple[int, str] | None:
+        """The number and the hash of a log's last line, as kept; None for a log that is not known."""
+        with self._guard, _errors(self.path):
+            row = self._database.execute("SELECT count, hash FROM log_end WHERE log = ?", (log,)).fetchone()
+        return None if row is None else (int(row[0]), str(row[1]))
+
+    def keep_log_end(self, log: str, count: int, hash: str) -> None:
+        """Keep the number and the hash of a log's last line."""
+        with self._transaction() as run:
+            run("INSERT OR REPLACE INTO log_end (log, count, hash) VALUES (?, ?, ?)", (log, count, hash))
 
     def _rows(self, which: str, values: tuple[object, ...]) -> list[LedgerEntry]:
         with self._guard, _errors(self.path):

@@ -6,24 +6,32 @@ finds the record of a picture, `replay` runs it again, `to_prov` and `to_csv` ex
 
 from __future__ import annotations
 
+from ._chain import Fault
 from ._export import spreadsheet_safe, to_csv, to_prov
 from ._find import LogEntry, entries, find, log_at
-from ._line import ChainHead, head_path, read_head
+from ._head import head_path, read_head
+from ._key import AuditKey
+from ._line import ChainHead, id_of
 from ._log import AuditLog
-from ._note import LogNote
-from ._record import AuditRecord, InputFile, MaskFile, ModelUsed, Operator, OutputFile, edit_record, mask_file, place_of
+from ._note import Checkpoint, LogNote
+from ._operator import Operator
+from ._record import AuditRecord, InputFile, MaskFile, ModelUsed, OutputFile, edit_record, mask_file, place_of
 from ._replay import Difference, Replayed, difference, replay, request_again
 from ._secret import Secret
-from ._verify import Fault, Verdict, verify
+from ._verify import Verdict, verify
+from ._witness import LogLedger, Witness
 
 __all__ = [
+    "AuditKey",
     "AuditLog",
     "AuditRecord",
     "ChainHead",
+    "Checkpoint",
     "Difference",
     "Fault",
     "InputFile",
     "LogEntry",
+    "LogLedger",
     "LogNote",
     "MaskFile",
     "ModelUsed",
@@ -32,11 +40,13 @@ __all__ = [
     "Replayed",
     "Secret",
     "Verdict",
+    "Witness",
     "difference",
     "edit_record",
     "entries",
     "find",
     "head_path",
+    "id_of",
     "log_at",
     "mask_file",
     "place_of",

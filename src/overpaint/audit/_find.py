@@ -11,10 +11,11 @@ from functools import cached_property
 from pathlib import Path
 
 from overpaint.errors import PictureError, RecordError
+from overpaint.files import opened_regular
 from overpaint.picture import open_picture
 from overpaint.studio import pixel_digest
 
-from ._line import ChainLink, computed_hash, link_of, record_text
+from ._line import ChainLink, computed_hash, lines_from, link_of, record_text
 from ._record import AuditRecord
 
 NAME = "audit.jsonl"
@@ -57,8 +58,8 @@ def lines_of(log: Path) -> Iterator[bytes]:
         RecordError: It can't be read.
     """
     try:
-        with log.open("rb") as file:
-            yield from file
+        with opened_regular(log) as file:
+            yield from lines_from(file)
     except OSError as error:
         raise RecordError(f"the audit log {log} can't be read: {error.strerror or error}") from None
 

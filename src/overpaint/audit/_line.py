@@ -1,28 +1,25 @@
-"""One line of an audit log, and the head beside it.
+"""One line of an audit log.
 
     {"hash":H,"id":I,"n":N,"prev":P,"record":{...}}
 
 The line is canonical JSON (RFC 8785), so its keys are always in this order. H is the SHA-256 of the line without its
 hash, so every byte of a line is either the hash or hashed; P is the hash of the line before, zeros for the first; N
 counts from 1; I is the first half of the SHA-256 of the record's text.
-
-The head, NAME.head beside NAME.jsonl, has the number of lines and the hash of the last: a chain alone does not show
-that its end was cut off.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-
-from overpaint.errors import RecordError
-from overpaint.values import canonical_json
+from typing import BinaryIO
 
 GENESIS = "0" * 64
 """The hash of the line before the first."""
+
+LONGEST = 1 << 24
+"""Most bytes that are read of a line; a record has some thousands."""
 
 _FORM = re.compile(
     rb'\{"hash":"([0-9a-f]{64})","id":"([0-9a-f]{32})","n":([1-9][0-9]{0,17}),"prev":"([0-9a-f]{64})","record":'
@@ -96,38 +93,10 @@ def record_text(line: bytes) -> bytes:
     return b"" if found is None else line[found.end() : -1]
 
 
-def head_path(log: Path) -> Path:
-    """NAME.head beside NAME.jsonl."""
-    return log.with_suffix(".head")
-
-
-def read_head(log: Path) -> ChainHead | None:
-    """The head beside a log; None when there is none.
-
-    Raises:
-        RecordError: The file is not a head.
-    """
-    path = head_path(log)
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise RecordError(f"{path} can't be read: {error.strerror or error}") from None
-    try:
-        value = json.loads(data)
-        head = ChainHead(value["count"], value["hash"])
-        if head_bytes(head) != data:
-            raise ValueError
-    except (ValueError, TypeError, KeyError):
-        raise RecordError(
-            f'{path} was changed: a head is {{"count":N,"hash":"..."}}, and this is {data[:80]!r}'
-        ) from None
-    return head
-
-
-def head_bytes(head: ChainHead) -> bytes:
-    """The content of a head's file."""
-    if isinstance(head.count, bool) or not isinstance(head.count, int) or not re.fullmatch("[0-9a-f]{64}", head.hash):
-        raise ValueError(f"no head of a chain: {head}")
-    return canonical_json({"count": head.count, "hash": head.hash}).encode() + b"\n"
+def lines_from(file: BinaryIO) -> Iterator[bytes]:
+    """The lines of a file from here on, with their newlines; of one longer than `LONGEST` only the beginning."""
+    while line := file.readline(LONGEST):
+        ended = line.endswith(b"\n")
+        while not ended and len(line) == LONGEST and (rest := file.readline(LONGEST)):
+            ended = rest.endswith(b"\n")
+        yield line if ended == line.endswith(b"\n") else line + b"\n"

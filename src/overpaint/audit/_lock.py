@@ -14,15 +14,17 @@ if sys.platform == "win32":
     # Windows keeps others from reading locked bytes, so a byte far beyond the end of any log is locked.
     _PLACE = 1 << 62
 
+    def _try_lock(descriptor: int) -> bool:
+        os.lseek(descriptor, _PLACE, os.SEEK_SET)
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
     def _lock(descriptor: int) -> None:
-        while True:
-            os.lseek(descriptor, _PLACE, os.SEEK_SET)
-            try:
-                msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-            except OSError:
-                time.sleep(0.01)
-            else:
-                return
+        while not _try_lock(descriptor):
+            time.sleep(0.01)
 
     def _unlock(descriptor: int) -> None:
         os.lseek(descriptor, _PLACE, os.SEEK_SET)
@@ -32,6 +34,13 @@ else:
     import fcntl
 
     # flock, not lockf: it belongs to the open file and not to the process, so it works between threads too.
+    def _try_lock(descriptor: int) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
+
     def _lock(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
 
@@ -47,3 +56,16 @@ def locked(descriptor: int) -> Iterator[None]:
         yield
     finally:
         _unlock(descriptor)
+
+
+@contextlib.contextmanager
+def locked_soon(descriptor: int, seconds: float = 5.0) -> Iterator[None]:
+    """Hold the lock inside, or go on without it after this time: a reader waits for no one for ever."""
+    over = time.monotonic() + seconds
+    while not (held := _try_lock(descriptor)) and time.monotonic() < over:
+        time.sleep(0.01)
+    try:
+        yield
+    finally:
+        if held:
+            _unlock(descriptor)

@@ -5,56 +5,98 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from overpaint.errors import OutputError, RecordError, concerning
+from overpaint.errors import OutputError, concerning
 from overpaint.files import check_folder, check_writable, not_written
 
-from ._line import GENESIS, ChainHead, head_bytes, head_path, id_of, line_of, link_of, read_head
+from ._chain import Chain, Fault
+from ._head import HeadFile, read_head, write_head
+from ._inspect import Evidence, Inspection, accepted, inspect
+from ._key import AuditKey
+from ._line import ChainHead, id_of, line_of
 from ._lock import locked
-from ._note import LogNote
+from ._note import Checkpoint, LogNote
 from ._record import AuditRecord
+from ._witness import LogLedger
 
-_BINARY = getattr(os, "O_BINARY", 0)
+_OPEN = os.O_APPEND | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)  # a pipe would be waited for
 _FIELD = "audit"  # of every error about the log's files
+_SIGNED_EVERY = 100  # lines between two checkpoints
 
 
 class AuditLog:
     """An audit log to append to. Safe for threads and processes; appended records survive a power cut.
 
-    An append reads the ids of lines, to skip a record that is present already, and the end of the chain, to continue
-    it. It does not verify; `overpaint.audit.verify` does.
-
-    A process that is killed can leave part of a line, or a line that the head does not count yet. The next append cuts
-    off the one and counts the other, and adds a note on it.
+    A log that is at fault takes no line: a cut tail or a forged line would otherwise be covered by what follows. A
+    process that is killed can leave part of a line, or lines that the head announces and does not count yet. The next
+    append cuts off the one and counts the others, and adds a note on it.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], *, key: AuditKey | None = None, ledger: LogLedger | None = None
+    ) -> None:
         """Nothing is opened or made yet.
 
+        Args:
+            path: The log.
+            key: Signs the head, and a checkpoint every 100 lines.
+            ledger: Keeps the end of the chain too, and is asked for it before every append.
+
         Raises:
-            OutputError: The name is that of a head.
+            OutputError: The name is that of a head, or the key is a public one.
         """
         self.path = Path(path)
         if self.path.suffix == ".head":
             message = f"{self.path}: a log's name can't end in .head, which its head's does; use .jsonl"
             raise OutputError(message, field=_FIELD, value=str(path))
+        if key is not None and not key.signs:
+            message = f"the key {key.public[:12]}... is a public one, which signs nothing"
+            raise OutputError(message, field="audit_key", hint="give the private one")
+        self._key, self._ledger = key, ledger
         self._mutex = threading.Lock()
-        self._index = _Index()
+        self._file = (0, 0)
+        self._chain = Chain()
+        self._checked = 0
 
     def check(self) -> None:
-        """Check, before any work, whether appending is possible: the log, and new files beside it. Changes nothing.
+        """Check, before any work, whether appending is possible. Changes nothing.
 
         Raises:
-            OutputError: The folder is missing, or it or the log can't be written to.
+            OutputError: The folder is missing, it or the log can't be written to, or the log is at fault
+                ("audit-fault").
         """
         with concerning(_FIELD):
             check_writable(self.path, overwrite=True)
             check_folder(self.path.parent)
-            if self.path.exists() and not os.access(self.path, os.W_OK):
-                raise OutputError(f"can't write the audit log {self.path}: it is read-only", value=str(self.path))
+        with self._mutex, _errors(self.path):
+            if self._is_new():
+                return
+            if not os.access(self.path, os.W_OK):
+                message = f"can't write the audit log {self.path}: it is read-only"
+                raise OutputError(message, field=_FIELD, value=str(self.path))
+            with self._locked(os.O_RDONLY) as descriptor:
+                self._read(descriptor)
+                self._refuse_faults(self._inspection())
+
+    def accept_faults(self) -> tuple[str, ...]:
+        """Go on over the faults that the log has now: a note with them and with the operator is appended. To `verify`
+        they stay faults.
+
+        Returns:
+            The faults that were not accepted before.
+        """
+        with self._mutex, _errors(self.path), self._locked() as descriptor:
+            self._read(descriptor)
+            new = self._new_faults(self._inspection())
+            if new:
+                text = f"the log was at fault, and the operator went on: {new[0]}"
+                text += "" if len(new) == 1 else f", and {len(new) - 1} more"
+                self._append(descriptor, [], [LogNote.of("accepted", text, new)])
+            return new
 
     def append(self, *records: AuditRecord) -> ChainHead:
         """Append records that are not in the log yet, one line each, and flush them to the disk together.
@@ -63,22 +105,33 @@ class AuditLog:
             The end of the chain.
 
         Raises:
-            OutputError: The log can't be written; it is then unchanged.
+            OutputError: The log can't be written, or is at fault ("audit-fault"); it is then unchanged.
         """
-        with self._mutex, _errors(self.path), self._locked() as descriptor:
-            return self._append(descriptor, [record.to_json() for record in records])
+        texts = [record.to_json() for record in records]
+        with self._mutex, _errors(self.path), contextlib.ExitStack() as stack:
+            self._is_new()  # before there is a file
+            descriptor = stack.enter_context(self._locked())
+            self._read(descriptor)
+            found = self._inspection(frozenset(map(id_of, texts)))
+            self._refuse_faults(found)
+            return self._append(descriptor, texts, [LogNote.of(*repair) for repair in found.repairs])
 
     @property
     def head(self) -> ChainHead:
         """The end of the chain, from the file beside it; count 0 when there is none."""
         return read_head(self.path) or ChainHead()
 
+    # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────
+
     @contextlib.contextmanager
-    def _locked(self) -> Iterator[int]:
+    def _locked(self, mode: int = os.O_RDWR | os.O_CREAT) -> Iterator[int]:
         """The log, open and locked. Opened each time, as it may have been moved."""
         while True:
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | _BINARY, 0o666)
+            descriptor = os.open(self.path, mode | _OPEN, 0o666)
             try:
+                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                    message = f"the audit log {self.path} is no regular file"
+                    raise OutputError(message, field=_FIELD, value=str(self.path))
                 with locked(descriptor):
                     if _same_file(descriptor, self.path):
                         yield descriptor
@@ -86,115 +139,85 @@ class AuditLog:
             finally:
                 os.close(descriptor)
 
-    def _append(self, descriptor: int, texts: list[str]) -> ChainHead:
-        wanted = {id_of(text): text for text in texts}
-        torn = self._index.update(descriptor)
-        notes = []
-        if torn is not None:
-            cut = f"{len(torn)} bytes of an unfinished line {self._index.count + 1} were cut off"
-            notes.append(LogNote.of("torn", f"{cut}; SHA-256 {hashlib.sha256(torn).hexdigest()}"))
-        notes += self._notes_on_head(frozenset(wanted))
-        fresh = [note.to_json() for note in notes] + [text for id, text in wanted.items() if not self._index.has(id)]
-        head = ChainHead(self._index.count, self._index.last)
-        if fresh:
-            lines = []
-            for text in fresh:
-                line, head = line_of(text, head)
-                lines.append(line)
-            _write(descriptor, b"".join(lines), self._index.end)
-            for text, line in zip(fresh, lines, strict=True):
-                self._index.add(id_of(text), len(line), head.hash)
-        if head.count:
-            self._write_head(head)
-        return head
+    def _is_new(self) -> bool:
+        """Whether there is no log. OutputError where there was one."""
+        if self.path.exists():
+            return False
+        self._start_again()
+        self._refuse_faults(self._inspection())
+        return True
 
-    def _notes_on_head(self, wanted: frozenset[str]) -> list[LogNote]:
-        """Notes on how the head differs from the lines."""
-        seen = self._index
-        notes = [LogNote.of("unreadable", f"line {seen.count} was not a line of an audit log")] if seen.broken else []
-        try:
-            head = read_head(self.path)
-        except RecordError as error:
-            return [*notes, LogNote.of("unreadable", str(error))]
-        known = head or ChainHead()
-        if known.count > seen.count:
-            gone = known.count - seen.count
-            lines = "1 line was" if gone == 1 else f"{gone} lines were"
-            notes.append(LogNote.of("lost", f"{lines} gone from the end: the head was {known}"))
-        elif known.count == seen.count:
-            if known.hash != seen.last and not seen.broken:
-                notes.append(LogNote.of("replaced", f"the last line was another: the head was {known}"))
-        # An append that was interrupted before the head is completed by repeating it, and needs no note.
-        elif not seen.ids_after(known.count) <= wanted:
-            text = f"there was no head beside {seen.count} lines"
-            uncovered = LogNote.of("uncovered", f"there were {seen.count} lines, and the head was {known}")
-            notes.append(LogNote.of("headless", text) if head is None else uncovered)
-        return notes
+    def _start_again(self) -> None:
+        self._chain, self._checked = Chain(), 0
 
-    def _write_head(self, head: ChainHead) -> None:
-        # Not flushed, which would double the cost of an append: the lines are, and the next append counts those that a
-        # head is behind by after a power cut. The hidden file has one name, as the lock is held.
-        target = head_path(self.path)
-        hidden = target.with_name(f".{target.name}.tmp")
-        hidden.write_bytes(head_bytes(head))
-        hidden.replace(target)
-
-
-class _Index:
-    """The part of a log that was read: ids of its lines, and the end of its chain."""
-
-    def __init__(self) -> None:
-        self._reset()
-
-    def _reset(self) -> None:
-        self.file: tuple[int, int] = (0, 0)
-        self.end = 0
-        self.last = GENESIS
-        self.broken = False
-        self._ids: dict[bytes, None] = {}
-        self._order: list[bytes] = []
-
-    @property
-    def count(self) -> int:
-        """Number of lines, readable or not."""
-        return len(self._order)
-
-    def has(self, id: str) -> bool:
-        """Whether the log has a record."""
-        return bytes.fromhex(id) in self._ids
-
-    def ids_after(self, count: int) -> frozenset[str]:
-        """Ids of the lines after the first `count`; "" for an unreadable line."""
-        return frozenset(id.hex() for id in self._order[count:])
-
-    def update(self, descriptor: int) -> bytes | None:
-        """Read what others appended. An incomplete line at the end is cut off and returned."""
+    def _read(self, descriptor: int) -> None:
+        """Read what others appended."""
         status = os.fstat(descriptor)
-        if (status.st_dev, status.st_ino) != self.file or status.st_size < self.end:
-            self._reset()
-            self.file = (status.st_dev, status.st_ino)
-        if status.st_size == self.end:
-            return None
+        if (status.st_dev, status.st_ino) != self._file or status.st_size < self._chain.size:
+            self._start_again()
+            self._file = (status.st_dev, status.st_ino)
         with open(descriptor, "rb", closefd=False) as file:
-            file.seek(self.end)
-            for line in file:
-                if not line.endswith(b"\n"):
-                    os.ftruncate(descriptor, self.end)
-                    return line
-                link = link_of(line)
-                if link is None:  # the chain continues from the digest of its bytes
-                    self.add("", len(line), hashlib.sha256(line).hexdigest(), broken=True)
-                else:
-                    self.add(link.id, len(line), link.hash)
-        return None
+            self._chain.read(file, status.st_size)
 
-    def add(self, id: str, size: int, last: str, *, broken: bool = False) -> None:
-        """Count a line of `size` bytes, after which the chain continues from the hash `last`."""
-        self._order.append(bytes.fromhex(id))
-        self._ids[self._order[-1]] = None
-        self.end += size
-        self.last = last
-        self.broken = broken
+    def _inspection(self, wanted: frozenset[str] = frozenset()) -> Inspection:
+        """The chain compared with its head, the ledger and the key."""
+        keys = () if self._key is None else (self._key,)
+        witness = None if self._ledger is None else self._ledger.witness()
+        evidence = Evidence.beside(self.path, witness, keys, wanted=wanted, since=self._checked)
+        found = inspect(self._chain, evidence)
+        if self._key is None and evidence.head is not None and evidence.head.signature:
+            unsigned = Fault(None, f"{evidence.name} is signed, and there is no key to sign what is appended")
+            return Inspection((*found.faults, unsigned), found.repairs)
+        return found
+
+    def _new_faults(self, found: Inspection) -> tuple[str, ...]:
+        """The faults that no operator has gone on over."""
+        old = accepted(self._chain) if found.faults else frozenset()
+        return tuple(text for text in map(str, found.faults) if text not in old)
+
+    def _refuse_faults(self, found: Inspection) -> None:
+        new = self._new_faults(found)
+        if new:
+            more = "" if len(new) == 1 else f" (and {len(new) - 1} more)"
+            raise OutputError(
+                f"the audit log {self.path} is not whole, and nothing is appended to it: {new[0]}{more}",
+                code="audit-fault",
+                field=_FIELD,
+                value=str(self.path),
+                hint="verify it; or set accept_fault, which is recorded",
+            )
+        self._checked = len(self._chain.lines)
+
+    # ── writing ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _append(self, descriptor: int, texts: Iterable[str], notes: list[LogNote]) -> ChainHead:
+        chain = self._chain
+        if chain.torn:
+            size = os.fstat(descriptor).st_size - chain.size
+            digest = hashlib.sha256(chain.torn).hexdigest()
+            cut = f"{size} bytes of an unfinished line {len(chain.lines) + 1} were cut off; SHA-256 {digest}"
+            notes = [LogNote.of("torn", cut), *notes]
+            os.ftruncate(descriptor, chain.size)
+        fresh = dict.fromkeys(text for text in texts if not chain.has(id_of(text)))
+        lines, head = [], chain.end
+        for text in (*(note.to_json() for note in notes), *fresh):
+            lines.append(line_of(text, head))
+            head = lines[-1][1]
+        if lines and self._key is not None and head.count // _SIGNED_EVERY > chain.end.count // _SIGNED_EVERY:
+            lines.append(line_of(Checkpoint.of(head, self._key).to_json(), head))
+            head = lines[-1][1]
+        if lines:
+            if self._ledger is None or self._key is not None:  # a ledger knows what was about to be appended
+                announced = tuple(end.hash for _, end in lines)
+                write_head(self.path, HeadFile.of(chain.end, announced, self._key), flush_name=True)
+            _write(descriptor, b"".join(line for line, _ in lines), chain.size)
+            self._read(descriptor)
+        if head.count:
+            if self._ledger is not None:
+                self._ledger.advance(head)
+            write_head(self.path, HeadFile.of(head, key=self._key))
+        self._checked = len(chain.lines)
+        return head
 
 
 def _write(descriptor: int, data: bytes, end: int) -> None:

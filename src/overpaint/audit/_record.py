@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -12,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from overpaint.errors import MaskError
+from overpaint.files import opened_regular
 from overpaint.record import Record, StoredRecord
 from overpaint.request import PRIVATE_SETTINGS, UsedModel
 from overpaint.studio import Edited, Saved, pixel_digest
@@ -19,6 +19,7 @@ from overpaint.values import Listed, Value, canonical_json
 
 from ._line import id_of
 from ._note import now
+from ._operator import Operator
 from ._secret import Secret
 
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
@@ -71,21 +72,6 @@ class ModelUsed(Value):
     name: str
     digest: str = ""
     licence: str = ""
-
-
-class Operator(Value):
-    """The user's name on the machine, and the machine's name where it is wanted."""
-
-    user: str | None = None
-    host: str | None = None
-
-    @classmethod
-    def here(cls) -> Operator:
-        """The user of this process, without the machine."""
-        try:
-            return cls(user=getpass.getuser())
-        except (KeyError, OSError, ImportError):  # an account without a name, as in some containers
-            return cls()
 
 
 def _record(value: Any) -> Any:
@@ -210,10 +196,11 @@ def file_at(place: str, folder: Path) -> Path | None:
 def mask_file(path: Path, folder: Path | None = None) -> MaskFile:
     """A mask's file and its digest. Raises MaskError when it can't be read."""
     try:
-        data = path.read_bytes()
+        with opened_regular(path) as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise MaskError(f"the mask {path} can't be read: {error.strerror or error}") from None
-    return MaskFile(place=place_of(path, folder), sha256=hashlib.sha256(data).hexdigest())
+    return MaskFile(place=place_of(path, folder), sha256=digest)
 
 
 def _models(edited: Edited, used: Iterable[UsedModel]) -> tuple[ModelUsed, ...]:

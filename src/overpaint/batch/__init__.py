@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .estimate import Estimate
 from .events import Began, Done, Ended, Event, Failed, Unchanged
+from .evidence import LogWitness, ledger_beside
 from .executor import Executor
 from .filter import Filter
 from .folders import BatchFolders
@@ -32,6 +33,7 @@ __all__ = [
     "Failed",
     "Filter",
     "FolderRows",
+    "LogWitness",
     "Options",
     "Place",
     "PlannedEdit",
@@ -44,6 +46,7 @@ __all__ = [
     "TaskResult",
     "Unchanged",
     "files_of_runs",
+    "ledger_beside",
     "plan",
     "preview",
     "read_folders",

@@ -14,7 +14,7 @@ from overpaint.files import check_folder, not_written
 
 from .store import Address, Place
 
-FOLDER = ".overpaint"
+FOLDER, LEDGER = ".overpaint", "ledger.sqlite"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class BatchFolders:
     @property
     def ledger(self) -> Path:
         """The file of the ledger."""
-        return self.state / "ledger.sqlite"
+        return self.state / LEDGER
 
     def _field(self, folder: Path) -> str:
         """The setting that a folder follows from: the state may lie within the results."""

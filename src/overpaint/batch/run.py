@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from overpaint.audit import AuditLog, Secret
+from overpaint.audit import AuditKey, AuditLog, Secret
 from overpaint.errors import OutputError, OverpaintError, concerning
 from overpaint.ledger import Ledger, LedgerEntry
 from overpaint.studio import Studio
 
 from .estimate import Estimate, by_history, by_trial
 from .events import Began, Ended, Event, Failed
+from .evidence import LogWitness
 from .executor import Executor, ThreadExecutor
 from .files import Files
 from .filter import Filter
@@ -39,6 +40,8 @@ class Options:
         folders: Where results and state are kept.
         rules: What holds for the whole batch.
         audit: The audit log, or None to keep none.
+        audit_key: Signs the log.
+        accept_fault: Whether the run goes on over faults of the log, which is recorded in it.
         private: Whether prompts are kept as hashes only, and nothing is embedded in results.
         retries: How often a row is tried again that failed for another reason than its input.
         limit: The most rows to do now; None for all.
@@ -53,6 +56,8 @@ class Options:
     folders: BatchFolders
     rules: Rules
     audit: Path | None
+    audit_key: AuditKey | None = None
+    accept_fault: bool = False
     private: bool = False
     retries: int = 1
     limit: int | None = None
@@ -148,7 +153,7 @@ def preview(rows: Iterable[EditRow | BadRow], options: Options, studio: Studio) 
     Raises:
         RequestError, OutputError, LedgerError: As `run` does.
     """
-    with _session(options) as session:
+    with _session(replace(options, accept_fault=False)) as session:
         planned = session.plan(rows, studio)
         entries, status, chosen = session.choose(planned)
         estimate = Estimate(0.0, "there is nothing to do")
@@ -243,6 +248,9 @@ def _session(options: Options) -> Iterator[_Session]:
     ):
         audit = None
         if options.audit is not None:
-            audit = AuditLog(options.audit)
+            ledgers = LogWitness.of(ledger, options.audit, folders.reports)
+            audit = AuditLog(options.audit, key=options.audit_key, ledger=ledgers)
+            if options.accept_fault:
+                audit.accept_faults()
             audit.check()
         yield _Session(options, ledger, files, thumbnails, ResultPublisher(folders.out, ledger, files, audit))

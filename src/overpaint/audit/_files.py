@@ -1,0 +1,141 @@
+"""The files that a log names: outputs, inputs and masks as they are now, and files beside it that it does not name."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from overpaint.errors import OverpaintError
+from overpaint.files import opened_regular
+from overpaint.picture import open_picture
+from overpaint.record import sidecar_path
+from overpaint.studio import pixel_digest
+
+from ._chain import Fault
+from ._head import head_path
+from ._record import file_at
+
+
+@dataclass(slots=True)
+class NamedFiles:
+    """The files of the records that were read: for each place the last record's line and digests.
+
+    Attributes:
+        outputs: What was written.
+        inputs: Pictures and masks that were read.
+    """
+
+    outputs: dict[str, tuple[int, Mapping[str, Any]]] = field(default_factory=dict)
+    inputs: dict[str, tuple[int, str, str]] = field(default_factory=dict)
+
+    def take(self, line: int, record: Mapping[str, Any]) -> None:
+        """Take the files of an edit. KeyError, TypeError: it is no record of an edit."""
+        output = record["output"]
+        for what, one in (("input", record["input"]), *(("mask", mask) for mask in record.get("masks", ()))):
+            if one.get("place") is not None and one.get("sha256") is not None:
+                self.inputs[str(one["place"])] = (line, what, str(one["sha256"]))
+        self.outputs[str(output["place"])] = (line, {str(name): output[name] for name in output})
+
+
+@dataclass(slots=True)
+class FileFindings:
+    """What was found of the files.
+
+    Attributes:
+        compared: Number of outputs that were compared.
+        faults: Files that were changed.
+        notes: Files that are missing, links, and files that the log does not know.
+    """
+
+    compared: int = 0
+    faults: list[Fault] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def compare_outputs(folder: Path, named: NamedFiles, found: FileFindings) -> None:
+    """Compare each output with its last record."""
+    written_as = {output.get("sha256"): place for place, (_, output) in named.outputs.items()}
+    away = 0
+    for place, (line, output) in named.outputs.items():
+        path = file_at(place, folder)
+        if path is None:
+            away += 1
+            continue
+        digest = _digest(path, line, f"output {place}", found)
+        if digest is None:
+            continue
+        found.compared += 1
+        if digest != output.get("sha256"):
+            other = written_as.get(digest)
+            how = f"it is the file that was written as {other}" if other is not None else _how(path, output)
+            found.faults.append(Fault(line, f"its output {place} was changed since: {how}"))
+    if away:
+        what = "1 output is an address and was" if away == 1 else f"{away} outputs are addresses and were"
+        found.notes.append(f"{what} not fetched")
+
+
+def compare_inputs(folder: Path, named: NamedFiles, found: FileFindings) -> None:
+    """Compare each picture and mask that was read with its last record; not those that an edit has overwritten."""
+    for place, (line, what, sha256) in named.inputs.items():
+        path = file_at(place, folder)
+        if path is None or place in named.outputs:
+            continue
+        digest = _digest(path, line, f"{what} {place}", found)
+        if digest not in (None, sha256):
+            found.faults.append(Fault(line, f"its {what} {place} was replaced since"))
+
+
+def list_unlogged(log: Path, named: NamedFiles, own: frozenset[str], found: FileFindings) -> None:
+    """Note every file in the log's folder and below that no record names, and every link; hidden ones are left out.
+
+    Args:
+        log: The log.
+        named: The files of its records.
+        own: Names of files beside the log that belong to the program that keeps it.
+        found: Gets the notes.
+    """
+    folder = log.parent
+    known = {os.path.normpath(folder / place) for place in (*named.outputs, *named.inputs) if "://" not in place}
+    known |= {str(sidecar_path(Path(name))) for name in known}
+    beside = (log, head_path(log), log.with_suffix(".salt"), *(folder / name for name in own))
+    known |= {os.path.normpath(path) for path in beside}
+    for name, link in _below(folder):
+        if link:
+            found.notes.append(f"{name} is a symbolic link")
+        elif os.path.normpath(folder / name) not in known:
+            found.notes.append(f"{name} is not in the log")
+
+
+def _below(folder: Path) -> Iterator[tuple[str, bool]]:
+    """Every file and link below a folder by its relative name, and whether it is a link; links are not followed."""
+    for parent, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in (*folders, *sorted(name for name in files if not name.startswith("."))):
+            path = Path(parent, name)
+            name_below = path.relative_to(folder).as_posix().encode("utf-8", "backslashreplace").decode()
+            if path.is_symlink() or name not in folders:
+                yield name_below, path.is_symlink()
+
+
+def _digest(path: Path, line: int, what: str, found: FileFindings) -> str | None:
+    """The digest of a file; None, and a note or a fault, where there is none or it can't be read."""
+    try:
+        with opened_regular(path) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except (FileNotFoundError, NotADirectoryError):
+        found.notes.append(f"line {line}: its {what} is not where it was")
+    except OSError as error:
+        found.faults.append(Fault(line, f"its {what} can't be read: {error.strerror or error}"))
+    return None
+
+
+def _how(path: Path, output: Mapping[str, Any]) -> str:
+    try:
+        same = pixel_digest(open_picture(path)) == output.get("pixels_sha256")
+    except OverpaintError:
+        return "it is no picture any more"
+    return "its pixels are equal, its metadata are not" if same else "it has other pixels"

@@ -1,0 +1,101 @@
+"""Keys that sign audit logs: Ed25519 (RFC 8032), in the files that OpenSSL writes and reads too (PEM)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from overpaint.errors import MissingExtraError, RecordError
+from overpaint.files import check_writable, opened_regular, write_file
+from overpaint.values import canonical_json
+
+_MOST = 1 << 16  # bytes of a file that may be a key
+
+
+@dataclass(frozen=True, slots=True)
+class AuditKey:
+    """A pair of keys, or the public one alone, which checks signatures and makes none.
+
+    Attributes:
+        public: The public key, 64 hexadecimal digits.
+    """
+
+    public: str
+    _private: Any = field(default=None, repr=False, compare=False)
+
+    @classmethod
+    def make(cls, path: Path) -> AuditKey:
+        """Make a pair: the private key in `path`, which its owner alone can read, and the public one in PATH.pub.
+
+        Raises:
+            OutputError: One of the files exists, or can't be written.
+            MissingExtraError: The extra `audit` is not installed.
+        """
+        ed25519, forms = _library()
+        private, beside = ed25519.Ed25519PrivateKey.generate(), path.with_name(path.name + ".pub")
+        for file in (path, beside):
+            check_writable(file)
+        coded = private.private_bytes(forms.Encoding.PEM, forms.PrivateFormat.PKCS8, forms.NoEncryption())
+        write_file(path, coded, permissions=0o600)
+        public = private.public_key()
+        write_file(beside, public.public_bytes(forms.Encoding.PEM, forms.PublicFormat.SubjectPublicKeyInfo))
+        return cls(public.public_bytes_raw().hex(), private)
+
+    @classmethod
+    def read(cls, path: Path) -> AuditKey:
+        """The key in a file.
+
+        Raises:
+            RecordError: It can't be read, is no Ed25519 key, or is encrypted.
+            MissingExtraError: The extra `audit` is not installed.
+        """
+        ed25519, forms = _library()
+        try:
+            with opened_regular(path) as file:
+                data = file.read(_MOST)
+            if b"PRIVATE KEY" not in data:
+                public, private = forms.load_pem_public_key(data), None
+            else:
+                private = forms.load_pem_private_key(data, password=None)
+                public = private.public_key()
+        except OSError as error:
+            raise RecordError(f"the key {path} can't be read: {error.strerror or error}") from None
+        except Exception as error:  # the library's errors have no common base
+            raise RecordError(f"{path} is no key without a password in PEM: {error}") from None
+        if not isinstance(public, ed25519.Ed25519PublicKey):
+            raise RecordError(f"{path} is a key of another kind than Ed25519")
+        return cls(public.public_bytes_raw().hex(), private)
+
+    @property
+    def signs(self) -> bool:
+        """Whether it has its private half."""
+        return self._private is not None
+
+    def sign(self, values: Mapping[str, object]) -> str:
+        """The signature of a table of values, as canonical JSON: 128 hexadecimal digits."""
+        found: bytes = self._private.sign(canonical_json(values).encode())
+        return found.hex()
+
+    def checks(self, signature: str, values: Mapping[str, object]) -> bool:
+        """Whether a signature is of these values and by this key."""
+        from cryptography.exceptions import InvalidSignature
+
+        ed25519, _ = _library()
+        try:
+            key = ed25519.Ed25519PublicKey.from_public_bytes(bytes.fromhex(self.public))
+            key.verify(bytes.fromhex(signature), canonical_json(values).encode())
+        except (InvalidSignature, ValueError):
+            return False
+        return True
+
+
+def _library() -> tuple[Any, Any]:
+    """The modules of Ed25519 and of files of keys."""
+    try:
+        from cryptography.hazmat.primitives import serialization
+        from cryptography.hazmat.primitives.asymmetric import ed25519
+    except ImportError:
+        raise MissingExtraError.of("signing an audit log", "audit") from None
+    return ed25519, serialization
