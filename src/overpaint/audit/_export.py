@@ -38,6 +38,8 @@ _COLUMNS: dict[str, Callable[[AuditRecord], Any]] = {
     "exact": lambda record: record.edit.execution.exact,
     "overpaint": lambda record: record.edit.overpaint,
     "user": lambda record: record.who.user,
+    "uid": lambda record: record.who.uid,
+    "claimed_user": lambda record: record.who.claimed,
     "host": lambda record: record.who.host,
     "attempt": lambda record: record.attempt,
 }
@@ -136,8 +138,9 @@ def _add(document: _Document, id: str, record: AuditRecord) -> None:
     document.relation("wasGeneratedBy", entity=output, activity=activity)
     document.relation("wasDerivedFrom", generatedEntity=output, usedEntity=source)
     document.relation("wasAssociatedWith", activity=activity, agent=software, plan=plan)
-    if record.who.user is not None:
-        name = f"user-{record.who.user}" + (f"@{record.who.host}" if record.who.host else "")
+    who = record.who.user or record.who.uid
+    if who is not None:
+        name = f"user-{who}" + (f"@{record.who.host}" if record.who.host else "")
         person = document.element("agent", name, prov_type="prov:Person")
         document.relation("actedOnBehalfOf", delegate=software, responsible=person)
         document.relation("wasAttributedTo", entity=output, agent=person)

@@ -132,7 +132,7 @@ def verify(
         compared.compared,
         tuple(faults),
         tuple(notes),
-        ledger="" if evidence.witness is None else evidence.witness.name,
+        ledger="" if evidence.witness is None or evidence.witness.end is None else evidence.witness.name,
         signed="" if evidence.head is None else evidence.head.key,
     )
 

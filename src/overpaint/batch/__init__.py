@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .estimate import Estimate
 from .events import Began, Done, Ended, Event, Failed, Unchanged
-from .evidence import LogWitness, ledger_beside
+from .evidence import LogWitness, ledger_at
 from .executor import Executor
 from .filter import Filter
 from .folders import BatchFolders
@@ -46,7 +46,7 @@ __all__ = [
     "TaskResult",
     "Unchanged",
     "files_of_runs",
-    "ledger_beside",
+    "ledger_at",
     "plan",
     "preview",
     "read_folders",

@@ -50,7 +50,7 @@ class LogWitness:
     @classmethod
     def beside(cls, log: Path) -> LogWitness | None:
         """The ledger of the batch whose own log this is, for a program that appends to it too; None for none."""
-        path = ledger_beside(log)
+        path = ledger_at(log.parent)
         if path is None:
             return None
         with Ledger(path) as ledger:
@@ -80,10 +80,10 @@ class LogWitness:
             ledger.keep_log_end(self.key, end.count, end.hash)
 
 
-def ledger_beside(log: Path) -> Path | None:
-    """The ledger of the batch that a log's folder has the results of; None where it is no such folder."""
-    path = log.parent / FOLDER / LEDGER
-    return path if path.exists() else None
+def ledger_at(place: Path) -> Path | None:
+    """The ledger at a place: the file, in the folder of a batch's state, or in that of its results. None for none."""
+    found = (place / LEDGER, place / FOLDER / LEDGER) if place.is_dir() else (place,)
+    return next((path for path in found if path.exists()), None)
 
 
 def _record_id(entry: LedgerEntry) -> str:

@@ -16,10 +16,14 @@ from .streams import STDIO, write_output
 from .texts import counted, print_json, print_rows
 
 if TYPE_CHECKING:
-    from overpaint.audit import AuditRecord, LogEntry, Verdict
+    from collections.abc import Callable
+
+    from overpaint.audit import AuditKey, AuditRecord, LogEntry, Verdict, Witness
 
 _LOG = Group("Log", sort_key=0)
 _HOW = Group("How", sort_key=1)
+
+_MOST = 20  # faults and notes that are printed
 
 app = verb_group(
     "audit",
@@ -48,31 +52,70 @@ def verify(
     /,
     *,
     files: Annotated[bool, Parameter(group=_HOW, negative="--chain-only")] = True,
+    inputs: Annotated[bool, Parameter(group=_HOW, negative=())] = False,
+    strict: Annotated[bool, Parameter(group=_HOW, negative=())] = False,
+    against: Annotated[str | None, Parameter(group=_HOW, metavar="LEDGER")] = None,
+    key: Annotated[tuple[str, ...], Parameter(group=_HOW, metavar="FILE")] = (),
     head: Annotated[str | None, Parameter(group=_HOW, metavar="COUNT:HASH")] = None,
     printed: Printed = PRINTED_UNSET,
 ) -> int:
     """Whether a log is whole: nothing changed, missing, added or moved. Exit status 1 when it is not.
 
     [dim]$[/] overpaint audit verify out
+    [dim]$[/] overpaint audit verify out --inputs --strict --key batch.pub
     [dim]$[/] overpaint audit verify out/audit.jsonl --head 300:5f0c...
 
     Args:
-        files: Compare the outputs with their digests as well.
+        files: Compare the outputs with their digests as well, and list files that a batch's log does not know.
+        inputs: Compare pictures and masks that were read as well.
+        strict: Take every note for a fault: a missing output, a file that the log does not know, a link.
+        against: A batch's ledger, or the folder that has it, which knows how the log ended. Left out: that of the
+            log's folder, where there is one.
+        key: The public key that must have signed the log. May be given again.
         head: A head that is known from elsewhere, as a batch's report has it: the chain must have come by it.
     """
     from overpaint.audit import verify as verified
 
-    # the log may be missing where only its head is left
+    # the log may be missing where only its head or a ledger is left
     log = Path(path) / "audit.jsonl" if Path(path).is_dir() else Path(path)
-    verdict = verified(log, files=files, expected=None if head is None else _head(head))
+    ledger = _ledger(against, log)
+    verdict = verified(
+        log,
+        files=files,
+        inputs=inputs,
+        strict=strict,
+        expected=None if head is None else _head(head),
+        witness=ledger,
+        keys=[found for name in key if (found := key_of(name)) is not None],
+    )
     if printed.json:
         print_json(mapping(verdict))
     elif not printed.quiet:
-        _print(verdict)
+        _print(verdict, checked=bool(key))
     return 0 if verdict.whole else 1
 
 
 @app.command(sort_key=1)
+def keygen(
+    path: Annotated[str, argument("FILE", "The private key; FILE.pub is the public one.", _LOG)],
+    /,
+    *,
+    debug: Debug = False,
+) -> int:
+    """Make a pair of keys: the private one signs logs (--audit-key), the public one verifies them (--key).
+
+    [dim]$[/] overpaint audit keygen batch.key
+
+    The private key has no password; only its owner can read its file. Keep it away from whom the log should convince.
+    """
+    from overpaint.audit import AuditKey
+
+    made = AuditKey.make(Path(path))
+    print(f"{path} signs, {path}.pub verifies: {made.public}")
+    return 0
+
+
+@app.command(sort_key=2)
 def show(
     what: What,
     /,
@@ -102,7 +145,7 @@ def show(
     return 1 if matches is False or not found.whole else 0
 
 
-@app.command(sort_key=2)
+@app.command(sort_key=3)
 def export(
     path: LogPath = ".",
     /,
@@ -127,6 +170,33 @@ def export(
     text = to_csv(found) if to == "csv" else json_module.dumps(to_prov(found), ensure_ascii=False, indent=2) + "\n"
     write_output(STDIO if output is None else output, text.encode(), overwrite=overwrite)
     return 0
+
+
+def key_of(path: str | None) -> AuditKey | None:
+    """The key in the file of an option; None where it was left out. RecordError."""
+    if path is None:
+        return None
+    from overpaint.audit import AuditKey
+
+    return AuditKey.read(Path(path))
+
+
+def _ledger(against: str | None, log: Path) -> Callable[[], Witness] | None:
+    """Asks the ledger that was named, or that of the log's folder; None where there is none.
+
+    Raises:
+        RequestError: The ledger that was named is missing, or knows nothing of the log.
+    """
+    from overpaint.batch import LogWitness, ledger_at
+
+    path = ledger_at(log.parent) if against is None else ledger_at(Path(against))
+    if path is None:
+        if against is not None:
+            raise RequestError(f"there is no ledger at {against}", field="against", value=against)
+        return None
+    if against is not None and LogWitness.reading(path, log).witness().end is None:
+        raise RequestError(f"the ledger {path} does not know {log}", field="against", value=against)
+    return lambda: LogWitness.reading(path, log).full_witness(log)
 
 
 def entry(what: str, audit: str | None) -> LogEntry:
@@ -180,21 +250,34 @@ def mapping(verdict: Verdict) -> dict[str, Any]:
         "outputs_compared": verdict.outputs,
         "faults": [{"line": fault.line, "text": fault.text} for fault in verdict.faults],
         "notes": list(verdict.notes),
+        "ledger": verdict.ledger or None,
+        "signed_by": verdict.signed or None,
     }
 
 
-def _print(verdict: Verdict) -> None:
-    for note in verdict.notes:
-        print(f"note: {note}")
+def _print(verdict: Verdict, *, checked: bool) -> None:
+    for note in verdict.notes[:_MOST]:
+        print(f"note: {_printable(note)}")
+    if len(verdict.notes) > _MOST:
+        print(f"note: and {len(verdict.notes) - _MOST} more notes (--json has all)")
     if verdict.whole:
         outputs = f", {counted(verdict.outputs, 'output')} as written" if verdict.outputs else ""
-        print(f"{verdict.log} is whole: {counted(verdict.records, 'record')}{outputs}; head {verdict.head}")
+        agrees = f", {verdict.ledger} agrees" if verdict.ledger else ""
+        found = f"{counted(verdict.records, 'record')}{outputs}{agrees}; head {verdict.head}"
+        if verdict.signed:
+            found += f"; signed by {verdict.signed[:12]}...{'' if checked else ', which was not checked'}"
+        print(f"{verdict.log} is whole: {found}")
         return
-    print(f"{verdict.log} is not whole: {verdict.faults[0]}")
-    for fault in verdict.faults[1:20]:
-        print(f"also: {fault}")
-    if len(verdict.faults) > 20:
-        print(f"and {len(verdict.faults) - 20} more (--json has all)")
+    print(f"{verdict.log} is not whole: {_printable(str(verdict.faults[0]))}")
+    for fault in verdict.faults[1:_MOST]:
+        print(f"also: {_printable(str(fault))}")
+    if len(verdict.faults) > _MOST:
+        print(f"and {len(verdict.faults) - _MOST} more (--json has all)")
+
+
+def _printable(text: str) -> str:
+    """A text that may quote a forged log, with codes in the place of what a terminal would obey."""
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 
 def rows(found: LogEntry) -> list[tuple[str, str]]:
@@ -207,7 +290,7 @@ def rows(found: LogEntry) -> list[tuple[str, str]]:
     models = "; ".join(f"{model.name} ({model.licence or 'licence not known'})" for model in record.models)
     machine = f"{edit.execution.device}{', exact' if edit.execution.exact else ''}, Overpaint {edit.overpaint}"
     seed = "" if edit.resolved.seed is None else f"; seed {edit.resolved.seed}"
-    who = " on ".join(name for name in (record.who.user, record.who.host) if name)
+    who = record.who.words
     lines = [
         ("record", f"{found.link.id}, line {found.link.n} of {found.log}{whole}"),
         ("made", f"{record.made} in {sum(edit.timings.values()):.2f} s{f' by {who}' if who else ''}"),

@@ -18,6 +18,7 @@ from overpaint.errors import RequestError
 from overpaint.request import INTENTS
 
 from . import fields
+from .audit import key_of
 from .batch_options import ROWS, Machine, Results, Rows, Which
 from .options import WHERE_UNSET, Where
 from .outputs import check_least, check_quality
@@ -117,6 +118,9 @@ def _check(edits: str | None, rows: Rows, machine: Machine, which: Which, result
     check_least("stall", machine.stall, 1)
     check_least("row_timeout", machine.row_timeout, 1)
     check_quality(results.quality)
+    for field, given in (("audit_key", results.audit_key), ("accept_fault", results.accept_fault)):
+        if given and results.audit == "none":
+            raise RequestError("{field} is about the audit log, and --audit none keeps none", field=field, value=given)
 
 
 def _folders(results: Results) -> tuple[BatchFolders, Path | None]:
@@ -165,6 +169,8 @@ def _options(
             overwrite=results.overwrite,
         ),
         audit=audit,
+        audit_key=key_of(results.audit_key),
+        accept_fault=results.accept_fault,
         private=results.private,
         retries=which.retries,
         limit=which.limit,

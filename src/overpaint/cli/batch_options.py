@@ -15,7 +15,9 @@ from .options import (
     HOW,
     OUT,
     RUN,
+    AcceptFault,
     AllowPickle,
+    AuditKeyFile,
     Debug,
     DeviceName,
     MaxPixels,
@@ -136,6 +138,8 @@ class Results:
     quality: Quality = None
     record: RecordPlace = "embed"
     audit: Annotated[str | None, Parameter(metavar="PATH|none", show_default="DIR/audit.jsonl")] = None
+    audit_key: AuditKeyFile = None
+    accept_fault: AcceptFault = False
     private: bool = False
     report: Annotated[bool, Parameter(negative="--no-report")] = True
     state: Annotated[str | None, Parameter(metavar="DIR", show_default="DIR/.overpaint")] = None

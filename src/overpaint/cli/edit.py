@@ -98,7 +98,7 @@ def paint(call: PaintCall) -> int:
     masks = call.where.mask if call.where is not None else ()
     check_one_reader((*call.pictures, *masks, *call.run.avoid, call.run.sketch, *call.inserts))
     audit = call.out.audit
-    record = None if audit is None else _recorder(audit, call.mask_files, call.out.private)
+    record = None if audit is None else _recorder(audit, call.mask_files, call.out)
     status = 0
     written: set[Path] = set()
     with _studio(call.run) as studio:
@@ -123,19 +123,24 @@ def paint(call: PaintCall) -> int:
     return status
 
 
-def _recorder(path: str, masks: Sequence[Path], private: bool) -> Recorder:
-    """Open an audit log for edits with these mask files; `private` hashes prompts with the log's key.
+def _recorder(path: str, masks: Sequence[Path], out: Out) -> Recorder:
+    """Open an audit log for edits with these mask files; private mode hashes prompts with the log's salt.
 
     Raises:
-        OutputError, MaskError: The log can't be written, or a mask can't be read.
+        OutputError, MaskError, RecordError: The log can't be written, or is at fault; a mask or the key can't be read.
     """
     from overpaint.audit import AuditLog, Secret, edit_record, mask_file
+    from overpaint.batch import LogWitness
 
-    log = AuditLog(path)
+    from .audit import key_of
+
+    log = AuditLog(path, key=key_of(out.audit_key), ledger=LogWitness.beside(Path(path)))
+    if out.accept_fault:
+        log.accept_faults()
     log.check()
     folder = log.path.parent
     known = [mask_file(mask, folder) for mask in masks]
-    secret = Secret.beside(log.path, make=True) if private else None
+    secret = Secret.beside(log.path, make=True) if out.private else None
     return lambda edited, saved: log.append(edit_record(edited, saved, masks=known, folder=folder, secret=secret))
 
 

@@ -120,6 +120,18 @@ AllowPickle = Annotated[
 ]
 
 
+AuditKeyFile = Annotated[
+    str | None,
+    argument(
+        "--audit-key", "Sign the audit log with this private key ('overpaint audit keygen' makes one).", OUT, "FILE"
+    ),
+]
+AcceptFault = Annotated[
+    bool,
+    switch("--accept-fault", "Append to an audit log that is at fault; that, and who did it, is recorded in it.", OUT),
+]
+
+
 @flattened(WHERE)
 @dataclass(frozen=True, slots=True)
 class Where(Places):
@@ -390,6 +402,8 @@ class Out:
     layers: Annotated[str | None, Parameter(metavar="OUT.psd")] = None
     record: RecordPlace = "embed"
     audit: Annotated[str | None, Parameter(metavar="PATH")] = None
+    audit_key: AuditKeyFile = None
+    accept_fault: AcceptFault = False
     private: bool = False
     json: AsJson = False
     quiet: Quiet = False

@@ -27,6 +27,9 @@ def check_options(out: Out, variations: int, pictures: int) -> None:
     if out.private and out.audit is None:
         message = "--private is about the audit log: give --audit PATH too (--record none embeds nothing)"
         raise RequestError(message, field="private", value=True)
+    for field, given in (("audit_key", out.audit_key), ("accept_fault", out.accept_fault)):
+        if given and out.audit is None:
+            raise RequestError("{field} is about the audit log: give --audit PATH too", field=field, value=given)
     if out.private and out.record == "sidecar":
         message = "--private keeps any record away from the picture: leave out --record sidecar"
         raise RequestError(message, field="record", value=out.record)
