@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import io
 import json
+import sys
+import typing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +16,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageCms
+from PIL.PngImagePlugin import PngInfo
 
 from overpaint import EditRequest, Mask, Studio
 from overpaint.audit import (
@@ -36,7 +40,7 @@ from overpaint.engines import Painted
 from overpaint.errors import RecordError
 from overpaint.geometry import Box, Size
 from overpaint.picture import Picture, encode, from_array, open_picture
-from overpaint.record import Record
+from overpaint.record import Record, read_record
 from overpaint.request import INTENTS
 from overpaint.studio import resolve
 from stand_ins import DIFFUSION, LEARNED, PIXEL, StandIn, echo, noise
@@ -98,7 +102,7 @@ class TestReplay:
         replayed = again(made(picture, echo(), mask=MASK).record, picture, noise())
         assert not replayed.equal
         assert replayed.difference is None
-        assert "was not given, so the difference is not known" in replayed.notes[-1]
+        assert (replayed.outcome, replayed.file, replayed.reason) == ("different", "not compared", "it was not given")
 
     def test_what_has_changed_since_is_named(self, picture):
         record = made(picture, noise(), mask=MASK).record
@@ -315,8 +319,10 @@ class TestCommands:
         capsys.readouterr()
         assert main(["replay", "photo.remove.png", "--audit", "audit.jsonl"]) == 2
         assert "no record of photo.remove.png: neither of the file nor of its pixels" in capsys.readouterr().err
-        assert main(["replay", "photo.remove.png"]) == 0  # by the record within it
-        assert "the picture given is not the recorded result: 1 of 4,800 pixels differ" in capsys.readouterr().out
+        assert main(["replay", "photo.remove.png"]) == 1  # by the record within it
+        said = capsys.readouterr().out
+        assert said.startswith("photo.remove.png: audit.jsonl does not know this file; by the record within it, ")
+        assert "the file is not the result, which came out as recorded: 1 of 4,800 pixels differ" in said
 
     @pytest.mark.parametrize(
         ("source", "current"), [("photos", "photos"), (".", "photos"), ("clean", "photos"), ("photos", "other")]
@@ -403,6 +409,166 @@ class TestCommands:
         assert main(["audit", "export", ".", "-o", "prov.json"]) == 0
         assert json.loads(Path("prov.json").read_text())["prefix"]
         assert main(["audit", "export", ".", "-o", "prov.json"]) == 1
+
+
+def painted_over(name: str) -> None:
+    """A red square in the file by another program, which keeps format, record and colour profile."""
+    with Image.open(name) as file:
+        image, kept = file.copy(), dict(file.info)
+    image.paste((255, 0, 0), (30, 22, 36, 28))
+    info = PngInfo()
+    for key, value in kept.items():
+        if isinstance(value, str):
+            info.add_itxt(key, value)
+    more = {"quality": 95, "subsampling": 0} if name.endswith("jpg") else {}
+    also = {key: kept[key] for key in ("exif", "xmp", "icc_profile") if kept.get(key)}
+    image.save(name, **more, **({"pnginfo": info} if name.endswith("png") else {"lossless": True, **also}))
+
+
+@pytest.mark.usefixtures("folder")
+class TestWhatTheFileHolds:
+    """Replay certifies nothing but what it has compared with the file."""
+
+    FILES: typing.ClassVar = {
+        "png": ("photo.png", "out.png", ()),
+        "tiff": ("photo.png", "out.tif", ()),
+        "jpeg, blocks carried over": ("photo.jpg", "out.jpg", ()),
+        "jpeg with a quality": ("photo.jpg", "out.jpg", ("--quality", "70")),
+        "jpeg of a png": ("photo.png", "out.jpg", ()),
+        "webp": ("photo.png", "out.webp", ()),
+        "webp with a quality": ("photo.png", "out.webp", ("--quality", "60")),
+        "avif with a quality": ("photo.png", "out.avif", ("--quality", "60")),
+    }
+
+    def edit(self, kind: str, *more: str) -> str:
+        source, name, words = self.FILES[kind]
+        Image.open("photo.png").save("photo.jpg", quality=88, subsampling=2)
+        assert main(["remove", source, "--mask", "mask.png", "--engine", "telea", "-q", "-o", name, *words, *more]) == 0
+        return name
+
+    @pytest.mark.parametrize("log", [(), ("--audit", "audit.jsonl")], ids=["alone", "logged"])
+    @pytest.mark.parametrize("kind", list(FILES))
+    def test_a_file_as_it_was_written_holds_the_result(self, kind, log, capsys):
+        name = self.edit(kind, *log)
+        capsys.readouterr()
+        assert main(["replay", name, "--json"]) == 0
+        said = printed(capsys)
+        assert (said["equal"], said["outcome"], said["file"]) == (True, "same", "same")
+
+    @pytest.mark.parametrize("kind", ["png", "jpeg, blocks carried over", "jpeg with a quality", "webp"])
+    def test_a_red_square_that_keeps_the_record_is_found(self, kind, capsys):
+        name = self.edit(kind)
+        painted_over(name)
+        capsys.readouterr()
+        assert main(["replay", name]) == 1
+        said = capsys.readouterr().out
+        assert "the file is not the result, which came out as recorded" in said
+        assert "pixels differ" in said
+        assert "every pixel equal" not in said
+
+    def test_one_block_of_a_jpeg_that_was_carried_over_is_found(self, capsys):
+        """All other blocks are bit for bit those of the file."""
+        import jpeglib
+
+        name = self.edit("jpeg, blocks carried over")
+        with Image.open(name) as file:
+            kept = file.info["xmp"]
+        image = jpeglib.read_dct(name)
+        image.Y[0, 0, 0, 0] += 3
+        image.write_dct(name)
+        with Image.open(name) as file:
+            kept = kept if not file.info.get("xmp") else b""
+        if kept:  # jpeglib drops the record: put it back behind the start of the file
+            packet = b"http://ns.adobe.com/xap/1.0/\0" + kept
+            data = Path(name).read_bytes()
+            Path(name).write_bytes(data[:2] + b"\xff\xe1" + (len(packet) + 2).to_bytes(2, "big") + packet + data[2:])
+        capsys.readouterr()
+        assert main(["replay", name]) == 1
+        assert "within 0,0,8,8" in capsys.readouterr().out
+
+    def test_another_colour_profile_is_found(self, capsys):
+        name = self.edit("png")
+        made = open_picture(name)
+        profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("XYZ")).tobytes()
+        Path(name).write_bytes(encode(replace(made, metadata=replace(made.metadata, icc=profile)), "png").data)
+        capsys.readouterr()
+        assert main(["replay", name]) == 1
+        assert "its pixels are equal, and its colour profile is another" in capsys.readouterr().out
+
+    def test_a_result_in_another_format_is_not_the_file_that_was_written(self, capsys):
+        name = self.edit("jpeg, blocks carried over")
+        made = open_picture(name)
+        record = read_record(name)
+        Path("copy.png").write_bytes(encode(made, "png").data)
+        assert record is not None
+        Path("copy.png.overpaint.json").write_text(record.raw)
+        capsys.readouterr()
+        assert main(["replay", "copy.png"]) == 1
+        assert "pixels differ" in capsys.readouterr().out
+
+    @pytest.mark.parametrize(
+        ("harm", "said"),
+        [
+            (lambda path: path.unlink(), "out.png is not there"),
+            (lambda path: path.write_bytes(path.read_bytes()[:300]), "it can't be read"),
+        ],
+    )
+    def test_a_file_that_can_not_be_compared_has_a_status_of_its_own(self, harm, said, capsys):
+        name = self.edit("png", "--audit", "audit.jsonl")
+        harm(Path(name))
+        id = next(entries(Path("audit.jsonl"))).link.id
+        capsys.readouterr()
+        assert main(["replay", id]) == 3
+        out = capsys.readouterr().out
+        assert "came out as recorded, but THE FILE WAS NOT COMPARED" in out
+        assert said in out
+        assert main(["replay", id, "--json"]) == 3
+        assert printed(capsys)["equal"] is False
+
+    def test_without_the_library_for_blocks_a_jpeg_is_not_compared(self, capsys, monkeypatch):
+        name = self.edit("jpeg, blocks carried over")
+        monkeypatch.setitem(sys.modules, "jpeglib", None)
+        find = importlib.util.find_spec
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "jpeglib" else find(name))
+        capsys.readouterr()
+        assert main(["replay", name]) == 3
+        assert "its JPEG blocks can't be carried over here" in capsys.readouterr().out
+
+    def test_from_a_copy_of_the_input_blocks_can_not_be_compared(self, capsys):
+        name = self.edit("jpeg, blocks carried over")
+        Path("copy.png").write_bytes(encode(open_picture("photo.jpg"), "png").data)
+        capsys.readouterr()
+        assert main(["replay", name, "--image", "copy.png"]) == 3
+        assert "from another file with equal pixels" in capsys.readouterr().out
+
+    @pytest.mark.parametrize("place", ["out", "out/below"])
+    def test_a_file_in_a_batch_s_folder_that_its_log_does_not_know_is_named_so(self, place, capsys):
+        assert main(["remove", "photo.png", "--box", "1,1,9,9", "--engine", "telea", "-q", "-o", "more.png"]) == 0
+        Path("photos").mkdir()
+        Path("photo.png").rename("photos/photo.png")
+        assert main(["batch", "--images", "photos", "--masks", "mask.png", "--engine", "telea", "-o", "out", "-q"]) == 0
+        Path(place).mkdir(exist_ok=True)
+        moved = Path("more.png").rename(Path(place, "more.png"))
+        capsys.readouterr()
+        assert main(["replay", str(moved), "--image", "photos/photo.png"]) == 3
+        said = capsys.readouterr().out
+        assert "audit.jsonl does not know this file; by the record within it, the same 80x60 picture came out" in said
+        assert main(["replay", "out/photo.remove.png"]) == 0
+
+    def test_a_file_with_the_pixels_of_a_result_and_other_bytes_is_called_so(self, capsys):
+        name = self.edit("png", "--audit", "audit.jsonl")
+        Path(name).write_bytes(encode(open_picture(name), "tiff").data)
+        capsys.readouterr()
+        assert main(["replay", name]) == 0
+        assert "note: the file has other bytes than the log has of it, with equal pixels" in capsys.readouterr().out
+
+    def test_the_record_of_another_picture_is_found(self, capsys):
+        name = self.edit("png")
+        main(["remove", "photo.png", "--box", "1,1,9,9", "--engine", "telea", "-q", "-o", "other.png"])
+        mine, other = open_picture(name), open_picture("other.png")
+        Path(name).write_bytes(encode(replace(mine, metadata=other.metadata), "png").data)
+        capsys.readouterr()
+        assert main(["replay", name]) == 1
 
 
 class TestExport:

@@ -29,6 +29,7 @@ class Evidence:
         keys: The public keys that may have signed; none for signatures that are not checked.
         wanted: Ids of records that are about to be appended: an interrupted append may have left them.
         since: The line up to which signatures were checked before.
+        appending: Whether it is for an append, which may begin a log and must not end one that is signed.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Evidence:
     keys: Sequence[AuditKey] = ()
     wanted: frozenset[str] = frozenset()
     since: int = 0
+    appending: bool = False
 
     @classmethod
     def beside(cls, log: Path, witness: Witness | None, keys: Sequence[AuditKey], **more: Any) -> Evidence:
@@ -143,7 +145,9 @@ def _signatures(chain: Chain, known: Evidence) -> Iterator[Fault]:
                 yield Fault(place, "it is the signature of another chain")
             elif known.keys and (fault := _by_another(note, known.keys)):
                 yield Fault(place, fault)
-    if not known.keys or not (chain.end.count or known.head):
+    if not known.keys and known.appending and known.head is not None and known.head.signature:
+        yield Fault(None, f"{known.name} is signed, and there is no key to sign what is appended")
+    if not known.keys or (known.appending and not chain.end.count and known.head is None):
         return
     if known.head is None or not known.head.signature:
         yield Fault(None, f"{known.name} is not signed: whether the chain was made anew can't be known")

@@ -13,7 +13,7 @@ from pathlib import Path
 from overpaint.errors import OutputError, concerning
 from overpaint.files import check_folder, check_writable, not_written
 
-from ._chain import Chain, Fault
+from ._chain import Chain
 from ._head import HeadFile, read_head, write_head
 from ._inspect import Evidence, Inspection, accepted, inspect
 from ._key import AuditKey
@@ -163,12 +163,9 @@ class AuditLog:
         """The chain compared with its head, the ledger and the key."""
         keys = () if self._key is None else (self._key,)
         witness = None if self._ledger is None else self._ledger.witness()
-        evidence = Evidence.beside(self.path, witness, keys, wanted=wanted, since=self._checked)
-        found = inspect(self._chain, evidence)
-        if self._key is None and evidence.head is not None and evidence.head.signature:
-            unsigned = Fault(None, f"{evidence.name} is signed, and there is no key to sign what is appended")
-            return Inspection((*found.faults, unsigned), found.repairs)
-        return found
+        since = self._checked
+        evidence = Evidence.beside(self.path, witness, keys, wanted=wanted, since=since, appending=True)
+        return inspect(self._chain, evidence)
 
     def _new_faults(self, found: Inspection) -> tuple[str, ...]:
         """The faults that no operator has gone on over."""

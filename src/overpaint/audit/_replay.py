@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from overpaint.engines import Monitor
-from overpaint.errors import RecordError
+from overpaint.errors import OverpaintError, RecordError
 from overpaint.geometry import Box
-from overpaint.picture import Picture
+from overpaint.picture import Picture, open_picture
 from overpaint.record import Record
 from overpaint.request import EditRequest, ResolvedRequest, picture_blob
-from overpaint.studio import Edited, Studio, pixel_digest
+from overpaint.studio import Edited, Studio
+
+Comparison = Literal["same", "different", "not compared"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +50,23 @@ class Replayed:
     Attributes:
         edited: The new result.
         equal: Whether its pixels have the recorded digest.
-        difference: From the earlier result, where that was given and differs.
-        notes: What has changed since (versions, device, engine), and what could not be compared.
+        file: Whether the earlier result's file holds what the new result is in that file's format.
+        difference: From the earlier result, where that was given and has other pixels.
+        reason: Why the file is not the same, or was not compared.
+        notes: What has changed since (versions, device, engine).
     """
 
     edited: Edited
     equal: bool
+    file: Comparison
     difference: Difference | None = None
+    reason: str = ""
     notes: tuple[str, ...] = ()
+
+    @property
+    def outcome(self) -> Comparison:
+        """All in one: "same" only where the same was painted and the file was compared and holds it."""
+        return self.file if self.equal else "different"
 
 
 def request_again(resolved: ResolvedRequest) -> EditRequest:
@@ -70,6 +82,7 @@ def replay(
     inputs: Mapping[str, NDArray[Any]] | None = None,
     prompts: Mapping[str, str] | None = None,
     made: Picture | None = None,
+    format: str | None = None,
     monitor: Monitor | None = None,
 ) -> Replayed:
     """Run an edit again.
@@ -80,7 +93,8 @@ def replay(
         picture: The input.
         inputs: Rasters that the request names by digest only.
         prompts: "prompt" and "negative_prompt" where the record has only their hashes.
-        made: The earlier result, to compare with.
+        made: The earlier result as its file holds it, to compare with.
+        format: The format that it was written in; that of its file when left out.
         monitor: Progress and cancellation.
 
     Raises:
@@ -93,20 +107,43 @@ def replay(
     notes += _changes(record, edited)
     if record.pixels_sha256 is None:
         raise RecordError("the record has no digest of the result, so nothing can be compared")
-    equal = edited.pixels_sha256 == record.pixels_sha256
-    apart = None
-    if equal:
-        notes += _compare_kept(made, edited.picture)
-    elif made is None:
-        notes.append("the earlier result was not given, so the difference is not known")
-    else:
-        if pixel_digest(made) != record.pixels_sha256:
-            notes.append("the earlier result is compared as it was saved: its format is lossy, or it was changed")
-        if made.size == edited.picture.size:
-            apart = difference(made, edited.picture)
-        else:
-            notes.append(f"the new result is {edited.picture.size}, the earlier one {made.size}")
-    return Replayed(edited, equal, apart, tuple(notes))
+    file = _compared(edited, made, format, record)
+    return Replayed(edited, edited.pixels_sha256 == record.pixels_sha256, *file, tuple(notes))
+
+
+def _compared(
+    edited: Edited, made: Picture | None, format: str | None, record: Record
+) -> tuple[Comparison, Difference | None, str]:
+    """Whether a file holds what the edit is once it is written in the file's format, how it differs, and why.
+
+    What was carried over in a JPEG is carried over again, and what was encoded is encoded again, so that both decode to
+    equal pixels; so does every other format, lossy or not, with the same quality.
+    """
+    if made is None:
+        return "not compared", None, "it was not given"
+    format = format or made.source.format
+    try:
+        rendered = None if format is None else edited.render(format, quality=record.quality, record="none")
+        true = edited.picture if rendered is None else open_picture(rendered.data)
+    except OverpaintError as error:
+        return "not compared", None, f"it can't be encoded here: {error}"
+    reason, apart = "", None
+    if made.size != true.size:
+        reason = f"it is {made.size}, not {true.size}"
+    elif made.colour != true.colour and "cmyk" in (made.colour, true.colour):
+        reason = f"it is {made.mode}, not {true.mode}"
+    elif (apart := difference(made, true)) is not None:
+        reason = str(apart)
+    elif (made.metadata.icc, made.metadata.code_points) != (true.metadata.icc, true.metadata.code_points):
+        reason = "its pixels are equal, and its colour profile is another"
+    if not reason:
+        return "same", None, ""
+    if rendered is not None and rendered.format == "jpeg" and rendered.fidelity != "blocks":
+        if not importlib.util.find_spec("jpeglib"):
+            return "not compared", None, "its JPEG blocks can't be carried over here (extra 'jpeg')"
+        if edited.original.source.sha256 != record.input_sha256:
+            return "not compared", None, "its JPEG blocks can't be carried over from another file with equal pixels"
+    return "different", apart, reason
 
 
 def _require_input(record: Record, picture: Picture) -> list[str]:
@@ -123,14 +160,6 @@ def _require_input(record: Record, picture: Picture) -> list[str]:
     if record.input_sha256 not in (None, picture.source.sha256):
         return ["the input file differs from the recorded one, with equal pixels"]
     return []
-
-
-def _compare_kept(made: Picture | None, true: Picture) -> list[str]:
-    """A note when the file given as the earlier result has other pixels than the recorded ones."""
-    if made is None or not made.source.lossless or pixel_digest(made) == pixel_digest(true):
-        return []
-    apart = difference(made, true) if made.size == true.size else f"its size is {made.size}, not {true.size}"
-    return [] if apart is None else [f"the picture given is not the recorded result: {apart}"]
 
 
 def _changes(record: Record, edited: Edited) -> list[str]:

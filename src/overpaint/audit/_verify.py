@@ -104,7 +104,10 @@ def verify(
         evidence = Evidence.beside(log, _asked(witness, chain), keys)
         chain.faults.append(_gone(log, evidence))
     except OSError as error:
-        raise RecordError(f"the audit log {log} can't be read: {error.strerror or error}") from None
+        if log.is_file():
+            raise RecordError(f"the audit log {log} can't be read: {error.strerror or error}") from None
+        evidence = Evidence.beside(log, _asked(witness, chain), keys)
+        chain.faults.append(Fault(None, f"the log can't be read: {error.strerror or error}"))
     found = inspect(chain, evidence)
     faults, notes = [*found.faults, *_told(chain)], [*_repairs(chain), *(text for _, text in found.repairs)]
     if evidence.witness is not None and evidence.witness.end is None:
@@ -122,7 +125,7 @@ def verify(
                 list_unlogged(log, records.files, evidence.witness.files, compared)
     if inputs:
         compare_inputs(log.parent, records.files, compared)
-    faults, notes = [*faults, *compared.faults], [*notes, *compared.notes]
+    faults, notes = [*faults, *compared.faults], [*dict.fromkeys((*notes, *compared.notes))]
     if strict:
         faults, notes = [*faults, *(Fault(None, note) for note in notes)], []
     return Verdict(

@@ -209,7 +209,7 @@ def _written(edited: Edited, task: Task) -> TaskResult:
         sha256=rendered.sha256,
         replaces=item.replaces,
         record=evidence.to_json(),
-        sidecar=edited.record_of(saved.reach).to_json() if beside is not None else None,
+        sidecar=edited.record_of(saved.reach, saved.quality).to_json() if beside is not None else None,
         details=details,
         thumbnails=small,
     )

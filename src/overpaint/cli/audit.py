@@ -206,8 +206,8 @@ def entry(what: str, audit: str | None) -> LogEntry:
     if audit is not None:
         return find(log_at(Path(audit)), what)
     file = Path(what)
-    folders = dict.fromkeys([file.parent, Path()]) if file.is_file() else [Path()]
-    logs = [folder / "audit.jsonl" for folder in folders if (folder / "audit.jsonl").is_file()]
+    here = [log] if (log := Path("audit.jsonl")).is_file() else []
+    logs = list(dict.fromkeys([*(logs_with(file) if file.is_file() else ()), *here]))
     if not logs:
         raise RecordError(
             f"there is no audit.jsonl {'beside it or ' if file.is_file() else ''}here: name it by --audit"
@@ -216,6 +216,12 @@ def entry(what: str, audit: str | None) -> LogEntry:
         with contextlib.suppress(RecordError):
             return find(log, what)
     return find(logs[-1], what)
+
+
+def logs_with(file: Path) -> list[Path]:
+    """The logs that may know a picture: in its folder, and in every folder above that is a batch's."""
+    batches = (folder for folder in file.parent.absolute().parents if (folder / ".overpaint").is_dir())
+    return [log for folder in (file.parent, *batches) if (log := folder / "audit.jsonl").is_file()]
 
 
 def _head(text: str) -> str:

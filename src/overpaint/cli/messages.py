@@ -30,7 +30,7 @@ from .streams import as_written
 _POINT = re.compile(r"[-+]?\d[\d.]*(px|%)?(,[-+]?\d[\d.]*(px|%)?)*,?")
 _ONE_WORD = "a shape is one word: --box 10,20,30,40 with commas, --polygon '10,20 30,20 30,40' in quotes"
 
-DONE, FAILED, BAD_INPUT, BROKEN_PIPE, TERMINATED = 0, 1, 2, 141, 143
+DONE, FAILED, BAD_INPUT, UNCOMPARED, BROKEN_PIPE, TERMINATED = 0, 1, 2, 3, 141, 143
 
 
 HINTS: dict[str, str] = json.loads(Path(__file__).with_name("hints.json").read_text(encoding="utf-8"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +15,8 @@ from overpaint.errors import OverpaintError, RecordError, RequestError
 from overpaint.files import check_writable
 from overpaint.request import blob_of
 
-from .audit import LogOption, What, entry
+from .audit import LogOption, What, entry, logs_with
+from .messages import DONE, FAILED, UNCOMPARED
 from .options import OUT, WRITTEN_UNSET, Device, Written
 from .progress import bar
 from .streams import check_one_reader, load, opened
@@ -47,9 +48,9 @@ def replay(
     output: Annotated[str | None, Parameter(alias="-o", group=OUT, metavar="OUT")] = None,
     written: Written = WRITTEN_UNSET,
 ) -> int:
-    """Run an edit again, from its record in a log or in the picture itself, and say whether the same came out.
+    """Run an edit again, from its record in a log or in the picture itself, and say whether the file holds the same.
 
-    Exit status 1 when it did not.
+    Exit status 1 when it does not; 3 when the file could not be compared, or a log that lies with it does not know it.
 
     [dim]$[/] overpaint replay out/bench.remove.png
     [dim]$[/] overpaint replay 5f0c93 --audit out --image moved/bench.jpg
@@ -84,17 +85,34 @@ def replay(
         ) as studio,
     ):
         shown.say("painting")
+        made, unread = _made(known)
         replayed = again(
-            studio, known.record, picture, inputs=inputs, prompts=prompts, made=_made(known), monitor=shown.monitor()
+            studio,
+            known.record,
+            picture,
+            inputs=inputs,
+            prompts=prompts,
+            made=made,
+            format=None if known.audit is None else known.audit.output.format,
+            monitor=shown.monitor(),
         )
+    replayed = replace(replayed, reason=unread or replayed.reason)
+    if known.audit is not None and made is not None and made.source.sha256 != known.audit.output.sha256:
+        equal = ", with equal pixels" if replayed.file == "same" else ""
+        other = f"the file has other bytes than the log has of it{equal}"
+        replayed = replace(replayed, notes=(*replayed.notes, other))
     saved = None if output is None else replayed.edited.save(output, overwrite=written.overwrite)
     if written.json:
-        print_json({**mapping(replayed), "output": saved and str(saved.path)})
+        unlogged = known.unlogged and str(known.unlogged)
+        print_json({**mapping(replayed), "unlogged": unlogged, "output": saved and str(saved.path)})
     elif not written.quiet:
-        print(f"{what}: {outcome(replayed)}")
+        by = "" if known.unlogged is None else f"{known.unlogged} does not know this file; by the record within it, "
+        print(f"{what}: {by}{outcome(replayed)}")
         for note in replayed.notes:
             print(f"note: {note}")
-    return 0 if replayed.equal else 1
+    if replayed.outcome == "different":
+        return FAILED
+    return DONE if replayed.outcome == "same" and known.unlogged is None else UNCOMPARED
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +125,7 @@ class _Known:
         audit: The log's record, where it came from a log.
         made: The picture, where one was named.
         log: The log.
+        unlogged: A log that lies with the picture and has no record of it.
     """
 
     record: Record
@@ -114,6 +133,7 @@ class _Known:
     audit: AuditRecord | None = None
     made: Path | None = None
     log: Path | None = None
+    unlogged: Path | None = None
 
     def file(self, place: str | None) -> Path | None:
         """The file at a place of the record; None when it is missing."""
@@ -141,7 +161,7 @@ def _known(what: str, audit: str | None) -> _Known:
         embedded = read_record(file)
         if embedded is None or embedded.record is None:
             raise RecordError(f"{file} has no record of Overpaint's within or beside it, and {error}") from None
-        return _Known(embedded.record, file.parent, made=file)
+        return _Known(embedded.record, file.parent, made=file, unlogged=next(iter(logs_with(file)), None))
     return _Known(found.record.edit, found.log.parent, found.record, file, found.log)
 
 
@@ -175,16 +195,20 @@ def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _made(known: _Known) -> Picture | None:
-    """The result of that time, where it can still be read."""
-    recorded = None if known.audit is None else known.file(known.audit.output.place)
-    path = known.made or recorded
-    if path is None or path.suffix == ".json":
-        return None
+def _made(known: _Known) -> tuple[Picture | None, str]:
+    """The result of that time, where it can still be read; or why not."""
+    from overpaint.record import SIDECAR_SUFFIX
+
+    place = None if known.audit is None else known.audit.output.place
+    path = known.made or known.file(place)
+    if path is not None and path.name.endswith(SIDECAR_SUFFIX):
+        path = path.with_name(path.name.removesuffix(SIDECAR_SUFFIX))
+    if path is None or not path.is_file():
+        return None, f"{path or place} is not there"
     try:
-        return opened(str(path))
-    except OverpaintError:
-        return None
+        return opened(str(path)), ""
+    except OverpaintError as error:
+        return None, f"it can't be read: {error}"
 
 
 def _prompts(known: _Known, given: dict[str, str | None]) -> dict[str, str]:
@@ -263,16 +287,26 @@ def _put_in(known: _Known, insert: str | None, insert_mask: str | None, place: S
 
 def outcome(replayed: Replayed) -> str:
     """The result in a line."""
-    if replayed.equal:
-        return f"the same {replayed.edited.picture.size} picture came out, every pixel equal"
-    return f"another picture came out: {replayed.difference or 'how far it differs is not known'}"
+    same = f"the same {replayed.edited.picture.size} picture came out"
+    if not replayed.equal:
+        unknown = f"how far it differs is not known, as the file was not compared: {replayed.reason}"
+        return f"another picture came out: {unknown if replayed.file == 'not compared' else replayed.reason}"
+    if replayed.file == "same":
+        return f"{same}, every pixel equal"
+    if replayed.file == "different":
+        return f"the file is not the result, which came out as recorded: {replayed.reason}"
+    return f"{same} as recorded, but THE FILE WAS NOT COMPARED: {replayed.reason}"
 
 
 def mapping(replayed: Replayed) -> dict[str, Any]:
     """The object that `--json` writes."""
     apart = replayed.difference
     return {
-        "equal": replayed.equal,
+        "equal": replayed.outcome == "same",
+        "outcome": replayed.outcome,
+        "painted_as_recorded": replayed.equal,
+        "file": replayed.file,
+        "reason": replayed.reason or None,
         "difference": apart and asdict(apart),
         "size": list(replayed.edited.picture.size),
         "pixels_sha256": replayed.edited.pixels_sha256,

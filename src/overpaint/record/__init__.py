@@ -6,7 +6,7 @@ tools.
 
 from __future__ import annotations
 
-from ._embed import NAMESPACE, embed, sidecar_path, strip
+from ._embed import NAMESPACE, SIDECAR_SUFFIX, embed, sidecar_path, strip
 from ._found import read_record
 from ._record import FoundRecord, Record, RegionRecord, StoredRecord, version
 from .infotext import Infotext, infotext, parse_infotext
@@ -17,6 +17,7 @@ __all__ = [  # noqa: RUF022 - in plain alphabetical order, as a test of the hous
     "NAMESPACE",
     "Record",
     "RegionRecord",
+    "SIDECAR_SUFFIX",
     "StoredRecord",
     "embed",
     "infotext",

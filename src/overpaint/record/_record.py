@@ -104,6 +104,7 @@ class Record(StoredRecord):
         size: Width and height of the result.
         reach: Pixels beyond the mask at which nothing is changed any more, in the file that has this record; JPEG
             blocks are counted whole.
+        quality: The quality that the file was encoded with; None for the format's least loss.
         input_sha256: Digest of the input file; `resolved.image` has that of its pixels.
         input_name: Its name, without the folder.
         input_size: Its width and height.
@@ -123,6 +124,7 @@ class Record(StoredRecord):
     regions: Listed[tuple[RegionRecord, ...]] = ()
     size: SizeValues
     reach: Annotated[int, Field(ge=0)] = 0
+    quality: Annotated[int, Field(ge=1, le=100)] | None = None
     input_sha256: Digest | None = None
     input_name: str | None = None
     input_size: SizeValues | None = None

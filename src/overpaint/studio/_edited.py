@@ -182,9 +182,9 @@ class Edited:
             doubt=self.doubt,
         )
 
-    def record_of(self, reach: int) -> Record:
-        """The record of a file with this reach: in a JPEG file it is rounded up to blocks."""
-        return self.record.model_copy(update={"reach": reach})
+    def record_of(self, reach: int, quality: int | None = None) -> Record:
+        """The record of a file with this reach (in a JPEG file it is rounded up to blocks) and quality."""
+        return self.record.model_copy(update={"reach": reach, "quality": quality})
 
     def default_path(self, format: str | None = None) -> Path:
         """NAME.INTENT.EXT beside the input, in the input's own format (PNG where that can't be written).
@@ -230,7 +230,7 @@ class Edited:
         rendered = self.render(format, quality=quality, record=record)
         write_file(target, rendered.data, overwrite=overwrite)
         if sidecar is not None:
-            write_file(sidecar, self.record_of(rendered.reach).to_json().encode(), overwrite=overwrite)
+            write_file(sidecar, self.record_of(rendered.reach, quality).to_json().encode(), overwrite=overwrite)
         return rendered.saved(target, sidecar)
 
     def render(
@@ -256,7 +256,7 @@ class Edited:
         def annotate(touched: NDArray[np.bool_] | None) -> Metadata:
             if record != "embed":
                 return strip(self.picture.metadata)
-            return embed(self.picture.metadata, self.record_of(self._reach(touched)), format)
+            return embed(self.picture.metadata, self.record_of(self._reach(touched), quality), format)
 
         encoded = encode(self.picture, format, quality=quality, touched=self.touched, annotate=annotate)
         reach = self._reach(encoded.touched)
@@ -277,6 +277,7 @@ class Edited:
             format=encoded.format,
             fidelity=encoded.fidelity,
             reach=reach,
+            quality=quality,
             changed=changed,
             largest=largest,
             depth=depth,

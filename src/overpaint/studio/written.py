@@ -26,6 +26,7 @@ class FileReport:
             the decoded file beyond the reach, which was rounded up to JPEG blocks. "re-encoded": the format's own loss
             touched the whole picture; `changed` and `largest` say how much.
         reach: Pixels beyond the mask at which nothing is changed any more, in this file.
+        quality: The quality that was asked for; None for the format's least loss.
         changed: Pixels of the decoded file that differ from the original though the edit did not touch them: all that
             lie beyond the reach, and those within it that happened to be left alone.
         largest: The largest such difference, in levels of the file.
@@ -39,6 +40,7 @@ class FileReport:
     format: str
     fidelity: str
     reach: int
+    quality: int | None
     changed: int
     largest: int
     depth: int
