@@ -18,6 +18,7 @@ from overpaint.audit import AuditKey, ChainHead, Verdict, head_path, verify
 from overpaint.audit._head import HeadFile, write_head
 from overpaint.audit._line import line_of, record_text
 from overpaint.batch import LogWitness, ledger_at
+from overpaint.errors import OutputError
 from overpaint.ledger import Ledger
 
 PAGE = Path(__file__).parents[1] / "docs" / "audit.md"
@@ -78,18 +79,19 @@ class Place:
         return verify(self.log, witness=asked, keys=found, **more)
 
     def next_batch(self, count: int = ROWS + 1, **options: Any) -> None:
-        bench = Bench(self.folder)
-        bench.run(tables(count), audit_key=self.key, **options)
+        photos_in(self.folder, count)
+        Bench(self.folder).run(tables(count), audit_key=self.key, **options)
 
 
-def photos_in(folder: Path, seed: int) -> None:
-    for n in range(ROWS + 1):
-        photo(folder / "out" / "in" / f"p{n}.png", seed=seed + n)
+def photos_in(folder: Path, count: int, seed: int = 0) -> None:
+    for n in range(count):
+        path = folder / "out" / "in" / f"p{n}.png"
+        if not path.exists():
+            photo(path, seed=seed + n)
 
 
 def made(folder: Path, key: AuditKey | None) -> Path:
     """A folder with a batch of four rows, before/ as it was after three."""
-    photos_in(folder, 0)
     place = Place(folder, key)
     place.next_batch(ROWS - 1)
     shutil.copytree(place.out, folder / "before")
@@ -152,7 +154,7 @@ def anew(place: Place, *, ledger: str = "left") -> None:
 
 def of_another_batch(place: Place, *names: str) -> None:
     other = place.folder / "other"
-    photos_in(other, 70)
+    photos_in(other, 2, seed=70)
     Bench(other).run(tables(2))
     for name in names:
         shutil.copy(other / "out" / name, place.out / name)
@@ -240,3 +242,55 @@ def page() -> dict[str, tuple[str, str, str]]:
     table = PAGE.read_text(encoding="utf-8").split("<!-- tampering -->", 1)[1].split("<!-- end -->", 1)[0]
     rows = re.findall(r"^\| ([^|]+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", table, re.MULTILINE)
     return {row[0]: (row[1], row[2], row[3]) for row in rows[1:]}
+
+
+ROWS_OF_THE_PAGE = page()
+
+
+def says(cell: str, verdict: Verdict) -> None:
+    """Assert that a verdict says what a cell has, where ... stands for anything."""
+    for part in cell.split("; "):
+        if part == "whole":
+            assert said(verdict) == "whole"
+        else:
+            assert re.search(re.escape(part).replace(r"\.\.\.", ".*"), said(verdict)), (part, said(verdict))
+    assert verdict.whole == all(part == "whole" or part.startswith("note: ") for part in cell.split("; "))
+
+
+def test_the_page_has_every_kind_and_no_other():
+    assert list(ROWS_OF_THE_PAGE) == list(TAMPERING)
+
+
+@pytest.mark.parametrize("kind", list(TAMPERING))
+def test_tampering_is_named_now_in_the_next_batch_and_with_a_key(kind, place):
+    now, then, with_key = ROWS_OF_THE_PAGE[kind]
+    plain, signed = place(False), place(True)
+    for one in (plain, signed):
+        TAMPERING[kind](one)
+    says(now, plain.verify(inputs=True))
+    says(with_key, signed.verify(inputs=True, keys=True))
+    strict = plain.verify(inputs=True, strict=True)
+    assert strict.whole == (now == "whole")
+    assert not strict.notes
+    if then.startswith("refused"):
+        before = sorted(plain.out.glob("*.png"))
+        with pytest.raises(OutputError) as caught:
+            plain.next_batch()
+        assert caught.value.code == ("output-refused" if "pipe" in kind else "audit-fault")
+        assert sorted(plain.out.glob("*.png")) == before
+        if "pipe" not in kind:
+            plain.next_batch(accept_fault=True)
+            plain.next_batch()
+            says("a note in the log says that it was gone on with over a fault, by ...", plain.verify())
+    else:
+        plain.next_batch()
+        says(then.removeprefix("goes on: "), plain.verify(inputs=True))
+
+
+@pytest.mark.parametrize("kind", [kind for kind, (now, _, key) in ROWS_OF_THE_PAGE.items() if "whole" in (now, key)])
+def test_what_neither_ledger_nor_key_can_tell_a_head_that_is_kept_elsewhere_tells(kind, place):
+    for one in (place(False), place(True)):
+        head = json.loads(head_path(one.log).read_bytes())
+        TAMPERING[kind](one)
+        verdict = one.verify(expected=f"{head['count']}:{head['hash']}")
+        assert "the chain never had the head" in said(verdict)

@@ -81,7 +81,7 @@ def _head(chain: Chain, known: Evidence) -> Iterator[Fault | tuple[NoteKind, str
         elif not end.count or _all_wanted(chain, 0, known):
             return
         elif _confirmed(chain, known) and known.witness is not None:
-            yield "recovered", f"{known.headless}; {known.witness.name} knows the end of its {end.count} lines"
+            yield "recovered", f"{known.headless}, and {known.witness.name} knows the end of its {end.count} lines"
         else:
             yield Fault(None, f"{known.headless}: whether lines are gone from the end can't be known")
         return
