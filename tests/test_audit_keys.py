@@ -18,7 +18,7 @@ from overpaint.audit import (
     AuditLog,
     AuditRecord,
     ChainHead,
-    Checkpoint,
+    LogCheckpoint,
     LogNote,
     Operator,
     Verdict,
@@ -263,9 +263,7 @@ class TestHostileLogs:
         verdict = self.verdict(tmp_path / "audit.jsonl", record)
         assert "it was made by hand" in str(verdict.faults[0]) or "it was changed" in str(verdict.faults[0])
 
-    @pytest.mark.parametrize(
-        "place", ["\0", "/dev/zero", "pipe", ".", "x" * 5000]
-    )
+    @pytest.mark.parametrize("place", ["\0", "/dev/zero", "pipe", ".", "x" * 5000])
     def test_places_that_can_not_be_read(self, tmp_path, place):
         os.mkfifo(tmp_path / "pipe")
         verdict = self.verdict(tmp_path / "audit.jsonl", self.edit(place=place, sha256="0" * 64))
@@ -366,7 +364,7 @@ class TestWho:
 
 def test_a_checkpoint_is_a_line_that_older_readers_skip(signed, keys):
     assert [entry.record.attempt for entry in entries(signed)] == [1, 2, 3, 4, 5, 6, 7]
-    assert Checkpoint.of(ChainHead(3, "a" * 64), keys[0]).is_signed_by(keys[0])
+    assert LogCheckpoint.of(ChainHead(3, "a" * 64), keys[0]).is_signed_by(keys[0])
     assert not LogNote.of("torn", "x").faults
 
 

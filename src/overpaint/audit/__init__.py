@@ -13,7 +13,7 @@ from ._head import head_path, read_head
 from ._key import AuditKey
 from ._line import ChainHead, id_of
 from ._log import AuditLog
-from ._note import Checkpoint, LogNote
+from ._note import LogCheckpoint, LogNote
 from ._operator import Operator
 from ._record import AuditRecord, InputFile, MaskFile, ModelUsed, OutputFile, edit_record, mask_file, place_of
 from ._replay import Difference, Replayed, difference, replay, request_again
@@ -26,10 +26,10 @@ __all__ = [
     "AuditLog",
     "AuditRecord",
     "ChainHead",
-    "Checkpoint",
     "Difference",
     "Fault",
     "InputFile",
+    "LogCheckpoint",
     "LogEntry",
     "LogLedger",
     "LogNote",

@@ -12,7 +12,7 @@ from overpaint.errors import InputError
 from overpaint.values import parse_json
 
 from ._line import GENESIS, ChainHead, ChainLink, computed_hash, id_of, lines_from, link_of, record_text
-from ._note import Checkpoint, LogNote
+from ._note import LogCheckpoint, LogNote
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Chain:
     size: int = 0
     torn: bytes = b""
     faults: list[Fault] = field(default_factory=list)
-    notes: dict[int, LogNote | Checkpoint] = field(default_factory=dict)
+    notes: dict[int, LogNote | LogCheckpoint] = field(default_factory=dict)
     _ids: set[str] = field(default_factory=set)
     _by_hash: dict[str, int] = field(default_factory=dict)
     _jumps: dict[str, int] = field(default_factory=dict)
@@ -141,7 +141,7 @@ class Chain:
         """Keep a note or a checkpoint. Returns a fault where it is neither."""
         try:
             table = parse_json(text, "a note")
-            self.notes[place] = (Checkpoint if table["kind"] == "checkpoint" else LogNote)(**table)
+            self.notes[place] = (LogCheckpoint if table["kind"] == "checkpoint" else LogNote)(**table)
         except (InputError, TypeError, KeyError):
             return "it was made by hand: it is neither a record nor a note"
         return None

@@ -13,7 +13,7 @@ from typing import Any
 from ._chain import Chain, Fault
 from ._head import HeadFile, head_file, head_path
 from ._key import AuditKey
-from ._note import Checkpoint, LogNote, NoteKind
+from ._note import LogCheckpoint, LogNote, NoteKind
 from ._witness import Witness
 
 
@@ -140,7 +140,7 @@ def _ledger(chain: Chain, known: Evidence) -> Iterator[Fault]:
 
 def _signatures(chain: Chain, known: Evidence) -> Iterator[Fault]:
     for place, note in chain.notes.items():
-        if isinstance(note, Checkpoint) and place > known.since:
+        if isinstance(note, LogCheckpoint) and place > known.since:
             if chain.lines[place - 1].n != note.count + 1 or chain.number_of(note.hash) != note.count:
                 yield Fault(place, "it is the signature of another chain")
             elif known.keys and (fault := _by_another(note, known.keys)):
@@ -155,7 +155,7 @@ def _signatures(chain: Chain, known: Evidence) -> Iterator[Fault]:
         yield Fault(None, f"{known.name}: {fault}")
 
 
-def _by_another(signed: Checkpoint | HeadFile, keys: Sequence[AuditKey]) -> str:
+def _by_another(signed: LogCheckpoint | HeadFile, keys: Sequence[AuditKey]) -> str:
     """The fault of a signature; "" where it is by one of the keys."""
     key = next((key for key in keys if key.public == signed.key), None)
     if key is None:

@@ -19,7 +19,7 @@ from ._inspect import Evidence, Inspection, accepted, inspect
 from ._key import AuditKey
 from ._line import ChainHead, id_of, line_of
 from ._lock import locked
-from ._note import Checkpoint, LogNote
+from ._note import LogCheckpoint, LogNote
 from ._record import AuditRecord
 from ._witness import LogLedger
 
@@ -201,7 +201,7 @@ class AuditLog:
             lines.append(line_of(text, head))
             head = lines[-1][1]
         if lines and self._key is not None and head.count // _SIGNED_EVERY > chain.end.count // _SIGNED_EVERY:
-            lines.append(line_of(Checkpoint.of(head, self._key).to_json(), head))
+            lines.append(line_of(LogCheckpoint.of(head, self._key).to_json(), head))
             head = lines[-1][1]
         if lines:
             if self._ledger is None or self._key is not None:  # a ledger knows what was about to be appended

@@ -51,7 +51,7 @@ class LogNote(Value):
         return canonical_json({name: value for name, value in self.to_mapping().items() if value != []})
 
 
-class Checkpoint(Value):
+class LogCheckpoint(Value):
     """A signature of all lines before.
 
     Attributes:
@@ -70,7 +70,7 @@ class Checkpoint(Value):
     signature: str
 
     @classmethod
-    def of(cls, end: ChainHead, key: AuditKey) -> Checkpoint:
+    def of(cls, end: ChainHead, key: AuditKey) -> LogCheckpoint:
         """A checkpoint after the end of a chain."""
         made = now()
         signature = key.sign(_signed(end.count, end.hash, made))
