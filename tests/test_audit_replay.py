@@ -321,7 +321,9 @@ class TestCommands:
         assert "no record of photo.remove.png: neither of the file nor of its pixels" in capsys.readouterr().err
         assert main(["replay", "photo.remove.png"]) == 1  # by the record within it
         said = capsys.readouterr().out
-        assert said.startswith("photo.remove.png: audit.jsonl does not know this file; by the record within it, ")
+        assert said.startswith(
+            "photo.remove.png: audit.jsonl does not know this file, and the record is the one within it; by"
+        )
         assert "the file is not the result, which came out as recorded: 1 of 4,800 pixels differ" in said
 
     @pytest.mark.parametrize(
@@ -552,8 +554,38 @@ class TestWhatTheFileHolds:
         capsys.readouterr()
         assert main(["replay", str(moved), "--image", "photos/photo.png"]) == 3
         said = capsys.readouterr().out
-        assert "audit.jsonl does not know this file; by the record within it, the same 80x60 picture came out" in said
+        assert (
+            "audit.jsonl does not know this file, and the record is the one within it; by that record, the same 80x60 picture came out"
+            in said
+        )
         assert main(["replay", "out/photo.remove.png"]) == 0
+
+    def test_a_line_of_the_log_that_was_changed_certifies_nothing(self, capsys):
+        name = self.edit("png", "--audit", "audit.jsonl")
+        log = Path("audit.jsonl")
+        log.write_bytes(log.read_bytes().replace(b'"attempt":1,', b'"attempt":9,'))
+        capsys.readouterr()
+        assert main(["replay", name]) == 3
+        assert f"{name}: line 1 of audit.jsonl was changed since it was written; by that record, the" in (
+            capsys.readouterr().out
+        )
+
+    @pytest.mark.parametrize(
+        ("source", "name"),
+        [("turned.jpg", "a.jpg"), ("cmyk.jpg", "a.jpg"), ("grey.jpg", "a.jpg"), ("deep.tif", "a.tif")],
+    )
+    def test_other_kinds_of_pictures_are_compared_as_they_are_stored(self, source, name, capsys):
+        noisy = Image.open("photo.png")
+        exif = Image.Exif()
+        exif[0x112] = 6
+        noisy.save("turned.jpg", exif=exif)
+        noisy.convert("CMYK").save("cmyk.jpg")
+        noisy.convert("L").save("grey.jpg")
+        deep = np.random.default_rng(1).integers(0, 65536, (60, 80, 3), dtype=np.uint16)
+        Path("deep.tif").write_bytes(encode(from_array(deep), "tiff").data)
+        assert main(["remove", source, "--box", "9,9,30,30", "--engine", "telea", "-q", "-o", name]) == 0
+        assert main(["replay", name]) == 0
+        assert "every pixel equal" in capsys.readouterr().out
 
     def test_a_file_with_the_pixels_of_a_result_and_other_bytes_is_called_so(self, capsys):
         name = self.edit("png", "--audit", "audit.jsonl")

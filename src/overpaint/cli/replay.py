@@ -103,16 +103,14 @@ def replay(
         replayed = replace(replayed, notes=(*replayed.notes, other))
     saved = None if output is None else replayed.edited.save(output, overwrite=written.overwrite)
     if written.json:
-        unlogged = known.unlogged and str(known.unlogged)
-        print_json({**mapping(replayed), "unlogged": unlogged, "output": saved and str(saved.path)})
+        print_json({**mapping(replayed), "doubt": known.doubt or None, "output": saved and str(saved.path)})
     elif not written.quiet:
-        by = "" if known.unlogged is None else f"{known.unlogged} does not know this file; by the record within it, "
-        print(f"{what}: {by}{outcome(replayed)}")
+        print(f"{what}: {known.doubt}{'; by that record, ' if known.doubt else ''}{outcome(replayed)}")
         for note in replayed.notes:
             print(f"note: {note}")
     if replayed.outcome == "different":
         return FAILED
-    return DONE if replayed.outcome == "same" and known.unlogged is None else UNCOMPARED
+    return DONE if replayed.outcome == "same" and not known.doubt else UNCOMPARED
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +123,7 @@ class _Known:
         audit: The log's record, where it came from a log.
         made: The picture, where one was named.
         log: The log.
-        unlogged: A log that lies with the picture and has no record of it.
+        doubt: Why the record is no evidence, in words; "" where nothing speaks against it.
     """
 
     record: Record
@@ -133,7 +131,7 @@ class _Known:
     audit: AuditRecord | None = None
     made: Path | None = None
     log: Path | None = None
-    unlogged: Path | None = None
+    doubt: str = ""
 
     def file(self, place: str | None) -> Path | None:
         """The file at a place of the record; None when it is missing."""
@@ -161,8 +159,11 @@ def _known(what: str, audit: str | None) -> _Known:
         embedded = read_record(file)
         if embedded is None or embedded.record is None:
             raise RecordError(f"{file} has no record of Overpaint's within or beside it, and {error}") from None
-        return _Known(embedded.record, file.parent, made=file, unlogged=next(iter(logs_with(file)), None))
-    return _Known(found.record.edit, found.log.parent, found.record, file, found.log)
+        near = next(iter(logs_with(file)), None)
+        doubt = "" if near is None else f"{near} does not know this file, and the record is the one within it"
+        return _Known(embedded.record, file.parent, made=file, doubt=doubt)
+    doubt = "" if found.whole else f"line {found.link.n} of {found.log} was changed since it was written"
+    return _Known(found.record.edit, found.log.parent, found.record, file, found.log, doubt)
 
 
 def _picture(known: _Known, image: str | None) -> Picture:
