@@ -91,9 +91,9 @@ def _head(chain: Chain, known: Evidence) -> Iterator[Fault | tuple[NoteKind, str
         yield Fault(end.count + 1, f"the last {gone} missing: {name} counts {head.count}")
     elif not chain.holds(head):
         yield Fault(head.count, f"it is another line than the last one of {name}, {head.hash[:12]}...")
-    elif head.count < end.count and not _all_wanted(chain, head.count, known):
+    elif head.count < end.count and not _all_wanted(chain, head.count, known) and not _confirmed(chain, known):
         added = [line.hash for _, line in chain.after(head.count)]
-        if tuple(added) == known.head.next[: len(added)] or _confirmed(chain, known):
+        if tuple(added) == known.head.next[: len(added)]:
             yield "uncovered", f"there were {end.count} lines, and the head was {head}"
         else:
             lines = "1 line" if head.count == 1 else f"{head.count} lines"
