@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
 
 from overpaint.errors import LedgerError, RecordError
 from overpaint.files import opened_regular
@@ -97,21 +96,11 @@ def verify(
     """
     records = _Records()
     chain = Chain(records.take)
-    try:
-        with opened_regular(log) as file:
-            evidence = _read(log, file, chain, witness, keys)
-    except FileNotFoundError:
-        evidence = Evidence.beside(log, _asked(witness, chain), keys)
-        chain.faults.append(_gone(log, evidence))
-    except OSError as error:
-        if log.is_file():
-            raise RecordError(f"the audit log {log} can't be read: {error.strerror or error}") from None
-        evidence = Evidence.beside(log, _asked(witness, chain), keys)
-        chain.faults.append(Fault(None, f"the log can't be read: {error.strerror or error}"))
-    found = inspect(chain, evidence)
+    evidence = _read(log, chain, witness, keys)
+    found, known = inspect(chain, evidence), evidence.witness
     faults, notes = [*found.faults, *_told(chain)], [*_repairs(chain), *(text for _, text in found.repairs)]
-    if evidence.witness is not None and evidence.witness.end is None:
-        notes.append(f"{evidence.witness.name} does not know this log")
+    if known is not None and known.end is None:
+        notes.append(f"{known.name} does not know this log")
     if expected is not None and chain.number_of(expected.rpartition(":")[2]) is None:
         faults.append(Fault(None, f"the chain never had the head {expected} that was expected"))
     compared = FileFindings()
@@ -119,10 +108,10 @@ def verify(
         compared.notes.append(f"{log.name} is a symbolic link")
     if files:
         compare_outputs(log.parent, records.files, compared)
-        if evidence.witness is not None:
-            _compare_results(evidence.witness, records.files, compared)
-            if evidence.witness.files is not None:
-                list_unlogged(log, records.files, evidence.witness.files, compared)
+        if known is not None:
+            _compare_results(known, records.files, compared)
+            if known.files is not None:
+                list_unlogged(log, records.files, known.files, compared)
     if inputs:
         compare_inputs(log.parent, records.files, compared)
     faults, notes = [*faults, *compared.faults], [*dict.fromkeys((*notes, *compared.notes))]
@@ -135,19 +124,26 @@ def verify(
         compared.compared,
         tuple(faults),
         tuple(notes),
-        ledger="" if evidence.witness is None or evidence.witness.end is None else evidence.witness.name,
+        ledger="" if known is None or known.end is None else known.name,
         signed="" if evidence.head is None else evidence.head.key,
     )
 
 
-def _read(
-    log: Path, file: BinaryIO, chain: Chain, witness: Callable[[], Witness] | None, keys: Sequence[AuditKey]
-) -> Evidence:
-    """Read a log as it is at one moment, though others may append to it meanwhile."""
-    with locked_soon(file.fileno()):
-        size = file.seek(0, os.SEEK_END)
+def _read(log: Path, chain: Chain, witness: Callable[[], Witness] | None, keys: Sequence[AuditKey]) -> Evidence:
+    """Read a log and what it is compared with as they are at one moment, though others may append meanwhile."""
+    try:
+        with opened_regular(log) as file:
+            with locked_soon(file.fileno()):
+                size = file.seek(0, os.SEEK_END)
+                evidence = Evidence.beside(log, _asked(witness, chain), keys)
+            chain.read(file, size)
+    except OSError as error:
+        if log.is_file():
+            raise RecordError(f"the audit log {log} can't be read: {error.strerror or error}") from None
         evidence = Evidence.beside(log, _asked(witness, chain), keys)
-    chain.read(file, size)
+        gone = isinstance(error, FileNotFoundError)
+        unread = Fault(None, f"the log can't be read: {error.strerror or error}")
+        chain.faults.append(_gone(log, evidence) if gone else unread)
     if chain.torn:
         interrupted = "an append was interrupted (the next one mends that and notes it), or its end was taken"
         chain.faults.append(Fault(len(chain.lines) + 1, f"it is cut short: {interrupted}"))

@@ -23,6 +23,7 @@ EXTRAS = {
     "heif": "HEIC and HEIF pictures can be read and written",
     "ray": "batches run on a cluster",
     "gguf": "checkpoints in GGUF files can be read",
+    "audit": "audit logs can be signed",
     "patchmatch": "the engine patchmatch can be used; its search is patented",
 }
 """What each extra is good for."""
