@@ -16,6 +16,7 @@ import pytest
 
 from batches import BOX, Bench, photo, photos
 from overpaint.audit import AuditLog, entries
+from overpaint.batch import LogWitness
 from overpaint.batch.report.table import COLUMNS
 from overpaint.engines import Painted
 from overpaint.geometry import Size
@@ -102,7 +103,7 @@ def test_a_file_of_it_that_is_gone_or_damaged_is_written_again(bench, name, dama
 
 def test_the_end_of_the_audit_s_chain_in_it_is_always_the_last(bench):
     ended = bench.run(tables(), report=True)
-    log = AuditLog(bench.out / "audit.jsonl")
+    log = AuditLog(bench.out / "audit.jsonl", ledger=LogWitness.beside(bench.out / "audit.jsonl"))
     (record, *_) = (entry.record for entry in entries(log.path))
     head = log.append(record.model_copy(update={"attempt": 2}))
     again = bench.run(tables(), report=True)
