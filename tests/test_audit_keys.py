@@ -266,9 +266,23 @@ class TestHostileLogs:
     @pytest.mark.parametrize("place", ["\0", "/dev/zero", "pipe", ".", "x" * 5000])
     def test_places_that_can_not_be_read(self, tmp_path, place):
         os.mkfifo(tmp_path / "pipe")
-        verdict = self.verdict(tmp_path / "audit.jsonl", self.edit(place=place, sha256="0" * 64))
+        log = tmp_path / "audit.jsonl"
+        verdict = self.verdict(log, self.edit(place=place, sha256="0" * 64))
         assert verdict.faults or verdict.notes
         assert verdict.outputs == 0
+        witness = Witness("ledger", read_head(log), own=True, files=frozenset())
+        assert "pipe is not in the log" in verify(log, witness=lambda: witness).notes or place == "pipe"
+
+    def test_digests_that_are_no_texts(self, tmp_path):
+        (tmp_path / "a").write_bytes(b"")
+        verdict = self.verdict(tmp_path / "audit.jsonl", self.edit(place="a", sha256=[1], pixels_sha256={}))
+        assert "its output a was changed since" in str(verdict.faults[0])
+
+    def test_a_file_that_is_no_log_at_all_is_not_read_to_its_end(self, tmp_path):
+        (tmp_path / "audit.jsonl").write_bytes(b"x\n" * 100_000)
+        verdict = verify(tmp_path / "audit.jsonl")
+        assert len(verdict.faults) < 1010
+        assert "1,000 faults are enough" in " ".join(map(str, verdict.faults))
 
     def test_a_line_without_an_end_is_read_in_bounded_memory(self, tmp_path, one):
         log = tmp_path / "audit.jsonl"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -45,6 +46,7 @@ class Chain:
     """A log as far as it was read.
 
     Attributes:
+        most: Faults after which no further line is read: a file that is no log would fill the memory.
         visit: Called with the number and the record's text of each line that is right; returns a fault or None.
         lines: The lines, readable or not.
         end: The end of the chain; of lines that are at fault, by what they say themselves.
@@ -55,6 +57,7 @@ class Chain:
     """
 
     visit: Callable[[int, bytes], str | None] = lambda n, text: None
+    most: float = math.inf
     lines: list[SeenLine] = field(default_factory=list)
     end: ChainHead = field(default_factory=ChainHead)
     size: int = 0
@@ -76,6 +79,11 @@ class Chain:
                 return
             self._take(line)
             self.size = file.tell()
+            if len(self.faults) >= self.most:
+                self.faults.append(
+                    Fault(len(self.lines) + 1, f"{self.most:,} faults are enough: no line was read from here")
+                )
+                return
 
     def has(self, id: str) -> bool:
         """Whether there is a line with this record."""

@@ -12,7 +12,7 @@ from typing import Any
 from overpaint.errors import OverpaintError
 from overpaint.files import opened_regular
 from overpaint.picture import open_picture
-from overpaint.record import sidecar_path
+from overpaint.record import SIDECAR_SUFFIX
 from overpaint.studio import pixel_digest
 
 from ._chain import Fault
@@ -29,7 +29,7 @@ class NamedFiles:
         inputs: Pictures and masks that were read.
     """
 
-    outputs: dict[str, tuple[int, Mapping[str, Any]]] = field(default_factory=dict)
+    outputs: dict[str, tuple[int, Mapping[str, str]]] = field(default_factory=dict)
     inputs: dict[str, tuple[int, str, str]] = field(default_factory=dict)
 
     def take(self, line: int, record: Mapping[str, Any]) -> None:
@@ -38,7 +38,8 @@ class NamedFiles:
         for what, one in (("input", record["input"]), *(("mask", mask) for mask in record.get("masks", ()))):
             if one.get("place") is not None and one.get("sha256") is not None:
                 self.inputs[str(one["place"])] = (line, what, str(one["sha256"]))
-        self.outputs[str(output["place"])] = (line, {str(name): output[name] for name in output})
+        digests = {name: str(output.get(name)) for name in ("sha256", "pixels_sha256")}
+        self.outputs[str(output["place"])] = (line, digests)
 
 
 @dataclass(slots=True)
@@ -100,7 +101,7 @@ def list_unlogged(log: Path, named: NamedFiles, own: frozenset[str], found: File
     """
     folder = log.parent
     known = {os.path.normpath(folder / place) for place in (*named.outputs, *named.inputs) if "://" not in place}
-    known |= {str(sidecar_path(Path(name))) for name in known}
+    known |= {name + SIDECAR_SUFFIX for name in known}
     beside = (log, head_path(log), log.with_suffix(".salt"), *(folder / name for name in own))
     known |= {os.path.normpath(path) for path in beside}
     for name, link in _below(folder):
@@ -133,7 +134,7 @@ def _digest(path: Path, line: int, what: str, found: FileFindings) -> str | None
     return None
 
 
-def _how(path: Path, output: Mapping[str, Any]) -> str:
+def _how(path: Path, output: Mapping[str, str]) -> str:
     try:
         same = pixel_digest(open_picture(path)) == output.get("pixels_sha256")
     except OverpaintError:

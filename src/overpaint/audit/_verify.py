@@ -20,6 +20,8 @@ from ._lock import locked_soon
 from ._note import TAMPERING, LogNote
 from ._witness import Witness
 
+_MOST_FAULTS = 1000
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -95,7 +97,7 @@ def verify(
         RecordError: There is neither a log, nor a head or a ledger that knows one; or the log can't be read.
     """
     records = _Records()
-    chain = Chain(records.take)
+    chain = Chain(records.take, most=_MOST_FAULTS)
     evidence = _read(log, chain, witness, keys)
     found, known = inspect(chain, evidence), evidence.witness
     faults, notes = [*found.faults, *_told(chain)], [*_repairs(chain), *(text for _, text in found.repairs)]

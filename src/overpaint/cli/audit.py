@@ -308,4 +308,5 @@ def rows(found: LogEntry) -> list[tuple[str, str]]:
         ("attempt", str(record.attempt)),
     ]
     prompt = record.hidden.get("prompt") or edit.resolved.prompt
-    return [*lines, *([("prompt", prompt)] if prompt else []), *(("note", note) for note in edit.notes)]
+    lines += [*([("prompt", prompt)] if prompt else []), *(("note", note) for note in edit.notes)]
+    return [(name, _printable(text)) for name, text in lines]
