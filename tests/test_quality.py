@@ -16,7 +16,16 @@ import overpaint
 from overpaint import Mask, Studio
 from overpaint.cli import main
 from overpaint.engines import EngineCard, Painted
-from overpaint.finish.quality import SEAM_LIMIT, STRUCTURE_LIMIT, FillMeasures, measured, seam_score, seen_around
+from overpaint.finish.quality import (
+    BORDER_LIMIT,
+    FOREIGN_LIMIT,
+    SEAM_LIMIT,
+    STRUCTURE_LIMIT,
+    FillMeasures,
+    measured,
+    seam_score,
+    seen_around,
+)
 from overpaint.geometry import Size
 from overpaint.picture import from_array
 from overpaint.record import read_record
@@ -67,7 +76,25 @@ class TestMeasures:
     def test_pieces_of_something_else_are_structure(self) -> None:
         good, bad = measured(filled(texture(2)), weight()), measured(filled(debris()), weight())
         assert bad.structure > 1.5 * good.structure
-        assert bad.doubts() == ("structure",)
+        assert bad.doubts() == ("structure", "foreign")
+
+    def test_a_smooth_blend_of_another_colour_is_foreign_and_nothing_else(self) -> None:
+        rows, columns = np.mgrid[:180, :200].astype(np.float32)
+        blob = 30 * np.exp(-((rows - 90) ** 2 + (columns - 100) ** 2) / 800)
+        found = measured(filled(texture(2, 6.0) + blob, texture(1, 6.0)), weight())
+        assert found.foreign > FOREIGN_LIMIT
+        assert found.doubts() == ("foreign",)
+        assert measured(filled(texture(2)), weight()).foreign < 0.01
+
+    def test_what_is_foreign_is_the_same_in_every_depth_and_number_of_channels(self) -> None:
+        grey = np.rint(filled(debris())).clip(0, 255).astype(np.uint8)
+        colours, deep = np.repeat(grey[..., None], 3, axis=2), grey.astype(np.uint16) * 257
+        found = measured(grey, weight())
+        assert measured(colours, weight()).foreign == pytest.approx(found.foreign, abs=0.01)
+        assert measured(np.repeat(grey[..., None], 4, axis=2), weight()).foreign == pytest.approx(
+            found.foreign, abs=0.01
+        )
+        assert measured(deep, weight(), maximum=65535).foreign == pytest.approx(found.foreign, abs=0.01)
 
     def test_a_flat_sheet_in_a_texture_is_flat(self) -> None:
         found = measured(filled(128.0), weight())
@@ -131,6 +158,28 @@ def edit(inside: Levels | float, card: EngineCard | None = None, **settings: Any
         return studio.edit(picture, mask=Mask.box(SIZE, HOLE), engine="stand-in", **settings)
 
 
+def test_an_extension_that_breaks_the_border_is_doubtful() -> None:
+    """Sky over sea, beyond whose right border only sky is painted, or the same."""
+    levels = np.full((90, 160, 3), 200, np.uint8)
+    levels[45:] = 60
+    picture, verdicts = from_array(levels), []
+    for below in (200, 60):
+        result = np.pad(levels, ((0, 0), (0, 40), (0, 0)), mode="edge").astype(np.float32) / 255
+        result[45:, 160:] = below / 255
+        card = EngineCard(name="stand-in", title="paints a result", accepts=frozenset({"seed"}))
+        with Studio() as studio:
+            studio.add_engine(StandIn(lambda canvas, _, result=result: Painted(result), card))
+            verdicts.append(
+                studio.edit(picture, intent="expand", area="whole", margins=(0, 0, 40, 0), engine="stand-in")
+            )
+    broken, whole = verdicts
+    assert broken.quality.border > BORDER_LIMIT
+    assert "what is new does not go on with the picture's border" in broken.doubt
+    assert "a smaller margin" in broken.doubt
+    assert whole.quality.border < 0.01
+    assert whole.doubt == ""
+
+
 class TestResults:
     def test_a_doubtful_one_has_one_line_with_what_to_try(self) -> None:
         edited = edit(debris())
@@ -168,6 +217,8 @@ class TestResults:
             "flatness": edited.quality.flatness,
             "structure": edited.quality.structure,
             "match": 0.05,
+            "foreign": edited.quality.foreign,
+            "border": 0.0,
         }
         assert found.record.doubt == edited.doubt
 
@@ -186,7 +237,7 @@ def test_the_command_and_a_batch_tell_it(
     call = ["remove", "photo.png", "--box", "60,50,140,130", "--engine", "blur"]
     assert main([*call, "--json"]) == 0
     table = json.loads(capsys.readouterr().out)
-    assert table["quality"].keys() == {"seam", "flatness", "structure", "match"}
+    assert table["quality"].keys() == {"seam", "flatness", "structure", "match", "foreign", "border"}
     assert table["quality"]["flatness"] > 0.85
     assert table["doubt"].startswith("the result is doubtful: it is flat")
     assert main([*call, "-o", "other.png"]) == 0

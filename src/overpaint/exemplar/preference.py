@@ -39,7 +39,7 @@ def foreignness(level: Level, sites: Sites, reach: int) -> Floats:
     size = 2 * reach + 1
     near = cv2.dilate(level.target.astype(np.uint8), np.ones((size, size), np.uint8)) > 0
     looks = _looks(level, sites)
-    return _apart(looks[sites.sources], looks[(near & ~level.target).ravel()])
+    return apart(looks[sites.sources], looks[(near & ~level.target).ravel()])
 
 
 def alike(pixels: Floats, known: Flags, others: Flags, radius: int) -> Flags:
@@ -53,8 +53,8 @@ def alike(pixels: Floats, known: Flags, others: Flags, radius: int) -> Flags:
     """
     found = np.zeros(known.shape, bool)
     if known.any() and others.any():
-        looks, examples = (_mean_and_contrast(pixels, seen, 2 * radius + 1)[seen] for seen in (others, known))
-        found[others] = _apart(looks, examples) < _ALIKE
+        looks, examples = (mean_and_contrast(pixels, seen, 2 * radius + 1)[seen] for seen in (others, known))
+        found[others] = apart(looks, examples) < _ALIKE
     return found
 
 
@@ -76,11 +76,11 @@ def _looks(level: Level, sites: Sites) -> Floats:
     height, width = used.shape
     here = Box.around(used).pad(2 * side).intersect(Box(0, 0, width, height)).slices
     found = np.zeros((height, width, 4), np.float32)
-    found[here] = _mean_and_contrast(level.pixels[here], ~level.target[here], side)
+    found[here] = mean_and_contrast(level.pixels[here], ~level.target[here], side)
     return found.reshape(-1, 4)
 
 
-def _mean_and_contrast(pixels: Floats, seen: Flags, side: int) -> Floats:
+def mean_and_contrast(pixels: Floats, seen: Flags, side: int) -> Floats:
     """(h, w, 4) of the seen part of the square around each pixel."""
     mass = np.maximum(cv2.blur(seen.astype(np.float32), (side, side)), np.float32(1e-6))[..., None]
     pixels = np.where(seen[..., None], pixels, np.float32(0))
@@ -90,7 +90,7 @@ def _mean_and_contrast(pixels: Floats, seen: Flags, side: int) -> Floats:
     return np.concatenate([mean, contrast], axis=2)
 
 
-def _apart(looks: Floats, others: Floats) -> Floats:
+def apart(looks: Floats, others: Floats) -> Floats:
     """(n,) the difference of each look (n, 4) from the nearest of some of the others (m, 4); 0 where m is 0."""
     if len(others) == 0:
         return np.zeros(len(looks), np.float32)

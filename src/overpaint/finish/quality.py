@@ -1,4 +1,4 @@
-"""How a fill looks beside its surroundings: its seam, its flatness, its structure, and a line where it is doubtful.
+"""How a fill looks beside its surroundings: seam, flatness, structure, foreign parts, and what makes it doubtful.
 
 The limits were found on removals that were judged by eye (docs/benchmarks.md, "Doubtful fills").
 """
@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from overpaint.geometry import Box
 
 Levels = NDArray[np.float32]
 
@@ -23,9 +25,20 @@ something that does not belong there."""
 FLATNESS_LIMIT = 0.85
 """A fill that is flatter than this is a sheet without the texture of its surroundings."""
 
+FOREIGN_LIMIT = 0.02
+"""A fill of which a larger share looks like nothing around it holds pieces of other things, or blends."""
+
+BORDER_LIMIT = 0.05
+"""An extension that departs further from what the picture shows at its border breaks it visibly."""
+
 _RING = 12  # pixels around the edge whose own steps a seam is measured against
 _SIDE = 128  # a hole is reduced to this size, the root of its area, before its structure is measured
 _LEAST = 48  # holes that are smaller, likewise, are too small for more than a seam
+_SIDES = 1024  # an extended picture is reduced to this before its border is measured
+_SMALL = 96  # and before looks are compared
+_LOOK = 5  # side of the squares whose mean colour and contrast are a look
+_NEAR = 8  # width of the band around the hole whose looks are the known ones
+_UNLIKE = 0.06  # looks further than this from all of them are foreign; colours 0 to 1
 _SIGMA = 2.0  # of the blur that leaves structure and takes texture away, in reduced pixels
 _STRONG = 95  # percentile of the steps that counts as structure
 _TEXTURE = 3.0  # steps up to so many times the usual one are texture, and no edges (even noise has 2.2 times)
@@ -44,12 +57,18 @@ class FillMeasures:
             0 for a hole that is too small to tell.
         match: Mean difference between the patches of the fill and their sources, on the scale of colours 0 to 1, by an
             engine that copies patches; None by others.
+        foreign: The share of the fill whose look, colour and contrast, is nowhere near around it. 0 for a hole that is
+            too small to tell.
+        border: How far an extension departs from what the picture shows at its border (`border_break`); 0 of a fill
+            inside the picture.
     """
 
     seam: float = 1.0
     flatness: float = 0.0
     structure: float = 0.0
     match: float | None = None
+    foreign: float = 0.0
+    border: float = 0.0
 
     @classmethod
     def worst(cls, found: Iterable[FillMeasures]) -> FillMeasures:
@@ -61,17 +80,19 @@ class FillMeasures:
             flatness=max((one.flatness for one in all_of), default=0.0),
             structure=max((one.structure for one in all_of), default=0.0),
             match=max(matches) if matches else None,
+            foreign=max((one.foreign for one in all_of), default=0.0),
+            border=max((one.border for one in all_of), default=0.0),
         )
 
     def doubts(self, *, continued: bool = True) -> tuple[str, ...]:
-        """The measures that make a fill doubtful: "seam", "structure", "flatness".
+        """The measures that make a fill doubtful: "seam", "border", "structure", "flatness", "foreign".
 
         Args:
-            continued: Whether the hole's surroundings are what belongs into it. Otherwise only its seam is judged.
+            continued: Whether the hole's surroundings are what belongs into it. Otherwise its edge alone is judged.
         """
-        limits = {"seam": SEAM_LIMIT}
+        limits = {"seam": SEAM_LIMIT, "border": BORDER_LIMIT}
         if continued:
-            limits |= {"structure": STRUCTURE_LIMIT, "flatness": FLATNESS_LIMIT}
+            limits |= {"structure": STRUCTURE_LIMIT, "flatness": FLATNESS_LIMIT, "foreign": FOREIGN_LIMIT}
         return tuple(name for name, limit in limits.items() if getattr(self, name) > limit)
 
 
@@ -80,21 +101,45 @@ def seen_around(weight: Levels) -> int:
     return max(2 * _RING, round(float(np.sqrt(np.count_nonzero(weight >= 0.5))) / 4) + 8)
 
 
-def measured(levels: Levels, weight: Levels, match: float | None = None) -> FillMeasures:
+def measured(
+    samples: NDArray[np.generic], weight: Levels, match: float | None = None, maximum: float = 255
+) -> FillMeasures:
     """The measures of one region of a result, rounded to what they are good for.
 
     Args:
-        levels: (h, w) the result's mean of channels, 0 to 255, of the region and what surrounds it.
+        samples: (h, w) or (h, w, C) the result, 0 to `maximum`, of the region and what surrounds it.
         weight: (h, w) the composite mask, 0 to 1.
         match: The engine's own.
+        maximum: Of the samples.
     """
+    samples = samples[..., None] if samples.ndim == 2 else samples
+    levels: Levels = samples.mean(axis=2, dtype=np.float32) * np.float32(255 / maximum)
     solid = weight >= 0.5
     match = None if match is None else round(match, 4)
     seam = max(seam_score(levels, touched) for touched in (weight > 0, solid))
     if np.count_nonzero(solid) < _LEAST**2:
         return FillMeasures(seam, match=match)
     flatness, structure = _flatness(levels, solid), _structure(levels, solid)
-    return FillMeasures(seam, round(flatness, 3), round(structure, 3), match)
+    foreign = _foreign(samples, solid, maximum)
+    return FillMeasures(seam, round(flatness, 3), round(structure, 3), match, round(foreign, 3))
+
+
+def border_of(samples: NDArray[np.generic], picture: Box, maximum: float = 255) -> float:
+    """How far an extension breaks the border on its worst side (`border_break`); 0 without a margin.
+
+    Args:
+        samples: (H, W, C) the extended picture, 0 to `maximum`.
+        picture: Where the old one lies in it.
+        maximum: Of the samples.
+    """
+    from overpaint.exemplar.border import border_breaks
+
+    height, width = samples.shape[:2]
+    scale = min(1.0, _SIDES / max(height, width))
+    inner = Box(*(round(value * scale) for value in picture))
+    if inner.empty:
+        return 0.0
+    return round(max(border_breaks(_reduced(samples, scale, maximum), inner)), 3)
 
 
 def seam_score(levels: Levels, touched: NDArray[np.bool_]) -> float:
@@ -149,6 +194,33 @@ def _structure(levels: Levels, solid: NDArray[np.bool_]) -> float:
     steps = _steps(np.asarray(cv2.GaussianBlur(levels, (0, 0), _SIGMA), np.float32))
     usual, around = (float(value) for value in np.percentile(steps[outer], (50, _STRONG)))
     return float(np.percentile(steps[inner], _STRONG)) / (max(around, _TEXTURE * usual) + _LEVEL)
+
+
+def _foreign(samples: NDArray[np.generic], solid: NDArray[np.bool_], maximum: float) -> float:
+    import cv2
+
+    from overpaint.exemplar.preference import apart, mean_and_contrast
+
+    scale = min(1.0, _SMALL / float(np.sqrt(np.count_nonzero(solid))))
+    small = _reduced(samples, scale, maximum)
+    share = cv2.resize(solid.astype(np.float32), small.shape[1::-1], interpolation=cv2.INTER_AREA)
+    inner, outer = share > 0.99, share == 0
+    ring = _grown(share > 0, _NEAR) & outer
+    if not inner.any() or not ring.any():
+        return 0.0
+    looks = mean_and_contrast(small, np.ones_like(inner), _LOOK)
+    return float((apart(looks[inner], looks[ring]) > _UNLIKE).mean())
+
+
+def _reduced(samples: NDArray[np.generic], scale: float, maximum: float) -> Levels:
+    """(h', w', C) float32 in [0, 1] of samples (h, w, C) at a scale of at most 1; of one channel three equal ones."""
+    import cv2
+
+    height, width = samples.shape[:2]
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = cv2.resize(samples, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0], -1)
+    channels = np.repeat(small, 3, axis=2) if small.shape[2] == 1 else small
+    return np.asarray(channels, np.float32) / np.float32(maximum)
 
 
 def _steps(levels: Levels) -> Levels:

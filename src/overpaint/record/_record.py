@@ -39,7 +39,7 @@ class RegionRecord(Value):
         grow, feather: Its edge in pixels of the picture.
         seed: Its seed.
         detail: Confidence of the detail added to it, 0 (none was added) to 1.
-        quality: How it looks beside its surroundings: "seam", "flatness", "structure", "match".
+        quality: How it looks beside its surroundings: "seam", "flatness", "structure", "match", "foreign", "border".
     """
 
     box: BoxValues

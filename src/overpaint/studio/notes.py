@@ -23,6 +23,8 @@ LITTLE_KNOWN = 0.2
 _DOUBTS = {
     "seam": "a seam shows at its edge",
     "structure": "it has stronger edges than its surroundings, as where lines break or pieces of objects were copied",
+    "foreign": "parts of it look like nothing around it",
+    "border": "what is new does not go on with the picture's border",
     "flatness": "it is flat where its surroundings have texture",
 }
 
@@ -76,17 +78,17 @@ def doubt_of(request: EditRequest, card: EngineCard, quality: FillMeasures) -> s
     """One line where a fill is doubtful, with what may do better; "" where nothing was found.
 
     The limits were found on holes that were filled from their surroundings. New colours and objects have edges of
-    their own, and an extension has surroundings on one side only.
+    their own, and an extension has surroundings on one side only: there its seam and border are judged.
     """
     continued = request.margins is None and (card.paints_from == "surroundings" or request.intent == "remove")
     found = () if card.paints_from == "settings" else quality.doubts(continued=continued)
     if not found:
         return ""
-    avoids = card.uses("avoid") and "structure" in found
+    avoids = card.uses("avoid") and not {"structure", "foreign"}.isdisjoint(found)
     tries = [
         *(["another seed"] if card.uses("seed") else []),
         *(["the setting avoid for what was copied and does not belong"] if avoids else []),
-        "a mask that covers all of the object and its shadow",
+        *(["a mask that covers all of the object and its shadow"] if request.margins is None else ["a smaller margin"]),
         "a model" if card.paints_from == "surroundings" else "another model",
     ]
     reasons = " and ".join(_DOUBTS[name] for name in found)

@@ -15,7 +15,7 @@ import numpy as np
 from overpaint.composite import paste, paste_alpha, set_alpha
 from overpaint.engines import EngineCard, Monitor, Painted, paint_groups
 from overpaint.errors import MaskError
-from overpaint.finish.quality import FillMeasures, measured, seen_around
+from overpaint.finish.quality import FillMeasures, border_of, measured, seen_around
 from overpaint.frame import Framing, Region, plan, reach_of
 from overpaint.picture import Colour, Picture
 from overpaint.request import MOST_SEED, EditRequest, Execution, ResolvedRequest
@@ -182,6 +182,9 @@ def finish(prepared: PreparedEdit, made: PaintedCanvases, monitor: Monitor | Non
         replace(one, quality=_quality(result, one, painted)) for one, painted in zip(regions, made.painted, strict=True)
     )
     reach = max(reach_of(one.weight > 0, scene.mask.values[one.box.slices] > 0) for one in regions)
+    if scene.original != result.size.box:
+        border = border_of(result.samples, scene.original, result.maximum)
+        regions = tuple(replace(one, quality=replace(one.quality, border=border)) for one in regions)
     clock.lap("measure")
     own = notes_of(
         prepared.request, painter, scene.mask, sketch=scene.sketch is not None, grey=scene.picture.colour is Colour.GREY
@@ -232,10 +235,9 @@ def _plan(scene: EditScene, resolved: ResolvedRequest, card: EngineCard) -> tupl
 def _quality(result: Picture, region: PaintedRegion, painted: Painted) -> FillMeasures:
     """How a region of the result looks beside its surroundings."""
     window = region.box.pad(seen_around(region.weight)).intersect(result.size.box)
-    levels = result.samples[window.slices].mean(axis=2, dtype=np.float32) * np.float32(255 / result.maximum)
     weight = np.zeros(window.size.shape, np.float32)
     weight[region.box.shift(-window.left, -window.top).slices] = region.weight
-    return measured(levels, weight, painted.match)
+    return measured(result.samples[window.slices], weight, painted.match, result.maximum)
 
 
 def _avoid_notes(scene: EditScene, canvases: tuple[RegionCanvas, ...]) -> Iterator[str]:
