@@ -74,7 +74,7 @@ class Bench:
 
     def options(self, **changes: Any) -> Options:
         """Options of the run."""
-        rules = Rules(out=self.out, base=self.folder)
+        rules = Rules(out=self.out, base=self.folder, allow=("memory://",))
         if "rules" in changes:
             rules = replace(rules, **changes.pop("rules"))
         folders = BatchFolders.at(self.out, self.state)

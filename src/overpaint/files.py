@@ -9,6 +9,7 @@ import os
 import secrets
 import stat
 import tempfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from overpaint.errors import OutputError
@@ -20,6 +21,30 @@ def is_regular(path: Path) -> bool:
     """
     mode = path.stat().st_mode
     return stat.S_ISREG(mode) or (stat.S_ISFIFO(mode) and str(path).startswith(("/dev/fd/", "/proc/self/fd/")))
+
+
+@contextlib.contextmanager
+def only_for_owner(on: bool = True) -> Iterator[None]:
+    """Files and folders that this process makes inside have no permissions for others, whoever makes them (a database,
+    a child process). With `on` false nothing changes. The umask is that of the whole process.
+    """
+    if not on:
+        yield
+        return
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def close_to_others(paths: Iterable[Path]) -> None:
+    """Take all permissions of others from files and folders that exist."""
+    for path in paths:
+        with contextlib.suppress(OSError):
+            mode = stat.S_IMODE(path.lstat().st_mode)
+            if mode & 0o077 and not path.is_symlink():
+                path.chmod(mode & 0o700)
 
 
 def write_file(path: str | os.PathLike[str], data: bytes, *, overwrite: bool = False, permissions: int = 0o666) -> None:

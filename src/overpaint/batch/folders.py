@@ -87,22 +87,32 @@ class BatchFolders:
         Raises:
             LedgerError: Another run uses them.
         """
+        own = self.out / FOLDER if isinstance(self.out, Path) else self.state
+        with contextlib.ExitStack() as locks:
+            # a run with its state elsewhere writes into the same folder
+            for folder in dict.fromkeys((self.state, own)):
+                locks.enter_context(self._locked(folder))
+            yield
+
+    @contextlib.contextmanager
+    def _locked(self, folder: Path) -> Iterator[None]:
         from filelock import FileLock, Timeout
 
-        lock = FileLock(self.state / "lock", timeout=0)
-        note = self.state / "run.pid"
+        lock = FileLock(folder / "lock", timeout=0)
+        note = folder / "run.pid"
         try:
+            folder.mkdir(parents=True, exist_ok=True)
             lock.acquire()
             note.write_text(f"{os.getpid()}\n", encoding="ascii")
         except Timeout:
-            pid = ""
-            with contextlib.suppress(OSError):
-                pid = f" (process {note.read_text(encoding='ascii').strip()})"
-            message = f"another run is at work on {self.out}{pid}: wait for its end, or stop it"
-            raise LedgerError(message, field=self._field(self.state), value=str(self.state)) from None
+            who = ""
+            with contextlib.suppress(OSError, ValueError):
+                who = f" (process {note.read_text(encoding='ascii').strip()})"
+            message = f"another run is at work on {self.out}{who}: wait for its end, or stop it"
+            raise LedgerError(message, field=self._field(folder), value=str(folder)) from None
         except OSError as error:
             lock.release()
-            with concerning(self._field(self.state)):
+            with concerning(self._field(folder)):
                 raise not_written(note, error) from error
         try:
             yield

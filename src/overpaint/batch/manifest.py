@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
+import re
 import unicodedata
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_origin
 
+from overpaint.doors.names import folded
 from overpaint.doors.reading import readers
 from overpaint.errors import InputError, OverpaintError, RequestError, concerning
 from overpaint.files import is_regular
@@ -35,6 +38,7 @@ _ANNOTATIONS = (".json", ".xml")
 _MOST_NAMED = 10
 _YAML_SECONDS, _YAML_MEMORY = 60.0, 4 << 30
 _LARGEST_LIST = 1 << 29  # bytes
+_DECIMAL = re.compile(r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?")
 _MASK_ENDINGS = ("", "_mask", "-mask", ".mask")
 
 
@@ -54,15 +58,21 @@ def read_manifest(path: Path) -> list[RawRow]:
             data = file.read(_LARGEST_LIST + 1)
         if len(data) > _LARGEST_LIST:
             raise _unread(path, f"the manifest {path} has more than {_LARGEST_LIST:,} bytes")
-        text = data.decode("utf-8-sig")
+        text = decoded(data)
     except UnicodeDecodeError:
-        raise _unread(path, f"{path} can't be read: it is not UTF-8 text") from None
+        message = f"{path} can't be read: it is neither UTF-8 nor UTF-16 text (Excel writes 'CSV UTF-8')"
+        raise _unread(path, message) from None
     except FileNotFoundError:
         raise _unread(path, f"the manifest {path} doesn't exist") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise _unread(path, f"the manifest {path} can't be read: {reason}") from None
     return read_text(text, form, str(path))
+
+
+def decoded(data: bytes) -> str:
+    """The text of a list: UTF-8, or UTF-16 by its first two bytes, as Excel and PowerShell write it."""
+    return data.decode("utf-16" if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig")
 
 
 def _unread(path: Path, message: str) -> RequestError:
@@ -121,26 +131,33 @@ def _csv(text: str, name: str) -> Iterator[RawRow]:
     """The first line names the fields. An empty cell leaves a field open. Rows are counted, not lines: a cell may have
     several lines.
     """
-    head = text.split("\n", 1)[0]
-    comma = max(",;\t", key=head.count)
+    head, _, rest = text.partition("\n")
+    said = re.fullmatch(r"""["']?sep=(.)["']?[,;\t]*\r?""", head, re.IGNORECASE)
+    if said is not None:  # the line by which Excel is told the separator
+        text, head = rest, rest.partition("\n")[0]
+    comma = said[1] if said is not None else max(",;\t", key=head.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=comma, strict=True)
     try:
         names = [cell.strip() for cell in next(reader, [])]
+        while names and not names[-1]:  # columns that were emptied
+            names.pop()
         if len(set(names)) != len(names) or not all(names):
             raise RequestError(f"{name}: its first line must name each field once, not {', '.join(names)!r:.80}")
         for number, cells in enumerate((cells for cells in reader if any(cell.strip() for cell in cells)), 1):
-            if len(cells) > len(names):
+            if any(cell.strip() for cell in cells[len(names) :]):
                 message = f"it has {len(cells)} cells for {len(names)} fields"
                 yield RawRow(number, error=RequestError(message, field=ROW))
                 continue
             row = {field: cell for field, cell in zip(names, cells, strict=False) if cell.strip()}
-            yield RawRow(number, {field: _cell(field, cell) for field, cell in row.items()})
+            yield RawRow(number, {field: _cell(field, cell, commas=comma != ",") for field, cell in row.items()})
     except csv.Error as error:
         raise RequestError(f"{name} is not CSV: {error} (near line {reader.line_num})") from None
 
 
-def _cell(name: str, cell: str) -> Any:
-    """A cell as its field takes it: text stays text, the rest is read as JSON."""
+def _cell(name: str, cell: str, *, commas: bool) -> Any:
+    """A cell as its field takes it: text stays text, the rest is read as JSON. `commas`: whether a number may have a
+    decimal comma, as where another sign is between cells.
+    """
     text = cell.strip()
     if name in (*SHAPES, "avoid"):
         return _json_or_text(text) if text.startswith(("[", "{")) else text
@@ -148,6 +165,8 @@ def _cell(name: str, cell: str) -> Any:
     kind = str if field is None else bare_type(field.annotation)
     if kind is str or get_origin(kind) is Literal:
         return cell if name in REQUEST else text
+    if commas and kind in (int, float) and _DECIMAL.fullmatch(text):
+        text = text.replace(",", ".")
     if name in ("margins", "guidance_interval") and not text.startswith("["):
         text = f"[{text}]"
     return _json_or_text(text.lower() if text.lower() in ("true", "false") else text)
@@ -248,13 +267,14 @@ def _files(folder: Path) -> list[Path]:
     )
 
 
-def _composed(name: object) -> str:
-    """A name in composed form (NFC): some systems write an accent as a character of its own (NFD)."""
-    return unicodedata.normalize("NFC", str(name))
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
 
 
 class _Masks:
-    """The masks of a folder, by name."""
+    """The masks of a folder, by name: composed and decomposed accents are the same, and so is case where no other name
+    is equal.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -262,15 +282,16 @@ class _Masks:
         self._by_stem: dict[str, list[Path]] = {}
         for path in _files(folder):
             if path.suffix.lower() in READABLE_EXTENSIONS.union(_ANNOTATIONS):
-                self._by_place.setdefault(_composed(path.relative_to(folder).with_suffix("")), []).append(path)
-                self._by_stem.setdefault(_composed(path.stem), []).append(path)
+                self._by_place.setdefault(folded(str(path.relative_to(folder).with_suffix(""))), []).append(path)
+                self._by_stem.setdefault(folded(path.stem), []).append(path)
 
     def __call__(self, within: Path, picture: Path) -> Path:
         """The mask of a picture; `within` is its path in the folder of pictures."""
         for ending in _MASK_ENDINGS:
             place = within.with_name(within.stem + ending)
-            for candidates in (self._by_place.get(_composed(place), []), self._by_stem.get(_composed(place.name), [])):
+            for candidates in (self._by_place.get(folded(str(place)), []), self._by_stem.get(folded(place.name), [])):
                 others = [path for path in candidates if path.resolve() != picture.resolve()]
+                others = [path for path in others if _composed(path.stem) == _composed(place.name)] or others
                 if len(others) > 1:
                     names = ", ".join(str(path.relative_to(self._folder)) for path in others[:4])
                     raise RequestError(f"it has several masks in {self._folder}: {names}", field="masks")

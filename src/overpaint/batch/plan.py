@@ -7,7 +7,7 @@ that continues from another has that row's key in place of its picture's digest.
 from __future__ import annotations
 
 import hashlib
-import os
+import hmac
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -17,7 +17,6 @@ from overpaint.doors.names import DEFAULT_TEMPLATE, check_template, filled, insi
 from overpaint.doors.places import Places
 from overpaint.errors import (
     InputError,
-    OutputError,
     OverpaintError,
     PictureError,
     RequestError,
@@ -27,9 +26,10 @@ from overpaint.errors import (
 from overpaint.request import EditRequest
 from overpaint.values import digest_of
 
+from .clashes import refuse_outputs_that_are_read, refuse_same_outputs, usable_outputs
 from .reasons import unexpected
 from .rows import BadRow, EditRow
-from .store import Place, at, is_there
+from .store import Place, at, check_allowed
 
 if TYPE_CHECKING:
     from overpaint.studio import Studio
@@ -53,6 +53,8 @@ class Rules:
         seed: From this follow the seeds that rows leave open.
         record: Where the record of a result goes.
         overwrite: Whether a file that is not a result of this batch may be replaced.
+        allow: The beginnings of addresses that rows may name: "s3://bucket/folder/", "gs://". None is, by default.
+        key: In private mode the key of the rows' keys, which else would tell whether a guess of a prompt is right.
     """
 
     out: Place
@@ -61,6 +63,13 @@ class Rules:
     seed: int = 0
     record: RecordMode = "embed"
     overwrite: bool = False
+    allow: tuple[str, ...] = ()
+    key: bytes | None = field(default=None, repr=False)
+
+    def key_of(self, table: Mapping[str, Any]) -> str:
+        """A row's key: the digest of all that its result depends on."""
+        digest = digest_of(table)
+        return digest if self.key is None else hmac.new(self.key, digest.encode(), hashlib.sha256).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,10 +168,10 @@ def plan(
         items.append(item)
         if row.id is not None:
             known[row.id] = item
-    _refuse_same_outputs(items, rules.out)
+    refuse_same_outputs(items, rules.out)
     _refuse_same_ids((item.id, item.row.number) for item in items)
-    _refuse_outputs_that_are_read(items)
-    ready, refused = _refuse_what_is_there(items, planner.own, rules)
+    refuse_outputs_that_are_read(items)
+    ready, refused = usable_outputs(items, planner.own, rules)
     return BatchPlan(tuple(ready), tuple(sorted([*bad, *refused], key=lambda row: row.number)))
 
 
@@ -192,7 +201,7 @@ class _Planner:
 
     def item(self, row: EditRow, before: PlannedEdit | None) -> PlannedEdit:
         """The plan of one row. Raises OverpaintError for one that can't be done."""
-        image = before.output if before is not None else at(self.rules.base, row.image or "")
+        image = before.output if before is not None else self._at(row.image or "", "image")
         known = None if before is not None else self._known(image, "image")
         if known is not None and not known.kind:
             raise PictureError(f"{image} is no picture of a known format", field="image", value=str(image))
@@ -206,7 +215,7 @@ class _Planner:
             avoided = self._files(Places(mask=row.avoid).files)
         sketch, insert = self._file(row.sketch, "sketch"), self._file(row.insert, "insert")
         words = [name for name in row.places.mask if name not in row.places.files]
-        key = digest_of(
+        key = self.rules.key_of(
             {
                 "request": resolved.digest,
                 "seed": seed,
@@ -238,7 +247,13 @@ class _Planner:
 
     def _files(self, names: Iterable[str]) -> tuple[tuple[str, str], ...]:
         """Mask files and their digests."""
-        return tuple((name, self._known(at(self.rules.base, name), "mask").sha256) for name in names)
+        return tuple((name, self._known(self._at(name, "mask"), "mask").sha256) for name in names)
+
+    def _at(self, name: str, what: str) -> Place:
+        """The place that a row names. RequestError for an address that is not allowed."""
+        with concerning(what):
+            check_allowed(name, self.rules.allow)
+        return at(self.rules.base, name)
 
     def _check_place(self, row: EditRow) -> None:
         """Refuse a row in which nothing says what is painted; this needs no picture."""
@@ -254,7 +269,7 @@ class _Planner:
 
     def _file(self, name: str | None, what: str) -> tuple[str, str] | None:
         """A file that a row names and its digest."""
-        return None if name is None else (name, self._known(at(self.rules.base, name), what).sha256)
+        return None if name is None else (name, self._known(self._at(name, what), what).sha256)
 
     def _known(self, path: Place, what: str) -> Known:
         try:
@@ -326,57 +341,6 @@ def _refuse_same_ids(ids: Iterable[tuple[str | None, int]]) -> None:
     for id, number in ids:
         if id is not None and seen.setdefault(id, number) != number:
             raise RequestError(f"the rows {seen[id]} and {number} have the same id {id!r}")
-
-
-def _refuse_same_outputs(items: Iterable[PlannedEdit], out: Place) -> None:
-    seen: dict[str, PlannedEdit] = {}
-    for item in items:
-        one = seen.setdefault(os.path.normcase(item.output), item)
-        if one is not item:
-            raise RequestError(
-                f"the rows {one.row.number} and {item.row.number} would both write {item.output.relative_to(out)}: "
-                "give one of them an output of its own, or all of them ids and the name '{name}.{id}{ext}'"
-            )
-
-
-def _refuse_outputs_that_are_read(items: Iterable[PlannedEdit]) -> None:
-    read: dict[str, int] = {}
-    for item in items:
-        if item.after is None:
-            read.setdefault(_place(item.image), item.row.number)
-    for item in items:
-        number = read.get(_place(item.output))
-        if number is not None:
-            raise RequestError(
-                f"row {item.row.number} would replace {item.output}, which row {number} reads: choose another folder "
-                "or name, or let one row come after the other"
-            )
-
-
-def _place(path: Place) -> str:
-    return os.path.normcase(os.path.abspath(path))  # noqa: PTH100 - twice for every row, without looking at the disk
-
-
-def _refuse_what_is_there(
-    items: Iterable[PlannedEdit], own: frozenset[Place], rules: Rules
-) -> tuple[list[PlannedEdit], list[BadRow]]:
-    """Refuse rows whose output is an existing file that is not a result of this batch."""
-    ready: list[PlannedEdit] = []
-    refused = []
-    for item in items:
-        mine = item.output in own
-        if not mine and not rules.overwrite and is_there(item.output):
-            error = OutputError(
-                f"{item.output} exists already and is no result of this batch",
-                code="output-exists",
-                field="output",
-                value=str(item.output),
-                hint="set overwrite to replace it",
-            )
-            refused.append(BadRow(item.row.number, error, item.row.id, item.row.image))
-        else:
-            ready.append(replace(item, replaces=mine or rules.overwrite))
-    return ready, refused
 
 
 def describe(item: PlannedEdit) -> Mapping[str, Any]:

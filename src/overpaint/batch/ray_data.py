@@ -48,6 +48,7 @@ class EditActor:
         name: str = DEFAULT_TEMPLATE,
         seed: int = 0,
         record: RecordMode = "embed",
+        allow: tuple[str, ...] = (),
         ahead: int = 4,
         device: str = "auto",
         threads: int | None = 1,
@@ -62,6 +63,7 @@ class EditActor:
             name: The template of results' names; it can't have {row}, as a block does not know its position.
             seed: From this, and the row's id or output, follow the seeds of rows without one.
             record: Where the record of a result goes.
+            allow: The beginnings of addresses that rows may name.
             ahead: Rows in progress at once.
             device, threads, allow_pickle: Of the studio.
             **settings: Fields of the request for every row: intent, prompt, engine ... Left out, intent is "remove" and
@@ -71,7 +73,13 @@ class EditActor:
             raise RequestError(f"the name {name!r} has {{row}}; a block of rows does not know its position: use {{id}}")
 
         self._rules = Rules(
-            out=at(Path.cwd(), out), base=Path(base).absolute(), name=name, seed=seed, record=record, overwrite=True
+            out=at(Path.cwd(), out),
+            base=Path(base).absolute(),
+            name=name,
+            seed=seed,
+            record=record,
+            overwrite=True,
+            allow=allow,
         )
         self._reader = Reader(RowDefaults(settings=settings))
         self._studio = Studio(device=device, threads=threads, allow_pickle=allow_pickle)  # type: ignore[arg-type]

@@ -11,14 +11,16 @@ import contextlib
 import hashlib
 import json
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from overpaint.audit import AuditLog, AuditRecord
 from overpaint.errors import OutputError
+from overpaint.files import close_to_others
 from overpaint.ledger import Ledger, LedgerEntry
 from overpaint.record import sidecar_path
 
 from .files import Files
-from .store import Place, disk_is_full, publish, write
+from .store import Place, check_inside, disk_is_full, publish, write
 from .task import TaskResult
 
 
@@ -35,6 +37,7 @@ class ResultPublisher:
         out: The folder of results.
         ledger, files: Of the batch.
         audit: The log, or None where none is kept.
+        private: Whether only their owner may read results.
         stale: Hidden files of attempts that have ended, which their workers may still write.
     """
 
@@ -42,6 +45,7 @@ class ResultPublisher:
     ledger: Ledger
     files: Files
     audit: AuditLog | None
+    private: bool = False
     stale: list[Place] = field(default_factory=list, compare=False)
 
     def publish(self, lease: LedgerEntry, result: TaskResult) -> None:
@@ -121,6 +125,9 @@ class ResultPublisher:
             # It was stopped between the two halves of taking a free name.
             hidden.unlink(missing_ok=True)
             return
+        check_inside(target, self.out)
+        if self.private and isinstance(target, Path):
+            close_to_others([hidden, target] if isinstance(hidden, Path) else [target])
         publish(hidden, target, overwrite=result.replaces)
 
 

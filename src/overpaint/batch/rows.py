@@ -196,6 +196,11 @@ class BadRow:
     image: str | None = None
 
     @property
+    def name(self) -> str:
+        """Its id, or its number where it has none that can be read."""
+        return self.id or f"row {self.number}"
+
+    @property
     def reason(self) -> str:
         """What is wrong with it, in words; they may quote the row."""
         return str(self.error)

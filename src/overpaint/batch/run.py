@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from overpaint.audit import AuditKey, AuditLog, Secret
+from overpaint.audit import AuditKey, AuditLog, Secret, head_path
 from overpaint.errors import OutputError, OverpaintError, concerning
+from overpaint.files import close_to_others, only_for_owner
 from overpaint.ledger import Ledger, LedgerEntry
 from overpaint.studio import Studio
 
@@ -22,13 +23,13 @@ from .filter import Filter
 from .folders import BatchFolders
 from .plan import BatchPlan, PlannedEdit, Rules, notes_on, plan
 from .reasons import reason_of
-from .report import tidy, write
+from .report import PAGE, TABLE, tidy, write
 from .results import ResultPublisher
 from .rows import BadRow, EditRow
 from .runner import Runner, Tally
 from .status import BatchStatus, own_outputs, register, status_of
 from .task import RowLimits, TaskOptions
-from .thumbnails import ThumbnailStore
+from .thumbnails import THUMBNAILS, ThumbnailStore
 from .worker import Worker
 
 
@@ -42,13 +43,15 @@ class Options:
         audit: The audit log, or None to keep none.
         audit_key: Signs the log.
         accept_fault: Whether the run goes on over faults of the log, which is recorded in it.
-        private: Whether prompts are kept as hashes only, and nothing is embedded in results.
+        private: Whether prompts are kept as hashes only, nothing is embedded in results, no thumbnails are kept, and
+            only their owner may read the files.
         retries: How often a row is tried again that failed for another reason than its input.
         limit: The most rows to do now; None for all.
         where: Which rows to do now; None for all.
         fail_fast: Whether the first failure ends the run.
         ahead: How many rows are in progress at once.
         report: Whether report.html and report.csv are written.
+        thumbnails: Whether the report has small pictures; None: unless the run is private.
         limits: What a row may take.
         notes: On the rows, for people; passed on with the first event.
     """
@@ -65,8 +68,14 @@ class Options:
     fail_fast: bool = False
     ahead: int = 6
     report: bool = True
+    thumbnails: bool | None = None
     limits: RowLimits = field(default_factory=RowLimits)
     notes: tuple[str, ...] = ()
+
+    @property
+    def keeps_thumbnails(self) -> bool:
+        """Whether small pictures are made and kept."""
+        return self.report and (not self.private if self.thumbnails is None else self.thumbnails)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +126,7 @@ def run(
         completed = session.publisher.recover()
         planned = session.plan(rows, studio)
         session.files.save()
-        register(planned, session.ledger, options.folders.out, options.retries, private=options.private)
+        listed = register(planned, session.ledger, options.folders.out, options.retries, private=options.private)
         _, status, chosen = session.choose(planned)
         session.ledger.again(
             [item.id for item in chosen if item.id not in status.undecided], retries=max(0, options.retries)
@@ -127,9 +136,9 @@ def run(
         on_event(Began(total, len(chosen), len(status.unchanged), left, len(planned.bad), completed, notes))
         for bad in planned.bad:
             reason = reason_of(bad.error, private=options.private)
-            on_event(Failed(bad.id or f"row {bad.number}", bad.number, reason, begun=False))
+            on_event(Failed(bad.name, bad.number, reason, begun=False))
         own = ThreadExecutor(studio, ahead=options.ahead)
-        runner = Runner(executor or own, session.publisher, session.thumbnails, _task_options(options), on_event)
+        runner = Runner(executor or own, session.publisher, session.thumbnails, session.task_options, on_event)
         runner.tally = Tally(unchanged=len(status.unchanged), failed=len(planned.bad))
         if options.fail_fast and planned.bad:
             chosen, first = [], planned.bad[0]
@@ -139,10 +148,10 @@ def run(
         except BaseException as error:
             with contextlib.suppress(OverpaintError):  # on a full disk, say; the first error is the one to raise
                 own.stop()
-                on_event(session.end(total, runner.tally, began, interrupted=isinstance(error, KeyboardInterrupt)))
+                on_event(session.end(listed, runner.tally, began, interrupted=isinstance(error, KeyboardInterrupt)))
             raise
         own.stop()
-        ended = session.end(total, runner.tally, began)
+        ended = session.end(listed, runner.tally, began)
         on_event(ended)
     return ended
 
@@ -159,17 +168,21 @@ def preview(rows: Iterable[EditRow | BadRow], options: Options, studio: Studio) 
         estimate = Estimate(0.0, "there is nothing to do")
         if chosen:
             known = by_history(chosen, entries.values())
-            estimate = known or by_trial(chosen, Worker(studio), replace(_task_options(options), thumbnails=False))
+            estimate = known or by_trial(chosen, Worker(studio), replace(session.task_options, thumbnails=False))
     left, notes = len(status.to_do) - len(chosen), session.notes(chosen)
     return BatchPreview(planned, tuple(chosen), len(status.unchanged), left, estimate, notes)
 
 
-def _task_options(options: Options) -> TaskOptions:
-    key = None
-    if options.private:
-        log = options.audit or options.folders.state / "private.jsonl"
-        with concerning("state" if options.audit is None else "audit"):
-            key = Secret.beside(log, make=True).key
+def _key(options: Options) -> bytes | None:
+    """In private mode the salt of the log, which prompts and rows' keys are hashed with."""
+    if not options.private:
+        return None
+    log = options.audit or options.folders.state / "private.jsonl"
+    with concerning("state" if options.audit is None else "audit"):
+        return Secret.beside(log, make=True).key
+
+
+def _task_options(options: Options, key: bytes | None) -> TaskOptions:
     return TaskOptions(
         base=options.rules.base,
         record=options.rules.record,
@@ -177,8 +190,9 @@ def _task_options(options: Options) -> TaskOptions:
         key=key,
         retries=options.retries,
         fail_fast=options.fail_fast,
-        thumbnails=options.report,
+        thumbnails=options.keeps_thumbnails,
         limits=options.limits,
+        out=options.folders.out,
     )
 
 
@@ -187,13 +201,14 @@ class _Session:
     """What is open while a batch is planned and run."""
 
     options: Options
+    task_options: TaskOptions
     ledger: Ledger
     files: Files
     thumbnails: ThumbnailStore
     publisher: ResultPublisher
 
     def plan(self, rows: Iterable[EditRow | BadRow], studio: Studio) -> BatchPlan:
-        rules = self.options.rules
+        rules = replace(self.options.rules, key=self.task_options.key)
         return plan(rows, rules, studio, self.files, own_outputs(self.ledger, self.options.folders.out))
 
     def choose(self, planned: BatchPlan) -> tuple[dict[str, LedgerEntry], BatchStatus, list[PlannedEdit]]:
@@ -211,8 +226,8 @@ class _Session:
             found = ("notes on the rows' prompts are left out, as they quote them",)
         return (*self.options.notes, *found)
 
-    def end(self, rows: int, tally: Tally, began: float, *, interrupted: bool = False) -> Ended:
-        """Complete what an interrupt left, write the report, and sum up."""
+    def end(self, listed: Mapping[str, int], tally: Tally, began: float, *, interrupted: bool = False) -> Ended:
+        """Complete what an interrupt left, write the report of the listed rows, and sum up."""
         try:
             tally.done += self.publisher.recover()
         except OutputError as error:  # a full disk has no room for the audit's lines either; the next run writes them
@@ -223,14 +238,14 @@ class _Session:
                 head = str(self.publisher.audit.head)
         ended = Ended(
             **{**asdict(tally), "painting": round(tally.painting, 3)},
-            left=rows - tally.done - tally.unchanged - tally.failed,
+            left=len(listed) - tally.done - tally.unchanged - tally.failed,
             seconds=round(time.perf_counter() - began, 3),
             interrupted=interrupted,
             head=head,
         )
         if self.options.report:
             try:
-                write(self.ledger, self.thumbnails, self.options.folders.reports, head=head)
+                write(self.ledger, self.thumbnails, self.options.folders.reports, head=head, listed=listed)
             except OutputError as error:  # the run is reported all the same
                 ended = replace(ended, stopped=ended.stopped or str(error))
         return ended
@@ -239,18 +254,43 @@ class _Session:
 @contextlib.contextmanager
 def _session(options: Options) -> Iterator[_Session]:
     folders = options.folders
-    folders.make()
-    with (
-        folders.exclusive(),
-        Ledger(folders.ledger) as ledger,
-        Files(folders.state / "files.sqlite") as files,
-        ThumbnailStore(folders.state / "thumbnails.sqlite") as thumbnails,
-    ):
-        audit = None
-        if options.audit is not None:
-            ledgers = LogWitness.of(ledger, options.audit, folders.reports)
-            audit = AuditLog(options.audit, key=options.audit_key, ledger=ledgers)
-            if options.accept_fault:
-                audit.accept_faults()
-            audit.check()
-        yield _Session(options, ledger, files, thumbnails, ResultPublisher(folders.out, ledger, files, audit))
+    with only_for_owner(options.private):
+        folders.make()
+        with folders.exclusive():
+            if options.private:
+                _close_files(options)
+            with (
+                Ledger(folders.ledger) as ledger,
+                Files(folders.state / "files.sqlite") as files,
+                ThumbnailStore(folders.state / THUMBNAILS) as thumbnails,
+            ):
+                audit = _audit_log(options, ledger)
+                if options.private:
+                    close_to_others(path for path in own_outputs(ledger, folders.out) if isinstance(path, Path))
+                publisher = ResultPublisher(folders.out, ledger, files, audit, private=options.private)
+                yield _Session(options, _task_options(options, _key(options)), ledger, files, thumbnails, publisher)
+
+
+def _audit_log(options: Options, ledger: Ledger) -> AuditLog | None:
+    if options.audit is None:
+        return None
+    audit = AuditLog(
+        options.audit,
+        key=options.audit_key,
+        ledger=LogWitness.of(ledger, options.audit, options.folders.reports),
+    )
+    if options.accept_fault:
+        audit.accept_faults()
+    audit.check()
+    return audit
+
+
+def _close_files(options: Options) -> None:
+    """Close files of earlier runs to others, as those may not have been private; remove thumbnails without use."""
+    folders = options.folders
+    if not options.keeps_thumbnails:
+        for path in folders.state.glob(THUMBNAILS + "*"):
+            path.unlink(missing_ok=True)
+    log = options.audit
+    own = () if log is None or log.parent != folders.reports else (log, head_path(log))
+    close_to_others((folders.state, *folders.state.iterdir(), folders.reports / PAGE, folders.reports / TABLE, *own))

@@ -68,18 +68,22 @@ def _job_of_bad(row: BadRow, reason: str, done: Collection[str]) -> Job:
     return Job(id, digest_of({"bad": reason}))
 
 
-def register(plan: BatchPlan, ledger: Ledger, out: Place, retries: int, *, private: bool) -> None:
+def register(plan: BatchPlan, ledger: Ledger, out: Place, retries: int, *, private: bool) -> dict[str, int]:
     """Add the plan to the ledger; `private`: without words that may quote a prompt. Rows that are no longer in it and
     have no result are removed.
+
+    Returns:
+        The numbers of the plan's rows by their ids in the ledger; others there are of rows that have left the list.
     """
     done = {entry.id for entry in ledger.entries("done")}
     reasons = [reason_of(row.error, private=private) for row in plan.bad]
     bad = [(_job_of_bad(row, reason, done), row, reason) for row, reason in zip(plan.bad, reasons, strict=True)]
-    named = {item.id for item in plan.items} | {job.id for job, _, _ in bad}
+    named = {item.id: item.row.number for item in plan.items} | {job.id: row.number for job, row, _ in bad}
     ledger.forget(entry.id for entry in ledger.entries("failed", "waiting") if entry.id not in named)
     ledger.add(job_of(item, out, retries) for item in plan.items)
     for job, row, reason in bad:
         ledger.refuse(job, reason, json.dumps({"row": row.number, "image": row.image}, ensure_ascii=False))
+    return named
 
 
 def status_of(plan: BatchPlan, entries: Iterable[LedgerEntry], files: Files, out: Place) -> BatchStatus:

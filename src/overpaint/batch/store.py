@@ -13,9 +13,10 @@ import io
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias
+from urllib.parse import unquote
 
 from overpaint.errors import OutputError, RequestError
 from overpaint.files import exists_already, publish_file, write_hidden_file
@@ -113,6 +114,28 @@ def is_address(name: str) -> bool:
     return re.match(r"[A-Za-z0-9+-]{2,}://", name) is not None
 
 
+def check_allowed(name: str, allow: Collection[str]) -> None:
+    """Raise RequestError for an address that begins with none of those that are allowed: SCHEME:// or
+    SCHEME://HOST/FOLDER/, whole parts of it. Paths are no addresses. An address of addresses (zip://a::s3://b/c) is
+    refused, and so is one with "..", which would lead out of its folder.
+    """
+    if not is_address(name) and "::" not in name:
+        return
+    scheme, _, rest = name.partition("://")
+    parts = re.split(r"[/\\]", unquote(rest))
+    for one in allow if "::" not in name and not {"..", "."} & set(parts) else ():
+        root, _, folder = one.partition("://")
+        wanted = [part for part in folder.split("/") if part]
+        if root.lower() == scheme.lower() and [part for part in parts if part][: len(wanted)] == wanted:
+            return
+    raise RequestError(
+        f"the address {name} is not allowed: rows may name files of this machine, and addresses that are allowed",
+        code="address-refused",
+        value=name,
+        hint="allow its beginning, such as s3://bucket/",
+    )
+
+
 def marks_of(place: Place) -> tuple[int, int, int]:
     """Size, modification time and inode of a file, or an object's `marks`. Raises OSError, also for what is no file."""
     if isinstance(place, Address):
@@ -128,8 +151,22 @@ def is_there(place: Place) -> bool:
     return place.exists() if isinstance(place, Address) else os.path.lexists(place)
 
 
-def stage(hidden: Place, data: bytes, target: Place) -> None:
-    """Write a result to its hidden file, and flush it to the disk. Raises OutputError."""
+def check_inside(target: Place, out: Place) -> None:
+    """Raise OutputError where a symbolic link leads a result out of the folder of results."""
+    if isinstance(target, Path) and isinstance(out, Path):
+        place = os.path.realpath(target)
+        if not Path(place).is_relative_to(os.path.realpath(out)):
+            raise OutputError(
+                f"a symbolic link leads {target} out of the folder of results, to {place}",
+                code="output-outside",
+                field="output",
+                value=str(target),
+                hint="remove the link, or choose another name",
+            )
+
+
+def stage(hidden: Place, data: bytes, target: Place, permissions: int = 0o666) -> None:
+    """Write a result to its hidden file, with at most these permissions, and flush it. Raises OutputError."""
     if isinstance(hidden, Address):
         with _reported(hidden):
             hidden.write_bytes(data)
@@ -139,7 +176,7 @@ def stage(hidden: Place, data: bytes, target: Place) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"can't make the folder {target.parent}: {error.strerror or error}") from error
-        write_hidden_file(hidden, data, target)
+        write_hidden_file(hidden, data, target, permissions)
 
 
 def publish(hidden: Place, target: Place, *, overwrite: bool) -> None:

@@ -40,6 +40,7 @@ class TaskOptions:
         fail_fast: Whether the first failure ends the run.
         thumbnails: Whether small pictures for the report are made.
         limits: What a row may take.
+        out: The folder that results must not lead out of; None where that is not checked.
     """
 
     base: Path
@@ -50,6 +51,12 @@ class TaskOptions:
     fail_fast: bool = False
     thumbnails: bool = True
     limits: RowLimits = field(default_factory=RowLimits)
+    out: Place | None = None
+
+    @property
+    def permissions(self) -> int:
+        """Of the files of results; in private mode only for their owner."""
+        return 0o666 if self.key is None else 0o600
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,9 @@ from .task import Three, Thumbnails
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+THUMBNAILS = "thumbnails.sqlite"
+"""Name of the file."""
+
 LARGE, SMALL = 320, 112  # longest side in pixels
 _QUALITY = {LARGE: 78, SMALL: 65}
 _TABLE = """

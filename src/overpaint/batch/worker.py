@@ -25,7 +25,7 @@ from overpaint.studio import Edited, PreparedEdit, Rendered, Studio
 from overpaint.studio.progress import LinkedMonitor
 
 from .quality import quality_of
-from .store import Address, Place, at, stage
+from .store import Address, Place, at, check_inside, stage
 from .task import RowLimits, Task, TaskResult
 from .thumbnails import thumbnails_of
 
@@ -202,7 +202,9 @@ def _written(edited: Edited, task: Task) -> TaskResult:
     )
     details = _details(edited, rendered, task, quality_of(edited, saved))
     small = thumbnails_of(edited) if options.thumbnails else None
-    stage(task.hidden, rendered.data, item.output)
+    if options.out is not None:
+        check_inside(item.output, options.out)
+    stage(task.hidden, rendered.data, item.output, options.permissions)
     details["timings"]["save"] = round(time.perf_counter() - began, 6)
     details["seconds"] = round(sum(seconds for name, seconds in details["timings"].items() if name != "wait"), 4)
     return TaskResult(

@@ -70,7 +70,7 @@ def batch(
     )
     reader = batches.Reader(shared)
     read: list[EditRow | BadRow] = [reader.read(one) for one in found]
-    options = replace(_options(folders, audit, base, machine, which, results), notes=notes)
+    options = replace(_options(folders, audit, base, rows, machine, which, results), notes=notes)
     with (
         Studio(device=machine.device, threads=machine.threads, allow_pickle=machine.allow_pickle) as studio,
         shown(json=results.json, quiet=results.quiet) as display,
@@ -154,7 +154,13 @@ def _found(
 
 
 def _options(
-    folders: BatchFolders, audit: Path | None, base: Path, machine: Machine, which: Which, results: Results
+    folders: BatchFolders,
+    audit: Path | None,
+    base: Path,
+    rows: Rows,
+    machine: Machine,
+    which: Which,
+    results: Results,
 ) -> Options:
     from overpaint.batch import Filter, Options, RowLimits, Rules
 
@@ -167,6 +173,7 @@ def _options(
             seed=machine.seed,
             record="none" if results.private else results.record,
             overwrite=results.overwrite,
+            allow=rows.allow,
         ),
         audit=audit,
         audit_key=key_of(results.audit_key),
@@ -178,6 +185,7 @@ def _options(
         fail_fast=which.fail_fast,
         ahead=machine.ahead,
         report=results.report,
+        thumbnails=results.thumbnails,
         limits=RowLimits(
             pixels=machine.max_pixels,
             seconds=machine.row_timeout,

@@ -44,11 +44,13 @@ class Rows:
         images: Instead of a list: every picture in this folder and below.
         masks: With --images: the folder with a mask of the same name for each, or one mask for all.
         intent: What rows are for that don't say so.
+        allow: The beginning of addresses that rows may name, such as s3://bucket/; none is without. May be given again.
     """
 
     images: Annotated[str | None, Parameter(metavar="DIR")] = None
     masks: Annotated[str | None, Parameter(metavar="DIR|FILE")] = None
     intent: Annotated[Intent | None, Parameter(show_default="remove")] = None
+    allow: Annotated[tuple[str, ...], Parameter(metavar="ADDRESS")] = ()
 
 
 @flattened(RUN)
@@ -125,8 +127,10 @@ class Results:
         name: What results are called: {name}, {intent}, {id}, {row}, {engine}, {folder}, {ext}.
         record: How each picture was made: within the file, beside it, or nowhere.
         audit: The audit log: one line for each edit, hash-chained.
-        private: Keep prompts out of the audit log, but for their hashes, out of the report and out of the pictures.
+        private: Keep prompts out of the audit log, but for their hashes, out of the report and out of the pictures;
+            only you may read the files.
         report: Write report.html and report.csv.
+        thumbnails: Keep small pictures for the report.
         state: Where the ledger is kept, on a local disk.
         json: One JSON object a line on standard output, for programs; so it is without a terminal.
     """
@@ -142,6 +146,9 @@ class Results:
     accept_fault: AcceptFault = False
     private: bool = False
     report: Annotated[bool, Parameter(negative="--no-report")] = True
+    thumbnails: Annotated[bool | None, Parameter(negative="--no-thumbnails", show_default="yes; no with --private")] = (
+        None
+    )
     state: Annotated[str | None, Parameter(metavar="DIR", show_default="DIR/.overpaint")] = None
     json: bool = False
     quiet: Quiet = False

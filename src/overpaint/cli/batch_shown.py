@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json as json_module
+import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
 from overpaint.batch import BadRow, BatchPreview, Began, Done, Ended, Event, Failed, Options, Unchanged, reason_of
 
 from .progress import progress_of
-from .texts import counted
+from .texts import counted, visible
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -54,6 +56,7 @@ class Lines(Display):
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
+        self._run = secrets.token_hex(8)
 
     def show(self, event: Event) -> None:
         """Print an event as one line."""
@@ -62,7 +65,7 @@ class Lines(Display):
     def preview(self, preview: BatchPreview, options: Options) -> None:
         """Print one line for each row, then one for all."""
         for bad in preview.plan.bad:
-            self._print({"event": "bad", "id": bad.id, "row": bad.number, "reason": _reason(bad, options)})
+            self._print({"event": "bad", "id": bad.name, "row": bad.number, "reason": _reason(bad, options)})
         for item in preview.to_do:
             name = item.output.relative_to(options.folders.out).as_posix()
             self._print(
@@ -83,6 +86,7 @@ class Lines(Display):
         )
 
     def _print(self, table: dict[str, Any]) -> None:
+        table = {**table, "time": datetime.now(UTC).isoformat(timespec="milliseconds"), "run": self._run}
         print(json_module.dumps(table, ensure_ascii=False), file=self._out, flush=True)
 
 
@@ -125,9 +129,9 @@ class BatchBar(Display):
         """Print the first rows, those that can't be done, and the estimated time."""
         self._progress.stop()
         for note in preview.notes:
-            print(f"note: {note}")
+            print(visible(f"note: {note}"))
         for bad in preview.plan.bad[:_MOST_SHOWN]:
-            print(f"row {bad.number} can't be done: {_reason(bad, options)}")
+            print(visible(f"row {bad.number} can't be done: {_reason(bad, options)}"))
         for item in preview.to_do[:_MOST_SHOWN]:
             name = item.output.relative_to(options.folders.out).as_posix()
             print(f"row {item.row.number}: {item.request.intent} with {item.engine} -> {name}")
@@ -150,7 +154,7 @@ class BatchBar(Display):
             self._progress.update(self._task, rate=rate)
 
     def _print(self, text: str) -> None:
-        self._progress.console.print(text, markup=False, highlight=False)
+        self._progress.console.print(visible(text), markup=False, highlight=False)
 
 
 def _reason(bad: BadRow, options: Options) -> str:

@@ -26,6 +26,7 @@ from overpaint.errors import InputError, OverpaintError, RequestError, did_you_m
 
 from . import INTERRUPTED
 from .streams import as_written
+from .texts import visible
 
 _POINT = re.compile(r"[-+]?\d[\d.]*(px|%)?(,[-+]?\d[\d.]*(px|%)?)*,?")
 _ONE_WORD = "a shape is one word: --box 10,20,30,40 with commas, --polygon '10,20 30,20 30,40' in quotes"
@@ -87,7 +88,7 @@ def complain(message: str, status: int, debug: bool) -> int:
 
         traceback.print_exc()
     with contextlib.suppress(OSError):
-        print(f"overpaint: {' '.join(message.split())}", file=sys.stderr, flush=True)
+        print(f"overpaint: {visible(' '.join(message.split()))}", file=sys.stderr, flush=True)
     return status
 
 

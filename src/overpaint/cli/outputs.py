@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from overpaint.doors.names import check_placeholders, filled, has_placeholder
+from overpaint.doors.names import check_placeholders, filled, has_placeholder, without_controls
 from overpaint.doors.outputs import Target
 from overpaint.errors import OutputError, RequestError, concerning
 
@@ -84,7 +84,7 @@ def target(picture: Picture, intent: str, out: Out, *, alpha: bool = False) -> T
     path = compare = layers = None
     if out.output is None or is_folder(out.output):
         folder = source.parent if out.output is None else Path(out.output)
-        path = folder / f"{source.stem}.{intent}{values['ext']}"
+        path = folder / without_controls(f"{source.stem}.{intent}{values['ext']}")
     elif out.output != STDIO:
         path = _named(out.output, values, "output")
         format = _format_of(path, "output", out.format)

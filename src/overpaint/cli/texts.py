@@ -19,6 +19,11 @@ def counted(number: int, what: str) -> str:
     return f"1 {what}" if number == 1 else f"{number:,} {what}s"
 
 
+def visible(text: str) -> str:
+    """A text for a terminal: control characters, which could move its cursor or hide other text, are written out."""
+    return "".join(one if one.isprintable() or one in "\u200c\u200d" else ascii(one)[1:-1] for one in text)
+
+
 def print_json(value: Any) -> None:
     """Print a value as JSON, for programs."""
     print(json.dumps(value, ensure_ascii=False, indent=2))

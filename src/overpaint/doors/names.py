@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Collection, Mapping
 from pathlib import PurePath, PurePosixPath, PureWindowsPath
 from typing import TypeVar
@@ -57,7 +58,25 @@ def filled(template: str, values: Mapping[str, str]) -> str:
 
 
 def _safe(name: str, value: str) -> str:
-    return value if name == "folder" else re.sub(r'[\x00-\x1f/\\:*?"<>|]', "_", value).strip()
+    value = without_controls(value)
+    return value if name == "folder" else re.sub(r'[/\\:*?"<>|]', "_", value).strip()
+
+
+def without_controls(name: str) -> str:
+    """The name with "_" for each character that shows nothing of itself and may change what is shown of others:
+    controls (escape, newline), marks of direction, separators of lines, halves of surrogate pairs. The joiners of
+    scripts and emoji stay.
+    """
+    return "".join("_" if _is_control(one) else one for one in name)
+
+
+def _is_control(character: str) -> bool:
+    return unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp") and character not in "\u200c\u200d"
+
+
+def folded(name: str) -> str:
+    """A name as file systems that merge names compare it: without case, accents composed (NFC)."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
 def inside(name: str) -> str:
@@ -70,8 +89,10 @@ def inside(name: str) -> str:
     reason = ""
     if path.is_absolute() or PureWindowsPath(name).drive or ".." in path.parts or not path.name:
         reason = "must be a name within the folder of results, without '..'"
-    elif path.parts[0] == ".overpaint":
+    elif folded(path.parts[0]) == ".overpaint":
         reason = "lies in the folder of the batch's own state: choose another name"
+    elif any(map(_is_control, name)):
+        reason = "must not have a control character, or one that shows nothing"
     if reason:
         raise RequestError(f"the output {name!r} {reason}", code="output-outside", field="output", value=name)
     return str(path)

@@ -16,6 +16,7 @@ from . import exif as exif_blocks
 from . import iptc as iptc_blocks
 from . import xmp as xmp_packets
 from ._picture import Colour, Metadata, Picture, Source
+from .hidden_pictures import holds_picture
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -44,10 +45,14 @@ def stored_picture(
         xmp=xmp_packets.sanitised(found.xmp) if found.xmp else None,
         iptc=iptc_blocks.without_thumbnails(found.iptc) if found.iptc else None,
         dpi=found.dpi or exif_blocks.resolution(clean),
-        text=MappingProxyType(dict(found.text)),
+        text=MappingProxyType({name: text for name, text in found.text.items() if not _hides_picture(text)}),
     )
     source = Source(orientation=orientation or stated, lossless=lossless, mode=mode)
     return replace(pixels, metadata=metadata, source=source)
+
+
+def _hides_picture(text: str) -> bool:
+    return len(text) >= 64 and holds_picture(text.encode("latin-1", "replace"))
 
 
 def split(values: NDArray[Any]) -> Picture:

@@ -5,14 +5,20 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
+from .hidden_pictures import holds_picture
+
 _THUMBNAILS = frozenset({1033, 1036})
 _IPTC = 1028
 
 
 def without_thumbnails(block: bytes) -> bytes | None:
-    """The resource block without its thumbnails; None when nothing is left or it can't be followed."""
+    """The resource block without its thumbnails, and without others that hold a picture; None when nothing is left or
+    it can't be followed.
+    """
     try:
-        kept = b"".join(raw for number, raw in _resources(block) if number not in _THUMBNAILS)
+        kept = b"".join(
+            raw for number, raw in _resources(block) if number not in _THUMBNAILS and not holds_picture(raw)
+        )
     except ValueError:
         return None
     return kept or None

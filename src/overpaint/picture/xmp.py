@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from xml.parsers import expat
 from xml.sax.saxutils import escape
 
+from .hidden_pictures import holds_picture
+
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _XAP = "http://ns.adobe.com/xap/1.0/"
 _ORIENTATION = ("http://ns.adobe.com/tiff/1.0/", "Orientation")
@@ -31,6 +33,8 @@ _DROPPED_CAMERA = ("MotionPhoto", "MicroVideo")
 _CAMERA = "http://ns.google.com/photos/1.0/camera/"
 _DEEPEST, _MOST_ELEMENTS, _LARGEST = 200, 100_000, 8 << 20  # bytes; beyond these it is taken for unreadable
 _LIKELY_PICTURE = re.compile(rb"/9j/4|iVBORw0KGgo|Thumbnails|hdr-gain-map|HDRGainMap")
+_PREVIEW_NAME = re.compile("thumb|preview", re.IGNORECASE)
+_SHORT = 256  # characters: no preview is shorter
 _TAG_END = re.compile(rb"""(?:[^"'>]|"[^"]*"|'[^']*')*>""")
 _ATTRIBUTE = re.compile(rb"""\s+([^\s=/>"']+)\s*=\s*("[^"]*"|'[^']*')""")
 _DIGIT = re.compile(rb"""([>"']\s*)[1-8](\s*[<"'])""")
@@ -54,6 +58,18 @@ class _XmpProperty:
     start: int
     end: int = -1
     value: str = ""
+    length: int = 0  # characters of its values and those within
+    shows: bool = False  # whether one of its values is a picture
+
+    def take(self, text: str) -> None:
+        """Count a value that it has."""
+        self.length += len(text)
+        self.shows = self.shows or (len(text) >= 64 and holds_picture(text.encode("utf-8", "replace")))
+
+    @property
+    def is_preview(self) -> bool:
+        """Whether it is a picture: by its value, or by its name and size."""
+        return self.shows or (self.length >= _SHORT and _PREVIEW_NAME.search(self.name[1]) is not None)
 
 
 @dataclass(slots=True)
@@ -67,16 +83,19 @@ class _XmpContents:
 
 
 def sanitised(xmp: bytes) -> bytes | None:
-    """The packet without thumbnails, embedded pictures and gain map references, tiff:Orientation set to 1.
+    """The packet without thumbnails, embedded pictures (of any vendor) and gain map references, tiff:Orientation set
+    to 1.
 
-    A packet that can't be parsed is kept as long as nothing in it looks like a picture, and dropped (None) otherwise.
+    A packet that can't be parsed is kept as long as nothing in it looks like a picture, and dropped (None) otherwise;
+    so is one that holds a picture outside of its properties.
     """
     try:
         found = _parsed(xmp)
     except _UnreadableXmp:
-        return None if _LIKELY_PICTURE.search(xmp) or not xmp.strip() else xmp
-    edits = [(p.start, p.end, b"") for p in found.properties if _dropped(*p.name)]
-    return _edited(xmp, edits + _orientation_edits(xmp, found, 1))
+        return None if _LIKELY_PICTURE.search(xmp) or holds_picture(xmp) or not xmp.strip() else xmp
+    edits = [(p.start, p.end, b"") for p in found.properties if p.is_preview or _dropped(*p.name)]
+    clean = _edited(xmp, edits + _orientation_edits(xmp, found, 1))
+    return None if holds_picture(clean) else clean
 
 
 def with_orientation(xmp: bytes | None, orientation: int) -> bytes | None:
@@ -192,7 +211,9 @@ class _XmpParser:
             if colon and prefix != "xmlns":
                 uri = self.prefixes.get(prefix, "")
                 value = attributes.get(f"{uri} {local}", "")
-                self.found.properties.append(_XmpProperty((uri, local), match.start(), match.end(), value))
+                one = _XmpProperty((uri, local), match.start(), match.end(), value)
+                one.take(value)
+                self.found.properties.append(one)
 
     def text(self, data: str) -> None:
         if self.open:
@@ -204,6 +225,11 @@ class _XmpParser:
         element.value = "".join(texts)
         closing = _TAG_END.match(self.data, at)
         element.end = closing.end() if closing else at
+        element.take(element.value)
+        if self.open:  # a list and its items have no names of their own
+            outer = self.open[-1][0]
+            outer.length += element.length
+            outer.shows = outer.shows or (element.name[0] == RDF and element.shows)
         if element.name[0] != RDF:
             self.found.properties.append(element)
         elif element.name[1] == "RDF" and self.data[at : at + 2] == b"</":

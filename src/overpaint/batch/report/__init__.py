@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 from overpaint.batch import store
@@ -18,13 +19,25 @@ PAGE, TABLE = "report.html", "report.csv"
 __all__ = ["PAGE", "TABLE", "tidy", "write"]
 
 
-def write(ledger: Ledger, thumbnails: ThumbnailStore, out: Path, *, head: str = "") -> None:
+def write(
+    ledger: Ledger, thumbnails: ThumbnailStore, out: Path, *, head: str = "", listed: Mapping[str, int] | None = None
+) -> None:
     """Write page and table of a ledger and its thumbnails into a folder, each whole or not at all; not again where they
-    are whole and say the same already. `head` is the end of the audit log's chain. Raises OutputError.
+    are whole and say the same already.
+
+    Args:
+        ledger, thumbnails: Of the batch.
+        out: The folder.
+        head: The end of the audit log's chain.
+        listed: Numbers of the list's rows by their ids; all others are marked as gone from it. None: all are in it.
+
+    Raises:
+        OutputError: They can't be written.
     """
-    rows = view(ledger)
+    rows = view(ledger, listed)
     text = table(rows).encode()
-    state = hashlib.sha256("\0".join((out.name, head)).encode() + b"\0" + text).hexdigest()
+    pictures = sum(thumbnails.bytes("large").values())
+    state = hashlib.sha256("\0".join((out.name, head, str(pictures))).encode() + b"\0" + text).hexdigest()
     if not _is_sealed(out / PAGE, state):
         store.write(out / PAGE, _sealed(page(rows, thumbnails, out.name, head), state))
     if _read(out / TABLE) != text:

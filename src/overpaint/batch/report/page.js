@@ -19,11 +19,12 @@ const number = (value, digits = 0) =>
   Number(value).toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 const warned = (row) => (row.warnings || []).length > 0;
 const KINDS = {
-  all: ["rows", () => true],
-  done: ["done", (row) => row.state === "done"],
-  warned: ["with a warning", (row) => row.state === "done" && warned(row)],
-  failed: ["failed", (row) => row.state === "failed"],
-  open: ["not done yet", (row) => row.state !== "done" && row.state !== "failed"],
+  all: ["rows", (row) => row.listed],
+  done: ["done", (row) => row.listed && row.state === "done"],
+  warned: ["with a warning", (row) => row.listed && row.state === "done" && warned(row)],
+  failed: ["failed", (row) => row.listed && row.state === "failed"],
+  open: ["not done yet", (row) => row.listed && row.state !== "done" && row.state !== "failed"],
+  gone: ["no longer in the list", (row) => !row.listed],
 };
 const WARNINGS = {
   some: warned,
@@ -97,6 +98,7 @@ function card(row) {
   const facts = [row.row ? `row ${row.row}` : "", row.intent, row.model || row.engine,
     row.size ? `${row.size[0]}×${row.size[1]}` : "", row.seconds ? `${number(row.seconds, 2)} s` : ""];
   body.append(make("p", { className: "facts" }, facts.filter(Boolean).join(" · ")));
+  if (!row.listed) body.append(make("p", { className: "warn" }, "no longer in the list: the result of an earlier run"));
   if (row.prompt) body.append(make("p", { className: "facts" }, `“${row.prompt}”`));
   for (const text of row.warnings || []) if (row.state === "done") body.append(make("p", { className: "warn" }, text));
   if (row.state !== "done") {
@@ -166,7 +168,7 @@ function more_of(row) {
 
 $("name").textContent = `batch: ${ABOUT.name}`;
 document.title = `Overpaint batch: ${ABOUT.name}`;
-const seconds = ROWS.reduce((sum, row) => sum + (row.seconds || 0), 0);
+const seconds = ROWS.filter((row) => row.listed).reduce((sum, row) => sum + (row.seconds || 0), 0);
 $("made").textContent = `${new Date(ABOUT.made).toLocaleString()} · ${number(seconds, 1)} s of work`;
 $("head").textContent = ABOUT.head ? `Audit log's head when this was written: ${ABOUT.head}` : "No audit log was kept.";
 counts();

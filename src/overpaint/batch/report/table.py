@@ -15,9 +15,9 @@ _NAMES = {"changed_beyond_reach": "changed", "largest_change": "largest", "seam_
 """The value's name in the row, for columns with another name."""
 
 COLUMNS = (
-    "row", "id", "state", "image", "output", "intent", "engine", "model", "prompt", "seed", "width", "height", "reach",
-    "fidelity", "changed_beyond_reach", "largest_change", "seam_score", "colour_shift", "seconds", "attempts",
-    "warnings", "reason", "sha256",
+    "row", "listed", "id", "state", "image", "output", "intent", "engine", "model", "prompt", "seed", "width",
+    "height", "reach", "fidelity", "changed_beyond_reach", "largest_change", "seam_score", "colour_shift", "seconds",
+    "attempts", "warnings", "reason", "sha256",
 )  # fmt: skip
 
 
@@ -35,6 +35,7 @@ def _values(row: ReportRow) -> dict[str, Any]:
     return {
         **{column: row.get(_NAMES.get(column, column)) for column in COLUMNS},
         "row": row["row"] or None,
+        "listed": "yes" if row["listed"] else "no",
         "width": width,
         "height": height,
         "warnings": "; ".join(row.get("warnings", ())),

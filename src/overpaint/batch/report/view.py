@@ -16,22 +16,27 @@ id, state, attempts: as in the ledger.
 output: the result's file, relative to the report.
 sha256: the result's digest; "" where there is none.
 reason: why there is none.
+listed: whether it is a row of the list; False for one that is no longer in it, whose result is still there.
 updated: when its state last changed, in whole seconds since 1970.
 """
 
 
-def view(ledger: Ledger) -> list[ReportRow]:
-    """Every row of the ledger, in the order of the manifest."""
-    return sorted(map(_row, ledger.entries()), key=lambda row: (row["row"] == 0, row["row"]))
+def view(ledger: Ledger, listed: Mapping[str, int] | None = None) -> list[ReportRow]:
+    """Every row of the ledger, in the order of the manifest; those that are no longer in it come last, without
+    a number. `listed` has the numbers of its rows by their ids; None: all are in it.
+    """
+    rows = [_row(entry, listed) for entry in ledger.entries()]
+    return sorted(rows, key=lambda row: (row["row"] == 0, row["row"]))
 
 
-def _row(entry: LedgerEntry) -> ReportRow:
+def _row(entry: LedgerEntry, listed: Mapping[str, int] | None) -> ReportRow:
     details = json.loads(entry.detail) if entry.detail else {}
     return {
         **details,
-        "row": int(details.get("row") or 0),
+        "row": int(details.get("row") or 0) if listed is None else listed.get(entry.id, 0),
         "id": entry.id,
         "state": entry.state,
+        "listed": listed is None or entry.id in listed,
         "attempts": entry.attempts,
         "output": entry.spec,
         "sha256": entry.result or "" if entry.state == "done" else "",

@@ -1,0 +1,108 @@
+"""Outputs that can't be: names that rows share, files that are read or not the batch's own, links that lead outside."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from overpaint.doors.names import folded
+from overpaint.errors import OutputError, RequestError
+
+from .rows import BadRow
+from .store import Place, check_inside, is_there
+
+if TYPE_CHECKING:
+    from .plan import PlannedEdit, Rules
+
+
+def refuse_same_outputs(items: Iterable[PlannedEdit], out: Place) -> None:
+    """Raise RequestError when two rows would write one file."""
+    seen: dict[str, PlannedEdit] = {}
+    for item in items:
+        one = seen.setdefault(str(item.output), item)
+        if one is not item:
+            raise RequestError(
+                f"the rows {one.row.number} and {item.row.number} would both write {item.output.relative_to(out)}: "
+                "give one of them an output of its own, or all of them ids and the name '{name}.{id}{ext}'"
+            )
+
+
+def refuse_outputs_that_are_read(items: Iterable[PlannedEdit]) -> None:
+    """Raise RequestError when a row would replace a picture that a row reads, on this file system or another one."""
+    read: dict[str, int] = {}
+    for item in items:
+        if item.after is None:
+            read.setdefault(_place(item.image), item.row.number)
+    for item in items:
+        number = read.get(_place(item.output))
+        if number is not None:
+            raise RequestError(
+                f"row {item.row.number} would replace {item.output}, which row {number} reads: choose another folder "
+                "or name, or let one row come after the other"
+            )
+
+
+def usable_outputs(
+    items: Iterable[PlannedEdit], own: Collection[Place], rules: Rules
+) -> tuple[list[PlannedEdit], list[BadRow]]:
+    """Rows whose output can be written, and the others: their output is an existing file that is not a result of this
+    batch, a link leads it out of the folder, or its name differs from that of an earlier row by case or by the form of
+    accents alone, so that many file systems take both for one.
+    """
+    ready: list[PlannedEdit] = []
+    refused: list[BadRow] = []
+    names: dict[str, PlannedEdit] = {}
+    folders: dict[Place, OutputError | None] = {}
+    for item in items:
+        mine = item.output in own
+        first = names.setdefault(folded(str(item.output)), item)
+        error = _clash(item, first, rules.out) if first is not item else _led_outside(item.output, rules.out, folders)
+        if error is None and not mine and not rules.overwrite and is_there(item.output):
+            error = OutputError(
+                f"{item.output} exists already and is no result of this batch",
+                code="output-exists",
+                field="output",
+                value=str(item.output),
+                hint="set overwrite to replace it",
+            )
+        if error is None:
+            ready.append(replace(item, replaces=mine or rules.overwrite))
+        else:
+            refused.append(BadRow(item.row.number, error, item.row.id, item.row.image))
+    return ready, refused
+
+
+def _clash(item: PlannedEdit, first: PlannedEdit, out: Place) -> OutputError:
+    name, other = item.output.relative_to(out).as_posix(), first.output.relative_to(out).as_posix()
+    return OutputError(
+        f"its output {name} differs from {other} of row {first.row.number} only by case or by the form of accents: "
+        "many file systems take both for one",
+        code="output-twice",
+        field="output",
+        value=name,
+        hint="give one of them an output of its own",
+    )
+
+
+def _led_outside(output: Place, out: Place, folders: dict[Place, OutputError | None]) -> OutputError | None:
+    """The error where a link leads an output out of the folder of results; each folder is looked at once."""
+    for place in (output.parent, *((output,) if _is_link(output) else ())):
+        if place not in folders:
+            try:
+                check_inside(place, out)
+                folders[place] = None
+            except OutputError as error:
+                folders[place] = error
+        if (found := folders[place]) is not None:
+            return found
+    return None
+
+
+def _is_link(place: Place) -> bool:
+    return os.path.islink(place)  # noqa: PTH114 - an address is no link
+
+
+def _place(path: Place) -> str:
+    return folded(os.path.abspath(path))  # noqa: PTH100 - twice for every row, without looking at the disk

@@ -1,0 +1,203 @@
+"""Names of results: forms that file systems merge, control characters, links; Excel's lists; two states."""
+
+from __future__ import annotations
+
+import csv
+import json
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from batches import BOX, Bench, photo, photos
+from overpaint.batch import BatchFolders, Failed, Reader, RowDefaults, read_folders, read_manifest
+from overpaint.batch.store import check_allowed
+from overpaint.cli.texts import visible
+from overpaint.doors.names import filled, inside
+from overpaint.errors import LedgerError, OverpaintError, RequestError
+
+ACCENT = "caf\u00e9.png"
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    photos(tmp_path, 3)
+    return Bench(tmp_path)
+
+
+def _row(number: int = 0, **settings: Any) -> dict[str, Any]:
+    return {"image": f"p{number:03}.png", "box": BOX, **settings}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("A.png", "a.png"), (ACCENT, unicodedata.normalize("NFD", ACCENT)), ("stra\u00dfe.png", "STRASSE.png")],
+)
+def test_names_that_a_file_system_would_merge_are_refused(bench: Bench, one: str, other: str) -> None:
+    ended = bench.run([_row(0, output=one), _row(1, output=other), _row(2, output="c.png")])
+    (failed,) = bench.events_of(Failed)
+    assert (ended.done, ended.failed, failed.row) == (2, 1, 2)
+    assert "only by case or by the form of accents" in failed.reason
+    assert bench.names() == {one, "c.png"}
+
+
+def test_a_result_may_not_differ_from_a_picture_that_is_read_by_case_alone(bench: Bench) -> None:
+    with pytest.raises(RequestError, match="which row 2 reads"):
+        bench.run([_row(0, output="P001.PNG"), _row(1)], rules={"out": bench.folder, "overwrite": True})
+
+
+def test_masks_are_found_whatever_the_case_of_their_names_but_an_equal_name_goes_before(tmp_path: Path) -> None:
+    photo(tmp_path / "in" / "one.png")
+    photo(tmp_path / "in" / "two.png")
+    for name in ("ONE.png", "two.png", "TWO.png"):
+        photo(tmp_path / "masks" / name)
+    rows = read_folders(tmp_path / "in", tmp_path / "masks").rows
+    assert [Path((row.table or {}).get("mask", "")).name for row in rows] == ["ONE.png", "two.png"]
+
+
+@pytest.mark.parametrize("sign", ["\n", "\x1b", "\x7f", "\x9b", "\u202e", "\u2028", "\u200b"])
+def test_no_control_character_reaches_a_name(bench: Bench, sign: str) -> None:
+    with pytest.raises(RequestError, match="control character"):
+        inside(f"a{sign}b.png")
+    for place in ("name", "folder", "id", "ext"):
+        assert filled(f"{{{place}}}", {place: f"a{sign}b"}) == "a_b"
+    photo(bench.folder / f"in{sign}" / f"x{sign}y.png")
+    bench.run([{"image": f"in{sign}/x{sign}y.png", "box": BOX}])
+    assert bench.names() == {"x_y.remove.png"}
+    assert sign not in visible(f"row 1: a{sign}b")
+
+
+def test_joiners_of_emoji_and_scripts_stay_in_names() -> None:
+    assert inside("\U0001f469\u200d\U0001f680.png") == "\U0001f469\u200d\U0001f680.png"
+
+
+def test_a_linked_folder_within_the_results_does_not_lead_outside(bench: Bench) -> None:
+    outside = bench.folder / "elsewhere"
+    outside.mkdir()
+    bench.out.mkdir()
+    (bench.out / "sub").symlink_to(outside)
+    (bench.out / "own").mkdir()
+    (bench.out / "inner").symlink_to(bench.out / "own")
+    ended = bench.run([_row(0, output="sub/a.png"), _row(1, output="sub/deep/b.png"), _row(2, output="inner/c.png")])
+    assert (ended.done, ended.failed) == (1, 2)
+    assert all("out of the folder of results" in failed.reason for failed in bench.events_of(Failed))
+    assert not list(outside.iterdir())
+    assert (bench.out / "own" / "c.png").exists()
+
+
+def test_a_result_that_was_replaced_by_a_link_does_not_lead_outside(bench: Bench) -> None:
+    bench.run([_row(output="a.png")])
+    victim = photo(bench.folder / "victim.png", seed=9)
+    before = victim.read_bytes()
+    (bench.out / "a.png").unlink()
+    (bench.out / "a.png").symlink_to(victim)
+    assert bench.run([_row(output="a.png")]).failed == 1
+    assert victim.read_bytes() == before
+
+
+def test_a_folder_that_becomes_a_link_during_the_run_does_not_lead_outside(bench: Bench) -> None:
+    outside = bench.folder / "elsewhere"
+    outside.mkdir()
+
+    def swap(number: int) -> None:
+        (bench.out / "sub").symlink_to(outside)
+
+    tables = [_row(0, output="sub/a.png")]
+    options = bench.options()
+    from overpaint import Studio
+    from overpaint.batch import Began, run
+
+    with Studio() as studio:
+        studio.add_engine(bench.engine())
+        ended = run(bench.rows(tables), options, studio, on_event=lambda e: swap(0) if isinstance(e, Began) else None)
+    assert (ended.done, ended.failed) == (0, 1)
+    assert not list(outside.iterdir())
+
+
+def test_two_runs_on_one_folder_with_different_states_see_each_other(bench: Bench, tmp_path: Path) -> None:
+    here = BatchFolders.at(bench.out)
+    there = BatchFolders.at(bench.out, tmp_path / "state")
+    here.make()
+    there.make()
+    for one, other in ((here, there), (there, here), (there, BatchFolders.at(bench.out, tmp_path / "third"))):
+        other.make()
+        with one.exclusive(), pytest.raises(LedgerError, match="another run is at work on"), other.exclusive():
+            pass
+    with there.exclusive():
+        pass
+
+
+def test_the_report_marks_rows_that_have_left_the_list(bench: Bench) -> None:
+    bench.run([_row(0), _row(1)], report=True)
+    bench.run([_row(1)], report=True)
+    with (bench.out / "report.csv").open(encoding="utf-8") as file:
+        rows = [(row["row"], row["listed"], row["output"]) for row in csv.DictReader(file)]
+    assert rows == [("1", "yes", "p001.remove.png"), ("", "no", "p000.remove.png")]
+    page = (bench.out / "report.html").read_text(encoding="utf-8")
+    assert page.count('"listed":false') == 1
+    bench.run([_row(0), _row(1)], report=True)
+    assert '"listed":false' not in (bench.out / "report.html").read_text(encoding="utf-8")
+
+
+def _read(path: Path, data: bytes) -> Any:
+    path.write_bytes(data)
+    (row,) = [Reader(RowDefaults()).read(raw) for raw in read_manifest(path)]
+    return row
+
+
+@pytest.mark.parametrize("coding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("first", ["", "sep=;\r\n", '"sep=;"\r\n'])
+def test_the_csv_files_of_excel_are_read(tmp_path: Path, coding: str, first: str) -> None:
+    text = f"{first}image;box;seed;strength;prompt;;\r\np\u00e4.png;1,2,30,40;7.0;0,75;a, b;;\r\n;;;;;;\r\n"
+    row = _read(tmp_path / "a.csv", text.encode(coding))
+    assert (row.image, row.seed, row.places.box) == ("p\u00e4.png", 7, ("1,2,30,40",))
+    assert (row.request.strength, row.request.prompt) == (0.75, "a, b")
+
+
+def test_a_whole_number_may_have_a_decimal_comma_and_a_comma_between_cells_is_none(tmp_path: Path) -> None:
+    row = _read(tmp_path / "a.csv", b"image\tbox\tseed\np.png\t1,2,30,40\t7,0\n")
+    assert row.seed == 7
+    bad = _read(tmp_path / "b.csv", b'image,box,strength\np.png,"1,2,30,40","0,75"\n')
+    assert isinstance(bad.error, OverpaintError)
+
+
+def test_a_list_in_utf_16_is_read_in_every_form(tmp_path: Path) -> None:
+    table = {"image": "p.png", "box": BOX}
+    for name, text in (("a.jsonl", json.dumps(table)), ("a.json", json.dumps([table]))):
+        assert _read(tmp_path / name, text.encode("utf-16")).image == "p.png"
+
+
+@pytest.mark.parametrize(
+    ("name", "allow", "ok"),
+    [
+        ("a/b.png", (), True),
+        ("s3://bucket/a.png", (), False),
+        ("file:///etc/passwd", (), False),
+        ("s3://bucket/a.png", ("s3://bucket/",), True),
+        ("S3://bucket/a.png", ("s3://bucket",), True),
+        ("s3://bucket-of-others/a.png", ("s3://bucket",), False),
+        ("s3://bucket/in/a.png", ("s3://bucket/in/",), True),
+        ("s3://bucket/in/../out/a.png", ("s3://bucket/in/",), False),
+        ("s3://bucket/in/%2e%2e/out/a.png", ("s3://bucket/in/",), False),
+        ("gs://bucket/a.png", ("s3://bucket/", "gs://"), True),
+        ("zip://a.png::s3://others/a.zip", ("zip://", "s3://bucket/"), False),
+        ("simplecache::s3://others/a.png", ("s3://bucket/",), False),
+    ],
+)
+def test_rows_may_name_only_addresses_that_are_allowed(name: str, allow: tuple[str, ...], ok: bool) -> None:
+    if ok:
+        check_allowed(name, allow)
+        return
+    with pytest.raises(RequestError) as caught:
+        check_allowed(name, allow)
+    assert caught.value.code == "address-refused"
+
+
+@pytest.mark.parametrize("field", ["image", "mask", "avoid", "sketch", "insert"])
+def test_an_address_in_any_cell_fails_its_row_unless_it_is_allowed(bench: Bench, field: str) -> None:
+    refused = {**_row(0), "output": "x.png", field: "file:///etc/hostname"}
+    ended = bench.run([refused, _row(1)], rules={"allow": ()})
+    (failed,) = bench.events_of(Failed)
+    assert (ended.done, failed.row) == (1, 1)
+    assert "is not allowed" in failed.reason
