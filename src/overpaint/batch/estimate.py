@@ -67,7 +67,7 @@ def by_trial(items: Sequence[PlannedEdit], worker: Worker, options: TaskOptions)
                 each[engine] = _tried(item, worker, options)
                 tried += 1
             except OverpaintError as error:
-                fault = str(error)
+                fault = reason_of(error, private=options.key is not None)
     unknown = Estimate(None, f"nothing is known yet, and an edit that was tried failed: {fault}")
     return _estimate(items, each, f"from {_edits(tried)} tried and discarded") or unknown
 

@@ -60,7 +60,7 @@ def read_manifest(path: Path) -> list[RawRow]:
             raise _unread(path, f"the manifest {path} has more than {_LARGEST_LIST:,} bytes")
         text = decoded(data)
     except UnicodeDecodeError:
-        message = f"{path} can't be read: it is neither UTF-8 nor UTF-16 text (Excel writes 'CSV UTF-8')"
+        message = f"{path} can't be read: it is not UTF-8 text, and not UTF-16 (Excel writes 'CSV UTF-8')"
         raise _unread(path, message) from None
     except FileNotFoundError:
         raise _unread(path, f"the manifest {path} doesn't exist") from None

@@ -168,7 +168,7 @@ def preview(rows: Iterable[EditRow | BadRow], options: Options, studio: Studio) 
         estimate = Estimate(0.0, "there is nothing to do")
         if chosen:
             known = by_history(chosen, entries.values())
-            estimate = known or by_trial(chosen, Worker(studio), replace(session.task_options, thumbnails=False))
+            estimate = known or by_trial(chosen, Worker(studio), replace(session.task_options, thumbnails=False, out=None))
     left, notes = len(status.to_do) - len(chosen), session.notes(chosen)
     return BatchPreview(planned, tuple(chosen), len(status.unchanged), left, estimate, notes)
 
