@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .adopt import Adopted, adopt
 from .estimate import Estimate
 from .events import Began, Done, Ended, Event, Failed, Unchanged
 from .evidence import LogWitness, ledger_at
@@ -19,6 +20,7 @@ from .task import RowLimits, Task, TaskResult
 
 __all__ = [
     "Address",
+    "Adopted",
     "BadRow",
     "BatchFolders",
     "BatchPlan",
@@ -45,6 +47,7 @@ __all__ = [
     "Task",
     "TaskResult",
     "Unchanged",
+    "adopt",
     "files_of_runs",
     "ledger_at",
     "plan",

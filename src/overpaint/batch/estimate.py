@@ -16,6 +16,7 @@ from overpaint.errors import OverpaintError
 from overpaint.ledger import LedgerEntry
 
 from .plan import PlannedEdit
+from .reasons import reason_of
 from .task import Task, TaskOptions
 from .worker import Worker
 

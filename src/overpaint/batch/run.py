@@ -121,7 +121,7 @@ def run(
         KeyboardInterrupt: The user stopped it; finished rows are kept, and the next run continues from there.
     """
     began = time.perf_counter()
-    with _session(options) as session:
+    with session_of(options) as session:
         tidy(options.folders.reports)
         completed = session.publisher.recover()
         planned = session.plan(rows, studio)
@@ -162,13 +162,15 @@ def preview(rows: Iterable[EditRow | BadRow], options: Options, studio: Studio) 
     Raises:
         RequestError, OutputError, LedgerError: As `run` does.
     """
-    with _session(replace(options, accept_fault=False)) as session:
+    with session_of(replace(options, accept_fault=False)) as session:
         planned = session.plan(rows, studio)
         entries, status, chosen = session.choose(planned)
         estimate = Estimate(0.0, "there is nothing to do")
         if chosen:
             known = by_history(chosen, entries.values())
-            estimate = known or by_trial(chosen, Worker(studio), replace(session.task_options, thumbnails=False, out=None))
+            estimate = known or by_trial(
+                chosen, Worker(studio), replace(session.task_options, thumbnails=False, out=None)
+            )
     left, notes = len(status.to_do) - len(chosen), session.notes(chosen)
     return BatchPreview(planned, tuple(chosen), len(status.unchanged), left, estimate, notes)
 
@@ -197,7 +199,7 @@ def _task_options(options: Options, key: bytes | None) -> TaskOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class _Session:
+class BatchSession:
     """What is open while a batch is planned and run."""
 
     options: Options
@@ -208,6 +210,7 @@ class _Session:
     publisher: ResultPublisher
 
     def plan(self, rows: Iterable[EditRow | BadRow], studio: Studio) -> BatchPlan:
+        """The plan of the rows. Raises as `overpaint.batch.plan` does."""
         rules = replace(self.options.rules, key=self.task_options.key)
         return plan(rows, rules, studio, self.files, own_outputs(self.ledger, self.options.folders.out))
 
@@ -252,7 +255,12 @@ class _Session:
 
 
 @contextlib.contextmanager
-def _session(options: Options) -> Iterator[_Session]:
+def session_of(options: Options) -> Iterator[BatchSession]:
+    """All that a run needs, open and for this process alone.
+
+    Raises:
+        OutputError, LedgerError: A folder, the ledger or the audit log can't be written, or another run uses them.
+    """
     folders = options.folders
     with only_for_owner(options.private):
         folders.make()
@@ -268,7 +276,7 @@ def _session(options: Options) -> Iterator[_Session]:
                 if options.private:
                     close_to_others(path for path in own_outputs(ledger, folders.out) if isinstance(path, Path))
                 publisher = ResultPublisher(folders.out, ledger, files, audit, private=options.private)
-                yield _Session(options, _task_options(options, _key(options)), ledger, files, thumbnails, publisher)
+                yield BatchSession(options, _task_options(options, _key(options)), ledger, files, thumbnails, publisher)
 
 
 def _audit_log(options: Options, ledger: Ledger) -> AuditLog | None:

@@ -76,6 +76,11 @@ class Worker:
                 raise EngineError(f"there was not enough memory for {task.item.image}", code="memory-short") from None
             raise EngineError(f"it failed unexpectedly: {type(error).__name__}: {error}") from error
 
+    def prepared(self, task: Task, monitor: Monitor) -> PreparedEdit:
+        """A task before it is painted: its files are read. Raises OverpaintError as `do`."""
+        with MemoryShare(self._budget) as share:
+            return self._prepared(task, share, monitor)[0]
+
     def _prepared(self, task: Task, share: MemoryShare, monitor: Monitor) -> tuple[PreparedEdit, EditInputs]:
         limits, waited = task.options.limits, 0.0
 

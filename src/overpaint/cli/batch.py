@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import Parameter
+from cyclopts import App, Group, Parameter
 
 from overpaint.doors.forms import bytes_of
 from overpaint.doors.places import WORDS
@@ -23,14 +23,24 @@ from .batch_options import ROWS, Machine, Results, Rows, Which
 from .options import WHERE_UNSET, Where
 from .outputs import check_least, check_quality
 from .streams import STDIO
+from .texts import counted, print_json, visible
 
 if TYPE_CHECKING:
     from overpaint.batch import BadRow, BatchFolders, EditRow, Executor, Options
 
 _SETTINGS = fields.options(INTENTS["remove"], leave_out=("seed",))
+_MOST_LEFT = 20  # rows that are named; --json names all
 _ROWS, _UNSET, _MACHINE, _WHICH = Rows(), _SETTINGS(), Machine(), Which()
 
 
+app = App(
+    name="batch",
+    usage="Usage: overpaint batch EDITS -o DIR [OPTIONS]",
+    group_commands=Group("Other verbs", sort_key=9),
+)
+
+
+@app.default
 def batch(
     edits: Annotated[str | None, Parameter(group=ROWS)] = None,
     /,
@@ -56,6 +66,62 @@ def batch(
 
     from .batch_shown import shown
 
+    read, options = _read(edits, rows, place, how, machine, which, results)
+    with (
+        Studio(device=machine.device, threads=machine.threads, allow_pickle=machine.allow_pickle) as studio,
+        shown(json=results.json, quiet=results.quiet) as display,
+    ):
+        if which.dry_run:
+            display.preview(batches.preview(read, options, studio), options)
+            return 0
+        with _executor(machine) as executor:
+            ended = batches.run(read, options, studio, on_event=display.show, executor=executor)
+    return 1 if ended.failed or ended.stopped else 0
+
+
+@app.command
+def adopt(
+    edits: Annotated[str | None, Parameter(group=ROWS)] = None,
+    /,
+    *,
+    rows: Rows = _ROWS,
+    place: Where = WHERE_UNSET,
+    how: Any = _UNSET,
+    machine: Machine = _MACHINE,
+    which: Which = _WHICH,
+    results: Results,
+) -> int:
+    """Take results into the ledger after it was lost: those that the audit log proves to be of the list's rows.
+
+    [dim]$[/] overpaint batch adopt edits.jsonl -o out
+
+    Give the options of the run. Nothing is painted; the next run of the list does the rows that are left.
+
+    Args:
+        edits: The list.
+    """
+    from overpaint import batch as batches
+    from overpaint.studio import Studio
+
+    read, options = _read(edits, rows, place, how, machine, which, results)
+    with Studio(device=machine.device, threads=machine.threads, allow_pickle=machine.allow_pickle) as studio:
+        found = batches.adopt(read, options, studio)
+    if results.json:
+        print_json(asdict(found))
+    elif not results.quiet:
+        for number, reason in found.left[:_MOST_LEFT]:
+            print(visible(f"row {number} is not adopted: {reason}"))
+        taken, rows_of = counted(len(found.adopted), "result"), counted(found.rows, "row")
+        print(f"adopted: {taken} of {rows_of}; {found.known} known before")
+    return 1 if found.left else 0
+
+
+def _read(
+    edits: str | None, rows: Rows, place: Where, how: Any, machine: Machine, which: Which, results: Results
+) -> tuple[list[EditRow | BadRow], Options]:
+    """The rows, and how they are done."""
+    from overpaint import batch as batches
+
     _check(edits, rows, machine, which, results)
     folders, audit = _folders(results)
     found, base, notes = _found(edits, rows, Path(results.output), folders, audit)
@@ -70,20 +136,11 @@ def batch(
     )
     reader = batches.Reader(shared)
     read: list[EditRow | BadRow] = [reader.read(one) for one in found]
-    options = replace(_options(folders, audit, base, rows, machine, which, results), notes=notes)
-    with (
-        Studio(device=machine.device, threads=machine.threads, allow_pickle=machine.allow_pickle) as studio,
-        shown(json=results.json, quiet=results.quiet) as display,
-    ):
-        if which.dry_run:
-            display.preview(batches.preview(read, options, studio), options)
-            return 0
-        with _executor(machine) as executor:
-            ended = batches.run(read, options, studio, on_event=display.show, executor=executor)
-    return 1 if ended.failed or ended.stopped else 0
+    return read, replace(_options(folders, audit, base, rows, machine, which, results), notes=notes)
 
 
-batch.__annotations__["how"] = _SETTINGS  # for the parser; a type checker can't know a class that is made
+for verb in (batch, adopt):  # for the parser; a type checker can't know a class that is made
+    verb.__annotations__["how"] = _SETTINGS
 
 
 @contextlib.contextmanager

@@ -56,9 +56,7 @@ VERBS = (
     Verb("add", "verbs:add", _EDIT, "Paint something new into a place.", "PICTURE ..."),
     Verb("expand", "verbs:expand", _EDIT, "Continue the picture beyond its edges.", "PICTURE ..."),
     Verb("edit", "verbs:edit", _EDIT, "Any other change, or one from a request file.", "PICTURE ..."),
-    Verb(
-        "batch", "batch:batch", _EDIT, "Many edits, from a list or a folder; resumable, with a report.", "EDITS -o DIR"
-    ),
+    Verb("batch", "batch:app", _EDIT, "Many edits, from a list or a folder; resumable, with a report."),
     Verb("mask", "masks:app", _TOOLS, "Make, combine, refine, convert and look at masks."),
     Verb("info", "info:info", _TOOLS, "What a picture is, and how it was made.", "PICTURE"),
     Verb("audit", "audit:app", _TOOLS, "Evidence of edits: verify, show and export an audit log."),
