@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,8 @@ from cyclopts import App, Group, Parameter
 from overpaint.doors.forms import bytes_of
 from overpaint.doors.places import WORDS
 from overpaint.doors.requests import settings_of
-from overpaint.errors import RequestError
+from overpaint.errors import RequestError, concerning
+from overpaint.files import check_writable
 from overpaint.request import INTENTS
 
 from . import fields
@@ -26,7 +27,9 @@ from .streams import STDIO
 from .texts import counted, print_json, visible
 
 if TYPE_CHECKING:
-    from overpaint.batch import BadRow, BatchFolders, EditRow, Executor, Options
+    from overpaint.batch import BadRow, BatchFolders, EditRow, Event, Executor, Options
+
+    from .batch_shown import Display
 
 _SETTINGS = fields.options(INTENTS["remove"], leave_out=("seed",))
 _MOST_LEFT = 20  # rows that are named; --json names all
@@ -74,8 +77,9 @@ def batch(
         if which.dry_run:
             display.preview(batches.preview(read, options, studio), options)
             return 0
+        show = _listeners(display, results)
         with _executor(machine) as executor:
-            ended = batches.run(read, options, studio, on_event=display.show, executor=executor)
+            ended = batches.run(read, options, studio, on_event=show, executor=executor)
     return 1 if ended.failed or ended.stopped else 0
 
 
@@ -143,6 +147,25 @@ for verb in (batch, adopt):  # for the parser; a type checker can't know a class
     verb.__annotations__["how"] = _SETTINGS
 
 
+def _listeners(display: Display, results: Results) -> Callable[[Event], None]:
+    """What the events of a run go to."""
+    from overpaint.batch.metrics import MetricsFile
+
+    from .on_end import EndNotice
+
+    shown = [display.show]
+    if results.metrics is not None:
+        shown.append(MetricsFile(Path(results.metrics).absolute()).show)
+    if results.on_end is not None:
+        shown.append(EndNotice(results.on_end).show)
+
+    def show(event: Event) -> None:
+        for one in shown:
+            one(event)
+
+    return show
+
+
 @contextlib.contextmanager
 def _executor(machine: Machine) -> Iterator[Executor | None]:
     """The workers of a cluster; None without `--ray`: threads of this process then do the rows."""
@@ -175,6 +198,11 @@ def _check(edits: str | None, rows: Rows, machine: Machine, which: Which, result
     check_least("stall", machine.stall, 1)
     check_least("row_timeout", machine.row_timeout, 1)
     check_quality(results.quality)
+    if results.metrics is not None:
+        with concerning("metrics"):
+            check_writable(Path(results.metrics), overwrite=True)
+    if results.on_end is not None and not results.on_end.strip():
+        raise RequestError("{field} takes a command or an address", field="on_end", value=results.on_end)
     for field, given in (("audit_key", results.audit_key), ("accept_fault", results.accept_fault)):
         if given and results.audit == "none":
             raise RequestError("{field} is about the audit log, and --audit none keeps none", field=field, value=given)

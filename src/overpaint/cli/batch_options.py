@@ -132,6 +132,9 @@ class Results:
         report: Write report.html and report.csv.
         thumbnails: Keep small pictures for the report.
         state: Where the ledger is kept, on a local disk.
+        on_end: When the run has ended, run this command with its last event on standard input, or send that to this
+            http(s) address.
+        metrics: Keep counts, rates and times of the run in this file for Prometheus.
         json: One JSON object a line on standard output, for programs; so it is without a terminal.
     """
 
@@ -150,6 +153,8 @@ class Results:
         None
     )
     state: Annotated[str | None, Parameter(metavar="DIR", show_default="DIR/.overpaint")] = None
+    on_end: Annotated[str | None, Parameter(metavar="COMMAND|URL")] = None
+    metrics: Annotated[str | None, Parameter(metavar="FILE")] = None
     json: bool = False
     quiet: Quiet = False
     debug: Debug = False

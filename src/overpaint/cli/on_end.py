@@ -1,0 +1,54 @@
+"""Telling another program, or an address, that a batch has ended."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from dataclasses import asdict
+
+from overpaint.batch import Ended, Event
+
+from .texts import visible
+
+_PATIENCE, _HURRY = 60.0, 5.0  # seconds for what is told; of a run that was interrupted
+
+
+class EndNotice:
+    """Waits for the last event of a run, also of an interrupted one. What goes wrong here changes no result: it is said
+    on standard error.
+    """
+
+    def __init__(self, where: str) -> None:
+        """`where`: an address, which gets the event as JSON by POST; or a command, which gets it on its standard input
+        and is run without a shell.
+        """
+        self._where = where
+
+    def show(self, event: Event) -> None:
+        """Tell of the last event."""
+        if not isinstance(event, Ended):
+            return
+        data = json.dumps({"event": "ended", **asdict(event)}, ensure_ascii=False).encode()
+        seconds = _HURRY if event.interrupted else _PATIENCE
+        try:
+            if self._where.startswith(("http://", "https://")):
+                _post(self._where, data, seconds)
+            else:
+                _run(shlex.split(self._where), data, seconds)
+        except Exception as error:
+            print(visible(f"overpaint: --on-end failed: {error}"), file=sys.stderr, flush=True)
+
+
+def _run(words: list[str], data: bytes, seconds: float) -> None:
+    import subprocess
+
+    # standard output has the events of the run alone
+    subprocess.run(words, input=data, stdout=sys.stderr.fileno(), timeout=seconds, check=True)
+
+
+def _post(address: str, data: bytes, seconds: float) -> None:
+    from urllib.request import Request, urlopen
+
+    request = Request(address, data, {"Content-Type": "application/json"}, method="POST")
+    urlopen(request, timeout=seconds).close()
