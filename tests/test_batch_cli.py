@@ -264,7 +264,7 @@ def test_an_error_has_the_field_of_the_option_that_caused_it(folder: Path, capsy
 def test_the_state_may_be_kept_elsewhere(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["batch", "edits.jsonl", "-o", "out", *TELEA, "--state", "state"]
     assert main(words) == 0
-    assert not (folder / "out" / ".overpaint").exists()
+    assert {path.name for path in (folder / "out" / ".overpaint").iterdir()} <= {"lock", "run.pid"}
     assert main(words) == 0
     assert printed(capsys)[-1]["unchanged"] == 3
 
@@ -308,7 +308,8 @@ def test_a_full_disk_ends_the_run_and_with_room_again_it_goes_on(folder: Path, s
     for path in pictures:
         with Image.open(path) as image:
             image.load()
-    assert not [path.name for path in (small_disk / "out").iterdir() if path.name.startswith(".")]
+    hidden = {path.name for path in (small_disk / "out").iterdir() if path.name.startswith(".")}
+    assert hidden == {".overpaint"}, "the lock's folder"
     assert counts["done"] == ended["done"]
     assert counts["failed"] == 0
 

@@ -110,6 +110,9 @@ class BatchFolders:
                 who = f" (process {note.read_text(encoding='ascii').strip()})"
             message = f"another run is at work on {self.out}{who}: wait for its end, or stop it"
             raise LedgerError(message, field=self._field(folder), value=str(folder)) from None
+        except NotImplementedError:  # a network share without locks; that of the state, on a local disk, holds
+            if folder == self.state:
+                raise
         except OSError as error:
             lock.release()
             with concerning(self._field(folder)):
