@@ -308,7 +308,10 @@ class TestPlaces:
         state = tmp_path / "state"
         make = partial(slow, 0.0)
         how = Options(
-            BatchFolders.at(out, state), Rules(out=out, base=tmp_path, allow=("file://",)), audit=state / "audit.jsonl", report=False
+            BatchFolders.at(out, state),
+            Rules(out=out, base=tmp_path, allow=("file://",)),
+            audit=state / "audit.jsonl",
+            report=False,
         )
         with RayExecutor(make) as executor, make() as studio:
             assert run(far, how, studio, executor=executor).done == 3
