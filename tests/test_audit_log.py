@@ -435,7 +435,7 @@ class TestInterruptions:
             told = next(text for text in faults if "a note in the log says that it was gone on with" in text)
             assert fault.partition(": ")[2].partition(" ")[0] in told
             assert Operator.here().words in told
-        assert [entry.record.attempt for entry in entries(log)][-2:] == [7, 8]
+        assert [entry.record.attempt for entry in list(entries(log))[-2:]] == [7, 8]
 
     def test_a_second_fault_must_be_accepted_too(self, log, one):
         change_a_byte(log, 4000)

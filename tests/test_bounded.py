@@ -101,7 +101,11 @@ def test_the_process_ends_with_its_parent_whatever_it_does():
         "import threading, time, hanging; from overpaint.bounded import BoundedPool; pool = BoundedPool()\n"
         "print(pool.call(hanging.process), flush=True); pool.call(hanging.hang)"
     )
-    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    here = Path(__file__).parent  # of `hanging`
+    path = os.pathsep.join([str(here), *filter(None, sys.path)])
+    parent = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": path}
+    )
     assert parent.stdout is not None
     child = int(parent.stdout.readline())
     time.sleep(0.5)

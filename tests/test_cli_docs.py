@@ -24,8 +24,7 @@ _TABLE = re.compile(r"<!-- table: ([a-z ]+): ([A-Za-z, ]+) -->\n.*?<!-- end -->"
 
 def verbs() -> dict[str, Any]:
     """Every verb's own application, those of `mask`, `models` and `audit` included, by the words that call it."""
-    app = application()
-    found = {verb.name: app[verb.name] for verb in VERBS if verb.name not in GROUPS}
+    found = {name: application(name)[name] for name in (verb.name for verb in VERBS) if name not in GROUPS}
     for group in GROUPS:
         own = application(group)[group]
         found |= {f"{group} {name}": own[name] for name in own if not name.startswith("-")}

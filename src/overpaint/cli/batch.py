@@ -24,7 +24,7 @@ from .batch_options import ROWS, Machine, Results, Rows, Which
 from .options import WHERE_UNSET, Where
 from .outputs import check_least, check_quality
 from .streams import STDIO
-from .texts import counted, print_json, visible
+from .texts import counted, help_text, print_json, visible
 
 if TYPE_CHECKING:
     from overpaint.batch import BadRow, BatchFolders, EditRow, Event, Executor, Options
@@ -39,6 +39,14 @@ _ROWS, _UNSET, _MACHINE, _WHICH = Rows(), _SETTINGS(), Machine(), Which()
 app = App(
     name="batch",
     usage="Usage: overpaint batch EDITS -o DIR [OPTIONS]",
+    help=help_text(
+        "Many edits, from a list or a folder. Run it again, and only rows that are missing or have changed are done.",
+        (
+            "batch edits.jsonl -o out",
+            "batch --images photos --masks masks --intent remove -o out",
+            "batch edits.csv -o out --where 'state == \"failed\"' --dry-run",
+        ),
+    ),
     group_commands=Group("Other verbs", sort_key=9),
 )
 
@@ -55,11 +63,7 @@ def batch(
     which: Which = _WHICH,
     results: Results,
 ) -> int:
-    """Many edits, from a list or a folder. Run it again, and only rows that are missing or have changed are done.
-
-    [dim]$[/] overpaint batch edits.jsonl -o out
-    [dim]$[/] overpaint batch --images photos --masks masks --intent remove -o out
-    [dim]$[/] overpaint batch edits.csv -o out --where 'state == "failed"' --dry-run
+    """Do the edits of a list or a folder.
 
     Args:
         edits: The list, a row for each edit: .jsonl, .json, .csv or .yaml; - reads JSON lines from standard input.
