@@ -6,8 +6,11 @@ import csv
 import importlib.util
 import io
 import json
+import os
+import struct
 import sys
 import typing
+import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -39,7 +42,7 @@ from overpaint.cli import main
 from overpaint.engines import Painted
 from overpaint.errors import RecordError
 from overpaint.geometry import Box, Size
-from overpaint.picture import Picture, encode, from_array, open_picture
+from overpaint.picture import Picture, encode, from_array, open_picture, png
 from overpaint.record import Record, read_record
 from overpaint.request import INTENTS
 from overpaint.studio import resolve
@@ -583,8 +586,11 @@ class TestWhatTheFileHolds:
         deep = np.random.default_rng(1).integers(0, 65536, (60, 80, 3), dtype=np.uint16)
         Path("deep.tif").write_bytes(encode(from_array(deep), "tiff").data)
         assert main(["remove", source, "--box", "9,9,30,30", "--engine", "telea", "-q", "-o", name]) == 0
+        capsys.readouterr()
         assert main(["replay", name]) == 0
-        assert "every pixel equal" in capsys.readouterr().out
+        said = capsys.readouterr().out
+        assert "every pixel equal" in said
+        assert "other bytes" not in said
 
     def test_a_file_with_the_pixels_of_a_result_and_other_bytes_is_called_so(self, capsys):
         name = self.edit("png", "--audit", "audit.jsonl")
@@ -600,6 +606,190 @@ class TestWhatTheFileHolds:
         Path(name).write_bytes(encode(replace(mine, metadata=other.metadata), "png").data)
         capsys.readouterr()
         assert main(["replay", name]) == 1
+
+    def test_an_untouched_file_has_the_bytes_that_are_written_now(self, monkeypatch):
+        searched: list[str] = []
+        monkeypatch.setattr("overpaint.audit._replay.surplus", lambda data, format, written: searched.append(format))
+        for kind in self.FILES:
+            name = self.edit(kind, "--overwrite")
+            assert main(["replay", name, "-q"]) == 0
+            assert searched == []
+
+    def test_a_file_of_another_encoder_is_named_so(self, capsys):
+        name = self.edit("png")
+        parts = list(png.chunks(Path(name).read_bytes()))
+        pixels = zlib.decompress(b"".join(body for kind, body in parts if kind == b"IDAT"))
+        parts = [part for part in parts if part[0] != b"IDAT"]
+        parts.insert(-1, (b"IDAT", zlib.compress(pixels, 0)))
+        Path(name).write_bytes(png.SIGNATURE + b"".join(png.chunk(*part) for part in parts))
+        capsys.readouterr()
+        assert main(["replay", name]) == 0
+        assert "note: the file has other bytes than are written now, with equal pixels" in capsys.readouterr().out
+
+
+def animated(data: bytes) -> bytes:
+    """A PNG file with a red frame; its picture is no part of the animation."""
+    red = zlib.compress((b"\0" + b"\xff\0\0" * 80) * 60)
+    start, end = data.index(b"IDAT") - 4, data.index(b"IEND") - 4
+    control = png.chunk(b"fcTL", struct.pack(">IIIIIHHBB", 0, 80, 60, 0, 0, 1, 1, 0, 0))
+    frame = png.chunk(b"fdAT", struct.pack(">I", 1) + red)
+    return data[:start] + png.chunk(b"acTL", struct.pack(">II", 1, 0)) + data[start:end] + control + frame + data[end:]
+
+
+def red_jpeg() -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (80, 60), "red").save(out, "JPEG")
+    return out.getvalue()
+
+
+def with_segment(data: bytes, body: bytes, marker: int) -> bytes:
+    """A JPEG file with a segment more behind its JFIF header."""
+    at = 4 + int.from_bytes(data[4:6], "big")
+    return data[:at] + bytes((0xFF, marker)) + (len(body) + 2).to_bytes(2, "big") + body + data[at:]
+
+
+def with_thumbnail(data: bytes) -> bytes:
+    """A JPEG file with a thumbnail in its EXIF."""
+    with Image.open(io.BytesIO(data)) as image:
+        tiff = image.info["exif"]
+    order = "<" if tiff[6:8] == b"II" else ">"
+    at = 16 + 12 * struct.unpack_from(f"{order}H", tiff, 14)[0]  # behind the first directory: where the second one is
+    where = len(tiff) - 6
+    made = struct.pack(f"{order}H", 3) + struct.pack(f"{order}HHIHH", 0x103, 3, 1, 6, 0)
+    made += struct.pack(f"{order}HHII", 0x201, 4, 1, where + 42) + struct.pack(
+        f"{order}HHII", 0x202, 4, 1, len(red_jpeg())
+    )
+    body = tiff[:at] + struct.pack(f"{order}I", where) + tiff[at + 4 :] + made + bytes(4) + red_jpeg()
+    old = b"\xff\xe1" + (len(tiff) + 2).to_bytes(2, "big") + tiff
+    assert old in data
+    return data.replace(old, b"\xff\xe1" + (len(body) + 2).to_bytes(2, "big") + body)
+
+
+@pytest.mark.usefixtures("folder")
+class TestWhatAViewerCouldShow:
+    """A file that replay certifies holds one picture."""
+
+    @pytest.mark.parametrize(
+        ("name", "harm", "status", "said"),
+        [
+            ("out.png", animated, 1, "its pixels are equal, and it holds a further picture (acTL)"),
+            (
+                "out.jpg",
+                lambda data: with_segment(data, b"MPF\0" + bytes(60), 0xE2) + red_jpeg(),
+                1,
+                "it holds a further picture (MPF)",
+            ),
+            ("out.png", lambda data: data + b"a" * 9, 3, "HOLDS MORE: 9 bytes behind the picture's end"),
+            ("out.jpg", lambda data: data + red_jpeg(), 3, "bytes behind the picture's end"),
+            ("out.tif", lambda data: data + b"aaa", 3, "HOLDS MORE: 3 bytes behind the picture's end"),
+            ("out.webp", lambda data: data + b"aa", 3, "HOLDS MORE: 2 bytes behind the picture's end"),
+            ("out.jpg", with_thumbnail, 3, "HOLDS MORE: a thumbnail or another picture in its metadata"),
+        ],
+    )
+    @pytest.mark.parametrize("log", [(), ("--audit", "audit.jsonl")], ids=["alone", "logged"])
+    def test_another_picture_in_the_file_is_found(self, name, harm, status, said, log, capsys):
+        Image.open("photo.png").save("photo.jpg", quality=88)
+        source = "photo.jpg" if name == "out.jpg" else "photo.png"
+        assert main(["remove", source, "--box", "9,9,30,30", "--engine", "telea", "-q", "-o", name, *log]) == 0
+        assert main(["replay", name, "-q"]) == 0
+        Path(name).write_bytes(harm(Path(name).read_bytes()))
+        capsys.readouterr()
+        assert main(["replay", name]) == status
+        assert said in capsys.readouterr().out
+        assert main(["replay", name, "--json"]) == status
+        assert printed(capsys)["equal"] is False
+
+
+@pytest.mark.usefixtures("folder")
+class TestWhereARecordLeads:
+    def batch(self, *, foreign: str = "") -> None:
+        """A batch of two pictures in out, of which the inputs are in photos; and a file that it does not know."""
+        if foreign:
+            main(["remove", "photo.png", "--box", "1,1,9,9", "--engine", "telea", "-q", "-o", "foreign.png"])
+        Path("photos").mkdir()
+        Path("photo.png").rename("photos/photo.png")
+        Image.fromarray(np.random.default_rng(8).integers(0, 256, (60, 80, 3), dtype=np.uint8)).save("photos/b.png")
+        assert main(["batch", "--images", "photos", "--masks", "mask.png", "--engine", "telea", "-o", "out", "-q"]) == 0
+        if foreign:
+            Path("foreign.png").rename(foreign)
+
+    @pytest.mark.parametrize("left", ["nothing", "folder", "pipe"])
+    def test_a_batch_s_log_that_is_gone_certifies_nothing(self, left, capsys):
+        self.batch(foreign="out/foreign.png")
+        log = Path("out/audit.jsonl")
+        log.unlink()
+        if left != "nothing":
+            (Path.mkdir if left == "folder" else os.mkfifo)(log)
+        capsys.readouterr()
+        for name in ("out/foreign.png", "out/photo.remove.png"):
+            assert main(["replay", name, "--image", "photos/photo.png"]) == 3
+            assert "audit.jsonl, the log of this batch, is gone or no file, and" in capsys.readouterr().out
+
+    def test_results_that_swapped_their_names_are_named(self, capsys):
+        self.batch()
+        Path("out/photo.remove.png").rename("out/x")
+        Path("out/b.remove.png").rename("out/photo.remove.png")
+        Path("out/x").rename("out/b.remove.png")
+        capsys.readouterr()
+        assert main(["replay", "out/photo.remove.png"]) == 0
+        assert "note: the log has this content as b.remove.png" in capsys.readouterr().out
+        Path("out/b.remove.png").rename("out/photo.remove.png")
+        assert main(["replay", "out/photo.remove.png"]) == 0
+        assert "note: the log has" not in capsys.readouterr().out
+
+    def test_of_two_equal_results_the_record_is_that_of_the_name(self, capsys):
+        for name in ("a.png", "b.png"):
+            main([*REMOVE, "-o", name, "--audit", "audit.jsonl"])
+        capsys.readouterr()
+        for name in ("a.png", "b.png"):
+            assert main(["replay", name]) == 0
+            assert "note: the log has" not in capsys.readouterr().out
+
+    def test_a_link_is_in_the_folder_of_its_target_too(self, capsys):
+        self.batch(foreign="out/foreign.png")
+        Path("elsewhere").mkdir()
+        Path("elsewhere/link.png").symlink_to("../out/foreign.png")
+        capsys.readouterr()
+        assert main(["replay", "elsewhere/link.png", "--image", "photos/photo.png"]) == 3
+        assert "audit.jsonl does not know this file" in capsys.readouterr().out
+
+    def named(self, input_name: str) -> None:
+        """A result whose record has this name of its input, which is in a folder above."""
+        main([*REMOVE, "-o", "out.png"])
+        found = read_record("out.png")
+        assert found is not None
+        raw = {**json.loads(found.raw), "input_name": input_name}
+        made = open_picture("out.png")
+        text = {**made.metadata.text, "overpaint": json.dumps(raw)}
+        Path("deep/below").mkdir(parents=True)
+        file = encode(replace(made, metadata=replace(made.metadata, text=text)), "png").data
+        Path("deep/below/out.png").write_bytes(file)
+
+    @pytest.mark.parametrize("name", ["x" * 5000, "a\0b", "\ud800", "..", "/", ""])
+    def test_a_name_that_no_file_can_have_is_said_in_words(self, name, capsys):
+        self.named(name)
+        capsys.readouterr()
+        assert main(["replay", "deep/below/out.png"]) == 2
+        said = capsys.readouterr().err
+        assert "is not there: give its place by --image" in said
+        assert len(said) < 500
+        assert main(["replay", "deep/below/out.png", "--image", "photo.png"]) == 0
+
+    @pytest.mark.parametrize("absolute", [False, True])
+    def test_an_input_s_name_leads_nowhere_else(self, absolute, capsys, monkeypatch):
+        place = str(Path("photo.png").resolve()) if absolute else "../../photo.png"
+        self.named(place)
+        there = Path("deep/below").resolve()
+        monkeypatch.chdir(there)
+        capsys.readouterr()
+        assert main(["replay", "out.png"]) == 2
+        assert "photo.png is not there" in capsys.readouterr().err
+        Path("photo.png").write_bytes(Path("../../photo.png").read_bytes())
+        assert main(["replay", "out.png"]) == 0
+
+    def test_an_argument_that_no_file_can_have_is_said_in_words(self, capsys):
+        assert main(["replay", "x" * 5000]) == 2
+        assert "name it by --audit" in capsys.readouterr().err
 
 
 class TestExport:

@@ -23,6 +23,14 @@ def is_regular(path: Path) -> bool:
     return stat.S_ISREG(mode) or (stat.S_ISFIFO(mode) and str(path).startswith(("/dev/fd/", "/proc/self/fd/")))
 
 
+def is_file(path: Path) -> bool:
+    """Whether a path leads to a regular file. False where no file can have the name, or it can't be looked up."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
 @contextlib.contextmanager
 def only_for_owner(on: bool = True) -> Iterator[None]:
     """Files and folders that this process makes inside have no permissions for others, whoever makes them (a database,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,12 +12,12 @@ from functools import cached_property
 from pathlib import Path
 
 from overpaint.errors import PictureError, RecordError
-from overpaint.files import opened_regular
+from overpaint.files import is_file, opened_regular
 from overpaint.picture import open_picture
 from overpaint.studio import pixel_digest
 
 from ._line import ChainLink, computed_hash, lines_from, link_of, record_text
-from ._record import AuditRecord
+from ._record import AuditRecord, file_at
 
 NAME = "audit.jsonl"
 _SHORTEST = 6  # characters of an id that may stand for it
@@ -37,6 +38,15 @@ class LogEntry:
     def record(self) -> AuditRecord:
         """The record as a value. Raises RecordError when it can't be read."""
         return AuditRecord.from_json(self.text)
+
+    def is_at(self, path: Path) -> bool:
+        """Whether a file has the place of the recorded output; of an address, whether it has its last part."""
+        place = self.record.output.place
+        recorded = file_at(place, self.log.parent)
+        if recorded is None:
+            return place.rpartition("/")[2] == path.name
+        # text is compared: os.path.realpath takes names that no file can have
+        return os.path.realpath(recorded) == os.path.realpath(path)
 
 
 def log_at(path: Path) -> Path:
@@ -94,7 +104,7 @@ def find(log: Path, what: str) -> LogEntry:
         RecordError: There is none, or several have such an id.
     """
     path = Path(what)
-    if path.is_file():
+    if is_file(path):
         return _of_file(log, path)
     if not re.fullmatch(f"[0-9a-f]{{{_SHORTEST},32}}", what):
         raise RecordError(
@@ -114,22 +124,26 @@ def _of_file(log: Path, path: Path) -> LogEntry:
     except OSError as error:
         raise RecordError(f"{path} can't be read: {error.strerror or error}") from None
     digest = hashlib.sha256(data).hexdigest()
-    found = _last(log, digest, lambda record: record.output.sha256 == digest)
+    found = _last(log, digest, path, lambda record: record.output.sha256 == digest)
     if found is not None:
         return found
     try:
         pixels = pixel_digest(open_picture(data))
     except PictureError as error:
         raise RecordError(f"{log} has no record of {path}, which is no picture either: {error}") from None
-    found = _last(log, pixels, lambda record: record.output.pixels_sha256 == pixels)
+    found = _last(log, pixels, path, lambda record: record.output.pixels_sha256 == pixels)
     if found is None:
         raise RecordError(f"{log} has no record of {path}: neither of the file nor of its pixels")
     return found
 
 
-def _last(log: Path, digest: str, fits: Callable[[AuditRecord], bool]) -> LogEntry | None:
+def _last(log: Path, digest: str, path: Path, fits: Callable[[AuditRecord], bool]) -> LogEntry | None:
+    """The last entry that fits; of several the last one of a file at this path, where there is one."""
+    last = None
     for entry in reversed(list(entries(log, holding=digest.encode()))):
         with contextlib.suppress(RecordError):
             if fits(entry.record):
-                return entry
-    return None
+                if entry.is_at(path):
+                    return entry
+                last = last or entry
+    return last

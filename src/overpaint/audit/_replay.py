@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 from overpaint.engines import Monitor
 from overpaint.errors import OverpaintError, RecordError
 from overpaint.geometry import Box
-from overpaint.picture import Picture, open_picture
+from overpaint.picture import Picture, encode, open_picture
 from overpaint.record import Record
 from overpaint.request import EditRequest, ResolvedRequest, picture_blob
 from overpaint.studio import Edited, Studio
+
+from ._surplus import surplus
 
 Comparison = Literal["same", "different", "not compared"]
 
@@ -53,6 +55,7 @@ class Replayed:
         file: Whether the earlier result's file holds what the new result is in that file's format.
         difference: From the earlier result, where that was given and has other pixels.
         reason: Why the file is not the same, or was not compared.
+        surplus: What the file holds beside equal pixels: a thumbnail, or data behind the picture's end.
         notes: What has changed since (versions, device, engine).
     """
 
@@ -61,12 +64,15 @@ class Replayed:
     file: Comparison
     difference: Difference | None = None
     reason: str = ""
+    surplus: str = ""
     notes: tuple[str, ...] = ()
 
     @property
     def outcome(self) -> Comparison:
-        """All in one: "same" only where the same was painted and the file was compared and holds it."""
-        return self.file if self.equal else "different"
+        """All in one: "same" only where the same was painted and the file was compared and holds it and no more."""
+        if not self.equal:
+            return "different"
+        return "not compared" if self.surplus else self.file
 
 
 def request_again(resolved: ResolvedRequest) -> EditRequest:
@@ -107,26 +113,34 @@ def replay(
     notes += _changes(record, edited)
     if record.pixels_sha256 is None:
         raise RecordError("the record has no digest of the result, so nothing can be compared")
-    file = _compared(edited, made, format, record)
-    return Replayed(edited, edited.pixels_sha256 == record.pixels_sha256, *file, tuple(notes))
+    found = _compared(edited, made, format, record)
+    equal = edited.pixels_sha256 == record.pixels_sha256
+    return replace(found, equal=equal, notes=(*notes, *found.notes))
 
 
-def _compared(
-    edited: Edited, made: Picture | None, format: str | None, record: Record
-) -> tuple[Comparison, Difference | None, str]:
-    """Whether a file holds what the edit is once it is written in the file's format, how it differs, and why.
+def _compared(edited: Edited, made: Picture | None, format: str | None, record: Record) -> Replayed:
+    """Whether a file holds what the edit is once it is written in the file's format, how it differs, and why; `equal`
+    is left open.
 
     What was carried over in a JPEG is carried over again, and what was encoded is encoded again, so that both decode to
-    equal pixels; so does every other format, lossy or not, with the same quality.
+    equal pixels; so does every other format, lossy or not, with the same quality. It is written with the file's own
+    metadata, so that an untouched file has equal bytes.
     """
+    unknown = Replayed(edited, False, "not compared")
     if made is None:
-        return "not compared", None, "it was not given"
-    format = format or made.source.format
+        return replace(unknown, reason="it was not given")
+    format, kept = format or made.source.format, made.metadata
     try:
-        rendered = None if format is None else edited.render(format, quality=record.quality, record="none")
+        rendered = None
+        if format is not None:
+            rendered = encode(
+                edited.picture, format, quality=record.quality, touched=edited.touched, annotate=lambda _: kept
+            )
+            if rendered.data == made.source.data:
+                return replace(unknown, file="same")
         true = edited.picture if rendered is None else open_picture(rendered.data)
     except OverpaintError as error:
-        return "not compared", None, f"it can't be encoded here: {error}"
+        return replace(unknown, reason=f"it can't be encoded here: {error}")
     reason, apart = "", None
     if made.size != true.size:
         reason = f"it is {made.size}, not {true.size}"
@@ -136,14 +150,22 @@ def _compared(
         reason = str(apart)
     elif (made.metadata.icc, made.metadata.code_points) != (true.metadata.icc, true.metadata.code_points):
         reason = "its pixels are equal, and its colour profile is another"
+    more, data = "", made.source.data
+    if not reason and rendered is not None and data is not None:
+        further, more = surplus(data, made.source.format, rendered.data)
+        if further:
+            said = f"its pixels are equal, and it holds {further}, which a viewer may show"
+            return replace(unknown, file="different", reason=said)
     if not reason:
-        return "same", None, ""
+        own = made.source.format == format and not more
+        notes = ("the file has other bytes than are written now, with equal pixels",) if own else ()
+        return replace(unknown, file="same", surplus=more, notes=notes)
     if rendered is not None and rendered.format == "jpeg" and rendered.fidelity != "blocks":
         if not importlib.util.find_spec("jpeglib"):
-            return "not compared", None, "its JPEG blocks can't be carried over here (extra 'jpeg')"
+            return replace(unknown, reason="its JPEG blocks can't be carried over here (extra 'jpeg')")
         if edited.original.source.sha256 != record.input_sha256:
-            return "not compared", None, "its JPEG blocks can't be carried over from another file with equal pixels"
-    return "different", apart, reason
+            return replace(unknown, reason="its JPEG blocks can't be carried over from another file with equal pixels")
+    return replace(unknown, file="different", difference=apart, reason=reason)
 
 
 def _require_input(record: Record, picture: Picture) -> list[str]:

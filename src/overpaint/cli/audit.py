@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Group, Parameter
 
 from overpaint.errors import RecordError, RequestError
+from overpaint.files import is_file
 
 from .options import OUT, PRINTED_UNSET, AsJson, Debug, Overwrite, Printed, argument, verb_group
 from .streams import STDIO, write_output
@@ -207,11 +208,9 @@ def entry(what: str, audit: str | None) -> LogEntry:
         return find(log_at(Path(audit)), what)
     file = Path(what)
     here = [log] if (log := Path("audit.jsonl")).is_file() else []
-    logs = list(dict.fromkeys([*(logs_with(file) if file.is_file() else ()), *here]))
+    logs = list(dict.fromkeys([*(logs_with(file) if is_file(file) else ()), *here]))
     if not logs:
-        raise RecordError(
-            f"there is no audit.jsonl {'beside it or ' if file.is_file() else ''}here: name it by --audit"
-        )
+        raise RecordError(f"there is no audit.jsonl {'beside it or ' if is_file(file) else ''}here: name it by --audit")
     for log in logs[:-1]:
         with contextlib.suppress(RecordError):
             return find(log, what)
@@ -219,9 +218,26 @@ def entry(what: str, audit: str | None) -> LogEntry:
 
 
 def logs_with(file: Path) -> list[Path]:
-    """The logs that may know a picture: in its folder, and in every folder above that is a batch's."""
-    batches = (folder for folder in file.parent.absolute().parents if (folder / ".overpaint").is_dir())
-    return [log for folder in (file.parent, *batches) if (log := folder / "audit.jsonl").is_file()]
+    """The logs that may know a picture: in its folder, and in every folder above that is a batch's; of a link those of
+    its target too.
+    """
+    return [log for folder in _folders_of(file) if (log := folder / "audit.jsonl").is_file()]
+
+
+def lost_log(file: Path) -> Path | None:
+    """The log of a batch whose folder has the picture and the ledger, and the log no more; None where none is lost."""
+    from overpaint.batch import ledger_at
+
+    logs = (folder / "audit.jsonl" for folder in _folders_of(file) if ledger_at(folder) is not None)
+    return next((log for log in logs if not log.is_file()), None)
+
+
+def _folders_of(file: Path) -> list[Path]:
+    found: list[Path] = []
+    for folder in (file.parent, file.resolve().parent):
+        batches = (above for above in folder.absolute().parents if (above / ".overpaint").is_dir())
+        found += [one for one in (folder, *batches) if not any(one.samefile(known) for known in found)]
+    return found
 
 
 def _head(text: str) -> str:

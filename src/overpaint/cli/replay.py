@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import hashlib
 from dataclasses import asdict, dataclass, replace
@@ -12,10 +13,10 @@ from cyclopts import Group, Parameter
 
 from overpaint.doors.inputs import insert_from, mask_from, sketch_from
 from overpaint.errors import OverpaintError, RecordError, RequestError
-from overpaint.files import check_writable
+from overpaint.files import check_writable, is_file, opened_regular
 from overpaint.request import blob_of
 
-from .audit import LogOption, What, entry, logs_with
+from .audit import LogOption, What, entry, logs_with, lost_log
 from .messages import DONE, FAILED, UNCOMPARED
 from .options import OUT, WRITTEN_UNSET, Device, Written
 from .progress import bar
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 _GIVEN = Group("Given", sort_key=1, help="Inputs that the record names, but does not contain.")
 _RUN = Group("Run", sort_key=2)
+_LONGEST = 200  # characters of a recorded name that a message gives
 
 
 def replay(
@@ -101,6 +103,8 @@ def replay(
         equal = ", with equal pixels" if replayed.file == "same" else ""
         other = f"the file has other bytes than the log has of it{equal}"
         replayed = replace(replayed, notes=(*replayed.notes, other))
+    if known.named:
+        replayed = replace(replayed, notes=(*replayed.notes, f"the log has this content as {known.named}"))
     saved = None if output is None else replayed.edited.save(output, overwrite=written.overwrite)
     if written.json:
         print_json({**mapping(replayed), "doubt": known.doubt or None, "output": saved and str(saved.path)})
@@ -124,6 +128,7 @@ class _Known:
         made: The picture, where one was named.
         log: The log.
         doubt: Why the record is no evidence, in words; "" where nothing speaks against it.
+        named: The place that the log has for the picture, where that is another one; "" otherwise.
     """
 
     record: Record
@@ -132,13 +137,19 @@ class _Known:
     made: Path | None = None
     log: Path | None = None
     doubt: str = ""
+    named: str = ""
+
+    @property
+    def input_name(self) -> str | None:
+        """The input's file name. Only the last part of a path counts: a picture's record must not lead elsewhere."""
+        return Path(self.record.input_name or "").name or None
 
     def file(self, place: str | None) -> Path | None:
         """The file at a place of the record; None when it is missing."""
         if place is None or "://" in place:
             return None
         path = self.folder / place
-        return path if path.is_file() else None
+        return path if is_file(path) else None
 
     def is_result(self, path: Path) -> bool:
         """Whether a file is the edit's result, and no longer its input."""
@@ -150,7 +161,7 @@ def _known(what: str, audit: str | None) -> _Known:
     """From the log that has it; otherwise from the picture itself."""
     from overpaint.record import read_record
 
-    file = Path(what) if Path(what).is_file() else None
+    file = Path(what) if is_file(Path(what)) else None
     try:
         found = entry(what, audit)
     except RecordError as error:
@@ -159,11 +170,14 @@ def _known(what: str, audit: str | None) -> _Known:
         embedded = read_record(file)
         if embedded is None or embedded.record is None:
             raise RecordError(f"{file} has no record of Overpaint's within or beside it, and {error}") from None
-        near = next(iter(logs_with(file)), None)
+        near, lost = next(iter(logs_with(file)), None), lost_log(file)
         doubt = "" if near is None else f"{near} does not know this file, and the record is the one within it"
+        if lost is not None:
+            doubt = f"{lost}, the log of this batch, is gone or no file, and the record is the one within the picture"
         return _Known(embedded.record, file.parent, made=file, doubt=doubt)
     doubt = "" if found.whole else f"line {found.link.n} of {found.log} was changed since it was written"
-    return _Known(found.record.edit, found.log.parent, found.record, file, found.log, doubt)
+    named = "" if file is None or found.is_at(file) else found.record.output.place
+    return _Known(found.record.edit, found.log.parent, found.record, file, found.log, doubt, named)
 
 
 def _picture(known: _Known, image: str | None) -> Picture:
@@ -171,11 +185,11 @@ def _picture(known: _Known, image: str | None) -> Picture:
     if image is not None:
         return opened(image)
     recorded = None if known.audit is None else known.audit.input.place
-    named = (known.file(recorded), known.file(known.record.input_name))
+    named = (known.file(recorded), known.file(known.input_name))
     here = [path for path in named if path is not None]
     path = next((path for path in here if not known.is_result(path)), None) or _nearby(known)
     if path is None:
-        name = recorded or known.record.input_name or "the picture that was edited"
+        name = (recorded or known.input_name or "the picture that was edited")[:_LONGEST]
         if here:
             raise RecordError(f"{name} was overwritten by the result: give what was edited by --image FILE")
         raise RecordError(f"{name} is not there: give its place by --image")
@@ -184,16 +198,23 @@ def _picture(known: _Known, image: str | None) -> Picture:
 
 def _nearby(known: _Known) -> Path | None:
     """The recorded input, by its digest: in the current folder, the one above the picture's, or one within that."""
-    name = known.record.input_name
-    if name is None:
+    name = known.input_name
+    if name is None or known.record.input_sha256 is None:
         return None
     above = known.folder.resolve().parent
-    near = [Path(name), above / name, *above.glob(f"*/{glob.escape(name)}")]
-    return next((path for path in near if path.is_file() and _digest(path) == known.record.input_sha256), None)
+    near = [Path(name), above / name]
+    with contextlib.suppress(OSError, ValueError):  # no file can have the name
+        near += above.glob(f"*/{glob.escape(name)}")
+    return next((path for path in near if is_file(path) and _digest(path) == known.record.input_sha256), None)
 
 
 def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    """Of a file; "" where it can't be read."""
+    try:
+        with opened_regular(path) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""
 
 
 def _made(known: _Known) -> tuple[Picture | None, str]:
@@ -204,7 +225,7 @@ def _made(known: _Known) -> tuple[Picture | None, str]:
     path = known.made or known.file(place)
     if path is not None and path.name.endswith(SIDECAR_SUFFIX):
         path = path.with_name(path.name.removesuffix(SIDECAR_SUFFIX))
-    if path is None or not path.is_file():
+    if path is None or not is_file(path):
         return None, f"{path or place} is not there"
     try:
         return opened(str(path)), ""
@@ -293,7 +314,8 @@ def outcome(replayed: Replayed) -> str:
         unknown = f"how far it differs is not known, as the file was not compared: {replayed.reason}"
         return f"another picture came out: {unknown if replayed.file == 'not compared' else replayed.reason}"
     if replayed.file == "same":
-        return f"{same}, every pixel equal"
+        more = replayed.surplus and f", BUT THE FILE HOLDS MORE: {replayed.surplus}"
+        return f"{same}, every pixel equal{more}"
     if replayed.file == "different":
         return f"the file is not the result, which came out as recorded: {replayed.reason}"
     return f"{same} as recorded, but THE FILE WAS NOT COMPARED: {replayed.reason}"
@@ -308,6 +330,7 @@ def mapping(replayed: Replayed) -> dict[str, Any]:
         "painted_as_recorded": replayed.equal,
         "file": replayed.file,
         "reason": replayed.reason or None,
+        "surplus": replayed.surplus or None,
         "difference": apart and asdict(apart),
         "size": list(replayed.edited.picture.size),
         "pixels_sha256": replayed.edited.pixels_sha256,
