@@ -753,12 +753,12 @@ class TestWhereARecordLeads:
         assert main(["replay", "elsewhere/link.png", "--image", "photos/photo.png"]) == 3
         assert "audit.jsonl does not know this file" in capsys.readouterr().out
 
-    def named(self, input_name: str) -> None:
-        """A result whose record has this name of its input, which is in a folder above."""
+    def recorded(self, **changes: str) -> None:
+        """A result with changes in its record; its input is two folders above."""
         main([*REMOVE, "-o", "out.png"])
         found = read_record("out.png")
         assert found is not None
-        raw = {**json.loads(found.raw), "input_name": input_name}
+        raw = {**json.loads(found.raw), **changes}
         made = open_picture("out.png")
         text = {**made.metadata.text, "overpaint": json.dumps(raw)}
         Path("deep/below").mkdir(parents=True)
@@ -767,7 +767,7 @@ class TestWhereARecordLeads:
 
     @pytest.mark.parametrize("name", ["x" * 5000, "a\0b", "\ud800", "..", "/", ""])
     def test_a_name_that_no_file_can_have_is_said_in_words(self, name, capsys):
-        self.named(name)
+        self.recorded(input_name=name)
         capsys.readouterr()
         assert main(["replay", "deep/below/out.png"]) == 2
         said = capsys.readouterr().err
@@ -778,7 +778,7 @@ class TestWhereARecordLeads:
     @pytest.mark.parametrize("absolute", [False, True])
     def test_an_input_s_name_leads_nowhere_else(self, absolute, capsys, monkeypatch):
         place = str(Path("photo.png").resolve()) if absolute else "../../photo.png"
-        self.named(place)
+        self.recorded(input_name=place)
         there = Path("deep/below").resolve()
         monkeypatch.chdir(there)
         capsys.readouterr()
@@ -786,6 +786,12 @@ class TestWhereARecordLeads:
         assert "photo.png is not there" in capsys.readouterr().err
         Path("photo.png").write_bytes(Path("../../photo.png").read_bytes())
         assert main(["replay", "out.png"]) == 0
+
+    def test_a_record_with_another_digest_of_the_result_is_said_in_words(self, capsys):
+        self.recorded(pixels_sha256="0" * 64)
+        capsys.readouterr()
+        assert main(["replay", "deep/below/out.png", "--image", "photo.png"]) == 1
+        assert "what the file holds, and the record has the digest of another picture" in capsys.readouterr().out
 
     def test_an_argument_that_no_file_can_have_is_said_in_words(self, capsys):
         assert main(["replay", "x" * 5000]) == 2

@@ -17,7 +17,7 @@ def surplus(data: bytes, format: str | None, written: bytes) -> tuple[str, str]:
 
     Args:
         data: A file that can be opened.
-        format: Its format. PNG, JPEG and WebP files are searched; of others only bytes behind what is written are found.
+        format: Its format. PNG, JPEG and WebP files are searched, of others only the end.
         written: The same result as it is written now: what is in there is no surplus.
     """
     read = {"png": _of_png, "jpeg": _of_jpeg, "webp": _of_webp}.get(format or "")

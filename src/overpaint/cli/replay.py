@@ -310,6 +310,8 @@ def _put_in(known: _Known, insert: str | None, insert_mask: str | None, place: S
 def outcome(replayed: Replayed) -> str:
     """The result in a line."""
     same = f"the same {replayed.edited.picture.size} picture came out"
+    if not replayed.equal and replayed.file == "same":
+        return "what came out is what the file holds, and the record has the digest of another picture"
     if not replayed.equal:
         unknown = f"how far it differs is not known, as the file was not compared: {replayed.reason}"
         return f"another picture came out: {unknown if replayed.file == 'not compared' else replayed.reason}"
