@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from overpaint.recolouring.oklab import encoded_of, fitted, lab_of, lab_of_lch, lch_of, linear_of_lab
@@ -176,6 +176,7 @@ def test_oklab_has_the_published_values():
 
 
 @given(st.floats(0, 1), st.floats(0, 0.4), st.floats(0, 360))
+@example(lightness=0.125, chroma=0.25, hue=32.0)
 def test_a_colour_beyond_srgb_keeps_lightness_and_hue(lightness, chroma, hue):
     linear = fitted((lightness, chroma, hue))
     assert 0 <= linear.min() <= linear.max() <= 1

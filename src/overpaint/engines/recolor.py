@@ -85,7 +85,7 @@ class Recolor(ThreadedEngine):
         context=Context(ratio=0.25, minimum=32, maximum=256),
         colour_space="srgb",
         options=RecolorOptions,
-        digest="recolor-5",
+        digest="recolor-6",
         references=(
             "Ottosson, A perceptual color space for image processing, 2020",
             "Shafer, Using color to separate reflection components, Color Research and Application 10(4), 1985",

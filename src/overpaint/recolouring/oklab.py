@@ -87,4 +87,5 @@ def fitted(lch: tuple[float, float, float]) -> Floats:
 
 
 def _outside(linear: Floats) -> bool:
-    return bool(linear.min() < -1e-4 or linear.max() > 1 + 1e-4)
+    room = min(1e-4, 1e-3 * float(linear.max()))  # of rounding; as much would turn the hue of a dark colour
+    return bool(linear.min() < -room or linear.max() > 1 + room)
