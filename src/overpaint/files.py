@@ -33,8 +33,10 @@ def is_file(path: Path) -> bool:
 
 @contextlib.contextmanager
 def only_for_owner(on: bool = True) -> Iterator[None]:
-    """Files and folders that this process makes inside have no permissions for others, whoever makes them (a database,
-    a child process). With `on` false nothing changes. The umask is that of the whole process.
+    """Within the context, new files and folders are readable and writable by their owner alone.
+
+    This holds for all code of the process (a database's too) and for its child processes, as it sets the process's
+    umask. With `on` false nothing changes.
     """
     if not on:
         yield

@@ -101,7 +101,7 @@ def _head(chain: Chain, known: Evidence) -> Iterator[Fault | tuple[NoteKind, str
 
 
 def _all_wanted(chain: Chain, count: int, known: Evidence) -> bool:
-    """Whether the lines beyond `count` are those that are about to be appended: then nothing is to be told."""
+    """Whether the lines beyond `count` are exactly those that are about to be appended, which is no fault."""
     return {line.id for _, line in chain.after(count)} <= known.wanted
 
 

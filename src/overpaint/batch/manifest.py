@@ -133,7 +133,7 @@ def _csv(text: str, name: str) -> Iterator[RawRow]:
     """
     head, _, rest = text.partition("\n")
     said = re.fullmatch(r"""["']?sep=(.)["']?[,;\t]*\r?""", head, re.IGNORECASE)
-    if said is not None:  # the line by which Excel is told the separator
+    if said is not None:  # a first line "sep=;", which names the separator for Excel
         text, head = rest, rest.partition("\n")[0]
     comma = said[1] if said is not None else max(",;\t", key=head.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=comma, strict=True)

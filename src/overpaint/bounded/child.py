@@ -60,7 +60,7 @@ def _send(parent: socket.socket, answer: tuple[str, Any]) -> None:
         send(parent, answer)
     except OSError:
         raise
-    except Exception as error:  # what can't be pickled is told in words
+    except Exception as error:  # a result that can't be pickled becomes an error that says so
         send(parent, ("error", RuntimeError(f"{type(error).__name__}: {error}: {answer[1]!r:.300}")))
 
 

@@ -11,7 +11,8 @@ from overpaint.batch import Ended, Event
 
 from .texts import visible
 
-_PATIENCE, _HURRY = 60.0, 5.0  # seconds for what is told; of a run that was interrupted
+_TIMEOUT = 60.0  # seconds for the command or the address
+_TIMEOUT_INTERRUPTED = 5.0  # the same at the end of an interrupted run
 
 
 class EndNotice:
@@ -30,7 +31,7 @@ class EndNotice:
         if not isinstance(event, Ended):
             return
         data = json.dumps({"event": "ended", **asdict(event)}, ensure_ascii=False).encode()
-        seconds = _HURRY if event.interrupted else _PATIENCE
+        seconds = _TIMEOUT_INTERRUPTED if event.interrupted else _TIMEOUT
         try:
             if self._where.startswith(("http://", "https://")):
                 _post(self._where, data, seconds)

@@ -197,7 +197,7 @@ class _Work:
         return inner
 
     def over(self, filled: Floats) -> _Work:
-        """The same with what a fill, perhaps of another size, shows behind what is unseen."""
+        """This work with the unseen pixels taken from `filled`, (h, w, 3) float32, resized to the canvas."""
         if not self.unseen.any():
             return self
         return replace(self, pixels=np.where(self.unseen[..., None], _resized(filled, self.hole), self.pixels))
