@@ -111,6 +111,8 @@ def test_extension_leaves_out_what_is_avoided() -> None:
     new = [edited.picture.samples[:, 120:].astype(int) for edited in (plain, avoiding)]
     assert (new[0][..., 0] - new[0][..., 1] > 12).mean() > 0.9
     assert (new[1][..., 0] - new[1][..., 1] <= 12).all()
+    contrast = np.std(scene()[:, :48].astype(float).mean(axis=2))
+    assert new[1].mean(axis=2).std() > contrast / 2, "the grey noise goes on, not its mean"
 
 
 AVOIDS: dict[str, Any] = {

@@ -56,6 +56,7 @@ TABLE: list[tuple[str, list[str], int, str]] = [
     ("no mask", ["remove", *PHOTO], 2, "--mask FILE, --box L,T,R,B"),
     ("nothing to turn round", ["remove", *PHOTO, "--invert"], 2, "--invert inverts a mask, and none is given"),
     ("everything turned round", ["remove", *PHOTO, "--mask", "full", "--invert"], 2, "mask is empty"),
+    ("a sheet of one", ["remove", *PHOTO, *MARKED, "--sheet"], 2, "give --variations N too"),
     ("box outside", ["remove", *PHOTO, "--box", "100,100,120,120"], 2, "has no pixel in the picture of 60x40"),
     ("polygon outside", ["remove", *PHOTO, "--polygon", "90,90 99,90 99,99"], 2, "has no pixel in the picture"),
     ("box without area", ["remove", *PHOTO, "--box", "10,10,10,20"], 2, "--box 10,10,10,20 has no area"),

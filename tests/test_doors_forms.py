@@ -115,6 +115,8 @@ def test_three_ways_to_say_how_far_a_picture_grows(bounds: Extension, margins: M
         (Extension(left="10", aspect="16:9"), "exclude one another"),
         (Extension(left="-10"), "only extended"),
         (Extension(left="0"), "nothing to add"),
+        (Extension(left="10", top="0.4%"), "top 0.4% is less than half a pixel of a picture of 200x100"),
+        (Extension(left="10", anchor="left"), "anchor left is for a size or an aspect ratio"),
         (Extension(to="100x100"), "to 100x100 is smaller than the picture, which is 200x100"),
         (Extension(to="200x100"), "that size already"),
         (Extension(aspect="2:1"), "that size already"),

@@ -100,6 +100,11 @@ def test_a_request_for_another_picture_is_refused(picture, mask):
         edit(echo(), other, request=first.request.merged(image=picture_blob(picture)))
 
 
+def test_a_request_of_another_type_is_refused(picture, mask):
+    with pytest.raises(RequestError, match="a request is an EditRequest, not dict"):
+        edit(echo(), picture, mask=mask, request={"intent": "remove"})
+
+
 @pytest.mark.parametrize("depth", [8, 16])
 @pytest.mark.parametrize("size", [Size(96, 64), Size(220, 150)])
 def test_a_shift_that_the_engine_shows_in_its_evidence_is_taken_back(depth, size):

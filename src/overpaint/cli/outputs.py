@@ -39,6 +39,9 @@ def check_options(out: Out, variations: int, pictures: int) -> None:
                 check_placeholders(name, PLACEHOLDERS)
         if pictures > 1:
             _check_several(field, name)
+    if out.sheet and variations == 1:
+        message = "--sheet shows variations side by side, and there is one: give --variations N too"
+        raise RequestError(message, field="sheet", value=True)
     if out.output != STDIO:
         return
     if sys.stdout.isatty():

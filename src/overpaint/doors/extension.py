@@ -47,7 +47,7 @@ def margins_of(extension: Extension, size: Size) -> Margins:
     """How many pixels each side of a picture gets.
 
     Raises:
-        RequestError: Nothing would be added, or two ways are mixed.
+        RequestError: Nothing would be added, a side would get less than half a pixel, or two ways are mixed.
     """
     ways = [any(extension.sides.values()), extension.to is not None, extension.aspect is not None]
     if sum(ways) > 1:
@@ -61,6 +61,9 @@ def margins_of(extension: Extension, size: Size) -> Margins:
             hint="give left, top, right or bottom (256 or 20%), a size or an aspect ratio",
         )
     if ways[0]:
+        if extension.anchor != "center":
+            message = f"{{field}} {extension.anchor} is for a size or an aspect ratio; here the sides are given"
+            raise RequestError(message, code="extension-mixed", field="anchor", value=extension.anchor)
         return _sides(extension, size)
     if extension.to is not None:
         target, name = forms.size_of(extension.to, "to"), "to"
@@ -82,7 +85,11 @@ def margins_of(extension: Extension, size: Size) -> Margins:
 def _sides(extension: Extension, size: Size) -> Margins:
     found = []
     for (name, text), side in zip(extension.sides.items(), (size.width, size.height) * 2, strict=True):
-        pixels = 0 if text is None else round(forms.length(text, name).pixels(side))
+        wanted = 0.0 if text is None else forms.length(text, name).pixels(side)
+        pixels = round(wanted)
+        if wanted > 0 and pixels == 0:
+            message = f"{{field}} {text} is less than half a pixel of a picture of {size}"
+            raise RequestError(message, field=name, value=text)
         if pixels < 0:
             raise RequestError(f"{{field}} {text}: a picture is only extended, not cut", field=name, value=text)
         found.append(pixels)

@@ -86,6 +86,7 @@ def gather(
     """
     if isinstance(avoid, MaskSpec | Mapping):
         avoid, settings = None, {**settings, "avoid": avoid}
+    request = _as_request(request)
     if request is None:
         request = EditRequest.of(**settings)
     elif settings:
@@ -135,6 +136,15 @@ def sketch_of(request: EditRequest, rasters: InputRasters) -> NDArray[np.uint8] 
         message = f"a sketch is RGBA of the picture's size, {wanted}, not {found}"
         raise RequestError(message, code="sketch-size", field="sketch", value=found)
     return given if isinstance(given, np.ndarray) else blob_array(given, rasters.by_digest)
+
+
+def _as_request(given: Any) -> EditRequest | None:
+    if given is None or isinstance(given, EditRequest):
+        return given
+    found = type(given).__name__
+    message = f"a request is an EditRequest, not {found}"
+    hint = "EditRequest.of(**settings) makes one from settings, EditRequest.from_json from text"
+    raise RequestError(message, field="request", value=found, hint=hint)
 
 
 def _rasters(given: Any) -> dict[str, NDArray[Any]]:
