@@ -363,6 +363,13 @@ def test_an_object_without_shading_is_noted(light, to, said):
     assert said in note
 
 
+def test_a_colour_too_dark_for_shading_is_noted():
+    picture = from_array(np.rint(ball((0.6, 0.1, 0.1)) * 255).astype(np.uint8))
+    (note,) = edit(picture, options={"to": "#000000"}).notes
+    assert "no shading shows" in note
+    assert edit(picture, options={"to": "black"}).notes == ()
+
+
 def test_a_grey_picture_changes_its_tone_alone_and_a_note_says_so():
     edited = edit(picture_of(SIZE, "grey", 8), options={"to": "blue"})
     assert "the picture is grey and stays so: of the new colour only the lightness shows; make it RGB first" in (

@@ -39,6 +39,9 @@ _RIM, _OBJECTS = (0.03, 0.14), 0.5
 """From and to which depth in the mask its colours count as those near the outline, as a share of its side; and from
 which contrast with the surroundings on, as a loose mask shows those there."""
 
+_NO_SHADING = 0.12
+"""Lightness (OKLab) of a new colour below which it is darker than level 6 of 255, which leaves no levels for shading."""
+
 _HINT = "write one, such as 'a dark green car', 'navy' or #1e66d0, or name a model, which paints from any prompt"
 
 
@@ -146,8 +149,10 @@ class Recolor(ThreadedEngine):
 
 
 def _doubts(own: OwnColour, inside: Pixels, new: Pixels) -> tuple[str, ...]:
-    """Notes on an object that has no shading which its new colour could show."""
+    """Notes on an object that has no shading which its new colour could show, and on a colour that shows none."""
     lightness = float(lab_of(new)[0])
+    if lightness < _NO_SHADING:
+        return ("in a colour so near to black no shading shows; black or #1c1c1c leave some",)
     if own.lightness <= 0.25 and lightness > 0.6:
         return ("the object is nearly black: in a light colour it shows mirrored light and noise in place of shading",)
     if not own.coloured and float(np.mean(inside[:, 0] > 0.985)) > 0.3 and lightness < 0.8:
