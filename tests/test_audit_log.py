@@ -27,7 +27,6 @@ from overpaint.audit import (
     LogNote,
     Operator,
     _chain,
-    _lock,
     edit_record,
     entries,
     find,
@@ -39,6 +38,7 @@ from overpaint.audit._head import HeadFile, write_head
 from overpaint.audit._line import line_of, link_of
 from overpaint.errors import OutputError, RecordError
 from overpaint.geometry import Box, Size
+from overpaint.locks import locked
 from overpaint.picture import Metadata, Picture, encode, open_picture
 from overpaint.values import canonical_json
 from stand_ins import noise
@@ -536,7 +536,7 @@ class TestProcesses:
         path = tmp_path / "audit.jsonl"
         AuditLog(path).append(nth(one, 1))
         with ThreadPoolExecutor(1) as pool, path.open("rb+") as file:
-            with _lock.locked(file.fileno()):
+            with locked(file.fileno()):
                 waiting = pool.submit(AuditLog(path).append, nth(one, 2))
                 time.sleep(0.05)
                 assert not waiting.done()

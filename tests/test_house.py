@@ -20,7 +20,7 @@ FLOORS = (
     ("errors",),
     ("bounded", "other_names"),
     ("geometry",),
-    ("validation", "files"),
+    ("validation", "files", "locks"),
     ("values",),
     ("picture",),
     ("mask",),

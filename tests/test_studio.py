@@ -785,7 +785,7 @@ def test_a_lossless_file_is_verified_with_the_option(picture, mask, monkeypatch)
     edited = edit(flat(), picture, mask=mask)
     assert edited.render("png", verify=True).changed == 0
     other = encode(picture_of(SIZE, "rgb", 8, seed=9), "png")
-    monkeypatch.setattr("overpaint.studio._edited.encode", lambda *_, **__: other)
+    monkeypatch.setattr("overpaint.studio.saving.encode", lambda *_, **__: other)
     assert edited.render("png").changed == 0
     assert edited.render("png", verify=True).changed > 1000
 

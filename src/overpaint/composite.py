@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterable
+from typing import Literal, Protocol
 
 import cv2
 import numpy as np
@@ -14,6 +15,54 @@ from overpaint.picture import Samples
 Floats = NDArray[np.float32]
 AlphaRule = Literal["keep", "cover"]
 """What a paste does to alpha a under the composite mask w: "keep" leaves it; "cover" makes it min(1, a + w)."""
+
+
+class Patch(Protocol):
+    """Painted pixels, and where they go."""
+
+    @property
+    def box(self) -> Box:
+        """Where, inside the samples."""
+
+    @property
+    def patch(self) -> Floats:
+        """(h, w, C) float32 over `box`, in units of the samples."""
+
+    @property
+    def weight(self) -> Floats:
+        """(h, w) float32 in [0, 1] over `box`, the composite mask."""
+
+    @property
+    def opacity(self) -> Floats | None:
+        """(h, w) float32 in [0, 1] over `box`, the alpha of the paint; None where it follows from the rule."""
+
+
+def lay(samples: Samples, alpha: Samples | None, patches: Iterable[Patch], rule: AlphaRule) -> Samples | None:
+    """Blend the patches of one edit into samples and alpha, in place.
+
+    All of them lie on the alpha from before the edit.
+
+    Args:
+        samples: (H, W, C) uint8 or uint16, writeable.
+        alpha: (H, W) of the samples' dtype, writeable; None where the picture has none.
+        patches: In their order.
+        rule: What happens to alpha where a patch has no opacity of its own.
+
+    Returns:
+        The alpha; a new one, opaque elsewhere, where there was none and a patch has an opacity.
+    """
+    patches = list(patches)
+    before = None if alpha is None else alpha.copy()
+    if alpha is None and any(patch.opacity is not None for patch in patches):
+        alpha = np.full(samples.shape[:2], np.iinfo(samples.dtype).max, samples.dtype)
+    for patch in patches:
+        paste(samples, patch.patch, patch.weight, patch.box, before, rule)
+        if alpha is not None and patch.opacity is not None:
+            set_alpha(alpha, patch.opacity, patch.weight, patch.box)
+        elif alpha is not None:
+            paste_alpha(alpha, patch.weight, patch.box, rule)
+    return alpha
+
 
 _ROWS = 64  # this many rows at a time stay in the cache, which is several times faster than whole arrays
 

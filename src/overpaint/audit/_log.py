@@ -12,13 +12,13 @@ from pathlib import Path
 
 from overpaint.errors import OutputError, concerning
 from overpaint.files import check_folder, check_writable, not_written
+from overpaint.locks import locked
 
 from ._chain import Chain
 from ._head import HeadFile, read_head, write_head
 from ._inspect import Evidence, Inspection, accepted, inspect
 from ._key import AuditKey
 from ._line import ChainHead, id_of, line_of
-from ._lock import locked
 from ._note import LogCheckpoint, LogNote
 from ._record import AuditRecord
 from ._witness import LogLedger

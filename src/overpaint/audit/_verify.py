@@ -10,13 +10,13 @@ from pathlib import Path
 
 from overpaint.errors import LedgerError, RecordError
 from overpaint.files import opened_regular
+from overpaint.locks import locked_soon
 
 from ._chain import Chain, Fault
 from ._files import FileFindings, NamedFiles, compare_inputs, compare_outputs, list_unlogged
 from ._inspect import Evidence, inspect
 from ._key import AuditKey
 from ._line import ChainHead
-from ._lock import locked_soon
 from ._note import TAMPERING, LogNote
 from ._witness import Witness
 

@@ -4,9 +4,11 @@ from ._edited import Edited, PaintedRegion
 from ._studio import Studio
 from .choose import Painter
 from .contact import Tile, arrange_tiles, contact_sheet, make_tile
+from .layers import Layer, LayeredPicture
 from .many import Edit, EditFailure
 from .masks import mask_of, spec_of
 from .resolve import resolve
+from .saving import FinishedPicture
 from .steps import PaintedCanvases, PreparedEdit
 from .written import Rendered, Saved, pixel_digest
 
@@ -14,6 +16,9 @@ __all__ = [
     "Edit",
     "EditFailure",
     "Edited",
+    "FinishedPicture",
+    "Layer",
+    "LayeredPicture",
     "PaintedCanvases",
     "PaintedRegion",
     "Painter",

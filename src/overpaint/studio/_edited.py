@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -13,29 +12,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from overpaint.errors import OutputError
-from overpaint.files import check_writable, write_file
 from overpaint.finish.quality import FillMeasures
-from overpaint.frame import Edge, reach_of
+from overpaint.frame import Edge
 from overpaint.geometry import Box, Size
 from overpaint.mask import Mask
-from overpaint.picture import (
-    EncodedPicture,
-    Metadata,
-    Picture,
-    encode,
-    extension_for,
-    format_for_path,
-    format_of_result,
-    open_picture,
-)
-from overpaint.record import Record, RegionRecord, embed, sidecar_path, strip
+from overpaint.picture import Picture
+from overpaint.record import Record, RegionRecord
 from overpaint.request import EditRequest, Execution, ResolvedRequest
 
 from .compare import comparison
 from .inputs import InputRasters
-from .layers import encode_layers
-from .written import RecordMode, Rendered, Saved, difference_of, pixel_digest
+from .layers import Layer, LayeredPicture, encode_layers
+from .saving import FinishedPicture
+from .written import RecordMode, Rendered, Saved
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,10 +138,10 @@ class Edited:
         """How the regions look beside their surroundings: the worst of each measure."""
         return FillMeasures.worst(region.quality for region in self.regions)
 
-    @cached_property
+    @property
     def pixels_sha256(self) -> str:
         """Digest of the result's pixels."""
-        return pixel_digest(self.picture)
+        return self.finished.pixels_sha256
 
     @cached_property
     def touched(self) -> NDArray[np.bool_]:
@@ -186,19 +175,26 @@ class Edited:
         """The record of a file with this reach (in a JPEG file it is rounded up to blocks) and quality."""
         return self.record.model_copy(update={"reach": reach, "quality": quality})
 
+    @cached_property
+    def finished(self) -> FinishedPicture:
+        """The result as it is written into files."""
+        return FinishedPicture(
+            picture=self.picture,
+            base=self.base,
+            touched=self.touched,
+            marked=self.mask.support,
+            reach=self.reach,
+            suffix=self.bare_request.intent,
+            record_of=self.record_of,
+        )
+
     def default_path(self, format: str | None = None) -> Path:
         """NAME.INTENT.EXT beside the input, in the input's own format (PNG where that can't be written).
 
         Raises:
             OutputError: The picture did not come from a file.
         """
-        source = self.original.source
-        if source.path is None:
-            raise OutputError("the picture did not come from a file, so there is no name to follow: give a path")
-        extension = extension_for(
-            format_of_result(source.format, format, alpha=self.picture.alpha is not None), source.path
-        )
-        return source.path.with_name(f"{source.path.stem}.{self.bare_request.intent}{extension}")
+        return self.finished.default_path(format)
 
     def save(
         self,
@@ -221,17 +217,7 @@ class Edited:
         Raises:
             OutputError: The file exists, its folder does not, or its format can't hold the picture.
         """
-        target = Path(path) if path is not None else self.default_path(format)
-        format = format_for_path(target, format)
-        sidecar = sidecar_path(target) if record == "sidecar" else None
-        for file in (target, sidecar):
-            if file is not None:
-                check_writable(file, overwrite=overwrite)
-        rendered = self.render(format, quality=quality, record=record)
-        write_file(target, rendered.data, overwrite=overwrite)
-        if sidecar is not None:
-            write_file(sidecar, self.record_of(rendered.reach, quality).to_json().encode(), overwrite=overwrite)
-        return rendered.saved(target, sidecar)
+        return self.finished.save(path, format=format, quality=quality, overwrite=overwrite, record=record)
 
     def render(
         self,
@@ -241,59 +227,20 @@ class Edited:
         record: RecordMode = "embed",
         verify: bool = False,
     ) -> Rendered:
-        """The result as a file's bytes, and what a reader of them finds; nothing is written.
-
-        Args:
-            format: "png", "jpeg", "webp", "tiff" or "avif"; the input's own when left out, PNG where
-                that can't hold the result's alpha.
-            quality: 1 to 100 for the formats that lose; left out, the least loss that the format is used with.
-            record: Whether the record goes into the file. Where it does not, an earlier record is removed as well: it
-                describes another edit, with its prompt.
-            verify: Whether a lossless file is decoded and compared as well. Lossy ones always are.
-        """
-        format = format_of_result(self.original.source.format, format, alpha=self.picture.alpha is not None)
-
-        def annotate(touched: NDArray[np.bool_] | None) -> Metadata:
-            if record != "embed":
-                return strip(self.picture.metadata)
-            return embed(self.picture.metadata, self.record_of(self._reach(touched), quality), format)
-
-        encoded = encode(self.picture, format, quality=quality, touched=self.touched, annotate=annotate)
-        reach = self._reach(encoded.touched)
-        changed = largest = 0
-        depth = self.picture.depth
-        if encoded.fidelity == "lossless" and not verify:
-            # PNG and TIFF give every picture back in its own form; others may turn grey to RGB or drop an opaque alpha.
-            own_form = encoded.format in ("png", "tiff")
-            pixels = self.pixels_sha256 if own_form else pixel_digest(open_picture(encoded.data))
-        else:
-            written = open_picture(encoded.data)
-            difference = difference_of(written, self.base)
-            difference[self.touched if encoded.touched is None else self.touched | encoded.touched] = 0
-            changed, largest = int(np.count_nonzero(difference)), int(difference.max())
-            pixels, depth = pixel_digest(written), written.depth
-        return Rendered(
-            data=encoded.data,
-            format=encoded.format,
-            fidelity=encoded.fidelity,
-            reach=reach,
-            quality=quality,
-            changed=changed,
-            largest=largest,
-            depth=depth,
-            size=len(encoded.data),
-            sha256=hashlib.sha256(encoded.data).hexdigest(),
-            pixels_sha256=pixels,
-            notes=(*encoded.notes, *_stored_otherwise(self.picture, encoded)),
-        )
-
-    def _reach(self, touched: NDArray[np.bool_] | None) -> int:
-        """The reach of a file whose pixels may differ at `touched` (H, W) too; None: nowhere else."""
-        return self.reach if touched is None else reach_of(self.touched | touched, self.mask.support)
+        """The result as a file's bytes, and what a reader of them finds; see `FinishedPicture.render`."""
+        return self.finished.render(format, quality=quality, record=record, verify=verify)
 
     def comparison(self) -> Picture:
         """Before, mask and after side by side, 8-bit RGB."""
         return comparison(self.base, self.mask, self.picture)
+
+    @property
+    def layered(self) -> LayeredPicture:
+        """The original below, and each painted region above it with its composite mask."""
+        title = self.bare_request.intent.capitalize()
+        names = [title] if len(self.regions) == 1 else [f"{title} {n}" for n in range(1, len(self.regions) + 1)]
+        layers = tuple(Layer.of(region, name) for region, name in zip(self.regions, names, strict=True))
+        return LayeredPicture(self.base, layers, self.picture)
 
     def save_layers(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
         """Write the layers of `encode_layers` to a file, named .psd.
@@ -301,25 +248,8 @@ class Edited:
         Raises:
             OutputError: The file exists, or the picture is larger than the format allows (30,000 pixels a side).
         """
-        target = Path(path)
-        check_writable(target, overwrite=overwrite)
-        write_file(target, self.encode_layers(), overwrite=overwrite)
-        return target
+        return self.layered.save(path, overwrite=overwrite)
 
     def encode_layers(self) -> bytes:
         """A PSD with the original below and each painted region above it, its composite mask as layer mask."""
-        return encode_layers(self)
-
-
-def _stored_otherwise(picture: Picture, encoded: EncodedPicture) -> tuple[str, ...]:
-    """A note where a file stores a picture in another way than its original's file, which is larger for it."""
-    source = picture.source
-    if encoded.fidelity == "lossless" and re.search(r"bilevel|palette|\b[124]-bit", source.mode):
-        return (f"saved as {picture.mode}: {source.mode}, as the original has it, has no room for new colours",)
-    if encoded.fidelity == "lossless" and encoded.format == source.format and not source.lossless and source.data:
-        larger = len(encoded.data) / len(source.data)
-        return (
-            f"saved without loss, {larger:.1f} times as large as the original, which is lossy: the setting quality "
-            "makes it smaller",
-        )
-    return ()
+        return encode_layers(self.layered)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from overpaint.composite import paste, paste_alpha, set_alpha
+from overpaint.composite import lay
 from overpaint.engines import EngineCard, Monitor, Painted, paint_groups
 from overpaint.errors import MaskError
 from overpaint.finish.quality import FillMeasures, border_of, measured, seen_around
@@ -259,17 +259,8 @@ def _assemble(
     monitor: Monitor,
 ) -> tuple[Picture, tuple[PaintedRegion, ...]]:
     """Paste every region into a copy of the scene's picture."""
-    samples = scene.picture.samples.copy()
-    alpha = None if scene.picture.alpha is None else scene.picture.alpha.copy()
-    if alpha is None and any(result.opacity is not None for result in painted):
-        alpha = np.full(scene.picture.size.shape, scene.picture.maximum, samples.dtype)
-    done = []
-    for one, result in zip(canvases, painted, strict=True):
-        region = one.painted(result, resolved, monitor.check)
-        paste(samples, region.patch, region.weight, region.box, scene.picture.alpha, resolved.alpha)
-        if alpha is not None and region.opacity is not None:
-            set_alpha(alpha, region.opacity, region.weight, region.box)
-        elif alpha is not None:
-            paste_alpha(alpha, region.weight, region.box, resolved.alpha)
-        done.append(region)
-    return scene.picture.with_pixels(samples, alpha), tuple(done)
+    regions = tuple(one.painted(result, resolved, monitor.check) for one, result in zip(canvases, painted, strict=True))
+    picture = scene.picture
+    samples = picture.samples.copy()
+    alpha = lay(samples, None if picture.alpha is None else picture.alpha.copy(), regions, resolved.alpha)
+    return picture.with_pixels(samples, alpha), regions

@@ -14,7 +14,8 @@ if sys.platform == "win32":
     # Windows keeps others from reading locked bytes, so a byte far beyond the end of any log is locked.
     _PLACE = 1 << 62
 
-    def _try_lock(descriptor: int) -> bool:
+    def try_lock(descriptor: int) -> bool:
+        """Take the lock of an open file, unless another holds it; it ends when the file is closed."""
         os.lseek(descriptor, _PLACE, os.SEEK_SET)
         try:
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
@@ -23,7 +24,7 @@ if sys.platform == "win32":
         return True
 
     def _lock(descriptor: int) -> None:
-        while not _try_lock(descriptor):
+        while not try_lock(descriptor):
             time.sleep(0.01)
 
     def _unlock(descriptor: int) -> None:
@@ -34,7 +35,8 @@ else:
     import fcntl
 
     # flock, not lockf: it belongs to the open file and not to the process, so it works between threads too.
-    def _try_lock(descriptor: int) -> bool:
+    def try_lock(descriptor: int) -> bool:
+        """Take the lock of an open file, unless another holds it; it ends when the file is closed."""
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -62,7 +64,7 @@ def locked(descriptor: int) -> Iterator[None]:
 def locked_soon(descriptor: int, seconds: float = 5.0) -> Iterator[None]:
     """Hold the lock inside, or go on without it after this time: a reader waits for no one for ever."""
     over = time.monotonic() + seconds
-    while not (held := _try_lock(descriptor)) and time.monotonic() < over:
+    while not (held := try_lock(descriptor)) and time.monotonic() < over:
         time.sleep(0.01)
     try:
         yield

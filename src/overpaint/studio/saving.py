@@ -1,0 +1,167 @@
+"""A finished picture written into files: its format, its record, and what is measured of every other pixel."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from overpaint.errors import OutputError
+from overpaint.files import check_writable, write_file
+from overpaint.frame import reach_of
+from overpaint.picture import (
+    EncodedPicture,
+    Metadata,
+    Picture,
+    encode,
+    extension_for,
+    format_for_path,
+    format_of_result,
+    open_picture,
+)
+from overpaint.record import Record, embed, sidecar_path, strip
+
+from .written import RecordMode, Rendered, Saved, difference_of, pixel_digest
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FinishedPicture:
+    """The result of one edit or of several, ready to be written.
+
+    Attributes:
+        picture: The result; its source is the original's.
+        base: What it must equal wherever it was not touched: the original with its margins.
+        touched: (H, W) bool: everything that may differ from `base`.
+        marked: (H, W) bool: everything that a mask marked.
+        reach: The largest distance in pixels from `marked` to a touched pixel.
+        suffix: The word in the name of a file that is not named: NAME.SUFFIX.EXT.
+        record_of: How it was made, as the record of a file with this reach and quality.
+    """
+
+    picture: Picture
+    base: Picture
+    touched: NDArray[np.bool_]
+    marked: NDArray[np.bool_]
+    reach: int
+    suffix: str
+    record_of: Callable[[int, int | None], Record]
+
+    @cached_property
+    def pixels_sha256(self) -> str:
+        """Digest of the result's pixels."""
+        return pixel_digest(self.picture)
+
+    def default_path(self, format: str | None = None) -> Path:
+        """NAME.SUFFIX.EXT beside the original, in its own format (PNG where that can't be written).
+
+        Raises:
+            OutputError: The picture did not come from a file.
+        """
+        source = self.picture.source
+        if source.path is None:
+            raise OutputError("the picture did not come from a file, so there is no name to follow: give a path")
+        extension = extension_for(
+            format_of_result(source.format, format, alpha=self.picture.alpha is not None), source.path
+        )
+        return source.path.with_name(f"{source.path.stem}.{self.suffix}{extension}")
+
+    def save(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        format: str | None = None,
+        quality: int | None = None,
+        overwrite: bool = False,
+        record: RecordMode = "embed",
+    ) -> Saved:
+        """Write the picture; whole or not at all. Arguments and errors as for `Edited.save`."""
+        target = Path(path) if path is not None else self.default_path(format)
+        format = format_for_path(target, format)
+        sidecar = sidecar_path(target) if record == "sidecar" else None
+        for file in (target, sidecar):
+            if file is not None:
+                check_writable(file, overwrite=overwrite)
+        rendered = self.render(format, quality=quality, record=record)
+        write_file(target, rendered.data, overwrite=overwrite)
+        if sidecar is not None:
+            write_file(sidecar, self.record_of(rendered.reach, quality).to_json().encode(), overwrite=overwrite)
+        return rendered.saved(target, sidecar)
+
+    def render(
+        self,
+        format: str | None = None,
+        *,
+        quality: int | None = None,
+        record: RecordMode = "embed",
+        verify: bool = False,
+    ) -> Rendered:
+        """The picture as a file's bytes, and what a reader of them finds; nothing is written.
+
+        Args:
+            format: "png", "jpeg", "webp", "tiff" or "avif"; the original's own when left out, PNG where
+                that can't hold the result's alpha.
+            quality: 1 to 100 for the formats that lose; left out, the least loss that the format is used with.
+            record: Whether the record goes into the file. Where it does not, an earlier record is removed as well: it
+                describes another edit, with its prompt.
+            verify: Whether a lossless file is decoded and compared as well. Lossy ones always are.
+        """
+        format = format_of_result(self.picture.source.format, format, alpha=self.picture.alpha is not None)
+
+        def annotate(touched: NDArray[np.bool_] | None) -> Metadata:
+            if record != "embed":
+                return strip(self.picture.metadata)
+            return embed(self.picture.metadata, self.record_of(self._reach(touched), quality), format)
+
+        encoded = encode(self.picture, format, quality=quality, touched=self.touched, annotate=annotate)
+        reach = self._reach(encoded.touched)
+        changed = largest = 0
+        depth = self.picture.depth
+        if encoded.fidelity == "lossless" and not verify:
+            # PNG and TIFF give every picture back in its own form; others may turn grey to RGB or drop an opaque alpha.
+            own_form = encoded.format in ("png", "tiff")
+            pixels = self.pixels_sha256 if own_form else pixel_digest(open_picture(encoded.data))
+        else:
+            written = open_picture(encoded.data)
+            difference = difference_of(written, self.base)
+            difference[self.touched if encoded.touched is None else self.touched | encoded.touched] = 0
+            changed, largest = int(np.count_nonzero(difference)), int(difference.max())
+            pixels, depth = pixel_digest(written), written.depth
+        return Rendered(
+            data=encoded.data,
+            format=encoded.format,
+            fidelity=encoded.fidelity,
+            reach=reach,
+            quality=quality,
+            changed=changed,
+            largest=largest,
+            depth=depth,
+            size=len(encoded.data),
+            sha256=hashlib.sha256(encoded.data).hexdigest(),
+            pixels_sha256=pixels,
+            notes=(*encoded.notes, *_stored_otherwise(self.picture, encoded)),
+        )
+
+    def _reach(self, touched: NDArray[np.bool_] | None) -> int:
+        """The reach of a file whose pixels may differ at `touched` (H, W) too; None: nowhere else."""
+        return self.reach if touched is None else reach_of(self.touched | touched, self.marked)
+
+
+def _stored_otherwise(picture: Picture, encoded: EncodedPicture) -> tuple[str, ...]:
+    """A note where a file stores a picture in another way than its original's file, which is larger for it."""
+    source = picture.source
+    if encoded.fidelity == "lossless" and re.search(r"bilevel|palette|\b[124]-bit", source.mode):
+        return (f"saved as {picture.mode}: {source.mode}, as the original has it, has no room for new colours",)
+    if encoded.fidelity == "lossless" and encoded.format == source.format and not source.lossless and source.data:
+        larger = len(encoded.data) / len(source.data)
+        return (
+            f"saved without loss, {larger:.1f} times as large as the original, which is lossy: the setting quality "
+            "makes it smaller",
+        )
+    return ()
