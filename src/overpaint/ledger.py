@@ -230,11 +230,14 @@ class Ledger(contextlib.AbstractContextManager["Ledger"]):
             )
 
     def refuse(self, job: Job, note: str, detail: str | None = None) -> None:
-        """Add a job that can't be started, as failed, for the reason `note`."""
+        """Add a job that can't be started, as failed, for the reason `note`. One without a spec keeps the one that it
+        had, as its result may still be there.
+        """
         with self._transaction() as run:
             run(
                 "INSERT INTO job (id, key, spec, state, note, detail, updated) VALUES (?, ?, ?, 'failed', ?, ?, ?) "
-                "ON CONFLICT (id) DO UPDATE SET key = excluded.key, spec = excluded.spec, state = 'failed', "
+                "ON CONFLICT (id) DO UPDATE SET key = excluded.key, state = 'failed', "
+                "spec = CASE excluded.spec WHEN '' THEN spec ELSE excluded.spec END, "
                 f"note = excluded.note, detail = excluded.detail, {_NO_LEASE}, line = NULL, "
                 "updated = excluded.updated",
                 (job.id, job.key, job.spec, note, detail, self._clock()),

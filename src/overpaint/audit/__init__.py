@@ -13,8 +13,9 @@ from ._head import head_path, read_head
 from ._key import AuditKey
 from ._line import ChainHead, id_of
 from ._log import AuditLog
-from ._note import LogCheckpoint, LogNote
+from ._note import LogCheckpoint, LogNote, RemovedFile
 from ._operator import Operator
+from ._outputs import LoggedOutput, logged_outputs
 from ._record import AuditRecord, InputFile, MaskFile, ModelUsed, OutputFile, edit_record, mask_file, place_of
 from ._replay import Difference, Replayed, difference, replay, request_again
 from ._secret import Secret
@@ -33,10 +34,12 @@ __all__ = [
     "LogEntry",
     "LogLedger",
     "LogNote",
+    "LoggedOutput",
     "MaskFile",
     "ModelUsed",
     "Operator",
     "OutputFile",
+    "RemovedFile",
     "Replayed",
     "Secret",
     "Verdict",
@@ -48,6 +51,7 @@ __all__ = [
     "head_path",
     "id_of",
     "log_at",
+    "logged_outputs",
     "mask_file",
     "place_of",
     "read_head",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,10 +27,12 @@ class NamedFiles:
     Attributes:
         outputs: What was written.
         inputs: Pictures and masks that were read.
+        pruned: What a batch has removed since it was written: the line that says so, and the file's digest.
     """
 
     outputs: dict[str, tuple[int, Mapping[str, str]]] = field(default_factory=dict)
     inputs: dict[str, tuple[int, str, str]] = field(default_factory=dict)
+    pruned: dict[str, tuple[int, str]] = field(default_factory=dict)
 
     def take(self, line: int, record: Mapping[str, Any]) -> None:
         """Take the files of an edit. KeyError, TypeError: it is no record of an edit."""
@@ -40,6 +42,16 @@ class NamedFiles:
                 self.inputs[str(one["place"])] = (line, what, str(one["sha256"]))
         digests = {name: str(output.get(name)) for name in ("sha256", "pixels_sha256")}
         self.outputs[str(output["place"])] = (line, digests)
+        for place in (str(output["place"]), str(output["place"]) + SIDECAR_SUFFIX):
+            self.pruned.pop(place, None)
+
+    def prune(self, line: int, files: Sequence[Mapping[str, str]]) -> None:
+        """Take the files that a note says were removed. KeyError, TypeError: it is no such note."""
+        for one in files:
+            place, sha256 = str(one["place"]), str(one["sha256"])
+            if place not in self.outputs or self.outputs[place][1].get("sha256") == sha256:
+                self.outputs.pop(place, None)
+                self.pruned[place] = (line, sha256)
 
 
 @dataclass(slots=True)
@@ -80,10 +92,11 @@ def compare_outputs(folder: Path, named: NamedFiles, found: FileFindings) -> Non
 
 
 def compare_inputs(folder: Path, named: NamedFiles, found: FileFindings) -> None:
-    """Compare each picture and mask that was read with its last record; not those that an edit has overwritten."""
+    """Compare each picture and mask that was read with its last record; not those that an edit has overwritten, or that
+    were pruned."""
     for place, (line, what, sha256) in named.inputs.items():
         path = file_at(place, folder)
-        if path is None or place in named.outputs:
+        if path is None or place in named.outputs or place in named.pruned:
             continue
         digest = _digest(path, line, f"{what} {place}", found)
         if digest not in (None, sha256):
@@ -102,6 +115,7 @@ def list_unlogged(log: Path, named: NamedFiles, own: frozenset[str], found: File
     folder = log.parent
     known = {os.path.normpath(folder / place) for place in (*named.outputs, *named.inputs) if "://" not in place}
     known |= {name + SIDECAR_SUFFIX for name in known}
+    known |= {os.path.normpath(folder / place) for place in _not_removed(folder, named, found)}
     beside = (log, head_path(log), log.with_suffix(".salt"), *(folder / name for name in own))
     known |= {os.path.normpath(path) for path in beside}
     for name, link in _below(folder):
@@ -109,6 +123,17 @@ def list_unlogged(log: Path, named: NamedFiles, own: frozenset[str], found: File
             found.notes.append(f"{name} is a symbolic link")
         elif os.path.normpath(folder / name) not in known:
             found.notes.append(f"{name} is not in the log")
+
+
+def _not_removed(folder: Path, named: NamedFiles, found: FileFindings) -> Iterator[str]:
+    """The pruned files that are still there as they were written, with a note on each."""
+    for place, (line, sha256) in named.pruned.items():
+        path = file_at(place, folder)
+        if path is not None and path.is_file() and _digest(path, line, f"pruned file {place}", found) == sha256:
+            found.notes.append(
+                f"line {line}: it says that {place} was pruned, and the file is still there: prune again"
+            )
+            yield place
 
 
 def _below(folder: Path) -> Iterator[tuple[str, bool]]:

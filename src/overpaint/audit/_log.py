@@ -116,6 +116,16 @@ class AuditLog:
             self._refuse_faults(found)
             return self._append(descriptor, texts, [LogNote.of(*repair) for repair in found.repairs])
 
+    def note(self, note: LogNote) -> ChainHead:
+        """Append a note on files of the log, and flush it to the disk. Raises as `append`."""
+        with self._mutex, _errors(self.path), contextlib.ExitStack() as stack:
+            self._is_new()
+            descriptor = stack.enter_context(self._locked())
+            self._read(descriptor)
+            found = self._inspection()
+            self._refuse_faults(found)
+            return self._append(descriptor, [], [*(LogNote.of(*repair) for repair in found.repairs), note])
+
     @property
     def head(self) -> ChainHead:
         """The end of the chain, from the file beside it; count 0 when there is none."""
@@ -204,7 +214,9 @@ class AuditLog:
             lines.append(line_of(LogCheckpoint.of(head, self._key).to_json(), head))
             head = lines[-1][1]
         if lines:
-            if self._ledger is None or self._key is not None:  # a ledger knows what was about to be appended
+            if (
+                self._ledger is None or self._key is not None or not fresh
+            ):  # a ledger knows which edits were about to be
                 announced = tuple(end.hash for _, end in lines)
                 write_head(self.path, HeadFile.of(chain.end, announced, self._key), flush_name=True)
             _write(descriptor, b"".join(line for line, _ in lines), chain.size)

@@ -13,10 +13,17 @@ if TYPE_CHECKING:
     from ._key import AuditKey
     from ._line import ChainHead
 
-NoteKind = Literal["torn", "uncovered", "recovered", "accepted", "headless", "lost", "replaced", "unreadable"]
+NoteKind = Literal["torn", "uncovered", "recovered", "accepted", "pruned", "headless", "lost", "replaced", "unreadable"]
 
 TAMPERING: frozenset[NoteKind] = frozenset(("accepted", "lost", "replaced", "unreadable"))
 """Kinds that no interruption explains."""
+
+
+class RemovedFile(Value):
+    """A file that a batch wrote and removed: its place, as an output's, and its digest."""
+
+    place: str
+    sha256: str
 
 
 class LogNote(Value):
@@ -27,11 +34,12 @@ class LogNote(Value):
         made: Time in UTC.
         what: "torn": an incomplete last line was cut off. "uncovered": there were lines that the head announced and did
             not count, as after an append that was interrupted. "recovered": the head was gone or empty, and a ledger
-            knew the end. "accepted": the log was at fault, and the operator went on. The others were written by
-            earlier versions, which went on without being told.
+            knew the end. "accepted": the log was at fault, and the operator went on. "pruned": files of rows that had
+            left the list were removed. The others were written by earlier versions, which went on without being told.
         text: The same in words, with counts and hashes.
         faults: Of "accepted": the faults in words.
-        who: Of "accepted": the operator.
+        files: Of "pruned": the files.
+        who: Of "accepted" and "pruned": the operator.
     """
 
     kind: Literal["note"] = "note"
@@ -39,12 +47,16 @@ class LogNote(Value):
     what: NoteKind
     text: str
     faults: Listed[tuple[str, ...]] = ()
+    files: Listed[tuple[RemovedFile, ...]] = ()
     who: Operator | None = None
 
     @classmethod
-    def of(cls, what: NoteKind, text: str, faults: tuple[str, ...] = ()) -> LogNote:
+    def of(
+        cls, what: NoteKind, text: str, faults: tuple[str, ...] = (), files: tuple[RemovedFile, ...] = ()
+    ) -> LogNote:
         """A note with the present time."""
-        return cls(made=now(), what=what, text=text, faults=faults, who=Operator.here() if faults else None)
+        who = Operator.here() if what in ("accepted", "pruned") else None
+        return cls(made=now(), what=what, text=text, faults=faults, files=files, who=who)
 
     def to_json(self) -> str:
         """Canonical JSON."""

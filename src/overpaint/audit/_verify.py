@@ -67,6 +67,8 @@ class _Records:
             if record["kind"] == "edit":
                 self.files.take(line, record)
                 self.count += 1
+            elif record["kind"] == "note" and record["what"] == "pruned":
+                self.files.prune(line, record.get("files", ()))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return "it was made by hand: it is neither a record nor a note"
         return None
@@ -180,7 +182,8 @@ def _notes(chain: Chain, *, tampering: bool) -> Iterator[tuple[int, LogNote]]:
 
 def _repairs(chain: Chain) -> Iterator[str]:
     """Notes in the log on what interruptions left."""
-    return (f"line {place}: {note.text}" for place, note in _notes(chain, tampering=False))
+    notes = _notes(chain, tampering=False)
+    return (f"line {place}: {note.text}" for place, note in notes if note.what != "pruned")
 
 
 def _told(chain: Chain) -> Iterator[Fault]:

@@ -11,6 +11,7 @@ from .filter import Filter
 from .folders import BatchFolders
 from .manifest import FolderRows, read_folders, read_manifest, read_text
 from .plan import BatchPlan, PlannedEdit, Rules, plan, seed_of
+from .prune import KeptFile, PrunableFile, Pruned, prune
 from .reasons import reason_of
 from .rows import BadRow, EditRow, RawRow, Reader, RowDefaults
 from .run import BatchPreview, Options, preview, run
@@ -35,10 +36,13 @@ __all__ = [
     "Failed",
     "Filter",
     "FolderRows",
+    "KeptFile",
     "LogWitness",
     "Options",
     "Place",
     "PlannedEdit",
+    "PrunableFile",
+    "Pruned",
     "RawRow",
     "Reader",
     "RowDefaults",
@@ -52,6 +56,7 @@ __all__ = [
     "ledger_at",
     "plan",
     "preview",
+    "prune",
     "read_folders",
     "read_manifest",
     "read_text",

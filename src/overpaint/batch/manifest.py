@@ -237,7 +237,7 @@ def read_folders(
                 table["mask"] = str(masks.absolute())
             found.append(RawRow(number, table, folder=folder))
         except RequestError as error:
-            found.append(RawRow(number, error=error.within(str(path))))
+            found.append(RawRow(number, error=error.within(str(path)), folder=folder, image=table["image"]))
     notes = [_left_out(others)] if others else []
     if count := sum(path.suffix.lower() in READABLE_EXTENSIONS for path in results):
         kept = "1 picture is a result" if count == 1 else f"{count} pictures are results"

@@ -188,12 +188,19 @@ class BadRow:
         error: What is wrong with it, and what would be right.
         id: Its id, if that could be read.
         image: Its picture, likewise.
+        output: Its result's file, likewise.
+        folder: As of an `EditRow`.
+        nameless: Whether it has an id or an output that can't be read, or nothing that can: its result can have any
+            name.
     """
 
     number: int
     error: OverpaintError
     id: str | None = None
     image: str | None = None
+    output: str | None = None
+    folder: str = ""
+    nameless: bool = False
 
     @property
     def name(self) -> str:
@@ -208,12 +215,13 @@ class BadRow:
 
 @dataclass(frozen=True, slots=True)
 class RawRow:
-    """A row before it is checked: a table of settings, or the error where there is none."""
+    """A row before it is checked: a table of settings, or the error where there is none, and the picture if known."""
 
     number: int
     table: Mapping[str, Any] | None = None
     error: OverpaintError = field(default_factory=lambda: RequestError("it has no settings", field=ROW))
     folder: str = ""
+    image: str | None = None
 
 
 class Reader:
@@ -226,7 +234,8 @@ class Reader:
     def read(self, raw: RawRow) -> EditRow | BadRow:
         """The row, or what is wrong with it, whatever it holds."""
         if raw.table is None:
-            return BadRow(raw.number, raw.error)
+            nameless = raw.image is None
+            return BadRow(raw.number, raw.error, image=raw.image, folder=raw.folder, nameless=nameless)
         try:
             check_table(raw.table, {*OWN, *REQUEST})
             return self._row(raw, {name: _whole(value) for name, value in raw.table.items() if value is not None})
@@ -234,7 +243,12 @@ class Reader:
             found = error
         except Exception as error:  # one row does not cost the others
             found = unexpected(error)
-        return BadRow(raw.number, found, _readable(raw.table.get("id"), _id), _readable(raw.table.get("image"), _text))
+        given = {name: value for name, value in raw.table.items() if value is not None}
+        id, image, output = (
+            _readable(given.get(name), read) for name, read in (("id", _id), ("image", _text), ("output", _text))
+        )
+        unread = ("id" in given and id is None) or ("output" in given and output is None)
+        return BadRow(raw.number, found, id, image, output, raw.folder, unread or not (id or image or output))
 
     def _row(self, raw: RawRow, table: dict[str, Any]) -> EditRow:
         shared = self._defaults

@@ -75,15 +75,31 @@ def register(plan: BatchPlan, ledger: Ledger, out: Place, retries: int, *, priva
     Returns:
         The numbers of the plan's rows by their ids in the ledger; others there are of rows that have left the list.
     """
-    done = {entry.id for entry in ledger.entries("done")}
-    reasons = [reason_of(row.error, private=private) for row in plan.bad]
-    bad = [(_job_of_bad(row, reason, done), row, reason) for row, reason in zip(plan.bad, reasons, strict=True)]
-    named = {item.id: item.row.number for item in plan.items} | {job.id: row.number for job, row, _ in bad}
-    ledger.forget(entry.id for entry in ledger.entries("failed", "waiting") if entry.id not in named)
+    bad = _jobs_of_bad(plan, ledger, private=private)
+    named = _numbers(plan, bad)
+    # what has a result stays known, or nothing could say later whose file it is
+    gone = (entry for entry in ledger.entries("failed", "waiting") if entry.id not in named)
+    ledger.forget(entry.id for entry in gone if not entry.result)
     ledger.add(job_of(item, out, retries) for item in plan.items)
     for job, row, reason in bad:
         ledger.refuse(job, reason, json.dumps({"row": row.number, "image": row.image}, ensure_ascii=False))
     return named
+
+
+def listed_rows(plan: BatchPlan, ledger: Ledger, *, private: bool) -> dict[str, int]:
+    """The numbers of the plan's rows by their ids in the ledger, as `register` gives them; nothing is changed."""
+    return _numbers(plan, _jobs_of_bad(plan, ledger, private=private))
+
+
+def _jobs_of_bad(plan: BatchPlan, ledger: Ledger, *, private: bool) -> list[tuple[Job, BadRow, str]]:
+    """The ledger's jobs for rows that can't be started, with the reasons."""
+    done = {entry.id for entry in ledger.entries("done")}
+    reasons = [reason_of(row.error, private=private) for row in plan.bad]
+    return [(_job_of_bad(row, reason, done), row, reason) for row, reason in zip(plan.bad, reasons, strict=True)]
+
+
+def _numbers(plan: BatchPlan, bad: Iterable[tuple[Job, BadRow, str]]) -> dict[str, int]:
+    return {item.id: item.row.number for item in plan.items} | {job.id: row.number for job, row, _ in bad}
 
 
 def status_of(plan: BatchPlan, entries: Iterable[LedgerEntry], files: Files, out: Place) -> BatchStatus:

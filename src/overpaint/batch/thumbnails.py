@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import sqlite3
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -91,6 +92,12 @@ class ThumbnailStore(contextlib.AbstractContextManager["ThumbnailStore"]):
                 "INSERT OR REPLACE INTO thumbnail VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (id, *thumbnails.large, *thumbnails.small),
             )
+
+    def remove(self, ids: Iterable[str]) -> int:
+        """Remove the thumbnails of rows. Returns of how many there were some."""
+        before = self._database.total_changes
+        self._database.executemany("DELETE FROM thumbnail WHERE id = ?", [(id,) for id in ids])
+        return self._database.total_changes - before
 
     def get(self, id: str, size: Literal["large", "small"]) -> Three | None:
         """A row's thumbnails before, mask and after, or None."""

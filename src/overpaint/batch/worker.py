@@ -6,6 +6,7 @@ they would take the processor from the engine and from one another.
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from dataclasses import replace
@@ -210,13 +211,16 @@ def _written(edited: Edited, task: Task) -> TaskResult:
     if options.out is not None:
         check_inside(item.output, options.out)
     stage(task.hidden, rendered.data, item.output, options.permissions)
+    sidecar = edited.record_of(saved.reach, saved.quality).to_json() if beside is not None else None
+    if sidecar is not None:
+        details["sidecar_sha256"] = hashlib.sha256(sidecar.encode()).hexdigest()
     details["timings"]["save"] = round(time.perf_counter() - began, 6)
     details["seconds"] = round(sum(seconds for name, seconds in details["timings"].items() if name != "wait"), 4)
     return TaskResult(
         sha256=rendered.sha256,
         replaces=item.replaces,
         record=evidence.to_json(),
-        sidecar=edited.record_of(saved.reach, saved.quality).to_json() if beside is not None else None,
+        sidecar=sidecar,
         details=details,
         thumbnails=small,
     )

@@ -20,8 +20,8 @@ from overpaint.request import INTENTS
 
 from . import fields
 from .audit import key_of
-from .batch_options import ROWS, Machine, Results, Rows, Which
-from .options import WHERE_UNSET, Where
+from .batch_options import ROWS, WHICH, Machine, Results, Rows, Which
+from .options import WHERE_UNSET, Where, switch
 from .outputs import check_least, check_quality
 from .streams import STDIO
 from .texts import counted, help_text, print_json, visible
@@ -124,6 +124,47 @@ def adopt(
     return 1 if found.left else 0
 
 
+@app.command
+def prune(
+    edits: Annotated[str | None, Parameter(group=ROWS)] = None,
+    /,
+    *,
+    rows: Rows = _ROWS,
+    place: Where = WHERE_UNSET,
+    how: Any = _UNSET,
+    machine: Machine = _MACHINE,
+    which: Which = _WHICH,
+    yes: Annotated[bool, switch("--yes", "Remove the files; without it they are only listed.", WHICH)] = False,
+    results: Results,
+) -> int:
+    """Remove the files of rows that have left the list, and what killed runs left; without --yes they are only listed.
+
+    [dim]$[/] overpaint batch prune edits.jsonl -o out
+    [dim]$[/] overpaint batch prune edits.jsonl -o out --yes
+
+    Give the options of the run. Files that were changed since they were written, and results of rows that can't be done
+    now, are kept.
+
+    Args:
+        edits: The list.
+    """
+    from overpaint import batch as batches
+    from overpaint.studio import Studio
+
+    from .batch_pruned import show_pruned
+
+    if yes and which.dry_run:
+        raise RequestError("{field} removes files, and --dry-run does not: give one of them", field="yes", value=True)
+    read, options = _read(edits, rows, place, how, machine, which, results)
+    with Studio(device=machine.device, threads=machine.threads, allow_pickle=machine.allow_pickle) as studio:
+        pruned = batches.prune(read, options, studio, dry_run=not yes)
+    if results.json:
+        print_json(asdict(pruned))
+    elif not results.quiet:
+        show_pruned(pruned)
+    return 1 if pruned.failed else 0
+
+
 def _read(
     edits: str | None, rows: Rows, place: Where, how: Any, machine: Machine, which: Which, results: Results
 ) -> tuple[list[EditRow | BadRow], Options]:
@@ -147,7 +188,7 @@ def _read(
     return read, replace(_options(folders, audit, base, rows, machine, which, results), notes=notes)
 
 
-for verb in (batch, adopt):  # for the parser; a type checker can't know a class that is made
+for verb in (batch, adopt, prune):  # for the parser; a type checker can't know a class that is made
     verb.__annotations__["how"] = _SETTINGS
 
 

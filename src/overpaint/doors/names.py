@@ -57,6 +57,18 @@ def filled(template: str, values: Mapping[str, str]) -> str:
     return _PLACEHOLDER.sub(lambda found: _safe(found[1], values.get(found[1], "")), template)
 
 
+def pattern_of(template: str, values: Mapping[str, str | None]) -> re.Pattern[str]:
+    """What `folded` names by a template match where not all of its values are known: those that are None may be
+    anything.
+    """
+    parts = _PLACEHOLDER.split(str(PurePosixPath(template.replace(".{ext}", "{ext}"))))
+    found = [re.escape(folded(part)) for part in parts]
+    for index in range(1, len(parts), 2):  # placeholders are between the other parts
+        value = values.get(parts[index])
+        found[index] = ".*" if value is None else re.escape(folded(_safe(parts[index], value)))
+    return re.compile("".join(found), re.DOTALL)
+
+
 def _safe(name: str, value: str) -> str:
     value = without_controls(value)
     return value if name == "folder" else re.sub(r'[/\\:*?"<>|]', "_", value).strip()

@@ -1,0 +1,36 @@
+"""What a prune of a batch's results has found, for people."""
+
+from __future__ import annotations
+
+from overpaint.batch import Pruned
+
+from .texts import counted, visible
+
+_MOST = 20  # files that are named; --json names all
+
+
+def show_pruned(pruned: Pruned) -> None:
+    """Print the files, those that are kept, and a sum."""
+    word = "would remove" if pruned.dry_run else "removed"
+    for file in pruned.files[:_MOST]:
+        print(visible(f"{word} {file.path} ({file.kind}, {size_of(file.bytes)})"))
+    _and_more(len(pruned.files))
+    for kept in pruned.kept[:_MOST]:
+        print(visible(f"kept {kept.path}: {kept.reason}"))
+    _and_more(len(pruned.kept))
+    of = f"{counted(len(pruned.files), 'file')}, {size_of(pruned.bytes)}, of {counted(len(pruned.rows), 'row')} left"
+    hint = "; --yes removes them" if pruned.dry_run and (pruned.files or pruned.rows) else ""
+    print(f"{'to remove' if pruned.dry_run else 'removed'}: {of}{hint}")
+
+
+def _and_more(count: int) -> None:
+    if count > _MOST:
+        print(f"... and {count - _MOST} more")
+
+
+def size_of(count: int) -> str:
+    """ "812 bytes", "1.2 MB"."""
+    if count < 1000:
+        return counted(count, "byte")
+    unit = next(unit for unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")) if count >= unit[0])
+    return f"{count / unit[0]:.1f} {unit[1]}"
