@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import sys
 import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from batches import BOX, photos
-from overpaint.batch import Began, Done, Ended, Failed
-from overpaint.batch.metrics import MetricsFile
+from overpaint.batch import Began, Done, Ended, Event, Failed
+from overpaint.batch.metrics import MetricsFile, RunCounts
 from overpaint.cli.on_end import EndNotice
 from overpaint.cli.run import run as command
 
@@ -63,16 +66,24 @@ def test_the_metrics_of_a_run_are_those_of_its_end(folder: Path) -> None:
 
 def test_the_metrics_are_written_now_and_then_while_a_run_goes_on(tmp_path: Path) -> None:
     now = 1000.0
-    metrics = MetricsFile(tmp_path / "run.prom", clock=lambda: now)
-    metrics.show(Began(rows=3, to_do=3, unchanged=0, left=0, bad=0))
-    metrics.show(Done("a", 1, "a.png", 2.0, ("seam",), {"timings": {"paint": 1.5}}))
+    counts = RunCounts(clock=lambda: now)
+    metrics = MetricsFile(tmp_path / "run.prom", counts, clock=lambda: now)
+
+    def show(event: Event) -> None:
+        counts.show(event)
+        metrics.show(event)
+
+    show(Began(rows=3, to_do=3, unchanged=0, left=0, bad=0))
+    show(Done("a", 1, "a.png", 2.0, ("seam",), {"timings": {"paint": 1.5}, "size": [40, 30]}))
     assert 'rows{state="done"} 0' in (tmp_path / "run.prom").read_text()
     now = 1006.0
-    metrics.show(Failed("b", 2, "no", again=True))
+    show(Failed("b", 2, "no", again=True))
     text = (tmp_path / "run.prom").read_text()
     for line in ('rows{state="done"} 1', 'rows{state="waiting"} 2', "retries_total 1", "warned_rows_total 1"):
         assert f"overpaint_batch_{line}\n" in text
     assert "overpaint_batch_painting_seconds_total 1.5\n" in text
+    assert "overpaint_batch_pixels_total 1200\n" in text
+    assert 'overpaint_batch_row_seconds_bucket{le="3"} 1\n' in text
     assert "overpaint_batch_running 1\n" in text
 
 
@@ -129,9 +140,126 @@ def test_a_command_is_not_given_to_a_shell(tmp_path: Path) -> None:
 
 
 def test_metrics_that_can_not_be_written_any_more_end_no_run(tmp_path: Path) -> None:
-    metrics = MetricsFile(tmp_path / "gone" / "run.prom")
-    metrics.show(Began(rows=1, to_do=1, unchanged=0, left=0, bad=0))
-    metrics.show(_ended())
+    counts = RunCounts()
+    metrics = MetricsFile(tmp_path / "gone" / "run.prom", counts)
+    for event in (Began(rows=1, to_do=1, unchanged=0, left=0, bad=0), _ended()):
+        counts.show(event)
+        metrics.show(event)
     (tmp_path / "gone").mkdir()
     metrics.show(_ended())
     assert "overpaint_batch_running 0" in (tmp_path / "gone" / "run.prom").read_text()
+
+
+class Collector:
+    """An OpenTelemetry collector: what was sent to it, decoded."""
+
+    def __init__(self) -> None:
+        self.points: dict[str, Any] = {}
+        self.spans: list[Any] = []
+        self.bodies: list[bytes] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                assert self.headers["Content-Type"] == "application/x-protobuf"
+                outer.bodies.append(body)
+                outer.take(self.path, body)
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.address = f"http://127.0.0.1:{self.server.server_port}"
+
+    def take(self, path: str, body: bytes) -> None:
+        from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+        from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+        if path == "/v1/traces":
+            for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
+                self.spans += [span for scope in resource.scope_spans for span in scope.spans]
+            return
+        assert path == "/v1/metrics"
+        for resource in ExportMetricsServiceRequest.FromString(body).resource_metrics:
+            for metric in (metric for scope in resource.scope_metrics for metric in scope.metrics):
+                for point in getattr(metric, metric.WhichOneof("data")).data_points:
+                    state = "".join(one.value.string_value for one in point.attributes)
+                    self.points[metric.name + (f"[{state}]" if state else "")] = point
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    pytest.importorskip("opentelemetry.sdk")
+    made = Collector()
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+
+
+def test_a_collector_gets_what_the_metrics_file_says_and_a_span_for_each_row(
+    folder: Path, collector: Collector
+) -> None:
+    words = ["batch", "edits.jsonl", "-o", "out", "--metrics", "run.prom", "--quiet", "--otlp", collector.address]
+    assert command(words) == 1
+    text = (folder / "run.prom").read_text()
+    compared = 0
+    for line in (line for line in text.splitlines() if line[0] != "#" and "row_seconds" not in line):
+        name, value = line.rsplit(" ", 1)
+        name = name.replace("overpaint_batch_", "overpaint.batch.").replace('{state="', "[").replace('"}', "]")
+        if "per_second" in name or "last_update" in name:
+            assert name in collector.points
+            continue
+        point = collector.points[name]
+        assert float(getattr(point, point.WhichOneof("value"))) == pytest.approx(float(value), rel=1e-9)
+        compared += 1
+    assert compared >= 10
+    histogram = collector.points["overpaint.batch.row_seconds"]
+    assert histogram.count == 2
+    assert f"overpaint_batch_row_seconds_sum {histogram.sum:.15g}\n" in text
+    rows = [span for span in collector.spans if span.name == "row"]
+    assert len(rows) == 3
+    assert {span.parent_span_id for span in rows} == {span.span_id for span in collector.spans if span.name == "batch"}
+    assert sorted(span.status.code for span in rows) == [0, 0, 2]
+
+
+def test_a_collector_learns_no_names_and_no_prompts_of_a_private_batch(folder: Path, collector: Collector) -> None:
+    row = {"image": "p000.png", "box": BOX, "engine": "telea", "prompt": "a secret-word", "id": "secret-id"}
+    bad = {"image": "secret-name.png", "box": BOX, "steps": "secret-steps"}
+    (folder / "edits.jsonl").write_text(json.dumps(row) + "\n" + json.dumps(bad))
+    words = ["batch", "edits.jsonl", "-o", "out", "--quiet", "--private", "--otlp", collector.address]
+    assert command(words) == 1
+    assert len(collector.spans) == 3
+    for body in collector.bodies:
+        for word in (b"secret", b"p000", str(folder).encode()):
+            assert word not in body
+
+
+@pytest.mark.parametrize("answers", [False, True])
+def test_a_collector_that_does_not_answer_costs_one_warning_and_little_time(
+    answers: bool, folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("opentelemetry.sdk")
+    with socket.create_server(("127.0.0.1", 0)) as listener:  # takes connections, and never says a word
+        port = listener.getsockname()[1] if answers else 9
+        began = time.monotonic()
+        words = ["batch", "edits.jsonl", "-o", "out", "--quiet", "--otlp", f"http://127.0.0.1:{port}"]
+        assert command(words) == 1  # for the row without a picture
+        assert time.monotonic() - began < 20
+    told = capfd.readouterr().err
+    assert told.count("can't be sent to") == 1
+    assert len(told.splitlines()) == 1
+
+
+def test_an_address_of_a_collector_is_checked_before_any_work(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("opentelemetry.sdk")
+    assert command(["batch", "edits.jsonl", "-o", "out", "--otlp", "collector:4318"]) == 2
+    assert command(["batch", "edits.jsonl", "-o", "out", "--otlp", "http://me:SECRET@host:4318"]) == 2
+    told = capfd.readouterr().err
+    assert "http://HOST:4318" in told
+    assert "SECRET" not in told
+    assert not (folder / "out").exists()

@@ -13,6 +13,7 @@ OverpaintError
 ├── DownloadError           the hub can't be reached, or sent something else than it announced
 ├── EngineError             the engine failed while it painted
 │   └── UnknownEngineError  no engine has this name
+├── StoreError              an object store does not answer, or fails
 ├── WorkerLostError         the process that worked on an edit has ended
 ├── ClusterError            a cluster can't be reached, or has no worker left
 ├── OutputError             an output exists already, can't be written, or its format can't hold the picture
@@ -153,6 +154,12 @@ class UnknownEngineError(EngineError, InputError):
     """No engine has this name."""
 
     code = "engine-unknown"
+
+
+class StoreError(OverpaintError):
+    """An object store does not answer, or fails for a reason that may pass."""
+
+    code = "store-failed"
 
 
 class WorkerLostError(OverpaintError):

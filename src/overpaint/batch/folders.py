@@ -12,6 +12,7 @@ from pathlib import Path
 from overpaint.errors import LedgerError, OutputError, RequestError, concerning
 from overpaint.files import check_folder, not_written
 
+from .credentials import check_no_credentials
 from .store import Address, Place
 
 FOLDER, LEDGER = ".overpaint", "ledger.sqlite"
@@ -34,8 +35,9 @@ class BatchFolders:
         """The folders for results in `out`, with the state inside it unless `state` names another folder.
 
         Raises:
-            RequestError: The results go to an object store, which can't hold the state.
+            RequestError: The results go to an object store, which can't hold the state; or its address has credentials.
         """
+        check_no_credentials(str(out), "output")
         if isinstance(out, Path):
             return cls(out.absolute(), (state or out / FOLDER).absolute())
         if state is None:

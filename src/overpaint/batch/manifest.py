@@ -10,12 +10,12 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Literal, get_origin
 
 from overpaint.doors.names import folded
 from overpaint.doors.reading import readers
-from overpaint.errors import InputError, OverpaintError, RequestError, concerning
+from overpaint.errors import InputError, OverpaintError, RequestError, StoreError, concerning
 from overpaint.files import is_regular
 from overpaint.picture import READABLE_EXTENSIONS
 from overpaint.request import EditRequest
@@ -24,6 +24,7 @@ from overpaint.values import parse_json, parse_yaml
 
 from .reasons import ROW
 from .rows import REQUEST, SHAPES, RawRow, RowFields
+from .store import Address, Place, files_in, resolved
 
 FORMS = {
     ".jsonl": "jsonl",
@@ -188,7 +189,7 @@ class FolderRows:
 
 
 def read_folders(
-    images: Path, masks: Path | None, *, leave_out: Path | None = None, own: Collection[Path] = ()
+    images: Place, masks: Place | None, *, leave_out: Place | None = None, own: Collection[Path] = ()
 ) -> FolderRows:
     """One row for each picture in a folder and the folders in it, in the order of their names.
 
@@ -196,26 +197,36 @@ def read_folders(
     folder of masks, else anywhere in it when there is only one.
 
     Args:
-        images: The folder of pictures.
+        images: The folder of pictures, or its address.
         masks: The folder of masks, or one mask for all; None where the settings say where to repaint.
         leave_out: A folder that is not searched: that of the results.
         own: Resolved paths of files that are not pictures to edit, of earlier runs of this batch.
 
     Raises:
         RequestError: There are no pictures, or a folder is missing.
+        StoreError: One in an object store can't be listed.
     """
+    try:
+        return _folder_rows(images, masks, leave_out, own)
+    except OSError as error:
+        if not any(isinstance(place, Address) for place in (images, masks)):
+            raise
+        raise StoreError(f"{{field}}: the folder can't be listed: {error.strerror}", field="images") from error
+
+
+def _folder_rows(images: Place, masks: Place | None, leave_out: Place | None, own: Collection[Path]) -> FolderRows:
     if not images.is_dir():
         raise RequestError(f"{{field}}: {images} is no folder", field="images", value=str(images))
     if masks is not None and not masks.exists():
         raise RequestError(f"{{field}}: {masks} doesn't exist", field="masks", value=str(masks))
-    skipped = [folder for folder in (leave_out, masks) if folder is not None and folder.is_dir() and folder != images]
-    skipped = [folder for folder in skipped if _within(folder, images)]
-    files = [path for path in _files(images) if not any(_within(path, folder) for folder in skipped)]
-    results = {path for path in files if path.resolve() in own}
+    skipped = [folder for folder in (leave_out, masks) if folder is not None and resolved(folder) != resolved(images)]
+    skipped = [folder for folder in skipped if _within(folder, images) and folder.is_dir()]
+    files = [path for path in files_in(images) if not any(_within(path, folder) for folder in skipped)]
+    results = {path for path in files if resolved(path) in own}
     files = [path for path in files if path not in results]
     pictures = [path for path in files if path.suffix.lower() in READABLE_EXTENSIONS]
     others = [path.relative_to(images).as_posix() for path in files if path.suffix.lower() not in READABLE_EXTENSIONS]
-    if masks is not None and masks.resolve() == images.resolve():
+    if masks is not None and resolved(masks) == resolved(images):
         pictures = [path for path in pictures if not path.stem.endswith(_MASK_ENDINGS[1:])]
         others = [name for name in others if not name.lower().endswith(_ANNOTATIONS)]
     if not pictures:
@@ -229,12 +240,12 @@ def read_folders(
     for number, path in enumerate(pictures, 1):
         within = path.relative_to(images)
         folder = "" if len(within.parts) == 1 else within.parent.as_posix() + "/"
-        table: dict[str, Any] = {"image": str(path.absolute())}
+        table: dict[str, Any] = {"image": _whole(path)}
         try:
             if find is not None:
-                table["mask"] = str(find(within, path).absolute())
+                table["mask"] = _whole(find(within, path))
             elif masks is not None:
-                table["mask"] = str(masks.absolute())
+                table["mask"] = _whole(masks)
             found.append(RawRow(number, table, folder=folder))
         except RequestError as error:
             found.append(RawRow(number, error=error.within(str(path)), folder=folder, image=table["image"]))
@@ -254,17 +265,13 @@ def _left_out(names: list[str]) -> str:
     return f"{count} left out, as pictures of this kind can't be read: {named}{more}"
 
 
-def _within(path: Path, folder: Path) -> bool:
-    return path.resolve().is_relative_to(folder.resolve())
+def _within(place: Place, folder: Place) -> bool:
+    return resolved(place).is_relative_to(resolved(folder))
 
 
-def _files(folder: Path) -> list[Path]:
-    """All that is no folder; hidden ones and those in hidden folders left out. A pipe is a row that fails."""
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if not any(part.startswith(".") for part in path.relative_to(folder).parts) and not path.is_dir()
-    )
+def _whole(place: Place) -> str:
+    """The absolute path, or the address."""
+    return str(place if isinstance(place, Address) else place.absolute())
 
 
 def _composed(name: str) -> str:
@@ -276,21 +283,21 @@ class _Masks:
     is equal.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Place) -> None:
         self._folder = folder
-        self._by_place: dict[str, list[Path]] = {}
-        self._by_stem: dict[str, list[Path]] = {}
-        for path in _files(folder):
+        self._by_place: dict[str, list[Place]] = {}
+        self._by_stem: dict[str, list[Place]] = {}
+        for path in files_in(folder):
             if path.suffix.lower() in READABLE_EXTENSIONS.union(_ANNOTATIONS):
                 self._by_place.setdefault(folded(str(path.relative_to(folder).with_suffix(""))), []).append(path)
                 self._by_stem.setdefault(folded(path.stem), []).append(path)
 
-    def __call__(self, within: Path, picture: Path) -> Path:
+    def __call__(self, within: PurePath, picture: Place) -> Place:
         """The mask of a picture; `within` is its path in the folder of pictures."""
         for ending in _MASK_ENDINGS:
             place = within.with_name(within.stem + ending)
             for candidates in (self._by_place.get(folded(str(place)), []), self._by_stem.get(folded(place.name), [])):
-                others = [path for path in candidates if path.resolve() != picture.resolve()]
+                others = [path for path in candidates if resolved(path) != resolved(picture)]
                 others = [path for path in others if _composed(path.stem) == _composed(place.name)] or others
                 if len(others) > 1:
                     names = ", ".join(str(path.relative_to(self._folder)) for path in others[:4])

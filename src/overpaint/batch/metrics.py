@@ -1,11 +1,14 @@
-"""Counts, rates and times of a run as a text file that Prometheus collects (the exposition format, version 0.0.4)."""
+"""Counts, rates and times of a run: one count of its events, for Prometheus here and for OpenTelemetry (`otlp`)."""
 
 from __future__ import annotations
 
 import contextlib
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from overpaint.errors import OutputError
 
@@ -13,34 +16,58 @@ from .events import Began, Done, Ended, Event, Failed, Unchanged
 from .store import write
 
 _EVERY = 5.0  # seconds between two writes
-_BOUNDS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
+BOUNDS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
+"""Bounds of the histogram of rows' seconds."""
 
 
-class MetricsFile:
-    """Follows the events of a run, and writes the file whole or not at all: at first, every 5 seconds, at the end."""
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One figure of a run.
 
-    def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
-        """`path` usually ends in .prom; its folder must exist. `clock` gives seconds since 1970."""
-        self._path = path
+    Attributes:
+        name: With underscores.
+        kind: A gauge may go up and down; a counter only up.
+        about: What it is.
+        unit: "s", "rows", ... ; "" for none.
+    """
+
+    name: str
+    kind: Literal["gauge", "counter"]
+    about: str
+    unit: str = ""
+
+
+ROWS = Metric("rows", "gauge", "Rows of the list by state.", "{row}")
+ROW_SECONDS = Metric("row_seconds", "gauge", "Seconds that a row took, without waiting.", "s")
+
+
+class RunCounts:
+    """Counts the events of a run."""
+
+    def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
+        """`clock` gives seconds since 1970."""
         self._clock = clock
-        self._rows = dict.fromkeys(("done", "failed", "unchanged", "waiting"), 0)
-        self._retries = self._warned = 0
+        self._retries = self._warned = self._pixels = 0
         self._painting = 0.0
-        self._seconds: list[float] = []
-        self._began = self._written = 0.0
+        self._began = 0.0
         self._running = True
+        self.rows = dict.fromkeys(("done", "failed", "unchanged", "waiting"), 0)
+        self.buckets = [0] * (len(BOUNDS) + 1)
+        self.seconds = 0.0
 
     def show(self, event: Event) -> None:
-        """Count an event. A file that can't be written, as on a full disk, ends no run: the next event writes it."""
-        now = self._clock()
+        """Count an event."""
         match event:
             case Began():
-                self._began = now
-                self._rows |= {"unchanged": event.unchanged, "waiting": event.to_do + event.left}
+                self._began = self._clock()
+                self.rows |= {"unchanged": event.unchanged, "waiting": event.to_do + event.left}
             case Done():
                 self._count("done", begun=True)
-                self._seconds.append(event.seconds)
+                self.buckets[bisect_left(BOUNDS, event.seconds)] += 1
+                self.seconds += event.seconds
                 self._painting += float(event.details.get("timings", {}).get("paint", 0.0))
+                width, height = event.details.get("size", (0, 0))
+                self._pixels += width * height
                 self._warned += bool(event.warnings)
             case Failed(again=True):
                 self._retries += 1
@@ -50,40 +77,64 @@ class MetricsFile:
                 self._count("unchanged", begun=True)
             case Ended():
                 self._running = False
-                self._rows["waiting"] = event.left
-        if isinstance(event, Began | Ended) or not 0 <= now - self._written < _EVERY:
-            with contextlib.suppress(OutputError, OSError):
-                write(self._path, ("\n".join(self._lines(now)) + "\n").encode())
-                self._written = now
+                self.rows["waiting"] = event.left
 
     def _count(self, state: str, *, begun: bool) -> None:
-        self._rows[state] += 1
-        self._rows["waiting"] -= begun
+        self.rows[state] += 1
+        self.rows["waiting"] -= begun
 
-    def _lines(self, now: float) -> Iterator[str]:
-        yield from _metric("rows", "gauge", "Rows of the list by state.")
-        yield from (f'overpaint_batch_rows{{state="{state}"}} {count}' for state, count in self._rows.items())
+    def values(self) -> Iterator[tuple[Metric, float]]:
+        """All figures but the rows by state and the histogram of their seconds."""
+        now = self._clock()
         passed = max(now - self._began, 1e-9)
-        for name, kind, about, value in (
-            ("running", "gauge", "Whether the run goes on.", float(self._running)),
-            ("start_time_seconds", "gauge", "When the run began, since 1970.", self._began),
-            ("last_update_seconds", "gauge", "When this was written, since 1970.", now),
-            ("rows_per_second", "gauge", "Rows done a second since the run began.", self._rows["done"] / passed),
-            ("retries_total", "counter", "Attempts that failed and are made again.", self._retries),
-            ("warned_rows_total", "counter", "Rows done with a warning.", self._warned),
-            ("painting_seconds_total", "counter", "Seconds that engines worked.", self._painting),
-        ):
-            yield from _metric(name, kind, about)
-            yield f"overpaint_batch_{name} {value:.15g}"
-        yield from _metric("row_seconds", "histogram", "Seconds that a row took, without waiting.")
-        for bound in _BOUNDS:
-            count = sum(one <= bound for one in self._seconds)
-            yield f'overpaint_batch_row_seconds_bucket{{le="{bound:g}"}} {count}'
-        yield f'overpaint_batch_row_seconds_bucket{{le="+Inf"}} {len(self._seconds)}'
-        yield f"overpaint_batch_row_seconds_sum {sum(self._seconds):.15g}"
-        yield f"overpaint_batch_row_seconds_count {len(self._seconds)}"
+        yield Metric("running", "gauge", "Whether the run goes on."), float(self._running)
+        yield Metric("start_time_seconds", "gauge", "When the run began, since 1970.", "s"), self._began
+        yield Metric("last_update_seconds", "gauge", "When this was written, since 1970.", "s"), now
+        rate = Metric("rows_per_second", "gauge", "Rows done a second since the run began.", "{row}/s")
+        yield rate, self.rows["done"] / passed
+        yield Metric("retries_total", "counter", "Attempts that failed and are made again."), self._retries
+        yield Metric("warned_rows_total", "counter", "Rows done with a warning.", "{row}"), self._warned
+        yield Metric("pixels_total", "counter", "Pixels of the pictures of rows done.", "{pixel}"), self._pixels
+        yield Metric("painting_seconds_total", "counter", "Seconds that engines worked.", "s"), self._painting
 
 
-def _metric(name: str, kind: str, about: str) -> Iterator[str]:
-    yield f"# HELP overpaint_batch_{name} {about}"
-    yield f"# TYPE overpaint_batch_{name} {kind}"
+class MetricsFile:
+    """Writes the counts as a text file that Prometheus collects (the exposition format, version 0.0.4), whole or not at
+    all: at first, every 5 seconds, at the end.
+    """
+
+    def __init__(self, path: Path, counts: RunCounts, *, clock: Callable[[], float] = time.time) -> None:
+        """`path` usually ends in .prom; its folder must exist. `counts` must see each event first."""
+        self._path = path
+        self._counts = counts
+        self._clock = clock
+        self._written = 0.0
+
+    def show(self, event: Event) -> None:
+        """Write now and then. A file that can't be written, as on a full disk, ends no run; it is tried again."""
+        now = self._clock()
+        if isinstance(event, Began | Ended) or not 0 <= now - self._written < _EVERY:
+            with contextlib.suppress(OutputError, OSError):
+                write(self._path, ("\n".join(self._lines()) + "\n").encode())
+                self._written = now
+
+    def _lines(self) -> Iterator[str]:
+        counts = self._counts
+        yield from _head(ROWS, ROWS.kind)
+        yield from (f'overpaint_batch_rows{{state="{state}"}} {count}' for state, count in counts.rows.items())
+        for metric, value in counts.values():
+            yield from _head(metric, metric.kind)
+            yield f"overpaint_batch_{metric.name} {value:.15g}"
+        yield from _head(ROW_SECONDS, "histogram")
+        total = 0
+        for bound, count in zip((*BOUNDS, float("inf")), counts.buckets, strict=True):
+            total += count
+            name = "+Inf" if bound == float("inf") else f"{bound:g}"
+            yield f'overpaint_batch_row_seconds_bucket{{le="{name}"}} {total}'
+        yield f"overpaint_batch_row_seconds_sum {counts.seconds:.15g}"
+        yield f"overpaint_batch_row_seconds_count {total}"
+
+
+def _head(metric: Metric, kind: str) -> Iterator[str]:
+    yield f"# HELP overpaint_batch_{metric.name} {metric.about}"
+    yield f"# TYPE overpaint_batch_{metric.name} {kind}"

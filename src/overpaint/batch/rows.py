@@ -16,8 +16,10 @@ from overpaint.request import INTENTS, MOST_SEED, EditRequest
 from overpaint.values import Value
 
 from .content import check_table
+from .credentials import check_no_credentials
 from .reasons import ROW, unexpected
 
+FILES = frozenset(("image", "mask", "avoid", "sketch", "insert"))
 SHAPES = ("mask", "box", "ellipse", "polygon")
 
 
@@ -25,6 +27,18 @@ def _text(value: Any) -> str:
     if not isinstance(value, str) or not value.strip() or "\0" in value:
         raise ValueError(f"must be text without a NUL, not {value!r:.80}")
     return value
+
+
+def _file(value: Any) -> str:
+    check_no_credentials(_text(value), "image")
+    return str(value)
+
+
+def _check_files(value: Any, field: str) -> None:
+    """Raise RequestError where a row names a file by an address with credentials."""
+    for one in value if isinstance(value, list) else [value]:
+        if isinstance(one, str):
+            check_no_credentials(one, field)
 
 
 def _id(value: Any) -> str:
@@ -238,6 +252,8 @@ class Reader:
             return BadRow(raw.number, raw.error, image=raw.image, folder=raw.folder, nameless=nameless)
         try:
             check_table(raw.table, {*OWN, *REQUEST})
+            for name in FILES & raw.table.keys():
+                _check_files(raw.table[name], name)
             return self._row(raw, {name: _whole(value) for name, value in raw.table.items() if value is not None})
         except InputError as error:
             found = error
@@ -245,7 +261,7 @@ class Reader:
             found = unexpected(error)
         given = {name: value for name, value in raw.table.items() if value is not None}
         id, image, output = (
-            _readable(given.get(name), read) for name, read in (("id", _id), ("image", _text), ("output", _text))
+            _readable(given.get(name), read) for name, read in (("id", _id), ("image", _file), ("output", _text))
         )
         unread = ("id" in given and id is None) or ("output" in given and output is None)
         return BadRow(raw.number, found, id, image, output, raw.folder, unread or not (id or image or output))

@@ -7,6 +7,13 @@ import signal
 import threading
 from collections.abc import Iterator
 
+_deferred: list[list[int]] = []
+
+
+def signal_waits() -> bool:
+    """Whether a signal has arrived that is deferred now: what is waited for should be given up."""
+    return any(_deferred)
+
 
 @contextlib.contextmanager
 def signals_deferred() -> Iterator[None]:
@@ -23,9 +30,11 @@ def signals_deferred() -> Iterator[None]:
     for number in (signal.SIGINT, signal.SIGTERM):
         if callable(signal.getsignal(number)):
             before[number] = signal.signal(number, lambda number, _frame: arrived.append(number))
+    _deferred.append(arrived)
     try:
         yield
     finally:
+        _deferred.remove(arrived)
         for number, handler in before.items():
             signal.signal(number, handler)
         if arrived:

@@ -13,15 +13,31 @@ import io
 import os
 import re
 import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 from urllib.parse import unquote
 
-from overpaint.errors import OutputError, RequestError
+from overpaint.errors import MissingExtraError, OutputError, RequestError
 from overpaint.files import exists_already, publish_file, write_hidden_file
 
+from .calls import Patience, patiently
+from .credentials import without_credentials
+
+T = TypeVar("T")
+
+FETCHING = Patience(300.0)
+"""For a whole object; at most a row's own time."""
+
+_ASKING = Patience(60.0)
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_NUMBERS = {
+    FileNotFoundError: errno.ENOENT,
+    PermissionError: errno.EACCES,
+    FileExistsError: errno.EEXIST,
+    TimeoutError: errno.ETIMEDOUT,
+}
+"""Of errors that a store's package raises without a number."""
 
 
 class Address(PurePosixPath):
@@ -43,61 +59,116 @@ class Address(PurePosixPath):
 
     def exists(self) -> bool:
         """Whether there is an object."""
-        with self._store() as (store, path):
-            return bool(store.exists(path))
+        return bool(self._ask(lambda store, path: store.exists(path)))
 
-    def read_bytes(self) -> bytes:
+    def read_bytes(self, patience: Patience = FETCHING) -> bytes:
         """The object's content."""
-        with self._store() as (store, path):
-            return bytes(store.cat_file(path))
+        return bytes(self._ask(lambda store, path: store.cat_file(path), patience))
 
     def open(self, mode: str = "rb") -> io.BytesIO:
         """The object's content as a file to read from."""
         return io.BytesIO(self.read_bytes())
 
-    def write_bytes(self, data: bytes) -> None:
-        """Write the object, whole or not at all; an existing one is replaced."""
-        with self._store() as (store, path):
-            with contextlib.suppress(NotImplementedError):
+    def write_bytes(self, data: bytes, patience: Patience = FETCHING) -> None:
+        """Write the object, whole or not at all; an existing one is replaced. Never makes a bucket."""
+
+        def put(store: Any, path: str) -> None:
+            if self._has_folders:
                 store.makedirs(path.rpartition("/")[0], exist_ok=True)
             store.pipe_file(path, data)
+
+        self._ask(put, patience)
 
     def unlink(self, missing_ok: bool = False) -> None:
         """Remove the object."""
         try:
-            with self._store() as (store, path):
-                store.rm_file(path)
+            self._ask(lambda store, path: store.rm_file(path))
         except FileNotFoundError:
             if not missing_ok:
                 raise
 
     def move_to(self, target: Address) -> None:
         """Give the object another address of the same store."""
-        with self._store() as (store, path), target._store() as (_, place):
-            store.mv(path, place)
+        _, place = target._opened()
+
+        def move(store: Any, path: str) -> None:
+            if self._has_folders and self._scheme != "memory":
+                store.mv(path, place)
+            else:  # `mv` would take *, ? and [ in a name for a pattern
+                store.cp_file(path, place)
+                store.rm_file(path)
+
+        self._ask(move, FETCHING)
+
+    def is_dir(self) -> bool:
+        """Whether there are objects below this address."""
+        return bool(self._ask(lambda store, path: store.isdir(path)))
+
+    def below(self) -> list[Address]:
+        """All objects below this address."""
+
+        def find(store: Any, path: str) -> list[str]:
+            root = path.rstrip("/") + "/"
+            return [one.removeprefix(root) for one in store.find(path) if one.startswith(root)]
+
+        return [self / name for name in self._ask(find, FETCHING) if name and not name.endswith("/")]
 
     def marks(self) -> tuple[int, int, int]:
-        """Three numbers that change when the object does: its size, and two from its ETag or time."""
-        with self._store() as (store, path):
-            key = hashlib.sha256(str(store.ukey(path)).encode()).digest()
-            return (int(store.size(path)), int.from_bytes(key[:7], "big"), int.from_bytes(key[7:14], "big"))
+        """Three numbers that change when the object does: its size, and two from all else that the store says of it,
+        such as its ETag and time.
+        """
 
-    @contextlib.contextmanager
-    def _store(self) -> Iterator[tuple[Any, str]]:
-        """The file system and the path in it; errors become OSErrors."""
+        def look(store: Any, path: str) -> tuple[int, int, int]:
+            info = store.info(path)
+            key = hashlib.sha256(repr(sorted(info.items())).encode()).digest()
+            return (int(info["size"] or 0), int.from_bytes(key[:7], "big"), int.from_bytes(key[7:14], "big"))
+
+        return self._ask(look)
+
+    @property
+    def _scheme(self) -> str:
+        return str(self).partition("://")[0].lower()
+
+    @property
+    def _has_folders(self) -> bool:
+        """Whether folders are made before files; in a store of objects that would make a bucket."""
+        return self._scheme in ("file", "local", "memory", "sftp", "ssh", "ftp", "smb", "hdfs", "webhdfs")
+
+    def _opened(self) -> tuple[Any, str]:
+        """The file system and the path in it."""
         import fsspec.core
 
+        if self._scheme in ("s3", "s3a"):
+            try:
+                import s3fs  # noqa: F401 - fsspec imports it by name
+            except ImportError:
+                raise MissingExtraError.of(f"the address {self}", "s3") from None
         try:
             # A cached listing would be out of date.
-            store, path = fsspec.core.url_to_fs(str(self), use_listings_cache=False)
+            return fsspec.core.url_to_fs(str(self), use_listings_cache=False)  # type: ignore[no-any-return]
         except (ImportError, ValueError) as error:
-            raise RequestError(f"{self} can't be opened: {error}") from None
+            raise RequestError(f"{self} can't be opened: {without_credentials(str(error))}") from None
+
+    def _ask(self, do: Callable[[Any, str], T], patience: Patience = _ASKING) -> T:
+        """The result of a call to the store; its errors become OSErrors without credentials."""
+        store, path = self._opened()
         try:
-            yield store, path
-        except (OSError, NotImplementedError):
+            return patiently(lambda: _as_system_error(do, store, path), patience)
+        except OSError as error:
+            raise OSError(error.errno or errno.EIO, without_credentials(error.strerror or str(error))) from None
+
+
+def _as_system_error(do: Callable[[Any, str], T], store: Any, path: str) -> T:
+    try:
+        return do(store, path)
+    except OSError as error:
+        if error.errno is not None:
             raise
-        except Exception as error:  # stores have errors of their own, with no common base
-            raise OSError(f"{type(error).__name__}: {error}") from error
+        number = next((number for kind, number in _NUMBERS.items() if isinstance(error, kind)), errno.EIO)
+        raise OSError(number, str(error) or "it did not answer in time") from error
+    except Exception as error:  # stores have errors of their own, with no common base
+        number = errno.EACCES if "Credentials" in type(error).__name__ else errno.EIO
+        raise OSError(number, f"{type(error).__name__}: {error}") from error
 
 
 Place: TypeAlias = Path | Address
@@ -146,6 +217,22 @@ def marks_of(place: Place) -> tuple[int, int, int]:
     return (status.st_size, status.st_mtime_ns, status.st_ino)
 
 
+def files_in(folder: Place) -> list[Place]:
+    """All that is no folder, in the order of names; hidden ones and those in hidden folders left out."""
+    found = folder.below() if isinstance(folder, Address) else folder.rglob("*")
+    return sorted(
+        place
+        for place in found
+        if not any(part.startswith(".") for part in place.relative_to(folder).parts)
+        and (isinstance(place, Address) or not place.is_dir())
+    )
+
+
+def resolved(place: Place) -> Place:
+    """A path without links; an address as it is."""
+    return place if isinstance(place, Address) else place.resolve()
+
+
 def is_there(place: Place) -> bool:
     """Whether the name is taken; for a path also by a broken link."""
     return place.exists() if isinstance(place, Address) else os.path.lexists(place)
@@ -165,11 +252,17 @@ def check_inside(target: Place, out: Place) -> None:
             )
 
 
-def stage(hidden: Place, data: bytes, target: Place, permissions: int = 0o666) -> None:
-    """Write a result to its hidden file, with at most these permissions, and flush it. Raises OutputError."""
+def stage(
+    hidden: Place, data: bytes, target: Place, permissions: int = 0o666, *, patience: Patience = FETCHING
+) -> None:
+    """Write a result to its hidden file, with at most these permissions, and flush it. `patience` is for stores.
+
+    Raises:
+        OutputError: It can't be written.
+    """
     if isinstance(hidden, Address):
-        with _reported(hidden):
-            hidden.write_bytes(data)
+        with _reported(target):
+            hidden.write_bytes(data, patience)
     else:
         assert isinstance(target, Path)
         try:
@@ -218,7 +311,7 @@ def disk_is_full(error: BaseException) -> bool:
 
 
 @contextlib.contextmanager
-def _reported(target: Address) -> Iterator[None]:
+def _reported(target: Place) -> Iterator[None]:
     try:
         yield
     except OSError as error:

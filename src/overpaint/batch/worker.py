@@ -19,14 +19,15 @@ from overpaint.doors.inputs import EditInputs
 from overpaint.doors.reading import EditFiles, read_edit, readers
 from overpaint.engines import Monitor
 from overpaint.engines.weight_store import available_memory
-from overpaint.errors import Cancelled, EngineError, OverpaintError, PictureError
+from overpaint.errors import Cancelled, EngineError, OverpaintError, PictureError, StoreError
 from overpaint.picture import format_of_path
 from overpaint.record import sidecar_path
 from overpaint.studio import Edited, PreparedEdit, Rendered, Studio
 from overpaint.studio.progress import LinkedMonitor
 
+from .calls import Patience, may_pass
 from .quality import quality_of
-from .store import Address, Place, at, check_inside, stage
+from .store import FETCHING, Address, Place, at, check_inside, stage
 from .task import RowLimits, Task, TaskResult
 from .thumbnails import thumbnails_of
 
@@ -59,13 +60,14 @@ class Worker:
             with MemoryShare(self._budget) as share:
                 if task.alone:
                     share.grow(self._budget.total, monitor.check)
+                files = _files_of(task, monitor)  # first: a store that does not answer holds up no other row
                 with self._reading:
                     monitor.check()
-                    prepared, inputs = self._prepared(task, share, monitor)
+                    prepared, inputs = self._prepared(task, files, share, monitor)
                 painted = self._studio.paint(prepared, own)
                 with self._writing:
                     monitor.check()
-                    return _written(inputs.noted(self._studio.finish(prepared, painted)), task)
+                    return _written(inputs.noted(self._studio.finish(prepared, painted)), task, monitor)
         except Cancelled:
             if own.late and not monitor.cancelled:
                 raise _too_slow(task.options.limits) from None
@@ -80,9 +82,11 @@ class Worker:
     def prepared(self, task: Task, monitor: Monitor) -> PreparedEdit:
         """A task before it is painted: its files are read. Raises OverpaintError as `do`."""
         with MemoryShare(self._budget) as share:
-            return self._prepared(task, share, monitor)[0]
+            return self._prepared(task, _files_of(task, monitor), share, monitor)[0]
 
-    def _prepared(self, task: Task, share: MemoryShare, monitor: Monitor) -> tuple[PreparedEdit, EditInputs]:
+    def _prepared(
+        self, task: Task, files: EditFiles, share: MemoryShare, monitor: Monitor
+    ) -> tuple[PreparedEdit, EditInputs]:
         limits, waited = task.options.limits, 0.0
 
         def grant(wanted: int) -> None:
@@ -96,7 +100,7 @@ class Worker:
         try:
             inputs, seconds = readers.call(
                 read_edit,
-                _files_of(task),
+                files,
                 seconds=min(READING, limits.seconds),
                 memory=limits.memory or (None if task.alone else self._budget.total),
                 grant=grant,
@@ -110,16 +114,21 @@ class Worker:
         return replace(prepared, timings={**prepared.timings, "open": round(seconds - waited, 6)}), inputs
 
 
-def _files_of(task: Task) -> EditFiles:
-    """The files of a row. Those that addresses name are read here, with what this process knows of their stores."""
+def _files_of(task: Task, monitor: Monitor) -> EditFiles:
+    """The files of a row. Those that addresses name are read here, with what this process knows of their stores.
+
+    Raises:
+        PictureError, StoreError: One can't be read.
+    """
     item, base, digests = task.item, task.options.base, task.masks
     contents: dict[str, bytes] = {}
+    patience = _patience(task, monitor)
 
     def named(place: Place, digest: str) -> str:
         name = str(place)
         digests[name] = digest
         if isinstance(place, Address):
-            contents[name] = _bytes(place)
+            contents[name] = _fetched(place, patience)
         return name
 
     sketch, insert = (None if one is None else named(at(base, one[0]), one[1]) for one in (item.sketch, item.insert))
@@ -139,11 +148,19 @@ def _files_of(task: Task) -> EditFiles:
     )
 
 
-def _bytes(place: Place) -> bytes:
+def _fetched(place: Address, patience: Patience) -> bytes:
     try:
-        return place.read_bytes()
+        return place.read_bytes(patience)
+    except FileNotFoundError:
+        raise PictureError(f"the file {place} doesn't exist", field="image", value=str(place)) from None
     except OSError as error:
-        raise PictureError(f"the image {place} can't be read: {error.strerror or error}") from None
+        kind = StoreError if may_pass(error) else PictureError
+        raise kind(f"{place} can't be read: {error.strerror or error}", field="image", value=str(place)) from None
+
+
+def _patience(task: Task, monitor: Monitor) -> Patience:
+    """How long a store is waited for, at most as long as the row may be painted."""
+    return Patience(min(FETCHING.seconds, task.options.limits.seconds), monitor.check)
 
 
 class RowMonitor(LinkedMonitor):
@@ -186,7 +203,7 @@ def _too_large(wanted: int, most: int) -> PictureError:
     )
 
 
-def _written(edited: Edited, task: Task) -> TaskResult:
+def _written(edited: Edited, task: Task, monitor: Monitor) -> TaskResult:
     began = time.perf_counter()
     item, options = task.item, task.options
     record = "none" if options.key is not None else options.record
@@ -210,7 +227,7 @@ def _written(edited: Edited, task: Task) -> TaskResult:
     small = thumbnails_of(edited) if options.thumbnails else None
     if options.out is not None:
         check_inside(item.output, options.out)
-    stage(task.hidden, rendered.data, item.output, options.permissions)
+    stage(task.hidden, rendered.data, item.output, options.permissions, patience=_patience(task, monitor))
     sidecar = edited.record_of(saved.reach, saved.quality).to_json() if beside is not None else None
     if sidecar is not None:
         details["sidecar_sha256"] = hashlib.sha256(sidecar.encode()).hexdigest()

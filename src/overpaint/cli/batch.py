@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from functools import partial
@@ -27,7 +28,7 @@ from .streams import STDIO
 from .texts import counted, help_text, print_json, visible
 
 if TYPE_CHECKING:
-    from overpaint.batch import BadRow, BatchFolders, EditRow, Event, Executor, Options
+    from overpaint.batch import BadRow, BatchFolders, EditRow, Event, Executor, Options, Place
 
     from .batch_shown import Display
 
@@ -173,7 +174,7 @@ def _read(
 
     _check(edits, rows, machine, which, results)
     folders, audit = _folders(results)
-    found, base, notes = _found(edits, rows, Path(results.output), folders, audit)
+    found, base, notes = _found(edits, rows, folders, audit)
     # files for every row are relative to the folder that the command runs in
     shared = batches.RowDefaults(
         settings=settings_of(rows.intent, fields.settings(how), machine.option),
@@ -194,13 +195,18 @@ for verb in (batch, adopt, prune):  # for the parser; a type checker can't know 
 
 def _listeners(display: Display, results: Results) -> Callable[[Event], None]:
     """What the events of a run go to."""
-    from overpaint.batch.metrics import MetricsFile
+    from overpaint.batch.metrics import MetricsFile, RunCounts
 
     from .on_end import EndNotice
 
-    shown = [display.show]
+    counts = RunCounts()
+    shown = [display.show, counts.show]
     if results.metrics is not None:
-        shown.append(MetricsFile(Path(results.metrics).absolute()).show)
+        shown.append(MetricsFile(Path(results.metrics).absolute(), counts).show)
+    if results.otlp is not None:
+        from overpaint.batch.otlp import OtlpExport
+
+        shown.append(OtlpExport(results.otlp, counts, private=results.private, warn=_warn).show)
     if results.on_end is not None:
         shown.append(EndNotice(results.on_end).show)
 
@@ -209,6 +215,10 @@ def _listeners(display: Display, results: Results) -> Callable[[Event], None]:
             one(event)
 
     return show
+
+
+def _warn(text: str) -> None:
+    print(visible(f"overpaint: {text}"), file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager
@@ -266,21 +276,33 @@ def _folders(results: Results) -> tuple[BatchFolders, Path | None]:
 
 
 def _found(
-    edits: str | None, rows: Rows, out: Path, folders: BatchFolders, audit: Path | None
+    edits: str | None, rows: Rows, folders: BatchFolders, audit: Path | None
 ) -> tuple[list[Any], Path, tuple[str, ...]]:
     """The rows before they are read, the folder that their paths are relative to, and notes."""
-    import sys
-
     from overpaint.batch import files_of_runs, read_folders, read_manifest, read_text
 
     if edits is None:
-        masks = None if rows.masks is None else Path(rows.masks)
-        listed = read_folders(Path(rows.images or ""), masks, leave_out=out, own=files_of_runs(folders, audit))
+        listed = read_folders(
+            _place(rows.images or "", "images"),
+            None if rows.masks is None else _place(rows.masks, "masks"),
+            leave_out=folders.out,
+            own=files_of_runs(folders, audit),
+        )
         return list(listed.rows), Path.cwd(), listed.notes
     if edits == STDIO:
         text = sys.stdin.buffer.read().decode("utf-8-sig", "replace")
         return read_text(text, "jsonl", "standard input"), Path.cwd(), ()
     return read_manifest(Path(edits)), Path(edits).absolute().parent, ()
+
+
+def _place(name: str, field: str) -> Place:
+    """A folder that an option names: a path as it is given, or an address."""
+    from overpaint.batch import Address
+    from overpaint.batch.credentials import check_no_credentials
+    from overpaint.batch.store import is_address
+
+    check_no_credentials(name, field)
+    return Address(name) if is_address(name) else Path(name)
 
 
 def _options(
@@ -293,6 +315,7 @@ def _options(
     results: Results,
 ) -> Options:
     from overpaint.batch import Filter, Options, RowLimits, Rules
+    from overpaint.batch.store import is_address
 
     return Options(
         folders=folders,
@@ -303,7 +326,7 @@ def _options(
             seed=machine.seed,
             record="none" if results.private else results.record,
             overwrite=results.overwrite,
-            allow=rows.allow,
+            allow=(*rows.allow, *filter(is_address, (rows.images or "", rows.masks or ""))),
         ),
         audit=audit,
         audit_key=key_of(results.audit_key),

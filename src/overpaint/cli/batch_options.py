@@ -135,6 +135,7 @@ class Results:
         on_end: When the run has ended, run this command with its last event on standard input, or send that to this
             http(s) address.
         metrics: Keep counts, rates and times of the run in this file for Prometheus.
+        otlp: Send the same to an OpenTelemetry collector at this http(s) address (extra 'otlp').
         json: One JSON object a line on standard output, for programs; so it is without a terminal.
     """
 
@@ -155,6 +156,7 @@ class Results:
     state: Annotated[str | None, Parameter(metavar="DIR", show_default="DIR/.overpaint")] = None
     on_end: Annotated[str | None, Parameter(metavar="COMMAND|URL")] = None
     metrics: Annotated[str | None, Parameter(metavar="FILE")] = None
+    otlp: Annotated[str | None, Parameter(metavar="URL")] = None
     json: bool = False
     quiet: Quiet = False
     debug: Debug = False

@@ -22,6 +22,8 @@ EXTRAS = {
     "jpeg": "JPEG blocks that an edit does not touch are carried over unchanged",
     "heif": "HEIC and HEIF pictures can be read and written",
     "ray": "batches run on a cluster",
+    "s3": "pictures and results may lie in S3",
+    "otlp": "figures of batches go to an OpenTelemetry collector",
     "gguf": "checkpoints in GGUF files can be read",
     "audit": "audit logs can be signed",
     "patchmatch": "the engine patchmatch can be used; its search is patented",
