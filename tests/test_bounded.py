@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import MappingProxyType
 
@@ -46,6 +47,31 @@ def test_values_of_every_kind_pass():
             found = receive(there)
             sender.join()
             assert repr(found) == repr(value)
+
+
+def test_calls_wait_for_a_process_that_starts_instead_of_starting_another():
+    with ThreadPoolExecutor(3) as threads:
+        pool = BoundedPool("hanging_start")  # takes longer to start than a call waits for one that is busy
+        found = [threads.submit(pool.call, hanging.process) for _ in range(3)]
+        assert len({one.result() for one in found}) == 1
+        pool.close()
+
+
+def test_a_call_that_waits_for_a_process_ends_by_its_check():
+    def check() -> None:
+        if time.monotonic() - began > 0.3:
+            raise Cancelled
+
+    pool, began = BoundedPool("hanging_start"), time.monotonic()
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(pool.call, hanging.process)
+        time.sleep(0.1)
+        second = threads.submit(pool.call, hanging.process, check=check)
+        with pytest.raises(Cancelled):
+            second.result()
+        assert not first.done()
+        assert first.result() > 0
+    pool.close()
 
 
 def test_an_error_is_raised_as_it_was_and_the_process_stays(pool: BoundedPool):

@@ -40,9 +40,9 @@ def needs_memory(wanted: int) -> None:
 class BoundedPool:
     """Child processes that call functions, each call within its limits. Thread-safe.
 
-    A process is started when those that are there stay busy for a second, stays for the next call, and is replaced
-    after one that it did not survive. Where there are no such processes (Windows), functions are called here, without
-    limits.
+    A process is started when those that are there stay busy for a second, not counting the time in which one starts.
+    It stays for the next call, and is replaced after one that it did not survive. Where there are no such processes
+    (Windows), functions are called here, without limits.
     """
 
     def __init__(self, *modules: str) -> None:
@@ -51,6 +51,7 @@ class BoundedPool:
         self._lock = threading.Condition()
         self._idle: list[_BoundedProcess] = []
         self._busy = 0
+        self._starting: set[_BoundedProcess] = set()
         self._owner = os.getpid()
 
     def call(
@@ -81,9 +82,13 @@ class BoundedPool:
         """
         if os.name != "posix":
             return function(*arguments)
-        process = self._take()
+        process = self._take(check)
+
+        def begun() -> None:
+            self._starting.discard(process)
+
         try:
-            return process.call((function, arguments, memory), seconds, grant, check)  # type: ignore[no-any-return]
+            return process.call((function, arguments, memory), seconds, grant, check, begun)  # type: ignore[no-any-return]
         except _Unfinished as error:
             raise _failure(error, process.kill(ended=error.why == "ended"), seconds) from None
         finally:
@@ -96,19 +101,28 @@ class BoundedPool:
         for process in ended:
             process.kill()
 
-    def _take(self) -> _BoundedProcess:
+    def _take(self, check: Callable[[], None]) -> _BoundedProcess:
         with self._lock:
             if self._owner != os.getpid():  # a fork shares its parent's processes
-                self._idle, self._busy, self._owner = [], 0, os.getpid()
-            if self._busy:
-                self._lock.wait_for(lambda: self._idle, _PATIENCE)
-            process = self._idle.pop() if self._idle else _BoundedProcess(self._modules)
+                self._idle, self._busy, self._starting, self._owner = [], 0, set(), os.getpid()
+            patience = _PATIENCE
+            while self._busy and not self._idle and patience > 0:
+                check()
+                # While one starts, it is nearer to its end than another that would start now.
+                patience -= 0 if self._starting else _LOOK
+                self._lock.wait(_LOOK)
+            if self._idle:
+                process = self._idle.pop()
+            else:
+                process = _BoundedProcess(self._modules)
+                self._starting.add(process)
             self._busy += 1
         return process
 
     def _put(self, process: _BoundedProcess) -> None:
         with self._lock:
             self._busy -= 1
+            self._starting.discard(process)
             if process.at_rest:
                 self._idle.append(process)
             self._lock.notify()
@@ -166,8 +180,17 @@ class _BoundedProcess:
         self._socket = own
         self.at_rest = True
 
-    def call(self, order: tuple[Any, ...], seconds: float | None, grant: Grant, check: Callable[[], None]) -> Any:
-        """The result of a call. Raises _Unfinished, or what the function, `grant` or `check` raises."""
+    def call(
+        self,
+        order: tuple[Any, ...],
+        seconds: float | None,
+        grant: Grant,
+        check: Callable[[], None],
+        begun: Callable[[], None],
+    ) -> Any:
+        """The result of a call; `begun` is called when it begins. Raises _Unfinished, or what the function, `grant` or
+        `check` raises.
+        """
         self.at_rest = False
         left = _START
         try:
@@ -178,6 +201,7 @@ class _BoundedProcess:
                 kind, value = receive(self._socket)
                 left -= time.monotonic() - began
                 if kind == "begun":
+                    begun()
                     left = float("inf") if seconds is None else seconds
                 elif kind == "need":
                     send(self._socket, _refusal(grant, value))

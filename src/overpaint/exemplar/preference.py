@@ -25,7 +25,7 @@ _EXAMPLES = 200
 _ALIKE = 0.05
 """Two looks are alike below this difference."""
 
-_BLOCK = 4096
+_BLOCK = 512
 
 
 def foreignness(level: Level, sites: Sites, reach: int) -> Floats:
@@ -95,10 +95,11 @@ def apart(looks: Floats, others: Floats) -> Floats:
     if len(others) == 0:
         return np.zeros(len(looks), np.float32)
     examples = others[:: max(1, len(others) // _EXAMPLES)]
-    squares = np.einsum("ij,ij->i", examples, examples)
+    squares, doubled = np.einsum("ij,ij->i", examples, examples), np.float32(-2) * examples.T
     found = np.empty(len(looks), np.float32)
     for start in range(0, len(found), _BLOCK):
         mine = looks[start : start + _BLOCK]
-        nearest = (squares - 2 * (mine @ examples.T)).min(axis=1)
-        found[start : start + _BLOCK] = nearest + np.einsum("ij,ij->i", mine, mine)
+        products = mine @ doubled
+        products += squares
+        found[start : start + _BLOCK] = products.min(axis=1) + np.einsum("ij,ij->i", mine, mine)
     return np.sqrt(np.maximum(found, np.float32(0)))

@@ -113,7 +113,7 @@ def measured(
         maximum: Of the samples.
     """
     samples = samples[..., None] if samples.ndim == 2 else samples
-    levels: Levels = samples.mean(axis=2, dtype=np.float32) * np.float32(255 / maximum)
+    levels = _mean_of_channels(samples) * np.float32(255 / maximum)
     solid = weight >= 0.5
     match = None if match is None else round(match, 4)
     seam = max(seam_score(levels, touched) for touched in (weight > 0, solid))
@@ -199,6 +199,7 @@ def _structure(levels: Levels, solid: NDArray[np.bool_]) -> float:
 def _foreign(samples: NDArray[np.generic], solid: NDArray[np.bool_], maximum: float) -> float:
     import cv2
 
+    from overpaint.exemplar.blas import one_thread
     from overpaint.exemplar.preference import apart, mean_and_contrast
 
     scale = min(1.0, _SMALL / float(np.sqrt(np.count_nonzero(solid))))
@@ -209,7 +210,8 @@ def _foreign(samples: NDArray[np.generic], solid: NDArray[np.bool_], maximum: fl
     if not inner.any() or not ring.any():
         return 0.0
     looks = mean_and_contrast(small, np.ones_like(inner), _LOOK)
-    return float((apart(looks[inner], looks[ring]) > _UNLIKE).mean())
+    with one_thread():
+        return float((apart(looks[inner], looks[ring]) > _UNLIKE).mean())
 
 
 def _reduced(samples: NDArray[np.generic], scale: float, maximum: float) -> Levels:
@@ -221,6 +223,14 @@ def _reduced(samples: NDArray[np.generic], scale: float, maximum: float) -> Leve
     small = cv2.resize(samples, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0], -1)
     channels = np.repeat(small, 3, axis=2) if small.shape[2] == 1 else small
     return np.asarray(channels, np.float32) / np.float32(maximum)
+
+
+def _mean_of_channels(samples: NDArray[np.generic]) -> Levels:
+    """(h, w) of samples (h, w, C): channel by channel, several times as fast as `mean` over the last axis."""
+    total = samples[..., 0].astype(np.float32)
+    for channel in range(1, samples.shape[2]):
+        total += samples[..., channel].astype(np.float32)
+    return np.asarray(total / np.float32(samples.shape[2]), np.float32)
 
 
 def _steps(levels: Levels) -> Levels:

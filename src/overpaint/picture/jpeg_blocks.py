@@ -7,6 +7,7 @@ coefficients.
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 import threading
 from dataclasses import dataclass
@@ -178,7 +179,8 @@ def _written(jpeglib: Any, image: Any, coefficients: Planes, file: JpegFile, fol
     """The segments of a file with these coefficients; progressive if the original was."""
     if len(coefficients) == 4:
         return _written_apart(jpeglib, coefficients, file, folder)
-    with jpeglib.version(_PROGRESSIVE if file.frame.progressive else _SEQUENTIAL):
+    # `carried_over` has chosen the other library, and each choice searches a folder.
+    with jpeglib.version(_PROGRESSIVE) if file.frame.progressive else contextlib.nullcontext():
         image.Y = coefficients[0]
         if len(coefficients) == 3:
             image.Cb, image.Cr = coefficients[1], coefficients[2]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from contextlib import suppress
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 from overpaint.engines import Engine
@@ -26,11 +27,13 @@ def execution_of(resolved: ResolvedRequest, engine: Engine, threads: int | None)
         dtype=str(getattr(engine, "dtype", "float32")).removeprefix("torch."),
         threads=getattr(engine, "threads", None) or threads or os.cpu_count() or 1,
         exact=resolved.exact,
-        versions=_versions(),
+        versions=dict(_versions()),
     )
 
 
+@cache
 def _versions() -> dict[str, str]:
+    """Versions by package; read once, as each is a file that is parsed."""
     found = {"python": platform.python_version()}
     for package in _PACKAGES:
         with suppress(PackageNotFoundError):

@@ -93,7 +93,10 @@ def difference_of(one: Picture, other: Picture) -> Samples:
     if one.size != other.size or (len(channels) == 2 and 1 not in channels):
         raise OutputError(f"the written file decodes to {one.size} {one.mode}, not {other.size} {other.mode}")
     deeper = other.depth - one.depth
-    difference: Samples = _apart(one.samples, other.samples, deeper).max(axis=2)
+    apart = _apart(one.samples, other.samples, deeper)
+    difference: Samples = apart[..., 0]
+    for channel in range(1, apart.shape[2]):  # several times as fast as `max` over the last axis
+        difference = np.maximum(difference, apart[..., channel])
     if one.alpha is not None or other.alpha is not None:
         difference = np.maximum(difference, _apart(_alpha(one), _alpha(other), deeper))
     return difference

@@ -1,0 +1,5 @@
+"""Takes two seconds to be imported."""
+
+import time
+
+time.sleep(2)
