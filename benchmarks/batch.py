@@ -2,6 +2,7 @@
 
     python -m benchmarks.batch
     python -m benchmarks.batch --count 60 --engines stand-in --iopaint ~/iopaint-venv/bin/iopaint
+    python -m benchmarks.batch --engines telea    # processor time and memory, against a plain loop of OpenCV
 
 300 edits of 1024x768 JPEG photos, each with its own mask. The stand-in engine waits a known time for each and
 leaves the processor idle, like a GPU. For each engine two methods do the same edits in sequence:
@@ -11,6 +12,8 @@ leaves the processor idle, like a GPU. For each engine two methods do the same e
 
 `busy` is the engine's share of the time from its first canvas to its last; `overhead` is the run's time minus
 the engine's time in the plain loop, per edit: reading, writing, the report, and any slowdown of the engine.
+
+`telea` is another comparison, with a table of its own: see `benchmarks.batch_cost`.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -31,10 +34,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
-from benchmarks import page, report
+from benchmarks import batch_cost, page, report
+from benchmarks.dataset import cases
 from benchmarks.networks import SHARED
 from overpaint import Mask, Studio
 from overpaint.batch import BatchFolders, Options, Reader, RowDefaults, Rules, read_folders, run
@@ -128,18 +131,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not photos:
         print(f"benchmarks.batch: no photos in {wanted.shared / 'photos' / 'eval'}", file=sys.stderr)
         return 2
-    if wanted.page is not None:
-        page.section_marks(wanted.page, "batch")
     engines: Mapping[str, Callable[[EngineClock], ThreadedEngine]] = {
         "exemplar": TimedExemplar,
         "stand-in": partial(StandIn, seconds=wanted.cost),
     }
+    names = wanted.engines.split(",")
+    others = set(names) - {"telea"} or wanted.iopaint is not None
+    sections = (["batch"] if others else []) + (["batch-cost"] if "telea" in names else [])
+    for section in sections if wanted.page is not None else ():
+        page.section_marks(wanted.page, section)
+    costs: list[batch_cost.Cost] = []
     results: list[MethodResult] = []
     with tempfile.TemporaryDirectory(prefix="overpaint-bench-") as folder:
         work = Path(folder)
-        with console.status("making photos and masks"):
-            images, masks = make(photos, work, wanted.count)
-        for name in wanted.engines.split(","):
+        if "telea" in names:
+            names.remove("telea")
+            with console.status("telea: OpenCV loop and batch, in turn"):
+                jobs = cases(wanted.shared / "photos" / "eval", limit=wanted.photos)
+                costs = batch_cost.measured(jobs, work, wanted.rounds)
+        if others:
+            with console.status("making photos and masks"):
+                images, masks = make(photos, work, wanted.count)
+        for name in names:
             with console.status(f"{name}: plain"):
                 plain = by_loop(name, engines[name], images, masks, work / f"plain-{name}")
             with console.status(f"{name}: batch"):
@@ -154,12 +167,18 @@ def main(argv: Sequence[str] | None = None) -> int:
                     RuntimeError,
                 ) as error:  # an external program: the other results are reported anyway
                     console.print(f"Not measured: {error}", style="yellow", markup=False)
-    console.print(_table(results, console))
-    text = _write(wanted.out, results, wanted)
+    tables = {
+        "batch": (HEADINGS, [_cells(result, results) for result in results]),
+        "batch-cost": (batch_cost.HEADINGS, [batch_cost.cells(cost, costs[0]) for cost in costs]),
+    }
+    for section in sections:
+        console.print(_table(*tables[section]))
+    texts = {section: _markdown(*tables[section]) for section in sections}
+    _write(wanted, results, costs, texts.values())
     if wanted.page is not None:
-        page.replace_section(
-            wanted.page, "batch", f"{page.measured_with(report.machine(), _command(wanted))}\n\n{text}"
-        )
+        measured = page.measured_with(report.machine(), _command(wanted))
+        for section, text in texts.items():
+            page.replace_section(wanted.page, section, f"{measured}\n\n{text}")
     return 0
 
 
@@ -168,7 +187,9 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="python -m benchmarks.batch", description=(__doc__ or "").split("\n")[0])
     add = made.add_argument
     add("--count", type=int, default=300, help="edits (default: 300)")
-    add("--engines", default="exemplar,stand-in", help="by name, separated by commas: exemplar,stand-in")
+    add("--engines", default="exemplar,stand-in,telea", help="separated by commas: exemplar,stand-in,telea")
+    add("--rounds", type=int, default=3, help="runs of each way with telea (default: 3)")
+    add("--photos", type=int, metavar="N", help="photos with telea, with three masks each (default: all)")
     add("--cost", type=float, default=0.1, metavar="S", help="seconds per edit of the stand-in (default: 0.1)")
     add("--ahead", type=int, default=6, metavar="N", help="rows in progress at once (default: 6)")
     add("--iopaint", type=Path, metavar="FILE", help="IOPaint's command, to be compared with its model cv2")
@@ -292,31 +313,40 @@ def _cells(result: MethodResult, results: Sequence[MethodResult]) -> list[str]:
     ]
 
 
-def _table(results: Sequence[MethodResult], console: Console) -> Table:
-    table = Table(*HEADINGS, box=box.SIMPLE)
-    for result in results:
-        table.add_row(*_cells(result, results))
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    table = Table(*headings, box=box.SIMPLE)
+    for row in rows:
+        table.add_row(*row)
     return table
 
 
-def _write(out: Path, results: Sequence[MethodResult], wanted: argparse.Namespace) -> str:
-    """Write the results as JSON and markdown; returns the markdown."""
+def _markdown(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return "\n".join(f"| {' | '.join(row)} |" for row in (headings, ["---"] * len(headings), *rows))
+
+
+def _write(
+    wanted: argparse.Namespace,
+    results: Sequence[MethodResult],
+    costs: Sequence[batch_cost.Cost],
+    tables: Iterable[str],
+) -> None:
+    """Write the results as JSON and markdown."""
+    out: Path = wanted.out
     out.mkdir(parents=True, exist_ok=True)
     whole = {
         "machine": report.machine(),
         "command": _command(wanted),
         "cost": wanted.cost,
         "results": [asdict(result) for result in results],
+        "costs": [asdict(cost) for cost in costs],
     }
     (out / "results.json").write_text(json.dumps(whole, indent=2), "utf-8")
-    rows = [HEADINGS, ["---"] * len(HEADINGS), *(_cells(result, results) for result in results)]
-    text = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    (out / "table.md").write_text(text + "\n", "utf-8")
-    return text
+    (out / "table.md").write_text("\n\n".join(tables) + "\n", "utf-8")
 
 
 def _command(wanted: argparse.Namespace) -> str:
     words = ["python -m benchmarks.batch"]
+    words += [f"--engines {wanted.engines}"] if wanted.engines != parser().get_default("engines") else []
     words += [f"--count {wanted.count}"] if wanted.count != 300 else []
     words += ["--iopaint .../iopaint"] if wanted.iopaint is not None else []
     return " ".join(words)

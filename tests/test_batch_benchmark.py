@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 from benchmarks import batch
+from benchmarks.dataset import KINDS
+from PIL import Image
 
 from batches import photo
 
@@ -25,6 +27,27 @@ def test_both_ways_are_measured_and_the_engine_is_busier_in_a_batch(tmp_path: Pa
         assert 0 < one["busy"] <= 1
         assert one["seconds"] >= one["engine_seconds"]
     assert "| stand-in | batch |" in page.read_text()
+
+
+def test_a_batch_is_measured_beside_a_loop_of_opencv(tmp_path: Path) -> None:
+    folder = tmp_path / "photos" / "eval"
+    photo(folder / "images" / "000.jpg", seed=1, size=(64, 48))
+    (folder / "index.jsonl").write_text(json.dumps({"id": "000", "image": "images/000.jpg", "caption": ""}))
+    mask = Image.new("L", (64, 48))
+    mask.paste(255, (20, 16, 40, 32))
+    (folder / "masks").mkdir()
+    for kind in KINDS:
+        mask.save(folder / "masks" / f"000_{kind}.png")
+    page = tmp_path / "page.md"
+    page.write_text("<!-- batch-cost -->\n<!-- end of batch-cost -->\n")
+    words = ["--engines", "telea", "--rounds", "1", "--shared", str(tmp_path)]
+    assert batch.main([*words, "--out", str(tmp_path / "out"), "--page", str(page)]) == 0
+    loop, ours = json.loads((tmp_path / "out" / "results.json").read_text())["costs"]
+    for one in (loop, ours):
+        assert one["count"] == len(KINDS)
+        assert one["cpu"] > 0
+        assert one["peak"] > 1e6
+    assert "| batch |" in page.read_text()
 
 
 def test_without_photos_it_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
