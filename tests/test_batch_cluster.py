@@ -30,8 +30,10 @@ from overpaint.batch import (
     Failed,
     Options,
     Reader,
+    Ready,
     RowDefaults,
     Rules,
+    Starting,
     read_manifest,
     run,
 )
@@ -300,6 +302,107 @@ class TestWorkers:
         assert "001.png" in failure.reason or "PNG" in failure.reason
 
 
+def counted(folder: str, seed: int = 0) -> Studio:
+    """A studio that leaves a file in a folder for each time that one is made, and says in it what memory it has."""
+    from overpaint.engines.weight_store import share_of
+
+    (Path(folder) / f"{time.time_ns()}").write_text(str(share_of(1200)))
+    return slow(0.0)
+
+
+def kept_workers() -> list[str]:
+    import ray
+
+    return [one["name"] for one in ray.util.list_named_actors(all_namespaces=True) if one["namespace"] == "overpaint"]
+
+
+def eventually(holds: Callable[[], bool], seconds: float = 30.0) -> bool:
+    over = time.monotonic() + seconds
+    while time.monotonic() < over:
+        if holds():
+            return True
+        time.sleep(0.1)
+    return holds()
+
+
+class TestKeptWorkers:
+    """Workers that wait for the next run."""
+
+    @pytest.fixture
+    def made(self, tmp_path: Path) -> Path:
+        (tmp_path / "made").mkdir()
+        return tmp_path / "made"
+
+    def run(self, tmp_path: Path, name: str, make: Callable[[], Studio], count: int = 2, **given: Any) -> Events:
+        rows, base = batch(tmp_path / "in", count)
+        events = Events()
+        terms = ClusterOptions(**{"keep": 60.0, **given.pop("terms", {})})
+        with RayExecutor(make, terms) as executor, slow(0.0) as studio:
+            how = options(base, tmp_path / name, **given)
+            assert run(rows, how, studio, on_event=events, executor=executor).done == count
+        return events
+
+    def ready(self, events: Events) -> tuple[int, int]:
+        (found,) = [event for event in events if isinstance(event, Ready)]
+        (starting,) = [event for event in events if isinstance(event, Starting)]
+        assert starting.workers == found.workers
+        assert found.seconds >= 0
+        return found.workers, found.reused
+
+    def test_serve_a_second_run_and_leave_their_place_to_other_settings(self, nodes, tmp_path, made):
+        nodes(2)
+        make, other = partial(counted, str(made)), partial(counted, str(made), 1)
+        count, reused = self.ready(self.run(tmp_path, "one", make))
+        assert (count >= 2, reused) == (True, 0)
+        assert self.ready(self.run(tmp_path, "two", make)) == (count, count)
+        assert len(list(made.iterdir())) == count
+        assert sorted(path.read_text() for path in made.iterdir())[-2:] == ["600", "600"], "half of their node's memory"
+        assert pixels(tmp_path / "one") == pixels(tmp_path / "two")
+        assert self.ready(self.run(tmp_path, "three", other)) == (count, 0)
+        assert len(list(made.iterdir())) == 2 * count
+        self.run(tmp_path, "four", other, count=4 * count, private=True)
+        assert eventually(lambda: len(kept_workers()) < count), "a private run leaves no process that has seen it"
+
+    def test_end_when_nobody_takes_them(self, nodes, tmp_path, made):
+        nodes()
+        self.run(tmp_path, "one", partial(counted, str(made)), terms={"keep": 1.0})
+        assert eventually(lambda: kept_workers() == [])
+
+    def test_end_with_a_driver_that_is_killed(self, nodes, tmp_path):
+        nodes()
+        _, base = batch(tmp_path / "in", 40)
+        first = driver(base, tmp_path / "out", keep=60.0)
+        assert first.stdout is not None
+        while first.stdout.readline() != "Done\n":
+            pass
+        assert kept_workers()
+        first.send_signal(signal.SIGKILL)
+        first.communicate()
+        assert eventually(lambda: kept_workers() == [])
+
+    def test_are_taken_and_not_kept_by_a_run_that_does_not_ask(self, node, tmp_path, made):
+        make = partial(counted, str(made))
+        self.run(tmp_path, "one", make, terms={"keep": 0.0})
+        assert kept_workers() == []
+        self.run(tmp_path, "two", make)
+        assert kept_workers()
+        count, reused = self.ready(self.run(tmp_path, "three", make, terms={"keep": 0.0}))
+        assert count == reused
+        assert eventually(lambda: kept_workers() == [])
+
+    def test_of_a_run_that_goes_on_go_to_the_next_when_it_is_over(self, node, tmp_path, made):
+        rows, base = batch(tmp_path / "in", 2)
+        make = partial(counted, str(made))
+        terms = ClusterOptions(keep=60.0)
+        with slow(0.0) as studio, RayExecutor(make, terms) as first:
+            assert run(rows, options(base, tmp_path / "one"), studio, executor=first).done == 2
+            with RayExecutor(make, terms) as second:
+                time.sleep(2)
+                assert second.ahead == terms.ahead, "no worker yet"
+                first.stop()
+                assert run(rows, options(base, tmp_path / "two"), studio, executor=second).done == 2
+
+
 class TestPlaces:
     def test_pictures_and_results_may_be_objects(self, node, tmp_path):
         rows, base = batch(tmp_path / "in", 3)
@@ -383,10 +486,10 @@ from functools import partial
 from pathlib import Path
 from test_batch_cluster import options, slow
 from overpaint.batch import Done, Reader, RowDefaults, read_manifest, run
-from overpaint.batch.cluster import RayExecutor
+from overpaint.batch.cluster import ClusterOptions, RayExecutor
 from overpaint.batch.connect import connected
 
-base, out = map(Path, sys.argv[1:])
+base, out = map(Path, sys.argv[1:3])
 reader = Reader(RowDefaults(settings={"intent": "remove", "exact": True, "engine": "stand-in"}))
 rows = [reader.read(found) for found in read_manifest(base / "edits.jsonl")]
 make = partial(slow, 0.05)
@@ -394,15 +497,16 @@ make = partial(slow, 0.05)
 def tell(event):
     print(type(event).__name__, flush=True)
 
-with connected("auto"), RayExecutor(make) as executor, make() as studio:
+terms = ClusterOptions(keep=float(sys.argv[3]), lease=2.0)
+with connected("auto"), RayExecutor(make, terms) as executor, make() as studio:
     ended = run(rows, options(base, out), studio, on_event=tell, executor=executor)
 print(ended.done, ended.unchanged, ended.failed)
 """
 
 
-def driver(base: Path, out: Path) -> subprocess.Popen[str]:
+def driver(base: Path, out: Path, keep: float = 0.0) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", DRIVER, str(base), str(out)], stdout=subprocess.PIPE, text=True, cwd=TESTS
+        [sys.executable, "-c", DRIVER, str(base), str(out), str(keep)], stdout=subprocess.PIPE, text=True, cwd=TESTS
     )
 
 

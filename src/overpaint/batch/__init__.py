@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .adopt import Adopted, adopt
 from .estimate import Estimate
-from .events import Began, Done, Ended, Event, Failed, Unchanged
+from .events import Began, Done, Ended, Event, Failed, Ready, Starting, Unchanged
 from .evidence import LogWitness, ledger_at
 from .executor import Executor
 from .filter import Filter
@@ -45,9 +45,11 @@ __all__ = [
     "Pruned",
     "RawRow",
     "Reader",
+    "Ready",
     "RowDefaults",
     "RowLimits",
     "Rules",
+    "Starting",
     "Task",
     "TaskResult",
     "Unchanged",

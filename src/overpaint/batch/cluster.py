@@ -9,6 +9,9 @@ starts it again, with another hidden file.
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import secrets
+import sys
 import threading
 import time
 from collections import Counter, deque
@@ -23,13 +26,16 @@ from overpaint.record import version
 from overpaint.studio import Studio
 
 from .connect import first_line
-from .ray_worker import RayWorker, WorkerInfo
+from .events import Event, Ready, Starting
+from .ray_worker import Keeping, RayWorker, WorkerInfo
 from .task import Task, TaskResult
 
 _NODE_INTERVAL = 1.0  # seconds between two checks of the nodes
 _PROGRESS_INTERVAL = 5.0  # seconds between two checks of a worker's progress
 _START_ATTEMPTS = 3  # failed starts of workers on a node after which no more are tried there
 _STOP_TIMEOUT = 5.0  # seconds for workers to cancel their tasks
+_KEPT_INTERVAL = 5.0  # seconds between two looks for workers that another run has kept
+_NAMESPACE = "overpaint"  # of the names of kept workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,9 @@ class ClusterOptions:
         gpus: Whether nodes with GPUs get one worker for each GPU instead.
         stall: Seconds without progress after which a worker that has tasks is given up.
         patience: Seconds to wait for a first worker, and for a new one when all are gone.
+        keep: Seconds for which workers stay after the run, with their models, for another run with equal settings; 0:
+            they end with it. Those of a private run end in any case.
+        lease: Seconds after which kept workers of a process that was killed end.
     """
 
     ahead: int = 4
@@ -49,6 +58,8 @@ class ClusterOptions:
     gpus: bool = True
     stall: float = 600.0
     patience: float = 120.0
+    keep: float = 0.0
+    lease: float = 20.0
 
 
 @dataclass(slots=True, eq=False)
@@ -64,6 +75,7 @@ class _Handle:
         advanced: When that count last grew, on the monotonic clock.
         steps_reply: Reference to the count that was requested last; None when it has arrived.
         broken: Why a call failed; "" while none has.
+        kept: Its name, of one that an earlier run has started; "" for one of this run.
     """
 
     actor: Any
@@ -75,6 +87,7 @@ class _Handle:
     advanced: float = field(default_factory=time.monotonic)
     steps_reply: Any = None
     broken: str = ""
+    kept: str = ""
 
 
 class RayExecutor(contextlib.AbstractContextManager["RayExecutor"]):
@@ -92,15 +105,22 @@ class RayExecutor(contextlib.AbstractContextManager["RayExecutor"]):
         self._ray = ray
         self._options = options or ClusterOptions()
         self._make = ray.put(make)
+        self._owner = secrets.token_hex(8)
+        self._kind = _kind_of(make, self._options)
+        self._notices: deque[Event] = deque()
+        self._rooms: dict[str, int] = {}
+        self._starting: list[_Handle] = []
+        self._began = time.monotonic()
         self._handles: list[_Handle] = []
         self._waiting: deque[tuple[Task, Future[TaskResult]]] = deque()
         self._failed_starts: Counter[str] = Counter()
         self._last_failure = ""
         self._lost: list[Task] = []
+        self._own_names: set[str] = set()
         self._suspects: set[str] = set()
         self._changed = threading.Condition()
         self._stopping = False
-        self._nodes_checked = self._progress_checked = float("-inf")
+        self._nodes_checked = self._progress_checked = self._kept_checked = float("-inf")
         self._without_worker_since = time.monotonic()
         self._thread = threading.Thread(target=self._work, name="overpaint-cluster", daemon=True)
         self._thread.start()
@@ -117,6 +137,14 @@ class RayExecutor(contextlib.AbstractContextManager["RayExecutor"]):
         """How many workers have started and are present."""
         with self._changed:
             return sum(handle.info is not None for handle in self._handles)
+
+    def notices(self) -> list[Event]:
+        """How workers start, since the last call."""
+        found: list[Event] = []
+        with contextlib.suppress(IndexError):
+            while True:
+                found.append(self._notices.popleft())
+        return found
 
     def start(self, task: Task) -> Future[TaskResult]:
         """Give a task to the worker with the fewest tasks, or keep it until one has room."""
@@ -146,8 +174,15 @@ class RayExecutor(contextlib.AbstractContextManager["RayExecutor"]):
         with self._changed:
             while any(handle.tasks for handle in handles) and time.monotonic() < over:
                 self._changed.wait(timeout=0.1)
+        left = []
         for handle in handles:
+            if self._options.keep and handle.info is not None and not handle.tasks and not handle.broken:
+                with contextlib.suppress(self._ray.exceptions.RayError):
+                    left.append(handle.actor.leave.remote(self._owner))
+                continue
             self._end(handle, Cancelled("it was cancelled"))
+        if left:
+            self._ray.wait(left, num_returns=len(left), timeout=_STOP_TIMEOUT)
         for task in self._lost:
             # Again, now that the workers are gone: one that was given up may have written since.
             with contextlib.suppress(OSError):
@@ -180,12 +215,47 @@ class RayExecutor(contextlib.AbstractContextManager["RayExecutor"]):
         alive = {node["NodeID"]: node["Resources"] for node in self._ray.nodes() if node["Alive"]}
         for handle in [handle for handle in self._handles if handle.node not in alive]:
             self._lose(handle, "its node is gone")
-        for node, resources in alive.items():
-            if self._failed_starts[node] >= _START_ATTEMPTS:
-                continue
-            count, share = self._room(resources)
+        usable = {
+            node: self._room(given) for node, given in alive.items() if self._failed_starts[node] < _START_ATTEMPTS
+        }
+        serving = Counter(handle.node for handle in self._handles if handle.info is not None)
+        kept = self._kept({node for node, (count, _) in usable.items() if serving[node] < count})
+        self._rooms = {node: count for node, (count, _) in usable.items()}
+        started: list[_Handle] = []
+        for node, (count, share) in usable.items():
+            for name, actor in kept.get(node, ())[: count - serving[node]]:
+                self._add(actor, node, name)
             for _ in range(count - sum(handle.node == node for handle in self._handles)):
-                self._start_worker(node, share)
+                started.append(self._start_worker(node, share, count))
+        if started or (kept and not self._starting and not self._workers()):
+            started = [handle for handle in self._handles if handle.info is None]
+            self._notices.append(Starting(len(started), len({handle.node for handle in started})))
+            if not self._starting:
+                self._began = time.monotonic()
+            self._starting = started
+
+    def _kept(self, nodes: set[str]) -> dict[str, list[tuple[str, Any]]]:
+        """Workers that earlier runs have kept, by node, with their names; those with other settings are asked to end.
+        Those that another run has stay with it: they are looked at again after a while.
+        """
+        found: dict[str, list[tuple[str, Any]]] = {}
+        if not nodes or time.monotonic() - self._kept_checked < _KEPT_INTERVAL:
+            return found
+        self._kept_checked = time.monotonic()
+        ours = self._own_names | {handle.kept for handle in self._handles}
+        with contextlib.suppress(self._ray.exceptions.RayError, RuntimeError):
+            for one in self._ray.util.list_named_actors(all_namespaces=True):
+                kind, _, rest = (name := one["name"]).partition("@")
+                node = rest.partition("@")[0]
+                if one["namespace"] != _NAMESPACE or name in ours or node not in nodes:
+                    continue
+                with contextlib.suppress(ValueError):  # it has just ended
+                    actor = self._ray.get_actor(name, namespace=_NAMESPACE)
+                    if kind == self._kind:
+                        found.setdefault(node, []).append((name, actor))
+                    else:
+                        actor.retire.remote()
+        return found
 
     def _room(self, resources: dict[str, float]) -> tuple[int, dict[str, float]]:
         """How many workers a node takes, and which share of it each gets."""
@@ -194,22 +264,35 @@ class RayExecutor(contextlib.AbstractContextManager["RayExecutor"]):
             return gpus, {"num_gpus": 1, "num_cpus": min(1, cpus // gpus)}
         return cpus // self._options.cpus, {"num_cpus": self._options.cpus}
 
-    def _start_worker(self, node: str, share: dict[str, float]) -> None:
+    def _start_worker(self, node: str, share: dict[str, float], count: int) -> _Handle:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+        lasting, keeping = {}, None
+        if self._options.keep:
+            keeping = Keeping(self._options.keep, self._options.lease)
+            name = f"{self._kind}@{node}@{secrets.token_hex(6)}"
+            self._own_names.add(name)
+            lasting = {"name": name, "namespace": _NAMESPACE, "lifetime": "detached"}
         actor = (
             self._ray.remote(RayWorker)
             .options(
                 **share,
+                **lasting,
                 max_restarts=0,
                 max_task_retries=0,
                 max_concurrency=self._options.ahead + 2,  # two more, for steps_done and cancel
                 scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False),
             )
-            .remote(self._make)
+            .remote(self._make, count, keeping)
         )
+        return self._add(actor, node)
+
+    def _add(self, actor: Any, node: str, kept: str = "") -> _Handle:
+        keeping = Keeping(self._options.keep, self._options.lease)
+        handle = _Handle(actor, node, actor.take.remote(self._owner, keeping), kept=kept)
         with self._changed:
-            self._handles.append(_Handle(actor, node, actor.info.remote()))
+            self._handles.append(handle)
+        return handle
 
     def _admit(self) -> None:
         """Admit workers that have started, if they have our version."""
@@ -217,23 +300,44 @@ class RayExecutor(contextlib.AbstractContextManager["RayExecutor"]):
             if not self._ray.wait([handle.info_reply], timeout=0)[0]:
                 continue
             try:
-                info: WorkerInfo = self._ray.get(handle.info_reply)
+                info: WorkerInfo | None = self._ray.get(handle.info_reply)
+                if info is None:  # another run has taken it meanwhile
+                    with self._changed:
+                        self._handles.remove(handle)
+                    continue
                 failure = f"Overpaint is {info.version} there and {version()} here"
             except self._ray.exceptions.RayError as error:
                 info, failure = WorkerInfo("", ""), first_line(error)
             if info.version != version():
-                self._failed_starts[handle.node] += 1
-                self._last_failure = failure
+                if not handle.kept:  # that one may have ended by itself, as it was idle or out of date
+                    self._failed_starts[handle.node] += 1
+                    self._last_failure = failure
                 self._lose(handle, failure)
                 continue
             with self._changed:
                 handle.info = info
                 handle.advanced = time.monotonic()
             del self._failed_starts[handle.node]
+            self._give_up_surplus(handle.node)
+        if self._starting and not any(one in self._handles and one.info is None for one in self._starting):
+            ready = [one.info for one in self._handles if one.info is not None]
+            if ready:
+                seconds = round(time.monotonic() - self._began, 3)
+                self._notices.append(Ready(len(ready), sum(info.reused for info in ready), seconds))
+            self._starting = []
+
+    def _give_up_surplus(self, node: str) -> None:
+        """End workers that wait for a place on a node where kept ones have been taken meanwhile."""
+        here = [handle for handle in self._handles if handle.node == node]
+        for handle in [handle for handle in here if handle.info is None][
+            : len(here) - self._rooms.get(node, len(here))
+        ]:
+            self._end(handle, Cancelled("another worker took its place"))
 
     def _check_progress(self) -> None:
         """Give up workers that have tasks and make no progress."""
-        if time.monotonic() - self._progress_checked < min(_PROGRESS_INTERVAL, self._options.stall / 4):
+        interval = min(_PROGRESS_INTERVAL, self._options.stall / 4, self._options.lease / 4)
+        if time.monotonic() - self._progress_checked < interval:
             return
         self._progress_checked = time.monotonic()
         for handle in [handle for handle in self._handles if handle.info is not None]:
@@ -337,6 +441,14 @@ class RayExecutor(contextlib.AbstractContextManager["RayExecutor"]):
             self._changed.notify_all()
         if task is not None and error is None:
             _resolve(future, reply.result())
+
+
+def _kind_of(make: Callable[[], Studio], options: ClusterOptions) -> str:
+    """A name that workers have in common that may take one another's place: of one version, studio and size."""
+    from ray import cloudpickle
+
+    what = (version(), sys.version, options.ahead, options.cpus, options.gpus)
+    return hashlib.sha256(repr(what).encode() + cloudpickle.dumps(make)).hexdigest()[:24]
 
 
 def _resolve(future: Future[TaskResult], outcome: TaskResult | BaseException) -> None:

@@ -103,4 +103,32 @@ class Ended:
     head: str = ""
 
 
-Event = Began | Done | Failed | Unchanged | Ended
+@dataclass(frozen=True, slots=True)
+class Starting:
+    """Workers of a cluster start.
+
+    Attributes:
+        workers: How many.
+        nodes: On so many nodes.
+    """
+
+    workers: int
+    nodes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The workers that were starting are ready, or could not be started. Models are loaded with the first rows.
+
+    Attributes:
+        workers: Ready now.
+        reused: Of these, kept by an earlier run, with the models that it loaded.
+        seconds: Since they were started.
+    """
+
+    workers: int
+    reused: int
+    seconds: float
+
+
+Event = Began | Done | Failed | Unchanged | Starting | Ready | Ended

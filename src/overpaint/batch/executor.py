@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Protocol
 
 from overpaint.engines import Monitor
 from overpaint.studio import Studio
 
+from .events import Event
 from .task import Task, TaskResult
 from .worker import Worker
 
@@ -21,6 +23,9 @@ class Executor(Protocol):
 
     def start(self, task: Task) -> Future[TaskResult]:
         """Start a task. The future fails with an OverpaintError; with Cancelled when the task was cancelled."""
+
+    def notices(self) -> Sequence[Event]:
+        """Events of the executor itself since the last call: workers of a cluster that start."""
 
     def stop(self) -> None:
         """Cancel all unfinished tasks, and wait until nothing is running, a while at most."""
@@ -48,6 +53,10 @@ class ThreadExecutor:
         self._begun.add(future)
         future.add_done_callback(self._begun.discard)
         return future
+
+    def notices(self) -> Sequence[Event]:
+        """None."""
+        return ()
 
     def stop(self) -> None:
         """Cancel what is unfinished, and wait, but not for a step that does not end."""

@@ -105,6 +105,8 @@ class Runner:
         while (self._ready or self._running) and not self.tally.stopped:
             while self._ready and len(self._running) < self._executor.ahead:
                 self._start(self._ready.popleft())
+            for notice in self._executor.notices():
+                self._emit(notice)
             if self._running:
                 try:
                     future = self._ended.get(timeout=1.0)

@@ -18,7 +18,7 @@ from overpaint.bounded import MemoryBudget, MemoryShare, is_shortage
 from overpaint.doors.inputs import EditInputs
 from overpaint.doors.reading import EditFiles, read_edit, readers
 from overpaint.engines import Monitor
-from overpaint.engines.weight_store import available_memory
+from overpaint.engines.weight_store import available_memory, share_of
 from overpaint.errors import Cancelled, EngineError, OverpaintError, PictureError, StoreError
 from overpaint.picture import format_of_path
 from overpaint.record import sidecar_path
@@ -40,13 +40,13 @@ class Worker:
     """Runs tasks with a studio. Thread-safe."""
 
     def __init__(self, studio: Studio, *, memory: int | None = None) -> None:
-        """`studio` paints; the caller closes it. `memory`: bytes for all tasks in flight; None: half of what
-        is free now.
+        """`studio` paints; the caller closes it. `memory`: bytes for all tasks in flight; None: half of this
+        process's share of what is free now.
         """
         self._studio = studio
         self._reading = threading.Semaphore(_AT_ONCE)
         self._writing = threading.Semaphore(_AT_ONCE)
-        self._budget = MemoryBudget(memory or (available_memory() or 2 * _UNKNOWN) // 2)
+        self._budget = MemoryBudget(memory or share_of(available_memory() or 2 * _UNKNOWN) // 2)
 
     def do(self, task: Task, monitor: Monitor) -> TaskResult:
         """Read, paint, finish and write to the task's hidden file.

@@ -234,7 +234,11 @@ def _executor(machine: Machine) -> Iterator[Executor | None]:
     threads = machine.threads or 1
     make = partial(Studio, device=machine.device, threads=threads, allow_pickle=machine.allow_pickle)
     terms = ClusterOptions(
-        ahead=machine.ahead, cpus=threads, gpus=machine.device in ("auto", "cuda"), stall=machine.stall
+        ahead=machine.ahead,
+        cpus=threads,
+        gpus=machine.device in ("auto", "cuda"),
+        stall=machine.stall,
+        keep=machine.keep_workers,
     )
     with connected(machine.ray), RayExecutor(make, terms) as executor:
         yield executor
@@ -251,6 +255,10 @@ def _check(edits: str | None, rows: Rows, machine: Machine, which: Which, result
     check_least("ahead", machine.ahead, 1)
     check_least("threads", machine.threads, 1)
     check_least("stall", machine.stall, 1)
+    check_least("keep_workers", machine.keep_workers, 0)
+    if machine.keep_workers and (machine.ray is None or machine.ray.startswith("local:")):
+        message = "{field} goes with a cluster that outlasts the command, and --ray names none"
+        raise RequestError(message, field="keep_workers", value=machine.keep_workers)
     check_least("row_timeout", machine.row_timeout, 1)
     check_quality(results.quality)
     if results.metrics is not None:

@@ -64,6 +64,7 @@ class Machine:
         row_timeout: How long a row may be painted; reading its files may take a minute of that.
         row_memory: How much memory a row may take, such as 2G. Rows wait for one another where they need more together.
         stall: With --ray: how long a worker may get on with nothing before another does its rows.
+        keep_workers: With --ray: how long workers wait after the run for another one, with the models that they loaded.
     """
 
     sketch: Annotated[str | None, Parameter(metavar="FILE", group=HOW)] = None
@@ -87,6 +88,7 @@ class Machine:
         ),
     ] = None
     stall: Annotated[float, Parameter(metavar="SECONDS")] = 600.0
+    keep_workers: Annotated[float, Parameter(metavar="SECONDS", show_default="they end with it")] = 0.0
     ahead: Annotated[
         int,
         Parameter(

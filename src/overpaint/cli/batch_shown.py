@@ -11,7 +11,20 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
-from overpaint.batch import BadRow, BatchPreview, Began, Done, Ended, Event, Failed, Options, Unchanged, reason_of
+from overpaint.batch import (
+    BadRow,
+    BatchPreview,
+    Began,
+    Done,
+    Ended,
+    Event,
+    Failed,
+    Options,
+    Ready,
+    Starting,
+    Unchanged,
+    reason_of,
+)
 
 from .progress import progress_of
 from .texts import counted, visible
@@ -111,6 +124,12 @@ class BatchBar(Display):
                     self._print(f"{counted(event.unchanged, 'edit')} done before")
                 if event.completed:
                     self._print(f"{counted(event.completed, 'edit')} completed, which an interrupted run had painted")
+            case Starting():
+                where = counted(event.nodes, "node")
+                self._print(f"starting {counted(event.workers, 'worker')} on {where}")
+            case Ready():
+                kept = f", {event.reused} kept by an earlier run" if event.reused else ""
+                self._print(f"{counted(event.workers, 'worker')} ready in {event.seconds:.1f} s{kept}")
             case Done() | Unchanged():
                 self._advance()
             case Failed():

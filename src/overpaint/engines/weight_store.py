@@ -42,8 +42,8 @@ class WeightStore:
     """
 
     def __init__(self, budget: int | None = None) -> None:
-        """`budget` None: half of the machine's memory; 8 GiB where that is unknown."""
-        self.budget = (total_memory() or 16 * _GIB) // 2 if budget is None else budget
+        """`budget` None: half of the process's share of the machine's memory; 8 GiB where that is unknown."""
+        self.budget = share_of(total_memory() or 16 * _GIB) // 2 if budget is None else budget
         self.lock = threading.RLock()
         self._networks: WeakValueDictionary[Key, Any] = WeakValueDictionary()
         self._sizes: dict[Key, int] = {}
@@ -144,6 +144,20 @@ def call_lock(network: Any) -> threading.Lock:
     """The lock of a network whose calls change its state (hooks, tiling), as engines may share it."""
     with _call_locks_lock:
         return _call_locks.setdefault(network, threading.Lock())
+
+
+_processes = 1
+
+
+def share_machine(processes: int) -> None:
+    """Tell that so many processes like this one share the machine, so that each takes its part of the memory only."""
+    global _processes
+    _processes = max(1, processes)
+
+
+def share_of(memory: int) -> int:
+    """This process's part of the machine's memory."""
+    return memory // _processes
 
 
 def total_memory() -> int | None:
