@@ -6,10 +6,10 @@ Entities and document types are refused, as XMP has no use for either.
 
 from __future__ import annotations
 
+import html
 import re
 from dataclasses import dataclass, field
 from xml.parsers import expat
-from xml.sax.saxutils import escape
 
 from .hidden_pictures import holds_picture
 
@@ -133,8 +133,8 @@ def with_property(xmp: bytes | None, namespace: str, name: str, value: str, *, p
     except _UnreadableXmp:
         packet, found = _PACKET, _parsed(_PACKET)
     edits = [(p.start, p.end, b"") for p in found.properties if p.name == (namespace, name)]
-    rdf, about = found.rdf_prefix.decode(), escape(found.about, {'"': "&quot;"})
-    text = escape(_NO_XML.sub("\ufffd", value), {"\r": "&#13;"})
+    rdf, about = found.rdf_prefix.decode(), html.escape(found.about)
+    text = html.escape(_NO_XML.sub("\ufffd", value), quote=False).replace("\r", "&#13;")
     element = (
         f'<{rdf}:Description {rdf}:about="{about}" xmlns:{prefix}="{namespace}">'
         f"<{prefix}:{name}>{text}</{prefix}:{name}></{rdf}:Description>\n"

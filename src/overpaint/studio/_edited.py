@@ -151,7 +151,7 @@ class Edited:
             touched[region.box.slices] |= region.weight > 0
         return touched
 
-    @property
+    @cached_property
     def record(self) -> Record:
         """How the result was made, as a value that is written into files and read back."""
         return Record(

@@ -114,13 +114,18 @@ class FinishedPicture:
         """
         format = format_of_result(self.picture.source.format, format, alpha=self.picture.alpha is not None)
 
+        reached, reach = None, self.reach
+
         def annotate(touched: NDArray[np.bool_] | None) -> Metadata:
+            nonlocal reached, reach
             if record != "embed":
                 return strip(self.picture.metadata)
-            return embed(self.picture.metadata, self.record_of(self._reach(touched), quality), format)
+            reached, reach = touched, self._reach(touched)
+            return embed(self.picture.metadata, self.record_of(reach, quality), format)
 
         encoded = encode(self.picture, format, quality=quality, touched=self.touched, annotate=annotate)
-        reach = self._reach(encoded.touched)
+        if encoded.touched is not reached:
+            reach = self._reach(encoded.touched)
         changed = largest = 0
         depth = self.picture.depth
         if encoded.fidelity == "lossless" and not verify:
