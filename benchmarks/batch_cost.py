@@ -29,7 +29,7 @@ from .dataset import Case
 HEADINGS = ("way", "CPU s", "CPU ms an edit", "times the loop", "peak MB", "seconds")
 _QUALITY = 95
 _RADIUS = 5
-_LOOK = 0.05  # seconds between two looks at the memory
+_LOOK = 0.2  # seconds between two looks at the memory
 
 
 @dataclass(frozen=True, slots=True)
