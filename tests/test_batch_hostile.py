@@ -7,6 +7,7 @@ import io
 import json
 import os
 import signal
+import stat
 import struct
 import subprocess
 import sys
@@ -408,3 +409,118 @@ def test_no_door_reads_more_pixels_than_it_is_told(tmp_path: Path, monkeypatch, 
     photo(tmp_path / "small.png", size=(20, 10))
     assert main([*words, "--max-pixels", "300"]) == 2
     assert "40x30 is 1,200 pixels; at most 300 are allowed" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("hanging_decoder")
+@pytest.mark.parametrize("field", ["mask", "avoid", "sketch", "insert"])
+def test_what_takes_too_long_is_named_and_not_the_picture(tmp_path: Path, field: str):
+    _never(tmp_path / "slow.png")
+    photos(tmp_path, 1)
+    bench = Bench(tmp_path)
+    row = {"image": "p000.png", "box": BOX, field: "slow.png"}
+    assert bench.run([row], limits=RowLimits(seconds=2.0)).failed == 1
+    (failed,) = bench.events_of(Failed)
+    file = tmp_path / "slow.png"
+    assert failed.reason == f"the {field} {file}: it took longer than 2 seconds to read"
+
+
+HUNG = """
+import os, time
+real = os.open
+def wait(path, *rest, **more):
+    if "hung" in str(path):
+        time.sleep(3600)
+    return real(path, *rest, **more)
+os.open = wait
+"""
+
+
+@pytest.fixture
+def hung_mount(tmp_path: Path, monkeypatch) -> Path:
+    """A folder of regular files whose opening never returns, in this process and in others that have its path."""
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(HUNG)
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    real = os.open
+
+    def wait(path, *rest, **more):
+        if "hung" in str(path):
+            time.sleep(3600)
+        return real(path, *rest, **more)
+
+    monkeypatch.setattr(os, "open", wait)
+    for name in ("a.png", "m.png", "s.png", "n.png", "o.png"):
+        photo(tmp_path / "hung" / name)
+    return tmp_path / "hung"
+
+
+def _rows_that_hang() -> list[dict[str, str]]:
+    bad: list[dict[str, str]] = [{"image": "hung/a.png", "box": BOX}]
+    bad += [{"image": "p000.png", "box": BOX, field: "hung/m.png"} for field in ("sketch", "insert", "avoid")]
+    bad.append({"image": "p000.png", "mask": "hung/m.png"})
+    return [{**row, "id": f"bad {n}", "output": f"bad{n}.png"} for n, row in enumerate(bad)]
+
+
+@pytest.mark.usefixtures("hung_mount")
+def test_a_regular_file_that_hangs_costs_its_rows_and_no_other(tmp_path: Path):
+    photos(tmp_path, 3)
+    bench = Bench(tmp_path)
+    good = [{"image": f"p00{n}.png", "box": BOX} for n in range(3)]
+    began = time.monotonic()
+    ended = bench.run([*_rows_that_hang(), *good], limits=RowLimits(seconds=2.0))
+    assert time.monotonic() - began < 30
+    assert (ended.done, ended.failed) == (3, 5)
+    for failed in bench.events_of(Failed):
+        assert "seconds to read" in failed.reason
+        assert f"{tmp_path}/hung/" in failed.reason
+
+
+@pytest.mark.usefixtures("hung_mount")
+def test_a_run_ends_at_once_while_a_file_of_the_list_hangs(tmp_path: Path):
+    photos(tmp_path, 3)
+    rows = [*_rows_that_hang(), {"image": "p001.png", "box": BOX}]
+    (tmp_path / "edits.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    words = [sys.executable, "-m", "overpaint", "batch", "edits.jsonl", "-o", "out", "--engine", "telea"]
+    path = os.pathsep.join([str(tmp_path / "site"), *sys.path])
+    run = subprocess.Popen(words, cwd=tmp_path, env={**os.environ, "PYTHONPATH": path}, stderr=subprocess.PIPE)
+    while not (tmp_path / "out" / ".overpaint" / "files.sqlite").exists():
+        assert run.poll() is None
+        time.sleep(0.05)
+    time.sleep(1.0)
+    began = time.monotonic()
+    run.send_signal(signal.SIGTERM)
+    _, err = run.communicate(timeout=30)
+    assert time.monotonic() - began < 5
+    assert run.returncode == 143, err
+
+
+def _endless() -> bool:
+    """Whether this machine has a regular file whose read waits, and this account may read it."""
+    try:
+        return stat.S_ISREG(Path("/proc/kmsg").stat().st_mode) and os.access("/proc/kmsg", os.R_OK)
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not _endless(), reason="/proc/kmsg can't be read")
+def test_the_kernel_s_messages_are_no_picture_no_mask_no_result_and_no_manifest(tmp_path: Path, monkeypatch, capsys):
+    photos(tmp_path, 2)
+    (tmp_path / "kmsg.png").symlink_to("/proc/kmsg")
+    bench = Bench(tmp_path)
+    rows = [{"image": "p000.png", "box": BOX}, {"image": "p001.png", "box": BOX}]
+    assert bench.run(rows, limits=RowLimits(seconds=2.0)).done == 2
+    (bench.out / "p001.remove.png").unlink()
+    (bench.out / "p001.remove.png").symlink_to("/proc/kmsg")
+    rows += [{"image": "kmsg.png", "box": BOX}, {"image": "p000.png", "mask": "kmsg.png", "output": "m.png"}]
+    began = time.monotonic()
+    ended = bench.run(rows, limits=RowLimits(seconds=2.0))
+    assert (ended.done, ended.unchanged, ended.failed) == (0, 1, 3)
+    assert time.monotonic() - began < 30
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(manifest, "READING", 2.0)
+    (tmp_path / "edits.jsonl").symlink_to("/proc/kmsg")
+    assert main(["batch", "edits.jsonl", "-o", "out"]) == 2
+    assert "edits.jsonl" in capsys.readouterr().err
+    assert main(["audit", "verify", "out", "--inputs"]) == 1
+    assert "p001.remove.png" in capsys.readouterr().out
+    assert time.monotonic() - began < 60

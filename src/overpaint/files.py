@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import io
 import os
 import secrets
@@ -12,7 +13,13 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from overpaint.bounded import call_in_time
 from overpaint.errors import OutputError
+
+READING = 60.0
+"""Seconds that reading a file may take; a regular one may never end, on a mount that hangs or in /proc."""
+
+_CHUNK = 1 << 20  # bytes
 
 
 def is_regular(path: Path) -> bool:
@@ -156,6 +163,28 @@ def opened_regular(path: str | os.PathLike[str]) -> io.BufferedReader:
         os.close(descriptor)
         raise OSError(errno.EINVAL, "it is no regular file")
     return open(descriptor, "rb")  # noqa: PTH123 - a descriptor, not a path
+
+
+def digest_of(file: io.BufferedIOBase) -> str:
+    """The SHA-256 of the rest of an open file. Raises OSError, also where it waits for more (as /proc/kmsg does)."""
+    digest, chunk = hashlib.sha256(), memoryview(bytearray(_CHUNK))
+    while count := file.readinto(chunk):
+        digest.update(chunk[:count])
+    if count is None:  # of a file that does not wait
+        raise BlockingIOError(errno.EAGAIN, "it has no end")
+    return digest.hexdigest()
+
+
+def digest_in_time(path: str | os.PathLike[str], seconds: float = READING) -> str:
+    """The SHA-256 of a regular file. Raises OSError: it can't be read, or not in so many seconds."""
+
+    return call_in_time(digest_of_path, path, seconds=seconds)
+
+
+def digest_of_path(path: str | os.PathLike[str]) -> str:
+    """The SHA-256 of a regular file, however long that takes. Raises OSError."""
+    with opened_regular(path) as file:
+        return digest_of(file)
 
 
 def check_folder(folder: Path) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
+import atexit
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from overpaint.errors import OverpaintError
-from overpaint.files import opened_regular
+from overpaint.bounded import BoundedPool, outcomes
+from overpaint.errors import OverpaintError, PictureError
+from overpaint.files import READING, digest_of_path
 from overpaint.picture import open_picture
 from overpaint.record import SIDECAR_SUFFIX
 from overpaint.studio import pixel_digest
@@ -18,6 +19,10 @@ from overpaint.studio import pixel_digest
 from ._chain import Fault
 from ._head import head_path
 from ._record import file_at
+
+_readers = BoundedPool("overpaint.picture")
+"""Decodes what may have been put in the place of a result."""
+atexit.register(_readers.close)
 
 
 @dataclass(slots=True)
@@ -72,13 +77,14 @@ class FileFindings:
 def compare_outputs(folder: Path, named: NamedFiles, found: FileFindings) -> None:
     """Compare each output with its last record."""
     written_as = {output.get("sha256"): place for place, (_, output) in named.outputs.items()}
+    digests = _digests(folder, named.outputs)
     away = 0
     for place, (line, output) in named.outputs.items():
         path = file_at(place, folder)
         if path is None:
             away += 1
             continue
-        digest = _digest(path, line, f"output {place}", found)
+        digest = _told(digests[path], line, f"output {place}", found)
         if digest is None:
             continue
         found.compared += 1
@@ -94,11 +100,14 @@ def compare_outputs(folder: Path, named: NamedFiles, found: FileFindings) -> Non
 def compare_inputs(folder: Path, named: NamedFiles, found: FileFindings) -> None:
     """Compare each picture and mask that was read with its last record; not those that an edit has overwritten, or that
     were pruned."""
-    for place, (line, what, sha256) in named.inputs.items():
+    written = {*named.outputs, *named.pruned}
+    inputs = {place: one for place, one in named.inputs.items() if place not in written}
+    digests = _digests(folder, inputs)
+    for place, (line, what, sha256) in inputs.items():
         path = file_at(place, folder)
-        if path is None or place in named.outputs or place in named.pruned:
+        if path is None:
             continue
-        digest = _digest(path, line, f"{what} {place}", found)
+        digest = _told(digests[path], line, f"{what} {place}", found)
         if digest not in (None, sha256):
             found.faults.append(Fault(line, f"its {what} {place} was replaced since"))
 
@@ -127,9 +136,10 @@ def list_unlogged(log: Path, named: NamedFiles, own: frozenset[str], found: File
 
 def _not_removed(folder: Path, named: NamedFiles, found: FileFindings) -> Iterator[str]:
     """The pruned files that are still there as they were written, with a note on each."""
+    digests = _digests(folder, named.pruned)
     for place, (line, sha256) in named.pruned.items():
         path = file_at(place, folder)
-        if path is not None and path.is_file() and _digest(path, line, f"pruned file {place}", found) == sha256:
+        if path is not None and path.is_file() and _told(digests[path], line, f"pruned file {place}", found) == sha256:
             found.notes.append(
                 f"line {line}: it says that {place} was pruned, and the file is still there: prune again"
             )
@@ -147,21 +157,33 @@ def _below(folder: Path) -> Iterator[tuple[str, bool]]:
                 yield name_below, path.is_symlink()
 
 
-def _digest(path: Path, line: int, what: str, found: FileFindings) -> str | None:
+def _digests(folder: Path, places: Iterable[str]) -> dict[Path, str | Exception]:
+    """The digest of each file that is no address, or why it can't be read; one that hangs holds up no other."""
+    paths = dict.fromkeys(path for place in places if (path := file_at(place, folder)) is not None)
+    return dict(outcomes(digest_of_path, paths, seconds=READING, alike=lambda path: path.parent))
+
+
+def _told(digest: str | Exception, line: int, what: str, found: FileFindings) -> str | None:
     """The digest of a file; None, and a note or a fault, where there is none or it can't be read."""
-    try:
-        with opened_regular(path) as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except (FileNotFoundError, NotADirectoryError):
-        found.notes.append(f"line {line}: its {what} is not where it was")
-    except OSError as error:
-        found.faults.append(Fault(line, f"its {what} can't be read: {error.strerror or error}"))
+    match digest:
+        case str():
+            return digest
+        case FileNotFoundError() | NotADirectoryError():
+            found.notes.append(f"line {line}: its {what} is not where it was")
+        case OSError() as error:
+            found.faults.append(Fault(line, f"its {what} can't be read: {error.strerror or error}"))
+        case error:
+            raise error
     return None
 
 
 def _how(path: Path, output: Mapping[str, str]) -> str:
     try:
-        same = pixel_digest(open_picture(path)) == output.get("pixels_sha256")
-    except OverpaintError:
-        return "it is no picture any more"
+        same = _readers.call(_pixels_of, str(path), seconds=READING) == output.get("pixels_sha256")
+    except OverpaintError as error:
+        return "it is no picture any more" if isinstance(error, PictureError) else f"its pixels are not known: {error}"
     return "its pixels are equal, its metadata are not" if same else "it has other pixels"
+
+
+def _pixels_of(path: str) -> str:
+    return pixel_digest(open_picture(path))

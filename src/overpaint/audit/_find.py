@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from overpaint.bounded import call_in_time
 from overpaint.errors import PictureError, RecordError
-from overpaint.files import is_file, opened_regular
+from overpaint.files import READING, is_file, opened_regular
 from overpaint.picture import open_picture
 from overpaint.studio import pixel_digest
 
@@ -120,7 +121,7 @@ def find(log: Path, what: str) -> LogEntry:
 
 def _of_file(log: Path, path: Path) -> LogEntry:
     try:
-        data = path.read_bytes()
+        data = call_in_time(path.read_bytes, seconds=READING)
     except OSError as error:
         raise RecordError(f"{path} can't be read: {error.strerror or error}") from None
     digest = hashlib.sha256(data).hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from overpaint.errors import MaskError
-from overpaint.files import opened_regular
+from overpaint.files import digest_in_time
 from overpaint.record import Record, StoredRecord
 from overpaint.request import PRIVATE_SETTINGS, UsedModel
 from overpaint.studio import Edited, Saved, pixel_digest
@@ -196,8 +195,7 @@ def file_at(place: str, folder: Path) -> Path | None:
 def mask_file(path: Path, folder: Path | None = None) -> MaskFile:
     """A mask's file and its digest. Raises MaskError when it can't be read."""
     try:
-        with opened_regular(path) as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = digest_in_time(path)
     except OSError as error:
         raise MaskError(f"the mask {path} can't be read: {error.strerror or error}") from None
     return MaskFile(place=place_of(path, folder), sha256=digest)

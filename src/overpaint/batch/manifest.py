@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any, Literal, get_origin
 
+from overpaint.bounded import call_in_time
 from overpaint.doors.names import folded
 from overpaint.doors.reading import readers
 from overpaint.errors import InputError, OverpaintError, RequestError, StoreError, concerning
-from overpaint.files import is_regular
+from overpaint.files import READING, is_regular
 from overpaint.picture import READABLE_EXTENSIONS
 from overpaint.request import EditRequest
 from overpaint.validation import bare_type
@@ -38,7 +39,7 @@ FORMS = {
 _ANNOTATIONS = (".json", ".xml")
 _MOST_NAMED = 10
 _YAML_SECONDS, _YAML_MEMORY = 60.0, 4 << 30
-_LARGEST_LIST = 1 << 29  # bytes
+LARGEST_LIST = 1 << 29  # bytes
 _DECIMAL = re.compile(r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?")
 _MASK_ENDINGS = ("", "_mask", "-mask", ".mask")
 
@@ -53,16 +54,13 @@ def read_manifest(path: Path) -> list[RawRow]:
     if form is None:
         raise _unread(path, f"{path}: a manifest's name ends in one of {', '.join(FORMS)}")
     try:
-        if not is_regular(path):
+        if not call_in_time(is_regular, path, seconds=READING):
             raise _unread(path, f"the manifest {path} is no regular file; - reads standard input")
-        with path.open("rb") as file:
-            data = file.read(_LARGEST_LIST + 1)
-        if len(data) > _LARGEST_LIST:
-            raise _unread(path, f"the manifest {path} has more than {_LARGEST_LIST:,} bytes")
-        text = decoded(data)
-    except UnicodeDecodeError:
-        message = f"{path} can't be read: it is not UTF-8 text, and not UTF-16 (Excel writes 'CSV UTF-8')"
-        raise _unread(path, message) from None
+        # a pipe that a shell made waits for its program
+        data = call_in_time(_read, path, seconds=READING if path.is_file() else None)
+        text = decoded(data, f"the manifest {path}")
+    except RequestError:
+        raise
     except FileNotFoundError:
         raise _unread(path, f"the manifest {path} doesn't exist") from None
     except (OSError, ValueError) as error:
@@ -71,9 +69,24 @@ def read_manifest(path: Path) -> list[RawRow]:
     return read_text(text, form, str(path))
 
 
-def decoded(data: bytes) -> str:
-    """The text of a list: UTF-8, or UTF-16 by its first two bytes, as Excel and PowerShell write it."""
-    return data.decode("utf-16" if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig")
+def _read(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(LARGEST_LIST + 1)
+
+
+def decoded(data: bytes, name: str) -> str:
+    """The text of a list: UTF-8, or UTF-16 by its first two bytes, as Excel and PowerShell write it.
+
+    Raises:
+        RequestError: It is neither, or has more than 512 MiB.
+    """
+    if len(data) > LARGEST_LIST:
+        raise RequestError(f"{name} has more than {LARGEST_LIST:,} bytes", field="edits", value=name)
+    try:
+        return data.decode("utf-16" if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig")
+    except UnicodeDecodeError:
+        message = f"{name} can't be read: it is not UTF-8 text, and not UTF-16 (Excel writes 'CSV UTF-8')"
+        raise RequestError(message, field="edits", value=name) from None
 
 
 def _unread(path: Path, message: str) -> RequestError:

@@ -6,6 +6,7 @@ that continues from another has that row's key in place of its picture's digest.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -27,6 +28,7 @@ from overpaint.request import EditRequest
 from overpaint.values import digest_of
 
 from .clashes import refuse_outputs_that_are_read, refuse_same_outputs, usable_outputs
+from .files import Known
 from .reasons import unexpected
 from .rows import BadRow, EditRow
 from .store import Place, at, check_allowed
@@ -34,7 +36,7 @@ from .store import Place, at, check_allowed
 if TYPE_CHECKING:
     from overpaint.studio import Studio
 
-    from .files import Files, Known
+    from .files import Files
 
 RecordMode = Literal["embed", "sidecar", "none"]
 
@@ -149,7 +151,9 @@ def plan(
     items: list[PlannedEdit] = []
     bad = [row for row in read if isinstance(row, BadRow)]
     known: dict[str, PlannedEdit] = {}
-    for row in _in_order([row for row in read if isinstance(row, EditRow)]):
+    edits = [row for row in read if isinstance(row, EditRow)]
+    planner.look(edits)
+    for row in _in_order(edits):
         try:
             before = None
             if row.after is not None:
@@ -197,7 +201,19 @@ class _Planner:
     files: Files
     own: frozenset[Place]
     without_place: int = 0
+    _found: Mapping[Place, Known | Exception] = field(default_factory=dict)
     _resolved: dict[str, _Resolved | InputError] = field(default_factory=dict)
+
+    def look(self, rows: Iterable[EditRow]) -> None:
+        """Look at all files that rows name, at once."""
+        places: dict[Place, None] = {}
+        for row in rows:
+            image = None if row.after is not None else row.image
+            for name in (image, *row.places.files, *Places(mask=row.avoid).files, row.sketch, row.insert):
+                if name is not None:
+                    with contextlib.suppress(InputError):  # one that is not allowed; it is refused with its row
+                        places[self._at(name, "")] = None
+        self._found = self.files.look(places)
 
     def item(self, row: EditRow, before: PlannedEdit | None) -> PlannedEdit:
         """The plan of one row. Raises OverpaintError for one that can't be done."""
@@ -272,13 +288,18 @@ class _Planner:
         return None if name is None else (name, self._known(self._at(name, what), what).sha256)
 
     def _known(self, path: Place, what: str) -> Known:
-        try:
-            return self.files.known(path)
-        except FileNotFoundError:
-            raise PictureError(f"the {what} {path} doesn't exist", field=what, value=str(path)) from None
-        except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else error
-            raise PictureError(f"the {what} {path} can't be read: {reason}", field=what, value=str(path)) from None
+        match self._found[path]:
+            case Known() as known:
+                return known
+            case OverpaintError() as error:
+                raise error
+            case FileNotFoundError():
+                message = f"the {what} {path} doesn't exist"
+            case OSError() as error:
+                message = f"the {what} {path} can't be read: {error.strerror or error}"
+            case error:
+                message = f"the {what} {path} can't be read: {error}"
+        raise PictureError(message, field=what, value=str(path))
 
     def _resolve(self, row: EditRow) -> _Resolved:
         """The resolved request with seed 0; found once for rows with equal settings."""

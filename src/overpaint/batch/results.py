@@ -15,7 +15,7 @@ from pathlib import Path
 
 from overpaint.audit import AuditLog, AuditRecord
 from overpaint.errors import OutputError
-from overpaint.files import close_to_others
+from overpaint.files import close_to_others, digest_in_time
 from overpaint.ledger import Ledger, LedgerEntry
 from overpaint.record import sidecar_path
 
@@ -137,8 +137,9 @@ class PublishError(OutputError):
 
 def _has_digest(path: Place, sha256: str) -> bool:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+        if isinstance(path, Path):
+            return digest_in_time(path) == sha256
+        return hashlib.sha256(path.read_bytes()).hexdigest() == sha256
     except FileNotFoundError:
         return False
     except OSError:

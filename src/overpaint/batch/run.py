@@ -269,7 +269,7 @@ def session_of(options: Options) -> Iterator[BatchSession]:
                 _close_files(options)
             with (
                 Ledger(folders.ledger) as ledger,
-                Files(folders.state / "files.sqlite") as files,
+                Files(folders.state / "files.sqlite", seconds=options.limits.reading) as files,
                 ThumbnailStore(folders.state / THUMBNAILS) as thumbnails,
             ):
                 audit = _audit_log(options, ledger)

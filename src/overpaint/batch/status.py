@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from overpaint.ledger import Job, Ledger, LedgerEntry
 from overpaint.record import sidecar_path
 from overpaint.values import digest_of
 
-from .files import Files
+from .files import Files, Known
 from .folders import BatchFolders
 from .plan import BatchPlan, PlannedEdit, describe
 from .reasons import reason_of
@@ -107,9 +106,12 @@ def status_of(plan: BatchPlan, entries: Iterable[LedgerEntry], files: Files, out
     known = {entry.id: entry for entry in entries}
     unchanged: set[str] = set()
     undecided: set[str] = set()
+    present = files.look(one.output for one in plan.items if _is_done(one, known.get(one.id), out))
     for one in plan.items:
         entry, before = known.get(one.id), known.get(one.after or "")
-        if not _has_result(one, entry, files, out):
+        file = present.get(one.output)
+        # a result counts where it was made from the same inputs, and has not been changed since
+        if entry is None or not isinstance(file, Known) or file.sha256 != entry.result:
             continue
         if one.after is None or (one.after in unchanged and before and base_of(entry) == before.result):
             unchanged.add(one.id)
@@ -127,14 +129,10 @@ def base_of(entry: LedgerEntry | None) -> str | None:
     return base
 
 
-def _has_result(item: PlannedEdit, entry: LedgerEntry | None, files: Files, out: Place) -> bool:
-    """Whether the result is present, was made from the same inputs, and has not been changed since."""
+def _is_done(item: PlannedEdit, entry: LedgerEntry | None, out: Place) -> bool:
+    """Whether the ledger has the result of a row, made from the same inputs."""
     place = item.output.relative_to(out).as_posix()
-    if entry is None or (entry.state, entry.key, entry.spec) != ("done", item.key, place):
-        return False
-    with contextlib.suppress(OSError):
-        return files.known(item.output).sha256 == entry.result
-    return False
+    return entry is not None and (entry.state, entry.key, entry.spec) == ("done", item.key, place)
 
 
 def details_of(item: PlannedEdit) -> str:

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from overpaint.files import READING
+
 from .plan import PlannedEdit, RecordMode
 from .store import Place, at
 
@@ -25,6 +27,11 @@ class RowLimits:
     pixels: int | None = None
     seconds: float = 3600.0
     memory: int | None = None
+
+    @property
+    def reading(self) -> float:
+        """How long its files may be read, in seconds: no file of 200 million pixels takes a minute."""
+        return min(READING, self.seconds)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,6 @@ from .store import FETCHING, Address, Place, at, check_inside, stage
 from .task import RowLimits, Task, TaskResult
 from .thumbnails import thumbnails_of
 
-READING = 60.0  # seconds: no file of 200 million pixels takes so long to read
 _AT_ONCE = 2  # tasks that are read, and as many that are written
 _UNKNOWN = 8 << 30  # bytes for all rows in flight where nobody says how much memory there is
 
@@ -97,19 +96,14 @@ class Worker:
             share.grow(wanted, monitor.check)
             waited += time.perf_counter() - asked
 
-        try:
-            inputs, seconds = readers.call(
-                read_edit,
-                files,
-                seconds=min(READING, limits.seconds),
-                memory=limits.memory or (None if task.alone else self._budget.total),
-                grant=grant,
-                check=monitor.check,
-            )
-        except OverpaintError as error:
-            if error.code in ("time-limit", "reading-crashed", "memory-short"):  # of all its files together
-                raise error.within(str(task.item.image)) from error
-            raise
+        inputs, seconds = readers.call(
+            read_edit,
+            files,
+            seconds=limits.reading,
+            memory=limits.memory or (None if task.alone else self._budget.total),
+            grant=grant,
+            check=monitor.check,
+        )
         prepared = self._studio.prepare(inputs.picture, inputs.request, **inputs.rest)
         return replace(prepared, timings={**prepared.timings, "open": round(seconds - waited, 6)}), inputs
 

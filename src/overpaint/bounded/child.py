@@ -33,6 +33,7 @@ def serve(connection: int, lifeline: int, *modules: str) -> None:
     from . import pool
 
     pool.ask = lambda wanted: _asked(parent, wanted)
+    pool.say = lambda name, field: send(parent, ("on", (name, field)))
     while True:
         try:
             function, arguments, memory = receive(parent)

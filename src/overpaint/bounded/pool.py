@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from overpaint.errors import EngineError, InputError
 
@@ -19,6 +19,7 @@ from .message import receive, send
 
 T = TypeVar("T")
 Grant = Callable[[int], None]
+_WorkName: TypeAlias = tuple[str, str]
 
 _CODE = "from overpaint.bounded.child import serve; serve(*{!r})"
 
@@ -30,11 +31,20 @@ _PATIENCE = 1.0  # seconds; starting a process takes about half of one
 ask: Grant | None = None
 """In a child: asks the parent for memory."""
 
+say: Callable[[str, str], None] | None = None
+"""In a child: tells the parent what it works on."""
+
 
 def needs_memory(wanted: int) -> None:
     """Say how many bytes the work at hand will take. In a bounded process it goes on when the parent grants them."""
     if ask is not None:
         ask(wanted)
+
+
+def working_on(name: str, field: str = "") -> None:
+    """Say what the work is on from here, so that an error that ends it names the file and the request's field."""
+    if say is not None:
+        say(name, field)
 
 
 class BoundedPool:
@@ -76,8 +86,9 @@ class BoundedPool:
             check: Called several times a second; what it raises ends the call, and its process.
 
         Raises:
-            InputError: It took longer ("time-limit"), or its process crashed ("reading-crashed").
-            EngineError: It took more memory than it may, or than there is ("memory-short").
+            InputError: It took longer ("time-limit"), or its process crashed ("reading-crashed"); within the name that
+                `working_on` was last told, or, for the time, of what took the longest.
+            EngineError: It took more memory than it may, or than there is ("memory-short"); likewise.
             Exception: What the function, `grant` or `check` raises.
         """
         if os.name != "posix":
@@ -132,12 +143,18 @@ class BoundedPool:
 
 def _failure(error: _Unfinished, status: int, seconds: float | None) -> InputError | EngineError:
     """Why a call has no result, by the exit status of its process."""
+    found: InputError | EngineError
+    name, field = error.work
     if error.why == "time":
-        return InputError(f"it took longer than {seconds:g} seconds to read", code="time-limit", value=seconds)
-    if error.why == "memory" or (error.why == "ended" and status == -signal.SIGKILL):  # the kernel's choice
-        return EngineError("there was not enough memory to read it", code="memory-short")
-    name = signal.Signals(-status).name if status < 0 else f"status {status}"
-    return InputError(f"reading it crashed the process that did so ({name})", code="reading-crashed")
+        message = f"it took longer than {seconds:g} seconds to read"
+        found = InputError(message, code="time-limit", field=field, value=seconds)
+    elif error.why == "memory" or (error.why == "ended" and status == -signal.SIGKILL):  # the kernel's choice
+        found = EngineError("there was not enough memory to read it", code="memory-short", field=field)
+    else:
+        how = signal.Signals(-status).name if status < 0 else f"status {status}"
+        message = f"reading it crashed the process that did so ({how})"
+        found = InputError(message, code="reading-crashed", field=field)
+    return found.within(name) if name else found
 
 
 def _refusal(grant: Grant, wanted: int) -> InputError | None:
@@ -149,11 +166,13 @@ def _refusal(grant: Grant, wanted: int) -> InputError | None:
 
 
 class _Unfinished(Exception):  # noqa: N818 - always caught here
-    """A call has no result: for want of "time" or "memory", or because its process "ended"."""
+    """A call has no result: for want of "time" or "memory", or because its process "ended". `work` is what it was on:
+    a name and a field.
+    """
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, why: str, work: _WorkName) -> None:
         super().__init__(why)
-        self.why = why
+        self.why, self.work = why, work
 
 
 class _BoundedProcess:
@@ -192,32 +211,39 @@ class _BoundedProcess:
         `check` raises.
         """
         self.at_rest = False
-        left = _START
+        left, work = _START, ("", "")
+        spent: dict[_WorkName, float] = {}
         try:
             send(self._socket, order)
             while True:
                 began = time.monotonic()
-                self._wait(began + left, check)
+                in_time = self._wait(began + left, check)
+                took = time.monotonic() - began
+                left, spent[work] = left - took, spent.get(work, 0.0) + took
+                if not in_time:
+                    raise _Unfinished("time", max(spent, key=lambda one: spent[one]))
                 kind, value = receive(self._socket)
-                left -= time.monotonic() - began
                 if kind == "begun":
                     begun()
                     left = float("inf") if seconds is None else seconds
+                    spent.clear()
                 elif kind == "need":
                     send(self._socket, _refusal(grant, value))
+                elif kind == "on":
+                    work = value
                 else:
                     break
         except OSError:
-            raise _Unfinished("ended") from None
+            raise _Unfinished("ended", work) from None
         if kind == "memory":
-            raise _Unfinished("memory")
+            raise _Unfinished("memory", work)
         self.at_rest = True
         if kind == "error":
             raise value
         return value
 
-    def _wait(self, until: float, check: Callable[[], None]) -> None:
-        """Wait until the child says something."""
+    def _wait(self, until: float, check: Callable[[], None]) -> bool:
+        """Wait until the child says something. Returns false where it has not until then."""
         self._socket.settimeout(_LOOK)
         while True:
             with contextlib.suppress(TimeoutError):
@@ -225,8 +251,9 @@ class _BoundedProcess:
                 break
             check()
             if time.monotonic() > until:
-                raise _Unfinished("time")
+                return False
         self._socket.settimeout(None)
+        return True
 
     def kill(self, *, ended: bool = False) -> int:
         """End it, and return its exit status, negative for a signal; where it has `ended` already, that of its own."""
@@ -235,7 +262,10 @@ class _BoundedProcess:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(_END)
         self._process.kill()
-        status = self._process.wait()
+        try:
+            status = self._process.wait(_END)
+        except subprocess.TimeoutExpired:  # a read from a mount that hangs may not be cut short even so
+            status = -signal.SIGKILL
         self._socket.close()
         if self._lifeline >= 0:
             os.close(self._lifeline)

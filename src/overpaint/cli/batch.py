@@ -288,6 +288,7 @@ def _found(
 ) -> tuple[list[Any], Path, tuple[str, ...]]:
     """The rows before they are read, the folder that their paths are relative to, and notes."""
     from overpaint.batch import files_of_runs, read_folders, read_manifest, read_text
+    from overpaint.batch.manifest import LARGEST_LIST, decoded
 
     if edits is None:
         listed = read_folders(
@@ -298,7 +299,7 @@ def _found(
         )
         return list(listed.rows), Path.cwd(), listed.notes
     if edits == STDIO:
-        text = sys.stdin.buffer.read().decode("utf-8-sig", "replace")
+        text = decoded(sys.stdin.buffer.read(LARGEST_LIST + 1), "standard input")
         return read_text(text, "jsonl", "standard input"), Path.cwd(), ()
     return read_manifest(Path(edits)), Path(edits).absolute().parent, ()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import glob
-import hashlib
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Group, Parameter
 
 from overpaint.doors.inputs import insert_from, mask_from, sketch_from
+from overpaint.doors.reading import readers
 from overpaint.errors import OverpaintError, RecordError, RequestError
-from overpaint.files import check_writable, is_file, opened_regular
+from overpaint.files import READING, check_writable, digest_in_time, is_file
 from overpaint.request import blob_of
 
 from .audit import LogOption, What, entry, logs_with, lost_log
@@ -193,7 +193,18 @@ def _picture(known: _Known, image: str | None) -> Picture:
         if here:
             raise RecordError(f"{name} was overwritten by the result: give what was edited by --image FILE")
         raise RecordError(f"{name} is not there: give its place by --image")
-    return opened(str(path))
+    return _opened(path)
+
+
+def _opened(path: Path) -> Picture:
+    """The picture at a recorded place, which may be anything by now: it is read in a process of its own.
+
+    Raises:
+        OverpaintError: It can't be read, or not in a minute.
+    """
+    from overpaint.picture import open_picture
+
+    return readers.call(open_picture, str(path), seconds=READING)
 
 
 def _nearby(known: _Known) -> Path | None:
@@ -211,8 +222,7 @@ def _nearby(known: _Known) -> Path | None:
 def _digest(path: Path) -> str:
     """Of a file; "" where it can't be read."""
     try:
-        with opened_regular(path) as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return digest_in_time(path)
     except OSError:
         return ""
 
@@ -228,7 +238,7 @@ def _made(known: _Known) -> tuple[Picture | None, str]:
     if path is None or not is_file(path):
         return None, f"{path or place} is not there"
     try:
-        return opened(str(path)), ""
+        return _opened(path), ""
     except OverpaintError as error:
         return None, f"it can't be read: {error}"
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from overpaint.bounded import BoundedPool
+from overpaint.bounded import BoundedPool, working_on
 from overpaint.errors import PictureError
 
 from .inputs import EditInputs, collect
@@ -59,6 +59,8 @@ class EditFiles:
         from overpaint.picture import current_limits
         from overpaint.picture.open import read_source
 
+        what = self._kind(name)
+        working_on(f"the {what} {name}", what)
         try:
             data = read_source(self.contents.get(name, name), current_limits())
         except OSError as error:
@@ -68,6 +70,11 @@ class EditFiles:
         if name in self.digests and hashlib.sha256(data).hexdigest() != self.digests[name]:
             raise _replaced(name)
         return data
+
+    def _kind(self, name: str) -> str:
+        """The field that names a file beside the picture."""
+        others = {"sketch": (self.sketch,), "insert": (self.insert,), "avoid": self.avoid.mask}
+        return next((what for what, names in others.items() if name in names and name not in self.places.mask), "mask")
 
 
 def read_edit(files: EditFiles) -> tuple[EditInputs, float]:
@@ -101,6 +108,7 @@ def _opened(files: EditFiles) -> Picture:
     from overpaint.picture import open_picture
 
     name = files.picture
+    working_on(name, "image")
     try:
         picture = open_picture(files.contents.get(name, name))
     except PictureError as error:
