@@ -82,6 +82,12 @@ class TestKeys:
         with pytest.raises(OutputError, match="exists already"):
             AuditKey.make(tmp_path / "k")
 
+    def test_a_signature_has_one_form(self, keys):
+        signature = keys[0].sign({"a": 1})
+        assert keys[0].checks(signature, {"a": 1})
+        for other in (signature.upper(), f" {signature}", f"{signature}\n", signature[:-1]):
+            assert not keys[0].checks(other, {"a": 1})
+
     def test_keys_of_openssl_are_read_and_others_refused(self, tmp_path):
         from cryptography.hazmat.primitives import serialization as forms
         from cryptography.hazmat.primitives.asymmetric import ec
@@ -91,6 +97,8 @@ class TestKeys:
         (tmp_path / "ec").write_bytes(other.private_bytes(forms.Encoding.PEM, forms.PrivateFormat.PKCS8, plain))
         (tmp_path / "no").write_bytes(b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
         os.mkfifo(tmp_path / "pipe")
+        for name in ("ec", "no"):
+            (tmp_path / name).chmod(0o600)
         for name, words in (
             ("ec", "another kind than Ed25519"),
             ("no", "no key without a password"),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 from PIL import Image
 
 from batches import BOX, Bench, photos
-from overpaint.audit import AuditLog, Verdict, _log, verify
+from overpaint.audit import AuditLog, Verdict, _log, read_head, verify
 from overpaint.batch import LogWitness, ledger_at
 from overpaint.cli import main
 from overpaint.errors import OutputError
@@ -189,6 +191,8 @@ class TestCommands:
 
     def test_a_ledger_elsewhere_is_named(self, capsys):
         assert main([*BATCH, "--state", "state"]) == 0
+        assert "ledger.sqlite agrees" in self.said(capsys, "audit", "verify", "out"), "the folder notes where it is"
+        Path("out/.overpaint/state").unlink()
         assert "agrees" not in self.said(capsys, "audit", "verify", "out")
         assert "ledger.sqlite agrees" in self.said(capsys, "audit", "verify", "out", "--against", "state", "--strict")
         log = Path("out/audit.jsonl")
@@ -201,6 +205,94 @@ class TestCommands:
         main([*EDIT, "more.png", "--audit", "own.jsonl"])
         said = self.said(capsys, "audit", "verify", "own.jsonl", "--against", "state", status=2)
         assert "does not know own.jsonl" in said
+
+    @pytest.mark.parametrize("where", ["out/audit.jsonl", "link.jsonl", "out/../out/audit.jsonl"])
+    @pytest.mark.parametrize("state", [[], ["--state", "state"]], ids=["beside", "elsewhere"])
+    def test_the_log_of_another_batch_is_refused_before_anything_is_painted(self, capsys, where, state):
+        assert main([*BATCH, *state]) == 0
+        Path("link.jsonl").symlink_to("out/audit.jsonl")
+        files = (Path("out/audit.jsonl"), Path("out/audit.head"))
+        before = [file.read_bytes() for file in files]
+        other = [*(word if word != "out" else "other" for word in BATCH), "--audit", where]
+        for words in (other, [*other, "--accept-fault"], [*other, "--dry-run"]):
+            said = self.said(capsys, *words, status=1)
+            assert "that of another batch" in said
+            assert str(Path(state[1] if state else "out/.overpaint").absolute() / "ledger.sqlite") in said
+            assert "other/.overpaint/ledger.sqlite" in said or "link.jsonl is a link to" in said
+        assert [file.read_bytes() for file in files] == before
+        assert not list(Path("other").glob("*.png"))
+        assert main(["audit", "verify", "out", "--strict"]) == 0
+
+    def test_a_link_to_the_log_of_a_batch_takes_no_line(self, capsys):
+        assert main(BATCH) == 0
+        Path("link.jsonl").symlink_to("out/audit.jsonl")
+        next(iter(Path("out").glob("*.png"))).unlink()
+        assert "is a link to" in self.said(capsys, *BATCH, "--audit", "link.jsonl", status=1)
+        assert "is a link to" in self.said(capsys, *EDIT, "more.png", "--audit", "link.jsonl", status=1)
+        assert not Path("more.png").exists()
+        assert main([*BATCH, "--audit", "out/../out/audit.jsonl"]) == 0, "its own log by another path"
+        assert main(["audit", "verify", "out", "--strict"]) == 0
+
+    def test_an_edit_tells_a_ledger_that_is_elsewhere(self, capsys):
+        assert main([*BATCH, "--state", "state"]) == 0
+        assert main([*EDIT, "out/more.png", "--audit", "out/audit.jsonl"]) == 0
+        assert main(["audit", "verify", "out", "--strict"]) == 0
+        assert main([*BATCH, "--state", "state"]) == 0
+
+    def test_an_end_that_was_taken_out_of_the_ledger_does_not_hide_a_cut_tail(self, capsys):
+        assert main(BATCH) == 0
+        log, head = Path("out/audit.jsonl"), Path("out/audit.head")
+        for lines in ("cut", "gone"):
+            with sqlite3.connect("out/.overpaint/ledger.sqlite") as database:
+                database.execute("DELETE FROM log_end")
+            database.close()
+            if lines == "cut":
+                log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[:-1]))
+            else:
+                log.unlink()
+            head.unlink(missing_ok=True)
+            said = self.said(capsys, "audit", "verify", "out", status=1)
+            assert "ledger.sqlite has results up to line 2" in said
+            Path("out/p0.remove.png").unlink(missing_ok=True)
+            assert "and nothing is appended to it" in self.said(capsys, *BATCH, status=1)
+
+    def test_results_without_a_log_do_not_stop_the_first_one(self, capsys):
+        assert main([*BATCH, "--audit", "none"]) == 0
+        next(iter(Path("out").glob("*.png"))).unlink()
+        assert main(BATCH) == 0
+        assert main(["audit", "verify", "out"]) == 0
+
+    @pytest.mark.skipif(os.name != "posix", reason="modes say little")
+    def test_a_private_key_that_others_may_read_is_refused(self, capsys):
+        assert main(["audit", "keygen", "k"]) == 0
+        for mode in (0o644, 0o666, 0o640, 0o604):
+            Path("k").chmod(mode)
+            said = self.said(capsys, *BATCH, "--audit-key", "k", status=2)
+            assert f"the private key k has the mode {mode:04o}" in said
+            assert "chmod 600" in said
+            assert not Path("out").exists()
+        Path("k").chmod(0o400)
+        assert main([*BATCH, "--audit-key", "k"]) == 0
+        Path("k.pub").chmod(0o666)
+        assert main(["audit", "verify", "out", "--key", "k.pub"]) == 0
+
+    def test_a_pair_of_keys_replaces_nothing_and_says_what_it_can_not_write(self, capsys):
+        assert main(["audit", "keygen", "k"]) == 0
+        assert "k exists already" in self.said(capsys, "audit", "keygen", "k", status=1)
+        Path("k").unlink()
+        assert "k.pub exists already" in self.said(capsys, "audit", "keygen", "k", status=1)
+        assert not Path("k").exists()
+        assert "no/k" in self.said(capsys, "audit", "keygen", "no/k", status=1)
+        assert "is a folder" in self.said(capsys, "audit", "keygen", ".", status=1)
+
+    def test_a_head_from_elsewhere_is_its_count_and_its_hash(self, capsys):
+        assert main(BATCH) == 0
+        head = read_head(Path("out/audit.jsonl"))
+        assert main(["audit", "verify", "out", "--head", str(head)]) == 0
+        assert main(["audit", "verify", "out", "--head", head.hash]) == 0
+        for count in (0, 1, 3):
+            said = self.said(capsys, "audit", "verify", "out", "--head", f"{count}:{head.hash}", status=1)
+            assert f"never had the head {count}:" in said
 
     @pytest.mark.parametrize(
         ("words", "option"),

@@ -122,9 +122,13 @@ def _unknown(chain: Chain, witness: Witness, known: Evidence) -> Iterator[int]:
 
 def _ledger(chain: Chain, known: Evidence) -> Iterator[Fault]:
     witness = known.witness
-    if witness is None or witness.end is None:
+    if witness is None:
         return
     name, end = witness.name, witness.end
+    if end is None:
+        if witness.lines:
+            yield Fault(None, f"{name} has results up to line {witness.lines}, and the log's end was taken out of it")
+        return
     if chain.end.count < end.count:
         gone = "line is" if end.count == chain.end.count + 1 else f"{end.count - chain.end.count} lines are"
         yield Fault(chain.end.count + 1, f"the last {gone} missing: {name} counts {end.count}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,9 +36,9 @@ class AuditKey:
             MissingExtraError: The extra `audit` is not installed.
         """
         ed25519, forms = _library()
+        check_writable(path)  # before: a folder may have no name
         private, beside = ed25519.Ed25519PrivateKey.generate(), path.with_name(path.name + ".pub")
-        for file in (path, beside):
-            check_writable(file)
+        check_writable(beside)
         coded = private.private_bytes(forms.Encoding.PEM, forms.PrivateFormat.PKCS8, forms.NoEncryption())
         write_file(path, coded, permissions=0o600)
         public = private.public_key()
@@ -48,18 +50,22 @@ class AuditKey:
         """The key in a file.
 
         Raises:
-            RecordError: It can't be read, is no Ed25519 key, or is encrypted.
+            RecordError: It can't be read, is no Ed25519 key, or is encrypted; or others may read a private one
+                ("key-open").
             MissingExtraError: The extra `audit` is not installed.
         """
         ed25519, forms = _library()
         try:
             with opened_regular(path) as file:
-                data = file.read(_MOST)
+                data, mode = file.read(_MOST), os.fstat(file.fileno()).st_mode
             if b"PRIVATE KEY" not in data:
                 public, private = forms.load_pem_public_key(data), None
             else:
+                _check_mode(path, mode)
                 private = forms.load_pem_private_key(data, password=None)
                 public = private.public_key()
+        except RecordError:
+            raise
         except OSError as error:
             raise RecordError(f"the key {path} can't be read: {error.strerror or error}") from None
         except Exception as error:  # the library's errors have no common base
@@ -83,12 +89,27 @@ class AuditKey:
         from cryptography.exceptions import InvalidSignature
 
         ed25519, _ = _library()
+        if not re.fullmatch("[0-9a-f]{128}", signature):  # one form only, or a signed file could be changed
+            return False
         try:
             key = ed25519.Ed25519PublicKey.from_public_bytes(bytes.fromhex(self.public))
             key.verify(bytes.fromhex(signature), canonical_json(values).encode())
         except (InvalidSignature, ValueError):
             return False
         return True
+
+
+def _check_mode(path: Path, mode: int) -> None:
+    """Raise RecordError for a private key that others may read or change, as ssh does; not where modes say little."""
+    if os.name == "posix" and mode & 0o077:
+        raise RecordError(
+            f"the private key {path} has the mode {mode & 0o777:04o}: others may read it, so that its signatures prove "
+            "nothing",
+            code="key-open",
+            field="audit_key",
+            value=str(path),
+            hint="make a new pair, or, where you are sure that nobody has read it, close it: chmod 600",
+        )
 
 
 def _library() -> tuple[Any, Any]:

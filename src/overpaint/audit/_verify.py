@@ -103,9 +103,9 @@ def verify(
     evidence = _read(log, chain, witness, keys)
     found, known = inspect(chain, evidence), evidence.witness
     faults, notes = [*found.faults, *_told(chain)], [*_repairs(chain), *(text for _, text in found.repairs)]
-    if known is not None and known.end is None:
+    if known is not None and known.end is None and not known.lines:
         notes.append(f"{known.name} does not know this log")
-    if expected is not None and chain.number_of(expected.rpartition(":")[2]) is None:
+    if expected is not None and not _came_by(chain, expected):
         faults.append(Fault(None, f"the chain never had the head {expected} that was expected"))
     compared = FileFindings()
     if log.is_symlink():
@@ -131,6 +131,13 @@ def verify(
         ledger="" if known is None or known.end is None else known.name,
         signed="" if evidence.head is None else evidence.head.key,
     )
+
+
+def _came_by(chain: Chain, head: str) -> bool:
+    """Whether a chain ever had a head: COUNT:HASH, or a hash."""
+    count, _, hash = head.rpartition(":")
+    number = chain.number_of(hash)
+    return number is not None and count in ("", str(number))
 
 
 def _read(log: Path, chain: Chain, witness: Callable[[], Witness] | None, keys: Sequence[AuditKey]) -> Evidence:
@@ -169,6 +176,8 @@ def _gone(log: Path, evidence: Evidence) -> Fault:
     if evidence.witness is not None:
         known[evidence.witness.name] = evidence.witness.end
     counts = [f"{name} counts {end.count} lines" for name, end in known.items() if end is not None and end.count]
+    if evidence.witness is not None and evidence.witness.lines:
+        counts.append(f"{evidence.witness.name} has results up to line {evidence.witness.lines}")
     if not counts and evidence.headless.endswith("is missing"):
         raise RecordError(f"there is no audit log at {log}")
     return Fault(None, f"the log is gone: {counts[0] if counts else evidence.headless}")

@@ -18,6 +18,7 @@ class Witness:
         end: The end of the chain when the ledger last appended; None where it never did.
         own: Whether only this ledger's programs append to the log, so that it knows every edit.
         pending: Ids of records that may have been appended since.
+        lines: How many lines the log had when the last result of those that the ledger has got its line; 0 for none.
         results: The digests of results, by their places.
         files: Names of files beside the log that belong to the ledger's program, where every other file in the folder
             should be in the log; else None.
@@ -27,6 +28,7 @@ class Witness:
     end: ChainHead | None
     own: bool = False
     pending: frozenset[str] = frozenset()
+    lines: int = 0
     results: Mapping[str, str] = field(default_factory=dict)
     files: frozenset[str] | None = None
 

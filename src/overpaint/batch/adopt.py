@@ -63,6 +63,8 @@ def adopt(rows: Iterable[EditRow | BadRow], options: Options, studio: Studio) ->
         _, status, _ = session.choose(planned)
         records = {entry.record.output.place: entry.record for entry in entries(log) if entry.whole}
         proof = _Proof(session, studio, records, log.parent)
+        if session.publisher.audit is not None:
+            LogWitness.of(session.ledger, log, options.folders.reports).advance(session.publisher.audit.head)
         adopted: list[str] = []
         left: list[tuple[int, str]] = []
         for item in planned.items:
@@ -76,8 +78,6 @@ def adopt(rows: Iterable[EditRow | BadRow], options: Options, studio: Studio) ->
                 left.append((item.row.number, reason_of(error, private=options.private)))
             else:
                 adopted.append(item.id)
-        if session.publisher.audit is not None:
-            LogWitness.of(session.ledger, log, options.folders.reports).advance(session.publisher.audit.head)
     count = len(planned.items) + len(planned.bad)
     return Adopted(count, len(status.unchanged), tuple(adopted), tuple(left))
 

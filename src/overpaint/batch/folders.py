@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from overpaint.errors import LedgerError, OutputError, RequestError, concerning
-from overpaint.files import check_folder, not_written
+from overpaint.files import check_folder, not_written, opened_regular
 
 from .credentials import check_no_credentials
 from .store import Address, Place
 
 FOLDER, LEDGER = ".overpaint", "ledger.sqlite"
+_ELSEWHERE = "state"  # in the folder of results, the file that names the folder of the state where that is another
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,13 @@ class BatchFolders:
             with concerning(self._field(folder)):
                 check_folder(folder)
 
+    def name_state(self) -> None:
+        """Note in the folder of results where the state is, for those that find only the results."""
+        if not isinstance(self.out, Path) or self.state == self.out / FOLDER:
+            return
+        with contextlib.suppress(OSError):  # a read-only mount, say: the note is a help and no more
+            (self.out / FOLDER / _ELSEWHERE).write_bytes(os.fsencode(self.state) + b"\n")
+
     @contextlib.contextmanager
     def exclusive(self) -> Iterator[None]:
         """Keep other runs out of these folders inside, or until this process dies.
@@ -123,3 +131,13 @@ class BatchFolders:
             yield
         finally:
             lock.release()
+
+
+def ledger_elsewhere(results: Path) -> Path | None:
+    """The ledger of a batch whose state is not in the folder of its results; None where none is noted or there."""
+    try:
+        with opened_regular(results / FOLDER / _ELSEWHERE) as file:
+            path = Path(os.fsdecode(file.read(4096).strip())) / LEDGER
+        return path if path.is_absolute() and path.is_file() else None
+    except (OSError, ValueError):
+        return None

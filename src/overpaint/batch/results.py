@@ -37,6 +37,7 @@ class ResultPublisher:
         out: The folder of results.
         ledger, files: Of the batch.
         audit: The log, or None where none is kept.
+        log: Its name in the ledger (see `LogWitness`).
         private: Whether only their owner may read results.
         stale: Hidden files of attempts that have ended, which their workers may still write.
     """
@@ -45,6 +46,7 @@ class ResultPublisher:
     ledger: Ledger
     files: Files
     audit: AuditLog | None
+    log: str = ""
     private: bool = False
     stale: list[Place] = field(default_factory=list, compare=False)
 
@@ -110,10 +112,12 @@ class ResultPublisher:
                         target.unlink(missing_ok=True)
                 self.ledger.undo(entry.id, str(error), state="failed")
                 raise PublishError(str(error)) from error
+        details = dict(result.details)
         if self.audit is not None and result.record:
-            self.audit.append(AuditRecord.from_json(result.record))
+            end = self.audit.append(AuditRecord.from_json(result.record))
+            details["logged"] = {self.log: end.count}
         self.files.note(target, result.sha256)
-        self.ledger.done(entry.id, json.dumps(result.details, ensure_ascii=False))
+        self.ledger.done(entry.id, json.dumps(details, ensure_ascii=False))
 
     def _rename(self, hidden: Place, target: Place, result: TaskResult) -> None:
         """Give the file its name, unless it has it already. FileNotFoundError when there is neither."""

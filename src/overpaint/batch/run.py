@@ -16,7 +16,7 @@ from overpaint.studio import Studio
 
 from .estimate import Estimate, by_history, by_trial
 from .events import Began, Ended, Event, Failed
-from .evidence import LogWitness
+from .evidence import LogWitness, refuse_log_of_another
 from .executor import Executor, ThreadExecutor
 from .files import Files
 from .filter import Filter
@@ -272,21 +272,27 @@ def session_of(options: Options) -> Iterator[BatchSession]:
                 Files(folders.state / "files.sqlite", seconds=options.limits.reading) as files,
                 ThumbnailStore(folders.state / THUMBNAILS) as thumbnails,
             ):
-                audit = _audit_log(options, ledger)
+                witness = _witness(options, ledger)
+                audit = None if witness is None else _audit_log(options, witness)
+                folders.name_state()
                 if options.private:
                     close_to_others(path for path in own_outputs(ledger, folders.out) if isinstance(path, Path))
-                publisher = ResultPublisher(folders.out, ledger, files, audit, private=options.private)
+                name = "" if witness is None else witness.key
+                publisher = ResultPublisher(folders.out, ledger, files, audit, name, private=options.private)
                 yield BatchSession(options, _task_options(options, _key(options)), ledger, files, thumbnails, publisher)
 
 
-def _audit_log(options: Options, ledger: Ledger) -> AuditLog | None:
+def _witness(options: Options, ledger: Ledger) -> LogWitness | None:
+    """What the ledger knows of the log. OutputError where that is another batch's."""
     if options.audit is None:
         return None
-    audit = AuditLog(
-        options.audit,
-        key=options.audit_key,
-        ledger=LogWitness.of(ledger, options.audit, options.folders.reports),
-    )
+    refuse_log_of_another(options.audit, ledger)
+    return LogWitness.of(ledger, options.audit, options.folders.reports)
+
+
+def _audit_log(options: Options, witness: LogWitness) -> AuditLog:
+    assert options.audit is not None
+    audit = AuditLog(options.audit, key=options.audit_key, ledger=witness)
     if options.accept_fault:
         audit.accept_faults()
     audit.check()

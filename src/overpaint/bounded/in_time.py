@@ -71,7 +71,7 @@ def outcomes(
         check: Called several times a second; what it raises ends the wait.
     """
     given = tuple(items)
-    work = _Work(function, given)
+    work = _TimedCalls(function, given)
     for _ in range(min(len(given), _FEW)):
         work.begin()
     try:
@@ -81,7 +81,7 @@ def outcomes(
 
 
 def _waited(
-    work: _Work[Item, T], seconds: float, alike: Callable[[Item], Hashable], check: Callable[[], None]
+    work: _TimedCalls[Item, T], seconds: float, alike: Callable[[Item], Hashable], check: Callable[[], None]
 ) -> Iterator[tuple[Item, T | Exception]]:
     late: Counter[Hashable] = Counter()
     looked = time.monotonic()
@@ -114,7 +114,7 @@ _NONE: Any = object()
 
 
 @dataclass(eq=False, slots=True)
-class _Caller:
+class _CallingThread:
     """A thread, the item that it is at, and since when."""
 
     item: Any = _NONE
@@ -122,20 +122,20 @@ class _Caller:
     thread: threading.Thread | None = None
 
 
-class _Work(Generic[Item, T]):
+class _TimedCalls(Generic[Item, T]):
     def __init__(self, function: Callable[[Item], T], items: Sequence[Item]) -> None:
         self._function, self._items = function, iter(items)
         self._lock = threading.Lock()
-        self._ended: queue.SimpleQueue[tuple[_Caller, Any, Any]] = queue.SimpleQueue()
+        self._ended: queue.SimpleQueue[tuple[_CallingThread, Any, Any]] = queue.SimpleQueue()
         self._exhausted = False
-        self.threads: set[_Caller] = set()
+        self.threads: set[_CallingThread] = set()
 
     def begin(self) -> None:
         """Start one more thread, where there is work for it and not too many are left behind."""
         _left.intersection_update(thread for thread in tuple(_left) if thread.is_alive())
         if self._exhausted or len(_left) >= _MOST_LEFT:
             return
-        one = _Caller()
+        one = _CallingThread()
         context = copy_context()
         one.thread = threading.Thread(target=context.run, args=(self._work, one), name="overpaint-read", daemon=True)
         self.threads.add(one)
@@ -144,7 +144,7 @@ class _Work(Generic[Item, T]):
         except RuntimeError:  # the system gives no more
             self.threads.discard(one)
 
-    def _work(self, one: _Caller) -> None:
+    def _work(self, one: _CallingThread) -> None:
         while True:
             with self._lock:
                 if one not in self.threads:
@@ -162,7 +162,7 @@ class _Work(Generic[Item, T]):
             del item, found
         self._ended.put((one, _NONE, None))
 
-    def ended(self) -> Iterator[tuple[_Caller, Any, Any]]:
+    def ended(self) -> Iterator[tuple[_CallingThread, Any, Any]]:
         """What has ended since, after a short wait."""
         try:
             yield self._ended.get(timeout=_LOOK)
@@ -171,11 +171,11 @@ class _Work(Generic[Item, T]):
         except queue.Empty:
             return
 
-    def slow(self, now: float) -> list[_Caller]:
+    def slow(self, now: float) -> list[_CallingThread]:
         """The threads that do not get on."""
         return [one for one in self.threads if one.item is not _NONE and now - one.since > _SLOW]
 
-    def left_behind(self, one: _Caller, before: float) -> Any:
+    def left_behind(self, one: _CallingThread, before: float) -> Any:
         """Leave a thread behind, and start another one, where its call began earlier than that; the call's item."""
         with self._lock:
             if one.item is _NONE or one.since > before:

@@ -31,6 +31,7 @@ def view(ledger: Ledger, listed: Mapping[str, int] | None = None) -> list[Report
 
 def _row(entry: LedgerEntry, listed: Mapping[str, int] | None) -> ReportRow:
     details = json.loads(entry.detail) if entry.detail else {}
+    details.pop("logged", None)
     return {
         **details,
         "row": int(details.get("row") or 0) if listed is None else listed.get(entry.id, 0),
