@@ -25,9 +25,11 @@ from .classical import mean_filled
 Floats = NDArray[np.float32]
 
 QUALITIES: dict[str, FillSettings] = {
-    "draft": FillSettings(iterations=2, finest_iterations=0, probes=1),
-    "normal": FillSettings(),
-    "best": FillSettings(iterations=8, finest_iterations=4, probes=6, lattice_above=60_000, most_sources=500_000),
+    "draft": FillSettings(iterations=2, finest_iterations=0, probes=1, lines=True),
+    "normal": FillSettings(lines=True),
+    "best": FillSettings(
+        iterations=8, finest_iterations=4, probes=6, lattice_above=60_000, most_sources=500_000, lines=True
+    ),
 }
 
 
@@ -78,7 +80,7 @@ class Exemplar(ThreadedEngine):
         context=Context(ratio=1.0, minimum=64, maximum=512),
         options=ExemplarOptions,
         variation_options={"variety": 0.2},
-        digest="exemplar-4",
+        digest="exemplar-5",
         references=(
             "Wexler, Shechtman, Irani, Space-time video completion, CVPR 2004",
             "Hertzmann, Jacobs, Oliver, Curless, Salesin, Image analogies, SIGGRAPH 2001",

@@ -43,6 +43,7 @@ import numpy as np
 from .blas import one_thread
 from .features import Flags, Floats, inside
 from .guesses import first_where, hole_width, layered_guess, layers_fit, smooth_guess
+from .lines import with_lines
 from .pyramid import Level, cells, doubled, halved
 from .scale import Meter, Scale, Trial
 from .settings import FillCallbacks, FillSettings
@@ -121,7 +122,13 @@ def _filled(
         return Filled(np.where(target[..., None], smooth, pixels), None)
     finest = Level(pixels, known, target)
     if guess is None:
-        levels = _levels(finest, radius, lambda found: hole_width(found[-1]) <= settings.closed, closing=True)
+        drawn = with_lines(pixels, known, target) if settings.lines else None
+        start = finest if drawn is None else Level(drawn.pixels, known, target & ~drawn.strips)
+        levels = _levels(start, radius, lambda found: hole_width(found[-1]) <= settings.closed, closing=True)
+        if drawn is not None:
+            levels[0] = Level(drawn.pixels, known, target & ~drawn.kept)
+            if not levels[0].target.any():
+                return Filled(drawn.pixels, None)
     else:
         levels = _levels(finest, radius, lambda found: len(found) > guess.octaves, closing=False)
     meter = Meter(callbacks)

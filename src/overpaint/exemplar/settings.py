@@ -39,6 +39,7 @@ class FillSettings:
         variety: How much results differ by the seed. It chooses the first guess, and the side of the hole whose sources
             are preferred, by so much of a difference in colour; and a match of the layers' guess may be further than
             the best one by this share (Efros and Leung 1999, whose epsilon is 0.1). 0 takes the best of all.
+        lines: Whether lines that run into the hole on both sides are drawn through it first (`lines`).
     """
 
     radius: int = 3
@@ -65,6 +66,7 @@ class FillSettings:
     seams: float = 0.1
     foreign: float = 1.0
     variety: float = 0.0
+    lines: bool = False
 
 
 @dataclass(frozen=True, slots=True)
