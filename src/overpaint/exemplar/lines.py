@@ -28,7 +28,7 @@ from .smooth import blurred
 Numbers = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
-_ALARMS = 0.12
+_ALARMS = 0.1
 """A pair is drawn where fewer pairs as good are expected by chance."""
 
 _RUN, _SHORT = 32, 10
@@ -52,7 +52,7 @@ _WEIGHTS = np.concatenate([[2.0], np.exp(-0.5 * (np.arange(-_ACROSS, _ACROSS + 1
 _CONTRAST = 0.03
 """Least contrast across a line: twice the standard deviation of the colours within `_ACROSS`."""
 
-_LIKE, _RATIO = 0.65, 2.5
+_LIKE, _RATIO = 0.69, 2.5
 """Least correlation of two profiles that belong together, and the largest ratio of their contrasts."""
 
 _REPEATED = 5
