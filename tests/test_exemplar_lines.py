@@ -71,14 +71,14 @@ def test_a_line_of_two_pixels_goes_on_whole(angle, grain):
 
 @pytest.mark.parametrize("turn", [6, 12, 20])
 def test_a_gentle_arc_goes_on(turn):
-    """A disc's border is met within 1.5 pixels; its ends turn by so many degrees from the straight connection."""
+    """A disc's border is met within 2.5 pixels; its ends turn by so many degrees from the straight connection."""
     hole = blob()
     radius = 32 / np.sin(np.radians(turn))
     y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
     apart = np.hypot(x - 85, y - 75 - radius) - radius
     ours = filled(shaded(0.5 - apart), hole)
     wrong = hole & ((ours[..., 0] < 0.5) != (apart < 0))
-    assert np.abs(apart[wrong]).max(initial=0) <= 1.5
+    assert np.abs(apart[wrong]).max(initial=0) <= 2.5
 
 
 def test_a_line_that_enters_once_stops():

@@ -55,8 +55,8 @@ _CONTRAST = 0.03
 _LIKE, _RATIO = 0.69, 2.5
 """Least correlation of two profiles that belong together, and the largest ratio of their contrasts."""
 
-_REPEATED = 5
-"""With more other ends like each of both beside the hole, a line belongs to a texture, such as a wall of bricks."""
+_REPEATED = 3
+"""With more other ends like each of both beside the hole, a line belongs to a pattern, such as a wall of bricks."""
 
 _TURN = 0.5
 """Most that an end may turn away from the straight connection, in radians."""
@@ -186,7 +186,8 @@ def _repeated(ends: Ends) -> Indices:
     aside = np.abs(np.cos(ends.angles)[:, None] * apart[..., 1] - np.sin(ends.angles)[:, None] * apart[..., 0])
     same = (turn < 0.2) & (_alike(ends.profiles[:, None], ends.profiles) > _LIKE)
     opposite = (turn > np.pi - 0.2) & (_alike(ends.profiles[:, None], ends.profiles[:, ::-1]) > _LIKE)
-    return np.asarray(((same | opposite) & (aside > 3)).sum(axis=1), np.intp)
+    ratio = np.abs(np.log(ends.contrasts[:, None] / ends.contrasts))
+    return np.asarray(((same | opposite) & (aside > 3) & (ratio < 0.5)).sum(axis=1), np.intp)
 
 
 def _shown(ends: Ends, pair: Pair, between: Flags, pixels: Floats, known: Flags) -> bool:
