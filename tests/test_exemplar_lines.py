@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from overpaint.engines.exemplar import QUALITIES
-from overpaint.exemplar.fill import fill
+from overpaint.exemplar.fill import _levels, _with_lines, fill
 from overpaint.exemplar.lines import with_lines
+from overpaint.exemplar.pyramid import Level
 
 SHAPE = (150, 170)
 CENTRE = np.array([85.0, 75.0])
@@ -205,6 +206,19 @@ def test_in_a_drawing_the_drawn_line_stays():
     assert np.array_equal(bare.kept, bare.strips)
     assert grained is not None
     assert not grained.kept.any()
+
+
+def test_lines_of_a_large_picture_are_found_at_a_coarser_scale():
+    """Enlarged, a border is as wide as a texture's grain; the pyramid has it where it is sharp again."""
+    hole, pixels = blob(), shaded(distance(23) + 0.5)
+    large = cv2.resize(emptied(pixels, hole), None, fx=12, fy=12, interpolation=cv2.INTER_CUBIC)
+    wide = cv2.resize(hole.astype(np.uint8), None, fx=12, fy=12, interpolation=cv2.INTER_NEAREST) > 0
+    finest = Level(large, ~wide, wide)
+    levels = _levels(finest, 3, lambda found: len(found) > 5, closing=True)
+    lined = _with_lines(levels, 3, SETTINGS)
+    drawn = [int(before.target.sum() - after.target.sum()) for before, after in zip(levels, lined, strict=False)]
+    assert drawn[0] == 0
+    assert sum(drawn) > 100
 
 
 def test_a_hole_that_lines_cover_is_filled():

@@ -68,9 +68,10 @@ class ExemplarOptions(EngineOptions):
 class Exemplar(ThreadedEngine):
     """Continues texture and structure by patches of the surroundings.
 
-    `overpaint.exemplar.fill` describes the methods. Every pixel is copied from the known picture, made brighter
-    or darker by at most 0.08, then corrected by at most 0.1 so that the hole's edge does not show, nor where pieces
-    meet. A hole that leaves nothing known gets the mean of its old colours.
+    `overpaint.exemplar.fill` describes the methods. Lines that run into the hole on both sides go on through it. Every
+    pixel is copied from the known picture, made brighter or darker by at most 0.08, then corrected by at most 0.1 so
+    that the hole's edge does not show, nor where pieces meet; lines on plain ground, as in a drawing, are drawn. A hole
+    that leaves nothing known gets the mean of its old colours.
     """
 
     card = EngineCard(
@@ -88,6 +89,8 @@ class Exemplar(ThreadedEngine):
             "Wei, Levoy, Fast texture synthesis using tree-structured vector quantization, SIGGRAPH 2000",
             "Efros, Leung, Texture synthesis by non-parametric sampling, ICCV 1999",
             "Perez, Gangnet, Blake, Poisson image editing, SIGGRAPH 2003",
+            "Sun, Yuan, Jia, Shum, Image completion with structure propagation, SIGGRAPH 2005",
+            "Desolneux, Moisan, Morel, Meaningful alignments, IJCV 40, 2000",
         ),
     )
 

@@ -7,6 +7,7 @@ colour that the patches over it agree on (`vote`), and both steps are repeated.
 
 - From scale to scale the hole closes (`pyramid`): what surrounds it reaches further into it, until little is left to
   be guessed.
+- Lines that run into the hole on both sides are drawn through it (`lines`), so that horizons and strokes go on.
 - Several first guesses (`guesses`) are tried at coarse scales; the one is kept whose patches match their sources best.
 - Sources unlike anything that touches the hole are avoided (`preference`).
 - Colours and gradients of patches are compared (`features`), in a space of principal components (Hertzmann et al.,
@@ -28,9 +29,14 @@ Without joined pieces 5.3 and 0.8 in place of 4.6 and 0.4; the rest without them
 Criminisi, Perez and Toyama (IEEE Transactions on Image Processing, 2004) alone: 6.2 and 1.3, with objects that grow
 into the hole. Guesses chosen by their flatness too: 5.4 and 0.9, with foreign objects more often. Sources of the same
 height preferred: 5.2 and 0.9, or 5.8 and 0.9. `nearness` twice as much: 5.5 and 1.1; `foreign`: 5.8 and 0.8; half of
-`shift`: 5.4 and 1.0. Before that, on other fills: modes of colours in every round (0.69 of the gradient energy instead
-of 0.99), first guesses that continue the main directions of lines straight through the hole, a channel of roughness, 32
-components, twice the weight of gradients.
+`shift`: 5.4 and 1.0. Before that, on other fills: modes of colours in every round (0.69 of the
+gradient energy instead of 0.99), first guesses that continue the main directions of lines straight through the hole, a
+channel of roughness, 32 components, twice the weight of gradients.
+
+Of lines, by eye on the gallery's removals and on object masks of 52 photos: lines that stay as drawn at the finest scale
+too are smooth streaks in texture; in drawings they stay whole, where copies break. Rivals counted only among ends half
+as marked or more: an edge is drawn through fallen leaves. Without the count of like ends, rows of bricks are drawn, and
+their joints smeared. Tangents from straight fits alone: arcs too high by 5 pixels.
 """
 
 from __future__ import annotations
@@ -43,7 +49,7 @@ import numpy as np
 from .blas import one_thread
 from .features import Flags, Floats, inside
 from .guesses import first_where, hole_width, layered_guess, layers_fit, smooth_guess
-from .lines import with_lines
+from .lines import lines_fit, with_lines
 from .pyramid import Level, cells, doubled, halved
 from .scale import Meter, Scale, Trial
 from .settings import FillCallbacks, FillSettings
@@ -122,13 +128,11 @@ def _filled(
         return Filled(np.where(target[..., None], smooth, pixels), None)
     finest = Level(pixels, known, target)
     if guess is None:
-        drawn = with_lines(pixels, known, target) if settings.lines else None
-        start = finest if drawn is None else Level(drawn.pixels, known, target & ~drawn.strips)
-        levels = _levels(start, radius, lambda found: hole_width(found[-1]) <= settings.closed, closing=True)
-        if drawn is not None:
-            levels[0] = Level(drawn.pixels, known, target & ~drawn.kept)
+        levels = _levels(finest, radius, lambda found: hole_width(found[-1]) <= settings.closed, closing=True)
+        if settings.lines:
+            levels = _with_lines(levels, radius, settings)
             if not levels[0].target.any():
-                return Filled(drawn.pixels, None)
+                return Filled(levels[0].pixels, None)
     else:
         levels = _levels(finest, radius, lambda found: len(found) > guess.octaves, closing=False)
     meter = Meter(callbacks)
@@ -146,6 +150,18 @@ def _filled(
     for scale in reversed(scales[: best.number]):
         best = scale.enlarged(doubled(best.picture, scale.level.known.shape))
     return Filled(best.picture, best.match)
+
+
+def _with_lines(levels: list[Level], radius: int, settings: FillSettings) -> list[Level]:
+    """The pyramid with lines through the hole: seen at coarse scales, and on plain ground where they were drawn."""
+    number = first_where(levels, lambda level: lines_fit(level.target))
+    level = levels[number]
+    drawn = with_lines(level.pixels, level.known, level.target)
+    if drawn is None or (number > 0 and not (level.target & ~drawn.kept).any()):
+        return levels
+    lined = Level(drawn.pixels, level.known, level.target & ~drawn.strips)
+    coarse = _levels(lined, radius, lambda found: hole_width(found[-1]) <= settings.closed, closing=True)
+    return [*levels[:number], Level(drawn.pixels, level.known, level.target & ~drawn.kept), *coarse[1:]]
 
 
 def _best_guess(scales: Sequence[Scale], radius: int, settings: FillSettings, seed: int, meter: Meter) -> Trial:

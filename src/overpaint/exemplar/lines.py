@@ -71,7 +71,7 @@ _PLAIN = 0.005
 """On ground with less texture than this, root mean square, what is drawn stays; elsewhere copies replace it."""
 
 _MOST = 600_000
-"""Pixels in which segments are sought; larger surroundings are reduced."""
+"""Pixels around a hole in which lines are sought."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -148,6 +148,17 @@ def with_lines(pixels: Floats, known: Flags, target: Flags) -> Drawn | None:
     ends = line_ends(pixels, known & ~target, target)
     found = pairs(ends, pixels, known & ~target, target)
     return _drawn(pixels, target, ends, found) if found else None
+
+
+def lines_fit(target: Flags) -> bool:
+    """Whether the hole is small enough. The lines of a large picture are wide, and are sought at a coarser scale."""
+    box = _around(target)
+    return box.width * box.height <= _MOST
+
+
+def _around(target: Flags) -> Box:
+    """The box of a target and of what is looked at beside it."""
+    return Box.around(target).pad(_RUN + _GAP).intersect(Box(0, 0, target.shape[1], target.shape[0]))
 
 
 def line_ends(pixels: Floats, known: Flags, target: Flags) -> Ends:
@@ -239,13 +250,11 @@ def false_alarms(ends: Ends) -> tuple[Indices, Indices, Numbers]:
 
 def _segments(pixels: Floats, known: Flags, target: Flags) -> Numbers:
     """(n, 4) segments x, y, x, y of lines near the target: sharp ones, and soft ones found in a smaller picture."""
-    height, width = target.shape
-    box = Box.around(target).pad(_RUN + _GAP).intersect(Box(0, 0, width, height))
+    box = _around(target)
     grey = blurred(pixels[box.slices].mean(axis=2, keepdims=True), known[box.slices])[..., 0]
     levels = (grey.clip(0, 1) * 255).round().astype(np.uint8)
-    size = min(1.0, (_MOST / (box.width * box.height)) ** 0.5)
     found = [np.zeros((0, 4))]
-    for scale in (0.8 * size, 0.4 * size):
+    for scale in (0.8, 0.4):
         lines = cv2.createLineSegmentDetector(cv2.LSD_REFINE_STD, scale).detect(levels)[0]
         if lines is not None:
             found.append(lines.reshape(-1, 4).astype(np.float64))
@@ -257,14 +266,19 @@ def _pointing(segments: Numbers, target: Flags) -> tuple[Numbers, Numbers]:
     both = np.concatenate([segments, segments[:, [2, 3, 0, 1]]])
     step = both[:, 2:] - both[:, :2]
     length = np.hypot(*step.T)
+    # By length, so that those that are looked at together need about as many points.
+    order = np.argsort(length, kind="stable")
+    both, step, length = both[order], (step / np.maximum(length, 1e-9)[:, None])[order], length[order]
     places, angles = [np.zeros((0, 2))], [np.zeros(0)]
-    for start, direction, far in zip(both[:, :2], step / np.maximum(length, 1e-9)[:, None], length, strict=True):
-        points = start + np.arange(int(far) + _GAP + 1)[:, None] * direction
-        inside = _at(target, points)
-        first = int(inside.argmax())
-        if inside[first] and first > 5:
-            places.append(points[first : first + 1])
-            angles.append(np.arctan2(direction[1:], direction[:1]))
+    for start in range(0, len(both), 256):
+        begin, direction, far = (values[start : start + 256] for values in (both[:, :2], step, length))
+        along = np.arange(int(far[-1]) + _GAP + 1)
+        points = begin[:, None] + along[:, None] * direction[:, None]
+        inside = _at(target, points) & (along <= far[:, None] + _GAP)
+        first = inside.argmax(axis=1)
+        enters = np.flatnonzero(inside[np.arange(len(far)), first] & (first > 5))
+        places.append(points[enters, first[enters]])
+        angles.append(np.arctan2(direction[enters, 1], direction[enters, 0]))
     return np.concatenate(places), np.concatenate(angles)
 
 
@@ -404,10 +418,11 @@ def _wrapped(angles: Numbers) -> Numbers:
 
 def _at(flags: Flags, points: Numbers) -> Flags:
     """(...) the flags at the nearest pixels of points (..., 2); False beyond the picture."""
-    x, y = (np.floor(points[..., axis] + 0.5).astype(np.intp) for axis in (0, 1))
+    nearest = np.floor(points + 0.5).astype(np.intp)
+    x, y = nearest[..., 0], nearest[..., 1]
     height, width = flags.shape
     inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-    return np.asarray(inside & flags[y.clip(0, height - 1), x.clip(0, width - 1)], np.bool_)
+    return np.asarray(inside & flags[np.where(inside, y, 0), np.where(inside, x, 0)], np.bool_)
 
 
 def _curve(ends: Ends, one: int, other: int) -> Numbers:
