@@ -33,8 +33,8 @@ height preferred: 5.2 and 0.9, or 5.8 and 0.9. `nearness` twice as much: 5.5 and
 gradient energy instead of 0.99), first guesses that continue the main directions of lines straight through the hole, a
 channel of roughness, 32 components, twice the weight of gradients.
 
-Of lines, by eye on the gallery's removals and on object masks of 52 photos: lines that stay as drawn at the finest scale
-too are smooth streaks in texture; in drawings they stay whole, where copies break. Rivals counted only among ends half
+Of lines, by eye on the gallery and on object masks of 52 photos: lines that stay as drawn at the finest scale too are
+smooth streaks in texture; in drawings they stay whole, where copies break. Rivals counted only among ends half
 as marked or more: an edge is drawn through fallen leaves. Without the count of like ends, rows of bricks are drawn, and
 their joints smeared. Tangents from straight fits alone: arcs too high by 5 pixels.
 """
