@@ -40,7 +40,7 @@ _RIM, _OBJECTS = (0.03, 0.14), 0.5
 which contrast with the surroundings on, as a loose mask shows those there."""
 
 _NO_SHADING = 0.12
-"""Lightness (OKLab) of a new colour below which it is darker than level 6 of 255, which leaves no levels for shading."""
+"""Lightness (OKLab) of a new colour below which it is darker than level 6 of 255: no levels are left for shading."""
 
 _HINT = "write one, such as 'a dark green car', 'navy' or #1e66d0, or name a model, which paints from any prompt"
 
