@@ -470,6 +470,11 @@ class TestConnecting:
         with pytest.raises(RequestError, match=r"'auto', HOST:PORT or local:N"), connected(where):
             pass
 
+    @pytest.mark.parametrize("more", [[], ["--ray", "local:2"]])
+    def test_workers_are_kept_only_on_a_cluster_that_outlasts_the_command(self, more, capsys):
+        assert main(["batch", "edits.jsonl", "-o", "out", "--keep-workers", "60", *more]) == 2
+        assert "--keep-workers goes with a cluster that outlasts the command" in capsys.readouterr().err
+
     @pytest.mark.parametrize("where", ["auto", "127.0.0.1:1"])
     def test_a_cluster_that_is_not_there_is_an_error_in_words_and_soon(self, where, monkeypatch):
         pytest.importorskip("ray")

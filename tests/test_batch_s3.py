@@ -96,7 +96,7 @@ def server() -> Iterator[Server]:
         patched.setenv("AWS_DEFAULT_REGION", "us-east-1")
         patched.setenv("AWS_MAX_ATTEMPTS", "2")
         patched.setenv("AWS_EC2_METADATA_DISABLED", "true")
-        patched.setenv("WERKZEUG_RUN_MAIN", "true")
+        patched.setattr(s3fs.S3FileSystem, "retries", 2)
         s3fs.S3FileSystem.clear_instance_cache()
         yield found
         s3fs.S3FileSystem.clear_instance_cache()
@@ -108,7 +108,7 @@ class Bucket:
 
     def __init__(self, server: Server, name: str, folder: Path) -> None:
         self.server, self.name, self.folder = server, name, folder
-        self.fs = s3fs.S3FileSystem(use_listings_cache=False, skip_instance_cache=True)
+        self.fs = s3fs.S3FileSystem(use_listings_cache=False)
         self.fs.mkdir(name)
         for n in range(3):
             self.put(f"in/{n}.png", photo(folder / f"{n}.png", seed=n).read_bytes())
@@ -136,7 +136,16 @@ class Bucket:
     def words(self, *more: str, allow: str = "", out: str = "out") -> list[str]:
         (self.folder / "edits.jsonl").write_text("\n".join(map(json.dumps, self.rows)))
         allowed = ["--allow", allow or self.at("")]
-        fixed = ["--engine", "telea", "--json", "--state", str(self.folder / "state"), "-o", self.at(out)]
+        fixed = [
+            "--engine",
+            "telea",
+            "--json",
+            "--no-thumbnails",
+            "--state",
+            str(self.folder / "state"),
+            "-o",
+            self.at(out),
+        ]
         return ["batch", str(self.folder / "edits.jsonl"), *fixed, *allowed, *more]
 
     def run(self, capfd: pytest.CaptureFixture[str], *more: str, **given: str) -> tuple[int, list[dict[str, Any]]]:
@@ -250,7 +259,7 @@ class TestFaults:
 
         bucket.server.on("HEAD", f"/{bucket.name}/in/0.png", answer("500 Internal Server Error", "InternalError"), 3)
         bucket.server.on("GET", f"/{bucket.name}/in/1.png", slow, 2)
-        bucket.server.on("PUT", f"/{bucket.name}/out/.2", answer("503 Service Unavailable", "ServiceUnavailable"), 3)
+        bucket.server.on("PUT", f"/{bucket.name}/out/.2.remove", answer("503 Service Unavailable", "ServiceUnavailable"), 3)
         status, events = bucket.run(capfd)
         assert (status, ended(events)) == (0, (3, 0, 0))
         assert late.is_set()
@@ -270,7 +279,7 @@ class TestFaults:
     def test_results_that_are_denied_fail_their_rows_and_nothing_hidden_stays(self, bucket, capfd):
         denied = answer("403 Forbidden", "AccessDenied")
         bucket.server.on("PUT", f"/{bucket.name}/out/1.remove.png", denied)  # the copy
-        bucket.server.on("PUT", f"/{bucket.name}/out/.2", denied)  # the upload
+        bucket.server.on("PUT", f"/{bucket.name}/out/.2.remove", denied)  # the upload
         status, events = bucket.run(capfd)
         assert (status, ended(events)) == (1, (1, 0, 2))
         assert all("can't write s3://" in reason for reason in reasons(events).values())
@@ -281,7 +290,7 @@ class TestFaults:
             environ["wsgi.input"].read(10)
             raise ConnectionResetError
 
-        bucket.server.on("PUT", f"/{bucket.name}/out/.0", broken)
+        bucket.server.on("PUT", f"/{bucket.name}/out/.0.remove", broken)
         status, events = bucket.run(capfd, "--retries", "0")
         assert (status, ended(events)) == (1, (2, 0, 1))
         assert bucket.names() == ["1.remove.png", "2.remove.png"]

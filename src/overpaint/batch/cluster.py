@@ -225,8 +225,8 @@ class RayExecutor(contextlib.AbstractContextManager["RayExecutor"]):
         for node, (count, share) in usable.items():
             for name, actor in kept.get(node, ())[: count - serving[node]]:
                 self._add(actor, node, name)
-            for _ in range(count - sum(handle.node == node for handle in self._handles)):
-                started.append(self._start_worker(node, share, count))
+            missing = count - sum(handle.node == node for handle in self._handles)
+            started += [self._start_worker(node, share, count) for _ in range(missing)]
         if started or (kept and not self._starting and not self._workers()):
             started = [handle for handle in self._handles if handle.info is None]
             self._notices.append(Starting(len(started), len({handle.node for handle in started})))
