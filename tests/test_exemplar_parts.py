@@ -26,7 +26,7 @@ from overpaint.exemplar.search import Quantiser
 from overpaint.exemplar.settings import FillSettings
 from overpaint.exemplar.sites import Sites
 from overpaint.exemplar.smooth import Steps, blurred, membrane
-from overpaint.exemplar.vote import _means, voted
+from overpaint.exemplar.vote import voted
 from overpaint.geometry import Box
 
 flags = hnp.arrays(bool, st.tuples(st.integers(1, 60), st.integers(1, 60)))
@@ -202,13 +202,13 @@ def test_coherence_offers_the_neighbours_source_shifted():
     basis = Basis.of(pixels, sites.sources, 2, 12)
     table, queries = basis.project(pixels, sites.sources), basis.project(pixels, sites.centres)
     matches = Matches(sites, queries, table)
-    middle = int(sites.patches(np.array([18 * 60 + 28]), [(0, 0)])[0, 0])
+    middle = int(sites.patch_at[sites.padded(np.array([18 * 60 + 28]))][0])
     source = int(((table - queries[middle]) ** 2).sum(axis=1).argmin())
     matches.offer(np.array([middle]), np.array([source]))
     matches.cohere(favour=0.0, rounds=4, check=lambda: None)
     moved = sites.centres[middle] - sites.sources[source]
-    around = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
-    near = sites.patches(np.array([18 * 60 + 28]), around)[:, 0]
+    around = [sites.step(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
+    near = sites.patch_at[sites.padded(np.array([18 * 60 + 28])) + around]
     assert (sites.centres[near] - sites.sources[matches.rows[near]] == moved).all()
 
 
@@ -228,7 +228,7 @@ def test_a_pixel_is_the_copy_that_most_patches_agree_on():
     target[26:36, 36:46] = True
     sites = Sites.of(Level(pixels, ~target, target), 2, 10_000)
     moves = np.where(sites.centres % 80 < 40, 20, -20)
-    middle = int(sites.patches(np.array([31 * 80 + 41]), [(0, 0)])[0, 0])
+    middle = int(sites.patch_at[sites.padded(np.array([31 * 80 + 41]))][0])
     moves[middle] = -15 * 80
     weights = np.ones(len(moves), np.float32)
     weights[middle] = 3
@@ -250,8 +250,15 @@ def test_votes_deep_in_a_hole_count_by_their_match_as_at_its_edge():
 
 def test_a_pixel_without_any_vote_is_no_nan():
     """On a chequerboard of votes a pixel may be covered by patches of the other colour alone."""
-    means = _means(np.float32([[0.2, 0.4, 0.6]] * 2), np.float32([1, 0]), np.array([0, 1]), 2)
-    np.testing.assert_allclose(means, [[0.2, 0.4, 0.6], [0, 0, 0]], atol=1e-6)
+    pixels = np.full((5, 80, 3), 0.25, np.float32)
+    target = np.zeros((5, 80), bool)
+    target[:, :20] = True
+    sites = Sites.of(Level(pixels, ~target, target), 2, 10_000)
+    rows, ones = np.zeros(len(sites.centres), np.intp), np.ones(len(sites.centres), np.float32)
+    shifts = np.full((len(rows), 3), 0.5, np.float32)
+    colours, _ = voted(pixels, sites, sites.places, rows, ones, shifts, lambda: None, every_second=True)
+    np.testing.assert_allclose(colours[sites.places == 0], 0.75)
+    np.testing.assert_allclose(colours[sites.places == 80], 0.25)  # below it: in the corner's only patch, at odd places
 
 
 def test_a_mixed_vote_is_the_mode_of_the_colours():
@@ -383,6 +390,7 @@ def test_matches_tell_a_good_fill_from_a_poor_one():
 
 
 THREADS = """
+from concurrent.futures import ThreadPoolExecutor
 from overpaint.exemplar.blas import libraries, one_thread
 
 def threads():
@@ -395,6 +403,13 @@ with one_thread():
         pass
     print(threads())
 print(threads())
+
+def limited(_):
+    with one_thread():
+        return threads()
+
+with ThreadPoolExecutor(1) as first, ThreadPoolExecutor(1) as second:
+    print(*first.map(limited, range(2)), *second.map(limited, range(2)), threads(), sep="\\n")
 """
 
 
@@ -405,5 +420,7 @@ def test_matrix_products_get_their_threads_back():
     """
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "2"}
     ran = subprocess.run([sys.executable, "-c", THREADS], env=environment, capture_output=True, text=True, check=True)
-    before, inside_both, inside_one, after = ran.stdout.split()
+    before, inside_both, inside_one, after, *elsewhere, at_last = ran.stdout.split()
     assert (inside_both, inside_one, after) == ("{1}", "{1}", before)
+    assert elsewhere == ["{1}"] * 4, "a thread of another engine sets the limit too"
+    assert at_last == before

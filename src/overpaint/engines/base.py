@@ -373,9 +373,15 @@ def paint_groups(
 
 
 class ThreadedEngine:
-    """An engine with one worker thread, which paints one canvas after another in their order."""
+    """An engine with one worker thread, which paints one canvas after another in their order.
+
+    Attributes:
+        card: Its card.
+        threads: Threads that it may use for one canvas on a CPU; None: its own choice.
+    """
 
     card: EngineCard
+    threads: int | None = None
 
     def __init__(self) -> None:
         self._jobs: queue.SimpleQueue[tuple[Canvas, Monitor, Future[Painted]] | None] = queue.SimpleQueue()

@@ -12,6 +12,7 @@ from pydantic import Field, field_validator
 
 from overpaint.exemplar.fill import fill
 from overpaint.exemplar.holes import parts
+from overpaint.exemplar.parallel import usable_threads
 from overpaint.exemplar.preference import alike
 from overpaint.exemplar.settings import FillCallbacks, FillSettings
 from overpaint.exemplar.smooth import blurred
@@ -124,7 +125,9 @@ class Exemplar(ThreadedEngine):
                 pixels = np.where(compared, pixels, blurred(pixels, seen[here]))
             callbacks = FillCallbacks(done, monitor.check)
             target = part.hole | behind(part.hole, unseen[here])
-            filled = fill(pixels, known[here], target, settings, canvas.seed, callbacks)
+            filled = fill(
+                pixels, known[here], target, settings, canvas.seed, callbacks, threads=usable_threads(self.threads)
+            )
             painted[here][part.hole] = filled.pixels[part.hole].clip(0, 1)
             matches += [] if filled.match is None else [filled.match]
             seen[here] |= part.hole

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from overpaint.exemplar.border import border_breaks, unlike_beyond
 from overpaint.exemplar.fill import Filled, InitialGuess, fill
+from overpaint.exemplar.parallel import usable_threads
 from overpaint.exemplar.quilt import LEAST, Quilted, QuiltSettings, extended
 from overpaint.exemplar.settings import FillCallbacks
 from overpaint.exemplar.smooth import blurred
@@ -95,17 +96,17 @@ class Extend(ThreadedEngine):
         if not canvas.hole.any():
             return Painted(canvas.pixels)
         monitor.progress(0, 100)
-        filled = _extended(canvas, options, monitor)
+        filled = _extended(canvas, options, monitor, usable_threads(self.threads))
         painted: Floats = np.where(canvas.hole[..., None], filled.pixels.clip(0, 1), canvas.pixels)
         monitor.progress(100, 100)
         return Painted(painted, notes=_doubts(canvas), match=filled.match)
 
 
-def _extended(canvas: Canvas, options: ExtendOptions, monitor: Monitor) -> Filled:
+def _extended(canvas: Canvas, options: ExtendOptions, monitor: Monitor, threads: int) -> Filled:
     longest = max(canvas.size)
     factor = 1.0 if longest <= _WHOLE else longest / _TRIED
-    work = _Work.of(canvas, 1, options, monitor)
-    small = work if factor == 1 else _Work.of(canvas, factor, options, monitor)
+    work = _Work.of(canvas, 1, options, monitor, threads)
+    small = work if factor == 1 else _Work.of(canvas, factor, options, monitor, threads)
     first, second = (30, 50) if factor > 1 else (45, 90) if work.extensible else (100, 100)
     alone = small.filled(small.pixels, small.hole, None, (0, first))
     work = work.over(alone.pixels)
@@ -149,6 +150,7 @@ class _Work:
         options: The engine's.
         seed: The canvas's.
         monitor: For progress and cancellation.
+        threads: That share the work.
     """
 
     pixels: Floats
@@ -159,9 +161,10 @@ class _Work:
     options: ExtendOptions
     seed: int
     monitor: Monitor
+    threads: int
 
     @classmethod
-    def of(cls, canvas: Canvas, factor: float, options: ExtendOptions, monitor: Monitor) -> _Work:
+    def of(cls, canvas: Canvas, factor: float, options: ExtendOptions, monitor: Monitor, threads: int) -> _Work:
         """The whole canvas, at a scale that is smaller by a factor; 1: as it is."""
         hole, avoided, seen = canvas.hole, canvas.avoided, shown(canvas)
         pixels, mass, weight = canvas.pixels, canvas.known.astype(np.float32), seen.astype(np.float32)
@@ -176,7 +179,7 @@ class _Work:
             hole, avoided, unseen = (share > 0 for share in touched)
         known = (mass > 0.999) & ~hole
         avoided, unseen = avoided & ~hole, unseen & ~hole & ~known
-        return cls(blurred(pixels, weight > 0), known, hole, avoided, unseen, options, canvas.seed, monitor)
+        return cls(blurred(pixels, weight > 0), known, hole, avoided, unseen, options, canvas.seed, monitor, threads)
 
     @property
     def whole(self) -> Box:
@@ -265,7 +268,7 @@ class _Work:
         here = window.slices
         guess = None if octaves is None else InitialGuess(pixels[here], octaves)
         callbacks = FillCallbacks(done, self.monitor.check)
-        found = fill(pixels[here], self.known[here], target[here], recipe, self.seed, callbacks, guess)
+        found = fill(pixels[here], self.known[here], target[here], recipe, self.seed, callbacks, guess, self.threads)
         filled = pixels.copy()
         filled[here] = found.pixels
         return Filled(filled, found.match)

@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np  # noqa: F401 - its library must be loaded to be found
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import OpenBLASController, ThreadpoolController
 
 _lock = threading.Lock()
 _users = 0
@@ -26,6 +26,7 @@ def one_thread() -> Iterator[None]:
     global _users, _limit
     with _lock:
         if _users == 0:
+            _take_control()
             _limit = libraries().limit(limits=1)
         _users += 1
     try:
@@ -34,7 +35,16 @@ def one_thread() -> Iterator[None]:
         with _lock:
             _users -= 1
             if _users == 0:
+                _take_control()
                 _limit.restore_original_limits()
+
+
+def _take_control() -> None:
+    """Let this thread set the number, and not the one alone that was the first to do so (threadpoolctl 3.8).
+
+    That is an engine's, as a rule, and the number set by any other would be ignored in silence.
+    """
+    OpenBLASController.clear_controlling_thread(force=True)
 
 
 @cache

@@ -17,12 +17,18 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
+from .parallel import ALONE, Parallel, blocks, pieces
+
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
 Places = NDArray[np.intp]
 """(n,) flat indices of pixels: y * width + x."""
 
-_CHUNK = 8192
+_CHUNK, _PIECE = 8192, 504
+"""Patches that a thread takes at once; and those that are multiplied at once, few enough for the processor's caches.
+
+A multiple of 12, see `search`.
+"""
 
 
 def gathered(channels: Floats, centres: Places, radius: int, stride: int = 1) -> Floats:
@@ -86,14 +92,20 @@ class Basis:
         _, axes = np.linalg.eigh(root.T @ spread @ root)
         return cls(mean, np.ascontiguousarray(root @ axes[:, ::-1][:, :dims], np.float32), radius, stride)
 
-    def project(self, channels: Floats, centres: Places) -> Floats:
+    def project(
+        self, channels: Floats, centres: Places, parallel: Parallel = ALONE, out: Floats | None = None
+    ) -> Floats:
         """(n, d) float32: the patches around `centres` in this space, which nearly keeps their distances."""
-        found = np.empty((len(centres), self.axes.shape[1]), np.float32)
+        found = np.empty((len(centres), self.axes.shape[1]), np.float32) if out is None else out
         offset = self.mean @ self.axes
-        for start in range(0, len(centres), _CHUNK):
-            chunk = slice(start, start + _CHUNK)
-            np.matmul(gathered(channels, centres[chunk], self.radius, self.stride), self.axes, out=found[chunk])
-        found -= offset
+        channels = np.ascontiguousarray(channels)
+
+        def place(block: slice) -> None:
+            for piece in pieces(block, _PIECE):
+                np.matmul(gathered(channels, centres[piece], self.radius, self.stride), self.axes, out=found[piece])
+                found[piece] -= offset
+
+        parallel.each(place, blocks(len(centres), _CHUNK))
         return found
 
 

@@ -50,6 +50,7 @@ from .blas import one_thread
 from .features import Flags, Floats, inside
 from .guesses import first_where, hole_width, layered_guess, layers_fit, smooth_guess
 from .lines import lines_fit, with_lines
+from .parallel import Parallel, parallel
 from .pyramid import Level, cells, doubled, halved
 from .scale import Meter, Scale, Trial
 from .settings import FillCallbacks, FillSettings
@@ -96,6 +97,7 @@ def fill(
     seed: int,
     callbacks: FillCallbacks | None = None,
     guess: InitialGuess | None = None,
+    threads: int = 1,
 ) -> Filled:
     """Fill a target.
 
@@ -108,9 +110,10 @@ def fill(
         seed: Of the samples that the search's cells are made from. The same seed gives the same pixels.
         callbacks: For progress and cancellation.
         guess: Used in place of first guesses from the target's edge.
+        threads: That share the work, with the caller's among them. Pixels do not depend on it.
     """
-    with one_thread():
-        return _filled(pixels, known, target, settings, seed, callbacks or FillCallbacks(), guess)
+    with one_thread(), parallel(threads) as shared:
+        return _filled(pixels, known, target, settings, seed, callbacks or FillCallbacks(), guess, shared)
 
 
 def _filled(
@@ -121,6 +124,7 @@ def _filled(
     seed: int,
     callbacks: FillCallbacks,
     guess: InitialGuess | None,
+    shared: Parallel,
 ) -> Filled:
     radius = _fitting_radius(known, settings.radius)
     if radius == 0:
@@ -137,7 +141,8 @@ def _filled(
         levels = _levels(finest, radius, lambda found: len(found) > guess.octaves, closing=False)
     meter = Meter(callbacks)
     scales = [
-        Scale(level, radius, settings, (seed, number), meter, final=number == 0) for number, level in enumerate(levels)
+        Scale(level, radius, settings, (seed, number), meter, shared, final=number == 0)
+        for number, level in enumerate(levels)
     ]
     if guess is not None:
         meter.expect(scales)
@@ -146,7 +151,7 @@ def _filled(
             coarse = cells(coarse)
         best = scales[-1].enlarged(coarse)
     else:
-        best = _best_guess(scales, radius, settings, seed, meter)
+        best = _best_guess(scales, radius, settings, seed, meter, shared)
     for scale in reversed(scales[: best.number]):
         best = scale.enlarged(doubled(best.picture, scale.level.known.shape))
     return Filled(best.picture, best.match)
@@ -164,7 +169,9 @@ def _with_lines(levels: list[Level], radius: int, settings: FillSettings) -> lis
     return [*levels[:number], Level(drawn.pixels, level.known, level.target & ~drawn.kept), *coarse[1:]]
 
 
-def _best_guess(scales: Sequence[Scale], radius: int, settings: FillSettings, seed: int, meter: Meter) -> Trial:
+def _best_guess(
+    scales: Sequence[Scale], radius: int, settings: FillSettings, seed: int, meter: Meter, shared: Parallel
+) -> Trial:
     """First guesses, refined down to one scale; the one with the best matches there, or with variety the seed's."""
     levels = [scale.level for scale in scales]
     rng = np.random.default_rng((seed, len(levels)))
@@ -180,13 +187,18 @@ def _best_guess(scales: Sequence[Scale], radius: int, settings: FillSettings, se
     meter.expect(scales[:stop])
     for first, _ in guesses:
         meter.expect(scales[stop : first + 1])
-    trials = []
-    for first, guessed in guesses:
+    trials: dict[int, Trial] = {}
+
+    def refine(number: int) -> None:
+        first, guessed = guesses[number]
         trial = scales[first].guessed(guessed(levels[first]))
         for scale in reversed(scales[stop:first]):
             trial = scale.enlarged(doubled(trial.picture, scale.level.known.shape))
-        trials.append(trial)
-    return min(trials, key=lambda trial: trial.match)
+        trials[number] = trial
+
+    shared.each(refine, range(len(guesses)))
+    meter.spend(0)  # reports what other threads have done
+    return min((trials[number] for number in range(len(guesses))), key=lambda trial: trial.match)
 
 
 def _fitting_radius(known: Flags, radius: int) -> int:

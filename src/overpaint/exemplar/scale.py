@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ import numpy as np
 from .coherence import NONE, Matches
 from .features import Basis, Floats, Places
 from .joining import edge_of, joined, seam_steps
+from .parallel import Parallel
 from .preference import foreignness, sideways
 from .pyramid import Level
 from .search import Quantiser
@@ -29,11 +31,12 @@ _MANY = 200_000
 
 
 class Meter:
-    """Reports which share of the expected work is done."""
+    """Reports which share of the expected work is done, in the thread that made it."""
 
     def __init__(self, callbacks: FillCallbacks) -> None:
         """Nothing is expected yet."""
         self._callbacks, self._expected, self._spent = callbacks, 0.0, 0.0
+        self._lock, self._thread = threading.Lock(), threading.get_ident()
 
     def expect(self, scales: Iterable[Scale]) -> None:
         """Count one run of each scale as work to be done."""
@@ -41,8 +44,10 @@ class Meter:
 
     def spend(self, cost: float) -> None:
         """Count work as done."""
-        self._spent += cost
-        self._callbacks.done(min(1.0, self._spent / max(self._expected, 1e-9)))
+        with self._lock:
+            self._spent += cost
+        if threading.get_ident() == self._thread:
+            self._callbacks.done(min(1.0, self._spent / max(self._expected, 1e-9)))
 
     def check(self) -> None:
         """Raise when the work was cancelled."""
@@ -56,12 +61,19 @@ class Trial:
     Attributes:
         picture: (h, w, 3) float32, the whole picture at a scale.
         number: Of that scale; 0 is the finest.
-        match: Root mean square difference between patches and their sources at the last search, a sample.
+        matches: Of patches and their sources at the last search.
+        samples: Of a patch.
     """
 
     picture: Floats
     number: int
-    match: float
+    matches: Matches
+    samples: int
+
+    @property
+    def match(self) -> float:
+        """Root mean square difference between patches and their sources at the last search, a sample."""
+        return self.matches.difference(self.matches.queries.shape[1] - _PLACED, self.samples)
 
 
 class Scale:
@@ -73,10 +85,19 @@ class Scale:
     """
 
     def __init__(
-        self, level: Level, radius: int, settings: FillSettings, seed: tuple[int, int], meter: Meter, *, final: bool
+        self,
+        level: Level,
+        radius: int,
+        settings: FillSettings,
+        seed: tuple[int, int],
+        meter: Meter,
+        parallel: Parallel,
+        *,
+        final: bool,
     ) -> None:
         """`seed`: of all, and the number of the scale; `final`: whether its last vote is the last of all."""
         self.level, self._settings, self._seed, self._meter, self._final = level, settings, seed, meter, final
+        self._parallel, self._lock = parallel, threading.RLock()
         self._radius = radius
         count = int(np.count_nonzero(level.target))
         self._coarse = count <= settings.coarse_target and not final
@@ -88,30 +109,36 @@ class Scale:
         self._lazy_sites: Sites | None = None
         self._lazy_penalties: Floats | None = None
         self._lazy_index: SourceIndex | None = None
+        self._lazy_source_means: Floats | None = None
 
     @property
     def _sites(self) -> Sites:
-        if self._lazy_sites is None:
-            self._lazy_sites = Sites.of(self.level, self._radius, self._settings.most_sources)
-        return self._lazy_sites
+        with self._lock:
+            if self._lazy_sites is None:
+                self._lazy_sites = Sites.of(self.level, self._radius, self._settings.most_sources)
+            return self._lazy_sites
 
     @property
     def _penalties(self) -> Floats:
-        if self._lazy_penalties is None:
-            found = np.zeros(len(self._sites.sources), np.float32)
-            if self._settings.foreign > 0:
-                found += np.float32(self._settings.foreign) * foreignness(self.level, self._sites, self._radius + 1)
-            if self._settings.variety > 0:
-                side = np.random.default_rng(self._seed[0]).uniform(0, 2 * np.pi)
-                found += np.float32(self._settings.variety) * sideways(self.level, self._sites, side)
-            self._lazy_penalties = found
-        return self._lazy_penalties
+        with self._lock:
+            if self._lazy_penalties is None:
+                self._lazy_penalties = self._penalised()
+            return self._lazy_penalties
 
     @property
     def _index(self) -> SourceIndex:
-        if self._lazy_index is None:
-            self._lazy_index = self._indexed(self.level.pixels)
-        return self._lazy_index
+        with self._lock:
+            if self._lazy_index is None:
+                self._lazy_index = self._indexed(self.level.pixels)
+            return self._lazy_index
+
+    @property
+    def _source_means(self) -> Floats:
+        """(s, 3) the sources' mean colours."""
+        with self._lock:
+            if self._lazy_source_means is None:
+                self._lazy_source_means = self._patch_means(self.level.pixels, self._sites.sources)
+            return self._lazy_source_means
 
     def guessed(self, guess: Floats) -> Trial:
         """A first guess (h, w, 3) of this scale, refined; at least one round."""
@@ -134,25 +161,34 @@ class Scale:
             current = self._voted(current, matches, last=number == rounds - 1, mixed=mixed)
             self._meter.spend(cost)
         assert matches is not None
-        samples = 3 * (2 * self._radius + 1) ** 2
-        return Trial(current, self._seed[1], matches.difference(matches.queries.shape[1] - _PLACED, samples))
+        return Trial(current, self._seed[1], matches, 3 * (2 * self._radius + 1) ** 2)
+
+    def _penalised(self) -> Floats:
+        found = np.zeros(len(self._sites.sources), np.float32)
+        if self._settings.foreign > 0:
+            found += np.float32(self._settings.foreign) * foreignness(self.level, self._sites, self._radius + 1)
+        if self._settings.variety > 0:
+            side = np.random.default_rng(self._seed[0]).uniform(0, 2 * np.pi)
+            found += np.float32(self._settings.variety) * sideways(self.level, self._sites, side)
+        return found
 
     def _indexed(self, pixels: Floats) -> SourceIndex:
         self._meter.check()
-        return SourceIndex(pixels, self._sites, self._penalties, self._settings, np.random.default_rng(self._seed))
+        rng = np.random.default_rng(self._seed)
+        return SourceIndex(pixels, self._sites, self._penalties, self._settings, rng, self._parallel)
 
     def _matched(self, index: SourceIndex, picture: Floats, before: Matches | None, phase: int) -> Matches:
         """A source for each patch of `picture` that touches the target."""
-        sites, check = self._sites, self._meter.check
+        sites, check, parallel = self._sites, self._meter.check, self._parallel
         matches = Matches(sites, index.features(picture), index.table)
         chosen = self._searched(phase)
-        matches.offer(chosen, index.nearest(matches.queries[chosen], check))
+        matches.offer_all(chosen, index.nearest(matches.queries[chosen], check), parallel)
         if before is not None:
-            matches.offer(np.arange(len(sites.centres)), before.rows)
+            matches.offer_all(np.arange(len(sites.centres)), before.rows, parallel)
         rounds = self._settings.rounds if len(sites.places) <= _MANY else min(2, self._settings.rounds)
-        matches.cohere(self._settings.favour, rounds, check)
+        matches.cohere(self._settings.favour, rounds, check, parallel)
         if len(left := np.flatnonzero(matches.rows == NONE)):
-            matches.offer(left, index.nearest(matches.queries[left], check))
+            matches.offer_all(left, index.nearest(matches.queries[left], check), parallel)
         return matches
 
     def _searched(self, phase: int) -> Places:
@@ -179,6 +215,7 @@ class Scale:
             weights,
             self._shifts(current, matches.rows),
             self._meter.check,
+            self._parallel,
             every_second=len(places) > _MANY,
             mixed=mixed,
         )
@@ -191,11 +228,15 @@ class Scale:
 
     def _shifts(self, current: Floats, rows: Places) -> Floats:
         """(n, 3): the patches' mean colours minus those of their sources, bounded."""
-        sites, limit = self._sites, np.float32(self._settings.shift)
-        side = (2 * sites.radius + 1, 2 * sites.radius + 1)
-        wanted = cv2.blur(current, side).reshape(-1, 3)[sites.centres]
-        copied = cv2.blur(self.level.pixels, side).reshape(-1, 3)[sites.sources[rows]]
-        return np.asarray((wanted - copied).clip(-limit, limit), np.float32)
+        limit = np.float32(self._settings.shift)
+        change = self._patch_means(current, self._sites.centres)
+        change -= np.take(self._source_means, rows, axis=0)
+        return change.clip(-limit, limit, out=change)
+
+    def _patch_means(self, pixels: Floats, centres: Places) -> Floats:
+        """(n, 3) the mean colours of the patches around some pixels."""
+        side = (2 * self._radius + 1, 2 * self._radius + 1)
+        return np.take(cv2.blur(pixels, side).reshape(-1, 3), centres, axis=0)
 
 
 def vote_weights(depth: Floats, difference: Floats, decay: float) -> Floats:
@@ -214,15 +255,21 @@ class SourceIndex:
     """The sources of one scale as features, and their search."""
 
     def __init__(
-        self, pixels: Floats, sites: Sites, penalties: Floats, settings: FillSettings, rng: np.random.Generator
+        self,
+        pixels: Floats,
+        sites: Sites,
+        penalties: Floats,
+        settings: FillSettings,
+        rng: np.random.Generator,
+        parallel: Parallel,
     ) -> None:
         """Features of `pixels` (h, w, 3) at the sites' sources; `penalties` (s,) are differences of colour."""
-        self._sites, self._settings = sites, settings
+        self._sites, self._settings, self._parallel = sites, settings, parallel
         self._basis = Basis.of(pixels, sites.sources, sites.radius, settings.dims, edges=settings.edges)
         # What a difference of 1 in every sample of a patch weighs.
         self._whole = np.float32(np.sqrt(3) * (2 * sites.radius + 1))
         self.table = self._placed(pixels, sites.sources, penalties)
-        self._quantiser = Quantiser(self.table, rng)
+        self._quantiser = Quantiser(self.table, rng, parallel=parallel)
 
     def features(self, pixels: Floats) -> Floats:
         """(n, d) of the target's patches in `pixels`."""
@@ -234,6 +281,9 @@ class SourceIndex:
 
     def _placed(self, pixels: Floats, centres: Places, penalties: Floats) -> Floats:
         """Colours, then the place: a distance of the picture's diagonal weighs `nearness`; then the penalty."""
-        places = self._sites.positions(centres) * (self._whole * np.float32(self._settings.nearness))
-        penalty = (penalties * self._whole)[:, None]
-        return np.concatenate([self._basis.project(pixels, centres), places, penalty], axis=1)
+        dims = self._basis.axes.shape[1]
+        found = np.empty((len(centres), dims + _PLACED), np.float32)
+        self._basis.project(pixels, centres, self._parallel, found[:, :dims])
+        found[:, dims:-1] = self._sites.positions(centres) * (self._whole * np.float32(self._settings.nearness))
+        found[:, -1] = penalties * self._whole
+        return found

@@ -74,8 +74,8 @@ class FillCallbacks:
     """What a fill calls while it runs.
 
     Attributes:
-        done: Called after each round with the fraction of the work done, 0 to 1; may raise to stop.
-        check: Called often; may raise to stop.
+        done: After rounds, in the caller's thread, with the fraction of the work done, 0 to 1; may raise to stop.
+        check: Often, from all threads of the fill; may raise to stop.
     """
 
     done: Callable[[float], None] = lambda fraction: None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -60,12 +59,13 @@ class Sites:
         places = np.flatnonzero(level.target.ravel())
         return cls((height, width), radius, sources, row_at, centres, patch_at.ravel(), places, depth)
 
-    def patches(self, places: Places, offsets: Sequence[tuple[int, int]]) -> Places:
-        """(k, n) indices of the patches centred (dy, dx), at most `radius`, from `places`; `len(centres)`: none."""
-        rows, columns = np.divmod(places, self.shape[1])
-        wide = self.shape[1] + 2 * self.radius
-        steps = np.array([dy * wide + dx for dy, dx in offsets], np.intp)[:, None]
-        return np.asarray(self.patch_at[(rows + self.radius) * wide + columns + self.radius + steps], np.intp)
+    def padded(self, places: Places) -> Places:
+        """(n,) where the patches centred at `places` are in `patch_at`."""
+        return places + places // self.shape[1] * (2 * self.radius) + self.step(self.radius, self.radius)
+
+    def step(self, dy: int, dx: int) -> int:
+        """How much further in `patch_at` the patch is that is centred (dy, dx), at most `radius`, from another."""
+        return dy * (self.shape[1] + 2 * self.radius) + dx
 
     def positions(self, places: Places) -> Floats:
         """(n, 2) row and column as fractions of the picture's diagonal."""

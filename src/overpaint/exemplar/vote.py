@@ -18,10 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .features import Floats, Places
+from .parallel import ALONE, Parallel, blocks
 from .sites import Sites
 
-_BLOCK = 1_000_000
-"""Votes held at once."""
+_BLOCK = 200_000
+"""Votes held at once, few enough for the processor's caches; blocks are what threads share."""
 
 _BANDWIDTH, _SWEEPS = 0.08, 2
 """Of the mean shift: votes further from the mode, in units of colour, hardly count; and its steps."""
@@ -35,6 +36,7 @@ def voted(
     weights: Floats,
     shifts: Floats,
     check: Callable[[], None],
+    parallel: Parallel = ALONE,
     *,
     every_second: bool = False,
     mixed: bool = False,
@@ -49,46 +51,47 @@ def voted(
         weights: (n,) each patch's weight, > 0.
         shifts: (n, 3) added to the colours of each patch's source.
         check: Called between blocks; may raise to stop.
+        parallel: The threads.
         every_second: Only every second patch over a pixel votes, as on a chequerboard.
         mixed: Colours are modes of the votes, and need not be copies.
     """
     width, radius = sites.shape[1], sites.radius
     flat = pixels.reshape(-1, 3)
     # One more patch, of no weight, stands for none.
+    none = len(rows)
     sources = np.append(sites.sources[rows], sites.sources[0]).astype(np.int32)
     weights = np.append(weights, np.float32(0))
     shifts = np.append(shifts, np.zeros((1, 3), np.float32), axis=0)
+    weighed = np.concatenate([shifts * weights[:, None], weights[:, None]], axis=1).astype(np.float64)
     line = range(-radius, radius + 1)
     offsets = [(dy, dx) for dy in line for dx in line if not every_second or (dy + dx) % 2 == 0]
     # A pixel that many votes copy is among those of a few patches, a third of a patch apart.
     apart = max(2, len(line) // 3)
     candidates = [vote for vote, (dy, dx) in enumerate(offsets) if dy % apart == 0 and dx % apart == 0]
     steps = np.array([dy * width + dx for dy, dx in offsets], np.int32)[:, None]
+    wide_steps = np.array([sites.step(dy, dx) for dy, dx in offsets], np.intp)[:, None]
     result = np.empty((len(places), 3), np.float32)
     copied = np.empty(len(places), np.intp)
-    step = max(1, _BLOCK // len(offsets))
-    for start in range(0, len(places), step):
-        here = places[start : start + step]
-        patches = sites.patches(here, [(-dy, -dx) for dy, dx in offsets])
-        shares = weights[patches]
-        copies = sources[patches] + steps
-        winner = _most_copied(shares, copies, candidates)
-        copied[start : start + step] = winner
-        if mixed:
-            result[start : start + step] = _mode(flat[copies] + shifts[patches], shares)
-        else:
-            vote, pixel = np.nonzero(copies == winner)
-            result[start : start + step] = flat[winner] + _means(
-                shifts[patches[vote, pixel]], shares[vote, pixel], pixel, len(here)
-            )
+
+    def count(block: slice) -> None:
         check()
+        patches = sites.patch_at[sites.padded(places[block]) - wide_steps]
+        copies = sources[patches] + steps
+        winner = copies[0].copy()
+        split = np.flatnonzero((copies != winner).any(axis=0))
+        winner[split] = _most_copied(weights[patches[:, split]], copies[:, split], candidates)
+        copied[block] = winner
+        if mixed:
+            result[block] = _mode(np.take(flat, copies, axis=0) + np.take(shifts, patches, axis=0), weights[patches])
+            return
+        sums = np.zeros((len(winner), 4))
+        for vote, patch in zip(copies, patches, strict=True):
+            sums += np.take(weighed, np.where(vote == winner, patch, none), axis=0)
+        change = sums[:, :3] / np.maximum(sums[:, 3:], 1e-30)
+        result[block] = flat[winner] + change.astype(np.float32)
+
+    parallel.each(count, blocks(len(places), max(1, _BLOCK // len(offsets))))
     return result, copied
-
-
-def _means(values: Floats, weights: Floats, groups: Places, count: int) -> Floats:
-    """(count, 3) weighted means of the values (m, 3) of each group 0 to count - 1; 0 without any weight."""
-    sums = np.stack([np.bincount(groups, weights * channel, count) for channel in values.T], axis=1)
-    return np.asarray(sums / np.maximum(np.bincount(groups, weights, count), 1e-30)[:, None], np.float32)
 
 
 def _most_copied(weights: Floats, copies: NDArray[np.int32], candidates: Sequence[int]) -> NDArray[np.int32]:

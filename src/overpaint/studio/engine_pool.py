@@ -9,7 +9,7 @@ from functools import partial
 from pydantic import BaseModel
 
 from overpaint import engines
-from overpaint.engines import Engine, EngineCard, ModelSetup
+from overpaint.engines import Engine, EngineCard, ModelSetup, ThreadedEngine
 from overpaint.engines.registry import loading_options
 from overpaint.engines.weight_store import WeightStore
 
@@ -23,6 +23,7 @@ class EnginePool:
         """Arguments as of `Studio`."""
         weights = WeightStore(weight_budget)
         self._setup = partial(ModelSetup, device=device, threads=threads, allow_pickle=allow_pickle, weights=weights)
+        self._threads = threads
         self._engines: dict[str, Engine] = {}
         self._opening: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
@@ -84,6 +85,8 @@ class EnginePool:
                 held = self._engines.get(key)
             if held is None:
                 engine = engines.create(name, setup)
+                if setup is None and isinstance(engine, ThreadedEngine):
+                    engine.threads = self._threads
                 with self._lock:
                     held = self._engines.setdefault(key, engine)  # an engine added at the same time comes first
                 if held is not engine:

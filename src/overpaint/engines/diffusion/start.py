@@ -82,7 +82,9 @@ def content_pixels(canvas: Canvas, content: MaskedContent, monitor: Monitor) -> 
         return canvas.pixels
     if content == "exemplar":
         draft = replace(canvas, options=ExemplarOptions(quality="draft"))
-        filled = Exemplar().paint_one(draft, monitor.silent()).pixels
+        engine = Exemplar()
+        engine.threads = 1  # the processor's others are torch's
+        filled = engine.paint_one(draft, monitor.silent()).pixels
     elif canvas.known.any():
         filled = blurred(canvas.pixels, canvas.known)
     else:
