@@ -348,6 +348,8 @@ def _command(wanted: argparse.Namespace) -> str:
     words = ["python -m benchmarks.batch"]
     words += [f"--engines {wanted.engines}"] if wanted.engines != parser().get_default("engines") else []
     words += [f"--count {wanted.count}"] if wanted.count != 300 else []
+    words += [f"--rounds {wanted.rounds}"] if wanted.rounds != 3 and "telea" in wanted.engines else []
+    words += [f"--photos {wanted.photos}"] if wanted.photos is not None else []
     words += ["--iopaint .../iopaint"] if wanted.iopaint is not None else []
     return " ".join(words)
 
