@@ -4,11 +4,26 @@ from __future__ import annotations
 
 from .adopt import Adopted, adopt
 from .estimate import Estimate
-from .events import Began, Done, Ended, Event, Failed, Ready, Starting, Unchanged
+from .events import (
+    Arrived,
+    Began,
+    Departed,
+    Done,
+    Ended,
+    Event,
+    Failed,
+    Idle,
+    LeftOut,
+    Postponed,
+    Ready,
+    Starting,
+    Unchanged,
+)
 from .evidence import LogWitness, ledger_at
 from .executor import Executor
 from .filter import Filter
 from .folders import BatchFolders
+from .incoming import WatchedFolder
 from .manifest import FolderRows, read_folders, read_manifest, read_text
 from .plan import BatchPlan, PlannedEdit, Rules, plan, seed_of
 from .prune import KeptFile, PrunableFile, Pruned, prune
@@ -18,15 +33,18 @@ from .run import BatchPreview, Options, preview, run
 from .status import files_of_runs
 from .store import Address, Place
 from .task import RowLimits, Task, TaskResult
+from .watch import watch
 
 __all__ = [
     "Address",
     "Adopted",
+    "Arrived",
     "BadRow",
     "BatchFolders",
     "BatchPlan",
     "BatchPreview",
     "Began",
+    "Departed",
     "Done",
     "EditRow",
     "Ended",
@@ -36,11 +54,14 @@ __all__ = [
     "Failed",
     "Filter",
     "FolderRows",
+    "Idle",
     "KeptFile",
+    "LeftOut",
     "LogWitness",
     "Options",
     "Place",
     "PlannedEdit",
+    "Postponed",
     "PrunableFile",
     "Pruned",
     "RawRow",
@@ -53,6 +74,7 @@ __all__ = [
     "Task",
     "TaskResult",
     "Unchanged",
+    "WatchedFolder",
     "adopt",
     "files_of_runs",
     "ledger_at",
@@ -65,4 +87,5 @@ __all__ = [
     "reason_of",
     "run",
     "seed_of",
+    "watch",
 ]

@@ -77,6 +77,70 @@ class Unchanged:
 
 
 @dataclass(frozen=True, slots=True)
+class Arrived:
+    """A picture has come into a folder that is watched, or was changed there, and is whole.
+
+    Attributes:
+        id, row: Id and number of its row.
+        image, mask: The files; no mask where it is not from a file.
+        again: Whether the row was there before.
+    """
+
+    id: str
+    row: int
+    image: str
+    mask: str | None = None
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Departed:
+    """A picture is no longer in a folder that is watched: its row has left the list. Its result stays."""
+
+    image: str
+    row: int
+
+
+@dataclass(frozen=True, slots=True)
+class Postponed:
+    """A picture in a folder that is watched can't be a row yet, as its mask has not come; or a folder can't be read.
+
+    Attributes:
+        image: The file, or the folder.
+        reason: What it waits for.
+    """
+
+    image: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Files in a folder that is watched that are no pictures; each is told once."""
+
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """Nothing is to be done in a folder that is watched; told when this begins, and every minute.
+
+    Attributes:
+        rows: Pictures that are rows.
+        done, unchanged, failed: Of these, as at the end of a run.
+        unfinished: Files that are still being written.
+        postponed: Pictures whose masks have not come.
+    """
+
+    rows: int
+    done: int
+    unchanged: int
+    failed: int
+    unfinished: int = 0
+    postponed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """The run is over.
 
@@ -131,4 +195,4 @@ class Ready:
     seconds: float
 
 
-Event = Began | Done | Failed | Unchanged | Starting | Ready | Ended
+Event = Began | Done | Failed | Unchanged | Starting | Ready | Ended | Arrived | Departed | Postponed | LeftOut | Idle

@@ -7,14 +7,12 @@ import csv
 import io
 import json
 import re
-import unicodedata
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any, Literal, get_origin
 
 from overpaint.bounded import call_in_time
-from overpaint.doors.names import folded
 from overpaint.doors.reading import readers
 from overpaint.errors import InputError, OverpaintError, RequestError, StoreError, concerning
 from overpaint.files import READING, is_regular
@@ -23,6 +21,7 @@ from overpaint.request import EditRequest
 from overpaint.validation import bare_type
 from overpaint.values import parse_json, parse_yaml
 
+from .pairs import ANNOTATIONS, PicturePairs, is_mask_name
 from .reasons import ROW
 from .rows import REQUEST, SHAPES, RawRow, RowFields
 from .store import Address, Place, files_in, resolved
@@ -36,12 +35,10 @@ FORMS = {
     ".yaml": "yaml",
     ".yml": "yaml",
 }
-_ANNOTATIONS = (".json", ".xml")
 _MOST_NAMED = 10
 _YAML_SECONDS, _YAML_MEMORY = 60.0, 4 << 30
 LARGEST_LIST = 1 << 29  # bytes
 _DECIMAL = re.compile(r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?")
-_MASK_ENDINGS = ("", "_mask", "-mask", ".mask")
 
 
 def read_manifest(path: Path) -> list[RawRow]:
@@ -240,28 +237,21 @@ def _folder_rows(images: Place, masks: Place | None, leave_out: Place | None, ow
     pictures = [path for path in files if path.suffix.lower() in READABLE_EXTENSIONS]
     others = [path.relative_to(images).as_posix() for path in files if path.suffix.lower() not in READABLE_EXTENSIONS]
     if masks is not None and resolved(masks) == resolved(images):
-        pictures = [path for path in pictures if not path.stem.endswith(_MASK_ENDINGS[1:])]
-        others = [name for name in others if not name.lower().endswith(_ANNOTATIONS)]
+        pictures = [path for path in pictures if not is_mask_name(path.stem)]
+        others = [name for name in others if not name.lower().endswith(ANNOTATIONS)]
     if not pictures:
         raise RequestError(
             f"{{field}}: {images} holds no pictures ({' '.join(sorted(READABLE_EXTENSIONS))})",
             field="images",
             value=str(images),
         )
-    find = _Masks(masks) if masks is not None and masks.is_dir() else None
+    pairs = PicturePairs(images, masks, files_in(masks) if masks is not None and masks.is_dir() else None)
     found = []
     for number, path in enumerate(pictures, 1):
-        within = path.relative_to(images)
-        folder = "" if len(within.parts) == 1 else within.parent.as_posix() + "/"
-        table: dict[str, Any] = {"image": _whole(path)}
         try:
-            if find is not None:
-                table["mask"] = _whole(find(within, path))
-            elif masks is not None:
-                table["mask"] = _whole(masks)
-            found.append(RawRow(number, table, folder=folder))
+            found.append(pairs.row(number, path))
         except RequestError as error:
-            found.append(RawRow(number, error=error.within(str(path)), folder=folder, image=table["image"]))
+            found.append(pairs.bad_row(number, path, error))
     notes = [_left_out(others)] if others else []
     if count := sum(path.suffix.lower() in READABLE_EXTENSIONS for path in results):
         kept = "1 picture is a result" if count == 1 else f"{count} pictures are results"
@@ -280,42 +270,3 @@ def _left_out(names: list[str]) -> str:
 
 def _within(place: Place, folder: Place) -> bool:
     return resolved(place).is_relative_to(resolved(folder))
-
-
-def _whole(place: Place) -> str:
-    """The absolute path, or the address."""
-    return str(place if isinstance(place, Address) else place.absolute())
-
-
-def _composed(name: str) -> str:
-    return unicodedata.normalize("NFC", name)
-
-
-class _Masks:
-    """The masks of a folder, by name: composed and decomposed accents are the same, and so is case where no other name
-    is equal.
-    """
-
-    def __init__(self, folder: Place) -> None:
-        self._folder = folder
-        self._by_place: dict[str, list[Place]] = {}
-        self._by_stem: dict[str, list[Place]] = {}
-        for path in files_in(folder):
-            if path.suffix.lower() in READABLE_EXTENSIONS.union(_ANNOTATIONS):
-                self._by_place.setdefault(folded(str(path.relative_to(folder).with_suffix(""))), []).append(path)
-                self._by_stem.setdefault(folded(path.stem), []).append(path)
-
-    def __call__(self, within: PurePath, picture: Place) -> Place:
-        """The mask of a picture; `within` is its path in the folder of pictures."""
-        for ending in _MASK_ENDINGS:
-            place = within.with_name(within.stem + ending)
-            for candidates in (self._by_place.get(folded(str(place)), []), self._by_stem.get(folded(place.name), [])):
-                others = [path for path in candidates if resolved(path) != resolved(picture)]
-                others = [path for path in others if _composed(path.stem) == _composed(place.name)] or others
-                if len(others) > 1:
-                    names = ", ".join(str(path.relative_to(self._folder)) for path in others[:4])
-                    raise RequestError(f"it has several masks in {self._folder}: {names}", field="masks")
-                if others:
-                    return others[0]
-        message = f"it has no mask in {self._folder}; its name would be {within.stem}.png"
-        raise RequestError(message, field="masks", value=str(self._folder))

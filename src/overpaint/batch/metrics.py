@@ -12,7 +12,7 @@ from typing import Literal
 
 from overpaint.errors import OutputError
 
-from .events import Began, Done, Ended, Event, Failed, Unchanged
+from .events import Arrived, Began, Done, Ended, Event, Failed, Idle, Unchanged
 from .store import write
 
 _EVERY = 5.0  # seconds between two writes
@@ -75,13 +75,18 @@ class RunCounts:
                 self._count("failed", begun=event.begun)
             case Unchanged():
                 self._count("unchanged", begun=True)
+            case Arrived():
+                self.rows["waiting"] += 1
+            case Idle():  # rows that were done again were counted again
+                known = {"done": event.done, "failed": event.failed, "unchanged": event.unchanged}
+                self.rows |= {**known, "waiting": event.rows - sum(known.values())}
             case Ended():
                 self._running = False
-                self.rows["waiting"] = event.left
+                self.rows |= {"done": event.done, "failed": event.failed, "waiting": event.left}
 
     def _count(self, state: str, *, begun: bool) -> None:
         self.rows[state] += 1
-        self.rows["waiting"] -= begun
+        self.rows["waiting"] = max(0, self.rows["waiting"] - begun)
 
     def values(self) -> Iterator[tuple[Metric, float]]:
         """All figures but the rows by state and the histogram of their seconds."""
@@ -113,7 +118,7 @@ class MetricsFile:
     def show(self, event: Event) -> None:
         """Write now and then. A file that can't be written, as on a full disk, ends no run; it is tried again."""
         now = self._clock()
-        if isinstance(event, Began | Ended) or not 0 <= now - self._written < _EVERY:
+        if isinstance(event, Began | Ended | Idle) or not 0 <= now - self._written < _EVERY:
             with contextlib.suppress(OutputError, OSError):
                 write(self._path, ("\n".join(self._lines()) + "\n").encode())
                 self._written = now

@@ -24,7 +24,7 @@ from overpaint.studio import Studio
 
 from .claims import ListClaims
 from .removal import FoundFile, names_in, read_result, remove_empty_folders, remove_result
-from .report import tidy, write
+from .report import tidy
 from .results import hidden_beside
 from .rows import BadRow, EditRow
 from .run import BatchSession, Options, session_of
@@ -116,9 +116,8 @@ def prune(rows: Iterable[EditRow | BadRow], options: Options, studio: Studio, *,
         status = status_of(planned, session.ledger.entries(), session.files, options.folders.out)
         pruner.find_results(ListClaims.of(read, planned, status.unchanged, session.options.rules))
         pruner.remove()
-        if not dry_run and options.report:
-            head = "" if session.publisher.audit is None else str(session.publisher.audit.head)
-            write(session.ledger, session.thumbnails, options.folders.reports, head=head, listed=listed)
+        if not dry_run:
+            session.report(listed)
         return pruner.pruned()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from .results import ResultPublisher
 from .rows import BadRow, EditRow
 from .runner import Runner, Tally
 from .status import BatchStatus, own_outputs, register, status_of
+from .store import Place
 from .task import RowLimits, TaskOptions
 from .thumbnails import THUMBNAILS, ThumbnailStore
 from .worker import Worker
@@ -143,16 +144,28 @@ def run(
         if options.fail_fast and planned.bad:
             chosen, first = [], planned.bad[0]
             runner.tally.stopped = f"row {first.number}: {reason_of(first.error, private=options.private)}"
-        try:
-            runner.run(status, chosen)
-        except BaseException as error:
-            with contextlib.suppress(OverpaintError):  # on a full disk, say; the first error is the one to raise
-                own.stop()
-                on_event(session.end(listed, runner.tally, began, interrupted=isinstance(error, KeyboardInterrupt)))
-            raise
-        own.stop()
-        ended = session.end(listed, runner.tally, began)
-        on_event(ended)
+        return concluded(
+            lambda: runner.run(status, chosen),
+            own,
+            lambda interrupted: session.end(listed, runner.tally, began, interrupted=interrupted),
+            on_event,
+        )
+
+
+def concluded(
+    work: Callable[[], None], own: ThreadExecutor, end: Callable[[bool], Ended], on_event: Callable[[Event], None]
+) -> Ended:
+    """Do the work, stop the threads, and tell of the end; `end` sums up, and gets whether it was interrupted."""
+    try:
+        work()
+    except BaseException as error:
+        with contextlib.suppress(OverpaintError):  # on a full disk, say; the first error is the one to raise
+            own.stop()
+            on_event(end(isinstance(error, KeyboardInterrupt)))
+        raise
+    own.stop()
+    ended = end(False)
+    on_event(ended)
     return ended
 
 
@@ -209,10 +222,13 @@ class BatchSession:
     thumbnails: ThumbnailStore
     publisher: ResultPublisher
 
-    def plan(self, rows: Iterable[EditRow | BadRow], studio: Studio) -> BatchPlan:
-        """The plan of the rows. Raises as `overpaint.batch.plan` does."""
+    def plan(self, rows: Iterable[EditRow | BadRow], studio: Studio, own: Collection[Place] | None = None) -> BatchPlan:
+        """The plan of the rows; `own` are the results of earlier runs, where they are known. Raises as
+        `overpaint.batch.plan` does.
+        """
         rules = replace(self.options.rules, key=self.task_options.key)
-        return plan(rows, rules, studio, self.files, own_outputs(self.ledger, self.options.folders.out))
+        known = own_outputs(self.ledger, self.options.folders.out) if own is None else own
+        return plan(rows, rules, studio, self.files, known)
 
     def choose(self, planned: BatchPlan) -> tuple[dict[str, LedgerEntry], BatchStatus, list[PlannedEdit]]:
         """The ledger's entries by id, the plan compared with them, and the rows to do that filter and limit leave."""
@@ -235,23 +251,31 @@ class BatchSession:
             tally.done += self.publisher.recover()
         except OutputError as error:  # a full disk has no room for the audit's lines either; the next run writes them
             tally.stopped = tally.stopped or str(error)
-        head = ""
-        if self.publisher.audit is not None:
-            with contextlib.suppress(Exception):  # `audit verify` reports a damaged head
-                head = str(self.publisher.audit.head)
         ended = Ended(
             **{**asdict(tally), "painting": round(tally.painting, 3)},
             left=len(listed) - tally.done - tally.unchanged - tally.failed,
             seconds=round(time.perf_counter() - began, 3),
             interrupted=interrupted,
-            head=head,
+            head=self.head,
         )
-        if self.options.report:
-            try:
-                write(self.ledger, self.thumbnails, self.options.folders.reports, head=head, listed=listed)
-            except OutputError as error:  # the run is reported all the same
-                ended = replace(ended, stopped=ended.stopped or str(error))
+        try:
+            self.report(listed)
+        except OutputError as error:  # the run is reported all the same
+            ended = replace(ended, stopped=ended.stopped or str(error))
         return ended
+
+    def report(self, listed: Mapping[str, int]) -> None:
+        """Write the report of the listed rows, where one is kept. Raises OutputError."""
+        if self.options.report:
+            write(self.ledger, self.thumbnails, self.options.folders.reports, head=self.head, listed=listed)
+
+    @property
+    def head(self) -> str:
+        """The end of the audit log's chain; "" where none is kept."""
+        if self.publisher.audit is not None:
+            with contextlib.suppress(Exception):  # `audit verify` reports a damaged head
+                return str(self.publisher.audit.head)
+        return ""
 
 
 @contextlib.contextmanager

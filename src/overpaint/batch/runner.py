@@ -10,9 +10,10 @@ import secrets
 import socket
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from overpaint.errors import Cancelled, ClusterError, InputError, OutputError, OverpaintError, WorkerLostError
 from overpaint.ledger import LeaseLostError, LedgerEntry
@@ -50,6 +51,22 @@ class Tally:
     stopped: str = ""
 
 
+class RowSource(Protocol):
+    """Gives a run more rows while it goes on."""
+
+    @property
+    def wait(self) -> float:
+        """Seconds after which it is asked again at the latest."""
+
+    def take(self, room: int, at_work: Collection[str]) -> Sequence[PlannedEdit] | None:
+        """Rows to do now, at most `room`, none of which comes after another; None when there will be no more.
+
+        Args:
+            room: How many can be used.
+            at_work: Ids of rows that are not ended yet.
+        """
+
+
 class Runner:
     """Runs the rows of a batch that are to be done."""
 
@@ -78,8 +95,8 @@ class Runner:
         self._renewed = time.time()
         self.tally = Tally()
 
-    def run(self, status: BatchStatus, chosen: Collection[PlannedEdit]) -> None:
-        """Run the chosen rows of those that are to be done.
+    def run(self, status: BatchStatus, chosen: Collection[PlannedEdit], source: RowSource | None = None) -> None:
+        """Run the chosen rows of those that are to be done, and all that the source gives, until it gives no more.
 
         Raises:
             KeyboardInterrupt: The user stopped it; finished rows are published, the others wait.
@@ -94,28 +111,37 @@ class Runner:
                 self._followers.setdefault(item.after, []).append(item)
             # else: the row before is neither chosen nor done, so this one waits for another run
         try:
-            self._loop()
+            self._loop(source)
         except BaseException:
             self._wind_up()
             raise
         if self.tally.stopped:
             self._wind_up()
 
-    def _loop(self) -> None:
-        while (self._ready or self._running) and not self.tally.stopped:
+    def _loop(self, source: RowSource | None) -> None:
+        while (self._ready or self._running or source is not None) and not self.tally.stopped:
+            if source is not None:
+                more = source.take(max(0, 2 * self._executor.ahead - len(self._ready)), self._at_work())
+                if more is None:
+                    source = None
+                    continue
+                self._ready.extend(more)
             while self._ready and len(self._running) < self._executor.ahead:
                 self._start(self._ready.popleft())
             for notice in self._executor.notices():
                 self._emit(notice)
-            if self._running:
+            if self._running or source is not None:
                 try:
-                    future = self._ended.get(timeout=1.0)
+                    future = self._ended.get(timeout=1.0 if source is None else min(1.0, source.wait))
                 except queue.Empty:
                     self._renew()
                     continue
                 self._renew()
                 with signals_deferred():  # or a row could have its name and not be counted
                     self._handle(future)
+
+    def _at_work(self) -> frozenset[str]:
+        return frozenset([item.id for item in self._ready] + [item.id for item, _ in self._running.values()])
 
     def _start(self, item: PlannedEdit) -> None:
         self._renew()  # before a claim takes back leases that ran out

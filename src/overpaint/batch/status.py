@@ -74,15 +74,25 @@ def register(plan: BatchPlan, ledger: Ledger, out: Place, retries: int, *, priva
     Returns:
         The numbers of the plan's rows by their ids in the ledger; others there are of rows that have left the list.
     """
-    bad = _jobs_of_bad(plan, ledger, private=private)
-    named = _numbers(plan, bad)
+    named = enter(plan, ledger, out, retries, private=private)
+    forget_unlisted(ledger, named)
+    return named
+
+
+def forget_unlisted(ledger: Ledger, listed: Collection[str]) -> None:
+    """Remove rows from the ledger that are not in the list, by their ids, and have no result."""
     # what has a result stays known, or nothing could say later whose file it is
-    gone = (entry for entry in ledger.entries("failed", "waiting") if entry.id not in named)
+    gone = (entry for entry in ledger.entries("failed", "waiting") if entry.id not in listed)
     ledger.forget(entry.id for entry in gone if not entry.result)
+
+
+def enter(plan: BatchPlan, ledger: Ledger, out: Place, retries: int, *, private: bool) -> dict[str, int]:
+    """Add the plan to the ledger, and remove nothing. Returns as `register`."""
+    bad = _jobs_of_bad(plan, ledger, private=private)
     ledger.add(job_of(item, out, retries) for item in plan.items)
     for job, row, reason in bad:
         ledger.refuse(job, reason, json.dumps({"row": row.number, "image": row.image}, ensure_ascii=False))
-    return named
+    return _numbers(plan, bad)
 
 
 def listed_rows(plan: BatchPlan, ledger: Ledger, *, private: bool) -> dict[str, int]:
@@ -92,6 +102,8 @@ def listed_rows(plan: BatchPlan, ledger: Ledger, *, private: bool) -> dict[str, 
 
 def _jobs_of_bad(plan: BatchPlan, ledger: Ledger, *, private: bool) -> list[tuple[Job, BadRow, str]]:
     """The ledger's jobs for rows that can't be started, with the reasons."""
+    if not plan.bad:
+        return []
     done = {entry.id for entry in ledger.entries("done")}
     reasons = [reason_of(row.error, private=private) for row in plan.bad]
     return [(_job_of_bad(row, reason, done), row, reason) for row, reason in zip(plan.bad, reasons, strict=True)]

@@ -53,6 +53,24 @@ class Rows:
     allow: Annotated[tuple[str, ...], Parameter(metavar="ADDRESS")] = ()
 
 
+@flattened(ROWS)
+@dataclass(frozen=True, slots=True)
+class WatchedRows:
+    """Where rows come from that arrive.
+
+    Attributes:
+        masks: The folder with a mask of the same name for each picture, or one mask for all.
+        intent: What rows are for.
+        interval: Look at the folder so often; a file that stays equal for so long is not being written any more.
+        idle_exit: End when nothing has come and nothing was to be done for so long; else only a signal ends it.
+    """
+
+    masks: Annotated[str | None, Parameter(metavar="DIR|FILE")] = None
+    intent: Annotated[Intent | None, Parameter(show_default="remove")] = None
+    interval: Annotated[float, Parameter(metavar="SECONDS")] = 2.0
+    idle_exit: Annotated[float | None, Parameter(metavar="SECONDS")] = None
+
+
 @flattened(RUN)
 @dataclass(frozen=True, slots=True)
 class Machine:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
 from overpaint.batch import (
+    Arrived,
     BadRow,
     BatchPreview,
     Began,
@@ -19,7 +20,9 @@ from overpaint.batch import (
     Ended,
     Event,
     Failed,
+    LeftOut,
     Options,
+    Postponed,
     Ready,
     Starting,
     Unchanged,
@@ -110,14 +113,15 @@ class BatchBar(Display):
         self._progress = progress
         self._task: TaskID | None = None
         self._planning = progress.add_task("reading the files", total=None, rate="")
-        self._failed = 0
+        self._failed = self._total = 0
 
     def show(self, event: Event) -> None:
         """Move the bar, print a failure, or sum up."""
         match event:
             case Began():
                 self._progress.remove_task(self._planning)
-                self._task = self._progress.add_task("editing", total=event.to_do, rate="")
+                self._total = event.to_do
+                self._task = self._progress.add_task("editing", total=self._total, rate="")
                 for note in event.notes:
                     self._print(f"note: {note}")
                 if event.unchanged:
@@ -130,6 +134,14 @@ class BatchBar(Display):
             case Ready():
                 kept = f", {event.reused} kept by an earlier run" if event.reused else ""
                 self._print(f"{counted(event.workers, 'worker')} ready in {event.seconds:.1f} s{kept}")
+            case Arrived():
+                self._total += 1
+                if self._task is not None:
+                    self._progress.update(self._task, total=self._total)
+            case Postponed():
+                self._print(f"{event.image} waits: {event.reason}")
+            case LeftOut():
+                self._print(f"left out, as no pictures: {', '.join(event.files[:_MOST_SHOWN])}")
             case Done() | Unchanged():
                 self._advance()
             case Failed():

@@ -58,7 +58,7 @@ def check_options(out: Out, variations: int, pictures: int) -> None:
         raise RequestError(message, field="record", value=out.record)
 
 
-def check_least(field: str, value: float | None, least: int) -> None:
+def check_least(field: str, value: float | None, least: float) -> None:
     """Raise RequestError for a value of an option that is too small."""
     if value is not None and value < least:
         raise RequestError(f"{{field}} must be at least {least}, not {value}", field=field, value=value)
