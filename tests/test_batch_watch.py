@@ -383,11 +383,11 @@ def test_a_limit_and_a_filter_hold(bench: Bench) -> None:
 def test_a_burst_is_done_once_each(bench: Bench) -> None:
     with Watching(bench, idle=2.0) as watching:
         source = photo(bench.folder / "one.png", seed=1).read_bytes()
-        for n in range(300):
+        for n in range(100):
             (watching.incoming / f"b{n:03}.png").write_bytes(source)
-        watching.wait_for(lambda: len(watching.done()) == 300, 120)
-    assert len(set(watching.done())) == 300
-    assert verify(bench.out / "audit.jsonl").records == 300
+        watching.wait_for(lambda: len(watching.done()) == 100, 240)
+    assert len(set(watching.done())) == 100
+    assert verify(bench.out / "audit.jsonl").records == 100
 
 
 # ── the command ───────────────────────────────────────────────────────────────────────────────────────────────────────
