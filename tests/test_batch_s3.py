@@ -259,7 +259,8 @@ class TestFaults:
 
         bucket.server.on("HEAD", f"/{bucket.name}/in/0.png", answer("500 Internal Server Error", "InternalError"), 3)
         bucket.server.on("GET", f"/{bucket.name}/in/1.png", slow, 2)
-        bucket.server.on("PUT", f"/{bucket.name}/out/.2.remove", answer("503 Service Unavailable", "ServiceUnavailable"), 3)
+        busy = answer("503 Service Unavailable", "ServiceUnavailable")
+        bucket.server.on("PUT", f"/{bucket.name}/out/.2.remove", busy, 3)
         status, events = bucket.run(capfd)
         assert (status, ended(events)) == (0, (3, 0, 0))
         assert late.is_set()
