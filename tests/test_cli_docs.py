@@ -18,12 +18,15 @@ from overpaint.request import EditRequest, settings_reference
 
 PAGE = Path(__file__).parents[1] / "docs" / "cli.md"
 PAINTING = ("remove", "replace", "recolor", "background", "refine", "add", "expand", "edit")
-GROUPS = ("mask", "models", "audit")
+SHARING = (*PAINTING, "session edit", "session rerun")
+"""Verbs with the options of those that paint."""
+
+GROUPS = ("mask", "models", "audit", "session")
 _TABLE = re.compile(r"<!-- table: ([a-z ]+): ([A-Za-z, ]+) -->\n.*?<!-- end -->", re.DOTALL)
 
 
 def verbs() -> dict[str, Any]:
-    """Every verb's own application, those of `mask`, `models` and `audit` included, by the words that call it."""
+    """Every verb's own application, those of groups included, by the words that call it."""
     found = {name: application(name)[name] for name in (verb.name for verb in VERBS) if name not in GROUPS}
     for group in GROUPS:
         own = application(group)[group]
@@ -94,7 +97,7 @@ def test_every_verb_has_a_section_and_its_options_are_on_the_page(verb: str) -> 
     assert f"\n## {verb}\n" in page or f"\n### {verb}\n" in page
     section = re.split(r"\n#{2,3} ", page.split(f"# {verb}\n", 1)[1], maxsplit=1)[0]
     assert f"overpaint {verb}" in section, "an example"
-    shared = page.split("## Options of the verbs that paint", 1)[1] if verb in PAINTING else ""
+    shared = page.split("## Options of the verbs that paint", 1)[1] if verb in SHARING else ""
     for one in arguments(verb):
         for name in one.names:
             if not name.startswith("--no-"):
@@ -106,7 +109,7 @@ def test_the_page_names_no_option_and_no_verb_that_does_not_exist() -> None:
     known = {name for verb in ALL for one in arguments(verb) for name in one.names}
     known |= {"--help", "--version", "--install-completion"}
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", page)) <= known
-    called = set(re.findall(r"overpaint ((?:(?:mask|models|audit) )?[a-z]+)", page))
+    called = set(re.findall(r"(?<![.\w])overpaint ((?:(?:mask|models|audit|session) )?[a-z]+)", page))
     assert called - set(GROUPS) <= set(ALL) | {f"{group} VERB" for group in GROUPS}
 
 

@@ -23,7 +23,7 @@ from overpaint import pocket
 from overpaint.cli import main
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("cli", "batch", "audit", "models", "records", "settings", "intents", "python")
+PAGES = ("cli", "batch", "audit", "models", "records", "settings", "intents", "python", "session")
 _BLOCK = re.compile(r"^```(?:sh|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 PRODUCTS = ("portrait", "shoe", "beach", "table", "photo-of-mug", "shirt", "chair")
@@ -146,6 +146,10 @@ def test_the_commands_of_a_block_run_in_order(block: list[str], capsys: pytest.C
     whole, known = " ".join(block), ""
     if "info street" in whole:  # what other blocks of the page have made
         run("overpaint remove street.jpg --box 120,80,260,310 --engine telea")
+    if "overpaint session" in whole and "session new" not in whole:  # a session that other blocks have made
+        made = "overpaint session edit photo.overpaint remove --engine blur --box"
+        for command in ("overpaint session new photo.jpg", f"{made} 120,80,160,120", f"{made} 200,150,240,190"):
+            assert run(command) == 0
     if re.search(r"audit (verify|show|export) out|replay out", whole):
         run("overpaint batch --images photos --masks masks --engine telea -o out")
         capsys.readouterr()

@@ -174,7 +174,7 @@ def _texts(tree: ast.AST) -> list[tuple[int, str]]:
 
 def test_the_core_speaks_of_fields_and_never_of_options_or_commands():
     spoken = re.compile(
-        r"(?<![\w!<-])--[a-z]|'?overpaint (models|doctor|engines|mask|info|batch|replay|audit|expand)\b"
+        r"(?<![\w!<-])--[a-z]|'?overpaint (models|doctor|engines|mask|info|batch|replay|audit|session|expand)\b"
     )
     wrong = [
         f"{path.relative_to(SOURCE)}:{line} {text[:60]!r}"

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .picture import Picture
     from .prompt import scene_prompt
     from .request import EditRequest
+    from .session import Session
     from .studio import Edit, Edited, EditFailure, Studio, contact_sheet
 
 __version__ = "0.1.0"
@@ -43,6 +44,7 @@ __all__ = [
     "Monitor",
     "OverpaintError",
     "Picture",
+    "Session",
     "Size",
     "Studio",
     "contact_sheet",
@@ -66,6 +68,7 @@ _HOMES = {
     "picture": ("Picture",),
     "prompt": ("scene_prompt",),
     "request": ("EditRequest",),
+    "session": ("Session",),
     "studio": ("Edit", "EditFailure", "Edited", "Studio", "contact_sheet"),
 }
 

@@ -9,6 +9,7 @@ OverpaintError
 │   ├── MaskError           another size, empty, outside, not a mask
 │   ├── RequestError        unknown key, a value out of its range, a combination without a meaning
 │   ├── RecordError         a record or sidecar that can't be read
+│   ├── SessionError        a session that can't be read or is in use; a step or branch that it does not have
 │   └── ModelError          a model that is missing, damaged, of another kind, or not safe to read
 ├── DownloadError           the hub can't be reached, or sent something else than it announced
 ├── EngineError             the engine failed while it painted
@@ -130,6 +131,12 @@ class RecordError(InputError):
     """A record of an edit can't be read."""
 
     code = "record-invalid"
+
+
+class SessionError(InputError):
+    """A session can't be read, is in use, or has no such step, take or branch."""
+
+    code = "session-invalid"
 
 
 class ModelError(InputError):

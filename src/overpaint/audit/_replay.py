@@ -107,6 +107,11 @@ def replay(
         RecordError: The picture is not the input, or the record does not name its input or result.
         OverpaintError: As `Studio.edit`.
     """
+    if record.earlier:
+        raise RecordError(
+            f"the picture was made by {len(record.earlier) + 1} edits of a session, which can't be run again from its "
+            "record alone: open the session"
+        )
     notes = [*_require_input(record, picture)]
     request = request_again(record.resolved).merged(**(prompts or {}))
     edited = studio.edit(picture, request, inputs=inputs, monitor=monitor)

@@ -25,7 +25,8 @@ from .streams import STDIO, as_written, check_one_reader, load, opened, paths, w
 
 if TYPE_CHECKING:
     from overpaint.engines import Monitor
-    from overpaint.studio import Edited, Saved, Studio, Tile
+    from overpaint.picture import Picture
+    from overpaint.studio import Edited, FinishedPicture, Saved, Studio, Tile
 
 Recorder: TypeAlias = "Callable[[Edited, Saved], object]"
 """Appends the record of an edit to an audit log. Raises OutputError; the picture is kept."""
@@ -101,7 +102,7 @@ def paint(call: PaintCall) -> int:
     record = None if audit is None else _recorder(audit, call.mask_files, call.out)
     status = 0
     written: set[Path] = set()
-    with _studio(call.run) as studio:
+    with studio_of(call.run) as studio:
         if call.several and not call.run.scene:
             studio.resolved(call.request, seed=0)  # an unknown engine is one error, not one for each picture
         for source in call.pictures:
@@ -175,7 +176,7 @@ def _paint_picture(
         shown.say("painting" if call.run.variations == 1 else f"painting {call.run.variations} variations")
         for edited, one in zip(_variations(studio, inputs, call.run, monitor), targets, strict=True):
             shown.say("saving")
-            saved, extras = _save(edited, one, call.out)
+            saved, extras = save(edited.finished, one, call.out, compare=edited.comparison, layers=edited.encode_layers)
             results.seconds = time.perf_counter() - began
             seconds = results.seconds if len(targets) == 1 else None  # variations are painted together
             table = report.mapping(results.source, edited, saved, extras, seconds)
@@ -209,7 +210,8 @@ def _variations(studio: Studio, inputs: EditInputs, run: Run, monitor: Monitor) 
     return map(inputs.noted, edits)
 
 
-def _studio(run: Run) -> Studio:
+def studio_of(run: Run) -> Studio:
+    """The studio that the options of a run ask for."""
     from overpaint.studio import Studio
 
     outputs.check_least("threads", run.threads, 1)
@@ -226,8 +228,23 @@ def _studio(run: Run) -> Studio:
     return Studio(device=run.device, threads=run.threads, allow_pickle=run.allow_pickle)
 
 
-def _save(edited: Edited, target: Target, out: Out) -> tuple[Saved, dict[str, Path]]:
-    """Write the picture, then its companions; all are made first, so that a fault leaves no file in a retry's way."""
+def save(
+    finished: FinishedPicture,
+    target: Target,
+    out: Out,
+    *,
+    compare: Callable[[], Picture],
+    layers: Callable[[], bytes],
+) -> tuple[Saved, dict[str, Path]]:
+    """Write a picture, then its companions; all are made first, so that a fault leaves no file in a retry's way.
+
+    Args:
+        finished: The picture.
+        target: Where it and its companions go.
+        out: How.
+        compare: Makes the picture of before, mask and after.
+        layers: Makes the layered file.
+    """
     from overpaint.picture import encode, format_of_path
 
     how: dict[str, Any] = {"quality": out.quality, "record": out.record}
@@ -235,16 +252,16 @@ def _save(edited: Edited, target: Target, out: Out) -> tuple[Saved, dict[str, Pa
     made: dict[Path, bytes] = {}
     if target.compare is not None:
         extras["compare"] = target.compare
-        made[target.compare] = encode(edited.comparison(), format_of_path(target.compare)).data
+        made[target.compare] = encode(compare(), format_of_path(target.compare)).data
     if target.layers is not None:
         extras["layers"] = target.layers
-        made[target.layers] = edited.encode_layers()
+        made[target.layers] = layers()
     if target.path is None:
-        rendered = edited.render(target.format, **how)
+        rendered = finished.render(target.format, **how)
         write_bytes(rendered.data)
         saved = rendered.saved(Path("-"))
     else:
-        saved = edited.save(target.path, format=target.format, overwrite=out.overwrite, **how)
+        saved = finished.save(target.path, format=target.format, overwrite=out.overwrite, **how)
     for name, path in extras.items():
         with concerning(name):
             write_file(path, made[path], overwrite=out.overwrite)

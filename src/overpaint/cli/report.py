@@ -29,7 +29,7 @@ def line(edited: Edited, name: str, saved: Saved, seconds: float | None) -> str:
     engine = edited.bare_resolved.model or edited.bare_resolved.engine
     time = "" if seconds is None else f" in {seconds:.1f} s"
     again = edited.original.source.format == saved.format
-    return f"{name}: {_what(edited)} with {engine}{time}; {_rest(saved, again)}"
+    return f"{name}: {_what(edited)} with {engine}{time}; {rest(saved, again)}"
 
 
 def _what(edited: Edited) -> str:
@@ -44,7 +44,7 @@ def _what(edited: Edited) -> str:
     return f"{done} 1 region ({size} px)" if count == 1 else f"{done} {count} regions (together within {size} px)"
 
 
-def _rest(saved: Saved, again: bool) -> str:
+def rest(saved: Saved, again: bool) -> str:
     """What holds beyond the reach, as it was measured on the file; `again`: the picture had this format before."""
     reach = saved.reach
     saving = f"saved {'again ' if again else ''}as {saved.format}"

@@ -57,6 +57,7 @@ VERBS = (
     Verb("expand", "verbs:expand", _EDIT, "Continue the picture beyond its edges.", "PICTURE ..."),
     Verb("edit", "verbs:edit", _EDIT, "Any other change, or one from a request file.", "PICTURE ..."),
     Verb("batch", "batch:app", _EDIT, "Many edits, from a list or a folder; resumable, with a report."),
+    Verb("session", "session:app", _EDIT, "Edits that can be taken apart again: undo, hide, paint again, layers."),
     Verb("mask", "masks:app", _TOOLS, "Make, combine, refine, convert and look at masks."),
     Verb("info", "info:info", _TOOLS, "What a picture is, and how it was made.", "PICTURE"),
     Verb("audit", "audit:app", _TOOLS, "Evidence of edits: verify, show and export an audit log."),

@@ -113,6 +113,8 @@ class Record(StoredRecord):
         timings: Seconds by step.
         notes: For people.
         doubt: Why the result is doubtful, and what may do better; "" where nothing was found.
+        earlier: The records of the edits before this one, of a picture that was made by several. What is said of the
+            input is then said of the file that the first of them began with.
     """
 
     title = "record"
@@ -133,6 +135,7 @@ class Record(StoredRecord):
     timings: Mapping[str, float] = {}
     notes: Listed[tuple[str, ...]] = ()
     doubt: str = ""
+    earlier: Listed[tuple[Record, ...]] = ()
 
     def to_mapping(self) -> dict[str, Any]:
         """Plain JSON values. A raster that is inline in the request is written only once."""

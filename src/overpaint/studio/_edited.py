@@ -24,7 +24,7 @@ from .compare import comparison
 from .inputs import InputRasters
 from .layers import Layer, LayeredPicture, encode_layers
 from .saving import FinishedPicture
-from .written import RecordMode, Rendered, Saved
+from .written import RecordMode, Rendered, Saved, pixel_digest
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -138,10 +138,10 @@ class Edited:
         """How the regions look beside their surroundings: the worst of each measure."""
         return FillMeasures.worst(region.quality for region in self.regions)
 
-    @property
+    @cached_property
     def pixels_sha256(self) -> str:
         """Digest of the result's pixels."""
-        return self.finished.pixels_sha256
+        return pixel_digest(self.picture)
 
     @cached_property
     def touched(self) -> NDArray[np.bool_]:
@@ -175,7 +175,7 @@ class Edited:
         """The record of a file with this reach (in a JPEG file it is rounded up to blocks) and quality."""
         return self.record.model_copy(update={"reach": reach, "quality": quality})
 
-    @cached_property
+    @property
     def finished(self) -> FinishedPicture:
         """The result as it is written into files."""
         return FinishedPicture(
@@ -186,6 +186,7 @@ class Edited:
             reach=self.reach,
             suffix=self.bare_request.intent,
             record_of=self.record_of,
+            pixels_sha256=lambda: self.pixels_sha256,
         )
 
     def default_path(self, format: str | None = None) -> Path:

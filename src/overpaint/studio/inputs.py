@@ -92,7 +92,7 @@ def gather(
     elif settings:
         request = request.merged(**settings)
     if mask is not None:
-        mask = _as_mask(mask).require_size(picture.size)
+        mask = as_mask(mask).require_size(picture.size)
         if request.mask is not None:
             raise RequestError(
                 "the mask is given twice: in the request, and beside it", code="mask-twice", field="mask"
@@ -103,7 +103,7 @@ def gather(
         if request.insert is not None:
             raise RequestError("the picture to put in is given twice: in the request, and beside it", field="insert")
         given, marked = _pair(insert)
-        raster = insert_raster(given, None if marked is None else _as_mask(marked), picture.size)
+        raster = insert_raster(given, None if marked is None else as_mask(marked), picture.size)
         blob = blob_of(raster, inline=False)
         request, by_digest[blob.sha256] = request.merged(insert=blob), raster
     if avoid is not None:
@@ -175,7 +175,7 @@ def _as_sketch(given: Any) -> NDArray[np.uint8] | None:
 def _avoided(given: MaskLike, size: Size) -> tuple[MaskSpec, Rasters]:
     """What a request avoids, and its raster where that is too large for the request."""
     try:
-        return spec_of(_checked(_as_mask(given).require_size(size)))
+        return spec_of(_checked(as_mask(given).require_size(size)))
     except MaskError as error:
         raise about_avoid(error) from None
 
@@ -187,7 +187,12 @@ def about_avoid(error: InputError) -> InputError:
     return found
 
 
-def _as_mask(given: MaskLike) -> Mask:
+def as_mask(given: MaskLike) -> Mask:
+    """The mask itself, or that of an array, a PIL image or a file.
+
+    Raises:
+        MaskError: It can't be read, or is something else.
+    """
     from PIL.Image import Image
 
     if isinstance(given, Mask):

@@ -7,7 +7,6 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from overpaint.errors import OutputError
 from overpaint.files import check_writable, write_file
 from overpaint.frame import reach_of
+from overpaint.mask import Mask
 from overpaint.picture import (
     EncodedPicture,
     Metadata,
@@ -28,10 +28,11 @@ from overpaint.picture import (
 )
 from overpaint.record import Record, embed, sidecar_path, strip
 
+from .compare import comparison
 from .written import RecordMode, Rendered, Saved, difference_of, pixel_digest
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FinishedPicture:
     """The result of one edit or of several, ready to be written.
 
@@ -43,6 +44,7 @@ class FinishedPicture:
         reach: The largest distance in pixels from `marked` to a touched pixel.
         suffix: The word in the name of a file that is not named: NAME.SUFFIX.EXT.
         record_of: How it was made, as the record of a file with this reach and quality.
+        pixels_sha256: Digest of the result's pixels, calculated when it is needed.
     """
 
     picture: Picture
@@ -52,11 +54,7 @@ class FinishedPicture:
     reach: int
     suffix: str
     record_of: Callable[[int, int | None], Record]
-
-    @cached_property
-    def pixels_sha256(self) -> str:
-        """Digest of the result's pixels."""
-        return pixel_digest(self.picture)
+    pixels_sha256: Callable[[], str]
 
     def default_path(self, format: str | None = None) -> Path:
         """NAME.SUFFIX.EXT beside the original, in its own format (PNG where that can't be written).
@@ -131,7 +129,7 @@ class FinishedPicture:
         if encoded.fidelity == "lossless" and not verify:
             # PNG and TIFF give every picture back in its own form; others may turn grey to RGB or drop an opaque alpha.
             own_form = encoded.format in ("png", "tiff")
-            pixels = self.pixels_sha256 if own_form else pixel_digest(open_picture(encoded.data))
+            pixels = self.pixels_sha256() if own_form else pixel_digest(open_picture(encoded.data))
         else:
             written = open_picture(encoded.data)
             difference = difference_of(written, self.base)
@@ -152,6 +150,10 @@ class FinishedPicture:
             pixels_sha256=pixels,
             notes=(*encoded.notes, *_stored_otherwise(self.picture, encoded)),
         )
+
+    def comparison(self) -> Picture:
+        """Before, mask and after side by side, 8-bit RGB."""
+        return comparison(self.base, Mask(self.marked.astype(np.float32)), self.picture)
 
     def _reach(self, touched: NDArray[np.bool_] | None) -> int:
         """The reach of a file whose pixels may differ at `touched` (H, W) too; None: nowhere else."""

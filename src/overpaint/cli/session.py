@@ -1,0 +1,327 @@
+"""`overpaint session`: edits of one picture that can be taken apart again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from overpaint.doors.inputs import mask_from
+from overpaint.doors.outputs import check_writable_all
+from overpaint.doors.places import mask_at
+from overpaint.errors import RequestError, concerning
+
+from . import outputs
+from .options import (
+    HOW,
+    OUT,
+    PRINTED_UNSET,
+    WHERE,
+    WHERE_UNSET,
+    Input,
+    MaxPixels,
+    Printed,
+    Where,
+    argument,
+    verb_group,
+)
+from .session_export import export
+from .session_paint import edit, rerun
+from .session_shown import SESSION, SessionPath, opened_session, print_session, session_mapping
+from .streams import as_written, check_one_reader, load, opened
+from .texts import counted, print_json, print_rows
+
+if TYPE_CHECKING:
+    from overpaint.session import Session, Step
+
+app = verb_group(
+    "session",
+    "Edits of one picture, kept so that each can be undone, hidden, painted again or laid out as a layer.",
+    "session new photo.jpg",
+    "session edit photo.overpaint remove --box 120,80,260,310",
+    "session undo photo.overpaint",
+    "session export photo.overpaint -o clean.jpg",
+)
+
+StepNumber = Annotated[int, argument("STEP", "The number of the step, as 'session show' has it.", SESSION)]
+Count = Annotated[int, argument("COUNT", "How many.", SESSION)]
+
+app.command(edit, sort_key=1)
+app.command(rerun, sort_key=9)
+app.command(export, sort_key=13)
+
+
+@app.command(sort_key=0)
+def new(
+    picture: Input,
+    /,
+    *,
+    output: Annotated[str | None, Parameter(alias="-o", group=OUT, metavar="OUT")] = None,
+    folder: Annotated[bool, Parameter(group=OUT, negative=())] = False,
+    max_pixels: Annotated[MaxPixels, Parameter(group=OUT)] = None,
+    printed: Printed = PRINTED_UNSET,
+) -> int:
+    """Begin a session: the picture's file is kept in it as it is.
+
+    [dim]$[/] overpaint session new photo.jpg
+    [dim]$[/] overpaint session new photo.jpg -o work/photo.overpaint
+
+    Args:
+        output: The session. Left out: NAME.overpaint beside the picture.
+        folder: Keep it as a folder with the same files, in place of one file.
+    """
+    from overpaint.session import Session
+
+    source = opened(picture)
+    if output is None and source.source.path is None:
+        raise RequestError("the picture comes from standard input: say where the session goes with -o", field="output")
+    target = Path(picture).with_suffix(".overpaint") if output is None else Path(output)
+    check_writable_all([("output", target)] if not folder else [], overwrite=False)
+    with concerning("output"), Session.create(source, target, folder=folder) as session:
+        print_session(session, printed, f"{target}: a session of {as_written(picture)}, {source.size}")
+    return 0
+
+
+@app.command(sort_key=2)
+def log(session: SessionPath, /, *, printed: Printed = PRINTED_UNSET) -> int:
+    """Everything that was done, also what was undone since.
+
+    [dim]$[/] overpaint session log photo.overpaint
+    """
+    with opened_session(session, read_only=True) as found:
+        events = found.log()
+        if printed.json:
+            print_json([asdict(event) for event in events])
+        elif not printed.quiet:
+            header = ("", "time (UTC)", "branch", "what", "")
+            rows = [
+                (str(one.number), one.time[:19].replace("T", " "), one.branch, one.text, "" if one.holds else "undone")
+                for one in events
+            ]
+            print_rows([header, *rows], header=True)
+    return 0
+
+
+@app.command(sort_key=3)
+def show(session: SessionPath, /, *, printed: Printed = PRINTED_UNSET) -> int:
+    """The steps as they are now, the uppermost first.
+
+    [dim]$[/] overpaint session show photo.overpaint
+    """
+    with opened_session(session, read_only=True) as found:
+        steps = found.steps
+        if printed.json:
+            print_json(session_mapping(found))
+        elif not printed.quiet:
+            original = found.head.original
+            several = f", one of {len(found.branches)}: {', '.join(found.branches)}" if len(found.branches) > 1 else ""
+            print(f"{session}: {original.name or 'a picture'}, {original.width}x{original.height}; ", end="")
+            print(f"{counted(len(steps), 'step')}, branch {found.branch}{several}")
+            rows = [(f"step {one.number}", one.intent, one.engine, _state(one)) for one in reversed(steps)]
+            print_rows(rows)
+    return 0
+
+
+@app.command(sort_key=4)
+def undo(session: SessionPath, count: Count = 1, /, *, printed: Printed = PRINTED_UNSET) -> int:
+    """Go back to before the last action, or the last COUNT.
+
+    [dim]$[/] overpaint session undo photo.overpaint
+    """
+    return _repeated(session, count, printed, "undone", lambda found: found.undo())
+
+
+@app.command(sort_key=5)
+def redo(session: SessionPath, count: Count = 1, /, *, printed: Printed = PRINTED_UNSET) -> int:
+    """Go forward again to what was undone last.
+
+    [dim]$[/] overpaint session redo photo.overpaint
+    """
+    return _repeated(session, count, printed, "done again", lambda found: found.redo())
+
+
+@app.command(sort_key=6)
+def hide(
+    session: SessionPath,
+    step: StepNumber,
+    /,
+    *,
+    show: Annotated[bool, Parameter(group=HOW, negative=())] = False,
+    printed: Printed = PRINTED_UNSET,
+) -> int:
+    """Let a step not show, or show again.
+
+    [dim]$[/] overpaint session hide photo.overpaint 1
+    [dim]$[/] overpaint session hide photo.overpaint 1 --show
+
+    Args:
+        show: Let it show again.
+    """
+    with opened_session(session) as found:
+        if show:
+            found.show(step)
+        else:
+            found.hide(step)
+        print_session(found, printed, f"{session}: step {step} {'shows' if show else 'is hidden'}")
+    return 0
+
+
+@app.command(sort_key=7)
+def opacity(
+    session: SessionPath,
+    step: StepNumber,
+    value: Annotated[float, argument("OPACITY", "0 hides the step, 1 is as it was painted.", SESSION)],
+    /,
+    *,
+    printed: Printed = PRINTED_UNSET,
+) -> int:
+    """Let what is below a step show through.
+
+    [dim]$[/] overpaint session opacity photo.overpaint 1 0.6
+    """
+    with opened_session(session) as found:
+        found.opacity(step, value)
+        print_session(found, printed, f"{session}: step {step} shows with an opacity of {value:.0%}")
+    return 0
+
+
+@app.command(sort_key=8)
+def pick(
+    session: SessionPath,
+    step: StepNumber,
+    take: Annotated[int, argument("TAKE", "The number of the take, from 1.", SESSION)],
+    /,
+    *,
+    printed: Printed = PRINTED_UNSET,
+) -> int:
+    """Let another take of a step show: of its variations, or of the times that it was painted again.
+
+    [dim]$[/] overpaint session pick photo.overpaint 1 1
+    """
+    with opened_session(session) as found:
+        found.pick(step, take)
+        print_session(found, printed, f"{session}: step {step} shows its take {take}")
+    return 0
+
+
+@app.command(sort_key=10)
+def mask(
+    session: SessionPath,
+    step: StepNumber,
+    /,
+    *,
+    place: Where = WHERE_UNSET,
+    feather: Annotated[float, Parameter(group=WHERE, metavar="PX")] = 0.0,
+    show: Annotated[bool, Parameter(group=HOW, negative=())] = False,
+    reset: Annotated[bool, Parameter(group=HOW, negative=())] = False,
+    printed: Printed = PRINTED_UNSET,
+) -> int:
+    """Paint back what is below a step, in the places that are marked here.
+
+    [dim]$[/] overpaint session mask photo.overpaint 1 --box 120,80,150,120
+    [dim]$[/] overpaint session mask photo.overpaint 1 --box 120,80,130,90 --show
+
+    Args:
+        feather: Soften the edge of these places: sigma of a Gaussian.
+        show: Let the step show again there.
+        reset: Let the step show everywhere again.
+    """
+    if reset == place.named:
+        raise RequestError("session mask needs either places (--mask, --box, --ellipse, --polygon) or --reset")
+    check_one_reader(place.mask)
+    with opened_session(session) as found:
+        drawn = None
+        if not reset:
+            picture = found.picture
+            read = partial(_mask_of, about=picture)
+            at = mask_at(place, picture.size, read)
+            assert at is not None
+            with concerning("feather"):
+                drawn = at.drawn(picture.size, picture).feather(feather)
+        found.mask(step, drawn, show=show)
+        what = "shows everywhere" if drawn is None else "shows again there" if show else "is hidden there"
+        print_session(found, printed, f"{session}: step {step} {what}")
+    return 0
+
+
+@app.command(sort_key=11)
+def branch(
+    session: SessionPath,
+    name: Annotated[str | None, argument("NAME", "The branch; a new one begins here.", SESSION)] = None,
+    /,
+    *,
+    printed: Printed = PRINTED_UNSET,
+) -> int:
+    """Go on in another branch, or begin one; without a name, list them.
+
+    [dim]$[/] overpaint session branch photo.overpaint bolder
+    [dim]$[/] overpaint session branch photo.overpaint
+    """
+    with opened_session(session, read_only=name is None) as found:
+        if name is None:
+            if printed.json:
+                print_json(session_mapping(found))
+            elif not printed.quiet:
+                print_rows([(one, "here" if one == found.branch else "") for one in found.branches])
+            return 0
+        known = name in found.branches
+        if known:
+            found.switch(name)
+        else:
+            found.new_branch(name)
+        print_session(found, printed, f"{session}: {'in' if known else 'new'} branch {name}")
+    return 0
+
+
+@app.command(sort_key=12)
+def reorder(
+    session: SessionPath,
+    step: StepNumber,
+    to: Annotated[int, argument("PLACE", "Its new place in the stack, 1 being the lowest.", SESSION)],
+    /,
+    *,
+    printed: Printed = PRINTED_UNSET,
+) -> int:
+    """Move a step to another place in the stack. Nothing is painted again.
+
+    [dim]$[/] overpaint session reorder photo.overpaint 2 1
+    """
+    with opened_session(session) as found:
+        found.move(step, to)
+        print_session(found, printed, f"{session}: step {step} is in place {to}")
+    return 0
+
+
+def _repeated(session: str, count: int, printed: Printed, what: str, act: Callable[[Session], None]) -> int:
+    outputs.check_least("count", count, 1)
+    with opened_session(session) as found:
+        for _ in range(count):
+            act(found)
+        print_session(
+            found, printed, f"{session}: {counted(count, 'action')} {what}; {counted(len(found.steps), 'step')}"
+        )
+    return 0
+
+
+def _mask_of(name: str, how: Any, *, about: Any) -> Any:
+    return mask_from(load(name), about.size, how, about=about)
+
+
+def _state(step: Step) -> str:
+    """How a step is, in words."""
+    words = []
+    if not step.visible:
+        words.append("hidden")
+    if step.opacity != 1:
+        words.append(f"opacity {step.opacity:.0%}")
+    if step.masked:
+        words.append("hidden in part by a mask")
+    if step.takes > 1:
+        words.append(f"take {step.take} of {step.takes}")
+    if step.stale:
+        words.append("stale: what it saw below has changed")
+    return ", ".join(words)

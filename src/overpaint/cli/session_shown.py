@@ -1,0 +1,71 @@
+"""What the verbs of `overpaint session` share: opening a session, and what is printed of it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Group
+
+from overpaint.errors import RequestError
+
+from .edit import studio_of
+from .messages import note_line
+from .options import Printed, Run, argument
+from .streams import STDIO
+from .texts import print_json
+
+if TYPE_CHECKING:
+    from overpaint.session import Session, Step
+
+SESSION = Group("Session", sort_key=0)
+
+SessionPath = Annotated[str, argument("SESSION", "The session: a file or a folder.", SESSION)]
+
+
+@contextmanager
+def opened_session(path: str, *, read_only: bool = False, run: Run | None = None) -> Iterator[Session]:
+    """The session, and the studio that it paints with, while the work lasts."""
+    from overpaint.session import Session
+
+    if path == STDIO:
+        raise RequestError("a session is a file or a folder, and can't be read from standard input", field="session")
+    studio = None if run is None else studio_of(run)
+    try:
+        with Session.open(path, read_only=read_only, studio=studio) as session:
+            yield session
+    finally:
+        if studio is not None:
+            studio.close()
+
+
+def print_session(session: Session, printed: Printed, line: str, *steps: Step) -> None:
+    """What was done, as a line with the notes of these steps, or the session as an object for programs."""
+    if printed.json:
+        print_json(session_mapping(session))
+        return
+    if printed.quiet:
+        return
+    print(line)
+    for note in dict.fromkeys(note for step in steps for note in (*step.notes, step.doubt) if note):
+        print(note_line(note), file=sys.stderr)
+    if stale := [str(number) for number in sorted(one.number for one in session.steps if one.stale and one.visible)]:
+        about = f"step {stale[0]} is" if len(stale) == 1 else f"steps {', '.join(stale)} are"
+        print(f"note: {about} stale, as what was seen below has changed: 'overpaint session rerun --stale'")
+
+
+def session_mapping(session: Session) -> dict[str, Any]:
+    """A session as plain values."""
+    original = session.head.original
+    return {
+        "session": str(session.path),
+        "original": {"name": original.name, "sha256": original.sha256, "size": [original.width, original.height]},
+        "branch": session.branch,
+        "branches": list(session.branches),
+        "can_undo": session.can_undo,
+        "can_redo": session.can_redo,
+        "steps": [{**asdict(step), "box": list(step.box), "notes": list(step.notes)} for step in session.steps],
+    }

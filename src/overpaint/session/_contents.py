@@ -1,0 +1,70 @@
+"""What the blobs of a session hold: the original, takes, arrays. Everything is checked against its digest."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from overpaint.errors import RecordError
+from overpaint.picture import Picture, current_limits, open_picture
+from overpaint.request import EditRequest, raster_tables
+
+from ._store import Store, blob_name, damaged
+from ._values import OriginalFile, StoredArray, Take
+
+_TAKE_LIMIT = 8 << 20  # bytes of one take without its arrays
+
+
+class SessionContents:
+    """Reads a session's blobs. Takes are kept; arrays and the original are read each time."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._takes: dict[str, Take] = {}
+
+    def original(self, stored: OriginalFile, path: Path | None) -> Picture:
+        """The original as its file has it; `path` is where that is said to be.
+
+        Raises:
+            SessionError: Its file is missing or another.
+            PictureError: It can't be decoded.
+        """
+        data = self._blob(stored.sha256, min(stored.size, current_limits().bytes))
+        picture = open_picture(data)
+        return replace(picture, source=replace(picture.source, path=path))
+
+    def take(self, digest: str) -> Take:
+        """A take. Raises SessionError where it is missing or damaged."""
+        if digest not in self._takes:
+            try:
+                self._takes[digest] = Take.from_json(self._blob(digest, _TAKE_LIMIT))
+            except RecordError as error:
+                raise damaged(blob_name(digest), str(error)) from None
+        return self._takes[digest]
+
+    def array(self, stored: StoredArray) -> NDArray[Any]:
+        """An array. Raises SessionError where it is missing or damaged."""
+        data = self._blob(stored.sha256, stored.nbytes)
+        if len(data) != stored.nbytes:
+            raise damaged(blob_name(stored.sha256), f"it has {len(data):,} bytes, not {stored.nbytes:,}")
+        return stored.array(data)
+
+    def rasters(self, request: EditRequest) -> dict[str, NDArray[Any]]:
+        """The rasters that a request names by digest and that are here."""
+        found = {}
+        for table in raster_tables(request.to_mapping()):
+            if table.get("data") is None and self._store.has(blob_name(table["sha256"])):
+                shape = (table["height"], table["width"], table["channels"])
+                described = {"sha256": table["sha256"], "dtype": f"uint{table['depth']}", "shape": shape}
+                found[table["sha256"]] = self.array(StoredArray(**described))
+        return found
+
+    def _blob(self, digest: str, most: int) -> bytes:
+        data = self._store.read(blob_name(digest), most)
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise damaged(blob_name(digest), "it has another digest")
+        return data

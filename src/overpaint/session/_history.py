@@ -1,0 +1,242 @@
+"""The state of a session as it follows from its actions; no pixels are touched here.
+
+Every action that changes the picture makes a state, whose parent is the state before. A branch is a place among the
+states: undo moves it to the parent, redo forward again, and nothing is ever lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+from overpaint.errors import SessionError
+from overpaint.values import digest_of
+
+from ._values import (
+    Action,
+    AddStep,
+    AddTakes,
+    MoveStep,
+    NewBranch,
+    PickTake,
+    Redo,
+    SetMask,
+    SetOpacity,
+    ShowStep,
+    StoredMask,
+    SwitchBranch,
+    Undo,
+)
+
+FIRST_BRANCH = "main"
+MOST_TAKES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class StepState:
+    """One step, as it is in one state.
+
+    Attributes:
+        number: Its number, which it keeps.
+        takes: Its takes, by digest.
+        picked: The take that shows, from 1.
+        visible: Whether it shows.
+        opacity: 0 to 1.
+        mask: Where it shows; None: everywhere.
+    """
+
+    number: int
+    takes: tuple[str, ...]
+    picked: int = 1
+    visible: bool = True
+    opacity: float = 1.0
+    mask: StoredMask | None = None
+
+    @property
+    def take(self) -> str:
+        """The digest of the take that shows."""
+        return self.takes[self.picked - 1]
+
+    @property
+    def untouched(self) -> bool:
+        """Whether it shows as it was painted."""
+        return self.opacity == 1 and self.mask is None
+
+    @property
+    def paint(self) -> str:
+        """A digest of all that its look follows from."""
+        return digest_of([self.take, self.opacity, None if self.mask is None else self.mask.to_mapping()])
+
+
+@dataclass(frozen=True, slots=True)
+class SessionState:
+    """The steps after an action, from below to above.
+
+    Attributes:
+        number: From 0, the original without steps.
+        parent: The number of the state before.
+        action: What made it of that one.
+        stack: Its steps.
+    """
+
+    number: int = 0
+    parent: int | None = None
+    action: Action | None = None
+    stack: tuple[StepState, ...] = ()
+
+    @property
+    def visible(self) -> tuple[StepState, ...]:
+        """The steps that show."""
+        return tuple(step for step in self.stack if step.visible and step.opacity > 0)
+
+    def place(self, number: int) -> int:
+        """The place of a step in the stack, from 0. Raises SessionError where it has none of this number."""
+        for place, step in enumerate(self.stack):
+            if step.number == number:
+                return place
+        known = ", ".join(str(step.number) for step in sorted(self.stack, key=lambda step: step.number)) or "none yet"
+        message = f"there is no step {number} here; the steps are {known}"
+        raise SessionError(message, code="session-step", field="step", value=number)
+
+    def step(self, number: int) -> StepState:
+        """The step of this number. Raises SessionError where there is none."""
+        return self.stack[self.place(number)]
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A place among the states: the number of one, and of those that were undone from there, the last one last."""
+
+    at: int = 0
+    undone: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPlan:
+    """What an action would make of a history."""
+
+    branches: Mapping[str, Branch]
+    current: str
+    state: SessionState | None = None
+
+
+@dataclass(slots=True)
+class History:
+    """All states, and where each branch is.
+
+    Attributes:
+        states: By number.
+        branches: By name.
+        current: The name of the branch that goes on.
+    """
+
+    states: list[SessionState] = field(default_factory=lambda: [SessionState()])
+    branches: Mapping[str, Branch] = field(default_factory=lambda: MappingProxyType({FIRST_BRANCH: Branch()}))
+    current: str = FIRST_BRANCH
+    last_step: int = 0
+
+    @property
+    def branch(self) -> Branch:
+        """The present branch."""
+        return self.branches[self.current]
+
+    @property
+    def state(self) -> SessionState:
+        """The present state."""
+        return self.states[self.branch.at]
+
+    def plan(self, action: Action) -> HistoryPlan:
+        """What the action makes of this history, which stays as it is.
+
+        Raises:
+            SessionError: It can't be done here: there is no such step, take or branch, or nothing to undo.
+        """
+        at, undone = self.branch.at, self.branch.undone
+        match action:
+            case Undo():
+                parent = self.state.parent
+                if parent is None:
+                    raise SessionError("there is nothing to undo: this is the original", code="session-undo")
+                return self._moved(Branch(parent, (*undone, at)))
+            case Redo():
+                if not undone:
+                    raise SessionError("there is nothing to redo: nothing was undone since", code="session-undo")
+                return self._moved(Branch(undone[-1], undone[:-1]))
+            case NewBranch():
+                if action.name in self.branches:
+                    raise SessionError(
+                        f"there is a branch {action.name!r} already",
+                        code="session-branch",
+                        field="branch",
+                        value=action.name,
+                    )
+                return HistoryPlan({**self.branches, action.name: Branch(at)}, action.name)
+            case SwitchBranch():
+                if action.name not in self.branches:
+                    raise SessionError(
+                        f"there is no branch {action.name!r}; the branches are {', '.join(self.branches)}",
+                        code="session-branch",
+                        field="branch",
+                        value=action.name,
+                    )
+                return HistoryPlan(self.branches, action.name)
+        state = SessionState(len(self.states), at, action, self._stack(action))
+        return replace(self._moved(Branch(state.number)), state=state)
+
+    def take(self, plan: HistoryPlan) -> None:
+        """Go on as planned; the plan was made from this history."""
+        if plan.state is not None:
+            self.states.append(plan.state)
+            if isinstance(plan.state.action, AddStep):
+                self.last_step = plan.state.action.step
+        self.branches, self.current = MappingProxyType(dict(plan.branches)), plan.current
+
+    def _moved(self, branch: Branch) -> HistoryPlan:
+        return HistoryPlan({**self.branches, self.current: branch}, self.current)
+
+    def _stack(self, action: Action) -> tuple[StepState, ...]:
+        """The present stack after an action on a step."""
+        match action:
+            case AddStep():
+                if action.step != self.last_step + 1:
+                    raise SessionError(f"the next step is {self.last_step + 1}, not {action.step}")
+                return (*self.state.stack, StepState(action.step, action.takes))
+            case MoveStep():
+                return self._reordered(action)
+            case AddTakes():
+                step = self.state.step(action.step)
+                if len(step.takes) + len(action.takes) > MOST_TAKES:
+                    raise SessionError(f"a step has at most {MOST_TAKES:,} takes", code="session-step", field="step")
+                return self._changed(
+                    action.step,
+                    lambda one: replace(one, takes=(*one.takes, *action.takes), picked=len(one.takes) + 1),
+                )
+            case PickTake():
+                count = len(self.state.step(action.step).takes)
+                if action.take > count:
+                    message = f"step {action.step} has no take {action.take}: it has {count}"
+                    raise SessionError(message, code="session-step", field="take", value=action.take)
+                return self._changed(action.step, lambda one: replace(one, picked=action.take))
+            case ShowStep():
+                return self._changed(action.step, lambda one: replace(one, visible=action.visible))
+            case SetOpacity():
+                return self._changed(action.step, lambda one: replace(one, opacity=action.opacity))
+            case SetMask():
+                return self._changed(action.step, lambda one: replace(one, mask=action.mask))
+        raise AssertionError(action)
+
+    def _changed(self, number: int, change: Callable[[StepState], StepState]) -> tuple[StepState, ...]:
+        stack = list(self.state.stack)
+        place = self.state.place(number)
+        stack[place] = change(stack[place])
+        return tuple(stack)
+
+    def _reordered(self, action: MoveStep) -> tuple[StepState, ...]:
+        stack = list(self.state.stack)
+        step = stack.pop(self.state.place(action.step))
+        if action.to > len(stack) + 1:
+            message = f"there is no place {action.to} in a stack of {len(stack) + 1}"
+            raise SessionError(message, code="session-step", field="to", value=action.to)
+        stack.insert(action.to - 1, step)
+        return tuple(stack)

@@ -1,0 +1,466 @@
+"""A session: an original and its ordered edits, which can be taken apart again."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from overpaint.engines import Monitor
+from overpaint.errors import MaskError, OverpaintError, RequestError, SessionError
+from overpaint.geometry import Box
+from overpaint.picture import Colour, Picture, encode, open_picture
+from overpaint.request import EditRequest, MaskSpec
+from overpaint.studio import Edited, FinishedPicture, LayeredPicture, Studio
+from overpaint.studio.inputs import InsertLike, MaskLike, Rasters, as_mask
+from overpaint.studio.inserts import Pictured, picture_of
+
+from ._contents import SessionContents
+from ._export import finished, layered
+from ._history import SessionState, StepState
+from ._journal import JOURNAL_LIMIT, entry_text, read_journal
+from ._paint import Composite, PaintedStep, composite, painted_on, shown, take_of, without_file
+from ._steps import SessionEvent, Step, steps_of
+from ._store import HEAD, Store, blob_name, create_store, journal_name, open_store
+from ._values import (
+    Action,
+    AddStep,
+    AddTakes,
+    JournalEntry,
+    MoveStep,
+    NewBranch,
+    OriginalFile,
+    PickTake,
+    Redo,
+    SessionHead,
+    SetMask,
+    SetOpacity,
+    ShowStep,
+    StoredArray,
+    StoredMask,
+    SwitchBranch,
+    Undo,
+)
+
+
+class Session:
+    """An original and its ordered edits, in one file or folder, which is locked until the session is closed.
+
+    Every change is on the disk when its method returns. One full picture is kept in memory, the present one; the paint
+    of the steps is read when it is needed. As a context manager it closes itself. Not for several threads at once.
+    """
+
+    def __init__(self, store: Store, path: Path, studio: Studio | None = None) -> None:
+        """Use `Session.create` or `Session.open`."""
+        self.path = path
+        self._store = store
+        self._studio, self._own_studio = studio, studio is None
+        data = store.read(HEAD, 1 << 16)
+        self.head = SessionHead.from_json(data)
+        self._entries, self._history, self._previous = read_journal(store, hashlib.sha256(data).hexdigest())
+        self._contents = SessionContents(store)
+        self._cached: tuple[tuple[str, ...], Composite] | None = None
+
+    @classmethod
+    def create(
+        cls,
+        picture: Pictured,
+        path: str | os.PathLike[str],
+        *,
+        folder: bool = False,
+        studio: Studio | None = None,
+    ) -> Session:
+        """A new session of a picture, whose file is kept in it as it is.
+
+        Args:
+            picture: A picture, an array, a PIL image, or a file: its path, its bytes or open. Pixels that are no file
+                are kept as a PNG or TIFF.
+            path: The session's file, or its folder; it must not exist.
+            folder: Whether it is a folder, which has the same files as the one file has within.
+            studio: It paints. Left out, the session has one of its own.
+
+        Raises:
+            PictureError: The picture can't be read.
+            OutputError: The path exists, or can't be written.
+        """
+        opened = picture_of(picture)
+        if opened.source.data is None:
+            opened = open_picture(encode(opened, "tiff" if opened.colour is Colour.CMYK else "png").data)
+        data, digest, named = opened.source.data, opened.source.sha256, opened.source.path
+        assert data is not None
+        assert digest is not None
+        name = "" if named is None else "".join(c if c.isprintable() and c not in "/\\" else "_" for c in named.name)
+        size = opened.size
+        original = OriginalFile(sha256=digest, size=len(data), name=name, width=size.width, height=size.height)
+        head = SessionHead(created=_time(), original=original)
+        target = Path(path)
+        create_store(target, [(HEAD, head.to_bytes()), (blob_name(digest), data)], folder=folder)
+        return cls.open(target, studio=studio)
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str], *, read_only: bool = False, studio: Studio | None = None) -> Session:
+        """A session that exists.
+
+        Args:
+            path: Its file or folder.
+            read_only: Whether nothing is to be changed; then it need not be writeable.
+            studio: It paints. Left out, the session has one of its own.
+
+        Raises:
+            SessionError: It is none, is damaged, has a newer schema, or another process has it open.
+        """
+        found = Path(path)
+        store = open_store(found, read_only=read_only)
+        try:
+            return cls(store, found, studio)
+        except BaseException as error:
+            store.close()
+            if isinstance(error, OverpaintError) and not isinstance(error, SessionError):
+                raise SessionError(f"{found}: {error}", value=str(found)) from None
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the lock, and close the session's own studio."""
+        self._store.close()
+        if self._own_studio and self._studio is not None:
+            self._studio.close()
+            self._studio = None
+
+    # What it is now
+
+    @property
+    def picture(self) -> Picture:
+        """The picture with all steps that show. Its metadata and source are the original's."""
+        return self._now().picture
+
+    @property
+    def original(self) -> Picture:
+        """The original as its file has it. It is decoded each time."""
+        name = self.head.original.name
+        return self._contents.original(self.head.original, self.path.with_name(name) if name else None)
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps, from below to above."""
+        return steps_of(self._painted(self._state.stack), self.head.original.box)
+
+    @property
+    def branch(self) -> str:
+        """The name of the present branch."""
+        return self._history.current
+
+    @property
+    def branches(self) -> tuple[str, ...]:
+        """The names of all branches."""
+        return tuple(self._history.branches)
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is anything to undo."""
+        return self._state.parent is not None
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is anything to redo."""
+        return bool(self._history.branch.undone)
+
+    def log(self) -> tuple[SessionEvent, ...]:
+        """Everything that was done, in its order, also what was undone since."""
+        holding = set()
+        state: SessionState | None = self._state
+        while state is not None:
+            holding.add(id(state.action))
+            state = None if state.parent is None else self._history.states[state.parent]
+        events = []
+        for entry, branch in self._entries:
+            moves = isinstance(entry.action, Undo | Redo | NewBranch | SwitchBranch)
+            holds = moves or id(entry.action) in holding
+            text = entry_text(entry.action)
+            if isinstance(entry.action, AddStep | AddTakes):
+                resolved = self._contents.take(entry.action.takes[0]).record.resolved
+                text += f": {resolved.intent} with {resolved.model or resolved.engine}"
+            events.append(SessionEvent(entry.number, entry.time, branch, text, holds))
+        return tuple(events)
+
+    # Painting
+
+    def edit(
+        self,
+        request: EditRequest | None = None,
+        *,
+        mask: MaskLike | None = None,
+        sketch: NDArray[np.uint8] | None = None,
+        insert: InsertLike | None = None,
+        avoid: MaskLike | MaskSpec | None = None,
+        inputs: Rasters | None = None,
+        variations: int = 1,
+        notes: Sequence[str] = (),
+        monitor: Monitor | None = None,
+        **settings: Any,
+    ) -> Step:
+        """Make an edit of the present picture, as a new step on top.
+
+        Args:
+            variations: How many takes the step gets: with its seed, seed + 1, ...; the first one shows.
+            notes: Notes for the step, before its own.
+            request, mask, sketch, insert, avoid, inputs, monitor, **settings: As for `Studio.edit`, errors as well.
+
+        Raises:
+            OutputError: The session can't be written; nothing was added.
+        """
+        given = {"mask": mask, "sketch": sketch, "insert": insert, "avoid": avoid, "inputs": inputs}
+        below, steps = self._now(), self._painted(self._state.visible)
+        takes, last = self._paint(below, steps, request, variations, notes, monitor, {**given, **settings})
+        number = self._history.last_step + 1
+        self._do(AddStep(step=number, takes=takes))
+        if variations == 1:  # what was pasted is what would be composited
+            picture = replace(last.picture, source=below.picture.source)
+            self._cached = (self._key(), Composite(picture, Box(*self._contents.take(takes[0]).canvas)))
+        return self.step(number)
+
+    def rerun(
+        self,
+        step: int,
+        request: EditRequest | None = None,
+        *,
+        mask: MaskLike | None = None,
+        sketch: NDArray[np.uint8] | None = None,
+        insert: InsertLike | None = None,
+        avoid: MaskLike | MaskSpec | None = None,
+        inputs: Rasters | None = None,
+        variations: int = 1,
+        notes: Sequence[str] = (),
+        monitor: Monitor | None = None,
+        **settings: Any,
+    ) -> Step:
+        """Paint a step again, on what is below it now: with its own request and seed, and with the changes given here.
+
+        The new take is picked; those before can be picked again. Later steps that saw this one are stale then.
+
+        Args:
+            step: Its number.
+            request: In place of its own (see `request`).
+            mask, sketch, insert, avoid, inputs, **settings: What is to be different.
+            variations, notes, monitor: As for `edit`.
+
+        Raises:
+            SessionError: There is no such step, or its mask was for a picture of another size than the one below it.
+            OverpaintError: As for `edit`.
+        """
+        take = self._contents.take(self._state.step(step).take)
+        lower = self._painted(self._under(step))
+        below = self._below(lower)
+        own = self.request(step)
+        request = own if request is None else request
+        given: dict[str, Any] = {"mask": mask, "sketch": sketch, "insert": insert, "avoid": avoid}
+        new = {name: None for name, value in given.items() if value is not None and getattr(request, name) is not None}
+        request = request.merged(**new) if new else request
+        same = request.mask is not None and request.mask == own.mask and "mask" not in settings
+        if same and below.canvas != painted_on(take):
+            was, now = painted_on(take).size, below.canvas.size
+            raise SessionError(
+                f"step {step} was painted on a picture of {was}, and what is below it now is {now}",
+                code="session-size",
+                value=step,
+                hint="show the steps that made it larger, or set mask anew",
+            )
+        given["inputs"] = {**self._contents.rasters(request), **(inputs or {})}
+        takes, _ = self._paint(below, lower, request, variations, notes, monitor, {**given, **settings})
+        self._do(AddTakes(step=step, takes=takes))
+        return self.step(step)
+
+    def rerun_stale(self, *, monitor: Monitor | None = None) -> tuple[Step, ...]:
+        """Paint every step that shows and is stale again, from below to above. Returns these steps."""
+        numbers = [step.number for step in self.steps if step.visible]
+        return tuple(self.rerun(number, monitor=monitor) for number in numbers if self.step(number).stale)
+
+    def request(self, step: int) -> EditRequest:
+        """The request of a step's take that shows, with the seed that was drawn. Its rasters may be here alone."""
+        record = self._contents.take(self._state.step(step).take).record
+        drawn = record.resolved.seed if record.request.seed in (None, -1) else record.request.seed
+        return record.request.model_copy(update={"image": None, "seed": drawn})
+
+    def below(self, step: int) -> Picture:
+        """The picture that a step would be painted on again: that of the steps below it that show."""
+        return self._below(self._painted(self._under(step))).picture
+
+    # Taking apart
+
+    def step(self, number: int) -> Step:
+        """The step of this number. Raises SessionError where there is none."""
+        self._state.place(number)
+        return next(step for step in self.steps if step.number == number)
+
+    def undo(self) -> None:
+        """Go back to before the last action. Raises SessionError where there is none."""
+        self._do(Undo())
+
+    def redo(self) -> None:
+        """Go forward again to what was undone last. Raises SessionError where nothing was."""
+        self._do(Redo())
+
+    def hide(self, step: int) -> None:
+        """Let a step not show. Raises SessionError where there is none of this number, as the others do too."""
+        self._do(ShowStep(step=step, visible=False))
+
+    def show(self, step: int) -> None:
+        """Let a step show again."""
+        self._do(ShowStep(step=step, visible=True))
+
+    def opacity(self, step: int, opacity: float) -> None:
+        """Let a step show through: 0 hides it, 1 is as it was painted. Raises RequestError beyond these."""
+        self._do(SetOpacity(step=step, opacity=float(opacity)))
+
+    def pick(self, step: int, take: int) -> None:
+        """Let another take of a step show; they count from 1. Raises SessionError where there is none."""
+        self._do(PickTake(step=step, take=take))
+
+    def move(self, step: int, to: int) -> None:
+        """Move a step to another place in the stack, 1 being the lowest. Nothing is painted again."""
+        self._do(MoveStep(step=step, to=to))
+
+    def mask(self, step: int, mask: MaskLike | None, *, show: bool = False) -> None:
+        """Paint what is below a step back, where this mask marks it; or with `show` the step itself.
+
+        Args:
+            step: Its number.
+            mask: 1 = painted back, of the present picture's size. None: the step shows everywhere again.
+            show: Whether the step is painted back in, where an earlier mask hides it.
+
+        Raises:
+            MaskError: It has another size, or marks nothing.
+        """
+        current = self._state.step(step)
+        if mask is None:
+            self._do(SetMask(step=step))
+            return
+        here = self._now()
+        drawn = as_mask(mask).require_size(here.picture.size)
+        if drawn.is_empty:
+            raise MaskError("the mask is empty: no pixel is marked")
+        box = drawn.bounds.shift(here.canvas.left, here.canvas.top)
+        if current.mask is not None:
+            box = box.union(Box(*current.mask.box))
+        values = np.full(box.size.shape, 255, np.uint8)
+        if current.mask is not None:
+            values = shown(current.mask, box, self._contents.array)
+        inner = box.intersect(here.canvas)
+        marked = drawn.to_bytes8()[inner.shift(-here.canvas.left, -here.canvas.top).slices]
+        part = values[inner.shift(-box.left, -box.top).slices]
+        np.copyto(part, np.maximum(part, marked) if show else np.minimum(part, 255 - marked))
+        if values.min() == 255:
+            self._do(SetMask(step=step))
+            return
+        stored, data = StoredArray.of(values)
+        self._do(SetMask(step=step, mask=StoredMask(box=tuple(box), values=stored)), (blob_name(stored.sha256), data))
+
+    def new_branch(self, name: str) -> None:
+        """Begin a new branch here, and go on in it; the one before stays where it is.
+
+        Raises:
+            SessionError: There is one of this name.
+        """
+        self._do(NewBranch(name=name))
+
+    def switch(self, name: str) -> None:
+        """Go on in another branch. Raises SessionError where there is none of this name."""
+        self._do(SwitchBranch(name=name))
+
+    # Results
+
+    def flatten(self) -> FinishedPicture:
+        """The present picture, ready to be written as a file with the record of its edits.
+
+        Raises:
+            SessionError: No step shows.
+        """
+        return finished(self.original, self._now(), self._painted(self._state.visible), self._contents.array)
+
+    def layered(self) -> LayeredPicture:
+        """The original and each step above it as a layer, hidden ones too, ready to be written as a layered file."""
+        return layered(self.original, self._now(), self._painted(self._state.stack), self._contents.array)
+
+    # Within
+
+    @property
+    def _state(self) -> SessionState:
+        return self._history.state
+
+    def _do(self, action: Action, *files: tuple[str, bytes]) -> None:
+        """Write an action into the journal, behind files that it names, and let it be the last."""
+        plan = self._history.plan(action)
+        entry = JournalEntry(number=len(self._entries) + 1, previous=self._previous, time=_time(), action=action)
+        data = entry.to_bytes()
+        if len(data) > JOURNAL_LIMIT:
+            raise RequestError(f"an action of {len(data):,} bytes is too long for the session's journal")
+        branch = self._history.current
+        self._store.add([*files, (journal_name(entry.number), data)])
+        self._previous = hashlib.sha256(data).hexdigest()
+        self._entries.append((entry, branch))
+        self._history.take(plan)
+
+    def _paint(
+        self,
+        below: Composite,
+        steps: Sequence[PaintedStep],
+        request: EditRequest | None,
+        variations: int,
+        notes: Sequence[str],
+        monitor: Monitor | None,
+        given: dict[str, Any],
+    ) -> tuple[tuple[str, ...], Edited]:
+        """Paint on what is below, and keep the takes; their digests, and the last result."""
+        if self._studio is None:
+            self._studio = Studio()
+        picture = without_file(below.picture) if steps else below.picture
+        if variations == 1:
+            made = iter([self._studio.edit(picture, request, monitor=monitor, **given)])
+        else:
+            made = self._studio.variations(picture, request, count=variations, monitor=monitor, **given)
+        digests: list[str] = []
+        for edited in made:
+            noted = replace(edited, notes=tuple(dict.fromkeys((*notes, *edited.notes)))) if notes else edited
+            take, files = take_of(noted, below, steps)
+            data = take.to_bytes()
+            digests.append(hashlib.sha256(data).hexdigest())
+            self._store.add([*files, (blob_name(digests[-1]), data)])
+        return tuple(digests), edited
+
+    def _under(self, step: int) -> tuple[StepState, ...]:
+        """The steps below one that show."""
+        place = self._state.place(step)
+        return SessionState(stack=self._state.stack[:place]).visible
+
+    def _painted(self, states: Iterable[StepState]) -> list[PaintedStep]:
+        return [(state, self._contents.take(state.take)) for state in states]
+
+    def _key(self) -> tuple[str, ...]:
+        return tuple(state.paint for state in self._state.visible)
+
+    def _now(self) -> Composite:
+        """The present picture, from memory where it is there."""
+        key = self._key()
+        if self._cached is None or self._cached[0] != key:
+            self._cached = None  # one picture at a time
+            self._cached = (key, self._below(self._painted(self._state.visible)))
+        return self._cached[1]
+
+    def _below(self, steps: Sequence[PaintedStep]) -> Composite:
+        return composite(self.original, steps, self._contents.array)
+
+
+def _time() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,113 @@
+"""What a session tells of its steps and of what was done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from overpaint.geometry import Box
+
+from ._paint import PaintedStep, grown_by, painted_on, seen
+from ._values import Take
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One edit of a session as it is now.
+
+    Attributes:
+        number: Its number, which it keeps.
+        place: Its place in the stack, 1 being the lowest.
+        intent: What it was for.
+        engine: The engine, or the model, that painted it.
+        prompt: The prompt; "" for none.
+        seed: The seed of the take that shows; None where its engine uses none.
+        take: The take that shows, from 1.
+        takes: How many there are.
+        visible: Whether it shows.
+        opacity: 0 to 1.
+        masked: Whether a mask hides a part of it.
+        stale: Whether what its engine saw of the steps below is no longer so.
+        box: What it may change, in pixels of the original.
+        doubt: Why it is doubtful; "" where nothing was found.
+        notes: For people.
+    """
+
+    number: int
+    place: int
+    intent: str
+    engine: str
+    prompt: str
+    seed: int | None
+    take: int
+    takes: int
+    visible: bool
+    opacity: float
+    masked: bool
+    stale: bool
+    box: Box
+    doubt: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEvent:
+    """One line of a session's log.
+
+    Attributes:
+        number: From 1.
+        time: When, in UTC (ISO 8601).
+        branch: The branch that it was done on.
+        text: What was done.
+        holds: Whether the present picture follows from it: false for what was undone, or is on another branch.
+    """
+
+    number: int
+    time: str
+    branch: str
+    text: str
+    holds: bool
+
+
+def steps_of(stack: Iterable[PaintedStep], original: Box) -> tuple[Step, ...]:
+    """The steps of a stack, from below to above.
+
+    Args:
+        stack: All of them, with the takes that show.
+        original: The box of the picture that the session begins with.
+    """
+    below: list[PaintedStep] = []
+    found = []
+    for place, (state, take) in enumerate(stack, start=1):
+        record = take.record
+        found.append(
+            Step(
+                number=state.number,
+                place=place,
+                intent=record.resolved.intent,
+                engine=record.resolved.model or record.resolved.engine,
+                prompt=record.resolved.prompt or record.request.prompt or "",
+                seed=record.resolved.seed,
+                take=state.picked,
+                takes=len(state.takes),
+                visible=state.visible,
+                opacity=state.opacity,
+                masked=state.mask is not None,
+                stale=_is_stale(take, below, original),
+                box=take.box,
+                doubt=record.doubt,
+                notes=record.notes,
+            )
+        )
+        if state.visible and state.opacity > 0:
+            below.append((state, take))
+    return tuple(found)
+
+
+def _is_stale(take: Take, below: Sequence[PaintedStep], original: Box) -> bool:
+    """Whether the engine would see other steps below now, or a canvas of another size."""
+    canvas = original
+    for _, lower in below:
+        canvas = grown_by(canvas, lower)
+    frames = [Box(*region.frame) for region in take.record.regions]
+    return canvas != painted_on(take) or seen(take.record.request, frames, Box(*take.canvas), below) != take.saw

@@ -1,0 +1,287 @@
+"""What a session's files hold, as values: the session, the entries of its journal, and painted steps."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import AfterValidator, Field
+
+from overpaint.errors import RequestError
+from overpaint.geometry import Box
+from overpaint.record import Record, StoredRecord, version
+from overpaint.record._record import BoxValues, Digest
+from overpaint.values import Listed, Value
+
+Number = Annotated[int, Field(ge=1, le=1_000_000)]
+Text = Annotated[str, Field(max_length=255)]
+
+
+class StoredArray(Value):
+    """An array, kept as its bytes (row-major, low byte first) under their SHA-256."""
+
+    sha256: Digest
+    dtype: Literal["uint8", "uint16", "float32"]
+    shape: Annotated[Listed[tuple[Annotated[int, Field(ge=1, le=1 << 20)], ...]], Field(min_length=1, max_length=3)]
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes it has."""
+        return math.prod(self.shape) * np.dtype(self.dtype).itemsize
+
+    def array(self, data: bytes) -> NDArray[Any]:
+        """The array of its bytes."""
+        return (
+            np.frombuffer(data, np.dtype(self.dtype).newbyteorder("<"))
+            .astype(self.dtype, copy=False)
+            .reshape(self.shape)
+        )
+
+    @classmethod
+    def of(cls, array: NDArray[Any]) -> tuple[StoredArray, bytes]:
+        """The value for an array, and its bytes."""
+        data = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes()
+        digest = hashlib.sha256(data).hexdigest()
+        return cls.model_validate({"sha256": digest, "dtype": array.dtype.name, "shape": array.shape}), data
+
+
+class StoredMask(Value):
+    """A mask over a box: (h, w) uint8, 255 = 1. Boxes are in pixels of the original, from its upper left corner; where
+    the picture has grown they go beyond it, to the left and above in negative numbers.
+    """
+
+    box: BoxValues
+    values: StoredArray
+
+
+class StoredPatch(Value):
+    """One painted region of a take.
+
+    Attributes:
+        box: Where.
+        samples: (h, w, C), the paint in the picture's depth, rounded.
+        exact: (n, C) float32, the paint before rounding, of the n pixels whose weight lies between 0 and 1, by rows;
+            None where there is none. Where the weight is 1, the rounded paint is what the composite has.
+        weight: (h, w) float32, the composite mask.
+        opacity: (h, w) float32, the paint's own alpha; None where it follows from the request.
+    """
+
+    box: BoxValues
+    samples: StoredArray
+    exact: StoredArray | None = None
+    weight: StoredArray
+    opacity: StoredArray | None = None
+
+
+class SeenStep(Value):
+    """A step that an engine saw below the one that it painted."""
+
+    step: Number
+    paint: Digest
+
+
+class SessionFile(StoredRecord):
+    """A file of a session that is JSON."""
+
+    def to_bytes(self) -> bytes:
+        """JSON in UTF-8."""
+        return json.dumps(self.to_mapping(), ensure_ascii=False).encode()
+
+
+class Take(SessionFile):
+    """One painting of a step.
+
+    Attributes:
+        record: How it was made.
+        canvas: The picture that it was painted on, with its margins.
+        saw: The steps below that its engine saw, as they were.
+        marked: Where it was to repaint.
+        patches: What was painted.
+    """
+
+    title = "painted step"
+
+    record: Record
+    canvas: BoxValues
+    saw: Listed[tuple[SeenStep, ...]] = ()
+    marked: StoredMask
+    patches: Annotated[Listed[tuple[StoredPatch, ...]], Field(min_length=1, max_length=1000)]
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {**super().to_mapping(), "record": self.record.to_mapping()}
+
+    @classmethod
+    def _completed(cls, mapping: Mapping[str, Any]) -> Mapping[str, Any]:
+        record = mapping.get("record")
+        return {**mapping, "record": Record.from_mapping(record)} if isinstance(record, Mapping) else mapping
+
+    @property
+    def grows(self) -> bool:
+        """Whether it makes the picture larger."""
+        return bool(self.record.resolved.margins)
+
+    @property
+    def box(self) -> Box:
+        """The box around all that it may change."""
+        found = Box(0, 0, 0, 0)
+        for patch in self.patches:
+            found = found.union(Box(*patch.box))
+        return found
+
+
+def _plain_name(name: str) -> str:
+    if name in (".", ".."):
+        raise RequestError(f"{name!r} is no file's name")
+    return name
+
+
+class OriginalFile(Value):
+    """The picture that a session begins with.
+
+    Attributes:
+        sha256: Digest of its file.
+        size: Bytes of its file.
+        name: The file's name without its folder; "" for none.
+        width, height: Pixels, as displayed.
+    """
+
+    sha256: Digest
+    size: Annotated[int, Field(ge=1)]
+    name: Annotated[str, Field(max_length=255, pattern=r"^[^/\\\x00-\x1f\x7f]*$"), AfterValidator(_plain_name)] = ""
+    width: Annotated[int, Field(ge=1, le=1 << 20)]
+    height: Annotated[int, Field(ge=1, le=1 << 20)]
+
+    @property
+    def box(self) -> Box:
+        """The picture's box."""
+        return Box(0, 0, self.width, self.height)
+
+
+class SessionHead(SessionFile):
+    """The first file of a session.
+
+    Attributes:
+        format: Always "overpaint-session".
+        overpaint: The version that made it.
+        created: When, in UTC (ISO 8601).
+        original: The picture that it begins with.
+    """
+
+    title = "session"
+
+    format: Literal["overpaint-session"] = "overpaint-session"
+    overpaint: Text = Field(default_factory=version)
+    created: Text
+    original: OriginalFile
+
+
+class AddStep(Value):
+    """A new step on top, with its takes."""
+
+    do: Literal["edit"] = "edit"
+    step: Number
+    takes: Annotated[Listed[tuple[Digest, ...]], Field(min_length=1, max_length=1000)]
+
+
+class AddTakes(Value):
+    """A step was painted again; the first of the new takes is picked."""
+
+    do: Literal["rerun"] = "rerun"
+    step: Number
+    takes: Annotated[Listed[tuple[Digest, ...]], Field(min_length=1, max_length=1000)]
+
+
+class PickTake(Value):
+    """Another take of a step shows. They count from 1."""
+
+    do: Literal["pick"] = "pick"
+    step: Number
+    take: Number
+
+
+class ShowStep(Value):
+    """A step is shown or hidden."""
+
+    do: Literal["show"] = "show"
+    step: Number
+    visible: bool
+
+
+class SetOpacity(Value):
+    """The opacity of a step, 0 to 1."""
+
+    do: Literal["opacity"] = "opacity"
+    step: Number
+    opacity: Annotated[float, Field(ge=0, le=1)]
+
+
+class SetMask(Value):
+    """Where a step shows: 1 = shown; beyond the mask's box it is. Without a mask it shows everywhere."""
+
+    do: Literal["mask"] = "mask"
+    step: Number
+    mask: StoredMask | None = None
+
+
+class MoveStep(Value):
+    """A step goes to another place in the stack, 1 being the lowest. Nothing is painted again."""
+
+    do: Literal["move"] = "move"
+    step: Number
+    to: Number
+
+
+class Undo(Value):
+    """Back to the state before."""
+
+    do: Literal["undo"] = "undo"
+
+
+class Redo(Value):
+    """Forward to the state that was undone last."""
+
+    do: Literal["redo"] = "redo"
+
+
+class NewBranch(Value):
+    """A new branch, from where the present one is."""
+
+    do: Literal["branch"] = "branch"
+    name: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
+
+
+class SwitchBranch(Value):
+    """Another branch goes on."""
+
+    do: Literal["switch"] = "switch"
+    name: Text
+
+
+Action = (
+    AddStep | AddTakes | PickTake | ShowStep | SetOpacity | SetMask | MoveStep | Undo | Redo | NewBranch | SwitchBranch
+)
+"""What is done to a session. The journal has all of them, and its state follows from them."""
+
+
+class JournalEntry(SessionFile):
+    """One action.
+
+    Attributes:
+        number: From 1.
+        previous: SHA-256 of the entry before, of the session's first file for the first entry.
+        time: When, in UTC (ISO 8601).
+        action: What was done.
+    """
+
+    title = "journal entry"
+
+    number: Number
+    previous: Digest
+    time: Text
+    action: Annotated[Action, Field(discriminator="do")]
