@@ -434,3 +434,29 @@ class TestHostile:
             looked_at(tmp_path / "s")
         except SessionError as error:
             assert str(error)  # noqa: PT017 - both outcomes are right
+
+
+@pytest.mark.slow
+def test_fifty_edits_of_a_photo_of_24_megapixels_take_less_than_a_gigabyte(tmp_path):
+    code = f"""
+        import resource
+        import cv2
+        import numpy as np
+        from overpaint import Mask, Session
+        from overpaint.picture import encode, from_array
+        small = np.random.default_rng(0).integers(0, 256, (500, 750, 3), np.uint8)
+        photo = from_array(cv2.resize(small, (6000, 4000), interpolation=cv2.INTER_CUBIC))
+        open({str(tmp_path / "photo.jpg")!r}, "wb").write(encode(photo, "jpeg", quality=90).data)
+        del photo
+        with Session.create({str(tmp_path / "photo.jpg")!r}, {str(tmp_path / "s.overpaint")!r}) as session:
+            for n in range(50):
+                x, y = 100 * n, 70 * n
+                mask = Mask.ellipse((6000, 4000), (x, y, x + 300, y + 250))
+                session.edit(mask=mask, engine="telea", intent="remove")
+            session.undo()
+            session.flatten().save({str(tmp_path / "out.jpg")!r})
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    """
+    words = [sys.executable, "-c", textwrap.dedent(code)]
+    found = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert int(found.stdout) < 1_000_000, "KiB"

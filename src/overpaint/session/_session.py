@@ -267,8 +267,10 @@ class Session:
         request = own if request is None else request
         given: dict[str, Any] = {"mask": mask, "sketch": sketch, "insert": insert, "avoid": avoid}
         new = {name: None for name, value in given.items() if value is not None and getattr(request, name) is not None}
-        request = request.merged(**new) if new else request
-        same = request.mask is not None and request.mask == own.mask and "mask" not in settings
+        request = request.merged(**new, **settings)
+        if (request.engine, request.model) != (own.engine, own.model) and request.options == own.options:
+            request = request.merged(options=None)  # which only the engine before knows
+        same = request.mask is not None and request.mask == own.mask
         if same and below.canvas != painted_on(take):
             was, now = painted_on(take).size, below.canvas.size
             raise SessionError(
@@ -278,7 +280,7 @@ class Session:
                 hint="show the steps that made it larger, or set mask anew",
             )
         given["inputs"] = {**self._contents.rasters(request), **(inputs or {})}
-        takes, _ = self._paint(below, lower, request, variations, notes, monitor, {**given, **settings})
+        takes, _ = self._paint(below, lower, request, variations, notes, monitor, given)
         self._do(AddTakes(step=step, takes=takes))
         return self.step(step)
 

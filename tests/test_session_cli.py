@@ -1,0 +1,179 @@
+"""`overpaint session`: what each verb does, prints and refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from overpaint import Session
+from overpaint.cli import main
+from overpaint.geometry import Size
+from overpaint.picture import encode, open_picture
+from test_untouched import picture_of
+
+SIZE = Size(120, 90)
+BLUR = ["--engine", "blur"]
+FIRST, SECOND = ["--box", "10,10,40,40"], ["--box", "30,30,60,60"]
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("photo.png").write_bytes(encode(picture_of(SIZE, "rgb", 8), "png").data)
+    assert main(["session", "new", "photo.png", "-q"]) == 0
+
+
+def run(*words: str, status: int = 0) -> None:
+    assert main(["session", words[0], "photo.overpaint", *words[1:]]) == status
+
+
+def test_new_is_named_after_the_picture_and_replaces_nothing(capsys):
+    assert main(["session", "new", "photo.png"]) == 1
+    assert "photo.overpaint exists already" in capsys.readouterr().err
+    assert main(["session", "new", "photo.png", "-o", "work", "--folder"]) == 0
+    assert Path("work/session.json").is_file()
+    assert "work: a session of photo.png, 120x90" in capsys.readouterr().out
+
+
+def test_a_session_with_one_edit_exports_what_the_verb_writes():
+    run("edit", "remove", *FIRST, *BLUR)
+    run("export", "-o", "session.png")
+    assert main(["remove", "photo.png", *FIRST, *BLUR, "-o", "verb.png"]) == 0
+    assert Path("session.png").read_bytes() == Path("verb.png").read_bytes()
+
+
+def test_the_state_is_an_object_for_programs(capsys):
+    run("edit", "remove", *FIRST, *BLUR, "--json")
+    said = json.loads(capsys.readouterr().out)
+    assert (said["session"], said["branch"], said["can_undo"], said["can_redo"]) == (
+        "photo.overpaint", "main", True, False,
+    )  # fmt: skip
+    (step,) = said["steps"]
+    assert (step["number"], step["intent"], step["engine"], step["stale"]) == (1, "remove", "blur", False)
+    assert step["box"][0] <= 10 < 40 <= step["box"][2]
+    run("undo", "--json")
+    assert json.loads(capsys.readouterr().out)["can_redo"] is True
+    run("log", "--json")
+    assert [one["holds"] for one in json.loads(capsys.readouterr().out)] == [False, True]
+
+
+def test_stale_steps_are_told_and_painted_again(capsys):
+    run("edit", "remove", *FIRST, *BLUR)
+    run("edit", "remove", *SECOND, *BLUR)
+    run("rerun", "1", "--engine", "telea")
+    assert "step 2 is stale, as what was seen below has changed" in capsys.readouterr().out
+    run("show")
+    assert "take 2 of 2" in (shown := capsys.readouterr().out)
+    assert "stale: what it saw below has changed" in shown
+    run("rerun", "--stale")
+    assert "painted again: 2" in capsys.readouterr().out
+    run("rerun", "--stale")
+    assert "no step is stale" in capsys.readouterr().out
+
+
+def test_a_step_is_painted_again_elsewhere():
+    run("edit", "remove", *FIRST, *BLUR)
+    run("rerun", "1", "--box", "70,50,90,80")
+    with Session.open("photo.overpaint") as session:
+        before, now = open_picture("photo.png").samples, session.picture.samples
+    assert (before[:45, :60] == now[:45, :60]).all()
+    assert not (before[50:80, 70:90] == now[50:80, 70:90]).all()
+
+
+def test_masks_of_every_form_paint_the_original_back():
+    run("edit", "remove", *FIRST, *BLUR)
+    mask = np.zeros((90, 120), np.uint8)
+    mask[:, :20] = 255
+    Image.fromarray(mask).save("m.png")
+    run("mask", "1", "--mask", "m.png", "--box", "30,30,40,40")
+    with Session.open("photo.overpaint") as session:
+        now, before = session.picture.samples, session.original.samples
+        assert (now[:, :20] == before[:, :20]).all()
+        assert (now[30:40, 30:40] == before[30:40, 30:40]).all()
+        assert not (now[10:30, 20:30] == before[10:30, 20:30]).all()
+    run("mask", "1", "--reset")
+    with Session.open("photo.overpaint") as session:
+        assert not session.step(1).masked
+
+
+def test_options_of_the_verbs_that_paint_hold(capsys):
+    Path("r.toml").write_text('intent = "remove"\nengine = "blur"\n')
+    run("edit", "--request", "r.toml", "--box", "10%,10%,30%,30%", "--grow", "4")
+    run("edit", "expand", "--left", "10%", "--engine", "blur")
+    run("edit", "recolor", *SECOND, "--option", "to=navy")
+    with Session.open("photo.overpaint") as session:
+        assert [step.intent for step in session.steps] == ["remove", "expand", "recolor"]
+        assert session.request(1).grow == 4
+        assert session.picture.size == Size(132, 90)
+    run("edit", "remove", *FIRST, "--left", "5", status=2)
+    assert "expand alone" in capsys.readouterr().err
+
+
+def test_another_engine_leaves_the_options_of_the_first_behind():
+    run("edit", "remove", *FIRST, "--engine", "exemplar", "-n", "2", "--seed", "4")
+    run("rerun", "1", *BLUR)
+    with Session.open("photo.overpaint") as session:
+        assert (session.step(1).engine, session.step(1).takes) == ("blur", 3)
+
+
+def test_variations_are_takes(capsys):
+    run("edit", "remove", *FIRST, "--engine", "exemplar", "-n", "2", "--seed", "4")
+    assert "take 1 of 2" in capsys.readouterr().out
+    run("pick", "1", "2")
+    with Session.open("photo.overpaint") as session:
+        assert session.step(1).seed == 5
+
+
+def test_export_writes_companions_and_replaces_nothing(capsys):
+    run("edit", "remove", *FIRST, *BLUR)
+    capsys.readouterr()
+    run("export", "--layers", "l.psd", "--compare", "c.png", "--json")
+    said = json.loads(capsys.readouterr().out)
+    assert (said["output"], said["layers"], said["compare"]) == ("photo.edited.png", "l.psd", "c.png")
+    assert said["changed_beyond_reach"] == 0
+    run("export", status=1)
+    assert "photo.edited.png exists already" in capsys.readouterr().err
+    run("export", "-o", "photo.overpaint", "--format", "png", "--overwrite", status=1)
+    with Session.open("photo.overpaint") as session:
+        assert session.steps, "the session is not replaced by its picture"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["hide", "3"], "there is no step 3 here; the steps are 1"),
+        (["undo", "5"], "there is nothing to undo"),
+        (["redo"], "there is nothing to redo"),
+        (["pick", "1", "2"], "step 1 has no take 2: it has 1"),
+        (["opacity", "1", "7"], "opacity must be between 0 and 1, not 7.0"),
+        (["reorder", "1", "2"], "there is no place 2 in a stack of 1"),
+        (["rerun"], "either a STEP or --stale"),
+        (["rerun", "--stale", "--grow", "3"], "leave out the settings"),
+        (["mask", "1"], "needs either places"),
+        (["edit", "remove"], "remove needs a mask"),
+        (["edit", "nonsense", "--box", "1,1,9,9"], "nonsense"),
+    ],
+)
+def test_a_mistake_is_one_clear_line_and_changes_nothing(words, message, capsys):
+    run("edit", "remove", *FIRST, *BLUR)
+    before = Path("photo.overpaint").read_bytes()
+    capsys.readouterr()
+    run(*words, status=2)
+    err = capsys.readouterr().err
+    assert message in err
+    assert len(err.strip().splitlines()) == 1
+    if words != ["undo", "5"]:
+        assert Path("photo.overpaint").read_bytes() == before
+
+
+def test_what_is_no_session_is_said_and_left_as_it_is(capsys):
+    before = Path("photo.png").read_bytes()
+    assert main(["session", "show", "photo.png"]) == 2
+    assert "photo.png is no session" in capsys.readouterr().err
+    assert main(["session", "show", "nowhere.overpaint"]) == 2
+    assert "nowhere.overpaint doesn't exist" in capsys.readouterr().err
+    assert Path("photo.png").read_bytes() == before
