@@ -138,6 +138,7 @@ def test_export_writes_companions_and_replaces_nothing(capsys):
     run("export", status=1)
     assert "photo.edited.png exists already" in capsys.readouterr().err
     run("export", "-o", "photo.overpaint", "--format", "png", "--overwrite", status=1)
+    assert "is the session itself" in capsys.readouterr().err
     with Session.open("photo.overpaint") as session:
         assert session.steps, "the session is not replaced by its picture"
 

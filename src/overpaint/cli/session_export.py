@@ -9,7 +9,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from overpaint.doors.outputs import check_format, check_result_size, check_writable_all
-from overpaint.errors import RequestError
+from overpaint.errors import RequestError, concerning
+from overpaint.files import exists_already
 
 from . import outputs, report
 from .edit import save
@@ -59,7 +60,12 @@ def export(
         target = outputs.target(picture, "edited", out, alpha=picture.alpha is not None)
         check_format(picture, target.format, quality)
         check_result_size(target, picture.size)
-        check_writable_all(target.files, overwrite=overwrite, inputs=[Path(session)])
+        whole = Path(session).resolve()
+        for field, path in target.files:
+            if whole == path.resolve() or whole in path.resolve().parents:
+                with concerning(field):
+                    raise exists_already(path, "is the session itself, which would be lost")
+        check_writable_all(target.files, overwrite=overwrite)
         finished = found.flatten()
         saved, extras = save(
             finished, target, out, compare=finished.comparison, layers=lambda: encode_layers(found.layered())
