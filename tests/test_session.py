@@ -445,6 +445,15 @@ class TestExport:
         assert found.record.pixels_sha256 == saved.pixels_sha256 == pixel_digest(open_picture(saved.path))
         assert "step 1 shows with an opacity of 50%" in found.record.notes
 
+    @pytest.mark.parametrize("format", ["png", "jpeg", "webp", "tiff"])
+    def test_every_format_holds_it(self, session, format):
+        for seed in range(4):
+            paint(session, LEFT, seed=seed)
+        record = read_record(session.flatten().render(format).data).record
+        assert [one.resolved.seed for one in (*record.earlier, record)] == [0, 1, 2, 3]
+        assert record.earlier[0] == session._contents.take(session._history.states[1].stack[0].take).record
+        assert "earlier" not in record.earlier[0].to_mapping(), "a record of one edit is as it was"
+
     def test_it_can_not_be_run_again_from_that_alone_and_says_so(self, session, studio, tmp_path):
         from overpaint.audit import replay
 

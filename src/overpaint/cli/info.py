@@ -97,7 +97,7 @@ def _told(found: FoundRecord) -> list[tuple[str, str]]:
     if found.record is not None:
         record = found.record
         painter = record.resolved.model or record.resolved.engine
-        lines += [("earlier edit", f"{one.request.intent} with {one.resolved.engine}") for one in record.earlier]
+        lines += [("earlier edit", f"{one.request.intent} with {one.resolved.engine}") for one in record.earlier or ()]
         lines.append(("edit", f"{record.request.intent} with {painter}; reach {record.reach} px"))
         lines.append(("regions", str(len(record.regions))))
         if record.doubt:

@@ -113,8 +113,8 @@ class Record(StoredRecord):
         timings: Seconds by step.
         notes: For people.
         doubt: Why the result is doubtful, and what may do better; "" where nothing was found.
-        earlier: The records of the edits before this one, of a picture that was made by several. What is said of the
-            input is then said of the file that the first of them began with.
+        earlier: The records of the edits before this one, of a picture that was made by several; None otherwise. What
+            is said of the input is then said of the file that the first of them began with.
     """
 
     title = "record"
@@ -135,7 +135,7 @@ class Record(StoredRecord):
     timings: Mapping[str, float] = {}
     notes: Listed[tuple[str, ...]] = ()
     doubt: str = ""
-    earlier: Listed[tuple[Record, ...]] = ()
+    earlier: Listed[tuple[Record, ...]] | None = None
 
     def to_mapping(self) -> dict[str, Any]:
         """Plain JSON values. A raster that is inline in the request is written only once."""
@@ -144,6 +144,8 @@ class Record(StoredRecord):
         for raster in raster_tables(mapping["resolved"]):
             if raster["sha256"] in known:
                 raster.pop("data", None)
+        if self.earlier is not None:
+            mapping["earlier"] = [one.to_mapping() for one in self.earlier]
         return mapping
 
     def to_json(self, *, indent: int | None = 2) -> str:
@@ -158,6 +160,8 @@ class Record(StoredRecord):
         codes = _codes(table["request"])
         for raster in raster_tables(table.get("resolved")):
             raster.setdefault("data", codes.get(raster["sha256"]))
+        if isinstance(earlier := table.get("earlier"), list):
+            table["earlier"] = [cls.from_mapping(one) for one in earlier]
         return table
 
 

@@ -69,7 +69,7 @@ def _joined(records: Sequence[Record], picture: Picture, states: Sequence[StepSt
             notes.append(f"step {state.number} is hidden in part by a mask")
     return last.model_copy(
         update={
-            "earlier": tuple(earlier),
+            "earlier": tuple(earlier) or None,
             "size": tuple(picture.size),
             "pixels_sha256": digest,
             "input_sha256": picture.source.sha256,
