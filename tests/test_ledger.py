@@ -56,7 +56,7 @@ def test_a_job_goes_its_way_and_is_remembered(ledger, tmp_path):
     with Ledger(tmp_path / "ledger.sqlite") as again:
         entry = again.entry("job 0")
         assert (entry.state, entry.result, entry.detail, entry.line) == ("done", "digest", "told", None)
-        assert again.counts() == {"waiting": 1, "leased": 0, "finished": 0, "done": 1, "failed": 0}
+        assert again.counts() == {"waiting": 1, "leased": 0, "finished": 0, "needs-review": 0, "done": 1, "failed": 0}
 
 
 def test_jobs_come_in_their_order_or_by_name(ledger):

@@ -3,13 +3,15 @@
 States of a job:
 
     waiting ── claim ──▶ leased ── finish ──▶ finished ── done ──▶ done
-       ▲                    │
-       └── fail, release, ──┴── fail ──▶ failed
-           lease over
+       ▲                    │                  │    ▲
+       └── fail, release, ──┴── fail ──▶ failed │    └─ accept ─┐
+           lease over                      ▲   └─ set_aside ──▶ needs-review
+                                           └───────── reject ──┘
 
 A lease holds a job for a worker until a time; the worker renews it or finishes before. One whose lease is over has lost
 the job, and gets LeaseLostError. "finished" is the point of no return: the result is on the disk under a temporary
 name, and what is left to do (its final name, the audit) is in the job's `line`, so that it can be done after a crash.
+"needs-review" is a result that a person has to look at; its `line` is what is left to do once it is accepted.
 
 Safe for threads and processes; every change is one transaction, on the disk when the call returns.
 """
@@ -33,7 +35,7 @@ from overpaint.errors import LedgerError
 
 __all__ = ["Job", "LeaseLostError", "Ledger", "LedgerEntry", "State"]
 
-State = Literal["waiting", "leased", "finished", "done", "failed"]
+State = Literal["waiting", "leased", "finished", "needs-review", "done", "failed"]
 
 VERSION = 2
 _BUSY = 30.0  # seconds to wait for another process's transaction
@@ -60,8 +62,10 @@ CREATE INDEX IF NOT EXISTS job_by_state ON job (state, number);
 CREATE TABLE IF NOT EXISTS log_end (log TEXT PRIMARY KEY, count INTEGER NOT NULL, hash TEXT NOT NULL) STRICT;
 """
 _NO_LEASE = "token = NULL, owner = NULL, until = NULL"
+_NO_REVIEW = "result = CASE WHEN job.state = 'needs-review' THEN NULL ELSE job.result END"
 _WHERE_HELD = "WHERE id = ? AND token = ? AND state = 'leased'"
 _WHERE_FINISHED = "WHERE id = ? AND state = 'finished'"
+_WHERE_IN_REVIEW = "WHERE id = ? AND state = 'needs-review'"
 _COLUMNS = "id, key, spec, state, attempts, retries, token, owner, until, result, line, detail, note, updated"
 
 
@@ -97,8 +101,9 @@ class LedgerEntry:
         retries: Times it may be tried again.
         token, owner, until: Of the lease: its unique name, its holder, and when it is over unless renewed, in seconds
             of the ledger's clock. None without one; a finished job keeps its token.
-        result: Digest of the result when it was last finished, also when the job was started again since.
-        line: What is left to do for a finished job, as text.
+        result: Digest of the result when it was last finished, also when the job was started again since; None where
+            that result was set aside for review, and not accepted.
+        line: What is left to do for a finished job, or for one that is accepted, as text.
         detail: For reports, as text.
         note: Why it failed.
         updated: Time of the last change of state, in seconds since 1970.
@@ -199,7 +204,7 @@ class Ledger(contextlib.AbstractContextManager["Ledger"]):
 
     def add(self, jobs: Iterable[Job]) -> int:
         """Add jobs in order. One with the same key and spec stays as it is; one with another key or spec starts again,
-        and a worker that has it loses its lease.
+        and a worker that has it loses its lease. The detail of one that was to be reviewed is kept.
 
         Returns:
             Number of jobs that are new or start again.
@@ -212,20 +217,24 @@ class Ledger(contextlib.AbstractContextManager["Ledger"]):
                 "INSERT INTO job (id, key, spec, retries, updated) VALUES (?, ?, ?, ?, ?) "
                 "ON CONFLICT (id) DO UPDATE SET key = excluded.key, spec = excluded.spec, retries = excluded.retries, "
                 f"state = 'waiting', attempts = 0, not_before = 0, {_NO_LEASE}, "
-                "line = NULL, detail = NULL, note = NULL, updated = excluded.updated "
+                f"{_NO_REVIEW}, "
+                "detail = CASE WHEN job.state = 'needs-review' THEN job.detail END, "
+                "line = NULL, note = NULL, updated = excluded.updated "
                 "WHERE key != excluded.key OR spec != excluded.spec",
                 rows,
             )
             return self._database.total_changes - before
 
     def again(self, ids: Iterable[str], *, retries: int = 0) -> None:
-        """Set jobs that are done, failed or waiting to waiting, with so many retries. Attempts keep counting."""
+        """Set jobs that are done, failed, waiting or to be reviewed to waiting, with so many retries. Attempts keep
+        counting.
+        """
         now = self._clock()
         with self._transaction():
             self._database.executemany(
-                f"UPDATE job SET state = 'waiting', retries = ?, not_before = 0, {_NO_LEASE}, "
+                f"UPDATE job SET {_NO_REVIEW}, state = 'waiting', retries = ?, not_before = 0, {_NO_LEASE}, "
                 "line = NULL, note = NULL, updated = ? "
-                "WHERE id = ? AND state IN ('done', 'failed', 'waiting')",
+                "WHERE id = ? AND state IN ('done', 'failed', 'waiting', 'needs-review')",
                 [(retries, now, id) for id in ids],
             )
 
@@ -236,7 +245,7 @@ class Ledger(contextlib.AbstractContextManager["Ledger"]):
         with self._transaction() as run:
             run(
                 "INSERT INTO job (id, key, spec, state, note, detail, updated) VALUES (?, ?, ?, 'failed', ?, ?, ?) "
-                "ON CONFLICT (id) DO UPDATE SET key = excluded.key, state = 'failed', "
+                f"ON CONFLICT (id) DO UPDATE SET {_NO_REVIEW}, key = excluded.key, state = 'failed', "
                 "spec = CASE excluded.spec WHEN '' THEN spec ELSE excluded.spec END, "
                 f"note = excluded.note, detail = excluded.detail, {_NO_LEASE}, line = NULL, "
                 "updated = excluded.updated",
@@ -256,10 +265,11 @@ class Ledger(contextlib.AbstractContextManager["Ledger"]):
             )
 
     def forget(self, ids: Iterable[str]) -> None:
-        """Remove jobs that are done, failed or waiting."""
+        """Remove jobs that are done, failed, waiting or to be reviewed."""
         with self._transaction():
             self._database.executemany(
-                "DELETE FROM job WHERE id = ? AND state IN ('done', 'failed', 'waiting')", [(id,) for id in ids]
+                "DELETE FROM job WHERE id = ? AND state IN ('done', 'failed', 'waiting', 'needs-review')",
+                [(id,) for id in ids],
             )
 
     # ── workers ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -305,6 +315,30 @@ class Ledger(contextlib.AbstractContextManager["Ledger"]):
         self._update(
             f"state = 'done', line = NULL, {_NO_LEASE}, note = NULL, detail = ?, updated = ? {_WHERE_FINISHED}",
             (detail, self._clock(), id),
+        )
+
+    def set_aside(self, id: str, line: str, detail: str | None = None) -> None:
+        """Record that a finished job's result is there to be reviewed; `line` says what is left to do once it is
+        accepted.
+        """
+        self._update(
+            f"state = 'needs-review', line = ?, {_NO_LEASE}, note = NULL, detail = ?, updated = ? {_WHERE_FINISHED}",
+            (line, detail, self._clock(), id),
+        )
+
+    def accept(self, id: str, line: str) -> bool:
+        """Record that a result is accepted: the job is finished, with this left to do. False where it was not to be
+        reviewed.
+        """
+        return bool(
+            self._update(f"state = 'finished', line = ?, updated = ? {_WHERE_IN_REVIEW}", (line, self._clock(), id))
+        )
+
+    def reject(self, id: str, note: str, detail: str | None = None) -> None:
+        """Record that a result is rejected: the job has failed for the reason `note`, and has no result."""
+        self._update(
+            f"state = 'failed', result = NULL, line = NULL, note = ?, detail = ?, updated = ? {_WHERE_IN_REVIEW}",
+            (note, detail, self._clock(), id),
         )
 
     def fail(

@@ -16,7 +16,7 @@ from ._log import AuditLog
 from ._note import LogCheckpoint, LogNote, RemovedFile
 from ._operator import Operator
 from ._outputs import LoggedOutput, logged_outputs
-from ._record import AuditRecord, InputFile, MaskFile, ModelUsed, OutputFile, edit_record, mask_file, place_of
+from ._record import AuditRecord, InputFile, MaskFile, ModelUsed, OutputFile, Review, edit_record, mask_file, place_of
 from ._replay import Difference, Replayed, difference, replay, request_again
 from ._secret import Secret
 from ._verify import Verdict, verify
@@ -41,6 +41,7 @@ __all__ = [
     "OutputFile",
     "RemovedFile",
     "Replayed",
+    "Review",
     "Secret",
     "Verdict",
     "Witness",

@@ -49,6 +49,8 @@ class NamedFiles:
         self.outputs[str(output["place"])] = (line, digests)
         for place in (str(output["place"]), str(output["place"]) + SIDECAR_SUFFIX):
             self.pruned.pop(place, None)
+        for place in record.get("removed", ()):
+            self.outputs.pop(str(place), None)
 
     def prune(self, line: int, files: Sequence[Mapping[str, str]]) -> None:
         """Take the files that a note says were removed. KeyError, TypeError: it is no such note."""

@@ -73,6 +73,25 @@ class ModelUsed(Value):
     licence: str = ""
 
 
+class Review(Value):
+    """What a person decided on a result that had been set aside as doubtful.
+
+    Attributes:
+        verdict: "accepted": the file has its own name now. "rejected": it was removed.
+        made: Time in UTC.
+        who: The operator.
+    """
+
+    verdict: Literal["accepted", "rejected"]
+    made: str
+    who: Operator
+
+    @classmethod
+    def of(cls, verdict: Literal["accepted", "rejected"]) -> Review:
+        """A review by the user of this process, with the present time."""
+        return cls(verdict=verdict, made=now(), who=Operator.here())
+
+
 def _record(value: Any) -> Any:
     return Record.from_mapping(value) if isinstance(value, Mapping) else value
 
@@ -91,6 +110,8 @@ class AuditRecord(StoredRecord):
         who: The operator.
         attempt: Number of the attempt, from 1.
         hidden: In private mode the keyed hashes of "prompt" and "negative_prompt" (see `Secret`).
+        removed: Places of earlier outputs that this one takes the place of, and that are gone.
+        review: Of a record that repeats the one of a doubtful result: what a person decided on it.
     """
 
     title = "audit record"
@@ -105,6 +126,8 @@ class AuditRecord(StoredRecord):
     who: Operator = Field(default_factory=Operator)
     attempt: Annotated[int, Field(ge=1)] = 1
     hidden: Mapping[str, str] = {}
+    removed: Listed[tuple[str, ...]] = ()
+    review: Review | None = None
 
     @property
     def id(self) -> str:
@@ -120,7 +143,15 @@ class AuditRecord(StoredRecord):
 
     def to_mapping(self) -> dict[str, Any]:
         """Plain JSON values. A raster that is inline in the request is written only once."""
-        return {**super().to_mapping(), "edit": self.edit.to_mapping()}
+        found = {**super().to_mapping(), "edit": self.edit.to_mapping()}
+        if not self.removed:
+            del found["removed"]
+        return found
+
+    def reviewed(self, review: Review, place: str | None = None) -> AuditRecord:
+        """The record with a review: of an accepted result with its new place, of a rejected one without."""
+        output = self.output if place is None else self.output.model_copy(update={"place": place})
+        return self.model_copy(update={"output": output, "removed": (self.output.place,), "review": review})
 
     def to_json(self) -> str:
         """Canonical JSON, as in the log."""
@@ -137,6 +168,7 @@ def edit_record(
     folder: Path | None = None,
     source: str | None = None,
     target: str | None = None,
+    removed: Sequence[str] = (),
     secret: Secret | None = None,
 ) -> AuditRecord:
     """The record of a finished edit.
@@ -149,6 +181,7 @@ def edit_record(
         who: The operator; the user of this process when left out.
         folder: The log's folder; files within it are named relative to it, so that it may be moved.
         source, target: Paths or addresses of input and output, where `edited` and `saved` do not have them.
+        removed: Paths or addresses of earlier outputs that the file takes the place of.
         secret: Private mode: prompts are replaced by hashes under this key.
     """
     original = edited.original
@@ -174,6 +207,7 @@ def edit_record(
         who=Operator.here() if who is None else who,
         attempt=attempt,
         hidden=hidden,
+        removed=tuple(place_of(one, folder) for one in removed),
     )
 
 

@@ -9,6 +9,7 @@ from .events import (
     Began,
     Departed,
     Done,
+    Doubted,
     Ended,
     Event,
     Failed,
@@ -28,6 +29,7 @@ from .manifest import FolderRows, read_folders, read_manifest, read_text
 from .plan import BatchPlan, PlannedEdit, Rules, plan, seed_of
 from .prune import KeptFile, PrunableFile, Pruned, prune
 from .reasons import reason_of
+from .review import InReview, Reviewed, review
 from .rows import BadRow, EditRow, RawRow, Reader, RowDefaults
 from .run import BatchPreview, Options, preview, run
 from .status import files_of_runs
@@ -46,6 +48,7 @@ __all__ = [
     "Began",
     "Departed",
     "Done",
+    "Doubted",
     "EditRow",
     "Ended",
     "Estimate",
@@ -55,6 +58,7 @@ __all__ = [
     "Filter",
     "FolderRows",
     "Idle",
+    "InReview",
     "KeptFile",
     "LeftOut",
     "LogWitness",
@@ -67,6 +71,7 @@ __all__ = [
     "RawRow",
     "Reader",
     "Ready",
+    "Reviewed",
     "RowDefaults",
     "RowLimits",
     "Rules",
@@ -85,6 +90,7 @@ __all__ = [
     "read_manifest",
     "read_text",
     "reason_of",
+    "review",
     "run",
     "seed_of",
     "watch",

@@ -11,7 +11,7 @@ from overpaint.doors.names import folded
 from overpaint.errors import OutputError, RequestError
 
 from .rows import BadRow
-from .store import Place, check_inside, is_there
+from .store import ASIDE, Place, aside_of, check_inside, is_there
 
 if TYPE_CHECKING:
     from .plan import PlannedEdit, Rules
@@ -56,22 +56,39 @@ def usable_outputs(
     names: dict[str, PlannedEdit] = {}
     folders: dict[Place, OutputError | None] = {}
     for item in items:
-        mine = item.output in own
+        mine, aside = item.output in own, aside_of(rules.out, item.output)
         first = names.setdefault(folded(str(item.output)), item)
         error = _clash(item, first, rules.out) if first is not item else _led_outside(item.output, rules.out, folders)
-        if error is None and not mine and not rules.overwrite and is_there(item.output):
-            error = OutputError(
-                f"{item.output} exists already and is no result of this batch",
-                code="output-exists",
-                field="output",
-                value=str(item.output),
-                hint="set overwrite to replace it",
-            )
+        if error is None and rules.gate and item.output.is_relative_to(rules.out / ASIDE):
+            error = _reserved(item.output.relative_to(rules.out).as_posix())
+        for place in (item.output, aside) if rules.gate else (item.output,):
+            if error is None and place not in own and not rules.overwrite and is_there(place):
+                error = _no_result(place)
         if error is None:
-            ready.append(replace(item, replaces=mine or rules.overwrite))
+            ready.append(replace(item, replaces=mine or rules.overwrite, was_aside=aside in own))
         else:
             refused.append(BadRow(item.row.number, error, item.row.id, item.row.image))
     return ready, refused
+
+
+def _no_result(place: Place) -> OutputError:
+    return OutputError(
+        f"{place} exists already and is no result of this batch",
+        code="output-exists",
+        field="output",
+        value=str(place),
+        hint="set overwrite to replace it",
+    )
+
+
+def _reserved(name: str) -> OutputError:
+    return OutputError(
+        f"its output {name} is in the folder {ASIDE}, which is for doubtful results",
+        code="output-reserved",
+        field="output",
+        value=name,
+        hint="choose another name",
+    )
 
 
 def _clash(item: PlannedEdit, first: PlannedEdit, out: Place) -> OutputError:

@@ -40,7 +40,7 @@ def by_history(items: Sequence[PlannedEdit], entries: Iterable[LedgerEntry]) -> 
     """From rows that were done with the same engines; None where an engine has none."""
     taken: dict[str, list[float]] = {}
     for entry in entries:
-        if entry.state == "done" and entry.detail:
+        if entry.state in ("done", "needs-review") and entry.detail:
             details = json.loads(entry.detail)
             taken.setdefault(_name(details.get("engine"), details.get("model")), []).append(_cost(details))
     each = {engine: statistics.fmean(seconds) for engine, seconds in taken.items()}

@@ -19,6 +19,7 @@ class Began:
         bad: Rows that can't be started.
         completed: Results of an interrupted run that were published now.
         notes: For people: files of the folder that were left out, things in prompts that a model can't paint.
+        in_review: Rows whose result needs a review since an earlier run.
     """
 
     rows: int
@@ -28,6 +29,7 @@ class Began:
     bad: int
     completed: int = 0
     notes: tuple[str, ...] = ()
+    in_review: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,27 @@ class Done:
     row: int
     output: str
     seconds: float
+    warnings: tuple[str, ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Doubted:
+    """A row has a doubtful result, which was set aside for review.
+
+    Attributes:
+        id, row, seconds, warnings, details: As of `Done`.
+        output: The file that it gets once it is accepted, relative to the folder of results.
+        aside: The file now, likewise.
+        doubts: The measures above their limits; `details` has their values.
+    """
+
+    id: str
+    row: int
+    output: str
+    aside: str
+    seconds: float
+    doubts: tuple[str, ...]
     warnings: tuple[str, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
@@ -130,6 +153,7 @@ class Idle:
         done, unchanged, failed: Of these, as at the end of a run.
         unfinished: Files that are still being written.
         postponed: Pictures whose masks have not come.
+        in_review: Rows whose result needs a review.
     """
 
     rows: int
@@ -138,6 +162,7 @@ class Idle:
     failed: int
     unfinished: int = 0
     postponed: int = 0
+    in_review: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +179,7 @@ class Ended:
         interrupted: Whether the user stopped it.
         stopped: Why else it ended early: a failure with fail_fast, a full disk.
         head: The end of the audit log's chain.
+        in_review: Rows with a doubtful result that needs a review, of this run and of earlier ones.
     """
 
     done: int
@@ -165,6 +191,7 @@ class Ended:
     interrupted: bool = False
     stopped: str = ""
     head: str = ""
+    in_review: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,4 +222,18 @@ class Ready:
     seconds: float
 
 
-Event = Began | Done | Failed | Unchanged | Starting | Ready | Ended | Arrived | Departed | Postponed | LeftOut | Idle
+Event = (
+    Began
+    | Done
+    | Doubted
+    | Failed
+    | Unchanged
+    | Starting
+    | Ready
+    | Ended
+    | Arrived
+    | Departed
+    | Postponed
+    | LeftOut
+    | Idle
+)

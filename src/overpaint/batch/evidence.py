@@ -16,6 +16,7 @@ from overpaint.ledger import Ledger, LedgerEntry
 
 from .folders import FOLDER, LEDGER, ledger_elsewhere
 from .report import PAGE, TABLE
+from .store import name_of_result
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +80,8 @@ class LogWitness:
         with self.open() as ledger:
             if not known.own or ledger.path.parent == log.parent:
                 return known
-            done = ledger.entries("done")
-        results = {entry.spec: entry.result for entry in done if entry.result and entry.spec}
+            entries = ledger.entries("done", "needs-review")
+        results = {name_of_result(entry): entry.result for entry in entries if entry.result and entry.spec}
         return replace(known, results=results, files=frozenset((PAGE, TABLE)))
 
     def advance(self, end: ChainHead) -> None:

@@ -12,7 +12,7 @@ from typing import Literal
 
 from overpaint.errors import OutputError
 
-from .events import Arrived, Began, Done, Ended, Event, Failed, Idle, Unchanged
+from .events import Arrived, Began, Done, Doubted, Ended, Event, Failed, Idle, Unchanged
 from .store import write
 
 _EVERY = 5.0  # seconds between two writes
@@ -51,7 +51,7 @@ class RunCounts:
         self._painting = 0.0
         self._began = 0.0
         self._running = True
-        self.rows = dict.fromkeys(("done", "failed", "unchanged", "waiting"), 0)
+        self.rows = dict.fromkeys(("done", "needs-review", "failed", "unchanged", "waiting"), 0)
         self.buckets = [0] * (len(BOUNDS) + 1)
         self.seconds = 0.0
 
@@ -61,8 +61,9 @@ class RunCounts:
             case Began():
                 self._began = self._clock()
                 self.rows |= {"unchanged": event.unchanged, "waiting": event.to_do + event.left}
-            case Done():
-                self._count("done", begun=True)
+                self.rows["needs-review"] = event.in_review
+            case Done() | Doubted():
+                self._count("done" if isinstance(event, Done) else "needs-review", begun=True)
                 self.buckets[bisect_left(BOUNDS, event.seconds)] += 1
                 self.seconds += event.seconds
                 self._painting += float(event.details.get("timings", {}).get("paint", 0.0))
@@ -79,10 +80,12 @@ class RunCounts:
                 self.rows["waiting"] += 1
             case Idle():  # rows that were done again were counted again
                 known = {"done": event.done, "failed": event.failed, "unchanged": event.unchanged}
+                known["needs-review"] = event.in_review
                 self.rows |= {**known, "waiting": event.rows - sum(known.values())}
             case Ended():
                 self._running = False
                 self.rows |= {"done": event.done, "failed": event.failed, "waiting": event.left}
+                self.rows["needs-review"] = event.in_review
 
     def _count(self, state: str, *, begun: bool) -> None:
         self.rows[state] += 1
@@ -98,8 +101,11 @@ class RunCounts:
         rate = Metric("rows_per_second", "gauge", "Rows done a second since the run began.", "{row}/s")
         yield rate, self.rows["done"] / passed
         yield Metric("retries_total", "counter", "Attempts that failed and are made again."), self._retries
-        yield Metric("warned_rows_total", "counter", "Rows done with a warning.", "{row}"), self._warned
-        yield Metric("pixels_total", "counter", "Pixels of the pictures of rows done.", "{pixel}"), self._pixels
+        yield Metric("warned_rows_total", "counter", "Rows with a result and a warning.", "{row}"), self._warned
+        yield (
+            Metric("pixels_total", "counter", "Pixels of pictures of rows with a result.", "{pixel}"),
+            self._pixels,
+        )
         yield Metric("painting_seconds_total", "counter", "Seconds that engines worked.", "s"), self._painting
 
 

@@ -55,6 +55,7 @@ class Rules:
         seed: From this follow the seeds that rows leave open.
         record: Where the record of a result goes.
         overwrite: Whether a file that is not a result of this batch may be replaced.
+        gate: Whether doubtful results are set aside for review, in a folder of their own.
         allow: The beginnings of addresses that rows may name: "s3://bucket/folder/", "gs://". None is, by default.
         key: In private mode the key of the rows' keys, which else would tell whether a guess of a prompt is right.
     """
@@ -65,6 +66,7 @@ class Rules:
     seed: int = 0
     record: RecordMode = "embed"
     overwrite: bool = False
+    gate: bool = False
     allow: tuple[str, ...] = ()
     key: bytes | None = field(default=None, repr=False)
 
@@ -93,6 +95,7 @@ class PlannedEdit:
         output: The result's path.
         after: The id of the row that it continues from.
         replaces: Whether a file at the output's path may be replaced.
+        was_aside: Whether an earlier result of the row was set aside for review, and may lie there.
         notes: What a person should know before it is painted.
     """
 
@@ -110,6 +113,7 @@ class PlannedEdit:
     after: str | None = None
     insert: tuple[str, str] | None = None
     replaces: bool = False
+    was_aside: bool = False
     notes: tuple[str, ...] = ()
 
     def places(self, base: Path) -> Places:

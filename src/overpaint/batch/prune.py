@@ -29,7 +29,7 @@ from .results import hidden_beside
 from .rows import BadRow, EditRow
 from .run import BatchSession, Options, session_of
 from .status import listed_rows, status_of
-from .store import Place, part_of
+from .store import Place, name_of_result, part_of
 from .task import TaskResult
 
 _TOGETHER = 500  # rows that are announced in one line of the log
@@ -180,7 +180,8 @@ class _Pruner:
         entries = [one for one in self.session.ledger.entries() if one.result and one.spec and not claims.owns(one)]
         log, folder = self.session.options.audit, self._log_folder
         if log is not None and folder is not None:
-            names = [name for entry in entries for name in (entry.spec, _sidecar(entry.spec))]
+            results = [name_of_result(entry) for entry in entries]
+            names = [name for result in results for name in (result, _sidecar(result))]
             places = {place_of(str(self._at(name)), folder) for name in names}
             try:
                 self._logged = logged_outputs(log, places)
@@ -188,12 +189,12 @@ class _Pruner:
                 self._logged = {}
         for entry in entries:
             if need := claims.need(entry):
-                if self._read(entry.spec) is not None:
-                    self.kept.append(KeptFile(entry.spec, need))
+                if self._read(name_of_result(entry)) is not None:
+                    self.kept.append(KeptFile(name_of_result(entry), need))
             elif entry.state == "finished":
                 self._take_finished(entry)
             else:
-                self._take(entry)
+                self._take(replace(entry, spec=name_of_result(entry)))
 
     def _take(self, entry: LedgerEntry) -> None:
         files, whole = [], True

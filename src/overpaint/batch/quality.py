@@ -19,6 +19,7 @@ def quality_of(edited: Edited, saved: Saved) -> dict[str, Any]:
         "size": list(edited.picture.size),
         "box": list(edited.mask.bounds),
         **asdict(edited.quality),
+        "doubts": list(edited.doubts),
         "shift": round(shift, 4),
         "changed": saved.changed,
         "largest": saved.largest,

@@ -3,6 +3,9 @@
 The order makes a crash harmless. The result is on the disk; then the ledger says so, with all that is left to do; then
 the file is renamed, the audit line written, and the job done. Each step may be repeated, so the next run repeats them
 for every job that is "finished".
+
+A result that is set aside for review gets its name in another folder, and the ledger has "needs-review" in place of
+"done". Once it is accepted it is published like any other, from there.
 """
 
 from __future__ import annotations
@@ -10,17 +13,19 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
-from overpaint.audit import AuditLog, AuditRecord
+from overpaint.audit import AuditLog, AuditRecord, Review, place_of
 from overpaint.errors import OutputError
 from overpaint.files import close_to_others, digest_in_time
 from overpaint.ledger import Ledger, LedgerEntry
 from overpaint.record import sidecar_path
 
 from .files import Files
-from .store import Address, Place, check_inside, disk_is_full, publish, write
+from .store import Address, Place, aside_of, check_inside, disk_is_full, make_folder, publish, write
 from .task import TaskResult
 
 
@@ -86,11 +91,16 @@ class ResultPublisher:
         return completed
 
     def _complete(self, entry: LedgerEntry, result: TaskResult) -> None:
-        target = self.out / entry.spec
-        hidden = hidden_beside(target, entry.token)
+        named, aside = self.out / entry.spec, aside_of(self.out, self.out / entry.spec)
+        accepted = result.review is not None
+        target, other = (aside, named) if result.aside and not accepted else (named, aside)
+        hidden = aside if accepted else hidden_beside(named, entry.token)
         try:
-            self._rename(hidden, target, result)
+            self._rename(hidden, target, result, overwrite=result.replaces or target is aside)
         except OutputError as error:
+            if accepted:  # it still needs the review
+                self.ledger.set_aside(entry.id, replace(result, review=None).to_json(), _detail(result.details))
+                raise PublishError(str(error)) from error
             with contextlib.suppress(OSError):
                 hidden.unlink(missing_ok=True)
             self.ledger.undo(entry.id, str(error), state="failed")
@@ -112,31 +122,78 @@ class ResultPublisher:
                         target.unlink(missing_ok=True)
                 self.ledger.undo(entry.id, str(error), state="failed")
                 raise PublishError(str(error)) from error
+        if result.removes or accepted:
+            self._remove(other)
         details = dict(result.details)
         if self.audit is not None and result.record:
-            end = self.audit.append(AuditRecord.from_json(result.record))
+            record = AuditRecord.from_json(result.record)
+            if result.review is not None:
+                review = Review(**result.review)
+                record = record.reviewed(review, place_of(str(named), self.audit.path.parent))
+            end = self.audit.append(record)
             details["logged"] = {self.log: end.count}
         self.files.note(target, result.sha256)
-        self.ledger.done(entry.id, json.dumps(details, ensure_ascii=False))
+        if target is aside:
+            self.ledger.set_aside(entry.id, result.to_json(), _detail(details))
+        else:  # `aside` says that a file is there
+            self.ledger.done(entry.id, _detail({key: value for key, value in details.items() if key != "aside"}))
 
-    def _rename(self, hidden: Place, target: Place, result: TaskResult) -> None:
+    def _remove(self, place: Place) -> None:
+        """Remove a result and its record beside it; what can't be removed stays, and `audit verify` names it."""
+        for one in (place, place.with_name(sidecar_path(place.name).name)):
+            with contextlib.suppress(OSError, OutputError):
+                check_inside(one, self.out)
+                one.unlink(missing_ok=True)
+
+    def reject(self, entry: LedgerEntry, review: Review, note: str) -> None:
+        """Remove a result that needs a review, as a person has rejected it; the next run begins with the next seed.
+
+        Raises:
+            OutputError: The audit log can't be written; nothing is done then.
+        """
+        result = TaskResult.from_json(entry.line or "{}")
+        if self.audit is not None and result.record:
+            self.audit.append(AuditRecord.from_json(result.record).reviewed(review))
+        details = {**result.details, "variation": result.details["tried"]}
+        self.ledger.reject(entry.id, note, _detail(details))
+        self._remove(aside_of(self.out, self.out / entry.spec))
+
+    def accept(self, entry: LedgerEntry, review: Review) -> None:
+        """Give a result that needs a review its own name, as a person has accepted it.
+
+        Raises:
+            PublishError: It can't get its name, and still needs the review.
+            OutputError: The ledger or the audit log can't be written; the next run or review completes it.
+        """
+        # what lies under its name by now is another's
+        result = replace(TaskResult.from_json(entry.line or "{}"), review=review.to_mapping(), replaces=False)
+        if self.ledger.accept(entry.id, result.to_json()):
+            self._complete(entry, result)
+
+    def _rename(self, hidden: Place, target: Place, result: TaskResult, *, overwrite: bool) -> None:
         """Give the file its name, unless it has it already. FileNotFoundError when there is neither."""
         if not hidden.exists():
             if not _has_digest(target, result.sha256):
                 raise FileNotFoundError(target)
             return
-        if not result.replaces and _has_digest(target, result.sha256):
+        if not overwrite and _has_digest(target, result.sha256):
             # It was stopped between the two halves of taking a free name.
             hidden.unlink(missing_ok=True)
             return
         check_inside(target, self.out)
+        if isinstance(target, Path):
+            make_folder(target.parent)
         if self.private and isinstance(target, Path):
             close_to_others([hidden, target] if isinstance(hidden, Path) else [target])
-        publish(hidden, target, overwrite=result.replaces)
+        publish(hidden, target, overwrite=overwrite)
 
 
 class PublishError(OutputError):
     """A result could not get its name; its row is without a result, and the run goes on."""
+
+
+def _detail(details: Mapping[str, Any]) -> str:
+    return json.dumps(details, ensure_ascii=False)
 
 
 def _has_digest(path: Place, sha256: str) -> bool:

@@ -50,6 +50,7 @@ class Options:
         limit: The most rows to do now; None for all.
         where: Which rows to do now; None for all.
         fail_fast: Whether the first failure ends the run.
+        gate_retries: With `rules.gate`: how often a doubtful row is painted again with the next seed.
         ahead: How many rows are in progress at once.
         report: Whether report.html and report.csv are written.
         thumbnails: Whether the report has small pictures; None: unless the run is private.
@@ -67,6 +68,7 @@ class Options:
     limit: int | None = None
     where: Filter | None = None
     fail_fast: bool = False
+    gate_retries: int = 0
     ahead: int = 6
     report: bool = True
     thumbnails: bool | None = None
@@ -134,13 +136,14 @@ def run(
         )
         total, left = len(planned.items) + len(planned.bad), len(status.to_do) - len(chosen)
         notes = session.notes(chosen)
-        on_event(Began(total, len(chosen), len(status.unchanged), left, len(planned.bad), completed, notes))
+        in_review = len(status.in_review)
+        on_event(Began(total, len(chosen), len(status.unchanged), left, len(planned.bad), completed, notes, in_review))
         for bad in planned.bad:
             reason = reason_of(bad.error, private=options.private)
             on_event(Failed(bad.name, bad.number, reason, begun=False))
         own = ThreadExecutor(studio, ahead=options.ahead)
         runner = Runner(executor or own, session.publisher, session.thumbnails, session.task_options, on_event)
-        runner.tally = Tally(unchanged=len(status.unchanged), failed=len(planned.bad))
+        runner.tally = Tally(unchanged=len(status.unchanged), failed=len(planned.bad), in_review=in_review)
         if options.fail_fast and planned.bad:
             chosen, first = [], planned.bad[0]
             runner.tally.stopped = f"row {first.number}: {reason_of(first.error, private=options.private)}"
@@ -208,6 +211,8 @@ def _task_options(options: Options, key: bytes | None) -> TaskOptions:
         thumbnails=options.keeps_thumbnails,
         limits=options.limits,
         out=options.folders.out,
+        gate=options.rules.gate,
+        gate_retries=options.gate_retries,
     )
 
 
@@ -233,7 +238,8 @@ class BatchSession:
     def choose(self, planned: BatchPlan) -> tuple[dict[str, LedgerEntry], BatchStatus, list[PlannedEdit]]:
         """The ledger's entries by id, the plan compared with them, and the rows to do that filter and limit leave."""
         entries = {entry.id: entry for entry in self.ledger.entries()}
-        status = status_of(planned, entries.values(), self.files, self.options.folders.out)
+        tries = 1 + self.options.gate_retries
+        status = status_of(planned, entries.values(), self.files, self.options.folders.out, tries)
         where = self.options.where
         found = [item for item in status.to_do if where is None or where.matches(item, entries.get(item.id))]
         return entries, status, found[: self.options.limit]
@@ -253,7 +259,7 @@ class BatchSession:
             tally.stopped = tally.stopped or str(error)
         ended = Ended(
             **{**asdict(tally), "painting": round(tally.painting, 3)},
-            left=len(listed) - tally.done - tally.unchanged - tally.failed,
+            left=len(listed) - tally.done - tally.unchanged - tally.failed - tally.in_review,
             seconds=round(time.perf_counter() - began, 3),
             interrupted=interrupted,
             head=self.head,

@@ -18,14 +18,14 @@ from typing import Protocol
 from overpaint.errors import Cancelled, ClusterError, InputError, OutputError, OverpaintError, WorkerLostError
 from overpaint.ledger import LeaseLostError, LedgerEntry
 
-from .events import Done, Event, Failed, Unchanged
+from .events import Done, Doubted, Event, Failed, Unchanged
 from .executor import Executor
 from .plan import PlannedEdit, describe
 from .reasons import reason_of
 from .results import PublishError, ResultPublisher, hidden_beside
 from .signals import signals_deferred
-from .status import BatchStatus, base_of, details_of, job_of
-from .store import disk_is_full
+from .status import BatchStatus, base_of, details_of, job_of, variation_of
+from .store import ASIDE, aside_of, disk_is_full
 from .task import Task, TaskOptions, TaskResult
 from .thumbnails import ThumbnailStore
 
@@ -39,7 +39,7 @@ class Tally:
     """Counts of a run.
 
     Attributes:
-        done, unchanged, failed: Rows.
+        done, unchanged, failed, in_review: Rows.
         painting: Seconds that engines worked.
         stopped: Why the run ended early; "" when it did not.
     """
@@ -49,6 +49,7 @@ class Tally:
     failed: int = 0
     painting: float = 0.0
     stopped: str = ""
+    in_review: int = 0
 
 
 class RowSource(Protocol):
@@ -159,7 +160,9 @@ class Runner:
             self._fail_with_followers(item, "it is being done by someone else")
             return
         hidden, alone = hidden_beside(item.output, lease.token), item.id in self._alone
-        task = Task(item, self._options, image, hidden, lease.attempts, alone)
+        aside = aside_of(self._publisher.out, item.output) if self._options.gate or item.was_aside else None
+        variation = variation_of(lease, item)
+        task = Task(item, self._options, image, hidden, lease.attempts, alone, variation, aside)
         future = self._executor.start(task)
         self._running[future] = (item, lease)
         future.add_done_callback(self._ended.put)
@@ -178,7 +181,9 @@ class Runner:
 
     def _publish(self, item: PlannedEdit, lease: LedgerEntry, result: TaskResult) -> None:
         base = item.image_sha256 or self._result_of(item.after)
-        details = {**describe(item), **result.details, "attempts": lease.attempts, "base": base}
+        details = {**describe(item), **result.details, "attempts": lease.attempts, "base": base, "key": item.key}
+        if result.aside:
+            details["aside"] = True
         if result.thumbnails is not None:
             self._thumbnails.put(item.id, result.thumbnails)
         try:
@@ -191,9 +196,14 @@ class Runner:
         except OutputError as error:  # no room for its line in the audit log: the next run writes it
             self.tally.stopped = str(error)
         else:
-            self.tally.done += 1
             self.tally.painting += float(details.get("timings", {}).get("paint", 0.0))
             seconds, warnings = float(details.get("seconds", 0.0)), tuple(details.get("warnings", ()))
+            if result.aside:  # rows after it wait until it is accepted
+                self.tally.in_review += 1
+                doubts, aside = tuple(details["doubts"]), f"{ASIDE}/{lease.spec}"
+                self._emit(Doubted(item.id, item.row.number, lease.spec, aside, seconds, doubts, warnings, details))
+                return
+            self.tally.done += 1
             self._emit(Done(item.id, item.row.number, lease.spec, seconds, warnings, details))
             self._release_followers(item)
 
@@ -218,7 +228,8 @@ class Runner:
             again = True
         else:
             # An invalid input stays invalid; any other failure may be temporary.
-            state = self._ledger.fail(lease, reason, retry=not isinstance(error, InputError), detail=details_of(item))
+            detail = details_of(item, lease)
+            state = self._ledger.fail(lease, reason, retry=not isinstance(error, InputError), detail=detail)
             again = state == "waiting"
         if again:
             self._emit(Failed(item.id, item.row.number, reason, again=True))

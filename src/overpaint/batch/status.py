@@ -6,6 +6,7 @@ import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from overpaint.audit import head_path
 from overpaint.ledger import Job, Ledger, LedgerEntry
@@ -18,7 +19,7 @@ from .plan import BatchPlan, PlannedEdit, describe
 from .reasons import reason_of
 from .report import PAGE, TABLE
 from .rows import BadRow
-from .store import Place
+from .store import Place, aside_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +29,34 @@ class BatchStatus:
     Attributes:
         to_do: Rows to do, in their order.
         unchanged: Ids of rows whose result is present and valid.
+        in_review: Ids of rows whose result is present and valid, and needs a review.
         undecided: Ids, among those to do, of chained rows that are done unless the result of the row before changes.
     """
 
     to_do: tuple[PlannedEdit, ...]
     unchanged: frozenset[str]
     undecided: frozenset[str] = field(default_factory=frozenset)
+    in_review: frozenset[str] = field(default_factory=frozenset)
 
 
 def own_outputs(ledger: Ledger, out: Place) -> frozenset[Place]:
     """Files that earlier runs have written."""
-    return frozenset(out / entry.spec for entry in ledger.entries() if entry.result and entry.spec)
+    entries = [entry for entry in ledger.entries() if entry.spec]
+    named = (out / entry.spec for entry in entries if entry.result and entry.state != "needs-review")
+    aside = (aside_of(out, out / entry.spec) for entry in entries if details_in(entry).get("aside"))
+    return frozenset((*named, *aside))
+
+
+def details_in(entry: LedgerEntry | None) -> dict[str, Any]:
+    """What the ledger keeps of a job for the report."""
+    found: dict[str, Any] = {} if entry is None or entry.detail is None else json.loads(entry.detail)
+    return found
+
+
+def variation_of(entry: LedgerEntry, item: PlannedEdit) -> int:
+    """What is added to a row's seed now: its results with smaller ones were doubtful or rejected."""
+    details = details_in(entry)
+    return int(details.get("variation", 0)) if details.get("key") == item.key else 0
 
 
 def files_of_runs(folders: BatchFolders, audit: Path | None) -> frozenset[Path]:
@@ -104,7 +122,7 @@ def _jobs_of_bad(plan: BatchPlan, ledger: Ledger, *, private: bool) -> list[tupl
     """The ledger's jobs for rows that can't be started, with the reasons."""
     if not plan.bad:
         return []
-    done = {entry.id for entry in ledger.entries("done")}
+    done = {entry.id for entry in ledger.entries("done", "needs-review")}
     reasons = [reason_of(row.error, private=private) for row in plan.bad]
     return [(_job_of_bad(row, reason, done), row, reason) for row, reason in zip(plan.bad, reasons, strict=True)]
 
@@ -113,40 +131,48 @@ def _numbers(plan: BatchPlan, bad: Iterable[tuple[Job, BadRow, str]]) -> dict[st
     return {item.id: item.row.number for item in plan.items} | {job.id: row.number for job, row, _ in bad}
 
 
-def status_of(plan: BatchPlan, entries: Iterable[LedgerEntry], files: Files, out: Place) -> BatchStatus:
-    """Compare the plan with the ledger and with the files."""
+def status_of(plan: BatchPlan, entries: Iterable[LedgerEntry], files: Files, out: Place, tries: int = 1) -> BatchStatus:
+    """Compare the plan with the ledger and with the files. A row that needs a review is to be done where fewer than
+    `tries` seeds were tried for it.
+    """
     known = {entry.id: entry for entry in entries}
     unchanged: set[str] = set()
     undecided: set[str] = set()
-    present = files.look(one.output for one in plan.items if _is_done(one, known.get(one.id), out))
+    in_review: set[str] = set()
+    places = {one.id: place for one in plan.items if (place := _place_of(one, known.get(one.id), out)) is not None}
+    present = files.look(places.values())
     for one in plan.items:
         entry, before = known.get(one.id), known.get(one.after or "")
-        file = present.get(one.output)
+        file = present.get(places[one.id]) if one.id in places else None
         # a result counts where it was made from the same inputs, and has not been changed since
         if entry is None or not isinstance(file, Known) or file.sha256 != entry.result:
             continue
-        if one.after is None or (one.after in unchanged and before and base_of(entry) == before.result):
+        if entry.state == "needs-review":
+            if not 0 < details_in(entry).get("tried", 0) < tries:
+                in_review.add(one.id)
+        elif one.after is None or (one.after in unchanged and before and base_of(entry) == before.result):
             unchanged.add(one.id)
         elif one.after not in unchanged:
             undecided.add(one.id)
-    to_do = tuple(item for item in plan.items if item.id not in unchanged)
-    return BatchStatus(to_do, frozenset(unchanged), frozenset(undecided))
+    to_do = tuple(item for item in plan.items if item.id not in unchanged | in_review)
+    return BatchStatus(to_do, frozenset(unchanged), frozenset(undecided), frozenset(in_review))
 
 
 def base_of(entry: LedgerEntry | None) -> str | None:
     """The digest of the picture that a row's result was made from."""
-    if entry is None or entry.detail is None:
-        return None
-    base: str | None = json.loads(entry.detail).get("base")
+    base: str | None = details_in(entry).get("base")
     return base
 
 
-def _is_done(item: PlannedEdit, entry: LedgerEntry | None, out: Place) -> bool:
-    """Whether the ledger has the result of a row, made from the same inputs."""
-    place = item.output.relative_to(out).as_posix()
-    return entry is not None and (entry.state, entry.key, entry.spec) == ("done", item.key, place)
+def _place_of(item: PlannedEdit, entry: LedgerEntry | None, out: Place) -> Place | None:
+    """Where the result of a row lies, by the ledger; None where it has none from the same inputs."""
+    name = item.output.relative_to(out).as_posix()
+    if entry is None or (entry.key, entry.spec) != (item.key, name) or entry.state not in ("done", "needs-review"):
+        return None
+    return item.output if entry.state == "done" else aside_of(out, item.output)
 
 
-def details_of(item: PlannedEdit) -> str:
-    """What the report says of a row that has no result, as JSON."""
-    return json.dumps(describe(item), ensure_ascii=False)
+def details_of(item: PlannedEdit, entry: LedgerEntry | None = None) -> str:
+    """What the report says of a row that has no result, as JSON, with what an earlier review left for the next try."""
+    kept = {name: value for name, value in details_in(entry).items() if name in ("aside", "key", "variation", "tried")}
+    return json.dumps({**describe(item), **kept}, ensure_ascii=False)

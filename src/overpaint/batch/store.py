@@ -20,6 +20,7 @@ from urllib.parse import unquote
 
 from overpaint.errors import MissingExtraError, OutputError, RequestError
 from overpaint.files import exists_already, publish_file, write_hidden_file
+from overpaint.ledger import LedgerEntry
 
 from .calls import Patience, patiently
 from .credentials import without_credentials
@@ -180,6 +181,20 @@ def at(base: Place, name: str | os.PathLike[str]) -> Place:
     return Address(text) if is_address(text) else base / text
 
 
+ASIDE = "needs-review"
+"""The folder, within that of the results, for results that a person has to look at."""
+
+
+def aside_of(out: Place, output: Place) -> Place:
+    """Where a result with this path in the folder of results lies while it needs a review."""
+    return out / ASIDE / output.relative_to(out)
+
+
+def name_of_result(entry: LedgerEntry) -> str:
+    """The path of a job's result in the folder of results, where it lies now."""
+    return f"{ASIDE}/{entry.spec}" if entry.state == "needs-review" else entry.spec
+
+
 def is_address(name: str) -> bool:
     """Whether a name is an address: SCHEME://..."""
     return re.match(r"[A-Za-z0-9+-]{2,}://", name) is not None
@@ -265,11 +280,16 @@ def stage(
             hidden.write_bytes(data, patience)
     else:
         assert isinstance(target, Path)
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"can't make the folder {target.parent}: {error.strerror or error}") from error
+        make_folder(target.parent)
         write_hidden_file(hidden, data, target, permissions)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for results. Raises OutputError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"can't make the folder {folder}: {error.strerror or error}") from error
 
 
 def publish(hidden: Place, target: Place, *, overwrite: bool) -> None:

@@ -48,6 +48,8 @@ class TaskOptions:
         thumbnails: Whether small pictures for the report are made.
         limits: What a row may take.
         out: The folder that results must not lead out of; None where that is not checked.
+        gate: Whether a doubtful result is set aside for review.
+        gate_retries: How often a doubtful row is painted again with the next seed; the least doubtful result is kept.
     """
 
     base: Path
@@ -59,6 +61,8 @@ class TaskOptions:
     thumbnails: bool = True
     limits: RowLimits = field(default_factory=RowLimits)
     out: Place | None = None
+    gate: bool = False
+    gate_retries: int = 0
 
     @property
     def permissions(self) -> int:
@@ -77,6 +81,8 @@ class Task:
         hidden: The result's path until it is published.
         attempt: Number of the attempt, from 1.
         alone: Whether it runs beside no other, as memory was short when it did.
+        variation: What is added to the row's seed, as its results with smaller ones were rejected.
+        aside: Where its result goes if it is set aside for review; None where none is.
     """
 
     item: PlannedEdit
@@ -85,6 +91,8 @@ class Task:
     hidden: Place
     attempt: int = 1
     alone: bool = False
+    variation: int = 0
+    aside: Place | None = None
 
     @property
     def masks(self) -> dict[str, str]:
@@ -120,6 +128,9 @@ class TaskResult:
         sidecar: The record beside it as JSON, or None.
         details: What the report says of it, plain JSON values.
         thumbnails: Small pictures for the report, or None.
+        aside: Whether it is doubtful, and set aside for review.
+        removes: Whether the row's earlier result, which lies in the other of its two places, is removed.
+        review: Of a result that was set aside and accepted: the review.
     """
 
     sha256: str
@@ -128,6 +139,9 @@ class TaskResult:
     sidecar: str | None
     details: Mapping[str, Any]
     thumbnails: Thumbnails | None = None
+    aside: bool = False
+    removes: bool = False
+    review: Mapping[str, Any] | None = None
 
     def to_json(self) -> str:
         """As the ledger keeps it, without thumbnails."""

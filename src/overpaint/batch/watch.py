@@ -14,7 +14,7 @@ from overpaint.errors import InputError, OutputError
 from overpaint.studio import Studio
 
 from .arrivals import FileMark
-from .events import Arrived, Began, Departed, Done, Ended, Event, Failed, Idle
+from .events import Arrived, Began, Departed, Done, Doubted, Ended, Event, Failed, Idle
 from .executor import Executor, ThreadExecutor
 from .incoming import IncomingPictures, WatchedFolder, shown
 from .plan import BatchPlan, PlannedEdit
@@ -81,7 +81,7 @@ class _WatchedPicture:
     Attributes:
         number: The row's.
         marks: What its content and its mask's are known by.
-        state: "waiting", "done", "unchanged", "failed", or "left" by a filter.
+        state: "waiting", "done", "unchanged", "needs-review", "failed", or "left" by a filter.
         id: The row's in the ledger.
         output: Its result's name, as file systems compare it; "" where it has none.
     """
@@ -137,7 +137,14 @@ class _Feed:
     def tally(self, run: Tally) -> Tally:
         """The counts: each row once, though it may have been done more than once."""
         states = [one.state for one in self.pictures.values() if one.id]
-        return Tally(states.count("done"), states.count("unchanged"), states.count("failed"), run.painting, run.stopped)
+        return Tally(
+            states.count("done"),
+            states.count("unchanged"),
+            states.count("failed"),
+            run.painting,
+            run.stopped,
+            states.count("needs-review"),
+        )
 
     def begin(self, completed: int) -> None:
         """Take what is in the folder already, and tell of the beginning."""
@@ -156,7 +163,7 @@ class _Feed:
             states.count("left"),
             states.count("failed"),
         )
-        self.on_event(Began(*counts, completed, self.session.options.notes))
+        self.on_event(Began(*counts, completed, self.session.options.notes, states.count("needs-review")))
         self._started = True
         for path, bad in self._first_bad:
             self._tell_bad(path, bad)
@@ -201,7 +208,8 @@ class _Feed:
             self.session.files.save()
             counts = self.tally(Tally())
             rows = (len(self.pictures), counts.done, counts.unchanged, counts.failed)
-            self.on_event(Idle(*rows, self._incoming.unfinished, len(self._incoming.postponed)))
+            waiting = (self._incoming.unfinished, len(self._incoming.postponed))
+            self.on_event(Idle(*rows, *waiting, counts.in_review))
         return ()
 
     def show(self, event: Event) -> None:
@@ -212,6 +220,10 @@ class _Feed:
             if isinstance(event, Done):
                 picture.state, self._dirty = "done", True
                 self._own.add(self.session.options.folders.out / event.output)
+            elif isinstance(event, Doubted):
+                picture.state, self._dirty = "needs-review", True
+                self._own.discard(self.session.options.folders.out / event.output)
+                self._own.add(self.session.options.folders.out / event.aside)
             elif isinstance(event, Failed) and not event.again:
                 self._dirty = True
                 if self._is_current(path):
@@ -332,7 +344,7 @@ class _Feed:
             picture.id = id
             self._by_id[id] = by_number[number]
         entries = {item.id: entry for item in planned.items if (entry := ledger.entry(item.id)) is not None}
-        status = status_of(planned, entries.values(), session.files, out)
+        status = status_of(planned, entries.values(), session.files, out, 1 + options.gate_retries)
         for item in planned.items:
             path = by_number[item.row.number]
             picture, again = self.pictures[path], bool(before[item.row.number])
@@ -340,6 +352,9 @@ class _Feed:
             if item.id in status.unchanged:
                 if picture.state != "done":
                     picture.state = "unchanged"
+                continue
+            if item.id in status.in_review:
+                picture.state = "needs-review"
                 continue
             if options.where is not None and not options.where.matches(item, entries.get(item.id)):
                 picture.state = "left"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from overpaint.studio.progress import LinkedMonitor
 
 from .calls import Patience, may_pass
 from .quality import quality_of
-from .store import FETCHING, Address, Place, at, check_inside, stage
+from .store import FETCHING, Address, Place, at, check_inside, is_there, stage
 from .task import RowLimits, Task, TaskResult
 from .thumbnails import thumbnails_of
 
@@ -63,10 +63,10 @@ class Worker:
                 with self._reading:
                     monitor.check()
                     prepared, inputs = self._prepared(task, files, share, monitor)
-                painted = self._studio.paint(prepared, own)
+                made = self._made(prepared, task, own)
                 with self._writing:
                     monitor.check()
-                    return _written(inputs.noted(self._studio.finish(prepared, painted)), task, monitor)
+                    return _written(replace(made, edited=inputs.noted(made.edited)), task, monitor)
         except Cancelled:
             if own.late and not monitor.cancelled:
                 raise _too_slow(task.options.limits) from None
@@ -77,6 +77,21 @@ class Worker:
             if is_shortage(error):
                 raise EngineError(f"there was not enough memory for {task.item.image}", code="memory-short") from None
             raise EngineError(f"it failed unexpectedly: {type(error).__name__}: {error}") from error
+
+    def _made(self, prepared: PreparedEdit, task: Task, monitor: Monitor) -> _Made:
+        """The result; of several seeds, where doubtful ones are to be tried again, the first without a doubt or the
+        least doubtful one.
+        """
+        seeded = prepared.painter.card.uses("seed")
+        tries = 1 + (task.options.gate_retries if seeded else 0)
+        made: list[_Made] = []
+        for number in range(task.variation, task.variation + tries):
+            one = prepared.variation(number)
+            made.append(_Made(self._studio.finish(one, self._studio.paint(one, monitor)), number))
+            if not made[-1].edited.doubts:
+                break
+        best = min(made, key=lambda one: one.edited.quality.excess(one.edited.doubts))
+        return replace(best, tried=task.variation + len(made), seeded=seeded)
 
     def prepared(self, task: Task, monitor: Monitor) -> PreparedEdit:
         """A task before it is painted: its files are read. Raises OverpaintError as `do`."""
@@ -197,13 +212,34 @@ def _too_large(wanted: int, most: int) -> PictureError:
     )
 
 
-def _written(edited: Edited, task: Task, monitor: Monitor) -> TaskResult:
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A result.
+
+    Attributes:
+        edited: The result.
+        variation: What was added to the row's seed for it.
+        tried: What would be added next.
+        seeded: Whether its engine uses the seed.
+    """
+
+    edited: Edited
+    variation: int
+    tried: int = 1
+    seeded: bool = True
+
+
+def _written(made: _Made, task: Task, monitor: Monitor) -> TaskResult:
     began = time.perf_counter()
-    item, options = task.item, task.options
+    edited, item, options = made.edited, task.item, task.options
+    output = task.aside if options.gate and edited.doubts and task.aside is not None else item.output
+    aside = output is task.aside
+    other = item.output if aside else task.aside
+    removes = other is not None and is_there(other) and (item.replaces if aside else item.was_aside)
     record = "none" if options.key is not None else options.record
     rendered = edited.render(format_of_path(item.output), quality=item.row.quality, record=record, verify=True)
     # `saved` wants a path, so an address gives it its name only; the audit record has the address.
-    target = Path(item.output.name) if isinstance(item.output, Address) else item.output
+    target = Path(output.name) if isinstance(output, Address) else output
     beside = sidecar_path(target) if record == "sidecar" else None
     saved = rendered.saved(target, beside)
     masks = [MaskFile(place=place_of(name, options.log), sha256=digest) for name, digest in task.masks.items()]
@@ -214,13 +250,14 @@ def _written(edited: Edited, task: Task, monitor: Monitor) -> TaskResult:
         masks=masks,
         folder=options.log,
         source=str(item.image),
-        target=str(item.output),
+        target=str(output),
+        removed=(str(other),) if removes else (),
         secret=None if options.key is None else Secret(options.key),
     )
-    details = _details(edited, rendered, task, quality_of(edited, saved))
+    details = _details(made, rendered, task, quality_of(edited, saved))
     small = thumbnails_of(edited) if options.thumbnails else None
     if options.out is not None:
-        check_inside(item.output, options.out)
+        check_inside(output, options.out)
     stage(task.hidden, rendered.data, item.output, options.permissions, patience=_patience(task, monitor))
     sidecar = edited.record_of(saved.reach, saved.quality).to_json() if beside is not None else None
     if sidecar is not None:
@@ -234,11 +271,14 @@ def _written(edited: Edited, task: Task, monitor: Monitor) -> TaskResult:
         sidecar=sidecar,
         details=details,
         thumbnails=small,
+        aside=aside,
+        removes=removes,
     )
 
 
-def _details(edited: Edited, rendered: Rendered, task: Task, quality: dict[str, Any]) -> dict[str, Any]:
+def _details(made: _Made, rendered: Rendered, task: Task, quality: dict[str, Any]) -> dict[str, Any]:
     """What the report says of a result, beside `describe`: plain values. In private mode no prompt is among them."""
+    edited = made.edited
     resolved, private = edited.bare_resolved, task.options.key is not None
     settings = {
         name: getattr(resolved, name)
@@ -247,6 +287,10 @@ def _details(edited: Edited, rendered: Rendered, task: Task, quality: dict[str, 
     }
     return {
         **quality,
+        **({"seed": resolved.seed} if made.variation else {}),
+        "variation": made.variation,
+        "seeded": made.seeded,
+        "tried": made.tried,
         "prompt": None if private else resolved.prompt or edited.bare_request.prompt,
         "settings": settings,
         "regions": len(edited.regions),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Group, Parameter
 
@@ -12,11 +12,18 @@ from overpaint.errors import RequestError
 from overpaint.request import INTENTS
 
 from . import fields
-from .batch_options import ROWS, WHICH, Machine, Results, Rows, WatchedRows, Which
-from .batch_setup import check_options, executor_of, folders_of, listeners, options_of, read_rows, reader_of
+from .batch_options import ROWS, WHICH, Machine, Results, Rows, WatchedRows, Which, folders_of
+from .batch_review import review
+from .batch_setup import check_options, executor_of, listeners, options_of, read_rows, reader_of
 from .options import WHERE_UNSET, Where, argument, switch
 from .outputs import check_least
 from .texts import counted, help_text, print_json, visible
+
+if TYPE_CHECKING:
+    from overpaint.batch import Ended
+
+IN_REVIEW = 3
+"""The exit status of a run without failures that leaves results to be reviewed."""
 
 _SETTINGS = fields.options(INTENTS["remove"], leave_out=("seed",))
 _MOST_LEFT = 20  # rows that are named; --json names all
@@ -72,7 +79,7 @@ def batch(
         show = listeners(display, results)
         with executor_of(machine) as executor:
             ended = batches.run(read, options, studio, on_event=show, executor=executor)
-    return 1 if ended.failed or ended.stopped else 0
+    return _status_of(ended)
 
 
 @app.command
@@ -187,7 +194,9 @@ def watch(
             raise RequestError("{field}: a folder of an object store can't be watched", field=field, value=name)
     images, masks = Path(folder).absolute(), None if rows.masks is None else Path(rows.masks).absolute()
     watched = batches.WatchedFolder(images, masks, rows.interval, rows.idle_exit)
-    options = options_of(*folders_of(results), Path.cwd(), (), machine, which, results)
+    options = options_of(
+        *folders_of(results.output, results.state, results.audit), Path.cwd(), (), machine, which, results
+    )
     reader = reader_of(rows, place, how, machine, results)
     with (
         Studio(device=machine.device, threads=machine.threads, allow_pickle=machine.allow_pickle) as studio,
@@ -196,7 +205,16 @@ def watch(
     ):
         show = listeners(display, results)
         ended = batches.watch(watched, reader, options, studio, on_event=show, executor=executor)
-    return 1 if ended.failed or ended.stopped else 0
+    return _status_of(ended)
+
+
+def _status_of(ended: Ended) -> int:
+    if ended.failed or ended.stopped:
+        return 1
+    return IN_REVIEW if ended.in_review else 0
+
+
+app.command(review)
 
 
 for verb in (batch, adopt, prune, watch):  # for the parser; a type checker can't know a class that is made

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Group, Parameter
 
@@ -30,6 +31,9 @@ from .options import (
     argument,
     flattened,
 )
+
+if TYPE_CHECKING:
+    from overpaint.batch import BatchFolders
 
 ROWS = Group("Rows", sort_key=0)
 WHICH = Group("Which and when", sort_key=3.5)
@@ -127,6 +131,9 @@ class Which:
         limit: Do no more than so many rows now.
         retries: How often a row is tried again that failed for another reason than its input.
         fail_fast: End at the first row that fails.
+        gate: Set doubtful results aside in DIR/needs-review; 'overpaint batch review' accepts or rejects them.
+        gate_retries: With --gate: paint a doubtful row up to N times again with the next seed, and keep the least
+            doubtful result.
         dry_run: Say what would be done and how long it would take; write no result.
     """
 
@@ -134,6 +141,8 @@ class Which:
     limit: Annotated[int | None, Parameter(metavar="N")] = None
     retries: Annotated[int, Parameter(metavar="N")] = 1
     fail_fast: bool = False
+    gate: bool = False
+    gate_retries: Annotated[int, Parameter(metavar="N")] = 0
     dry_run: bool = False
 
 
@@ -180,3 +189,14 @@ class Results:
     json: bool = False
     quiet: Quiet = False
     debug: Debug = False
+
+
+def folders_of(output: str, state: str | None, audit: str | None) -> tuple[BatchFolders, Path | None]:
+    """Where results and state are kept, and the audit log; None for none."""
+    from overpaint.batch import BatchFolders
+    from overpaint.batch.store import at
+
+    folders = BatchFolders.at(at(Path.cwd(), output), None if state is None else Path(state))
+    if audit is None:
+        return folders, folders.reports / "audit.jsonl"
+    return folders, None if audit == "none" else Path(audit).absolute()

@@ -18,7 +18,7 @@ from overpaint.files import check_writable
 
 from . import fields
 from .audit import key_of
-from .batch_options import Machine, Results, Rows, WatchedRows, Which
+from .batch_options import Machine, Results, Rows, WatchedRows, Which, folders_of
 from .options import Where
 from .outputs import check_least, check_quality
 from .streams import STDIO
@@ -37,7 +37,7 @@ def read_rows(
     from overpaint.batch.store import is_address
 
     _check(edits, rows, machine, which, results)
-    folders, audit = folders_of(results)
+    folders, audit = folders_of(results.output, results.state, results.audit)
     found, base, notes = _found(edits, rows, folders, audit)
     reader = reader_of(rows, place, how, machine, results)
     allow = (*rows.allow, *filter(is_address, (rows.images or "", rows.masks or "")))
@@ -125,6 +125,9 @@ def check_options(machine: Machine, which: Which, results: Results) -> None:
     """Check what the parser can't. Raises RequestError, OutputError."""
     check_least("limit", which.limit, 0)
     check_least("retries", which.retries, 0)
+    check_least("gate_retries", which.gate_retries, 0)
+    if which.gate_retries and not which.gate:
+        raise RequestError("{field} goes with --gate", field="gate_retries", value=which.gate_retries)
     check_least("ahead", machine.ahead, 1)
     check_least("threads", machine.threads, 1)
     check_least("stall", machine.stall, 1)
@@ -142,18 +145,6 @@ def check_options(machine: Machine, which: Which, results: Results) -> None:
     for field, given in (("audit_key", results.audit_key), ("accept_fault", results.accept_fault)):
         if given and results.audit == "none":
             raise RequestError("{field} is about the audit log, and --audit none keeps none", field=field, value=given)
-
-
-def folders_of(results: Results) -> tuple[BatchFolders, Path | None]:
-    """Where results and state are kept, and the audit log; None for none."""
-    from overpaint.batch import BatchFolders
-    from overpaint.batch.store import at
-
-    state = None if results.state is None else Path(results.state)
-    folders = BatchFolders.at(at(Path.cwd(), results.output), state)
-    if results.audit is None:
-        return folders, folders.reports / "audit.jsonl"
-    return folders, None if results.audit == "none" else Path(results.audit).absolute()
 
 
 def _found(
@@ -208,6 +199,7 @@ def options_of(
             seed=machine.seed,
             record="none" if results.private else results.record,
             overwrite=results.overwrite,
+            gate=which.gate,
             allow=allow,
         ),
         audit=audit,
@@ -218,6 +210,7 @@ def options_of(
         limit=which.limit,
         where=None if which.where is None else Filter.of(which.where),
         fail_fast=which.fail_fast,
+        gate_retries=which.gate_retries,
         ahead=machine.ahead,
         report=results.report,
         thumbnails=results.thumbnails,

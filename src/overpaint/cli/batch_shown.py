@@ -17,6 +17,7 @@ from overpaint.batch import (
     BatchPreview,
     Began,
     Done,
+    Doubted,
     Ended,
     Event,
     Failed,
@@ -113,7 +114,7 @@ class BatchBar(Display):
         self._progress = progress
         self._task: TaskID | None = None
         self._planning = progress.add_task("reading the files", total=None, rate="")
-        self._failed = self._total = 0
+        self._failed = self._doubted = self._total = 0
 
     def show(self, event: Event) -> None:
         """Move the bar, print a failure, or sum up."""
@@ -126,6 +127,8 @@ class BatchBar(Display):
                     self._print(f"note: {note}")
                 if event.unchanged:
                     self._print(f"{counted(event.unchanged, 'edit')} done before")
+                if event.in_review:
+                    self._print(f"{counted(event.in_review, 'edit')} to be reviewed since earlier runs")
                 if event.completed:
                     self._print(f"{counted(event.completed, 'edit')} completed, which an interrupted run had painted")
             case Starting():
@@ -143,6 +146,11 @@ class BatchBar(Display):
             case LeftOut():
                 self._print(f"left out, as no pictures: {', '.join(event.files[:_MOST_SHOWN])}")
             case Done() | Unchanged():
+                self._advance()
+            case Doubted():
+                self._doubted += 1
+                if self._doubted <= _MOST_SHOWN:
+                    self._print(f"row {event.row} needs a review: {', '.join(event.doubts)}; it is {event.aside}")
                 self._advance()
             case Failed():
                 self._failed += 1
@@ -196,6 +204,7 @@ def _summary(ended: Ended) -> Iterator[str]:
     word = "interrupted" if ended.interrupted else "stopped" if ended.stopped else "done"
     rest = [f"{ended.unchanged} done before"] if ended.unchanged else []
     rest += [f"{ended.failed} failed (see the report)"] if ended.failed else []
+    rest += [f"{ended.in_review} to be reviewed (overpaint batch review)"] if ended.in_review else []
     rest += [f"{ended.left} left to do"] if ended.left else []
     yield f"{word}: {counted(ended.done, 'edit')} in {duration(ended.seconds)}" + "".join(f"; {part}" for part in rest)
     if ended.stopped:

@@ -88,6 +88,7 @@ def mapping(
         "depth": saved.depth,
         "quality": asdict(edited.quality),
         "doubt": edited.doubt or None,
+        "doubts": edited.doubts,
         "regions": [region.record.to_mapping() for region in edited.regions],
         "sha256": saved.sha256,
         "bytes": saved.size,

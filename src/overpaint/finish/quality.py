@@ -22,14 +22,23 @@ STRUCTURE_LIMIT = 0.95
 """A fill whose edges are stronger than this, beside those of its surroundings, mostly has broken lines, or pieces of
 something that does not belong there."""
 
-FLATNESS_LIMIT = 0.85
-"""A fill that is flatter than this is a sheet without the texture of its surroundings."""
+FLATNESS_LIMIT = 0.7
+"""A fill that is flatter than this is a sheet without the texture of its surroundings. Photos do not reach it at their
+smoothest places."""
 
 FOREIGN_LIMIT = 0.02
 """A fill of which a larger share looks like nothing around it holds pieces of other things, or blends."""
 
 BORDER_LIMIT = 0.05
 """An extension that departs further from what the picture shows at its border breaks it visibly."""
+
+_LIMITS = {
+    "seam": SEAM_LIMIT,
+    "border": BORDER_LIMIT,
+    "structure": STRUCTURE_LIMIT,
+    "flatness": FLATNESS_LIMIT,
+    "foreign": FOREIGN_LIMIT,
+}
 
 _RING = 12  # pixels around the edge whose own steps a seam is measured against
 _SIDE = 128  # a hole is reduced to this size, the root of its area, before its structure is measured
@@ -90,10 +99,12 @@ class FillMeasures:
         Args:
             continued: Whether the hole's surroundings are what belongs into it. Otherwise its edge alone is judged.
         """
-        limits = {"seam": SEAM_LIMIT, "border": BORDER_LIMIT}
-        if continued:
-            limits |= {"structure": STRUCTURE_LIMIT, "flatness": FLATNESS_LIMIT, "foreign": FOREIGN_LIMIT}
-        return tuple(name for name, limit in limits.items() if getattr(self, name) > limit)
+        judged = _LIMITS if continued else ("seam", "border")
+        return tuple(name for name in judged if getattr(self, name) > _LIMITS[name])
+
+    def excess(self, doubts: Iterable[str]) -> float:
+        """How far the worst of these measures is above its limit, as a ratio; 0 for none of them."""
+        return max((getattr(self, name) / _LIMITS[name] for name in doubts), default=0.0)
 
 
 def seen_around(weight: Levels) -> int:

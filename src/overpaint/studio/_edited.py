@@ -92,6 +92,7 @@ class Edited:
         timings: Seconds by step.
         notes: For people: assumptions, and settings without effect.
         engine_notes: Those of them that the engine gave or its card led to, which may quote the prompt.
+        doubts: Names of the measures in `quality` that make a fill doubtful.
         doubt: One line on why a fill is doubtful and what may do better; "" where nothing was found.
         licence: Of the engine and its weights, from the engine's card; "unknown" where none is stated.
     """
@@ -109,6 +110,7 @@ class Edited:
     timings: Mapping[str, float]
     notes: tuple[str, ...] = ()
     engine_notes: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
     doubt: str = ""
     licence: str = ""
 

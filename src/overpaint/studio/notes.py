@@ -74,14 +74,18 @@ def notes_of(request: EditRequest, painter: Painter, mask: Mask, *, sketch: bool
     return tuple(notes)
 
 
-def doubt_of(request: EditRequest, card: EngineCard, quality: FillMeasures) -> str:
-    """One line where a fill is doubtful, with what may do better; "" where nothing was found.
+def doubts_of(request: EditRequest, card: EngineCard, quality: FillMeasures) -> tuple[str, ...]:
+    """The measures that make a fill doubtful, as `FillMeasures.doubts`.
 
     The limits were found on holes that were filled from their surroundings. New colours and objects have edges of
     their own, and an extension has surroundings on one side only: there its seam and border are judged.
     """
     continued = request.margins is None and (card.paints_from == "surroundings" or request.intent == "remove")
-    found = () if card.paints_from == "settings" else quality.doubts(continued=continued)
+    return () if card.paints_from == "settings" else quality.doubts(continued=continued)
+
+
+def doubt_in_words(request: EditRequest, card: EngineCard, found: tuple[str, ...]) -> str:
+    """One line on why a fill is doubtful, by `doubts_of`, and what may do better; "" where it is not."""
     if not found:
         return ""
     avoids = card.uses("avoid") and not {"structure", "foreign"}.isdisjoint(found)

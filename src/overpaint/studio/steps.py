@@ -25,7 +25,7 @@ from .canvases import RegionCanvas, make_canvas
 from .choose import Painter
 from .execution import execution_of
 from .inputs import InputRasters
-from .notes import doubt_of, notes_of, opacity_note, transparency_note
+from .notes import doubt_in_words, doubts_of, notes_of, opacity_note, transparency_note
 from .progress import SharedProgress
 from .scene import EditScene, nothing_left
 
@@ -193,7 +193,7 @@ def finish(prepared: PreparedEdit, made: PaintedCanvases, monitor: Monitor | Non
     own += opacity_note(prepared.request, painter.card, regions)
     made_notes = (note for one in made.painted for note in one.notes)
     engine_notes = tuple(dict.fromkeys((*painter.notes, *made_notes)))
-    doubt = doubt_of(prepared.request, painter.card, FillMeasures.worst(one.quality for one in regions))
+    doubts = doubts_of(prepared.request, painter.card, FillMeasures.worst(one.quality for one in regions))
     return Edited(
         picture=result,
         base=scene.picture,
@@ -212,7 +212,8 @@ def finish(prepared: PreparedEdit, made: PaintedCanvases, monitor: Monitor | Non
             )
         ),
         engine_notes=engine_notes,
-        doubt=doubt,
+        doubts=doubts,
+        doubt=doubt_in_words(prepared.request, painter.card, doubts),
         licence=painter.card.licence,
     )
 

@@ -10,13 +10,14 @@ from overpaint.batch import store
 from overpaint.batch.thumbnails import ThumbnailStore
 from overpaint.ledger import Ledger
 
+from . import table as tables
 from .page import page
 from .table import table
 from .view import view
 
 PAGE, TABLE = "report.html", "report.csv"
 
-__all__ = ["PAGE", "TABLE", "tidy", "write"]
+__all__ = ["PAGE", "TABLE", "rows_in_report", "tidy", "write"]
 
 
 def write(
@@ -42,6 +43,11 @@ def write(
         store.write(out / PAGE, _sealed(page(rows, thumbnails, out.name, head), state))
     if _read(out / TABLE) != text:
         store.write(out / TABLE, text)
+
+
+def rows_in_report(path: Path) -> dict[str, int]:
+    """The numbers of the list's rows by their ids, from the table of an earlier report."""
+    return tables.listed_rows(_read(path).decode())
 
 
 def _sealed(content: bytes, state: str) -> bytes:

@@ -17,18 +17,21 @@ const make = (tag, props = {}, ...children) => {
 };
 const number = (value, digits = 0) =>
   Number(value).toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+const made = (row) => row.state === "done" || row.state === "needs-review";
 const warned = (row) => (row.warnings || []).length > 0;
 const KINDS = {
   all: ["rows", (row) => row.listed],
   done: ["done", (row) => row.listed && row.state === "done"],
-  warned: ["with a warning", (row) => row.listed && row.state === "done" && warned(row)],
+  warned: ["with a warning", (row) => row.listed && made(row) && warned(row)],
+  review: ["need a review", (row) => row.listed && row.state === "needs-review"],
   failed: ["failed", (row) => row.listed && row.state === "failed"],
-  open: ["not done yet", (row) => row.listed && row.state !== "done" && row.state !== "failed"],
+  open: ["not done yet", (row) => row.listed && !made(row) && row.state !== "failed"],
   gone: ["no longer in the list", (row) => !row.listed],
 };
 const WARNINGS = {
   some: warned,
-  seam: (row) => (row.warnings || []).some((text) => text.startsWith("a seam")),
+  doubt: (row) => (row.doubts || []).length > 0,
+  seam: (row) => (row.doubts || []).includes("seam"),
   shift: (row) => (row.warnings || []).some((text) => text.startsWith("colours")),
   changed: (row) => (row.changed || 0) > 0,
 };
@@ -91,7 +94,7 @@ function card(row) {
   const three = thumbnails(row.index);
   if (three) article.append(...pictures(row, three));
   const body = make("div", { className: "body" });
-  const title = row.state === "done"
+  const title = made(row)
     ? make("a", { href: row.output.split("/").map(encodeURIComponent).join("/") }, row.output)
     : row.output || (row.image || row.id).split("/").pop();
   body.append(make("h2", {}, title));
@@ -100,8 +103,9 @@ function card(row) {
   body.append(make("p", { className: "facts" }, facts.filter(Boolean).join(" · ")));
   if (!row.listed) body.append(make("p", { className: "warn" }, "no longer in the list: the result of an earlier run"));
   if (row.prompt) body.append(make("p", { className: "facts" }, `“${row.prompt}”`));
-  for (const text of row.warnings || []) if (row.state === "done") body.append(make("p", { className: "warn" }, text));
-  if (row.state !== "done") {
+  if (row.state === "needs-review") body.append(make("p", { className: "fault" }, "set aside: accept or reject it with overpaint batch review"));
+  for (const text of row.warnings || []) if (made(row)) body.append(make("p", { className: "warn" }, text));
+  if (!made(row)) {
     const why = row.state === "failed" ? row.reason || "it failed" : row.reason || "not done yet";
     body.append(make("p", { className: row.state === "failed" ? "fault" : "facts" }, why));
   }
@@ -154,6 +158,8 @@ function more_of(row) {
     ...Object.entries(row.settings || {}).map(([name, value]) => [name.replaceAll("_", " "), String(value)]),
     ["place", row.box ? row.box.join(", ") : ""], ["regions", row.regions], ["reach", row.reach != null ? `${row.reach} px` : ""],
     ["saved", row.fidelity], ["changed beyond the reach", row.changed != null ? `${number(row.changed)} px, by ${row.largest} at most` : ""],
+    ["doubts", (row.doubts || []).join(", ")],
+    ...["structure", "flatness", "foreign", "border", "match"].map((name) => [name, row[name] != null ? number(row[name], 3) : ""]),
     ["seam score", row.seam != null ? number(row.seam, 2) : ""], ["colour shift", row.shift != null ? number(row.shift, 3) : ""],
     ["seconds", Object.entries(row.timings || {}).map(([name, value]) => `${name} ${number(value, 3)}`).join(", ")],
     ["attempts", row.attempts > 1 ? row.attempts : ""], ["device", row.device], ["notes", (row.notes || []).join("; ")],

@@ -70,7 +70,7 @@ def _json(value: Any) -> str:
 def _pictures(rows: Sequence[ReportRow], thumbnails: ThumbnailStore) -> tuple[list[list[str] | int], int]:
     """Before, mask and after of each row in base64, 0 for none; and how many rows were left out."""
     sizes = thumbnails.bytes("large")
-    done = [index for index, row in enumerate(rows) if row["state"] == "done" and row["id"] in sizes]
+    done = [index for index, row in enumerate(rows) if row["state"] in ("done", "needs-review") and row["id"] in sizes]
     size: Literal["large", "small"] = "large"
     if sum(_in_base64(sizes[rows[index]["id"]]) for index in done) > LARGE_BUDGET:
         size, sizes = "small", thumbnails.bytes("small")

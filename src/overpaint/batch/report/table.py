@@ -16,8 +16,8 @@ _NAMES = {"changed_beyond_reach": "changed", "largest_change": "largest", "seam_
 
 COLUMNS = (
     "row", "listed", "id", "state", "image", "output", "intent", "engine", "model", "prompt", "seed", "width",
-    "height", "reach", "fidelity", "changed_beyond_reach", "largest_change", "seam_score", "colour_shift", "seconds",
-    "attempts", "warnings", "reason", "sha256",
+    "height", "reach", "fidelity", "changed_beyond_reach", "largest_change", "doubts", "seam_score", "structure",
+    "flatness", "foreign", "border", "match", "colour_shift", "seconds", "attempts", "warnings", "reason", "sha256",
 )  # fmt: skip
 
 
@@ -30,6 +30,12 @@ def table(rows: Iterable[ReportRow]) -> str:
     return text.getvalue()
 
 
+def listed_rows(text: str) -> dict[str, int]:
+    """The numbers of the list's rows by their ids, from a table."""
+    rows = csv.DictReader(io.StringIO(text))
+    return {row["id"]: int(row["row"] or 0) for row in rows if row.get("listed") == "yes"}
+
+
 def _values(row: ReportRow) -> dict[str, Any]:
     width, height = row.get("size") or (None, None)
     return {
@@ -38,5 +44,6 @@ def _values(row: ReportRow) -> dict[str, Any]:
         "listed": "yes" if row["listed"] else "no",
         "width": width,
         "height": height,
+        "doubts": " ".join(row.get("doubts", ())),
         "warnings": "; ".join(row.get("warnings", ())),
     }

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
+from overpaint.batch import store
 from overpaint.ledger import Ledger, LedgerEntry
 
 ReportRow: TypeAlias = Mapping[str, Any]
@@ -20,6 +21,9 @@ listed: whether it is a row of the list; False for one that is no longer in it, 
 updated: when its state last changed, in whole seconds since 1970.
 """
 
+_OWN = ("key", "aside", "variation", "tried", "seeded")
+"""Details that are for the next run."""
+
 
 def view(ledger: Ledger, listed: Mapping[str, int] | None = None) -> list[ReportRow]:
     """Every row of the ledger, in the order of the manifest; those that are no longer in it come last, without
@@ -33,14 +37,14 @@ def _row(entry: LedgerEntry, listed: Mapping[str, int] | None) -> ReportRow:
     details = json.loads(entry.detail) if entry.detail else {}
     details.pop("logged", None)
     return {
-        **details,
+        **{name: value for name, value in details.items() if name not in _OWN},
         "row": int(details.get("row") or 0) if listed is None else listed.get(entry.id, 0),
         "id": entry.id,
         "state": entry.state,
         "listed": listed is None or entry.id in listed,
         "attempts": entry.attempts,
-        "output": entry.spec,
-        "sha256": entry.result or "" if entry.state == "done" else "",
+        "output": store.name_of_result(entry),
+        "sha256": entry.result or "" if entry.state in ("done", "needs-review") else "",
         "reason": entry.note or "",
         "updated": round(entry.updated),
     }

@@ -1,0 +1,419 @@
+"""With a gate a doubtful result is set aside, and nobody takes it for a finished one until a person has accepted it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from batches import BOX, Bench, photo, pixels
+from overpaint import Studio
+from overpaint.audit import Operator, entries, find, verify
+from overpaint.batch import (
+    BatchFolders,
+    Began,
+    Done,
+    Doubted,
+    Event,
+    LogWitness,
+    Reader,
+    Reviewed,
+    RowDefaults,
+    WatchedFolder,
+    adopt,
+    ledger_at,
+    review,
+    run,
+    watch,
+)
+from overpaint.batch.metrics import MetricsFile, RunCounts
+from overpaint.cli import main
+from overpaint.doors.places import Places
+from overpaint.engines import Canvas, EngineCard, Monitor, Painted
+from overpaint.errors import OutputError, RequestError
+from overpaint.ledger import Ledger
+from stand_ins import StandIn
+
+GATE: dict[str, Any] = {"rules": {"gate": True}}
+GOOD: dict[str, Any] = {"image": "p.png", "box": BOX, "id": "good", "seed": 10}
+BAD: dict[str, Any] = {"image": "q.png", "box": BOX, "id": "bad", "seed": 1}
+
+
+def by_seed(card: EngineCard | None = None) -> StandIn:
+    """Leaves the picture as it is where the seed is even; an odd one paints white, with a seam that shows. A seed that
+    is 1 modulo 4 is the whitest.
+    """
+
+    def paint(canvas: Canvas, _: Monitor) -> Painted:
+        if canvas.seed % 2 == 0:
+            return Painted(canvas.pixels.copy())
+        return Painted(np.full_like(canvas.pixels, 1.0 if canvas.seed % 4 == 1 else 0.9))
+
+    return StandIn(paint, card)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    photo(tmp_path / "p.png", 1)
+    photo(tmp_path / "q.png", 2)
+    return Bench(tmp_path, engine=by_seed)
+
+
+def gated(bench: Bench, *tables: dict[str, Any], **changes: Any) -> Any:
+    return bench.run(tables or (GOOD, BAD), **{**GATE, **changes})
+
+
+def reviewed(bench: Bench, *args: Any, **settings: Any) -> Reviewed:
+    return review(BatchFolders.at(bench.out, bench.state), bench.out / "audit.jsonl", *args, **settings)
+
+
+def state_of(bench: Bench, id: str) -> str:
+    with Ledger(bench.out / ".overpaint" / "ledger.sqlite") as ledger:
+        entry = ledger.entry(id)
+        assert entry is not None
+        return entry.state
+
+
+def assert_whole(bench: Bench) -> None:
+    """The log is whole, and has every file, and no note on any."""
+    log = bench.out / "audit.jsonl"
+    path = ledger_at(bench.out)
+    assert path is not None
+    witness = LogWitness.reading(path, log)
+    verdict = verify(log, witness=lambda: witness.full_witness(log))
+    assert (verdict.faults, verdict.notes) == ((), ())
+
+
+ASIDE, NAMED = "needs-review/q.remove.png", "q.remove.png"
+
+
+def test_a_doubtful_result_is_set_aside_and_the_others_are_done(bench: Bench) -> None:
+    ended = gated(bench)
+    assert (ended.done, ended.in_review, ended.failed, ended.left) == (1, 1, 0, 0)
+    assert bench.names() == {"p.remove.png"}
+    assert (bench.out / ASIDE).is_file()
+    [event] = bench.events_of(Doubted)
+    assert (event.id, event.output, event.aside, event.doubts) == ("bad", NAMED, ASIDE, ("seam",))
+    assert event.details["seam"] > 2
+    assert "doubtful" in event.warnings[0]
+    assert [one.id for one in bench.events_of(Done)] == ["good"]
+    assert state_of(bench, "bad") == "needs-review"
+    assert_whole(bench)
+
+
+def test_without_a_gate_it_is_done_with_a_warning(bench: Bench) -> None:
+    ended = bench.run([BAD])
+    assert (ended.done, ended.in_review) == (1, 0)
+    assert bench.events_of(Done)[0].details["doubts"] == ["seam"]
+
+
+def test_the_next_run_paints_it_again_only_when_it_is_gone_or_changed(bench: Bench) -> None:
+    gated(bench)
+    for changes in (GATE, {}):  # a gate that is left out accepts nothing
+        ended = bench.run([GOOD, BAD], **changes)
+        assert (ended.done, ended.unchanged, ended.in_review) == (0, 1, 1)
+        assert bench.events_of(Began)[0].in_review == 1
+    (bench.out / ASIDE).unlink()
+    assert gated(bench).in_review == 1
+    assert len(bench.events_of(Doubted)) == 1
+    assert gated(bench, GOOD, {**BAD, "seed": 2}).done == 1
+    assert not (bench.out / ASIDE).exists()
+    assert (bench.out / NAMED).is_file()
+    assert_whole(bench)
+
+
+def test_a_doubtful_result_takes_an_earlier_one_out_of_the_folder(bench: Bench) -> None:
+    gated(bench, {**BAD, "seed": 2})
+    assert gated(bench, BAD).in_review == 1
+    assert bench.names() == set()
+    assert_whole(bench)
+
+
+def test_an_accepted_result_gets_its_name_and_the_log_says_by_whom(bench: Bench) -> None:
+    gated(bench)
+    data = (bench.out / ASIDE).read_bytes()
+    found = reviewed(bench, "accepted", ["bad"])
+    assert ([one.id for one in found.taken], found.refused, found.left) == (["bad"], (), ())
+    assert (bench.out / NAMED).read_bytes() == data
+    assert not (bench.out / ASIDE).exists()
+    record = find(bench.out / "audit.jsonl", str(bench.out / NAMED)).record
+    assert record.output.place == NAMED
+    assert record.review is not None
+    assert (record.review.verdict, record.review.who) == ("accepted", Operator.here())
+    assert record.review.made >= record.made
+    assert_whole(bench)
+    ended = gated(bench)
+    assert (ended.unchanged, ended.done, ended.in_review) == (2, 0, 0)
+
+
+def test_a_rejected_result_is_removed_and_painted_again_with_the_next_seed(bench: Bench) -> None:
+    gated(bench)
+    reviewed(bench, "rejected", [NAMED])
+    assert not (bench.out / ASIDE).exists()
+    assert state_of(bench, "bad") == "failed"
+    last = list(entries(bench.out / "audit.jsonl"))[-1].record
+    assert last.review is not None
+    assert last.review.verdict == "rejected"
+    assert_whole(bench)
+    assert gated(bench).done == 1
+    assert bench.events_of(Done)[0].details["seed"] == 2
+    made = find(bench.out / "audit.jsonl", str(bench.out / NAMED)).record
+    assert made.edit.resolved.seed == 2
+    assert gated(bench).unchanged == 2
+    (bench.out / NAMED).unlink()
+    gated(bench)
+    assert bench.events_of(Done)[0].details["seed"] == 2, "the seed that was not rejected"
+    assert_whole(bench)
+
+
+def test_other_settings_begin_with_the_rows_own_seed(bench: Bench) -> None:
+    gated(bench)
+    reviewed(bench, "rejected", None)
+    gated(bench, GOOD, {**BAD, "seed": 3})
+    assert bench.events_of(Doubted)[0].details["seed"] == 3
+
+
+def test_a_row_that_fails_after_a_rejection_keeps_its_place_among_the_seeds(bench: Bench) -> None:
+    gated(bench, BAD)
+    reviewed(bench, "rejected", None)
+    bench.engine = lambda: StandIn(lambda canvas, _: (_ for _ in ()).throw(RuntimeError("broken")))
+    assert gated(bench, BAD, retries=0).failed == 1
+    bench.engine = by_seed
+    gated(bench, BAD)
+    assert bench.events_of(Done)[0].details["seed"] == 2
+
+
+def test_retries_keep_the_first_without_a_doubt_or_the_least_doubtful(bench: Bench) -> None:
+    assert gated(bench, BAD, gate_retries=3).done == 1
+    [event] = bench.events_of(Done)
+    assert (event.details["seed"], event.details["tried"]) == (2, 2)
+
+    def always(canvas: Canvas, _: Monitor) -> Painted:
+        return Painted(np.full_like(canvas.pixels, 0.9 if canvas.seed == 6 else 1.0))
+
+    bench.engine = lambda: StandIn(always)
+    assert gated(bench, {**BAD, "seed": 5}, gate_retries=2).in_review == 1
+    [event] = bench.events_of(Doubted)
+    assert (event.details["seed"], event.details["tried"]) == (6, 3)
+    assert_whole(bench)
+
+
+def test_more_retries_are_made_up_for_and_no_more_than_those(bench: Bench) -> None:
+    gated(bench, BAD)
+    assert gated(bench, BAD, gate_retries=1).done == 1
+    assert gated(bench, BAD, gate_retries=1).unchanged == 1
+
+
+def test_an_engine_without_a_seed_is_not_asked_again(bench: Bench) -> None:
+    card = EngineCard(name="stand-in", title="", accepts=frozenset())
+    engines: list[StandIn] = []
+
+    def make() -> StandIn:
+        engines.append(StandIn(lambda canvas, _: Painted(np.ones_like(canvas.pixels)), card))
+        return engines[-1]
+
+    bench.engine = make
+    assert gated(bench, BAD, gate_retries=5).in_review == 1
+    assert len(engines[-1].canvases) == 1
+    assert gated(bench, BAD, gate_retries=5).in_review == 1
+
+
+def test_a_row_after_a_doubtful_one_waits_until_it_is_accepted(bench: Bench) -> None:
+    after = {"after": "bad", "box": "25,18,36,26", "id": "next", "output": "next.png", "seed": 10}
+    ended = gated(bench, BAD, after)
+    assert (ended.in_review, ended.done, ended.left, ended.failed) == (1, 0, 1, 0)
+    reviewed(bench, "accepted", None)
+    assert gated(bench, BAD, after).done == 1
+    assert_whole(bench)
+
+
+def test_what_lies_under_its_name_by_then_is_not_replaced(bench: Bench) -> None:
+    gated(bench)
+    (bench.out / NAMED).write_bytes(b"retouched by hand")
+    found = reviewed(bench, "accepted", None)
+    assert found.refused[0][0] == "bad"
+    assert "exists" in found.refused[0][1]
+    assert [one.id for one in found.left] == ["bad"]
+    assert (bench.out / NAMED).read_bytes() == b"retouched by hand"
+    assert (bench.out / ASIDE).is_file()
+    (bench.out / NAMED).unlink()
+    assert not reviewed(bench, "accepted", None).left
+    assert_whole(bench)
+
+
+def test_files_of_others_in_the_folder_are_not_replaced(bench: Bench) -> None:
+    other = photo(bench.out / ASIDE, 7).read_bytes()
+    assert gated(bench, BAD).failed == 1
+    assert bench.run([{**BAD, "seed": 2}]).done == 1
+    assert (bench.out / ASIDE).read_bytes() == other
+    assert gated(bench, {**GOOD, "output": "needs-review/x.png"}).failed == 1
+
+
+def test_a_link_does_not_lead_it_out_of_the_folder(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    bench.out.mkdir()
+    (bench.out / "needs-review").symlink_to(tmp_path / "elsewhere")
+    assert gated(bench, BAD, retries=0).failed == 1
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
+@pytest.mark.parametrize("step", ["_rename", "_remove"])
+def test_a_killed_run_or_review_is_completed(bench: Bench, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    from overpaint.batch.results import ResultPublisher
+
+    real = getattr(ResultPublisher, step)
+
+    def dies(self: ResultPublisher, *args: Any, **more: Any) -> None:
+        real(self, *args, **more)
+        raise SystemExit
+
+    gated(bench, {**BAD, "seed": 2})
+    with monkeypatch.context() as patch:
+        patch.setattr(ResultPublisher, step, dies)
+        with pytest.raises(SystemExit):
+            gated(bench, BAD)
+    assert gated(bench, BAD).in_review == 1
+    assert not bench.events_of(Doubted), "it was painted"
+    with monkeypatch.context() as patch:
+        patch.setattr(ResultPublisher, step, dies)
+        with pytest.raises(SystemExit):
+            reviewed(bench, "accepted", None)
+    assert gated(bench, BAD).unchanged == 1
+    assert bench.names() == {NAMED}
+    assert sum(1 for one in entries(bench.out / "audit.jsonl") if one.record.review) == 1
+    assert_whole(bench)
+
+
+def test_a_sidecar_goes_with_its_result(bench: Bench) -> None:
+    gated(bench, BAD, rules={"gate": True, "record": "sidecar"})
+    assert [path.name for path in (bench.out / "needs-review").iterdir() if path.suffix == ".json"]
+    reviewed(bench, "accepted", None)
+    assert not list((bench.out / "needs-review").iterdir())
+    assert len(list(bench.out.glob("*.json"))) == 1
+    assert_whole(bench)
+
+
+def test_the_report_says_so_and_follows_the_review(bench: Bench) -> None:
+    gated(bench, report=True)
+
+    def rows() -> dict[str, dict[str, str]]:
+        return {row["id"]: row for row in csv.DictReader(io.StringIO((bench.out / "report.csv").read_text()))}
+
+    row = rows()["bad"]
+    assert (row["state"], row["output"], row["doubts"]) == ("needs-review", ASIDE, "seam")
+    assert float(row["seam_score"]) > 2
+    assert row["sha256"]
+    assert rows()["good"]["doubts"] == ""
+    assert '"needs-review"' in (bench.out / "report.html").read_text()
+    bench.run([BAD], report=True)
+    reviewed(bench, "accepted", None)
+    row = rows()["bad"]
+    assert (row["state"], row["output"], row["listed"], row["row"]) == ("done", NAMED, "yes", "1")
+    assert rows()["good"]["listed"] == "no"
+
+
+def test_the_metrics_count_it(bench: Bench, tmp_path: Path) -> None:
+    counts = RunCounts()
+    file = MetricsFile(tmp_path / "batch.prom", counts)
+
+    def show(event: Event) -> None:
+        counts.show(event)
+        file.show(event)
+
+    with Studio() as studio:
+        studio.add_engine(by_seed())
+        run(bench.rows([GOOD, BAD]), bench.options(**GATE), studio, on_event=show)
+    assert 'overpaint_batch_rows{state="needs-review"} 1' in (tmp_path / "batch.prom").read_text()
+    assert 'overpaint_batch_rows{state="waiting"} 0' in (tmp_path / "batch.prom").read_text()
+
+
+def test_in_private_mode_neither_the_ledger_nor_a_review_has_the_prompt(bench: Bench) -> None:
+    how = {"private": True, "rules": {"gate": True, "record": "none"}}
+    bench.run([{**BAD, "prompt": "SECRETWORD"}], **how)
+    reviewed(bench, "rejected", None)
+    bench.run([{**BAD, "prompt": "SECRETWORD", "seed": 5}], **how)
+    reviewed(bench, "accepted", None)
+    for path in bench.out.rglob("*"):
+        if path.is_file():
+            assert b"SECRETWORD" not in path.read_bytes(), path
+            assert path.stat().st_mode & 0o077 == 0, path
+    assert_whole(bench)
+
+
+def test_a_review_of_what_is_not_to_be_reviewed_is_refused(bench: Bench) -> None:
+    with pytest.raises(RequestError, match="no ledger"):
+        reviewed(bench)
+    gated(bench)
+    with pytest.raises(RequestError, match="no result 'good' needs a review"):
+        reviewed(bench, "accepted", ["good"])
+    log = bench.out / "audit.jsonl"
+    log.write_bytes(log.read_bytes()[:-20])
+    with Ledger(bench.out / ".overpaint" / "ledger.sqlite"):
+        pass
+    lines = log.read_bytes().splitlines(keepends=True)
+    log.write_bytes(lines[0].replace(b'"attempt":1', b'"attempt":2'))
+    with pytest.raises(OutputError, match="not whole"):
+        reviewed(bench, "accepted", ["bad"])
+    assert state_of(bench, "bad") == "needs-review"
+
+
+def test_an_accepted_result_is_adopted_after_the_ledger_was_lost(bench: Bench) -> None:
+    import shutil
+
+    gated(bench, BAD)
+    reviewed(bench, "accepted", None)
+    shutil.rmtree(bench.out / ".overpaint")
+    with Studio() as studio:
+        studio.add_engine(by_seed())
+        found = adopt(bench.rows([BAD]), bench.options(**GATE), studio)
+    assert found.adopted == ("bad",)
+
+
+def test_the_command_ends_with_3_and_the_review_is_a_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rough = np.random.default_rng(1).normal(128, 14, (180, 200, 1)).clip(0, 255).astype(np.uint8)
+    Image.fromarray(np.repeat(rough, 3, axis=2)).save("photo.png")
+    Path("rows.jsonl").write_text(json.dumps({"image": "photo.png", "box": "60,50,140,130", "engine": "blur"}))
+    assert main(["batch", "rows.jsonl", "-o", "out", "--gate-retries", "1"]) == 2
+    assert "--gate-retries goes with --gate" in capsys.readouterr().err
+    assert main(["batch", "rows.jsonl", "-o", "out", "--gate"]) == 3
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    doubted = next(line for line in lines if line["event"] == "doubted")
+    assert doubted["doubts"] == ["flatness"]
+    assert doubted["aside"] == "needs-review/photo.remove.png"
+    assert lines[-1]["in_review"] == 1
+    assert main(["batch", "review", "out"]) == 0
+    assert "needs-review/photo.remove.png: the result is doubtful: it is flat" in capsys.readouterr().out
+    assert main(["batch", "review", "out", "--accept"]) == 2
+    capsys.readouterr()
+    assert main(["batch", "review", "out", "--reject", "--all"]) == 0
+    assert "its engine uses no seed" in capsys.readouterr().out
+    assert main(["batch", "rows.jsonl", "-o", "out", "--gate", "-q"]) == 3
+    assert main(["batch", "review", "out", "photo.remove.png", "--accept", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["taken"][0]["output"] == "photo.remove.png"
+    assert main(["batch", "rows.jsonl", "-o", "out", "--gate", "-q"]) == 0
+    assert pixels(Path("out/photo.remove.png")).shape == (180, 200, 3)
+
+
+def test_a_watched_folder_has_a_gate(bench: Bench, tmp_path: Path) -> None:
+    photo(tmp_path / "incoming" / "q.png", 2)
+    for _ in range(2):  # the second time it is there already
+        bench.events.clear()
+        with Studio() as studio:
+            studio.add_engine(by_seed())
+            settings = {"intent": "remove", "engine": "stand-in", "seed": 1}
+            reader = Reader(RowDefaults(settings=settings, places=Places(box=(BOX,))))
+            watched = WatchedFolder(tmp_path / "incoming", None, 0.05, 0.0)
+            ended = watch(watched, reader, bench.options(**GATE), studio, on_event=bench.events.append)
+        assert (ended.in_review, ended.done, ended.failed, ended.left) == (1, 0, 0, 0)
+    assert not bench.events_of(Doubted)
+    assert (bench.out / ASIDE).is_file()
+    assert_whole(bench)
