@@ -31,6 +31,15 @@ def pool():
     pool.close()
 
 
+def test_relative_paths_mean_the_folder_of_each_call(
+    pool: BoundedPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        assert pool.call(os.getcwd) == str(tmp_path / name)
+
+
 def test_an_array_comes_back_as_it_is_and_the_process_stays(pool: BoundedPool):
     found = pool.call(hanging.array, 1_000_000)
     assert np.array_equal(found, hanging.array(1_000_000))

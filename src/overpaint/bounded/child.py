@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import importlib
 import os
@@ -36,10 +37,13 @@ def serve(connection: int, lifeline: int, *modules: str) -> None:
     pool.say = lambda name, field: send(parent, ("on", (name, field)))
     while True:
         try:
-            function, arguments, memory = receive(parent)
+            function, arguments, memory, folder = receive(parent)
         except ConnectionEndedError:
             return
         send(parent, ("begun", None))
+        if folder is not None:  # the parent may have gone to another since this process began
+            with contextlib.suppress(OSError):
+                os.chdir(folder)
         _limit(memory)
         answer = _answer(function, arguments)
         _limit(None)

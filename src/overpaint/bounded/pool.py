@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 from overpaint.errors import EngineError, InputError
@@ -77,7 +78,8 @@ class BoundedPool:
 
         Args:
             function: The function.
-            *arguments: What it takes. They and the result are pickled; arrays go through shared memory.
+            *arguments: What it takes. They and the result are pickled; arrays go through shared memory. Relative paths
+                mean what they mean here.
             seconds: How long it may take; the start of a process and waits within `grant` don't count. None: as long as
                 it wants.
             memory: How many bytes it may take.
@@ -99,7 +101,7 @@ class BoundedPool:
             self._starting.discard(process)
 
         try:
-            return process.call((function, arguments, memory), seconds, grant, check, begun)  # type: ignore[no-any-return]
+            return process.call((function, arguments, memory, _folder()), seconds, grant, check, begun)  # type: ignore[no-any-return]
         except _Unfinished as error:
             raise _failure(error, process.kill(ended=error.why == "ended"), seconds) from None
         finally:
@@ -139,6 +141,14 @@ class BoundedPool:
             self._lock.notify()
         if not process.at_rest:
             process.kill()
+
+
+def _folder() -> str | None:
+    """The current folder; None where it was removed."""
+    try:
+        return str(Path.cwd())
+    except OSError:
+        return None
 
 
 def _failure(error: _Unfinished, status: int, seconds: float | None) -> InputError | EngineError:
