@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmarks import detail, diffusion, fill, large_hole, pixels
+from benchmarks import detail, diffusion, edits, fill, large_hole, pixels
 from benchmarks.clock import compare_times
 from benchmarks.contenders import Contender, contenders, variant
 from benchmarks.dataset import context_box
@@ -352,6 +352,19 @@ def test_detail_says_where_there_is_no_autoencoder(tmp_path: Path, capsys: pytes
     pytest.importorskip("ai_edge_litert")
     assert detail.main(["--autoencoder", str(tmp_path), "--out", str(tmp_path), "--limit", "2"]) == 2
     assert f"there is no autoencoder in {tmp_path}" in capsys.readouterr().err
+
+
+def test_whole_edits_have_the_holes_that_their_bars_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for job, share in (("small", 0.1), ("large", 2e6 / 12e6)):
+        left, top, right, bottom = edits.JOBS[job].box
+        width, height = edits.JOBS[job].size
+        assert (right - left) * (bottom - top) / (width * height) == pytest.approx(share, rel=0.01)
+        assert left > 0 < top < bottom < height
+        assert right < width
+    assert edits.main(["--shared", str(tmp_path)]) == 2
+    assert "no photo" in capsys.readouterr().err
+    assert edits.main(["--jobs", "huge"]) == 2
+    assert "no job huge" in capsys.readouterr().err
 
 
 def test_a_large_hole_needs_a_size_in_range_and_photos(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

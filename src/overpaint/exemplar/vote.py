@@ -79,7 +79,10 @@ def voted(
         copies = sources[patches] + steps
         winner = copies[0].copy()
         split = np.flatnonzero((copies != winner).any(axis=0))
-        winner[split] = _most_copied(weights[patches[:, split]], copies[:, split], candidates)
+        # Sums of one column, or of columns that [] takes, are added up in another order, with other last bits.
+        columns = np.repeat(split, 2) if len(split) == 1 else split
+        shares = weights[np.take(patches, columns, axis=1)]
+        winner[columns] = _most_copied(shares, np.take(copies, columns, axis=1), candidates)
         copied[block] = winner
         if mixed:
             result[block] = _mode(np.take(flat, copies, axis=0) + np.take(shifts, patches, axis=0), weights[patches])
