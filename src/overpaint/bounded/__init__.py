@@ -9,6 +9,7 @@ reads its files so; a server should read its uploads so. For what only waits, as
 from .budget import MemoryBudget, MemoryShare
 from .in_time import call_in_time, outcomes
 from .pool import BoundedPool, needs_memory, working_on
+from .printed import printed, prints_caught
 from .shortage import is_shortage
 
 __all__ = [
@@ -19,5 +20,7 @@ __all__ = [
     "is_shortage",
     "needs_memory",
     "outcomes",
+    "printed",
+    "prints_caught",
     "working_on",
 ]

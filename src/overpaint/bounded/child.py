@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .message import ConnectionEndedError, receive, send
+from .printed import prints_caught
 
 _LEAST = 128 << 20  # bytes; less is no room even for the libraries that a call loads
 
@@ -53,7 +54,8 @@ def serve(connection: int, lifeline: int, *modules: str) -> None:
 
 def _answer(function: Callable[..., Any], arguments: tuple[Any, ...]) -> tuple[str, Any]:
     try:
-        return "result", function(*arguments)
+        with prints_caught(shared=False):
+            return "result", function(*arguments)
     except MemoryError:
         return "memory", None
     except Exception as error:

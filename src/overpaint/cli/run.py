@@ -130,7 +130,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     standard_input.cache_clear()
     debug = "--debug" in words or os.environ.get("OVERPAINT_DEBUG", "0") not in ("", "0")
     try:
-        with _terminations(leaving=argv is None), _limits(words):
+        with _terminations(leaving=argv is None), _limits(words), _prints(words):
             verb = next((verb.name for verb in VERBS if words[:1] == [verb.name]), "")
             status = application(verb)([STDIO if word == "-" else word for word in words])
             sys.stdout.flush()
@@ -161,6 +161,13 @@ def _print_json(words: Sequence[str], error: OverpaintError) -> None:
     """With --json the error as an object; not on the stream of the picture."""
     if "--json" in words and not {("-o", "-"), ("--output", "-")} & set(pairwise(words)):
         print(json.dumps(in_json(error), ensure_ascii=False))
+
+
+def _prints(words: Sequence[str]) -> contextlib.AbstractContextManager[None]:
+    """What decoders print becomes notes. Not in a batch, whose threads start processes, and which decodes in others."""
+    from overpaint.bounded import prints_caught
+
+    return contextlib.nullcontext() if words[:1] == ["batch"] else prints_caught(shared=True)
 
 
 @contextlib.contextmanager

@@ -10,10 +10,12 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from overpaint.bounded import printed
 from overpaint.errors import MaskError, PictureError
 from overpaint.geometry import Size
 from overpaint.picture import Picture, PictureLimits, open_picture
 from overpaint.picture.decoded import IndexedPixels
+from overpaint.picture.messages import PRINTED
 from overpaint.picture.open import FileLike, indexed_pixels, read_source
 
 from ._checks import as_size, check_area
@@ -299,7 +301,7 @@ def _float_tiff(data: bytes) -> Values | None:
     from PIL import Image, ImageOps
 
     try:
-        with Image.open(io.BytesIO(data), formats=("TIFF",)) as image:
+        with printed(PRINTED), Image.open(io.BytesIO(data), formats=("TIFF",)) as image:
             if image.mode != "F":
                 return None
             check_area(image.width * image.height, "the mask")

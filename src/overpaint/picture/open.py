@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from overpaint.bounded import is_shortage
+from overpaint.bounded import is_shortage, printed
 from overpaint.errors import MissingExtraError, OverpaintError, PictureError
 from overpaint.files import is_regular
 
@@ -21,6 +21,7 @@ from . import avif, bitmap, bmff, jpeg, jpeg2000, png, tiff, webp
 from ._picture import Picture
 from .decoded import IndexedPixels
 from .limits import PictureLimits, current_limits
+from .messages import PRINTED, damage_in
 from .orient import displayed
 from .pil import turned
 
@@ -90,9 +91,12 @@ def open_picture(source: FileLike, *, limits: PictureLimits | None = None) -> Pi
         kind = format_of(data)
         if kind is None:
             raise PictureError(_described(data), code="picture-unsupported", hint=f"what can be opened is {ACCEPTED}")
-        stored = _READERS[kind](data, limits)
+        with printed(PRINTED) as lines:
+            stored = _READERS[kind](data, limits)
+    faults = stored.source.faults or damage_in(lines)
     digest = hashlib.sha256(data).hexdigest()
-    return turned(replace(stored, source=replace(stored.source, format=kind, path=path, data=data, sha256=digest)))
+    known = replace(stored.source, format=kind, path=path, data=data, sha256=digest, faults=faults)
+    return turned(replace(stored, source=known))
 
 
 @contextmanager
@@ -119,7 +123,7 @@ def indexed_pixels(picture: Picture) -> IndexedPixels | None:
     read = _INDEXED.get(source.format or "")
     if read is None or source.data is None or picture.alpha is not None or not source.mode.startswith("palette"):
         return None
-    with _decoding(str(source.path or "the picture")):
+    with _decoding(str(source.path or "the picture")), printed(PRINTED):
         found = read(source.data)
     return found and replace(found, indices=np.ascontiguousarray(displayed(found.indices, source.orientation)))
 
