@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import threading
 import unicodedata
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 
 from batches import BOX, Bench, photo, photos
 from overpaint.batch import BatchFolders, Failed, Reader, RowDefaults, read_folders, read_manifest
-from overpaint.batch.store import check_allowed
+from overpaint.batch.store import Address, check_allowed
 from overpaint.cli.texts import visible
 from overpaint.doors.names import filled, inside
 from overpaint.errors import LedgerError, OverpaintError, RequestError
@@ -180,6 +182,9 @@ def test_a_list_in_utf_16_is_read_in_every_form(tmp_path: Path) -> None:
         ("s3://bucket/in/a.png", ("s3://bucket/in/",), True),
         ("s3://bucket/in/../out/a.png", ("s3://bucket/in/",), False),
         ("s3://bucket/in/%2e%2e/out/a.png", ("s3://bucket/in/",), False),
+        ("http://host/in/.\t./out/a.png", ("http://host/in/",), False),
+        ("http://host/in/.%0a./out/a.png", ("http://host/in/",), False),
+        ("s3://bucket/in/\u3000\u00fc b.png", ("s3://bucket/in/",), True),
         ("gs://bucket/a.png", ("s3://bucket/", "gs://"), True),
         ("zip://a.png::s3://others/a.zip", ("zip://", "s3://bucket/"), False),
         ("simplecache::s3://others/a.png", ("s3://bucket/",), False),
@@ -192,6 +197,34 @@ def test_rows_may_name_only_addresses_that_are_allowed(name: str, allow: tuple[s
     with pytest.raises(RequestError) as caught:
         check_allowed(name, allow)
     assert caught.value.code == "address-refused"
+
+
+def test_a_web_server_does_not_lead_to_another_address() -> None:
+    pytest.importorskip("aiohttp", reason="no package opens http addresses")
+    asked = []
+
+    class Server(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(302 if self.path == "/in/a.png" else 200)
+            self.send_header("Location", "/secret.png")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_HEAD = do_GET  # noqa: N815
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Server) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        place = Address(f"http://127.0.0.1:{server.server_port}/in/a.png")
+        with pytest.raises(OSError, match="redirected to another address"):
+            place.read_bytes()
+        with pytest.raises(OSError):  # noqa: PT011 - fsspec leaves out the reason
+            place.marks()
+        server.shutdown()
+    assert set(asked) == {"/in/a.png"}
 
 
 @pytest.mark.parametrize("field", ["image", "mask", "avoid", "sketch", "insert"])

@@ -92,6 +92,17 @@ def test_a_metrics_file_that_can_not_be_written_is_refused_before_any_work(folde
     assert not (folder / "out").exists()
 
 
+def test_metrics_replace_metrics_alone(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    for name in ("run.prom", "run.prom"):
+        command(["batch", "edits.jsonl", "-o", "out", "--metrics", name])
+    assert "is not replaced" not in capfd.readouterr().err
+    for name in ("edits.jsonl", "out/audit.jsonl", "out/.overpaint/ledger.sqlite"):
+        before = (folder / name).read_bytes()
+        assert command(["batch", "edits.jsonl", "-o", "out", "--metrics", name]) == 1
+        assert "holds no metrics of a batch: it is not replaced" in capfd.readouterr().err
+        assert (folder / name).read_bytes() == before
+
+
 def test_a_command_gets_the_last_event_and_its_output_is_no_event(
     folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -322,6 +322,22 @@ def test_a_result_never_replaces_an_input_or_a_file_of_another_origin(bench):
     assert bench.run(rows(), rules={"overwrite": True}).done == 1
 
 
+@pytest.mark.parametrize("what", ["mask", "avoid", "sketch", "insert", "linked"])
+def test_a_result_never_replaces_a_file_that_a_row_reads(bench, what):
+    """Masks and other files as well as pictures, and through links of files and of folders."""
+    photo(bench.out / "a.png")
+    if what == "linked":
+        (bench.folder / "link").symlink_to(bench.out)
+        reads = {"image": "link/a.png", "box": BOX, "output": "b.png"}
+    else:
+        reads = {**rows(1)[0], what: "out/a.png"}
+        reads |= {"intent": "add", "engine": "cutout"} if what == "insert" else {}
+    before = (bench.out / "a.png").read_bytes()
+    with pytest.raises(RequestError, match=r"row 2 would replace .*a.png, which row 1 reads"):
+        bench.run([reads, {**rows(2)[1], "output": "a.png"}], rules={"overwrite": True})
+    assert (bench.out / "a.png").read_bytes() == before
+
+
 def test_a_picture_that_is_replaced_during_the_run_is_not_taken_for_the_one_that_was_planned(bench):
     def paint(canvas, monitor):
         photo(bench.folder / "p003.png", seed=1234)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from overpaint.doors.names import folded
 from overpaint.errors import OutputError, RequestError
 
 from .rows import BadRow
-from .store import ASIDE, Place, aside_of, check_inside, is_there
+from .store import ASIDE, Address, Place, aside_of, at, check_inside, is_there
 
 if TYPE_CHECKING:
     from .plan import PlannedEdit, Rules
@@ -29,14 +30,19 @@ def refuse_same_outputs(items: Iterable[PlannedEdit], out: Place) -> None:
             )
 
 
-def refuse_outputs_that_are_read(items: Iterable[PlannedEdit]) -> None:
-    """Raise RequestError when a row would replace a picture that a row reads, on this file system or another one."""
+def refuse_outputs_that_are_read(items: Iterable[PlannedEdit], base: Path) -> None:
+    """Raise RequestError when a row would replace a file that a row reads, on this file system or another one, also
+    through links. Files in rows are relative to `base`.
+    """
+    real = _RealPlaces()
     read: dict[str, int] = {}
     for item in items:
-        if item.after is None:
-            read.setdefault(_place(item.image), item.row.number)
+        files = [*item.masks, *(one for one in (item.sketch, item.insert) if one is not None)]
+        places = [at(base, name) for name, _ in files]
+        for place in places if item.after is not None else (item.image, *places):
+            read.setdefault(real.of(place), item.row.number)
     for item in items:
-        number = read.get(_place(item.output))
+        number = read.get(real.of(item.output))
         if number is not None:
             raise RequestError(
                 f"row {item.row.number} would replace {item.output}, which row {number} reads: choose another folder "
@@ -117,9 +123,22 @@ def _led_outside(output: Place, out: Place, folders: dict[Place, OutputError | N
     return None
 
 
-def _is_link(place: Place) -> bool:
+def _is_link(place: Place | str) -> bool:
     return os.path.islink(place)  # noqa: PTH114 - an address is no link
 
 
-def _place(path: Place) -> str:
-    return folded(os.path.abspath(path))  # noqa: PTH100 - twice for every row, without looking at the disk
+class _RealPlaces:
+    """The names of places without links, in one case and one form of accents. Each folder is looked up once."""
+
+    def __init__(self) -> None:
+        self._folders: dict[str, str] = {}
+
+    def of(self, place: Place) -> str:
+        """The name. A link at the end is followed too."""
+        if isinstance(place, Address):
+            return folded(str(place))
+        folder, name = os.path.split(os.path.abspath(place))  # noqa: PTH100 - for every file of every row
+        if folder not in self._folders:
+            self._folders[folder] = os.path.realpath(folder)
+        found = os.path.join(self._folders[folder], name)  # noqa: PTH118
+        return folded(os.path.realpath(found) if _is_link(found) else found)

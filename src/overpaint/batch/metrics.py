@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from overpaint.errors import OutputError
+from overpaint.files import opened_regular
 
 from .events import Arrived, Began, Done, Doubted, Ended, Event, Failed, Idle, Unchanged
 from .store import write
@@ -107,6 +108,20 @@ class RunCounts:
             self._pixels,
         )
         yield Metric("painting_seconds_total", "counter", "Seconds that engines worked.", "s"), self._painting
+
+
+def check_metrics_file(path: Path) -> None:
+    """Raise OutputError for a file that holds something else than the metrics of a batch, and would be replaced."""
+    try:
+        with opened_regular(path) as file:
+            begin = file.read(64)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise OutputError(f"{path} can't be replaced: {error.strerror or error}", value=str(path)) from None
+    if begin and not begin.startswith(b"# HELP overpaint_batch_"):
+        message = f"{path} exists and holds no metrics of a batch: it is not replaced"
+        raise OutputError(message, code="output-exists", value=str(path), hint="choose another name")
 
 
 class MetricsFile:

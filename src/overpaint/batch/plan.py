@@ -178,7 +178,7 @@ def plan(
             known[row.id] = item
     refuse_same_outputs(items, rules.out)
     _refuse_same_ids((item.id, item.row.number) for item in items)
-    refuse_outputs_that_are_read(items)
+    refuse_outputs_that_are_read(items, rules.base)
     ready, refused = usable_outputs(items, planner.own, rules)
     return BatchPlan(tuple(ready), tuple(sorted([*bad, *refused], key=lambda row: row.number)))
 

@@ -135,6 +135,13 @@ class Address(PurePosixPath):
         """Whether folders are made before files; in a store of objects that would make a bucket."""
         return self._scheme in ("file", "local", "memory", "sftp", "ssh", "ftp", "smb", "hdfs", "webhdfs")
 
+    @property
+    def _options(self) -> dict[str, Any]:
+        """Of its file system. A web server must not send the request on to an address that nobody has allowed."""
+        if self._scheme not in ("http", "https"):
+            return {}
+        return {"allow_redirects": False, "client_kwargs": {"raise_for_status": refuse_redirection}}
+
     def _opened(self) -> tuple[Any, str]:
         """The file system and the path in it."""
         import fsspec.core
@@ -146,7 +153,7 @@ class Address(PurePosixPath):
                 raise MissingExtraError.of(f"the address {self}", "s3") from None
         try:
             # A cached listing would be out of date.
-            return fsspec.core.url_to_fs(str(self), use_listings_cache=False)  # type: ignore[no-any-return]
+            return fsspec.core.url_to_fs(str(self), use_listings_cache=False, **self._options)  # type: ignore[no-any-return]
         except (ImportError, ValueError) as error:
             raise RequestError(f"{self} can't be opened: {without_credentials(str(error))}") from None
 
@@ -157,6 +164,12 @@ class Address(PurePosixPath):
             return patiently(lambda: _as_system_error(do, store, path), patience)
         except OSError as error:
             raise OSError(error.errno or errno.EIO, without_credentials(error.strerror or str(error))) from None
+
+
+async def refuse_redirection(response: Any) -> None:
+    """Raise OSError for an answer of HTTP that names another address."""
+    if 300 <= response.status < 400:
+        raise OSError(errno.EACCES, "it is redirected to another address, which is not followed")
 
 
 def _as_system_error(do: Callable[[Any, str], T], store: Any, path: str) -> T:
@@ -203,13 +216,16 @@ def is_address(name: str) -> bool:
 def check_allowed(name: str, allow: Collection[str]) -> None:
     """Raise RequestError for an address that begins with none of those that are allowed: SCHEME:// or
     SCHEME://HOST/FOLDER/, whole parts of it. Paths are no addresses. An address of addresses (zip://a::s3://b/c) is
-    refused, and so is one with "..", which would lead out of its folder.
+    refused, and so is one with "..", which would lead out of its folder, or with control characters, which some
+    packages leave out before they read it (the URL standard, 4.4).
     """
     if not is_address(name) and "::" not in name:
         return
     scheme, _, rest = name.partition("://")
     parts = re.split(r"[/\\]", unquote(rest))
-    for one in allow if "::" not in name and not {"..", "."} & set(parts) else ():
+    plain = "::" not in name and not {"..", "."} & set(parts)
+    plain &= re.search(r"[\x00-\x1f\x7f-\x9f]", unquote(name)) is None
+    for one in allow if plain else ():
         root, _, folder = one.partition("://")
         wanted = [part for part in folder.split("/") if part]
         if root.lower() == scheme.lower() and [part for part in parts if part][: len(wanted)] == wanted:
