@@ -346,7 +346,7 @@ MERGED = "- &a0 {image: p000.png}\n" + "".join(
 )
 def test_a_manifest_that_cant_be_read_ends_with_2_and_costs_nothing(tmp_path, monkeypatch, capsys, text, said):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(manifest, "_YAML_SECONDS", 3.0)
+    monkeypatch.setattr(manifest, "_SECONDS", 3.0)
     photos(tmp_path, 1)
     words = ["-o", "out", "--engine", "telea", "--box", BOX]
     (tmp_path / "good.yaml").write_text("- image: p000.png\n")

@@ -7,8 +7,9 @@ import csv
 import io
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_origin
 
@@ -36,8 +37,12 @@ FORMS = {
     ".yml": "yaml",
 }
 _MOST_NAMED = 10
-_YAML_SECONDS, _YAML_MEMORY = 60.0, 4 << 30
+_SECONDS, _MEMORY = 60.0, 4 << 30  # for a list that is parsed as a whole
+_SMALL = 1 << 20  # characters of one that is parsed at once
+_LARGEST_WHOLE = 1 << 27  # characters of such a list
 LARGEST_LIST = 1 << 29  # bytes
+LARGEST_ROW = 1 << 24  # characters
+LISTING = 600.0  # seconds that the listing of folders may take; on a mount that hangs it may never end
 _DECIMAL = re.compile(r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?")
 
 
@@ -103,6 +108,7 @@ def _lines(text: str, name: str) -> Iterator[RawRow]:
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             try:
+                _check_row(len(line))
                 with concerning(ROW):
                     row = parse_json(line, "the row")
             except InputError as error:
@@ -111,23 +117,41 @@ def _lines(text: str, name: str) -> Iterator[RawRow]:
                 yield _found(number, row)
 
 
+def _check_row(length: int) -> None:
+    if length > LARGEST_ROW:
+        raise RequestError(f"a row may have {LARGEST_ROW:,} characters, not {length:,}", field=ROW, value=length)
+
+
 def _json(text: str, name: str) -> Iterator[RawRow]:
-    yield from _listed(parse_json(text, name), name)
+    yield from _listed(partial(parse_json, what="it"), text, name, here=len(text) <= _SMALL)
 
 
 def _yaml(text: str, name: str) -> Iterator[RawRow]:
-    # in a process of its own: depth can crash the interpreter, and merged keys can take for ever
+    # depth can crash the interpreter, and merged keys can take for ever
+    yield from _listed(parse_yaml, text, name, here=False)
+
+
+def _listed(parse: Callable[[str], Any], text: str, name: str, *, here: bool) -> Iterator[RawRow]:
+    """The rows of a list that is one value. What is not parsed `here` is parsed in a process of its own: that can take
+    long and much memory, and nothing interrupts it.
+    """
+    if len(text) > _LARGEST_WHOLE:
+        message = f"{name} has more than {_LARGEST_WHOLE:,} characters: write it as JSON lines, a row a line"
+        raise RequestError(message, field="edits", value=name)
     try:
-        rows = readers.call(parse_yaml, text, seconds=_YAML_SECONDS, memory=_YAML_MEMORY)
+        rows = parse(text) if here else readers.call(parse, text, seconds=_SECONDS, memory=_MEMORY)
     except OverpaintError as error:
         raise RequestError(f"{name}: {error.message}", code=error.code) from None
-    yield from _listed(rows, name)
-
-
-def _listed(rows: Any, name: str) -> Iterator[RawRow]:
     if not isinstance(rows, list):
         raise RequestError(f"{name} must be a list of rows, not {type(rows).__name__}")
     for number, row in enumerate(rows, 1):
+        if len(text) > LARGEST_ROW:
+            try:
+                _check_row(len(json.dumps(row, default=str)))
+            except (ValueError, RecursionError) as error:
+                problem = error if isinstance(error, RequestError) else RequestError("it is too deep", field=ROW)
+                yield RawRow(number, error=problem)
+                continue
         yield _found(number, row)
 
 
@@ -147,14 +171,31 @@ def _csv(text: str, name: str) -> Iterator[RawRow]:
     if said is not None:  # a first line "sep=;", which names the separator for Excel
         text, head = rest, rest.partition("\n")[0]
     comma = said[1] if said is not None else max(",;\t", key=head.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=comma, strict=True)
+    read = 0
+
+    def lines() -> Iterator[str]:
+        nonlocal read
+        for line in io.StringIO(text, newline=""):
+            read += len(line)
+            if read > LARGEST_ROW:
+                raise RequestError(f"{name}: a row may have {LARGEST_ROW:,} characters (near line {reader.line_num})")
+            yield line
+
+    def rows() -> Iterator[list[str]]:
+        nonlocal read
+        for cells in reader:
+            read = 0
+            yield cells
+
+    reader = csv.reader(lines(), delimiter=comma, strict=True)
+    found = rows()
     try:
-        names = [cell.strip() for cell in next(reader, [])]
+        names = [cell.strip() for cell in next(found, [])]
         while names and not names[-1]:  # columns that were emptied
             names.pop()
         if len(set(names)) != len(names) or not all(names):
             raise RequestError(f"{name}: its first line must name each field once, not {', '.join(names)!r:.80}")
-        for number, cells in enumerate((cells for cells in reader if any(cell.strip() for cell in cells)), 1):
+        for number, cells in enumerate((cells for cells in found if any(cell.strip() for cell in cells)), 1):
             if any(cell.strip() for cell in cells[len(names) :]):
                 message = f"it has {len(cells)} cells for {len(names)} fields"
                 yield RawRow(number, error=RequestError(message, field=ROW))
@@ -213,15 +254,15 @@ def read_folders(
         own: Resolved paths of files that are not pictures to edit, of earlier runs of this batch.
 
     Raises:
-        RequestError: There are no pictures, or a folder is missing.
+        RequestError: There are no pictures, or a folder is missing or can't be listed in ten minutes.
         StoreError: One in an object store can't be listed.
     """
     try:
-        return _folder_rows(images, masks, leave_out, own)
+        return call_in_time(_folder_rows, images, masks, leave_out, own, seconds=LISTING)
     except OSError as error:
-        if not any(isinstance(place, Address) for place in (images, masks)):
-            raise
-        raise StoreError(f"{{field}}: the folder can't be listed: {error.strerror}", field="images") from error
+        kind = StoreError if any(isinstance(place, Address) for place in (images, masks)) else RequestError
+        message = f"{{field}}: the folder can't be listed: {error.strerror or error}"
+        raise kind(message, field="images", value=str(images)) from error
 
 
 def _folder_rows(images: Place, masks: Place | None, leave_out: Place | None, own: Collection[Path]) -> FolderRows:

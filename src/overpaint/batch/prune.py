@@ -12,11 +12,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar
 
 from overpaint.audit import AuditRecord, LoggedOutput, LogNote, RemovedFile, logged_outputs, place_of
+from overpaint.bounded import call_in_time
 from overpaint.errors import RecordError, RequestError
 from overpaint.ledger import LedgerEntry
 from overpaint.record import sidecar_path
@@ -31,6 +33,8 @@ from .run import BatchSession, Options, session_of
 from .status import listed_rows, status_of
 from .store import Place, name_of_result, part_of
 from .task import TaskResult
+
+T = TypeVar("T")
 
 _TOGETHER = 500  # rows that are announced in one line of the log
 _HIDDEN = re.compile(r"\.(?P<name>.*)\.[0-9a-f]{16}\.part", re.DOTALL)
@@ -142,6 +146,7 @@ class _Pruner:
     thumbnails: int = 0
     failed: int = 0
     _logged: Mapping[str, LoggedOutput] = field(default_factory=dict)
+    _late: int = 0
 
     # ── finding ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -162,7 +167,7 @@ class _Pruner:
         results = {(place.parent, place.name[:40]) for place in places}
         sidecars = {place.with_name(part_of(sidecar_path(Path(place.name))).name) for place in places}
         for folder in dict.fromkeys(place.parent for place in places):
-            for name in names_in(out, folder):
+            for name in self._names_in(folder):
                 found, place = _HIDDEN.fullmatch(name), folder / name
                 ours = place in sidecars or (found is not None and (folder, found["name"]) in results)
                 if ours and str(place) not in finished:
@@ -170,7 +175,7 @@ class _Pruner:
 
     def _take_unfinished(self, path: str) -> None:
         try:
-            found = read_result(self.session.options.folders.out, path)
+            found = self._in_time(read_result, path)
         except OSError:
             return
         self.unfinished.append((PrunableFile(path, "unfinished", found.bytes), found))
@@ -200,7 +205,7 @@ class _Pruner:
         files, whole = [], True
         for path, kind in ((entry.spec, "result"), (_sidecar(entry.spec), "sidecar")):
             try:
-                found = read_result(self.session.options.folders.out, path)
+                found = self._in_time(read_result, path)
             except FileNotFoundError:
                 continue
             except OSError as error:
@@ -250,9 +255,26 @@ class _Pruner:
                 return ""
         return "it was changed since it was written" if known else "nothing shows that it is as it was written"
 
+    def _names_in(self, folder: PurePosixPath) -> list[str]:
+        try:
+            return self._in_time(names_in, folder)
+        except TimeoutError:  # what is in it is left to the next prune
+            return []
+
+    def _in_time(self, look: Callable[[Any, Any], T], name: Any) -> T:
+        """A look at a file or folder of the results. TimeoutError where it hangs: each leaves less time to the others,
+        as they are likely to be on one mount.
+        """
+        seconds = max(self.session.options.limits.reading / (1 + self._late), 1.0)
+        try:
+            return call_in_time(look, self.session.options.folders.out, name, seconds=seconds)
+        except TimeoutError:
+            self._late += 1
+            raise
+
     def _read(self, path: str) -> FoundFile | None:
         try:
-            return read_result(self.session.options.folders.out, path)
+            return self._in_time(read_result, path)
         except OSError:
             return None
 
