@@ -5,8 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -38,24 +39,11 @@ from overpaint.doors.places import Places
 from overpaint.engines import Canvas, EngineCard, Monitor, Painted
 from overpaint.errors import OutputError, RequestError
 from overpaint.ledger import Ledger
-from stand_ins import StandIn
+from stand_ins import StandIn, by_seed
 
 GATE: dict[str, Any] = {"rules": {"gate": True}}
 GOOD: dict[str, Any] = {"image": "p.png", "box": BOX, "id": "good", "seed": 10}
 BAD: dict[str, Any] = {"image": "q.png", "box": BOX, "id": "bad", "seed": 1}
-
-
-def by_seed(card: EngineCard | None = None) -> StandIn:
-    """Leaves the picture as it is where the seed is even; an odd one paints white, with a seam that shows. A seed that
-    is 1 modulo 4 is the whitest.
-    """
-
-    def paint(canvas: Canvas, _: Monitor) -> Painted:
-        if canvas.seed % 2 == 0:
-            return Painted(canvas.pixels.copy())
-        return Painted(np.full_like(canvas.pixels, 1.0 if canvas.seed % 4 == 1 else 0.9))
-
-    return StandIn(paint, card)
 
 
 @pytest.fixture
@@ -261,6 +249,58 @@ def test_a_link_does_not_lead_it_out_of_the_folder(bench: Bench, tmp_path: Path)
     (bench.out / "needs-review").symlink_to(tmp_path / "elsewhere")
     assert gated(bench, BAD, retries=0).failed == 1
     assert not list((tmp_path / "elsewhere").iterdir())
+
+
+@pytest.mark.parametrize("verdict", ["accepted", "rejected"])
+@pytest.mark.parametrize("how", ["edited", "link", "pipe"])
+def test_a_file_that_is_not_the_one_that_was_written_is_neither_accepted_nor_removed(
+    bench: Bench, verdict: Literal["accepted", "rejected"], how: str
+) -> None:
+    gated(bench)
+    aside = bench.out / ASIDE
+    kept = aside.rename(bench.folder / "kept.png")
+    match how:
+        case "edited":
+            photo(aside, seed=9)
+        case "link":
+            aside.symlink_to(kept)  # the right content, and another file
+        case _:
+            os.mkfifo(aside)
+    found = reviewed(bench, verdict, ["bad"])
+    assert [id for id, _ in found.refused] == ["bad"]
+    assert [one.id for one in found.left] == ["bad"]
+    assert os.path.lexists(aside)
+    assert not (bench.out / NAMED).exists()
+    assert (state_of(bench, "bad"), state_of(bench, "good")) == ("needs-review", "done")
+    aside.unlink()
+    kept.rename(aside)
+    assert [one.id for one in reviewed(bench, verdict, ["bad"]).taken] == ["bad"]
+    assert_whole(bench)
+
+
+def test_another_rows_result_in_the_place_for_doubtful_ones_is_not_replaced(bench: Bench) -> None:
+    other = {**GOOD, "output": ASIDE}
+    bench.run([other])
+    before = (bench.out / ASIDE).read_bytes()
+    for overwrite in (False, True):
+        ended = bench.run([BAD, other], rules={"gate": True, "overwrite": overwrite})
+        assert (ended.failed, ended.done, ended.in_review) == (2, 0, 0)
+        assert (bench.out / ASIDE).read_bytes() == before
+    assert bench.run([{**BAD, "seed": 2}, other]).done == 1
+    assert_whole(bench)
+
+
+def test_a_result_does_not_replace_one_in_review_of_another_row(bench: Bench) -> None:
+    gated(bench, BAD)
+    before = (bench.out / ASIDE).read_bytes()
+    assert bench.run([BAD, {**GOOD, "output": ASIDE}]).failed == 1
+    assert (bench.out / ASIDE).read_bytes() == before
+
+
+def test_a_file_of_others_that_may_be_replaced_stays_while_nothing_replaces_it(bench: Bench) -> None:
+    other = photo(bench.out / NAMED, seed=7).read_bytes()
+    assert gated(bench, BAD, rules={"gate": True, "overwrite": True}).in_review == 1
+    assert (bench.out / NAMED).read_bytes() == other
 
 
 @pytest.mark.parametrize("step", ["_rename", "_remove"])

@@ -17,6 +17,7 @@ from PIL import Image
 
 from batches import Bench, photo, pixels
 from overpaint.audit import verify
+from overpaint.batch.clashes import OwnFiles
 from overpaint.batch.files import Files
 from overpaint.batch.status import job_of
 from overpaint.ledger import Ledger
@@ -189,7 +190,7 @@ def test_ten_thousand_rows_with_nothing_to_do_load_no_network_and_open_no_pictur
         (bench.out / f"{n}.png").write_bytes(b"%d" % n)
     state = options.folders.state
     with Studio() as studio, Files(state / "files.sqlite") as files, Ledger(state / "ledger.sqlite") as ledger:
-        own = frozenset(bench.out / f"{n}.png" for n in range(count))
+        own = OwnFiles({bench.out / f"{n}.png" for n in range(count)})
         items = plan(bench.rows(tables), options.rules, studio, files, own).items
         ledger.add(job_of(item, bench.out) for item in items)
         with ledger._transaction() as execute:

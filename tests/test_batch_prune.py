@@ -21,10 +21,11 @@ from hypothesis import strategies as st
 from batches import BOX, Bench, photo, photos
 from overpaint import Studio
 from overpaint.audit import verify
-from overpaint.batch import Pruned, prune
+from overpaint.batch import BatchFolders, Pruned, prune, review
 from overpaint.cli.run import run as command
 from overpaint.errors import LedgerError, OutputError, RequestError
 from overpaint.ledger import Ledger
+from stand_ins import by_seed
 
 Tables = list[Any]
 
@@ -394,3 +395,100 @@ def test_the_command_lists_then_removes(bench: Bench, monkeypatch, capsys: pytes
     assert [file["path"] for file in table["files"]] == ["p002.remove.png"]
     assert (table["dry_run"], table["rows"], table["failed"]) == (False, ["p002.remove.png"], 0)
     assert command(["batch", "prune", "edits.jsonl", "-o", "out", "--yes", "--dry-run"]) == 2
+
+
+# ── results in review ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def gated(tmp_path: Path) -> Bench:
+    """Odd seeds paint white, which is doubtful."""
+    photos(tmp_path, 4)
+    return Bench(tmp_path, engine=by_seed)
+
+
+GATE: dict[str, Any] = {"rules": {"gate": True, "record": "sidecar"}}
+
+
+def _gated(seed: int = 1, *numbers: int) -> Tables:
+    return [{**one, "seed": seed} for one in _tables(*numbers)]
+
+
+def _how(**rules: Any) -> dict[str, Any]:
+    return {"rules": {**GATE["rules"], **rules}}
+
+
+def _files(bench: Bench) -> dict[str, bytes]:
+    found = (path for path in bench.out.rglob("*") if path.is_file() and ".overpaint" not in path.parts)
+    return {
+        path.relative_to(bench.out).as_posix(): path.read_bytes() for path in found if not path.name.startswith("audit")
+    }
+
+
+def test_results_in_review_of_listed_rows_are_not_touched(gated: Bench) -> None:
+    gated.run(_gated(), **_how())
+    review(BatchFolders.at(gated.out), gated.out / "audit.jsonl", "accepted", ["r0"])
+    review(BatchFolders.at(gated.out), gated.out / "audit.jsonl", "rejected", ["r1"])
+    before = _files(gated)
+    assert len(before) == 6
+    for how in (_how(), _how(gate=False)):
+        found = _prune(gated, _gated(), **how)
+        assert (found.files, found.kept, found.rows, found.failed) == ((), (), (), 0)
+        assert _files(gated) == before
+    assert (_verdict(gated).faults, _verdict(gated).notes) == ((), ())
+
+
+def test_those_of_rows_that_left_go_as_they_were_written_and_a_retouched_one_stays(gated: Bench) -> None:
+    gated.run(_gated(), **_how())
+    review(BatchFolders.at(gated.out), gated.out / "audit.jsonl", "accepted", ["r0"])
+    review(BatchFolders.at(gated.out), gated.out / "audit.jsonl", "rejected", ["r1"])
+    aside = "needs-review/p002.remove.png"
+    data = (gated.out / aside).read_bytes()
+    photo(gated.out / aside, seed=9)
+    found = _prune(gated, _gated(1, 3), **_how())
+    assert _paths(found) == ["p000.remove.png", "p000.remove.png.overpaint.json"]
+    assert [(one.path, one.reason) for one in found.kept] == [
+        (aside, "it was changed since it was written"),
+        (f"{aside}.overpaint.json", "its picture is kept"),
+    ]
+    (gated.out / aside).write_bytes(data)
+    found = _prune(gated, _gated(1, 3), **_how())
+    assert _paths(found) == [aside, f"{aside}.overpaint.json"]
+    assert set(_files(gated)) == {f"needs-review/p003.remove.png{end}" for end in ("", ".overpaint.json")}
+    assert (_verdict(gated).faults, _verdict(gated).notes) == ((), ())
+
+
+def test_one_that_was_to_be_painted_again_and_left_goes(gated: Bench) -> None:
+    """The run that was to paint it with other settings did nothing of it, so nothing took its place."""
+    gated.run(_gated(1, 0, 1), **_how())
+    with Ledger(gated.out / ".overpaint" / "ledger.sqlite") as ledger:
+        ledger.again(["r0"])
+    gated.run(_gated(1, 1), **_how())
+    found = _prune(gated, _gated(1, 1), **_how())
+    aside = "needs-review/p000.remove.png"
+    assert (_paths(found), found.rows) == ([aside, f"{aside}.overpaint.json"], ("r0",))
+    assert (_verdict(gated).faults, _verdict(gated).notes) == ((), ())
+
+
+def test_one_that_a_row_reads_is_kept(gated: Bench) -> None:
+    gated.run(_gated(1, 0, 1), **_how())
+    tables = [*_gated(1, 1), {"image": "out/needs-review/p000.remove.png", "box": "1,1,9,9", "id": "on", "seed": 2}]
+    gated.run(tables, **_how())
+    found = _prune(gated, tables, **_how())
+    assert (found.files, [one.reason for one in found.kept]) == ((), ["row 2 reads it"])
+
+
+def test_a_row_that_is_in_review_is_one_that_is_done(gated: Bench) -> None:
+    gated.run([{**_gated(1, 0)[0], "output": "old.png"}], **_how())
+    tables = [{**_gated(1, 0)[0], "id": "again"}]
+    gated.run(tables, **_how())
+    assert _paths(_prune(gated, tables, **_how()))[0] == "needs-review/old.png"
+
+
+@pytest.mark.parametrize("field", ["image", "mask", "sketch", "insert", "avoid"])
+def test_what_a_row_reads_that_is_bad_for_now_is_kept(bench: Bench, field: str) -> None:
+    bench.run(_tables(0, 1))
+    name = "out/p000.remove.png"
+    bad = {"image": "p002.png", "box": BOX, field: [name] if field in ("mask", "avoid") else name, "strength": 7}
+    found = _prune(bench, [*_tables(1), {**bad, "output": "z.png"}])
+    assert (found.files, [one.reason for one in found.kept]) == ((), ["row 2 reads it"])

@@ -72,6 +72,19 @@ def test_it_shows_what_earlier_runs_did_and_is_written_anew_when_something_was_d
     assert all(found["pictures"])
 
 
+def test_a_bad_row_has_its_own_line_whatever_the_ids_of_the_others_are(bench):
+    given = [
+        {"id": "row 2", "image": "p000.png", "box": BOX},
+        {"image": "gone.png", "box": BOX},
+        {"image": "p001.png", "box": BOX},
+        {"id": "p001.remove.png", "image": "gone too.png", "box": BOX},
+    ]
+    for _ in range(2):
+        ended = bench.run(given, report=True)
+        assert (ended.done + ended.unchanged, ended.failed, ended.left) == (2, 2, 0)
+        assert [row["state"] for row in parts(bench.out / "report.html")["rows"]] == ["done", "failed"] * 2
+
+
 def test_it_is_not_written_again_when_it_would_say_the_same(bench):
     given = [*tables(), {"image": "gone.png", "box": BOX}]
     bench.run(given, report=True)

@@ -3,10 +3,10 @@
 States of a job:
 
     waiting ── claim ──▶ leased ── finish ──▶ finished ── done ──▶ done
-       ▲                    │                  │    ▲
-       └── fail, release, ──┴── fail ──▶ failed │    └─ accept ─┐
-           lease over                      ▲   └─ set_aside ──▶ needs-review
-                                           └───────── reject ──┘
+       ▲                    │                │ │ ▲
+       └── fail, release, ──┴── fail ──▶ failed│ └─┼─ set_aside ──▶ needs-review
+           lease over                      ▲   │   └─── decide ──────────┘
+                                           └───┴ reject
 
 A lease holds a job for a worker until a time; the worker renews it or finishes before. One whose lease is over has lost
 the job, and gets LeaseLostError. "finished" is the point of no return: the result is on the disk under a temporary
@@ -326,18 +326,19 @@ class Ledger(contextlib.AbstractContextManager["Ledger"]):
             (line, detail, self._clock(), id),
         )
 
-    def accept(self, id: str, line: str) -> bool:
-        """Record that a result is accepted: the job is finished, with this left to do. False where it was not to be
-        reviewed.
+    def decide(self, id: str, line: str) -> bool:
+        """Record that a person has decided on a result: the job is finished, with this left to do. False where it was
+        not to be reviewed.
         """
         return bool(
             self._update(f"state = 'finished', line = ?, updated = ? {_WHERE_IN_REVIEW}", (line, self._clock(), id))
         )
 
     def reject(self, id: str, note: str, detail: str | None = None) -> None:
-        """Record that a result is rejected: the job has failed for the reason `note`, and has no result."""
+        """Record that a finished job's result was rejected and is gone: it has failed for the reason `note`."""
         self._update(
-            f"state = 'failed', result = NULL, line = NULL, note = ?, detail = ?, updated = ? {_WHERE_IN_REVIEW}",
+            f"state = 'failed', result = NULL, line = NULL, {_NO_LEASE}, note = ?, detail = ?, updated = ? "
+            f"{_WHERE_FINISHED}",
             (note, detail, self._clock(), id),
         )
 

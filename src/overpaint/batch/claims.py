@@ -4,6 +4,7 @@ be done another day.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -18,7 +19,7 @@ from overpaint.ledger import LedgerEntry
 
 from .plan import BatchPlan, PlannedEdit, Rules
 from .rows import BadRow, EditRow
-from .store import at
+from .store import ASIDE, at
 
 _Source = tuple[str, str]
 """What a row edits: ("image", its place), or ("after", the id of a row)."""
@@ -107,7 +108,10 @@ class ListClaims:
                 for item in items
                 if item.id not in done and (source := _source(rules, item.row.image, item.after)) is not None
             },
-            read={name: row.number for row in by_number.values() for name in _files(row, rules)},
+            read={
+                **{name: bad.number for bad in planned.bad for name in _paths(bad.names, rules)},
+                **{name: row.number for row in by_number.values() for name in _files(row, rules)},
+            },
         )
 
     def owns(self, entry: LedgerEntry) -> bool:
@@ -124,8 +128,11 @@ class ListClaims:
             return f"row {next(iter(self.undone.values()))} is not done yet, and this may be its earlier result"
         if source is not None and source in self.undone:
             return f"row {self.undone[source]} edits the same picture, and is not done yet"
-        reader = self.read.get(_folded_path(str(self.rules.out / entry.spec)))
-        return "" if reader is None else f"row {reader} reads it"
+        for name in (entry.spec, f"{ASIDE}/{entry.spec}"):
+            reader = self.read.get(_folded_path(str(self.rules.out / name)))
+            if reader is not None:
+                return f"row {reader} reads it"
+        return ""
 
 
 def _name(item: PlannedEdit, rules: Rules) -> str:
@@ -146,7 +153,13 @@ def _source_of(entry: LedgerEntry, rules: Rules) -> _Source | None:
 
 def _files(row: EditRow, rules: Rules) -> Iterator[str]:
     names = (row.image, row.sketch, row.insert, *row.places.files, *row.avoid)
-    return (_folded_path(str(at(rules.base, name))) for name in names if name is not None)
+    return _paths((name for name in names if name is not None), rules)
+
+
+def _paths(names: Iterable[str], rules: Rules) -> Iterator[str]:
+    for name in names:
+        with contextlib.suppress(ValueError):  # a word that no file can have as its name
+            yield _folded_path(str(at(rules.base, name)))
 
 
 def _folded_path(path: str) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,23 @@ from .store import ASIDE, Address, Place, aside_of, at, check_inside, is_there
 
 if TYPE_CHECKING:
     from .plan import PlannedEdit, Rules
+
+
+@dataclass(frozen=True, slots=True)
+class OwnFiles:
+    """Results of earlier runs, which may be written again.
+
+    Attributes:
+        named: Those under their own names.
+        aside: Those that were set aside for review.
+    """
+
+    named: set[Place] = field(default_factory=set)
+    aside: set[Place] = field(default_factory=set)
+
+    def __iter__(self) -> Iterator[Place]:
+        yield from self.named
+        yield from self.aside
 
 
 def refuse_same_outputs(items: Iterable[PlannedEdit], out: Place) -> None:
@@ -50,28 +67,27 @@ def refuse_outputs_that_are_read(items: Iterable[PlannedEdit], base: Path) -> No
             )
 
 
-def usable_outputs(
-    items: Iterable[PlannedEdit], own: Collection[Place], rules: Rules
-) -> tuple[list[PlannedEdit], list[BadRow]]:
+def usable_outputs(items: Iterable[PlannedEdit], own: OwnFiles, rules: Rules) -> tuple[list[PlannedEdit], list[BadRow]]:
     """Rows whose output can be written, and the others: their output is an existing file that is not a result of this
-    batch, a link leads it out of the folder, or its name differs from that of an earlier row by case or by the form of
-    accents alone, so that many file systems take both for one.
+    batch, a link leads it out of the folder, its name differs from that of an earlier row by case or by the form of
+    accents alone, so that many file systems take both for one, or a doubtful result would take another row's place.
     """
     ready: list[PlannedEdit] = []
     refused: list[BadRow] = []
     names: dict[str, PlannedEdit] = {}
     folders: dict[Place, OutputError | None] = {}
     for item in items:
-        mine, aside = item.output in own, aside_of(rules.out, item.output)
+        mine, aside = item.output in own.named, aside_of(rules.out, item.output)
         first = names.setdefault(folded(str(item.output)), item)
         error = _clash(item, first, rules.out) if first is not item else _led_outside(item.output, rules.out, folders)
-        if error is None and rules.gate and item.output.is_relative_to(rules.out / ASIDE):
-            error = _reserved(item.output.relative_to(rules.out).as_posix())
+        error = error or _set_aside_error(item.output, aside, own, rules)
         for place in (item.output, aside) if rules.gate else (item.output,):
-            if error is None and place not in own and not rules.overwrite and is_there(place):
+            known = mine if place is item.output else aside in own.aside
+            if error is None and not known and not rules.overwrite and is_there(place):
                 error = _no_result(place)
         if error is None:
-            ready.append(replace(item, replaces=mine or rules.overwrite, was_aside=aside in own))
+            replaces, was_aside = mine or rules.overwrite, aside in own.aside
+            ready.append(replace(item, replaces=replaces, was_named=mine, was_aside=was_aside))
         else:
             refused.append(BadRow(item.row.number, error, item.row.id, item.row.image))
     return ready, refused
@@ -85,6 +101,24 @@ def _no_result(place: Place) -> OutputError:
         value=str(place),
         hint="set overwrite to replace it",
     )
+
+
+def _set_aside_error(output: Place, aside: Place, own: OwnFiles, rules: Rules) -> OutputError | None:
+    """The error where an output is in the place of a doubtful result, or the row's own doubtful one would be in the
+    place of a result.
+    """
+    reserved = rules.gate and output.is_relative_to(rules.out / ASIDE)
+    if reserved or (output in own.aside and output not in own.named):
+        return _reserved(output.relative_to(rules.out).as_posix())
+    if rules.gate and aside in own.named and aside not in own.aside:
+        return OutputError(
+            f"if it is doubtful its result goes to {aside}, which is the result of another row",
+            code="output-reserved",
+            field="output",
+            value=str(aside),
+            hint="choose another name for one of them",
+        )
+    return None
 
 
 def _reserved(name: str) -> OutputError:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import hmac
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -27,7 +27,7 @@ from overpaint.errors import (
 from overpaint.request import EditRequest
 from overpaint.values import digest_of
 
-from .clashes import refuse_outputs_that_are_read, refuse_same_outputs, usable_outputs
+from .clashes import OwnFiles, refuse_outputs_that_are_read, refuse_same_outputs, usable_outputs
 from .files import Known
 from .reasons import unexpected
 from .rows import BadRow, EditRow
@@ -95,6 +95,7 @@ class PlannedEdit:
         output: The result's path.
         after: The id of the row that it continues from.
         replaces: Whether a file at the output's path may be replaced.
+        was_named: Whether an earlier result of the row has its name, and may lie there.
         was_aside: Whether an earlier result of the row was set aside for review, and may lie there.
         notes: What a person should know before it is painted.
     """
@@ -113,6 +114,7 @@ class PlannedEdit:
     after: str | None = None
     insert: tuple[str, str] | None = None
     replaces: bool = False
+    was_named: bool = False
     was_aside: bool = False
     notes: tuple[str, ...] = ()
 
@@ -139,7 +141,7 @@ class BatchPlan:
 
 
 def plan(
-    rows: Iterable[EditRow | BadRow], rules: Rules, studio: Studio, files: Files, own: Collection[Place] = frozenset()
+    rows: Iterable[EditRow | BadRow], rules: Rules, studio: Studio, files: Files, own: OwnFiles | None = None
 ) -> BatchPlan:
     """Plan a batch. `own` are results of earlier runs, which may be written again.
 
@@ -149,7 +151,7 @@ def plan(
     """
     with concerning("name"):
         check_template(rules.name)
-    planner = _Planner(rules, studio, files, frozenset(own))
+    planner = _Planner(rules, studio, files, own or OwnFiles())
     read = list(rows)
     _refuse_same_ids((row.id, row.number) for row in read)
     items: list[PlannedEdit] = []
@@ -203,7 +205,7 @@ class _Planner:
     rules: Rules
     studio: Studio
     files: Files
-    own: frozenset[Place]
+    own: OwnFiles
     without_place: int = 0
     _found: Mapping[Place, Known | Exception] = field(default_factory=dict)
     _resolved: dict[str, _Resolved | InputError] = field(default_factory=dict)

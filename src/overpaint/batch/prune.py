@@ -30,8 +30,8 @@ from .report import tidy
 from .results import hidden_beside
 from .rows import BadRow, EditRow
 from .run import BatchSession, Options, session_of
-from .status import listed_rows, status_of
-from .store import Place, name_of_result, part_of
+from .status import details_in, listed_rows, status_of
+from .store import ASIDE, Place, name_of_result, part_of
 from .task import TaskResult
 
 T = TypeVar("T")
@@ -118,7 +118,8 @@ def prune(rows: Iterable[EditRow | BadRow], options: Options, studio: Studio, *,
         planned = session.plan(read, studio)
         listed = listed_rows(planned, session.ledger, private=options.private)
         status = status_of(planned, session.ledger.entries(), session.files, options.folders.out)
-        pruner.find_results(ListClaims.of(read, planned, status.unchanged, session.options.rules))
+        there = status.unchanged | status.in_review
+        pruner.find_results(ListClaims.of(read, planned, there, session.options.rules))
         pruner.remove()
         if not dry_run:
             session.report(listed)
@@ -165,6 +166,7 @@ class _Pruner:
         }
         places = [PurePosixPath(entry.spec) for entry in entries]
         results = {(place.parent, place.name[:40]) for place in places}
+        places += [ASIDE / place for place in places]
         sidecars = {place.with_name(part_of(sidecar_path(Path(place.name))).name) for place in places}
         for folder in dict.fromkeys(place.parent for place in places):
             for name in self._names_in(folder):
@@ -182,24 +184,24 @@ class _Pruner:
 
     def find_results(self, claims: ListClaims) -> None:
         """Find the files of rows that have left the list."""
-        entries = [one for one in self.session.ledger.entries() if one.result and one.spec and not claims.owns(one)]
+        known = [one for one in self.session.ledger.entries() if one.spec and not claims.owns(one)]
+        entries = [(one, lying) for one in known if (lying := _lying(one)).result]
         log, folder = self.session.options.audit, self._log_folder
         if log is not None and folder is not None:
-            results = [name_of_result(entry) for entry in entries]
-            names = [name for result in results for name in (result, _sidecar(result))]
+            names = [name for _, lying in entries for name in (lying.spec, _sidecar(lying.spec))]
             places = {place_of(str(self._at(name)), folder) for name in names}
             try:
                 self._logged = logged_outputs(log, places)
             except RecordError:  # there is no log: it proves nothing
                 self._logged = {}
-        for entry in entries:
+        for entry, lying in entries:
             if need := claims.need(entry):
-                if self._read(name_of_result(entry)) is not None:
-                    self.kept.append(KeptFile(name_of_result(entry), need))
+                if self._read(lying.spec) is not None:
+                    self.kept.append(KeptFile(lying.spec, need))
             elif entry.state == "finished":
                 self._take_finished(entry)
             else:
-                self._take(replace(entry, spec=name_of_result(entry)))
+                self._take(lying)
 
     def _take(self, entry: LedgerEntry) -> None:
         files, whole = [], True
@@ -225,8 +227,9 @@ class _Pruner:
         out = self.session.options.folders.out
         hidden = hidden_beside(out / entry.spec, entry.token).relative_to(out).as_posix()
         found = self._read(hidden)
-        if found is None:
-            self._take(entry)
+        if found is None:  # it has its name already, or is in review
+            aside = replace(entry, spec=f"{ASIDE}/{entry.spec}")
+            self._take(entry if self._read(aside.spec) is None else aside)
         elif found.sha256 == entry.result:
             file = PrunableFile(hidden, "unfinished", found.bytes)
             self.left.append(_LeftRow(entry.id, ((file, found),), True))
@@ -359,6 +362,14 @@ class _Pruner:
             size,
             self.failed,
         )
+
+
+def _lying(entry: LedgerEntry) -> LedgerEntry:
+    """An entry with the path where its file lies now, and with that file's digest."""
+    aside = details_in(entry).get("aside")
+    if not entry.result and isinstance(aside, str):  # it was set aside, and was to be painted again
+        return replace(entry, spec=f"{ASIDE}/{entry.spec}", result=aside)
+    return replace(entry, spec=name_of_result(entry))
 
 
 def _sidecar(name: str) -> str:

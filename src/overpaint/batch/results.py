@@ -5,7 +5,8 @@ the file is renamed, the audit line written, and the job done. Each step may be 
 for every job that is "finished".
 
 A result that is set aside for review gets its name in another folder, and the ledger has "needs-review" in place of
-"done". Once it is accepted it is published like any other, from there.
+"done". Once a person has decided on it the job is "finished" again: an accepted one is published like any other, from
+there; a rejected one is removed. Neither is done to a file that is not the one that was written.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from overpaint.ledger import Ledger, LedgerEntry
 from overpaint.record import sidecar_path
 
 from .files import Files
-from .store import Address, Place, aside_of, check_inside, disk_is_full, make_folder, publish, write
+from .removal import read_result
+from .store import ASIDE, Address, Place, aside_of, check_inside, disk_is_full, make_folder, publish, write
 from .task import TaskResult
 
 
@@ -92,14 +94,20 @@ class ResultPublisher:
 
     def _complete(self, entry: LedgerEntry, result: TaskResult) -> None:
         named, aside = self.out / entry.spec, aside_of(self.out, self.out / entry.spec)
-        accepted = result.review is not None
+        verdict = "" if result.review is None else result.review["verdict"]
+        if verdict:
+            self._check_as_written(entry, result)
+        if verdict == "rejected":
+            self._complete_rejection(entry, result)
+            return
+        accepted = verdict == "accepted"
         target, other = (aside, named) if result.aside and not accepted else (named, aside)
         hidden = aside if accepted else hidden_beside(named, entry.token)
         try:
             self._rename(hidden, target, result, overwrite=result.replaces or target is aside)
         except OutputError as error:
-            if accepted:  # it still needs the review
-                self.ledger.set_aside(entry.id, replace(result, review=None).to_json(), _detail(result.details))
+            if accepted:
+                self._back_to_review(entry, result)
                 raise PublishError(str(error)) from error
             with contextlib.suppress(OSError):
                 hidden.unlink(missing_ok=True)
@@ -145,30 +153,46 @@ class ResultPublisher:
                 check_inside(one, self.out)
                 one.unlink(missing_ok=True)
 
-    def reject(self, entry: LedgerEntry, review: Review, note: str) -> None:
-        """Remove a result that needs a review, as a person has rejected it; the next run begins with the next seed.
+    def decide(self, entry: LedgerEntry, review: Review) -> None:
+        """Do what a person has decided on a result that needs a review: one that is accepted gets its own name, one
+        that is rejected is removed, and the next run begins with the next seed.
 
         Raises:
-            OutputError: The audit log can't be written; nothing is done then.
-        """
-        result = TaskResult.from_json(entry.line or "{}")
-        if self.audit is not None and result.record:
-            self.audit.append(AuditRecord.from_json(result.record).reviewed(review))
-        details = {**result.details, "variation": result.details["tried"]}
-        self.ledger.reject(entry.id, note, _detail(details))
-        self._remove(aside_of(self.out, self.out / entry.spec))
-
-    def accept(self, entry: LedgerEntry, review: Review) -> None:
-        """Give a result that needs a review its own name, as a person has accepted it.
-
-        Raises:
-            PublishError: It can't get its name, and still needs the review.
+            PublishError: It is not as it was written, or can't get its name; it still needs the review.
             OutputError: The ledger or the audit log can't be written; the next run or review completes it.
         """
         # what lies under its name by now is another's
         result = replace(TaskResult.from_json(entry.line or "{}"), review=review.to_mapping(), replaces=False)
-        if self.ledger.accept(entry.id, result.to_json()):
+        if self.ledger.decide(entry.id, result.to_json()):
             self._complete(entry, result)
+
+    def _complete_rejection(self, entry: LedgerEntry, result: TaskResult) -> None:
+        review = Review(**result.review or {})
+        if self.audit is not None and result.record:
+            self.audit.append(AuditRecord.from_json(result.record).reviewed(review))
+        self._remove(aside_of(self.out, self.out / entry.spec))
+        note = f"rejected in review by {review.who.words}" if review.who.words else "rejected in review"
+        details = {key: value for key, value in result.details.items() if key != "aside"}
+        self.ledger.reject(entry.id, note, _detail({**details, "variation": details["tried"]}))
+
+    def _check_as_written(self, entry: LedgerEntry, result: TaskResult) -> None:
+        """Raise PublishError where a result that a person has decided on is not the file that was written; it then
+        still needs the review. One that is gone is none: it may have its name by now.
+        """
+        name = f"{ASIDE}/{entry.spec}"
+        try:
+            changed = read_result(self.out, name).sha256 != result.sha256
+            why = f"{name} was changed since it was written" if changed else ""
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            why = f"{name} can't be read: {error.strerror or error}"
+        if why:
+            self._back_to_review(entry, result)
+            raise PublishError(f"{why}: move it elsewhere, and the next run paints the row again")
+
+    def _back_to_review(self, entry: LedgerEntry, result: TaskResult) -> None:
+        self.ledger.set_aside(entry.id, replace(result, review=None).to_json(), _detail(result.details))
 
     def _rename(self, hidden: Place, target: Place, result: TaskResult, *, overwrite: bool) -> None:
         """Give the file its name, unless it has it already. FileNotFoundError when there is neither."""

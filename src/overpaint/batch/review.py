@@ -55,7 +55,7 @@ class Reviewed:
 
     Attributes:
         taken: The results that the verdict was applied to.
-        refused: Ids of those that could not be accepted, and why; they still need the review.
+        refused: Ids of those that it could not be applied to, and why; they still need the review.
         left: The results that need a review now.
     """
 
@@ -135,13 +135,8 @@ def _apply(
     if verdict is None:
         return taken, refused
     for entry in chosen:
-        made = Review.of(verdict)
         try:
-            if verdict == "accepted":
-                session.publisher.accept(entry, made)
-            else:
-                words = f"rejected in review by {made.who.words}" if made.who.words else "rejected in review"
-                session.publisher.reject(entry, made, words)
+            session.publisher.decide(entry, Review.of(verdict))
         except PublishError as error:
             refused.append((entry.id, str(error)))
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
@@ -21,6 +21,7 @@ from .reasons import ROW, unexpected
 
 FILES = frozenset(("image", "mask", "avoid", "sketch", "insert"))
 SHAPES = ("mask", "box", "ellipse", "polygon")
+_LONGEST_PATH = 4096  # characters
 
 
 def _text(value: Any) -> str:
@@ -204,6 +205,7 @@ class BadRow:
         image: Its picture, likewise.
         output: Its result's file, likewise.
         folder: As of an `EditRow`.
+        names: Words in it, and in the defaults, that may name files that it reads.
         nameless: Whether it has an id or an output that can't be read, or nothing that can: its result can have any
             name.
     """
@@ -215,6 +217,7 @@ class BadRow:
     output: str | None = None
     folder: str = ""
     nameless: bool = False
+    names: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -264,7 +267,12 @@ class Reader:
             _readable(given.get(name), read) for name, read in (("id", _id), ("image", _file), ("output", _text))
         )
         unread = ("id" in given and id is None) or ("output" in given and output is None)
-        return BadRow(raw.number, found, id, image, output, raw.folder, unread or not (id or image or output))
+        nameless, names = unread or not (id or image or output), (*_words(given), *self._shared_files())
+        return BadRow(raw.number, found, id, image, output, raw.folder, nameless, names)
+
+    def _shared_files(self) -> Iterator[str]:
+        shared = self._defaults
+        yield from (*shared.places.files, *(name for name in (shared.sketch, shared.insert) if name is not None))
 
     def _row(self, raw: RawRow, table: dict[str, Any]) -> EditRow:
         shared = self._defaults
@@ -294,6 +302,15 @@ class Reader:
             **own.given("id", "image", "after", "sketch", "insert", "output", "format", "quality"),
             folder=raw.folder,
         )
+
+
+def _words(value: Any, deep: int = 8) -> Iterator[str]:
+    """All text in a value that is no longer than a path may be."""
+    if isinstance(value, str):
+        yield from (value,) if len(value) <= _LONGEST_PATH else ()
+    elif deep and isinstance(value, Mapping | list):
+        for one in value.values() if isinstance(value, Mapping) else value:
+            yield from _words(one, deep - 1)
 
 
 def _readable(value: Any, read: Callable[[Any], str]) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from overpaint.files import close_to_others, only_for_owner
 from overpaint.ledger import Ledger, LedgerEntry
 from overpaint.studio import Studio
 
+from .clashes import OwnFiles
 from .estimate import Estimate, by_history, by_trial
 from .events import Began, Ended, Event, Failed
 from .evidence import LogWitness, refuse_log_of_another
@@ -27,8 +28,7 @@ from .report import PAGE, TABLE, tidy, write
 from .results import ResultPublisher
 from .rows import BadRow, EditRow
 from .runner import Runner, Tally
-from .status import BatchStatus, own_outputs, register, status_of
-from .store import Place
+from .status import BatchStatus, own_files, register, status_of
 from .task import RowLimits, TaskOptions
 from .thumbnails import THUMBNAILS, ThumbnailStore
 from .worker import Worker
@@ -227,12 +227,12 @@ class BatchSession:
     thumbnails: ThumbnailStore
     publisher: ResultPublisher
 
-    def plan(self, rows: Iterable[EditRow | BadRow], studio: Studio, own: Collection[Place] | None = None) -> BatchPlan:
+    def plan(self, rows: Iterable[EditRow | BadRow], studio: Studio, own: OwnFiles | None = None) -> BatchPlan:
         """The plan of the rows; `own` are the results of earlier runs, where they are known. Raises as
         `overpaint.batch.plan` does.
         """
         rules = replace(self.options.rules, key=self.task_options.key)
-        known = own_outputs(self.ledger, self.options.folders.out) if own is None else own
+        known = own_files(self.ledger, self.options.folders.out) if own is None else own
         return plan(rows, rules, studio, self.files, known)
 
     def choose(self, planned: BatchPlan) -> tuple[dict[str, LedgerEntry], BatchStatus, list[PlannedEdit]]:
@@ -306,7 +306,7 @@ def session_of(options: Options) -> Iterator[BatchSession]:
                 audit = None if witness is None else _audit_log(options, witness)
                 folders.name_state()
                 if options.private:
-                    close_to_others(path for path in own_outputs(ledger, folders.out) if isinstance(path, Path))
+                    close_to_others(path for path in own_files(ledger, folders.out) if isinstance(path, Path))
                 name = "" if witness is None else witness.key
                 publisher = ResultPublisher(folders.out, ledger, files, audit, name, private=options.private)
                 yield BatchSession(options, _task_options(options, _key(options)), ledger, files, thumbnails, publisher)

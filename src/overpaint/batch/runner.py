@@ -183,7 +183,7 @@ class Runner:
         base = item.image_sha256 or self._result_of(item.after)
         details = {**describe(item), **result.details, "attempts": lease.attempts, "base": base, "key": item.key}
         if result.aside:
-            details["aside"] = True
+            details["aside"] = result.sha256
         if result.thumbnails is not None:
             self._thumbnails.put(item.id, result.thumbnails)
         try:

@@ -13,6 +13,7 @@ from overpaint.ledger import Job, Ledger, LedgerEntry
 from overpaint.record import sidecar_path
 from overpaint.values import digest_of
 
+from .clashes import OwnFiles
 from .files import Files, Known
 from .folders import BatchFolders
 from .plan import BatchPlan, PlannedEdit, describe
@@ -39,12 +40,12 @@ class BatchStatus:
     in_review: frozenset[str] = field(default_factory=frozenset)
 
 
-def own_outputs(ledger: Ledger, out: Place) -> frozenset[Place]:
-    """Files that earlier runs have written."""
+def own_files(ledger: Ledger, out: Place) -> OwnFiles:
+    """Results that earlier runs have written."""
     entries = [entry for entry in ledger.entries() if entry.spec]
-    named = (out / entry.spec for entry in entries if entry.result and entry.state != "needs-review")
-    aside = (aside_of(out, out / entry.spec) for entry in entries if details_in(entry).get("aside"))
-    return frozenset((*named, *aside))
+    named = {out / entry.spec for entry in entries if entry.result and entry.state != "needs-review"}
+    aside = {aside_of(out, out / entry.spec) for entry in entries if details_in(entry).get("aside")}
+    return OwnFiles(named, aside)
 
 
 def details_in(entry: LedgerEntry | None) -> dict[str, Any]:
@@ -68,7 +69,7 @@ def files_of_runs(folders: BatchFolders, audit: Path | None) -> frozenset[Path]:
     if not folders.ledger.exists() or not isinstance(folders.out, Path):
         return frozenset()
     with Ledger(folders.ledger) as ledger:
-        results = [path for path in own_outputs(ledger, folders.out) if isinstance(path, Path)]
+        results = [path for path in own_files(ledger, folders.out) if isinstance(path, Path)]
     logs = () if audit is None else (audit, head_path(audit), audit.with_suffix(".salt"))
     reports = (folders.reports / PAGE, folders.reports / TABLE)
     return frozenset(path.resolve() for path in (*results, *map(sidecar_path, results), *logs, *reports))
@@ -79,9 +80,14 @@ def job_of(item: PlannedEdit, out: Place, retries: int = 0) -> Job:
     return Job(item.id, item.key, item.output.relative_to(out).as_posix(), retries)
 
 
-def _job_of_bad(row: BadRow, reason: str, done: Collection[str]) -> Job:
-    """The ledger's job for a row that can't be started. It does not replace a result that the row had before."""
-    id = row.id if row.id is not None and row.id not in done else f"row {row.number}"
+def _job_of_bad(row: BadRow, reason: str, taken: set[str]) -> Job:
+    """The ledger's job for a row that can't be started, under an id that is not taken: it replaces neither another row
+    nor a result that the row had before.
+    """
+    id = row.id if row.id is not None and row.id not in taken else f"row {row.number}"
+    while id in taken:
+        id += " of the list"
+    taken.add(id)
     return Job(id, digest_of({"bad": reason}))
 
 
@@ -101,7 +107,7 @@ def forget_unlisted(ledger: Ledger, listed: Collection[str]) -> None:
     """Remove rows from the ledger that are not in the list, by their ids, and have no result."""
     # what has a result stays known, or nothing could say later whose file it is
     gone = (entry for entry in ledger.entries("failed", "waiting") if entry.id not in listed)
-    ledger.forget(entry.id for entry in gone if not entry.result)
+    ledger.forget(entry.id for entry in gone if not entry.result and not details_in(entry).get("aside"))
 
 
 def enter(plan: BatchPlan, ledger: Ledger, out: Place, retries: int, *, private: bool) -> dict[str, int]:
@@ -122,9 +128,9 @@ def _jobs_of_bad(plan: BatchPlan, ledger: Ledger, *, private: bool) -> list[tupl
     """The ledger's jobs for rows that can't be started, with the reasons."""
     if not plan.bad:
         return []
-    done = {entry.id for entry in ledger.entries("done", "needs-review")}
+    taken = {entry.id for entry in ledger.entries("done", "needs-review")} | {item.id for item in plan.items}
     reasons = [reason_of(row.error, private=private) for row in plan.bad]
-    return [(_job_of_bad(row, reason, done), row, reason) for row, reason in zip(plan.bad, reasons, strict=True)]
+    return [(_job_of_bad(row, reason, taken), row, reason) for row, reason in zip(plan.bad, reasons, strict=True)]
 
 
 def _numbers(plan: BatchPlan, bad: Iterable[tuple[Job, BadRow, str]]) -> dict[str, int]:

@@ -14,6 +14,7 @@ from overpaint.errors import InputError, OutputError
 from overpaint.studio import Studio
 
 from .arrivals import FileMark
+from .clashes import OwnFiles
 from .events import Arrived, Began, Departed, Done, Doubted, Ended, Event, Failed, Idle
 from .executor import Executor, ThreadExecutor
 from .incoming import IncomingPictures, WatchedFolder, shown
@@ -23,8 +24,7 @@ from .report import tidy
 from .rows import BadRow, Reader
 from .run import BatchSession, Options, concluded, session_of
 from .runner import Runner, Tally
-from .status import BatchStatus, enter, forget_unlisted, own_outputs, status_of
-from .store import Place
+from .status import BatchStatus, enter, forget_unlisted, own_files, status_of
 
 _PLANNED_TOGETHER = 32  # arrivals that are read between two looks at what has ended
 _SHARE = 20  # the folder is listed, and the report written, for at most 1 / 20 of the time
@@ -107,7 +107,7 @@ class _Feed:
     _by_id: dict[str, str] = field(default_factory=dict)
     _by_output: dict[str, str] = field(default_factory=dict)
     _numbers: dict[str, int] = field(default_factory=dict)
-    _own: set[Place] = field(default_factory=set)
+    _own: OwnFiles = field(default_factory=OwnFiles)
     _due: deque[str] = field(default_factory=deque)
     _items: deque[tuple[str, PlannedEdit]] = field(default_factory=deque)
     _incoming: IncomingPictures = field(init=False)
@@ -124,7 +124,7 @@ class _Feed:
         folders = self.session.options.folders
         own = [folder for folder in (folders.out, folders.state) if isinstance(folder, Path)]
         self._incoming = IncomingPictures(self.watched, own, self.on_event, self.clock)
-        self._own = set(own_outputs(self.session.ledger, folders.out))
+        self._own = own_files(self.session.ledger, folders.out)
         self._busy = self.clock()
 
     # ── the list ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -219,11 +219,11 @@ class _Feed:
         if path is not None and picture is not None:
             if isinstance(event, Done):
                 picture.state, self._dirty = "done", True
-                self._own.add(self.session.options.folders.out / event.output)
+                self._own.named.add(self.session.options.folders.out / event.output)
             elif isinstance(event, Doubted):
                 picture.state, self._dirty = "needs-review", True
-                self._own.discard(self.session.options.folders.out / event.output)
-                self._own.add(self.session.options.folders.out / event.aside)
+                self._own.named.discard(self.session.options.folders.out / event.output)
+                self._own.aside.add(self.session.options.folders.out / event.aside)
             elif isinstance(event, Failed) and not event.again:
                 self._dirty = True
                 if self._is_current(path):

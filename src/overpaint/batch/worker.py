@@ -235,7 +235,7 @@ def _written(made: _Made, task: Task, monitor: Monitor) -> TaskResult:
     output = task.aside if options.gate and edited.doubts and task.aside is not None else item.output
     aside = output is task.aside
     other = item.output if aside else task.aside
-    removes = other is not None and is_there(other) and (item.replaces if aside else item.was_aside)
+    removes = other is not None and is_there(other) and (item.was_named if aside else item.was_aside)
     record = "none" if options.key is not None else options.record
     rendered = edited.render(format_of_path(item.output), quality=item.row.quality, record=record, verify=True)
     # `saved` wants a path, so an address gives it its name only; the audit record has the address.

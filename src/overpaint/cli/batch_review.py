@@ -70,7 +70,7 @@ def review(
 
 def _print(found: Reviewed, verdict: str) -> None:
     for id, why in found.refused:
-        print(visible(f"{id} can't be accepted: {why}"))
+        print(visible(f"{id} can't be {verdict}: {why}"))
     for one in found.taken:
         same = verdict == "rejected" and not one.seeded
         hint = "; its engine uses no seed, so change its settings, or the next run paints the same" if same else ""
