@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from batches import BOX, photo
 from overpaint.cli import main
 from overpaint.cli.run import VERBS
 
@@ -137,3 +140,40 @@ def test_completion_knows_verbs_and_options() -> None:
     script = application().generate_completion(shell="bash")
     assert "remove" in script
     assert "--feather" in script
+
+
+def _run_with_encoding(encoding: str, folder: Path, *words: str) -> tuple[int, bytes, bytes]:
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    done = subprocess.run(
+        [sys.executable, "-m", "overpaint", *words], cwd=folder, env=environment, capture_output=True, check=False
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_json_is_utf8_or_ascii_whatever_the_encoding_of_the_terminal(encoding: str, tmp_path: Path) -> None:
+    photo(tmp_path / "ré.png")
+    for name in ("ré", "日本"):
+        row = {"id": name, "image": "ré.png", "box": BOX, "engine": "telea", "output": f"{name}.png"}
+        (tmp_path / "e.jsonl").write_text(json.dumps(row))
+        status, out, err = _run_with_encoding(encoding, tmp_path, "batch", "e.jsonl", "-o", "out")
+        assert (status, err) == (0, b"")
+        events = [json.loads(line) for line in out.decode().splitlines()]
+        assert [event["event"] for event in events] == ["began", "done", "ended"]
+        assert events[1]["id"] == name
+    words = ["remove", "ré.png", "--box", BOX, "--engine", "telea", "-o", "ré-2.png"]
+    for expected in (0, 1):  # done; then an error, as the file is there
+        status, out, _ = _run_with_encoding(encoding, tmp_path, *words, "--json")
+        assert status == expected
+        assert "ré-2.png" in json.dumps(json.loads(out.decode()), ensure_ascii=False)
+
+
+def test_messages_escape_what_the_encoding_of_the_terminal_lacks(tmp_path: Path) -> None:
+    photo(tmp_path / "日本.png")
+    words = ["remove", "日本.png", "--box", BOX, "--engine", "telea", "-o", "日本-2.png"]
+    status, out, err = _run_with_encoding("ascii", tmp_path, *words)
+    assert (status, err) == (0, b"")
+    assert rb"\u65e5\u672c-2.png" in out
+    assert _run_with_encoding("cp1252", tmp_path, "info", "日本.png")[0] == 0
+    assert _run_with_encoding("ascii", tmp_path, "doctor")[2] == b""
+    assert _run_with_encoding("ascii", tmp_path, "models", "list", "--all")[2] == b""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 import secrets
 import sys
 from collections.abc import Iterator
@@ -31,7 +30,7 @@ from overpaint.batch import (
 )
 
 from .progress import progress_of
-from .texts import counted, visible
+from .texts import counted, print_json, visible
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -104,7 +103,7 @@ class Lines(Display):
 
     def _print(self, table: dict[str, Any]) -> None:
         table = {**table, "time": datetime.now(UTC).isoformat(timespec="milliseconds"), "run": self._run}
-        print(json_module.dumps(table, ensure_ascii=False), file=self._out, flush=True)
+        print_json(table, one_line=True, file=self._out)
 
 
 class BatchBar(Display):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +21,7 @@ from .messages import check_words, failed, in_json, note_line
 from .options import NO_INSERT, Bounds, NoInsert, Out, Run, Where
 from .progress import bar
 from .streams import STDIO, as_written, check_one_reader, load, opened, paths, write_bytes
+from .texts import print_json
 
 if TYPE_CHECKING:
     from overpaint.engines import Monitor
@@ -289,7 +289,7 @@ def _report(call: PaintCall, results: _Results, error: OverpaintError | None) ->
         elif results.tables:
             table = results.tables[0]
         table |= {} if error is None else in_json(error)
-        print(json.dumps(table, ensure_ascii=False, allow_nan=False))
+        print_json(table, one_line=True)
         return
     stream = sys.stderr if call.out.output == STDIO else sys.stdout
     if _is_silent(call):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from overpaint.errors import OutputError
 
 from .options import Written
 from .streams import STDIO, as_written, paths, write_output
+from .texts import print_json
 
 if TYPE_CHECKING:
     from overpaint.mask import Mask
@@ -63,7 +63,7 @@ def describe(mask: Mask, output: str, written: Written, **more: Any) -> None:
             "notes": list(mask.notes),
             **more,
         }
-        print(json.dumps(table, ensure_ascii=False))
+        print_json(table, one_line=True)
     elif not written.quiet:
         marked = "nothing marked" if mask.is_empty else f"{mask.fraction:.1%} marked within {mask.bounds}"
         pieces = f"{parts} part" if parts == 1 else f"{parts} parts"

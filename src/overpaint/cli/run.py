@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import signal
@@ -22,6 +21,7 @@ from overpaint.errors import Cancelled, OverpaintError, RequestError
 from . import INTERRUPTED
 from .messages import BAD_INPUT, BROKEN_PIPE, DONE, FAILED, TERMINATED, complain, failed, in_json, usage
 from .streams import STDIO, standard_input
+from .texts import escape_what_streams_lack, print_json
 
 _EDIT = Group("Edit pictures", sort_key=0)
 _TOOLS = Group("Masks and records", sort_key=1)
@@ -128,6 +128,7 @@ def run(argv: Sequence[str] | None = None) -> int:
     """Run the arguments' verb and return the exit status. Errors are one line on standard error."""
     words = list(sys.argv[1:] if argv is None else argv)
     standard_input.cache_clear()
+    escape_what_streams_lack()
     debug = "--debug" in words or os.environ.get("OVERPAINT_DEBUG", "0") not in ("", "0")
     try:
         with _terminations(leaving=argv is None), _limits(words), _prints(words):
@@ -160,7 +161,7 @@ def run(argv: Sequence[str] | None = None) -> int:
 def _print_json(words: Sequence[str], error: OverpaintError) -> None:
     """With --json the error as an object; not on the stream of the picture."""
     if "--json" in words and not {("-o", "-"), ("--output", "-")} & set(pairwise(words)):
-        print(json.dumps(in_json(error), ensure_ascii=False))
+        print_json(in_json(error), one_line=True)
 
 
 def _prints(words: Sequence[str]) -> contextlib.AbstractContextManager[None]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import json
 import sys
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TextIO
 
 
 def help_text(about: str, examples: tuple[str, ...]) -> str:
@@ -24,9 +26,33 @@ def visible(text: str) -> str:
     return "".join(one if one.isprintable() or one in "\u200c\u200d" else ascii(one)[1:-1] for one in text)
 
 
-def print_json(value: Any) -> None:
-    """Print a value as JSON, for programs."""
-    print(json.dumps(value, ensure_ascii=False, indent=2))
+def print_json(value: Any, *, one_line: bool = False, file: TextIO | None = None) -> None:
+    """Print a value as JSON, for programs, and at once. The bytes are UTF-8 whatever the stream's encoding: other
+    characters than ASCII are escaped where the stream has another one, and where the value is no Unicode.
+    """
+    out = sys.stdout if file is None else file
+    indent = None if one_line else 2
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    if not _is_unicode(text) or codecs.lookup(out.encoding or "utf-8").name != "utf-8":
+        text = json.dumps(value, indent=indent)
+    print(text, file=out, flush=True)
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # a half of a surrogate pair, as in a file's name that is no UTF-8
+        return False
+    return True
+
+
+def escape_what_streams_lack() -> None:
+    """Write out, as `\\xe9`, the characters that the encoding of standard output or error lacks. A message then never
+    fails for a name in it.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors != "backslashreplace":
+            stream.reconfigure(errors="backslashreplace")
 
 
 def print_rows(
