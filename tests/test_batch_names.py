@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
+import os
 import threading
 import unicodedata
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from batches import BOX, Bench, photo, photos
 from overpaint.batch import BatchFolders, Failed, Reader, RowDefaults, read_folders, read_manifest
 from overpaint.batch.store import Address, check_allowed
+from overpaint.cli.run import run as command
 from overpaint.cli.texts import visible
 from overpaint.doors.names import filled, inside
 from overpaint.errors import LedgerError, OverpaintError, RequestError
@@ -234,3 +238,38 @@ def test_an_address_in_any_cell_fails_its_row_unless_it_is_allowed(bench: Bench,
     (failed,) = bench.events_of(Failed)
     assert (ended.done, failed.row) == (1, 1)
     assert "is not allowed" in failed.reason
+
+
+@pytest.mark.parametrize("field", ["images", "masks"])
+@pytest.mark.parametrize("scheme", ["", "file://"])
+def test_a_folder_that_can_not_be_listed_is_an_error_and_its_results_are_not_pruned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], field: str, scheme: str
+) -> None:
+    """Without the folder its pictures would count as gone from the list, and their results as files of nobody."""
+    for name in ("a.png", "sub/b.png", ".hidden/c.png"):
+        photo(tmp_path / "images" / name)
+        (tmp_path / "masks" / name).parent.mkdir(parents=True, exist_ok=True)
+        mask = Image.new("L", (40, 30))
+        mask.paste(255, (8, 6, 20, 16))
+        mask.save(tmp_path / "masks" / name)
+    state = str(tmp_path / "state")
+    words = ["--images", scheme + str(tmp_path / "images"), "--masks", scheme + str(tmp_path / "masks")]
+    words += ["-o", str(tmp_path / "out"), "--state", state, "--engine", "telea"]
+    assert command(["batch", *words]) == 0
+    plain = os.scandir
+
+    def refusing(path: Any = ".") -> Any:
+        if Path(path).name in ("sub", ".hidden") and field in Path(path).parts:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return plain(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    for verb, more in (("prune", ["--yes"]), ("adopt", []), ("", [])):
+        capsys.readouterr()
+        assert command(["batch", *([verb] if verb else []), *words, *more]) in (1, 2)
+        text = capsys.readouterr().err
+        assert "can't be listed: Permission denied" in text
+        assert scheme or f"{tmp_path / field / 'sub'} can't be listed" in text
+    assert (tmp_path / "out" / "sub" / "b.remove.png").exists()
+    monkeypatch.undo()
+    assert command(["batch", *words]) == 0

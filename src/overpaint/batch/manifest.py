@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import csv
 import io
 import json
@@ -254,15 +255,26 @@ def read_folders(
         own: Resolved paths of files that are not pictures to edit, of earlier runs of this batch.
 
     Raises:
-        RequestError: There are no pictures, or a folder is missing or can't be listed in ten minutes.
+        RequestError: There are no pictures, or a folder is missing, or one in it can't be listed, or not in
+            ten minutes.
         StoreError: One in an object store can't be listed.
     """
-    try:
+    with _refused_unlisted(images, "images"):
         return call_in_time(_folder_rows, images, masks, leave_out, own, seconds=LISTING)
+
+
+@contextlib.contextmanager
+def _refused_unlisted(folder: Place, field: str) -> Iterator[None]:
+    """Report a folder that can't be listed: without it rows would be missing, and count as gone from the list."""
+    try:
+        yield
     except OSError as error:
-        kind = StoreError if any(isinstance(place, Address) for place in (images, masks)) else RequestError
-        message = f"{{field}}: the folder can't be listed: {error.strerror or error}"
-        raise kind(message, field="images", value=str(images)) from error
+        place = error.filename or folder
+        message = f"{{field}}: the folder {place} can't be listed: {error.strerror or error}"
+        if isinstance(folder, Address):
+            raise StoreError(message, field=field, value=str(place)) from error
+        hint = "make it readable, or move it to another place"
+        raise RequestError(message, field=field, value=str(place), hint=hint) from error
 
 
 def _folder_rows(images: Place, masks: Place | None, leave_out: Place | None, own: Collection[Path]) -> FolderRows:
@@ -286,7 +298,7 @@ def _folder_rows(images: Place, masks: Place | None, leave_out: Place | None, ow
             field="images",
             value=str(images),
         )
-    pairs = PicturePairs(images, masks, files_in(masks) if masks is not None and masks.is_dir() else None)
+    pairs = PicturePairs(images, masks, _mask_files(masks))
     found = []
     for number, path in enumerate(pictures, 1):
         try:
@@ -298,6 +310,14 @@ def _folder_rows(images: Place, masks: Place | None, leave_out: Place | None, ow
         kept = "1 picture is a result" if count == 1 else f"{count} pictures are results"
         notes.insert(0, f"{kept} of this batch, and not edited again")
     return FolderRows(tuple(found), tuple(notes))
+
+
+def _mask_files(masks: Place | None) -> list[Place] | None:
+    """The files of a folder of masks; None where it is none."""
+    if masks is None:
+        return None
+    with _refused_unlisted(masks, "masks"):
+        return files_in(masks) if masks.is_dir() else None
 
 
 def _left_out(names: list[str]) -> str:

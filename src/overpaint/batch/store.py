@@ -13,7 +13,7 @@ import io
 import os
 import re
 import stat
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias, TypeVar
 from urllib.parse import unquote
@@ -106,11 +106,14 @@ class Address(PurePosixPath):
         return bool(self._ask(lambda store, path: store.isdir(path)))
 
     def below(self) -> list[Address]:
-        """All objects below this address."""
+        """All objects below this address, but for those in hidden folders. Raises OSError for a folder that can't be
+        listed.
+        """
 
         def find(store: Any, path: str) -> list[str]:
             root = path.rstrip("/") + "/"
-            return [one.removeprefix(root) for one in store.find(path) if one.startswith(root)]
+            found = _walked(store, path) if self._has_folders else store.find(path)
+            return [one.removeprefix(root) for one in found if one.startswith(root)]
 
         return [self / name for name in self._ask(find, FETCHING) if name and not name.endswith("/")]
 
@@ -164,6 +167,19 @@ class Address(PurePosixPath):
             return patiently(lambda: _as_system_error(do, store, path), patience)
         except OSError as error:
             raise OSError(error.errno or errno.EIO, without_credentials(error.strerror or str(error))) from None
+
+
+def _walked(store: Any, root: str) -> Iterator[str]:
+    """The files of a store with folders. Its own `find` leaves out folders that it can't list."""
+    folders = [root]
+    while folders:
+        folder = folders.pop()
+        for info in store.ls(folder, detail=True):
+            place = info["name"].rstrip("/")
+            if info["type"] != "directory":
+                yield place
+            elif place != folder and not PurePosixPath(place).name.startswith("."):
+                folders.append(place)
 
 
 async def refuse_redirection(response: Any) -> None:
@@ -249,14 +265,20 @@ def marks_of(place: Place) -> tuple[int, int, int]:
 
 
 def files_in(folder: Place) -> list[Place]:
-    """All that is no folder, in the order of names; hidden ones and those in hidden folders left out."""
-    found = folder.below() if isinstance(folder, Address) else folder.rglob("*")
-    return sorted(
-        place
-        for place in found
-        if not any(part.startswith(".") for part in place.relative_to(folder).parts)
-        and (isinstance(place, Address) or not place.is_dir())
-    )
+    """All that is no folder, in the order of names; hidden ones and those in hidden folders left out. Links to folders
+    are not followed. Raises OSError for a folder that can't be listed, as its files would count as gone.
+    """
+    found: Iterable[Place] = folder.below() if isinstance(folder, Address) else _files_below(folder)
+    return sorted(place for place in found if not any(part.startswith(".") for part in place.relative_to(folder).parts))
+
+
+def _files_below(root: Path) -> Iterator[Path]:
+    def refuse(error: OSError) -> None:
+        raise error
+
+    for folder, within, names in os.walk(root, onerror=refuse):
+        within[:] = [name for name in within if not name.startswith(".")]
+        yield from (Path(folder, name) for name in names)
 
 
 def resolved(place: Place) -> Place:
