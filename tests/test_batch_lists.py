@@ -166,7 +166,7 @@ def test_a_folder_that_hangs_is_named_and_not_waited_for(tmp_path: Path, monkeyp
     began = time.monotonic()
     assert main(["batch", "--images", "i", "--box", BOX, *WORDS]) == 2
     assert time.monotonic() - began < 30
-    assert "the folder can't be listed: it took longer than 1 seconds to read" in capsys.readouterr().err
+    assert "the folder i can't be listed: it took longer than 1 seconds to read" in capsys.readouterr().err
 
 
 def test_results_that_hang_are_kept_by_a_prune(finished: Path, monkeypatch, capsys):
