@@ -74,6 +74,14 @@ def test_other_settings_are_not_adopted(bench: Bench, change: dict[str, Any]) ->
     assert len(_adopt(bench, _tables(), rules=change).left) == 3
 
 
+def test_a_result_of_a_quality_that_is_not_asked_for_any_more_is_not_adopted(bench: Bench) -> None:
+    tables = [{**_tables()[0], "format": "jpeg", "quality": 30}]
+    bench.run(tables)
+    _lose(bench)
+    del tables[0]["quality"]
+    assert len(_adopt(bench, tables).left) == 1
+
+
 def test_a_file_that_the_log_does_not_name_is_not_adopted_and_a_missing_one_is_no_matter(bench: Bench) -> None:
     bench.run(_tables()[:1])
     _lose(bench)

@@ -415,6 +415,60 @@ def test_an_accepted_result_is_adopted_after_the_ledger_was_lost(bench: Bench) -
     assert found.adopted == ("bad",)
 
 
+@pytest.mark.parametrize("record", ["embed", "sidecar"])
+def test_results_in_review_are_adopted_as_such(bench: Bench, record: str) -> None:
+    import shutil
+
+    rows = [GOOD, BAD, {**BAD, "id": "next", "image": "p.png", "output": "next.png"}]
+    how = {"rules": {"gate": True, "record": record}}
+    gated(bench, *rows, **how)
+    reviewed(bench, "rejected", ["bad"])
+    bench.run([GOOD, {**BAD, "seed": 5}, rows[2]], rules=dict(how["rules"]))  # in review with another seed
+    before = sorted(path for path in bench.out.rglob("*.png"))
+    assert len(before) == 3
+    shutil.rmtree(bench.out / ".overpaint")
+    with Studio() as studio:
+        studio.add_engine(by_seed())
+        found = adopt(bench.rows(rows), bench.options(rules=dict(how["rules"])), studio)
+        assert (found.adopted, found.in_review) == (("good",), ("next",))
+        assert found.left == ((2, "it was made with other settings, another mask, or another engine"),)
+        again = adopt(bench.rows([*rows[::2], {**BAD, "seed": 5}]), bench.options(rules=dict(how["rules"])), studio)
+        assert (again.known, again.in_review, again.left) == (2, ("bad",), ())
+    ended = bench.run([GOOD, {**BAD, "seed": 5}, rows[2]], rules=dict(how["rules"]))
+    assert (ended.unchanged, ended.in_review, ended.done, ended.failed) == (1, 2, 0, 0)
+    assert "doubtful" in reviewed(bench).left[0].doubt
+    assert [one.id for one in reviewed(bench, "accepted", ["next"]).taken] == ["next"]
+    assert [one.id for one in reviewed(bench, "rejected", ["bad"]).taken] == ["bad"]
+    assert bench.names() == {"next.png", "p.remove.png"}
+    assert len(list(bench.out.rglob("*.overpaint.json"))) == (2 if record == "sidecar" else 0)
+    assert gated(bench, GOOD, {**BAD, "seed": 5}, rows[2], rules=dict(how["rules"])).done == 1
+    assert bench.events_of(Done)[0].details["seed"] == 6, "the one after the seed that was rejected"
+    assert_whole(bench)
+
+
+def test_results_with_a_later_seed_than_the_rows_are_adopted(bench: Bench) -> None:
+    import shutil
+
+    retried, kept = {**BAD, "id": "retried", "output": "r.png"}, {**BAD, "seed": 7, "id": "kept", "output": "k.png"}
+    rows = [BAD, retried, kept]
+    gated(bench, BAD, kept)
+    reviewed(bench, "rejected", None)
+    bench.engine = lambda: StandIn(lambda canvas, _: Painted(np.full_like(canvas.pixels, 0.9)))
+    gated(bench, BAD, kept)
+    reviewed(bench, "accepted", None)
+    bench.engine = by_seed
+    assert gated(bench, *rows, gate_retries=1).done == 1
+    before = {path: path.read_bytes() for path in bench.out.glob("*.png")}
+    shutil.rmtree(bench.out / ".overpaint")
+    with Studio() as studio:
+        studio.add_engine(by_seed())
+        found = adopt(bench.rows(rows), bench.options(rules={"gate": True}), studio)
+    assert (found.adopted, found.in_review, found.left) == (("bad", "retried", "kept"), (), ())
+    assert gated(bench, *rows, gate_retries=1).unchanged == 3
+    assert {path: path.read_bytes() for path in bench.out.glob("*.png")} == before
+    assert_whole(bench)
+
+
 def test_the_command_ends_with_3_and_the_review_is_a_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -252,16 +252,18 @@ class Ledger(contextlib.AbstractContextManager["Ledger"]):
                 (job.id, job.key, job.spec, note, detail, self._clock()),
             )
 
-    def adopt(self, job: Job, result: str, detail: str) -> None:
-        """Add a job whose result is there already, as done; one of the same id is replaced."""
+    def adopt(self, job: Job, result: str, detail: str, line: str | None = None) -> None:
+        """Add a job whose result is there already, as done, or with `line`, which says what is left to do once it is
+        accepted, as one to be reviewed; one of the same id is replaced.
+        """
         with self._transaction() as run:
             run(
-                "INSERT INTO job (id, key, spec, state, attempts, result, detail, updated) "
-                "VALUES (?, ?, ?, 'done', 1, ?, ?, ?) "
-                "ON CONFLICT (id) DO UPDATE SET key = excluded.key, spec = excluded.spec, state = 'done', "
-                f"result = excluded.result, detail = excluded.detail, note = NULL, {_NO_LEASE}, line = NULL, "
+                "INSERT INTO job (id, key, spec, state, attempts, result, detail, line, updated) "
+                "VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?) "
+                "ON CONFLICT (id) DO UPDATE SET key = excluded.key, spec = excluded.spec, state = excluded.state, "
+                f"result = excluded.result, detail = excluded.detail, note = NULL, {_NO_LEASE}, line = excluded.line, "
                 "updated = excluded.updated",
-                (job.id, job.key, job.spec, result, detail, self._clock()),
+                (job.id, job.key, job.spec, "needs-review" if line else "done", result, detail, line, self._clock()),
             )
 
     def forget(self, ids: Iterable[str]) -> None:

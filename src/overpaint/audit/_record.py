@@ -110,6 +110,7 @@ class AuditRecord(StoredRecord):
         who: The operator.
         attempt: Number of the attempt, from 1.
         hidden: In private mode the keyed hashes of "prompt" and "negative_prompt" (see `Secret`).
+        variation: What a batch added to the row's seed, as results with smaller ones were doubtful or rejected.
         removed: Places of earlier outputs that this one takes the place of, and that are gone.
         review: Of a record that repeats the one of a doubtful result: what a person decided on it.
     """
@@ -126,6 +127,7 @@ class AuditRecord(StoredRecord):
     who: Operator = Field(default_factory=Operator)
     attempt: Annotated[int, Field(ge=1)] = 1
     hidden: Mapping[str, str] = {}
+    variation: Annotated[int, Field(ge=0)] = 0
     removed: Listed[tuple[str, ...]] = ()
     review: Review | None = None
 
@@ -144,8 +146,9 @@ class AuditRecord(StoredRecord):
     def to_mapping(self) -> dict[str, Any]:
         """Plain JSON values. A raster that is inline in the request is written only once."""
         found = {**super().to_mapping(), "edit": self.edit.to_mapping()}
-        if not self.removed:
-            del found["removed"]
+        for name in ("variation", "removed"):
+            if not getattr(self, name):
+                found.pop(name, None)
         return found
 
     def reviewed(self, review: Review, place: str | None = None) -> AuditRecord:
@@ -168,6 +171,7 @@ def edit_record(
     folder: Path | None = None,
     source: str | None = None,
     target: str | None = None,
+    variation: int = 0,
     removed: Sequence[str] = (),
     secret: Secret | None = None,
 ) -> AuditRecord:
@@ -181,6 +185,7 @@ def edit_record(
         who: The operator; the user of this process when left out.
         folder: The log's folder; files within it are named relative to it, so that it may be moved.
         source, target: Paths or addresses of input and output, where `edited` and `saved` do not have them.
+        variation: What was added to the seed that was asked for.
         removed: Paths or addresses of earlier outputs that the file takes the place of.
         secret: Private mode: prompts are replaced by hashes under this key.
     """
@@ -207,6 +212,7 @@ def edit_record(
         who=Operator.here() if who is None else who,
         attempt=attempt,
         hidden=hidden,
+        variation=variation,
         removed=tuple(place_of(one, folder) for one in removed),
     )
 

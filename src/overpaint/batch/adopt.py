@@ -21,8 +21,8 @@ from .reasons import reason_of
 from .rows import BadRow, EditRow
 from .run import BatchSession, Options, session_of
 from .status import job_of
-from .store import Place
-from .task import Task
+from .store import Place, aside_of
+from .task import Task, TaskResult
 from .worker import Worker
 
 
@@ -33,19 +33,22 @@ class Adopted:
     Attributes:
         rows: Of the list.
         known: Rows whose results the ledger knew already.
-        adopted: Ids of rows whose results it knows now.
+        adopted: Ids of rows whose results it knows now as done.
+        in_review: Ids of rows whose results it knows now as doubtful ones that need a review.
         left: Of the others that have a file: number of the row, and why it was not taken; the next run paints it again.
     """
 
     rows: int
     known: int
     adopted: tuple[str, ...]
+    in_review: tuple[str, ...]
     left: tuple[tuple[int, str], ...]
 
 
 def adopt(rows: Iterable[EditRow | BadRow], options: Options, studio: Studio) -> Adopted:
     """Take results into the ledger whose file is there and has the digest of its last record in the audit log, where
-    the row would be painted as that record says: the same picture, mask, settings, engine and weights. Nothing is
+    the row would be painted as that record says: the same picture, mask, settings, engine and weights, and the seed
+    but for what the batch added to it. Doubtful results that were set aside need their review as before. Nothing is
     painted; the inputs are read.
 
     Raises:
@@ -61,25 +64,39 @@ def adopt(rows: Iterable[EditRow | BadRow], options: Options, studio: Studio) ->
         session.publisher.recover()
         planned = session.plan(rows, studio)
         _, status, _ = session.choose(planned)
-        records = {entry.record.output.place: entry.record for entry in entries(log) if entry.whole}
-        proof = _Proof(session, studio, records, log.parent)
+        proof = _Proof(session, studio, _last_records(log), log.parent)
         if session.publisher.audit is not None:
             LogWitness.of(session.ledger, log, options.folders.reports).advance(session.publisher.audit.head)
         adopted: list[str] = []
+        in_review: list[str] = []
+        known = status.unchanged | status.in_review
         left: list[tuple[int, str]] = []
         for item in planned.items:
-            if item.id in status.unchanged:
+            if item.id in known:
                 continue
             try:
-                proof.take(item)
+                aside = proof.take(item)
             except FileNotFoundError:
                 continue
             except OverpaintError as error:
                 left.append((item.row.number, reason_of(error, private=options.private)))
             else:
-                adopted.append(item.id)
+                (in_review if aside else adopted).append(item.id)
     count = len(planned.items) + len(planned.bad)
-    return Adopted(count, len(status.unchanged), tuple(adopted), tuple(left))
+    return Adopted(count, len(known), tuple(adopted), tuple(in_review), tuple(left))
+
+
+def _last_records(log: Path) -> dict[str, AuditRecord]:
+    """The last record of each place, without those whose file was removed since: after a rejection, or as one result
+    took another's place.
+    """
+    found: dict[str, AuditRecord] = {}
+    for record in (entry.record for entry in entries(log) if entry.whole):
+        for place in record.removed:
+            found.pop(place, None)
+        if record.review is None or record.review.verdict == "accepted":
+            found[record.output.place] = record
+    return found
 
 
 class _NotProvenError(InputError):
@@ -95,20 +112,35 @@ class _Proof:
     records: Mapping[str, AuditRecord]
     folder: Path
 
-    def take(self, item: PlannedEdit) -> None:
-        """Take a row's result into the ledger.
+    def take(self, item: PlannedEdit) -> bool:
+        """Take a row's result into the ledger. Returns whether it needs a review.
 
         Raises:
             FileNotFoundError: It has none.
             OverpaintError: Why its file is not taken for it.
         """
+        aside = aside_of(self.session.options.folders.out, item.output)
         try:
-            found = self.session.files.known(item.output)
+            self._take(item, item.output)
+        except (FileNotFoundError, OverpaintError) as error:
+            try:
+                self._take(item, aside)
+            except FileNotFoundError:
+                raise error from None
+            except OverpaintError as other:
+                # its own file is the one to tell of, where there is one
+                raise (other if isinstance(error, FileNotFoundError) else error) from None
+            return True
+        return False
+
+    def _take(self, item: PlannedEdit, place: Place) -> None:
+        try:
+            found = self.session.files.known(place)
         except FileNotFoundError:
             raise
         except OSError as error:
             raise _NotProvenError(f"its file can't be read: {error.strerror or error}") from None
-        record = self.records.get(place_of(str(item.output), self.folder))
+        record = self.records.get(place_of(str(place), self.folder))
         if record is None:
             raise _NotProvenError("the audit log does not name its file")
         if record.output.sha256 != found.sha256:
@@ -116,17 +148,19 @@ class _Proof:
         base = item.image_sha256 or self._result_of(item.after)
         if record.input.sha256 != base:
             raise _NotProvenError("it was made from another picture")
-        if (
-            item.row.quality not in (None, record.edit.quality)
-            or _held(item.output) != self.session.options.rules.record
-        ):
+        if item.row.quality != record.edit.quality or _held(place) != self.session.options.rules.record:
             raise _NotProvenError("it was saved in another way: with its record elsewhere, or another quality")
         options = self.session.task_options
         worker = Worker(self.studio)
-        prepared = worker.prepared(Task(item, options, base, item.output), Monitor())
+        prepared = worker.prepared(Task(item, options, base, place), Monitor()).variation(record.variation)
         self._compare(prepared, record, options.key)
-        ledger = self.session.ledger
-        ledger.adopt(job_of(item, self.session.options.folders.out), found.sha256, _details(item, record, base))
+        details = {**_details(item, record, base), "seeded": prepared.painter.card.uses("seed")}
+        line = None
+        if place != item.output:
+            details["aside"] = found.sha256
+            line = _left_to_do(record, details, sidecar=self.session.options.rules.record == "sidecar")
+        job, detail = job_of(item, self.session.options.folders.out), json.dumps(details, ensure_ascii=False)
+        self.session.ledger.adopt(job, found.sha256, detail, line)
 
     def _compare(self, prepared: PreparedEdit, record: AuditRecord, key: bytes | None) -> None:
         """Compare what would be painted with what was."""
@@ -153,10 +187,16 @@ def _held(output: Place) -> str:
     return "none" if found is None or found.record is None else "embed"
 
 
-def _details(item: PlannedEdit, record: AuditRecord, base: str) -> str:
+def _left_to_do(record: AuditRecord, details: Mapping[str, Any], *, sidecar: bool) -> str:
+    """What is left to do for a result in review once it is accepted, as a run leaves it."""
+    beside = record.edit.to_json() if sidecar else None
+    return TaskResult(record.output.sha256, False, record.to_json(), beside, details, aside=True).to_json()
+
+
+def _details(item: PlannedEdit, record: AuditRecord, base: str) -> dict[str, Any]:
     """What the report says of it, as far as the record knows it."""
     edit, output = record.edit, record.output
-    details: dict[str, Any] = {
+    return {
         **describe(item),
         "size": list(edit.size),
         "reach": output.reach,
@@ -172,5 +212,8 @@ def _details(item: PlannedEdit, record: AuditRecord, base: str) -> str:
         "notes": [*edit.notes, "adopted from the audit log"],
         "attempts": record.attempt,
         "base": base,
+        "key": item.key,
+        "variation": record.variation,
+        "tried": record.variation + 1,
+        **({"seed": edit.resolved.seed} if record.variation else {}),
     }
-    return json.dumps(details, ensure_ascii=False)

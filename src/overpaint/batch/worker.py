@@ -251,6 +251,7 @@ def _written(made: _Made, task: Task, monitor: Monitor) -> TaskResult:
         folder=options.log,
         source=str(item.image),
         target=str(output),
+        variation=made.variation,
         removed=(str(other),) if removes else (),
         secret=None if options.key is None else Secret(options.key),
     )

@@ -115,7 +115,8 @@ def adopt(
         for number, reason in found.left[:_MOST_LEFT]:
             print(visible(f"row {number} is not adopted: {reason}"))
         taken, rows_of = counted(len(found.adopted), "result"), counted(found.rows, "row")
-        print(f"adopted: {taken} of {rows_of}; {found.known} known before")
+        aside = f", {counted(len(found.in_review), 'more result')} in review" if found.in_review else ""
+        print(f"adopted: {taken} of {rows_of}{aside}; {found.known} known before")
     return 1 if found.left else 0
 
 
