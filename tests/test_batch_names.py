@@ -273,3 +273,19 @@ def test_a_folder_that_can_not_be_listed_is_an_error_and_its_results_are_not_pru
     assert (tmp_path / "out" / "sub" / "b.remove.png").exists()
     monkeypatch.undo()
     assert command(["batch", *words]) == 0
+
+
+@pytest.mark.parametrize("gate", [False, True])
+def test_a_result_that_became_a_link_is_not_written_through(bench: Bench, gate: bool) -> None:
+    table = {"image": "p000.png", "box": BOX}
+    bench.run([table])
+    kept = photo(bench.out / "keep.png", seed=9).read_bytes()
+    (bench.out / "p000.remove.png").unlink()
+    (bench.out / "p000.remove.png").symlink_to("keep.png")
+    ended = bench.run([table], rules={"gate": gate})
+    assert (ended.done, ended.failed) == (0, 1)
+    (failed,) = bench.events_of(Failed)
+    assert "p000.remove.png exists already and is no result of this batch" in failed.reason
+    assert (bench.out / "keep.png").read_bytes() == kept
+    (bench.out / "p000.remove.png").unlink()
+    assert bench.run([table]).done == 1

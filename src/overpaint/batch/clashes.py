@@ -82,7 +82,8 @@ def usable_outputs(items: Iterable[PlannedEdit], own: OwnFiles, rules: Rules) ->
         error = _clash(item, first, rules.out) if first is not item else _led_outside(item.output, rules.out, folders)
         error = error or _set_aside_error(item.output, aside, own, rules)
         for place in (item.output, aside) if rules.gate else (item.output,):
-            known = mine if place is item.output else aside in own.aside
+            # a link in the place of a result is not what was written, and its target is another's
+            known = (mine if place is item.output else aside in own.aside) and not _is_link(place)
             if error is None and not known and not rules.overwrite and is_there(place):
                 error = _no_result(place)
         if error is None:
