@@ -264,7 +264,7 @@ def test_an_error_has_the_field_of_the_option_that_caused_it(folder: Path, capsy
 def test_the_state_may_be_kept_elsewhere(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["batch", "edits.jsonl", "-o", "out", *TELEA, "--state", "state"]
     assert main(words) == 0
-    assert {path.name for path in (folder / "out" / ".overpaint").iterdir()} <= {"lock", "run.pid"}
+    assert {path.name for path in (folder / "out" / ".overpaint").iterdir()} <= {"lock", "run.pid", "state"}
     assert main(words) == 0
     assert printed(capsys)[-1]["unchanged"] == 3
 

@@ -309,11 +309,11 @@ def test_a_row_that_found_too_little_memory_is_tried_again_alone(tmp_path: Path,
     photos(tmp_path, 3)
     written, seen = worker._written, []
 
-    def short(edited, task):
+    def short(made, task, monitor):
         seen.append((task.item.row.number, task.alone))
         if task.item.row.number == 2 and not task.alone:
             raise MemoryError
-        return written(edited, task)
+        return written(made, task, monitor)
 
     monkeypatch.setattr(worker, "_written", short)
     bench = Bench(tmp_path)

@@ -157,4 +157,6 @@ def test_the_commands_of_a_block_run_in_order(block: list[str], capsys: pytest.C
         known = json.loads(capsys.readouterr().out)["id"][:6]
     for command in block:
         if not elsewhere(command):
-            assert run(command.replace("5f0c93", known)) == 0, f"{command}: {capsys.readouterr().err}"
+            status = run(command.replace("5f0c93", known))
+            fine = (0, 3) if "--gate" in command else (0,)  # 3: rows need a review
+            assert status in fine, f"{command}: {capsys.readouterr().err}"
