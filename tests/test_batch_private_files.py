@@ -123,3 +123,17 @@ def test_hostile_rows_of_a_private_batch_leave_no_word(bench: Bench) -> None:
     for path in bench.out.rglob("*"):
         held = path.read_bytes() if path.is_file() else b""
         assert not any(word.encode() in held for word in words), path
+
+
+def test_prompts_of_rows_of_an_earlier_run_that_left_the_list_are_dropped(bench: Bench) -> None:
+    tables = [{"image": f"p{n:03}.png", "box": BOX, "prompt": SECRET} for n in range(2)]
+    bench.run(tables, report=True, rules={"record": "none"})
+    assert SECRET in (bench.out / "report.csv").read_text()
+    bench.run(tables[:1], private=True, report=True, rules={"record": "none"})
+    for name in ("report.csv", "report.html"):
+        assert SECRET not in (bench.out / name).read_text()
+    with Ledger(bench.out / ".overpaint" / "ledger.sqlite") as ledger:
+        left = ledger.entry("p001.remove.png")
+        assert left is not None
+        assert left.result
+        assert not any(SECRET in (entry.detail or "") for entry in ledger.entries())

@@ -25,7 +25,7 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -265,6 +265,17 @@ class Ledger(contextlib.AbstractContextManager["Ledger"]):
                 "updated = excluded.updated",
                 (job.id, job.key, job.spec, "needs-review" if line else "done", result, detail, line, self._clock()),
             )
+
+    def drop_details(self, fields: Iterable[str], keep: Collection[str] = ()) -> None:
+        """Remove fields from the details of jobs, which are JSON, and the notes; those with the ids `keep` stay."""
+        paths = [f'$."{field}"' for field in fields]
+        marks = ", ".join("?" * len(paths))
+        with self._transaction():
+            for (id,) in self._database.execute("SELECT id FROM job").fetchall():
+                if id not in keep:
+                    self._database.execute(
+                        f"UPDATE job SET detail = json_remove(detail, {marks}), note = NULL WHERE id = ?", (*paths, id)
+                    )
 
     def forget(self, ids: Iterable[str]) -> None:
         """Remove jobs that are done, failed, waiting or to be reviewed."""

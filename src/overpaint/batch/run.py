@@ -272,6 +272,8 @@ class BatchSession:
 
     def report(self, listed: Mapping[str, int]) -> None:
         """Write the report of the listed rows, where one is kept. Raises OutputError."""
+        if self.options.private:  # a run that was not private may have left prompts of rows that are not in the list
+            self.ledger.drop_details(("prompt", "warnings", "notes"), keep=listed)
         if self.options.report:
             write(self.ledger, self.thumbnails, self.options.folders.reports, head=self.head, listed=listed)
 
