@@ -6,8 +6,13 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from overpaint import pocket
+
+# how long examples take to make and run says how busy the machine is
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 # A suite that is started in the background by a shell without job control has SIGINT ignored, and every process that it
 # starts inherits that: tests of interrupts would wait for ever. A handler of our own is not inherited.
