@@ -6,6 +6,9 @@ import csv
 import io
 import json
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, Literal
 
@@ -511,3 +514,129 @@ def test_a_watched_folder_has_a_gate(bench: Bench, tmp_path: Path) -> None:
     assert not bench.events_of(Doubted)
     assert (bench.out / ASIDE).is_file()
     assert_whole(bench)
+
+
+_DIE_WITH_A_GATE = """
+import os, signal, sys
+from overpaint.audit import AuditLog
+from overpaint.batch import results
+from overpaint.batch.results import ResultPublisher
+from overpaint.ledger import Ledger
+
+step, moment = sys.argv[1:3]
+owner, name = {
+    "finish": (Ledger, "finish"), "decide": (Ledger, "decide"), "name": (results, "publish"),
+    "remove": (ResultPublisher, "_remove"), "audit": (AuditLog, "append"), "aside": (Ledger, "set_aside"),
+    "done": (Ledger, "done"), "reject": (Ledger, "reject"),
+}[step]
+do = getattr(owner, name)
+
+def dies(*given, **more):
+    if moment == "after":
+        do(*given, **more)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+setattr(owner, name, dies)
+from overpaint.cli import main
+sys.exit(main(sys.argv[3:]))
+"""
+
+
+def _doubtful_rows(folder: Path) -> None:
+    """Two rows that are doubtful: blurs of a rough surface."""
+    for n in range(2):
+        rough = np.random.default_rng(n).normal(128, 14, (180, 200, 1)).clip(0, 255).astype(np.uint8)
+        Image.fromarray(np.repeat(rough, 3, axis=2)).save(folder / f"p{n}.png")
+    rows = ({"image": f"p{n}.png", "box": "60,50,140,130", "engine": "blur"} for n in range(2))
+    (folder / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+
+
+def _results(folder: Path) -> set[str]:
+    found = (path for path in (folder / "out").rglob("*") if path.suffix in (".png", ".part"))
+    return {path.relative_to(folder / "out").as_posix() for path in found}
+
+
+def _lines_with_a_review(folder: Path) -> int:
+    return sum(1 for one in entries(folder / "out" / "audit.jsonl") if one.record.review)
+
+
+_GATED = ("batch", "rows.jsonl", "-o", "out", "--gate", "--no-report", "--ahead", "1", "--json")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is another thing there")
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("step", ["finish", "name", "audit", "aside"])
+def test_a_run_with_a_gate_that_is_killed_loses_and_doubles_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], step: str, moment: str
+) -> None:
+    _doubtful_rows(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    words = [sys.executable, "-c", _DIE_WITH_A_GATE, step, moment, *_GATED]
+    killed = subprocess.run(words, capture_output=True, text=True, timeout=120)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert main([*_GATED]) == 3
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    painted = sum(event["event"] == "doubted" for event in events)
+    assert painted == (2 if (step, moment) == ("finish", "before") else 1), "what was painted is not painted again"
+    assert events[-1]["in_review"] == 2
+    assert _results(tmp_path) == {"needs-review/p0.remove.png", "needs-review/p1.remove.png"}
+    assert len(list(entries(tmp_path / "out" / "audit.jsonl"))) == 2
+    assert_whole(Bench(tmp_path))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is another thing there")
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("step", ["decide", "name", "remove", "audit", "done"])
+@pytest.mark.parametrize("next_is", ["run", "review"])
+def test_an_acceptance_that_is_killed_is_completed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, moment: str, next_is: str
+) -> None:
+    _doubtful_rows(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert main([*_GATED]) == 3
+    before = Path("out/needs-review/p0.remove.png").read_bytes()
+    accept = ["batch", "review", "out", "--accept", "p0.remove.png"]
+    words = [sys.executable, "-c", _DIE_WITH_A_GATE, step, moment, *accept]
+    killed = subprocess.run(words, capture_output=True, text=True, timeout=120)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert main([*_GATED] if next_is == "run" else ["batch", "review", "out"]) == (3 if next_is == "run" else 0)
+    decided = (step, moment) != ("decide", "before")
+    place = "p0.remove.png" if decided else "needs-review/p0.remove.png"
+    assert _results(tmp_path) == {place, "needs-review/p1.remove.png"}
+    assert Path("out", place).read_bytes() == before
+    assert _lines_with_a_review(tmp_path) == decided
+    assert_whole(Bench(tmp_path))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is another thing there")
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("step", ["decide", "audit", "remove", "reject"])
+def test_a_rejection_that_is_killed_is_completed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, moment: str
+) -> None:
+    _doubtful_rows(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert main([*_GATED]) == 3
+    words = [
+        sys.executable,
+        "-c",
+        _DIE_WITH_A_GATE,
+        step,
+        moment,
+        "batch",
+        "review",
+        "out",
+        "--reject",
+        "p0.remove.png",
+    ]
+    killed = subprocess.run(words, capture_output=True, text=True, timeout=120)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert main(["batch", "review", "out"]) == 0
+    decided = (step, moment) != ("decide", "before")
+    assert _results(tmp_path) == {f"needs-review/p{n}.remove.png" for n in ((1,) if decided else (0, 1))}
+    assert _lines_with_a_review(tmp_path) == decided
+    assert state_of(Bench(tmp_path), "p0.remove.png") == ("failed" if decided else "needs-review")
+    assert_whole(Bench(tmp_path))
+    assert main([*_GATED]) == 3
+    assert len(_results(tmp_path)) == 2
+    assert_whole(Bench(tmp_path))
