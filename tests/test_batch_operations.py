@@ -274,3 +274,29 @@ def test_an_address_of_a_collector_is_checked_before_any_work(folder: Path, capf
     assert "http://HOST:4318" in told
     assert "SECRET" not in told
     assert not (folder / "out").exists()
+
+
+def test_an_address_that_answers_a_byte_at_a_time_is_left_after_the_time(capfd: pytest.CaptureFixture[str]) -> None:
+    over = threading.Event()
+
+    def drip() -> None:
+        connection, _ = server.accept()
+        connection.sendall(b"HTTP/1.1 200 OK\r\n")
+        number = 0
+        while not over.wait(0.2):
+            number += 1
+            connection.sendall(b"X-A: %d\r\n" % number if number < 50 else b"a")
+        connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=drip, daemon=True)
+        thread.start()
+        began = time.monotonic()
+        try:
+            EndNotice(f"http://127.0.0.1:{server.getsockname()[1]}/").show(_ended(interrupted=True))
+        finally:
+            took = time.monotonic() - began
+            over.set()
+            thread.join()
+    assert took < 9
+    assert "--on-end failed: it took longer than 5 seconds" in capfd.readouterr().err

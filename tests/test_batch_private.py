@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from batches import BOX, Bench, photos
 from overpaint import models
 from overpaint.batch import Failed, reason_of
+from overpaint.cli.run import run as command
 from overpaint.engines import Canvas, EngineCard, Monitor, Painted
 from overpaint.errors import EngineError, ModelError, OverpaintError, RequestError, concerning
 from overpaint.ledger import Ledger
@@ -153,3 +154,24 @@ def test_an_error_gets_the_field_of_the_setting_that_caused_it() -> None:
     with pytest.raises(ModelError) as caught, concerning("prompt"):
         raise ModelError("no such model", field="model", value="x")
     assert (caught.value.field, caught.value.value) == ("prompt", "x")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "kept"),
+    [
+        ("e.csv", f"a.png,a {SECRET},a {SECRET}\n", "its first line must name each field once"),
+        ("e.yaml", f"- image: a.png\n- prompt: !{SECRET} x\n", "near line 2"),
+        ("e.yaml", f"- prompt: *{SECRET}\n", "near line 1"),
+        ("e.yaml", f'- prompt: "{SECRET}\n', "near line"),
+        ("e.json", f'[{{"{SECRET}": 1, "{SECRET}": 2}}]', "a name is given twice"),
+        ("e.json", f'[{{"prompt": "{SECRET}",}}]', "line 1"),
+    ],
+)
+def test_an_error_of_the_list_itself_quotes_nothing_in_a_private_batch(
+    name: str, text: str, kept: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / name).write_text(text)
+    assert command(["batch", str(tmp_path / name), "-o", str(tmp_path / "out"), "--private"]) == 2
+    shown = "".join(capfd.readouterr())
+    assert kept in shown
+    assert SECRET not in shown

@@ -68,14 +68,15 @@ class Value(BaseModel):
         return dumped
 
 
-def parse_json(text: str | bytes, what: str) -> Any:
+def parse_json(text: str | bytes, what: str, *, quote: bool = True) -> Any:
     """JSON, strictly: no NaN, and no key twice in one table.
 
     Raises:
-        RequestError: It is no such JSON; `what` names it in the message ("the request").
+        RequestError: It is no such JSON; `what` names it in the message ("the request"), which quotes nothing of the
+            text without `quote`.
     """
     try:
-        return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse)
+        return json.loads(text, object_pairs_hook=_unique if quote else _unique_unquoted, parse_constant=_refuse)
     except RequestError:
         raise
     except RecursionError:
@@ -84,11 +85,11 @@ def parse_json(text: str | bytes, what: str) -> Any:
         raise RequestError(f"{what} is not JSON: {error}") from None
 
 
-def parse_yaml(text: str) -> Any:
+def parse_yaml(text: str, *, quote: bool = True) -> Any:
     """YAML by its safe loader: no objects. It can crash the interpreter: call it in a bounded process.
 
     Raises:
-        RequestError: It is no YAML.
+        RequestError: It is no YAML. Without `quote` the message has the kind of the error and its line alone.
     """
     import yaml
 
@@ -96,7 +97,9 @@ def parse_yaml(text: str) -> Any:
     try:
         return yaml.load(text, Loader=loader)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise RequestError(f"it is not YAML: {' '.join(str(error).split())}") from None
+        mark = getattr(error, "problem_mark", None)
+        unquoted = type(error).__name__ + ("" if mark is None else f" near line {mark.line + 1}")
+        raise RequestError(f"it is not YAML: {' '.join(str(error).split()) if quote else unquoted}") from None
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -105,6 +108,13 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if key in table:
             raise RequestError(f"{key!r} is given twice")
         table[key] = value
+    return table
+
+
+def _unique_unquoted(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    table = dict(pairs)
+    if len(table) != len(pairs):
+        raise RequestError("a name is given twice in one table")
     return table
 
 

@@ -47,11 +47,12 @@ LISTING = 600.0  # seconds that the listing of folders may take; on a mount that
 _DECIMAL = re.compile(r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?")
 
 
-def read_manifest(path: Path) -> list[RawRow]:
+def read_manifest(path: Path, *, private: bool = False) -> list[RawRow]:
     """The rows of a file, by its extension: .jsonl, .json, .csv, .tsv, .yaml.
 
     Raises:
         RequestError: It can't be read at all. A row that can't be read has a problem, and does not stop the others.
+            In `private` mode the message quotes nothing of the list.
     """
     form = FORMS.get(path.suffix.lower())
     if form is None:
@@ -69,7 +70,7 @@ def read_manifest(path: Path) -> list[RawRow]:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise _unread(path, f"the manifest {path} can't be read: {reason}") from None
-    return read_text(text, form, str(path))
+    return read_text(text, form, str(path), private=private)
 
 
 def _read(path: Path) -> bytes:
@@ -96,22 +97,22 @@ def _unread(path: Path, message: str) -> RequestError:
     return RequestError(message, field="edits", value=str(path))
 
 
-def read_text(text: str, form: str, name: str) -> list[RawRow]:
+def read_text(text: str, form: str, name: str, *, private: bool = False) -> list[RawRow]:
     """The rows of a manifest's text in the form "jsonl", "json", "csv" or "yaml". Raises as `read_manifest`."""
     readers = {"jsonl": _lines, "json": _json, "csv": _csv, "yaml": _yaml}
-    found = list(readers[form](text, name))
+    found = list(readers[form](text, name, private))
     if not found:
         raise RequestError(f"{name} has no rows")
     return found
 
 
-def _lines(text: str, name: str) -> Iterator[RawRow]:
+def _lines(text: str, name: str, private: bool) -> Iterator[RawRow]:
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             try:
                 _check_row(len(line))
                 with concerning(ROW):
-                    row = parse_json(line, "the row")
+                    row = parse_json(line, "the row", quote=not private)
             except InputError as error:
                 yield RawRow(number, error=error)
             else:
@@ -123,13 +124,13 @@ def _check_row(length: int) -> None:
         raise RequestError(f"a row may have {LARGEST_ROW:,} characters, not {length:,}", field=ROW, value=length)
 
 
-def _json(text: str, name: str) -> Iterator[RawRow]:
-    yield from _listed(partial(parse_json, what="it"), text, name, here=len(text) <= _SMALL)
+def _json(text: str, name: str, private: bool) -> Iterator[RawRow]:
+    yield from _listed(partial(parse_json, what="it", quote=not private), text, name, here=len(text) <= _SMALL)
 
 
-def _yaml(text: str, name: str) -> Iterator[RawRow]:
+def _yaml(text: str, name: str, private: bool) -> Iterator[RawRow]:
     # depth can crash the interpreter, and merged keys can take for ever
-    yield from _listed(parse_yaml, text, name, here=False)
+    yield from _listed(partial(parse_yaml, quote=not private), text, name, here=False)
 
 
 def _listed(parse: Callable[[str], Any], text: str, name: str, *, here: bool) -> Iterator[RawRow]:
@@ -163,7 +164,7 @@ def _found(number: int, row: Any) -> RawRow:
     return RawRow(number, dict(row))
 
 
-def _csv(text: str, name: str) -> Iterator[RawRow]:
+def _csv(text: str, name: str, private: bool) -> Iterator[RawRow]:
     """The first line names the fields. An empty cell leaves a field open. Rows are counted, not lines: a cell may have
     several lines.
     """
@@ -195,7 +196,8 @@ def _csv(text: str, name: str) -> Iterator[RawRow]:
         while names and not names[-1]:  # columns that were emptied
             names.pop()
         if len(set(names)) != len(names) or not all(names):
-            raise RequestError(f"{name}: its first line must name each field once, not {', '.join(names)!r:.80}")
+            given = "" if private else f", not {', '.join(names)!r:.80}"
+            raise RequestError(f"{name}: its first line must name each field once{given}")
         for number, cells in enumerate((cells for cells in found if any(cell.strip() for cell in cells)), 1):
             if any(cell.strip() for cell in cells[len(names) :]):
                 message = f"it has {len(cells)} cells for {len(names)} fields"

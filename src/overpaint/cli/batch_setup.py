@@ -38,7 +38,7 @@ def read_rows(
 
     _check(edits, rows, machine, which, results)
     folders, audit = folders_of(results.output, results.state, results.audit)
-    found, base, notes = _found(edits, rows, folders, audit)
+    found, base, notes = _found(edits, rows, folders, audit, private=results.private)
     reader = reader_of(rows, place, how, machine, results)
     allow = (*rows.allow, *filter(is_address, (rows.images or "", rows.masks or "")))
     read: list[EditRow | BadRow] = [reader.read(one) for one in found]
@@ -151,7 +151,7 @@ def check_options(machine: Machine, which: Which, results: Results) -> None:
 
 
 def _found(
-    edits: str | None, rows: Rows, folders: BatchFolders, audit: Path | None
+    edits: str | None, rows: Rows, folders: BatchFolders, audit: Path | None, *, private: bool
 ) -> tuple[list[Any], Path, tuple[str, ...]]:
     """The rows before they are read, the folder that their paths are relative to, and notes."""
     from overpaint.batch import files_of_runs, read_folders, read_manifest, read_text
@@ -167,8 +167,8 @@ def _found(
         return list(listed.rows), Path.cwd(), listed.notes
     if edits == STDIO:
         text = decoded(sys.stdin.buffer.read(LARGEST_LIST + 1), "standard input")
-        return read_text(text, "jsonl", "standard input"), Path.cwd(), ()
-    return read_manifest(Path(edits)), Path(edits).absolute().parent, ()
+        return read_text(text, "jsonl", "standard input", private=private), Path.cwd(), ()
+    return read_manifest(Path(edits), private=private), Path(edits).absolute().parent, ()
 
 
 def _place(name: str, field: str) -> Place:

@@ -8,6 +8,7 @@ import sys
 from dataclasses import asdict
 
 from overpaint.batch import Ended, Event
+from overpaint.bounded import call_in_time
 
 from .texts import visible
 
@@ -34,11 +35,18 @@ class EndNotice:
         seconds = _TIMEOUT_INTERRUPTED if event.interrupted else _TIMEOUT
         try:
             if self._where.startswith(("http://", "https://")):
-                _post(self._where, data, seconds)
+                # a server that sends a byte now and then never lets the time of one read pass
+                call_in_time(_post, self._where, data, seconds, seconds=seconds)
             else:
                 _run(shlex.split(self._where), data, seconds)
+        except TimeoutError:
+            self._failed(f"it took longer than {seconds:g} seconds")
         except Exception as error:
-            print(visible(f"overpaint: --on-end failed: {error}"), file=sys.stderr, flush=True)
+            self._failed(str(error))
+
+    @staticmethod
+    def _failed(reason: str) -> None:
+        print(visible(f"overpaint: --on-end failed: {reason}"), file=sys.stderr, flush=True)
 
 
 def _run(words: list[str], data: bytes, seconds: float) -> None:
