@@ -109,3 +109,20 @@ def test_the_command_adopts(bench: Bench, monkeypatch: pytest.MonkeyPatch, capsy
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert events[-1]["unchanged"] == 2
     assert all(event["time"] and event["run"] == events[0]["run"] for event in events)
+
+
+@pytest.mark.parametrize(("before", "after"), [(30, None), (None, 30), (30, 40)])
+def test_a_result_that_was_saved_in_another_quality_is_not_adopted(
+    bench: Bench, before: int | None, after: int | None
+) -> None:
+    def table(quality: int | None) -> dict[str, Any]:
+        return {**_tables()[0], "output": "a.jpg", **({} if quality is None else {"quality": quality})}
+
+    bench.run([table(before)])
+    _lose(bench)
+    ((number, reason),) = _adopt(bench, [table(after)]).left
+    assert number == 1
+    assert "another quality" in reason
+    assert bench.run([table(after)], rules={"overwrite": True}).done == 1
+    _lose(bench)
+    assert _adopt(bench, [table(after)]).adopted == ("r0",)
