@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
@@ -15,6 +16,8 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
+from rich.progress import Progress
 
 from batches import BOX, Bench, photo, pixels
 from overpaint import Studio
@@ -24,6 +27,7 @@ from overpaint.batch import (
     Began,
     Done,
     Doubted,
+    Ended,
     Event,
     LogWitness,
     Reader,
@@ -38,6 +42,7 @@ from overpaint.batch import (
 )
 from overpaint.batch.metrics import MetricsFile, RunCounts
 from overpaint.cli import main
+from overpaint.cli.batch_shown import BatchBar
 from overpaint.doors.places import Places
 from overpaint.engines import Canvas, EngineCard, Monitor, Painted
 from overpaint.errors import OutputError, RequestError
@@ -640,3 +645,73 @@ def test_a_rejection_that_is_killed_is_completed(
     assert main([*_GATED]) == 3
     assert len(_results(tmp_path)) == 2
     assert_whole(Bench(tmp_path))
+
+
+# ── results that were done without a gate ─────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_end_counts_the_results_that_are_doubtful_or_have_a_warning(bench: Bench) -> None:
+    ended = bench.run([GOOD, BAD])
+    assert (ended.done, ended.doubtful, ended.warned, ended.in_review) == (2, 1, 1, 0)
+    ended = gated(bench, GOOD, {**BAD, "output": "other.png", "id": "other"})
+    assert (ended.doubtful, ended.warned, ended.in_review) == (0, 0, 1)
+
+
+def test_doubtful_results_that_were_done_before_are_named_and_a_gate_sets_them_aside(bench: Bench) -> None:
+    bench.run([GOOD, BAD])
+    assert bench.events_of(Began)[0].notes == ()
+    assert bench.run([GOOD, BAD]).unchanged == 2
+    [note] = bench.events_of(Began)[0].notes
+    assert note.startswith("1 result that was done before is doubtful")
+    ended = gated(bench)
+    assert (ended.done, ended.unchanged, ended.in_review) == (0, 1, 1)
+    assert "painted again" in bench.events_of(Began)[0].notes[0]
+    assert bench.names() == {"p.remove.png"}
+    assert (bench.out / ASIDE).is_file()
+    assert_whole(bench)
+
+
+def test_a_gate_does_not_ask_again_about_a_result_that_was_accepted(bench: Bench) -> None:
+    gated(bench)
+    reviewed(bench, "accepted", ["bad"])
+    for changes in ({}, GATE):
+        assert bench.run([GOOD, BAD], **changes).unchanged == 2
+        assert bench.events_of(Began)[0].notes == ()
+
+
+def test_rows_after_a_doubtful_result_wait_until_it_is_reviewed(bench: Bench) -> None:
+    after = {"after": "bad", "box": "22,6,30,16", "id": "after", "seed": 2}
+    assert bench.run([BAD, after]).done == 2
+    ended = gated(bench, BAD, after)
+    assert (ended.in_review, ended.unchanged, ended.left) == (1, 0, 1)
+    reviewed(bench, "accepted", ["bad"])
+    ended = gated(bench, BAD, after)
+    assert (ended.done, ended.unchanged) == (0, 2), "the row before has the same result"
+    assert_whole(bench)
+
+
+def test_a_watched_folder_with_a_gate_sets_them_aside_too(bench: Bench) -> None:
+    folder = bench.folder / "in"
+    photo(folder / "q.png", 2)
+    reader = Reader(RowDefaults({"intent": "remove", "engine": "stand-in", "seed": 1}, Places(box=(BOX,))))
+    ends = []
+    for gate in (False, True):
+        bench.events.clear()
+        with Studio() as studio:
+            studio.add_engine(by_seed())
+            source = WatchedFolder(folder, None, interval=0.05, idle_exit=0.1)
+            options = bench.options(rules={"gate": gate})
+            ends.append(watch(source, reader, options, studio, on_event=bench.events.append))
+    assert [(one.done, one.doubtful, one.warned, one.in_review) for one in ends] == [(1, 1, 1, 0), (0, 0, 0, 1)]
+    assert "painted again" in bench.events_of(Began)[0].notes[0]
+
+
+def test_the_last_line_on_a_terminal_says_how_many_are_doubtful() -> None:
+    ended = Ended(done=7, unchanged=0, failed=0, left=0, seconds=1.0, warned=7, doubtful=6)
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        BatchBar(Progress(console=Console(file=io.StringIO()))).show(ended)
+    assert said.getvalue() == (
+        "done: 7 edits in 1.0 s, 6 of them doubtful (see the report; --gate sets such aside), "
+        "1 with another warning (see the report)\n"
+    )

@@ -69,7 +69,7 @@ def adopt(rows: Iterable[EditRow | BadRow], options: Options, studio: Studio) ->
             LogWitness.of(session.ledger, log, options.folders.reports).advance(session.publisher.audit.head)
         adopted: list[str] = []
         in_review: list[str] = []
-        known = status.unchanged | status.in_review
+        known = status.unchanged | status.in_review | status.doubtful
         left: list[tuple[int, str]] = []
         for item in planned.items:
             if item.id in known:

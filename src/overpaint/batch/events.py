@@ -180,6 +180,8 @@ class Ended:
         stopped: Why else it ended early: a failure with fail_fast, a full disk.
         head: The end of the audit log's chain.
         in_review: Rows with a doubtful result that needs a review, of this run and of earlier ones.
+        warned: Of the rows that were done, those whose result has a warning.
+        doubtful: Of these, those whose result is doubtful: it was not set aside, as the run had no gate.
     """
 
     done: int
@@ -192,6 +194,8 @@ class Ended:
     stopped: str = ""
     head: str = ""
     in_review: int = 0
+    warned: int = 0
+    doubtful: int = 0
 
 
 @dataclass(frozen=True, slots=True)

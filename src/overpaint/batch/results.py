@@ -141,6 +141,8 @@ class ResultPublisher:
             end = self.audit.append(record)
             details["logged"] = {self.log: end.count}
         self.files.note(target, result.sha256)
+        if accepted:  # its measures are as they were
+            details["accepted"] = True
         if target is aside:
             self.ledger.set_aside(entry.id, result.to_json(), _detail(details))
         else:  # `aside` says that a file is there

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from .report import PAGE, TABLE, tidy, write
 from .results import ResultPublisher
 from .rows import BadRow, EditRow
 from .runner import Runner, Tally
-from .status import BatchStatus, own_files, register, status_of
+from .status import BatchStatus, notes_on_doubtful, own_files, register, status_of
 from .task import RowLimits, TaskOptions
 from .thumbnails import THUMBNAILS, ThumbnailStore
 from .worker import Worker
@@ -135,7 +135,7 @@ def run(
             [item.id for item in chosen if item.id not in status.undecided], retries=max(0, options.retries)
         )
         total, left = len(planned.items) + len(planned.bad), len(status.to_do) - len(chosen)
-        notes = session.notes(chosen)
+        notes = session.notes(chosen, status)
         in_review = len(status.in_review)
         on_event(Began(total, len(chosen), len(status.unchanged), left, len(planned.bad), completed, notes, in_review))
         for bad in planned.bad:
@@ -187,7 +187,7 @@ def preview(rows: Iterable[EditRow | BadRow], options: Options, studio: Studio) 
             estimate = known or by_trial(
                 chosen, Worker(studio), replace(session.task_options, thumbnails=False, out=None)
             )
-    left, notes = len(status.to_do) - len(chosen), session.notes(chosen)
+    left, notes = len(status.to_do) - len(chosen), session.notes(chosen, status)
     return BatchPreview(planned, tuple(chosen), len(status.unchanged), left, estimate, notes)
 
 
@@ -239,17 +239,23 @@ class BatchSession:
         """The ledger's entries by id, the plan compared with them, and the rows to do that filter and limit leave."""
         entries = {entry.id: entry for entry in self.ledger.entries()}
         tries = 1 + self.options.gate_retries
-        status = status_of(planned, entries.values(), self.files, self.options.folders.out, tries)
+        gate = self.options.rules.gate
+        status = status_of(planned, entries.values(), self.files, self.options.folders.out, tries, gate=gate)
         where = self.options.where
         found = [item for item in status.to_do if where is None or where.matches(item, entries.get(item.id))]
         return entries, status, found[: self.options.limit]
 
-    def notes(self, chosen: Iterable[PlannedEdit]) -> tuple[str, ...]:
-        """The notes on the rows to do; in private mode one stands for all that quote prompts."""
+    def notes(self, chosen: Collection[PlannedEdit], status: BatchStatus) -> tuple[str, ...]:
+        """The notes on the rows to do, and on doubtful results that were done before; in private mode one stands for
+        all that quote prompts.
+        """
         found = notes_on(chosen)
         if found and self.options.private:
             found = ("notes on the rows' prompts are left out, as they quote them",)
-        return (*self.options.notes, *found)
+        gate, doubtful = self.options.rules.gate, status.doubtful
+        if gate:
+            doubtful &= {item.id for item in chosen}
+        return (*self.options.notes, *notes_on_doubtful(len(doubtful), gate=gate), *found)
 
     def end(self, listed: Mapping[str, int], tally: Tally, began: float, *, interrupted: bool = False) -> Ended:
         """Complete what an interrupt left, write the report of the listed rows, and sum up."""

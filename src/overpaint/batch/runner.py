@@ -40,6 +40,7 @@ class Tally:
 
     Attributes:
         done, unchanged, failed, in_review: Rows.
+        warned, doubtful: Of those that were done, as of `Ended`.
         painting: Seconds that engines worked.
         stopped: Why the run ended early; "" when it did not.
     """
@@ -50,6 +51,8 @@ class Tally:
     painting: float = 0.0
     stopped: str = ""
     in_review: int = 0
+    warned: int = 0
+    doubtful: int = 0
 
 
 class RowSource(Protocol):
@@ -204,6 +207,8 @@ class Runner:
                 self._emit(Doubted(item.id, item.row.number, lease.spec, aside, seconds, doubts, warnings, details))
                 return
             self.tally.done += 1
+            self.tally.warned += bool(warnings)
+            self.tally.doubtful += bool(details.get("doubts"))
             self._emit(Done(item.id, item.row.number, lease.spec, seconds, warnings, details))
             self._release_followers(item)
 

@@ -31,6 +31,8 @@ class BatchStatus:
         to_do: Rows to do, in their order.
         unchanged: Ids of rows whose result is present and valid.
         in_review: Ids of rows whose result is present and valid, and needs a review.
+        doubtful: Ids of rows whose result is present and valid, and doubtful, and was neither set aside nor accepted.
+            With a gate they are to do, otherwise unchanged.
         undecided: Ids, among those to do, of chained rows that are done unless the result of the row before changes.
     """
 
@@ -38,6 +40,7 @@ class BatchStatus:
     unchanged: frozenset[str]
     undecided: frozenset[str] = field(default_factory=frozenset)
     in_review: frozenset[str] = field(default_factory=frozenset)
+    doubtful: frozenset[str] = field(default_factory=frozenset)
 
 
 def own_files(ledger: Ledger, out: Place) -> OwnFiles:
@@ -137,14 +140,24 @@ def _numbers(plan: BatchPlan, bad: Iterable[tuple[Job, BadRow, str]]) -> dict[st
     return {item.id: item.row.number for item in plan.items} | {job.id: row.number for job, row, _ in bad}
 
 
-def status_of(plan: BatchPlan, entries: Iterable[LedgerEntry], files: Files, out: Place, tries: int = 1) -> BatchStatus:
+def status_of(
+    plan: BatchPlan,
+    entries: Iterable[LedgerEntry],
+    files: Files,
+    out: Place,
+    tries: int = 1,
+    *,
+    gate: bool = False,
+) -> BatchStatus:
     """Compare the plan with the ledger and with the files. A row that needs a review is to be done where fewer than
-    `tries` seeds were tried for it.
+    `tries` seeds were tried for it; with a gate also a row whose doubtful result was done without one, so that it is
+    set aside.
     """
     known = {entry.id: entry for entry in entries}
     unchanged: set[str] = set()
     undecided: set[str] = set()
     in_review: set[str] = set()
+    doubtful: set[str] = set()
     places = {one.id: place for one in plan.items if (place := _place_of(one, known.get(one.id), out)) is not None}
     present = files.look(places.values())
     for one in plan.items:
@@ -156,12 +169,32 @@ def status_of(plan: BatchPlan, entries: Iterable[LedgerEntry], files: Files, out
         if entry.state == "needs-review":
             if not 0 < details_in(entry).get("tried", 0) < tries:
                 in_review.add(one.id)
-        elif one.after is None or (one.after in unchanged and before and base_of(entry) == before.result):
+            continue
+        if _is_doubtful(entry):
+            doubtful.add(one.id)
+            if gate:
+                continue
+        if one.after is None or (one.after in unchanged and before and base_of(entry) == before.result):
             unchanged.add(one.id)
         elif one.after not in unchanged:
             undecided.add(one.id)
     to_do = tuple(item for item in plan.items if item.id not in unchanged | in_review)
-    return BatchStatus(to_do, frozenset(unchanged), frozenset(undecided), frozenset(in_review))
+    return BatchStatus(to_do, frozenset(unchanged), frozenset(undecided), frozenset(in_review), frozenset(doubtful))
+
+
+def _is_doubtful(entry: LedgerEntry) -> bool:
+    details = details_in(entry)
+    return bool(details.get("doubts")) and not details.get("accepted")
+
+
+def notes_on_doubtful(count: int, *, gate: bool) -> tuple[str, ...]:
+    """The note on so many doubtful results of rows that were done before; none for 0."""
+    if not count:
+        return ()
+    results = "1 result that was done before is" if count == 1 else f"{count} results that were done before are"
+    if gate:
+        return (f"{results} doubtful: painted again, to be set aside for review",)
+    return (f"{results} doubtful (see the report); a run with the setting gate sets such aside for review",)
 
 
 def base_of(entry: LedgerEntry | None) -> str | None:

@@ -24,7 +24,7 @@ from .report import tidy
 from .rows import BadRow, Reader
 from .run import BatchSession, Options, concluded, session_of
 from .runner import Runner, Tally
-from .status import BatchStatus, enter, forget_unlisted, own_files, status_of
+from .status import BatchStatus, enter, forget_unlisted, notes_on_doubtful, own_files, status_of
 
 _PLANNED_TOGETHER = 32  # arrivals that are read between two looks at what has ended
 _SHARE = 20  # the folder is listed, and the report written, for at most 1 / 20 of the time
@@ -84,6 +84,7 @@ class _WatchedPicture:
         state: "waiting", "done", "unchanged", "needs-review", "failed", or "left" by a filter.
         id: The row's in the ledger.
         output: Its result's name, as file systems compare it; "" where it has none.
+        warned, doubtful: Whether the result that it got in this run has a warning, and is doubtful.
     """
 
     number: int
@@ -91,6 +92,8 @@ class _WatchedPicture:
     state: str = ""
     id: str = ""
     output: str = ""
+    warned: bool = False
+    doubtful: bool = False
 
 
 @dataclass(slots=True)
@@ -113,6 +116,7 @@ class _Feed:
     _incoming: IncomingPictures = field(init=False)
     _first_bad: list[tuple[str, BadRow]] = field(default_factory=list)
     _started: bool = False
+    _doubtful: set[str] = field(default_factory=set)  # rows that were done before
     _given: int = 0
     _next_look: float = 0.0
     _busy: float = 0.0  # when something last happened
@@ -136,7 +140,8 @@ class _Feed:
 
     def tally(self, run: Tally) -> Tally:
         """The counts: each row once, though it may have been done more than once."""
-        states = [one.state for one in self.pictures.values() if one.id]
+        rows = [one for one in self.pictures.values() if one.id]
+        states, done = [one.state for one in rows], [one for one in rows if one.state == "done"]
         return Tally(
             states.count("done"),
             states.count("unchanged"),
@@ -144,6 +149,8 @@ class _Feed:
             run.painting,
             run.stopped,
             states.count("needs-review"),
+            sum(one.warned for one in done),
+            sum(one.doubtful for one in done),
         )
 
     def begin(self, completed: int) -> None:
@@ -163,7 +170,9 @@ class _Feed:
             states.count("left"),
             states.count("failed"),
         )
-        self.on_event(Began(*counts, completed, self.session.options.notes, states.count("needs-review")))
+        options = self.session.options
+        notes = (*options.notes, *notes_on_doubtful(len(self._doubtful), gate=options.rules.gate))
+        self.on_event(Began(*counts, completed, notes, states.count("needs-review")))
         self._started = True
         for path, bad in self._first_bad:
             self._tell_bad(path, bad)
@@ -219,6 +228,7 @@ class _Feed:
         if path is not None and picture is not None:
             if isinstance(event, Done):
                 picture.state, self._dirty = "done", True
+                picture.warned, picture.doubtful = bool(event.warnings), bool(event.details.get("doubts"))
                 self._own.named.add(self.session.options.folders.out / event.output)
             elif isinstance(event, Doubted):
                 picture.state, self._dirty = "needs-review", True
@@ -344,7 +354,9 @@ class _Feed:
             picture.id = id
             self._by_id[id] = by_number[number]
         entries = {item.id: entry for item in planned.items if (entry := ledger.entry(item.id)) is not None}
-        status = status_of(planned, entries.values(), session.files, out, 1 + options.gate_retries)
+        tries = 1 + options.gate_retries
+        status = status_of(planned, entries.values(), session.files, out, tries, gate=options.rules.gate)
+        self._doubtful |= status.doubtful
         for item in planned.items:
             path = by_number[item.row.number]
             picture, again = self.pictures[path], bool(before[item.row.number])

@@ -29,6 +29,7 @@ from overpaint.batch import (
     reason_of,
 )
 
+from .messages import note_line
 from .progress import progress_of
 from .texts import counted, print_json, visible
 
@@ -123,7 +124,7 @@ class BatchBar(Display):
                 self._total = event.to_do
                 self._task = self._progress.add_task("editing", total=self._total, rate="")
                 for note in event.notes:
-                    self._print(f"note: {note}")
+                    self._print(note_line(note))
                 if event.unchanged:
                     self._print(f"{counted(event.unchanged, 'edit')} done before")
                 if event.in_review:
@@ -167,7 +168,7 @@ class BatchBar(Display):
         """Print the first rows, those that can't be done, and the estimated time."""
         self._progress.stop()
         for note in preview.notes:
-            print(visible(f"note: {note}"))
+            print(visible(note_line(note)))
         for bad in preview.plan.bad[:_MOST_SHOWN]:
             print(visible(f"row {bad.number} can't be done: {_reason(bad, options)}"))
         for item in preview.to_do[:_MOST_SHOWN]:
@@ -205,7 +206,12 @@ def _summary(ended: Ended) -> Iterator[str]:
     rest += [f"{ended.failed} failed (see the report)"] if ended.failed else []
     rest += [f"{ended.in_review} to be reviewed (overpaint batch review)"] if ended.in_review else []
     rest += [f"{ended.left} left to do"] if ended.left else []
-    yield f"{word}: {counted(ended.done, 'edit')} in {duration(ended.seconds)}" + "".join(f"; {part}" for part in rest)
+    done = f"{counted(ended.done, 'edit')} in {duration(ended.seconds)}"
+    if ended.doubtful:
+        done += f", {ended.doubtful} of them doubtful (see the report; --gate sets such aside)"
+    if ended.warned > ended.doubtful:
+        done += f", {ended.warned - ended.doubtful} with another warning (see the report)"
+    yield f"{word}: {done}" + "".join(f"; {part}" for part in rest)
     if ended.stopped:
         yield f"stopped because of {ended.stopped}"
 
