@@ -12,7 +12,7 @@ import pytest
 from batches import BOX, Bench, photo, photos
 from overpaint import Studio
 from overpaint.audit import verify
-from overpaint.batch import Adopted, adopt
+from overpaint.batch import Adopted, Began, adopt
 from overpaint.cli.run import run as command
 from overpaint.errors import RequestError
 
@@ -126,3 +126,17 @@ def test_a_result_that_was_saved_in_another_quality_is_not_adopted(
     assert bench.run([table(after)], rules={"overwrite": True}).done == 1
     _lose(bench)
     assert _adopt(bench, [table(after)]).adopted == ("r0",)
+
+
+def test_a_run_after_the_ledger_was_lost_says_once_how_it_is_made_again(bench: Bench) -> None:
+    bench.run(_tables())
+    photo(bench.out / "x.png")
+    _lose(bench)
+    for _ in range(2):
+        assert bench.run([*_tables(), {**_tables()[0], "output": "x.png", "id": "x"}]).failed == 4
+        [note] = bench.events_of(Began)[0].notes
+        assert note.startswith("3 files that are there are results by the audit log")
+        assert "'overpaint batch adopt'" in note
+    _adopt(bench, _tables())
+    assert bench.run(_tables()).unchanged == 3
+    assert bench.events_of(Began)[0].notes == ()

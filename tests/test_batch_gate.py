@@ -493,7 +493,7 @@ def test_the_command_ends_with_3_and_the_review_is_a_command(
     assert doubted["aside"] == "needs-review/photo.remove.png"
     assert lines[-1]["in_review"] == 1
     assert main(["batch", "review", "out"]) == 0
-    assert "needs-review/photo.remove.png: the result is doubtful: it is flat" in capsys.readouterr().out
+    assert "needs-review/photo.remove.png: flatness " in capsys.readouterr().out
     assert main(["batch", "review", "out", "--accept"]) == 2
     capsys.readouterr()
     assert main(["batch", "review", "out", "--reject", "--all"]) == 0
@@ -715,3 +715,32 @@ def test_the_last_line_on_a_terminal_says_how_many_are_doubtful() -> None:
         "done: 7 edits in 1.0 s, 6 of them doubtful (see the report; --gate sets such aside), "
         "1 with another warning (see the report)\n"
     )
+
+
+# ── the list of a review ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_rows_are_chosen_by_number_name_and_pattern(bench: Bench) -> None:
+    photo(bench.folder / "Sub" / "IMG_01.png", 3)
+    other = {"image": "Sub/IMG_01.png", "box": BOX, "seed": 3, "output": "Sub/IMG_01.remove.png"}
+    gated(bench, GOOD, BAD, other, report=True)
+    found = reviewed(bench).left
+    assert [(one.row, one.output) for one in found] == [(2, NAMED), (3, "Sub/IMG_01.remove.png")], "the worst first"
+    assert found[0].excess > found[1].excess > 1
+    assert found[0].measures[0] > 2
+    for name, says in (("img_01.remove.pn", "did you mean 'IMG_01.remove.png'"), ("z*", "is like"), ("1", "needs a")):
+        with pytest.raises(RequestError, match=says):
+            reviewed(bench, "accepted", [name])
+    assert [one.output for one in reviewed(bench, "accepted", ["IMG_*"]).taken] == ["Sub/IMG_01.remove.png"]
+    assert [one.id for one in reviewed(bench, "rejected", ["2", NAMED]).taken] == ["bad"]
+    assert_whole(bench)
+
+
+def test_the_list_has_a_short_line_each_and_the_advice_once(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    gated(bench, BAD, {**BAD, "id": "more", "output": "more.png"})
+    assert main(["batch", "review", str(bench.out)]) == 0
+    *lines, count, advice = capsys.readouterr().out.splitlines()
+    assert [line.partition(": seam ")[0] for line in lines] == ["row 1: " + ASIDE, "row 2: needs-review/more.png"]
+    assert all(len(line) < 80 for line in lines)
+    assert count.startswith("2 results to be reviewed, the most doubtful first; --accept or --reject takes")
+    assert advice.startswith("try ")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import socket
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -300,3 +302,49 @@ def test_an_address_that_answers_a_byte_at_a_time_is_left_after_the_time(capfd: 
             thread.join()
     assert took < 9
     assert "--on-end failed: it took longer than 5 seconds" in capfd.readouterr().err
+
+
+def test_what_is_told_at_the_end_has_the_run_the_time_and_the_folder(folder: Path, capfd) -> None:
+    told = f"{sys.executable} -c \"import sys, pathlib; pathlib.Path('told').write_text(sys.stdin.read())\""
+    command(["batch", "edits.jsonl", "-o", "out", "--json", "--on-end", told])
+    event, shown = json.loads((folder / "told").read_text()), _events(capfd.readouterr().out)[-1]
+    assert event["output"] == str(folder / "out")
+    assert (event["run"], event["done"]) == (shown["run"], shown["done"])
+    assert datetime.fromisoformat(event["time"]).tzinfo is not None
+
+
+def test_a_forgotten_key_of_a_signed_log_is_asked_for(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    command(["audit", "keygen", "batch.key"])
+    words = ["batch", "edits.jsonl", "-o", "out"]
+    command([*words, "--audit-key", "batch.key"])
+    capfd.readouterr()
+    assert command(words) == 1
+    said = capfd.readouterr().err
+    assert "is signed, and there is no key to sign what is appended; --audit-key FILE gives the key" in said
+    assert "not whole" not in said
+
+
+def test_a_file_in_the_way_is_replaced_with_the_option_of_the_command_line(folder: Path, capfd) -> None:
+    command(["batch", "edits.jsonl", "-o", "out", "--audit", "none"])
+    shutil.rmtree(folder / "out" / ".overpaint")
+    capfd.readouterr()
+    assert command(["batch", "edits.jsonl", "-o", "out", "--audit", "none"]) == 1
+    out = capfd.readouterr().out
+    assert "is no result of this batch; --overwrite replaces it" in out
+    assert "set overwrite" not in out
+
+
+def test_a_misspelt_verb_of_the_batch_is_known(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert command(["batch", "reviews"]) == 2
+    assert "did you mean 'review'?" in capfd.readouterr().err
+    assert command(["batch", "edits.jsonl"]) == 2
+    assert "did you mean" not in capfd.readouterr().err
+
+
+def test_a_watch_of_an_empty_folder_says_at_once_that_it_watches(folder: Path, capfd) -> None:
+    (folder / "empty").mkdir()
+    words = ["--box", "1,1,9,9", "--idle-exit", "0", "--interval", "0.05"]
+    assert command(["batch", "watch", "empty", "-o", "out", *words]) == 0
+    events = _events(capfd.readouterr().out)
+    assert [one["event"] for one in events[:2]] == ["watching", "began"]
+    assert events[0]["folder"] == str(folder / "empty")

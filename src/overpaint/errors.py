@@ -234,8 +234,9 @@ def concerning(field: str) -> Iterator[None]:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """ "; did you mean 'x'?" for the known name nearest to `name`, or an empty string when none is near."""
-    near = difflib.get_close_matches(name.lower(), sorted(known), n=1, cutoff=0.6)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    names = {one.lower(): one for one in sorted(known)}
+    near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.6)
+    return f"; did you mean {names[near[0]]!r}?" if near else ""
 
 
 def suggest(name: str, known: Iterable[str], aliases: Mapping[str, str]) -> str:

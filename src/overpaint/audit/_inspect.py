@@ -47,6 +47,10 @@ class Evidence:
         return cls(head_path(log).name, *head_file(log), witness, keys, **more)
 
 
+SIGNED = "is signed, and there is no key to sign what is appended"
+"""The fault of an append without a key, after the name of the head."""
+
+
 @dataclass(frozen=True, slots=True)
 class Inspection:
     """Faults of a log, and the repairs that an append makes: a kind of note, and its words."""
@@ -150,7 +154,7 @@ def _signatures(chain: Chain, known: Evidence) -> Iterator[Fault]:
             elif known.keys and (fault := _by_another(note, known.keys)):
                 yield Fault(place, fault)
     if not known.keys and known.appending and known.head is not None and known.head.signature:
-        yield Fault(None, f"{known.name} is signed, and there is no key to sign what is appended")
+        yield Fault(None, f"{known.name} {SIGNED}")
     if not known.keys or (known.appending and not chain.end.count and known.head is None):
         return
     if known.head is None or not known.head.signature:

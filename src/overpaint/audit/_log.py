@@ -16,7 +16,7 @@ from overpaint.locks import locked
 
 from ._chain import Chain
 from ._head import HeadFile, read_head, write_head
-from ._inspect import Evidence, Inspection, accepted, inspect
+from ._inspect import SIGNED, Evidence, Inspection, accepted, inspect
 from ._key import AuditKey
 from ._line import ChainHead, id_of, line_of
 from ._note import LogCheckpoint, LogNote
@@ -184,6 +184,14 @@ class AuditLog:
 
     def _refuse_faults(self, found: Inspection) -> None:
         new = self._new_faults(found)
+        if len(new) == 1 and self._key is None and new[0].endswith(SIGNED):
+            raise OutputError(
+                f"the audit log {self.path} is signed, and there is no key to sign what is appended",
+                code="audit-key-missing",
+                field="audit_key",
+                value=str(self.path),
+                hint="set audit_key to the key file that signs it; or set accept_fault, which is recorded",
+            )
         if new:
             more = "" if len(new) == 1 else f" (and {len(new) - 1} more)"
             raise OutputError(

@@ -19,6 +19,7 @@ from .events import (
     Ready,
     Starting,
     Unchanged,
+    Watching,
 )
 from .evidence import LogWitness, ledger_at
 from .executor import Executor
@@ -80,6 +81,7 @@ __all__ = [
     "TaskResult",
     "Unchanged",
     "WatchedFolder",
+    "Watching",
     "adopt",
     "files_of_runs",
     "ledger_at",

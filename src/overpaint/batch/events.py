@@ -100,6 +100,17 @@ class Unchanged:
 
 
 @dataclass(frozen=True, slots=True)
+class Watching:
+    """A folder is watched from now on; `Began` follows when what is in it has been looked at.
+
+    Attributes:
+        folder: The folder.
+    """
+
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
 class Arrived:
     """A picture has come into a folder that is watched, or was changed there, and is whole.
 
@@ -235,6 +246,7 @@ Event = (
     | Starting
     | Ready
     | Ended
+    | Watching
     | Arrived
     | Departed
     | Postponed

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from overpaint.audit import ChainHead, Witness
+from overpaint.audit import ChainHead, Witness, entries, place_of
 from overpaint.audit import id_of as id_of_record
-from overpaint.errors import OutputError
+from overpaint.errors import OutputError, OverpaintError
 from overpaint.ledger import Ledger, LedgerEntry
 
 from .folders import FOLDER, LEDGER, ledger_elsewhere
@@ -111,6 +111,23 @@ def refuse_log_of_another(log: Path, ledger: Ledger) -> None:
         if knows:
             message = f"the audit log {log} is that of another batch, whose ledger is {other.resolve()}"
             raise _of_another(f"{message}, and this one's is {ledger.path}", log)
+
+
+def notes_on_lost(refused: Iterable[OverpaintError], log: Path | None) -> tuple[str, ...]:
+    """The note on files that are in the way of results, and that an audit log knows as results: the ledger was lost.
+    None where there are no such files.
+    """
+    there = {str(error.value) for error in refused if error.code == "output-exists"}
+    if log is None or not there or not log.exists():
+        return ()
+    known = {one.record.output.place for one in entries(log) if one.whole}
+    count = sum(place_of(name, log.parent) in known for name in there)
+    if not count:
+        return ()
+    files = "1 file that is there is a result" if count == 1 else f"{count} files that are there are results"
+    return (
+        f"{files} by the audit log, and the ledger does not know that: 'overpaint batch adopt' makes the ledger again",
+    )
 
 
 def _refuse_link(log: Path) -> None:

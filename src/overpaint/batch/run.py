@@ -17,7 +17,7 @@ from overpaint.studio import Studio
 from .clashes import OwnFiles
 from .estimate import Estimate, by_history, by_trial
 from .events import Began, Ended, Event, Failed
-from .evidence import LogWitness, refuse_log_of_another
+from .evidence import LogWitness, notes_on_lost, refuse_log_of_another
 from .executor import Executor, ThreadExecutor
 from .files import Files
 from .filter import Filter
@@ -135,7 +135,7 @@ def run(
             [item.id for item in chosen if item.id not in status.undecided], retries=max(0, options.retries)
         )
         total, left = len(planned.items) + len(planned.bad), len(status.to_do) - len(chosen)
-        notes = session.notes(chosen, status)
+        notes = session.notes(chosen, status, planned)
         in_review = len(status.in_review)
         on_event(Began(total, len(chosen), len(status.unchanged), left, len(planned.bad), completed, notes, in_review))
         for bad in planned.bad:
@@ -187,7 +187,7 @@ def preview(rows: Iterable[EditRow | BadRow], options: Options, studio: Studio) 
             estimate = known or by_trial(
                 chosen, Worker(studio), replace(session.task_options, thumbnails=False, out=None)
             )
-    left, notes = len(status.to_do) - len(chosen), session.notes(chosen, status)
+    left, notes = len(status.to_do) - len(chosen), session.notes(chosen, status, planned)
     return BatchPreview(planned, tuple(chosen), len(status.unchanged), left, estimate, notes)
 
 
@@ -245,9 +245,9 @@ class BatchSession:
         found = [item for item in status.to_do if where is None or where.matches(item, entries.get(item.id))]
         return entries, status, found[: self.options.limit]
 
-    def notes(self, chosen: Collection[PlannedEdit], status: BatchStatus) -> tuple[str, ...]:
-        """The notes on the rows to do, and on doubtful results that were done before; in private mode one stands for
-        all that quote prompts.
+    def notes(self, chosen: Collection[PlannedEdit], status: BatchStatus, planned: BatchPlan) -> tuple[str, ...]:
+        """The notes on the rows to do, on doubtful results that were done before, and on a ledger that was lost; in
+        private mode one stands for all that quote prompts.
         """
         found = notes_on(chosen)
         if found and self.options.private:
@@ -255,7 +255,8 @@ class BatchSession:
         gate, doubtful = self.options.rules.gate, status.doubtful
         if gate:
             doubtful &= {item.id for item in chosen}
-        return (*self.options.notes, *notes_on_doubtful(len(doubtful), gate=gate), *found)
+        lost = notes_on_lost((bad.error for bad in planned.bad), self.options.audit)
+        return (*self.options.notes, *lost, *notes_on_doubtful(len(doubtful), gate=gate), *found)
 
     def end(self, listed: Mapping[str, int], tally: Tally, began: float, *, interrupted: bool = False) -> Ended:
         """Complete what an interrupt left, write the report of the listed rows, and sum up."""

@@ -15,7 +15,7 @@ from overpaint.studio import Studio
 
 from .arrivals import FileMark
 from .clashes import OwnFiles
-from .events import Arrived, Began, Departed, Done, Doubted, Ended, Event, Failed, Idle
+from .events import Arrived, Began, Departed, Done, Doubted, Ended, Event, Failed, Idle, Watching
 from .executor import Executor, ThreadExecutor
 from .incoming import IncomingPictures, WatchedFolder, shown
 from .plan import BatchPlan, PlannedEdit
@@ -155,6 +155,7 @@ class _Feed:
 
     def begin(self, completed: int) -> None:
         """Take what is in the folder already, and tell of the beginning."""
+        self.on_event(Watching(str(self.watched.images)))
         self._look()
         time.sleep(self.watched.interval)
         self._look()

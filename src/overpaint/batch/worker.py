@@ -292,6 +292,7 @@ def _details(made: _Made, rendered: Rendered, task: Task, quality: dict[str, Any
         "variation": made.variation,
         "seeded": made.seeded,
         "tried": made.tried,
+        "excess": round(edited.quality.excess(edited.doubts), 3),
         "prompt": None if private else resolved.prompt or edited.bare_request.prompt,
         "settings": settings,
         "regions": len(edited.regions),

@@ -18,9 +18,20 @@ if TYPE_CHECKING:
     from overpaint.batch import Reviewed
 
 
+_ROWS = "Ids of rows, names of their results, patterns of these ('IMG_01*'), or numbers of rows in the report."
+_HOW = ", the most doubtful first; --accept or --reject takes numbers of rows, names, patterns, or --all"
+
+
 def review(
     output: Annotated[str, argument("DIR", "The folder of results.", OUT)],
-    rows: Annotated[tuple[str, ...], argument("ROW", "Ids of rows, or names of their results.", OUT)] = (),
+    rows: Annotated[
+        tuple[str, ...],
+        argument(
+            "ROW",
+            "Ids of rows, names of their results, patterns of these ('IMG_01*'), or numbers of rows in the report.",
+            OUT,
+        ),
+    ] = (),
     /,
     *,
     all_: Annotated[bool, switch("--all", "All that need a review.", OUT)] = False,
@@ -77,5 +88,10 @@ def _print(found: Reviewed, verdict: str) -> None:
         print(visible(f"{verdict}: {one.output}{hint}"))
     if not verdict:
         for one in found.left:
-            print(visible(f"{one.id}: {one.file}: {one.doubt or ', '.join(one.doubts)}"))
-    print(f"{counted(len(found.left), 'result')} to be reviewed")
+            row = one.file if one.row is None else f"row {one.row}: {one.file}"
+            measures = zip(one.doubts, one.measures, strict=True)
+            print(visible(f"{row}: " + ", ".join(f"{name} {value:.2f}" for name, value in measures)))
+    print(f"{counted(len(found.left), 'result')} to be reviewed" + ("" if verdict or not found.left else _HOW))
+    if not verdict:
+        for advice in dict.fromkeys(one.doubt.partition("; ")[2] for one in found.left):
+            print(visible(advice), end="\n" if advice else "")

@@ -64,6 +64,7 @@ def reader_of(rows: Rows | WatchedRows, place: Where, how: Any, machine: Machine
 def listeners(display: Display, results: Results) -> Callable[[Event], None]:
     """What the events of a run go to."""
     from overpaint.batch.metrics import MetricsFile, RunCounts
+    from overpaint.batch.store import is_address
 
     from .on_end import EndNotice
 
@@ -76,7 +77,8 @@ def listeners(display: Display, results: Results) -> Callable[[Event], None]:
 
         shown.append(OtlpExport(results.otlp, counts, private=results.private, warn=_warn).show)
     if results.on_end is not None:
-        shown.append(EndNotice(results.on_end).show)
+        out = results.output if is_address(results.output) else str(Path(results.output).absolute())
+        shown.append(EndNotice(results.on_end, {"run": display.run, "output": out}).show)
 
     def show(event: Event) -> None:
         for one in shown:

@@ -6,8 +6,7 @@ import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import asdict
-from datetime import UTC, datetime
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, TextIO
 
 from overpaint.batch import (
@@ -26,12 +25,13 @@ from overpaint.batch import (
     Ready,
     Starting,
     Unchanged,
+    Watching,
     reason_of,
 )
 
 from .messages import note_line
 from .progress import progress_of
-from .texts import counted, print_json, visible
+from .texts import counted, now, print_json, visible
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -41,6 +41,10 @@ _MOST_SHOWN = 20  # rows of a dry run, and failures; the report has all
 
 class Display:
     """Shows the events of a run. This one shows nothing; failures are in the report and in the exit status."""
+
+    def __init__(self) -> None:
+        self.run = secrets.token_hex(8)
+        """A code of the run, which its events have."""
 
     def show(self, event: Event) -> None:
         """Show an event."""
@@ -72,11 +76,13 @@ class Lines(Display):
     """One JSON object a line on standard output."""
 
     def __init__(self, out: TextIO) -> None:
+        super().__init__()
         self._out = out
-        self._run = secrets.token_hex(8)
 
     def show(self, event: Event) -> None:
         """Print an event as one line."""
+        if isinstance(event, Failed):
+            event = replace(event, reason=_in_options(event.reason))
         self._print({"event": type(event).__name__.lower(), **asdict(event)})
 
     def preview(self, preview: BatchPreview, options: Options) -> None:
@@ -103,7 +109,7 @@ class Lines(Display):
         )
 
     def _print(self, table: dict[str, Any]) -> None:
-        table = {**table, "time": datetime.now(UTC).isoformat(timespec="milliseconds"), "run": self._run}
+        table = {**table, "time": now(), "run": self.run}
         print_json(table, one_line=True, file=self._out)
 
 
@@ -111,6 +117,7 @@ class BatchBar(Display):
     """A bar with rate and time left, failures above it, and a summary at the end."""
 
     def __init__(self, progress: Progress) -> None:
+        super().__init__()
         self._progress = progress
         self._task: TaskID | None = None
         self._planning = progress.add_task("reading the files", total=None, rate="")
@@ -131,6 +138,8 @@ class BatchBar(Display):
                     self._print(f"{counted(event.in_review, 'edit')} to be reviewed since earlier runs")
                 if event.completed:
                     self._print(f"{counted(event.completed, 'edit')} completed, which an interrupted run had painted")
+            case Watching():
+                self._print(f"watching {event.folder}; Ctrl-C ends it")
             case Starting():
                 where = counted(event.nodes, "node")
                 self._print(f"starting {counted(event.workers, 'worker')} on {where}")
@@ -156,7 +165,7 @@ class BatchBar(Display):
                 self._failed += 1
                 if self._failed <= _MOST_SHOWN:
                     again = " (tried again)" if event.again else ""
-                    self._print(f"row {event.row}: {event.reason}{again}")
+                    self._print(f"row {event.row}: {_in_options(event.reason)}{again}")
                 if event.begun and not event.again:
                     self._advance()
             case Ended():
@@ -197,7 +206,12 @@ class BatchBar(Display):
 
 
 def _reason(bad: BadRow, options: Options) -> str:
-    return reason_of(bad.error, private=options.private)
+    return _in_options(reason_of(bad.error, private=options.private))
+
+
+def _in_options(reason: str) -> str:
+    """A row's failure in terms of the command line."""
+    return reason.replace("set overwrite to replace it", "--overwrite replaces it")
 
 
 def _summary(ended: Ended) -> Iterator[str]:

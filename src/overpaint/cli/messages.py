@@ -170,6 +170,14 @@ def _wrong_kind(error: CoercionError) -> str:
     return f"{name} takes {kinds.get(error.target_type or str, 'another kind of value')}, not {value!r}"
 
 
+def _verb_meant(error: MissingArgumentError) -> str:
+    """The verb that a first word may stand for, where a group of verbs takes a file too."""
+    length = len(error.command_chain or ())
+    word = next(iter((error.root_input_tokens or [])[length:]), "-")
+    known = [verb for app in error.app or () if not (verb := str(app)).startswith("-")]
+    return "" if word.startswith("-") or Path(word).exists() else did_you_mean(word, known)
+
+
 def _missing(error: MissingArgumentError, chain: str) -> str:
     assert error.argument is not None
     argument = error.argument
@@ -177,5 +185,5 @@ def _missing(error: MissingArgumentError, chain: str) -> str:
     if name:
         return f"{name} needs a value"
     if argument.name.startswith("-"):
-        return f"{chain} needs {argument.name}"
+        return f"{chain} needs {argument.name}{_verb_meant(error)}"
     return f"{chain} needs a {argument.name.lower()}"

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
+from types import MappingProxyType
 
 from overpaint.batch import Ended, Event
 from overpaint.bounded import call_in_time
 
-from .texts import visible
+from .texts import now, visible
 
 _TIMEOUT = 60.0  # seconds for the command or the address
 _TIMEOUT_INTERRUPTED = 5.0  # the same at the end of an interrupted run
@@ -21,17 +23,17 @@ class EndNotice:
     on standard error.
     """
 
-    def __init__(self, where: str) -> None:
+    def __init__(self, where: str, more: Mapping[str, str] = MappingProxyType({})) -> None:
         """`where`: an address, which gets the event as JSON by POST; or a command, which gets it on its standard input
-        and is run without a shell.
+        and is run without a shell. `more` is added to the event.
         """
-        self._where = where
+        self._where, self._more = where, more
 
     def show(self, event: Event) -> None:
         """Tell of the last event."""
         if not isinstance(event, Ended):
             return
-        data = json.dumps({"event": "ended", **asdict(event)}, ensure_ascii=False).encode()
+        data = json.dumps({"event": "ended", **asdict(event), **self._more, "time": now()}, ensure_ascii=False).encode()
         seconds = _TIMEOUT_INTERRUPTED if event.interrupted else _TIMEOUT
         try:
             if self._where.startswith(("http://", "https://")):

@@ -7,6 +7,7 @@ import io
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, TextIO
 
@@ -19,6 +20,11 @@ def help_text(about: str, examples: tuple[str, ...]) -> str:
 def counted(number: int, what: str) -> str:
     """ "1 edit", "2,000 edits"."""
     return f"1 {what}" if number == 1 else f"{number:,} {what}s"
+
+
+def now() -> str:
+    """The time in UTC, as events have it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def visible(text: str) -> str:
