@@ -24,14 +24,7 @@ _HOW = ", the most doubtful first; --accept or --reject takes numbers of rows, n
 
 def review(
     output: Annotated[str, argument("DIR", "The folder of results.", OUT)],
-    rows: Annotated[
-        tuple[str, ...],
-        argument(
-            "ROW",
-            "Ids of rows, names of their results, patterns of these ('IMG_01*'), or numbers of rows in the report.",
-            OUT,
-        ),
-    ] = (),
+    rows: Annotated[tuple[str, ...], argument("ROW", _ROWS, OUT)] = (),
     /,
     *,
     all_: Annotated[bool, switch("--all", "All that need a review.", OUT)] = False,
