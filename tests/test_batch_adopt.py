@@ -136,7 +136,7 @@ def test_a_run_after_the_ledger_was_lost_says_once_how_it_is_made_again(bench: B
         assert bench.run([*_tables(), {**_tables()[0], "output": "x.png", "id": "x"}]).failed == 4
         [note] = bench.events_of(Began)[0].notes
         assert note.startswith("3 files that are there are results by the audit log")
-        assert "'overpaint batch adopt'" in note
+        assert "adopt them to make the ledger again" in note
     _adopt(bench, _tables())
     assert bench.run(_tables()).unchanged == 3
     assert bench.events_of(Began)[0].notes == ()

@@ -125,9 +125,7 @@ def notes_on_lost(refused: Iterable[OverpaintError], log: Path | None) -> tuple[
     if not count:
         return ()
     files = "1 file that is there is a result" if count == 1 else f"{count} files that are there are results"
-    return (
-        f"{files} by the audit log, and the ledger does not know that: 'overpaint batch adopt' makes the ledger again",
-    )
+    return (f"{files} by the audit log, and the ledger does not know that: adopt them to make the ledger again",)
 
 
 def _refuse_link(log: Path) -> None:

@@ -29,13 +29,17 @@ from overpaint.batch import (
     reason_of,
 )
 
-from .messages import note_line
 from .progress import progress_of
 from .texts import counted, now, print_json, visible
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
+_WORDS = {
+    "set overwrite to replace it": "--overwrite replaces it",
+    "adopt them to make the ledger again": "'overpaint batch adopt' makes the ledger again",
+    "with the setting gate": "with --gate",
+}
 _MOST_SHOWN = 20  # rows of a dry run, and failures; the report has all
 
 
@@ -83,6 +87,8 @@ class Lines(Display):
         """Print an event as one line."""
         if isinstance(event, Failed):
             event = replace(event, reason=_in_options(event.reason))
+        elif isinstance(event, Began):
+            event = replace(event, notes=tuple(map(_in_options, event.notes)))
         self._print({"event": type(event).__name__.lower(), **asdict(event)})
 
     def preview(self, preview: BatchPreview, options: Options) -> None:
@@ -104,7 +110,7 @@ class Lines(Display):
                 "bad": len(preview.plan.bad),
                 "seconds": None if preview.estimate.seconds is None else round(preview.estimate.seconds, 3),
                 "basis": preview.estimate.basis,
-                "notes": preview.notes,
+                "notes": [_in_options(note) for note in preview.notes],
             }
         )
 
@@ -131,7 +137,7 @@ class BatchBar(Display):
                 self._total = event.to_do
                 self._task = self._progress.add_task("editing", total=self._total, rate="")
                 for note in event.notes:
-                    self._print(note_line(note))
+                    self._print(f"note: {_in_options(note)}")
                 if event.unchanged:
                     self._print(f"{counted(event.unchanged, 'edit')} done before")
                 if event.in_review:
@@ -177,7 +183,7 @@ class BatchBar(Display):
         """Print the first rows, those that can't be done, and the estimated time."""
         self._progress.stop()
         for note in preview.notes:
-            print(visible(note_line(note)))
+            print(visible(f"note: {_in_options(note)}"))
         for bad in preview.plan.bad[:_MOST_SHOWN]:
             print(visible(f"row {bad.number} can't be done: {_reason(bad, options)}"))
         for item in preview.to_do[:_MOST_SHOWN]:
@@ -210,8 +216,10 @@ def _reason(bad: BadRow, options: Options) -> str:
 
 
 def _in_options(reason: str) -> str:
-    """A row's failure in terms of the command line."""
-    return reason.replace("set overwrite to replace it", "--overwrite replaces it")
+    """A row's failure, or a note, in terms of the command line."""
+    for said, here in _WORDS.items():
+        reason = reason.replace(said, here)
+    return reason
 
 
 def _summary(ended: Ended) -> Iterator[str]:
