@@ -75,7 +75,7 @@ class GateFill:
     setting: bool
 
     def load(self) -> LoadedCase:
-        """The photo, reduced, with its hole; the crop is what is shown."""
+        """The photo, reduced, with its hole, and the crop that is shown."""
         with Image.open(self.case.image) as image:
             photo = image.convert("RGB")
         photo.thumbnail((LONG_SIDE, LONG_SIDE), Image.Resampling.LANCZOS)

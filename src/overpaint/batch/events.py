@@ -150,14 +150,14 @@ class Postponed:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Files in a folder that is watched that are no pictures; each is told once."""
+    """Files in a folder that is watched that are no pictures; each is reported once."""
 
     files: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Idle:
-    """Nothing is to be done in a folder that is watched; told when this begins, and every minute.
+    """Nothing is to be done in a folder that is watched; reported when this begins, and every minute.
 
     Attributes:
         rows: Pictures that are rows.

@@ -114,7 +114,7 @@ class IncomingPictures:
         self.unfinished = len(self._settling.unsettled & self._pictures())
 
     def settled(self) -> list[str]:
-        """The pictures that are whole, in the order of their names; those without their mask are told and left out."""
+        """The whole pictures, in the order of their names; those without their mask are reported and left out."""
         return [path for path in sorted(self._pictures() & self._settling.settled.keys()) if not self._lacks_mask(path)]
 
     def row(self, number: int, path: str) -> RawRow:

@@ -109,7 +109,7 @@ class OtlpExport:
         span.end(now)
 
     def _instruments(self) -> Any:
-        """Instruments that read the counts when they are collected; the histogram, which is told."""
+        """Instruments that read the counts when they are collected, and the histogram, to which each row is added."""
         from opentelemetry.metrics import Observation
 
         meter = self._metrics.get_meter("overpaint.batch")

@@ -50,7 +50,7 @@ class PicturePairs:
         return RawRow(number, table, folder=self._within(picture))
 
     def bad_row(self, number: int, picture: Place, error: RequestError) -> RawRow:
-        """The row of a picture whose mask can't be told."""
+        """The row of a picture whose mask can't be determined."""
         where = self._within(picture)
         return RawRow(number, error=error.within(str(picture)), folder=where, image=_whole(picture))
 

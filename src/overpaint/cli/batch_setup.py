@@ -1,4 +1,4 @@
-"""What the options of `overpaint batch` and its verbs mean: rows, the options of a run, who is told of its events."""
+"""What the options of `overpaint batch` and its verbs mean: rows, the options of a run, the listeners to its events."""
 
 from __future__ import annotations
 
