@@ -40,6 +40,14 @@ def test_relative_paths_mean_the_folder_of_each_call(
         assert pool.call(os.getcwd) == str(tmp_path / name)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_all_processes_of_a_group_ends_no_call(pool: BoundedPool, number: signal.Signals):
+    """A service's stop goes to all of its processes: what is read then is read, and the parent ends in order."""
+    process = pool.call(hanging.process)
+    os.kill(process, number)
+    assert pool.call(hanging.process) == process
+
+
 def test_an_array_comes_back_as_it_is_and_the_process_stays(pool: BoundedPool):
     found = pool.call(hanging.array, 1_000_000)
     assert np.array_equal(found, hanging.array(1_000_000))

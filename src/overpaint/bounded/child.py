@@ -27,7 +27,9 @@ def serve(connection: int, lifeline: int, *modules: str) -> None:
         lifeline: That of a pipe whose other end only the parent has.
         *modules: What is imported first, so that no call pays for it.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the parent decides
+    # Ctrl-C goes to the whole group, and what stops a service to all of its processes; the parent decides.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     _die_with(lifeline)
     parent = socket.socket(fileno=connection)
     for name in modules:
