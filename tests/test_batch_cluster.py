@@ -325,6 +325,10 @@ def eventually(holds: Callable[[], bool], seconds: float = 30.0) -> bool:
     return holds()
 
 
+MANY = 60
+"""More rows than are done while workers start: a run that ends before has none that are ready."""
+
+
 class TestKeptWorkers:
     """Workers that wait for the next run."""
 
@@ -352,13 +356,13 @@ class TestKeptWorkers:
     def test_serve_a_second_run_and_leave_their_place_to_other_settings(self, nodes, tmp_path, made):
         nodes(2)
         make, other = partial(counted, str(made)), partial(counted, str(made), 1)
-        count, reused = self.ready(self.run(tmp_path, "one", make))
+        count, reused = self.ready(self.run(tmp_path, "one", make, MANY))
         assert (count >= 2, reused) == (True, 0)
-        assert self.ready(self.run(tmp_path, "two", make)) == (count, count)
+        assert self.ready(self.run(tmp_path, "two", make, MANY)) == (count, count)
         assert len(list(made.iterdir())) == count
         assert sorted(path.read_text() for path in made.iterdir())[-2:] == ["600", "600"], "half of their node's memory"
         assert pixels(tmp_path / "one") == pixels(tmp_path / "two")
-        assert self.ready(self.run(tmp_path, "three", other)) == (count, 0)
+        assert self.ready(self.run(tmp_path, "three", other, MANY)) == (count, 0)
         assert len(list(made.iterdir())) == 2 * count
         self.run(tmp_path, "four", other, count=4 * count, private=True)
         assert eventually(lambda: len(kept_workers()) < count), "a private run leaves no process that has seen it"
