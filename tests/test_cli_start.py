@@ -177,3 +177,10 @@ def test_messages_escape_what_the_encoding_of_the_terminal_lacks(tmp_path: Path)
     assert _run_with_encoding("cp1252", tmp_path, "info", "日本.png")[0] == 0
     assert _run_with_encoding("ascii", tmp_path, "doctor")[2] == b""
     assert _run_with_encoding("ascii", tmp_path, "models", "list", "--all")[2] == b""
+
+
+def test_json_of_finite_numbers_refuses_others() -> None:
+    from overpaint.cli.texts import print_json
+
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        print_json({"seam": float("nan")}, one_line=True, finite=True)

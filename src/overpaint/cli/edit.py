@@ -289,7 +289,7 @@ def _report(call: PaintCall, results: _Results, error: OverpaintError | None) ->
         elif results.tables:
             table = results.tables[0]
         table |= {} if error is None else in_json(error)
-        print_json(table, one_line=True)
+        print_json(table, one_line=True, finite=True)
         return
     stream = sys.stderr if call.out.output == STDIO else sys.stdout
     if _is_silent(call):

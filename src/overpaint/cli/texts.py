@@ -32,13 +32,14 @@ def visible(text: str) -> str:
     return "".join(one if one.isprintable() or one in "\u200c\u200d" else ascii(one)[1:-1] for one in text)
 
 
-def print_json(value: Any, *, one_line: bool = False, file: TextIO | None = None) -> None:
+def print_json(value: Any, *, one_line: bool = False, finite: bool = False, file: TextIO | None = None) -> None:
     """Print a value as JSON, for programs, and at once. The bytes are UTF-8 whatever the stream's encoding: other
-    characters than ASCII are escaped where the stream has another one, and where the value is no Unicode.
+    characters than ASCII are escaped where the stream has another one, and where the value is no Unicode. Raises
+    ValueError for a number that JSON has no form for (NaN, infinity), where all are to be `finite`.
     """
     out = sys.stdout if file is None else file
     indent = None if one_line else 2
-    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    text = json.dumps(value, ensure_ascii=False, indent=indent, allow_nan=not finite)
     if not _is_unicode(text) or codecs.lookup(out.encoding or "utf-8").name != "utf-8":
         text = json.dumps(value, indent=indent)
     print(text, file=out, flush=True)
