@@ -390,7 +390,7 @@ class TestKeptWorkers:
         assert kept_workers() == []
         self.run(tmp_path, "two", make)
         assert kept_workers()
-        count, reused = self.ready(self.run(tmp_path, "three", make, terms={"keep": 0.0}))
+        count, reused = self.ready(self.run(tmp_path, "three", make, MANY, terms={"keep": 0.0}))
         assert count == reused
         assert eventually(lambda: kept_workers() == [])
 
