@@ -258,6 +258,13 @@ def test_what_it_can_not_paint_is_told_before_the_first_step(studio):
 
 
 @shipped
+def test_what_a_prompt_wants_left_out_is_told_to_be_painted_all_the_same(studio):
+    (note,) = studio.notes_before(overpaint.EditRequest.of("replace", prompt="something green, no flower"))
+    assert "may paint flower because the prompt names it" in note
+    assert "the setting negative_prompt" in note
+
+
+@shipped
 @pytest.mark.parametrize(
     "prompt", ["a red flower", "something yellow", "daisies, highly detailed", "a photo of blue pants", "roses"]
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from overpaint.prompt import things_in, unknown_things
+from overpaint.prompt import negated_things, things_in, unknown_things
 
 KNOWN = frozenset({"flower", "daisy", "strawberry", "shirt", "pants", "building", "field", "sky", "red", "white"})
 
@@ -61,3 +61,21 @@ def test_words_of_a_scene_are_no_things():
         "slightly out of focus, muted colours, vivid colours, consistent lighting, matching perspective"
     )
     assert things_in(added) == ()
+
+
+@pytest.mark.parametrize(
+    ("prompt", "left_out"),
+    [
+        ("a meadow, no flower", ("flower",)),
+        ("a beach without people or cars, no text", ("people", "cars", "text")),
+        ("a wall without any flowers and a red door", ("flowers",)),
+        ("no dogs nor cats in a field", ("dogs", "cats")),
+        ("without the white building", ("building",)),
+        ("a flower", ()),
+        ("no", ()),
+        ("nothing", ()),
+        ("a nose, a snowy field", ()),
+    ],
+)
+def test_what_a_prompt_wants_left_out_is_found(prompt, left_out):
+    assert negated_things(prompt, KNOWN) == left_out

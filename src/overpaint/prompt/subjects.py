@@ -22,11 +22,14 @@ _PART = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*|[^\s]")
 
 _BETWEEN = _words(
     """a about above across against along amid among an and are around as at background be behind below beneath beside
-    between beyond but by for from full has have her his in inside instead into is its like made my near next of off
+    between beyond but by for from full has have her his in inside instead into is its like made my near next nor of off
     on onto or our out outside over per that the their this through to toward towards under up which while who with
     within without your"""
 )
 """Words between phrases: articles, prepositions, conjunctions, pronouns."""
+
+_NEGATIONS = _words("no without")
+"""Words that say that the next phrase's thing should not be there."""
 
 _STYLE = _words(
     """angle bokeh color colors colour colours depth detail details focus grain lens light lighting perspective
@@ -63,6 +66,27 @@ def things_in(prompt: str, words: Set[str] = frozenset()) -> tuple[str, ...]:
 def unknown_things(prompt: str, words: Set[str]) -> tuple[str, ...]:
     """The things in a prompt that are not among these words, in singular or plural."""
     return tuple(thing for thing in things_in(prompt, words) if not _known(thing, words))
+
+
+def negated_things(prompt: str, words: Set[str] = frozenset()) -> tuple[str, ...]:
+    """The things that a prompt wants left out: "a beach without people or cars, no text" names people, cars and text.
+
+    "or" and "nor" go on with what is left out; every other word between phrases ends it. Arguments as for `things_in`.
+    """
+    found: list[str] = []
+    phrase: list[str] = []
+    negated = False
+    for part in (*_PART.findall(_ASIDE.sub(",", prompt)), "."):
+        word = part.lower()
+        if word in _NEGATIONS or word in _BETWEEN or not part[0].isalpha():
+            thing = _thing(phrase, words)
+            if negated and thing:
+                found.append(thing)
+            negated = word in _NEGATIONS or (negated and (word in ("or", "nor") or not phrase))
+            phrase = []
+        else:
+            phrase.append(word)
+    return tuple(dict.fromkeys(found))
 
 
 def _phrases(prompt: str, words: Set[str]) -> Iterator[list[str]]:

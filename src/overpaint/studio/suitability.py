@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from overpaint.engines import EngineCard
 from overpaint.errors import RequestError
-from overpaint.prompt import things_in, unknown_things
+from overpaint.prompt import negated_things, things_in, unknown_things
 from overpaint.request import EditRequest, IntentRule
 
 
@@ -48,12 +48,21 @@ def refuse_unsuited(request: EditRequest, rule: IntentRule, card: EngineCard, mo
 
 
 def notes_before(request: EditRequest, card: EngineCard, model: str | None) -> tuple[str, ...]:
-    """What a person should know before the painting begins: which things in the prompt the model can't paint."""
-    beyond = _beyond(request, card)
-    if not beyond:
-        return ()
-    painter = model or card.name
-    return (f"{painter} does not paint {_either(beyond)} recognisably; the setting model names a larger checkpoint",)
+    """What a person should know before the painting begins.
+
+    That is which things in the prompt the model can't paint, and which ones the prompt wants left out. Models follow
+    nouns, not negations.
+    """
+    painter, notes = model or card.name, []
+    if beyond := _beyond(request, card):
+        notes.append(
+            f"{painter} does not paint {_either(beyond)} recognisably; the setting model names a larger checkpoint"
+        )
+    negated = negated_things(request.prompt or "", card.words or frozenset())
+    if negated and card.paints_from == "prompt":
+        instead = "; the setting negative_prompt takes what to leave out" if card.uses("negative_prompt") else ""
+        notes.append(f"{painter} may paint {_either(negated)} because the prompt names it{instead}")
+    return tuple(notes)
 
 
 def _beyond(request: EditRequest, card: EngineCard) -> tuple[str, ...]:
