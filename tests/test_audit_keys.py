@@ -32,7 +32,7 @@ from overpaint.audit import (
 from overpaint.audit._head import HeadFile, head_file, write_head
 from overpaint.audit._line import LONGEST, line_of, record_text
 from overpaint.cli import main
-from overpaint.errors import MissingExtraError, OutputError, RecordError
+from overpaint.errors import CredentialsError, MissingExtraError, OutputError
 from test_audit_log import first_fault, lines, made_in, nth, one, rewrite
 
 pytest.importorskip("cryptography")
@@ -105,7 +105,7 @@ class TestKeys:
             ("pipe", "no regular file"),
             ("nowhere", "can't be read"),
         ):
-            with pytest.raises(RecordError, match=words):
+            with pytest.raises(CredentialsError, match=words):
                 AuditKey.read(tmp_path / name)
 
     def test_without_the_library_the_extra_is_named(self, tmp_path, monkeypatch):

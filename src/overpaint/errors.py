@@ -9,6 +9,7 @@ OverpaintError
 │   ├── MaskError           another size, empty, outside, not a mask
 │   ├── RequestError        unknown key, a value out of its range, a combination without a meaning
 │   ├── RecordError         a record or sidecar that can't be read
+│   ├── CredentialsError    a key or certificate that can't be read, is not valid, or does not go with the other
 │   ├── SessionError        a session that can't be read or is in use; a step or branch that it does not have
 │   └── ModelError          a model that is missing, damaged, of another kind, or not safe to read
 ├── DownloadError           the hub can't be reached, or sent something else than it announced
@@ -131,6 +132,12 @@ class RecordError(InputError):
     """A record of an edit can't be read."""
 
     code = "record-invalid"
+
+
+class CredentialsError(InputError):
+    """A key or a certificate can't be read, is not valid, or does not go with the other."""
+
+    code = "credentials-invalid"
 
 
 class SessionError(InputError):

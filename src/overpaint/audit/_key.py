@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from overpaint.errors import MissingExtraError, RecordError
-from overpaint.files import check_writable, opened_regular, write_file
+from overpaint.errors import CredentialsError, MissingExtraError
+from overpaint.files import check_writable, write_file
+from overpaint.record.key_files import is_private, read_key_file
 from overpaint.values import canonical_json
-
-_MOST = 1 << 16  # bytes of a file that may be a key
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,28 +48,24 @@ class AuditKey:
         """The key in a file.
 
         Raises:
-            RecordError: It can't be read, is no Ed25519 key, or is encrypted; or others may read a private one
+            CredentialsError: It can't be read, is no Ed25519 key, or is encrypted; or others may read a private one
                 ("key-open").
             MissingExtraError: The extra `audit` is not installed.
         """
         ed25519, forms = _library()
+        data = read_key_file(path, "audit_key")
         try:
-            with opened_regular(path) as file:
-                data, mode = file.read(_MOST), os.fstat(file.fileno()).st_mode
-            if b"PRIVATE KEY" not in data:
-                public, private = forms.load_pem_public_key(data), None
-            else:
-                _check_mode(path, mode)
+            if is_private(data):
                 private = forms.load_pem_private_key(data, password=None)
                 public = private.public_key()
-        except RecordError:
-            raise
-        except OSError as error:
-            raise RecordError(f"the key {path} can't be read: {error.strerror or error}") from None
+            else:
+                public, private = forms.load_pem_public_key(data), None
         except Exception as error:  # the library's errors have no common base
-            raise RecordError(f"{path} is no key without a password in PEM: {error}") from None
+            message = f"{path} is no key without a password in PEM: {error}"
+            raise CredentialsError(message, field="audit_key", value=str(path)) from None
         if not isinstance(public, ed25519.Ed25519PublicKey):
-            raise RecordError(f"{path} is a key of another kind than Ed25519")
+            message = f"{path} is a key of another kind than Ed25519"
+            raise CredentialsError(message, field="audit_key", value=str(path))
         return cls(public.public_bytes_raw().hex(), private)
 
     @property
@@ -97,19 +91,6 @@ class AuditKey:
         except (InvalidSignature, ValueError):
             return False
         return True
-
-
-def _check_mode(path: Path, mode: int) -> None:
-    """Raise RecordError for a private key that others may read or change, as ssh does; not where modes say little."""
-    if os.name == "posix" and mode & 0o077:
-        raise RecordError(
-            f"the private key {path} has the mode {mode & 0o777:04o}: others may read it, so that its signatures prove "
-            "nothing",
-            code="key-open",
-            field="audit_key",
-            value=str(path),
-            hint="make a new pair, or, where you are sure that nobody has read it, close it: chmod 600",
-        )
 
 
 def _library() -> tuple[Any, Any]:

@@ -174,7 +174,7 @@ def export(
 
 
 def key_of(path: str | None) -> AuditKey | None:
-    """The key in the file of an option; None where it was left out. RecordError."""
+    """The key in the file of an option; None where it was left out. CredentialsError."""
     if path is None:
         return None
     from overpaint.audit import AuditKey

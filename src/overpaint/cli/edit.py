@@ -128,7 +128,8 @@ def _recorder(path: str, masks: Sequence[Path], out: Out) -> Recorder:
     """Open an audit log for edits with these mask files; private mode hashes prompts with the log's salt.
 
     Raises:
-        OutputError, MaskError, RecordError: The log can't be written, or is at fault; a mask or the key can't be read.
+        OutputError, MaskError, RecordError, CredentialsError: The log can't be written, or is at fault; a mask or the
+            key can't be read.
     """
     from overpaint.audit import AuditLog, Secret, edit_record, mask_file
     from overpaint.batch import LogWitness

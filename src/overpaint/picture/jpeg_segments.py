@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from overpaint.errors import PictureError
 
 SOI, EOI, SOS, DQT, DHT, COM = 0xD8, 0xD9, 0xDA, 0xDB, 0xC4, 0xFE
-APP0, APP1, APP2, APP13, APP14 = 0xE0, 0xE1, 0xE2, 0xED, 0xEE
+APP0, APP1, APP2, APP11, APP13, APP14 = 0xE0, 0xE1, 0xE2, 0xEB, 0xED, 0xEE
 FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF markers
 LONGEST = 65533  # bytes of a segment after its length field
 _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd8\xff]")  # those that head a segment; decoders skip stray and fill bytes
