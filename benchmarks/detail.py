@@ -24,7 +24,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -46,7 +46,7 @@ from overpaint.request import Usual
 from overpaint.studio import Studio
 
 OUT = Path("bench-out") / "detail"
-WAYS = ("none", "careful", "full", "surroundings")
+WAYS: tuple[Literal["none", "careful", "full", "surroundings"], ...] = ("none", "careful", "full", "surroundings")
 CROP = 240
 """Side in pixels of the crops on the sheet, at the photo's scale."""
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
 import pytest
@@ -25,6 +25,7 @@ from overpaint.request import (
     INTENTS,
     BoxPart,
     EditRequest,
+    EditSettings,
     EllipsePart,
     MaskSpec,
     PolygonPart,
@@ -34,6 +35,7 @@ from overpaint.request import (
     settings_reference,
 )
 from overpaint.studio import resolve
+from overpaint.studio.inputs import GivenRasters
 from overpaint.validation import SettingError
 from overpaint.values import canonical_json, upgraded
 from stand_ins import DIFFUSION, PIXEL
@@ -481,3 +483,21 @@ def test_a_path_in_the_place_of_a_raster_is_refused_by_its_field(name: str) -> N
     with pytest.raises(RequestError, match=r"must be a raster by its digest.*not the file 'a\.png'") as caught:
         EditRequest.of("replace", **fields[name])
     assert (caught.value.field, caught.value.value) == (name, "a.png")
+
+
+def test_every_setting_is_a_keyword_that_type_checkers_know():
+    """EditSettings lists the request's fields once more, for editors: the two must not drift apart."""
+    rasters = set(GivenRasters.__annotations__)
+    fields = set(EditRequest.model_fields) - {"schema_"}
+    assert set(EditSettings.__annotations__) == fields - rasters
+    assert rasters - fields == {"inputs"}
+    words = {name: _words(hint) for name, hint in get_type_hints(EditSettings).items()}
+    assert words == {name: _words(EditRequest.model_fields[name].annotation) for name in words}
+    assert words["detail"] == {"surroundings", "full", "careful", "none"}
+
+
+def _words(hint: Any) -> set[Any]:
+    """The values of every Literal within a type."""
+    if get_origin(hint) is Literal:
+        return set(get_args(hint))
+    return set().union(*(_words(one) for one in get_args(hint)))

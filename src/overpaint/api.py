@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Unpack
 
 from .engines import Monitor
 from .errors import RequestError
@@ -15,7 +15,7 @@ from .files import write_file
 from .picture import Picture, encode, format_for_path, open_picture
 from .request import EditRequest
 from .studio import Edit, Edited, EditFailure, Studio
-from .studio.inputs import MaskLike
+from .studio.inputs import EditArguments, MaskLike
 from .studio.inserts import Pictured
 
 
@@ -66,9 +66,8 @@ def edit(
     picture: Pictured,
     request: EditRequest | None = None,
     *,
-    mask: MaskLike | None = None,
     monitor: Monitor | None = None,
-    **settings: Any,
+    **given: Unpack[EditArguments],
 ) -> Edited:
     """Repaint the masked part of a picture. See `Studio.edit`, which this calls on a shared studio.
 
@@ -76,12 +75,12 @@ def edit(
 
     Args:
         picture: A picture, an array, a PIL image, or a file: its path, its bytes or open.
-        request: The request; `settings` override its fields.
-        mask: Where to repaint, 1 = repaint: a Mask, an array, a PIL image, or a mask file.
+        request: The request; settings given beside it override its fields.
         monitor: Progress and cancellation.
-        **settings: Fields of EditRequest.
+        **given: `mask`, where to repaint, 1 = repaint: a Mask, an array, a PIL image, or a mask file; `sketch`,
+            `insert`, `avoid`, `inputs`; and settings by name: intent, prompt, engine ...
     """
-    return _studio().edit(picture, request, mask=mask, monitor=monitor, **settings)
+    return _studio().edit(picture, request, monitor=monitor, **given)
 
 
 def variations(
@@ -89,19 +88,20 @@ def variations(
     request: EditRequest | None = None,
     *,
     count: int,
-    mask: MaskLike | None = None,
     monitor: Monitor | None = None,
-    **settings: Any,
+    **given: Unpack[EditArguments],
 ) -> Iterator[Edited]:
     """One edit with `count` seeds, one after another. See `Studio.variations`."""
-    return _studio().variations(picture, request, count=count, mask=mask, monitor=monitor, **settings)
+    return _studio().variations(picture, request, count=count, monitor=monitor, **given)
 
 
 def edit_many(
-    edits: Iterable[Edit | tuple[Pictured, MaskLike] | Pictured], request: EditRequest | None = None, **settings: Any
+    edits: Iterable[Edit | tuple[Pictured, MaskLike] | Pictured],
+    request: EditRequest | None = None,
+    **given: Unpack[EditArguments],
 ) -> Iterator[Edited | EditFailure]:
     """Make many edits, in their order; one that fails gives an EditFailure. See `Studio.edit_many`."""
-    return _studio().edit_many(edits, request, **settings)
+    return _studio().edit_many(edits, request, **given)
 
 
 def remove(picture: Pictured, mask: MaskLike, **settings: Any) -> Edited:

@@ -15,6 +15,7 @@ from ._parts import AlphaPart, BoxPart, EllipsePart, FullPart, MaskSpec, Part, P
 from ._reference import Setting, settings_reference
 from ._resolved import Execution, ResolvedRequest, draw_seed
 from ._sampling import ENGINE_SETTINGS, SAMPLING_SETTINGS, Sampling
+from ._settings import EditSettings
 from ._types import Dialect, PaintsFrom
 from .intents import INTENTS, DetailRule, Intent, IntentRule, MaskedContent
 
@@ -27,6 +28,7 @@ __all__ = [  # noqa: RUF022 - in plain alphabetical order
     "Dialect",
     "ENGINE_SETTINGS",
     "EditRequest",
+    "EditSettings",
     "EllipsePart",
     "Execution",
     "FullPart",

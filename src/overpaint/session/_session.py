@@ -8,18 +8,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Self, Unpack
 
 import numpy as np
-from numpy.typing import NDArray
 
 from overpaint.engines import Monitor
 from overpaint.errors import MaskError, OverpaintError, RequestError, SessionError
 from overpaint.geometry import Box
 from overpaint.picture import Colour, Picture, encode, open_picture
-from overpaint.request import EditRequest, MaskSpec
+from overpaint.request import EditRequest
 from overpaint.studio import Edited, FinishedPicture, LayeredPicture, Studio
-from overpaint.studio.inputs import InsertLike, MaskLike, Rasters, as_mask
+from overpaint.studio.inputs import EditArguments, MaskLike, as_mask, split
 from overpaint.studio.inserts import Pictured, picture_of
 
 from ._contents import SessionContents
@@ -201,29 +200,23 @@ class Session:
         self,
         request: EditRequest | None = None,
         *,
-        mask: MaskLike | None = None,
-        sketch: NDArray[np.uint8] | None = None,
-        insert: InsertLike | None = None,
-        avoid: MaskLike | MaskSpec | None = None,
-        inputs: Rasters | None = None,
         variations: int = 1,
         notes: Sequence[str] = (),
         monitor: Monitor | None = None,
-        **settings: Any,
+        **given: Unpack[EditArguments],
     ) -> Step:
         """Make an edit of the present picture, as a new step on top.
 
         Args:
             variations: How many takes the step gets: with its seed, seed + 1, ...; the first one shows.
             notes: Notes for the step, before its own.
-            request, mask, sketch, insert, avoid, inputs, monitor, **settings: As for `Studio.edit`, errors as well.
+            request, monitor, **given: As for `Studio.edit`, errors as well.
 
         Raises:
             OutputError: The session can't be written; nothing was added.
         """
-        given = {"mask": mask, "sketch": sketch, "insert": insert, "avoid": avoid, "inputs": inputs}
         below, steps = self._now(), self._painted(self._state.visible)
-        takes, last = self._paint(below, steps, request, variations, notes, monitor, {**given, **settings})
+        takes, last = self._paint(below, steps, request, variations, notes, monitor, given)
         number = self._history.last_step + 1
         self._do(AddStep(step=number, takes=takes))
         if variations == 1:  # what was pasted is what would be composited
@@ -236,15 +229,10 @@ class Session:
         step: int,
         request: EditRequest | None = None,
         *,
-        mask: MaskLike | None = None,
-        sketch: NDArray[np.uint8] | None = None,
-        insert: InsertLike | None = None,
-        avoid: MaskLike | MaskSpec | None = None,
-        inputs: Rasters | None = None,
         variations: int = 1,
         notes: Sequence[str] = (),
         monitor: Monitor | None = None,
-        **settings: Any,
+        **given: Unpack[EditArguments],
     ) -> Step:
         """Paint a step again, on what is below it now: with its own request and seed, and with the changes given here.
 
@@ -253,7 +241,7 @@ class Session:
         Args:
             step: Its number.
             request: In place of its own (see `request`).
-            mask, sketch, insert, avoid, inputs, **settings: What is to be different.
+            **given: What is to be different, as for `edit`.
             variations, notes, monitor: As for `edit`.
 
         Raises:
@@ -265,9 +253,9 @@ class Session:
         below = self._below(lower)
         own = self.request(step)
         request = own if request is None else request
-        given: dict[str, Any] = {"mask": mask, "sketch": sketch, "insert": insert, "avoid": avoid}
-        new = {name: None for name, value in given.items() if value is not None and getattr(request, name) is not None}
-        request = request.merged(**new, **settings)
+        rasters, settings = split(given)
+        new = {name: None for name, value in rasters.items() if name != "inputs" and value is not None}
+        request = request.merged(**{**new, **settings})
         if (request.engine, request.model) != (own.engine, own.model) and request.options == own.options:
             request = request.merged(options=None)  # which only the engine before knows
         same = request.mask is not None and request.mask == own.mask
@@ -279,8 +267,8 @@ class Session:
                 value=step,
                 hint="show the steps that made it larger, or set mask anew",
             )
-        given["inputs"] = {**self._contents.rasters(request), **(inputs or {})}
-        takes, _ = self._paint(below, lower, request, variations, notes, monitor, given)
+        rasters["inputs"] = {**self._contents.rasters(request), **(rasters.get("inputs") or {})}
+        takes, _ = self._paint(below, lower, request, variations, notes, monitor, rasters)
         self._do(AddTakes(step=step, takes=takes))
         return self.step(step)
 
@@ -422,7 +410,7 @@ class Session:
         variations: int,
         notes: Sequence[str],
         monitor: Monitor | None,
-        given: dict[str, Any],
+        given: EditArguments,
     ) -> tuple[tuple[str, ...], Edited]:
         """Paint on what is below, and keep the takes; their digests, and the last result."""
         if self._studio is None:

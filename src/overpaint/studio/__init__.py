@@ -4,6 +4,7 @@ from ._edited import Edited, PaintedRegion
 from ._studio import Studio
 from .choose import Painter
 from .contact import Tile, arrange_tiles, contact_sheet, make_tile
+from .inputs import EditArguments
 from .layers import Layer, LayeredPicture
 from .many import Edit, EditFailure
 from .masks import mask_of, spec_of
@@ -14,6 +15,7 @@ from .written import Rendered, Saved, pixel_digest
 
 __all__ = [
     "Edit",
+    "EditArguments",
     "EditFailure",
     "Edited",
     "FinishedPicture",

@@ -23,8 +23,8 @@ from overpaint.request import EditRequest, Execution, ResolvedRequest
 from .compare import comparison
 from .inputs import InputRasters
 from .layers import Layer, LayeredPicture, encode_layers
-from .saving import FinishedPicture
-from .written import RecordMode, Rendered, Saved, pixel_digest
+from .saving import FinishedPicture, SavableResult
+from .written import pixel_digest
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,7 +75,7 @@ class PaintedRegion:
 
 
 @dataclass(frozen=True, eq=False)
-class Edited:
+class Edited(SavableResult):
     """A finished edit.
 
     Attributes:
@@ -190,48 +190,6 @@ class Edited:
             record_of=self.record_of,
             pixels_sha256=lambda: self.pixels_sha256,
         )
-
-    def default_path(self, format: str | None = None) -> Path:
-        """NAME.INTENT.EXT beside the input, in the input's own format (PNG where that can't be written).
-
-        Raises:
-            OutputError: The picture did not come from a file.
-        """
-        return self.finished.default_path(format)
-
-    def save(
-        self,
-        path: str | os.PathLike[str] | None = None,
-        *,
-        format: str | None = None,
-        quality: int | None = None,
-        overwrite: bool = False,
-        record: RecordMode = "embed",
-    ) -> Saved:
-        """Write the result; whole or not at all.
-
-        Args:
-            path: Where; its extension gives the format. Left out: `default_path`.
-            format: The format, where the extension names none.
-            quality: 1 to 100 for the formats that lose.
-            overwrite: Whether an existing file may be replaced.
-            record: "embed" writes how it was made into the file, "sidecar" beside it, "none" nowhere.
-
-        Raises:
-            OutputError: The file exists, its folder does not, or its format can't hold the picture.
-        """
-        return self.finished.save(path, format=format, quality=quality, overwrite=overwrite, record=record)
-
-    def render(
-        self,
-        format: str | None = None,
-        *,
-        quality: int | None = None,
-        record: RecordMode = "embed",
-        verify: bool = False,
-    ) -> Rendered:
-        """The result as a file's bytes, and what a reader of them finds; see `FinishedPicture.render`."""
-        return self.finished.render(format, quality=quality, record=record, verify=verify)
 
     def comparison(self) -> Picture:
         """Before, mask and after side by side, 8-bit RGB."""

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Literal, Self
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any, Literal, Self, Unpack
 
 from overpaint import pocket
 from overpaint.engines import Engine, Monitor
 from overpaint.errors import PictureError, RequestError
-from overpaint.request import EditRequest, IntentRule, MaskSpec, ResolvedRequest, draw_seed
+from overpaint.request import EditRequest, IntentRule, ResolvedRequest, draw_seed
 
 from ._edited import Edited
 from .choose import Painter, checked_options, choose, for_variations
 from .engine_pool import EnginePool
-from .inputs import InsertLike, MaskLike, Rasters, gather
+from .inputs import EditArguments, MaskLike, gather
 from .inserts import Pictured, picture_of
 from .many import Edit, EditFailure, many
 from .resolve import resolve
@@ -94,19 +91,14 @@ class Studio:
         picture: Pictured,
         request: EditRequest | None = None,
         *,
-        mask: MaskLike | None = None,
-        sketch: NDArray[np.uint8] | None = None,
-        insert: InsertLike | None = None,
-        avoid: MaskLike | MaskSpec | None = None,
-        inputs: Rasters | None = None,
         monitor: Monitor | None = None,
-        **settings: Any,
+        **given: Unpack[EditArguments],
     ) -> Edited:
         """Repaint the masked part of a picture.
 
         Args:
             picture: A picture, an array, a PIL image, or a file: its path, its bytes or open.
-            request: The request; `settings` override its fields.
+            request: The request; settings given beside it override its fields.
             mask: Where to repaint, 1 = repaint, of the picture's size; instead of a mask in the request. An array,
                 a PIL image or a mask file as well as a Mask.
             sketch: (H, W, 4) uint8 RGBA strokes, of the picture's size, laid over it before painting; where there is
@@ -116,16 +108,14 @@ class Studio:
             avoid: Pixels that must not be copied, 1 = avoided, of the picture's size: anything that `mask` may be.
             inputs: Rasters that the request names by digest.
             monitor: Progress, previews and cancellation.
-            **settings: Fields of EditRequest: intent, prompt, engine, grow, feather, seed ...
+            **given: Those rasters, and fields of the request: intent, prompt, engine, grow, feather, seed ...
 
         Raises:
             PictureError, MaskError, RequestError, UnknownEngineError: What came in can't be used; nothing was painted.
             EngineError: The engine failed.
             Cancelled: The monitor was cancelled.
         """
-        prepared = self.prepare(
-            picture, request, mask=mask, sketch=sketch, insert=insert, avoid=avoid, inputs=inputs, **settings
-        )
+        prepared = self.prepare(picture, request, **given)
         return finish(prepared, self.paint(prepared, monitor), monitor)
 
     def resolved(self, request: EditRequest, *, seed: int) -> ResolvedRequest:
@@ -157,24 +147,19 @@ class Studio:
         picture: Pictured,
         request: EditRequest | None = None,
         *,
-        mask: MaskLike | None = None,
-        sketch: NDArray[np.uint8] | None = None,
-        insert: InsertLike | None = None,
-        avoid: MaskLike | MaskSpec | None = None,
-        inputs: Rasters | None = None,
         count: int = 1,
-        **settings: Any,
+        **given: Unpack[EditArguments],
     ) -> PreparedEdit:
         """The first of the three steps of `edit`: everything before the engine.
 
         Args:
             count: How many variations are to be painted; this is the first of them.
-            picture, request, mask, sketch, insert, avoid, inputs, **settings: As for `edit`, errors as well.
+            picture, request, **given: As for `edit`, errors as well.
         """
         clock = Clock()
         opened = picture_of(picture)
         clock.lap("open")
-        request, rasters = gather(opened, request, mask, sketch, insert, avoid, inputs, settings)
+        request, rasters = gather(opened, request, given)
         if request.strict and opened.source.faults:
             raise PictureError(opened.source.faults[0], code="picture-damaged", field="image")
         rule = request.rule
@@ -208,13 +193,8 @@ class Studio:
         request: EditRequest | None = None,
         *,
         count: int,
-        mask: MaskLike | None = None,
-        sketch: NDArray[np.uint8] | None = None,
-        insert: InsertLike | None = None,
-        avoid: MaskLike | MaskSpec | None = None,
-        inputs: Rasters | None = None,
         monitor: Monitor | None = None,
-        **settings: Any,
+        **given: Unpack[EditArguments],
     ) -> Iterator[Edited]:
         """One edit in several variations: with its seed, seed + 1, ..., in that order.
 
@@ -225,7 +205,7 @@ class Studio:
         Args:
             count: How many.
             monitor: Its progress is that of all together.
-            picture, request, mask, sketch, insert, avoid, inputs, **settings: As for `edit`.
+            picture, request, **given: As for `edit`.
 
         Raises:
             RequestError: A count below 1, or several of an engine without seeds; and all that `edit` raises: at once
@@ -233,17 +213,7 @@ class Studio:
         """
         if count < 1:
             raise RequestError(f"the number of variations must be at least 1, not {count}")
-        prepared = self.prepare(
-            picture,
-            request,
-            mask=mask,
-            sketch=sketch,
-            insert=insert,
-            avoid=avoid,
-            inputs=inputs,
-            count=count,
-            **settings,
-        )
+        prepared = self.prepare(picture, request, count=count, **given)
         return self._finished([prepared.variation(number) for number in range(count)], monitor or Monitor())
 
     def _finished(self, edits: list[PreparedEdit], monitor: Monitor) -> Iterator[Edited]:
@@ -256,7 +226,7 @@ class Studio:
         request: EditRequest | None = None,
         *,
         ahead: int = 4,
-        **settings: Any,
+        **given: Unpack[EditArguments],
     ) -> Iterator[Edited | EditFailure]:
         """Make many edits, in their order; one that fails gives an EditFailure, and the others go on.
 
@@ -266,9 +236,9 @@ class Studio:
             edits: Edits, or (picture, mask) pairs, or pictures for intents that need no mask.
             request: The request of all edits that have none of their own.
             ahead: How many are in flight at once.
-            **settings: Fields of EditRequest. They override those of the request; an edit's own settings override them.
+            **given: As for `edit`. Settings override those of the request; an edit's own settings override them.
         """
-        return many(self.edit, edits, request, ahead, settings)
+        return many(self.edit, edits, request, ahead, given)
 
 
 def _resolved(request: EditRequest, rule: IntentRule, painter: Painter, seed: int) -> ResolvedRequest:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, TypedDict, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from overpaint.errors import InputError, MaskError, RequestError
 from overpaint.geometry import Size
 from overpaint.mask import Mask, of_values
 from overpaint.picture import Picture
-from overpaint.request import Blob, EditRequest, MaskSpec, blob_array, blob_of, picture_blob
+from overpaint.request import Blob, EditRequest, EditSettings, MaskSpec, blob_array, blob_of, picture_blob
 
 from .inserts import Pictured, insert_raster
 from .masks import spec_of
@@ -33,6 +33,38 @@ MaskLike: TypeAlias = "Mask | NDArray[Any] | Image | str | os.PathLike[str] | by
 
 InsertLike: TypeAlias = "Pictured | tuple[Pictured, MaskLike]"
 """A picture to put in, or a picture and the mask that marks the object in it."""
+
+
+class GivenRasters(TypedDict, total=False):
+    """What an edit is given as values beside its request.
+
+    Attributes:
+        mask: Where to repaint, 1 = repaint, of the picture's size; instead of a mask in the request.
+        sketch: (H, W, 4) uint8 RGBA strokes, of the picture's size, laid over it before painting; where there is no
+            mask, they are the mask too.
+        insert: The picture to put in, of any size; a picture and a mask, which marks the object in it, as well.
+        avoid: Pixels that must not be copied, 1 = avoided, of the picture's size.
+        inputs: Rasters that the request names by digest.
+    """
+
+    mask: MaskLike | None
+    sketch: NDArray[np.uint8] | None
+    insert: InsertLike | None
+    avoid: MaskLike | MaskSpec | None
+    inputs: Rasters | None
+
+
+class EditArguments(EditSettings, GivenRasters, total=False):
+    """The keyword arguments that all ways to edit share: settings by name, and rasters as values."""
+
+
+def split(given: EditArguments) -> tuple[EditArguments, dict[str, Any]]:
+    """The rasters and the settings of an edit's arguments; an `avoid` that is no raster is a setting."""
+    settings: dict[str, Any] = dict(given)
+    rasters = {name: settings.pop(name) for name in GivenRasters.__annotations__ if name in settings}
+    if isinstance(rasters.get("avoid"), MaskSpec | Mapping):
+        settings["avoid"] = rasters.pop("avoid")
+    return cast(EditArguments, rasters), settings
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,16 +99,7 @@ class InputRasters:
         return found
 
 
-def gather(
-    picture: Picture,
-    request: EditRequest | None,
-    mask: MaskLike | None,
-    sketch: NDArray[np.uint8] | None,
-    insert: InsertLike | None,
-    avoid: MaskLike | MaskSpec | None,
-    inputs: Rasters | None,
-    settings: Mapping[str, Any],
-) -> tuple[EditRequest, InputRasters]:
+def gather(picture: Picture, request: EditRequest | None, given: EditArguments) -> tuple[EditRequest, InputRasters]:
     """One request from a request and the settings laid over it, and the rasters beside it.
 
     Raises:
@@ -84,35 +107,36 @@ def gather(
             picture.
         MaskError: The mask, or what is avoided, can't be read, or has another size than the picture.
     """
-    if isinstance(avoid, MaskSpec | Mapping):
-        avoid, settings = None, {**settings, "avoid": avoid}
+    values, settings = split(given)
     request = _as_request(request)
     if request is None:
         request = EditRequest.of(**settings)
     elif settings:
         request = request.merged(**settings)
-    if mask is not None:
-        mask = as_mask(mask).require_size(picture.size)
+    mask: Mask | None = None
+    if (drawn := values.get("mask")) is not None:
+        mask = as_mask(drawn).require_size(picture.size)
         if request.mask is not None:
             raise RequestError(
                 "the mask is given twice: in the request, and beside it", code="mask-twice", field="mask"
             )
         mask = _checked(mask)
-    by_digest = _rasters(inputs)
-    if insert is not None:
+    by_digest = _rasters(values.get("inputs"))
+    if (insert := values.get("insert")) is not None:
         if request.insert is not None:
             raise RequestError("the picture to put in is given twice: in the request, and beside it", field="insert")
-        given, marked = _pair(insert)
-        raster = insert_raster(given, None if marked is None else as_mask(marked), picture.size)
+        shown, marked = _pair(insert)
+        raster = insert_raster(shown, None if marked is None else as_mask(marked), picture.size)
         blob = blob_of(raster, inline=False)
         request, by_digest[blob.sha256] = request.merged(insert=blob), raster
-    if avoid is not None:
+    avoid = values.get("avoid")
+    if avoid is not None and not isinstance(avoid, MaskSpec):
         if request.avoid is not None:
             message = "what is not to be copied is given twice: in the request, and beside it"
             raise RequestError(message, code="avoid-twice", field="avoid")
         spec, carried = _avoided(avoid, picture.size)
         request, by_digest = request.merged(avoid=spec), {**by_digest, **carried}
-    rasters = InputRasters(picture, mask, _as_sketch(sketch), by_digest)
+    rasters = InputRasters(picture, mask, _as_sketch(values.get("sketch")), by_digest)
     if request.image is not None and request.image.sha256 != rasters.image.sha256:
         raise RequestError(
             f"the request is for another picture: its image is {request.image.sha256[:12]}... "

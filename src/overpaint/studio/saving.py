@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,8 +33,126 @@ from .compare import comparison
 from .written import RecordMode, Rendered, Saved, difference_of, pixel_digest
 
 
+class SavableResult(ABC):
+    """A result that can be written into files."""
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def finished(self) -> FinishedPicture:
+        """The result as it is written."""
+
+    def default_path(self, format: str | None = None) -> Path:
+        """NAME.SUFFIX.EXT beside the original, in its own format (PNG where that can't be written).
+
+        Raises:
+            OutputError: The picture did not come from a file.
+        """
+        done = self.finished
+        source = done.picture.source
+        if source.path is None:
+            raise OutputError("the picture did not come from a file, so there is no name to follow: give a path")
+        written = format_of_result(source.format, format, alpha=done.picture.alpha is not None)
+        return source.path.with_name(f"{source.path.stem}.{done.suffix}{extension_for(written, source.path)}")
+
+    def save(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        format: str | None = None,
+        quality: int | None = None,
+        overwrite: bool = False,
+        record: RecordMode = "embed",
+    ) -> Saved:
+        """Write the result; whole or not at all.
+
+        Args:
+            path: Where; its extension gives the format. Left out: `default_path`.
+            format: The format, where the extension names none.
+            quality: 1 to 100 for the formats that lose.
+            overwrite: Whether an existing file may be replaced.
+            record: "embed" writes how it was made into the file, "sidecar" beside it, "none" nowhere.
+
+        Raises:
+            OutputError: The file exists, its folder does not, or its format can't hold the picture.
+        """
+        target = Path(path) if path is not None else self.default_path(format)
+        format = format_for_path(target, format)
+        sidecar = sidecar_path(target) if record == "sidecar" else None
+        for file in (target, sidecar):
+            if file is not None:
+                check_writable(file, overwrite=overwrite)
+        rendered = self.render(format, quality=quality, record=record)
+        write_file(target, rendered.data, overwrite=overwrite)
+        if sidecar is not None:
+            made = self.finished.record_of(rendered.reach, quality)
+            write_file(sidecar, made.to_json().encode(), overwrite=overwrite)
+        return rendered.saved(target, sidecar)
+
+    def render(
+        self,
+        format: str | None = None,
+        *,
+        quality: int | None = None,
+        record: RecordMode = "embed",
+        verify: bool = False,
+    ) -> Rendered:
+        """The picture as a file's bytes, and what a reader of them finds; nothing is written.
+
+        Args:
+            format: "png", "jpeg", "webp", "tiff" or "avif"; the original's own when left out, PNG where
+                that can't hold the result's alpha.
+            quality: 1 to 100 for the formats that lose; left out, the least loss that the format is used with.
+            record: Whether the record goes into the file. Where it does not, an earlier record is removed as well: it
+                describes another edit, with its prompt.
+            verify: Whether a lossless file is decoded and compared as well. Lossy ones always are.
+        """
+        done = self.finished
+        format = format_of_result(done.picture.source.format, format, alpha=done.picture.alpha is not None)
+
+        reached, reach = None, done.reach
+
+        def annotate(touched: NDArray[np.bool_] | None) -> Metadata:
+            nonlocal reached, reach
+            if record != "embed":
+                return strip(done.picture.metadata)
+            reached, reach = touched, done.reach_at(touched)
+            return embed(done.picture.metadata, done.record_of(reach, quality), format)
+
+        encoded = encode(done.picture, format, quality=quality, touched=done.touched, annotate=annotate)
+        if encoded.touched is not reached:
+            reach = done.reach_at(encoded.touched)
+        changed = largest = 0
+        depth = done.picture.depth
+        if encoded.fidelity == "lossless" and not verify:
+            # PNG and TIFF give every picture back in its own form; others may turn grey to RGB or drop an opaque alpha.
+            own_form = encoded.format in ("png", "tiff")
+            pixels = done.pixels_sha256() if own_form else pixel_digest(open_picture(encoded.data))
+        else:
+            written = open_picture(encoded.data)
+            difference = difference_of(written, done.base)
+            difference[done.touched if encoded.touched is None else done.touched | encoded.touched] = 0
+            changed, largest = int(np.count_nonzero(difference)), int(difference.max())
+            pixels, depth = pixel_digest(written), written.depth
+        return Rendered(
+            data=encoded.data,
+            format=encoded.format,
+            fidelity=encoded.fidelity,
+            reach=reach,
+            quality=quality,
+            changed=changed,
+            largest=largest,
+            depth=depth,
+            size=len(encoded.data),
+            sha256=hashlib.sha256(encoded.data).hexdigest(),
+            pixels_sha256=pixels,
+            notes=(*encoded.notes, *_stored_otherwise(done.picture, encoded)),
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FinishedPicture:
+class FinishedPicture(SavableResult):
     """The result of one edit or of several, ready to be written.
 
     Attributes:
@@ -56,107 +175,17 @@ class FinishedPicture:
     record_of: Callable[[int, int | None], Record]
     pixels_sha256: Callable[[], str]
 
-    def default_path(self, format: str | None = None) -> Path:
-        """NAME.SUFFIX.EXT beside the original, in its own format (PNG where that can't be written).
-
-        Raises:
-            OutputError: The picture did not come from a file.
-        """
-        source = self.picture.source
-        if source.path is None:
-            raise OutputError("the picture did not come from a file, so there is no name to follow: give a path")
-        extension = extension_for(
-            format_of_result(source.format, format, alpha=self.picture.alpha is not None), source.path
-        )
-        return source.path.with_name(f"{source.path.stem}.{self.suffix}{extension}")
-
-    def save(
-        self,
-        path: str | os.PathLike[str] | None = None,
-        *,
-        format: str | None = None,
-        quality: int | None = None,
-        overwrite: bool = False,
-        record: RecordMode = "embed",
-    ) -> Saved:
-        """Write the picture; whole or not at all. Arguments and errors as for `Edited.save`."""
-        target = Path(path) if path is not None else self.default_path(format)
-        format = format_for_path(target, format)
-        sidecar = sidecar_path(target) if record == "sidecar" else None
-        for file in (target, sidecar):
-            if file is not None:
-                check_writable(file, overwrite=overwrite)
-        rendered = self.render(format, quality=quality, record=record)
-        write_file(target, rendered.data, overwrite=overwrite)
-        if sidecar is not None:
-            write_file(sidecar, self.record_of(rendered.reach, quality).to_json().encode(), overwrite=overwrite)
-        return rendered.saved(target, sidecar)
-
-    def render(
-        self,
-        format: str | None = None,
-        *,
-        quality: int | None = None,
-        record: RecordMode = "embed",
-        verify: bool = False,
-    ) -> Rendered:
-        """The picture as a file's bytes, and what a reader of them finds; nothing is written.
-
-        Args:
-            format: "png", "jpeg", "webp", "tiff" or "avif"; the original's own when left out, PNG where
-                that can't hold the result's alpha.
-            quality: 1 to 100 for the formats that lose; left out, the least loss that the format is used with.
-            record: Whether the record goes into the file. Where it does not, an earlier record is removed as well: it
-                describes another edit, with its prompt.
-            verify: Whether a lossless file is decoded and compared as well. Lossy ones always are.
-        """
-        format = format_of_result(self.picture.source.format, format, alpha=self.picture.alpha is not None)
-
-        reached, reach = None, self.reach
-
-        def annotate(touched: NDArray[np.bool_] | None) -> Metadata:
-            nonlocal reached, reach
-            if record != "embed":
-                return strip(self.picture.metadata)
-            reached, reach = touched, self._reach(touched)
-            return embed(self.picture.metadata, self.record_of(reach, quality), format)
-
-        encoded = encode(self.picture, format, quality=quality, touched=self.touched, annotate=annotate)
-        if encoded.touched is not reached:
-            reach = self._reach(encoded.touched)
-        changed = largest = 0
-        depth = self.picture.depth
-        if encoded.fidelity == "lossless" and not verify:
-            # PNG and TIFF give every picture back in its own form; others may turn grey to RGB or drop an opaque alpha.
-            own_form = encoded.format in ("png", "tiff")
-            pixels = self.pixels_sha256() if own_form else pixel_digest(open_picture(encoded.data))
-        else:
-            written = open_picture(encoded.data)
-            difference = difference_of(written, self.base)
-            difference[self.touched if encoded.touched is None else self.touched | encoded.touched] = 0
-            changed, largest = int(np.count_nonzero(difference)), int(difference.max())
-            pixels, depth = pixel_digest(written), written.depth
-        return Rendered(
-            data=encoded.data,
-            format=encoded.format,
-            fidelity=encoded.fidelity,
-            reach=reach,
-            quality=quality,
-            changed=changed,
-            largest=largest,
-            depth=depth,
-            size=len(encoded.data),
-            sha256=hashlib.sha256(encoded.data).hexdigest(),
-            pixels_sha256=pixels,
-            notes=(*encoded.notes, *_stored_otherwise(self.picture, encoded)),
-        )
+    @property
+    def finished(self) -> FinishedPicture:
+        """Itself."""
+        return self
 
     def comparison(self) -> Picture:
         """Before, mask and after side by side, 8-bit RGB."""
         return comparison(self.base, Mask(self.marked.astype(np.float32)), self.picture)
 
-    def _reach(self, touched: NDArray[np.bool_] | None) -> int:
-        """The reach of a file whose pixels may differ at `touched` (H, W) too; None: nowhere else."""
+    def reach_at(self, touched: NDArray[np.bool_] | None) -> int:
+        """The reach of a file whose pixels may differ at `touched` (H, W bool) too; None: nowhere else."""
         return self.reach if touched is None else reach_of(self.touched | touched, self.marked)
 
 
