@@ -192,7 +192,7 @@ def edit_record(
     original = edited.original
     path = source or original.source.path
     raster = None if edited.resolved.image is None else edited.resolved.image.sha256
-    record = edited.record_of(saved.reach, saved.quality)
+    record = saved.record(edited.record)
     record, hidden = (record, {}) if secret is None else _hidden(record, secret, edited.notes_without_prompt)
     return AuditRecord(
         made=now(),

@@ -150,6 +150,9 @@ class _Proof:
             raise _NotProvenError("it was made from another picture")
         if item.row.quality != record.edit.quality or _held(place) != self.session.options.rules.record:
             raise _NotProvenError("it was saved in another way: with its record elsewhere, or another quality")
+        marks = record.edit.marks
+        if marks is not None and marks.provenance != self.session.options.rules.marking.mode:
+            raise _NotProvenError(f"it was saved in another way: with the provenance {marks.provenance}")
         options = self.session.task_options
         worker = Worker(self.studio)
         prepared = worker.prepared(Task(item, options, base, place), Monitor()).variation(record.variation)

@@ -24,6 +24,7 @@ from overpaint.errors import (
     concerning,
     did_you_mean,
 )
+from overpaint.record import Marking
 from overpaint.request import EditRequest
 from overpaint.values import digest_of
 
@@ -54,6 +55,7 @@ class Rules:
         name: The template of results' names.
         seed: From this follow the seeds that rows leave open.
         record: Where the record of a result goes.
+        marking: What a result's file says of its origin.
         overwrite: Whether a file that is not a result of this batch may be replaced.
         gate: Whether doubtful results are set aside for review, in a folder of their own.
         allow: The beginnings of addresses that rows may name: "s3://bucket/folder/", "gs://". None is, by default.
@@ -65,6 +67,7 @@ class Rules:
     name: str = DEFAULT_TEMPLATE
     seed: int = 0
     record: RecordMode = "embed"
+    marking: Marking = Marking()  # noqa: RUF009 - it is frozen
     overwrite: bool = False
     gate: bool = False
     allow: tuple[str, ...] = ()
@@ -247,7 +250,12 @@ class _Planner:
                 "sketch": sketch[1] if sketch is not None else None,
                 **({"insert": insert[1]} if insert is not None else {}),
                 **({"avoid": [dict(avoided).get(name, name) for name in row.avoid]} if row.avoid else {}),
-                "saved": {"name": output.suffix.lower(), "quality": row.quality, "record": self.rules.record},
+                "saved": {
+                    "name": output.suffix.lower(),
+                    "quality": row.quality,
+                    "record": self.rules.record,
+                    **self.rules.marking.unusual,
+                },
             }
         )
         return PlannedEdit(

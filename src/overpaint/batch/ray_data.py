@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from overpaint.doors.names import DEFAULT_TEMPLATE
 from overpaint.engines import Monitor
 from overpaint.errors import OverpaintError, RequestError
+from overpaint.record import Marking
 from overpaint.studio import Studio
 
 from .files import Files
@@ -48,6 +49,7 @@ class EditActor:
         name: str = DEFAULT_TEMPLATE,
         seed: int = 0,
         record: RecordMode = "embed",
+        marking: Marking = Marking(),  # noqa: B008 - it is frozen
         allow: tuple[str, ...] = (),
         ahead: int = 4,
         device: str = "auto",
@@ -63,6 +65,7 @@ class EditActor:
             name: The template of results' names; it can't have {row}, as a block does not know its position.
             seed: From this, and the row's id or output, follow the seeds of rows without one.
             record: Where the record of a result goes.
+            marking: What a result's file says of its origin.
             allow: The beginnings of addresses that rows may name.
             ahead: Rows in progress at once.
             device, threads, allow_pickle: Of the studio.
@@ -78,6 +81,7 @@ class EditActor:
             name=name,
             seed=seed,
             record=record,
+            marking=marking,
             overwrite=True,
             allow=allow,
         )
@@ -108,7 +112,9 @@ class EditActor:
     def _do(self, item: PlannedEdit) -> tuple[str, str, str]:
         """Path and digest of the result, and why there is none."""
         hidden = hidden_beside(item.output, f"{item.key[:16]}-{id(item):x}")
-        options = TaskOptions(self._rules.base, record=self._rules.record, thumbnails=False)
+        options = TaskOptions(
+            self._rules.base, record=self._rules.record, marking=self._rules.marking, thumbnails=False
+        )
         task = Task(item, options, item.image_sha256, hidden)
         try:
             result = self._worker.do(task, Monitor())

@@ -204,6 +204,7 @@ def _task_options(options: Options, key: bytes | None) -> TaskOptions:
     return TaskOptions(
         base=options.rules.base,
         record=options.rules.record,
+        marking=options.rules.marking,
         log=None if options.audit is None else options.audit.parent,
         key=key,
         retries=options.retries,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from overpaint.files import READING
+from overpaint.record import Marking
 
 from .plan import PlannedEdit, RecordMode
 from .store import Place, at
@@ -41,6 +42,7 @@ class TaskOptions:
     Attributes:
         base: The folder that paths in rows are relative to.
         record: Where the record of a result goes.
+        marking: What a result's file says of its origin.
         log: The folder of the audit log.
         key: In private mode the key that prompts are hashed with.
         retries: How often a row is tried again that failed for another reason than its input.
@@ -54,6 +56,7 @@ class TaskOptions:
 
     base: Path
     record: RecordMode = "embed"
+    marking: Marking = Marking()  # noqa: RUF009 - it is frozen
     log: Path | None = None
     key: bytes | None = field(default=None, repr=False)
     retries: int = 0

@@ -237,7 +237,9 @@ def _written(made: _Made, task: Task, monitor: Monitor) -> TaskResult:
     other = item.output if aside else task.aside
     removes = other is not None and is_there(other) and (item.was_named if aside else item.was_aside)
     record = "none" if options.key is not None else options.record
-    rendered = edited.render(format_of_path(item.output), quality=item.row.quality, record=record, verify=True)
+    rendered = edited.render(
+        format_of_path(item.output), quality=item.row.quality, record=record, verify=True, marking=options.marking
+    )
     # `saved` wants a path, so an address gives it its name only; the audit record has the address.
     target = Path(output.name) if isinstance(output, Address) else output
     beside = sidecar_path(target) if record == "sidecar" else None
@@ -260,7 +262,7 @@ def _written(made: _Made, task: Task, monitor: Monitor) -> TaskResult:
     if options.out is not None:
         check_inside(output, options.out)
     stage(task.hidden, rendered.data, item.output, options.permissions, patience=_patience(task, monitor))
-    sidecar = edited.record_of(saved.reach, saved.quality).to_json() if beside is not None else None
+    sidecar = saved.record(edited.record).to_json() if beside is not None else None
     if sidecar is not None:
         details["sidecar_sha256"] = hashlib.sha256(sidecar.encode()).hexdigest()
     details["timings"]["save"] = round(time.perf_counter() - began, 6)

@@ -24,6 +24,7 @@ from .options import (
     MaxPixels,
     Option,
     Overwrite,
+    Provenance,
     Quality,
     Quiet,
     RecordPlace,
@@ -174,6 +175,7 @@ class Results:
     format: Annotated[str | None, Parameter(help=f"{FORMATS}. Left out: as the picture.", metavar="NAME")] = None
     quality: Quality = None
     record: RecordPlace = "embed"
+    provenance: Provenance = "embed"
     audit: Annotated[str | None, Parameter(metavar="PATH|none", show_default="DIR/audit.jsonl")] = None
     audit_key: AuditKeyFile = None
     accept_fault: AcceptFault = False

@@ -247,8 +247,10 @@ def save(
         layers: Makes the layered file.
     """
     from overpaint.picture import encode, format_of_path
+    from overpaint.record import Marking
 
-    how: dict[str, Any] = {"quality": out.quality, "record": out.record}
+    marking = Marking(mode=out.provenance, private=out.private)
+    how: dict[str, Any] = {"quality": out.quality, "record": out.record, "marking": marking}
     extras: dict[str, Path] = {}
     made: dict[Path, bytes] = {}
     if target.compare is not None:

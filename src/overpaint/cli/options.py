@@ -59,6 +59,7 @@ def switch(name: str | tuple[str, ...], help: str, group: Group, **more: Any) ->
 
 
 RecordPlace = Literal["embed", "sidecar", "none"]
+ProvenanceKind = Literal["embed", "prompt", "none"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
 Input = Annotated[str, argument("PICTURE", "The picture; - reads it from standard input.", PICTURE)]
@@ -100,6 +101,14 @@ Option = Annotated[
         "An option that this engine alone knows ('overpaint engines' lists them). May be given again.",
         HOW,
         "KEY=VALUE",
+    ),
+]
+Provenance = Annotated[
+    ProvenanceKind,
+    argument(
+        "--provenance",
+        "What the file says of its origin in XMP: where its pixels came from, that and the prompt, or nothing.",
+        OUT,
     ),
 ]
 Quality = Annotated[
@@ -401,6 +410,7 @@ class Out:
     ] = None
     layers: Annotated[str | None, Parameter(metavar="OUT.psd")] = None
     record: RecordPlace = "embed"
+    provenance: Provenance = "embed"
     audit: Annotated[str | None, Parameter(metavar="PATH")] = None
     audit_key: AuditKeyFile = None
     accept_fault: AcceptFault = False

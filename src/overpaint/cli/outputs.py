@@ -30,6 +30,7 @@ def check_options(out: Out, variations: int, pictures: int) -> None:
     for field, given in (("audit_key", out.audit_key), ("accept_fault", out.accept_fault)):
         if given and out.audit is None:
             raise RequestError("{field} is about the audit log: give --audit PATH too", field=field, value=given)
+    check_provenance(out.provenance, private=out.private)
     if out.private and out.record == "sidecar":
         message = "--private keeps any record away from the picture: leave out --record sidecar"
         raise RequestError(message, field="record", value=out.record)
@@ -68,6 +69,13 @@ def check_quality(quality: int | None) -> None:
     """Raise RequestError for a quality that is none."""
     if quality is not None and not 1 <= quality <= 100:
         raise RequestError(f"{{field}} must be between 1 and 100, not {quality}", field="quality", value=quality)
+
+
+def check_provenance(mode: str, *, private: bool) -> None:
+    """Raise RequestError where the prompt is to be told, and kept secret."""
+    if private and mode == "prompt":
+        message = "--private keeps the prompt away from the picture: leave out --provenance prompt"
+        raise RequestError(message, field="provenance", value=mode)
 
 
 def target(picture: Picture, intent: str, out: Out, *, alpha: bool = False) -> Target:

@@ -69,6 +69,7 @@ def replay(
         output: Also keep what came out now.
     """
     from overpaint.audit import replay as again
+    from overpaint.record import Marking, MarksRecord
     from overpaint.studio import Studio
 
     check_one_reader((image, *mask, sketch))
@@ -105,7 +106,11 @@ def replay(
         replayed = replace(replayed, notes=(*replayed.notes, other))
     if known.named:
         replayed = replace(replayed, notes=(*replayed.notes, f"the log has this content as {known.named}"))
-    saved = None if output is None else replayed.edited.save(output, overwrite=written.overwrite)
+    saved = None
+    if output is not None:
+        marks = known.record.marks or MarksRecord()
+        marking = Marking(mode=marks.provenance, private=bool(known.audit is not None and known.audit.hidden))
+        saved = replayed.edited.save(output, overwrite=written.overwrite, marking=marking)
     if written.json:
         print_json({**mapping(replayed), "doubt": known.doubt or None, "output": saved and str(saved.path)})
     elif not written.quiet:

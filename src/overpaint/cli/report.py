@@ -90,6 +90,7 @@ def mapping(
         "doubt": edited.doubt or None,
         "doubts": edited.doubts,
         "regions": [region.record.to_mapping() for region in edited.regions],
+        "marks": saved.marks.to_mapping(),
         "sha256": saved.sha256,
         "bytes": saved.size,
         **({} if seconds is None else {"seconds": round(seconds, 3)}),

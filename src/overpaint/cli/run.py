@@ -60,6 +60,7 @@ VERBS = (
     Verb("session", "session:app", _EDIT, "Edits that can be taken apart again: undo, hide, paint again, layers."),
     Verb("mask", "masks:app", _TOOLS, "Make, combine, refine, convert and look at masks."),
     Verb("info", "info:info", _TOOLS, "What a picture is, and how it was made.", "PICTURE"),
+    Verb("provenance", "provenance:app", _TOOLS, "What a picture says of its origin: source type, signature, marks."),
     Verb("audit", "audit:app", _TOOLS, "Evidence of edits: verify, show and export an audit log."),
     Verb("replay", "replay:replay", _TOOLS, "Run an edit again from its record, and compare.", "FILE-or-ID"),
     Verb("engines", "engines:engines", _SETUP, "The engines that are installed, and their options.", "[NAME]"),

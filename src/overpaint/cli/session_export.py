@@ -15,7 +15,7 @@ from overpaint.files import exists_already
 from . import outputs, report
 from .edit import save
 from .messages import note_line
-from .options import OUT, PRINTED_UNSET, Out, Overwrite, Printed, Quality, RecordPlace
+from .options import OUT, PRINTED_UNSET, Out, Overwrite, Printed, Provenance, Quality, RecordPlace
 from .session_shown import SessionPath, opened_session
 from .streams import STDIO
 from .texts import counted, print_json
@@ -32,6 +32,7 @@ def export(
     compare: Annotated[str | None, Parameter(group=OUT, metavar="OUT.png")] = None,
     layers: Annotated[str | None, Parameter(group=OUT, metavar="OUT.psd")] = None,
     record: Annotated[RecordPlace, Parameter(group=OUT)] = "embed",
+    provenance: Provenance = "embed",
     printed: Printed = PRINTED_UNSET,
 ) -> int:
     """Write the present picture as a file, with the record of its edits.
@@ -48,7 +49,7 @@ def export(
     """
     out = Out(
         output=output, overwrite=overwrite, format=format, quality=quality, compare=compare, layers=layers,
-        record=record, json=printed.json, quiet=printed.quiet, debug=printed.debug,
+        record=record, provenance=provenance, json=printed.json, quiet=printed.quiet, debug=printed.debug,
     )  # fmt: skip
     outputs.check_options(out, 1, 1)
     with opened_session(session, read_only=True) as found:
@@ -85,6 +86,7 @@ def export(
                 "largest_change_beyond_reach": saved.largest,
                 "sha256": saved.sha256,
                 "bytes": saved.size,
+                "marks": saved.marks.to_mapping(),
                 "notes": list(saved.notes),
             }
             print_json(table)

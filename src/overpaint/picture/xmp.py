@@ -58,6 +58,8 @@ class _XmpProperty:
     start: int
     end: int = -1
     value: str = ""
+    values: list[str] = field(default_factory=list)  # its text, or the texts of its list, or what it refers to
+    top: bool = False  # whether it is one of the packet's subject, and no part of another property
     length: int = 0  # characters of its values and those within
     shows: bool = False  # whether one of its values is a picture
 
@@ -115,7 +117,29 @@ def read_property(xmp: bytes | None, namespace: str, name: str) -> str | None:
     return next((p.value for p in found.properties if p.name == (namespace, name)), None)
 
 
-def with_property(xmp: bytes | None, namespace: str, name: str, value: str, *, prefix: str = "overpaint") -> bytes:
+def read_values(xmp: bytes | None, namespace: str, name: str) -> tuple[str, ...]:
+    """Every text of a property of the packet's subject: a simple one, those of a list, or what it refers to.
+
+    Parts of other properties are left out. Empty when it isn't there or the packet can't be parsed.
+    """
+    try:
+        found = _parsed(xmp or b"")
+    except _UnreadableXmp:
+        return ()
+    return tuple(text for p in found.properties if p.top and p.name == (namespace, name) for text in p.values)
+
+
+def is_extensible(xmp: bytes) -> bool:
+    """Whether properties can be added to the packet. `with_property` makes a new one in place of any other."""
+    try:
+        return _parsed(xmp).rdf_end >= 0
+    except _UnreadableXmp:
+        return False
+
+
+def with_property(
+    xmp: bytes | None, namespace: str, name: str, value: str, *, prefix: str = "overpaint", nested: bool = True
+) -> bytes:
     """The packet with a simple property set: an earlier value is removed, the new one added in its own description.
 
     Args:
@@ -124,6 +148,7 @@ def with_property(xmp: bytes | None, namespace: str, name: str, value: str, *, p
         name: Its local name, an XML name.
         value: Text. Characters that XML can't hold are replaced with U+FFFD.
         prefix: Namespace prefix to write.
+        nested: Whether it is removed from within other properties too.
     """
     packet = xmp or _PACKET
     try:
@@ -132,7 +157,7 @@ def with_property(xmp: bytes | None, namespace: str, name: str, value: str, *, p
             raise _UnreadableXmp("no rdf:RDF")
     except _UnreadableXmp:
         packet, found = _PACKET, _parsed(_PACKET)
-    edits = [(p.start, p.end, b"") for p in found.properties if p.name == (namespace, name)]
+    edits = [(p.start, p.end, b"") for p in found.properties if p.name == (namespace, name) and (nested or p.top)]
     rdf, about = found.rdf_prefix.decode(), html.escape(found.about)
     text = html.escape(_NO_XML.sub("\ufffd", value), quote=False).replace("\r", "&#13;")
     element = (
@@ -202,7 +227,12 @@ class _XmpParser:
         if len(self.open) > _DEEPEST or self.count > _MOST_ELEMENTS:
             raise _UnreadableXmp("too deep, or too many elements")
         namespace, _, local = name.rpartition(" ")
-        self.open.append((_XmpProperty((namespace, local), at), []))
+        outer = [one.name for one, _ in self.open[-2:]]
+        element = _XmpProperty((namespace, local), at, top=outer == [(RDF, "RDF"), (RDF, "Description")])
+        if referred := attributes.get(f"{RDF} resource"):
+            element.values.append(referred)
+        self.open.append((element, []))
+        subject = (namespace, local) == (RDF, "Description") and outer[-1:] == [(RDF, "RDF")]
         if (namespace, local) == (RDF, "Description"):
             self.found.about = self.found.about or attributes.get(f"{RDF} about", "")
         tag = _TAG_END.match(self.data, at) if attributes else None
@@ -211,7 +241,7 @@ class _XmpParser:
             if colon and prefix != "xmlns":
                 uri = self.prefixes.get(prefix, "")
                 value = attributes.get(f"{uri} {local}", "")
-                one = _XmpProperty((uri, local), match.start(), match.end(), value)
+                one = _XmpProperty((uri, local), match.start(), match.end(), value, [value], subject)
                 one.take(value)
                 self.found.properties.append(one)
 
@@ -226,8 +256,12 @@ class _XmpParser:
         closing = _TAG_END.match(self.data, at)
         element.end = closing.end() if closing else at
         element.take(element.value)
+        if text := element.value.strip():
+            element.values.append(text)
         if self.open:  # a list and its items have no names of their own
             outer = self.open[-1][0]
+            if element.name[0] == RDF and element.name[1] != "Description":
+                outer.values += element.values
             outer.length += element.length
             outer.shows = outer.shows or (element.name[0] == RDF and element.shows)
         if element.name[0] != RDF:

@@ -1,29 +1,61 @@
 """Records: how a picture was made, written into it and read back.
 
 A `Record` is written into the file (`embed`) or beside it (`sidecar_path`); `read_record` reads ours and those of other
-tools.
+tools. `provenance` is what a file says of its origin to programs that know nothing of Overpaint.
 """
 
 from __future__ import annotations
 
 from ._embed import NAMESPACE, SIDECAR_SUFFIX, embed, sidecar_path, strip
 from ._found import read_record
+from ._marks import MarksRecord, ProvenanceMode
 from ._record import FoundRecord, Record, RegionRecord, StoredRecord, version
 from .infotext import Infotext, infotext, parse_infotext
+from .provenance import (
+    EditStatement,
+    Marking,
+    Provenance,
+    Seal,
+    SealedFile,
+    StatedOrigin,
+    declared_type,
+    provenance_of,
+    stated_origin,
+    type_of_record,
+    with_statement,
+)
+from .source_type import SourceType, joined_types, source_type_named, type_of_edit
 
 __all__ = [  # noqa: RUF022 - in plain alphabetical order, as a test of the house has it
+    "EditStatement",
     "FoundRecord",
     "Infotext",
+    "Marking",
+    "MarksRecord",
     "NAMESPACE",
+    "Provenance",
+    "ProvenanceMode",
     "Record",
     "RegionRecord",
     "SIDECAR_SUFFIX",
+    "Seal",
+    "SealedFile",
+    "SourceType",
+    "StatedOrigin",
     "StoredRecord",
+    "declared_type",
     "embed",
     "infotext",
+    "joined_types",
     "parse_infotext",
+    "provenance_of",
     "read_record",
     "sidecar_path",
+    "source_type_named",
+    "stated_origin",
     "strip",
+    "type_of_edit",
+    "type_of_record",
     "version",
+    "with_statement",
 ]

@@ -15,6 +15,8 @@ from overpaint.errors import InputError, RecordError, RequestError
 from overpaint.request import EditRequest, Execution, ResolvedRequest, raster_tables
 from overpaint.values import Listed, Value, as_mapping, parse_json, upgraded
 
+from ._marks import MarksRecord
+
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 BoxValues = Annotated[Listed[tuple[int, ...]], Field(min_length=4, max_length=4)]
 SizeValues = Annotated[Listed[tuple[int, ...]], Field(min_length=2, max_length=2)]
@@ -113,6 +115,8 @@ class Record(StoredRecord):
         timings: Seconds by step.
         notes: For people.
         doubt: Why the result is doubtful, and what may do better; "" where nothing was found.
+        source_type: What the edit makes of a photograph, a term of `SourceType`; "" in records of older versions.
+        marks: The marks of the file that has this record; None where none was written.
         earlier: The records of the edits before this one, of a picture that was made by several; None otherwise. What
             is said of the input is then said of the file that the first of them began with.
     """
@@ -135,6 +139,8 @@ class Record(StoredRecord):
     timings: Mapping[str, float] = {}
     notes: Listed[tuple[str, ...]] = ()
     doubt: str = ""
+    source_type: Annotated[str, Field(max_length=200)] = ""
+    marks: MarksRecord | None = None
     earlier: Listed[tuple[Record, ...]] | None = None
 
     def to_mapping(self) -> dict[str, Any]:
@@ -146,6 +152,8 @@ class Record(StoredRecord):
                 raster.pop("data", None)
         if self.earlier is not None:
             mapping["earlier"] = [one.to_mapping() for one in self.earlier]
+        if not self.source_type:  # a record of an older version keeps its digest
+            mapping.pop("source_type", None)
         return mapping
 
     def to_json(self, *, indent: int | None = 2) -> str:

@@ -52,7 +52,7 @@ def finished(original: Picture, composite: Composite, steps: Sequence[PaintedSte
         # Each step's reach is measured from its own mask, so none of all is larger than the largest.
         reach=max(record.reach for record in records),
         suffix=SUFFIX,
-        record_of=lambda reach, quality: record.model_copy(update={"reach": reach, "quality": quality}),
+        record=lambda: record,
         pixels_sha256=digest,
     )
 

@@ -17,7 +17,7 @@ from overpaint.frame import Edge
 from overpaint.geometry import Box, Size
 from overpaint.mask import Mask
 from overpaint.picture import Picture
-from overpaint.record import Record, RegionRecord
+from overpaint.record import Record, RegionRecord, SourceType
 from overpaint.request import EditRequest, Execution, ResolvedRequest
 
 from .compare import comparison
@@ -95,6 +95,7 @@ class Edited(SavableResult):
         doubts: Names of the measures in `quality` that make a fill doubtful.
         doubt: One line on why a fill is doubtful and what may do better; "" where nothing was found.
         licence: Of the engine and its weights, from the engine's card; "unknown" where none is stated.
+        source_type: What it makes of a photograph, in IPTC's terms.
     """
 
     picture: Picture
@@ -113,6 +114,7 @@ class Edited(SavableResult):
     doubts: tuple[str, ...] = ()
     doubt: str = ""
     licence: str = ""
+    source_type: SourceType = SourceType.HUMAN_EDITS
 
     @property
     def original(self) -> Picture:
@@ -171,11 +173,8 @@ class Edited(SavableResult):
             timings=dict(self.timings),
             notes=self.notes,
             doubt=self.doubt,
+            source_type=self.source_type,
         )
-
-    def record_of(self, reach: int, quality: int | None = None) -> Record:
-        """The record of a file with this reach (in a JPEG file it is rounded up to blocks) and quality."""
-        return self.record.model_copy(update={"reach": reach, "quality": quality})
 
     @property
     def finished(self) -> FinishedPicture:
@@ -187,7 +186,7 @@ class Edited(SavableResult):
             marked=self.mask.support,
             reach=self.reach,
             suffix=self.bare_request.intent,
-            record_of=self.record_of,
+            record=lambda: self.record,
             pixels_sha256=lambda: self.pixels_sha256,
         )
 

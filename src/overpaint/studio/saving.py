@@ -27,10 +27,11 @@ from overpaint.picture import (
     format_of_result,
     open_picture,
 )
-from overpaint.record import Record, embed, sidecar_path, strip
+from overpaint.picture.c2pa_store import holds_manifest
+from overpaint.record import Marking, MarksRecord, Record, embed, provenance_of, sidecar_path, strip, with_statement
 
 from .compare import comparison
-from .written import RecordMode, Rendered, Saved, difference_of, pixel_digest
+from .written import RecordMode, Rendered, Saved, difference_of, pixel_digest, record_in
 
 
 class SavableResult(ABC):
@@ -64,6 +65,7 @@ class SavableResult(ABC):
         quality: int | None = None,
         overwrite: bool = False,
         record: RecordMode = "embed",
+        marking: Marking = Marking(),  # noqa: B008 - it is frozen
     ) -> Saved:
         """Write the result; whole or not at all.
 
@@ -73,6 +75,7 @@ class SavableResult(ABC):
             quality: 1 to 100 for the formats that lose.
             overwrite: Whether an existing file may be replaced.
             record: "embed" writes how it was made into the file, "sidecar" beside it, "none" nowhere.
+            marking: What the file says of its origin.
 
         Raises:
             OutputError: The file exists, its folder does not, or its format can't hold the picture.
@@ -83,10 +86,10 @@ class SavableResult(ABC):
         for file in (target, sidecar):
             if file is not None:
                 check_writable(file, overwrite=overwrite)
-        rendered = self.render(format, quality=quality, record=record)
+        rendered = self.render(format, quality=quality, record=record, marking=marking)
         write_file(target, rendered.data, overwrite=overwrite)
         if sidecar is not None:
-            made = self.finished.record_of(rendered.reach, quality)
+            made = rendered.record(self.finished.record())
             write_file(sidecar, made.to_json().encode(), overwrite=overwrite)
         return rendered.saved(target, sidecar)
 
@@ -97,6 +100,7 @@ class SavableResult(ABC):
         quality: int | None = None,
         record: RecordMode = "embed",
         verify: bool = False,
+        marking: Marking = Marking(),  # noqa: B008 - it is frozen
     ) -> Rendered:
         """The picture as a file's bytes, and what a reader of them finds; nothing is written.
 
@@ -107,36 +111,46 @@ class SavableResult(ABC):
             record: Whether the record goes into the file. Where it does not, an earlier record is removed as well: it
                 describes another edit, with its prompt.
             verify: Whether a lossless file is decoded and compared as well. Lossy ones always are.
+            marking: What the file says of its origin, and who signs it. What its original says stays, whatever this is.
         """
         done = self.finished
         format = format_of_result(done.picture.source.format, format, alpha=done.picture.alpha is not None)
 
         reached, reach = None, done.reach
+        origin = provenance_of(done.record(), done.picture.source, done.picture.metadata, marking)
+        stated = with_statement(done.picture.metadata, origin, marking, format)
+        marks = MarksRecord(provenance=marking.mode, source_type=stated.source_type)
 
         def annotate(touched: NDArray[np.bool_] | None) -> Metadata:
             nonlocal reached, reach
             if record != "embed":
-                return strip(done.picture.metadata)
+                return strip(stated.metadata)
             reached, reach = touched, done.reach_at(touched)
-            return embed(done.picture.metadata, done.record_of(reach, quality), format)
+            return embed(stated.metadata, record_in(done.record(), reach, quality, marks), format)
 
         encoded = encode(done.picture, format, quality=quality, touched=done.touched, annotate=annotate)
         if encoded.touched is not reached:
             reach = done.reach_at(encoded.touched)
+        data, notes = encoded.data, (*stated.notes, *encoded.notes)
+        if marking.seal is not None:
+            sealed = marking.seal.seal(data, encoded.format, origin)  # the last of all: it signs every byte
+            data, notes = sealed.data, (*notes, *sealed.notes)
+            signature = {"signer": sealed.signer, "manifest_sha256": sealed.manifest_sha256}
+            marks = marks.model_copy(update=signature)
         changed = largest = 0
         depth = done.picture.depth
         if encoded.fidelity == "lossless" and not verify:
             # PNG and TIFF give every picture back in its own form; others may turn grey to RGB or drop an opaque alpha.
             own_form = encoded.format in ("png", "tiff")
-            pixels = done.pixels_sha256() if own_form else pixel_digest(open_picture(encoded.data))
+            pixels = done.pixels_sha256() if own_form else pixel_digest(open_picture(data))
         else:
-            written = open_picture(encoded.data)
+            written = open_picture(data)
             difference = difference_of(written, done.base)
             difference[done.touched if encoded.touched is None else done.touched | encoded.touched] = 0
             changed, largest = int(np.count_nonzero(difference)), int(difference.max())
             pixels, depth = pixel_digest(written), written.depth
         return Rendered(
-            data=encoded.data,
+            data=data,
             format=encoded.format,
             fidelity=encoded.fidelity,
             reach=reach,
@@ -144,10 +158,11 @@ class SavableResult(ABC):
             changed=changed,
             largest=largest,
             depth=depth,
-            size=len(encoded.data),
-            sha256=hashlib.sha256(encoded.data).hexdigest(),
+            size=len(data),
+            sha256=hashlib.sha256(data).hexdigest(),
             pixels_sha256=pixels,
-            notes=(*encoded.notes, *_stored_otherwise(done.picture, encoded)),
+            marks=marks,
+            notes=(*notes, *_manifest_lost(done.picture, marking), *_stored_otherwise(done.picture, encoded)),
         )
 
 
@@ -162,7 +177,7 @@ class FinishedPicture(SavableResult):
         marked: (H, W) bool: everything that a mask marked.
         reach: The largest distance in pixels from `marked` to a touched pixel.
         suffix: The word in the name of a file that is not named: NAME.SUFFIX.EXT.
-        record_of: How it was made, as the record of a file with this reach and quality.
+        record: How it was made, put together when it is needed.
         pixels_sha256: Digest of the result's pixels, calculated when it is needed.
     """
 
@@ -172,7 +187,7 @@ class FinishedPicture(SavableResult):
     marked: NDArray[np.bool_]
     reach: int
     suffix: str
-    record_of: Callable[[int, int | None], Record]
+    record: Callable[[], Record]
     pixels_sha256: Callable[[], str]
 
     @property
@@ -187,6 +202,14 @@ class FinishedPicture(SavableResult):
     def reach_at(self, touched: NDArray[np.bool_] | None) -> int:
         """The reach of a file whose pixels may differ at `touched` (H, W bool) too; None: nowhere else."""
         return self.reach if touched is None else reach_of(self.touched | touched, self.marked)
+
+
+def _manifest_lost(picture: Picture, marking: Marking) -> tuple[str, ...]:
+    """A note where the original is signed and the result is not: the signature is that of other pixels."""
+    data = picture.source.data
+    if marking.seal is not None or data is None or not holds_manifest(data, picture.source.format):
+        return ()
+    return ("the original's C2PA manifest is left out: it signs the original's pixels, and the result is not signed",)
 
 
 def _stored_otherwise(picture: Picture, encoded: EncodedPicture) -> tuple[str, ...]:

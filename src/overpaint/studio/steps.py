@@ -18,6 +18,7 @@ from overpaint.errors import MaskError
 from overpaint.finish.quality import FillMeasures, border_of, measured, seen_around
 from overpaint.frame import Framing, Region, plan, reach_of
 from overpaint.picture import Colour, Picture
+from overpaint.record import SourceType, type_of_edit
 from overpaint.request import MOST_SEED, EditRequest, Execution, ResolvedRequest
 
 from ._edited import Edited, PaintedRegion
@@ -215,6 +216,20 @@ def finish(prepared: PreparedEdit, made: PaintedCanvases, monitor: Monitor | Non
         doubts=doubts,
         doubt=doubt_in_words(prepared.request, painter.card, doubts),
         licence=painter.card.licence,
+        source_type=_source_type(prepared),
+    )
+
+
+def _source_type(prepared: PreparedEdit) -> SourceType:
+    """What the edit makes of a photograph.
+
+    An engine is a learned one where it samples, paints from a prompt, runs elsewhere or uses weights. A picture that
+    only lends its colour is not put in.
+    """
+    request, card = prepared.request, prepared.painter.card
+    learned = card.samples or card.paints_from == "prompt" or card.elsewhere or bool(prepared.resolved.models)
+    return type_of_edit(
+        learned=learned, puts_in=request.insert is not None and card.uses("insert") and request.intent != "recolor"
     )
 
 

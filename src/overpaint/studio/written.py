@@ -11,6 +11,7 @@ import numpy as np
 
 from overpaint.errors import OutputError
 from overpaint.picture import Picture, Samples
+from overpaint.record import MarksRecord, Record
 from overpaint.request import picture_blob
 
 RecordMode = Literal["embed", "sidecar", "none"]
@@ -34,6 +35,7 @@ class FileReport:
         size: Bytes.
         sha256: The file's digest.
         pixels_sha256: Digest of the pixels that a reader of the file finds.
+        marks: What it says of its origin.
         notes: For people.
     """
 
@@ -47,7 +49,12 @@ class FileReport:
     size: int
     sha256: str
     pixels_sha256: str
+    marks: MarksRecord
     notes: tuple[str, ...] = ()
+
+    def record(self, made: Record) -> Record:
+        """The record of how its picture was made, as that of this file."""
+        return record_in(made, self.reach, self.quality, self.marks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +75,11 @@ class Rendered(FileReport):
         """The same, once the bytes are written to `path`."""
         facts = {field.name: getattr(self, field.name) for field in fields(FileReport)}
         return Saved(path=path, sidecar=sidecar, **facts)
+
+
+def record_in(record: Record, reach: int, quality: int | None, marks: MarksRecord) -> Record:
+    """A record as that of a file: in a JPEG file the reach is rounded up to blocks."""
+    return record.model_copy(update={"reach": reach, "quality": quality, "marks": marks})
 
 
 def pixel_digest(picture: Picture, raster: str | None = None) -> str:

@@ -1,0 +1,131 @@
+"""`overpaint provenance`: what a file says of its origin."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from .options import PICTURE, AsJson, Debug, Input, MaxPixels, verb_group
+from .streams import as_written, opened
+from .texts import print_json, print_rows
+
+if TYPE_CHECKING:
+    from overpaint.picture import Picture
+    from overpaint.record import FoundRecord, Record, StatedOrigin
+
+app = verb_group(
+    "provenance",
+    "What a picture says of its origin, to any program that reads it.",
+    "provenance show photo.remove.jpg",
+)
+
+
+@app.command(sort_key=0)
+def show(
+    picture: Input,
+    /,
+    *,
+    max_pixels: Annotated[MaxPixels, Parameter(group=PICTURE)] = None,
+    json: AsJson = False,
+    debug: Debug = False,
+) -> int:
+    """What a file says: where its pixels came from (IPTC's source type in XMP), how it was made, what that means.
+
+    Anyone can write and remove these statements. Only a signature can be verified: 'overpaint provenance verify'.
+
+    [dim]$[/] overpaint provenance show photo.remove.jpg
+    """
+    from overpaint.record import read_record, stated_origin
+
+    seen = opened(picture)
+    stated, found = stated_origin(seen.metadata), read_record(seen)
+    if json:
+        print_json(_mapping(picture, seen, stated, found))
+    else:
+        print_rows(_lines(picture, seen, stated, found))
+    return 0
+
+
+def _mapping(name: str, picture: Picture, stated: StatedOrigin, found: FoundRecord | None) -> dict[str, Any]:
+    made = None if found is None else found.record
+    return {
+        "file": as_written(name),
+        "source_type": None if stated.source_type is None else str(stated.source_type),
+        "meaning": None if stated.term is None else stated.term.meaning,
+        "generative": None if stated.term is None else stated.term.generative,
+        "original_source_type": stated.original_type or None,
+        "ai_system": stated.system or None,
+        "ai_system_version": stated.version or None,
+        "ai_prompt": stated.prompt or None,
+        "made_by": None if found is None else found.tool,
+        "record_place": None if found is None else found.place,
+        "edits": [_edit(one) for one in _edits(made)],
+        "marks": None if made is None or made.marks is None else made.marks.to_mapping(),
+        "c2pa": _has_manifest(picture),
+        "in_words": _in_words(stated, found),
+    }
+
+
+def _edit(record: Record) -> dict[str, Any]:
+    from overpaint.record import type_of_record
+
+    return {
+        "intent": record.request.intent,
+        "engine": record.resolved.engine,
+        "source_type": type_of_record(record).value,
+        "boxes": [list(one.box) for one in record.regions],
+    }
+
+
+def _edits(record: Record | None) -> tuple[Record, ...]:
+    return () if record is None else (*(record.earlier or ()), record)
+
+
+def _has_manifest(picture: Picture) -> bool:
+    from overpaint.picture.c2pa_store import holds_manifest
+
+    data, format = picture.source.data, picture.source.format
+    return data is not None and format is not None and holds_manifest(data, format)
+
+
+def _lines(name: str, picture: Picture, stated: StatedOrigin, found: FoundRecord | None) -> list[tuple[str, str]]:
+    term = stated.term
+    meaning = "" if term is None else f" ({term.meaning})"
+    lines = [
+        ("file", as_written(name)),
+        ("source type", f"{stated.source_type}{meaning}" if stated.source_type else "none in XMP"),
+    ]
+    texts = (
+        ("original said", stated.original_type),
+        ("AI system", stated.system),
+        ("version", stated.version),
+        ("AI prompt", stated.prompt),
+    )
+    lines += [row for row in texts if row[1]]
+    lines.append(("record", "none" if found is None else f"{found.tool} ({found.place})"))
+    made = None if found is None else found.record
+    for one in _edits(made):
+        edit = _edit(one)
+        boxes = " ".join(",".join(map(str, box)) for box in edit["boxes"])
+        lines.append(("edit", f"{edit['intent']} with {edit['engine']}: {edit['source_type']}; in {boxes}"))
+    if made is not None and made.marks is not None and made.marks.provenance == "none":
+        lines.append(("provenance", "was switched off when the file was written"))
+    lines.append(("C2PA", "a manifest; 'overpaint provenance verify' checks it" if _has_manifest(picture) else "none"))
+    return [*lines, ("in words", _in_words(stated, found))]
+
+
+def _in_words(stated: StatedOrigin, found: FoundRecord | None) -> str:
+    """What the statements mean, without a claim that they are true."""
+    from overpaint.record import type_of_record
+
+    made = None if found is None else found.record
+    if stated.term is not None and stated.term.generative:
+        return "the file says that generative AI made it or a part of it"
+    if any(type_of_record(one).generative for one in _edits(made)):
+        return "the record says that generative AI painted a part of it; XMP, which other programs read, does not"
+    if found is not None and made is None and found.tool != "Overpaint":
+        return f"it has generation parameters of {found.tool}, which paints with generative AI; XMP does not say so"
+    if stated.source_type is None:
+        return "the file does not say where its pixels came from; that is no proof of anything"
+    return "the file says that no generative AI took part, or does not speak of any; that is no proof"
