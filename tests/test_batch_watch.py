@@ -281,7 +281,7 @@ def test_a_mask_may_come_before_or_after_its_picture(bench: Bench) -> None:
 
 
 def test_a_replaced_picture_or_mask_is_done_again_and_a_touched_one_is_not(bench: Bench) -> None:
-    with Watching(bench, masks=True) as watching:
+    with Watching(bench, masks=True, idle=4.0) as watching:
         _mask(bench.folder / "masks" / "a.png")
         photo(watching.incoming / "a.png", seed=1)
         watching.wait_for(lambda: len(watching.done()) == 1)
