@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from overpaint.batch import Pruned
 
-from .texts import counted, visible
+from .texts import counted, size_of, visible
 
 _MOST = 20  # files that are named; --json names all
 
@@ -26,11 +26,3 @@ def show_pruned(pruned: Pruned) -> None:
 def _and_more(count: int) -> None:
     if count > _MOST:
         print(f"... and {count - _MOST} more")
-
-
-def size_of(count: int) -> str:
-    """ "812 bytes", "1.2 MB"."""
-    if count < 1000:
-        return counted(count, "byte")
-    unit = next(unit for unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")) if count >= unit[0])
-    return f"{count / unit[0]:.1f} {unit[1]}"

@@ -33,7 +33,7 @@ from .session_export import export
 from .session_paint import edit, rerun
 from .session_shown import SESSION, SessionPath, opened_session, print_session, session_mapping
 from .streams import as_written, check_one_reader, load, opened
-from .texts import counted, print_json, print_rows
+from .texts import counted, print_json, print_rows, size_of
 
 if TYPE_CHECKING:
     from overpaint.session import Session, Step
@@ -293,6 +293,42 @@ def reorder(
     with opened_session(session) as found:
         found.move(step, to)
         print_session(found, printed, f"{session}: step {step} is in place {to}")
+    return 0
+
+
+@app.command(sort_key=14)
+def compact(
+    session: SessionPath,
+    /,
+    *,
+    drop_takes: Annotated[bool, Parameter(group=HOW, negative=())] = False,
+    drop_branches: Annotated[bool, Parameter(group=HOW, negative=())] = False,
+    drop_undo: Annotated[bool, Parameter(group=HOW, negative=())] = False,
+    printed: Printed = PRINTED_UNSET,
+) -> int:
+    """Make the session smaller. What it drops without further options, no undo, redo, pick or branch leads to.
+
+    [dim]$[/] overpaint session compact photo.overpaint
+    [dim]$[/] overpaint session compact photo.overpaint --drop-takes --drop-undo
+
+    The picture stays as it is.
+
+    Args:
+        drop_takes: Also drop takes that show nowhere, and could be picked.
+        drop_branches: Also drop the branches but the present one.
+        drop_undo: Also drop what can be undone or done again.
+    """
+    with opened_session(session) as found:
+        done = found.compact(takes=drop_takes, branches=drop_branches, undo=drop_undo)
+        if printed.json:
+            print_json({"session": session, **asdict(done), "branches": list(done.branches)})
+        elif not printed.quiet:
+            what = [counted(done.takes, "take")] if done.takes else []
+            what += [f"the branch {name}" for name in done.branches] + (["what could be undone"] if done.undo else [])
+            said = f"{', '.join(what) or 'unneeded files'} dropped" if done.after < done.before else "nothing to drop"
+            if what and done.after >= done.before:
+                said = f"{', '.join(what)} dropped"
+            print(f"{session}: {said}; {size_of(done.before)} before, {size_of(done.after)} now")
     return 0
 
 

@@ -22,6 +22,14 @@ def counted(number: int, what: str) -> str:
     return f"1 {what}" if number == 1 else f"{number:,} {what}s"
 
 
+def size_of(count: int) -> str:
+    """ "812 bytes", "1.2 MB"."""
+    if count < 1000:
+        return counted(count, "byte")
+    unit = next(unit for unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")) if count >= unit[0])
+    return f"{count / unit[0]:.1f} {unit[1]}"
+
+
 def now() -> str:
     """The time in UTC, as events have it."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")

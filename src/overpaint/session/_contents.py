@@ -46,6 +46,10 @@ class SessionContents:
                 raise damaged(blob_name(digest), str(error)) from None
         return self._takes[digest]
 
+    def forget(self) -> None:
+        """Keep no take in memory."""
+        self._takes.clear()
+
     def array(self, stored: StoredArray) -> NDArray[Any]:
         """An array. Raises SessionError where it is missing or damaged."""
         data = self._blob(stored.sha256, stored.nbytes)

@@ -17,6 +17,7 @@ from ._values import (
     Action,
     AddStep,
     AddTakes,
+    DropPaint,
     MoveStep,
     NewBranch,
     PickTake,
@@ -119,6 +120,8 @@ class HistoryPlan:
     branches: Mapping[str, Branch]
     current: str
     state: SessionState | None = None
+    dropped: frozenset[str] = frozenset()
+    roots: frozenset[int] = frozenset()
 
 
 @dataclass(slots=True)
@@ -129,12 +132,17 @@ class History:
         states: By number.
         branches: By name.
         current: The name of the branch that goes on.
+        last_step: The highest number that a step has had.
+        dropped: The takes whose paint is gone.
+        roots: The states before which nothing can be undone, beside the first.
     """
 
     states: list[SessionState] = field(default_factory=lambda: [SessionState()])
     branches: Mapping[str, Branch] = field(default_factory=lambda: MappingProxyType({FIRST_BRANCH: Branch()}))
     current: str = FIRST_BRANCH
     last_step: int = 0
+    dropped: frozenset[str] = frozenset()
+    roots: frozenset[int] = frozenset()
 
     @property
     def branch(self) -> Branch:
@@ -146,6 +154,26 @@ class History:
         """The present state."""
         return self.states[self.branch.at]
 
+    @property
+    def parent(self) -> int | None:
+        """The state that an undo leads to; None where there is none."""
+        return self.parent_of(self.branch.at)
+
+    def parent_of(self, number: int) -> int | None:
+        """The state that an undo in this one leads to; None where there is none."""
+        return None if number in self.roots else self.states[number].parent
+
+    def reachable(self) -> list[SessionState]:
+        """The states that undo, redo and going to another branch lead to, the present one too."""
+        found: dict[int, SessionState] = {}
+        for branch in self.branches.values():
+            for number in (branch.at, *branch.undone):
+                at: int | None = number
+                while at is not None and at not in found:
+                    found[at] = self.states[at]
+                    at = None if at in self.roots else found[at].parent
+        return list(found.values())
+
     def plan(self, action: Action) -> HistoryPlan:
         """What the action makes of this history, which stays as it is.
 
@@ -155,9 +183,10 @@ class History:
         at, undone = self.branch.at, self.branch.undone
         match action:
             case Undo():
-                parent = self.state.parent
+                parent = self.parent
                 if parent is None:
-                    raise SessionError("there is nothing to undo: this is the original", code="session-undo")
+                    why = "this is the original" if self.state.parent is None else "what was before was dropped"
+                    raise SessionError(f"there is nothing to undo: {why}", code="session-undo")
                 return self._moved(Branch(parent, (*undone, at)))
             case Redo():
                 if not undone:
@@ -181,6 +210,8 @@ class History:
                         value=action.name,
                     )
                 return HistoryPlan(self.branches, action.name)
+            case DropPaint():
+                return self._compacted(action)
         state = SessionState(len(self.states), at, action, self._stack(action))
         return replace(self._moved(Branch(state.number)), state=state)
 
@@ -190,10 +221,28 @@ class History:
             self.states.append(plan.state)
             if isinstance(plan.state.action, AddStep):
                 self.last_step = plan.state.action.step
+        self.dropped, self.roots = self.dropped | plan.dropped, self.roots | plan.roots
         self.branches, self.current = MappingProxyType(dict(plan.branches)), plan.current
 
     def _moved(self, branch: Branch) -> HistoryPlan:
         return HistoryPlan({**self.branches, self.current: branch}, self.current)
+
+    def _compacted(self, action: DropPaint) -> HistoryPlan:
+        """Fewer branches, shorter ways to undo, and paint that is gone: never of a step that a state left shows."""
+        for name in action.branches:
+            if name not in self.branches or name == self.current:
+                known = "the present branch can't be dropped" if name == self.current else "there is none"
+                raise SessionError(f"{known}: {name!r}", code="session-branch", field="branch", value=name)
+        branches = {name: one for name, one in self.branches.items() if name not in action.branches}
+        roots: frozenset[int] = frozenset()
+        if action.undo:
+            branches = {name: Branch(one.at) for name, one in branches.items()}
+            roots = frozenset(one.at for one in branches.values())
+        left = replace(self, branches=branches, roots=self.roots | roots)
+        shown = {step.take for state in left.reachable() for step in state.stack}
+        if not shown.isdisjoint(action.takes):
+            raise SessionError("paint that a step shows can't be dropped", code="session-step")
+        return HistoryPlan(branches, self.current, dropped=frozenset(action.takes), roots=roots)
 
     def _stack(self, action: Action) -> tuple[StepState, ...]:
         """The present stack after an action on a step."""
@@ -213,9 +262,12 @@ class History:
                     lambda one: replace(one, takes=(*one.takes, *action.takes), picked=len(one.takes) + 1),
                 )
             case PickTake():
-                count = len(self.state.step(action.step).takes)
-                if action.take > count:
-                    message = f"step {action.step} has no take {action.take}: it has {count}"
+                takes = self.state.step(action.step).takes
+                if action.take > len(takes):
+                    message = f"step {action.step} has no take {action.take}: it has {len(takes)}"
+                    raise SessionError(message, code="session-step", field="take", value=action.take)
+                if takes[action.take - 1] in self.dropped:
+                    message = f"the paint of take {action.take} of step {action.step} was dropped"
                     raise SessionError(message, code="session-step", field="take", value=action.take)
                 return self._changed(action.step, lambda one: replace(one, picked=action.take))
             case ShowStep():

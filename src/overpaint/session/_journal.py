@@ -13,6 +13,7 @@ from ._values import (
     Action,
     AddStep,
     AddTakes,
+    DropPaint,
     JournalEntry,
     MoveStep,
     NewBranch,
@@ -85,6 +86,8 @@ def entry_text(action: Action) -> str:
             return f"branch {action.name}"
         case SwitchBranch():
             return f"went on in branch {action.name}"
+        case DropPaint():
+            return "compacted"
     return action.do
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,11 +16,12 @@ from overpaint.engines import Monitor
 from overpaint.errors import MaskError, OverpaintError, RequestError, SessionError
 from overpaint.geometry import Box
 from overpaint.picture import Colour, Picture, encode, open_picture
-from overpaint.request import EditRequest
+from overpaint.request import EditRequest, ResolvedRequest
 from overpaint.studio import Edited, FinishedPicture, LayeredPicture, Studio
 from overpaint.studio.inputs import EditArguments, MaskLike, as_mask, split
 from overpaint.studio.inserts import Pictured, picture_of
 
+from ._compact import Compacted, blobs_left, what_to_drop
 from ._contents import SessionContents
 from ._export import finished, layered
 from ._history import SessionState, StepState
@@ -32,6 +33,7 @@ from ._values import (
     Action,
     AddStep,
     AddTakes,
+    DropPaint,
     JournalEntry,
     MoveStep,
     NewBranch,
@@ -169,7 +171,7 @@ class Session:
     @property
     def can_undo(self) -> bool:
         """Whether there is anything to undo."""
-        return self._state.parent is not None
+        return self._history.parent is not None
 
     @property
     def can_redo(self) -> bool:
@@ -185,12 +187,13 @@ class Session:
             state = None if state.parent is None else self._history.states[state.parent]
         events = []
         for entry, branch in self._entries:
-            moves = isinstance(entry.action, Undo | Redo | NewBranch | SwitchBranch)
+            moves = isinstance(entry.action, Undo | Redo | NewBranch | SwitchBranch | DropPaint)
             holds = moves or id(entry.action) in holding
             text = entry_text(entry.action)
             if isinstance(entry.action, AddStep | AddTakes):
-                resolved = self._contents.take(entry.action.takes[0]).record.resolved
-                text += f": {resolved.intent} with {resolved.model or resolved.engine}"
+                kept = next((one for one in entry.action.takes if one not in self._history.dropped), None)
+                resolved = None if kept is None else self._contents.take(kept).record.resolved
+                text += ": dropped" if resolved is None else f": {resolved.intent} with {_painter(resolved)}"
             events.append(SessionEvent(entry.number, entry.time, branch, text, holds))
         return tuple(events)
 
@@ -312,7 +315,7 @@ class Session:
 
     def opacity(self, step: int, opacity: float) -> None:
         """Let a step show through: 0 hides it, 1 is as it was painted. Raises RequestError beyond these."""
-        self._do(SetOpacity(step=step, opacity=float(opacity)))
+        self._do(SetOpacity(step=step, opacity=opacity))
 
     def pick(self, step: int, take: int) -> None:
         """Let another take of a step show; they count from 1. Raises SessionError where there is none."""
@@ -369,6 +372,30 @@ class Session:
         """Go on in another branch. Raises SessionError where there is none of this name."""
         self._do(SwitchBranch(name=name))
 
+    def compact(self, *, takes: bool = False, branches: bool = False, undo: bool = False) -> Compacted:
+        """Make the session smaller: drop the paint that no undo, redo, pick or branch leads to, as of edits that were
+        undone before another one was made, and files that an interruption left. The picture stays as it is.
+
+        Args:
+            takes: Also drop takes that could be picked, but show in no state that undo, redo or a branch leads to.
+            branches: Also drop all branches but the present one.
+            undo: Also drop what can be undone or done again, in each branch.
+
+        Raises:
+            OutputError: It can't be written; nothing was dropped.
+            SessionError: A file that is needed is missing or damaged; nothing was dropped.
+        """
+        before = self._store.size
+        action = what_to_drop(self._history, takes=takes, branches=branches, undo=undo)
+        left = blobs_left(self._history, action, self._contents, self.head.original.sha256)
+        unneeded = [name for name in self._store.blobs() if name not in left]
+        if action != DropPaint():
+            self._do(action, without=unneeded)
+        elif unneeded:
+            self._store.rewrite(unneeded, ())
+        self._contents.forget()
+        return Compacted(before, self._store.size, len(action.takes), action.branches, action.undo)
+
     # Results
 
     def flatten(self) -> FinishedPicture:
@@ -389,15 +416,19 @@ class Session:
     def _state(self) -> SessionState:
         return self._history.state
 
-    def _do(self, action: Action, *files: tuple[str, bytes]) -> None:
-        """Write an action into the journal, behind files that it names, and let it be the last."""
+    def _do(self, action: Action, *files: tuple[str, bytes], without: Collection[str] = ()) -> None:
+        """Write an action into the journal, behind files that it names, let it be the last, and drop files."""
         plan = self._history.plan(action)
         entry = JournalEntry(number=len(self._entries) + 1, previous=self._previous, time=_time(), action=action)
         data = entry.to_bytes()
         if len(data) > JOURNAL_LIMIT:
             raise RequestError(f"an action of {len(data):,} bytes is too long for the session's journal")
         branch = self._history.current
-        self._store.add([*files, (journal_name(entry.number), data)])
+        files = (*files, (journal_name(entry.number), data))
+        if without:
+            self._store.rewrite(without, files)
+        else:
+            self._store.add(files)
         self._previous = hashlib.sha256(data).hexdigest()
         self._entries.append((entry, branch))
         self._history.take(plan)
@@ -450,6 +481,10 @@ class Session:
 
     def _below(self, steps: Sequence[PaintedStep]) -> Composite:
         return composite(self.original, steps, self._contents.array)
+
+
+def _painter(resolved: ResolvedRequest) -> str:
+    return resolved.model or resolved.engine
 
 
 def _time() -> str:

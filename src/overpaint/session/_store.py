@@ -4,13 +4,17 @@
     journal/00000001.json    its actions, one file each (`JournalEntry`)
     blobs/SHA256             pictures, arrays and painted steps, by the SHA-256 of their bytes
 
-Files are only added. An action's entry in the journal is written after the blobs that it names, so that an interruption
-leaves at most blobs that nothing names. Names that are read are checked against these forms and never become paths.
+Files are only added, until `Store.rewrite` drops some. An action's entry in the journal is written after the blobs that
+it names, so that an interruption leaves at most blobs that nothing names. Names that are read are checked against these
+forms and never become paths.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
+import hashlib
+import io
 import os
 import re
 import stat
@@ -21,10 +25,10 @@ import zlib
 from collections.abc import Collection, Iterable
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from overpaint.errors import SessionError
-from overpaint.files import check_folder, exists_already, not_written, opened_regular, write_file
+from overpaint.files import check_folder, exists_already, flush_folder, not_written, opened_regular, write_file
 from overpaint.locks import try_lock
 
 from ._torn import DIRECTORY_LIMIT, directory_size, mended
@@ -33,6 +37,7 @@ HEAD = "session.json"
 LOCK = "lock"
 _NAME = re.compile(r"session\.json|journal/\d{8}\.json|blobs/[0-9a-f]{64}")
 _STORED = re.compile(rb"\xff\xd8\xff|\x89PNG|RIFF|....ftyp", re.DOTALL)
+_NOT_WRITEABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 _PATIENCE = 1.0  # seconds that another process is waited for
 
 StoredFiles = Iterable[tuple[str, bytes]]
@@ -46,6 +51,13 @@ class Store(Protocol):
     def names(self) -> Collection[str]:
         """The names of the journal's files, and of others that are known without a search."""
 
+    @property
+    def size(self) -> int:
+        """Bytes of all files together, as they are on the disk."""
+
+    def blobs(self) -> list[str]:
+        """The names of all blobs, those that nothing names too."""
+
     def has(self, name: str) -> bool:
         """Whether there is a file of this name."""
 
@@ -56,7 +68,16 @@ class Store(Protocol):
         """Add files, in this order; those that are there already are left. On the disk when it returns.
 
         Raises:
-            OutputError: They can't be written.
+            OutputError: They can't be written; the session is as it was, but for blobs that nothing names.
+            SessionError: It was opened to be read only, or is closed.
+        """
+
+    def rewrite(self, dropped: Collection[str], files: StoredFiles) -> None:
+        """Add files, and then drop others. Killed meanwhile, the session is as before, or has them all dropped or some.
+
+        Raises:
+            OutputError: They can't be written; nothing was dropped.
+            SessionError: As for `add`, or a file that stays is damaged.
         """
 
     def close(self) -> None:
@@ -138,7 +159,7 @@ class _FolderStore:
     """A session as a folder."""
 
     def __init__(self, path: Path, read_only: bool) -> None:
-        self._path = path
+        self._path, self._read_only, self._closed = path, read_only, False
         self._file: BinaryIO | None = None
         for part in (path / HEAD, path / "journal", path / "blobs"):
             if part.is_symlink() or not part.exists():
@@ -146,8 +167,8 @@ class _FolderStore:
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
         try:
             self._file = os.fdopen(os.open(path / LOCK, flags, 0o666), "r+b")
-        except PermissionError:
-            if not read_only:
+        except OSError as error:
+            if not read_only or error.errno not in _NOT_WRITEABLE:
                 raise
         if self._file is not None:
             try:
@@ -165,10 +186,22 @@ class _FolderStore:
     def names(self) -> Collection[str]:
         return [name for name in self._journal if _NAME.fullmatch(name)]
 
+    @property
+    def size(self) -> int:
+        _check_open(self._path, is_closed=self._closed, read_only=False)
+        files = (self._path / HEAD, *(self._path / "journal").iterdir(), *(self._path / "blobs").iterdir())
+        return sum(file.lstat().st_size for file in files)
+
+    def blobs(self) -> list[str]:
+        names = (f"blobs/{one.name}" for one in (self._path / "blobs").iterdir())
+        return [name for name in names if _NAME.fullmatch(name)]
+
     def has(self, name: str) -> bool:
         return (self._path / _known(name)).exists()
 
     def read(self, name: str, most: int) -> bytes:
+        if self._closed:
+            raise closed(self._path)
         file = self._path / _known(name)
         try:
             if file.is_symlink():
@@ -184,11 +217,21 @@ class _FolderStore:
         return data
 
     def add(self, files: StoredFiles) -> None:
+        _check_open(self._path, is_closed=self._closed, read_only=self._read_only)
         for name, content in files:
             if not self.has(name):
                 write_file(self._path / _known(name), content)
 
+    def rewrite(self, dropped: Collection[str], files: StoredFiles) -> None:
+        self.add(files)
+        try:
+            for name in dropped:
+                (self._path / _known(name)).unlink(missing_ok=True)
+        except OSError as error:
+            raise not_written(self._path, error) from error
+
     def close(self) -> None:
+        self._closed = True
         if self._file is not None:
             self._file.close()
 
@@ -202,8 +245,11 @@ class _ZipStore:
     """
 
     def __init__(self, path: Path, read_only: bool) -> None:
-        self._path = path
+        self._path, self._read_only = path, read_only
         self._file = _opened(path, read_only)
+        if not read_only:
+            with contextlib.suppress(OSError):  # by a process that was killed
+                _beside(path).unlink(missing_ok=True)
         try:
             self._archive = self._read(mend=True)
         except BaseException:
@@ -234,10 +280,20 @@ class _ZipStore:
     def names(self) -> Collection[str]:
         return self._archive.NameToInfo
 
+    @property
+    def size(self) -> int:
+        _check_open(self._path, is_closed=self._file.closed, read_only=False)
+        return os.fstat(self._file.fileno()).st_size
+
+    def blobs(self) -> list[str]:
+        return [name for name in self._archive.NameToInfo if name.startswith("blobs/")]
+
     def has(self, name: str) -> bool:
         return name in self._archive.NameToInfo
 
     def read(self, name: str, most: int) -> bytes:
+        if self._file.closed:
+            raise closed(self._path)
         info = self._archive.NameToInfo.get(name)
         if info is None:
             raise damaged(name, "it is missing")
@@ -253,9 +309,14 @@ class _ZipStore:
         return data
 
     def add(self, files: StoredFiles) -> None:
-        if not self._file.writable():
-            raise not_written(self._path, PermissionError(13, "it is read-only"))
-        archive = zipfile.ZipFile(self._file, "a")
+        _check_open(self._path, is_closed=self._file.closed, read_only=self._read_only)
+        start = self._archive.start_dir
+        self._file.seek(start)
+        directory = self._file.read()
+        try:
+            archive = zipfile.ZipFile(self._file, "a")
+        except OSError as error:
+            raise not_written(self._path, error) from error
         try:
             for name, content in files:
                 if name not in archive.NameToInfo:
@@ -266,14 +327,54 @@ class _ZipStore:
             self._flush()
         except BaseException as error:
             archive.fp = None  # or its directory would be written later, when it is freed
-            self._archive = self._read(mend=True)
+            with contextlib.suppress(OSError):  # what is left of it is mended when the session is opened
+                self._file.truncate(start)
+                self._file.seek(start)
+                self._file.write(directory)
             if isinstance(error, OSError):
                 raise not_written(self._path, error) from error
             raise
         self._archive = self._read(mend=True)
 
+    def rewrite(self, dropped: Collection[str], files: StoredFiles) -> None:
+        _check_open(self._path, is_closed=self._file.closed, read_only=self._read_only)
+        hidden = _beside(self._path)
+        try:
+            hidden.unlink(missing_ok=True)
+            new = _WholeFile(hidden, "x+")
+        except OSError as error:
+            raise not_written(self._path, error) from error
+        try:
+            _lock(new.fileno(), self._path)  # before it has the session's name
+            with zipfile.ZipFile(new, "w") as archive:
+                for info in sorted(self._archive.infolist(), key=lambda info: info.header_offset):
+                    if info.filename not in dropped:
+                        _append(archive, info.filename, self._whole(info))
+                for name, content in files:
+                    _append(archive, _known(name), content)
+            os.fsync(new.fileno())
+            hidden.chmod(stat.S_IMODE(os.fstat(self._file.fileno()).st_mode))
+            hidden.replace(self._path.resolve())
+            flush_folder(hidden.parent)
+        except BaseException as error:
+            new.close()
+            with contextlib.suppress(OSError):
+                hidden.unlink(missing_ok=True)
+            if isinstance(error, OSError):
+                raise not_written(self._path, error) from error
+            raise
+        self._archive.close()
+        self._file.close()
+        self._file = new
+        self._archive = self._read(mend=False)
+
+    def _whole(self, info: zipfile.ZipInfo) -> bytes:
+        data = self.read(info.filename, info.file_size)
+        if info.filename.startswith("blobs/") and blob_name(hashlib.sha256(data).hexdigest()) != info.filename:
+            raise damaged(info.filename, "it has another digest")
+        return data
+
     def _flush(self) -> None:
-        self._file.flush()
         os.fsync(self._file.fileno())
 
     def close(self) -> None:
@@ -281,17 +382,44 @@ class _ZipStore:
         self._file.close()
 
 
-def _opened(path: Path, read_only: bool) -> BinaryIO:
+class _WholeFile(io.FileIO):
+    """A file that writes all that it is given, or fails. Nothing waits in a buffer, which would be written later, where
+    it no longer belongs, once writing has failed.
+    """
+
+    def write(self, data: Any, /) -> int:
+        view = memoryview(data).cast("B")
+        written = 0
+        while written < len(view):
+            written += super().write(view[written:])
+        return written
+
+
+def _beside(path: Path) -> Path:
+    """Where a session is written anew, before it takes the place of the old one."""
+    real = path.resolve()
+    return real.with_name(f".{real.name[:200]}.new.tmp")
+
+
+def _check_open(path: Path, *, is_closed: bool, read_only: bool) -> None:
+    """Raise SessionError where nothing may be added."""
+    if is_closed:
+        raise closed(path)
+    if read_only:
+        message = f"{path} was opened to be read only"
+        raise SessionError(message, code="session-read-only", value=str(path), hint="open it without read_only")
+
+
+def _opened(path: Path, read_only: bool) -> _WholeFile:
     """The file, locked; a path that leads to another file meanwhile is opened again."""
     while True:
-        file: BinaryIO
         opened_regular(path).close()
         try:
-            file = path.open("r+b")
-        except PermissionError:
-            if not read_only:
+            file = _WholeFile(path, "r+")
+        except OSError as error:
+            if not read_only or error.errno not in _NOT_WRITEABLE:
                 raise
-            file = path.open("rb")
+            file = _WholeFile(path, "r")
         try:
             _lock(file.fileno(), path)
             if os.path.samestat(os.fstat(file.fileno()), path.stat()):
@@ -334,6 +462,11 @@ def _known(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise ValueError(name)
     return name
+
+
+def closed(path: Path) -> SessionError:
+    """The error of a session that was closed."""
+    return SessionError(f"the session {path} is closed", code="session-closed", value=str(path))
 
 
 def damaged(name: str, reason: str) -> SessionError:

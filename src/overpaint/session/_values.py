@@ -249,11 +249,17 @@ class Redo(Value):
     do: Literal["redo"] = "redo"
 
 
+def _branch_name(name: str) -> str:
+    if not name.strip() or name != name.strip() or not name.isprintable():
+        raise RequestError(f"must be one line of text without blanks at its ends, not {name!r}")
+    return name
+
+
 class NewBranch(Value):
     """A new branch, from where the present one is."""
 
     do: Literal["branch"] = "branch"
-    name: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
+    name: Annotated[str, Field(max_length=100), AfterValidator(_branch_name)]
 
 
 class SwitchBranch(Value):
@@ -263,8 +269,34 @@ class SwitchBranch(Value):
     name: Text
 
 
+class DropPaint(Value):
+    """What nothing leads to any more was dropped, to make the session smaller.
+
+    Attributes:
+        takes: The takes whose paint is gone, by digest.
+        branches: The branches that are gone.
+        undo: Whether nothing before can be undone, nor done again.
+    """
+
+    do: Literal["compact"] = "compact"
+    takes: Listed[tuple[Digest, ...]] = ()
+    branches: Listed[tuple[Text, ...]] = ()
+    undo: bool = False
+
+
 Action = (
-    AddStep | AddTakes | PickTake | ShowStep | SetOpacity | SetMask | MoveStep | Undo | Redo | NewBranch | SwitchBranch
+    AddStep
+    | AddTakes
+    | PickTake
+    | ShowStep
+    | SetOpacity
+    | SetMask
+    | MoveStep
+    | Undo
+    | Redo
+    | NewBranch
+    | SwitchBranch
+    | DropPaint
 )
 """What is done to a session. The journal has all of them, and its state follows from them."""
 

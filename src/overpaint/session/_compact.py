@@ -1,0 +1,83 @@
+"""Making a session smaller: which paint nothing leads to any more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from overpaint.request import raster_tables
+
+from ._contents import SessionContents
+from ._history import History
+from ._store import blob_name
+from ._values import DropPaint, StoredArray
+
+
+@dataclass(frozen=True, slots=True)
+class Compacted:
+    """How much smaller a session became.
+
+    Attributes:
+        before, after: Bytes of its files.
+        takes: How many takes were dropped.
+        branches: The branches that were dropped.
+        undo: Whether what could be undone, or done again, was dropped.
+    """
+
+    before: int
+    after: int
+    takes: int
+    branches: tuple[str, ...]
+    undo: bool
+
+
+def what_to_drop(history: History, *, takes: bool, branches: bool, undo: bool) -> DropPaint:
+    """What is dropped of a session: the paint that no undo, redo, pick or branch leads to.
+
+    Args:
+        history: The session's, which stays as it is.
+        takes: Whether takes go too that could be picked, but show in no state that is left.
+        branches: Whether the branches but the present one go too.
+        undo: Whether all but the present state of each branch goes too.
+    """
+    gone = tuple(name for name in history.branches if branches and name != history.current)
+    left = _left(history, DropPaint(branches=gone))
+    ends = undo and any(one.undone or (left.parent_of(one.at) is not None) for one in left.branches.values())
+    left = _left(history, DropPaint(branches=gone, undo=ends))
+    needed = _needed(left, picked=takes)
+    every = dict.fromkeys(one for state in history.states for step in state.stack for one in step.takes)
+    unneeded = tuple(one for one in every if one not in needed and one not in history.dropped)
+    return DropPaint(takes=unneeded, branches=gone, undo=ends)
+
+
+def blobs_left(history: History, dropped: DropPaint, contents: SessionContents, original: str) -> set[str]:
+    """The names of the blobs that are needed once this is dropped.
+
+    Raises:
+        SessionError: A take that is needed is missing or damaged.
+    """
+    left = _left(history, dropped)
+    gone = history.dropped | set(dropped.takes)
+    names = {blob_name(original)}
+    for state in left.reachable():
+        names.update(blob_name(step.mask.values.sha256) for step in state.stack if step.mask is not None)
+    for digest in _needed(left, picked=False) - gone:
+        names.add(blob_name(digest))
+        take = contents.take(digest)
+        arrays: list[StoredArray | None] = [take.marked.values]
+        for patch in take.patches:
+            arrays += [patch.samples, patch.exact, patch.weight, patch.opacity]
+        names.update(blob_name(one.sha256) for one in arrays if one is not None)
+        tables = raster_tables(take.record.request.to_mapping())
+        names.update(blob_name(table["sha256"]) for table in tables)
+    return names
+
+
+def _left(history: History, dropped: DropPaint) -> History:
+    plan = history.plan(dropped)
+    return replace(history, branches=plan.branches, roots=history.roots | plan.roots)
+
+
+def _needed(left: History, *, picked: bool) -> set[str]:
+    """The takes of the states that are left: those that show, or all that can be picked."""
+    steps = [step for state in left.reachable() for step in state.stack]
+    return {step.take for step in steps} if picked else {take for step in steps for take in step.takes}
