@@ -34,6 +34,7 @@ ELSEWHERE = {
     r"s3://": "needs an object store",
     r"--model (some|sd15)-inpainting": "needs published weights",
     r"models remove": "needs a model that was downloaded",
+    r"--watermark NAME|provenance detect": "needs a package with a watermark",
 }
 """Commands that can't run here."""
 

@@ -31,6 +31,8 @@ _COLUMNS: dict[str, Callable[[AuditRecord], Any]] = {
     "prompt": lambda record: record.hidden.get("prompt") or record.edit.resolved.prompt or record.edit.request.prompt,
     "reach": lambda record: record.output.reach,
     "changed_beyond_reach": lambda record: record.output.changed,
+    "provenance": lambda record: None if record.edit.marks is None else record.edit.marks.provenance,
+    "source_type": lambda record: None if record.edit.marks is None else record.edit.marks.source_type,
     "width": lambda record: record.edit.size[0],
     "height": lambda record: record.edit.size[1],
     "seconds": lambda record: round(sum(record.edit.timings.values()), 3),

@@ -14,9 +14,9 @@ from overpaint.engines import Monitor
 from overpaint.errors import OverpaintError, RecordError
 from overpaint.geometry import Box
 from overpaint.picture import Picture, encode, open_picture
-from overpaint.record import Record
+from overpaint.record import Record, WatermarkChoice
 from overpaint.request import EditRequest, ResolvedRequest, picture_blob
-from overpaint.studio import Edited, Studio
+from overpaint.studio import Edited, FinishedPicture, Studio
 
 from ._surplus import surplus
 
@@ -115,15 +115,20 @@ def replay(
     notes = [*_require_input(record, picture)]
     request = request_again(record.resolved).merged(**(prompts or {}))
     edited = studio.edit(picture, request, inputs=inputs, monitor=monitor)
+    done = edited.finished
+    if record.marks is not None and record.marks.watermark is not None:
+        done = done.watermarked(WatermarkChoice.of_record(record.marks.watermark))
     notes += _changes(record, edited)
     if record.pixels_sha256 is None:
         raise RecordError("the record has no digest of the result, so nothing can be compared")
-    found = _compared(edited, made, format, record)
-    equal = edited.pixels_sha256 == record.pixels_sha256
+    found = _compared(Replayed(edited, False, "not compared"), done, made, format, record)
+    equal = done.pixels_sha256() == record.pixels_sha256
     return replace(found, equal=equal, notes=(*notes, *found.notes))
 
 
-def _compared(edited: Edited, made: Picture | None, format: str | None, record: Record) -> Replayed:
+def _compared(
+    unknown: Replayed, done: FinishedPicture, made: Picture | None, format: str | None, record: Record
+) -> Replayed:
     """Whether a file holds what the edit is once it is written in the file's format, how it differs, and why; `equal`
     is left open.
 
@@ -131,19 +136,17 @@ def _compared(edited: Edited, made: Picture | None, format: str | None, record: 
     equal pixels; so does every other format, lossy or not, with the same quality. It is written with the file's own
     metadata, so that an untouched file has equal bytes.
     """
-    unknown = Replayed(edited, False, "not compared")
     if made is None:
         return replace(unknown, reason="it was not given")
     format, kept = format or made.source.format, made.metadata
     try:
         rendered = None
         if format is not None:
-            rendered = encode(
-                edited.picture, format, quality=record.quality, touched=edited.touched, annotate=lambda _: kept
-            )
+            touched = None if done.everywhere else done.touched
+            rendered = encode(done.picture, format, quality=record.quality, touched=touched, annotate=lambda _: kept)
             if rendered.data == made.source.data:
                 return replace(unknown, file="same")
-        true = edited.picture if rendered is None else open_picture(rendered.data)
+        true = done.picture if rendered is None else open_picture(rendered.data)
     except OverpaintError as error:
         return replace(unknown, reason=f"it can't be encoded here: {error}")
     reason, apart = "", None
@@ -168,7 +171,7 @@ def _compared(edited: Edited, made: Picture | None, format: str | None, record: 
     if rendered is not None and rendered.format == "jpeg" and rendered.fidelity != "blocks":
         if not importlib.util.find_spec("jpeglib"):
             return replace(unknown, reason="its JPEG blocks can't be carried over here (extra 'jpeg')")
-        if edited.original.source.sha256 != record.input_sha256:
+        if unknown.edited.original.source.sha256 != record.input_sha256:
             return replace(unknown, reason="its JPEG blocks can't be carried over from another file with equal pixels")
     return replace(unknown, file="different", difference=apart, reason=reason)
 

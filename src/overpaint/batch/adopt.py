@@ -150,9 +150,10 @@ class _Proof:
             raise _NotProvenError("it was made from another picture")
         if item.row.quality != record.edit.quality or _held(place) != self.session.options.rules.record:
             raise _NotProvenError("it was saved in another way: with its record elsewhere, or another quality")
-        marks = record.edit.marks
-        if marks is not None and marks.provenance != self.session.options.rules.marking.mode:
-            raise _NotProvenError(f"it was saved in another way: with the provenance {marks.provenance}")
+        marks, marking = record.edit.marks, self.session.options.rules.marking
+        wanted = None if marking.watermark is None else marking.watermark.record
+        if marks is not None and (marks.provenance, marks.watermark) != (marking.mode, wanted):
+            raise _NotProvenError("it was saved in another way: with other marks of its origin")
         options = self.session.task_options
         worker = Worker(self.studio)
         prepared = worker.prepared(Task(item, options, base, place), Monitor()).variation(record.variation)
@@ -204,6 +205,7 @@ def _details(item: PlannedEdit, record: AuditRecord, base: str) -> dict[str, Any
         "size": list(edit.size),
         "reach": output.reach,
         "fidelity": output.fidelity,
+        **({} if edit.marks is None else {name: getattr(edit.marks, name) for name in ("provenance", "source_type")}),
         "changed": output.changed,
         "largest": output.largest,
         "prompt": edit.resolved.prompt,

@@ -25,6 +25,8 @@ def quality_of(edited: Edited, saved: Saved) -> dict[str, Any]:
         "largest": saved.largest,
         "reach": saved.reach,
         "fidelity": saved.fidelity,
+        "provenance": saved.marks.provenance,
+        "source_type": saved.marks.source_type,
         "warnings": list(_warnings(edited, shift, saved)),
     }
 

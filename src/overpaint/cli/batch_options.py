@@ -29,6 +29,9 @@ from .options import (
     Quiet,
     RecordPlace,
     Threads,
+    WatermarkName,
+    WatermarkPlace,
+    WatermarkText,
     argument,
     flattened,
 )
@@ -176,6 +179,9 @@ class Results:
     quality: Quality = None
     record: RecordPlace = "embed"
     provenance: Provenance = "embed"
+    watermark: WatermarkName = None
+    watermark_area: WatermarkPlace = "patch"
+    watermark_payload: WatermarkText = None
     audit: Annotated[str | None, Parameter(metavar="PATH|none", show_default="DIR/audit.jsonl")] = None
     audit_key: AuditKeyFile = None
     accept_fault: AcceptFault = False

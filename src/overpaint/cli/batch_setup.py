@@ -20,7 +20,7 @@ from . import fields
 from .audit import key_of
 from .batch_options import Machine, Results, Rows, WatchedRows, Which, folders_of
 from .options import Where
-from .outputs import check_least, check_provenance, check_quality
+from .outputs import check_least, check_marks, check_quality, marking_of
 from .streams import STDIO
 from .texts import visible
 
@@ -141,7 +141,7 @@ def check_options(machine: Machine, which: Which, results: Results) -> None:
         raise RequestError(message, field="keep_workers", value=machine.keep_workers)
     check_least("row_timeout", machine.row_timeout, 1)
     check_quality(results.quality)
-    check_provenance(results.provenance, private=results.private)
+    check_marks(results)
     if results.metrics is not None:
         with concerning("metrics"):
             check_writable(Path(results.metrics), overwrite=True)
@@ -195,7 +195,6 @@ def options_of(
 ) -> Options:
     """The options of a run."""
     from overpaint.batch import Filter, Options, RowLimits, Rules
-    from overpaint.record import Marking
 
     return Options(
         folders=folders,
@@ -205,7 +204,7 @@ def options_of(
             name=results.name,
             seed=machine.seed,
             record="none" if results.private else results.record,
-            marking=Marking(mode=results.provenance, private=results.private),
+            marking=marking_of(results),
             overwrite=results.overwrite,
             gate=which.gate,
             allow=allow,

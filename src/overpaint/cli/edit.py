@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from overpaint.doors.inputs import EditInputs, collect
-from overpaint.doors.outputs import Target, check_format, check_result_size, check_writable_all
+from overpaint.doors.outputs import Target, check_format, check_marking, check_result_size, check_writable_all
 from overpaint.errors import Cancelled, OverpaintError, RequestError, concerning
 from overpaint.files import write_file
 from overpaint.request import EditRequest
@@ -156,6 +156,7 @@ def _paint_picture(
         picture = opened(results.source)
         target = outputs.target(picture, call.request.intent, call.out, alpha=call.request.clears)
         check_format(picture, target.format, call.out.quality, alpha=call.request.clears)
+        check_marking(outputs.marking_of(call.out), picture.colour)
         targets = list(target.variations(call.run.variations))
         sheet = target.sheet if len(targets) > 1 and call.out.sheet is not False else None
         _check_files(call, targets, sheet, results.source, written)
@@ -247,10 +248,8 @@ def save(
         layers: Makes the layered file.
     """
     from overpaint.picture import encode, format_of_path
-    from overpaint.record import Marking
 
-    marking = Marking(mode=out.provenance, private=out.private)
-    how: dict[str, Any] = {"quality": out.quality, "record": out.record, "marking": marking}
+    how: dict[str, Any] = {"quality": out.quality, "record": out.record, "marking": outputs.marking_of(out)}
     extras: dict[str, Path] = {}
     made: dict[Path, bytes] = {}
     if target.compare is not None:

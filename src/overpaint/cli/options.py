@@ -60,6 +60,7 @@ def switch(name: str | tuple[str, ...], help: str, group: Group, **more: Any) ->
 
 RecordPlace = Literal["embed", "sidecar", "none"]
 ProvenanceKind = Literal["embed", "prompt", "none"]
+Area = Literal["patch", "whole"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
 Input = Annotated[str, argument("PICTURE", "The picture; - reads it from standard input.", PICTURE)]
@@ -111,6 +112,21 @@ Provenance = Annotated[
         OUT,
     ),
 ]
+WatermarkName = Annotated[
+    str | None,
+    argument(
+        "--watermark", "Put this imperceptible mark into the pixels; a package of another has to bring it.", OUT, "NAME"
+    ),
+]
+WatermarkPlace = Annotated[
+    Area,
+    argument(
+        "--watermark-area",
+        "Where it may change pixels: where the edit did, or in the whole picture, which then differs everywhere.",
+        OUT,
+    ),
+]
+WatermarkText = Annotated[str | None, argument("--watermark-payload", "What it holds.", OUT, "TEXT")]
 Quality = Annotated[
     int | None,
     argument(
@@ -411,6 +427,9 @@ class Out:
     layers: Annotated[str | None, Parameter(metavar="OUT.psd")] = None
     record: RecordPlace = "embed"
     provenance: Provenance = "embed"
+    watermark: WatermarkName = None
+    watermark_area: WatermarkPlace = "patch"
+    watermark_payload: WatermarkText = None
     audit: Annotated[str | None, Parameter(metavar="PATH")] = None
     audit_key: AuditKeyFile = None
     accept_fault: AcceptFault = False

@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from overpaint.doors.names import check_placeholders, filled, has_placeholder, without_controls
-from overpaint.doors.outputs import Target
+from overpaint.doors.outputs import Target, check_marking
 from overpaint.errors import OutputError, RequestError, concerning
 
 from .streams import STDIO
 
 if TYPE_CHECKING:
     from overpaint.picture import Picture
+    from overpaint.record import Marking
 
+    from .batch_options import Results
     from .options import Out
 
 PLACEHOLDERS = ("name", "intent", "ext")
@@ -30,7 +32,7 @@ def check_options(out: Out, variations: int, pictures: int) -> None:
     for field, given in (("audit_key", out.audit_key), ("accept_fault", out.accept_fault)):
         if given and out.audit is None:
             raise RequestError("{field} is about the audit log: give --audit PATH too", field=field, value=given)
-    check_provenance(out.provenance, private=out.private)
+    check_marks(out)
     if out.private and out.record == "sidecar":
         message = "--private keeps any record away from the picture: leave out --record sidecar"
         raise RequestError(message, field="record", value=out.record)
@@ -71,11 +73,29 @@ def check_quality(quality: int | None) -> None:
         raise RequestError(f"{{field}} must be between 1 and 100, not {quality}", field="quality", value=quality)
 
 
-def check_provenance(mode: str, *, private: bool) -> None:
-    """Raise RequestError where the prompt is to be told, and kept secret."""
-    if private and mode == "prompt":
+def marking_of(options: Out | Results) -> Marking:
+    """How a file is marked, by the options that say so."""
+    from overpaint.record import Marking, WatermarkChoice
+
+    payload = (options.watermark_payload or "").encode()
+    chosen = options.watermark
+    watermark = None if chosen is None else WatermarkChoice(chosen, options.watermark_area, payload)
+    return Marking(mode=options.provenance, private=options.private, watermark=watermark)
+
+
+def check_marks(options: Out | Results) -> None:
+    """Raise RequestError where the prompt is to be told and kept secret, or options belong to no watermark."""
+    if options.private and options.provenance == "prompt":
         message = "--private keeps the prompt away from the picture: leave out --provenance prompt"
-        raise RequestError(message, field="provenance", value=mode)
+        raise RequestError(message, field="provenance", value=options.provenance)
+    for field, given in (
+        ("watermark_area", options.watermark_area != "patch"),
+        ("watermark_payload", options.watermark_payload is not None),
+    ):
+        if given and options.watermark is None:
+            raise RequestError("{field} is about a watermark: give --watermark NAME too", field=field)
+    if options.watermark is not None:
+        check_marking(marking_of(options))
 
 
 def target(picture: Picture, intent: str, out: Out, *, alpha: bool = False) -> Target:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
 
+from overpaint.errors import OutputError, RequestError
+
+from .messages import DONE, UNCOMPARED
 from .options import PICTURE, AsJson, Debug, Input, MaxPixels, verb_group
 from .streams import as_written, opened
 from .texts import print_json, print_rows
@@ -14,10 +17,13 @@ if TYPE_CHECKING:
     from overpaint.picture import Picture
     from overpaint.record import FoundRecord, Record, StatedOrigin
 
+_HOW = Group("How", sort_key=1)
+
 app = verb_group(
     "provenance",
     "What a picture says of its origin, to any program that reads it.",
     "provenance show photo.remove.jpg",
+    "provenance detect photo.remove.png",
 )
 
 
@@ -45,6 +51,71 @@ def show(
     else:
         print_rows(_lines(picture, seen, stated, found))
     return 0
+
+
+@app.command(sort_key=2)
+def detect(
+    picture: Input,
+    /,
+    *,
+    watermark: Annotated[
+        str | None, Parameter(group=_HOW, metavar="NAME", show_default="all that are installed")
+    ] = None,
+    max_pixels: Annotated[MaxPixels, Parameter(group=PICTURE)] = None,
+    json: AsJson = False,
+    debug: Debug = False,
+) -> int:
+    """Look for imperceptible marks in the pixels. Exit status 0 when one is found, 3 when none is: no proof.
+
+    [dim]$[/] overpaint provenance detect photo.remove.png
+
+    Args:
+        watermark: Look for this one alone.
+    """
+    from overpaint.record import watermark_names
+
+    names = watermark_names() if watermark is None else (watermark,)
+    if not names:
+        raise RequestError(
+            "no watermark is installed to look for, and none comes with Overpaint",
+            code="watermark-unknown",
+            hint="docs/provenance.md says how a package brings one",
+        )
+    seen = opened(picture)
+    results = [_detected(seen, name) for name in names]
+    if json:
+        print_json({"file": as_written(picture), "watermarks": results})
+    else:
+        print_rows([("file", as_written(picture)), *((one["name"], _result(one)) for one in results)])
+    return DONE if any(one["found"] for one in results) else UNCOMPARED
+
+
+def _detected(picture: Picture, name: str) -> dict[str, Any]:
+    """What the detector of one watermark says; a detector that fails does not keep the others from looking."""
+    from overpaint.record import found_watermark
+
+    try:
+        found = found_watermark(picture, name)
+    except OutputError as error:
+        return {"name": name, "found": False, "payload": None, "confidence": None, "error": str(error)}
+    return {
+        "name": name,
+        "found": found is not None,
+        "payload": None if found is None else found.payload.hex(),
+        "confidence": None if found is None else round(found.confidence, 4),
+        "error": None,
+    }
+
+
+def _result(one: dict[str, Any]) -> str:
+    if one["error"]:
+        return str(one["error"])
+    if not one["found"]:
+        return "not found, which proves nothing: marks get lost when a picture is resized or compressed"
+    payload = bytes.fromhex(one["payload"])
+    text = payload.decode("utf-8", "replace")
+    holds = f"; it holds {text if text.isprintable() else one['payload']}" if payload else ""
+    return f"found, confidence {one['confidence']:.2f}{holds}"
 
 
 def _mapping(name: str, picture: Picture, stated: StatedOrigin, found: FoundRecord | None) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def replay(
         output: Also keep what came out now.
     """
     from overpaint.audit import replay as again
-    from overpaint.record import Marking, MarksRecord
+    from overpaint.record import Marking, MarksRecord, WatermarkChoice
     from overpaint.studio import Studio
 
     check_one_reader((image, *mask, sketch))
@@ -109,7 +109,9 @@ def replay(
     saved = None
     if output is not None:
         marks = known.record.marks or MarksRecord()
-        marking = Marking(mode=marks.provenance, private=bool(known.audit is not None and known.audit.hidden))
+        mark = None if marks.watermark is None else WatermarkChoice.of_record(marks.watermark)
+        private = known.audit is not None and bool(known.audit.hidden)
+        marking = Marking(mode=marks.provenance, private=private, watermark=mark)
         saved = replayed.edited.save(output, overwrite=written.overwrite, marking=marking)
     if written.json:
         print_json({**mapping(replayed), "doubt": known.doubt or None, "output": saved and str(saved.path)})

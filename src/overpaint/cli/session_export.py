@@ -8,14 +8,26 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from overpaint.doors.outputs import check_format, check_result_size, check_writable_all
+from overpaint.doors.outputs import check_format, check_marking, check_result_size, check_writable_all
 from overpaint.errors import RequestError, concerning
 from overpaint.files import exists_already
 
 from . import outputs, report
 from .edit import save
 from .messages import note_line
-from .options import OUT, PRINTED_UNSET, Out, Overwrite, Printed, Provenance, Quality, RecordPlace
+from .options import (
+    OUT,
+    PRINTED_UNSET,
+    Out,
+    Overwrite,
+    Printed,
+    Provenance,
+    Quality,
+    RecordPlace,
+    WatermarkName,
+    WatermarkPlace,
+    WatermarkText,
+)
 from .session_shown import SessionPath, opened_session
 from .streams import STDIO
 from .texts import counted, print_json
@@ -33,6 +45,9 @@ def export(
     layers: Annotated[str | None, Parameter(group=OUT, metavar="OUT.psd")] = None,
     record: Annotated[RecordPlace, Parameter(group=OUT)] = "embed",
     provenance: Provenance = "embed",
+    watermark: WatermarkName = None,
+    watermark_area: WatermarkPlace = "patch",
+    watermark_payload: WatermarkText = None,
     printed: Printed = PRINTED_UNSET,
 ) -> int:
     """Write the present picture as a file, with the record of its edits.
@@ -49,7 +64,8 @@ def export(
     """
     out = Out(
         output=output, overwrite=overwrite, format=format, quality=quality, compare=compare, layers=layers,
-        record=record, provenance=provenance, json=printed.json, quiet=printed.quiet, debug=printed.debug,
+        record=record, provenance=provenance, watermark=watermark, watermark_area=watermark_area,
+        watermark_payload=watermark_payload, json=printed.json, quiet=printed.quiet, debug=printed.debug,
     )  # fmt: skip
     outputs.check_options(out, 1, 1)
     with opened_session(session, read_only=True) as found:
@@ -60,6 +76,7 @@ def export(
             raise RequestError("the original has no name to follow: say where the result goes with -o", field="output")
         target = outputs.target(picture, "edited", out, alpha=picture.alpha is not None)
         check_format(picture, target.format, quality)
+        check_marking(outputs.marking_of(out), picture.colour)
         check_result_size(target, picture.size)
         whole = Path(session).resolve()
         for field, path in target.files:

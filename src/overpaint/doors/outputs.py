@@ -14,7 +14,8 @@ from overpaint.geometry import Size
 from .names import numbered
 
 if TYPE_CHECKING:
-    from overpaint.picture import Picture
+    from overpaint.picture import Colour, Picture
+    from overpaint.record import Marking
 
 
 OutputFile: TypeAlias = tuple[str, Path]
@@ -79,6 +80,12 @@ def check_format(picture: Picture, format: str, quality: int | None, *, alpha: b
     if shown is None and alpha:
         shown = corner.reshape(*corner.shape[:2], -1)[..., 0]  # any values
     encode(Picture(corner, shown, picture.colour), format, quality=quality)
+
+
+def check_marking(marking: Marking, colour: Colour | None = None) -> None:
+    """Find out whether the watermark can be made, in a picture of this colour. Raises RequestError, OutputError."""
+    if marking.watermark is not None:
+        marking.watermark.check(colour)
 
 
 def check_result_size(target: Target, size: Size) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
@@ -31,7 +32,11 @@ _DROPPED_NAMESPACES = frozenset(
 _DROPPED = frozenset({(_XAP, "Thumbnails"), ("http://ns.adobe.com/xmp/note/", "HasExtendedXMP")})
 _DROPPED_CAMERA = ("MotionPhoto", "MicroVideo")
 _CAMERA = "http://ns.google.com/photos/1.0/camera/"
-_DEEPEST, _MOST_ELEMENTS, _LARGEST = 200, 100_000, 8 << 20  # bytes; beyond these it is taken for unreadable
+_DEEPEST, _MOST_NODES, _LARGEST = (
+    200,
+    100_000,
+    8 << 20,
+)  # elements and attributes, and bytes; beyond these it is taken for unreadable
 _LIKELY_PICTURE = re.compile(rb"/9j/4|iVBORw0KGgo|Thumbnails|hdr-gain-map|HDRGainMap")
 _PREVIEW_NAME = re.compile("thumb|preview", re.IGNORECASE)
 _SHORT = 256  # characters: no preview is shorter
@@ -117,16 +122,22 @@ def read_property(xmp: bytes | None, namespace: str, name: str) -> str | None:
     return next((p.value for p in found.properties if p.name == (namespace, name)), None)
 
 
-def read_values(xmp: bytes | None, namespace: str, name: str) -> tuple[str, ...]:
-    """Every text of a property of the packet's subject: a simple one, those of a list, or what it refers to.
+def read_values(xmp: bytes | None, *names: tuple[str, str]) -> tuple[tuple[str, ...], ...]:
+    """Every text of each of these properties of the packet's subject: a simple one, those of a list, or what it refers
+    to. Parts of other properties are left out.
 
-    Parts of other properties are left out. Empty when it isn't there or the packet can't be parsed.
+    Args:
+        xmp: The packet.
+        names: Namespaces and names.
+
+    Returns:
+        For each of them its texts; none when it isn't there or the packet can't be parsed.
     """
     try:
-        found = _parsed(xmp or b"")
+        properties = _parsed(xmp or b"").properties
     except _UnreadableXmp:
-        return ()
-    return tuple(text for p in found.properties if p.top and p.name == (namespace, name) for text in p.values)
+        properties = []
+    return tuple(tuple(text for p in properties if p.top and p.name == name for text in p.values) for name in names)
 
 
 def is_extensible(xmp: bytes) -> bool:
@@ -150,6 +161,21 @@ def with_property(
         prefix: Namespace prefix to write.
         nested: Whether it is removed from within other properties too.
     """
+    return with_properties(xmp, namespace, {name: value}, prefix=prefix, nested=nested)
+
+
+def with_properties(
+    xmp: bytes | None, namespace: str, values: Mapping[str, str], *, prefix: str = "overpaint", nested: bool = True
+) -> bytes:
+    """The packet with simple properties of one namespace set, as `with_property` does it.
+
+    Args:
+        xmp: The packet to add to.
+        namespace: Namespace of the properties.
+        values: Their texts by local name.
+        prefix: Namespace prefix to write.
+        nested: Whether they are removed from within other properties too.
+    """
     packet = xmp or _PACKET
     try:
         found = _parsed(packet)
@@ -157,17 +183,20 @@ def with_property(
             raise _UnreadableXmp("no rdf:RDF")
     except _UnreadableXmp:
         packet, found = _PACKET, _parsed(_PACKET)
-    edits = [(p.start, p.end, b"") for p in found.properties if p.name == (namespace, name) and (nested or p.top)]
+    names = {(namespace, name) for name in values}
+    edits = [(p.start, p.end, b"") for p in found.properties if p.name in names and (nested or p.top)]
     rdf, about = found.rdf_prefix.decode(), html.escape(found.about)
-    text = html.escape(_NO_XML.sub("\ufffd", value), quote=False).replace("\r", "&#13;")
-    element = (
-        f'<{rdf}:Description {rdf}:about="{about}" xmlns:{prefix}="{namespace}">'
-        f"<{prefix}:{name}>{text}</{prefix}:{name}></{rdf}:Description>\n"
-    )
+    elements = "".join(f"<{prefix}:{name}>{_written(value)}</{prefix}:{name}>" for name, value in values.items())
+    element = f'<{rdf}:Description {rdf}:about="{about}" xmlns:{prefix}="{namespace}">{elements}</{rdf}:Description>\n'
     edited = _edited(packet, [*edits, (found.rdf_end, found.rdf_end, element.encode())])
     # Descriptions of ours that were emptied above go too, so that setting twice gives what setting once gives.
     r, p = re.escape(rdf.encode()), re.escape(prefix.encode())
     return re.sub(rb'<%b:Description %b:about="[^"]*" xmlns:%b="[^"]*"></%b:Description>\n' % (r, r, p, r), b"", edited)
+
+
+def _written(text: str) -> str:
+    """A text as XML."""
+    return html.escape(_NO_XML.sub("\ufffd", text), quote=False).replace("\r", "&#13;")
 
 
 def _dropped(namespace: str, name: str) -> bool:
@@ -223,9 +252,9 @@ class _XmpParser:
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         at = self.parser.CurrentByteIndex
-        self.count += 1
-        if len(self.open) > _DEEPEST or self.count > _MOST_ELEMENTS:
-            raise _UnreadableXmp("too deep, or too many elements")
+        self.count += 1 + len(attributes)
+        if len(self.open) > _DEEPEST or self.count > _MOST_NODES:
+            raise _UnreadableXmp("too deep, or too many elements and attributes")
         namespace, _, local = name.rpartition(" ")
         outer = [one.name for one, _ in self.open[-2:]]
         element = _XmpProperty((namespace, local), at, top=outer == [(RDF, "RDF"), (RDF, "Description")])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ._embed import NAMESPACE, SIDECAR_SUFFIX, embed, sidecar_path, strip
 from ._found import read_record
-from ._marks import MarksRecord, ProvenanceMode
+from ._marks import MarksRecord, ProvenanceMode, WatermarkRecord
 from ._record import FoundRecord, Record, RegionRecord, StoredRecord, version
 from .infotext import Infotext, infotext, parse_infotext
 from .provenance import (
@@ -25,10 +25,12 @@ from .provenance import (
     with_statement,
 )
 from .source_type import SourceType, joined_types, source_type_named, type_of_edit
+from .watermarks import FoundWatermark, Watermark, WatermarkChoice, found_watermark, watermark_names
 
 __all__ = [  # noqa: RUF022 - in plain alphabetical order, as a test of the house has it
     "EditStatement",
     "FoundRecord",
+    "FoundWatermark",
     "Infotext",
     "Marking",
     "MarksRecord",
@@ -43,8 +45,12 @@ __all__ = [  # noqa: RUF022 - in plain alphabetical order, as a test of the hous
     "SourceType",
     "StatedOrigin",
     "StoredRecord",
+    "Watermark",
+    "WatermarkChoice",
+    "WatermarkRecord",
     "declared_type",
     "embed",
+    "found_watermark",
     "infotext",
     "joined_types",
     "parse_infotext",
@@ -57,5 +63,6 @@ __all__ = [  # noqa: RUF022 - in plain alphabetical order, as a test of the hous
     "type_of_edit",
     "type_of_record",
     "version",
+    "watermark_names",
     "with_statement",
 ]

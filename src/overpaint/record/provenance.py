@@ -17,17 +17,18 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import PurePath
-from typing import Protocol
+from typing import Any, Protocol
 
 from overpaint.geometry import Box, Size
 from overpaint.picture import Metadata, Source
-from overpaint.picture.xmp import is_extensible, read_values, with_property
+from overpaint.picture.xmp import is_extensible, read_values, with_properties, with_property
 from overpaint.request import UsedModel
 
 from ._embed import NAMESPACE
 from ._marks import ProvenanceMode
 from ._record import Record
 from .source_type import SourceType, joined_types, source_type_named
+from .watermarks import WatermarkChoice
 
 IPTC_EXTENSION = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 """Namespace of IPTC's extension schema."""
@@ -114,17 +115,20 @@ class Marking:
     Attributes:
         mode: What its XMP says.
         private: Private mode: XMP has the source type alone.
+        watermark: The imperceptible mark that its pixels get; None: none.
         seal: Signs the file, as the last of all; None: it is not signed.
     """
 
     mode: ProvenanceMode = "embed"
     private: bool = False
+    watermark: WatermarkChoice | None = None
     seal: Seal | None = None
 
     @property
-    def unusual(self) -> dict[str, str]:
+    def unusual(self) -> dict[str, Any]:
         """What makes a file another one than it is by default, as plain values; private mode is told elsewhere."""
-        return {} if self.mode == "embed" else {"provenance": self.mode}
+        found: dict[str, Any] = {} if self.mode == "embed" else {"provenance": self.mode}
+        return found if self.watermark is None else {**found, "watermark": self.watermark.record.to_mapping()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +177,7 @@ def declared_type(metadata: Metadata) -> SourceType | str | None:
     xmp = metadata.xmp
     if not xmp:
         return None
-    texts = [text for text in read_values(xmp, IPTC_EXTENSION, _TYPE) if text]
+    texts = [text for text in read_values(xmp, (IPTC_EXTENSION, _TYPE))[0] if text]
     if not texts and not is_extensible(xmp):
         texts = [found[1].decode("ascii") for found in _UNREAD_TYPE.finditer(xmp.replace(b"\0", b""))]
     known = [term for text in texts if (term := source_type_named(text)) is not None]
@@ -206,9 +210,8 @@ class StatedOrigin:
 
 def stated_origin(metadata: Metadata) -> StatedOrigin:
     """What a file's XMP says of its origin, whoever wrote it."""
-    texts = ("; ".join(read_values(metadata.xmp, IPTC_EXTENSION, name)) for name in (_SYSTEM, _VERSION, _PROMPT))
-    original = "; ".join(read_values(metadata.xmp, NAMESPACE, _ORIGINAL_TYPE))
-    return StatedOrigin(declared_type(metadata), original, *texts)
+    names = ((NAMESPACE, _ORIGINAL_TYPE), *((IPTC_EXTENSION, name) for name in (_SYSTEM, _VERSION, _PROMPT)))
+    return StatedOrigin(declared_type(metadata), *("; ".join(texts) for texts in read_values(metadata.xmp, *names)))
 
 
 def with_statement(metadata: Metadata, provenance: Provenance, marking: Marking, format: str) -> MarkedMetadata:
@@ -229,16 +232,19 @@ def with_statement(metadata: Metadata, provenance: Provenance, marking: Marking,
     if marking.mode == "none":
         notes = () if declared is None or kept else (_still_said(declared),)
         return MarkedMetadata(metadata, _text(declared), notes)
-    whole = _stated(metadata, provenance, marking, change_type=not kept)
-    alone = _stated(replace(metadata, xmp=None), provenance, marking, change_type=True)
-    said = _text(declared if kept else provenance.source_type)
     if metadata.xmp and not is_extensible(metadata.xmp):
-        note = f"the original's XMP ({len(metadata.xmp):,} bytes) can't be read, and is left out"
-        return MarkedMetadata(alone, provenance.source_type, (note,))
-    if format == "jpeg" and _bare_length(whole.xmp or b"") > _LONGEST_IN_JPEG:
-        note = f"the original's XMP ({len(metadata.xmp or b''):,} bytes) is too large for a JPEG file, and is left out"
-        return MarkedMetadata(alone, provenance.source_type, (note,))
-    return MarkedMetadata(whole, said)
+        return _stated_alone(metadata, provenance, marking, "can't be read")
+    whole = _stated(metadata.xmp, provenance, marking, change_type=not kept)
+    if format == "jpeg" and _bare_length(whole or b"") > _LONGEST_IN_JPEG:
+        return _stated_alone(metadata, provenance, marking, "is too large for a JPEG file")
+    return MarkedMetadata(replace(metadata, xmp=whole), _text(declared if kept else provenance.source_type))
+
+
+def _stated_alone(metadata: Metadata, provenance: Provenance, marking: Marking, why: str) -> MarkedMetadata:
+    """The statement in a packet of its own, in place of the original's."""
+    xmp = _stated(None, provenance, marking, change_type=True)
+    note = f"the original's XMP ({len(metadata.xmp or b''):,} bytes) {why}, and is left out"
+    return MarkedMetadata(replace(metadata, xmp=xmp), provenance.source_type, (note,))
 
 
 def _statement(record: Record, marking: Marking) -> EditStatement:
@@ -272,22 +278,20 @@ def _text(declared: SourceType | str | None) -> str:
     return "" if declared is None else str(declared)[:200]
 
 
-def _stated(metadata: Metadata, provenance: Provenance, marking: Marking, *, change_type: bool) -> Metadata:
-    """The metadata with all properties."""
-    xmp = metadata.xmp
-    if change_type:
-        if provenance.declared is not None and not read_values(xmp, NAMESPACE, _ORIGINAL_TYPE):
-            xmp = with_property(xmp, NAMESPACE, _ORIGINAL_TYPE, _text(provenance.declared))
-        xmp = _set(xmp, _TYPE, provenance.source_type.uri)
+def _stated(xmp: bytes | None, provenance: Provenance, marking: Marking, *, change_type: bool) -> bytes | None:
+    """The packet with all properties."""
+    names = ((NAMESPACE, _ORIGINAL_TYPE), *((IPTC_EXTENSION, name) for name in (_SYSTEM, _VERSION, _PROMPT)))
+    original, *rest = read_values(xmp, *names)
+    earlier = {name: "; ".join(texts) for (_, name), texts in zip(names[1:], rest, strict=True)}
+    values = {_TYPE: provenance.source_type.uri} if change_type else {}
     for name, text, between in _texts(provenance, marking):
-        earlier = "; ".join(read_values(xmp, IPTC_EXTENSION, name))
-        if text not in earlier:
-            xmp = _set(xmp, name, f"{earlier}{between}{text}" if earlier else text)
-    return replace(metadata, xmp=xmp)
-
-
-def _set(xmp: bytes | None, name: str, text: str) -> bytes:
-    return with_property(xmp, IPTC_EXTENSION, name, text, prefix="Iptc4xmpExt", nested=False)
+        if text not in (there := values.get(name, earlier[name])):
+            values[name] = f"{there}{between}{text}" if there else text
+    if change_type and provenance.declared is not None and not original:
+        xmp = with_property(xmp, NAMESPACE, _ORIGINAL_TYPE, _text(provenance.declared))
+    if not values:
+        return xmp
+    return with_properties(xmp, IPTC_EXTENSION, values, prefix="Iptc4xmpExt", nested=False)
 
 
 def _texts(provenance: Provenance, marking: Marking) -> Iterator[tuple[str, str, str]]:

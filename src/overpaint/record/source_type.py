@@ -117,21 +117,23 @@ def type_of_edit(*, learned: bool, puts_in: bool) -> SourceType:
 
 
 def joined_types(types: Iterable[SourceType]) -> SourceType | None:
-    """One statement for all that was said of a picture and done to it: never less than any of them says.
+    """One statement for all that was said of a picture and done to it, which hides no generative AI; None for nothing.
 
-    The strongest counts, in the order of `SourceType`; of two that say nothing of synthesis, the last. An edit with
-    generative AI and a composite of several pictures are together `compositeSynthetic`: "Mix or composite of several
-    elements, at least one of which is Generative AI".
+    The stronger of two counts, in the order of `SourceType`; of two that say nothing of synthesis, the later. An edit
+    with generative AI and a composite of several pictures are together `compositeSynthetic`: "Mix or composite of
+    several elements, at least one of which is Generative AI".
 
     Args:
         types: What the original said, then the edits in their order.
     """
-    strongest: SourceType | None = None
-    mixed = False
+    joined: SourceType | None = None
     for one in types:
-        mixed = mixed or one in (SourceType.COMPOSITE, SourceType.COMPOSITE_CAPTURE)
-        if strongest is None or _STRENGTH[one] > _STRENGTH[strongest] or not _STRENGTH[one] | _STRENGTH[strongest]:
-            strongest = one
-    if mixed and strongest is SourceType.COMPOSITE_WITH_TRAINED_ALGORITHMIC_MEDIA:
+        joined = one if joined is None else _joined(joined, one)
+    return joined
+
+
+def _joined(earlier: SourceType, later: SourceType) -> SourceType:
+    edited = SourceType.COMPOSITE_WITH_TRAINED_ALGORITHMIC_MEDIA
+    if edited in (earlier, later) and {earlier, later} & {SourceType.COMPOSITE, SourceType.COMPOSITE_CAPTURE}:
         return SourceType.COMPOSITE_SYNTHETIC
-    return strongest
+    return later if _STRENGTH[later] > _STRENGTH[earlier] or not _STRENGTH[earlier] else earlier

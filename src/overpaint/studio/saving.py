@@ -7,7 +7,8 @@ import os
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -28,9 +29,21 @@ from overpaint.picture import (
     open_picture,
 )
 from overpaint.picture.c2pa_store import holds_manifest
-from overpaint.record import Marking, MarksRecord, Record, embed, provenance_of, sidecar_path, strip, with_statement
+from overpaint.record import (
+    Marking,
+    MarksRecord,
+    Record,
+    WatermarkChoice,
+    embed,
+    provenance_of,
+    sidecar_path,
+    strip,
+    with_statement,
+)
+from overpaint.record.watermarks import with_watermark
 
 from .compare import comparison
+from .watermarking import watermark_notes
 from .written import RecordMode, Rendered, Saved, difference_of, pixel_digest, record_in
 
 
@@ -113,13 +126,14 @@ class SavableResult(ABC):
             verify: Whether a lossless file is decoded and compared as well. Lossy ones always are.
             marking: What the file says of its origin, and who signs it. What its original says stays, whatever this is.
         """
-        done = self.finished
+        done = self.finished if marking.watermark is None else self.finished.watermarked(marking.watermark)
         format = format_of_result(done.picture.source.format, format, alpha=done.picture.alpha is not None)
 
         reached, reach = None, done.reach
         origin = provenance_of(done.record(), done.picture.source, done.picture.metadata, marking)
         stated = with_statement(done.picture.metadata, origin, marking, format)
-        marks = MarksRecord(provenance=marking.mode, source_type=stated.source_type)
+        chosen = None if marking.watermark is None else marking.watermark.record
+        marks = MarksRecord(provenance=marking.mode, source_type=stated.source_type, watermark=chosen)
 
         def annotate(touched: NDArray[np.bool_] | None) -> Metadata:
             nonlocal reached, reach
@@ -128,7 +142,8 @@ class SavableResult(ABC):
             reached, reach = touched, done.reach_at(touched)
             return embed(stated.metadata, record_in(done.record(), reach, quality, marks), format)
 
-        encoded = encode(done.picture, format, quality=quality, touched=done.touched, annotate=annotate)
+        touched = None if done.everywhere else done.touched
+        encoded = encode(done.picture, format, quality=quality, touched=touched, annotate=annotate)
         if encoded.touched is not reached:
             reach = done.reach_at(encoded.touched)
         data, notes = encoded.data, (*stated.notes, *encoded.notes)
@@ -139,20 +154,23 @@ class SavableResult(ABC):
             marks = marks.model_copy(update=signature)
         changed = largest = 0
         depth = done.picture.depth
-        if encoded.fidelity == "lossless" and not verify:
+        if encoded.fidelity == "lossless" and not verify and marking.watermark is None:
             # PNG and TIFF give every picture back in its own form; others may turn grey to RGB or drop an opaque alpha.
             own_form = encoded.format in ("png", "tiff")
             pixels = done.pixels_sha256() if own_form else pixel_digest(open_picture(data))
         else:
             written = open_picture(data)
             difference = difference_of(written, done.base)
-            difference[done.touched if encoded.touched is None else done.touched | encoded.touched] = 0
+            reached = None if done.everywhere else encoded.touched
+            difference[done.touched if reached is None else done.touched | reached] = 0
             changed, largest = int(np.count_nonzero(difference)), int(difference.max())
             pixels, depth = pixel_digest(written), written.depth
+            if marking.watermark is not None:
+                notes = (*notes, *watermark_notes(written, marking.watermark, changed, largest))
         return Rendered(
             data=data,
             format=encoded.format,
-            fidelity=encoded.fidelity,
+            fidelity="watermarked" if done.everywhere else encoded.fidelity,
             reach=reach,
             quality=quality,
             changed=changed,
@@ -179,6 +197,7 @@ class FinishedPicture(SavableResult):
         suffix: The word in the name of a file that is not named: NAME.SUFFIX.EXT.
         record: How it was made, put together when it is needed.
         pixels_sha256: Digest of the result's pixels, calculated when it is needed.
+        everywhere: Whether a watermark may have changed pixels that are not touched.
     """
 
     picture: Picture
@@ -189,19 +208,37 @@ class FinishedPicture(SavableResult):
     suffix: str
     record: Callable[[], Record]
     pixels_sha256: Callable[[], str]
+    everywhere: bool = False
 
     @property
     def finished(self) -> FinishedPicture:
         """Itself."""
         return self
 
+    def watermarked(self, choice: WatermarkChoice) -> FinishedPicture:
+        """The picture with a watermark, within what the edits touched or everywhere; its record names its own pixels.
+
+        Raises:
+            RequestError, OutputError: The watermark can't be made.
+        """
+        whole = choice.area == "whole"
+        picture = with_watermark(self.picture, choice, np.ones_like(self.touched) if whole else self.touched)
+        digest = cache(partial(pixel_digest, picture))
+
+        def record() -> Record:
+            return self.record().model_copy(update={"pixels_sha256": digest()})
+
+        return replace(self, picture=picture, everywhere=whole, record=cache(record), pixels_sha256=digest)
+
     def comparison(self) -> Picture:
         """Before, mask and after side by side, 8-bit RGB."""
         return comparison(self.base, Mask(self.marked.astype(np.float32)), self.picture)
 
     def reach_at(self, touched: NDArray[np.bool_] | None) -> int:
-        """The reach of a file whose pixels may differ at `touched` (H, W bool) too; None: nowhere else."""
-        return self.reach if touched is None else reach_of(self.touched | touched, self.marked)
+        """The reach of a file whose pixels may differ at `touched` (H, W bool) too; None: nowhere else. A watermark
+        that may be everywhere does not count.
+        """
+        return self.reach if touched is None or self.everywhere else reach_of(self.touched | touched, self.marked)
 
 
 def _manifest_lost(picture: Picture, marking: Marking) -> tuple[str, ...]:

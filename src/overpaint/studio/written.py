@@ -25,7 +25,7 @@ class FileReport:
         format: "png", "jpeg", ...
         fidelity: "lossless": every sample beyond the reach equals the original's. "blocks": so does every sample of
             the decoded file beyond the reach, which was rounded up to JPEG blocks. "re-encoded": the format's own loss
-            touched the whole picture; `changed` and `largest` say how much.
+            touched the whole picture; `changed` and `largest` say how much. "watermarked": so did a watermark.
         reach: Pixels beyond the mask at which nothing is changed any more, in this file.
         quality: The quality that was asked for; None for the format's least loss.
         changed: Pixels of the decoded file that differ from the original though the edit did not touch them: all that

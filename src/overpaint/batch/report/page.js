@@ -162,7 +162,7 @@ function more_of(row) {
     ...["structure", "flatness", "foreign", "border", "match"].map((name) => [name, row[name] != null ? number(row[name], 3) : ""]),
     ["seam score", row.seam != null ? number(row.seam, 2) : ""], ["colour shift", row.shift != null ? number(row.shift, 3) : ""],
     ["seconds", Object.entries(row.timings || {}).map(([name, value]) => `${name} ${number(value, 3)}`).join(", ")],
-    ["attempts", row.attempts > 1 ? row.attempts : ""], ["device", row.device], ["notes", (row.notes || []).join("; ")],
+    ["provenance", row.provenance === "none" ? "switched off" : row.source_type], ["attempts", row.attempts > 1 ? row.attempts : ""], ["device", row.device], ["notes", (row.notes || []).join("; ")],
     ["SHA-256", row.sha256]];
   const list = make("dl");
   for (const [name, value] of pairs) {

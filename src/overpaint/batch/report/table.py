@@ -17,7 +17,8 @@ _NAMES = {"changed_beyond_reach": "changed", "largest_change": "largest", "seam_
 COLUMNS = (
     "row", "listed", "id", "state", "image", "output", "intent", "engine", "model", "prompt", "seed", "width",
     "height", "reach", "fidelity", "changed_beyond_reach", "largest_change", "doubts", "seam_score", "structure",
-    "flatness", "foreign", "border", "match", "colour_shift", "seconds", "attempts", "warnings", "reason", "sha256",
+    "flatness", "foreign", "border", "match", "colour_shift", "provenance", "source_type", "seconds", "attempts",
+    "warnings", "reason", "sha256",
 )  # fmt: skip
 
 
