@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Group, Parameter
 
-from overpaint.errors import EngineError, OverpaintError
+from overpaint.doors.engine_tables import card_or_none, engine_table, fault_of, options_of
 
 from .options import AsJson, Debug
 from .texts import print_json, print_rows
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
-
     from overpaint.engines import EngineCard
 
 
@@ -36,86 +34,19 @@ def engines(
     from overpaint.engines import card, names
 
     if name is not None:
-        found, fault = card(name), _fault(name)
+        found, fault = card(name), fault_of(name)
         if json:
-            print_json([_mapping(name, found, fault)])
+            print_json([engine_table(name, found, fault)])
         else:
             _details(found, fault)
         return 0
-    faults = {one: _fault(one) for one in names()}
-    cards = {one: _card(one) for one in faults}
+    faults = {one: fault_of(one) for one in names()}
+    cards = {one: card_or_none(one) for one in faults}
     if json:
-        print_json([_mapping(one, found, faults[one]) for one, found in cards.items()])
+        print_json([engine_table(one, found, faults[one]) for one, found in cards.items()])
     else:
         _table(cards, faults)
     return 0
-
-
-def _card(name: str) -> EngineCard | None:
-    """The card; None where the engine can't be loaded."""
-    from overpaint.engines import card
-
-    try:
-        return card(name)
-    except EngineError:
-        return None
-
-
-def _fault(name: str) -> str:
-    """Why the engine can't be used here: it can't be loaded, or an extra is missing; "" where it can."""
-    from overpaint.engines import usable_card
-
-    try:
-        usable_card(name)
-    except OverpaintError as error:
-        return error.worded(hint="")
-    except Exception as error:  # packages may raise anything
-        return str(error) or type(error).__name__
-    return ""
-
-
-def options_of(model: type[BaseModel]) -> list[dict[str, Any]]:
-    """The options of one engine, from their model."""
-    properties: dict[str, dict[str, Any]] = model.model_json_schema().get("properties", {})
-    return [
-        {
-            "name": name,
-            "default": about.get("default"),
-            "range": _range(about),
-            "help": str(about.get("description", "")),
-        }
-        for name, about in properties.items()
-    ]
-
-
-def _range(about: dict[str, Any]) -> str:
-    for part in about.get("anyOf", ()):
-        if part.get("type") != "null":
-            return _range(part)
-    if "enum" in about:
-        return ", ".join(map(str, about["enum"]))
-    low, high = about.get("minimum", about.get("exclusiveMinimum")), about.get("maximum")
-    if low is None:
-        return "" if high is None else f"at most {high}"
-    return f"at least {low}" if high is None else f"{low} to {high}"
-
-
-_OF_CARD = ("name", "title", "paints_from", "samples", "edge", "elsewhere", "colour_space", "licence", "digest")
-
-
-def _mapping(name: str, card: EngineCard | None, fault: str) -> dict[str, Any]:
-    usable: dict[str, Any] = {"usable": False, "fault": fault} if fault else {"usable": True}
-    if card is None:
-        return {"name": name, **usable}
-    return {
-        **{one: getattr(card, one) for one in _OF_CARD},
-        **usable,
-        "accepts": sorted(card.accepts),
-        "native": card.sizes.native,
-        "multiple": card.sizes.multiple,
-        "options": options_of(card.options),
-        "references": list(card.references),
-    }
 
 
 def _table(cards: Mapping[str, EngineCard | None], faults: Mapping[str, str]) -> None:

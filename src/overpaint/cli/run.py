@@ -58,6 +58,7 @@ VERBS = (
     Verb("edit", "verbs:edit", _EDIT, "Any other change, or one from a request file.", "PICTURE ..."),
     Verb("batch", "batch:app", _EDIT, "Many edits, from a list or a folder; resumable, with a report."),
     Verb("session", "session:app", _EDIT, "Edits that can be taken apart again: undo, hide, paint again, layers."),
+    Verb("serve", "serve:serve", _EDIT, "The server: one queue and an API for programs and pages.", " "),
     Verb("mask", "masks:app", _TOOLS, "Make, combine, refine, convert and look at masks."),
     Verb("info", "info:info", _TOOLS, "What a picture is, and how it was made.", "PICTURE"),
     Verb("provenance", "provenance:app", _TOOLS, "What a picture says of its origin: source type, signature, marks."),
@@ -65,6 +66,7 @@ VERBS = (
     Verb("replay", "replay:replay", _TOOLS, "Run an edit again from its record, and compare.", "FILE-or-ID"),
     Verb("engines", "engines:engines", _SETUP, "The engines that are installed, and their options.", "[NAME]"),
     Verb("models", "models:app", _SETUP, "List, get, check and remove models."),
+    Verb("keys", "serve:app", _SETUP, "The keys of a server: who may use it, and for what."),
     Verb("doctor", "doctor:doctor", _SETUP, "Libraries, engines and models in use; what is missing.", " "),
 )
 """Every verb, in the order of the help."""

@@ -1,0 +1,188 @@
+"""The server as one ASGI application."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from pydantic import BaseModel, ValidationError
+from starlette.exceptions import HTTPException
+
+from overpaint.errors import LedgerError, OverpaintError
+from overpaint.ledger import Ledger
+from overpaint.studio import Studio
+from overpaint.validation import raise_readable
+
+from . import native
+from .browser import COOKIE, BrowserTokens
+from .errors import TooManyJobsError
+from .guard import Guard
+from .jobs import EditQueue
+from .keys import ApiKeys
+from .one_server import held
+from .pictures import PictureStore
+from .replies import error_reply
+from .settings import ServerSettings
+from .work import StudioWorker, TaskWorker
+
+log = logging.getLogger("overpaint.server")
+
+PREFIX = "/overpaint/v1"
+"""Where the native API is: none of the compatible APIs has paths there."""
+
+
+_PAGE = f"""<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>Overpaint</title>
+<h1>Overpaint</h1>
+<p>The server runs. Its API is described at <a href="{PREFIX}/openapi.json">{PREFIX}/openapi.json</a>.</p>
+</html>
+"""
+
+
+_USED = "<p>This link was used before, or is too old. The server gives a new one when it starts.</p>"
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What endpoints work with."""
+
+    settings: ServerSettings
+    pictures: PictureStore
+    queue: EditQueue
+    studio: Studio
+    tokens: BrowserTokens
+    started: float
+
+
+class Server:
+    """An application, and what it opens and closes."""
+
+    def __init__(
+        self, settings: ServerSettings, studio: Studio | None = None, worker: TaskWorker | None = None
+    ) -> None:
+        """Nothing is opened yet.
+
+        Args:
+            settings: The settings.
+            studio: What paints; a new one where none is given, which is closed with the server.
+            worker: What does jobs, in place of the studio.
+        """
+        self.settings = settings
+        self.tokens = BrowserTokens()
+        self.keys = None if settings.keys is None else ApiKeys.read(settings.keys)
+        self._studio = studio
+        self._worker = worker
+        self.failure: OverpaintError | None = None
+        self.inner = self._application()
+        self.inner.add_api_route("/", self._page, include_in_schema=False)
+        self.app = Guard(self.inner, settings, self.keys, self.tokens, (f"{PREFIX}/health",))
+
+    @asynccontextmanager
+    async def _lifespan(self, app: FastAPI) -> AsyncIterator[None]:
+        try:
+            async with self._open(app):
+                yield
+        except OverpaintError as error:
+            self.failure = error  # the ASGI server says no more than that the start failed
+            raise
+
+    @asynccontextmanager
+    async def _open(self, app: FastAPI) -> AsyncIterator[None]:
+        data = self.settings.data
+        data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with held(data), Ledger(data / "jobs.sqlite") as ledger:
+            studio = self._studio or Studio()
+            try:
+                pictures = PictureStore(data / "pictures", self.settings)
+                queue = EditQueue(ledger, self._worker or StudioWorker(studio, pictures, self.settings), self.settings)
+                app.state.services = Services(self.settings, pictures, queue, studio, self.tokens, time.time())
+                queue.start()
+                try:
+                    yield
+                finally:
+                    queue.stop()
+            finally:
+                if self._studio is None:
+                    studio.close()
+
+    async def _page(self, token: str | None = None) -> Response:
+        """The first page. A token of its address becomes a cookie, and leaves the address."""
+        if token is None:
+            return HTMLResponse(_PAGE)
+        cookie = self.tokens.cookie(token)
+        if cookie is None:
+            return HTMLResponse(_USED, 403)
+        found = RedirectResponse("/", 303)
+        found.set_cookie(COOKIE, cookie, httponly=True, samesite="strict")
+        return found
+
+    def _application(self) -> FastAPI:
+        from overpaint import __version__
+
+        app = FastAPI(
+            title="Overpaint",
+            version=__version__,
+            summary="Repaint a chosen part of a picture and leave every other pixel as it was.",
+            lifespan=self._lifespan,
+            docs_url=None,
+            redoc_url=None,
+            openapi_url=f"{PREFIX}/openapi.json",
+            max_body_size=self.settings.largest_body,
+        )
+        app.include_router(native.router, prefix=PREFIX)
+        app.add_exception_handler(OverpaintError, _overpaint_error)
+        app.add_exception_handler(RequestValidationError, _invalid)
+        app.add_exception_handler(HTTPException, _http_error)
+        app.add_exception_handler(Exception, _unexpected)
+        return app
+
+
+Handler = Callable[[Request, Any], Awaitable[JSONResponse]]
+
+
+async def _overpaint_error(request: Request, error: Any) -> JSONResponse:
+    status, body = error_reply(error)
+    if isinstance(error, LedgerError):
+        log.error("%s", error)
+        status, body = 503, {"error": {"code": error.code, "message": "the server can't write down jobs just now"}}
+    headers = {"retry-after": str(error.retry_after)} if isinstance(error, TooManyJobsError) else None
+    return JSONResponse(body, status, headers=headers)
+
+
+async def _invalid(request: Request, error: Any) -> JSONResponse:
+    """A body, a path or a query of another form, in the words that a request's own errors have."""
+    field = getattr(request.scope.get("route"), "body_field", None)
+    model = None if field is None else field.field_info.annotation
+    if isinstance(model, type) and issubclass(model, BaseModel) and isinstance(error.body, dict):
+        try:
+            model.model_validate(error.body)
+        except ValidationError as found:
+            try:
+                raise_readable(found, model)
+            except OverpaintError as readable:
+                return await _overpaint_error(request, readable)
+        except OverpaintError as readable:
+            return await _overpaint_error(request, readable)
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
+    table = {"code": "request-invalid", "message": f"{where}: {first['msg']}", "field": where}
+    return JSONResponse({"error": table}, 422)
+
+
+async def _http_error(request: Request, error: Any) -> JSONResponse:
+    codes = {404: "not-found", 405: "method-not-allowed", 408: "too-slow", 413: "body-too-large", 415: "media-type"}
+    table = {"code": codes.get(error.status_code, "request-invalid"), "message": str(error.detail)}
+    return JSONResponse({"error": table}, error.status_code, headers=error.headers)
+
+
+async def _unexpected(request: Request, error: Any) -> JSONResponse:
+    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    table = {"code": "server-failed", "message": "the server failed unexpectedly; its log says more"}
+    return JSONResponse({"error": table}, 500)

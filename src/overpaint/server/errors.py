@@ -1,0 +1,45 @@
+"""Errors that only a server has, each with its HTTP status."""
+
+from __future__ import annotations
+
+from overpaint.errors import OverpaintError
+
+
+class ServerError(OverpaintError):
+    """A request that a server can't do."""
+
+    code = "server-refused"
+    status: int = 400
+
+
+class NotFoundError(ServerError):
+    """There is no such thing, or it belongs to somebody else."""
+
+    code = "not-found"
+    status = 404
+
+
+class ConflictError(ServerError):
+    """The thing is in a state in which this can't be done."""
+
+    code = "conflict"
+    status = 409
+
+
+class TooManyJobsError(ServerError):
+    """As many jobs wait as may.
+
+    Attributes:
+        retry_after: Seconds after which another try is likely to pass.
+    """
+
+    code = "too-many-jobs"
+    status = 429
+    retry_after: int = 5
+
+
+class NotAllowedError(ServerError):
+    """The key does not allow it."""
+
+    code = "not-allowed"
+    status = 403

@@ -1,0 +1,198 @@
+"""What stands before every endpoint: which host was asked, which page asks, whose key it is, and how slowly it sends.
+
+A page of another site can send requests to a server on its visitor's machine. So the Host header must be one of ours (a
+name that an attacker made to point here is not: DNS rebinding), and what changes something must come from our own page,
+by Origin and Sec-Fetch-Site (Fetch Metadata Request Headers, W3C). Programs send neither of these two.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import time
+from collections.abc import Iterable, MutableMapping
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .browser import BrowserTokens
+from .keys import LOCAL, ApiKeys, Caller, key_in
+from .replies import refusal
+from .settings import ServerSettings
+
+log = logging.getLogger("overpaint.server")
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+_HOST = re.compile(r"(?P<name>[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+
+_SLOWEST = 16 << 10
+"""Bytes a second that a body must come at, after the first seconds."""
+
+_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (
+        b"content-security-policy",
+        b"default-src 'self'; img-src 'self' blob: data:; style-src 'self' 'unsafe-inline'; worker-src 'self' blob:; "
+        b"object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    ),
+)
+
+_OPEN = frozenset({"/", "/favicon.ico"})
+"""Paths that need no key: the page that asks for it."""
+
+
+class Guard:
+    """ASGI middleware. A request that passes has its `Caller` in scope["state"]["caller"]."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        settings: ServerSettings,
+        keys: ApiKeys | None,
+        tokens: BrowserTokens,
+        open_paths: Iterable[str] = (),
+    ) -> None:
+        """Without `keys` whoever passes the other checks is the local user."""
+        self._app = app
+        self._settings = settings
+        self._keys = keys
+        self._tokens = tokens
+        self._hosts = settings.allowed_hosts
+        self._origins = frozenset(origin.lower() for origin in settings.origins)
+        self._open = _OPEN | frozenset(open_paths)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        headers = _Headers(scope)
+        sending = self._with_headers(headers, send)
+        if scope["type"] == "http" and scope["method"] == "OPTIONS" and headers.one("access-control-request-method"):
+            await self._preflight(headers, scope, sending)
+            return
+        status, code, message = self._refused(scope, headers)
+        caller = None if status else self._caller(scope, headers)
+        if not status and caller is None:
+            status, code, message = 401, "key-missing", "this server needs a key that it knows"
+        if status:
+            log.warning("refused %s %s: %s", scope.get("method", "socket"), scope["path"][:200], code)
+            await _reply(scope, receive, sending, status, refusal(code, message))
+            return
+        scope.setdefault("state", {})["caller"] = caller
+        await self._app(scope, self._in_time(receive), sending)
+
+    def _refused(self, scope: Scope, headers: _Headers) -> tuple[int, str, str]:
+        """Status, code and message of what is refused whoever asks; status 0 where nothing is."""
+        host = headers.one("host")
+        named = None if host is None else _HOST.fullmatch(host)
+        if named is None or named["name"].lower() not in self._hosts:
+            return 400, "host-unknown", "the Host header names no host of this server; --allow-host adds one"
+        origin, site = headers.one("origin"), (headers.one("sec-fetch-site") or "").lower()
+        if origin is not None and origin.lower() in self._origins:
+            return 0, "", ""
+        own = origin is None or origin.lower() in (f"http://{host}".lower(), f"https://{host}".lower())
+        if not own:
+            return 403, "origin-unknown", "a page of another origin may not use this server; --allow-origin lets it"
+        unsafe = scope["type"] == "websocket" or scope["method"] not in SAFE
+        visit = not unsafe and headers.one("sec-fetch-mode") == "navigate" and scope["path"] == "/"
+        if site in ("cross-site", "same-site") and not visit:
+            return 403, "site-unknown", "a page of another site may not use this server"
+        return 0, "", ""
+
+    def _caller(self, scope: Scope, headers: _Headers) -> Caller | None:
+        """Whose request it is; None for nobody's."""
+        if self._keys is None:
+            return LOCAL
+        key = key_in(headers.one("authorization"), headers.one("x-api-key"))
+        if key is not None:
+            return self._keys.caller(key)
+        caller = self._tokens.caller(headers.one("cookie"))
+        if caller is None and scope["type"] == "http" and scope["path"] in self._open:
+            return Caller("", frozenset())
+        return caller
+
+    async def _preflight(self, headers: _Headers, scope: Scope, send: Send) -> None:
+        """The question of a browser whether a page may send a request."""
+        origin = headers.one("origin")
+        status, code, message = self._refused(scope, headers)
+        if status or origin is None or origin.lower() not in self._origins:
+            refused = refusal(code or "origin-unknown", message or "no page of that origin may use this server")
+            await _reply(scope, None, send, status or 403, refused)
+            return
+        allowed = [
+            (b"access-control-allow-methods", b"GET, POST, PUT, PATCH, DELETE"),
+            (b"access-control-allow-headers", (headers.one("access-control-request-headers") or "").encode("latin-1")),
+            (b"access-control-max-age", b"600"),
+        ]
+        await send({"type": "http.response.start", "status": 204, "headers": allowed})
+        await send({"type": "http.response.body", "body": b""})
+
+    def _with_headers(self, headers: _Headers, send: Send) -> Send:
+        origin = headers.one("origin")
+        shared = [] if origin is None or origin.lower() not in self._origins else [
+            (b"access-control-allow-origin", origin.encode("latin-1")),
+            (b"access-control-allow-credentials", b"true"),
+            (b"vary", b"Origin"),
+        ]  # fmt: skip
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                given = {name.lower() for name, _ in message.get("headers", ())}
+                added = [pair for pair in _HEADERS if pair[0] not in given]
+                message = {**message, "headers": [*message.get("headers", ()), *added, *shared]}
+            await send(message)
+
+        return sending
+
+    def _in_time(self, receive: Receive) -> Receive:
+        """`receive` of a body that must come at a certain rate. HTTPException (408) for a client that is slower."""
+        began, received, complete = time.monotonic(), 0, False
+
+        async def receiving() -> Message:
+            nonlocal received, complete
+            if complete:  # only the end of the connection comes now
+                return await receive()
+            left = began + self._settings.slowest_body + received / _SLOWEST - time.monotonic()
+            try:
+                message = await asyncio.wait_for(receive(), max(left, 0))
+            except TimeoutError:
+                log.warning("refused a body of which %d bytes came in %.0f s", received, time.monotonic() - began)
+                raise HTTPException(408, "the body of the request came too slowly") from None
+            received += len(message.get("body", b""))
+            complete = not message.get("more_body", False)
+            return message
+
+        return receiving
+
+
+class _Headers:
+    """A request's headers by name, lower case. One that comes twice is empty: readers differ on which of them holds."""
+
+    def __init__(self, scope: MutableMapping[str, Any]) -> None:
+        found: dict[str, list[str]] = {}
+        for name, value in scope["headers"]:
+            found.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1"))
+        self._values = {name: values[0] if len(values) == 1 else "" for name, values in found.items()}
+
+    def one(self, name: str) -> str | None:
+        return self._values.get(name)
+
+
+async def _reply(scope: Scope, receive: Receive | None, send: Send, status: int, body: bytes) -> None:
+    if scope["type"] == "websocket":
+        if receive is not None:
+            await receive()
+        await send({"type": "websocket.close", "code": 1008})
+        return
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    if status == 401:
+        headers.append((b"www-authenticate", b'Bearer realm="overpaint"'))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

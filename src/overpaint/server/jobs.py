@@ -1,0 +1,503 @@
+"""The queue of a server: edits that wait, run and have ended.
+
+What was accepted is in the ledger before the client hears of it, and a job that ran when the server ended waits again
+at the next start. So none is lost, and none is done twice: a result counts once it is in the ledger.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from overpaint.engines import Monitor
+from overpaint.errors import Cancelled, EngineError, InputError, LedgerError, OverpaintError
+from overpaint.ledger import Job, Ledger, LedgerEntry
+from overpaint.values import digest_of
+
+from .decoding import small_picture
+from .errors import ConflictError, NotFoundError, TooManyJobsError
+from .events import JobEvents
+from .replies import error_table
+from .settings import ServerSettings
+from .tasks import EditTask
+from .turns import Turns
+from .work import TaskWorker
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+log = logging.getLogger("overpaint.server")
+
+JobState = Literal["queued", "running", "done", "failed", "cancelled"]
+
+_OWNER = "server"
+_LEASE = 10 * 365 * 86400.0  # one server holds the folder, so that no lease ends but with it
+_ATTEMPTS = 3
+"""Starts of a job that each ended with the server's own end; then the job is likely what ends it."""
+
+_PROGRESS = 0.05  # seconds between two events of progress
+_PREVIEW = 0.5  # and between two previews
+_REST = 0.5  # seconds between two looks for work that nobody has told of
+
+
+@dataclass(eq=False)
+class EditJob:
+    """A job as the server has it in memory.
+
+    Attributes:
+        id: Its name, which nobody guesses.
+        owner: The client whose it is.
+        task: What is asked for.
+        state: Where it stands.
+        created, updated: Seconds since 1970.
+        attempts: How often it was started.
+        notes: What a person should know before it is painted.
+        step, steps: The engine's progress; steps is 0 before the first.
+        results: Those that there are.
+        error: Why it failed, as the body of an error.
+        events: What has happened to it since the server started.
+        monitor: Of the work on it.
+    """
+
+    id: str
+    owner: str
+    task: EditTask
+    state: JobState
+    created: float
+    updated: float
+    attempts: int = 0
+    notes: tuple[str, ...] = ()
+    step: int = 0
+    steps: int = 0
+    results: list[dict[str, Any]] = field(default_factory=list)
+    error: dict[str, Any] | None = None
+    idempotency: str | None = None
+    events: JobEvents = field(default_factory=JobEvents)
+    monitor: Monitor | None = None
+    given_back: bool = False
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more happens to it by itself."""
+        return self.state in ("done", "failed", "cancelled")
+
+
+class EditQueue:
+    """Jobs of all clients, and the threads that do them. Thread-safe. `start` begins, `stop` ends."""
+
+    def __init__(self, ledger: Ledger, worker: TaskWorker, settings: ServerSettings) -> None:
+        """Jobs that the ledger has are there at once; those that ran when a server ended wait again."""
+        self._ledger = ledger
+        self._worker = worker
+        self._settings = settings
+        self._lock = threading.Condition()
+        self._jobs: OrderedDict[str, EditJob] = OrderedDict()
+        self._turns = Turns()
+        self._running: dict[str, EditJob] = {}
+        self._keys: dict[tuple[str, str], str] = {}
+        self._same: dict[tuple[str, str], str] = {}
+        self._threads: list[threading.Thread] = []
+        self._stopping = False
+        self._seconds = 1.0  # mean duration of jobs, for Retry-After
+        with self._lock:
+            self._recover()
+
+    # ── what clients do ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def submit(self, owner: str, task: EditTask, *, idempotency: str | None = None, attach: bool = True) -> EditJob:
+        """Accept a job; it is on the disk when this returns.
+
+        Args:
+            owner: The client.
+            task: What is asked for.
+            idempotency: A name that the client gave this request: the job of an earlier one of that name is returned.
+            attach: Whether the unfinished job of the same task is returned in place of a second one.
+
+        Raises:
+            ConflictError: The name was given to another task.
+            TooManyJobsError: The client's jobs, or all, are as many as may be.
+            OverpaintError: The task can't be done, whatever its picture.
+        """
+        digest = task.digest
+        with self._lock:
+            if found := self._known(owner, digest, idempotency, attach):
+                return found
+        notes = self._worker.check(task)
+        with self._lock:
+            if found := self._known(owner, digest, idempotency, attach):
+                return found
+            self._check_room(owner)
+            now = time.time()
+            job = EditJob(secrets.token_hex(16), owner, task, "queued", now, now, notes=notes, idempotency=idempotency)
+            self._ledger.add([Job(job.id, digest, _spec_of(job))])
+            self._jobs[job.id] = job
+            self._name(job, digest)
+            self._wait(job)
+        return job
+
+    def job(self, owner: str, id: str) -> EditJob:
+        """A client's job. NotFoundError where it has no such."""
+        with self._lock:
+            job = self._jobs.get(id)
+        if job is None or job.owner != owner:
+            raise NotFoundError("there is no such job", field="job", value=id)
+        return job
+
+    def all(self, owner: str) -> list[EditJob]:
+        """A client's jobs, the newest first."""
+        with self._lock:
+            return [job for job in reversed(self._jobs.values()) if job.owner == owner]
+
+    def place(self, job: EditJob) -> int | None:
+        """How many jobs go before a waiting one; None for one that does not wait."""
+        with self._lock:
+            found = self._turns.place(job.owner, job.id)
+        return None if found < 0 else found
+
+    def cancel(self, owner: str, id: str) -> EditJob:
+        """Stop a job: one that waits at once, one that runs at its next step. One that has ended stays as it is."""
+        job = self.job(owner, id)
+        with self._lock:
+            if job.state == "queued" and self._turns.remove(owner, id):
+                lease = self._ledger.claim(_OWNER, _LEASE, id)
+                if lease is not None:
+                    self._end(job, lease, "cancelled")
+            elif job.monitor is not None:
+                job.monitor.cancel()
+        return job
+
+    def retry(self, owner: str, id: str) -> EditJob:
+        """Let a job that failed or was cancelled wait again. ConflictError for another."""
+        job = self.job(owner, id)
+        with self._lock:
+            if job.state not in ("failed", "cancelled"):
+                raise ConflictError(f"the job is {job.state}, and only one that failed or was cancelled is tried again")
+            self._check_room(owner)
+            self._ledger.again([id])
+            job.state, job.error, job.results, job.step, job.steps = "queued", None, [], 0, 0
+            job.attempts = 0
+            self._name(job, job.task.digest)
+            self._wait(job)
+        return job
+
+    def move(self, owner: str, id: str, place: int) -> EditJob:
+        """Put a waiting job at a place among the client's own, 0 for the first. ConflictError for another job."""
+        job = self.job(owner, id)
+        with self._lock:
+            if not self._turns.move(owner, id, place):
+                raise ConflictError(f"the job is {job.state}, and only one that waits can be moved")
+            self._tell_places(owner)
+        return job
+
+    def delete(self, owner: str, id: str) -> None:
+        """Forget a job that has ended. ConflictError for one that waits or runs."""
+        job = self.job(owner, id)
+        with self._lock:
+            if not job.ended:
+                raise ConflictError(f"the job is {job.state}: cancel it first")
+            self._forget(job)
+
+    def counts(self, owner: str | None = None) -> dict[JobState, int]:
+        """How many jobs are in each state: a client's, or all."""
+        found: dict[JobState, int] = {"queued": 0, "running": 0, "done": 0, "failed": 0, "cancelled": 0}
+        with self._lock:
+            for job in self._jobs.values():
+                if owner in (None, job.owner):
+                    found[job.state] += 1
+        return found
+
+    # ── threads ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def start(self) -> None:
+        """Begin to do jobs."""
+        self._stopping = False
+        self._threads = [
+            threading.Thread(target=self._work, name=f"lane-{number}", daemon=True)
+            for number in range(self._settings.lanes)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Let running jobs end within the time of grace; those that have not wait for the next start."""
+        with self._lock:
+            self._stopping = True
+            self._lock.notify_all()
+        over = time.monotonic() + self._settings.grace
+        for thread in self._threads:
+            thread.join(max(0.0, over - time.monotonic()))
+        with self._lock:
+            for job in self._running.values():
+                job.given_back = True
+                if job.monitor is not None:
+                    job.monitor.cancel()
+        for thread in self._threads:
+            thread.join(5.0)
+        self._threads = [thread for thread in self._threads if thread.is_alive()]
+
+    def _work(self) -> None:
+        while (found := self._next()) is not None:
+            self._do(*found)
+
+    def _next(self) -> tuple[EditJob, LedgerEntry] | None:
+        """The next job with its lease; None when the queue stops."""
+        with self._lock:
+            while not self._stopping:
+                turn = self._turns.next(self._full())
+                if turn is None:
+                    self._lock.wait(_REST)
+                    continue
+                client, id = turn
+                job = self._jobs[id]
+                try:
+                    lease = self._ledger.claim(_OWNER, _LEASE, id)
+                except LedgerError as error:  # a full disk, say: the job waits until it can be written down
+                    log.error("%s", error)
+                    self._turns.add(client, id, first=True)
+                    self._lock.wait(_REST)
+                    continue
+                if lease is None:
+                    log.error("the job %s waits in memory and not in the ledger", id)
+                    continue
+                job.attempts, job.state, job.updated = lease.attempts, "running", time.time()
+                job.monitor = _monitor_of(job)
+                self._running[id] = job
+                job.events.add("started", attempt=job.attempts)
+                self._tell_places()
+                return job, lease
+        return None
+
+    def _full(self) -> frozenset[str]:
+        """Clients that have their share of the lanes while others wait: one lane always stays for somebody else."""
+        most = max(1, self._settings.lanes - 1)
+        counts: dict[str, int] = {}
+        for job in self._running.values():
+            counts[job.owner] = counts.get(job.owner, 0) + 1
+        return frozenset(client for client, count in counts.items() if count >= most)
+
+    def _do(self, job: EditJob, lease: LedgerEntry) -> None:
+        assert job.monitor is not None
+        began = time.monotonic()
+        late = threading.Timer(self._settings.painting, job.monitor.cancel)
+        late.daemon = True
+        late.start()
+        state: JobState = "done"
+        error: OverpaintError | None = None
+        try:
+            results = self._worker.do(job.owner, job.task, job.monitor, lambda one: self._told(job, one))
+        except Cancelled:
+            state, results = "cancelled", []
+            if not late.is_alive() and not job.given_back:
+                seconds = self._settings.painting
+                error = EngineError(f"it took longer than {seconds:g} seconds", code="time-limit", value=seconds)
+        except OverpaintError as found:
+            state, results, error = "failed", [], found
+        except Exception:  # so that the lane goes on
+            log.exception("the job %s failed unexpectedly", job.id)
+            state, results, error = "failed", [], EngineError("it failed unexpectedly; the server's log says more")
+        finally:
+            late.cancel()
+        with self._lock:
+            self._running.pop(job.id, None)
+            if state == "done":
+                self._seconds += 0.1 * (time.monotonic() - began - self._seconds)
+            if job.given_back and state != "done":
+                self._ledger.release(lease)
+                job.state = "queued"
+                return
+            if error is not None:
+                state = "failed"
+                if not isinstance(error, InputError):
+                    log.warning("the job %s failed: %s", job.id, error.code)
+            try:
+                self._end(job, lease, state, results, error)
+            except LedgerError as failure:  # its end is not on the disk: at the next start it waits again
+                log.error("the end of the job %s can't be written: %s", job.id, failure)
+                job.state, job.error, job.monitor = "failed", error_table(failure), None
+                job.events.add("failed", error=job.error)
+            self._lock.notify_all()
+
+    # ── within the lock ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def _end(
+        self,
+        job: EditJob,
+        lease: LedgerEntry,
+        state: JobState,
+        results: list[dict[str, Any]] | None = None,
+        error: OverpaintError | None = None,
+    ) -> None:
+        """Write a job's end into the ledger, and tell who follows it."""
+        job.results = results or []
+        job.error = None if error is None else error_table(error)
+        detail = json.dumps({"state": state, "results": job.results, "error": job.error})
+        if state == "done":
+            # Once it is finished it is never done again: a server that ends here writes the rest at its next start.
+            self._ledger.finish(lease, digest_of([one["picture"] for one in job.results]), detail)
+            self._ledger.done(job.id, detail)
+        else:
+            self._ledger.fail(lease, state, retry=False, detail=detail)
+        job.state, job.updated, job.monitor = state, time.time(), None
+        self._same.pop((job.owner, job.task.digest), None)
+        if state == "done":
+            job.events.add("done", results=job.results)
+        elif state == "failed":
+            job.events.add("failed", error=job.error)
+        else:
+            job.events.add("cancelled")
+        self._jobs.move_to_end(job.id)
+        self._make_room(job.owner)
+
+    def _known(self, owner: str, digest: str, idempotency: str | None, attach: bool) -> EditJob | None:
+        if idempotency is not None and (id := self._keys.get((owner, idempotency))) is not None:
+            job = self._jobs[id]
+            if job.task.digest != digest:
+                raise ConflictError(
+                    "the idempotency key was given to another request",
+                    code="idempotency-key-used",
+                    field="idempotency_key",
+                    value=idempotency,
+                )
+            return job
+        if attach and idempotency is None and (id := self._same.get((owner, digest))) is not None:
+            return self._jobs[id]
+        return None
+
+    def _check_room(self, owner: str) -> None:
+        waiting = len(self._turns) + len(self._running)
+        own = self._turns.count(owner) + sum(job.owner == owner for job in self._running.values())
+        for count, most, whose in (
+            (own, self._settings.client_jobs, "your"),
+            (waiting, self._settings.jobs, "the server's"),
+        ):
+            if count >= most:
+                error = TooManyJobsError(f"{count} of {whose} jobs wait or run, as many as may", value=count)
+                error.retry_after = max(1, min(600, round(self._seconds)))
+                raise error
+
+    def _name(self, job: EditJob, digest: str) -> None:
+        self._same[job.owner, digest] = job.id
+        if job.idempotency is not None:
+            self._keys[job.owner, job.idempotency] = job.id
+
+    def _wait(self, job: EditJob) -> None:
+        self._turns.add(job.owner, job.id)
+        job.events.add("queued", place=self._turns.place(job.owner, job.id))
+        self._lock.notify()
+
+    def _tell_places(self, owner: str | None = None) -> None:
+        """Tell those who follow waiting jobs where these stand now."""
+        for job in self._jobs.values():
+            if job.state == "queued" and job.events.followed and owner in (None, job.owner):
+                job.events.add("queued", place=self._turns.place(job.owner, job.id))
+
+    def _told(self, job: EditJob, result: dict[str, Any]) -> None:
+        """A result is there while others of the same job are still painted."""
+        with self._lock:
+            job.results = [*job.results, result]
+
+    def _make_room(self, owner: str) -> None:
+        """Forget the oldest of the client's ended jobs beyond those that are kept."""
+        ended = [job for job in self._jobs.values() if job.owner == owner and job.ended]
+        for job in ended[: max(0, len(ended) - self._settings.finished)]:
+            self._forget(job)
+
+    def _forget(self, job: EditJob) -> None:
+        self._ledger.forget([job.id])
+        del self._jobs[job.id]
+        if job.idempotency is not None:
+            self._keys.pop((job.owner, job.idempotency), None)
+
+    # ── after a restart ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def _recover(self) -> None:
+        self._ledger.expire(owners_gone=True)
+        for entry in self._ledger.entries("finished"):
+            self._ledger.done(entry.id, entry.line)
+        for job, entry in sorted(self._stored(), key=lambda pair: pair[0].updated if pair[0].ended else float("inf")):
+            self._jobs[job.id] = job
+            if not job.ended and entry.attempts >= _ATTEMPTS:
+                lease = self._ledger.claim(_OWNER, _LEASE, job.id)
+                if lease is not None:
+                    message = f"it was begun {entry.attempts} times, and each time the server ended"
+                    self._end(job, lease, "failed", error=EngineError(message, code="worker-lost"))
+                continue
+            if job.idempotency is not None:
+                self._keys[job.owner, job.idempotency] = job.id
+            if job.ended:
+                kind: Any = job.state
+                job.events.add(kind, **({"error": job.error} if job.error else {}), results=job.results)
+            else:
+                self._name(job, entry.key)
+                self._wait(job)
+
+    def _stored(self) -> Iterator[tuple[EditJob, LedgerEntry]]:
+        for entry in self._ledger.entries():
+            try:
+                yield _job_of(entry), entry
+            except (OverpaintError, ValueError, KeyError, TypeError) as error:
+                log.error("the ledger's job %s can't be read, and is left out: %s", entry.id, error)
+
+
+def _spec_of(job: EditJob) -> str:
+    return json.dumps(
+        {
+            "owner": job.owner,
+            "created": job.created,
+            "idempotency": job.idempotency,
+            "notes": job.notes,
+            "task": job.task.to_mapping(),
+        }
+    )
+
+
+def _job_of(entry: LedgerEntry) -> EditJob:
+    spec, detail = json.loads(entry.spec), json.loads(entry.detail or "{}")
+    ended: JobState | None = detail.get("state") if entry.state in ("done", "failed") else None
+    return EditJob(
+        id=entry.id,
+        owner=spec["owner"],
+        task=EditTask(**spec["task"]),
+        state=ended or ("failed" if entry.state == "failed" else "queued"),
+        created=spec["created"],
+        updated=entry.updated,
+        attempts=entry.attempts,
+        notes=tuple(spec["notes"]),
+        results=detail.get("results", []) if ended else [],
+        error=detail.get("error") if ended else None,
+        idempotency=spec["idempotency"],
+    )
+
+
+def _monitor_of(job: EditJob) -> Monitor:
+    last = shown = 0.0
+
+    def progress(step: int, steps: int) -> None:
+        nonlocal last
+        job.step, job.steps = step, steps
+        now = time.monotonic()
+        if step == steps or now - last >= _PROGRESS:
+            last = now
+            job.events.add("progress", step=step, steps=steps)
+
+    def preview(pixels: NDArray[np.float32]) -> None:
+        nonlocal shown
+        now = time.monotonic()
+        if job.events.followed and now - shown >= _PREVIEW:
+            shown = now
+            job.events.add("preview", image=small_picture(pixels))
+
+    return Monitor(
+        on_progress=progress,
+        on_preview=preview,
+        on_loading=lambda model: job.events.add("loading", model=model),
+        on_note=lambda text: job.events.add("note", text=text),
+    )

@@ -1,0 +1,48 @@
+"""What endpoints are given: the services, and who asks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, cast
+
+from fastapi import Depends, Request
+
+from ..errors import NotAllowedError
+from ..keys import Caller, Scope
+
+if TYPE_CHECKING:
+    from ..app import Services
+
+
+def services_of(request: Request) -> Services:
+    """The services of the application."""
+    return cast("Services", request.app.state.services)
+
+
+def may(request: Request, scope: Scope) -> Caller:
+    """Who asks. NotAllowedError where its key does not have the scope."""
+    caller: Caller = request.state.caller
+    if scope not in caller.scopes:
+        raise NotAllowedError(f"this needs a key that may {scope}", value=scope)
+    return caller
+
+
+def _reader(request: Request) -> str:
+    return may(request, "read").name
+
+
+def _editor(request: Request) -> str:
+    return may(request, "edit").name
+
+
+def _admin(request: Request) -> str:
+    return may(request, "admin").name
+
+
+Reader = Annotated[str, Depends(_reader)]
+"""The name of a caller that may see its own."""
+
+Editor = Annotated[str, Depends(_editor)]
+"""The name of a caller that may make and delete its own."""
+
+Admin = Annotated[str, Depends(_admin)]
+"""The name of a caller that may see figures of the whole server."""

@@ -1,0 +1,127 @@
+"""What the server can do: engines, models, intents, samplers and schedulers. Answered from memory."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+from fastapi import APIRouter
+from fastapi.concurrency import run_in_threadpool
+from pydantic import BaseModel, Field
+
+from overpaint.request import INTENTS
+
+from .callers import Reader
+
+T = TypeVar("T")
+
+router = APIRouter(tags=["catalogue"])
+
+
+class Kept(Generic[T]):
+    """A value that is made anew once it is older than so many seconds. Thread-safe."""
+
+    def __init__(self, make: Callable[[], T], seconds: float = float("inf")) -> None:
+        self._make = make
+        self._seconds = seconds
+        self._lock = threading.Lock()
+        self._value: T | None = None
+        self._until = 0.0
+
+    async def get(self) -> T:
+        """The value; made in another thread where it is too old."""
+        value = self._value
+        if value is not None and time.monotonic() < self._until:
+            return value
+        return await run_in_threadpool(self._renewed)
+
+    def _renewed(self) -> T:
+        with self._lock:
+            if self._value is None or time.monotonic() >= self._until:
+                self._value, self._until = self._make(), time.monotonic() + self._seconds
+            return self._value
+
+
+class IntentInfo(BaseModel):
+    """A purpose of an edit, and the settings that follow from it."""
+
+    name: str
+    title: str
+    strength: float
+    masked_content: str
+    prompt: str = Field(description="required or optional; background: scenery where it is empty")
+    inverts_mask: bool = Field(description="whether the mask marks what stays")
+    grows_canvas: bool
+    engine: str | None = Field(description="the engine that does it without a model")
+
+
+class SamplerInfo(BaseModel):
+    """Names of samplers and schedulers."""
+
+    samplers: list[str]
+    schedulers: list[str]
+
+
+def _engines() -> list[dict[str, Any]]:
+    from overpaint.doors.engine_tables import engine_tables
+
+    return engine_tables()
+
+
+def _models() -> list[dict[str, Any]]:
+    from overpaint.models import entries
+
+    return [
+        {
+            "name": entry.name,
+            "title": entry.kind.title if entry.kind is not None else f"can't be used: {entry.fault}",
+            "what": getattr(entry.kind, "what", "other"),
+            "family": getattr(entry.kind, "family", None),
+            "usable": entry.kind is not None and entry.kind.what != "other",
+            "bytes": entry.size,
+            "licence": entry.licence or None,
+            "sha256": entry.sha256,
+        }
+        for entry in entries()
+    ]
+
+
+def _samplers() -> SamplerInfo:
+    from overpaint.engines.diffusion.names import SAMPLER_NAMES, SCHEDULER_NAMES
+
+    return SamplerInfo(
+        samplers=[name.title for name in SAMPLER_NAMES.values()],
+        schedulers=[name.title for name in SCHEDULER_NAMES.values()],
+    )
+
+
+_known_engines = Kept(_engines)
+_known_models = Kept(_models, 5.0)
+_known_samplers = Kept(_samplers)
+
+
+@router.get("/engines")
+async def engines(owner: Reader) -> list[dict[str, Any]]:
+    """The engines, what each accepts, and its own options."""
+    return await _known_engines.get()
+
+
+@router.get("/models")
+async def models(owner: Reader) -> list[dict[str, Any]]:
+    """The checkpoints and networks on the server."""
+    return await _known_models.get()
+
+
+@router.get("/intents")
+async def intents(owner: Reader) -> list[IntentInfo]:
+    """The purposes of edits."""
+    names = IntentInfo.model_fields
+    return [IntentInfo(**{name: getattr(rule, name) for name in names}) for rule in INTENTS.values()]
+
+
+@router.get("/samplers")
+async def samplers(owner: Reader) -> SamplerInfo:
+    """The samplers and schedulers of engines that denoise."""
+    return await _known_samplers.get()

@@ -1,0 +1,122 @@
+"""Pictures: upload, list, fetch, thumbnail, delete. Masks and sketches are pictures too."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from pydantic import BaseModel, Field
+
+from overpaint.errors import PictureError
+
+from ..decoding import PictureFacts
+from .callers import Editor, Reader, services_of
+
+router = APIRouter(tags=["pictures"])
+
+MEDIA_TYPES = {
+    "png": "image/png",
+    "jpeg": "image/jpeg",
+    "webp": "image/webp",
+    "tiff": "image/tiff",
+    "avif": "image/avif",
+    "gif": "image/gif",
+    "bmp": "image/bmp",
+}
+_SHOWN = frozenset({"png", "jpeg", "webp", "avif", "gif"})
+"""What a browser shows; everything else is offered as a file to keep."""
+
+Id = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="the picture's id")]
+
+
+class StoredPicture(BaseModel):
+    """A stored picture."""
+
+    id: str = Field(description="the SHA-256 of the file")
+    format: str
+    width: int
+    height: int
+    mode: str = Field(description="channels and bits")
+    bytes: int
+    notes: list[str] = Field(description="what is damaged, say")
+
+    @classmethod
+    def of(cls, facts: PictureFacts) -> StoredPicture:
+        """From what the store knows."""
+        return cls(
+            id=facts.id,
+            format=facts.format,
+            width=facts.width,
+            height=facts.height,
+            mode=facts.mode,
+            bytes=facts.bytes,
+            notes=list(facts.notes),
+        )
+
+
+_BODY = {"requestBody": {"required": True, "content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}}}
+
+
+@router.post("/pictures", status_code=201, openapi_extra=_BODY)
+async def upload(request: Request, owner: Editor, response: Response) -> StoredPicture:
+    """Keep a picture: the body is its file. The same file twice is one picture."""
+    store = services_of(request).pictures
+    data = await request.body()
+    if not data:
+        raise PictureError("the body of the request is empty, and should be a picture's file")
+    facts = await run_in_threadpool(partial(store.add, owner, data))
+    response.headers["location"] = f"{request.url.path}/{facts.id}"
+    return StoredPicture.of(facts)
+
+
+@router.get("/pictures")
+async def listed(
+    request: Request, owner: Reader, limit: Annotated[int, Query(ge=1, le=1000)] = 100
+) -> list[StoredPicture]:
+    """The caller's pictures, the newest first."""
+    store = services_of(request).pictures
+
+    def some() -> list[StoredPicture]:
+        return [StoredPicture.of(facts) for facts, _ in zip(store.all(owner), range(limit), strict=False)]
+
+    return await run_in_threadpool(some)
+
+
+@router.get("/pictures/{id}")
+async def facts(request: Request, owner: Reader, id: Id) -> StoredPicture:
+    """What is known of a picture."""
+    return StoredPicture.of(await run_in_threadpool(services_of(request).pictures.facts, owner, id))
+
+
+_IMAGE: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}
+}
+
+
+@router.get("/pictures/{id}/file", response_class=Response, responses=_IMAGE)
+async def file(request: Request, owner: Reader, id: Id) -> Response:
+    """The file of a picture, byte by byte as it came in or was made."""
+    store = services_of(request).pictures
+    known = await run_in_threadpool(store.facts, owner, id)
+    data = await run_in_threadpool(store.data, owner, id)
+    headers = {"cache-control": "private, max-age=31536000, immutable", "etag": f'"{id}"'}
+    if known.format not in _SHOWN:
+        headers["content-disposition"] = f'attachment; filename="{id[:12]}.{known.format}"'
+    return Response(data, media_type=MEDIA_TYPES.get(known.format, "application/octet-stream"), headers=headers)
+
+
+@router.get("/pictures/{id}/thumbnail", response_class=Response, responses=_IMAGE)
+async def thumbnail(
+    request: Request, owner: Reader, id: Id, side: Annotated[int, Query(ge=16, le=1024)] = 256
+) -> Response:
+    """A WebP of at most `side` pixels across, in sRGB."""
+    data = await run_in_threadpool(services_of(request).pictures.thumbnail, owner, id, side)
+    return Response(data, media_type="image/webp", headers={"cache-control": "private, max-age=86400"})
+
+
+@router.delete("/pictures/{id}", status_code=204)
+async def delete(request: Request, owner: Editor, id: Id) -> None:
+    """Remove a picture. Jobs that wait for it fail."""
+    await run_in_threadpool(services_of(request).pictures.delete, owner, id)

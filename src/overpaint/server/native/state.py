@@ -1,0 +1,61 @@
+"""Whether the server is well, and its figures."""
+
+from __future__ import annotations
+
+import time
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, Field
+
+from ..jobs import JobState
+from .callers import Admin, Reader, services_of
+
+router = APIRouter(tags=["server"])
+
+
+class Health(BaseModel):
+    """That the server answers."""
+
+    status: str = "ok"
+    version: str
+
+
+class ServerState(BaseModel):
+    """What the server does now."""
+
+    seconds: float = Field(description="since it was started")
+    lanes: int = Field(description="jobs that are worked on at the same time")
+    jobs: dict[JobState, int] = Field(description="the caller's jobs by state")
+
+
+@router.get("/health")
+async def health() -> Health:
+    """That the server answers. Needs no key."""
+    from overpaint import __version__
+
+    return Health(version=__version__)
+
+
+@router.get("/state")
+async def state(request: Request, owner: Reader) -> ServerState:
+    """What the server does for the caller now."""
+    services = services_of(request)
+    return ServerState(
+        seconds=time.time() - services.started,
+        lanes=services.settings.lanes,
+        jobs=services.queue.counts(owner),
+    )
+
+
+@router.get("/metrics", response_class=Response)
+async def metrics(request: Request, owner: Admin) -> Response:
+    """Figures of the whole server, as Prometheus reads them (text format 0.0.4)."""
+    services = services_of(request)
+    lines = ["# HELP overpaint_jobs Jobs by state.", "# TYPE overpaint_jobs gauge"]
+    lines += [f'overpaint_jobs{{state="{state}"}} {count}' for state, count in services.queue.counts().items()]
+    lines += [
+        "# HELP overpaint_started_seconds When the server was started, in seconds since 1970.",
+        "# TYPE overpaint_started_seconds gauge",
+        f"overpaint_started_seconds {services.started:.3f}",
+    ]
+    return Response("\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")

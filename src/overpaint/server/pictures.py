@@ -1,0 +1,132 @@
+"""Pictures and masks that clients sent, and results: files in the server's folder, each in the folder of its owner.
+
+A picture is named by the SHA-256 of its file, so that the same upload twice is one picture. Nothing that a client sends
+becomes a part of a path but such a digest. An owner's folder has the hash of the owner's name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from overpaint.bounded import BoundedPool
+from overpaint.files import write_file
+
+from .decoding import PictureFacts, facts_of, thumbnail_of
+from .errors import NotFoundError
+from .settings import ServerSettings
+
+readers = BoundedPool("overpaint.picture", "simplejpeg")
+"""The processes that look at pictures which were sent."""
+
+_ID = re.compile("[0-9a-f]{64}")
+_THUMBNAILS = 256
+"""Thumbnails that are kept in memory."""
+
+
+class PictureStore:
+    """The pictures of all owners. Thread-safe."""
+
+    def __init__(self, folder: Path, settings: ServerSettings) -> None:
+        """`folder` is made where it is missing, for its owner alone."""
+        self._folder = folder
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._thumbnails: dict[tuple[str, str, int], bytes] = {}
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def add(self, owner: str, data: bytes, check: Callable[[], None] = lambda: None) -> PictureFacts:
+        """Keep a picture that was sent.
+
+        Args:
+            owner: Whose it is.
+            data: The file.
+            check: Called while the file is read; what it raises ends that.
+
+        Raises:
+            PictureError: It is no picture that can be read, or has too many pixels.
+            InputError: Reading it took too long, or more memory than there is.
+        """
+        id = hashlib.sha256(data).hexdigest()
+        with contextlib.suppress(NotFoundError):
+            return self.facts(owner, id)
+        facts: PictureFacts = readers.call(
+            facts_of, data, id, self._settings.most_pixels, seconds=self._settings.reading, check=check
+        )
+        return self.keep(owner, data, facts)
+
+    def keep(self, owner: str, data: bytes, facts: PictureFacts) -> PictureFacts:
+        """Keep a picture of which all is known: a result."""
+        path = self._path(owner, facts.id)
+        path.parent.mkdir(exist_ok=True, mode=0o700)
+        write_file(path, data, overwrite=True, permissions=0o600)
+        # The facts come last: a picture without them was not kept whole, and is not there.
+        table = json.dumps(asdict(facts)).encode()
+        write_file(path.with_suffix(".json"), table, overwrite=True, permissions=0o600)
+        return facts
+
+    def facts(self, owner: str, id: str) -> PictureFacts:
+        """What is known of a picture. NotFoundError where its owner has no such."""
+        try:
+            table = json.loads(self._path(owner, id).with_suffix(".json").read_bytes())
+        except (OSError, ValueError):
+            raise _missing(id) from None
+        return PictureFacts(**{**table, "notes": tuple(table["notes"])})
+
+    def data(self, owner: str, id: str) -> bytes:
+        """The file of a picture. NotFoundError where its owner has no such."""
+        self.facts(owner, id)
+        try:
+            return self._path(owner, id).read_bytes()
+        except OSError:
+            raise _missing(id) from None
+
+    def thumbnail(self, owner: str, id: str, side: int) -> bytes:
+        """A WebP of at most `side` pixels across. NotFoundError where its owner has no such picture."""
+        key = (owner, id, side)
+        with self._lock:
+            if key in self._thumbnails:
+                return self._thumbnails[key]
+        data = self.data(owner, id)
+        made = readers.call(thumbnail_of, data, side, self._settings.most_pixels, seconds=self._settings.reading)
+        with self._lock:
+            while len(self._thumbnails) >= _THUMBNAILS:
+                del self._thumbnails[next(iter(self._thumbnails))]
+            self._thumbnails[key] = made
+        return made
+
+    def all(self, owner: str) -> Iterator[PictureFacts]:
+        """The pictures of an owner, the newest first."""
+        with contextlib.suppress(FileNotFoundError):
+            found = [(path.stat().st_mtime_ns, path.stem) for path in self._owned(owner).glob("*.json")]
+            for _, id in sorted(found, reverse=True):
+                with contextlib.suppress(NotFoundError):
+                    yield self.facts(owner, id)
+
+    def delete(self, owner: str, id: str) -> None:
+        """Remove a picture. NotFoundError where its owner has no such."""
+        self.facts(owner, id)
+        path = self._path(owner, id)
+        path.with_suffix(".json").unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
+        with self._lock:
+            for key in [key for key in self._thumbnails if key[:2] == (owner, id)]:
+                del self._thumbnails[key]
+
+    def _owned(self, owner: str) -> Path:
+        return self._folder / hashlib.sha256(owner.encode()).hexdigest()[:32]
+
+    def _path(self, owner: str, id: str) -> Path:
+        if not _ID.fullmatch(id):
+            raise _missing(id)
+        return self._owned(owner) / id
+
+
+def _missing(id: str) -> NotFoundError:
+    return NotFoundError("there is no such picture", field="picture", value=id)

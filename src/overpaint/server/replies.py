@@ -1,0 +1,45 @@
+"""Errors as replies: a status and a table that programs can read."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from overpaint.errors import Cancelled, EngineError, InputError, OverpaintError
+
+from .errors import ServerError
+
+Sent = tuple[int, dict[str, Any]]
+
+
+def error_reply(error: OverpaintError) -> Sent:
+    """The status of an error, and its body: {"error": {"code", "message", "field", "value", "hint"}}."""
+    if isinstance(error, ServerError):
+        status = error.status
+    elif error.code == "memory-short":
+        status = 503
+    elif isinstance(error, InputError):
+        status = 422
+    elif isinstance(error, Cancelled):
+        status = 409
+    else:
+        status = 500 if isinstance(error, EngineError) else 400
+    return status, {"error": error_table(error)}
+
+
+def error_table(error: OverpaintError) -> dict[str, Any]:
+    """An error's parts; `value` only where it is a short plain one."""
+    found: dict[str, Any] = {"code": error.code, "message": error.worded(hint="")}
+    if error.field:
+        found["field"] = error.field
+    if isinstance(error.value, str | int | float | bool) and len(str(error.value)) <= 200:
+        found["value"] = error.value
+    if error.hint:
+        found["hint"] = error.hint
+    return found
+
+
+def refusal(code: str, message: str, hint: str = "") -> bytes:
+    """The body of a request that is refused before it reaches an endpoint."""
+    table = {"code": code, "message": message, **({"hint": hint} if hint else {})}
+    return json.dumps({"error": table}).encode()

@@ -1,0 +1,83 @@
+"""Running a server until it is told to stop."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Callable
+from types import FrameType
+
+import uvicorn
+
+from overpaint.errors import OutputError
+
+from .app import Server
+from .keys import LOCAL
+
+
+def serve(server: Server, on_ready: Callable[[str, str | None], None] = lambda url, token: None) -> None:
+    """Answer requests until SIGINT or SIGTERM.
+
+    Args:
+        server: The server.
+        on_ready: Called with its URL once connections are taken, and with a token for a browser where it has keys.
+
+    Raises:
+        OutputError: The address can't be listened on, or the folder can't be used.
+    """
+    listening = _listening(server.settings.host, server.settings.port)
+    with contextlib.closing(listening):
+        host, port = listening.getsockname()[:2]
+        shown = f"[{host}]" if ":" in host else host
+        config = uvicorn.Config(
+            server.app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            lifespan="on",
+            timeout_keep_alive=30,
+            # Followers of events stay connected: they are not waited for.
+            timeout_graceful_shutdown=2,
+        )
+        running = _Announcing(config, lambda: on_ready(f"http://{shown}:{port}", _token(server)))
+        running.run(sockets=[listening])
+        if server.failure is not None:
+            raise server.failure
+
+
+def _token(server: Server) -> str | None:
+    return None if server.keys is None else server.tokens.token(LOCAL)
+
+
+class _Announcing(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End in order at the first signal, at once at a second one. The signal is not raised again afterwards."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._on_ready()
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        made = socket.socket(family, socket.SOCK_STREAM)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind((host, port))
+    except OSError as error:
+        raise OutputError(
+            f"{host}:{port} can't be listened on: {error.strerror or error}",
+            code="address-in-use",
+            field="port",
+            value=port,
+            hint="another program may use it; set port, or 0 for a free one",
+        ) from None
+    made.listen(128)
+    return made

@@ -1,0 +1,95 @@
+"""What a server is told when it starts."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from pathlib import Path
+
+from overpaint.errors import RequestError
+
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+"""Host names under which a server is asked on its own machine."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSettings:
+    """Settings of a server.
+
+    Attributes:
+        data: The folder of its pictures and jobs.
+        host: The address that it listens on.
+        port: The port; 0 takes a free one.
+        keys: The file of API keys (see `keys.ApiKeys`); None: whoever may connect is the local user.
+        hosts: Further host names under which it may be asked.
+        origins: Web pages ("https://example.com") that may use it from a browser.
+        largest_body: Bytes of a request's body.
+        most_pixels: Pixels of a picture; None for the library's limit.
+        slowest_body: Seconds in which the next part of a body must come.
+        lanes: Jobs that are worked on at the same time.
+        jobs: Jobs that may wait or run, of all clients.
+        client_jobs: The same of one client.
+        finished: Jobs that have ended and are kept, of one client; the oldest go first.
+        reading: Seconds that reading the files of a job may take.
+        painting: Seconds that painting it may take.
+        grace: Seconds that running jobs have to end when the server stops; then they wait for the next start.
+
+    Raises:
+        RequestError: It would listen to other machines without keys, or an origin is not written as one.
+    """
+
+    data: Path
+    host: str = "127.0.0.1"
+    port: int = 7860
+    keys: Path | None = None
+    hosts: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+    largest_body: int = 256 << 20
+    most_pixels: int | None = None
+    slowest_body: float = 30.0
+    lanes: int = 8
+    jobs: int = 10_000
+    client_jobs: int = 500
+    finished: int = 1000
+    reading: float = 60.0
+    painting: float = 1800.0
+    grace: float = 10.0
+
+    def __post_init__(self) -> None:
+        if self.keys is None and not is_loopback(self.host):
+            raise RequestError(
+                f"{{field}} {self.host} lets other machines in, and there are no keys that tell who may",
+                code="server-open",
+                field="host",
+                value=self.host,
+                hint="set key_file, or listen on 127.0.0.1",
+            )
+        for origin in self.origins:
+            scheme, mark, rest = origin.partition("://")
+            if scheme not in ("http", "https") or not mark or not rest or "/" in rest or "*" in rest:
+                raise RequestError(
+                    f"{{field}} {origin!r} is no origin",
+                    field="allow_origin",
+                    value=origin,
+                    hint="write it as https://example.com, with its port where it has one, and nothing behind it",
+                )
+
+    @property
+    def allowed_hosts(self) -> frozenset[str]:
+        """The host names, without ports, in lower case, under which the server may be asked."""
+        own = () if self.host in ("0.0.0.0", "::", "") else (_bracketed(self.host),)
+        return frozenset(name.lower() for name in (*LOOPBACK, *own, *self.hosts))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address is reached from its own machine alone."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host

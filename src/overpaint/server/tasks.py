@@ -1,0 +1,73 @@
+"""What a client asks for: an edit of a stored picture."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from overpaint.doors.places import Places
+from overpaint.request import EditRequest
+from overpaint.values import Listed, Value, digest_of
+
+PictureId = Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="the id of a stored picture")]
+Text = Annotated[str, Field(max_length=4096)]
+
+MOST_VARIATIONS = 64
+
+
+class Marks(Value):
+    """Where to repaint, as people write it; the union counts. Lengths are in pixels, or in per cent of the picture."""
+
+    mask: Listed[tuple[PictureId, ...]] = Field(default=(), max_length=16, description="mask pictures, white = repaint")
+    box: Listed[tuple[Text, ...]] = Field(default=(), max_length=256, description='"left,top,right,bottom" each')
+    ellipse: Listed[tuple[Text, ...]] = Field(default=(), max_length=256, description='"left,top,right,bottom" each')
+    polygon: Listed[tuple[Text, ...]] = Field(default=(), max_length=256, description='"x,y x,y x,y" each')
+    channel: Literal["auto", "luminance", "alpha", "transparent"] = Field(
+        default="auto", description="which channel of a mask picture counts"
+    )
+    resize: bool = Field(default=False, description="whether a mask of the picture's proportions is resized to it")
+    invert: bool = Field(default=False, description="repaint everything but these")
+
+    def places(self) -> Places:
+        """The same for the reader of an edit's files."""
+        return Places(
+            mask=tuple(self.mask),
+            box=tuple(self.box),
+            ellipse=tuple(self.ellipse),
+            polygon=tuple(self.polygon),
+            mask_channel=self.channel,
+            mask_resize=self.resize,
+            invert=self.invert,
+        )
+
+
+class EditTask(Value):
+    """An edit: the picture, where to repaint, and the request."""
+
+    picture: PictureId
+    request: EditRequest = Field(description="the settings of the edit; docs/settings.md has all of them")
+    marks: Marks | None = Field(default=None, description="where to repaint; left out, the request's own mask counts")
+    avoid: Marks | None = Field(default=None, description="what must not be copied")
+    sketch: PictureId | None = Field(default=None, description="strokes with transparency, of the picture's size")
+    insert: PictureId | None = Field(default=None, description="a picture to put in")
+    count: int = Field(
+        default=1, ge=1, le=MOST_VARIATIONS, description="how many variations, with seeds from the first on"
+    )
+    format: Literal["png", "jpeg", "webp", "tiff", "avif"] | None = Field(
+        default=None, description="the results' format; left out, the picture's own"
+    )
+    quality: int | None = Field(default=None, ge=1, le=100, description="1 to 100, of formats that lose")
+    record: Literal["embed", "none"] = Field(default="embed", description="whether results hold how they were made")
+
+    @property
+    def pictures(self) -> frozenset[str]:
+        """The ids of all pictures that it needs."""
+        marks = (one for one in (self.marks, self.avoid) if one is not None)
+        named = (one for one in (self.sketch, self.insert) if one is not None)
+        return frozenset((self.picture, *named, *(id for one in marks for id in one.mask)))
+
+    @property
+    def digest(self) -> str:
+        """A digest of everything that is asked for."""
+        return digest_of(self.to_mapping())

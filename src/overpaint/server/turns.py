@@ -1,0 +1,78 @@
+"""Whose job is next: clients take turns, and each client's own jobs go in its own order."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable
+from itertools import islice
+
+
+class Turns:
+    """Waiting jobs by client. Not thread-safe: its user has a lock."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, list[str]] = {}  # in the order of turns
+
+    def __len__(self) -> int:
+        return sum(map(len, self._waiting.values()))
+
+    def count(self, client: str) -> int:
+        """How many jobs of a client wait."""
+        return len(self._waiting.get(client, ()))
+
+    def add(self, client: str, job: str, *, first: bool = False) -> None:
+        """A job waits, behind the client's others or before them."""
+        jobs = self._waiting.setdefault(client, [])
+        jobs.insert(0 if first else len(jobs), job)
+
+    def remove(self, client: str, job: str) -> bool:
+        """A job waits no more. False where it did not."""
+        jobs = self._waiting.get(client, [])
+        if job not in jobs:
+            return False
+        jobs.remove(job)
+        if not jobs:
+            del self._waiting[client]
+        return True
+
+    def move(self, client: str, job: str, place: int) -> bool:
+        """Put a waiting job at a place (0 is first) among the client's. False where it does not wait."""
+        jobs = self._waiting.get(client, [])
+        if job not in jobs:
+            return False
+        jobs.remove(job)
+        jobs.insert(place, job)
+        return True
+
+    def next(self, passed: Container[str] = ()) -> tuple[str, str] | None:
+        """The next client and its job, which waits no more; the client goes to the end of the line.
+
+        Args:
+            passed: Clients that have as many running as they may.
+        """
+        for client in self._waiting:
+            if client not in passed:
+                jobs = self._waiting.pop(client)
+                job = jobs.pop(0)
+                if jobs:
+                    self._waiting[client] = jobs
+                return client, job
+        return None
+
+    def place(self, client: str, job: str) -> int:
+        """How many waiting jobs go before this one if nobody adds any; -1 where it does not wait."""
+        jobs = self._waiting.get(client, [])
+        if job not in jobs:
+            return -1
+        own = jobs.index(job)
+        before = True
+        found = own
+        for other, others in self._waiting.items():
+            if other == client:
+                before = False
+                continue
+            found += min(len(others), own + before)
+        return found
+
+    def jobs(self, client: str) -> Iterable[str]:
+        """The client's waiting jobs, in their order."""
+        return islice(self._waiting.get(client, ()), None)

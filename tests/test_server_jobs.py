@@ -1,0 +1,336 @@
+"""The server's queue: nothing accepted is lost, nothing is done twice, and no client waits for another's many jobs."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from overpaint.engines import Monitor
+from overpaint.errors import EngineError, RequestError
+from overpaint.ledger import Ledger
+from overpaint.request import EditRequest
+from overpaint.server.errors import ConflictError, NotFoundError, TooManyJobsError
+from overpaint.server.jobs import EditJob, EditQueue
+from overpaint.server.settings import ServerSettings
+from overpaint.server.tasks import EditTask
+from overpaint.server.turns import Turns
+
+RESULT = {"picture": "f" * 64}
+
+
+def task(number: int = 0, **more: Any) -> EditTask:
+    return EditTask(picture=f"{number:064x}", request=EditRequest(intent="remove"), **more)
+
+
+class StandIn:
+    """Does tasks when the test lets it, and counts what it did."""
+
+    def __init__(self) -> None:
+        self.done: list[tuple[str, EditTask]] = []
+        self.begun: list[tuple[str, EditTask]] = []
+        self.go = threading.Event()
+        self.go.set()
+        self.error: Exception | None = None
+        self._lock = threading.Lock()
+
+    def check(self, task: EditTask) -> tuple[str, ...]:
+        if task.request.prompt == "nothing can do this":
+            raise RequestError("nothing can do this")
+        return ()
+
+    def do(self, owner: str, task: EditTask, monitor: Monitor, on_result: Callable[[dict[str, Any]], None]) -> list[Any]:
+        with self._lock:
+            self.begun.append((owner, task))
+        while not self.go.wait(0.01):
+            monitor.check()
+        monitor.progress(1, 1)
+        if self.error is not None:
+            raise self.error
+        with self._lock:
+            self.done.append((owner, task))
+        on_result(RESULT)
+        return [RESULT]
+
+
+@pytest.fixture
+def worker() -> StandIn:
+    return StandIn()
+
+
+@contextlib.contextmanager
+def queue_in(folder: Path, worker: StandIn, *, started: bool = True, **settings: Any) -> Iterator[EditQueue]:
+    with Ledger(folder / "jobs.sqlite") as ledger:
+        queue = EditQueue(ledger, worker, ServerSettings(data=folder, grace=0.2, **settings))
+        if started:
+            queue.start()
+        try:
+            yield queue
+        finally:
+            queue.stop()
+
+
+def until(holds: Callable[[], bool], seconds: float = 20.0) -> None:
+    over = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < over
+        time.sleep(0.005)
+
+
+def ended(job: EditJob) -> None:
+    until(lambda: job.ended)
+
+
+def test_a_job_is_done_and_its_end_survives_the_server(tmp_path, worker):
+    with queue_in(tmp_path, worker) as queue:
+        job = queue.submit("ann", task())
+        ended(job)
+        assert (job.state, job.results) == ("done", [RESULT])
+    with queue_in(tmp_path, worker) as queue:
+        again = queue.job("ann", job.id)
+        assert (again.state, again.results, again.created) == ("done", [RESULT], job.created)
+    assert len(worker.done) == 1
+
+
+def test_what_was_accepted_and_what_ran_is_done_by_the_next_server(tmp_path, worker):
+    worker.go.clear()
+    with queue_in(tmp_path, worker, lanes=3) as queue:
+        jobs = [queue.submit("ann", task(number)) for number in range(6)]
+        until(lambda: len(worker.begun) >= 2)
+    assert worker.done == []
+    worker.go.set()
+    with queue_in(tmp_path, worker, lanes=3) as queue:
+        for job in jobs:
+            ended(queue.job("ann", job.id))
+        assert [queue.job("ann", job.id).state for job in jobs] == ["done"] * 6
+    assert sorted(task.picture for _, task in worker.done) == sorted(job.task.picture for job in jobs)
+
+
+def test_a_server_that_ends_between_a_result_and_its_end_does_not_do_it_again(tmp_path, worker, monkeypatch):
+    with queue_in(tmp_path, worker) as queue:
+        monkeypatch.setattr(Ledger, "done", lambda *_: None)  # the process is killed just before
+        job = queue.submit("ann", task())
+        ended(job)
+    monkeypatch.undo()
+    with queue_in(tmp_path, worker) as queue:
+        assert queue.job("ann", job.id).results == [RESULT]
+    assert len(worker.done) == 1
+
+
+def test_a_job_that_ends_the_server_each_time_is_given_up(tmp_path, worker):
+    with queue_in(tmp_path, worker, started=False) as queue:
+        job = queue.submit("ann", task())
+        other = queue.submit("ann", task(1))
+    for _ in range(3):  # it is begun, and the process is gone
+        with Ledger(tmp_path / "jobs.sqlite") as ledger:
+            ledger.expire(owners_gone=True)
+            assert ledger.claim("server", 100.0, job.id) is not None
+    with queue_in(tmp_path, worker) as queue:
+        given_up = queue.job("ann", job.id)
+        assert given_up.state == "failed"
+        assert given_up.error is not None
+        assert given_up.error["code"] == "worker-lost"
+        ended(queue.job("ann", other.id))
+    assert [task.picture for _, task in worker.begun] == [other.task.picture]
+
+
+def test_the_same_task_is_one_job_while_it_is_not_done(tmp_path, worker):
+    worker.go.clear()
+    with queue_in(tmp_path, worker) as queue:
+        first = queue.submit("ann", task())
+        assert queue.submit("ann", task()) is first
+        assert queue.submit("bob", task()) is not first
+        assert queue.submit("ann", task(), attach=False) is not first
+        assert queue.submit("ann", task(1)) is not first
+        worker.go.set()
+        ended(first)
+        until(lambda: queue.counts("ann")["done"] == 3)
+        assert queue.submit("ann", task()) is not first
+
+
+def test_an_idempotency_key_names_one_job_for_ever(tmp_path, worker):
+    with queue_in(tmp_path, worker) as queue:
+        first = queue.submit("ann", task(), idempotency="order 7")
+        ended(first)
+        assert queue.submit("ann", task(), idempotency="order 7") is first
+        assert queue.submit("bob", task(), idempotency="order 7") is not first
+        with pytest.raises(ConflictError):
+            queue.submit("ann", task(1), idempotency="order 7")
+    with queue_in(tmp_path, worker) as queue:
+        assert queue.submit("ann", task(), idempotency="order 7").id == first.id
+
+
+def test_nobody_sees_the_jobs_of_another(tmp_path, worker):
+    with queue_in(tmp_path, worker) as queue:
+        job = queue.submit("ann", task())
+        for what in (queue.job, queue.cancel, queue.retry, queue.delete):
+            with pytest.raises(NotFoundError):
+                what("bob", job.id)
+        with pytest.raises(NotFoundError):
+            queue.move("bob", job.id, 0)
+        assert queue.all("bob") == []
+
+
+def test_a_waiting_job_is_cancelled_at_once_and_a_running_one_at_its_next_step(tmp_path, worker):
+    worker.go.clear()
+    with queue_in(tmp_path, worker, lanes=1) as queue:
+        running = queue.submit("ann", task(0))
+        until(lambda: len(worker.begun) == 1)
+        waiting = queue.submit("ann", task(1))
+        assert queue.cancel("ann", waiting.id).state == "cancelled"
+        queue.cancel("ann", running.id)
+        ended(running)
+        assert running.state == "cancelled"
+        worker.go.set()
+        assert queue.retry("ann", waiting.id).state in ("queued", "running")
+        ended(waiting)
+        assert waiting.state == "done"
+        assert queue.cancel("ann", waiting.id).state == "done"
+    with queue_in(tmp_path, worker) as queue:
+        assert queue.job("ann", running.id).state == "cancelled"
+
+
+def test_a_failure_is_kept_and_the_next_job_goes_on(tmp_path, worker):
+    worker.error = EngineError("no luck", code="engine-failed")
+    with queue_in(tmp_path, worker, lanes=1) as queue:
+        job = queue.submit("ann", task())
+        ended(job)
+        assert job.error == {"code": "engine-failed", "message": "no luck"}
+        worker.error = ValueError("a bug")
+        other = queue.submit("ann", task(1))
+        ended(other)
+        assert other.state == "failed"
+        worker.error = None
+        ended(queue.submit("ann", task(2)))
+        queue.retry("ann", job.id)
+        ended(job)
+        assert job.state == "done"
+        with pytest.raises(ConflictError):
+            queue.retry("ann", job.id)
+
+
+def test_what_can_not_be_done_is_refused_and_not_kept(tmp_path, worker):
+    with queue_in(tmp_path, worker) as queue:
+        with pytest.raises(RequestError):
+            queue.submit("ann", EditTask(picture="0" * 64, request=EditRequest(prompt="nothing can do this")))
+        assert queue.all("ann") == []
+
+
+def test_limits_are_of_each_client_and_of_all(tmp_path, worker):
+    worker.go.clear()
+    with queue_in(tmp_path, worker, lanes=1, client_jobs=2, jobs=3) as queue:
+        for number in range(2):
+            queue.submit("ann", task(number))
+        with pytest.raises(TooManyJobsError, match="your jobs") as caught:
+            queue.submit("ann", task(2))
+        assert caught.value.retry_after >= 1
+        queue.submit("bob", task())
+        with pytest.raises(TooManyJobsError, match="the server's jobs"):
+            queue.submit("cat", task())
+
+
+def test_a_client_with_one_job_does_not_wait_for_one_with_many(tmp_path, worker):
+    worker.go.clear()
+    with queue_in(tmp_path, worker, lanes=1) as queue:
+        for number in range(20):
+            queue.submit("ann", task(number))
+        late = queue.submit("bob", task())
+        assert queue.place(late) in (0, 1)
+        worker.go.set()
+        until(lambda: len(worker.done) == 21)
+    assert [owner for owner, _ in worker.done].index("bob") <= 2
+
+
+def test_a_client_never_has_all_lanes(tmp_path, worker):
+    worker.go.clear()
+    with queue_in(tmp_path, worker, lanes=3) as queue:
+        for number in range(10):
+            queue.submit("ann", task(number))
+        until(lambda: len(worker.begun) == 2)
+        queue.submit("bob", task())
+        until(lambda: ("bob", task()) in worker.begun)
+        assert [owner for owner, _ in worker.begun].count("ann") == 2
+        worker.go.set()
+
+
+def test_waiting_jobs_can_be_moved_and_ended_ones_forgotten(tmp_path, worker):
+    worker.go.clear()
+    with queue_in(tmp_path, worker, lanes=1) as queue:
+        first, *others = [queue.submit("ann", task(number)) for number in range(4)]
+        until(lambda: len(worker.begun) == 1)
+        assert queue.place(queue.move("ann", others[2].id, 0)) == 0
+        with pytest.raises(ConflictError):
+            queue.move("ann", first.id, 0)
+        with pytest.raises(ConflictError):
+            queue.delete("ann", first.id)
+        worker.go.set()
+        for job in others:
+            ended(job)
+        order = [task.picture for _, task in worker.done]
+        assert order.index(others[2].task.picture) < order.index(others[0].task.picture)
+        queue.delete("ann", first.id)
+        with pytest.raises(NotFoundError):
+            queue.job("ann", first.id)
+    with queue_in(tmp_path, worker) as queue:
+        assert len(queue.all("ann")) == 3
+
+
+def test_the_oldest_ended_jobs_are_forgotten(tmp_path, worker):
+    with queue_in(tmp_path, worker, lanes=1, finished=3) as queue:
+        jobs = [queue.submit("ann", task(number)) for number in range(6)]
+        until(lambda: len(worker.done) == 6)
+        until(lambda: len(queue.all("ann")) == 3)
+        assert {job.id for job in queue.all("ann")} == {job.id for job in jobs[3:]}
+
+
+def test_a_job_that_takes_too_long_fails_and_says_so(tmp_path, worker):
+    worker.go.clear()
+    with queue_in(tmp_path, worker, painting=0.05) as queue:
+        job = queue.submit("ann", task())
+        ended(job)
+        assert job.error is not None
+        assert job.error["code"] == "time-limit"
+
+
+def test_a_disk_that_is_full_loses_no_job(tmp_path, worker, monkeypatch):
+    from overpaint.errors import LedgerError
+
+    with queue_in(tmp_path, worker, lanes=1, started=False) as queue:
+        job = queue.submit("ann", task())
+        claim, failures = Ledger.claim, [LedgerError("the disk is full")] * 2
+
+        def failing(self: Ledger, *given: Any) -> Any:
+            if failures:
+                raise failures.pop()
+            return claim(self, *given)
+
+        monkeypatch.setattr(Ledger, "claim", failing)
+        queue.start()
+        ended(job)
+        assert job.state == "done"
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), max_size=40))
+def test_the_place_of_a_job_is_the_number_of_turns_before_its_own(steps):
+    turns, number = Turns(), 0
+    for client, takes in steps:
+        if takes:
+            turns.next()
+        else:
+            number += 1
+            turns.add(client, f"{client}{number}")
+    expected = {}
+    for client in "abc":
+        for job in turns.jobs(client):
+            expected[job] = turns.place(client, job)
+    order = []
+    while (found := turns.next()) is not None:
+        order.append(found[1])
+    assert {job: place for place, job in enumerate(order)} == expected
