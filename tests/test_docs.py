@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
 from overpaint import Mask
 from overpaint.geometry import Size
+from servers import running
 from test_untouched import picture_of
 
 ROOT = Path(__file__).parents[1]
@@ -55,3 +60,27 @@ def test_links_lead_somewhere(page):
 def test_the_readme_leads_to_every_page():
     linked = set(re.findall(r"\(docs/([\w-]+\.md)\)", (ROOT / "README.md").read_text()))
     assert linked == {page.name for page in (ROOT / "docs").glob("*.md")}
+
+
+@pytest.mark.skipif(shutil.which("curl") is None or shutil.which("jq") is None, reason="needs curl and jq")
+def test_the_server_page_runs_against_a_server(folder, tmp_path):
+    page = (ROOT / "docs" / "server.md").read_text()
+    (script,) = re.findall(r"^```sh\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    (code,) = _blocks(ROOT / "docs" / "server.md")
+    with running(tmp_path / "server") as server:
+        told = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", script],
+            env={**os.environ, "SERVER": server.url, "no_proxy": "*"},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert told.returncode == 0, told.stdout + told.stderr
+        assert "event: done" in told.stdout
+        names: dict[str, Any] = {"server": server.url}
+        exec(compile(code, "docs/server.md", "exec"), names)
+        names["api"].close()
+    with Image.open("clean.jpg") as clean:
+        assert clean.size == (400, 300)
+    assert names["clean"][:2] == b"\xff\xd8"

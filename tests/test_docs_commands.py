@@ -29,6 +29,7 @@ _BLOCK = re.compile(r"^```(?:sh|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 PRODUCTS = ("portrait", "shoe", "beach", "table", "photo-of-mug", "shirt", "chair")
 
 ELSEWHERE = {
+    r"overpaint serve": "does not end",
     r"models get": "needs a network",
     r"--ray": "needs a cluster",
     r"s3://": "needs an object store",

@@ -18,7 +18,8 @@ from overpaint.errors import EngineError, RequestError
 from overpaint.ledger import Ledger
 from overpaint.request import EditRequest
 from overpaint.server.errors import ConflictError, NotFoundError, TooManyJobsError
-from overpaint.server.jobs import EditJob, EditQueue
+from overpaint.server.job import EditJob
+from overpaint.server.jobs import EditQueue
 from overpaint.server.settings import ServerSettings
 from overpaint.server.tasks import EditTask
 from overpaint.server.turns import Turns
@@ -46,7 +47,9 @@ class StandIn:
             raise RequestError("nothing can do this")
         return ()
 
-    def do(self, owner: str, task: EditTask, monitor: Monitor, on_result: Callable[[dict[str, Any]], None]) -> list[Any]:
+    def do(
+        self, owner: str, task: EditTask, monitor: Monitor, on_result: Callable[[dict[str, Any]], None]
+    ) -> list[Any]:
         with self._lock:
             self.begun.append((owner, task))
         while not self.go.wait(0.01):

@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 import webbrowser
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,16 +14,78 @@ from cyclopts import Group, Parameter
 
 from overpaint.doors import forms
 
-from .options import RUN, AllowPickle, Debug, DeviceName, MaxPixels, Threads, verb_group
+from .options import RUN, AllowPickle, Debug, DeviceName, MaxPixels, Threads, flattened, verb_group
 from .texts import print_rows
 
+_KEYS = Group("Keys", sort_key=0)
 _WHERE = Group("Where", sort_key=0)
 _WHO = Group("Who", sort_key=1)
 _HOW_MUCH = Group("How much", sort_key=2)
-_KEYS = Group("Keys", sort_key=0)
 
 Scope = Literal["read", "edit", "admin"]
-KeyFile = Annotated[str | None, Parameter(name="--key-file", group=_WHO, metavar="FILE")]
+
+
+@flattened(_WHERE)
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Where a server listens, and for whom.
+
+    Attributes:
+        host: The address to listen on. Another than this machine's own needs --key-file.
+        port: The port; 0 takes a free one.
+        data: The folder of its pictures and jobs.
+        open_page: Open it in a browser.
+        key_file: Keys of those who may use it, made by 'overpaint keys add'. Without them this machine may.
+        allow_host: A further host name under which it is asked.
+        allow_origin: A web page that may use it from a browser: https://example.com.
+    """
+
+    host: Annotated[str, Parameter(metavar="ADDRESS")] = "127.0.0.1"
+    port: Annotated[int, Parameter(metavar="N")] = 7860
+    data: Annotated[str | None, Parameter(metavar="FOLDER", show_default="of this user")] = None
+    open_page: Annotated[bool, Parameter(name="--open")] = False
+    key_file: Annotated[str | None, Parameter(metavar="FILE", group=_WHO)] = None
+    allow_host: Annotated[tuple[str, ...], Parameter(metavar="NAME", group=_WHO)] = ()
+    allow_origin: Annotated[tuple[str, ...], Parameter(metavar="URL", group=_WHO)] = ()
+
+
+@flattened(_HOW_MUCH)
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """How much a server takes on.
+
+    Attributes:
+        lanes: Jobs that are worked on at the same time.
+        max_jobs: Jobs that may wait or run.
+        client_jobs: The same, for one client.
+        max_body: The most that one request may send.
+    """
+
+    lanes: Annotated[int, Parameter(metavar="N")] = 8
+    max_jobs: Annotated[int, Parameter(metavar="N")] = 10_000
+    client_jobs: Annotated[int, Parameter(metavar="N")] = 500
+    max_body: Annotated[str, Parameter(metavar="SIZE")] = "256MB"
+    max_pixels: MaxPixels = None
+
+
+@flattened(RUN)
+@dataclass(frozen=True, slots=True)
+class Painting:
+    """What a server paints with.
+
+    Attributes:
+        model: The checkpoint of prompts that name none.
+        preload: Load that model now, and not when it is first used.
+    """
+
+    model: Annotated[str | None, Parameter(metavar="NAME")] = None
+    preload: bool = False
+    device: DeviceName = "auto"
+    threads: Threads = None
+    allow_pickle: AllowPickle = False
+
+
+_LISTENING, _CAPACITY, _PAINTING = Listening(), Capacity(), Painting()
 
 
 def data_folder() -> Path:
@@ -33,73 +96,46 @@ def data_folder() -> Path:
 
 def serve(
     *,
-    host: Annotated[str, Parameter(group=_WHERE, metavar="ADDRESS")] = "127.0.0.1",
-    port: Annotated[int, Parameter(group=_WHERE, metavar="N")] = 7860,
-    data: Annotated[str | None, Parameter(group=_WHERE, metavar="FOLDER", show_default="of this user")] = None,
-    key_file: KeyFile = None,
-    allow_host: Annotated[tuple[str, ...], Parameter(group=_WHO, metavar="NAME")] = (),
-    allow_origin: Annotated[tuple[str, ...], Parameter(group=_WHO, metavar="URL")] = (),
-    open_page: Annotated[bool, Parameter(name="--open", group=_WHERE, negative=())] = False,
-    model: Annotated[str | None, Parameter(group=RUN, metavar="NAME")] = None,
-    preload: Annotated[bool, Parameter(group=RUN, negative=())] = False,
-    lanes: Annotated[int, Parameter(group=_HOW_MUCH, metavar="N")] = 8,
-    max_jobs: Annotated[int, Parameter(group=_HOW_MUCH, metavar="N")] = 10_000,
-    client_jobs: Annotated[int, Parameter(group=_HOW_MUCH, metavar="N")] = 500,
-    max_body: Annotated[str, Parameter(group=_HOW_MUCH, metavar="SIZE")] = "256MB",
-    max_pixels: MaxPixels = None,
-    device: DeviceName = "auto",
-    threads: Threads = None,
-    allow_pickle: AllowPickle = False,
+    listening: Listening = _LISTENING,
+    capacity: Capacity = _CAPACITY,
+    painting: Painting = _PAINTING,
     debug: Debug = False,
 ) -> int:
     """Answer requests of programs and pages until it is stopped. Without keys only this machine may ask.
 
     [dim]$[/] overpaint serve
-    [dim]$[/] overpaint keys add studio --key-file keys.txt
+    [dim]$[/] overpaint serve --port 8080 --data ./studio
     [dim]$[/] overpaint serve --host 0.0.0.0 --key-file keys.txt --allow-host paint.example.com
-
-    Args:
-        host: The address to listen on. Another than this machine's own needs --key-file.
-        port: The port; 0 takes a free one.
-        data: The folder of its pictures and jobs.
-        key_file: Keys of those who may use it, made by 'overpaint keys add'. Without them this machine may.
-        allow_host: A further host name under which it is asked.
-        allow_origin: A web page that may use it from a browser: https://example.com.
-        open_page: Open it in a browser.
-        model: The checkpoint of prompts that name none.
-        preload: Load that model now, and not when it is first used.
-        lanes: Jobs that are worked on at the same time.
-        max_jobs: Jobs that may wait or run.
-        client_jobs: The same, for one client.
-        max_body: The most that one request may send.
     """
     from overpaint.server import Server, ServerSettings
     from overpaint.server import serve as run
     from overpaint.studio import Studio
 
     settings = ServerSettings(
-        data=Path(data).expanduser() if data is not None else data_folder(),
-        host=host,
-        port=port,
-        keys=None if key_file is None else Path(key_file).expanduser(),
-        hosts=allow_host,
-        origins=allow_origin,
-        largest_body=forms.bytes_of(max_body, "max_body"),
-        most_pixels=max_pixels,
-        lanes=lanes,
-        jobs=max_jobs,
-        client_jobs=client_jobs,
+        data=data_folder() if listening.data is None else Path(listening.data).expanduser(),
+        host=listening.host,
+        port=listening.port,
+        keys=None if listening.key_file is None else Path(listening.key_file).expanduser(),
+        hosts=listening.allow_host,
+        origins=listening.allow_origin,
+        largest_body=forms.bytes_of(capacity.max_body, "max_body"),
+        most_pixels=capacity.max_pixels,
+        lanes=capacity.lanes,
+        jobs=capacity.max_jobs,
+        client_jobs=capacity.client_jobs,
     )
     _log_to_stderr()
 
     def ready(url: str, token: str | None) -> None:
         page = url if token is None else f"{url}/?token={token}"
         print(f"Overpaint is at {page} (Ctrl+C stops it)", flush=True)
-        if open_page:
+        if listening.open_page:
             webbrowser.open(page)
 
-    with Studio(device=device, threads=threads, allow_pickle=allow_pickle, model=model) as studio:
-        if preload:
+    with Studio(
+        device=painting.device, threads=painting.threads, allow_pickle=painting.allow_pickle, model=painting.model
+    ) as studio:
+        if painting.preload:
             studio.engine("diffusion", studio.model)
         run(Server(settings, studio), ready)
     print("stopped; jobs that had not ended go on at the next start", file=sys.stderr)

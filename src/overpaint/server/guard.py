@@ -69,6 +69,7 @@ class Guard:
         self._open = _OPEN | frozenset(open_paths)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or pass it on."""
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
@@ -93,13 +94,13 @@ class Guard:
         host = headers.one("host")
         named = None if host is None else _HOST.fullmatch(host)
         if named is None or named["name"].lower() not in self._hosts:
-            return 400, "host-unknown", "the Host header names no host of this server; --allow-host adds one"
+            return 400, "host-unknown", "the Host header names no host that this server answers for"
         origin, site = headers.one("origin"), (headers.one("sec-fetch-site") or "").lower()
         if origin is not None and origin.lower() in self._origins:
             return 0, "", ""
         own = origin is None or origin.lower() in (f"http://{host}".lower(), f"https://{host}".lower())
         if not own:
-            return 403, "origin-unknown", "a page of another origin may not use this server; --allow-origin lets it"
+            return 403, "origin-unknown", "a page of another origin may not use this server unless the server allows it"
         unsafe = scope["type"] == "websocket" or scope["method"] not in SAFE
         visit = not unsafe and headers.one("sec-fetch-mode") == "navigate" and scope["path"] == "/"
         if site in ("cross-site", "same-site") and not visit:
@@ -182,6 +183,7 @@ class _Headers:
         self._values = {name: values[0] if len(values) == 1 else "" for name, values in found.items()}
 
     def one(self, name: str) -> str | None:
+        """The value of a header; None where it is not there."""
         return self._values.get(name)
 
 

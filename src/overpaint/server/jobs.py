@@ -13,81 +13,28 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
-from overpaint.engines import Monitor
 from overpaint.errors import Cancelled, EngineError, InputError, LedgerError, OverpaintError
 from overpaint.ledger import Job, Ledger, LedgerEntry
 from overpaint.values import digest_of
 
-from .decoding import small_picture
 from .errors import ConflictError, NotFoundError, TooManyJobsError
-from .events import JobEvents
+from .job import EditJob, JobState, job_of, monitor_of, spec_of
 from .replies import error_table
 from .settings import ServerSettings
 from .tasks import EditTask
 from .turns import Turns
 from .work import TaskWorker
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
 log = logging.getLogger("overpaint.server")
-
-JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 
 _OWNER = "server"
 _LEASE = 10 * 365 * 86400.0  # one server holds the folder, so that no lease ends but with it
 _ATTEMPTS = 3
 """Starts of a job that each ended with the server's own end; then the job is likely what ends it."""
 
-_PROGRESS = 0.05  # seconds between two events of progress
-_PREVIEW = 0.5  # and between two previews
 _REST = 0.5  # seconds between two looks for work that nobody has told of
-
-
-@dataclass(eq=False)
-class EditJob:
-    """A job as the server has it in memory.
-
-    Attributes:
-        id: Its name, which nobody guesses.
-        owner: The client whose it is.
-        task: What is asked for.
-        state: Where it stands.
-        created, updated: Seconds since 1970.
-        attempts: How often it was started.
-        notes: What a person should know before it is painted.
-        step, steps: The engine's progress; steps is 0 before the first.
-        results: Those that there are.
-        error: Why it failed, as the body of an error.
-        events: What has happened to it since the server started.
-        monitor: Of the work on it.
-    """
-
-    id: str
-    owner: str
-    task: EditTask
-    state: JobState
-    created: float
-    updated: float
-    attempts: int = 0
-    notes: tuple[str, ...] = ()
-    step: int = 0
-    steps: int = 0
-    results: list[dict[str, Any]] = field(default_factory=list)
-    error: dict[str, Any] | None = None
-    idempotency: str | None = None
-    events: JobEvents = field(default_factory=JobEvents)
-    monitor: Monitor | None = None
-    given_back: bool = False
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing more happens to it by itself."""
-        return self.state in ("done", "failed", "cancelled")
 
 
 class EditQueue:
@@ -137,7 +84,7 @@ class EditQueue:
             self._check_room(owner)
             now = time.time()
             job = EditJob(secrets.token_hex(16), owner, task, "queued", now, now, notes=notes, idempotency=idempotency)
-            self._ledger.add([Job(job.id, digest, _spec_of(job))])
+            self._ledger.add([Job(job.id, digest, spec_of(job))])
             self._jobs[job.id] = job
             self._name(job, digest)
             self._wait(job)
@@ -268,7 +215,7 @@ class EditQueue:
                     log.error("the job %s waits in memory and not in the ledger", id)
                     continue
                 job.attempts, job.state, job.updated = lease.attempts, "running", time.time()
-                job.monitor = _monitor_of(job)
+                job.monitor = monitor_of(job)
                 self._running[id] = job
                 job.events.add("started", attempt=job.attempts)
                 self._tell_places()
@@ -442,62 +389,6 @@ class EditQueue:
     def _stored(self) -> Iterator[tuple[EditJob, LedgerEntry]]:
         for entry in self._ledger.entries():
             try:
-                yield _job_of(entry), entry
+                yield job_of(entry), entry
             except (OverpaintError, ValueError, KeyError, TypeError) as error:
                 log.error("the ledger's job %s can't be read, and is left out: %s", entry.id, error)
-
-
-def _spec_of(job: EditJob) -> str:
-    return json.dumps(
-        {
-            "owner": job.owner,
-            "created": job.created,
-            "idempotency": job.idempotency,
-            "notes": job.notes,
-            "task": job.task.to_mapping(),
-        }
-    )
-
-
-def _job_of(entry: LedgerEntry) -> EditJob:
-    spec, detail = json.loads(entry.spec), json.loads(entry.detail or "{}")
-    ended: JobState | None = detail.get("state") if entry.state in ("done", "failed") else None
-    return EditJob(
-        id=entry.id,
-        owner=spec["owner"],
-        task=EditTask(**spec["task"]),
-        state=ended or ("failed" if entry.state == "failed" else "queued"),
-        created=spec["created"],
-        updated=entry.updated,
-        attempts=entry.attempts,
-        notes=tuple(spec["notes"]),
-        results=detail.get("results", []) if ended else [],
-        error=detail.get("error") if ended else None,
-        idempotency=spec["idempotency"],
-    )
-
-
-def _monitor_of(job: EditJob) -> Monitor:
-    last = shown = 0.0
-
-    def progress(step: int, steps: int) -> None:
-        nonlocal last
-        job.step, job.steps = step, steps
-        now = time.monotonic()
-        if step == steps or now - last >= _PROGRESS:
-            last = now
-            job.events.add("progress", step=step, steps=steps)
-
-    def preview(pixels: NDArray[np.float32]) -> None:
-        nonlocal shown
-        now = time.monotonic()
-        if job.events.followed and now - shown >= _PREVIEW:
-            shown = now
-            job.events.add("preview", image=small_picture(pixels))
-
-    return Monitor(
-        on_progress=progress,
-        on_preview=preview,
-        on_loading=lambda model: job.events.add("loading", model=model),
-        on_note=lambda text: job.events.add("note", text=text),
-    )

@@ -15,15 +15,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from overpaint.bounded import BoundedPool
+from overpaint.doors.reading import readers
 from overpaint.files import write_file
 
 from .decoding import PictureFacts, facts_of, thumbnail_of
 from .errors import NotFoundError
 from .settings import ServerSettings
-
-readers = BoundedPool("overpaint.picture", "simplejpeg")
-"""The processes that look at pictures which were sent."""
 
 _ID = re.compile("[0-9a-f]{64}")
 _THUMBNAILS = 256

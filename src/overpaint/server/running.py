@@ -15,12 +15,17 @@ from .app import Server
 from .keys import LOCAL
 
 
-def serve(server: Server, on_ready: Callable[[str, str | None], None] = lambda url, token: None) -> None:
+def serve(
+    server: Server,
+    on_ready: Callable[[str, str | None], None] = lambda url, token: None,
+    on_start: Callable[[Callable[[], None]], None] = lambda stop: None,
+) -> None:
     """Answer requests until SIGINT or SIGTERM.
 
     Args:
         server: The server.
         on_ready: Called with its URL once connections are taken, and with a token for a browser where it has keys.
+        on_start: Called before that with a function that stops it, for callers on another thread.
 
     Raises:
         OutputError: The address can't be listened on, or the folder can't be used.
@@ -40,9 +45,13 @@ def serve(server: Server, on_ready: Callable[[str, str | None], None] = lambda u
             timeout_graceful_shutdown=2,
         )
         running = _Announcing(config, lambda: on_ready(f"http://{shown}:{port}", _token(server)))
-        running.run(sockets=[listening])
-        if server.failure is not None:
-            raise server.failure
+        on_start(running.stop)
+        try:
+            running.run(sockets=[listening])
+        except SystemExit:  # the start failed
+            if server.failure is None:
+                raise
+            raise server.failure from None
 
 
 def _token(server: Server) -> str | None:
@@ -53,6 +62,10 @@ class _Announcing(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
         super().__init__(config)
         self._on_ready = on_ready
+
+    def stop(self) -> None:
+        """End in order."""
+        self.should_exit = True
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """End in order at the first signal, at once at a second one. The signal is not raised again afterwards."""
@@ -66,12 +79,16 @@ class _Announcing(uvicorn.Server):
 
 
 def _listening(host: str, port: int) -> socket.socket:
+    made = None
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         made = socket.socket(family, socket.SOCK_STREAM)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.bind((host, port))
+        made.listen(128)
     except OSError as error:
+        if made is not None:
+            made.close()
         raise OutputError(
             f"{host}:{port} can't be listened on: {error.strerror or error}",
             code="address-in-use",
@@ -79,5 +96,4 @@ def _listening(host: str, port: int) -> socket.socket:
             value=port,
             hint="another program may use it; set port, or 0 for a free one",
         ) from None
-    made.listen(128)
     return made

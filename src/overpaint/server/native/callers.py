@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 from fastapi import Depends, Request
 
-from ..errors import NotAllowedError
-from ..keys import Caller, Scope
+from overpaint.server.errors import NotAllowedError
+from overpaint.server.keys import Caller, Scope
 
 if TYPE_CHECKING:
-    from ..app import Services
+    from overpaint.server.app import Services
 
 
 def services_of(request: Request) -> Services:

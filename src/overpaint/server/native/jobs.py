@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, Field
 
-from ..events import EventKind
-from ..jobs import EditJob, EditQueue, JobState
-from ..tasks import EditTask
+from overpaint.server.events import EventKind
+from overpaint.server.job import EditJob, JobState
+from overpaint.server.jobs import EditQueue
+from overpaint.server.tasks import EditTask
+
 from .callers import Editor, Reader, services_of
 
 router = APIRouter(tags=["edits"])
@@ -152,14 +154,18 @@ async def move(request: Request, owner: Editor, id: Id, where: NewPlace) -> JobS
     return JobStatus.of(await run_in_threadpool(queue.move, owner, id, where.place), queue)
 
 
+def _followed(request: Request, owner: Reader, id: Id) -> EditJob:
+    """The job, found before the reply begins, so that one that is not there has its own status."""
+    return services_of(request).queue.job(owner, id)
+
+
 @router.get("/edits/{id}/events", response_class=EventSourceResponse)
 async def events(
-    request: Request, owner: Reader, id: Id, last_event_id: Annotated[int | None, Header(ge=0)] = None
+    job: Annotated[EditJob, Depends(_followed)], last_event_id: Annotated[int | None, Header(ge=0)] = None
 ) -> AsyncIterator[ServerSentEvent]:
     """Follow a job: queued at a place, started, loading a model, notes, step k of n, previews, and done, failed or
     cancelled, which is the last one. With `Last-Event-ID` what came after that event.
     """
-    job = services_of(request).queue.job(owner, id)
     async for event in job.events.follow(-1 if last_event_id is None else last_event_id):
         if event is None:
             yield ServerSentEvent(comment="still here")

@@ -10,8 +10,8 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 
 from overpaint.errors import PictureError
+from overpaint.server.decoding import PictureFacts
 
-from ..decoding import PictureFacts
 from .callers import Editor, Reader, services_of
 
 router = APIRouter(tags=["pictures"])

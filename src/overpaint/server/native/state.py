@@ -7,7 +7,8 @@ import time
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
-from ..jobs import JobState
+from overpaint.server.job import JobState
+
 from .callers import Admin, Reader, services_of
 
 router = APIRouter(tags=["server"])

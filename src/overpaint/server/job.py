@@ -1,0 +1,125 @@
+"""A job of a server: what is asked for, where it stands, and how the ledger has it."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from overpaint.engines import Monitor
+from overpaint.ledger import LedgerEntry
+
+from .decoding import small_picture
+from .events import JobEvents
+from .tasks import EditTask
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+JobState = Literal["queued", "running", "done", "failed", "cancelled"]
+
+_PROGRESS = 0.05  # seconds between two events of progress
+_PREVIEW = 0.5  # and between two previews
+
+
+@dataclass(eq=False)
+class EditJob:
+    """A job as the server has it in memory.
+
+    Attributes:
+        id: Its name, which nobody guesses.
+        owner: The client whose it is.
+        task: What is asked for.
+        state: Where it stands.
+        created, updated: Seconds since 1970.
+        attempts: How often it was started.
+        notes: What a person should know before it is painted.
+        step, steps: The engine's progress; steps is 0 before the first.
+        results: Those that there are.
+        error: Why it failed, as the body of an error.
+        events: What has happened to it since the server started.
+        monitor: Of the work on it.
+    """
+
+    id: str
+    owner: str
+    task: EditTask
+    state: JobState
+    created: float
+    updated: float
+    attempts: int = 0
+    notes: tuple[str, ...] = ()
+    step: int = 0
+    steps: int = 0
+    results: list[dict[str, Any]] = field(default_factory=list)
+    error: dict[str, Any] | None = None
+    idempotency: str | None = None
+    events: JobEvents = field(default_factory=JobEvents)
+    monitor: Monitor | None = None
+    given_back: bool = False
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more happens to it by itself."""
+        return self.state in ("done", "failed", "cancelled")
+
+
+def spec_of(job: EditJob) -> str:
+    """What the ledger keeps of a job from its beginning."""
+    return json.dumps(
+        {
+            "owner": job.owner,
+            "created": job.created,
+            "idempotency": job.idempotency,
+            "notes": job.notes,
+            "task": job.task.to_mapping(),
+        }
+    )
+
+
+def job_of(entry: LedgerEntry) -> EditJob:
+    """A job from the ledger. ValueError, KeyError or an OverpaintError where that can't be read."""
+    spec, detail = json.loads(entry.spec), json.loads(entry.detail or "{}")
+    ended: JobState | None = detail.get("state") if entry.state in ("done", "failed") else None
+    return EditJob(
+        id=entry.id,
+        owner=spec["owner"],
+        task=EditTask(**spec["task"]),
+        state=ended or ("failed" if entry.state == "failed" else "queued"),
+        created=spec["created"],
+        updated=entry.updated,
+        attempts=entry.attempts,
+        notes=tuple(spec["notes"]),
+        results=detail.get("results", []) if ended else [],
+        error=detail.get("error") if ended else None,
+        idempotency=spec["idempotency"],
+    )
+
+
+def monitor_of(job: EditJob) -> Monitor:
+    """The monitor of the work on a job, whose reports become its events."""
+    last = shown = 0.0
+
+    def progress(step: int, steps: int) -> None:
+        nonlocal last
+        job.step, job.steps = step, steps
+        now = time.monotonic()
+        if step == steps or now - last >= _PROGRESS:
+            last = now
+            job.events.add("progress", step=step, steps=steps)
+
+    def preview(pixels: NDArray[np.float32]) -> None:
+        nonlocal shown
+        now = time.monotonic()
+        if job.events.followed and now - shown >= _PREVIEW:
+            shown = now
+            job.events.add("preview", image=small_picture(pixels))
+
+    return Monitor(
+        on_progress=progress,
+        on_preview=preview,
+        on_loading=lambda model: job.events.add("loading", model=model),
+        on_note=lambda text: job.events.add("note", text=text),
+    )

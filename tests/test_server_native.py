@@ -1,0 +1,263 @@
+"""The native API over real HTTP: pictures, edits, events, and what belongs to whom."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import numpy as np
+import pytest
+from PIL import Image
+
+from overpaint.picture import from_array, open_picture
+from overpaint.server import new_key
+from overpaint.studio import Studio
+from servers import Running, running
+
+
+def photo(seed: int = 0, size: tuple[int, int] = (64, 48)) -> bytes:
+    pixels = np.random.default_rng(seed).integers(0, 255, (size[1], size[0], 3), np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "PNG")
+    return out.getvalue()
+
+
+def mask(size: tuple[int, int] = (64, 48)) -> bytes:
+    drawn = Image.new("L", size, 0)
+    drawn.paste(255, (10, 10, 20, 20))
+    out = io.BytesIO()
+    drawn.save(out, "PNG")
+    return out.getvalue()
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    path = tmp_path_factory.mktemp("keys") / "keys.txt"
+    made = {
+        "ann": new_key(path, "ann"),
+        "bob": new_key(path, "bob"),
+        "eye": new_key(path, "eye", ("read",)),
+        "root": new_key(path, "root", ("read", "edit", "admin")),
+    }
+    return {**made, "": str(path)}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, keys: dict[str, str]) -> Iterator[Running]:
+    with (
+        Studio() as studio,
+        running(tmp_path_factory.mktemp("data") / "server", studio, keys=Path(keys[""]), largest_body=4 << 20) as found,
+    ):
+        yield found
+
+
+@pytest.fixture
+def ann(server: Running, keys: dict[str, str]) -> Iterator[httpx2.Client]:
+    with server.client(keys["ann"]) as client:
+        yield client
+
+
+def upload(client: httpx2.Client, data: bytes) -> str:
+    found = client.post("/pictures", content=data, headers={"content-type": "application/octet-stream"})
+    assert found.status_code == 201, found.text
+    return str(found.json()["id"])
+
+
+def remove(client: httpx2.Client, picture: str, **more: Any) -> dict[str, Any]:
+    body = {"picture": picture, "request": {"intent": "remove", "engine": "telea"}, "marks": {"box": ["10,10,20,20"]}}
+    found = client.post("/edits", json={**body, **more})
+    assert found.status_code == 202, found.text
+    return dict(found.json())
+
+
+def ended(client: httpx2.Client, id: str) -> dict[str, Any]:
+    over = time.monotonic() + 60
+    while (found := client.get(f"/edits/{id}").json())["state"] in ("queued", "running"):
+        assert time.monotonic() < over
+        time.sleep(0.02)
+    return dict(found)
+
+
+def test_a_picture_comes_back_byte_by_byte_with_what_is_known_of_it(ann):
+    data = photo(1)
+    id = upload(ann, data)
+    assert upload(ann, data) == id
+    facts = ann.get(f"/pictures/{id}").json()
+    assert (facts["width"], facts["height"], facts["format"], facts["bytes"]) == (64, 48, "png", len(data))
+    file = ann.get(f"/pictures/{id}/file")
+    assert (file.content, file.headers["content-type"]) == (data, "image/png")
+    small = Image.open(io.BytesIO(ann.get(f"/pictures/{id}/thumbnail?side=16").content))
+    assert small.size == (16, 12)
+    assert id in [one["id"] for one in ann.get("/pictures").json()]
+    assert ann.delete(f"/pictures/{id}").status_code == 204
+    assert ann.get(f"/pictures/{id}/file").status_code == 404
+
+
+def test_an_edit_changes_nothing_beyond_its_reach(ann):
+    data = photo(2)
+    id = upload(ann, data)
+    job = ended(ann, remove(ann, id)["id"])
+    assert job["state"] == "done"
+    (result,) = job["results"]
+    before = open_picture(data)
+    after = open_picture(ann.get(f"/pictures/{result['picture']}/file").content)
+    far = np.ones((48, 64), bool)
+    far[10 - result["reach"] : 20 + result["reach"], 10 - result["reach"] : 20 + result["reach"]] = False
+    assert np.array_equal(before.samples[far], after.samples[far])
+    assert not np.array_equal(before.samples[12:18, 12:18], after.samples[12:18, 12:18])
+
+
+def test_marks_are_files_and_shapes_and_the_rest_of_a_task_counts(ann):
+    id, marked = upload(ann, photo(3)), upload(ann, mask())
+    job = remove(ann, id, marks={"mask": [marked], "box": ["30,10,40,20"]}, format="jpeg", quality=80, record="none")
+    (result,) = ended(ann, job["id"])["results"]
+    assert result["format"] == "jpeg"
+    assert "marks" in job["task"]
+    variations = remove(ann, id, request={"intent": "remove", "engine": "exemplar", "seed": 3}, count=3)
+    results = ended(ann, variations["id"])["results"]
+    assert [one["seed"] for one in results] == [3, 4, 5]
+    assert len({one["picture"] for one in results}) == 3
+
+
+def test_events_tell_the_way_of_a_job_and_can_be_resumed(ann):
+    job = remove(ann, upload(ann, photo(4)))
+    seen = list(events(ann, job["id"]))
+    kinds = [kind for kind, _, _ in seen]
+    assert kinds[0] == "queued"
+    assert kinds[-1] == "done"
+    assert "started" in kinds
+    numbers = [number for _, number, _ in seen]
+    assert numbers == sorted(numbers)
+    later = list(events(ann, job["id"], {"last-event-id": str(numbers[0])}))
+    assert [number for _, number, _ in later] == numbers[1:]
+    assert seen[-1][2]["results"][0]["picture"]
+
+
+def events(client: httpx2.Client, id: str, headers: dict[str, str] | None = None) -> Iterator[tuple[str, int, Any]]:
+    with client.stream("GET", f"/edits/{id}/events", headers=headers or {}) as reply:
+        assert reply.headers["content-type"].startswith("text/event-stream")
+        found: dict[str, str] = {}
+        for line in reply.iter_lines():
+            if line:
+                name, _, value = line.partition(": ")
+                found[name] = value
+            elif "event" in found:
+                yield found["event"], int(found["id"]), json.loads(found["data"])
+                found = {}
+
+
+def test_a_repeat_with_its_key_is_the_same_job(ann):
+    id = upload(ann, photo(5))
+    body = {"picture": id, "request": {"intent": "remove", "engine": "telea"}, "marks": {"box": ["1,1,9,9"]}}
+    headers = {"idempotency-key": "one"}
+    first, second = (ann.post("/edits", json=body, headers=headers).json()["id"] for _ in range(2))
+    assert first == second
+    other = ann.post("/edits", json={**body, "count": 1, "format": "png"}, headers=headers)
+    assert (other.status_code, other.json()["error"]["code"]) == (409, "idempotency-key-used")
+
+
+def test_a_failed_edit_says_why_and_leaves_no_result(ann):
+    id = upload(ann, photo(6))
+    job = ended(ann, remove(ann, id, marks={"box": ["100,100,200,200"]})["id"])
+    assert job["state"] == "failed"
+    assert job["error"]["code"]
+    assert "box" in json.dumps(job["error"])
+    assert job["results"] == []
+    assert str(ann.base_url) not in job["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "words"),
+    [
+        ({"request": {"intent": "remove", "strenght": 1}}, "setting-invalid", "did you mean 'strength'"),
+        ({"request": {"intent": "remove", "engine": "nobody"}}, "engine-unknown", "nobody"),
+        ({"request": {"intent": "remove", "seed": False}}, "setting-invalid", "seed"),
+        ({"count": 0}, "setting-invalid", "count"),
+        ({"count": 2, "request": {"engine": "telea", "intent": "remove"}}, None, ""),
+        ({"picture": "0" * 64}, "not-found", "no such picture"),
+        ({"picture": "../../etc/passwd"}, "setting-invalid", "picture"),
+        ({"surprise": 1}, "setting-invalid", "surprise"),
+    ],
+)
+def test_a_task_that_can_not_be_done_is_refused_at_once(ann, change, code, words):
+    body = {"picture": upload(ann, photo(7)), "request": {"intent": "remove"}, "marks": {"box": ["1,1,9,9"]}, **change}
+    found = ann.post("/edits", json=body)
+    if code is None:
+        assert found.status_code in (202, 422)
+        return
+    assert found.status_code in (404, 422), found.text
+    error = found.json()["error"]
+    assert error["code"] == code
+    assert words in error["message"] + error.get("hint", "")
+
+
+@pytest.mark.parametrize("body", [b"", b"not a picture", b"<svg xmlns='http://www.w3.org/2000/svg'/>", photo()[:200]])
+def test_what_is_no_picture_is_refused(ann, body):
+    found = ann.post("/pictures", content=body, headers={"content-type": "image/png"})
+    assert found.status_code == 422
+    assert found.json()["error"]["message"]
+
+
+def test_a_body_that_is_too_large_is_refused(ann):
+    assert ann.post("/pictures", content=bytes(5 << 20)).status_code == 413
+
+
+def test_nothing_of_one_key_is_there_for_another(server, keys, ann):
+    id = upload(ann, photo(8))
+    job = ended(ann, remove(ann, id)["id"])
+    result = job["results"][0]["picture"]
+    with server.client(keys["bob"]) as bob:
+        for path in (f"/pictures/{id}", f"/pictures/{result}/file", f"/pictures/{id}/thumbnail", f"/edits/{job['id']}"):
+            assert bob.get(path).status_code == 404
+        assert bob.get(f"/edits/{job['id']}/events").status_code == 404
+        assert bob.delete(f"/pictures/{id}").status_code == 404
+        assert bob.post(f"/edits/{job['id']}/cancel").status_code == 404
+        assert bob.get("/pictures").json() == []
+        assert bob.get("/edits").json() == []
+        found = bob.post("/edits", json={"picture": id, "request": {"intent": "remove"}, "marks": {"box": ["1,1,9,9"]}})
+        assert found.status_code == 404
+    assert ann.get(f"/pictures/{id}").status_code == 200
+
+
+def test_a_key_may_only_what_it_is_for(server, keys):
+    with server.client(keys["eye"]) as eye:
+        assert eye.get("/pictures").status_code == 200
+        found = eye.post("/pictures", content=photo())
+        assert (found.status_code, found.json()["error"]["code"]) == (403, "not-allowed")
+        assert eye.get("/metrics").status_code == 403
+    with server.client(keys["root"]) as root:
+        text = root.get("/metrics").text
+        assert 'overpaint_jobs{state="done"}' in text
+
+
+def test_what_the_server_can_do_is_listed(ann):
+    assert {"exemplar", "telea"} <= {one["name"] for one in ann.get("/engines").json()}
+    assert {"remove", "expand"} <= {one["name"] for one in ann.get("/intents").json()}
+    assert "Euler a" in ann.get("/samplers").json()["samplers"]
+    assert isinstance(ann.get("/models").json(), list)
+    assert ann.get("/state").json()["lanes"] == 8
+
+
+def test_its_description_is_of_what_it_does(ann):
+    described = ann.get("/openapi.json").json()
+    assert "/overpaint/v1/edits/{id}/events" in described["paths"]
+    fields = described["components"]["schemas"]["EditRequest"]["properties"]
+    assert fields["strength"]["description"]
+
+
+def test_a_picture_in_another_depth_comes_through_whole(ann):
+    deep = from_array(np.random.default_rng(0).integers(0, 65535, (40, 50, 3)).astype(np.uint16))
+    from overpaint.picture import encode
+
+    data = encode(deep, "tiff").data
+    id = upload(ann, data)
+    (result,) = ended(ann, remove(ann, id)["id"])["results"]
+    after = open_picture(ann.get(f"/pictures/{result['picture']}/file").content)
+    assert after.depth == 16
+    assert np.array_equal(after.samples[30:], deep.samples[30:])
+    assert ann.get(f"/pictures/{id}/file").headers["content-disposition"].startswith("attachment")
