@@ -29,7 +29,9 @@ class Waiting:
     def check(self, task: EditTask) -> tuple[str, ...]:
         return ()
 
-    def do(self, owner: str, task: EditTask, monitor: Monitor, on_result: Callable[[dict[str, Any]], None]) -> list[Any]:
+    def do(
+        self, owner: str, task: EditTask, monitor: Monitor, on_result: Callable[[dict[str, Any]], None]
+    ) -> list[Any]:
         with self._one:
             time.sleep(self._seconds)
         monitor.check()
