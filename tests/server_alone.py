@@ -30,7 +30,7 @@ class Waiting:
         return ()
 
     def do(
-        self, owner: str, task: EditTask, monitor: Monitor, on_result: Callable[[dict[str, Any]], None]
+        self, owner: str, task: EditTask, monitor: Monitor, on_result: Callable[[dict[str, Any]], None], **_: Any
     ) -> list[Any]:
         with self._one:
             time.sleep(self._seconds)

@@ -11,14 +11,17 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import httpx2
 import pytest
 
+from overpaint.cli.serve import Api
 from overpaint.errors import OutputError, RequestError
 from overpaint.server import PREFIX, ApiKeys, Server, ServerSettings, new_key, serve
 from overpaint.server.browser import BrowserTokens
 from overpaint.server.keys import LOCAL, key_in
+from overpaint.server.settings import APIS
 from servers import Running, running
 
 
@@ -226,6 +229,11 @@ class TestKeys:
 
 
 class TestRunning:
+    def test_every_api_that_can_be_chosen_is_known(self, tmp_path):
+        assert set(get_args(Api)) == set(APIS)
+        with pytest.raises(RequestError, match="no API"):
+            ServerSettings(data=tmp_path, apis=frozenset({"comfy"}))
+
     def test_two_servers_do_not_share_a_folder(self, open_server):
         with pytest.raises(OutputError, match="another server uses the folder"):
             serve(Server(ServerSettings(data=open_server.server.settings.data, port=0)))

@@ -48,7 +48,7 @@ class StandIn:
         return ()
 
     def do(
-        self, owner: str, task: EditTask, monitor: Monitor, on_result: Callable[[dict[str, Any]], None]
+        self, owner: str, task: EditTask, monitor: Monitor, on_result: Callable[[dict[str, Any]], None], **_: Any
     ) -> list[Any]:
         with self._lock:
             self.begun.append((owner, task))

@@ -8,7 +8,7 @@ import sys
 import webbrowser
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from cyclopts import Group, Parameter
 
@@ -22,6 +22,7 @@ _WHERE = Group("Where", sort_key=0)
 _WHO = Group("Who", sort_key=1)
 _HOW_MUCH = Group("How much", sort_key=2)
 
+Api = Literal["a1111", "openai", "iopaint"]
 Scope = Literal["read", "edit", "admin"]
 
 
@@ -37,6 +38,7 @@ class Listening:
         open_page: Open it in a browser.
         key_file: Keys of those who may use it, made by 'overpaint keys add'. Without them this machine may.
         allow_host: A further host name under which it is asked.
+        api: An API of another program to serve; left out, all are: a1111, openai, iopaint.
         allow_origin: A web page that may use it from a browser: https://example.com.
     """
 
@@ -46,6 +48,7 @@ class Listening:
     open_page: Annotated[bool, Parameter(name="--open")] = False
     key_file: Annotated[str | None, Parameter(metavar="FILE", group=_WHO)] = None
     allow_host: Annotated[tuple[str, ...], Parameter(metavar="NAME", group=_WHO)] = ()
+    api: Annotated[tuple[Api, ...], Parameter(metavar="NAME", show_default="all")] = ()
     allow_origin: Annotated[tuple[str, ...], Parameter(metavar="URL", group=_WHO)] = ()
 
 
@@ -118,6 +121,7 @@ def serve(
         keys=None if listening.key_file is None else Path(listening.key_file).expanduser(),
         hosts=listening.allow_host,
         origins=listening.allow_origin,
+        apis=frozenset(listening.api or get_args(Api)),
         largest_body=forms.bytes_of(capacity.max_body, "max_body"),
         most_pixels=capacity.max_pixels,
         lanes=capacity.lanes,

@@ -20,7 +20,7 @@ from overpaint.ledger import Ledger
 from overpaint.studio import Studio
 from overpaint.validation import raise_readable
 
-from . import native
+from . import compat, native
 from .browser import COOKIE, BrowserTokens
 from .errors import TooManyJobsError
 from .guard import Guard
@@ -137,6 +137,7 @@ class Server:
             max_body_size=self.settings.largest_body,
         )
         app.include_router(native.router, prefix=PREFIX)
+        compat.include(app, self.settings.apis)
         app.add_exception_handler(OverpaintError, _overpaint_error)
         app.add_exception_handler(RequestValidationError, _invalid)
         app.add_exception_handler(HTTPException, _http_error)
@@ -153,7 +154,13 @@ async def _overpaint_error(request: Request, error: Any) -> JSONResponse:
         log.error("%s", error)
         status, body = 503, {"error": {"code": error.code, "message": "the server can't write down jobs just now"}}
     headers = {"retry-after": str(error.retry_after)} if isinstance(error, TooManyJobsError) else None
-    return JSONResponse(body, status, headers=headers)
+    return JSONResponse(_formed(request, status, body), status, headers=headers)
+
+
+def _formed(request: Request, status: int, body: dict[str, Any]) -> Any:
+    """The body of an error as the API has it that the request is of."""
+    form = compat.error_form(request.scope["path"])
+    return body if form is None else form(status, body["error"])
 
 
 async def _invalid(request: Request, error: Any) -> JSONResponse:
@@ -173,16 +180,16 @@ async def _invalid(request: Request, error: Any) -> JSONResponse:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
     table = {"code": "request-invalid", "message": f"{where}: {first['msg']}", "field": where}
-    return JSONResponse({"error": table}, 422)
+    return JSONResponse(_formed(request, 422, {"error": table}), 422)
 
 
 async def _http_error(request: Request, error: Any) -> JSONResponse:
     codes = {404: "not-found", 405: "method-not-allowed", 408: "too-slow", 413: "body-too-large", 415: "media-type"}
     table = {"code": codes.get(error.status_code, "request-invalid"), "message": str(error.detail)}
-    return JSONResponse({"error": table}, error.status_code, headers=error.headers)
+    return JSONResponse(_formed(request, error.status_code, {"error": table}), error.status_code, headers=error.headers)
 
 
 async def _unexpected(request: Request, error: Any) -> JSONResponse:
     log.error("%s %s failed", request.method, request.url.path, exc_info=error)
     table = {"code": "server-failed", "message": "the server failed unexpectedly; its log says more"}
-    return JSONResponse({"error": table}, 500)
+    return JSONResponse(_formed(request, 500, {"error": table}), 500)

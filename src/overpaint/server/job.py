@@ -39,8 +39,11 @@ class EditJob:
         step, steps: The engine's progress; steps is 0 before the first.
         results: Those that there are.
         error: Why it failed, as the body of an error.
+        idempotency: The name that its client gave the request.
+        temporary: Whether it is of a call that waits for it, and goes with that.
         events: What has happened to it since the server started.
         monitor: Of the work on it.
+        given_back: Whether it was stopped so that the next server does it.
     """
 
     id: str
@@ -56,6 +59,7 @@ class EditJob:
     results: list[dict[str, Any]] = field(default_factory=list)
     error: dict[str, Any] | None = None
     idempotency: str | None = None
+    temporary: bool = False
     events: JobEvents = field(default_factory=JobEvents)
     monitor: Monitor | None = None
     given_back: bool = False
@@ -73,6 +77,7 @@ def spec_of(job: EditJob) -> str:
             "owner": job.owner,
             "created": job.created,
             "idempotency": job.idempotency,
+            "temporary": job.temporary,
             "notes": job.notes,
             "task": job.task.to_mapping(),
         }
@@ -95,6 +100,7 @@ def job_of(entry: LedgerEntry) -> EditJob:
         results=detail.get("results", []) if ended else [],
         error=detail.get("error") if ended else None,
         idempotency=spec["idempotency"],
+        temporary=spec["temporary"],
     )
 
 

@@ -59,7 +59,15 @@ class EditQueue:
 
     # ── what clients do ───────────────────────────────────────────────────────────────────────────────────────────
 
-    def submit(self, owner: str, task: EditTask, *, idempotency: str | None = None, attach: bool = True) -> EditJob:
+    def submit(
+        self,
+        owner: str,
+        task: EditTask,
+        *,
+        idempotency: str | None = None,
+        attach: bool = True,
+        temporary: bool = False,
+    ) -> EditJob:
         """Accept a job; it is on the disk when this returns.
 
         Args:
@@ -67,6 +75,7 @@ class EditQueue:
             task: What is asked for.
             idempotency: A name that the client gave this request: the job of an earlier one of that name is returned.
             attach: Whether the unfinished job of the same task is returned in place of a second one.
+            temporary: Whether it is of a call that waits for it: a server that starts anew does not do it.
 
         Raises:
             ConflictError: The name was given to another task.
@@ -83,7 +92,17 @@ class EditQueue:
                 return found
             self._check_room(owner)
             now = time.time()
-            job = EditJob(secrets.token_hex(16), owner, task, "queued", now, now, notes=notes, idempotency=idempotency)
+            job = EditJob(
+                id=secrets.token_hex(16),
+                owner=owner,
+                task=task,
+                state="queued",
+                created=now,
+                updated=now,
+                notes=notes,
+                idempotency=idempotency,
+                temporary=temporary,
+            )
             self._ledger.add([Job(job.id, digest, spec_of(job))])
             self._jobs[job.id] = job
             self._name(job, digest)
@@ -239,7 +258,9 @@ class EditQueue:
         state: JobState = "done"
         error: OverpaintError | None = None
         try:
-            results = self._worker.do(job.owner, job.task, job.monitor, lambda one: self._told(job, one))
+            results = self._worker.do(
+                job.owner, job.task, job.monitor, lambda one: self._told(job, one), temporary=job.temporary
+            )
         except Cancelled:
             state, results = "cancelled", []
             if not late.is_alive() and not job.given_back:
@@ -370,6 +391,9 @@ class EditQueue:
         for entry in self._ledger.entries("finished"):
             self._ledger.done(entry.id, entry.line)
         for job, entry in sorted(self._stored(), key=lambda pair: pair[0].updated if pair[0].ended else float("inf")):
+            if job.temporary:  # nobody waits for it any more
+                self._ledger.forget([job.id])
+                continue
             self._jobs[job.id] = job
             if not job.ended and entry.attempts >= _ATTEMPTS:
                 lease = self._ledger.claim(_OWNER, _LEASE, job.id)

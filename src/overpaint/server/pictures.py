@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -36,45 +37,92 @@ class PictureStore:
         self._settings = settings
         self._lock = threading.Lock()
         self._thumbnails: dict[tuple[str, str, int], bytes] = {}
+        self._uses: Counter[tuple[str, str]] = Counter()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for table in folder.glob("*/*.json"):  # of calls that a server's end cut off
+            with contextlib.suppress(OSError, ValueError):
+                if json.loads(table.read_bytes()).get("temporary"):
+                    table.unlink()
+                    table.with_suffix("").unlink()
 
-    def add(self, owner: str, data: bytes, check: Callable[[], None] = lambda: None) -> PictureFacts:
+    def add(
+        self,
+        owner: str,
+        data: bytes,
+        check: Callable[[], None] = lambda: None,
+        *,
+        temporary: bool = False,
+    ) -> PictureFacts:
         """Keep a picture that was sent.
 
         Args:
             owner: Whose it is.
             data: The file.
             check: Called while the file is read; what it raises ends that.
+            temporary: Whether it goes with its last `drop`; a picture that was kept for good stays all the same.
 
         Raises:
             PictureError: It is no picture that can be read, or has too many pixels.
             InputError: Reading it took too long, or more memory than there is.
         """
         id = hashlib.sha256(data).hexdigest()
-        with contextlib.suppress(NotFoundError):
-            return self.facts(owner, id)
+        with contextlib.suppress(NotFoundError), self._lock:
+            known, passing = self._read(owner, id)
+            if passing and not temporary:
+                self._write(owner, known, temporary=False)
+            elif passing:
+                self._uses[owner, id] += 1
+            return known
         facts: PictureFacts = readers.call(
             facts_of, data, id, self._settings.most_pixels, seconds=self._settings.reading, check=check
         )
-        return self.keep(owner, data, facts)
+        return self.keep(owner, data, facts, temporary=temporary)
 
-    def keep(self, owner: str, data: bytes, facts: PictureFacts) -> PictureFacts:
-        """Keep a picture of which all is known: a result."""
+    def keep(self, owner: str, data: bytes, facts: PictureFacts, *, temporary: bool = False) -> PictureFacts:
+        """Keep a picture of which all is known: a result. `temporary` as for `add`."""
         path = self._path(owner, facts.id)
         path.parent.mkdir(exist_ok=True, mode=0o700)
-        write_file(path, data, overwrite=True, permissions=0o600)
-        # The facts come last: a picture without them was not kept whole, and is not there.
-        table = json.dumps(asdict(facts)).encode()
-        write_file(path.with_suffix(".json"), table, overwrite=True, permissions=0o600)
+        with self._lock:
+            try:
+                passing = self._read(owner, facts.id)[1]
+            except NotFoundError:
+                write_file(path, data, overwrite=True, permissions=0o600)
+                passing = temporary
+            # The facts come last: a picture without them was not kept whole, and is not there.
+            self._write(owner, facts, temporary=temporary and passing)
+            if temporary and passing:
+                self._uses[owner, facts.id] += 1
         return facts
+
+    def drop(self, owner: str, id: str) -> None:
+        """Say that a call that added a temporary picture needs it no more; after the last one it is removed."""
+        with self._lock:
+            if (owner, id) not in self._uses:
+                return
+            self._uses[owner, id] -= 1
+            if self._uses[owner, id] > 0:
+                return
+            del self._uses[owner, id]
+            with contextlib.suppress(NotFoundError):
+                if self._read(owner, id)[1]:
+                    self._remove(owner, id)
 
     def facts(self, owner: str, id: str) -> PictureFacts:
         """What is known of a picture. NotFoundError where its owner has no such."""
+        return self._read(owner, id)[0]
+
+    def _read(self, owner: str, id: str) -> tuple[PictureFacts, bool]:
+        """What is known of a picture, and whether it is temporary."""
         try:
             table = json.loads(self._path(owner, id).with_suffix(".json").read_bytes())
         except (OSError, ValueError):
             raise _missing(id) from None
-        return PictureFacts(**{**table, "notes": tuple(table["notes"])})
+        passing = bool(table.pop("temporary", False))
+        return PictureFacts(**{**table, "notes": tuple(table["notes"])}), passing
+
+    def _write(self, owner: str, facts: PictureFacts, *, temporary: bool) -> None:
+        table = json.dumps({**asdict(facts), **({"temporary": True} if temporary else {})}).encode()
+        write_file(self._path(owner, facts.id).with_suffix(".json"), table, overwrite=True, permissions=0o600)
 
     def data(self, owner: str, id: str) -> bytes:
         """The file of a picture. NotFoundError where its owner has no such."""
@@ -99,22 +147,27 @@ class PictureStore:
         return made
 
     def all(self, owner: str) -> Iterator[PictureFacts]:
-        """The pictures of an owner, the newest first."""
+        """The pictures of an owner that are kept, the newest first."""
         with contextlib.suppress(FileNotFoundError):
             found = [(path.stat().st_mtime_ns, path.stem) for path in self._owned(owner).glob("*.json")]
             for _, id in sorted(found, reverse=True):
                 with contextlib.suppress(NotFoundError):
-                    yield self.facts(owner, id)
+                    facts, passing = self._read(owner, id)
+                    if not passing:
+                        yield facts
 
     def delete(self, owner: str, id: str) -> None:
         """Remove a picture. NotFoundError where its owner has no such."""
         self.facts(owner, id)
+        with self._lock:
+            self._remove(owner, id)
+
+    def _remove(self, owner: str, id: str) -> None:
         path = self._path(owner, id)
         path.with_suffix(".json").unlink(missing_ok=True)
         path.unlink(missing_ok=True)
-        with self._lock:
-            for key in [key for key in self._thumbnails if key[:2] == (owner, id)]:
-                del self._thumbnails[key]
+        for key in [key for key in self._thumbnails if key[:2] == (owner, id)]:
+            del self._thumbnails[key]
 
     def _owned(self, owner: str) -> Path:
         return self._folder / hashlib.sha256(owner.encode()).hexdigest()[:32]

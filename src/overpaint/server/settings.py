@@ -8,6 +8,9 @@ from pathlib import Path
 
 from overpaint.errors import RequestError
 
+APIS = ("a1111", "openai", "iopaint")
+"""The APIs of other programs: AUTOMATIC1111's, OpenAI's for pictures, IOPaint's."""
+
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 """Host names under which a server is asked on its own machine."""
 
@@ -22,6 +25,7 @@ class ServerSettings:
         port: The port; 0 takes a free one.
         keys: The file of API keys (see `keys.ApiKeys`); None: whoever may connect is the local user.
         hosts: Further host names under which it may be asked.
+        apis: The APIs of other programs that are served, of `APIS`.
         origins: Web pages ("https://example.com") that may use it from a browser.
         largest_body: Bytes of a request's body.
         most_pixels: Pixels of a picture; None for the library's limit.
@@ -35,7 +39,8 @@ class ServerSettings:
         grace: Seconds that running jobs have to end when the server stops; then they wait for the next start.
 
     Raises:
-        RequestError: It would listen to other machines without keys, or an origin is not written as one.
+        RequestError: It would listen to other machines without keys, an origin is not written as one, or an API is
+            not known.
     """
 
     data: Path
@@ -44,6 +49,7 @@ class ServerSettings:
     keys: Path | None = None
     hosts: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
+    apis: frozenset[str] = frozenset(APIS)
     largest_body: int = 256 << 20
     most_pixels: int | None = None
     slowest_body: float = 30.0
@@ -63,6 +69,14 @@ class ServerSettings:
                 field="host",
                 value=self.host,
                 hint="set key_file, or listen on 127.0.0.1",
+            )
+        unknown = sorted(self.apis.difference(APIS))
+        if unknown:
+            raise RequestError(
+                f"{{field}} {unknown[0]!r} is no API that is served",
+                field="api",
+                value=unknown[0],
+                hint=f"it is one of {', '.join(APIS)}",
             )
         for origin in self.origins:
             scheme, mark, rest = origin.partition("://")

@@ -33,8 +33,24 @@ class TaskWorker(Protocol):
         """Notes on a task before it waits. Raises OverpaintError for one that can't be done, whatever its picture."""
         ...
 
-    def do(self, owner: str, task: EditTask, monitor: Monitor, on_result: Callable[[dict[str, Any]], None]) -> Results:
-        """Do a task. Raises OverpaintError; Cancelled where the monitor was cancelled."""
+    def do(
+        self,
+        owner: str,
+        task: EditTask,
+        monitor: Monitor,
+        on_result: Callable[[dict[str, Any]], None],
+        *,
+        temporary: bool = False,
+    ) -> Results:
+        """Do a task. Raises OverpaintError; Cancelled where the monitor was cancelled.
+
+        Args:
+            owner: Whose it is.
+            task: The task.
+            monitor: Of the work.
+            on_result: Called with each result once it is stored.
+            temporary: Whether results go once whoever asked has them.
+        """
         ...
 
 
@@ -53,7 +69,15 @@ class StudioWorker:
         self._studio.resolved(task.request, seed=0)
         return self._studio.notes_before(task.request)
 
-    def do(self, owner: str, task: EditTask, monitor: Monitor, on_result: Callable[[dict[str, Any]], None]) -> Results:
+    def do(
+        self,
+        owner: str,
+        task: EditTask,
+        monitor: Monitor,
+        on_result: Callable[[dict[str, Any]], None],
+        *,
+        temporary: bool = False,
+    ) -> Results:
         """See `TaskWorker`."""
         found: Results = []
         try:
@@ -61,7 +85,7 @@ class StudioWorker:
                 inputs = self._read(owner, task, monitor, share)
                 for edited in self._edits(inputs, task, monitor):
                     monitor.check()
-                    found.append(self._kept(owner, inputs.noted(edited), task))
+                    found.append(self._kept(owner, inputs.noted(edited), task, temporary))
                     on_result(found[-1])
         except OverpaintError:
             raise
@@ -102,7 +126,7 @@ class StudioWorker:
         else:
             yield self._studio.edit(inputs.picture, inputs.request, monitor=monitor, **inputs.rest)
 
-    def _kept(self, owner: str, edited: Edited, task: EditTask) -> dict[str, Any]:
+    def _kept(self, owner: str, edited: Edited, task: EditTask, temporary: bool) -> dict[str, Any]:
         """A result, stored, and what is said of it."""
         rendered = edited.render(task.format, quality=task.quality, record=task.record)
         picture = edited.picture
@@ -114,7 +138,7 @@ class StudioWorker:
             mode=picture.mode,
             bytes=len(rendered.data),
         )
-        self._pictures.keep(owner, rendered.data, facts)
+        self._pictures.keep(owner, rendered.data, facts, temporary=temporary)
         return {
             "picture": facts.id,
             "width": facts.width,

@@ -1,0 +1,143 @@
+"""One call of an API without jobs: it sends pictures, waits, and gets results; nothing stays when it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import contextlib
+from dataclasses import dataclass
+from functools import partial
+from types import TracebackType
+from typing import Any, Self
+
+from fastapi import Request
+from fastapi.concurrency import run_in_threadpool
+
+from overpaint.errors import Cancelled, OverpaintError, RequestError
+from overpaint.server.decoding import PictureFacts
+from overpaint.server.errors import ServerError
+from overpaint.server.job import EditJob
+from overpaint.server.native.callers import services_of
+from overpaint.server.tasks import EditTask
+
+_LOOK = 0.5
+"""Seconds between two looks whether the client is still there."""
+
+
+class JobFailedError(ServerError):
+    """The job of a call failed. It has the parts of the error that ended the job."""
+
+    code = "job-failed"
+    status = 500
+
+
+@dataclass(frozen=True, slots=True)
+class CallResult:
+    """A result of a call.
+
+    Attributes:
+        data: The file.
+        facts: What the job says of it: seed, notes, width, height, format ...
+    """
+
+    data: bytes
+    facts: dict[str, Any]
+
+
+class Call:
+    """What a call adds and makes; a context manager that removes it all."""
+
+    def __init__(self, request: Request, owner: str) -> None:
+        """`owner` is who calls."""
+        services = services_of(request)
+        self._request = request
+        self._owner = owner
+        self._pictures, self._queue = services.pictures, services.queue
+        self._added: list[str] = []
+        self.job: EditJob | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        job = self.job
+        if job is not None and not job.ended:
+            await run_in_threadpool(self._queue.cancel, self._owner, job.id)
+            await _end_of(job)
+        if job is not None:
+            self._added += [one["picture"] for one in job.results]
+            with contextlib.suppress(OverpaintError):
+                await run_in_threadpool(self._queue.delete, self._owner, job.id)
+        for id in self._added:
+            await run_in_threadpool(self._pictures.drop, self._owner, id)
+
+    async def add(self, data: bytes) -> PictureFacts:
+        """Keep a picture for this call. Raises as `PictureStore.add`."""
+        facts = await run_in_threadpool(partial(self._pictures.add, self._owner, data, temporary=True))
+        self._added.append(facts.id)
+        return facts
+
+    async def edit(self, task: EditTask) -> list[CallResult]:
+        """The results of a task, once it is done.
+
+        Raises:
+            OverpaintError: It can't be done, or failed.
+            Cancelled: It was cancelled, or the client has left.
+        """
+        submit = partial(self._queue.submit, self._owner, task, attach=False, temporary=True)
+        self.job = job = await run_in_threadpool(submit)
+        watch = asyncio.create_task(self._watch(job))
+        try:
+            await _end_of(job)
+        finally:
+            watch.cancel()
+        if job.state == "cancelled":
+            raise Cancelled("the edit was cancelled")
+        if job.state == "failed":
+            raise _failure(job.error or {})
+        return [
+            CallResult(await run_in_threadpool(self._pictures.data, self._owner, one["picture"]), one)
+            for one in job.results
+        ]
+
+    async def _watch(self, job: EditJob) -> None:
+        """Cancel the job when the client has left."""
+        while not job.ended:
+            await asyncio.sleep(_LOOK)
+            if await self._request.is_disconnected():
+                await run_in_threadpool(self._queue.cancel, self._owner, job.id)
+                return
+
+
+async def _end_of(job: EditJob) -> None:
+    """Wait until a job has ended."""
+    async for event in job.events.follow(quiet=_LOOK):
+        if event is None and job.ended:
+            return
+
+
+def _failure(error: dict[str, Any]) -> OverpaintError:
+    """The error that a job ended with; one of its input has the status of such an error."""
+    parts = {name: error.get(name) for name in ("code", "field", "value")}
+    kind = JobFailedError if str(error.get("code", "")).startswith(("engine", "worker", "memory", "time")) else None
+    message, hint = str(error.get("message", "the edit failed")), str(error.get("hint", ""))
+    return (kind or RequestError)(message, **parts, hint=hint)
+
+
+def picture_bytes(text: object, field: str) -> bytes:
+    """The file in a text: base64, bare or in a data URL. RequestError where it is neither."""
+    if not isinstance(text, str) or not text.strip():
+        raise RequestError(f"{{field}} should be a picture in base64, not {type(text).__name__}", field=field)
+    head, comma, rest = text.partition(",")
+    body = rest if comma and head.startswith("data:") else text
+    try:
+        return base64.b64decode("".join(body.split()), validate=True)
+    except (binascii.Error, ValueError):
+        raise RequestError(
+            f"{{field}} is no base64: it begins with {text[:20]!r}",
+            field=field,
+            hint="send the file's bytes in base64, bare or as a data URL",
+        ) from None
