@@ -22,7 +22,7 @@ SHARING = (*PAINTING, "session edit", "session rerun")
 """Verbs with the options of those that paint."""
 
 GROUPS = ("mask", "models", "audit", "session", "provenance", "keys")
-_TABLE = re.compile(r"<!-- table: ([a-z ]+): ([A-Za-z, ]+) -->\n.*?<!-- end -->", re.DOTALL)
+_TABLE = re.compile(r"<!-- table: ([a-z -]+): ([A-Za-z, ]+) -->\n.*?<!-- end -->", re.DOTALL)
 
 
 def verbs() -> dict[str, Any]:
@@ -108,8 +108,8 @@ def test_the_page_names_no_option_and_no_verb_that_does_not_exist() -> None:
     page = PAGE.read_text(encoding="utf-8")
     known = {name for verb in ALL for one in arguments(verb) for name in one.names}
     known |= {"--help", "--version", "--install-completion"}
-    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", page)) <= known
-    called = set(re.findall(r"(?<![.\w])overpaint ((?:(?:mask|models|audit|session|provenance|keys) )?[a-z]+)", page))
+    assert set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*", page)) <= known
+    called = set(re.findall(rf"(?<![.\w])overpaint ((?:(?:{'|'.join(GROUPS)}) )?[a-z]+(?:-[a-z]+)*)", page))
     assert called - set(GROUPS) <= set(ALL) | {f"{group} VERB" for group in GROUPS}
 
 

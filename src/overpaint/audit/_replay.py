@@ -14,6 +14,7 @@ from overpaint.engines import Monitor
 from overpaint.errors import OverpaintError, RecordError
 from overpaint.geometry import Box
 from overpaint.picture import Picture, encode, open_picture
+from overpaint.picture.c2pa_store import holds_manifest, without_manifest
 from overpaint.record import Record, WatermarkChoice
 from overpaint.request import EditRequest, ResolvedRequest, picture_blob
 from overpaint.studio import Edited, FinishedPicture, Studio
@@ -134,18 +135,22 @@ def _compared(
 
     What was carried over in a JPEG is carried over again, and what was encoded is encoded again, so that both decode to
     equal pixels; so does every other format, lossy or not, with the same quality. It is written with the file's own
-    metadata, so that an untouched file has equal bytes.
+    metadata, so that an untouched file has equal bytes. A signed manifest in the file is left out of account.
     """
     if made is None:
         return replace(unknown, reason="it was not given")
     format, kept = format or made.source.format, made.metadata
+    data, signed = made.source.data, ""
+    if data is not None and holds_manifest(data, made.source.format):
+        data = without_manifest(data, made.source.format)
+        signed = "the file has a signed manifest, which is not compared"
     try:
         rendered = None
         if format is not None:
             touched = None if done.everywhere else done.touched
             rendered = encode(done.picture, format, quality=record.quality, touched=touched, annotate=lambda _: kept)
-            if rendered.data == made.source.data:
-                return replace(unknown, file="same")
+            if rendered.data == data:
+                return replace(unknown, file="same", notes=(signed,) if signed else ())
         true = done.picture if rendered is None else open_picture(rendered.data)
     except OverpaintError as error:
         return replace(unknown, reason=f"it can't be encoded here: {error}")
@@ -158,7 +163,7 @@ def _compared(
         reason = str(apart)
     elif (made.metadata.icc, made.metadata.code_points) != (true.metadata.icc, true.metadata.code_points):
         reason = "its pixels are equal, and its colour profile is another"
-    more, data = "", made.source.data
+    more = ""
     if not reason and rendered is not None and data is not None:
         further, more = surplus(data, made.source.format, rendered.data)
         if further:
@@ -166,7 +171,7 @@ def _compared(
             return replace(unknown, file="different", reason=said)
     if not reason:
         own = made.source.format == format and not more
-        notes = ("the file has other bytes than are written now, with equal pixels",) if own else ()
+        notes = (signed or "the file has other bytes than are written now, with equal pixels",) if own else ()
         return replace(unknown, file="same", surplus=more, notes=notes)
     if rendered is not None and rendered.format == "jpeg" and rendered.fidelity != "blocks":
         if not importlib.util.find_spec("jpeglib"):

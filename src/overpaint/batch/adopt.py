@@ -154,6 +154,9 @@ class _Proof:
         wanted = None if marking.watermark is None else marking.watermark.record
         if marks is not None and (marks.provenance, marks.watermark) != (marking.mode, wanted):
             raise _NotProvenError("it was saved in another way: with other marks of its origin")
+        signed = marks is not None and marks.manifest_sha256 is not None
+        if signed != (marking.seal is not None):
+            raise _NotProvenError(f"it was saved in another way: {'signed' if signed else 'not signed'}")
         options = self.session.task_options
         worker = Worker(self.studio)
         prepared = worker.prepared(Task(item, options, base, place), Monitor()).variation(record.variation)

@@ -16,6 +16,7 @@ from .options import (
     HOW,
     OUT,
     RUN,
+    SIGNING_UNSET,
     AcceptFault,
     AllowPickle,
     AuditKeyFile,
@@ -28,6 +29,7 @@ from .options import (
     Quality,
     Quiet,
     RecordPlace,
+    Signing,
     Threads,
     WatermarkName,
     WatermarkPlace,
@@ -182,6 +184,7 @@ class Results:
     watermark: WatermarkName = None
     watermark_area: WatermarkPlace = "patch"
     watermark_payload: WatermarkText = None
+    signing: Signing = SIGNING_UNSET
     audit: Annotated[str | None, Parameter(metavar="PATH|none", show_default="DIR/audit.jsonl")] = None
     audit_key: AuditKeyFile = None
     accept_fault: AcceptFault = False

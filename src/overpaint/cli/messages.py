@@ -46,16 +46,13 @@ def option_of(field: str) -> str:
     """The option of a field or argument; the field itself where there is none."""
     from .batch_options import Machine, Results, Rows, Which
     from .fields import names, option_name
-    from .options import Bounds, Out, Run, Where
+    from .options import Bounds, Out, Run, Signing, Where
     from .serve import Capacity, Listening
 
     if field in _OTHERWISE:
         return _OTHERWISE[field]
-    shared = {
-        one.name
-        for kind in (Where, Bounds, Run, Out, Rows, Machine, Which, Results, Listening, Capacity)
-        for one in fields_of(kind)
-    }
+    kinds = (Where, Bounds, Run, Out, Signing, Rows, Machine, Which, Results, Listening, Capacity)
+    shared = {one.name for kind in kinds for one in fields_of(kind)}
     return option_name(field) if field in names() or field in shared | _OF_ONE_VERB else field
 
 

@@ -157,6 +157,37 @@ AcceptFault = Annotated[
 ]
 
 
+@flattened(OUT)
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """Who signs results. The extra `c2pa` is needed."""
+
+    c2pa_cert: Annotated[
+        str | None,
+        argument(
+            "--c2pa-cert",
+            "Sign with a C2PA manifest: the signer's certificate, then those that vouch for it ('overpaint provenance "
+            "make-test-certificate' makes one for trying it out).",
+            OUT,
+            "FILE.pem",
+        ),
+    ] = None
+    c2pa_key: Annotated[
+        str | None, argument("--c2pa-key", "Its private key, in a file that only you can read.", OUT, "FILE.pem")
+    ] = None
+    c2pa_timestamp: Annotated[
+        str | None,
+        argument("--c2pa-timestamp", "Ask this time-stamping authority to certify when it was signed.", OUT, "URL"),
+    ] = None
+    c2pa_thumbnails: Annotated[
+        bool,
+        switch("--c2pa-thumbnails", "Put small pictures of the result and of the original into the manifest.", OUT),
+    ] = False
+
+
+SIGNING_UNSET = Signing()
+
+
 @flattened(WHERE)
 @dataclass(frozen=True, slots=True)
 class Where(Places):
@@ -430,6 +461,7 @@ class Out:
     watermark: WatermarkName = None
     watermark_area: WatermarkPlace = "patch"
     watermark_payload: WatermarkText = None
+    signing: Signing = SIGNING_UNSET
     audit: Annotated[str | None, Parameter(metavar="PATH")] = None
     audit_key: AuditKeyFile = None
     accept_fault: AcceptFault = False

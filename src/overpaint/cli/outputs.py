@@ -10,6 +10,7 @@ from overpaint.doors.names import check_placeholders, filled, has_placeholder, w
 from overpaint.doors.outputs import Target, check_marking
 from overpaint.errors import OutputError, RequestError, concerning
 
+from .signing import check_signing, seal_of
 from .streams import STDIO
 
 if TYPE_CHECKING:
@@ -80,7 +81,8 @@ def marking_of(options: Out | Results) -> Marking:
     payload = (options.watermark_payload or "").encode()
     chosen = options.watermark
     watermark = None if chosen is None else WatermarkChoice(chosen, options.watermark_area, payload)
-    return Marking(mode=options.provenance, private=options.private, watermark=watermark)
+    seal = seal_of(options.signing)
+    return Marking(mode=options.provenance, private=options.private, watermark=watermark, seal=seal)
 
 
 def check_marks(options: Out | Results) -> None:
@@ -96,6 +98,7 @@ def check_marks(options: Out | Results) -> None:
             raise RequestError("{field} is about a watermark: give --watermark NAME too", field=field)
     if options.watermark is not None:
         check_marking(marking_of(options))
+    check_signing(options.signing)
 
 
 def target(picture: Picture, intent: str, out: Out, *, alpha: bool = False) -> Target:

@@ -10,6 +10,7 @@ from overpaint.errors import OutputError, RequestError
 
 from .messages import DONE, UNCOMPARED
 from .options import PICTURE, AsJson, Debug, Input, MaxPixels, verb_group
+from .provenance_verify import make_test_certificate, verify
 from .streams import as_written, opened
 from .texts import print_json, print_rows
 
@@ -23,8 +24,12 @@ app = verb_group(
     "provenance",
     "What a picture says of its origin, to any program that reads it.",
     "provenance show photo.remove.jpg",
+    "provenance verify photo.remove.jpg --anchor anchor.pem",
     "provenance detect photo.remove.png",
 )
+
+app.command(verify, sort_key=1)
+app.command(make_test_certificate, sort_key=4)
 
 
 @app.command(sort_key=0)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .streams import as_written
+from .texts import visible
 
 if TYPE_CHECKING:
     from overpaint.studio import Edited, Saved
@@ -45,7 +46,14 @@ def _what(edited: Edited) -> str:
 
 
 def rest(saved: Saved, again: bool) -> str:
-    """What holds beyond the reach, as it was measured on the file; `again`: the picture had this format before."""
+    """What holds beyond the reach, as it was measured on the file, and who signed it; `again`: the picture had this
+    format before.
+    """
+    signed = f"; signed by {visible(saved.marks.signer)}" if saved.marks.signer else ""
+    return _beyond(saved, again) + signed
+
+
+def _beyond(saved: Saved, again: bool) -> str:
     reach = saved.reach
     saving = f"saved {'again ' if again else ''}as {saved.format}"
     if saved.fidelity == "lossless":

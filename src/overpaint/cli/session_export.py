@@ -18,12 +18,14 @@ from .messages import note_line
 from .options import (
     OUT,
     PRINTED_UNSET,
+    SIGNING_UNSET,
     Out,
     Overwrite,
     Printed,
     Provenance,
     Quality,
     RecordPlace,
+    Signing,
     WatermarkName,
     WatermarkPlace,
     WatermarkText,
@@ -48,6 +50,7 @@ def export(
     watermark: WatermarkName = None,
     watermark_area: WatermarkPlace = "patch",
     watermark_payload: WatermarkText = None,
+    signing: Signing = SIGNING_UNSET,
     printed: Printed = PRINTED_UNSET,
 ) -> int:
     """Write the present picture as a file, with the record of its edits.
@@ -65,7 +68,8 @@ def export(
     out = Out(
         output=output, overwrite=overwrite, format=format, quality=quality, compare=compare, layers=layers,
         record=record, provenance=provenance, watermark=watermark, watermark_area=watermark_area,
-        watermark_payload=watermark_payload, json=printed.json, quiet=printed.quiet, debug=printed.debug,
+        watermark_payload=watermark_payload, signing=signing, json=printed.json, quiet=printed.quiet,
+        debug=printed.debug,
     )  # fmt: skip
     outputs.check_options(out, 1, 1)
     with opened_session(session, read_only=True) as found:

@@ -77,17 +77,8 @@ def open_picture(source: FileLike, *, limits: PictureLimits | None = None) -> Pi
     """
     limits = limits or current_limits()
     path = Path(source) if isinstance(source, str | os.PathLike) else None
-    name = str(path) if path is not None else str(getattr(source, "name", "the picture"))
-    try:
-        data = read_source(source, limits)
-    except FileNotFoundError as error:
-        raise PictureError(f"{name} doesn't exist", code="picture-missing", value=name) from error
-    except PictureError as error:
-        raise error.within(name) from error
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else None
-        raise PictureError(f"{name} can't be read: {reason or error}") from error
-    with _decoding(name):
+    data = read_whole(source, limits)
+    with _decoding(_name_of(source)):
         kind = format_of(data)
         if kind is None:
             raise PictureError(_described(data), code="picture-unsupported", hint=f"what can be opened is {ACCEPTED}")
@@ -97,6 +88,34 @@ def open_picture(source: FileLike, *, limits: PictureLimits | None = None) -> Pi
     digest = hashlib.sha256(data).hexdigest()
     known = replace(stored.source, format=kind, path=path, data=data, sha256=digest, faults=faults)
     return turned(replace(stored, source=known))
+
+
+def read_whole(source: FileLike, limits: PictureLimits | None = None) -> bytes:
+    """The bytes of a file, whatever they are.
+
+    Args:
+        source: As for `open_picture`.
+        limits: What is too large. Left out: those of `limited`.
+
+    Raises:
+        PictureError: It is missing, unreadable or too large; the message names the file.
+    """
+    name = _name_of(source)
+    try:
+        return read_source(source, limits or current_limits())
+    except FileNotFoundError as error:
+        raise PictureError(f"{name} doesn't exist", code="picture-missing", value=name) from error
+    except PictureError as error:
+        raise error.within(name) from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise PictureError(f"{name} can't be read: {reason or error}") from error
+
+
+def _name_of(source: FileLike) -> str:
+    if isinstance(source, str | os.PathLike):
+        return str(Path(source))
+    return str(getattr(source, "name", "the picture"))
 
 
 @contextmanager

@@ -74,6 +74,7 @@ class Provenance:
         size: Its size.
         original: The file that was edited.
         private: Whether it must say nothing of prompts, models and names of files.
+        watermark: The watermark that was put into its pixels; None for none.
     """
 
     edits: tuple[EditStatement, ...]
@@ -82,6 +83,7 @@ class Provenance:
     size: Size
     original: Source
     private: bool = False
+    watermark: WatermarkChoice | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,10 @@ class SealedFile:
 
 class Seal(Protocol):
     """Signs finished files. It is sent to other processes: a small value that names its key, and does not hold it."""
+
+    @property
+    def kind(self) -> str:
+        """What makes its files other ones than those of other seals, whoever signs them; plain text."""
 
     def seal(self, data: bytes, format: str, provenance: Provenance) -> SealedFile:
         """The file with a signed manifest, and all else as it is. Raises OverpaintError."""
@@ -128,7 +134,11 @@ class Marking:
     def unusual(self) -> dict[str, Any]:
         """What makes a file another one than it is by default, as plain values; private mode is told elsewhere."""
         found: dict[str, Any] = {} if self.mode == "embed" else {"provenance": self.mode}
-        return found if self.watermark is None else {**found, "watermark": self.watermark.record.to_mapping()}
+        if self.watermark is not None:
+            found["watermark"] = self.watermark.record.to_mapping()
+        if self.seal is not None:
+            found["seal"] = self.seal.kind
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +170,7 @@ def provenance_of(record: Record, original: Source, metadata: Metadata, marking:
     known = (declared,) if isinstance(declared, SourceType) else ()
     joined = joined_types((*known, *(one.source_type for one in edits)))
     assert joined is not None
-    return Provenance(edits, joined, declared, Size(*record.size), original, marking.private)
+    return Provenance(edits, joined, declared, Size(*record.size), original, marking.private, marking.watermark)
 
 
 def type_of_record(record: Record) -> SourceType:

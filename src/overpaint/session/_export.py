@@ -31,14 +31,18 @@ def finished(original: Picture, composite: Composite, steps: Sequence[PaintedSte
     canvas = composite.canvas
     touched = np.zeros(canvas.size.shape, bool)
     marked = np.zeros(canvas.size.shape, bool)
+    places: list[tuple[Box, ...]] = []
     for state, take in steps:
         marks(take, canvas, marked, read)
+        boxes = []
         for patch in take.patches:
             box = Box(*patch.box)
             here = box.intersect(canvas)
             if not here.empty:
                 inner = here.shift(-box.left, -box.top).slices
-                touched[here.shift(-canvas.left, -canvas.top).slices] |= weight_of(patch, state, read)[inner] > 0
+                boxes.append(here.shift(-canvas.left, -canvas.top))
+                touched[boxes[-1].slices] |= weight_of(patch, state, read)[inner] > 0
+        places.append(tuple(boxes))
     records = [take.record for _, take in steps]
     digest = cache(partial(pixel_digest, composite.picture))
     record = records[0]
@@ -53,6 +57,7 @@ def finished(original: Picture, composite: Composite, steps: Sequence[PaintedSte
         reach=max(record.reach for record in records),
         suffix=SUFFIX,
         record=lambda: record,
+        places=tuple(places),
         pixels_sha256=digest,
     )
 

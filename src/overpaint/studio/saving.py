@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from overpaint.errors import OutputError
 from overpaint.files import check_writable, write_file
 from overpaint.frame import reach_of
+from overpaint.geometry import Box
 from overpaint.mask import Mask
 from overpaint.picture import (
     EncodedPicture,
@@ -28,7 +29,7 @@ from overpaint.picture import (
     format_of_result,
     open_picture,
 )
-from overpaint.picture.c2pa_store import holds_manifest
+from overpaint.picture.c2pa_store import holds_manifest, manifest_address
 from overpaint.record import (
     Marking,
     MarksRecord,
@@ -43,6 +44,7 @@ from overpaint.record import (
 from overpaint.record.watermarks import with_watermark
 
 from .compare import comparison
+from .regions_in_file import in_file
 from .watermarking import watermark_notes
 from .written import RecordMode, Rendered, Saved, difference_of, pixel_digest, record_in
 
@@ -148,7 +150,9 @@ class SavableResult(ABC):
             reach = done.reach_at(encoded.touched)
         data, notes = encoded.data, (*stated.notes, *encoded.notes)
         if marking.seal is not None:
-            sealed = marking.seal.seal(data, encoded.format, origin)  # the last of all: it signs every byte
+            coded = encoded.touched if encoded.fidelity == "blocks" else None
+            # the last of all: it signs every byte
+            sealed = marking.seal.seal(data, encoded.format, in_file(origin, done.places, coded))
             data, notes = sealed.data, (*notes, *sealed.notes)
             signature = {"signer": sealed.signer, "manifest_sha256": sealed.manifest_sha256}
             marks = marks.model_copy(update=signature)
@@ -198,6 +202,8 @@ class FinishedPicture(SavableResult):
         record: How it was made, put together when it is needed.
         pixels_sha256: Digest of the result's pixels, calculated when it is needed.
         everywhere: Whether a watermark may have changed pixels that are not touched.
+        places: Where each edit of the record changed anything, in pixels of the result; None: where its own record has
+            it, which is meant in the picture that the edit gave.
     """
 
     picture: Picture
@@ -209,6 +215,7 @@ class FinishedPicture(SavableResult):
     record: Callable[[], Record]
     pixels_sha256: Callable[[], str]
     everywhere: bool = False
+    places: tuple[tuple[Box, ...], ...] | None = None
 
     @property
     def finished(self) -> FinishedPicture:
@@ -244,9 +251,15 @@ class FinishedPicture(SavableResult):
 def _manifest_lost(picture: Picture, marking: Marking) -> tuple[str, ...]:
     """A note where the original is signed and the result is not: the signature is that of other pixels."""
     data = picture.source.data
-    if marking.seal is not None or data is None or not holds_manifest(data, picture.source.format):
+    if marking.seal is not None or data is None:
         return ()
-    return ("the original's C2PA manifest is left out: it signs the original's pixels, and the result is not signed",)
+    if holds_manifest(data, picture.source.format):
+        return (
+            "the original's C2PA manifest is left out: it signs the original's pixels, and the result is not signed",
+        )
+    if address := manifest_address(picture.metadata):
+        return (f"the file still names {address[:200]} for a C2PA manifest, which signs the original's pixels",)
+    return ()
 
 
 def _stored_otherwise(picture: Picture, encoded: EncodedPicture) -> tuple[str, ...]:
