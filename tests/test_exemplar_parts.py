@@ -18,7 +18,7 @@ from overpaint.exemplar.coherence import Matches
 from overpaint.exemplar.features import Basis, gathered, inside, touching
 from overpaint.exemplar.fill import fill
 from overpaint.exemplar.holes import parts
-from overpaint.exemplar.joining import edge_of, joined, seam_steps
+from overpaint.exemplar.joining import StepLimits, edge_of, joined, seam_steps
 from overpaint.exemplar.preference import alike, foreignness, sideways
 from overpaint.exemplar.pyramid import Level, doubled, halved
 from overpaint.exemplar.scale import vote_weights
@@ -284,36 +284,54 @@ def test_joining_removes_the_step_along_the_edge_and_keeps_the_texture():
     target[20:40, 20:40] = True
     darker = np.where(target[..., None], rough - np.float32(0.06), rough)
     edge = edge_of(target)
-    votes = rough.reshape(-1, 3)[edge] - np.float32(0.06)
-    np.testing.assert_allclose(joined(darker, target, edge, votes, 0.1), rough, atol=1e-3)
-    bounded = joined(darker, target, edge, votes, 0.02)
-    np.testing.assert_allclose(bounded[target], rough[target] - 0.04, atol=1e-3)
-    assert np.array_equal(bounded[~target], rough[~target])
+    none = Steps(np.zeros((21, 22, 3), np.float32), np.zeros((22, 21, 3), np.float32))
+    corrected = joined(darker, target, edge, np.full((len(edge), 3), 0.06, np.float32), none)
+    np.testing.assert_allclose(corrected, rough, atol=1e-3)
+    assert np.array_equal(corrected[~target], rough[~target])
 
 
-def test_pieces_of_two_brightnesses_meet_without_a_step_and_things_keep_their_border():
-    """A ramp's hole is filled by two pieces, each 0.03 off; then the right one shows another thing, 0.5 brighter."""
-    rough = np.random.default_rng(0).normal(0, 0.01, (100, 60, 1)).repeat(3, axis=2)
+@pytest.mark.parametrize(
+    ("grain", "step", "limits", "left"),
+    [
+        pytest.param(0.01, 0.06, StepLimits(), 0, id="a small step goes"),
+        pytest.param(0.01, 0.2, StepLimits(), 0.05, id="a larger one in a sky goes"),
+        pytest.param(0.06, 0.2, StepLimits(), 0.15, id="in texture it stays"),
+        pytest.param(0.01, 0.8, StepLimits(), 0.8, id="things keep their border"),
+        pytest.param(0.01, 0.8, None, 0, id="without limits every step goes"),
+    ],
+)
+def test_pieces_of_two_brightnesses_meet_without_a_step(grain, step, limits, left):
+    """A ramp's hole is filled by two pieces, the one darker than the ramp and the other brighter."""
+    rough = np.random.default_rng(0).normal(0, grain, (200, 60, 1)).repeat(3, axis=2)
     pixels = (np.linspace(0.3, 0.5, 60)[None, :, None] + rough).astype(np.float32)
-    target = np.zeros((100, 60), bool)
+    target = np.zeros((200, 60), bool)
+    target[10:70, 20:40] = True
+    places = np.flatnonzero(target.ravel())
+    darker = places % 60 < 30
+    copies = places + np.where(darker, 65, 125) * 60
+    filled = pixels.copy()
+    filled.reshape(-1, 3)[places] = pixels.reshape(-1, 3)[copies] + np.where(darker, -step / 2, step / 2)[:, None]
+    edge = edge_of(target)
+    steps = seam_steps(filled, Level(pixels, ~target, target), copies, limits)
+    corrected = joined(filled, target, edge, np.zeros((len(edge), 3), np.float32), steps)[15:65]
+    assert float((corrected[:, 30] - corrected[:, 29]).mean()) == pytest.approx(left, abs=0.09)
+
+
+def test_a_step_goes_where_the_picture_ends_beside_the_sources():
+    """Of two pieces the left one's source ends at the picture's right border, the right one's at the left border."""
+    pixels = np.full((40, 60, 3), 0.5, np.float32)
+    pixels[:, :30] = 0.4
+    target = np.zeros((40, 60), bool)
     target[10:30, 20:40] = True
     places = np.flatnonzero(target.ravel())
-    left = places % 60 < 30
-    copies = places + np.where(left, 30, 60) * 60
+    copies = places + np.where(places % 60 < 30, 30, -30)
+    filled = pixels.copy()
+    filled.reshape(-1, 3)[places] = pixels.reshape(-1, 3)[copies]
     edge = edge_of(target)
-    votes = pixels.reshape(-1, 3)[edge]
-
-    def corrected(step: float) -> np.ndarray:
-        filled = pixels.copy()
-        filled.reshape(-1, 3)[places] = pixels.reshape(-1, 3)[copies] + np.where(left, -step / 2, step / 2)[:, None]
-        steps = seam_steps(filled, Level(pixels, ~target, target), copies, 0.1)
-        return joined(filled, target, edge, votes, 0.1, steps)[12:28]
-
-    def step(strip: np.ndarray) -> float:
-        return float((strip[:, 30] - strip[:, 29]).mean() - 0.2 / 59)
-
-    assert abs(step(corrected(0.06))) < 0.02
-    assert step(corrected(0.5)) > 0.47
+    none = np.zeros((len(edge), 3), np.float32)
+    corrected = joined(filled, target, edge, none, seam_steps(filled, Level(pixels, ~target, target), copies))
+    assert np.abs(np.diff(filled[12:28, 22:38], axis=1)).max() > 0.09
+    assert np.abs(np.diff(corrected[12:28, 22:38], axis=1)).max() < 0.03
 
 
 @pytest.mark.parametrize("shape", [(40, 50), (41, 53)])

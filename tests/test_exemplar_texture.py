@@ -117,6 +117,22 @@ def test_a_plain_wall_stays_plain(hole):
     assert abs(ours[along].mean() - pixels[along].mean()) < 0.01
 
 
+@pytest.mark.parametrize("seed", [0, 5])
+def test_a_soft_sky_stays_soft(seed):
+    """Clouds without an edge: no border in the fill is harder than what the picture shows."""
+    noise = np.random.default_rng(seed).normal(0, 1, (160, 200)).astype(np.float32)
+    clouds = cv2.GaussianBlur(noise, (0, 0), 14)
+    pixels = (0.5 + 0.18 * clouds / clouds.std()).clip(0, 1)[..., None].repeat(3, axis=2)
+    hole = np.zeros((160, 200), bool)
+    hole[55:110, 70:130] = True
+    ours = filled(Exemplar(), pixels, hole)
+
+    def hardest(picture: np.ndarray) -> float:
+        return max(float(np.abs(np.diff(picture[54:111, 69:131], axis=axis)).max()) for axis in (0, 1))
+
+    assert hardest(ours) < 1.5 * max(float(np.abs(np.diff(pixels, axis=axis)).max()) for axis in (0, 1))
+
+
 def test_nothing_comes_from_a_far_region():
     """A lawn, and beyond a fence a court with bright letters: the hole in the lawn gets no letters."""
     rng = np.random.default_rng(4)

@@ -70,9 +70,9 @@ class Exemplar(ThreadedEngine):
     """Continues texture and structure by patches of the surroundings.
 
     `overpaint.exemplar.fill` describes the methods. Lines that run into the hole on both sides go on through it. Every
-    pixel is copied from the known picture, made brighter or darker by at most 0.08, then corrected by at most 0.1 so
-    that the hole's edge does not show, nor where pieces meet; lines on plain ground, as in a drawing, are drawn. A hole
-    that leaves nothing known gets the mean of its old colours.
+    pixel is copied from the known picture, made brighter or darker by at most 0.08, then corrected: by at most 0.1 so
+    that the hole's edge does not show, and so that pieces meet without a step. Lines on plain ground, as in a drawing,
+    are drawn. A hole that leaves nothing known gets the mean of its old colours.
     """
 
     card = EngineCard(
@@ -82,7 +82,7 @@ class Exemplar(ThreadedEngine):
         context=Context(ratio=1.0, minimum=64, maximum=512),
         options=ExemplarOptions,
         variation_options={"variety": 0.2},
-        digest="exemplar-5",
+        digest="exemplar-6",
         references=(
             "Wexler, Shechtman, Irani, Space-time video completion, CVPR 2004",
             "Hertzmann, Jacobs, Oliver, Curless, Salesin, Image analogies, SIGGRAPH 2001",

@@ -17,7 +17,9 @@ colour that the patches over it agree on (`vote`), and both steps are repeated.
 - From scale to scale only *colours* are enlarged, and the search starts again. An enlarged picture is soft and would
   match soft sources. So the first search at a scale is an image analogy (Hertzmann et al. 2001): the enlarged coarse
   hole is compared with the enlarged coarse surroundings, and the match's sharp pixels are copied.
-- At the end the fill is joined to its surroundings, and its pieces to each other (`joining`).
+- At every scale but the finest the steps between pieces that no source shows are taken away (`joining`): pieces that
+  grow from two sides meet half way, and a border between them would be sharpened from scale to scale.
+- At the end the fill is joined to its surroundings, and its pieces to each other.
 
 Not used, because patents on them may be in force: random search with propagation of offsets; matches at a coarse scale
 that limit the search at a finer one; statistics of offsets; patches turned or scaled.
@@ -32,6 +34,12 @@ height preferred: 5.2 and 0.9, or 5.8 and 0.9. `nearness` twice as much: 5.5 and
 `shift`: 5.4 and 1.0. Before that, on other fills: modes of colours in every round (0.69 of the
 gradient energy instead of 0.99), first guesses that continue the main directions of lines straight through the hole, a
 channel of roughness, 32 components, twice the weight of gradients.
+
+Of steps between pieces, by eye on soft scenes (water, clouds, fog, dunes, dusk; ellipses and figures cut out of 50
+photos, before and after without names: 18 better, 6 worse, 26 level): without limits at the finest scale too, things
+fade into the sky beside them (18 better, 9 worse). With them at the finest scale alone, borders stay as hard. Steps of
+more than 0.3 kept at coarse scales too: half of the hard borders are back. Joined after each round that copies: no
+difference.
 
 Of lines, by eye on the gallery and on object masks of 52 photos: lines that stay as drawn at the finest scale too are
 smooth streaks in texture; in drawings they stay whole, where copies break. Rivals counted only among ends half

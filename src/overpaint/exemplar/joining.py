@@ -4,10 +4,12 @@ The patches over the edge also vote for the known pixels beside the hole. The di
 what the eye would see as a border. A membrane carries it into the hole and adds it, which keeps the fill's gradients:
 the interpolation of the boundary's difference of Perez, Gangnet and Blake, "Poisson image editing", SIGGRAPH 2003,
 section 2. Where two pieces of the fill meet, what they differ by beyond the gradients of both is a step, as in a sky of
-two brightnesses. The membrane takes small steps away, as the same paper's Poisson equation does with a guidance field.
+two brightnesses. The membrane takes steps away, as the same paper's Poisson equation does with a guidance field.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -21,6 +23,9 @@ from .smooth import Steps, membrane
 _NONE = -1
 """The pixel that a pixel outside the target copies."""
 
+_AROUND = 7
+"""Side of the square over which the roughness of a source is measured, in pixels."""
+
 
 def edge_of(target: Flags) -> Places:
     """Flat indices of the pixels outside a target that touch it."""
@@ -28,44 +33,57 @@ def edge_of(target: Flags) -> Places:
     return np.flatnonzero((wide & ~target).ravel())
 
 
-def joined(
-    filled: Floats, target: Flags, edge: Places, votes: Floats, most: float, steps: Steps | None = None
-) -> Floats:
+def joined(filled: Floats, target: Flags, edge: Places, difference: Floats, steps: Steps) -> Floats:
     """The picture with its fill corrected.
 
     Args:
         filled: (h, w, 3) float32, the picture with its target filled.
         target: (h, w) bool, what was filled.
         edge: Flat indices of known pixels along the target.
-        votes: (n, 3) float32, the colours that the fill's patches have there.
-        most: The correction is at most so large.
+        difference: (n, 3) float32, the correction there.
         steps: What neighbouring pixels of the correction should differ by (`seam_steps`).
     """
     if len(edge) == 0:
         return filled
-    difference = np.zeros(filled.shape, np.float32)
+    correction = np.zeros(filled.shape, np.float32)
     on_edge = np.zeros(target.shape, bool)
     on_edge.reshape(-1)[edge] = True
-    difference.reshape(-1, 3)[edge] = (filled.reshape(-1, 3)[edge] - votes).clip(-most, most)
+    correction.reshape(-1, 3)[edge] = difference
     here = _around(target).slices
-    correction = membrane(difference[here], on_edge[here], steps=steps).clip(-most, most)
+    inside = membrane(correction[here], on_edge[here], steps=steps)
     corrected = filled.copy()
-    corrected[here] += np.where(target[here][..., None], correction, np.float32(0))
+    corrected[here] += np.where(target[here][..., None], inside, np.float32(0))
     return corrected
 
 
-def seam_steps(filled: Floats, source: Level, copies: Places, size: float) -> Steps:
+@dataclass(frozen=True, slots=True)
+class StepLimits:
+    """Which steps between pieces of a fill are taken away.
+
+    Attributes:
+        textured: In texture, steps of this size go by half, larger ones by less.
+        plain: The same in plain parts, as a sky.
+        rough: Texture is where neighbouring pixels around both sources differ by more than about this.
+    """
+
+    textured: float = 0.1
+    plain: float = 0.25
+    rough: float = 0.025
+
+
+def seam_steps(filled: Floats, source: Level, copies: Places, limits: StepLimits | None = None) -> Steps:
     """What a correction should change between neighbours in the target that are copied from apart.
 
     There the fill differs by d, where the picture differs by a beside the one's source and by b beside the other's.
-    The step that neither source shows, d - a or d - b, whichever is less, should go, unless it is large: then it is
-    rather a border of two things than a step in one.
+    The step that neither source shows, d - a or d - b, whichever is less, should go (d where the known picture ends
+    beside both). A large one is rather a border of two things than a step in one: without it the one would fade into
+    the other. So limits keep it.
 
     Args:
         filled: (h, w, 3) float32, the picture with its target filled.
         source: What was copied.
         copies: (t,) flat indices of the pixels that the target's pixels copy, in their order.
-        size: Steps of this size go by half, larger ones by less.
+        limits: Without them all steps go.
 
     Returns:
         For the box of the target and its edge.
@@ -75,6 +93,7 @@ def seam_steps(filled: Floats, source: Level, copies: Places, size: float) -> St
     places = np.flatnonzero(source.target.ravel())
     copied[places] = copies
     box = _around(source.target)
+    rough = None if limits is None else _roughness(source).ravel()
     found = []
     for step, least in ((width, (1, 0)), (1, (0, 1))):
         change = np.zeros((box.height, box.width, 3), np.float32)
@@ -83,19 +102,48 @@ def seam_steps(filled: Floats, source: Level, copies: Places, size: float) -> St
         one, other = copied[inner], copied[inner + step]
         apart = (other != _NONE) & (other != one + step)
         inner, one, other = inner[apart], one[apart], other[apart]
-        after, before = np.minimum(one + step, height * width - 1), np.maximum(other - step, 0)
-        seen = source.known.ravel()[after] & source.known.ravel()[before]
-        inner, one, other, after, before = (values[seen] for values in (inner, one, other, after, before))
-        flat, done = source.pixels.reshape(-1, 3), filled.reshape(-1, 3)
+        done = filled.reshape(-1, 3)
         actual = done[inner + step] - done[inner]
-        excess = np.stack([actual - (flat[after] - flat[one]), actual - (flat[other] - flat[before])])
-        squares = (excess * excess).mean(axis=2)
+        shown = [_shown(source, one, step), -_shown(source, other, -step)]
+        excess = np.stack([actual - gradient for gradient in shown])
+        squares = np.nan_to_num((excess * excess).mean(axis=2), nan=np.inf)
         less = squares[0] < squares[1]
-        share = 1 / (1 + (np.where(less, *squares) / np.float32(size**2)) ** 2)
+        removed = np.where(less[:, None], *excess)
+        removed = np.where(np.isnan(removed), actual, removed)
+        if limits is not None and rough is not None:
+            plain = 1 / (1 + (np.maximum(rough[one], rough[other]) / np.float32(limits.rough)) ** 4)
+            size = limits.textured + (limits.plain - limits.textured) * plain
+            removed /= 1 + ((removed * removed).mean(axis=1) / size**2)[:, None] ** 2
         rows, columns = np.divmod(inner, width)
-        change[rows - box.top, columns - box.left] = -share[:, None] * np.where(less[:, None], *excess)
+        change[rows - box.top, columns - box.left] = -removed
         found.append(change[: box.height - least[0], : box.width - least[1]])
     return Steps(*found)
+
+
+def _shown(source: Level, places: Places, step: int) -> Floats:
+    """(n, 3) what the picture changes by from known pixels to those `step` further; NaN where not known."""
+    height, width = source.known.shape
+    beside = places + step
+    inside = (beside >= 0) & (beside < height * width)
+    if abs(step) == 1:
+        inside &= beside // width == places // width
+    beside = np.where(inside, beside, places)
+    flat = source.pixels.reshape(-1, 3)
+    return np.where((inside & source.known.ravel()[beside])[:, None], flat[beside] - flat[places], np.float32(np.nan))
+
+
+def _roughness(source: Level) -> Floats:
+    """(h, w) by how much neighbouring pixels differ, on average around each pixel, outside the target.
+
+    The mean of the differences from the neighbours below and to the right, over a square.
+    """
+    grey = cv2.cvtColor(source.pixels, cv2.COLOR_RGB2GRAY)
+    differences = np.zeros_like(grey)
+    differences[:-1] += np.abs(np.diff(grey, axis=0))
+    differences[:, :-1] += np.abs(np.diff(grey, axis=1))
+    differences[source.target] = 0
+    mass = 2 * cv2.blur((~source.target).astype(np.float32), (_AROUND, _AROUND))
+    return np.asarray(cv2.blur(differences, (_AROUND, _AROUND)) / np.maximum(mass, np.float32(1e-3)), np.float32)
 
 
 def _around(target: Flags) -> Box:

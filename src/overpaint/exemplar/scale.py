@@ -11,7 +11,7 @@ import numpy as np
 
 from .coherence import NONE, Matches
 from .features import Basis, Floats, Places
-from .joining import edge_of, joined, seam_steps
+from .joining import StepLimits, edge_of, joined, seam_steps
 from .parallel import Parallel
 from .preference import foreignness, sideways
 from .pyramid import Level
@@ -200,17 +200,20 @@ class Scale:
         return np.flatnonzero((rows % 2 == phase % 2) & (columns % 2 == phase // 2 % 2))
 
     def _voted(self, current: Floats, matches: Matches, *, last: bool, mixed: bool = False) -> Floats:
-        """The picture with the colours that the sources vote for; by the last vote of all, joined at the edge."""
+        """The picture with the colours that the sources vote for.
+
+        By the last vote at a scale its pieces are joined, and by the last vote of all the fill is joined at the edge.
+        """
         sites, settings = self._sites, self._settings
-        last = last and self._final
         sigma = np.quantile(matches.distances, settings.quantile) + 1e-8
         weights = vote_weights(sites.depth, matches.distances / np.float32(2 * sigma), settings.decay)
         places = sites.places
         edge = edge_of(self.level.target) if last and settings.join > 0 else places[:0]
+        voters = edge if self._final else edge[:0]
         colours, copies = voted(
             self.level.pixels,
             sites,
-            np.concatenate([places, edge]),
+            np.concatenate([places, voters]),
             matches.rows,
             weights,
             self._shifts(current, matches.rows),
@@ -222,8 +225,12 @@ class Scale:
         filled = current.copy()
         filled.reshape(-1, 3)[places] = colours[: len(places)]
         if len(edge):
-            steps = seam_steps(filled, self.level, copies[: len(places)], settings.seams)
-            filled = joined(filled, self.level.target, edge, colours[len(places) :], settings.join, steps)
+            difference = np.zeros((len(edge), 3), np.float32)
+            if self._final:
+                difference = filled.reshape(-1, 3)[edge] - colours[len(places) :]
+                difference = difference.clip(-settings.join, settings.join)
+            steps = seam_steps(filled, self.level, copies[: len(places)], StepLimits() if self._final else None)
+            filled = joined(filled, self.level.target, edge, difference, steps)
         return filled
 
     def _shifts(self, current: Floats, rows: Places) -> Floats:
