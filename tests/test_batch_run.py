@@ -612,7 +612,7 @@ def test_a_finished_row_whose_file_is_gone_is_not_counted_as_done(tmp_path):
         lease = ledger.claim("me", 60)
         assert lease is not None
         ledger.finish(lease, "0" * 64, TaskResult("0" * 64, False, "", None, {}).to_json())
-        assert publisher.recover() == 0
+        assert publisher.recover() == []
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="names are another thing there")

@@ -8,9 +8,8 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -24,26 +23,17 @@ from overpaint.batch import (
     Arrived,
     Began,
     Departed,
-    Done,
-    Ended,
-    Event,
     Failed,
     Idle,
     LeftOut,
     Postponed,
-    Reader,
-    RowDefaults,
-    WatchedFolder,
     watch,
 )
 from overpaint.batch.arrivals import PATIENCE, FolderListing, Settling, list_folder
 from overpaint.cli.run import run as command
-from overpaint.doors.places import Places
 from overpaint.errors import RequestError
 from overpaint.picture.whole import has_its_end
-
-INTERVAL = 0.15
-
+from watched import INTERVAL, Watching, mask_at
 
 # ── when a file is whole ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -179,65 +169,9 @@ def test_the_end_of_a_picture_is_known_by_its_format(tmp_path: Path, format: str
 # ── a run ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Watching:
-    """A watched folder, on a thread of its own; it ends when nothing has come for a while."""
-
-    def __init__(self, bench: Bench, *, masks: bool = False, idle: float = 1.2, **changes: Any) -> None:
-        self.bench, self.events = bench, list[Event]()
-        self.incoming = bench.folder / "in"
-        self.incoming.mkdir(exist_ok=True)
-        (bench.folder / "masks").mkdir(exist_ok=True)
-        self.watched = WatchedFolder(self.incoming, bench.folder / "masks" if masks else None, INTERVAL, idle)
-        settings = {"intent": "remove", "engine": "stand-in", "exact": True, **changes.pop("settings", {})}
-        self.reader = Reader(RowDefaults(settings=settings, places=Places() if masks else Places(box=(BOX,))))
-        self.options = bench.options(**changes)
-        self.ended: Ended | None = None
-        self.error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run)
-
-    def _run(self) -> None:
-        try:
-            with Studio() as studio:
-                studio.add_engine(self.bench.engine())
-                self.ended = watch(self.watched, self.reader, self.options, studio, on_event=self.events.append)
-        except BaseException as error:
-            self.error = error
-
-    def __enter__(self) -> Watching:
-        self._thread.start()
-        self.wait_for(lambda: self.of(Began))
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._thread.join(60)
-        if self.error is not None:
-            raise self.error
-
-    def wait_for(self, what: Callable[[], object], seconds: float = 30.0) -> None:
-        until = time.monotonic() + seconds
-        while not what():
-            assert time.monotonic() < until, self.events
-            assert self.error is None, self.error
-            time.sleep(0.02)
-
-    def of(self, kind: type) -> list[Any]:
-        return [event for event in self.events if isinstance(event, kind)]
-
-    def done(self) -> list[str]:
-        return [event.output for event in self.of(Done)]
-
-
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path)
-
-
-def _mask(path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    image = Image.new("L", (40, 30))
-    image.paste(255, (8, 6, 20, 16))
-    image.save(path)
-    return path
 
 
 def test_pictures_are_done_as_they_arrive_and_a_run_of_the_folder_finds_all_done(bench: Bench) -> None:
@@ -267,11 +201,11 @@ def test_a_mask_may_come_before_or_after_its_picture(bench: Bench) -> None:
         photo(watching.incoming / "late.png", seed=1)
         watching.wait_for(lambda: watching.of(Postponed))
         assert "it has no mask" in watching.of(Postponed)[0].reason
-        _mask(bench.folder / "masks" / "early.png")
+        mask_at(bench.folder / "masks" / "early.png")
         time.sleep(3 * INTERVAL)
         photo(watching.incoming / "early.png", seed=2)
         watching.wait_for(lambda: watching.done() == ["early.remove.png"])
-        _mask(bench.folder / "masks" / "late_mask.png")
+        mask_at(bench.folder / "masks" / "late_mask.png")
         watching.wait_for(lambda: len(watching.done()) == 2)
         photo(watching.incoming / "never.png", seed=2)
         watching.wait_for(lambda: len(watching.of(Postponed)) == 2)
@@ -282,7 +216,7 @@ def test_a_mask_may_come_before_or_after_its_picture(bench: Bench) -> None:
 
 def test_a_replaced_picture_or_mask_is_done_again_and_a_touched_one_is_not(bench: Bench) -> None:
     with Watching(bench, masks=True, idle=4.0) as watching:
-        _mask(bench.folder / "masks" / "a.png")
+        mask_at(bench.folder / "masks" / "a.png")
         photo(watching.incoming / "a.png", seed=1)
         watching.wait_for(lambda: len(watching.done()) == 1)
         before = (bench.out / "a.remove.png").read_bytes()

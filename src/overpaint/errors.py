@@ -212,6 +212,12 @@ class LedgerError(OverpaintError):
     code = "ledger-failed"
 
 
+class BatchBusyError(LedgerError):
+    """Another run is at work on the folders of a batch."""
+
+    code = "batch-busy"
+
+
 class MissingExtraError(OverpaintError, ImportError):
     """An optional dependency is needed; the message names the extra that installs it."""
 

@@ -13,6 +13,8 @@ the job, and gets LeaseLostError. "finished" is the point of no return: the resu
 name, and what is left to do (its final name, the audit) is in the job's `line`, so that it can be done after a crash.
 "needs-review" is a result that a person has to look at; its `line` is what is left to do once it is accepted.
 
+Only the process that runs the jobs changes them. Another one leaves a person's decision, which that one takes.
+
 Safe for threads and processes; every change is one transaction, on the disk when the call returns.
 """
 
@@ -33,7 +35,7 @@ from urllib.parse import quote
 
 from overpaint.errors import LedgerError
 
-__all__ = ["Job", "LeaseLostError", "Ledger", "LedgerEntry", "State"]
+__all__ = ["Job", "LeaseLostError", "Ledger", "LedgerEntry", "LeftDecision", "State"]
 
 State = Literal["waiting", "leased", "finished", "needs-review", "done", "failed"]
 
@@ -60,6 +62,13 @@ CREATE TABLE IF NOT EXISTS job (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS job_by_state ON job (state, number);
 CREATE TABLE IF NOT EXISTS log_end (log TEXT PRIMARY KEY, count INTEGER NOT NULL, hash TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS decision (
+    id      TEXT PRIMARY KEY,
+    result  TEXT NOT NULL,
+    line    TEXT NOT NULL,
+    problem TEXT
+) STRICT;
+CREATE TABLE IF NOT EXISTS kept (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 """
 _NO_LEASE = "token = NULL, owner = NULL, until = NULL"
 _NO_REVIEW = "result = CASE WHEN job.state = 'needs-review' THEN NULL ELSE job.result END"
@@ -123,6 +132,23 @@ class LedgerEntry:
     detail: str | None
     note: str | None
     updated: float
+
+
+@dataclass(frozen=True, slots=True)
+class LeftDecision:
+    """A person's decision on a result, left for the process that runs the jobs.
+
+    Attributes:
+        id: The job's.
+        result: Digest of the result that it is about.
+        line: The decision, as text.
+        problem: Why it could not be carried out; None before it was tried.
+    """
+
+    id: str
+    result: str
+    line: str
+    problem: str | None = None
 
 
 class Ledger(contextlib.AbstractContextManager["Ledger"]):
@@ -447,6 +473,43 @@ class Ledger(contextlib.AbstractContextManager["Ledger"]):
         """Keep the number and the hash of a log's last line."""
         with self._transaction() as run:
             run("INSERT OR REPLACE INTO log_end (log, count, hash) VALUES (?, ?, ?)", (log, count, hash))
+
+    # ── decisions that wait for the process that runs the jobs ────────────────────────────────────────────────────
+
+    def leave_decisions(self, decisions: Iterable[LeftDecision]) -> None:
+        """Leave decisions, each in the place of an earlier one on the same job."""
+        with self._transaction():
+            self._database.executemany(
+                "INSERT OR REPLACE INTO decision (id, result, line, problem) VALUES (?, ?, ?, ?)",
+                [(one.id, one.result, one.line, one.problem) for one in decisions],
+            )
+
+    def left_decisions(self) -> list[LeftDecision]:
+        """All that were left and not dropped."""
+        with self._guard, _errors(self.path):
+            found = self._database.execute("SELECT id, result, line, problem FROM decision ORDER BY rowid")
+            return [LeftDecision(*row) for row in found]
+
+    def drop_decisions(self, decisions: Iterable[LeftDecision]) -> None:
+        """Remove decisions that were carried out, or whose problem is known to who left them; not later ones."""
+        with self._transaction():
+            self._database.executemany(
+                "DELETE FROM decision WHERE id = ? AND result = ? AND line = ?",
+                [(one.id, one.result, one.line) for one in decisions],
+            )
+
+    # ── what its user keeps beside the jobs ───────────────────────────────────────────────────────────────────────
+
+    def kept(self, name: str) -> str | None:
+        """The text that was kept under a name; None for none."""
+        with self._guard, _errors(self.path):
+            row = self._database.execute("SELECT value FROM kept WHERE name = ?", (name,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def keep(self, name: str, value: str) -> None:
+        """Keep a text under a name, in the place of an earlier one."""
+        with self._transaction() as run:
+            run("INSERT OR REPLACE INTO kept (name, value) VALUES (?, ?)", (name, value))
 
     def _rows(self, which: str, values: tuple[object, ...]) -> list[LedgerEntry]:
         with self._guard, _errors(self.path):

@@ -7,6 +7,7 @@ from .estimate import Estimate
 from .events import (
     Arrived,
     Began,
+    Decided,
     Departed,
     Done,
     Doubted,
@@ -47,6 +48,7 @@ __all__ = [
     "BatchPlan",
     "BatchPreview",
     "Began",
+    "Decided",
     "Departed",
     "Done",
     "Doubted",

@@ -170,8 +170,8 @@ class Settling:
             return False
         try:
             ended = has_its_end(Path(path))
-        except OSError:
-            return False
+        except OSError:  # its row says so, should that last
+            return seconds >= PATIENCE * self.interval
         if seconds < self.interval and not renamed:  # its name or its times were set after its content
             return ended is True
         return ended is not False or seconds >= PATIENCE * self.interval

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,25 @@ class Doubted:
     doubts: tuple[str, ...]
     warnings: tuple[str, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A person has decided, by a review while the run goes on, on a result that was set aside.
+
+    Attributes:
+        id, row: Id and number of its row.
+        output: The file that it got if it was accepted, relative to the folder of results.
+        verdict: "accepted": the row is done. "rejected": it has failed; a run of a list leaves it to the next run, and
+            one that watches a folder paints it again where another seed gives another picture.
+        seeded: Whether it does.
+    """
+
+    id: str
+    row: int
+    output: str
+    verdict: Literal["accepted", "rejected"]
+    seeded: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +212,7 @@ class Ended:
         in_review: Rows with a doubtful result that needs a review, of this run and of earlier ones.
         warned: Of the rows that were done, those whose result has a warning.
         doubtful: Of these, those whose result is doubtful: it was not set aside, as the run had no gate.
+        departed: Of the rows that were done, those whose picture has left a folder that is watched since.
     """
 
     done: int
@@ -207,6 +227,7 @@ class Ended:
     in_review: int = 0
     warned: int = 0
     doubtful: int = 0
+    departed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +262,7 @@ Event = (
     Began
     | Done
     | Doubted
+    | Decided
     | Failed
     | Unchanged
     | Starting

@@ -69,6 +69,7 @@ class Files(contextlib.AbstractContextManager["Files"]):
         rows = self._database.execute("SELECT path, size, mtime_ns, inode, sha256, kind FROM file").fetchall()
         self._known = {row[0]: (row[1:4], Known(row[4], row[5])) for row in rows}
         self._fresh: set[str] = set()
+        self._gone: set[str] = set()
 
     def __exit__(self, *_: object) -> None:
         self.close()
@@ -87,8 +88,10 @@ class Files(contextlib.AbstractContextManager["Files"]):
         with contextlib.suppress(sqlite3.Error):  # on a full disk, say: the file is then read again
             self._database.execute("BEGIN")
             self._database.executemany("INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?, ?, ?)", rows)
+            self._database.executemany("DELETE FROM file WHERE path = ?", [(path,) for path in self._gone])
             self._database.execute("COMMIT")
             self._fresh.clear()
+            self._gone.clear()
 
     def known(self, path: Place) -> Known:
         """Digest and kind of a file, which is read only when it has changed.
@@ -141,9 +144,16 @@ class Files(contextlib.AbstractContextManager["Files"]):
         with contextlib.suppress(OSError):
             self._keep(str(path), marks_of(path), Known(sha256, format_of_path(path)))
 
+    def forget(self, path: Path) -> None:
+        """Forget a file that is gone."""
+        if self._known.pop(str(path), None) is not None:
+            self._fresh.discard(str(path))
+            self._gone.add(str(path))
+
     def _keep(self, name: str, marks: _Marks, known: Known) -> None:
         self._known[name] = (marks, known)
         self._fresh.add(name)
+        self._gone.discard(name)
 
 
 def _folder(place: Place) -> Place:

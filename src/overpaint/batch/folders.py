@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from overpaint.errors import LedgerError, OutputError, RequestError, concerning
+from overpaint.errors import BatchBusyError, OutputError, RequestError, concerning
 from overpaint.files import check_folder, not_written, opened_regular
 
 from .credentials import check_no_credentials
@@ -95,7 +95,7 @@ class BatchFolders:
         """Keep other runs out of these folders inside, or until this process dies.
 
         Raises:
-            LedgerError: Another run uses them.
+            BatchBusyError: Another run uses them.
         """
         own = self.out / FOLDER if isinstance(self.out, Path) else self.state
         with contextlib.ExitStack() as locks:
@@ -119,7 +119,7 @@ class BatchFolders:
             with contextlib.suppress(OSError, ValueError):
                 who = f" (process {note.read_text(encoding='ascii').strip()})"
             message = f"another run is at work on {self.out}{who}: wait for its end, or stop it"
-            raise LedgerError(message, field=self._field(folder), value=str(folder)) from None
+            raise BatchBusyError(message, field=self._field(folder), value=str(folder)) from None
         except NotImplementedError:  # a network share without locks; that of the state, on a local disk, holds
             if folder == self.state:
                 raise

@@ -64,7 +64,7 @@ class IncomingPictures:
         on_event: Is told of files that are no pictures, and of pictures that wait for their masks.
         clock: Gives seconds; monotonic.
         postponed: Pictures that wait for their masks.
-        unfinished: Number of pictures that are still being written.
+        unfinished: Number of pictures that are still being written, or whose masks are.
     """
 
     watched: WatchedFolder
@@ -73,12 +73,14 @@ class IncomingPictures:
     clock: Callable[[], float]
     postponed: set[str] = field(default_factory=set)
     unfinished: int = 0
+    _ready: list[str] = field(default_factory=list)
     _listing: FolderListing = field(default_factory=FolderListing)
     _mask_listing: FolderListing = field(default_factory=FolderListing)
     _masks: Path | None = field(init=False)
     _pairs: PicturePairs = field(init=False)
     _paired: frozenset[str] = frozenset()
-    _told: set[str] = field(default_factory=set)
+    _coming: PicturePairs | None = None  # with the masks that are being written
+    _told: dict[str, str] = field(default_factory=dict)  # what was said of a file or folder that is there
     _settling: Settling = field(init=False)
 
     def __post_init__(self) -> None:
@@ -108,14 +110,18 @@ class IncomingPictures:
             with contextlib.suppress(OSError):
                 everything.files[str(watched.masks)] = FileMark.of(watched.masks.stat())
         self._settling.see(everything)
+        self._forget_told()
         self._tell_left_out()
         self._pair(masks)
         self.postponed &= self._listing.files.keys()
-        self.unfinished = len(self._settling.unsettled & self._pictures())
+        pictures = self._pictures()
+        whole = pictures & self._settling.settled.keys()
+        self._ready = sorted(path for path in whole if self._has_mask(path))
+        self.unfinished = len(pictures) - len(self._ready) - len(self.postponed & whole)
 
     def settled(self) -> list[str]:
-        """The whole pictures, in the order of their names; those without their mask are reported and left out."""
-        return [path for path in sorted(self._pictures() & self._settling.settled.keys()) if not self._lacks_mask(path)]
+        """The whole pictures that have their masks, in the order of their names."""
+        return self._ready
 
     def row(self, number: int, path: str) -> RawRow:
         """The row of a picture."""
@@ -143,17 +149,36 @@ class IncomingPictures:
         mark = settled.get(str(mask))
         return () if mark is None else (own.content, str(mask), mark.content)
 
-    def _lacks_mask(self, path: str) -> bool:
+    def _has_mask(self, path: str) -> bool:
+        """Whether the mask of a picture is there and whole, or none is needed. One that is missing is reported."""
         try:
-            self._pairs.mask_of(Path(path))
+            mask = self._pairs.mask_of(Path(path))
         except NoMaskError as error:
-            self.postponed.add(path)
-            self._postpone(path, error.message)
-            return True
+            if not self._is_coming(path):
+                self._postpone(path, error.message)
+            return False
+        except RequestError:  # it has several: its row says so
+            mask = None
+        if mask is not None and str(mask) not in self._settling.settled:
+            if str(mask) not in self._settling.unsettled:
+                self._postpone(path, f"its mask {shown(str(mask))} is gone")
+            return False
+        self.postponed.discard(path)
+        self._told.pop(path, None)
+        return True
+
+    def _is_coming(self, path: str) -> bool:
+        """Whether the mask of a picture is being written."""
+        if self._coming is None:
+            return False
+        try:
+            self._coming.mask_of(Path(path))
+        except NoMaskError:
+            return False
         except RequestError:
             pass
         self.postponed.discard(path)
-        return False
+        return True
 
     def _pictures(self) -> set[str]:
         """Files of the folder that are pictures."""
@@ -164,22 +189,32 @@ class IncomingPictures:
             if Path(path).suffix.lower() in READABLE_EXTENSIONS and not (shared and is_mask_name(Path(path).stem))
         }
 
+    def _forget_told(self) -> None:
+        """Forget what was said of files and folders that are gone, or can be read again."""
+        there = (self._listing.files, self._listing.odd, self._listing.unread, self._mask_listing.unread)
+        known = {path for paths in there for path in paths}
+        self._told = {path: said for path, said in self._told.items() if path in known}
+
     def _tell_left_out(self) -> None:
         shared, new = self._mask_listing is self._listing, []
         for path in (*self._listing.files, *self._listing.odd):
             name = Path(path).suffix.lower()
             picture = name in READABLE_EXTENSIONS and path not in self._listing.odd
             if not picture and not (shared and name in ANNOTATIONS) and path not in self._told:
-                self._told.add(path)
+                self._told[path] = "left out"
                 new.append(shown(path))
         if new:
             self.on_event(LeftOut(tuple(sorted(new))))
         for folder, reason in {**self._listing.unread, **self._mask_listing.unread}.items():
-            self._postpone(folder, f"it can't be read: {reason}")
+            self._tell(folder, f"it can't be read: {reason}")
 
     def _postpone(self, path: str, reason: str) -> None:
-        if (told := f"{path}\0{reason}") not in self._told:
-            self._told.add(told)
+        self.postponed.add(path)
+        self._tell(path, reason)
+
+    def _tell(self, path: str, reason: str) -> None:
+        if self._told.get(path) != reason:
+            self._told[path] = reason
             self.on_event(Postponed(shown(path), reason))
 
     def _pair(self, masks: Path | None) -> None:
@@ -189,6 +224,8 @@ class IncomingPictures:
         if masks is not None and names != self._paired:
             self._paired = names
             self._pairs = PicturePairs(self.watched.images, masks, map(Path, sorted(names)))
+        coming = [] if masks is None else sorted(self._mask_listing.files.keys() & self._settling.unsettled)
+        self._coming = PicturePairs(self.watched.images, masks, map(Path, coming)) if coming else None
 
 
 def shown(path: str) -> str:

@@ -13,7 +13,7 @@ from typing import Literal
 from overpaint.errors import OutputError
 from overpaint.files import opened_regular
 
-from .events import Arrived, Began, Done, Doubted, Ended, Event, Failed, Idle, Unchanged
+from .events import Arrived, Began, Decided, Done, Doubted, Ended, Event, Failed, Idle, Unchanged
 from .store import write
 
 _EVERY = 5.0  # seconds between two writes
@@ -71,6 +71,9 @@ class RunCounts:
                 width, height = event.details.get("size", (0, 0))
                 self._pixels += width * height
                 self._warned += bool(event.warnings)
+            case Decided():
+                self.rows["needs-review"] = max(0, self.rows["needs-review"] - 1)
+                self.rows["done" if event.verdict == "accepted" else "failed"] += 1
             case Failed(again=True):
                 self._retries += 1
             case Failed():
@@ -85,7 +88,8 @@ class RunCounts:
                 self.rows |= {**known, "waiting": event.rows - sum(known.values())}
             case Ended():
                 self._running = False
-                self.rows |= {"done": event.done, "failed": event.failed, "waiting": event.left}
+                done = event.done - event.departed
+                self.rows |= {"done": done, "failed": event.failed, "waiting": event.left}
                 self.rows["needs-review"] = event.in_review
 
     def _count(self, state: str, *, begun: bool) -> None:
@@ -99,8 +103,8 @@ class RunCounts:
         yield Metric("running", "gauge", "Whether the run goes on."), float(self._running)
         yield Metric("start_time_seconds", "gauge", "When the run began, since 1970.", "s"), self._began
         yield Metric("last_update_seconds", "gauge", "When this was written, since 1970.", "s"), now
-        rate = Metric("rows_per_second", "gauge", "Rows done a second since the run began.", "{row}/s")
-        yield rate, self.rows["done"] / passed
+        rate = Metric("rows_per_second", "gauge", "Rows with a result a second since the run began.", "{row}/s")
+        yield rate, sum(self.buckets) / passed
         yield Metric("retries_total", "counter", "Attempts that failed and are made again."), self._retries
         yield Metric("warned_rows_total", "counter", "Rows with a result and a warning.", "{row}"), self._warned
         yield (

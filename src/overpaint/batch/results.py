@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from typing import Any
 from overpaint.audit import AuditLog, AuditRecord, Review, place_of
 from overpaint.errors import OutputError
 from overpaint.files import close_to_others, digest_in_time
-from overpaint.ledger import Ledger, LedgerEntry
+from overpaint.ledger import Ledger, LedgerEntry, LeftDecision
 from overpaint.record import sidecar_path
 
 from .files import Files
@@ -68,11 +68,11 @@ class ResultPublisher:
         self.ledger.finish(lease, result.sha256, result.to_json())
         self._complete(lease, result)
 
-    def recover(self) -> int:
+    def recover(self) -> list[LedgerEntry]:
         """Complete what an interrupted run left: publish finished rows, remove hidden files of the others.
 
         Returns:
-            How many rows were completed.
+            The rows that were completed, as they are now.
         """
         interrupted = self.ledger.expire(owners_gone=True)
         self.stale.extend(hidden_beside(self.out / one.spec, one.token) for one in interrupted if one.spec)
@@ -81,11 +81,11 @@ class ResultPublisher:
         for place in self.stale:
             with contextlib.suppress(OSError):
                 place.unlink(missing_ok=True)
-        completed = 0
+        completed: list[LedgerEntry] = []
         for entry in self.ledger.entries("finished"):
             try:
                 self._complete(entry, TaskResult.from_json(entry.line or "{}"))
-                completed += 1
+                completed += [one for one in (self.ledger.entry(entry.id),) if one is not None]
             except (KeyError, TypeError, ValueError):
                 self.ledger.undo(entry.id, "what an interrupted run left of it can't be read")
             except PublishError:
@@ -167,6 +167,33 @@ class ResultPublisher:
         result = replace(TaskResult.from_json(entry.line or "{}"), review=review.to_mapping(), replaces=False)
         if self.ledger.decide(entry.id, result.to_json()):
             self._complete(entry, result)
+
+    def take_decisions(self) -> Iterator[tuple[LedgerEntry, Review]]:
+        """Carry out what reviews have decided while this process had the folders, or another one that has ended. Yields
+        each row as it was, when its decision is carried out; what can't be is noted for the review that waits for it.
+
+        Raises:
+            OutputError: As of `decide`.
+        """
+        for left in self.ledger.left_decisions():
+            if left.problem is not None:
+                continue
+            entry = self.ledger.entry(left.id)
+            if entry is None or (entry.state, entry.result) != ("needs-review", left.result):
+                self._refuse(left, "its result does not need a review any more")
+                continue
+            review = Review(**json.loads(left.line))
+            try:
+                self.decide(entry, review)
+            except PublishError as error:
+                self._refuse(left, str(error))
+            else:
+                self.ledger.drop_decisions([left])
+                yield entry, review
+
+    def _refuse(self, left: LeftDecision, problem: str) -> None:
+        self.ledger.drop_decisions([left])
+        self.ledger.leave_decisions([replace(left, problem=problem)])
 
     def _complete_rejection(self, entry: LedgerEntry, result: TaskResult) -> None:
         review = Review(**result.review or {})

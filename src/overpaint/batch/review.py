@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import re
+import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from overpaint.audit import AuditKey, Review
-from overpaint.errors import RequestError, did_you_mean
-from overpaint.ledger import LedgerEntry
+from overpaint.errors import BatchBusyError, RequestError, did_you_mean
+from overpaint.ledger import Ledger, LedgerEntry, LeftDecision
 
 from .folders import BatchFolders
 from .plan import Rules
@@ -59,6 +62,12 @@ class InReview:
         return cls(entry.id, entry.spec, name_of_result(entry), doubts, doubt, seeded, row, measures, excess)
 
 
+Decision: TypeAlias = Literal["accepted", "rejected"]
+
+_LOOK = 0.1  # seconds between two looks for what a run has done with a verdict
+_TRY = 1.0  # seconds between two tries to do it here, as the run may have ended
+
+
 @dataclass(frozen=True, slots=True)
 class Reviewed:
     """The outcome of a review.
@@ -67,23 +76,29 @@ class Reviewed:
         taken: The results that the verdict was applied to.
         refused: Ids of those that it could not be applied to, and why; they still need the review.
         left: The results that need a review now, the most doubtful ones first.
+        waiting: Of these, those whose verdict was left for the run that is at work, and that it has not taken yet.
     """
 
     taken: tuple[InReview, ...]
     refused: tuple[tuple[str, str], ...]
     left: tuple[InReview, ...]
+    waiting: tuple[InReview, ...] = ()
 
 
 def review(
     folders: BatchFolders,
     audit: Path | None,
-    verdict: Literal["accepted", "rejected"] | None = None,
+    verdict: Decision | None = None,
     rows: Collection[str] | None = (),
     *,
     audit_key: AuditKey | None = None,
     accept_fault: bool = False,
+    patience: float = 30.0,
 ) -> Reviewed:
     """Apply a verdict to results that need a review; without one nothing is changed.
+
+    While a run or a watch is at work on the folders, the verdict is left in the ledger and that run carries it out,
+    with its own log and key; when it is killed, the next run or review does.
 
     An accepted result gets its own name, and its row is done. A rejected one is removed, and its row fails; the next
     run paints it again with the next seed. Both are in the audit log, with who and when, and the report follows.
@@ -96,6 +111,7 @@ def review(
             report; None: all that need a review.
         audit_key: Signs the log.
         accept_fault: Whether the verdict is recorded though the log is at fault.
+        patience: Seconds for which a run that is at work is waited for.
 
     Raises:
         RequestError: There is no such batch, or a row is not to be reviewed.
@@ -113,26 +129,106 @@ def review(
         private=log.with_suffix(".salt").exists(),
         thumbnails=True,  # those of the run are kept as they are
     )
-    with session_of(options) as session:
-        session.publisher.recover()
-        found = session.ledger.entries("needs-review")
-        numbers = _numbers_of(found, folders.reports / TABLE)
-        named = [] if rows is None else [one for name in dict.fromkeys(rows) for one in _named(name, found, numbers)]
-        chosen = found if rows is None else list({one.id: one for one in named}.values())
-        taken, refused = _apply(session, verdict, chosen)
-        if verdict is not None and (folders.reports / TABLE).exists():
-            head = "" if session.publisher.audit is None else str(session.publisher.audit.head)
-            listed = rows_in_report(folders.reports / TABLE)
-            write(session.ledger, session.thumbnails, folders.reports, head=head, listed=listed)
-        left = session.ledger.entries("needs-review")
-    of = {one.id: InReview.of(one, numbers.get(one.id)) for one in (*taken, *left)}
-    worst = sorted((of[one.id] for one in left), key=lambda one: -one.excess)
-    return Reviewed(tuple(of[one.id] for one in taken), tuple(refused), tuple(worst))
+    try:
+        with session_of(options) as session:
+            session.recover()
+            found = _Found.of(session.ledger, folders.reports / TABLE)
+            return _decided(session, found, verdict, found.chosen(rows))
+    except BatchBusyError:
+        return _left_to_run(options, verdict, rows, patience)
 
 
-def _numbers_of(entries: Iterable[LedgerEntry], table: Path) -> dict[str, int]:
-    """The numbers of rows by their ids: those of the report, where there is one."""
-    if table.exists():
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The results that need a review.
+
+    Attributes:
+        entries: The results.
+        numbers: The numbers of rows of the list by their ids.
+    """
+
+    entries: tuple[LedgerEntry, ...]
+    numbers: Mapping[str, int]
+
+    @classmethod
+    def of(cls, ledger: Ledger, table: Path | None = None) -> _Found:
+        """From a ledger, and the table of the report where that is of the list as it is now."""
+        entries = ledger.entries("needs-review")
+        return cls(tuple(entries), _numbers_of(entries, table))
+
+    def chosen(self, rows: Collection[str] | None) -> list[LedgerEntry]:
+        """Those that are named; None: all. Raises RequestError."""
+        if rows is None:
+            return list(self.entries)
+        named = [one for name in dict.fromkeys(rows) for one in _named(name, self.entries, self.numbers)]
+        return list({one.id: one for one in named}.values())
+
+    def shown(self, entries: Iterable[LedgerEntry]) -> tuple[InReview, ...]:
+        """Results as they are shown."""
+        return tuple(InReview.of(one, self.numbers.get(one.id)) for one in entries)
+
+    def worst(self, entries: Iterable[LedgerEntry]) -> tuple[InReview, ...]:
+        """The same, the most doubtful ones first."""
+        return tuple(sorted(self.shown(entries), key=lambda one: -one.excess))
+
+
+def _decided(
+    session: BatchSession, found: _Found, verdict: Decision | None, chosen: Collection[LedgerEntry]
+) -> Reviewed:
+    """Apply a verdict here."""
+    taken, refused = _apply(session, verdict, chosen)
+    if verdict is not None:
+        _write_report(session)
+    left = session.ledger.entries("needs-review")
+    return Reviewed(found.shown(taken), tuple(refused), found.worst(left))
+
+
+def _write_report(session: BatchSession) -> None:
+    """Write the report again, where there is one."""
+    reports = session.options.folders.reports
+    if (reports / TABLE).exists():
+        listed = rows_in_report(reports / TABLE)
+        write(session.ledger, session.thumbnails, reports, head=session.head, listed=listed)
+
+
+def _left_to_run(options: Options, verdict: Decision | None, rows: Collection[str] | None, patience: float) -> Reviewed:
+    """Leave a verdict for the run that is at work, and wait for what becomes of it."""
+    with Ledger(options.folders.ledger) as ledger:
+        found = _Found.of(ledger)
+        chosen = {one.id: one for one in found.chosen(rows)} if verdict is not None else {}
+        line = "" if verdict is None else json.dumps(Review.of(verdict).to_mapping(), ensure_ascii=False)
+        left = [LeftDecision(one.id, one.result or "", line) for one in chosen.values()]
+        ledger.leave_decisions(left)
+        _wait(options, ledger, left, patience)
+        answers = {one.id: one for one in ledger.left_decisions() if one.line == line and one.id in chosen}
+        problems = {id: one.problem for id, one in answers.items() if one.problem is not None}
+        ledger.drop_decisions(answers[id] for id in problems)
+        now = ledger.entries("needs-review")
+    same = {one.id for one in now if one.id in chosen and one.result == chosen[one.id].result}
+    problems |= dict.fromkeys(same - answers.keys(), "the run that was at work could not carry it out")
+    waiting = [chosen[id] for id in answers.keys() - problems.keys()]
+    taken = [one for id, one in chosen.items() if id not in answers and id not in problems]
+    return Reviewed(found.shown(taken), tuple(problems.items()), found.worst(now), found.shown(waiting))
+
+
+def _wait(options: Options, ledger: Ledger, left: Collection[LeftDecision], seconds: float) -> None:
+    """Wait until a run has taken decisions, or do it here when it has ended."""
+    until, tried = time.monotonic() + seconds, time.monotonic()
+    while any(one in left for one in ledger.left_decisions()) and time.monotonic() < until:
+        time.sleep(_LOOK)
+        if time.monotonic() - tried < _TRY:
+            continue
+        tried = time.monotonic()
+        with contextlib.suppress(BatchBusyError), session_of(options) as session:
+            session.publisher.recover()
+            for _ in session.publisher.take_decisions():
+                pass
+            _write_report(session)
+
+
+def _numbers_of(entries: Iterable[LedgerEntry], table: Path | None) -> dict[str, int]:
+    """The numbers of rows by their ids: those of the report, where it is given and there, else as they were painted."""
+    if table is not None and table.exists():
         return rows_in_report(table)
     return {one.id: int(row) for one in entries if (row := details_in(one).get("row")) is not None}
 
@@ -166,7 +262,7 @@ def _names_of(entry: LedgerEntry) -> tuple[str, ...]:
 
 
 def _apply(
-    session: BatchSession, verdict: Literal["accepted", "rejected"] | None, chosen: Iterable[LedgerEntry]
+    session: BatchSession, verdict: Decision | None, chosen: Iterable[LedgerEntry]
 ) -> tuple[list[LedgerEntry], list[tuple[str, str]]]:
     taken: list[LedgerEntry] = []
     refused: list[tuple[str, str]] = []

@@ -28,6 +28,7 @@ from .report import PAGE, TABLE, tidy, write
 from .results import ResultPublisher
 from .rows import BadRow, EditRow
 from .runner import Runner, Tally
+from .state_owner import bind_state
 from .status import BatchStatus, notes_on_doubtful, own_files, register, status_of
 from .task import RowLimits, TaskOptions
 from .thumbnails import THUMBNAILS, ThumbnailStore
@@ -126,7 +127,7 @@ def run(
     began = time.perf_counter()
     with session_of(options) as session:
         tidy(options.folders.reports)
-        completed = session.publisher.recover()
+        completed = session.recover()
         planned = session.plan(rows, studio)
         session.files.save()
         listed = register(planned, session.ledger, options.folders.out, options.retries, private=options.private)
@@ -228,6 +229,22 @@ class BatchSession:
     thumbnails: ThumbnailStore
     publisher: ResultPublisher
 
+    def recover(self) -> int:
+        """Complete what an earlier run or review left.
+
+        Returns:
+            The rows that got their result.
+
+        Raises:
+            OutputError: As of `ResultPublisher.decide`.
+        """
+        completed = [entry for entry in self.publisher.recover() if entry.result]
+        for _ in self.publisher.take_decisions():
+            pass
+        left = self.ledger.left_decisions()  # nobody waits for these any more
+        self.ledger.drop_decisions(one for one in left if one.problem is not None)
+        return len(completed)
+
     def plan(self, rows: Iterable[EditRow | BadRow], studio: Studio, own: OwnFiles | None = None) -> BatchPlan:
         """The plan of the rows; `own` are the results of earlier runs, where they are known. Raises as
         `overpaint.batch.plan` does.
@@ -262,12 +279,15 @@ class BatchSession:
     def end(self, listed: Mapping[str, int], tally: Tally, began: float, *, interrupted: bool = False) -> Ended:
         """Complete what an interrupt left, write the report of the listed rows, and sum up."""
         try:
-            tally.done += self.publisher.recover()
+            states = [entry.state for entry in self.publisher.recover()]
+            tally.done += states.count("done")
+            tally.in_review += states.count("needs-review")
+            tally.failed += states.count("failed")
         except OutputError as error:  # a full disk has no room for the audit's lines either; the next run writes them
             tally.stopped = tally.stopped or str(error)
         ended = Ended(
             **{**asdict(tally), "painting": round(tally.painting, 3)},
-            left=len(listed) - tally.done - tally.unchanged - tally.failed - tally.in_review,
+            left=len(listed) + tally.departed - tally.done - tally.unchanged - tally.failed - tally.in_review,
             seconds=round(time.perf_counter() - began, 3),
             interrupted=interrupted,
             head=self.head,
@@ -312,6 +332,7 @@ def session_of(options: Options) -> Iterator[BatchSession]:
                 Files(folders.state / "files.sqlite", seconds=options.limits.reading) as files,
                 ThumbnailStore(folders.state / THUMBNAILS) as thumbnails,
             ):
+                bind_state(folders, ledger)
                 witness = _witness(options, ledger)
                 audit = None if witness is None else _audit_log(options, witness)
                 folders.name_state()

@@ -13,24 +13,25 @@ from collections import Counter, deque
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Literal, Protocol
 
 from overpaint.errors import Cancelled, ClusterError, InputError, OutputError, OverpaintError, WorkerLostError
 from overpaint.ledger import LeaseLostError, LedgerEntry
 
-from .events import Done, Doubted, Event, Failed, Unchanged
+from .events import Decided, Done, Doubted, Event, Failed, Unchanged
 from .executor import Executor
 from .plan import PlannedEdit, describe
 from .reasons import reason_of
 from .results import PublishError, ResultPublisher, hidden_beside
 from .signals import signals_deferred
-from .status import BatchStatus, base_of, details_of, job_of, variation_of
+from .status import BatchStatus, base_of, details_in, details_of, job_of, variation_of
 from .store import ASIDE, aside_of, disk_is_full
 from .task import Task, TaskOptions, TaskResult
 from .thumbnails import ThumbnailStore
 
 LEASE = 120.0  # seconds; renewed long before
 _RENEW = 30.0
+_DECISIONS = 1.0  # seconds between two looks for what reviews have decided
 _LOSSES = 3  # lost workers after which a row is taken for their cause
 
 
@@ -43,6 +44,7 @@ class Tally:
         warned, doubtful: Of those that were done, as of `Ended`.
         painting: Seconds that engines worked.
         stopped: Why the run ended early; "" when it did not.
+        departed: Of those that were done, rows that have left the list since.
     """
 
     done: int = 0
@@ -53,6 +55,7 @@ class Tally:
     in_review: int = 0
     warned: int = 0
     doubtful: int = 0
+    departed: int = 0
 
 
 class RowSource(Protocol):
@@ -97,6 +100,8 @@ class Runner:
         self._losses: Counter[str] = Counter()
         self._alone: set[str] = set()
         self._renewed = time.time()
+        self._in_review: set[str] = set()
+        self._decisions_due = 0.0
         self.tally = Tally()
 
     def run(self, status: BatchStatus, chosen: Collection[PlannedEdit], source: RowSource | None = None) -> None:
@@ -107,6 +112,7 @@ class Runner:
             LedgerError: The ledger can't be written. When the audit log can't be, the run ends and the tally says why.
         """
         self._undecided = set(status.undecided)
+        self._in_review = set(status.in_review)
         ids = {item.id for item in chosen}
         for item in chosen:
             if item.after is None or item.after in status.unchanged:
@@ -134,6 +140,7 @@ class Runner:
                 self._start(self._ready.popleft())
             for notice in self._executor.notices():
                 self._emit(notice)
+            self._take_decisions()
             if self._running or source is not None:
                 try:
                     future = self._ended.get(timeout=1.0 if source is None else min(1.0, source.wait))
@@ -155,7 +162,7 @@ class Runner:
             if base_of(self._ledger.entry(item.id)) == image:
                 self.tally.unchanged += 1
                 self._emit(Unchanged(item.id, item.row.number))
-                self._release_followers(item)
+                self._release_followers(item.id)
                 return
             self._ledger.again([item.id], retries=self._options.retries)
         lease = self._ledger.claim(self._owner, LEASE, item.id)
@@ -203,6 +210,7 @@ class Runner:
             seconds, warnings = float(details.get("seconds", 0.0)), tuple(details.get("warnings", ()))
             if result.aside:  # rows after it wait until it is accepted
                 self.tally.in_review += 1
+                self._in_review.add(item.id)
                 doubts, aside = tuple(details["doubts"]), f"{ASIDE}/{lease.spec}"
                 self._emit(Doubted(item.id, item.row.number, lease.spec, aside, seconds, doubts, warnings, details))
                 return
@@ -210,7 +218,33 @@ class Runner:
             self.tally.warned += bool(warnings)
             self.tally.doubtful += bool(details.get("doubts"))
             self._emit(Done(item.id, item.row.number, lease.spec, seconds, warnings, details))
-            self._release_followers(item)
+            self._release_followers(item.id)
+
+    def _take_decisions(self) -> None:
+        """Carry out what reviews have decided meanwhile, and tell of it."""
+        now = time.monotonic()
+        if now < self._decisions_due:
+            return
+        self._decisions_due = now + _DECISIONS
+        try:
+            with signals_deferred():
+                for entry, review in self._publisher.take_decisions():
+                    self._tell_decided(entry, accepted=review.verdict == "accepted")
+        except OutputError as error:  # no room in the audit log, say: the next run completes it
+            self.tally.stopped = str(error)
+
+    def _tell_decided(self, entry: LedgerEntry, *, accepted: bool) -> None:
+        details = details_in(entry)
+        if entry.id in self._in_review:  # others are of rows that have left the list
+            self._in_review.discard(entry.id)
+            self.tally.in_review -= 1
+            self.tally.done += accepted
+            self.tally.failed += not accepted
+        verdict: Literal["accepted", "rejected"] = "accepted" if accepted else "rejected"
+        row, seeded = int(details.get("row") or 0), bool(details.get("seeded"))
+        self._emit(Decided(entry.id, row, entry.spec, verdict, seeded))
+        if accepted:
+            self._release_followers(entry.id)
 
     def _result_of(self, id: str | None) -> str:
         """Digest of a row's result; "" where it has none."""
@@ -256,9 +290,9 @@ class Runner:
         if self._options.fail_fast:
             self.tally.stopped = f"{item.id}: {reason}"
 
-    def _release_followers(self, item: PlannedEdit) -> None:
+    def _release_followers(self, id: str) -> None:
         """Rows after a finished one come next, so that chains are not left half done."""
-        self._ready.extendleft(reversed(self._followers.pop(item.id, [])))
+        self._ready.extendleft(reversed(self._followers.pop(id, [])))
 
     def _renew(self) -> None:
         # The ledger's clock, not a monotonic one: it goes on while the machine sleeps, and leases end by it.

@@ -15,7 +15,7 @@ from overpaint.studio import Studio
 
 from .arrivals import FileMark
 from .clashes import OwnFiles
-from .events import Arrived, Began, Departed, Done, Doubted, Ended, Event, Failed, Idle, Watching
+from .events import Arrived, Began, Decided, Departed, Done, Doubted, Ended, Event, Failed, Idle, Watching
 from .executor import Executor, ThreadExecutor
 from .incoming import IncomingPictures, WatchedFolder, shown
 from .plan import BatchPlan, PlannedEdit
@@ -24,7 +24,8 @@ from .report import tidy
 from .rows import BadRow, Reader
 from .run import BatchSession, Options, concluded, session_of
 from .runner import Runner, Tally
-from .status import BatchStatus, enter, forget_unlisted, notes_on_doubtful, own_files, status_of
+from .status import BatchStatus, details_in, enter, forget_unlisted, notes_on_doubtful, own_files, status_of
+from .store import aside_of
 
 _PLANNED_TOGETHER = 32  # arrivals that are read between two looks at what has ended
 _SHARE = 20  # the folder is listed, and the report written, for at most 1 / 20 of the time
@@ -59,7 +60,7 @@ def watch(
     began = time.perf_counter()
     with session_of(options) as session:
         tidy(options.folders.reports)
-        completed = session.publisher.recover()
+        completed = session.recover()
         own = ThreadExecutor(studio, ahead=options.ahead)
         feed = _Feed(watched, reader, session, studio, on_event, clock)
         runner = Runner(executor or own, session.publisher, session.thumbnails, session.task_options, feed.show)
@@ -83,7 +84,7 @@ class _WatchedPicture:
         marks: What its content and its mask's are known by.
         state: "waiting", "done", "unchanged", "needs-review", "failed", or "left" by a filter.
         id: The row's in the ledger.
-        output: Its result's name, as file systems compare it; "" where it has none.
+        output: Its result's name, as file systems compare it; "" where it has none, or another picture has it.
         warned, doubtful: Whether the result that it got in this run has a warning, and is doubtful.
     """
 
@@ -108,14 +109,17 @@ class _Feed:
     clock: Callable[[], float]
     pictures: dict[str, _WatchedPicture] = field(default_factory=dict)
     _by_id: dict[str, str] = field(default_factory=dict)
-    _by_output: dict[str, str] = field(default_factory=dict)
-    _numbers: dict[str, int] = field(default_factory=dict)
+    _by_output: dict[str, str] = field(default_factory=dict)  # the pictures that have the names of results
+    _reserved: dict[str, set[str]] = field(default_factory=dict)  # names of results of pictures before they are rows
+    _numbered: int = 0
+    _gone: int = 0  # rows that were done, and whose pictures are gone
     _own: OwnFiles = field(default_factory=OwnFiles)
     _due: deque[str] = field(default_factory=deque)
-    _items: deque[tuple[str, PlannedEdit]] = field(default_factory=deque)
+    _items: dict[str, PlannedEdit] = field(default_factory=dict)  # rows to do, by their pictures
     _incoming: IncomingPictures = field(init=False)
     _first_bad: list[tuple[str, BadRow]] = field(default_factory=list)
     _started: bool = False
+    _stopped: str = ""  # why it ends early
     _doubtful: set[str] = field(default_factory=set)  # rows that were done before
     _given: int = 0
     _next_look: float = 0.0
@@ -139,18 +143,21 @@ class _Feed:
         return {one.id: one.number for one in self.pictures.values() if one.id}
 
     def tally(self, run: Tally) -> Tally:
-        """The counts: each row once, though it may have been done more than once."""
+        """The counts: each row once, though it may have been done more than once. Rows that were done and have left
+        the list since are among those that are done.
+        """
         rows = [one for one in self.pictures.values() if one.id]
         states, done = [one.state for one in rows], [one for one in rows if one.state == "done"]
         return Tally(
-            states.count("done"),
+            states.count("done") + self._gone,
             states.count("unchanged"),
             states.count("failed"),
             run.painting,
-            run.stopped,
+            run.stopped or self._stopped,
             states.count("needs-review"),
             sum(one.warned for one in done),
             sum(one.doubtful for one in done),
+            self._gone,
         )
 
     def begin(self, completed: int) -> None:
@@ -159,6 +166,7 @@ class _Feed:
         self._look()
         time.sleep(self.watched.interval)
         self._look()
+        self._reserve()
         while self._due:
             self._plan_due()
         forget_unlisted(self.session.ledger, self.listed)
@@ -192,19 +200,28 @@ class _Feed:
             self._look()
         self._plan_due(at_work)
         left = None if options.limit is None else options.limit - self._given
-        if left is not None and left <= 0:
+        if self._stopped or (left is not None and left <= 0):
             return () if at_work else None
-        given: list[PlannedEdit] = []
-        while self._items and len(given) < (room if left is None else min(room, left)):
-            path, item = self._items.popleft()
-            if self._is_current(path):
-                given.append(item)
+        given = self._current(room if left is None else min(room, left), at_work)
         self._given += len(given)
         if at_work or given or self._due or self._items:
             self._busy, self._idle_told = now, None
             self._report(now, _REPORT)
             return given
         return self._rest(now)
+
+    def _current(self, most: int, at_work: Collection[str]) -> list[PlannedEdit]:
+        """Rows to do whose files are as they were planned; the next look plans the others again."""
+        given: list[PlannedEdit] = []
+        for path, item in list(self._items.items()):
+            if len(given) >= most:
+                break
+            del self._items[path]
+            if item.id not in at_work and self._is_current(path):  # it is, where its picture went and came back
+                given.append(item)
+            elif path in self.pictures:
+                self.pictures[path].marks = ()
+        return given
 
     def _rest(self, now: float) -> Sequence[PlannedEdit] | None:
         """Nothing is to be done."""
@@ -215,9 +232,8 @@ class _Feed:
             return None
         if self._idle_told is None or now - self._idle_told >= _IDLE:
             self._idle_told = now
-            self.session.files.save()
             counts = self.tally(Tally())
-            rows = (len(self.pictures), counts.done, counts.unchanged, counts.failed)
+            rows = (len(self.pictures), counts.done - counts.departed, counts.unchanged, counts.failed)
             waiting = (self._incoming.unfinished, len(self._incoming.postponed))
             self.on_event(Idle(*rows, *waiting, counts.in_review))
         return ()
@@ -235,18 +251,36 @@ class _Feed:
                 picture.state, self._dirty = "needs-review", True
                 self._own.named.discard(self.session.options.folders.out / event.output)
                 self._own.aside.add(self.session.options.folders.out / event.aside)
+            elif isinstance(event, Decided):
+                self._decide(picture, event)
             elif isinstance(event, Failed) and not event.again:
                 self._dirty = True
                 if self._is_current(path):
                     picture.state = "failed"
                 else:  # it was replaced or taken away while it was read: the next look decides
                     picture.marks, event = (), replace(event, again=True)
+        elif isinstance(event, Done):  # its picture went while it was done
+            self._gone += 1
+            self._own.named.add(self.session.options.folders.out / event.output)
         self.on_event(event)
+
+    def _decide(self, picture: _WatchedPicture, event: Decided) -> None:
+        self._dirty, self._idle_told = True, None
+        out = self.session.options.folders.out
+        self._own.aside.discard(aside_of(out, out / event.output))
+        if event.verdict == "accepted":
+            picture.state, picture.warned, picture.doubtful = "done", False, False
+            self._own.named.add(out / event.output)
+        else:
+            picture.state = "failed"
+            if event.seeded:
+                picture.marks = ()  # the next look plans it again
 
     def _report(self, now: float, pause: float) -> None:
         if not self._dirty or now < self._next_report:
             return
         began = time.perf_counter()
+        self.session.files.save()
         with contextlib.suppress(OutputError):  # on a full disk, say; the end of the run tells it
             self.session.report(self.listed)
         self._dirty = False
@@ -269,12 +303,35 @@ class _Feed:
 
     def _depart(self) -> None:
         """Take pictures that are gone off the list."""
-        for path in [path for path in self.pictures if path not in self._incoming]:
-            picture = self.pictures.pop(path)
+        for path in [path for path in dict.fromkeys((*self.pictures, *self._reserved)) if path not in self._incoming]:
+            self._release(path)
+            self.session.files.forget(Path(path))
+            picture = self.pictures.pop(path, None)
+            if picture is None:
+                continue
+            self._gone += picture.state == "done"
             self._drop(picture)
-            self._by_output.pop(picture.output, None)
+            self._items.pop(path, None)
             self._dirty = True
             self.on_event(Departed(shown(path), picture.number))
+
+    def _reserve(self) -> None:
+        """Keep the names of results for the pictures that have them already, whatever the order in which they are
+        planned.
+        """
+        out = self.session.options.folders.out
+        for entry in self.session.ledger.entries("done", "needs-review"):
+            path, output = str(details_in(entry).get("image")), folded(str(out / entry.spec))
+            if path in self._incoming and self._by_output.setdefault(output, path) == path:
+                self._reserved.setdefault(path, set()).add(output)
+        self._due = deque(sorted(self._due, key=lambda path: (path not in self._reserved, path)))
+
+    def _release(self, path: str, keep: str = "") -> None:
+        """Let others have the names of a picture's results, but for one."""
+        picture = self.pictures.get(path)
+        for output in {*self._reserved.pop(path, ()), "" if picture is None else picture.output} - {keep}:
+            if self._by_output.get(output) == path:
+                del self._by_output[output]
 
     def _drop(self, picture: _WatchedPicture) -> None:
         """Forget a row in the ledger where it has no result."""
@@ -316,9 +373,10 @@ class _Feed:
             self._plan(paths)
 
     def _enlist(self, path: str, marks: tuple[object, ...]) -> None:
-        number = self._numbers.setdefault(path, len(self._numbers) + 1)
-        known = self.pictures.setdefault(path, _WatchedPicture(number))
-        known.marks = marks
+        if path not in self.pictures:
+            self._numbered += 1
+            self.pictures[path] = _WatchedPicture(self._numbered)
+        self.pictures[path].marks = marks
 
     def _plan(self, paths: list[str]) -> None:
         """Plan pictures together, or each alone where they clash."""
@@ -326,8 +384,12 @@ class _Feed:
         try:
             planned = self.session.plan(rows, self.studio, self._own)
         except InputError as error:
+            if error.code in ("mask-missing", "margins-missing"):  # by the settings, which all rows have
+                raise
             if len(paths) == 1:
-                raise error
+                row = BadRow(self.pictures[paths[0]].number, error, None, paths[0])
+                self._enter(BatchPlan((), (row,)), {row.number: paths[0]})
+                return
             for path in paths:
                 self._plan([path])
             return
@@ -335,8 +397,8 @@ class _Feed:
         bad = list(planned.bad)
         items: list[PlannedEdit] = []
         for item in planned.items:
-            path = by_number[item.row.number]
-            other = self._by_output.setdefault(folded(str(item.output)), path)
+            path, output = by_number[item.row.number], folded(str(item.output))
+            other = self._by_output.setdefault(output, path)
             if other == path:
                 items.append(item)
             else:
@@ -357,10 +419,12 @@ class _Feed:
         entries = {item.id: entry for item in planned.items if (entry := ledger.entry(item.id)) is not None}
         tries = 1 + options.gate_retries
         status = status_of(planned, entries.values(), session.files, out, tries, gate=options.rules.gate)
-        self._doubtful |= status.doubtful
+        if not self._started:
+            self._doubtful |= status.doubtful
         for item in planned.items:
             path = by_number[item.row.number]
             picture, again = self.pictures[path], bool(before[item.row.number])
+            self._release(path, keep=folded(str(item.output)))
             picture.output = folded(str(item.output))
             if item.id in status.unchanged:
                 if picture.state != "done":
@@ -374,7 +438,7 @@ class _Feed:
                 continue
             ledger.again([item.id], retries=max(0, options.retries))
             picture.state = "waiting"
-            self._items.append((path, item))
+            self._items[path] = item
             if self._started:
                 mask = None if not item.row.places.files else shown(item.row.places.files[0])
                 self.on_event(Arrived(item.id, item.row.number, shown(path), mask, again))
@@ -389,6 +453,8 @@ class _Feed:
 
     def _tell_bad(self, path: str, bad: BadRow) -> None:
         reason = reason_of(bad.error, private=self.session.options.private)
+        if self.session.options.fail_fast and not self._stopped:
+            self._stopped = f"row {bad.number}: {reason}"
         self.on_event(Failed(self.pictures[path].id, bad.number, reason, begun=False))
 
 

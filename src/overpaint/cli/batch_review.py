@@ -78,7 +78,11 @@ def _print(found: Reviewed, verdict: str) -> None:
     for one in found.taken:
         same = verdict == "rejected" and not one.seeded
         hint = "; its engine uses no seed, so change its settings, or the next run paints the same" if same else ""
-        print(visible(f"{verdict}: {one.output}{hint}"))
+        gone = "" if one.row is not None else "; its row is no longer in the list"
+        gone += ", and 'overpaint batch prune' removes the file" if gone and verdict == "accepted" else ""
+        print(visible(f"{verdict}: {one.output}{gone or hint}"))
+    for one in found.waiting:
+        print(visible(f"left to the run that is at work, which has not taken it yet: {verdict} {one.output}"))
     if not verdict:
         for one in found.left:
             row = one.file if one.row is None else f"row {one.row}: {one.file}"

@@ -14,6 +14,7 @@ from overpaint.batch import (
     BadRow,
     BatchPreview,
     Began,
+    Decided,
     Done,
     Doubted,
     Ended,
@@ -167,6 +168,8 @@ class BatchBar(Display):
                 if self._doubted <= _MOST_SHOWN:
                     self._print(f"row {event.row} needs a review: {', '.join(event.doubts)}; it is {event.aside}")
                 self._advance()
+            case Decided():
+                self._print(f"{event.verdict} in a review: {event.output}")
             case Failed():
                 self._failed += 1
                 if self._failed <= _MOST_SHOWN:
