@@ -186,7 +186,9 @@ class TestCommands:
         said = self.said(capsys, "audit", "verify", "out", "--key", "l.pub", "--json", status=1)
         assert "it is signed by another key" in json.loads(said)["faults"][0]["text"]
         assert main([*EDIT, "more.png", "--audit", "own.jsonl", "--audit-key", "k"]) == 0
-        assert main(["audit", "verify", "own.jsonl", "--key", "k", "--strict"]) == 0
+        assert main(["audit", "verify", "own.jsonl", "--key", "k.pub", "--strict"]) == 0
+        said = self.said(capsys, "audit", "verify", "own.jsonl", "--key", "k", status=2)
+        assert "--key takes the public key, and k is the private one: whoever has it can forge the log" in said
         assert "is a public one" in self.said(capsys, *BATCH, "--audit-key", "k.pub", status=1)
 
     def test_a_ledger_elsewhere_is_named(self, capsys):

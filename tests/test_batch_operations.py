@@ -147,6 +147,26 @@ def test_a_notice_that_fails_is_said_and_costs_nothing(where: str, capfd: pytest
     assert "--on-end failed" in capfd.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("where", "says"),
+    [
+        ("", "takes a command or an address"),
+        ("sh -c 'exit", "can't be split into words: no closing quotation"),
+        ("no-such-program --at-all", "'no-such-program', which is not found"),
+        ("ftp://127.0.0.1/x", "begins with http:// or https://, not ftp://"),
+        ("http://", "without a host"),
+        ("https://[::1/x", "can't be read"),
+    ],
+)
+@pytest.mark.parametrize("verb", [["batch", "edits.jsonl"], ["batch", "watch", "."]])
+def test_a_notice_that_can_not_be_is_refused_before_the_run(
+    folder: Path, capfd: pytest.CaptureFixture[str], where: str, says: str, verb: list[str]
+) -> None:
+    assert command([*verb, "-o", "out", "--on-end", where]) == 2
+    assert says in capfd.readouterr().err
+    assert not (folder / "out").exists()
+
+
 def test_a_command_is_not_given_to_a_shell(tmp_path: Path) -> None:
     EndNotice(f"true ; touch {tmp_path / 'x'}").show(_ended())
     assert not (tmp_path / "x").exists()

@@ -87,7 +87,7 @@ def verify(
         strict=strict,
         expected=None if head is None else _head(head),
         witness=ledger,
-        keys=[found for name in key if (found := key_of(name)) is not None],
+        keys=[_public_key(name) for name in key],
     )
     if printed.json:
         print_json(mapping(verdict))
@@ -180,6 +180,22 @@ def key_of(path: str | None) -> AuditKey | None:
     from overpaint.audit import AuditKey
 
     return AuditKey.read(Path(path))
+
+
+def _public_key(path: str) -> AuditKey:
+    """The public key in a file. Raises RecordError, also for a private one: who checks logs must not have it."""
+    from overpaint.audit import AuditKey
+
+    found = AuditKey.read(Path(path))
+    if found.signs:
+        raise RecordError(
+            f"--key takes the public key, and {path} is the private one: whoever has it can forge the log",
+            code="key-private",
+            field="key",
+            value=path,
+            hint=f"give the public one, such as {path}.pub",
+        )
+    return found
 
 
 def _ledger(against: str | None, log: Path) -> Callable[[], Witness] | None:

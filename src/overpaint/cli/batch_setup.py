@@ -127,6 +127,8 @@ def check_options(machine: Machine, which: Which, results: Results) -> None:
     """Check what the parser can't. Raises RequestError, OutputError."""
     from overpaint.batch.metrics import check_metrics_file
 
+    from .on_end import check_notice
+
     check_least("limit", which.limit, 0)
     check_least("retries", which.retries, 0)
     check_least("gate_retries", which.gate_retries, 0)
@@ -146,8 +148,8 @@ def check_options(machine: Machine, which: Which, results: Results) -> None:
         with concerning("metrics"):
             check_writable(Path(results.metrics), overwrite=True)
             check_metrics_file(Path(results.metrics))
-    if results.on_end is not None and not results.on_end.strip():
-        raise RequestError("{field} takes a command or an address", field="on_end", value=results.on_end)
+    if results.on_end is not None:
+        check_notice(results.on_end)
     for field, given in (("audit_key", results.audit_key), ("accept_fault", results.accept_fault)):
         if given and results.audit == "none":
             raise RequestError("{field} is about the audit log, and --audit none keeps none", field=field, value=given)

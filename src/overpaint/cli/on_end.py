@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -11,11 +12,47 @@ from types import MappingProxyType
 
 from overpaint.batch import Ended, Event
 from overpaint.bounded import call_in_time
+from overpaint.errors import RequestError
 
 from .texts import now, visible
 
 _TIMEOUT = 60.0  # seconds for the command or the address
 _TIMEOUT_INTERRUPTED = 5.0  # the same at the end of an interrupted run
+
+
+def check_notice(where: str) -> None:
+    """Check before a run what would be told of its end. Raises RequestError for no command and no http(s) address, for
+    quotes that are not closed, and for a program that is not found.
+    """
+    from overpaint.batch.store import is_address
+
+    problem = ""
+    if is_address(where):
+        problem = _problem_of_address(where)
+    else:
+        try:
+            words = shlex.split(where)
+            if not words:
+                problem = "takes a command or an address"
+            elif shutil.which(words[0]) is None:
+                problem = f"names the program {words[0]!r}, which is not found"
+        except ValueError as error:  # "No closing quotation"
+            problem = f"can't be split into words: {str(error).lower()}"
+    if problem:
+        raise RequestError(f"{{field}} {problem}", field="on_end", value=where)
+
+
+def _problem_of_address(where: str) -> str:
+    from urllib.parse import urlsplit
+
+    scheme = where.partition("://")[0]
+    if scheme.lower() not in ("http", "https"):
+        return f"takes an address that begins with http:// or https://, not {scheme}://"
+    try:
+        parts = urlsplit(where)
+        return "" if parts.hostname and parts.port != 0 else "has an address without a host"
+    except ValueError as error:
+        return f"has an address that can't be read: {error}"
 
 
 class EndNotice:
@@ -36,7 +73,7 @@ class EndNotice:
         data = json.dumps({"event": "ended", **asdict(event), **self._more, "time": now()}, ensure_ascii=False).encode()
         seconds = _TIMEOUT_INTERRUPTED if event.interrupted else _TIMEOUT
         try:
-            if self._where.startswith(("http://", "https://")):
+            if self._where.lower().startswith(("http://", "https://")):
                 # a server that sends a byte now and then never lets the time of one read pass
                 call_in_time(_post, self._where, data, seconds, seconds=seconds)
             else:
