@@ -20,7 +20,9 @@ from PIL import Image
 from batches import photo, photos
 from overpaint.audit import verify
 from overpaint.batch import results
+from overpaint.batch.worker import Worker
 from overpaint.cli import main
+from overpaint.errors import EngineError
 from overpaint.ledger import Ledger
 
 TELEA = ("--engine", "telea")
@@ -153,16 +155,82 @@ def test_rows_of_which_none_says_what_to_paint_are_refused_before_any_is_done(fo
 def test_a_row_that_does_not_say_what_to_paint_is_known_before_the_others_are_done(folder: Path, capsys) -> None:
     with (folder / "edits.jsonl").open("a") as file:
         file.write('\n{"image": "p000.png", "output": "x.png"}')
-    assert main(["batch", "edits.jsonl", "-o", "out", "--dry-run", *TELEA]) == 0
+    assert main(["batch", "edits.jsonl", "-o", "out", "--dry-run", *TELEA]) == 1
     bad, *would, preview = printed(capsys)
     assert "remove needs a mask" in bad["reason"]
     assert (len(would), preview["bad"]) == (3, 1)
 
 
-def test_an_estimate_says_why_the_edit_that_was_tried_failed(folder: Path, capsys) -> None:
-    (folder / "edits.jsonl").write_text('{"image": "p000.png", "box": "800,6,900,16"}')
+@pytest.mark.usefixtures("folder")
+def test_an_estimate_says_why_the_edit_that_was_tried_failed(capsys, monkeypatch) -> None:
+    def fail(*_: Any) -> None:
+        raise EngineError("it has no weights")
+
+    monkeypatch.setattr(Worker, "do", fail)
     assert main(["batch", "edits.jsonl", "-o", "out", "--dry-run", *TELEA]) == 0
-    assert "has no pixel in the picture" in printed(capsys)[-1]["basis"]
+    assert "it has no weights" in printed(capsys)[-1]["basis"]
+
+
+def _rows_with_faults(folder: Path) -> list[dict[str, Any]]:
+    """Rows of which a run does the first ones and refuses the last ones, by sizes that are in files."""
+    turned = Image.new("RGB", (40, 30), "grey")
+    exif = turned.getexif()
+    exif[0x0112] = 6  # displayed as 30x40
+    for name in ("turned.jpg", "turned.png"):
+        turned.save(folder / name, exif=exif)
+    for name, size, value in (("fits.png", (30, 40), 255), ("none.png", (40, 30), 0), ("small.png", (39, 30), 255)):
+        mask = Image.new("L", size)
+        mask.paste(value, (5, 5, 12, 12))
+        mask.save(folder / name)
+    Image.new("RGBA", (40, 30), (9, 9, 9, 255)).save(folder / "opaque.png")
+    clear = Image.new("RGBA", (40, 30), (9, 9, 9, 255))
+    clear.paste((0, 0, 0, 0), (5, 5, 12, 12))
+    clear.save(folder / "clear.png")
+    good = [
+        {"image": "p000.png", "box": "-5,-5,9,9"},
+        {"image": "turned.jpg", "box": "2,34,9,39"},
+        {"image": "turned.png", "box": "2,34,9,39"},
+        {"image": "turned.jpg", "mask": "fits.png", "output": "t.jpg"},
+        {"image": "clear.png", "mask": "alpha"},
+    ]
+    bad = [
+        {"image": "p000.png", "box": "800,6,900,16", "output": "1.png"},
+        {"image": "p000.png", "box": "8,6,8,16", "output": "2.png"},
+        {"image": "p000.png", "polygon": "90,90 99,90 99,99", "output": "3.png"},
+        {"image": "turned.jpg", "box": "34,2,39,9", "output": "4.jpg"},
+        {"image": "p000.png", "mask": "small.png", "output": "5.png"},
+        {"image": "p000.png", "mask": "none.png", "output": "6.png"},
+        {"image": "opaque.png", "mask": "alpha", "output": "7.png"},
+        {"image": "p000.png", "box": "8,6,20,16", "avoid": "small.png", "output": "8.png"},
+    ]
+    return [{**row, "engine": "exemplar"} for row in (*good, *bad)]
+
+
+def test_a_dry_run_refuses_the_rows_that_the_run_refuses_for_the_same_reasons(folder: Path, capsys) -> None:
+    rows = _rows_with_faults(folder)
+    (folder / "edits.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    assert main(["batch", "edits.jsonl", "-o", "out", "--dry-run"]) == 1
+    said = printed(capsys)
+    bad = {one["row"]: one["reason"] for one in said if one["event"] == "bad"}
+    assert sorted(bad) == list(range(6, 14))
+    assert (said[-1]["bad"], said[-1]["to_do"]) == (8, 5)
+    assert main(["batch", "edits.jsonl", "-o", "out"]) == 1
+    assert {one["row"]: one["reason"] for one in printed(capsys) if one["event"] == "failed"} == bad
+    assert main(["batch", "edits.jsonl", "-o", "out", "--dry-run", "--where", "row < 6"]) == 0
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_dry_run_decodes_no_picture_whose_header_tells_its_size(capsys, monkeypatch) -> None:
+    from overpaint.doors import reading
+
+    def refuse(*_: Any) -> None:
+        raise AssertionError("it was opened")
+
+    monkeypatch.setattr(reading, "_opened", refuse)
+    monkeypatch.setattr(type(reading.readers), "call", lambda _, do, *given, **__: do(*given))
+    monkeypatch.setattr("overpaint.batch.estimate._tried", lambda *_: 1.0)
+    assert main(["batch", "edits.jsonl", "-o", "out", "--dry-run", *TELEA]) == 0
+    assert printed(capsys)[-1]["to_do"] == 3
 
 
 @pytest.mark.usefixtures("folder")

@@ -24,6 +24,7 @@ from .filter import Filter
 from .folders import BatchFolders
 from .plan import BatchPlan, PlannedEdit, Rules, notes_on, plan
 from .reasons import reason_of
+from .refusals import refused_rows
 from .report import PAGE, TABLE, tidy, write
 from .results import ResultPublisher
 from .rows import BadRow, EditRow
@@ -87,12 +88,13 @@ class BatchPreview:
     """What a run would do.
 
     Attributes:
-        plan: Every row.
+        plan: Every row; its bad ones include those that would be refused once their files are read.
         to_do: Rows that would be done.
         unchanged: Rows that are done already.
         left: Rows that could be done and would not be.
         estimate: How long it would take.
         notes: For people, as with the first event of a run.
+        in_review: Rows whose result needs a review.
     """
 
     plan: BatchPlan
@@ -101,6 +103,7 @@ class BatchPreview:
     left: int
     estimate: Estimate
     notes: tuple[str, ...] = ()
+    in_review: int = 0
 
 
 def run(
@@ -182,14 +185,20 @@ def preview(rows: Iterable[EditRow | BadRow], options: Options, studio: Studio) 
     with session_of(replace(options, accept_fault=False)) as session:
         planned = session.plan(rows, studio)
         entries, status, chosen = session.choose(planned)
+        left, notes = len(status.to_do) - len(chosen), session.notes(chosen, status, planned)
+        worker = Worker(studio)
+        refused = refused_rows(chosen, worker, session.task_options)
+        numbers = {row.number for row in refused}
+        chosen = [item for item in chosen if item.row.number not in numbers]
         estimate = Estimate(0.0, "there is nothing to do")
         if chosen:
             known = by_history(chosen, entries.values())
-            estimate = known or by_trial(
-                chosen, Worker(studio), replace(session.task_options, thumbnails=False, out=None)
-            )
-    left, notes = len(status.to_do) - len(chosen), session.notes(chosen, status, planned)
-    return BatchPreview(planned, tuple(chosen), len(status.unchanged), left, estimate, notes)
+            estimate = known or by_trial(chosen, worker, replace(session.task_options, thumbnails=False, out=None))
+    bad = tuple(sorted((*planned.bad, *refused), key=lambda row: row.number))
+    planned = BatchPlan(tuple(item for item in planned.items if item.row.number not in numbers), bad)
+    return BatchPreview(
+        planned, tuple(chosen), len(status.unchanged), left, estimate, notes, in_review=len(status.in_review)
+    )
 
 
 def _key(options: Options) -> bytes | None:

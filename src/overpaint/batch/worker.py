@@ -16,7 +16,7 @@ from typing import Any
 from overpaint.audit import MaskFile, Secret, edit_record, place_of
 from overpaint.bounded import MemoryBudget, MemoryShare, is_shortage
 from overpaint.doors.inputs import EditInputs
-from overpaint.doors.reading import EditFiles, read_edit, readers
+from overpaint.doors.reading import EditFiles, check_edit, read_edit, readers
 from overpaint.engines import Monitor
 from overpaint.engines.weight_store import available_memory, share_of
 from overpaint.errors import Cancelled, EngineError, OverpaintError, PictureError, StoreError
@@ -92,6 +92,26 @@ class Worker:
                 break
         best = min(made, key=lambda one: one.edited.quality.excess(one.edited.doubts))
         return replace(best, tried=task.variation + len(made), seeded=seeded)
+
+    def check(self, task: Task, monitor: Monitor) -> None:
+        """Check a task without painting or, as far as possible, decoding its picture.
+
+        Raises:
+            OverpaintError: It would be refused once its files are read.
+        """
+        limits = task.options.limits
+        files, card = _files_of(task, monitor), self._studio.card_for(task.item.request)
+        try:
+            readers.call(
+                check_edit,
+                files,
+                card,
+                seconds=limits.reading,
+                memory=limits.memory or self._budget.total,
+                check=monitor.check,
+            )
+        except OverpaintError:
+            self.prepared(task, monitor)  # as a run does it: what decoding tells counts
 
     def prepared(self, task: Task, monitor: Monitor) -> PreparedEdit:
         """A task before it is painted: its files are read. Raises OverpaintError as `do`."""

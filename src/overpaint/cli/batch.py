@@ -74,8 +74,9 @@ def batch(
         shown(json=results.json, quiet=results.quiet) as display,
     ):
         if which.dry_run:
-            display.preview(batches.preview(read, options, studio), options)
-            return 0
+            preview = batches.preview(read, options, studio)
+            display.preview(preview, options)
+            return 1 if preview.plan.bad else IN_REVIEW if preview.in_review else 0
         show = listeners(display, results)
         with executor_of(machine) as executor:
             ended = batches.run(read, options, studio, on_event=show, executor=executor)

@@ -109,6 +109,7 @@ class Lines(Display):
                 "unchanged": preview.unchanged,
                 "left": preview.left,
                 "bad": len(preview.plan.bad),
+                "in_review": preview.in_review,
                 "seconds": None if preview.estimate.seconds is None else round(preview.estimate.seconds, 3),
                 "basis": preview.estimate.basis,
                 "notes": [_in_options(note) for note in preview.notes],

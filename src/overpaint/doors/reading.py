@@ -11,6 +11,7 @@ import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from overpaint.bounded import BoundedPool, working_on
@@ -20,6 +21,7 @@ from .inputs import EditInputs, collect
 from .places import Places
 
 if TYPE_CHECKING:
+    from overpaint.engines import EngineCard
     from overpaint.picture import Picture
     from overpaint.request import EditRequest
 
@@ -84,24 +86,73 @@ def read_edit(files: EditFiles) -> tuple[EditInputs, float]:
         PictureError, MaskError, RequestError: A file can't be used, or was replaced meanwhile.
         OverpaintError: Memory ran out ("memory-short").
     """
-    from overpaint.picture import PictureLimits, check_size, current_limits, limited
+    from overpaint.picture import PictureLimits, current_limits, limited
 
     with limited(PictureLimits(pixels=files.pixels or current_limits().pixels)):
         began = time.perf_counter()
         picture = _opened(files)
         seconds = time.perf_counter() - began
-        inputs = collect(
-            picture,
-            files.request,
-            files.load,
-            places=files.places,
-            avoid=files.avoid,
-            sketch=files.sketch,
-            insert=files.insert,
-        )
-        if files.format:
-            check_size(inputs.size, files.format)
+        inputs = _collected(picture, files)
     return inputs, seconds
+
+
+def _collected(picture: Picture, files: EditFiles) -> EditInputs:
+    from overpaint.picture import check_size
+
+    inputs = collect(
+        picture,
+        files.request,
+        files.load,
+        places=files.places,
+        avoid=files.avoid,
+        sketch=files.sketch,
+        insert=files.insert,
+    )
+    if files.format:
+        check_size(inputs.size, files.format)
+    return inputs
+
+
+def check_edit(files: EditFiles, card: EngineCard) -> None:
+    """Check an edit before it is painted, by the picture's size and all files but the picture, which is not decoded
+    where its header tells the size. What is refused may be right all the same where the header lacks the orientation.
+
+    Args:
+        files: Of the edit.
+        card: Of the engine that would paint it.
+
+    Raises:
+        PictureError, MaskError, RequestError, OverpaintError: As of `read_edit`, and as the edit's preparation does.
+    """
+    from overpaint.picture import PictureLimits, current_limits, limited
+    from overpaint.studio.inputs import gather
+    from overpaint.studio.scene import make_scene
+
+    with limited(PictureLimits(pixels=files.pixels or current_limits().pixels)):
+        inputs = _collected(_blank(files) or _opened(files), files)
+        rest = inputs.rest
+        request, rasters = gather(
+            inputs.picture, inputs.request, rest["mask"], rest["sketch"], rest["insert"], None, rest["inputs"], {}
+        )
+        make_scene(request, rasters, request.rule, card)
+
+
+def _blank(files: EditFiles) -> Picture | None:
+    """A picture of the same size without its content; None where that counts, or the size is not known."""
+    import numpy as np
+
+    from overpaint.picture import Picture, Source, current_limits, displayed_size, format_of
+
+    masks = () if files.request.mask is None else files.request.mask.parts
+    if "alpha" in (*files.places.mask, *files.avoid.mask) or any(part.kind == "alpha" for part in masks):
+        return None
+    data = files.load(files.picture)
+    size = displayed_size(data, current_limits())
+    if size is None:
+        return None
+    path = None if files.picture in files.contents else Path(files.picture)
+    nothing = np.broadcast_to(np.uint8(0), (*size.shape, 3))
+    return Picture(nothing, source=Source(format=format_of(data), path=path))
 
 
 def _opened(files: EditFiles) -> Picture:

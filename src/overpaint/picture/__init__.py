@@ -20,6 +20,7 @@ from .encode import (
     format_of_result,
     formats,
 )
+from .header import displayed_size
 from .limits import PictureLimits, current_limits, limited
 from .open import format_of, open_picture
 from .pil import from_array, from_pil, to_pil
@@ -36,6 +37,7 @@ __all__ = [
     "Source",
     "check_size",
     "current_limits",
+    "displayed_size",
     "encode",
     "extension_for",
     "format_for_path",

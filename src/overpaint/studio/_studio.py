@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal, Self, Unpack
 
 from overpaint import pocket
-from overpaint.engines import Engine, Monitor
+from overpaint.engines import Engine, EngineCard, Monitor
 from overpaint.errors import PictureError, RequestError
 from overpaint.request import EditRequest, IntentRule, ResolvedRequest, draw_seed
 
@@ -141,6 +141,10 @@ class Studio:
             RequestError, UnknownEngineError, ModelError: It can't be painted, whatever the picture.
         """
         return choose(request, request.rule, self._pool, self.model).notes
+
+    def card_for(self, request: EditRequest) -> EngineCard:
+        """The card of the engine that would paint a request. Raises as `notes_before`."""
+        return choose(request, request.rule, self._pool, self.model).card
 
     def prepare(
         self,
