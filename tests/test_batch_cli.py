@@ -16,12 +16,15 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
+from rich.progress import Progress
 
 from batches import photo, photos
 from overpaint.audit import verify
-from overpaint.batch import results
+from overpaint.batch import Began, Doubted, Failed, results
 from overpaint.batch.worker import Worker
 from overpaint.cli import main
+from overpaint.cli.batch_shown import BatchBar
 from overpaint.errors import EngineError
 from overpaint.ledger import Ledger
 
@@ -296,6 +299,44 @@ def test_on_a_terminal_there_is_a_bar_with_rate_and_time_left(folder: Path) -> N
     assert "/s" in text or "/min" in text
     assert "done: 3 edits in " in text
     assert "{" not in text
+
+
+def _bar() -> tuple[BatchBar, io.StringIO]:
+    said = io.StringIO()
+    return BatchBar(Progress(console=Console(file=said, width=200))), said
+
+
+def test_lines_on_a_terminal_name_the_picture_the_row_and_its_id() -> None:
+    bar, said = _bar()
+    began = Began(rows=600, to_do=2, unchanged=0, left=0, bad=500)
+    bad = [Failed(f"row {n}", n, "the same", begun=False, image=f"in/{n}.jpg") for n in range(1, 501)]
+    other = Failed("x", 501, "another", begun=False, image="in/501.jpg")
+    doubted = Doubted("IMG_2.remove.jpg", 2, "IMG_2.remove.jpg", "aside", 1.0, ("seam",), image="in/IMG_2.jpg")
+    failed = [Failed("c1", 503, "third", image="in/IMG_1.jpg"), Failed("c2", 504, "fourth")]
+    for event in (began, *bad, other, doubted, *failed):
+        bar.show(event)
+    assert [line.rstrip() for line in said.getvalue().splitlines()] == [
+        "1.jpg (row 1) and 499 more rows: the same",
+        "501.jpg (row 501, x): another",
+        "IMG_2.jpg (row 2) needs a review: seam; it is aside",
+        "IMG_1.jpg (row 503, c1): third",
+        "row 504 (c2): fourth",
+    ]
+
+
+def test_a_field_that_no_row_of_a_table_has_is_one_error(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = "".join(f'p{n:03}.png,"8,6,20,16"\n' for n in range(3))
+    (folder / "edits.csv").write_text("imag,box\n" + rows)
+    assert main(["batch", "edits.csv", "-o", "out", *TELEA]) == 2
+    said = capsys.readouterr()
+    assert (said.out, said.err.count("\n")) == ("", 1)
+    assert "in column 1 a field that no row has: 'imag'; did you mean 'image'?" in said.err
+    assert not (folder / "out").exists()
+    assert main(["batch", "edits.csv", "-o", "out", "--private", *TELEA]) == 2
+    assert "imag'" not in capsys.readouterr().err
+    (folder / "edits.csv").write_text("image,box,note\n" + rows + 'p000.png,"8,6,20,16",of one row\n')
+    assert main(["batch", "edits.csv", "-o", "out", "--name", "{row}{ext}", *TELEA]) == 1, "it costs that row alone"
+    assert [one["event"] for one in printed(capsys)].count("done") == 3
 
 
 def test_private_and_audit_options_are_applied(folder: Path) -> None:

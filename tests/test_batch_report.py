@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import importlib
+import io
 import json
 import re
 from html.parser import HTMLParser
@@ -17,7 +18,9 @@ import pytest
 from batches import BOX, Bench, photo, photos
 from overpaint.audit import AuditLog, entries
 from overpaint.batch import LogWitness
+from overpaint.batch.report import FORMS, rows_in_report, write
 from overpaint.batch.report.table import COLUMNS
+from overpaint.batch.thumbnails import ThumbnailStore
 from overpaint.engines import Painted
 from overpaint.geometry import Size
 from overpaint.ledger import Ledger
@@ -138,6 +141,47 @@ def test_the_table_has_the_same_rows(bench):
     assert rows[0]["prompt"] == "'=1+1", "a spreadsheet must not take a prompt for a formula"
     assert rows[0]["width"] == "40"
     assert rows[3]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("name", "separator", "decimal", "begin"),
+    [
+        ("plain", ",", ".", "row,listed"),
+        ("excel", ",", ".", "\ufeffrow,listed"),
+        ("excel-de", ";", ",", "\ufeffrow;listed"),
+    ],
+)
+def test_the_table_is_one_that_excel_reads_in_its_language(bench, name, separator, decimal, begin):
+    ids = [
+        "1-2",
+        "3/4",
+        "1.5",
+        "007",
+        "12345678901234567",
+        "MARCH1",
+        "5. Mai",
+        "1e5",
+        "=1+1",
+        "-x",
+        "'q",
+        "7",
+        "a;b",
+        "\u00fc",
+    ]
+    rows = [{"image": f"p00{n % 3}.png", "box": BOX, "id": id, "output": f"{n}.png"} for n, id in enumerate(ids)]
+    bench.run(rows, report=True, report_form=FORMS[name])
+    path = bench.out / "report.csv"
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith(begin)
+    found = list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), delimiter=separator))
+    assert {decimal in row["seconds"] for row in found} == {True}
+    marked = {"=1+1", "-x"} | (set() if name == "plain" else set(mistaken))
+    assert [row["id"] for row in found] == [f"'{id}" if id in marked else id for id in ids]
+    assert rows_in_report(path) == {id: number for number, id in enumerate(ids, 1)}, "a review finds them again"
+    with Ledger(bench.out / ".overpaint" / "ledger.sqlite") as ledger, ThumbnailStore(bench.folder / "t") as thumbnails:
+        path.write_text(begin if name == "plain" else text, encoding="utf-8")
+        write(ledger, thumbnails, bench.out, listed={id: number for number, id in enumerate(ids, 1)})
+    assert path.read_text(encoding="utf-8") == text, "a review keeps the form"
 
 
 class _Page(HTMLParser):

@@ -61,6 +61,7 @@ class Doubted:
         output: The file that it gets once it is accepted, relative to the folder of results.
         aside: The file now, likewise.
         doubts: The measures above their limits; `details` has their values.
+        image: The row's picture, as the list names it; "" for a row that continues from another one.
     """
 
     id: str
@@ -71,6 +72,7 @@ class Doubted:
     doubts: tuple[str, ...]
     warnings: tuple[str, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    image: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,7 @@ class Failed:
         reason: Why.
         again: Whether it is tried again.
         begun: False for a row that could not be started.
+        image: Its picture, as the list names it; "" where that is not known.
     """
 
     id: str
@@ -108,6 +111,7 @@ class Failed:
     reason: str
     again: bool = False
     begun: bool = True
+    image: str = ""
 
 
 @dataclass(frozen=True, slots=True)

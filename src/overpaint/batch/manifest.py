@@ -16,7 +16,7 @@ from typing import Any, Literal, get_origin
 
 from overpaint.bounded import call_in_time
 from overpaint.doors.reading import readers
-from overpaint.errors import InputError, OverpaintError, RequestError, StoreError, concerning
+from overpaint.errors import InputError, OverpaintError, RequestError, StoreError, concerning, did_you_mean
 from overpaint.files import READING, is_regular
 from overpaint.picture import READABLE_EXTENSIONS
 from overpaint.request import EditRequest
@@ -25,7 +25,7 @@ from overpaint.values import parse_json, parse_yaml
 
 from .pairs import ANNOTATIONS, PicturePairs, is_mask_name
 from .reasons import ROW
-from .rows import REQUEST, SHAPES, RawRow, RowFields
+from .rows import OWN, REQUEST, SHAPES, RawRow, RowFields
 from .store import Address, Place, files_in, resolved
 
 FORMS = {
@@ -198,15 +198,31 @@ def _csv(text: str, name: str, private: bool) -> Iterator[RawRow]:
         if len(set(names)) != len(names) or not all(names):
             given = "" if private else f", not {', '.join(names)!r:.80}"
             raise RequestError(f"{name}: its first line must name each field once{given}")
+        unknown = {field for field in names if field not in (*OWN, *REQUEST)}
+        rows_read: list[RawRow] = []
         for number, cells in enumerate((cells for cells in found if any(cell.strip() for cell in cells)), 1):
             if any(cell.strip() for cell in cells[len(names) :]):
                 message = f"it has {len(cells)} cells for {len(names)} fields"
-                yield RawRow(number, error=RequestError(message, field=ROW))
+                rows_read.append(RawRow(number, error=RequestError(message, field=ROW)))
                 continue
             row = {field: cell for field, cell in zip(names, cells, strict=False) if cell.strip()}
-            yield RawRow(number, {field: _cell(field, cell, commas=comma != ",") for field, cell in row.items()})
+            unknown &= row.keys()
+            table = {field: _cell(field, cell, commas=comma != ",") for field, cell in row.items()}
+            rows_read.append(RawRow(number, table))
     except csv.Error as error:
         raise RequestError(f"{name} is not CSV: {error} (near line {reader.line_num})") from None
+    if unknown and rows_read:  # each row would fail for it
+        raise _unknown_field(name, names.index(min(unknown, key=names.index)), names, private=private)
+    yield from rows_read
+
+
+def _unknown_field(list_name: str, index: int, names: list[str], *, private: bool) -> RequestError:
+    """The error of a first line that names a field that no row has."""
+    known = (*OWN, *REQUEST)
+    said = f"{list_name}: its first line names in column {index + 1} a field that no row has"
+    if not private:
+        said += f": {names[index]!r:.80}{did_you_mean(names[index], set(known) - set(names))}"
+    return RequestError(said, field="edits", value=list_name)
 
 
 def _cell(name: str, cell: str, *, commas: bool) -> Any:

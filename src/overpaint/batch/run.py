@@ -25,7 +25,7 @@ from .folders import BatchFolders
 from .plan import BatchPlan, PlannedEdit, Rules, notes_on, plan
 from .reasons import reason_of
 from .refusals import refused_rows
-from .report import PAGE, TABLE, tidy, write
+from .report import PAGE, PLAIN, TABLE, TableForm, tidy, write
 from .results import ResultPublisher
 from .rows import BadRow, EditRow
 from .runner import Runner, Tally
@@ -55,6 +55,7 @@ class Options:
         gate_retries: With `rules.gate`: how often a doubtful row is painted again with the next seed.
         ahead: How many rows are in progress at once.
         report: Whether report.html and report.csv are written.
+        report_form: How report.csv is written.
         thumbnails: Whether the report has small pictures; None: unless the run is private.
         limits: What a row may take.
         notes: On the rows, for people; passed on with the first event.
@@ -73,6 +74,7 @@ class Options:
     gate_retries: int = 0
     ahead: int = 6
     report: bool = True
+    report_form: TableForm = PLAIN
     thumbnails: bool | None = None
     limits: RowLimits = field(default_factory=RowLimits)
     notes: tuple[str, ...] = ()
@@ -144,7 +146,7 @@ def run(
         on_event(Began(total, len(chosen), len(status.unchanged), left, len(planned.bad), completed, notes, in_review))
         for bad in planned.bad:
             reason = reason_of(bad.error, private=options.private)
-            on_event(Failed(bad.name, bad.number, reason, begun=False))
+            on_event(Failed(bad.name, bad.number, reason, begun=False, image=bad.image or ""))
         own = ThreadExecutor(studio, ahead=options.ahead)
         runner = Runner(executor or own, session.publisher, session.thumbnails, session.task_options, on_event)
         runner.tally = Tally(unchanged=len(status.unchanged), failed=len(planned.bad), in_review=in_review)
@@ -312,7 +314,8 @@ class BatchSession:
         if self.options.private:  # a run that was not private may have left prompts of rows that are not in the list
             self.ledger.drop_details(("prompt", "warnings", "notes"), keep=listed)
         if self.options.report:
-            write(self.ledger, self.thumbnails, self.options.folders.reports, head=self.head, listed=listed)
+            folder, form = self.options.folders.reports, self.options.report_form
+            write(self.ledger, self.thumbnails, folder, head=self.head, listed=listed, form=form)
 
     @property
     def head(self) -> str:

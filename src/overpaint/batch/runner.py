@@ -211,8 +211,9 @@ class Runner:
             if result.aside:  # rows after it wait until it is accepted
                 self.tally.in_review += 1
                 self._in_review.add(item.id)
-                doubts, aside = tuple(details["doubts"]), f"{ASIDE}/{lease.spec}"
-                self._emit(Doubted(item.id, item.row.number, lease.spec, aside, seconds, doubts, warnings, details))
+                doubts, aside, image = tuple(details["doubts"]), f"{ASIDE}/{lease.spec}", item.row.image or ""
+                row = item.row.number
+                self._emit(Doubted(item.id, row, lease.spec, aside, seconds, doubts, warnings, details, image))
                 return
             self.tally.done += 1
             self.tally.warned += bool(warnings)
@@ -271,7 +272,7 @@ class Runner:
             state = self._ledger.fail(lease, reason, retry=not isinstance(error, InputError), detail=detail)
             again = state == "waiting"
         if again:
-            self._emit(Failed(item.id, item.row.number, reason, again=True))
+            self._emit(Failed(item.id, item.row.number, reason, again=True, image=item.row.image or ""))
             self._ready.append(item)
         else:
             self._fail_with_followers(item, reason)
@@ -282,7 +283,7 @@ class Runner:
         while failed:
             one, why = failed.pop()
             self.tally.failed += 1
-            self._emit(Failed(one.id, one.row.number, why))
+            self._emit(Failed(one.id, one.row.number, why, image=one.row.image or ""))
             for follower in self._followers.pop(one.id, []):
                 text = f"the row before it, {one.id!r}, failed"
                 self._ledger.refuse(job_of(follower, self._publisher.out), text, details_of(follower))

@@ -455,7 +455,7 @@ class _Feed:
         reason = reason_of(bad.error, private=self.session.options.private)
         if self.session.options.fail_fast and not self._stopped:
             self._stopped = f"row {bad.number}: {reason}"
-        self.on_event(Failed(self.pictures[path].id, bad.number, reason, begun=False))
+        self.on_event(Failed(self.pictures[path].id, bad.number, reason, begun=False, image=shown(path)))
 
 
 def _same_output(item: PlannedEdit, other: str) -> OutputError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Group, Parameter
 
@@ -165,6 +165,8 @@ class Results:
         private: Keep prompts out of the audit log, but for their hashes, out of the report and out of the pictures;
             only you may read the files.
         report: Write report.html and report.csv.
+        report_csv: How report.csv is written: plain, or so that Excel opens it rightly by a double click, in languages
+            with a decimal comma as excel-de.
         thumbnails: Keep small pictures for the report.
         state: Where the ledger is kept, on a local disk.
         on_end: When the run has ended, run this command with its last event on standard input, or send that to this
@@ -190,6 +192,7 @@ class Results:
     accept_fault: AcceptFault = False
     private: bool = False
     report: Annotated[bool, Parameter(negative="--no-report")] = True
+    report_csv: Literal["plain", "excel", "excel-de"] = "plain"
     thumbnails: Annotated[bool | None, Parameter(negative="--no-thumbnails", show_default="yes; no with --private")] = (
         None
     )

@@ -197,6 +197,7 @@ def options_of(
 ) -> Options:
     """The options of a run."""
     from overpaint.batch import Filter, Options, RowLimits, Rules
+    from overpaint.batch.report import FORMS
 
     return Options(
         folders=folders,
@@ -222,6 +223,7 @@ def options_of(
         gate_retries=which.gate_retries,
         ahead=machine.ahead,
         report=results.report,
+        report_form=FORMS[results.report_csv],
         thumbnails=results.thumbnails,
         limits=RowLimits(
             pixels=machine.max_pixels,

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict, replace
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, TextIO
 
 from overpaint.batch import (
@@ -130,9 +131,14 @@ class BatchBar(Display):
         self._task: TaskID | None = None
         self._planning = progress.add_task("reading the files", total=None, rate="")
         self._failed = self._doubted = self._total = 0
+        self._watching = False
+        self._alike: list[Failed] = []  # rows of a list that could not be started, one after another for one reason
 
     def show(self, event: Event) -> None:
         """Move the bar, print a failure, or sum up."""
+        if self._alike and not (isinstance(event, Failed) and _alike(self._alike[0], event)):
+            self._print_failed(_names_of([_name_of(one.row, one.image, one.id) for one in self._alike]), self._alike[0])
+            self._alike = []
         match event:
             case Began():
                 self._progress.remove_task(self._planning)
@@ -147,6 +153,7 @@ class BatchBar(Display):
                 if event.completed:
                     self._print(f"{counted(event.completed, 'edit')} completed, which an interrupted run had painted")
             case Watching():
+                self._watching = True
                 self._print(f"watching {event.folder}; Ctrl-C ends it")
             case Starting():
                 where = counted(event.nodes, "node")
@@ -167,15 +174,16 @@ class BatchBar(Display):
             case Doubted():
                 self._doubted += 1
                 if self._doubted <= _MOST_SHOWN:
-                    self._print(f"row {event.row} needs a review: {', '.join(event.doubts)}; it is {event.aside}")
+                    name = _name_of(event.row, event.image, event.id)
+                    self._print(f"{name} needs a review: {', '.join(event.doubts)}; it is {event.aside}")
                 self._advance()
             case Decided():
                 self._print(f"{event.verdict} in a review: {event.output}")
             case Failed():
-                self._failed += 1
-                if self._failed <= _MOST_SHOWN:
-                    again = " (tried again)" if event.again else ""
-                    self._print(f"row {event.row}: {_in_options(event.reason)}{again}")
+                if event.begun or self._watching:
+                    self._print_failed(_name_of(event.row, event.image, event.id), event)
+                else:
+                    self._alike.append(event)
                 if event.begun and not event.again:
                     self._advance()
             case Ended():
@@ -188,19 +196,31 @@ class BatchBar(Display):
         self._progress.stop()
         for note in preview.notes:
             print(visible(f"note: {_in_options(note)}"))
-        for bad in preview.plan.bad[:_MOST_SHOWN]:
-            print(visible(f"row {bad.number} can't be done: {_reason(bad, options)}"))
+        alike: dict[str, list[str]] = {}
+        for bad in preview.plan.bad:
+            alike.setdefault(_reason(bad, options), []).append(_name_of(bad.number, bad.image, bad.name))
+        for reason, names in list(alike.items())[:_MOST_SHOWN]:
+            print(visible(f"{_names_of(names)} can't be done: {reason}"))
+        if len(alike) > _MOST_SHOWN:
+            print(f"... and {len(alike) - _MOST_SHOWN} more reasons (--json has all)")
         for item in preview.to_do[:_MOST_SHOWN]:
-            name = item.output.relative_to(options.folders.out).as_posix()
-            print(f"row {item.row.number}: {item.request.intent} with {item.engine} -> {name}")
+            output = item.output.relative_to(options.folders.out).as_posix()
+            name = _name_of(item.row.number, item.row.image, item.id)
+            print(visible(f"{name}: {item.request.intent} with {item.engine} -> {output}"))
         if len(preview.to_do) > _MOST_SHOWN:
             print(f"... and {len(preview.to_do) - _MOST_SHOWN} more")
         seconds = preview.estimate.seconds
         about = "in an unknown time" if seconds is None else f"in about {duration(seconds)}"
+        review = f", {preview.in_review} to be reviewed" if preview.in_review else ""
         print(
             f"{counted(len(preview.to_do), 'edit')} would be done {about} ({preview.estimate.basis}); "
-            f"{preview.unchanged} done before, {len(preview.plan.bad)} that can't be done"
+            f"{preview.unchanged} done before, {len(preview.plan.bad)} that can't be done{review}"
         )
+
+    def _print_failed(self, names: str, event: Failed) -> None:
+        self._failed += 1
+        if self._failed <= _MOST_SHOWN:
+            self._print(f"{names}: {_in_options(event.reason)}{' (tried again)' if event.again else ''}")
 
     def _advance(self) -> None:
         if self._task is None:
@@ -213,6 +233,25 @@ class BatchBar(Display):
 
     def _print(self, text: str) -> None:
         self._progress.console.print(visible(text), markup=False, highlight=False)
+
+
+def _alike(one: Failed, other: Failed) -> bool:
+    """Whether neither of two rows could be started, for one reason."""
+    return not one.begun and not other.begun and one.reason == other.reason
+
+
+def _name_of(number: int, image: str | None, id: str) -> str:
+    """A row for people: the name of its picture, its number, and its id where that is another word."""
+    name = PurePath(image or "").name
+    if not name:
+        return f"row {number}" if id == f"row {number}" else f"row {number} ({id})"
+    known = PurePath(name).stem in id or id == f"row {number}"
+    return f"{name} (row {number}{'' if known else f', {id}'})"
+
+
+def _names_of(names: list[str]) -> str:
+    """Rows for people, where they fail alike."""
+    return names[0] if len(names) == 1 else f"{names[0]} and {counted(len(names) - 1, 'more row')}"
 
 
 def _reason(bad: BadRow, options: Options) -> str:

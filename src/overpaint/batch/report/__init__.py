@@ -12,16 +12,22 @@ from overpaint.ledger import Ledger
 
 from . import table as tables
 from .page import page
-from .table import table
+from .table import FORMS, PLAIN, TableForm, table
 from .view import view
 
 PAGE, TABLE = "report.html", "report.csv"
 
-__all__ = ["PAGE", "TABLE", "rows_in_report", "tidy", "write"]
+__all__ = ["FORMS", "PAGE", "PLAIN", "TABLE", "TableForm", "rows_in_report", "tidy", "write"]
 
 
 def write(
-    ledger: Ledger, thumbnails: ThumbnailStore, out: Path, *, head: str = "", listed: Mapping[str, int] | None = None
+    ledger: Ledger,
+    thumbnails: ThumbnailStore,
+    out: Path,
+    *,
+    head: str = "",
+    listed: Mapping[str, int] | None = None,
+    form: TableForm | None = None,
 ) -> None:
     """Write page and table of a ledger and its thumbnails into a folder, each whole or not at all; not again where they
     are whole and say the same already.
@@ -31,12 +37,13 @@ def write(
         out: The folder.
         head: The end of the audit log's chain.
         listed: Numbers of the list's rows by their ids; all others are marked as gone from it. None: all are in it.
+        form: How the table is written; None: as the one that is there.
 
     Raises:
         OutputError: They can't be written.
     """
     rows = view(ledger, listed)
-    text = table(rows).encode()
+    text = table(rows, form or tables.form_of(_text(out / TABLE))).encode()
     pictures = sum(thumbnails.bytes("large").values())
     state = hashlib.sha256("\0".join((out.name, head, str(pictures))).encode() + b"\0" + text).hexdigest()
     if not _is_sealed(out / PAGE, state):
@@ -47,7 +54,7 @@ def write(
 
 def rows_in_report(path: Path) -> dict[str, int]:
     """The numbers of the list's rows by their ids, from the table of an earlier report."""
-    return tables.listed_rows(_read(path).decode())
+    return tables.listed_rows(_text(path))
 
 
 def _sealed(content: bytes, state: str) -> bytes:
@@ -64,6 +71,10 @@ def _is_sealed(path: Path, state: str) -> bool:
 
 def _seal(content: bytes, state: str) -> bytes:
     return f"\n<!-- made from {state}, has {hashlib.sha256(content).hexdigest()} -->\n".encode()
+
+
+def _text(path: Path) -> str:
+    return _read(path).decode(errors="replace")
 
 
 def _read(path: Path) -> bytes:
