@@ -152,22 +152,8 @@ def test_the_table_has_the_same_rows(bench):
     ],
 )
 def test_the_table_is_one_that_excel_reads_in_its_language(bench, name, separator, decimal, begin):
-    ids = [
-        "1-2",
-        "3/4",
-        "1.5",
-        "007",
-        "12345678901234567",
-        "MARCH1",
-        "5. Mai",
-        "1e5",
-        "=1+1",
-        "-x",
-        "'q",
-        "7",
-        "a;b",
-        "\u00fc",
-    ]
+    mistaken = ["1-2", "3/4", "1.5", "007", "12345678901234567", "MARCH1", "5. Mai", "1e5"]
+    ids = [*mistaken, "=1+1", "-x", "'q", "7", "a;b", "\u00fc"]
     rows = [{"image": f"p00{n % 3}.png", "box": BOX, "id": id, "output": f"{n}.png"} for n, id in enumerate(ids)]
     bench.run(rows, report=True, report_form=FORMS[name])
     path = bench.out / "report.csv"

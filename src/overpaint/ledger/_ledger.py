@@ -1,75 +1,15 @@
-"""The ledger: jobs that wait, run, are done or failed. One SQLite table on a local disk, for batches and the server.
-
-States of a job:
-
-    waiting ── claim ──▶ leased ── finish ──▶ finished ── done ──▶ done
-       ▲                    │                │ │ ▲
-       └── fail, release, ──┴── fail ──▶ failed│ └─┼─ set_aside ──▶ needs-review
-           lease over                      ▲   │   └─── decide ──────────┘
-                                           └───┴ reject
-
-A lease holds a job for a worker until a time; the worker renews it or finishes before. One whose lease is over has lost
-the job, and gets LeaseLostError. "finished" is the point of no return: the result is on the disk under a temporary
-name, and what is left to do (its final name, the audit) is in the job's `line`, so that it can be done after a crash.
-"needs-review" is a result that a person has to look at; its `line` is what is left to do once it is accepted.
-
-Only the process that runs the jobs changes them. Another one leaves a person's decision, which that one takes.
-
-Safe for threads and processes; every change is one transaction, on the disk when the call returns.
-"""
+"""Jobs and their states."""
 
 from __future__ import annotations
 
-import contextlib
 import math
-import os
 import secrets
-import sqlite3
-import threading
-import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Collection, Iterable, Mapping
 from typing import Literal, get_args
-from urllib.parse import quote
 
-from overpaint.errors import LedgerError
+from ._file import LedgerFile, reported
+from ._jobs import Job, LeaseLostError, LedgerEntry, State
 
-__all__ = ["Job", "LeaseLostError", "Ledger", "LedgerEntry", "LeftDecision", "State"]
-
-State = Literal["waiting", "leased", "finished", "needs-review", "done", "failed"]
-
-VERSION = 2
-_BUSY = 30.0  # seconds to wait for another process's transaction
-_TABLE = """
-CREATE TABLE IF NOT EXISTS job (
-    number     INTEGER PRIMARY KEY,          -- order of arrival
-    id         TEXT NOT NULL UNIQUE,
-    key        TEXT NOT NULL,
-    spec       TEXT NOT NULL DEFAULT '',
-    state      TEXT NOT NULL DEFAULT 'waiting',
-    attempts   INTEGER NOT NULL DEFAULT 0,   -- times started
-    retries    INTEGER NOT NULL DEFAULT 0,   -- times it may be tried again after a failure
-    not_before REAL NOT NULL DEFAULT 0,
-    token      TEXT,                         -- of the lease
-    owner      TEXT,
-    until      REAL,
-    result     TEXT,
-    line       TEXT,
-    detail     TEXT,
-    note       TEXT,
-    updated    REAL NOT NULL
-) STRICT;
-CREATE INDEX IF NOT EXISTS job_by_state ON job (state, number);
-CREATE TABLE IF NOT EXISTS log_end (log TEXT PRIMARY KEY, count INTEGER NOT NULL, hash TEXT NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS decision (
-    id      TEXT PRIMARY KEY,
-    result  TEXT NOT NULL,
-    line    TEXT NOT NULL,
-    problem TEXT
-) STRICT;
-CREATE TABLE IF NOT EXISTS kept (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-"""
 _NO_LEASE = "token = NULL, owner = NULL, until = NULL"
 _NO_REVIEW = "result = CASE WHEN job.state = 'needs-review' THEN NULL ELSE job.result END"
 _WHERE_HELD = "WHERE id = ? AND token = ? AND state = 'leased'"
@@ -78,153 +18,8 @@ _WHERE_IN_REVIEW = "WHERE id = ? AND state = 'needs-review'"
 _COLUMNS = "id, key, spec, state, attempts, retries, token, owner, until, result, line, detail, note, updated"
 
 
-class LeaseLostError(LedgerError):
-    """The lease was over before the job was finished: another worker may have it, and the result must be dropped."""
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A unit of work.
-
-    Attributes:
-        id: Its permanent name.
-        key: Digest of everything that its result follows from. A job with another key starts again.
-        spec: What a worker needs to know, as text; the ledger does not read it.
-        retries: Times it may be tried again after a failure.
-    """
-
-    id: str
-    key: str
-    spec: str = ""
-    retries: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerEntry:
-    """A job with its state. Of a job that was claimed it is the lease: the right to do the job until a time.
-
-    Attributes:
-        id, key, spec: The job's.
-        state: See the module.
-        attempts: Times it was started.
-        retries: Times it may be tried again.
-        token, owner, until: Of the lease: its unique name, its holder, and when it is over unless renewed, in seconds
-            of the ledger's clock. None without one; a finished job keeps its token.
-        result: Digest of the result when it was last finished, also when the job was started again since; None where
-            that result was set aside for review, and not accepted.
-        line: What is left to do for a finished job, or for one that is accepted, as text.
-        detail: For reports, as text.
-        note: Why it failed.
-        updated: Time of the last change of state, in seconds since 1970.
-    """
-
-    id: str
-    key: str
-    spec: str
-    state: State
-    attempts: int
-    retries: int
-    token: str | None
-    owner: str | None
-    until: float | None
-    result: str | None
-    line: str | None
-    detail: str | None
-    note: str | None
-    updated: float
-
-
-@dataclass(frozen=True, slots=True)
-class LeftDecision:
-    """A person's decision on a result, left for the process that runs the jobs.
-
-    Attributes:
-        id: The job's.
-        result: Digest of the result that it is about.
-        line: The decision, as text.
-        problem: Why it could not be carried out; None before it was tried.
-    """
-
-    id: str
-    result: str
-    line: str
-    problem: str | None = None
-
-
-class Ledger(contextlib.AbstractContextManager["Ledger"]):
+class Ledger(LedgerFile):
     """Jobs and their states in one file. A context manager that closes it."""
-
-    def __init__(
-        self, path: str | os.PathLike[str], *, clock: Callable[[], float] = time.time, read_only: bool = False
-    ) -> None:
-        """Open the file, or create it; its folder must exist, on a local disk. `clock` gives seconds since 1970.
-
-        Args:
-            path: The file.
-            clock: Gives seconds since 1970.
-            read_only: Whether it is only read: then it must exist, and neither it nor its folder is changed.
-
-        Raises:
-            LedgerError: The file can't be opened, is no ledger, or has a newer version, or an older one to be read.
-        """
-        self.path = Path(path)
-        self._clock = clock
-        self._guard = threading.RLock()
-        if self.path.exists() and not self.path.is_file():  # a pipe would be waited for
-            raise LedgerError(f"the ledger {self.path} can't be used: it is no regular file")
-        with _errors(self.path):
-            name = self._read_only_name() if read_only else str(self.path)
-            self._database = sqlite3.connect(
-                name, timeout=_BUSY, isolation_level=None, check_same_thread=False, uri=read_only
-            )
-            try:
-                self._check_version(read_only=read_only)
-                if not read_only:
-                    self._prepare()
-            except BaseException:
-                self._database.close()
-                raise
-
-    def _read_only_name(self) -> str:
-        """The file for SQLite. Without a write-ahead log beside it nobody writes, and no file is made to read it."""
-        logged = self.path.with_name(self.path.name + "-wal").exists()
-        return f"file:{quote(str(self.path.absolute()))}?mode=ro{'' if logged else '&immutable=1'}"
-
-    def _check_version(self, *, read_only: bool) -> None:
-        found = self._database.execute("PRAGMA user_version").fetchone()[0]
-        if found > VERSION:
-            raise LedgerError(
-                f"{self.path} has version {found}, and this version of Overpaint knows {VERSION}: update it"
-            )
-        if read_only and found < VERSION:
-            raise LedgerError(f"{self.path} has version {found}, and is brought to {VERSION} by a run of its batch")
-
-    def _prepare(self) -> None:
-        self._to_wal()
-        # FULL: a commit is on the disk when it returns. Only then does a result get its name.
-        self._database.execute("PRAGMA synchronous = FULL")
-        self._database.executescript(f"BEGIN IMMEDIATE; {_TABLE} PRAGMA user_version = {VERSION}; COMMIT;")
-
-    def _to_wal(self) -> None:
-        """Switch to write-ahead logging. SQLite's timeout does not cover this statement, hence the loop."""
-        over = time.monotonic() + _BUSY
-        while True:
-            try:
-                self._database.execute("PRAGMA journal_mode = WAL")
-            except sqlite3.OperationalError:
-                if time.monotonic() > over:
-                    raise
-                time.sleep(0.02)
-            else:
-                return
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the file."""
-        with self._guard:
-            self._database.close()
 
     # ── adding jobs ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -461,63 +256,13 @@ class Ledger(contextlib.AbstractContextManager["Ledger"]):
         where = f"WHERE state IN ({', '.join('?' * len(states))})" if states else ""
         return self._rows(f"{where} ORDER BY number", states)
 
-    # ── audit logs ────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def log_end(self, log: str) -> tuple[int, str] | None:
-        """The number and the hash of a log's last line, as kept; None for a log that is not known."""
-        with self._guard, _errors(self.path):
-            row = self._database.execute("SELECT count, hash FROM log_end WHERE log = ?", (log,)).fetchone()
-        return None if row is None else (int(row[0]), str(row[1]))
-
-    def keep_log_end(self, log: str, count: int, hash: str) -> None:
-        """Keep the number and the hash of a log's last line."""
-        with self._transaction() as run:
-            run("INSERT OR REPLACE INTO log_end (log, count, hash) VALUES (?, ?, ?)", (log, count, hash))
-
-    # ── decisions that wait for the process that runs the jobs ────────────────────────────────────────────────────
-
-    def leave_decisions(self, decisions: Iterable[LeftDecision]) -> None:
-        """Leave decisions, each in the place of an earlier one on the same job."""
-        with self._transaction():
-            self._database.executemany(
-                "INSERT OR REPLACE INTO decision (id, result, line, problem) VALUES (?, ?, ?, ?)",
-                [(one.id, one.result, one.line, one.problem) for one in decisions],
-            )
-
-    def left_decisions(self) -> list[LeftDecision]:
-        """All that were left and not dropped."""
-        with self._guard, _errors(self.path):
-            found = self._database.execute("SELECT id, result, line, problem FROM decision ORDER BY rowid")
-            return [LeftDecision(*row) for row in found]
-
-    def drop_decisions(self, decisions: Iterable[LeftDecision]) -> None:
-        """Remove decisions that were carried out, or whose problem is known to who left them; not later ones."""
-        with self._transaction():
-            self._database.executemany(
-                "DELETE FROM decision WHERE id = ? AND result = ? AND line = ?",
-                [(one.id, one.result, one.line) for one in decisions],
-            )
-
-    # ── what its user keeps beside the jobs ───────────────────────────────────────────────────────────────────────
-
-    def kept(self, name: str) -> str | None:
-        """The text that was kept under a name; None for none."""
-        with self._guard, _errors(self.path):
-            row = self._database.execute("SELECT value FROM kept WHERE name = ?", (name,)).fetchone()
-        return None if row is None else str(row[0])
-
-    def keep(self, name: str, value: str) -> None:
-        """Keep a text under a name, in the place of an earlier one."""
-        with self._transaction() as run:
-            run("INSERT OR REPLACE INTO kept (name, value) VALUES (?, ?)", (name, value))
-
     def _rows(self, which: str, values: tuple[object, ...]) -> list[LedgerEntry]:
-        with self._guard, _errors(self.path):
+        with self._guard, reported(self.path):
             return [LedgerEntry(*row) for row in self._database.execute(f"SELECT {_COLUMNS} FROM job {which}", values)]
 
     def counts(self) -> Mapping[State, int]:
         """Number of jobs in each state."""
-        with self._guard, _errors(self.path):
+        with self._guard, reported(self.path):
             found = dict(self._database.execute("SELECT state, count(*) FROM job GROUP BY state").fetchall())
         return {state: found.get(state, 0) for state in get_args(State)}
 
@@ -525,32 +270,3 @@ class Ledger(contextlib.AbstractContextManager["Ledger"]):
         """Change jobs: SET and WHERE of a statement. Returns them as they are then."""
         with self._transaction() as run:
             return [LedgerEntry(*row) for row in run(f"UPDATE job SET {what} RETURNING {_COLUMNS}", values)]
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[Callable[..., sqlite3.Cursor]]:
-        with self._guard, _errors(self.path):
-            self._database.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._database.execute
-                self._database.execute("COMMIT")
-            except BaseException:
-                if self._database.in_transaction:  # on a full disk SQLite may have rolled back already
-                    self._database.execute("ROLLBACK")
-                raise
-
-
-@contextlib.contextmanager
-def _errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        name = getattr(error, "sqlite_errorname", "")
-        reasons = {
-            "SQLITE_FULL": "the disk is full",
-            "SQLITE_CANTOPEN": "its folder is missing or can't be written to",
-            "SQLITE_READONLY": "it is read-only",
-            "SQLITE_NOTADB": "it is a file of another kind",
-            "SQLITE_BUSY": f"another process held it for {_BUSY:g} s",
-        }
-        reason = reasons.get(name, str(error))
-        raise LedgerError(f"the ledger {path} can't be used: {reason}") from error
