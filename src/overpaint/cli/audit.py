@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
 
-from overpaint.errors import RecordError, RequestError
+from overpaint.errors import CredentialsError, RecordError, RequestError
 from overpaint.files import is_file
 
 from .options import OUT, PRINTED_UNSET, AsJson, Debug, Overwrite, Printed, argument, verb_group
@@ -183,12 +183,12 @@ def key_of(path: str | None) -> AuditKey | None:
 
 
 def _public_key(path: str) -> AuditKey:
-    """The public key in a file. Raises RecordError, also for a private one: who checks logs must not have it."""
+    """The public key in a file. Raises CredentialsError, also for a private one: who checks logs must not have it."""
     from overpaint.audit import AuditKey
 
     found = AuditKey.read(Path(path))
     if found.signs:
-        raise RecordError(
+        raise CredentialsError(
             f"--key takes the public key, and {path} is the private one: whoever has it can forge the log",
             code="key-private",
             field="key",
