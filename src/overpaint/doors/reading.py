@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from overpaint.bounded import BoundedPool, working_on
 from overpaint.errors import PictureError
@@ -125,15 +125,12 @@ def check_edit(files: EditFiles, card: EngineCard) -> None:
         PictureError, MaskError, RequestError, OverpaintError: As of `read_edit`, and as the edit's preparation does.
     """
     from overpaint.picture import PictureLimits, current_limits, limited
-    from overpaint.studio.inputs import gather
+    from overpaint.studio.inputs import EditArguments, gather
     from overpaint.studio.scene import make_scene
 
     with limited(PictureLimits(pixels=files.pixels or current_limits().pixels)):
         inputs = _collected(_blank(files) or _opened(files), files)
-        rest = inputs.rest
-        request, rasters = gather(
-            inputs.picture, inputs.request, rest["mask"], rest["sketch"], rest["insert"], None, rest["inputs"], {}
-        )
+        request, rasters = gather(inputs.picture, inputs.request, cast(EditArguments, inputs.rest))
         make_scene(request, rasters, request.rule, card)
 
 
