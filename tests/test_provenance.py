@@ -21,9 +21,10 @@ from overpaint.audit import replay
 from overpaint.cli import main
 from overpaint.engines import EngineCard
 from overpaint.geometry import Box, Size
-from overpaint.picture import Metadata, Picture, encode, open_picture
+from overpaint.picture import Metadata, Picture, encode, from_array, open_picture
 from overpaint.picture.xmp import read_property, read_values, with_property
 from overpaint.record import (
+    EditStatement,
     Marking,
     Record,
     SourceType,
@@ -73,8 +74,8 @@ USUAL = Marking()
 
 def marked(xmp: bytes | None, made: Record, marking: Marking = USUAL, format: str = "png"):
     metadata = Metadata(xmp=xmp)
-    source = Picture(np.zeros((4, 4, 3), np.uint8)).source
-    return with_statement(metadata, provenance_of(made, source, metadata, marking), marking, format)
+    picture = Picture(np.zeros((4, 4, 3), np.uint8), metadata=metadata)
+    return with_statement(metadata, provenance_of(EditStatement.of_records([made]), picture, marking), marking, format)
 
 
 class TestTheVocabulary:
@@ -294,8 +295,11 @@ def test_the_engines_that_come_without_weights_say_human_edits_and_a_picture_put
     thing = np.pad(np.full((9, 5, 4), 200, np.uint8), ((1, 1), (1, 1), (0, 0)))
     with Studio() as studio:
         put = studio.edit(photo, mask=MASK, engine="cutout", intent="add", insert=thing)
+        said = replace(from_array(thing), metadata=Metadata(xmp=saying(SourceType.TRAINED_ALGORITHMIC_MEDIA)))
+        made = studio.edit(photo, mask=MASK, engine="cutout", intent="add", insert=said)
         swatch = studio.edit(photo, mask=MASK, engine="recolor", intent="recolor", insert=thing)
     assert put.source_type is SourceType.COMPOSITE
+    assert made.source_type is SourceType.COMPOSITE_SYNTHETIC, "it says of itself that generative AI made it"
     assert swatch.source_type is SourceType.HUMAN_EDITS, "it lends its colour alone"
 
 

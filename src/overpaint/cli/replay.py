@@ -295,6 +295,7 @@ def _put_in(known: _Known, insert: str | None, insert_mask: str | None, place: S
         RequestError: It is missing, another one, or the edit put none in.
     """
     from overpaint.engines import card
+    from overpaint.studio.inserts import insert_raster
 
     wanted = known.record.resolved.insert
     if wanted is None or not card(known.record.resolved.engine).uses("insert"):
@@ -311,7 +312,8 @@ def _put_in(known: _Known, insert: str | None, insert_mask: str | None, place: S
             field="insert",
             hint="give it with --with FILE, and its mask with --with-mask FILE where there was one",
         )
-    raster = insert_from(load(insert), None if insert_mask is None else load(insert_mask), place)
+    put_in = insert_from(load(insert), None if insert_mask is None else load(insert_mask), place)
+    raster = insert_raster(put_in, None, place)
     digest = blob_of(raster, inline=False).sha256
     if digest != wanted.sha256:
         masked = "" if insert_mask is None else f" with the mask {insert_mask}"

@@ -56,7 +56,7 @@ class EditInputs:
         request: The request, with margins and shapes filled in.
         mask: The mask where one file says it.
         sketch: (H, W, 4) uint8 strokes, RGBA.
-        insert: (h, w, 3 or 4), the picture to put in, in sRGB.
+        insert: The picture to put in, in sRGB.
         rasters: Rasters that the request names, by SHA-256.
         notes: What was found about mask files; a lone `mask` has its own.
     """
@@ -65,7 +65,7 @@ class EditInputs:
     request: EditRequest
     mask: Mask | None = None
     sketch: NDArray[np.uint8] | None = None
-    insert: NDArray[Any] | None = None
+    insert: Picture | None = None
     rasters: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -249,16 +249,18 @@ def sketch_from(source: Source, size: Size, name: str) -> NDArray[np.uint8]:
     return np.asarray(to_pil(drawn).convert("RGBA"))
 
 
-def insert_from(source: Source, mask: Source | None, place: Size) -> NDArray[Any]:
-    """(h, w, 3), with alpha (h, w, 4), in sRGB: the picture of a file, cut out where a mask file marks its object.
+def insert_from(source: Source, mask: Source | None, place: Size) -> Picture:
+    """The picture of a file in sRGB, cut out where a mask file marks its object; of its metadata it has what it says of
+    its origin.
 
     One that is far larger than `place`, the size of the picture that it is put into, is reduced.
 
     Raises:
         PictureError, MaskError: A file can't be read, or the mask has another size.
     """
-    from overpaint.picture import open_picture
+    from overpaint.picture import Metadata, from_array, open_picture
     from overpaint.studio.inserts import insert_raster
 
     picture = open_picture(source)
-    return insert_raster(picture, None if mask is None else mask_from(mask, picture.size), place)
+    raster = insert_raster(picture, None if mask is None else mask_from(mask, picture.size), place)
+    return replace(from_array(raster), metadata=Metadata(xmp=picture.metadata.xmp))

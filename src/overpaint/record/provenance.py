@@ -14,19 +14,19 @@ What the original says of itself is never removed: a stronger statement stays, a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Any, Protocol
 
 from overpaint.geometry import Box, Size
-from overpaint.picture import Metadata, Source
+from overpaint.picture import Metadata, Picture, Source
 from overpaint.picture.xmp import is_extensible, read_values, with_properties, with_property
-from overpaint.request import UsedModel
+from overpaint.request import ResolvedRequest
 
 from ._embed import NAMESPACE
 from ._marks import ProvenanceMode
-from ._record import Record
+from ._record import Record, RegionRecord
 from .source_type import SourceType, joined_types, source_type_named
 from .watermarks import WatermarkChoice
 
@@ -48,7 +48,7 @@ class EditStatement:
         source_type: What it makes of a photograph.
         intent: "remove", "replace", ...
         engine: The engine that painted.
-        models: The models that it used, without folders; empty for none, and in private mode.
+        models: The checkpoints that it used, without folders; empty for none, and in private mode.
         boxes: Where anything changed: left, top, right, bottom in pixels of the result.
         overpaint: The version that painted.
         prompt: The prompt, where it may be told; "" otherwise.
@@ -61,6 +61,34 @@ class EditStatement:
     boxes: tuple[Box, ...] = ()
     overpaint: str = ""
     prompt: str = ""
+
+    @classmethod
+    def of(
+        cls, source_type: SourceType, resolved: ResolvedRequest, regions: Iterable[RegionRecord], overpaint: str
+    ) -> EditStatement:
+        """All that could be told of an edit. Other weights than checkpoints, such as a LoRA, are named by words of the
+        prompt, and are left out.
+        """
+        return cls(
+            source_type=source_type,
+            intent=resolved.intent,
+            engine=resolved.engine,
+            models=tuple(PurePath(one.name).name for one in resolved.models if one.role == "checkpoint"),
+            boxes=tuple(Box(*one.box) for one in regions),
+            overpaint=overpaint,
+            prompt=resolved.prompt or "",
+        )
+
+    @classmethod
+    def of_records(cls, records: Iterable[Record]) -> tuple[EditStatement, ...]:
+        """All that could be told of these edits."""
+        return tuple(cls.of(type_of_record(one), one.resolved, one.regions, one.overpaint) for one in records)
+
+    def told(self, marking: Marking) -> EditStatement:
+        """What of it a file may tell."""
+        models = () if marking.private else self.models
+        tells = marking.mode == "prompt" and not marking.private
+        return replace(self, models=models, prompt=self.prompt if tells else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,21 +184,20 @@ class MarkedMetadata:
     notes: tuple[str, ...] = ()
 
 
-def provenance_of(record: Record, original: Source, metadata: Metadata, marking: Marking) -> Provenance:
+def provenance_of(edits: Iterable[EditStatement], picture: Picture, marking: Marking) -> Provenance:
     """The origin of a result.
 
     Args:
-        record: Its record.
-        original: The file that was edited.
-        metadata: That file's.
+        edits: The edits that made it, in their order; at least one.
+        picture: The result, with source and metadata of the original.
         marking: How much may be told.
     """
-    edits = tuple(_statement(one, marking) for one in (*(record.earlier or ()), record))
-    declared = declared_type(metadata)
+    edits = tuple(one.told(marking) for one in edits)
+    declared = declared_type(picture.metadata)
     known = (declared,) if isinstance(declared, SourceType) else ()
     joined = joined_types((*known, *(one.source_type for one in edits)))
     assert joined is not None
-    return Provenance(edits, joined, declared, Size(*record.size), original, marking.private, marking.watermark)
+    return Provenance(edits, joined, declared, picture.size, picture.source, marking.private, marking.watermark)
 
 
 def type_of_record(record: Record) -> SourceType:
@@ -255,24 +282,6 @@ def _stated_alone(metadata: Metadata, provenance: Provenance, marking: Marking, 
     xmp = _stated(None, provenance, marking, change_type=True)
     note = f"the original's XMP ({len(metadata.xmp or b''):,} bytes) {why}, and is left out"
     return MarkedMetadata(replace(metadata, xmp=xmp), provenance.source_type, (note,))
-
-
-def _statement(record: Record, marking: Marking) -> EditStatement:
-    resolved = record.resolved
-    return EditStatement(
-        source_type=type_of_record(record),
-        intent=record.request.intent,
-        engine=resolved.engine,
-        models=() if marking.private else _checkpoints(resolved.models),
-        boxes=tuple(Box(*one.box) for one in record.regions),
-        overpaint=record.overpaint,
-        prompt=(resolved.prompt or "") if marking.mode == "prompt" and not marking.private else "",
-    )
-
-
-def _checkpoints(used: tuple[UsedModel, ...]) -> tuple[str, ...]:
-    """Names without folders. Others, such as a LoRA's, are words of the prompt."""
-    return tuple(PurePath(one.name).name for one in used if one.role == "checkpoint")
 
 
 def _says_enough(declared: SourceType | str, made: SourceType) -> bool:

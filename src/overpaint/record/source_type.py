@@ -96,13 +96,14 @@ def source_type_named(text: str | None) -> SourceType | None:
         return None
 
 
-def type_of_edit(*, learned: bool, puts_in: bool) -> SourceType:
+def type_of_edit(*, learned: bool, puts_in: bool, generative: bool = False) -> SourceType:
     """What an edit makes of a photograph.
 
     - A learned engine, here or elsewhere: `compositeWithTrainedAlgorithmicMedia`, IPTC's "Augmentation, correction or
       enhancement using a Generative AI model, such as with inpainting or outpainting operations".
-    - Another picture put in without one: `composite`, "Mix or composite of several elements, any of which may or may
-      not be generative AI", as nothing is known of that picture.
+    - Another picture put in without one: `compositeSynthetic`, "Mix or composite of several elements, at least one of
+      which is Generative AI", where that picture says that generative AI took part in it; else `composite`, "Mix or
+      composite of several elements, any of which may or may not be generative AI", as silence proves nothing.
     - Everything else: `humanEdits`, "Augmentation, correction or enhancement by one or more humans using non-generative
       tools". Not `algorithmicallyEnhanced`, whose changes are "without changing the main content": a person chooses
       what goes, and that may be the main content.
@@ -110,10 +111,13 @@ def type_of_edit(*, learned: bool, puts_in: bool) -> SourceType:
     Args:
         learned: Whether the engine's pixels come from a network that was trained on pictures.
         puts_in: Whether the edit puts another picture in.
+        generative: Whether that picture says that generative AI made it or a part of it.
     """
     if learned:
         return SourceType.COMPOSITE_WITH_TRAINED_ALGORITHMIC_MEDIA
-    return SourceType.COMPOSITE if puts_in else SourceType.HUMAN_EDITS
+    if puts_in:
+        return SourceType.COMPOSITE_SYNTHETIC if generative else SourceType.COMPOSITE
+    return SourceType.HUMAN_EDITS
 
 
 def joined_types(types: Iterable[SourceType]) -> SourceType | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache, partial
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from overpaint.errors import SessionError
 from overpaint.geometry import Box
 from overpaint.picture import Picture
-from overpaint.record import Record
+from overpaint.record import EditStatement, Record
 from overpaint.studio import FinishedPicture, Layer, LayeredPicture, pixel_digest
 
 from ._history import StepState
@@ -57,7 +58,9 @@ def finished(original: Picture, composite: Composite, steps: Sequence[PaintedSte
         reach=max(record.reach for record in records),
         suffix=SUFFIX,
         record=lambda: record,
-        places=tuple(places),
+        edits=tuple(
+            replace(one, boxes=boxes) for one, boxes in zip(EditStatement.of_records(records), places, strict=True)
+        ),
         pixels_sha256=digest,
     )
 

@@ -17,7 +17,7 @@ from overpaint.frame import Edge
 from overpaint.geometry import Box, Size
 from overpaint.mask import Mask
 from overpaint.picture import Picture
-from overpaint.record import Record, RegionRecord, SourceType
+from overpaint.record import EditStatement, Record, RegionRecord, SourceType, version
 from overpaint.request import EditRequest, Execution, ResolvedRequest
 
 from .compare import comparison
@@ -177,6 +177,12 @@ class Edited(SavableResult):
         )
 
     @property
+    def statement(self) -> EditStatement:
+        """What can be told of the edit in the result's file."""
+        regions = (region.record for region in self.regions)
+        return EditStatement.of(self.source_type, self.bare_resolved, regions, version())
+
+    @property
     def finished(self) -> FinishedPicture:
         """The result as it is written into files."""
         return FinishedPicture(
@@ -187,6 +193,7 @@ class Edited(SavableResult):
             reach=self.reach,
             suffix=self.bare_request.intent,
             record=lambda: self.record,
+            edits=(self.statement,),
             pixels_sha256=lambda: self.pixels_sha256,
         )
 

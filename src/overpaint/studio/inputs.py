@@ -16,9 +16,10 @@ from overpaint.errors import InputError, MaskError, RequestError
 from overpaint.geometry import Size
 from overpaint.mask import Mask, of_values
 from overpaint.picture import Picture
+from overpaint.record import SourceType, declared_type
 from overpaint.request import Blob, EditRequest, EditSettings, MaskSpec, blob_array, blob_of, picture_blob
 
-from .inserts import Pictured, insert_raster
+from .inserts import Pictured, insert_picture, insert_raster
 from .masks import spec_of
 
 if TYPE_CHECKING:
@@ -76,12 +77,14 @@ class InputRasters:
         mask: The mask that was given as a value; None where the request has one, or none is needed.
         sketch: (H, W, 4) uint8, the sketch that was given as an array; None likewise.
         by_digest: Rasters that the request names.
+        insert_generative: Whether the picture to put in says that generative AI made it or a part of it.
     """
 
     picture: Picture
     mask: Mask | None = None
     sketch: NDArray[np.uint8] | None = None
     by_digest: Rasters = field(default_factory=dict)
+    insert_generative: bool = False
 
     @cached_property
     def image(self) -> Blob:
@@ -121,12 +124,15 @@ def gather(picture: Picture, request: EditRequest | None, given: EditArguments) 
                 "the mask is given twice: in the request, and beside it", code="mask-twice", field="mask"
             )
         mask = _checked(mask)
-    by_digest = _rasters(values.get("inputs"))
+    by_digest, generative = _rasters(values.get("inputs")), False
     if (insert := values.get("insert")) is not None:
         if request.insert is not None:
             raise RequestError("the picture to put in is given twice: in the request, and beside it", field="insert")
         shown, marked = _pair(insert)
-        raster = insert_raster(shown, None if marked is None else as_mask(marked), picture.size)
+        put_in = insert_picture(shown)
+        raster = insert_raster(put_in, None if marked is None else as_mask(marked), picture.size)
+        said = declared_type(put_in.metadata)
+        generative = isinstance(said, SourceType) and said.generative
         blob = blob_of(raster, inline=False)
         request, by_digest[blob.sha256] = request.merged(insert=blob), raster
     avoid = values.get("avoid")
@@ -136,7 +142,7 @@ def gather(picture: Picture, request: EditRequest | None, given: EditArguments) 
             raise RequestError(message, code="avoid-twice", field="avoid")
         spec, carried = _avoided(avoid, picture.size)
         request, by_digest = request.merged(avoid=spec), {**by_digest, **carried}
-    rasters = InputRasters(picture, mask, _as_sketch(values.get("sketch")), by_digest)
+    rasters = InputRasters(picture, mask, _as_sketch(values.get("sketch")), by_digest, generative)
     if request.image is not None and request.image.sha256 != rasters.image.sha256:
         raise RequestError(
             f"the request is for another picture: its image is {request.image.sha256[:12]}... "

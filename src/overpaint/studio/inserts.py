@@ -48,24 +48,28 @@ def picture_of(given: Pictured) -> Picture:
         raise PictureError(f"the PIL image can't be read: {error}") from None
 
 
-def insert_raster(source: Pictured, object_mask: Mask | None, place: Size) -> NDArray[Any]:
-    """A picture as a request names it: (h, w, 3), with alpha (h, w, 4), in sRGB, in the picture's depth.
+def insert_picture(source: Pictured) -> Picture:
+    """The picture to put in. Raises PictureError, about the field insert, where it can't be read."""
+    try:
+        return picture_of(source)
+    except InputError as error:
+        error.field = error.field or "insert"
+        raise
+
+
+def insert_raster(picture: Picture, object_mask: Mask | None, place: Size) -> NDArray[Any]:
+    """A picture as a request names it: (h, w, 3), with alpha (h, w, 4), in sRGB, in the picture's depth. Of its own
+    result it makes the same.
 
     Args:
-        source: A picture, in any form of `Pictured`.
+        picture: The picture.
         object_mask: 1 = the object in it, which is cut out.
         place: The size of the picture that it is put into. One that would still cover it at half its own size is first
             reduced to the smallest whole part of its size that does; to `LEAST_SIDE` at the most.
 
     Raises:
-        PictureError: It can't be read.
         MaskError: The mask has another size.
     """
-    try:
-        picture = picture_of(source)
-    except InputError as error:
-        error.field = error.field or "insert"
-        raise
     marked = None if object_mask is None else object_mask.require_size(picture.size)
     samples, alpha = picture.samples, picture.alpha
     part = min(

@@ -13,22 +13,17 @@ from overpaint.record import Provenance
 _BLOCK = 33  # pixels: the widest MCU (4:1:1) and the pixel that upsampling of colour adds
 
 
-def in_file(
-    origin: Provenance, places: tuple[tuple[Box, ...], ...] | None, coded: NDArray[np.bool_] | None
-) -> Provenance:
+def in_file(origin: Provenance, coded: NDArray[np.bool_] | None) -> Provenance:
     """The origin with the boxes of the edits as they are in a file.
 
     Args:
-        origin: The origin, its boxes those of the edits' own results.
-        places: The boxes of each edit in pixels of the result, where these are others.
+        origin: The origin.
         coded: (H, W): where a JPEG file was coded again; None where every file has the edits' boxes.
     """
-    edits = origin.edits
-    if places is not None:
-        edits = tuple(replace(one, boxes=boxes) for one, boxes in zip(edits, places, strict=True))
-    if coded is not None:
-        edits = tuple(replace(one, boxes=tuple(_grown(box, coded) for box in one.boxes)) for one in edits)
-    return replace(origin, edits=edits)
+    if coded is None:
+        return origin
+    edits = (replace(one, boxes=tuple(_grown(box, coded) for box in one.boxes)) for one in origin.edits)
+    return replace(origin, edits=tuple(edits))
 
 
 def _grown(box: Box, coded: NDArray[np.bool_]) -> Box:

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from overpaint.errors import OutputError
 from overpaint.files import check_writable, write_file
 from overpaint.frame import reach_of
-from overpaint.geometry import Box
 from overpaint.mask import Mask
 from overpaint.picture import (
     EncodedPicture,
@@ -31,6 +30,7 @@ from overpaint.picture import (
 )
 from overpaint.picture.c2pa_store import holds_manifest, manifest_address
 from overpaint.record import (
+    EditStatement,
     Marking,
     MarksRecord,
     Record,
@@ -132,7 +132,7 @@ class SavableResult(ABC):
         format = format_of_result(done.picture.source.format, format, alpha=done.picture.alpha is not None)
 
         reached, reach = None, done.reach
-        origin = provenance_of(done.record(), done.picture.source, done.picture.metadata, marking)
+        origin = provenance_of(done.edits, done.picture, marking)
         stated = with_statement(done.picture.metadata, origin, marking, format)
         chosen = None if marking.watermark is None else marking.watermark.record
         marks = MarksRecord(provenance=marking.mode, source_type=stated.source_type, watermark=chosen)
@@ -152,7 +152,7 @@ class SavableResult(ABC):
         if marking.seal is not None:
             coded = encoded.touched if encoded.fidelity == "blocks" else None
             # the last of all: it signs every byte
-            sealed = marking.seal.seal(data, encoded.format, in_file(origin, done.places, coded))
+            sealed = marking.seal.seal(data, encoded.format, in_file(origin, coded))
             data, notes = sealed.data, (*notes, *sealed.notes)
             signature = {"signer": sealed.signer, "manifest_sha256": sealed.manifest_sha256}
             marks = marks.model_copy(update=signature)
@@ -200,10 +200,9 @@ class FinishedPicture(SavableResult):
         reach: The largest distance in pixels from `marked` to a touched pixel.
         suffix: The word in the name of a file that is not named: NAME.SUFFIX.EXT.
         record: How it was made, put together when it is needed.
+        edits: What can be told of the edits that made it, in their order.
         pixels_sha256: Digest of the result's pixels, calculated when it is needed.
         everywhere: Whether a watermark may have changed pixels that are not touched.
-        places: Where each edit of the record changed anything, in pixels of the result; None: where its own record has
-            it, which is meant in the picture that the edit gave.
     """
 
     picture: Picture
@@ -213,9 +212,9 @@ class FinishedPicture(SavableResult):
     reach: int
     suffix: str
     record: Callable[[], Record]
+    edits: tuple[EditStatement, ...]
     pixels_sha256: Callable[[], str]
     everywhere: bool = False
-    places: tuple[tuple[Box, ...], ...] | None = None
 
     @property
     def finished(self) -> FinishedPicture:

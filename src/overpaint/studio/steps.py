@@ -228,9 +228,8 @@ def _source_type(prepared: PreparedEdit) -> SourceType:
     """
     request, card = prepared.request, prepared.painter.card
     learned = card.samples or card.paints_from == "prompt" or card.elsewhere or bool(prepared.resolved.models)
-    return type_of_edit(
-        learned=learned, puts_in=request.insert is not None and card.uses("insert") and request.intent != "recolor"
-    )
+    puts_in = request.insert is not None and card.uses("insert") and request.intent != "recolor"
+    return type_of_edit(learned=learned, puts_in=puts_in, generative=prepared.rasters.insert_generative)
 
 
 def _plan(scene: EditScene, resolved: ResolvedRequest, card: EngineCard) -> tuple[Region, ...]:
