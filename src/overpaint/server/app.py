@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -145,22 +145,21 @@ class Server:
         return app
 
 
-Handler = Callable[[Request, Any], Awaitable[JSONResponse]]
-
-
 async def _overpaint_error(request: Request, error: Any) -> JSONResponse:
     status, body = error_reply(error)
     if isinstance(error, LedgerError):
         log.error("%s", error)
         status, body = 503, {"error": {"code": error.code, "message": "the server can't write down jobs just now"}}
     headers = {"retry-after": str(error.retry_after)} if isinstance(error, TooManyJobsError) else None
-    return JSONResponse(_formed(request, status, body), status, headers=headers)
+    return _reply(request, status, body["error"], headers)
 
 
-def _formed(request: Request, status: int, body: dict[str, Any]) -> Any:
-    """The body of an error as the API has it that the request is of."""
-    form = compat.error_form(request.scope["path"])
-    return body if form is None else form(status, body["error"])
+def _reply(
+    request: Request, status: int, error: Mapping[str, Any], headers: Mapping[str, str] | None = None
+) -> JSONResponse:
+    """An error as the API has it that the request is of."""
+    found, body = compat.formed(request.scope["path"], status, error)
+    return JSONResponse(body, found, headers=headers)
 
 
 async def _invalid(request: Request, error: Any) -> JSONResponse:
@@ -180,16 +179,17 @@ async def _invalid(request: Request, error: Any) -> JSONResponse:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
     table = {"code": "request-invalid", "message": f"{where}: {first['msg']}", "field": where}
-    return JSONResponse(_formed(request, 422, {"error": table}), 422)
+    return _reply(request, 422, table)
 
 
 async def _http_error(request: Request, error: Any) -> JSONResponse:
     codes = {404: "not-found", 405: "method-not-allowed", 408: "too-slow", 413: "body-too-large", 415: "media-type"}
     table = {"code": codes.get(error.status_code, "request-invalid"), "message": str(error.detail)}
-    return JSONResponse(_formed(request, error.status_code, {"error": table}), error.status_code, headers=error.headers)
+    return _reply(request, error.status_code, table, error.headers)
 
 
 async def _unexpected(request: Request, error: Any) -> JSONResponse:
     log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    table = {"code": "server-failed", "message": "the server failed unexpectedly; its log says more"}
-    return JSONResponse(_formed(request, 500, {"error": table}), 500)
+    return _reply(
+        request, 500, {"code": "server-failed", "message": "the server failed unexpectedly; its log says more"}
+    )

@@ -28,6 +28,7 @@ class PictureFacts:
         width, height: In pixels, as it is shown.
         mode: Its channels and bits: "rgb 8-bit".
         bytes: The file's size.
+        transparent: Whether a part of it is transparent.
         notes: For people: what is damaged, say.
     """
 
@@ -37,6 +38,7 @@ class PictureFacts:
     height: int
     mode: str
     bytes: int
+    transparent: bool = False
     notes: tuple[str, ...] = ()
 
 
@@ -54,6 +56,7 @@ def facts_of(data: bytes, id: str, pixels: int | None) -> PictureFacts:
         height=picture.size.height,
         mode=picture.source.mode or picture.mode,
         bytes=len(data),
+        transparent=picture.alpha is not None and bool((picture.alpha < picture.maximum).any()),
         notes=tuple(picture.source.faults),
     )
 

@@ -41,6 +41,7 @@ class EditJob:
         error: Why it failed, as the body of an error.
         idempotency: The name that its client gave the request.
         temporary: Whether it is of a call that waits for it, and goes with that.
+        waiting: Calls that wait for it.
         events: What has happened to it since the server started.
         monitor: Of the work on it.
         given_back: Whether it was stopped so that the next server does it.
@@ -60,6 +61,7 @@ class EditJob:
     error: dict[str, Any] | None = None
     idempotency: str | None = None
     temporary: bool = False
+    waiting: int = 0
     events: JobEvents = field(default_factory=JobEvents)
     monitor: Monitor | None = None
     given_back: bool = False

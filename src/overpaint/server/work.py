@@ -137,6 +137,7 @@ class StudioWorker:
             height=picture.size.height,
             mode=picture.mode,
             bytes=len(rendered.data),
+            transparent=picture.alpha is not None and bool((picture.alpha < picture.maximum).any()),
         )
         self._pictures.keep(owner, rendered.data, facts, temporary=temporary)
         return {

@@ -1,21 +1,21 @@
 """APIs that clients of other programs speak: each a lenient door that writes strict tasks into the one queue.
 
-A module here has `router`, `PREFIXES` (the beginnings of its paths) and `error_body(status, error)`, which gives an
-error the form that its clients read. It takes what these clients send, whatever its form, and says in notes what has no
-effect.
+A module here has `router`, `PREFIXES` (the beginnings of its paths), `error_body(status, error)`, which gives an error
+the form that its clients read, and where its clients expect other statuses `STATUSES`, from ours to theirs. It takes
+what these clients send, whatever its form, and says in notes what has no effect.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Any
 
 from fastapi import FastAPI
 
-ErrorForm = Callable[[int, Mapping[str, Any]], Any]
+from . import openai
 
-_MODULES: Mapping[str, Any] = MappingProxyType({})
+_MODULES: Mapping[str, Any] = MappingProxyType({"openai": openai})
 """The modules by the name of their API, which settings choose them by."""
 
 
@@ -26,10 +26,10 @@ def include(app: FastAPI, names: Collection[str]) -> None:
             app.include_router(module.router)
 
 
-def error_form(path: str) -> ErrorForm | None:
-    """The form of errors for a path; None for a path of the native API."""
+def formed(path: str, status: int, error: Mapping[str, Any]) -> tuple[int, Any]:
+    """The status and the body of an error as the API has them that a path is of."""
     for module in _MODULES.values():
         if path.startswith(module.PREFIXES):
-            form: ErrorForm = module.error_body
-            return form
-    return None
+            found = getattr(module, "STATUSES", {}).get(status, status)
+            return found, module.error_body(found, error)
+    return status, {"error": error}

@@ -64,10 +64,12 @@ class Call:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         job = self.job
-        if job is not None and not job.ended:
-            await run_in_threadpool(self._queue.cancel, self._owner, job.id)
-            await _end_of(job)
         if job is not None:
+            job.waiting -= 1
+        if job is not None and not job.waiting:
+            if not job.ended:
+                await run_in_threadpool(self._queue.cancel, self._owner, job.id)
+                await _end_of(job)
             self._added += [one["picture"] for one in job.results]
             with contextlib.suppress(OverpaintError):
                 await run_in_threadpool(self._queue.delete, self._owner, job.id)
@@ -80,20 +82,34 @@ class Call:
         self._added.append(facts.id)
         return facts
 
-    async def edit(self, task: EditTask) -> list[CallResult]:
-        """The results of a task, once it is done.
+    async def begin(self, task: EditTask, *, attach: bool = False) -> EditJob:
+        """Ask for a task; one that runs already for the same caller is waited for in its place where `attach` is set.
+
+        Raises:
+            OverpaintError: It can't be done, whatever its picture, or too many wait.
+        """
+        submit = partial(self._queue.submit, self._owner, task, attach=attach, temporary=True)
+        self.job = job = await run_in_threadpool(submit)
+        job.waiting += 1
+        return job
+
+    async def edit(self, task: EditTask, *, attach: bool = False) -> list[CallResult]:
+        """The results of a task, once it is done. `attach` as for `begin`.
 
         Raises:
             OverpaintError: It can't be done, or failed.
             Cancelled: It was cancelled, or the client has left.
         """
-        submit = partial(self._queue.submit, self._owner, task, attach=False, temporary=True)
-        self.job = job = await run_in_threadpool(submit)
+        job = await self.begin(task, attach=attach)
         watch = asyncio.create_task(self._watch(job))
         try:
             await _end_of(job)
         finally:
             watch.cancel()
+        return await self.results(job)
+
+    async def results(self, job: EditJob) -> list[CallResult]:
+        """The results of a job that has ended. Raises as `edit`."""
         if job.state == "cancelled":
             raise Cancelled("the edit was cancelled")
         if job.state == "failed":
@@ -104,11 +120,12 @@ class Call:
         ]
 
     async def _watch(self, job: EditJob) -> None:
-        """Cancel the job when the client has left."""
+        """Cancel the job when the client has left, and nobody else waits for it."""
         while not job.ended:
             await asyncio.sleep(_LOOK)
             if await self._request.is_disconnected():
-                await run_in_threadpool(self._queue.cancel, self._owner, job.id)
+                if job.waiting == 1:
+                    await run_in_threadpool(self._queue.cancel, self._owner, job.id)
                 return
 
 

@@ -40,6 +40,7 @@ class StoredPicture(BaseModel):
     height: int
     mode: str = Field(description="channels and bits")
     bytes: int
+    transparent: bool = Field(description="whether a part of it is transparent")
     notes: list[str] = Field(description="what is damaged, say")
 
     @classmethod
@@ -52,6 +53,7 @@ class StoredPicture(BaseModel):
             height=facts.height,
             mode=facts.mode,
             bytes=facts.bytes,
+            transparent=facts.transparent,
             notes=list(facts.notes),
         )
 

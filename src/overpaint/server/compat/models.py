@@ -1,0 +1,58 @@
+"""What clients of other programs can name as a model: checkpoints, and engines that need none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi.concurrency import run_in_threadpool
+
+from overpaint.studio import Studio
+
+
+@dataclass(frozen=True, slots=True)
+class Painter:
+    """Something that paints, by the name that a client gives it.
+
+    Attributes:
+        name: The name.
+        title: What it is, for people.
+        settings: Of a request, which choose it.
+        prompted: Whether it paints from a prompt; else it continues the surroundings.
+        sha256: Of a checkpoint, where it is known.
+    """
+
+    name: str
+    title: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    prompted: bool = True
+    sha256: str | None = None
+
+
+async def painters(studio: Studio) -> list[Painter]:
+    """All of them, the one that is used where none is named first."""
+    return await run_in_threadpool(_painters, studio)
+
+
+async def painter_named(studio: Studio, name: str) -> Painter:
+    """The one of this name; the first for a name that nothing here has, as clients send names of their own services."""
+    known = await painters(studio)
+    return next((one for one in known if one.name == name), known[0])
+
+
+def _painters(studio: Studio) -> list[Painter]:
+    from overpaint.doors.engine_tables import engine_tables
+    from overpaint.models import entries
+
+    found = [
+        Painter(entry.name, entry.kind.title, {"model": entry.name}, sha256=entry.sha256)
+        for entry in entries()
+        if entry.kind is not None and entry.kind.what == "checkpoint"
+    ]
+    found.sort(key=lambda one: one.name != studio.model)
+    return found + [
+        Painter(table["name"], table["title"], {"engine": table["name"]}, prompted=False)
+        for table in engine_tables()
+        if table["usable"] and table["paints_from"] == "surroundings"
+    ]
