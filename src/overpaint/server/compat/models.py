@@ -12,7 +12,7 @@ from overpaint.studio import Studio
 
 
 @dataclass(frozen=True, slots=True)
-class Painter:
+class NamedModel:
     """Something that paints, by the name that a client gives it.
 
     Attributes:
@@ -30,29 +30,29 @@ class Painter:
     sha256: str | None = None
 
 
-async def painters(studio: Studio) -> list[Painter]:
+async def named_models(studio: Studio) -> list[NamedModel]:
     """All of them, the one that is used where none is named first."""
-    return await run_in_threadpool(_painters, studio)
+    return await run_in_threadpool(_named_models, studio)
 
 
-async def painter_named(studio: Studio, name: str) -> Painter:
+async def model_named(studio: Studio, name: str) -> NamedModel:
     """The one of this name; the first for a name that nothing here has, as clients send names of their own services."""
-    known = await painters(studio)
+    known = await named_models(studio)
     return next((one for one in known if one.name == name), known[0])
 
 
-def _painters(studio: Studio) -> list[Painter]:
+def _named_models(studio: Studio) -> list[NamedModel]:
     from overpaint.doors.engine_tables import engine_tables
     from overpaint.models import entries
 
     found = [
-        Painter(entry.name, entry.kind.title, {"model": entry.name}, sha256=entry.sha256)
+        NamedModel(entry.name, entry.kind.title, {"model": entry.name}, sha256=entry.sha256)
         for entry in entries()
         if entry.kind is not None and entry.kind.what == "checkpoint"
     ]
     found.sort(key=lambda one: one.name != studio.model)
     return found + [
-        Painter(table["name"], table["title"], {"engine": table["name"]}, prompted=False)
+        NamedModel(table["name"], table["title"], {"engine": table["name"]}, prompted=False)
         for table in engine_tables()
         if table["usable"] and table["paints_from"] == "surroundings"
     ]

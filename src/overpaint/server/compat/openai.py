@@ -31,7 +31,7 @@ from overpaint.server.tasks import MOST_VARIATIONS, EditTask, Marks
 
 from .calls import Call, CallResult, picture_bytes
 from .lenient import Lenient, Number, Whole, Yes
-from .models import Painter, painter_named, painters
+from .models import NamedModel, model_named, named_models
 
 router = APIRouter(include_in_schema=False)
 
@@ -94,19 +94,19 @@ class _Asked:
 @router.get("/v1/models")
 async def models(request: Request, owner: Reader) -> dict[str, Any]:
     """What can be named as a model: checkpoints, and engines that need none."""
-    return {"object": "list", "data": [_model(one) for one in await painters(services_of(request).studio)]}
+    return {"object": "list", "data": [_model(one) for one in await named_models(services_of(request).studio)]}
 
 
 @router.get("/v1/models/{name:path}")
 async def model(request: Request, owner: Reader, name: str) -> dict[str, Any]:
     """One of them."""
-    for one in await painters(services_of(request).studio):
+    for one in await named_models(services_of(request).studio):
         if one.name == name:
             return _model(one)
     raise NotFoundError(f"there is no model {name!r}", field="model", value=name)
 
 
-def _model(painter: Painter) -> dict[str, Any]:
+def _model(painter: NamedModel) -> dict[str, Any]:
     return {"id": painter.name, "object": "model", "created": 0, "owned_by": "overpaint"}
 
 
@@ -224,9 +224,9 @@ async def _asked(call: Call, sent: _Sent, request: Request) -> _Asked:
         notes.append("the first picture is edited; the others have no effect")
     own = _native(sent.fields)
     if named := own.get("model") or own.get("engine"):
-        painter = Painter(str(named), "")
+        painter = NamedModel(str(named), "")
     else:
-        painter = await painter_named(services_of(request).studio, body.model)
+        painter = await model_named(services_of(request).studio, body.model)
     if body.model and painter.name != body.model and not named:
         notes.append(f"there is no model {body.model!r}, so that {painter.name} painted")
     settings: dict[str, Any] = {**painter.settings, "prompt": body.prompt or None, "seed": body.seed, **own}
