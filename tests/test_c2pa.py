@@ -130,6 +130,14 @@ class TestSigning:
         if format in ("png", "jpeg", "webp"):
             assert without_manifest(signed, format) == data
 
+    @pytest.mark.parametrize("shape", [(24, 36), (24, 36, 3)])
+    @pytest.mark.parametrize("xmp", [None, b'<x:xmpmeta xmlns:x="adobe:ns:meta/"/>'])
+    def test_a_signed_avif_of_twelve_bits_can_be_read(self, shape, xmp, seal):
+        deep = np.random.default_rng(2).integers(0, 4096, shape, np.uint16) * 16
+        data = encode(replace(from_array(deep.astype(np.uint16)), metadata=Metadata(xmp=xmp)), "avif").data
+        signed = seal.seal(data, "avif", origin(ORIGINAL)).data
+        assert np.array_equal(open_picture(signed).samples, open_picture(data).samples)
+
     def test_a_change_beside_the_manifest_would_be_found(self, seal, monkeypatch):
         from overpaint.record.c2pa import _seal
 
@@ -314,11 +322,12 @@ class TestConnections:
             blocked.setattr(socket.socket, "connect", refused)
             own = ManifestSeal(chain, key)
             own.check()
-            signed = own.seal(remote, "png", origin(opened(remote))).data
-            report = read_manifest(signed, "png", anchors=anchors_of([anchor]))
+            sealed = own.seal(remote, "png", origin(opened(remote)))
+            report = read_manifest(sealed.data, "png", anchors=anchors_of([anchor]))
             assert report is not None
             assert report.state == "trusted"
-            assert report.ingredients[0].problems == ("its manifest lies at an address, from which it is not fetched",)
+            assert report.ingredients[0].address == f"{address}/manifest.c2pa"
+            assert "is not fetched, and not in the chain" in sealed.notes[0]
             elsewhere = read_manifest(remote, "png")
             assert elsewhere is not None
             assert (elsewhere.state, elsewhere.address) == ("elsewhere", f"{address}/manifest.c2pa")

@@ -38,7 +38,7 @@ def read(data: bytes, limits: PictureLimits) -> Picture:
         image.load()
         pixels = of_image(image)
     else:
-        pixels = split(by_opencv(data, contents.depth))
+        pixels = split(by_opencv(bmff.meta_first(data), contents.depth))
     return _stored(pixels, image.info, contents, orientation=None)  # Pillow writes irot and imir into EXIF
 
 

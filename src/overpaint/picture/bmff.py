@@ -42,6 +42,25 @@ def boxes(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
         at += size
 
 
+def meta_first(data: bytes) -> bytes:
+    """The file with its meta box directly behind the ftyp box, as OpenCV wants it, which looks at the first 500 bytes.
+    What lay between (a signed manifest, 3 kB and more) becomes a free box at the end of meta, so that all positions
+    behind it stay true. Files of another order are given back as they are.
+    """
+    found = list(boxes(data, 0, len(data)))
+    kinds = [kind for kind, _, _ in found]
+    at = kinds.index(b"meta") if b"meta" in kinds else 0
+    if kinds[:1] != [b"ftyp"] or at < 2 or b"mdat" in kinds[:at]:
+        return data
+    ends = [end for _, _, end in found]
+    between, meta = data[ends[0] : ends[at - 1]], data[found[at][1] : ends[at]]
+    free = struct.pack(">I", len(between)) + b"free" + between[8:]
+    head = struct.pack(">I", 8 + len(meta) + len(free)) + b"meta"
+    if ends[at] - ends[at - 1] != 8 + len(meta):  # a length of 64 bits
+        return data
+    return b"".join((data[: ends[0]], head, meta, free, data[ends[at] :]))
+
+
 def read(data: bytes, limits: PictureLimits) -> BoxContents:
     """Walk the boxes. PictureError when there is no meta box, or it is damaged or states a size over the limits."""
     meta = next(((a, b) for kind, a, b in boxes(data, 0, len(data)) if kind == b"meta"), None)

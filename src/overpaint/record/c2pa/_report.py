@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from typing import Any, Literal
 
 from overpaint.picture.c2pa_store import holds_manifest
@@ -19,6 +20,8 @@ file or the manifest was changed, or the certificate does not count. elsewhere: 
 from which it is not fetched.
 """
 
+_UNTRUSTED = "signingCredential.untrusted"
+_INACCESSIBLE = "manifest.inaccessible"
 _MEANINGS = {
     "assertion.dataHash.mismatch": "the file was changed after it was signed",
     "assertion.bmffHash.mismatch": "the file was changed after it was signed",
@@ -32,7 +35,7 @@ _MEANINGS = {
     "claimSignature.outsideValidity": "it was signed when the certificate was not valid",
     "claim.missing": "the manifest has no claim",
     "claim.malformed": "the manifest's claim is damaged",
-    "signingCredential.untrusted": "its signer is not known: no anchor vouches for the certificate",
+    _UNTRUSTED: "its signer is not known: no anchor vouches for the certificate",
     "signingCredential.expired": "the certificate has expired, and no time stamp says that it was signed before",
     "signingCredential.invalid": "the certificate is not one that may sign manifests",
     "signingCredential.ocsp.revoked": "the certificate has been revoked",
@@ -40,7 +43,7 @@ _MEANINGS = {
     "timeStamp.mismatch": "the time stamp is not that of this manifest",
     "timeStamp.outsideValidity": "the time stamp's certificate was not valid",
     "timeStamp.untrusted": "the time stamp's authority is not known",
-    "manifest.inaccessible": "its manifest lies at an address, from which it is not fetched",
+    _INACCESSIBLE: "its manifest lies at an address, from which it is not fetched",
     "ingredient.manifest.missing": "the manifest of an ingredient is missing",
     "ingredient.manifest.mismatch": "the manifest of an ingredient was changed",
     "ingredient.claimSignature.mismatch": "the signature of an ingredient's manifest was changed",
@@ -88,12 +91,14 @@ class ReportedIngredient:
         relationship: "parentOf": it was edited. "componentOf": it was put in.
         manifest: The label of its own manifest; "" where it has none.
         problems: What was wrong with that when the picture was made of it, in words.
+        address: Where its manifest lay that was not fetched; "" for none.
     """
 
     title: str
     relationship: str
     manifest: str = ""
     problems: tuple[str, ...] = ()
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,9 +156,14 @@ class ManifestReport:
             rows.append(("certificate", f"valid until {self.expires[:10]}{stamped}"))
         if self.generator:
             rows.append(("made by", self.generator))
-        rows += [("action", one.line) for one in self.actions]
+        for line, same in groupby(one.line for one in self.actions):
+            times = len(list(same))
+            rows.append(("action", line if times == 1 else f"{line} ({times} times)"))
         for one in self.ingredients:
-            about = f"{one.title or 'without a name'} ({'signed itself' if one.manifest else 'without a manifest'})"
+            own = "signed itself" if one.manifest else "without a manifest"
+            if one.address:
+                own = f"its manifest lay at {one.address}, and was not fetched"
+            about = f"{one.title or 'without a name'} ({own})"
             wrong = f"; when it was opened: {'; '.join(one.problems)}" if one.problems else ""
             rows.append(("made of", about + wrong))
         if self.chain > 1:
@@ -189,10 +199,15 @@ def read_manifest(data: bytes, format: str | None, *, anchors: str = "") -> Mani
         return None
     except c2pa.C2paError as error:
         if found := _ELSEWHERE.search(str(error)):
-            return ManifestReport("elsewhere", (_MEANINGS["manifest.inaccessible"],), address=found[1])
+            return ManifestReport("elsewhere", (_MEANINGS[_INACCESSIBLE],), address=found[1])
         if not holds_manifest(data, format):
             return None  # the file itself is damaged
-        return ManifestReport("invalid", (f"the manifest is damaged: {error}",))
+        return ManifestReport("invalid", (f"the manifest can't be read: {reason_of(error)}",))
+
+
+def reason_of(error: Exception) -> str:
+    """What the library says, without the name of its error."""
+    return _text(error).partition(": ")[2] or _text(error)
 
 
 def preview_labels(data: bytes, format: str) -> tuple[str, ...]:
@@ -215,13 +230,12 @@ def _report(store: Mapping[str, Any], certificates: Mapping[str, Any]) -> Manife
     manifests = store.get("manifests", {})
     active = manifests.get(store.get("active_manifest"), {})
     results = store.get("validation_results", {})
-    faults = list(results.get("activeManifest", {}).get("failure", []))
-    for one in results.get("ingredientDeltas", []):
-        faults += one.get("validationDeltas", {}).get("failure", [])
+    faults = _faults(results)
     signature = active.get("signature_info", {})
     subject = _certificate(certificates, store.get("active_manifest"))
     states: dict[str, ManifestState] = {"Trusted": "trusted", "Valid": "untrusted"}
     generator: Mapping[str, Any] = next(iter(active.get("claim_generator_info") or ()), {})
+    named = f"{_text(generator.get('name'))} {_text(generator.get('version'))}".strip()
     return ManifestReport(
         state=states.get(store.get("validation_state", ""), "invalid"),
         problems=_problems(faults),
@@ -230,11 +244,19 @@ def _report(store: Mapping[str, Any], certificates: Mapping[str, Any]) -> Manife
         issuer=_joined(subject.get("issuer")),
         expires=_text(subject.get("validity", {}).get("notAfter")),
         stamped=_text(signature.get("time")),
-        generator=f"{_text(generator.get('name'))} {_text(generator.get('version'))}".strip(),
+        generator=named or _text(active.get("claim_generator")),
         actions=tuple(_actions(active)),
         ingredients=tuple(_ingredient(one) for one in active.get("ingredients", [])),
         chain=len(manifests),
     )
+
+
+def _faults(results: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The faults of a manifest, and those of its ingredients' that were not told when it was made."""
+    faults = list(results.get("activeManifest", {}).get("failure", []))
+    for one in results.get("ingredientDeltas", []):
+        faults += one.get("validationDeltas", {}).get("failure", [])
+    return faults
 
 
 def _certificate(found: Mapping[str, Any], label: str | None) -> Mapping[str, Any]:
@@ -253,15 +275,19 @@ def _joined(name: Mapping[str, Any] | None) -> str:
 
 
 def _problems(faults: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
-    """Faults in words, each once; what an expired or unfit certificate makes unknown is left out."""
+    """Faults in words, each once. That the signer is not known comes last, and is left out where the certificate does
+    not count anyway.
+    """
     found = {str(fault.get("code", "")): fault for fault in faults}
-    if {"signingCredential.expired", "signingCredential.invalid"} & found.keys():
-        found.pop("signingCredential.untrusted", None)
-    words = [
-        _MEANINGS.get(code) or f"{_text(fault.get('explanation')) or 'a fault'} ({code})"
-        for code, fault in found.items()
-    ]
-    return tuple(dict.fromkeys(words))
+    unknown = found.pop(_UNTRUSTED, None)
+    if unknown is not None and not {"signingCredential.expired", "signingCredential.invalid"} & found.keys():
+        found[_UNTRUSTED] = unknown
+    return tuple(dict.fromkeys(_MEANINGS.get(code) or _explained(code, fault) for code, fault in found.items()))
+
+
+def _explained(code: str, fault: Mapping[str, Any]) -> str:
+    """A fault in the words of the library."""
+    return f"{_text(fault.get('explanation')) or 'a fault'} ({_text(code)})"
 
 
 def _actions(manifest: Mapping[str, Any]) -> Iterator[ReportedAction]:
@@ -292,14 +318,14 @@ def _boxes(changes: Sequence[Mapping[str, Any]]) -> Iterator[tuple[float, ...]]:
 
 def _ingredient(one: Mapping[str, Any]) -> ReportedIngredient:
     """An ingredient. That its signer was not known is no problem: whoever made the picture had no anchors."""
-    faults = (one.get("validation_results") or {}).get("activeManifest", {}).get("failure", [])
-    faults = [*faults, *(one.get("validation_status") or [])]
-    wrong = _problems(fault for fault in faults if fault.get("code") != "signingCredential.untrusted")
+    faults = [*_faults(one.get("validation_results") or {}), *(one.get("validation_status") or [])]
+    wrong = _problems(fault for fault in faults if fault.get("code") not in (_UNTRUSTED, _INACCESSIBLE))
     return ReportedIngredient(
         title=_text(one.get("title")),
         relationship=_text(one.get("relationship")),
         manifest=_text(one.get("active_manifest")),
         problems=wrong,
+        address=next((_text(one.get("url")) for one in faults if one.get("code") == _INACCESSIBLE), ""),
     )
 
 

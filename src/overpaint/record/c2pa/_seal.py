@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from overpaint.record.provenance import Provenance, SealedFile
 from ._credentials import CERTIFICATE, TIMESTAMP, SigningCredentials
 from ._definition import definition, parent
 from ._library import MIME_TYPES, context, library
-from ._report import ManifestReport, preview_labels, read_manifest
+from ._report import ManifestReport, preview_labels, read_manifest, reason_of
 
 _BYTES_KEPT = ("png", "jpeg", "webp")  # a manifest is put between other parts, which stay as they are
 
@@ -64,7 +65,7 @@ class ManifestSeal:
             signed = _signed(_TRIAL, "png", _builder(context(), trial), credentials, "")[0]
             report = read_manifest(signed, "png")
         except c2pa.C2paError as error:
-            raise self._unfit(str(error)) from None
+            raise self._unfit(reason_of(error)) from None
         if report is None or report.state == "invalid":
             raise self._unfit("; ".join(report.problems) if report else "the trial signature can't be read")
 
@@ -92,7 +93,7 @@ class ManifestSeal:
         except c2pa.C2paError as error:
             stamps = bool(self.timestamp) and "http" in str(error).lower()
             what = f"{self.timestamp} gave no time stamp" if stamps else "the result can't be signed"
-            raise _failed(f"{what}: {error}", TIMESTAMP if stamps else CERTIFICATE) from None
+            raise _failed(f"{what}: {reason_of(error)}", TIMESTAMP if stamps else CERTIFICATE) from None
         _check_unchanged(data, signed, format)
         report = read_manifest(signed, format)
         if report is None or report.state == "invalid":
@@ -112,12 +113,14 @@ class ManifestSeal:
                 builder.add_ingredient(parent(provenance), kind, io.BytesIO(original.data))
             except c2pa.C2paError as error:
                 if holds_manifest(original.data, original.format):
-                    reason = str(error)
+                    reason = reason_of(error)
                     notes.append(f"the original's own manifest can't be read, and is not in the chain: {reason}")
             else:
                 if redacted:
-                    count = "a preview" if len(redacted) == 1 else f"{len(redacted)} previews"
-                    notes.append(f"{count} in the original's manifests, which show it unedited, are left out")
+                    one = len(redacted) == 1
+                    what = "a preview" if one else f"{len(redacted)} previews"
+                    why = "which shows it unedited, is" if one else "which show it unedited, are"
+                    notes.append(f"{what} in the original's manifests, {why} left out")
                 return builder
         return _builder(how, {**definition(provenance, format), "ingredients": [parent(provenance)]})
 
@@ -195,13 +198,13 @@ def _previews(original: Source) -> tuple[str, ...]:
     return preview_labels(original.data, original.format or "")
 
 
-def _of_original(report: ManifestReport) -> list[str]:
-    """A note where the original's own manifest was not valid."""
-    return [
-        f"the original's own manifest was not valid when it was opened: {'; '.join(one.problems)}"
-        for one in report.ingredients
-        if one.problems
-    ]
+def _of_original(report: ManifestReport) -> Iterator[str]:
+    """Notes where the original's own manifest was not valid, or not there."""
+    for one in report.ingredients:
+        if one.problems:
+            yield f"the original's own manifest was not valid when it was opened: {'; '.join(one.problems)}"
+        if one.address:
+            yield f"the original's own manifest lies at {one.address[:200]}: it is not fetched, and not in the chain"
 
 
 def _failed(message: str, field: str = CERTIFICATE) -> OutputError:
