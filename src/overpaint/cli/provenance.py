@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from overpaint.record import FoundRecord, Record, StatedOrigin
 
 _HOW = Group("How", sort_key=1)
+_LONGEST = 300  # characters of a text that is printed; JSON has all
 
 app = verb_group(
     "provenance",
@@ -138,8 +139,8 @@ def _mapping(name: str, picture: Picture, stated: StatedOrigin, found: FoundReco
         "record_place": None if found is None else found.place,
         "edits": [_edit(one) for one in _edits(made)],
         "marks": None if made is None or made.marks is None else made.marks.to_mapping(),
-        "c2pa": _has_manifest(picture),
-        "in_words": _in_words(stated, found),
+        "c2pa": {"in_words": (manifest := _manifest(picture))[0], "manifest": manifest[1]},
+        "in_words": _in_words(picture, stated, found),
     }
 
 
@@ -158,11 +159,25 @@ def _edits(record: Record | None) -> tuple[Record, ...]:
     return () if record is None else (*(record.earlier or ()), record)
 
 
-def _has_manifest(picture: Picture) -> bool:
+def _manifest(picture: Picture) -> tuple[str, dict[str, Any] | None]:
+    """The C2PA manifest in words, and as plain values where it can be read."""
+    from overpaint.errors import MissingExtraError
     from overpaint.picture.c2pa_store import holds_manifest
 
     data, format = picture.source.data, picture.source.format
-    return data is not None and format is not None and holds_manifest(data, format)
+    if data is None or not holds_manifest(data, format):
+        return "no manifest in the file", None
+    try:
+        from overpaint.record.c2pa import read_manifest
+
+        report = read_manifest(data, format)
+    except MissingExtraError as error:
+        return f"a manifest, which can't be read here: {error}", None
+    if report is None:
+        return "a manifest, which can't be read", None
+    terms = dict.fromkeys(one.source_type for one in report.actions if one.source_type)
+    said = f"; it says {', '.join(terms)}" if terms else ""
+    return f"{report.summary}{said} ('overpaint provenance verify' says more)", report.to_mapping()
 
 
 def _lines(name: str, picture: Picture, stated: StatedOrigin, found: FoundRecord | None) -> list[tuple[str, str]]:
@@ -178,7 +193,7 @@ def _lines(name: str, picture: Picture, stated: StatedOrigin, found: FoundRecord
         ("version", stated.version),
         ("AI prompt", stated.prompt),
     )
-    lines += [row for row in texts if row[1]]
+    lines += [(name, text if len(text) <= _LONGEST else f"{text[:_LONGEST]}...") for name, text in texts if text]
     lines.append(("record", "none" if found is None else f"{found.tool} ({found.place})"))
     made = None if found is None else found.record
     for one in _edits(made):
@@ -187,19 +202,19 @@ def _lines(name: str, picture: Picture, stated: StatedOrigin, found: FoundRecord
         lines.append(("edit", f"{edit['intent']} with {edit['engine']}: {edit['source_type']}; in {boxes}"))
     if made is not None and made.marks is not None and made.marks.provenance == "none":
         lines.append(("provenance", "was switched off when the file was written"))
-    lines.append(("C2PA", "a manifest; 'overpaint provenance verify' checks it" if _has_manifest(picture) else "none"))
-    return [*lines, ("in words", _in_words(stated, found))]
+    lines.append(("C2PA", _manifest(picture)[0]))
+    return [*lines, ("in words", _in_words(picture, stated, found))]
 
 
-def _in_words(stated: StatedOrigin, found: FoundRecord | None) -> str:
+def _in_words(picture: Picture, stated: StatedOrigin, found: FoundRecord | None) -> str:
     """What the statements mean, without a claim that they are true."""
-    from overpaint.record import type_of_record
+    from overpaint.record import said_types
 
     made = None if found is None else found.record
     if stated.term is not None and stated.term.generative:
         return "the file says that generative AI made it or a part of it"
-    if any(type_of_record(one).generative for one in _edits(made)):
-        return "the record says that generative AI painted a part of it; XMP, which other programs read, does not"
+    if any(one.generative for one in said_types(picture)):
+        return "the file says in its record or manifest that generative AI made it or a part of it; its XMP does not"
     if found is not None and made is None and found.tool != "Overpaint":
         return f"it has generation parameters of {found.tool}, which paints with generative AI; XMP does not say so"
     if stated.source_type is None:

@@ -250,8 +250,7 @@ def sketch_from(source: Source, size: Size, name: str) -> NDArray[np.uint8]:
 
 
 def insert_from(source: Source, mask: Source | None, place: Size) -> Picture:
-    """The picture of a file in sRGB, cut out where a mask file marks its object; of its metadata it has what it says of
-    its origin.
+    """The picture of a file in sRGB, cut out where a mask file marks its object, with what the file says of its origin.
 
     One that is far larger than `place`, the size of the picture that it is put into, is reduced.
 
@@ -263,4 +262,5 @@ def insert_from(source: Source, mask: Source | None, place: Size) -> Picture:
 
     picture = open_picture(source)
     raster = insert_raster(picture, None if mask is None else mask_from(mask, picture.size), place)
-    return replace(from_array(raster), metadata=Metadata(xmp=picture.metadata.xmp))
+    said = Metadata(xmp=picture.metadata.xmp, text=picture.metadata.text)
+    return replace(from_array(raster), metadata=said, source=picture.source)

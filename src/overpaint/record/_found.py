@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,6 +48,14 @@ def read_record(source: Picture | str | os.PathLike[str] | bytes) -> FoundRecord
     for found in _foreign_records(picture.metadata):
         return replace(found, notes=(*notes, *found.notes))
     return FoundRecord("Overpaint", notes=tuple(notes), place="file") if notes else None
+
+
+def own_record(metadata: Metadata) -> Record | None:
+    """The record of ours that is within a file; None where there is none that can be read."""
+    for text, _ in _own_texts(metadata):
+        with suppress(RecordError):
+            return Record.from_json(text)
+    return None
 
 
 def _own_texts(metadata: Metadata) -> Iterator[tuple[str, str]]:

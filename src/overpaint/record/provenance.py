@@ -21,10 +21,12 @@ from typing import Any, Protocol
 
 from overpaint.geometry import Box, Size
 from overpaint.picture import Metadata, Picture, Source
+from overpaint.picture.c2pa_store import holds_manifest
 from overpaint.picture.xmp import is_extensible, read_values, with_properties, with_property
 from overpaint.request import ResolvedRequest
 
 from ._embed import NAMESPACE
+from ._found import own_record
 from ._marks import ProvenanceMode
 from ._record import Record, RegionRecord
 from .source_type import SourceType, joined_types, source_type_named
@@ -36,7 +38,7 @@ IPTC_EXTENSION = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 _TYPE = "DigitalSourceType"
 _SYSTEM, _VERSION, _PROMPT = "AISystemUsed", "AISystemVersionUsed", "AIPromptInformation"
 _ORIGINAL_TYPE = "source_type_original"
-_UNREAD_TYPE = re.compile(rb"digitalsourcetype/([A-Za-z]{3,60})")
+_TYPE_URI = re.compile(rb"digitalsourcetype/([A-Za-z]{3,60})")
 _LONGEST_IN_JPEG = 65_000  # bytes of XMP that one JPEG segment holds, with some to spare
 
 
@@ -98,7 +100,7 @@ class Provenance:
     Attributes:
         edits: The edits that made it, in their order.
         source_type: The original and all edits together.
-        declared: What the original says of itself: a term, or a text that is none; None where it says nothing.
+        declared: What the original's XMP says: a term, or a text that is none; None where it says nothing.
         size: Its size.
         original: The file that was edited.
         private: Whether it must say nothing of prompts, models and names of files.
@@ -193,11 +195,11 @@ def provenance_of(edits: Iterable[EditStatement], picture: Picture, marking: Mar
         marking: How much may be told.
     """
     edits = tuple(one.told(marking) for one in edits)
-    declared = declared_type(picture.metadata)
-    known = (declared,) if isinstance(declared, SourceType) else ()
-    joined = joined_types((*known, *(one.source_type for one in edits)))
+    joined = joined_types((*said_types(picture), *(one.source_type for one in edits)))
     assert joined is not None
-    return Provenance(edits, joined, declared, picture.size, picture.source, marking.private, marking.watermark)
+    return Provenance(
+        edits, joined, declared_type(picture.metadata), picture.size, picture.source, marking.private, marking.watermark
+    )
 
 
 def type_of_record(record: Record) -> SourceType:
@@ -206,8 +208,25 @@ def type_of_record(record: Record) -> SourceType:
     return source_type_named(record.source_type) or learned
 
 
+def said_types(picture: Picture) -> tuple[SourceType, ...]:
+    """All terms that a picture's file has: in XMP, in C2PA manifests, and in a record of ours.
+
+    Manifests are searched for the URIs of terms, whether they are sound or not.
+    """
+    declared = declared_type(picture.metadata)
+    found = [] if not isinstance(declared, SourceType) else [declared]
+    data = picture.source.data
+    if data is not None and holds_manifest(data, picture.source.format):
+        terms = (source_type_named(one[1].decode("ascii")) for one in _TYPE_URI.finditer(data))
+        found += [term for term in terms if term is not None]
+    record = own_record(picture.metadata)
+    if record is not None:
+        found += [type_of_record(one) for one in (*(record.earlier or ()), record)]
+    return tuple(dict.fromkeys(found))
+
+
 def declared_type(metadata: Metadata) -> SourceType | str | None:
-    """What a file says of its origin: the strongest of the terms, else a text that is none; None for nothing.
+    """What a file's XMP says of its origin: the strongest of the terms, else a text that is none; None for nothing.
 
     A packet that can't be parsed is searched for the URI of a term.
     """
@@ -216,7 +235,7 @@ def declared_type(metadata: Metadata) -> SourceType | str | None:
         return None
     texts = [text for text in read_values(xmp, (IPTC_EXTENSION, _TYPE))[0] if text]
     if not texts and not is_extensible(xmp):
-        texts = [found[1].decode("ascii") for found in _UNREAD_TYPE.finditer(xmp.replace(b"\0", b""))]
+        texts = [found[1].decode("ascii") for found in _TYPE_URI.finditer(xmp.replace(b"\0", b""))]
     known = [term for text in texts if (term := source_type_named(text)) is not None]
     return joined_types(known) or next(iter(texts), None)
 

@@ -15,8 +15,8 @@ _TERM = re.compile(r"(?:https?://cv\.iptc\.org/newscodes/digitalsourcetype/|digs
 
 
 class SourceType(StrEnum):
-    """A term of the vocabulary. The order is that of `joined_types`: each says more of generative AI, or of synthesis,
-    than those before it; of the first ones, up to `ALGORITHMICALLY_ENHANCED`, none does.
+    """A term of the vocabulary. The order is that of `joined_types`: the first ones, up to `ALGORITHMICALLY_ENHANCED`,
+    say where one picture came from; then come edits and syntheses, composites, and what names generative AI.
     """
 
     DIGITAL_CAPTURE = "digitalCapture"
@@ -32,10 +32,10 @@ class SourceType(StrEnum):
     MINOR_HUMAN_EDITS = "minorHumanEdits"  # retired in 2024
     ALGORITHMICALLY_ENHANCED = "algorithmicallyEnhanced"
     HUMAN_EDITS = "humanEdits"
-    COMPOSITE_CAPTURE = "compositeCapture"
     ALGORITHMIC_MEDIA = "algorithmicMedia"
-    COMPOSITE = "composite"
     VIRTUAL_RECORDING = "virtualRecording"
+    COMPOSITE_CAPTURE = "compositeCapture"
+    COMPOSITE = "composite"
     COMPOSITE_WITH_TRAINED_ALGORITHMIC_MEDIA = "compositeWithTrainedAlgorithmicMedia"
     COMPOSITE_SYNTHETIC = "compositeSynthetic"
     TRAINED_ALGORITHMIC_MEDIA = "trainedAlgorithmicMedia"
@@ -84,7 +84,7 @@ _MEANINGS = {
     SourceType.TRAINED_ALGORITHMIC_MEDIA: "created using generative AI",
 }
 _STRENGTH = {one: max(0, index - 11) for index, one in enumerate(SourceType)}
-"""0 for the terms that say nothing of generative AI or synthesis, then in the order of the enumeration."""
+"""0 for the first terms, then in the order of the enumeration."""
 
 
 def source_type_named(text: str | None) -> SourceType | None:
@@ -123,8 +123,8 @@ def type_of_edit(*, learned: bool, puts_in: bool, generative: bool = False) -> S
 def joined_types(types: Iterable[SourceType]) -> SourceType | None:
     """One statement for all that was said of a picture and done to it, which hides no generative AI; None for nothing.
 
-    The stronger of two counts, in the order of `SourceType`; of two that say nothing of synthesis, the later. An edit
-    with generative AI and a composite of several pictures are together `compositeSynthetic`: "Mix or composite of
+    Of two the one counts that is later in the order of `SourceType`; of two of the first ones, the later edit's. An
+    edit with generative AI and a composite of several pictures are together `compositeSynthetic`: "Mix or composite of
     several elements, at least one of which is Generative AI".
 
     Args:

@@ -16,7 +16,7 @@ from overpaint.errors import InputError, MaskError, RequestError
 from overpaint.geometry import Size
 from overpaint.mask import Mask, of_values
 from overpaint.picture import Picture
-from overpaint.record import SourceType, declared_type
+from overpaint.record import said_types
 from overpaint.request import Blob, EditRequest, EditSettings, MaskSpec, blob_array, blob_of, picture_blob
 
 from .inserts import Pictured, insert_picture, insert_raster
@@ -131,8 +131,7 @@ def gather(picture: Picture, request: EditRequest | None, given: EditArguments) 
         shown, marked = _pair(insert)
         put_in = insert_picture(shown)
         raster = insert_raster(put_in, None if marked is None else as_mask(marked), picture.size)
-        said = declared_type(put_in.metadata)
-        generative = isinstance(said, SourceType) and said.generative
+        generative = any(one.generative for one in said_types(put_in))
         blob = blob_of(raster, inline=False)
         request, by_digest[blob.sha256] = request.merged(insert=blob), raster
     avoid = values.get("avoid")
