@@ -88,6 +88,31 @@ def thumbnail_of(data: bytes, side: int, pixels: int | None) -> bytes:
     return out.getvalue()
 
 
+def levels_of(data: bytes, pixels: int | None) -> NDArray[np.uint8]:
+    """(H, W) uint8, the luminance of a picture, whatever its transparency: a mask as other programs have it."""
+    from overpaint.picture import open_picture, to_pil
+
+    working_on("the mask", "mask")
+    with _limited(pixels):
+        picture = open_picture(data)
+    import numpy as np
+
+    return np.asarray(to_pil(picture).convert("RGB").convert("L"))
+
+
+def prompts_of(data: bytes, pixels: int | None) -> tuple[str, str]:
+    """The prompt and the negative prompt that a picture says it was made with; "" for none."""
+    from overpaint.picture import open_picture
+    from overpaint.record import read_record
+
+    working_on("the picture", "picture")
+    with _limited(pixels):
+        found = read_record(open_picture(data))
+    if found is None:
+        return "", ""
+    return found.prompt, found.negative_prompt
+
+
 def _limited(pixels: int | None) -> AbstractContextManager[None]:
     from overpaint.picture import PictureLimits, current_limits, limited
 

@@ -13,9 +13,9 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from . import openai
+from . import iopaint, openai
 
-_MODULES: Mapping[str, Any] = MappingProxyType({"openai": openai})
+_MODULES: Mapping[str, Any] = MappingProxyType({"openai": openai, "iopaint": iopaint})
 """The modules by the name of their API, which settings choose them by."""
 
 

@@ -1,0 +1,204 @@
+"""IOPaint's API, as its page, its plug-ins and scripts call it; and what IOPaint itself gets wrong."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import numpy as np
+import pytest
+from PIL import Image, PngImagePlugin
+
+from overpaint.picture import open_picture
+from overpaint.studio import Studio
+from servers import Running, running
+
+CLIENTS = Path(__file__).parents[2] / "shared" / "clients" / "iopaint.json"
+SIZE = (64, 48)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with Studio() as studio, running(tmp_path_factory.mktemp("iopaint"), studio) as found:
+        yield found
+
+
+@pytest.fixture
+def client(server: Running) -> Iterator[httpx2.Client]:
+    with httpx2.Client(base_url=server.url, trust_env=False, timeout=60) as found:
+        yield found
+        found.post("/api/v1/model", json={"name": "exemplar"})
+
+
+def pixels() -> np.ndarray[Any, Any]:
+    return np.random.default_rng(0).integers(0, 255, (SIZE[1], SIZE[0], 3), np.uint8)
+
+
+def encoded(image: Image.Image, format: str = "PNG", **more: Any) -> bytes:
+    out = io.BytesIO()
+    image.save(out, format, **more)
+    return out.getvalue()
+
+
+def mask() -> bytes:
+    drawn = np.zeros((SIZE[1], SIZE[0]), np.uint8)
+    drawn[10:26, 12:30] = 255
+    return encoded(Image.fromarray(drawn))
+
+
+def url(data: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(data).decode()
+
+
+def far() -> np.ndarray[Any, Any]:
+    found = np.ones((SIZE[1], SIZE[0]), bool)
+    found[2:34, 4:38] = False
+    return found
+
+
+def test_a_picture_and_a_mask_are_enough(client):
+    data = encoded(Image.fromarray(pixels()))
+    reply = client.post("/api/v1/inpaint", json={"image": url(data), "mask": base64.b64encode(mask()).decode()})
+    assert reply.status_code == 200, reply.text
+    assert reply.headers["content-type"] == "image/png"
+    assert reply.headers["x-seed"] == "42"
+    after = np.asarray(Image.open(io.BytesIO(reply.content)))
+    assert np.array_equal(after[far()], pixels()[far()])
+    assert not np.array_equal(after[12:24, 14:28], pixels()[12:24, 14:28])
+
+
+def test_a_form_with_files_is_read_too(client):
+    files = {"image": ("a.jpg", encoded(Image.fromarray(pixels()), "JPEG")), "mask": ("m.png", mask())}
+    reply = client.post("/api/v1/inpaint", files=files)
+    assert (reply.status_code, reply.headers["content-type"]) == (200, "image/jpeg")
+
+
+def test_a_mask_in_the_pages_own_colour_is_read_and_so_are_misspelt_settings(client):
+    drawn = np.zeros((SIZE[1], SIZE[0], 4), np.uint8)
+    drawn[10:26, 12:30] = (255, 204, 0, 187)
+    body = {
+        "image": url(encoded(Image.fromarray(pixels()))),
+        "mask": url(encoded(Image.fromarray(drawn))),
+        "hd_strategy_crop_triger_size": 512,
+        "brushnet_method": "random_mask",
+        "sd_seed": -1,
+        "sd_steps": "20",
+    }
+    reply = client.post("/api/v1/inpaint", json=body)
+    assert reply.status_code == 200, reply.text
+    after = np.asarray(Image.open(io.BytesIO(reply.content)))
+    assert np.array_equal(after[far()], pixels()[far()])
+    assert not np.array_equal(after[14:22, 16:26], pixels()[14:22, 16:26])
+
+
+def test_depth_alpha_and_profile_survive(client):
+    deep = np.random.default_rng(1).integers(0, 65535, (SIZE[1], SIZE[0])).astype(np.uint16)
+    reply = client.post("/api/v1/inpaint", json={"image": url(encoded(Image.fromarray(deep))), "mask": url(mask())})
+    after = open_picture(reply.content)
+    assert after.depth == 16
+    assert np.array_equal(after.samples[..., 0][far()], deep[far()])
+    values = np.dstack([pixels(), np.full((SIZE[1], SIZE[0]), 77, np.uint8)])
+    reply = client.post("/api/v1/inpaint", json={"image": url(encoded(Image.fromarray(values))), "mask": url(mask())})
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(reply.content)))[far()], values[far()])
+
+
+def test_an_extender_makes_the_picture_larger(client):
+    body = {
+        "image": url(encoded(Image.fromarray(pixels()))),
+        "mask": None,
+        "use_extender": True,
+        "extender_x": -16,
+        "extender_y": 0,
+        "extender_width": 80,
+        "extender_height": 64,
+    }
+    reply = client.post("/api/v1/inpaint", json=body)
+    assert reply.status_code == 200, reply.text
+    assert Image.open(io.BytesIO(reply.content)).size == (80, 64)
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"mask": None}, "mask"),
+        ({"image": None}, "image"),
+        ({"image": "data:image/png;base64,@@@"}, "base64"),
+        ({"image": "aGVsbG8="}, "picture"),
+        ({"mask": url(encoded(Image.new("L", (10, 10), 255)))}, "10x10"),
+        ({"sd_steps": "many"}, "sd_steps"),
+    ],
+)
+def test_what_can_not_be_used_is_a_400_that_says_so(client, change, word):
+    body = {"image": url(encoded(Image.fromarray(pixels()))), "mask": url(mask()), **change}
+    reply = client.post("/api/v1/inpaint", json=body)
+    assert reply.status_code == 400, reply.text
+    assert word in reply.json()["detail"]
+    assert reply.json()["errors"]
+
+
+def test_a_model_that_is_not_there_changes_nothing(client):
+    before = client.get("/api/v1/model").json()
+    assert client.post("/api/v1/model", json={"name": "nope"}).status_code == 404
+    assert client.get("/api/v1/model").json() == before
+    assert client.post("/api/v1/model", json={"name": "cv2"}).json()["name"] == "cv2"
+    for flag in ("INPAINT_TELEA", "INPAINT_NS"):
+        body = {"image": url(encoded(Image.fromarray(pixels()))), "mask": url(mask()), "cv2_flag": flag}
+        assert client.post("/api/v1/inpaint", json=body).status_code == 200
+    assert client.post("/api/v1/model", json={"name": "lama"}).json()["name"] == "lama"
+    reply = client.post("/api/v1/inpaint", json=body)
+    assert "lama is not here" in reply.headers["x-overpaint-note"]
+
+
+def test_what_its_page_asks_at_the_start(client):
+    found = client.get("/api/v1/server-config").json()
+    assert {"exemplar", "telea"} <= {one["name"] for one in found["modelInfos"]}
+    assert "Euler a" in found["samplers"]
+    assert client.get("/api/v1/inputimage").status_code == 404
+
+
+@pytest.mark.parametrize(("operate", "grows"), [("expand", True), ("shrink", False)])
+def test_a_mask_is_grown_shrunk_and_inverted(client, operate, grows):
+    def marked(how: str, size: int) -> np.ndarray[Any, Any]:
+        reply = client.post("/api/v1/adjust_mask", json={"mask": url(mask()), "operate": how, "kernel_size": size})
+        return np.asarray(Image.open(io.BytesIO(reply.content)))
+
+    plain, changed = marked("expand", 0), marked(operate, 3)
+    assert tuple(plain[15, 15]) == (255, 203, 0, 186)
+    assert (changed[..., 3].sum() > plain[..., 3].sum()) == grows
+    assert np.array_equal(marked("reverse", 0)[..., 3] > 0, plain[..., 3] == 0)
+
+
+def test_the_prompts_of_a_picture_are_found(client):
+    info = PngImagePlugin.PngInfo()
+    info.add_text("parameters", "a red fox\nNegative prompt: blur\nSteps: 20, Sampler: Euler a, Seed: 1, Size: 64x48")
+    data = encoded(Image.fromarray(pixels()), pnginfo=info)
+    assert client.post("/api/v1/gen-info", files={"file": ("a.png", data)}).json() == {
+        "prompt": "a red fox",
+        "negative_prompt": "blur",
+    }
+
+
+@pytest.mark.skipif(not CLIENTS.exists(), reason="the requests of real clients are not here")
+def test_requests_of_real_clients_are_answered(client):
+    photo = encoded(Image.fromarray(pixels()))
+    there = {"@url photo": url(photo), "@url mask": url(mask())}
+    for case in json.loads(CLIENTS.read_text()):
+        for step in case["steps"]:
+            if "multipart" in step["headers"].get("Content-Type", ""):
+                continue  # a test of its own
+            body = (
+                None
+                if step["body"] is None
+                else {k: there.get(v, v) if isinstance(v, str) else v for k, v in step["body"].items()}
+            )
+            reply = client.request(step["method"], step["path"], json=body)
+            if "plugin" in step["path"]:
+                assert reply.status_code == 404
+                assert "is not here" in reply.json()["detail"]
+            else:
+                assert reply.status_code == 200, (step["path"], reply.text)
