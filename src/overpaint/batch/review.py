@@ -151,10 +151,13 @@ class _Found:
     numbers: Mapping[str, int]
 
     @classmethod
-    def of(cls, ledger: Ledger, table: Path | None = None) -> _Found:
-        """From a ledger, and the table of the report where that is of the list as it is now."""
+    def of(cls, ledger: Ledger, table: Path, *, busy: bool = False) -> _Found:
+        """From a ledger, and the table of the report; `busy`: a run is at work, so that the table may lack rows."""
         entries = ledger.entries("needs-review")
-        return cls(tuple(entries), _numbers_of(entries, table))
+        painted = {one.id: int(row) for one in entries if (row := details_in(one).get("row")) is not None}
+        if not table.exists():
+            return cls(tuple(entries), painted)
+        return cls(tuple(entries), {**(painted if busy else {}), **rows_in_report(table)})
 
     def chosen(self, rows: Collection[str] | None) -> list[LedgerEntry]:
         """Those that are named; None: all. Raises RequestError."""
@@ -194,7 +197,7 @@ def _write_report(session: BatchSession) -> None:
 def _left_to_run(options: Options, verdict: Decision | None, rows: Collection[str] | None, patience: float) -> Reviewed:
     """Leave a verdict for the run that is at work, and wait for what becomes of it."""
     with Ledger(options.folders.ledger) as ledger:
-        found = _Found.of(ledger)
+        found = _Found.of(ledger, options.folders.reports / TABLE, busy=True)
         chosen = {one.id: one for one in found.chosen(rows)} if verdict is not None else {}
         line = "" if verdict is None else json.dumps(Review.of(verdict).to_mapping(), ensure_ascii=False)
         left = [LeftDecision(one.id, one.result or "", line) for one in chosen.values()]
@@ -224,13 +227,6 @@ def _wait(options: Options, ledger: Ledger, left: Collection[LeftDecision], seco
             for _ in session.publisher.take_decisions():
                 pass
             _write_report(session)
-
-
-def _numbers_of(entries: Iterable[LedgerEntry], table: Path | None) -> dict[str, int]:
-    """The numbers of rows by their ids: those of the report, where it is given and there, else as they were painted."""
-    if table is not None and table.exists():
-        return rows_in_report(table)
-    return {one.id: int(row) for one in entries if (row := details_in(one).get("row")) is not None}
 
 
 def _named(name: str, entries: Collection[LedgerEntry], numbers: Mapping[str, int]) -> list[LedgerEntry]:
