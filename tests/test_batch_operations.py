@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from batches import BOX, photos
-from overpaint.batch import Began, Done, Ended, Event, Failed
+from overpaint.batch import Began, Done, Doubted, Ended, Event, Failed, Watching
 from overpaint.batch.metrics import MetricsFile, RunCounts
 from overpaint.cli.on_end import EndNotice
 from overpaint.cli.run import run as command
@@ -258,6 +258,26 @@ def test_a_collector_gets_what_the_metrics_file_says_and_a_span_for_each_row(
     assert len(rows) == 3
     assert {span.parent_span_id for span in rows} == {span.span_id for span in collector.spans if span.name == "batch"}
     assert sorted(span.status.code for span in rows) == [0, 0, 2]
+
+
+def test_a_doubtful_row_has_a_span_and_rows_of_a_watch_are_traces_of_their_own(collector: Collector) -> None:
+    from overpaint.batch.otlp import OtlpExport
+
+    counts = RunCounts()
+    export = OtlpExport(collector.address, counts)
+    time.sleep(0.2)
+    details = {"intent": "remove", "engine": "telea", "timings": {"paint": 1.0}}
+    done = [Done(f"{n}", n, f"{n}.png", 2.0, details=details) for n in range(2)]
+    doubted = Doubted("d", 3, "d.png", "needs-review/d.png", 3.0, ("seam",), details=details)
+    for event in (Watching("in"), Began(0, 0, 0, 0, 0), *done, doubted, _ended()):
+        counts.show(event)
+        export.show(event)
+    rows = [span for span in collector.spans if span.name == "row"]
+    (run,) = [span for span in collector.spans if span.name == "batch"]
+    assert len({span.trace_id for span in (*rows, run)}) == 4
+    assert {link.span_id for span in rows for link in span.links} == {run.span_id}
+    histogram = collector.points["overpaint.batch.row_seconds"]
+    assert (histogram.count, histogram.sum) == (3, 7.0)
 
 
 def test_a_collector_learns_no_names_and_no_prompts_of_a_private_batch(folder: Path, collector: Collector) -> None:

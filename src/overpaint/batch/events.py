@@ -104,6 +104,7 @@ class Failed:
         again: Whether it is tried again.
         begun: False for a row that could not be started.
         image: Its picture, as the list names it; "" where that is not known.
+        before: In a folder that is watched, of a row that could not be started: its state before; "" for a new one.
     """
 
     id: str
@@ -112,6 +113,7 @@ class Failed:
     again: bool = False
     begun: bool = True
     image: str = ""
+    before: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,7 @@ class Arrived:
         id, row: Id and number of its row.
         image, mask: The files; no mask where it is not from a file.
         again: Whether the row was there before.
+        before: Its state then: "done", "unchanged", "needs-review", "failed", "waiting", or "left" by the filter.
     """
 
     id: str
@@ -148,14 +151,22 @@ class Arrived:
     image: str
     mask: str | None = None
     again: bool = False
+    before: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Departed:
-    """A picture is no longer in a folder that is watched: its row has left the list. Its result stays."""
+    """A picture is no longer in a folder that is watched: its row has left the list. Its result stays.
+
+    Attributes:
+        image: The file.
+        row: The number of its row.
+        state: The row's until then, as of `Arrived`.
+    """
 
     image: str
     row: int
+    state: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Literal
 from overpaint.errors import OutputError
 from overpaint.files import opened_regular
 
-from .events import Arrived, Began, Decided, Done, Doubted, Ended, Event, Failed, Idle, Unchanged
+from .events import Arrived, Began, Decided, Departed, Done, Doubted, Ended, Event, Failed, Idle, Unchanged
 from .store import write
 
 _EVERY = 5.0  # seconds between two writes
@@ -50,7 +50,7 @@ class RunCounts:
         self._clock = clock
         self._retries = self._warned = self._pixels = 0
         self._painting = 0.0
-        self._began = 0.0
+        self._began = clock()
         self._running = True
         self.rows = dict.fromkeys(("done", "needs-review", "failed", "unchanged", "waiting"), 0)
         self.buckets = [0] * (len(BOUNDS) + 1)
@@ -78,11 +78,15 @@ class RunCounts:
                 self._retries += 1
             case Failed():
                 self._count("failed", begun=event.begun)
+                self._leave(event.before)
             case Unchanged():
                 self._count("unchanged", begun=True)
             case Arrived():
                 self.rows["waiting"] += 1
-            case Idle():  # rows that were done again were counted again
+                self._leave(event.before)
+            case Departed():
+                self._leave(event.state)
+            case Idle():
                 known = {"done": event.done, "failed": event.failed, "unchanged": event.unchanged}
                 known["needs-review"] = event.in_review
                 self.rows |= {**known, "waiting": event.rows - sum(known.values())}
@@ -91,6 +95,12 @@ class RunCounts:
                 done = event.done - event.departed
                 self.rows |= {"done": done, "failed": event.failed, "waiting": event.left}
                 self.rows["needs-review"] = event.in_review
+
+    def _leave(self, state: str) -> None:
+        """Take a row out of the count of a state; one that a filter left waits for another run."""
+        name = "waiting" if state == "left" else state
+        if name in self.rows:
+            self.rows[name] = max(0, self.rows[name] - 1)
 
     def _count(self, state: str, *, begun: bool) -> None:
         self.rows[state] += 1

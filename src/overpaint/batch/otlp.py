@@ -17,7 +17,7 @@ from overpaint.errors import MissingExtraError, RequestError
 from overpaint.record import version
 
 from .credentials import check_no_credentials
-from .events import Done, Ended, Event, Failed
+from .events import Done, Doubted, Ended, Event, Failed, Watching
 from .metrics import BOUNDS, ROW_SECONDS, ROWS, RunCounts
 
 if TYPE_CHECKING:
@@ -65,42 +65,59 @@ class OtlpExport:
             raise MissingExtraError.of("a collector of OpenTelemetry", "otlp") from None
         self._counts = counts
         self._private = private
+        self._watching = False
         _quiet(warn, address)
         base = address.rstrip("/")
-        resource = Resource.create({"service.name": "overpaint", "service.version": version()})
-        reader = PeriodicExportingMetricReader(
-            OTLPMetricExporter(f"{base}/v1/metrics", timeout=_ANSWER), 1000 * _EVERY, 1000 * _ANSWER
-        )
-        self._metrics = MeterProvider([reader], resource, shutdown_on_exit=False)
-        self._traces = TracerProvider(resource=resource, shutdown_on_exit=False)
-        self._traces.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(f"{base}/v1/traces", timeout=_ANSWER)))
-        self._tracer = self._traces.get_tracer("overpaint.batch")
-        self._run = self._tracer.start_span("batch")
-        self._seconds = self._instruments()
+
+        def start() -> None:
+            resource = Resource.create({"service.name": "overpaint", "service.version": version()})
+            reader = PeriodicExportingMetricReader(
+                OTLPMetricExporter(f"{base}/v1/metrics", timeout=_ANSWER), 1000 * _EVERY, 1000 * _ANSWER
+            )
+            self._metrics = MeterProvider([reader], resource, shutdown_on_exit=False)
+            self._traces = TracerProvider(resource=resource, shutdown_on_exit=False)
+            self._traces.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(f"{base}/v1/traces", timeout=_ANSWER)))
+            self._tracer = self._traces.get_tracer("overpaint.batch")
+            self._run = self._tracer.start_span("batch")
+            self._seconds = self._instruments()
+
+        self._start: Callable[[], None] | None = start
 
     def show(self, event: Event) -> None:
         """Make the span of a row; at the end of the run send what is left, for some seconds at most."""
+        if self._start is not None:
+            self._start()
+            self._start = None
         match event:
-            case Done():
+            case Watching():
+                self._watching = True
+            case Done() | Doubted():
                 self._seconds.record(event.seconds)
                 timings = event.details.get("timings", {})
                 parts = {f"overpaint.seconds.{name}": float(value) for name, value in timings.items()}
                 what = {f"overpaint.{name}": str(event.details.get(name) or "") for name in ("intent", "engine")}
-                self._span(event, event.seconds, {**what, **parts, "overpaint.warnings": len(event.warnings)})
+                doubts = {"overpaint.doubts": event.doubts} if isinstance(event, Doubted) else {}
+                more = {**what, **parts, **doubts, "overpaint.warnings": len(event.warnings)}
+                self._span(event, event.seconds, more)
             case Failed(again=False):
                 self._span(event, 0.0, {}, failed=event.reason)
             case Ended():
                 self._run.end()
                 self._end(_END_INTERRUPTED if event.interrupted else _END)
 
-    def _span(self, event: Done | Failed, seconds: float, more: dict[str, Any], failed: str | None = None) -> None:
-        from opentelemetry.trace import Status, StatusCode, set_span_in_context
+    def _span(
+        self, event: Done | Doubted | Failed, seconds: float, more: dict[str, Any], failed: str | None = None
+    ) -> None:
+        from opentelemetry.context import Context
+        from opentelemetry.trace import Link, Status, StatusCode, set_span_in_context
 
         named = {} if self._private else {"overpaint.id": event.id}
         now = time.time_ns()
         span = self._tracer.start_span(
             "row",
-            set_span_in_context(self._run),
+            # a watch may go on for months: its rows are traces of their own, with a link to it
+            Context() if self._watching else set_span_in_context(self._run),
+            links=[Link(self._run.get_span_context())] if self._watching else [],
             attributes={"overpaint.row": event.row, **named, **more},
             start_time=now - int(seconds * 1e9),
         )

@@ -313,7 +313,7 @@ class _Feed:
             self._drop(picture)
             self._items.pop(path, None)
             self._dirty = True
-            self.on_event(Departed(shown(path), picture.number))
+            self.on_event(Departed(shown(path), picture.number, picture.state))
 
     def _reserve(self) -> None:
         """Keep the names of results for the pictures that have them already, whatever the order in which they are
@@ -437,25 +437,25 @@ class _Feed:
                 picture.state = "left"
                 continue
             ledger.again([item.id], retries=max(0, options.retries))
-            picture.state = "waiting"
+            state, picture.state = picture.state, "waiting"
             self._items[path] = item
             if self._started:
                 mask = None if not item.row.places.files else shown(item.row.places.files[0])
-                self.on_event(Arrived(item.id, item.row.number, shown(path), mask, again))
+                self.on_event(Arrived(item.id, item.row.number, shown(path), mask, again, state))
         for bad in planned.bad:
             path = by_number[bad.number]
-            self.pictures[path].state = "failed"
+            state, self.pictures[path].state = self.pictures[path].state, "failed"
             if self._started:
-                self._tell_bad(path, bad)
+                self._tell_bad(path, bad, state)
             else:
                 self._first_bad.append((path, bad))
         self._dirty = True
 
-    def _tell_bad(self, path: str, bad: BadRow) -> None:
+    def _tell_bad(self, path: str, bad: BadRow, state: str = "") -> None:
         reason = reason_of(bad.error, private=self.session.options.private)
         if self.session.options.fail_fast and not self._stopped:
             self._stopped = f"row {bad.number}: {reason}"
-        self.on_event(Failed(self.pictures[path].id, bad.number, reason, begun=False, image=shown(path)))
+        self.on_event(Failed(self.pictures[path].id, bad.number, reason, begun=False, image=shown(path), before=state))
 
 
 def _same_output(item: PlannedEdit, other: str) -> OutputError:
