@@ -16,9 +16,23 @@ from ._log import AuditLog
 from ._note import LogCheckpoint, LogNote, RemovedFile
 from ._operator import Operator
 from ._outputs import LoggedOutput, logged_outputs
-from ._record import AuditRecord, InputFile, MaskFile, ModelUsed, OutputFile, Review, edit_record, mask_file, place_of
-from ._replay import Difference, Replayed, difference, replay, request_again
+from ._record import (
+    AuditRecord,
+    InputFile,
+    MaskFile,
+    ModelUsed,
+    OutputFile,
+    Review,
+    SessionPlace,
+    edit_record,
+    mask_file,
+    place_of,
+)
+from ._replay import Difference, FileComparison, Replayed, difference, file_comparison, replay, request_again
 from ._secret import Secret
+from ._session import SessionAudit, logged_actions, logged_paints, session_faults
+from ._session_record import LoggedTake, SessionRecord
+from ._session_replay import ReplayedTake, replay_session
 from ._verify import Verdict, verify
 from ._witness import LogLedger, Witness
 
@@ -29,35 +43,46 @@ __all__ = [
     "ChainHead",
     "Difference",
     "Fault",
+    "FileComparison",
     "InputFile",
     "LogCheckpoint",
     "LogEntry",
     "LogLedger",
     "LogNote",
     "LoggedOutput",
+    "LoggedTake",
     "MaskFile",
     "ModelUsed",
     "Operator",
     "OutputFile",
     "RemovedFile",
     "Replayed",
+    "ReplayedTake",
     "Review",
     "Secret",
+    "SessionAudit",
+    "SessionPlace",
+    "SessionRecord",
     "Verdict",
     "Witness",
     "difference",
     "edit_record",
     "entries",
+    "file_comparison",
     "find",
     "head_path",
     "id_of",
     "log_at",
+    "logged_actions",
     "logged_outputs",
+    "logged_paints",
     "mask_file",
     "place_of",
     "read_head",
     "replay",
+    "replay_session",
     "request_again",
+    "session_faults",
     "spreadsheet_safe",
     "to_csv",
     "to_prov",

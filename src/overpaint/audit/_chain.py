@@ -12,7 +12,7 @@ from typing import BinaryIO, NamedTuple
 from overpaint.errors import InputError
 from overpaint.values import parse_json
 
-from ._line import GENESIS, ChainHead, ChainLink, computed_hash, id_of, lines_from, link_of, record_text
+from ._line import GENESIS, ChainHead, ChainLink, computed_hash, id_of, is_evidence, lines_from, link_of, record_text
 from ._note import LogCheckpoint, LogNote
 
 
@@ -33,7 +33,8 @@ class Fault:
 
 
 class SeenLine(NamedTuple):
-    """What is kept of a line: its number as it says, its hash, its record's id, and whether that is an edit."""
+    """What is kept of a line: its number as it says, its hash, its record's id, and whether that is of an edit or of an
+    action of a session."""
 
     n: int
     hash: str
@@ -109,7 +110,7 @@ class Chain:
             self._fault(place, "it was changed: it has no longer the form of a line of an audit log")
         else:
             text = record_text(bare)
-            seen = SeenLine(link.n, link.hash, link.id, b'"kind":"edit"' in text)
+            seen = SeenLine(link.n, link.hash, link.id, is_evidence(text))
             fault = _content_fault(bare, text, link)
             self._fault(place, fault or self._place_fault(link))
             if fault is None:

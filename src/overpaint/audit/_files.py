@@ -18,7 +18,7 @@ from overpaint.studio import pixel_digest
 
 from ._chain import Fault
 from ._head import head_path
-from ._record import file_at
+from ._record import SessionPlace, file_at
 
 _readers = BoundedPool("overpaint.picture")
 """Decodes what may have been put in the place of a result."""
@@ -32,11 +32,13 @@ class NamedFiles:
     Attributes:
         outputs: What was written.
         inputs: Pictures and masks that were read.
+        sessions: Sessions by their places: each action with its line, and whether it was recorded late.
         pruned: What a batch has removed since it was written: the line that says so, and the file's digest.
     """
 
     outputs: dict[str, tuple[int, Mapping[str, str]]] = field(default_factory=dict)
     inputs: dict[str, tuple[int, str, str]] = field(default_factory=dict)
+    sessions: dict[str, list[tuple[int, SessionPlace, bool]]] = field(default_factory=dict)
     pruned: dict[str, tuple[int, str]] = field(default_factory=dict)
 
     def take(self, line: int, record: Mapping[str, Any]) -> None:
@@ -51,6 +53,15 @@ class NamedFiles:
             self.pruned.pop(place, None)
         for place in record.get("removed", ()):
             self.outputs.pop(str(place), None)
+        if record.get("session") is not None:
+            self.take_action(line, record)
+
+    def take_action(self, line: int, record: Mapping[str, Any]) -> None:
+        """Take an action of a session. KeyError, TypeError, ValueError: it is no record of one."""
+        place = SessionPlace(**record["session"])
+        self.sessions.setdefault(place.place, []).append((line, place, bool(record.get("late"))))
+        for mask in record.get("masks", ()):
+            self.inputs[str(mask["place"])] = (line, "mask", str(mask["sha256"]))
 
     def prune(self, line: int, files: Sequence[Mapping[str, str]]) -> None:
         """Take the files that a note says were removed. KeyError, TypeError: it is no such note."""
@@ -124,7 +135,8 @@ def list_unlogged(log: Path, named: NamedFiles, own: frozenset[str], found: File
         found: Gets the notes.
     """
     folder = log.parent
-    known = {os.path.normpath(folder / place) for place in (*named.outputs, *named.inputs) if "://" not in place}
+    places = (*named.outputs, *named.inputs, *named.sessions)
+    known = {os.path.normpath(folder / place) for place in places if "://" not in place}
     known |= {name + SIDECAR_SUFFIX for name in known}
     known |= {os.path.normpath(folder / place) for place in _not_removed(folder, named, found)}
     beside = (log, head_path(log), log.with_suffix(".salt"), *(folder / name for name in own))

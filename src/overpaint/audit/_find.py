@@ -17,8 +17,9 @@ from overpaint.files import READING, is_file, opened_regular
 from overpaint.picture import open_picture
 from overpaint.studio import pixel_digest
 
-from ._line import ChainLink, computed_hash, lines_from, link_of, record_text
+from ._line import ChainLink, computed_hash, is_evidence, is_of_session, lines_from, link_of, record_text
 from ._record import AuditRecord, file_at
+from ._session_record import SessionRecord
 
 NAME = "audit.jsonl"
 _SHORTEST = 6  # characters of an id that may stand for it
@@ -26,8 +27,8 @@ _SHORTEST = 6  # characters of an id that may stand for it
 
 @dataclass(frozen=True)
 class LogEntry:
-    """A line of a log that is a record of an edit: its position in the chain, the record's JSON, and whether the line's
-    hash is right.
+    """A line of a log that is the record of an edit or of an action of a session: its position in the chain, its JSON,
+    and whether the line's hash is right.
     """
 
     log: Path
@@ -37,8 +38,18 @@ class LogEntry:
 
     @cached_property
     def record(self) -> AuditRecord:
-        """The record as a value. Raises RecordError when it can't be read."""
+        """The record of an edit as a value. Raises RecordError when it can't be read, or is of a session."""
         return AuditRecord.from_json(self.text)
+
+    @property
+    def of_session(self) -> bool:
+        """Whether it is the record of an action of a session."""
+        return is_of_session(self.text)
+
+    @cached_property
+    def action(self) -> SessionRecord:
+        """The record of an action of a session. Raises RecordError when it can't be read, or is of another kind."""
+        return SessionRecord.from_json(self.text)
 
     def is_at(self, path: Path) -> bool:
         """Whether a file has the place of the recorded output; of an address, whether it has its last part."""
@@ -75,10 +86,16 @@ def lines_of(log: Path) -> Iterator[bytes]:
         raise RecordError(f"the audit log {log} can't be read: {error.strerror or error}") from None
 
 
-def entries(log: Path, *, holding: bytes = b"") -> Iterator[LogEntry]:
-    """Every record of an edit in a log, in order; other lines are skipped, and those without the bytes `holding`."""
+def entries(log: Path, *, holding: bytes = b"", sessions: bool = False) -> Iterator[LogEntry]:
+    """Every record of an edit in a log, in order; other lines are skipped.
+
+    Args:
+        log: The log.
+        holding: Lines without these bytes are skipped too.
+        sessions: Whether records of actions of sessions are given as well.
+    """
     for line in lines_of(log):
-        if holding in line and (entry := _entry(log, line.rstrip(b"\n"))) is not None:
+        if holding in line and (entry := _entry(log, line.rstrip(b"\n"))) is not None and sessions >= entry.of_session:
             yield entry
 
 
@@ -87,7 +104,7 @@ def _entry(log: Path, line: bytes) -> LogEntry | None:
     if link is None:
         return None
     text = record_text(line)
-    if b'"kind":"edit"' not in text:
+    if not is_evidence(text):
         return None
     return LogEntry(log, link, text, computed_hash(line) == link.hash)
 
@@ -111,7 +128,8 @@ def find(log: Path, what: str) -> LogEntry:
         raise RecordError(
             f"{what!r} is neither a file nor a record's id, which is {_SHORTEST} to 32 of the characters 0-9a-f"
         )
-    found = {entry.link.id: entry for entry in entries(log, holding=what.encode()) if entry.link.id.startswith(what)}
+    every = entries(log, holding=what.encode(), sessions=True)
+    found = {entry.link.id: entry for entry in every if entry.link.id.startswith(what)}
     if not found:
         raise RecordError(f"{log} has no record whose id begins with {what}")
     if len(found) > 1:

@@ -93,6 +93,16 @@ def record_text(line: bytes) -> bytes:
     return b"" if found is None else line[found.end() : -1]
 
 
+def is_evidence(text: bytes) -> bool:
+    """Whether a record's text is of an edit or an action of a session, and not about the log itself."""
+    return b'"kind":"edit"' in text or is_of_session(text)
+
+
+def is_of_session(text: bytes) -> bool:
+    """Whether a record's text is of an action of a session."""
+    return b'"kind":"session"' in text
+
+
 def lines_from(file: BinaryIO) -> Iterator[bytes]:
     """The lines of a file from here on, with their newlines; of one longer than `LONGEST` only the beginning."""
     while line := file.readline(LONGEST):

@@ -7,8 +7,9 @@ import hashlib
 import os
 import stat
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from overpaint.errors import OutputError, concerning
 from overpaint.files import check_folder, check_writable, not_written
@@ -20,12 +21,18 @@ from ._inspect import SIGNED, Evidence, Inspection, accepted, inspect
 from ._key import AuditKey
 from ._line import ChainHead, id_of, line_of
 from ._note import LogCheckpoint, LogNote
-from ._record import AuditRecord
 from ._witness import LogLedger
 
 _OPEN = os.O_APPEND | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)  # a pipe would be waited for
 _FIELD = "audit"  # of every error about the log's files
 _SIGNED_EVERY = 100  # lines between two checkpoints
+
+
+class LoggedRecord(Protocol):
+    """What becomes a line: the record of an edit, or of an action of a session."""
+
+    def to_json(self) -> str:
+        """Canonical JSON."""
 
 
 class AuditLog:
@@ -82,23 +89,35 @@ class AuditLog:
                 self._read(descriptor)
                 self._refuse_faults(self._inspection())
 
-    def accept_faults(self) -> tuple[str, ...]:
+    def accept_faults(self, *more: str) -> tuple[str, ...]:
         """Go on over the faults that the log has now: a note with them and with the operator is appended. To `verify`
         they stay faults.
+
+        Args:
+            *more: Faults of what the log names, which whoever calls has found.
 
         Returns:
             The faults that were not accepted before.
         """
         with self._mutex, _errors(self.path), self._locked() as descriptor:
             self._read(descriptor)
-            new = self._new_faults(self._inspection())
+            known = accepted(self._chain)
+            new = (*self._new_faults(self._inspection()), *(one for one in more if one not in known))
             if new:
                 text = f"the log was at fault, and the operator went on: {new[0]}"
                 text += "" if len(new) == 1 else f", and {len(new) - 1} more"
                 self._append(descriptor, [], [LogNote.of("accepted", text, new)])
             return new
 
-    def append(self, *records: AuditRecord) -> ChainHead:
+    def refuse(self, faults: Sequence[str]) -> None:
+        """Raise OutputError for faults of what the log names, unless an operator has gone on over them."""
+        if faults:
+            with self._mutex, _errors(self.path), self._locked(os.O_RDONLY) as descriptor:
+                self._read(descriptor)
+                known = accepted(self._chain)
+                self._refuse(tuple(one for one in faults if one not in known))
+
+    def append(self, *records: LoggedRecord) -> ChainHead:
         """Append records that are not in the log yet, one line each, and flush them to the disk together.
 
         Returns:
@@ -192,6 +211,10 @@ class AuditLog:
                 value=str(self.path),
                 hint="set audit_key to the key file that signs it; or set accept_fault, which is recorded",
             )
+        self._refuse(new)
+        self._checked = len(self._chain.lines)
+
+    def _refuse(self, new: tuple[str, ...]) -> None:
         if new:
             more = "" if len(new) == 1 else f" (and {len(new) - 1} more)"
             raise OutputError(
@@ -201,7 +224,6 @@ class AuditLog:
                 value=str(self.path),
                 hint="verify it; or set accept_fault, which is recorded",
             )
-        self._checked = len(self._chain.lines)
 
     # ── writing ───────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field
 from overpaint.errors import MaskError
 from overpaint.files import digest_in_time
 from overpaint.record import Record, StoredRecord
-from overpaint.request import PRIVATE_SETTINGS, UsedModel
+from overpaint.request import PRIVATE_SETTINGS, ResolvedRequest, UsedModel
 from overpaint.studio import Edited, Saved, pixel_digest
 from overpaint.values import Listed, Value, canonical_json
 
@@ -92,8 +92,26 @@ class Review(Value):
         return cls(verdict=verdict, made=now(), who=Operator.here())
 
 
-def _record(value: Any) -> Any:
+def as_record(value: Any) -> Any:
+    """A record's table as the record; anything else as it is."""
     return Record.from_mapping(value) if isinstance(value, Mapping) else value
+
+
+class SessionPlace(Value):
+    """An action of a session.
+
+    Attributes:
+        place: The session's path, as an input's.
+        id: Digest of its first file, which names the original by its digest.
+        number: The action's, from 1; 0 is the beginning.
+        entry: Digest of its entry in the session's journal, each of which names the one before: it stands for all that
+            the session was then.
+    """
+
+    place: str
+    id: Digest
+    number: Annotated[int, Field(ge=0)]
+    entry: Digest
 
 
 class AuditRecord(StoredRecord):
@@ -113,13 +131,14 @@ class AuditRecord(StoredRecord):
         variation: What a batch added to the row's seed, as results with smaller ones were doubtful or rejected.
         removed: Places of earlier outputs that this one takes the place of, and that are gone.
         review: Of a record that repeats the one of a doubtful result: what a person decided on it.
+        session: Of a file that a session was exported to: the session, and its last action.
     """
 
     title = "audit record"
 
     kind: Literal["edit"] = "edit"
     made: str
-    edit: Annotated[Record, BeforeValidator(_record)]
+    edit: Annotated[Record, BeforeValidator(as_record)]
     input: InputFile
     masks: Listed[tuple[MaskFile, ...]] = ()
     output: OutputFile
@@ -130,6 +149,7 @@ class AuditRecord(StoredRecord):
     variation: Annotated[int, Field(ge=0)] = 0
     removed: Listed[tuple[str, ...]] = ()
     review: Review | None = None
+    session: SessionPlace | None = None
 
     @property
     def id(self) -> str:
@@ -193,7 +213,7 @@ def edit_record(
     path = source or original.source.path
     raster = None if edited.resolved.image is None else edited.resolved.image.sha256
     record = saved.record(edited.record)
-    record, hidden = (record, {}) if secret is None else _hidden(record, secret, edited.notes_without_prompt)
+    record, hidden = (record, {}) if secret is None else without_prompts(record, secret, edited.notes_without_prompt)
     return AuditRecord(
         made=now(),
         edit=record,
@@ -203,12 +223,8 @@ def edit_record(
             pixels_sha256=pixel_digest(original, raster),
         ),
         masks=tuple(masks),
-        output=OutputFile(
-            place=place_of(target or saved.path, folder),
-            bytes=saved.size,
-            **{name: getattr(saved, name) for name in OutputFile.model_fields.keys() - {"place", "bytes"}},
-        ),
-        models=_models(edited, record.resolved.models),
+        output=output_file(saved, folder, target),
+        models=models_used(record.resolved, edited.licence),
         who=Operator.here() if who is None else who,
         attempt=attempt,
         hidden=hidden,
@@ -241,9 +257,19 @@ def mask_file(path: Path, folder: Path | None = None) -> MaskFile:
     return MaskFile(place=place_of(path, folder), sha256=digest)
 
 
-def _models(edited: Edited, used: Iterable[UsedModel]) -> tuple[ModelUsed, ...]:
-    resolved = edited.resolved
-    engine = ModelUsed(name=resolved.engine, digest=resolved.engine_digest, licence=_known(edited.licence))
+def output_file(saved: Saved, folder: Path | None, target: str | None = None) -> OutputFile:
+    """A file that was written; `target` is its path or address where it is written later."""
+    return OutputFile(
+        place=place_of(target or saved.path, folder),
+        bytes=saved.size,
+        **{name: getattr(saved, name) for name in OutputFile.model_fields.keys() - {"place", "bytes"}},
+    )
+
+
+def models_used(resolved: ResolvedRequest, licence: str) -> tuple[ModelUsed, ...]:
+    """The engine with its licence, and the files of weights that it used."""
+    engine = ModelUsed(name=resolved.engine, digest=resolved.engine_digest, licence=_known(licence))
+    used = resolved.models
     return (engine, *(ModelUsed(name=one.name, digest=one.sha256, licence=_known(one.licence)) for one in used))
 
 
@@ -257,7 +283,7 @@ def _without_names(used: Iterable[UsedModel]) -> tuple[UsedModel, ...]:
     return tuple(one if one.role in named else one.model_copy(update={"name": one.role}) for one in used)
 
 
-def _hidden(record: Record, secret: Secret, notes: tuple[str, ...]) -> tuple[Record, dict[str, str]]:
+def without_prompts(record: Record, secret: Secret, notes: tuple[str, ...]) -> tuple[Record, dict[str, str]]:
     """The record with these notes and without the request's prompts, and the hashes of those. The intents' own prompts
     are not secret.
     """

@@ -47,6 +47,17 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
+class FileComparison:
+    """A file beside what is written into one now. Attributes as of `Replayed`."""
+
+    file: Comparison = "not compared"
+    difference: Difference | None = None
+    reason: str = ""
+    surplus: str = ""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Replayed:
     """An edit that was run again.
 
@@ -119,24 +130,24 @@ def replay(
     done = edited.finished
     if record.marks is not None and record.marks.watermark is not None:
         done = done.watermarked(WatermarkChoice.of_record(record.marks.watermark))
-    notes += _changes(record, edited)
+    notes += changes_since(record, edited)
     if record.pixels_sha256 is None:
         raise RecordError("the record has no digest of the result, so nothing can be compared")
-    found = _compared(Replayed(edited, False, "not compared"), done, made, format, record)
+    found = file_comparison(done, made, format, record)
     equal = done.pixels_sha256() == record.pixels_sha256
-    return replace(found, equal=equal, notes=(*notes, *found.notes))
+    return Replayed(
+        edited, equal, found.file, found.difference, found.reason, found.surplus, notes=(*notes, *found.notes)
+    )
 
 
-def _compared(
-    unknown: Replayed, done: FinishedPicture, made: Picture | None, format: str | None, record: Record
-) -> Replayed:
-    """Whether a file holds what the edit is once it is written in the file's format, how it differs, and why; `equal`
-    is left open.
+def file_comparison(done: FinishedPicture, made: Picture | None, format: str | None, record: Record) -> FileComparison:
+    """Whether a file holds what a result is once it is written in the file's format, how it differs, and why.
 
     What was carried over in a JPEG is carried over again, and what was encoded is encoded again, so that both decode to
     equal pixels; so does every other format, lossy or not, with the same quality. It is written with the file's own
     metadata, so that an untouched file has equal bytes. A signed manifest in the file is left out of account.
     """
+    unknown = FileComparison()
     if made is None:
         return replace(unknown, reason="it was not given")
     format, kept = format or made.source.format, made.metadata
@@ -176,7 +187,7 @@ def _compared(
     if rendered is not None and rendered.format == "jpeg" and rendered.fidelity != "blocks":
         if not importlib.util.find_spec("jpeglib"):
             return replace(unknown, reason="its JPEG blocks can't be carried over here (extra 'jpeg')")
-        if unknown.edited.original.source.sha256 != record.input_sha256:
+        if done.picture.source.sha256 != record.input_sha256:
             return replace(unknown, reason="its JPEG blocks can't be carried over from another file with equal pixels")
     return replace(unknown, file="different", difference=apart, reason=reason)
 
@@ -197,7 +208,7 @@ def _require_input(record: Record, picture: Picture) -> list[str]:
     return []
 
 
-def _changes(record: Record, edited: Edited) -> list[str]:
+def changes_since(record: Record, edited: Edited) -> list[str]:
     """What has changed since the edit, in words."""
     notes = []
     before, after = record.execution, edited.execution

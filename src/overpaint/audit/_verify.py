@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from overpaint.errors import LedgerError, RecordError
+from overpaint.errors import LedgerError, OverpaintError, RecordError
 from overpaint.files import opened_regular
 from overpaint.locks import locked_soon
 
@@ -18,6 +18,7 @@ from ._inspect import Evidence, inspect
 from ._key import AuditKey
 from ._line import ChainHead
 from ._note import TAMPERING, LogNote
+from ._session import compare_sessions
 from ._witness import Witness
 
 _MOST_FAULTS = 1000
@@ -30,8 +31,8 @@ class Verdict:
     Attributes:
         log: The file.
         head: The end of the chain.
-        records: Number of records of edits.
-        outputs: Number of output files that were compared.
+        records: Number of records of edits, and of actions of sessions.
+        outputs: Number of output files and sessions that were compared.
         faults: The faults of the chain in their order, then of its head, ledger and signatures, then of files.
         notes: What is no fault: repairs after interruptions, files that are gone or that the log does not know.
         ledger: The ledger that it was compared with; "" for none.
@@ -67,9 +68,12 @@ class _Records:
             if record["kind"] == "edit":
                 self.files.take(line, record)
                 self.count += 1
+            elif record["kind"] == "session":
+                self.files.take_action(line, record)
+                self.count += 1
             elif record["kind"] == "note" and record["what"] == "pruned":
                 self.files.prune(line, record.get("files", ()))
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverpaintError):
             return "it was made by hand: it is neither a record nor a note"
         return None
 
@@ -112,6 +116,7 @@ def verify(
         compared.notes.append(f"{log.name} is a symbolic link")
     if files:
         compare_outputs(log.parent, records.files, compared)
+        compare_sessions(log.parent, records.files, compared)
         if known is not None:
             _compare_results(known, records.files, compared)
             if known.files is not None:

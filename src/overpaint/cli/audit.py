@@ -13,6 +13,7 @@ from overpaint.errors import CredentialsError, RecordError, RequestError
 from overpaint.files import is_file
 
 from .options import OUT, PRINTED_UNSET, AsJson, Debug, Overwrite, Printed, argument, verb_group
+from .session_evidence import action_rows, show_session
 from .streams import STDIO, write_output
 from .texts import counted, print_json, print_rows
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from overpaint.audit import AuditKey, AuditRecord, LogEntry, Verdict, Witness
+    from overpaint.record import Record
 
 _LOG = Group("Log", sort_key=0)
 _HOW = Group("How", sort_key=1)
@@ -134,6 +136,10 @@ def show(
     Args:
         prompt: Of a private record: whether this was its prompt.
     """
+    from overpaint.session import is_session
+
+    if is_session(Path(what)):
+        return show_session(Path(what), session_log(Path(what), audit), json=json)
     found = entry(what, audit)
     matches = None if prompt is None else _matches(found, prompt)
     if json:
@@ -142,7 +148,7 @@ def show(
         print_json({**table, "record": json_module.loads(found.text)})
     else:
         answer = [] if matches is None else [("--prompt", f"was{'' if matches else ' not'} the prompt of this edit")]
-        print_rows([*rows(found), *answer])
+        print_rows([*(action_rows(found) if found.of_session else rows(found)), *answer])
     return 1 if matches is False or not found.whole else 0
 
 
@@ -268,13 +274,28 @@ def _head(text: str) -> str:
 
 
 def _matches(found: LogEntry, prompt: str) -> bool:
+    painted = found.action.painted if found.of_session else (found.record,)
+    return any(_was(prompt, one.edit, one.hidden.get("prompt"), found.log) for one in painted)
+
+
+def _was(prompt: str, edit: Record, hashed: str | None, log: Path) -> bool:
     from overpaint.audit import Secret
 
-    record = found.record
-    hashed = record.hidden.get("prompt")
     if hashed is None:
-        return (record.edit.request.prompt or "").strip() == prompt.strip()
-    return Secret.beside(found.log).matches(prompt, hashed)
+        return (edit.request.prompt or "").strip() == prompt.strip()
+    return Secret.beside(log).matches(prompt, hashed)
+
+
+def session_log(session: Path, audit: str | None) -> Path:
+    """The log of a session: the named one, or that in its folder, or here. RecordError."""
+    from overpaint.audit import log_at
+
+    if audit is not None:
+        return log_at(Path(audit))
+    logs = [*logs_with(session), *([log] if (log := Path("audit.jsonl")).is_file() else [])]
+    if not logs:
+        raise RecordError("there is no audit.jsonl beside it or here: name it by --audit")
+    return logs[0]
 
 
 def mapping(verdict: Verdict) -> dict[str, Any]:
@@ -323,7 +344,8 @@ def rows(found: LogEntry) -> list[tuple[str, str]]:
     record: AuditRecord = found.record
     edit = record.edit
     whole = "" if found.whole else "; CHANGED since it was written"
-    place = record.input.place or "from memory"
+    session = record.session
+    place = record.input.place or (edit.input_name if session else None) or "from memory"
     masks = "; ".join(f"{mask.place} ({mask.sha256[:12]}...)" for mask in record.masks)
     models = "; ".join(f"{model.name} ({model.licence or 'licence not known'})" for model in record.models)
     machine = f"{edit.execution.device}{', exact' if edit.execution.exact else ''}, Overpaint {edit.overpaint}"
@@ -335,6 +357,7 @@ def rows(found: LogEntry) -> list[tuple[str, str]]:
         ("input", f"{place} ({(record.input.sha256 or record.input.pixels_sha256)[:12]}...)"),
         ("mask", masks or (f"in the request ({edit.mask_sha256[:12]}...)" if edit.mask_sha256 else "none")),
         ("output", f"{record.output.place} ({record.output.sha256[:12]}..., {record.output.bytes:,} bytes)"),
+        *([] if session is None else [("session", f"{session.place}, action {session.number}")]),
         ("edit", f"{edit.resolved.intent} with {models}{seed}; reach {record.output.reach} px"),
         ("ran on", machine),
         ("attempt", str(record.attempt)),

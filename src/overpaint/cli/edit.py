@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -17,6 +17,7 @@ from overpaint.files import write_file
 from overpaint.request import EditRequest
 
 from . import outputs, report
+from .audited import log_of, mask_files, secret_of
 from .messages import check_words, failed, in_json, note_line
 from .options import NO_INSERT, Bounds, NoInsert, Out, Run, Where
 from .progress import bar
@@ -98,8 +99,7 @@ def paint(call: PaintCall) -> int:
         call = replace(call, out=replace(call.out, record="none"))
     masks = call.where.mask if call.where is not None else ()
     check_one_reader((*call.pictures, *masks, *call.run.avoid, call.run.sketch, *call.inserts))
-    audit = call.out.audit
-    record = None if audit is None else _recorder(audit, call.mask_files, call.out)
+    record = _recorder(call)
     status = 0
     written: set[Path] = set()
     with studio_of(call.run) as studio:
@@ -124,26 +124,20 @@ def paint(call: PaintCall) -> int:
     return status
 
 
-def _recorder(path: str, masks: Sequence[Path], out: Out) -> Recorder:
-    """Open an audit log for edits with these mask files; private mode hashes prompts with the log's salt.
+def _recorder(call: PaintCall) -> Recorder | None:
+    """Appends to the audit log that is asked for; None for none.
 
     Raises:
         OutputError, MaskError, RecordError, CredentialsError: The log can't be written, or is at fault; a mask or the
             key can't be read.
     """
-    from overpaint.audit import AuditLog, Secret, edit_record, mask_file
-    from overpaint.batch import LogWitness
+    log = log_of(call.out.audited)
+    if log is None:
+        return None
+    from overpaint.audit import edit_record
 
-    from .audit import key_of
-
-    log = AuditLog(path, key=key_of(out.audit_key), ledger=LogWitness.beside(Path(path)))
-    if out.accept_fault:
-        log.accept_faults()
-    log.check()
-    folder = log.path.parent
-    known = [mask_file(mask, folder) for mask in masks]
-    secret = Secret.beside(log.path, make=True) if out.private else None
-    return lambda edited, saved: log.append(edit_record(edited, saved, masks=known, folder=folder, secret=secret))
+    how: dict[str, Any] = {"masks": mask_files(log, call.mask_files), "secret": secret_of(call.out.audited, log)}
+    return lambda edited, saved: log.append(edit_record(edited, saved, folder=log.path.parent, **how))
 
 
 def _paint_picture(

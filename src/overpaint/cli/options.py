@@ -421,6 +421,22 @@ class Written:
 
 @flattened(OUT)
 @dataclass(frozen=True, slots=True)
+class Audited:
+    """Where evidence of what is done is kept.
+
+    Attributes:
+        audit: Also append a record to this audit log ('overpaint audit verify PATH' checks it).
+        private: Keep prompts out of the audit log, but for their hashes, and any record out of the picture.
+    """
+
+    audit: Annotated[str | None, Parameter(metavar="PATH")] = None
+    audit_key: AuditKeyFile = None
+    accept_fault: AcceptFault = False
+    private: bool = False
+
+
+@flattened(OUT)
+@dataclass(frozen=True, slots=True)
 class Out:
     """Where results go, and what is written beside them.
 
@@ -428,8 +444,6 @@ class Out:
         compare: Also before, mask and after side by side.
         layers: Also a layered file: original, patch and mask.
         record: How the picture was made: within the file, beside it, or nowhere.
-        audit: Also append a record to this audit log ('overpaint audit verify PATH' checks it).
-        private: Keep prompts out of the audit log, but for their hashes, and any record out of the picture.
     """
 
     output: Annotated[
@@ -462,14 +476,16 @@ class Out:
     watermark_area: WatermarkPlace = "patch"
     watermark_payload: WatermarkText = None
     signing: Signing = SIGNING_UNSET
-    audit: Annotated[str | None, Parameter(metavar="PATH")] = None
-    audit_key: AuditKeyFile = None
-    accept_fault: AcceptFault = False
-    private: bool = False
+    audited: Audited = Audited()
     json: AsJson = False
     quiet: Quiet = False
     debug: Debug = False
 
+    @property
+    def private(self) -> bool:
+        """Whether prompts are kept out of every file."""
+        return self.audited.private
+
 
 NO_INSERT = NoInsert()
-WHERE_UNSET, PRINTED_UNSET, WRITTEN_UNSET = Where(), Printed(), Written()
+WHERE_UNSET, PRINTED_UNSET, WRITTEN_UNSET, AUDITED_UNSET = Where(), Printed(), Written(), Audited()

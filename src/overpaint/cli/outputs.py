@@ -10,6 +10,7 @@ from overpaint.doors.names import check_placeholders, filled, has_placeholder, w
 from overpaint.doors.outputs import Target, check_marking
 from overpaint.errors import OutputError, RequestError, concerning
 
+from .audited import check_audited
 from .signing import check_signing, seal_of
 from .streams import STDIO
 
@@ -27,12 +28,7 @@ def check_options(out: Out, variations: int, pictures: int) -> None:
     """Raise RequestError for options that don't go together, before anything is read."""
     check_least("variations", variations, 1)
     check_quality(out.quality)
-    if out.private and out.audit is None:
-        message = "--private is about the audit log: give --audit PATH too (--record none embeds nothing)"
-        raise RequestError(message, field="private", value=True)
-    for field, given in (("audit_key", out.audit_key), ("accept_fault", out.accept_fault)):
-        if given and out.audit is None:
-            raise RequestError("{field} is about the audit log: give --audit PATH too", field=field, value=given)
+    check_audited(out.audited)
     check_marks(out)
     if out.private and out.record == "sidecar":
         message = "--private keeps any record away from the picture: leave out --record sidecar"
@@ -55,7 +51,7 @@ def check_options(out: Out, variations: int, pictures: int) -> None:
         raise RequestError("standard output takes one picture: give -o a file name for several", field="output")
     if out.json:
         raise RequestError("--json and -o - both want standard output: give -o a file name", field="output")
-    if out.audit is not None:
+    if out.audited.audit is not None:
         raise RequestError("an audit log needs a file: give -o a file name", field="output")
     if out.record == "sidecar":
         message = "a picture on standard output has no place for a sidecar: use --record embed or none"

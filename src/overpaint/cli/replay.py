@@ -16,10 +16,11 @@ from overpaint.errors import OverpaintError, RecordError, RequestError
 from overpaint.files import READING, check_writable, digest_in_time, is_file
 from overpaint.request import blob_of
 
-from .audit import LogOption, What, entry, logs_with, lost_log
+from .audit import LogOption, What, entry, logs_with, lost_log, session_log
 from .messages import DONE, FAILED, UNCOMPARED
 from .options import OUT, WRITTEN_UNSET, Device, Written
 from .progress import bar
+from .session_evidence import replay_of_export, replay_of_session
 from .streams import check_one_reader, load, opened
 from .texts import print_json
 
@@ -73,6 +74,9 @@ def replay(
     from overpaint.studio import Studio
 
     check_one_reader((image, *mask, sketch))
+    done = _of_session(what, audit, device, written)
+    if done is not None:
+        return done
     known = _known(what, audit)
     if output is not None:
         check_writable(output, overwrite=written.overwrite)
@@ -122,6 +126,28 @@ def replay(
     if replayed.outcome == "different":
         return FAILED
     return DONE if replayed.outcome == "same" and not known.doubt else UNCOMPARED
+
+
+def _of_session(what: str, audit: str | None, device: Device, written: Written) -> int | None:
+    """Replay a session, one action of it, or a picture that it was exported to; None where it is none of these."""
+    from overpaint.session import is_session
+
+    path = Path(what)
+    if is_session(path):
+        log = session_log(path, audit) if audit is not None or logs_with(path) else None
+        return replay_of_session(path, log, None, device=device, written=written)
+    try:
+        found = entry(what, audit)
+    except RecordError:
+        return None
+    if found.of_session:
+        place = found.action.session
+        return replay_of_session(
+            found.log.parent / place.place, found.log, place.number, device=device, written=written
+        )
+    if found.record.session is None:
+        return None
+    return replay_of_export(what, found, path if is_file(path) else None, device=device, written=written)
 
 
 @dataclass(frozen=True, slots=True)

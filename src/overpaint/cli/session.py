@@ -16,12 +16,15 @@ from overpaint.doors.places import mask_at
 from overpaint.errors import RequestError, concerning
 
 from . import outputs
+from .audited import session_audit
 from .options import (
+    AUDITED_UNSET,
     HOW,
     OUT,
     PRINTED_UNSET,
     WHERE,
     WHERE_UNSET,
+    Audited,
     Input,
     MaxPixels,
     Printed,
@@ -32,7 +35,7 @@ from .options import (
 from .session_export import export
 from .session_paint import edit, rerun
 from .session_shown import SESSION, SessionPath, opened_session, print_session, session_mapping
-from .streams import as_written, check_one_reader, load, opened
+from .streams import as_written, check_one_reader, load, opened, paths
 from .texts import counted, print_json, print_rows, size_of
 
 if TYPE_CHECKING:
@@ -63,6 +66,7 @@ def new(
     output: Annotated[str | None, Parameter(alias="-o", group=OUT, metavar="OUT")] = None,
     folder: Annotated[bool, Parameter(group=OUT, negative=())] = False,
     max_pixels: Annotated[MaxPixels, Parameter(group=OUT)] = None,
+    audited: Audited = AUDITED_UNSET,
     printed: Printed = PRINTED_UNSET,
 ) -> int:
     """Begin a session: the picture's file is kept in it as it is.
@@ -81,7 +85,8 @@ def new(
         raise RequestError("the picture comes from standard input: say where the session goes with -o", field="output")
     target = Path(picture).with_suffix(".overpaint") if output is None else Path(output)
     check_writable_all([("output", target)] if not folder else [], overwrite=False)
-    with concerning("output"), Session.create(source, target, folder=folder) as session:
+    recorder = session_audit(audited)
+    with concerning("output"), Session.create(source, target, folder=folder, recorder=recorder) as session:
         print_session(session, printed, f"{target}: a session of {as_written(picture)}, {source.size}")
     return 0
 
@@ -127,21 +132,25 @@ def show(session: SessionPath, /, *, printed: Printed = PRINTED_UNSET) -> int:
 
 
 @app.command(sort_key=4)
-def undo(session: SessionPath, count: Count = 1, /, *, printed: Printed = PRINTED_UNSET) -> int:
+def undo(
+    session: SessionPath, count: Count = 1, /, *, audited: Audited = AUDITED_UNSET, printed: Printed = PRINTED_UNSET
+) -> int:
     """Go back to before the last action, or the last COUNT.
 
     [dim]$[/] overpaint session undo photo.overpaint
     """
-    return _repeated(session, count, printed, "undone", lambda found: found.undo())
+    return _repeated(session, count, audited, printed, "undone", lambda found: found.undo())
 
 
 @app.command(sort_key=5)
-def redo(session: SessionPath, count: Count = 1, /, *, printed: Printed = PRINTED_UNSET) -> int:
+def redo(
+    session: SessionPath, count: Count = 1, /, *, audited: Audited = AUDITED_UNSET, printed: Printed = PRINTED_UNSET
+) -> int:
     """Go forward again to what was undone last.
 
     [dim]$[/] overpaint session redo photo.overpaint
     """
-    return _repeated(session, count, printed, "done again", lambda found: found.redo())
+    return _repeated(session, count, audited, printed, "done again", lambda found: found.redo())
 
 
 @app.command(sort_key=6)
@@ -151,6 +160,7 @@ def hide(
     /,
     *,
     show: Annotated[bool, Parameter(group=HOW, negative=())] = False,
+    audited: Audited = AUDITED_UNSET,
     printed: Printed = PRINTED_UNSET,
 ) -> int:
     """Let a step not show, or show again.
@@ -161,7 +171,7 @@ def hide(
     Args:
         show: Let it show again.
     """
-    with opened_session(session) as found:
+    with opened_session(session, audited=audited) as found:
         if show:
             found.show(step)
         else:
@@ -177,13 +187,14 @@ def opacity(
     value: Annotated[float, argument("OPACITY", "0 hides the step, 1 is as it was painted.", SESSION)],
     /,
     *,
+    audited: Audited = AUDITED_UNSET,
     printed: Printed = PRINTED_UNSET,
 ) -> int:
     """Let what is below a step show through.
 
     [dim]$[/] overpaint session opacity photo.overpaint 1 0.6
     """
-    with opened_session(session) as found:
+    with opened_session(session, audited=audited) as found:
         found.opacity(step, value)
         print_session(found, printed, f"{session}: step {step} shows with an opacity of {value:.0%}")
     return 0
@@ -196,13 +207,14 @@ def pick(
     take: Annotated[int, argument("TAKE", "The number of the take, from 1.", SESSION)],
     /,
     *,
+    audited: Audited = AUDITED_UNSET,
     printed: Printed = PRINTED_UNSET,
 ) -> int:
     """Let another take of a step show: of its variations, or of the times that it was painted again.
 
     [dim]$[/] overpaint session pick photo.overpaint 1 1
     """
-    with opened_session(session) as found:
+    with opened_session(session, audited=audited) as found:
         found.pick(step, take)
         print_session(found, printed, f"{session}: step {step} shows its take {take}")
     return 0
@@ -218,6 +230,7 @@ def mask(
     feather: Annotated[float, Parameter(group=WHERE, metavar="PX")] = 0.0,
     show: Annotated[bool, Parameter(group=HOW, negative=())] = False,
     reset: Annotated[bool, Parameter(group=HOW, negative=())] = False,
+    audited: Audited = AUDITED_UNSET,
     printed: Printed = PRINTED_UNSET,
 ) -> int:
     """Paint back what is below a step, in the places that are marked here.
@@ -233,7 +246,7 @@ def mask(
     if reset == place.named:
         raise RequestError("session mask needs either places (--mask, --box, --ellipse, --polygon) or --reset")
     check_one_reader(place.mask)
-    with opened_session(session) as found:
+    with opened_session(session, audited=audited, masks=paths(place.files)) as found:
         drawn = None
         if not reset:
             picture = found.picture
@@ -254,6 +267,7 @@ def branch(
     name: Annotated[str | None, argument("NAME", "The branch; a new one begins here.", SESSION)] = None,
     /,
     *,
+    audited: Audited = AUDITED_UNSET,
     printed: Printed = PRINTED_UNSET,
 ) -> int:
     """Go on in another branch, or begin one; without a name, list them.
@@ -261,7 +275,7 @@ def branch(
     [dim]$[/] overpaint session branch photo.overpaint bolder
     [dim]$[/] overpaint session branch photo.overpaint
     """
-    with opened_session(session, read_only=name is None) as found:
+    with opened_session(session, read_only=name is None, audited=audited) as found:
         if name is None:
             if printed.json:
                 print_json(session_mapping(found))
@@ -284,13 +298,14 @@ def reorder(
     to: Annotated[int, argument("PLACE", "Its new place in the stack, 1 being the lowest.", SESSION)],
     /,
     *,
+    audited: Audited = AUDITED_UNSET,
     printed: Printed = PRINTED_UNSET,
 ) -> int:
     """Move a step to another place in the stack. Nothing is painted again.
 
     [dim]$[/] overpaint session reorder photo.overpaint 2 1
     """
-    with opened_session(session) as found:
+    with opened_session(session, audited=audited) as found:
         found.move(step, to)
         print_session(found, printed, f"{session}: step {step} is in place {to}")
     return 0
@@ -304,6 +319,7 @@ def compact(
     drop_takes: Annotated[bool, Parameter(group=HOW, negative=())] = False,
     drop_branches: Annotated[bool, Parameter(group=HOW, negative=())] = False,
     drop_undo: Annotated[bool, Parameter(group=HOW, negative=())] = False,
+    audited: Audited = AUDITED_UNSET,
     printed: Printed = PRINTED_UNSET,
 ) -> int:
     """Make the session smaller. What it drops without further options, no undo, redo, pick or branch leads to.
@@ -318,7 +334,7 @@ def compact(
         drop_branches: Also drop the branches but the present one.
         drop_undo: Also drop what can be undone or done again.
     """
-    with opened_session(session) as found:
+    with opened_session(session, audited=audited) as found:
         done = found.compact(takes=drop_takes, branches=drop_branches, undo=drop_undo)
         if printed.json:
             print_json({"session": session, **asdict(done), "branches": list(done.branches)})
@@ -332,9 +348,11 @@ def compact(
     return 0
 
 
-def _repeated(session: str, count: int, printed: Printed, what: str, act: Callable[[Session], None]) -> int:
+def _repeated(
+    session: str, count: int, audited: Audited, printed: Printed, what: str, act: Callable[[Session], None]
+) -> int:
     outputs.check_least("count", count, 1)
-    with opened_session(session) as found:
+    with opened_session(session, audited=audited) as found:
         for _ in range(count):
             act(found)
         print_session(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -16,9 +17,11 @@ from . import outputs, report
 from .edit import save
 from .messages import note_line
 from .options import (
+    AUDITED_UNSET,
     OUT,
     PRINTED_UNSET,
     SIGNING_UNSET,
+    Audited,
     Out,
     Overwrite,
     Printed,
@@ -51,6 +54,7 @@ def export(
     watermark_area: WatermarkPlace = "patch",
     watermark_payload: WatermarkText = None,
     signing: Signing = SIGNING_UNSET,
+    audited: Audited = AUDITED_UNSET,
     printed: Printed = PRINTED_UNSET,
 ) -> int:
     """Write the present picture as a file, with the record of its edits.
@@ -68,11 +72,14 @@ def export(
     out = Out(
         output=output, overwrite=overwrite, format=format, quality=quality, compare=compare, layers=layers,
         record=record, provenance=provenance, watermark=watermark, watermark_area=watermark_area,
-        watermark_payload=watermark_payload, signing=signing, json=printed.json, quiet=printed.quiet,
+        watermark_payload=watermark_payload, signing=signing, audited=audited, json=printed.json, quiet=printed.quiet,
         debug=printed.debug,
     )  # fmt: skip
     outputs.check_options(out, 1, 1)
-    with opened_session(session, read_only=True) as found:
+    if audited.private:
+        out = replace(out, record="none")
+    with opened_session(session, read_only=True, audited=audited) as found:
+        from overpaint.audit import SessionAudit
         from overpaint.studio.layers import encode_layers
 
         picture = found.picture
@@ -92,6 +99,8 @@ def export(
         saved, extras = save(
             finished, target, out, compare=finished.comparison, layers=lambda: encode_layers(found.layered())
         )
+        if isinstance(found.recorder, SessionAudit):
+            found.recorder.exported(found, finished, saved)
         steps = [step for step in found.steps if step.visible]
         if printed.json:
             table = {

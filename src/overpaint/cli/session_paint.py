@@ -17,11 +17,13 @@ from overpaint.request import INTENTS, EditRequest, Intent
 from . import fields, outputs
 from .messages import note_line
 from .options import (
+    AUDITED_UNSET,
     HOW,
     PRINTED_UNSET,
     REQUEST,
     WHERE_UNSET,
     AnyInsert,
+    Audited,
     Bounds,
     Printed,
     Run,
@@ -30,7 +32,7 @@ from .options import (
 )
 from .progress import bar
 from .session_shown import SESSION, SessionPath, opened_session, print_session
-from .streams import as_written, check_one_reader, load
+from .streams import as_written, check_one_reader, load, paths
 
 if TYPE_CHECKING:
     from overpaint.doors.inputs import EditInputs
@@ -55,6 +57,7 @@ def edit(
     put_in: AnyInsert = _INSERT,
     how: Any = _UNSET,
     run: Run = _RUN,
+    audited: Audited = AUDITED_UNSET,
     printed: Printed = PRINTED_UNSET,
 ) -> int:
     """Make an edit of the present picture, as a new step on top. The options are those of 'overpaint edit'.
@@ -73,7 +76,8 @@ def edit(
     if wanted.intent == "add" and put_in.insert is not None and wanted.model is None and wanted.engine is None:
         wanted = wanted.merged(engine=wanted.rule.engine)
     _check_readers(place, put_in, run)
-    with opened_session(session, run=run) as found, bar(quiet=printed.quiet) as shown:
+    masks = paths((*place.files, *run.avoided.files))
+    with opened_session(session, run=run, audited=audited, masks=masks) as found, bar(quiet=printed.quiet) as shown:
         inputs = _inputs(found.picture, wanted, place, bounds, put_in, run)
         shown.say("painting")
         step = found.edit(
@@ -97,6 +101,7 @@ def rerun(
     put_in: AnyInsert = _INSERT,
     how: Any = _UNSET,
     run: Run = _RUN,
+    audited: Audited = AUDITED_UNSET,
     printed: Printed = PRINTED_UNSET,
 ) -> int:
     """Paint a step again on what is below it now, with its own settings and seed and what is given here.
@@ -115,7 +120,8 @@ def rerun(
     if stale and (place.named or put_in.insert or run.sketch or given != EditRequest()):
         raise RequestError("--stale paints steps again as they are: leave out the settings")
     _check_readers(place, put_in, run)
-    with opened_session(session, run=run) as found, bar(quiet=printed.quiet) as shown:
+    masks = paths((*place.files, *run.avoided.files))
+    with opened_session(session, run=run, audited=audited, masks=masks) as found, bar(quiet=printed.quiet) as shown:
         monitor = shown.monitor(partial(_say, printed))
         shown.say("painting")
         if step is None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Group
 
 from overpaint.errors import RequestError
 
+from .audited import session_audit
 from .edit import studio_of
 from .messages import note_line
-from .options import Printed, Run, argument
+from .options import AUDITED_UNSET, Audited, Printed, Run, argument
 from .streams import STDIO
 from .texts import print_json
 
@@ -27,15 +29,31 @@ SessionPath = Annotated[str, argument("SESSION", "The session: a file or a folde
 
 
 @contextmanager
-def opened_session(path: str, *, read_only: bool = False, run: Run | None = None) -> Iterator[Session]:
-    """The session, and the studio that it paints with, while the work lasts."""
+def opened_session(
+    path: str,
+    *,
+    read_only: bool = False,
+    run: Run | None = None,
+    audited: Audited = AUDITED_UNSET,
+    masks: Iterable[Path] = (),
+) -> Iterator[Session]:
+    """The session, and the studio that it paints with, while the work lasts.
+
+    Args:
+        path: Its file or folder.
+        read_only: Whether nothing is to be changed.
+        run: How it paints; None where it does not.
+        audited: The audit log that what is done is recorded in.
+        masks: Files that masks are read from.
+    """
     from overpaint.session import Session
 
     if path == STDIO:
         raise RequestError("a session is a file or a folder, and can't be read from standard input", field="session")
+    recorder = session_audit(audited, masks)
     studio = None if run is None else studio_of(run)
     try:
-        with Session.open(path, read_only=read_only, studio=studio) as session:
+        with Session.open(path, read_only=read_only, studio=studio, recorder=recorder) as session:
             yield session
     finally:
         if studio is not None:

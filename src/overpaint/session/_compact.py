@@ -68,7 +68,8 @@ def blobs_left(history: History, dropped: DropPaint, contents: SessionContents, 
             arrays += [patch.samples, patch.exact, patch.weight, patch.opacity]
         names.update(blob_name(one.sha256) for one in arrays if one is not None)
         tables = raster_tables(take.record.request.to_mapping())
-        names.update(blob_name(table["sha256"]) for table in tables)
+        rasters = (blob_name(table["sha256"]) for table in tables if table.get("data") is None)
+        names.update(name for name in rasters if contents.has(name))
     return names
 
 

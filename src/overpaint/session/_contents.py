@@ -10,13 +10,27 @@ from typing import Any
 from numpy.typing import NDArray
 
 from overpaint.errors import RecordError
-from overpaint.picture import Picture, current_limits, open_picture
+from overpaint.picture import Colour, Picture, current_limits, encode, open_picture
 from overpaint.request import EditRequest, raster_tables
+from overpaint.studio.inserts import Pictured, picture_of
 
 from ._store import Store, blob_name, damaged
 from ._values import OriginalFile, StoredArray, Take
 
 _TAKE_LIMIT = 8 << 20  # bytes of one take without its arrays
+
+
+def original_of(picture: Pictured) -> tuple[OriginalFile, bytes]:
+    """The file that a session begins with; pixels that are no file become one. Raises PictureError."""
+    opened = picture_of(picture)
+    if opened.source.data is None:
+        opened = open_picture(encode(opened, "tiff" if opened.colour is Colour.CMYK else "png").data)
+    data, digest, named = opened.source.data, opened.source.sha256, opened.source.path
+    assert data is not None
+    assert digest is not None
+    name = "" if named is None else "".join(c if c.isprintable() and c not in "/\\" else "_" for c in named.name)
+    size = opened.size
+    return OriginalFile(sha256=digest, size=len(data), name=name, width=size.width, height=size.height), data
 
 
 class SessionContents:
@@ -56,6 +70,14 @@ class SessionContents:
         if len(data) != stored.nbytes:
             raise damaged(blob_name(stored.sha256), f"it has {len(data):,} bytes, not {stored.nbytes:,}")
         return stored.array(data)
+
+    def has(self, name: str) -> bool:
+        """Whether there is a blob of this name."""
+        return self._store.has(name)
+
+    def check(self, name: str) -> None:
+        """Read a blob. Raises SessionError where it is missing or damaged."""
+        self._blob(name.removeprefix("blobs/"), current_limits().bytes)
 
     def rasters(self, request: EditRequest) -> dict[str, NDArray[Any]]:
         """The rasters that a request names by digest and that are here."""

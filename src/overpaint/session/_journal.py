@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter
 
 from overpaint.errors import OverpaintError
 
-from ._history import History
+from ._history import History, SessionState
 from ._store import Store, damaged, journal_name
 from ._values import (
     Action,
@@ -29,12 +34,49 @@ JOURNAL_LIMIT = 1 << 20
 
 _ALL = 256 << 20  # bytes of all entries
 
-DatedEntries = list[tuple[JournalEntry, str]]
-"""The entries in their order, each with the branch that it was done on."""
+
+@dataclass(frozen=True, slots=True)
+class SessionAction:
+    """One action of a session, with the states before and after it.
+
+    Attributes:
+        number: From 1.
+        sha256: Digest of its entry in the journal, which names the entry before by its digest.
+        time: When, in UTC (ISO 8601).
+        branch: The branch that it was done on.
+        action: What was done.
+        before, after: The states.
+    """
+
+    number: int
+    sha256: str
+    time: str
+    branch: str
+    action: Action
+    before: SessionState
+    after: SessionState
+
+    @property
+    def takes(self) -> tuple[str, ...]:
+        """The digests of the takes that it has painted."""
+        return self.action.takes if isinstance(self.action, AddStep | AddTakes) else ()
+
+    @property
+    def text(self) -> str:
+        """It in words."""
+        return entry_text(self.action)
+
+    @classmethod
+    def done(cls, entry: JournalEntry, data: bytes, history: History) -> SessionAction:
+        """The action of an entry with these bytes, which the history then has. SessionError as for `plan`."""
+        branch, before = history.current, history.state
+        history.take(history.plan(entry.action))
+        digest = hashlib.sha256(data).hexdigest()
+        return cls(entry.number, digest, entry.time, branch, entry.action, before, history.state)
 
 
-def read_journal(store: Store, first: str) -> tuple[DatedEntries, History, str]:
-    """All entries, what they make, and the digest of the last.
+def read_journal(store: Store, first: str) -> tuple[list[SessionAction], History]:
+    """All actions, and what they make.
 
     Args:
         store: The session's files.
@@ -44,7 +86,7 @@ def read_journal(store: Store, first: str) -> tuple[DatedEntries, History, str]:
         SessionError: An entry is missing, can't be read, or does not follow from the one before.
     """
     history, previous, total = History(), first, 0
-    entries: DatedEntries = []
+    actions: list[SessionAction] = []
     count = sum(1 for name in store.names if re.fullmatch(r"journal/\d{8}\.json", name))
     for number in range(1, count + 1):
         name = journal_name(number)
@@ -56,13 +98,11 @@ def read_journal(store: Store, first: str) -> tuple[DatedEntries, History, str]:
             entry = JournalEntry.from_json(data)
             if (entry.number, entry.previous) != (number, previous):
                 raise damaged(name, "it does not follow from the entry before")
-            branch = history.current
-            history.take(history.plan(entry.action))
+            actions.append(SessionAction.done(entry, data, history))
         except OverpaintError as error:
             raise error if error.code == "session-damaged" else damaged(name, str(error)) from None
-        previous = hashlib.sha256(data).hexdigest()
-        entries.append((entry, branch))
-    return entries, history, previous
+        previous = actions[-1].sha256
+    return actions, history
 
 
 def entry_text(action: Action) -> str:
@@ -89,6 +129,17 @@ def entry_text(action: Action) -> str:
         case DropPaint():
             return "compacted"
     return action.do
+
+
+def action_text(table: Mapping[str, Any]) -> str:
+    """An action in words, from its table as the journal has it; what is no action by its name alone."""
+    try:
+        return entry_text(_ACTIONS.validate_python(dict(table)))
+    except (ValueError, OverpaintError):
+        return str(table.get("do", ""))
+
+
+_ACTIONS: TypeAdapter[Action] = TypeAdapter(Annotated[Action, Field(discriminator="do")])
 
 
 def _several(takes: tuple[str, ...]) -> str:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from overpaint.composite import lay
 from overpaint.errors import PictureError, SessionError
 from overpaint.geometry import Box, Margins
+from overpaint.mask import Mask
 from overpaint.picture import Picture, Samples, current_limits
 from overpaint.request import EditRequest, MaskSpec, raster_tables
 from overpaint.request._blob import raster_bytes
@@ -261,6 +262,32 @@ def shown(mask: StoredMask, box: Box, read: ReadArray) -> NDArray[np.uint8]:
     if not both.empty:
         found[both.shift(-box.left, -box.top).slices] = read(mask.values)[both.shift(-own.left, -own.top).slices]
     return found
+
+
+def masked(
+    before: StoredMask | None, drawn: Mask, canvas: Box, *, show: bool, read: ReadArray
+) -> tuple[StoredMask, bytes] | None:
+    """Where a step shows once a part of it is painted back, and the bytes of that; None: everywhere.
+
+    Args:
+        before: Where it shows now.
+        drawn: 1 = painted back, or with `show` painted in again; over the canvas, not empty.
+        canvas: Where the picture lies.
+        show: Whether the step is painted in again.
+        read: Reads arrays.
+    """
+    box = drawn.bounds.shift(canvas.left, canvas.top)
+    if before is not None:
+        box = box.union(Box(*before.box))
+    values = np.full(box.size.shape, 255, np.uint8) if before is None else shown(before, box, read)
+    inner = box.intersect(canvas)
+    marked = drawn.to_bytes8()[inner.shift(-canvas.left, -canvas.top).slices]
+    part = values[inner.shift(-box.left, -box.top).slices]
+    np.copyto(part, np.maximum(part, marked) if show else np.minimum(part, 255 - marked))
+    if values.min() == 255:
+        return None
+    stored, data = StoredArray.of(values)
+    return StoredMask(box=tuple(box), values=stored), data
 
 
 def marks(take: Take, canvas: Box, into: NDArray[np.bool_], read: ReadArray) -> None:

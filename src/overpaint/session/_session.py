@@ -4,30 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self, Unpack
 
-import numpy as np
-
 from overpaint.engines import Monitor
 from overpaint.errors import MaskError, OverpaintError, RequestError, SessionError
 from overpaint.geometry import Box
-from overpaint.picture import Colour, Picture, encode, open_picture
-from overpaint.request import EditRequest, ResolvedRequest
-from overpaint.studio import Edited, FinishedPicture, LayeredPicture, Studio
+from overpaint.request import EditRequest
+from overpaint.studio import Edited, Studio
 from overpaint.studio.inputs import EditArguments, MaskLike, as_mask, split
-from overpaint.studio.inserts import Pictured, picture_of
+from overpaint.studio.inserts import Pictured
 
+from ._again import PaintedAgain, painted_again
 from ._compact import Compacted, blobs_left, what_to_drop
-from ._contents import SessionContents
-from ._export import finished, layered
-from ._history import SessionState, StepState
-from ._journal import JOURNAL_LIMIT, entry_text, read_journal
-from ._paint import Composite, PaintedStep, composite, painted_on, shown, take_of, without_file
-from ._steps import SessionEvent, Step, steps_of
+from ._contents import original_of
+from ._journal import JOURNAL_LIMIT, SessionAction
+from ._paint import Composite, PaintedStep, masked, painted_on, take_of, without_file
+from ._recorder import ActionRecorder
+from ._steps import Step
 from ._store import HEAD, Store, blob_name, create_store, journal_name, open_store
 from ._values import (
     Action,
@@ -37,37 +34,32 @@ from ._values import (
     JournalEntry,
     MoveStep,
     NewBranch,
-    OriginalFile,
     PickTake,
     Redo,
     SessionHead,
     SetMask,
     SetOpacity,
     ShowStep,
-    StoredArray,
-    StoredMask,
     SwitchBranch,
     Undo,
 )
+from ._view import SessionView
 
 
-class Session:
+class Session(SessionView):
     """An original and its ordered edits, in one file or folder, which is locked until the session is closed.
 
     Every change is on the disk when its method returns. One full picture is kept in memory, the present one; the paint
     of the steps is read when it is needed. As a context manager it closes itself. Not for several threads at once.
     """
 
-    def __init__(self, store: Store, path: Path, studio: Studio | None = None) -> None:
+    def __init__(
+        self, store: Store, path: Path, studio: Studio | None = None, recorder: ActionRecorder | None = None
+    ) -> None:
         """Use `Session.create` or `Session.open`."""
-        self.path = path
-        self._store = store
+        super().__init__(store, path)
+        self.recorder = recorder
         self._studio, self._own_studio = studio, studio is None
-        data = store.read(HEAD, 1 << 16)
-        self.head = SessionHead.from_json(data)
-        self._entries, self._history, self._previous = read_journal(store, hashlib.sha256(data).hexdigest())
-        self._contents = SessionContents(store)
-        self._cached: tuple[tuple[str, ...], Composite] | None = None
 
     @classmethod
     def create(
@@ -77,6 +69,7 @@ class Session:
         *,
         folder: bool = False,
         studio: Studio | None = None,
+        recorder: ActionRecorder | None = None,
     ) -> Session:
         """A new session of a picture, whose file is kept in it as it is.
 
@@ -86,33 +79,42 @@ class Session:
             path: The session's file, or its folder; it must not exist.
             folder: Whether it is a folder, which has the same files as the one file has within.
             studio: It paints. Left out, the session has one of its own.
+            recorder: Keeps evidence of every action, as `overpaint.audit.SessionAudit`.
 
         Raises:
             PictureError: The picture can't be read.
             OutputError: The path exists, or can't be written.
         """
-        opened = picture_of(picture)
-        if opened.source.data is None:
-            opened = open_picture(encode(opened, "tiff" if opened.colour is Colour.CMYK else "png").data)
-        data, digest, named = opened.source.data, opened.source.sha256, opened.source.path
-        assert data is not None
-        assert digest is not None
-        name = "" if named is None else "".join(c if c.isprintable() and c not in "/\\" else "_" for c in named.name)
-        size = opened.size
-        original = OriginalFile(sha256=digest, size=len(data), name=name, width=size.width, height=size.height)
+        original, data = original_of(picture)
         head = SessionHead(created=_time(), original=original)
         target = Path(path)
-        create_store(target, [(HEAD, head.to_bytes()), (blob_name(digest), data)], folder=folder)
-        return cls.open(target, studio=studio)
+        create_store(target, [(HEAD, head.to_bytes()), (blob_name(original.sha256), data)], folder=folder)
+        made = cls.open(target, studio=studio)
+        made.recorder = recorder
+        try:
+            made._record(late=False)
+        except BaseException:
+            made.close()
+            raise
+        return made
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str], *, read_only: bool = False, studio: Studio | None = None) -> Session:
+    def open(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        read_only: bool = False,
+        studio: Studio | None = None,
+        recorder: ActionRecorder | None = None,
+    ) -> Session:
         """A session that exists.
 
         Args:
             path: Its file or folder.
             read_only: Whether nothing is to be changed; then it need not be writeable.
             studio: It paints. Left out, the session has one of its own.
+            recorder: Keeps evidence of every action. Those that it does not have yet are recorded at once, as done
+                earlier.
 
         Raises:
             SessionError: It is none, is damaged, has a newer schema, or another process has it open.
@@ -120,12 +122,18 @@ class Session:
         found = Path(path)
         store = open_store(found, read_only=read_only)
         try:
-            return cls(store, found, studio)
+            session = cls(store, found, studio, recorder)
         except BaseException as error:
             store.close()
             if isinstance(error, OverpaintError) and not isinstance(error, SessionError):
                 raise SessionError(f"{found}: {error}", value=str(found)) from None
             raise
+        try:
+            session._record(late=True)
+        except BaseException:
+            session.close()
+            raise
+        return session
 
     def __enter__(self) -> Self:
         return self
@@ -140,62 +148,14 @@ class Session:
             self._studio.close()
             self._studio = None
 
-    # What it is now
+    def paint_again(self, action: SessionAction, *, monitor: Monitor | None = None) -> Iterator[PaintedAgain]:
+        """Paint what an action has painted once more, on what was below it then. The session stays as it is.
 
-    @property
-    def picture(self) -> Picture:
-        """The picture with all steps that show. Its metadata and source are the original's."""
-        return self._now().picture
-
-    @property
-    def original(self) -> Picture:
-        """The original as its file has it. It is decoded each time."""
-        name = self.head.original.name
-        return self._contents.original(self.head.original, self.path.with_name(name) if name else None)
-
-    @property
-    def steps(self) -> tuple[Step, ...]:
-        """The steps, from below to above."""
-        return steps_of(self._painted(self._state.stack), self.head.original.box)
-
-    @property
-    def branch(self) -> str:
-        """The name of the present branch."""
-        return self._history.current
-
-    @property
-    def branches(self) -> tuple[str, ...]:
-        """The names of all branches."""
-        return tuple(self._history.branches)
-
-    @property
-    def can_undo(self) -> bool:
-        """Whether there is anything to undo."""
-        return self._history.parent is not None
-
-    @property
-    def can_redo(self) -> bool:
-        """Whether there is anything to redo."""
-        return bool(self._history.branch.undone)
-
-    def log(self) -> tuple[SessionEvent, ...]:
-        """Everything that was done, in its order, also what was undone since."""
-        holding = set()
-        state: SessionState | None = self._state
-        while state is not None:
-            holding.add(id(state.action))
-            state = None if state.parent is None else self._history.states[state.parent]
-        events = []
-        for entry, branch in self._entries:
-            moves = isinstance(entry.action, Undo | Redo | NewBranch | SwitchBranch | DropPaint)
-            holds = moves or id(entry.action) in holding
-            text = entry_text(entry.action)
-            if isinstance(entry.action, AddStep | AddTakes):
-                kept = next((one for one in entry.action.takes if one not in self._history.dropped), None)
-                resolved = None if kept is None else self._contents.take(kept).record.resolved
-                text += ": dropped" if resolved is None else f": {resolved.intent} with {_painter(resolved)}"
-            events.append(SessionEvent(entry.number, entry.time, branch, text, holds))
-        return tuple(events)
+        Raises:
+            SessionError: Paint that it takes was dropped.
+            OverpaintError: As for `edit`.
+        """
+        return painted_again(self, self._contents, self._studio_of(), action, monitor)
 
     # Painting
 
@@ -280,23 +240,6 @@ class Session:
         numbers = [step.number for step in self.steps if step.visible]
         return tuple(self.rerun(number, monitor=monitor) for number in numbers if self.step(number).stale)
 
-    def request(self, step: int) -> EditRequest:
-        """The request of a step's take that shows, with the seed that was drawn. Its rasters may be here alone."""
-        record = self._contents.take(self._state.step(step).take).record
-        drawn = record.resolved.seed if record.request.seed in (None, -1) else record.request.seed
-        return record.request.model_copy(update={"image": None, "seed": drawn})
-
-    def below(self, step: int) -> Picture:
-        """The picture that a step would be painted on again: that of the steps below it that show."""
-        return self._below(self._painted(self._under(step))).picture
-
-    # Taking apart
-
-    def step(self, number: int) -> Step:
-        """The step of this number. Raises SessionError where there is none."""
-        self._state.place(number)
-        return next(step for step in self.steps if step.number == number)
-
     def undo(self) -> None:
         """Go back to before the last action. Raises SessionError where there is none."""
         self._do(Undo())
@@ -344,21 +287,12 @@ class Session:
         drawn = as_mask(mask).require_size(here.picture.size)
         if drawn.is_empty:
             raise MaskError("the mask is empty: no pixel is marked")
-        box = drawn.bounds.shift(here.canvas.left, here.canvas.top)
-        if current.mask is not None:
-            box = box.union(Box(*current.mask.box))
-        values = np.full(box.size.shape, 255, np.uint8)
-        if current.mask is not None:
-            values = shown(current.mask, box, self._contents.array)
-        inner = box.intersect(here.canvas)
-        marked = drawn.to_bytes8()[inner.shift(-here.canvas.left, -here.canvas.top).slices]
-        part = values[inner.shift(-box.left, -box.top).slices]
-        np.copyto(part, np.maximum(part, marked) if show else np.minimum(part, 255 - marked))
-        if values.min() == 255:
+        found = masked(current.mask, drawn, here.canvas, show=show, read=self._contents.array)
+        if found is None:
             self._do(SetMask(step=step))
-            return
-        stored, data = StoredArray.of(values)
-        self._do(SetMask(step=step, mask=StoredMask(box=tuple(box), values=stored)), (blob_name(stored.sha256), data))
+        else:
+            stored, data = found
+            self._do(SetMask(step=step, mask=stored), (blob_name(stored.values.sha256), data))
 
     def new_branch(self, name: str) -> None:
         """Begin a new branch here, and go on in it; the one before stays where it is.
@@ -396,42 +330,30 @@ class Session:
         self._contents.forget()
         return Compacted(before, self._store.size, len(action.takes), action.branches, action.undo)
 
-    # Results
-
-    def flatten(self) -> FinishedPicture:
-        """The present picture, ready to be written as a file with the record of its edits.
-
-        Raises:
-            SessionError: No step shows.
-        """
-        return finished(self.original, self._now(), self._painted(self._state.visible), self._contents.array)
-
-    def layered(self) -> LayeredPicture:
-        """The original and each step above it as a layer, hidden ones too, ready to be written as a layered file."""
-        return layered(self.original, self._now(), self._painted(self._state.stack), self._contents.array)
-
-    # Within
-
-    @property
-    def _state(self) -> SessionState:
-        return self._history.state
-
     def _do(self, action: Action, *files: tuple[str, bytes], without: Collection[str] = ()) -> None:
         """Write an action into the journal, behind files that it names, let it be the last, and drop files."""
-        plan = self._history.plan(action)
-        entry = JournalEntry(number=len(self._entries) + 1, previous=self._previous, time=_time(), action=action)
+        self._history.plan(action)
+        previous = self._actions[-1].sha256 if self._actions else self.id
+        entry = JournalEntry(number=len(self._actions) + 1, previous=previous, time=_time(), action=action)
         data = entry.to_bytes()
         if len(data) > JOURNAL_LIMIT:
             raise RequestError(f"an action of {len(data):,} bytes is too long for the session's journal")
-        branch = self._history.current
         files = (*files, (journal_name(entry.number), data))
         if without:
             self._store.rewrite(without, files)
         else:
             self._store.add(files)
-        self._previous = hashlib.sha256(data).hexdigest()
-        self._entries.append((entry, branch))
-        self._history.take(plan)
+        self._actions.append(SessionAction.done(entry, data, self._history))
+        self._record(late=False)
+
+    def _record(self, *, late: bool) -> None:
+        if self.recorder is not None:
+            self.recorder.record(self, late=late)
+
+    def _studio_of(self) -> Studio:
+        if self._studio is None:
+            self._studio = Studio()
+        return self._studio
 
     def _paint(
         self,
@@ -444,13 +366,12 @@ class Session:
         given: EditArguments,
     ) -> tuple[tuple[str, ...], Edited]:
         """Paint on what is below, and keep the takes; their digests, and the last result."""
-        if self._studio is None:
-            self._studio = Studio()
+        studio = self._studio_of()
         picture = without_file(below.picture) if steps else below.picture
         if variations == 1:
-            made = iter([self._studio.edit(picture, request, monitor=monitor, **given)])
+            made = iter([studio.edit(picture, request, monitor=monitor, **given)])
         else:
-            made = self._studio.variations(picture, request, count=variations, monitor=monitor, **given)
+            made = studio.variations(picture, request, count=variations, monitor=monitor, **given)
         digests: list[str] = []
         for edited in made:
             noted = replace(edited, notes=tuple(dict.fromkeys((*notes, *edited.notes)))) if notes else edited
@@ -459,32 +380,6 @@ class Session:
             digests.append(hashlib.sha256(data).hexdigest())
             self._store.add([*files, (blob_name(digests[-1]), data)])
         return tuple(digests), edited
-
-    def _under(self, step: int) -> tuple[StepState, ...]:
-        """The steps below one that show."""
-        place = self._state.place(step)
-        return SessionState(stack=self._state.stack[:place]).visible
-
-    def _painted(self, states: Iterable[StepState]) -> list[PaintedStep]:
-        return [(state, self._contents.take(state.take)) for state in states]
-
-    def _key(self) -> tuple[str, ...]:
-        return tuple(state.paint for state in self._state.visible)
-
-    def _now(self) -> Composite:
-        """The present picture, from memory where it is there."""
-        key = self._key()
-        if self._cached is None or self._cached[0] != key:
-            self._cached = None  # one picture at a time
-            self._cached = (key, self._below(self._painted(self._state.visible)))
-        return self._cached[1]
-
-    def _below(self, steps: Sequence[PaintedStep]) -> Composite:
-        return composite(self.original, steps, self._contents.array)
-
-
-def _painter(resolved: ResolvedRequest) -> str:
-    return resolved.model or resolved.engine
 
 
 def _time() -> str:

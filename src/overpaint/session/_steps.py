@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from overpaint.geometry import Box
 
+from ._history import History, SessionState
+from ._journal import SessionAction
 from ._paint import PaintedStep, grown_by, painted_on, seen
-from ._values import Take
+from ._values import DropPaint, NewBranch, Redo, SwitchBranch, Take, Undo
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,3 +113,35 @@ def _is_stale(take: Take, below: Sequence[PaintedStep], original: Box) -> bool:
         canvas = grown_by(canvas, lower)
     frames = [Box(*region.frame) for region in take.record.regions]
     return canvas != painted_on(take) or seen(take.record.request, frames, Box(*take.canvas), below) != take.saw
+
+
+def events_of(
+    actions: Iterable[SessionAction], history: History, take_of: Callable[[str], Take]
+) -> tuple[SessionEvent, ...]:
+    """The log of a session.
+
+    Args:
+        actions: All of them.
+        history: What they have made.
+        take_of: The take of a digest.
+    """
+    holding = set()
+    state: SessionState | None = history.state
+    while state is not None:
+        holding.add(id(state.action))
+        state = None if state.parent is None else history.states[state.parent]
+    events = []
+    for done in actions:
+        moves = isinstance(done.action, Undo | Redo | NewBranch | SwitchBranch | DropPaint)
+        text = done.text
+        if done.takes:
+            kept = next((one for one in done.takes if one not in history.dropped), None)
+            text += ": dropped" if kept is None else f": {_painted(take_of(kept))}"
+        holds = moves or id(done.action) in holding
+        events.append(SessionEvent(done.number, done.time, done.branch, text, holds))
+    return tuple(events)
+
+
+def _painted(take: Take) -> str:
+    resolved = take.record.resolved
+    return f"{resolved.intent} with {resolved.model or resolved.engine}"

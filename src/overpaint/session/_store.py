@@ -116,6 +116,18 @@ def create_store(path: Path, files: StoredFiles, *, folder: bool) -> None:
         write_file(path / name, content)
 
 
+def is_session(path: Path) -> bool:
+    """Whether a path leads to what looks like a session; it may be damaged all the same."""
+    try:
+        if path.is_dir():
+            return (path / HEAD).is_file() and (path / "journal").is_dir()
+        with opened_regular(path) as file:
+            head = file.read(30 + len(HEAD))
+    except (OSError, ValueError):
+        return False
+    return head.startswith(b"PK\x03\x04") and head.endswith(HEAD.encode())
+
+
 def open_store(path: Path, *, read_only: bool = False) -> Store:
     """The files of a session that exists.
 

@@ -1,0 +1,174 @@
+"""What a session is now, and what was done to it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from overpaint.errors import SessionError
+from overpaint.picture import Picture
+from overpaint.request import EditRequest
+from overpaint.studio import FinishedPicture, LayeredPicture
+
+from ._compact import blobs_left
+from ._contents import SessionContents
+from ._export import finished, layered
+from ._history import SessionState, StepState
+from ._journal import SessionAction, read_journal
+from ._paint import Composite, PaintedStep, composite
+from ._steps import SessionEvent, Step, events_of, steps_of
+from ._store import HEAD, Store
+from ._values import (
+    DropPaint,
+    SessionHead,
+    Take,
+)
+
+
+class SessionView:
+    """What a session is now, read from its files. One full picture is kept in memory, the present one."""
+
+    def __init__(self, store: Store, path: Path) -> None:
+        """Use `Session.open`."""
+        self.path = path
+        self._store = store
+        data = store.read(HEAD, 1 << 16)
+        self.head = SessionHead.from_json(data)
+        self.id = hashlib.sha256(data).hexdigest()
+        self._actions, self._history = read_journal(store, self.id)
+        self._contents = SessionContents(store)
+        self._cached: tuple[tuple[str, ...], Composite] | None = None
+
+    @property
+    def picture(self) -> Picture:
+        """The picture with all steps that show. Its metadata and source are the original's."""
+        return self._now().picture
+
+    @property
+    def original(self) -> Picture:
+        """The original as its file has it. It is decoded each time."""
+        name = self.head.original.name
+        return self._contents.original(self.head.original, self.path.with_name(name) if name else None)
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps, from below to above."""
+        return steps_of(self._painted(self._state.stack), self.head.original.box)
+
+    @property
+    def branch(self) -> str:
+        """The name of the present branch."""
+        return self._history.current
+
+    @property
+    def branches(self) -> tuple[str, ...]:
+        """The names of all branches."""
+        return tuple(self._history.branches)
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is anything to undo."""
+        return self._history.parent is not None
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is anything to redo."""
+        return bool(self._history.branch.undone)
+
+    def log(self) -> tuple[SessionEvent, ...]:
+        """Everything that was done, in its order, also what was undone since."""
+        return events_of(self._actions, self._history, self._contents.take)
+
+    @property
+    def actions(self) -> tuple[SessionAction, ...]:
+        """All actions in their order, with the states before and after each."""
+        return tuple(self._actions)
+
+    @property
+    def dropped(self) -> frozenset[str]:
+        """The digests of the takes whose paint was dropped."""
+        return self._history.dropped
+
+    def takes(self, action: SessionAction) -> tuple[tuple[str, Take | None], ...]:
+        """The digests and the takes that an action painted; None for one that was dropped."""
+        gone = self._history.dropped
+        return tuple((one, None if one in gone else self._contents.take(one)) for one in action.takes)
+
+    def picture_at(self, state: SessionState) -> Picture:
+        """The picture in a state of an action. Raises SessionError where paint that showed then was dropped."""
+        if state.number == self._state.number:
+            return self.picture
+        self._check_there(state)
+        return self._below(self._painted(state.visible)).picture
+
+    def check(self) -> None:
+        """Read every file that the session needs. Raises SessionError for the first that is missing or damaged."""
+        for name in blobs_left(self._history, DropPaint(), self._contents, self.head.original.sha256):
+            self._contents.check(name)
+
+    def request(self, step: int) -> EditRequest:
+        """The request of a step's take that shows, with the seed that was drawn. Its rasters may be here alone."""
+        record = self._contents.take(self._state.step(step).take).record
+        drawn = record.resolved.seed if record.request.seed in (None, -1) else record.request.seed
+        return record.request.model_copy(update={"image": None, "seed": drawn})
+
+    def below(self, step: int) -> Picture:
+        """The picture that a step would be painted on again: that of the steps below it that show."""
+        return self._below(self._painted(self._under(step))).picture
+
+    def step(self, number: int) -> Step:
+        """The step of this number. Raises SessionError where there is none."""
+        self._state.place(number)
+        return next(step for step in self.steps if step.number == number)
+
+    def flatten(self, state: SessionState | None = None) -> FinishedPicture:
+        """The present picture, ready to be written as a file with the record of its edits.
+
+        Args:
+            state: Another state than the present one, as `actions` has them.
+
+        Raises:
+            SessionError: No step shows, or paint that showed then was dropped.
+        """
+        if state is None or state.number == self._state.number:
+            now, steps = self._now(), self._painted(self._state.visible)
+        else:
+            self._check_there(state)
+            steps = self._painted(state.visible)
+            now = self._below(steps)
+        return finished(self.original, now, steps, self._contents.array)
+
+    def layered(self) -> LayeredPicture:
+        """The original and each step above it as a layer, hidden ones too, ready to be written as a layered file."""
+        return layered(self.original, self._now(), self._painted(self._state.stack), self._contents.array)
+
+    @property
+    def _state(self) -> SessionState:
+        return self._history.state
+
+    def _check_there(self, state: SessionState) -> None:
+        if not self.dropped.isdisjoint(step.take for step in state.visible):
+            raise SessionError("paint that showed then was dropped", code="session-step")
+
+    def _under(self, step: int) -> tuple[StepState, ...]:
+        """The steps below one that show."""
+        place = self._state.place(step)
+        return SessionState(stack=self._state.stack[:place]).visible
+
+    def _painted(self, states: Iterable[StepState]) -> list[PaintedStep]:
+        return [(state, self._contents.take(state.take)) for state in states]
+
+    def _key(self) -> tuple[str, ...]:
+        return tuple(state.paint for state in self._state.visible)
+
+    def _now(self) -> Composite:
+        """The present picture, from memory where it is there."""
+        key = self._key()
+        if self._cached is None or self._cached[0] != key:
+            self._cached = None  # one picture at a time
+            self._cached = (key, self._below(self._painted(self._state.visible)))
+        return self._cached[1]
+
+    def _below(self, steps: Sequence[PaintedStep]) -> Composite:
+        return composite(self.original, steps, self._contents.array)
