@@ -169,8 +169,12 @@ def test_the_command_line_puts_it_in_and_finds_it(installed, photo, tmp_path, ca
     assert main([*command, "--watermark", "parity", "--watermark-payload", "op"]) == 0
     assert json.loads(capsys.readouterr().out)["marks"]["watermark"]["name"] == "parity"
     assert main(["provenance", "detect", str(out)]) == 0
-    shown = capsys.readouterr().out
+    shown = " ".join(capsys.readouterr().out.split())
     assert "found, confidence 0.90; it holds op" in shown
     assert "failed: ZeroDivisionError: a fault" in shown
+    assert main(["provenance", "show", str(out)]) == 0
+    assert "parity in the edited part, by the record" in capsys.readouterr().out
+    assert main([*command[:-1], "--overwrite", "--watermark", "parity", "--watermark-area", "whole"]) == 0
+    assert "; the watermark parity changed " in capsys.readouterr().out
     assert main(["provenance", "detect", str(photo), "--watermark", "parity", "--json"]) == 3
     assert json.loads(capsys.readouterr().out)["watermarks"][0]["found"] is False

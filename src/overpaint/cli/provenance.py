@@ -176,7 +176,7 @@ def _manifest(picture: Picture) -> tuple[str, dict[str, Any] | None]:
     if report is None:
         return "a manifest, which can't be read", None
     terms = dict.fromkeys(one.source_type for one in report.actions if one.source_type)
-    said = f"; it says {', '.join(terms)}" if terms else ""
+    said = f"; its actions: {', '.join(terms)}" if terms else ""
     return f"{report.summary}{said} ('overpaint provenance verify' says more)", report.to_mapping()
 
 
@@ -200,7 +200,11 @@ def _lines(name: str, picture: Picture, stated: StatedOrigin, found: FoundRecord
         edit = _edit(one)
         boxes = " ".join(",".join(map(str, box)) for box in edit["boxes"])
         lines.append(("edit", f"{edit['intent']} with {edit['engine']}: {edit['source_type']}; in {boxes}"))
-    if made is not None and made.marks is not None and made.marks.provenance == "none":
+    marks = None if made is None else made.marks
+    if marks is not None and marks.watermark is not None:
+        where = "the whole picture" if marks.watermark.area == "whole" else "the edited part"
+        lines.append(("watermark", f"{marks.watermark.name} in {where}, by the record ('overpaint provenance detect')"))
+    if marks is not None and marks.provenance == "none":
         lines.append(("provenance", "was switched off when the file was written"))
     lines.append(("C2PA", _manifest(picture)[0]))
     return [*lines, ("in words", _in_words(picture, stated, found))]

@@ -64,6 +64,9 @@ def _beyond(saved: Saved, again: bool) -> str:
         return f"reach {reach} px; {saving}, and every other pixel came out unchanged"
     levels = "1 level" if saved.largest == 1 else f"{saved.largest} levels"
     levels += "" if saved.depth == 8 else f" of {(1 << saved.depth) - 1:,}"
+    if saved.marks.watermark is not None and saved.fidelity == "watermarked":
+        name = saved.marks.watermark.name
+        return f"reach {reach} px; the watermark {name} changed {saved.changed:,} other pixels by up to {levels}"
     return (
         f"reach {reach} px; {saving}, which changed {saved.changed:,} other pixels by up to {levels} (png keeps them)"
     )
