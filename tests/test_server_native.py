@@ -261,3 +261,36 @@ def test_a_picture_in_another_depth_comes_through_whole(ann):
     assert after.depth == 16
     assert np.array_equal(after.samples[30:], deep.samples[30:])
     assert ann.get(f"/pictures/{id}/file").headers["content-disposition"].startswith("attachment")
+
+
+def test_a_mask_is_made_joined_refined_and_used(ann):
+    id, marked = upload(ann, photo(20)), upload(ann, mask())
+    body = {"picture": id, "marks": {"mask": [marked], "box": ["30,10,40,20"]}, "grow": 2}
+    made = ann.post("/masks", json=body)
+    assert made.status_code == 201, made.text
+    found = made.json()
+    assert found["bounds"] == [8, 8, 42, 22]
+    assert found["hard"]
+    drawn = open_picture(ann.get(f"/pictures/{found['id']}/file").content)
+    assert drawn.size == open_picture(photo(20)).size
+    assert 0.1 < found["fraction"] < 0.2
+    spec = {"parts": [{"kind": "full"}, {"op": "subtract", "kind": "box", "box": [0, 0, 32, 48]}]}
+    half = ann.post("/masks", json={"picture": id, "spec": spec, "feather": 4}).json()
+    assert half["fraction"] == pytest.approx(0.5, abs=0.05)
+    assert not half["hard"]
+    shown = ann.get(f"/pictures/{id}/overlay", params={"mask": found["id"], "side": 32})
+    assert Image.open(io.BytesIO(shown.content)).size == (32, 24)
+    (result,) = ended(ann, remove(ann, id, marks={"mask": [found["id"]]})["id"])["results"]
+    after = open_picture(ann.get(f"/pictures/{result['picture']}/file").content)
+    assert np.array_equal(after.samples[40:], open_picture(photo(20)).samples[40:])
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [({}, "mask-invalid"), ({"marks": {"box": ["70,0,80,9"]}}, None), ({"grow": "much"}, "setting-invalid")],
+)
+def test_a_mask_that_can_not_be_made_says_why(ann, change, code):
+    found = ann.post("/masks", json={"picture": upload(ann, photo(21)), **change})
+    assert found.status_code == 422, found.text
+    assert found.json()["error"]["message"]
+    assert code in (None, found.json()["error"]["code"])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from . import catalogue, jobs, pictures, state
+from . import catalogue, jobs, masks, pictures, state
 
 router = APIRouter()
-for part in (pictures, jobs, catalogue, state):
+for part in (pictures, masks, jobs, catalogue, state):
     router.include_router(part.router)

@@ -92,12 +92,12 @@ async def facts(request: Request, owner: Reader, id: Id) -> StoredPicture:
     return StoredPicture.of(await run_in_threadpool(services_of(request).pictures.facts, owner, id))
 
 
-_IMAGE: dict[int | str, dict[str, Any]] = {
+IMAGE: dict[int | str, dict[str, Any]] = {
     200: {"content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}
 }
 
 
-@router.get("/pictures/{id}/file", response_class=Response, responses=_IMAGE)
+@router.get("/pictures/{id}/file", response_class=Response, responses=IMAGE)
 async def file(request: Request, owner: Reader, id: Id) -> Response:
     """The file of a picture, byte by byte as it came in or was made."""
     store = services_of(request).pictures
@@ -109,7 +109,7 @@ async def file(request: Request, owner: Reader, id: Id) -> Response:
     return Response(data, media_type=MEDIA_TYPES.get(known.format, "application/octet-stream"), headers=headers)
 
 
-@router.get("/pictures/{id}/thumbnail", response_class=Response, responses=_IMAGE)
+@router.get("/pictures/{id}/thumbnail", response_class=Response, responses=IMAGE)
 async def thumbnail(
     request: Request, owner: Reader, id: Id, side: Annotated[int, Query(ge=16, le=1024)] = 256
 ) -> Response:

@@ -1,0 +1,79 @@
+"""Masks: made of shapes and files, joined, refined, and looked at. A mask is a stored picture, white = repaint."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from pydantic import Field
+
+from overpaint.doors.places import Places
+from overpaint.doors.reading import EditFiles, readers
+from overpaint.request import EditRequest
+from overpaint.server.decoding import PictureFacts
+from overpaint.server.masking import DrawnMask, MaskTask, drawn_mask, files_of, overlaid
+
+from .callers import Editor, Reader, services_of
+from .pictures import IMAGE, Id, StoredPicture
+
+router = APIRouter(tags=["masks"])
+
+
+class StoredMask(StoredPicture):
+    """A stored mask."""
+
+    fraction: float = Field(description="the share of the picture that is marked")
+    bounds: tuple[int, int, int, int] = Field(description="left, top, right, bottom of what is marked")
+    hard: bool = Field(description="whether its edges are no wider than an antialiased brush's")
+
+
+@router.post("/masks", status_code=201)
+async def make(request: Request, owner: Editor, task: MaskTask) -> StoredMask:
+    """Make a mask of a picture's size; its id can be used in the marks of an edit."""
+    services = services_of(request)
+
+    def made() -> tuple[PictureFacts, DrawnMask]:
+        store, settings = services.pictures, services.settings
+        ids = {task.picture, *(() if task.marks is None else task.marks.mask)}
+        files = files_of(task, {id: store.data(owner, id) for id in ids}, settings.most_pixels)
+        drawn = readers.call(drawn_mask, files, task, seconds=settings.reading)
+        picture = store.facts(owner, task.picture)
+        facts = PictureFacts(
+            id=hashlib.sha256(drawn.png).hexdigest(),
+            format="png",
+            width=picture.width,
+            height=picture.height,
+            mode="grey 8-bit",
+            bytes=len(drawn.png),
+            notes=drawn.notes,
+        )
+        return store.keep(owner, drawn.png, facts), drawn
+
+    facts, drawn = await run_in_threadpool(made)
+    return StoredMask(
+        **StoredPicture.of(facts).model_dump(), fraction=drawn.fraction, bounds=drawn.bounds, hard=drawn.hard
+    )
+
+
+@router.get("/pictures/{id}/overlay", response_class=Response, responses=IMAGE)
+async def overlay(
+    request: Request,
+    owner: Reader,
+    id: Id,
+    mask: Annotated[str, Query(pattern="^[0-9a-f]{64}$", description="the mask's id")],
+    opacity: Annotated[float, Query(ge=0, le=1)] = 0.6,
+    side: Annotated[int, Query(ge=16, le=4096)] = 1024,
+) -> Response:
+    """A picture with a mask laid over it, as a WebP of at most `side` pixels across."""
+    services = services_of(request)
+
+    def made() -> bytes:
+        store, settings = services.pictures, services.settings
+        contents = {one: store.data(owner, one) for one in (id, mask)}
+        places = Places(mask=(mask,), mask_channel="luminance")
+        files = EditFiles(id, EditRequest(), contents=contents, places=places, pixels=settings.most_pixels)
+        return readers.call(overlaid, files, opacity, side, seconds=settings.reading)
+
+    return Response(await run_in_threadpool(made), media_type="image/webp")
