@@ -31,7 +31,7 @@ class MaskTask(Value):
 
 
 @dataclass(frozen=True, slots=True)
-class DrawnMask:
+class MadeMask:
     """A mask, and what is to be said of it.
 
     Attributes:
@@ -49,7 +49,7 @@ class DrawnMask:
     notes: tuple[str, ...]
 
 
-def drawn_mask(files: EditFiles, task: MaskTask) -> DrawnMask:
+def drawn_mask(files: EditFiles, task: MaskTask) -> MadeMask:
     """Draw the mask of a task, whose files are in `files`.
 
     Raises:
@@ -77,7 +77,7 @@ def drawn_mask(files: EditFiles, task: MaskTask) -> DrawnMask:
     if task.threshold is not None:
         mask = mask.threshold(task.threshold)
     left, top, right, bottom = mask.bounds
-    return DrawnMask(
+    return MadeMask(
         png=encode(mask.to_picture(), "png").data,
         fraction=mask.fraction,
         bounds=(left, top, right, bottom),

@@ -13,7 +13,7 @@ from overpaint.doors.places import Places
 from overpaint.doors.reading import EditFiles, readers
 from overpaint.request import EditRequest
 from overpaint.server.decoding import PictureFacts
-from overpaint.server.masking import DrawnMask, MaskTask, drawn_mask, files_of, overlaid
+from overpaint.server.masking import MadeMask, MaskTask, drawn_mask, files_of, overlaid
 
 from .callers import Editor, Reader, services_of
 from .pictures import IMAGE, Id, StoredPicture
@@ -34,7 +34,7 @@ async def make(request: Request, owner: Editor, task: MaskTask) -> StoredMask:
     """Make a mask of a picture's size; its id can be used in the marks of an edit."""
     services = services_of(request)
 
-    def made() -> tuple[PictureFacts, DrawnMask]:
+    def made() -> tuple[PictureFacts, MadeMask]:
         store, settings = services.pictures, services.settings
         ids = {task.picture, *(() if task.marks is None else task.marks.mask)}
         files = files_of(task, {id: store.data(owner, id) for id in ids}, settings.most_pixels)
