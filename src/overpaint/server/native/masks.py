@@ -21,7 +21,7 @@ from .pictures import IMAGE, Id, StoredPicture
 router = APIRouter(tags=["masks"])
 
 
-class StoredMask(StoredPicture):
+class MaskFacts(StoredPicture):
     """A stored mask."""
 
     fraction: float = Field(description="the share of the picture that is marked")
@@ -30,7 +30,7 @@ class StoredMask(StoredPicture):
 
 
 @router.post("/masks", status_code=201)
-async def make(request: Request, owner: Editor, task: MaskTask) -> StoredMask:
+async def make(request: Request, owner: Editor, task: MaskTask) -> MaskFacts:
     """Make a mask of a picture's size; its id can be used in the marks of an edit."""
     services = services_of(request)
 
@@ -52,7 +52,7 @@ async def make(request: Request, owner: Editor, task: MaskTask) -> StoredMask:
         return store.keep(owner, drawn.png, facts), drawn
 
     facts, drawn = await run_in_threadpool(made)
-    return StoredMask(
+    return MaskFacts(
         **StoredPicture.of(facts).model_dump(), fraction=drawn.fraction, bounds=drawn.bounds, hard=drawn.hard
     )
 
