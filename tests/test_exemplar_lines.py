@@ -70,6 +70,19 @@ def test_a_line_of_two_pixels_goes_on_whole(angle, grain):
     assert not dark[np.abs(apart) > 3].any()
 
 
+@pytest.mark.parametrize(("turn", "drawn"), [(0, True), (8, False)])
+def test_a_rail_that_is_lit_differently_goes_on_where_it_is_straight(turn, drawn):
+    """On the left a wide rail in the light, on the right a thinner one in shade above bright ground."""
+    hole = blob()
+    left, right = distance(3), distance(3 + turn)
+    _, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    rail = np.where(x < 85, (3.5 - np.abs(left)).clip(0, 1), 0.6 * (2.5 - np.abs(right)).clip(0, 1))
+    ground = np.where((x > 85) & (right > 0), (0.6 * (right - 3)).clip(0, 0.6), 0)
+    pixels = shaded(np.maximum(rail, ground), dark=0.8, light=0.2)
+    found = with_lines(emptied(pixels, hole), ~hole, hole)
+    assert (found is not None and found.strips[hole & (np.abs(left) < 1)].mean() > 0.9) == drawn
+
+
 @pytest.mark.parametrize("turn", [6, 12, 20])
 def test_a_gentle_arc_goes_on(turn):
     """A disc's border is met within 2.5 pixels; its ends turn by so many degrees from the straight connection."""

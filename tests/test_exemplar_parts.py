@@ -297,7 +297,8 @@ def test_joining_removes_the_step_along_the_edge_and_keeps_the_texture():
         pytest.param(0.01, 0.2, StepLimits(), 0.05, id="a larger one in a sky goes"),
         pytest.param(0.06, 0.2, StepLimits(), 0.15, id="in texture it stays"),
         pytest.param(0.01, 0.8, StepLimits(), 0.8, id="things keep their border"),
-        pytest.param(0.01, 0.8, None, 0, id="without limits every step goes"),
+        pytest.param(0.01, 0.8, None, 0, id="at a coarse scale they do not"),
+        pytest.param(0.06, 0.1, None, 0.1, id="at a coarse scale a step that texture hides stays"),
     ],
 )
 def test_pieces_of_two_brightnesses_meet_without_a_step(grain, step, limits, left):

@@ -58,7 +58,7 @@ def joined(filled: Floats, target: Flags, edge: Places, difference: Floats, step
 
 @dataclass(frozen=True, slots=True)
 class StepLimits:
-    """Which steps between pieces of a fill are taken away.
+    """Which steps between pieces of a fill are taken away at the finest scale.
 
     Attributes:
         textured: In texture, steps of this size go by half, larger ones by less.
@@ -76,14 +76,15 @@ def seam_steps(filled: Floats, source: Level, copies: Places, limits: StepLimits
 
     There the fill differs by d, where the picture differs by a beside the one's source and by b beside the other's.
     The step that neither source shows, d - a or d - b, whichever is less, should go (d where the known picture ends
-    beside both). A large one is rather a border of two things than a step in one: without it the one would fade into
-    the other. So limits keep it.
+    beside both). At coarse scales those stay that are no larger than the differences of neighbours around the sources:
+    they are not seen, and without them texture becomes flat. At the finest scale large ones stay: a step is then rather
+    a border of two things, and without it the one fades into the other.
 
     Args:
         filled: (h, w, 3) float32, the picture with its target filled.
         source: What was copied.
         copies: (t,) flat indices of the pixels that the target's pixels copy, in their order.
-        limits: Without them all steps go.
+        limits: Of the finest scale; None: a coarse scale.
 
     Returns:
         For the box of the target and its edge.
@@ -93,7 +94,7 @@ def seam_steps(filled: Floats, source: Level, copies: Places, limits: StepLimits
     places = np.flatnonzero(source.target.ravel())
     copied[places] = copies
     box = _around(source.target)
-    rough = None if limits is None else _roughness(source).ravel()
+    rough = _roughness(source).ravel()
     found = []
     for step, least in ((width, (1, 0)), (1, (0, 1))):
         change = np.zeros((box.height, box.width, 3), np.float32)
@@ -110,14 +111,21 @@ def seam_steps(filled: Floats, source: Level, copies: Places, limits: StepLimits
         less = squares[0] < squares[1]
         removed = np.where(less[:, None], *excess)
         removed = np.where(np.isnan(removed), actual, removed)
-        if limits is not None and rough is not None:
-            plain = 1 / (1 + (np.maximum(rough[one], rough[other]) / np.float32(limits.rough)) ** 4)
-            size = limits.textured + (limits.plain - limits.textured) * plain
-            removed /= 1 + ((removed * removed).mean(axis=1) / size**2)[:, None] ** 2
+        roughness = np.maximum(rough[one], rough[other])
+        removed *= _share((removed * removed).mean(axis=1), roughness, limits)[:, None]
         rows, columns = np.divmod(inner, width)
         change[rows - box.top, columns - box.left] = -removed
         found.append(change[: box.height - least[0], : box.width - least[1]])
     return Steps(*found)
+
+
+def _share(squares: Floats, rough: Floats, limits: StepLimits | None) -> Floats:
+    """(n,) which share of steps with these squares is taken away, 0 to 1, where the picture is so rough (n,)."""
+    if limits is None:
+        return np.asarray(squares**2 / (squares**2 + (2 * rough + np.float32(1e-4)) ** 4), np.float32)
+    plain = 1 / (1 + (rough / np.float32(limits.rough)) ** 4)
+    size = limits.textured + (limits.plain - limits.textured) * plain
+    return np.asarray(1 / (1 + (squares / size**2) ** 2), np.float32)
 
 
 def _shown(source: Level, places: Places, step: int) -> Floats:

@@ -42,6 +42,10 @@ _ALARMS = 0.1
 _LIKE, _RATIO = 0.69, 2.5
 """Least correlation of two profiles that belong together, and the largest ratio of their contrasts."""
 
+_STRAIGHT, _LONG, _LIKE_STRAIGHT = 0.05, 30, 0.4
+"""Ends that turn by less from one straight line, in radians, and show it over so many samples, need be less alike: a
+rail is lit differently on both sides, and a horizon has other clouds above it."""
+
 _REPEATED = 3
 """With more other ends like each of both beside the hole, a line belongs to a pattern, such as a wall of bricks."""
 
@@ -175,7 +179,10 @@ def false_alarms(ends: Ends) -> tuple[Indices, Indices, Numbers]:
     alarms *= np.maximum(1, length / 160) * (1 + ((np.abs(leave) + np.abs(arrive)) / 0.35) ** 2)
     ratio = ends.contrasts[one] / ends.contrasts[other]
     possible = (length >= 4) & (np.abs(leave) < _TURN) & (np.abs(arrive) < _TURN)
-    possible &= (np.maximum(ratio, 1 / ratio) < _RATIO) & (alike(ends.profiles[one], mirrored) > _LIKE)
+    possible &= np.maximum(ratio, 1 / ratio) < _RATIO
+    straight = (np.abs(leave) < _STRAIGHT) & (np.abs(arrive) < _STRAIGHT)
+    straight &= np.minimum(ends.runs[one], ends.runs[other]) >= _LONG
+    possible &= alike(ends.profiles[one], mirrored) > np.where(straight, _LIKE_STRAIGHT, _LIKE)
     return one, other, np.where(possible, alarms, np.inf)
 
 

@@ -111,9 +111,13 @@ def _pulled(values: Floats, weight: Floats, sweeps: int, steps: Steps | None = N
     wide = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR).reshape(values.shape)
     filled = fixed * filled + (1 - fixed) * wide
     pull = None if steps is None else steps.pull()
+    held = np.broadcast_to(fixed, values.shape).copy()
+    free = 1 - held
     for _ in range(sweeps):
         spread = cv2.filter2D(filled, -1, _CROSS, borderType=cv2.BORDER_REPLICATE).reshape(values.shape)
         if pull is not None:
             spread += pull
-        filled = fixed * filled + (1 - fixed) * spread
+        spread *= free
+        filled *= held
+        filled += spread
     return filled
