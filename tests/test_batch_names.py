@@ -16,11 +16,20 @@ import pytest
 from PIL import Image
 
 from batches import BOX, Bench, photo, photos
-from overpaint.batch import BatchFolders, Failed, Reader, RowDefaults, read_folders, read_manifest
+from overpaint.batch import (
+    BatchFolders,
+    Began,
+    Failed,
+    Reader,
+    RowDefaults,
+    read_folders,
+    read_manifest,
+    read_text,
+)
 from overpaint.batch.store import Address, check_allowed
 from overpaint.cli.run import run as command
 from overpaint.cli.texts import visible
-from overpaint.doors.names import filled, inside
+from overpaint.doors.names import filled, inside, is_for_windows
 from overpaint.errors import LedgerError, OverpaintError, RequestError
 
 ACCENT = "caf\u00e9.png"
@@ -159,6 +168,96 @@ def test_the_csv_files_of_excel_are_read(tmp_path: Path, coding: str, first: str
     row = _read(tmp_path / "a.csv", text.encode(coding))
     assert (row.image, row.seed, row.places.box) == ("p\u00e4.png", 7, ("1,2,30,40",))
     assert (row.request.strength, row.request.prompt) == (0.75, "a, b")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("first", ["", "sep=;{0}", "sep=;{0}{0}{0}", '"sep=;";;{0}', "{0}{0}", ";;{0}"])
+def test_blank_lines_and_every_kind_of_line_end_are_read(end: str, first: str) -> None:
+    text = first.format(end) + "image;box;grow" + end + "a.png;1,2,30,40;0,5" + end + end + "b.png;1,2,30,40;" + end
+    rows = read_text(text, "csv", "the list")
+    assert [row.table for row in rows] == [
+        {"image": "a.png", "box": "1,2,30,40", "grow": 0.5},
+        {"image": "b.png", "box": "1,2,30,40"},
+    ]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_json_lines_have_any_kind_of_line_end(end: str) -> None:
+    text = end.join(['{"image": "a.png"}', "", '{"image": "b.png"}', ""])
+    assert [(row.number, row.table) for row in read_text(text, "jsonl", "the list")] == [
+        (1, {"image": "a.png"}),
+        (3, {"image": "b.png"}),
+    ]
+
+
+def test_a_cell_may_be_as_long_as_a_row() -> None:
+    polygon = " ".join(f"{n % 40},{n % 30}" for n in range(40_000))
+    before = csv.field_size_limit()
+    assert len(polygon) > before
+    (row,) = read_text(f'image,polygon\na.png,"{polygon}"\n', "csv", "the list")
+    assert row.table == {"image": "a.png", "polygon": polygon}
+    assert csv.field_size_limit() == before, "which is one for the process"
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "said"),
+    [
+        ("a.xlsx", b"PK\x03\x04", "save the table as CSV"),
+        ("a.csv", b"PK\x03\x04 and more", "save the table as CSV"),
+        ("a.csv", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "save the table as CSV"),
+        ("a.jsonl", b"\x1f\x8b\x08", "compressed by gzip"),
+    ],
+)
+def test_a_workbook_given_as_a_list_is_named_with_what_to_do(
+    tmp_path: Path, capsys, name: str, data: bytes, said
+) -> None:
+    (tmp_path / name).write_bytes(data)
+    assert command(["batch", str(tmp_path / name), "-o", str(tmp_path / "out")]) == 2
+    err = capsys.readouterr().err
+    assert name in err
+    assert said in err
+
+
+@pytest.mark.parametrize(
+    ("name", "folder", "safe"),
+    [
+        ("aux", "", "aux_.remove.png"),
+        ("NUL.tar", "", "NUL_.tar.remove.png"),
+        ("con ", "", "con_.remove.png"),
+        ("com1", "lpt9/", "lpt9_/com1_.remove.png"),
+        ("a", "b./c /", "b_/c_/a.remove.png"),
+        ("falcon", "confer/", "confer/falcon.remove.png"),
+        ("com10", "com/", "com/com10.remove.png"),
+    ],
+)
+def test_a_name_from_a_picture_is_one_that_windows_can_have(name: str, folder: str, safe: str) -> None:
+    found = filled("{folder}{name}.{intent}{ext}", {"name": name, "folder": folder, "intent": "remove", "ext": ".png"})
+    assert found == safe
+    assert is_for_windows(found)
+
+
+def test_a_given_name_that_windows_can_not_have_is_noted_and_refused_there(bench: Bench, monkeypatch) -> None:
+    names = ["aux.png", "a?.png", "b./c.png"]
+    ended = bench.run([_row(n, output=name) for n, name in enumerate(names)])
+    (began,) = bench.events_of(Began)
+    (note,) = began.notes
+    assert ended.done == 3
+    assert note.startswith("rows 1, 2, 3: the output can't be copied to Windows")
+    with monkeypatch.context() as windows:
+        windows.setattr(os, "name", "nt")
+        for name in names:
+            with pytest.raises(RequestError, match="can't be a file on Windows"):
+                inside(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("\u00e4" * 130 + ".png", "255 bytes"), ("d/" * 150 + "a.png", "100 folders")]
+)
+def test_a_name_that_no_file_system_takes_is_refused_before_anything_is_painted(bench: Bench, name, said) -> None:
+    ended = bench.run([_row(0, output=name), _row(1)])
+    (failed,) = bench.events_of(Failed)
+    assert (ended.done, failed.row, failed.begun) == (1, 1, False)
+    assert said in failed.reason
 
 
 def test_a_whole_number_may_have_a_decimal_comma_and_a_comma_between_cells_is_none(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -46,6 +47,23 @@ def test_a_signal_to_all_processes_of_a_group_ends_no_call(pool: BoundedPool, nu
     process = pool.call(hanging.process)
     os.kill(process, number)
     assert pool.call(hanging.process) == process
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_a_process_that_starts_ends_no_call_either(number: signal.Signals):
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    pool = BoundedPool()
+    with ThreadPoolExecutor(1) as threads:
+        found = threads.submit(pool.call, hanging.process)
+        while not (starting := list(pool._starting)):
+            time.sleep(0.001)
+        while not found.done():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(starting[0]._process.pid, number)
+            time.sleep(0.005)
+        assert found.result() == starting[0]._process.pid
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == before
+    pool.close()
 
 
 def test_an_array_comes_back_as_it_is_and_the_process_stays(pool: BoundedPool):

@@ -155,8 +155,8 @@ def test_when_all_owners_are_known_to_be_gone_their_jobs_wait_again_at_once(ledg
 
 
 def test_a_job_that_cannot_begin_is_reported_with_its_reason_and_can_be_forgotten(ledger):
-    ledger.refuse(Job("line 7", "x"), "no image")
-    ledger.refuse(Job("line 7", "y"), "no mask")
+    ledger.refuse([(Job("line 7", "x"), "no image", None)])
+    ledger.refuse([(Job("line 7", "y"), "no mask", None)])
     assert [(entry.state, entry.note) for entry in ledger.entries()] == [("failed", "no mask")]
     assert ledger.claim("me", 1) is None
     ledger.forget(["line 7"])

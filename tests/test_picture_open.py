@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import tracemalloc
+import warnings
 import zlib
 from pathlib import Path
 
@@ -428,3 +429,19 @@ def test_real_photos_are_opened_as_other_decoders_do_and_saved_unchanged() -> No
         np.testing.assert_array_equal(picture.samples, cv2.imread(str(path))[..., ::-1])
         for format in ("png", "tiff", "jpeg"):
             np.testing.assert_array_equal(open_picture(encode(picture, format).data).samples, picture.samples)
+
+
+@pytest.mark.parametrize("format", ["gif", "tiff", "webp"])
+def test_the_limit_of_pixels_is_ours_and_not_that_of_pillow(tmp_path: Path, monkeypatch, format: str) -> None:
+    """Pillow refuses pictures of more than 179 million pixels as bombs; they are neither damaged nor too large here."""
+    path = tmp_path / f"a.{format}"
+    Image.new("1" if format == "tiff" else "P" if format == "gif" else "RGB", (40, 30)).save(
+        path, **({"compression": "group4"} if format == "tiff" else {})
+    )
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert open_picture(path).size == (40, 30)
+    assert Image.MAX_IMAGE_PIXELS == 100, "which is one for the process"
+    with pytest.raises(PictureError, match="at most 1,000 are allowed"):
+        open_picture(path, limits=PictureLimits(pixels=1000))

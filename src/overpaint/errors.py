@@ -35,6 +35,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
 from typing import Self
 
+_LONGEST_NAME, _MOST_NAMES = 200, 2000  # characters, names: beyond these the nearest one takes long to find
+
 
 class OverpaintError(Exception):
     """Root of all errors that Overpaint raises on purpose.
@@ -246,8 +248,13 @@ def concerning(field: str) -> Iterator[None]:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """ "; did you mean 'x'?" for the known name nearest to `name`, or an empty string when none is near."""
-    names = {one.lower(): one for one in sorted(known)}
+    """ "; did you mean 'x'?" for the known name nearest to `name`, or an empty string when none is near.
+
+    None is looked for where that would take long: for a text that no name is as long as, or among thousands of names.
+    """
+    names = {one.lower(): one for one in sorted(known) if len(one) <= _LONGEST_NAME}
+    if len(name) > _LONGEST_NAME or len(names) > _MOST_NAMES:
+        return ""
     near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.6)
     return f"; did you mean {names[near[0]]!r}?" if near else ""
 

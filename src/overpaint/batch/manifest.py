@@ -44,6 +44,15 @@ _LARGEST_WHOLE = 1 << 27  # characters of such a list
 LARGEST_LIST = 1 << 29  # bytes
 LARGEST_ROW = 1 << 24  # characters
 LISTING = 600.0  # seconds that the listing of folders may take; on a mount that hangs it may never end
+_LINE_END = re.compile(r"\r\n?|\n")
+_SEPARATOR = re.compile(r"""["']?sep=([^"\r\n])["']?[,;\t]*(?:\r\n?|\n|$)""", re.IGNORECASE)
+_TABLES = (".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".numbers")
+_AS_CSV = "save the table as CSV (in Excel: CSV UTF-8)"
+_OTHERS = (  # what is not text, by its first bytes
+    (b"PK\x03\x04", f"a ZIP archive, as a workbook of Excel or LibreOffice is: {_AS_CSV}"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", f"a workbook of an old Excel: {_AS_CSV}"),
+    (b"\x1f\x8b", "compressed by gzip: unpack it first"),
+)
 _DECIMAL = re.compile(r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?")
 
 
@@ -56,7 +65,8 @@ def read_manifest(path: Path, *, private: bool = False) -> list[RawRow]:
     """
     form = FORMS.get(path.suffix.lower())
     if form is None:
-        raise _unread(path, f"{path}: a manifest's name ends in one of {', '.join(FORMS)}")
+        hint = f": {_AS_CSV}" if path.suffix.lower() in _TABLES else ""
+        raise _unread(path, f"{path}: a manifest's name ends in one of {', '.join(FORMS)}{hint}")
     try:
         if not call_in_time(is_regular, path, seconds=READING):
             raise _unread(path, f"the manifest {path} is no regular file; - reads standard input")
@@ -86,6 +96,9 @@ def decoded(data: bytes, name: str) -> str:
     """
     if len(data) > LARGEST_LIST:
         raise RequestError(f"{name} has more than {LARGEST_LIST:,} bytes", field="edits", value=name)
+    for start, words in _OTHERS:
+        if data.startswith(start):
+            raise RequestError(f"{name} can't be read: it is {words}", field="edits", value=name)
     try:
         return data.decode("utf-16" if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig")
     except UnicodeDecodeError:
@@ -107,7 +120,7 @@ def read_text(text: str, form: str, name: str, *, private: bool = False) -> list
 
 
 def _lines(text: str, name: str, private: bool) -> Iterator[RawRow]:
-    for number, line in enumerate(text.split("\n"), 1):
+    for number, line in enumerate(_LINE_END.split(text), 1):
         if line.strip():
             try:
                 _check_row(len(line))
@@ -168,11 +181,9 @@ def _csv(text: str, name: str, private: bool) -> Iterator[RawRow]:
     """The first line names the fields. An empty cell leaves a field open. Rows are counted, not lines: a cell may have
     several lines.
     """
-    head, _, rest = text.partition("\n")
-    said = re.fullmatch(r"""["']?sep=(.)["']?[,;\t]*\r?""", head, re.IGNORECASE)
-    if said is not None:  # a first line "sep=;", which names the separator for Excel
-        text, head = rest, rest.partition("\n")[0]
-    comma = said[1] if said is not None else max(",;\t", key=head.count)
+    said = _SEPARATOR.match(text)  # a first line "sep=;", which names the separator for Excel
+    text = text[0 if said is None else said.end() :].lstrip("\r\n")
+    comma = said[1] if said is not None else max(",;\t", key=_LINE_END.split(text, 1)[0].count)
     read = 0
 
     def lines() -> Iterator[str]:
@@ -191,8 +202,9 @@ def _csv(text: str, name: str, private: bool) -> Iterator[RawRow]:
 
     reader = csv.reader(lines(), delimiter=comma, strict=True)
     found = rows()
+    before = csv.field_size_limit(LARGEST_ROW)
     try:
-        names = [cell.strip() for cell in next(found, [])]
+        names = next((names for cells in found if any(names := [cell.strip() for cell in cells])), [])
         while names and not names[-1]:  # columns that were emptied
             names.pop()
         if len(set(names)) != len(names) or not all(names):
@@ -211,6 +223,8 @@ def _csv(text: str, name: str, private: bool) -> Iterator[RawRow]:
             rows_read.append(RawRow(number, table))
     except csv.Error as error:
         raise RequestError(f"{name} is not CSV: {error} (near line {reader.line_num})") from None
+    finally:
+        csv.field_size_limit(before)
     if unknown and rows_read:  # each row would fail for it
         raise _unknown_field(name, names.index(min(unknown, key=names.index)), names, private=private)
     yield from rows_read

@@ -9,13 +9,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import hmac
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from overpaint.doors.names import DEFAULT_TEMPLATE, check_template, filled, inside
-from overpaint.doors.places import Places
+from overpaint.doors.names import DEFAULT_TEMPLATE, check_template, filled, inside, is_for_windows
+from overpaint.doors.places import WORDS, Places
 from overpaint.errors import (
     InputError,
     OverpaintError,
@@ -32,7 +32,7 @@ from .clashes import OwnFiles, refuse_outputs_that_are_read, refuse_same_outputs
 from .files import Known
 from .reasons import unexpected
 from .rows import BadRow, EditRow
-from .store import Place, at, check_allowed
+from .store import Address, Place, at, check_allowed
 
 if TYPE_CHECKING:
     from overpaint.studio import Studio
@@ -43,6 +43,14 @@ RecordMode = Literal["embed", "sidecar", "none"]
 
 _ROWS_NAMED = 3
 """Rows that a note names by number; more are counted."""
+
+_MOST_COMPARED = 200
+"""Ids that an unknown one is compared with."""
+
+_NOT_FOR_WINDOWS = (
+    "the output can't be copied to Windows: a name there is not that of a device (CON, PRN, AUX, NUL, COM1, LPT1, ..., "
+    'also with an extension), does not end in a dot or a blank, and has none of \\ : * ? " < > |'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +168,7 @@ def plan(
     items: list[PlannedEdit] = []
     bad = [row for row in read if isinstance(row, BadRow)]
     known: dict[str, PlannedEdit] = {}
+    ids = {row.id for row in read if row.id is not None}
     edits = [row for row in read if isinstance(row, EditRow)]
     planner.look(edits)
     for row in _in_order(edits):
@@ -168,7 +177,7 @@ def plan(
             if row.after is not None:
                 before = known.get(row.after)
                 if before is None:
-                    raise RequestError(_no_such(row.after, read), field="after", value=row.after)
+                    raise RequestError(_no_such(row.after, ids), field="after", value=row.after)
             item = planner.item(row, before)
         except OverpaintError as error:
             if planner.without_place == len(read):
@@ -238,8 +247,9 @@ class _Planner:
         masks = self._files(row.places.files)
         with concerning("avoid"):
             avoided = self._files(Places(mask=row.avoid).files)
+        found = dict(avoided)
         sketch, insert = self._file(row.sketch, "sketch"), self._file(row.insert, "insert")
-        words = [name for name in row.places.mask if name not in row.places.files]
+        words = [name for name in row.places.mask if name in WORDS]
         key = self.rules.key_of(
             {
                 "request": resolved.digest,
@@ -249,7 +259,7 @@ class _Planner:
                 "masks": [digest for _, digest in masks],
                 "sketch": sketch[1] if sketch is not None else None,
                 **({"insert": insert[1]} if insert is not None else {}),
-                **({"avoid": [dict(avoided).get(name, name) for name in row.avoid]} if row.avoid else {}),
+                **({"avoid": [found.get(name, name) for name in row.avoid]} if row.avoid else {}),
                 "saved": {
                     "name": output.suffix.lower(),
                     "quality": row.quality,
@@ -272,8 +282,13 @@ class _Planner:
             model=resolved.model,
             output=output,
             after=before.id if before is not None else None,
-            notes=resolved.notes,
+            notes=(*resolved.notes, *self._notes_on(output)),
         )
+
+    def _notes_on(self, output: Place) -> tuple[str, ...]:
+        if isinstance(output, Address) or is_for_windows(output.relative_to(self.rules.out).as_posix()):
+            return ()
+        return (_NOT_FOR_WINDOWS,)
 
     def _files(self, names: Iterable[str]) -> tuple[tuple[str, str], ...]:
         """Mask files and their digests."""
@@ -364,10 +379,10 @@ def _in_order(rows: list[EditRow]) -> Iterator[EditRow]:
         yield from reversed(chain)
 
 
-def _no_such(name: str, rows: Iterable[EditRow | BadRow]) -> str:
-    ids = [row.id for row in rows if row.id is not None]
+def _no_such(name: str, ids: Collection[str]) -> str:
     if name not in ids:
-        return f"it comes after {name!r}, and no row has that id{did_you_mean(name, ids)}"
+        near = did_you_mean(name, ids) if len(ids) <= _MOST_COMPARED else ""  # for every such row
+        return f"it comes after {name!r:.200}, and no row has that id{near}"
     return f"it comes after {name!r}, which can't be done itself, or the rows form a circle"
 
 

@@ -280,14 +280,15 @@ class Runner:
     def _fail_with_followers(self, item: PlannedEdit, reason: str) -> None:
         """The row has failed, and so have all rows after it."""
         failed = [(item, reason)]
-        while failed:
-            one, why = failed.pop()
+        for one, _ in failed:  # it grows meanwhile
+            text = f"the row before it, {one.id!r}, failed"
+            failed += [(follower, text) for follower in self._followers.pop(one.id, [])]
+        if followers := failed[1:]:
+            out = self._publisher.out
+            self._ledger.refuse((job_of(one, out), why, details_of(one)) for one, why in followers)
+        for one, why in failed:
             self.tally.failed += 1
             self._emit(Failed(one.id, one.row.number, why, image=one.row.image or ""))
-            for follower in self._followers.pop(one.id, []):
-                text = f"the row before it, {one.id!r}, failed"
-                self._ledger.refuse(job_of(follower, self._publisher.out), text, details_of(follower))
-                failed.append((follower, text))
         if self._options.fail_fast:
             self.tally.stopped = f"{item.id}: {reason}"
 

@@ -117,8 +117,10 @@ def enter(plan: BatchPlan, ledger: Ledger, out: Place, retries: int, *, private:
     """Add the plan to the ledger, and remove nothing. Returns as `register`."""
     bad = _jobs_of_bad(plan, ledger, private=private)
     ledger.add(job_of(item, out, retries) for item in plan.items)
-    for job, row, reason in bad:
-        ledger.refuse(job, reason, json.dumps({"row": row.number, "image": row.image}, ensure_ascii=False))
+    ledger.refuse(
+        (job, reason, json.dumps({"row": row.number, "image": row.image}, ensure_ascii=False))
+        for job, row, reason in bad
+    )
     return _numbers(plan, bad)
 
 

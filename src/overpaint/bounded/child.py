@@ -16,6 +16,9 @@ from typing import Any
 from .message import ConnectionEndedError, receive, send
 from .printed import prints_caught
 
+PARENTS_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Ctrl-C goes to the whole group, and what stops a service to all of its processes; the parent decides."""
+
 _LEAST = 128 << 20  # bytes; less is no room even for the libraries that a call loads
 
 
@@ -27,9 +30,9 @@ def serve(connection: int, lifeline: int, *modules: str) -> None:
         lifeline: That of a pipe whose other end only the parent has.
         *modules: What is imported first, so that no call pays for it.
     """
-    # Ctrl-C goes to the whole group, and what stops a service to all of its processes; the parent decides.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in PARENTS_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, PARENTS_SIGNALS)  # one that has come meanwhile is dropped
     _die_with(lifeline)
     parent = socket.socket(fileno=connection)
     for name in modules:

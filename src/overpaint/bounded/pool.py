@@ -195,6 +195,10 @@ class _BoundedProcess:
     def __init__(self, modules: tuple[str, ...]) -> None:
         own, other = socket.socketpair()
         reading, self._lifeline = os.pipe()
+        from .child import PARENTS_SIGNALS
+
+        # The process inherits what is blocked here, so that no signal ends it before it ignores these.
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, PARENTS_SIGNALS)
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-c", _CODE.format((other.fileno(), reading, *modules))],
@@ -204,6 +208,7 @@ class _BoundedProcess:
                 env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             )
         finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
             other.close()
             os.close(reading)
         self._socket = own

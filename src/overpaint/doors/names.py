@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from collections.abc import Collection, Mapping
@@ -14,6 +15,10 @@ DEFAULT_TEMPLATE = "{folder}{name}.{intent}{ext}"
 PLACEHOLDERS = ("folder", "name", "intent", "engine", "id", "row", "ext")
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+_DEVICE = re.compile(
+    r"(?:con|prn|aux|nul|com[1-9\u00b9\u00b2\u00b3]|lpt[1-9\u00b9\u00b2\u00b3]|conin\$|conout\$) *(?=\.|$)", re.I
+)
+_LONGEST_PART, _MOST_PARTS = 255, 100  # bytes of one name, folders one in another; file systems take no longer names
 _Path = TypeVar("_Path", bound=PurePath)
 
 
@@ -49,7 +54,8 @@ def has_placeholder(name: str, *of: str) -> bool:
 
 
 def filled(template: str, values: Mapping[str, str]) -> str:
-    """The name with its placeholders filled. Values are made safe: no separators but those of {folder}.
+    """The name with its placeholders filled. Values are made safe: no separators but those of {folder}, and no
+    name that Windows can't have.
 
     {ext} has its dot, which a template may write too.
     """
@@ -71,7 +77,28 @@ def pattern_of(template: str, values: Mapping[str, str | None]) -> re.Pattern[st
 
 def _safe(name: str, value: str) -> str:
     value = without_controls(value)
-    return value if name == "folder" else re.sub(r'[/\\:*?"<>|]', "_", value).strip()
+    if name == "folder":
+        return "/".join(map(_for_windows, value.split("/")))
+    return _no_device(re.sub(r'[/\\:*?"<>|]', "_", value).strip())
+
+
+def _for_windows(part: str) -> str:
+    """The name of a folder as Windows can have it."""
+    part = re.sub(r'[\\:*?"<>|]', "_", part)
+    return _no_device(re.sub(r"[. ]+$", lambda end: "_" * len(end[0]), part))
+
+
+def _no_device(name: str) -> str:
+    found = _DEVICE.match(name)
+    return name if found is None else f"{found[0]}_{name[found.end() :]}"
+
+
+def is_for_windows(name: str) -> bool:
+    """Whether a path with forward slashes can be that of a file on Windows too: no part of it names a device (CON, AUX,
+    also with an extension), ends in a dot or a blank, or has one of the characters that are refused there.
+    """
+    parts = PurePosixPath(name).parts
+    return not any(_DEVICE.match(one) or one.endswith((".", " ")) or re.search(r'[\\:*?"<>|]', one) for one in parts)
 
 
 def without_controls(name: str) -> str:
@@ -79,7 +106,13 @@ def without_controls(name: str) -> str:
     controls (escape, newline), marks of direction, separators of lines, halves of surrogate pairs. The joiners of
     scripts and emoji stay.
     """
-    return "".join("_" if _is_control(one) else one for one in name)
+    return "".join("_" if _is_control(one) else one for one in name) if _has_control(name) else name
+
+
+def _has_control(name: str) -> bool:
+    if name.isascii():
+        return not name.isprintable()
+    return any(map(_is_control, name))
 
 
 def _is_control(character: str) -> bool:
@@ -103,11 +136,21 @@ def inside(name: str) -> str:
         reason = "must be a name within the folder of results, without '..'"
     elif folded(path.parts[0]) == ".overpaint":
         reason = "lies in the folder of the batch's own state: choose another name"
-    elif any(map(_is_control, name)):
+    elif _has_control(name):
         reason = "must not have a control character, or one that shows nothing"
+    elif any(len(part.encode("utf-8", "replace")) > _LONGEST_PART for part in path.parts):
+        reason = f"must not have a name of more than {_LONGEST_PART} bytes"
+    elif len(path.parts) > _MOST_PARTS:
+        reason = f"must not have more than {_MOST_PARTS} folders one in another"
+    elif os.name == "nt" and not is_for_windows(str(path)):
+        reason = "can't be a file on Windows"
     if reason:
-        raise RequestError(f"the output {name!r} {reason}", code="output-outside", field="output", value=name)
+        raise RequestError(f"the output {_short(name)!r} {reason}", code="output-outside", field="output", value=name)
     return str(path)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 200 else f"{name[:100]}...{name[-60:]}"
 
 
 def numbered(path: _Path, index: int, count: int) -> _Path:

@@ -59,18 +59,20 @@ class Ledger(LedgerFile):
                 [(retries, now, id) for id in ids],
             )
 
-    def refuse(self, job: Job, note: str, detail: str | None = None) -> None:
-        """Add a job that can't be started, as failed, for the reason `note`. One without a spec keeps the one that it
-        had, as its result may still be there.
+    def refuse(self, jobs: Iterable[tuple[Job, str, str | None]]) -> None:
+        """Add jobs that can't be started, as failed, each with the reason and its detail. One without a spec keeps the
+        one that it had, as its result may still be there.
         """
-        with self._transaction() as run:
-            run(
+        now = self._clock()
+        rows = [(job.id, job.key, job.spec, note, detail, now) for job, note, detail in jobs]
+        with self._transaction():
+            self._database.executemany(
                 "INSERT INTO job (id, key, spec, state, note, detail, updated) VALUES (?, ?, ?, 'failed', ?, ?, ?) "
                 f"ON CONFLICT (id) DO UPDATE SET {_NO_REVIEW}, key = excluded.key, state = 'failed', "
                 "spec = CASE excluded.spec WHEN '' THEN spec ELSE excluded.spec END, "
                 f"note = excluded.note, detail = excluded.detail, {_NO_LEASE}, line = NULL, "
                 "updated = excluded.updated",
-                (job.id, job.key, job.spec, note, detail, self._clock()),
+                rows,
             )
 
     def adopt(self, job: Job, result: str, detail: str, line: str | None = None) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import importlib.util
 import os
 from dataclasses import replace
+from functools import cache
 from pathlib import PurePath
 
 import numpy as np
@@ -39,7 +40,12 @@ _LARGEST = {"png": 2**31 - 1, "jpeg": 65500, "webp": 16383, "tiff": 2**31 - 1, "
 def formats() -> tuple[str, ...]:
     """The formats that can be written; "heif" only with the extra of that name."""
     names = ("png", "jpeg", "webp", "tiff", "avif")
-    return (*names, "heif") if importlib.util.find_spec("pillow_heif") else names
+    return (*names, "heif") if _writes_heif() else names
+
+
+@cache  # a search in all folders of packages, for every row of a batch
+def _writes_heif() -> bool:
+    return importlib.util.find_spec("pillow_heif") is not None
 
 
 def format_named(name: str) -> str:

@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
@@ -24,6 +24,8 @@ from .limits import PictureLimits, current_limits
 from .messages import PRINTED, damage_in
 from .orient import displayed
 from .pil import turned
+from .pillow_limit import FORMATS as LIMITED
+from .pillow_limit import pillow_limit
 
 FileLike = str | os.PathLike[str] | bytes | BinaryIO
 ACCEPTED = "PNG, JPEG, WebP, TIFF, AVIF, JPEG 2000, BMP, GIF or HEIC"
@@ -82,7 +84,7 @@ def open_picture(source: FileLike, *, limits: PictureLimits | None = None) -> Pi
         kind = format_of(data)
         if kind is None:
             raise PictureError(_described(data), code="picture-unsupported", hint=f"what can be opened is {ACCEPTED}")
-        with printed(PRINTED) as lines:
+        with printed(PRINTED) as lines, _own_limit(kind, limits):
             stored = _READERS[kind](data, limits)
     faults = stored.source.faults or damage_in(lines)
     digest = hashlib.sha256(data).hexdigest()
@@ -118,6 +120,10 @@ def _name_of(source: FileLike) -> str:
     return str(getattr(source, "name", "the picture"))
 
 
+def _own_limit(kind: str, limits: PictureLimits) -> AbstractContextManager[None]:
+    return pillow_limit(limits.pixels) if kind in LIMITED else nullcontext()
+
+
 @contextmanager
 def _decoding(name: str) -> Iterator[None]:
     """Whatever a decoder raises as one PictureError that names the file; a want of memory is no fault of the file."""
@@ -142,7 +148,8 @@ def indexed_pixels(picture: Picture) -> IndexedPixels | None:
     read = _INDEXED.get(source.format or "")
     if read is None or source.data is None or picture.alpha is not None or not source.mode.startswith("palette"):
         return None
-    with _decoding(str(source.path or "the picture")), printed(PRINTED):
+    named = _decoding(str(source.path or "the picture"))
+    with named, printed(PRINTED), _own_limit(source.format or "", current_limits()):
         found = read(source.data)
     return found and replace(found, indices=np.ascontiguousarray(displayed(found.indices, source.orientation)))
 

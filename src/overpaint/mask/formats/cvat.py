@@ -51,8 +51,10 @@ def from_cvat(data: bytes | str, *, label: str | None = None, image: str | None 
     """
     try:
         root = defusedxml.ElementTree.fromstring(data, forbid_dtd=True)
-    except (ParseError, DefusedXmlException, ValueError) as error:
-        raise MaskError(f"the mask document is not readable as XML: {error!r}") from error
+    except DefusedXmlException as error:
+        raise MaskError("the mask document has a document type or entities, which are not read: remove them") from error
+    except (ParseError, ValueError) as error:
+        raise MaskError(f"the mask document is not readable as XML: {error}") from error
     if root.tag != "annotations":
         raise MaskError(f"a mask in XML must be CVAT's for images 1.1, whose root is 'annotations', not {root.tag!r}")
     if root.find("track") is not None:
