@@ -21,12 +21,14 @@ from .reasons import ROW, unexpected
 
 FILES = frozenset(("image", "mask", "avoid", "sketch", "insert"))
 SHAPES = ("mask", "box", "ellipse", "polygon")
-_LONGEST_PATH = 4096  # characters
+_LONGEST_TEXT = 4096  # characters of a path, an id, a label
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value.strip() or "\0" in value:
         raise ValueError(f"must be text without a NUL, not {value!r:.80}")
+    if len(value) > _LONGEST_TEXT:
+        raise ValueError(f"must have at most {_LONGEST_TEXT:,} characters, not {len(value):,}")
     return value
 
 
@@ -307,7 +309,7 @@ class Reader:
 def _words(value: Any, deep: int = 8) -> Iterator[str]:
     """All text in a value that is no longer than a path may be."""
     if isinstance(value, str):
-        yield from (value,) if len(value) <= _LONGEST_PATH else ()
+        yield from (value,) if len(value) <= _LONGEST_TEXT else ()
     elif deep and isinstance(value, Mapping | list):
         for one in value.values() if isinstance(value, Mapping) else value:
             yield from _words(one, deep - 1)

@@ -226,7 +226,7 @@ def _too_slow(limits: RowLimits) -> EngineError:
 
 def _too_large(wanted: int, most: int) -> PictureError:
     return PictureError(
-        f"it needs about {wanted / 1e9:.1f} GB of memory, and a row may take {most / 1e9:.1f}",
+        f"it needs about {wanted / 1e9:.3g} GB of memory, and a row may take {most / 1e9:.3g}",
         code="memory-limit",
         value=wanted,
     )

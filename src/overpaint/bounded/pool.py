@@ -103,7 +103,7 @@ class BoundedPool:
         try:
             return process.call((function, arguments, memory, _folder()), seconds, grant, check, begun)  # type: ignore[no-any-return]
         except _Unfinished as error:
-            raise _failure(error, process.kill(ended=error.why == "ended"), seconds) from None
+            raise _failure(error, process.kill(ended=error.why == "ended"), seconds, memory) from None
         finally:
             self._put(process)
 
@@ -151,7 +151,7 @@ def _folder() -> str | None:
         return None
 
 
-def _failure(error: _Unfinished, status: int, seconds: float | None) -> InputError | EngineError:
+def _failure(error: _Unfinished, status: int, seconds: float | None, memory: int | None) -> InputError | EngineError:
     """Why a call has no result, by the exit status of its process."""
     found: InputError | EngineError
     name, field = error.work
@@ -159,7 +159,9 @@ def _failure(error: _Unfinished, status: int, seconds: float | None) -> InputErr
         message = f"it took longer than {seconds:g} seconds to read"
         found = InputError(message, code="time-limit", field=field, value=seconds)
     elif error.why == "memory" or (error.why == "ended" and status == -signal.SIGKILL):  # the kernel's choice
-        found = EngineError("there was not enough memory to read it", code="memory-short", field=field)
+        most = "" if memory is None else f", of which it may take {memory / 1e9:.3g} GB"
+        message = f"there was not enough memory to read it{most}"
+        found = EngineError(message, code="memory-short", field=field, value=memory)
     else:
         how = signal.Signals(-status).name if status < 0 else f"status {status}"
         message = f"reading it crashed the process that did so ({how})"

@@ -52,7 +52,7 @@ def from_cvat(data: bytes | str, *, label: str | None = None, image: str | None 
     try:
         root = defusedxml.ElementTree.fromstring(data, forbid_dtd=True)
     except DefusedXmlException as error:
-        raise MaskError("the mask document has a document type or entities, which are not read: remove them") from error
+        raise MaskError("the mask document is not readable as XML: it has a document type, which is refused") from error
     except (ParseError, ValueError) as error:
         raise MaskError(f"the mask document is not readable as XML: {error}") from error
     if root.tag != "annotations":
