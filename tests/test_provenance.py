@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import itertools
 import json
 import shutil
@@ -397,3 +398,15 @@ class TestDoors:
             session.hide(1)
             assert session.flatten().render("png").marks.source_type == "humanEdits"
         assert declared_type(open_picture(tmp_path / "flat.jpg").metadata) == LEARNED
+
+    def test_a_batch_marks_its_results_and_its_report_says_how(self, photo, tmp_path):
+        (tmp_path / "edits.jsonl").write_text(
+            json.dumps({"image": str(photo), "box": "30,20,50,40", "engine": "telea"})
+        )
+        batch = ["batch", str(tmp_path / "edits.jsonl"), "-o", str(tmp_path / "out"), "--no-thumbnails", "--quiet"]
+        for mode, said in (("embed", "humanEdits"), ("none", "")):
+            assert main([*batch, "--provenance", mode]) == 0, "other marks are other results: the row is done again"
+            metadata = open_picture(tmp_path / "out" / "photo.remove.png").metadata
+            assert declared_type(metadata) == (said or None)
+            (row,) = csv.DictReader((tmp_path / "out" / "report.csv").read_text().splitlines())
+            assert (row["provenance"], row["source_type"]) == (mode, said)
