@@ -262,15 +262,16 @@ class EditQueue:
                 job.owner, job.task, job.monitor, lambda one: self._told(job, one), temporary=job.temporary
             )
         except Cancelled:
-            state, results = "cancelled", []
+            state, results = "cancelled", list(job.results)  # those that were done by then
             if not late.is_alive() and not job.given_back:
                 seconds = self._settings.painting
                 error = EngineError(f"it took longer than {seconds:g} seconds", code="time-limit", value=seconds)
         except OverpaintError as found:
-            state, results, error = "failed", [], found
+            state, results, error = "failed", list(job.results), found
         except Exception:  # so that the lane goes on
             log.exception("the job %s failed unexpectedly", job.id)
-            state, results, error = "failed", [], EngineError("it failed unexpectedly; the server's log says more")
+            state, results = "failed", list(job.results)
+            error = EngineError("it failed unexpectedly; the server's log says more")
         finally:
             late.cancel()
         with self._lock:

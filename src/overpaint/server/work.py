@@ -13,6 +13,7 @@ from overpaint.doors.reading import EditFiles, read_edit, readers
 from overpaint.engines import Monitor
 from overpaint.engines.weight_store import available_memory, share_of
 from overpaint.errors import EngineError, OverpaintError
+from overpaint.record import infotext
 from overpaint.studio import Edited, Studio
 
 from .decoding import PictureFacts
@@ -150,6 +151,7 @@ class StudioWorker:
             "fidelity": rendered.fidelity,
             "reach": rendered.reach,
             "changed": rendered.changed,
+            "infotext": infotext(edited.record),
             "notes": list(dict.fromkeys((*edited.notes, *rendered.notes))),
             "doubt": edited.doubt,
             "timings": dict(edited.timings),

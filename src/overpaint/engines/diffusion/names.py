@@ -91,12 +91,13 @@ class SamplerChoice:
         return self.scheduler or SAMPLER_NAMES[self.sampler].usual
 
 
-def parse_sampler(name: str, scheduler: str | None = None) -> SamplerChoice:
+def parse_sampler(name: str, scheduler: str | None = None, *, nearest: bool = False) -> SamplerChoice:
     """The sampler of a name such as "DPM++ 2M", "Euler a", "k_euler_ancestral" or, fused, "DPM++ 2M Karras".
 
     Args:
         name: As people write it; case, spaces, hyphens and underscores do not matter.
         scheduler: As people write it; it wins over a fused one. "Automatic" leaves it open.
+        nearest: Whether the nearest one stands for one of another program that is not available.
 
     Raises:
         RequestError: No available sampler or scheduler has the name.
@@ -110,14 +111,18 @@ def parse_sampler(name: str, scheduler: str | None = None) -> SamplerChoice:
                 break
     if plain not in _SAMPLERS:
         similar = _SIMILAR_SAMPLERS.get(plain)
+        if similar and nearest:
+            return SamplerChoice(similar, parse_scheduler(scheduler, nearest=True) or fused)
         titles = [SAMPLER_NAMES[similar].title] if similar else []
         titles += [SCHEDULER_NAMES[fused].title] if similar and fused else []
         raise _unknown("sampler", name, " ".join(titles), SAMPLER_NAMES)
-    return SamplerChoice(_SAMPLERS[plain], parse_scheduler(scheduler) or fused)
+    return SamplerChoice(_SAMPLERS[plain], parse_scheduler(scheduler, nearest=nearest) or fused)
 
 
-def parse_scheduler(name: str | None) -> str | None:
+def parse_scheduler(name: str | None, *, nearest: bool = False) -> str | None:
     """The scheduler of a name such as "Karras" or "SGM Uniform"; None for None or "Automatic".
+
+    With `nearest` the nearest one stands for one of another program that is not available.
 
     Raises:
         RequestError: No available scheduler has the name.
@@ -127,6 +132,8 @@ def parse_scheduler(name: str | None) -> str | None:
         return None
     if plain not in _SCHEDULERS:
         similar = _SIMILAR_SCHEDULERS.get(plain)
+        if similar and nearest:
+            return similar
         raise _unknown("scheduler", str(name), SCHEDULER_NAMES[similar].title if similar else "", SCHEDULER_NAMES)
     return _SCHEDULERS[plain]
 

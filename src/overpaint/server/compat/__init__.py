@@ -13,9 +13,9 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from . import iopaint, openai
+from . import a1111, iopaint, openai
 
-_MODULES: Mapping[str, Any] = MappingProxyType({"openai": openai, "iopaint": iopaint})
+_MODULES: Mapping[str, Any] = MappingProxyType({"a1111": a1111, "openai": openai, "iopaint": iopaint})
 """The modules by the name of their API, which settings choose them by."""
 
 

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import binascii
 import contextlib
+import threading
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
@@ -55,6 +56,7 @@ class Call:
         self._owner = owner
         self._pictures, self._queue = services.pictures, services.queue
         self._added: list[str] = []
+        self._stop = threading.Event()
         self.job: EditJob | None = None
 
     async def __aenter__(self) -> Self:
@@ -98,9 +100,18 @@ class Call:
 
         Raises:
             OverpaintError: It can't be done, or failed.
-            Cancelled: It was cancelled, or the client has left.
+            Cancelled: It was cancelled, or the client has left; `results` has those that were done by then.
         """
+<<<<<<< HEAD
         job = await self.begin(task, attach=attach)
+=======
+        if self._stop.is_set():
+            raise Cancelled("the edit was cancelled")
+        submit = partial(self._queue.submit, self._owner, task, attach=False, temporary=True)
+        self.job = job = await run_in_threadpool(submit)
+        if self._stop.is_set():  # meanwhile
+            await run_in_threadpool(self._queue.cancel, self._owner, job.id)
+>>>>>>> c9e4d06 (AUTOMATIC1111's API: img2img, txt2img, options, lists, progress, png-info, outpainting scripts and Auto-Photoshop's paths over the one queue)
         watch = asyncio.create_task(self._watch(job))
         try:
             await _end_of(job)
@@ -114,10 +125,25 @@ class Call:
             raise Cancelled("the edit was cancelled")
         if job.state == "failed":
             raise _failure(job.error or {})
+        return await self.results()
+
+    async def results(self) -> list[CallResult]:
+        """The results that there are."""
         return [
             CallResult(await run_in_threadpool(self._pictures.data, self._owner, one["picture"]), one)
-            for one in job.results
+            for one in ([] if self.job is None else self.job.results)
         ]
+
+    async def cancel(self) -> None:
+        """Stop its job, also one that is not there yet."""
+        self._stop.set()
+        if self.job is not None:
+            await run_in_threadpool(self._queue.cancel, self._owner, self.job.id)
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether `cancel` was called."""
+        return self._stop.is_set()
 
     async def _watch(self, job: EditJob) -> None:
         """Cancel the job when the client has left, and nobody else waits for it."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -15,13 +17,15 @@ from overpaint.request import INTENTS
 
 from .callers import Reader
 
+log = logging.getLogger("overpaint.server")
+
 T = TypeVar("T")
 
 router = APIRouter(tags=["catalogue"])
 
 
 class Kept(Generic[T]):
-    """A value that is made anew once it is older than so many seconds. Thread-safe."""
+    """A value that is made anew once it is older than so many seconds, while the old one is given. Thread-safe."""
 
     def __init__(self, make: Callable[[], T], seconds: float = float("inf")) -> None:
         self._make = make
@@ -29,19 +33,33 @@ class Kept(Generic[T]):
         self._lock = threading.Lock()
         self._value: T | None = None
         self._until = 0.0
+        self._renewal: asyncio.Future[T] | None = None
 
     async def get(self) -> T:
-        """The value; made in another thread where it is too old."""
+        """The value. The first caller waits for it; one that finds it too old has it made anew for the next."""
         value = self._value
-        if value is not None and time.monotonic() < self._until:
-            return value
-        return await run_in_threadpool(self._renewed)
+        if value is None:
+            return await run_in_threadpool(self._renewed)
+        if time.monotonic() >= self._until and (self._renewal is None or self._renewal.done()):
+            self._renewal = asyncio.ensure_future(run_in_threadpool(self._renewed))
+            self._renewal.add_done_callback(_logged)
+        return value
+
+    def forget(self) -> None:
+        """Have it made anew by the next caller, who waits for it."""
+        with self._lock:
+            self._value = None
 
     def _renewed(self) -> T:
         with self._lock:
             if self._value is None or time.monotonic() >= self._until:
                 self._value, self._until = self._make(), time.monotonic() + self._seconds
             return self._value
+
+
+def _logged(renewal: asyncio.Future[Any]) -> None:
+    if not renewal.cancelled() and (error := renewal.exception()) is not None:
+        log.error("a list could not be made anew: %s", error)
 
 
 class IntentInfo(BaseModel):

@@ -1,0 +1,21 @@
+"""AUTOMATIC1111's API (spec: clients 1, inpaint settings 6), for the programs that speak it.
+
+`bodies` says what is read, `translate` what a native edit makes of it, `painting` does a call, `lists` tells what there
+is. `callers` has what is remembered of each caller.
+"""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from . import edits, lists, photoshop
+from .refusals import error_body
+
+__all__ = ["PREFIXES", "error_body", "router"]
+
+PREFIXES = ("/sdapi/",)
+"""The beginnings of the paths of this API."""
+
+router = APIRouter()
+for part in (edits, lists, photoshop):
+    router.include_router(part.router)

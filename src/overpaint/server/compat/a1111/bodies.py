@@ -1,0 +1,162 @@
+"""Bodies of AUTOMATIC1111's API, with its defaults (spec: inpaint settings 6)."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from overpaint.request import MOST_SEED
+from overpaint.server.compat.lenient import Lenient, Number, Whole, Yes
+from overpaint.server.tasks import MOST_VARIATIONS
+
+MOST_SIDE = 1 << 15
+
+
+def _words(value: Any) -> Any:
+    return str(value) if isinstance(value, int | float) else value
+
+
+def _seed(value: Any) -> Any:
+    return -1 if isinstance(value, str) and not value.strip() else value
+
+
+Words = Annotated[str, BeforeValidator(_words)]
+"""Text; a number counts as its digits."""
+
+Side = Annotated[Whole, Field(ge=1, le=MOST_SIDE)]
+Count = Annotated[Whole, Field(ge=1, le=MOST_VARIATIONS)]
+
+_NO = (False, 0, None, "", "None", "none")
+IGNORED: Mapping[str, tuple[Any, ...]] = MappingProxyType(
+    {
+        "styles": ([], [""], *_NO),
+        "subseed_strength": _NO,
+        "seed_resize_from_w": (*_NO, -1),
+        "seed_resize_from_h": (*_NO, -1),
+        "restore_faces": _NO,
+        "tiling": _NO,
+        "eta": (*_NO, 1),
+        "s_churn": _NO,
+        "s_tmin": _NO,
+        "s_tmax": _NO,
+        "s_noise": (*_NO, 1),
+        "s_min_uncond": _NO,
+        "initial_noise_multiplier": (None, 1),
+        "mask_round": (True, None),
+        "latent_mask": _NO,
+        "refiner_checkpoint": _NO,
+        "refiner_switch_at": (*_NO, 1),
+        "enable_hr": _NO,
+        "save_images": _NO,
+        "infotext": _NO,
+        "disable_extra_networks": _NO,
+    }
+)
+"""Settings that have no effect here, with the values that have none in AUTOMATIC1111 either."""
+
+
+class PaintBody(Lenient):
+    """What img2img and txt2img share."""
+
+    prompt: Words = ""
+    negative_prompt: Words = ""
+    seed: Annotated[Whole, BeforeValidator(_seed), Field(ge=-1, le=MOST_SEED)] = -1
+    sampler_name: Words | None = None
+    sampler_index: Words | None = None
+    scheduler: Words | None = None
+    batch_size: Count = 1
+    n_iter: Count = 1
+    steps: Whole = 50
+    cfg_scale: Number = 7.0
+    clip_skip: Whole | None = None
+    width: Side = 512
+    height: Side = 512
+    denoising_strength: Number = 0.75
+    override_settings: dict[str, Any] = Field(default_factory=dict)
+    override_settings_restore_afterwards: Yes = True
+    script_name: Words | None = None
+    script_args: list[Any] = Field(default_factory=list)
+    alwayson_scripts: dict[str, Any] = Field(default_factory=dict)
+    send_images: Yes = True
+
+    @property
+    def count(self) -> int:
+        """How many pictures are asked for."""
+        return self.batch_size * self.n_iter
+
+    @property
+    def sampler(self) -> str | None:
+        """The sampler; `sampler_name` counts where both are set."""
+        return self.sampler_name or self.sampler_index or None
+
+    @property
+    def ignored(self) -> list[str]:
+        """Settings that were sent, would have an effect in AUTOMATIC1111, and have none here."""
+        return [name for name, neutral in IGNORED.items() if name in self.unknown and self.unknown[name] not in neutral]
+
+    def sent(self, name: str) -> Any:
+        """The value of a field that was sent; None for one that was left out."""
+        return getattr(self, name) if name in self.model_fields_set else None
+
+    def first_seed(self) -> int:
+        """The seed, drawn where it is left open. AUTOMATIC1111 draws from 32 bits, which JavaScript counts exactly."""
+        return self.seed if self.seed >= 0 else secrets.randbelow((1 << 32) - 2)
+
+
+class TextBody(PaintBody):
+    """The body of txt2img."""
+
+
+class PictureBody(PaintBody):
+    """The body of img2img."""
+
+    init_images: list[Any] = Field(default_factory=list)
+    mask: Any = None
+    mask_blur: Number | None = None
+    mask_blur_x: Number = 4.0
+    mask_blur_y: Number = 4.0
+    inpainting_fill: Annotated[Whole, Field(ge=0, le=3)] = 0
+    inpaint_full_res: Yes = True
+    inpaint_full_res_padding: Annotated[Whole, Field(ge=0, le=1 << 16)] = 0
+    inpainting_mask_invert: Yes = False
+    resize_mode: Annotated[Whole, Field(ge=0, le=3)] = 0
+    include_init_images: Yes = False
+
+    @property
+    def blur(self) -> tuple[float, float]:
+        """Sigmas of the Gaussian over the mask, across and down."""
+        both = (self.mask_blur_x, self.mask_blur_y) if self.mask_blur is None else (self.mask_blur, self.mask_blur)
+        return min(max(both[0], 0.0), 1024.0), min(max(both[1], 0.0), 1024.0)
+
+
+class EnlargeBody(Lenient):
+    """The body of extra-single-image."""
+
+    image: Any = None
+    resize_mode: Whole = 0
+    upscaling_resize: Number = 2.0
+    upscaling_resize_w: Side = 512
+    upscaling_resize_h: Side = 512
+    upscaling_crop: Yes = True
+    upscaler_1: Words = "None"
+    upscaler_2: Words = "None"
+    gfpgan_visibility: Number = 0.0
+    codeformer_visibility: Number = 0.0
+
+
+class ImageBody(Lenient):
+    """A body with a picture: png-info, interrogate."""
+
+    image: Any = None
+
+
+class ExpansionBody(Lenient):
+    """The body of Auto-Photoshop's mask expansion."""
+
+    mask: Any = None
+    mask_expansion: Annotated[Whole, Field(ge=0, le=4096)] = 0
+    blur: Annotated[Number, Field(ge=0, le=1024)] = 0.0

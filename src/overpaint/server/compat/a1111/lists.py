@@ -1,0 +1,187 @@
+"""Paths that tell what there is: options, models, samplers and the rest. All answer from memory."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from fastapi import APIRouter, Request
+
+from overpaint.engines.weight_store import available_memory, total_memory
+from overpaint.server.native.callers import Editor, Reader, services_of
+
+from .callers import DEFAULTS, state_of, without_effect
+from .checkpoints import default, models
+from .outpainting import FILLS, MARK_2, POOR_MAN, SCRIPTS
+from .reading import read_table
+
+log = logging.getLogger("overpaint.server")
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/sdapi/v1/options")
+async def options(request: Request, owner: Reader) -> dict[str, Any]:
+    """The caller's options."""
+    known = await models.get()
+    found = {**DEFAULTS, **state_of(request, owner).options}
+    chosen = known.named(str(found["sd_model_checkpoint"])) if found["sd_model_checkpoint"] else None
+    chosen = chosen or default(services_of(request).studio, known.checkpoints)
+    return {**found, "sd_model_checkpoint": chosen.title, "sd_checkpoint_hash": chosen.sha256 or ""}
+
+
+@router.post("/sdapi/v1/options")
+async def set_options(request: Request, owner: Editor) -> None:
+    """Set some of the caller's options. Those that are not known are left alone."""
+    given = await read_table(request)
+    state_of(request, owner).set(given)
+    for name in without_effect(given):
+        log.info("%s: %s has no effect", request.url.path, name)
+    text = given.get("sd_model_checkpoint")
+    if isinstance(text, str) and text and (await models.get()).named(text) is None:
+        log.warning("%s: the checkpoint %r is not on this server", request.url.path, text[:100])
+
+
+@router.get("/sdapi/v1/sd-models")
+async def sd_models(owner: Reader) -> list[dict[str, Any]]:
+    """What may be chosen as the checkpoint: models, and engines that need none."""
+    return [
+        {
+            "title": one.title,
+            "model_name": one.shown,
+            "hash": one.sha256[:10] if one.sha256 else None,
+            "sha256": one.sha256,
+            "filename": one.shown,
+            "config": None,
+        }
+        for one in (await models.get()).checkpoints
+    ]
+
+
+@router.get("/sdapi/v1/samplers")
+async def samplers(owner: Reader) -> list[dict[str, Any]]:
+    """The samplers."""
+    from overpaint.engines.diffusion.names import SAMPLER_NAMES
+
+    return [{"name": one.title, "aliases": [name], "options": {}} for name, one in SAMPLER_NAMES.items()]
+
+
+@router.get("/sdapi/v1/schedulers")
+async def schedulers(owner: Reader) -> list[dict[str, Any]]:
+    """The schedulers."""
+    from overpaint.engines.diffusion.names import SCHEDULER_NAMES
+
+    labels = {"automatic": "Automatic", **{name: one.title for name, one in SCHEDULER_NAMES.items()}}
+    return [
+        {"name": name, "label": label, "aliases": None, "default_rho": -1.0, "need_inner_model": False}
+        for name, label in labels.items()
+    ]
+
+
+@router.get("/sdapi/v1/upscalers")
+async def upscalers(owner: Reader) -> list[dict[str, Any]]:
+    """The ways to enlarge a picture."""
+    return [
+        {"name": name, "model_name": None, "model_path": None, "model_url": None, "scale": 4.0}
+        for name in ("None", "Lanczos", "Nearest")
+    ]
+
+
+@router.get("/sdapi/v1/latent-upscale-modes")
+async def latent_upscale_modes(owner: Reader) -> list[dict[str, Any]]:
+    """One name, without which clients show no upscalers at all."""
+    return [{"name": "Latent"}]
+
+
+@router.get("/sdapi/v1/sd-vae")
+async def sd_vae(owner: Reader) -> list[dict[str, Any]]:
+    """The VAEs that can stand in for a checkpoint's own."""
+    return [{"model_name": name, "filename": name} for name in (await models.get()).vaes]
+
+
+@router.get("/sdapi/v1/sd-modules")
+async def sd_modules(owner: Reader) -> list[dict[str, Any]]:
+    """The same under Forge's name."""
+    return await sd_vae(owner)
+
+
+@router.get("/sdapi/v1/loras")
+async def loras(owner: Reader) -> list[dict[str, Any]]:
+    """The LoRAs, which a prompt names as <lora:NAME:WEIGHT>."""
+    return [{"name": name, "alias": name, "path": name, "metadata": {}} for name in (await models.get()).loras]
+
+
+@router.get("/sdapi/v1/embeddings")
+async def embeddings(owner: Reader) -> dict[str, Any]:
+    """The textual inversions, which a prompt names."""
+    loaded = {}
+    for one in (await models.get()).embeddings:
+        vectors = one.kind.vectors if one.kind is not None else ()
+        loaded[one.name] = {
+            "step": None,
+            "sd_checkpoint": None,
+            "sd_checkpoint_name": None,
+            "shape": vectors[0][1] if vectors else 0,
+            "vectors": len(vectors),
+        }
+    return {"loaded": loaded, "skipped": {}}
+
+
+@router.get("/sdapi/v1/prompt-styles")
+@router.get("/sdapi/v1/hypernetworks")
+@router.get("/sdapi/v1/face-restorers")
+@router.get("/sdapi/v1/realesrgan-models")
+@router.get("/sdapi/v1/extensions")
+async def nothing(owner: Reader) -> list[dict[str, Any]]:
+    """There are none."""
+    return []
+
+
+@router.get("/sdapi/v1/scripts")
+async def scripts(owner: Reader) -> dict[str, list[str]]:
+    """The scripts that are served."""
+    return {"txt2img": [], "img2img": list(SCRIPTS)}
+
+
+@router.get("/sdapi/v1/script-info")
+async def script_info(owner: Reader) -> list[dict[str, Any]]:
+    """The arguments of the scripts that are served."""
+
+    def argument(label: str, value: Any, **more: Any) -> dict[str, Any]:
+        return {"label": label, "value": value, "minimum": None, "maximum": None, "step": None, "choices": None, **more}
+
+    pixels = argument("Pixels to expand", 128, minimum=8, maximum=256, step=8)
+    blur = argument("Mask blur", 8, minimum=0, maximum=64, step=1)
+    sides = argument("Outpainting direction", ["left", "right", "up", "down"], choices=["left", "right", "up", "down"])
+    fill = argument("Masked content", "fill", choices=[one.replace("_", " ") for one in FILLS])
+    quality = argument("Fall-off exponent (lower=higher detail)", 1.0, minimum=0.0, maximum=4.0, step=0.01)
+    colours = argument("Color variation", 0.05, minimum=0.0, maximum=1.0, step=0.01)
+    return [
+        {"name": name, "is_alwayson": False, "is_img2img": True, "args": arguments}
+        for name, arguments in (
+            (MARK_2, [argument("", ""), pixels, blur, sides, quality, colours]),
+            (POOR_MAN, [pixels, blur, fill, sides]),
+        )
+    ]
+
+
+@router.get("/sdapi/v1/cmd-flags")
+async def cmd_flags(owner: Reader) -> dict[str, Any]:
+    """What a server of AUTOMATIC1111 would have been started with; no path of this one."""
+    return {"api": True, "nowebui": True, "skip_install": True, "do_not_download_clip": True}
+
+
+@router.get("/sdapi/v1/memory")
+async def memory(owner: Reader) -> dict[str, Any]:
+    """The machine's memory in bytes."""
+    total, free = total_memory() or 0, available_memory() or 0
+    return {"ram": {"free": free, "used": max(0, total - free), "total": total}, "cuda": {"error": "not measured"}}
+
+
+@router.post("/sdapi/v1/refresh-checkpoints")
+@router.post("/sdapi/v1/refresh-loras")
+@router.post("/sdapi/v1/refresh-embeddings")
+@router.post("/sdapi/v1/refresh-vae")
+async def refresh(owner: Editor) -> None:
+    """Look for models anew."""
+    models.forget()

@@ -1,0 +1,187 @@
+"""img2img and txt2img: one call from its body to its reply."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import Request
+from fastapi.concurrency import run_in_threadpool
+
+from overpaint.doors.reading import readers
+from overpaint.engines import card as card_of
+from overpaint.errors import Cancelled
+from overpaint.geometry import Size
+from overpaint.pocket import NAME as POCKET
+from overpaint.server.compat.calls import Call, CallResult, picture_bytes
+from overpaint.server.native.callers import services_of
+from overpaint.server.tasks import EditTask, Marks
+from overpaint.studio.choose import MODEL_ENGINE, SURROUNDINGS_ENGINE
+
+from .bodies import PaintBody, PictureBody, TextBody
+from .callers import CallerState, PaintCall, state_of
+from .checkpoints import Checkpoint, Models, default
+from .checkpoints import models as known_models
+from .outpainting import Outpainting, outpainting
+from .pictures import MaskReading, ReadyInputs, blank, ready_inputs
+from .refusals import InitImageNotFoundError, TextToImageError
+from .reply import PaintReply
+from .translate import Chosen, check_always_on, request_of, sampled
+
+log = logging.getLogger("overpaint.server")
+
+_AS_IT_IS = ("", "automatic", "none")
+"""Names of a VAE that mean the checkpoint's own."""
+
+
+async def painted(request: Request, owner: str, body: PaintBody) -> PaintReply:
+    """What a body asks for.
+
+    Raises:
+        OverpaintError: It can't be done, or failed.
+    """
+    sampled(body.sampler, body.scheduler)  # so that a wrong name is told before pictures are read
+    script = outpainting(body.script_name, body.script_args)
+    notes = [f"the extension {name!r} is switched off" for name in check_always_on(body.alwayson_scripts)]
+    if isinstance(body, PictureBody) and not body.init_images:
+        raise InitImageNotFoundError("Init image not found")
+    state = state_of(request, owner)
+    async with Call(request, owner) as call:
+        with state.working(PaintCall(call, body.count)):
+            return await _Painting(request, state, call, body, script, notes).reply()
+
+
+@dataclass(slots=True)
+class _Painting:
+    """One call that is under way."""
+
+    request: Request
+    state: CallerState
+    call: Call
+    body: PaintBody
+    script: Outpainting | None
+    notes: list[str]
+
+    async def reply(self) -> PaintReply:
+        body = self.body
+        masked = isinstance(body, PictureBody) and body.mask not in (None, "")
+        if masked and self.script is not None:
+            self.notes.append("the script extends the picture: the mask has no effect")
+            masked = False
+        chosen = await self._chosen(masked)
+        ready, picture = await self._ready(masked)
+        seed = body.first_seed()
+        edit, differing = request_of(body, chosen, ready.size, seed, masked=masked, script=self.script)
+        self.notes += [*ready.notes, *differing]
+        count, copies = (body.count, 1) if chosen.card.uses("seed") or body.count == 1 else (1, body.count)
+        if self.script is not None and edit.model is None:
+            count, copies = 1, body.count  # the engine of extensions
+        facts = await self.call.add(ready.picture or picture)
+        marks = None
+        if ready.mask is not None and masked:
+            marks = Marks(mask=((await self.call.add(ready.mask)).id,))
+        task = EditTask(picture=facts.id, request=edit, marks=marks, count=count, format="png")
+        results, interrupted = await self._results(task)
+        if copies > 1 and results:
+            self.notes.append(f"the result does not depend on a seed: it is given {copies} times")
+            results = results * copies
+        self.notes += self.call.job.notes if self.call.job is not None else ()
+        self.notes += [str(note) for one in results for note in one.facts.get("notes", ())]
+        notes = list(dict.fromkeys(self.notes))
+        for note in notes:
+            log.info("%s: %s", self.request.url.path, note)
+        return PaintReply(body, results, chosen.checkpoint, seed, notes, interrupted)
+
+    async def _results(self, task: EditTask) -> tuple[list[CallResult], bool]:
+        """The results, and whether the client stopped before there were all."""
+        try:
+            return await self.call.edit(task), False
+        except Cancelled:
+            if not self.call.cancelled:
+                raise
+            self.notes.append("interrupted")
+            return await self.call.results(), True
+
+    async def _ready(self, masked: bool) -> tuple[ReadyInputs, bytes]:
+        """Picture and mask as they are edited, and the picture's file as it was sent."""
+        body, limit = self.body, services_of(self.request).settings.most_pixels
+        seconds = services_of(self.request).settings.reading
+        to = Size(body.width, body.height)
+
+        def made() -> tuple[ReadyInputs, bytes]:
+            if not isinstance(body, PictureBody):
+                return ReadyInputs(to), readers.call(blank, to, limit, seconds=seconds)
+            picture = picture_bytes(body.init_images[0], "init_images")
+            mask = picture_bytes(body.mask, "mask") if masked else None
+            keeps = self.script is not None or (masked and body.inpaint_full_res)
+            reading = MaskReading(body.inpainting_mask_invert, body.blur)
+            arguments = (picture, mask, reading, None if keeps else to, body.resize_mode % 3, limit)
+            return readers.call(ready_inputs, *arguments, seconds=seconds), picture
+
+        if isinstance(body, PictureBody):
+            if len(body.init_images) > 1:
+                self.notes.append("of init_images the first was taken")
+            if body.resize_mode == 3 and (not masked or not body.inpaint_full_res):
+                self.notes.append("resize_mode 3 is not available: the picture was resized as by 0")
+        return await run_in_threadpool(made)
+
+    async def _chosen(self, masked: bool) -> Chosen:
+        """What paints: what the request names, or the caller's options, or the default."""
+        studio = services_of(self.request).studio
+        models = await known_models.get()
+        settings = {**self.state.options, **self.body.override_settings}
+        if not self.body.override_settings_restore_afterwards:
+            self.state.set(self.body.override_settings)
+        text = str(settings.get("sd_model_checkpoint") or "")
+        found = models.named(text) if text else None
+        checkpoint = found or default(studio, models.checkpoints)
+        if text and found is None:
+            self.notes.append(f"the checkpoint {text[:100]!r} is not on this server: {checkpoint.shown} was used")
+        nothing_named = found is None and not self.body.prompt.strip()
+        if nothing_named and masked and checkpoint.name == POCKET:
+            checkpoint = Checkpoint(SURROUNDINGS_ENGINE, engine=SURROUNDINGS_ENGINE)
+            self.notes.append(
+                f"without a prompt and a chosen checkpoint {SURROUNDINGS_ENGINE} continues the surroundings"
+            )
+        vae = self._vae(settings, models) if checkpoint.engine is None else None
+
+        def card() -> Any:
+            if checkpoint.engine is not None:
+                return card_of(checkpoint.engine)
+            return studio.engine(MODEL_ENGINE, checkpoint.name, None if vae is None else {"vae": vae}).card
+
+        chosen = Chosen(checkpoint, await run_in_threadpool(card), found is not None, vae, self._clip_skip(settings))
+        if isinstance(self.body, TextBody):
+            _require_text_to_image(chosen)
+        return chosen
+
+    def _vae(self, settings: Mapping[str, Any], models: Models) -> str | None:
+        text = str(settings.get("sd_vae") or "")
+        found = next((one for one in models.vaes if one.lower() == text.strip().lower()), None)
+        if found is None and text.strip().lower() not in _AS_IT_IS:
+            self.notes.append(f"the VAE {text[:100]!r} is not on this server: the checkpoint's own was used")
+        return found
+
+    def _clip_skip(self, settings: Mapping[str, Any]) -> int | None:
+        """The layer that was asked for; 1, which every client sends, leaves it to the model."""
+        value = settings.get("CLIP_stop_at_last_layers") or self.body.clip_skip
+        if self.body.clip_skip is not None and self.body.clip_skip > 1:
+            value = self.body.clip_skip
+        try:
+            layer = round(float(value or 1))
+        except (TypeError, ValueError, OverflowError):
+            return None
+        return layer if layer > 1 else None
+
+
+def _require_text_to_image(chosen: Chosen) -> None:
+    """Raise TextToImageError where what was chosen paints only parts of a picture."""
+    if chosen.checkpoint.engine is not None or chosen.card.intents is not None:
+        raise TextToImageError(
+            f"{chosen.checkpoint.shown} repaints parts of a picture and makes none from text alone",
+            field="sd_model_checkpoint",
+            value=chosen.checkpoint.shown,
+            hint="choose a Stable Diffusion checkpoint for txt2img, or send a picture and a mask to img2img",
+        )

@@ -1,0 +1,289 @@
+"""Work on the pictures of a call. These functions run in a process of their own, as nobody vouches for the files.
+
+A mask of AUTOMATIC1111 is white where to repaint; one with transparent parts marks what is more than half opaque. It is
+inverted, then blurred, then resized with the picture (spec: inpaint settings 1).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from overpaint.bounded import working_on
+from overpaint.geometry import Size
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+    from overpaint.mask import Mask
+    from overpaint.picture import Picture
+
+    Plane: TypeAlias = "NDArray[np.float32]"
+
+STRETCH, COVER, CONTAIN = 0, 1, 2
+"""How a picture becomes another size: sides apart; cut at the sides; with the edge repeated at the sides."""
+
+
+@dataclass(frozen=True, slots=True)
+class MaskReading:
+    """What is done to a mask.
+
+    Attributes:
+        invert: Whether black is repainted.
+        blur: Sigmas of a Gaussian, across and down.
+    """
+
+    invert: bool = False
+    blur: tuple[float, float] = (0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyInputs:
+    """Picture and mask as they are edited.
+
+    Attributes:
+        size: Of both.
+        picture: The file; None: the one that was sent.
+        mask: The file of the mask; None where none was sent.
+        notes: On the mask.
+    """
+
+    size: Size
+    picture: bytes | None = None
+    mask: bytes | None = None
+    notes: tuple[str, ...] = ()
+
+
+def ready_inputs(
+    picture: bytes, mask: bytes | None, reading: MaskReading, to: Size | None, mode: int, pixels: int | None
+) -> ReadyInputs:
+    """Read a picture and its mask, and resize both where a size is given.
+
+    Raises:
+        PictureError, MaskError: One can't be read, or the mask has other proportions than the picture.
+    """
+    from overpaint.mask import Mask
+    from overpaint.picture import current_limits, encode
+
+    with _limited(pixels):
+        found = _opened(picture, "init_images")
+        marked = None if mask is None else _mask(mask, found.size, reading)
+        if to is None or to == found.size:
+            drawn = None if marked is None else encode(marked.to_picture(), "png").data
+            return ReadyInputs(found.size, None, drawn, () if marked is None else marked.notes)
+        current_limits().check_pixels(to.width, to.height)
+        resized = encode(_resized(found, to, mode), "png").data
+        if marked is None:
+            return ReadyInputs(to, resized)
+        # Lanczos would mark a faint ring around the mask.
+        values = _resized_plane(marked.values, to, mode, lanczos=False)
+        return ReadyInputs(to, resized, encode(Mask(values.clip(0, 1)).to_picture(), "png").data, marked.notes)
+
+
+def blank(size: Size, pixels: int | None) -> bytes:
+    """A grey PNG. PictureError where it would have too many pixels."""
+    import numpy as np
+
+    from overpaint.picture import current_limits, encode, from_array
+
+    with _limited(pixels):
+        current_limits().check_pixels(size.width, size.height)
+        return encode(from_array(np.full((*size.shape, 3), 128, np.uint8)), "png").data
+
+
+def enlarged(picture: bytes, factor: float | None, to: Size, crop: bool, nearest: bool, pixels: int | None) -> bytes:
+    """A PNG of another size.
+
+    Args:
+        picture: The file.
+        factor: How many times as large; None: `to` counts.
+        to: The new size.
+        crop: With `to`: whether what does not fit its proportions is cut off; otherwise the picture fits into it.
+        nearest: Whether pixels are repeated and not interpolated.
+        pixels: The most pixels that it may have.
+
+    Raises:
+        PictureError: It can't be read, or would have too many pixels.
+    """
+    from overpaint.picture import current_limits, encode
+
+    with _limited(pixels):
+        found = _opened(picture, "image")
+        width, height = found.size
+        if factor is None and not crop:
+            factor = min(to.width / width, to.height / height)
+        if factor is not None:
+            to = Size(max(1, round(width * factor)), max(1, round(height * factor)))
+        current_limits().check_pixels(to.width, to.height)
+        return encode(_resized(found, to, COVER, nearest=nearest), "png").data
+
+
+def expanded_mask(mask: bytes, times: int, blur: float, pixels: int | None) -> bytes:
+    """A mask grown by a pixel in all eight directions so many times, then blurred; its outermost pixels stay.
+
+    That is Pillow's `MaxFilter(3)` as many times, and `GaussianBlur`. PictureError where it can't be read.
+    """
+    import cv2
+    import numpy as np
+    from PIL import Image, ImageFilter
+
+    from overpaint.picture import to_pil
+
+    with _limited(pixels):
+        given = to_pil(_opened(mask, "mask"))
+    levels = np.asarray(given)
+    side = 2 * min(times, max(levels.shape[:2])) + 1  # the maximum over a square is one of the maxima of its rows
+    grown = cv2.dilate(cv2.dilate(levels, np.ones((1, side), np.uint8)), np.ones((side, 1), np.uint8))
+    made = Image.fromarray(grown, given.mode)
+    if blur > 0:
+        made = made.filter(ImageFilter.GaussianBlur(blur))
+    if min(given.size) > 2:
+        inner = made.crop((1, 1, given.width - 1, given.height - 1))
+        made = given.copy()
+        made.paste(inner, (1, 1))
+    return _png(made)
+
+
+def cut_out(picture: bytes, mask: bytes, pixels: int | None) -> bytes:
+    """A PNG of a result that is opaque where the mask is white, and transparent where nothing was painted."""
+    from PIL import Image
+
+    from overpaint.picture import to_pil
+
+    with _limited(pixels):
+        colours, alpha = to_pil(_opened(picture, "image")).convert("RGB"), to_pil(_opened(mask, "mask")).convert("L")
+    colours.putalpha(alpha.resize(colours.size, Image.Resampling.BILINEAR))
+    return _png(colours)
+
+
+def infotext_of(picture: bytes, pixels: int | None) -> tuple[str, dict[str, str]]:
+    """How a picture was made, in AUTOMATIC1111's words, and its settings by key; "" where it does not say.
+
+    PictureError where it can't be read.
+    """
+    from overpaint.record import infotext, parse_infotext, read_record
+
+    with _limited(pixels):
+        opened = _opened(picture, "image")
+    text = opened.metadata.text.get("parameters", "")
+    if not text:
+        found = read_record(opened)
+        if found is None:
+            return "", {}
+        record = getattr(found, "record", None)
+        text = infotext(record) if record is not None else found.raw
+    return text, dict(parse_infotext(text).settings)
+
+
+def _mask(data: bytes, size: Size, reading: MaskReading) -> Mask:
+    import numpy as np
+
+    from overpaint.mask import Mask
+
+    drawn = _opened(data, "mask")
+    of_alpha = drawn.alpha is not None and bool((drawn.alpha < drawn.maximum).any())
+    mask = Mask.from_file(data, size, channel="alpha" if of_alpha else "auto", resize=True)
+    if of_alpha:
+        mask = mask.threshold(0.5).with_notes(
+            [*mask.notes, "the mask has transparent parts: what is opaque is repainted"]
+        )
+    if reading.invert:
+        mask = mask.invert()
+    if not any(reading.blur) or mask.bounds.empty:
+        return mask
+    # A thin mask stays whole within the blur, or what is to be replaced would show through.
+    return Mask(np.maximum(mask.values, _blurred(mask.values, *reading.blur)), mask.notes)
+
+
+def _blurred(values: Plane, across: float, down: float) -> Plane:
+    """A Gaussian of these sigmas, whose kernel ends at 2.5 sigma, as AUTOMATIC1111 has it."""
+    import cv2
+    import numpy as np
+
+    made = values
+    for sigma, turned in ((across, False), (down, True)):
+        if sigma > 0:
+            length = 2 * int(2.5 * sigma + 0.5) + 1
+            kernel = (1, length) if turned else (length, 1)
+            made = cv2.GaussianBlur(made, kernel, sigmaX=sigma, sigmaY=sigma)
+    levels = np.rint(made * np.float32(255)) / np.float32(255)
+    return np.asarray(np.clip(levels, 0, 1), np.float32)
+
+
+def _resized(picture: Picture, to: Size, mode: int, *, nearest: bool = False) -> Picture:
+    """The picture in another size, in its own depth. Transparent pixels lend no colour to others."""
+    import numpy as np
+
+    top, kind = np.float32(picture.maximum), picture.samples.dtype
+
+    def plane(values: Any) -> Any:
+        return _resized_plane(np.asarray(values, np.float32), to, mode, nearest=nearest)
+
+    def rounded(values: Any) -> Any:
+        return np.rint(np.clip(values, 0, top)).astype(kind)
+
+    if picture.alpha is None:
+        return picture.with_pixels(rounded(_planes(picture.samples, plane)), None)
+    opacity = picture.alpha.astype(np.float32) / top
+    alpha = np.clip(plane(opacity), 0, 1)
+    colours = _planes(picture.samples * opacity[..., None], plane) / np.maximum(alpha, np.float32(1e-6))[..., None]
+    return picture.with_pixels(rounded(colours), rounded(alpha * top))
+
+
+def _planes(samples: Any, plane: Callable[[Any], Any]) -> Any:
+    import numpy as np
+
+    return np.dstack([plane(samples[..., index]) for index in range(samples.shape[2])])
+
+
+def _resized_plane(values: Plane, to: Size, mode: int, *, lanczos: bool = True, nearest: bool = False) -> Plane:
+    """(H, W) float32 in another size, by Lanczos' filter, a triangle, or the nearest pixel."""
+    import numpy as np
+    from PIL import Image
+
+    filters = Image.Resampling
+    chosen = filters.NEAREST if nearest else filters.LANCZOS if lanczos else filters.BILINEAR
+    height, width = values.shape
+    scales = (to.width / width, to.height / height)
+    if mode in (COVER, CONTAIN):
+        scale = max(scales) if mode == COVER else min(scales)
+        size = Size(max(1, round(width * scale)), max(1, round(height * scale)))
+    else:
+        size = to
+    made = np.asarray(Image.fromarray(values).resize((size.width, size.height), chosen), np.float32)
+    left, top = (size.width - to.width) // 2, (size.height - to.height) // 2
+    made = made[max(0, top) : max(0, top) + to.height, max(0, left) : max(0, left) + to.width]
+    before, beside = max(0, -top), max(0, -left)
+    around = ((before, to.height - before - made.shape[0]), (beside, to.width - beside - made.shape[1]))
+    return np.pad(made, around, mode="edge")
+
+
+def _opened(data: bytes, field: str) -> Picture:
+    from overpaint.errors import PictureError
+    from overpaint.picture import open_picture
+
+    working_on(field, field)
+    try:
+        return open_picture(data)
+    except PictureError as error:
+        error.field = error.field or field
+        raise error.within(field) from None
+
+
+@contextlib.contextmanager
+def _limited(pixels: int | None) -> Iterator[None]:
+    from overpaint.picture import PictureLimits, current_limits, limited
+
+    with limited(PictureLimits(pixels=pixels or current_limits().pixels)):
+        yield
+
+
+def _png(image: Image) -> bytes:
+    out = io.BytesIO()
+    image.save(out, "PNG")
+    return out.getvalue()

@@ -1,0 +1,94 @@
+"""Results in the form of AUTOMATIC1111's reply."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from overpaint.server.compat.calls import CallResult
+
+from .bodies import PaintBody, PictureBody
+from .checkpoints import Checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class PaintReply:
+    """What a call made.
+
+    Attributes:
+        body: What was asked for.
+        results: One for each picture.
+        checkpoint: What was chosen to paint.
+        seed: Of the first picture.
+        notes: What differs from what was asked for.
+        interrupted: Whether the client stopped it.
+    """
+
+    body: PaintBody
+    results: Sequence[CallResult]
+    checkpoint: Checkpoint
+    seed: int
+    notes: Sequence[str] = ()
+    interrupted: bool = False
+
+    def table(self) -> dict[str, Any]:
+        """The reply's body: `info` is JSON within a text, as clients expect."""
+        pictures = [base64.b64encode(one.data).decode() for one in self.results] if self.body.send_images else []
+        return {"images": pictures, "parameters": self._parameters(), "info": json.dumps(self.info())}
+
+    def _parameters(self) -> dict[str, Any]:
+        """The settings that were asked for, without pictures unless the client wants these back."""
+        found = {name: getattr(self.body, name) for name in type(self.body).model_fields}
+        if isinstance(self.body, PictureBody) and not self.body.include_init_images:
+            found |= {"init_images": None, "mask": None}
+        return found
+
+    def info(self) -> dict[str, Any]:
+        """What is known of the results."""
+        body, count = self.body, len(self.results)
+        seeds = [
+            self.seed + number if (own := one.facts.get("seed")) is None else own for number, one in self._numbered
+        ]
+        return {
+            "prompt": body.prompt,
+            "all_prompts": [body.prompt] * count,
+            "negative_prompt": body.negative_prompt,
+            "all_negative_prompts": [body.negative_prompt] * count,
+            "seed": seeds[0] if seeds else self.seed,
+            "all_seeds": seeds,
+            "subseed": seeds[0] if seeds else self.seed,
+            "all_subseeds": seeds,
+            "subseed_strength": 0,
+            "width": self.results[0].facts["width"] if count else body.width,
+            "height": self.results[0].facts["height"] if count else body.height,
+            "sampler_name": body.sampler or "",
+            "cfg_scale": body.cfg_scale,
+            "steps": body.steps,
+            "batch_size": body.batch_size,
+            "restore_faces": False,
+            "face_restoration_model": None,
+            "sd_model_name": self.checkpoint.shown,
+            "sd_model_hash": (self.checkpoint.sha256 or "")[:10],
+            "sd_vae_name": None,
+            "sd_vae_hash": None,
+            "seed_resize_from_w": -1,
+            "seed_resize_from_h": -1,
+            "denoising_strength": body.denoising_strength,
+            "extra_generation_params": {},
+            "index_of_first_image": 0,
+            "infotexts": [str(one.facts.get("infotext", "")) for one in self.results],
+            "styles": [],
+            "job_timestamp": time.strftime("%Y%m%d%H%M%S"),
+            "clip_skip": body.clip_skip or 1,
+            "is_using_inpainting_conditioning": False,
+            "interrupted": self.interrupted,
+            "notes": list(self.notes),
+        }
+
+    @property
+    def _numbered(self) -> list[tuple[int, CallResult]]:
+        return list(enumerate(self.results))

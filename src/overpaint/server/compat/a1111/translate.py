@@ -1,0 +1,255 @@
+"""From a body of AUTOMATIC1111's API to an edit, and what differs from AUTOMATIC1111 in words.
+
+The edits are native ones: AUTOMATIC1111's own arithmetic is not followed, so that the same seed gives another picture.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from overpaint.engines import EngineCard
+from overpaint.errors import RequestError
+from overpaint.geometry import Size
+from overpaint.request import EditRequest, FullPart, MaskSpec
+
+from .bodies import PaintBody, PictureBody
+from .callers import DEFAULTS, without_effect
+from .checkpoints import Checkpoint
+from .outpainting import FILLS, Outpainting
+from .refusals import SamplerNotFoundError, ScriptNotFoundError
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """A sampler and a scheduler by their own names.
+
+    Attributes:
+        sampler, scheduler: None: left open.
+        notes: What was replaced or left out.
+    """
+
+    sampler: str | None = None
+    scheduler: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+def sampled(sampler: str | None, scheduler: str | None) -> Sampled:
+    """The sampler and scheduler of these names. SamplerNotFoundError where no sampler has the name."""
+    from overpaint.engines.diffusion.names import SAMPLER_NAMES, SCHEDULER_NAMES, parse_sampler, parse_scheduler
+
+    notes: list[str] = []
+    spacing = None
+    try:
+        spacing = parse_scheduler(scheduler, nearest=True)
+    except RequestError:
+        notes.append(f"the scheduler {scheduler!r} is not known, and was left out")
+    named = None
+    if sampler is not None:
+        try:
+            choice = parse_sampler(sampler, nearest=True)
+        except RequestError as error:
+            raise SamplerNotFoundError("Sampler not found", field="sampler_name", value=sampler, hint="") from error
+        named, spacing = SAMPLER_NAMES[choice.sampler].title, spacing or choice.scheduler
+        if _is_similar(sampler):
+            notes.append(f"the sampler {sampler!r} is not available: {named} was used")
+    return Sampled(named, None if spacing is None else SCHEDULER_NAMES[spacing].title, tuple(notes))
+
+
+def _is_similar(sampler: str) -> bool:
+    """Whether a sampler that is not available has one near to it."""
+    from overpaint.engines.diffusion.names import parse_sampler
+
+    try:
+        parse_sampler(sampler)
+    except RequestError:
+        return True
+    return False
+
+
+def check_always_on(scripts: Mapping[str, Any]) -> list[str]:
+    """Names of extensions that are switched off. ScriptNotFoundError for one that should do something."""
+    for name, table in scripts.items():
+        arguments = table.get("args") if isinstance(table, Mapping) else table
+        if _does_something(arguments):
+            raise ScriptNotFoundError(f"Always on script '{name}' not found", field="alwayson_scripts", value=name)
+    return sorted(scripts)
+
+
+def _does_something(arguments: Any) -> bool:
+    """Whether arguments of an extension switch something on: they are not empty, and none begins by "off"."""
+    if isinstance(arguments, Mapping):
+        if "enabled" in arguments:
+            return bool(arguments["enabled"])
+        return any(map(_does_something, arguments.values()))
+    if isinstance(arguments, list) and arguments:
+        units = [one for one in arguments if isinstance(one, Mapping)]
+        return any(map(_does_something, units)) if units else arguments[0] not in (False, None, "", 0)
+    return bool(arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What paints.
+
+    Attributes:
+        checkpoint: What the client chose, or the default.
+        card: The card of its engine.
+        by_caller: Whether the client chose it.
+        vae: Another VAE, of a model.
+        clip_skip: Which layer of the text encoder is read, from the last; None: the model's usual one.
+    """
+
+    checkpoint: Checkpoint
+    card: EngineCard
+    by_caller: bool = True
+    vae: str | None = None
+    clip_skip: int | None = None
+
+
+@dataclass(slots=True)
+class _Writing:
+    """Settings of a request, and notes on them."""
+
+    settings: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def request_of(
+    body: PaintBody,
+    chosen: Chosen,
+    size: Size,
+    seed: int,
+    *,
+    masked: bool,
+    script: Outpainting | None = None,
+) -> tuple[EditRequest, list[str]]:
+    """The request of a call, and notes on what differs from AUTOMATIC1111.
+
+    Args:
+        body: What the client sent.
+        chosen: What paints.
+        size: Of the picture that is edited.
+        seed: To paint with.
+        masked: Whether there is a mask; otherwise the whole picture is painted.
+        script: How far the picture is extended.
+
+    Raises:
+        SamplerNotFoundError: No sampler has the name.
+        RequestError: A setting is out of its range.
+    """
+    writing = _Writing()
+    _write_sampling(body, chosen, seed, writing)
+    if script is not None:
+        _write_extension(chosen, script, writing)
+    elif masked and isinstance(body, PictureBody):
+        _write_mask(body, chosen, size, writing)
+    else:
+        _write_whole(body, chosen, size, writing)
+    writing.notes += [f"{name} has no effect" for name in body.ignored]
+    writing.notes += [f"override_settings.{name} has no effect" for name in _unused_overrides(body)]
+    return EditRequest.from_mapping({n: v for n, v in writing.settings.items() if v is not None}), writing.notes
+
+
+def _write_sampling(body: PaintBody, chosen: Chosen, seed: int, writing: _Writing) -> None:
+    of_model = chosen.checkpoint.engine is None
+    found = sampled(body.sampler, body.scheduler)
+    writing.notes += found.notes if of_model else ()
+    writing.settings = {
+        "prompt": body.prompt or None,
+        "negative_prompt": body.negative_prompt or None,
+        "seed": seed,
+        "sampler": found.sampler,
+        "scheduler": found.scheduler,
+        "steps": body.sent("steps"),
+        "guidance_scale": body.sent("cfg_scale"),
+        "strength": body.denoising_strength if of_model else body.sent("denoising_strength"),
+    }
+    if not of_model:
+        writing.settings["engine"] = chosen.checkpoint.engine
+        return
+    writing.settings |= {
+        "model": chosen.checkpoint.name,
+        "options": None if chosen.vae is None else {"vae": chosen.vae},
+        "clip_skip": chosen.clip_skip,
+    }
+    writing.notes.append(
+        "painted by Overpaint's own arithmetic: the same seed gives another picture than in AUTOMATIC1111"
+    )
+    steps, strength = body.steps, body.denoising_strength
+    if 0 < strength < 1 and "steps" in body.model_fields_set:
+        fewer = min(steps, math.floor(strength * steps) + 1)
+        if fewer < steps:
+            writing.notes.append(f"all {steps} steps are taken; AUTOMATIC1111 takes {fewer} at this denoising_strength")
+
+
+def _write_size(chosen: Chosen, body: PaintBody, writing: _Writing) -> None:
+    """The working size of a model, as far as it takes that."""
+    most = chosen.card.sizes.maximum_area
+    if most is not None and body.width * body.height > most:
+        writing.notes.append(
+            f"{chosen.checkpoint.shown} paints at most {math.isqrt(most)}x{math.isqrt(most)} at a time: "
+            f"the masked area is not painted at {body.width}x{body.height}"
+        )
+        return
+    writing.settings["size"] = min(max(round(math.sqrt(body.width * body.height)), 64), 8192)
+
+
+def _write_mask(body: PictureBody, chosen: Chosen, size: Size, writing: _Writing) -> None:
+    of_model = chosen.checkpoint.engine is None
+    writing.settings |= {
+        "intent": "custom" if of_model else "remove",
+        "masked_content": FILLS[body.inpainting_fill] if of_model else None,
+        # The mask is blurred already, and that is its edge.
+        "grow": 0.0,
+        "feather": 0.0,
+    }
+    if not of_model:
+        if body.sent("inpaint_full_res_padding"):
+            writing.notes.append(
+                f"{chosen.checkpoint.shown} sees the surroundings that it needs: the padding has no effect"
+            )
+        return
+    _write_size(chosen, body, writing)
+    writing.settings["area"] = "masked" if body.inpaint_full_res else "whole"
+    if not body.inpaint_full_res:
+        return
+    if body.inpaint_full_res_padding:
+        writing.settings["padding"] = body.inpaint_full_res_padding
+    else:
+        writing.notes.append("a padding of 0 leaves a model without surroundings: Overpaint's own context was taken")
+
+
+def _write_whole(body: PaintBody, chosen: Chosen, size: Size, writing: _Writing) -> None:
+    whole = isinstance(body, PictureBody)
+    writing.settings |= {
+        "intent": "custom",
+        "area": "whole",
+        "mask": MaskSpec(parts=(FullPart(),)),
+        "masked_content": "original" if whole else "latent_nothing",
+    }
+    if not whole:
+        writing.settings["strength"] = 1.0
+    _write_size(chosen, body, writing)
+
+
+def _write_extension(chosen: Chosen, script: Outpainting, writing: _Writing) -> None:
+    """An extension has the engine of its intent, unless the client chose a model."""
+    by_model = chosen.by_caller and chosen.checkpoint.engine is None
+    settings = writing.settings
+    settings |= {"intent": "expand", "margins": tuple(script.margins), "strength": 1.0 if by_model else None}
+    if by_model:
+        settings["masked_content"] = script.fill
+    else:
+        for name in ("engine", "model", "options", "clip_skip"):
+            settings.pop(name, None)
+        writing.notes = [note for note in writing.notes if "AUTOMATIC1111" not in note]
+    writing.notes += [f"the script's {name} has no effect" for name in script.unused]
+
+
+def _unused_overrides(body: PaintBody) -> list[str]:
+    known = {name: value for name, value in body.override_settings.items() if name in DEFAULTS}
+    strange = sorted(name for name in body.override_settings if name not in DEFAULTS)
+    return [*without_effect(known), *(name[:80] for name in strange)]
