@@ -82,7 +82,8 @@ class Server:
         self.failure: OverpaintError | None = None
         self.inner = self._application()
         self.inner.add_api_route("/", self._page, include_in_schema=False)
-        self.app = Guard(self.inner, settings, self.keys, self.tokens, (f"{PREFIX}/health",))
+        open_paths = (f"{PREFIX}/health",)
+        self.app = Guard(self.inner, settings, self.keys, self.tokens, open_paths, compat.formed, compat.authentication)
 
     @asynccontextmanager
     async def _lifespan(self, app: FastAPI) -> AsyncIterator[None]:

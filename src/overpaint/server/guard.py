@@ -8,10 +8,11 @@ by Origin and Sec-Fetch-Site (Fetch Metadata Request Headers, W3C). Programs sen
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import re
 import time
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -44,6 +45,10 @@ _HEADERS = (
     ),
 )
 
+Formed = Callable[[str, int, Mapping[str, Any]], tuple[int, Any]]
+
+BEARER = "Bearer"
+
 _OPEN = frozenset({"/", "/favicon.ico"})
 """Paths that need no key: the page that asks for it."""
 
@@ -58,8 +63,20 @@ class Guard:
         keys: ApiKeys | None,
         tokens: BrowserTokens,
         open_paths: Iterable[str] = (),
+        formed: Formed = lambda path, status, error: (status, {"error": error}),
+        scheme: Callable[[str], str] = lambda path: BEARER,
     ) -> None:
-        """Without `keys` whoever passes the other checks is the local user."""
+        """Without `keys` whoever passes the other checks is the local user.
+
+        Args:
+            app: What is guarded.
+            settings: The settings.
+            keys: Who may use it.
+            tokens: Those of browsers.
+            open_paths: Further paths that need no key.
+            formed: Status and body of an error as clients of a path read them.
+            scheme: The authentication that clients of a path are asked for.
+        """
         self._app = app
         self._settings = settings
         self._keys = keys
@@ -67,6 +84,8 @@ class Guard:
         self._hosts = settings.allowed_hosts
         self._origins = frozenset(origin.lower() for origin in settings.origins)
         self._open = _OPEN | frozenset(open_paths)
+        self._formed = formed
+        self._scheme = scheme
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or pass it on."""
@@ -84,7 +103,8 @@ class Guard:
             status, code, message = 401, "key-missing", "this server needs a key that it knows"
         if status:
             log.warning("refused %s %s: %s", scope.get("method", "socket"), scope["path"][:200], code)
-            await _reply(scope, receive, sending, status, refusal(code, message))
+            status, body = self._formed(scope["path"], status, {"code": code, "message": message})
+            await _reply(scope, receive, sending, status, json.dumps(body).encode(), self._scheme(scope["path"]))
             return
         scope.setdefault("state", {})["caller"] = caller
         await self._app(scope, self._in_time(receive), sending)
@@ -187,7 +207,9 @@ class _Headers:
         return self._values.get(name)
 
 
-async def _reply(scope: Scope, receive: Receive | None, send: Send, status: int, body: bytes) -> None:
+async def _reply(
+    scope: Scope, receive: Receive | None, send: Send, status: int, body: bytes, scheme: str = BEARER
+) -> None:
     if scope["type"] == "websocket":
         if receive is not None:
             await receive()
@@ -195,6 +217,6 @@ async def _reply(scope: Scope, receive: Receive | None, send: Send, status: int,
         return
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     if status == 401:
-        headers.append((b"www-authenticate", b'Bearer realm="overpaint"'))
+        headers.append((b"www-authenticate", f'{scheme} realm="overpaint"'.encode()))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -1,8 +1,9 @@
 """APIs that clients of other programs speak: each a lenient door that writes strict tasks into the one queue.
 
 A module here has `router`, `PREFIXES` (the beginnings of its paths), `error_body(status, error)`, which gives an error
-the form that its clients read, and where its clients expect other statuses `STATUSES`, from ours to theirs. It takes
-what these clients send, whatever its form, and says in notes what has no effect.
+the form that its clients read, and where its clients expect other statuses `STATUSES`, from ours to theirs, and where
+they sign in otherwise than by a bearer's key `AUTHENTICATION`. It takes what these clients send, whatever its form, and
+says in notes what has no effect.
 """
 
 from __future__ import annotations
@@ -33,3 +34,11 @@ def formed(path: str, status: int, error: Mapping[str, Any]) -> tuple[int, Any]:
             found = getattr(module, "STATUSES", {}).get(status, status)
             return found, module.error_body(found, error)
     return status, {"error": error}
+
+
+def authentication(path: str) -> str:
+    """The scheme of authentication that clients of a path are asked for."""
+    for module in _MODULES.values():
+        if path.startswith(module.PREFIXES):
+            return str(getattr(module, "AUTHENTICATION", "Bearer"))
+    return "Bearer"

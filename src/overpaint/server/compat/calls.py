@@ -89,10 +89,15 @@ class Call:
 
         Raises:
             OverpaintError: It can't be done, whatever its picture, or too many wait.
+            Cancelled: `cancel` was called before.
         """
+        if self.cancelled:
+            raise Cancelled("the edit was cancelled")
         submit = partial(self._queue.submit, self._owner, task, attach=attach, temporary=True)
         self.job = job = await run_in_threadpool(submit)
         job.waiting += 1
+        if self._stop.is_set():  # meanwhile
+            await self.cancel()
         return job
 
     async def edit(self, task: EditTask, *, attach: bool = False) -> list[CallResult]:
@@ -100,18 +105,9 @@ class Call:
 
         Raises:
             OverpaintError: It can't be done, or failed.
-            Cancelled: It was cancelled, or the client has left; `results` has those that were done by then.
+            Cancelled: It was cancelled, or the client has left; `finished` has those that were done by then.
         """
-<<<<<<< HEAD
         job = await self.begin(task, attach=attach)
-=======
-        if self._stop.is_set():
-            raise Cancelled("the edit was cancelled")
-        submit = partial(self._queue.submit, self._owner, task, attach=False, temporary=True)
-        self.job = job = await run_in_threadpool(submit)
-        if self._stop.is_set():  # meanwhile
-            await run_in_threadpool(self._queue.cancel, self._owner, job.id)
->>>>>>> c9e4d06 (AUTOMATIC1111's API: img2img, txt2img, options, lists, progress, png-info, outpainting scripts and Auto-Photoshop's paths over the one queue)
         watch = asyncio.create_task(self._watch(job))
         try:
             await _end_of(job)
@@ -125,19 +121,19 @@ class Call:
             raise Cancelled("the edit was cancelled")
         if job.state == "failed":
             raise _failure(job.error or {})
-        return await self.results()
+        return await self.finished()
 
-    async def results(self) -> list[CallResult]:
-        """The results that there are."""
+    async def finished(self) -> list[CallResult]:
+        """The results that there are, also of a job that was cancelled."""
         return [
             CallResult(await run_in_threadpool(self._pictures.data, self._owner, one["picture"]), one)
             for one in ([] if self.job is None else self.job.results)
         ]
 
     async def cancel(self) -> None:
-        """Stop its job, also one that is not there yet."""
+        """Stop its job, also one that is not there yet; a job that another call waits for goes on."""
         self._stop.set()
-        if self.job is not None:
+        if self.job is not None and self.job.waiting <= 1:
             await run_in_threadpool(self._queue.cancel, self._owner, self.job.id)
 
     @property

@@ -32,7 +32,7 @@ class NamedModel:
 
 async def named_models(studio: Studio) -> list[NamedModel]:
     """All of them, the one that is used where none is named first."""
-    return await run_in_threadpool(_named_models, studio)
+    return sorted(await run_in_threadpool(all_models), key=lambda one: one.name != studio.model)
 
 
 async def model_named(studio: Studio, name: str) -> NamedModel:
@@ -41,7 +41,8 @@ async def model_named(studio: Studio, name: str) -> NamedModel:
     return next((one for one in known if one.name == name), known[0])
 
 
-def _named_models(studio: Studio) -> list[NamedModel]:
+def all_models() -> list[NamedModel]:
+    """The models of this machine, and behind them the engines."""
     from overpaint.doors.engine_tables import engine_tables
     from overpaint.models import entries
 
@@ -50,7 +51,6 @@ def _named_models(studio: Studio) -> list[NamedModel]:
         for entry in entries()
         if entry.kind is not None and entry.kind.what == "checkpoint"
     ]
-    found.sort(key=lambda one: one.name != studio.model)
     return found + [
         NamedModel(table["name"], table["title"], {"engine": table["name"]}, prompted=False)
         for table in engine_tables()

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from . import edits, lists, photoshop
+from . import edits, krita, lists, photoshop
 from .refusals import error_body
 
-__all__ = ["PREFIXES", "error_body", "router"]
+__all__ = ["AUTHENTICATION", "PREFIXES", "error_body", "router"]
 
 PREFIXES = ("/sdapi/",)
 """The beginnings of the paths of this API."""
 
+AUTHENTICATION = "Basic"
+"""How its clients sign in: with the key as the password."""
+
 router = APIRouter()
-for part in (edits, lists, photoshop):
+for part in (edits, lists, photoshop, krita):
     router.include_router(part.router)

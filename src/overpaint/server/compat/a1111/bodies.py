@@ -138,7 +138,7 @@ class EnlargeBody(Lenient):
 
     image: Any = None
     resize_mode: Whole = 0
-    upscaling_resize: Number = 2.0
+    upscaling_resize: Annotated[Number, Field(gt=0, le=64)] = 2.0
     upscaling_resize_w: Side = 512
     upscaling_resize_h: Side = 512
     upscaling_crop: Yes = True

@@ -15,6 +15,9 @@ from typing import Any
 from starlette.requests import Request
 
 from overpaint.server.compat.calls import Call
+from overpaint.server.native.catalogue import Kept
+
+from .checkpoints import Models, read_models
 
 _MOST_CALLERS = 1024
 
@@ -165,14 +168,33 @@ class Callers:
             return state
 
 
-_making = threading.Lock()
+class Remembered:
+    """What an application remembers for this API.
+
+    Attributes:
+        callers: Of each caller.
+        models: The models of the machine.
+    """
+
+    def __init__(self) -> None:
+        self.callers = Callers()
+        self.models = Kept(read_models, 10.0)
+
+
+def remembered(request: Request) -> Remembered:
+    """What the application of a request remembers."""
+    kept = request.app.state
+    if not hasattr(kept, "a1111"):  # endpoints are called by one thread
+        kept.a1111 = Remembered()
+    found: Remembered = kept.a1111
+    return found
 
 
 def state_of(request: Request, owner: str) -> CallerState:
-    """The state of a caller of this application."""
-    kept = request.app.state
-    with _making:
-        if not hasattr(kept, "a1111_callers"):
-            kept.a1111_callers = Callers()
-    callers: Callers = kept.a1111_callers
-    return callers.of(owner)
+    """The state of a caller."""
+    return remembered(request).callers.of(owner)
+
+
+async def models_of(request: Request) -> Models:
+    """The models of the machine, from memory."""
+    return await remembered(request).models.get()

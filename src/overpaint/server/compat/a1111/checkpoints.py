@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
 from overpaint.models import ModelEntry, digest, entries
-from overpaint.server.native.catalogue import Kept
+from overpaint.server.compat.models import NamedModel, all_models
 from overpaint.studio import Studio
 from overpaint.studio.choose import SURROUNDINGS_ENGINE
+
+_ENDINGS = (".safetensors", ".ckpt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,30 +40,10 @@ class Checkpoint:
     def is_called(self, text: str) -> bool:
         """Whether a client's text means this one: its title, its name with or without an ending, or its hash."""
         wanted = text.strip().lower()
+        name = self.shown.lower()
+        by_hash = len(wanted) >= 8 and (self.sha256 or "").startswith(wanted)
         bare = wanted.rpartition(" [")[0] or wanted
-        names = {self.title.lower(), self.shown.lower()}
-        names |= {f"{self.shown.lower()}{ending}" for ending in (".safetensors", ".ckpt")}
-        by_hash = bool(self.sha256) and len(wanted) >= 8 and str(self.sha256).startswith(wanted)
-        return wanted in names or bare in names or by_hash
-
-
-def _engines() -> list[Checkpoint]:
-    """Engines that continue the surroundings, the best one first."""
-    from overpaint.doors.engine_tables import engine_tables
-
-    found = [
-        table["name"]
-        for table in engine_tables()
-        if table["usable"] and table["paints_from"] == "surroundings" and table["name"] != "extend"
-    ]
-    return [
-        Checkpoint(name, engine=name) for name in sorted(found, key=lambda name: (name != SURROUNDINGS_ENGINE, name))
-    ]
-
-
-def _digest(entry: ModelEntry) -> str | None:
-    """The digest, where it is known or soon made."""
-    return entry.sha256 or (digest(entry.path) if entry.origin == "embedded" else None)
+        return by_hash or wanted == self.title.lower() or bare in (name, *(f"{name}{ending}" for ending in _ENDINGS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +52,8 @@ class Models:
 
     Attributes:
         checkpoints: What may be chosen, in the order of the list.
-        loras, embeddings, vaes: Names.
+        loras, vaes: Names.
+        embeddings: Textual inversions.
     """
 
     checkpoints: tuple[Checkpoint, ...]
@@ -83,28 +65,31 @@ class Models:
         """What a client's text means; None where it means nothing that is here."""
         return next((one for one in self.checkpoints if one.is_called(text)), None)
 
+    def default(self, studio: Studio) -> Checkpoint:
+        """What paints where nobody has chosen."""
+        wanted = studio.model or SURROUNDINGS_ENGINE
+        return next((one for one in self.checkpoints if one.name == wanted), Checkpoint(wanted))
 
-def _read() -> Models:
+
+def read_models() -> Models:
+    """The models that there are now."""
     whole = entries()
 
     def of(*kinds: str) -> list[ModelEntry]:
         return [one for one in whole if one.kind is not None and one.kind.what in kinds]
 
-    models = [Checkpoint(one.name, sha256=_digest(one)) for one in of("checkpoint")]
+    # The embedded model is small; digests of others are known once somebody has verified them.
+    embedded = {one.name: digest(one.path) for one in whole if one.origin == "embedded"}
+    listed = [one for one in all_models() if one.name != "extend"]
+    # Models first, and of the engines the one that does best.
+    listed.sort(key=lambda one: (not one.prompted, not one.prompted and one.name != SURROUNDINGS_ENGINE))
     return Models(
-        checkpoints=(*models, *_engines()),
+        checkpoints=tuple(_checkpoint(one, embedded.get(one.name)) for one in listed),
         loras=tuple(one.name for one in of("lora")),
         embeddings=tuple(of("embedding")),
         vaes=tuple(one.name for one in of("vae", "tiny-vae")),
     )
 
 
-models = Kept(_read, 10.0)
-"""The models of the machine, from memory."""
-
-
-def default(studio: Studio, known: Sequence[Checkpoint]) -> Checkpoint:
-    """What paints where nobody has chosen."""
-    if studio.model is None:
-        return next(one for one in known if one.engine == SURROUNDINGS_ENGINE)
-    return next((one for one in known if one.engine is None and one.name == studio.model), Checkpoint(studio.model))
+def _checkpoint(painter: NamedModel, sha256: str | None) -> Checkpoint:
+    return Checkpoint(painter.name, painter.settings.get("engine"), painter.sha256 or sha256)

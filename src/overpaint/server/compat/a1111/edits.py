@@ -105,7 +105,6 @@ async def extra_single_image(request: Request, owner: Editor) -> dict[str, Any]:
     """A picture in another size, by Lanczos' filter: there is no network that enlarges."""
     body = await read(request, EnlargeBody)
     factor = body.upscaling_resize if body.resize_mode == 0 else None
-    factor = None if factor is None else min(max(factor, 1 / 64), 64.0)
     nearest = body.upscaler_1.strip().lower() == "nearest"
     to = Size(body.upscaling_resize_w, body.upscaling_resize_h)
     data = await of_picture(request, enlarged, body.image, "image", factor, to, body.upscaling_crop, nearest)

@@ -10,8 +10,7 @@ from fastapi import APIRouter, Request
 from overpaint.engines.weight_store import available_memory, total_memory
 from overpaint.server.native.callers import Editor, Reader, services_of
 
-from .callers import DEFAULTS, state_of, without_effect
-from .checkpoints import default, models
+from .callers import DEFAULTS, models_of, remembered, state_of, without_effect
 from .outpainting import FILLS, MARK_2, POOR_MAN, SCRIPTS
 from .reading import read_table
 
@@ -23,10 +22,10 @@ router = APIRouter(include_in_schema=False)
 @router.get("/sdapi/v1/options")
 async def options(request: Request, owner: Reader) -> dict[str, Any]:
     """The caller's options."""
-    known = await models.get()
+    known = await models_of(request)
     found = {**DEFAULTS, **state_of(request, owner).options}
     chosen = known.named(str(found["sd_model_checkpoint"])) if found["sd_model_checkpoint"] else None
-    chosen = chosen or default(services_of(request).studio, known.checkpoints)
+    chosen = chosen or known.default(services_of(request).studio)
     return {**found, "sd_model_checkpoint": chosen.title, "sd_checkpoint_hash": chosen.sha256 or ""}
 
 
@@ -38,12 +37,12 @@ async def set_options(request: Request, owner: Editor) -> None:
     for name in without_effect(given):
         log.info("%s: %s has no effect", request.url.path, name)
     text = given.get("sd_model_checkpoint")
-    if isinstance(text, str) and text and (await models.get()).named(text) is None:
+    if isinstance(text, str) and text and (await models_of(request)).named(text) is None:
         log.warning("%s: the checkpoint %r is not on this server", request.url.path, text[:100])
 
 
 @router.get("/sdapi/v1/sd-models")
-async def sd_models(owner: Reader) -> list[dict[str, Any]]:
+async def sd_models(request: Request, owner: Reader) -> list[dict[str, Any]]:
     """What may be chosen as the checkpoint: models, and engines that need none."""
     return [
         {
@@ -54,7 +53,7 @@ async def sd_models(owner: Reader) -> list[dict[str, Any]]:
             "filename": one.shown,
             "config": None,
         }
-        for one in (await models.get()).checkpoints
+        for one in (await models_of(request)).checkpoints
     ]
 
 
@@ -94,28 +93,28 @@ async def latent_upscale_modes(owner: Reader) -> list[dict[str, Any]]:
 
 
 @router.get("/sdapi/v1/sd-vae")
-async def sd_vae(owner: Reader) -> list[dict[str, Any]]:
+async def sd_vae(request: Request, owner: Reader) -> list[dict[str, Any]]:
     """The VAEs that can stand in for a checkpoint's own."""
-    return [{"model_name": name, "filename": name} for name in (await models.get()).vaes]
+    return [{"model_name": name, "filename": name} for name in (await models_of(request)).vaes]
 
 
 @router.get("/sdapi/v1/sd-modules")
-async def sd_modules(owner: Reader) -> list[dict[str, Any]]:
+async def sd_modules(request: Request, owner: Reader) -> list[dict[str, Any]]:
     """The same under Forge's name."""
-    return await sd_vae(owner)
+    return await sd_vae(request, owner)
 
 
 @router.get("/sdapi/v1/loras")
-async def loras(owner: Reader) -> list[dict[str, Any]]:
+async def loras(request: Request, owner: Reader) -> list[dict[str, Any]]:
     """The LoRAs, which a prompt names as <lora:NAME:WEIGHT>."""
-    return [{"name": name, "alias": name, "path": name, "metadata": {}} for name in (await models.get()).loras]
+    return [{"name": name, "alias": name, "path": name, "metadata": {}} for name in (await models_of(request)).loras]
 
 
 @router.get("/sdapi/v1/embeddings")
-async def embeddings(owner: Reader) -> dict[str, Any]:
+async def embeddings(request: Request, owner: Reader) -> dict[str, Any]:
     """The textual inversions, which a prompt names."""
     loaded = {}
-    for one in (await models.get()).embeddings:
+    for one in (await models_of(request)).embeddings:
         vectors = one.kind.vectors if one.kind is not None else ()
         loaded[one.name] = {
             "step": None,
@@ -182,6 +181,6 @@ async def memory(owner: Reader) -> dict[str, Any]:
 @router.post("/sdapi/v1/refresh-loras")
 @router.post("/sdapi/v1/refresh-embeddings")
 @router.post("/sdapi/v1/refresh-vae")
-async def refresh(owner: Editor) -> None:
+async def refresh(request: Request, owner: Editor) -> None:
     """Look for models anew."""
-    models.forget()
+    remembered(request).models.forget()

@@ -21,9 +21,8 @@ from overpaint.server.tasks import EditTask, Marks
 from overpaint.studio.choose import MODEL_ENGINE, SURROUNDINGS_ENGINE
 
 from .bodies import PaintBody, PictureBody, TextBody
-from .callers import CallerState, PaintCall, state_of
-from .checkpoints import Checkpoint, Models, default
-from .checkpoints import models as known_models
+from .callers import CallerState, PaintCall, models_of, state_of
+from .checkpoints import Checkpoint, Models
 from .outpainting import Outpainting, outpainting
 from .pictures import MaskReading, ReadyInputs, blank, ready_inputs
 from .refusals import InitImageNotFoundError, TextToImageError
@@ -36,8 +35,14 @@ _AS_IT_IS = ("", "automatic", "none")
 """Names of a VAE that mean the checkpoint's own."""
 
 
-async def painted(request: Request, owner: str, body: PaintBody) -> PaintReply:
+async def painted(request: Request, owner: str, body: PaintBody, *, own_size: bool = False) -> PaintReply:
     """What a body asks for.
+
+    Args:
+        request: The request.
+        owner: Who calls.
+        body: Its body.
+        own_size: Whether a picture keeps its size, whatever width and height are.
 
     Raises:
         OverpaintError: It can't be done, or failed.
@@ -50,7 +55,7 @@ async def painted(request: Request, owner: str, body: PaintBody) -> PaintReply:
     state = state_of(request, owner)
     async with Call(request, owner) as call:
         with state.working(PaintCall(call, body.count)):
-            return await _Painting(request, state, call, body, script, notes).reply()
+            return await _Painting(request, state, call, body, script, notes, own_size).reply()
 
 
 @dataclass(slots=True)
@@ -63,6 +68,7 @@ class _Painting:
     body: PaintBody
     script: Outpainting | None
     notes: list[str]
+    own_size: bool
 
     async def reply(self) -> PaintReply:
         body = self.body
@@ -102,7 +108,7 @@ class _Painting:
             if not self.call.cancelled:
                 raise
             self.notes.append("interrupted")
-            return await self.call.results(), True
+            return await self.call.finished(), True
 
     async def _ready(self, masked: bool) -> tuple[ReadyInputs, bytes]:
         """Picture and mask as they are edited, and the picture's file as it was sent."""
@@ -115,7 +121,7 @@ class _Painting:
                 return ReadyInputs(to), readers.call(blank, to, limit, seconds=seconds)
             picture = picture_bytes(body.init_images[0], "init_images")
             mask = picture_bytes(body.mask, "mask") if masked else None
-            keeps = self.script is not None or (masked and body.inpaint_full_res)
+            keeps = self.own_size or self.script is not None or (masked and body.inpaint_full_res)
             reading = MaskReading(body.inpainting_mask_invert, body.blur)
             arguments = (picture, mask, reading, None if keeps else to, body.resize_mode % 3, limit)
             return readers.call(ready_inputs, *arguments, seconds=seconds), picture
@@ -130,13 +136,14 @@ class _Painting:
     async def _chosen(self, masked: bool) -> Chosen:
         """What paints: what the request names, or the caller's options, or the default."""
         studio = services_of(self.request).studio
-        models = await known_models.get()
-        settings = {**self.state.options, **self.body.override_settings}
+        models = await models_of(self.request)
+        overrides = {name: value for name, value in self.body.override_settings.items() if value not in (None, "")}
+        settings = {**self.state.options, **overrides}
         if not self.body.override_settings_restore_afterwards:
-            self.state.set(self.body.override_settings)
+            self.state.set(overrides)
         text = str(settings.get("sd_model_checkpoint") or "")
         found = models.named(text) if text else None
-        checkpoint = found or default(studio, models.checkpoints)
+        checkpoint = found or models.default(studio)
         if text and found is None:
             self.notes.append(f"the checkpoint {text[:100]!r} is not on this server: {checkpoint.shown} was used")
         nothing_named = found is None and not self.body.prompt.strip()

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request
 from overpaint.server.native.callers import Editor, Reader
 
 from .bodies import ExpansionBody
-from .checkpoints import models
+from .callers import models_of
 from .pictures import expanded_mask
 from .reading import of_picture, read
 
@@ -24,9 +24,9 @@ async def heartbeat(owner: Reader) -> dict[str, bool]:
 
 
 @router.get("/sdapi/auto-photoshop-sd/vae/list")
-async def vae_list(owner: Reader) -> list[str]:
+async def vae_list(request: Request, owner: Reader) -> list[str]:
     """The names of VAEs."""
-    return ["Automatic", "None", *(await models.get()).vaes]
+    return ["Automatic", "None", *(await models_of(request)).vaes]
 
 
 @router.post("/sdapi/auto-photoshop-sd/mask/expansion")

@@ -149,15 +149,17 @@ def expanded_mask(mask: bytes, times: int, blur: float, pixels: int | None) -> b
     return _png(made)
 
 
-def cut_out(picture: bytes, mask: bytes, pixels: int | None) -> bytes:
-    """A PNG of a result that is opaque where the mask is white, and transparent where nothing was painted."""
+def cut_out(picture: bytes, mask: bytes, invert: bool, pixels: int | None) -> bytes:
+    """A PNG of a result that is opaque where its mask, or with `invert` the rest, is, and transparent elsewhere."""
     from PIL import Image
 
     from overpaint.picture import to_pil
 
     with _limited(pixels):
-        colours, alpha = to_pil(_opened(picture, "image")).convert("RGB"), to_pil(_opened(mask, "mask")).convert("L")
-    colours.putalpha(alpha.resize(colours.size, Image.Resampling.BILINEAR))
+        made = _opened(picture, "image")
+        marked = _mask(mask, made.size, MaskReading(invert))
+    colours = to_pil(made).convert("RGB")
+    colours.putalpha(Image.fromarray(marked.to_bytes8()))
     return _png(colours)
 
 

@@ -187,14 +187,14 @@ def _write_sampling(body: PaintBody, chosen: Chosen, seed: int, writing: _Writin
 
 def _write_size(chosen: Chosen, body: PaintBody, writing: _Writing) -> None:
     """The working size of a model, as far as it takes that."""
-    most = chosen.card.sizes.maximum_area
-    if most is not None and body.width * body.height > most:
+    sizes, side = chosen.card.sizes, round(math.sqrt(body.width * body.height))
+    if sizes.maximum_area is not None and side * side > sizes.maximum_area:
+        most = math.isqrt(sizes.maximum_area)
         writing.notes.append(
-            f"{chosen.checkpoint.shown} paints at most {math.isqrt(most)}x{math.isqrt(most)} at a time: "
-            f"the masked area is not painted at {body.width}x{body.height}"
+            f"{chosen.checkpoint.shown} works at {most}x{most} at the most, and not at {body.width}x{body.height}"
         )
-        return
-    writing.settings["size"] = min(max(round(math.sqrt(body.width * body.height)), 64), 8192)
+    elif side >= max(sizes.native or 0, 64):  # a smaller one would make it coarser
+        writing.settings["size"] = min(side, 8192)
 
 
 def _write_mask(body: PictureBody, chosen: Chosen, size: Size, writing: _Writing) -> None:

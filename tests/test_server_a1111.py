@@ -1,0 +1,778 @@
+"""AUTOMATIC1111's API over real HTTP: what its clients send, step by step, and what each insists on."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import io
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageFilter
+
+from overpaint.geometry import Margins, Size
+from overpaint.server import new_key
+from overpaint.server.compat.a1111.bodies import PictureBody
+from overpaint.server.compat.a1111.outpainting import outpainting
+from overpaint.server.compat.a1111.pictures import MaskReading, ready_inputs
+from overpaint.studio import Studio
+from servers import Running, running
+
+SIZE = (64, 48)
+BOX = (20, 15, 40, 30)
+CLIENTS = Path(__file__).resolve().parents[3] / "shared" / "clients" / "a1111.json"
+"""Requests of clients as they were read in their sources; too long to be kept here."""
+
+
+def photo(seed: int = 0, size: tuple[int, int] = SIZE) -> Image.Image:
+    """A picture with soft structure and noise."""
+    noise = np.random.default_rng(seed).normal(0, 12, (size[1], size[0], 3))
+    ramp = np.linspace(40, 200, size[0])[None, :, None]
+    return Image.fromarray(np.clip(ramp + noise, 0, 255).astype(np.uint8))
+
+
+def drawn(box: tuple[int, int, int, int] = BOX, size: tuple[int, int] = SIZE, mode: str = "L") -> Image.Image:
+    mask = Image.new("L", size, 0)
+    mask.paste(255, box)
+    return mask.convert(mode)
+
+
+def b64(image: Image.Image, url: bool = False, format: str = "PNG") -> str:
+    out = io.BytesIO()
+    image.save(out, format)
+    text = base64.b64encode(out.getvalue()).decode()
+    return f"data:image/{format.lower()};base64,{text}" if url else text
+
+
+def opened(text: str) -> Image.Image:
+    """A picture of a reply: bare base64."""
+    assert not text.startswith("data:")
+    return Image.open(io.BytesIO(base64.b64decode(text, validate=True)))
+
+
+def changed(before: Image.Image, after: Image.Image) -> np.ndarray[Any, Any]:
+    """(H, W) bool: where two pictures differ."""
+    return np.any(np.asarray(before.convert("RGB")) != np.asarray(after.convert("RGB")), axis=2)
+
+
+def beyond(box: tuple[int, int, int, int], pixels: int, size: tuple[int, int] = SIZE) -> np.ndarray[Any, Any]:
+    """(H, W) bool: farther from a box than so many pixels."""
+    far = np.ones(size[::-1], bool)
+    left, top, right, bottom = box
+    far[max(0, top - pixels) : bottom + pixels, max(0, left - pixels) : right + pixels] = False
+    return far
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    path = tmp_path_factory.mktemp("keys") / "keys.txt"
+    return {"ann": new_key(path, "ann"), "bob": new_key(path, "bob"), "": str(path)}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, keys: dict[str, str]) -> Iterator[Running]:
+    with (
+        Studio(threads=1) as studio,
+        running(tmp_path_factory.mktemp("data") / "server", studio, keys=Path(keys[""])) as found,
+    ):
+        yield found
+
+
+@pytest.fixture
+def client_of(server: Running, keys: dict[str, str]) -> Iterator[Callable[..., httpx2.Client]]:
+    made: list[httpx2.Client] = []
+
+    def client(name: str = "ann") -> httpx2.Client:
+        # As AUTOMATIC1111's users sign in: by Basic authentication.
+        made.append(httpx2.Client(base_url=server.url, auth=("user", keys[name]), timeout=60, trust_env=False))
+        return made[-1]
+
+    yield client
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def ann(client_of: Callable[..., httpx2.Client]) -> Iterator[httpx2.Client]:
+    client = client_of("ann")
+    yield client
+    client.post("/sdapi/v1/options", json={"sd_model_checkpoint": "pocket", "sd_vae": "Automatic"})
+
+
+def inpainted(client: httpx2.Client, checkpoint: str = "telea", **more: Any) -> dict[str, Any]:
+    """The reply to img2img."""
+    body = {
+        "init_images": [b64(photo())],
+        "mask": b64(drawn()),
+        "override_settings": {"sd_model_checkpoint": checkpoint},
+        **more,
+    }
+    found = client.post("/sdapi/v1/img2img", json=body)
+    assert found.status_code == 200, found.text
+    return dict(found.json())
+
+
+def info_of(reply: Mapping[str, Any]) -> dict[str, Any]:
+    assert isinstance(reply["info"], str)
+    return dict(json.loads(reply["info"]))
+
+
+# ── clients, step by step ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _names(rows: Any, key: str = "name") -> None:
+    assert isinstance(rows, list)
+    assert rows
+    assert all(isinstance(row[key], str) for row in rows)
+
+
+def _options(found: Any) -> None:
+    assert isinstance(found["sd_model_checkpoint"], str)
+    assert found["sd_model_checkpoint"]
+    assert found["inpainting_mask_weight"] == 1.0
+    assert found["sd_vae"] == "Automatic"
+    assert found["samples_format"] == "png"
+    assert "forge_preset" not in found
+
+
+def _models(found: Any) -> None:
+    _names(found, "title")
+    _names(found, "model_name")
+    assert all("sha256" in row for row in found)
+
+
+def _upscalers(found: Any) -> None:
+    _names(found)
+    assert found[1]["name"] != "None"
+
+
+def _images(body: Mapping[str, Any], found: Any) -> None:
+    count = int(body.get("batch_size", 1)) * int(body.get("n_iter", 1))
+    assert len(found["images"]) == count
+    whole = body.get("mask") is None or not body.get("inpaint_full_res", True)
+    asked = (int(body["width"]), int(body["height"]))
+    assert {opened(one).size for one in found["images"]} == {asked if whole else SIZE}
+    assert opened(found["images"][0]).format == "PNG"
+    info = info_of(found)
+    assert len(info["all_seeds"]) == len(info["infotexts"]) == len(info["all_prompts"]) == count
+    assert all(isinstance(seed, int) for seed in info["all_seeds"])
+    assert (found["parameters"]["width"], found["parameters"]["height"]) == asked
+    assert found["parameters"]["init_images"] is None
+    assert found["parameters"]["mask"] is None
+
+
+def _progress(found: Any) -> None:
+    assert found["progress"] == 0.0
+    assert found["state"]["job_count"] == 0
+    assert found["current_image"] is None
+
+
+def _krita_config(found: Any) -> None:
+    lists = ("upscalers", "samplers", "samplers_img2img", "face_restorers", "sd_models", "sd_vaes")
+    assert all(found[name] for name in (*lists, "scripts_txt2img", "scripts_img2img"))
+    assert "sample_path" in found
+
+
+def _krita_outputs(found: Any) -> None:
+    (output,) = map(opened, found["outputs"])
+    assert (output.size, output.mode) == (SIZE, "RGBA")
+    assert np.array_equal(np.asarray(output.getchannel("A")), np.asarray(drawn()))
+    assert isinstance(found["info"], str)
+
+
+def _png_info(found: Any) -> None:
+    last = found["info"].strip().splitlines()[-1]
+    assert last.split("Seed: ")[1].split(" ")[0][:-1].isdigit()
+
+
+def _expanded(found: Any) -> None:
+    assert opened(found["mask"]).size == SIZE
+
+
+def _enlarged(found: Any) -> None:
+    assert opened(found["image"]).size == (2 * SIZE[0], 2 * SIZE[1])
+
+
+def _scripts(found: Any) -> None:
+    assert isinstance(found["txt2img"], list)
+    assert isinstance(found["img2img"], list)
+    assert not {"controlnet", "adetailer", "animatediff", "controlnet m2m"} & set(found["txt2img"] + found["img2img"])
+
+
+NEEDS: dict[str, Callable[[Any], None]] = {
+    "GET /sdapi/v1/options": _options,
+    "GET /sdapi/auto-photoshop-sd/heartbeat": lambda found: _equal(found, {"heartbeat": True}),
+    "GET /sdapi/auto-photoshop-sd/vae/list": lambda found: _equal(found[:2], ["Automatic", "None"]),
+    "GET /sdapi/v1/samplers": _names,
+    "GET /sdapi/v1/schedulers": _names,
+    "GET /sdapi/v1/upscalers": _upscalers,
+    "GET /sdapi/v1/latent-upscale-modes": _names,
+    "GET /sdapi/v1/sd-models": _models,
+    "GET /sdapi/v1/sd-vae": lambda found: _equal(found, []),
+    "GET /sdapi/v1/loras": lambda found: _equal(found, []),
+    "GET /sdapi/v1/prompt-styles": lambda found: _equal(found, []),
+    "GET /sdapi/v1/embeddings": lambda found: _equal(found["loaded"], {}),
+    "GET /sdapi/v1/scripts": _scripts,
+    "GET /sdapi/v1/progress": _progress,
+    "GET /sdapi/v1/cmd-flags": lambda found: _equal(found["api"], True),
+    "GET /sdapi/v1/memory": lambda found: _equal(found["ram"]["total"] > 0, True),
+    "GET /sdapi/interpause/config": _krita_config,
+    "POST /sdapi/interpause/img2img": _krita_outputs,
+    "POST /sdapi/v1/options": lambda found: _equal(found, None),
+    "POST /sdapi/v1/interrupt": lambda found: _equal(found, {}),
+    "POST /sdapi/v1/skip": lambda found: _equal(found, None),
+    "POST /sdapi/v1/png-info": _png_info,
+    "POST /sdapi/v1/extra-single-image": _enlarged,
+    "POST /sdapi/auto-photoshop-sd/mask/expansion/": _expanded,
+}
+"""What each step's reply must have, by method and path."""
+
+
+def _equal(found: Any, wanted: Any) -> None:
+    assert found == wanted
+
+
+def _filled(value: Any, result: str) -> Any:
+    """A body with its pictures in the place of "@b64 photo" and the like; small and with few steps, so that it is
+    soon done.
+    """
+    pictures = {"photo": photo(), "mask": drawn(), "rgbmask": drawn(mode="RGB")}
+    if isinstance(value, dict):
+        small = {"steps": 0.05, "width": 0.25, "height": 0.25}
+        return {
+            name: type(one)(max(1, one * small[name])) if name in small else _filled(one, result)
+            for name, one in value.items()
+        }
+    if isinstance(value, list):
+        return [_filled(one, result) for one in value]
+    if isinstance(value, str) and value.startswith("@"):
+        kind, _, name = value[1:].partition(" ")
+        text = result if name == "result" else b64(pictures[name])
+        return f"data:image/png;base64,{text}" if kind == "url" else text
+    return value
+
+
+def replay(client: httpx2.Client, steps: list[dict[str, Any]]) -> None:
+    """Walk through a client's steps, and check each reply."""
+    result = b64(photo())
+    for step in steps:
+        body = _filled(step["body"], result)
+        content = None if body is None else json.dumps(body).encode()
+        found = client.request(step["method"], step["path"], headers=step["headers"], content=content)
+        where = f"{step['method']} {step['path'].partition('?')[0]}"
+        if "/controlnet/" in where:
+            assert found.status_code == 404
+        elif where == "GET /":
+            assert found.status_code == 200
+        elif where == "POST /sdapi/v1/txt2img":  # the embedded model makes none, which the reply says
+            assert found.status_code == 422
+            assert "repaints parts of a picture" in found.json()["detail"]
+        else:
+            assert found.status_code == 200, (where, found.text)
+            if where == "POST /sdapi/v1/img2img":
+                _images(body, found.json())
+                result = found.json()["images"][0]
+            else:
+                NEEDS[where](found.json())
+
+
+STEPS: list[dict[str, Any]] = [
+    {"method": method, "path": path, "headers": {}, "body": body}
+    for method, path, body in (
+        *((where.split()[0], where.split()[1], None) for where in NEEDS if where.startswith("GET")),
+        ("GET", "/sdapi/v1/options?", None),
+        ("GET", "/sdapi/v1/progress?skip_current_image=false", None),
+        (
+            "POST",
+            "/sdapi/v1/img2img?",
+            {
+                "init_images": ["@url photo"],
+                "mask": "@b64 rgbmask",
+                "prompt": "a red rose",
+                "seed": "-1",
+                "sampler_index": "Euler a",
+                "steps": 20.0,
+                "width": 512.0,
+                "height": 384.0,
+                "inpaint_full_res": 0,
+                "inpainting_mask_invert": 0,
+                "styles": None,
+                "s_tmax": 0,
+                "alwayson_scripts": {},
+                "surprise": {"left": 0},
+            },
+        ),
+        ("POST", "/sdapi/v1/png-info", {"image": "@url result"}),
+        ("POST", "/sdapi/auto-photoshop-sd/mask/expansion/", {"mask": "@b64 mask", "mask_expansion": 4, "blur": 0}),
+        ("POST", "/sdapi/v1/extra-single-image", {"image": "@b64 photo", "upscaling_resize": 2, "upscaler_1": "x"}),
+        ("POST", "/sdapi/v1/options", {"inpainting_mask_weight": 1.0}),
+        ("POST", "/sdapi/v1/options", {"sd_model_checkpoint": "m"}),
+        ("POST", "/sdapi/interpause/img2img", {"src_img": "@b64 photo", "mask_img": "@b64 mask", "sd_model": "telea"}),
+        ("POST", "/sdapi/v1/txt2img", {"prompt": "a fox", "steps": 50}),
+        ("POST", "/sdapi/v1/interrupt", None),
+        ("POST", "/sdapi/v1/skip", None),
+    )
+]
+"""What most clients send."""
+
+
+def test_the_usual_steps_of_clients(ann):
+    replay(ann, STEPS)
+
+
+@pytest.mark.skipif(not CLIENTS.is_file(), reason="the file of clients' requests is not here")
+def test_every_step_of_each_client(ann):
+    for client in json.loads(CLIENTS.read_bytes()):
+        replay(ann, client["steps"])
+        ann.post("/sdapi/v1/options", json={"sd_model_checkpoint": "pocket"})
+
+
+# ── what is painted ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("checkpoint", ["pocket", "exemplar", "telea"])
+def test_nothing_changes_beyond_the_mask_and_its_blur(ann, checkpoint):
+    for blur, reach in ((0, 0), (2, 5)):
+        reply = inpainted(ann, checkpoint, prompt="a red rose", steps=1, mask_blur=blur)
+        moved = changed(photo(), opened(reply["images"][0]))
+        assert not moved[beyond(BOX, reach)].any()
+        assert moved[~beyond(BOX, 0)].mean() > 0.9
+
+
+def test_a_result_has_the_size_that_clients_check(ann):
+    masked = inpainted(ann, width=100, height=100, inpaint_full_res=True)
+    assert opened(masked["images"][0]).size == SIZE
+    for mode in range(4):
+        whole = inpainted(ann, width=101, height=77, inpaint_full_res=False, resize_mode=mode)
+        assert opened(whole["images"][0]).size == (101, 77)
+    same = inpainted(ann, width=SIZE[0], height=SIZE[1], inpaint_full_res=False, mask_blur=0)
+    assert not changed(photo(), opened(same["images"][0]))[beyond(BOX, 0)].any()
+
+
+def test_black_is_repainted_where_the_mask_is_inverted(ann):
+    inverted = Image.eval(drawn(), lambda level: 255 - level)
+    for text in (1, True, "1"):
+        reply = inpainted(ann, mask=b64(inverted), inpainting_mask_invert=text, mask_blur=0)
+        assert not changed(photo(), opened(reply["images"][0]))[beyond(BOX, 0)].any()
+
+
+def test_what_a_client_leaves_out_is_as_in_automatic1111(ann):
+    """Trap 6: blur 4, masked content "fill", only masked."""
+    reply = inpainted(ann, "pocket", steps=1)
+    given = reply["parameters"]
+    assert (given["inpainting_fill"], given["inpaint_full_res"], given["denoising_strength"]) == (0, True, 0.75)
+    assert "Masked content: fill" in info_of(reply)["infotexts"][0]
+    assert "Inpaint area: Only masked" in info_of(reply)["infotexts"][0]
+    moved = changed(photo(), opened(reply["images"][0]))
+    assert not moved[beyond(BOX, 10)].any()
+    assert moved[beyond(BOX, 2)].any()
+
+
+def test_variations_have_the_seeds_after_the_first(ann):
+    reply = inpainted(ann, "exemplar", seed="7", batch_size=2, n_iter=1)
+    assert info_of(reply)["all_seeds"] == [7, 8]
+    assert len(reply["images"]) == 2
+    assert "Seed: 8, " in info_of(reply)["infotexts"][1]
+    alike = inpainted(ann, "telea", batch_size="2", n_iter=2.0)
+    assert len(set(alike["images"])) == 1
+    assert len(alike["images"]) == len(info_of(alike)["all_seeds"]) == 4
+    assert "does not depend on a seed" in " ".join(info_of(alike)["notes"])
+
+
+def test_pictures_come_back_only_where_they_are_wanted(ann):
+    reply = inpainted(ann, send_images=False, include_init_images=True)
+    assert reply["images"] == []
+    assert reply["parameters"]["init_images"] == [b64(photo())]
+    assert reply["parameters"]["mask"] == b64(drawn())
+
+
+def test_sampler_name_counts_before_sampler_index(ann):
+    """Trap 4."""
+    both = inpainted(ann, "pocket", steps=1, sampler_index="Euler", sampler_name="DPM++ 2M Karras")
+    assert "Sampler: DPM++ 2M, Schedule type: Karras" in info_of(both)["infotexts"][0]
+    index = inpainted(ann, "pocket", steps=1, sampler_index="LMS", scheduler="exponential")
+    assert "Sampler: LMS, Schedule type: Exponential" in info_of(index)["infotexts"][0]
+    near = inpainted(ann, "pocket", steps=1, sampler_name="DPM++ SDE Karras")
+    assert "the sampler 'DPM++ SDE Karras' is not available: DPM++ 2M SDE was used" in info_of(near)["notes"]
+
+
+def test_without_a_prompt_and_a_choice_the_surroundings_are_continued(client_of):
+    bob = client_of("bob")
+    reply = inpainted(bob, "", prompt=" ")
+    assert info_of(reply)["sd_model_name"] == "exemplar"
+    assert "Engine: exemplar" in info_of(reply)["infotexts"][0]
+    assert info_of(inpainted(bob, "", prompt="a rose", steps=1))["sd_model_name"] == "pocket"
+
+
+def test_a_checkpoint_that_is_not_there_is_named_in_the_notes(ann):
+    assert ann.post("/sdapi/v1/options", json={"sd_model_checkpoint": "gone.safetensors [0123456789]"}).json() is None
+    assert ann.get("/sdapi/v1/options").json()["sd_model_checkpoint"].startswith("pocket")
+    notes = info_of(inpainted(ann, "", prompt="a rose", steps=1))["notes"]
+    assert "the checkpoint 'gone.safetensors [0123456789]' is not on this server: pocket was used" in notes
+
+
+def test_settings_that_have_no_effect_are_named(ann):
+    notes = info_of(
+        inpainted(
+            ann,
+            restore_faces=True,
+            subseed_strength=0.5,
+            styles=["a"],
+            override_settings={"sd_model_checkpoint": "telea", "img2img_color_correction": True, "odd": 1},
+        )
+    )["notes"]
+    for name in ("restore_faces", "subseed_strength", "styles", "override_settings.odd"):
+        assert f"{name} has no effect" in notes
+    assert "override_settings.img2img_color_correction has no effect" in notes
+    quiet = info_of(inpainted(ann, restore_faces=0, s_tmax=0, s_noise=1, eta=1.0, initial_noise_multiplier=1))["notes"]
+    assert not [note for note in quiet if "has no effect" in note]
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [("Poor man's outpainting", [8, 4, 0, ["left"]]), ("Outpainting MK2", [None, 8, 8, ["left"], 1.0, 0.05])],
+)
+def test_the_two_outpainting_scripts_extend_the_picture(ann, name, arguments):
+    """Trap 20."""
+    reply = inpainted(ann, "", script_name=name, script_args=arguments)
+    after = opened(reply["images"][0])
+    assert after.size == (SIZE[0] + 8, SIZE[1])
+    assert not changed(photo().crop((8, 0, *SIZE)), after.crop((16, 0, SIZE[0] + 8, SIZE[1]))).any()
+
+
+def test_a_whole_picture_is_edited_without_a_mask(ann):
+    reply = inpainted(ann, "pocket", mask=None, prompt="a rose", steps=1, width=96, height=80)
+    assert opened(reply["images"][0]).size == (96, 80)
+    refused = ann.post(
+        "/sdapi/v1/img2img", json={"init_images": [b64(photo())], "override_settings": {"sd_model_checkpoint": "telea"}}
+    )
+    assert refused.status_code == 422
+    assert "the mask leaves none to copy from" in refused.json()["detail"]
+
+
+def test_pictures_of_every_form_are_read(ann):
+    """JPEG, another mode, data URLs, line breaks; a mask that is opaque where to repaint."""
+    layer = Image.new("RGBA", SIZE, (0, 0, 0, 0))
+    layer.paste((255, 255, 255, 255), BOX)
+    for image, mask in (
+        (b64(photo(), url=True, format="JPEG"), b64(drawn(mode="RGB"), url=True)),
+        (b64(photo().convert("RGBA")), b64(layer)),
+        ("\n".join(b64(photo().convert("L"))[at : at + 60] for at in range(0, 9000, 60)), b64(drawn(mode="1"))),
+    ):
+        reply = inpainted(ann, init_images=[image], mask=mask, mask_blur=0)
+        before = Image.open(io.BytesIO(base64.b64decode("".join(image.rpartition(",")[2].split()))))
+        moved = changed(before, opened(reply["images"][0]))
+        assert not moved[beyond(BOX, 0)].any()
+        assert moved.any()
+
+
+# ── errors ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "words"),
+    [
+        ({"sampler_name": "nobody"}, 404, "Sampler not found"),
+        ({"init_images": []}, 404, "Init image not found"),
+        ({"init_images": None}, 404, "Init image not found"),
+        ({"init_images": ["http://127.0.0.1/a.png"]}, 422, "base64"),
+        ({"init_images": ["AAAA"]}, 422, "init_images"),
+        ({"mask": "AAAA"}, 422, "mask"),
+        ({"mask": b64(drawn((0, 0, 0, 0)))}, 422, "the mask is empty"),
+        ({"mask": b64(drawn(size=(50, 50)))}, 422, "50x50"),
+        ({"script_name": "X/Y/Z plot"}, 422, "Script 'X/Y/Z plot' not found"),
+        ({"script_name": "outpainting mk2", "script_args": ["", "many"]}, 422, "pixels to expand"),
+        ({"alwayson_scripts": {"ControlNet": {"args": [{"enabled": True}]}}}, 422, "'ControlNet' not found"),
+        ({"width": 0}, 422, "width"),
+        ({"batch_size": 99}, 422, "batch_size"),
+        ({"steps": "many"}, 422, "steps"),
+        ({"denoising_strength": 2}, 422, "strength"),
+        ({"override_settings": 3}, 422, "override_settings"),
+    ],
+)
+def test_what_can_not_be_done_is_told_in_automatic1111s_form(ann, change, status, words):
+    body = {"init_images": [b64(photo())], "mask": b64(drawn()), **change}
+    found = ann.post("/sdapi/v1/img2img", json=body)
+    assert found.status_code == status, found.text
+    error = found.json()
+    assert set(error) == {"error", "detail", "body", "errors"}
+    assert words in error["detail"]
+    assert ann.get("/sdapi/v1/progress").json()["state"]["job_count"] == 0
+
+
+def test_words_that_clients_look_for(ann, server):
+    """Trap 18: an unknown sampler is told apart from an API that is off."""
+    body = {"init_images": [b64(photo())], "sampler_index": "nobody"}
+    assert ann.post("/sdapi/v1/img2img", json=body).json()["detail"] == "Sampler not found"
+    assert ann.get("/sdapi/v1/nothing").json()["detail"] == "Not Found"
+    found = ann.post("/sdapi/v1/interrogate", json={"image": b64(photo()), "model": "clip"})
+    assert found.status_code == 501
+    assert "describes pictures" in found.json()["detail"]
+    assert ann.post("/sdapi/v1/img2img", content=b"{").status_code == 422
+    refused = httpx2.get(f"{server.url}/sdapi/v1/options", trust_env=False)
+    assert refused.status_code == 401
+    assert refused.headers["www-authenticate"].startswith("Basic")
+    assert refused.json()["detail"]
+
+
+def test_switched_off_extensions_are_left_alone(ann):
+    scripts = {
+        "ControlNet": {"args": [{"enabled": False, "image": None}]},
+        "soft inpainting": {"args": [False, 1, 0.5]},
+    }
+    notes = info_of(inpainted(ann, alwayson_scripts=scripts))["notes"]
+    assert "the extension 'ControlNet' is switched off" in notes
+
+
+# ── what is remembered of a caller ────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_whole_object_of_options_can_be_posted_back(ann, client_of):
+    """Trap 12; the choice is the caller's own."""
+    whole = ann.get("/sdapi/v1/options").json()
+    whole |= {"sd_model_checkpoint": "exemplar", "unknown": {"a": [1]}, "samples_format": "webp"}
+    assert ann.post("/sdapi/v1/options", json=whole).json() is None
+    after = ann.get("/sdapi/v1/options").json()
+    assert (after["sd_model_checkpoint"], after["samples_format"]) == ("exemplar", "webp")
+    assert "unknown" not in after
+    assert info_of(inpainted(ann, ""))["sd_model_name"] == "exemplar"
+    assert client_of("bob").get("/sdapi/v1/options").json()["sd_model_checkpoint"].startswith("pocket")
+    kept = {"sd_model_checkpoint": "telea"}
+    inpainted(ann, override_settings=kept)
+    assert ann.get("/sdapi/v1/options").json()["sd_model_checkpoint"] == "exemplar"
+    inpainted(ann, override_settings=kept, override_settings_restore_afterwards=False)
+    assert ann.get("/sdapi/v1/options").json()["sd_model_checkpoint"] == "telea"
+
+
+def test_checkpoints_are_found_by_title_name_and_hash(ann):
+    rows = ann.get("/sdapi/v1/sd-models").json()
+    pocket = next(row for row in rows if row["model_name"] == "pocket")
+    assert pocket["title"] == f"pocket [{pocket['hash']}]"
+    assert pocket["sha256"].startswith(pocket["hash"])
+    assert [row["title"] for row in rows if row["title"] == "exemplar"]
+    assert not [row for row in rows if "/" in row["filename"] + row["title"]]
+    for text in (pocket["title"], "pocket", "Pocket.safetensors", pocket["hash"], "pocket [ffffffffff]"):
+        ann.post("/sdapi/v1/options", json={"sd_model_checkpoint": "exemplar"})
+        ann.post("/sdapi/v1/options", json={"sd_model_checkpoint": text})
+        assert ann.get("/sdapi/v1/options").json()["sd_model_checkpoint"] == pocket["title"]
+
+
+def begun(client: httpx2.Client, **more: Any) -> tuple[threading.Thread, list[httpx2.Response]]:
+    """A call that takes long, once it has taken a step."""
+    replies: list[httpx2.Response] = []
+    body = {
+        "init_images": [b64(photo())],
+        "mask": b64(drawn()),
+        "prompt": "a red rose",
+        "steps": 400,
+        "override_settings": {"sd_model_checkpoint": "pocket"},
+        **more,
+    }
+    thread = threading.Thread(target=lambda: replies.append(client.post("/sdapi/v1/img2img", json=body)))
+    thread.start()
+    over = time.monotonic() + 60
+    while client.get("/sdapi/v1/progress").json()["state"]["sampling_step"] < 1:
+        assert time.monotonic() < over
+        assert thread.is_alive(), replies[0].text
+        time.sleep(0.02)
+    return thread, replies
+
+
+def test_a_caller_follows_and_stops_its_own_call_alone(ann, client_of):
+    bob = client_of("bob")
+    thread, replies = begun(client_of("ann"), batch_size=2)
+    over = time.monotonic() + 60
+    while ann.get("/sdapi/v1/progress").json()["current_image"] is None:
+        assert time.monotonic() < over
+        time.sleep(0.05)
+    mine = ann.get("/sdapi/v1/progress").json()
+    assert 0 < mine["progress"] < 1
+    assert mine["state"]["job_count"] == 2
+    assert 1 <= mine["state"]["sampling_step"] <= mine["state"]["sampling_steps"]
+    assert opened(mine["current_image"]).format == "PNG"
+    assert ann.get("/sdapi/v1/progress?skip_current_image=true").json()["current_image"] is None
+    theirs = bob.get("/sdapi/v1/progress").json()
+    assert (theirs["progress"], theirs["state"]["job_count"], theirs["current_image"]) == (0.0, 0, None)
+    bob.post("/sdapi/v1/interrupt")
+    bob.post("/sdapi/v1/skip")
+    step = ann.get("/sdapi/v1/progress").json()["state"]["sampling_step"]
+    while ann.get("/sdapi/v1/progress").json()["state"]["sampling_step"] == step:
+        assert thread.is_alive()
+    slowest = 0.0
+    for path in ("options", "sd-models", "samplers", "progress") * 5:  # trap 8
+        began = time.perf_counter()
+        assert ann.get(f"/sdapi/v1/{path}").status_code == 200
+        slowest = max(slowest, time.perf_counter() - began)
+    assert slowest < 1.0
+    assert ann.post("/sdapi/v1/interrupt").json() == {}
+    thread.join(30)
+    (reply,) = replies
+    assert reply.status_code == 200
+    assert reply.json()["images"] == []
+    assert info_of(reply.json())["interrupted"] is True
+    idle = ann.get("/sdapi/v1/progress").json()  # trap 11
+    assert (idle["progress"], idle["state"]["job_count"]) == (0.0, 0)
+
+
+def test_nothing_of_a_call_stays(server, ann):
+    inpainted(ann, "exemplar", batch_size=2)
+    folder = server.server.settings.data / "pictures"
+    assert not [path for path in folder.rglob("*") if path.is_file()]
+
+
+# ── small endpoints ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_infotext_is_read_from_every_kind_of_file(ann):
+    """Trap 16: the value after "Seed: " has its comma, which the plug-in drops."""
+    reply = inpainted(ann, "pocket", steps=1, seed=123, prompt="a red rose", negative_prompt="blurred")
+    found = ann.post("/sdapi/v1/png-info", json={"image": reply["images"][0]}).json()
+    assert found["info"] == info_of(reply)["infotexts"][0]
+    assert found["info"].splitlines()[0] == "a red rose"
+    assert "Seed: 123, " in found["info"].splitlines()[-1]
+    assert found["parameters"]["Seed"] == "123"
+    assert ann.post("/sdapi/v1/png-info", json={"image": b64(photo())}).json()["info"] == ""
+    assert ann.post("/sdapi/v1/png-info", json={"image": "AAAA"}).status_code == 422
+
+
+@pytest.mark.parametrize(("times", "blur", "mode"), [(0, 0, "L"), (4, 0, "RGB"), (3, 2, "L"), (200, 0, "RGBA")])
+def test_a_mask_is_expanded_as_the_plug_in_expects(ann, times, blur, mode):
+    """Traps 1 and 2: without a mask in the reply the plug-in repaints the whole picture."""
+    given = drawn((0, 20, 12, 28), mode=mode)
+    reply = ann.post(
+        "/sdapi/auto-photoshop-sd/mask/expansion/", json={"mask": b64(given), "mask_expansion": times, "blur": blur}
+    ).json()
+    wanted = given
+    for _ in range(times):
+        wanted = wanted.filter(ImageFilter.MaxFilter(3))
+    wanted = wanted.filter(ImageFilter.GaussianBlur(blur))
+    border = np.ones(SIZE[::-1], bool)
+    border[1:-1, 1:-1] = False
+    levels = np.where(border[..., None], np.atleast_3d(given), np.atleast_3d(wanted))
+    assert np.array_equal(np.atleast_3d(opened(reply["mask"]).convert(mode)), levels)
+
+
+def test_a_picture_is_enlarged_by_lanczos(ann):
+    def enlarged(**body: Any) -> Image.Image:
+        reply = ann.post("/sdapi/v1/extra-single-image", json={"image": b64(photo()), **body}).json()
+        return opened(reply["image"])
+
+    wanted = photo().resize((128, 96), Image.Resampling.LANCZOS)
+    assert np.abs(np.asarray(enlarged(upscaling_resize=2), int) - np.asarray(wanted, int)).mean() < 0.5
+    to = {"resize_mode": 1, "upscaling_resize_w": 100, "upscaling_resize_h": 100}
+    assert enlarged(**to).size == (100, 100)
+    assert enlarged(**to, upscaling_crop=False).size == (100, 75)
+    too_large = {"image": b64(photo()), "upscaling_resize": 1e9}
+    assert ann.post("/sdapi/v1/extra-single-image", json=too_large).status_code == 422
+
+
+def test_every_list_is_there(ann):
+    for path in ("hypernetworks", "face-restorers", "realesrgan-models", "sd-modules", "script-info", "prompt-styles"):
+        assert isinstance(ann.get(f"/sdapi/v1/{path}").json(), list)
+    assert ann.post("/sdapi/v1/refresh-checkpoints").status_code == 200
+
+
+def test_an_empty_authorization_counts_as_none(tmp_path):
+    """Trap 13, on a server without keys; trap 14: a page of a named origin may use it."""
+    with Studio() as studio, running(tmp_path / "data", studio, origins=("https://lite.koboldai.net",)) as server:
+        headers = {"authorization": "", "origin": "https://lite.koboldai.net"}
+        found = httpx2.get(f"{server.url}/sdapi/v1/options", headers=headers, trust_env=False)
+        assert found.status_code == 200
+        assert found.headers["access-control-allow-origin"] == "https://lite.koboldai.net"
+        assert found.json()["samples_format"] == "png"
+        strange = httpx2.get(f"{server.url}/sdapi/v1/options", headers={"origin": "https://a.example"}, trust_env=False)
+        assert strange.status_code == 403
+    with Studio() as studio, running(tmp_path / "data", studio, apis=frozenset({"openai"})) as server:
+        assert httpx2.get(f"{server.url}/sdapi/v1/options", trust_env=False).status_code == 404
+
+
+# ── pure parts ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _file(image: Image.Image) -> bytes:
+    return base64.b64decode(b64(image))
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.tuples(st.integers(1, 90), st.integers(1, 90)),
+    st.tuples(st.integers(1, 90), st.integers(1, 90)),
+    st.integers(0, 2),
+    st.booleans(),
+)
+def test_pictures_and_masks_are_resized_to_exactly_what_was_asked_for(before, after, mode, invert):
+    mask = Image.new("L", before, 255)
+    found = ready_inputs(_file(photo(size=before)), _file(mask), MaskReading(invert), Size(*after), mode, None)
+    assert tuple(found.size) == after
+    if before != after:
+        assert Image.open(io.BytesIO(found.picture or b"")).size == after
+    levels = np.asarray(Image.open(io.BytesIO(found.mask or b"")))
+    assert levels.shape == after[::-1]
+    assert (levels == (0 if invert else 255)).all()
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.floats(0, 6), st.integers(0, 20), st.booleans())
+def test_a_blurred_mask_keeps_what_was_marked_and_ends_at_two_and_a_half_sigma(sigma, width, across):
+    box = (20, 10, 21 + width, 38)
+    found = ready_inputs(
+        _file(photo()), _file(drawn(box)), MaskReading(False, (sigma, 0) if across else (0, sigma)), None, 0, None
+    )
+    levels = np.asarray(Image.open(io.BytesIO(found.mask or b"")))
+    assert (levels[10:38, 20 : 21 + width] == 255).all()
+    reach = int(2.5 * sigma + 0.5)
+    grown = (20 - reach, 10, 21 + width + reach, 38) if across else (20, 10 - reach, 21 + width, 38 + reach)
+    assert not levels[beyond(grown, 0)].any()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.dictionaries(
+        st.sampled_from([*PictureBody.model_fields, "eta", "styles", "other"]),
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.floats()
+        | st.text(max_size=5)
+        | st.lists(st.integers(), max_size=2),
+    )
+)
+def test_a_body_is_read_or_its_field_is_named(table):
+    from overpaint.errors import RequestError
+
+    try:
+        body = PictureBody.read(copy.deepcopy(table))
+    except RequestError as found:
+        error = found
+    else:
+        assert body.count >= 1
+        assert body.first_seed() >= 0
+        assert set(body.ignored) <= set(table)
+        return
+    assert error.field.split(".")[0] in table
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "margins"),
+    [
+        (None, [], None),
+        ("None", [], None),
+        ("", [1, 2], None),
+        ("Poor man's outpainting", [], (128, 128, 128, 128)),
+        ("poor man's outpainting", [64, 8, "fill", ["right"]], (0, 0, 64, 0)),
+        ("outpainting mk2", ["", "32", 8, "up", 1.0, 0.05], (0, 32, 0, 0)),
+        ("Outpainting mk2", ["", 8.0, 8, [0, 3]], (8, 0, 0, 8)),
+    ],
+)
+def test_arguments_of_the_scripts(name, arguments, margins):
+    found = outpainting(name, arguments)
+    assert (None if found is None else found.margins) == (None if margins is None else Margins(*margins))
