@@ -6,6 +6,10 @@ import base64
 import copy
 import io
 import json
+import os
+import re
+import shutil
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -689,10 +693,25 @@ def test_an_empty_authorization_counts_as_none(tmp_path):
         assert found.status_code == 200
         assert found.headers["access-control-allow-origin"] == "https://lite.koboldai.net"
         assert found.json()["samples_format"] == "png"
+        if shutil.which("curl") and shutil.which("jq"):
+            _run_the_page(server.url, tmp_path)
         strange = httpx2.get(f"{server.url}/sdapi/v1/options", headers={"origin": "https://a.example"}, trust_env=False)
         assert strange.status_code == 403
     with Studio() as studio, running(tmp_path / "data", studio, apis=frozenset({"openai"})) as server:
         assert httpx2.get(f"{server.url}/sdapi/v1/options", trust_env=False).status_code == 404
+
+
+def _run_the_page(url: str, folder: Path) -> None:
+    """The command of docs/compat.md works as it is written."""
+    page = (Path(__file__).parents[1] / "docs" / "compat.md").read_text()
+    (script,) = re.findall(r"^```sh\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    photo().save(folder / "photo.png")
+    drawn().save(folder / "mask.png")
+    environment = {**os.environ, "SERVER": url, "no_proxy": "*"}
+    subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=folder, env=environment, check=True, timeout=120)
+    moved = changed(photo(), Image.open(folder / "clean.png"))
+    assert moved.any()
+    assert not moved[beyond(BOX, 10)].any()
 
 
 # ── pure parts ────────────────────────────────────────────────────────────────────────────────────────────────────────

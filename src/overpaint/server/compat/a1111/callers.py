@@ -63,7 +63,7 @@ def without_effect(options: Mapping[str, Any]) -> list[str]:
 
 
 @dataclass(eq=False)
-class PaintCall:
+class ActiveCall:
     """A call of img2img or txt2img that is under way.
 
     Attributes:
@@ -116,7 +116,7 @@ class CallerState:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._options: dict[str, Any] = {}
-        self._calls: list[PaintCall] = []
+        self._calls: list[ActiveCall] = []
 
     @property
     def options(self) -> dict[str, Any]:
@@ -132,13 +132,13 @@ class CallerState:
                     self._options[name] = value
 
     @property
-    def calls(self) -> list[PaintCall]:
+    def calls(self) -> list[ActiveCall]:
         """Its calls that are under way, the oldest first."""
         with self._lock:
             return list(self._calls)
 
     @contextmanager
-    def working(self, call: PaintCall) -> Iterator[None]:
+    def working(self, call: ActiveCall) -> Iterator[None]:
         """A call is under way."""
         with self._lock:
             self._calls.append(call)

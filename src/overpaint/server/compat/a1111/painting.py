@@ -21,7 +21,7 @@ from overpaint.server.tasks import EditTask, Marks
 from overpaint.studio.choose import MODEL_ENGINE, SURROUNDINGS_ENGINE
 
 from .bodies import PaintBody, PictureBody, TextBody
-from .callers import CallerState, PaintCall, models_of, state_of
+from .callers import CallerState, ActiveCall, models_of, state_of
 from .checkpoints import Checkpoint, Models
 from .outpainting import Outpainting, outpainting
 from .pictures import MaskReading, ReadyInputs, blank, ready_inputs
@@ -54,7 +54,7 @@ async def painted(request: Request, owner: str, body: PaintBody, *, own_size: bo
         raise InitImageNotFoundError("Init image not found")
     state = state_of(request, owner)
     async with Call(request, owner) as call:
-        with state.working(PaintCall(call, body.count)):
+        with state.working(ActiveCall(call, body.count)):
             return await _Painting(request, state, call, body, script, notes, own_size).reply()
 
 

@@ -18,7 +18,7 @@ class SamplerNotFoundError(ServerError):
 class InitImageNotFoundError(ServerError):
     """There is no picture to edit."""
 
-    code = "picture-missing"
+    code = "init-image-missing"
     status = 404
 
 
