@@ -21,7 +21,7 @@ from overpaint.server.tasks import EditTask, Marks
 from overpaint.studio.choose import MODEL_ENGINE, SURROUNDINGS_ENGINE
 
 from .bodies import PaintBody, PictureBody, TextBody
-from .callers import CallerState, ActiveCall, models_of, state_of
+from .callers import ActiveCall, CallerState, models_of, state_of
 from .checkpoints import Checkpoint, Models
 from .outpainting import Outpainting, outpainting
 from .pictures import MaskReading, ReadyInputs, blank, ready_inputs
