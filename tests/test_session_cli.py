@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -178,3 +180,38 @@ def test_what_is_no_session_is_said_and_left_as_it_is(capsys):
     assert main(["session", "show", "nowhere.overpaint"]) == 2
     assert "nowhere.overpaint doesn't exist" in capsys.readouterr().err
     assert Path("photo.png").read_bytes() == before
+
+
+def test_what_a_session_from_elsewhere_holds_does_not_move_the_terminal(capsys, tmp_path):
+    """The names in a session may be anyone's: control characters and those that turn the text are written out."""
+    run("edit", "remove", *FIRST, *BLUR)
+    with zipfile.ZipFile("photo.overpaint") as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    head = json.loads(files["session.json"])
+    head["original"]["name"] = "\u202egnp.exe"
+    files["session.json"] = json.dumps(head).encode()
+    entry = json.loads(files["journal/00000001.json"])
+    (old,) = entry["action"]["takes"]
+    take = json.loads(files[f"blobs/{old}"])
+    take["record"]["resolved"]["engine"] = "\x1b[31mevil\x07"
+    data = json.dumps(take).encode()
+    new = hashlib.sha256(data).hexdigest()
+    files[f"blobs/{new}"] = data
+    entry["action"]["takes"], entry["previous"] = [new], hashlib.sha256(files["session.json"]).hexdigest()
+    files["journal/00000001.json"] = json.dumps(entry).encode()
+    with zipfile.ZipFile("photo.overpaint", "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    capsys.readouterr()
+    run("show")
+    run("log")
+    run("hide", "1")
+    said = capsys.readouterr().out
+    assert "\\x1b[31mevil" in said
+    assert all(one.isprintable() or one == "\n" for one in said)
+
+
+def test_a_branch_has_a_name_that_can_be_read(capsys):
+    for name in (" ", "a\tb", "\u202eabc", ""):
+        run("branch", name, status=2)
+        assert "one line of text" in capsys.readouterr().err

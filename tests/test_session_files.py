@@ -28,6 +28,7 @@ from overpaint import Mask, Session, Studio
 from overpaint.errors import OutputError, SessionError
 from overpaint.geometry import Box, Size
 from overpaint.picture import encode
+from overpaint.session import is_session
 from overpaint.studio import pixel_digest
 from stand_ins import noise
 from test_untouched import picture_of
@@ -190,10 +191,10 @@ class TestTorn:
             words = [sys.executable, "-c", textwrap.dedent(code)]
             with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
                 assert process.stdout is not None
-                process.stdout.readline()
+                first = process.stdout.readline()
                 time.sleep(chance.uniform(0.02, 0.3))
                 process.send_signal(signal.SIGKILL)
-                said = [int(line) for line in process.stdout.read().split()]
+                said = [int(line) for line in (first + process.stdout.read()).split()]
             with Session.open(path) as session:
                 entries = len(session.log())
                 _ = session.picture
@@ -201,6 +202,34 @@ class TestTorn:
             assert entries <= max([count, *said]) + 2
             count = entries
         assert count > 10
+
+
+class TestPackedAgain:
+    """Another program may have unpacked a session and packed it again, its files in another order."""
+
+    @pytest.fixture
+    def packed(self, made: Path, tmp_path: Path) -> Path:
+        files = files_of(made)
+        return written(tmp_path / "s.overpaint", {name: files[name] for name in sorted(files)})
+
+    def test_it_is_still_a_session_and_a_torn_one_is_mended(self, packed, made):
+        assert is_session(packed)
+        assert looked_at(packed) == looked_at(made)
+        data = packed.read_bytes()
+        packed.write_bytes(data[:-100])
+        assert looked_at(packed) == looked_at(made)
+
+    def test_compacted_it_has_its_first_file_first(self, packed):
+        with Session.open(packed) as session:
+            session.undo()
+            session.compact(undo=True)
+        with zipfile.ZipFile(packed) as archive:
+            assert archive.namelist()[0] == "session.json"
+
+    def test_other_files_are_no_sessions(self, made, tmp_path):
+        written(tmp_path / "other.zip", {"a.txt": b"x"})
+        for path in (made.with_name("photo.png"), tmp_path / "other.zip", tmp_path, tmp_path / "nothing"):
+            assert not is_session(path)
 
 
 class TestLock:

@@ -36,7 +36,7 @@ from .session_export import export
 from .session_paint import edit, rerun
 from .session_shown import SESSION, SessionPath, opened_session, print_session, session_mapping
 from .streams import as_written, check_one_reader, load, opened, paths
-from .texts import counted, print_json, print_rows, size_of
+from .texts import counted, print_json, print_rows, size_of, visible
 
 if TYPE_CHECKING:
     from overpaint.session import Session, Step
@@ -104,7 +104,13 @@ def log(session: SessionPath, /, *, printed: Printed = PRINTED_UNSET) -> int:
         elif not printed.quiet:
             header = ("", "time (UTC)", "branch", "what", "")
             rows = [
-                (str(one.number), one.time[:19].replace("T", " "), one.branch, one.text, "" if one.holds else "undone")
+                (
+                    str(one.number),
+                    visible(one.time[:19].replace("T", " ")),
+                    visible(one.branch),
+                    visible(one.text),
+                    "" if one.holds else "undone",
+                )
                 for one in events
             ]
             print_rows([header, *rows], header=True)
@@ -124,9 +130,9 @@ def show(session: SessionPath, /, *, printed: Printed = PRINTED_UNSET) -> int:
         elif not printed.quiet:
             original = found.head.original
             several = f", one of {len(found.branches)}: {', '.join(found.branches)}" if len(found.branches) > 1 else ""
-            print(f"{session}: {original.name or 'a picture'}, {original.width}x{original.height}; ", end="")
-            print(f"{counted(len(steps), 'step')}, branch {found.branch}{several}")
-            rows = [(f"step {one.number}", one.intent, one.engine, _state(one)) for one in reversed(steps)]
+            print(visible(f"{session}: {original.name or 'a picture'}, {original.width}x{original.height}; "), end="")
+            print(visible(f"{counted(len(steps), 'step')}, branch {found.branch}{several}"))
+            rows = [(f"step {one.number}", one.intent, visible(one.engine), _state(one)) for one in reversed(steps)]
             print_rows(rows)
     return 0
 
@@ -280,7 +286,7 @@ def branch(
             if printed.json:
                 print_json(session_mapping(found))
             elif not printed.quiet:
-                print_rows([(one, "here" if one == found.branch else "") for one in found.branches])
+                print_rows([(visible(one), "here" if one == found.branch else "") for one in found.branches])
             return 0
         known = name in found.branches
         if known:

@@ -18,7 +18,7 @@ from .edit import studio_of
 from .messages import note_line
 from .options import AUDITED_UNSET, Audited, Printed, Run, argument
 from .streams import STDIO
-from .texts import print_json
+from .texts import print_json, visible
 
 if TYPE_CHECKING:
     from overpaint.session import Session, Step
@@ -67,9 +67,9 @@ def print_session(session: Session, printed: Printed, line: str, *steps: Step) -
         return
     if printed.quiet:
         return
-    print(line)
+    print(visible(line))
     for note in dict.fromkeys(note for step in steps for note in (*step.notes, step.doubt) if note):
-        print(note_line(note), file=sys.stderr)
+        print(visible(note_line(note)), file=sys.stderr)
     if stale := [str(number) for number in sorted(one.number for one in session.steps if one.stale and one.visible)]:
         about = f"step {stale[0]} is" if len(stale) == 1 else f"steps {', '.join(stale)} are"
         print(f"note: {about} stale, as what was seen below has changed: 'overpaint session rerun --stale'")

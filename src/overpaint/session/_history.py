@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from types import MappingProxyType
 
 from overpaint.errors import SessionError
@@ -67,7 +68,12 @@ class StepState:
     @property
     def paint(self) -> str:
         """A digest of all that its look follows from."""
-        return digest_of([self.take, self.opacity, None if self.mask is None else self.mask.to_mapping()])
+        return _paint_of(self.take, self.opacity, self.mask)
+
+
+@lru_cache(4096)
+def _paint_of(take: str, opacity: float, mask: StoredMask | None) -> str:
+    return digest_of([take, opacity, None if mask is None else mask.to_mapping()])
 
 
 @dataclass(frozen=True, slots=True)

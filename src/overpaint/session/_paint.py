@@ -80,7 +80,7 @@ def take_of(edited: Edited, below: Composite, steps: Iterable[PaintedStep]) -> t
     take = Take(
         record=record,
         canvas=tuple(canvas),
-        saw=seen(record.request, [Box(*one.frame) for one in record.regions], canvas, steps),
+        saw=seen(record.request, [Box(*one.frame) for one in record.regions], canvas, map(LowerStep.of, steps)),
         marked=StoredMask(box=tuple(within.shift(canvas.left, canvas.top)), values=stored(marked)),
         patches=tuple(_stored_patch(one, edited.picture, canvas, stored) for one in edited.regions),
     )
@@ -124,9 +124,21 @@ def _rasters(edited: Edited) -> Iterator[tuple[str, bytes]]:
                 yield blob_name(table["sha256"]), raster_bytes(np.asarray(raster))
 
 
-def seen(
-    request: EditRequest, frames: Iterable[Box], canvas: Box, steps: Iterable[PaintedStep]
-) -> tuple[SeenStep, ...]:
+@dataclass(frozen=True, slots=True)
+class LowerStep:
+    """A step below another: what that one keeps of it where it sees it, and where it is."""
+
+    step: SeenStep
+    boxes: tuple[Box, ...]
+
+    @classmethod
+    def of(cls, painted: PaintedStep) -> LowerStep:
+        """A step that shows."""
+        state, take = painted
+        return cls(SeenStep(step=state.number, paint=state.paint), tuple(Box(*patch.box) for patch in take.patches))
+
+
+def seen(request: EditRequest, frames: Iterable[Box], canvas: Box, steps: Iterable[LowerStep]) -> tuple[SeenStep, ...]:
     """The steps that an engine sees through these frames, which are in pixels of the canvas.
 
     A mask or an `avoid` of the picture's own transparency sees all.
@@ -135,9 +147,7 @@ def seen(
     if any(_of_alpha(spec) for spec in (request.mask, request.avoid)):
         within = [canvas]
     return tuple(
-        SeenStep(step=state.number, paint=state.paint)
-        for state, take in steps
-        if any(not frame.intersect(Box(*patch.box)).empty for frame in within for patch in take.patches)
+        one.step for one in steps if any(not frame.intersect(box).empty for frame in within for box in one.boxes)
     )
 
 

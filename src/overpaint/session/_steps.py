@@ -9,7 +9,7 @@ from overpaint.geometry import Box
 
 from ._history import History, SessionState
 from ._journal import SessionAction
-from ._paint import PaintedStep, grown_by, painted_on, seen
+from ._paint import LowerStep, PaintedStep, grown_by, painted_on, seen
 from ._values import DropPaint, NewBranch, Redo, SwitchBranch, Take, Undo
 
 
@@ -78,7 +78,8 @@ def steps_of(stack: Iterable[PaintedStep], original: Box) -> tuple[Step, ...]:
         stack: All of them, with the takes that show.
         original: The box of the picture that the session begins with.
     """
-    below: list[PaintedStep] = []
+    below: list[LowerStep] = []
+    canvas = original  # that of the steps below
     found = []
     for place, (state, take) in enumerate(stack, start=1):
         record = take.record
@@ -95,22 +96,20 @@ def steps_of(stack: Iterable[PaintedStep], original: Box) -> tuple[Step, ...]:
                 visible=state.visible,
                 opacity=state.opacity,
                 masked=state.mask is not None,
-                stale=_is_stale(take, below, original),
+                stale=_is_stale(take, below, canvas),
                 box=take.box,
                 doubt=record.doubt,
                 notes=record.notes,
             )
         )
         if state.visible and state.opacity > 0:
-            below.append((state, take))
+            below.append(LowerStep.of((state, take)))
+            canvas = grown_by(canvas, take)
     return tuple(found)
 
 
-def _is_stale(take: Take, below: Sequence[PaintedStep], original: Box) -> bool:
+def _is_stale(take: Take, below: Sequence[LowerStep], canvas: Box) -> bool:
     """Whether the engine would see other steps below now, or a canvas of another size."""
-    canvas = original
-    for _, lower in below:
-        canvas = grown_by(canvas, lower)
     frames = [Box(*region.frame) for region in take.record.regions]
     return canvas != painted_on(take) or seen(take.record.request, frames, Box(*take.canvas), below) != take.saw
 

@@ -123,9 +123,12 @@ def is_session(path: Path) -> bool:
             return (path / HEAD).is_file() and (path / "journal").is_dir()
         with opened_regular(path) as file:
             head = file.read(30 + len(HEAD))
-    except (OSError, ValueError):
+            if head.startswith(b"PK\x03\x04") and head.endswith(HEAD.encode()):
+                return True
+            length = directory_size(file)  # one that another program has packed, in another order
+            return length is not None and length <= DIRECTORY_LIMIT and HEAD in zipfile.ZipFile(file).NameToInfo
+    except (OSError, ValueError, zipfile.BadZipFile, struct.error, NotImplementedError):
         return False
-    return head.startswith(b"PK\x03\x04") and head.endswith(HEAD.encode())
 
 
 def open_store(path: Path, *, read_only: bool = False) -> Store:
@@ -282,7 +285,7 @@ class _ZipStore:
             raise error.within(str(self._path)) from None
         except (zipfile.BadZipFile, struct.error, ValueError, OverflowError, NotImplementedError, OSError):
             pass
-        if mend and self._file.writable() and mended(self._file, HEAD):
+        if mend and self._file.writable() and mended(self._file, _NAME.fullmatch, HEAD):
             return self._read(mend=False)
         raise SessionError(
             f"{self._path} is no session, or its end is missing and it can't be written", value=str(self._path)
@@ -359,7 +362,7 @@ class _ZipStore:
         try:
             _lock(new.fileno(), self._path)  # before it has the session's name
             with zipfile.ZipFile(new, "w") as archive:
-                for info in sorted(self._archive.infolist(), key=lambda info: info.header_offset):
+                for info in sorted(self._archive.infolist(), key=lambda one: (one.filename != HEAD, one.header_offset)):
                     if info.filename not in dropped:
                         _append(archive, info.filename, self._whole(info))
                 for name, content in files:

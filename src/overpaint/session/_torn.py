@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -61,22 +61,23 @@ def directory_size(file: BinaryIO) -> int | None:
     return int(record[-2]) if record[0] == _END64 else None
 
 
-def mended(file: BinaryIO, first: str) -> bool:
+def mended(file: BinaryIO, known: Callable[[str], object], needed: str) -> bool:
     """Cut the file off behind its last whole entry, and write its directory there.
 
     Args:
         file: Open for reading and writing.
-        first: The name of the first entry; a file that begins otherwise is left as it is.
+        known: Whether an entry may have this name; a file with any other is left as it is.
+        needed: A name that must be there, or the file is left as it is.
 
     Returns:
         Whether that was done.
     """
     entries: list[_Entry] = []
     for entry in _whole_entries(file):
-        if not entries and entry.name != first.encode():
+        if not known(entry.name.decode("utf-8", "replace")):
             return False
         entries.append(entry)
-    if not entries:
+    if all(entry.name != needed.encode() for entry in entries):
         return False
     start = entries[-1].end
     directory = b"".join(map(_directory_entry, entries))
