@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,6 +34,7 @@ from overpaint.batch import (
     Reader,
     Reviewed,
     RowDefaults,
+    RowLimits,
     WatchedFolder,
     adopt,
     ledger_at,
@@ -197,6 +199,25 @@ def test_retries_keep_the_first_without_a_doubt_or_the_least_doubtful(bench: Ben
     assert gated(bench, {**BAD, "seed": 5}, gate_retries=2).in_review == 1
     [event] = bench.events_of(Doubted)
     assert (event.details["seed"], event.details["tried"]) == (6, 3)
+    assert_whole(bench)
+
+
+@pytest.mark.parametrize("fault", ["fails", "takes too long"])
+def test_a_retry_that_fails_or_takes_too_long_costs_no_earlier_result(bench: Bench, fault: str) -> None:
+    def paint(canvas: Canvas, monitor: Monitor) -> Painted:
+        if canvas.seed == 6 and fault == "fails":
+            raise RuntimeError("no memory for it")
+        while canvas.seed == 6:
+            time.sleep(0.02)
+            monitor.progress(1, 2)  # raises when it is cancelled
+        return Painted(np.ones_like(canvas.pixels))
+
+    bench.engine = lambda: StandIn(paint)
+    limits = RowLimits(seconds=0.4)
+    ended = gated(bench, {**BAD, "seed": 5}, gate_retries=2, limits=limits)
+    assert (ended.in_review, ended.failed) == (1, 0)
+    [event] = bench.events_of(Doubted)
+    assert (event.details["seed"], event.details["tried"]) == (5, 1 if fault == "fails" else 3)
     assert_whole(bench)
 
 

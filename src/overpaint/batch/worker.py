@@ -78,20 +78,29 @@ class Worker:
                 raise EngineError(f"there was not enough memory for {task.item.image}", code="memory-short") from None
             raise EngineError(f"it failed unexpectedly: {type(error).__name__}: {error}") from error
 
-    def _made(self, prepared: PreparedEdit, task: Task, monitor: Monitor) -> _Made:
+    def _made(self, prepared: PreparedEdit, task: Task, monitor: RowMonitor) -> _Made:
         """The result; of several seeds, where doubtful ones are to be tried again, the first without a doubt or the
-        least doubtful one.
+        least doubtful one. A later try that fails, or for which no time is left, costs no earlier result.
         """
         seeded = prepared.painter.card.uses("seed")
-        tries = 1 + (task.options.gate_retries if seeded else 0)
-        made: list[_Made] = []
-        for number in range(task.variation, task.variation + tries):
-            one = prepared.variation(number)
-            made.append(_Made(self._studio.finish(one, self._studio.paint(one, monitor)), number))
-            if not made[-1].edited.doubts:
+        end = task.variation + 1 + (task.options.gate_retries if seeded else 0)
+        best = _Made(self._painted(prepared, task.variation, monitor), task.variation, task.variation + 1, seeded)
+        while best.edited.doubts and best.tried < end:
+            try:
+                made = replace(best, edited=self._painted(prepared, best.tried, monitor), variation=best.tried)
+            except Cancelled:
+                if not monitor.late:
+                    raise
+                return replace(best, tried=end)
+            except EngineError:
                 break
-        best = min(made, key=lambda one: one.edited.quality.excess(one.edited.doubts))
-        return replace(best, tried=task.variation + len(made), seeded=seeded)
+            better = made if made.excess < best.excess else best
+            best = replace(better, tried=best.tried + 1)
+        return best
+
+    def _painted(self, prepared: PreparedEdit, variation: int, monitor: Monitor) -> Edited:
+        one = prepared.variation(variation)
+        return self._studio.finish(one, self._studio.paint(one, monitor))
 
     def check(self, task: Task, monitor: Monitor) -> None:
         """Check a task without painting or, as far as possible, decoding its picture.
@@ -247,6 +256,11 @@ class _Made:
     variation: int
     tried: int = 1
     seeded: bool = True
+
+    @property
+    def excess(self) -> float:
+        """How far the worst of its doubts is above its limit; 0 without one."""
+        return self.edited.quality.excess(self.edited.doubts)
 
 
 def _written(made: _Made, task: Task, monitor: Monitor) -> TaskResult:
