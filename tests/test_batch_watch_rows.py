@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from pathlib import Path
@@ -131,6 +132,25 @@ def test_a_picture_that_is_replaced_while_it_waits_for_its_turn_is_done_as_it_is
     assert watching.ended is not None
     assert [one.reason for one in watching.of(Failed)] == []
     assert (watching.ended.done, watching.ended.failed, watching.ended.left) == (4, 0, 0)
+
+
+def test_a_file_that_can_not_be_looked_at_for_a_moment_is_not_lost(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of, failed = FileMark.of, list[int]()
+
+    def once(status: os.stat_result) -> FileMark:
+        if sys._getframe(1).f_code.co_name == "_is_current" and not failed:
+            failed.append(1)
+            raise OSError("the share does not answer")
+        return of(status)
+
+    monkeypatch.setattr(FileMark, "of", once)
+    photo(bench.folder / "in" / "a.png", seed=1)
+    with Watching(bench, idle=1.0) as watching:
+        pass
+    assert failed
+    assert watching.done() == ["a.remove.png"]
 
 
 def test_a_picture_that_goes_and_comes_back_while_it_is_at_work_does_not_fail(tmp_path: Path) -> None:
