@@ -146,12 +146,14 @@ def _roughness(source: Level) -> Floats:
     The mean of the differences from the neighbours below and to the right, over a square.
     """
     grey = cv2.cvtColor(source.pixels, cv2.COLOR_RGB2GRAY)
-    differences = np.zeros_like(grey)
-    differences[:-1] += np.abs(np.diff(grey, axis=0))
-    differences[:, :-1] += np.abs(np.diff(grey, axis=1))
-    differences[source.target] = 0
-    mass = 2 * cv2.blur((~source.target).astype(np.float32), (_AROUND, _AROUND))
-    return np.asarray(cv2.blur(differences, (_AROUND, _AROUND)) / np.maximum(mass, np.float32(1e-3)), np.float32)
+    seen = ~source.target
+    differences, counted = np.zeros_like(grey), np.zeros_like(grey)
+    for here, beside in ((np.s_[:-1], np.s_[1:]), (np.s_[:, :-1], np.s_[:, 1:])):
+        both = seen[here] & seen[beside]
+        differences[here] += np.where(both, np.abs(grey[beside] - grey[here]), np.float32(0))
+        counted[here] += both
+    side = (_AROUND, _AROUND)
+    return np.asarray(cv2.blur(differences, side) / np.maximum(cv2.blur(counted, side), np.float32(1e-3)), np.float32)
 
 
 def _around(target: Flags) -> Box:
