@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import copy
 import io
@@ -28,6 +29,7 @@ from overpaint.server import new_key
 from overpaint.server.compat.a1111.bodies import PictureBody
 from overpaint.server.compat.a1111.outpainting import outpainting
 from overpaint.server.compat.a1111.pictures import MaskReading, ready_inputs
+from overpaint.server.native.catalogue import Kept
 from overpaint.studio import Studio
 from servers import Running, running
 
@@ -431,23 +433,20 @@ def test_settings_that_have_no_effect_are_named(ann):
             restore_faces=True,
             subseed_strength=0.5,
             styles=["a"],
-            override_settings={"sd_model_checkpoint": "telea", "img2img_color_correction": True, "odd": 1},
+            override_settings={"sd_model_checkpoint": "telea", "img2img_color_correction": True, "odd": 1, "a\nb": 1},
         )
     )["notes"]
     for name in ("restore_faces", "subseed_strength", "styles", "override_settings.odd"):
         assert f"{name} has no effect" in notes
     assert "override_settings.img2img_color_correction has no effect" in notes
+    assert "override_settings.a\\nb has no effect" in notes  # a line of the log stays one line
     quiet = info_of(inpainted(ann, restore_faces=0, s_tmax=0, s_noise=1, eta=1.0, initial_noise_multiplier=1))["notes"]
     assert not [note for note in quiet if "has no effect" in note]
 
 
-@pytest.mark.parametrize(
-    ("name", "arguments"),
-    [("Poor man's outpainting", [8, 4, 0, ["left"]]), ("Outpainting MK2", [None, 8, 8, ["left"], 1.0, 0.05])],
-)
-def test_the_two_outpainting_scripts_extend_the_picture(ann, name, arguments):
+def test_an_outpainting_script_extends_the_picture(ann):
     """Trap 20."""
-    reply = inpainted(ann, "", script_name=name, script_args=arguments)
+    reply = inpainted(ann, "", script_name="Outpainting MK2", script_args=[None, 8, 8, ["left"], 1.0, 0.05])
     after = opened(reply["images"][0])
     assert after.size == (SIZE[0] + 8, SIZE[1])
     assert not changed(photo().crop((8, 0, *SIZE)), after.crop((16, 0, SIZE[0] + 8, SIZE[1]))).any()
@@ -701,6 +700,31 @@ def test_an_empty_authorization_counts_as_none(tmp_path):
         assert httpx2.get(f"{server.url}/sdapi/v1/options", trust_env=False).status_code == 404
 
 
+@pytest.mark.slow
+def test_txt2img_paints_with_a_checkpoint_that_makes_whole_pictures(tmp_path, monkeypatch):
+    from test_diffusion_engine import checkpoint
+
+    checkpoint(tmp_path / "models" / "small", 4)
+    monkeypatch.setenv("OVERPAINT_MODEL_PATH", str(tmp_path / "models"))
+    body = {"prompt": "a fox", "steps": 1, "width": 72, "height": 64, "batch_size": 2, "seed": 5, "enable_hr": True}
+    with (
+        Studio(threads=1) as studio,
+        running(tmp_path / "data", studio) as server,
+        httpx2.Client(base_url=server.url, timeout=60, trust_env=False) as client,
+    ):
+        assert "small" in [row["model_name"] for row in client.get("/sdapi/v1/sd-models").json()]
+        client.post("/sdapi/v1/options", json={"sd_model_checkpoint": "small"})
+        found = client.post("/sdapi/v1/txt2img", json=body)
+    assert found.status_code == 200, found.text
+    pictures = [opened(one) for one in found.json()["images"]]
+    assert [one.size for one in pictures] == [(72, 64)] * 2
+    assert changed(*pictures).any()
+    info = info_of(found.json())
+    assert info["all_seeds"] == [5, 6]
+    assert "Model: small" in info["infotexts"][0]
+    assert "enable_hr has no effect" in info["notes"]
+
+
 def _run_the_page(url: str, folder: Path) -> None:
     """The command of docs/compat.md works as it is written."""
     page = (Path(__file__).parents[1] / "docs" / "compat.md").read_text()
@@ -795,3 +819,21 @@ def test_a_body_is_read_or_its_field_is_named(table):
 def test_arguments_of_the_scripts(name, arguments, margins):
     found = outpainting(name, arguments)
     assert (None if found is None else found.margins) == (None if margins is None else Margins(*margins))
+
+
+def test_a_list_is_given_while_it_is_made_anew():
+    made = iter(range(9))
+    kept = Kept(lambda: next(made), 0.0)
+
+    async def several() -> list[int]:
+        found = [await kept.get(), await kept.get()]
+        over = time.monotonic() + 10
+        while (last := await kept.get()) == 0 and time.monotonic() < over:
+            await asyncio.sleep(0.005)
+        return [*found, last]
+
+    first, second, last = asyncio.run(several())
+    assert (first, second) == (0, 0)
+    assert last > 0
+    kept.forget()
+    assert asyncio.run(kept.get()) > last

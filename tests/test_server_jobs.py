@@ -337,3 +337,21 @@ def test_the_place_of_a_job_is_the_number_of_turns_before_its_own(steps):
     while (found := turns.next()) is not None:
         order.append(found[1])
     assert {job: place for place, job in enumerate(order)} == expected
+
+
+def test_results_that_were_there_before_a_job_is_cancelled_stay(tmp_path):
+    class OneOfTwo(StandIn):
+        def do(
+            self, owner: str, task: EditTask, monitor: Monitor, on_result: Callable[[dict[str, Any]], None], **_: Any
+        ) -> list[Any]:
+            on_result(RESULT)
+            while True:
+                monitor.check()
+                time.sleep(0.005)
+
+    with queue_in(tmp_path, OneOfTwo()) as queue:
+        job = queue.submit("ann", task())
+        until(lambda: bool(job.results))
+        queue.cancel("ann", job.id)
+        ended(job)
+        assert (job.state, job.results) == ("cancelled", [RESULT])

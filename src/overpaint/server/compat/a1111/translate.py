@@ -252,4 +252,4 @@ def _write_extension(chosen: Chosen, script: Outpainting, writing: _Writing) -> 
 def _unused_overrides(body: PaintBody) -> list[str]:
     known = {name: value for name, value in body.override_settings.items() if name in DEFAULTS}
     strange = sorted(name for name in body.override_settings if name not in DEFAULTS)
-    return [*without_effect(known), *(name[:80] for name in strange)]
+    return [*without_effect(known), *(ascii(name[:80])[1:-1] for name in strange)]
