@@ -215,3 +215,18 @@ def test_a_branch_has_a_name_that_can_be_read(capsys):
     for name in (" ", "a\tb", "\u202eabc", ""):
         run("branch", name, status=2)
         assert "one line of text" in capsys.readouterr().err
+
+
+def test_undo_says_what_and_a_change_to_a_hidden_step_says_that_it_does_not_show(capsys):
+    run("edit", "remove", *FIRST, *BLUR)
+    run("edit", "remove", *SECOND, *BLUR)
+    run("hide", "1")
+    assert "'overpaint session rerun photo.overpaint --stale'" in capsys.readouterr().out
+    run("opacity", "1", "0.5")
+    assert "an opacity of 50%; the step itself is hidden" in capsys.readouterr().out
+    run("undo", "2")
+    assert "undone: step 1: opacity 50%, step 1 hidden; 2 steps now" in capsys.readouterr().out
+    run("redo")
+    assert "done again: step 1 hidden; 2 steps now" in capsys.readouterr().out
+    run("opacity", "2", "0.5")
+    assert "itself" not in capsys.readouterr().out

@@ -145,7 +145,7 @@ def undo(
 
     [dim]$[/] overpaint session undo photo.overpaint
     """
-    return _repeated(session, count, audited, printed, "undone", lambda found: found.undo())
+    return _repeated(session, count, audited, printed, "undone", lambda found: _told(found.undo_text, found.undo))
 
 
 @app.command(sort_key=5)
@@ -156,7 +156,7 @@ def redo(
 
     [dim]$[/] overpaint session redo photo.overpaint
     """
-    return _repeated(session, count, audited, printed, "done again", lambda found: found.redo())
+    return _repeated(session, count, audited, printed, "done again", lambda found: _told(found.redo_text, found.redo))
 
 
 @app.command(sort_key=6)
@@ -202,7 +202,7 @@ def opacity(
     """
     with opened_session(session, audited=audited) as found:
         found.opacity(step, value)
-        print_session(found, printed, f"{session}: step {step} shows with an opacity of {value:.0%}")
+        print_session(found, printed, f"{session}: step {step} has an opacity of {value:.0%}{_unseen(found, step)}")
     return 0
 
 
@@ -222,7 +222,7 @@ def pick(
     """
     with opened_session(session, audited=audited) as found:
         found.pick(step, take)
-        print_session(found, printed, f"{session}: step {step} shows its take {take}")
+        print_session(found, printed, f"{session}: step {step} has its take {take}{_unseen(found, step)}")
     return 0
 
 
@@ -263,7 +263,7 @@ def mask(
                 drawn = at.drawn(picture.size, picture).feather(feather)
         found.mask(step, drawn, show=show)
         what = "shows everywhere" if drawn is None else "shows again there" if show else "is hidden there"
-        print_session(found, printed, f"{session}: step {step} {what}")
+        print_session(found, printed, f"{session}: step {step} {what}{_unseen(found, step)}")
     return 0
 
 
@@ -355,16 +355,25 @@ def compact(
 
 
 def _repeated(
-    session: str, count: int, audited: Audited, printed: Printed, what: str, act: Callable[[Session], None]
+    session: str, count: int, audited: Audited, printed: Printed, what: str, act: Callable[[Session], str]
 ) -> int:
+    """Undo or do again; `act` says what."""
     outputs.check_least("count", count, 1)
     with opened_session(session, audited=audited) as found:
-        for _ in range(count):
-            act(found)
-        print_session(
-            found, printed, f"{session}: {counted(count, 'action')} {what}; {counted(len(found.steps), 'step')}"
-        )
+        done = [act(found) for _ in range(count)]
+        said = f"{', '.join(done)}; {counted(len(found.steps), 'step')} now"
+        print_session(found, printed, f"{session}: {what}: {said}")
     return 0
+
+
+def _told(text: str, act: Callable[[], None]) -> str:
+    act()
+    return text
+
+
+def _unseen(session: Session, step: int) -> str:
+    """A word on a step that was changed and does not show."""
+    return "" if session.step(step).visible else "; the step itself is hidden"
 
 
 def _mask_of(name: str, how: Any, *, about: Any) -> Any:

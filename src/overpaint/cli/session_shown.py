@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -72,7 +73,8 @@ def print_session(session: Session, printed: Printed, line: str, *steps: Step) -
         print(visible(note_line(note)), file=sys.stderr)
     if stale := [str(number) for number in sorted(one.number for one in session.steps if one.stale and one.visible)]:
         about = f"step {stale[0]} is" if len(stale) == 1 else f"steps {', '.join(stale)} are"
-        print(f"note: {about} stale, as what was seen below has changed: 'overpaint session rerun --stale'")
+        again = f"overpaint session rerun {shlex.quote(str(session.path))} --stale"
+        print(visible(f"note: {about} stale, as what was seen below has changed: '{again}'"))
 
 
 def session_mapping(session: Session) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from ._compact import blobs_left
 from ._contents import SessionContents
 from ._export import finished, layered
 from ._history import SessionState, StepState
-from ._journal import SessionAction, read_journal
+from ._journal import SessionAction, entry_text, read_journal
 from ._paint import Composite, PaintedStep, composite
 from ._steps import SessionEvent, Step, events_of, steps_of
 from ._store import HEAD, Store
@@ -75,6 +75,19 @@ class SessionView:
     def can_redo(self) -> bool:
         """Whether there is anything to redo."""
         return bool(self._history.branch.undone)
+
+    @property
+    def undo_text(self) -> str:
+        """What an undo would take back, in words; "" for nothing."""
+        action = self._state.action
+        return "" if action is None or not self.can_undo else entry_text(action)
+
+    @property
+    def redo_text(self) -> str:
+        """What a redo would do again, in words; "" for nothing."""
+        undone = self._history.branch.undone
+        action = self._history.states[undone[-1]].action if undone else None
+        return "" if action is None else entry_text(action)
 
     def log(self) -> tuple[SessionEvent, ...]:
         """Everything that was done, in its order, also what was undone since."""
