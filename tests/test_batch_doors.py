@@ -48,6 +48,7 @@ QUICK_MASKS = (
     "none.json",
     "circle.json",
 )
+QUICK_SKETCHES = ("entities.xml", "deep.json", "archive.zip", "NaN.tif", "empty.png")
 QUICK_MASKS += ("half a character.json", "huge.json", "archive.zip", "array.npy", "NaN.tif", "loop.webp")
 
 
@@ -115,7 +116,7 @@ def _run_pictures(paths: list[Path], capsys: pytest.CaptureFixture[str]) -> set[
 
 
 def _run_masks(paths: list[Path], capsys: pytest.CaptureFixture[str], field: str = "mask") -> None:
-    place = {} if field == "mask" else {"box": BOX}
+    place = {} if field == "mask" else {"box": BOX, "intent": "add" if field == "insert" else "remove"}
     rows = [
         {"image": "p000.png", field: str(path), "id": path.name, "output": f"{path.name}.png", **place}
         for path in paths
@@ -132,6 +133,11 @@ def test_hostile_pictures_are_named_and_the_photos_beside_them_are_done(folder: 
 
 def test_hostile_masks_are_named_and_the_photos_beside_them_are_done(folder: Path, capsys):
     _run_masks(_write(folder / "bad", hostile_files.masks(), QUICK_MASKS), capsys)
+
+
+@pytest.mark.parametrize("field", ["sketch", "insert", "avoid"])
+def test_hostile_files_beside_the_picture_are_named(folder: Path, capsys, field: str):
+    _run_masks(_write(folder / "bad", hostile_files.masks(), QUICK_SKETCHES), capsys, field)
 
 
 def test_hostile_rows_fail_and_the_others_are_done(folder: Path, capsys):
@@ -153,19 +159,20 @@ def test_every_hostile_picture_at_the_door_of_pictures(folder: Path, capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("field", ["mask", "avoid", "sketch"])
+@pytest.mark.parametrize("field", ["mask", "avoid", "sketch", "insert"])
 def test_every_hostile_mask_at_the_doors_of_masks(folder: Path, capsys, field: str):
     _run_masks(_write(folder / "bad", hostile_files.masks()), capsys, field)
 
 
 @pytest.mark.slow
 def test_every_hostile_picture_in_a_folder_of_pictures(folder: Path, capsys):
-    paths = _write(folder / "good" / "bad", hostile_files.pictures())
-    assert main(["batch", "--images", "good", "--box", BOX, *WORDS, "--name", "{folder}{name}{ext}.{intent}{ext}"]) == 1
+    files = {f"{n:02} {name}": data for n, (name, data) in enumerate(hostile_files.pictures().items())}
+    paths = _write(folder / "good" / "bad", files)
+    assert main(["batch", "--images", "good", "--box", BOX, *WORDS]) == 1
     done, failed = _ends(capsys.readouterr().out)
     assert len(done) + len(failed) == GOOD + len(paths)
-    for name in (path.name for path in paths):
-        assert any(name in text for text in (*done, *failed.values())), name
+    for path in paths:
+        assert any(path.stem in text for text in (*done, *failed.values())), path
 
 
 @pytest.mark.slow

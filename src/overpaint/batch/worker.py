@@ -57,11 +57,11 @@ class Worker:
         own = RowMonitor(monitor, task.options.limits.seconds)
         try:
             with MemoryShare(self._budget) as share:
-                if task.alone:
-                    share.grow(self._budget.total, monitor.check)
                 files = _files_of(task, monitor)  # first: a store that does not answer holds up no other row
                 with self._reading:
                     monitor.check()
+                    if task.alone:  # only here: who holds memory must not wait for those that read, as they wait for it
+                        share.grow(self._budget.total, monitor.check)
                     prepared, inputs = self._prepared(task, files, share, monitor)
                 made = self._made(prepared, task, own)
                 with self._writing:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from overpaint.errors import MaskError, RequestError
+from overpaint.errors import MaskError, PictureError, RequestError
 from overpaint.geometry import Margins, Size
 
 from .extension import Extension, margins_of
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from overpaint.picture import Picture
     from overpaint.request import EditRequest
     from overpaint.studio import Edited
+
+_UNNAMED = "the picture: "  # before an error of a picture that is opened from bytes
 
 Source: TypeAlias = str | Path | bytes
 """A path, or the bytes of a file."""
@@ -142,9 +145,14 @@ def collect(
             hint="set insert",
         )
     found = mask_at(places, picture.size, read)
-    strokes = None if sketch is None else sketch_from(load(sketch), picture.size, written(sketch))
-    cut = None if insert_mask is None else load(insert_mask)
-    put_in = None if insert is None else insert_from(load(insert), cut, picture.size)
+    strokes = put_in = None
+    if sketch is not None:
+        with _naming(written(sketch), "sketch"):
+            strokes = sketch_from(load(sketch), picture.size, written(sketch))
+    if insert is not None:
+        cut = None if insert_mask is None else load(insert_mask)
+        with _naming(written(insert), "insert"):
+            put_in = insert_from(load(insert), cut, picture.size)
     if found is not None and found.spec is not None:
         request = request.merged(mask=found.spec)
     if extension is not None and not (extension.unset and request.margins is not None):
@@ -163,6 +171,18 @@ def collect(
             seen = mask_of(request.mask, picture.size, inputs=rasters, picture=picture)
         request = request.merged(prompt=scene_prompt(request.prompt or "", picture, seen))
     return EditInputs(picture, request, mask, strokes, put_in, rasters, notes)
+
+
+@contextlib.contextmanager
+def _naming(name: str, field: str) -> Iterator[None]:
+    """An error of a picture that came as bytes says its name, and its field."""
+    try:
+        yield
+    except PictureError as error:
+        if error.context != _UNNAMED:
+            raise
+        error.context, error.field = f"{name}: ", field
+        raise
 
 
 def _read_alike(places: Places, avoid: Places) -> tuple[Places, Places]:
