@@ -205,7 +205,7 @@ class BatchBar(Display):
             print(f"... and {len(alike) - _MOST_SHOWN} more reasons (--json has all)")
         for item in preview.to_do[:_MOST_SHOWN]:
             output = item.output.relative_to(options.folders.out).as_posix()
-            name = _name_of(item.row.number, item.row.image, item.id)
+            name = _name_of(item.row.number, item.row.image, item.row.id or f"row {item.row.number}")
             print(visible(f"{name}: {item.request.intent} with {item.engine} -> {output}"))
         if len(preview.to_do) > _MOST_SHOWN:
             print(f"... and {len(preview.to_do) - _MOST_SHOWN} more")
