@@ -144,6 +144,11 @@ def test_what_can_not_be_carried_out_is_told_to_who_reviews(bench: Bench) -> Non
     assert verify(bench.out / "audit.jsonl", files=False).whole
     with Ledger(bench.out / ".overpaint" / "ledger.sqlite") as ledger:
         assert ledger.left_decisions() == []
+        first, later = LeftDecision("bad", "0", "first"), LeftDecision("bad", "0", "later")
+        ledger.leave_decisions([first])
+        ledger.leave_decisions([later])
+        ledger.refuse_decision(first, "why")
+        assert ledger.left_decisions() == [later], "the last word of a person stays"
 
 
 def test_a_verdict_outlasts_a_run_that_does_not_take_it(bench: Bench) -> None:

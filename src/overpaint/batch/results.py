@@ -22,7 +22,7 @@ from typing import Any
 from overpaint.audit import AuditLog, AuditRecord, Review, place_of
 from overpaint.errors import OutputError
 from overpaint.files import close_to_others, digest_in_time
-from overpaint.ledger import Ledger, LedgerEntry, LeftDecision
+from overpaint.ledger import Ledger, LedgerEntry
 from overpaint.record import sidecar_path
 
 from .files import Files
@@ -180,20 +180,16 @@ class ResultPublisher:
                 continue
             entry = self.ledger.entry(left.id)
             if entry is None or (entry.state, entry.result) != ("needs-review", left.result):
-                self._refuse(left, "its result does not need a review any more")
+                self.ledger.refuse_decision(left, "its result does not need a review any more")
                 continue
             review = Review(**json.loads(left.line))
             try:
                 self.decide(entry, review)
             except PublishError as error:
-                self._refuse(left, str(error))
+                self.ledger.refuse_decision(left, str(error))
             else:
                 self.ledger.drop_decisions([left])
                 yield entry, review
-
-    def _refuse(self, left: LeftDecision, problem: str) -> None:
-        self.ledger.drop_decisions([left])
-        self.ledger.leave_decisions([replace(left, problem=problem)])
 
     def _complete_rejection(self, entry: LedgerEntry, result: TaskResult) -> None:
         review = Review(**result.review or {})

@@ -156,6 +156,14 @@ class LedgerFile:
             found = self._database.execute("SELECT id, result, line, problem FROM decision ORDER BY rowid")
             return [LeftDecision(*row) for row in found]
 
+    def refuse_decision(self, decision: LeftDecision, problem: str) -> None:
+        """Note why a decision could not be carried out; a later one on the same job stays as it is."""
+        with self._transaction() as run:
+            run(
+                "UPDATE decision SET problem = ? WHERE id = ? AND result = ? AND line = ?",
+                (problem, decision.id, decision.result, decision.line),
+            )
+
     def drop_decisions(self, decisions: Iterable[LeftDecision]) -> None:
         """Remove decisions that were carried out, or whose problem is known to who left them; not later ones."""
         with self._transaction():
