@@ -230,3 +230,14 @@ def test_undo_says_what_and_a_change_to_a_hidden_step_says_that_it_does_not_show
     assert "done again: step 1 hidden; 2 steps now" in capsys.readouterr().out
     run("opacity", "2", "0.5")
     assert "itself" not in capsys.readouterr().out
+
+
+def test_a_file_whose_end_is_missing_is_told_once(capsys):
+    run("edit", "remove", *FIRST, *BLUR)
+    run("hide", "1")
+    Path("photo.overpaint").write_bytes(Path("photo.overpaint").read_bytes()[:-900])
+    capsys.readouterr()
+    run("show")
+    assert "the end of photo.overpaint was missing" in capsys.readouterr().err
+    run("show")
+    assert capsys.readouterr().err == ""

@@ -55,6 +55,11 @@ def opened_session(
     studio = None if run is None else studio_of(run)
     try:
         with Session.open(path, read_only=read_only, studio=studio, recorder=recorder) as session:
+            if session.torn:
+                message = (
+                    f"note: the end of {path} was missing, and what was written last may be lost; the rest is whole"
+                )
+                print(visible(message), file=sys.stderr)
             yield session
     finally:
         if studio is not None:

@@ -52,6 +52,10 @@ class Store(Protocol):
         """The names of the journal's files, and of others that are known without a search."""
 
     @property
+    def torn(self) -> bool:
+        """Whether its end was missing when it was opened, so that something that was written last may be lost."""
+
+    @property
     def size(self) -> int:
         """Bytes of all files together, as they are on the disk."""
 
@@ -173,6 +177,8 @@ def _lock(descriptor: int, path: Path) -> None:
 class _FolderStore:
     """A session as a folder."""
 
+    torn = False
+
     def __init__(self, path: Path, read_only: bool) -> None:
         self._path, self._read_only, self._closed = path, read_only, False
         self._file: BinaryIO | None = None
@@ -260,7 +266,7 @@ class _ZipStore:
     """
 
     def __init__(self, path: Path, read_only: bool) -> None:
-        self._path, self._read_only = path, read_only
+        self._path, self._read_only, self.torn = path, read_only, False
         self._file = _opened(path, read_only)
         if not read_only:
             with contextlib.suppress(OSError):  # by a process that was killed
@@ -286,6 +292,7 @@ class _ZipStore:
         except (zipfile.BadZipFile, struct.error, ValueError, OverflowError, NotImplementedError, OSError):
             pass
         if mend and self._file.writable() and mended(self._file, _NAME.fullmatch, HEAD):
+            self.torn = True
             return self._read(mend=False)
         raise SessionError(
             f"{self._path} is no session, or its end is missing and it can't be written", value=str(self._path)

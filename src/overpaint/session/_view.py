@@ -41,6 +41,13 @@ class SessionView:
         self._cached: tuple[tuple[str, ...], Composite] | None = None
 
     @property
+    def torn(self) -> bool:
+        """Whether the file's end was missing when it was opened: the last actions may be lost, by a process that was
+        killed or a copy that was cut off. What was whole is there.
+        """
+        return self._store.torn
+
+    @property
     def picture(self) -> Picture:
         """The picture with all steps that show. Its metadata and source are the original's."""
         return self._now().picture
