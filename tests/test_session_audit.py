@@ -99,6 +99,22 @@ def test_one_log_has_several_sessions_and_single_edits(audited, capsys):
     assert (verdict.whole, verdict.records) == (True, 8)
 
 
+def test_a_copy_goes_on_as_a_session_of_its_own(audited, studio):
+    shutil.copy("s.overpaint", "copy.overpaint")
+    with Session.open("copy.overpaint", studio=studio, recorder=recorder()) as copy:
+        copy.opacity(1, 0.5)
+    with opened(studio) as session:
+        session.hide(2)
+    assert verify(LOG).whole
+    with Session.open("copy.overpaint", recorder=recorder()), opened(studio):
+        assert len(LOG.read_bytes().splitlines()) == 6 + 6 + 1, "nothing is recorded twice"
+
+
+def test_two_sessions_of_one_picture_are_two(studio):
+    with Session.create("photo.png", "a.overpaint") as one, Session.create("photo.png", "b.overpaint") as other:
+        assert one.id != other.id
+
+
 # ── Tampering ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

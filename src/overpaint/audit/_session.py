@@ -62,7 +62,7 @@ class SessionAudit:
         """
         self.log = log
         self._masks, self._secret, self._accept = tuple(masks), secret, accept
-        self._known: dict[str, set[int]] = {}
+        self._known: dict[tuple[str, str], set[int]] = {}
 
     def record(self, session: Session, *, late: bool) -> None:
         """Record what is not in the log yet.
@@ -71,9 +71,10 @@ class SessionAudit:
             OutputError: The log can't be written, or is at fault; or it has actions that the session has no more
                 ("audit-fault").
         """
-        known = self._known.get(session.id)
+        which = session.id, place_of(session.path, self.log.path.parent)  # a copy goes on as a session of its own
+        known = self._known.get(which)
         if known is None:
-            known = self._known[session.id] = self._read(session)
+            known = self._known[which] = self._read(session, which[1])
         fresh = [] if 0 in known else [self._beginning(session, late=late)]
         fresh += [self._done(session, one, late=late) for one in session.actions if one.number not in known]
         if fresh:
@@ -101,9 +102,10 @@ class SessionAudit:
             )
         )
 
-    def _read(self, session: Session) -> set[int]:
-        """The numbers of the session's actions that the log has."""
-        logged = list(logged_actions(self.log.path, session.id)) if self.log.path.exists() else []
+    def _read(self, session: Session, here: str) -> set[int]:
+        """The numbers of the session's actions that the log has of it at its place."""
+        every = logged_actions(self.log.path, session.id) if self.log.path.exists() else ()
+        logged = [(line, place) for line, place in every if place.place == here]
         faults = [str(fault) for fault in session_faults(session, logged)]
         if faults and self._accept:
             self.log.accept_faults(*faults)

@@ -86,7 +86,7 @@ class Session(SessionView):
             OutputError: The path exists, or can't be written.
         """
         original, data = original_of(picture)
-        head = SessionHead(created=_time(), original=original)
+        head = SessionHead(created=datetime.now(UTC).isoformat(timespec="microseconds"), original=original)
         target = Path(path)
         create_store(target, [(HEAD, head.to_bytes()), (blob_name(original.sha256), data)], folder=folder)
         made = cls.open(target, studio=studio)
