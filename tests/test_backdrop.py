@@ -106,14 +106,16 @@ class TestBackground:
         assert (alpha[depth < -edited.reach - 1] == 0).all()
         assert (edited.picture.samples[alpha == 0] == 0).all()
 
-    def test_layers_show_the_cut_out_and_hide_the_original(self) -> None:
+    def test_layers_hide_the_background_by_a_mask_over_all_of_them(self) -> None:
         from psd_tools import PSDImage
 
         edited = background(red_square(), subject(), transparent=True)
-        document = PSDImage.open(io.BytesIO(edited.encode_layers()))
-        assert [layer.visible for layer in document] == [False, True]
-        alpha = np.asarray(document[1].topil())[..., 3]
-        assert np.array_equal(alpha, edited.picture.alpha)
+        (whole,) = PSDImage.open(io.BytesIO(edited.layered().encode("psd")))
+        assert [layer.visible for layer in (whole, *whole)] == [True, True, True]
+        assert np.array_equal(np.asarray(whole.mask.topil()), edited.picture.alpha)
+        original = np.asarray(whole[0].topil())
+        assert np.array_equal(original[..., :3], edited.original.samples)
+        assert (original[..., 3] == 255).all(), "what was cut away can be painted back"
 
     def test_a_gradient_goes_from_the_first_colour_to_the_last(self) -> None:
         samples = background(red_square(), subject(), gradient="#000:#fff").picture.samples.astype(int)

@@ -155,7 +155,7 @@ TABLE: list[tuple[str, list[str], int, str]] = [
     ),
     ("missing folder", ["remove", *PHOTO, *MARKED, "-o", "no/out.png"], 1, "the folder no doesn't exist"),
     ("a file for a folder", ["remove", *PHOTO, *MARKED, "-o", "text.png/out.png"], 1, "can't write text.png/out.png"),
-    ("layers that are no PSD", ["remove", *PHOTO, *MARKED, "--layers", "l.png"], 1, "must end in .psd"),
+    ("layers that are no PSD", ["remove", *PHOTO, *MARKED, "--layers", "l.png"], 2, "must end in .psd, .psb or .ora"),
     (
         "JSON and picture on one stream",
         ["remove", *PHOTO, *MARKED, "-o", "-", "--json"],
@@ -216,7 +216,8 @@ def test_nothing_is_painted_before_the_output_is_known_to_be_good(
 
     monkeypatch.setattr(Studio, "edit", never)
     assert main(["remove", "clear.png", *MARKED, "-o", "a.jpg"]) == 2
-    for words in (["-o", "taken.png"], ["-o", "no/out.png"], ["--compare", "taken.png"], ["--layers", "l.png"]):
+    assert main(["remove", *PHOTO, *MARKED, "--layers", "l.png"]) == 2
+    for words in (["-o", "taken.png"], ["-o", "no/out.png"], ["--compare", "taken.png"], ["--layers", "no/l.ora"]):
         assert main(["remove", *PHOTO, *MARKED, *words]) == 1
     capsys.readouterr()
     assert folder.exists()

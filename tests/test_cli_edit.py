@@ -16,6 +16,7 @@ from PIL import Image
 
 from overpaint.cli import main
 from overpaint.errors import OutputError
+from overpaint.layers._psd import LARGEST_SIDE
 from overpaint.record import read_record
 
 
@@ -216,7 +217,7 @@ class TestOnePicture:
 
         words = ["remove", "photo.png", "--mask", "mask.png", "--engine", "telea", "--compare", "c.png", "-q"]
         with monkeypatch.context() as patch:
-            patch.setattr("overpaint.studio.layers._add_layer", fail)
+            patch.setattr("overpaint.layers._psd.packed_rows", fail)
             assert main([*words, "--layers", "l.psd"]) != 0
         assert not Path("photo.remove.png").exists()
         assert main([*words, "--layers", "l.psd"]) == 0
@@ -227,7 +228,7 @@ class TestOnePicture:
         def fail(*_: object, **__: object) -> NoReturn:
             raise AssertionError("it was painted")
 
-        monkeypatch.setattr("overpaint.studio.layers.LARGEST_SIDE", 10)
+        monkeypatch.setitem(LARGEST_SIDE, "psd", 10)
         monkeypatch.setattr("overpaint.studio.Studio.variations", fail)
         assert main(["remove", "photo.png", "--mask", "mask.png", "--layers", "l.psd", "--json"]) == 1
         error = printed(capsys)["error"]

@@ -35,7 +35,9 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/python.md", "docs/session.md", "docs/provenance.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/python.md", "docs/session.md", "docs/provenance.md", "docs/layers.md"]
+)
 def test_the_code_on_the_page_runs(page, folder, capsys):
     small = Mask.box(Size(400, 300), (10, 10, 20, 20))
     names: dict[str, object] = {"mask_a": small, "mask_b": small}

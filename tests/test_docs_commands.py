@@ -23,7 +23,19 @@ from overpaint import pocket
 from overpaint.cli import main
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("cli", "batch", "audit", "models", "records", "settings", "intents", "python", "session", "provenance")
+PAGES = (
+    "cli",
+    "batch",
+    "audit",
+    "models",
+    "records",
+    "settings",
+    "intents",
+    "python",
+    "session",
+    "provenance",
+    "layers",
+)
 _BLOCK = re.compile(r"^```(?:sh|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 PRODUCTS = ("portrait", "shoe", "beach", "table", "photo-of-mug", "shirt", "chair")

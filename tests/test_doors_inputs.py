@@ -259,9 +259,9 @@ def test_a_result_that_is_too_large_for_its_files_is_refused_before_it_is_painte
     request = request_of("expand", {"margins": margins or (1, 0, 0, 0)})
     inputs = collect(picture, request, Uploads({}))
     if message is None:
-        check_result_size(target, inputs.size)
+        check_result_size(target, inputs.size, picture.colour)
         return
     with pytest.raises(OutputError, match=message) as caught:
-        check_result_size(target, inputs.size)
+        check_result_size(target, inputs.size, picture.colour)
     assert caught.value.code == "output-too-large"
     assert caught.value.field in ("layers", "format")

@@ -34,7 +34,7 @@ FLOORS = (
     ("select",),
     ("engines",),
     ("finish",),
-    ("composite",),
+    ("composite", "layers"),
     ("restore",),
     ("studio",),
     ("api",),

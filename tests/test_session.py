@@ -488,8 +488,9 @@ class TestExport:
             ("2 Custom", True, 0.5),
         ]
         hidden = Box(30, 20, 40, 50).shift(-layered.layers[1].box.left, -layered.layers[1].box.top).slices
-        assert not layered.layers[1].mask[hidden].any()
-        assert layered.layers[1].mask.max() == 1
+        mask = layered.layers[1].read().mask
+        assert not mask[hidden].any()
+        assert mask.max() == 1
         assert equal(layered.merged, session.picture)
         assert equal(layered.base, session.original)
 

@@ -14,6 +14,7 @@ import pytest
 
 import overpaint
 from overpaint import Edit, EditFailure, EditRequest, Mask, Monitor, Studio
+from overpaint.composite import share_of
 from overpaint.engines import Canvas, EngineCard, Painted
 from overpaint.errors import (
     Cancelled,
@@ -532,9 +533,11 @@ def test_inputs_of_another_kind_are_clear_errors(field, given, picture, mask):
 @pytest.mark.parametrize("name", ["a\0.png", "a\ud800.png"])
 def test_a_name_that_no_file_can_have_is_an_output_error(name, picture, mask, tmp_path):
     edited = edit(flat(), picture, mask=mask, intent="remove")
-    for save in (edited.save, edited.save_layers, mask.save, lambda path: edited.save(path, record="sidecar")):
+    for save in (edited.save, mask.save, lambda path: edited.save(path, record="sidecar")):
         with pytest.raises(OutputError, match="no file can have this name"):
             save(str(tmp_path / name))
+    with pytest.raises(OutputError, match="no file can have this name"):
+        edited.save_layers(str(tmp_path / name.replace("png", "psd")))
     assert not list(tmp_path.iterdir())
 
 
@@ -617,21 +620,26 @@ def test_layers_hold_the_original_and_what_was_painted(mode, depth, tmp_path, ma
     path = edited.save_layers(tmp_path / "out.psd")
     document = PSDImage.open(path)
     assert (document.width, document.height, document.depth) == (*SIZE, depth)
-    assert [layer.name for layer in document] == ["Original", "Custom"]
     top, region = picture.maximum, edited.regions[0]
+    layers = list(document)
+    if "alpha" in mode:  # the transparency is one mask over all layers
+        (whole,) = document
+        assert whole.mask.bbox == (0, 0, *SIZE)
+        np.testing.assert_array_equal(np.rint(whole.numpy("mask")[..., 0] * top), picture.alpha)
+        layers = list(whole)
+    assert [layer.name for layer in layers] == ["Original", "Custom"]
     inks = (lambda values: top - values) if mode == "cmyk" else (lambda values: values)  # PSD: 0 is full ink
-    stored = [np.rint(layer.numpy("color") * top) for layer in document]
+    stored = [np.rint(layer.numpy("color") * top) for layer in layers]
     np.testing.assert_array_equal(stored[0], inks(picture.samples))
     np.testing.assert_array_equal(stored[1], inks(np.clip(np.rint(region.patch), 0, top)))
-    assert (document[1].left, document[1].top) == (region.box.left, region.box.top)
-    assert not document[0].has_mask()
-    layer_mask = document[1].mask
-    assert layer_mask.bbox == tuple(region.box)
-    assert layer_mask.background_color == 0
-    np.testing.assert_array_equal(np.asarray(layer_mask.topil()), np.rint(region.weight * 255))
-    assert document[1].numpy("shape").min() == 1, "the layer itself is opaque: a retoucher may widen the mask"
-    if "alpha" in mode:
-        np.testing.assert_array_equal(np.rint(document[0].numpy("shape")[..., 0] * top), picture.alpha)
+    assert (layers[1].left, layers[1].top) == (region.box.left, region.box.top)
+    assert not layers[0].has_mask()
+    assert layers[1].mask.bbox == tuple(region.box)
+    assert layers[1].mask.background_color == 0
+    alpha = None if picture.alpha is None else picture.alpha[region.box.slices]
+    share = region.weight if alpha is None else share_of(region.weight, alpha, "keep")
+    np.testing.assert_array_equal(np.rint(layers[1].numpy("mask")[..., 0] * top), np.rint(share * np.float32(top)))
+    assert layers[1].numpy("shape").min() == 1, "the layer itself is opaque: a retoucher may widen the mask"
     merged = np.rint(document.numpy("color") * top)
     if "alpha" not in mode:
         np.testing.assert_array_equal(merged, inks(edited.picture.samples))

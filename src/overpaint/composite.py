@@ -98,7 +98,7 @@ def paste(
         if not touched.any():
             continue
         if old_alpha is not None:
-            share = _share(share, touched, old_alpha[rows], rule)
+            share = share_of(share, old_alpha[rows], rule)
         # new + (1 - share) x (old - new) gives `new` itself at a share of 1, which the other way round need not.
         change = cv2.subtract(old, new, dtype=cv2.CV_32F)
         change *= cv2.merge([np.float32(1) - share] * channels)
@@ -106,8 +106,15 @@ def paste(
         cv2.copyTo(cv2.add(new, change, dtype=depth), touched.view(np.uint8), old)
 
 
-def _share(weight: Floats, touched: NDArray[np.bool_], alpha: Samples, rule: AlphaRule) -> Floats:
-    """(h, w) float32: the share of the patch where the old samples have this alpha (see `paste`)."""
+def share_of(weight: Floats, alpha: Samples, rule: AlphaRule) -> Floats:
+    """(h, w) float32 in [0, 1]: the share of a patch's colour where the old samples have this alpha (see `paste`).
+
+    Args:
+        weight: (h, w) float32 in [0, 1], the composite mask.
+        alpha: (h, w) uint8 or uint16, the alpha before the paste.
+        rule: What happens to alpha.
+    """
+    touched = weight > 0
     if rule == "keep":
         return np.where(touched & (alpha == 0), np.float32(1), weight)
     coverage = np.minimum(np.float32(1), alpha.astype(np.float32) / np.float32(np.iinfo(alpha.dtype).max) + weight)

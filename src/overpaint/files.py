@@ -10,8 +10,10 @@ import os
 import secrets
 import stat
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from overpaint.bounded import call_in_time
 from overpaint.errors import OutputError
@@ -77,13 +79,72 @@ def write_file(path: str | os.PathLike[str], data: bytes, *, overwrite: bool = F
     """
     target = _followed(Path(path))
     check_writable(target, overwrite=overwrite)
-    hidden = target.with_name(f".{target.name[:40]}.{secrets.token_hex(6)}.tmp")
+    hidden = target.with_name(_hidden_name(target))
     try:
         write_hidden_file(hidden, data, target, permissions)
         publish_file(hidden, target, overwrite=overwrite)
     finally:
         with contextlib.suppress(OSError):
             hidden.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedFile:
+    """A file that is whole, and does not have its name yet.
+
+    Attributes:
+        hidden: What it is called until then, in the same folder.
+        target: Its name.
+        overwrite: Whether a file of that name may be replaced.
+    """
+
+    hidden: Path
+    target: Path
+    overwrite: bool
+
+    def publish(self) -> None:
+        """Give it its name in one step. Raises OutputError as `write_file` does."""
+        publish_file(self.hidden, self.target, overwrite=self.overwrite)
+        self.discard()
+
+    def discard(self) -> None:
+        """Remove the hidden file, where it is still there."""
+        with contextlib.suppress(OSError):
+            self.hidden.unlink(missing_ok=True)
+
+
+def prepare_file(
+    path: str | os.PathLike[str], write: Callable[[BinaryIO], object], *, overwrite: bool = False
+) -> PreparedFile:
+    """The first half of `write_file` for what is written piece by piece.
+
+    Args:
+        path: Its name.
+        write: Writes it, to any places of the file.
+        overwrite: Whether a file of that name may be replaced.
+
+    Raises:
+        OutputError: As for `write_file`. What `write` raises goes through, but for errors of the system, which are
+            taken for those of this file. Nothing is left behind.
+    """
+    target = _followed(Path(path))
+    check_writable(target, overwrite=overwrite)
+    prepared = PreparedFile(target.with_name(_hidden_name(target)), target, overwrite)
+    try:
+        with open(_created(prepared.hidden, 0o666), "w+b") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException as error:
+        prepared.discard()
+        if isinstance(error, OSError):
+            raise not_written(target, error) from error
+        raise
+    return prepared
+
+
+def _hidden_name(target: Path) -> str:
+    return f".{target.name[:40]}.{secrets.token_hex(6)}.tmp"
 
 
 def write_hidden_file(hidden: Path, data: bytes, target: Path, permissions: int = 0o666) -> None:
@@ -204,13 +265,17 @@ def check_folder(folder: Path) -> None:
 
 
 def _write(hidden: Path, data: bytes, permissions: int) -> None:
-    # Exclusive: the umask limits the permissions, and no existing file or link is opened.
-    descriptor = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), permissions)
-    with open(descriptor, "wb", buffering=0) as file:  # noqa: PTH123 - a descriptor, not a path
+    with open(_created(hidden, permissions), "wb", buffering=0) as file:
         view = memoryview(data)
         while view:
             view = view[file.write(view) :]
-        os.fsync(descriptor)
+        os.fsync(file.fileno())
+
+
+def _created(hidden: Path, permissions: int) -> int:
+    """The descriptor of a new file."""
+    # Exclusive: the umask limits the permissions, and no existing file or link is opened.
+    return os.open(hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), permissions)
 
 
 def _take_free_name(hidden: Path, target: Path) -> None:

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -26,6 +27,7 @@ from .texts import print_json
 
 if TYPE_CHECKING:
     from overpaint.engines import Monitor
+    from overpaint.layers import LayeredPicture
     from overpaint.picture import Picture
     from overpaint.studio import Edited, FinishedPicture, Saved, Studio, Tile
 
@@ -167,12 +169,13 @@ def _paint_picture(
             scene=call.run.scene,
             written=as_written,
         )
-        check_result_size(target, inputs.size)
+        check_result_size(target, inputs.size, picture.colour)
         monitor = shown.monitor(lambda note: _say(call, results, note))
         shown.say("painting" if call.run.variations == 1 else f"painting {call.run.variations} variations")
         for edited, one in zip(_variations(studio, inputs, call.run, monitor), targets, strict=True):
             shown.say("saving")
-            saved, extras = save(edited.finished, one, call.out, compare=edited.comparison, layers=edited.encode_layers)
+            layers = partial(edited.layered, record=call.out.record, marking=outputs.marking_of(call.out))
+            saved, extras = save(edited.finished, one, call.out, compare=edited.comparison, layers=layers)
             results.seconds = time.perf_counter() - began
             seconds = results.seconds if len(targets) == 1 else None  # variations are painted together
             table = report.mapping(results.source, edited, saved, extras, seconds)
@@ -230,38 +233,61 @@ def save(
     out: Out,
     *,
     compare: Callable[[], Picture],
-    layers: Callable[[], bytes],
+    layers: Callable[[], LayeredPicture],
 ) -> tuple[Saved, dict[str, Path]]:
-    """Write a picture, then its companions; all are made first, so that a fault leaves no file in a retry's way.
+    """Write a picture and its companions; these are made first, so that a fault leaves no file in a retry's way.
 
     Args:
         finished: The picture.
         target: Where it and its companions go.
         out: How.
         compare: Makes the picture of before, mask and after.
-        layers: Makes the layered file.
+        layers: Makes the layers.
     """
+    how: dict[str, Any] = {"quality": out.quality, "record": out.record, "marking": outputs.marking_of(out)}
+    with companions(target, out, compare=compare, layers=layers) as publish:
+        if target.path is None:
+            rendered = finished.render(target.format, **how)
+            write_bytes(rendered.data)
+            saved = rendered.saved(Path("-"))
+        else:
+            saved = finished.save(target.path, format=target.format, overwrite=out.overwrite, **how)
+        return saved, publish()
+
+
+@contextlib.contextmanager
+def companions(
+    target: Target, out: Out, *, compare: Callable[[], Picture], layers: Callable[[], LayeredPicture]
+) -> Iterator[Callable[[], dict[str, Path]]]:
+    """The companions of a result, written under hidden names; the function gives them their own, and says which.
+
+    Without that call nothing is left of them after the context. Arguments as for `save`.
+    """
+    from overpaint.files import PreparedFile, prepare_file
+    from overpaint.layers import prepare_layers
     from overpaint.picture import encode, format_of_path
 
-    how: dict[str, Any] = {"quality": out.quality, "record": out.record, "marking": outputs.marking_of(out)}
-    extras: dict[str, Path] = {}
-    made: dict[Path, bytes] = {}
-    if target.compare is not None:
-        extras["compare"] = target.compare
-        made[target.compare] = encode(compare(), format_of_path(target.compare)).data
-    if target.layers is not None:
-        extras["layers"] = target.layers
-        made[target.layers] = layers()
-    if target.path is None:
-        rendered = finished.render(target.format, **how)
-        write_bytes(rendered.data)
-        saved = rendered.saved(Path("-"))
-    else:
-        saved = finished.save(target.path, format=target.format, overwrite=out.overwrite, **how)
-    for name, path in extras.items():
-        with concerning(name):
-            write_file(path, made[path], overwrite=out.overwrite)
-    return saved, extras
+    made: dict[str, PreparedFile] = {}
+    named = {"compare": target.compare, "layers": target.layers}
+
+    def publish() -> dict[str, Path]:
+        for name, file in made.items():
+            with concerning(name):
+                file.publish()
+        return {name: path for name, path in named.items() if path is not None}
+
+    try:
+        if target.compare is not None:
+            data = encode(compare(), format_of_path(target.compare)).data
+            with concerning("compare"):
+                made["compare"] = prepare_file(target.compare, lambda file: file.write(data), overwrite=out.overwrite)
+        if target.layers is not None:
+            with concerning("layers"):
+                made["layers"] = prepare_layers(layers(), target.layers, overwrite=out.overwrite)
+        yield publish
+    finally:
+        for file in made.values():
+            file.discard()
 
 
 def _draw(tiles: list[Tile], path: Path, out: Out) -> Path:

@@ -442,7 +442,7 @@ class Out:
 
     Attributes:
         compare: Also before, mask and after side by side.
-        layers: Also a layered file: original, patch and mask.
+        layers: Also a layered file (PSD, PSB or OpenRaster): original, patch and mask.
         record: How the picture was made: within the file, beside it, or nowhere.
     """
 

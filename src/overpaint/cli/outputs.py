@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from overpaint.doors.names import check_placeholders, filled, has_placeholder, without_controls
 from overpaint.doors.outputs import Target, check_marking
-from overpaint.errors import OutputError, RequestError, concerning
+from overpaint.errors import FormatError, RequestError, concerning
 
 from .audited import check_audited
 from .signing import check_signing, seal_of
@@ -105,26 +105,82 @@ def target(picture: Picture, intent: str, out: Out, *, alpha: bool = False) -> T
     """
     from overpaint.picture import extension_for, format_of_result
 
-    source = picture.source.path or Path("picture")
-    own = picture.source.format
+    source = _source(picture, out)
+    format = format_of_result(picture.source.format, out.format, alpha=alpha)
+    values = {"name": source.stem, "intent": intent, "ext": extension_for(format, source)}
+    path = _place(source, values, out)
+    if path is not None and out.output is not None and not is_folder(out.output):
+        format = _format_of(path, "output", out.format)
+    return _with_companions(path, format, values, out)
+
+
+def layered_target(picture: Picture, intent: str, out: Out, format: str) -> Target:
+    """Where a picture's layered file, which is its result, and the companions go; see `layered_result`.
+
+    Raises:
+        RequestError, OutputError: A name can't be used, or the file can't hold the picture.
+    """
+    from overpaint.layers import check_layered
+
+    source = _source(picture, out)
+    values = {"name": source.stem, "intent": intent, "ext": f".{format}"}
+    with concerning("output"):
+        check_layered(format, picture.size, picture.colour)
+    return _with_companions(_place(source, values, out), format, values, out)
+
+
+def layered_result(out: Out) -> str | None:
+    """The format of a result that is a layered file: "psd", "psb" or "ora"; None for a flat one.
+
+    Raises:
+        FormatError: The format is another one than the name says.
+    """
+    from overpaint.layers import LAYERED_EXTENSIONS
+
+    suffix = "" if out.output in (None, STDIO) or is_folder(out.output) else Path(out.output or "").suffix.lower()
+    wanted = f".{out.format.lower().lstrip('.')}" if out.format else ""
+    found = next((one for one in (wanted, suffix) if one in LAYERED_EXTENSIONS), None)
+    if found is None:
+        return None
+    if wanted and suffix and wanted != suffix:
+        message = f"{{field}} {out.format}: the name {Path(out.output or '').name} says {suffix[1:]}"
+        hint = "leave one of them out, or let them agree"
+        raise FormatError(message, field="format", value=out.format, hint=hint)
+    if out.quality is not None:
+        message = f"{{field}} {out.quality} is for formats that lose, and a layered file is always exact"
+        raise FormatError(message, code="quality-unused", field="quality", value=out.quality, hint="leave it out")
+    for field, given in (("watermark", out.watermark), ("c2pa_cert", out.signing.c2pa_cert)):
+        if given is not None:
+            message = "{field} is for flat pictures: layers get no watermark, and their files are not signed"
+            raise RequestError(message, field=field, value=given, hint="leave it out, or export a flat picture")
+    return found[1:]
+
+
+def _source(picture: Picture, out: Out) -> Path:
+    """The name that results follow."""
     if picture.source.path is None and out.output is None:
         raise RequestError("the picture comes from standard input: say where the result goes with -o", field="output")
-    format = format_of_result(own, out.format, alpha=alpha)
-    values = {"name": source.stem, "intent": intent, "ext": extension_for(format, source)}
-    path = compare = layers = None
+    return picture.source.path or Path("picture")
+
+
+def _place(source: Path, values: dict[str, str], out: Out) -> Path | None:
+    """Where the result goes; None: to standard output."""
     if out.output is None or is_folder(out.output):
         folder = source.parent if out.output is None else Path(out.output)
-        path = folder / without_controls(f"{source.stem}.{intent}{values['ext']}")
-    elif out.output != STDIO:
-        path = _named(out.output, values, "output")
-        format = _format_of(path, "output", out.format)
+        return folder / without_controls(f"{source.stem}.{values['intent']}{values['ext']}")
+    return None if out.output == STDIO else _named(out.output, values, "output")
+
+
+def _with_companions(path: Path | None, format: str, values: dict[str, str], out: Out) -> Target:
+    from overpaint.layers import layered_format
+
+    compare = layers = None
     if out.compare is not None:
         compare = _named(out.compare, values, "compare")
         _format_of(compare, "compare")
     if out.layers is not None:
         layers = _named(out.layers, values, "layers")
-        if layers.suffix.lower() != ".psd":
-            raise OutputError(f"--layers {layers}: the name must end in .psd", field="layers", value=str(layers))
+        layered_format(layers)
     return Target(path, format, compare, layers, sidecar=out.record == "sidecar")
 
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from overpaint.doors.outputs import check_format, check_marking, check_result_size, check_writable_all
+from overpaint.doors.outputs import Target, check_format, check_marking, check_result_size, check_writable_all
 from overpaint.errors import RequestError, concerning
-from overpaint.files import exists_already
+from overpaint.files import exists_already, write_file
 
 from . import outputs, report
-from .edit import save
+from .edit import companions, save
 from .messages import note_line
 from .options import (
     AUDITED_UNSET,
@@ -34,8 +36,11 @@ from .options import (
     WatermarkText,
 )
 from .session_shown import SessionPath, opened_session
-from .streams import STDIO
+from .streams import STDIO, write_bytes
 from .texts import counted, print_json
+
+if TYPE_CHECKING:
+    from overpaint.session import Session
 
 
 def export(
@@ -57,16 +62,18 @@ def export(
     audited: Audited = AUDITED_UNSET,
     printed: Printed = PRINTED_UNSET,
 ) -> int:
-    """Write the present picture as a file, with the record of its edits.
+    """Write the present picture as a file with the record of its edits, or as layers.
 
     [dim]$[/] overpaint session export photo.overpaint -o clean.jpg
-    [dim]$[/] overpaint session export photo.overpaint -o clean.png --layers clean.psd
+    [dim]$[/] overpaint session export photo.overpaint -o clean.psd
+    [dim]$[/] overpaint session export photo.overpaint -o clean.png --layers clean.ora
 
     Args:
-        output: The picture; - writes it to standard output. Left out: NAME.edited.EXT beside the session.
-        format: png, jpeg, webp, tiff or avif. Left out: by the name of OUT, else as the original.
+        output: The picture; - writes it to standard output. OUT.psd, OUT.psb or OUT.ora is a layered file: the
+            original, and each step with its mask. Left out: NAME.edited.EXT beside the session.
+        format: png, jpeg, webp, tiff, avif, psd, psb or ora. Left out: by the name of OUT, else as the original.
         compare: Also before, mask and after side by side.
-        layers: Also a layered file: the original, and each step with its mask.
+        layers: Also a layered file (PSD, PSB or OpenRaster).
         record: How the picture was made: within the file, beside it, or nowhere.
     """
     out = Out(
@@ -76,55 +83,104 @@ def export(
         debug=printed.debug,
     )  # fmt: skip
     outputs.check_options(out, 1, 1)
+    layered_as = outputs.layered_result(out)
+    if layered_as is not None and audited.audit is not None:
+        message = "{field} is about flat pictures: name one as the result, and the layered file with --layers"
+        raise RequestError(message, field="audit", value=audited.audit)
     if audited.private:
         out = replace(out, record="none")
     with opened_session(session, read_only=True, audited=audited) as found:
-        from overpaint.audit import SessionAudit
-        from overpaint.studio.layers import encode_layers
-
         picture = found.picture
         if picture.source.path is None and output is None:
             raise RequestError("the original has no name to follow: say where the result goes with -o", field="output")
-        target = outputs.target(picture, "edited", out, alpha=picture.alpha is not None)
-        check_format(picture, target.format, quality)
-        check_marking(outputs.marking_of(out), picture.colour)
-        check_result_size(target, picture.size)
-        whole = Path(session).resolve()
-        for field, path in target.files:
-            if whole == path.resolve() or whole in path.resolve().parents:
-                with concerning(field):
-                    raise exists_already(path, "is the session itself, which would be lost")
-        check_writable_all(target.files, overwrite=overwrite)
-        finished = found.flatten()
-        saved, extras = save(
-            finished, target, out, compare=finished.comparison, layers=lambda: encode_layers(found.layered())
-        )
-        if isinstance(found.recorder, SessionAudit):
-            found.recorder.exported(found, finished, saved)
-        steps = [step for step in found.steps if step.visible]
+        if layered_as is None:
+            target = outputs.target(picture, "edited", out, alpha=picture.alpha is not None)
+            check_format(picture, target.format, quality)
+            check_marking(outputs.marking_of(out), picture.colour)
+            check_result_size(target, picture.size, picture.colour)
+        else:
+            target = outputs.layered_target(picture, "edited", out, layered_as)
+        _check_files(target, Path(session).resolve(), overwrite=overwrite)
+        table, line = (_flat if layered_as is None else _layered)(found, target, out)
         if printed.json:
-            table = {
-                "session": session,
-                "output": str(saved.path),
-                "format": saved.format,
-                "sidecar": None if saved.sidecar is None else str(saved.sidecar),
-                **{name: str(path) for name, path in extras.items()},
-                "size": list(picture.size),
-                "reach": saved.reach,
-                "fidelity": saved.fidelity,
-                "changed_beyond_reach": saved.changed,
-                "largest_change_beyond_reach": saved.largest,
-                "sha256": saved.sha256,
-                "bytes": saved.size,
-                "marks": saved.marks.to_mapping(),
-                "notes": list(saved.notes),
-            }
-            print_json(table)
+            print_json({"session": session, **table})
         elif not printed.quiet:
-            stream = sys.stderr if output == STDIO else sys.stdout
-            name = "standard output" if output == STDIO else str(saved.path)
-            rest = report.rest(saved, picture.source.format == saved.format)
-            print(f"{name}: {counted(len(steps), 'step')} of {session}; {rest}", file=stream)
-            for note in saved.notes:
+            name = "standard output" if output == STDIO else str(target.path)
+            steps = counted(sum(step.visible for step in found.steps), "step")
+            print(f"{name}: {steps} of {session}; {line}", file=sys.stderr if output == STDIO else sys.stdout)
+            for note in table["notes"]:
                 print(note_line(note), file=sys.stderr)
     return 0
+
+
+def _check_files(target: Target, session: Path, *, overwrite: bool) -> None:
+    """Raise OutputError where a file can't be written, or would replace the session."""
+    for field, path in target.files:
+        if session == path.resolve() or session in path.resolve().parents:
+            with concerning(field):
+                raise exists_already(path, "is the session itself, which would be lost")
+    check_writable_all(target.files, overwrite=overwrite)
+
+
+def _flat(found: Session, target: Target, out: Out) -> tuple[dict[str, Any], str]:
+    """Write the flattened picture; what is told of it, for programs and for people."""
+    from overpaint.audit import SessionAudit
+
+    finished = found.flatten()
+    layers = partial(found.layered, record=out.record, marking=outputs.marking_of(out))
+    saved, extras = save(finished, target, out, compare=finished.comparison, layers=layers)
+    if isinstance(found.recorder, SessionAudit):
+        found.recorder.exported(found, finished, saved)
+    table = {
+        "output": str(saved.path),
+        "format": saved.format,
+        "sidecar": None if saved.sidecar is None else str(saved.sidecar),
+        **{name: str(path) for name, path in extras.items()},
+        "size": list(found.picture.size),
+        "reach": saved.reach,
+        "fidelity": saved.fidelity,
+        "changed_beyond_reach": saved.changed,
+        "largest_change_beyond_reach": saved.largest,
+        "sha256": saved.sha256,
+        "bytes": saved.size,
+        "marks": saved.marks.to_mapping(),
+        "notes": list(saved.notes),
+    }
+    return table, report.rest(saved, found.picture.source.format == saved.format)
+
+
+def _layered(found: Session, target: Target, out: Out) -> tuple[dict[str, Any], str]:
+    """Write the layers as the result; what is told of them, for programs and for people."""
+    from overpaint.files import digest_of_path
+    from overpaint.layers import layers_notes, layers_of, prepare_layers
+    from overpaint.record import sidecar_path
+
+    layers = partial(found.layered, record=out.record, marking=outputs.marking_of(out))
+    layered = layers()
+    sidecar = sidecar_path(target.path) if target.sidecar and target.path is not None else None
+    record = None if sidecar is None else found.flatten().record()
+    with companions(target, out, compare=lambda: found.flatten().comparison(), layers=layers) as publish:
+        if target.path is None:
+            data = layered.encode(target.format)
+            write_bytes(data)
+            size, digest = len(data), hashlib.sha256(data).hexdigest()
+        else:
+            with concerning("output"):
+                prepare_layers(layered, target.path, overwrite=out.overwrite).publish()
+            size, digest = target.path.stat().st_size, digest_of_path(target.path)
+        if sidecar is not None and record is not None:
+            write_file(sidecar, record.to_json().encode(), overwrite=out.overwrite)
+        extras = publish()
+    count = sum(1 for _ in layers_of(layered.layers))
+    table = {
+        "output": str(target.path or STDIO),
+        "format": target.format,
+        "sidecar": None if sidecar is None else str(sidecar),
+        **{name: str(path) for name, path in extras.items()},
+        "size": list(found.picture.size),
+        "layer_count": count,
+        "sha256": digest,
+        "bytes": size,
+        "notes": list(layers_notes(layered, target.format)),
+    }
+    return table, f"{counted(count, 'layer')} above the original"

@@ -88,14 +88,14 @@ def check_marking(marking: Marking, colour: Colour | None = None) -> None:
         marking.watermark.check(colour)
 
 
-def check_result_size(target: Target, size: Size) -> None:
-    """Raise OutputError where a result of this size is too large for its format or for a layered file."""
+def check_result_size(target: Target, size: Size, colour: Colour) -> None:
+    """Raise OutputError where a result of this size is too large for its format, or a layered file can't hold it."""
+    from overpaint.layers import check_layered, layered_format
     from overpaint.picture import check_size
-    from overpaint.studio.layers import check_layers_size
 
     check_size(size, target.format)
     if target.layers is not None:
-        check_layers_size(size)
+        check_layered(layered_format(target.layers), size, colour)
 
 
 def check_writable_all(

@@ -16,9 +16,7 @@ def without_thumbnails(block: bytes) -> bytes | None:
     it can't be followed.
     """
     try:
-        kept = b"".join(
-            raw for number, raw in _resources(block) if number not in _THUMBNAILS and not holds_picture(raw)
-        )
+        kept = b"".join(raw for number, raw in resources(block) if number not in _THUMBNAILS and not holds_picture(raw))
     except ValueError:
         return None
     return kept or None
@@ -29,7 +27,7 @@ def from_records(iptc: bytes) -> bytes:
     return struct.pack(">4sH2xI", b"8BIM", _IPTC, len(iptc)) + iptc + b"\0" * (len(iptc) % 2)
 
 
-def _resources(block: bytes) -> Iterator[tuple[int, bytes]]:
+def resources(block: bytes) -> Iterator[tuple[int, bytes]]:
     """(number, bytes) of each resource. ValueError when one runs over the end."""
     at = 0
     while at + 12 <= len(block):

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+import io
 import re
 import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Protocol
 
 import numpy as np
 
 from overpaint.errors import OutputError
+from overpaint.geometry import Size
 
-from ._picture import Colour, Picture
+from ._picture import Colour, Picture, Samples
 from .png import COLOUR_CHUNKS, PROFILE_KEYWORD, SIGNATURE, XMP_KEYWORD, chunk, chunks
 
 _BEFORE_PIXELS = 33  # behind signature and IHDR
+_COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # by the number of channels (PNG, table 8)
+_RUNS = 3  # zlib's strategy of runs, Z_RLE
+
+
+class SupportsWrite(Protocol):
+    """What bytes can be written to."""
+
+    def write(self, data: bytes, /) -> object:
+        """Write these bytes."""
 
 
 def write(picture: Picture) -> bytes:
     """The picture as PNG, exact: 8 or 16 bits of grey or RGB, with or without alpha, and all metadata."""
     plain = _grey_alpha(picture) if picture.colour is Colour.GREY and picture.alpha is not None else _by_opencv(picture)
-    added = b"".join(chunk(kind, body) for kind, body in _metadata_chunks(picture))
+    added = b"".join(chunk(kind, body) for kind, body in metadata_chunks(picture))
     return b"".join((plain[:_BEFORE_PIXELS], added, plain[_BEFORE_PIXELS:]))
 
 
@@ -39,20 +51,49 @@ def _by_opencv(picture: Picture) -> bytes:
 
 
 def _grey_alpha(picture: Picture) -> bytes:
-    """Grey with alpha, which OpenCV can't write: rows with the Up filter (PNG, section 9.2), then Deflate."""
-    both = picture.interleaved()
-    height, width = both.shape[:2]
-    rows = both.astype(both.dtype.newbyteorder(">")).reshape(height, -1).view(np.uint8)
+    """Grey with alpha, which OpenCV can't write."""
+    file = io.BytesIO()
+    write_blocks(file, picture.size, [picture.interleaved()])
+    return file.getvalue()
+
+
+def write_blocks(
+    file: SupportsWrite, size: Size, blocks: Iterable[Samples], chunks: Iterable[tuple[bytes, bytes]] = ()
+) -> None:
+    """Write a PNG file of which a part at a time is in memory.
+
+    Args:
+        file: Where.
+        size: Width and height.
+        blocks: (h, w, C) uint8 or uint16, the rows from above to below: grey, grey and alpha, RGB, or RGB and alpha.
+        chunks: Kind and body of each chunk that stands before the pixels; see `metadata_chunks`.
+    """
+    deflate = zlib.compressobj(1, strategy=_RUNS)
+    for number, block in enumerate(blocks):
+        depth, channels = block.dtype.itemsize * 8, block.shape[2]
+        if number == 0:
+            head = struct.pack(">IIBBBBB", *size, depth, _COLOUR_TYPES[channels], 0, 0, 0)
+            file.write(SIGNATURE + chunk(b"IHDR", head))
+            for kind, body in chunks:
+                file.write(chunk(kind, body))
+        if coded := deflate.compress(_filtered(block)):
+            file.write(chunk(b"IDAT", coded))
+    file.write(chunk(b"IDAT", deflate.flush()) + chunk(b"IEND", b""))
+
+
+def _filtered(block: Samples) -> bytes:
+    """Rows with the Sub filter (PNG, section 9.2)."""
+    height, step = len(block), block.shape[2] * block.dtype.itemsize
+    rows = np.ascontiguousarray(block, block.dtype.newbyteorder(">")).reshape(height, -1).view(np.uint8)
     filtered = np.empty((height, rows.shape[1] + 1), np.uint8)
-    filtered[:, 0] = 2
-    filtered[0, 1:] = rows[0]
-    np.subtract(rows[1:], rows[:-1], out=filtered[1:, 1:])
-    head = struct.pack(">IIBBBBB", width, height, picture.depth, 4, 0, 0, 0)
-    pixels = zlib.compress(filtered.tobytes(), 4)
-    return SIGNATURE + chunk(b"IHDR", head) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+    filtered[:, 0] = 1
+    filtered[:, 1 : step + 1] = rows[:, :step]
+    np.subtract(rows[:, step:], rows[:, :-step], out=filtered[:, step + 1 :])
+    return filtered.tobytes()
 
 
-def _metadata_chunks(picture: Picture) -> Iterator[tuple[bytes, bytes]]:
+def metadata_chunks(picture: Picture) -> Iterator[tuple[bytes, bytes]]:
+    """Kind and body of each chunk that holds the picture's metadata."""
     metadata = picture.metadata
     if metadata.icc:
         yield b"iCCP", b"ICC profile\0\0" + zlib.compress(metadata.icc, 6)

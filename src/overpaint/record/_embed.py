@@ -2,7 +2,8 @@
 
     PNG                 text "parameters" (infotext) and text "overpaint" (JSON)
     JPEG, WebP, AVIF    EXIF UserComment (infotext) and XMP overpaint:record (JSON)
-    TIFF                XMP overpaint:parameters and overpaint:record
+    TIFF, PSD           XMP overpaint:parameters and overpaint:record
+    OpenRaster          as PNG, in its merged picture
 
 Parameters that another tool wrote are replaced, as they describe the picture before the edit; their text is kept as
 "parameters_original". A comment that a person wrote into UserComment stays, and the infotext goes into XMP instead.
@@ -44,8 +45,9 @@ def embed(metadata: Metadata, record: Record, format: str) -> Metadata:
     Args:
         metadata: The picture's.
         record: Its record.
-        format: "png", "jpeg", "webp", "avif" or "tiff".
+        format: "png", "jpeg", "webp", "avif" or "tiff"; "psd", "psb" or "ora".
     """
+    format = {"psd": "tiff", "psb": "tiff", "ora": "png"}.get(format, format)
     record = record.model_copy(update={"timings": {}})
     if format in ("png", "tiff"):  # they hold it elsewhere than the other formats, whose place may have an earlier one
         metadata = strip(metadata)

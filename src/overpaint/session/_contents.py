@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,10 @@ class SessionContents:
     def forget(self) -> None:
         """Keep no take in memory."""
         self._takes.clear()
+
+    def takes(self, digests: Iterable[str], dropped: Collection[str]) -> dict[int, Take]:
+        """The takes of a step by their numbers, from 1, without those that were dropped. Errors as for `take`."""
+        return {number: self.take(one) for number, one in enumerate(digests, start=1) if one not in dropped}
 
     def array(self, stored: StoredArray) -> NDArray[Any]:
         """An array. Raises SessionError where it is missing or damaged."""

@@ -1,8 +1,8 @@
-"""A session's picture as files: flattened, with the record of its edits, and in layers."""
+"""A session's picture flattened, with the record of its edits."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache, partial
 
@@ -12,10 +12,10 @@ from overpaint.errors import SessionError
 from overpaint.geometry import Box
 from overpaint.picture import Picture
 from overpaint.record import EditStatement, Record
-from overpaint.studio import FinishedPicture, Layer, LayeredPicture, pixel_digest
+from overpaint.studio import FinishedPicture, pixel_digest
 
 from ._history import StepState
-from ._paint import Composite, PaintedStep, ReadArray, extended, marks, patch_of, weight_of
+from ._paint import Composite, PaintedStep, ReadArray, extended, marks, weight_of
 
 SUFFIX = "edited"
 """Of a file's name: NAME.edited.EXT."""
@@ -44,25 +44,31 @@ def finished(original: Picture, composite: Composite, steps: Sequence[PaintedSte
                 boxes.append(here.shift(-canvas.left, -canvas.top))
                 touched[boxes[-1].slices] |= weight_of(patch, state, read)[inner] > 0
         places.append(tuple(boxes))
-    records = [take.record for _, take in steps]
     digest = cache(partial(pixel_digest, composite.picture))
-    record = records[0]
-    if len(steps) > 1 or not steps[0][0].untouched:
-        record = _joined(records, composite.picture, [state for state, _ in steps], digest())
+    record = record_of(composite.picture, steps, digest)
     return FinishedPicture(
         picture=composite.picture,
         base=extended(original, canvas),
         touched=touched,
         marked=marked,
         # Each step's reach is measured from its own mask, so none of all is larger than the largest.
-        reach=max(record.reach for record in records),
+        reach=max(take.record.reach for _, take in steps),
         suffix=SUFFIX,
         record=lambda: record,
         edits=tuple(
-            replace(one, boxes=boxes) for one, boxes in zip(EditStatement.of_records(records), places, strict=True)
+            replace(one, boxes=boxes)
+            for one, boxes in zip(EditStatement.of_records([take.record for _, take in steps]), places, strict=True)
         ),
         pixels_sha256=digest,
     )
+
+
+def record_of(picture: Picture, steps: Sequence[PaintedStep], digest: Callable[[], str]) -> Record:
+    """The record of a picture with these steps, of which there is one at least; `digest` is that of its pixels."""
+    records = [take.record for _, take in steps]
+    if len(steps) == 1 and steps[0][0].untouched:
+        return records[0]
+    return _joined(records, picture, [state for state, _ in steps], digest())
 
 
 def _joined(records: Sequence[Record], picture: Picture, states: Sequence[StepState], digest: str) -> Record:
@@ -86,25 +92,3 @@ def _joined(records: Sequence[Record], picture: Picture, states: Sequence[StepSt
             "notes": tuple(notes),
         }
     )
-
-
-def layered(original: Picture, composite: Composite, steps: Sequence[PaintedStep], read: ReadArray) -> LayeredPicture:
-    """The original and the steps above it, from below to above."""
-    layers: list[Layer] = []
-    for state, take in steps:
-        name = f"{state.number} {take.record.resolved.intent.capitalize()}"
-        several = len(take.patches) > 1
-        for number, stored in enumerate(take.patches, start=1):
-            patch = patch_of(stored, state, original, composite.canvas, read, masked_only=True)
-            if patch is None:
-                continue
-            layers.append(
-                Layer.of(
-                    patch,
-                    f"{name} {number}" if several else name,
-                    opacity=state.opacity,
-                    visible=state.visible,
-                    group=name if several else "",
-                )
-            )
-    return LayeredPicture(extended(original, composite.canvas), tuple(layers), composite.picture)

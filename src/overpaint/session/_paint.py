@@ -207,7 +207,7 @@ def extended(picture: Picture, canvas: Box) -> Picture:
 
 
 def patch_of(
-    stored: StoredPatch, state: StepState, original: Picture, canvas: Box, read: ReadArray, *, masked_only: bool = False
+    stored: StoredPatch, state: StepState, original: Picture, canvas: Box, read: ReadArray
 ) -> StepPatch | None:
     """A region of a step as it shows on a canvas; None where nothing of it lies on it.
 
@@ -217,14 +217,10 @@ def patch_of(
         original: The picture, whose kind of samples it has.
         canvas: Where the composite lies.
         read: Reads arrays.
-        masked_only: Whether the step's opacity is left out.
     """
     box = Box(*stored.box)
-    shape = box.size.shape
-    _check_size(box)
-    _check(stored.samples, original.samples.dtype.name, (*shape, original.colour.samples))
-    weight = weight_of(stored, state, read, opacity=1.0 if masked_only else state.opacity)
-    patch = read(stored.samples).astype(np.float32)
+    weight = weight_of(stored, state, read)
+    patch = samples_of(stored, original, read).astype(np.float32)
     if stored.exact is not None:
         band = _band(read(stored.weight))
         _check(stored.exact, "float32", (int(np.count_nonzero(band)), original.colour.samples))
@@ -232,10 +228,7 @@ def patch_of(
         if not np.isfinite(exact).all():
             raise _misfit("paint that is no number")
         patch[band] = exact
-    opacity = None
-    if stored.opacity is not None:
-        _check(stored.opacity, "float32", shape)
-        opacity = _share(read(stored.opacity))
+    opacity = opacity_of(stored, read)
     here = box.intersect(canvas)
     if here.empty:
         return None
@@ -246,6 +239,23 @@ def patch_of(
         weight[inner],
         None if opacity is None else opacity[inner],
     )
+
+
+def samples_of(stored: StoredPatch, original: Picture, read: ReadArray) -> Samples:
+    """(h, w, C) of the picture's dtype: the paint of a region, rounded."""
+    box = Box(*stored.box)
+    _check_size(box)
+    _check(stored.samples, original.samples.dtype.name, (*box.size.shape, original.colour.samples))
+    samples: Samples = read(stored.samples)
+    return samples
+
+
+def opacity_of(stored: StoredPatch, read: ReadArray) -> NDArray[np.float32] | None:
+    """(h, w) float32: the alpha of a region's paint; None where it follows from the request."""
+    if stored.opacity is None:
+        return None
+    _check(stored.opacity, "float32", Box(*stored.box).size.shape)
+    return _share(read(stored.opacity))
 
 
 def weight_of(

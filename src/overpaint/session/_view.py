@@ -7,15 +7,19 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from overpaint.errors import SessionError
+from overpaint.layers import LayeredPicture
 from overpaint.picture import Picture
+from overpaint.record import Marking
 from overpaint.request import EditRequest
-from overpaint.studio import FinishedPicture, LayeredPicture
+from overpaint.studio import FinishedPicture
+from overpaint.studio.written import RecordMode
 
 from ._compact import blobs_left
 from ._contents import SessionContents
-from ._export import finished, layered
+from ._export import finished
 from ._history import SessionState, StepState
 from ._journal import SessionAction, entry_text, read_journal
+from ._layers import StepTakes, layered
 from ._paint import Composite, PaintedStep, composite
 from ._steps import SessionEvent, Step, events_of, steps_of
 from ._store import HEAD, Store
@@ -159,9 +163,22 @@ class SessionView:
             now = self._below(steps)
         return finished(self.original, now, steps, self._contents.array)
 
-    def layered(self) -> LayeredPicture:
-        """The original and each step above it as a layer, hidden ones too, ready to be written as a layered file."""
-        return layered(self.original, self._now(), self._painted(self._state.stack), self._contents.array)
+    def layered(
+        self,
+        *,
+        record: RecordMode = "embed",
+        marking: Marking = Marking(),  # noqa: B008 - it is frozen
+    ) -> LayeredPicture:
+        """The original and each step above it as a layer, ready to be written as a layered file.
+
+        Hidden steps are hidden layers. The takes of a step are a group, in which the one that is picked shows.
+
+        Args:
+            record: "embed" has how it was made in the file, and prompts in the layers' names; the others do not.
+            marking: What the file says of its origin. It is not signed, and its layers have no watermark.
+        """
+        stack = [StepTakes(one, self._contents.takes(one.takes, self.dropped)) for one in self._state.stack]
+        return layered(self.original, self._now(), stack, self._contents.array, record=record, marking=marking)
 
     @property
     def _state(self) -> SessionState:

@@ -5,7 +5,6 @@ from ._studio import Studio
 from .choose import Painter
 from .contact import Tile, arrange_tiles, contact_sheet, make_tile
 from .inputs import EditArguments
-from .layers import Layer, LayeredPicture
 from .many import Edit, EditFailure
 from .masks import mask_of, spec_of
 from .resolve import resolve
@@ -19,8 +18,6 @@ __all__ = [
     "EditFailure",
     "Edited",
     "FinishedPicture",
-    "Layer",
-    "LayeredPicture",
     "PaintedCanvases",
     "PaintedRegion",
     "Painter",

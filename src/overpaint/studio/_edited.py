@@ -12,19 +12,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from overpaint.composite import share_of
 from overpaint.finish.quality import FillMeasures
 from overpaint.frame import Edge
 from overpaint.geometry import Box, Size
+from overpaint.layers import Layer, LayeredPicture, LayerPixels, title_of
 from overpaint.mask import Mask
 from overpaint.picture import Picture
-from overpaint.record import EditStatement, Record, RegionRecord, SourceType, version
+from overpaint.record import EditStatement, Marking, Record, RegionRecord, SourceType, version
 from overpaint.request import EditRequest, Execution, ResolvedRequest
 
 from .compare import comparison
 from .inputs import InputRasters
-from .layers import Layer, LayeredPicture, encode_layers
 from .saving import FinishedPicture, SavableResult
-from .written import pixel_digest
+from .written import RecordMode, pixel_digest
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -201,22 +202,41 @@ class Edited(SavableResult):
         """Before, mask and after side by side, 8-bit RGB."""
         return comparison(self.base, self.mask, self.picture)
 
-    @property
-    def layered(self) -> LayeredPicture:
-        """The original below, and each painted region above it with its composite mask."""
-        title = self.bare_request.intent.capitalize()
-        names = [title] if len(self.regions) == 1 else [f"{title} {n}" for n in range(1, len(self.regions) + 1)]
-        layers = tuple(Layer.of(region, name) for region, name in zip(self.regions, names, strict=True))
-        return LayeredPicture(self.base, layers, self.picture)
+    def layered(
+        self,
+        *,
+        record: RecordMode = "embed",
+        marking: Marking = Marking(),  # noqa: B008 - it is frozen
+    ) -> LayeredPicture:
+        """The original below, and each painted region above it with its composite mask.
 
-    def save_layers(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
-        """Write the layers of `encode_layers` to a file, named .psd.
+        Args:
+            record: "embed" has how it was made in the file, and the prompt in the layers' names; the others do not.
+            marking: What the file says of its origin. It is not signed, and its layers have no watermark.
+        """
+        embedded = record == "embed"
+        title = title_of(self.bare_request.intent, (self.bare_request.prompt or "") if embedded else "")
+        names = [title] if len(self.regions) == 1 else [f"{title} {n}" for n in range(1, len(self.regions) + 1)]
+        layers = tuple(self._layer(region, name) for region, name in zip(self.regions, names, strict=True))
+        made = self.record if embedded else None
+        return LayeredPicture(self.base, layers, self.picture, made, (self.statement,), marking)
+
+    def _layer(self, region: PaintedRegion, name: str) -> Layer:
+        def read() -> LayerPixels:
+            samples = np.clip(np.rint(region.patch), 0, self.base.maximum).astype(self.base.samples.dtype)
+            alpha = self.base.alpha
+            rule = self.bare_resolved.alpha
+            mask = region.weight if alpha is None else share_of(region.weight, alpha[region.box.slices], rule)
+            return LayerPixels(samples, mask)
+
+        return Layer(name, region.box, read)
+
+    def save_layers(
+        self, path: str | os.PathLike[str], *, overwrite: bool = False, record: RecordMode = "embed"
+    ) -> Path:
+        """Write `layered` to a file; its extension (.psd, .psb or .ora) gives the format.
 
         Raises:
-            OutputError: The file exists, or the picture is larger than the format allows (30,000 pixels a side).
+            OutputError: The file exists, its name has another extension, or its format can't hold the picture.
         """
-        return self.layered.save(path, overwrite=overwrite)
-
-    def encode_layers(self) -> bytes:
-        """A PSD with the original below and each painted region above it, its composite mask as layer mask."""
-        return encode_layers(self.layered)
+        return self.layered(record=record).save(path, overwrite=overwrite)
