@@ -445,3 +445,32 @@ def test_the_limit_of_pixels_is_ours_and_not_that_of_pillow(tmp_path: Path, monk
     assert Image.MAX_IMAGE_PIXELS == 100, "which is one for the process"
     with pytest.raises(PictureError, match="at most 1,000 are allowed"):
         open_picture(path, limits=PictureLimits(pixels=1000))
+
+
+_SHORT = """
+import resource, sys
+import cv2, numpy, simplejpeg
+import PIL.AvifImagePlugin, PIL.Jpeg2KImagePlugin, PIL.WebPImagePlugin
+from overpaint.bounded.child import _data
+from overpaint.errors import OverpaintError
+from overpaint.picture import open_picture
+open_picture(sys.argv[2])
+resource.setrlimit(resource.RLIMIT_DATA, (_data() + (6 << 20),) * 2)
+try:
+    open_picture(sys.argv[1])
+except OverpaintError as error:
+    print(error.code)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@pytest.mark.parametrize("format", ["avif", "webp", "jpeg2000", "png"])
+def test_a_want_of_memory_is_not_called_damage_whatever_the_decoder_says(tmp_path: Path, format: str) -> None:
+    large, small = tmp_path / f"large.{format}", tmp_path / f"small.{format}"
+    Image.new("RGB", (2400, 1600), (90, 120, 30)).save(large, format)
+    Image.new("RGB", (40, 30), (90, 120, 30)).save(small, format)
+    found = subprocess.run([sys.executable, "-c", _SHORT, large, small], capture_output=True, text=True, check=True)
+    assert found.stdout == "memory-short\n"
+    large.write_bytes(large.read_bytes()[: large.stat().st_size // 2])
+    with pytest.raises(PictureError, match=r"damaged or truncated|is truncated"):
+        open_picture(large)

@@ -113,12 +113,15 @@ def by_opencv(data: bytes, depth: int) -> NDArray[Any]:
     """(H, W) or (H, W, 3 or 4) samples, RGB, as OpenCV decodes them; more than 8 bits as 16 (`widened`).
 
     Raises:
-        PictureError: OpenCV can't decode the file, or finds another depth than `depth` bits.
+        ValueError: OpenCV can't decode the file.
+        PictureError: OpenCV finds another depth than `depth` bits.
     """
     import cv2
 
     values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if values is None or values.dtype != (np.uint8 if depth <= 8 else np.uint16):
+    if values is None:
+        raise ValueError("its pixels can't be decoded")
+    if values.dtype != (np.uint8 if depth <= 8 else np.uint16):
         raise PictureError("the file is damaged or truncated: its pixels can't be decoded")
     if values.ndim == 3:
         values = cv2.cvtColor(values, cv2.COLOR_BGR2RGB if values.shape[2] == 3 else cv2.COLOR_BGRA2RGBA)

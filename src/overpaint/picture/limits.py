@@ -16,6 +16,8 @@ MEMORY_PER_PIXEL = 24
 """Bytes that an edit takes for each pixel of its picture: 19 were measured for 8-bit RGB, from decoding to the written
 file, for a picture of 196 million pixels."""
 
+_MOST_PER_PIXEL = 32  # bytes; OpenJPEG takes 25 for decoding alone
+
 
 @dataclass(frozen=True, slots=True)
 class PictureLimits:
@@ -39,6 +41,7 @@ class PictureLimits:
                 code="picture-too-large",
                 value=(width, height),
             )
+        _claimed.set(width * height)
         needs_memory(width * height * MEMORY_PER_PIXEL)
 
     def check_bytes(self, count: int) -> None:
@@ -52,6 +55,22 @@ class PictureLimits:
 
 
 _current: ContextVar[PictureLimits] = ContextVar("picture limits", default=PictureLimits())  # noqa: B039 - frozen
+
+
+_claimed: ContextVar[int] = ContextVar("pixels of the picture that is being read", default=0)
+
+
+def has_room() -> bool:
+    """Whether there is memory to decode the picture whose size was checked last: decoders report a want of it as damage
+    of the file. What is tried is not written to, and so not taken.
+    """
+    import numpy as np
+
+    try:
+        np.empty(_claimed.get() * _MOST_PER_PIXEL, np.uint8)
+    except MemoryError:
+        return False
+    return True
 
 
 def current_limits() -> PictureLimits:

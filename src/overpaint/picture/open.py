@@ -20,7 +20,7 @@ from overpaint.files import is_regular
 from . import avif, bitmap, bmff, jpeg, jpeg2000, png, tiff, webp
 from ._picture import Picture
 from .decoded import IndexedPixels
-from .limits import PictureLimits, current_limits
+from .limits import PictureLimits, current_limits, has_room
 from .messages import PRINTED, damage_in
 from .orient import displayed
 from .pil import turned
@@ -132,7 +132,7 @@ def _decoding(name: str) -> Iterator[None]:
     except (PictureError, MissingExtraError) as error:
         raise error.within(name) from error
     except Exception as error:  # decoders raise anything on hostile input; OpenCV's error is a plain Exception
-        if is_shortage(error):
+        if is_shortage(error) or not has_room():
             raise OverpaintError(f"{name}: there is not enough memory to decode it", code="memory-short") from error
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         raise PictureError(f"{name}: the file is damaged or truncated ({reason})") from error
