@@ -126,8 +126,8 @@ def embeddings_of(texts: Sequence[Prompt], ref: ModelRef) -> tuple[list[ModelEnt
             )
         elif kind.form == "pickle" and not ref.allow_pickle:
             notes.append(
-                f"the textual inversion {entry.name!r} is a pickle; its name stays text, unless the setting allow_pickle "
-                "lets it be read"
+                f"the textual inversion {entry.name!r} is a pickle; its name stays text, unless the setting "
+                "allow_pickle lets it be read"
             )
         else:
             taken.append(entry)
