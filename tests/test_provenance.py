@@ -25,7 +25,7 @@ from overpaint.cli import main
 from overpaint.engines import EngineCard
 from overpaint.geometry import Box, Size
 from overpaint.picture import Metadata, Picture, encode, from_array, open_picture
-from overpaint.picture.xmp import read_property, read_values, with_property
+from overpaint.picture.xmp import read_property, read_values, sanitised, with_property
 from overpaint.record import (
     EditStatement,
     Marking,
@@ -155,6 +155,26 @@ class TestTheStatementInXmp:
         assert declared_type(Metadata(xmp=xmp)) is SourceType.TRAINED_ALGORITHMIC_MEDIA
         for made in (record(), learned()):
             assert declared_type(marked(xmp, made).metadata) is SourceType.TRAINED_ALGORITHMIC_MEDIA
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            "<I:DigitalSourceType rdf:resource='URI'/><dc:creator>me</dc:creator>",
+            "<I:DigitalSourceType rdf:resource='URI' /> <dc:creator>me</dc:creator>",
+            "<xmpMM:History/><I:DigitalSourceType rdf:resource='URI'/><dc:creator>me</dc:creator><dc:title/>",
+            "<dc:creator>me</dc:creator><I:DigitalSourceType rdf:resource='URI'/>",
+            "<dc:title xml:lang='a>b'/><I:DigitalSourceType>URI</I:DigitalSourceType><dc:creator>me</dc:creator>",
+        ],
+    )
+    def test_an_empty_element_costs_nothing_beside_it(self, body):
+        dc, uri = "http://purl.org/dc/elements/1.1/", SourceType.TRAINED_ALGORITHMIC_MEDIA.uri
+        xmp = packet(body.replace("URI", uri))
+        for format in ("png", "jpeg"):
+            for made in (record(), learned()):
+                found = marked(xmp, made, format=format).metadata
+                assert declared_type(found) is SourceType.TRAINED_ALGORITHMIC_MEDIA
+                assert read_property(found.xmp, dc, "creator") == "me"
+                assert read_property(sanitised(found.xmp), dc, "creator") == "me"
 
     def test_an_ingredients_statement_is_not_the_pictures_and_stays(self):
         inner = f"<I:DigitalSourceType>{SourceType.TRAINED_ALGORITHMIC_MEDIA.uri}</I:DigitalSourceType>"

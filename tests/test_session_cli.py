@@ -149,7 +149,7 @@ def test_export_writes_companions_and_replaces_nothing(capsys):
     ("words", "message"),
     [
         (["hide", "3"], "there is no step 3 here; the steps are 1"),
-        (["undo", "5"], "there is nothing to undo"),
+        (["undo", "5"], "5 actions can't be undone, only 1"),
         (["redo"], "there is nothing to redo"),
         (["pick", "1", "2"], "step 1 has no take 2: it has 1"),
         (["opacity", "1", "7"], "opacity must be between 0 and 1, not 7.0"),
@@ -241,3 +241,16 @@ def test_a_file_whose_end_is_missing_is_told_once(capsys):
     assert "the end of photo.overpaint was missing" in capsys.readouterr().err
     run("show")
     assert capsys.readouterr().err == ""
+
+
+def test_more_than_there_is_is_neither_undone_nor_done_again(capsys):
+    run("edit", "remove", *FIRST, *BLUR)
+    run("edit", "remove", *SECOND, *BLUR)
+    run("undo", "3", status=2)
+    assert "3 actions can't be undone, only 2" in capsys.readouterr().err
+    run("undo", "2")
+    run("redo", "5", status=2)
+    assert "only 2" in capsys.readouterr().err
+    run("redo", "2")
+    with Session.open("photo.overpaint") as session:
+        assert (len(session.steps), session.undo_count, session.redo_count) == (2, 2, 0)

@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from overpaint.doors.inputs import mask_from
 from overpaint.doors.outputs import check_writable_all
 from overpaint.doors.places import mask_at
-from overpaint.errors import RequestError, concerning
+from overpaint.errors import RequestError, SessionError, concerning
 
 from . import outputs
 from .audited import session_audit
@@ -145,7 +145,11 @@ def undo(
 
     [dim]$[/] overpaint session undo photo.overpaint
     """
-    return _repeated(session, count, audited, printed, "undone", lambda found: _told(found.undo_text, found.undo))
+
+    def act(found: Session) -> str:
+        return _told(found.undo_text, found.undo)
+
+    return _repeated(session, count, audited, printed, "undone", act, lambda found: found.undo_count)
 
 
 @app.command(sort_key=5)
@@ -156,7 +160,11 @@ def redo(
 
     [dim]$[/] overpaint session redo photo.overpaint
     """
-    return _repeated(session, count, audited, printed, "done again", lambda found: _told(found.redo_text, found.redo))
+
+    def act(found: Session) -> str:
+        return _told(found.redo_text, found.redo)
+
+    return _repeated(session, count, audited, printed, "done again", act, lambda found: found.redo_count)
 
 
 @app.command(sort_key=6)
@@ -355,11 +363,19 @@ def compact(
 
 
 def _repeated(
-    session: str, count: int, audited: Audited, printed: Printed, what: str, act: Callable[[Session], str]
+    session: str,
+    count: int,
+    audited: Audited,
+    printed: Printed,
+    what: str,
+    act: Callable[[Session], str],
+    most: Callable[[Session], int],
 ) -> int:
-    """Undo or do again; `act` says what."""
+    """Undo or do again; `act` says what, `most` how often it can be done. All or nothing."""
     outputs.check_least("count", count, 1)
     with opened_session(session, audited=audited) as found:
+        if count > most(found) > 0:
+            raise SessionError(f"{count} actions can't be {what}, only {most(found)}", field="count", value=count)
         done = [act(found) for _ in range(count)]
         said = f"{', '.join(done)}; {counted(len(found.steps), 'step')} now"
         print_session(found, printed, f"{session}: {what}: {said}")

@@ -234,6 +234,7 @@ class _XmpParser:
         self.data = data
         self.found = _XmpContents()
         self.open: list[tuple[_XmpProperty, list[str]]] = []
+        self.empty: set[int] = set()  # where elements begin that one tag begins and ends
         self.prefixes: dict[str, str] = {}
         self.count = 0
         self.parser = expat.ParserCreate(namespace_separator=" ")
@@ -264,7 +265,10 @@ class _XmpParser:
         subject = (namespace, local) == (RDF, "Description") and outer[-1:] == [(RDF, "RDF")]
         if (namespace, local) == (RDF, "Description"):
             self.found.about = self.found.about or attributes.get(f"{RDF} about", "")
-        tag = _TAG_END.match(self.data, at) if attributes else None
+        tag = _TAG_END.match(self.data, at)
+        if tag and tag[0].endswith(b"/>"):
+            self.empty.add(at)
+            element.end = tag.end()
         for match in _ATTRIBUTE.finditer(self.data, at, tag.end() if tag else at):
             prefix, colon, local = match[1].decode("utf-8", "replace").partition(":")
             if colon and prefix != "xmlns":
@@ -282,8 +286,9 @@ class _XmpParser:
         at = self.parser.CurrentByteIndex
         element, texts = self.open.pop()
         element.value = "".join(texts)
-        closing = _TAG_END.match(self.data, at)
-        element.end = closing.end() if closing else at
+        if element.start not in self.empty:  # the parser says of an empty element that its end is behind its tag
+            closing = _TAG_END.match(self.data, at)
+            element.end = closing.end() if closing else at
         element.take(element.value)
         if text := element.value.strip():
             element.values.append(text)

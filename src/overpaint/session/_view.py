@@ -88,6 +88,19 @@ class SessionView:
         return bool(self._history.branch.undone)
 
     @property
+    def undo_count(self) -> int:
+        """How many actions can be undone."""
+        count, at = 0, self._history.parent
+        while at is not None:
+            count, at = count + 1, self._history.parent_of(at)
+        return count
+
+    @property
+    def redo_count(self) -> int:
+        """How many actions can be done again."""
+        return len(self._history.branch.undone)
+
+    @property
     def undo_text(self) -> str:
         """What an undo would take back, in words; "" for nothing."""
         action = self._state.action
