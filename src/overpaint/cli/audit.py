@@ -15,7 +15,7 @@ from overpaint.files import is_file
 from .options import OUT, PRINTED_UNSET, AsJson, Debug, Overwrite, Printed, argument, verb_group
 from .session_evidence import action_rows, show_session
 from .streams import STDIO, write_output
-from .texts import counted, print_json, print_rows
+from .texts import counted, print_json, print_rows, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -316,7 +316,7 @@ def mapping(verdict: Verdict) -> dict[str, Any]:
 
 def _print(verdict: Verdict, *, checked: bool) -> None:
     for note in verdict.notes[:_MOST]:
-        print(f"note: {_printable(note)}")
+        print(f"note: {visible(note)}")
     if len(verdict.notes) > _MOST:
         print(f"note: and {len(verdict.notes) - _MOST} more notes (--json has all)")
     if verdict.whole:
@@ -325,18 +325,13 @@ def _print(verdict: Verdict, *, checked: bool) -> None:
         found = f"{counted(verdict.records, 'record')}{outputs}{agrees}; head {verdict.head}"
         if verdict.signed:
             found += f"; signed by {verdict.signed[:12]}...{'' if checked else ', which was not checked'}"
-        print(f"{verdict.log} is whole: {found}")
+        print(visible(f"{verdict.log} is whole: {found}"))
         return
-    print(f"{verdict.log} is not whole: {_printable(str(verdict.faults[0]))}")
+    print(visible(f"{verdict.log} is not whole: {verdict.faults[0]}"))
     for fault in verdict.faults[1:_MOST]:
-        print(f"also: {_printable(str(fault))}")
+        print(f"also: {visible(str(fault))}")
     if len(verdict.faults) > _MOST:
         print(f"and {len(verdict.faults) - _MOST} more (--json has all)")
-
-
-def _printable(text: str) -> str:
-    """A text that may quote a forged log, with codes in the place of what a terminal would obey."""
-    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 
 def rows(found: LogEntry) -> list[tuple[str, str]]:
@@ -364,4 +359,4 @@ def rows(found: LogEntry) -> list[tuple[str, str]]:
     ]
     prompt = record.hidden.get("prompt") or edit.resolved.prompt
     lines += [*([("prompt", prompt)] if prompt else []), *(("note", note) for note in edit.notes)]
-    return [(name, _printable(text)) for name, text in lines]
+    return lines

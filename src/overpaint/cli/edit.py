@@ -23,7 +23,7 @@ from .messages import check_words, failed, in_json, note_line
 from .options import NO_INSERT, Bounds, NoInsert, Out, Run, Where
 from .progress import bar
 from .streams import STDIO, as_written, check_one_reader, load, opened, paths, write_bytes
-from .texts import print_json
+from .texts import print_json, visible
 
 if TYPE_CHECKING:
     from overpaint.engines import Monitor
@@ -317,7 +317,7 @@ def _report(call: PaintCall, results: _Results, error: OverpaintError | None) ->
     if _is_silent(call):
         return
     for text in results.lines:
-        print(text, file=stream)
+        print(visible(text), file=stream)
     if len(results.lines) > 1:
         print(f"{len(results.lines)} variations in {results.seconds:.1f} s", file=stream)
     if results.sheet is not None:

@@ -22,7 +22,7 @@ from .options import OUT, WRITTEN_UNSET, Device, Written
 from .progress import bar
 from .session_evidence import replay_of_export, replay_of_session
 from .streams import check_one_reader, load, opened
-from .texts import print_json
+from .texts import print_json, visible
 
 if TYPE_CHECKING:
     from overpaint.audit import AuditRecord, Replayed
@@ -120,9 +120,10 @@ def replay(
     if written.json:
         print_json({**mapping(replayed), "doubt": known.doubt or None, "output": saved and str(saved.path)})
     elif not written.quiet:
-        print(f"{what}: {known.doubt}{'; by that record, ' if known.doubt else ''}{outcome(replayed)}")
+        doubt = f"{known.doubt}; by that record, " if known.doubt else ""
+        print(visible(f"{what}: {doubt}{outcome(replayed)}"))
         for note in replayed.notes:
-            print(f"note: {note}")
+            print(visible(f"note: {note}"))
     if replayed.outcome == "different":
         return FAILED
     return DONE if replayed.outcome == "same" and not known.doubt else UNCOMPARED

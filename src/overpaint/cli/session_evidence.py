@@ -129,7 +129,7 @@ def replay_of_export(what: str, entry: LogEntry, made: Path | None, *, device: D
         print_json({**table, "reason": found.reason or None, "composed_as_recorded": equal})
     elif not written.quiet:
         _say(str(path), done)
-        print(f"{what}: {_of_file(found, equal, str(finished.picture.size))}")
+        print(visible(f"{what}: {_of_file(found, equal, str(finished.picture.size))}"))
     return _status((*(one.outcome for one in done), found.file if equal and not found.surplus else "different"))
 
 
@@ -153,7 +153,7 @@ def _say(name: str, done: list[ReplayedTake]) -> None:
     for note in dict.fromkeys(note for one in done for note in one.notes):
         print(visible(f"note: {note}"))
     if not done:
-        print(f"{name}: nothing was painted")
+        print(visible(f"{name}: nothing was painted"))
 
 
 def _status(outcomes: Iterable[str]) -> int:

@@ -37,7 +37,7 @@ from .options import (
 )
 from .session_shown import SessionPath, opened_session
 from .streams import STDIO, write_bytes
-from .texts import counted, print_json
+from .texts import counted, print_json, visible
 
 if TYPE_CHECKING:
     from overpaint.session import Session
@@ -107,7 +107,7 @@ def export(
         elif not printed.quiet:
             name = "standard output" if output == STDIO else str(target.path)
             steps = counted(sum(step.visible for step in found.steps), "step")
-            print(f"{name}: {steps} of {session}; {line}", file=sys.stderr if output == STDIO else sys.stdout)
+            print(visible(f"{name}: {steps} of {session}; {line}"), file=sys.stderr if output == STDIO else sys.stdout)
             for note in table["notes"]:
                 print(note_line(note), file=sys.stderr)
     return 0

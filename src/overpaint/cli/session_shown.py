@@ -75,7 +75,7 @@ def print_session(session: Session, printed: Printed, line: str, *steps: Step) -
         return
     print(visible(line))
     for note in dict.fromkeys(note for step in steps for note in (*step.notes, step.doubt) if note):
-        print(visible(note_line(note)), file=sys.stderr)
+        print(note_line(note), file=sys.stderr)
     if stale := [str(number) for number in sorted(one.number for one in session.steps if one.stale and one.visible)]:
         about = f"step {stale[0]} is" if len(stale) == 1 else f"steps {', '.join(stale)} are"
         again = f"overpaint session rerun {shlex.quote(str(session.path))} --stale"

@@ -77,7 +77,8 @@ def print_rows(
     colours: Mapping[str, str] = MappingProxyType({}),
     header: bool = False,
 ) -> None:
-    """Print rows in columns: wrapped and styled on a terminal, one line a row in a pipe.
+    """Print rows in columns: wrapped and styled on a terminal, one line a row in a pipe. Control characters in them,
+    as a hostile file's texts may have, are written out.
 
     Args:
         rows: All of one length.
@@ -87,11 +88,12 @@ def print_rows(
     """
     if not rows:
         return
-    columns = len(rows[0])
-    if not sys.stdout.isatty():
+    columns, piped = len(rows[0]), not sys.stdout.isatty()
+    rows = [tuple(_cell(cell, one_line=piped) for cell in row) for row in rows]
+    if piped:
         widths = [max(len(row[column]) for row in rows) for column in range(columns)]
         for row in rows:
-            cells = (" ".join(cell.split()).ljust(width) for cell, width in zip(row, widths, strict=True))
+            cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
             print("  ".join(cells).rstrip())
         return
     from rich.console import Console
@@ -105,3 +107,10 @@ def print_rows(
     for row in rows[1:] if header else rows:
         table.add_row(Text(row[0], colours.get(row[0], "")), *map(Text, row[1:]))
     Console(highlight=False).print(table)
+
+
+def _cell(text: str, *, one_line: bool) -> str:
+    """A text in a row, without what a terminal would obey; its lines stay lines where they may."""
+    if one_line:
+        return visible(" ".join(text.split()))
+    return "\n".join(map(visible, text.expandtabs().splitlines()))
