@@ -160,6 +160,10 @@ class TestTheStatementInXmp:
         "body",
         [
             "<I:DigitalSourceType rdf:resource='URI'/><dc:creator>me</dc:creator>",
+            "<I:DigitalSourceType rdf:resource='URI'/><dc:creator xmlns:dc='http://purl.org/dc/elements/1.1/'>me</dc:creator>",
+            "<I:DigitalSourceType rdf:resource='URI'/><dc:creator xmlns:dc='http://purl.org/dc/elements/1.1/'>me"
+            "</dc:creator>",
+            "<I:DigitalSourceType rdf:resource='URI'/><xmpMM:C rdf:parseType='Resource'><xmpMM:d>e</xmpMM:d></xmpMM:C>",
             "<I:DigitalSourceType rdf:resource='URI' /> <dc:creator>me</dc:creator>",
             "<xmpMM:History/><I:DigitalSourceType rdf:resource='URI'/><dc:creator>me</dc:creator><dc:title/>",
             "<dc:creator>me</dc:creator><I:DigitalSourceType rdf:resource='URI'/>",
@@ -167,12 +171,12 @@ class TestTheStatementInXmp:
         ],
     )
     def test_an_empty_element_costs_nothing_beside_it(self, body):
-        dc, uri = "http://purl.org/dc/elements/1.1/", SourceType.TRAINED_ALGORITHMIC_MEDIA.uri
-        xmp = packet(body.replace("URI", uri))
-        for format in ("png", "jpeg"):
-            for made in (record(), learned()):
-                found = marked(xmp, made, format=format).metadata
-                assert declared_type(found) is SourceType.TRAINED_ALGORITHMIC_MEDIA
+        dc, own = "http://purl.org/dc/elements/1.1/", {True: SourceType(LEARNED), False: SourceType.HUMAN_EDITS}
+        for before in (SourceType.DIGITAL_CAPTURE, SourceType.TRAINED_ALGORITHMIC_MEDIA):
+            xmp = packet(body.replace("URI", before.uri))
+            for generative in (True, False):
+                found = marked(xmp, learned() if generative else record()).metadata
+                assert declared_type(found) is joined_types([before, own[generative]])
                 assert read_property(found.xmp, dc, "creator") == "me"
                 assert read_property(sanitised(found.xmp), dc, "creator") == "me"
 
