@@ -160,9 +160,10 @@ class TestTheStatementInXmp:
         "body",
         [
             "<I:DigitalSourceType rdf:resource='URI'/><dc:creator>me</dc:creator>",
-            "<I:DigitalSourceType rdf:resource='URI'/><dc:creator xmlns:dc='http://purl.org/dc/elements/1.1/'>me</dc:creator>",
             "<I:DigitalSourceType rdf:resource='URI'/><dc:creator xmlns:dc='http://purl.org/dc/elements/1.1/'>me"
             "</dc:creator>",
+            "<xmpMM:A rdf:resource='x'/><xmpMM:B><rdf:Seq><rdf:li>b</rdf:li></rdf:Seq></xmpMM:B>"
+            "<dc:creator>me</dc:creator>"
             "<I:DigitalSourceType rdf:resource='URI'/><xmpMM:C rdf:parseType='Resource'><xmpMM:d>e</xmpMM:d></xmpMM:C>",
             "<I:DigitalSourceType rdf:resource='URI' /> <dc:creator>me</dc:creator>",
             "<xmpMM:History/><I:DigitalSourceType rdf:resource='URI'/><dc:creator>me</dc:creator><dc:title/>",
