@@ -264,3 +264,12 @@ def test_the_file_says_where_it_comes_from(studio, tmp_path, mode):
         for metadata in (open_picture(tmp_path / "m.png").metadata, Metadata(xmp=xmp)):
             assert declared_type(metadata) == declared_type(open_picture(said.data).metadata)
         assert (declared_type(Metadata(xmp=xmp)) is None) == (mode == "none")
+
+
+def test_margins_below_a_translucent_step_are_those_of_the_picture_that_it_was_painted_on(studio, tmp_path):
+    """They repeat the edge of the edits below, not that of the original."""
+    with new(tmp_path, studio) as session:
+        paint(session, Box(0, 5, 20, 40), strict=True)
+        session.edit(intent="expand", engine="stand-in", prompt="x", margins=(12, 0, 0, 0), seed=1)
+        session.opacity(2, 0.25)
+        assert largest_difference(composed_ora(session.layered().encode("ora")), session.picture) <= 2
