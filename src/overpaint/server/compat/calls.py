@@ -166,6 +166,17 @@ def _failure(error: dict[str, Any]) -> OverpaintError:
     return (kind or RequestError)(message, **parts, hint=hint)
 
 
+async def json_table(request: Request) -> dict[str, Any]:
+    """The JSON object of a request's body. RequestError where it is none."""
+    try:
+        table = await request.json()
+    except (ValueError, RecursionError) as error:
+        raise RequestError(f"the body is not JSON: {error}") from None
+    if not isinstance(table, dict):
+        raise RequestError("the body should be a JSON object")
+    return table
+
+
 def picture_bytes(text: object, field: str) -> bytes:
     """The file in a text: base64, bare or in a data URL. RequestError where it is neither."""
     if not isinstance(text, str) or not text.strip():

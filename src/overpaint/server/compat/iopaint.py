@@ -29,7 +29,7 @@ from overpaint.server.errors import NotFoundError
 from overpaint.server.native.callers import Editor, Reader, services_of
 from overpaint.server.tasks import EditTask, Marks
 
-from .calls import Call, picture_bytes
+from .calls import Call, json_table, picture_bytes
 from .lenient import Lenient, Number, Whole, Yes
 from .models import NamedModel, model_named, named_models
 
@@ -128,7 +128,7 @@ async def current_model(request: Request, owner: Reader) -> dict[str, Any]:
 @router.post("/api/v1/model")
 async def choose_model(request: Request, owner: Editor) -> dict[str, Any]:
     """Choose a model for this caller: a checkpoint, an engine, or a name of IOPaint's own erasers."""
-    name = ModelBody.read(await _json(request)).name
+    name = ModelBody.read(await json_table(request)).name
     known = {one.name for one in await named_models(services_of(request).studio)}
     if name not in known and name not in _ERASERS:
         raise NotFoundError(f"there is no model {name!r}", field="name", value=name)
@@ -185,7 +185,7 @@ async def inpaint(request: Request, owner: Editor) -> Response:
 @router.post("/api/v1/adjust_mask")
 async def adjust_mask(request: Request, owner: Editor) -> Response:
     """A mask grown, shrunk or inverted, as an RGBA PNG in the page's own colour."""
-    body: AdjustBody = AdjustBody.read(await _json(request))
+    body: AdjustBody = AdjustBody.read(await json_table(request))
     if not 0 <= body.kernel_size <= 512:
         raise RequestError("{field} must be 0 to 512", field="kernel_size", value=body.kernel_size)
     settings = services_of(request).settings
@@ -208,7 +208,7 @@ async def gen_info(request: Request, owner: Reader, file: Annotated[UploadFile, 
 @router.post("/api/v1/switch_plugin_model")
 async def run_plugin(request: Request, owner: Editor) -> Response:
     """Plug-ins, of which there are none."""
-    name = (await _json(request)).get("name")
+    name = (await json_table(request)).get("name")
     raise NotFoundError(f"the plug-in {name!r} is not here", code="plugin-unknown", field="name", value=name)
 
 
@@ -302,22 +302,12 @@ def _info(model: NamedModel) -> dict[str, Any]:
     }
 
 
-async def _json(request: Request) -> dict[str, Any]:
-    try:
-        table = await request.json()
-    except ValueError as error:
-        raise RequestError(f"the body is not JSON: {error}") from None
-    if not isinstance(table, dict):
-        raise RequestError("the body should be a JSON object")
-    return table
-
-
 async def _table(request: Request) -> dict[str, Any]:
     """The fields of an edit; files of a form become base64, so that there is one way on."""
     import base64
 
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
-        return await _json(request)
+        return await json_table(request)
     form = await request.form(max_files=4, max_fields=200, max_part_size=1 << 20)
     try:
         found: dict[str, Any] = {}

@@ -29,7 +29,7 @@ from overpaint.server.native.callers import Editor, Reader, services_of
 from overpaint.server.replies import error_table
 from overpaint.server.tasks import MOST_VARIATIONS, EditTask, Marks
 
-from .calls import Call, CallResult, picture_bytes
+from .calls import Call, CallResult, json_table, picture_bytes
 from .lenient import Lenient, Number, Whole, Yes
 from .models import NamedModel, model_named, named_models
 
@@ -157,12 +157,7 @@ async def _sent(request: Request) -> _Sent:
     """The fields and files of a request in either form."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json":
-        try:
-            table = await request.json()
-        except ValueError as error:
-            raise RequestError(f"the body is not JSON: {error}") from None
-        if not isinstance(table, dict):
-            raise RequestError("the body should be a JSON object")
+        table = await json_table(request)
         listed = table.pop("images", None)
         single, mask = table.pop("image", None), table.pop("mask", None)
         listed = [single] if listed is None and single is not None else listed
