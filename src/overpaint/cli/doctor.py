@@ -21,6 +21,7 @@ State = Literal["ok", "missing", "optional"]
 EXTRAS = {
     "jpeg": "JPEG blocks that an edit does not touch are carried over unchanged",
     "heif": "HEIC and HEIF pictures can be read and written",
+    "c2pa": "results can carry a signed C2PA manifest",
     "ray": "batches run on a cluster",
     "s3": "pictures and results may lie in S3",
     "otlp": "figures of batches go to an OpenTelemetry collector",
