@@ -164,7 +164,7 @@ class SessionAudit:
 
 
 def paint_digest(take: Take) -> str:
-    """Digest of what a take has painted. It does not follow from the prompt alone, so that it may be told."""
+    """Digest of what a take has painted. The prompt alone does not give it, so a private log may hold it."""
     return digest_of([take.canvas, [patch.to_mapping() for patch in take.patches]])
 
 

@@ -21,8 +21,11 @@ _TIMEOUT_INTERRUPTED = 5.0  # the same at the end of an interrupted run
 
 
 def check_notice(where: str) -> None:
-    """Check before a run what would be told of its end. Raises RequestError for no command and no http(s) address, for
-    quotes that are not closed, and for a program that is not found.
+    """Check, before a run, the command or the address that is called at its end.
+
+    Raises:
+        RequestError: It is neither a command nor an http(s) address, its quotes are not closed, or its program is not
+            found.
     """
     from overpaint.batch.store import is_address
 

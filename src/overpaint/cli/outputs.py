@@ -82,7 +82,7 @@ def marking_of(options: Out | Results) -> Marking:
 
 
 def check_marks(options: Out | Results) -> None:
-    """Raise RequestError where the prompt is to be told and kept secret, or options belong to no watermark."""
+    """Raise RequestError where a private edit would publish its prompt, or options belong to no watermark."""
     if options.private and options.provenance == "prompt":
         message = "--private keeps the prompt away from the picture: leave out --provenance prompt"
         raise RequestError(message, field="provenance", value=options.provenance)

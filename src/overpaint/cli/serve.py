@@ -92,7 +92,7 @@ _LISTENING, _CAPACITY, _PAINTING = Listening(), Capacity(), Painting()
 
 
 def data_folder() -> Path:
-    """Where a server keeps its data unless it is told: of the user, as XDG says."""
+    """The folder of a server's data where none is given: the user's own data folder (XDG)."""
     base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
     return Path(base).expanduser() / "overpaint" / "server"
 

@@ -123,7 +123,7 @@ def _check_files(target: Target, session: Path, *, overwrite: bool) -> None:
 
 
 def _flat(found: Session, target: Target, out: Out) -> tuple[dict[str, Any], str]:
-    """Write the flattened picture; what is told of it, for programs and for people."""
+    """Write the flattened picture. Returns a report for programs, and lines for people."""
     from overpaint.audit import SessionAudit
 
     finished = found.flatten()
@@ -150,7 +150,7 @@ def _flat(found: Session, target: Target, out: Out) -> tuple[dict[str, Any], str
 
 
 def _layered(found: Session, target: Target, out: Out) -> tuple[dict[str, Any], str]:
-    """Write the layers as the result; what is told of them, for programs and for people."""
+    """Write the layers as the result. Returns a report for programs, and lines for people."""
     from overpaint.files import digest_of_path
     from overpaint.layers import layers_notes, layers_of, prepare_layers
     from overpaint.record import sidecar_path
