@@ -294,3 +294,12 @@ def test_a_mask_that_can_not_be_made_says_why(ann, change, code):
     assert found.status_code == 422, found.text
     assert found.json()["error"]["message"]
     assert code in (None, found.json()["error"]["code"])
+
+
+def test_an_upload_that_takes_too_much_memory_is_refused_and_the_server_goes_on(tmp_path):
+    large = io.BytesIO()
+    Image.new("RGB", (6000, 6000)).save(large, "PNG")
+    with running(tmp_path, reading_memory=64 << 20) as server, server.client() as client:
+        found = client.post("/pictures", content=large.getvalue())
+        assert (found.status_code, found.json()["error"]["code"]) == (503, "memory-short")
+        assert client.post("/pictures", content=photo()).status_code == 201

@@ -8,7 +8,7 @@ import sys
 import webbrowser
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 from cyclopts import Group, Parameter
 
@@ -16,6 +16,9 @@ from overpaint.doors import forms
 
 from .options import RUN, AllowPickle, Debug, DeviceName, MaxPixels, Threads, flattened, verb_group
 from .texts import print_rows
+
+if TYPE_CHECKING:
+    from overpaint.studio import Studio
 
 _KEYS = Group("Keys", sort_key=0)
 _WHERE = Group("Where", sort_key=0)
@@ -140,10 +143,21 @@ def serve(
         device=painting.device, threads=painting.threads, allow_pickle=painting.allow_pickle, model=painting.model
     ) as studio:
         if painting.preload:
-            studio.engine("diffusion", studio.model)
+            _load(studio)
         run(Server(settings, studio), ready)
     print("stopped; jobs that had not ended go on at the next start", file=sys.stderr)
     return 0
+
+
+def _load(studio: Studio) -> None:
+    """Paint a small picture with the studio's model, so that its weights are there for the first job."""
+    import numpy as np
+
+    from overpaint.mask import Mask
+
+    pixels = np.full((64, 64, 3), 128, np.uint8)
+    mask = Mask.box((64, 64), (16, 16, 48, 48))
+    studio.edit(pixels, mask=mask, intent="custom", engine="diffusion", model=studio.model, steps=1, seed=0)
 
 
 app = verb_group(

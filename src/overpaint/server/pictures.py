@@ -16,11 +16,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from overpaint.doors.reading import readers
 from overpaint.files import write_file
 
 from .decoding import PictureFacts, facts_of, thumbnail_of
 from .errors import NotFoundError
+from .reading import bounded
 from .settings import ServerSettings
 
 _ID = re.compile("[0-9a-f]{64}")
@@ -73,9 +73,7 @@ class PictureStore:
             elif passing:
                 self._uses[owner, id] += 1
             return known
-        facts: PictureFacts = readers.call(
-            facts_of, data, id, self._settings.most_pixels, seconds=self._settings.reading, check=check
-        )
+        facts = bounded(self._settings, facts_of, data, id, self._settings.most_pixels, check=check)
         return self.keep(owner, data, facts, temporary=temporary)
 
     def keep(self, owner: str, data: bytes, facts: PictureFacts, *, temporary: bool = False) -> PictureFacts:
@@ -139,7 +137,7 @@ class PictureStore:
             if key in self._thumbnails:
                 return self._thumbnails[key]
         data = self.data(owner, id)
-        made = readers.call(thumbnail_of, data, side, self._settings.most_pixels, seconds=self._settings.reading)
+        made = bounded(self._settings, thumbnail_of, data, side, self._settings.most_pixels)
         with self._lock:
             while len(self._thumbnails) >= _THUMBNAILS:
                 del self._thumbnails[next(iter(self._thumbnails))]

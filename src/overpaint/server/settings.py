@@ -35,6 +35,7 @@ class ServerSettings:
         client_jobs: The same of one client.
         finished: Jobs that have ended and are kept, of one client; the oldest go first.
         reading: Seconds that reading the files of a job may take.
+        reading_memory: Bytes that decoding what one request sent may take; jobs share a larger budget.
         painting: Seconds that painting it may take.
         grace: Seconds that running jobs have to end when the server stops; then they wait for the next start.
 
@@ -58,6 +59,7 @@ class ServerSettings:
     client_jobs: int = 500
     finished: int = 1000
     reading: float = 60.0
+    reading_memory: int = 4 << 30
     painting: float = 1800.0
     grace: float = 10.0
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 from collections import OrderedDict
 from collections.abc import Mapping
-from functools import partial
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
@@ -21,12 +20,12 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 from PIL import Image
 
-from overpaint.doors.reading import readers
 from overpaint.errors import RequestError
 from overpaint.request import EditRequest
 from overpaint.server.decoding import PictureFacts, levels_of, prompts_of
 from overpaint.server.errors import NotFoundError
 from overpaint.server.native.callers import Editor, Reader, services_of
+from overpaint.server.reading import bounded
 from overpaint.server.tasks import EditTask, Marks
 
 from .calls import Call, json_table, picture_bytes
@@ -189,8 +188,8 @@ async def adjust_mask(request: Request, owner: Editor) -> Response:
     if not 0 <= body.kernel_size <= 512:
         raise RequestError("{field} must be 0 to 512", field="kernel_size", value=body.kernel_size)
     settings = services_of(request).settings
-    read = partial(readers.call, levels_of, picture_bytes(body.mask, "mask"), settings.most_pixels)
-    levels = await run_in_threadpool(partial(read, seconds=settings.reading))
+    data = picture_bytes(body.mask, "mask")
+    levels = await run_in_threadpool(bounded, settings, levels_of, data, settings.most_pixels)
     return Response(await run_in_threadpool(_adjusted, levels, body), media_type="image/png")
 
 
@@ -198,8 +197,8 @@ async def adjust_mask(request: Request, owner: Editor) -> Response:
 async def gen_info(request: Request, owner: Reader, file: Annotated[UploadFile, File()]) -> dict[str, str]:
     """The prompts that a picture says it was made with."""
     settings = services_of(request).settings
-    read = partial(readers.call, prompts_of, await file.read(), settings.most_pixels, seconds=settings.reading)
-    prompt, negative_prompt = await run_in_threadpool(read)
+    data = await file.read()
+    prompt, negative_prompt = await run_in_threadpool(bounded, settings, prompts_of, data, settings.most_pixels)
     return {"prompt": prompt, "negative_prompt": negative_prompt}
 
 

@@ -10,10 +10,11 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import Field
 
 from overpaint.doors.places import Places
-from overpaint.doors.reading import EditFiles, readers
+from overpaint.doors.reading import EditFiles
 from overpaint.request import EditRequest
 from overpaint.server.decoding import PictureFacts
 from overpaint.server.masking import MadeMask, MaskTask, drawn_mask, files_of, overlaid
+from overpaint.server.reading import bounded
 
 from .callers import Editor, Reader, services_of
 from .pictures import IMAGE, Id, StoredPicture
@@ -38,7 +39,7 @@ async def make(request: Request, owner: Editor, task: MaskTask) -> MaskFacts:
         store, settings = services.pictures, services.settings
         ids = {task.picture, *(() if task.marks is None else task.marks.mask)}
         files = files_of(task, {id: store.data(owner, id) for id in ids}, settings.most_pixels)
-        drawn = readers.call(drawn_mask, files, task, seconds=settings.reading)
+        drawn = bounded(settings, drawn_mask, files, task)
         picture = store.facts(owner, task.picture)
         facts = PictureFacts(
             id=hashlib.sha256(drawn.png).hexdigest(),
@@ -74,6 +75,6 @@ async def overlay(
         contents = {one: store.data(owner, one) for one in (id, mask)}
         places = Places(mask=(mask,), mask_channel="luminance")
         files = EditFiles(id, EditRequest(), contents=contents, places=places, pixels=settings.most_pixels)
-        return readers.call(overlaid, files, opacity, side, seconds=settings.reading)
+        return bounded(settings, overlaid, files, opacity, side)
 
     return Response(await run_in_threadpool(made), media_type="image/webp")

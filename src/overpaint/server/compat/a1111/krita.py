@@ -13,10 +13,10 @@ from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from pydantic import Field
 
-from overpaint.doors.reading import readers
 from overpaint.server.compat.calls import picture_bytes
 from overpaint.server.compat.lenient import Lenient, Number, Whole, Yes
 from overpaint.server.native.callers import Editor, Reader, services_of
+from overpaint.server.reading import bounded
 
 from .bodies import Count, PictureBody, Words
 from .callers import models_of
@@ -98,7 +98,7 @@ async def img2img(request: Request, owner: Editor) -> dict[str, Any]:
         if body.mask not in (None, ""):
             mask = picture_bytes(body.mask, "mask_img")
             further = (mask, body.inpainting_mask_invert, settings.most_pixels)
-            found = [readers.call(cut_out, one, *further, seconds=settings.reading) for one in found]
+            found = [bounded(settings, cut_out, one, *further) for one in found]
         return [base64.b64encode(one).decode() for one in found]
 
     return {"outputs": await run_in_threadpool(outputs), "info": json.dumps(reply.info())}

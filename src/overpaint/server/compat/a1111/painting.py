@@ -10,13 +10,13 @@ from typing import Any
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 
-from overpaint.doors.reading import readers
 from overpaint.engines import card as card_of
 from overpaint.errors import Cancelled
 from overpaint.geometry import Size
 from overpaint.pocket import NAME as POCKET
 from overpaint.server.compat.calls import Call, CallResult, picture_bytes
 from overpaint.server.native.callers import services_of
+from overpaint.server.reading import bounded
 from overpaint.server.tasks import EditTask, Marks
 from overpaint.studio.choose import MODEL_ENGINE, SURROUNDINGS_ENGINE
 
@@ -112,19 +112,19 @@ class _Painting:
 
     async def _ready(self, masked: bool) -> tuple[ReadyInputs, bytes]:
         """Picture and mask as they are edited, and the picture's file as it was sent."""
-        body, limit = self.body, services_of(self.request).settings.most_pixels
-        seconds = services_of(self.request).settings.reading
+        body, settings = self.body, services_of(self.request).settings
+        limit = settings.most_pixels
         to = Size(body.width, body.height)
 
         def made() -> tuple[ReadyInputs, bytes]:
             if not isinstance(body, PictureBody):
-                return ReadyInputs(to), readers.call(blank, to, limit, seconds=seconds)
+                return ReadyInputs(to), bounded(settings, blank, to, limit)
             picture = picture_bytes(body.init_images[0], "init_images")
             mask = picture_bytes(body.mask, "mask") if masked else None
             keeps = self.own_size or self.script is not None or (masked and body.inpaint_full_res)
             reading = MaskReading(body.inpainting_mask_invert, body.blur)
             arguments = (picture, mask, reading, None if keeps else to, body.resize_mode % 3, limit)
-            return readers.call(ready_inputs, *arguments, seconds=seconds), picture
+            return bounded(settings, ready_inputs, *arguments), picture
 
         if isinstance(body, PictureBody):
             if len(body.init_images) > 1:

@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 
-from overpaint.doors.reading import readers
 from overpaint.errors import RequestError
 from overpaint.server.compat.calls import picture_bytes
 from overpaint.server.compat.lenient import Lenient
 from overpaint.server.native.callers import services_of
+from overpaint.server.reading import bounded
 
 Body = TypeVar("Body", bound=Lenient)
 
@@ -61,6 +61,6 @@ async def of_picture(request: Request, function: Any, text: object, field: str, 
 
     def made() -> Any:
         data = picture_bytes(text, field)
-        return readers.call(function, data, *arguments, settings.most_pixels, seconds=settings.reading)
+        return bounded(settings, function, data, *arguments, settings.most_pixels)
 
     return await run_in_threadpool(made)
