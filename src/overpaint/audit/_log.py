@@ -94,7 +94,7 @@ class AuditLog:
         they stay faults.
 
         Args:
-            *more: Faults of what the log names, which whoever calls has found.
+            *more: Faults that the caller has found in what the log names.
 
         Returns:
             The faults that were not accepted before.

@@ -37,7 +37,7 @@ def verify(
     Exit status: 0 trusted, 1 not valid, 3 valid, but no anchor vouches for the signer, 4 no manifest in the file.
 
     Args:
-        anchor: Certificates to trust: whoever they vouch for is trusted. May be given again. Left out: nobody is.
+        anchor: Trust the signers that this certificate vouches for. May be given again. Left out, none is trusted.
     """
     from overpaint.picture import format_of
     from overpaint.picture.open import read_whole

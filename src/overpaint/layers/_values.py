@@ -97,7 +97,7 @@ class LayeredPicture:
         layers: Above it, from below to above.
         merged: The result.
         record: How it was made, for the file's metadata; None leaves it out, and an earlier one too.
-        edits: What can be told of the edits that made the result, in their order; none leaves that out.
+        edits: Statements on the edits that made the result, in their order; an empty list leaves them out.
         marking: What the file says of its origin. It is not signed, and its layers have no watermark.
     """
 

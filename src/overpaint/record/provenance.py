@@ -53,7 +53,7 @@ class EditStatement:
         models: The checkpoints that it used, without folders; empty for none, and in private mode.
         boxes: Where anything changed: left, top, right, bottom in pixels of the result.
         overpaint: The version that painted.
-        prompt: The prompt, where it may be told; "" otherwise.
+        prompt: The prompt, where it may be published; "" otherwise.
     """
 
     source_type: SourceType
@@ -68,8 +68,9 @@ class EditStatement:
     def of(
         cls, source_type: SourceType, resolved: ResolvedRequest, regions: Iterable[RegionRecord], overpaint: str
     ) -> EditStatement:
-        """All that could be told of an edit. Other weights than checkpoints, such as a LoRA, are named by words of the
-        prompt, and are left out.
+        """Everything that a statement on an edit can have.
+
+        Other weights than checkpoints, such as a LoRA, are named by words of the prompt, and are left out.
         """
         return cls(
             source_type=source_type,
@@ -83,7 +84,7 @@ class EditStatement:
 
     @classmethod
     def of_records(cls, records: Iterable[Record]) -> tuple[EditStatement, ...]:
-        """All that could be told of these edits."""
+        """Everything that a statement on these edits can have."""
         return tuple(cls.of(type_of_record(one), one.resolved, one.regions, one.overpaint) for one in records)
 
     def told(self, marking: Marking) -> EditStatement:
@@ -138,7 +139,7 @@ class Seal(Protocol):
 
     @property
     def kind(self) -> str:
-        """What makes its files other ones than those of other seals, whoever signs them; plain text."""
+        """What its files differ in from those of other seals, apart from the signer; plain text."""
 
     def seal(self, data: bytes, format: str, provenance: Provenance) -> SealedFile:
         """The file with a signed manifest, and all else as it is. Raises OverpaintError."""
@@ -162,7 +163,7 @@ class Marking:
 
     @property
     def unusual(self) -> dict[str, Any]:
-        """What makes a file another one than it is by default, as plain values; private mode is told elsewhere."""
+        """The values that differ from the defaults, as plain values; private mode is not among them."""
         found: dict[str, Any] = {} if self.mode == "embed" else {"provenance": self.mode}
         if self.watermark is not None:
             found["watermark"] = self.watermark.record.to_mapping()
@@ -192,7 +193,7 @@ def provenance_of(edits: Iterable[EditStatement], picture: Picture, marking: Mar
     Args:
         edits: The edits that made it, in their order; at least one.
         picture: The result, with source and metadata of the original.
-        marking: How much may be told.
+        marking: How much may be published.
     """
     edits = tuple(one.told(marking) for one in edits)
     joined = joined_types((*said_types(picture), *(one.source_type for one in edits)))
@@ -265,7 +266,7 @@ class StatedOrigin:
 
 
 def stated_origin(metadata: Metadata) -> StatedOrigin:
-    """What a file's XMP says of its origin, whoever wrote it."""
+    """What a file's XMP says of its origin, by any program."""
     names = ((NAMESPACE, _ORIGINAL_TYPE), *((IPTC_EXTENSION, name) for name in (_SYSTEM, _VERSION, _PROMPT)))
     return StatedOrigin(declared_type(metadata), *("; ".join(texts) for texts in read_values(metadata.xmp, *names)))
 

@@ -1,6 +1,6 @@
 """The server: one queue of edits over one studio, and a native API.
 
-`Server` is an ASGI application with its queue; `serve` runs it until it is told to stop. The rest of the library does
+`Server` is an ASGI application with its queue; `serve` runs it until a signal stops it. The rest of the library does
 not import this package, so that the web framework is loaded with it only.
 """
 

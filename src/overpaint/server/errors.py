@@ -27,7 +27,7 @@ class ConflictError(ServerError):
 
 
 class TooManyJobsError(ServerError):
-    """As many jobs wait as may.
+    """The limit of jobs is reached.
 
     Attributes:
         retry_after: Seconds after which another try is likely to pass.

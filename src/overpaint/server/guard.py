@@ -66,7 +66,7 @@ class Guard:
         formed: Formed = lambda path, status, error: (status, {"error": error}),
         scheme: Callable[[str], str] = lambda path: BEARER,
     ) -> None:
-        """Without `keys` whoever passes the other checks is the local user.
+        """Without `keys` a request that passes the other checks is the local user's.
 
         Args:
             app: What is guarded.
@@ -110,7 +110,7 @@ class Guard:
         await self._app(scope, self._in_time(receive), sending)
 
     def _refused(self, scope: Scope, headers: _Headers) -> tuple[int, str, str]:
-        """Status, code and message of what is refused whoever asks; status 0 where nothing is."""
+        """Status, code and message of a request that is refused to any caller; status 0 where it is not."""
         host = headers.one("host")
         named = None if host is None else _HOST.fullmatch(host)
         if named is None or named["name"].lower() not in self._hosts:

@@ -34,7 +34,7 @@ _LEASE = 10 * 365 * 86400.0  # one server holds the folder, so that no lease end
 _ATTEMPTS = 3
 """Starts of a job that each ended with the server's own end; then the job is likely what ends it."""
 
-_REST = 0.5  # seconds between two looks for work that nobody has told of
+_REST = 0.5  # seconds between two looks for new work, beside notifications
 
 
 class EditQueue:
@@ -79,7 +79,7 @@ class EditQueue:
 
         Raises:
             ConflictError: The name was given to another task.
-            TooManyJobsError: The client's jobs, or all, are as many as may be.
+            TooManyJobsError: The limit of the client's jobs, or of all jobs, is reached.
             OverpaintError: The task can't be done, whatever its picture.
         """
         digest = task.digest
@@ -348,7 +348,7 @@ class EditQueue:
             (waiting, self._settings.jobs, "the server's"),
         ):
             if count >= most:
-                error = TooManyJobsError(f"{count} of {whose} jobs wait or run, as many as may", value=count)
+                error = TooManyJobsError(f"{count} of {whose} jobs wait or run, which is the limit", value=count)
                 error.retry_after = max(1, min(600, round(self._seconds)))
                 raise error
 

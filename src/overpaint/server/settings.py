@@ -1,4 +1,4 @@
-"""What a server is told when it starts."""
+"""The settings of a server."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ServerSettings:
         data: The folder of its pictures and jobs.
         host: The address that it listens on.
         port: The port; 0 takes a free one.
-        keys: The file of API keys (see `keys.ApiKeys`); None: whoever may connect is the local user.
+        keys: The file of API keys (see `keys.ApiKeys`); None: every caller is the local user.
         hosts: Further host names under which it may be asked.
         apis: The APIs of other programs that are served, of `APIS`.
         origins: Web pages ("https://example.com") that may use it from a browser.

@@ -50,7 +50,7 @@ class TaskWorker(Protocol):
             task: The task.
             monitor: Of the work.
             on_result: Called with each result once it is stored.
-            temporary: Whether results go once whoever asked has them.
+            temporary: Whether results are removed once the caller has them.
         """
         ...
 

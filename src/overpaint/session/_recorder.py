@@ -1,4 +1,4 @@
-"""What a session tells of its actions to whoever keeps evidence of them."""
+"""What a session reports of its actions to a recorder of evidence."""
 
 from __future__ import annotations
 

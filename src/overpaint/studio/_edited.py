@@ -179,7 +179,7 @@ class Edited(SavableResult):
 
     @property
     def statement(self) -> EditStatement:
-        """What can be told of the edit in the result's file."""
+        """The statement on the edit for the result's file."""
         regions = (region.record for region in self.regions)
         return EditStatement.of(self.source_type, self.bare_resolved, regions, version())
 

@@ -200,7 +200,7 @@ class FinishedPicture(SavableResult):
         reach: The largest distance in pixels from `marked` to a touched pixel.
         suffix: The word in the name of a file that is not named: NAME.SUFFIX.EXT.
         record: How it was made, put together when it is needed.
-        edits: What can be told of the edits that made it, in their order.
+        edits: Statements on the edits that made it, in their order.
         pixels_sha256: Digest of the result's pixels, calculated when it is needed.
         everywhere: Whether a watermark may have changed pixels that are not touched.
     """

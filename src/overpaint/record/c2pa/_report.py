@@ -252,7 +252,7 @@ def _report(store: Mapping[str, Any], certificates: Mapping[str, Any]) -> Manife
 
 
 def _faults(results: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The faults of a manifest, and those of its ingredients' that were not told when it was made."""
+    """The faults of a manifest, and those of its ingredients that it does not list itself."""
     faults = list(results.get("activeManifest", {}).get("failure", []))
     for one in results.get("ingredientDeltas", []):
         faults += one.get("validationDeltas", {}).get("failure", [])
@@ -317,7 +317,7 @@ def _boxes(changes: Sequence[Mapping[str, Any]]) -> Iterator[tuple[float, ...]]:
 
 
 def _ingredient(one: Mapping[str, Any]) -> ReportedIngredient:
-    """An ingredient. That its signer was not known is no problem: whoever made the picture had no anchors."""
+    """An ingredient. An unknown signer is no fault here: the manifest was made without trusted certificates."""
     faults = [*_faults(one.get("validation_results") or {}), *(one.get("validation_status") or [])]
     wrong = _problems(fault for fault in faults if fault.get("code") not in (_UNTRUSTED, _INACCESSIBLE))
     return ReportedIngredient(

@@ -47,7 +47,7 @@ async def painted(request: Request, owner: str, body: PaintBody, *, own_size: bo
     Raises:
         OverpaintError: It can't be done, or failed.
     """
-    sampled(body.sampler, body.scheduler)  # so that a wrong name is told before pictures are read
+    sampled(body.sampler, body.scheduler)  # so that a wrong name is refused before pictures are read
     script = outpainting(body.script_name, body.script_args)
     notes = [f"the extension {name!r} is switched off" for name in check_always_on(body.alwayson_scripts)]
     if isinstance(body, PictureBody) and not body.init_images:
