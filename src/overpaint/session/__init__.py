@@ -2,7 +2,10 @@
 
 from ._again import PaintedAgain
 from ._compact import Compacted
+from ._contents import OpenOriginal
 from ._journal import SessionAction, action_text
+from ._paint_layer import PaintLayer
+from ._plan import PaintedTake, StepPlan
 from ._recorder import ActionRecorder
 from ._session import Session
 from ._steps import SessionEvent, Step
@@ -12,11 +15,15 @@ from ._values import Take
 __all__ = [
     "ActionRecorder",
     "Compacted",
+    "OpenOriginal",
+    "PaintLayer",
     "PaintedAgain",
+    "PaintedTake",
     "Session",
     "SessionAction",
     "SessionEvent",
     "Step",
+    "StepPlan",
     "Take",
     "action_text",
     "is_session",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,14 @@ from ._store import Store, blob_name, damaged
 from ._values import OriginalFile, StoredArray, Take
 
 _TAKE_LIMIT = 8 << 20  # bytes of one take without its arrays
+
+OpenOriginal = Callable[[bytes, str], Picture]
+"""Decodes the original's file, given with its SHA-256. Raises PictureError where that can't be done."""
+
+
+def opened(data: bytes, sha256: str) -> Picture:
+    """The original, decoded here."""
+    return open_picture(data)
 
 
 def original_of(picture: Pictured) -> tuple[OriginalFile, bytes]:
@@ -37,8 +45,9 @@ def original_of(picture: Pictured) -> tuple[OriginalFile, bytes]:
 class SessionContents:
     """Reads a session's blobs. Takes are kept; arrays and the original are read each time."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, opener: OpenOriginal = opened) -> None:
         self._store = store
+        self._opener = opener
         self._takes: dict[str, Take] = {}
 
     def original(self, stored: OriginalFile, path: Path | None) -> Picture:
@@ -48,9 +57,13 @@ class SessionContents:
             SessionError: Its file is missing or another.
             PictureError: It can't be decoded.
         """
-        data = self._blob(stored.sha256, min(stored.size, current_limits().bytes))
-        picture = open_picture(data)
+        data = self.original_file(stored)
+        picture = self._opener(data, stored.sha256)
         return replace(picture, source=replace(picture.source, path=path))
+
+    def original_file(self, stored: OriginalFile) -> bytes:
+        """The original's file. Raises SessionError where it is missing or another."""
+        return self._blob(stored.sha256, min(stored.size, current_limits().bytes))
 
     def take(self, digest: str) -> Take:
         """A take. Raises SessionError where it is missing or damaged."""

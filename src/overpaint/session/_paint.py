@@ -187,7 +187,7 @@ def grown_by(canvas: Box, take: Take) -> Box:
     if not take.grows:
         return canvas
     grown = canvas.union(Box(*take.canvas))
-    _check_size(grown)
+    check_size_of(grown)
     return grown
 
 
@@ -244,7 +244,7 @@ def patch_of(
 def samples_of(stored: StoredPatch, original: Picture, read: ReadArray) -> Samples:
     """(h, w, C) of the picture's dtype: the paint of a region, rounded."""
     box = Box(*stored.box)
-    _check_size(box)
+    check_size_of(box)
     _check(stored.samples, original.samples.dtype.name, (*box.size.shape, original.colour.samples))
     samples: Samples = read(stored.samples)
     return samples
@@ -263,7 +263,7 @@ def weight_of(
 ) -> NDArray[np.float32]:
     """(h, w) float32: the composite mask of a region under its step's mask and opacity."""
     box = Box(*stored.box)
-    _check_size(box)
+    check_size_of(box)
     _check(stored.weight, "float32", box.size.shape)
     weight = _share(read(stored.weight))
     if state.mask is not None:
@@ -275,7 +275,7 @@ def weight_of(
 def shown(mask: StoredMask, box: Box, read: ReadArray) -> NDArray[np.uint8]:
     """(h, w) uint8 over the box: where a step shows; 255 beyond its mask's box."""
     own = Box(*mask.box)
-    _check_size(own)
+    check_size_of(own)
     _check(mask.values, "uint8", own.size.shape)
     found = np.full(box.size.shape, 255, np.uint8)
     both = own.intersect(box)
@@ -313,7 +313,7 @@ def masked(
 def marks(take: Take, canvas: Box, into: NDArray[np.bool_], read: ReadArray) -> None:
     """Mark, in (H, W) bool over the canvas, what a take was to repaint."""
     box = Box(*take.marked.box)
-    _check_size(box)
+    check_size_of(box)
     _check(take.marked.values, "uint8", box.size.shape)
     here = box.intersect(canvas)
     if not here.empty:
@@ -339,7 +339,7 @@ def _check(stored: StoredArray, dtype: str, shape: tuple[int, ...]) -> None:
         raise _misfit(f"an array of {stored.dtype} {tuple(stored.shape)} in the place of {dtype} {shape}")
 
 
-def _check_size(box: Box) -> None:
+def check_size_of(box: Box) -> None:
     """Raise SessionError for a box that is empty or larger than any picture may be."""
     try:
         current_limits().check_pixels(*box.size)

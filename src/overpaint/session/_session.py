@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,14 +14,15 @@ from overpaint.errors import MaskError, OverpaintError, RequestError, SessionErr
 from overpaint.geometry import Box
 from overpaint.request import EditRequest
 from overpaint.studio import Edited, Studio
-from overpaint.studio.inputs import EditArguments, MaskLike, as_mask, split
+from overpaint.studio.inputs import EditArguments, MaskLike, as_mask
 from overpaint.studio.inserts import Pictured
 
 from ._again import PaintedAgain, painted_again
 from ._compact import Compacted, blobs_left, what_to_drop
-from ._contents import original_of
+from ._contents import OpenOriginal, opened, original_of
 from ._journal import JOURNAL_LIMIT, SessionAction
-from ._paint import Composite, PaintedStep, masked, painted_on, take_of, without_file
+from ._paint import Composite, masked
+from ._plan import PaintedTake, StepPlan
 from ._recorder import ActionRecorder
 from ._steps import Step
 from ._store import HEAD, Store, blob_name, create_store, journal_name, open_store
@@ -40,6 +40,8 @@ from ._values import (
     SetMask,
     SetOpacity,
     ShowStep,
+    StoredArray,
+    StoredMask,
     SwitchBranch,
     Undo,
 )
@@ -54,10 +56,15 @@ class Session(SessionView):
     """
 
     def __init__(
-        self, store: Store, path: Path, studio: Studio | None = None, recorder: ActionRecorder | None = None
+        self,
+        store: Store,
+        path: Path,
+        studio: Studio | None = None,
+        recorder: ActionRecorder | None = None,
+        opener: OpenOriginal = opened,
     ) -> None:
         """Use `Session.create` or `Session.open`."""
-        super().__init__(store, path)
+        super().__init__(store, path, opener)
         self.recorder = recorder
         self._studio, self._own_studio = studio, studio is None
 
@@ -106,6 +113,7 @@ class Session(SessionView):
         read_only: bool = False,
         studio: Studio | None = None,
         recorder: ActionRecorder | None = None,
+        opener: OpenOriginal = opened,
     ) -> Session:
         """A session that exists.
 
@@ -115,6 +123,7 @@ class Session(SessionView):
             studio: It paints. Left out, the session has one of its own.
             recorder: Keeps evidence of every action. Those that it does not have yet are recorded at once, as done
                 earlier.
+            opener: Decodes the original, each time that it is needed.
 
         Raises:
             SessionError: It is none, is damaged, has a newer schema, or another process has it open.
@@ -122,7 +131,7 @@ class Session(SessionView):
         found = Path(path)
         store = open_store(found, read_only=read_only)
         try:
-            session = cls(store, found, studio, recorder)
+            session = cls(store, found, studio, recorder, opener)
         except BaseException as error:
             store.close()
             if isinstance(error, OverpaintError) and not isinstance(error, SessionError):
@@ -178,14 +187,9 @@ class Session(SessionView):
         Raises:
             OutputError: The session can't be written; nothing was added.
         """
-        below, steps = self._now(), self._painted(self._state.visible)
-        takes, last = self._paint(below, steps, request, variations, notes, monitor, given)
-        number = self._history.last_step + 1
-        self._do(AddStep(step=number, takes=takes))
-        if variations == 1:  # what was pasted is what would be composited
-            picture = replace(last.picture, source=below.picture.source)
-            self._cached = (self._key(), Composite(picture, Box(*self._contents.take(takes[0]).canvas)))
-        return self.step(number)
+        plan = self.plan_edit()
+        painted = plan.paint(self._studio_of(), request, variations=variations, notes=notes, monitor=monitor, **given)
+        return self._painted_by(plan, painted)
 
     def rerun(
         self,
@@ -211,34 +215,69 @@ class Session(SessionView):
             SessionError: There is no such step, or its mask was for a picture of another size than the one below it.
             OverpaintError: As for `edit`.
         """
-        take = self._contents.take(self._state.step(step).take)
-        lower = self._painted(self._under(step))
-        below = self._below(lower)
-        own = self.request(step)
-        request = own if request is None else request
-        rasters, settings = split(given)
-        new = {name: None for name, value in rasters.items() if name != "inputs" and value is not None}
-        request = request.merged(**{**new, **settings})
-        if (request.engine, request.model) != (own.engine, own.model) and request.options == own.options:
-            request = request.merged(options=None)  # which only the engine before knows
-        same = request.mask is not None and request.mask == own.mask
-        if same and below.canvas != painted_on(take):
-            was, now = painted_on(take).size, below.canvas.size
-            raise SessionError(
-                f"step {step} was painted on a picture of {was}, and what is below it now is {now}",
-                code="session-size",
-                value=step,
-                hint="show the steps that made it larger, or set mask anew",
-            )
-        rasters["inputs"] = {**self._contents.rasters(request), **(rasters.get("inputs") or {})}
-        takes, _ = self._paint(below, lower, request, variations, notes, monitor, rasters)
-        self._do(AddTakes(step=step, takes=takes))
-        return self.step(step)
+        plan = self.plan_rerun(step)
+        painted = plan.paint(self._studio_of(), request, variations=variations, notes=notes, monitor=monitor, **given)
+        return self._painted_by(plan, painted)
 
     def rerun_stale(self, *, monitor: Monitor | None = None) -> tuple[Step, ...]:
         """Paint every step that shows and is stale again, from below to above. Returns these steps."""
         numbers = [step.number for step in self.steps if step.visible]
         return tuple(self.rerun(number, monitor=monitor) for number in numbers if self.step(number).stale)
+
+    def plan_edit(self) -> StepPlan:
+        """What an edit of the present picture is painted on, for a caller that paints without the session."""
+        return StepPlan(self.branch, None, self._now(), tuple(self._painted(self._state.visible)))
+
+    def plan_rerun(self, step: int) -> StepPlan:
+        """What a step is painted on again. Raises SessionError where there is no such step."""
+        take = self._contents.take(self._state.step(step).take)
+        lower = tuple(self._painted(self._under(step)))
+        request = self.request(step)
+        return StepPlan(self.branch, step, self._below(lower), lower, request, self._contents.rasters(request), take)
+
+    def keep(self, painted: PaintedTake) -> None:
+        """Keep what was painted by a plan, before `land` makes a step of it. Raises OutputError."""
+        self._store.add(painted.files)
+
+    def land(self, plan: StepPlan, takes: Sequence[str], last: Edited | None = None) -> Step:
+        """Make a step of the takes that were painted by a plan, or give them to the step that was painted again.
+
+        What was done to the session meanwhile stays: a step that saw what is no longer so is stale. It gets the step on
+        the branch that the plan is of, and goes on in the one where it is.
+
+        Args:
+            plan: The plan.
+            takes: The digests of the takes, which were kept; the first shows.
+            last: The only take's edit, where there is one, so that the picture need not be composited again.
+
+        Raises:
+            SessionError: The branch, or the step that was painted again, is gone.
+            OutputError: The session can't be written; nothing was added.
+        """
+        here = self.branch
+        if plan.branch != here:
+            self.switch(plan.branch)
+        same = self._key() == tuple(state.paint for state, _ in plan.steps)
+        number = plan.step or self._history.last_step + 1
+        try:
+            done = AddStep if plan.step is None else AddTakes
+            self._do(done(step=number, takes=tuple(takes)))
+            step = self.step(number)
+            if plan.step is None and last is not None and same:  # what was pasted is what would be composited
+                picture = replace(last.picture, source=plan.below.picture.source)
+                self._cached = (self._key(), Composite(picture, Box(*self._contents.take(takes[0]).canvas)))
+        finally:
+            if plan.branch != here:
+                self.switch(here)
+        return step
+
+    def _painted_by(self, plan: StepPlan, painted: Iterable[PaintedTake]) -> Step:
+        """Keep all takes, each once it is there, and make a step of them."""
+        digests: list[str] = []
+        for one in painted:
+            self.keep(one)
+            digests.append(one.sha256)
+        return self.land(plan, digests, one.edited if len(digests) == 1 else None)
 
     def undo(self) -> None:
         """Go back to before the last action. Raises SessionError where there is none."""
@@ -293,6 +332,26 @@ class Session(SessionView):
         else:
             stored, data = found
             self._do(SetMask(step=step, mask=stored), (blob_name(stored.values.sha256), data))
+
+    def set_mask(self, step: int, shown: MaskLike) -> None:
+        """Let a step show where this mask is 1, and nowhere else.
+
+        Args:
+            step: Its number.
+            shown: 1 = shown, of the present picture's size; it may be empty, and then the step shows nowhere.
+
+        Raises:
+            MaskError: It has another size.
+        """
+        self._state.step(step)
+        canvas = self.canvas
+        values = as_mask(shown).require_size(canvas.size).to_bytes8()
+        if values.min() == 255:
+            self._do(SetMask(step=step))
+            return
+        stored, data = StoredArray.of(values)
+        mask = StoredMask(box=tuple(canvas), values=stored)
+        self._do(SetMask(step=step, mask=mask), (blob_name(stored.sha256), data))
 
     def new_branch(self, name: str) -> None:
         """Begin a new branch here, and go on in it; the one before stays where it is.
@@ -354,32 +413,6 @@ class Session(SessionView):
         if self._studio is None:
             self._studio = Studio()
         return self._studio
-
-    def _paint(
-        self,
-        below: Composite,
-        steps: Sequence[PaintedStep],
-        request: EditRequest | None,
-        variations: int,
-        notes: Sequence[str],
-        monitor: Monitor | None,
-        given: EditArguments,
-    ) -> tuple[tuple[str, ...], Edited]:
-        """Paint on what is below, and keep the takes; their digests, and the last result."""
-        studio = self._studio_of()
-        picture = without_file(below.picture) if steps else below.picture
-        if variations == 1:
-            made = iter([studio.edit(picture, request, monitor=monitor, **given)])
-        else:
-            made = studio.variations(picture, request, count=variations, monitor=monitor, **given)
-        digests: list[str] = []
-        for edited in made:
-            noted = replace(edited, notes=tuple(dict.fromkeys((*notes, *edited.notes)))) if notes else edited
-            take, files = take_of(noted, below, steps)
-            data = take.to_bytes()
-            digests.append(hashlib.sha256(data).hexdigest())
-            self._store.add([*files, (blob_name(digests[-1]), data)])
-        return tuple(digests), edited
 
 
 def _time() -> str:

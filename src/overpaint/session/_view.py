@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from overpaint.errors import SessionError
+from overpaint.geometry import Box
 from overpaint.layers import LayeredPicture
 from overpaint.picture import Picture
 from overpaint.record import Marking
 from overpaint.request import EditRequest
 from overpaint.studio import FinishedPicture
 from overpaint.studio.written import RecordMode
+from overpaint.values import digest_of
 
 from ._compact import blobs_left
-from ._contents import SessionContents
+from ._contents import OpenOriginal, SessionContents, opened
 from ._export import finished
 from ._history import SessionState, StepState
 from ._journal import SessionAction, entry_text, read_journal
 from ._layers import StepTakes, layered
-from ._paint import Composite, PaintedStep, composite
+from ._paint import Composite, PaintedStep, composite, grown_by, shown
+from ._paint_layer import PaintLayer, layer_of
 from ._steps import SessionEvent, Step, events_of, steps_of
 from ._store import HEAD, Store
 from ._values import (
@@ -33,7 +40,7 @@ from ._values import (
 class SessionView:
     """What a session is now, read from its files. One full picture is kept in memory, the present one."""
 
-    def __init__(self, store: Store, path: Path) -> None:
+    def __init__(self, store: Store, path: Path, opener: OpenOriginal = opened) -> None:
         """Use `Session.open`."""
         self.path = path
         self._store = store
@@ -41,7 +48,7 @@ class SessionView:
         self.head = SessionHead.from_json(data)
         self.id = hashlib.sha256(data).hexdigest()
         self._actions, self._history = read_journal(store, self.id)
-        self._contents = SessionContents(store)
+        self._contents = SessionContents(store, opener)
         self._cached: tuple[tuple[str, ...], Composite] | None = None
 
     @property
@@ -61,6 +68,41 @@ class SessionView:
         """The original as its file has it. It is decoded each time."""
         name = self.head.original.name
         return self._contents.original(self.head.original, self.path.with_name(name) if name else None)
+
+    @property
+    def original_file(self) -> bytes:
+        """The original's file, byte by byte."""
+        return self._contents.original_file(self.head.original)
+
+    @property
+    def canvas(self) -> Box:
+        """The present picture's box in pixels of the original; nothing is composited for it."""
+        found = self.head.original.box
+        for _, take in self._painted(self._state.visible):
+            found = grown_by(found, take)
+        return found
+
+    @property
+    def look(self) -> str:
+        """A digest of all that the present picture follows from; nothing is composited for it."""
+        return self._look_of(self._state.visible)
+
+    def look_below(self, step: int) -> str:
+        """The same of the picture below a step. Raises SessionError where there is no such step."""
+        return self._look_of(self._under(step))
+
+    @property
+    def bytes_in_memory(self) -> int:
+        """Bytes of the pixels that it keeps in memory."""
+        if self._cached is None:
+            return 0
+        picture = self._cached[1].picture
+        return picture.samples.nbytes + (0 if picture.alpha is None else picture.alpha.nbytes)
+
+    def forget(self) -> None:
+        """Keep nothing in memory that can be read again."""
+        self._cached = None
+        self._contents.forget()
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -154,6 +196,43 @@ class SessionView:
         """The picture that a step would be painted on again: that of the steps below it that show."""
         return self._below(self._painted(self._under(step))).picture
 
+    def shown(self, step: int) -> NDArray[np.uint8]:
+        """(H, W) uint8 over the present picture: where a step shows, 255 = shown. SessionError where there is none."""
+        state = self._state.step(step)
+        canvas = self.canvas
+        if state.mask is None:
+            return np.full(canvas.size.shape, 255, np.uint8)
+        return shown(state.mask, canvas, self._contents.array)
+
+    def paint(self, step: int, take: int | None = None) -> PaintLayer:
+        """What a step has painted, with transparency where it painted nothing; its own mask and opacity don't count.
+
+        Args:
+            step: The step's number.
+            take: One of its takes; left out, the one that shows.
+
+        Raises:
+            SessionError: There is no such step or take, or its paint was dropped.
+        """
+        state = self._with_take(step, take)
+        return layer_of(self._contents.take(state.take), self.original, self._contents.array)
+
+    def picture_with(self, step: int, take: int | None = None) -> Picture:
+        """The present picture if a step showed, with one of its takes. Errors as for `paint`."""
+        state = self._with_take(step, take)
+        place = self._state.place(step)
+        stack = (*self._state.stack[:place], state, *self._state.stack[place + 1 :])
+        return self._below(self._painted(SessionState(stack=stack).visible)).picture
+
+    def _with_take(self, step: int, take: int | None) -> StepState:
+        """A step that shows, with one of its takes."""
+        state = self._state.step(step)
+        picked = state.picked if take is None else take
+        if not 1 <= picked <= len(state.takes) or state.takes[picked - 1] in self.dropped:
+            message = f"step {step} has no take {take}: it has {len(state.takes)}"
+            raise SessionError(message, code="session-step", field="take", value=take)
+        return replace(state, picked=picked, visible=True)
+
     def step(self, number: int) -> Step:
         """The step of this number. Raises SessionError where there is none."""
         self._state.place(number)
@@ -208,6 +287,9 @@ class SessionView:
 
     def _painted(self, states: Iterable[StepState]) -> list[PaintedStep]:
         return [(state, self._contents.take(state.take)) for state in states]
+
+    def _look_of(self, states: Iterable[StepState]) -> str:
+        return digest_of([self.head.original.sha256, *(state.paint for state in states)])
 
     def _key(self) -> tuple[str, ...]:
         return tuple(state.paint for state in self._state.visible)
