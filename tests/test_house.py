@@ -17,7 +17,7 @@ SOURCE = Path(overpaint.__file__).parent
 
 # Ground floor first. A room may import itself and the floors below it; the rooms of a line are one floor.
 FLOORS = (
-    ("errors",),
+    ("errors", "exposition"),
     ("bounded", "other_names"),
     ("geometry",),
     ("validation", "files", "locks"),

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import time
-from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from overpaint.errors import OutputError
+from overpaint.exposition import Histogram, MetricKind, labelled, single
 from overpaint.files import opened_regular
 
 from .events import Arrived, Began, Decided, Departed, Done, Doubted, Ended, Event, Failed, Idle, Unchanged
@@ -33,7 +32,7 @@ class Metric:
     """
 
     name: str
-    kind: Literal["gauge", "counter"]
+    kind: MetricKind
     about: str
     unit: str = ""
 
@@ -53,8 +52,7 @@ class RunCounts:
         self._began = clock()
         self._running = True
         self.rows = dict.fromkeys(("done", "needs-review", "failed", "unchanged", "waiting"), 0)
-        self.buckets = [0] * (len(BOUNDS) + 1)
-        self.seconds = 0.0
+        self.seconds = Histogram(BOUNDS)
 
     def show(self, event: Event) -> None:
         """Count an event."""
@@ -65,8 +63,7 @@ class RunCounts:
                 self.rows["needs-review"] = event.in_review
             case Done() | Doubted():
                 self._count("done" if isinstance(event, Done) else "needs-review", begun=True)
-                self.buckets[bisect_left(BOUNDS, event.seconds)] += 1
-                self.seconds += event.seconds
+                self.seconds.add(event.seconds)
                 self._painting += float(event.details.get("timings", {}).get("paint", 0.0))
                 width, height = event.details.get("size", (0, 0))
                 self._pixels += width * height
@@ -114,7 +111,7 @@ class RunCounts:
         yield Metric("start_time_seconds", "gauge", "When the run began, since 1970.", "s"), self._began
         yield Metric("last_update_seconds", "gauge", "When this was written, since 1970.", "s"), now
         rate = Metric("rows_per_second", "gauge", "Rows with a result a second since the run began.", "{row}/s")
-        yield rate, sum(self.buckets) / passed
+        yield rate, self.seconds.count / passed
         yield Metric("retries_total", "counter", "Attempts that failed and are made again."), self._retries
         yield Metric("warned_rows_total", "counter", "Rows with a result and a warning.", "{row}"), self._warned
         yield (
@@ -160,21 +157,11 @@ class MetricsFile:
 
     def _lines(self) -> Iterator[str]:
         counts = self._counts
-        yield from _head(ROWS, ROWS.kind)
-        yield from (f'overpaint_batch_rows{{state="{state}"}} {count}' for state, count in counts.rows.items())
+        yield from labelled(_named(ROWS), ROWS.kind, ROWS.about, "state", counts.rows)
         for metric, value in counts.values():
-            yield from _head(metric, metric.kind)
-            yield f"overpaint_batch_{metric.name} {value:.15g}"
-        yield from _head(ROW_SECONDS, "histogram")
-        total = 0
-        for bound, count in zip((*BOUNDS, float("inf")), counts.buckets, strict=True):
-            total += count
-            name = "+Inf" if bound == float("inf") else f"{bound:g}"
-            yield f'overpaint_batch_row_seconds_bucket{{le="{name}"}} {total}'
-        yield f"overpaint_batch_row_seconds_sum {counts.seconds:.15g}"
-        yield f"overpaint_batch_row_seconds_count {total}"
+            yield from single(_named(metric), metric.kind, metric.about, value)
+        yield from counts.seconds.lines(_named(ROW_SECONDS), ROW_SECONDS.about)
 
 
-def _head(metric: Metric, kind: str) -> Iterator[str]:
-    yield f"# HELP overpaint_batch_{metric.name} {metric.about}"
-    yield f"# TYPE overpaint_batch_{metric.name} {kind}"
+def _named(metric: Metric) -> str:
+    return f"overpaint_batch_{metric.name}"

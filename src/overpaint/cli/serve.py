@@ -65,12 +65,14 @@ class Capacity:
         max_jobs: Jobs that may wait or run.
         client_jobs: The same, for one client.
         max_body: The most that one request may send.
+        client_storage: The most that the stored pictures of one client may have; results are kept all the same.
     """
 
     lanes: Annotated[int, Parameter(metavar="N")] = 8
     max_jobs: Annotated[int, Parameter(metavar="N")] = 10_000
     client_jobs: Annotated[int, Parameter(metavar="N")] = 500
     max_body: Annotated[str, Parameter(metavar="SIZE")] = "256MB"
+    client_storage: Annotated[str, Parameter(metavar="SIZE")] = "50GB"
     max_pixels: MaxPixels = None
 
 
@@ -126,6 +128,7 @@ def serve(
         origins=listening.allow_origin,
         apis=frozenset(listening.api or get_args(Api)),
         largest_body=forms.bytes_of(capacity.max_body, "max_body"),
+        client_bytes=forms.bytes_of(capacity.client_storage, "client_storage"),
         most_pixels=capacity.max_pixels,
         lanes=capacity.lanes,
         jobs=capacity.max_jobs,

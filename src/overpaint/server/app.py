@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from overpaint.validation import raise_readable
 from . import compat, native
 from .browser import COOKIE, BrowserTokens
 from .errors import TooManyJobsError
+from .figures import ServerFigures
 from .guard import Guard
 from .jobs import EditQueue
 from .keys import ApiKeys
@@ -58,7 +58,7 @@ class Services:
     queue: EditQueue
     studio: Studio
     tokens: BrowserTokens
-    started: float
+    figures: ServerFigures
 
 
 class Server:
@@ -76,6 +76,7 @@ class Server:
         """
         self.settings = settings
         self.tokens = BrowserTokens()
+        self.figures = ServerFigures()
         self.keys = None if settings.keys is None else ApiKeys.read(settings.keys)
         self._studio = studio
         self._worker = worker
@@ -83,7 +84,16 @@ class Server:
         self.inner = self._application()
         self.inner.add_api_route("/", self._page, include_in_schema=False)
         open_paths = (f"{PREFIX}/health",)
-        self.app = Guard(self.inner, settings, self.keys, self.tokens, open_paths, compat.formed, compat.authentication)
+        self.app = Guard(
+            self.inner,
+            settings,
+            self.keys,
+            self.tokens,
+            self.figures,
+            open_paths,
+            compat.formed,
+            compat.authentication,
+        )
 
     @asynccontextmanager
     async def _lifespan(self, app: FastAPI) -> AsyncIterator[None]:
@@ -102,8 +112,9 @@ class Server:
             studio = self._studio or Studio()
             try:
                 pictures = PictureStore(data / "pictures", self.settings)
-                queue = EditQueue(ledger, self._worker or StudioWorker(studio, pictures, self.settings), self.settings)
-                app.state.services = Services(self.settings, pictures, queue, studio, self.tokens, time.time())
+                worker = self._worker or StudioWorker(studio, pictures, self.settings)
+                queue = EditQueue(ledger, worker, self.settings, self.figures)
+                app.state.services = Services(self.settings, pictures, queue, studio, self.tokens, self.figures)
                 queue.start()
                 try:
                     yield
@@ -184,7 +195,14 @@ async def _invalid(request: Request, error: Any) -> JSONResponse:
 
 
 async def _http_error(request: Request, error: Any) -> JSONResponse:
-    codes = {404: "not-found", 405: "method-not-allowed", 408: "too-slow", 413: "body-too-large", 415: "media-type"}
+    codes = {
+        404: "not-found",
+        405: "method-not-allowed",
+        408: "too-slow",
+        413: "body-too-large",
+        415: "media-type",
+        503: "server-busy",
+    }
     table = {"code": codes.get(error.status_code, "request-invalid"), "message": str(error.detail)}
     return _reply(request, error.status_code, table, error.headers)
 

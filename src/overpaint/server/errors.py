@@ -38,6 +38,13 @@ class TooManyJobsError(ServerError):
     retry_after: int = 5
 
 
+class StorageFullError(ServerError):
+    """The client's stored pictures have the size that they may have."""
+
+    code = "storage-full"
+    status = 507
+
+
 class NotAllowedError(ServerError):
     """The key does not allow it."""
 

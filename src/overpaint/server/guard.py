@@ -13,12 +13,14 @@ import logging
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .browser import BrowserTokens
+from .figures import ServerFigures
 from .keys import LOCAL, ApiKeys, Caller, key_in
 from .replies import refusal
 from .settings import ServerSettings
@@ -31,6 +33,8 @@ _HOST = re.compile(r"(?P<name>[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})
 
 _SLOWEST = 16 << 10
 """Bytes a second that a body must come at, after the first seconds."""
+
+_LATER = {"retry-after": "2"}
 
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
@@ -62,6 +66,7 @@ class Guard:
         settings: ServerSettings,
         keys: ApiKeys | None,
         tokens: BrowserTokens,
+        figures: ServerFigures,
         open_paths: Iterable[str] = (),
         formed: Formed = lambda path, status, error: (status, {"error": error}),
         scheme: Callable[[str], str] = lambda path: BEARER,
@@ -73,6 +78,7 @@ class Guard:
             settings: The settings.
             keys: Who may use it.
             tokens: Those of browsers.
+            figures: Where replies are counted.
             open_paths: Further paths that need no key.
             formed: Status and body of an error as clients of a path read them.
             scheme: The authentication that clients of a path are asked for.
@@ -81,6 +87,8 @@ class Guard:
         self._settings = settings
         self._keys = keys
         self._tokens = tokens
+        self._figures = figures
+        self._bodies = 0
         self._hosts = settings.allowed_hosts
         self._origins = frozenset(origin.lower() for origin in settings.origins)
         self._open = _OPEN | frozenset(open_paths)
@@ -107,7 +115,11 @@ class Guard:
             await _reply(scope, receive, sending, status, json.dumps(body).encode(), self._scheme(scope["path"]))
             return
         scope.setdefault("state", {})["caller"] = caller
-        await self._app(scope, self._in_time(receive), sending)
+        body = _Body()
+        try:
+            await self._app(scope, self._limited(receive, body), sending)
+        finally:
+            self._bodies -= body.bytes
 
     def _refused(self, scope: Scope, headers: _Headers) -> tuple[int, str, str]:
         """Status, code and message of a request that is refused to any caller; status 0 where it is not."""
@@ -163,8 +175,11 @@ class Guard:
             (b"vary", b"Origin"),
         ]  # fmt: skip
 
+        began = time.monotonic()
+
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
+                self._figures.replied(message["status"], time.monotonic() - began)
                 given = {name.lower() for name, _ in message.get("headers", ())}
                 added = [pair for pair in _HEADERS if pair[0] not in given]
                 message = {**message, "headers": [*message.get("headers", ()), *added, *shared]}
@@ -172,25 +187,40 @@ class Guard:
 
         return sending
 
-    def _in_time(self, receive: Receive) -> Receive:
-        """`receive` of a body that must come at a certain rate. HTTPException (408) for a client that is slower."""
-        began, received, complete = time.monotonic(), 0, False
+    def _limited(self, receive: Receive, body: _Body) -> Receive:
+        """`receive` of a body that must come at a certain rate, and for which there must be memory.
+
+        HTTPException for a client that is slower (408), and where all bodies together are too large (503).
+        """
+        began, complete = time.monotonic(), False
 
         async def receiving() -> Message:
-            nonlocal received, complete
+            nonlocal complete
             if complete:  # only the end of the connection comes now
                 return await receive()
-            left = began + self._settings.slowest_body + received / _SLOWEST - time.monotonic()
+            left = began + self._settings.slowest_body + body.bytes / _SLOWEST - time.monotonic()
             try:
                 message = await asyncio.wait_for(receive(), max(left, 0))
             except TimeoutError:
-                log.warning("refused a body of which %d bytes came in %.0f s", received, time.monotonic() - began)
+                log.warning("refused a body of which %d bytes came in %.0f s", body.bytes, time.monotonic() - began)
                 raise HTTPException(408, "the body of the request came too slowly") from None
-            received += len(message.get("body", b""))
+            came = len(message.get("body", b""))
+            body.bytes += came
+            self._bodies += came
+            if self._bodies > self._settings.all_bodies:
+                log.warning("refused a body: %d bytes of bodies are in memory, which is the limit", self._bodies)
+                raise HTTPException(503, "the server has too many large requests at the same time", _LATER)
             complete = not message.get("more_body", False)
             return message
 
         return receiving
+
+
+@dataclass(slots=True)
+class _Body:
+    """How much of a request's body has come, in bytes. It stays in memory until the request is answered."""
+
+    bytes: int = 0
 
 
 class _Headers:

@@ -42,6 +42,7 @@ class EditJob:
         idempotency: The name that its client gave the request.
         temporary: Whether it is of a call that waits for it, and goes with that.
         waiting: Calls that wait for it.
+        waits_since: When it came into the queue, on the clock of `time.monotonic`.
         events: What has happened to it since the server started.
         monitor: Of the work on it.
         given_back: Whether it was stopped so that the next server does it.
@@ -62,6 +63,7 @@ class EditJob:
     idempotency: str | None = None
     temporary: bool = False
     waiting: int = 0
+    waits_since: float = 0.0
     events: JobEvents = field(default_factory=JobEvents)
     monitor: Monitor | None = None
     given_back: bool = False

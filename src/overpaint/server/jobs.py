@@ -20,6 +20,7 @@ from overpaint.ledger import Job, Ledger, LedgerEntry
 from overpaint.values import digest_of
 
 from .errors import ConflictError, NotFoundError, TooManyJobsError
+from .figures import ServerFigures
 from .job import EditJob, JobState, job_of, monitor_of, spec_of
 from .replies import error_table
 from .settings import ServerSettings
@@ -40,8 +41,11 @@ _REST = 0.5  # seconds between two looks for new work, beside notifications
 class EditQueue:
     """Jobs of all clients, and the threads that do them. Thread-safe. `start` begins, `stop` ends."""
 
-    def __init__(self, ledger: Ledger, worker: TaskWorker, settings: ServerSettings) -> None:
+    def __init__(
+        self, ledger: Ledger, worker: TaskWorker, settings: ServerSettings, figures: ServerFigures | None = None
+    ) -> None:
         """Jobs that the ledger has are there at once; those that ran when a server ended wait again."""
+        self._figures = figures or ServerFigures()
         self._ledger = ledger
         self._worker = worker
         self._settings = settings
@@ -235,6 +239,7 @@ class EditQueue:
                     continue
                 job.attempts, job.state, job.updated = lease.attempts, "running", time.time()
                 job.monitor = monitor_of(job)
+                self._figures.began(time.monotonic() - job.waits_since)
                 self._running[id] = job
                 job.events.add("started", attempt=job.attempts)
                 self._tell_places()
@@ -284,8 +289,9 @@ class EditQueue:
                 return
             if error is not None:
                 state = "failed"
-                if not isinstance(error, InputError):
-                    log.warning("the job %s failed: %s", job.id, error.code)
+            self._figures.ended(state, time.monotonic() - began)
+            if error is not None and not isinstance(error, InputError):
+                log.warning("the job %s failed: %s", job.id, error.code)
             try:
                 self._end(job, lease, state, results, error)
             except LedgerError as failure:  # its end is not on the disk: at the next start it waits again
@@ -359,6 +365,7 @@ class EditQueue:
 
     def _wait(self, job: EditJob) -> None:
         self._turns.add(job.owner, job.id)
+        job.waits_since = time.monotonic()
         job.events.add("queued", place=self._turns.place(job.owner, job.id))
         self._lock.notify()
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from overpaint.files import write_file
 
 from .decoding import PictureFacts, facts_of, thumbnail_of
-from .errors import NotFoundError
+from .errors import NotFoundError, StorageFullError
 from .reading import bounded
 from .settings import ServerSettings
 
@@ -38,12 +38,21 @@ class PictureStore:
         self._lock = threading.Lock()
         self._thumbnails: dict[tuple[str, str, int], bytes] = {}
         self._uses: Counter[tuple[str, str]] = Counter()
+        self._bytes: Counter[str] = Counter()  # by the folder of an owner
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for table in folder.glob("*/*.json"):  # of calls that a server's end cut off
+        for table in folder.glob("*/*.json"):
             with contextlib.suppress(OSError, ValueError):
-                if json.loads(table.read_bytes()).get("temporary"):
+                file = table.with_suffix("")
+                if json.loads(table.read_bytes()).get("temporary"):  # of a call that a server's end cut off
                     table.unlink()
-                    table.with_suffix("").unlink()
+                    file.unlink()
+                else:
+                    self._bytes[table.parent.name] += file.stat().st_size
+
+    @property
+    def size(self) -> int:
+        """Bytes of all stored pictures."""
+        return sum(self._bytes.values())
 
     def add(
         self,
@@ -64,6 +73,7 @@ class PictureStore:
         Raises:
             PictureError: It is no picture that can be read, or has too many pixels.
             InputError: Reading it took too long, or more memory than there is.
+            StorageFullError: The owner's pictures are as large as they may be in all.
         """
         id = hashlib.sha256(data).hexdigest()
         with contextlib.suppress(NotFoundError), self._lock:
@@ -73,6 +83,14 @@ class PictureStore:
             elif passing:
                 self._uses[owner, id] += 1
             return known
+        most = self._settings.client_bytes
+        if (stored := self._bytes[self._owned(owner).name]) + len(data) > most:
+            raise StorageFullError(
+                f"the picture has {len(data):,} bytes, and your stored pictures have {stored:,} of {most:,}",
+                field="picture",
+                value=len(data),
+                hint="delete pictures that are not needed any more, results among them",
+            )
         facts = bounded(self._settings, facts_of, data, id, self._settings.most_pixels, check=check)
         return self.keep(owner, data, facts, temporary=temporary)
 
@@ -85,6 +103,7 @@ class PictureStore:
                 passing = self._read(owner, facts.id)[1]
             except NotFoundError:
                 write_file(path, data, overwrite=True, permissions=0o600)
+                self._bytes[path.parent.name] += len(data)
                 passing = temporary
             # The facts come last: a picture without them was not kept whole, and is not there.
             self._write(owner, facts, temporary=temporary and passing)
@@ -163,7 +182,10 @@ class PictureStore:
     def _remove(self, owner: str, id: str) -> None:
         path = self._path(owner, id)
         path.with_suffix(".json").unlink(missing_ok=True)
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            size = path.stat().st_size
+            path.unlink()
+            self._bytes[path.parent.name] -= size
         for key in [key for key in self._thumbnails if key[:2] == (owner, id)]:
             del self._thumbnails[key]
 

@@ -28,6 +28,9 @@ class ServerSettings:
         apis: The APIs of other programs that are served, of `APIS`.
         origins: Web pages ("https://example.com") that may use it from a browser.
         largest_body: Bytes of a request's body.
+        all_bodies: Bytes of the bodies of all requests that are being answered.
+        client_bytes: Bytes of the stored pictures of one client, beyond which it may upload no more; results are stored
+            all the same.
         most_pixels: Pixels of a picture; None for the library's limit.
         slowest_body: Seconds in which the next part of a body must come.
         lanes: Jobs that are worked on at the same time.
@@ -52,6 +55,8 @@ class ServerSettings:
     origins: tuple[str, ...] = ()
     apis: frozenset[str] = frozenset(APIS)
     largest_body: int = 256 << 20
+    all_bodies: int = 2 << 30
+    client_bytes: int = 50 << 30
     most_pixels: int | None = None
     slowest_body: float = 30.0
     lanes: int = 8

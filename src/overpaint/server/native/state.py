@@ -7,6 +7,7 @@ import time
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
+from overpaint.exposition import MEDIA_TYPE
 from overpaint.server.job import JobState
 
 from .callers import Admin, Reader, services_of
@@ -42,7 +43,7 @@ async def state(request: Request, owner: Reader) -> ServerState:
     """What the server does for the caller now."""
     services = services_of(request)
     return ServerState(
-        seconds=time.time() - services.started,
+        seconds=time.time() - services.figures.started,
         lanes=services.settings.lanes,
         jobs=services.queue.counts(owner),
     )
@@ -51,12 +52,9 @@ async def state(request: Request, owner: Reader) -> ServerState:
 @router.get("/metrics", response_class=Response)
 async def metrics(request: Request, owner: Admin) -> Response:
     """Figures of the whole server, as Prometheus reads them (text format 0.0.4)."""
+    from overpaint import __version__
+
     services = services_of(request)
-    lines = ["# HELP overpaint_jobs Jobs by state.", "# TYPE overpaint_jobs gauge"]
-    lines += [f'overpaint_jobs{{state="{state}"}} {count}' for state, count in services.queue.counts().items()]
-    lines += [
-        "# HELP overpaint_started_seconds When the server was started, in seconds since 1970.",
-        "# TYPE overpaint_started_seconds gauge",
-        f"overpaint_started_seconds {services.started:.3f}",
-    ]
-    return Response("\n".join(lines) + "\n", media_type="text/plain; version=0.0.4")
+    jobs: dict[str, float] = {str(state): count for state, count in services.queue.counts().items()}
+    lines = services.figures.lines(jobs, services.settings.lanes, services.pictures.size, __version__)
+    return Response("\n".join(lines) + "\n", media_type=MEDIA_TYPE)
