@@ -566,7 +566,7 @@ class TestFinding:
             find(log, str(photo))
         with pytest.raises(RecordError, match="no record whose id begins with 000000"):
             find(log, "000000")
-        with pytest.raises(RecordError, match="neither a file nor a record's id"):
+        with pytest.raises(RecordError, match=r"there is no file .*, and a record's id is"):
             find(log, "photo.tif")
 
     def test_a_line_that_was_changed_is_found_and_called_so(self, log, one):

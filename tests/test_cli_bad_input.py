@@ -334,3 +334,29 @@ def test_an_error_has_the_field_and_the_value_of_the_setting_that_caused_it(
     assert error["field"] == field, error
     assert value is None or error["value"] == value, error
     assert listing(folder) == before
+
+
+def test_a_missing_file_or_a_log_is_named_as_such(folder, capsys):
+    """`replay` and `audit show` take a picture, a session or an id; what else is given is said in its own words."""
+    for words in (["replay"], ["audit", "show"]):
+        assert main([*words, "gone.png"]) == 2
+        assert "there is no file 'gone.png'" in capsys.readouterr().err
+        assert main([*words, "."]) == 2
+        assert ". is a folder; give a picture" in capsys.readouterr().err
+    assert main(["remove", "photo.png", *MARKED, "-o", "out.png", "--audit", "audit.jsonl", "-q"]) == 0
+    for words in (["replay"], ["audit", "show"]):
+        assert main([*words, "audit.jsonl"]) == 2
+        assert "audit.jsonl is an audit log, which 'overpaint audit verify' checks" in capsys.readouterr().err
+        assert main([*words, "gone.png"]) == 2
+        assert "there is no file 'gone.png', and a record's id is" in capsys.readouterr().err
+
+
+def test_a_key_is_named_as_it_was_given(folder, capsys):
+    for words in (["--c2pa-cert", "c.pem", "--c2pa-key", "k.pem"], ["--audit", "a.jsonl", "--audit-key", "k.pem"]):
+        assert main(["remove", "photo.png", *MARKED, "-o", "out.png", *words]) == 2
+        said = capsys.readouterr().err
+        assert f"the file {words[1] if 'c2pa' in words[0] else words[3]} can't be read" in said
+        assert str(folder) not in said
+    assert main(["audit", "keygen", "a.key"]) == 0
+    assert main(["audit", "keygen", "a.key"]) == 1
+    assert "--overwrite" not in capsys.readouterr().err, "which is no option of this verb"

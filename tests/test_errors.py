@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,7 @@ def test_fields_in_a_hint_become_options():
 
 def test_the_hints_are_for_codes_that_exist():
     listed = [line.split("`")[1] for line in PAGE.read_text().splitlines() if line.startswith("| `")]
-    assert {name.split(":")[0] for name in HINTS} <= set(listed), "by code, or by code and value"
+    assert {re.split("[:@]", name)[0] for name in HINTS} <= set(listed), "by code, or by code and value, or of one verb"
 
 
 def test_a_hint_for_one_value_comes_before_that_for_the_code():

@@ -186,6 +186,19 @@ def test_the_core_speaks_of_fields_and_never_of_options_or_commands():
     assert wrong == [], "write the field's name (or {field}) here; the door adds its options and hints (by code)"
 
 
+def test_what_the_command_line_prints_can_not_move_the_terminal():
+    """Names and texts that are printed may be anyone's: every one goes through `visible`."""
+    raw = []
+    for path in sorted((SOURCE / "cli").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "print" and node.args:
+                made = getattr(getattr(node.args[0], "func", None), "id", "")
+                constant = isinstance(node.args[0], ast.Constant)
+                if not constant and made not in ("visible", "note_line") and path.name != "texts.py":
+                    raw.append(f"{path.name}:{node.lineno}")
+    assert raw == [], "print_line(text) of texts.py writes control characters out"
+
+
 def _codes() -> set[tuple[str, str]]:
     """(code, class) of every error: defaults of classes, and literals where one is raised."""
     found = set()

@@ -254,3 +254,100 @@ def test_more_than_there_is_is_neither_undone_nor_done_again(capsys):
     run("redo", "2")
     with Session.open("photo.overpaint") as session:
         assert (len(session.steps), session.undo_count, session.redo_count) == (2, 2, 0)
+
+
+def test_without_a_step_an_export_is_the_original(capsys):
+    run("export", "-o", "none.png")
+    assert "none.png: 0 steps of photo.overpaint; the original, every pixel unchanged" in capsys.readouterr().out
+    assert Path("none.png").read_bytes() == Path("photo.png").read_bytes()
+    run("edit", "remove", *FIRST, *BLUR)
+    run("hide", "1")
+    run("export", "-o", "hidden.png", "--record", "sidecar", "--compare", "c.png", "--layers", "l.psd")
+    assert Path("hidden.png").read_bytes() == Path("photo.png").read_bytes()
+    assert not list(Path().glob("hidden*.json")), "nothing was made that could be recorded"
+    run("export", "-o", "other.tif")
+    assert np.array_equal(np.asarray(Image.open("other.tif")), np.asarray(Image.open("photo.png")))
+    run("export", "-o", "l.ora", "--record", "sidecar")
+    capsys.readouterr()
+    run("export", "-o", "log.png", "--audit", "audit.jsonl", status=2)
+    assert "there is no edit to record" in capsys.readouterr().err
+    assert not Path("log.png").exists()
+
+
+def test_a_jpeg_without_a_step_is_exported_byte_for_byte():
+    Path("p.jpg").write_bytes(encode(picture_of(SIZE, "rgb", 8), "jpeg", quality=60).data)
+    assert main(["session", "new", "p.jpg", "-q"]) == 0
+    assert main(["session", "export", "p.overpaint", "-q"]) == 0
+    assert Path("p.edited.jpg").read_bytes() == Path("p.jpg").read_bytes()
+
+
+def test_an_export_never_replaces_the_session(capsys):
+    """Whatever its options say, and by whatever name: no advice leads there."""
+    run("edit", "remove", *FIRST, *BLUR)
+    Path("linked.png").symlink_to("photo.overpaint")
+    assert main(["session", "new", "photo.png", "-o", "folder", "--folder", "-q"]) == 0
+    before = Path("photo.overpaint").read_bytes()
+    capsys.readouterr()
+    for words in (
+        ["photo.overpaint", "-o", "photo.overpaint"],
+        ["photo.overpaint", "-o", "photo.overpaint", "--format", "png"],
+        ["photo.overpaint", "-o", "linked.png"],
+        ["photo.overpaint", "-o", "a.png", "--layers", "photo.overpaint"],
+        ["photo.overpaint", "-o", "a.png", "--compare", "linked.png"],
+        ["folder", "-o", "folder/a.png"],
+    ):
+        for more in ([], ["--overwrite"]):
+            assert main(["session", "export", *words, *more]) == 1
+            said = capsys.readouterr().err
+            assert "is the session itself, and an export does not replace it" in said
+            assert "--overwrite" not in said
+    assert Path("photo.overpaint").read_bytes() == before
+
+
+def test_show_has_the_size_that_the_picture_has_now(capsys):
+    run("edit", "expand", "--left", "30", "--engine", "telea")
+    run("show")
+    assert "photo.png, 120x90, now 150x90; 1 step" in capsys.readouterr().out
+    run("show", "--json")
+    said = json.loads(capsys.readouterr().out)
+    assert (said["size"], said["original"]["size"]) == ([150, 90], [120, 90])
+    run("hide", "1")
+    run("show")
+    assert "photo.png, 120x90; 1 step" in capsys.readouterr().out
+
+
+def test_two_photos_of_one_name_do_not_share_a_session(capsys):
+    Path("photo.jpg").write_bytes(encode(picture_of(SIZE, "rgb", 8), "jpeg").data)
+    before = Path("photo.overpaint").read_bytes()
+    assert main(["session", "new", "photo.jpg"]) == 1
+    said = capsys.readouterr().err
+    assert "photo.overpaint exists already; name another one with --output" in said, "--overwrite is no option here"
+    assert Path("photo.overpaint").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["recolor", "--to", "red"],
+            "--to is for expand alone, and this is recolor; here it is --option to=",
+        ),
+        (["recolor"], "give --option to=COLOUR"),
+        (["recolor", "--tone", "keep"], "unknown option --tone: here it is --option tone=VALUE"),
+        (["background", "--color", "white"], "unknown option --color: here it is --option colour=VALUE"),
+        (["background"], "--option colour=white"),
+        (["remove", "--left", "9"], "--left is for expand alone, and this is remove"),
+        (["remove", "-o", "x.png"], "'overpaint session export' writes pictures and layers"),
+        (["remove", "--layers", "x.psd"], "'overpaint session export' writes pictures and layers"),
+    ],
+)
+def test_hints_name_what_a_session_s_verb_has(words, message, capsys):
+    run("edit", words[0], *FIRST, *words[1:], status=2)
+    assert message in capsys.readouterr().err
+
+
+def test_hints_of_other_verbs_stay_theirs(capsys):
+    assert main(["recolor", "photo.png", *FIRST]) == 2
+    assert "give --to COLOUR" in capsys.readouterr().err
+    assert main(["session", "photo.overpaint"]) == 2
+    assert "for example: overpaint session show photo.overpaint" in capsys.readouterr().err

@@ -125,9 +125,8 @@ def find(log: Path, what: str) -> LogEntry:
     if is_file(path):
         return _of_file(log, path)
     if not re.fullmatch(f"[0-9a-f]{{{_SHORTEST},32}}", what):
-        raise RecordError(
-            f"{what!r} is neither a file nor a record's id, which is {_SHORTEST} to 32 of the characters 0-9a-f"
-        )
+        message = f"there is no file {what!r}, and a record's id is {_SHORTEST} to 32 of the characters 0-9a-f"
+        raise RecordError(message, value=what)
     every = entries(log, holding=what.encode(), sessions=True)
     found = {entry.link.id: entry for entry in every if entry.link.id.startswith(what)}
     if not found:

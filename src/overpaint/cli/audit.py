@@ -15,7 +15,7 @@ from overpaint.files import is_file
 from .options import OUT, PRINTED_UNSET, AsJson, Debug, Overwrite, Printed, argument, verb_group
 from .session_evidence import action_rows, show_session
 from .streams import STDIO, write_output
-from .texts import counted, print_json, print_rows, visible
+from .texts import counted, print_json, print_line, print_rows, visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,7 +114,7 @@ def keygen(
     from overpaint.audit import AuditKey
 
     made = AuditKey.make(Path(path))
-    print(f"{path} signs, {path}.pub verifies: {made.public}")
+    print_line(f"{path} signs, {path}.pub verifies: {made.public}")
     return 0
 
 
@@ -223,16 +223,27 @@ def _ledger(against: str | None, log: Path) -> Callable[[], Witness] | None:
 
 
 def entry(what: str, audit: str | None) -> LogEntry:
-    """The record of a picture or an id, from the named log, else from one beside the picture or here. RecordError."""
+    """The record of a picture or an id, from the named log, else from one beside the picture or here.
+
+    Raises:
+        RequestError: It is a folder, or a log itself.
+        RecordError: No log has it, or there is no log.
+    """
     from overpaint.audit import find, log_at
 
+    file = Path(what)
+    if file.is_dir() or (file.suffix == ".jsonl" and is_file(file)):
+        kind = "a folder" if file.is_dir() else "an audit log, which 'overpaint audit verify' checks"
+        message = f"{what} is {kind}; give a picture that was written, a session, or the beginning of a record's id"
+        raise RequestError(message, field="what", value=what)
     if audit is not None:
         return find(log_at(Path(audit)), what)
-    file = Path(what)
     here = [log] if (log := Path("audit.jsonl")).is_file() else []
     logs = list(dict.fromkeys([*(logs_with(file) if is_file(file) else ()), *here]))
     if not logs:
-        raise RecordError(f"there is no audit.jsonl {'beside it or ' if is_file(file) else ''}here: name it by --audit")
+        if is_file(file):
+            raise RecordError("there is no audit.jsonl beside it or here: name it by --audit")
+        raise RecordError(f"there is no file {what!r}, nor an audit.jsonl here that could have it as a record's id")
     for log in logs[:-1]:
         with contextlib.suppress(RecordError):
             return find(log, what)
@@ -316,9 +327,9 @@ def mapping(verdict: Verdict) -> dict[str, Any]:
 
 def _print(verdict: Verdict, *, checked: bool) -> None:
     for note in verdict.notes[:_MOST]:
-        print(f"note: {visible(note)}")
+        print_line(f"note: {note}")
     if len(verdict.notes) > _MOST:
-        print(f"note: and {len(verdict.notes) - _MOST} more notes (--json has all)")
+        print_line(f"note: and {len(verdict.notes) - _MOST} more notes (--json has all)")
     if verdict.whole:
         outputs = f", {counted(verdict.outputs, 'output')} as written" if verdict.outputs else ""
         agrees = f", {verdict.ledger} agrees" if verdict.ledger else ""
@@ -329,9 +340,9 @@ def _print(verdict: Verdict, *, checked: bool) -> None:
         return
     print(visible(f"{verdict.log} is not whole: {verdict.faults[0]}"))
     for fault in verdict.faults[1:_MOST]:
-        print(f"also: {visible(str(fault))}")
+        print_line(f"also: {fault}")
     if len(verdict.faults) > _MOST:
-        print(f"and {len(verdict.faults) - _MOST} more (--json has all)")
+        print_line(f"and {len(verdict.faults) - _MOST} more (--json has all)")
 
 
 def rows(found: LogEntry) -> list[tuple[str, str]]:

@@ -17,7 +17,7 @@ from .batch_review import review
 from .batch_setup import check_options, executor_of, listeners, options_of, read_rows, reader_of
 from .options import WHERE_UNSET, Where, argument, switch
 from .outputs import check_least
-from .texts import counted, help_text, print_json, visible
+from .texts import counted, help_text, print_json, print_line, visible
 
 if TYPE_CHECKING:
     from overpaint.batch import Ended
@@ -117,7 +117,7 @@ def adopt(
             print(visible(f"row {number} is not adopted: {reason}"))
         taken, rows_of = counted(len(found.adopted), "result"), counted(found.rows, "row")
         aside = f", {counted(len(found.in_review), 'more result')} in review" if found.in_review else ""
-        print(f"adopted: {taken} of {rows_of}{aside}; {found.known} known before")
+        print_line(f"adopted: {taken} of {rows_of}{aside}; {found.known} known before")
     return 1 if found.left else 0
 
 

@@ -12,7 +12,7 @@ from overpaint.errors import RequestError
 from .audit import key_of
 from .batch_options import folders_of
 from .options import OUT, AcceptFault, AsJson, AuditKeyFile, Debug, Quiet, argument, switch
-from .texts import counted, print_json, visible
+from .texts import counted, print_json, print_line, visible
 
 if TYPE_CHECKING:
     from overpaint.batch import Reviewed
@@ -88,7 +88,7 @@ def _print(found: Reviewed, verdict: str) -> None:
             row = one.file if one.row is None else f"row {one.row}: {one.file}"
             measures = zip(one.doubts, one.measures, strict=True)
             print(visible(f"{row}: " + ", ".join(f"{name} {value:.2f}" for name, value in measures)))
-    print(f"{counted(len(found.left), 'result')} to be reviewed" + ("" if verdict or not found.left else _HOW))
+    print_line(f"{counted(len(found.left), 'result')} to be reviewed" + ("" if verdict or not found.left else _HOW))
     if not verdict:
         for advice in dict.fromkeys(one.doubt.partition("; ")[2] for one in found.left):
             print(visible(advice), end="\n" if advice else "")

@@ -32,7 +32,7 @@ from overpaint.batch import (
 )
 
 from .progress import progress_of
-from .texts import counted, now, print_json, visible
+from .texts import counted, now, print_json, print_line, visible
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -189,30 +189,30 @@ class BatchBar(Display):
             case Ended():
                 self._progress.stop()
                 for line in _summary(event):
-                    print(line)
+                    print_line(line)
 
     def preview(self, preview: BatchPreview, options: Options) -> None:
         """Print the first rows, those that can't be done, and the estimated time."""
         self._progress.stop()
         for note in preview.notes:
-            print(visible(f"note: {_in_options(note)}"))
+            print_line(f"note: {_in_options(note)}")
         alike: dict[str, list[str]] = {}
         for bad in preview.plan.bad:
             alike.setdefault(_reason(bad, options), []).append(_name_of(bad.number, bad.image, bad.name))
         for reason, names in list(alike.items())[:_MOST_SHOWN]:
-            print(visible(f"{_names_of(names)} can't be done: {reason}"))
+            print_line(f"{_names_of(names)} can't be done: {reason}")
         if len(alike) > _MOST_SHOWN:
-            print(f"... and {len(alike) - _MOST_SHOWN} more reasons (--json has all)")
+            print_line(f"... and {len(alike) - _MOST_SHOWN} more reasons (--json has all)")
         for item in preview.to_do[:_MOST_SHOWN]:
             output = item.output.relative_to(options.folders.out).as_posix()
             name = _name_of(item.row.number, item.row.image, item.row.id or f"row {item.row.number}")
-            print(visible(f"{name}: {item.request.intent} with {item.engine} -> {output}"))
+            print_line(f"{name}: {item.request.intent} with {item.engine} -> {output}")
         if len(preview.to_do) > _MOST_SHOWN:
-            print(f"... and {len(preview.to_do) - _MOST_SHOWN} more")
+            print_line(f"... and {len(preview.to_do) - _MOST_SHOWN} more")
         seconds = preview.estimate.seconds
         about = "in an unknown time" if seconds is None else f"in about {duration(seconds)}"
         review = f", {preview.in_review} to be reviewed" if preview.in_review else ""
-        print(
+        print_line(
             f"{counted(len(preview.to_do), 'edit')} would be done {about} ({preview.estimate.basis}); "
             f"{preview.unchanged} done before, {len(preview.plan.bad)} that can't be done{review}"
         )

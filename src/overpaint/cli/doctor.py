@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from typing import Literal
 
 from .options import AsJson, Debug
-from .texts import print_json, print_rows
+from .texts import print_json, print_line, print_rows
 
 State = Literal["ok", "missing", "optional"]
 
@@ -148,4 +148,6 @@ def _print(checks: list[Check]) -> None:
     rows.sort(key=lambda row: order.index(row[0]))
     print_rows(rows, styles=("", "bold"), colours={"ok": "green", "optional": "yellow", "missing": "bold red"})
     missing = sum(check.state == "missing" for check in checks)
-    print("Everything that is needed is here." if not missing else f"{missing} missing: the arrows say what to do.")
+    print_line(
+        "Everything that is needed is here." if not missing else f"{missing} missing: the arrows say what to do."
+    )

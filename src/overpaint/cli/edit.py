@@ -319,9 +319,9 @@ def _report(call: PaintCall, results: _Results, error: OverpaintError | None) ->
     for text in results.lines:
         print(visible(text), file=stream)
     if len(results.lines) > 1:
-        print(f"{len(results.lines)} variations in {results.seconds:.1f} s", file=stream)
+        print(visible(f"{len(results.lines)} variations in {results.seconds:.1f} s"), file=stream)
     if results.sheet is not None:
-        print(f"{results.sheet}: all {len(results.tables)}, with their seeds", file=stream)
+        print(visible(f"{results.sheet}: all {len(results.tables)}, with their seeds"), file=stream)
     for note in dict.fromkeys(note for table in results.tables for note in table["notes"]):
         if note not in results.said:
             _say(call, results, note)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ from overpaint.errors import OutputError
 
 from .options import Written
 from .streams import STDIO, as_written, paths, write_output
-from .texts import print_json
+from .texts import print_json, print_line
 
 if TYPE_CHECKING:
     from overpaint.mask import Mask
@@ -67,6 +66,6 @@ def describe(mask: Mask, output: str, written: Written, **more: Any) -> None:
     elif not written.quiet:
         marked = "nothing marked" if mask.is_empty else f"{mask.fraction:.1%} marked within {mask.bounds}"
         pieces = f"{parts} part" if parts == 1 else f"{parts} parts"
-        print(f"{as_written(output)}: {mask.size}, {marked}, {pieces}{'' if mask.hard else ', soft edge'}")
+        print_line(f"{as_written(output)}: {mask.size}, {marked}, {pieces}{'' if mask.hard else ', soft edge'}")
         for note in mask.notes:
-            print(f"note: {note}", file=sys.stderr)
+            print_line(f"note: {note}", error=True)

@@ -6,7 +6,8 @@ import contextlib
 import json
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
 from dataclasses import fields as fields_of
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -35,7 +36,14 @@ DONE, FAILED, BAD_INPUT, UNCOMPARED, BROKEN_PIPE, TERMINATED = 0, 1, 2, 3, 141, 
 
 
 HINTS: dict[str, str] = json.loads(Path(__file__).with_name("hints.json").read_text(encoding="utf-8"))
-"""What the command line advises, by the code of the error, with the error's value for {value}."""
+"""What the command line advises, by the code of the error, with the error's value for {value}. A hint for one value is
+"CODE:VALUE", one for a verb that has other options "CODE@VERB".
+"""
+
+_OF_ANY_INTENT = ("edit", "session edit", "session rerun")
+"""Verbs without options of their own for one intent: an engine's options are given as --option NAME=VALUE."""
+
+_verb: ContextVar[str] = ContextVar("the verb that runs", default="")
 
 _OF_ONE_VERB = frozenset(("size", "stroke", "width", "head", "request", "variant", "picture"))
 _SIDES = {f"margins[{n}]": f"--{side}" for n, side in enumerate(("left", "top", "right", "bottom"))}
@@ -56,9 +64,27 @@ def option_of(field: str) -> str:
     return option_name(field) if field in names() or field in shared | _OF_ONE_VERB else field
 
 
+@contextlib.contextmanager
+def about_verb(words: Sequence[str]) -> Iterator[None]:
+    """Within the context, hints are for the verb that these arguments begin with."""
+    name = " ".join(words[:2]) if words[:1] in (["session"], ["audit"]) else " ".join(words[:1])
+    token = _verb.set("edit" if name in _OF_ANY_INTENT else name)
+    try:
+        yield
+    finally:
+        _verb.reset(token)
+
+
+def hints() -> dict[str, str]:
+    """The hints by code, or by code and value, for the verb that runs."""
+    general = {key: hint for key, hint in HINTS.items() if "@" not in key}
+    own = (key.split("@") for key in HINTS if "@" in key)
+    return general | {code: HINTS[f"{code}@{verb}"] for code, verb in own if verb == _verb.get()}
+
+
 def in_line(error: OverpaintError) -> str:
     """An error as one line in terms of the command line."""
-    return error_line(error, option_of, HINTS)
+    return error_line(error, option_of, hints())
 
 
 def note_line(note: str) -> str:
@@ -75,7 +101,7 @@ def note_line(note: str) -> str:
 
 def in_json(error: OverpaintError) -> dict[str, Any]:
     """An error as `--json` writes it."""
-    return {"error": error_values(error, option_of, HINTS)}
+    return {"error": error_values(error, option_of, hints())}
 
 
 def failed(error: OverpaintError, name: str = "", *, debug: bool = False) -> int:
@@ -92,7 +118,7 @@ def complain(message: str, status: int, debug: bool) -> int:
 
         traceback.print_exc()
     with contextlib.suppress(OSError):
-        print(f"overpaint: {visible(' '.join(message.split()))}", file=sys.stderr, flush=True)
+        print(visible(f"overpaint: {' '.join(message.split())}"), file=sys.stderr, flush=True)
     return status
 
 
@@ -102,7 +128,7 @@ def usage(error: CycloptsError) -> str:
     see = f" (see 'overpaint {chain} --help')" if chain else " (see 'overpaint --help')"
     match error:
         case UnknownOptionError():
-            return _unknown_option(error) + see
+            return _unknown_option(error, chain) + see
         case UnknownCommandError():
             return _unknown_verb(error, chain)
         case CoercionError() if error.token is not None:
@@ -131,7 +157,7 @@ def _is_point(word: str) -> bool:
     return _POINT.fullmatch(word) is not None
 
 
-def _unknown_option(error: UnknownOptionError) -> str:
+def _unknown_option(error: UnknownOptionError, chain: str) -> str:
     from overpaint.other_names import OPTION_ALIASES, suggest_setting
 
     name = (error.token.keyword or error.token.value).split("=", 1)[0]
@@ -139,6 +165,8 @@ def _unknown_option(error: UnknownOptionError) -> str:
     known = {name for argument in there for name in argument.names if name.startswith("--")}
     plain = name.lower().strip("-").replace("_", "-")
     meant = OPTION_ALIASES.get(plain, f"--{plain}")
+    if chain in _OF_ANY_INTENT and meant not in known and (instead := _instead(plain, meant, chain)):
+        return f"unknown option {name}: {instead}"
     if meant == "PICTURE":
         return f"unknown option {name}: the picture is given without an option"
     if meant not in known:
@@ -148,6 +176,25 @@ def _unknown_option(error: UnknownOptionError) -> str:
     return f"unknown option {name}" + (f"; did you mean {meant!r}?" if meant in known else "")
 
 
+def _instead(plain: str, meant: str, chain: str) -> str:
+    """What a verb for any intent has in place of an option of another verb; "" for nothing."""
+    from overpaint.engines import card
+
+    for engine in ("recolor", "backdrop"):
+        for option in card(engine).options.model_fields:
+            if option.replace("_", "-") in (plain, {"color": "colour"}.get(plain)):
+                return f"here it is --option {option}=VALUE"
+    if chain.startswith("session") and meant.lstrip("-").replace("-", "_") in _written_by_export():
+        return "a session is kept in its own file; 'overpaint session export' writes pictures and layers"
+    return ""
+
+
+def _written_by_export() -> frozenset[str]:
+    from .options import Out
+
+    return frozenset(one.name for one in fields_of(Out)) | {"o"}
+
+
 def _unknown_verb(error: UnknownCommandError, chain: str) -> str:
     from overpaint.other_names import VERB_ALIASES
 
@@ -155,6 +202,8 @@ def _unknown_verb(error: UnknownCommandError, chain: str) -> str:
     known = sorted(verb for verb in error.app or () if not verb.startswith("-"))
     if not chain and ("." in word or "/" in word):
         return f"{word!r} is no verb; for example: overpaint remove {word} --mask mask.png"
+    if chain == "session" and ("." in word or "/" in word):
+        return f"{word!r} is no verb of a session; for example: overpaint session show {word}"
     meant = VERB_ALIASES.get(word.lower())
     meant = meant if meant in known or (meant or "").startswith("--") else None
     hint = f"; did you mean {meant!r}?" if meant else did_you_mean(word, known)

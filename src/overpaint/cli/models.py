@@ -12,7 +12,7 @@ from rich.filesize import decimal as size
 
 from .options import OUT, PRINTED_UNSET, AsJson, Debug, Printed, argument, switch, verb_group
 from .progress import Bar, bar
-from .texts import print_json, print_rows
+from .texts import print_json, print_line, print_rows, visible
 
 if TYPE_CHECKING:
     from overpaint.models import CatalogueEntry, ModelEntry
@@ -72,7 +72,7 @@ def list_(
         ]
         print_rows(rows, header=True)
     else:
-        print(f"No model is here yet (the store is {store_folder()}).")
+        print_line(f"No model is here yet (the store is {store_folder()}).")
     if offered:
         lines = [("can be downloaded", "what it is", "size", "licence", "about")]
         lines += [(row.name, row.title, f"{row.gigabytes:g} GB", row.licence, row.about) for row in offered]
@@ -169,7 +169,7 @@ def get(
 
     def on_file(file: str, done: int, whole: int) -> None:
         if file and not printed.quiet:
-            print(f"{size(done)} of {size(whole)}: {file}", file=sys.stderr, flush=True)
+            print(visible(f"{size(done)} of {size(whole)}: {file}"), file=sys.stderr, flush=True)
 
     hub = HuggingFace(progress=not printed.quiet and sys.stderr.isatty())
     entry = download(name, variant="" if full else variant, allow_pickle=allow_pickle, hub=hub, on_file=on_file)
@@ -200,7 +200,7 @@ def verify(
     else:
         for entry, faults in results:
             if faults or not printed.quiet:
-                print(f"{entry.name}: {'; '.join(faults) or f'whole, SHA-256 {entry.sha256}'}")
+                print_line(f"{entry.name}: {'; '.join(faults) or f'whole, SHA-256 {entry.sha256}'}")
         if not results and not printed.quiet:
             print("The store is empty.")
     return 1 if any(faults for _, faults in results) else 0
@@ -322,7 +322,7 @@ def _report(entry: ModelEntry, done: str, printed: Printed) -> None:
         print_json(mapping(entry))
     elif not printed.quiet:
         licence = f", licence {entry.licence}" if entry.licence else ""
-        print(f"{done} {entry.name}: {what(entry)}, {size(entry.size)}{licence}")
+        print_line(f"{done} {entry.name}: {what(entry)}, {size(entry.size)}{licence}")
 
 
 def _bytes_of(path: Path) -> int:

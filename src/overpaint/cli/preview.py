@@ -18,6 +18,7 @@ from overpaint.files import write_file
 from .maskfiles import describe
 from .options import OUT, WHERE, WHERE_UNSET, WRITTEN_UNSET, Input, Where, Written
 from .streams import check_one_reader, load, opened, paths
+from .texts import print_line
 
 if TYPE_CHECKING:
     import numpy as np
@@ -78,7 +79,7 @@ def preview(
     boxes = [list(region.box) for region in regions]
     describe(marked, output, written, reach=reach, regions=boxes, colours=names)
     if not (written.json or written.quiet):
-        print(f"mask in {names['mask']}, reach in {names['reach']}, regions in {names['regions']}")
+        print_line(f"mask in {names['mask']}, reach in {names['reach']}, regions in {names['regions']}")
     return 0
 
 

@@ -19,7 +19,7 @@ from cyclopts import App, CycloptsError, Group, Parameter
 from overpaint.errors import Cancelled, OverpaintError, RequestError
 
 from . import INTERRUPTED
-from .messages import BAD_INPUT, BROKEN_PIPE, DONE, FAILED, TERMINATED, complain, failed, in_json, usage
+from .messages import BAD_INPUT, BROKEN_PIPE, DONE, FAILED, TERMINATED, about_verb, complain, failed, in_json, usage
 from .streams import STDIO, standard_input
 from .texts import escape_what_streams_lack, print_json
 
@@ -132,9 +132,20 @@ def run(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     standard_input.cache_clear()
     escape_what_streams_lack()
+    with about_verb(words):
+        return _status_of(words, leaving=argv is None)
+
+
+def _status_of(words: list[str], *, leaving: bool) -> int:
+    """Run the verb, and say in a line what goes wrong; the exit status.
+
+    Args:
+        words: The arguments.
+        leaving: Whether the process ends with the command.
+    """
     debug = "--debug" in words or os.environ.get("OVERPAINT_DEBUG", "0") not in ("", "0")
     try:
-        with _terminations(leaving=argv is None), _limits(words), _prints(words):
+        with _terminations(leaving=leaving), _limits(words), _prints(words):
             verb = next((verb.name for verb in VERBS if words[:1] == [verb.name]), "")
             status = application(verb)([STDIO if word == "-" else word for word in words])
             sys.stdout.flush()

@@ -15,7 +15,7 @@ from cyclopts import Group, Parameter
 from overpaint.doors import forms
 
 from .options import RUN, AllowPickle, Debug, DeviceName, MaxPixels, Threads, flattened, verb_group
-from .texts import print_rows
+from .texts import print_rows, visible
 
 if TYPE_CHECKING:
     from overpaint.studio import Studio
@@ -138,7 +138,7 @@ def serve(
 
     def ready(url: str, token: str | None) -> None:
         page = url if token is None else f"{url}/?token={token}"
-        print(f"Overpaint is at {page} (Ctrl+C stops it)", flush=True)
+        print(visible(f"Overpaint is at {page} (Ctrl+C stops it)"), flush=True)
         if listening.open_page:
             webbrowser.open(page)
 
@@ -194,7 +194,7 @@ def add(
     """
     from overpaint.server.keys import new_key
 
-    print(new_key(Path(key_file).expanduser(), name, may))
+    print(visible(new_key(Path(key_file).expanduser(), name, may)))
     print("keep it: it is written nowhere else", file=sys.stderr)
     return 0
 

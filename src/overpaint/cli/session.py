@@ -36,7 +36,7 @@ from .session_export import export
 from .session_paint import edit, rerun
 from .session_shown import SESSION, SessionPath, opened_session, print_session, session_mapping
 from .streams import as_written, check_one_reader, load, opened, paths
-from .texts import counted, print_json, print_rows, size_of, visible
+from .texts import counted, print_json, print_line, print_rows, size_of, visible
 
 if TYPE_CHECKING:
     from overpaint.session import Session, Step
@@ -129,9 +129,11 @@ def show(session: SessionPath, /, *, printed: Printed = PRINTED_UNSET) -> int:
             print_json(session_mapping(found))
         elif not printed.quiet:
             original = found.head.original
+            grown = f", now {found.size}" if found.size != original.box.size else ""
+            size = f"{original.box.size}{grown}"
             several = f", one of {len(found.branches)}: {', '.join(found.branches)}" if len(found.branches) > 1 else ""
-            print(visible(f"{session}: {original.name or 'a picture'}, {original.width}x{original.height}; "), end="")
-            print(visible(f"{counted(len(steps), 'step')}, branch {found.branch}{several}"))
+            what = f"{original.name or 'a picture'}, {size}; {counted(len(steps), 'step')}, branch {found.branch}"
+            print_line(f"{session}: {what}{several}")
             rows = [(f"step {one.number}", one.intent, visible(one.engine), _state(one)) for one in reversed(steps)]
             print_rows(rows)
     return 0
@@ -358,7 +360,7 @@ def compact(
             said = f"{', '.join(what) or 'unneeded files'} dropped" if done.after < done.before else "nothing to drop"
             if what and done.after >= done.before:
                 said = f"{', '.join(what)} dropped"
-            print(f"{session}: {said}; {size_of(done.before)} before, {size_of(done.after)} now")
+            print_line(f"{session}: {said}; {size_of(done.before)} before, {size_of(done.after)} now")
     return 0
 
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from overpaint.doors.outputs import Target, check_format, check_marking, check_result_size, check_writable_all
-from overpaint.errors import RequestError, concerning
-from overpaint.files import exists_already, write_file
+from overpaint.errors import OutputError, RequestError, concerning
+from overpaint.files import write_file
 
 from . import outputs, report
 from .edit import companions, save
@@ -89,6 +89,7 @@ def export(
         raise RequestError(message, field="audit", value=audited.audit)
     if audited.private:
         out = replace(out, record="none")
+    _check_kept(session, out)
     with opened_session(session, read_only=True, audited=audited) as found:
         picture = found.picture
         if picture.source.path is None and output is None:
@@ -100,7 +101,7 @@ def export(
             check_result_size(target, picture.size, picture.colour)
         else:
             target = outputs.layered_target(picture, "edited", out, layered_as)
-        _check_files(target, Path(session).resolve(), overwrite=overwrite)
+        check_writable_all(target.files, overwrite=overwrite)
         table, line = (_flat if layered_as is None else _layered)(found, target, out)
         if printed.json:
             print_json({"session": session, **table})
@@ -113,13 +114,22 @@ def export(
     return 0
 
 
-def _check_files(target: Target, session: Path, *, overwrite: bool) -> None:
-    """Raise OutputError where a file can't be written, or would replace the session."""
-    for field, path in target.files:
-        if session == path.resolve() or session in path.resolve().parents:
-            with concerning(field):
-                raise exists_already(path, "is the session itself, which would be lost")
-    check_writable_all(target.files, overwrite=overwrite)
+def _check_kept(session: str, out: Out) -> None:
+    """Raise OutputError where a file would be written over the session, or into its folder."""
+    kept = Path(session)
+    for field, name in (("output", out.output), ("compare", out.compare), ("layers", out.layers)):
+        if name not in (None, STDIO) and (_is_same(Path(name), kept) or kept.resolve() in Path(name).resolve().parents):
+            message = f"{{field}} {name} is the session itself, and an export does not replace it"
+            hint = "choose another name"
+            raise OutputError(message, code="output-session", field=field, value=name, hint=hint)
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    """Whether two paths lead to one file, by a link too."""
+    try:
+        return one.samefile(other)
+    except (OSError, ValueError):  # one is not there
+        return False
 
 
 def _flat(found: Session, target: Target, out: Out) -> tuple[dict[str, Any], str]:
@@ -127,6 +137,8 @@ def _flat(found: Session, target: Target, out: Out) -> tuple[dict[str, Any], str
     from overpaint.audit import SessionAudit
 
     finished = found.flatten()
+    if found.recorder is not None and not finished.edits:
+        finished.record()  # which says that there is none
     layers = partial(found.layered, record=out.record, marking=outputs.marking_of(out))
     saved, extras = save(finished, target, out, compare=finished.comparison, layers=layers)
     if isinstance(found.recorder, SessionAudit):
@@ -146,6 +158,8 @@ def _flat(found: Session, target: Target, out: Out) -> tuple[dict[str, Any], str
         "marks": saved.marks.to_mapping(),
         "notes": list(saved.notes),
     }
+    if not finished.edits and saved.fidelity == "lossless":
+        return table, "the original, every pixel unchanged"
     return table, report.rest(saved, found.picture.source.format == saved.format)
 
 
@@ -158,6 +172,8 @@ def _layered(found: Session, target: Target, out: Out) -> tuple[dict[str, Any], 
     layers = partial(found.layered, record=out.record, marking=outputs.marking_of(out))
     layered = layers()
     sidecar = sidecar_path(target.path) if target.sidecar and target.path is not None else None
+    steps = any(step.visible for step in found.steps)
+    sidecar = sidecar if steps else None
     record = None if sidecar is None else found.flatten().record()
     with companions(target, out, compare=lambda: found.flatten().comparison(), layers=layers) as publish:
         if target.path is None:

@@ -159,7 +159,10 @@ def _inputs(
     """What a request names, read for the session's picture."""
     grows = request.rule.grows_canvas
     if not grows and not bounds.unset:
-        raise RequestError("how far the picture is extended is for the intent expand alone", code="extension-mixed")
+        given = next(name for name in ("to", "aspect", "left", "top", "right", "bottom") if getattr(bounds, name))
+        message = f"{{field}} is for expand alone, and this is {request.intent}"
+        hint = "here it is --option to=COLOUR" if (request.intent, given) == ("recolor", "to") else ""
+        raise RequestError(message, field=given, value=getattr(bounds, given), hint=hint)
     if put_in.insert is not None and request.model is None and request.engine is None:
         request = request.merged(engine=request.rule.engine)
     return collect(

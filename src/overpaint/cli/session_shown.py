@@ -88,6 +88,7 @@ def session_mapping(session: Session) -> dict[str, Any]:
     return {
         "session": str(session.path),
         "original": {"name": original.name, "sha256": original.sha256, "size": [original.width, original.height]},
+        "size": list(session.size),
         "branch": session.branch,
         "branches": list(session.branches),
         "can_undo": session.can_undo,

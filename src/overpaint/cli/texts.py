@@ -40,6 +40,11 @@ def visible(text: str) -> str:
     return "".join(one if one.isprintable() or one in "\u200c\u200d" else ascii(one)[1:-1] for one in text)
 
 
+def print_line(text: str, *, error: bool = False) -> None:
+    """Print a line for people on standard output, or on standard error; see `visible`."""
+    print(visible(text), file=sys.stderr if error else sys.stdout)
+
+
 def print_json(value: Any, *, one_line: bool = False, finite: bool = False, file: TextIO | None = None) -> None:
     """Print a value as JSON, for programs, and at once. The bytes are UTF-8 whatever the stream's encoding: other
     characters than ASCII are escaped where the stream has another one, and where the value is no Unicode. Raises

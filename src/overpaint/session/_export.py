@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache, partial
+from typing import NoReturn
 
 import numpy as np
 
 from overpaint.errors import SessionError
 from overpaint.geometry import Box
-from overpaint.picture import Picture
-from overpaint.record import EditStatement, Record
-from overpaint.studio import FinishedPicture, pixel_digest
+from overpaint.picture import Picture, encode, format_of_result, open_picture
+from overpaint.record import EditStatement, Marking, MarksRecord, Record, declared_type, strip
+from overpaint.studio import FinishedPicture, Rendered, Saved, pixel_digest
+from overpaint.studio.written import RecordMode, difference_of
 
 from ._history import StepState
 from ._paint import Composite, PaintedStep, ReadArray, extended, marks, weight_of
@@ -22,13 +26,13 @@ SUFFIX = "edited"
 
 
 def finished(original: Picture, composite: Composite, steps: Sequence[PaintedStep], read: ReadArray) -> FinishedPicture:
-    """The composite of these steps, ready to be written.
+    """The composite of these steps, ready to be written; the original where there is none.
 
     Raises:
-        SessionError: There is none, so that nothing could be recorded.
+        SessionError: A step's files are missing or damaged.
     """
     if not steps:
-        raise SessionError("no step shows: the picture is the original", code="session-empty")
+        return UneditedPicture.of(original)
     canvas = composite.canvas
     touched = np.zeros(canvas.size.shape, bool)
     marked = np.zeros(canvas.size.shape, bool)
@@ -61,6 +65,100 @@ def finished(original: Picture, composite: Composite, steps: Sequence[PaintedSte
         ),
         pixels_sha256=digest,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class UneditedPicture(FinishedPicture):
+    """The original of a session of which no step shows. It has no record, and no origin is stated."""
+
+    @classmethod
+    def of(cls, original: Picture) -> UneditedPicture:
+        """The original, ready to be written."""
+        nowhere = np.zeros(original.size.shape, bool)
+        return cls(
+            picture=original,
+            base=original,
+            touched=nowhere,
+            marked=nowhere,
+            reach=0,
+            suffix=SUFFIX,
+            record=_no_record,
+            edits=(),
+            pixels_sha256=cache(partial(pixel_digest, original)),
+        )
+
+    def save(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        format: str | None = None,
+        quality: int | None = None,
+        overwrite: bool = False,
+        record: RecordMode = "embed",
+        marking: Marking = Marking(),  # noqa: B008 - it is frozen
+    ) -> Saved:
+        """As `SavableResult.save`; there is no sidecar."""
+        inside: RecordMode = "embed" if record == "sidecar" else record
+        return FinishedPicture.save(
+            self, path, format=format, quality=quality, overwrite=overwrite, record=inside, marking=marking
+        )
+
+    def render(
+        self,
+        format: str | None = None,
+        *,
+        quality: int | None = None,
+        record: RecordMode = "embed",
+        verify: bool = False,
+        marking: Marking = Marking(),  # noqa: B008 - it is frozen
+    ) -> Rendered:
+        """As `SavableResult.render`. In its own format it is the original's file, byte for byte.
+
+        Args:
+            format, quality, verify: As there.
+            record: "none" leaves out a record that the original has.
+            marking: It can neither sign nor mark what is not edited.
+
+        Raises:
+            SessionError: It is to be signed or to get a watermark.
+            OutputError: The format can't hold the picture.
+        """
+        if marking.seal is not None or marking.watermark is not None:
+            _no_record()
+        source = self.picture.source
+        written = format_of_result(source.format, format, alpha=self.picture.alpha is not None)
+        metadata = strip(self.picture.metadata) if record == "none" else self.picture.metadata
+        whole = written == source.format and quality is None and metadata == self.picture.metadata
+        if whole and source.data is not None:
+            data, fidelity = source.data, "lossless"
+            notes: tuple[str, ...] = ("no step shows: this is the original's file as it is",)
+        else:
+            encoded = encode(replace(self.picture, metadata=metadata), written, quality=quality, touched=self.touched)
+            data, fidelity = encoded.data, encoded.fidelity
+            notes = ("no step shows: this is the original", *encoded.notes)
+        found = open_picture(data)
+        difference = difference_of(found, self.picture)
+        declared = declared_type(self.picture.metadata)
+        return Rendered(
+            data=data,
+            format=written,
+            fidelity=fidelity,
+            reach=0,
+            quality=quality,
+            changed=int(np.count_nonzero(difference)),
+            largest=int(difference.max()),
+            depth=found.depth,
+            size=len(data),
+            sha256=hashlib.sha256(data).hexdigest(),
+            pixels_sha256=pixel_digest(found),
+            marks=MarksRecord(provenance="none", source_type="" if declared is None else str(declared)[:200]),
+            notes=notes,
+        )
+
+
+def _no_record() -> NoReturn:
+    message = "no step shows: the picture is the original, and there is no edit to record, sign or mark"
+    raise SessionError(message, code="session-empty", hint="make an edit, or show a step")
 
 
 def record_of(picture: Picture, steps: Sequence[PaintedStep], digest: Callable[[], str]) -> Record:

@@ -294,9 +294,10 @@ class _ZipStore:
         if mend and self._file.writable() and mended(self._file, _NAME.fullmatch, HEAD):
             self.torn = True
             return self._read(mend=False)
-        raise SessionError(
-            f"{self._path} is no session, or its end is missing and it can't be written", value=str(self._path)
-        )
+        self._file.seek(0)
+        begins_as_zip = self._file.read(4) == b"PK\x03\x04"
+        why = "or its end is missing and it can't be written" if begins_as_zip else "but a file of another kind"
+        raise SessionError(f"{self._path} is no session, {why}", value=str(self._path))
 
     @property
     def names(self) -> Collection[str]:

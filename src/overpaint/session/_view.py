@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from overpaint.errors import SessionError
-from overpaint.geometry import Box
+from overpaint.geometry import Box, Size
 from overpaint.layers import LayeredPicture
 from overpaint.picture import Picture
 from overpaint.record import Marking
@@ -30,11 +30,7 @@ from ._paint import Composite, PaintedStep, composite, grown_by, shown
 from ._paint_layer import PaintLayer, layer_of
 from ._steps import SessionEvent, Step, events_of, steps_of
 from ._store import HEAD, Store
-from ._values import (
-    DropPaint,
-    SessionHead,
-    Take,
-)
+from ._values import DropPaint, SessionHead, Take
 
 
 class SessionView:
@@ -62,6 +58,14 @@ class SessionView:
     def picture(self) -> Picture:
         """The picture with all steps that show. Its metadata and source are the original's."""
         return self._now().picture
+
+    @property
+    def size(self) -> Size:
+        """The size of the present picture, which is not put together for it."""
+        canvas = self.head.original.box
+        for _, take in self._painted(self._state.visible):
+            canvas = grown_by(canvas, take)
+        return canvas.size
 
     @property
     def original(self) -> Picture:
