@@ -21,6 +21,7 @@ from overpaint.validation import raise_readable
 
 from . import compat, native
 from .browser import COOKIE, BrowserTokens
+from .described import ERRORS, DescribedApi, allowed_methods, operation_id
 from .errors import TooManyJobsError
 from .figures import ServerFigures
 from .guard import Guard
@@ -138,7 +139,7 @@ class Server:
     def _application(self) -> FastAPI:
         from overpaint import __version__
 
-        app = FastAPI(
+        app = DescribedApi(
             title="Overpaint",
             version=__version__,
             summary="Repaint a chosen part of a picture and leave every other pixel as it was.",
@@ -147,8 +148,10 @@ class Server:
             redoc_url=None,
             openapi_url=f"{PREFIX}/openapi.json",
             max_body_size=self.settings.largest_body,
+            generate_unique_id_function=operation_id,
         )
-        app.include_router(native.router, prefix=PREFIX)
+        app.state.keyed = self.keys is not None
+        app.include_router(native.router, prefix=PREFIX, responses=ERRORS)
         compat.include(app, self.settings.apis)
         app.add_exception_handler(OverpaintError, _overpaint_error)
         app.add_exception_handler(RequestValidationError, _invalid)
@@ -204,7 +207,10 @@ async def _http_error(request: Request, error: Any) -> JSONResponse:
         503: "server-busy",
     }
     table = {"code": codes.get(error.status_code, "request-invalid"), "message": str(error.detail)}
-    return _reply(request, error.status_code, table, error.headers)
+    headers = error.headers
+    if error.status_code == 405:
+        headers = {"allow": allowed_methods(request)}
+    return _reply(request, error.status_code, table, headers)
 
 
 async def _unexpected(request: Request, error: Any) -> JSONResponse:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
@@ -30,6 +31,9 @@ class ServerState(BaseModel):
     jobs: dict[JobState, int] = Field(description="the caller's jobs by state")
 
 
+_TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
+
+
 @router.get("/health")
 async def health() -> Health:
     """That the server answers. Needs no key."""
@@ -49,7 +53,7 @@ async def state(request: Request, owner: Reader) -> ServerState:
     )
 
 
-@router.get("/metrics", response_class=Response)
+@router.get("/metrics", response_class=Response, responses=_TEXT)
 async def metrics(request: Request, owner: Admin) -> Response:
     """Figures of the whole server, as Prometheus reads them (text format 0.0.4)."""
     from overpaint import __version__

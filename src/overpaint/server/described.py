@@ -1,0 +1,86 @@
+"""The description of the native API (OpenAPI 3.1), true to what the server answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, Field
+from starlette.requests import Request
+from starlette.routing import Match
+
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+_SCHEMES: dict[str, dict[str, Any]] = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "Authorization: Bearer KEY"},
+    "basic": {"type": "http", "scheme": "basic", "description": "any name, and the key as the password"},
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
+
+
+class ErrorParts(BaseModel):
+    """What was wrong."""
+
+    code: str = Field(description="for programs; docs/errors.md has all of them")
+    message: str = Field(description="for people")
+    field: str | None = Field(default=None, description="the setting that it is about")
+    value: str | int | float | bool | None = Field(default=None, description="what was sent, where it is short")
+    hint: str | None = Field(default=None, description="what to do about it")
+
+
+class ErrorReply(BaseModel):
+    """The body of a request that was refused or failed."""
+
+    error: ErrorParts
+
+
+ERRORS: dict[int | str, dict[str, Any]] = {
+    "4XX": {
+        "model": ErrorReply,
+        "description": "Refused: 401 no key, 403 not allowed, 404 not there, 408 too slow, 409 in another state, "
+        "413 too large, 422 not valid, 429 too many jobs (see Retry-After)",
+    },
+    "5XX": {"model": ErrorReply, "description": "Failed: 503 for now (memory, disk), 500 for a fault of the server"},
+}
+"""Replies that any endpoint can have."""
+
+
+def operation_id(route: APIRoute) -> str:
+    """The name of an endpoint for programs that are made from the description: its part of the API and its function."""
+    return "-".join((*map(str, route.tags[:1]), route.name))
+
+
+class DescribedApi(FastAPI):
+    """An application whose description says how to sign in, where it asks for a key.
+
+    `state.keyed` says whether it does.
+    """
+
+    def openapi(self) -> dict[str, Any]:
+        """The description."""
+        found = super().openapi()
+        for path in found["paths"].values():
+            for endpoint in path.values():
+                _say_json(endpoint["responses"])
+        if getattr(self.state, "keyed", False):
+            found.setdefault("components", {})["securitySchemes"] = _SCHEMES
+            found["security"] = [{name: []} for name in _SCHEMES]
+        return found
+
+
+def _say_json(responses: dict[str, Any]) -> None:
+    """Errors are JSON, also of an endpoint that answers in pictures or events."""
+    for status in ERRORS:
+        content = responses.get(str(status), {}).get("content", {})
+        responses[str(status)]["content"] = {"application/json": next(iter(content.values()))}
+
+
+def allowed_methods(request: Request) -> str:
+    """The methods that the path of a request has, for the header Allow. A framework's own error names one route's."""
+    routes = request.app.router.routes
+    scopes = {method: {**request.scope, "method": method} for method in _METHODS}
+    found = [
+        method for method, scope in scopes.items() if any(route.matches(scope)[0] == Match.FULL for route in routes)
+    ]
+    return ", ".join(found)
