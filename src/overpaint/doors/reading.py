@@ -10,7 +10,7 @@ import atexit
 import hashlib
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -111,6 +111,24 @@ def _collected(picture: Picture, files: EditFiles) -> EditInputs:
     if files.format:
         check_size(inputs.size, files.format)
     return inputs
+
+
+def read_beside(picture: Picture, files: EditFiles) -> EditInputs:
+    """All that an edit of a picture takes beside it, which is not in the result: in its place is one of a pixel.
+
+    Args:
+        picture: The picture, as it was opened before.
+        files: The files; their `picture` does not count.
+
+    Raises:
+        MaskError, PictureError, RequestError: A file can't be used.
+    """
+    import numpy as np
+
+    from overpaint.picture import Picture, PictureLimits, current_limits, limited
+
+    with limited(PictureLimits(pixels=files.pixels or current_limits().pixels)):
+        return replace(_collected(picture, files), picture=Picture(np.zeros((1, 1, 3), np.uint8)))
 
 
 def check_edit(files: EditFiles, card: EngineCard) -> None:

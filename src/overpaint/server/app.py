@@ -30,8 +30,9 @@ from .keys import ApiKeys
 from .one_server import held
 from .pictures import PictureStore
 from .replies import error_reply
+from .sessions import OriginalCache, SessionPool, SessionStore, SessionWorker, TaskWorkers
 from .settings import ServerSettings
-from .work import StudioWorker, TaskWorker
+from .work import StudioWorker, TaskWorker, memory_of_jobs
 
 log = logging.getLogger("overpaint.server")
 
@@ -56,6 +57,7 @@ class Services:
 
     settings: ServerSettings
     pictures: PictureStore
+    sessions: SessionPool
     queue: EditQueue
     studio: Studio
     tokens: BrowserTokens
@@ -113,17 +115,32 @@ class Server:
             studio = self._studio or Studio()
             try:
                 pictures = PictureStore(data / "pictures", self.settings)
-                worker = self._worker or StudioWorker(studio, pictures, self.settings)
-                queue = EditQueue(ledger, worker, self.settings, self.figures)
-                app.state.services = Services(self.settings, pictures, queue, studio, self.tokens, self.figures)
+                sessions = self._sessions(studio)
+                worker = self._workers(studio, pictures, sessions)
+                queue = EditQueue(ledger, worker, self.settings, self.figures, sessions.job_changed)
+                app.state.services = Services(
+                    self.settings, pictures, sessions, queue, studio, self.tokens, self.figures
+                )
                 queue.start()
                 try:
                     yield
                 finally:
                     queue.stop()
+                    sessions.close()
             finally:
                 if self._studio is None:
                     studio.close()
+
+    def _sessions(self, studio: Studio) -> SessionPool:
+        settings = self.settings
+        originals = OriginalCache(settings, settings.session_memory // 2)
+        store = SessionStore(settings.data / "sessions", settings, originals)
+        return SessionPool(store, originals, studio, settings.open_sessions, settings.session_memory // 2)
+
+    def _workers(self, studio: Studio, pictures: PictureStore, sessions: SessionPool) -> TaskWorkers:
+        budget = memory_of_jobs()
+        edits = self._worker or StudioWorker(studio, pictures, self.settings, budget)
+        return TaskWorkers(edits, SessionWorker(studio, pictures, sessions, self.settings, budget))
 
     async def _page(self, token: str | None = None) -> Response:
         """The first page. A token of its address becomes a cookie, and leaves the address."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import io
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from overpaint.bounded import working_on
@@ -16,6 +16,8 @@ from overpaint.bounded import working_on
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from overpaint.picture import Picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,3 +131,13 @@ def small_picture(pixels: NDArray[np.float32], side: int = 256) -> str:
     small = cv2.resize(np.clip(pixels, 0, 1), size, interpolation=cv2.INTER_AREA)
     _, data = cv2.imencode(".webp", np.rint(small[..., ::-1] * 255).astype(np.uint8), [cv2.IMWRITE_WEBP_QUALITY, 70])
     return "data:image/webp;base64," + base64.b64encode(data.tobytes()).decode()
+
+
+def decoded(data: bytes, pixels: int | None) -> Picture:
+    """A picture without its file, which the caller has."""
+    from overpaint.picture import open_picture
+
+    working_on("the picture", "picture")
+    with _limited(pixels):
+        picture = open_picture(data)
+    return replace(picture, source=replace(picture.source, data=None))

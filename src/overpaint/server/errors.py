@@ -26,6 +26,13 @@ class ConflictError(ServerError):
     status = 409
 
 
+class ChangedError(ServerError):
+    """The thing was changed since the caller saw it; `value` is its present version."""
+
+    code = "changed-meanwhile"
+    status = 412
+
+
 class TooManyJobsError(ServerError):
     """The limit of jobs is reached.
 

@@ -1,4 +1,4 @@
-"""What happens to a job, as numbered events that a client can follow from any of them on.
+"""What happens to a job or a session, as numbered events that a client can follow from any of them on.
 
 The number of an event goes on rising through restarts, as it begins with the time of the start in milliseconds, so that
 a client which comes back (Last-Event-ID) gets what it has not seen: the events that are kept, or the state now.
@@ -13,18 +13,22 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 EventKind = Literal["queued", "started", "loading", "note", "progress", "preview", "done", "failed", "cancelled"]
 FINAL = frozenset({"done", "failed", "cancelled"})
 
+SessionEventKind = Literal["changed", "job", "renamed", "deleted"]
+
+Kind = TypeVar("Kind", bound=str)
+
 _KEPT = 200
-"""Events of a job that are kept."""
+"""Events that are kept of one job or session."""
 
 
 @dataclass(frozen=True, slots=True)
-class JobEvent:
-    """Something that happened to a job.
+class NumberedEvent(Generic[Kind]):
+    """Something that happened.
 
     Attributes:
         number: Higher than that of every event before.
@@ -33,16 +37,23 @@ class JobEvent:
     """
 
     number: int
-    kind: EventKind
+    kind: Kind
     data: dict[str, Any]
 
 
-class JobEvents:
-    """The events of one job. Written by any thread, followed by an event loop."""
+class NumberedEvents(Generic[Kind]):
+    """The events of one job or session. Written by any thread, followed by an event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, final: frozenset[str], latest: frozenset[str] = frozenset()) -> None:
+        """Nothing has happened yet.
+
+        Args:
+            final: The kinds that nothing follows.
+            latest: The kinds of which only the last one is kept.
+        """
+        self._final, self._latest = final, latest
         self._lock = threading.Lock()
-        self._kept: deque[JobEvent] = deque(maxlen=_KEPT)
+        self._kept: deque[NumberedEvent[Kind]] = deque(maxlen=_KEPT)
         self._next = time.time_ns() // 1_000_000 << 12
         self._followers: set[_Follower] = set()
 
@@ -51,24 +62,24 @@ class JobEvents:
         """Whether anybody follows them."""
         return bool(self._followers)
 
-    def add(self, kind: EventKind, **data: Any) -> None:
-        """Something has happened. Of queued, progress and preview only the last one is kept."""
+    def add(self, kind: Kind, **data: Any) -> None:
+        """Something has happened."""
         with self._lock:
-            if kind in ("queued", "progress", "preview"):
+            if kind in self._latest:
                 for event in [event for event in self._kept if event.kind == kind]:
                     self._kept.remove(event)
-            self._kept.append(JobEvent(self._next, kind, data))
+            self._kept.append(NumberedEvent(self._next, kind, data))
             self._next += 1
             followers = list(self._followers)
         for follower in followers:
             follower.wake()
 
-    def after(self, number: int) -> list[JobEvent]:
+    def after(self, number: int) -> list[NumberedEvent[Kind]]:
         """The kept events with a higher number."""
         with self._lock:
             return [event for event in self._kept if event.number > number]
 
-    async def follow(self, after: int = -1, quiet: float = 15.0) -> AsyncIterator[JobEvent | None]:
+    async def follow(self, after: int = -1, quiet: float = 15.0) -> AsyncIterator[NumberedEvent[Kind] | None]:
         """The events after a number, as they come, until the last one; None after so many seconds without any."""
         follower = _Follower(asyncio.get_running_loop())
         self._followers.add(follower)
@@ -77,12 +88,28 @@ class JobEvents:
                 for event in self.after(after):
                     after = event.number
                     yield event
-                    if event.kind in FINAL:
+                    if event.kind in self._final:
                         return
                 if not await follower.woken(quiet):
                     yield None
         finally:
             self._followers.discard(follower)
+
+
+class JobEvents(NumberedEvents[EventKind]):
+    """The events of one job."""
+
+    def __init__(self) -> None:
+        """Nothing has happened yet."""
+        super().__init__(FINAL, frozenset({"queued", "progress", "preview"}))
+
+
+class SessionEvents(NumberedEvents[SessionEventKind]):
+    """The events of one session."""
+
+    def __init__(self) -> None:
+        """Nothing has happened yet."""
+        super().__init__(frozenset({"deleted"}))
 
 
 class _Follower:

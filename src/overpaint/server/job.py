@@ -12,7 +12,7 @@ from overpaint.ledger import LedgerEntry
 
 from .decoding import small_picture
 from .events import JobEvents
-from .tasks import EditTask
+from .tasks import ServerTask, SessionTask, task_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,7 +50,7 @@ class EditJob:
 
     id: str
     owner: str
-    task: EditTask
+    task: ServerTask
     state: JobState
     created: float
     updated: float
@@ -67,6 +67,11 @@ class EditJob:
     events: JobEvents = field(default_factory=JobEvents)
     monitor: Monitor | None = None
     given_back: bool = False
+
+    @property
+    def session(self) -> str | None:
+        """The session that it works on; None for none."""
+        return self.task.session if isinstance(self.task, SessionTask) else None
 
     @property
     def ended(self) -> bool:
@@ -95,7 +100,7 @@ def job_of(entry: LedgerEntry) -> EditJob:
     return EditJob(
         id=entry.id,
         owner=spec["owner"],
-        task=EditTask(**spec["task"]),
+        task=task_of(spec["task"]),
         state=ended or ("failed" if entry.state == "failed" else "queued"),
         created=spec["created"],
         updated=entry.updated,

@@ -12,7 +12,7 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from overpaint.errors import Cancelled, EngineError, InputError, LedgerError, OverpaintError
@@ -24,7 +24,7 @@ from .figures import ServerFigures
 from .job import EditJob, JobState, job_of, monitor_of, spec_of
 from .replies import error_table
 from .settings import ServerSettings
-from .tasks import EditTask
+from .tasks import ServerTask
 from .turns import Turns
 from .work import TaskWorker
 
@@ -35,6 +35,9 @@ _LEASE = 10 * 365 * 86400.0  # one server holds the folder, so that no lease end
 _ATTEMPTS = 3
 """Starts of a job that each ended with the server's own end; then the job is likely what ends it."""
 
+_ORDER = "order of "
+"""Before a client's name, what the ledger keeps the order of its waiting jobs under."""
+
 _REST = 0.5  # seconds between two looks for new work, beside notifications
 
 
@@ -42,13 +45,27 @@ class EditQueue:
     """Jobs of all clients, and the threads that do them. Thread-safe. `start` begins, `stop` ends."""
 
     def __init__(
-        self, ledger: Ledger, worker: TaskWorker, settings: ServerSettings, figures: ServerFigures | None = None
+        self,
+        ledger: Ledger,
+        worker: TaskWorker,
+        settings: ServerSettings,
+        figures: ServerFigures | None = None,
+        on_state: Callable[[EditJob], None] = lambda job: None,
     ) -> None:
-        """Jobs that the ledger has are there at once; those that ran when a server ended wait again."""
+        """Jobs that the ledger has are there at once; those that ran when a server ended wait again.
+
+        Args:
+            ledger: Where they are written down.
+            worker: What does them.
+            settings: The settings.
+            figures: Counts them; the queue's own where none are given.
+            on_state: Called with each job whose state is another now; it must be quick, and not use the queue.
+        """
         self._figures = figures or ServerFigures()
         self._ledger = ledger
         self._worker = worker
         self._settings = settings
+        self._on_state = on_state
         self._lock = threading.Condition()
         self._jobs: OrderedDict[str, EditJob] = OrderedDict()
         self._turns = Turns()
@@ -66,7 +83,7 @@ class EditQueue:
     def submit(
         self,
         owner: str,
-        task: EditTask,
+        task: ServerTask,
         *,
         idempotency: str | None = None,
         attach: bool = True,
@@ -126,6 +143,11 @@ class EditQueue:
         with self._lock:
             return [job for job in reversed(self._jobs.values()) if job.owner == owner]
 
+    def of_session(self, session: str) -> list[EditJob]:
+        """The jobs of a session, the newest first."""
+        with self._lock:
+            return [job for job in reversed(self._jobs.values()) if job.session == session]
+
     def place(self, job: EditJob) -> int | None:
         """How many jobs go before a waiting one; None for one that does not wait."""
         with self._lock:
@@ -156,6 +178,7 @@ class EditQueue:
             job.attempts = 0
             self._name(job, job.task.digest)
             self._wait(job)
+            self._keep_order(owner)
         return job
 
     def move(self, owner: str, id: str, place: int) -> EditJob:
@@ -164,6 +187,7 @@ class EditQueue:
         with self._lock:
             if not self._turns.move(owner, id, place):
                 raise ConflictError(f"the job is {job.state}, and only one that waits can be moved")
+            self._keep_order(owner)
             self._tell_places(owner)
         return job
 
@@ -221,7 +245,7 @@ class EditQueue:
         """The next job with its lease; None when the queue stops."""
         with self._lock:
             while not self._stopping:
-                turn = self._turns.next(self._full())
+                turn = self._turns.next(self._full(), self._ready)
                 if turn is None:
                     self._lock.wait(_REST)
                     continue
@@ -242,6 +266,7 @@ class EditQueue:
                 self._figures.began(time.monotonic() - job.waits_since)
                 self._running[id] = job
                 job.events.add("started", attempt=job.attempts)
+                self._on_state(job)
                 self._tell_places()
                 return job, lease
         return None
@@ -254,6 +279,11 @@ class EditQueue:
             counts[job.owner] = counts.get(job.owner, 0) + 1
         return frozenset(client for client, count in counts.items() if count >= most)
 
+    def _ready(self, id: str) -> bool:
+        """Whether a job may begin: those of one session are done one after the other, in their order."""
+        session = self._jobs[id].session
+        return session is None or all(job.session != session for job in self._running.values())
+
     def _do(self, job: EditJob, lease: LedgerEntry) -> None:
         assert job.monitor is not None
         began = time.monotonic()
@@ -264,7 +294,12 @@ class EditQueue:
         error: OverpaintError | None = None
         try:
             results = self._worker.do(
-                job.owner, job.task, job.monitor, lambda one: self._told(job, one), temporary=job.temporary
+                job.owner,
+                job.task,
+                job.monitor,
+                lambda one: self._told(job, one),
+                temporary=job.temporary,
+                job=job.id,
             )
         except Cancelled:
             state, results = "cancelled", list(job.results)  # those that were done by then
@@ -316,7 +351,7 @@ class EditQueue:
         detail = json.dumps({"state": state, "results": job.results, "error": job.error})
         if state == "done":
             # Once it is finished it is never done again: a server that ends here writes the rest at its next start.
-            self._ledger.finish(lease, digest_of([one["picture"] for one in job.results]), detail)
+            self._ledger.finish(lease, digest_of([one.get("picture", one) for one in job.results]), detail)
             self._ledger.done(job.id, detail)
         else:
             self._ledger.fail(lease, state, retry=False, detail=detail)
@@ -328,6 +363,7 @@ class EditQueue:
             job.events.add("failed", error=job.error)
         else:
             job.events.add("cancelled")
+        self._on_state(job)
         self._jobs.move_to_end(job.id)
         self._make_room(job.owner)
 
@@ -367,6 +403,7 @@ class EditQueue:
         self._turns.add(job.owner, job.id)
         job.waits_since = time.monotonic()
         job.events.add("queued", place=self._turns.place(job.owner, job.id))
+        self._on_state(job)
         self._lock.notify()
 
     def _tell_places(self, owner: str | None = None) -> None:
@@ -392,13 +429,19 @@ class EditQueue:
         if job.idempotency is not None:
             self._keys.pop((job.owner, job.idempotency), None)
 
+    def _keep_order(self, owner: str) -> None:
+        """Write down in which order a client's jobs are to be done, where it is not that of their arrival."""
+        running = [job.id for job in self._running.values() if job.owner == owner]
+        self._ledger.keep(_ORDER + owner, json.dumps([*running, *self._turns.jobs(owner)]))
+
     # ── after a restart ───────────────────────────────────────────────────────────────────────────────────────────
 
     def _recover(self) -> None:
         self._ledger.expire(owners_gone=True)
         for entry in self._ledger.entries("finished"):
             self._ledger.done(entry.id, entry.line)
-        for job, entry in sorted(self._stored(), key=lambda pair: pair[0].updated if pair[0].ended else float("inf")):
+        stored = sorted(self._stored(), key=lambda pair: pair[0].updated if pair[0].ended else float("inf"))
+        for job, entry in self._in_order(stored):
             if job.temporary:  # nobody waits for it any more
                 self._ledger.forget([job.id])
                 continue
@@ -417,6 +460,21 @@ class EditQueue:
             else:
                 self._name(job, entry.key)
                 self._wait(job)
+
+    def _in_order(self, stored: list[tuple[EditJob, LedgerEntry]]) -> list[tuple[EditJob, LedgerEntry]]:
+        """The jobs, of each client in the order that was written down last, and those that came later behind them."""
+        orders: dict[str, dict[str, int]] = {}
+        for owner in {job.owner for job, _ in stored if not job.ended}:
+            orders[owner] = {
+                id: place for place, id in enumerate(json.loads(self._ledger.kept(_ORDER + owner) or "[]"))
+            }
+        most = len(stored)
+
+        def place(pair: tuple[EditJob, LedgerEntry]) -> int:
+            job = pair[0]
+            return -1 if job.ended else orders[job.owner].get(job.id, most)
+
+        return sorted(stored, key=place)
 
     def _stored(self) -> Iterator[tuple[EditJob, LedgerEntry]]:
         for entry in self._ledger.entries():

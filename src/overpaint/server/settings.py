@@ -39,6 +39,9 @@ class ServerSettings:
         finished: Jobs that have ended and are kept, of one client; the oldest go first.
         reading: Seconds that reading the files of a job may take.
         reading_memory: Bytes that decoding what one request sent may take; jobs share a larger budget.
+        session_memory: Bytes of pixels of sessions that are kept while nobody uses them; half of originals, half of
+            present pictures.
+        open_sessions: Sessions that stay open while nobody uses them.
         painting: Seconds that painting it may take.
         grace: Seconds that running jobs have to end when the server stops; then they wait for the next start.
 
@@ -65,6 +68,8 @@ class ServerSettings:
     finished: int = 1000
     reading: float = 60.0
     reading_memory: int = 4 << 30
+    session_memory: int = 1 << 30
+    open_sessions: int = 64
     painting: float = 1800.0
     grace: float = 10.0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -11,6 +11,7 @@ from overpaint.request import EditRequest
 from overpaint.values import Listed, Value, digest_of
 
 PictureId = Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="the id of a stored picture")]
+SessionId = Annotated[str, Field(pattern="^[0-9a-f]{32}$", description="the id of a session")]
 Text = Annotated[str, Field(max_length=4096)]
 
 MOST_VARIATIONS = 64
@@ -42,10 +43,15 @@ class Marks(Value):
         )
 
 
-class EditTask(Value):
-    """An edit: the picture, where to repaint, and the request."""
+def _pictures_of(task: TaskRequest) -> frozenset[str]:
+    marks = (one for one in (task.marks, task.avoid) if one is not None)
+    named = (one for one in (task.sketch, task.insert) if one is not None)
+    return frozenset((*named, *(id for one in marks for id in one.mask)))
 
-    picture: PictureId
+
+class TaskRequest(Value):
+    """What is to be painted, and where."""
+
     request: EditRequest = Field(description="the settings of the edit; docs/settings.md has all of them")
     marks: Marks | None = Field(default=None, description="where to repaint; left out, the request's own mask counts")
     avoid: Marks | None = Field(default=None, description="what must not be copied")
@@ -54,6 +60,34 @@ class EditTask(Value):
     count: int = Field(
         default=1, ge=1, le=MOST_VARIATIONS, description="how many variations, with seeds from the first on"
     )
+
+    @property
+    def pictures(self) -> frozenset[str]:
+        """The ids of all stored pictures that it needs."""
+        return _pictures_of(self)
+
+    @property
+    def digest(self) -> str:
+        """A digest of everything that is asked for."""
+        return digest_of(self.to_mapping())
+
+
+class SessionTask(TaskRequest):
+    """Work on a session: a new step, a step that is painted again, or all stale ones.
+
+    Attributes:
+        session: The session's id.
+        again: What is painted again; None for a new step.
+    """
+
+    session: SessionId
+    again: int | Literal["stale"] | None = None
+
+
+class EditTask(TaskRequest):
+    """An edit: the picture, where to repaint, and the request."""
+
+    picture: PictureId
     format: Literal["png", "jpeg", "webp", "tiff", "avif"] | None = Field(
         default=None, description="the results' format; left out, the picture's own"
     )
@@ -62,12 +96,13 @@ class EditTask(Value):
 
     @property
     def pictures(self) -> frozenset[str]:
-        """The ids of all pictures that it needs."""
-        marks = (one for one in (self.marks, self.avoid) if one is not None)
-        named = (one for one in (self.sketch, self.insert) if one is not None)
-        return frozenset((self.picture, *named, *(id for one in marks for id in one.mask)))
+        """The ids of all stored pictures that it needs."""
+        return _pictures_of(self) | {self.picture}
 
-    @property
-    def digest(self) -> str:
-        """A digest of everything that is asked for."""
-        return digest_of(self.to_mapping())
+
+ServerTask = EditTask | SessionTask
+
+
+def task_of(table: dict[str, Any]) -> ServerTask:
+    """A task from its plain values. RequestError where they are none."""
+    return SessionTask(**table) if "session" in table else EditTask(**table)

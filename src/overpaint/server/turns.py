@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Iterable
 from itertools import islice
 
 
@@ -43,16 +43,20 @@ class Turns:
         jobs.insert(place, job)
         return True
 
-    def next(self, passed: Container[str] = ()) -> tuple[str, str] | None:
+    def next(
+        self, passed: Container[str] = (), ready: Callable[[str], bool] = lambda job: True
+    ) -> tuple[str, str] | None:
         """The next client and its job, which waits no more; the client goes to the end of the line.
 
         Args:
             passed: Clients that have as many running as they may.
+            ready: Whether a job may begin now; one that may not keeps its place.
         """
-        for client in self._waiting:
-            if client not in passed:
-                jobs = self._waiting.pop(client)
-                job = jobs.pop(0)
+        for client, jobs in self._waiting.items():
+            job = None if client in passed else next(filter(ready, jobs), None)
+            if job is not None:
+                del self._waiting[client]
+                jobs.remove(job)
                 if jobs:
                     self._waiting[client] = jobs
                 return client, job

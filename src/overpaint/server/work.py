@@ -27,21 +27,27 @@ _UNKNOWN = 8 << 30
 Results = list[dict[str, Any]]
 
 
+def memory_of_jobs() -> MemoryBudget:
+    """The memory that all jobs share."""
+    return MemoryBudget(share_of(available_memory() or 2 * _UNKNOWN) // 2)
+
+
 class TaskWorker(Protocol):
     """What does the tasks of jobs."""
 
-    def check(self, task: EditTask) -> tuple[str, ...]:
+    def check(self, task: Any) -> tuple[str, ...]:
         """Notes on a task before it waits. Raises OverpaintError for one that can't be done, whatever its picture."""
         ...
 
     def do(
         self,
         owner: str,
-        task: EditTask,
+        task: Any,
         monitor: Monitor,
         on_result: Callable[[dict[str, Any]], None],
         *,
         temporary: bool = False,
+        job: str = "",
     ) -> Results:
         """Do a task. Raises OverpaintError; Cancelled where the monitor was cancelled.
 
@@ -51,6 +57,7 @@ class TaskWorker(Protocol):
             monitor: Of the work.
             on_result: Called with each result once it is stored.
             temporary: Whether results are removed once the caller has them.
+            job: The id of the job, by which what was done before a crash is found.
         """
         ...
 
@@ -58,12 +65,12 @@ class TaskWorker(Protocol):
 class StudioWorker:
     """Does tasks with a studio. Thread-safe."""
 
-    def __init__(self, studio: Studio, pictures: PictureStore, settings: ServerSettings) -> None:
-        """The caller closes the studio."""
+    def __init__(self, studio: Studio, pictures: PictureStore, settings: ServerSettings, budget: MemoryBudget) -> None:
+        """The caller closes the studio; all jobs share the budget of memory."""
         self._studio = studio
         self._pictures = pictures
         self._settings = settings
-        self._budget = MemoryBudget(share_of(available_memory() or 2 * _UNKNOWN) // 2)
+        self._budget = budget
 
     def check(self, task: EditTask) -> tuple[str, ...]:
         """See `TaskWorker`."""
@@ -78,6 +85,7 @@ class StudioWorker:
         on_result: Callable[[dict[str, Any]], None],
         *,
         temporary: bool = False,
+        job: str = "",
     ) -> Results:
         """See `TaskWorker`."""
         found: Results = []

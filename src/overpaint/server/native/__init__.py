@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from . import catalogue, jobs, masks, pictures, state
+from . import catalogue, jobs, masks, pictures, session_edits, session_pictures, sessions, state
 
 router = APIRouter()
-for part in (pictures, masks, jobs, catalogue, state):
+for part in (pictures, masks, jobs, sessions, session_edits, session_pictures, catalogue, state):
     router.include_router(part.router)

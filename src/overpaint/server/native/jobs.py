@@ -39,6 +39,19 @@ class EditResult(BaseModel):
     timings: dict[str, float] = Field(description="seconds by step")
 
 
+class SessionResult(BaseModel):
+    """A finished take of a step of a session."""
+
+    session: str = Field(description="the session's id")
+    step: int = Field(description="the step's number")
+    take: int = Field(description="the take's number, from 1")
+    version: int = Field(description="the session's version once it was there")
+    seed: int | None
+    notes: list[str]
+    doubt: str
+    timings: dict[str, float] = Field(description="seconds by step")
+
+
 class JobStatus(BaseModel):
     """Where a job stands."""
 
@@ -51,7 +64,8 @@ class JobStatus(BaseModel):
     step: int
     steps: int = Field(description="0 before the first step")
     notes: list[str] = Field(description="what one should know before it is painted")
-    results: list[EditResult]
+    session: str | None = Field(default=None, description="the session that it works on")
+    results: list[EditResult | SessionResult]
     error: dict[str, Any] | None = Field(description="why it failed: code, message, field, value, hint")
     task: dict[str, Any] = Field(description="what was asked for, without what was left open")
 
@@ -68,7 +82,8 @@ class JobStatus(BaseModel):
             step=job.step,
             steps=job.steps,
             notes=list(job.notes),
-            results=[EditResult(**one) for one in job.results],
+            session=job.session,
+            results=[SessionResult(**one) if "session" in one else EditResult(**one) for one in job.results],
             error=job.error,
             task=job.task.to_mapping(),
         )

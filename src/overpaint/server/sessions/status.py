@@ -1,0 +1,102 @@
+"""How a session is now, as clients see it."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field
+
+from overpaint.session import Session, Step
+from overpaint.values import digest_of
+
+from .store import StoredSession
+
+
+class StepStatus(BaseModel):
+    """One step of a session."""
+
+    number: int = Field(description="its number, which it keeps")
+    place: int = Field(description="its place in the stack, 1 being the lowest")
+    intent: str
+    engine: str = Field(description="the engine, or the model, that painted it")
+    prompt: str
+    seed: int | None
+    take: int = Field(description="the take that shows, from 1")
+    takes: int = Field(description="how many there are: variations, and times that it was painted again")
+    visible: bool
+    opacity: float
+    masked: bool = Field(description="whether a mask hides a part of it")
+    stale: bool = Field(description="whether what its engine saw of the steps below is no longer so")
+    box: tuple[int, int, int, int] = Field(description="what it may change, in pixels of the original")
+    doubt: str
+    notes: list[str]
+
+    @classmethod
+    def of(cls, step: Step) -> StepStatus:
+        """From the session's step."""
+        values = {name: getattr(step, name) for name in cls.model_fields}
+        return cls(**{**values, "box": tuple(step.box), "notes": list(step.notes)})
+
+
+class HistoryEnd(BaseModel):
+    """What undo, or redo, would do."""
+
+    count: int = Field(description="how often it can be done")
+    text: str = Field(description="what the next one takes back, or does again; empty for nothing")
+
+
+class SessionStatus(BaseModel):
+    """How a session is now."""
+
+    id: str
+    name: str
+    created: float = Field(description="seconds since 1970")
+    version: int = Field(description="grows with each change")
+    width: int = Field(description="of the present picture")
+    height: int
+    left: int = Field(description="where the present picture begins, in pixels of the original; 0 unless it has grown")
+    top: int
+    original: str = Field(description="the SHA-256 of the original's file")
+    picture: str = Field(description="a digest that changes with the present picture")
+    branch: str
+    branches: list[str]
+    undo: HistoryEnd
+    redo: HistoryEnd
+    steps: list[StepStatus] = Field(description="from below to above")
+    bytes: int = Field(description="of the session's file")
+    torn: bool = Field(description="whether the file's end was lost by a crash, and the rest is whole")
+    audited: bool = Field(description="whether it has an audit log")
+    jobs: list[str] = Field(default=[], description="the ids of its jobs that wait or run")
+
+    @classmethod
+    def of(cls, stored: StoredSession, session: Session) -> SessionStatus:
+        """From an open session."""
+        canvas = session.canvas
+        return cls(
+            id=stored.id,
+            name=stored.name,
+            created=stored.created,
+            version=len(session.actions) + stored.renamed,
+            width=canvas.size.width,
+            height=canvas.size.height,
+            left=canvas.left,
+            top=canvas.top,
+            original=session.head.original.sha256,
+            picture=session.look,
+            branch=session.branch,
+            branches=list(session.branches),
+            undo=HistoryEnd(count=session.undo_count, text=session.undo_text),
+            redo=HistoryEnd(count=session.redo_count, text=session.redo_text),
+            steps=[StepStatus.of(step) for step in session.steps],
+            bytes=session.path.stat().st_size,
+            torn=session.torn,
+            audited=stored.audited,
+        )
+
+    @property
+    def etag(self) -> str:
+        """The header by which a change is made conditional."""
+        return f'"{self.version}"'
+
+
+def shown_digest(*parts: object) -> str:
+    """The ETag of something that follows from these parts alone."""
+    return f'"{digest_of([str(part) for part in parts])[:32]}"'
