@@ -46,7 +46,7 @@ class BranchName(Value):
     name: Annotated[str, Field(min_length=1, max_length=100)]
 
 
-class Steps(Value):
+class HistoryCount(Value):
     """How often."""
 
     count: Annotated[int, Field(ge=1, le=10_000)] = 1
@@ -153,7 +153,7 @@ async def delete(request: Request, owner: Editor, id: Id, version: Version) -> N
 
 @router.post("/sessions/{id}/undo")
 async def undo(
-    request: Request, owner: Editor, id: Id, response: Response, version: Version, steps: Steps | None = None
+    request: Request, owner: Editor, id: Id, response: Response, version: Version, steps: HistoryCount | None = None
 ) -> SessionStatus:
     """Go back to before the last action, or the last `count`."""
 
@@ -168,7 +168,7 @@ async def undo(
 
 @router.post("/sessions/{id}/redo")
 async def redo(
-    request: Request, owner: Editor, id: Id, response: Response, version: Version, steps: Steps | None = None
+    request: Request, owner: Editor, id: Id, response: Response, version: Version, steps: HistoryCount | None = None
 ) -> SessionStatus:
     """Go forward again to what was undone last, or by `count`."""
 
