@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import partial
 from typing import Annotated, ParamSpec, TypeVar
 
-from anyio import CapacityLimiter, to_thread
-from anyio.lowlevel import RunVar
 from fastapi import Depends, Header, Request, Response
 
 from overpaint.errors import RequestError
@@ -17,20 +18,14 @@ from overpaint.server.sessions import SessionStatus
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_AT_ONCE = 6
-"""Threads that work on sessions for replies: fewer than there are, so that none of the others waits for them."""
-
-_limiter: RunVar[CapacityLimiter] = RunVar("sessions")
+_threads = ThreadPoolExecutor(6, thread_name_prefix="session")
+"""Work on sessions for replies: on threads of its own, so that no other reply waits for it."""
 
 
 async def in_thread(function: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
     """The result of a function that takes long, on one of a few threads of their own."""
-    try:
-        limiter = _limiter.get()
-    except LookupError:
-        limiter = CapacityLimiter(_AT_ONCE)
-        _limiter.set(limiter)
-    return await to_thread.run_sync(partial(function, *arguments, **options), limiter=limiter)
+    call = partial(copy_context().run, function, *arguments, **options)
+    return await asyncio.get_running_loop().run_in_executor(_threads, call)
 
 
 def _version(
