@@ -142,15 +142,17 @@ class Server:
         edits = self._worker or StudioWorker(studio, pictures, self.settings, budget)
         return TaskWorkers(edits, SessionWorker(studio, pictures, sessions, self.settings, budget))
 
-    async def _page(self, token: str | None = None) -> Response:
+    async def _page(self, request: Request, token: str | None = None) -> Response:
         """The first page. A token of its address becomes a cookie, and leaves the address."""
         if token is None:
             return HTMLResponse(_PAGE)
         cookie = self.tokens.cookie(token)
         if cookie is None:
+            log.warning("refused GET '/': token-used")
             return HTMLResponse(_USED, 403)
         found = RedirectResponse("/", 303)
-        found.set_cookie(COOKIE, cookie, httponly=True, samesite="strict")
+        secure = request.url.scheme == "https"  # as a proxy before it says
+        found.set_cookie(COOKIE, cookie, httponly=True, samesite="strict", secure=secure)
         return found
 
     def _application(self) -> FastAPI:
@@ -190,7 +192,10 @@ def _reply(
     request: Request, status: int, error: Mapping[str, Any], headers: Mapping[str, str] | None = None
 ) -> JSONResponse:
     """An error as the API has it that the request is of."""
-    found, body = compat.formed(request.scope["path"], status, error)
+    path = request.scope["path"]
+    found, body = compat.formed(path, status, error)
+    if status < 500:
+        log.info("refused %s %r: %d %s", request.method, path[:200], found, error.get("code"))
     return JSONResponse(body, found, headers=headers)
 
 
@@ -231,7 +236,7 @@ async def _http_error(request: Request, error: Any) -> JSONResponse:
 
 
 async def _unexpected(request: Request, error: Any) -> JSONResponse:
-    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    log.error("%s %r failed", request.method, request.scope["path"][:200], exc_info=error)
     return _reply(
         request, 500, {"code": "server-failed", "message": "the server failed unexpectedly; its log says more"}
     )

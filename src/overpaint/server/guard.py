@@ -110,7 +110,7 @@ class Guard:
         if not status and caller is None:
             status, code, message = 401, "key-missing", "this server needs a key that it knows"
         if status:
-            log.warning("refused %s %s: %s", scope.get("method", "socket"), scope["path"][:200], code)
+            log.warning("refused %s %r: %s", scope.get("method", "socket"), scope["path"][:200], code)
             status, body = self._formed(scope["path"], status, {"code": code, "message": message})
             await _reply(scope, receive, sending, status, json.dumps(body).encode(), self._scheme(scope["path"]))
             return

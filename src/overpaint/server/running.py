@@ -12,6 +12,7 @@ import uvicorn
 from overpaint.errors import OutputError
 
 from .app import Server
+from .connections import limited
 from .keys import LOCAL
 
 
@@ -39,6 +40,8 @@ def serve(
             log_config=None,
             access_log=False,
             server_header=False,
+            http=limited(server.settings.connections, server.settings.slowest_headers),
+            ws="none",
             lifespan="on",
             timeout_keep_alive=30,
             # Followers of events stay connected: they are not waited for.

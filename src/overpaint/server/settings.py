@@ -32,6 +32,8 @@ class ServerSettings:
         client_bytes: Bytes of the stored pictures of one client, beyond which it may upload no more; results are stored
             all the same.
         most_pixels: Pixels of a picture; None for the library's limit.
+        connections: Connections that are open at the same time.
+        slowest_headers: Seconds in which the headers of a request must come.
         slowest_body: Seconds in which the next part of a body must come.
         lanes: Jobs that are worked on at the same time.
         jobs: Jobs that may wait or run, of all clients.
@@ -61,6 +63,8 @@ class ServerSettings:
     all_bodies: int = 2 << 30
     client_bytes: int = 50 << 30
     most_pixels: int | None = None
+    connections: int = 512
+    slowest_headers: float = 10.0
     slowest_body: float = 30.0
     lanes: int = 8
     jobs: int = 10_000
